@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config'
+
+const shared = { testTimeout: 20_000, hookTimeout: 60_000, restoreMocks: true }
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'node',
+          include: ['packages/*/test/**/*.test.ts', 'packages/*/test/**/*.test.tsx', 'test/**/*.test.ts'],
+          exclude: ['**/*.browser.test.ts', '**/node_modules/**', '**/dist/**'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          testTimeout: 90_000,
+          name: 'browser',
+          include: ['packages/*/test/**/*.browser.test.ts', 'test/**/*.browser.test.ts'],
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
