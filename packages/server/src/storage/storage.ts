@@ -8,6 +8,11 @@ export interface Storage {
   createUser(user: NewUser): Promise<User>
   /** The person and their password hash, also for a disabled person, so that both cost the same time. */
   findCredential(username: string): Promise<Credential | undefined>
+  /**
+   * Lets a person in or keeps them out; disabling ends their sessions, and no code of theirs can be redeemed while it
+   * lasts. False when there is nobody with that id.
+   */
+  setUserStatus(userId: string, status: User['status']): Promise<boolean>
 
   /** Starts a signed-in browser session: idle for at most `idleSeconds`, at most `lifetime` seconds in all. */
   createSession(session: NewSession): Promise<Session>
@@ -38,6 +43,9 @@ export interface Storage {
    */
   redeemCode(redemption: CodeRedemption): Promise<RedeemOutcome>
 
+  /** Removes a grant; no code of it can be redeemed from then on. True the first time only. */
+  revokeGrant(revocation: GrantRevocation): Promise<boolean>
+
   /** Claims a nonce for at least `lifetime` seconds. True exactly once for a key, on however many instances. */
   claimNonce(key: string, lifetime: number): Promise<boolean>
 
@@ -46,7 +54,7 @@ export interface Storage {
 
   /** Appends an event that changes nothing else. */
   recordEvent(event: AuditEvent): Promise<void>
-  /** Events, oldest first. */
+  /** Events, oldest first, at most `limit` of them. @default 1000 */
   listEvents(filter?: { event?: string; limit?: number }): Promise<RecordedEvent[]>
 
   /** Deletes what is past its retention, in small batches. Runs by itself; returns the number of rows deleted. */
@@ -60,6 +68,8 @@ export interface StorageOptions {
   now?: () => number
   /** Seconds between retention runs; 0 turns them off. @default 60 */
   sweepInterval?: number
+  /** Told when a retention run failed; the next one tries again. @default a process warning */
+  onSweepError?: (error: unknown) => void
 }
 
 export interface NewUser {
@@ -98,6 +108,7 @@ export interface Session {
   user: User
   /** When the person last proved who they are. */
   authTime: number
+  /** When it ends however much it is used. */
   expiresAt: number
 }
 
@@ -220,6 +231,14 @@ export interface Grant {
   createdAt: number
   expiresAt: number | null
   revokedAt: number | null
+}
+
+export interface GrantRevocation {
+  grantId: string
+  /** Who removes it: a user id, or the name of what does. Kept beside the grant and in the audit row. */
+  by: string
+  /** When given, only a grant of this person is removed. */
+  userId?: string | undefined
 }
 
 /** The record that a token was issued, written before the token is signed. */

@@ -1,0 +1,57 @@
+import type { AuthRequest, CodeRedemption, Grant, RedeemOutcome, User } from './storage.js'
+
+/** A stored code with what it stands for. */
+export interface PresentedCode {
+  request: AuthRequest
+  requestTokenHash: string
+  expiresAt: number
+  consumedAt: number | null
+  grant: Grant
+  user: User
+}
+
+export interface RedemptionRefusal {
+  reason: Exclude<Extract<RedeemOutcome, { outcome: 'refused' }>['reason'], 'unknown'>
+  /** The code is marked used, so that nobody can redeem it later. */
+  burns: boolean
+  /** The audit row this leaves. */
+  event?: string
+}
+
+export const codeUsed: RedemptionRefusal = { reason: 'used', burns: false, event: 'code.reused' }
+
+const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number) => boolean, RedemptionRefusal][] = [
+  [
+    (code, by) => code.request.agent !== by.agent,
+    { reason: 'foreign_agent', burns: true, event: 'code.foreign_agent' }, // X04
+  ],
+  [
+    (code, by) => code.request.delegate !== by.delegate,
+    { reason: 'foreign_delegate', burns: true, event: 'code.foreign_delegate' }, // X05
+  ],
+  [(code) => code.consumedAt !== null, codeUsed], // X01
+  [(code, _by, now) => code.expiresAt <= now, { reason: 'expired', burns: false }], // X03
+  [
+    (code, by) => by.redirectUri !== undefined && by.redirectUri !== code.request.redirectUri,
+    { reason: 'redirect_mismatch', burns: true, event: 'code.redirect_mismatch' }, // W12
+  ],
+  [
+    (code, by) => by.requestTokenHash !== undefined && by.requestTokenHash !== code.requestTokenHash,
+    { reason: 'injected', burns: true, event: 'code.injected' }, // X20
+  ],
+  [(code) => code.user.status !== 'active', { reason: 'user_disabled', burns: false }], // X09
+  [(code, _by, now) => hasEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
+]
+
+/** Why a code may not be redeemed, the first reason that applies; undefined: it may. */
+export function redemptionRefusal(
+  code: PresentedCode,
+  redemption: CodeRedemption,
+  now: number,
+): RedemptionRefusal | undefined {
+  return refusals.find(([applies]) => applies(code, redemption, now))?.[1]
+}
+
+function hasEnded(grant: Grant, now: number): boolean {
+  return grant.revokedAt !== null || (grant.expiresAt !== null && grant.expiresAt <= now)
+}
