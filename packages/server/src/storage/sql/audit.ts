@@ -1,0 +1,52 @@
+import { generateId } from '../generate-id.js'
+import type { AuditEvent, RecordedEvent } from '../storage.js'
+import type { AuditEventRow } from './tables.js'
+import type { Unit } from './unit.js'
+
+export async function writeEvent({ db, tenant, now }: Unit, event: AuditEvent): Promise<void> {
+  await db
+    .insertInto('audit_event')
+    .values({
+      tenant_id: tenant,
+      at: now,
+      id: generateId(),
+      event: event.event,
+      user_id: event.userId ?? null,
+      agent: event.agent ?? null,
+      resource: event.resource ?? null,
+      grant_id: event.grantId ?? null,
+      request_id: event.requestId ?? null,
+      ip: event.ip ?? null,
+      data: event.data ? JSON.stringify(event.data) : null,
+    })
+    .execute()
+}
+
+export async function listEvents(
+  { db, tenant }: Unit,
+  filter: { event?: string; limit?: number } = {},
+): Promise<RecordedEvent[]> {
+  let query = db.selectFrom('audit_event').selectAll().where('tenant_id', '=', tenant)
+  if (filter.event !== undefined) query = query.where('event', '=', filter.event)
+  const rows = await query
+    .orderBy('at')
+    .orderBy('id')
+    .limit(filter.limit ?? 1000)
+    .execute()
+  return rows.map(toEvent)
+}
+
+function toEvent(row: AuditEventRow): RecordedEvent {
+  return {
+    id: row.id,
+    at: row.at,
+    event: row.event,
+    ...(row.user_id !== null && { userId: row.user_id }),
+    ...(row.agent !== null && { agent: row.agent }),
+    ...(row.resource !== null && { resource: row.resource }),
+    ...(row.grant_id !== null && { grantId: row.grant_id }),
+    ...(row.request_id !== null && { requestId: row.request_id }),
+    ...(row.ip !== null && { ip: row.ip }),
+    ...(row.data !== null && { data: JSON.parse(row.data) }),
+  }
+}

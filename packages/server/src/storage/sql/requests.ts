@@ -1,0 +1,182 @@
+import { generateId } from '../generate-id.js'
+import { requestStatus } from '../request-status.js'
+import {
+  type AuthRequest,
+  type BindOutcome,
+  type NewAuthRequest,
+  type RequestBinding,
+  StorageError,
+} from '../storage.js'
+import { writeEvent } from './audit.js'
+import type { AuthRequestRow } from './tables.js'
+import type { Unit } from './unit.js'
+
+export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
+  const { db, tenant, now } = unit
+  await markSeen(unit, request.agent)
+  if ((await countOpen(unit, request)) >= request.maxOpen) {
+    throw new StorageError('too_many_requests', 'too many open requests of this agent for this resource')
+  }
+  const row: AuthRequestRow = {
+    tenant_id: tenant,
+    id: generateId(),
+    token_hash: request.tokenHash,
+    agent: request.agent,
+    delegate: request.delegate,
+    agent_jkt: request.agentJkt,
+    resource: request.resource,
+    scope: request.scope,
+    redirect_uri: request.redirectUri,
+    state: null,
+    display: JSON.stringify(request.display),
+    status: 'open',
+    revision: 0,
+    browser_hash: null,
+    user_id: null,
+    created_at: now,
+    expires_at: now + request.lifetime,
+    decided_at: null,
+  }
+  await db.insertInto('auth_request').values(row).execute()
+  await writeEvent(unit, {
+    event: 'request.created',
+    agent: row.agent,
+    resource: row.resource,
+    requestId: row.id,
+    data: { delegate: row.delegate, scope: row.scope, jkt: row.agent_jkt },
+  })
+  return toAuthRequest({ ...row, code_alive: false }, now)
+}
+
+/** Written before the open requests are counted: where rows are locked, this lock makes count and insert one step. */
+async function markSeen({ db, tenant, now }: Unit, agent: string): Promise<void> {
+  await db
+    .insertInto('agent')
+    .values({ tenant_id: tenant, identifier: agent, first_seen_at: now, last_seen_at: now })
+    .onConflict((conflict) => conflict.columns(['tenant_id', 'identifier']).doUpdateSet({ last_seen_at: now }))
+    .execute()
+}
+
+async function countOpen({ db, tenant, now }: Unit, request: NewAuthRequest): Promise<number> {
+  const { open } = await db
+    .selectFrom('auth_request')
+    .select((e) => e.fn.countAll().as('open'))
+    .where('tenant_id', '=', tenant)
+    .where('agent', '=', request.agent)
+    .where('resource', '=', request.resource)
+    .where('delegate', 'is not distinct from', request.delegate)
+    .where('status', '=', 'open')
+    .where('expires_at', '>', now)
+    .executeTakeFirstOrThrow()
+  return Number(open)
+}
+
+export async function findAuthRequest(unit: Unit, tokenHash: string): Promise<AuthRequest | undefined> {
+  const row = await requests(unit).where('r.token_hash', '=', tokenHash).executeTakeFirst()
+  return row && toAuthRequest(row, unit.now)
+}
+
+export async function rememberState({ db, tenant, now }: Unit, tokenHash: string, state: string): Promise<void> {
+  await db
+    .updateTable('auth_request')
+    .set({ state })
+    .where('tenant_id', '=', tenant)
+    .where('token_hash', '=', tokenHash)
+    .where('status', '=', 'open')
+    .where('expires_at', '>', now)
+    .where('browser_hash', 'is', null)
+    .execute()
+}
+
+export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<BindOutcome> {
+  const { db, tenant, now } = unit
+  const before = await findAuthRequest(unit, binding.tokenHash)
+  if (!before) return { outcome: 'refused', reason: 'unknown' }
+  const bound = await db
+    .updateTable('auth_request')
+    .set((e) => ({
+      browser_hash: binding.browserHash,
+      user_id: binding.userId,
+      revision: e
+        .case()
+        .when(e.and([e('user_id', 'is not', null), e('user_id', '!=', binding.userId)]))
+        .then(e('revision', '+', 1))
+        .else(e.ref('revision'))
+        .end(),
+      state: e
+        .case()
+        .when('browser_hash', 'is', null)
+        .then(e.fn.coalesce(e.val(binding.state), 'state'))
+        .else(e.ref('state'))
+        .end(),
+    }))
+    .where('tenant_id', '=', tenant)
+    .where('token_hash', '=', binding.tokenHash)
+    .where('status', '=', 'open')
+    .where('expires_at', '>', now)
+    .where((e) => e.or([e('browser_hash', 'is', null), e('browser_hash', '=', binding.browserHash)]))
+    .returningAll()
+    .executeTakeFirst()
+  if (!bound) return refuseBinding(unit, binding)
+  const request = toAuthRequest({ ...bound, code_alive: false }, now)
+  if (before.userId !== binding.userId) {
+    await writeEvent(unit, {
+      event: 'request.bound',
+      userId: binding.userId,
+      agent: request.agent,
+      resource: request.resource,
+      requestId: request.id,
+    })
+  }
+  return { outcome: 'bound', request }
+}
+
+async function refuseBinding(unit: Unit, binding: RequestBinding): Promise<BindOutcome> {
+  const request = await findAuthRequest(unit, binding.tokenHash)
+  if (!request) return { outcome: 'refused', reason: 'unknown' }
+  if (request.status === 'open') return { outcome: 'refused', reason: 'other_browser' }
+  return { outcome: 'refused', reason: 'not_open', request }
+}
+
+/** Requests with whether their codes are alive, to be narrowed. */
+export function requests({ db, tenant, now }: Unit) {
+  return db
+    .selectFrom('auth_request as r')
+    .selectAll('r')
+    .select((e) =>
+      e
+        .exists(
+          e
+            .selectFrom('code as c')
+            .select('c.code_hash')
+            .whereRef('c.tenant_id', '=', 'r.tenant_id')
+            .whereRef('c.request_id', '=', 'r.id')
+            .where('c.consumed_at', 'is', null)
+            .where('c.expires_at', '>', now),
+        )
+        .as('code_alive'),
+    )
+    .where('r.tenant_id', '=', tenant)
+}
+
+export function toAuthRequest(row: AuthRequestRow & { code_alive: unknown }, now: number): AuthRequest {
+  return {
+    id: row.id,
+    agent: row.agent,
+    delegate: row.delegate,
+    agentJkt: row.agent_jkt,
+    resource: row.resource,
+    scope: row.scope,
+    redirectUri: row.redirect_uri,
+    state: row.state,
+    display: JSON.parse(row.display),
+    status: requestStatus(row.status, row.expires_at, now),
+    revision: row.revision,
+    browserHash: row.browser_hash,
+    userId: row.user_id,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    decidedAt: row.decided_at,
+    codeAlive: Boolean(row.code_alive),
+  }
+}

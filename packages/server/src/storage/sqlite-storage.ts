@@ -1,0 +1,21 @@
+import { sqlStorage } from './sql/sql-storage.js'
+import { sqliteEngine } from './sqlite/sqlite-engine.js'
+import type { Storage, StorageOptions } from './storage.js'
+
+/**
+ * Storage in one SQLite file, for one machine; several processes may share the file. A write that was answered has
+ * reached the disk (WAL, `synchronous=FULL`). The file is created for its owner only, its schema brought up to date.
+ *
+ * @param path the file; its folder must exist
+ * @throws {StorageError} `unavailable` when the file cannot be opened
+ *
+ * @example
+ * const storage = sqliteStorage('auth.db')
+ */
+export function sqliteStorage(path: string, options: StorageOptions = {}): Storage {
+  const { now, sweepInterval, onSweepError } = options
+  return sqlStorage(sqliteEngine(path, now), {
+    ...(sweepInterval !== undefined && { sweepInterval }),
+    ...(onSweepError && { onSweepError }),
+  })
+}

@@ -1,0 +1,61 @@
+import { closeSync, openSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { migrations } from './migrations.js'
+
+/** Milliseconds to wait for another process, short enough to answer within two seconds. */
+const patience = 1500
+const memory = ':memory:'
+
+/** Opens a SQLite file, made readable by its owner only when it is new, and brings its schema up to date. */
+export function openDatabase(path: string): Database.Database {
+  if (path !== memory) createPrivately(path)
+  const database = new Database(path, { timeout: patience })
+  try {
+    enableWal(database)
+    database.pragma('synchronous = FULL')
+    database.pragma('foreign_keys = ON')
+    database.pragma('trusted_schema = OFF')
+    migrate(database)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** Only a new file is opened here: closing one that SQLite has open in this process would drop its locks. */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+  }
+}
+
+/** Switching a file to WAL fails at once while another process does the same; SQLite's own waiting leaves that out. */
+function enableWal(database: Database.Database): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  const deadline = performance.now() + patience
+  for (;;) {
+    try {
+      database.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      if (!hasCode(error, 'SQLITE_BUSY') || performance.now() > deadline) throw error
+      Atomics.wait(pause, 0, 0, 10)
+    }
+  }
+}
+
+function migrate(database: Database.Database): void {
+  const version = () => Number(database.pragma('user_version', { simple: true }))
+  if (version() >= migrations.length) return
+  const applyMissing = database.transaction(() => {
+    for (const migration of migrations.slice(version())) database.exec(migration)
+  })
+  applyMissing.exclusive()
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}
