@@ -1,1 +1,65 @@
-export {}
+export {
+  createDiscovery,
+  type Discovery,
+  type DiscoveryFailure,
+  type DiscoveryOptions,
+  type Found,
+} from './discovery/discovery.js'
+export type { FetchDocument } from './discovery/fetch-document.js'
+export { createKeyResolver, type KeyResolverOptions, type ResolvedKey } from './discovery/resolve-key.js'
+export { contentDigest, requireContentDigest } from './httpsig/content-digest.js'
+export { createMemoryNonces, type MemoryNoncesOptions } from './httpsig/memory-nonces.js'
+export { receiveRequest } from './httpsig/receive-request.js'
+export type { ReceivedMessage } from './httpsig/received-message.js'
+export {
+  type SignableMessage,
+  type SignatureHeaders,
+  type SignMessageOptions,
+  type SignRequestOptions,
+  signMessage,
+  signRequest,
+} from './httpsig/sign-request.js'
+export { serializeSignatureBase } from './httpsig/signature-base.js'
+export { parseSignature, parseSignatureInput, type SignatureInput } from './httpsig/signature-input.js'
+export {
+  type ParsedSignatureKey,
+  parseSignatureKey,
+  type SignatureKey,
+  serializeSignatureKey,
+} from './httpsig/signature-key.js'
+export { januaryProfile, type SigningProfile } from './httpsig/signing-profile.js'
+export { type VerifiedSignature, type VerifySignatureOptions, verifySignature } from './httpsig/verify-signature.js'
+export { type Algorithm, algorithmNames, type PublicJwk } from './lib/algorithms.js'
+export { AAuthError, type AAuthErrorOptions, type ChallengeContext, type ErrorCode, errorCases } from './lib/errors.js'
+export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from './lib/jwk.js'
+export type { MaybePromise } from './lib/maybe-promise.js'
+export {
+  createSigner,
+  type GeneratePrivateJwkOptions,
+  generatePrivateJwk,
+  type PrivateJwk,
+  type Signer,
+} from './lib/signer.js'
+export { type Challenge, parseChallenge, serializeChallenge } from './protocol/challenge.js'
+export { errorResponse } from './protocol/error-response.js'
+export { type IdentifierOptions, isIdentifier, isLoopbackIdentifier } from './protocol/identifier.js'
+export {
+  type AgentMetadata,
+  type IssuerMetadata,
+  type MetadataByKind,
+  type MetadataKind,
+  metadataUrl,
+  parseMetadata,
+  type ResourceMetadata,
+} from './protocol/metadata.js'
+export { parseScope } from './protocol/scope.js'
+export { type DecodedToken, decodeToken } from './tokens/decode-token.js'
+export { type IssueTokenOptions, issueToken } from './tokens/issue-token.js'
+export type {
+  AgentTokenClaims,
+  AuthTokenClaims,
+  ClaimsByKind,
+  ResourceTokenClaims,
+  TokenKind,
+} from './tokens/token-table.js'
+export { type VerifiedToken, type VerifyTokenOptions, verifyToken } from './tokens/verify-token.js'

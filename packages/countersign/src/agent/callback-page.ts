@@ -1,0 +1,56 @@
+import * as platform from '#crypto'
+import { serializeBase64url } from '../lib/base64url.js'
+
+/** How a consent ended, as the person sees it on the agent's callback page. */
+export type CallbackOutcome = 'allowed' | 'denied' | 'failed' | 'refused'
+
+const texts: Readonly<Record<CallbackOutcome, { status: number; title: string; text: string }>> = {
+  allowed: {
+    status: 200,
+    title: 'It worked',
+    text: 'The agent has what it needs and goes on. You can close this window.',
+  },
+  denied: {
+    status: 200,
+    title: 'Nothing was allowed',
+    text: 'The agent was told that you said no. You can close this window.',
+  },
+  failed: {
+    status: 502,
+    title: 'It did not work',
+    text: 'You decided, but the agent could not finish. Go back to it and try again.',
+  },
+  refused: { status: 400, title: 'This page does not fit', text: 'Go back to the agent and start again.' },
+}
+
+/** The page a person lands on after the decision. It loads nothing and sends no `Referer`, which would hold the code. */
+export function callbackPage(outcome: CallbackOutcome, detail?: string): Response {
+  const { status, title, text } = texts[outcome]
+  const nonce = serializeBase64url(platform.randomBytes(16))
+  const html = `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style nonce="${nonce}">
+:root { color-scheme: light dark; }
+body { font: 1.0625rem/1.5 system-ui, sans-serif; max-inline-size: 32rem; margin: 15vh auto 0; padding-inline: 1.25rem; }
+h1 { font-size: 1.75rem; line-height: 1.2; margin-block: 0 .75rem; }
+</style>
+</head>
+<body><main data-state="${outcome}"><h1>${title}</h1><p>${detail ?? ''}</p><p>${text}</p></main></body>
+</html>
+`
+  return new Response(html.replace('<p></p>', ''), {
+    status,
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+    },
+  })
+}

@@ -1,0 +1,56 @@
+/** An auth token the agent holds. */
+export interface HeldToken {
+  jwt: string
+  /** The resource it is for. */
+  resource: string
+  scope: readonly string[]
+  /** Unix seconds. */
+  expiresAt: number
+}
+
+/** Auth tokens by owner (a web agent's browser session, or the process) and resource; the newest first. */
+export interface HeldTokens {
+  /** The token to try first for a URL. */
+  forUrl(owner: string, url: string): HeldToken | undefined
+  /** A token that has all these scopes. */
+  withScope(owner: string, resource: string, scope: readonly string[]): HeldToken | undefined
+  add(owner: string, token: HeldToken): void
+  remove(owner: string, jwt: string): void
+}
+
+const maxOwners = 10_000
+const maxTokensPerOwner = 100
+
+/** Seconds before its end at which a token counts as gone, so that it does not expire on the way. */
+const margin = 5
+
+export function createHeldTokens(now: () => number): HeldTokens {
+  const byOwner = new Map<string, HeldToken[]>()
+  const live = (owner: string) => (byOwner.get(owner) ?? []).filter(({ expiresAt }) => expiresAt - margin > now())
+
+  return {
+    forUrl: (owner, url) => live(owner).find(({ resource }) => isUnder(url, resource)),
+    withScope: (owner, resource, scope) =>
+      live(owner).find((token) => token.resource === resource && scope.every((value) => token.scope.includes(value))),
+    add(owner, token) {
+      const kept = live(owner).filter(
+        ({ resource, scope }) => resource !== token.resource || !scope.every((value) => token.scope.includes(value)),
+      )
+      byOwner.delete(owner)
+      byOwner.set(owner, [token, ...kept].slice(0, maxTokensPerOwner))
+      const oldest = byOwner.keys().next()
+      if (byOwner.size > maxOwners && !oldest.done) byOwner.delete(oldest.value)
+    },
+    remove(owner, jwt) {
+      byOwner.set(
+        owner,
+        (byOwner.get(owner) ?? []).filter((token) => token.jwt !== jwt),
+      )
+    },
+  }
+}
+
+/** Whether a URL lies under an identifier. */
+export function isUnder(url: string, identifier: string): boolean {
+  return url === identifier || (url.startsWith(identifier) && '/?#'.includes(url.charAt(identifier.length)))
+}

@@ -1,0 +1,185 @@
+import * as platform from '#crypto'
+import type { Discovery } from '../discovery/discovery.js'
+import { serializeBase64url } from '../lib/base64url.js'
+import { jwkThumbprint } from '../lib/jwk.js'
+import type { IssuerMetadata } from '../protocol/metadata.js'
+import { parseScope } from '../protocol/scope.js'
+import { decodeToken } from '../tokens/decode-token.js'
+import { AgentError } from './agent-error.js'
+import type { HeldToken } from './held-tokens.js'
+import type { CallbackAnswer, PendingConsents } from './pending-consents.js'
+
+/** What a person is asked to decide, and where. */
+export interface ConsentRequest {
+  /** Where the person must go, in the browser that started this. */
+  url: string
+  authServer: string
+  resource: string
+  /** Space-separated, where the resource token carries a scope. */
+  scope: string | undefined
+  /** Unix seconds. */
+  expiresAt: number
+  /** Aborts when the request that needs the consent is given up. */
+  signal: AbortSignal
+}
+
+export interface AuthTokenRequest {
+  resourceToken: string
+  /** The resource token's claims, already checked (W21). */
+  resource: string
+  authServer: string
+  scope: string | undefined
+  session: string | undefined
+  signal: AbortSignal
+}
+
+export interface TokenRequester {
+  discovery: Discovery
+  /** Sends a signed request. */
+  send: (request: Request) => Promise<Response>
+  onConsent: (consent: ConsentRequest) => void | Promise<void>
+  pending: PendingConsents
+  redirectUri: string
+  /** Thumbprint of the agent's key. */
+  thumbprint: string
+  /** Auth servers that drop `state` (W13). */
+  stateOptional: readonly string[]
+  now: () => number
+}
+
+/** Takes a resource token to its auth server and comes back with an auth token, by way of a person where one must decide (S§9.3–9.6). */
+export async function requestAuthToken(requester: TokenRequester, request: AuthTokenRequest): Promise<HeldToken> {
+  const metadata = await findAuthServer(requester.discovery, request.authServer)
+  const { resourceToken, signal } = request
+  const answer = await postForm(requester, metadata, signal, {
+    request_type: 'auth',
+    resource_token: resourceToken,
+    redirect_uri: requester.redirectUri,
+  })
+  if (typeof answer['auth_token'] === 'string') return requireAuthToken(requester, request, answer)
+  const { request_token: requestToken } = answer
+  if (typeof requestToken !== 'string' || requestToken === '') {
+    throw new AgentError(
+      'token_request_failed',
+      'The auth server answered with neither an auth_token nor a request_token.',
+    )
+  }
+  const expiresIn = typeof answer['expires_in'] === 'number' ? answer['expires_in'] : 600
+  const state = serializeBase64url(platform.randomBytes(24))
+  const consent = {
+    authServer: request.authServer,
+    session: request.session,
+    issRequired: metadata.authorization_response_iss_parameter_supported === true,
+    stateOptional: requester.stateOptional.includes(request.authServer),
+  }
+  const redeem = async (callback: CallbackAnswer) => {
+    if ('error' in callback) throw refusal(callback.error)
+    const tokens = await postForm(requester, metadata, signal, {
+      request_type: 'code',
+      code: callback.code,
+      redirect_uri: requester.redirectUri,
+      request_token: requestToken,
+    })
+    return requireAuthToken(requester, request, tokens)
+  }
+  const redeemed = requester.pending.wait(state, consent, { expiresIn, signal }, redeem)
+  const asked = requester.onConsent({
+    url: consentUrl(metadata, { request_token: requestToken, redirect_uri: requester.redirectUri, state }),
+    authServer: request.authServer,
+    resource: request.resource,
+    scope: request.scope,
+    expiresAt: requester.now() + expiresIn,
+    signal,
+  })
+  const [held] = await Promise.all([redeemed, asked])
+  return held
+}
+
+async function findAuthServer(discovery: Discovery, authServer: string): Promise<IssuerMetadata> {
+  const outcome = await discovery.findMetadata('aauth-issuer', authServer)
+  if ('found' in outcome) return outcome.found
+  throw new AgentError(
+    'auth_server_unknown',
+    `The document of ${authServer} was not found: ${outcome.failure.message}.`,
+    {
+      cause: outcome.failure,
+    },
+  )
+}
+
+async function postForm(
+  requester: TokenRequester,
+  metadata: IssuerMetadata,
+  signal: AbortSignal,
+  form: Record<string, string>,
+): Promise<Record<string, unknown>> {
+  const response = await requester.send(
+    new Request(metadata.agent_token_endpoint, {
+      method: 'POST',
+      body: new URLSearchParams(form),
+      signal,
+      redirect: 'manual',
+    }),
+  )
+  const body = parseObject(await response.text())
+  if (response.ok && body) return body
+  const error = typeof body?.['error'] === 'string' ? body['error'] : undefined
+  if (error === 'access_denied') throw refusal(error)
+  const described =
+    typeof body?.['error_description'] === 'string' ? `: ${body['error_description'].slice(0, 200)}` : ''
+  throw new AgentError(
+    'token_request_failed',
+    `The auth server answered ${response.status} ${error ?? ''}${described}`.trim(),
+    { error },
+  )
+}
+
+function refusal(error: string): AgentError {
+  if (error === 'access_denied') return new AgentError('access_denied', 'Access was not allowed.', { error })
+  return new AgentError('token_request_failed', 'The auth server sent the person back with an error.', { error })
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value = JSON.parse(text) as unknown
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+function consentUrl(metadata: IssuerMetadata, parameters: Record<string, string>): string {
+  const url = new URL(metadata.agent_auth_endpoint)
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+  return url.href
+}
+
+async function requireAuthToken(
+  { thumbprint, now }: TokenRequester,
+  { resource, authServer }: AuthTokenRequest,
+  answer: Record<string, unknown>,
+): Promise<HeldToken> {
+  const refuse = (why: string) => new AgentError('auth_token_refused', `The auth token is refused: ${why}.`)
+  const { auth_token: jwt, expires_in: expiresIn } = answer
+  if (typeof jwt !== 'string') throw refuse('there is none in the answer')
+  const token = decodeToken(jwt)
+  if (token?.header['typ'] !== 'auth+jwt') throw refuse('it is not an auth+jwt')
+  const { iss, aud, cnf, scope, exp } = token.payload
+  if (iss !== authServer) throw refuse('its iss is not the auth server asked')
+  if (Array.isArray(aud) ? !aud.includes(resource) : aud !== resource) throw refuse('its aud is not the resource asked')
+  const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
+  if (typeof jwk !== 'object' || jwk === null || !('kty' in jwk) || typeof jwk.kty !== 'string')
+    throw refuse('it is bound to no key')
+  if ((await jwkThumbprint({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
+  if (typeof exp !== 'number' || exp <= now()) throw refuse('it has expired')
+  const answered = typeof expiresIn === 'number' ? now() + expiresIn : exp
+  return {
+    jwt,
+    resource,
+    scope: parseScope(typeof scope === 'string' ? scope : '') ?? [],
+    expiresAt: Math.min(exp, answered),
+  }
+}

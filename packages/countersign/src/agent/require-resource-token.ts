@@ -1,0 +1,32 @@
+import { decodeToken } from '../tokens/decode-token.js'
+import { AgentError } from './agent-error.js'
+import { isUnder } from './held-tokens.js'
+
+/** What the resource token must say (W21). */
+export interface ExpectedResourceToken {
+  url: string
+  authServer: string
+  agent: string
+  thumbprint: string
+}
+
+/**
+ * Checks that a resource token is about this request before it is sent on: else a resource could make the agent ask for
+ * another resource's access. The signature is for the auth server to verify.
+ *
+ * @throws AgentError `resource_token_refused`
+ */
+export function requireResourceToken(
+  compact: string,
+  expected: ExpectedResourceToken,
+): { resource: string; scope: string | undefined } {
+  const refuse = (why: string) => new AgentError('resource_token_refused', `The resource token is refused: ${why}.`)
+  const token = decodeToken(compact)
+  if (token?.header['typ'] !== 'resource+jwt') throw refuse('it is not a resource+jwt')
+  const { iss, aud, agent, agent_jkt: thumbprint, scope } = token.payload
+  if (typeof iss !== 'string' || !isUnder(expected.url, iss)) throw refuse('its iss is not the resource asked')
+  if (aud !== expected.authServer) throw refuse('its aud is not the auth_server named')
+  if (agent !== expected.agent) throw refuse('its agent is not this agent')
+  if (thumbprint !== expected.thumbprint) throw refuse('its agent_jkt is not this agent’s key')
+  return { resource: iss, scope: typeof scope === 'string' ? scope : undefined }
+}

@@ -1,0 +1,144 @@
+import type { SignatureKey } from '../httpsig/signature-key.js'
+import { AAuthError } from '../lib/errors.js'
+import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
+import { LruCache } from '../lib/lru-cache.js'
+import { type IdentifierOptions, isIdentifier } from '../protocol/identifier.js'
+import { isFetchableUrl, type MetadataKind } from '../protocol/metadata.js'
+import { decodeToken } from '../tokens/decode-token.js'
+import { type VerifiedToken, verifyToken } from '../tokens/verify-token.js'
+import type { Discovery, DiscoveryFailure, Found } from './discovery.js'
+
+/** The key of a signature, and who it speaks for. */
+export interface ResolvedKey {
+  key: VerificationKey
+  scheme: SignatureKey['scheme']
+  /** The agent's identifier; undefined when only a key was proven. */
+  agent: string | undefined
+  /** The delegate, where an agent token or an auth token names one. */
+  delegate: string | undefined
+  token: VerifiedToken<'agent+jwt'> | VerifiedToken<'auth+jwt'> | undefined
+}
+
+export interface KeyResolverOptions extends IdentifierOptions {
+  discovery: Discovery
+  /** Own identifier: the audience of tokens. */
+  audience: string
+  now: () => number
+  /** Issuers of auth tokens that are accepted. */
+  authTokenIssuers: readonly string[]
+  /** What `scheme=jwks` with `id` and no `well-known` means: the id's agent document, or the JWKS at the id itself (W11). */
+  absentWellKnown: 'aauth-agent' | 'jwks'
+}
+
+const cachedTokens = 10_000
+const cachedTokenAge = 60
+const knownDocuments: readonly string[] = ['aauth-agent', 'aauth-resource'] satisfies MetadataKind[]
+
+/**
+ * Creates the `resolveKey` of {@link verifySignature}: finds the key that `Signature-Key` points to (S§10.7) and
+ * verifies the token it rides in. Whether that is enough for the request, the caller judges.
+ */
+export function createKeyResolver(options: KeyResolverOptions): (signatureKey: SignatureKey) => Promise<ResolvedKey> {
+  const { discovery, now } = options
+  const tokens = new LruCache<ResolvedKey>(cachedTokens)
+  const headerKeys = new LruCache<VerificationKey>(cachedTokens)
+
+  async function resolveHeaderKey(jwk: Record<string, string>): Promise<ResolvedKey> {
+    const id = JSON.stringify(jwk)
+    const cached = headerKeys.get(id, now())
+    const key = cached ?? (await importVerificationKey(jwk))
+    if (!cached) headerKeys.set(id, key, now() + cachedTokenAge)
+    return { key, scheme: 'hwk', agent: undefined, delegate: undefined, token: undefined }
+  }
+
+  async function resolvePublished(reference: Extract<SignatureKey, { scheme: 'jwks' }>): Promise<ResolvedKey> {
+    const anonymous = { scheme: 'jwks', agent: undefined, delegate: undefined, token: undefined } as const
+    const { kid } = reference
+    if ('jwksUri' in reference) {
+      if (!isFetchableUrl(reference.jwksUri, options)) throw unknownKey('the jwks URL is not of the accepted form')
+      return { ...anonymous, key: requireKey(await discovery.findKeyAt(reference.jwksUri, kid)) }
+    }
+    const { id, wellKnown } = reference
+    if (!isIdentifier(id, options)) throw unknownKey('the id is not an identifier of the accepted form (W10)')
+    if (wellKnown === undefined && options.absentWellKnown === 'jwks') {
+      return { ...anonymous, key: requireKey(await discovery.findKeyAt(id, kid)) }
+    }
+    const kind = wellKnown ?? 'aauth-agent'
+    if (!knownDocuments.includes(kind)) throw unknownKey('the well-known name is not one that is fetched')
+    return { ...anonymous, key: requireKey(await discovery.findKey(kind as MetadataKind, id, kid)), agent: id }
+  }
+
+  async function resolveToken(jwt: string): Promise<ResolvedKey> {
+    const cached = tokens.get(jwt, now())
+    if (cached?.token && cached.token.claims.exp > now()) return cached
+    const resolved =
+      decodeToken(jwt)?.header['typ'] === 'auth+jwt' ? await resolveAuthToken(jwt) : await resolveAgentToken(jwt)
+    tokens.set(jwt, resolved, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
+    return resolved
+  }
+
+  async function resolveAgentToken(jwt: string): Promise<ResolvedKey> {
+    const token = await verifyToken('agent+jwt', jwt, {
+      ...options,
+      findKey: async (issuer, kid) => requireKey(await discovery.findKey('aauth-agent', issuer, kid)),
+    })
+    return {
+      key: requireConfirmation(token),
+      scheme: 'jwt',
+      agent: token.claims.iss,
+      delegate: token.claims.sub,
+      token,
+    }
+  }
+
+  async function resolveAuthToken(jwt: string): Promise<ResolvedKey> {
+    const token = await verifyToken('auth+jwt', jwt, {
+      ...options,
+      issuers: options.authTokenIssuers,
+      allowExpired: true,
+      findKey: async (issuer, kid) => requireIssuerKey(await discovery.findKey('aauth-issuer', issuer, kid)),
+    })
+    const { agent, agent_delegate: delegate } = token.claims
+    return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
+  }
+
+  return async (signatureKey) => {
+    switch (signatureKey.scheme) {
+      case 'hwk':
+        return resolveHeaderKey(signatureKey.jwk)
+      case 'jwks':
+        return resolvePublished(signatureKey)
+      case 'jwt':
+        return resolveToken(signatureKey.jwt)
+      case 'x509':
+        throw unknownKey('no certificate roots are configured')
+    }
+  }
+}
+
+function requireKey(found: Found<VerificationKey>): VerificationKey {
+  if ('found' in found) return found.found
+  throw unknownKey(found.failure.message, found.failure)
+}
+
+// An auth server that cannot be reached is trouble of ours, not of the agent (attacks R05).
+function requireIssuerKey(found: Found<VerificationKey>): VerificationKey {
+  if ('found' in found) return found.found
+  const { reason, message } = found.failure
+  if (reason === 'unreachable') {
+    throw new AAuthError('unavailable', 'The keys of the auth server cannot be fetched.', {
+      cause: found.failure,
+      retryAfter: 5,
+    })
+  }
+  throw new AAuthError('auth_token_invalid', `The auth+jwt is refused: ${message}.`, { cause: found.failure })
+}
+
+function requireConfirmation(token: VerifiedToken): VerificationKey {
+  if (token.confirmationKey) return token.confirmationKey
+  throw new TypeError(`a verified ${token.kind} has no confirmation key`)
+}
+
+function unknownKey(message: string, cause?: DiscoveryFailure): AAuthError {
+  return new AAuthError('key_unknown', `The key was not found: ${message}.`, { cause })
+}

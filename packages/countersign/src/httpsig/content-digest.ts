@@ -1,0 +1,57 @@
+import { parseDictionary } from 'structured-headers'
+import * as platform from '#crypto'
+import { serializeBase64 } from '../lib/base64url.js'
+import { AAuthError } from '../lib/errors.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+
+const digests: Readonly<Record<string, (body: Uint8Array) => MaybePromise<Uint8Array>>> = {
+  'sha-256': platform.sha256,
+  'sha-512': platform.sha512,
+}
+
+/** The `Content-Digest` value for a body (RFC 9530), with SHA-256. */
+export async function contentDigest(body: Uint8Array): Promise<string> {
+  return `sha-256=:${serializeBase64(await platform.sha256(body))}:`
+}
+
+/**
+ * Recomputes every digest of an algorithm we know; at least one must be there, and all must match.
+ *
+ * @throws AAuthError `digest_malformed`, `digest_mismatch`
+ */
+export async function requireContentDigest(header: string, body: Uint8Array): Promise<void> {
+  let known = 0
+  for (const [algorithm, expected] of parseDigests(header)) {
+    const digest = Object.hasOwn(digests, algorithm) ? digests[algorithm] : undefined
+    if (!digest) continue
+    known++
+    const actual = await digest(body)
+    if (expected !== serializeBase64(actual)) {
+      throw new AAuthError(
+        'digest_mismatch',
+        `The body does not have the ${algorithm} digest that the signature covers.`,
+      )
+    }
+  }
+  if (known === 0) throw new AAuthError('digest_malformed', 'Content-Digest has neither sha-256 nor sha-512.')
+}
+
+function* parseDigests(header: string): Generator<[string, string]> {
+  // The common form, so that the base64 in it is compared as text and can only be canonical.
+  const single = /^(sha-(?:256|512))=:([A-Za-z0-9+/]+={0,2}):$/.exec(header)
+  if (single) {
+    yield [single[1] as string, single[2] as string]
+    return
+  }
+  let members: ReturnType<typeof parseDictionary>
+  try {
+    members = parseDictionary(header)
+  } catch (cause) {
+    throw new AAuthError('digest_malformed', 'Content-Digest is not a structured dictionary (RFC 9530).', { cause })
+  }
+  for (const [algorithm, [value]] of members) {
+    if (!(value instanceof ArrayBuffer))
+      throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not bytes.')
+    yield [algorithm, serializeBase64(new Uint8Array(value))]
+  }
+}

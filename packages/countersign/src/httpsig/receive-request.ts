@@ -1,0 +1,42 @@
+import { readStream } from '../lib/read-stream.js'
+import type { ReceivedMessage } from './received-message.js'
+
+const noBytes = new Uint8Array(0)
+
+/**
+ * Reads a Web `Request` as a received message. The caller keeps the request's own body: a clone is read.
+ *
+ * A `Request` has lost what was on the wire where URL parsing changes it (`/x/../admin`) and where header lines were
+ * joined; on Node, receive the `IncomingMessage` instead.
+ */
+export function receiveRequest(request: Request, remoteAddress?: string): ReceivedMessage {
+  const rawHeaders: string[] = []
+  for (const [name, value] of request.headers) rawHeaders.push(name, value)
+  let read: Promise<Uint8Array> | undefined
+  return {
+    method: request.method,
+    rawTarget: targetOf(request.url),
+    rawHeaders,
+    remoteAddress,
+    body: (limit) => {
+      read ??= request.body === null ? Promise.resolve(noBytes) : readStream(requireUnread(request), limit)
+      return read
+    },
+  }
+}
+
+/** The request target as it stands in an absolute URL: path and query, an empty query (`?`) included. */
+export function targetOf(url: string): string {
+  const path = url.indexOf('/', url.indexOf('://') + 3)
+  const fragment = url.indexOf('#', path)
+  return fragment === -1 ? url.slice(path) : url.slice(path, fragment)
+}
+
+function requireUnread(request: Request): ReadableStream<Uint8Array> {
+  if (request.bodyUsed) {
+    throw new TypeError(
+      'the body was read before the signature was verified: verify first, so that the digest covers the bytes as sent',
+    )
+  }
+  return request.clone().body as ReadableStream<Uint8Array>
+}

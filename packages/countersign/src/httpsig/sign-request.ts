@@ -1,0 +1,134 @@
+import * as platform from '#crypto'
+import { serializeBase64, serializeBase64url } from '../lib/base64url.js'
+import { systemClock } from '../lib/clock.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import type { Signer } from '../lib/signer.js'
+import { contentDigest } from './content-digest.js'
+import { targetOf } from './receive-request.js'
+import { serializeSignatureBase } from './signature-base.js'
+import { serializeSignatureParameters } from './signature-input.js'
+import { type SignatureKey, serializeSignatureKey } from './signature-key.js'
+import { januaryProfile, type SigningProfile } from './signing-profile.js'
+
+/** What of a request is signed. Field names in lower case. */
+export interface SignableMessage {
+  method: string
+  /** Host, and port where it is not the scheme's default. */
+  authority: string
+  path: string
+  /** With its `?`. */
+  query?: string | undefined
+  /** `content-type` and `content-digest` where there is a body, `nonce` where one is sent. */
+  fields?: Readonly<Record<string, string>>
+}
+
+export interface SignMessageOptions {
+  signer: Signer
+  /** How the receiver finds the key. */
+  signatureKey: SignatureKey
+  /** Unix seconds. @default now */
+  created?: number
+  /** Bytes in `Signature`: RFC 8941 says base64; `base64url` is for peers that read nothing else (W2). @default 'base64' */
+  encoding?: 'base64' | 'base64url'
+  /** @default the January 2026 profile */
+  profile?: SigningProfile
+}
+
+/** The three headers to add to a signed request. */
+export interface SignatureHeaders {
+  'signature-key': string
+  'signature-input': string
+  signature: string
+}
+
+/** Signs the parts of a message that the profile covers (S§10.3): the three headers, nothing else is looked at. */
+export function signMessage(message: SignableMessage, options: SignMessageOptions): MaybePromise<SignatureHeaders> {
+  const profile = options.profile ?? januaryProfile
+  const fields: Readonly<Record<string, string>> = message.fields ?? {}
+  const key = serializeSignatureKey(profile.label, options.signatureKey)
+  const present = {
+    always: true,
+    query: message.query !== undefined,
+    body: 'content-digest' in fields,
+    nonce: 'nonce' in fields,
+  }
+  const components: string[] = []
+  for (const { name, when } of profile.components) if (present[when]) components.push(name)
+  const parameters = serializeSignatureParameters(components, options.created ?? systemClock())
+  const base = serializeSignatureBase(components, (component) => valueOf(message, fields, key, component), parameters)
+  const signature = options.signer.sign(base)
+  const headers = (bytes: Uint8Array): SignatureHeaders => ({
+    'signature-key': key,
+    'signature-input': `${profile.label}=${parameters}`,
+    signature: `${profile.label}=:${options.encoding === 'base64url' ? serializeBase64url(bytes) : serializeBase64(bytes)}:`,
+  })
+  return signature instanceof Promise ? signature.then(headers) : headers(signature)
+}
+
+function valueOf(
+  message: SignableMessage,
+  fields: Readonly<Record<string, string>>,
+  key: string,
+  component: string,
+): string {
+  switch (component) {
+    case '@method':
+      return message.method
+    case '@authority':
+      return message.authority
+    case '@path':
+      return message.path
+    case '@query':
+      return message.query ?? '?'
+    case 'signature-key':
+      return key
+    default: {
+      const value = fields[component]
+      if (value === undefined) throw new TypeError(`the request has no ${component}, which the signature must cover`)
+      return value
+    }
+  }
+}
+
+export interface SignRequestOptions extends SignMessageOptions {
+  /**
+   * `automatic` sends a `Nonce` with every method but GET, HEAD and OPTIONS (W9); `never` is for peers that refuse the header.
+   * @default 'automatic'
+   */
+  nonce?: 'automatic' | 'never'
+}
+
+/**
+ * A copy of the request with `Signature`, `Signature-Input` and `Signature-Key`, and with `Content-Digest` and `Nonce`
+ * where they apply. The body is read whole, since its digest is signed.
+ *
+ * @throws TypeError when there is a body without a `Content-Type`
+ */
+export async function signRequest(request: Request, options: SignRequestOptions): Promise<Request> {
+  const headers = new Headers(request.headers)
+  const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
+  const fields: Record<string, string> = {}
+  if (body && body.length > 0) {
+    const contentType = headers.get('content-type')
+    if (contentType === null) throw new TypeError('a request with a body needs a content-type: the signature covers it')
+    fields['content-type'] = contentType
+    fields['content-digest'] = await contentDigest(body)
+  }
+  if (options.nonce !== 'never' && !['GET', 'HEAD', 'OPTIONS'].includes(request.method)) {
+    fields['nonce'] = serializeBase64url(platform.randomBytes(16))
+  }
+  const { host } = new URL(request.url)
+  const target = targetOf(request.url)
+  const mark = target.indexOf('?')
+  const path = mark === -1 ? target : target.slice(0, mark)
+  const query = mark === -1 ? undefined : target.slice(mark)
+  const signed = await signMessage({ method: request.method, authority: host, path, query, fields }, options)
+  for (const [name, value] of Object.entries({ ...fields, ...signed })) headers.set(name, value)
+  return new Request(request.url, {
+    method: request.method,
+    headers,
+    body: body && body.length > 0 ? body : null,
+    redirect: request.redirect,
+    signal: request.signal,
+  })
+}

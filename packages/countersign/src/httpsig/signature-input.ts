@@ -1,0 +1,110 @@
+import { parseBase64, parseBase64url } from '../lib/base64url.js'
+import { AAuthError } from '../lib/errors.js'
+
+/** One parsed `Signature-Input` member (RFC 9421 §4.1). */
+export interface SignatureInput {
+  label: string
+  /** Covered components in order, without quotes. */
+  components: readonly string[]
+  /** Unix seconds. */
+  created: number
+  /** Unix seconds. */
+  expires: number | undefined
+  algorithm: string | undefined
+  /** The member's value as received: what `@signature-params` stands for in the base. */
+  parameters: string
+}
+
+const maxLength = 4096
+const maxComponents = 32
+const opening = /^([a-z*][a-z0-9_.*-]{0,63})=\(([^()]*)\)/
+const componentList = /^"[^"\\ ;]+"(?: "[^"\\ ;]+")*$/
+const componentName = /^@?[a-z0-9!#$%&'*+.^_`|~-]+$/
+const signatureParameter =
+  /;([a-z*][a-z0-9_.*-]{0,63})(?:=(?:(-?\d{1,15})|"([\x20\x21\x23-\x5b\x5d-\x7e]*)"|([A-Za-z*][\w:/!#$%&'*+.^`|~-]*|\?[01])))?/y
+
+/** What each known parameter must look like: a number in Unix seconds, or a string (RFC 9421 §2.3). */
+const parameterKinds: Readonly<Record<string, 'seconds' | 'string'>> = {
+  created: 'seconds',
+  expires: 'seconds',
+  alg: 'string',
+  keyid: 'string',
+  nonce: 'string',
+  tag: 'string',
+}
+
+/**
+ * Parses `label=("@method" …);created=…`: exactly one member in its one canonical serialisation, since the base is
+ * made from the bytes received (W1). Component parameters are refused (W5).
+ *
+ * @throws AAuthError `signature_malformed`, `signature_created_missing`, `component_unsupported`
+ */
+export function parseSignatureInput(text: string): SignatureInput {
+  if (text.length > maxLength) throw malformed('is longer than 4 KiB')
+  const match = opening.exec(text)
+  if (!match) throw malformed('does not start with label=(…)')
+  const [whole, label = '', list = ''] = match
+  const components = parseComponents(list)
+  const values: Record<string, string | number> = Object.create(null)
+  let end = whole.length
+  signatureParameter.lastIndex = end
+  for (let next = signatureParameter.exec(text); next; next = signatureParameter.exec(text)) {
+    const [, name = '', digits, string] = next
+    if (name in values) throw malformed(`has ${name} twice`)
+    const kind = parameterKinds[name]
+    if (kind === 'seconds' && !isSeconds(digits)) throw malformed(`has a ${name} that is not a whole number of seconds`)
+    if (kind === 'string' && string === undefined) throw malformed(`has a ${name} that is not a string`)
+    values[name] = digits !== undefined ? Number(digits) : (string ?? '')
+    end = signatureParameter.lastIndex
+  }
+  if (end !== text.length) throw malformed('does not end after its one member')
+  const { created, expires, alg } = values
+  if (typeof created !== 'number') throw new AAuthError('signature_created_missing', 'Signature-Input has no created.')
+  return {
+    label,
+    components,
+    created,
+    expires: typeof expires === 'number' ? expires : undefined,
+    algorithm: typeof alg === 'string' ? alg : undefined,
+    parameters: text.slice(label.length + 1),
+  }
+}
+
+/** Parses `label=:…:`, one member, base64 or (W2) base64url without padding, each canonical. */
+export function parseSignature(text: string): { label: string; signature: Uint8Array } {
+  const match = /^([a-z*][a-z0-9_.*-]{0,63})=:([A-Za-z0-9+/_-]{1,2048}={0,2}):$/.exec(text)
+  if (!match) throw new AAuthError('signature_malformed', 'Signature is not one member of the form label=:base64:.')
+  const [, label = '', encoded = ''] = match
+  const signature = parseBase64(encoded) ?? parseBase64url(encoded)
+  if (!signature) throw new AAuthError('signature_malformed', 'Signature is neither canonical base64 nor base64url.')
+  return { label, signature }
+}
+
+/** Serialises the value of a `Signature-Input` member: `("@method" …);created=…`. */
+export function serializeSignatureParameters(components: readonly string[], created: number, expires?: number): string {
+  const list = `("${components.join('" "')}");created=${created}`
+  return expires === undefined ? list : `${list};expires=${expires}`
+}
+
+function parseComponents(list: string): string[] {
+  if (list === '') return []
+  if (list.includes('";')) throw new AAuthError('component_unsupported', 'A covered component has parameters.')
+  if (!componentList.test(list)) throw malformed('has a malformed component list')
+  const components = list.slice(1, -1).split('" "')
+  if (components.length > maxComponents) throw malformed('covers more than 32 components')
+  for (const [index, component] of components.entries()) {
+    if (!componentName.test(component)) {
+      throw new AAuthError('component_unsupported', 'A covered component has a name that is not used here.')
+    }
+    if (components.indexOf(component) !== index) throw malformed('covers a component twice')
+  }
+  return components
+}
+
+function isSeconds(digits: string | undefined): boolean {
+  return digits !== undefined && /^(?:0|[1-9]\d{0,14})$/.test(digits)
+}
+
+function malformed(what: string): AAuthError {
+  return new AAuthError('signature_malformed', `Signature-Input ${what}.`)
+}

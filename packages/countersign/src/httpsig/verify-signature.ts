@@ -1,0 +1,242 @@
+import * as platform from '#crypto'
+import { type Algorithm, algorithmNames } from '../lib/algorithms.js'
+import { parseBase64url, serializeBase64url, utf8 } from '../lib/base64url.js'
+import { systemClock } from '../lib/clock.js'
+import { AAuthError } from '../lib/errors.js'
+import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import { requireContentDigest } from './content-digest.js'
+import { fieldValues, type ReceivedMessage } from './received-message.js'
+import { serializeSignatureBase } from './signature-base.js'
+import { parseSignature, parseSignatureInput, type SignatureInput } from './signature-input.js'
+import { type ParsedSignatureKey, parseSignatureKey, type SignatureKey } from './signature-key.js'
+import { januaryProfile, type SigningProfile } from './signing-profile.js'
+import { requireTarget, type Target } from './target.js'
+
+export interface VerifySignatureOptions<R extends { key: VerificationKey }> {
+  /**
+   * Canonical authorities, such as `api.example` or `127.0.0.1:8002`; the only values `@authority` can have
+   * (S§10.3.1). `Host` merely chooses among them.
+   */
+  authorities: readonly [string, ...string[]]
+  /** Finds the key that `Signature-Key` points to. Called after every local check; throws when there is none. */
+  resolveKey: (signatureKey: SignatureKey) => MaybePromise<R>
+  /** Unix seconds. @default the system clock */
+  now?: () => number
+  /** @default all that the library knows */
+  algorithms?: readonly Algorithm[]
+  /**
+   * `if-covered` accepts a body that the signature does not cover: anyone on the way may change it. For peers that
+   * leave bodies unsigned. @default 'required'
+   */
+  body?: 'required' | 'if-covered'
+  /** Largest body in bytes. @default 1 MiB */
+  maxBody?: number
+  /** `required`: requests with a method other than GET, HEAD and OPTIONS must carry a `Nonce` (S§10.5). @default 'optional' */
+  nonce?: 'optional' | 'required'
+  /**
+   * Remembers a nonce; resolves to false if it was seen before. Called with a hash of authority, key and nonce, only
+   * after the signature verified. Absent: a nonce is checked for its form and not remembered.
+   */
+  claimNonce?: (key: string, lifetime: number) => MaybePromise<boolean>
+  /** @default the January 2026 profile */
+  profile?: SigningProfile
+}
+
+/** A request whose signature verified. No value of this type exists otherwise. */
+export interface VerifiedSignature<R extends { key: VerificationKey } = { key: VerificationKey }> {
+  method: string
+  authority: string
+  path: string
+  /** With its `?`; undefined when the target has none. */
+  query: string | undefined
+  covered: readonly string[]
+  /** Unix seconds. */
+  created: number
+  signatureKey: SignatureKey
+  /** What `resolveKey` found. */
+  resolved: R
+  /** The content, equal to what was signed unless `body` is `if-covered` and the signature leaves it out. */
+  body: Uint8Array
+}
+
+/**
+ * Verifies the one signature of a request (S§10, RFC 9421 §3.2): local checks first, then the key, then the signature,
+ * then the digest and the nonce. It does not judge who the signer is, nor what they may do.
+ *
+ * @throws AAuthError with the `signature_*`, `component_*`, `digest_*`, `nonce_*`, `algorithm_*` and `target_*` codes,
+ * and whatever `resolveKey` throws
+ */
+export async function verifySignature<R extends { key: VerificationKey }>(
+  message: ReceivedMessage,
+  options: VerifySignatureOptions<R>,
+): Promise<VerifiedSignature<R>> {
+  const profile = options.profile ?? januaryProfile
+  const target = requireTarget(message.rawTarget) //                           invalid_request
+  const authority = requireAuthority(message, options.authorities) //          invalid_request
+  const { input, signature, parsedKey } = requireHeaders(message) //           invalid_signature
+  requireFresh(input, profile, (options.now ?? systemClock)()) //              invalid_signature
+  const nonce = requireNonce(message, profile, options) //                     invalid_signature, invalid_input
+  const body = await message.body(options.maxBody ?? 1_048_576) //             invalid_request (413)
+  requireCoverage(
+    input,
+    profile,
+    { query: target.query !== undefined, body: body.length > 0, nonce: nonce !== undefined },
+    options,
+  )
+  const base = serializeSignatureBase(input.components, componentReader(message, target, authority), input.parameters)
+  const resolved = await options.resolveKey(parsedKey.key) //                  unknown_key, invalid_key
+  requireAlgorithm(input, resolved.key, options.algorithms) //                 unsupported_algorithm
+  if (!(await verifyBytes(resolved.key, signature, base))) {
+    throw new AAuthError(
+      'signature_mismatch',
+      'The signature is not the key’s over this request: compare the signature base.',
+    )
+  }
+  if (input.components.includes('content-digest'))
+    await requireContentDigest(requireField(message, 'content-digest'), body)
+  if (nonce !== undefined && options.claimNonce) {
+    const scope = utf8(`${authority}\n${resolved.key.thumbprint}\n${nonce}`)
+    const lifetime = Math.max(0, input.created + profile.window - (options.now ?? systemClock)()) + profile.window
+    if (!(await options.claimNonce(serializeBase64url(await platform.sha256(scope)), lifetime))) {
+      throw new AAuthError('nonce_replayed', 'This nonce was used before: sign each request anew.')
+    }
+  }
+  return {
+    method: message.method,
+    authority,
+    path: target.path,
+    query: target.query,
+    covered: input.components,
+    created: input.created,
+    signatureKey: parsedKey.key,
+    resolved,
+    body,
+  }
+}
+
+function requireHeaders(message: ReceivedMessage): {
+  input: SignatureInput
+  signature: Uint8Array
+  parsedKey: ParsedSignatureKey
+} {
+  const parsedKey = parseSignatureKey(requireSignatureField(message, 'signature-key'))
+  const input = parseSignatureInput(requireSignatureField(message, 'signature-input'))
+  const { label, signature } = parseSignature(requireSignatureField(message, 'signature'))
+  if (label !== parsedKey.label || label !== input.label) {
+    throw new AAuthError(
+      'signature_label_mismatch',
+      'Signature, Signature-Input and Signature-Key do not carry the same label.',
+    )
+  }
+  return { input, signature, parsedKey }
+}
+
+function requireSignatureField(message: ReceivedMessage, name: string): string {
+  const [value, second] = fieldValues(message, name)
+  if (value === undefined)
+    throw new AAuthError('signature_missing', `The request has no ${name} header: sign it (S§10).`)
+  if (second !== undefined) throw new AAuthError('signature_malformed', `The request has the ${name} header twice.`)
+  return value
+}
+
+function requireAuthority(message: ReceivedMessage, authorities: readonly [string, ...string[]]): string {
+  const [host, second] = fieldValues(message, 'host')
+  if (second !== undefined) throw new AAuthError('header_duplicate', 'The request has two Host headers.')
+  return authorities.find((authority) => authority === host) ?? authorities[0]
+}
+
+function requireFresh(input: SignatureInput, profile: SigningProfile, now: number): void {
+  if (Math.abs(now - input.created) > profile.window) {
+    throw new AAuthError(
+      'signature_created_outside_window',
+      `created is more than ${profile.window} s away from this clock.`,
+    )
+  }
+  if (input.expires !== undefined && input.expires <= now) {
+    throw new AAuthError('signature_expired', 'The signature has expired.')
+  }
+}
+
+function requireNonce(
+  message: ReceivedMessage,
+  profile: SigningProfile,
+  options: { nonce?: 'optional' | 'required' },
+): string | undefined {
+  const [nonce, second] = fieldValues(message, 'nonce')
+  if (second !== undefined) throw new AAuthError('nonce_malformed', 'The request has two Nonce headers.')
+  if (nonce === undefined) {
+    if (options.nonce === 'required' && !['GET', 'HEAD', 'OPTIONS'].includes(message.method)) {
+      throw new AAuthError('nonce_missing', `A ${message.method} request needs a Nonce here.`, {
+        requiredInput: ['nonce'],
+      })
+    }
+    return undefined
+  }
+  if (nonce.length > 256 || (parseBase64url(nonce)?.length ?? 0) < profile.nonceBytes) {
+    throw new AAuthError('nonce_malformed', `Nonce is not base64url of at least ${profile.nonceBytes} bytes.`)
+  }
+  return nonce
+}
+
+function requireCoverage(
+  input: SignatureInput,
+  profile: SigningProfile,
+  present: { query: boolean; body: boolean; nonce: boolean },
+  options: { body?: 'required' | 'if-covered' },
+): void {
+  const missing: string[] = []
+  for (const { name, when } of profile.components) {
+    const covered = input.components.includes(name)
+    if (when === 'always' || present[when]) {
+      if (!covered && !(when === 'body' && options.body === 'if-covered')) missing.push(name)
+    } else if (covered) {
+      throw new AAuthError('component_forbidden', `${name} is covered, but the request has no ${when}.`)
+    }
+  }
+  if (missing.length > 0) {
+    throw new AAuthError('component_missing', `The signature does not cover ${missing.join(', ')}.`, {
+      requiredInput: missing,
+    })
+  }
+}
+
+function componentReader(message: ReceivedMessage, target: Target, authority: string): (component: string) => string {
+  return (component) => {
+    switch (component) {
+      case '@method':
+        return message.method
+      case '@authority':
+        return authority
+      case '@path':
+        return target.path
+      case '@query':
+        return target.query ?? '?'
+      default:
+        return requireField(message, component)
+    }
+  }
+}
+
+function requireField(message: ReceivedMessage, name: string): string {
+  if (name.startsWith('@')) throw new AAuthError('component_unsupported', `The component ${name} is not used here.`)
+  const values = fieldValues(message, name)
+  if (values.length === 0)
+    throw new AAuthError('component_missing', `The signature covers ${name}, which the request does not have.`)
+  return values.join(', ')
+}
+
+function requireAlgorithm(
+  input: SignatureInput,
+  key: VerificationKey,
+  accepted: readonly Algorithm[] = algorithmNames,
+): void {
+  if (!accepted.includes(key.algorithm)) {
+    throw new AAuthError('algorithm_unsupported', `Keys for ${key.algorithm} are not accepted here.`, {
+      algorithms: accepted,
+    })
+  }
+  if (input.algorithm !== undefined && input.algorithm !== key.algorithm) {
+    throw new AAuthError('algorithm_mismatch', 'alg names another algorithm than the key’s.')
+  }
+}

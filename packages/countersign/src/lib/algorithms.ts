@@ -1,0 +1,107 @@
+import { parseBase64url } from './base64url.js'
+
+/** A public key as a JWK (RFC 7517), with only members that say which key it is. */
+export type PublicJwk = {
+  kty: string
+  crv?: string
+  x?: string
+  y?: string
+  n?: string
+  e?: string
+  kid?: string
+  alg?: string
+  use?: string
+}
+
+/** The RFC 9421 names of the algorithms this library signs and verifies with. */
+export type Algorithm = 'ed25519' | 'ecdsa-p256-sha256' | 'rsa-pss-sha512'
+
+interface AlgorithmRow {
+  /** Names of the same algorithm in JOSE headers; the first is emitted. */
+  jose: readonly [string, ...string[]]
+  kty: string
+  crv?: string
+  /** Members that make up the key, in the lexicographic order that RFC 7638 hashes (with `kty`). */
+  members: readonly string[]
+  /** Length of a signature in bytes; 0: that of the modulus. */
+  signatureLength: number
+  /** Why the key may not be used, or undefined. */
+  refuse: (jwk: PublicJwk) => string | undefined
+}
+
+/** Everything that differs between algorithms (RFC 9421 §3.3, RFC 7518 §6, RFC 8037). */
+export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
+  ed25519: {
+    jose: ['EdDSA', 'Ed25519'],
+    kty: 'OKP',
+    crv: 'Ed25519',
+    members: ['crv', 'kty', 'x'],
+    signatureLength: 64,
+    refuse: ({ x }) => {
+      const point = parseBase64url(x ?? '')
+      if (point?.length !== 32) return 'x is not 32 bytes of base64url'
+      return isSmallOrder(point) ? 'x is a point of small order' : undefined
+    },
+  },
+  'ecdsa-p256-sha256': {
+    jose: ['ES256'],
+    kty: 'EC',
+    crv: 'P-256',
+    members: ['crv', 'kty', 'x', 'y'],
+    signatureLength: 64,
+    refuse: ({ x, y }) =>
+      parseBase64url(x ?? '')?.length === 32 && parseBase64url(y ?? '')?.length === 32
+        ? undefined
+        : 'x and y are not 32 bytes of base64url each',
+  },
+  'rsa-pss-sha512': {
+    jose: ['PS512'],
+    kty: 'RSA',
+    members: ['e', 'kty', 'n'],
+    signatureLength: 0,
+    refuse: ({ n, e }) => {
+      const modulus = parseBase64url(n ?? '')
+      const exponent = parseBase64url(e ?? '')
+      if (!modulus || modulus.length < 256 || modulus.length > 1024 || modulus[0] === 0) {
+        return 'n is not a modulus of 2048 to 8192 bits'
+      }
+      if (!exponent || exponent.length > 8 || exponent.length === 0) return 'e is not an exponent of at most 64 bits'
+      return (exponent.at(-1) ?? 0) % 2 === 1 && !(exponent.length === 1 && exponent[0] === 1)
+        ? undefined
+        : 'e is not odd, or 1'
+    },
+  },
+}
+
+/** Algorithms in the order they are offered. */
+export const algorithmNames = Object.keys(algorithmTable) as readonly Algorithm[]
+
+/** The one algorithm a key is for, decided by the key alone, never by what an unverified header claims. */
+export function algorithmOf(jwk: PublicJwk): Algorithm | undefined {
+  return algorithmNames.find((name) => {
+    const row = algorithmTable[name]
+    return row.kty === jwk.kty && (row.crv === undefined || row.crv === jwk.crv)
+  })
+}
+
+/**
+ * The y coordinates of the points whose order divides 8, with the sign bit cleared, little-endian hex: one signature
+ * could fit many messages under them. The last three are 0, 1 and −1 written beyond the field's prime.
+ */
+const smallOrderPoints = new Set([
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+])
+
+function isSmallOrder(point: Uint8Array): boolean {
+  let hex = ''
+  for (const [index, byte] of point.entries()) {
+    hex += (index === 31 ? byte & 0x7f : byte).toString(16).padStart(2, '0')
+  }
+  return smallOrderPoints.has(hex)
+}

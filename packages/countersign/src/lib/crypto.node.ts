@@ -1,0 +1,71 @@
+import {
+  constants,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  randomBytes as nodeRandomBytes,
+  sign as nodeSign,
+  verify as nodeVerify,
+} from 'node:crypto'
+import type { Algorithm, PublicJwk } from './algorithms.js'
+import type { MaybePromise } from './maybe-promise.js'
+
+/** A key as the platform holds it. */
+export type KeyHandle = KeyObject
+
+/** Imports a public JWK; throws when its numbers are no key of its type. */
+export function importPublicKey(jwk: PublicJwk, _algorithm: Algorithm): MaybePromise<KeyHandle> {
+  return createPublicKey({ key: { ...jwk }, format: 'jwk' })
+}
+
+/** Imports a private JWK. */
+export function importPrivateKey(jwk: PublicJwk & { d: string }, _algorithm: Algorithm): MaybePromise<KeyHandle> {
+  return createPrivateKey({ key: { ...jwk }, format: 'jwk' })
+}
+
+/** Whether the signature is the key's over the data; a string is its Latin-1 bytes. */
+export function verify(
+  algorithm: Algorithm,
+  key: KeyHandle,
+  signature: Uint8Array,
+  data: string | Uint8Array,
+): MaybePromise<boolean> {
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
+  switch (algorithm) {
+    case 'ed25519':
+      return nodeVerify(null, bytes, key, signature)
+    case 'ecdsa-p256-sha256':
+      return nodeVerify('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' }, signature)
+    case 'rsa-pss-sha512':
+      return nodeVerify('sha512', bytes, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 64 }, signature)
+  }
+}
+
+/** Signs the data; a string is its Latin-1 bytes. */
+export function sign(algorithm: Algorithm, key: KeyHandle, data: string | Uint8Array): MaybePromise<Uint8Array> {
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
+  switch (algorithm) {
+    case 'ed25519':
+      return nodeSign(null, bytes, key)
+    case 'ecdsa-p256-sha256':
+      return nodeSign('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' })
+    case 'rsa-pss-sha512':
+      return nodeSign('sha512', bytes, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 64 })
+  }
+}
+
+/** SHA-256 (FIPS 180-4). */
+export function sha256(data: Uint8Array): MaybePromise<Uint8Array> {
+  return createHash('sha256').update(data).digest()
+}
+
+/** SHA-512 (FIPS 180-4). */
+export function sha512(data: Uint8Array): MaybePromise<Uint8Array> {
+  return createHash('sha512').update(data).digest()
+}
+
+/** Cryptographically random bytes. */
+export function randomBytes(length: number): Uint8Array {
+  return nodeRandomBytes(length)
+}

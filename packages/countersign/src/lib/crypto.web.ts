@@ -1,0 +1,62 @@
+import type { webcrypto } from 'node:crypto'
+import type { Algorithm, PublicJwk } from './algorithms.js'
+import type { MaybePromise } from './maybe-promise.js'
+
+/** A key as the platform holds it. */
+export type KeyHandle = webcrypto.CryptoKey
+
+const parameters = {
+  ed25519: { imported: { name: 'Ed25519' }, used: { name: 'Ed25519' } },
+  'ecdsa-p256-sha256': { imported: { name: 'ECDSA', namedCurve: 'P-256' }, used: { name: 'ECDSA', hash: 'SHA-256' } },
+  'rsa-pss-sha512': { imported: { name: 'RSA-PSS', hash: 'SHA-512' }, used: { name: 'RSA-PSS', saltLength: 64 } },
+} as const satisfies Record<Algorithm, unknown>
+
+/** Imports a public JWK; rejects when its numbers are no key of its type. */
+export function importPublicKey(jwk: PublicJwk, algorithm: Algorithm): MaybePromise<KeyHandle> {
+  return crypto.subtle.importKey('jwk', keyMembers(jwk), parameters[algorithm].imported, true, ['verify'])
+}
+
+/** Imports a private JWK. */
+export function importPrivateKey(jwk: PublicJwk & { d: string }, algorithm: Algorithm): MaybePromise<KeyHandle> {
+  return crypto.subtle.importKey('jwk', keyMembers(jwk), parameters[algorithm].imported, false, ['sign'])
+}
+
+/** Whether the signature is the key's over the data; a string is its Latin-1 bytes. */
+export function verify(
+  algorithm: Algorithm,
+  key: KeyHandle,
+  signature: Uint8Array,
+  data: string | Uint8Array,
+): MaybePromise<boolean> {
+  return crypto.subtle.verify(parameters[algorithm].used, key, signature, bytesOf(data))
+}
+
+/** Signs the data; a string is its Latin-1 bytes. */
+export async function sign(algorithm: Algorithm, key: KeyHandle, data: string | Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.sign(parameters[algorithm].used, key, bytesOf(data)))
+}
+
+/** SHA-256 (FIPS 180-4). */
+export async function sha256(data: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', data))
+}
+
+/** SHA-512 (FIPS 180-4). */
+export async function sha512(data: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-512', data))
+}
+
+/** Cryptographically random bytes. */
+export function randomBytes(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length))
+}
+
+function bytesOf(data: string | Uint8Array): Uint8Array {
+  if (typeof data !== 'string') return data
+  return Uint8Array.from(data, (character) => character.charCodeAt(0))
+}
+
+// WebCrypto refuses a JWK whose `alg` it spells otherwise (`EdDSA` for Ed25519), so only the key's own numbers go in.
+function keyMembers({ alg: _alg, use: _use, kid: _kid, ...members }: PublicJwk): PublicJwk {
+  return members
+}

@@ -1,0 +1,83 @@
+import * as platform from '#crypto'
+import { type Algorithm, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
+import { serializeBase64url, utf8 } from './base64url.js'
+import { AAuthError } from './errors.js'
+import type { MaybePromise } from './maybe-promise.js'
+
+/** A public key ready to verify with. */
+export interface VerificationKey {
+  readonly algorithm: Algorithm
+  /** Only the members that make up the key, plus `kid` where it was given. */
+  readonly jwk: PublicJwk
+  /** RFC 7638, SHA-256, base64url. */
+  readonly thumbprint: string
+  readonly handle: platform.KeyHandle
+}
+
+/** The JWK thumbprint (RFC 7638 with SHA-256): base64url, 43 characters. Throws `key_invalid` for a type we do not use. */
+export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
+  const members = keyMembers(jwk, requireAlgorithm(jwk))
+  const sorted = JSON.stringify(members, Object.keys(members).sort())
+  return serializeBase64url(await platform.sha256(utf8(sorted)))
+}
+
+/**
+ * Checks and imports a public key that came from elsewhere. Throws `key_invalid` for private or symmetric members, an
+ * unknown type, wrong lengths and points of small order; `algorithm_mismatch` when its own `alg` names another type.
+ */
+export async function importVerificationKey(jwk: unknown): Promise<VerificationKey> {
+  if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
+    throw new AAuthError('key_invalid', 'The key is not a JSON object.')
+  }
+  for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k']) {
+    if (Object.hasOwn(jwk, secret)) throw new AAuthError('key_invalid', 'The key has private members.')
+  }
+  const candidate = jwk as PublicJwk
+  const algorithm = requireAlgorithm(candidate)
+  const row = algorithmTable[algorithm]
+  if (candidate.use !== undefined && candidate.use !== 'sig') {
+    throw new AAuthError('key_invalid', 'The key is not meant for signatures.')
+  }
+  if (candidate.alg !== undefined && candidate.alg !== algorithm && !row.jose.includes(candidate.alg)) {
+    throw new AAuthError('key_invalid', `The key's alg does not belong to its type (${row.kty}).`)
+  }
+  const members = keyMembers(candidate, algorithm)
+  const refusal = row.refuse(members)
+  if (refusal !== undefined) throw new AAuthError('key_invalid', `The key cannot be used: ${refusal}.`)
+  let handle: platform.KeyHandle
+  try {
+    handle = await platform.importPublicKey(members, algorithm)
+  } catch (cause) {
+    throw new AAuthError('key_invalid', 'The numbers of the key are no key of its type.', { cause })
+  }
+  const thumbprint = await jwkThumbprint(members)
+  const named = typeof candidate.kid === 'string' ? { ...members, kid: candidate.kid } : members
+  return { algorithm, jwk: named, thumbprint, handle }
+}
+
+/** Whether the signature is this key's over the data; a string is its Latin-1 bytes. */
+export function verifyBytes(
+  key: VerificationKey,
+  signature: Uint8Array,
+  data: string | Uint8Array,
+): MaybePromise<boolean> {
+  const expected = algorithmTable[key.algorithm].signatureLength
+  if (expected !== 0 && signature.length !== expected) return false
+  return platform.verify(key.algorithm, key.handle, signature, data)
+}
+
+function requireAlgorithm(jwk: PublicJwk): Algorithm {
+  const algorithm = algorithmOf(jwk)
+  if (!algorithm) throw new AAuthError('key_invalid', 'The key is of a type that is not used here.')
+  return algorithm
+}
+
+function keyMembers(jwk: PublicJwk, algorithm: Algorithm): PublicJwk {
+  const members: Record<string, string> = {}
+  for (const member of algorithmTable[algorithm].members) {
+    const value = (jwk as Record<string, unknown>)[member]
+    if (typeof value !== 'string') throw new AAuthError('key_invalid', `The key has no ${member}.`)
+    members[member] = value
+  }
+  return members as PublicJwk
+}

@@ -1,0 +1,65 @@
+import { exportJWK, generateKeyPair } from 'jose'
+import * as platform from '#crypto'
+import { type Algorithm, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
+import { importVerificationKey } from './jwk.js'
+import type { MaybePromise } from './maybe-promise.js'
+
+/**
+ * A private key that signs. It need not hold the key: `sign` may ask a key service. `jwk` is the public half, with
+ * `kid`, as published; `thumbprint` is its RFC 7638 thumbprint.
+ */
+export interface Signer {
+  readonly algorithm: Algorithm
+  readonly kid: string
+  readonly jwk: PublicJwk & { kid: string }
+  readonly thumbprint: string
+  /** The signature over the data; a string is its Latin-1 bytes. */
+  sign(data: string | Uint8Array): MaybePromise<Uint8Array>
+}
+
+/** A private key as a JWK: the public members and the secret ones. */
+export type PrivateJwk = PublicJwk & { d: string }
+
+/**
+ * A signer over a private JWK. The `kid` is the JWK's, or the thumbprint where it has none.
+ *
+ * @throws TypeError when the JWK has no `d`
+ * @throws AAuthError `key_invalid`
+ */
+export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
+  if (typeof privateJwk.d !== 'string') throw new TypeError('createSigner needs a private JWK (with the member d)')
+  const { d: _d, ...rest } = privateJwk
+  const { p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...publicJwk } = rest as Record<string, unknown>
+  const key = await importVerificationKey(publicJwk)
+  const handle = await platform.importPrivateKey(privateJwk, key.algorithm)
+  const kid = privateJwk.kid ?? key.thumbprint
+  return {
+    algorithm: key.algorithm,
+    kid,
+    jwk: { ...key.jwk, kid },
+    thumbprint: key.thumbprint,
+    sign: (bytes) => platform.sign(key.algorithm, handle, bytes),
+  }
+}
+
+export interface GeneratePrivateJwkOptions {
+  /** @default 'ed25519' */
+  algorithm?: Algorithm
+  /** Key id. @default the thumbprint */
+  kid?: string
+}
+
+/** A new private key as a JWK, to be stored by the caller and given to {@link createSigner}. */
+export async function generatePrivateJwk(
+  options: GeneratePrivateJwkOptions = {},
+): Promise<PrivateJwk & { kid: string }> {
+  const row = algorithmTable[options.algorithm ?? 'ed25519']
+  const pair = await generateKeyPair(row.jose[0], {
+    extractable: true,
+    ...(row.kty === 'RSA' ? { modulusLength: 3072 } : {}),
+  })
+  const jwk = (await exportJWK(pair.privateKey)) as PrivateJwk
+  if (!algorithmOf(jwk)) throw new TypeError(`no such algorithm: ${options.algorithm}`)
+  const { thumbprint } = await createSigner(jwk)
+  return { ...jwk, kid: options.kid ?? thumbprint }
+}

@@ -1,0 +1,85 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { receiveIncoming } from './receive-incoming.js'
+
+/** The one shape every role has. */
+export type Handler = (request: Request, received?: ReceivedMessage) => Promise<Response>
+
+export interface NodeListenerOptions {
+  /** What the handler's URLs start with: `http://127.0.0.1:8002`. Never taken from the request. */
+  origin: string
+  /** Largest body in bytes; more is answered 413. @default 1 MiB */
+  maxBody?: number
+}
+
+/**
+ * A listener for `http.createServer` over a Web handler: the handler gets the request, and the message as it was on the
+ * wire beside it. A handler that throws is answered 500 with an empty body and reported to `process.emitWarning`.
+ */
+export function createNodeListener(
+  handler: Handler,
+  options: NodeListenerOptions,
+): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  return function nodeListener(incoming, outgoing) {
+    answer(handler, options, incoming, outgoing).catch((error: unknown) => {
+      process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+      if (!outgoing.headersSent) outgoing.statusCode = 500
+      outgoing.end()
+    })
+  }
+}
+
+async function answer(
+  handler: Handler,
+  { origin, maxBody = 1_048_576 }: NodeListenerOptions,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const received = receiveIncoming(incoming)
+  if (!received.rawTarget.startsWith('/')) {
+    await send(new Response(null, { status: 400 }), outgoing, received.method)
+    return
+  }
+  let body: Uint8Array
+  try {
+    body = await received.body(maxBody)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'body_too_large')) throw error
+    await send(new Response(null, { status: 413, headers: { connection: 'close' } }), outgoing, received.method)
+    return
+  }
+  const headers = new Headers()
+  for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2) {
+    headers.append(incoming.rawHeaders[i] as string, incoming.rawHeaders[i + 1] as string)
+  }
+  const abort = new AbortController()
+  outgoing.once('close', () => abort.abort())
+  const request = new Request(origin + received.rawTarget, {
+    method: received.method,
+    headers,
+    body: body.length > 0 ? body : null,
+    signal: abort.signal,
+  })
+  await send(await handler(request, received), outgoing, received.method)
+}
+
+async function send(response: Response, outgoing: ServerResponse, method: string): Promise<void> {
+  outgoing.statusCode = response.status
+  for (const [name, value] of response.headers) {
+    if (name !== 'set-cookie') outgoing.setHeader(name, value)
+  }
+  const cookies = response.headers.getSetCookie()
+  if (cookies.length > 0) outgoing.setHeader('set-cookie', cookies)
+  if (method === 'HEAD' || response.body === null) {
+    outgoing.end()
+    return
+  }
+  const stream = Readable.fromWeb(response.body as ReadableStream)
+  await new Promise<void>((resolve, reject) => {
+    stream.on('error', reject)
+    outgoing.on('close', resolve)
+    stream.pipe(outgoing)
+  })
+}

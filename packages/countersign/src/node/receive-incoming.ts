@@ -1,0 +1,44 @@
+import type { IncomingMessage } from 'node:http'
+import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { AAuthError } from '../lib/errors.js'
+
+/**
+ * Reads Node's `IncomingMessage` as a received message: header lines and the request target as they were on the wire.
+ * The body is read from the stream, which must not have been read before; it can be asked for again afterwards.
+ */
+export function receiveIncoming(incoming: IncomingMessage): ReceivedMessage {
+  let read: Promise<Uint8Array> | undefined
+  return {
+    method: incoming.method ?? 'GET',
+    rawTarget: incoming.url ?? '/',
+    rawHeaders: incoming.rawHeaders,
+    remoteAddress: incoming.socket.remoteAddress,
+    body: (limit) => {
+      read ??= hasBody(incoming) ? readIncoming(incoming, limit) : Promise.resolve(new Uint8Array(0))
+      return read
+    },
+  }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return (
+    headers['transfer-encoding'] !== undefined ||
+    (headers['content-length'] !== undefined && headers['content-length'] !== '0')
+  )
+}
+
+async function readIncoming(incoming: IncomingMessage, limit: number): Promise<Uint8Array> {
+  if (incoming.readableDidRead) {
+    throw new TypeError(
+      'the body was read before the signature was verified: verify first, so that the digest covers the bytes as sent',
+    )
+  }
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > limit) throw new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,49 @@
+/** How identifiers are judged. */
+export interface IdentifierOptions {
+  /**
+   * Accepts `http` with an explicit port on the hosts `127.0.0.1`, `[::1]` and `localhost`, literally: for development
+   * only, anybody on the machine can answer there. @default false
+   */
+  allowInsecureLoopback?: boolean
+  /** Accepts a path, as in `https://host/~agent`. Pages then show host and path. @default false */
+  allowPath?: boolean
+}
+
+const maxLength = 512
+const host = /^(?=.{1,253}(?:[:/]|$))[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/
+const port = /^:([1-9]\d{0,4})$/
+const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost):([1-9]\d{0,4})$/
+const segment = /^[A-Za-z0-9\-._~!$&'()*+,;=:@]+$/
+
+/**
+ * Whether the text is an identifier of an agent, resource or auth server (W10): `https`, a lower-case A-label host,
+ * no user-info, query, fragment, default port, trailing slash or dot. Judged on the raw text, since URL parsing hides
+ * differences; equal identifiers are equal strings.
+ */
+export function isIdentifier(text: unknown, options: IdentifierOptions = {}): text is string {
+  if (typeof text !== 'string' || text.length > maxLength) return false
+  if (options.allowInsecureLoopback) {
+    const insecure = loopback.exec(text)
+    if (insecure) return Number(insecure[1]) <= 65535
+  }
+  if (!text.startsWith('https://')) return false
+  const [authority = '', ...segments] = text.slice(8).split('/')
+  if (segments.length > 0 && !options.allowPath) return false
+  if (!segments.every((part) => segment.test(part) && !/^\.{1,2}$/.test(part))) return false
+  const colon = authority.indexOf(':')
+  const name = colon === -1 ? authority : authority.slice(0, colon)
+  if (!host.test(name) || isNumeric(name.slice(name.lastIndexOf('.') + 1))) return false
+  if (colon === -1) return true
+  const digits = port.exec(authority.slice(colon))?.[1]
+  return digits !== undefined && Number(digits) <= 65535 && digits !== '443'
+}
+
+/** Whether the text is an identifier of the insecure loopback form. */
+export function isLoopbackIdentifier(text: string): boolean {
+  return loopback.test(text)
+}
+
+// A host whose last label is a number is an IPv4 address to URL parsers, in any of its spellings.
+function isNumeric(label: string): boolean {
+  return /^(?:\d+|0x[0-9a-f]*)$/.test(label)
+}

@@ -1,0 +1,202 @@
+import { createDiscovery, type Discovery } from '../discovery/discovery.js'
+import type { FetchDocument } from '../discovery/fetch-document.js'
+import { createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
+import { createMemoryNonces } from '../httpsig/memory-nonces.js'
+import { receiveRequest } from '../httpsig/receive-request.js'
+import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { type VerifiedSignature, verifySignature } from '../httpsig/verify-signature.js'
+import type { Algorithm } from '../lib/algorithms.js'
+import { systemClock } from '../lib/clock.js'
+import { AAuthError, type ChallengeContext } from '../lib/errors.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import type { Signer } from '../lib/signer.js'
+import { serializeChallenge } from '../protocol/challenge.js'
+import { errorResponse } from '../protocol/error-response.js'
+import { isIdentifier } from '../protocol/identifier.js'
+import { metadataUrl, type ResourceMetadata } from '../protocol/metadata.js'
+import { parseScope } from '../protocol/scope.js'
+import { issueToken } from '../tokens/issue-token.js'
+import { judgeLevel, type Requirement, type VerifiedRequest } from './judge-level.js'
+
+export interface ResourceOptions {
+  /** The resource's identifier: its `https` URL (W10). */
+  id: string
+  /** Signs resource tokens. */
+  signer: Signer
+  /** The auth server that resource tokens are for; its auth tokens are the only ones accepted. */
+  authServer: string
+  /** What can be asked for, in words for the person who decides: published as `scope_descriptions`. */
+  scopes?: Readonly<Record<string, string>>
+  /** Older public keys to keep publishing while tokens signed by them live. */
+  retiredKeys?: readonly object[]
+  /** Authorities the resource answers under. @default the one of `id` */
+  authorities?: readonly [string, ...string[]]
+  /** @default all that the library knows */
+  algorithms?: readonly Algorithm[]
+  /** `if-covered` accepts bodies that are not signed: anyone on the way may change them. @default 'required' */
+  body?: 'required' | 'if-covered'
+  /** Largest body in bytes. @default 1 MiB */
+  maxBody?: number
+  /** `required`: requests that change something must carry a nonce (S§10.5). @default 'optional' */
+  nonce?: 'optional' | 'required'
+  /** Remembers nonces; share one among instances. @default a bounded store in this process */
+  claimNonce?: (key: string, lifetime: number) => MaybePromise<boolean>
+  /** Seconds that a resource token lives. @default 600 */
+  resourceTokenLifetime?: number
+  /** @default a guarded fetch */
+  fetch?: FetchDocument
+  /** Unix seconds. @default the system clock */
+  now?: () => number
+  /** Accepts `http` on literal loopback hosts with a port, for development. Warns once. @default false */
+  allowInsecureLoopback?: boolean
+}
+
+export interface VerifyRequestOptions<R extends Requirement> {
+  /** The level the request must reach (S§4). */
+  require: R
+  /** Space-separated values that the auth token must all have; with `authorization` only, and required there. */
+  scope?: string
+}
+
+export interface Resource {
+  readonly id: string
+  /** The published document. */
+  readonly metadata: ResourceMetadata
+  /**
+   * Verifies a request and judges its level. It does not check what the person's rows allow: use `sub` with `iss` for that.
+   *
+   * @throws AAuthError to be given to {@link Resource.toResponse}
+   */
+  verify<R extends Requirement>(
+    source: Request | ReceivedMessage,
+    options: VerifyRequestOptions<R>,
+  ): Promise<VerifiedRequest<R>>
+  /** The refusal as a response, with the challenge that says what is missing. Rethrows what is not an {@link AAuthError}. */
+  toResponse(error: unknown): Promise<Response>
+  /** Serves `/.well-known/aauth-resource` and `/jwks.json`; anything else is 404. */
+  handler(request: Request): Promise<Response>
+}
+
+/**
+ * A protected API: verifies signed requests, challenges with resource tokens, and publishes its document and keys
+ * (S§4, 6, 8.3).
+ *
+ * @throws TypeError for options that cannot work
+ * @example
+ * ```ts
+ * const resource = createResource({ id: 'https://api.example', signer, authServer: 'https://auth.example' })
+ * ```
+ */
+export function createResource(options: ResourceOptions): Resource {
+  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600 } = options
+  const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
+  if (!isIdentifier(id, identifiers))
+    throw new TypeError(`id is not an identifier of the accepted form (https://host): ${id}`)
+  if (!isIdentifier(authServer, identifiers))
+    throw new TypeError(`authServer is not an identifier of the accepted form: ${authServer}`)
+  if (resourceTokenLifetime <= 0 || resourceTokenLifetime > 900)
+    throw new TypeError('resourceTokenLifetime must be 1 to 900 seconds')
+  const discovery: Discovery = createDiscovery({
+    ...identifiers,
+    ...(options.fetch ? { fetch: options.fetch } : {}),
+    now,
+  })
+  const resolveKey = createKeyResolver({
+    ...identifiers,
+    discovery,
+    audience: id,
+    now,
+    authTokenIssuers: [authServer],
+    absentWellKnown: 'jwks',
+  })
+  const signatureOptions = {
+    authorities: options.authorities ?? ([new URL(id).host] as const),
+    resolveKey,
+    now,
+    claimNonce: options.claimNonce ?? createMemoryNonces({ now }),
+    ...(options.algorithms ? { algorithms: options.algorithms } : {}),
+    ...(options.body ? { body: options.body } : {}),
+    ...(options.maxBody ? { maxBody: options.maxBody } : {}),
+    ...(options.nonce ? { nonce: options.nonce } : {}),
+  }
+  const metadata: ResourceMetadata = {
+    resource: id,
+    jwks_uri: `${id}/jwks.json`,
+    ...(options.scopes
+      ? { supported_scopes: Object.keys(options.scopes), scope_descriptions: { ...options.scopes } }
+      : {}),
+  }
+  const documents = new Map<string, object>([
+    [new URL(metadataUrl(id, 'aauth-resource')).pathname, metadata],
+    [new URL(metadata.jwks_uri).pathname, { keys: [signer.jwk, ...(options.retiredKeys ?? [])] }],
+  ])
+
+  async function challengeFor(context: ChallengeContext, algs: readonly string[] | undefined): Promise<string> {
+    const offered = algs ? { algs } : {}
+    if (context.level === 'signature' || context.level === 'identity')
+      return serializeChallenge({ level: context.level, ...offered })
+    const { binding, scope } = context
+    if (!binding || scope === undefined) return serializeChallenge({ level: 'authorization', ...offered })
+    const claims = {
+      iss: id,
+      aud: authServer,
+      agent: binding.agent,
+      agent_jkt: binding.thumbprint,
+      scope,
+      exp: now() + resourceTokenLifetime,
+    }
+    const resourceToken = await issueToken('resource+jwt', claims, { signer, now })
+    return serializeChallenge({ level: 'authorization', resourceToken, authServer, ...offered })
+  }
+
+  return {
+    id,
+    metadata,
+    async verify(source, required) {
+      requireOptions(required)
+      const message = source instanceof Request ? receiveRequest(source) : source
+      let verified: VerifiedSignature<ResolvedKey>
+      try {
+        verified = await verifySignature(message, signatureOptions)
+      } catch (error) {
+        if (!(error instanceof AAuthError) || error.status !== 401) throw error
+        throw error.withChallenge({ level: levelToAsk(error, required.require) })
+      }
+      return judgeLevel(verified, required)
+    },
+    async toResponse(error) {
+      if (!(error instanceof AAuthError)) throw error
+      const { status, headers, body } = errorResponse(error)
+      if (error.challenge) headers['agent-auth'] = await challengeFor(error.challenge, error.algorithms)
+      if (error.code !== 'authorization_required') return new Response(body, { status, headers })
+      return new Response('Authorization required', { status, headers: { ...headers, 'content-type': 'text/plain' } })
+    },
+    async handler(request) {
+      const document = documents.get(new URL(request.url).pathname)
+      if (!document) return jsonResponse(404, { error: 'invalid_request', error_description: 'No such document.' })
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        return jsonResponse(405, { error: 'invalid_request' }, { allow: 'GET, HEAD' })
+      }
+      return jsonResponse(200, document, { 'cache-control': 'public, max-age=300' })
+    },
+  }
+}
+
+// Nothing verified, so nothing is bound: a bad auth token asks for one without a resource token, everything else for a signature.
+function levelToAsk(error: AAuthError, required: Requirement): ChallengeContext['level'] {
+  if (error.code === 'auth_token_invalid') return 'authorization'
+  return required === 'signature' ? 'signature' : 'identity'
+}
+
+function requireOptions({ require, scope }: VerifyRequestOptions<Requirement>): void {
+  if (require === 'authorization') {
+    if (scope === undefined || !parseScope(scope))
+      throw new TypeError('require: authorization needs a scope, such as "data.read"')
+  } else if (scope !== undefined) {
+    throw new TypeError(`scope has a meaning with require: 'authorization' only, not with '${require}'`)
+  }
+}
+
+function jsonResponse(status: number, body: object, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
+}

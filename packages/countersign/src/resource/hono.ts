@@ -1,0 +1,41 @@
+import type { MiddlewareHandler } from 'hono'
+import { receiveRequest } from '../httpsig/receive-request.js'
+import type { ReceivedMessage } from '../httpsig/received-message.js'
+import type { Resource, VerifyRequestOptions } from './create-resource.js'
+import type { Requirement, VerifiedRequest } from './judge-level.js'
+
+/** What `@hono/node-server` puts into the context: the request line and header lines as they were on the wire. */
+interface NodeBindings {
+  incoming?: { url?: string; rawHeaders?: readonly string[]; socket?: { remoteAddress?: string } }
+}
+
+/**
+ * Hono middleware: the handler runs only for verified requests and finds them in `c.var.aauth`; everything else is
+ * answered with the challenge. Put it before anything that reads the body.
+ *
+ * @example
+ * ```ts
+ * app.get('/events', aauth(resource, { require: 'authorization', scope: 'calendar.read' }), (c) => c.json(c.var.aauth.sub))
+ * ```
+ */
+export function aauth<R extends Requirement>(
+  resource: Resource,
+  options: VerifyRequestOptions<R>,
+): MiddlewareHandler<{ Variables: { aauth: VerifiedRequest<R> } }> {
+  return async function aauthMiddleware(c, next) {
+    try {
+      c.set('aauth', await resource.verify(receive(c.req.raw, c.env as NodeBindings | undefined), options))
+    } catch (error) {
+      return resource.toResponse(error)
+    }
+    await next()
+    return undefined
+  }
+}
+
+function receive(request: Request, bindings: NodeBindings | undefined): ReceivedMessage {
+  const incoming = bindings?.incoming
+  const message = receiveRequest(request, incoming?.socket?.remoteAddress)
+  if (!incoming?.url || !incoming.rawHeaders) return message
+  return { ...message, rawTarget: incoming.url, rawHeaders: incoming.rawHeaders }
+}

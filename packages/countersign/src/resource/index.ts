@@ -1,0 +1,3 @@
+export { AAuthError, type ErrorCode } from '../lib/errors.js'
+export { createResource, type Resource, type ResourceOptions, type VerifyRequestOptions } from './create-resource.js'
+export type { Requirement, VerifiedRequest } from './judge-level.js'

@@ -1,0 +1,102 @@
+import type { ErrorCode } from '../lib/errors.js'
+import type { MetadataKind } from '../protocol/metadata.js'
+
+/** The `typ` of each token kind (S§5.2, 6.2, 7.2). */
+export type TokenKind = 'agent+jwt' | 'resource+jwt' | 'auth+jwt'
+
+type ClaimKind = 'identifier' | 'string' | 'seconds' | 'confirmation' | 'thumbprint'
+
+interface TokenRow {
+  /** The document in which the issuer publishes its keys. */
+  issuerDocument: MetadataKind
+  /** Claims that must be there, with their types (S§5.3, 6.3, 7.3). */
+  required: Readonly<Record<string, ClaimKind>>
+  /** Claims checked for their type where they are there. */
+  optional: Readonly<Record<string, ClaimKind>>
+  /** Whether a missing `aud` is refused. */
+  audience: 'required' | 'optional'
+  /** Seconds from now that `exp` may lie ahead at most (attacks T09). */
+  maxLifetime: number
+  invalid: ErrorCode
+  expired: ErrorCode
+}
+
+/** Everything that differs between the three token kinds. */
+export const tokenTable: Readonly<Record<TokenKind, TokenRow>> = {
+  'agent+jwt': {
+    issuerDocument: 'aauth-agent',
+    required: { iss: 'identifier', sub: 'string', exp: 'seconds', cnf: 'confirmation' },
+    optional: { iat: 'seconds', nbf: 'seconds', jti: 'string' },
+    audience: 'optional',
+    maxLifetime: 86_400,
+    invalid: 'agent_token_invalid',
+    expired: 'agent_token_expired',
+  },
+  'resource+jwt': {
+    issuerDocument: 'aauth-resource',
+    required: { iss: 'identifier', agent: 'identifier', agent_jkt: 'thumbprint', exp: 'seconds' },
+    optional: { scope: 'string', auth_request_url: 'string', iat: 'seconds', nbf: 'seconds', jti: 'string' },
+    audience: 'required',
+    maxLifetime: 900,
+    invalid: 'resource_token_invalid',
+    expired: 'resource_token_expired',
+  },
+  'auth+jwt': {
+    issuerDocument: 'aauth-issuer',
+    required: { iss: 'identifier', exp: 'seconds', cnf: 'confirmation' },
+    optional: {
+      agent: 'identifier',
+      agent_delegate: 'string',
+      scope: 'string',
+      sub: 'string',
+      iat: 'seconds',
+      nbf: 'seconds',
+      jti: 'string',
+    },
+    audience: 'required',
+    maxLifetime: 86_400,
+    invalid: 'auth_token_invalid',
+    expired: 'auth_token_expired',
+  },
+}
+
+interface RegisteredClaims {
+  iss: string
+  exp: number
+  aud?: string | string[]
+  iat?: number
+  nbf?: number
+  jti?: string
+}
+
+/** Claims of an agent token (S§5.3). */
+export interface AgentTokenClaims extends RegisteredClaims {
+  /** The delegate. */
+  sub: string
+  cnf: { jwk: object }
+}
+
+/** Claims of a resource token (S§6.3). */
+export interface ResourceTokenClaims extends RegisteredClaims {
+  aud: string | string[]
+  agent: string
+  agent_jkt: string
+  scope?: string
+  auth_request_url?: string
+}
+
+/** Claims of an auth token (S§7.3, 7.4). */
+export interface AuthTokenClaims extends RegisteredClaims {
+  aud: string | string[]
+  cnf: { jwk: object }
+  agent?: string
+  agent_delegate?: string
+  scope?: string
+  sub?: string
+}
+
+export interface ClaimsByKind {
+  'agent+jwt': AgentTokenClaims
+  'resource+jwt': ResourceTokenClaims
+  'auth+jwt': AuthTokenClaims
+}

@@ -1,0 +1,130 @@
+import { algorithmTable } from '../lib/algorithms.js'
+import { parseBase64url } from '../lib/base64url.js'
+import { systemClock } from '../lib/clock.js'
+import { AAuthError } from '../lib/errors.js'
+import { importVerificationKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
+import { type IdentifierOptions, isIdentifier } from '../protocol/identifier.js'
+import { decodeToken } from './decode-token.js'
+import { type ClaimsByKind, type TokenKind, tokenTable } from './token-table.js'
+
+export interface VerifyTokenOptions extends IdentifierOptions {
+  /**
+   * Finds the issuer's key. Called after every local check; throws what the caller wants a missing key to be.
+   */
+  findKey: (issuer: string, kid: string) => Promise<VerificationKey>
+  /** Who is asked to accept the token: must be in `aud`, as the same string. */
+  audience: string
+  /** Issuers that are accepted; others are refused before anything is fetched. Absent: any. */
+  issuers?: readonly string[]
+  /** Unix seconds. @default the system clock */
+  now?: () => number
+  /** Returns an expired token marked as such, instead of throwing, when nothing else is wrong with it. @default false */
+  allowExpired?: boolean
+}
+
+/** A token whose signature and claims were verified. */
+export interface VerifiedToken<K extends TokenKind = TokenKind> {
+  kind: K
+  claims: ClaimsByKind[K]
+  /** The key that `cnf.jwk` binds the token to; the caller checks that the request was signed with it. */
+  confirmationKey: VerificationKey | undefined
+  expired: boolean
+}
+
+/** Seconds of tolerance for `iat` and `nbf`; `exp` has none (W16). */
+const clockTolerance = 60
+
+/**
+ * Verifies a token (S§5.7, 6.5, 7.7) in the order of the spec, local checks before the key is looked for. It does not
+ * check `agent`, `agent_jkt` or `scope` against the request: only the caller knows what they must be.
+ *
+ * @throws AAuthError the kind's `*_token_invalid` or `*_token_expired`, and whatever `findKey` throws
+ */
+export async function verifyToken<K extends TokenKind>(
+  kind: K,
+  compact: string,
+  options: VerifyTokenOptions,
+): Promise<VerifiedToken<K>> {
+  const row = tokenTable[kind]
+  const now = (options.now ?? systemClock)()
+  const refuse = (why: string, cause?: unknown) =>
+    new AAuthError(row.invalid, `The ${kind} is refused: ${why}.`, { cause })
+
+  const token = decodeToken(compact)
+  if (!token) throw refuse('it is not a signed compact JWT of at most 8 KiB')
+  const { header } = token
+  if (header['typ'] !== kind) throw refuse(`its typ is not ${kind}`)
+  if ('crit' in header || 'b64' in header) throw refuse('its header has extensions that are not understood')
+  const { alg, kid } = header
+  if (typeof kid !== 'string' || kid === '' || kid.length > 256)
+    throw refuse('its header has no kid of at most 256 characters')
+  if (typeof alg !== 'string') throw refuse('its header has no alg')
+
+  const { payload: claims } = token
+  requireClaims(kind, claims, options, refuse)
+  if (options.issuers && !options.issuers.includes(claims.iss)) throw refuse('its issuer is not trusted here')
+  if (!includesAudience(claims.aud, options.audience, row.audience)) throw refuse('its aud is not this server')
+  for (const claim of ['iat', 'nbf'] as const) {
+    if ((claims[claim] ?? 0) > now + clockTolerance) throw refuse(`its ${claim} lies in the future`)
+  }
+  if (claims.exp > now + row.maxLifetime) throw refuse(`it lives longer than ${row.maxLifetime} s`)
+  const expired = claims.exp <= now
+  if (expired && !options.allowExpired) throw new AAuthError(row.expired, `The ${kind} has expired.`)
+
+  const key = await options.findKey(claims.iss, kid)
+  if (!algorithmTable[key.algorithm].jose.includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
+  if (!(await verifyBytes(key, token.signature, token.signingInput))) throw refuse('its signature is not the issuer’s')
+  const confirmationKey = await importConfirmation(claims, refuse)
+  return { kind, claims, confirmationKey, expired }
+}
+
+type Refuse = (why: string, cause?: unknown) => AAuthError
+
+function requireClaims<K extends TokenKind>(
+  kind: K,
+  payload: object,
+  options: IdentifierOptions,
+  refuse: Refuse,
+): asserts payload is ClaimsByKind[K] {
+  const claims = payload as Readonly<Record<string, unknown>>
+  const row = tokenTable[kind]
+  for (const [claim, type] of Object.entries(row.required)) {
+    if (!Object.hasOwn(claims, claim)) throw refuse(`it has no ${claim}`)
+    if (!claimTypes[type](claims[claim], options)) throw refuse(`its ${claim} is not of the right form`)
+  }
+  for (const [claim, type] of Object.entries(row.optional)) {
+    if (Object.hasOwn(claims, claim) && !claimTypes[type](claims[claim], options))
+      throw refuse(`its ${claim} is not of the right form`)
+  }
+  if (kind === 'resource+jwt' && Object.hasOwn(claims, 'scope') === Object.hasOwn(claims, 'auth_request_url')) {
+    throw refuse('it must have either scope or auth_request_url')
+  }
+}
+
+const claimTypes = {
+  identifier: (value: unknown, options: IdentifierOptions) => isIdentifier(value, options),
+  string: (value: unknown) => typeof value === 'string' && value !== '' && value.length <= 4096,
+  seconds: (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value >= 0,
+  confirmation: (value: unknown) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'jwk' in value &&
+    typeof value.jwk === 'object' &&
+    value.jwk !== null,
+  thumbprint: (value: unknown) => typeof value === 'string' && parseBase64url(value)?.length === 32,
+}
+
+function includesAudience(aud: unknown, audience: string, presence: 'required' | 'optional'): boolean {
+  if (aud === undefined) return presence === 'optional'
+  return Array.isArray(aud) ? aud.length <= 64 && aud.includes(audience) : aud === audience
+}
+
+async function importConfirmation(claims: object, refuse: Refuse): Promise<VerificationKey | undefined> {
+  if (!('cnf' in claims)) return undefined
+  try {
+    return await importVerificationKey((claims.cnf as { jwk: unknown }).jwk)
+  } catch (cause) {
+    if (!(cause instanceof AAuthError)) throw cause
+    throw refuse('its cnf.jwk is not a usable public key', cause)
+  }
+}
