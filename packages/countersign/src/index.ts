@@ -42,7 +42,7 @@ export {
 } from './lib/signer.js'
 export { type Challenge, parseChallenge, serializeChallenge } from './protocol/challenge.js'
 export { errorResponse } from './protocol/error-response.js'
-export { type IdentifierOptions, isIdentifier, isLoopbackIdentifier } from './protocol/identifier.js'
+export { type IdentifierOptions, isIdentifier, isLoopbackIdentifier, requireIdentifier } from './protocol/identifier.js'
 export {
   type AgentMetadata,
   type IssuerMetadata,

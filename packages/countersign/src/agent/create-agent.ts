@@ -6,7 +6,7 @@ import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { type Challenge, parseChallenge } from '../protocol/challenge.js'
-import { isIdentifier } from '../protocol/identifier.js'
+import { isIdentifier, requireIdentifier } from '../protocol/identifier.js'
 import { type AgentMetadata, metadataUrl } from '../protocol/metadata.js'
 import { AgentError } from './agent-error.js'
 import { type CallbackOutcome, callbackPage } from './callback-page.js'
@@ -96,8 +96,7 @@ interface Exchange {
 export function createAgent(options: AgentOptions): Agent {
   const { id, signer, authServers, agentToken, now = systemClock, redirectUri = `${options.id}/callback` } = options
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
-  if (!isIdentifier(id, identifiers))
-    throw new TypeError(`id is not an identifier of the accepted form (https://host): ${id}`)
+  requireIdentifier('id', id, identifiers)
   if (authServers === undefined)
     throw new TypeError('authServers is required: list the auth servers this agent may use')
   const send = options.fetch ?? globalThis.fetch

@@ -56,7 +56,7 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
     resource_token: resourceToken,
     redirect_uri: requester.redirectUri,
   })
-  if (typeof answer['auth_token'] === 'string') return requireAuthToken(requester, request, answer)
+  if (typeof answer.auth_token === 'string') return requireAuthToken(requester, request, answer)
   const { request_token: requestToken } = answer
   if (typeof requestToken !== 'string' || requestToken === '') {
     throw new AgentError(
@@ -64,7 +64,7 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
       'The auth server answered with neither an auth_token nor a request_token.',
     )
   }
-  const expiresIn = typeof answer['expires_in'] === 'number' ? answer['expires_in'] : 600
+  const expiresIn = typeof answer.expires_in === 'number' ? answer.expires_in : 600
   const state = serializeBase64url(platform.randomBytes(24))
   const consent = {
     authServer: request.authServer,
@@ -123,10 +123,9 @@ async function postForm(
   )
   const body = parseObject(await response.text())
   if (response.ok && body) return body
-  const error = typeof body?.['error'] === 'string' ? body['error'] : undefined
+  const error = typeof body?.error === 'string' ? body.error : undefined
   if (error === 'access_denied') throw refusal(error)
-  const described =
-    typeof body?.['error_description'] === 'string' ? `: ${body['error_description'].slice(0, 200)}` : ''
+  const described = typeof body?.error_description === 'string' ? `: ${body.error_description.slice(0, 200)}` : ''
   throw new AgentError(
     'token_request_failed',
     `The auth server answered ${response.status} ${error ?? ''}${described}`.trim(),
@@ -166,7 +165,7 @@ async function requireAuthToken(
   const { auth_token: jwt, expires_in: expiresIn } = answer
   if (typeof jwt !== 'string') throw refuse('there is none in the answer')
   const token = decodeToken(jwt)
-  if (token?.header['typ'] !== 'auth+jwt') throw refuse('it is not an auth+jwt')
+  if (token?.header.typ !== 'auth+jwt') throw refuse('it is not an auth+jwt')
   const { iss, aud, cnf, scope, exp } = token.payload
   if (iss !== authServer) throw refuse('its iss is not the auth server asked')
   if (Array.isArray(aud) ? !aud.includes(resource) : aud !== resource) throw refuse('its aud is not the resource asked')

@@ -22,7 +22,7 @@ export function requireResourceToken(
 ): { resource: string; scope: string | undefined } {
   const refuse = (why: string) => new AgentError('resource_token_refused', `The resource token is refused: ${why}.`)
   const token = decodeToken(compact)
-  if (token?.header['typ'] !== 'resource+jwt') throw refuse('it is not a resource+jwt')
+  if (token?.header.typ !== 'resource+jwt') throw refuse('it is not a resource+jwt')
   const { iss, aud, agent, agent_jkt: thumbprint, scope } = token.payload
   if (typeof iss !== 'string' || !isUnder(expected.url, iss)) throw refuse('its iss is not the resource asked')
   if (aud !== expected.authServer) throw refuse('its aud is not the auth_server named')

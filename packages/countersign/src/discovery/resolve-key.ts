@@ -72,7 +72,7 @@ export function createKeyResolver(options: KeyResolverOptions): (signatureKey: S
     const cached = tokens.get(jwt, now())
     if (cached?.token && cached.token.claims.exp > now()) return cached
     const resolved =
-      decodeToken(jwt)?.header['typ'] === 'auth+jwt' ? await resolveAuthToken(jwt) : await resolveAgentToken(jwt)
+      decodeToken(jwt)?.header.typ === 'auth+jwt' ? await resolveAuthToken(jwt) : await resolveAgentToken(jwt)
     tokens.set(jwt, resolved, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
     return resolved
   }

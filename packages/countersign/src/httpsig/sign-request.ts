@@ -55,7 +55,7 @@ export function signMessage(message: SignableMessage, options: SignMessageOption
   const components: string[] = []
   for (const { name, when } of profile.components) if (present[when]) components.push(name)
   const parameters = serializeSignatureParameters(components, options.created ?? systemClock())
-  const base = serializeSignatureBase(components, (component) => valueOf(message, fields, key, component), parameters)
+  const base = serializeSignatureBase(components, (component) => valueFor(message, fields, key, component), parameters)
   const signature = options.signer.sign(base)
   const headers = (bytes: Uint8Array): SignatureHeaders => ({
     'signature-key': key,
@@ -65,7 +65,7 @@ export function signMessage(message: SignableMessage, options: SignMessageOption
   return signature instanceof Promise ? signature.then(headers) : headers(signature)
 }
 
-function valueOf(
+function valueFor(
   message: SignableMessage,
   fields: Readonly<Record<string, string>>,
   key: string,
@@ -115,7 +115,7 @@ export async function signRequest(request: Request, options: SignRequestOptions)
     fields['content-digest'] = await contentDigest(body)
   }
   if (options.nonce !== 'never' && !['GET', 'HEAD', 'OPTIONS'].includes(request.method)) {
-    fields['nonce'] = serializeBase64url(platform.randomBytes(16))
+    fields.nonce = serializeBase64url(platform.randomBytes(16))
   }
   const { host } = new URL(request.url)
   const target = targetOf(request.url)

@@ -38,6 +38,15 @@ export function isIdentifier(text: unknown, options: IdentifierOptions = {}): te
   return digits !== undefined && Number(digits) <= 65535 && digits !== '443'
 }
 
+/** Throws a TypeError that says which option is not an identifier, for identifiers that the caller configures. */
+export function requireIdentifier(option: string, text: string, options: IdentifierOptions): void {
+  if (isIdentifier(text, options)) return
+  const hint = isLoopbackIdentifier(text)
+    ? 'set allowInsecureLoopback for http on loopback'
+    : 'it must be https://host, lower case, no trailing slash'
+  throw new TypeError(`${option} is no identifier (${hint}): ${String(text)}`)
+}
+
 /** Whether the text is an identifier of the insecure loopback form. */
 export function isLoopbackIdentifier(text: string): boolean {
   return loopback.test(text)

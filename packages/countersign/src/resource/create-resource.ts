@@ -12,7 +12,7 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { serializeChallenge } from '../protocol/challenge.js'
 import { errorResponse } from '../protocol/error-response.js'
-import { isIdentifier } from '../protocol/identifier.js'
+import { requireIdentifier } from '../protocol/identifier.js'
 import { metadataUrl, type ResourceMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
 import { issueToken } from '../tokens/issue-token.js'
@@ -90,10 +90,8 @@ export interface Resource {
 export function createResource(options: ResourceOptions): Resource {
   const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600 } = options
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
-  if (!isIdentifier(id, identifiers))
-    throw new TypeError(`id is not an identifier of the accepted form (https://host): ${id}`)
-  if (!isIdentifier(authServer, identifiers))
-    throw new TypeError(`authServer is not an identifier of the accepted form: ${authServer}`)
+  requireIdentifier('id', id, identifiers)
+  requireIdentifier('authServer', authServer, identifiers)
   if (resourceTokenLifetime <= 0 || resourceTokenLifetime > 900)
     throw new TypeError('resourceTokenLifetime must be 1 to 900 seconds')
   const discovery: Discovery = createDiscovery({

@@ -53,7 +53,7 @@ export async function verifyToken<K extends TokenKind>(
   const token = decodeToken(compact)
   if (!token) throw refuse('it is not a signed compact JWT of at most 8 KiB')
   const { header } = token
-  if (header['typ'] !== kind) throw refuse(`its typ is not ${kind}`)
+  if (header.typ !== kind) throw refuse(`its typ is not ${kind}`)
   if ('crit' in header || 'b64' in header) throw refuse('its header has extensions that are not understood')
   const { alg, kid } = header
   if (typeof kid !== 'string' || kid === '' || kid.length > 256)
