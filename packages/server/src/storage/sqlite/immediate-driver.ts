@@ -1,16 +1,24 @@
 import type Database from 'better-sqlite3'
 import { CompiledQuery, type DatabaseConnection, type SqliteDatabase, SqliteDriver } from 'kysely'
+import { PatientConnection } from './patient-connection.js'
 
 /**
  * Begins every transaction as a writer: one that reads first and upgrades later fails at once with SQLITE_BUSY when
- * another process has written in between.
+ * another connection has written in between.
  */
 export class ImmediateDriver extends SqliteDriver {
   readonly #database: Database.Database
+  #connection: PatientConnection | undefined
 
   constructor(database: Database.Database) {
     super({ database: rememberStatements(database) })
     this.#database = database
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection()
+    this.#connection ??= new PatientConnection(connection, this.#database)
+    return this.#connection
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {

@@ -1,9 +1,10 @@
 import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { isBusy } from './is-busy.js'
 import { migrations } from './migrations.js'
 
-/** Milliseconds to wait for another process, short enough to answer within two seconds. */
-const patience = 1500
+/** Milliseconds to wait while other processes open the same file. */
+const patience = 5000
 const memory = ':memory:'
 
 /** Opens a SQLite file, made readable by its owner only when it is new, and brings its schema up to date. */
@@ -16,6 +17,7 @@ export function openDatabase(path: string): Database.Database {
     database.pragma('foreign_keys = ON')
     database.pragma('trusted_schema = OFF')
     migrate(database)
+    database.pragma('busy_timeout = 0') // from here on a PatientConnection waits
     return database
   } catch (error) {
     database.close()
@@ -28,7 +30,7 @@ function createPrivately(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600))
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error
+    if (!existed(error)) throw error
   }
 }
 
@@ -41,7 +43,7 @@ function enableWal(database: Database.Database): void {
       database.pragma('journal_mode = WAL')
       return
     } catch (error) {
-      if (!hasCode(error, 'SQLITE_BUSY') || performance.now() > deadline) throw error
+      if (!isBusy(error) || performance.now() > deadline) throw error
       Atomics.wait(pause, 0, 0, 10)
     }
   }
@@ -56,6 +58,6 @@ function migrate(database: Database.Database): void {
   applyMissing.exclusive()
 }
 
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
+function existed(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
 }

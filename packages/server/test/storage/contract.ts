@@ -1,0 +1,622 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Storage, StorageOptions } from '../../dist/storage/storage.js'
+import {
+  type AllowedRequest,
+  agent,
+  allowedRequest,
+  boundRequest,
+  eventNames,
+  freshHash,
+  newRequest,
+  newUser,
+  outcomeOf,
+  resource,
+  times,
+} from './fixtures.js'
+
+const start = 1_790_000_000
+const day = 86_400
+
+/** What every adapter promises; `makeStorage` gives an empty storage with the given clock. */
+export function storageContract(name: string, makeStorage: (options: StorageOptions) => Storage): void {
+  describe(name, () => {
+    let now: number
+    let storage: Storage
+
+    beforeEach(() => {
+      now = start
+      storage = makeStorage({ now: () => now, sweepInterval: 0 })
+    })
+
+    afterEach(() => storage.close())
+
+    async function grantOf({ tokenHash }: AllowedRequest): Promise<string> {
+      const request = await storage.findAuthRequest(tokenHash)
+      const events = await storage.listEvents({ event: 'request.allowed' })
+      const grantId = events.find(({ requestId }) => requestId === request?.id)?.grantId
+      if (!grantId) throw new Error('no decision names a grant')
+      return grantId
+    }
+
+    describe('accounts', () => {
+      test('a created user is active and has an opaque subject that is neither name nor id', async () => {
+        const user = await storage.createUser({ username: 'alice', passwordHash: 'hash', email: 'a@example.org' })
+        expect(user).toMatchObject({ username: 'alice', email: 'a@example.org', displayName: null, status: 'active' })
+        expect(user.sub).toMatch(/^[0-9a-f-]{36}$/)
+        expect([user.id, user.username]).not.toContain(user.sub)
+      })
+
+      test('of 20 parallel sign-ups with one name exactly one succeeds, the others are told username_taken', async () => {
+        const results = await Promise.allSettled(times(20, () => newUser(storage, 'alice')))
+        const refused = results.filter((result) => result.status === 'rejected')
+        expect(refused).toHaveLength(19)
+        for (const { reason } of refused) expect(reason).toMatchObject({ code: 'username_taken' })
+        expect(await eventNames(storage)).toEqual(['user.created'])
+      })
+
+      test('a credential is found by name, also of a disabled person, and not for an unknown name', async () => {
+        const user = await newUser(storage, 'alice')
+        await storage.setUserStatus(user.id, 'disabled')
+        expect(await storage.findCredential('alice')).toEqual({
+          user: { ...user, status: 'disabled' },
+          passwordHash: '$argon2id$of-a-password',
+        })
+        expect(await storage.findCredential('bob')).toBeUndefined()
+      })
+
+      test('a status is changed once, with an audit row, and not for an unknown person', async () => {
+        const user = await newUser(storage)
+        expect(await storage.setUserStatus(user.id, 'disabled')).toBe(true)
+        expect(await storage.setUserStatus(user.id, 'disabled')).toBe(true)
+        expect(await storage.setUserStatus(user.id, 'active')).toBe(true)
+        expect(await storage.setUserStatus('nobody', 'disabled')).toBe(false)
+        expect(await eventNames(storage)).toEqual(['user.created', 'user.disabled', 'user.enabled'])
+      })
+    })
+
+    describe('sessions', () => {
+      const session = async (changes: { idleSeconds?: number; lifetime?: number } = {}) => {
+        const user = await newUser(storage)
+        const idHash = freshHash()
+        await storage.createSession({ idHash, userId: user.id, idleSeconds: 300, lifetime: 1000, ...changes })
+        return { user, idHash }
+      }
+
+      test('a session gives its user and the time of sign-in', async () => {
+        const { user, idHash } = await session()
+        now += 10
+        expect(await storage.findSession(idHash)).toEqual({ user, authTime: start, expiresAt: start + 1000 })
+        expect(await storage.findSession(freshHash())).toBeUndefined()
+      })
+
+      test('an unused session ends after its idle time, to the second', async () => {
+        const { idHash } = await session()
+        now = start + 300
+        expect(await storage.findSession(idHash)).toBeUndefined()
+        now = start + 299
+        expect(await storage.findSession(idHash)).toBeDefined()
+        now = start + 299 + 299
+        expect(await storage.findSession(idHash)).toBeDefined()
+      })
+
+      test('a session in use ends at its lifetime, to the second', async () => {
+        const { idHash } = await session()
+        for (now = start; now < start + 1000; now += 111) expect(await storage.findSession(idHash)).toBeDefined()
+        now = start + 1000
+        expect(await storage.findSession(idHash)).toBeUndefined()
+      })
+
+      test('an ended session is gone, and ending it again is no error', async () => {
+        const { idHash } = await session()
+        await storage.endSession(idHash)
+        await storage.endSession(idHash)
+        expect(await storage.findSession(idHash)).toBeUndefined()
+        expect(await eventNames(storage)).toEqual(['user.created', 'session.created', 'session.ended'])
+      })
+
+      test('disabling a person ends their sessions for good', async () => {
+        const { user, idHash } = await session()
+        await storage.setUserStatus(user.id, 'disabled')
+        expect(await storage.findSession(idHash)).toBeUndefined()
+        await storage.setUserStatus(user.id, 'active')
+        expect(await storage.findSession(idHash)).toBeUndefined()
+      })
+
+      test('a session of a disabled or unknown person is refused', async () => {
+        const { user } = await session()
+        await storage.setUserStatus(user.id, 'disabled')
+        const fresh = () => ({ idHash: freshHash(), idleSeconds: 300, lifetime: 1000 })
+        await expect(storage.createSession({ ...fresh(), userId: user.id })).rejects.toThrow(TypeError)
+        await expect(storage.createSession({ ...fresh(), userId: 'nobody' })).rejects.toThrow(TypeError)
+      })
+    })
+
+    describe('requests', () => {
+      test('a request is found by its token, as it was asked', async () => {
+        const asked = newRequest({ delegate: 'laptop', redirectUri: null })
+        const created = await storage.createAuthRequest(asked)
+        expect(await storage.findAuthRequest(asked.tokenHash)).toEqual(created)
+        expect(created).toMatchObject({
+          agent,
+          delegate: 'laptop',
+          resource,
+          scope: 'calendar.read calendar.write',
+          redirectUri: null,
+          state: null,
+          display: asked.display,
+          status: 'open',
+          browserHash: null,
+          userId: null,
+          createdAt: start,
+          expiresAt: start + 600,
+          decidedAt: null,
+          codeAlive: false,
+        })
+        expect(await storage.findAuthRequest(freshHash())).toBeUndefined()
+      })
+
+      test('an open request reads as expired from its expiry on', async () => {
+        const { tokenHash } = await boundRequest(storage)
+        now = start + 599
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open' })
+        now = start + 600
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'expired' })
+      })
+
+      test('of 20 parallel requests at a limit of 5 exactly 5 are recorded (A13)', async () => {
+        const results = await Promise.allSettled(times(20, () => storage.createAuthRequest(newRequest({ maxOpen: 5 }))))
+        const refused = results.filter((result) => result.status === 'rejected')
+        expect(refused).toHaveLength(15)
+        for (const { reason } of refused) expect(reason).toMatchObject({ code: 'too_many_requests' })
+        expect(await eventNames(storage)).toEqual(times(5, () => 'request.created'))
+      })
+
+      test('the limit is per agent, delegate and resource, and only open requests count', async () => {
+        const limited = { maxOpen: 1 }
+        const first = newRequest(limited)
+        await storage.createAuthRequest(first)
+        await storage.createAuthRequest(newRequest({ ...limited, delegate: 'laptop' }))
+        await storage.createAuthRequest(newRequest({ ...limited, agent: 'https://other.example' }))
+        await storage.createAuthRequest(newRequest({ ...limited, resource: 'https://mail.example' }))
+        await expect(storage.createAuthRequest(newRequest(limited))).rejects.toMatchObject({
+          code: 'too_many_requests',
+        })
+        now = first.lifetime + start
+        await storage.createAuthRequest(newRequest(limited))
+      })
+
+      test('the state of the latest view is kept until a browser is bound', async () => {
+        const { tokenHash } = newRequest()
+        await storage.createAuthRequest(newRequest({ tokenHash }))
+        const user = await newUser(storage)
+        await storage.rememberState(tokenHash, 'first')
+        await storage.rememberState(tokenHash, 'second')
+        await storage.bindRequest({ tokenHash, browserHash: 'browser', userId: user.id, state: null })
+        await storage.rememberState(tokenHash, 'third')
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ state: 'second' })
+      })
+
+      test('the state of the binding wins over a remembered one, the first time only', async () => {
+        const request = newRequest()
+        await storage.createAuthRequest(request)
+        const user = await newUser(storage)
+        await storage.rememberState(request.tokenHash, 'remembered')
+        const binding = { tokenHash: request.tokenHash, browserHash: 'browser', userId: user.id }
+        await storage.bindRequest({ ...binding, state: 'bound' })
+        await storage.bindRequest({ ...binding, state: 'later' })
+        expect(await storage.findAuthRequest(request.tokenHash)).toMatchObject({ state: 'bound' })
+      })
+    })
+
+    describe('binding', () => {
+      test('of 20 browsers that bind in parallel exactly one is bound (W23)', async () => {
+        const user = await newUser(storage)
+        const { tokenHash } = newRequest()
+        await storage.createAuthRequest(newRequest({ tokenHash }))
+        const results = await Promise.all(
+          times(20, (index) =>
+            storage.bindRequest({ tokenHash, browserHash: `browser-${index}`, userId: user.id, state: null }),
+          ),
+        )
+        const bound = results.filter(({ outcome }) => outcome === 'bound')
+        expect(bound).toHaveLength(1)
+        expect(results.map(outcomeOf).filter((outcome) => outcome === 'other_browser')).toHaveLength(19)
+        const request = await storage.findAuthRequest(tokenHash)
+        expect(bound[0]).toMatchObject({ request: { browserHash: request?.browserHash } })
+      })
+
+      test('another browser learns nothing about the request (C05)', async () => {
+        const { binding } = await boundRequest(storage)
+        expect(await storage.bindRequest({ ...binding, browserHash: 'other' })).toEqual({
+          outcome: 'refused',
+          reason: 'other_browser',
+        })
+      })
+
+      test('the same browser and user bind again without effect', async () => {
+        const { binding, user } = await boundRequest(storage)
+        expect(await storage.bindRequest(binding)).toMatchObject({
+          outcome: 'bound',
+          request: { revision: 0, userId: user.id },
+        })
+        expect(await storage.listEvents({ event: 'request.bound' })).toHaveLength(1)
+      })
+
+      test('another user in the same browser takes over and raises the revision', async () => {
+        const { binding } = await boundRequest(storage)
+        const other = await newUser(storage)
+        expect(await storage.bindRequest({ ...binding, userId: other.id })).toMatchObject({
+          outcome: 'bound',
+          request: { revision: 1, userId: other.id },
+        })
+        expect(await storage.listEvents({ event: 'request.bound' })).toHaveLength(2)
+      })
+
+      test('an expired or decided request cannot be bound', async () => {
+        const expired = await boundRequest(storage)
+        const denied = await boundRequest(storage)
+        await storage.decideRequest({ ...denied.decision, decision: 'deny' })
+        expect(await storage.bindRequest(denied.binding)).toMatchObject({
+          reason: 'not_open',
+          request: { status: 'denied' },
+        })
+        now = start + 600
+        expect(await storage.bindRequest(expired.binding)).toMatchObject({
+          reason: 'not_open',
+          request: { status: 'expired' },
+        })
+      })
+
+      test('an unknown request cannot be bound', async () => {
+        const { binding } = await boundRequest(storage)
+        expect(await storage.bindRequest({ ...binding, tokenHash: freshHash() })).toEqual({
+          outcome: 'refused',
+          reason: 'unknown',
+        })
+      })
+    })
+
+    describe('decisions', () => {
+      test('Allow records the decision and a code that is alive, for one code lifetime', async () => {
+        const { decision, tokenHash } = await boundRequest(storage)
+        expect(await storage.decideRequest(decision)).toMatchObject({
+          outcome: 'allowed',
+          first: true,
+          request: { status: 'allowed', decidedAt: start, codeAlive: true },
+        })
+        now = start + 59
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeAlive: true })
+        now = start + 60
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeAlive: false })
+      })
+
+      test('Deny leaves no grant and no code (C35)', async () => {
+        const { decision, user } = await boundRequest(storage)
+        expect(await storage.decideRequest({ ...decision, decision: 'deny' })).toMatchObject({
+          outcome: 'denied',
+          first: true,
+          request: { status: 'denied', codeAlive: false },
+        })
+        expect(await storage.hasAllowedBefore(user.id, agent)).toBe(false)
+        const redemption = { codeHash: decision.codeHash, agent, delegate: null, jkt: 'jkt', tokenLifetime: 600 }
+        expect(await storage.redeemCode(redemption)).toEqual({ outcome: 'refused', reason: 'unknown' })
+      })
+
+      test('20 parallel decisions, Allow and Deny mixed, give one outcome and at most one code (C09)', async () => {
+        for (const firstIsAllow of [0, 1]) {
+          const { decision, tokenHash } = await boundRequest(storage)
+          const results = await Promise.all(
+            times(20, (index) =>
+              storage.decideRequest({ ...decision, decision: index % 2 === firstIsAllow ? 'deny' : 'allow' }),
+            ),
+          )
+          expect(new Set(results.map(outcomeOf)).size).toBe(1)
+          expect(results.filter((result) => 'first' in result && result.first)).toHaveLength(1)
+          const request = await storage.findAuthRequest(tokenHash)
+          expect(request).toMatchObject({ status: results[0]?.outcome })
+          const events = await storage.listEvents()
+          expect(events.filter((e) => e.requestId === request?.id && e.event.match(/allowed|denied/))).toHaveLength(1)
+        }
+      })
+
+      test('a second decision returns the recorded one, also after the expiry of the request', async () => {
+        const { decision } = await boundRequest(storage)
+        await storage.decideRequest(decision)
+        now = start + 700
+        const again = { ...decision, decision: 'deny' as const, revision: 7, codeHash: freshHash() }
+        expect(await storage.decideRequest(again)).toMatchObject({ outcome: 'allowed', first: false })
+      })
+
+      test('each change of a valid decision is refused with its reason', async () => {
+        const { decision, tokenHash } = await boundRequest(storage)
+        const other = await newUser(storage)
+        const refused = async (changes: object) => outcomeOf(await storage.decideRequest({ ...decision, ...changes }))
+        expect(await refused({ tokenHash: freshHash() })).toBe('unknown')
+        expect(await refused({ browserHash: 'other' })).toBe('other_browser')
+        expect(await refused({ userId: other.id })).toBe('other_user')
+        expect(await refused({ revision: 1 })).toBe('changed')
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open' })
+        now = start + 600
+        expect(await refused({})).toBe('expired')
+        now = start + 599
+        expect(await refused({})).toBe('allowed')
+        expect(await refused({ browserHash: 'other' })).toBe('not_open')
+      })
+
+      test('an unbound request cannot be decided', async () => {
+        const { decision } = await boundRequest(storage)
+        const unbound = newRequest()
+        await storage.createAuthRequest(unbound)
+        expect(outcomeOf(await storage.decideRequest({ ...decision, tokenHash: unbound.tokenHash }))).toBe(
+          'other_browser',
+        )
+      })
+
+      test('the page of the user before is refused once another user took over (C23)', async () => {
+        const { decision, binding } = await boundRequest(storage)
+        const other = await newUser(storage)
+        await storage.bindRequest({ ...binding, userId: other.id })
+        expect(outcomeOf(await storage.decideRequest(decision))).toBe('other_user')
+        expect(outcomeOf(await storage.decideRequest({ ...decision, userId: other.id }))).toBe('changed')
+        expect(outcomeOf(await storage.decideRequest({ ...decision, userId: other.id, revision: 1 }))).toBe('allowed')
+      })
+
+      test('a remembered grant replaces the one before for the same user, agent, resource and delegate', async () => {
+        const user = await newUser(storage)
+        const remembered = { remembered: true }
+        const first = await allowedRequest(storage, {}, remembered, user)
+        const laptop = await allowedRequest(storage, { delegate: 'laptop' }, remembered, user)
+        const mail = await allowedRequest(storage, { resource: 'https://mail.example' }, remembered, user)
+        const once = await allowedRequest(storage, {}, {}, user)
+        const second = await allowedRequest(storage, {}, remembered, user)
+        const outcomes = []
+        for (const { redemption } of [first, laptop, mail, once, second]) {
+          outcomes.push(outcomeOf(await storage.redeemCode(redemption)))
+        }
+        expect(outcomes).toEqual(['grant_ended', 'redeemed', 'redeemed', 'redeemed', 'redeemed'])
+        expect(await storage.listEvents({ event: 'grant.revoked' })).toHaveLength(1)
+      })
+
+      test('hasAllowedBefore is per person and agent', async () => {
+        const { user } = await allowedRequest(storage)
+        const other = await newUser(storage)
+        expect(await storage.hasAllowedBefore(user.id, agent)).toBe(true)
+        expect(await storage.hasAllowedBefore(user.id, 'https://other.example')).toBe(false)
+        expect(await storage.hasAllowedBefore(other.id, agent)).toBe(false)
+      })
+    })
+
+    describe('codes', () => {
+      test('a redeemed code gives request, grant, user and an issue under the grant', async () => {
+        const { redemption, user, tokenHash } = await allowedRequest(storage, { delegate: 'laptop' })
+        now += 5
+        const result = await storage.redeemCode({
+          ...redemption,
+          redirectUri: 'https://agent.example/callback',
+          requestTokenHash: tokenHash,
+        })
+        if (result.outcome !== 'redeemed') throw new Error(result.reason)
+        expect(result.user).toEqual(user)
+        expect(result.request).toMatchObject({ delegate: 'laptop', status: 'allowed', codeAlive: false })
+        expect(result.grant).toMatchObject({ userId: user.id, agent, resource, delegate: 'laptop', expiresAt: null })
+        expect(result.issue).toMatchObject({ issuedAt: start + 5, expiresAt: start + 605 })
+        expect(result.issue.jti.startsWith(`${result.grant.id}.`)).toBe(true)
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ codeAlive: false })
+      })
+
+      test('50 parallel redemptions of one code give exactly one token (X02)', async () => {
+        const { redemption } = await allowedRequest(storage)
+        const results = await Promise.all(times(50, () => storage.redeemCode(redemption)))
+        const outcomes = results.map(outcomeOf)
+        expect(outcomes.filter((outcome) => outcome === 'redeemed')).toHaveLength(1)
+        expect(outcomes.filter((outcome) => outcome === 'used')).toHaveLength(49)
+        expect(await storage.listEvents({ event: 'code.redeemed' })).toHaveLength(1)
+        expect(await storage.listEvents({ event: 'code.reused' })).toHaveLength(49)
+      })
+
+      test('a token never outlives its grant', async () => {
+        const { redemption } = await allowedRequest(storage, {}, { grantLifetime: 100 })
+        expect(await storage.redeemCode(redemption)).toMatchObject({ issue: { expiresAt: start + 100 } })
+      })
+
+      test('a code works until the last second of its life (X03)', async () => {
+        const late = await allowedRequest(storage)
+        const tooLate = await allowedRequest(storage)
+        now = start + 59
+        expect(outcomeOf(await storage.redeemCode(late.redemption))).toBe('redeemed')
+        now = start + 60
+        expect(outcomeOf(await storage.redeemCode(tooLate.redemption))).toBe('expired')
+      })
+
+      test('a key rotated since the request redeems (X06)', async () => {
+        const { redemption } = await allowedRequest(storage, { agentJkt: 'the-old-key' })
+        expect(outcomeOf(await storage.redeemCode({ ...redemption, jkt: 'the-new-key' }))).toBe('redeemed')
+      })
+
+      const burns: [string, string, object][] = [
+        ['another agent (X04)', 'foreign_agent', { agent: 'https://thief.example' }],
+        ['another delegate (X05)', 'foreign_delegate', { delegate: 'tablet' }],
+        ['no delegate (X05)', 'foreign_delegate', { delegate: null }],
+        ['another redirect URI (W12)', 'redirect_mismatch', { redirectUri: 'https://agent.example/callback/' }],
+        ['the request token of another request (X20)', 'injected', { requestTokenHash: freshHash() }],
+      ]
+      test.each(burns)('a code presented with %s is burned and audited', async (_, reason, changes) => {
+        const { redemption, tokenHash } = await allowedRequest(storage, { delegate: 'laptop' })
+        expect(outcomeOf(await storage.redeemCode({ ...redemption, ...changes }))).toBe(reason)
+        expect(await storage.listEvents({ event: `code.${reason}` })).toHaveLength(1)
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ codeAlive: false })
+        expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
+      })
+
+      test('a foreign agent is named before the code is called used or expired', async () => {
+        const { redemption } = await allowedRequest(storage)
+        await storage.redeemCode(redemption)
+        now = start + 60
+        expect(outcomeOf(await storage.redeemCode({ ...redemption, agent: 'https://thief.example' }))).toBe(
+          'foreign_agent',
+        )
+        expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
+      })
+
+      test('an unknown code is refused without an audit row', async () => {
+        const { redemption } = await allowedRequest(storage)
+        const before = await eventNames(storage)
+        expect(await storage.redeemCode({ ...redemption, codeHash: freshHash() })).toEqual({
+          outcome: 'refused',
+          reason: 'unknown',
+        })
+        expect(await eventNames(storage)).toEqual(before)
+      })
+
+      test('a code of a person disabled meanwhile is refused (X09)', async () => {
+        const { redemption, user } = await allowedRequest(storage)
+        await storage.setUserStatus(user.id, 'disabled')
+        expect(outcomeOf(await storage.redeemCode(redemption))).toBe('user_disabled')
+      })
+
+      test('a code of a grant removed or expired meanwhile is refused (X09)', async () => {
+        const removed = await allowedRequest(storage)
+        const expired = await allowedRequest(storage, {}, { grantLifetime: 30 })
+        const grantId = await grantOf(removed)
+        expect(await storage.revokeGrant({ grantId, by: removed.user.id })).toBe(true)
+        expect(outcomeOf(await storage.redeemCode(removed.redemption))).toBe('grant_ended')
+        now = start + 30
+        expect(outcomeOf(await storage.redeemCode(expired.redemption))).toBe('grant_ended')
+      })
+    })
+
+    describe('removal of grants', () => {
+      test('of 10 parallel removals one is the first, and one audit row names who did it', async () => {
+        const allowed = await allowedRequest(storage)
+        const { user } = allowed
+        const grantId = await grantOf(allowed)
+        const results = await Promise.all(times(10, () => storage.revokeGrant({ grantId, by: user.id })))
+        expect(results.filter(Boolean)).toHaveLength(1)
+        expect(await storage.listEvents({ event: 'grant.revoked' })).toMatchObject([
+          { grantId, userId: user.id, agent, resource, data: { by: user.id } },
+        ])
+      })
+
+      test('a grant of somebody else, or an unknown one, is not removed', async () => {
+        const allowed = await allowedRequest(storage)
+        const other = await newUser(storage)
+        const grantId = await grantOf(allowed)
+        expect(await storage.revokeGrant({ grantId, by: other.id, userId: other.id })).toBe(false)
+        expect(await storage.revokeGrant({ grantId: 'unknown', by: other.id })).toBe(false)
+        expect(await storage.listEvents({ event: 'grant.revoked' })).toEqual([])
+      })
+    })
+
+    describe('nonces', () => {
+      test('of 20 parallel claims of one nonce exactly one is granted', async () => {
+        const results = await Promise.all(times(20, () => storage.claimNonce('key', 130)))
+        expect(results.filter(Boolean)).toHaveLength(1)
+        expect(await storage.claimNonce('other key', 130)).toBe(true)
+      })
+
+      test('a nonce stays claimed for its whole lifetime, swept or not', async () => {
+        await storage.claimNonce('key', 130)
+        now = start + 129
+        await storage.sweep()
+        expect(await storage.claimNonce('key', 130)).toBe(false)
+        now = start + 130
+        expect(await storage.claimNonce('key', 130)).toBe(true)
+        expect(await storage.claimNonce('key', 130)).toBe(false)
+      })
+    })
+
+    describe('audit', () => {
+      test('a whole consent leaves its events in order, each naming what it is about', async () => {
+        const { redemption, user } = await allowedRequest(storage)
+        await storage.redeemCode(redemption)
+        const events = await storage.listEvents()
+        expect(events.map(({ event }) => event)).toEqual([
+          'user.created',
+          'request.created',
+          'request.bound',
+          'request.allowed',
+          'code.redeemed',
+        ])
+        expect(events.at(-1)).toMatchObject({ at: start, userId: user.id, agent, resource })
+        expect(events.at(-1)?.grantId).toBe(events.at(-2)?.grantId)
+        expect(events.at(-1)?.requestId).toBe(events.at(1)?.requestId)
+      })
+
+      test('an event is given back as recorded, oldest first, filtered and limited', async () => {
+        const consent = { event: 'consent.forged', ip: '192.0.2.1', data: { tries: 2, blocked: false, by: null } }
+        await storage.recordEvent({ event: 'sign_in.failed', userId: undefined })
+        now += 1
+        await storage.recordEvent(consent)
+        now += 1
+        await storage.recordEvent({ event: 'sign_in.failed' })
+        expect(await storage.listEvents({ event: 'consent.forged' })).toEqual([
+          { ...consent, id: expect.any(String), at: start + 1 },
+        ])
+        expect((await storage.listEvents({ limit: 2 })).map(({ at }) => at)).toEqual([start, start + 1])
+      })
+    })
+
+    describe('retention', () => {
+      test('a sweep deletes nonces and sessions when they ended, requests and codes a day after', async () => {
+        const { redemption, user, tokenHash } = await allowedRequest(storage)
+        await storage.redeemCode(redemption)
+        const undecided = await boundRequest(storage)
+        const session = { idHash: freshHash(), userId: user.id, idleSeconds: 300, lifetime: 1000 }
+        await storage.createSession(session)
+        await storage.claimNonce('key', 130)
+        expect(await storage.sweep()).toBe(0)
+        now = start + 130
+        expect(await storage.sweep()).toBe(1)
+        now = start + 300
+        expect(await storage.sweep()).toBe(1)
+        now = start + day + 59
+        expect(await storage.sweep()).toBe(0)
+        expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
+        now = start + day + 60
+        expect(await storage.sweep()).toBe(1)
+        expect(outcomeOf(await storage.redeemCode(redemption))).toBe('unknown')
+        now = start + day + 600
+        expect(await storage.sweep()).toBe(2)
+        expect(await storage.findAuthRequest(tokenHash)).toBeUndefined()
+        expect(await storage.findAuthRequest(undecided.tokenHash)).toBeUndefined()
+        expect(await storage.hasAllowedBefore(user.id, agent)).toBe(true)
+      })
+    })
+
+    describe('closing', () => {
+      test('every verb of a closed storage rejects with unavailable', async () => {
+        const { redemption, decision, binding, tokenHash, user } = await allowedRequest(storage)
+        const session = { idHash: 'id', userId: user.id, idleSeconds: 1, lifetime: 1 }
+        await storage.close()
+        const calls: Record<Exclude<keyof Storage, 'close'>, () => Promise<unknown>> = {
+          createUser: () => newUser(storage),
+          findCredential: () => storage.findCredential('alice'),
+          setUserStatus: () => storage.setUserStatus(user.id, 'disabled'),
+          createSession: () => storage.createSession(session),
+          findSession: () => storage.findSession('id'),
+          endSession: () => storage.endSession('id'),
+          createAuthRequest: () => storage.createAuthRequest(newRequest()),
+          findAuthRequest: () => storage.findAuthRequest(tokenHash),
+          rememberState: () => storage.rememberState(tokenHash, 'state'),
+          bindRequest: () => storage.bindRequest(binding),
+          decideRequest: () => storage.decideRequest(decision),
+          redeemCode: () => storage.redeemCode(redemption),
+          revokeGrant: () => storage.revokeGrant({ grantId: 'id', by: user.id }),
+          claimNonce: () => storage.claimNonce('key', 130),
+          hasAllowedBefore: () => storage.hasAllowedBefore(user.id, agent),
+          recordEvent: () => storage.recordEvent({ event: 'thing.happened' }),
+          listEvents: () => storage.listEvents(),
+          sweep: () => storage.sweep(),
+        }
+        for (const [verb, call] of Object.entries(calls)) {
+          await expect(call(), verb).rejects.toMatchObject({ name: 'StorageError', code: 'unavailable' })
+        }
+      })
+
+      test('closing twice is no error', async () => {
+        await storage.close()
+        await storage.close()
+      })
+    })
+  })
+}

@@ -1,0 +1,113 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type {
+  CodeRedemption,
+  NewAuthRequest,
+  RequestBinding,
+  RequestDecision,
+  Storage,
+  User,
+} from '../../dist/storage/storage.js'
+
+export const agent = 'https://agent.example'
+export const resource = 'https://calendar.example'
+
+/** A hash of something nobody else has. */
+export function freshHash(): string {
+  return createHash('sha256').update(randomBytes(32)).digest('base64url')
+}
+
+export function newRequest(changes: Partial<NewAuthRequest> = {}): NewAuthRequest {
+  return {
+    tokenHash: freshHash(),
+    agent,
+    delegate: null,
+    agentJkt: 'jkt-of-the-request',
+    resource,
+    scope: 'calendar.read calendar.write',
+    redirectUri: 'https://agent.example/callback',
+    display: { agent: { name: 'Planner' }, resource: { supportedScopes: ['calendar.read', 'calendar.write'] } },
+    lifetime: 600,
+    maxOpen: 20,
+    ...changes,
+  }
+}
+
+export async function newUser(storage: Storage, username = `user-${freshHash()}`): Promise<User> {
+  return storage.createUser({ username, passwordHash: '$argon2id$of-a-password' })
+}
+
+export interface BoundRequest {
+  user: User
+  tokenHash: string
+  binding: RequestBinding
+  /** The decision of this request, ready to be changed and sent. */
+  decision: RequestDecision
+}
+
+export async function boundRequest(
+  storage: Storage,
+  changes: Partial<NewAuthRequest> = {},
+  person?: User,
+): Promise<BoundRequest> {
+  const user = person ?? (await newUser(storage))
+  const request = newRequest(changes)
+  await storage.createAuthRequest(request)
+  const binding = { tokenHash: request.tokenHash, browserHash: freshHash(), userId: user.id, state: null }
+  await storage.bindRequest(binding)
+  return {
+    user,
+    tokenHash: request.tokenHash,
+    binding,
+    decision: {
+      tokenHash: request.tokenHash,
+      browserHash: binding.browserHash,
+      userId: user.id,
+      revision: 0,
+      decision: 'allow',
+      codeHash: freshHash(),
+      codeLifetime: 60,
+      grantLifetime: null,
+      remembered: false,
+    },
+  }
+}
+
+export interface AllowedRequest extends BoundRequest {
+  redemption: CodeRedemption
+}
+
+export async function allowedRequest(
+  storage: Storage,
+  changes: Partial<NewAuthRequest> = {},
+  decided: Partial<RequestDecision> = {},
+  person?: User,
+): Promise<AllowedRequest> {
+  const bound = await boundRequest(storage, changes, person)
+  const decision = { ...bound.decision, ...decided }
+  const { outcome } = await storage.decideRequest(decision)
+  if (outcome !== 'allowed') throw new Error(`expected allowed, got ${outcome}`)
+  return {
+    ...bound,
+    decision,
+    redemption: {
+      codeHash: decision.codeHash,
+      agent,
+      delegate: changes.delegate ?? null,
+      jkt: 'jkt-of-the-redemption',
+      tokenLifetime: 600,
+    },
+  }
+}
+
+/** One of each outcome: `redeemed`, or the reason of the refusal. */
+export function outcomeOf(result: { outcome: string; reason?: string }): string {
+  return result.reason ?? result.outcome
+}
+
+export async function eventNames(storage: Storage): Promise<string[]> {
+  return (await storage.listEvents()).map(({ event }) => event)
+}
+
+export function times<T>(count: number, make: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index))
+}

@@ -1,0 +1,192 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
+import { expect, test } from 'vitest'
+import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
+import type { Storage } from '../../dist/storage/storage.js'
+import { agent, allowedRequest, boundRequest, newUser, outcomeOf, times } from './fixtures.js'
+import { temporaryFile } from './temporary-file.js'
+
+const script = fileURLToPath(new URL('process.mjs', import.meta.url))
+const untimed = { sweepInterval: 0 }
+const points = ['before_consume', 'after_consume', 'before_commit', 'after_commit'] as const
+
+interface Task {
+  path: string
+  opens?: 'when told'
+  calls: [verb: keyof Storage, argument: object][]
+  /** Killed when it reaches this point for the `visit`-th time. */
+  killAt?: { point: (typeof points)[number]; visit: number }
+}
+
+interface Report {
+  of: string
+  outcome: string
+}
+
+interface Ended {
+  reports: Report[]
+  exit: number | null
+  signal: NodeJS.Signals | null
+}
+
+/** Starts a process per task, lets all of them go at once, and waits for their ends. */
+async function runTogether(tasks: Task[]): Promise<Ended[]> {
+  const children = tasks.map((task) => fork(script, [JSON.stringify(task)]))
+  await Promise.all(children.map((child) => once(child, 'message')))
+  const ends = children.map(endOf)
+  for (const child of children) child.send('go')
+  return Promise.all(ends)
+}
+
+async function endOf(child: ChildProcess): Promise<Ended> {
+  const reports: Report[] = []
+  child.on('message', (report: Report) => reports.push(report))
+  const [exit, signal] = await once(child, 'close')
+  return { reports, exit, signal }
+}
+
+/** The invariants that must hold in a file, whatever happened to those who wrote it. */
+function expectWhole(path: string): void {
+  const database = new Database(path, { readonly: true })
+  const rows = (sql: string) => database.prepare(sql).all()
+  expect(rows('select code_hash from token_issue group by code_hash having count(*) > 1')).toEqual([])
+  expect(
+    rows(`select code_hash from code where consumed_at is not null and burned_for is null
+          and (select count(*) from token_issue t where t.code_hash = code.code_hash) <> 1`),
+  ).toEqual([])
+  expect(
+    rows(`select code_hash from token_issue where not exists
+          (select 1 from code where code.code_hash = token_issue.code_hash and consumed_at is not null)`),
+  ).toEqual([])
+  expect(
+    rows(`select jti from token_issue where (select count(*) from audit_event
+          where event = 'code.redeemed' and json_extract(data, '$.jti') = jti) <> 1`),
+  ).toEqual([])
+  expect(
+    rows(`select id from auth_request r where
+          (status = 'allowed') <> exists (select 1 from code where code.request_id = r.id)
+          or (status in ('allowed', 'denied')) <> ((select count(*) from audit_event a
+            where a.request_id = r.id and a.event in ('request.allowed', 'request.denied')) = 1)`),
+  ).toEqual([])
+  expect(rows('select id from consent_grant g where not exists (select 1 from code where grant_id = g.id)')).toEqual([])
+  expect(rows('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }])
+  expect(rows('pragma foreign_key_check')).toEqual([])
+  database.close()
+}
+
+async function redeemed(path: string, codeHash: string): Promise<number> {
+  const database = new Database(path, { readonly: true })
+  const count = database.prepare('select count(*) from token_issue where code_hash = ?').pluck().get(codeHash)
+  database.close()
+  return Number(count)
+}
+
+async function allowedCodes(storage: Storage, count: number) {
+  const user = await newUser(storage)
+  const codes = []
+  for (let index = 0; index < count; index += 1) {
+    codes.push((await allowedRequest(storage, { maxOpen: 1000 }, { codeLifetime: 600 }, user)).redemption)
+  }
+  return codes
+}
+
+test('four processes that open a new file at once all succeed', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const path = temporaryFile()
+    const ended = await runTogether(
+      times(4, () => ({ path, opens: 'when told', calls: [['recordEvent', { event: 'process.opened' }]] })),
+    )
+    expect(ended.map(({ exit }) => exit)).toEqual([0, 0, 0, 0])
+    const storage = sqliteStorage(path, untimed)
+    expect(await storage.listEvents({ event: 'process.opened' })).toHaveLength(4)
+    await storage.close()
+  }
+})
+
+test('four processes that redeem the same codes 50 times each get exactly one token per code (X02)', async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  const codes = await allowedCodes(storage, 10)
+  const calls: Task['calls'] = times(50, (index) => ['redeemCode', codes[Math.floor(index / 5)] ?? {}])
+  const ended = await runTogether(times(4, () => ({ path, calls })))
+  expect(ended.map(({ exit }) => exit)).toEqual([0, 0, 0, 0])
+  const reports = ended.flatMap((end) => end.reports)
+  expect(reports).toHaveLength(200)
+  for (const { codeHash } of codes) {
+    const outcomes = reports.filter(({ of }) => of === codeHash).map(({ outcome }) => outcome)
+    expect(outcomes.filter((outcome) => outcome === 'redeemed')).toHaveLength(1)
+    expect(outcomes.filter((outcome) => outcome === 'used')).toHaveLength(19)
+  }
+  expectWhole(path)
+  await storage.close()
+})
+
+test('of four processes two are killed inside an exchange: never two tokens per code, and none is lost (F1)', async () => {
+  for (const point of points) {
+    const path = temporaryFile()
+    const storage = sqliteStorage(path, untimed)
+    const codes = await allowedCodes(storage, 16)
+    const own = [codes.splice(0, 2), codes.splice(0, 2)]
+    const shared = times(24, (index) => codes[index % codes.length] ?? {})
+    const survivor: Task = { path, calls: shared.map((code) => ['redeemCode', code]) }
+    const victims = own.map(([first = {}, second = {}], index): Task => {
+      const mixed = [...shared.slice(0, 3), first, ...shared.slice(3, 6), second, ...shared.slice(6)]
+      return { path, calls: mixed.map((code) => ['redeemCode', code]), killAt: { point, visit: index + 1 } }
+    })
+    const ended = await runTogether([survivor, ...victims, survivor])
+    expect(ended.map(({ signal }) => signal)).toEqual([null, 'SIGKILL', 'SIGKILL', null])
+    expectWhole(path)
+    const reports = ended.flatMap((end) => end.reports).filter(({ outcome }) => outcome === 'redeemed')
+    expect(new Set(reports.map(({ of }) => of)).size).toBe(reports.length)
+    for (const redemption of [...codes, ...own.flat()]) {
+      const before = await redeemed(path, redemption.codeHash)
+      expect(outcomeOf(await storage.redeemCode(redemption))).toBe(before === 1 ? 'used' : 'redeemed')
+    }
+    expectWhole(path)
+    await storage.close()
+  }
+})
+
+test('a process killed inside an exchange leaves the code usable before the commit, and used after (F1)', async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  const codes = await allowedCodes(storage, points.length)
+  const ended = await runTogether(
+    points.map((point, index) => ({
+      path,
+      calls: [['redeemCode', codes[index] ?? {}]],
+      killAt: { point, visit: 1 },
+    })),
+  )
+  expect(ended).toEqual(points.map(() => ({ reports: [], exit: null, signal: 'SIGKILL' })))
+  expectWhole(path)
+  const outcomes = await Promise.all(codes.map(async (code) => outcomeOf(await storage.redeemCode(code))))
+  expect(outcomes).toEqual(points.map((point) => (point === 'after_commit' ? 'used' : 'redeemed')))
+  expectWhole(path)
+  await storage.close()
+})
+
+test('a process killed inside a decision leaves the request open before the commit, and decided after (F2)', async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  const bound = await Promise.all(points.map(() => boundRequest(storage)))
+  const ended = await runTogether(
+    points.map((point, index) => ({
+      path,
+      calls: [['decideRequest', bound[index]?.decision ?? {}]],
+      killAt: { point, visit: 1 },
+    })),
+  )
+  expect(ended).toEqual(points.map(() => ({ reports: [], exit: null, signal: 'SIGKILL' })))
+  expectWhole(path)
+  for (const [index, { decision, tokenHash, user }] of bound.entries()) {
+    const decided = points[index] === 'after_commit'
+    expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: decided ? 'allowed' : 'open' })
+    expect(await storage.hasAllowedBefore(user.id, agent)).toBe(decided)
+    expect(await storage.decideRequest(decision)).toMatchObject({ outcome: 'allowed', first: !decided })
+  }
+  expectWhole(path)
+  await storage.close()
+})
