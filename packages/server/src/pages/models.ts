@@ -55,6 +55,8 @@ export interface ConsentPage extends PageFrame {
   redirectDisplay: string
   /** The redirect goes to another host than the agent's. */
   redirectElsewhere: boolean
+  /** The answer goes to a program on the person's own device, which nothing ties to the agent. */
+  loopback?: boolean
   /** Links of the agent, https on its own host only. */
   homepage?: string
   policyUri?: string

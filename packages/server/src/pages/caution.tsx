@@ -1,0 +1,22 @@
+import type { Child } from 'hono/jsx'
+import { Icon } from './icon.js'
+
+/** A boxed line to read before going on. */
+export function Caution(props: { children: Child }) {
+  return (
+    <p class="box caution">
+      <Icon name="caution" />
+      <span>{props.children}</span>
+    </p>
+  )
+}
+
+/** A line that says what agent or resource left out. */
+export function Unsaid(props: { children: Child }) {
+  return (
+    <p class="unsaid">
+      <Icon name="caution" />
+      <span>{props.children}</span>
+    </p>
+  )
+}

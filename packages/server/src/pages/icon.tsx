@@ -1,0 +1,24 @@
+const triangle = 'M12 3.5 22 20.5H2L12 3.5ZM12 10v4.5M12 17.4v.1'
+
+const paths = {
+  read: 'M2 12s3.6-6.5 10-6.5S22 12 22 12s-3.6 6.5-10 6.5S2 12 2 12Zm10 3a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z',
+  change: 'M4 20l.9-4L16 4.9a2.1 2.1 0 0 1 3 0l.1.1a2.1 2.1 0 0 1 0 3L8 19.1 4 20ZM14 7l3 3',
+  delete_or_spend: triangle,
+  caution: triangle,
+  verified: 'M12 2.5l7.5 3v6c0 4.7-3 8.2-7.5 10-4.5-1.8-7.5-5.3-7.5-10v-6L12 2.5ZM8.5 12l2.5 2.5 4.7-5',
+  notice: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM12 11v5.5M12 7.6v.1',
+  yes: 'M5 12.5l4.7 4.7L19 7.5',
+  no: 'M6 6l12 12M18 6L6 18',
+}
+
+/** The shapes that stand beside words, never in place of them. */
+export type IconName = keyof typeof paths
+
+/** A decorative line drawing in the colour of the text around it. */
+export function Icon(props: { name: IconName }) {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false">
+      <path d={paths[props.name]} />
+    </svg>
+  )
+}

@@ -1,0 +1,51 @@
+import type { Child } from 'hono/jsx'
+import type { Messages } from './messages/messages.js'
+import type { PageFrame } from './models.js'
+
+/** What every page has around its own content. */
+export interface Layout {
+  frame: PageFrame
+  messages: Messages
+  /** Of the page, without the name of the server. */
+  title: string
+  /** Names the page for tests and scripts, as `data-state`. */
+  state: string
+  /** Marks the page as one about an error, as `data-error-code`. */
+  errorCode?: string | undefined
+  /** Beside the name of the server. */
+  account?: Child
+  footer?: Child
+  children: Child
+}
+
+/** Renders a complete HTML document, which needs no script and nothing but `frame.stylesheet`. */
+export function renderLayout(layout: Layout): string {
+  const { frame, messages } = layout
+  const document = (
+    <html lang={messages.lang} dir={messages.dir}>
+      <head>
+        <meta charset="utf-8" />
+        <title>{messages.title(layout.title, frame.serverName)}</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <meta name="format-detection" content="telephone=no, email=no, address=no" />
+        <link rel="stylesheet" href={frame.stylesheet} />
+      </head>
+      <body>
+        <header class="bar">
+          <p class="server">
+            <bdi>{frame.serverName}</bdi>
+          </p>
+          {layout.account}
+        </header>
+        <main data-state={layout.state} data-error-code={layout.errorCode}>
+          {layout.children}
+        </main>
+        {layout.footer && <footer class="foot">{layout.footer}</footer>}
+      </body>
+    </html>
+  )
+  if (document instanceof Promise) throw new TypeError('a page has no asynchronous parts')
+  return `<!DOCTYPE html>${document.toString()}`
+}

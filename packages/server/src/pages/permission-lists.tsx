@@ -1,0 +1,95 @@
+import { Unsaid } from './caution.js'
+import { Host } from './host.js'
+import { Icon } from './icon.js'
+import type { Messages } from './messages/messages.js'
+import type { ConsentPage, Permission } from './models.js'
+
+/** How much of what was not asked for is shown at once; a resource may offer hundreds. */
+const NOT_ASKED_SHOWN = 5
+
+interface Lists {
+  model: ConsentPage
+  messages: Messages
+}
+
+/** What the agent asks for, each with its risk in words, the resource's description and the name on the wire. */
+export function AbleList({ model, messages }: Lists) {
+  const resource = <bdi>{model.resourceHost}</bdi>
+  return (
+    <section>
+      <h2>{messages.able}</h2>
+      {model.able.length === 0 && <Unsaid>{messages.ableNothing(resource)}</Unsaid>}
+      {model.able.length > 0 && (
+        <ul class="able">
+          {model.able.map((permission) => (
+            <li data-risk={permission.risk}>
+              <span class="risk">
+                <Icon name={permission.risk} />
+                {messages.risks[permission.risk]}
+              </span>{' '}
+              <Words permission={permission} />
+              {permission.description ? (
+                <code class="name">
+                  <bdi>{permission.name}</bdi>
+                </code>
+              ) : (
+                <Unsaid>{messages.noDescription(resource)}</Unsaid>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+/** Two constants, and between them what the resource offers and the agent did not ask for. */
+export function NotAbleList({ model, messages }: Lists) {
+  const resource = <Host>{model.resourceHost}</Host>
+  const shown = model.notAsked.slice(0, NOT_ASKED_SHOWN)
+  const rest = model.notAsked.slice(NOT_ASKED_SHOWN)
+  const item = (permission: Permission) => (
+    <li>
+      <Icon name="no" />
+      <span>
+        <Words permission={permission} />{' '}
+        <span class="aside">({messages.notAsked(<bdi>{model.resourceHost}</bdi>)})</span>
+      </span>
+    </li>
+  )
+  return (
+    <section>
+      <h2>{messages.notAble}</h2>
+      <ul class="not-able">
+        <li>
+          <Icon name="no" />
+          <span>{messages.notSignIn}</span>
+        </li>
+        {shown.map(item)}
+        <li>
+          <Icon name="no" />
+          <span>{messages.notElsewhere(resource)}</span>
+        </li>
+      </ul>
+      {rest.length > 0 && (
+        <details>
+          <summary>{messages.moreNotAsked(rest.length)}</summary>
+          <ul class="not-able">{rest.map(item)}</ul>
+        </details>
+      )}
+    </section>
+  )
+}
+
+/** The resource's own words, whose language is unknown; the name on the wire where it gives none. */
+function Words({ permission }: { permission: Permission }) {
+  return permission.description ? (
+    <bdi class="words" dir="auto">
+      {permission.description}
+    </bdi>
+  ) : (
+    <code class="words">
+      <bdi>{permission.name}</bdi>
+    </code>
+  )
+}

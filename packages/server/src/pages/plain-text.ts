@@ -1,0 +1,43 @@
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2800]/gu
+const CONTROL = /(?![\t-\r\u0085])\p{Cc}/gu
+const STACKED_MARKS = /([\p{Mn}\p{Me}]{2})[\p{Mn}\p{Me}]+/gu
+const ELLIPSIS = '…'
+
+/**
+ * Makes a string of somebody else's fit to stand in a line of a page: one line of visible characters, in logical order.
+ *
+ * Strips control, bidirectional formatting, zero-width, blank-looking, private-use and unassigned characters and lone
+ * surrogates, keeps at most two combining marks on a letter, and collapses white space. Does not escape for HTML and
+ * does not judge what the text claims.
+ *
+ * @param maxLength - Code points that are kept, the ellipsis of a cut string included.
+ * @returns The clean text, empty when nothing visible is left.
+ */
+export function cleanText(value: string, maxLength: number): string {
+  const line = value
+    .normalize('NFC')
+    .replace(INVISIBLE, '')
+    .replace(CONTROL, '')
+    .replace(STACKED_MARKS, '$1')
+    .replace(/\s+/g, ' ')
+    .trim()
+  const characters = Array.from(line)
+  if (characters.length <= maxLength) return line
+  if (maxLength < 1) return ''
+  return (
+    characters
+      .slice(0, maxLength - 1)
+      .join('')
+      .trimEnd() + ELLIPSIS
+  )
+}
+
+/**
+ * Whether a host, with or without a port or path after it, has an `xn--` label: its letters may look like others (UTS 39).
+ *
+ * Does not decide whether they do.
+ */
+export function lookAlikeHost(host: string): boolean {
+  const [authority = ''] = host.split(/[/?#]/)
+  return /(?:^|\.)xn--/i.test(authority)
+}

@@ -1,0 +1,51 @@
+import { Host } from './host.js'
+import { Icon, type IconName } from './icon.js'
+import { renderLayout } from './layout.js'
+import { en } from './messages/en.js'
+import type { Messages } from './messages/messages.js'
+import type { ProblemPage } from './models.js'
+
+/** The codes that tell how a request was answered, and are no errors. */
+const outcomes: Partial<Record<ProblemPage['code'], IconName>> = { request_allowed: 'yes', request_denied: 'no' }
+
+/** The codes whose reader may not be the person who was asked. */
+const anonymous: ReadonlySet<ProblemPage['code']> = new Set(['request_other_session'])
+
+/**
+ * Renders what went wrong, or how the request was answered, and what the person can do about it.
+ *
+ * `data-state` and `data-error-code` are the code; for the outcomes `request_allowed` and `request_denied` too.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderProblem(model: ProblemPage, messages: Messages = en): string {
+  const { code } = model
+  const problem = messages.problems[code]
+  const outcome = outcomes[code]
+  const agent = model.agentHost && !anonymous.has(code) ? <Host>{model.agentHost}</Host> : messages.theAgent
+  return renderLayout({
+    frame: model,
+    messages,
+    title: outcome ? problem.heading : messages.errorTitle(problem.heading),
+    state: code,
+    errorCode: code,
+    children: (
+      <>
+        <span class={outcome ? 'mark' : 'mark caution'} aria-hidden="true">
+          <Icon name={outcome ?? 'caution'} />
+        </span>
+        <h1>{problem.heading}</h1>
+        <p class="lead">{problem.explanation(agent)}</p>
+        <p>{problem.advice(agent)}</p>
+        {model.retry && (
+          <p class="actions">
+            <a class="button" href={model.retry}>
+              {problem.retry ?? messages.tryAgain}
+            </a>
+          </p>
+        )}
+      </>
+    ),
+    footer: <p>{messages.reference(<code>{model.requestId}</code>)}</p>,
+  })
+}

@@ -1,0 +1,59 @@
+import type { ConsentPage, FormFields, ProblemPage, SignInPage } from '../../dist/pages/models.js'
+
+const frame = { serverName: 'Home Accounts', stylesheet: '/assets/pages.css' }
+
+const form: FormFields = {
+  action: '/agent/auth',
+  requestToken: 'request-token-1',
+  redirectUri: 'https://calendar-helper.example/callback',
+  csrf: 'csrf-1',
+}
+
+/** A valid model, with the members a test wants to differ. */
+export function signInModel(changes: Partial<SignInPage> = {}): SignInPage {
+  return {
+    ...frame,
+    form: { ...form, state: 'state-1' },
+    agentHost: 'calendar-helper.example',
+    resourceHost: 'cal.example',
+    ...changes,
+  }
+}
+
+/** A valid model, with the members a test wants to differ. */
+export function consentModel(changes: Partial<ConsentPage> = {}): ConsentPage {
+  return {
+    ...frame,
+    form,
+    revision: 3,
+    user: 'alice@home.example',
+    agentHost: 'calendar-helper.example',
+    agentName: 'Calendar Helper',
+    agent: 'https://calendar-helper.example',
+    delegate: 'worker-7@calendar-helper.example',
+    agentJkt: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+    resource: 'https://cal.example',
+    resourceHost: 'cal.example',
+    redirectUri: 'https://calendar-helper.example/callback',
+    redirectDisplay: 'calendar-helper.example/callback',
+    redirectElsewhere: false,
+    homepage: 'https://calendar-helper.example/about',
+    policyUri: 'https://calendar-helper.example/privacy',
+    tosUri: 'https://calendar-helper.example/terms',
+    firstTime: true,
+    lookAlike: false,
+    able: [
+      { name: 'calendar.read', description: 'See your events', risk: 'read' },
+      { name: 'calendar.write', description: 'Create and change events', risk: 'change' },
+    ],
+    notAsked: [{ name: 'calendar.delete', description: 'Delete events', risk: 'delete_or_spend' }],
+    tokenLifetime: 600,
+    expiresAt: Date.UTC(2026, 0, 15, 14, 32) / 1000,
+    ...changes,
+  }
+}
+
+/** A valid model, with the members a test wants to differ. */
+export function problemModel(code: ProblemPage['code'], changes: Partial<ProblemPage> = {}): ProblemPage {
+  return { ...frame, code, agentHost: 'calendar-helper.example', requestId: 'req_7f3a9c21', ...changes }
+}

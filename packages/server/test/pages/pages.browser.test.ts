@@ -1,0 +1,232 @@
+import { readFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { AxeResults } from 'axe-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasChromium, launchChromium } from '../chromium.js'
+import { states } from './states.js'
+
+const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const stylesheet = readFileSync(new URL('../../assets/pages.css', import.meta.url))
+const screenshots = fileURLToPath(new URL('../../../../screenshots/', import.meta.url))
+const csp =
+  "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+const server = createServer((request, response) => {
+  const path = new URL(request.url ?? '/', 'http://127.0.0.1').pathname
+  if (path === '/assets/pages.css') {
+    response.writeHead(200, { 'content-type': 'text/css; charset=utf-8' }).end(stylesheet)
+    return
+  }
+  const html = states.get(path.slice(1))
+  response
+    .writeHead(html ? 200 : 404, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': csp })
+    .end(html)
+})
+
+describe.skipIf(!hasChromium())('pages in Chromium', () => {
+  let origin: string
+  let browser: Browser
+
+  beforeAll(async () => {
+    await mkdir(screenshots, { recursive: true })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    browser = await launchChromium()
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  async function opened(
+    state: string,
+    options: Parameters<Browser['newContext']>[0],
+    look: (page: Page, context: BrowserContext) => Promise<void>,
+  ): Promise<void> {
+    const context = await browser.newContext({ viewport: { width: 800, height: 900 }, ...options })
+    try {
+      const page = await context.newPage()
+      await page.goto(`${origin}/${state}`)
+      await look(page, context)
+    } finally {
+      await context.close()
+    }
+  }
+
+  const openDetails = (page: Page) =>
+    page.$$eval('details', (all) => {
+      for (const details of all) details.open = true
+    })
+
+  const names = [...states.keys()]
+  const different = names.filter((name) => !name.startsWith('problem-') || name === 'problem-server_error')
+
+  describe.each(names)('%s', (state) => {
+    it.each(['light', 'dark'] as const)('has nothing for axe-core to report in %s', async (colorScheme) => {
+      await opened(state, { colorScheme, reducedMotion: 'reduce', bypassCSP: true }, async (page) => {
+        await page.screenshot({ path: `${screenshots}${state}.${colorScheme}.png`, fullPage: true })
+        await openDetails(page)
+        await page.addScriptTag({ path: axePath })
+        const results = await page.evaluate<AxeResults>(
+          `axe.run({ rules: { 'target-size': { enabled: true }, 'color-contrast-enhanced': { enabled: false } } })`,
+        )
+        expect(results.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`)).toEqual(
+          [],
+        )
+      })
+    })
+
+    it('fits 320 px without scrolling sideways, with the text spacing of WCAG 1.4.12 too', async () => {
+      await opened(state, { viewport: { width: 320, height: 640 }, bypassCSP: true }, async (page) => {
+        await page.screenshot({ path: `${screenshots}${state}.320.png`, fullPage: true })
+        await openDetails(page)
+        const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+        expect(await overflow()).toBeLessThanOrEqual(0)
+        await page.addStyleTag({
+          content:
+            '* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }',
+        })
+        expect(await overflow()).toBeLessThanOrEqual(0)
+      })
+    })
+  })
+
+  describe.each(different)('%s', (state) => {
+    it('has targets of at least 44 px', async () => {
+      await opened(state, {}, async (page) => {
+        await openDetails(page)
+        const small = await page.$$eval('a, button, summary, input:not([type=hidden])', (all) =>
+          all
+            .map((element) => ({ box: element.getBoundingClientRect(), text: element.outerHTML }))
+            .filter(({ box }) => box.width < 44 || box.height < 44)
+            .map(({ box, text }) => `${box.width} × ${box.height} ${text}`),
+        )
+        expect(small).toEqual([])
+      })
+    })
+
+    it('breaks nothing of the content security policy, without JavaScript', async () => {
+      await opened(state, { javaScriptEnabled: false }, async (page) => {
+        const complaints: string[] = []
+        page.on('console', (message) => complaints.push(message.text()))
+        page.on('pageerror', (error) => complaints.push(error.message))
+        const response = await page.reload()
+        expect(response?.status()).toBe(200)
+        expect(complaints).toEqual([])
+        expect(await page.locator('h1').count()).toBe(1)
+      })
+    })
+  })
+
+  it('shows whole identifiers in its details', async () => {
+    await opened('consent-first-time', {}, async (page) => {
+      await page.getByText('Details').click()
+      await page.screenshot({ path: `${screenshots}consent-first-time.details.png`, fullPage: true })
+      expect(await page.getByText('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k').isVisible()).toBe(true)
+    })
+  })
+
+  it('offers both answers with buttons of one size and one look', async () => {
+    for (const width of [800, 320]) {
+      await opened('consent-first-time', { viewport: { width, height: 900 } }, async (page) => {
+        const looks = await page.$$eval('.choice button', (buttons) =>
+          buttons.map((button) => {
+            const { width, height } = button.getBoundingClientRect()
+            const { color, backgroundColor, fontSize, fontWeight, borderColor } = getComputedStyle(button)
+            return { width, height, color, backgroundColor, fontSize, fontWeight, borderColor }
+          }),
+        )
+        expect(looks).toHaveLength(2)
+        expect(looks[0]).toEqual(looks[1])
+      })
+    }
+  })
+
+  it('stacks the buttons on a phone with Allow last', async () => {
+    await opened('consent-first-time', { viewport: { width: 320, height: 640 } }, async (page) => {
+      const deny = await page.locator('[value=deny]').boundingBox()
+      const allow = await page.locator('[value=grant]').boundingBox()
+      expect(deny?.y).toBeLessThan(allow?.y ?? 0)
+      expect(deny?.x).toBe(allow?.x)
+    })
+  })
+
+  it('is reached by keyboard in reading order, refusing before allowing, with a visible focus', async () => {
+    await opened('consent-first-time', {}, async (page) => {
+      const stops: string[] = []
+      for (let index = 0; index < 4; index++) {
+        await page.keyboard.press('Tab')
+        const { text, outline } = await page.evaluate(() => {
+          const element = document.activeElement ?? document.body
+          return { text: element.textContent?.trim() ?? '', outline: getComputedStyle(element).outlineStyle }
+        })
+        expect(outline).toBe('solid')
+        stops.push(text)
+      }
+      expect(stops).toEqual(['Not you?', 'Details', 'Don’t allow', 'Allow'])
+    })
+  })
+
+  it('puts no focus on Allow when the page opens', async () => {
+    await opened('consent-first-time', {}, async (page) => {
+      expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('BODY')
+    })
+  })
+
+  it('posts the refusal when the keyboard answers at the first button', async () => {
+    await opened('consent-first-time', {}, async (page) => {
+      const posted = page.waitForRequest((request) => request.method() === 'POST')
+      await page.locator('[value=deny]').focus()
+      await page.keyboard.press('Enter')
+      const fields = new URLSearchParams((await posted).postData() ?? '')
+      expect(Object.fromEntries(fields)).toEqual({
+        request_token: 'request-token-1',
+        redirect_uri: 'https://calendar-helper.example/callback',
+        csrf: 'csrf-1',
+        revision: '3',
+        consent: 'deny',
+      })
+    })
+  })
+
+  it('posts the sign-in with Enter in the password field', async () => {
+    await opened('sign-in', {}, async (page) => {
+      const posted = page.waitForRequest((request) => request.method() === 'POST')
+      await page.getByLabel('User name').fill('alice')
+      await page.getByLabel('Password').fill('correct horse')
+      await page.keyboard.press('Enter')
+      const fields = new URLSearchParams((await posted).postData() ?? '')
+      expect(Object.fromEntries(fields)).toEqual({
+        action: 'login',
+        request_token: 'request-token-1',
+        redirect_uri: 'https://calendar-helper.example/callback',
+        csrf: 'csrf-1',
+        state: 'state-1',
+        username: 'alice',
+        password: 'correct horse',
+      })
+    })
+  })
+
+  it('moves the focus to what went wrong, without JavaScript', async () => {
+    await opened('sign-in-wrong-password', {}, async (page) => {
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe('problem')
+    })
+  })
+
+  it('keeps its edges in forced colours', async () => {
+    await opened('consent-look-alike', { forcedColors: 'active' }, async (page) => {
+      await page.screenshot({ path: `${screenshots}consent-look-alike.forced-colors.png`, fullPage: true })
+      const widths = await page.$$eval('.button, .box', (all) =>
+        all.map((element) => getComputedStyle(element).borderTopWidth),
+      )
+      expect(widths.every((width) => Number.parseFloat(width) >= 1)).toBe(true)
+    })
+  })
+})

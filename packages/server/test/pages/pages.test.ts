@@ -1,0 +1,420 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { renderConsent } from '../../dist/pages/consent-page.js'
+import { en } from '../../dist/pages/messages/en.js'
+import { renderProblem } from '../../dist/pages/problem-page.js'
+import { renderSignIn } from '../../dist/pages/sign-in-page.js'
+import { consentModel, problemModel, signInModel } from './models.js'
+import { problemCodes, states } from './states.js'
+
+const stylesheet = readFileSync(new URL('../../assets/pages.css', import.meta.url), 'utf8')
+
+/** What a person reads, with one space wherever there is markup or white space. */
+function words(html: string): string {
+  const body = html.slice(html.indexOf('<body'))
+  return body
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/&quot;/g, '"')
+    .replace(/&#39;/g, "'")
+    .replace(/&lt;/g, '<')
+    .replace(/&gt;/g, '>')
+    .replace(/&amp;/g, '&')
+    .replace(/\s+/g, ' ')
+    .replace(/ (?=[.,?”)])/g, '')
+    .replace(/(?<=[“(]) /g, '')
+}
+
+/** Expects the pieces to follow each other in the text. */
+function expectOrder(text: string, pieces: string[]): void {
+  let from = 0
+  for (const piece of pieces) {
+    const at = text.indexOf(piece, from)
+    expect(at, `"${piece}" after position ${from}`).toBeGreaterThanOrEqual(0)
+    from = at + piece.length
+  }
+}
+
+/** The forms of a page: the attributes of each and its controls in order. */
+function formsOf(html: string) {
+  return [...html.matchAll(/<form([^>]*)>(.*?)<\/form>/gs)].map(([, attributes = '', content = '']) => ({
+    attributes,
+    hidden: Object.fromEntries(
+      [...content.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)].map(([, name, value]) => [
+        name,
+        value,
+      ]),
+    ),
+    controls: [...content.matchAll(/<(?:input(?! type="hidden")|button)[^>]*>/g)].map(([tag]) => tag),
+  }))
+}
+
+describe.each([...states])('%s', (_, html) => {
+  it('is one document with a language, a direction, a title, one h1, one main and its state', () => {
+    expect(html.startsWith('<!DOCTYPE html><html lang="en" dir="ltr">')).toBe(true)
+    expect(html.match(/<title>[^<]+ – Home Accounts<\/title>/g)).toHaveLength(1)
+    expect(html.match(/<h1/g)).toHaveLength(1)
+    expect(html.match(/<main data-state="[a-z_-]+"/g)).toHaveLength(1)
+  })
+
+  it('has no script, no inline style and asks for nothing but the style sheet', () => {
+    expect(html).not.toMatch(/<script|<style|<img|<iframe| style=| on[a-z]+=/i)
+    expect(html.match(/<link[^>]*>/g)).toEqual(['<link rel="stylesheet" href="/assets/pages.css"/>'])
+  })
+
+  it('says nothing in the words of the protocol', () => {
+    expect(words(html)).not.toMatch(/\b(scope|token|oauth|grant)s?\b/i)
+  })
+
+  it('promises nothing that does not exist yet', () => {
+    expect(words(html)).not.toMatch(/\b(My agents|Keep it open|Help|Report|Language|reset|Forgot)\b/)
+    expect(html).not.toMatch(/type="(radio|checkbox)"/)
+  })
+
+  it('is at most 30 kB with its style sheet', () => {
+    expect(Buffer.byteLength(html) + Buffer.byteLength(stylesheet)).toBeLessThanOrEqual(30_000)
+  })
+})
+
+describe('renderSignIn', () => {
+  it('shows who asks above the form', () => {
+    expectOrder(renderSignIn(signInModel()), ['calendar-helper.example', 'cal.example', '<form', 'name="username"'])
+  })
+
+  it('posts the login with what the request needs', () => {
+    const [form] = formsOf(renderSignIn(signInModel()))
+    expect(form?.attributes).toContain('method="post" action="/agent/auth"')
+    expect(form?.hidden).toEqual({
+      action: 'login',
+      request_token: 'request-token-1',
+      redirect_uri: 'https://calendar-helper.example/callback',
+      csrf: 'csrf-1',
+      state: 'state-1',
+    })
+  })
+
+  it('posts a state only when the agent gave one, and an empty one too', () => {
+    const { state: _, ...form } = signInModel().form
+    expect(formsOf(renderSignIn(signInModel({ form })))[0]?.hidden).not.toHaveProperty('state')
+    expect(formsOf(renderSignIn(signInModel({ form: { ...form, state: '' } })))[0]?.hidden).toHaveProperty('state', '')
+  })
+
+  it('tells password managers which field is which', () => {
+    const [username, password, ...rest] = formsOf(renderSignIn(signInModel()))[0]?.controls ?? []
+    expect(username).toMatch(/name="username".*autocomplete="username"/)
+    expect(password).toMatch(/name="password" type="password" autocomplete="current-password"/)
+    expect(password).not.toContain('value=')
+    expect(rest).toEqual(['<button class="button" type="submit">'])
+  })
+
+  it.each([
+    ['wrong_password', 'The user name or the password is not right.'],
+    ['throttled', 'Too many tries.'],
+  ] as const)('says %s in text, tied to the fields, and keeps the user name', (problem, text) => {
+    const html = renderSignIn(signInModel({ username: 'alice', problem }))
+    expect(html).toContain('<title>Error: Sign in – Home Accounts</title>')
+    expect(html).toContain(`<main data-state="sign-in" data-error-code="${problem}">`)
+    expect(html.match(/aria-describedby="problem"/g)).toHaveLength(2)
+    expect(html).toMatch(/<p[^>]*id="problem"[^>]*autofocus/)
+    expect(html).toContain('value="alice"')
+    expect(words(html)).toContain(text)
+  })
+
+  it('has no error code before the first attempt', () => {
+    expect(renderSignIn(signInModel())).not.toMatch(/data-error-code|aria-invalid|aria-describedby/)
+  })
+})
+
+describe('renderConsent', () => {
+  it('reads in the order: account, question, verified, name, can, cannot, how long, buttons, where next, end', () => {
+    expectOrder(words(renderConsent(consentModel())), [
+      'Home Accounts',
+      'Signed in as alice@home.example',
+      'Not you?',
+      'Allow calendar-helper.example to act for you at cal.example?',
+      'calendar-helper.example',
+      'calls itself “Calendar Helper”',
+      'Verified: this request was signed by calendar-helper.example. We did not check the name.',
+      'First time you see this agent here.',
+      'Details',
+      'It will be able to',
+      'Read See your events calendar.read',
+      'Change Create and change events calendar.write',
+      'It will not be able to',
+      'See your password or sign in as you',
+      'Delete events (offered by cal.example, not asked for)',
+      'Use anything outside cal.example',
+      'For how long',
+      'It may act while you are away.',
+      'what it already holds runs out within 10 minutes.',
+      'Don’t allow',
+      'Allow',
+      'You will go back to calendar-helper.example/callback',
+      'This request ends at 14:32 UTC.',
+    ])
+  })
+
+  it('names the agent and the server in the title', () => {
+    expect(renderConsent(consentModel())).toContain('<title>Allow calendar-helper.example? – Home Accounts</title>')
+  })
+
+  it.each([
+    [true, 'consent-first-time', 'First time you see this agent here.'],
+    [false, 'consent-known', 'You have seen this agent here before.'],
+  ])('first time %s: %s', (firstTime, state, text) => {
+    const html = renderConsent(consentModel({ firstTime }))
+    expect(html).toContain(`<main data-state="${state}">`)
+    expect(words(html)).toContain(text)
+  })
+
+  it('posts the decision with the revision it was made on; the first button refuses', () => {
+    const decision = formsOf(renderConsent(consentModel()))[1]
+    expect(decision?.attributes).toContain('method="post" action="/agent/auth"')
+    expect(decision?.hidden).toEqual({
+      request_token: 'request-token-1',
+      redirect_uri: 'https://calendar-helper.example/callback',
+      csrf: 'csrf-1',
+      revision: '3',
+    })
+    expect(decision?.controls).toEqual([
+      '<button class="button" type="submit" name="consent" value="deny">',
+      '<button class="button" type="submit" name="consent" value="grant">',
+    ])
+  })
+
+  it('never carries the state, which the stored request keeps', () => {
+    const html = renderConsent(consentModel({ form: { ...consentModel().form, state: 'state-1' } }))
+    expect(html).not.toContain('state-1')
+  })
+
+  it('lets another person sign in, in a form of its own', () => {
+    const account = formsOf(renderConsent(consentModel()))[0]
+    expect(account?.attributes).toContain('method="post" action="/agent/auth"')
+    expect(account?.hidden).toEqual({
+      action: 'logout',
+      request_token: 'request-token-1',
+      redirect_uri: 'https://calendar-helper.example/callback',
+      csrf: 'csrf-1',
+    })
+  })
+
+  it('puts no focus anywhere', () => {
+    expect(renderConsent(consentModel())).not.toContain('autofocus')
+  })
+
+  it.each([
+    [600, '10 minutes'],
+    [3600, '1 hour'],
+    [7200, '2 hours'],
+    [5400, '90 minutes'],
+    [60, '1 minute'],
+    [61, '2 minutes'],
+    [1, '1 minute'],
+    [86_400, '1 day'],
+  ])('says %i seconds as %s', (tokenLifetime, text) => {
+    expect(words(renderConsent(consentModel({ tokenLifetime })))).toContain(`runs out within ${text}.`)
+  })
+
+  it('gives the end as a time of day with its full date behind it', () => {
+    expect(renderConsent(consentModel())).toContain('<time datetime="2026-01-15T14:32:00.000Z">14:32 UTC</time>')
+  })
+
+  it('shows the risk as text beside a shape, in each of its kinds', () => {
+    const able = (['read', 'change', 'delete_or_spend'] as const).map((risk) => ({ name: risk, risk }))
+    const html = renderConsent(consentModel({ able }))
+    for (const [risk, text] of Object.entries(en.risks)) {
+      expect(html).toMatch(
+        new RegExp(`<li data-risk="${risk}"><span class="risk"><svg[^>]*aria-hidden="true".*?</svg>${text}</span>`),
+      )
+    }
+  })
+
+  it('shows the raw name and says so when the resource gives no description', () => {
+    const text = words(renderConsent(consentModel({ able: [{ name: 'calendar.read', risk: 'read' }] })))
+    expect(text).toContain('Read calendar.read cal.example gives no description')
+  })
+
+  it('says that nothing in particular was named when nothing was', () => {
+    const text = words(renderConsent(consentModel({ able: [] })))
+    expect(text).toContain('It will be able to cal.example names nothing in particular.')
+  })
+
+  it('shows every permission that is asked for, and folds a long list of what is not', () => {
+    const many = Array.from({ length: 40 }, (_, index) => ({ name: `p${index}`, risk: 'read' as const }))
+    const html = renderConsent(consentModel({ able: many, notAsked: many }))
+    expect(html.match(/<li data-risk/g)).toHaveLength(40)
+    expect(words(html)).toContain('35 more it did not ask for')
+  })
+
+  it('lists only the constants when nothing can be derived', () => {
+    const html = renderConsent(consentModel({ notAsked: [] }))
+    expect(html.match(/<ul class="not-able">(.*?)<\/ul>/s)?.[1]?.match(/<li>/g)).toHaveLength(2)
+  })
+
+  describe('cautions', () => {
+    const cautions = (html: string) => html.match(/class="box caution"/g) ?? []
+
+    it('has none when there is nothing to be careful about', () => {
+      expect(cautions(renderConsent(consentModel()))).toEqual([])
+    })
+
+    it('warns above the buttons when the answer goes to another host', () => {
+      const html = renderConsent(consentModel({ redirectElsewhere: true, redirectDisplay: 'hub.example/cb' }))
+      expect(cautions(html)).toHaveLength(1)
+      expectOrder(words(html), [
+        'Your answer goes to hub.example/cb, which is not part of calendar-helper.example.',
+        'Don’t allow',
+        'You will go on to hub.example/cb',
+      ])
+    })
+
+    it('warns above the buttons when the answer goes to a program on this device', () => {
+      const html = renderConsent(
+        consentModel({ loopback: true, redirectElsewhere: true, redirectDisplay: '127.0.0.1:4000/cb' }),
+      )
+      expect(cautions(html)).toHaveLength(1)
+      expectOrder(words(html), ['Go on only if you started this yourself.', '127.0.0.1:4000/cb', 'Don’t allow'])
+    })
+
+    it('warns of letters that look like others, and shows the A-label', () => {
+      const html = renderConsent(consentModel({ lookAlike: true, agentHost: 'xn--gent-43d.example' }))
+      expect(cautions(html)).toHaveLength(1)
+      expect(words(html)).toContain(
+        'Look closely: xn--gent-43d.example is written with letters that can look like others.',
+      )
+    })
+
+    it('says that the agent gives no name, and claims no check of one', () => {
+      const { agentName: _, ...model } = consentModel()
+      const text = words(renderConsent(model))
+      expect(text).toContain('This agent does not say what it is called.')
+      expect(text).not.toMatch(/calls itself|check the name/)
+    })
+  })
+
+  it('keeps whole identifiers in the details, and opens the links of the agent without a trace', () => {
+    const html = renderConsent(consentModel())
+    const details = html.match(/<details>.*?<\/details>/s)?.[0] ?? ''
+    expectOrder(words(`<body>${details}`), [
+      'https://calendar-helper.example',
+      'worker-7@calendar-helper.example',
+      'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+      'https://cal.example',
+      'https://calendar-helper.example/callback',
+    ])
+    const links = html.match(/<a [^>]*>/g) ?? []
+    expect(links).toHaveLength(3)
+    for (const link of links) expect(link).toContain('target="_blank" rel="noreferrer noopener"')
+  })
+
+  it.each(['javascript:alert(1)', 'JavaScript:alert(1)', 'data:text/html,x', ' https://x.example', '//x.example'])(
+    'makes no link of %s',
+    (address) => {
+      const html = renderConsent(consentModel({ homepage: address, policyUri: address, tosUri: address }))
+      expect(html).not.toContain('<a ')
+    },
+  )
+})
+
+describe('renderProblem', () => {
+  it.each(problemCodes)('says what %s is and what to do', (code) => {
+    const html = renderProblem(problemModel(code))
+    const problem = en.problems[code]
+    expect(html).toContain(`<main data-state="${code}" data-error-code="${code}">`)
+    expectOrder(words(html), [problem.heading, 'Reference: req_7f3a9c21'])
+    expect(html).not.toContain('<a ')
+    expect(html).not.toContain('<form')
+  })
+
+  it.each(problemCodes)('has a title that fits %s', (code) => {
+    const prefix = code === 'request_allowed' || code === 'request_denied' ? '' : 'Error: '
+    expect(renderProblem(problemModel(code))).toContain(
+      `<title>${prefix}${en.problems[code].heading} – Home Accounts</title>`,
+    )
+  })
+
+  it('names the agent as text, or speaks of the agent where it is not known', () => {
+    const { agentHost: _, ...unknown } = problemModel('request_expired')
+    expect(words(renderProblem(problemModel('request_expired')))).toContain(
+      'go back to calendar-helper.example and try again',
+    )
+    expect(words(renderProblem(unknown))).toContain('go back to the agent and try again')
+  })
+
+  it('tells another browser nothing about the request', () => {
+    expect(renderProblem(problemModel('request_other_session'))).not.toContain('calendar-helper')
+  })
+
+  it('offers to try again where there is an address for it', () => {
+    const html = renderProblem(problemModel('server_error', { retry: '/agent/auth?request_token=a&redirect_uri=b' }))
+    expect(html).toContain('<a class="button" href="/agent/auth?request_token=a&amp;redirect_uri=b">Try again</a>')
+  })
+})
+
+describe('hostile values', () => {
+  const payloads = [
+    '<script>alert(1)</script>',
+    '"><img src=x onerror=alert(1)>',
+    "' onfocus='alert(1)",
+    '{{7*7}}',
+    '</title><b>',
+  ]
+  const form = (payload: string) => ({
+    action: '/agent/auth',
+    requestToken: payload,
+    redirectUri: payload,
+    csrf: payload,
+    state: payload,
+  })
+
+  it.each(payloads)('%s is inert wherever it stands', (payload) => {
+    const everywhere = { serverName: payload, agentHost: payload, resourceHost: payload }
+    const permission = { name: payload, description: payload, risk: 'read' as const }
+    const documents = [
+      renderSignIn(signInModel({ ...everywhere, form: form(payload), username: payload, problem: 'wrong_password' })),
+      renderConsent(
+        consentModel({
+          ...everywhere,
+          form: form(payload),
+          user: payload,
+          agentName: payload,
+          agent: payload,
+          delegate: payload,
+          agentJkt: payload,
+          resource: payload,
+          redirectUri: payload,
+          redirectDisplay: payload,
+          redirectElsewhere: true,
+          homepage: `https://x.example/${payload}`,
+          policyUri: `https://x.example/${payload}`,
+          tosUri: `https://x.example/${payload}`,
+          lookAlike: true,
+          able: [permission, { name: payload, risk: 'change' }],
+          notAsked: [permission],
+        }),
+      ),
+      renderProblem(
+        problemModel('server_error', {
+          serverName: payload,
+          agentHost: payload,
+          requestId: payload,
+          retry: `/${payload}`,
+        }),
+      ),
+      renderProblem(problemModel('request_expired', { serverName: payload, agentHost: payload })),
+    ]
+    for (const html of documents) {
+      expect(html).not.toMatch(/<script|<img|<b>/)
+      const tags = html.match(/<[a-z](?:[^>"]|"[^"]*")*>/g) ?? []
+      expect(tags.filter((tag) => / on[a-z]+=/.test(tag.replace(/"[^"]*"/g, '""')))).toEqual([])
+      expect(words(html)).toContain(payload)
+    }
+  })
+
+  it('stands apart from the text around it, in the direction of its own letters', () => {
+    const html = renderConsent(
+      consentModel({ agentName: 'עוזר', able: [{ name: 'a', description: 'קרא', risk: 'read' }] }),
+    )
+    expect(html).toContain('“<bdi>עוזר</bdi>”')
+    expect(html).toContain('dir="auto">קרא</bdi>')
+  })
+})

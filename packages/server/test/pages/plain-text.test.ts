@@ -1,0 +1,73 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { cleanText, lookAlikeHost } from '../../dist/pages/plain-text.js'
+
+describe('cleanText', () => {
+  it.each([
+    ['plain words', 'Calendar Helper', 'Calendar Helper'],
+    ['right-to-left override', 'safe\u202Eelgoog', 'safeelgoog'],
+    ['bidirectional isolates and marks', '\u2066a\u2069\u200Eb\u200F\u061Cc', 'abc'],
+    ['zero-width characters', 'Goo\u200Bg\u200Cl\u200De\u2060\uFEFF', 'Google'],
+    ['control characters', 'a\u0000b\u001B[31mc\u007Fd\u009Be', 'ab[31mcde'],
+    ['line breaks, tabs and wide spaces', ' a\r\n\tb\u2028c\u2029d\u00A0\u3000e ', 'a b c d e'],
+    ['letters that look like nothing', 'a\u3164\u115F\u1160\uFFA0\u2800\u034F\u00ADb', 'ab'],
+    ['tag characters and variation selectors', 'a\u{E0041}\u{E0042}\uFE0F\u{E0100}b', 'ab'],
+    ['private use, unassigned and lone surrogates', 'a\uE000\u{F0000}\uFFFF\uD800b', 'ab'],
+    ['300 combining marks', `Z${'\u0335'.repeat(300)}o`, 'Z\u0335\u0335o'],
+    ['different combining marks', 'x\u0336\u0489\u20DD\u0316y', 'x\u0336\u0489y'],
+    ['an accent in two parts', 'Cafe\u0301', 'Café'],
+    ['other scripts', 'Κάλεντρα हिन्दी עִבְרִית ไทยน้ำ 日历', 'Κάλεντρα हिन्दी עִבְרִית ไทยน้ำ 日历'.normalize('NFC')],
+    ['markup, which is for escaping and not for stripping', '<script>"\'&{{7*7}}', '<script>"\'&{{7*7}}'],
+    ['nothing visible', '\u200B \u202E\n', ''],
+  ])('reads %s', (_, value, expected) => {
+    expect(cleanText(value, 200)).toBe(expected)
+  })
+
+  it('cuts 10,000 characters at the limit, with an ellipsis inside it', () => {
+    expect(cleanText('a'.repeat(10_000), 60)).toBe(`${'a'.repeat(59)}…`)
+    expect(cleanText('a'.repeat(60), 60)).toBe('a'.repeat(60))
+  })
+
+  it('counts code points and splits none of them', () => {
+    expect(cleanText('😀'.repeat(61), 60)).toBe(`${'😀'.repeat(59)}…`)
+    expect(cleanText('😀'.repeat(60), 60)).toBe('😀'.repeat(60))
+  })
+
+  it('leaves no space before the ellipsis', () => {
+    expect(cleanText('one two three', 5)).toBe('one…')
+  })
+
+  it('gives nothing for a limit of nothing', () => {
+    expect(cleanText('a', 0)).toBe('')
+  })
+
+  it('never exceeds the limit, never leaves an invisible character and has nothing left to do', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 200 }), fc.integer({ min: 1, max: 80 }), (value, limit) => {
+        const clean = cleanText(value, limit)
+        expect(Array.from(clean).length).toBeLessThanOrEqual(limit)
+        expect(clean).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}]|\s\s|[\p{Mn}\p{Me}]{3}/u)
+        expect(cleanText(clean, limit)).toBe(clean)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+describe('lookAlikeHost', () => {
+  it.each([
+    ['xn--gent-43d.example', true],
+    ['www.xn--gent-43d.example', true],
+    ['agent.xn--p1ai', true],
+    ['XN--GENT-43D.example', true],
+    ['xn--gent-43d.example:8443', true],
+    ['xn--gent-43d.example/path', true],
+    ['agent.example', false],
+    ['notxn--a.example', false],
+    ['agent.example/.xn--gent-43d', false],
+    ['127.0.0.1:4000', false],
+    ['', false],
+  ])('%s: %s', (host, expected) => {
+    expect(lookAlikeHost(host)).toBe(expected)
+  })
+})
