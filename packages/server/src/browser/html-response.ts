@@ -1,0 +1,32 @@
+/** `form-action` would stop the redirect from the consent form to the agent, so the two pages with that form leave it out (attacks C26). */
+export function htmlResponse(
+  html: string,
+  {
+    status = 200,
+    formRedirectsAway = false,
+    cookies = [],
+  }: { status?: number; formRedirectsAway?: boolean; cookies?: readonly string[] } = {},
+): Response {
+  const headers = new Headers({
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy':
+      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'" +
+      (formRedirectsAway ? '' : "; form-action 'self'"),
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'same-origin',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'strict-transport-security': 'max-age=31536000; includeSubDomains',
+    'cross-origin-opener-policy': 'same-origin',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+  })
+  for (const cookie of cookies) headers.append('set-cookie', cookie)
+  return new Response(html, { status, headers })
+}
+
+/** A redirect after a form: 303, so that the form is never posted again (attacks C25). */
+export function seeOther(location: string, cookies: readonly string[] = []): Response {
+  const headers = new Headers({ location, 'cache-control': 'no-store', 'referrer-policy': 'same-origin' })
+  for (const cookie of cookies) headers.append('set-cookie', cookie)
+  return new Response(null, { status: 303, headers })
+}

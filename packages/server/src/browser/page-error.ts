@@ -1,0 +1,36 @@
+import type { ProblemPage } from '../pages/models.js'
+
+/** A request to a browser endpoint that ends on a problem page. */
+export class PageError extends Error {
+  readonly code: ProblemPage['code']
+  readonly agentHost: string | undefined
+  readonly retry: string | undefined
+
+  constructor(code: ProblemPage['code'], options: { agentHost?: string; retry?: string; cause?: unknown } = {}) {
+    super(code, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'PageError'
+    this.code = code
+    this.agentHost = options.agentHost
+    this.retry = options.retry
+  }
+}
+
+/** The status of each problem page. */
+export const problemStatus: Readonly<Record<ProblemPage['code'], number>> = {
+  request_unknown: 400,
+  request_expired: 410,
+  request_used: 410,
+  request_allowed: 410,
+  request_denied: 410,
+  request_other_session: 403,
+  redirect_mismatch: 400,
+  csrf: 403,
+  account_changed: 409,
+  bad_form: 400,
+  not_found: 404,
+  method_not_allowed: 405,
+  policy_forbids: 403,
+  too_many_requests: 429,
+  temporarily_unavailable: 503,
+  server_error: 500,
+}

@@ -1,0 +1,37 @@
+import type { Algorithm, Discovery, IdentifierOptions, ResolvedKey, SignatureKey, Signer } from 'countersign'
+import type { MintedSecrets } from './minted-secrets.js'
+import type { Policy } from './policy.js'
+import type { RiskPatterns } from './risk.js'
+import type { Storage } from './storage/storage.js'
+
+/** Seconds. */
+export interface Lifetimes {
+  requestToken: number
+  code: number
+  authToken: number
+  grant: number | null
+  sessionIdle: number
+  session: number
+}
+
+/** What every endpoint works with; made once from the options and never changed. */
+export interface ServerContext {
+  issuer: string
+  /** The server's name on its pages. */
+  name: string
+  signer: Signer
+  secrets: MintedSecrets
+  storage: Storage
+  discovery: Discovery
+  resolveKey: (signatureKey: SignatureKey) => Promise<ResolvedKey>
+  policy: Policy
+  risks: RiskPatterns
+  identifiers: IdentifierOptions
+  algorithms: readonly Algorithm[]
+  lifetimes: Lifetimes
+  maxOpenRequests: number
+  nonce: 'optional' | 'required'
+  now: () => number
+  /** Told of what is not the caller's fault; the response shows only the id. */
+  onError: (error: unknown, requestId: string) => void
+}

@@ -1,0 +1,40 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+
+/** Makes and recognises the server's own secrets; storage sees only their hashes. */
+export interface MintedSecrets {
+  /** A new random secret with a prefix that secret scanners know. */
+  random(prefix: 'aarq_' | 'aasn_' | 'aabr_'): string
+  /** The code of a request: the same each time, so that a repeated decision redirects to the same place (W14). */
+  codeOf(requestId: string): string
+  /** A value for forms that only this browser, showing this user's page, can send back. */
+  csrfFor(browser: string, page: string): string
+  /** The page a form value was made for, or undefined when it was not made for this browser. */
+  readCsrf(value: string, browser: string): string | undefined
+}
+
+/** SHA-256 as base64url: how secrets are looked up. */
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url')
+}
+
+/** Bytes that a server's secret has at least. */
+export const minimumSecretLength = 32
+
+/** @throws TypeError when the secret is shorter than 32 bytes */
+export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
+  if (secret.length < minimumSecretLength)
+    throw new TypeError(`secret must be at least ${minimumSecretLength} random bytes`)
+  const mac = (purpose: string, text: string) =>
+    createHmac('sha256', secret).update(`${purpose}\n${text}`).digest('base64url')
+  return {
+    random: (prefix) => prefix + randomBytes(32).toString('base64url'),
+    codeOf: (requestId) => `aacd_${mac('code', requestId)}`,
+    csrfFor: (browser, page) => `${page}.${mac('csrf', `${browser}\n${page}`)}`,
+    readCsrf(value, browser) {
+      const [page = '', tag = ''] = value.split('.', 2)
+      const expected = Buffer.from(mac('csrf', `${browser}\n${page}`))
+      const actual = Buffer.from(tag)
+      return actual.length === expected.length && timingSafeEqual(actual, expected) ? page : undefined
+    },
+  }
+}

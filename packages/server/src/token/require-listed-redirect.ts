@@ -1,0 +1,30 @@
+import { AAuthError } from 'countersign'
+
+const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost'])
+
+/**
+ * Requires the redirect URI to be one that the agent lists, as the same string; one listed for loopback without a port
+ * matches any port there (W12, RFC 8252 §7.3).
+ *
+ * @throws AAuthError `redirect_uri_not_listed`
+ */
+export function requireListedRedirect(redirectUri: string, listed: readonly string[]): void {
+  if (isRedirect(redirectUri) && listed.some((uri) => uri === redirectUri || uri === withoutLoopbackPort(redirectUri)))
+    return
+  throw new AAuthError(
+    'redirect_uri_not_listed',
+    'The redirect_uri is not one of the redirect_uris in the agent’s document.',
+  )
+}
+
+function isRedirect(uri: string): boolean {
+  if (uri.length > 2048 || !/^[\x21-\x7e]+$/.test(uri) || uri.includes('#') || !URL.canParse(uri)) return false
+  const { protocol, hostname, username, password } = new URL(uri)
+  if (username !== '' || password !== '') return false
+  return protocol === 'https:' || (protocol === 'http:' && loopbackHosts.has(hostname))
+}
+
+function withoutLoopbackPort(uri: string): string | undefined {
+  const match = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)):\d{1,5}(\/.*)?$/.exec(uri)
+  return match ? `${match[1]}${match[2] ?? ''}` : undefined
+}

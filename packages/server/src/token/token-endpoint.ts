@@ -1,0 +1,106 @@
+import {
+  AAuthError,
+  errorResponse,
+  type ReceivedMessage,
+  type ResolvedKey,
+  serializeChallenge,
+  verifySignature,
+} from 'countersign'
+import type { ServerContext } from '../context.js'
+import { maxFormBytes, readForm, requireParameter } from '../read-form.js'
+import { StorageError } from '../storage/storage.js'
+import { exchangeCode } from './exchange-code.js'
+import { requestAuthorization } from './request-authorization.js'
+
+/** An agent whose signature and identity verified. */
+export interface SigningAgent {
+  agent: string
+  delegate: string | null
+  key: ResolvedKey['key']
+}
+
+/** What a request type gets: the verified agent and the form. Returns the JSON body of the answer. */
+export type RequestType = (
+  context: ServerContext,
+  agent: SigningAgent,
+  form: ReadonlyMap<string, string>,
+) => Promise<object>
+
+/** The request types of `agent_token_endpoint` (S§9.3, 9.6); the metadata lists the same names. */
+export const requestTypes: ReadonlyMap<string, RequestType> = new Map<string, RequestType>([
+  ['auth', requestAuthorization],
+  ['code', exchangeCode],
+])
+
+/** `POST /agent/token`: a signed form in, JSON out (S§9.3–9.6). */
+export async function tokenEndpoint(
+  context: ServerContext,
+  request: Request,
+  received: ReceivedMessage,
+  requestId: string,
+): Promise<Response> {
+  try {
+    const verified = await verifySignature(received, {
+      authorities: [new URL(context.issuer).host],
+      resolveKey: context.resolveKey,
+      now: context.now,
+      algorithms: context.algorithms,
+      maxBody: maxFormBytes,
+      nonce: context.nonce,
+      claimNonce: (key, lifetime) => context.storage.claimNonce(key, lifetime),
+    })
+    const agent = requireAgent(verified.resolved)
+    const form = readForm(request.headers.get('content-type'), verified.body)
+    const requestType = requestTypes.get(requireParameter(form, 'request_type'))
+    if (!requestType) {
+      throw new AAuthError(
+        'request_type_unsupported',
+        `request_type must be one of: ${[...requestTypes.keys()].join(', ')}.`,
+      )
+    }
+    const body = JSON.stringify(await requestType(context, agent, form))
+    return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
+  } catch (error) {
+    return toTokenError(context, error, requestId)
+  }
+}
+
+function requireAgent({ agent, delegate, key, token }: ResolvedKey): SigningAgent {
+  if (token?.kind === 'auth+jwt') {
+    throw new AAuthError(
+      'request_malformed',
+      'Sign with the agent’s own key or an agent token: an auth token is for a resource.',
+    )
+  }
+  if (agent === undefined) {
+    throw new AAuthError(
+      'identity_required',
+      'The signature proves a key, but no agent: sign with jwks and id, or an agent token.',
+      {
+        challenge: { level: 'identity' },
+      },
+    )
+  }
+  return { agent, delegate: delegate ?? null, key }
+}
+
+function toTokenError(context: ServerContext, error: unknown, requestId: string): Response {
+  const refusal = asRefusal(error)
+  if (refusal.status >= 500) context.onError(error, requestId)
+  const { status, headers, body } = errorResponse(refusal)
+  headers['x-request-id'] = requestId
+  if (refusal.challenge?.level === 'identity') headers['agent-auth'] = serializeChallenge({ level: 'identity' })
+  return new Response(body, { status, headers })
+}
+
+/** What is told to the caller about anything that was thrown. */
+export function asRefusal(error: unknown): AAuthError {
+  if (error instanceof AAuthError) return error
+  if (error instanceof StorageError && error.code === 'too_many_requests') {
+    return new AAuthError('too_many_requests', 'Too many open requests.', { cause: error, retryAfter: 60 })
+  }
+  if (error instanceof StorageError && error.code === 'unavailable') {
+    return new AAuthError('unavailable', 'The database does not answer.', { cause: error, retryAfter: 2 })
+  }
+  return new AAuthError('bug', 'Unexpected error.', { cause: error })
+}

@@ -1,0 +1,74 @@
+/** A person's browser, reduced to what the flow needs: cookies, redirects it is told to follow, and forms as they are on the page. */
+export interface ScriptedUser {
+  open(url: string): Promise<Response>
+  /** Posts the form that has this button or action, with its hidden fields. */
+  submit(page: string, url: string, fields: Record<string, string>): Promise<Response>
+  cookies: Map<string, string>
+}
+
+/** Creates a browser that talks through the given fetch and follows nothing by itself. */
+export function createScriptedUser(fetch: typeof globalThis.fetch): ScriptedUser {
+  const cookies = new Map<string, string>()
+  async function send(request: Request): Promise<Response> {
+    const headers = new Headers(request.headers)
+    if (cookies.size > 0) headers.set('cookie', [...cookies].map(([name, value]) => `${name}=${value}`).join('; '))
+    const response = await fetch(new Request(request, { headers, redirect: 'manual' }))
+    for (const cookie of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
+      if (/max-age=0/i.test(cookie)) cookies.delete(name)
+      else cookies.set(name, value)
+    }
+    return response
+  }
+  return {
+    cookies,
+    open: (url) => send(new Request(url)),
+    submit(page, url, fields) {
+      const form = new URLSearchParams({ ...hiddenFields(page, fields), ...fields })
+      return send(
+        new Request(new URL('/agent/auth', url), {
+          method: 'POST',
+          body: form,
+          headers: { origin: new URL(url).origin },
+        }),
+      )
+    },
+  }
+}
+
+/** The hidden fields of the form that has a control for the given fields. */
+export function hiddenFields(page: string, fields: Record<string, string>): Record<string, string> {
+  const wanted = Object.keys(fields).filter((name) => name !== 'action')
+  const form = [...page.matchAll(/<form[^>]*>([\s\S]*?)<\/form>/g)]
+    .map(([, inner = '']) => inner)
+    .find(
+      (inner) =>
+        wanted.every((name) => inner.includes(`name="${name}"`)) &&
+        (!fields.action || inner.includes(`value="${fields.action}"`)),
+    )
+  if (!form) throw new Error('the page has no such form')
+  const hidden: Record<string, string> = {}
+  for (const [tag] of form.matchAll(/<input[^>]*type="hidden"[^>]*>/g)) {
+    const name = /name="([^"]*)"/.exec(tag)?.[1] ?? ''
+    hidden[name] = (/value="([^"]*)"/.exec(tag)?.[1] ?? '')
+      .replaceAll('&amp;', '&')
+      .replaceAll('&quot;', '"')
+      .replaceAll('&#39;', "'")
+  }
+  return hidden
+}
+
+/** Signs in and decides; returns where the decision leads. */
+export async function decideAs(
+  user: ScriptedUser,
+  url: string,
+  consent: 'grant' | 'deny',
+  { username = 'testuser', password = 'testpass' } = {},
+): Promise<string> {
+  const signIn = await (await user.open(url)).text()
+  const signedIn = await user.submit(signIn, url, { username, password, action: 'login' })
+  const back = new URL(signedIn.headers.get('location') ?? '', url).href
+  const page = await (await user.open(back)).text()
+  const decided = await user.submit(page, url, { consent })
+  return decided.headers.get('location') ?? `no redirect: ${decided.status} ${await decided.text()}`
+}
