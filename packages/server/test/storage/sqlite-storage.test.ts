@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
@@ -162,4 +164,33 @@ test('a parameter that looks like SQL is only ever a value (C37)', async () => {
   expect(await storage.listEvents({ event: payload })).toHaveLength(1)
   expect(await storage.claimNonce(payload, 130)).toBe(true)
   await storage.close()
+})
+
+test('four threads that open the same new files at the same moments all succeed, 150 times', async () => {
+  const folder = dirname(temporaryFile())
+  const workerData = { folder, rounds: 150, threads: 4, arrivals: new SharedArrayBuffer(4) }
+  const opener = new URL('opener.mjs', import.meta.url)
+  const workers = times(4, () => new Worker(opener, { workerData }))
+  const failures = await Promise.all(workers.map((worker) => once(worker, 'message')))
+  expect(failures.flat(2)).toEqual([])
+})
+
+test('closing in the middle of redemptions answers each with a token or unavailable, as the file then says', async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  const person = await newUser(storage)
+  const codes = []
+  for (let index = 0; index < 10; index += 1) codes.push((await allowedRequest(storage, {}, {}, person)).redemption)
+  const outcomes = codes.map((code) => storage.redeemCode(code).then(outcomeOf, (error: StorageError) => error.code))
+  await outcomes[2]
+  await storage.close()
+  const before = await Promise.all(outcomes)
+  expect(before.slice(0, 3)).toEqual(['redeemed', 'redeemed', 'redeemed'])
+  expect(before.at(-1)).toBe('unavailable')
+  const reopened = sqliteStorage(path, untimed)
+  for (const [index, code] of codes.entries()) {
+    const expected = before[index] === 'redeemed' ? 'used' : 'redeemed'
+    expect(outcomeOf(await reopened.redeemCode(code))).toBe(expected)
+  }
+  await reopened.close()
 })
