@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
   })
 
   it('shows whole identifiers in its details', async () => {
-    await opened('consent-first-time', {}, async (page) => {
+    await opened('consent-first-time', { reducedMotion: 'reduce' }, async (page) => {
       await page.getByText('Details').click()
       await page.screenshot({ path: `${screenshots}consent-first-time.details.png`, fullPage: true })
       expect(await page.getByText('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k').isVisible()).toBe(true)
