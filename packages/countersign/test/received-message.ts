@@ -1,0 +1,21 @@
+import type { ReceivedMessage } from 'countersign'
+import { utf8 } from '../dist/lib/base64url.js'
+
+export interface MessageParts {
+  method?: string
+  target?: string
+  /** Name and value, in order; a name may come twice. */
+  headers?: readonly (readonly [string, string])[]
+  body?: string | Uint8Array
+}
+
+/** A message as it came from the wire. */
+export function receivedMessage({
+  method = 'GET',
+  target = '/',
+  headers = [],
+  body = '',
+}: MessageParts = {}): ReceivedMessage {
+  const bytes = typeof body === 'string' ? utf8(body) : body
+  return { method, rawTarget: target, rawHeaders: headers.flat(), body: async () => bytes }
+}
