@@ -1,0 +1,104 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+
+/** What each folder of the library may import; the arrows go one way. */
+const layers = {
+  lib: ['lib'],
+  httpsig: ['lib', 'httpsig'],
+  protocol: ['lib', 'protocol'],
+  tokens: ['lib', 'httpsig', 'protocol', 'tokens'],
+  discovery: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
+  agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'agent'],
+  resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'resource'],
+  node: ['lib', 'httpsig', 'protocol', 'discovery', 'node'],
+  'index.js': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
+}
+
+/** `protocol` is pure: no network, keys or clock, also not by way of `lib`. */
+const impure = ['lib/clock.js', 'lib/jwk.js', 'lib/signer.js', 'lib/crypto.node.js', 'lib/crypto.web.js']
+
+/** Runtime dependencies, each package its own. */
+const dependencies = {
+  countersign: ['jose', 'structured-headers'],
+  server: ['@node-rs/argon2', 'better-sqlite3', 'countersign', 'hono', 'kysely'],
+  cli: ['commander', 'countersign', 'countersign-server', 'hono', 'open'],
+}
+
+/** Packages that compile native code where no prebuilt binary is found. */
+const native = 'better-sqlite3'
+
+const failures = []
+const refuse = (file, why) => failures.push(`${file}: ${why}`)
+
+let files = 0
+for (const name of Object.keys(dependencies)) {
+  const root = resolve('packages', name)
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const declared = Object.keys(manifest.dependencies ?? {}).sort()
+  if (declared.join() !== [...dependencies[name]].sort().join()) {
+    refuse(
+      `packages/${name}/package.json`,
+      `depends on ${declared.join(', ')}; the rule says ${dependencies[name].join(', ')}`,
+    )
+  }
+  for (const file of listFiles(join(root, 'dist')).filter((path) => path.endsWith('.js'))) {
+    files++
+    for (const specifier of importsOf(file)) checkImport(name, root, file, specifier, manifest)
+  }
+}
+
+function checkImport(name, root, file, specifier, manifest) {
+  const shown = relative('.', file)
+  const inside = relative(join(root, 'dist'), file).split(sep).join('/')
+  const layer = inside.includes('/') ? inside.split('/')[0] : inside
+  if (specifier.startsWith('.')) {
+    const target = resolve(dirname(file), specifier)
+    if (!target.startsWith(root + sep)) refuse(shown, `reaches out of its package: ${specifier}`)
+    if (name !== 'countersign') return
+    checkLayer(shown, layer, relative(join(root, 'dist'), target).split(sep).join('/'))
+  } else if (specifier.startsWith('#')) {
+    for (const target of Object.values(manifest.imports?.[specifier] ?? { none: undefined })) {
+      if (target === undefined) refuse(shown, `imports ${specifier}, which package.json does not map`)
+      else if (target.endsWith('.js') && name === 'countersign') checkLayer(shown, layer, target.replace('./dist/', ''))
+    }
+  } else if (specifier.startsWith('node:')) {
+    const nodeOnly = layer === 'node' || inside.endsWith('.node.js') || inside === 'discovery/address-ranges.js'
+    if (name === 'countersign' && !nodeOnly) refuse(shown, `imports ${specifier}, which only Node has`)
+  } else {
+    const dependency = specifier
+      .split('/')
+      .slice(0, specifier.startsWith('@') ? 2 : 1)
+      .join('/')
+    if (!dependencies[name].includes(dependency))
+      refuse(shown, `imports ${dependency}, which its package does not depend on`)
+    if (dependency === native && name !== 'server') refuse(shown, `imports ${native}`)
+  }
+}
+
+function checkLayer(shown, layer, target) {
+  const allowed = layers[layer]
+  const reached = target.includes('/') ? target.split('/')[0] : target
+  if (!allowed) refuse(shown, `lies in ${layer}, which is no known layer`)
+  else if (!allowed.includes(reached)) refuse(shown, `${layer} imports ${target}`)
+  if (layer === 'protocol' && impure.includes(target)) refuse(shown, `protocol is pure, but imports ${target}`)
+}
+
+function importsOf(file) {
+  const text = readFileSync(file, 'utf8')
+  return [
+    ...text.matchAll(
+      /^(?:import|export)\b[^'"\n;]*?from ['"]([^'"]+)['"]|^import ['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm,
+    ),
+  ].map(([, from, bare, dynamic]) => from ?? bare ?? dynamic)
+}
+
+function listFiles(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? listFiles(join(folder, entry.name)) : [join(folder, entry.name)],
+  )
+}
+
+if (files < 50) refuse('packages/*/dist', `only ${files} files: build first`)
+for (const failure of failures) process.stderr.write(`${failure}\n`)
+process.stdout.write(failures.length === 0 ? `boundaries hold in ${files} files\n` : '')
+process.exitCode = failures.length === 0 ? 0 : 1
