@@ -142,42 +142,45 @@ export function createAgent(options: AgentOptions): Agent {
     return typeof authServers === 'function' ? authServers(authServer) : authServers.includes(authServer)
   }
 
+  async function authorize(
+    challenge: Challenge,
+    { url, credential, session, signal }: Exchange,
+  ): Promise<Credential | undefined> {
+    const owner = session ?? ''
+    if (credential.scheme === 'token') held.remove(owner, credential.jwt)
+    if (
+      challenge.level !== 'authorization' ||
+      challenge.resourceToken === undefined ||
+      challenge.authServer === undefined
+    ) {
+      return credential.scheme === 'token' ? { scheme: 'agent' } : undefined
+    }
+    const { resourceToken, authServer } = challenge
+    const expected = { url, authServer, agent: id, thumbprint: signer.thumbprint }
+    const { resource, scope } = requireResourceToken(resourceToken, expected)
+    if (!(await isAccepted(authServer))) {
+      const asked = `${new URL(url).host} sends people to ${authServer.slice(0, 200)}`
+      throw new AgentError('auth_server_refused', `${asked}, which authServers does not accept.`)
+    }
+    const other = scope === undefined ? undefined : held.withScope(owner, resource, scope.split(' '))
+    if (other) return { scheme: 'token', jwt: other.jwt }
+    const key = JSON.stringify([owner, resource, authServer, scope])
+    const token = await shareFlight(key, signal, (flight) =>
+      requestAuthToken(requester, { resourceToken, resource, authServer, scope, session, signal: flight }),
+    )
+    held.add(owner, token)
+    return { scheme: 'token', jwt: token.jwt }
+  }
+
   /** What to prove next, by what the resource asked for; undefined when nothing more can be done. */
-  const answers: {
-    [L in Challenge['level']]: (
-      challenge: Extract<Challenge, { level: L }>,
-      exchange: Exchange,
-    ) => Promise<Credential | undefined>
-  } = {
+  const answers: Record<
+    Challenge['level'],
+    (challenge: Challenge, exchange: Exchange) => Promise<Credential | undefined>
+  > = {
     signature: async () => undefined,
     interaction: async () => undefined,
     identity: async (_challenge, { credential }) => (credential.scheme === 'agent' ? undefined : { scheme: 'agent' }),
-    authorization: async ({ resourceToken, authServer }, { url, credential, session, signal }) => {
-      const owner = session ?? ''
-      if (credential.scheme === 'token') held.remove(owner, credential.jwt)
-      if (resourceToken === undefined || authServer === undefined)
-        return credential.scheme === 'token' ? { scheme: 'agent' } : undefined
-      const { resource, scope } = requireResourceToken(resourceToken, {
-        url,
-        authServer,
-        agent: id,
-        thumbprint: signer.thumbprint,
-      })
-      if (!(await isAccepted(authServer))) {
-        throw new AgentError(
-          'auth_server_refused',
-          `${new URL(url).host} sends people to ${authServer.slice(0, 200)}, which authServers does not accept.`,
-        )
-      }
-      const other = scope === undefined ? undefined : held.withScope(owner, resource, scope.split(' '))
-      if (other) return { scheme: 'token', jwt: other.jwt }
-      const key = JSON.stringify([owner, resource, authServer, scope])
-      const token = await shareFlight(key, signal, (flight) =>
-        requestAuthToken(requester, { resourceToken, resource, authServer, scope, session, signal: flight }),
-      )
-      held.add(owner, token)
-      return { scheme: 'token', jwt: token.jwt }
-    },
+    authorization: authorize,
   }
 
   async function fetchAs(
@@ -195,7 +198,7 @@ export function createAgent(options: AgentOptions): Agent {
       const challenge = challengeOf(response)
       if (!challenge || answered.has(keyOf(challenge))) return response
       answered.add(keyOf(challenge))
-      const next = await answers[challenge.level](challenge as never, { url, credential, session, signal })
+      const next = await answers[challenge.level](challenge, { url, credential, session, signal })
       if (!next) return response
       await response.body?.cancel()
       credential = next

@@ -145,7 +145,7 @@ describe('renderConsent', () => {
       'Use anything outside cal.example',
       'For how long',
       'It may act while you are away.',
-      'what it already holds runs out within 10 minutes.',
+      'What you allow here runs out within 10 minutes.',
       'Don’t allow',
       'Allow',
       'You will go back to calendar-helper.example/callback',

@@ -167,8 +167,7 @@ export const en = {
   notElsewhere: (resource: Child) => phrase`Use anything outside ${resource}`,
   howLong: 'For how long',
   whileAway: 'It may act while you are away.',
-  runsOut: (seconds: number) =>
-    `Once its access is stopped, what it already holds runs out within ${duration(seconds)}.`,
+  runsOut: (seconds: number) => `What you allow here runs out within ${duration(seconds)}.`,
 
   loopback: (redirect: Child) =>
     phrase`Go on only if you started this yourself. Your answer goes to a program on this device, at ${redirect}.`,
