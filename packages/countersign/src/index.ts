@@ -6,7 +6,13 @@ export {
   type Found,
 } from './discovery/discovery.js'
 export type { FetchDocument } from './discovery/fetch-document.js'
-export { createKeyResolver, type KeyResolverOptions, type ResolvedKey } from './discovery/resolve-key.js'
+export {
+  type CertificateFinder,
+  createKeyResolver,
+  type FoundCertificate,
+  type KeyResolverOptions,
+  type ResolvedKey,
+} from './discovery/resolve-key.js'
 export { contentDigest, requireContentDigest } from './httpsig/content-digest.js'
 export { createMemoryNonces, type MemoryNoncesOptions } from './httpsig/memory-nonces.js'
 export { receiveRequest } from './httpsig/receive-request.js'

@@ -12,15 +12,32 @@ export interface FetchDocumentOptions {
   timeout: number
 }
 
-export type FetchedDocument =
-  | { document: unknown; maxAge: number | undefined }
-  | { refusal: string; cause?: unknown; unreachable: boolean }
+/** Why nothing usable was fetched. */
+export interface FetchRefusal {
+  refusal: string
+  cause?: unknown
+  unreachable: boolean
+}
+
+export type FetchedText = { text: string; maxAge: number | undefined } | FetchRefusal
+
+export type FetchedDocument = { document: unknown; maxAge: number | undefined } | FetchRefusal
+
+/** Fetches a JSON document as {@link fetchText} does. */
+export async function fetchDocument(url: string, options: FetchDocumentOptions): Promise<FetchedDocument> {
+  const fetched = await fetchText(url, options)
+  if ('refusal' in fetched) return fetched
+  const document = parseJson(fetched.text)
+  return document === undefined
+    ? { refusal: `${url} is not JSON`, unreachable: false }
+    : { document, maxAge: fetched.maxAge }
+}
 
 /**
- * Fetches a JSON document within the limits of design §4, or says why not: no redirect is followed, the body is cut
- * at `maxBytes`, and everything together takes at most `timeout`.
+ * Fetches a text within the limits of design §4, or says why not: no redirect is followed, the body is cut at
+ * `maxBytes`, and everything together takes at most `timeout`.
  */
-export async function fetchDocument(url: string, options: FetchDocumentOptions): Promise<FetchedDocument> {
+export async function fetchText(url: string, options: FetchDocumentOptions): Promise<FetchedText> {
   const abort = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -44,7 +61,7 @@ async function request(
   url: string,
   { fetch, maxBytes }: FetchDocumentOptions,
   signal: AbortSignal,
-): Promise<FetchedDocument> {
+): Promise<FetchedText> {
   const response = await fetch(url, { signal, redirect: 'manual' })
   if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
     return { refusal: `${url} redirects, which is not followed`, unreachable: false }
@@ -57,9 +74,7 @@ async function request(
   if (response.body === null) return { refusal: `${url} is empty`, unreachable: false }
   const text = parseUtf8(await readStream(response.body, maxBytes))
   if (text === undefined) return { refusal: `${url} is not UTF-8`, unreachable: false }
-  const document = parseJson(text)
-  if (document === undefined) return { refusal: `${url} is not JSON`, unreachable: false }
-  return { document, maxAge: maxAgeOf(response.headers.get('cache-control')) }
+  return { text, maxAge: maxAgeOf(response.headers.get('cache-control')) }
 }
 
 /** The value, or undefined when the text is not JSON. Members named `__proto__` are plain members that nothing reads. */

@@ -19,6 +19,15 @@ export interface ResolvedKey {
   token: VerifiedToken<'agent+jwt'> | VerifiedToken<'auth+jwt'> | undefined
 }
 
+/** A certificate that leads to a configured root, and the agent it names (W11). */
+export interface FoundCertificate {
+  key: VerificationKey
+  agent: string
+}
+
+/** Finds the certificate that `x5u` and `x5t` point to. */
+export type CertificateFinder = (reference: { x5u: string; x5t: string }) => Promise<Found<FoundCertificate>>
+
 export interface KeyResolverOptions extends IdentifierOptions {
   discovery: Discovery
   /** Own identifier: the audience of tokens. */
@@ -28,6 +37,8 @@ export interface KeyResolverOptions extends IdentifierOptions {
   authTokenIssuers: readonly string[]
   /** What `scheme=jwks` with `id` and no `well-known` means: the id's agent document, or the JWKS at the id itself (W11). */
   absentWellKnown: 'aauth-agent' | 'jwks'
+  /** Accepts `scheme=x509`. Absent: no roots are configured, and nothing is fetched. */
+  certificates?: CertificateFinder | undefined
 }
 
 const cachedTokens = 10_000
@@ -102,6 +113,13 @@ export function createKeyResolver(options: KeyResolverOptions): (signatureKey: S
     return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
   }
 
+  async function resolveCertificate(reference: { x5u: string; x5t: string }): Promise<ResolvedKey> {
+    if (!options.certificates) throw unknownKey('no certificate roots are configured')
+    const outcome = await options.certificates(reference)
+    if ('failure' in outcome) throw unknownKey(outcome.failure.message, outcome.failure)
+    return { ...outcome.found, scheme: 'x509', delegate: undefined, token: undefined }
+  }
+
   return async (signatureKey) => {
     switch (signatureKey.scheme) {
       case 'hwk':
@@ -111,7 +129,7 @@ export function createKeyResolver(options: KeyResolverOptions): (signatureKey: S
       case 'jwt':
         return resolveToken(signatureKey.jwt)
       case 'x509':
-        throw unknownKey('no certificate roots are configured')
+        return resolveCertificate(signatureKey)
     }
   }
 }

@@ -1,6 +1,6 @@
 import { createDiscovery, type Discovery } from '../discovery/discovery.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
-import { createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
+import { type CertificateFinder, createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { receiveRequest } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
@@ -41,6 +41,8 @@ export interface ResourceOptions {
   nonce?: 'optional' | 'required'
   /** Remembers nonces; share one among instances. @default a bounded store in this process */
   claimNonce?: (key: string, lifetime: number) => MaybePromise<boolean>
+  /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/node`. @default refused */
+  certificates?: CertificateFinder
   /** Seconds that a resource token lives. @default 600 */
   resourceTokenLifetime?: number
   /** @default a guarded fetch */
@@ -106,6 +108,7 @@ export function createResource(options: ResourceOptions): Resource {
     now,
     authTokenIssuers: [authServer],
     absentWellKnown: 'jwks',
+    certificates: options.certificates,
   })
   const signatureOptions = {
     authorities: options.authorities ?? ([new URL(id).host] as const),
