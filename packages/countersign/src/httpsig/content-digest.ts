@@ -4,6 +4,8 @@ import { serializeBase64 } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 
+const maxLength = 4096
+
 const digests: Readonly<Record<string, (body: Uint8Array) => MaybePromise<Uint8Array>>> = {
   'sha-256': platform.sha256,
   'sha-512': platform.sha512,
@@ -43,6 +45,7 @@ function* parseDigests(header: string): Generator<[string, string]> {
     yield [single[1] as string, single[2] as string]
     return
   }
+  if (header.length > maxLength) throw new AAuthError('digest_malformed', 'Content-Digest is longer than 4 KiB.')
   let members: ReturnType<typeof parseDictionary>
   try {
     members = parseDictionary(header)

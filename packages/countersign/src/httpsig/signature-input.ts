@@ -21,7 +21,7 @@ const opening = /^([a-z*][a-z0-9_.*-]{0,63})=\(([^()]*)\)/
 const componentList = /^"[^"\\ ;]+"(?: "[^"\\ ;]+")*$/
 const componentName = /^@?[a-z0-9!#$%&'*+.^_`|~-]+$/
 const signatureParameter =
-  /;([a-z*][a-z0-9_.*-]{0,63})(?:=(?:(-?\d{1,15})|"([\x20\x21\x23-\x5b\x5d-\x7e]*)"|([A-Za-z*][\w:/!#$%&'*+.^`|~-]*|\?[01])))?/y
+  /;([a-z*][a-z0-9_.*-]{0,63})(?:=(?:(0|-?[1-9]\d{0,14})|"([\x20\x21\x23-\x5b\x5d-\x7e]*)"|([A-Za-z*][\w:/!#$%&'*+.^`|~-]*|\?0)))?/y
 
 /** What each known parameter must look like: a number in Unix seconds, or a string (RFC 9421 §2.3). */
 const parameterKinds: Readonly<Record<string, 'seconds' | 'string'>> = {
@@ -82,7 +82,7 @@ export function parseSignature(text: string): { label: string; signature: Uint8A
 
 /** Serialises the value of a `Signature-Input` member: `("@method" …);created=…`. */
 export function serializeSignatureParameters(components: readonly string[], created: number, expires?: number): string {
-  const list = `("${components.join('" "')}");created=${created}`
+  const list = `(${components.map((name) => `"${name}"`).join(' ')});created=${created}`
   return expires === undefined ? list : `${list};expires=${expires}`
 }
 

@@ -18,38 +18,28 @@ type Parameters = Readonly<Record<string, string>>
 interface SchemeRow {
   required: readonly string[]
   optional: readonly string[]
-  read: (parameters: Parameters) => SignatureKey | undefined
+  /** Which parameters exclude each other; absent: none do. */
+  fits?: (parameters: Parameters) => boolean
 }
 
-const read = (parameters: Parameters, name: string) => parameters[name] ?? ''
-
 const schemes: Record<SignatureKey['scheme'], SchemeRow> = {
-  hwk: {
-    required: ['kty'],
-    optional: ['crv', 'x', 'y', 'n', 'e', 'alg', 'kid'],
-    read: (parameters) => ({ scheme: 'hwk', jwk: { ...parameters } }),
-  },
+  hwk: { required: ['kty'], optional: ['crv', 'x', 'y', 'n', 'e', 'alg', 'kid'] },
   jwks: {
     required: ['kid'],
     optional: ['id', 'well-known', 'jwks'],
-    read: (parameters) => {
-      const { id, jwks, 'well-known': wellKnown } = parameters
-      const kid = read(parameters, 'kid')
-      if (id !== undefined && jwks === undefined) {
-        return wellKnown === undefined ? { scheme: 'jwks', id, kid } : { scheme: 'jwks', id, kid, wellKnown }
-      }
-      if (jwks !== undefined && id === undefined && wellKnown === undefined)
-        return { scheme: 'jwks', jwksUri: jwks, kid }
-      return undefined
-    },
+    fits: ({ id, jwks, 'well-known': wellKnown }) =>
+      id === undefined ? jwks !== undefined && wellKnown === undefined : jwks === undefined,
   },
-  jwt: { required: ['jwt'], optional: [], read: (parameters) => ({ scheme: 'jwt', jwt: read(parameters, 'jwt') }) },
-  x509: {
-    required: ['x5u', 'x5t'],
-    optional: [],
-    read: (parameters) => ({ scheme: 'x509', x5u: read(parameters, 'x5u'), x5t: read(parameters, 'x5t') }),
-  },
+  jwt: { required: ['jwt'], optional: [] },
+  x509: { required: ['x5u', 'x5t'], optional: [] },
 }
+
+/** Where a member is named otherwise than the parameter. */
+const memberNames: Readonly<Record<string, string>> = { 'well-known': 'wellKnown', jwks: 'jwksUri' }
+const wireNames: Readonly<Record<string, string>> = { wellKnown: 'well-known', jwksUri: 'jwks' }
+
+/** Parameters of a header key that nobody may publish. */
+const secretParameters: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi']
 
 /** A longer header is refused before it is looked at; servers on Node stop at 16 KiB for all headers together. */
 const maxLength = 16_384
@@ -57,12 +47,13 @@ const maxLength = 16_384
 const start = /^([a-z*][a-z0-9_.*-]{0,63})=\(scheme=([a-z0-9]{1,8})/
 // Printable ASCII but for the quote, the backslash and what ends or separates members in either syntax.
 const parameter = / ([a-z][a-z0-9_-]{0,15})="([ !#-'*+\-./0-:<>-[\]-~]*)"/y
+const parameterValue = /^[ !#-'*+\-./0-:<>-[\]-~]+$/
 
 /**
  * Parses `label=(scheme=jwks id="…" kid="…")`, the January form (W1), which is no RFC 8941: exactly one member, single
  * spaces, quoted values without escapes. Accepted text serialises back byte for byte.
  *
- * @throws AAuthError `signature_malformed`
+ * @throws AAuthError `signature_malformed`; `key_invalid` when a header key shows its private part
  */
 export function parseSignatureKey(text: string): ParsedSignatureKey {
   if (text.length > maxLength) throw malformed('is longer than 16 KiB')
@@ -77,6 +68,8 @@ export function parseSignatureKey(text: string): ParsedSignatureKey {
   for (let match = parameter.exec(text); match; match = parameter.exec(text)) {
     const [, name = '', value = ''] = match
     if (name in parameters) throw malformed(`has ${name} twice`)
+    if (scheme === 'hwk' && secretParameters.includes(name))
+      throw new AAuthError('key_invalid', 'Signature-Key shows a private or symmetric key.')
     if (!row.required.includes(name) && !row.optional.includes(name))
       throw malformed(`has a parameter that ${scheme} does not know`)
     if (value === '') throw malformed(`has an empty ${name}`)
@@ -87,22 +80,32 @@ export function parseSignatureKey(text: string): ParsedSignatureKey {
   for (const name of row.required) {
     if (!(name in parameters)) throw malformed(`has no ${name}`)
   }
-  const key = row.read(parameters)
-  if (!key) throw malformed('must have either id or jwks, and well-known only with id')
-  return { label, key }
+  if (row.fits && !row.fits(parameters)) throw malformed('must have either id or jwks, and well-known only with id')
+  return { label, key: toSignatureKey(scheme as SignatureKey['scheme'], parameters) }
 }
 
-/** Serialises a key reference in the January form (W1). */
+// In the order received, so that it serialises back.
+function toSignatureKey(scheme: SignatureKey['scheme'], parameters: Parameters): SignatureKey {
+  if (scheme === 'hwk') return { scheme, jwk: { ...parameters } }
+  const members: Record<string, string> = {}
+  for (const [name, value] of Object.entries(parameters)) members[memberNames[name] ?? name] = value
+  return { ...members, scheme } as SignatureKey
+}
+
+/**
+ * Serialises a key reference in the January form (W1).
+ *
+ * @throws TypeError for a value that the form cannot carry
+ */
 export function serializeSignatureKey(label: string, key: SignatureKey): string {
   const { scheme, ...members } = key.scheme === 'hwk' ? { scheme: key.scheme, ...key.jwk } : key
   let text = `${label}=(scheme=${scheme}`
-  for (const [name, value] of Object.entries(members)) text += ` ${wireName(name)}="${value}"`
+  for (const [member, value] of Object.entries(members)) {
+    const name = wireNames[member] ?? member
+    if (!parameterValue.test(value)) throw new TypeError(`Signature-Key cannot carry this ${name}`)
+    text += ` ${name}="${value}"`
+  }
   return `${text})`
-}
-
-function wireName(member: string): string {
-  if (member === 'wellKnown') return 'well-known'
-  return member === 'jwksUri' ? 'jwks' : member
 }
 
 function malformed(what: string): AAuthError {

@@ -1,7 +1,7 @@
 import { AAuthError } from '../lib/errors.js'
 
 const maxLength = 8192
-const plainTarget = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/%[\]]*(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@/%?[\]|^`{}\\]*)?$/
+const plainTarget = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/%[\]|]*(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@/%?[\]|^`{}\\]*)?$/
 const dotSegment = /\/(?:\.|%2e){1,2}(?:\/|$)/i
 
 /** A request target, taken apart as signed: RFC 9421 §2.2.6 and §2.2.7. */
