@@ -43,26 +43,35 @@ export function parseChallenge(header: string): Challenge {
   return { level: 'signature', ...offered }
 }
 
-/** Serialises a challenge in the order of the capture: `httpsig; auth-token; resource_token="…"; auth_server="…"`. */
+/**
+ * Serialises a challenge in the order of the capture: `httpsig; auth-token; resource_token="…"; auth_server="…"`.
+ *
+ * @throws TypeError for a value that is not printable ASCII
+ */
 export function serializeChallenge(challenge: Challenge): string {
   const members = ['httpsig']
   if (challenge.level === 'identity') members.push('identity=?1')
   if (challenge.level === 'authorization') members.push('auth-token')
-  if (challenge.level === 'interaction') members.push(`user_interaction="${challenge.userInteraction}"`)
-  if ('resourceToken' in challenge) members.push(`resource_token="${challenge.resourceToken}"`)
-  if ('authServer' in challenge) members.push(`auth_server="${challenge.authServer}"`)
+  if (challenge.level === 'interaction') members.push(`user_interaction=${quoted(challenge.userInteraction)}`)
+  const { resourceToken, authServer } = 'resourceToken' in challenge || 'authServer' in challenge ? challenge : {}
+  if (resourceToken !== undefined) members.push(`resource_token=${quoted(resourceToken)}`)
+  if (authServer !== undefined) members.push(`auth_server=${quoted(authServer)}`)
   if (challenge.algs) members.push(`algs=(${challenge.algs.map((name) => `"${name}"`).join(' ')})`)
   return members.join('; ')
 }
 
-const algorithmList = /;[ ]*algs=\(([^()"]*(?:"[a-z0-9-]{1,40}"[ ]*)*)\)/
+// A quoted string, also one without an end, so that nothing inside is taken for a parameter; or the list of algorithms.
+const stringOrAlgorithms = /"(?:[^"\\]|\\[\s\S])*\\?(?:"|$)|;[ ]*algs=\([ ]*((?:"[a-z0-9-]{1,40}"(?:[ ]+|(?=\))))*)\)/g
 
 // `algs=("a" "b")` puts an inner list where structured fields allow only items (RFC 8941 §3.1.2), so it is read apart.
 function parseAlgorithms(header: string): { names?: string[]; rest: string } {
-  const match = algorithmList.exec(header)
-  if (!match) return { rest: header }
-  const names = [...(match[1] ?? '').matchAll(/"([a-z0-9-]+)"/g)].map(([, name]) => name as string)
-  return { names, rest: header.slice(0, match.index) + header.slice(match.index + match[0].length) }
+  for (const match of header.matchAll(stringOrAlgorithms)) {
+    const [whole, list] = match
+    if (list === undefined) continue
+    const names = [...list.matchAll(/"([a-z0-9-]+)"/g)].map(([, name]) => name as string)
+    return { names, rest: header.slice(0, match.index) + header.slice(match.index + whole.length) }
+  }
+  return { rest: header }
 }
 
 function parseParameters(header: string): ReadonlyMap<string, unknown> {
@@ -73,6 +82,11 @@ function parseParameters(header: string): ReadonlyMap<string, unknown> {
     throw new AAuthError('request_malformed', 'Agent-Auth is not a structured item (S§4).', { cause })
   }
   throw malformed('is not of the scheme httpsig')
+}
+
+function quoted(text: string): string {
+  if (!/^[\x20-\x7e]*$/.test(text)) throw new TypeError('Agent-Auth carries only printable ASCII')
+  return `"${text.replaceAll(/["\\]/g, '\\$&')}"`
 }
 
 function malformed(what: string): AAuthError {

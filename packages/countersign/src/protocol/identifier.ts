@@ -33,6 +33,7 @@ export function isIdentifier(text: unknown, options: IdentifierOptions = {}): te
   const colon = authority.indexOf(':')
   const name = colon === -1 ? authority : authority.slice(0, colon)
   if (!host.test(name) || isNumeric(name.slice(name.lastIndexOf('.') + 1))) return false
+  if (name.includes('xn--') && !isALabelHost(name)) return false
   if (colon === -1) return true
   const digits = port.exec(authority.slice(colon))?.[1]
   return digits !== undefined && Number(digits) <= 65535 && digits !== '443'
@@ -55,4 +56,10 @@ export function isLoopbackIdentifier(text: string): boolean {
 // A host whose last label is a number is an IPv4 address to URL parsers, in any of its spellings.
 function isNumeric(label: string): boolean {
   return /^(?:\d+|0x[0-9a-f]*)$/.test(label)
+}
+
+// An A-label that decodes to nothing, or to what would be spelled otherwise, is a URL to some parsers only.
+function isALabelHost(name: string): boolean {
+  const url = `https://${name}`
+  return URL.canParse(url) && new URL(url).host === name
 }

@@ -1,0 +1,130 @@
+import {
+  AAuthError,
+  contentDigest,
+  decodeToken,
+  isIdentifier,
+  parseChallenge,
+  parseMetadata,
+  parseScope,
+  parseSignature,
+  parseSignatureInput,
+  parseSignatureKey,
+  requireContentDigest,
+} from 'countersign'
+import { describe, expect, it } from 'vitest'
+import { requireTarget } from '../dist/httpsig/target.js'
+import { parseBase64, parseBase64url } from '../dist/lib/base64url.js'
+import { isFetchableUrl } from '../dist/protocol/metadata.js'
+
+/** The least time the call takes of several, in milliseconds: what is left when nothing else ran. */
+function timeOf(call: () => unknown): { milliseconds: number; accepted: boolean } {
+  const times: number[] = []
+  let accepted = false
+  for (let round = 0; round < 7; round++) {
+    const start = performance.now()
+    try {
+      const value = call()
+      accepted = value !== undefined && value !== false
+    } catch (error) {
+      if (!(error instanceof AAuthError)) throw error
+    }
+    times.push(performance.now() - start)
+  }
+  times.sort((a, b) => a - b)
+  return { milliseconds: times[3] ?? Number.POSITIVE_INFINITY, accepted }
+}
+
+const size = 102_400
+const fill = (piece: string, start = '', end = '') =>
+  (start + piece.repeat(Math.ceil(size / piece.length))).slice(0, size) + end
+// Below the limits of length, where the parsers look at every character.
+const short = (piece: string, length: number, start = '', end = '') =>
+  start + piece.repeat(Math.floor((length - start.length - end.length) / piece.length)) + end
+
+const parsers: readonly (readonly [string, (text: string) => unknown, number])[] = [
+  ['parseSignatureKey', parseSignatureKey, 16_384],
+  ['parseSignatureInput', parseSignatureInput, 4096],
+  ['parseSignature', parseSignature, 16_384],
+  ['parseChallenge', parseChallenge, 16_384],
+  ['decodeToken', decodeToken, 8192],
+  ['isIdentifier', isIdentifier, 512],
+  ['isFetchableUrl', isFetchableUrl, 2048],
+  ['requireTarget', requireTarget, 8192],
+  ['parseScope', parseScope, 16_384],
+  ['parseMetadata', (text) => 'metadata' in parseMetadata('aauth-agent', text, { agent: text, jwks_uri: text }), 2048],
+  ['parseBase64', (text) => parseBase64(`${text}!`), 16_384],
+  ['parseBase64url', (text) => parseBase64url(`${text}!`), 16_384],
+]
+
+const pieces: readonly (readonly [string, string, string, string])[] = [
+  ['a=a=a=', 'a=', '', ''],
+  ['a=(a=(', 'a=(', '', ''],
+  ['nested parentheses', '(', 'sig1=', ''],
+  ['closing parentheses', ')', 'sig1=(', ''],
+  ['blanks', ' ', 'sig1=(scheme=jwks', 'x'],
+  ['blanks alone', ' ', '', 'x'],
+  ['tabs', '\t', '', 'x'],
+  ['an open string', 'a', 'sig1=(scheme=jwt jwt="', ''],
+  ['a closed string', 'a', 'sig1=(scheme=jwt jwt="', '"'],
+  ['parameters', ' a="b"', 'sig1=(scheme=jwks', ''],
+  ['components', '"a" ', 'sig1=(', ''],
+  ['components that do not end', '"a" "', 'sig1=(', ''],
+  ['quotes', '"', 'httpsig; a=', ''],
+  ['escaped quotes', '\\"', 'httpsig; a="', ''],
+  ['escaped quotes after an even number', '\\"', 'httpsig; a="";b="', ''],
+  ['backslashes', '\\', 'httpsig; a="', ''],
+  ['semicolons', ';', 'httpsig', ''],
+  ['semicolons and blanks', '; ', 'httpsig', ''],
+  ['empty lists of algorithms', ';algs=()', 'httpsig', '!'],
+  ['open lists of algorithms', ';algs=("a" ', 'httpsig', ''],
+  ['many algorithms', '"a" ', 'httpsig;algs=(', ''],
+  ['blanks in the list', ' ', 'httpsig;algs=(', ''],
+  ['parameters of a challenge', ';a=1', 'httpsig', '!'],
+  ['commas', ',', '', ''],
+  ['dots', '.', '', ''],
+  ['dots in a host', 'a.', 'https://', ''],
+  ['hyphens in a host', 'a-', 'https://', ''],
+  ['one long label', 'a', 'https://', '!'],
+  ['slashes', '/', 'https://agent.example', ''],
+  ['dot segments', '/..', '', ''],
+  ['nearly dot segments', '/..a', '', '"'],
+  ['percent signs', '%2e', '/', '"'],
+  ['question marks', '?', '/', '"'],
+  ['base64', 'A', '', ''],
+  ['padding', '=', '', ''],
+  ['deep JSON', 'W1tb', '', '.W1tb.AAAA'],
+  ['a long byte sequence', 'A', 'sig1=:', ''],
+  ['letters beyond ASCII', 'é', '', ''],
+  ['surrogates', '\ud800', '', ''],
+]
+
+describe('100 KiB of hostile text, and as much as the limits let in', () => {
+  it.each(parsers)('%s refuses each in under 5 ms', (_name, parse, limit) => {
+    for (const [name, piece, start, end] of pieces) {
+      for (const text of [fill(piece, start, end), short(piece, limit, start, end)]) {
+        const { milliseconds, accepted } = timeOf(() => parse(text))
+        if (text.length >= size) expect(accepted, `${name} was accepted`).toBe(false)
+        expect(milliseconds, `${name}, ${text.length} characters`).toBeLessThan(5)
+      }
+    }
+  })
+
+  it('requireContentDigest refuses each in under 5 ms', async () => {
+    const body = new Uint8Array(1)
+    const valid = await contentDigest(body)
+    for (const [name, piece, start, end] of pieces) {
+      for (const text of [fill(piece, start, end), short(piece, 4096, `${valid}, ${start}`, end)]) {
+        const times: number[] = []
+        for (let round = 0; round < 5; round++) {
+          const begin = performance.now()
+          await requireContentDigest(text, body).catch((error: unknown) => {
+            if (!(error instanceof AAuthError)) throw error
+          })
+          times.push(performance.now() - begin)
+        }
+        times.sort((a, b) => a - b)
+        expect(times[2], name).toBeLessThan(5)
+      }
+    }
+  })
+})

@@ -1,0 +1,233 @@
+import { isIdentifier, isLoopbackIdentifier } from 'countersign'
+import { describe, expect, it } from 'vitest'
+import { requireIdentifier } from '../../dist/protocol/identifier.js'
+import { isFetchableUrl } from '../../dist/protocol/metadata.js'
+
+const loopback = { allowInsecureLoopback: true }
+const path = { allowPath: true }
+
+describe('isIdentifier accepts', () => {
+  it.each([
+    'https://agent.example',
+    'https://a.b.c.agent.example',
+    'https://agent.example:8443',
+    'https://agent.example:1',
+    'https://agent.example:65535',
+    'https://xn--e1afmkfd.example',
+    'https://xn--gent-53d.example',
+    'https://1.agent.example',
+    'https://a-b.agent.example',
+    `https://${'a'.repeat(63)}.example`,
+  ])('%s', (text) => {
+    expect(isIdentifier(text)).toBe(true)
+    expect(new URL(text).origin).toBe(text)
+  })
+})
+
+/** W10 and the rows K03, K04 and K09, each one change from `https://agent.example`. */
+const refused: readonly (readonly [string, unknown])[] = [
+  ['http', 'http://agent.example'],
+  ['upper-case scheme', 'HTTPS://agent.example'],
+  ['another scheme', 'ftp://agent.example'],
+  ['no scheme', 'agent.example'],
+  ['scheme-relative', '//agent.example'],
+  ['one slash', 'https:/agent.example'],
+  ['three slashes', 'https:///agent.example'],
+  ['backslashes', 'https:\\\\agent.example'],
+  ['trailing slash', 'https://agent.example/'],
+  ['a path', 'https://agent.example/a'],
+  ['upper-case host', 'https://Agent.example'],
+  ['the default port', 'https://agent.example:443'],
+  ['an empty port', 'https://agent.example:'],
+  ['a port of zero', 'https://agent.example:0'],
+  ['a port with a leading zero', 'https://agent.example:08443'],
+  ['a port beyond 65535', 'https://agent.example:65536'],
+  ['a port that is no number', 'https://agent.example:x'],
+  ['user-info', 'https://user@agent.example'],
+  ['user-info with a password', 'https://user:password@agent.example'],
+  ['empty user-info', 'https://@agent.example'],
+  ['a query', 'https://agent.example?a=1'],
+  ['an empty query', 'https://agent.example?'],
+  ['a fragment', 'https://agent.example#a'],
+  ['an empty fragment', 'https://agent.example#'],
+  ['a backslash at the end', 'https://agent.example\\'],
+  ['a tab', 'https://agent\t.example'],
+  ['a line feed', 'https://agent.example\n'],
+  ['a blank before', ' https://agent.example'],
+  ['a blank after', 'https://agent.example '],
+  ['a soft hyphen', 'https://ag\u00adent.example'],
+  ['a zero-width joiner', 'https://ag\u200dent.example'],
+  ['full-width letters', 'https://ａgent.example'],
+  ['an ideographic full stop', 'https://agent。example'],
+  ['a U-label', 'https://bücher.example'],
+  ['a Cyrillic letter', 'https://аgent.example'],
+  ['an A-label that decodes to nothing', 'https://xn--.example'],
+  ['an A-label that is no Punycode', 'https://xn--0.example'],
+  ['a dot at the end', 'https://agent.example.'],
+  ['two dots', 'https://agent..example'],
+  ['a dot at the start', 'https://.agent.example'],
+  ['a single label', 'https://agent'],
+  ['localhost', 'https://localhost'],
+  ['an underscore', 'https://a_b.example'],
+  ['a hyphen at the start of a label', 'https://-a.example'],
+  ['a hyphen at the end of a label', 'https://a-.example'],
+  ['a label of 64', `https://${'a'.repeat(64)}.example`],
+  ['a name of 254', `https://${'a.'.repeat(126)}ab`],
+  ['a percent-encoded host', 'https://%61gent.example'],
+  ['an IPv4 address', 'https://203.0.113.1'],
+  ['an IPv4 address in short form', 'https://127.1'],
+  ['an IPv4 address as one number', 'https://2130706433'],
+  ['an IPv4 address in hex', 'https://0x7f000001'],
+  ['an IPv4 address in hex parts', 'https://0x7f.0.0.1'],
+  ['an IPv4 address in octal', 'https://0177.0.0.1'],
+  ['an IPv4 address whose last part is hex', 'https://127.0.0.0x1'],
+  ['an IPv4 address whose last part is 0x', 'https://127.0.0.0x'],
+  ['full-width digits', 'https://１２７.0.0.1'],
+  ['an IPv6 address', 'https://[2001:db8::1]'],
+  ['an IPv4-mapped address', 'https://[::ffff:127.0.0.1]'],
+  ['513 characters', `https://${'a'.repeat(60)}.${'b'.repeat(450)}.example`],
+  ['nothing', ''],
+  ['no string', 1],
+  ['null', null],
+  ['an object that prints as one', { toString: () => 'https://agent.example' }],
+  ['an array that prints as one', ['https://agent.example']],
+]
+
+describe('isIdentifier refuses', () => {
+  it.each(refused)('%s', (_name, text) => {
+    expect(isIdentifier(text)).toBe(false)
+    expect(isIdentifier(text, loopback)).toBe(false)
+  })
+
+  it.each(refused.filter(([name]) => name !== 'a path'))('%s, also where paths are accepted', (_name, text) => {
+    expect(isIdentifier(text, path)).toBe(false)
+  })
+})
+
+describe('isIdentifier with allowPath', () => {
+  it.each([
+    'https://host.example/~agent',
+    'https://host.example/a/b',
+    "https://host.example/a!$&'()*+,;=:@b",
+    'https://host.example/...',
+    'https://host.example:8443/a',
+  ])('accepts %s', (text) => {
+    expect(isIdentifier(text, path)).toBe(true)
+    expect(isIdentifier(text)).toBe(false)
+    expect(new URL(text).href).toBe(text)
+  })
+
+  it.each([
+    ['a trailing slash', 'https://host.example/a/'],
+    ['an empty segment', 'https://host.example//a'],
+    ['a dot segment', 'https://host.example/a/../b'],
+    ['a dot segment at the end', 'https://host.example/..'],
+    ['a single dot', 'https://host.example/./a'],
+    ['percent-encoding', 'https://host.example/%7Eagent'],
+    ['an encoded dot segment', 'https://host.example/%2e%2e/a'],
+    ['a backslash', 'https://host.example/a\\b'],
+    ['a query', 'https://host.example/a?b'],
+    ['a fragment', 'https://host.example/a#b'],
+    ['a blank', 'https://host.example/a b'],
+    ['Latin-1', 'https://host.example/é'],
+  ])('refuses %s', (_name, text) => {
+    expect(isIdentifier(text, path)).toBe(false)
+  })
+})
+
+describe('loopback identifiers', () => {
+  it.each(['http://127.0.0.1:8001', 'http://[::1]:8001', 'http://localhost:8001', 'http://localhost:65535'])(
+    'accepts %s only where allowed',
+    (text) => {
+      expect(isIdentifier(text, loopback)).toBe(true)
+      expect(isIdentifier(text)).toBe(false)
+      expect(isLoopbackIdentifier(text)).toBe(true)
+    },
+  )
+
+  it.each([
+    'http://127.0.0.1',
+    'http://127.0.0.1:',
+    'http://127.0.0.1:0',
+    'http://127.0.0.1:65536',
+    'http://127.0.0.1:08001',
+    'http://127.0.0.1:8001/',
+    'http://127.0.0.1:8001/a',
+    'http://127.0.0.1:8001?a',
+    'http://127.0.0.1:8001\n',
+    'http://127.0.0.2:8001',
+    'http://127.1:8001',
+    'http://0.0.0.0:8001',
+    'http://2130706433:8001',
+    'http://LOCALHOST:8001',
+    'http://localhost.:8001',
+    'http://a.localhost:8001',
+    'http://localhost.agent.example:8001',
+    'http://127.0.0.1.agent.example:8001',
+    'http://localhost@agent.example:8001',
+    'http://[::]:8001',
+    'http://[::ffff:127.0.0.1]:8001',
+    'http://[0:0:0:0:0:0:0:1]:8001',
+    'https://127.0.0.1:8001',
+    'https://localhost:8001',
+    'ws://localhost:8001',
+  ])('refuses %s also where loopback is allowed', (text) => {
+    expect(isIdentifier(text, { ...loopback, ...path })).toBe(false)
+  })
+})
+
+describe('requireIdentifier', () => {
+  it('names the option and what would help', () => {
+    expect(() => requireIdentifier('issuer', 'http://localhost:8001', {})).toThrow(/issuer.*allowInsecureLoopback/)
+    expect(() => requireIdentifier('id', 'https://Agent.example', {})).toThrow(TypeError)
+    expect(() => requireIdentifier('id', 'https://agent.example', {})).not.toThrow()
+  })
+})
+
+describe('isFetchableUrl', () => {
+  it.each([
+    'https://agent.example',
+    'https://agent.example/',
+    'https://agent.example/jwks.json',
+    'https://agent.example:8443/a/b?c=d&e',
+    'https://agent.example/%7Ea',
+  ])('accepts %s', (text) => {
+    expect(isFetchableUrl(text)).toBe(true)
+  })
+
+  it('accepts loopback with a path only where allowed', () => {
+    expect(isFetchableUrl('http://127.0.0.1:8001/jwks.json', loopback)).toBe(true)
+    expect(isFetchableUrl('http://127.0.0.1:8001/jwks.json')).toBe(false)
+  })
+
+  it.each([
+    ['http', 'http://agent.example/jwks.json'],
+    ['file', 'file:///etc/passwd'],
+    ['data', 'data:application/json,{}'],
+    ['ftp', 'ftp://agent.example/a'],
+    ['gopher', 'gopher://agent.example/a'],
+    ['javascript', 'javascript:alert(1)'],
+    ['a private address', 'https://10.0.0.1/jwks.json'],
+    ['an address in short form', 'https://127.1/jwks.json'],
+    ['a single label', 'https://intranet/jwks.json'],
+    ['user-info', 'https://user@agent.example/a'],
+    ['user-info that looks like a host', 'https://agent.example@evil.example/a'],
+    ['upper-case host', 'https://Agent.example/a'],
+    ['the default port', 'https://agent.example:443/a'],
+    ['a dot segment', 'https://agent.example/a/../b'],
+    ['an encoded dot segment', 'https://agent.example/%2e%2e/b'],
+    ['a backslash', 'https://agent.example\\a'],
+    ['a backslash in the path', 'https://agent.example/a\\b'],
+    ['a fragment', 'https://agent.example/a#b'],
+    ['an empty fragment', 'https://agent.example/a#'],
+    ['a query without a path', 'https://agent.example?a'],
+    ['a blank', 'https://agent.example/a b'],
+    ['a line feed', 'https://agent.example/a\n'],
+    ['a letter beyond ASCII', 'https://agent.example/é'],
+    ['2 KiB', `https://agent.example/${'a'.repeat(2048)}`],
+    ['a number', 1],
+    ['nothing', undefined],
+  ])('refuses %s', (_name, value) => {
+    expect(isFetchableUrl(value, loopback)).toBe(false)
+  })
+})
