@@ -15,15 +15,28 @@ export interface ReceivedMessage {
   readonly remoteAddress?: string | undefined
 }
 
-/** All values of a field, in order, each without the white space around it. `name` is lower case. */
+/** All values of a field, in order, each without the white space around it (RFC 9110 §5.5). `name` is lower case. */
 export function fieldValues(message: ReceivedMessage, name: string): string[] {
   const values: string[] = []
   const { rawHeaders } = message
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const candidate = rawHeaders[i] as string
     if (candidate.length === name.length && candidate.toLowerCase() === name) {
-      values.push((rawHeaders[i + 1] as string).trim())
+      values.push(trimSpace(rawHeaders[i + 1] as string))
     }
   }
   return values
+}
+
+// Only blanks and tabs: `trim` would also take bytes away that were signed or not, such as 0xA0.
+function trimSpace(value: string): string {
+  let start = 0
+  let end = value.length
+  while (start < end && isSpace(value.charCodeAt(start))) start++
+  while (end > start && isSpace(value.charCodeAt(end - 1))) end--
+  return value.slice(start, end)
+}
+
+function isSpace(charCode: number): boolean {
+  return charCode === 0x20 || charCode === 0x09
 }

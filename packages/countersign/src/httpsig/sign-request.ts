@@ -106,6 +106,9 @@ export interface SignRequestOptions extends SignMessageOptions {
  */
 export async function signRequest(request: Request, options: SignRequestOptions): Promise<Request> {
   const headers = new Headers(request.headers)
+  // What the caller left in them would be sent unsigned, or used twice.
+  headers.delete('nonce')
+  headers.delete('content-digest')
   const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
   const fields: Record<string, string> = {}
   if (body && body.length > 0) {

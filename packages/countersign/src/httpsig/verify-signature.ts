@@ -143,7 +143,8 @@ function requireSignatureField(message: ReceivedMessage, name: string): string {
 function requireAuthority(message: ReceivedMessage, authorities: readonly [string, ...string[]]): string {
   const [host, second] = fieldValues(message, 'host')
   if (second !== undefined) throw new AAuthError('header_duplicate', 'The request has two Host headers.')
-  return authorities.find((authority) => authority === host) ?? authorities[0]
+  const asked = host?.toLowerCase()
+  return authorities.find((authority) => authority === asked) ?? authorities[0]
 }
 
 function requireFresh(input: SignatureInput, profile: SigningProfile, now: number): void {
@@ -223,7 +224,11 @@ function requireField(message: ReceivedMessage, name: string): string {
   const values = fieldValues(message, name)
   if (values.length === 0)
     throw new AAuthError('component_missing', `The signature covers ${name}, which the request does not have.`)
-  return values.join(', ')
+  const value = values.join(', ')
+  // A base is ASCII (RFC 9421 §2.5), and a line feed in a value would be a line of the base.
+  if (!/^[\t\x20-\x7e]*$/.test(value))
+    throw new AAuthError('component_unsupported', `The value of ${name} is not printable ASCII.`)
+  return value
 }
 
 function requireAlgorithm(

@@ -40,6 +40,7 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
     refuse: ({ x }) => {
       const point = parseBase64url(x ?? '')
       if (point?.length !== 32) return 'x is not 32 bytes of base64url'
+      if (!isCanonicalPoint(point)) return 'x is not the one encoding of a point'
       return isSmallOrder(point) ? 'x is a point of small order' : undefined
     },
   },
@@ -65,7 +66,7 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
       if (!modulus || modulus.length < 256 || modulus.length > 1024 || modulus[0] === 0) {
         return 'n is not a modulus of 2048 to 8192 bits'
       }
-      if (!exponent || exponent.length > 8 || exponent.length === 0) return 'e is not an exponent of at most 64 bits'
+      if (!exponent || exponent.length > 8 || !exponent[0]) return 'e is not an exponent of at most 64 bits'
       return (exponent.at(-1) ?? 0) % 2 === 1 && !(exponent.length === 1 && exponent[0] === 1)
         ? undefined
         : 'e is not odd, or 1'
@@ -86,7 +87,7 @@ export function algorithmOf(jwk: PublicJwk): Algorithm | undefined {
 
 /**
  * The y coordinates of the points whose order divides 8, with the sign bit cleared, little-endian hex: one signature
- * could fit many messages under them. The last three are 0, 1 and −1 written beyond the field's prime.
+ * could fit many messages under them.
  */
 const smallOrderPoints = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
@@ -94,8 +95,6 @@ const smallOrderPoints = new Set([
   'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
   '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
 ])
 
 function isSmallOrder(point: Uint8Array): boolean {
@@ -104,4 +103,11 @@ function isSmallOrder(point: Uint8Array): boolean {
     hex += (index === 31 ? byte & 0x7f : byte).toString(16).padStart(2, '0')
   }
   return smallOrderPoints.has(hex)
+}
+
+// RFC 8032 §5.1.3: y below the prime 2^255 − 19. Other encodings would give one key several thumbprints.
+function isCanonicalPoint(point: Uint8Array): boolean {
+  const [lowest = 0] = point
+  const isPrimeOrMore = lowest >= 0xed && ((point[31] ?? 0) & 0x7f) === 0x7f
+  return !isPrimeOrMore || point.subarray(1, 31).some((byte) => byte !== 0xff)
 }

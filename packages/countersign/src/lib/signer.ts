@@ -1,7 +1,8 @@
 import { exportJWK, generateKeyPair } from 'jose'
 import * as platform from '#crypto'
 import { type Algorithm, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
-import { importVerificationKey } from './jwk.js'
+import { AAuthError } from './errors.js'
+import { importVerificationKey, verifyBytes } from './jwk.js'
 import type { MaybePromise } from './maybe-promise.js'
 
 /**
@@ -24,7 +25,7 @@ export type PrivateJwk = PublicJwk & { d: string }
  * A signer over a private JWK. The `kid` is the JWK's, or the thumbprint where it has none.
  *
  * @throws TypeError when the JWK has no `d`
- * @throws AAuthError `key_invalid`
+ * @throws AAuthError `key_invalid`, also when `d` belongs to another public key
  */
 export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
   if (typeof privateJwk.d !== 'string') throw new TypeError('createSigner needs a private JWK (with the member d)')
@@ -32,6 +33,9 @@ export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
   const { p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...publicJwk } = rest as Record<string, unknown>
   const key = await importVerificationKey(publicJwk)
   const handle = await platform.importPrivateKey(privateJwk, key.algorithm)
+  if (!(await verifyBytes(key, await platform.sign(key.algorithm, handle, 'pair'), 'pair'))) {
+    throw new AAuthError('key_invalid', 'The private members are not those of the public key.')
+  }
   const kid = privateJwk.kid ?? key.thumbprint
   return {
     algorithm: key.algorithm,

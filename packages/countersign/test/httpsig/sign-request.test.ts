@@ -1,0 +1,229 @@
+import {
+  type Algorithm,
+  createSigner,
+  generatePrivateJwk,
+  importVerificationKey,
+  receiveRequest,
+  requireContentDigest,
+  type SignatureKey,
+  signMessage,
+  signRequest,
+  verifySignature,
+} from 'countersign'
+import { describe, expect, it } from 'vitest'
+import { targetOf } from '../../dist/httpsig/receive-request.js'
+import { refusalCode } from '../refusal.js'
+
+const now = 1_768_786_017
+const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+const signatureKey: SignatureKey = {
+  scheme: 'jwks',
+  id: 'https://agent.example',
+  kid: 'key-1',
+  wellKnown: 'aauth-agent',
+}
+const signing = { signer, signatureKey, created: now }
+const key = await importVerificationKey(signer.jwk)
+
+const verify = (request: Request, maxBody?: number) =>
+  verifySignature(receiveRequest(request), {
+    authorities: ['resource.example'],
+    now: () => now,
+    resolveKey: () => ({ key }),
+    ...(maxBody === undefined ? {} : { maxBody }),
+  })
+
+const json = { 'content-type': 'application/json' }
+
+describe('signRequest, verified', () => {
+  it.each<[string, Request, string[]]>([
+    ['GET', new Request('https://resource.example/data'), ['@method', '@authority', '@path', 'signature-key']],
+    ['GET of the root', new Request('https://resource.example'), ['@method', '@authority', '@path', 'signature-key']],
+    [
+      'GET with the default port',
+      new Request('https://resource.example:443/data'),
+      ['@method', '@authority', '@path', 'signature-key'],
+    ],
+    [
+      'GET with a query',
+      new Request('https://resource.example/data?a=1&b=%20'),
+      ['@method', '@authority', '@path', '@query', 'signature-key'],
+    ],
+    [
+      'GET with an empty query',
+      new Request('https://resource.example/a?'),
+      ['@method', '@authority', '@path', '@query', 'signature-key'],
+    ],
+    [
+      'GET with a fragment',
+      new Request('https://resource.example/a#b?c'),
+      ['@method', '@authority', '@path', 'signature-key'],
+    ],
+    [
+      'GET with letters that URLs encode',
+      new Request('https://resource.example/ü x|y?q=\'ü"'),
+      ['@method', '@authority', '@path', '@query', 'signature-key'],
+    ],
+    [
+      'HEAD',
+      new Request('https://resource.example/data', { method: 'HEAD' }),
+      ['@method', '@authority', '@path', 'signature-key'],
+    ],
+    [
+      'DELETE',
+      new Request('https://resource.example/data', { method: 'DELETE' }),
+      ['@method', '@authority', '@path', 'nonce', 'signature-key'],
+    ],
+    [
+      'POST',
+      new Request('https://resource.example/data', { method: 'POST', body: '{}', headers: json }),
+      ['@method', '@authority', '@path', 'content-type', 'content-digest', 'nonce', 'signature-key'],
+    ],
+    [
+      'POST with a query',
+      new Request('https://resource.example/data?a', { method: 'POST', body: '{}', headers: json }),
+      ['@method', '@authority', '@path', '@query', 'content-type', 'content-digest', 'nonce', 'signature-key'],
+    ],
+    [
+      'POST with an empty body',
+      new Request('https://resource.example/data', { method: 'POST', body: '' }),
+      ['@method', '@authority', '@path', 'nonce', 'signature-key'],
+    ],
+    [
+      'POST with a form',
+      new Request('https://resource.example/data', { method: 'POST', body: new URLSearchParams({ a: 'b' }) }),
+      ['@method', '@authority', '@path', 'content-type', 'content-digest', 'nonce', 'signature-key'],
+    ],
+    [
+      'GET with a Nonce and a Content-Digest that the caller left in the headers',
+      new Request('https://resource.example/data', {
+        headers: { nonce: 'Y3VyaW91c2x5Y3VyaW91cw', 'content-digest': 'sha-256=:AAAA:' },
+      }),
+      ['@method', '@authority', '@path', 'signature-key'],
+    ],
+  ])('%s', async (_name, request, covered) => {
+    const text = await request.clone().text()
+    const signed = await signRequest(request, signing)
+    const verified = await verify(signed)
+    expect(verified.covered).toEqual(covered)
+    expect(Buffer.from(verified.body).toString()).toBe(text)
+    expect(await signed.text()).toBe(text)
+    expect(signed.url).toBe(request.url)
+  })
+
+  it('a Nonce that the caller left is replaced, so that no request is sent with the nonce of another', async () => {
+    const own = 'Y3VyaW91c2x5Y3VyaW91cw'
+    const request = new Request('https://resource.example/', { method: 'DELETE', headers: { nonce: own } })
+    const first = await signRequest(request, signing)
+    const second = await signRequest(first, signing)
+    const nonces = [own, first.headers.get('nonce'), second.headers.get('nonce')]
+    expect(new Set(nonces).size).toBe(3)
+    expect(await verify(second)).toMatchObject({ method: 'DELETE' })
+  })
+
+  it('nonce: never sends none', async () => {
+    const request = new Request('https://resource.example/', { method: 'POST', headers: { nonce: 'a' } })
+    const signed = await signRequest(request, { ...signing, nonce: 'never' })
+    expect(signed.headers.get('nonce')).toBeNull()
+    expect((await verify(signed)).covered).not.toContain('nonce')
+  })
+
+  it.each<Algorithm>(['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'])('%s', async (algorithm) => {
+    const own = await createSigner(await generatePrivateJwk({ algorithm }))
+    const ownKey = await importVerificationKey(own.jwk)
+    const request = new Request('https://resource.example/data?a', { method: 'POST', body: '{}', headers: json })
+    const signed = await signRequest(request, { ...signing, signer: own })
+    const options = { authorities: ['resource.example'] as const, now: () => now, resolveKey: () => ({ key: ownKey }) }
+    expect((await verifySignature(receiveRequest(signed), options)).resolved.key.algorithm).toBe(algorithm)
+    const other = new Request(signed.url, { method: 'PUT', headers: signed.headers, body: '{}' })
+    expect(await refusalCode(() => verifySignature(receiveRequest(other), options))).toBe('signature_mismatch')
+  })
+
+  it('base64url on demand (W2)', async () => {
+    const signed = await signRequest(new Request('https://resource.example/'), { ...signing, encoding: 'base64url' })
+    expect(signed.headers.get('signature')).toMatch(/^sig1=:[\w-]{86}:$/)
+    expect(await verify(signed)).toMatchObject({ path: '/' })
+  })
+
+  it('the digest is over the body', async () => {
+    const signed = await signRequest(
+      new Request('https://resource.example/', { method: 'POST', body: '{"a":1}', headers: json }),
+      signing,
+    )
+    await requireContentDigest(signed.headers.get('content-digest') ?? '', new Uint8Array(Buffer.from('{"a":1}')))
+  })
+
+  it('a body without a media type is a mistake of the caller', async () => {
+    const request = new Request('https://resource.example/', { method: 'POST', body: new Uint8Array([1]) })
+    await expect(signRequest(request, signing)).rejects.toThrow(TypeError)
+  })
+
+  it('keeps redirect and signal, and does not change the request', async () => {
+    const abort = new AbortController()
+    const request = new Request('https://resource.example/', { redirect: 'manual', signal: abort.signal })
+    const signed = await signRequest(request, signing)
+    expect(signed.redirect).toBe('manual')
+    abort.abort()
+    expect(signed.signal.aborted).toBe(true)
+    expect(request.headers.has('signature')).toBe(false)
+  })
+})
+
+describe('signMessage', () => {
+  it('signs at once where the signer does', () => {
+    const headers = signMessage({ method: 'GET', authority: 'resource.example', path: '/' }, signing)
+    expect(headers).not.toBeInstanceOf(Promise)
+    expect(headers).toMatchObject({
+      'signature-key': 'sig1=(scheme=jwks id="https://agent.example" kid="key-1" well-known="aauth-agent")',
+      'signature-input': `sig1=("@method" "@authority" "@path" "signature-key");created=${now}`,
+    })
+  })
+
+  it('waits for a signer that asks elsewhere', async () => {
+    const remote = { ...signer, sign: async (bytes: string | Uint8Array) => signer.sign(bytes) }
+    const message = { method: 'GET', authority: 'resource.example', path: '/' }
+    expect(await signMessage(message, { ...signing, signer: remote })).toEqual(signMessage(message, signing))
+  })
+
+  it('does not sign a digest without the media type', () => {
+    const message = { method: 'POST', authority: 'a', path: '/', fields: { 'content-digest': 'sha-256=:AAAA:' } }
+    expect(() => signMessage(message, signing)).toThrow(TypeError)
+  })
+})
+
+describe('receiveRequest', () => {
+  const post = (body: string) => new Request('https://resource.example/data', { method: 'POST', body, headers: json })
+
+  it('leaves the body to the caller', async () => {
+    const signed = await signRequest(post('{"a":1}'), signing)
+    await verify(signed)
+    expect(await signed.json()).toEqual({ a: 1 })
+  })
+
+  it('refuses a body beyond the limit, and does not wait for the caller’s copy of it', { timeout: 2000 }, async () => {
+    const signed = await signRequest(post('x'.repeat(100_000)), signing)
+    expect(await refusalCode(() => verify(signed, 1000))).toBe('body_too_large')
+  })
+
+  it('R06: a body that was read before is an error of the program', async () => {
+    const signed = await signRequest(post('{}'), signing)
+    await signed.text()
+    await expect(verify(signed)).rejects.toThrow(TypeError)
+  })
+
+  it('S07: header lines that fetch joined are refused', async () => {
+    const signed = await signRequest(new Request('https://resource.example/'), signing)
+    signed.headers.append('signature', signed.headers.get('signature') ?? '')
+    expect(await refusalCode(() => verify(signed))).toBe('signature_malformed')
+  })
+
+  it.each([
+    ['https://resource.example/', '/'],
+    ['https://resource.example/a?', '/a?'],
+    ['https://resource.example/a?b#c', '/a?b'],
+    ['https://resource.example/a#b?c/d', '/a'],
+    ['http://[::1]:8001/a', '/a'],
+  ])('targetOf %s', (url, target) => {
+    expect(targetOf(url)).toBe(target)
+  })
+})

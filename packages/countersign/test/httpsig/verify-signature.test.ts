@@ -1,0 +1,674 @@
+import { gzipSync } from 'node:zlib'
+import {
+  createMemoryNonces,
+  createSigner,
+  generatePrivateJwk,
+  importVerificationKey,
+  type SignatureKey,
+  type VerificationKey,
+  type VerifySignatureOptions,
+  verifySignature,
+} from 'countersign'
+import { describe, expect, it } from 'vitest'
+import { receivedMessage } from '../received-message.js'
+import { refusal, refusalCode } from '../refusal.js'
+import { type CraftedMessage, craftMessage, digestOf, plusHeader, withHeader } from './crafted-message.js'
+
+const now = 1_768_786_017
+const signer = await createSigner(await generatePrivateJwk())
+const ecdsaSigner = await createSigner(await generatePrivateJwk({ algorithm: 'ecdsa-p256-sha256' }))
+const body = '{"action":"update"}'
+
+type Options = Partial<VerifySignatureOptions<{ key: VerificationKey }>>
+
+async function resolveKey(reference: SignatureKey) {
+  if (reference.scheme !== 'hwk') return { key: await importVerificationKey(signer.jwk) }
+  return { key: await importVerificationKey(reference.jwk) }
+}
+
+const verify = (message: CraftedMessage, options: Options = {}) =>
+  verifySignature(receivedMessage(message), {
+    authorities: ['resource.example'],
+    now: () => now,
+    resolveKey,
+    ...options,
+  })
+
+/** Options under which looking for a key is a failure of the test: what is refused must be refused before. */
+const beforeAnyKey: Options = {
+  resolveKey: () => {
+    throw new Error('a key was looked for')
+  },
+}
+
+const get = await craftMessage({ signer })
+const getWithQuery = await craftMessage({ signer, target: '/data?a=1' })
+const post = await craftMessage({ signer, method: 'POST', body })
+const nonce = 'Y3VyaW91c2x5Y3VyaW91cw'
+const postWithNonce = await craftMessage({ signer, method: 'POST', body, fields: { nonce } })
+
+describe('positive controls', async () => {
+  it.each([
+    ['GET', get],
+    ['GET with a query', getWithQuery],
+    ['POST', post],
+    ['POST with a nonce', postWithNonce],
+    ['POST without a body', await craftMessage({ signer, method: 'POST' })],
+    ['POST with a body and a query', await craftMessage({ signer, method: 'POST', target: '/data?a=1', body })],
+    ['another label', await craftMessage({ signer, label: 'sig-b26' })],
+    [
+      'further fields covered',
+      await craftMessage({
+        signer,
+        fields: { accept: 'text/html' },
+        components: ['@method', 'accept', '@path', '@authority', 'signature-key'],
+      }),
+    ],
+    ['alg that agrees with the key', await craftMessage({ signer, parameters: ';alg="ed25519"' })],
+    ['keyid, tag and nonce parameters', await craftMessage({ signer, parameters: ';keyid="k";tag="t";nonce="n"' })],
+    ['expires ahead', await craftMessage({ signer, parameters: `;expires=${now + 1}` })],
+    ['ecdsa-p256-sha256', await craftMessage({ signer: ecdsaSigner })],
+  ])('%s is accepted', async (_name, message) => {
+    const verified = await verify(message)
+    expect(verified).toMatchObject({ method: message.method, authority: 'resource.example', created: now })
+    expect(verified.path + (verified.query ?? '')).toBe(message.target)
+    expect(Buffer.from(verified.body).toString()).toBe(message.body)
+  })
+
+  it('S08: header names in mixed case and blanks around values', async () => {
+    const headers = get.headers.map(([name, value]): [string, string] => [name.toUpperCase(), ` \t${value}\t `])
+    expect(await verify({ ...get, headers })).toMatchObject({ path: '/data' })
+  })
+
+  it('the result says what was covered, who signed and what was found', async () => {
+    const { covered, signatureKey, resolved } = await verify(post)
+    expect(covered).toEqual(['@method', '@authority', '@path', 'content-type', 'content-digest', 'signature-key'])
+    expect(signatureKey.scheme).toBe('hwk')
+    expect(resolved.key.thumbprint).toBe(signer.thumbprint)
+  })
+
+  it('S18: a query that is empty is signed as ?', async () => {
+    expect(await verify(await craftMessage({ signer, target: '/a?' }))).toMatchObject({ path: '/a', query: '?' })
+  })
+
+  it('S24: the digest is over the content as sent, before gunzip', async () => {
+    const zipped = gzipSync(body)
+    const fields = {
+      'content-type': 'application/json',
+      'content-encoding': 'gzip',
+      'content-digest': digestOf(zipped),
+    }
+    const components = ['@method', '@authority', '@path', 'content-type', 'content-digest', 'signature-key']
+    const message = await craftMessage({ signer, method: 'POST', fields, components })
+    const verified = await verifySignature(receivedMessage({ ...message, body: zipped }), {
+      authorities: ['resource.example'],
+      now: () => now,
+      resolveKey,
+    })
+    expect(Buffer.from(verified.body)).toEqual(zipped)
+    const overText = await craftMessage({
+      signer,
+      method: 'POST',
+      fields: { ...fields, 'content-digest': digestOf(body) },
+      components,
+    })
+    const refused = () =>
+      verifySignature(receivedMessage({ ...overText, body: zipped }), {
+        authorities: ['resource.example'],
+        now: () => now,
+        resolveKey,
+      })
+    expect(await refusalCode(refused)).toBe('digest_mismatch')
+  })
+
+  it('S46: a method override is a field like any other', async () => {
+    expect(await verify(plusHeader(get, 'x-http-method-override', 'DELETE'))).toMatchObject({ method: 'GET' })
+  })
+})
+
+describe('refused before any key is looked for', async () => {
+  const crafted: readonly (readonly [string, CraftedMessage, string])[] = [
+    ['S01: no header', receivedHeaders([]), 'signature_missing'],
+    ['S02: no Signature', withHeader(get, 'signature', () => undefined), 'signature_missing'],
+    ['S02: no Signature-Input', withHeader(get, 'signature-input', () => undefined), 'signature_missing'],
+    ['S02: no Signature-Key', withHeader(get, 'signature-key', () => undefined), 'signature_missing'],
+    ['S03: another label in Signature-Key', withHeader(get, 'signature-key', relabelled), 'signature_label_mismatch'],
+    [
+      'S03: another label in Signature-Input',
+      withHeader(get, 'signature-input', relabelled),
+      'signature_label_mismatch',
+    ],
+    ['S03: another label in Signature', withHeader(get, 'signature', relabelled), 'signature_label_mismatch'],
+    ['S04: a second member in Signature-Key', withHeader(get, 'signature-key', doubled), 'signature_malformed'],
+    ['S05: a second label in Signature-Input', withHeader(get, 'signature-input', doubled), 'signature_malformed'],
+    ['S05: a second label in Signature', withHeader(get, 'signature', doubled), 'signature_malformed'],
+    ['S07: Signature on two lines', plusHeader(get, 'SIGNATURE', headerValue(get, 'signature')), 'signature_malformed'],
+    [
+      'S07: Signature-Input on two lines',
+      plusHeader(get, 'Signature-Input', headerValue(get, 'signature-input')),
+      'signature_malformed',
+    ],
+    [
+      'S07: Signature-Key on two lines',
+      plusHeader(get, 'Signature-key', headerValue(get, 'signature-key')),
+      'signature_malformed',
+    ],
+    [
+      'S07: the same value twice, joined',
+      withHeader(get, 'signature', (value) => `${value}, ${value}`),
+      'signature_malformed',
+    ],
+    [
+      'S09: no created',
+      withHeader(get, 'signature-input', (value) => value.replace(/;created.*/, '')),
+      'signature_created_missing',
+    ],
+    ['S10: created 61 s ago', await craftMessage({ signer, created: now - 61 }), 'signature_created_outside_window'],
+    ['S10: created 61 s ahead', await craftMessage({ signer, created: now + 61 }), 'signature_created_outside_window'],
+    ['expires at this second', await craftMessage({ signer, parameters: `;expires=${now}` }), 'signature_expired'],
+    [
+      'S14: @method not covered',
+      await craftMessage({ signer, components: ['@authority', '@path', 'signature-key'] }),
+      'component_missing',
+    ],
+    [
+      'S14: @authority not covered',
+      await craftMessage({ signer, components: ['@method', '@path', 'signature-key'] }),
+      'component_missing',
+    ],
+    [
+      'S14: @path not covered',
+      await craftMessage({ signer, components: ['@method', '@authority', 'signature-key'] }),
+      'component_missing',
+    ],
+    [
+      'S14: signature-key not covered',
+      await craftMessage({ signer, components: ['@method', '@authority', '@path'] }),
+      'component_missing',
+    ],
+    ['nothing covered', await craftMessage({ signer, components: [] }), 'component_missing'],
+    [
+      'S15: @query not covered',
+      await craftMessage({
+        signer,
+        target: '/data?a=1',
+        components: ['@method', '@authority', '@path', 'signature-key'],
+      }),
+      'component_missing',
+    ],
+    ['S16: a query is appended', { ...get, target: '/data?admin=true' }, 'component_missing'],
+    ['S16: an empty query is appended', { ...get, target: '/data?' }, 'component_missing'],
+    [
+      'S17: @query covered without a query',
+      await craftMessage({ signer, components: ['@method', '@authority', '@path', '@query', 'signature-key'] }),
+      'component_forbidden',
+    ],
+    [
+      'S18: /a? signed without @query',
+      await craftMessage({ signer, target: '/a?', components: ['@method', '@authority', '@path', 'signature-key'] }),
+      'component_missing',
+    ],
+    [
+      'S19: content-digest not covered',
+      await craftMessage({
+        signer,
+        method: 'POST',
+        body,
+        components: ['@method', '@authority', '@path', 'content-type', 'signature-key'],
+      }),
+      'component_missing',
+    ],
+    [
+      'S19: content-type not covered',
+      await craftMessage({
+        signer,
+        method: 'POST',
+        body,
+        components: ['@method', '@authority', '@path', 'content-digest', 'signature-key'],
+      }),
+      'component_missing',
+    ],
+    [
+      'S20: content-digest covered without a body',
+      await craftMessage({
+        signer,
+        method: 'POST',
+        fields: { 'content-digest': digestOf('') },
+        components: ['@method', '@authority', '@path', 'content-digest', 'signature-key'],
+      }),
+      'component_forbidden',
+    ],
+    [
+      'S20: content-type covered without a body',
+      await craftMessage({
+        signer,
+        method: 'POST',
+        fields: { 'content-type': 'a/b' },
+        components: ['@method', '@authority', '@path', 'content-type', 'signature-key'],
+      }),
+      'component_forbidden',
+    ],
+    ['S27: two Host headers', plusHeader(get, 'Host', 'resource.example'), 'header_duplicate'],
+    ['S27: absolute-form target', { ...get, target: 'http://resource.example/data' }, 'target_ambiguous'],
+    ['S28: /x/../data', { ...get, target: '/x/../data' }, 'target_ambiguous'],
+    [
+      'S30: an unknown derived component',
+      await craftMessage({ signer, components: ['@method', '@authority', '@path', '@target-uri', 'signature-key'] }),
+      'component_unsupported',
+    ],
+    [
+      'S30: @signature-params as a component',
+      await craftMessage({
+        signer,
+        components: ['@method', '@authority', '@path', '@signature-params', 'signature-key'],
+      }),
+      'component_unsupported',
+    ],
+    [
+      'S30: @status',
+      await craftMessage({ signer, components: ['@method', '@authority', '@path', '@status', 'signature-key'] }),
+      'component_unsupported',
+    ],
+    [
+      'S30: "@METHOD"',
+      await craftMessage({ signer, components: ['@METHOD', '@authority', '@path', 'signature-key'] }),
+      'component_unsupported',
+    ],
+    [
+      'S30: a component twice',
+      await craftMessage({ signer, components: ['@method', '@method', '@authority', '@path', 'signature-key'] }),
+      'signature_malformed',
+    ],
+    [
+      'S30: a component with ;req',
+      await craftMessage({ signer, components: ['"@method";req', '@authority', '@path', 'signature-key'] }),
+      'component_unsupported',
+    ],
+    [
+      'a covered field that is not there',
+      await craftMessage({ signer, components: ['@method', '@authority', '@path', 'x-a', 'signature-key'] }),
+      'component_missing',
+    ],
+    [
+      'a covered field with a line feed, which would be a line of the base',
+      await craftMessage({
+        signer,
+        fields: { 'x-a': 'a\n"x-b": b' },
+        components: ['@method', '@authority', '@path', 'x-a', 'signature-key'],
+      }),
+      'component_unsupported',
+    ],
+    [
+      'a covered field beyond ASCII',
+      await craftMessage({
+        signer,
+        fields: { 'x-a': 'é' },
+        components: ['@method', '@authority', '@path', 'x-a', 'signature-key'],
+      }),
+      'component_unsupported',
+    ],
+    [
+      'S38: Latin-1 in Signature-Key',
+      withHeader(get, 'signature-key', (value) => value.replace('OKP', 'ÖKP')),
+      'signature_malformed',
+    ],
+    [
+      'S38: a control character in Signature-Input',
+      withHeader(get, 'signature-input', (value) => `${value};tag="\u0001"`),
+      'signature_malformed',
+    ],
+    ['S38: a NUL in Signature', withHeader(get, 'signature', (value) => `${value}\0`), 'signature_malformed'],
+    [
+      'a no-break space after Signature, which is no white space',
+      withHeader(get, 'signature', (value) => `${value}\u00a0`),
+      'signature_malformed',
+    ],
+    [
+      'a no-break space after a covered value',
+      withHeader(post, 'content-type', (value) => `${value}\u00a0`),
+      'component_unsupported',
+    ],
+    ['S39: Nonce not covered', plusHeader(post, 'nonce', nonce), 'component_missing'],
+    [
+      'S39: Nonce of 11 bytes',
+      await craftMessage({ signer, method: 'POST', body, fields: { nonce: 'AAAAAAAAAAAAAAA' } }),
+      'nonce_malformed',
+    ],
+    [
+      'S39: Nonce in base64',
+      await craftMessage({ signer, method: 'POST', body, fields: { nonce: 'AAAAAAAAAAAAAAAAAA==' } }),
+      'nonce_malformed',
+    ],
+    [
+      'S39: Nonce with unused bits',
+      await craftMessage({ signer, method: 'POST', body, fields: { nonce: 'AAAAAAAAAAAAAAAAAB' } }),
+      'nonce_malformed',
+    ],
+    [
+      'S39: Nonce of 1 KiB',
+      await craftMessage({ signer, method: 'POST', body, fields: { nonce: 'A'.repeat(1024) } }),
+      'nonce_malformed',
+    ],
+    ['S39: two Nonce headers', plusHeader(postWithNonce, 'Nonce', nonce), 'nonce_malformed'],
+    ['S39: nonce covered, and not there', withHeader(postWithNonce, 'nonce', () => undefined), 'component_forbidden'],
+    [
+      'S48: a body is added to a signed POST',
+      { ...(await craftMessage({ signer, method: 'POST' })), body },
+      'component_missing',
+    ],
+    ['the body of a signed POST is taken away', { ...post, body: '' }, 'component_forbidden'],
+  ]
+
+  it.each(crafted)('%s', async (_name, message, code) => {
+    expect(await refusalCode(() => verify(message, beforeAnyKey))).toBe(code)
+  })
+
+  it.each([
+    ['S14', await craftMessage({ signer, components: ['@method', '@authority', '@path'] }), ['signature-key']],
+    [
+      'S15',
+      await craftMessage({ signer, target: '/data?a', components: ['@method', '@path', 'signature-key'] }),
+      ['@authority', '@query'],
+    ],
+    ['S19', { ...(await craftMessage({ signer, method: 'POST' })), body }, ['content-type', 'content-digest']],
+  ])('%s: required_input names what is missing', async (_name, message, requiredInput) => {
+    expect(await refusal(() => verify(message, beforeAnyKey))).toMatchObject({
+      status: 401,
+      signatureError: 'invalid_input',
+      requiredInput,
+    })
+  })
+
+  it('S40: a policy that requires a nonce names it', async () => {
+    const options: Options = { ...beforeAnyKey, nonce: 'required' }
+    expect(await refusal(() => verify(post, options))).toMatchObject({
+      code: 'nonce_missing',
+      requiredInput: ['nonce'],
+    })
+    expect(await verify(get, { nonce: 'required' })).toMatchObject({ method: 'GET' })
+    expect(await verify(postWithNonce, { nonce: 'required' })).toMatchObject({ method: 'POST' })
+  })
+})
+
+describe('S10: the window', () => {
+  it.each([-60, -59, 59, 60])('created %i s from now is accepted', async (offset) => {
+    expect(await verify(await craftMessage({ signer, created: now + offset }))).toMatchObject({ created: now + offset })
+  })
+})
+
+describe('refused by the signature', async () => {
+  it.each<[string, CraftedMessage]>([
+    [
+      'S12: created changed',
+      withHeader(get, 'signature-input', (value) => value.replace(String(now), String(now + 1))),
+    ],
+    ['S12: a parameter added', withHeader(get, 'signature-input', (value) => `${value};tag="a"`)],
+    [
+      'S12: a parameter taken out',
+      withHeader(await craftMessage({ signer, parameters: ';tag="a"' }), 'signature-input', (value) =>
+        value.replace(';tag="a"', ''),
+      ),
+    ],
+    [
+      'the covered components in another order',
+      withHeader(get, 'signature-input', (value) => value.replace('"@method" "@authority"', '"@authority" "@method"')),
+    ],
+    ['S16: the query changed', { ...getWithQuery, target: '/data?a=2' }],
+    ['S25: another method', { ...get, method: 'DELETE' }],
+    ['the method in lower case', { ...get, method: 'get' }],
+    ['S25: another path', { ...get, target: '/other' }],
+    ['S28: the path in another case', { ...get, target: '/Data' }],
+    ['S28: a slash more at the end', { ...get, target: '/data/' }],
+    ['S28: a slash more at the start', { ...get, target: '//data' }],
+    ['S28: percent-encoding', { ...get, target: '/%64ata' }],
+    [
+      'S29: the path without its mount point',
+      await craftMessage({ signer, target: '/api/data' }).then((message) => ({ ...message, target: '/data' })),
+    ],
+    [
+      'S26: signed for the host that it was sent to, which is not ours',
+      await craftMessage({ signer, authority: 'evil.example' }),
+    ],
+    [
+      'S26: and with X-Forwarded-Host and Forwarded',
+      plusHeader(
+        plusHeader(await craftMessage({ signer, authority: 'evil.example' }), 'x-forwarded-host', 'evil.example'),
+        'forwarded',
+        'host=evil.example',
+      ),
+    ],
+    ['signed for our host with a port', await craftMessage({ signer, authority: 'resource.example:8443' })],
+    [
+      'S35: a base without @signature-params, with a line feed',
+      await craftMessage({ signer, rewriteBase: (base) => base.replace(/"@signature-params".*$/, '') }),
+    ],
+    [
+      'S35: a base without @signature-params',
+      await craftMessage({ signer, rewriteBase: (base) => base.replace(/\n"@signature-params".*$/, '') }),
+    ],
+    ['S35: a line feed after the base', await craftMessage({ signer, rewriteBase: (base) => `${base}\n` })],
+    [
+      'S36: the key reference in another order',
+      withHeader(get, 'signature-key', (value) => value.replace(/(crv="[^"]*") (x="[^"]*")/, '$2 $1')),
+    ],
+    ['another content type', withHeader(post, 'content-type', () => 'text/html')],
+    ['another digest, also over the body', { ...withHeader(post, 'content-digest', () => digestOf('{}')), body: '{}' }],
+    ['a signature of 63 bytes', withHeader(get, 'signature', () => `sig1=:${Buffer.alloc(63).toString('base64')}:`)],
+    ['a signature of 64 zeros', withHeader(get, 'signature', () => `sig1=:${Buffer.alloc(64).toString('base64')}:`)],
+  ])('%s', async (_name, message) => {
+    expect(await refusalCode(() => verify(message))).toBe('signature_mismatch')
+  })
+
+  it('S36: a reference that is spaced or quoted otherwise is no reference at all', async () => {
+    for (const change of [
+      (value: string) => value.replace(' x=', '  x='),
+      (value: string) => value.replaceAll('"', "'"),
+    ]) {
+      expect(await refusalCode(() => verify(withHeader(get, 'signature-key', change)))).toBe('signature_malformed')
+    }
+  })
+
+  it('a signature with any one bit changed', async () => {
+    const bytes = Buffer.from(headerValue(get, 'signature').slice(6, -1), 'base64')
+    for (let bit = 0; bit < 512; bit += 37) {
+      const changed = Buffer.from(bytes)
+      changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      const message = withHeader(get, 'signature', () => `sig1=:${changed.toString('base64')}:`)
+      expect(await refusalCode(() => verify(message))).toBe('signature_mismatch')
+    }
+  })
+
+  it('T15: the signature of another key', async () => {
+    const other = await createSigner(await generatePrivateJwk())
+    const message = withHeader(await craftMessage({ signer: other }), 'signature-key', () =>
+      headerValue(get, 'signature-key'),
+    )
+    expect(await refusalCode(() => verify(message))).toBe('signature_mismatch')
+  })
+})
+
+describe('digests', async () => {
+  const covered = ['@method', '@authority', '@path', 'content-type', 'content-digest', 'signature-key']
+  it.each([
+    ['S21: the body changed', { ...post, body: '{"action":"delete"}' }, 'digest_mismatch'],
+    [
+      'S23: only md5',
+      await craftMessage({
+        signer,
+        method: 'POST',
+        body,
+        fields: { 'content-digest': 'md5=:AAAAAAAAAAAAAAAAAAAAAA==:' },
+        components: covered,
+      }),
+      'digest_malformed',
+    ],
+    [
+      'S23: only an unknown algorithm',
+      await craftMessage({
+        signer,
+        method: 'POST',
+        body,
+        fields: { 'content-digest': 'sha-3=:AAAA:' },
+        components: covered,
+      }),
+      'digest_malformed',
+    ],
+  ])('%s', async (_name, message, code) => {
+    expect(await refusalCode(() => verify(message))).toBe(code)
+  })
+
+  it('all lines of the field count', async () => {
+    const message = await craftMessage({
+      signer,
+      method: 'POST',
+      body,
+      fields: { 'content-digest': `${digestOf(body)}, ${digestOf('x')}` },
+      components: covered,
+    })
+    const split: CraftedMessage = {
+      ...message,
+      headers: message.headers.flatMap(([name, value]): [string, string][] =>
+        name === 'content-digest' ? value.split(', ').map((line): [string, string] => [name, line]) : [[name, value]],
+      ),
+    }
+    expect(await refusalCode(() => verify(split))).toBe('digest_mismatch')
+  })
+
+  it('W6: a body that is not covered is accepted only by that option', async () => {
+    const bare = { ...(await craftMessage({ signer, method: 'POST' })), body }
+    expect(await verify(bare, { body: 'if-covered' })).toMatchObject({ method: 'POST' })
+    expect(await refusalCode(() => verify({ ...post, body: '{}' }, { body: 'if-covered' }))).toBe('digest_mismatch')
+  })
+
+  it('a body beyond maxBody is refused with what the message says', async () => {
+    const limits: number[] = []
+    const message = { ...receivedMessage(post), body: async (limit: number) => new Uint8Array(limits.push(limit)) }
+    const options = { authorities: ['resource.example'] as const, now: () => now, resolveKey, maxBody: 5 }
+    await verifySignature(message, options).catch(() => undefined)
+    expect(limits).toEqual([5])
+  })
+})
+
+describe('authorities', () => {
+  const authorities = ['resource.example', 'api.resource.example:8443'] as const
+  it('the Host chooses among those that are configured', async () => {
+    const second = await craftMessage({ signer, authority: 'api.resource.example:8443' })
+    expect(await verify(second, { authorities })).toMatchObject({ authority: 'api.resource.example:8443' })
+    const upper = withHeader(second, 'host', (value) => value.toUpperCase())
+    expect(await verify(upper, { authorities })).toMatchObject({ authority: 'api.resource.example:8443' })
+  })
+
+  it('a Host that is not configured, or none, means the first', async () => {
+    for (const change of [() => 'proxy.internal', () => undefined]) {
+      expect(await verify(withHeader(get, 'host', change), { authorities })).toMatchObject({
+        authority: 'resource.example',
+      })
+    }
+  })
+})
+
+describe('algorithms', () => {
+  it.each(['none', 'hmac-sha256', 'rsa-v1_5-sha256', 'ecdsa-p256-sha256', 'ED25519', 'EdDSA'])(
+    'S31: alg="%s" with an Ed25519 key',
+    async (alg) => {
+      const message = await craftMessage({ signer, parameters: `;alg="${alg}"` })
+      expect(await refusalCode(() => verify(message))).toBe('algorithm_mismatch')
+    },
+  )
+
+  it('S32: an algorithm that is not accepted, and the names of those that are', async () => {
+    const message = await craftMessage({ signer: ecdsaSigner })
+    expect(await refusal(() => verify(message, { algorithms: ['ed25519'] }))).toMatchObject({
+      code: 'algorithm_unsupported',
+      signatureError: 'unsupported_algorithm',
+      algorithms: ['ed25519'],
+    })
+  })
+
+  it('S35b: base64url without padding is read', async () => {
+    const message = withHeader(get, 'signature', (value) =>
+      value.replaceAll('+', '-').replaceAll('/', '_').replaceAll('==', ''),
+    )
+    expect(headerValue(message, 'signature')).not.toBe(headerValue(get, 'signature'))
+    expect(await verify(message)).toMatchObject({ path: '/data' })
+  })
+})
+
+describe('nonces', () => {
+  const once = (): Options => ({ claimNonce: createMemoryNonces({ now: () => now }) })
+
+  it('S41: the same nonce again', async () => {
+    const options = once()
+    expect(await verify(postWithNonce, options)).toMatchObject({ method: 'POST' })
+    expect(await refusalCode(() => verify(postWithNonce, options))).toBe('nonce_replayed')
+  })
+
+  it('S42: the same nonce with another key, or at another authority', async () => {
+    const options = once()
+    await verify(postWithNonce, options)
+    const otherKey = await craftMessage({ signer: ecdsaSigner, method: 'POST', body, fields: { nonce } })
+    expect(await verify(otherKey, options)).toMatchObject({ method: 'POST' })
+    const elsewhere = await craftMessage({
+      signer,
+      method: 'POST',
+      body,
+      fields: { nonce },
+      authority: 'other.example',
+    })
+    expect(await verify(elsewhere, { ...options, authorities: ['other.example'] })).toMatchObject({ method: 'POST' })
+  })
+
+  it('S43: of 50 copies in parallel one is accepted', async () => {
+    const options = once()
+    const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => verify(postWithNonce, options)))
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  })
+
+  it('a nonce is claimed only after signature and digest verified', async () => {
+    const options = once()
+    const forged = withHeader(postWithNonce, 'signature', () => `sig1=:${Buffer.alloc(64).toString('base64')}:`)
+    expect(await refusalCode(() => verify(forged, options))).toBe('signature_mismatch')
+    expect(await refusalCode(() => verify({ ...postWithNonce, body: '{}' }, options))).toBe('digest_mismatch')
+    expect(await verify(postWithNonce, options)).toMatchObject({ method: 'POST' })
+  })
+
+  it('S50: a nonce is remembered as long as created is acceptable', async () => {
+    let time = now
+    const options: Options = { now: () => time, claimNonce: createMemoryNonces({ now: () => time }) }
+    const ahead = await craftMessage({ signer, method: 'POST', body, fields: { nonce }, created: now + 59 })
+    await verify(ahead, options)
+    for (time of [now + 1, now + 60, now + 100, now + 119]) {
+      expect(await refusalCode(() => verify(ahead, options))).toBe('nonce_replayed')
+    }
+    time = now + 120
+    expect(await refusalCode(() => verify(ahead, options))).toBe('signature_created_outside_window')
+  })
+
+  it('a full store refuses rather than forget', async () => {
+    let time = now
+    const claimNonce = createMemoryNonces({ limit: 2, now: () => time })
+    expect(claimNonce('a', 60)).toBe(true)
+    expect(claimNonce('b', 60)).toBe(true)
+    expect(await refusalCode(() => claimNonce('c', 60))).toBe('unavailable')
+    expect(claimNonce('a', 60)).toBe(false)
+    time = now + 60
+    expect(claimNonce('c', 60)).toBe(true)
+    expect(claimNonce('a', 60)).toBe(true)
+  })
+})
+
+function receivedHeaders(headers: readonly (readonly [string, string])[]): CraftedMessage {
+  return { method: 'GET', target: '/data', body: '', headers }
+}
+
+function relabelled(value: string): string {
+  return value.replace('sig1=', 'sig=')
+}
+
+function doubled(value: string): string {
+  return `${value}, ${value.replace('sig1=', 'sig2=')}`
+}
+
+function headerValue(message: CraftedMessage, name: string): string {
+  return message.headers.find(([candidate]) => candidate === name)?.[1] ?? ''
+}
