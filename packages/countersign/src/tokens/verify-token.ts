@@ -1,4 +1,4 @@
-import { algorithmTable } from '../lib/algorithms.js'
+import { algorithmNames, algorithmTable } from '../lib/algorithms.js'
 import { parseBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
@@ -31,6 +31,8 @@ export interface VerifiedToken<K extends TokenKind = TokenKind> {
   expired: boolean
 }
 
+const knownAlgorithms: ReadonlySet<string> = new Set(algorithmNames.flatMap((name) => algorithmTable[name].jose))
+
 /** Seconds of tolerance for `iat` and `nbf`; `exp` has none (W16). */
 const clockTolerance = 60
 
@@ -58,7 +60,7 @@ export async function verifyToken<K extends TokenKind>(
   const { alg, kid } = header
   if (typeof kid !== 'string' || kid === '' || kid.length > 256)
     throw refuse('its header has no kid of at most 256 characters')
-  if (typeof alg !== 'string') throw refuse('its header has no alg')
+  if (typeof alg !== 'string' || !knownAlgorithms.has(alg)) throw refuse('its alg is not one that is used here')
 
   const { payload: claims } = token
   requireClaims(kind, claims, options, refuse)
@@ -74,7 +76,7 @@ export async function verifyToken<K extends TokenKind>(
   const key = await options.findKey(claims.iss, kid)
   if (!algorithmTable[key.algorithm].jose.includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
   if (!(await verifyBytes(key, token.signature, token.signingInput))) throw refuse('its signature is not the issuer’s')
-  const confirmationKey = await importConfirmation(claims, refuse)
+  const confirmationKey = 'cnf' in row.required ? await importConfirmation(claims, refuse) : undefined
   return { kind, claims, confirmationKey, expired }
 }
 
@@ -119,10 +121,9 @@ function includesAudience(aud: unknown, audience: string, presence: 'required' |
   return Array.isArray(aud) ? aud.length <= 64 && aud.includes(audience) : aud === audience
 }
 
-async function importConfirmation(claims: object, refuse: Refuse): Promise<VerificationKey | undefined> {
-  if (!('cnf' in claims)) return undefined
+async function importConfirmation(claims: object, refuse: Refuse): Promise<VerificationKey> {
   try {
-    return await importVerificationKey((claims.cnf as { jwk: unknown }).jwk)
+    return await importVerificationKey((claims as { cnf: { jwk: unknown } }).cnf.jwk)
   } catch (cause) {
     if (!(cause instanceof AAuthError)) throw cause
     throw refuse('its cnf.jwk is not a usable public key', cause)

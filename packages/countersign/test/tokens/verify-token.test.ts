@@ -1,0 +1,440 @@
+import { createHmac } from 'node:crypto'
+import {
+  AAuthError,
+  type ClaimsByKind,
+  createSigner,
+  decodeToken,
+  generatePrivateJwk,
+  importVerificationKey,
+  issueToken,
+  type Signer,
+  type TokenKind,
+  type VerifyTokenOptions,
+  verifyToken,
+} from 'countersign'
+import { compactVerify, importJWK } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { refusal, refusalCode } from '../refusal.js'
+
+const now = 1_768_786_017
+const audience = 'https://receiver.example'
+const issuer = 'https://issuer.example'
+const signer = await createSigner(await generatePrivateJwk({ kid: 'issuer-key-1' }))
+const holder = await createSigner(await generatePrivateJwk({ kid: 'holder-key-1' }))
+const ecdsaSigner = await createSigner(
+  await generatePrivateJwk({ algorithm: 'ecdsa-p256-sha256', kid: 'issuer-key-2' }),
+)
+const issuerKey = await importVerificationKey(signer.jwk)
+
+const cnf = { jwk: holder.jwk }
+const claims: ClaimsByKind = {
+  'agent+jwt': { iss: issuer, sub: 'delegate-1', exp: now + 600, cnf },
+  'resource+jwt': {
+    iss: issuer,
+    aud: audience,
+    agent: 'https://agent.example',
+    agent_jkt: holder.thumbprint,
+    scope: 'data.read',
+    exp: now + 600,
+  },
+  'auth+jwt': {
+    iss: issuer,
+    aud: audience,
+    agent: 'https://agent.example',
+    scope: 'data.read',
+    sub: 'u1',
+    exp: now + 600,
+    cnf,
+  },
+}
+const kinds = Object.keys(claims) as TokenKind[]
+const codes = {
+  'agent+jwt': { invalid: 'agent_token_invalid', expired: 'agent_token_expired' },
+  'resource+jwt': { invalid: 'resource_token_invalid', expired: 'resource_token_expired' },
+  'auth+jwt': { invalid: 'auth_token_invalid', expired: 'auth_token_expired' },
+} as const
+const maxLifetime = { 'agent+jwt': 86_400, 'resource+jwt': 900, 'auth+jwt': 86_400 }
+
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/** A token of any content, its signing input put together here. Members that are undefined are left out. */
+async function craftToken(header: object, payload: object, by: Signer = signer): Promise<string> {
+  const input = `${encode(header)}.${encode(payload)}`
+  return `${input}.${Buffer.from(await by.sign(input)).toString('base64url')}`
+}
+
+const headerOf = (kind: TokenKind) => ({ alg: 'EdDSA', kid: 'issuer-key-1', typ: kind })
+const craft = (kind: TokenKind, payload: object = {}, header: object = {}) =>
+  craftToken({ ...headerOf(kind), ...header }, { ...claims[kind], ...payload })
+
+const verify = (kind: TokenKind, token: string, options: Partial<VerifyTokenOptions> = {}) =>
+  verifyToken(kind, token, { audience, now: () => now, findKey: async () => issuerKey, ...options })
+
+/** What is refused by a look at the token must be refused without looking for a key. */
+const beforeAnyKey: Partial<VerifyTokenOptions> = {
+  findKey: async () => {
+    throw new Error('a key was looked for')
+  },
+}
+
+describe.each(kinds)('%s', (kind) => {
+  const { invalid, expired } = codes[kind]
+  const holds = kind !== 'resource+jwt'
+
+  it('issued is verified, with the key it is bound to', async () => {
+    const token = await issueToken(kind, claims[kind], { signer, now: () => now })
+    const asked: string[][] = []
+    const findKey = async (...reference: string[]) => {
+      asked.push(reference)
+      return issuerKey
+    }
+    const verified = await verify(kind, token, { findKey })
+    expect(verified).toMatchObject({ kind, claims: { ...claims[kind], iat: now }, expired: false })
+    expect(verified.claims.jti).toMatch(/^[\w-]{22}$/)
+    expect(verified.confirmationKey?.thumbprint).toBe(holds ? holder.thumbprint : undefined)
+    expect(asked).toEqual([[issuer, 'issuer-key-1']])
+  })
+
+  it('issued is verified by another library too', async () => {
+    const token = await issueToken(kind, claims[kind], { signer, now: () => now })
+    const { protectedHeader } = await compactVerify(token, await importJWK({ ...signer.jwk, alg: 'EdDSA' }))
+    expect(protectedHeader).toEqual(headerOf(kind))
+  })
+
+  it.each([
+    ...kinds.filter((other) => other !== kind),
+    'JWT',
+    'at+jwt',
+    `application/${kind}`,
+    kind.toUpperCase(),
+    ` ${kind}`,
+    [kind],
+    null,
+    undefined,
+  ])('T01: refuses typ %j', async (typ) => {
+    expect(await refusalCode(async () => verify(kind, await craft(kind, {}, { typ }), beforeAnyKey))).toBe(invalid)
+  })
+
+  it.each(kinds.filter((other) => other !== kind))('T01: refuses a true %s', async (other) => {
+    expect(await refusalCode(async () => verify(kind, await craft(other), beforeAnyKey))).toBe(invalid)
+  })
+
+  it.each(['none', 'None', 'nOnE', 'HS256', 'RS256', 'PS256', 'ES384', 'ed25519', '', 1, null, undefined, ['EdDSA']])(
+    'T02, T03: refuses alg %j before any key is looked for',
+    async (alg) => {
+      expect(await refusalCode(async () => verify(kind, await craft(kind, {}, { alg }), beforeAnyKey))).toBe(invalid)
+    },
+  )
+
+  it('T02: refuses a token without a signature', async () => {
+    const token = await craft(kind)
+    const unsigned = token.slice(0, token.lastIndexOf('.') + 1)
+    for (const text of [unsigned, unsigned.slice(0, -1), `${unsigned}A`]) {
+      expect(await refusalCode(() => verify(kind, text, beforeAnyKey))).toBe(invalid)
+    }
+  })
+
+  it('T03: refuses HMAC with the public key as secret', async () => {
+    for (const secret of [JSON.stringify(signer.jwk), Buffer.from(signer.jwk.x ?? '', 'base64url')]) {
+      for (const alg of ['HS256', 'EdDSA']) {
+        const input = `${encode({ ...headerOf(kind), alg })}.${encode(claims[kind])}`
+        const token = `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
+        expect(await refusalCode(() => verify(kind, token))).toBe(invalid)
+      }
+    }
+  })
+
+  it('T04: refuses a header alg that is not the one of the key', async () => {
+    expect(await refusalCode(async () => verify(kind, await craft(kind, {}, { alg: 'ES256' })))).toBe(invalid)
+    const ecdsaKey = await importVerificationKey(ecdsaSigner.jwk)
+    const byEcdsa = await craftToken({ ...headerOf(kind), alg: 'EdDSA' }, claims[kind], ecdsaSigner)
+    expect(await refusalCode(() => verify(kind, byEcdsa, { findKey: async () => ecdsaKey }))).toBe(invalid)
+    const control = await craftToken({ ...headerOf(kind), alg: 'ES256' }, claims[kind], ecdsaSigner)
+    expect(await verify(kind, control, { findKey: async () => ecdsaKey })).toMatchObject({ kind })
+  })
+
+  it('W16: reads Ed25519 as a name of EdDSA', async () => {
+    expect(await verify(kind, await craft(kind, {}, { alg: 'Ed25519' }))).toMatchObject({ kind })
+  })
+
+  it.each([undefined, '', 1, null, ['issuer-key-1'], 'k'.repeat(257)])('T07: refuses kid %j', async (kid) => {
+    expect(await refusalCode(async () => verify(kind, await craft(kind, {}, { kid }), beforeAnyKey))).toBe(invalid)
+  })
+
+  it('T07: refuses a kid of 10 kB', async () => {
+    expect(
+      await refusalCode(async () => verify(kind, await craft(kind, {}, { kid: 'k'.repeat(10_000) }), beforeAnyKey)),
+    ).toBe(invalid)
+  })
+
+  it.each(["' OR 1=1 --", '../../etc/passwd', '__proto__'])('T07: asks for the kid %s as it stands', async (kid) => {
+    const asked: string[] = []
+    const findKey = async (_issuer: string, name: string) => {
+      asked.push(name)
+      throw new AAuthError('key_unknown', 'No such key.')
+    }
+    expect(await refusalCode(async () => verify(kind, await craft(kind, {}, { kid }), { findKey }))).toBe('key_unknown')
+    expect(asked).toEqual([kid])
+  })
+
+  it('T08: refuses the signature of another key, a bit changed, a claim changed', async () => {
+    const token = await craft(kind)
+    const [header = '', payload = '', signature = ''] = token.split('.')
+    const flipped = Buffer.from(signature, 'base64url')
+    flipped[5] = (flipped[5] ?? 0) ^ 4
+    const forged = [
+      await craftToken(headerOf(kind), claims[kind], holder),
+      [header, payload, flipped.toString('base64url')].join('.'),
+      [header, encode({ ...claims[kind], jti: 'x' }), signature].join('.'),
+      [encode({ ...headerOf(kind), kid: 'issuer-key-3' }), payload, signature].join('.'),
+      [header, payload, Buffer.alloc(64).toString('base64url')].join('.'),
+      [header, payload, `${signature}AAAA`].join('.'),
+    ]
+    for (const text of forged) expect(await refusalCode(() => verify(kind, text))).toBe(invalid)
+  })
+
+  it.each(['crit', 'b64'])('refuses the header extension %s', async (name) => {
+    expect(await refusalCode(async () => verify(kind, await craft(kind, {}, { [name]: [] }), beforeAnyKey))).toBe(
+      invalid,
+    )
+  })
+
+  it.each([
+    ['no exp', undefined],
+    ['a string', String(now + 600)],
+    ['null', null],
+    ['a boolean', true],
+    ['negative', -1],
+    ['an array', [now + 600]],
+    ['beyond the maximum', now + maxLifetime[kind] + 1],
+    ['infinite in JSON', 1e308],
+  ])('T09: exp %s is invalid', async (_name, exp) => {
+    expect(await refusalCode(async () => verify(kind, await craft(kind, { exp }), beforeAnyKey))).toBe(invalid)
+  })
+
+  it.each([now, now - 1, 0])('T09: exp %i is expired', async (exp) => {
+    expect(await refusal(async () => verify(kind, await craft(kind, { exp })))).toMatchObject({ code: expired })
+  })
+
+  it.each([now + 1, now + 0.5, now + maxLifetime[kind]])('T09: exp %d is in time', async (exp) => {
+    expect(await verify(kind, await craft(kind, { exp }))).toMatchObject({ expired: false })
+  })
+
+  it.each(['iat', 'nbf'])('T10: %s', async (claim) => {
+    expect(await refusalCode(async () => verify(kind, await craft(kind, { [claim]: now + 61 }), beforeAnyKey))).toBe(
+      invalid,
+    )
+    expect(await refusalCode(async () => verify(kind, await craft(kind, { [claim]: String(now) }), beforeAnyKey))).toBe(
+      invalid,
+    )
+    expect(await verify(kind, await craft(kind, { [claim]: now + 60 }))).toMatchObject({ kind })
+  })
+
+  it('T11: refuses an issuer that is not trusted, without looking for its key', async () => {
+    const options = { ...beforeAnyKey, issuers: ['https://other.example', `${issuer}/`] }
+    expect(await refusalCode(async () => verify(kind, await craft(kind), options))).toBe(invalid)
+    expect(await verify(kind, await craft(kind), { issuers: ['https://other.example', issuer] })).toMatchObject({
+      kind,
+    })
+  })
+
+  it.each([
+    'https://other.example',
+    'https://receiver',
+    `${audience}.evil.example`,
+    `${audience}/`,
+    audience.toUpperCase(),
+    '',
+    [],
+    ['https://other.example', `${audience}/`],
+    [[audience]],
+    { [audience]: true },
+    null,
+    1,
+  ])('T12, T13: refuses aud %j', async (aud) => {
+    expect(await refusalCode(async () => verify(kind, await craft(kind, { aud }), beforeAnyKey))).toBe(invalid)
+  })
+
+  it('T12: an aud of several with us among them is for us', async () => {
+    expect(await verify(kind, await craft(kind, { aud: ['https://other.example', audience] }))).toMatchObject({ kind })
+  })
+
+  it('T13: only an agent token may have no aud', async () => {
+    const token = await craft(kind, { aud: undefined })
+    if (kind === 'agent+jwt') expect(await verify(kind, token)).toMatchObject({ kind })
+    else expect(await refusalCode(() => verify(kind, token, beforeAnyKey))).toBe(invalid)
+  })
+
+  it.each([
+    undefined,
+    '',
+    1,
+    'http://issuer.example',
+    'https://issuer.example/',
+    'https://Issuer.example',
+    'https://127.0.0.1',
+    ['https://issuer.example'],
+  ])('refuses iss %j', async (iss) => {
+    expect(await refusalCode(async () => verify(kind, await craft(kind, { iss }), beforeAnyKey))).toBe(invalid)
+  })
+
+  it('a loopback iss only where allowed', async () => {
+    const token = await craft(kind, { iss: 'http://127.0.0.1:8003' })
+    expect(await refusalCode(() => verify(kind, token, beforeAnyKey))).toBe(invalid)
+    expect(await verify(kind, token, { allowInsecureLoopback: true })).toMatchObject({ kind })
+  })
+
+  const members = { kty: 'OKP', crv: 'Ed25519' }
+  it.each([
+    ['null', null],
+    ['a string', 'jwk'],
+    ['empty', {}],
+    ['jwk null', { jwk: null }],
+    ['jwk a string', { jwk: 'a' }],
+    ['jwk an array', { jwk: [holder.jwk] }],
+    ['jwk empty', { jwk: {} }],
+    ['a private key', { jwk: { ...holder.jwk, d: 'AAAA' } }],
+    ['a symmetric key', { jwk: { kty: 'oct', k: 'AAAA' } }],
+    ['a point of small order', { jwk: { ...members, x: Buffer.alloc(32).toString('base64url') } }],
+    ['a thumbprint instead of a key', { jkt: holder.thumbprint }],
+  ])(
+    'T15: cnf %s is refused where a token is bound, and means nothing where it is not',
+    async (_name, confirmation) => {
+      const token = await craft(kind, { cnf: confirmation })
+      if (holds) expect(await refusalCode(() => verify(kind, token))).toBe(invalid)
+      else expect(await verify(kind, token)).toMatchObject({ confirmationKey: undefined })
+    },
+  )
+
+  it('claims that every object has do not count as claims', async () => {
+    const inherited = `{"__proto__":${JSON.stringify(claims[kind])}}`
+    const input = `${encode(headerOf(kind))}.${Buffer.from(inherited).toString('base64url')}`
+    const token = `${input}.${Buffer.from(await signer.sign(input)).toString('base64url')}`
+    expect(await refusalCode(() => verify(kind, token, beforeAnyKey))).toBe(invalid)
+  })
+
+  it('allowExpired marks an expired token in which all else is right, and no other', async () => {
+    const options = { allowExpired: true }
+    expect(await verify(kind, await craft(kind, { exp: now }), options)).toMatchObject({ expired: true })
+    const forged = await craftToken(headerOf(kind), { ...claims[kind], exp: now }, holder)
+    expect(await refusalCode(() => verify(kind, forged, options))).toBe(invalid)
+    const elsewhere = await craft(kind, { exp: now, aud: 'https://other.example' })
+    expect(await refusalCode(() => verify(kind, elsewhere, options))).toBe(invalid)
+  })
+
+  it('no message shows the token or a part of it', async () => {
+    const token = await craft(kind, { aud: 'https://other.example' })
+    const { message, description } = await refusal(() => verify(kind, token))
+    for (const part of token.split('.')) {
+      expect(message).not.toContain(part)
+      expect(description).not.toContain(part)
+    }
+  })
+})
+
+describe('agent+jwt', () => {
+  it.each([undefined, '', 1, null, 's'.repeat(4097)])('T18: refuses sub %j', async (sub) => {
+    expect(await refusalCode(async () => verify('agent+jwt', await craft('agent+jwt', { sub }), beforeAnyKey))).toBe(
+      'agent_token_invalid',
+    )
+  })
+
+  it('refuses a token without cnf', async () => {
+    expect(
+      await refusalCode(async () => verify('agent+jwt', await craft('agent+jwt', { cnf: undefined }), beforeAnyKey)),
+    ).toBe('agent_token_invalid')
+  })
+})
+
+describe('resource+jwt', () => {
+  it.each([
+    ['no agent', { agent: undefined }],
+    ['an agent that is no identifier', { agent: 'https://agent.example/' }],
+    ['no agent_jkt', { agent_jkt: undefined }],
+    ['an agent_jkt of another length', { agent_jkt: 'AAAA' }],
+    ['an agent_jkt with padding', { agent_jkt: `${holder.thumbprint}=` }],
+    ['neither scope nor auth_request_url', { scope: undefined }],
+    ['both scope and auth_request_url', { auth_request_url: 'https://issuer.example/request' }],
+    ['a scope that is no string', { scope: ['data.read'] }],
+    ['an empty scope', { scope: '' }],
+  ])('refuses %s', async (_name, payload) => {
+    expect(
+      await refusalCode(async () => verify('resource+jwt', await craft('resource+jwt', payload), beforeAnyKey)),
+    ).toBe('resource_token_invalid')
+  })
+
+  it('takes auth_request_url instead of scope', async () => {
+    const payload = { scope: undefined, auth_request_url: 'https://issuer.example/request' }
+    expect(await verify('resource+jwt', await craft('resource+jwt', payload))).toMatchObject({ kind: 'resource+jwt' })
+  })
+})
+
+describe('auth+jwt', () => {
+  it.each([
+    ['an agent that is no identifier', { agent: 'agent.example' }],
+    ['a delegate that is no string', { agent_delegate: 1 }],
+    ['a sub that is no string', { sub: 1 }],
+    ['a scope that is no string', { scope: ['data.read'] }],
+  ])('refuses %s', async (_name, payload) => {
+    expect(await refusalCode(async () => verify('auth+jwt', await craft('auth+jwt', payload), beforeAnyKey))).toBe(
+      'auth_token_invalid',
+    )
+  })
+})
+
+describe('decodeToken', () => {
+  const part = encode({ a: 1 })
+  it('takes a token apart', () => {
+    expect(decodeToken(`${part}.${part}.AAAA`)).toEqual({
+      header: { a: 1 },
+      payload: { a: 1 },
+      signature: new Uint8Array(3),
+      signingInput: `${part}.${part}`,
+    })
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['one part', part],
+    ['two parts', `${part}.${part}`],
+    ['four parts', `${part}.${part}.AAAA.AAAA`],
+    ['five parts, a JWE', `${part}.AAAA.AAAA.AAAA.AAAA`],
+    ['an empty header', `.${part}.AAAA`],
+    ['an empty payload', `${part}..AAAA`],
+    ['an empty signature', `${part}.${part}.`],
+    ['padding', `${part}=.${part}.AAAA`],
+    ['base64', `${Buffer.from('{"a":"???>>>"}').toString('base64')}.${part}.AAAA`],
+    ['unused bits in the signature', `${part}.${part}.AB`],
+    ['a blank before', ` ${part}.${part}.AAAA`],
+    ['a line feed after', `${part}.${part}.AAAA\n`],
+    ['a header that is an array', `${encode([1])}.${part}.AAAA`],
+    ['a header that is null', `${encode(null)}.${part}.AAAA`],
+    ['a payload that is a string', `${part}.${encode('a')}.AAAA`],
+    ['a payload that is no JSON', `${part}.AAAA.AAAA`],
+    ['a payload that is no UTF-8', `${part}.${Buffer.from([0x22, 0xff, 0x22]).toString('base64url')}.AAAA`],
+    ['more than 8 KiB', `${part}.${encode({ a: 'a'.repeat(8192) })}.AAAA`],
+  ])('is undefined for %s', (_name, text) => {
+    expect(decodeToken(text)).toBeUndefined()
+  })
+})
+
+describe('issueToken', () => {
+  it('keeps iat and jti that the claims bring', async () => {
+    const token = await issueToken(
+      'agent+jwt',
+      { ...claims['agent+jwt'], iat: 1, jti: 'j' },
+      { signer, now: () => now },
+    )
+    expect(decodeToken(token)?.payload).toMatchObject({ iat: 1, jti: 'j' })
+  })
+
+  it('never gives two tokens one jti', async () => {
+    const issue = () => issueToken('agent+jwt', claims['agent+jwt'], { signer, now: () => now })
+    expect(decodeToken(await issue())?.payload['jti']).not.toBe(decodeToken(await issue())?.payload['jti'])
+  })
+
+  it('names the algorithm of the signer', async () => {
+    const token = await issueToken('agent+jwt', claims['agent+jwt'], { signer: ecdsaSigner })
+    expect(decodeToken(token)?.header).toEqual({ alg: 'ES256', kid: 'issuer-key-2', typ: 'agent+jwt' })
+  })
+})
