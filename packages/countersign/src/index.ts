@@ -14,6 +14,7 @@ export {
   type ResolvedKey,
 } from './discovery/resolve-key.js'
 export { contentDigest, requireContentDigest } from './httpsig/content-digest.js'
+export { parseEitherSignatureKey } from './httpsig/later-signature-key.js'
 export { createMemoryNonces, type MemoryNoncesOptions } from './httpsig/memory-nonces.js'
 export { receiveRequest } from './httpsig/receive-request.js'
 export type { ReceivedMessage } from './httpsig/received-message.js'
@@ -34,7 +35,12 @@ export {
   serializeSignatureKey,
 } from './httpsig/signature-key.js'
 export { januaryProfile, type SigningProfile } from './httpsig/signing-profile.js'
-export { type VerifiedSignature, type VerifySignatureOptions, verifySignature } from './httpsig/verify-signature.js'
+export {
+  type BodyCoverage,
+  type VerifiedSignature,
+  type VerifySignatureOptions,
+  verifySignature,
+} from './httpsig/verify-signature.js'
 export { type Algorithm, algorithmNames, type PublicJwk } from './lib/algorithms.js'
 export { AAuthError, type AAuthErrorOptions, type ChallengeContext, type ErrorCode, errorCases } from './lib/errors.js'
 export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from './lib/jwk.js'

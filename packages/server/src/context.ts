@@ -14,6 +14,14 @@ export interface Lifetimes {
   session: number
 }
 
+/** What is accepted from named agents that speak an older form of the protocol. */
+export interface Interop {
+  /** Agents whose document may list no redirect URIs: any on their own origin is then accepted (W12). */
+  redirectUrisOptional: readonly string[]
+  /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). */
+  unsignedBodies: readonly string[]
+}
+
 /** What every endpoint works with; made once from the options and never changed. */
 export interface ServerContext {
   issuer: string
@@ -26,6 +34,7 @@ export interface ServerContext {
   resolveKey: (signatureKey: SignatureKey) => Promise<ResolvedKey>
   policy: Policy
   risks: RiskPatterns
+  interop: Interop
   identifiers: IdentifierOptions
   algorithms: readonly Algorithm[]
   lifetimes: Lifetimes

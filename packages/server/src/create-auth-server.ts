@@ -18,7 +18,7 @@ import { htmlResponse } from './browser/html-response.js'
 import { PageError, problemStatus } from './browser/page-error.js'
 import { pageFrame, showRequest } from './browser/show-request.js'
 import { submitForm } from './browser/submit-form.js'
-import type { Lifetimes, ServerContext } from './context.js'
+import type { Interop, Lifetimes, ServerContext } from './context.js'
 import { createMintedSecrets } from './minted-secrets.js'
 import { renderProblem } from './pages/problem-page.js'
 import { hashPassword } from './passwords.js'
@@ -57,6 +57,8 @@ export interface AuthServerOptions {
   algorithms?: readonly Algorithm[]
   /** `required`: token requests must carry a nonce (S§10.5). @default 'optional' */
   nonce?: 'optional' | 'required'
+  /** Accepts less from named agents; each member is weaker than the default. @default from nobody */
+  interop?: Partial<Interop>
   /** Fetches documents. @default a guarded fetch */
   fetch?: FetchDocument
   /** Unix seconds. @default the system clock */
@@ -188,6 +190,7 @@ function createContext(options: AuthServerOptions): ServerContext {
     }),
     policy: options.policy ?? askAlways,
     risks: options.risks ?? defaultRisks,
+    interop: { redirectUrisOptional: [], unsignedBodies: [], ...options.interop },
     identifiers,
     algorithms: options.algorithms ?? algorithmNames,
     lifetimes,

@@ -13,6 +13,9 @@ import { type ParsedSignatureKey, parseSignatureKey, type SignatureKey } from '.
 import { januaryProfile, type SigningProfile } from './signing-profile.js'
 import { requireTarget, type Target } from './target.js'
 
+/** Whether a signature must cover the body, or may leave it out. */
+export type BodyCoverage = 'required' | 'if-covered'
+
 export interface VerifySignatureOptions<R extends { key: VerificationKey }> {
   /**
    * Canonical authorities, such as `api.example` or `127.0.0.1:8002`; the only values `@authority` can have
@@ -27,9 +30,9 @@ export interface VerifySignatureOptions<R extends { key: VerificationKey }> {
   algorithms?: readonly Algorithm[]
   /**
    * `if-covered` accepts a body that the signature does not cover: anyone on the way may change it. For peers that
-   * leave bodies unsigned. @default 'required'
+   * leave bodies unsigned; a function decides by what `resolveKey` found. @default 'required'
    */
-  body?: 'required' | 'if-covered'
+  body?: BodyCoverage | ((resolved: R) => BodyCoverage)
   /** Largest body in bytes. @default 1 MiB */
   maxBody?: number
   /** `required`: requests with a method other than GET, HEAD and OPTIONS must carry a `Nonce` (S§10.5). @default 'optional' */
@@ -39,6 +42,8 @@ export interface VerifySignatureOptions<R extends { key: VerificationKey }> {
    * after the signature verified. Absent: a nonce is checked for its form and not remembered.
    */
   claimNonce?: (key: string, lifetime: number) => MaybePromise<boolean>
+  /** `parseEitherSignatureKey` also reads the later form of the header (W1). @default the January form only */
+  parseSignatureKey?: (text: string) => ParsedSignatureKey
   /** @default the January 2026 profile */
   profile?: SigningProfile
 }
@@ -74,19 +79,17 @@ export async function verifySignature<R extends { key: VerificationKey }>(
   const profile = options.profile ?? januaryProfile
   const target = requireTarget(message.rawTarget) //                           invalid_request
   const authority = requireAuthority(message, options.authorities) //          invalid_request
-  const { input, signature, parsedKey } = requireHeaders(message) //           invalid_signature
+  const { input, signature, parsedKey } = requireHeaders(message, options.parseSignatureKey ?? parseSignatureKey) //         invalid_signature
   requireFresh(input, profile, (options.now ?? systemClock)()) //              invalid_signature
   const nonce = requireNonce(message, profile, options) //                     invalid_signature, invalid_input
   const body = await message.body(options.maxBody ?? 1_048_576) //             invalid_request (413)
-  requireCoverage(
-    input,
-    profile,
-    { query: target.query !== undefined, body: body.length > 0, nonce: nonce !== undefined },
-    options,
-  )
+  const present = { query: target.query !== undefined, body: body.length > 0, nonce: nonce !== undefined }
+  const coverage = options.body ?? 'required'
+  requireCoverage(input, profile, present, typeof coverage === 'function' ? 'if-covered' : coverage) // invalid_input
   const base = serializeSignatureBase(input.components, componentReader(message, target, authority), input.parameters)
   const resolved = await options.resolveKey(parsedKey.key) //                  unknown_key, invalid_key
   requireAlgorithm(input, resolved.key, options.algorithms) //                 unsupported_algorithm
+  if (typeof coverage === 'function') requireCoverage(input, profile, present, coverage(resolved))
   if (!(await verifyBytes(resolved.key, signature, base))) {
     throw new AAuthError(
       'signature_mismatch',
@@ -115,12 +118,15 @@ export async function verifySignature<R extends { key: VerificationKey }>(
   }
 }
 
-function requireHeaders(message: ReceivedMessage): {
+function requireHeaders(
+  message: ReceivedMessage,
+  parseKey: (text: string) => ParsedSignatureKey,
+): {
   input: SignatureInput
   signature: Uint8Array
   parsedKey: ParsedSignatureKey
 } {
-  const parsedKey = parseSignatureKey(requireSignatureField(message, 'signature-key'))
+  const parsedKey = parseKey(requireSignatureField(message, 'signature-key'))
   const input = parseSignatureInput(requireSignatureField(message, 'signature-input'))
   const { label, signature } = parseSignature(requireSignatureField(message, 'signature'))
   if (label !== parsedKey.label || label !== input.label) {
@@ -184,13 +190,13 @@ function requireCoverage(
   input: SignatureInput,
   profile: SigningProfile,
   present: { query: boolean; body: boolean; nonce: boolean },
-  options: { body?: 'required' | 'if-covered' },
+  body: BodyCoverage,
 ): void {
   const missing: string[] = []
   for (const { name, when } of profile.components) {
     const covered = input.components.includes(name)
     if (when === 'always' || present[when]) {
-      if (!covered && !(when === 'body' && options.body === 'if-covered')) missing.push(name)
+      if (!covered && !(when === 'body' && body === 'if-covered')) missing.push(name)
     } else if (covered) {
       throw new AAuthError('component_forbidden', `${name} is covered, but the request has no ${when}.`)
     }

@@ -1,10 +1,11 @@
 import { createDiscovery, type Discovery } from '../discovery/discovery.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import { type CertificateFinder, createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
+import { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { receiveRequest } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
-import { type VerifiedSignature, verifySignature } from '../httpsig/verify-signature.js'
+import { type BodyCoverage, type VerifiedSignature, verifySignature } from '../httpsig/verify-signature.js'
 import type { Algorithm } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError, type ChallengeContext } from '../lib/errors.js'
@@ -33,8 +34,10 @@ export interface ResourceOptions {
   authorities?: readonly [string, ...string[]]
   /** @default all that the library knows */
   algorithms?: readonly Algorithm[]
-  /** `if-covered` accepts bodies that are not signed: anyone on the way may change them. @default 'required' */
-  body?: 'required' | 'if-covered'
+  /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). @default none */
+  unsignedBodies?: readonly string[]
+  /** `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1). @default 'january' */
+  signatureKeyForm?: 'january' | 'both'
   /** Largest body in bytes. @default 1 MiB */
   maxBody?: number
   /** `required`: requests that change something must carry a nonce (S§10.5). @default 'optional' */
@@ -90,7 +93,7 @@ export interface Resource {
  * ```
  */
 export function createResource(options: ResourceOptions): Resource {
-  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600 } = options
+  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, unsignedBodies = [] } = options
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)
@@ -116,7 +119,8 @@ export function createResource(options: ResourceOptions): Resource {
     now,
     claimNonce: options.claimNonce ?? createMemoryNonces({ now }),
     ...(options.algorithms ? { algorithms: options.algorithms } : {}),
-    ...(options.body ? { body: options.body } : {}),
+    ...(options.signatureKeyForm === 'both' ? { parseSignatureKey: parseEitherSignatureKey } : {}),
+    ...(unsignedBodies.length > 0 ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
     ...(options.maxBody ? { maxBody: options.maxBody } : {}),
     ...(options.nonce ? { nonce: options.nonce } : {}),
   }
@@ -187,6 +191,10 @@ export function createResource(options: ResourceOptions): Resource {
 function levelToAsk(error: AAuthError, required: Requirement): ChallengeContext['level'] {
   if (error.code === 'auth_token_invalid') return 'authorization'
   return required === 'signature' ? 'signature' : 'identity'
+}
+
+function coverageFor(agent: string | undefined, unsignedBodies: readonly string[]): BodyCoverage {
+  return agent !== undefined && unsignedBodies.includes(agent) ? 'if-covered' : 'required'
 }
 
 function requireOptions({ require, scope }: VerifyRequestOptions<Requirement>): void {

@@ -27,7 +27,7 @@ export async function requestAuthorization(
     throw new AAuthError('policy_denied', 'The policy of this server does not allow this agent that.')
   }
   const metadata = await findAgent(context, agent)
-  requireListedRedirect(redirectUri, metadata.redirect_uris ?? [])
+  requireListedRedirect(redirectUri, metadata, context.interop.redirectUrisOptional)
   const requestToken = context.secrets.random('aarq_')
   await context.storage.createAuthRequest({
     tokenHash: hashSecret(requestToken),

@@ -1,4 +1,4 @@
-import { AAuthError } from 'countersign'
+import { AAuthError, type AgentMetadata } from 'countersign'
 
 const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
@@ -6,11 +6,19 @@ const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost'])
  * Requires the redirect URI to be one that the agent lists, as the same string; one listed for loopback without a port
  * matches any port there (W12, RFC 8252 §7.3).
  *
+ * @param optional agents that may list none at all: then any URI on the identifier's own origin is accepted
  * @throws AAuthError `redirect_uri_not_listed`
  */
-export function requireListedRedirect(redirectUri: string, listed: readonly string[]): void {
-  if (isRedirect(redirectUri) && listed.some((uri) => uri === redirectUri || uri === withoutLoopbackPort(redirectUri)))
-    return
+export function requireListedRedirect(
+  redirectUri: string,
+  { agent, redirect_uris: listed }: AgentMetadata,
+  optional: readonly string[],
+): void {
+  if (isRedirect(redirectUri)) {
+    if (listed?.some((uri) => uri === redirectUri || uri === withoutLoopbackPort(redirectUri))) return
+    if (listed === undefined && optional.includes(agent) && new URL(redirectUri).origin === new URL(agent).origin)
+      return
+  }
   throw new AAuthError(
     'redirect_uri_not_listed',
     'The redirect_uri is not one of the redirect_uris in the agent’s document.',

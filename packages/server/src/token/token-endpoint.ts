@@ -46,6 +46,8 @@ export async function tokenEndpoint(
       now: context.now,
       algorithms: context.algorithms,
       maxBody: maxFormBytes,
+      body: ({ agent }) =>
+        agent !== undefined && context.interop.unsignedBodies.includes(agent) ? 'if-covered' : 'required',
       nonce: context.nonce,
       claimNonce: (key, lifetime) => context.storage.claimNonce(key, lifetime),
     })
