@@ -8,13 +8,10 @@ import type { Signer } from '../lib/signer.js'
 import { type Challenge, parseChallenge } from '../protocol/challenge.js'
 import { isIdentifier, requireIdentifier } from '../protocol/identifier.js'
 import { type AgentMetadata, metadataUrl } from '../protocol/metadata.js'
-import { AgentError } from './agent-error.js'
 import { type CallbackOutcome, callbackPage } from './callback-page.js'
-import { createHeldTokens, type HeldToken } from './held-tokens.js'
+import { type Credential, createChallengeSteps, type Step, stepFor } from './challenge-steps.js'
 import { createPendingConsents } from './pending-consents.js'
-import { type ConsentRequest, requestAuthToken, type TokenRequester } from './request-auth-token.js'
-import { requireResourceToken } from './require-resource-token.js'
-import { createSharedFlights } from './shared-flight.js'
+import type { ConsentRequest, TokenRequester } from './request-auth-token.js'
 
 export interface AgentOptions {
   /** The agent's identifier: its `https` URL, where {@link Agent.handler} answers (W10). */
@@ -72,16 +69,6 @@ export interface Agent {
   handler(request: Request): Promise<Response>
 }
 
-/** What the next request proves. */
-type Credential = { scheme: 'key' } | { scheme: 'agent' } | { scheme: 'token'; jwt: string }
-
-interface Exchange {
-  url: string
-  credential: Credential
-  session: string | undefined
-  signal: AbortSignal
-}
-
 /**
  * An agent that nobody registered: signs its requests, answers challenges, and asks a person where one must decide
  * (S§3, 9).
@@ -101,9 +88,7 @@ export function createAgent(options: AgentOptions): Agent {
     throw new TypeError('authServers is required: list the auth servers this agent may use')
   const send = options.fetch ?? globalThis.fetch
   const discovery = createDiscovery({ ...identifiers, ...(options.fetch ? { fetch: options.fetch } : {}), now })
-  const held = createHeldTokens(now)
   const pending = createPendingConsents()
-  const shareFlight = createSharedFlights<HeldToken>()
 
   const requester: TokenRequester = {
     discovery,
@@ -128,7 +113,7 @@ export function createAgent(options: AgentOptions): Agent {
   }
 
   async function referenceTo(credential: Credential): Promise<SignatureKey> {
-    if (credential.scheme === 'token') return { scheme: 'jwt', jwt: credential.jwt }
+    if (credential.scheme === 'token') return { scheme: 'jwt', jwt: credential.held.jwt }
     if (credential.scheme === 'key') {
       const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
       return { scheme: 'hwk', jwk: members }
@@ -142,46 +127,7 @@ export function createAgent(options: AgentOptions): Agent {
     return typeof authServers === 'function' ? authServers(authServer) : authServers.includes(authServer)
   }
 
-  async function authorize(
-    challenge: Challenge,
-    { url, credential, session, signal }: Exchange,
-  ): Promise<Credential | undefined> {
-    const owner = session ?? ''
-    if (credential.scheme === 'token') held.remove(owner, credential.jwt)
-    if (
-      challenge.level !== 'authorization' ||
-      challenge.resourceToken === undefined ||
-      challenge.authServer === undefined
-    ) {
-      return credential.scheme === 'token' ? { scheme: 'agent' } : undefined
-    }
-    const { resourceToken, authServer } = challenge
-    const expected = { url, authServer, agent: id, thumbprint: signer.thumbprint }
-    const { resource, scope } = requireResourceToken(resourceToken, expected)
-    if (!(await isAccepted(authServer))) {
-      const asked = `${new URL(url).host} sends people to ${authServer.slice(0, 200)}`
-      throw new AgentError('auth_server_refused', `${asked}, which authServers does not accept.`)
-    }
-    const other = scope === undefined ? undefined : held.withScope(owner, resource, scope.split(' '))
-    if (other) return { scheme: 'token', jwt: other.jwt }
-    const key = JSON.stringify([owner, resource, authServer, scope])
-    const token = await shareFlight(key, signal, (flight) =>
-      requestAuthToken(requester, { resourceToken, resource, authServer, scope, session, signal: flight }),
-    )
-    held.add(owner, token)
-    return { scheme: 'token', jwt: token.jwt }
-  }
-
-  /** What to prove next, by what the resource asked for; undefined when nothing more can be done. */
-  const answers: Record<
-    Challenge['level'],
-    (challenge: Challenge, exchange: Exchange) => Promise<Credential | undefined>
-  > = {
-    signature: async () => undefined,
-    interaction: async () => undefined,
-    identity: async (_challenge, { credential }) => (credential.scheme === 'agent' ? undefined : { scheme: 'agent' }),
-    authorization: authorize,
-  }
+  const steps = createChallengeSteps({ id, thumbprint: signer.thumbprint, requester, isAccepted, now })
 
   async function fetchAs(
     session: string | undefined,
@@ -190,15 +136,16 @@ export function createAgent(options: AgentOptions): Agent {
   ): Promise<Response> {
     const request = await bufferRequest(new Request(input, { ...init, redirect: 'manual' }))
     const { url, signal } = request
-    const token = held.forUrl(session ?? '', url)
-    let credential: Credential = token ? { scheme: 'token', jwt: token.jwt } : { scheme: options.introduce ?? 'agent' }
-    const answered = new Set<string>()
+    const token = await steps.tokenFor(session ?? '', url, signal)
+    let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: options.introduce ?? 'agent' }
+    const taken = new Set<Step>()
     for (;;) {
       const response = await sendSigned(request.clone(), credential)
       const challenge = challengeOf(response)
-      if (!challenge || answered.has(keyOf(challenge))) return response
-      answered.add(keyOf(challenge))
-      const next = await answers[challenge.level](challenge, { url, credential, session, signal })
+      const step = challenge && stepFor(response.status, challenge, credential)
+      if (!challenge || !step || taken.has(step)) return response
+      taken.add(step)
+      const next = await steps.take(step, challenge, { url, credential, session, signal })
       if (!next) return response
       await response.body?.cancel()
       credential = next
@@ -260,13 +207,6 @@ function challengeOf(response: Response): Challenge | undefined {
     if (error instanceof AAuthError) return undefined
     throw error
   }
-}
-
-// Without a resource token the answer is only to ask again with the identity, which is a step of its own.
-function keyOf(challenge: Challenge): string {
-  return challenge.level === 'authorization' && challenge.resourceToken === undefined
-    ? 'authorization, bare'
-    : challenge.level
 }
 
 function jsonResponse(status: number, body: object, headers: Record<string, string> = {}): Response {

@@ -6,12 +6,18 @@ export interface HeldToken {
   scope: readonly string[]
   /** Unix seconds. */
   expiresAt: number
+  /** From when on it is worth getting a new one, where there is a refresh token. Unix seconds. */
+  refreshAt: number
+  authServer: string
+  refreshToken: string | undefined
 }
 
 /** Auth tokens by owner (a web agent's browser session, or the process) and resource; the newest first. */
 export interface HeldTokens {
-  /** The token to try first for a URL. */
+  /** The token to try first for a URL; one with a refresh token also when it has expired. */
   forUrl(owner: string, url: string): HeldToken | undefined
+  /** Whether a token can still be shown to a resource. */
+  isLive(token: HeldToken): boolean
   /** A token that has all these scopes. */
   withScope(owner: string, resource: string, scope: readonly string[]): HeldToken | undefined
   add(owner: string, token: HeldToken): void
@@ -26,14 +32,19 @@ const margin = 5
 
 export function createHeldTokens(now: () => number): HeldTokens {
   const byOwner = new Map<string, HeldToken[]>()
-  const live = (owner: string) => (byOwner.get(owner) ?? []).filter(({ expiresAt }) => expiresAt - margin > now())
+  const isLive = ({ expiresAt }: HeldToken) => expiresAt - margin > now()
+  const usable = (owner: string) =>
+    (byOwner.get(owner) ?? []).filter((token) => isLive(token) || token.refreshToken !== undefined)
 
   return {
-    forUrl: (owner, url) => live(owner).find(({ resource }) => isUnder(url, resource)),
+    isLive,
+    forUrl: (owner, url) => usable(owner).find(({ resource }) => isUnder(url, resource)),
     withScope: (owner, resource, scope) =>
-      live(owner).find((token) => token.resource === resource && scope.every((value) => token.scope.includes(value))),
+      usable(owner).find(
+        (token) => isLive(token) && token.resource === resource && scope.every((value) => token.scope.includes(value)),
+      ),
     add(owner, token) {
-      const kept = live(owner).filter(
+      const kept = usable(owner).filter(
         ({ resource, scope }) => resource !== token.resource || !scope.every((value) => token.scope.includes(value)),
       )
       byOwner.delete(owner)

@@ -82,18 +82,51 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
     })
     return requireAuthToken(requester, request, tokens)
   }
-  const redeemed = requester.pending.wait(state, consent, { expiresIn, signal }, redeem)
-  const asked = requester.onConsent({
+  const failed = new AbortController()
+  const limits = { expiresIn, signal: AbortSignal.any([signal, failed.signal]) }
+  const redeemed = requester.pending.wait(state, consent, limits, redeem)
+  const ask = async (request: ConsentRequest) => requester.onConsent(request)
+  const asked = ask({
     url: consentUrl(metadata, { request_token: requestToken, redirect_uri: requester.redirectUri, state }),
     authServer: request.authServer,
     resource: request.resource,
     scope: request.scope,
     expiresAt: requester.now() + expiresIn,
     signal,
+  }).catch((error: unknown) => {
+    failed.abort(error)
+    throw error
   })
   const [held] = await Promise.all([redeemed, asked])
   return held
 }
+
+/**
+ * Gets a new auth token for one that has a refresh token (S§9.7); nobody is asked. Undefined when the auth server no
+ * longer knows the refresh token: the person may have removed the access.
+ */
+export async function refreshAuthToken(
+  requester: TokenRequester,
+  held: HeldToken,
+  signal: AbortSignal,
+): Promise<HeldToken | undefined> {
+  if (held.refreshToken === undefined) return undefined
+  const metadata = await findAuthServer(requester.discovery, held.authServer)
+  try {
+    const answer = await postForm(requester, metadata, signal, {
+      request_type: 'refresh',
+      refresh_token: held.refreshToken,
+    })
+    return { ...(await requireAuthToken(requester, held, answer)), refreshToken: held.refreshToken }
+  } catch (error) {
+    if (error instanceof AgentError && (error.error === 'invalid_grant' || error.code === 'access_denied'))
+      return undefined
+    throw error
+  }
+}
+
+/** How much of a token's life passes before a new one is fetched in the background. */
+const refreshShare = 0.8
 
 async function findAuthServer(discovery: Discovery, authServer: string): Promise<IssuerMetadata> {
   const outcome = await discovery.findMetadata('aauth-issuer', authServer)
@@ -158,7 +191,7 @@ function consentUrl(metadata: IssuerMetadata, parameters: Record<string, string>
 
 async function requireAuthToken(
   { thumbprint, now }: TokenRequester,
-  { resource, authServer }: AuthTokenRequest,
+  { resource, authServer }: Pick<AuthTokenRequest, 'resource' | 'authServer'>,
   answer: Record<string, unknown>,
 ): Promise<HeldToken> {
   const refuse = (why: string) => new AgentError('auth_token_refused', `The auth token is refused: ${why}.`)
@@ -174,11 +207,14 @@ async function requireAuthToken(
     throw refuse('it is bound to no key')
   if ((await jwkThumbprint({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
   if (typeof exp !== 'number' || exp <= now()) throw refuse('it has expired')
-  const answered = typeof expiresIn === 'number' ? now() + expiresIn : exp
+  const expiresAt = typeof expiresIn === 'number' ? Math.min(exp, now() + expiresIn) : exp
   return {
     jwt,
     resource,
     scope: parseScope(typeof scope === 'string' ? scope : '') ?? [],
-    expiresAt: Math.min(exp, answered),
+    expiresAt,
+    refreshAt: now() + refreshShare * (expiresAt - now()),
+    authServer,
+    refreshToken: typeof answer.refresh_token === 'string' ? answer.refresh_token : undefined,
   }
 }

@@ -1,0 +1,130 @@
+import type { Challenge } from '../protocol/challenge.js'
+import { AgentError } from './agent-error.js'
+import { createHeldTokens, type HeldToken } from './held-tokens.js'
+import { refreshAuthToken, requestAuthToken, type TokenRequester } from './request-auth-token.js'
+import { requireResourceToken } from './require-resource-token.js'
+import { createSharedFlights } from './shared-flight.js'
+
+/** What the next request proves. */
+export type Credential = { scheme: 'key' } | { scheme: 'agent' } | { scheme: 'token'; held: HeldToken }
+
+/** What can be done about a refusal. */
+export type Step = 'identify' | 'refresh' | 'dropToken' | 'authorize'
+
+/** Milliseconds that a refresh ahead of time may take. */
+const backgroundTimeout = 10_000
+
+/** The request that was refused. */
+export interface Exchange {
+  url: string
+  credential: Credential
+  session: string | undefined
+  signal: AbortSignal
+}
+
+export interface ChallengeStepsOptions {
+  /** The agent's identifier. */
+  id: string
+  thumbprint: string
+  requester: TokenRequester
+  isAccepted: (authServer: string) => Promise<boolean>
+  now: () => number
+}
+
+export interface ChallengeSteps {
+  /** The token to show first, fetched anew where that needs nobody's decision. */
+  tokenFor(owner: string, url: string, signal: AbortSignal): Promise<HeldToken | undefined>
+  /** Takes a step; undefined when nothing more can be done. */
+  take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined>
+}
+
+/** The steps by which an agent answers challenges (S§4), with the tokens they bring. */
+export function createChallengeSteps({
+  id,
+  thumbprint,
+  requester,
+  isAccepted,
+  now,
+}: ChallengeStepsOptions): ChallengeSteps {
+  const held = createHeldTokens(now)
+  const shareConsent = createSharedFlights<HeldToken>()
+  const shareRefresh = createSharedFlights<HeldToken | undefined>()
+
+  async function authorize(
+    challenge: Challenge,
+    { url, credential, session, signal }: Exchange,
+  ): Promise<Credential | undefined> {
+    if (
+      challenge.level !== 'authorization' ||
+      challenge.resourceToken === undefined ||
+      challenge.authServer === undefined
+    ) {
+      return undefined
+    }
+    const { resourceToken, authServer } = challenge
+    const owner = session ?? ''
+    const expected = { url, authServer, agent: id, thumbprint }
+    const { resource, scope } = requireResourceToken(resourceToken, expected)
+    if (!(await isAccepted(authServer))) {
+      const asked = `${new URL(url).host} sends people to ${authServer.slice(0, 200)}`
+      throw new AgentError('auth_server_refused', `${asked}, which authServers does not accept.`)
+    }
+    const refused = credential.scheme === 'token' ? credential.held.jwt : undefined
+    const other = scope === undefined ? undefined : held.withScope(owner, resource, scope.split(' '))
+    if (other && other.jwt !== refused) return { scheme: 'token', held: other }
+    const key = JSON.stringify([owner, resource, authServer, scope])
+    const token = await shareConsent(key, signal, (flight) =>
+      requestAuthToken(requester, { resourceToken, resource, authServer, scope, session, signal: flight }),
+    )
+    held.add(owner, token)
+    return { scheme: 'token', held: token }
+  }
+
+  async function refresh(owner: string, token: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined> {
+    const fresh = await shareRefresh(JSON.stringify([owner, token.refreshToken]), signal, (flight) =>
+      refreshAuthToken(requester, token, flight),
+    )
+    held.remove(owner, token.jwt)
+    if (fresh) held.add(owner, fresh)
+    return fresh
+  }
+
+  /** The token to show first, fetched anew where that needs nobody's decision. */
+  async function tokenFor(owner: string, url: string, signal: AbortSignal): Promise<HeldToken | undefined> {
+    const token = held.forUrl(owner, url)
+    if (!token || (token.refreshAt > now() && held.isLive(token))) return token
+    if (token.refreshToken === undefined) return token
+    if (!held.isLive(token)) return refresh(owner, token, signal)
+    // Still good: the request goes ahead, and a failure here shows when the token has ended.
+    refresh(owner, token, AbortSignal.timeout(backgroundTimeout)).catch(() => undefined)
+    return token
+  }
+
+  const steps: Record<Step, (challenge: Challenge, exchange: Exchange) => Promise<Credential | undefined>> = {
+    identify: async () => ({ scheme: 'agent' }),
+    refresh: async (_challenge, { credential, session, signal }) => {
+      if (credential.scheme !== 'token') return undefined
+      const fresh = await refresh(session ?? '', credential.held, signal)
+      return fresh ? { scheme: 'token', held: fresh } : { scheme: 'agent' }
+    },
+    dropToken: async (_challenge, { credential, session }) => {
+      if (credential.scheme === 'token') held.remove(session ?? '', credential.held.jwt)
+      return { scheme: 'agent' }
+    },
+    authorize,
+  }
+
+  return { tokenFor, take: (step, challenge, exchange) => steps[step](challenge, exchange) }
+}
+
+/** Which step a refusal calls for: the cheapest that could help. */
+export function stepFor(status: number, challenge: Challenge, credential: Credential): Step | undefined {
+  if (challenge.level === 'identity') return credential.scheme === 'key' ? 'identify' : undefined
+  if (challenge.level !== 'authorization') return undefined
+  if (credential.scheme === 'key') return challenge.resourceToken === undefined ? 'identify' : 'authorize'
+  if (credential.scheme === 'token' && status === 401) {
+    if (credential.held.refreshToken !== undefined) return 'refresh'
+    if (challenge.resourceToken === undefined) return 'dropToken'
+  }
+  return 'authorize'
+}
