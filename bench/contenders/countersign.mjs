@@ -1,0 +1,171 @@
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import {
+  createDiscovery,
+  createKeyResolver,
+  createSigner,
+  generatePrivateJwk,
+  issueToken,
+  januaryProfile,
+  parseSignature,
+  parseSignatureInput,
+  parseSignatureKey,
+  signMessage,
+  verifySignature,
+} from 'countersign'
+import { receiveIncoming } from 'countersign/node'
+import { headerLines, request, withWrongSignature } from '../signed-get.mjs'
+import { headerJwk } from './raw.mjs'
+
+const issuer = 'https://auth.example'
+const audience = 'https://calendar.example'
+const systemClock = () => Math.floor(Date.now() / 1000)
+
+/** Signatures are made before the rounds begin; a long run must not see them expire. */
+const profile = { ...januaryProfile, window: 86_400 }
+
+/** This library: everything a resource does with a signed GET, with its real caches, on Node's own messages. */
+export async function createCountersignContenders({ privateJwk }) {
+  const signer = await createSigner(privateJwk)
+  const authServer = await createAuthServer()
+  const options = { authorities: [request.authority], resolveKey: createResolver(authServer), profile }
+  const verify = (incoming) => verifySignature(receiveIncoming(incoming), options)
+
+  const hwk = { scheme: 'hwk', jwk: headerJwk(signer.jwk) }
+  const get = await signGet(signer, hwk)
+  const seen = await signGet(signer, await authServer.issue(signer))
+
+  const verifyOne = (name, headers, goal) => ({
+    name,
+    of: 'verify',
+    goal,
+    check: () => requireRefusal(() => verify(receive(withWrongSignature(headers)))),
+    run: repeated(verify, receive(headers)),
+  })
+  const verifyNew = (name, agent, goal) => {
+    let pool = []
+    let next = 0
+    return {
+      name,
+      of: 'verify',
+      goal,
+      async prepare(count) {
+        const headers = []
+        for (let i = 0; i < count; i++) {
+          const agentSigner = await agent()
+          headers.push(await signGet(agentSigner, await authServer.issue(agentSigner)))
+        }
+        pool = headers.map(receive)
+        next = 0
+      },
+      async run(count) {
+        for (let i = 0; i < count; i++) await verify(pool[next++])
+      },
+    }
+  }
+  return [
+    verifyOne('countersign verify', get, 0.92),
+    verifyOne('countersign verify, token seen', seen, 0.9),
+    verifyNew('countersign verify, token new', async () => signer, 0.46),
+    verifyNew('countersign verify, token and agent new', async () => createSigner(await generatePrivateJwk()), 0.46),
+    parseAlone('countersign parse', get),
+    parseAlone('countersign parse, with token', seen),
+    {
+      name: 'countersign sign',
+      of: 'sign',
+      goal: 0.93,
+      async run(count) {
+        for (let i = 0; i < count; i++) await signMessage(request, { signer, signatureKey: hwk })
+      },
+    },
+  ]
+}
+
+function parseAlone(name, headers) {
+  return {
+    name,
+    of: 'verify',
+    goal: 20,
+    run(count) {
+      for (let i = 0; i < count; i++) {
+        parseSignatureKey(headers['signature-key'])
+        parseSignatureInput(headers['signature-input'])
+        parseSignature(headers.signature)
+      }
+    },
+  }
+}
+
+function repeated(verify, incoming) {
+  return async (count) => {
+    for (let i = 0; i < count; i++) await verify(incoming)
+  }
+}
+
+function signGet(signer, signatureKey) {
+  return signMessage(request, { signer, signatureKey })
+}
+
+const socket = new Socket()
+
+function receive(headers) {
+  const incoming = new IncomingMessage(socket)
+  incoming.method = request.method
+  incoming.url = request.path
+  incoming.rawHeaders = headerLines(headers).flat()
+  return incoming
+}
+
+/** An issuer whose documents are found by discovery, and which issues a new auth token each time. */
+export async function createAuthServer() {
+  const signer = await createSigner(await generatePrivateJwk())
+  const documents = {
+    [`${issuer}/.well-known/aauth-issuer`]: {
+      issuer,
+      jwks_uri: `${issuer}/jwks`,
+      agent_token_endpoint: `${issuer}/token`,
+      agent_auth_endpoint: `${issuer}/consent`,
+      agent_signing_algs_supported: ['ed25519'],
+    },
+    [`${issuer}/jwks`]: { keys: [signer.jwk] },
+  }
+  return {
+    fetch: async (url) => {
+      const found = documents[String(url)]
+      return found ? Response.json(found) : new Response(null, { status: 404 })
+    },
+    async issue(agentSigner) {
+      const jwk = headerJwk(agentSigner.jwk)
+      const claims = {
+        iss: issuer,
+        aud: audience,
+        agent: 'https://agent.example',
+        sub: 'user-1',
+        scope: 'calendar.read',
+        exp: systemClock() + 3600,
+        cnf: { jwk },
+      }
+      return { scheme: 'jwt', jwt: await issueToken('auth+jwt', claims, { signer }) }
+    },
+  }
+}
+
+/** The resolver of a resource, with discovery behind it and the documents of the issuer in its cache. */
+export function createResolver({ fetch }) {
+  return createKeyResolver({
+    discovery: createDiscovery({ fetch }),
+    audience,
+    now: systemClock,
+    authTokenIssuers: [issuer],
+    absentWellKnown: 'aauth-agent',
+  })
+}
+
+async function requireRefusal(verify) {
+  try {
+    await verify()
+  } catch {
+    return
+  }
+  throw new Error('a wrong signature was accepted')
+}

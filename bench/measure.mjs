@@ -1,0 +1,67 @@
+const passesPerRound = 4
+const sliceSeconds = 0.005
+const warmUpSeconds = 0.15
+
+/**
+ * Runs all contenders in turn, in small slices whose order rotates, so that whatever else the machine does hits all of
+ * them alike. Each round gives a contender's rate over that of its limit in the same round.
+ */
+export async function measure(contenders, { rounds }) {
+  for (const contender of contenders) await contender.check?.()
+  const counts = []
+  for (const contender of contenders) counts.push(await warmUp(contender))
+  const passes = rounds * passesPerRound
+  for (const [index, contender] of contenders.entries()) await contender.prepare?.(counts[index] * passes)
+
+  const perRound = contenders.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    const seconds = contenders.map(() => 0)
+    for (let pass = 0; pass < passesPerRound; pass++) {
+      for (let turn = 0; turn < contenders.length; turn++) {
+        const index = (turn + round * passesPerRound + pass) % contenders.length
+        seconds[index] += await secondsOf(contenders[index], counts[index])
+      }
+    }
+    for (const [index, total] of seconds.entries()) perRound[index].push((counts[index] * passesPerRound) / total)
+  }
+  return compare(contenders, perRound)
+}
+
+function compare(contenders, perRound) {
+  const limits = {}
+  for (const [index, { limit }] of contenders.entries()) if (limit) limits[limit] = perRound[index]
+  return {
+    limit: Object.fromEntries(Object.entries(limits).map(([name, rates]) => [name, Math.round(spread(rates).median)])),
+    results: contenders.flatMap(({ name, of, goal }, index) =>
+      of ? [{ name, of, goal, ratio: spread(perRound[index].map((rate, round) => rate / limits[of][round])) }] : [],
+    ),
+  }
+}
+
+/** How many operations fill a slice, once the code is compiled. */
+async function warmUp(contender) {
+  let count = 4
+  let rate = 0
+  for (let spent = 0; spent < warmUpSeconds; ) {
+    await contender.prepare?.(count)
+    const seconds = await secondsOf(contender, count)
+    spent += seconds
+    rate = count / seconds
+    count = Math.min(count * 2, Math.max(1, Math.round(rate * sliceSeconds)))
+  }
+  return Math.max(1, Math.round(rate * sliceSeconds))
+}
+
+async function secondsOf(contender, count) {
+  const start = process.hrtime.bigint()
+  const running = contender.run(count)
+  if (running) await running
+  return Number(process.hrtime.bigint() - start) / 1e9
+}
+
+function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  return { min: sorted[0], median, max: sorted.at(-1) }
+}

@@ -1,0 +1,44 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { generatePrivateJwk } from 'countersign'
+
+/** The one request that everybody signs and verifies. */
+export const request = {
+  method: 'GET',
+  authority: 'calendar.example',
+  path: '/api/v1/events',
+  url: 'https://calendar.example/api/v1/events',
+}
+
+/** What every signature covers: the January 2026 profile for a request without query and body. */
+export const components = ['@method', '@authority', '@path', 'signature-key']
+
+const otherHeaders = [
+  ['Host', request.authority],
+  ['User-Agent', 'agent/1.0'],
+  ['Accept', 'application/json'],
+  ['Accept-Encoding', 'gzip, br'],
+  ['Connection', 'keep-alive'],
+]
+
+/** All headers of the request as they arrive, the three of the signature among them. */
+export function headerLines(signatureHeaders) {
+  return [...otherHeaders, ...Object.entries(signatureHeaders)]
+}
+
+/** One Ed25519 key in every form that somebody wants, imported once. */
+export async function createKeyPair() {
+  const privateJwk = await generatePrivateJwk()
+  const { d: _d, ...publicJwk } = privateJwk
+  return {
+    privateJwk,
+    publicJwk,
+    privateKey: createPrivateKey({ key: privateJwk, format: 'jwk' }),
+    publicKey: createPublicKey({ key: publicJwk, format: 'jwk' }),
+  }
+}
+
+/** The headers with one bit of the signature changed: whoever accepts them does not verify. */
+export function withWrongSignature(headers) {
+  const name = Object.keys(headers).find((candidate) => candidate.toLowerCase() === 'signature')
+  return { ...headers, [name]: headers[name].replace(/=:(.)/, (_, first) => `=:${first === 'A' ? 'B' : 'A'}`) }
+}

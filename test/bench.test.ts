@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it } from 'vitest'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const peers = ['http-message-signatures', 'http-message-sig', 'web-bot-auth', '@hellocoop/httpsig']
+
+interface Measured {
+  limit: { verify: number; sign: number }
+  results: { name: string; ratio: { min: number; median: number; max: number } }[]
+}
+
+function runBench(...options: string[]) {
+  return spawnSync(process.execPath, [join(root, 'bench/run.mjs'), ...options], { cwd: root, encoding: 'utf8' })
+}
+
+describe('the benchmark', () => {
+  let stdout: string
+  let measured: Measured
+
+  beforeAll(() => {
+    const run = runBench('--json', '--rounds', '2')
+    expect(run.stderr).toBe('')
+    expect(run.status).toBe(0)
+    stdout = run.stdout
+    measured = JSON.parse(stdout) as Measured
+  })
+
+  it('prints one JSON object of the documented shape and nothing else', () => {
+    expect(stdout.trimEnd().split('\n')).toHaveLength(1)
+    expect(Object.keys(measured)).toEqual(['limit', 'results'])
+    expect(Object.keys(measured.limit)).toEqual(['verify', 'sign'])
+    expect(measured.limit.verify).toBeGreaterThan(0)
+    expect(measured.limit.sign).toBeGreaterThan(0)
+    for (const result of measured.results) {
+      expect(Object.keys(result)).toEqual(['name', 'ratio'])
+      expect(Object.keys(result.ratio)).toEqual(['min', 'median', 'max'])
+      const { min, median, max } = result.ratio
+      expect(min).toBeGreaterThan(0)
+      expect(median).toBeGreaterThanOrEqual(min)
+      expect(max).toBeGreaterThanOrEqual(median)
+    }
+  })
+
+  it('has this library and every peer, verifying and signing, each once', () => {
+    const names = measured.results.map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    for (const contender of ['countersign', ...peers]) {
+      expect(names).toContain(`${contender} verify`)
+      expect(names).toContain(`${contender} sign`)
+    }
+  })
+
+  it('measures nobody above the limit: who does not verify or sign would be', () => {
+    const bound = measured.results.filter(({ name }) => /(?:verify|sign)(?:,|$)/.test(name))
+    expect(bound.length).toBeGreaterThanOrEqual(2 * (peers.length + 1))
+    // The least of the rounds: being above in all of them is more than noise.
+    for (const { name, ratio } of bound)
+      expect({ name, beatsLimit: ratio.min > 1.1 }).toEqual({ name, beatsLimit: false })
+  })
+
+  it('counts a new token as two verifications', () => {
+    const ratios = new Map(measured.results.map(({ name, ratio }) => [name, ratio]))
+    for (const name of ['countersign verify, token new', 'countersign verify, token and agent new']) {
+      expect(ratios.get(name)?.min).toBeLessThan(0.55)
+    }
+  })
+
+  it('refuses options that it does not know', () => {
+    expect(runBench('--fast').status).toBe(2)
+    expect(runBench('--rounds', '0').status).toBe(2)
+  })
+
+  it('reads the heap over distinct tokens', () => {
+    const { stdout: text, status } = runBench('--memory', '--json', '--tokens', '400')
+    expect(status).toBe(0)
+    const { readings } = JSON.parse(text) as { flat: boolean; readings: { tokens: number; heap: number }[] }
+    expect(readings.at(-1)?.tokens).toBe(400)
+    for (const { heap } of readings) expect(heap).toBeGreaterThan(0)
+  })
+})
