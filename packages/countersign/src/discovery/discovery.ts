@@ -24,8 +24,11 @@ export interface DiscoveryOptions extends IdentifierOptions {
 
 /** Why no document or key was found; the caller decides which error that is. */
 export interface DiscoveryFailure {
-  /** `unreachable`: the origin did not answer, and nothing usable is cached; `refused`: what it answered is not acceptable. */
-  reason: 'unreachable' | 'refused' | 'unknown_kid'
+  /**
+   * `unreachable`: the origin did not answer, and nothing usable is cached; `refused`: what it answered is not
+   * acceptable; `busy`: too much is being fetched already.
+   */
+  reason: 'unreachable' | 'refused' | 'unknown_kid' | 'busy'
   message: string
   cause?: unknown
 }
@@ -53,6 +56,7 @@ const limits = {
   maxAge: 86_400,
   staleAge: 86_400,
   refetchInterval: 60,
+  flights: 32,
 }
 
 interface CachedDocument<T> {
@@ -62,6 +66,15 @@ interface CachedDocument<T> {
 
 type JwksEntry = (kid: string) => Promise<Found<VerificationKey>>
 
+/** A document to be fetched, and what is made of it. */
+interface Source<T> {
+  /** Of cache and flights: the URL, and as what it is read. A URL read as two things is two documents. */
+  key: string
+  url: string
+  maxBytes: number
+  read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string }
+}
+
 /** Creates a discovery with its own caches; share one per process. */
 export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const now = options.now ?? systemClock
@@ -70,55 +83,61 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const flights = new Map<string, Promise<Found<CachedDocument<unknown>>>>()
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
 
-  async function load<T>(
-    url: string,
-    maxBytes: number,
-    read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string },
-    force = false,
-  ): Promise<Found<CachedDocument<T>>> {
-    const cached = documents.get(url, now()) as CachedDocument<T> | undefined
-    if (cached && !force && cached.freshUntil > now()) return { found: cached }
-    const flight = (flights.get(url) ?? startFlight(url, maxBytes, read)) as Promise<Found<CachedDocument<T>>>
-    const outcome = await flight
-    const stale = 'failure' in outcome && outcome.failure.reason === 'unreachable' ? cached : undefined
-    return stale ? { found: stale } : outcome
+  function cachedDocument<T>(source: Source<T>): CachedDocument<T> | undefined {
+    return documents.get(source.key, now()) as CachedDocument<T> | undefined
   }
 
-  function startFlight<T>(
-    url: string,
-    maxBytes: number,
-    read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string },
-  ): Promise<Found<CachedDocument<T>>> {
-    const flight = (async (): Promise<Found<CachedDocument<T>>> => {
-      const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: limits.timeout })
-      if ('refusal' in fetched) {
-        return {
-          failure: {
-            reason: fetched.unreachable ? 'unreachable' : 'refused',
-            message: fetched.refusal,
-            cause: fetched.cause,
-          },
-        }
-      }
-      const outcome = read(fetched)
-      if ('refusal' in outcome)
-        return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
-      const age = Math.min(Math.max(fetched.maxAge ?? limits.defaultAge, limits.minAge), limits.maxAge)
-      const entry = { value: outcome.value, freshUntil: now() + age }
-      documents.set(url, entry, entry.freshUntil + limits.staleAge)
-      return { found: entry }
-    })().finally(() => flights.delete(url))
-    flights.set(url, flight)
+  async function load<T>(source: Source<T>, force = false): Promise<Found<CachedDocument<T>>> {
+    const cached = cachedDocument(source)
+    if (cached && !force && cached.freshUntil > now()) return { found: cached }
+    const outcome = await ((flights.get(source.key) as Promise<Found<CachedDocument<T>>> | undefined) ??
+      startFlight(source))
+    if ('found' in outcome || !cached) return outcome
+    const { reason } = outcome.failure
+    if (reason === 'busy') return { found: cached }
+    if (reason !== 'unreachable') return outcome
+    // Not asked again at once: else every request would wait for an origin that is down.
+    cached.freshUntil = Math.max(cached.freshUntil, now() + limits.refetchInterval)
+    return { found: cached }
+  }
+
+  async function startFlight<T>(source: Source<T>): Promise<Found<CachedDocument<T>>> {
+    if (flights.size >= limits.flights) {
+      return { failure: { reason: 'busy', message: `${limits.flights} documents are being fetched` } }
+    }
+    const flight = fetchSource(source).finally(() => flights.delete(source.key))
+    flights.set(source.key, flight)
     return flight
+  }
+
+  async function fetchSource<T>({ key, url, maxBytes, read }: Source<T>): Promise<Found<CachedDocument<T>>> {
+    const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: limits.timeout })
+    if ('refusal' in fetched) {
+      const reason = fetched.unreachable ? 'unreachable' : 'refused'
+      return { failure: { reason, message: fetched.refusal, cause: fetched.cause } }
+    }
+    const outcome = read(fetched)
+    if ('refusal' in outcome)
+      return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
+    const age = Math.min(Math.max(fetched.maxAge ?? limits.defaultAge, limits.minAge), limits.maxAge)
+    const entry = { value: outcome.value, freshUntil: now() + age }
+    documents.set(key, entry, entry.freshUntil + limits.staleAge)
+    return { found: entry }
   }
 
   async function findMetadata<K extends MetadataKind>(kind: K, identifier: string): Promise<Found<MetadataByKind[K]>> {
     if (!isIdentifier(identifier, options)) {
       return { failure: { reason: 'refused', message: 'the identifier is not of the accepted form (W10)' } }
     }
-    const outcome = await load(metadataUrl(identifier, kind), limits.metadataBytes, ({ document }) => {
-      const parsed = parseMetadata(kind, identifier, document, options)
-      return 'metadata' in parsed ? { value: parsed.metadata } : parsed
+    const url = metadataUrl(identifier, kind)
+    const outcome = await load<MetadataByKind[K]>({
+      key: `${kind} ${url}`,
+      url,
+      maxBytes: limits.metadataBytes,
+      read: ({ document }) => {
+        const parsed = parseMetadata(kind, identifier, document, options)
+        return 'metadata' in parsed ? { value: parsed.metadata } : parsed
+      },
     })
     return 'found' in outcome ? { found: outcome.found.value } : outcome
   }
@@ -127,15 +146,20 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     if (!isFetchableUrl(jwksUri, options)) {
       return { failure: { reason: 'refused', message: 'the JWKS URL is not of the accepted form' } }
     }
-    const before = documents.get(jwksUri, now())
-    const first = await load(jwksUri, limits.jwksBytes, readJwks)
+    const source = { key: `jwks ${jwksUri}`, url: jwksUri, maxBytes: limits.jwksBytes, read: readJwks }
+    const before = cachedDocument(source)
+    const first = await load(source)
     if (!('found' in first)) return first
     const key = await first.found.value(kid)
     if ('found' in key || key.failure.reason !== 'unknown_kid') return key
-    if (lastRefetch.get(jwksUri, now())) return key
-    lastRefetch.set(jwksUri, true, now() + limits.refetchInterval)
-    if (first.found !== before) return key
-    const second = await load(jwksUri, limits.jwksBytes, readJwks, true)
+    const isNew = first.found !== before
+    const mayRefetch = !isNew && !lastRefetch.get(source.key, now())
+    if (isNew || mayRefetch) lastRefetch.set(source.key, true, now() + limits.refetchInterval)
+    if (!mayRefetch && !flights.has(source.key)) {
+      const latest = cachedDocument(source)
+      return latest && latest !== first.found ? latest.value(kid) : key
+    }
+    const second = await load(source, true)
     return 'found' in second ? second.found.value(kid) : second
   }
 

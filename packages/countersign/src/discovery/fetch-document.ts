@@ -1,4 +1,5 @@
 import { parseUtf8 } from '../lib/base64url.js'
+import { AAuthError } from '../lib/errors.js'
 import { readStream } from '../lib/read-stream.js'
 
 /** What discovery needs of a `fetch`; `globalThis.fetch` fits. */
@@ -50,6 +51,8 @@ export async function fetchText(url: string, options: FetchDocumentOptions): Pro
   try {
     return await Promise.race([late, request(url, options, abort.signal)])
   } catch (cause) {
+    if (cause instanceof AAuthError && cause.code === 'body_too_large')
+      return { refusal: `${url} is larger than ${options.maxBytes} bytes`, cause, unreachable: false }
     return { refusal: `${url} could not be fetched`, cause, unreachable: true }
   } finally {
     clearTimeout(timer)

@@ -31,10 +31,18 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): FetchDocu
         headers: { accept: 'application/json', 'accept-encoding': 'identity' },
         ...(init?.signal ? { signal: init.signal } : {}),
       }
-      const settle = (response: IncomingMessage) => resolve(toResponse(response))
+      const settle = (message: IncomingMessage) => {
+        try {
+          resolve(toResponse(message))
+        } catch (error) {
+          // A status or header that no Response can have; thrown from here it would end the process.
+          message.destroy()
+          reject(error)
+        }
+      }
       const request: ClientRequest = insecure
         ? httpRequest(url, requestOptions, settle)
-        : httpsRequest(url, { ...requestOptions, lookup: publicLookup }, settle)
+        : httpsRequest(url, { ...requestOptions, lookup: publicLookup, rejectUnauthorized: true }, settle)
       request.on('error', reject)
       request.end()
     })

@@ -136,13 +136,15 @@ export function createKeyResolver(options: KeyResolverOptions): (signatureKey: S
 
 function requireKey(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
-  throw unknownKey(found.failure.message, found.failure)
+  throw busyError(found.failure) ?? unknownKey(found.failure.message, found.failure)
 }
 
 // An auth server that cannot be reached is trouble of ours, not of the agent (attacks R05).
 function requireIssuerKey(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
   const { reason, message } = found.failure
+  const busy = busyError(found.failure)
+  if (busy) throw busy
   if (reason === 'unreachable') {
     throw new AAuthError('unavailable', 'The keys of the auth server cannot be fetched.', {
       cause: found.failure,
@@ -150,6 +152,11 @@ function requireIssuerKey(found: Found<VerificationKey>): VerificationKey {
     })
   }
   throw new AAuthError('auth_token_invalid', `The auth+jwt is refused: ${message}.`, { cause: found.failure })
+}
+
+function busyError(failure: DiscoveryFailure): AAuthError | undefined {
+  if (failure.reason !== 'busy') return undefined
+  return new AAuthError('too_many_requests', 'Too many keys are being looked for.', { cause: failure, retryAfter: 3 })
 }
 
 function requireConfirmation(token: VerifiedToken): VerificationKey {

@@ -430,7 +430,7 @@ describe('issueToken', () => {
 
   it('never gives two tokens one jti', async () => {
     const issue = () => issueToken('agent+jwt', claims['agent+jwt'], { signer, now: () => now })
-    expect(decodeToken(await issue())?.payload['jti']).not.toBe(decodeToken(await issue())?.payload['jti'])
+    expect(decodeToken(await issue())?.payload.jti).not.toBe(decodeToken(await issue())?.payload.jti)
   })
 
   it('names the algorithm of the signer', async () => {

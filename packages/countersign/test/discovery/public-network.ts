@@ -1,0 +1,72 @@
+import dns, { type LookupAddress } from 'node:dns'
+import { syncBuiltinESMExports } from 'node:module'
+import net from 'node:net'
+import { onTestFinished } from 'vitest'
+
+interface ConnectOptions {
+  host?: string
+  port?: number
+  lookup?: (hostname: string, options: object, callback: LookupCallback) => void
+}
+
+type LookupCallback = (error: Error | null, addresses: LookupAddress[]) => void
+
+export interface PublicNetwork {
+  /** Names that were resolved, in order. */
+  resolved: string[]
+  /** Addresses that a connection was allowed to, as the caller's own `lookup` gave them. */
+  connected: string[]
+}
+
+/**
+ * Puts a public network around one test: names resolve to the given addresses (one list per question, the last one
+ * again and again), and whatever address a connection then goes to is answered by the server on the loopback port.
+ */
+export function simulatePublicNetwork(
+  names: Readonly<Record<string, readonly (readonly string[])[]>>,
+  port: number,
+): PublicNetwork {
+  const network: PublicNetwork = { resolved: [], connected: [] }
+  const { lookup } = dns
+  const { connect } = net.Socket.prototype
+  const answer = (hostname: string, _options: object, callback: LookupCallback) => {
+    const answers = names[hostname]
+    const asked = network.resolved.filter((name) => name === hostname).length
+    network.resolved.push(hostname)
+    const addresses = answers?.[Math.min(asked, answers.length - 1)]
+    if (!addresses) callback(new Error(`ENOTFOUND ${hostname}`), [])
+    else
+      callback(
+        null,
+        addresses.map((address) => ({ address, family: net.isIP(address) })),
+      )
+  }
+  Object.assign(dns, { lookup: answer })
+  net.Socket.prototype.connect = function rerouted(this: net.Socket, ...given: unknown[]) {
+    const options = optionsOf(given)
+    const own = options?.lookup
+    if (!options || !own) return Reflect.apply(connect, this, given) as net.Socket
+    options.port = port
+    options.lookup = (hostname, lookupOptions, callback) =>
+      own(hostname, lookupOptions, (error, addresses) => {
+        if (error) return callback(error, [])
+        network.connected.push(...addresses.map(({ address }) => address))
+        callback(null, [{ address: '127.0.0.1', family: 4 }])
+      })
+    return Reflect.apply(connect, this, given) as net.Socket
+  }
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    Object.assign(dns, { lookup })
+    net.Socket.prototype.connect = connect
+    syncBuiltinESMExports()
+  })
+  return network
+}
+
+// `connect(options)` and, from within Node, `connect([options, callback])`.
+function optionsOf(given: readonly unknown[]): ConnectOptions | undefined {
+  const [first] = given
+  const candidate: unknown = Array.isArray(first) ? first[0] : first
+  return typeof candidate === 'object' && candidate !== null ? candidate : undefined
+}
