@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { AAuthError } from '../lib/errors.js'
+import { errorResponse } from '../protocol/error-response.js'
 import { receiveIncoming } from './receive-incoming.js'
 
 /** The one shape every role has. */
@@ -16,7 +18,9 @@ export interface NodeListenerOptions {
 
 /**
  * A listener for `http.createServer` over a Web handler: the handler gets the request, and the message as it was on the
- * wire beside it. A handler that throws is answered 500 with an empty body and reported to `process.emitWarning`.
+ * wire beside it. What no handler could be given is answered here: 400 for a target that is no path and for GET with a
+ * body, 405 for TRACE, 413 for a body beyond the limit. A handler that throws is answered 500 with an empty body and
+ * reported to `process.emitWarning`.
  */
 export function createNodeListener(
   handler: Handler,
@@ -38,16 +42,15 @@ async function answer(
   outgoing: ServerResponse,
 ): Promise<void> {
   const received = receiveIncoming(incoming)
-  if (!received.rawTarget.startsWith('/')) {
-    await send(new Response(null, { status: 400 }), outgoing, received.method)
-    return
-  }
   let body: Uint8Array
   try {
-    body = await received.body(maxBody)
+    body = await requireBody(received, maxBody)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'body_too_large')) throw error
-    await send(new Response(null, { status: 413, headers: { connection: 'close' } }), outgoing, received.method)
+    if (incoming.destroyed && !incoming.complete) return
+    if (!(error instanceof AAuthError)) throw error
+    const refused = errorResponse(error)
+    const headers = { ...refused.headers, connection: 'close' }
+    await send(new Response(refused.body, { status: refused.status, headers }), outgoing, received.method)
     return
   }
   const headers = new Headers()
@@ -65,6 +68,18 @@ async function answer(
   await send(await handler(request, received), outgoing, received.method)
 }
 
+/** The body of a message that a `Request` can be made of. */
+async function requireBody(received: ReceivedMessage, maxBody: number): Promise<Uint8Array> {
+  const { method, rawTarget } = received
+  if (!rawTarget.startsWith('/')) throw new AAuthError('target_ambiguous', 'The request target is not a path.')
+  if (method === 'TRACE') throw new AAuthError('method_not_allowed', 'TRACE is not answered.')
+  const body = await received.body(maxBody)
+  if (body.length > 0 && (method === 'GET' || method === 'HEAD')) {
+    throw new AAuthError('request_malformed', `A ${method} request has no body.`)
+  }
+  return body
+}
+
 async function send(response: Response, outgoing: ServerResponse, method: string): Promise<void> {
   outgoing.statusCode = response.status
   for (const [name, value] of response.headers) {
@@ -79,7 +94,10 @@ async function send(response: Response, outgoing: ServerResponse, method: string
   const stream = Readable.fromWeb(response.body as ReadableStream)
   await new Promise<void>((resolve, reject) => {
     stream.on('error', reject)
-    outgoing.on('close', resolve)
+    outgoing.on('close', () => {
+      stream.destroy()
+      resolve()
+    })
     stream.pipe(outgoing)
   })
 }

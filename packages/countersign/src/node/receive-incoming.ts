@@ -33,11 +33,14 @@ async function readIncoming(incoming: IncomingMessage, limit: number): Promise<U
       'the body was read before the signature was verified: verify first, so that the digest covers the bytes as sent',
     )
   }
+  const refusal = () => new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
+  if (Number(incoming.headers['content-length']) > limit) throw refusal()
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+  // Leaving the loop must not end the connection: the refusal is still to be sent on it.
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     length += chunk.length
-    if (length > limit) throw new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
+    if (length > limit) throw refusal()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

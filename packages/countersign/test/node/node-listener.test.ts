@@ -1,0 +1,354 @@
+import { createServer, type RequestListener } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import {
+  createSigner,
+  generatePrivateJwk,
+  importVerificationKey,
+  type ReceivedMessage,
+  verifySignature,
+} from 'countersign'
+import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { craftMessage, digestOf } from '../httpsig/crafted-message.js'
+import { refusalCode } from '../refusal.js'
+
+async function listen(listener: RequestListener): Promise<number> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+const serve = (handler: Handler, maxBody?: number) =>
+  listen(
+    createNodeListener(handler, { origin: 'https://resource.example', ...(maxBody === undefined ? {} : { maxBody }) }),
+  )
+
+/** Sends bytes and collects what comes back until the connection ends. */
+function exchange(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(text, 'latin1'))
+    let answer = ''
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => (answer += chunk))
+    socket.on('error', reject)
+    socket.on('close', () => resolve(answer))
+  })
+}
+
+const lines = (...parts: string[]) => `${parts.join('\r\n')}\r\n\r\n`
+const statusOf = (answer: string) => Number(answer.split(' ')[1])
+
+/** A handler that answers with what it was given, and keeps it. */
+function recorder() {
+  const seen: { request: Request; received: ReceivedMessage | undefined }[] = []
+  const handler: Handler = async (request, received) => {
+    seen.push({ request, received })
+    return new Response(await request.text())
+  }
+  return { handler, seen }
+}
+
+describe('the handler gets', () => {
+  it('the request on the configured origin, and the message as it was on the wire', async () => {
+    const { handler, seen } = recorder()
+    const port = await serve(handler)
+    await exchange(
+      port,
+      lines(
+        'GET //a/%61?b=%20& HTTP/1.1',
+        'Host: evil.example',
+        'X-Forwarded-Host: evil.example',
+        'X-A: 1',
+        'x-a: 2',
+        'connection: close',
+      ),
+    )
+    const [{ request, received } = {}] = seen
+    expect(request?.url).toBe('https://resource.example//a/%61?b=%20&')
+    expect(request?.headers.get('x-a')).toBe('1, 2')
+    expect(received).toMatchObject({ method: 'GET', rawTarget: '//a/%61?b=%20&', remoteAddress: '127.0.0.1' })
+    expect(received?.rawHeaders).toEqual([
+      'Host',
+      'evil.example',
+      'X-Forwarded-Host',
+      'evil.example',
+      'X-A',
+      '1',
+      'x-a',
+      '2',
+      'connection',
+      'close',
+    ])
+  })
+
+  it('the body, in both', async () => {
+    const { handler, seen } = recorder()
+    const port = await serve(handler)
+    const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'grüße' })
+    expect(await response.text()).toBe('grüße')
+    expect(Buffer.from((await seen[0]?.received?.body(100)) ?? []).toString()).toBe('grüße')
+  })
+
+  it('S24: a chunked body without its chunks', async () => {
+    const { handler, seen } = recorder()
+    const port = await serve(handler)
+    const answer = await exchange(
+      port,
+      `${lines('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked', 'Connection: close')}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`,
+    )
+    expect(answer).toContain('abcde')
+    expect(Buffer.from((await seen[0]?.received?.body(100)) ?? []).toString()).toBe('abcde')
+  })
+
+  it('a signal that ends with the connection', async () => {
+    let signal: AbortSignal | undefined
+    const aborted = new Promise<void>((resolve) => {
+      void serve(async (request) => {
+        signal = request.signal
+        request.signal.addEventListener('abort', () => resolve())
+        return new Promise<Response>(() => undefined)
+      }).then((port) => {
+        const socket = connect(port, '127.0.0.1', () => socket.write(lines('GET / HTTP/1.1', 'Host: a')))
+        setTimeout(() => socket.destroy(), 50)
+      })
+    })
+    await aborted
+    expect(signal?.aborted).toBe(true)
+  })
+})
+
+describe('refused before the handler', () => {
+  it.each([
+    ['S27: an absolute-form target', lines('GET http://resource.example/ HTTP/1.1', 'Host: a'), 400],
+    ['asterisk form', lines('OPTIONS * HTTP/1.1', 'Host: a'), 400],
+    ['TRACE', lines('TRACE / HTTP/1.1', 'Host: a'), 405],
+    ['GET with a body', `${lines('GET / HTTP/1.1', 'Host: a', 'Content-Length: 2')}{}`, 400],
+    ['a body beyond the limit, as announced', lines('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1001'), 413],
+    [
+      'a body beyond the limit, as sent',
+      `${lines('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}3e9\r\n${'a'.repeat(1001)}\r\n0\r\n\r\n`,
+      413,
+    ],
+    [
+      'a body beyond the limit that does not end',
+      `${lines('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}3e9\r\n${'a'.repeat(1001)}\r\n`,
+      413,
+    ],
+    ['S44: headers of more than 16 KiB', lines('GET / HTTP/1.1', 'Host: a', `X-A: ${'a'.repeat(17_000)}`), 431],
+    [
+      'S47: Content-Length and Transfer-Encoding',
+      `${lines('POST / HTTP/1.1', 'Host: a', 'Content-Length: 3', 'Transfer-Encoding: chunked')}0\r\n\r\n`,
+      400,
+    ],
+    [
+      'S47: two Content-Lengths',
+      `${lines('POST / HTTP/1.1', 'Host: a', 'Content-Length: 3', 'Content-Length: 4')}abc`,
+      400,
+    ],
+    ['S47: a folded header', lines('GET / HTTP/1.1', 'Host: a', 'X-A: a', ' b'), 400],
+    ['S47: a blank before the colon', lines('GET / HTTP/1.1', 'Host : a'), 400],
+    ['no Host', lines('GET / HTTP/1.1'), 400],
+    ['a NUL in a header', lines('GET / HTTP/1.1', 'Host: a', 'X-A: a\0b'), 400],
+  ])('%s', async (_name, text, status) => {
+    const { handler, seen } = recorder()
+    const port = await serve(handler, 1000)
+    const answer = await exchange(port, text)
+    expect(statusOf(answer)).toBe(status)
+    if (answer.includes('application/json')) expect(answer).toContain('"error":"invalid_request"')
+    expect(seen).toEqual([])
+  })
+
+  it('413 reaches a client that is still sending', async () => {
+    const { handler, seen } = recorder()
+    const port = await serve(handler, 1000)
+    const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'a'.repeat(3_000_000) })
+    expect(response.status).toBe(413)
+    expect(await response.json()).toMatchObject({ error: 'invalid_request' })
+    expect(seen).toEqual([])
+  })
+
+  it('a body of just the limit is not refused', async () => {
+    const { handler } = recorder()
+    const port = await serve(handler, 1000)
+    expect((await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'a'.repeat(1000) })).status).toBe(200)
+  })
+})
+
+describe('the response', () => {
+  it('keeps status, headers and every cookie', async () => {
+    const port = await serve(async () => {
+      const headers = new Headers({ 'x-a': 'b' })
+      headers.append('set-cookie', 'a=1; Path=/')
+      headers.append('set-cookie', 'b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT')
+      return new Response('a', { status: 403, headers })
+    })
+    const response = await fetch(`http://127.0.0.1:${port}/`)
+    expect(response.status).toBe(403)
+    expect(response.headers.get('x-a')).toBe('b')
+    expect(response.headers.getSetCookie()).toEqual(['a=1; Path=/', 'b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT'])
+  })
+
+  it.each([
+    ['HEAD', 200],
+    ['GET', 304],
+  ])('has no body for %s %i', async (method, status) => {
+    const port = await serve(async () => new Response(status === 304 ? null : 'a', { status }))
+    const answer = await exchange(port, lines(`${method} / HTTP/1.1`, 'Host: a', 'Connection: close'))
+    expect(statusOf(answer)).toBe(status)
+    expect(answer).toMatch(/\r\n\r\n$/)
+  })
+
+  it('is cancelled when the client goes', async () => {
+    const cancelled = new Promise<void>((resolve) => {
+      const body = new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(new Uint8Array(1000)),
+        cancel: () => resolve(),
+      })
+      void serve(async () => new Response(body)).then((port) => {
+        const socket = connect(port, '127.0.0.1', () => socket.write(lines('GET / HTTP/1.1', 'Host: a')))
+        socket.once('data', () => socket.destroy())
+      })
+    })
+    await cancelled
+  })
+
+  it('is an empty 500 when the handler throws, and the operator hears why', async () => {
+    const warnings: Error[] = []
+    const listener = (warning: Error) => warnings.push(warning)
+    process.on('warning', listener)
+    onTestFinished(() => void process.off('warning', listener))
+    const port = await serve(async () => {
+      throw new Error('the reason')
+    })
+    const response = await fetch(`http://127.0.0.1:${port}/`)
+    expect(response.status).toBe(500)
+    expect(await response.text()).toBe('')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(warnings.map(({ message }) => message)).toEqual(['the reason'])
+  })
+
+  it('a client that goes in the middle of its body is no news', async () => {
+    const warnings: Error[] = []
+    const listener = (warning: Error) => warnings.push(warning)
+    process.on('warning', listener)
+    onTestFinished(() => void process.off('warning', listener))
+    const { handler, seen } = recorder()
+    const port = await serve(handler)
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write(`${lines('POST / HTTP/1.1', 'Host: a', 'Content-Length: 10')}abc`),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    socket.destroy()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(warnings).toEqual([])
+    expect(seen).toEqual([])
+  })
+})
+
+describe('verifySignature over IncomingMessage', async () => {
+  const now = 1_768_786_017
+  const signer = await createSigner(await generatePrivateJwk())
+  const key = await importVerificationKey(signer.jwk)
+  const verify = (received: ReceivedMessage) =>
+    verifySignature(received, {
+      authorities: ['resource.example'],
+      now: () => now,
+      resolveKey: () => ({ key }),
+      maxBody: 1000,
+    })
+
+  /** The code of the refusal, or the path that was verified. */
+  async function outcomeOf(text: string): Promise<string> {
+    const port = await listen((incoming, outgoing) => {
+      void verify(receiveIncoming(incoming)).then(
+        ({ path }) => outgoing.end(`path ${path}`),
+        async (error: unknown) => outgoing.end(await refusalCode(() => Promise.reject(error as Error))),
+      )
+    })
+    return (await exchange(port, text)).split('\r\n\r\n')[1] ?? ''
+  }
+
+  const signed = async (parts: Partial<Parameters<typeof craftMessage>[0]> = {}) => craftMessage({ signer, ...parts })
+  const wire = (message: Awaited<ReturnType<typeof signed>>, extra: readonly string[] = []) =>
+    lines(
+      `${message.method} ${message.target} HTTP/1.1`,
+      ...message.headers.map(([name, value]) => `${name}: ${value}`),
+      ...extra,
+      'connection: close',
+    )
+
+  it('accepts', async () => {
+    expect(await outcomeOf(wire(await signed()))).toContain('path /data')
+  })
+
+  it('S24: accepts a chunked body, whose digest is over the content', async () => {
+    const message = await signed({ method: 'POST', body: 'abcde' })
+    expect(
+      await outcomeOf(`${wire(message, ['transfer-encoding: chunked'])}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`),
+    ).toContain('path /data')
+    expect(
+      await outcomeOf(`${wire(message, ['transfer-encoding: chunked'])}3\r\nabc\r\n2\r\ndE\r\n0\r\n\r\n`),
+    ).toContain('digest_mismatch')
+  })
+
+  it('S48: refuses a body that was added', async () => {
+    expect(
+      await outcomeOf(
+        `${wire(await signed({ method: 'POST' }), ['content-length: 2', `content-digest: ${digestOf('{}')}`])}{}`,
+      ),
+    ).toContain('component_missing')
+  })
+
+  it('S27: refuses two Host headers, in either order, and an absolute-form target', async () => {
+    const message = await signed()
+    expect(await outcomeOf(wire(message, ['Host: evil.example']))).toContain('header_duplicate')
+    expect(await outcomeOf(wire(message, ['HOST: resource.example']))).toContain('header_duplicate')
+    expect(await outcomeOf(wire(message).replace('/data', 'http://resource.example/data'))).toContain(
+      'target_ambiguous',
+    )
+  })
+
+  it('S28: refuses a target that parsing changes', async () => {
+    expect(await outcomeOf(wire(await signed({ target: '/x/../admin' })))).toContain('target_ambiguous')
+  })
+
+  it('S07: refuses a signature header on two lines', async () => {
+    const message = await signed()
+    const [, value = ''] = message.headers.find(([name]) => name === 'signature') ?? []
+    expect(await outcomeOf(wire(message, [`Signature: ${value}`]))).toContain('signature_malformed')
+  })
+
+  it('S38: refuses bytes beyond ASCII', async () => {
+    const text = wire(
+      await signed({ fields: { 'x-a': 'e' }, components: ['@method', '@authority', '@path', 'x-a', 'signature-key'] }),
+    )
+    expect(await outcomeOf(text.replace('x-a: e', 'x-a: \xe9'))).toContain('component_unsupported')
+    expect(await outcomeOf(text.replace('kty="OKP"', 'kty="\xe9"'))).toContain('signature_malformed')
+  })
+
+  it('refuses a body beyond the limit, and can still say so', async () => {
+    const message = await signed({ method: 'POST', body: 'a'.repeat(1001) })
+    expect(await outcomeOf(`${wire(message, ['content-length: 1001'])}${message.body}`)).toContain('body_too_large')
+    expect(
+      await outcomeOf(`${wire(message, ['transfer-encoding: chunked'])}3e9\r\n${message.body}\r\n0\r\n\r\n`),
+    ).toContain('body_too_large')
+  })
+
+  it('R06: a body that was read before is an error of the program', async () => {
+    const outcome = new Promise<unknown>((resolve) => {
+      void listen((incoming, outgoing) => {
+        incoming.once('data', () => {
+          receiveIncoming(incoming)
+            .body(1000)
+            .then(resolve, (error: unknown) => resolve(error))
+            .finally(() => outgoing.end())
+        })
+      }).then((port) => fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{}' }))
+    })
+    expect(await outcome).toBeInstanceOf(TypeError)
+  })
+})
