@@ -1,9 +1,11 @@
 import type { Child } from 'hono/jsx'
+import { AgentMark } from './agent-mark.js'
 import { Caution, Unsaid } from './caution.js'
 import { Host } from './host.js'
 import { Icon } from './icon.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage } from './models.js'
+import { Moment } from './moment.js'
 
 interface Card {
   model: ConsentPage
@@ -15,9 +17,7 @@ export function AgentCard({ model, messages }: Card) {
   const agent = <Host>{model.agentHost}</Host>
   return (
     <section class="agent" aria-label={messages.whoAsks}>
-      <span class="initial" aria-hidden="true">
-        {initialOf(model.agentHost)}
-      </span>
+      <AgentMark host={model.agentHost} logo={model.logo} />
       <div class="who">
         <p>{agent}</p>
         {model.agentName ? (
@@ -31,13 +31,15 @@ export function AgentCard({ model, messages }: Card) {
       <p class="fact verified">
         <Icon name="verified" />
         <span>
-          <strong>{messages.verified}:</strong> {messages.signedBy(agent)} {model.agentName && messages.nameNotChecked}
+          <strong>{messages.verified}:</strong> {messages.signedBy(agent)} {unchecked(model, messages)}
         </span>
       </p>
       <p class="fact">
         <Icon name="notice" />
-        <span>{model.firstTime ? messages.firstTime : messages.seenBefore}</span>
+        <span>{seen(model, messages)}</span>
       </p>
+      <Changes model={model} messages={messages} />
+      {model.noMetadata && <Caution>{messages.noMetadata(agent)}</Caution>}
       {model.lookAlike && <Caution>{messages.lookAlike(agent)}</Caution>}
       <Details model={model} messages={messages} />
     </section>
@@ -89,9 +91,38 @@ function Fact(props: { name: string; children: Child }) {
   )
 }
 
-/** A letter of the verified host, not of the name that nobody checked. */
-function initialOf(host: string): string {
-  return (/[\p{L}\p{N}]/u.exec(host)?.[0] ?? '').toUpperCase()
+function Changes({ model, messages }: Card) {
+  if (!model.changes?.length) return null
+  return (
+    <div class="box caution">
+      <Icon name="caution" />
+      <div>
+        <p>{messages.changed}</p>
+        <ul class="bullets">
+          {model.changes.map(({ what, before }) => (
+            <li>
+              {messages.changes[what]} {before !== undefined && messages.before(<bdi>{before}</bdi>)}
+            </li>
+          ))}
+        </ul>
+      </div>
+    </div>
+  )
+}
+
+/** When the person last said yes to this agent; the year only where it is another one. */
+function seen(model: ConsentPage, messages: Messages): Child {
+  const { allowedBefore } = model
+  if (allowedBefore === undefined) return model.firstTime ? messages.firstTime : messages.seenBefore
+  const said = messages.allowedBefore(
+    <Moment at={allowedBefore}>{messages.day(allowedBefore, model.expiresAt)}</Moment>,
+  )
+  return model.able.some(({ isNew }) => isNew) ? [said, ' ', messages.asksForMore] : said
+}
+
+function unchecked(model: ConsentPage, messages: Messages): string | undefined {
+  if (model.logo !== undefined) return model.agentName ? messages.nameAndLogoNotChecked : messages.logoNotChecked
+  return model.agentName && messages.nameNotChecked
 }
 
 /** `javascript:` and `data:` addresses are never links, whatever the model says. */

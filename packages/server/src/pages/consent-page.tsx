@@ -1,6 +1,9 @@
 import { AgentCard } from './agent-card.js'
 import { Caution } from './caution.js'
-import { HiddenFields } from './hidden-fields.js'
+import { Deadline } from './deadline.js'
+import { DurationChoice } from './duration-choice.js'
+import { KnownUser, PasswordField } from './fields.js'
+import { Hidden, HiddenFields } from './hidden-fields.js'
 import { Host } from './host.js'
 import { Icon } from './icon.js'
 import { renderLayout } from './layout.js'
@@ -8,6 +11,8 @@ import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage } from './models.js'
 import { AbleList, NotAbleList } from './permission-lists.js'
+import { ProblemBox } from './problem-box.js'
+import { SignedInAs } from './signed-in-as.js'
 
 /**
  * Renders the page on which a person allows or refuses what an agent asks for, `data-state="consent-first-time"` or
@@ -18,63 +23,44 @@ import { AbleList, NotAbleList } from './permission-lists.js'
  * @returns A complete HTML document.
  */
 export function renderConsent(model: ConsentPage, messages: Messages = en): string {
+  const title = messages.allowTitle(model.agentHost)
   return renderLayout({
     frame: model,
     messages,
-    title: messages.allowTitle(model.agentHost),
+    title: model.problem ? messages.errorTitle(title) : title,
     state: model.firstTime ? 'consent-first-time' : 'consent-known',
-    account: <Account model={model} messages={messages} />,
+    errorCode: model.problem,
+    account: <SignedInAs user={model.user} form={model.form} messages={messages} />,
+    reports: true,
     children: (
       <>
         <h1>{messages.allowQuestion(<Host>{model.agentHost}</Host>, <Host>{model.resourceHost}</Host>)}</h1>
         <AgentCard model={model} messages={messages} />
         <AbleList model={model} messages={messages} />
         <NotAbleList model={model} messages={messages} />
-        <section>
-          <h2>{messages.howLong}</h2>
-          <p>
-            {messages.whileAway} {messages.runsOut(model.tokenLifetime)}
-          </p>
-        </section>
-        <Decision model={model} messages={messages} />
+        <form method="post" action={model.form.action}>
+          <HiddenFields form={model.form} />
+          <Hidden name="revision" value={String(model.revision)} />
+          <DurationChoice model={model} messages={messages} />
+          <Decision model={model} messages={messages} />
+        </form>
+        <Deadline model={model} messages={messages} />
       </>
     ),
   })
 }
 
-interface Part {
-  model: ConsentPage
-  messages: Messages
-}
-
-function Account({ model, messages }: Part) {
-  return (
-    <form class="account" method="post" action={model.form.action}>
-      <input type="hidden" name="action" value="logout" />
-      <HiddenFields form={model.form} />
-      <span>{messages.signedInAs(<Host>{model.user}</Host>)}</span>
-      <button class="link" type="submit">
-        {messages.notYou}
-      </button>
-    </form>
-  )
-}
-
-function Decision({ model, messages }: Part) {
+function Decision({ model, messages }: { model: ConsentPage; messages: Messages }) {
+  const agent = <Host>{model.agentHost}</Host>
   const redirect = <Host>{model.redirectDisplay}</Host>
-  const ends = (
-    <time datetime={new Date(model.expiresAt * 1000).toISOString()}>{messages.timeOfDay(model.expiresAt)}</time>
-  )
   return (
-    <form class="decision" method="post" action={model.form.action}>
-      <HiddenFields form={model.form} />
-      <input type="hidden" name="revision" value={String(model.revision)} />
+    <div class="decision">
       {model.loopback && <Caution>{messages.loopback(redirect)}</Caution>}
-      {model.redirectElsewhere && !model.loopback && (
-        <Caution>{messages.elsewhere(redirect, <Host>{model.agentHost}</Host>)}</Caution>
-      )}
+      {model.redirectElsewhere && !model.loopback && <Caution>{messages.elsewhere(redirect, agent)}</Caution>}
+      {model.sensitive && <Caution>{messages.sensitive(agent)}</Caution>}
+      {model.askPassword && <PasswordAgain model={model} messages={messages} />}
       <div class="choice">
-        <button class="button" type="submit" name="consent" value="deny">
+        <button class="button" type="submit" name="consent" value="deny" formnovalidate={model.askPassword}>
           <Icon name="no" />
           {messages.deny}
         </button>
@@ -84,7 +70,23 @@ function Decision({ model, messages }: Part) {
         </button>
       </div>
       <p class="small">{model.redirectElsewhere ? messages.goOnTo(redirect) : messages.goBackTo(redirect)}</p>
-      <p class="small">{messages.endsAt(ends)}</p>
-    </form>
+    </div>
+  )
+}
+
+function PasswordAgain({ model, messages }: { model: ConsentPage; messages: Messages }) {
+  const { problem } = model
+  return (
+    <div class="fields">
+      <p>{messages.passwordAgain}</p>
+      {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
+      <KnownUser user={model.user} />
+      <PasswordField
+        messages={messages}
+        revealed={model.script !== undefined}
+        described={problem !== undefined}
+        invalid={problem === 'wrong_password'}
+      />
+    </div>
   )
 }

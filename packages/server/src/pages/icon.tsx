@@ -9,6 +9,7 @@ const paths = {
   notice: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM12 11v5.5M12 7.6v.1',
   yes: 'M5 12.5l4.7 4.7L19 7.5',
   no: 'M6 6l12 12M18 6L6 18',
+  key: 'M8 15.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 11.5h9.5M18.5 11.5v3.5M15 11.5v2.5',
 }
 
 /** The shapes that stand beside words, never in place of them. */

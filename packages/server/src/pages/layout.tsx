@@ -1,6 +1,7 @@
 import type { Child } from 'hono/jsx'
 import type { Messages } from './messages/messages.js'
 import type { PageFrame } from './models.js'
+import { FooterLinks } from './page-footer.js'
 
 /** What every page has around its own content. */
 export interface Layout {
@@ -14,11 +15,16 @@ export interface Layout {
   errorCode?: string | undefined
   /** Beside the name of the server. */
   account?: Child
+  /** Between the header and the page's own content. */
+  navigation?: Child
+  /** Above the links at the foot. */
   footer?: Child
+  /** Whether an agent can be reported from here. */
+  reports?: boolean
   children: Child
 }
 
-/** Renders a complete HTML document, which needs no script and nothing but `frame.stylesheet`. */
+/** Renders a complete HTML document, which needs nothing but `frame.stylesheet` and works without `frame.script`. */
 export function renderLayout(layout: Layout): string {
   const { frame, messages } = layout
   const document = (
@@ -31,6 +37,7 @@ export function renderLayout(layout: Layout): string {
         <meta name="robots" content="noindex" />
         <meta name="format-detection" content="telephone=no, email=no, address=no" />
         <link rel="stylesheet" href={frame.stylesheet} />
+        {frame.script !== undefined && <script type="module" src={frame.script} />}
       </head>
       <body>
         <header class="bar">
@@ -39,10 +46,16 @@ export function renderLayout(layout: Layout): string {
           </p>
           {layout.account}
         </header>
+        {layout.navigation}
         <main data-state={layout.state} data-error-code={layout.errorCode}>
           {layout.children}
         </main>
-        {layout.footer && <footer class="foot">{layout.footer}</footer>}
+        {(layout.footer || frame.footer) && (
+          <footer class="foot">
+            {layout.footer}
+            {frame.footer && <FooterLinks footer={frame.footer} messages={messages} reports={layout.reports} />}
+          </footer>
+        )}
       </body>
     </html>
   )

@@ -4,26 +4,94 @@ export interface PageFrame {
   serverName: string
   /** Where the style sheet is served. */
   stylesheet: string
+  /** Where the script is served; absent: the page has none, and offers nothing that needs one. */
+  script?: string
+  footer?: PageFooter
 }
 
-/** The fields both forms carry besides their own. */
+/** Links at the foot of a page, each shown where the server has something behind it. */
+export interface PageFooter {
+  help?: string
+  /** Where an agent is reported; shown on the consent page only. */
+  report?: string
+  privacy?: string
+  languages?: LanguageForm
+}
+
+/** The form that changes the language: posts `action=language`, `language`, `return_to` and `csrf`. */
+export interface LanguageForm {
+  action: string
+  csrf: string
+  /** The same-origin path to come back to. */
+  returnTo: string
+}
+
+/** The fields the forms carry besides their own; those of a request are absent outside of one. */
 export interface FormFields {
   action: string
-  requestToken: string
-  redirectUri: string
   csrf: string
+  requestToken?: string
+  redirectUri?: string
   /** The agent's `state`, in the sign-in form only: the stored request keeps it from then on. */
   state?: string
+  /** The same-origin path that comes next, for forms outside a request. */
+  returnTo?: string
+}
+
+/** A passkey ceremony, which the script runs: its form posts `credential`, the browser's answer as JSON. */
+export interface PasskeyForm {
+  /** Where the fields of the form are posted for the ceremony's options, as the JSON of WebAuthn Level 3. */
+  options: string
 }
 
 export interface SignInPage extends PageFrame {
   form: FormFields
-  /** Host (and path, if it has one) of the agent that asks. */
-  agentHost: string
-  resourceHost: string
+  /** Host (and path, if it has one) of the agent that asks; absent outside a request. */
+  agentHost?: string
+  resourceHost?: string
   /** What was typed before, kept between attempts. */
   username?: string
+  problem?: 'wrong_password' | 'throttled' | 'provider_failed' | 'passkey_failed'
+  /** Seconds until the next attempt, when throttled. */
+  retryAfter?: number
+  /** Identity providers the person may sign in with instead. */
+  providers?: readonly { name: string; href: string }[]
+  passkey?: PasskeyForm
+  signUpHref?: string
+}
+
+/** Fields `username`, `email` and `password`, with `action=sign-up`. */
+export interface SignUpPage extends PageFrame {
+  form: FormFields
+  agentHost?: string
+  resourceHost?: string
+  username?: string
+  email?: string
+  /** Least number of characters. */
+  passwordMinimum: number
+  problem?:
+    | 'username_taken'
+    | 'username_invalid'
+    | 'email_invalid'
+    | 'password_too_short'
+    | 'password_too_long'
+    | 'password_common'
+    | 'throttled'
+  signInHref?: string
+}
+
+/** Field `password`, with `action=reauthenticate`. */
+export interface ReauthenticationPage extends PageFrame {
+  form: FormFields
+  user: string
+  /** What the password is asked for. */
+  reason: 'request' | 'security'
+  agentHost?: string
   problem?: 'wrong_password' | 'throttled'
+  retryAfter?: number
+  passkey?: PasskeyForm
+  /** Where to go without it. */
+  cancelHref?: string
 }
 
 export type Risk = 'read' | 'change' | 'delete_or_spend'
@@ -34,6 +102,18 @@ export interface Permission {
   /** The resource's words, at most 200 characters; absent: it gives none. */
   description?: string
   risk: Risk
+  /** Not part of what was allowed before: shown first, and marked. */
+  isNew?: boolean
+}
+
+/** Seconds, or for as long as the person does not remove it; the value of the field `duration`. */
+export type Duration = number | 'until-removed'
+
+/** What is different since the agent was last seen here. */
+export interface AgentChange {
+  what: 'keys' | 'redirect_host' | 'name'
+  /** What it was, for a host or a name. */
+  before?: string
 }
 
 export interface ConsentPage extends PageFrame {
@@ -71,6 +151,46 @@ export interface ConsentPage extends PageFrame {
   tokenLifetime: number
   /** Unix seconds. */
   expiresAt: number
+  /** The logo as this server serves it: a path of the same origin. Anything else is not shown. */
+  logo?: string
+  /** What the agent publishes about itself could not be read. */
+  noMetadata?: boolean
+  /** When the person last allowed this agent, in Unix seconds. */
+  allowedBefore?: number
+  changes?: readonly AgentChange[]
+  /** How long the person may allow it for, shortest first; absent: there is nothing to choose. */
+  durations?: { choices: readonly Duration[]; preset: Duration }
+  /** Where My agents is. */
+  accountPath?: string
+  /** The request can be kept open longer. */
+  extend?: { secondsLeft: number }
+  /** What is asked for can delete or spend: a caution above the buttons. */
+  sensitive?: boolean
+  /** The password is asked for again, in the field `password` of the decision. */
+  askPassword?: boolean
+  /** What went wrong with the password. */
+  problem?: 'wrong_password' | 'throttled'
+}
+
+/** A request that the operator's policy does not let the person allow. */
+export interface PolicyForbidsPage extends PageFrame {
+  form: FormFields
+  revision: number
+  user: string
+  agentHost: string
+  resourceHost: string
+  /** `host/path` of where the person goes next. */
+  redirectDisplay: string
+  /** Who can change the policy. */
+  contact?: { name: string; href?: string }
+}
+
+/** Between a decision and an agent that is a program on the person's device. */
+export interface ReturnToAppPage extends PageFrame {
+  outcome: 'allowed' | 'denied'
+  agentHost: string
+  /** The address of the app, with the answer in it; a private-use scheme. */
+  href: string
 }
 
 export interface ProblemPage extends PageFrame {
@@ -98,4 +218,6 @@ export interface ProblemPage extends PageFrame {
   requestId: string
   /** A same-origin link that tries again, where that helps. */
   retry?: string
+  /** Who is signed in now, for `account_changed`. */
+  user?: string
 }

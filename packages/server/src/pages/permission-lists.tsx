@@ -21,13 +21,20 @@ export function AbleList({ model, messages }: Lists) {
       {model.able.length === 0 && <Unsaid>{messages.ableNothing(resource)}</Unsaid>}
       {model.able.length > 0 && (
         <ul class="able">
-          {model.able.map((permission) => (
+          {[...model.able].sort(newFirst).map((permission) => (
             <li data-risk={permission.risk}>
               <span class="risk">
                 <Icon name={permission.risk} />
                 {messages.risks[permission.risk]}
               </span>{' '}
-              <Words permission={permission} />
+              <span class="what">
+                {permission.isNew && (
+                  <>
+                    <strong class="new">{messages.isNew}</strong>{' '}
+                  </>
+                )}
+                <Words permission={permission} />
+              </span>
               {permission.description ? (
                 <code class="name">
                   <bdi>{permission.name}</bdi>
@@ -41,6 +48,10 @@ export function AbleList({ model, messages }: Lists) {
       )}
     </section>
   )
+}
+
+function newFirst(one: Permission, other: Permission): number {
+  return Number(other.isNew ?? false) - Number(one.isNew ?? false)
 }
 
 /** Two constants, and between them what the resource offers and the agent did not ask for. */
@@ -82,7 +93,7 @@ export function NotAbleList({ model, messages }: Lists) {
 }
 
 /** The resource's own words, whose language is unknown; the name on the wire where it gives none. */
-function Words({ permission }: { permission: Permission }) {
+export function Words({ permission }: { permission: Permission }) {
   return permission.description ? (
     <bdi class="words" dir="auto">
       {permission.description}

@@ -34,7 +34,11 @@ export function renderProblem(model: ProblemPage, messages: Messages = en): stri
         <span class={outcome ? 'mark' : 'mark caution'} aria-hidden="true">
           <Icon name={outcome ?? 'caution'} />
         </span>
-        <h1>{problem.heading}</h1>
+        <h1>
+          {code === 'account_changed' && model.user !== undefined
+            ? messages.nowSignedInAs(<Host>{model.user}</Host>)
+            : problem.heading}
+        </h1>
         <p class="lead">{problem.explanation(agent)}</p>
         <p>{problem.advice(agent)}</p>
         {model.retry && (

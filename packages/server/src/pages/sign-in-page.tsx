@@ -1,12 +1,13 @@
-import { HiddenFields } from './hidden-fields.js'
+import { AskedBy } from './asked-by.js'
+import { PasswordField, TextField } from './fields.js'
+import { Hidden, HiddenFields } from './hidden-fields.js'
 import { Host } from './host.js'
-import { Icon } from './icon.js'
 import { renderLayout } from './layout.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
 import type { SignInPage } from './models.js'
-
-const PROBLEM_ID = 'problem'
+import { PasskeySignIn } from './passkey-sign-in.js'
+import { ProblemBox } from './problem-box.js'
 
 /**
  * Renders the form that asks for a user name and a password, `data-state="sign-in"`.
@@ -16,11 +17,12 @@ const PROBLEM_ID = 'problem'
  * @returns A complete HTML document.
  */
 export function renderSignIn(model: SignInPage, messages: Messages = en): string {
-  const { form, problem } = model
+  const { form, problem, agentHost } = model
   const server = <bdi>{model.serverName}</bdi>
-  const agent = <Host>{model.agentHost}</Host>
-  const described = problem ? { 'aria-describedby': PROBLEM_ID } : {}
-  const invalid = problem === 'wrong_password' ? { 'aria-invalid': 'true' as const } : {}
+  const field = {
+    described: problem === 'wrong_password' || problem === 'throttled',
+    invalid: problem === 'wrong_password',
+  }
   return renderLayout({
     frame: model,
     messages,
@@ -30,49 +32,57 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
     children: (
       <>
         <h1>{messages.signInHeading(server)}</h1>
-        <p class="lead">
-          {messages.signInReason(agent, <Host>{model.resourceHost}</Host>)} {messages.signInNext}
-        </p>
+        <AskedBy
+          agentHost={agentHost}
+          resourceHost={model.resourceHost}
+          messages={messages}
+          otherwise={messages.signInToAccount}
+        />
         {problem && (
-          <p class="box error" id={PROBLEM_ID} role="status" tabindex={-1} autofocus>
-            <Icon name="caution" />
-            <span>{messages.signInProblems[problem]}</span>
-          </p>
+          <ProblemBox>
+            {problem === 'throttled' && model.retryAfter !== undefined
+              ? messages.throttledFor(model.retryAfter)
+              : messages.signInProblems[problem]}
+          </ProblemBox>
         )}
         <form class="fields" method="post" action={form.action}>
-          <input type="hidden" name="action" value="login" />
+          <Hidden name="action" value="login" />
           <HiddenFields form={form} />
-          {form.state !== undefined && <input type="hidden" name="state" value={form.state} />}
-          <label for="username">{messages.userName}</label>
-          <input
-            id="username"
+          {form.state !== undefined && <Hidden name="state" value={form.state} />}
+          <TextField
             name="username"
-            type="text"
+            label={messages.userName}
             autocomplete="username"
-            autocapitalize="none"
-            spellcheck={false}
-            dir="auto"
-            required
             value={model.username}
-            {...described}
-            {...invalid}
+            {...field}
           />
-          <label for="password">{messages.password}</label>
-          <input
-            id="password"
-            name="password"
-            type="password"
-            autocomplete="current-password"
-            required
-            {...described}
-            {...invalid}
-          />
+          <PasswordField messages={messages} revealed={model.script !== undefined} {...field} />
           <button class="button" type="submit">
             {messages.signIn}
           </button>
         </form>
-        <p class="small">{messages.passwordStays(server, agent)}</p>
+        {agentHost !== undefined && <p class="small">{messages.passwordStays(server, <Host>{agentHost}</Host>)}</p>}
+        <OtherWays model={model} messages={messages} />
+        {model.signUpHref !== undefined && (
+          <p class="small apart">{messages.noAccount(<a href={model.signUpHref}>{messages.signUp}</a>)}</p>
+        )}
       </>
     ),
   })
+}
+
+function OtherWays({ model, messages }: { model: SignInPage; messages: Messages }) {
+  const { providers = [], passkey, script } = model
+  const usablePasskey = script === undefined ? undefined : passkey
+  if (providers.length === 0 && !usablePasskey) return null
+  return (
+    <section class="ways" aria-label={messages.otherWays}>
+      {usablePasskey && <PasskeySignIn passkey={usablePasskey} form={model.form} messages={messages} />}
+      {providers.map(({ name, href }) => (
+        <a class="button quiet" href={href}>
+          <span>{messages.signInWith(<bdi>{name}</bdi>)}</span>
+        </a>
+      ))}
+    </section>
+  )
 }

@@ -1,6 +1,31 @@
-import type { ConsentPage, FormFields, ProblemPage, SignInPage } from '../../dist/pages/models.js'
+import type {
+  ConsentPage,
+  FormFields,
+  PolicyForbidsPage,
+  ProblemPage,
+  ReauthenticationPage,
+  ReturnToAppPage,
+  SignInPage,
+  SignUpPage,
+} from '../../dist/pages/models.js'
 
-const frame = { serverName: 'Home Accounts', stylesheet: '/assets/pages.css' }
+export const frame = { serverName: 'Home Accounts', stylesheet: '/assets/pages.css' }
+
+/** What a page has on a server that offers everything. */
+export const equipped = {
+  script: '/assets/pages.js',
+  footer: {
+    help: '/help',
+    report: '/report',
+    privacy: '/privacy',
+    languages: { action: '/language', csrf: 'csrf-1', returnTo: '/account' },
+  },
+}
+
+export const longHost = `${'a-very-long-label-that-goes-on-'.repeat(2)}x.${'calendarhelper'.repeat(4)}.departments.example`
+
+/** Of forms outside a request. */
+export const outsideForm: FormFields = { action: '/account/sign-in', csrf: 'csrf-1', returnTo: '/account' }
 
 const form: FormFields = {
   action: '/agent/auth',
@@ -56,4 +81,57 @@ export function consentModel(changes: Partial<ConsentPage> = {}): ConsentPage {
 /** A valid model, with the members a test wants to differ. */
 export function problemModel(code: ProblemPage['code'], changes: Partial<ProblemPage> = {}): ProblemPage {
   return { ...frame, code, agentHost: 'calendar-helper.example', requestId: 'req_7f3a9c21', ...changes }
+}
+
+/** A valid model, with the members a test wants to differ. */
+export function policyForbidsModel(changes: Partial<PolicyForbidsPage> = {}): PolicyForbidsPage {
+  return {
+    ...frame,
+    form,
+    revision: 3,
+    user: 'alice@home.example',
+    agentHost: 'calendar-helper.example',
+    resourceHost: 'cal.example',
+    redirectDisplay: 'calendar-helper.example/callback',
+    contact: { name: 'the IT desk', href: 'mailto:desk@home.example' },
+    ...changes,
+  }
+}
+
+/** A valid model, with the members a test wants to differ. */
+export function returnToAppModel(changes: Partial<ReturnToAppPage> = {}): ReturnToAppPage {
+  return {
+    ...frame,
+    outcome: 'allowed',
+    agentHost: 'calendar-helper.example',
+    href: 'example.calendar-helper:/callback?code=code-1&state=state-1',
+    ...changes,
+  }
+}
+
+/** A valid model, with the members a test wants to differ. */
+export function signUpModel(changes: Partial<SignUpPage> = {}): SignUpPage {
+  return {
+    ...frame,
+    ...equipped,
+    form: outsideForm,
+    passwordMinimum: 10,
+    signInHref: '/account/sign-in',
+    ...changes,
+  }
+}
+
+/** A valid model, with the members a test wants to differ. */
+export function reauthenticationModel(changes: Partial<ReauthenticationPage> = {}): ReauthenticationPage {
+  return {
+    ...frame,
+    ...equipped,
+    form,
+    user: 'alice@home.example',
+    reason: 'request',
+    agentHost: 'calendar-helper.example',
+    passkey: { options: '/account/passkeys/options' },
+    cancelHref: '/account',
+    ...changes,
+  }
 }

@@ -1,15 +1,16 @@
 import type { Child } from 'hono/jsx'
-import type { ProblemPage, Risk } from '../models.js'
+import type { Risk } from '../models.js'
+import { enProblems } from './en-problems.js'
+import { createFormats } from './formats.js'
 import { phrase } from './phrase.js'
-import type { Problem } from './problem.js'
 
-const plural = (count: number, unit: string) => `${count} ${unit}${count === 1 ? '' : 's'}`
+const formats = createFormats('en-GB')
+
+const units = { minute: ['minute', 'minutes'], hour: ['hour', 'hours'], day: ['day', 'days'] } as const
 
 function duration(seconds: number): string {
-  const minutes = Math.max(1, Math.ceil(seconds / 60))
-  if (minutes % 1440 === 0) return plural(minutes / 1440, 'day')
-  if (minutes % 60 === 0) return plural(minutes / 60, 'hour')
-  return plural(minutes, 'minute')
+  const { count, unit } = formats.wholeUnits(seconds)
+  return `${count} ${units[unit][count === 1 ? 0 : 1]}`
 }
 
 const risks: Record<Risk, string> = {
@@ -18,98 +19,19 @@ const risks: Record<Risk, string> = {
   delete_or_spend: 'Delete or spend',
 }
 
-const problems: Record<ProblemPage['code'], Problem> = {
-  request_unknown: {
-    heading: 'We do not know this request',
-    explanation: () => phrase`The link is not complete, or it was not made by us.`,
-    advice: (agent) => phrase`Go back to ${agent} and start again.`,
-  },
-  request_expired: {
-    heading: 'This request has ended',
-    explanation: () => phrase`A request stays open for a short time only. This one ended before it was answered.`,
-    advice: (agent) => phrase`If you still want this, go back to ${agent} and try again.`,
-  },
-  request_used: {
-    heading: 'This request was already answered',
-    explanation: () => phrase`Every request can be answered once.`,
-    advice: (agent) => phrase`If you still need something, go back to ${agent} and start again.`,
-  },
-  request_allowed: {
-    heading: 'You allowed this request',
-    explanation: () => phrase`We have your answer. There is nothing more to do here.`,
-    advice: (agent) => phrase`You can close this page. If ${agent} is still waiting, start again from there.`,
-  },
-  request_denied: {
-    heading: 'You did not allow this request',
-    explanation: () => phrase`We have your answer. This request gave no access.`,
-    advice: (agent) => phrase`You can close this page. If you change your mind, start again from ${agent}.`,
-  },
-  request_other_session: {
-    heading: 'Continue where you started',
-    explanation: () => phrase`This request is open in another browser, and only that one can answer it.`,
-    advice: () => phrase`Go on in that browser, or start again from the agent.`,
-  },
-  redirect_mismatch: {
-    heading: 'This link does not fit the request',
-    explanation: () =>
-      phrase`It would send you to another address than the one we were given. We stopped to keep you safe.`,
-    advice: (agent) => phrase`Go back to ${agent} and start again. If this happens twice, do not trust the link.`,
-  },
-  csrf: {
-    heading: 'We could not tell that this came from you',
-    explanation: () => phrase`The form was too old, or another site sent it. It was not used.`,
-    advice: () => phrase`Open the page again and answer there.`,
-    retry: 'Open the page again',
-  },
-  account_changed: {
-    heading: 'You are now signed in to another account',
-    explanation: () => phrase`The page you answered was made for a different account, so your answer was not used.`,
-    advice: () => phrase`Check which account you want to use, then look at the request again.`,
-    retry: 'Look at the request again',
-  },
-  bad_form: {
-    heading: 'Something in the form was not right',
-    explanation: () => phrase`A part was missing or had changed on the way. The form was not used.`,
-    advice: (agent) => phrase`Open the page again. If that does not help, go back to ${agent} and start again.`,
-    retry: 'Open the page again',
-  },
-  not_found: {
-    heading: 'There is no page here',
-    explanation: () => phrase`The address may have a typing mistake, or the page is gone.`,
-    advice: () => phrase`Check the address, or go back to where you came from.`,
-  },
-  method_not_allowed: {
-    heading: 'This address cannot be used that way',
-    explanation: () => phrase`It was opened in a way it is not made for.`,
-    advice: (agent) => phrase`Go back to ${agent} and start again.`,
-  },
-  policy_forbids: {
-    heading: 'Your organisation does not allow this agent',
-    explanation: (agent) => phrase`The people who run this server do not allow ${agent} to act for you.`,
-    advice: () => phrase`If you need it, ask them and give them the reference below.`,
-    retry: 'Go back',
-  },
-  too_many_requests: {
-    heading: 'Too many tries',
-    explanation: () => phrase`To keep accounts safe, we wait a little after many tries in a row.`,
-    advice: () => phrase`Wait a few minutes, then try again.`,
-  },
-  temporarily_unavailable: {
-    heading: 'Sorry, we are not ready right now',
-    explanation: () => phrase`This is on our side, not yours. It should be over soon.`,
-    advice: () => phrase`Wait a moment, then try again.`,
-  },
-  server_error: {
-    heading: 'Sorry, something went wrong on our side',
-    explanation: () => phrase`It was nothing you did.`,
-    advice: () => phrase`You can safely try again. If it keeps happening, tell us the reference below.`,
-  },
-}
-
 /** The pages in English. */
 export const en = {
   lang: 'en',
   dir: 'ltr' as 'ltr' | 'rtl',
+  /** The language, in itself. */
+  languageName: 'English',
+
+  duration,
+  number: (count: number) => formats.number(count),
+  timeOfDay: (unixSeconds: number) => `${formats.timeOfDay(unixSeconds)} UTC`,
+  day: (unixSeconds: number, now: number) => formats.day(unixSeconds, now),
+  dayAndTime: (unixSeconds: number, now: number) =>
+    `${formats.day(unixSeconds, now)}, ${formats.timeOfDay(unixSeconds)} UTC`,
 
   title: (page: string, serverName: string) => `${page} – ${serverName}`,
   errorTitle: (title: string) => `Error: ${title}`,
@@ -127,7 +49,49 @@ export const en = {
   signInProblems: {
     wrong_password: 'The user name or the password is not right. Please try again.',
     throttled: 'Too many tries. Wait a few minutes, then try again.',
+    provider_failed: 'Signing in there did not work. Please try again, or use your password here.',
+    passkey_failed: 'Signing in with the passkey did not work. Please try again, or use your password.',
   },
+  throttledFor: (seconds: number) => `Too many tries. Try again in ${duration(seconds)}.`,
+  passwordProblems: {
+    wrong_password: 'The password is not right. Please try again.',
+    throttled: 'Too many tries. Wait a few minutes, then try again.',
+  },
+  showPassword: 'Show password',
+  signInToAccount: 'Sign in to see the agents that may act for you.',
+  otherWays: 'Other ways to sign in',
+  signInWith: (provider: Child) => phrase`Sign in with ${provider}`,
+  signInWithPasskey: 'Sign in with a passkey',
+  passkeyStopped: 'That did not work. Nothing was changed. Please try again.',
+  noAccount: (link: Child) => phrase`No account yet? ${link}`,
+
+  signUp: 'Create an account',
+  signUpHeading: (server: Child) => phrase`Create an account at ${server}`,
+  signUpReason: 'With an account you decide which agents may act for you.',
+  email: 'E-mail address',
+  optional: 'not needed',
+  userNameHint: 'Letters, numbers, dots and dashes.',
+  emailHint: 'For messages about your account only.',
+  newPassword: 'New password',
+  passwordHint: (minimum: number) => `At least ${minimum} characters. A few words in a row make a good one.`,
+  signUpProblems: {
+    username_taken: 'This user name belongs to somebody else. Please choose another.',
+    username_invalid: 'This user name has signs we cannot use. Use letters, numbers, dots and dashes.',
+    email_invalid: 'This does not look like an e-mail address. Check it, or leave it out.',
+    password_too_short: 'This password is too short. Please choose a longer one.',
+    password_too_long: 'This password is too long. Please choose a shorter one.',
+    password_common: 'Many people use this password, so it is easy to guess. Please choose another.',
+    throttled: 'Too many tries. Wait a few minutes, then try again.',
+  },
+  haveAccount: (link: Child) => phrase`Already have an account? ${link}`,
+
+  reauthenticate: 'Is it still you?',
+  reauthenticateReasons: {
+    request: (agent: Child) => phrase`Before you decide about ${agent}, please type your password again.`,
+    security: () => phrase`Before you change how your account is kept safe, please type your password again.`,
+  },
+  goOn: 'Go on',
+  cancel: 'Cancel',
 
   signedInAs: (user: Child) => phrase`Signed in as ${user}`,
   notYou: 'Not you?',
@@ -140,8 +104,21 @@ export const en = {
   verified: 'Verified',
   signedBy: (agent: Child) => phrase`this request was signed by ${agent}.`,
   nameNotChecked: 'We did not check the name.',
+  nameAndLogoNotChecked: 'We did not check the name or the logo.',
+  logoNotChecked: 'We did not check the logo.',
   firstTime: 'First time you see this agent here.',
   seenBefore: 'You have seen this agent here before.',
+  allowedBefore: (day: Child) => phrase`You allowed this agent on ${day}.`,
+  asksForMore: 'Now it asks for more.',
+  changed: 'Something is different since this agent was last here:',
+  changes: {
+    keys: 'It signs with other keys.',
+    redirect_host: 'It sends you to another address.',
+    name: 'It calls itself something else.',
+  },
+  before: (value: Child) => phrase`Before: ${value}`,
+  noMetadata: (agent: Child) =>
+    phrase`We could not read what ${agent} says about itself, so there is less here to go by.`,
   lookAlike: (agent: Child) =>
     phrase`Look closely: ${agent} is written with letters that can look like others. Somebody may use them to copy a name you know.`,
 
@@ -160,27 +137,53 @@ export const en = {
   ableNothing: (resource: Child) => phrase`${resource} names nothing in particular.`,
   noDescription: (resource: Child) => phrase`${resource} gives no description`,
   risks,
+  isNew: 'New',
   notAble: 'It will not be able to',
   notSignIn: 'See your password or sign in as you',
   notAsked: (resource: Child) => phrase`offered by ${resource}, not asked for`,
   moreNotAsked: (count: number) => `${count} more it did not ask for`,
   notElsewhere: (resource: Child) => phrase`Use anything outside ${resource}`,
   howLong: 'For how long',
+  onlyThisTask: (seconds: number) => `Only this task – ${duration(seconds)}`,
+  untilRemoved: 'Until I remove it',
   whileAway: 'It may act while you are away.',
+  stopIn: (myAgents: Child) => phrase`You can stop it at any time in ${myAgents};`,
+  myAgents: 'My agents',
+  heldRunsOut: (seconds: number) => `what it already holds runs out within ${duration(seconds)}.`,
   runsOut: (seconds: number) => `What you allow here runs out within ${duration(seconds)}.`,
 
   loopback: (redirect: Child) =>
     phrase`Go on only if you started this yourself. Your answer goes to a program on this device, at ${redirect}.`,
   elsewhere: (redirect: Child, agent: Child) =>
     phrase`Your answer goes to ${redirect}, which is not part of ${agent}. Go on only if you expect that.`,
+  sensitive: (agent: Child) =>
+    phrase`${agent} could delete things or spend money for you. Allow it only if you know why it needs to.`,
+  passwordAgain: 'To allow this, type your password again.',
   deny: 'Don’t allow',
   allow: 'Allow',
   goBackTo: (redirect: Child) => phrase`You will go back to ${redirect}`,
   goOnTo: (redirect: Child) => phrase`You will go on to ${redirect}`,
   endsAt: (time: Child) => phrase`This request ends at ${time}.`,
-  timeOfDay: (unixSeconds: number) => `${new Date(unixSeconds * 1000).toISOString().slice(11, 16)} UTC`,
+  endsSoon: (time: Child) => phrase`This request ends soon, at ${time}. You can keep it open longer.`,
+  extend: 'Keep it open longer',
 
-  problems,
+  forbids: (agent: Child, resource: Child) =>
+    phrase`${agent} asks to act for you at ${resource}. The people who run this server do not allow that.`,
+  askContact: (contact: Child) => phrase`If you need it, ask ${contact}.`,
+  goBack: 'Go back',
+
+  returnToApp: 'Go back to your app',
+  appAllowed: (agent: Child) => phrase`You allowed ${agent}.`,
+  appDenied: (agent: Child) => phrase`You did not allow ${agent}.`,
+  appNext: 'The app on this device is waiting for your answer. You can close this page after that.',
+
+  help: 'Help',
+  report: 'Report this agent',
+  privacy: 'Privacy',
+  language: 'Language',
+
+  problems: enProblems,
+  nowSignedInAs: (user: Child) => phrase`You are now signed in as ${user}`,
   tryAgain: 'Try again',
   reference: (id: Child) => phrase`Reference: ${id}`,
 }

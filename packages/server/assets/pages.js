@@ -1,0 +1,168 @@
+// @ts-check
+// Everything works without this script but passkeys.
+
+/** Milliseconds in which a click on Allow does not count (redressing, double clicks meant for another page). */
+const GUARD = 500
+
+const allow = /** @type {HTMLButtonElement | null} */ (document.querySelector('[name=consent][value=grant]'))
+if (allow) guardClicks(allow)
+
+for (const label of document.querySelectorAll('label:has([data-reveals])')) offerReveal(label)
+for (const time of document.querySelectorAll('time[data-clock]')) showLocalTime(time)
+
+const deadline = /** @type {HTMLElement | null} */ (document.querySelector('[data-seconds-left]'))
+if (deadline) watchDeadline(deadline)
+
+const extend = /** @type {HTMLFormElement | null} */ (document.querySelector('form[data-extend]'))
+if (extend && deadline) extendInPlace(extend, deadline)
+
+if ('PublicKeyCredential' in window && 'parseRequestOptionsFromJSON' in PublicKeyCredential) {
+  for (const form of document.querySelectorAll('form[data-passkey]')) {
+    offerPasskey(/** @type {HTMLFormElement} */ (form))
+  }
+}
+
+/**
+ * Ignores clicks until the button has been in sight, in a window with the focus, for a while.
+ *
+ * @param {HTMLButtonElement} button
+ */
+function guardClicks(button) {
+  let since = performance.now()
+  let pointed = false
+  const restart = () => {
+    since = performance.now()
+  }
+  new IntersectionObserver(restart, { threshold: [0, 0.5, 1] }).observe(button)
+  document.addEventListener('visibilitychange', restart)
+  window.addEventListener('focus', restart)
+  window.addEventListener('pageshow', restart)
+  // A pointer gives the focus as a part of the click itself.
+  button.addEventListener('pointerdown', () => {
+    pointed = true
+  })
+  button.addEventListener('focus', () => {
+    if (!pointed) restart()
+    pointed = false
+  })
+  button.addEventListener('click', (event) => {
+    pointed = false
+    if (performance.now() - since < GUARD) event.preventDefault()
+  })
+  // Enter would press the first button of the form, which refuses.
+  button.form?.querySelector('input[autocomplete=current-password]')?.addEventListener('keydown', (event) => {
+    if (/** @type {KeyboardEvent} */ (event).key !== 'Enter') return
+    event.preventDefault()
+    button.focus()
+  })
+}
+
+/** @param {Element} label */
+function offerReveal(label) {
+  const box = /** @type {HTMLInputElement} */ (label.querySelector('input'))
+  const field = /** @type {HTMLInputElement} */ (document.getElementById(box.dataset.reveals ?? ''))
+  const show = () => {
+    field.type = box.checked ? 'text' : 'password'
+  }
+  box.checked = false
+  box.addEventListener('change', show)
+  // What is sent as a password is remembered as one.
+  field.form?.addEventListener('submit', () => {
+    box.checked = false
+    show()
+  })
+  label.removeAttribute('hidden')
+}
+
+/** @param {Element} time */
+function showLocalTime(time) {
+  const { lang } = document.documentElement
+  const locale = navigator.languages.find((language) => language.split('-')[0] === lang) ?? lang
+  const clock = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
+  time.textContent = clock.format(new Date(time.getAttribute('datetime') ?? ''))
+}
+
+/** @param {HTMLElement} status */
+function watchDeadline(status) {
+  let read = status.dataset.secondsLeft
+  let from = Date.now()
+  const check = () => {
+    if (status.dataset.secondsLeft !== read) {
+      read = status.dataset.secondsLeft
+      from = Date.now()
+    }
+    const left = Number(read) - (Date.now() - from) / 1000
+    const warning = status.querySelector('template')
+    if (left <= Number(status.dataset.warnBefore) && warning) status.replaceChildren(warning.content)
+  }
+  check()
+  setInterval(check, 1000)
+}
+
+/**
+ * Keeps what the person has chosen on the page while the request is extended; a polite live region says the new end.
+ *
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement} status
+ */
+function extendInPlace(form, status) {
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault()
+    const page = await fetch(form.action, { method: 'POST', body: fieldsOf(form) })
+      .then(async (response) => new DOMParser().parseFromString(await response.text(), 'text/html'))
+      .catch(() => undefined)
+    const fresh = /** @type {HTMLElement | null | undefined} */ (page?.querySelector('[data-seconds-left]'))
+    if (!page || !fresh) {
+      // The form itself shows what there is to see.
+      form.submit()
+      return
+    }
+    for (const name of ['revision', 'csrf']) {
+      const value = /** @type {HTMLInputElement | null} */ (page.querySelector(`[name=${name}]`))?.value
+      for (const field of document.querySelectorAll(`[name=${name}]`)) {
+        if (value !== undefined) /** @type {HTMLInputElement} */ (field).value = value
+      }
+    }
+    for (const time of fresh.querySelectorAll('time[data-clock]')) showLocalTime(time)
+    status.dataset.secondsLeft = fresh.dataset.secondsLeft
+    status.replaceChildren(...fresh.childNodes)
+  })
+}
+
+/** @param {HTMLFormElement} form */
+function offerPasskey(form) {
+  const status = /** @type {HTMLElement} */ (form.querySelector('[data-stopped]'))
+  form.hidden = false
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault()
+    status.textContent = ''
+    const credential = await ceremony(form).catch(() => null)
+    if (!credential) {
+      status.textContent = status.dataset.stopped ?? ''
+      return
+    }
+    const field = /** @type {HTMLInputElement} */ (form.elements.namedItem('credential'))
+    field.value = JSON.stringify(/** @type {PublicKeyCredential} */ (credential))
+    form.submit()
+  })
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @returns {Promise<Credential | null>}
+ */
+async function ceremony(form) {
+  const response = await fetch(form.dataset.options ?? '', { method: 'POST', body: fieldsOf(form) })
+  if (!response.ok) return null
+  const options = await response.json()
+  return form.dataset.passkey === 'create'
+    ? navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
+    : navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) })
+}
+
+/** @param {HTMLFormElement} form */
+function fieldsOf(form) {
+  const fields = new URLSearchParams()
+  for (const [name, value] of new FormData(form)) if (typeof value === 'string') fields.append(name, value)
+  return fields
+}

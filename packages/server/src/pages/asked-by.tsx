@@ -1,0 +1,20 @@
+import { Host } from './host.js'
+import type { Messages } from './messages/messages.js'
+
+interface Asked {
+  agentHost?: string | undefined
+  resourceHost?: string | undefined
+  messages: Messages
+  /** What it says outside of a request. */
+  otherwise: string
+}
+
+/** Who asked for this page to be opened, before anything is typed into it. */
+export function AskedBy({ agentHost, resourceHost, messages, otherwise }: Asked) {
+  if (agentHost === undefined || resourceHost === undefined) return <p class="lead">{otherwise}</p>
+  return (
+    <p class="lead">
+      {messages.signInReason(<Host>{agentHost}</Host>, <Host>{resourceHost}</Host>)} {messages.signInNext}
+    </p>
+  )
+}

@@ -1,0 +1,103 @@
+import type { Child } from 'hono/jsx'
+import type { Messages } from './messages/messages.js'
+import { PROBLEM_ID } from './problem-box.js'
+
+/** How a problem on the page concerns a field. */
+export interface FieldProblem {
+  /** There is a problem, which the field is described by. */
+  described?: boolean
+  /** The problem is what stands in this field. */
+  invalid?: boolean
+}
+
+interface TextField extends FieldProblem {
+  name: string
+  label: Child
+  type?: 'text' | 'email'
+  autocomplete: string
+  value?: string | undefined
+  hint?: Child
+  optional?: boolean
+}
+
+/** A line of text with its label above, and a hint between them. */
+export function TextField(field: TextField) {
+  const hintId = field.hint === undefined ? undefined : `${field.name}-hint`
+  return (
+    <>
+      <label for={field.name}>{field.label}</label>
+      {hintId && (
+        <p class="hint" id={hintId}>
+          {field.hint}
+        </p>
+      )}
+      <input
+        id={field.name}
+        name={field.name}
+        type={field.type ?? 'text'}
+        autocomplete={field.autocomplete}
+        autocapitalize="none"
+        spellcheck={false}
+        dir="auto"
+        required={!field.optional}
+        value={field.value}
+        {...problemAttributes(field, hintId)}
+      />
+    </>
+  )
+}
+
+interface PasswordField extends FieldProblem {
+  messages: Messages
+  name?: string
+  label?: Child
+  use?: 'current' | 'new'
+  hint?: Child
+  minlength?: number
+  /** The script is there to show what was typed. */
+  revealed: boolean
+}
+
+/** A password, typed, pasted or filled in; where there is a script, a box to tick shows it. */
+export function PasswordField(field: PasswordField) {
+  const { messages, name = 'password', use = 'current' } = field
+  const hintId = field.hint === undefined ? undefined : `${name}-hint`
+  return (
+    <>
+      <label for={name}>{field.label ?? messages.password}</label>
+      {hintId && (
+        <p class="hint" id={hintId}>
+          {field.hint}
+        </p>
+      )}
+      <input
+        id={name}
+        name={name}
+        type="password"
+        autocomplete={`${use}-password`}
+        required
+        minlength={field.minlength}
+        {...problemAttributes(field, hintId)}
+      />
+      {field.revealed && (
+        <label class="reveal" hidden>
+          <input type="checkbox" data-reveals={name} />
+          {messages.showPassword}
+        </label>
+      )}
+    </>
+  )
+}
+
+/** Tells password managers whose password is asked for. */
+export function KnownUser(props: { user: string }) {
+  return <input type="text" name="username" autocomplete="username" value={props.user} readonly hidden />
+}
+
+function problemAttributes({ described, invalid }: FieldProblem, hintId: string | undefined) {
+  const ids = [described && PROBLEM_ID, hintId].filter(Boolean).join(' ')
+  return {
+    ...(ids === '' ? {} : { 'aria-describedby': ids }),
+    ...(invalid ? { 'aria-invalid': 'true' as const } : {}),
+  }
+}

@@ -1,0 +1,22 @@
+import { Hidden, HiddenFields } from './hidden-fields.js'
+import { Icon } from './icon.js'
+import type { Messages } from './messages/messages.js'
+import type { FormFields, PasskeyForm } from './models.js'
+
+/** A button that the script shows where the browser has passkeys; its form posts `action=passkey` and `credential`. */
+export function PasskeySignIn(props: { passkey: PasskeyForm; form: FormFields; messages: Messages }) {
+  const { passkey, form, messages } = props
+  return (
+    <form method="post" action={form.action} data-passkey="get" data-options={passkey.options} hidden>
+      <Hidden name="action" value="passkey" />
+      <HiddenFields form={form} />
+      {form.state !== undefined && <Hidden name="state" value={form.state} />}
+      <Hidden name="credential" value="" />
+      <button class="button quiet" type="submit">
+        <Icon name="key" />
+        {messages.signInWithPasskey}
+      </button>
+      <p class="small" role="status" data-stopped={messages.passkeyStopped} />
+    </form>
+  )
+}

@@ -1,0 +1,51 @@
+import { Hidden, HiddenFields } from './hidden-fields.js'
+import { Host } from './host.js'
+import { Icon } from './icon.js'
+import { renderLayout } from './layout.js'
+import { en } from './messages/en.js'
+import type { Messages } from './messages/messages.js'
+import type { PolicyForbidsPage } from './models.js'
+import { SignedInAs } from './signed-in-as.js'
+
+/**
+ * Renders that the operator's policy does not let the person allow a request, `data-state="policy_forbids"`. The only
+ * answer is to go back, which posts a refusal.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderPolicyForbids(model: PolicyForbidsPage, messages: Messages = en): string {
+  const agent = <Host>{model.agentHost}</Host>
+  const { heading } = messages.problems.policy_forbids
+  return renderLayout({
+    frame: model,
+    messages,
+    title: heading,
+    state: 'policy_forbids',
+    errorCode: 'policy_forbids',
+    account: <SignedInAs user={model.user} form={model.form} messages={messages} />,
+    reports: true,
+    children: (
+      <>
+        <span class="mark caution" aria-hidden="true">
+          <Icon name="caution" />
+        </span>
+        <h1>{heading}</h1>
+        <p class="lead">{messages.forbids(agent, <Host>{model.resourceHost}</Host>)}</p>
+        {model.contact && <p>{messages.askContact(<Contact contact={model.contact} />)}</p>}
+        <form class="actions" method="post" action={model.form.action}>
+          <HiddenFields form={model.form} />
+          <Hidden name="revision" value={String(model.revision)} />
+          <button class="button" type="submit" name="consent" value="deny">
+            {messages.goBack}
+          </button>
+        </form>
+        <p class="small">{messages.goBackTo(<Host>{model.redirectDisplay}</Host>)}</p>
+      </>
+    ),
+  })
+}
+
+function Contact({ contact }: { contact: NonNullable<PolicyForbidsPage['contact']> }) {
+  const name = <bdi>{contact.name}</bdi>
+  return contact.href === undefined ? name : <a href={contact.href}>{name}</a>
+}

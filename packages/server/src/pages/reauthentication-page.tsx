@@ -1,0 +1,68 @@
+import { KnownUser, PasswordField } from './fields.js'
+import { Hidden, HiddenFields } from './hidden-fields.js'
+import { Host } from './host.js'
+import { renderLayout } from './layout.js'
+import { en } from './messages/en.js'
+import type { Messages } from './messages/messages.js'
+import type { ReauthenticationPage } from './models.js'
+import { PasskeySignIn } from './passkey-sign-in.js'
+import { ProblemBox } from './problem-box.js'
+import { SignedInAs } from './signed-in-as.js'
+
+/**
+ * Renders the form that asks somebody who is signed in for the password again, `data-state="reauthentication"`. What
+ * they were doing is kept in the hidden fields.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderReauthentication(model: ReauthenticationPage, messages: Messages = en): string {
+  const { form, problem } = model
+  const agent = model.agentHost === undefined ? messages.theAgent : <Host>{model.agentHost}</Host>
+  return renderLayout({
+    frame: model,
+    messages,
+    title: problem ? messages.errorTitle(messages.reauthenticate) : messages.reauthenticate,
+    state: 'reauthentication',
+    errorCode: problem,
+    account: <SignedInAs user={model.user} form={form} messages={messages} />,
+    children: (
+      <>
+        <h1>{messages.reauthenticate}</h1>
+        <p class="lead">{messages.reauthenticateReasons[model.reason](agent)}</p>
+        {problem && (
+          <ProblemBox>
+            {problem === 'throttled' && model.retryAfter !== undefined
+              ? messages.throttledFor(model.retryAfter)
+              : messages.passwordProblems[problem]}
+          </ProblemBox>
+        )}
+        <form class="fields" method="post" action={form.action}>
+          <Hidden name="action" value="reauthenticate" />
+          <HiddenFields form={form} />
+          <KnownUser user={model.user} />
+          <PasswordField
+            messages={messages}
+            revealed={model.script !== undefined}
+            described={problem !== undefined}
+            invalid={problem === 'wrong_password'}
+          />
+          <button class="button" type="submit">
+            {messages.goOn}
+          </button>
+        </form>
+        {model.passkey && model.script !== undefined && (
+          <div class="ways">
+            <PasskeySignIn passkey={model.passkey} form={form} messages={messages} />
+          </div>
+        )}
+        {model.cancelHref !== undefined && (
+          <p class="apart">
+            <a class="quietly" href={model.cancelHref}>
+              {messages.cancel}
+            </a>
+          </p>
+        )}
+      </>
+    ),
+  })
+}

@@ -1,0 +1,44 @@
+import { Host } from './host.js'
+import { Icon } from './icon.js'
+import { renderLayout } from './layout.js'
+import { en } from './messages/en.js'
+import type { Messages } from './messages/messages.js'
+import type { ReturnToAppPage } from './models.js'
+
+/** Schemes that run or show something in the browser instead of opening an app. */
+const NOT_AN_APP = /^(?:javascript|data|vbscript|blob|file|filesystem|about|view-source):/i
+
+/**
+ * Renders the way back to an agent that is an app on the person's device, `data-state="return-to-app"`. A browser opens
+ * an app only when a person asks for it, so there is a link and no redirect.
+ *
+ * @returns A complete HTML document.
+ * @throws {TypeError} When `href` is no absolute address, or is one of a scheme that the browser itself would run.
+ */
+export function renderReturnToApp(model: ReturnToAppPage, messages: Messages = en): string {
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(model.href) || NOT_AN_APP.test(model.href)) {
+    throw new TypeError('not the address of an app')
+  }
+  const allowed = model.outcome === 'allowed'
+  return renderLayout({
+    frame: model,
+    messages,
+    title: messages.returnToApp,
+    state: 'return-to-app',
+    children: (
+      <>
+        <span class="mark" aria-hidden="true">
+          <Icon name={allowed ? 'yes' : 'no'} />
+        </span>
+        <h1>{messages.returnToApp}</h1>
+        <p class="lead">{(allowed ? messages.appAllowed : messages.appDenied)(<Host>{model.agentHost}</Host>)}</p>
+        <p>{messages.appNext}</p>
+        <p class="actions">
+          <a class="button" href={model.href}>
+            {messages.returnToApp}
+          </a>
+        </p>
+      </>
+    ),
+  })
+}

@@ -1,0 +1,110 @@
+import { renderConsent } from '../../dist/pages/consent-page.js'
+import type { Messages } from '../../dist/pages/messages/messages.js'
+import { renderPolicyForbids } from '../../dist/pages/policy-forbids-page.js'
+import { renderReturnToApp } from '../../dist/pages/return-to-app-page.js'
+import { consentModel, equipped, longHost, policyForbidsModel, returnToAppModel } from './models.js'
+
+const {
+  agentName: _name,
+  delegate: _delegate,
+  homepage: _home,
+  policyUri: _policy,
+  tosUri: _terms,
+  ...silentAgent
+} = consentModel()
+
+/** Everything a server can offer on the page, for an agent that was allowed before. */
+export const fullConsent = consentModel({
+  ...equipped,
+  firstTime: false,
+  allowedBefore: Date.UTC(2025, 4, 3, 9) / 1000,
+  able: [
+    { name: 'calendar.read', description: 'See your events', risk: 'read' },
+    { name: 'calendar.write', description: 'Create and change events', risk: 'change', isNew: true },
+  ],
+  durations: { choices: [3600, 2592000, 'until-removed'], preset: 3600 },
+  accountPath: '/account',
+  extend: { secondsLeft: 540 },
+})
+
+/** The states of the consent page and of what stands in its place. */
+export function consentStates(messages: Messages): [string, string][] {
+  const consent = (name: string, model: Parameters<typeof renderConsent>[0]): [string, string] => [
+    `consent-${name}`,
+    renderConsent(model, messages),
+  ]
+  return [
+    consent('first-time', consentModel()),
+    consent(
+      'known',
+      consentModel({
+        firstTime: false,
+        able: [
+          { name: 'calendar.read', description: 'See your events', risk: 'read' },
+          { name: 'calendar.write', description: 'Create and change events', risk: 'change' },
+          { name: 'calendar.delete', description: 'Delete events and whole calendars', risk: 'delete_or_spend' },
+        ],
+        notAsked: [],
+      }),
+    ),
+    consent('full', fullConsent),
+    consent('changed', {
+      ...fullConsent,
+      logo: '/agents/logo-1.png',
+      changes: [
+        { what: 'keys' },
+        { what: 'redirect_host', before: 'calendar-helper.example' },
+        { what: 'name', before: 'Calendar Assistant' },
+      ],
+    }),
+    consent('ends-soon', { ...fullConsent, extend: { secondsLeft: 150 } }),
+    consent('sensitive', {
+      ...fullConsent,
+      able: [...fullConsent.able, { name: 'pay', description: 'Book and pay for rooms', risk: 'delete_or_spend' }],
+      sensitive: true,
+      askPassword: true,
+    }),
+    consent('wrong-password', { ...fullConsent, sensitive: true, askPassword: true, problem: 'wrong_password' }),
+    consent('no-metadata', { ...silentAgent, noMetadata: true }),
+    consent('redirect-elsewhere', consentModel({ redirectElsewhere: true, redirectDisplay: 'hub.example/cb' })),
+    consent(
+      'loopback',
+      consentModel({ loopback: true, redirectElsewhere: true, redirectDisplay: '127.0.0.1:49152/callback' }),
+    ),
+    consent('look-alike', consentModel({ lookAlike: true, agentHost: 'xn--gent-43d.example' })),
+    consent('nothing-said', {
+      ...silentAgent,
+      able: [
+        { name: 'calendar.read', risk: 'read' },
+        { name: 'urn:cal.example:permissions:calendar.write', risk: 'change' },
+      ],
+      notAsked: [{ name: 'calendar.delete', risk: 'delete_or_spend' }],
+    }),
+    consent('long', {
+      ...fullConsent,
+      user: `${'alice'.repeat(12)}@home.example`,
+      agentHost: longHost,
+      agentName: 'An Agent Whose Name Is Exactly As Long As Names May Ever Be!',
+      agent: `https://${longHost}`,
+      delegate: `delegate-${'0123456789abcdef'.repeat(8)}`,
+      resourceHost: `cal.${longHost}`,
+      redirectDisplay: `${longHost}/callback/${'path'.repeat(20)}`,
+      redirectElsewhere: true,
+      lookAlike: true,
+      firstTime: true,
+      able: [
+        { name: 'calendar.read', description: 'See your events. '.repeat(12).slice(0, 200), risk: 'read' },
+        { name: 'x'.repeat(120), description: 'W'.repeat(200), risk: 'change', isNew: true },
+        { name: `payments.${'y'.repeat(80)}`, risk: 'delete_or_spend' },
+      ],
+      notAsked: Array.from({ length: 12 }, (_, index) => ({
+        name: `calendar.other.${index}`,
+        description: `Something else, number ${index + 1}`,
+        risk: 'change' as const,
+      })),
+    }),
+    ['policy-forbids', renderPolicyForbids(policyForbidsModel(), messages)],
+    ['return-to-app-allowed', renderReturnToApp(returnToAppModel(), messages)],
+    ['return-to-app-denied', renderReturnToApp(returnToAppModel({ outcome: 'denied' }), messages)],
+  ]
+}

@@ -1,0 +1,45 @@
+import type { Messages } from '../../dist/pages/messages/messages.js'
+import { renderReauthentication } from '../../dist/pages/reauthentication-page.js'
+import { renderSignIn } from '../../dist/pages/sign-in-page.js'
+import { renderSignUp } from '../../dist/pages/sign-up-page.js'
+import { equipped, longHost, outsideForm, reauthenticationModel, signInModel, signUpModel } from './models.js'
+
+const { agentHost: _agent, resourceHost: _resource, ...outside } = signInModel({ ...equipped, form: outsideForm })
+
+/** Every way in that a server can offer. */
+export const fullSignIn = {
+  ...outside,
+  passkey: { options: '/account/passkeys/options' },
+  providers: [
+    { name: 'Example University', href: '/sign-in/university' },
+    { name: 'id.example', href: '/sign-in/id' },
+  ],
+  signUpHref: '/account/sign-up',
+}
+
+/** The states of signing in, signing up and signing in again. */
+export function signInStates(messages: Messages): [string, string][] {
+  return [
+    ['sign-in', renderSignIn(signInModel(), messages)],
+    ['sign-in-wrong-password', renderSignIn(signInModel({ username: 'alice', problem: 'wrong_password' }), messages)],
+    ['sign-in-throttled', renderSignIn(signInModel({ username: 'alice', problem: 'throttled' }), messages)],
+    ['sign-in-throttled-for', renderSignIn({ ...outside, problem: 'throttled', retryAfter: 300 }, messages)],
+    [
+      'sign-in-long-host',
+      renderSignIn(signInModel({ agentHost: longHost, resourceHost: `cal.${longHost}` }), messages),
+    ],
+    ['sign-in-full', renderSignIn(fullSignIn, messages)],
+    ['sign-in-provider-failed', renderSignIn({ ...fullSignIn, problem: 'provider_failed' }, messages)],
+    ['sign-up', renderSignUp(signUpModel(), messages)],
+    [
+      'sign-up-taken',
+      renderSignUp(signUpModel({ username: 'alice', email: 'a@b.example', problem: 'username_taken' }), messages),
+    ],
+    ['sign-up-too-short', renderSignUp(signUpModel({ username: 'alice', problem: 'password_too_short' }), messages)],
+    ['reauthentication', renderReauthentication(reauthenticationModel(), messages)],
+    [
+      'reauthentication-wrong-password',
+      renderReauthentication(reauthenticationModel({ reason: 'security', problem: 'wrong_password' }), messages),
+    ],
+  ]
+}
