@@ -1,7 +1,8 @@
-import type { Algorithm, Discovery, IdentifierOptions, ResolvedKey, SignatureKey, Signer } from 'countersign'
+import type { Algorithm, Discovery, IdentifierOptions, ResolvedKey, SignatureKey } from 'countersign'
 import type { MintedSecrets } from './minted-secrets.js'
 import type { Policy } from './policy.js'
 import type { RiskPatterns } from './risk.js'
+import type { ServerKeys } from './server-keys.js'
 import type { Storage } from './storage/storage.js'
 
 /** Seconds. */
@@ -9,7 +10,7 @@ export interface Lifetimes {
   requestToken: number
   code: number
   authToken: number
-  grant: number | null
+  grant: number
   sessionIdle: number
   session: number
 }
@@ -27,7 +28,7 @@ export interface ServerContext {
   issuer: string
   /** The server's name on its pages. */
   name: string
-  signer: Signer
+  keys: ServerKeys
   secrets: MintedSecrets
   storage: Storage
   discovery: Discovery

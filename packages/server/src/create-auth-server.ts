@@ -11,7 +11,6 @@ import {
   type ReceivedMessage,
   receiveRequest,
   requireIdentifier,
-  type Signer,
 } from 'countersign'
 import { createCookies } from './browser/cookies.js'
 import { htmlResponse } from './browser/html-response.js'
@@ -24,21 +23,18 @@ import { renderProblem } from './pages/problem-page.js'
 import { hashPassword } from './passwords.js'
 import { askAlways, type Policy } from './policy.js'
 import { defaultRisks, type RiskPatterns } from './risk.js'
+import type { ServerKeys } from './server-keys.js'
 import type { Storage, User } from './storage/storage.js'
 import { asRefusal, requestTypes, tokenEndpoint } from './token/token-endpoint.js'
 
 export interface AuthServerOptions {
   /** The server's identifier: its `https` URL (W10). */
   issuer: string
-  /** Signs auth tokens. */
-  signer: Signer
-  /** At least 32 random bytes, durable and the same on every instance: codes and form values are derived from it. */
-  secret: Uint8Array
+  /** Signs auth tokens, and derives codes and form values: `fixedKeys({ signer, secret })`, or keys from the storage. */
+  keys: ServerKeys
   storage: Storage
   /** The server's name on its pages. @default the issuer's host */
   name?: string
-  /** Older public keys to keep publishing while tokens signed by them live. */
-  retiredKeys?: readonly object[]
   /** Decides what a person is asked at all. @default every request is shown to a person */
   policy?: Policy
   /** Which permissions read, change, delete or spend. @default `*.read`, `*.write`, `*.delete`, `pay*` */
@@ -90,7 +86,7 @@ type Endpoint = (request: Request, received: ReceivedMessage, requestId: string)
  * @throws TypeError for options that cannot work, naming the option
  * @example
  * ```ts
- * const server = createAuthServer({ issuer: 'https://auth.example', signer, secret, storage: sqliteStorage('auth.db') })
+ * const server = createAuthServer({ issuer: 'https://auth.example', keys, storage: sqliteStorage('auth.db') })
  * ```
  */
 export function createAuthServer(options: AuthServerOptions): AuthServer {
@@ -110,8 +106,10 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
 
   const routes: Readonly<Record<string, Readonly<Record<string, Endpoint>>>> = {
     [new URL(metadataUrl(issuer, 'aauth-issuer')).pathname]: { GET: async () => document(metadata) },
-    '/jwks.json': { GET: async () => document({ keys: [options.signer.jwk, ...(options.retiredKeys ?? [])] }) },
-    '/agent/token': { POST: (request, received, requestId) => tokenEndpoint(context, request, received, requestId) },
+    '/jwks.json': { GET: async () => document({ keys: await context.keys.publicKeys() }) },
+    '/agent/token': {
+      POST: (request, received, requestId) => tokenEndpoint(context, request, received, requestId),
+    },
     '/agent/auth': {
       GET: (request) => showRequest(context, cookies, request),
       POST: (request, received) => submitForm(context, cookies, request, received),
@@ -153,7 +151,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
 }
 
 function createContext(options: AuthServerOptions): ServerContext {
-  const { issuer, signer, storage, now = () => Math.floor(Date.now() / 1000) } = options
+  const { issuer, keys, storage, now = () => Math.floor(Date.now() / 1000) } = options
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
   requireIdentifier('issuer', issuer, { ...identifiers, allowPath: false })
   if (options.allowInsecureLoopback && issuer.startsWith('https:')) {
@@ -171,13 +169,13 @@ function createContext(options: AuthServerOptions): ServerContext {
     if (!Number.isInteger(seconds) || seconds <= 0)
       throw new TypeError(`the lifetime ${name} must be a whole number of seconds above 0`)
   }
-  const local = new Map([[metadataUrl(issuer, 'aauth-issuer'), [signer.jwk, ...(options.retiredKeys ?? [])]]])
+  const local = new Map([[metadataUrl(issuer, 'aauth-issuer'), () => keys.publicKeys()]])
   const discovery = createDiscovery({ ...identifiers, now, local, ...(options.fetch ? { fetch: options.fetch } : {}) })
   return {
     issuer,
     name: options.name ?? new URL(issuer).host,
-    signer,
-    secrets: createMintedSecrets(options.secret),
+    keys,
+    secrets: createMintedSecrets(keys.secret),
     storage,
     discovery,
     resolveKey: createKeyResolver({

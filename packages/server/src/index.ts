@@ -1,6 +1,7 @@
 export { type AuthServer, type AuthServerOptions, createAuthServer } from './create-auth-server.js'
 export { askAlways, type Policy, type PolicyDecision, type PolicyRequest } from './policy.js'
 export { defaultRisks, type RiskPatterns } from './risk.js'
+export { type FixedKeysOptions, fixedKeys, type ServerKeys } from './server-keys.js'
 export { memoryStorage } from './storage/memory-storage.js'
 export { sqliteStorage } from './storage/sqlite-storage.js'
 export { type Storage, StorageError, type StorageOptions, type User } from './storage/storage.js'

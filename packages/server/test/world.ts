@@ -6,6 +6,7 @@ import {
   type AuthServer,
   type AuthServerOptions,
   createAuthServer,
+  fixedKeys,
   memoryStorage,
   type Storage,
 } from 'countersign-server'
@@ -63,8 +64,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const storage = options.storage?.(now) ?? memoryStorage({ now, sweepInterval: 0 })
   const server = createAuthServer({
     issuer: ids.authServer,
-    signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
-    secret: new Uint8Array(32).fill(7),
+    keys: fixedKeys({
+      signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
+      secret: new Uint8Array(32).fill(7),
+    }),
     storage,
     authTokenLifetime: 3600,
     fetch,

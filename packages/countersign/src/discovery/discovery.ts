@@ -19,7 +19,7 @@ export interface DiscoveryOptions extends IdentifierOptions {
   /** Unix seconds. @default the system clock */
   now?: () => number
   /** Public keys of our own identifiers by metadata URL, so that nothing is fetched from ourselves (attacks K28). */
-  local?: ReadonlyMap<string, readonly object[]>
+  local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
 
 /** Why no document or key was found; the caller decides which error that is. */
@@ -169,7 +169,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     async findKey(kind, identifier, kid) {
       const own = options.local?.get(metadataUrl(identifier, kind))
       if (own) {
-        const local = readJwks({ document: { keys: own }, maxAge: undefined })
+        const local = readJwks({ document: { keys: await own() }, maxAge: undefined })
         return 'value' in local ? local.value(kid) : { failure: { reason: 'refused', message: local.refusal } }
       }
       const outcome = await findMetadata(kind, identifier)

@@ -11,7 +11,7 @@ interface ErrorCase {
 const signature = { status: 401, error: 'invalid_signature', signatureError: 'invalid_signature' } as const
 const badKey = { status: 401, error: 'invalid_signature', signatureError: 'invalid_key' } as const
 const form = { status: 400, error: 'invalid_request' } as const
-const grant = { status: 400, error: 'invalid_grant', description: 'The code is not valid for this request.' } as const
+const grant = { status: 400, error: 'invalid_grant', description: 'It is not valid for this request.' } as const
 
 /** Every case this library tells apart, and what each looks like on the wire (RFC 6749 §5.2, design: errors). */
 export const errorCases = {
@@ -65,6 +65,7 @@ export const errorCases = {
   code_used: grant,
   code_foreign: grant,
   code_injected: grant,
+  refresh_token_refused: grant,
   grant_ended: grant,
   policy_denied: { status: 403, error: 'access_denied' },
   too_many_requests: { status: 429, error: 'too_many_requests' },

@@ -27,6 +27,8 @@ export interface IssuerMetadata {
   jwks_uri: string
   agent_token_endpoint: string
   agent_auth_endpoint: string
+  /** Where agents give refresh tokens back (not in the edition's text). */
+  agent_revocation_endpoint?: string
   agent_signing_algs_supported?: string[]
   request_types_supported?: string[]
   scopes_supported?: string[]
@@ -86,6 +88,7 @@ export const metadataTable: Readonly<Record<MetadataKind, KindRow>> = {
       jwks_uri: 'url',
       agent_token_endpoint: 'url',
       agent_auth_endpoint: 'url',
+      agent_revocation_endpoint: 'url',
       agent_signing_algs_supported: 'strings',
       request_types_supported: 'strings',
       scopes_supported: 'strings',

@@ -453,7 +453,7 @@ describe('caches and budgets', () => {
   it('K28: keys of our own identifier are not fetched', async () => {
     const own = 'https://auth.example'
     const { fetch, asked } = documentFetch({})
-    const local = new Map([[`${own}/.well-known/aauth-issuer`, [signer.jwk]]])
+    const local = new Map([[`${own}/.well-known/aauth-issuer`, async () => [signer.jwk]]])
     const discovery = createDiscovery({ fetch, local })
     expect(await discovery.findKey('aauth-issuer', own, 'key-1')).toHaveProperty('found.thumbprint', signer.thumbprint)
     expect(await discovery.findKey('aauth-issuer', own, 'key-2')).toMatchObject({ failure: { reason: 'unknown_kid' } })

@@ -51,7 +51,7 @@ export async function exchangeCode(
       iat: issue.issuedAt,
       jti: issue.jti,
     },
-    { signer: context.signer },
+    { signer: await context.keys.signer() },
   )
   return { auth_token: authToken, expires_in: issue.expiresAt - issue.issuedAt, token_type: 'Bearer' }
 }
