@@ -1,0 +1,60 @@
+import { AAuthError, type ErrorCode, errorCases, errorResponse } from 'countersign'
+import { describe, expect, it } from 'vitest'
+
+const codes = Object.keys(errorCases) as ErrorCode[]
+
+describe('errorResponse', () => {
+  it.each(codes)('%s: status, error and a description in ASCII', (code) => {
+    const error = new AAuthError(code, 'The “reason” – \\ é \u0000 is ’here’.', { cause: new Error('inner') })
+    const { status, headers, body } = errorResponse(error)
+    expect(status).toBe(errorCases[code].status)
+    expect(headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'no-store' })
+    const parsed = JSON.parse(body) as Record<string, string>
+    expect(Object.keys(parsed)).toEqual(['error', 'error_description'])
+    expect(parsed.error).toBe(errorCases[code].error)
+    expect(parsed.error_description).toMatch(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/)
+    expect(body).not.toContain('inner')
+  })
+
+  it.each(codes.filter((code) => 'description' in errorCases[code]))(
+    '%s: the message is for the operator alone',
+    (code) => {
+      expect(errorResponse(new AAuthError(code, 'secret reason')).body).not.toContain('secret')
+    },
+  )
+
+  it('Signature-Error names what must be covered', () => {
+    const error = new AAuthError('component_missing', 'a', { requiredInput: ['@query', 'nonce'] })
+    expect(errorResponse(error).headers['signature-error']).toBe(
+      'error=invalid_input, required_input=("@query" "nonce")',
+    )
+    expect(errorResponse(new AAuthError('key_unknown', 'a')).headers['signature-error']).toBe('error=unknown_key')
+    expect(errorResponse(new AAuthError('scope_insufficient', 'a')).headers).not.toHaveProperty('signature-error')
+  })
+
+  it('Retry-After where it helps to wait', () => {
+    expect(errorResponse(new AAuthError('unavailable', 'a', { retryAfter: 5 })).headers['retry-after']).toBe('5')
+    expect(errorResponse(new AAuthError('unavailable', 'a')).headers).not.toHaveProperty('retry-after')
+  })
+})
+
+describe('AAuthError', () => {
+  it('keeps all else when a challenge is added', () => {
+    const cause = new Error('inner')
+    const options = { cause, requiredInput: ['nonce'], algorithms: ['ed25519'], retryAfter: 5 }
+    const error = new AAuthError('nonce_missing', 'a', options)
+    const challenged = error.withChallenge({ level: 'identity' })
+    expect(challenged).toMatchObject({
+      ...options,
+      code: 'nonce_missing',
+      status: 401,
+      message: 'a',
+      challenge: { level: 'identity' },
+    })
+    expect(error.challenge).toBeUndefined()
+  })
+
+  it('has no cause where none was given', () => {
+    expect('cause' in new AAuthError('bug', 'a')).toBe(false)
+  })
+})
