@@ -109,7 +109,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   return world
 }
 
-function protectedApi(resource: Resource): (request: Request) => Promise<Response> {
+/** The resource as an API of a few routes, one per level. */
+export function protectedApi(resource: Resource): (request: Request) => Promise<Response> {
   const app = new Hono()
   app.get('/data', aauth(resource, { require: 'signature' }), (c) => c.json(c.var.aauth))
   app.get('/data-jwks', aauth(resource, { require: 'identity' }), (c) => c.json(c.var.aauth))
