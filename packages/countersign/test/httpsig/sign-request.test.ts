@@ -106,6 +106,7 @@ describe('signRequest, verified', () => {
     const signed = await signRequest(request, signing)
     const verified = await verify(signed)
     expect(verified.covered).toEqual(covered)
+    for (const name of ['content-digest', 'nonce']) expect(signed.headers.has(name)).toBe(covered.includes(name))
     expect(Buffer.from(verified.body).toString()).toBe(text)
     expect(await signed.text()).toBe(text)
     expect(signed.url).toBe(request.url)

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { LruCache } from '../../dist/lib/lru-cache.js'
+
+describe('LruCache', () => {
+  it('forgets the entry used longest ago, and never holds more than its limit', () => {
+    const cache = new LruCache<number>(2)
+    cache.set('a', 1, 10)
+    cache.set('b', 2, 10)
+    expect(cache.get('a', 0)).toBe(1)
+    cache.set('c', 3, 10)
+    expect([cache.get('a', 0), cache.get('b', 0), cache.get('c', 0)]).toEqual([1, undefined, 3])
+    for (let i = 0; i < 100; i++) cache.set(`k${i}`, i, 10)
+    expect(cache.size).toBe(2)
+  })
+
+  it('replacing an entry forgets no other', () => {
+    const cache = new LruCache<number>(2)
+    cache.set('a', 1, 10)
+    cache.set('b', 2, 10)
+    cache.set('b', 3, 10)
+    expect([cache.get('a', 0), cache.get('b', 0)]).toEqual([1, 3])
+  })
+
+  it('an entry past its time is absent, and gone', () => {
+    const cache = new LruCache<number>(2)
+    cache.set('a', 1, 10)
+    expect(cache.get('a', 9)).toBe(1)
+    expect(cache.get('a', 10)).toBeUndefined()
+    expect(cache.size).toBe(0)
+  })
+
+  it('keys that every object has are absent', () => {
+    const cache = new LruCache<number>(2)
+    expect([cache.get('__proto__', 0), cache.get('constructor', 0)]).toEqual([undefined, undefined])
+  })
+
+  it('deletes', () => {
+    const cache = new LruCache<number>(2)
+    cache.set('a', 1, 10)
+    cache.delete('a')
+    expect(cache.get('a', 0)).toBeUndefined()
+  })
+})
