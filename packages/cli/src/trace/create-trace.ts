@@ -1,0 +1,100 @@
+import { type ReceivedMessage, receiveRequest } from 'countersign'
+import type { Handler } from 'countersign/node'
+import { redactBody, redactHeaders } from './redact.js'
+import type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } from './trace-event.js'
+
+export interface TraceOptions {
+  /** Who answers at which origin. */
+  parties: ReadonlyMap<string, Party>
+  /** Gets every event, in order. */
+  onEvent: (event: TraceEvent) => void
+}
+
+/** Observes messages where they are sent and where they are received, and changes nothing about them. */
+export interface Trace {
+  /** The same `fetch`, seen from the sender's side. */
+  sender(from: Party, send: (request: Request) => Promise<Response>): typeof globalThis.fetch
+  /** The same handler, seen from the receiver's side. */
+  receiver(to: Party, handler: Handler): Handler
+  /** Notes that a person is asked to open a URL. */
+  consentRequired(url: string): void
+}
+
+/** A request on its way that its receiver has not seen yet. */
+interface Departed {
+  exchange: number
+  from: Party
+  key: string
+}
+
+/** Creates a trace of everything that goes through its senders and receivers. */
+export function createTrace({ parties, onEvent }: TraceOptions): Trace {
+  let exchanges = 0
+  const departed = new Set<Departed>()
+
+  return {
+    sender(from, send) {
+      return async (input, init) => {
+        const request = new Request(input, init)
+        const exchange = ++exchanges
+        const to = parties.get(new URL(request.url).origin)
+        if (!to) return send(request)
+        const seen = await readRequest(request, [...request.headers])
+        const departure = { exchange, from, key: keyOf(seen) }
+        departed.add(departure)
+        onEvent({ kind: 'request-sent', exchange, from, to, request: seen })
+        try {
+          const response = await send(request)
+          const answer = await readResponse(response)
+          onEvent({ kind: 'response-received', exchange, from, to, request: seen, response: answer })
+          return response
+        } finally {
+          departed.delete(departure)
+        }
+      }
+    },
+    receiver(to, handler) {
+      return async (request, received = receiveRequest(request)) => {
+        const seen = await readRequest(request, headerLines(received))
+        const key = keyOf(seen)
+        const departure = [...departed].find((candidate) => candidate.key === key)
+        if (departure) departed.delete(departure)
+        const { exchange, from } = departure ?? { exchange: ++exchanges, from: 'browser' as const }
+        onEvent({ kind: 'request-received', exchange, from, to, request: seen })
+        const response = await handler(request, received)
+        onEvent({ kind: 'response-sent', exchange, from, to, request: seen, response: await readResponse(response) })
+        return response
+      }
+    },
+    consentRequired: (url) => onEvent({ kind: 'consent-required', url }),
+  }
+}
+
+// Nothing may be added to the wire to tell requests apart: a signature is unique, and equal requests without one differ in nothing.
+function keyOf({ method, url, headers }: TracedRequest): string {
+  return JSON.stringify([method, url, headers.find(([name]) => name === 'signature')?.[1]])
+}
+
+function headerLines({ rawHeaders }: ReceivedMessage): HeaderLines {
+  const lines: (readonly [string, string])[] = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    lines.push([(rawHeaders[i] as string).toLowerCase(), rawHeaders[i + 1] as string])
+  }
+  return lines
+}
+
+async function readRequest(request: Request, headers: HeaderLines): Promise<TracedRequest> {
+  const { method, url } = request
+  return { method, url, headers: redactHeaders(headers), body: await readBody(request) }
+}
+
+async function readResponse(response: Response): Promise<TracedResponse> {
+  const { status } = response
+  return { status, headers: redactHeaders([...response.headers]), body: await readBody(response) }
+}
+
+async function readBody(message: Request | Response): Promise<string | null> {
+  if (message.body === null) return null
+  const text = await message.clone().text()
+  return redactBody(text === '' ? null : text, message.headers.get('content-type') ?? '')
+}

@@ -1,0 +1,55 @@
+import { STATUS_CODES } from 'node:http'
+import type { MessageKind } from './frame-table.js'
+import { printable } from './printable.js'
+import { refusalReason } from './refusal-reason.js'
+import { renderConsentRequired, renderFrame } from './render-frame.js'
+import type { TraceEvent } from './trace-event.js'
+
+export interface TextRendererOptions {
+  write: (text: string) => void
+  /** Emphasis for terminals. @default false */
+  colour?: boolean
+}
+
+type MessageEvent = Extract<TraceEvent, { kind: MessageKind }>
+
+/** Writes events as frames; discovery fetches and what browsers do are one line each, when they are answered. */
+export function createTextRenderer({ write, colour = false }: TextRendererOptions): (event: TraceEvent) => void {
+  const emphasize = colour ? emphasizeTitle : (text: string) => text
+  let afterLine = false
+
+  function writeFrame(text: string): void {
+    write(`${afterLine ? '\n' : ''}${emphasize(text)}\n`)
+    afterLine = false
+  }
+
+  return function renderEvent(event) {
+    if (event.kind === 'consent-required') writeFrame(renderConsentRequired(event.url))
+    else if (!isOneLine(event)) writeFrame(renderFrame(event))
+    else if (event.kind === 'response-sent') {
+      write(renderLine(event))
+      afterLine = true
+    }
+  }
+}
+
+function isOneLine({ from, request }: MessageEvent): boolean {
+  if (from === 'browser') return true
+  const { pathname } = new URL(request.url)
+  return request.method === 'GET' && (pathname.startsWith('/.well-known/') || pathname.endsWith('/jwks.json'))
+}
+
+function renderLine(event: Extract<MessageEvent, { response: object }>): string {
+  const { from, to, request, response } = event
+  const target = request.url.slice(new URL(request.url).origin.length)
+  const words = `${response.status} ${STATUS_CODES[response.status] ?? ''}`.trimEnd()
+  const reason = refusalReason(response)
+  const spoken = (party: string) => party.replace('-', ' ')
+  const line = `INFO: ${spoken(from)} -> ${spoken(to)} "${request.method} ${target} HTTP/1.1" ${words}\n`
+  return printable(line) + (reason === undefined ? '' : printable(`Refused: ${reason}\n`))
+}
+
+function emphasizeTitle(frame: string): string {
+  const [rule = '', title = '', ...rest] = frame.split('\n')
+  return [rule, `\u001b[1m${title}\u001b[0m`, ...rest].join('\n')
+}
