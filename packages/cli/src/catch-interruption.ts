@@ -1,0 +1,32 @@
+import { constants } from 'node:os'
+import { CommandError } from './command-error.js'
+
+export interface Interruption {
+  /** Aborts with a {@link CommandError} at the first SIGINT or SIGTERM, or when nobody reads the output any more. */
+  signal: AbortSignal
+  /** Gives the signals back to the process. */
+  release(): void
+}
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Catches signals once, so that a command can close what it opened; a second one ends the process at once. */
+export function catchInterruption(): Interruption {
+  const abort = new AbortController()
+  const onSignal = (name: (typeof signals)[number]) => {
+    const exitCode = 128 + constants.signals[name]
+    abort.abort(new CommandError(`Stopped by ${name}; nothing was left running.`, { exitCode }))
+  }
+  const onOutputError = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    abort.abort(new CommandError('Stopped: nobody reads the output.', { cause: error }))
+  }
+  for (const name of signals) process.once(name, onSignal)
+  process.stdout.on('error', onOutputError)
+  return {
+    signal: abort.signal,
+    release() {
+      for (const name of signals) process.removeListener(name, onSignal)
+    },
+  }
+}

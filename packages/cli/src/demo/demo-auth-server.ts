@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, StorageError } from 'countersign-server'
+import { demoIds, demoPerson } from './demo-world.js'
+
+/** The demo's auth server, with its person. */
+export async function createDemoAuthServer(
+  options: Pick<AuthServerOptions, 'storage' | 'fetch' | 'requestTokenLifetime'>,
+): Promise<AuthServer> {
+  const server = createAuthServer({
+    ...options,
+    issuer: demoIds['auth-server'],
+    name: 'Countersign demo',
+    keys: fixedKeys({
+      signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
+      secret: randomBytes(32),
+    }),
+    authTokenLifetime: 3600,
+    allowInsecureLoopback: true,
+  })
+  try {
+    await server.addUser(demoPerson)
+  } catch (error) {
+    // A file that an earlier demo left behind has the person already.
+    if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
+  }
+  return server
+}
