@@ -116,7 +116,7 @@ export function createKeyResolver(options: KeyResolverOptions): (signatureKey: S
   async function resolveCertificate(reference: { x5u: string; x5t: string }): Promise<ResolvedKey> {
     if (!options.certificates) throw unknownKey('no certificate roots are configured')
     const outcome = await options.certificates(reference)
-    if ('failure' in outcome) throw unknownKey(outcome.failure.message, outcome.failure)
+    if ('failure' in outcome) throw busyError(outcome.failure) ?? unknownKey(outcome.failure.message, outcome.failure)
     return { ...outcome.found, scheme: 'x509', delegate: undefined, token: undefined }
   }
 

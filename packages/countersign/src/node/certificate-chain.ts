@@ -1,12 +1,14 @@
-import { X509Certificate } from 'node:crypto'
+import { type KeyObject, X509Certificate } from 'node:crypto'
 import { type CertificateExtensions, readCertificateExtensions } from './certificate-extensions.js'
 
 /** Longest chain that is followed, the leaf included. */
 const maxChain = 5
 
-/** The first certificate of a chain that leads to a root, and when the first of them all ends. */
+/** The part of a chain that leads to a root, and when the first of its certificates ends. */
 export interface VerifiedChain {
-  leaf: X509Certificate
+  /** The leaf first; the root is not among them, unless it is the leaf. */
+  path: readonly [X509Certificate, ...X509Certificate[]]
+  /** Of the leaf. */
   extensions: CertificateExtensions
   /** Unix seconds. */
   validUntil: number
@@ -17,10 +19,16 @@ interface Link {
   extensions: CertificateExtensions
 }
 
-/** Takes PEM certificates apart, the leaf first; undefined when there is none, too many, or one that cannot be read. */
-export function parseCertificateChain(pem: string): X509Certificate[] | undefined {
+/**
+ * Takes PEM certificates apart, the leaf first; undefined when there is none, one too many, or one that cannot be read.
+ * Text around them is passed over (RFC 7468 §2).
+ *
+ * @param limit how many there may be
+ */
+export function parseCertificates(pem: string, limit: number = maxChain): X509Certificate[] | undefined {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g) ?? []
-  if (blocks.length === 0 || blocks.length > maxChain) return undefined
+  const begun = pem.split('-----BEGIN CERTIFICATE-----').length - 1
+  if (blocks.length === 0 || blocks.length > limit || blocks.length !== begun) return undefined
   try {
     return blocks.map((block) => new X509Certificate(block))
   } catch (error) {
@@ -31,45 +39,64 @@ export function parseCertificateChain(pem: string): X509Certificate[] | undefine
 
 /**
  * Follows a chain from its leaf to one of the roots (RFC 5280 §6.1): signatures, names, validity, `cA`, path length and
- * key usage; critical extensions that are not understood refuse it. Names constraints are not evaluated: they are
- * critical where they matter, and so refused.
+ * key usage. Certificates that nothing leads through are not looked at. Constraints on names are not evaluated: a
+ * certificate that has them is refused.
  */
 export function verifyCertificateChain(
   chain: readonly X509Certificate[],
   roots: readonly X509Certificate[],
   now: number,
 ): VerifiedChain | { refusal: string } {
-  const links: Link[] = []
-  for (const certificate of chain) {
-    const extensions = readCertificateExtensions(certificate.raw)
-    if (!extensions) return { refusal: 'a certificate is not well-formed' }
-    if (extensions.unknownCritical.length > 0)
-      return { refusal: 'a certificate has a critical extension that is not understood' }
-    if (!isValidAt(certificate, now)) return { refusal: 'a certificate is not valid at this time' }
-    links.push({ certificate, extensions })
-  }
-  const [leaf] = links
-  if (!leaf) return { refusal: 'there is no certificate' }
-  if (leaf.extensions.keyUsage && !leaf.extensions.keyUsage.digitalSignature) {
+  const [first] = chain
+  if (!first) return { refusal: 'there is no certificate' }
+  const leaf = toLink(first, now)
+  if ('refusal' in leaf) return leaf
+  const { keyUsage, fitsAgents } = leaf.extensions
+  if ((keyUsage && !keyUsage.digitalSignature) || !fitsAgents)
     return { refusal: 'the key usage of the certificate is not signing' }
-  }
-  for (const [index, { certificate }] of links.entries()) {
-    const root = roots.find((candidate) => isIssuedBy(certificate, candidate) || candidate.raw.equals(certificate.raw))
-    if (root) {
-      if (!isValidAt(root, now)) return { refusal: 'the root is not valid at this time' }
-      const ends = [...links.slice(0, index + 1).map((link) => link.certificate), root].map(
-        ({ validTo }) => Date.parse(validTo) / 1000,
-      )
-      return { leaf: leaf.certificate, extensions: leaf.extensions, validUntil: Math.min(...ends) }
-    }
-    const issuer = links[index + 1]
-    if (!issuer || !mayIssue(issuer.extensions, index) || !isIssuedBy(certificate, issuer.certificate)) break
+  const path: [X509Certificate, ...X509Certificate[]] = [first]
+  let validUntil = endOf(first)
+  for (let link: Link = leaf; ; ) {
+    const { certificate, extensions } = link
+    if (roots.some((root) => root.raw.equals(certificate.raw))) return { path, extensions: leaf.extensions, validUntil }
+    if (extensions.weakSignature) return { refusal: 'a certificate is signed with a digest that no longer holds' }
+    const below = path.length - 1
+    const root = roots.find((candidate) => isIssuedBy(certificate, candidate))
+    const next = root ?? chain[path.length]
+    if (!next || !isIssuedBy(certificate, next)) break
+    const issuer = toLink(next, now)
+    if ('refusal' in issuer) return issuer
+    if (!mayIssue(issuer.extensions, below)) return { refusal: 'an issuer may not issue such a certificate' }
+    validUntil = Math.min(validUntil, endOf(next))
+    if (root) return { path, extensions: leaf.extensions, validUntil }
+    path.push(next)
+    link = issuer
   }
   return { refusal: 'the chain leads to none of the configured roots' }
 }
 
+function toLink(certificate: X509Certificate, now: number): Link | { refusal: string } {
+  const extensions = readCertificateExtensions(certificate.raw)
+  if (!extensions) return { refusal: 'a certificate is not well-formed' }
+  if (extensions.unknownCritical) return { refusal: 'a certificate has an extension that is not understood' }
+  if (now < Date.parse(certificate.validFrom) / 1000 || !(now < endOf(certificate)))
+    return { refusal: 'a certificate is not valid at this time' }
+  return { certificate, extensions }
+}
+
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+  const key = publicKeyOf(issuer)
+  return key !== undefined && certificate.checkIssued(issuer) && certificate.verify(key)
+}
+
+/** The certificate's key, or undefined where it is of a kind that Node cannot hold: chains come from strangers. */
+export function publicKeyOf(certificate: X509Certificate): KeyObject | undefined {
+  try {
+    return certificate.publicKey
+  } catch (error) {
+    if (error instanceof Error) return undefined
+    throw error
+  }
 }
 
 /** @param below how many intermediate certificates stand between it and the leaf */
@@ -78,6 +105,7 @@ function mayIssue({ basicConstraints, keyUsage }: CertificateExtensions, below: 
   return ca && (pathLength === undefined || pathLength >= below) && (keyUsage === undefined || keyUsage.keyCertSign)
 }
 
-function isValidAt({ validFrom, validTo }: X509Certificate, now: number): boolean {
-  return Date.parse(validFrom) / 1000 <= now && now < Date.parse(validTo) / 1000
+/** Unix seconds. The last second itself counts as valid (RFC 5280 §4.1.2.5). */
+function endOf({ validTo }: X509Certificate): number {
+  return Date.parse(validTo) / 1000 + 1
 }

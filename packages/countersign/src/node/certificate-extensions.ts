@@ -7,8 +7,12 @@ export interface CertificateExtensions {
   /** Bits of keyUsage, or undefined where the extension is absent: any use. */
   keyUsage: { digitalSignature: boolean; keyCertSign: boolean } | undefined
   basicConstraints: { ca: boolean; pathLength: number | undefined }
-  /** Critical extensions that are not understood here: the certificate must be refused (RFC 5280 §4.2). */
-  unknownCritical: readonly string[]
+  /** Whether extKeyUsage is absent, or names what agents do: TLS as client or server, or anything. */
+  fitsAgents: boolean
+  /** Whether there is an extension for which the certificate must be refused: critical and not understood (RFC 5280 §4.2), or constraints on names. */
+  unknownCritical: boolean
+  /** Whether the issuer signed with a digest in which others can be made to collide: MD5 or SHA-1. */
+  weakSignature: boolean
 }
 
 interface Element {
@@ -20,49 +24,89 @@ const oids = {
   keyUsage: '551d0f',
   subjectAltName: '551d11',
   basicConstraints: '551d13',
-  /** Understood by Node's own checks or without a say in what a request's signature means. */
-  passedOver: ['551d25', '551d0e', '551d23', '551d20', '551d1f'],
-} as const
+  extendedKeyUsage: '551d25',
+  /** Refused even where it is not critical: it would be passed over, and names outside it accepted. */
+  nameConstraints: '551d1e',
+  /** Identifiers of keys, which Node compares; policies and addresses of lists, which say nothing about a request. */
+  passedOver: ['551d0e', '551d23', '551d20', '551d1f'],
+  /** anyExtendedKeyUsage, serverAuth, clientAuth. */
+  agentUsages: ['551d2500', '2b06010505070301', '2b06010505070302'],
+  /** md5WithRSA, sha1WithRSA, the OIW name of the latter, ecdsa-with-SHA1. */
+  weakSignatures: ['2a864886f70d010104', '2a864886f70d010105', '2b0e03021d', '2a8648ce3d0401'],
+} as const satisfies Record<string, string | readonly string[]>
 
 /** Reads the extensions from a certificate's DER bytes; undefined when they are not well-formed. */
 export function readCertificateExtensions(der: Uint8Array): CertificateExtensions | undefined {
   try {
     const [certificate] = elements(der)
-    const [tbs] = elements(requireTag(certificate, 0x30))
+    const [tbs, algorithm] = elements(requireTag(certificate, 0x30))
     const wrapped = elements(requireTag(tbs, 0x30)).find(({ tag }) => tag === 0xa3)
     const list = wrapped ? elements(requireTag(elements(wrapped.content)[0], 0x30)) : []
-    return read(list.map((extension) => elements(requireTag(extension, 0x30))))
+    const values = new Map<string, { critical: boolean; value: Uint8Array }>()
+    for (const extension of list) {
+      const parts = elements(requireTag(extension, 0x30))
+      const oid = oidOf(parts[0])
+      if (values.has(oid)) throw new RangeError('an extension that is there twice')
+      const critical = parts.length === 3 && requireTag(parts[1], 0x01)[0] !== 0
+      values.set(oid, { critical, value: requireTag(parts.at(-1), 0x04) })
+    }
+    const signature = oidOf(elements(requireTag(algorithm, 0x30))[0])
+    return { ...read(values), weakSignature: isOneOf(oids.weakSignatures, signature) }
   } catch (error) {
     if (error instanceof RangeError) return undefined
     throw error
   }
 }
 
-function read(extensions: readonly Element[][]): CertificateExtensions {
-  let dnsNames: string[] = []
-  let otherNames = false
-  let keyUsage: CertificateExtensions['keyUsage']
-  let basicConstraints: CertificateExtensions['basicConstraints'] = { ca: false, pathLength: undefined }
-  const unknownCritical: string[] = []
-  for (const parts of extensions) {
-    const oid = Buffer.from(requireTag(parts[0], 0x06)).toString('hex')
-    const critical = parts.length === 3 && requireTag(parts[1], 0x01)[0] === 0xff
-    const value = requireTag(parts.at(-1), 0x04)
-    if (oid === oids.keyUsage) {
-      const bits = requireTag(elements(value)[0], 0x03)[1] ?? 0
-      keyUsage = { digitalSignature: (bits & 0x80) !== 0, keyCertSign: (bits & 0x04) !== 0 }
-    } else if (oid === oids.subjectAltName) {
-      const names = elements(requireTag(elements(value)[0], 0x30))
-      dnsNames = names.filter(({ tag }) => tag === 0x82).map(({ content }) => Buffer.from(content).toString('latin1'))
-      otherNames = dnsNames.length !== names.length
-    } else if (oid === oids.basicConstraints) {
-      const [ca, pathLength] = elements(requireTag(elements(value)[0], 0x30))
-      basicConstraints = { ca: ca?.tag === 0x01 && ca.content[0] === 0xff, pathLength: pathLength?.content[0] }
-    } else if (critical && !(oids.passedOver as readonly string[]).includes(oid)) {
-      unknownCritical.push(oid)
-    }
+function read(
+  extensions: ReadonlyMap<string, { critical: boolean; value: Uint8Array }>,
+): Omit<CertificateExtensions, 'weakSignature'> {
+  const sequenceOf = (oid: string) => {
+    const extension = extensions.get(oid)
+    return extension && elements(requireTag(elements(extension.value)[0], 0x30))
   }
-  return { dnsNames, otherNames, keyUsage, basicConstraints, unknownCritical }
+  const names = sequenceOf(oids.subjectAltName) ?? []
+  const dnsNames = names.filter(({ tag }) => tag === 0x82).map(({ content }) => Buffer.from(content).toString('latin1'))
+  const usages = sequenceOf(oids.extendedKeyUsage)
+  const [ca, pathLength] = sequenceOf(oids.basicConstraints) ?? []
+  const understood: readonly string[] = [
+    oids.keyUsage,
+    oids.subjectAltName,
+    oids.basicConstraints,
+    oids.extendedKeyUsage,
+    ...oids.passedOver,
+  ]
+  return {
+    dnsNames,
+    otherNames: dnsNames.length !== names.length,
+    keyUsage: readKeyUsage(extensions.get(oids.keyUsage)?.value),
+    basicConstraints: { ca: ca?.tag === 0x01 && ca.content[0] !== 0, pathLength: readPathLength(pathLength) },
+    fitsAgents: usages === undefined || usages.some((usage) => isOneOf(oids.agentUsages, oidOf(usage))),
+    unknownCritical:
+      extensions.has(oids.nameConstraints) ||
+      [...extensions].some(([oid, { critical }]) => critical && !understood.includes(oid)),
+  }
+}
+
+function readKeyUsage(value: Uint8Array | undefined): CertificateExtensions['keyUsage'] {
+  if (value === undefined) return undefined
+  const bits = requireTag(elements(value)[0], 0x03)[1] ?? 0
+  return { digitalSignature: (bits & 0x80) !== 0, keyCertSign: (bits & 0x04) !== 0 }
+}
+
+function readPathLength(element: Element | undefined): number | undefined {
+  if (element === undefined) return undefined
+  const [first = 0x80, ...rest] = requireTag(element, 0x02)
+  if (first >= 0x80 || rest.length > 3) throw new RangeError('a path length that is negative or beyond reason')
+  return rest.reduce((length, byte) => length * 256 + byte, first)
+}
+
+function oidOf(element: Element | undefined): string {
+  return Buffer.from(requireTag(element, 0x06)).toString('hex')
+}
+
+function isOneOf(known: readonly string[], oid: string): boolean {
+  return known.includes(oid)
 }
 
 function elements(bytes: Uint8Array): Element[] {

@@ -1,8 +1,9 @@
-import { createHash, X509Certificate } from 'node:crypto'
+import { createHash, type X509Certificate } from 'node:crypto'
 import type { Found } from '../discovery/discovery.js'
 import { type FetchDocument, fetchText } from '../discovery/fetch-document.js'
 import { createGuardedFetch } from '../discovery/guarded-fetch.node.js'
 import type { CertificateFinder, FoundCertificate } from '../discovery/resolve-key.js'
+import { parseBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey } from '../lib/jwk.js'
@@ -10,13 +11,14 @@ import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { isIdentifier } from '../protocol/identifier.js'
 import { isFetchableUrl } from '../protocol/metadata.js'
-import { parseCertificateChain, verifyCertificateChain } from './certificate-chain.js'
+import { parseCertificates, publicKeyOf, verifyCertificateChain } from './certificate-chain.js'
 
 export interface CertificateFinderOptions {
-  /** Root certificates as PEM; the only ones trusted, never the system's. */
+  /** Root certificates as PEM, one or more in each text; the only ones trusted, never the system's. */
   roots: readonly [string, ...string[]]
   /**
-   * Asks whether a certificate was revoked (by CRL or OCSP, as you see fit). Called once per certificate and cache life.
+   * Asks whether a certificate was revoked (by CRL or OCSP, as you see fit): the leaf, then each intermediate; once per
+   * leaf and cache life. When it throws, the certificate is refused.
    * @default no check: a certificate counts until it ends, so keep them short-lived
    */
   isRevoked?: (certificate: X509Certificate) => MaybePromise<boolean>
@@ -30,69 +32,103 @@ export interface CertificateFinderOptions {
   allowInsecureLoopback?: boolean
 }
 
-const limits = { bytes: 32_768, timeout: 2500, cached: 10_000 }
+const limits = { bytes: 32_768, timeout: 2500, cached: 10_000, roots: 1000, flights: 32 }
 
 /**
  * Finds the certificate of `scheme=x509` (S§10.7, W11): fetches `x5u`, follows the chain to the configured roots, and
- * takes the agent's identity from the one dNSName of the leaf.
+ * takes the agent's identity from the one dNSName of the leaf. Certificates for TLS fit, as client or server.
  *
  * @throws TypeError when a root is not a certificate
+ * @example
+ * ```ts
+ * const certificates = createCertificateFinder({ roots: [readFileSync('roots.pem', 'utf8')] })
+ * const resource = createResource({ id, signer, authServer, certificates })
+ * ```
  */
 export function createCertificateFinder(options: CertificateFinderOptions): CertificateFinder {
   const { now = systemClock, cacheAge = 3600, isRevoked } = options
-  const roots = options.roots.map(parseRoot)
+  const roots = options.roots.flatMap(parseRoots)
   const fetch = options.fetch ?? createGuardedFetch(options)
   const cache = new LruCache<FoundCertificate>(limits.cached)
+  const flights = new Map<string, Promise<Found<FoundCertificate>>>()
 
-  return async ({ x5u, x5t }): Promise<Found<FoundCertificate>> => {
-    const cached = cache.get(x5t, now())
-    if (cached) return { found: cached }
-    if (!isFetchableUrl(x5u, options)) return refused('x5u is not a URL of the accepted form')
+  async function find(x5u: string, x5t: string): Promise<Found<FoundCertificate>> {
     const fetched = await fetchText(x5u, { fetch, maxBytes: limits.bytes, timeout: limits.timeout })
     if ('refusal' in fetched) {
-      return {
-        failure: {
-          reason: fetched.unreachable ? 'unreachable' : 'refused',
-          message: fetched.refusal,
-          cause: fetched.cause,
-        },
-      }
+      const reason = fetched.unreachable ? 'unreachable' : 'refused'
+      return { failure: { reason, message: fetched.refusal, cause: fetched.cause } }
     }
-    const chain = parseCertificateChain(fetched.text)
-    const [first] = chain ?? []
-    if (!chain || !first) return refused('x5u holds no chain of 1 to 5 PEM certificates')
-    if (createHash('sha256').update(first.raw).digest('base64url') !== x5t)
+    const chain = parseCertificates(fetched.text)
+    if (!chain?.[0]) return refused('x5u holds no chain of 1 to 5 PEM certificates')
+    if (createHash('sha256').update(chain[0].raw).digest('base64url') !== x5t)
       return refused('x5t is not the thumbprint of the certificate')
     const verified = verifyCertificateChain(chain, roots, now())
     if ('refusal' in verified) return refused(verified.refusal)
     const { dnsNames, otherNames } = verified.extensions
-    const agent = `https://${dnsNames[0] ?? ''}`
-    if (dnsNames.length !== 1 || otherNames || !isIdentifier(agent))
-      return refused('the certificate does not have exactly one dNSName')
-    if (await isRevoked?.(verified.leaf)) return refused('the certificate was revoked')
+    if (dnsNames.length !== 1 || otherNames) return refused('the certificate does not have exactly one name, a dNSName')
+    const agent = `https://${dnsNames[0]}`
+    if (!isIdentifier(agent) || new URL(agent).port !== '')
+      return refused('the dNSName of the certificate is not that of an identifier (W10)')
+    for (const certificate of verified.path) {
+      const refusal = await revocationOf(certificate)
+      if (refusal) return refusal
+    }
+    const key = await importKey(verified.path[0])
+    if ('failure' in key) return key
+    const found = { key: key.found, agent }
+    cache.set(x5t, found, Math.min(verified.validUntil, now() + cacheAge))
+    return { found }
+  }
+
+  async function revocationOf(certificate: X509Certificate): Promise<Failed | undefined> {
     try {
-      const key = await importVerificationKey(verified.leaf.publicKey.export({ format: 'jwk' }))
-      const found = { key, agent }
-      cache.set(x5t, found, Math.min(verified.validUntil, now() + cacheAge))
-      return { found }
+      return (await isRevoked?.(certificate)) ? refused('the certificate was revoked') : undefined
     } catch (cause) {
-      if (!(cause instanceof AAuthError)) throw cause
-      return refused(cause.message, cause)
+      return refused('whether the certificate was revoked could not be found out', cause)
     }
   }
-}
 
-function parseRoot(pem: string): X509Certificate {
-  try {
-    return new X509Certificate(pem)
-  } catch (cause) {
-    throw new TypeError('roots must be PEM certificates', { cause })
+  return async ({ x5u, x5t }) => {
+    if (parseBase64url(x5t)?.length !== 32) return refused('x5t is not a SHA-256 thumbprint')
+    const cached = cache.get(x5t, now())
+    if (cached) return { found: cached }
+    if (!isFetchableUrl(x5u, options)) return refused('x5u is not a URL of the accepted form')
+    const id = `${x5t} ${x5u}`
+    const joined = flights.get(id)
+    if (joined) return joined
+    if (flights.size >= limits.flights)
+      return { failure: { reason: 'busy', message: `${limits.flights} certificates are being fetched` } }
+    const flight = find(x5u, x5t).finally(() => flights.delete(id))
+    flights.set(id, flight)
+    return flight
   }
 }
 
-function refused(
-  message: string,
-  cause?: unknown,
-): { failure: { reason: 'refused'; message: string; cause?: unknown } } {
+type Failed = Extract<Found<never>, { failure: unknown }>
+
+async function importKey(certificate: X509Certificate): Promise<Found<FoundCertificate['key']>> {
+  const publicKey = publicKeyOf(certificate)
+  // Node exports no other kinds as JWK, and none of them is used here.
+  if (!publicKey || !['ed25519', 'ec', 'rsa'].includes(publicKey.asymmetricKeyType ?? ''))
+    return refused('the key of the certificate is of a type that is not used here')
+  try {
+    return { found: await importVerificationKey(publicKey.export({ format: 'jwk' })) }
+  } catch (cause) {
+    if (!(cause instanceof AAuthError) && !isUnsupportedCurve(cause)) throw cause
+    return refused('the key of the certificate cannot be used', cause)
+  }
+}
+
+function isUnsupportedCurve(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_CRYPTO_JWK_UNSUPPORTED_CURVE'
+}
+
+function parseRoots(pem: string): X509Certificate[] {
+  const roots = parseCertificates(pem, limits.roots)
+  if (!roots) throw new TypeError('roots must be PEM certificates')
+  return roots
+}
+
+function refused(message: string, cause?: unknown): Failed {
   return { failure: { reason: 'refused', message, cause } }
 }

@@ -1,0 +1,115 @@
+import { createSigner, generatePrivateJwk, issueToken, type SignatureKey } from 'countersign'
+import { createResource } from 'countersign/resource'
+import { describe, expect, it } from 'vitest'
+import { type CraftedParts, craftMessage, withHeader } from '../httpsig/crafted-message.js'
+import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
+import { receivedMessage } from '../received-message.js'
+import { refusal, refusalCode } from '../refusal.js'
+
+const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+const issuerSigner = await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' }))
+const now = 1_768_786_017
+const [named, other, authServer] = ['https://older.example', 'https://other.example', 'https://auth.example']
+
+const resource = createResource({
+  id: 'https://api.example',
+  signer,
+  authServer,
+  unsignedBodies: [named],
+  fetch: documentFetch({
+    ...agentDocuments(named, [signer.jwk]),
+    ...agentDocuments(other, [signer.jwk]),
+    ...issuerDocuments(authServer, [issuerSigner.jwk]),
+  }).fetch,
+  now: () => now,
+})
+
+const known = (id: string): SignatureKey => ({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' })
+
+const uncovered: readonly string[] = ['@method', '@authority', '@path', 'signature-key']
+
+async function posted(signatureKey: SignatureKey, parts: Partial<CraftedParts> = {}) {
+  return craftMessage({
+    signer,
+    signatureKey,
+    method: 'POST',
+    authority: 'api.example',
+    body: '{"action":"update"}',
+    components: uncovered,
+    created: now,
+    ...parts,
+  })
+}
+
+const verify = (message: Awaited<ReturnType<typeof posted>>) =>
+  resource.verify(receivedMessage(message), { require: 'signature' })
+
+describe('unsignedBodies at a resource (W6)', () => {
+  it('lets the agents that it names leave the body out', async () => {
+    const verified = await verify(await posted(known(named)))
+    expect(verified).toMatchObject({ agent: named, covered: uncovered })
+    expect(Buffer.from(verified.body).toString()).toBe('{"action":"update"}')
+  })
+
+  it('lets them send no Content-Digest at all', async () => {
+    expect(await verify(withHeader(await posted(known(named)), 'content-digest', () => undefined))).toMatchObject({
+      agent: named,
+    })
+  })
+
+  it('lets nobody else: another agent is told what to cover', async () => {
+    expect(await refusal(async () => verify(await posted(known(other))))).toMatchObject({
+      code: 'component_missing',
+      requiredInput: ['content-type', 'content-digest'],
+    })
+  })
+
+  it.each<[string, SignatureKey]>([
+    ['a header key', { scheme: 'hwk', jwk: { kty: 'OKP', crv: 'Ed25519', x: signer.jwk.x ?? '' } }],
+    ['a JWKS of theirs, which names no agent', { scheme: 'jwks', jwksUri: `${named}/jwks.json`, kid: 'key-1' }],
+  ])('does not reach them by %s', async (_name, signatureKey) => {
+    expect(await refusalCode(async () => verify(await posted(signatureKey)))).toBe('component_missing')
+  })
+
+  it.each([
+    [named, 'accepted'],
+    [other, 'component_missing'],
+  ])('goes by the agent that an auth token names: %s is %s', async (agent, outcome) => {
+    const claims = { iss: authServer, aud: 'https://api.example', agent, cnf: { jwk: signer.jwk }, exp: now + 600 }
+    const jwt = await issueToken('auth+jwt', claims, { signer: issuerSigner, now: () => now })
+    const message = await posted({ scheme: 'jwt', jwt })
+    expect(
+      await verify(message).then(
+        () => 'accepted',
+        async () => refusalCode(() => verify(message)),
+      ),
+    ).toBe(outcome)
+  })
+
+  it('still recomputes a digest that is covered', async () => {
+    const components = ['@method', '@authority', '@path', 'content-type', 'content-digest', 'signature-key']
+    const message = await posted(known(named), { components })
+    expect(await verify(message)).toMatchObject({ covered: components })
+    expect(await refusalCode(() => verify({ ...message, body: '{"action":"delete"}' }))).toBe('digest_mismatch')
+  })
+
+  it('leaves everything else to be covered', async () => {
+    const message = await posted(known(named), { target: '/data?x=1' })
+    expect(await refusal(() => verify(message))).toMatchObject({ code: 'component_missing', requiredInput: ['@query'] })
+    const nonce = Buffer.alloc(16, 7).toString('base64url')
+    const withNonce = await posted(known(named), { fields: { nonce } })
+    expect(await refusal(() => verify(withNonce))).toMatchObject({ requiredInput: ['nonce'] })
+  })
+
+  it('is not there by default', async () => {
+    const strict = createResource({
+      id: 'https://api.example',
+      signer,
+      authServer,
+      fetch: documentFetch(agentDocuments(named, [signer.jwk])).fetch,
+      now: () => now,
+    })
+    const message = receivedMessage(await posted(known(named)))
+    expect(await refusalCode(() => strict.verify(message, { require: 'signature' }))).toBe('component_missing')
+  })
+})

@@ -1,0 +1,463 @@
+import { X509Certificate } from 'node:crypto'
+import {
+  createSigner,
+  type FetchDocument,
+  generatePrivateJwk,
+  type SignatureKey,
+  type Signer,
+  signRequest,
+} from 'countersign'
+import { type CertificateFinderOptions, createCertificateFinder } from 'countersign/node'
+import { createResource, type ResourceOptions } from 'countersign/resource'
+import { describe, expect, it } from 'vitest'
+import { parseCertificates } from '../../dist/node/certificate-chain.js'
+import { refusal, refusalCode } from '../refusal.js'
+import {
+  type CertificateParts,
+  type Issued,
+  issueCertificate,
+  keyKinds,
+  signerOf,
+  thumbprintOf,
+  withBytes,
+} from './certificates.js'
+
+const ca = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign']
+const agentName = ['subjectAltName=DNS:agent.example', 'keyUsage=critical,digitalSignature']
+const x5u = 'https://agent.example/chain.pem'
+
+const root = issueCertificate({ name: 'root', extensions: ca, days: 4000 })
+const otherRoot = issueCertificate({ name: 'root', extensions: ca })
+const intermediate = issueCertificate({ name: 'intermediate', issuer: root, extensions: ca })
+const leaf = issueLeaf()
+const underIntermediate = issueLeaf({ issuer: intermediate })
+// Later than every certificate made here starts.
+const now = Math.floor(Date.now() / 1000) + 300
+const leafEnd = Date.parse(new X509Certificate(leaf.pem).validTo) / 1000
+
+function issueLeaf(parts: Partial<CertificateParts> = {}): Issued {
+  return issueCertificate({ name: 'leaf', issuer: root, extensions: agentName, ...parts })
+}
+
+function finderOver(pem: string, options: Partial<CertificateFinderOptions> = {}) {
+  const asked: string[] = []
+  const documents = new Map([[x5u, pem]])
+  const fetch: FetchDocument = async (url) => {
+    asked.push(url)
+    const document = documents.get(url)
+    return document === undefined ? new Response('', { status: 404 }) : new Response(document)
+  }
+  const find = createCertificateFinder({ roots: [root.pem], now: () => now, fetch, ...options })
+  return { find, asked, documents }
+}
+
+/** The finder's answer for a chain, the leaf first: the agent, or the reason why there is none. */
+async function answerFor(
+  chain: readonly [Issued, ...Issued[]],
+  options: Partial<CertificateFinderOptions> = {},
+): Promise<string> {
+  const { find } = finderOver(chain.map(({ pem }) => pem).join(''), options)
+  const outcome = await find({ x5u, x5t: chain[0].thumbprint })
+  return 'found' in outcome ? outcome.found.agent : outcome.failure.message
+}
+
+describe('a certificate that leads to a configured root', () => {
+  it.each(['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'] as const)(
+    'gives its %s key and its dNSName',
+    async (kind) => {
+      const issued = issueLeaf({ keys: keyKinds[kind] })
+      const { find } = finderOver(issued.pem)
+      const outcome = await find({ x5u, x5t: issued.thumbprint })
+      const { thumbprint } = await signerOf(issued)
+      expect(outcome).toMatchObject({ found: { agent: 'https://agent.example', key: { algorithm: kind, thumbprint } } })
+    },
+  )
+
+  it.each(['ecdsa-p256-sha256', 'rsa-pss-sha512'] as const)('may be issued by a %s key', async (kind) => {
+    const issuer = issueCertificate({ name: 'root', extensions: ca, keys: keyKinds[kind] })
+    expect(await answerFor([issueLeaf({ issuer })], { roots: [issuer.pem] })).toBe('https://agent.example')
+  })
+
+  it.each<[string, readonly [Issued, ...Issued[]], Partial<CertificateFinderOptions>?]>([
+    ['through an intermediate', [underIntermediate, intermediate]],
+    ['with the root sent along', [underIntermediate, intermediate, root]],
+    ['with certificates that it does not lead through', [leaf, otherRoot]],
+    ['being configured as a root itself', [leaf], { roots: [leaf.pem] }],
+    ['being one of several roots', [leaf], { roots: [otherRoot.pem, root.pem] }],
+    ['from a text of several roots', [leaf], { roots: [otherRoot.pem + root.pem] }],
+    ['with no key usage, which is any', [issueLeaf({ extensions: ['subjectAltName=DNS:agent.example'] })]],
+    ['for TLS servers', [issueLeaf({ extensions: [...agentName, 'extendedKeyUsage=critical,serverAuth'] })]],
+    ['for TLS clients', [issueLeaf({ extensions: [...agentName, 'extendedKeyUsage=clientAuth,emailProtection'] })]],
+    ['in its last second', [leaf], { now: () => leafEnd }],
+  ])('is accepted %s', async (_name, chain, options) => {
+    expect(await answerFor(chain, options)).toBe('https://agent.example')
+  })
+
+  it('is accepted with a path length that is not exceeded', async () => {
+    const outer = issueCertificate({
+      name: 'outer',
+      issuer: root,
+      extensions: ['basicConstraints=critical,CA:TRUE,pathlen:1', 'keyUsage=keyCertSign'],
+    })
+    const inner = issueCertificate({
+      name: 'inner',
+      issuer: outer,
+      extensions: ['basicConstraints=critical,CA:TRUE,pathlen:0', 'keyUsage=keyCertSign'],
+    })
+    expect(await answerFor([issueLeaf({ issuer: inner }), inner, outer])).toBe('https://agent.example')
+    const long = ['basicConstraints=critical,CA:TRUE,pathlen:300']
+    const wide = issueCertificate({ name: 'wide', issuer: root, extensions: long })
+    expect(await answerFor([issueLeaf({ issuer: wide }), wide])).toBe('https://agent.example')
+  })
+})
+
+const unrelated = issueCertificate({ name: 'unrelated', extensions: agentName })
+const shortRoot = issueCertificate({ name: 'short root', extensions: ca, days: 1 })
+const underShort = issueLeaf({ issuer: shortRoot })
+const weakIssuer = issueCertificate({ name: 'root', extensions: ca, keys: keyKinds['rsa-pss-sha512'] })
+
+function withIntermediate(extensions: readonly string[]): readonly [Issued, Issued] {
+  const issuer = issueCertificate({ name: 'intermediate', issuer: root, extensions })
+  return [issueLeaf({ issuer }), issuer]
+}
+
+function named(...names: readonly string[]): readonly [Issued] {
+  return [issueLeaf({ extensions: [`subjectAltName=${names.join(',')}`] })]
+}
+
+describe('a certificate is refused', () => {
+  it.each<[string, readonly [Issued, ...Issued[]], RegExp, Partial<CertificateFinderOptions>?]>([
+    ['that leads to another root of the same name', [leaf], /none of the configured roots/, { roots: [otherRoot.pem] }],
+    ['that signed itself', [unrelated], /none of the configured roots/],
+    ['whose intermediate is not sent', [underIntermediate], /none of the configured roots/],
+    ['whose chain is out of order', [underIntermediate, root, intermediate], /none of the configured roots/],
+    ['that has expired', [leaf], /not valid at this time/, { now: () => leafEnd + 1 }],
+    ['that is not valid yet', [leaf], /not valid at this time/, { now: () => now - 86_400 }],
+    [
+      'whose root has expired',
+      [underShort],
+      /not valid at this time/,
+      { roots: [shortRoot.pem], now: () => now + 2 * 86_400 },
+    ],
+    ['with two dNSNames', named('DNS:agent.example', 'DNS:other.example'), /exactly one name/],
+    ['with the same dNSName twice', named('DNS:agent.example', 'DNS:agent.example'), /exactly one name/],
+    ['with no alternative name', [issueLeaf({ extensions: [] })], /exactly one name/],
+    ['with an address beside the dNSName', named('DNS:agent.example', 'IP:192.0.2.1'), /exactly one name/],
+    ['with a URI beside the dNSName', named('DNS:agent.example', 'URI:https://x.example'), /exactly one name/],
+    ['with an e-mail address alone', named('email:a@agent.example'), /exactly one name/],
+    ['with a URI alone', named('URI:https://agent.example'), /exactly one name/],
+    ['with a wildcard', named('DNS:*.agent.example'), /not that of an identifier/],
+    ['with an upper-case dNSName', named('DNS:Agent.example'), /not that of an identifier/],
+    ['with a dNSName that is an address', named('DNS:127.0.0.1'), /not that of an identifier/],
+    ['with a dNSName that carries a path', named('DNS:agent.example/x'), /not that of an identifier/],
+    ['with a dNSName that carries a port', named('DNS:agent.example\\:8443'), /not that of an identifier/],
+    [
+      'whose key usage is not signing',
+      [issueLeaf({ extensions: ['subjectAltName=DNS:agent.example', 'keyUsage=keyEncipherment,keyAgreement'] })],
+      /key usage/,
+    ],
+    [
+      'for signing certificates alone',
+      [issueLeaf({ extensions: ['subjectAltName=DNS:agent.example', 'keyUsage=keyCertSign,cRLSign'] })],
+      /key usage/,
+    ],
+    ['for e-mail alone', [issueLeaf({ extensions: [...agentName, 'extendedKeyUsage=emailProtection'] })], /key usage/],
+    ['under an intermediate with CA:false', withIntermediate(['basicConstraints=critical,CA:FALSE']), /may not issue/],
+    ['under an intermediate that does not say it is a CA', withIntermediate([]), /may not issue/],
+    [
+      'under an intermediate whose key usage is not issuing',
+      withIntermediate(['basicConstraints=critical,CA:TRUE', 'keyUsage=digitalSignature']),
+      /may not issue|none of the configured/,
+    ],
+    [
+      'under an intermediate with constraints on names',
+      withIntermediate([...ca, 'nameConstraints=permitted;DNS:other.example']),
+      /not understood/,
+    ],
+    [
+      'under an intermediate with an unknown critical extension',
+      withIntermediate([...ca, '1.2.3.4=critical,DER:0500']),
+      /not understood/,
+    ],
+    [
+      'with an unknown critical extension',
+      [issueLeaf({ extensions: [...agentName, '1.2.3.4=critical,DER:0500'] })],
+      /not understood/,
+    ],
+    [
+      'that is signed with SHA-1',
+      [issueLeaf({ issuer: weakIssuer, digest: 'sha1' })],
+      /no longer holds/,
+      { roots: [weakIssuer.pem] },
+    ],
+    ['with an RSA key of 1024 bits', [issueLeaf({ keys: keyKinds.rsa1024 })], /key of the certificate/],
+    ['with a P-384 key', [issueLeaf({ keys: keyKinds.p384 })], /key of the certificate/],
+    [
+      'with a key on a curve that Node exports as none',
+      [issueLeaf({ keys: keyKinds.brainpool })],
+      /key of the certificate/,
+    ],
+    ['with a key for RSA-PSS alone', [issueLeaf({ keys: keyKinds.rsaPss })], /key of the certificate/],
+    ['with an Ed448 key', [issueLeaf({ keys: keyKinds.ed448 })], /key of the certificate/],
+  ])('%s', async (_name, chain, reason, options) => {
+    expect(await answerFor(chain, options)).toMatch(reason)
+  })
+
+  it('with an unknown extension that is not critical, never', async () => {
+    const issued = issueLeaf({ extensions: [...agentName, '1.2.3.4=DER:0500'] })
+    expect(await answerFor([issued])).toBe('https://agent.example')
+  })
+
+  it.each([
+    ['its own', 'basicConstraints=critical,CA:TRUE,pathlen:0', undefined],
+    ['the root’s', undefined, 'basicConstraints=critical,CA:TRUE,pathlen:0'],
+  ])('whose chain is longer than %s path length', async (_whose, outerLine, rootLine) => {
+    const top = rootLine ? issueCertificate({ name: 'short root', extensions: [rootLine] }) : root
+    const outer = issueCertificate({ name: 'outer', issuer: top, extensions: outerLine ? [outerLine] : ca })
+    const inner = issueCertificate({ name: 'inner', issuer: outer, extensions: ca })
+    expect(await answerFor([issueLeaf({ issuer: inner }), inner, outer], { roots: [top.pem] })).toMatch(/may not issue/)
+  })
+
+  it('whose chain is longer than five', async () => {
+    const issuers = [root]
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      issuers.unshift(issueCertificate({ name, issuer: issuers[0] as Issued, extensions: ca }))
+    }
+    const chain = issuers.slice(0, -1)
+    expect(await answerFor([issueLeaf({ issuer: issuers[1] as Issued }), ...chain.slice(1)])).toBe(
+      'https://agent.example',
+    )
+    expect(await answerFor([issueLeaf({ issuer: issuers[0] as Issued }), ...chain])).toMatch(/no chain of 1 to 5/)
+  })
+
+  it('after its first revoked certificate, the leaf or an intermediate', async () => {
+    const asked: string[] = []
+    const isRevoked: CertificateFinderOptions['isRevoked'] = async ({ subject }) => {
+      asked.push(subject)
+      return subject === 'CN=intermediate'
+    }
+    expect(await answerFor([underIntermediate, intermediate], { isRevoked })).toMatch(/was revoked/)
+    expect(asked).toEqual(['CN=leaf', 'CN=intermediate'])
+    expect(await answerFor([leaf], { isRevoked: () => true })).toMatch(/was revoked/)
+  })
+
+  it('when nobody can say whether it was revoked', async () => {
+    const down = async () => Promise.reject(new Error('the responder does not answer'))
+    expect(await answerFor([leaf], { isRevoked: down })).toMatch(/could not be found out/)
+  })
+})
+
+describe('what x5u and x5t point to', () => {
+  it('is fetched once for two requests, and again when the cache life is over', async () => {
+    let clock = now
+    const { find, asked } = finderOver(leaf.pem, { now: () => clock, cacheAge: 600 })
+    const first = await find({ x5u, x5t: leaf.thumbprint })
+    expect(await find({ x5u, x5t: leaf.thumbprint })).toEqual(first)
+    expect(asked).toEqual([x5u])
+    clock += 600
+    await find({ x5u, x5t: leaf.thumbprint })
+    expect(asked).toEqual([x5u, x5u])
+  })
+
+  it('is asked for once by many requests at the same time', async () => {
+    const { find, asked } = finderOver(leaf.pem)
+    await Promise.all(Array.from({ length: 50 }, () => find({ x5u, x5t: leaf.thumbprint })))
+    expect(asked).toEqual([x5u])
+  })
+
+  it('is not fetched for more than 32 strangers at once', async () => {
+    const { find } = finderOver('', { fetch: () => new Promise(() => undefined) })
+    const thumbprints = Array.from({ length: 32 }, (_, index) => Buffer.alloc(32, index + 1).toString('base64url'))
+    for (const x5t of thumbprints) void find({ x5u, x5t })
+    expect(await find({ x5u, x5t: leaf.thumbprint })).toMatchObject({ failure: { reason: 'busy' } })
+  })
+
+  it('is not remembered when it was refused', async () => {
+    const { find, documents } = finderOver(otherRoot.pem)
+    expect(await find({ x5u, x5t: leaf.thumbprint })).toHaveProperty('failure')
+    documents.set(x5u, leaf.pem)
+    expect(await find({ x5u, x5t: leaf.thumbprint })).toHaveProperty('found')
+  })
+
+  it('is forgotten when the first certificate of its chain ends', async () => {
+    let clock = now
+    const short = issueCertificate({ name: 'intermediate', issuer: root, extensions: ca, days: 1 })
+    const issued = issueLeaf({ issuer: short })
+    const { find } = finderOver(issued.pem + short.pem, { now: () => clock, cacheAge: 30 * 86_400 })
+    expect(await find({ x5u, x5t: issued.thumbprint })).toHaveProperty('found')
+    clock += 2 * 86_400
+    expect(await find({ x5u, x5t: issued.thumbprint })).toHaveProperty('failure')
+  })
+
+  it.each([
+    ['http', 'http://agent.example/chain.pem'],
+    ['an address', 'https://192.0.2.1/chain.pem'],
+    ['a fragment', 'https://agent.example/chain.pem#x'],
+    ['user-info', 'https://a@agent.example/chain.pem'],
+    ['a file', 'file:///etc/ssl/cert.pem'],
+  ])('is not fetched from a URL with %s', async (_name, url) => {
+    const { find, asked } = finderOver(leaf.pem)
+    expect(await find({ x5u: url, x5t: leaf.thumbprint })).toMatchObject({ failure: { reason: 'refused' } })
+    expect(asked).toEqual([])
+  })
+
+  it.each([
+    ['SHA-1 long', Buffer.alloc(20).toString('base64url')],
+    ['padded', `${leaf.thumbprint}=`],
+    ['hexadecimal', Buffer.from(leaf.thumbprint, 'base64url').toString('hex')],
+  ])('is not fetched for an x5t that is %s', async (_name, x5t) => {
+    const { find, asked } = finderOver(leaf.pem)
+    expect(await find({ x5u, x5t })).toMatchObject({ failure: { reason: 'refused' } })
+    expect(asked).toEqual([])
+  })
+
+  it('must have x5t as the thumbprint of its first certificate', async () => {
+    const { find } = finderOver(underIntermediate.pem + intermediate.pem)
+    for (const x5t of [leaf.thumbprint, intermediate.thumbprint]) {
+      expect(await find({ x5u, x5t })).toMatchObject({ failure: { message: expect.stringMatching(/x5t is not/) } })
+    }
+  })
+
+  const begin = '-----BEGIN CERTIFICATE-----'
+  const cut = (der: Buffer) => der.subarray(0, der.length - 30)
+  it.each<[string, string]>([
+    ['no PEM', 'hello'],
+    ['empty', ''],
+    ['DER', 'MIIB\0\x01'],
+    ['a certificate with a stray character inside', leaf.pem.replace(/\n(?=.)/, '\n*')],
+    ['a certificate that is cut', withBytes(leaf.pem, cut)],
+    ['a certificate without an end', leaf.pem.slice(0, -10)],
+    ['a good certificate before one that cannot be read', `${leaf.pem}${begin}\n!!!\n-----END CERTIFICATE-----\n`],
+    ['a good certificate before one without an end', `${leaf.pem}${begin}\nMIIB`],
+    ['a certificate of another label', leaf.pem.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE')],
+    ['its key alone', leaf.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()],
+  ])('is refused when it is %s', async (_name, text) => {
+    const { find } = finderOver(text)
+    expect(await find({ x5u, x5t: leaf.thumbprint })).toMatchObject({
+      failure: { reason: 'refused', message: expect.stringMatching(/no chain of 1 to 5/) },
+    })
+  })
+
+  it('may have text around the certificates', async () => {
+    const { find } = finderOver(`subject=leaf\n${leaf.pem}\r\nissuer=root\n`)
+    expect(await find({ x5u, x5t: leaf.thumbprint })).toHaveProperty('found')
+  })
+
+  it('is refused when it is larger than 32 KiB', async () => {
+    const padded = (size: number) => leaf.pem.padEnd(size, '\n')
+    expect(await finderOver(padded(32_768)).find({ x5u, x5t: leaf.thumbprint })).toHaveProperty('found')
+    expect(await finderOver(padded(33 * 1024)).find({ x5u, x5t: leaf.thumbprint })).toMatchObject({
+      failure: { message: expect.stringMatching(/larger than 32768 bytes/) },
+    })
+  })
+
+  it('is refused, and nothing else is thrown, with any of its bytes changed', async () => {
+    for (let at = 0; at < new X509Certificate(leaf.pem).raw.length; at++) {
+      const changed = withBytes(leaf.pem, (der) => der.fill((der[at] as number) ^ 0x41, at, at + 1))
+      const { find } = finderOver(changed)
+      const x5t = parseCertificates(changed) ? thumbprintOf(changed) : leaf.thumbprint
+      expect(await find({ x5u, x5t }), `byte ${at}`).toHaveProperty('failure')
+    }
+  })
+
+  it('asks for roots that are certificates', () => {
+    expect(() => createCertificateFinder({ roots: ['not a certificate'] })).toThrow(TypeError)
+    expect(() => createCertificateFinder({ roots: [root.pem.slice(0, -5)] })).toThrow(TypeError)
+  })
+})
+
+describe('a resource that accepts scheme=x509', async () => {
+  const resourceSigner = await createSigner(await generatePrivateJwk())
+
+  function resourceWith(options: Partial<ResourceOptions> = {}) {
+    return createResource({
+      id: 'https://api.example',
+      signer: resourceSigner,
+      authServer: 'https://auth.example',
+      now: () => now,
+      ...options,
+    })
+  }
+
+  async function signedBy(signer: Signer, reference: Partial<Extract<SignatureKey, { scheme: 'x509' }>> = {}) {
+    return signRequest(new Request('https://api.example/data'), {
+      signer,
+      signatureKey: { scheme: 'x509', x5u, x5t: leaf.thumbprint, ...reference },
+      created: now,
+    })
+  }
+
+  it('knows the agent by the dNSName of its certificate', async () => {
+    const { find, asked } = finderOver(leaf.pem)
+    const resource = resourceWith({ certificates: find })
+    const signer = await signerOf(leaf)
+    for (let i = 0; i < 2; i++) {
+      expect(await resource.verify(await signedBy(signer), { require: 'identity' })).toMatchObject({
+        agent: 'https://agent.example',
+        delegate: undefined,
+        scheme: 'x509',
+        tokenKind: undefined,
+        thumbprint: signer.thumbprint,
+      })
+    }
+    expect(asked).toEqual([x5u])
+  })
+
+  it('binds its resource token to the key of the certificate', async () => {
+    const resource = resourceWith({ certificates: finderOver(leaf.pem).find })
+    const error = await refusal(async () =>
+      resource.verify(await signedBy(await signerOf(leaf)), { require: 'authorization', scope: 'read' }),
+    )
+    expect(error).toMatchObject({ code: 'authorization_required' })
+    const challenge = (await resource.toResponse(error)).headers.get('agent-auth') ?? ''
+    const [, payload = ''] = /resource_token="[^.]+\.([^.]+)\./.exec(challenge) ?? []
+    expect(JSON.parse(Buffer.from(payload, 'base64url').toString())).toMatchObject({
+      agent: 'https://agent.example',
+      agent_jkt: (await signerOf(leaf)).thumbprint,
+    })
+  })
+
+  it('refuses a signature by another key than the certificate’s', async () => {
+    const resource = resourceWith({ certificates: finderOver(leaf.pem).find })
+    const signer = await createSigner(await generatePrivateJwk())
+    expect(await refusalCode(async () => resource.verify(await signedBy(signer), { require: 'identity' }))).toBe(
+      'signature_mismatch',
+    )
+  })
+
+  it('refuses a certificate that leads to no root, with the answer every unknown key gets', async () => {
+    const resource = resourceWith({ certificates: finderOver(leaf.pem, { roots: [otherRoot.pem] }).find })
+    const error = await refusal(async () =>
+      resource.verify(await signedBy(await signerOf(leaf)), { require: 'identity' }),
+    )
+    const response = await resource.toResponse(error)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('signature-error')).toContain('unknown_key')
+    expect(await response.json()).toEqual({
+      error: 'invalid_signature',
+      error_description: 'No usable key was found where the signature points.',
+    })
+  })
+
+  it('answers 429 while too many certificates are being fetched', async () => {
+    const { find } = finderOver('', { fetch: () => new Promise(() => undefined) })
+    for (let i = 1; i <= 32; i++) void find({ x5u, x5t: Buffer.alloc(32, i).toString('base64url') })
+    const resource = resourceWith({ certificates: find })
+    expect(
+      await refusalCode(async () => resource.verify(await signedBy(await signerOf(leaf)), { require: 'identity' })),
+    ).toBe('too_many_requests')
+  })
+
+  it('fetches nothing where no roots are configured', async () => {
+    const asked: string[] = []
+    const fetch: FetchDocument = async (url) => {
+      asked.push(url)
+      return new Response(leaf.pem)
+    }
+    const resource = resourceWith({ fetch })
+    expect(
+      await refusalCode(async () => resource.verify(await signedBy(await signerOf(leaf)), { require: 'identity' })),
+    ).toBe('key_unknown')
+    expect(asked).toEqual([])
+  })
+})

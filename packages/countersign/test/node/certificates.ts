@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process'
+import { createHash, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSigner, type PrivateJwk, type Signer } from 'countersign'
+
+/** A certificate with its key. */
+export interface Issued {
+  pem: string
+  /** What `x5t` is for it. */
+  thumbprint: string
+  privateKey: KeyObject
+}
+
+export interface CertificateParts {
+  /** Common name, for the reader of a failure. */
+  name: string
+  /** Absent: it signs itself. */
+  issuer?: Issued
+  /** Lines of an OpenSSL extension section. */
+  extensions?: readonly string[]
+  keys?: () => { publicKey: KeyObject; privateKey: KeyObject }
+  digest?: 'sha256' | 'sha1'
+  days?: number
+}
+
+export const keyKinds = {
+  ed25519: () => generateKeyPairSync('ed25519'),
+  'ecdsa-p256-sha256': () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  'rsa-pss-sha512': () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  rsa1024: () => generateKeyPairSync('rsa', { modulusLength: 1024 }),
+  p384: () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  brainpool: () => generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }),
+  rsaPss: () => generateKeyPairSync('rsa-pss', { modulusLength: 2048 }),
+  ed448: () => generateKeyPairSync('ed448'),
+} as const
+
+/** Issues a certificate with the openssl command, so that none of our own code makes what ours reads. */
+export function issueCertificate({
+  name,
+  issuer,
+  extensions = [],
+  keys = keyKinds.ed25519,
+  digest = 'sha256',
+  days = 365,
+}: CertificateParts): Issued {
+  const folder = mkdtempSync(join(tmpdir(), 'certificates-'))
+  const file = (base: string, text: string) => {
+    const path = join(folder, base)
+    writeFileSync(path, text)
+    return path
+  }
+  try {
+    const { privateKey } = keys()
+    const config = `[req]\ndistinguished_name=names\n[names]\n[extensions]\n${extensions.join('\n')}\n`
+    const out = join(folder, 'certificate.pem')
+    const args = ['req', '-x509', '-new', '-key', file('key.pem', pemOf(privateKey)), '-subj', `/CN=${name}`]
+    const lasting = ['-days', String(days), `-${digest}`, '-config', file('openssl.cnf', config), '-out', out]
+    const signing = issuer
+      ? ['-CA', file('issuer.pem', issuer.pem), '-CAkey', file('issuer-key.pem', pemOf(issuer.privateKey))]
+      : []
+    execFileSync('openssl', [...args, ...lasting, '-extensions', 'extensions', ...signing], { stdio: 'pipe' })
+    const pem = readFileSync(out, 'utf8')
+    return { pem, thumbprint: thumbprintOf(pem), privateKey }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** The certificate's DER bytes in PEM again, after a change. */
+export function withBytes(pem: string, change: (der: Buffer) => Buffer): string {
+  const lines =
+    change(Buffer.from(new X509Certificate(pem).raw))
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+}
+
+export function thumbprintOf(pem: string): string {
+  return createHash('sha256').update(new X509Certificate(pem).raw).digest('base64url')
+}
+
+/** Signs with the key of a certificate. */
+export async function signerOf({ privateKey }: Issued): Promise<Signer> {
+  return createSigner(privateKey.export({ format: 'jwk' }) as PrivateJwk)
+}
+
+function pemOf(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString()
+}
