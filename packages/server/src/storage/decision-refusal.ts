@@ -1,12 +1,17 @@
-import type { AuthRequest, DecideOutcome, RequestDecision } from './storage.js'
+import type { AuthRequest, DecideOutcome, RequestDecision } from './request-storage.js'
+import { grantedScope } from './scope-set.js'
 
 type Reason = Extract<DecideOutcome, { outcome: 'refused' }>['reason']
+type Recorded = Extract<DecideOutcome, { first: boolean }>
 
 /** The outcome that is already on record for the browser that decided (attacks C09). */
-export function recordedDecision(request: AuthRequest, decision: RequestDecision): DecideOutcome | undefined {
+export function recordedDecision(
+  request: AuthRequest,
+  { browserHash }: Pick<RequestDecision, 'browserHash'>,
+): Recorded | undefined {
   const { status } = request
   if (status !== 'allowed' && status !== 'denied') return undefined
-  if (request.browserHash !== decision.browserHash) return undefined
+  if (request.browserHash !== browserHash) return undefined
   return { outcome: status, request, first: false }
 }
 
@@ -17,5 +22,6 @@ export function decisionRefusal(request: AuthRequest, decision: RequestDecision)
   if (request.browserHash !== decision.browserHash) return 'other_browser'
   if (request.userId !== decision.userId) return 'other_user'
   if (request.revision !== decision.revision) return 'changed'
+  if (decision.decision === 'allow' && grantedScope(request.scope, decision.scope) === undefined) return 'changed' // C10
   return undefined
 }

@@ -1,11 +1,54 @@
-import { createSession, createUser, endSession, findCredential, findSession, setUserStatus } from './memory/accounts.js'
+import { closeAccount } from './memory/account-closing.js'
+import {
+  countUsers,
+  createUser,
+  findCredential,
+  findUser,
+  listUsers,
+  setPasswordHash,
+  setUserStatus,
+} from './memory/accounts.js'
+import {
+  abandonRequests,
+  findAgent,
+  isAgentBlocked,
+  listAgents,
+  recordAgent,
+  setAgentBlocked,
+} from './memory/agents.js'
 import { listEvents, writeEvent } from './memory/audit.js'
+import { recordAutonomousIssue } from './memory/autonomous-issues.js'
 import { redeemCode } from './memory/codes.js'
-import { hasAllowedBefore, revokeGrant } from './memory/grants.js'
+import { allowRemembered, decideRequest } from './memory/decisions.js'
+import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './memory/federated.js'
+import {
+  findGrant,
+  findRememberedGrant,
+  hasAllowedBefore,
+  hasBeenAllowed,
+  listGrants,
+  listGrantUsage,
+  revokeGrant,
+  revokeGrants,
+} from './memory/grants.js'
+import { addKey, createKeysIfNone, listKeys, moveKeys } from './memory/keys.js'
 import { claimNonce } from './memory/nonces.js'
-import { bindRequest, createAuthRequest, decideRequest, findAuthRequest, rememberState } from './memory/requests.js'
+import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './memory/passkeys.js'
+import { refreshGrant, revokeRefreshToken } from './memory/refreshes.js'
+import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './memory/requests.js'
 import { sweep } from './memory/retention.js'
+import {
+  createSession,
+  endSession,
+  endSessionById,
+  endSessions,
+  findSession,
+  listSessions,
+  reauthenticate,
+} from './memory/sessions.js'
 import { emptyTables, type MemoryUnit } from './memory/tables.js'
+import { clearAttempts, countAttempt, isKnownDevice, rememberDevice } from './memory/throttle.js'
+import { exportUser } from './memory/user-export.js'
 import { startRetention } from './start-retention.js'
 import { type Storage, StorageError, type StorageOptions } from './storage.js'
 import { systemClock } from './system-clock.js'
@@ -22,36 +65,86 @@ export function memoryStorage(options: StorageOptions = {}): Storage {
   const tables = emptyTables()
   let closed = false
 
-  async function whole<T>(work: (unit: MemoryUnit) => T): Promise<T> {
-    if (closed) throw new StorageError('unavailable', 'the storage is closed')
-    return work({ tables, now: now() })
+  function whole<A extends unknown[], T>(verb: (unit: MemoryUnit, ...args: A) => T): (...args: A) => Promise<T> {
+    return async (...args) => {
+      if (closed) throw new StorageError('unavailable', 'the storage is closed')
+      return verb({ tables, now: now() }, ...args)
+    }
   }
 
-  const sweepAll = () => whole(sweep)
+  const sweepAll = whole(sweep)
   const stopRetention = startRetention(sweepAll, options)
 
   return {
-    createUser: (user) => whole((unit) => createUser(unit, user)),
-    findCredential: (username) => whole((unit) => findCredential(unit, username)),
-    setUserStatus: (userId, status) => whole((unit) => setUserStatus(unit, userId, status)),
+    createUser: whole(createUser),
+    findUser: whole(findUser),
+    findCredential: whole(findCredential),
+    listUsers: whole(listUsers),
+    countUsers: whole(countUsers),
+    setUserStatus: whole(setUserStatus),
+    setPasswordHash: whole(setPasswordHash),
+    closeAccount: whole(closeAccount),
+    exportUser: whole(exportUser),
+    findFederatedUser: whole(findFederatedUser),
+    createFederatedUser: whole(createFederatedUser),
+    linkFederated: whole(linkFederated),
+    listFederated: whole(listFederated),
 
-    createSession: (session) => whole((unit) => createSession(unit, session)),
-    findSession: (idHash) => whole((unit) => findSession(unit, idHash)),
-    endSession: (idHash) => whole((unit) => endSession(unit, idHash)),
+    createSession: whole(createSession),
+    findSession: whole(findSession),
+    endSession: whole(endSession),
+    listSessions: whole(listSessions),
+    endSessionById: whole(endSessionById),
+    endSessions: whole(endSessions),
+    reauthenticate: whole(reauthenticate),
 
-    createAuthRequest: (request) => whole((unit) => createAuthRequest(unit, request)),
-    findAuthRequest: (tokenHash) => whole((unit) => findAuthRequest(unit, tokenHash)),
-    rememberState: (tokenHash, state) => whole((unit) => rememberState(unit, tokenHash, state)),
-    bindRequest: (binding) => whole((unit) => bindRequest(unit, binding)),
-    decideRequest: (decision) => whole((unit) => decideRequest(unit, decision)),
-    redeemCode: (redemption) => whole((unit) => redeemCode(unit, redemption)),
-    revokeGrant: (revocation) => whole((unit) => revokeGrant(unit, revocation)),
+    addPasskey: whole(addPasskey),
+    listPasskeys: whole(listPasskeys),
+    findPasskey: whole(findPasskey),
+    usePasskey: whole(usePasskey),
+    removePasskey: whole(removePasskey),
 
-    claimNonce: (key, lifetime) => whole((unit) => claimNonce(unit, key, lifetime)),
-    hasAllowedBefore: (userId, agent) => whole((unit) => hasAllowedBefore(unit, userId, agent)),
+    claimNonce: whole(claimNonce),
+    countAttempt: whole(countAttempt),
+    clearAttempts: whole(clearAttempts),
+    rememberDevice: whole(rememberDevice),
+    isKnownDevice: whole(isKnownDevice),
 
-    recordEvent: (event) => whole((unit) => writeEvent(unit, event)),
-    listEvents: (filter) => whole((unit) => listEvents(unit, filter)),
+    createAuthRequest: whole(createAuthRequest),
+    findAuthRequest: whole(findAuthRequest),
+    rememberState: whole(rememberState),
+    bindRequest: whole(bindRequest),
+    extendRequest: whole(extendRequest),
+    decideRequest: whole(decideRequest),
+    allowRemembered: whole(allowRemembered),
+    abandonRequests: whole(abandonRequests),
+
+    redeemCode: whole(redeemCode),
+    refreshGrant: whole(refreshGrant),
+    revokeRefreshToken: whole(revokeRefreshToken),
+    recordAutonomousIssue: whole(recordAutonomousIssue),
+    findGrant: whole(findGrant),
+    findRememberedGrant: whole(findRememberedGrant),
+    listGrants: whole(listGrants),
+    listGrantUsage: whole(listGrantUsage),
+    revokeGrant: whole(revokeGrant),
+    revokeGrants: whole(revokeGrants),
+    hasAllowedBefore: whole(hasAllowedBefore),
+    hasBeenAllowed: whole(hasBeenAllowed),
+
+    recordAgent: whole(recordAgent),
+    findAgent: whole(findAgent),
+    listAgents: whole(listAgents),
+    setAgentBlocked: whole(setAgentBlocked),
+    isAgentBlocked: whole(isAgentBlocked),
+
+    listKeys: whole(listKeys),
+    addKey: whole(addKey),
+    createKeysIfNone: whole(createKeysIfNone),
+    moveKeys: whole(moveKeys),
+
+    recordEvent: whole(writeEvent),
+    listEvents: whole(listEvents),
 
     sweep: sweepAll,
     close: async () => {

@@ -1,9 +1,14 @@
-import type { AuthRequest, CodeRedemption, Grant, RedeemOutcome, User } from './storage.js'
+import type { User } from './account-storage.js'
+import { grantEnded } from './grant-ended.js'
+import type { CodeRedemption, Grant, RedeemOutcome } from './grant-storage.js'
+import type { AuthRequest } from './request-storage.js'
 
 /** A stored code with what it stands for. */
 export interface PresentedCode {
   request: AuthRequest
   requestTokenHash: string
+  /** What the token it gives is for. */
+  scope: string
   expiresAt: number
   consumedAt: number | null
   grant: Grant
@@ -40,7 +45,7 @@ const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number)
     { reason: 'injected', burns: true, event: 'code.injected' }, // X20
   ],
   [(code) => code.user.status !== 'active', { reason: 'user_disabled', burns: false }], // X09
-  [(code, _by, now) => hasEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
+  [(code, _by, now) => grantEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
 ]
 
 /** Why a code may not be redeemed, the first reason that applies; undefined: it may. */
@@ -50,8 +55,4 @@ export function redemptionRefusal(
   now: number,
 ): RedemptionRefusal | undefined {
   return refusals.find(([applies]) => applies(code, redemption, now))?.[1]
-}
-
-function hasEnded(grant: Grant, now: number): boolean {
-  return grant.revokedAt !== null || (grant.expiresAt !== null && grant.expiresAt <= now)
 }

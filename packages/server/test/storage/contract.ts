@@ -85,7 +85,13 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
       test('a session gives its user and the time of sign-in', async () => {
         const { user, idHash } = await session()
         now += 10
-        expect(await storage.findSession(idHash)).toEqual({ user, authTime: start, expiresAt: start + 1000 })
+        expect(await storage.findSession(idHash)).toEqual({
+          id: expect.any(String),
+          user,
+          authTime: start,
+          amr: [],
+          expiresAt: start + 1000,
+        })
         expect(await storage.findSession(freshHash())).toBeUndefined()
       })
 

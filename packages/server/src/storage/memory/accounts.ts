@@ -1,79 +1,86 @@
 import { randomUUID } from 'node:crypto'
+import type { Credential, ListedUser, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
+import { foldUsername } from '../fold-username.js'
 import { generateId } from '../generate-id.js'
-import { type Credential, type NewSession, type NewUser, type Session, StorageError, type User } from '../storage.js'
+import { StorageError } from '../storage-error.js'
 import { writeEvent } from './audit.js'
-import type { MemoryUnit } from './tables.js'
-
-const seenEvery = 60
+import { removeSessions } from './sessions.js'
+import type { MemoryUnit, StoredUser } from './tables.js'
 
 export function createUser(unit: MemoryUnit, user: NewUser): User {
-  const { users, userIds } = unit.tables
-  if (userIds.has(user.username)) throw new StorageError('username_taken', 'the user name is in use')
-  const created: User = {
+  const created = addUser(unit, user)
+  if (!created) throw new StorageError('username_taken', 'the user name is in use')
+  writeEvent(unit, { event: 'user.created', userId: created.id })
+  return created
+}
+
+/** Adds a person unless the name is in use. */
+export function addUser(
+  { tables, now }: MemoryUnit,
+  { username, displayName, email, passwordHash }: Omit<NewUser, 'passwordHash'> & { passwordHash?: string },
+): User | undefined {
+  const key = foldUsername(username)
+  if (tables.userIds.has(key)) return undefined
+  const user: User = {
     id: generateId(),
-    username: user.username,
-    displayName: user.displayName ?? null,
-    email: user.email ?? null,
+    username,
+    displayName: displayName ?? null,
+    email: email ?? null,
     status: 'active',
     sub: randomUUID(),
   }
-  users.set(created.id, { user: created, passwordHash: user.passwordHash })
-  userIds.set(created.username, created.id)
-  writeEvent(unit, { event: 'user.created', userId: created.id })
-  return { ...created }
+  tables.users.set(user.id, { user, passwordHash: passwordHash ?? null, createdAt: now })
+  tables.userIds.set(key, user.id)
+  return { ...user }
+}
+
+export function findUser({ tables }: MemoryUnit, userId: string): User | undefined {
+  const stored = tables.users.get(userId)
+  return stored && { ...stored.user }
 }
 
 export function findCredential({ tables }: MemoryUnit, username: string): Credential | undefined {
-  const stored = tables.users.get(tables.userIds.get(username) ?? '')
-  return stored && { user: { ...stored.user }, passwordHash: stored.passwordHash }
+  const stored = tables.users.get(tables.userIds.get(foldUsername(username)) ?? '')
+  return stored && stored.passwordHash !== null
+    ? { user: { ...stored.user }, passwordHash: stored.passwordHash }
+    : undefined
 }
 
-export function setUserStatus(unit: MemoryUnit, userId: string, status: User['status']): boolean {
-  const { users, sessions } = unit.tables
-  const user = users.get(userId)?.user
-  if (!user) return false
+export function listUsers({ tables }: MemoryUnit, filter: UserFilter = {}): ListedUser[] {
+  const { query, status, after = '', limit = 100 } = filter
+  const part = query === undefined ? '' : foldUsername(query)
+  return [...tables.users.values()]
+    .filter(({ user }) => (status === undefined ? user.status !== 'closed' : user.status === status))
+    .filter(({ user }) => [user.username, user.email ?? ''].some((text) => foldUsername(text).includes(part)))
+    .filter(({ user }) => user.id > after)
+    .sort((a, b) => (a.user.id < b.user.id ? -1 : 1))
+    .slice(0, limit)
+    .map(toListedUser)
+}
+
+export function toListedUser({ user, createdAt }: StoredUser): ListedUser {
+  return { ...user, createdAt }
+}
+
+export function countUsers({ tables }: MemoryUnit): number {
+  return [...tables.users.values()].filter(({ user }) => user.status !== 'closed').length
+}
+
+export function setUserStatus(unit: MemoryUnit, userId: string, status: 'active' | 'disabled'): boolean {
+  const user = unit.tables.users.get(userId)?.user
+  if (!user || user.status === 'closed') return false
   if (user.status === status) return true
   user.status = status
-  if (status === 'disabled') {
-    for (const [idHash, session] of sessions) if (session.userId === userId) sessions.delete(idHash)
-  }
+  if (status === 'disabled') removeSessions(unit, userId)
   writeEvent(unit, { event: status === 'disabled' ? 'user.disabled' : 'user.enabled', userId })
   return true
 }
 
-export function createSession(unit: MemoryUnit, session: NewSession): Session {
-  const { tables, now } = unit
-  const user = tables.users.get(session.userId)?.user
-  if (user?.status !== 'active') throw new TypeError('a session needs an active user')
-  if (tables.sessions.has(session.idHash)) throw new TypeError('a session id is used twice')
-  const expiresAt = now + session.lifetime
-  tables.sessions.set(session.idHash, {
-    userId: user.id,
-    authTime: now,
-    lastSeenAt: now,
-    idleSeconds: session.idleSeconds,
-    idleExpiresAt: Math.min(now + session.idleSeconds, expiresAt),
-    expiresAt,
-  })
-  writeEvent(unit, { event: 'session.created', userId: user.id, ip: session.ip })
-  return { user: { ...user }, authTime: now, expiresAt }
-}
-
-export function findSession({ tables, now }: MemoryUnit, idHash: string): Session | undefined {
-  const session = tables.sessions.get(idHash)
-  if (!session || session.idleExpiresAt <= now) return undefined
-  const user = tables.users.get(session.userId)?.user
-  if (user?.status !== 'active') return undefined
-  if (session.lastSeenAt <= now - seenEvery) {
-    session.lastSeenAt = now
-    session.idleExpiresAt = Math.min(now + session.idleSeconds, session.expiresAt)
-  }
-  return { user: { ...user }, authTime: session.authTime, expiresAt: session.expiresAt }
-}
-
-export function endSession(unit: MemoryUnit, idHash: string): void {
-  const session = unit.tables.sessions.get(idHash)
-  if (!session) return
-  unit.tables.sessions.delete(idHash)
-  writeEvent(unit, { event: 'session.ended', userId: session.userId })
+export function setPasswordHash(unit: MemoryUnit, { userId, passwordHash, keepSession }: PasswordChange): boolean {
+  const stored = unit.tables.users.get(userId)
+  if (!stored || stored.user.status === 'closed') return false
+  stored.passwordHash = passwordHash
+  const ended = removeSessions(unit, userId, keepSession)
+  writeEvent(unit, { event: 'password.changed', userId, data: { sessionsEnded: ended } })
+  return true
 }

@@ -1,32 +1,36 @@
-import { decisionRefusal, recordedDecision } from '../decision-refusal.js'
+import { extensionRefusal } from '../extension-refusal.js'
 import { generateId } from '../generate-id.js'
+import { grantEnded } from '../grant-ended.js'
 import { requestStatus } from '../request-status.js'
-import {
-  type AuthRequest,
-  type BindOutcome,
-  type DecideOutcome,
-  type NewAuthRequest,
-  type RequestBinding,
-  type RequestDecision,
-  StorageError,
-} from '../storage.js'
+import type {
+  AuthRequest,
+  BindOutcome,
+  ExtendOutcome,
+  NewAuthRequest,
+  RequestBinding,
+  RequestExtension,
+} from '../request-storage.js'
+import { StorageError } from '../storage-error.js'
+import { markSeen, requireUnblocked } from './agents.js'
 import { writeEvent } from './audit.js'
-import { createGrant } from './grants.js'
 import type { MemoryUnit, StoredRequest } from './tables.js'
 
 export function createAuthRequest(unit: MemoryUnit, request: NewAuthRequest): AuthRequest {
   const { tables, now } = unit
+  requireUnblocked(unit, request.agent)
   if (countOpen(unit, request) >= request.maxOpen) {
     throw new StorageError('too_many_requests', 'too many open requests of this agent for this resource')
   }
   if (tables.requests.has(request.tokenHash)) throw new TypeError('a request token is used twice')
-  const { lifetime, maxOpen: _, ...asked } = request
+  const { lifetime, maxOpen: _, prompt, ...asked } = request
   const stored: StoredRequest = {
     ...structuredClone(asked),
+    prompt: prompt ?? null,
     id: generateId(),
     state: null,
     status: 'open',
     revision: 0,
+    extensions: 0,
     browserHash: null,
     userId: null,
     createdAt: now,
@@ -34,6 +38,7 @@ export function createAuthRequest(unit: MemoryUnit, request: NewAuthRequest): Au
     decidedAt: null,
     codeHash: null,
   }
+  markSeen(unit, request.agent)
   tables.requests.set(stored.tokenHash, stored)
   writeEvent(unit, {
     event: 'request.created',
@@ -93,47 +98,31 @@ export function bindRequest(unit: MemoryUnit, binding: RequestBinding): BindOutc
   return { outcome: 'bound', request: toAuthRequest(unit, stored) }
 }
 
-export function decideRequest(unit: MemoryUnit, decision: RequestDecision): DecideOutcome {
-  const { tables, now } = unit
-  const stored = tables.requests.get(decision.tokenHash)
+export function extendRequest(unit: MemoryUnit, extension: RequestExtension): ExtendOutcome {
+  const stored = unit.tables.requests.get(extension.tokenHash)
   if (!stored) return { outcome: 'refused', reason: 'unknown' }
-  const request = toAuthRequest(unit, stored)
-  const recorded = recordedDecision(request, decision)
-  if (recorded) return recorded
-  const reason = decisionRefusal(request, decision)
+  const reason = extensionRefusal(toAuthRequest(unit, stored), extension)
   if (reason) return { outcome: 'refused', reason }
-  const allowed = decision.decision === 'allow'
-  if (allowed && tables.codes.has(decision.codeHash)) throw new TypeError('a code is used twice')
-  stored.status = allowed ? 'allowed' : 'denied'
-  stored.decidedAt = now
-  const grant = allowed ? createGrant(unit, request, decision) : undefined
-  if (grant) {
-    stored.codeHash = decision.codeHash
-    tables.codes.set(decision.codeHash, {
-      requestTokenHash: stored.tokenHash,
-      grantId: grant.id,
-      expiresAt: now + decision.codeLifetime,
-      consumedAt: null,
-    })
-  }
+  stored.expiresAt += extension.seconds
+  stored.extensions += 1
   writeEvent(unit, {
-    event: allowed ? 'request.allowed' : 'request.denied',
-    userId: decision.userId,
+    event: 'request.extended',
+    userId: extension.userId,
     agent: stored.agent,
     resource: stored.resource,
     requestId: stored.id,
-    grantId: grant?.id,
-    data: { delegate: stored.delegate, scope: stored.scope, revision: stored.revision },
+    data: { expiresAt: stored.expiresAt, extensions: stored.extensions },
   })
-  return { outcome: stored.status, request: toAuthRequest(unit, stored), first: true }
+  return { outcome: 'extended', expiresAt: stored.expiresAt, extensions: stored.extensions }
 }
 
 export function toAuthRequest({ tables, now }: MemoryUnit, stored: StoredRequest): AuthRequest {
   const { tokenHash: _, codeHash, ...request } = stored
   const code = codeHash === null ? undefined : tables.codes.get(codeHash)
+  const grant = code && tables.grants.get(code.grantId)
   return {
     ...structuredClone(request),
     status: requestStatus(stored.status, stored.expiresAt, now),
-    codeAlive: code !== undefined && code.consumedAt === null && code.expiresAt > now,
+    codeAlive: grant !== undefined && code?.consumedAt === null && code.expiresAt > now && !grantEnded(grant, now),
   }
 }

@@ -1,30 +1,52 @@
+import { retention } from '../retention-periods.js'
+import { deleteWhere } from './delete-where.js'
 import type { MemoryUnit } from './tables.js'
 
-const day = 24 * 60 * 60
 const maxEvents = 10_000
 
 /** Deletes what is past its retention, and the oldest events beyond ten thousand. */
 export function sweep({ tables, now }: MemoryUnit): number {
-  const { nonces, sessions, codes, requests, issues, events } = tables
-  const keptIssues = issues.filter((issue) => issue.expiresAt > now - 30 * day)
-  const excess = Math.max(0, events.length - maxEvents)
-  tables.issues = keptIssues
-  tables.events = events.slice(excess)
-  return (
-    deleteWhere(nonces, (expiresAt) => expiresAt <= now) +
-    deleteWhere(sessions, (session) => session.idleExpiresAt <= now) +
-    deleteWhere(codes, (code) => code.expiresAt <= now - day) +
+  const { nonces, sessions, attempts, devices, codes, requests, refreshTokens, usage, grants, agents } = tables
+  const before = (seconds: number, time: number | null) => time !== null && time <= now - seconds
+  const allowed = new Set([...grants.values()].map(({ agent }) => agent))
+  const deleted =
+    deleteWhere(nonces, (expiresAt) => before(0, expiresAt)) +
+    deleteWhere(sessions, (session) => before(0, session.idleExpiresAt)) +
+    deleteWhere(attempts, (attempt) => before(0, attempt.resetAt)) +
+    deleteWhere(devices, (device) => before(retention.device, device.lastSeenAt)) +
+    deleteWhere(codes, (code) => before(retention.code, code.expiresAt)) +
     deleteWhere(
       requests,
-      ({ expiresAt, codeHash }) => expiresAt <= now - day && (codeHash === null || !codes.has(codeHash)),
+      ({ expiresAt, codeHash }) => before(retention.request, expiresAt) && (codeHash === null || !codes.has(codeHash)),
     ) +
-    (issues.length - keptIssues.length) +
-    excess
-  )
+    keepIssues(tables, now) +
+    deleteWhere(
+      refreshTokens,
+      (token) => before(retention.refreshToken, token.revokedAt) || before(retention.refreshToken, token.idleExpiresAt),
+    ) +
+    deleteWhere(usage, ({ day }) => before(retention.usage, day)) +
+    deleteWhere(
+      grants,
+      (grant) => before(retention.grant, grant.revokedAt) || before(retention.grant, grant.expiresAt),
+    ) +
+    deleteWhere(agents, (agent) => {
+      const { blockedAt, lastSeenAt } = agent
+      return blockedAt === null && before(retention.agent, lastSeenAt) && !allowed.has(agent.agent)
+    }) +
+    keepEvents(tables, now)
+  deleteWhere(refreshTokens, ({ grantId }) => !grants.has(grantId))
+  deleteWhere(usage, ({ grantId }) => !grants.has(grantId))
+  return deleted
 }
 
-function deleteWhere<T>(map: Map<string, T>, isOver: (value: T) => boolean): number {
-  const before = map.size
-  for (const [key, value] of map) if (isOver(value)) map.delete(key)
-  return before - map.size
+function keepIssues(tables: MemoryUnit['tables'], now: number): number {
+  const { issues } = tables
+  tables.issues = issues.filter((issue) => issue.expiresAt > now - retention.issue)
+  return issues.length - tables.issues.length
+}
+
+function keepEvents(tables: MemoryUnit['tables'], now: number): number {
+  const { events } = tables
+  tables.events = events.filter(({ at }) => at > now - retention.event).slice(-maxEvents)
+  return events.length - tables.events.length
 }

@@ -1,38 +1,57 @@
 import { randomUUID } from 'node:crypto'
+import type { Credential, ListedUser, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
+import { foldUsername } from '../fold-username.js'
 import { generateId } from '../generate-id.js'
-import { type Credential, type NewUser, StorageError, type User } from '../storage.js'
+import { StorageError } from '../storage-error.js'
 import { writeEvent } from './audit.js'
-import type { SubjectRow, UserRow } from './tables.js'
+import { contains } from './contains.js'
+import { removeSessions } from './remove-sessions.js'
 import type { Unit } from './unit.js'
-
-const sector = 'default'
+import { findUser, sector, toListedUser, toUser, users } from './users.js'
 
 export async function createUser(unit: Unit, user: NewUser): Promise<User> {
-  const { db, tenant, now } = unit
-  const id = generateId()
+  const created = await addUser(unit, user)
+  if (!created) throw new StorageError('username_taken', 'the user name is in use')
+  await setPassword(unit, created.id, user.passwordHash)
+  await writeEvent(unit, { event: 'user.created', userId: created.id })
+  return created
+}
+
+/** Adds a person unless the name is in use. */
+export async function addUser(
+  { db, tenant, now }: Unit,
+  { username, displayName, email }: Omit<NewUser, 'passwordHash'>,
+): Promise<User | undefined> {
   const inserted = await db
     .insertInto('app_user')
     .values({
       tenant_id: tenant,
-      id,
-      username: user.username,
-      email: user.email ?? null,
-      display_name: user.displayName ?? null,
+      id: generateId(),
+      username,
+      username_key: foldUsername(username),
+      email: email ?? null,
+      display_name: displayName ?? null,
       status: 'active',
       created_at: now,
+      closed_at: null,
     })
-    .onConflict((conflict) => conflict.columns(['tenant_id', 'username']).doNothing())
+    .onConflict((conflict) => conflict.doNothing())
     .returningAll()
     .executeTakeFirst()
-  if (!inserted) throw new StorageError('username_taken', 'the user name is in use')
+  if (!inserted) return undefined
   const sub = randomUUID()
-  await db.insertInto('subject').values({ tenant_id: tenant, user_id: id, sector, sub }).execute()
+  await db.insertInto('subject').values({ tenant_id: tenant, user_id: inserted.id, sector, sub }).execute()
+  return toUser({ ...inserted, sub })
+}
+
+async function setPassword({ db, tenant, now }: Unit, userId: string, secret: string): Promise<void> {
   await db
     .insertInto('credential')
-    .values({ tenant_id: tenant, user_id: id, kind: 'password', secret: user.passwordHash, updated_at: now })
+    .values({ tenant_id: tenant, user_id: userId, kind: 'password', secret, updated_at: now })
+    .onConflict((conflict) =>
+      conflict.columns(['tenant_id', 'user_id', 'kind']).doUpdateSet({ secret, updated_at: now }),
+    )
     .execute()
-  await writeEvent(unit, { event: 'user.created', userId: id })
-  return toUser({ ...inserted, sub })
 }
 
 export async function findCredential(unit: Unit, username: string): Promise<Credential | undefined> {
@@ -41,12 +60,35 @@ export async function findCredential(unit: Unit, username: string): Promise<Cred
       join.onRef('c.tenant_id', '=', 'u.tenant_id').onRef('c.user_id', '=', 'u.id').on('c.kind', '=', 'password'),
     )
     .select('c.secret')
-    .where('u.username', '=', username)
+    .where('u.username_key', '=', foldUsername(username))
     .executeTakeFirst()
   return row && { user: toUser(row), passwordHash: row.secret }
 }
 
-export async function setUserStatus(unit: Unit, userId: string, status: User['status']): Promise<boolean> {
+export async function listUsers(unit: Unit, filter: UserFilter = {}): Promise<ListedUser[]> {
+  const { query, status, after, limit = 100 } = filter
+  let found = users(unit).where('u.closed_at', status === 'closed' ? 'is not' : 'is', null)
+  if (status === 'active' || status === 'disabled') found = found.where('u.status', '=', status)
+  if (after !== undefined) found = found.where('u.id', '>', after)
+  if (query !== undefined) {
+    const part = foldUsername(query)
+    found = found.where((e) => e.or([contains(e.ref('u.username_key'), part), contains(e.ref('u.email'), part)]))
+  }
+  const rows = await found.orderBy('u.id').limit(limit).execute()
+  return rows.map(toListedUser)
+}
+
+export async function countUsers({ db, tenant }: Unit): Promise<number> {
+  const { count } = await db
+    .selectFrom('app_user')
+    .select((e) => e.fn.countAll().as('count'))
+    .where('tenant_id', '=', tenant)
+    .where('closed_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+export async function setUserStatus(unit: Unit, userId: string, status: 'active' | 'disabled'): Promise<boolean> {
   const { db, tenant } = unit
   const changed = await db
     .updateTable('app_user')
@@ -54,41 +96,20 @@ export async function setUserStatus(unit: Unit, userId: string, status: User['st
     .where('tenant_id', '=', tenant)
     .where('id', '=', userId)
     .where('status', '!=', status)
+    .where('closed_at', 'is', null)
     .returning('id')
     .executeTakeFirst()
-  if (!changed) return (await findUser(unit, userId)) !== undefined
-  if (status === 'disabled') {
-    await db.deleteFrom('session').where('tenant_id', '=', tenant).where('user_id', '=', userId).execute()
-  }
+  if (!changed) return ((await findUser(unit, userId))?.status ?? 'closed') !== 'closed'
+  if (status === 'disabled') await removeSessions(unit, userId)
   await writeEvent(unit, { event: status === 'disabled' ? 'user.disabled' : 'user.enabled', userId })
   return true
 }
 
-export async function findUser(unit: Unit, userId: string): Promise<User | undefined> {
-  const row = await users(unit).where('u.id', '=', userId).executeTakeFirst()
-  return row && toUser(row)
-}
-
-/** People with their subjects, to be narrowed and joined. */
-export function users({ db, tenant }: Unit) {
-  return db
-    .selectFrom('app_user as u')
-    .innerJoin('subject as s', (join) =>
-      join.onRef('s.tenant_id', '=', 'u.tenant_id').onRef('s.user_id', '=', 'u.id').on('s.sector', '=', sector),
-    )
-    .select(['u.id', 'u.username', 'u.email', 'u.display_name', 'u.status', 's.sub'])
-    .where('u.tenant_id', '=', tenant)
-}
-
-export function toUser(
-  row: Pick<UserRow, 'id' | 'username' | 'email' | 'display_name' | 'status'> & Pick<SubjectRow, 'sub'>,
-): User {
-  return {
-    id: row.id,
-    username: row.username,
-    displayName: row.display_name,
-    email: row.email,
-    status: row.status,
-    sub: row.sub,
-  }
+export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<boolean> {
+  const { userId, passwordHash, keepSession } = change
+  if (((await findUser(unit, userId))?.status ?? 'closed') === 'closed') return false
+  await setPassword(unit, userId, passwordHash)
+  const ended = await removeSessions(unit, userId, keepSession)
+  await writeEvent(unit, { event: 'password.changed', userId, data: { sessionsEnded: ended } })
+  return true
 }

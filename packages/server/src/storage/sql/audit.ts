@@ -1,5 +1,5 @@
+import type { AuditEvent, EventFilter, RecordedEvent } from '../audit-storage.js'
 import { generateId } from '../generate-id.js'
-import type { AuditEvent, RecordedEvent } from '../storage.js'
 import type { AuditEventRow } from './tables.js'
 import type { Unit } from './unit.js'
 
@@ -22,17 +22,19 @@ export async function writeEvent({ db, tenant, now }: Unit, event: AuditEvent): 
     .execute()
 }
 
-export async function listEvents(
-  { db, tenant }: Unit,
-  filter: { event?: string; limit?: number } = {},
-): Promise<RecordedEvent[]> {
+export async function listEvents({ db, tenant }: Unit, filter: EventFilter = {}): Promise<RecordedEvent[]> {
+  const { userId, agent, event, after, limit = 1000, newest = false } = filter
   let query = db.selectFrom('audit_event').selectAll().where('tenant_id', '=', tenant)
-  if (filter.event !== undefined) query = query.where('event', '=', filter.event)
-  const rows = await query
-    .orderBy('at')
-    .orderBy('id')
-    .limit(filter.limit ?? 1000)
-    .execute()
+  if (userId !== undefined) query = query.where('user_id', '=', userId)
+  if (agent !== undefined) query = query.where('agent', '=', agent)
+  if (event !== undefined) query = query.where('event', '=', event)
+  if (after !== undefined) {
+    const { at, id } = after
+    const beyond = newest ? '<' : '>'
+    query = query.where((e) => e.or([e('at', beyond, at), e.and([e('at', '=', at), e('id', beyond, id)])]))
+  }
+  const direction = newest ? 'desc' : 'asc'
+  const rows = await query.orderBy('at', direction).orderBy('id', direction).limit(limit).execute()
   return rows.map(toEvent)
 }
 

@@ -1,24 +1,37 @@
 import { generateTokenIssue } from '../generate-token-issue.js'
+import type { CodeRedemption, NewRefreshToken, RedeemOutcome, TokenIssue } from '../grant-storage.js'
+import { outlives } from '../outlives.js'
 import { codeUsed, type PresentedCode, type RedemptionRefusal, redemptionRefusal } from '../redemption-refusal.js'
-import type { CodeRedemption, Grant, RedeemOutcome, TokenIssue } from '../storage.js'
-import { findUser } from './accounts.js'
+import { requireUnblocked } from './agents.js'
 import { writeEvent } from './audit.js'
-import { toGrant } from './grants.js'
+import { findRow, toGrant } from './grant-lists.js'
+import { markUsed } from './grants.js'
 import { requests, toAuthRequest } from './requests.js'
 import type { Unit } from './unit.js'
+import { findUser } from './users.js'
 
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
-  const code = await findCode(unit, redemption.codeHash)
+  const { codeHash, jkt, refresh } = redemption
+  await requireUnblocked(unit, redemption.agent)
+  const code = await findCode(unit, codeHash)
   if (!code) return { outcome: 'refused', reason: 'unknown' }
   const refusal = redemptionRefusal(code, redemption, unit.now)
   if (refusal) return refuse(unit, code, redemption, refusal)
   unit.reach('before_consume')
   if (!(await consumeCode(unit, redemption))) return refuse(unit, code, redemption, codeUsed)
   unit.reach('after_consume')
-  const { grant, user } = code
-  const issue = await recordIssue(unit, grant, redemption)
-  await writeRedemption(unit, code, 'code.redeemed', { jkt: redemption.jkt, jti: issue.jti })
-  return { outcome: 'redeemed', request: { ...code.request, codeAlive: false }, grant, user, issue }
+  const issue = await recordIssue(unit, code, redemption)
+  const refreshIssued = refresh !== undefined && outlives(code.grant, issue)
+  if (refreshIssued) await createRefreshToken(unit, code, codeHash, refresh)
+  await writeRedemption(unit, code, 'code.redeemed', { jkt, jti: issue.jti, refreshIssued })
+  return {
+    outcome: 'redeemed',
+    request: { ...code.request, codeAlive: false },
+    grant: { ...code.grant, lastUsedAt: unit.now },
+    user: code.user,
+    issue,
+    refreshIssued,
+  }
 }
 
 async function findCode(unit: Unit, codeHash: string): Promise<PresentedCode | undefined> {
@@ -31,17 +44,13 @@ async function findCode(unit: Unit, codeHash: string): Promise<PresentedCode | u
     .executeTakeFirst()
   if (!code) return undefined
   const request = await requests(unit).where('r.id', '=', code.request_id).executeTakeFirstOrThrow()
-  const grant = await db
-    .selectFrom('consent_grant')
-    .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', code.grant_id)
-    .executeTakeFirstOrThrow()
-  const user = await findUser(unit, grant.user_id)
-  if (!user) throw new TypeError('a grant has no user')
+  const grant = await findRow(unit, code.grant_id)
+  const user = grant && (await findUser(unit, grant.user_id))
+  if (!user) throw new TypeError('a code has lost its grant or user')
   return {
     request: toAuthRequest(request, now),
     requestTokenHash: request.token_hash,
+    scope: code.scope ?? grant.scope,
     expiresAt: code.expires_at,
     consumedAt: code.consumed_at,
     grant: toGrant(grant),
@@ -63,9 +72,13 @@ async function consumeCode(unit: Unit, redemption: CodeRedemption): Promise<bool
   return consumed !== undefined
 }
 
-async function recordIssue(unit: Unit, grant: Grant, redemption: CodeRedemption): Promise<TokenIssue> {
+async function recordIssue(
+  unit: Unit,
+  { grant, scope }: PresentedCode,
+  redemption: CodeRedemption,
+): Promise<TokenIssue> {
   const { db, tenant, now } = unit
-  const issue = generateTokenIssue(grant, redemption.tokenLifetime, now)
+  const issue = generateTokenIssue(grant, scope, redemption.tokenLifetime, now)
   await db
     .insertInto('token_issue')
     .values({
@@ -74,19 +87,43 @@ async function recordIssue(unit: Unit, grant: Grant, redemption: CodeRedemption)
       issued_at: issue.issuedAt,
       expires_at: issue.expiresAt,
       grant_id: grant.id,
+      policy: null,
       agent: grant.agent,
+      delegate: grant.delegate,
       resource: grant.resource,
-      scope: grant.scope,
+      scope,
       code_hash: redemption.codeHash,
     })
     .execute()
-  await db
-    .updateTable('consent_grant')
-    .set({ last_used_at: now })
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', grant.id)
-    .execute()
+  await markUsed(unit, grant.id)
   return issue
+}
+
+async function createRefreshToken(
+  { db, tenant, now }: Unit,
+  { grant, scope }: PresentedCode,
+  codeHash: string,
+  { tokenHash, idleSeconds, lifetime }: NewRefreshToken,
+): Promise<void> {
+  await db
+    .insertInto('refresh_token')
+    .values({
+      tenant_id: tenant,
+      token_hash: tokenHash,
+      grant_id: grant.id,
+      code_hash: codeHash,
+      scope,
+      agent: grant.agent,
+      delegate: grant.delegate,
+      created_at: now,
+      expires_at: now + lifetime,
+      idle_seconds: idleSeconds,
+      idle_expires_at: now + Math.min(idleSeconds, lifetime),
+      last_used_at: null,
+      last_used_jkt: null,
+      revoked_at: null,
+    })
+    .execute()
 }
 
 async function refuse(
@@ -97,13 +134,27 @@ async function refuse(
 ): Promise<RedeemOutcome> {
   if (refusal.burns) await burnCode(unit, redemption, refusal.reason)
   if (refusal.event) {
+    const refreshRevoked = refusal.reason === 'used' && (await revokeRefreshOf(unit, redemption.codeHash))
     await writeRedemption(unit, code, refusal.event, {
       jkt: redemption.jkt,
       presentedBy: redemption.agent,
       delegate: redemption.delegate,
+      ...(refreshRevoked && { refreshRevoked }),
     })
   }
   return { outcome: 'refused', reason: refusal.reason }
+}
+
+async function revokeRefreshOf({ db, tenant, now }: Unit, codeHash: string): Promise<boolean> {
+  const revoked = await db
+    .updateTable('refresh_token')
+    .set({ revoked_at: now })
+    .where('tenant_id', '=', tenant)
+    .where('code_hash', '=', codeHash)
+    .where('revoked_at', 'is', null)
+    .returning('token_hash')
+    .executeTakeFirst()
+  return revoked !== undefined
 }
 
 async function burnCode(unit: Unit, redemption: CodeRedemption, reason: string): Promise<void> {
@@ -121,7 +172,7 @@ async function writeRedemption(
   unit: Unit,
   { request, grant }: PresentedCode,
   event: string,
-  data: Record<string, string | null>,
+  data: Record<string, string | boolean | null>,
 ): Promise<void> {
   await writeEvent(unit, {
     event,

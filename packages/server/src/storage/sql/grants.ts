@@ -1,11 +1,22 @@
 import { generateId } from '../generate-id.js'
-import type { AuthRequest, Grant, GrantRevocation, RequestDecision } from '../storage.js'
+import { grantEnded } from '../grant-ended.js'
+import type { Grant, GrantRevocation, GrantsRevocation } from '../grant-storage.js'
+import type { AuthRequest, RequestDecision } from '../request-storage.js'
+import { grantedScope, uniteScopes } from '../scope-set.js'
 import { writeEvent } from './audit.js'
+import { toGrant } from './grant-lists.js'
 import type { GrantRow } from './tables.js'
 import type { Unit } from './unit.js'
 
-export async function createGrant(unit: Unit, request: AuthRequest, decision: RequestDecision): Promise<Grant> {
+/** The grant of a decision, and what of it this request was given. */
+export async function createGrant(
+  unit: Unit,
+  request: AuthRequest,
+  decision: RequestDecision,
+): Promise<{ grant: Grant; scope: string }> {
   const { db, tenant, now } = unit
+  const scope = grantedScope(request.scope, decision.scope)
+  if (scope === undefined) throw new TypeError('more is granted than was asked')
   const row: GrantRow = {
     tenant_id: tenant,
     id: generateId(),
@@ -13,7 +24,7 @@ export async function createGrant(unit: Unit, request: AuthRequest, decision: Re
     agent: request.agent,
     delegate: request.delegate,
     resource: request.resource,
-    scope: request.scope,
+    scope,
     remembered: decision.remembered ? 1 : 0,
     created_at: now,
     expires_at: decision.grantLifetime === null ? null : now + decision.grantLifetime,
@@ -21,17 +32,20 @@ export async function createGrant(unit: Unit, request: AuthRequest, decision: Re
     revoked_at: null,
     revoked_by: null,
   }
-  if (decision.remembered) await replaceRemembered(unit, row)
+  const replaced = decision.remembered ? await endRemembered(unit, row) : undefined
+  const inherits = replaced !== undefined && !grantEnded({ revokedAt: null, expiresAt: replaced.expires_at }, now)
+  if (inherits) row.scope = uniteScopes(replaced.scope, row.scope)
   await db.insertInto('consent_grant').values(row).execute()
-  return toGrant(row)
+  if (inherits) await moveRefreshTokens(unit, replaced.id, row.id)
+  if (replaced) await recordRevocation(unit, replaced, 'replaced', row.id)
+  return { grant: toGrant(row), scope }
 }
 
-async function replaceRemembered(unit: Unit, successor: GrantRow): Promise<void> {
-  const { db, tenant, now } = unit
-  const by = `grant:${successor.id}`
-  const replaced = await db
+/** There is at most one, by a unique index. */
+async function endRemembered({ db, tenant, now }: Unit, successor: GrantRow): Promise<GrantRow | undefined> {
+  return db
     .updateTable('consent_grant')
-    .set({ revoked_at: now, revoked_by: by })
+    .set({ revoked_at: now, revoked_by: 'replaced' })
     .where('tenant_id', '=', tenant)
     .where('user_id', '=', successor.user_id)
     .where('agent', '=', successor.agent)
@@ -40,8 +54,16 @@ async function replaceRemembered(unit: Unit, successor: GrantRow): Promise<void>
     .where('remembered', '=', 1)
     .where('revoked_at', 'is', null)
     .returningAll()
+    .executeTakeFirst()
+}
+
+async function moveRefreshTokens({ db, tenant }: Unit, from: string, to: string): Promise<void> {
+  await db
+    .updateTable('refresh_token')
+    .set({ grant_id: to })
+    .where('tenant_id', '=', tenant)
+    .where('grant_id', '=', from)
     .execute()
-  for (const row of replaced) await writeRevocation(unit, row, by)
 }
 
 export async function revokeGrant(unit: Unit, revocation: GrantRevocation): Promise<boolean> {
@@ -55,19 +77,56 @@ export async function revokeGrant(unit: Unit, revocation: GrantRevocation): Prom
   if (revocation.userId !== undefined) update = update.where('user_id', '=', revocation.userId)
   const revoked = await update.returningAll().executeTakeFirst()
   if (!revoked) return false
-  await writeRevocation(unit, revoked, revocation.by)
+  await recordRevocation(unit, revoked, revocation.by)
   return true
 }
 
-async function writeRevocation(unit: Unit, row: GrantRow, by: string): Promise<void> {
+export async function revokeGrants(unit: Unit, { userId, agent, resource, by }: GrantsRevocation): Promise<number> {
+  const { db, tenant, now } = unit
+  if (userId === undefined && agent === undefined && resource === undefined) {
+    throw new TypeError('say whose grants to revoke')
+  }
+  let update = db
+    .updateTable('consent_grant')
+    .set({ revoked_at: now, revoked_by: by })
+    .where('tenant_id', '=', tenant)
+    .where('revoked_at', 'is', null)
+    .where((e) => e.or([e('expires_at', 'is', null), e('expires_at', '>', now)]))
+  if (userId !== undefined) update = update.where('user_id', '=', userId)
+  if (agent !== undefined) update = update.where('agent', '=', agent)
+  if (resource !== undefined) update = update.where('resource', '=', resource)
+  const revoked = await update.returningAll().execute()
+  for (const row of revoked) await recordRevocation(unit, row, by)
+  return revoked.length
+}
+
+/** Revokes what hangs on a grant, and says so. */
+async function recordRevocation(unit: Unit, row: GrantRow, by: string, successor?: string): Promise<void> {
+  const { db, tenant, now } = unit
+  await db
+    .updateTable('refresh_token')
+    .set({ revoked_at: now })
+    .where('tenant_id', '=', tenant)
+    .where('grant_id', '=', row.id)
+    .where('revoked_at', 'is', null)
+    .execute()
   await writeEvent(unit, {
     event: 'grant.revoked',
     userId: row.user_id,
     agent: row.agent,
     resource: row.resource,
     grantId: row.id,
-    data: { by },
+    data: { by, ...(successor !== undefined && { successor }) },
   })
+}
+
+export async function markUsed({ db, tenant, now }: Unit, grantId: string): Promise<void> {
+  await db
+    .updateTable('consent_grant')
+    .set({ last_used_at: now })
+    .where('tenant_id', '=', tenant)
+    .where('id', '=', grantId)
+    .execute()
 }
 
 export async function hasAllowedBefore({ db, tenant }: Unit, userId: string, agent: string): Promise<boolean> {
@@ -82,17 +141,13 @@ export async function hasAllowedBefore({ db, tenant }: Unit, userId: string, age
   return row !== undefined
 }
 
-export function toGrant(row: GrantRow): Grant {
-  return {
-    id: row.id,
-    userId: row.user_id,
-    agent: row.agent,
-    delegate: row.delegate,
-    resource: row.resource,
-    scope: row.scope,
-    remembered: row.remembered === 1,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-    revokedAt: row.revoked_at,
-  }
+export async function hasBeenAllowed({ db, tenant }: Unit, agent: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('consent_grant')
+    .select('id')
+    .where('tenant_id', '=', tenant)
+    .where('agent', '=', agent)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }

@@ -1,12 +1,16 @@
+import { extensionRefusal } from '../extension-refusal.js'
 import { generateId } from '../generate-id.js'
 import { requestStatus } from '../request-status.js'
-import {
-  type AuthRequest,
-  type BindOutcome,
-  type NewAuthRequest,
-  type RequestBinding,
-  StorageError,
-} from '../storage.js'
+import type {
+  AuthRequest,
+  BindOutcome,
+  ExtendOutcome,
+  NewAuthRequest,
+  RequestBinding,
+  RequestExtension,
+} from '../request-storage.js'
+import { StorageError } from '../storage-error.js'
+import { markSeen, requireUnblocked } from './agents.js'
 import { writeEvent } from './audit.js'
 import type { AuthRequestRow } from './tables.js'
 import type { Unit } from './unit.js'
@@ -14,6 +18,7 @@ import type { Unit } from './unit.js'
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
   const { db, tenant, now } = unit
   await markSeen(unit, request.agent)
+  await requireUnblocked(unit, request.agent)
   if ((await countOpen(unit, request)) >= request.maxOpen) {
     throw new StorageError('too_many_requests', 'too many open requests of this agent for this resource')
   }
@@ -33,6 +38,8 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     revision: 0,
     browser_hash: null,
     user_id: null,
+    prompt: request.prompt ?? null,
+    extensions: 0,
     created_at: now,
     expires_at: now + request.lifetime,
     decided_at: null,
@@ -46,15 +53,6 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     data: { delegate: row.delegate, scope: row.scope, jkt: row.agent_jkt },
   })
   return toAuthRequest({ ...row, code_alive: false }, now)
-}
-
-/** Written before the open requests are counted: where rows are locked, this lock makes count and insert one step. */
-async function markSeen({ db, tenant, now }: Unit, agent: string): Promise<void> {
-  await db
-    .insertInto('agent')
-    .values({ tenant_id: tenant, identifier: agent, first_seen_at: now, last_seen_at: now })
-    .onConflict((conflict) => conflict.columns(['tenant_id', 'identifier']).doUpdateSet({ last_seen_at: now }))
-    .execute()
 }
 
 async function countOpen({ db, tenant, now }: Unit, request: NewAuthRequest): Promise<number> {
@@ -138,6 +136,37 @@ async function refuseBinding(unit: Unit, binding: RequestBinding): Promise<BindO
   return { outcome: 'refused', reason: 'not_open', request }
 }
 
+export async function extendRequest(unit: Unit, extension: RequestExtension): Promise<ExtendOutcome> {
+  const { db, tenant } = unit
+  const request = await findAuthRequest(unit, extension.tokenHash)
+  if (!request) return { outcome: 'refused', reason: 'unknown' }
+  const reason = extensionRefusal(request, extension)
+  if (reason) return { outcome: 'refused', reason }
+  const extended = await db
+    .updateTable('auth_request')
+    .set((e) => ({
+      expires_at: e('expires_at', '+', extension.seconds),
+      extensions: e('extensions', '+', 1),
+    }))
+    .where('tenant_id', '=', tenant)
+    .where('id', '=', request.id)
+    .where('status', '=', 'open')
+    .where('extensions', '<', extension.maxExtensions)
+    .returning(['expires_at', 'extensions'])
+    .executeTakeFirst()
+  if (!extended) return { outcome: 'refused', reason: 'not_open' }
+  const { expires_at: expiresAt, extensions } = extended
+  await writeEvent(unit, {
+    event: 'request.extended',
+    userId: extension.userId,
+    agent: request.agent,
+    resource: request.resource,
+    requestId: request.id,
+    data: { expiresAt, extensions },
+  })
+  return { outcome: 'extended', expiresAt, extensions }
+}
+
 /** Requests with whether their codes are alive, to be narrowed. */
 export function requests({ db, tenant, now }: Unit) {
   return db
@@ -148,11 +177,16 @@ export function requests({ db, tenant, now }: Unit) {
         .exists(
           e
             .selectFrom('code as c')
+            .innerJoin('consent_grant as g', (join) =>
+              join.onRef('g.tenant_id', '=', 'c.tenant_id').onRef('g.id', '=', 'c.grant_id'),
+            )
             .select('c.code_hash')
             .whereRef('c.tenant_id', '=', 'r.tenant_id')
             .whereRef('c.request_id', '=', 'r.id')
             .where('c.consumed_at', 'is', null)
-            .where('c.expires_at', '>', now),
+            .where('c.expires_at', '>', now)
+            .where('g.revoked_at', 'is', null)
+            .where((g) => g.or([g('g.expires_at', 'is', null), g('g.expires_at', '>', now)])),
         )
         .as('code_alive'),
     )
@@ -174,6 +208,8 @@ export function toAuthRequest(row: AuthRequestRow & { code_alive: unknown }, now
     revision: row.revision,
     browserHash: row.browser_hash,
     userId: row.user_id,
+    prompt: row.prompt,
+    extensions: row.extensions,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     decidedAt: row.decided_at,

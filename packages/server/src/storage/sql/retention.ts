@@ -1,112 +1,85 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import { retention } from '../retention-periods.js'
+import { writeEvent } from './audit.js'
+import type { Tables } from './tables.js'
 import type { Unit } from './unit.js'
 
 const batch = 5000
-const day = 24 * 60 * 60
 
-/** Each deletes at most one batch and returns how many rows went. Codes before the requests they belong to. */
-const deletions: readonly ((unit: Unit) => Promise<number>)[] = [
-  async ({ db, tenant, now }) =>
-    affected(
-      await db
-        .deleteFrom('nonce')
-        .where('tenant_id', '=', tenant)
-        .where('key', 'in', (e) =>
-          e
-            .selectFrom('nonce')
-            .select('key')
-            .where('tenant_id', '=', tenant)
-            .where('expires_at', '<=', now)
-            .limit(batch),
-        )
-        .executeTakeFirst(),
-    ),
-  async ({ db, tenant, now }) =>
-    affected(
-      await db
-        .deleteFrom('session')
-        .where('tenant_id', '=', tenant)
-        .where('id_hash', 'in', (e) =>
-          e
-            .selectFrom('session')
-            .select('id_hash')
-            .where('tenant_id', '=', tenant)
-            .where('idle_expires_at', '<=', now)
-            .limit(batch),
-        )
-        .executeTakeFirst(),
-    ),
-  async ({ db, tenant, now }) =>
-    affected(
-      await db
-        .deleteFrom('code')
-        .where('tenant_id', '=', tenant)
-        .where('code_hash', 'in', (e) =>
-          e
-            .selectFrom('code')
-            .select('code_hash')
-            .where('tenant_id', '=', tenant)
-            .where('expires_at', '<=', now - day)
-            .limit(batch),
-        )
-        .executeTakeFirst(),
-    ),
-  async ({ db, tenant, now }) =>
-    affected(
-      await db
-        .deleteFrom('auth_request')
-        .where('tenant_id', '=', tenant)
-        .where('id', 'in', (e) =>
-          e
-            .selectFrom('auth_request as r')
-            .select('r.id')
-            .where('r.tenant_id', '=', tenant)
-            .where('r.expires_at', '<=', now - day)
-            .where((w) =>
-              w.not(
-                w.exists(
-                  w
-                    .selectFrom('code as c')
-                    .select('c.code_hash')
-                    .whereRef('c.tenant_id', '=', 'r.tenant_id')
-                    .whereRef('c.request_id', '=', 'r.id'),
-                ),
-              ),
-            )
-            .limit(batch),
-        )
-        .executeTakeFirst(),
-    ),
-  async ({ db, tenant, now }) =>
-    affected(
-      await db
-        .deleteFrom('token_issue')
-        .where('tenant_id', '=', tenant)
-        .where('jti', 'in', (e) =>
-          e
-            .selectFrom('token_issue')
-            .select('jti')
-            .where('tenant_id', '=', tenant)
-            .where('expires_at', '<=', now - 30 * day)
-            .limit(batch),
-        )
-        .executeTakeFirst(),
-    ),
+type Deletion = (unit: Unit) => Promise<number>
+
+/** What may go from a table, by its key. In this order: rows before the rows they belong to. */
+const deletions: readonly Deletion[] = [
+  deletion('nonce', ['key'], (now) => sql`expires_at <= ${now}`),
+  deletion('session', ['id_hash'], (now) => sql`idle_expires_at <= ${now}`),
+  deletion('attempt', ['key'], (now) => sql`reset_at <= ${now}`),
+  deletion('known_device', ['user_id', 'browser_hash'], (now) => sql`last_seen_at <= ${now - retention.device}`),
+  deletion('code', ['code_hash'], (now) => sql`expires_at <= ${now - retention.code}`),
+  deletion(
+    'auth_request',
+    ['id'],
+    (now) => sql`expires_at <= ${now - retention.request} and not exists (
+      select 1 from code as c where c.tenant_id = auth_request.tenant_id and c.request_id = auth_request.id)`,
+  ),
+  deletion('token_issue', ['jti'], (now) => sql`expires_at <= ${now - retention.issue}`),
+  deletion('refresh_token', ['token_hash'], (now) => sql`revoked_at <= ${now - retention.refreshToken}`),
+  deletion('refresh_token', ['token_hash'], (now) => sql`idle_expires_at <= ${now - retention.refreshToken}`),
+  deletion('grant_usage_day', ['grant_id', 'day'], (now) => sql`day <= ${now - retention.usage}`),
+  deletion('consent_grant', ['id'], (now) => sql`revoked_at <= ${now - retention.grant} and ${isUnreferenced}`),
+  deletion('consent_grant', ['id'], (now) => sql`expires_at <= ${now - retention.grant} and ${isUnreferenced}`),
+  deletion(
+    'agent',
+    ['identifier'],
+    (now) => sql`last_seen_at <= ${now - retention.agent} and blocked_at is null and not exists (
+      select 1 from consent_grant as g where g.tenant_id = agent.tenant_id and g.agent = agent.identifier)`,
+  ),
 ]
 
-/** Deletes until nothing past its retention is left; each batch is a statement of its own, in a unit of its own. */
-export async function sweep(inUnit: (work: (unit: Unit) => Promise<number>) => Promise<number>): Promise<number> {
+const isUnreferenced = sql<SqlBool>`
+  not exists (select 1 from code as c
+    where c.tenant_id = consent_grant.tenant_id and c.grant_id = consent_grant.id)
+  and not exists (select 1 from token_issue as t
+    where t.tenant_id = consent_grant.tenant_id and t.grant_id = consent_grant.id)`
+
+function deletion(table: keyof Tables, key: string[], isOver: (now: number) => RawBuilder<SqlBool>): Deletion {
+  const keys = sql.join(key.map((column) => sql.ref(column)))
+  return async ({ db, tenant, now }) => {
+    const { numAffectedRows = 0n } = await sql`
+      delete from ${sql.table(table)} where tenant_id = ${tenant} and (${keys}) in (
+        select ${keys} from ${sql.table(table)} where tenant_id = ${tenant} and ${isOver(now)} limit ${batch})`.execute(
+      db,
+    )
+    return Number(numAffectedRows)
+  }
+}
+
+/** An event that records the deletion comes first: the newest event tells the database which ones are old enough. */
+async function deleteEvents(unit: Unit): Promise<number> {
+  const { db, tenant, now } = unit
+  const oldest = await db
+    .selectFrom('audit_event')
+    .select('id')
+    .where('tenant_id', '=', tenant)
+    .where('at', '<=', now - retention.event)
+    .limit(1)
+    .executeTakeFirst()
+  if (!oldest) return 0
+  await writeEvent(unit, { event: 'audit.swept', data: { before: now - retention.event } })
+  return deletion('audit_event', ['at', 'id'], (at) => sql`at <= ${at - retention.event}`)(unit)
+}
+
+type InUnit = (work: Deletion) => () => Promise<number>
+
+/** Deletes until nothing past its retention is left; each batch in a unit of its own. */
+export async function sweep({ alone, together }: { alone: InUnit; together: InUnit }): Promise<number> {
   let total = 0
-  for (const deleteBatch of deletions) {
+  for (const deleteBatch of [...deletions.map(alone), together(deleteEvents)]) {
     let deleted: number
     do {
-      deleted = await inUnit(deleteBatch)
+      deleted = await deleteBatch()
       total += deleted
       await new Promise((resume) => setImmediate(resume))
     } while (deleted === batch)
   }
   return total
-}
-
-function affected(result: { numDeletedRows: bigint }): number {
-  return Number(result.numDeletedRows)
 }

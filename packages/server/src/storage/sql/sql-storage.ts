@@ -1,17 +1,36 @@
 import type { Kysely } from 'kysely'
 import { startRetention } from '../start-retention.js'
 import { type Storage, StorageError, type StorageOptions } from '../storage.js'
-import { createUser, findCredential, setUserStatus } from './accounts.js'
+import { closeAccount } from './account-closing.js'
+import { countUsers, createUser, findCredential, listUsers, setPasswordHash, setUserStatus } from './accounts.js'
+import { abandonRequests, findAgent, isAgentBlocked, listAgents, recordAgent, setAgentBlocked } from './agents.js'
 import { listEvents, writeEvent } from './audit.js'
+import { recordAutonomousIssue } from './autonomous-issues.js'
 import { redeemCode } from './codes.js'
-import { decideRequest } from './decisions.js'
-import { hasAllowedBefore, revokeGrant } from './grants.js'
+import { allowRemembered, decideRequest } from './decisions.js'
+import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './federated.js'
+import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grant-lists.js'
+import { hasAllowedBefore, hasBeenAllowed, revokeGrant, revokeGrants } from './grants.js'
+import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys.js'
 import { claimNonce } from './nonces.js'
-import { bindRequest, createAuthRequest, findAuthRequest, rememberState } from './requests.js'
+import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './passkeys.js'
+import { refreshGrant, revokeRefreshToken } from './refreshes.js'
+import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './requests.js'
 import { sweep } from './retention.js'
-import { createSession, endSession, findSession } from './sessions.js'
+import {
+  createSession,
+  endSession,
+  endSessionById,
+  endSessions,
+  findSession,
+  listSessions,
+  reauthenticate,
+} from './sessions.js'
 import type { Tables } from './tables.js'
+import { clearAttempts, countAttempt, isKnownDevice, rememberDevice } from './throttle.js'
 import type { FaultPoint, Unit } from './unit.js'
+import { exportUser } from './user-export.js'
+import { findUser } from './users.js'
 
 const tenant = 1
 
@@ -51,46 +70,103 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     }
   }
 
-  const alone = <T>(work: (unit: Unit) => Promise<T>): Promise<T> =>
-    answered(async () => work(await unitOf(engine.db, () => undefined)))
+  type Verb<A extends unknown[], T> = (unit: Unit, ...args: A) => Promise<T>
 
-  async function together<T>(work: (unit: Unit) => Promise<T>, reach: Unit['reach'] = () => undefined): Promise<T> {
-    const result = await answered(() =>
-      engine.db.transaction().execute(async (db) => {
-        const value = await work(await unitOf(db, reach))
-        reach('before_commit')
-        return value
-      }),
-    )
-    reach('after_commit')
-    return result
+  /** For a verb that changes one row at most, in one statement. */
+  function alone<A extends unknown[], T>(verb: Verb<A, T>): (...args: A) => Promise<T> {
+    return (...args) => answered(async () => verb(await unitOf(engine.db, () => undefined), ...args))
   }
 
-  const sweepAll = () => sweep(alone)
+  function together<A extends unknown[], T>(
+    verb: Verb<A, T>,
+    reach: Unit['reach'] = () => undefined,
+  ): (...args: A) => Promise<T> {
+    return async (...args) => {
+      const result = await answered(() =>
+        engine.db.transaction().execute(async (db) => {
+          const value = await verb(await unitOf(db, reach), ...args)
+          reach('before_commit')
+          return value
+        }),
+      )
+      reach('after_commit')
+      return result
+    }
+  }
+
+  const sweepAll = () => sweep({ alone, together })
   const stopRetention = startRetention(sweepAll, options)
 
   return {
-    createUser: (user) => together((unit) => createUser(unit, user)),
-    findCredential: (username) => alone((unit) => findCredential(unit, username)),
-    setUserStatus: (userId, status) => together((unit) => setUserStatus(unit, userId, status)),
+    createUser: together(createUser),
+    findUser: alone(findUser),
+    findCredential: alone(findCredential),
+    listUsers: alone(listUsers),
+    countUsers: alone(countUsers),
+    setUserStatus: together(setUserStatus),
+    setPasswordHash: together(setPasswordHash),
+    closeAccount: together(closeAccount),
+    exportUser: together(exportUser),
+    findFederatedUser: alone(findFederatedUser),
+    createFederatedUser: together(createFederatedUser),
+    linkFederated: together(linkFederated),
+    listFederated: alone(listFederated),
 
-    createSession: (session) => together((unit) => createSession(unit, session)),
-    findSession: (idHash) => alone((unit) => findSession(unit, idHash)),
-    endSession: (idHash) => together((unit) => endSession(unit, idHash)),
+    createSession: together(createSession),
+    findSession: alone(findSession),
+    endSession: together(endSession),
+    listSessions: alone(listSessions),
+    endSessionById: together(endSessionById),
+    endSessions: together(endSessions),
+    reauthenticate: together(reauthenticate),
 
-    createAuthRequest: (request) => together((unit) => createAuthRequest(unit, request)),
-    findAuthRequest: (tokenHash) => alone((unit) => findAuthRequest(unit, tokenHash)),
-    rememberState: (tokenHash, state) => alone((unit) => rememberState(unit, tokenHash, state)),
-    bindRequest: (binding) => together((unit) => bindRequest(unit, binding)),
-    decideRequest: (decision) => together((unit) => decideRequest(unit, decision), faultPoint),
-    redeemCode: (redemption) => together((unit) => redeemCode(unit, redemption), faultPoint),
-    revokeGrant: (revocation) => together((unit) => revokeGrant(unit, revocation)),
+    addPasskey: together(addPasskey),
+    listPasskeys: alone(listPasskeys),
+    findPasskey: alone(findPasskey),
+    usePasskey: together(usePasskey),
+    removePasskey: together(removePasskey),
 
-    claimNonce: (key, lifetime) => alone((unit) => claimNonce(unit, key, lifetime)),
-    hasAllowedBefore: (userId, agent) => alone((unit) => hasAllowedBefore(unit, userId, agent)),
+    claimNonce: alone(claimNonce),
+    countAttempt: alone(countAttempt),
+    clearAttempts: alone(clearAttempts),
+    rememberDevice: alone(rememberDevice),
+    isKnownDevice: alone(isKnownDevice),
 
-    recordEvent: (event) => alone((unit) => writeEvent(unit, event)),
-    listEvents: (filter) => alone((unit) => listEvents(unit, filter)),
+    createAuthRequest: together(createAuthRequest),
+    findAuthRequest: alone(findAuthRequest),
+    rememberState: alone(rememberState),
+    bindRequest: together(bindRequest),
+    extendRequest: together(extendRequest),
+    decideRequest: together(decideRequest, faultPoint),
+    allowRemembered: together(allowRemembered),
+    abandonRequests: together(abandonRequests),
+
+    redeemCode: together(redeemCode, faultPoint),
+    refreshGrant: together(refreshGrant),
+    revokeRefreshToken: together(revokeRefreshToken),
+    recordAutonomousIssue: together(recordAutonomousIssue),
+    findGrant: alone(findGrant),
+    findRememberedGrant: alone(findRememberedGrant),
+    listGrants: alone(listGrants),
+    listGrantUsage: alone(listGrantUsage),
+    revokeGrant: together(revokeGrant),
+    revokeGrants: together(revokeGrants),
+    hasAllowedBefore: alone(hasAllowedBefore),
+    hasBeenAllowed: alone(hasBeenAllowed),
+
+    recordAgent: together(recordAgent),
+    findAgent: alone(findAgent),
+    listAgents: alone(listAgents),
+    setAgentBlocked: together(setAgentBlocked),
+    isAgentBlocked: alone(isAgentBlocked),
+
+    listKeys: alone(listKeys),
+    addKey: together(addKey),
+    createKeysIfNone: together(createKeysIfNone),
+    moveKeys: together(moveKeys),
+
+    recordEvent: alone(writeEvent),
+    listEvents: alone(listEvents),
 
     sweep: sweepAll,
     close: async () => {

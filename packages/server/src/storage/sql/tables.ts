@@ -1,15 +1,23 @@
-import type { AuthRequestStatus, User } from '../storage.js'
+import type { NewKey, StoredKey } from '../key-storage.js'
+import type { AuthRequestStatus } from '../request-storage.js'
 
 /** The tables as both engines store them: times are Unix seconds, booleans 0 or 1, secrets SHA-256 in base64url. */
 export interface Tables {
   app_user: UserRow
   subject: SubjectRow
   credential: CredentialRow
+  federated_identity: FederatedIdentityRow
+  passkey: PasskeyRow
   session: SessionRow
+  attempt: AttemptRow
+  known_device: KnownDeviceRow
   agent: AgentRow
   auth_request: AuthRequestRow
   code: CodeRow
   consent_grant: GrantRow
+  refresh_token: RefreshTokenRow
+  grant_usage_day: GrantUsageDayRow
+  signing_key: SigningKeyRow
   nonce: NonceRow
   token_issue: TokenIssueRow
   audit_event: AuditEventRow
@@ -19,10 +27,14 @@ export interface UserRow {
   tenant_id: number
   id: string
   username: string
+  /** Folded: what names are compared by. */
+  username_key: string
   email: string | null
   display_name: string | null
-  status: User['status']
+  status: 'active' | 'disabled'
   created_at: number
+  /** Set for good; such a person is disabled too. */
+  closed_at: number | null
 }
 
 export interface SubjectRow {
@@ -41,10 +53,49 @@ export interface CredentialRow {
   updated_at: number
 }
 
+export interface FederatedIdentityRow {
+  tenant_id: number
+  issuer: string
+  subject: string
+  user_id: string
+  created_at: number
+}
+
+export interface PasskeyRow {
+  tenant_id: number
+  credential_id: string
+  user_id: string
+  public_key: Uint8Array
+  counter: number
+  /** A JSON array. */
+  transports: string
+  name: string | null
+  created_at: number
+  last_used_at: number | null
+}
+
+export interface AttemptRow {
+  tenant_id: number
+  key: string
+  count: number
+  reset_at: number
+}
+
+export interface KnownDeviceRow {
+  tenant_id: number
+  user_id: string
+  browser_hash: string
+  last_seen_at: number
+}
+
 export interface SessionRow {
   tenant_id: number
   id_hash: string
+  id: string
   user_id: string
+  created_at: number
+  /** Space-separated. */
+  amr: string | null
   auth_time: number
   last_seen_at: number
   idle_seconds: number
@@ -60,6 +111,12 @@ export interface AgentRow {
   identifier: string
   first_seen_at: number
   last_seen_at: number
+  name: string | null
+  /** A JSON array; null until the agent's traits were recorded. */
+  redirect_hosts: string | null
+  key_thumbprints: string | null
+  blocked_at: number | null
+  blocked_by: string | null
 }
 
 export interface AuthRequestRow {
@@ -78,6 +135,8 @@ export interface AuthRequestRow {
   revision: number
   browser_hash: string | null
   user_id: string | null
+  prompt: string | null
+  extensions: number
   created_at: number
   expires_at: number
   decided_at: number | null
@@ -88,6 +147,8 @@ export interface CodeRow {
   code_hash: string
   request_id: string
   grant_id: string
+  /** Null for a code of version 1: all of the grant. */
+  scope: string | null
   expires_at: number
   consumed_at: number | null
   consumed_by_jkt: string | null
@@ -111,6 +172,44 @@ export interface GrantRow {
   revoked_by: string | null
 }
 
+export interface RefreshTokenRow {
+  tenant_id: number
+  token_hash: string
+  grant_id: string
+  code_hash: string
+  scope: string
+  agent: string
+  delegate: string | null
+  created_at: number
+  expires_at: number
+  idle_seconds: number
+  /** Never later than `expires_at`. */
+  idle_expires_at: number
+  last_used_at: number | null
+  last_used_jkt: string | null
+  revoked_at: number | null
+}
+
+export interface GrantUsageDayRow {
+  tenant_id: number
+  grant_id: string
+  day: number
+  refreshes: number
+}
+
+export interface SigningKeyRow {
+  tenant_id: number
+  kid: string
+  purpose: NewKey['purpose']
+  alg: string
+  private: string | null
+  public_jwk: string | null
+  state: StoredKey['state']
+  not_before: number | null
+  retire_at: number | null
+  created_at: number
+}
+
 export interface NonceRow {
   tenant_id: number
   key: string
@@ -122,8 +221,11 @@ export interface TokenIssueRow {
   jti: string
   issued_at: number
   expires_at: number
-  grant_id: string
+  /** Either this or `policy`. */
+  grant_id: string | null
+  policy: string | null
   agent: string
+  delegate: string | null
   resource: string
   scope: string
   code_hash: string | null

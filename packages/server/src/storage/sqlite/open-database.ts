@@ -53,7 +53,7 @@ function migrate(database: Database.Database): void {
   const version = () => Number(database.pragma('user_version', { simple: true }))
   if (version() >= migrations.length) return
   const applyMissing = database.transaction(() => {
-    for (const migration of migrations.slice(version())) database.exec(migration)
+    for (const migrate of migrations.slice(version())) migrate(database)
   })
   applyMissing.exclusive()
 }

@@ -1,0 +1,35 @@
+/** What happened, append-only. */
+export interface AuditStorage {
+  /** Appends an event that changes nothing else. */
+  recordEvent(event: AuditEvent): Promise<void>
+  /** Events in the order they were recorded, or newest first; page on with `after`. */
+  listEvents(filter?: EventFilter): Promise<RecordedEvent[]>
+}
+
+export interface AuditEvent {
+  /** `thing.happened`, such as `code.reused`. */
+  event: string
+  userId?: string | undefined
+  agent?: string | undefined
+  resource?: string | undefined
+  grantId?: string | undefined
+  requestId?: string | undefined
+  ip?: string | undefined
+  data?: Record<string, string | number | boolean | null> | undefined
+}
+
+export interface RecordedEvent extends AuditEvent {
+  id: string
+  at: number
+}
+
+export interface EventFilter {
+  userId?: string | undefined
+  agent?: string | undefined
+  event?: string | undefined
+  /** The last event of the page before. */
+  after?: Pick<RecordedEvent, 'at' | 'id'> | undefined
+  /** @default 1000 */
+  limit?: number | undefined
+  newest?: boolean | undefined
+}

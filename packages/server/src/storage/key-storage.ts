@@ -1,0 +1,51 @@
+/** The server's own keys. The caller encrypts the private part; the storage cannot read it. */
+export interface KeyStorage {
+  /** All keys, oldest first. */
+  listKeys(): Promise<StoredKey[]>
+  /** Adds a key. Throws a `TypeError` when the `kid` is in use. */
+  addKey(key: NewKey): Promise<StoredKey>
+  /** Stores these keys if there is none at all, and gives what is stored: instances that start at once agree. */
+  createKeysIfNone(keys: readonly NewKey[]): Promise<StoredKey[]>
+  /**
+   * Moves keys forward, all or none: next → active → retiring → gone, steps may be left out. Rejects with
+   * `StorageError` `keys_changed` when one is not in its `from` any more. The private part of a key that is gone is
+   * deleted.
+   */
+  moveKeys(moves: readonly KeyMove[]): Promise<StoredKey[]>
+}
+
+export type KeyState = 'next' | 'active' | 'retiring' | 'gone'
+
+export interface NewKey {
+  kid: string
+  purpose: 'sign' | 'secret'
+  alg: string
+  /** Encrypted by the caller. */
+  private: string
+  /** Null for a secret. */
+  publicJwk: Record<string, unknown> | null
+  state: KeyState
+  notBefore?: number | undefined
+  retireAt?: number | undefined
+}
+
+export interface StoredKey {
+  kid: string
+  purpose: 'sign' | 'secret'
+  alg: string
+  /** Null once the key is gone. */
+  private: string | null
+  publicJwk: Record<string, unknown> | null
+  state: KeyState
+  notBefore: number | null
+  retireAt: number | null
+  createdAt: number
+}
+
+export interface KeyMove {
+  kid: string
+  from: KeyState
+  to: KeyState
+  /** @default as before */
+  retireAt?: number | undefined
+}

@@ -1,0 +1,152 @@
+/** Pending authorizations, from the agent's request to the person's decision. */
+export interface RequestStorage {
+  /**
+   * Records a pending authorization. Rejects with `StorageError` `too_many_requests` at the limit of open ones
+   * (attacks A13), and `agent_blocked` (A19).
+   */
+  createAuthRequest(request: NewAuthRequest): Promise<AuthRequest>
+  /** The request behind a request token, whatever its state. */
+  findAuthRequest(tokenHash: string): Promise<AuthRequest | undefined>
+  /** Keeps the agent's `state` of the latest view while no browser is bound; later calls change nothing. */
+  rememberState(tokenHash: string, state: string): Promise<void>
+  /**
+   * Binds an open request to the first signed-in browser, and to its user, in one step (W23). Binding again from the
+   * same browser sets the user and raises `revision` if the user changed. `state` wins over a remembered one, the first time only.
+   */
+  bindRequest(binding: RequestBinding): Promise<BindOutcome>
+  /** Puts the end of an open request off by `seconds`, at most `maxExtensions` times (WCAG 2.2.1). */
+  extendRequest(extension: RequestExtension): Promise<ExtendOutcome>
+  /**
+   * Records what a person decided: the status, the grant, the code's hash and the audit rows in one transaction.
+   * A second decision, whatever it says, returns the recorded one (attacks C09). A remembered grant takes the place of
+   * the one before, which gives it its scopes and refresh tokens.
+   */
+  decideRequest(decision: RequestDecision): Promise<DecideOutcome>
+  /**
+   * Allows an open request without a page, under a live remembered grant of the same person, agent, delegate and
+   * resource that covers its scope; binds it to the browser first. What else needs a page (W22, `prompt`) is for the
+   * caller to know. A request that was decided in this browser returns the recorded outcome.
+   */
+  allowRemembered(permission: RememberedPermission): Promise<RememberedOutcome>
+  /** Closes an agent's open requests without a decision; returns how many. */
+  abandonRequests(of: { agent: string; by: string }): Promise<number>
+}
+
+export type AuthRequestStatus = 'open' | 'allowed' | 'denied' | 'abandoned' | 'expired' | 'revoked'
+
+/** What the pages show, as it was when the request was made. */
+export interface RequestDisplay {
+  agent: {
+    name?: string
+    homepage?: string
+    policyUri?: string
+    tosUri?: string
+    /** What is not as it was when the agent was last seen. */
+    changes?: ('name' | 'redirect_host' | 'key')[]
+  }
+  resource: { supportedScopes?: string[]; scopeDescriptions?: Record<string, string> }
+}
+
+export interface NewAuthRequest {
+  tokenHash: string
+  agent: string
+  delegate: string | null
+  agentJkt: string
+  resource: string
+  /** Space-separated, in the order asked. */
+  scope: string
+  redirectUri: string | null
+  display: RequestDisplay
+  /** Seconds until it ends. */
+  lifetime: number
+  /** OpenID Connect's `prompt`, as asked. */
+  prompt?: string | undefined
+  /** How many open requests one (agent, delegate, resource) may have. */
+  maxOpen: number
+}
+
+export interface AuthRequest {
+  id: string
+  agent: string
+  delegate: string | null
+  agentJkt: string
+  resource: string
+  scope: string
+  redirectUri: string | null
+  state: string | null
+  display: RequestDisplay
+  /** `expired` is derived from the clock. */
+  status: AuthRequestStatus
+  /** Raised whenever what a page shows could have changed; a decision names the one it saw. */
+  revision: number
+  browserHash: string | null
+  userId: string | null
+  prompt: string | null
+  /** How often its end was put off. */
+  extensions: number
+  createdAt: number
+  expiresAt: number
+  decidedAt: number | null
+  /** Whether its code could still be redeemed: unused, in time, and its grant not ended. */
+  codeAlive: boolean
+}
+
+export interface RequestBinding {
+  tokenHash: string
+  browserHash: string
+  userId: string
+  state: string | null
+}
+
+export type BindOutcome =
+  | { outcome: 'bound'; request: AuthRequest }
+  | { outcome: 'refused'; reason: 'unknown' | 'other_browser' | 'not_open'; request?: AuthRequest }
+
+export interface RequestExtension {
+  tokenHash: string
+  browserHash: string
+  userId: string
+  seconds: number
+  maxExtensions: number
+}
+
+export type ExtendOutcome =
+  | { outcome: 'extended'; expiresAt: number; extensions: number }
+  | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'not_open' | 'limit' }
+
+export interface RequestDecision {
+  tokenHash: string
+  browserHash: string
+  userId: string
+  revision: number
+  decision: 'allow' | 'deny'
+  /** SHA-256 of the code that an Allow gives out. */
+  codeHash: string
+  /** Seconds that the code lives. */
+  codeLifetime: number
+  /**
+   * What is granted of what was asked, space-separated; a scope that was not asked, or none at all, is refused as
+   * `changed`. @default all that was asked
+   */
+  scope?: string | undefined
+  /** Seconds that the grant lives; null: until it is removed. */
+  grantLifetime: number | null
+  /** Whether the grant may answer later requests without a page. */
+  remembered: boolean
+}
+
+export type DecideOutcome =
+  | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
+  | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'not_open' | 'changed' }
+
+export interface RememberedPermission extends RequestBinding {
+  grantId: string
+  /** SHA-256 of the code that this gives out. */
+  codeHash: string
+  /** Seconds that the code lives. */
+  codeLifetime: number
+}
+
+export type RememberedOutcome =
+  | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
+  | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'not_open' | 'not_covered' }

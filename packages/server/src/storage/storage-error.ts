@@ -1,0 +1,13 @@
+/**
+ * A verb that could not be done. `unavailable`: the database did not answer; nothing happened, try again later.
+ * `keys_changed`: somebody else moved one of the keys first; nothing happened, look again.
+ */
+export class StorageError extends Error {
+  readonly code: 'username_taken' | 'too_many_requests' | 'agent_blocked' | 'keys_changed' | 'unavailable'
+
+  constructor(code: StorageError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StorageError'
+    this.code = code
+  }
+}

@@ -1,0 +1,26 @@
+export interface ThrottleStorage {
+  /** Claims a nonce for at least `lifetime` seconds. True exactly once for a key, on however many instances. */
+  claimNonce(key: string, lifetime: number): Promise<boolean>
+  /**
+   * Counts an attempt in the window of `window` seconds that the first attempt opened. The caller makes the key, a
+   * hash of what is limited.
+   */
+  countAttempt(attempt: { key: string; window: number }): Promise<AttemptCount>
+  /** Forgets the attempts, after one that succeeded. */
+  clearAttempts(key: string): Promise<void>
+  /** Remembers, at a sign-in, the browser in which it succeeded (attacks C16). */
+  rememberDevice(device: Device): Promise<void>
+  isKnownDevice(device: Device): Promise<boolean>
+}
+
+export interface AttemptCount {
+  /** Attempts in the current window, this one included. */
+  count: number
+  /** When the window ends. */
+  resetAt: number
+}
+
+export interface Device {
+  userId: string
+  browserHash: string
+}
