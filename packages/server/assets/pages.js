@@ -20,6 +20,7 @@ if ('PublicKeyCredential' in window && 'parseRequestOptionsFromJSON' in PublicKe
   for (const form of document.querySelectorAll('form[data-passkey]')) {
     offerPasskey(/** @type {HTMLFormElement} */ (form))
   }
+  for (const advice of document.querySelectorAll('[data-without-passkeys]')) advice.remove()
 }
 
 /**
@@ -106,44 +107,63 @@ function watchDeadline(status) {
  * @param {HTMLElement} status
  */
 function extendInPlace(form, status) {
-  form.addEventListener('submit', async (event) => {
+  form.addEventListener('submit', (event) => {
     event.preventDefault()
-    const page = await fetch(form.action, { method: 'POST', body: fieldsOf(form) })
-      .then(async (response) => new DOMParser().parseFromString(await response.text(), 'text/html'))
-      .catch(() => undefined)
-    const fresh = /** @type {HTMLElement | null | undefined} */ (page?.querySelector('[data-seconds-left]'))
-    if (!page || !fresh) {
+    postedPage(form).then(
+      (page) => takeOver(page, status) || form.submit(),
       // The form itself shows what there is to see.
-      form.submit()
-      return
-    }
-    for (const name of ['revision', 'csrf']) {
-      const value = /** @type {HTMLInputElement | null} */ (page.querySelector(`[name=${name}]`))?.value
-      for (const field of document.querySelectorAll(`[name=${name}]`)) {
-        if (value !== undefined) /** @type {HTMLInputElement} */ (field).value = value
-      }
-    }
-    for (const time of fresh.querySelectorAll('time[data-clock]')) showLocalTime(time)
-    status.dataset.secondsLeft = fresh.dataset.secondsLeft
-    status.replaceChildren(...fresh.childNodes)
+      () => form.submit(),
+    )
   })
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @returns {Promise<Document>}
+ */
+async function postedPage(form) {
+  const response = await fetch(form.action, { method: 'POST', body: fieldsOf(form) })
+  return new DOMParser().parseFromString(await response.text(), 'text/html')
+}
+
+/**
+ * Takes the new end from the page that was answered.
+ *
+ * @param {Document} page
+ * @param {HTMLElement} status
+ * @returns {boolean} Whether it has one.
+ */
+function takeOver(page, status) {
+  const fresh = /** @type {HTMLElement | null} */ (page.querySelector('[data-seconds-left]'))
+  if (!fresh) return false
+  for (const name of ['revision', 'csrf']) {
+    const value = /** @type {HTMLInputElement | null} */ (page.querySelector(`[name=${name}]`))?.value
+    for (const field of document.querySelectorAll(`[name=${name}]`)) {
+      if (value !== undefined) /** @type {HTMLInputElement} */ (field).value = value
+    }
+  }
+  for (const time of fresh.querySelectorAll('time[data-clock]')) showLocalTime(time)
+  status.dataset.secondsLeft = fresh.dataset.secondsLeft
+  status.replaceChildren(...fresh.childNodes)
+  return true
 }
 
 /** @param {HTMLFormElement} form */
 function offerPasskey(form) {
   const status = /** @type {HTMLElement} */ (form.querySelector('[data-stopped]'))
+  const field = /** @type {HTMLInputElement} */ (form.elements.namedItem('credential'))
+  const stopped = () => {
+    status.textContent = status.dataset.stopped ?? ''
+  }
   form.hidden = false
-  form.addEventListener('submit', async (event) => {
+  form.addEventListener('submit', (event) => {
     event.preventDefault()
     status.textContent = ''
-    const credential = await ceremony(form).catch(() => null)
-    if (!credential) {
-      status.textContent = status.dataset.stopped ?? ''
-      return
-    }
-    const field = /** @type {HTMLInputElement} */ (form.elements.namedItem('credential'))
-    field.value = JSON.stringify(/** @type {PublicKeyCredential} */ (credential))
-    form.submit()
+    ceremony(form).then((credential) => {
+      if (!credential) return stopped()
+      field.value = JSON.stringify(credential)
+      form.submit()
+    }, stopped)
   })
 }
 

@@ -80,7 +80,8 @@ function Details({ model, messages }: Card) {
   )
 }
 
-function Fact(props: { name: string; children: Child }) {
+/** A name and a value to be read letter by letter. */
+export function Fact(props: { name: string; children: Child }) {
   return (
     <div>
       <dt>{props.name}</dt>

@@ -20,3 +20,13 @@ export function Unsaid(props: { children: Child }) {
     </p>
   )
 }
+
+/** A boxed line that says what was just done. */
+export function Done(props: { children: Child }) {
+  return (
+    <p class="box done" role="status">
+      <Icon name="yes" />
+      <span>{props.children}</span>
+    </p>
+  )
+}

@@ -13,6 +13,8 @@ export interface Layout {
   state: string
   /** Marks the page as one about an error, as `data-error-code`. */
   errorCode?: string | undefined
+  /** What this kind of page needs besides `frame.stylesheet`. */
+  stylesheet?: string
   /** Beside the name of the server. */
   account?: Child
   /** Between the header and the page's own content. */
@@ -37,6 +39,7 @@ export function renderLayout(layout: Layout): string {
         <meta name="robots" content="noindex" />
         <meta name="format-detection" content="telephone=no, email=no, address=no" />
         <link rel="stylesheet" href={frame.stylesheet} />
+        {layout.stylesheet !== undefined && <link rel="stylesheet" href={layout.stylesheet} />}
         {frame.script !== undefined && <script type="module" src={frame.script} />}
       </head>
       <body>

@@ -2,7 +2,7 @@ import { Unsaid } from './caution.js'
 import { Host } from './host.js'
 import { Icon } from './icon.js'
 import type { Messages } from './messages/messages.js'
-import type { ConsentPage, Permission } from './models.js'
+import type { ConsentPage, Permission, Risk } from './models.js'
 
 /** How much of what was not asked for is shown at once; a resource may offer hundreds. */
 const NOT_ASKED_SHOWN = 5
@@ -12,41 +12,58 @@ interface Lists {
   messages: Messages
 }
 
-/** What the agent asks for, each with its risk in words, the resource's description and the name on the wire. */
+/** What the agent asks for; what is new comes first. */
 export function AbleList({ model, messages }: Lists) {
-  const resource = <bdi>{model.resourceHost}</bdi>
   return (
     <section>
       <h2>{messages.able}</h2>
-      {model.able.length === 0 && <Unsaid>{messages.ableNothing(resource)}</Unsaid>}
-      {model.able.length > 0 && (
-        <ul class="able">
-          {[...model.able].sort(newFirst).map((permission) => (
-            <li data-risk={permission.risk}>
-              <span class="risk">
-                <Icon name={permission.risk} />
-                {messages.risks[permission.risk]}
-              </span>{' '}
-              <span class="what">
-                {permission.isNew && (
-                  <>
-                    <strong class="new">{messages.isNew}</strong>{' '}
-                  </>
-                )}
-                <Words permission={permission} />
-              </span>
-              {permission.description ? (
-                <code class="name">
-                  <bdi>{permission.name}</bdi>
-                </code>
-              ) : (
-                <Unsaid>{messages.noDescription(resource)}</Unsaid>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
+      <PermissionTable able={[...model.able].sort(newFirst)} resourceHost={model.resourceHost} messages={messages} />
     </section>
+  )
+}
+
+interface Table {
+  able: readonly Permission[]
+  resourceHost: string
+  messages: Messages
+}
+
+/** Each permission with its risk in words, the resource's description and the name on the wire. */
+export function PermissionTable({ able, resourceHost, messages }: Table) {
+  const resource = <bdi>{resourceHost}</bdi>
+  if (able.length === 0) return <Unsaid>{messages.ableNothing(resource)}</Unsaid>
+  return (
+    <ul class="able">
+      {able.map((permission) => (
+        <li data-risk={permission.risk}>
+          <RiskWords risk={permission.risk} messages={messages} />{' '}
+          <span class="what">
+            {permission.isNew && (
+              <>
+                <strong class="new">{messages.isNew}</strong>{' '}
+              </>
+            )}
+            <Words permission={permission} />
+          </span>
+          {permission.description ? (
+            <code class="name">
+              <bdi>{permission.name}</bdi>
+            </code>
+          ) : (
+            <Unsaid>{messages.noDescription(resource)}</Unsaid>
+          )}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+export function RiskWords(props: { risk: Risk; messages: Messages }) {
+  return (
+    <span class="risk">
+      <Icon name={props.risk} />
+      {props.messages.risks[props.risk]}
+    </span>
   )
 }
 

@@ -11,6 +11,7 @@ const logo = Buffer.from(
 
 const assets: Record<string, [type: string, body: Buffer]> = {
   '/assets/pages.css': ['text/css; charset=utf-8', asset('pages.css')],
+  '/assets/account.css': ['text/css; charset=utf-8', asset('account.css')],
   '/assets/pages.js': ['text/javascript; charset=utf-8', asset('pages.js')],
   '/agents/logo-1.png': ['image/png', logo],
 }

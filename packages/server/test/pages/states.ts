@@ -2,6 +2,7 @@ import { en } from '../../dist/pages/messages/en.js'
 import type { Messages } from '../../dist/pages/messages/messages.js'
 import type { ProblemPage } from '../../dist/pages/models.js'
 import { renderProblem } from '../../dist/pages/problem-page.js'
+import { accountStates } from './account-states.js'
 import { consentStates } from './consent-states.js'
 import { problemModel } from './models.js'
 import { signInStates } from './sign-in-states.js'
@@ -27,7 +28,12 @@ function problemStates(messages: Messages): [string, string][] {
 
 /** Every state a page can be in: its name → the document. */
 export function statesIn(messages: Messages): ReadonlyMap<string, string> {
-  return new Map([...signInStates(messages), ...consentStates(messages), ...problemStates(messages)])
+  return new Map([
+    ...signInStates(messages),
+    ...consentStates(messages),
+    ...accountStates(messages),
+    ...problemStates(messages),
+  ])
 }
 
 /** In English. */

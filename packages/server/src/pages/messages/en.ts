@@ -1,17 +1,12 @@
 import type { Child } from 'hono/jsx'
 import type { Risk } from '../models.js'
+import { enAccount } from './en-account.js'
+import { enDuration } from './en-duration.js'
 import { enProblems } from './en-problems.js'
 import { createFormats } from './formats.js'
 import { phrase } from './phrase.js'
 
 const formats = createFormats('en-GB')
-
-const units = { minute: ['minute', 'minutes'], hour: ['hour', 'hours'], day: ['day', 'days'] } as const
-
-function duration(seconds: number): string {
-  const { count, unit } = formats.wholeUnits(seconds)
-  return `${count} ${units[unit][count === 1 ? 0 : 1]}`
-}
 
 const risks: Record<Risk, string> = {
   read: 'Read',
@@ -26,7 +21,7 @@ export const en = {
   /** The language, in itself. */
   languageName: 'English',
 
-  duration,
+  duration: enDuration,
   number: (count: number) => formats.number(count),
   timeOfDay: (unixSeconds: number) => `${formats.timeOfDay(unixSeconds)} UTC`,
   day: (unixSeconds: number, now: number) => formats.day(unixSeconds, now),
@@ -52,7 +47,7 @@ export const en = {
     provider_failed: 'Signing in there did not work. Please try again, or use your password here.',
     passkey_failed: 'Signing in with the passkey did not work. Please try again, or use your password.',
   },
-  throttledFor: (seconds: number) => `Too many tries. Try again in ${duration(seconds)}.`,
+  throttledFor: (seconds: number) => `Too many tries. Try again in ${enDuration(seconds)}.`,
   passwordProblems: {
     wrong_password: 'The password is not right. Please try again.',
     throttled: 'Too many tries. Wait a few minutes, then try again.',
@@ -144,13 +139,13 @@ export const en = {
   moreNotAsked: (count: number) => `${count} more it did not ask for`,
   notElsewhere: (resource: Child) => phrase`Use anything outside ${resource}`,
   howLong: 'For how long',
-  onlyThisTask: (seconds: number) => `Only this task – ${duration(seconds)}`,
+  onlyThisTask: (seconds: number) => `Only this task – ${enDuration(seconds)}`,
   untilRemoved: 'Until I remove it',
   whileAway: 'It may act while you are away.',
   stopIn: (myAgents: Child) => phrase`You can stop it at any time in ${myAgents};`,
   myAgents: 'My agents',
-  heldRunsOut: (seconds: number) => `what it already holds runs out within ${duration(seconds)}.`,
-  runsOut: (seconds: number) => `What you allow here runs out within ${duration(seconds)}.`,
+  heldRunsOut: (seconds: number) => `what it already holds runs out within ${enDuration(seconds)}.`,
+  runsOut: (seconds: number) => `What you allow here runs out within ${enDuration(seconds)}.`,
 
   loopback: (redirect: Child) =>
     phrase`Go on only if you started this yourself. Your answer goes to a program on this device, at ${redirect}.`,
@@ -183,6 +178,7 @@ export const en = {
   language: 'Language',
 
   problems: enProblems,
+  account: enAccount,
   nowSignedInAs: (user: Child) => phrase`You are now signed in as ${user}`,
   tryAgain: 'Try again',
   reference: (id: Child) => phrase`Reference: ${id}`,

@@ -4,8 +4,6 @@ export interface Formats {
   timeOfDay: (unixSeconds: number) => string
   /** The year only where it is not the year of `now`. */
   day: (unixSeconds: number, now: number) => string
-  /** The largest unit that fits without a remainder, in minutes at least; a part of a minute counts as one. */
-  wholeUnits: (seconds: number) => { count: number; unit: 'minute' | 'hour' | 'day' }
 }
 
 /** Makes the formats of a locale, such as `en-GB`. */
@@ -23,11 +21,13 @@ export function createFormats(locale: string): Formats {
       const sameYear = dateOf(unixSeconds).getUTCFullYear() === dateOf(now).getUTCFullYear()
       return (sameYear ? days : daysOfYears).format(dateOf(unixSeconds))
     },
-    wholeUnits: (seconds) => {
-      const minutes = Math.max(1, Math.ceil(seconds / 60))
-      if (minutes % 1440 === 0) return { count: minutes / 1440, unit: 'day' }
-      if (minutes % 60 === 0) return { count: minutes / 60, unit: 'hour' }
-      return { count: minutes, unit: 'minute' }
-    },
   }
+}
+
+/** The largest unit that fits without a remainder, in minutes at least; a part of a minute counts as one. */
+export function wholeUnits(seconds: number): { count: number; unit: 'minute' | 'hour' | 'day' } {
+  const minutes = Math.max(1, Math.ceil(seconds / 60))
+  if (minutes % 1440 === 0) return { count: minutes / 1440, unit: 'day' }
+  if (minutes % 60 === 0) return { count: minutes / 60, unit: 'hour' }
+  return { count: minutes, unit: 'minute' }
 }

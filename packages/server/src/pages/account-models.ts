@@ -1,0 +1,154 @@
+import type { PageFrame, Permission } from './models.js'
+
+/** What every page of somebody's own account has. All times are Unix seconds. */
+export interface AccountFrame extends PageFrame {
+  /** Where `account.css` is served, which these pages need besides `stylesheet`. */
+  accountStylesheet: string
+  user: string
+  /** Posted by every form, to `accountPaths.actions`. */
+  csrf: string
+  /** Days are said without the year where it is the year of this. */
+  now: number
+}
+
+/** What an agent may do for the person, from one decision. */
+export interface AllowedAgent {
+  id: string
+  agentHost: string
+  resourceHost: string
+  /** What the agent calls itself, stripped and cut; absent: it says nothing. */
+  agentName?: string
+  /** A path of the same origin. */
+  logo?: string
+  delegate?: string
+  able: readonly Permission[]
+  since: number
+  /** Absent: never. */
+  lastUsed?: number
+  /** Absent: when the person removes it. */
+  ends?: number
+}
+
+/** My agents, at `accountPaths.agents`. */
+export interface AgentsPage extends AccountFrame {
+  agents: readonly AllowedAgent[]
+  /** The field `filter`; absent: the list is too short for one. */
+  filter?: { text: string; total: number }
+  /** What was just removed: nothing new since, and what was held before ends. */
+  removed?: { stoppedAt: number; runsOutBy: number }
+}
+
+export interface AgentPage extends AccountFrame {
+  agent: AllowedAgent & { identifier: string; resource: string; jkt?: string }
+  /** The latest of its activity, newest first. */
+  activity: readonly Activity[]
+}
+
+/** Posts `action=remove-agent` and `agent`, its id. */
+export interface RemoveAgentPage extends AccountFrame {
+  agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'resourceHost'>
+  /** Seconds that what the agent already holds stays usable. */
+  tokenLifetime: number
+}
+
+/** Posts `action=remove-all-agents`. */
+export interface RemoveAllPage extends AccountFrame {
+  agents: readonly Pick<AllowedAgent, 'agentHost' | 'resourceHost'>[]
+  tokenLifetime: number
+}
+
+/** What happened to the account itself. */
+export type AccountEvent =
+  | 'signed_up'
+  | 'signed_in'
+  | 'sign_in_failed'
+  | 'signed_out'
+  | 'session_ended'
+  | 'signed_out_everywhere'
+  | 'password_changed'
+  | 'passkey_added'
+  | 'passkey_removed'
+  | 'downloaded'
+
+/** What happened between the person and an agent. */
+export type AgentEvent = 'allowed' | 'denied' | 'used' | 'removed' | 'ran_out'
+
+export type Activity = { at: number } & (
+  | { what: AccountEvent /** Browser and system in words. */; device?: string }
+  | { what: AgentEvent; agentHost: string; resourceHost: string }
+)
+
+export interface ActivityPage extends AccountFrame {
+  /** Newest first. */
+  activity: readonly Activity[]
+  newer?: string
+  older?: string
+}
+
+export interface SessionEntry {
+  id: string
+  /** Browser and system in words; absent: unknown. */
+  device?: string
+  since: number
+  lastSeen?: number
+  /** The one that looks at the page. */
+  current?: boolean
+}
+
+export interface PasskeyEntry {
+  id: string
+  name: string
+  added: number
+  lastUsed?: number
+}
+
+/**
+ * Posts `action=end-session` and `session`, `action=sign-out-everywhere`, or `action=add-passkey`, `name` and
+ * `credential`.
+ */
+export interface SecurityPage extends AccountFrame {
+  /** The account has a password, which can be changed. */
+  password?: boolean
+  /** Absent: this server has no passkeys. */
+  passkeys?: readonly PasskeyEntry[]
+  sessions: readonly SessionEntry[]
+  /** What was just done, or did not work. */
+  notice?: 'password_changed' | 'passkey_added' | 'passkey_removed' | 'passkey_failed' | 'session_ended'
+}
+
+/** Posts `action=remove-passkey` and `passkey`, its id. */
+export interface RemovePasskeyPage extends AccountFrame {
+  passkey: Pick<PasskeyEntry, 'id' | 'name'>
+}
+
+/** Posts `action=change-password`, `password` and `new_password`. */
+export interface PasswordPage extends AccountFrame {
+  passwordMinimum: number
+  problem?:
+    | 'wrong_password'
+    | 'throttled'
+    | 'new_password_too_short'
+    | 'new_password_too_long'
+    | 'new_password_common'
+    | 'new_password_same'
+}
+
+export interface YoursPage extends AccountFrame {
+  email?: string
+  since: number
+}
+
+/** Posts `action=close-account` and, where there is one, `password`. */
+export interface CloseAccountPage extends AccountFrame {
+  /** How many agents lose their access. */
+  agents: number
+  tokenLifetime: number
+  password?: boolean
+  problem?: 'wrong_password' | 'throttled'
+}
+
+/** After the last page of an account. */
+export interface SignedOutPage extends PageFrame {
+  reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed'
+  signInHref: string
+}

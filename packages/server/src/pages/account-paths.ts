@@ -1,0 +1,21 @@
+const agents = '/account'
+const part = (name: string) => `${agents}/${name}`
+
+/** Where the pages of an account are, by the id of a row where there are many. All their forms post to `actions`. */
+export const accountPaths = {
+  agents,
+  actions: agents,
+  agent: (id: string) => part(`agents/${encodeURIComponent(id)}`),
+  removeAgent: (id: string) => part(`agents/${encodeURIComponent(id)}/remove`),
+  removeAll: part('remove-all'),
+  activity: part('activity'),
+  security: part('security'),
+  password: part('password'),
+  passkeyOptions: part('passkeys/options'),
+  removePasskey: (id: string) => part(`passkeys/${encodeURIComponent(id)}/remove`),
+  yours: part('yours'),
+  download: part('download'),
+  close: part('close'),
+  signIn: part('sign-in'),
+  signUp: part('sign-up'),
+} as const

@@ -1,0 +1,64 @@
+import type { AllowedAgent } from '../account-models.js'
+import { accountPaths } from '../account-paths.js'
+import { AgentMark } from '../agent-mark.js'
+import { Host } from '../host.js'
+import type { Messages } from '../messages/messages.js'
+import { Moment } from '../moment.js'
+import { RiskWords, Words } from '../permission-lists.js'
+
+interface Entry {
+  agent: AllowedAgent
+  now: number
+  messages: Messages
+}
+
+/** One agent in the list: who, where, what, since when and until when, and the way to end it. */
+export function AgentEntry({ agent, now, messages }: Entry) {
+  const { account } = messages
+  const host = <Host>{agent.agentHost}</Host>
+  const resource = <Host>{agent.resourceHost}</Host>
+  const which = <span class="unseen">{account.ofAgent(host, resource)}</span>
+  return (
+    <li class="entry">
+      <AgentMark host={agent.agentHost} logo={agent.logo} />
+      <div class="who">
+        <h2>{host}</h2>
+        <p class="claim">
+          {account.actsAt(resource)}
+          {agent.agentName && [' · ', messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))]}
+        </p>
+      </div>
+      <ul class="brief">
+        {agent.able.map((permission) => (
+          <li data-risk={permission.risk}>
+            <RiskWords risk={permission.risk} messages={messages} /> <Words permission={permission} />
+          </li>
+        ))}
+      </ul>
+      <p class="small">
+        <Span agent={agent} now={now} messages={messages} />
+      </p>
+      <p class="ends">
+        <a href={accountPaths.agent(agent.id)}>
+          {messages.details} {which}
+        </a>
+        <a href={accountPaths.removeAgent(agent.id)}>
+          {account.remove} {which}
+        </a>
+      </p>
+    </li>
+  )
+}
+
+/** Since when, last used, until when: in sentences. */
+export function Span({ agent, now, messages }: Entry) {
+  const { account } = messages
+  const day = (at: number) => <Moment at={at}>{messages.day(at, now)}</Moment>
+  return (
+    <>
+      {account.allowedOn(day(agent.since))}{' '}
+      {agent.lastUsed === undefined ? account.neverUsed : account.lastUsedOn(day(agent.lastUsed))}{' '}
+      {agent.ends === undefined ? account.endsWhenRemoved : account.endsOn(day(agent.ends))}
+    </>
+  )
+}

@@ -1,0 +1,78 @@
+import type { AgentPage } from '../account-models.js'
+import { accountPaths } from '../account-paths.js'
+import { Fact } from '../agent-card.js'
+import { AgentMark } from '../agent-mark.js'
+import { Unsaid } from '../caution.js'
+import { Host } from '../host.js'
+import { en } from '../messages/en.js'
+import type { Messages } from '../messages/messages.js'
+import { PermissionTable } from '../permission-lists.js'
+import { renderAccountLayout } from './account-layout.js'
+import { ActivityList } from './activity-list.js'
+import { Span } from './agent-entry.js'
+
+/**
+ * Renders what one agent may do and did, `data-state="agent"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderAgent(model: AgentPage, messages: Messages = en): string {
+  const { agent, now } = model
+  const { account } = messages
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: agent.agentHost,
+    state: 'agent',
+    section: 'agents',
+    children: (
+      <>
+        <h1>{account.agentHeading(<Host>{agent.agentHost}</Host>, <Host>{agent.resourceHost}</Host>)}</h1>
+        <div class="agent">
+          <AgentMark host={agent.agentHost} logo={agent.logo} />
+          <div class="who">
+            <p>
+              <Host>{agent.agentHost}</Host>
+            </p>
+            {agent.agentName ? (
+              <p class="claim">{messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))}</p>
+            ) : (
+              <Unsaid>{messages.noName}</Unsaid>
+            )}
+          </div>
+          <p class="fact">
+            <span>
+              <Span agent={agent} now={now} messages={messages} />
+            </span>
+          </p>
+          <details>
+            <summary>{messages.details}</summary>
+            <dl>
+              <Fact name={messages.detailAgent}>{agent.identifier}</Fact>
+              {agent.delegate && <Fact name={messages.detailDelegate}>{agent.delegate}</Fact>}
+              {agent.jkt && <Fact name={messages.detailKey}>{agent.jkt}</Fact>}
+              <Fact name={messages.detailResource}>{agent.resource}</Fact>
+            </dl>
+          </details>
+        </div>
+        <section>
+          <h2>{account.isAble}</h2>
+          <PermissionTable able={agent.able} resourceHost={agent.resourceHost} messages={messages} />
+        </section>
+        <p class="actions">
+          <a class="button" href={accountPaths.removeAgent(agent.id)}>
+            {account.remove}
+          </a>
+        </p>
+        <section>
+          <h2>{account.latestActivity}</h2>
+          {model.activity.length === 0 ? (
+            <p>{account.noActivity}</p>
+          ) : (
+            <ActivityList activity={model.activity} now={now} messages={messages} days />
+          )}
+        </section>
+      </>
+    ),
+  })
+}

@@ -1,0 +1,90 @@
+import type { AgentsPage } from '../account-models.js'
+import { accountPaths } from '../account-paths.js'
+import { Done } from '../caution.js'
+import { Icon } from '../icon.js'
+import { en } from '../messages/en.js'
+import type { Messages } from '../messages/messages.js'
+import { Moment } from '../moment.js'
+import { renderAccountLayout } from './account-layout.js'
+import { AgentEntry } from './agent-entry.js'
+
+/**
+ * Renders the agents that may act for the person: `data-state="agents"`, `"agents-empty"`, or `"agents-removed"` right
+ * after a removal.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderAgents(model: AgentsPage, messages: Messages = en): string {
+  const { account } = messages
+  const none = model.agents.length === 0 && !model.filter
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: messages.myAgents,
+    state: model.removed ? 'agents-removed' : none ? 'agents-empty' : 'agents',
+    section: 'agents',
+    children: (
+      <>
+        {model.removed && <Removed removed={model.removed} messages={messages} />}
+        <h1>{messages.myAgents}</h1>
+        {none ? (
+          <div class="empty">
+            <span class="mark" aria-hidden="true">
+              <Icon name="verified" />
+            </span>
+            <p class="lead">{account.noAgents}</p>
+            <p>{account.noAgentsYet}</p>
+          </div>
+        ) : (
+          <Filled model={model} messages={messages} />
+        )}
+      </>
+    ),
+  })
+}
+
+function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) {
+  const { account } = messages
+  const { agents, filter } = model
+  return (
+    <>
+      <p class="lead">{account.agentsLead}</p>
+      {filter && (
+        <form class="filter" method="get" action={accountPaths.agents}>
+          <label for="filter">{account.filter}</label>
+          <input id="filter" name="filter" type="search" value={filter.text} dir="auto" autocomplete="off" />
+          <button class="button quiet" type="submit">
+            {account.find}
+          </button>
+        </form>
+      )}
+      {filter && filter.text !== '' && (
+        <p class="small" role="status">
+          {account.found(agents.length, filter.total)} <a href={accountPaths.agents}>{account.showAll}</a>
+        </p>
+      )}
+      <ul class="entries">
+        {agents.map((agent) => (
+          <AgentEntry agent={agent} now={model.now} messages={messages} />
+        ))}
+      </ul>
+      {agents.length > 1 && (
+        <p class="actions">
+          <a class="quietly" href={accountPaths.removeAll}>
+            {account.removeAll}
+          </a>
+        </p>
+      )}
+    </>
+  )
+}
+
+function Removed(props: { removed: NonNullable<AgentsPage['removed']>; messages: Messages }) {
+  const { removed, messages } = props
+  const clock = (at: number) => (
+    <Moment at={at} clock>
+      {messages.timeOfDay(at)}
+    </Moment>
+  )
+  return <Done>{messages.account.removed(clock(removed.stoppedAt), clock(removed.runsOutBy))}</Done>
+}

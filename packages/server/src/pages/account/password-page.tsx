@@ -1,0 +1,64 @@
+import type { PasswordPage } from '../account-models.js'
+import { accountPaths } from '../account-paths.js'
+import { KnownUser, PasswordField } from '../fields.js'
+import { Hidden, HiddenFields } from '../hidden-fields.js'
+import { en } from '../messages/en.js'
+import type { Messages } from '../messages/messages.js'
+import { ProblemBox } from '../problem-box.js'
+import { formOf, renderAccountLayout } from './account-layout.js'
+
+/**
+ * Renders the form that changes the password, `data-state="password"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderPassword(model: PasswordPage, messages: Messages = en): string {
+  const { account } = messages
+  const { problem } = model
+  const form = formOf(model)
+  const invalid = (field: boolean) => ({ invalid: field, described: field })
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: account.changePassword,
+    state: 'password',
+    section: 'security',
+    errorCode: problem,
+    children: (
+      <>
+        <h1>{account.changePassword}</h1>
+        <p class="lead">{account.changePasswordEffect}</p>
+        {problem && <ProblemBox>{account.passwordProblems[problem]}</ProblemBox>}
+        <form class="fields" method="post" action={form.action}>
+          <Hidden name="action" value="change-password" />
+          <HiddenFields form={form} />
+          <KnownUser user={model.user} />
+          <PasswordField
+            messages={messages}
+            label={account.currentPassword}
+            revealed={model.script !== undefined}
+            {...invalid(problem === 'wrong_password')}
+          />
+          <PasswordField
+            messages={messages}
+            name="new_password"
+            label={messages.newPassword}
+            use="new"
+            hint={messages.passwordHint(model.passwordMinimum)}
+            minlength={model.passwordMinimum}
+            revealed={model.script !== undefined}
+            {...invalid(problem?.startsWith('new_password') ?? false)}
+          />
+          <button class="button" type="submit">
+            {account.changePassword}
+          </button>
+        </form>
+        <p class="apart">
+          <a class="quietly" href={accountPaths.security}>
+            {messages.cancel}
+          </a>
+        </p>
+      </>
+    ),
+  })
+}

@@ -1,0 +1,106 @@
+import type { RemoveAgentPage, RemoveAllPage, RemovePasskeyPage } from '../account-models.js'
+import { accountPaths } from '../account-paths.js'
+import { Host } from '../host.js'
+import { en } from '../messages/en.js'
+import type { Messages } from '../messages/messages.js'
+import { renderAccountLayout } from './account-layout.js'
+import { ConfirmForm } from './confirm-form.js'
+
+/**
+ * Renders the question before an agent loses its access, with the effect, `data-state="remove-agent"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = en): string {
+  const { account } = messages
+  const { agent } = model
+  const host = <Host>{agent.agentHost}</Host>
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: account.removeTitle(agent.agentHost),
+    state: 'remove-agent',
+    section: 'agents',
+    children: (
+      <>
+        <h1>{account.removeQuestion(host)}</h1>
+        <p class="lead">{account.removeEffect(host, <Host>{agent.resourceHost}</Host>)}</p>
+        <p>{account.removeStops(model.tokenLifetime)}</p>
+        <p>{account.removeKeeps}</p>
+        <ConfirmForm
+          frame={model}
+          action="remove-agent"
+          subject={['agent', agent.id]}
+          yes={account.remove}
+          no={account.keep}
+          back={accountPaths.agents}
+        />
+      </>
+    ),
+  })
+}
+
+/**
+ * Renders the question before all agents lose their access, `data-state="remove-all-agents"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderRemoveAll(model: RemoveAllPage, messages: Messages = en): string {
+  const { account } = messages
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: account.removeAll,
+    state: 'remove-all-agents',
+    section: 'agents',
+    children: (
+      <>
+        <h1>{account.removeAllQuestion}</h1>
+        <p class="lead">{account.removeAllEffect(model.agents.length)}</p>
+        <ul class="bullets">
+          {model.agents.map(({ agentHost, resourceHost }) => (
+            <li>{account.agentHeading(<Host>{agentHost}</Host>, <Host>{resourceHost}</Host>)}</li>
+          ))}
+        </ul>
+        <p>{account.removeStops(model.tokenLifetime)}</p>
+        <ConfirmForm
+          frame={model}
+          action="remove-all-agents"
+          yes={account.removeAllYes}
+          no={account.keepAll}
+          back={accountPaths.agents}
+        />
+      </>
+    ),
+  })
+}
+
+/**
+ * Renders the question before a passkey is forgotten, `data-state="remove-passkey"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderRemovePasskey(model: RemovePasskeyPage, messages: Messages = en): string {
+  const { account } = messages
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: account.removePasskey,
+    state: 'remove-passkey',
+    section: 'security',
+    children: (
+      <>
+        <h1>{account.removePasskeyQuestion(<bdi>{model.passkey.name}</bdi>)}</h1>
+        <p class="lead">{account.removePasskeyEffect}</p>
+        <ConfirmForm
+          frame={model}
+          action="remove-passkey"
+          subject={['passkey', model.passkey.id]}
+          yes={account.removePasskey}
+          no={account.keep}
+          back={accountPaths.security}
+        />
+      </>
+    ),
+  })
+}

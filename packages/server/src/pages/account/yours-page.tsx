@@ -1,0 +1,120 @@
+import type { CloseAccountPage, YoursPage } from '../account-models.js'
+import { accountPaths } from '../account-paths.js'
+import { KnownUser, PasswordField } from '../fields.js'
+import { Host } from '../host.js'
+import { en } from '../messages/en.js'
+import type { Messages } from '../messages/messages.js'
+import { Moment } from '../moment.js'
+import { ProblemBox } from '../problem-box.js'
+import { renderAccountLayout } from './account-layout.js'
+import { ConfirmForm } from './confirm-form.js'
+
+/**
+ * Renders whose account it is, and how to take it along or close it, `data-state="yours"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderYours(model: YoursPage, messages: Messages = en): string {
+  const { account } = messages
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: account.yours,
+    state: 'yours',
+    section: 'yours',
+    children: (
+      <>
+        <h1>{account.yours}</h1>
+        <dl class="facts">
+          <div>
+            <dt>{messages.userName}</dt>
+            <dd>
+              <Host>{model.user}</Host>
+            </dd>
+          </div>
+          {model.email !== undefined && (
+            <div>
+              <dt>{messages.email}</dt>
+              <dd>
+                <bdi>{model.email}</bdi>
+              </dd>
+            </div>
+          )}
+          <div>
+            <dt>{account.madeOn}</dt>
+            <dd>
+              <Moment at={model.since}>{messages.day(model.since, model.now)}</Moment>
+            </dd>
+          </div>
+        </dl>
+        <section>
+          <h2>{account.download}</h2>
+          <p>{account.downloadLead}</p>
+          <p class="then">
+            <a class="button quiet" href={accountPaths.download} download>
+              {account.downloadYes}
+            </a>
+          </p>
+        </section>
+        <section>
+          <h2>{account.close}</h2>
+          <p>{account.closeLead}</p>
+          <p class="then">
+            <a class="button quiet" href={accountPaths.close}>
+              {account.close}
+            </a>
+          </p>
+        </section>
+      </>
+    ),
+  })
+}
+
+/**
+ * Renders the question before an account is closed, with the effect, `data-state="close-account"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderCloseAccount(model: CloseAccountPage, messages: Messages = en): string {
+  const { account } = messages
+  const { problem } = model
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: account.close,
+    state: 'close-account',
+    section: 'yours',
+    errorCode: problem,
+    children: (
+      <>
+        <h1>{account.closeQuestion}</h1>
+        <p class="lead">{account.closeEffect}</p>
+        <ul class="bullets">
+          {model.agents > 0 && <li>{account.closeRemoves(model.agents)}</li>}
+          <li>{account.removeStops(model.tokenLifetime)}</li>
+          <li>{account.closeForgets}</li>
+        </ul>
+        {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
+        <ConfirmForm
+          frame={model}
+          action="close-account"
+          yes={account.closeYes}
+          no={account.keepAccount}
+          back={accountPaths.yours}
+        >
+          {model.password && (
+            <div class="fields">
+              <KnownUser user={model.user} />
+              <PasswordField
+                messages={messages}
+                revealed={model.script !== undefined}
+                described={problem !== undefined}
+                invalid={problem === 'wrong_password'}
+              />
+            </div>
+          )}
+        </ConfirmForm>
+      </>
+    ),
+  })
+}

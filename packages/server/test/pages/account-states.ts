@@ -1,0 +1,74 @@
+import { renderActivity } from '../../dist/pages/account/activity-page.js'
+import { renderAgent } from '../../dist/pages/account/agent-page.js'
+import { renderAgents } from '../../dist/pages/account/agents-page.js'
+import { renderPassword } from '../../dist/pages/account/password-page.js'
+import { renderRemoveAgent, renderRemoveAll, renderRemovePasskey } from '../../dist/pages/account/removal-pages.js'
+import { renderSecurity } from '../../dist/pages/account/security-page.js'
+import { renderSignedOut } from '../../dist/pages/account/signed-out-page.js'
+import { renderCloseAccount, renderYours } from '../../dist/pages/account/yours-page.js'
+import type { Messages } from '../../dist/pages/messages/messages.js'
+import {
+  accountFrame,
+  activity,
+  agentModel,
+  agents,
+  agentsModel,
+  now,
+  passkeys,
+  securityModel,
+  sessions,
+} from './account-models.js'
+import { equipped, frame, longHost } from './models.js'
+
+/** The states of the pages of an account. */
+export function accountStates(messages: Messages): [string, string][] {
+  const list = (name: string, model: Parameters<typeof renderAgents>[0]): [string, string] => [
+    name,
+    renderAgents(model, messages),
+  ]
+  const [first] = agents
+  const long = { ...first, agentHost: longHost, resourceHost: `cal.${longHost}`, agentName: 'W'.repeat(60) }
+  const out = (reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed') =>
+    renderSignedOut({ ...frame, ...equipped, reason, signInHref: '/account/sign-in' }, messages)
+  return [
+    list('agents', agentsModel()),
+    list('agents-empty', agentsModel({ agents: [] })),
+    list('agents-filtered', agentsModel({ agents: [first], filter: { text: 'calendar', total: 12 } })),
+    list('agents-none-found', agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } })),
+    list('agents-removed', agentsModel({ removed: { stoppedAt: now - 60, runsOutBy: now + 540 } })),
+    list('agents-long', agentsModel({ agents: [long, long] })),
+    ['agent', renderAgent(agentModel(), messages)],
+    ['remove-agent', renderRemoveAgent({ ...accountFrame, agent: first, tokenLifetime: 600 }, messages)],
+    ['remove-all-agents', renderRemoveAll({ ...accountFrame, agents, tokenLifetime: 600 }, messages)],
+    ['activity', renderActivity({ ...accountFrame, activity, older: '/account/activity?before=1' }, messages)],
+    ['activity-empty', renderActivity({ ...accountFrame, activity: [] }, messages)],
+    ['security', renderSecurity(securityModel(), messages)],
+    [
+      'security-passkey-failed',
+      renderSecurity(
+        securityModel({ passkeys: [], notice: 'passkey_failed', sessions: sessions.slice(0, 1) }),
+        messages,
+      ),
+    ],
+    ['security-password-changed', renderSecurity(securityModel({ notice: 'password_changed' }), messages)],
+    ['remove-passkey', renderRemovePasskey({ ...accountFrame, passkey: passkeys[0] }, messages)],
+    ['password', renderPassword({ ...accountFrame, passwordMinimum: 10 }, messages)],
+    ['password-wrong', renderPassword({ ...accountFrame, passwordMinimum: 10, problem: 'wrong_password' }, messages)],
+    [
+      'password-too-short',
+      renderPassword({ ...accountFrame, passwordMinimum: 10, problem: 'new_password_too_short' }, messages),
+    ],
+    ['yours', renderYours({ ...accountFrame, email: 'alice@mail.example', since: now - 86400 * 400 }, messages)],
+    ['close-account', renderCloseAccount({ ...accountFrame, agents: 3, tokenLifetime: 600, password: true }, messages)],
+    [
+      'close-account-wrong-password',
+      renderCloseAccount(
+        { ...accountFrame, agents: 1, tokenLifetime: 600, password: true, problem: 'wrong_password' },
+        messages,
+      ),
+    ],
+    ['signed-out', out('signed_out')],
+    ['signed-out-everywhere', out('signed_out_everywhere')],
+    ['account-closed', out('account_closed')],
+  ]
+}
