@@ -44,6 +44,8 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): FetchDocu
         ? httpRequest(url, requestOptions, settle)
         : httpsRequest(url, { ...requestOptions, lookup: publicLookup, rejectUnauthorized: true }, settle)
       request.on('error', reject)
+      // An upgrade ends without an answer and without an error.
+      request.on('close', () => reject(new Error('the connection was closed without an answer')))
       request.end()
     })
 }

@@ -153,7 +153,7 @@ describe('what a stranger may not make of it', () => {
     ['a header without end', `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(40_000)}`],
     ['a control character in a header', 'HTTP/1.1 200 OK\r\nx-a: a\u0001b\r\ncontent-length: 2\r\n\r\n{}'],
     ['a connection that is closed at once', ''],
-  ])('%s does not end the process', async (_name, answer) => {
+  ])('%s does not end the process', { timeout: 2000 }, async (_name, answer) => {
     const server = await startTcpServer((socket) => socket.end(answer))
     const outcome = await createDiscovery(loopback).findMetadata('aauth-agent', server.origin)
     expect(outcome).toHaveProperty('failure')
