@@ -1,0 +1,175 @@
+import { arAccount } from './ar-account.js'
+import { arCounted, arDuration, arFormats } from './ar-duration.js'
+import { arProblems } from './ar-problems.js'
+import type { Messages } from './messages.js'
+import { phrase } from './phrase.js'
+
+const timeOfDay = (unixSeconds: number) => `${arFormats.timeOfDay(unixSeconds)} بتوقيت UTC`
+
+const characters = { one: 'حرف واحد', two: 'حرفين', few: 'أحرف', many: 'حرفًا', other: 'حرف' }
+const others = { one: 'إذن آخر', two: 'إذنان آخران', few: 'أذونات أخرى', many: 'إذنًا آخر', other: 'إذن آخر' }
+
+/** The pages in Arabic. */
+export const ar: Messages = {
+  lang: 'ar',
+  dir: 'rtl',
+  languageName: 'العربية',
+
+  duration: arDuration,
+  number: arFormats.number,
+  timeOfDay,
+  day: arFormats.day,
+  dayAndTime: (unixSeconds, now) => `${arFormats.day(unixSeconds, now)}، ${timeOfDay(unixSeconds)}`,
+
+  title: (page, serverName) => `${page} – ${serverName}`,
+  errorTitle: (title) => `خطأ: ${title}`,
+  theAgent: 'الوكيل',
+  quoted: (words) => phrase`«${words}»`,
+
+  signIn: 'تسجيل الدخول',
+  signInHeading: (server) => phrase`تسجيل الدخول إلى ${server}`,
+  signInReason: (agent, resource) => phrase`يطلب ${agent} أن يتصرف نيابةً عنك لدى ${resource}.`,
+  signInNext: 'سجّل الدخول لترى ما يطلبه. لن يُسمح بشيء قبل أن توافق.',
+  userName: 'اسم المستخدم',
+  password: 'كلمة المرور',
+  passwordStays: (server, agent) => phrase`لا يرى كلمة مرورك إلا ${server}، ولا يراها ${agent} أبدًا.`,
+  signInProblems: {
+    wrong_password: 'اسم المستخدم أو كلمة المرور غير صحيحة. حاول مرة أخرى.',
+    throttled: 'محاولات كثيرة. انتظر بضع دقائق، ثم حاول مرة أخرى.',
+    provider_failed: 'لم ينجح تسجيل الدخول هناك. حاول مرة أخرى، أو استخدم كلمة المرور هنا.',
+    passkey_failed: 'لم ينجح تسجيل الدخول بمفتاح المرور. حاول مرة أخرى، أو استخدم كلمة المرور.',
+  },
+  throttledFor: (seconds) => `محاولات كثيرة. حاول مرة أخرى بعد ${arDuration(seconds)}.`,
+  passwordProblems: {
+    wrong_password: 'كلمة المرور غير صحيحة. حاول مرة أخرى.',
+    throttled: 'محاولات كثيرة. انتظر بضع دقائق، ثم حاول مرة أخرى.',
+  },
+  showPassword: 'إظهار كلمة المرور',
+  signInToAccount: 'سجّل الدخول لترى الوكلاء الذين يمكنهم التصرف نيابةً عنك.',
+  otherWays: 'طرق أخرى لتسجيل الدخول',
+  signInWith: (provider) => phrase`تسجيل الدخول عبر ${provider}`,
+  signInWithPasskey: 'تسجيل الدخول بمفتاح مرور',
+  passkeyStopped: 'لم ينجح ذلك، ولم يتغير شيء. حاول مرة أخرى.',
+  noAccount: (link) => phrase`ليس لديك حساب بعد؟ ${link}`,
+
+  signUp: 'إنشاء حساب',
+  signUpHeading: (server) => phrase`إنشاء حساب لدى ${server}`,
+  signUpReason: 'بالحساب تقرر أنت أي الوكلاء يمكنهم التصرف نيابةً عنك.',
+  email: 'البريد الإلكتروني',
+  optional: 'غير ضروري',
+  userNameHint: 'حروف وأرقام ونقاط وشرطات.',
+  emailHint: 'للرسائل عن حسابك فقط.',
+  newPassword: 'كلمة المرور الجديدة',
+  passwordHint: (minimum) => `لا تقل عن ${arCounted(minimum, characters)}. بضع كلمات متتالية تكفي.`,
+  signUpProblems: {
+    username_taken: 'اسم المستخدم هذا لشخص آخر. اختر غيره.',
+    username_invalid: 'في اسم المستخدم رموز لا يمكننا قبولها. استخدم حروفًا وأرقامًا ونقاطًا وشرطات.',
+    email_invalid: 'لا يبدو هذا بريدًا إلكترونيًا. تأكد منه، أو اتركه فارغًا.',
+    password_too_short: 'كلمة المرور هذه قصيرة جدًا. اختر كلمة أطول.',
+    password_too_long: 'كلمة المرور هذه طويلة جدًا. اختر كلمة أقصر.',
+    password_common: 'يستخدم كثيرون كلمة المرور هذه، فمن السهل تخمينها. اختر غيرها.',
+    throttled: 'محاولات كثيرة. انتظر بضع دقائق، ثم حاول مرة أخرى.',
+  },
+  haveAccount: (link) => phrase`لديك حساب بالفعل؟ ${link}`,
+
+  reauthenticate: 'هل ما زلت أنت؟',
+  reauthenticateReasons: {
+    request: (agent) => phrase`قبل أن تقرر بشأن ${agent}، اكتب كلمة المرور مرة أخرى.`,
+    security: () => phrase`قبل أن تغيّر طريقة حماية حسابك، اكتب كلمة المرور مرة أخرى.`,
+  },
+  goOn: 'متابعة',
+  cancel: 'إلغاء',
+
+  signedInAs: (user) => phrase`مسجّل الدخول باسم ${user}`,
+  notYou: 'لست أنت؟',
+
+  allowTitle: (agentHost) => `السماح للوكيل ${agentHost}؟`,
+  allowQuestion: (agent, resource) => phrase`هل تسمح بأن يتصرف ${agent} نيابةً عنك لدى ${resource}؟`,
+  whoAsks: 'من يطلب',
+  callsItself: (name) => phrase`يسمّي نفسه ${name}`,
+  noName: 'لا يذكر هذا الوكيل اسمًا له.',
+  verified: 'تم التحقق',
+  signedBy: (agent) => phrase`هذا الطلب موقّع من ${agent}.`,
+  nameNotChecked: 'لم نتحقق من الاسم.',
+  nameAndLogoNotChecked: 'لم نتحقق من الاسم ولا من الشعار.',
+  logoNotChecked: 'لم نتحقق من الشعار.',
+  firstTime: 'هذه أول مرة ترى فيها هذا الوكيل هنا.',
+  seenBefore: 'رأيت هذا الوكيل هنا من قبل.',
+  allowedBefore: (day) => phrase`سمحت لهذا الوكيل في ${day}.`,
+  asksForMore: 'وهو الآن يطلب المزيد.',
+  changed: 'تغيّر شيء منذ آخر مرة كان فيها هذا الوكيل هنا:',
+  changes: {
+    keys: 'يوقّع بمفاتيح أخرى.',
+    redirect_host: 'يرسلك إلى عنوان آخر.',
+    name: 'يسمّي نفسه باسم آخر.',
+  },
+  before: (value) => phrase`من قبل: ${value}`,
+  noMetadata: (agent) => phrase`لم نستطع قراءة ما يقوله ${agent} عن نفسه، فما تعرفه هنا أقل.`,
+  lookAlike: (agent) => phrase`انتبه جيدًا: ${agent} مكتوب بحروف قد تشبه حروفًا أخرى. قد يستخدمها أحد لتقليد اسم تعرفه.`,
+
+  details: 'التفاصيل',
+  detailAgent: 'الوكيل',
+  detailDelegate: 'المفوَّض',
+  detailKey: 'بصمة مفتاحه',
+  detailResource: 'أين سيتصرف',
+  detailRedirect: 'إلى أين تذهب بعد ذلك',
+  agentLinks: 'صفحات الوكيل، ولم نتحقق منها. تُفتح في علامة تبويب جديدة.',
+  homepage: 'الصفحة الرئيسية',
+  policy: 'سياسة الخصوصية',
+  terms: 'شروط الاستخدام',
+
+  able: 'ما سيستطيع فعله',
+  ableNothing: (resource) => phrase`لا يذكر ${resource} شيئًا محددًا.`,
+  noDescription: (resource) => phrase`لا يقدّم ${resource} وصفًا`,
+  risks: { read: 'قراءة', change: 'تغيير', delete_or_spend: 'حذف أو إنفاق' },
+  isNew: 'جديد',
+  notAble: 'ما لن يستطيع فعله',
+  notSignIn: 'رؤية كلمة مرورك أو تسجيل الدخول باسمك',
+  notAsked: (resource) => phrase`يقدّمه ${resource} ولم يُطلب`,
+  moreNotAsked: (count) => `${arCounted(count, others)} لم يطلبها`,
+  notElsewhere: (resource) => phrase`استخدام أي شيء خارج ${resource}`,
+  howLong: 'إلى متى',
+  onlyThisTask: (seconds) => `لهذه المهمة فقط – ${arDuration(seconds)}`,
+  untilRemoved: 'حتى أزيله',
+  whileAway: 'قد يتصرف وأنت غائب.',
+  stopIn: (myAgents) => phrase`يمكنك إيقافه في أي وقت في ${myAgents}؛`,
+  myAgents: 'وكلائي',
+  heldRunsOut: (seconds) => `وما لديه بالفعل ينتهي خلال ${arDuration(seconds)}.`,
+  runsOut: (seconds) => `ما تسمح به هنا ينتهي خلال ${arDuration(seconds)}.`,
+
+  loopback: (redirect) =>
+    phrase`لا تتابع إلا إذا بدأت هذا بنفسك. تذهب إجابتك إلى برنامج على هذا الجهاز، في ${redirect}.`,
+  elsewhere: (redirect, agent) =>
+    phrase`تذهب إجابتك إلى ${redirect}، وهو ليس جزءًا من ${agent}. لا تتابع إلا إذا كنت تتوقع ذلك.`,
+  sensitive: (agent) =>
+    phrase`قد يحذف ${agent} أشياء أو ينفق مالًا نيابةً عنك. لا تسمح بذلك إلا إذا كنت تعرف لماذا يحتاج إليه.`,
+  passwordAgain: 'لتسمح بهذا، اكتب كلمة المرور مرة أخرى.',
+  deny: 'عدم السماح',
+  allow: 'السماح',
+  goBackTo: (redirect) => phrase`ستعود إلى ${redirect}`,
+  goOnTo: (redirect) => phrase`ستنتقل إلى ${redirect}`,
+  endsAt: (time) => phrase`ينتهي هذا الطلب الساعة ${time}.`,
+  endsSoon: (time) => phrase`ينتهي هذا الطلب قريبًا، الساعة ${time}. يمكنك إبقاؤه مفتوحًا مدة أطول.`,
+  extend: 'إبقاؤه مفتوحًا مدة أطول',
+
+  forbids: (agent, resource) =>
+    phrase`يطلب ${agent} أن يتصرف نيابةً عنك لدى ${resource}. القائمون على هذا الخادم لا يسمحون بذلك.`,
+  askContact: (contact) => phrase`إذا كنت تحتاج إليه، فاسأل ${contact}.`,
+  goBack: 'رجوع',
+
+  returnToApp: 'العودة إلى تطبيقك',
+  appAllowed: (agent) => phrase`لقد سمحت للوكيل ${agent}.`,
+  appDenied: (agent) => phrase`لم تسمح للوكيل ${agent}.`,
+  appNext: 'التطبيق على هذا الجهاز ينتظر إجابتك. يمكنك إغلاق هذه الصفحة بعد ذلك.',
+
+  help: 'المساعدة',
+  report: 'الإبلاغ عن هذا الوكيل',
+  privacy: 'الخصوصية',
+  language: 'اللغة',
+
+  account: arAccount,
+  problems: arProblems,
+  nowSignedInAs: (user) => phrase`أنت الآن مسجّل الدخول باسم ${user}`,
+  tryAgain: 'حاول مرة أخرى',
+  reference: (id) => phrase`الرقم المرجعي: ${id}`,
+}
