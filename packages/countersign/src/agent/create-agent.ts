@@ -1,10 +1,12 @@
 import { createDiscovery } from '../discovery/discovery.js'
+import type { FetchDocument } from '../discovery/fetch-document.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import type { SignatureKey } from '../httpsig/signature-key.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
+import { warnOnce } from '../lib/warn-once.js'
 import { type Challenge, parseChallenge } from '../protocol/challenge.js'
 import { isIdentifier, requireIdentifier } from '../protocol/identifier.js'
 import { type AgentMetadata, metadataUrl } from '../protocol/metadata.js'
@@ -46,8 +48,10 @@ export interface AgentOptions {
   signatureEncoding?: 'base64' | 'base64url'
   /** `never` for peers that refuse the `Nonce` header (W9). @default 'automatic' */
   nonce?: 'automatic' | 'never'
-  /** Sends requests and fetches documents. @default `globalThis.fetch`, and a guarded fetch for documents */
+  /** Sends requests, and fetches documents unless `fetchDocument` does. @default `globalThis.fetch`, and a guarded fetch for documents */
   fetch?: typeof globalThis.fetch
+  /** Fetches the documents of auth servers. @default `fetch` where it is given, else a guarded fetch */
+  fetchDocument?: FetchDocument
   /** Unix seconds. @default the system clock */
   now?: () => number
   /** Accepts `http` on literal loopback hosts with a port, for development. @default false */
@@ -83,11 +87,13 @@ export interface Agent {
 export function createAgent(options: AgentOptions): Agent {
   const { id, signer, authServers, agentToken, now = systemClock, redirectUri = `${options.id}/callback` } = options
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
+  if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   if (authServers === undefined)
     throw new TypeError('authServers is required: list the auth servers this agent may use')
   const send = options.fetch ?? globalThis.fetch
-  const discovery = createDiscovery({ ...identifiers, ...(options.fetch ? { fetch: options.fetch } : {}), now })
+  const fetchDocument = options.fetchDocument ?? options.fetch
+  const discovery = createDiscovery({ ...identifiers, ...(fetchDocument ? { fetch: fetchDocument } : {}), now })
   const pending = createPendingConsents()
 
   const requester: TokenRequester = {

@@ -149,7 +149,8 @@ async function postForm(
   const response = await requester.send(
     new Request(metadata.agent_token_endpoint, {
       method: 'POST',
-      body: new URLSearchParams(form),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(form).toString(),
       signal,
       redirect: 'manual',
     }),

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import type { ReadableStream } from 'node:stream/web'
+import type { ReadableStream, ReadableStreamDefaultReader } from 'node:stream/web'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import { errorResponse } from '../protocol/error-response.js'
@@ -91,7 +91,17 @@ async function send(response: Response, outgoing: ServerResponse, method: string
     outgoing.end()
     return
   }
-  const stream = Readable.fromWeb(response.body as ReadableStream)
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const first = await reader.read()
+  const second = first.done ? first : await reader.read()
+  if (second.done) {
+    // The whole body is at hand: its length is said, as most peers expect.
+    const only = first.value ?? new Uint8Array(0)
+    if (!response.headers.has('content-length')) outgoing.setHeader('content-length', only.length)
+    outgoing.end(only)
+    return
+  }
+  const stream = Readable.from(chunksOf(reader, [first.value, second.value]))
   await new Promise<void>((resolve, reject) => {
     stream.on('error', reject)
     outgoing.on('close', () => {
@@ -100,4 +110,16 @@ async function send(response: Response, outgoing: ServerResponse, method: string
     })
     stream.pipe(outgoing)
   })
+}
+
+async function* chunksOf(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  read: readonly (Uint8Array | undefined)[],
+): AsyncGenerator<Uint8Array> {
+  try {
+    for (const chunk of read) if (chunk) yield chunk
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
+  } finally {
+    await reader.cancel()
+  }
 }

@@ -13,6 +13,7 @@ export type Challenge = (
 }
 
 const maxLength = 16_384
+const maxParameters = 32
 
 /**
  * Parses an `Agent-Auth` value. Parameters it does not know are passed over.
@@ -21,6 +22,8 @@ const maxLength = 16_384
  */
 export function parseChallenge(header: string): Challenge {
   if (header.length > maxLength) throw malformed('is longer than 16 KiB')
+  if (header.split(';', maxParameters + 2).length > maxParameters + 1)
+    throw malformed(`has more than ${maxParameters} parameters`)
   const algs = parseAlgorithms(header)
   const parameters = parseParameters(algs.rest)
   const flag = (name: string) => parameters.get(name) === true

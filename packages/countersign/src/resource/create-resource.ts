@@ -11,6 +11,7 @@ import { systemClock } from '../lib/clock.js'
 import { AAuthError, type ChallengeContext } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
+import { warnOnce } from '../lib/warn-once.js'
 import { serializeChallenge } from '../protocol/challenge.js'
 import { errorResponse } from '../protocol/error-response.js'
 import { requireIdentifier } from '../protocol/identifier.js'
@@ -95,6 +96,7 @@ export interface Resource {
 export function createResource(options: ResourceOptions): Resource {
   const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, unsignedBodies = [] } = options
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
+  if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)
   if (resourceTokenLifetime <= 0 || resourceTokenLifetime > 900)
@@ -136,8 +138,8 @@ export function createResource(options: ResourceOptions): Resource {
     [new URL(metadata.jwks_uri).pathname, { keys: [signer.jwk, ...(options.retiredKeys ?? [])] }],
   ])
 
-  async function challengeFor(context: ChallengeContext, algs: readonly string[] | undefined): Promise<string> {
-    const offered = algs ? { algs } : {}
+  async function challengeFor(context: ChallengeContext): Promise<string> {
+    const offered = options.algorithms ? { algs: options.algorithms } : {}
     if (context.level === 'signature' || context.level === 'identity')
       return serializeChallenge({ level: context.level, ...offered })
     const { binding, scope } = context
@@ -172,7 +174,7 @@ export function createResource(options: ResourceOptions): Resource {
     async toResponse(error) {
       if (!(error instanceof AAuthError)) throw error
       const { status, headers, body } = errorResponse(error)
-      if (error.challenge) headers['agent-auth'] = await challengeFor(error.challenge, error.algorithms)
+      if (error.challenge) headers['agent-auth'] = await challengeFor(error.challenge)
       if (error.code !== 'authorization_required') return new Response(body, { status, headers })
       return new Response('Authorization required', { status, headers: { ...headers, 'content-type': 'text/plain' } })
     },

@@ -21,7 +21,11 @@ export async function issueToken<K extends TokenKind>(
   { signer, now = systemClock }: IssueTokenOptions,
 ): Promise<string> {
   const header = { alg: algorithmTable[signer.algorithm].jose[0], kid: signer.kid, typ: kind }
-  const payload = { iat: now(), jti: serializeBase64url(platform.randomBytes(16)), ...claims }
+  const payload = {
+    ...claims,
+    iat: claims.iat ?? now(),
+    jti: claims.jti ?? serializeBase64url(platform.randomBytes(16)),
+  }
   const signingInput = `${encode(header)}.${encode(payload)}`
   return `${signingInput}.${serializeBase64url(await signer.sign(signingInput))}`
 }
