@@ -16,8 +16,10 @@ import { requireTarget } from '../dist/httpsig/target.js'
 import { parseBase64, parseBase64url } from '../dist/lib/base64url.js'
 import { isFetchableUrl } from '../dist/protocol/metadata.js'
 
-/** The least time the call takes of several, in milliseconds: what is left when nothing else ran. */
-function timeOf(call: () => unknown): { milliseconds: number; accepted: boolean } {
+const budget = 5
+
+/** The median of several times in milliseconds, and whether the text was accepted. */
+function measure(call: () => unknown): { milliseconds: number; accepted: boolean } {
   const times: number[] = []
   let accepted = false
   for (let round = 0; round < 7; round++) {
@@ -32,6 +34,13 @@ function timeOf(call: () => unknown): { milliseconds: number; accepted: boolean 
   }
   times.sort((a, b) => a - b)
   return { milliseconds: times[3] ?? Number.POSITIVE_INFINITY, accepted }
+}
+
+/** Measured again while it is over the budget: a slow parser stays slow, a busy machine does not. */
+function timeOf(call: () => unknown): ReturnType<typeof measure> {
+  let best = measure(call)
+  for (let attempt = 0; attempt < 4 && best.milliseconds >= budget; attempt++) best = measure(call)
+  return best
 }
 
 const size = 102_400
@@ -104,7 +113,7 @@ describe('100 KiB of hostile text, and as much as the limits let in', () => {
       for (const text of [fill(piece, start, end), short(piece, limit, start, end)]) {
         const { milliseconds, accepted } = timeOf(() => parse(text))
         if (text.length >= size) expect(accepted, `${name} was accepted`).toBe(false)
-        expect(milliseconds, `${name}, ${text.length} characters`).toBeLessThan(5)
+        expect(milliseconds, `${name}, ${text.length} characters`).toBeLessThan(budget)
       }
     }
   })
@@ -114,16 +123,19 @@ describe('100 KiB of hostile text, and as much as the limits let in', () => {
     const valid = await contentDigest(body)
     for (const [name, piece, start, end] of pieces) {
       for (const text of [fill(piece, start, end), short(piece, 4096, `${valid}, ${start}`, end)]) {
-        const times: number[] = []
-        for (let round = 0; round < 5; round++) {
-          const begin = performance.now()
-          await requireContentDigest(text, body).catch((error: unknown) => {
-            if (!(error instanceof AAuthError)) throw error
-          })
-          times.push(performance.now() - begin)
+        let median = Number.POSITIVE_INFINITY
+        for (let attempt = 0; attempt < 5 && median >= budget; attempt++) {
+          const times: number[] = []
+          for (let round = 0; round < 5; round++) {
+            const begin = performance.now()
+            await requireContentDigest(text, body).catch((error: unknown) => {
+              if (!(error instanceof AAuthError)) throw error
+            })
+            times.push(performance.now() - begin)
+          }
+          median = times.sort((a, b) => a - b)[2] ?? median
         }
-        times.sort((a, b) => a - b)
-        expect(times[2], name).toBeLessThan(5)
+        expect(median, name).toBeLessThan(budget)
       }
     }
   })
