@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Storage, StorageOptions } from '../../dist/storage/storage.js'
 import {
-  type AllowedRequest,
   agent,
   allowedRequest,
   boundRequest,
   eventNames,
   freshHash,
+  grantOf,
   newRequest,
   newUser,
   outcomeOf,
@@ -29,14 +29,6 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
     })
 
     afterEach(() => storage.close())
-
-    async function grantOf({ tokenHash }: AllowedRequest): Promise<string> {
-      const request = await storage.findAuthRequest(tokenHash)
-      const events = await storage.listEvents({ event: 'request.allowed' })
-      const grantId = events.find(({ requestId }) => requestId === request?.id)?.grantId
-      if (!grantId) throw new Error('no decision names a grant')
-      return grantId
-    }
 
     describe('accounts', () => {
       test('a created user is active and has an opaque subject that is neither name nor id', async () => {
@@ -483,7 +475,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
       test('a code of a grant removed or expired meanwhile is refused (X09)', async () => {
         const removed = await allowedRequest(storage)
         const expired = await allowedRequest(storage, {}, { grantLifetime: 30 })
-        const grantId = await grantOf(removed)
+        const grantId = await grantOf(storage, removed)
         expect(await storage.revokeGrant({ grantId, by: removed.user.id })).toBe(true)
         expect(outcomeOf(await storage.redeemCode(removed.redemption))).toBe('grant_ended')
         now = start + 30
@@ -495,7 +487,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
       test('of 10 parallel removals one is the first, and one audit row names who did it', async () => {
         const allowed = await allowedRequest(storage)
         const { user } = allowed
-        const grantId = await grantOf(allowed)
+        const grantId = await grantOf(storage, allowed)
         const results = await Promise.all(times(10, () => storage.revokeGrant({ grantId, by: user.id })))
         expect(results.filter(Boolean)).toHaveLength(1)
         expect(await storage.listEvents({ event: 'grant.revoked' })).toMatchObject([
@@ -506,7 +498,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
       test('a grant of somebody else, or an unknown one, is not removed', async () => {
         const allowed = await allowedRequest(storage)
         const other = await newUser(storage)
-        const grantId = await grantOf(allowed)
+        const grantId = await grantOf(storage, allowed)
         expect(await storage.revokeGrant({ grantId, by: other.id, userId: other.id })).toBe(false)
         expect(await storage.revokeGrant({ grantId: 'unknown', by: other.id })).toBe(false)
         expect(await storage.listEvents({ event: 'grant.revoked' })).toEqual([])
@@ -593,23 +585,78 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
       test('every verb of a closed storage rejects with unavailable', async () => {
         const { redemption, decision, binding, tokenHash, user } = await allowedRequest(storage)
         const session = { idHash: 'id', userId: user.id, idleSeconds: 1, lifetime: 1 }
+        const identity = { issuer: 'https://login.example', subject: 'alice' }
+        const passkey = { userId: user.id, credentialId: 'id', counter: 0 }
+        const key = {
+          kid: 'key',
+          purpose: 'secret' as const,
+          alg: 'HS256',
+          private: 'sealed',
+          publicJwk: null,
+          state: 'next' as const,
+        }
         await storage.close()
         const calls: Record<Exclude<keyof Storage, 'close'>, () => Promise<unknown>> = {
           createUser: () => newUser(storage),
+          findUser: () => storage.findUser(user.id),
           findCredential: () => storage.findCredential('alice'),
+          listUsers: () => storage.listUsers(),
+          countUsers: () => storage.countUsers(),
           setUserStatus: () => storage.setUserStatus(user.id, 'disabled'),
+          setPasswordHash: () => storage.setPasswordHash({ userId: user.id, passwordHash: 'hash' }),
+          closeAccount: () => storage.closeAccount(user.id),
+          exportUser: () => storage.exportUser(user.id),
+          findFederatedUser: () => storage.findFederatedUser(identity),
+          createFederatedUser: () => storage.createFederatedUser({ ...identity, username: 'alice' }),
+          linkFederated: () => storage.linkFederated({ ...identity, userId: user.id }),
+          listFederated: () => storage.listFederated(user.id),
           createSession: () => storage.createSession(session),
           findSession: () => storage.findSession('id'),
           endSession: () => storage.endSession('id'),
+          listSessions: () => storage.listSessions({ userId: user.id }),
+          endSessionById: () => storage.endSessionById({ userId: user.id, id: 'id' }),
+          endSessions: () => storage.endSessions({ userId: user.id }),
+          reauthenticate: () => storage.reauthenticate({ idHash: 'id', newIdHash: 'new' }),
+          addPasskey: () => storage.addPasskey({ ...passkey, publicKey: new Uint8Array([1]) }),
+          listPasskeys: () => storage.listPasskeys(user.id),
+          findPasskey: () => storage.findPasskey('id'),
+          usePasskey: () => storage.usePasskey(passkey),
+          removePasskey: () => storage.removePasskey(passkey),
+          claimNonce: () => storage.claimNonce('key', 130),
+          countAttempt: () => storage.countAttempt({ key: 'key', window: 900 }),
+          clearAttempts: () => storage.clearAttempts('key'),
+          rememberDevice: () => storage.rememberDevice(binding),
+          isKnownDevice: () => storage.isKnownDevice(binding),
           createAuthRequest: () => storage.createAuthRequest(newRequest()),
           findAuthRequest: () => storage.findAuthRequest(tokenHash),
           rememberState: () => storage.rememberState(tokenHash, 'state'),
           bindRequest: () => storage.bindRequest(binding),
+          extendRequest: () => storage.extendRequest({ ...binding, seconds: 600, maxExtensions: 10 }),
           decideRequest: () => storage.decideRequest(decision),
+          allowRemembered: () => storage.allowRemembered({ ...decision, ...binding, grantId: 'id' }),
+          abandonRequests: () => storage.abandonRequests({ agent, by: user.id }),
           redeemCode: () => storage.redeemCode(redemption),
+          refreshGrant: () => storage.refreshGrant({ ...redemption, tokenHash }),
+          revokeRefreshToken: () => storage.revokeRefreshToken({ tokenHash, agent, delegate: null }),
+          recordAutonomousIssue: () =>
+            storage.recordAutonomousIssue({ ...redemption, resource, scope: 'read', policy: 'nightly' }),
+          findGrant: () => storage.findGrant('id'),
+          findRememberedGrant: () => storage.findRememberedGrant({ userId: user.id, agent, delegate: null, resource }),
+          listGrants: () => storage.listGrants(),
+          listGrantUsage: () => storage.listGrantUsage({ userId: user.id }),
           revokeGrant: () => storage.revokeGrant({ grantId: 'id', by: user.id }),
-          claimNonce: () => storage.claimNonce('key', 130),
+          revokeGrants: () => storage.revokeGrants({ userId: user.id, by: user.id }),
           hasAllowedBefore: () => storage.hasAllowedBefore(user.id, agent),
+          hasBeenAllowed: () => storage.hasBeenAllowed(agent),
+          recordAgent: () => storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] }),
+          findAgent: () => storage.findAgent(agent),
+          listAgents: () => storage.listAgents(),
+          setAgentBlocked: () => storage.setAgentBlocked({ agent, blocked: true, by: user.id }),
+          isAgentBlocked: () => storage.isAgentBlocked(agent),
+          listKeys: () => storage.listKeys(),
+          addKey: () => storage.addKey(key),
+          createKeysIfNone: () => storage.createKeysIfNone([key]),
+          moveKeys: () => storage.moveKeys([{ kid: 'key', from: 'next', to: 'active' }]),
           recordEvent: () => storage.recordEvent({ event: 'thing.happened' }),
           listEvents: () => storage.listEvents(),
           sweep: () => storage.sweep(),

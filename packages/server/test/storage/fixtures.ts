@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import type { NewRefreshToken, Refresh } from '../../dist/storage/grant-storage.js'
 import type {
   CodeRedemption,
   NewAuthRequest,
@@ -91,11 +92,54 @@ export async function allowedRequest(
     decision,
     redemption: {
       codeHash: decision.codeHash,
-      agent,
+      agent: changes.agent ?? agent,
       delegate: changes.delegate ?? null,
       jkt: 'jkt-of-the-redemption',
       tokenLifetime: 600,
     },
+  }
+}
+
+/** The grant that a decision made. */
+export async function grantOf(storage: Storage, { tokenHash }: { tokenHash: string }): Promise<string> {
+  const request = await storage.findAuthRequest(tokenHash)
+  const events = await storage.listEvents({ event: 'request.allowed' })
+  const grantId = events.find(({ requestId }) => requestId === request?.id)?.grantId
+  if (!grantId) throw new Error('no decision names a grant')
+  return grantId
+}
+
+export async function rememberedGrant(
+  storage: Storage,
+  changes: Partial<NewAuthRequest> = {},
+  decided: Partial<RequestDecision> = {},
+  person?: User,
+): Promise<AllowedRequest & { grantId: string }> {
+  const allowed = await allowedRequest(storage, changes, { remembered: true, ...decided }, person)
+  return { ...allowed, grantId: await grantOf(storage, allowed) }
+}
+
+/** A redeemed code, and what is sent to use the refresh token that it gave. */
+export interface RefreshableGrant extends AllowedRequest {
+  grantId: string
+  refresh: Refresh
+}
+
+export async function refreshable(
+  storage: Storage,
+  changes: Partial<NewAuthRequest> = {},
+  decided: Partial<RequestDecision> = {},
+  person?: User,
+  token: NewRefreshToken = { tokenHash: freshHash(), idleSeconds: 90 * 86_400, lifetime: 365 * 86_400 },
+): Promise<RefreshableGrant> {
+  const allowed = await allowedRequest(storage, changes, decided, person)
+  const redeemed = await storage.redeemCode({ ...allowed.redemption, refresh: token })
+  if (redeemed.outcome !== 'redeemed' || !redeemed.refreshIssued) throw new Error('no refresh token was issued')
+  const { agent, delegate } = allowed.redemption
+  return {
+    ...allowed,
+    grantId: redeemed.grant.id,
+    refresh: { tokenHash: token.tokenHash, agent, delegate, jkt: 'jkt-of-the-refresh', tokenLifetime: 600 },
   }
 }
 

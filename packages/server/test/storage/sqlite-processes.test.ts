@@ -68,7 +68,7 @@ function expectWhole(path: string): void {
     rows(`select id from auth_request r where
           (status = 'allowed') <> exists (select 1 from code where code.request_id = r.id)
           or (status in ('allowed', 'denied')) <> ((select count(*) from audit_event a
-            where a.request_id = r.id and a.event in ('request.allowed', 'request.denied')) = 1)`),
+            where a.request_id = r.id and a.event in ('request.allowed', 'request.denied', 'request.remembered')) = 1)`),
   ).toEqual([])
   expect(rows('select id from consent_grant g where not exists (select 1 from code where grant_id = g.id)')).toEqual([])
   expect(rows('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }])

@@ -6,7 +6,18 @@ import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
 import { StorageError } from '../../dist/storage/storage.js'
-import { allowedRequest, boundRequest, newRequest, newUser, outcomeOf, times } from './fixtures.js'
+import {
+  agent,
+  allowedRequest,
+  boundRequest,
+  newRequest,
+  newUser,
+  outcomeOf,
+  refreshable,
+  rememberedGrant,
+  resource,
+  times,
+} from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
 const untimed = { sweepInterval: 0 }
@@ -85,12 +96,20 @@ test('no verb takes effect when its audit row cannot be written', async () => {
   const storage = sqliteStorage(path, untimed)
   const person = await newUser(storage)
   const session = { idHash: 'kept', userId: person.id, idleSeconds: 300, lifetime: 300 }
-  await storage.createSession(session)
+  const { id: sessionId } = await storage.createSession(session)
   const allowed = await allowedRequest(storage, {}, {}, person)
   const foreign = await allowedRequest(storage, {}, {}, person)
   const bound = await boundRequest(storage, {}, person)
   const asked = newRequest()
   await storage.createAuthRequest(asked)
+  const remembered = await rememberedGrant(storage, {}, {}, person)
+  const refreshed = await refreshable(storage, { delegate: 'laptop' }, {}, person)
+  const passkey = { userId: person.id, credentialId: 'kept', counter: 5 }
+  await storage.addPasskey({ ...passkey, publicKey: new Uint8Array([1]) })
+  const key = { kid: 'kept', purpose: 'sign', alg: 'EdDSA', private: 'sealed', publicJwk: {}, state: 'next' } as const
+  await storage.addKey(key)
+  await storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] })
+  const identity = { issuer: 'https://login.example', subject: 'alice' }
   const grantId = (await storage.listEvents({ event: 'request.allowed', limit: 1 }))[0]?.grantId ?? ''
   const other = new Database(path)
   const dump = () => {
@@ -110,6 +129,30 @@ test('no verb takes effect when its audit row cannot be written', async () => {
     () => storage.redeemCode(allowed.redemption),
     () => storage.redeemCode({ ...foreign.redemption, agent: 'https://thief.example' }),
     () => storage.revokeGrant({ grantId, by: person.id }),
+    () => storage.setPasswordHash({ userId: person.id, passwordHash: 'new' }),
+    () => storage.closeAccount(person.id),
+    () => storage.exportUser(person.id),
+    () => storage.createFederatedUser({ ...identity, username: 'alice' }),
+    () => storage.linkFederated({ ...identity, userId: person.id }),
+    () => storage.endSessionById({ userId: person.id, id: sessionId }),
+    () => storage.endSessions({ userId: person.id }),
+    () => storage.reauthenticate({ idHash: 'kept', newIdHash: 'new' }),
+    () => storage.addPasskey({ ...passkey, credentialId: 'new', publicKey: new Uint8Array([1]) }),
+    () => storage.usePasskey({ ...passkey, counter: 4 }),
+    () => storage.removePasskey(passkey),
+    () => storage.extendRequest({ ...bound.binding, seconds: 600, maxExtensions: 10 }),
+    () => storage.decideRequest({ ...bound.decision, remembered: true }),
+    () => storage.allowRemembered({ ...bound.decision, ...bound.binding, grantId: remembered.grantId }),
+    () => storage.abandonRequests({ agent, by: 'operator' }),
+    () => storage.redeemCode(refreshed.redemption),
+    () => storage.refreshGrant({ ...refreshed.refresh, agent: 'https://thief.example' }),
+    () => storage.revokeRefreshToken(refreshed.refresh),
+    () => storage.recordAutonomousIssue({ ...refreshed.redemption, resource, scope: 'read', policy: 'nightly' }),
+    () => storage.revokeGrants({ userId: person.id, by: person.id }),
+    () => storage.recordAgent({ agent, redirectHosts: ['evil.example'], keyThumbprints: [] }),
+    () => storage.setAgentBlocked({ agent, blocked: true, by: 'operator' }),
+    () => storage.addKey({ ...key, kid: 'new' }),
+    () => storage.moveKeys([{ kid: 'kept', from: 'next', to: 'active' }]),
   ]
   for (const call of calls) await expect(call()).rejects.toThrow('refused')
   expect(dump()).toEqual(before)
@@ -193,4 +236,93 @@ test('closing in the middle of redemptions answers each with a token or unavaila
     expect(outcomeOf(await reopened.redeemCode(code))).toBe(expected)
   }
   await reopened.close()
+})
+
+test('50 parallel refreshes through two connections all succeed, with one write of the last use (X16)', async () => {
+  const path = temporaryFile()
+  const instances = [sqliteStorage(path, untimed), sqliteStorage(path, untimed)] as const
+  const { refresh, user } = await refreshable(instances[0])
+  const other = new Database(path)
+  other.exec(`create table write_count (of text);
+    create trigger count_tokens after update on refresh_token begin insert into write_count values ('token'); end;
+    create trigger count_grants after update on consent_grant begin insert into write_count values ('grant'); end`)
+  const results = await Promise.all(times(50, (index) => instances[index % 2 === 0 ? 0 : 1].refreshGrant(refresh)))
+  expect(results.map(outcomeOf)).toEqual(times(50, () => 'refreshed'))
+  expect(other.prepare('select of from write_count').pluck().all()).toEqual(['token', 'grant'])
+  expect(await instances[0].listGrantUsage({ userId: user.id })).toMatchObject([{ refreshes: 50 }])
+  other.close()
+  for (const storage of instances) await storage.close()
+})
+
+test('a removal through one connection ends refreshing through the other at once (X13)', async () => {
+  const path = temporaryFile()
+  const instances = [sqliteStorage(path, untimed), sqliteStorage(path, untimed)] as const
+  const { refresh, grantId } = await refreshable(instances[0])
+  const log: string[] = []
+  await Promise.all([
+    ...times(30, () => instances[0].refreshGrant(refresh).then((result) => log.push(outcomeOf(result)))),
+    instances[1].revokeGrant({ grantId, by: 'test' }).then(() => log.push('removed')),
+    ...times(30, () => instances[1].refreshGrant(refresh).then((result) => log.push(outcomeOf(result)))),
+  ])
+  expect(outcomeOf(await instances[0].refreshGrant(refresh))).toBe('grant_ended')
+  const afterRemoval = log.slice(log.indexOf('removed') + 1)
+  expect(afterRemoval.lastIndexOf('refreshed')).toBeLessThan(1) // one answer may have been on its way
+  for (const storage of instances) await storage.close()
+})
+
+test('two instances that start at once on one file agree on the keys', async () => {
+  const path = temporaryFile()
+  const instances = times(4, () => sqliteStorage(path, untimed))
+  const key = { purpose: 'sign', alg: 'EdDSA', private: 'sealed', publicJwk: {}, state: 'active' } as const
+  const results = await Promise.all(
+    instances.map((storage, index) => storage.createKeysIfNone([{ ...key, kid: `key-${index}` }])),
+  )
+  for (const result of results) expect(result).toEqual(results[0])
+  expect(results[0]).toHaveLength(1)
+  for (const storage of instances) await storage.close()
+})
+
+test('attempts counted through two connections are counted exactly', async () => {
+  const path = temporaryFile()
+  const instances = [sqliteStorage(path, untimed), sqliteStorage(path, untimed)] as const
+  const counts = await Promise.all(
+    times(50, (index) => instances[index % 2 === 0 ? 0 : 1].countAttempt({ key: 'key', window: 900 })),
+  )
+  expect(new Set(counts.map(({ count }) => count)).size).toBe(50)
+  for (const storage of instances) await storage.close()
+})
+
+test('no event is changed, replaced, or deleted before 400 days are over (O07)', async () => {
+  let now = 1_790_000_000
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, { ...untimed, now: () => now })
+  await storage.recordEvent({ event: 'old' })
+  const other = new Database(path)
+  const newer = () => storage.recordEvent({ event: 'new' })
+  const refused = (sql: string) => expect(() => other.exec(sql)).toThrow(/an audit event is/)
+  now += 400 * 86_400 - 1
+  await newer()
+  refused("update audit_event set event = 'other' where event = 'old'")
+  refused(
+    "insert or replace into audit_event select tenant_id, at, id, 'other', user_id, agent, resource, grant_id, request_id, ip, data from audit_event where event = 'old'",
+  )
+  refused("delete from audit_event where event = 'old'")
+  refused('delete from audit_event')
+  now += 1
+  await newer()
+  refused("delete from audit_event where event = 'new'")
+  other.exec("delete from audit_event where event = 'old'")
+  expect(await storage.listEvents()).toHaveLength(2)
+  other.close()
+  await storage.close()
+})
+
+test('a sweep of old events records itself', async () => {
+  let now = 1_790_000_000
+  const storage = sqliteStorage(temporaryFile(), { ...untimed, now: () => now })
+  for (const event of ['one', 'two']) await storage.recordEvent({ event })
+  now += 400 * 86_400
+  expect(await storage.sweep()).toBe(2)
+  expect(await storage.listEvents()).toMatchObject([{ event: 'audit.swept', data: { before: 1_790_000_000 } }])
+  await storage.close()
 })

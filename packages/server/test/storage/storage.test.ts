@@ -1,7 +1,36 @@
 import { memoryStorage } from '../../dist/storage/memory-storage.js'
 import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
+import { accountContract } from './contract/accounts.js'
+import { agentContract } from './contract/agents.js'
+import { auditContract } from './contract/audit.js'
+import { grantContract } from './contract/grants.js'
+import type { MakeStorage } from './contract/in-storage.js'
+import { keyContract } from './contract/keys.js'
+import { passkeyContract } from './contract/passkeys.js'
+import { refreshContract } from './contract/refreshes.js'
+import { requestContract } from './contract/requests.js'
+import { sessionContract } from './contract/sessions.js'
+import { throttleContract } from './contract/throttle.js'
 import { storageContract } from './contract.js'
 import { temporaryFile } from './temporary-file.js'
 
-storageContract('memoryStorage', (options) => memoryStorage(options))
-storageContract('sqliteStorage', (options) => sqliteStorage(temporaryFile(), options))
+const contracts = [
+  storageContract,
+  accountContract,
+  sessionContract,
+  passkeyContract,
+  throttleContract,
+  requestContract,
+  grantContract,
+  refreshContract,
+  agentContract,
+  keyContract,
+  auditContract,
+]
+
+const adapters: readonly [string, MakeStorage][] = [
+  ['memoryStorage', (options) => memoryStorage(options)],
+  ['sqliteStorage', (options) => sqliteStorage(temporaryFile(), options)],
+]
+
+for (const [name, makeStorage] of adapters) for (const contract of contracts) contract(name, makeStorage)

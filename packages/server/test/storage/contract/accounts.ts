@@ -1,0 +1,216 @@
+import { expect, test } from 'vitest'
+import {
+  agent,
+  allowedRequest,
+  boundRequest,
+  eventNames,
+  freshHash,
+  newUser,
+  outcomeOf,
+  refreshable,
+  times,
+} from '../fixtures.js'
+import { inStorage, type MakeStorage, start } from './in-storage.js'
+
+const issuer = 'https://login.example'
+
+export function accountContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: accounts`, makeStorage, (world) => {
+    const session = async (userId: string) => {
+      const idHash = freshHash()
+      await world.storage.createSession({ idHash, userId, idleSeconds: 300, lifetime: 1000 })
+      return idHash
+    }
+
+    test('a person is found by id, and by a name of other case or width, and shown as typed', async () => {
+      const { storage } = world
+      const user = await newUser(storage, 'Élise')
+      expect(await storage.findUser(user.id)).toEqual(user)
+      expect(await storage.findUser('nobody')).toBeUndefined()
+      for (const typed of ['Élise', 'éLISE', 'E\u0301lise', 'Éｌｉｓｅ']) {
+        expect((await storage.findCredential(typed))?.user).toEqual(user)
+        await expect(newUser(storage, typed)).rejects.toMatchObject({ code: 'username_taken' })
+      }
+      expect(await storage.findCredential('Elise')).toBeUndefined()
+    })
+
+    test('of 20 parallel sign-ups that differ by case only exactly one succeeds', async () => {
+      const names = times(20, (index) => (index % 2 === 0 ? 'alice' : 'Alice'))
+      const results = await Promise.allSettled(names.map((typed) => newUser(world.storage, typed)))
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    })
+
+    test('people are listed in the order they came, by page, part of the name or address, and status', async () => {
+      const { storage } = world
+      const people = []
+      for (const username of ['Ann', 'Bob', 'annette', '100%', 'a_c']) people.push(await newUser(storage, username))
+      const carol = await storage.createUser({ username: 'carol', passwordHash: 'hash', email: 'Carol@Example.org' })
+      await storage.setUserStatus(people[1]?.id ?? '', 'disabled')
+      const names = async (filter?: object) => (await storage.listUsers(filter)).map(({ username }) => username)
+      expect(await names()).toEqual(['Ann', 'Bob', 'annette', '100%', 'a_c', 'carol'])
+      expect(await names({ limit: 2 })).toEqual(['Ann', 'Bob'])
+      expect(await names({ limit: 2, after: people[1]?.id })).toEqual(['annette', '100%'])
+      expect(await names({ query: 'ANN' })).toEqual(['Ann', 'annette'])
+      expect(await names({ query: 'carol@example' })).toEqual(['carol'])
+      expect(await names({ query: '%' })).toEqual(['100%'])
+      expect(await names({ query: '_' })).toEqual(['a_c'])
+      expect(await names({ status: 'disabled' })).toEqual(['Bob'])
+      expect(await storage.listUsers({ query: 'carol' })).toEqual([{ ...carol, createdAt: start }])
+      expect(await storage.countUsers()).toBe(6)
+    })
+
+    test('a new password ends every session but the one that goes on (C20)', async () => {
+      const { storage } = world
+      const user = await newUser(storage, 'alice')
+      const kept = await session(user.id)
+      const others = [await session(user.id), await session(user.id)]
+      expect(await storage.setPasswordHash({ userId: user.id, passwordHash: 'new', keepSession: kept })).toBe(true)
+      expect(await storage.findSession(kept)).toBeDefined()
+      for (const other of others) expect(await storage.findSession(other)).toBeUndefined()
+      expect((await storage.findCredential('alice'))?.passwordHash).toBe('new')
+      await storage.setPasswordHash({ userId: user.id, passwordHash: 'newer' })
+      expect(await storage.findSession(kept)).toBeUndefined()
+      expect(await storage.listEvents({ event: 'password.changed' })).toMatchObject([
+        { userId: user.id, data: { sessionsEnded: 2 } },
+        { userId: user.id, data: { sessionsEnded: 1 } },
+      ])
+      expect(await storage.setPasswordHash({ userId: 'nobody', passwordHash: 'new' })).toBe(false)
+    })
+
+    test('a closed account leaves nothing behind but its id', async () => {
+      const { storage } = world
+      const user = await storage.createUser({
+        username: 'alice',
+        passwordHash: 'hash',
+        email: 'a@example.org',
+        displayName: 'Alice',
+      })
+      const identity = { issuer, subject: 'alice' }
+      await storage.linkFederated({ ...identity, userId: user.id })
+      const credentialId = freshHash()
+      await storage.addPasskey({ userId: user.id, credentialId, publicKey: new Uint8Array([1]), counter: 0 })
+      const device = { userId: user.id, browserHash: freshHash() }
+      await storage.rememberDevice(device)
+      const idHash = await session(user.id)
+      const open = await boundRequest(storage, {}, user)
+      const unredeemed = await allowedRequest(storage, {}, {}, user)
+      const { refresh, grantId } = await refreshable(storage, {}, {}, user)
+
+      expect(await Promise.all(times(5, () => storage.closeAccount(user.id)))).toEqual([true, ...times(4, () => false)])
+
+      expect(await storage.findUser(user.id)).toEqual({
+        ...user,
+        username: `closed-${user.id}`,
+        email: null,
+        displayName: null,
+        status: 'closed',
+      })
+      expect(await storage.findCredential('alice')).toBeUndefined()
+      expect(await storage.findFederatedUser(identity)).toBeUndefined()
+      expect(await storage.findPasskey(credentialId)).toBeUndefined()
+      expect(await storage.isKnownDevice(device)).toBe(false)
+      expect(await storage.findSession(idHash)).toBeUndefined()
+      expect(await storage.findAuthRequest(open.tokenHash)).toMatchObject({ status: 'abandoned' })
+      expect(outcomeOf(await storage.redeemCode(unredeemed.redemption))).toBe('user_disabled')
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('user_disabled')
+      expect(await storage.findGrant(grantId)).toMatchObject({ revokedBy: 'account.closed' })
+      expect(await storage.listEvents({ event: 'account.closed' })).toMatchObject([{ userId: user.id }])
+    })
+
+    test('a closed account is not opened again, and its name is free', async () => {
+      const { storage } = world
+      const user = await newUser(storage, 'alice')
+      await storage.closeAccount(user.id)
+      expect(await storage.closeAccount(user.id)).toBe(false)
+      expect(await storage.closeAccount('nobody')).toBe(false)
+      expect(await storage.setUserStatus(user.id, 'active')).toBe(false)
+      expect(await storage.setPasswordHash({ userId: user.id, passwordHash: 'new' })).toBe(false)
+      expect(await storage.linkFederated({ issuer, subject: 's', userId: user.id })).toBe('unknown_user')
+      await expect(session(user.id)).rejects.toThrow(TypeError)
+      expect(await storage.countUsers()).toBe(0)
+      expect(await storage.listUsers()).toEqual([])
+      expect(await storage.listUsers({ status: 'closed' })).toMatchObject([{ id: user.id }])
+      expect((await newUser(storage, 'alice')).id).not.toBe(user.id)
+    })
+
+    test('an export holds what is kept about a person, and no key, hash or secret', async () => {
+      const { storage } = world
+      const user = await newUser(storage, 'alice')
+      await newUser(storage, 'bob')
+      const idHash = await session(user.id)
+      await storage.linkFederated({ issuer, subject: 'alice', userId: user.id })
+      const credentialId = freshHash()
+      await storage.addPasskey({ userId: user.id, credentialId, publicKey: new Uint8Array([1, 2]), counter: 3 })
+      const { refresh, grantId, redemption } = await refreshable(storage, {}, {}, user)
+      await storage.refreshGrant(refresh)
+      const exported = await storage.exportUser(user.id)
+      expect(exported).toMatchObject({
+        exportedAt: start,
+        user: { ...user, createdAt: start },
+        identities: [{ issuer, subject: 'alice', createdAt: start }],
+        passkeys: [{ credentialId, counter: 3 }],
+        sessions: [{ createdAt: start }],
+        grants: [{ id: grantId, agent }],
+        usage: [{ grantId, refreshes: 1 }],
+      })
+      expect(exported?.activity.map(({ event }) => event)).toEqual([
+        'user.created',
+        'session.created',
+        'identity.linked',
+        'passkey.added',
+        'request.bound',
+        'request.allowed',
+        'code.redeemed',
+        'account.exported',
+      ])
+      const text = JSON.stringify(exported)
+      for (const secret of ['publicKey', '$argon2id', idHash, refresh.tokenHash, redemption.codeHash]) {
+        expect(text).not.toContain(secret)
+      }
+      expect(await storage.exportUser('nobody')).toBeUndefined()
+    })
+
+    test('20 parallel first sign-ins with one identity elsewhere add one person', async () => {
+      const { storage } = world
+      const wished = { issuer, subject: 'a-1', username: 'alice', email: 'a@example.org' }
+      const results = await Promise.all(times(20, () => storage.createFederatedUser(wished)))
+      expect(results.filter(({ created }) => created)).toHaveLength(1)
+      expect(new Set(results.map(({ user }) => user.id)).size).toBe(1)
+      expect(await storage.findFederatedUser({ issuer, subject: 'a-1' })).toEqual(results[0]?.user)
+      expect(await eventNames(storage)).toEqual(['user.created'])
+    })
+
+    test('a name in use gets a number, and one much in use something random', async () => {
+      const { storage } = world
+      await newUser(storage, 'Alice')
+      const added = await Promise.all(
+        times(32, (index) => storage.createFederatedUser({ issuer, subject: `a-${index}`, username: 'alice' })),
+      )
+      const names = added.map(({ user }) => user.username)
+      expect(names.slice(0, 2)).toEqual(['alice2', 'alice3'])
+      expect(names.at(-1)).toMatch(/^alice-[0-9a-f]{8}$/)
+      expect(new Set(names).size).toBe(32)
+    })
+
+    test('who signs in elsewhere has no password until one is set', async () => {
+      const { storage } = world
+      const { user } = await storage.createFederatedUser({ issuer, subject: 'a', username: 'alice' })
+      expect(await storage.findCredential('alice')).toBeUndefined()
+      await storage.setPasswordHash({ userId: user.id, passwordHash: 'first' })
+      expect(await storage.findCredential('alice')).toEqual({ user, passwordHash: 'first' })
+    })
+
+    test('an identity elsewhere belongs to one person, and the same subject of another issuer is another', async () => {
+      const { storage } = world
+      const [alice, bob] = [await newUser(storage), await newUser(storage)]
+      const link = { issuer, subject: 's' }
+      expect(await storage.linkFederated({ ...link, userId: alice.id })).toBe('linked')
+      expect(await storage.linkFederated({ ...link, userId: alice.id })).toBe('linked')
+      expect(await storage.linkFederated({ ...link, userId: bob.id })).toBe('taken')
+      expect(await storage.linkFederated({ issuer, subject: 't', userId: 'nobody' })).toBe('unknown_user')
+      expect(await storage.findFederatedUser({ issuer: 'https://other.example', subject: 's' })).toBeUndefined()
+      expect(await storage.listFederated(alice.id)).toEqual([{ ...link, createdAt: start }])
+      expect(await storage.listEvents({ event: 'identity.linked' })).toHaveLength(1)
+    })
+  })
+}

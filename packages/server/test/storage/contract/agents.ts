@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest'
+import { agent, allowedRequest, boundRequest, newRequest, outcomeOf, times } from '../fixtures.js'
+import { day, inStorage, type MakeStorage, start } from './in-storage.js'
+
+const sighting = { agent, name: 'Planner', redirectHosts: ['agent.example'], keyThumbprints: ['jkt-1', 'jkt-2'] }
+const traits = { name: 'Planner', redirectHosts: ['agent.example'], keyThumbprints: ['jkt-1', 'jkt-2'] }
+
+export function agentContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: agents`, makeStorage, (world) => {
+    const block = (blocked: boolean) => world.storage.setAgentBlocked({ agent, blocked, by: 'operator' })
+
+    test('a sighting gives what was known before', async () => {
+      const { storage } = world
+      expect(await storage.recordAgent(sighting)).toEqual({ firstSeenAt: start, lastSeenAt: start, known: undefined })
+      world.now = start + 100
+      const changed = { ...sighting, name: undefined, keyThumbprints: ['jkt-3'] }
+      expect(await storage.recordAgent(changed)).toEqual({ firstSeenAt: start, lastSeenAt: start, known: traits })
+      world.now = start + 200
+      expect(await storage.recordAgent(sighting)).toEqual({
+        firstSeenAt: start,
+        lastSeenAt: start + 100,
+        known: { ...traits, name: null, keyThumbprints: ['jkt-3'] },
+      })
+      expect(await storage.findAgent(agent)).toEqual({
+        agent,
+        ...traits,
+        firstSeenAt: start,
+        lastSeenAt: start + 200,
+        blockedAt: null,
+        blockedBy: null,
+      })
+      expect(await storage.findAgent('https://other.example')).toBeUndefined()
+    })
+
+    test('a change of name, hosts or keys is audited, another order is none', async () => {
+      const { storage } = world
+      await storage.recordAgent(sighting)
+      await storage.recordAgent({ ...sighting, keyThumbprints: ['jkt-2', 'jkt-1'] })
+      await storage.recordAgent({ ...sighting, redirectHosts: ['agent.example', 'evil.example'] })
+      await storage.recordAgent({ ...sighting, name: 'Bank', keyThumbprints: ['jkt-1'] })
+      expect(await storage.listEvents()).toMatchObject([
+        { event: 'agent.changed', agent, data: { redirectHosts: true } },
+        { event: 'agent.changed', agent, data: { name: true, redirectHosts: true, keyThumbprints: true } },
+      ])
+    })
+
+    test('of 20 parallel first sightings one finds nothing known', async () => {
+      const results = await Promise.all(times(20, () => world.storage.recordAgent(sighting)))
+      expect(results.filter(({ known }) => known === undefined)).toHaveLength(1)
+    })
+
+    test('an agent that made a request only is seen, and nothing of it known', async () => {
+      const { storage } = world
+      await storage.createAuthRequest(newRequest())
+      world.now = start + 100
+      expect(await storage.recordAgent(sighting)).toEqual({ firstSeenAt: start, lastSeenAt: start, known: undefined })
+    })
+
+    test('a blocked agent can ask, redeem and refresh nothing, and its open requests are closed (A19)', async () => {
+      const { storage } = world
+      const open = await boundRequest(storage)
+      const unredeemed = await allowedRequest(storage)
+      expect(await storage.isAgentBlocked(agent)).toBe(false)
+      expect(await Promise.all(times(5, () => block(true)))).toEqual([true, ...times(4, () => false)])
+      expect(await storage.isAgentBlocked(agent)).toBe(true)
+      expect(await storage.isAgentBlocked('https://other.example')).toBe(false)
+      expect(await storage.findAgent(agent)).toMatchObject({ blockedAt: start, blockedBy: 'operator' })
+      expect(outcomeOf(await storage.decideRequest(open.decision))).toBe('not_open')
+      await expect(storage.createAuthRequest(newRequest())).rejects.toMatchObject({ code: 'agent_blocked' })
+      await expect(storage.redeemCode(unredeemed.redemption)).rejects.toMatchObject({ code: 'agent_blocked' })
+      expect(await storage.listEvents({ event: 'agent.blocked' })).toMatchObject([
+        { agent, data: { by: 'operator', abandoned: 1 } },
+      ])
+      expect(await block(false)).toBe(true)
+      expect(outcomeOf(await storage.redeemCode(unredeemed.redemption))).toBe('redeemed')
+      await storage.createAuthRequest(newRequest())
+      expect(await storage.listEvents({ event: 'agent.unblocked' })).toHaveLength(1)
+    })
+
+    test('an agent never seen can be blocked, and needs no letting in', async () => {
+      expect(await block(false)).toBe(false)
+      expect(await block(true)).toBe(true)
+      await expect(world.storage.createAuthRequest(newRequest())).rejects.toMatchObject({ code: 'agent_blocked' })
+    })
+
+    test('of requests racing a block none is left open', async () => {
+      const { storage } = world
+      const asked = times(21, () => newRequest({ maxOpen: 100 }))
+      await Promise.allSettled(
+        asked.map((request, index) => (index === 10 ? block(true) : storage.createAuthRequest(request))),
+      )
+      for (const { tokenHash } of asked) {
+        expect((await storage.findAuthRequest(tokenHash))?.status ?? 'abandoned').toBe('abandoned')
+      }
+    })
+
+    test('agents are listed by identifier, by page, part of it, and whether blocked', async () => {
+      const { storage } = world
+      for (const label of ['c', 'a', 'b']) await storage.recordAgent({ ...sighting, agent: `https://${label}.example` })
+      await storage.setAgentBlocked({ agent: 'https://b.example', blocked: true, by: 'operator' })
+      const listed = async (filter?: object) => (await storage.listAgents(filter)).map((seen) => seen.agent)
+      expect(await listed()).toEqual(['https://a.example', 'https://b.example', 'https://c.example'])
+      expect(await listed({ limit: 1, after: 'https://a.example' })).toEqual(['https://b.example'])
+      expect(await listed({ query: 'C.EX' })).toEqual(['https://c.example'])
+      expect(await listed({ query: '_' })).toEqual([])
+      expect(await listed({ blocked: true })).toEqual(['https://b.example'])
+      expect(await listed({ blocked: false })).toEqual(['https://a.example', 'https://c.example'])
+    })
+
+    test('an agent is forgotten 90 days after it was last seen, unless it is blocked or was ever allowed', async () => {
+      const { storage } = world
+      await storage.recordAgent({ ...sighting, agent: 'https://seen.example' })
+      await storage.recordAgent({ ...sighting, agent: 'https://blocked.example' })
+      await storage.setAgentBlocked({ agent: 'https://blocked.example', blocked: true, by: 'operator' })
+      await allowedRequest(storage)
+      const listed = async () => (await storage.listAgents()).map((seen) => seen.agent)
+      world.now = start + 90 * day - 1
+      await storage.sweep()
+      expect(await listed()).toHaveLength(3)
+      world.now = start + 90 * day
+      await storage.sweep()
+      expect(await listed()).toEqual([agent, 'https://blocked.example'])
+    })
+  })
+}

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { times } from '../fixtures.js'
+import { day, inStorage, type MakeStorage, start } from './in-storage.js'
+
+export function auditContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: activity`, makeStorage, (world) => {
+    test('events are listed by person, agent and name, both ways', async () => {
+      const { storage } = world
+      await storage.recordEvent({ event: 'one', userId: 'alice', agent: 'a' })
+      world.now += 1
+      await storage.recordEvent({ event: 'two', userId: 'bob', agent: 'a' })
+      await storage.recordEvent({ event: 'one', userId: 'alice', agent: 'b' })
+      const listed = async (filter: object) =>
+        (await storage.listEvents(filter)).map(({ event, userId }) => [event, userId])
+      expect(await listed({ userId: 'alice' })).toEqual([
+        ['one', 'alice'],
+        ['one', 'alice'],
+      ])
+      expect(await listed({ agent: 'a', newest: true })).toEqual([
+        ['two', 'bob'],
+        ['one', 'alice'],
+      ])
+      expect(await listed({ event: 'one', agent: 'b', userId: 'alice' })).toHaveLength(1)
+      expect(await listed({ event: 'one', userId: 'bob' })).toEqual([])
+    })
+
+    test('pages, either way, hold every event once, also within one second', async () => {
+      const { storage } = world
+      for (const index of times(25, (number) => number)) {
+        world.now = start + Math.floor(index / 10)
+        await storage.recordEvent({ event: 'thing.happened', data: { index } })
+      }
+      for (const newest of [false, true]) {
+        const seen = []
+        let page = await storage.listEvents({ limit: 4, newest })
+        while (page.length > 0) {
+          seen.push(...page.map(({ data }) => data?.index))
+          page = await storage.listEvents({ limit: 4, newest, after: page.at(-1) })
+        }
+        expect(seen).toEqual(newest ? times(25, (index) => 24 - index) : times(25, (index) => index))
+      }
+    })
+
+    test('an event is kept 400 days', async () => {
+      const { storage } = world
+      await storage.recordEvent({ event: 'old' })
+      world.now += day
+      await storage.recordEvent({ event: 'new' })
+      const kept = async () => (await storage.listEvents()).filter(({ event }) => event !== 'audit.swept')
+      world.now = start + 400 * day - 1
+      expect(await storage.sweep()).toBe(0)
+      expect(await kept()).toHaveLength(2)
+      world.now = start + 400 * day
+      expect(await storage.sweep()).toBe(1)
+      expect(await kept()).toMatchObject([{ event: 'new' }])
+    })
+  })
+}

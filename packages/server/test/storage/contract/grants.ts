@@ -1,0 +1,223 @@
+import { expect, test } from 'vitest'
+import {
+  agent,
+  allowedRequest,
+  eventNames,
+  freshHash,
+  grantOf,
+  newRequest,
+  newUser,
+  outcomeOf,
+  refreshable,
+  rememberedGrant,
+  resource,
+  times,
+} from '../fixtures.js'
+import { day, inStorage, type MakeStorage, start } from './in-storage.js'
+
+export function grantContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: grants`, makeStorage, (world) => {
+    test('a newer remembered grant keeps what the one before allowed, and its refresh tokens', async () => {
+      const { storage } = world
+      const { user, grantId: first, refresh } = await refreshable(storage, { scope: 'a b' }, { remembered: true })
+      world.now += 10
+      const { grantId: second } = await rememberedGrant(storage, { scope: 'b c' }, { grantLifetime: 900 }, user)
+      expect(await storage.listGrants()).toMatchObject([
+        { id: second, scope: 'a b c', expiresAt: start + 910, revokedAt: null },
+        { id: first, scope: 'a b', revokedAt: start + 10, revokedBy: 'replaced' },
+      ])
+      expect(await storage.refreshGrant(refresh)).toMatchObject({ grant: { id: second }, issue: { scope: 'a b' } })
+      expect(await storage.listEvents({ event: 'grant.revoked' })).toMatchObject([
+        { grantId: first, data: { by: 'replaced', successor: second } },
+      ])
+    })
+
+    test('the code of that decision is for what its request asked only (I5)', async () => {
+      const { storage } = world
+      const { user } = await rememberedGrant(storage, { scope: 'a b' })
+      const { redemption } = await allowedRequest(storage, { scope: 'b c' }, { remembered: true }, user)
+      expect(await storage.redeemCode(redemption)).toMatchObject({ grant: { scope: 'a b c' }, issue: { scope: 'b c' } })
+    })
+
+    test('an expired remembered grant gives nothing to the next one', async () => {
+      const { storage } = world
+      const remembered = { remembered: true, grantLifetime: 900 }
+      const { user, refresh } = await refreshable(storage, { scope: 'a' }, remembered)
+      world.now = start + 900
+      const { grantId } = await rememberedGrant(storage, { scope: 'b' }, {}, user)
+      expect(await storage.findGrant(grantId)).toMatchObject({ scope: 'b' })
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('grant_ended')
+    })
+
+    test('a grant for once leaves the remembered one alone', async () => {
+      const { storage } = world
+      const { user, grantId } = await rememberedGrant(storage)
+      await allowedRequest(storage, {}, {}, user)
+      const parties = { userId: user.id, agent, delegate: null, resource }
+      expect(await storage.findRememberedGrant(parties)).toMatchObject({ id: grantId })
+      for (const changes of [{ userId: 'other' }, { agent: 'other' }, { delegate: 'other' }, { resource: 'other' }]) {
+        expect(await storage.findRememberedGrant({ ...parties, ...changes })).toBeUndefined()
+      }
+    })
+
+    test('20 parallel remembered decisions of one person leave one live grant with all they allowed', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      await Promise.all(
+        times(20, (index) => allowedRequest(storage, { scope: `s${index}` }, { remembered: true }, user)),
+      )
+      const live = await storage.listGrants({ live: true })
+      expect(live).toHaveLength(1)
+      expect(live[0]?.scope.split(' ').sort()).toEqual(times(20, (index) => `s${index}`).sort())
+    })
+
+    test('grants are listed newest first, by page, party, life and part of a name', async () => {
+      const { storage } = world
+      const user = await newUser(storage, 'Alice')
+      const other = await newUser(storage, 'bob')
+      const grants: string[] = []
+      for (const changes of [{}, { resource: 'https://mail.example' }, { agent: 'https://other.example' }]) {
+        grants.push(await grantOf(storage, await allowedRequest(storage, changes, { grantLifetime: 900 }, user)))
+      }
+      grants.push(await grantOf(storage, await allowedRequest(storage, {}, {}, other)))
+      await storage.revokeGrant({ grantId: grants[0] ?? '', by: user.id })
+      const listed = async (filter?: object) => {
+        const found = await storage.listGrants(filter)
+        return found.map(({ id }) => grants.indexOf(id))
+      }
+      expect(await listed()).toEqual([3, 2, 1, 0])
+      expect(await listed({ limit: 2 })).toEqual([3, 2])
+      expect(await listed({ limit: 2, after: grants[2] })).toEqual([1, 0])
+      expect(await listed({ userId: user.id })).toEqual([2, 1, 0])
+      expect(await listed({ agent })).toEqual([3, 1, 0])
+      expect(await listed({ resource, userId: user.id })).toEqual([2, 0])
+      expect(await listed({ live: true })).toEqual([3, 2, 1])
+      expect(await listed({ live: false })).toEqual([0])
+      expect(await listed({ query: 'MAIL' })).toEqual([1])
+      expect(await listed({ query: 'alice', live: true })).toEqual([2, 1])
+      expect(await listed({ query: '%' })).toEqual([])
+      expect(await storage.findGrant(grants[0] ?? '')).toMatchObject({ username: 'Alice', revokedBy: user.id })
+      expect(await storage.findGrant('unknown')).toBeUndefined()
+      world.now = start + 900
+      expect(await listed({ live: true })).toEqual([3])
+      expect(await listed({ live: false })).toEqual([2, 1, 0])
+    })
+
+    test('all live grants of a person, of an agent or at a resource are removed at once, each with its audit row', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const own = [
+        await refreshable(storage, {}, {}, user),
+        await refreshable(storage, { delegate: 'laptop' }, {}, user),
+      ]
+      const foreign = await refreshable(storage)
+      const expired = await refreshable(storage, {}, { grantLifetime: 700 }, user)
+      world.now = start + 700
+      expect(await storage.revokeGrants({ userId: user.id, by: user.id })).toBe(2)
+      expect(await storage.revokeGrants({ userId: user.id, by: user.id })).toBe(0)
+      for (const { refresh } of [...own, expired]) {
+        expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('grant_ended')
+      }
+      expect(outcomeOf(await storage.refreshGrant(foreign.refresh))).toBe('refreshed')
+      expect(await storage.listEvents({ event: 'grant.revoked' })).toMatchObject([
+        { userId: user.id, data: { by: user.id } },
+        { userId: user.id, data: { by: user.id } },
+      ])
+      expect(await storage.revokeGrants({ agent, resource: 'https://mail.example', by: 'operator' })).toBe(0)
+      expect(await storage.revokeGrants({ resource, by: 'operator' })).toBe(1)
+    })
+
+    test('nobody removes the grants of everybody by leaving all out', async () => {
+      await allowedRequest(world.storage)
+      await expect(world.storage.revokeGrants({ by: 'operator' })).rejects.toThrow(TypeError)
+      await expect(world.storage.revokeGrants({ userId: undefined, by: 'operator' })).rejects.toThrow(TypeError)
+      expect(await world.storage.listGrants({ live: true })).toHaveLength(1)
+    })
+
+    test('hasBeenAllowed is per agent, whoever allowed it and whatever became of it', async () => {
+      const { storage } = world
+      await storage.createAuthRequest(newRequest())
+      expect(await storage.hasBeenAllowed(agent)).toBe(false)
+      const allowed = await allowedRequest(storage)
+      await storage.revokeGrant({ grantId: await grantOf(storage, allowed), by: 'test' })
+      expect(await storage.hasBeenAllowed(agent)).toBe(true)
+      expect(await storage.hasBeenAllowed('https://other.example')).toBe(false)
+    })
+  })
+
+  inStorage(`${name}: tokens by policy`, makeStorage, (world) => {
+    const issue = { agent, delegate: 'job', resource, scope: 'read', policy: 'nightly', tokenLifetime: 600 }
+
+    test('a token by policy names the policy, and leaves its row', async () => {
+      const { storage } = world
+      const first = await storage.recordAutonomousIssue(issue)
+      const second = await storage.recordAutonomousIssue(issue)
+      expect(first).toMatchObject({ scope: 'read', issuedAt: start, expiresAt: start + 600 })
+      expect(first.jti).toMatch(/^nightly\.[\w-]{22}$/)
+      expect(first.jti).not.toBe(second.jti)
+      expect(await storage.listEvents({ event: 'token.issued_by_policy' })).toMatchObject([
+        { agent, resource, data: { policy: 'nightly', delegate: 'job', scope: 'read', jti: first.jti } },
+        { data: { jti: second.jti } },
+      ])
+      world.now = start + 600 + 30 * day
+      expect(await storage.sweep()).toBe(2)
+    })
+
+    test('a blocked agent gets none (A19)', async () => {
+      await world.storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
+      await expect(world.storage.recordAutonomousIssue(issue)).rejects.toMatchObject({ code: 'agent_blocked' })
+      expect(await eventNames(world.storage)).toEqual(['agent.blocked'])
+    })
+  })
+
+  inStorage(`${name}: history`, makeStorage, (world) => {
+    test('a grant is kept 400 days after its end, with its uses, and a live one for ever', async () => {
+      const { storage } = world
+      const removed = await refreshable(storage)
+      const expired = await refreshable(storage, {}, { grantLifetime: 2 * day })
+      const live = await refreshable(storage)
+      await storage.refreshGrant(removed.refresh)
+      await storage.refreshGrant(live.refresh)
+      world.now = start + day
+      await storage.revokeGrant({ grantId: removed.grantId, by: 'test' })
+      const kept = async () => (await storage.listGrants()).map(({ id }) => id)
+      world.now = start + 401 * day - 1
+      await storage.sweep()
+      expect(await kept()).toEqual([live.grantId, expired.grantId, removed.grantId])
+      world.now = start + 401 * day
+      await storage.sweep()
+      expect(await kept()).toEqual([live.grantId, expired.grantId])
+      world.now = start + 402 * day
+      await storage.sweep()
+      expect(await kept()).toEqual([live.grantId])
+      world.now = start + 4000 * day
+      await storage.sweep()
+      expect(await kept()).toEqual([live.grantId])
+      expect(await storage.listGrantUsage({ userId: live.user.id })).toEqual([])
+    })
+
+    test('a refresh token is forgotten a day after its end', async () => {
+      const { storage } = world
+      const idle = await refreshable(storage, {}, {}, undefined, {
+        idleSeconds: 1000,
+        lifetime: 500_000,
+        tokenHash: freshHash(),
+      })
+      const revoked = await refreshable(storage)
+      const reason = async ({ refresh }: typeof idle) => outcomeOf(await storage.refreshGrant(refresh))
+      await storage.revokeRefreshToken({ ...revoked.refresh })
+      world.now = start + day - 1
+      await storage.sweep()
+      expect(await reason(revoked)).toBe('revoked')
+      world.now = start + day
+      await storage.sweep()
+      expect(await reason(revoked)).toBe('unknown')
+      world.now = start + day + 999
+      await storage.sweep()
+      expect(await reason(idle)).toBe('idle')
+      world.now = start + day + 1000
+      await storage.sweep()
+      expect(await reason(idle)).toBe('unknown')
+    })
+  })
+}

@@ -1,0 +1,32 @@
+import { afterEach, beforeEach, describe } from 'vitest'
+import type { Storage, StorageOptions } from '../../../dist/storage/storage.js'
+
+export const start = 1_790_000_000
+export const day = 86_400
+
+/** An empty storage for each test, and the clock it goes by. */
+export interface World {
+  readonly storage: Storage
+  now: number
+}
+
+export type MakeStorage = (options: StorageOptions) => Storage
+
+export function inStorage(name: string, makeStorage: MakeStorage, define: (world: World) => void): void {
+  describe(name, () => {
+    let storage: Storage | undefined
+    const world = {
+      now: start,
+      get storage() {
+        if (!storage) throw new Error('there is no storage outside of a test')
+        return storage
+      },
+    }
+    beforeEach(() => {
+      world.now = start
+      storage = makeStorage({ now: () => world.now, sweepInterval: 0 })
+    })
+    afterEach(() => storage?.close())
+    define(world)
+  })
+}

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { freshHash, newUser, times } from '../fixtures.js'
+import { inStorage, type MakeStorage, start } from './in-storage.js'
+
+const publicKey = new Uint8Array([0, 1, 2, 255])
+
+export function passkeyContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: passkeys`, makeStorage, (world) => {
+    const added = async (counter = 0) => {
+      const user = await newUser(world.storage)
+      const passkey = { userId: user.id, credentialId: freshHash(), publicKey, counter, name: 'Laptop' }
+      await world.storage.addPasskey({ ...passkey, transports: ['internal', 'hybrid'] })
+      return { user, credentialId: passkey.credentialId, passkey }
+    }
+
+    test('a passkey is found with its key and its person', async () => {
+      const { user, credentialId } = await added(7)
+      const listed = {
+        credentialId,
+        name: 'Laptop',
+        transports: ['internal', 'hybrid'],
+        counter: 7,
+        createdAt: start,
+        lastUsedAt: null,
+      }
+      expect(await world.storage.findPasskey(credentialId)).toEqual({ user, passkey: { ...listed, publicKey } })
+      expect(await world.storage.listPasskeys(user.id)).toEqual([listed])
+      expect(await world.storage.findPasskey('unknown')).toBeUndefined()
+    })
+
+    test('a credential is registered once, with whomever', async () => {
+      const { storage } = world
+      const { passkey } = await added()
+      const other = await newUser(storage)
+      expect(await storage.addPasskey({ ...passkey, userId: other.id })).toBe(false)
+      expect(await storage.listPasskeys(other.id)).toEqual([])
+      expect(await storage.listEvents({ event: 'passkey.added' })).toHaveLength(1)
+      await storage.setUserStatus(other.id, 'disabled')
+      const again = { ...passkey, userId: other.id, credentialId: freshHash() }
+      await expect(storage.addPasskey(again)).rejects.toThrow(TypeError)
+    })
+
+    test('of 20 parallel uses with one counter exactly one is taken, and the others are audited', async () => {
+      const { storage } = world
+      const { credentialId, user } = await added(3)
+      const results = await Promise.all(times(20, () => storage.usePasskey({ credentialId, counter: 4 })))
+      expect(results.filter(Boolean)).toHaveLength(1)
+      const events = await storage.listEvents({ event: 'passkey.counter_went_back' })
+      expect(events).toHaveLength(19)
+      expect(events[0]).toMatchObject({ userId: user.id, data: { credentialId, counter: 4, stored: 4 } })
+    })
+
+    test('a counter goes forward, unless it never counts', async () => {
+      const { storage } = world
+      const { credentialId } = await added()
+      const use = (counter: number) => storage.usePasskey({ credentialId, counter })
+      world.now += 10
+      expect(await Promise.all(times(5, () => use(0)))).toEqual(times(5, () => true))
+      expect(await storage.findPasskey(credentialId)).toMatchObject({ passkey: { lastUsedAt: start + 10 } })
+      expect(await use(5)).toBe(true)
+      expect(await use(5)).toBe(false)
+      expect(await use(0)).toBe(false)
+      expect(await use(4)).toBe(false)
+      expect(await storage.findPasskey(credentialId)).toMatchObject({ passkey: { counter: 5 } })
+      expect(await storage.usePasskey({ credentialId: 'unknown', counter: 1 })).toBe(false)
+    })
+
+    test('a passkey is removed by its person only', async () => {
+      const { storage } = world
+      const { credentialId, user } = await added()
+      const other = await newUser(storage)
+      expect(await storage.removePasskey({ userId: other.id, credentialId })).toBe(false)
+      expect(await storage.removePasskey({ userId: user.id, credentialId })).toBe(true)
+      expect(await storage.removePasskey({ userId: user.id, credentialId })).toBe(false)
+      expect(await storage.listPasskeys(user.id)).toEqual([])
+      expect(await storage.listEvents({ event: 'passkey.removed' })).toHaveLength(1)
+    })
+  })
+}

@@ -1,0 +1,231 @@
+import { expect, test } from 'vitest'
+import {
+  agent,
+  allowedRequest,
+  eventNames,
+  freshHash,
+  newUser,
+  outcomeOf,
+  refreshable,
+  resource,
+  times,
+} from '../fixtures.js'
+import { day, inStorage, type MakeStorage, start } from './in-storage.js'
+
+export function refreshContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: refresh tokens`, makeStorage, (world) => {
+    const newToken = () => ({ tokenHash: freshHash(), idleSeconds: 90 * day, lifetime: 365 * day })
+
+    const lives: [string, number | null, boolean][] = [
+      ['until it is removed', null, true],
+      ['longer than the auth token', 601, true],
+      ['as long as the auth token', 600, false],
+      ['shorter than the auth token', 100, false],
+    ]
+    test.each(lives)(
+      'with a grant that lives %s a refresh token is stored: %s, %s (W14)',
+      async (_, grantLifetime, issued) => {
+        const { storage } = world
+        const { redemption } = await allowedRequest(storage, {}, { grantLifetime })
+        const refresh = newToken()
+        expect(await storage.redeemCode({ ...redemption, refresh })).toMatchObject({ refreshIssued: issued })
+        const tried = { tokenHash: refresh.tokenHash, agent, delegate: null, jkt: 'jkt', tokenLifetime: 600 }
+        expect(outcomeOf(await storage.refreshGrant(tried))).toBe(issued ? 'refreshed' : 'unknown')
+      },
+    )
+
+    test('a code redeemed without one stores none', async () => {
+      const { redemption } = await allowedRequest(world.storage)
+      expect(await world.storage.redeemCode(redemption)).toMatchObject({ refreshIssued: false })
+    })
+
+    test('a refused redemption stores none', async () => {
+      const { storage } = world
+      const { redemption } = await allowedRequest(storage)
+      const refresh = newToken()
+      await storage.redeemCode({ ...redemption, refresh, redirectUri: 'https://other.example' })
+      const tried = { tokenHash: refresh.tokenHash, agent, delegate: null, jkt: 'jkt', tokenLifetime: 600 }
+      expect(outcomeOf(await storage.refreshGrant(tried))).toBe('unknown')
+    })
+
+    test('a refresh gives grant, user and an issue under the grant, leaves the token and no audit row', async () => {
+      const { storage } = world
+      const { refresh, grantId, user } = await refreshable(storage, { delegate: 'laptop' })
+      const before = await eventNames(storage)
+      world.now += 700
+      const result = await storage.refreshGrant({ ...refresh, jkt: 'a-new-key' })
+      if (result.outcome !== 'refreshed') throw new Error(result.reason)
+      expect(result.user).toEqual(user)
+      expect(result.grant).toMatchObject({ id: grantId, agent, delegate: 'laptop', resource })
+      expect(result.issue).toMatchObject({
+        scope: 'calendar.read calendar.write',
+        issuedAt: start + 700,
+        expiresAt: start + 1300,
+      })
+      expect(result.issue.jti.startsWith(`${grantId}.`)).toBe(true)
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+      expect(await eventNames(storage)).toEqual(before)
+    })
+
+    test('50 parallel refreshes all succeed and are all counted (X16)', async () => {
+      const { storage } = world
+      const { refresh, grantId, user } = await refreshable(storage)
+      const results = await Promise.all(times(50, () => storage.refreshGrant(refresh)))
+      expect(results.map(outcomeOf)).toEqual(times(50, () => 'refreshed'))
+      const jtis = results.map((result) => result.outcome === 'refreshed' && result.issue.jti)
+      expect(new Set(jtis).size).toBe(50)
+      const today = start - (start % day)
+      expect(await storage.listGrantUsage({ userId: user.id })).toEqual([{ grantId, day: today, refreshes: 50 }])
+    })
+
+    test('refreshes are counted per grant and day, and the last use is written at most once a minute', async () => {
+      const { storage } = world
+      const { refresh, grantId, user } = await refreshable(storage)
+      const lastUsedAt = async () => (await storage.findGrant(grantId))?.lastUsedAt
+      world.now = start + 10
+      await storage.refreshGrant(refresh)
+      expect(await lastUsedAt()).toBe(start + 10)
+      world.now = start + 69
+      await storage.refreshGrant(refresh)
+      expect(await lastUsedAt()).toBe(start + 10)
+      world.now = start + 70
+      await storage.refreshGrant(refresh)
+      expect(await lastUsedAt()).toBe(start + 70)
+      world.now = start + day
+      await storage.refreshGrant(refresh)
+      const today = start - (start % day)
+      const usage = [
+        { grantId, day: today + day, refreshes: 1 },
+        { grantId, day: today, refreshes: 3 },
+      ]
+      expect(await storage.listGrantUsage({ userId: user.id })).toEqual(usage)
+      expect(await storage.listGrantUsage({ userId: user.id, grantId, limit: 1 })).toEqual(usage.slice(0, 1))
+      expect(await storage.listGrantUsage({ userId: user.id, grantId: 'other' })).toEqual([])
+      expect(await storage.listGrantUsage({ userId: (await newUser(storage)).id })).toEqual([])
+    })
+
+    test('a refreshed token never outlives its grant', async () => {
+      const { refresh } = await refreshable(world.storage, {}, { grantLifetime: 1000 })
+      world.now = start + 900
+      expect(await world.storage.refreshGrant(refresh)).toMatchObject({ issue: { expiresAt: start + 1000 } })
+      world.now = start + 1000
+      expect(outcomeOf(await world.storage.refreshGrant(refresh))).toBe('grant_ended')
+    })
+
+    const foreign: [string, string, object][] = [
+      ['another agent (X10)', 'foreign_agent', { agent: 'https://thief.example' }],
+      ['another delegate (X11)', 'foreign_delegate', { delegate: 'tablet' }],
+      ['the agent server itself (X11)', 'foreign_delegate', { delegate: null }],
+    ]
+    test.each(foreign)(
+      'a refresh token used by %s gives nothing, is audited, and stays',
+      async (_, reason, changes) => {
+        const { storage } = world
+        const { refresh, user } = await refreshable(storage, { delegate: 'laptop' })
+        expect(outcomeOf(await storage.refreshGrant({ ...refresh, ...changes }))).toBe(reason)
+        expect(await storage.listEvents({ event: `refresh.${reason}` })).toMatchObject([{ userId: user.id, agent }])
+        expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+      },
+    )
+
+    test('an unknown refresh token gives nothing', async () => {
+      const { refresh } = await refreshable(world.storage)
+      expect(outcomeOf(await world.storage.refreshGrant({ ...refresh, tokenHash: freshHash() }))).toBe('unknown')
+    })
+
+    test('a refresh token lives until its last second, and idle until its last idle second (X14)', async () => {
+      const { storage } = world
+      const token = { tokenHash: freshHash(), idleSeconds: 1000, lifetime: 1500 }
+      const { refresh } = await refreshable(storage, {}, {}, undefined, token)
+      const reasonAt = async (time: number) => {
+        world.now = time
+        return outcomeOf(await storage.refreshGrant(refresh))
+      }
+      expect(await reasonAt(start + 1000)).toBe('idle')
+      expect(await reasonAt(start + 999)).toBe('refreshed')
+      expect(await reasonAt(start + 1499)).toBe('refreshed')
+      expect(await reasonAt(start + 1500)).toBe('expired')
+    })
+
+    test('nothing is refreshed for a disabled person or a blocked agent, while that lasts (A19)', async () => {
+      const { storage } = world
+      const { refresh, user } = await refreshable(storage)
+      const reason = async () => outcomeOf(await storage.refreshGrant(refresh))
+      await storage.setUserStatus(user.id, 'disabled')
+      expect(await reason()).toBe('user_disabled')
+      await storage.setUserStatus(user.id, 'active')
+      await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
+      expect(await reason()).toBe('agent_blocked')
+      await storage.setAgentBlocked({ agent, blocked: false, by: 'operator' })
+      expect(await reason()).toBe('refreshed')
+    })
+
+    test('from the removal of the grant on nothing is refreshed, also in a race (X13)', async () => {
+      const { storage } = world
+      const { refresh, grantId } = await refreshable(storage)
+      const log: string[] = []
+      const calls = times(41, (index) =>
+        index === 20
+          ? storage.revokeGrant({ grantId, by: 'test' }).then(() => log.push('removed'))
+          : storage.refreshGrant(refresh).then((result) => log.push(outcomeOf(result))),
+      )
+      await Promise.all(calls)
+      const removed = log.indexOf('removed')
+      expect(log.slice(removed + 1)).not.toContain('refreshed')
+      expect(log.slice(removed + 1)).toContain('grant_ended')
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('grant_ended')
+    })
+
+    test('a code used again revokes the refresh token it gave, and leaves the grant and other tokens (X01)', async () => {
+      const { storage } = world
+      const { refresh, grantId, redemption, user } = await refreshable(storage, {}, { remembered: true })
+      const others = await refreshable(storage, { delegate: 'laptop' }, { remembered: true }, user)
+      expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
+      expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('revoked')
+      expect(outcomeOf(await storage.refreshGrant(others.refresh))).toBe('refreshed')
+      expect(await storage.findGrant(grantId)).toMatchObject({ revokedAt: null })
+      const reuses = await storage.listEvents({ event: 'code.reused' })
+      expect(reuses.map(({ data }) => data?.refreshRevoked)).toEqual([true, undefined])
+    })
+
+    test('a used code presented by another agent revokes nothing', async () => {
+      const { storage } = world
+      const { refresh, redemption } = await refreshable(storage)
+      await storage.redeemCode({ ...redemption, agent: 'https://thief.example' })
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+    })
+
+    test('of 50 parallel redemptions with their own refresh tokens none is left alive (X01, X02)', async () => {
+      const { storage } = world
+      const { redemption } = await allowedRequest(storage)
+      const tokens = times(50, newToken)
+      await Promise.all(tokens.map((refresh) => storage.redeemCode({ ...redemption, refresh })))
+      const reasons = []
+      for (const { tokenHash } of tokens) {
+        const tried = { tokenHash, agent, delegate: null, jkt: 'jkt', tokenLifetime: 600 }
+        reasons.push(outcomeOf(await storage.refreshGrant(tried)))
+      }
+      expect(reasons.filter((reason) => reason !== 'unknown')).toEqual(['revoked'])
+    })
+
+    test('an agent revokes its own token, once, and the grant stays', async () => {
+      const { storage } = world
+      const { refresh, grantId, user } = await refreshable(storage, { delegate: 'laptop' })
+      const { tokenHash } = refresh
+      const revoke = (changes: object = {}) =>
+        storage.revokeRefreshToken({ tokenHash, agent, delegate: 'laptop', ...changes })
+      expect(await revoke({ agent: 'https://thief.example' })).toBe(false) // X19
+      expect(await revoke({ delegate: null })).toBe(false)
+      expect(await revoke({ tokenHash: freshHash() })).toBe(false)
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+      const results = await Promise.all(times(5, () => revoke()))
+      expect(results.filter(Boolean)).toHaveLength(1)
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('revoked')
+      expect(await storage.findGrant(grantId)).toMatchObject({ revokedAt: null })
+      expect(await storage.listEvents({ event: 'refresh.revoked' })).toMatchObject([
+        { userId: user.id, agent, grantId },
+      ])
+    })
+  })
+}

@@ -1,0 +1,270 @@
+import { expect, test } from 'vitest'
+import {
+  agent,
+  allowedRequest,
+  boundRequest,
+  eventNames,
+  freshHash,
+  grantOf,
+  newRequest,
+  newUser,
+  outcomeOf,
+  rememberedGrant,
+  times,
+} from '../fixtures.js'
+import { inStorage, type MakeStorage, start } from './in-storage.js'
+
+export function requestContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: extending requests`, makeStorage, (world) => {
+    const extensible = async () => {
+      const { tokenHash, binding, user } = await boundRequest(world.storage)
+      return { tokenHash, browserHash: binding.browserHash, userId: user.id, seconds: 600, maxExtensions: 10 }
+    }
+
+    test('a request remembers its prompt', async () => {
+      const asked = newRequest({ prompt: 'consent' })
+      expect(await world.storage.createAuthRequest(asked)).toMatchObject({ prompt: 'consent', extensions: 0 })
+      expect(await world.storage.findAuthRequest(asked.tokenHash)).toMatchObject({ prompt: 'consent' })
+      expect(await world.storage.createAuthRequest(newRequest())).toMatchObject({ prompt: null })
+    })
+
+    test('the end of a request is put off ten times, and not an eleventh, with an audit row each', async () => {
+      const { storage } = world
+      const extension = await extensible()
+      const results = await Promise.all(times(20, () => storage.extendRequest(extension)))
+      expect(results.filter(({ outcome }) => outcome === 'extended')).toHaveLength(10)
+      expect(results.map(outcomeOf).filter((outcome) => outcome === 'limit')).toHaveLength(10)
+      const expiresAt = start + 600 + 6000
+      expect(results).toContainEqual({ outcome: 'extended', expiresAt, extensions: 10 })
+      expect(await storage.findAuthRequest(extension.tokenHash)).toMatchObject({ expiresAt, extensions: 10 })
+      expect(await storage.listEvents({ event: 'request.extended' })).toHaveLength(10)
+      world.now = expiresAt - 1
+      expect(await storage.findAuthRequest(extension.tokenHash)).toMatchObject({ status: 'open' })
+      world.now = expiresAt
+      expect(await storage.findAuthRequest(extension.tokenHash)).toMatchObject({ status: 'expired' })
+    })
+
+    test('each change of a valid extension is refused with its reason', async () => {
+      const { storage } = world
+      const extension = await extensible()
+      const refused = async (changes: object) => outcomeOf(await storage.extendRequest({ ...extension, ...changes }))
+      expect(await refused({ tokenHash: freshHash() })).toBe('unknown')
+      expect(await refused({ browserHash: 'other' })).toBe('other_browser')
+      expect(await refused({ userId: (await newUser(storage)).id })).toBe('other_user')
+      world.now = start + 600
+      expect(await refused({})).toBe('expired')
+      const decided = await allowedRequest(storage)
+      expect(await refused({ tokenHash: decided.tokenHash })).toBe('not_open')
+    })
+  })
+
+  inStorage(`${name}: what is granted`, makeStorage, (world) => {
+    test('a person may grant a part of what was asked; grant and token are for that part, in the order asked', async () => {
+      const { storage } = world
+      const scope = 'a b c'
+      const allowed = await allowedRequest(storage, { scope }, { scope: 'c a a' })
+      expect(await storage.listEvents({ event: 'request.allowed' })).toMatchObject([{ data: { scope: 'a c' } }])
+      expect(await storage.redeemCode(allowed.redemption)).toMatchObject({
+        request: { scope },
+        grant: { scope: 'a c' },
+        issue: { scope: 'a c' },
+      })
+    })
+
+    test.each(['a b d', 'd', '', ' '])(
+      'granting "%s" of "a b c" is refused, and nothing happens (C10)',
+      async (scope) => {
+        const { storage } = world
+        const { decision, tokenHash } = await boundRequest(storage, { scope: 'a b c' })
+        expect(outcomeOf(await storage.decideRequest({ ...decision, scope }))).toBe('changed')
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open' })
+        expect(await storage.listGrants()).toEqual([])
+      },
+    )
+
+    test('the code of a removed or expired grant is not alive', async () => {
+      const { storage } = world
+      const removed = await allowedRequest(storage)
+      await storage.revokeGrant({ grantId: await grantOf(storage, removed), by: 'test' })
+      expect(await storage.findAuthRequest(removed.tokenHash)).toMatchObject({ codeAlive: false })
+      const short = await allowedRequest(storage, {}, { grantLifetime: 30 })
+      world.now = start + 30
+      expect(await storage.findAuthRequest(short.tokenHash)).toMatchObject({ codeAlive: false })
+    })
+  })
+
+  inStorage(`${name}: requests that need no page`, makeStorage, (world) => {
+    const permitted = async (changes: object = {}, asked: object = {}) => {
+      const { storage } = world
+      const { user, grantId } = await rememberedGrant(storage)
+      const request = newRequest({ scope: 'calendar.read', ...asked })
+      await storage.createAuthRequest(request)
+      return {
+        user,
+        grantId,
+        tokenHash: request.tokenHash,
+        permission: {
+          tokenHash: request.tokenHash,
+          browserHash: freshHash(),
+          userId: user.id,
+          state: 'state',
+          grantId,
+          codeHash: freshHash(),
+          codeLifetime: 60,
+          ...changes,
+        },
+      }
+    }
+    const redemptionOf = ({ codeHash }: { codeHash: string }) => ({
+      codeHash,
+      agent,
+      delegate: null,
+      jkt: 'jkt',
+      tokenLifetime: 600,
+    })
+
+    test('a live remembered grant that covers a request allows it, bound to the browser, under the same grant', async () => {
+      const { storage } = world
+      const { permission, grantId, user } = await permitted()
+      world.now += 10
+      expect(
+        await storage.findRememberedGrant({
+          userId: user.id,
+          agent,
+          delegate: null,
+          resource: 'https://calendar.example',
+        }),
+      ).toMatchObject({ id: grantId })
+      expect(await storage.allowRemembered(permission)).toMatchObject({
+        outcome: 'allowed',
+        first: true,
+        request: {
+          status: 'allowed',
+          browserHash: permission.browserHash,
+          userId: user.id,
+          state: 'state',
+          codeAlive: true,
+          decidedAt: start + 10,
+        },
+      })
+      expect(await storage.findGrant(grantId)).toMatchObject({ lastUsedAt: start + 10 })
+      expect(await storage.listEvents({ event: 'request.remembered' })).toMatchObject([
+        { userId: user.id, grantId, agent, data: { scope: 'calendar.read' } },
+      ])
+      const redeemed = await storage.redeemCode(redemptionOf(permission))
+      expect(redeemed).toMatchObject({ grant: { id: grantId }, issue: { scope: 'calendar.read' } })
+      expect(await storage.listGrants()).toHaveLength(1)
+    })
+
+    const uncovered: [string, object, object][] = [
+      ['more than was allowed (C32)', {}, { scope: 'calendar.read calendar.delete' }],
+      ['another resource (C33)', {}, { resource: 'https://mail.example' }],
+      ['another agent (C33)', {}, { agent: 'https://other.example' }],
+      ['another delegate (C38)', {}, { delegate: 'laptop' }],
+      ['an unknown grant', { grantId: 'unknown' }, {}],
+    ]
+    test.each(uncovered)('a request for %s is left open for a page', async (_, changes, asked) => {
+      const { permission, tokenHash } = await permitted(changes, asked)
+      expect(outcomeOf(await world.storage.allowRemembered(permission))).toBe('not_covered')
+      expect(await world.storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open', browserHash: null })
+    })
+
+    test('a grant of somebody else, removed, expired, not remembered, or of a disabled person covers nothing (C33)', async () => {
+      const { storage } = world
+      const { permission, user, grantId } = await permitted()
+      const other = await newUser(storage)
+      const reason = async (changes: object = {}) =>
+        outcomeOf(await storage.allowRemembered({ ...permission, ...changes }))
+      expect(await reason({ userId: other.id })).toBe('not_covered')
+      const once = await allowedRequest(storage, {}, {}, user)
+      expect(await reason({ grantId: await grantOf(storage, once) })).toBe('not_covered')
+      await storage.setUserStatus(user.id, 'disabled')
+      expect(await reason()).toBe('not_covered')
+      await storage.setUserStatus(user.id, 'active')
+      await storage.revokeGrant({ grantId, by: user.id })
+      expect(await reason()).toBe('not_covered')
+      const brief = await rememberedGrant(storage, {}, { grantLifetime: 30 }, user)
+      world.now = start + 30
+      expect(await reason({ grantId: brief.grantId })).toBe('not_covered')
+      const parties = { userId: user.id, agent, delegate: null, resource: 'https://calendar.example' }
+      expect(await storage.findRememberedGrant(parties)).toBeUndefined()
+    })
+
+    test('an unknown, expired or abandoned request, or one of another browser, is refused', async () => {
+      const { storage } = world
+      const { permission, user } = await permitted()
+      const reason = async (changes: object = {}) =>
+        outcomeOf(await storage.allowRemembered({ ...permission, ...changes }))
+      expect(await reason({ tokenHash: freshHash() })).toBe('unknown')
+      const { tokenHash, browserHash } = permission
+      await storage.bindRequest({ tokenHash, browserHash, userId: user.id, state: null })
+      expect(await reason({ browserHash: 'other' })).toBe('other_browser')
+      world.now = start + 600
+      expect(await reason()).toBe('expired')
+      world.now = start
+      await storage.abandonRequests({ agent, by: 'test' })
+      expect(await reason()).toBe('not_open')
+    })
+
+    test('20 parallel permissions and decisions give one outcome and one code (C09)', async () => {
+      const { storage } = world
+      for (const denies of [false, true]) {
+        const { permission, tokenHash, user } = await permitted()
+        const { browserHash } = permission
+        await storage.bindRequest({ tokenHash, browserHash, userId: user.id, state: null })
+        const decision = {
+          tokenHash,
+          browserHash,
+          userId: user.id,
+          revision: 0,
+          decision: denies ? ('deny' as const) : ('allow' as const),
+          codeHash: permission.codeHash,
+          codeLifetime: 60,
+          grantLifetime: null,
+          remembered: false,
+        }
+        const results = await Promise.all(
+          times(20, (index) =>
+            (index % 2 === 0) === denies ? storage.decideRequest(decision) : storage.allowRemembered(permission),
+          ),
+        )
+        expect(new Set(results.map(outcomeOf)).size).toBe(1)
+        expect(results.filter((result) => 'first' in result && result.first)).toHaveLength(1)
+        const request = await storage.findAuthRequest(tokenHash)
+        expect(request).toMatchObject({ status: results[0]?.outcome })
+        const decided = (await storage.listEvents()).filter(
+          ({ event, requestId }) => requestId === request?.id && /allowed|denied|remembered/.test(event),
+        )
+        expect(decided).toHaveLength(1)
+      }
+    })
+
+    test('another person in the bound browser takes over', async () => {
+      const { storage } = world
+      const { permission, tokenHash, user } = await permitted()
+      const before = await newUser(storage)
+      const { browserHash } = permission
+      await storage.bindRequest({ tokenHash, browserHash, userId: before.id, state: null })
+      expect(await storage.allowRemembered(permission)).toMatchObject({
+        outcome: 'allowed',
+        request: { userId: user.id, revision: 1 },
+      })
+    })
+  })
+
+  inStorage(`${name}: abandoning requests`, makeStorage, (world) => {
+    test('open requests of an agent are closed without a decision', async () => {
+      const { storage } = world
+      const open = await boundRequest(storage)
+      const decided = await allowedRequest(storage)
+      const other = await boundRequest(storage, { agent: 'https://other.example' })
+      expect(await storage.abandonRequests({ agent, by: 'operator' })).toBe(1)
+      expect(await storage.abandonRequests({ agent, by: 'operator' })).toBe(0)
+      expect(await storage.findAuthRequest(open.tokenHash)).toMatchObject({ status: 'abandoned' })
+      expect(outcomeOf(await storage.decideRequest(open.decision))).toBe('not_open')
+      expect(await storage.findAuthRequest(decided.tokenHash)).toMatchObject({ status: 'allowed' })
+      expect(await storage.findAuthRequest(other.tokenHash)).toMatchObject({ status: 'open' })
+      expect((await eventNames(storage)).filter((event) => event === 'requests.abandoned')).toHaveLength(1)
+    })
+  })
+}

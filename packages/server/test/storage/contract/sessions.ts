@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest'
+import { freshHash, newUser, times } from '../fixtures.js'
+import { inStorage, type MakeStorage, start } from './in-storage.js'
+
+export function sessionContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: lists of sessions`, makeStorage, (world) => {
+    const session = async (userId: string, changes: object = {}) => {
+      const idHash = freshHash()
+      const created = await world.storage.createSession({
+        idHash,
+        userId,
+        idleSeconds: 300,
+        lifetime: 1000,
+        ...changes,
+      })
+      return { idHash, id: created.id }
+    }
+
+    test('live sessions are listed, the last used first, with where they are', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const first = await session(user.id, { ip: '192.0.2.1', userAgent: 'Browser', amr: ['pwd', 'webauthn'] })
+      const second = await session(user.id)
+      await session(user.id, { idleSeconds: 60 })
+      await session((await newUser(storage)).id)
+      world.now += 100
+      await storage.findSession(first.idHash)
+      expect(await storage.listSessions({ userId: user.id, currentIdHash: second.idHash })).toEqual([
+        {
+          id: first.id,
+          createdAt: start,
+          lastSeenAt: start + 100,
+          authTime: start,
+          amr: ['pwd', 'webauthn'],
+          expiresAt: start + 1000,
+          ip: '192.0.2.1',
+          userAgent: 'Browser',
+          current: false,
+        },
+        expect.objectContaining({
+          id: second.id,
+          lastSeenAt: start,
+          amr: [],
+          ip: null,
+          userAgent: null,
+          current: true,
+        }),
+      ])
+    })
+
+    test('the public id opens nothing', async () => {
+      const { id, idHash } = await session((await newUser(world.storage)).id)
+      expect(await world.storage.findSession(id)).toBeUndefined()
+      expect(id).not.toBe(idHash)
+    })
+
+    test('a session is ended by its public id, by its person only', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const other = await newUser(storage)
+      const { id, idHash } = await session(user.id)
+      expect(await storage.endSessionById({ userId: other.id, id })).toBe(false)
+      expect(await storage.findSession(idHash)).toBeDefined()
+      expect(await storage.endSessionById({ userId: user.id, id })).toBe(true)
+      expect(await storage.endSessionById({ userId: user.id, id })).toBe(false)
+      expect(await storage.findSession(idHash)).toBeUndefined()
+      expect(await storage.listEvents({ event: 'session.ended' })).toHaveLength(1)
+    })
+
+    test('all sessions of a person are ended but one, or all', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const stranger = await session((await newUser(storage)).id)
+      const kept = await session(user.id)
+      await session(user.id)
+      await session(user.id)
+      expect(await storage.endSessions({ userId: user.id, exceptIdHash: kept.idHash })).toBe(2)
+      expect(await storage.listSessions({ userId: user.id })).toMatchObject([{ id: kept.id }])
+      expect(await storage.endSessions({ userId: user.id })).toBe(1)
+      expect(await storage.endSessions({ userId: user.id })).toBe(0)
+      expect(await storage.findSession(stranger.idHash)).toBeDefined()
+      expect(await storage.listEvents({ event: 'sessions.ended' })).toMatchObject([
+        { userId: user.id, data: { count: 2 } },
+        { userId: user.id, data: { count: 1 } },
+      ])
+    })
+
+    test('after proving again the session has a new secret, a new time of sign-in and the same end (C18, C24)', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const { idHash, id } = await session(user.id, { amr: ['pwd'] })
+      const newIdHash = freshHash()
+      world.now += 200
+      const renewed = { id, user, authTime: start + 200, amr: ['pwd'], expiresAt: start + 1000 }
+      expect(await storage.reauthenticate({ idHash, newIdHash })).toEqual(renewed)
+      expect(await storage.findSession(idHash)).toBeUndefined()
+      world.now += 299
+      expect(await storage.findSession(newIdHash)).toEqual(renewed)
+      expect(await storage.listEvents({ event: 'session.reauthenticated' })).toMatchObject([{ userId: user.id }])
+    })
+
+    test('of 10 parallel renewals of one session exactly one is taken', async () => {
+      const { storage } = world
+      const { idHash } = await session((await newUser(storage)).id)
+      const results = await Promise.all(
+        times(10, () => storage.reauthenticate({ idHash, newIdHash: freshHash(), amr: ['webauthn'] })),
+      )
+      expect(results.filter(Boolean)).toMatchObject([{ amr: ['webauthn'] }])
+    })
+
+    test('an ended session, or one of a disabled person, is not renewed', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const idle = await session(user.id)
+      world.now += 300
+      expect(await storage.reauthenticate({ idHash: idle.idHash, newIdHash: freshHash() })).toBeUndefined()
+      expect(await storage.reauthenticate({ idHash: 'unknown', newIdHash: freshHash() })).toBeUndefined()
+      const used = await session(user.id)
+      const other = await session(user.id)
+      await expect(storage.reauthenticate({ idHash: used.idHash, newIdHash: other.idHash })).rejects.toThrow()
+      await storage.setUserStatus(user.id, 'disabled')
+      expect(await storage.reauthenticate({ idHash: used.idHash, newIdHash: freshHash() })).toBeUndefined()
+    })
+  })
+}
