@@ -20,7 +20,16 @@ const impure = ['lib/clock.js', 'lib/jwk.js', 'lib/signer.js', 'lib/crypto.node.
 /** Runtime dependencies, each package its own. */
 const dependencies = {
   countersign: ['jose', 'structured-headers'],
-  server: ['@node-rs/argon2', 'better-sqlite3', 'countersign', 'hono', 'kysely'],
+  server: [
+    '@node-rs/argon2',
+    '@simplewebauthn/server',
+    'better-sqlite3',
+    'countersign',
+    'hono',
+    'kysely',
+    'openid-client',
+    'zod',
+  ],
   cli: ['commander', 'countersign', 'countersign-server', 'hono', 'open'],
 }
 
