@@ -130,12 +130,14 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
       if (!route) throw new PageError('not_found')
       const method = request.method === 'HEAD' && pathname !== '/agent/auth' ? 'GET' : request.method
       const endpoint = Object.hasOwn(route, method) ? route[method] : undefined
-      if (endpoint) return await endpoint(request, received, requestId)
-      const refused = problemPage(context, new PageError('method_not_allowed'), requestId)
-      refused.headers.set('allow', Object.keys(route).join(', '))
-      return refused
+      if (!endpoint) throw new PageError('method_not_allowed')
+      return await endpoint(request, received, requestId)
     } catch (error) {
-      return problemPage(context, error, requestId)
+      const refused = problemPage(context, error, requestId)
+      if (route && refused.status === problemStatus.method_not_allowed) {
+        refused.headers.set('allow', Object.keys(route).join(', '))
+      }
+      return refused
     }
   }
 

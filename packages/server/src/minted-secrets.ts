@@ -31,7 +31,8 @@ export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
     codeOf: (requestId) => `aacd_${mac('code', requestId)}`,
     csrfFor: (browser, page) => `${page}.${mac('csrf', `${browser}\n${page}`)}`,
     readCsrf(value, browser) {
-      const [page = '', tag = ''] = value.split('.', 2)
+      const [page = '', ...rest] = value.split('.')
+      const tag = rest.join('.')
       const expected = Buffer.from(mac('csrf', `${browser}\n${page}`))
       const actual = Buffer.from(tag)
       return actual.length === expected.length && timingSafeEqual(actual, expected) ? page : undefined

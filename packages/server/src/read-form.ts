@@ -6,12 +6,14 @@ export const maxFormBytes = 65_536
 /**
  * Parses `application/x-www-form-urlencoded` (RFC 6749 §3.2): every parameter at most once, an empty one counts as absent.
  *
- * @throws AAuthError `media_type_unsupported`, `request_malformed`
+ * @throws AAuthError `media_type_unsupported`, `body_too_large`, `request_malformed`
  */
 export function readForm(contentType: string | null, body: Uint8Array): ReadonlyMap<string, string> {
   if (!/^application\/x-www-form-urlencoded(?:\s*;.*)?$/i.test(contentType ?? '')) {
     throw new AAuthError('media_type_unsupported', 'Send the parameters as application/x-www-form-urlencoded.')
   }
+  // A body that was read before may be larger than what was asked for.
+  if (body.length > maxFormBytes) throw new AAuthError('body_too_large', `A form has at most ${maxFormBytes} bytes.`)
   return readParameters(new URLSearchParams(new TextDecoder().decode(body)))
 }
 

@@ -8,7 +8,14 @@ import { displayHost } from './consent-model.js'
 import type { Cookies } from './cookies.js'
 import { seeOther } from './html-response.js'
 import { PageError } from './page-error.js'
-import { type ConsentLink, linkPath, outcomeResponse, requireLink, requireStored } from './pending-page.js'
+import {
+  answerUnlessOpen,
+  type ConsentLink,
+  linkPath,
+  outcomeResponse,
+  requireLink,
+  requireStored,
+} from './pending-page.js'
 import { signInPage } from './show-request.js'
 import { identifyVisitor, pageOf, type Visitor } from './visitor.js'
 
@@ -33,8 +40,6 @@ const actions: ReadonlyMap<string, Action> = new Map([
 ])
 
 const maxFormBytes = 16_384
-const maxUsername = 256
-const maxPassword = 1024
 
 /** `POST /agent/auth`: signs in, signs out, or decides. Each form is good only in the browser that was shown it (attacks C06, C07, C22). */
 export async function submitForm(
@@ -44,14 +49,14 @@ export async function submitForm(
   received: ReceivedMessage = receiveRequest(request),
 ): Promise<Response> {
   const form = readForm(request.headers.get('content-type'), await received.body(maxFormBytes))
-  const link = requireLink(form)
   const action = actions.get(form.get('consent') ?? form.get('action') ?? '')
   if (!action) throw new PageError('bad_form')
   const visitor = await identifyVisitor(context, cookies, request)
   const page = isSameOrigin(request, context.issuer)
     ? context.secrets.readCsrf(form.get('csrf') ?? '', visitor.browser)
     : undefined
-  if (page === undefined) {
+  // Nobody was shown a consent form without being signed in.
+  if (page === undefined || (action === decide && page === pageOf(undefined))) {
     await context.storage.recordEvent({
       event: action === decide ? 'consent.forged' : 'form.forged',
       ip: received.remoteAddress,
@@ -59,14 +64,23 @@ export async function submitForm(
     throw new PageError('csrf')
   }
   const userAgent = request.headers.get('user-agent')?.slice(0, 256)
-  return action(context, cookies, { form, link, visitor, page, ip: received.remoteAddress, userAgent })
+  return action(context, cookies, {
+    form,
+    link: requireLink(form),
+    visitor,
+    page,
+    ip: received.remoteAddress,
+    userAgent,
+  })
 }
 
 async function signIn(context: ServerContext, cookies: Cookies, submission: Submission): Promise<Response> {
   const { form, link, visitor, ip, userAgent } = submission
   const stored = await requireStored(context, link)
-  const username = (form.get('username') ?? '').slice(0, maxUsername)
-  const password = (form.get('password') ?? '').slice(0, maxPassword)
+  const answered = answerUnlessOpen(context, stored, visitor)
+  if (answered) return answered
+  const username = form.get('username') ?? ''
+  const password = form.get('password') ?? ''
   const credential = await context.storage.findCredential(username)
   const matches = await verifyPassword(credential?.passwordHash, password)
   if (!credential || !matches || credential.user.status !== 'active') {
@@ -98,13 +112,12 @@ async function decide(context: ServerContext, _cookies: Cookies, submission: Sub
   const stored = await requireStored(context, link)
   const { session } = visitor
   if (!session) return seeOther(linkPath(link))
-  if (page === pageOf(undefined)) throw new PageError('csrf')
   if (page !== pageOf(session)) throw new PageError('account_changed', { retry: linkPath(link) })
   const outcome = await context.storage.decideRequest({
     tokenHash: link.tokenHash,
     browserHash: visitor.browserHash,
     userId: session.user.id,
-    revision: Number(form.get('revision') ?? stored.revision),
+    revision: requireRevision(form) ?? stored.revision,
     decision: form.get('consent') === 'grant' ? 'allow' : 'deny',
     codeHash: hashSecret(context.secrets.codeOf(stored.id)),
     codeLifetime: context.lifetimes.code,
@@ -113,6 +126,13 @@ async function decide(context: ServerContext, _cookies: Cookies, submission: Sub
   })
   if (outcome.outcome !== 'refused') return outcomeResponse(context, outcome.request)
   return refusals[outcome.reason](link)
+}
+
+/** The revision of the page that was answered; scripted users may leave it out. */
+function requireRevision(form: ReadonlyMap<string, string>): number | undefined {
+  const revision = form.get('revision')
+  if (revision !== undefined && !/^\d{1,9}$/.test(revision)) throw new PageError('bad_form')
+  return revision === undefined ? undefined : Number(revision)
 }
 
 type DecideRefusal = Extract<DecideOutcome, { outcome: 'refused' }>['reason']

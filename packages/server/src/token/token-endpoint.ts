@@ -1,8 +1,10 @@
 import {
   AAuthError,
+  decodeToken,
   errorResponse,
   type ReceivedMessage,
   type ResolvedKey,
+  type SignatureKey,
   serializeChallenge,
   verifySignature,
 } from 'countersign'
@@ -42,7 +44,7 @@ export async function tokenEndpoint(
   try {
     const verified = await verifySignature(received, {
       authorities: [new URL(context.issuer).host],
-      resolveKey: context.resolveKey,
+      resolveKey: (signatureKey) => context.resolveKey(requireAgentKey(signatureKey)),
       now: context.now,
       algorithms: context.algorithms,
       maxBody: maxFormBytes,
@@ -67,13 +69,18 @@ export async function tokenEndpoint(
   }
 }
 
-function requireAgent({ agent, delegate, key, token }: ResolvedKey): SigningAgent {
-  if (token?.kind === 'auth+jwt') {
+// Looked at before the token is verified: it is for a resource, so it would only be found to have another audience.
+function requireAgentKey(signatureKey: SignatureKey): SignatureKey {
+  if (signatureKey.scheme === 'jwt' && decodeToken(signatureKey.jwt)?.header.typ === 'auth+jwt') {
     throw new AAuthError(
       'request_malformed',
       'Sign with the agent’s own key or an agent token: an auth token is for a resource.',
     )
   }
+  return signatureKey
+}
+
+function requireAgent({ agent, delegate, key }: ResolvedKey): SigningAgent {
   if (agent === undefined) {
     throw new AAuthError(
       'identity_required',

@@ -1,0 +1,94 @@
+import { expect } from 'vitest'
+import type { Stage, StageOptions } from './stage.js'
+
+/** One row of the table: a valid message or flow with one change, and what must come of it. */
+export interface Attack {
+  /** The row of the list of attacks it is a case of. */
+  id: string
+  claim: string
+  options?: StageOptions
+  /** Sets the scene with valid messages only, and gives the attack. */
+  when: (stage: Stage) => Promise<() => Promise<Response>>
+  expected: Outcome
+}
+
+export interface Outcome {
+  status: number
+  /** The `error` of a JSON body. */
+  error?: string
+  /** The `data-state` of a page. */
+  page?: string
+  /** Headers that must be there. */
+  headers?: Readonly<Record<string, RegExp>>
+  /** Events that it leaves on record, in any order; nothing else may have changed. @default none */
+  audit?: readonly string[]
+  /** What else must hold afterwards. */
+  also?: (stage: Stage, body: string, response: Response) => Promise<void> | void
+}
+
+/** A row whose attack is many requests at once. */
+export interface Race {
+  id: string
+  claim: string
+  when: (stage: Stage) => Promise<() => Promise<Response[]>>
+  /** How many answers are of each kind, by `status error`, or `status` and where the redirect leads. */
+  expected: Readonly<Record<string, number>>
+  /** How often each event is on record afterwards. */
+  audit: Readonly<Record<string, number>>
+}
+
+/** Plays one row and checks its outcome. */
+export async function play({ when, expected }: Attack, stage: Stage): Promise<void> {
+  const attack = await when(stage)
+  const before = await eventIds(stage)
+  const response = await attack()
+  const body = await response.text()
+  expect.soft({ status: response.status, ...described(response, body) }).toEqual({
+    status: expected.status,
+    error: expected.error,
+    page: expected.page,
+  })
+  for (const [name, value] of Object.entries(expected.headers ?? {})) {
+    expect.soft(response.headers.get(name) ?? '', name).toMatch(value)
+  }
+  if (response.status >= 400) expectNothingGiven(stage, response, body)
+  const left = (await stage.storage.listEvents()).filter(({ id }) => !before.has(id)).map(({ event }) => event)
+  expect.soft(left.sort()).toEqual([...(expected.audit ?? [])].sort())
+  await expected.also?.(stage, body, response)
+}
+
+/** Plays a race and counts its outcomes. */
+export async function playRace({ when, expected, audit }: Race, stage: Stage): Promise<void> {
+  const attack = await when(stage)
+  const outcomes: Record<string, number> = {}
+  for (const response of await attack()) {
+    const { error } = described(response, await response.text())
+    const outcome = `${response.status} ${error ?? response.headers.get('location')?.split('?')[0] ?? ''}`.trim()
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
+  }
+  expect(outcomes).toEqual(expected)
+  for (const [event, times] of Object.entries(audit)) {
+    expect((await stage.storage.listEvents({ event })).length, event).toBe(times)
+  }
+}
+
+async function eventIds(stage: Stage): Promise<Set<string>> {
+  return new Set((await stage.storage.listEvents()).map(({ id }) => id))
+}
+
+function described(response: Response, body: string): { error: string | undefined; page: string | undefined } {
+  const isJson = response.headers.get('content-type')?.startsWith('application/json')
+  const parsed = isJson ? (JSON.parse(body) as { error?: string }) : undefined
+  return { error: parsed?.error, page: /<main[^>]* data-state="([^"]*)"/.exec(body)?.[1] }
+}
+
+function expectNothingGiven(stage: Stage, response: Response, body: string): void {
+  expect.soft(response.headers.get('location')).toBeNull()
+  expect.soft(response.headers.get('cache-control')).toBe('no-store')
+  expect.soft(body).not.toMatch(/auth_token|refresh_token|[\\/]packages[\\/]|node:|SELECT |INSERT |UPDATE /)
+  expect.soft(body).not.toMatch(/\bat \S+ \(/)
+  // A page may show its own browser the request that it is about.
+  const shown = [...stage.secrets].filter((secret) => body.includes(secret) && !secret.startsWith('aarq_'))
+  expect.soft(shown).toEqual([])
+  if (response.headers.get('content-type')?.startsWith('application/json')) expect.soft(body).not.toContain('aarq_')
+}

@@ -1,0 +1,47 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { play, playRace } from './attack.js'
+import { authRequestAttacks } from './auth-request-attacks.js'
+import { codeAttacks, codeRaces } from './code-attacks.js'
+import { consentAttacks, consentRaces } from './consent-attacks.js'
+import { laterAttacks, listedAttacks } from './later-attacks.js'
+import { signatureAttacks, signatureRaces } from './signature-attacks.js'
+import { openHttpStage, openMapStage } from './stage.js'
+
+const attacks = [...signatureAttacks, ...authRequestAttacks, ...consentAttacks, ...codeAttacks]
+const races = [...signatureRaces, ...consentRaces, ...codeRaces]
+
+describe.each([
+  ['one server over a map of origins', openMapStage],
+  ['two instances over HTTP on one SQLite file', openHttpStage],
+] as const)('%s', (_name, openStage) => {
+  it.each(attacks.map((attack) => [attack.id, attack.claim, attack] as const))(
+    '%s: %s',
+    async (_id, _claim, attack) => {
+      const stage = await openStage(attack.options)
+      onTestFinished(() => stage.close())
+      await play(attack, stage)
+    },
+  )
+
+  it.each(races.map((race) => [race.id, race.claim, race] as const))('%s: %s', async (_id, _claim, race) => {
+    const stage = await openStage()
+    onTestFinished(() => stage.close())
+    await playRace(race, stage)
+  })
+})
+
+describe('the table of attacks', () => {
+  it('has every row of groups A, C and X, or says why not', () => {
+    const played = new Set([...attacks, ...races].map(({ id }) => id))
+    expect(listedAttacks.filter((id) => played.has(id) === id in laterAttacks)).toEqual([])
+  })
+
+  it('has a base case for every group', () => {
+    expect(['A', 'C', 'X'].filter((group) => !attacks.some(({ id }) => id === group))).toEqual([])
+  })
+
+  it('names no case twice', () => {
+    const names = [...attacks, ...races].map(({ id, claim }) => `${id}: ${claim}`)
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+  })
+})

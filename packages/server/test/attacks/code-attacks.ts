@@ -1,0 +1,264 @@
+import { decodeToken } from 'countersign'
+import { expect } from 'vitest'
+import type { Attack, Outcome, Race } from './attack.js'
+import { type Allowed, allow, openRequest, redeem, redemption, signForm, type TokenRequest, view } from './flow.js'
+import { delegateOf, type Identity, identityOf, newSigner } from './party.js'
+import type { Stage } from './stage.js'
+
+const refused: Outcome = { status: 400, error: 'invalid_grant' }
+
+const issued: Outcome = {
+  status: 200,
+  headers: { 'cache-control': /^no-store$/ },
+  audit: ['code.redeemed'],
+  also: (stage, body) => {
+    const answer = JSON.parse(body) as { auth_token: string }
+    expect(answer).toMatchObject({ expires_in: 600, token_type: 'Bearer' })
+    expect(decodeToken(answer.auth_token)?.payload).toMatchObject({
+      iss: stage.authServer,
+      aud: stage.resource.id,
+      agent: stage.agent.id,
+      scope: 'data.read',
+      cnf: { jwk: { x: stage.agent.signer.jwk.x } },
+    })
+  },
+}
+
+/** The redemption of a fresh code, with one change before it is signed. */
+function changed(
+  id: string,
+  claim: string,
+  change: (request: TokenRequest, stage: Stage, allowed: Allowed) => void | Promise<void>,
+  expected: Outcome,
+): Attack {
+  return {
+    id,
+    claim,
+    when: async (stage) => {
+      const allowed = await allow(stage)
+      const request = redemption(allowed)
+      await change(request, stage, allowed)
+      return async () => stage.fetch(await signForm(stage, request))
+    },
+    expected,
+  }
+}
+
+/** A code that somebody else presented is worth nothing to its own agent either. */
+function burned(
+  id: string,
+  claim: string,
+  thief: (stage: Stage) => Identity | Promise<Identity>,
+  owner: (stage: Stage) => Identity | Promise<Identity>,
+  event: string,
+): Attack[] {
+  const scene = async (stage: Stage) => {
+    const allowed = await allow(stage, await owner(stage))
+    return { allowed, by: await thief(stage) }
+  }
+  return [
+    {
+      id,
+      claim,
+      when: async (stage) => {
+        const { allowed, by } = await scene(stage)
+        return () => redeem(stage, allowed, by)
+      },
+      expected: { ...refused, audit: [event] },
+    },
+    {
+      id,
+      claim: `${claim}, then by its own`,
+      when: async (stage) => {
+        const { allowed, by } = await scene(stage)
+        await redeem(stage, allowed, by)
+        return () => redeem(stage, allowed)
+      },
+      expected: { ...refused, audit: ['code.reused'] },
+    },
+  ]
+}
+
+/** What is refused of `request_type=code`: group X. */
+export const codeAttacks: readonly Attack[] = [
+  changed('X', 'the base case: an auth token bound to the key', () => undefined, issued),
+  changed(
+    'X',
+    'the base case without what need not be repeated',
+    ({ form }) => {
+      form.delete('redirect_uri')
+      form.delete('request_token')
+    },
+    issued,
+  ),
+  {
+    id: 'X01',
+    claim: 'a redeemed code again',
+    when: async (stage) => {
+      const allowed = await allow(stage)
+      await redeem(stage, allowed)
+      return () => redeem(stage, allowed)
+    },
+    expected: { ...refused, audit: ['code.reused'] },
+  },
+  changed(
+    'X03',
+    'a code of 61 s ago',
+    (_request, { clock }) => {
+      clock.now += 61
+    },
+    refused,
+  ),
+  changed(
+    'X03',
+    'a code of 59 s ago, which is in time',
+    (_request, { clock }) => {
+      clock.now += 59
+    },
+    issued,
+  ),
+  ...burned(
+    'X04',
+    'a code redeemed by another agent',
+    ({ otherAgent }) => identityOf(otherAgent),
+    ({ agent }) => identityOf(agent),
+    'code.foreign_agent',
+  ),
+  ...burned(
+    'X05',
+    'a delegate’s code redeemed by another delegate',
+    ({ agent, clock }) => delegateOf(agent, 'delegate-2', clock.now),
+    ({ agent, clock }) => delegateOf(agent, 'delegate-1', clock.now),
+    'code.foreign_delegate',
+  ),
+  ...burned(
+    'X05',
+    'a delegate’s code redeemed by the agent server itself',
+    ({ agent }) => identityOf(agent),
+    ({ agent, clock }) => delegateOf(agent, 'delegate-1', clock.now),
+    'code.foreign_delegate',
+  ),
+  ...burned(
+    'X05',
+    'the agent server’s code redeemed by a delegate',
+    ({ agent, clock }) => delegateOf(agent, 'delegate-1', clock.now),
+    ({ agent }) => identityOf(agent),
+    'code.foreign_delegate',
+  ),
+  changed(
+    'X06',
+    'a code after the agent rotated its key: the token is bound to the new one',
+    async (request, { agent }) => {
+      agent.signer = await newSigner()
+      agent.keys = [agent.signer.jwk]
+      request.by = identityOf(agent)
+    },
+    issued,
+  ),
+  changed(
+    'X09',
+    'a code whose grant was removed',
+    async (_request, { storage }) => {
+      const [event] = await storage.listEvents({ event: 'request.allowed' })
+      await storage.revokeGrant({ grantId: event?.grantId ?? '', by: 'test' })
+    },
+    refused,
+  ),
+  changed(
+    'X09',
+    'a code of a person who was disabled',
+    async (_request, { storage }) => {
+      const credential = await storage.findCredential('alice')
+      await storage.setUserStatus(credential?.user.id ?? '', 'disabled')
+    },
+    refused,
+  ),
+  ...(
+    [
+      ['guessed', () => `aacd_${'A'.repeat(43)}`],
+      ['cut', (code: string) => code.slice(0, -1)],
+      ['longer', (code: string) => `${code}A`],
+      ['of another prefix', (code: string) => code.replace('aacd_', 'aart_')],
+      ['in upper case', (code: string) => code.toUpperCase()],
+      ['with a blank', (code: string) => ` ${code}`],
+      ['of SQL', () => "' OR 1=1 --"],
+      ['of 10 kB', () => 'x'.repeat(10_000)],
+    ] as const
+  ).map(([claim, code]) =>
+    changed(
+      'X18',
+      `a code that is ${claim}`,
+      ({ form }, _stage, allowed) => form.set('code', code(allowed.code)),
+      refused,
+    ),
+  ),
+  changed(
+    'X18',
+    'the request token instead of the code',
+    ({ form }, _stage, { requestToken }) => form.set('code', requestToken),
+    refused,
+  ),
+  changed('X18', 'no code', ({ form }) => form.delete('code'), { status: 400, error: 'invalid_request' }),
+  changed(
+    'X18',
+    'a code with another redirect_uri',
+    ({ form }, { agent }) => form.set('redirect_uri', `${agent.id}/other`),
+    { ...refused, audit: ['code.redirect_mismatch'] },
+  ),
+  {
+    id: 'X18',
+    claim: 'the code that a denied request would have had',
+    when: async (stage) => {
+      const opened = await openRequest(stage)
+      const viewer = await view(stage, opened)
+      await viewer.user.submit(viewer.page, opened.url, { consent: 'deny' })
+      const granted = await allow(stage)
+      const request = redemption(granted)
+      request.form.set('request_token', opened.requestToken)
+      request.form.set('code', opened.requestToken.replace('aarq_', 'aacd_'))
+      return async () => stage.fetch(await signForm(stage, request))
+    },
+    expected: refused,
+  },
+  changed(
+    'X20',
+    'a victim’s code, injected into the attacker’s request at the same agent',
+    async ({ form }, stage) => {
+      form.set('request_token', (await openRequest(stage)).requestToken)
+    },
+    { ...refused, audit: ['code.injected'] },
+  ),
+  changed(
+    'X20',
+    'a victim’s code with a request_token that is unknown',
+    ({ form }) => form.set('request_token', `aarq_${'A'.repeat(43)}`),
+    { ...refused, audit: ['code.injected'] },
+  ),
+  {
+    id: 'X20',
+    claim: 'an injected code, then at the request it belongs to',
+    when: async (stage) => {
+      const allowed = await allow(stage)
+      const injected = redemption(allowed)
+      injected.form.set('request_token', (await openRequest(stage)).requestToken)
+      await stage.fetch(await signForm(stage, injected))
+      return () => redeem(stage, allowed)
+    },
+    expected: { ...refused, audit: ['code.reused'] },
+  },
+]
+
+/** Redemptions, all at once. */
+export const codeRaces: readonly Race[] = [
+  {
+    id: 'X02',
+    claim: '50 redemptions of one fresh code',
+    when: async (stage) => {
+      const allowed = await allow(stage)
+      const requests = await Promise.all(Array.from({ length: 50 }, () => signForm(stage, redemption(allowed))))
+      return () => Promise.all(requests.map((request) => stage.fetch(request)))
+    },
+    expected: { '200': 1, '400 invalid_grant': 49 },
+    audit: { 'code.redeemed': 1, 'code.reused': 49 },
+  },
+]

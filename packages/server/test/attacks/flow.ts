@@ -1,0 +1,121 @@
+import { contentDigest, signMessage, signRequest } from 'countersign'
+import { createScriptedUser, type ScriptedUser } from '../scripted-user.js'
+import { resourceToken } from './crafted-token.js'
+import { type Identity, identityOf } from './party.js'
+import { people, type Stage } from './stage.js'
+
+/** A form for the token endpoint, before it is signed. */
+export interface TokenRequest {
+  by: Identity
+  form: URLSearchParams
+  /** Sent instead of the form. */
+  body?: string
+  contentType?: string
+  /** Unix seconds. */
+  created?: number
+  /** Instead of a random one. */
+  nonce?: string
+}
+
+/** Signs a form as it stands. */
+export async function signForm(stage: Stage, request: TokenRequest): Promise<Request> {
+  const { by, form, nonce } = request
+  const url = `${stage.authServer}/agent/token`
+  const body = request.body ?? form.toString()
+  const type = request.contentType ?? 'application/x-www-form-urlencoded'
+  const options = { signer: by.signer, signatureKey: by.signatureKey, created: request.created ?? stage.clock.now }
+  const init = { method: 'POST', body }
+  if (nonce === undefined) return signRequest(new Request(url, { ...init, headers: { 'content-type': type } }), options)
+  const { host: authority, pathname: path } = new URL(url)
+  const fields = { 'content-type': type, 'content-digest': await contentDigest(Buffer.from(body)), nonce }
+  const signature = await signMessage({ method: 'POST', authority, path, fields }, options)
+  return new Request(url, { ...init, headers: { ...fields, ...signature } })
+}
+
+/** A valid request for authorization, to be changed. */
+export async function authRequest(stage: Stage, by: Identity = identityOf(stage.agent)): Promise<TokenRequest> {
+  return {
+    by,
+    form: new URLSearchParams({
+      request_type: 'auth',
+      resource_token: await resourceToken(stage, { agent: by.agent, agent_jkt: by.signer.thumbprint }),
+      redirect_uri: `${by.agent}/callback`,
+    }),
+  }
+}
+
+/** A request that waits for a person. */
+export interface OpenRequest {
+  by: Identity
+  requestToken: string
+  redirectUri: string
+  state: string
+  /** What the person opens. */
+  url: string
+}
+
+/** Has an agent ask, and gives the consent URL. */
+export async function openRequest(stage: Stage, by: Identity = identityOf(stage.agent)): Promise<OpenRequest> {
+  const response = await stage.fetch(await signForm(stage, await authRequest(stage, by)))
+  const { request_token: requestToken } = (await response.json()) as { request_token: string }
+  stage.secrets.add(requestToken)
+  const redirectUri = `${by.agent}/callback`
+  const state = 'state-0123456789'
+  const query = new URLSearchParams({ request_token: requestToken, redirect_uri: redirectUri, state })
+  return { by, requestToken, redirectUri, state, url: `${stage.authServer}/agent/auth?${query.toString()}` }
+}
+
+/** A browser, and the consent page that it shows. */
+export interface Viewer {
+  user: ScriptedUser
+  page: string
+}
+
+/** Signs a person in and opens the consent page. */
+export async function view(
+  stage: Stage,
+  { url }: OpenRequest,
+  user: ScriptedUser = createScriptedUser(stage.fetch),
+  person: { username: string; password: string } = people.alice,
+): Promise<Viewer> {
+  const signIn = await (await user.open(url)).text()
+  await user.submit(signIn, url, { ...person, action: 'login' })
+  for (const cookie of user.cookies.values()) stage.secrets.add(cookie)
+  return { user, page: await (await user.open(url)).text() }
+}
+
+/** What an allowed request led to. */
+export interface Allowed extends OpenRequest, Viewer {
+  code: string
+  /** Where the person was sent. */
+  location: string
+}
+
+/** Has Alice allow a request; the agent has not redeemed the code yet. */
+export async function allow(stage: Stage, by: Identity = identityOf(stage.agent)): Promise<Allowed> {
+  const opened = await openRequest(stage, by)
+  const viewer = await view(stage, opened)
+  const decided = await viewer.user.submit(viewer.page, opened.url, { consent: 'grant' })
+  const location = decided.headers.get('location') ?? ''
+  const code = new URL(location).searchParams.get('code') ?? ''
+  stage.secrets.add(code)
+  return { ...opened, ...viewer, code, location }
+}
+
+/** The redemption of a code as our agent sends it, to be changed. */
+export function redemption({ by, code, redirectUri, requestToken }: Allowed): TokenRequest {
+  return {
+    by,
+    form: new URLSearchParams({
+      request_type: 'code',
+      code,
+      redirect_uri: redirectUri,
+      request_token: requestToken,
+    }),
+  }
+}
+
+/** Sends a redemption. */
+export async function redeem(stage: Stage, allowed: Allowed, by: Identity = allowed.by): Promise<Response> {
+  return stage.fetch(await signForm(stage, { ...redemption(allowed), by }))
+}

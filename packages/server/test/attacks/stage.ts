@@ -1,0 +1,159 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Handler } from 'countersign/node'
+import {
+  type AuthServerOptions,
+  createAuthServer,
+  fixedKeys,
+  memoryStorage,
+  type Storage,
+  sqliteStorage,
+} from 'countersign-server'
+import { hashPassword } from '../../dist/passwords.js'
+import { listenOnLoopback } from '../listening-origin.js'
+import { scopes } from '../world.js'
+import { createParty, newSigner, type Party } from './party.js'
+
+/** An auth server among two agents and a resource, for attacks to be played on. */
+export interface Stage {
+  readonly authServer: string
+  readonly agent: Party
+  readonly otherAgent: Party
+  readonly resource: Party
+  /** Reaches every origin and follows nothing. Requests to the auth server go to its instances in turn. */
+  readonly fetch: typeof globalThis.fetch
+  readonly clock: { now: number }
+  readonly storage: Storage
+  /** Codes, passwords, cookies and tokens that came up: no refusal may show one. */
+  readonly secrets: Set<string>
+  /** The database file, where there is one. */
+  readonly file: string | undefined
+  close(): Promise<void>
+}
+
+export type StageOptions = Pick<Partial<AuthServerOptions>, 'nonce' | 'maxOpenRequests'>
+
+export const people = {
+  alice: { username: 'alice', password: 'alice-password-1' },
+  bob: { username: 'bob', password: 'bob-password-1' },
+} as const
+
+const serverSecret = new Uint8Array(32).fill(7)
+
+async function createParties(ids: { agent: string; otherAgent: string; resource: string }) {
+  const [agent, otherAgent, resource] = await Promise.all([
+    createParty('agent', ids.agent, { name: 'First Agent', redirect_uris: [`${ids.agent}/callback`] }),
+    createParty('agent', ids.otherAgent, { name: 'Other Agent', redirect_uris: [`${ids.otherAgent}/callback`] }),
+    createParty('resource', ids.resource, { supported_scopes: Object.keys(scopes), scope_descriptions: scopes }),
+  ])
+  return { agent, otherAgent, resource }
+}
+
+const hashes = new Map(Object.values(people).map(({ username, password }) => [username, hashPassword(password)]))
+
+async function addPeople(storage: Storage): Promise<Set<string>> {
+  for (const [username, passwordHash] of hashes)
+    await storage.createUser({ username, passwordHash: await passwordHash })
+  return new Set(Object.values(people).map(({ password }) => password))
+}
+
+/** One server over a map of origins, with storage in memory. */
+export async function openMapStage(options: StageOptions = {}): Promise<Stage> {
+  const clock = { now: 1_800_000_000 }
+  const now = () => clock.now
+  const authServer = 'https://auth.example'
+  const parties = await createParties({
+    agent: 'https://agent.example',
+    otherAgent: 'https://other-agent.example',
+    resource: 'https://api.example',
+  })
+  const origins = new Map(
+    Object.values(parties).map((party): [string, (request: Request) => Promise<Response>] => [party.id, party.handler]),
+  )
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const request = new Request(input, init)
+    const handler = origins.get(new URL(request.url).origin)
+    if (!handler) throw new TypeError(`no such origin: ${request.url}`)
+    return handler(request)
+  }
+  const storage = memoryStorage({ now, sweepInterval: 0 })
+  const signer = await newSigner()
+  const server = createAuthServer({
+    issuer: authServer,
+    keys: fixedKeys({ signer, secret: serverSecret }),
+    storage,
+    fetch,
+    now,
+    ...options,
+  })
+  origins.set(authServer, (request) => server.handler(request))
+  const secrets = await addPeople(storage)
+  return { authServer, ...parties, fetch, clock, storage, secrets, file: undefined, close: () => storage.close() }
+}
+
+/** Two instances of one server over HTTP on loopback, on one SQLite file; everybody else has a port too. */
+export async function openHttpStage(options: StageOptions = {}): Promise<Stage> {
+  const clock = { now: 1_800_000_000 }
+  const now = () => clock.now
+  const ports = await Promise.all(Array.from({ length: 5 }, () => listenOnLoopback()))
+  const [agentPort, otherPort, resourcePort, ...instances] = ports
+  if (!agentPort || !otherPort || !resourcePort || !instances[0]) throw new TypeError('there are five ports')
+  const parties = await createParties({
+    agent: agentPort.origin,
+    otherAgent: otherPort.origin,
+    resource: resourcePort.origin,
+  })
+  agentPort.serve(parties.agent.handler)
+  otherPort.serve(parties.otherAgent.handler)
+  resourcePort.serve(parties.resource.handler)
+  const authServer = instances[0].origin
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-attacks-'))
+  const file = join(folder, 'auth.db')
+  const signer = await newSigner()
+  const storages = instances.map(() => sqliteStorage(file, { now, sweepInterval: 0 }))
+  const servers = storages.map((storage) =>
+    createAuthServer({
+      issuer: authServer,
+      keys: fixedKeys({ signer, secret: serverSecret }),
+      storage,
+      now,
+      allowInsecureLoopback: true,
+      ...options,
+    }),
+  )
+  for (const [index, server] of servers.entries()) {
+    const handler: Handler = (request, received) => server.handler(request, received)
+    instances[index]?.serve(handler, authServer)
+  }
+  let turn = 0
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const request = new Request(input, init)
+    const { origin } = new URL(request.url)
+    const instance = origin === authServer ? instances[turn++ % instances.length] : undefined
+    const body = request.body === null ? null : await request.arrayBuffer()
+    return globalThis.fetch((instance?.origin ?? origin) + request.url.slice(origin.length), {
+      method: request.method,
+      headers: request.headers,
+      body,
+      redirect: 'manual',
+    })
+  }
+  const [storage] = storages
+  if (!storage) throw new TypeError('there are two storages')
+  const secrets = await addPeople(storage)
+  return {
+    authServer,
+    ...parties,
+    fetch,
+    clock,
+    storage,
+    secrets,
+    file,
+    async close() {
+      await Promise.all(ports.map((port) => port.close()))
+      await Promise.all(storages.map((opened) => opened.close()))
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
