@@ -77,8 +77,7 @@ function offerReveal(label) {
 
 /** @param {Element} time */
 function showLocalTime(time) {
-  const { lang } = document.documentElement
-  const locale = navigator.languages.find((language) => language.split('-')[0] === lang) ?? lang
+  const locale = time.getAttribute('data-clock') ?? undefined
   const clock = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
   time.textContent = clock.format(new Date(time.getAttribute('datetime') ?? ''))
 }

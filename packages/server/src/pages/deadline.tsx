@@ -11,7 +11,7 @@ export const WARN_BEFORE = 180
 export function Deadline({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const { extend } = model
   const ends = (
-    <Moment at={model.expiresAt} clock>
+    <Moment at={model.expiresAt} clock={messages.locale}>
       {messages.timeOfDay(model.expiresAt)}
     </Moment>
   )

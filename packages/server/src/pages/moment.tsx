@@ -1,9 +1,9 @@
 import type { Child } from 'hono/jsx'
 
-/** A time of day or a day, in words, with its exact value; `clock` marks one that the script may show in local time. */
-export function Moment(props: { at: number; clock?: boolean; children: Child }) {
+/** A time or a day in words, with its exact value; one with a `clock`, a locale, is shown in local time by the script. */
+export function Moment(props: { at: number; clock?: string; children: Child }) {
   return (
-    <time datetime={new Date(props.at * 1000).toISOString()} data-clock={props.clock === true ? '' : undefined}>
+    <time datetime={new Date(props.at * 1000).toISOString()} data-clock={props.clock}>
       {props.children}
     </time>
   )

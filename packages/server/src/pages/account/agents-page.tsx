@@ -82,7 +82,7 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
 function Removed(props: { removed: NonNullable<AgentsPage['removed']>; messages: Messages }) {
   const { removed, messages } = props
   const clock = (at: number) => (
-    <Moment at={at} clock>
+    <Moment at={at} clock={messages.locale}>
       {messages.timeOfDay(at)}
     </Moment>
   )

@@ -1,7 +1,9 @@
 import { createFormats, wholeUnits } from './formats.js'
 
-/** Arabic words in Arabic-Indic digits, whatever the machine's own locale data prefers. */
-export const arFormats = createFormats('ar-u-nu-arab')
+/** With Arabic-Indic digits, whatever the machine's own locale data prefers. */
+export const arLocale = 'ar-u-nu-arab'
+
+export const arFormats = createFormats(arLocale)
 
 const rules = new Intl.PluralRules('ar')
 

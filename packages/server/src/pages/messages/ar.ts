@@ -1,5 +1,5 @@
 import { arAccount } from './ar-account.js'
-import { arCounted, arDuration, arFormats } from './ar-duration.js'
+import { arCounted, arDuration, arFormats, arLocale } from './ar-duration.js'
 import { arProblems } from './ar-problems.js'
 import type { Messages } from './messages.js'
 import { phrase } from './phrase.js'
@@ -14,6 +14,7 @@ export const ar: Messages = {
   lang: 'ar',
   dir: 'rtl',
   languageName: 'العربية',
+  locale: arLocale,
 
   duration: arDuration,
   number: arFormats.number,
@@ -126,7 +127,7 @@ export const ar: Messages = {
   notAble: 'ما لن يستطيع فعله',
   notSignIn: 'رؤية كلمة مرورك أو تسجيل الدخول باسمك',
   notAsked: (resource) => phrase`يقدّمه ${resource} ولم يُطلب`,
-  moreNotAsked: (count) => `${arCounted(count, others)} لم يطلبها`,
+  moreNotAsked: (count) => `لم يطلب أيضًا: ${arCounted(count, others)}`,
   notElsewhere: (resource) => phrase`استخدام أي شيء خارج ${resource}`,
   howLong: 'إلى متى',
   onlyThisTask: (seconds) => `لهذه المهمة فقط – ${arDuration(seconds)}`,

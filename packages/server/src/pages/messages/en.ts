@@ -6,7 +6,8 @@ import { enProblems } from './en-problems.js'
 import { createFormats } from './formats.js'
 import { phrase } from './phrase.js'
 
-const formats = createFormats('en-GB')
+const locale = 'en-GB'
+const formats = createFormats(locale)
 
 const risks: Record<Risk, string> = {
   read: 'Read',
@@ -20,6 +21,8 @@ export const en = {
   dir: 'ltr' as 'ltr' | 'rtl',
   /** The language, in itself. */
   languageName: 'English',
+  /** How the script writes times of day. */
+  locale,
 
   duration: enDuration,
   number: (count: number) => formats.number(count),

@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest'
+import { renderActivity } from '../../dist/pages/account/activity-page.js'
+import { renderAgent } from '../../dist/pages/account/agent-page.js'
+import { renderAgents } from '../../dist/pages/account/agents-page.js'
+import { renderPassword } from '../../dist/pages/account/password-page.js'
+import { renderRemoveAgent, renderRemoveAll, renderRemovePasskey } from '../../dist/pages/account/removal-pages.js'
+import { renderSecurity } from '../../dist/pages/account/security-page.js'
+import { renderSignedOut } from '../../dist/pages/account/signed-out-page.js'
+import { renderCloseAccount, renderYours } from '../../dist/pages/account/yours-page.js'
+import type { AllowedAgent } from '../../dist/pages/account-models.js'
+import {
+  accountFrame,
+  activity,
+  agentModel,
+  agents,
+  agentsModel,
+  now,
+  passkeys,
+  securityModel,
+} from './account-models.js'
+import { frame } from './models.js'
+import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'
+
+/** The forms besides the way out and the languages. */
+const ownForms = (html: string) =>
+  formsOf(html).filter(({ hidden }) => hidden.action !== 'logout' && hidden.action !== 'language')
+
+describe('renderAgents', () => {
+  it('says of each agent who, where, what, since when, last used and until when', () => {
+    expectOrder(words(renderAgents(agentsModel())), [
+      'My agents',
+      'calendar-helper.example',
+      'acts for you at cal.example · calls itself “Calendar Helper”',
+      'Read See your events',
+      'Change Create and change events',
+      'Allowed on 3 January. Last used on 15 January. Ends on 2 February.',
+      'Details of calendar-helper.example at cal.example',
+      'Remove access of calendar-helper.example at cal.example',
+      'trips.example',
+      'Delete or spend Pay for what you book',
+      'Allowed on 16 November 2025. Never used. Stays until you remove it.',
+      'Remove all agents',
+    ])
+  })
+
+  it('leads to each agent by its id, escaped', () => {
+    const html = renderAgents(agentsModel({ agents: [{ ...agents[0], id: 'a/b?c' }] }))
+    expect(html).toContain('href="/account/agents/a%2Fb%3Fc"')
+    expect(html).toContain('href="/account/agents/a%2Fb%3Fc/remove"')
+  })
+
+  it('says in place of an empty list what will be there', () => {
+    const html = renderAgents(agentsModel({ agents: [] }))
+    expect(html).toContain('data-state="agents-empty"')
+    expect(words(html)).toContain('No agent may act for you.')
+    expect(html).not.toContain('<ul class="entries">')
+  })
+
+  it('finds agents by a GET form, and says how many it found', () => {
+    const html = renderAgents(agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } }))
+    expect(html).toContain('<form class="filter" method="get" action="/account">')
+    expect(html).toContain('value="zebra"')
+    expectOrder(words(html), ['0 of 12 agents.', 'Show all'])
+  })
+
+  it('says when new access stopped and when the last pass runs out', () => {
+    const html = renderAgents(agentsModel({ removed: { stoppedAt: now - 60, runsOutBy: now + 540 } }))
+    expect(html).toContain('data-state="agents-removed"')
+    expect(words(html)).toContain('Removed. New access stopped at 14:05 UTC ; the last pass runs out by 14:15 UTC.')
+  })
+})
+
+describe('navigation', () => {
+  it('marks where the person is, and signs out by a form', () => {
+    const html = renderActivity({ ...accountFrame, activity })
+    expect(html.match(/aria-current="page"/g)).toHaveLength(1)
+    expect(html).toContain('<a href="/account/activity" aria-current="page">Activity</a>')
+    expect(formsOf(html)[0]?.hidden).toEqual({ action: 'logout', csrf: 'csrf-1' })
+    expect(formsOf(html)[0]?.attributes).toContain('action="/account"')
+  })
+})
+
+describe('forms of an account', () => {
+  const [agent] = agents
+  const [passkey] = passkeys
+  const shared = { ...accountFrame, tokenLifetime: 600 }
+
+  it.each([
+    ['remove-agent', renderRemoveAgent({ ...shared, agent }), { agent: 'g1' }],
+    ['remove-all-agents', renderRemoveAll({ ...shared, agents }), {}],
+    ['remove-passkey', renderRemovePasskey({ ...accountFrame, passkey }), { passkey: 'p1' }],
+    ['close-account', renderCloseAccount({ ...shared, agents: 3, password: true }), {}],
+    ['change-password', renderPassword({ ...accountFrame, passwordMinimum: 10 }), {}],
+  ])('%s is posted with the value against forgery', (action, html, subject) => {
+    const [form, ...rest] = ownForms(html)
+    expect(rest).toEqual([])
+    expect(form?.attributes).toContain('method="post" action="/account"')
+    expect(form?.hidden).toEqual({ action, ...subject, csrf: 'csrf-1' })
+  })
+
+  it('says the effect before an agent is removed', () => {
+    expectOrder(words(renderRemoveAgent({ ...shared, agent })), [
+      'Remove the access of calendar-helper.example?',
+      'calendar-helper.example can then no longer act for you at cal.example.',
+      'New access stops at once. What was given out before runs out within 10 minutes.',
+      'Keep it',
+      'Remove access',
+    ])
+  })
+
+  it('asks for both passwords, each known to password managers', () => {
+    const [form] = ownForms(renderPassword({ ...accountFrame, passwordMinimum: 10 }))
+    const fields = form?.controls.filter((tag) => tag?.includes('type="password"')) ?? []
+    expect(fields[0]).toMatch(/name="password".*autocomplete="current-password"/)
+    expect(fields[1]).toMatch(/name="new_password".*autocomplete="new-password"/)
+  })
+
+  it.each([
+    ['wrong_password', 'password'],
+    ['new_password_common', 'new_password'],
+  ] as const)('ties %s to its field', (problem, field) => {
+    const html = renderPassword({ ...accountFrame, passwordMinimum: 10, problem })
+    expect(html.match(/<input[^>]*aria-invalid[^>]*>/g)).toEqual([expect.stringContaining(`name="${field}"`)])
+  })
+
+  it('ends other sessions one by one, or all, and adds a passkey', () => {
+    const forms = ownForms(renderSecurity(securityModel()))
+    expect(forms.map(({ hidden }) => hidden)).toEqual([
+      { action: 'add-passkey', csrf: 'csrf-1', credential: '' },
+      { action: 'end-session', session: 's2', csrf: 'csrf-1' },
+      { action: 'end-session', session: 's3', csrf: 'csrf-1' },
+      { action: 'sign-out-everywhere', csrf: 'csrf-1' },
+    ])
+  })
+
+  it('offers no passkeys or password where there are none', () => {
+    const { passkeys: _, password: __, ...model } = securityModel()
+    expect(words(renderSecurity(model))).not.toMatch(/passkey|Change password/i)
+  })
+})
+
+describe('renderActivity', () => {
+  it('tells by day, newest first, in words', () => {
+    expectOrder(words(renderActivity({ ...accountFrame, activity })), [
+      '15 January',
+      'You removed mail.example from cal.example.',
+      '14:05 UTC',
+      'calendar-helper.example got access to cal.example.',
+      'You signed in. (Chromium on Linux)',
+      '14 January',
+      'You did not allow odd.example to act for you at bank.example.',
+      '21 March 2025',
+      'You added a passkey.',
+    ])
+    expect(renderActivity({ ...accountFrame, activity }).match(/<h2>/g)).toHaveLength(4)
+  })
+})
+
+it.each(payloads)('%s is inert wherever it stands', (payload) => {
+  const account = { ...accountFrame, serverName: payload, user: payload, csrf: payload }
+  const agent: AllowedAgent = {
+    id: payload,
+    agentHost: payload,
+    resourceHost: payload,
+    agentName: payload,
+    logo: payload,
+    delegate: payload,
+    able: [{ name: payload, description: payload, risk: 'read' }],
+    since: now,
+  }
+  const happened = [
+    { at: now, what: 'used' as const, agentHost: payload, resourceHost: payload },
+    { at: now, what: 'signed_in' as const, device: payload },
+  ]
+  for (const html of [
+    renderAgents({ ...account, agents: [agent, agent], filter: { text: payload, total: 2 } }),
+    renderAgent({
+      ...account,
+      agent: { ...agent, identifier: payload, resource: payload, jkt: payload },
+      activity: happened,
+    }),
+    renderRemoveAgent({ ...account, agent, tokenLifetime: 600 }),
+    renderRemoveAll({ ...account, agents: [agent], tokenLifetime: 600 }),
+    renderActivity({ ...account, activity: happened, newer: payload, older: payload }),
+    renderSecurity({
+      ...account,
+      passkeys: [{ id: payload, name: payload, added: now }],
+      sessions: [{ id: payload, device: payload, since: now }],
+    }),
+    renderRemovePasskey({ ...account, passkey: { id: payload, name: payload } }),
+    renderPassword({ ...account, passwordMinimum: 10 }),
+    renderYours({ ...account, email: payload, since: now }),
+    renderCloseAccount({ ...account, agents: 1, tokenLifetime: 600, password: true }),
+    renderSignedOut({ ...frame, serverName: payload, reason: 'signed_out', signInHref: payload }),
+    renderAgent(agentModel({ serverName: payload })),
+  ]) {
+    expectInert(html, payload)
+  }
+})

@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest'
+import { renderConsent } from '../../dist/pages/consent-page.js'
+import { renderPolicyForbids } from '../../dist/pages/policy-forbids-page.js'
+import { renderProblem } from '../../dist/pages/problem-page.js'
+import { renderReturnToApp } from '../../dist/pages/return-to-app-page.js'
+import { fullConsent } from './consent-states.js'
+import { consentModel, policyForbidsModel, problemModel, returnToAppModel } from './models.js'
+import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'
+
+/** The form of the decision, between the one of the account and those after it. */
+const decisionIn = (html: string) => formsOf(html)[1]
+
+describe('renderConsent with everything a server can offer', () => {
+  it('reads in the order: known since, new, the rest, how long, stop it, buttons, where next, end, foot', () => {
+    expectOrder(words(renderConsent(fullConsent)), [
+      'You allowed this agent on 3 May 2025. Now it asks for more.',
+      'Change New Create and change events calendar.write',
+      'Read See your events calendar.read',
+      'For how long',
+      'Only this task – 1 hour',
+      '30 days',
+      'Until I remove it',
+      'It may act while you are away. You can stop it at any time in My agents',
+      'what it already holds runs out within 10 minutes.',
+      'Don’t allow',
+      'Allow',
+      'You will go back to calendar-helper.example/callback',
+      'This request ends at 14:32 UTC.',
+      'Keep it open longer',
+      'Help',
+      'Report this agent',
+      'Privacy',
+      'العربية',
+    ])
+  })
+
+  it('offers the durations with the preset one chosen, inside the form of the decision', () => {
+    const radios = decisionIn(renderConsent(fullConsent))?.controls.filter((tag) => tag?.includes('type="radio"')) ?? []
+    expect(radios.map((tag) => /value="([^"]*)"/.exec(tag ?? '')?.[1])).toEqual(['3600', '2592000', 'until-removed'])
+    expect(radios.filter((tag) => tag?.includes('checked'))).toEqual([radios[0]])
+    expect(radios.every((tag) => tag?.includes('name="duration"'))).toBe(true)
+  })
+
+  it('links to My agents', () => {
+    expect(renderConsent(fullConsent)).toContain('<a href="/account">My agents</a>')
+  })
+
+  it('says the year of an earlier decision only where it is another one', () => {
+    const html = renderConsent({ ...fullConsent, allowedBefore: Date.UTC(2026, 0, 3) / 1000 })
+    expect(words(html)).toContain('You allowed this agent on 3 January.')
+  })
+
+  it('says what changed, and what it was before', () => {
+    const html = renderConsent({
+      ...fullConsent,
+      changes: [{ what: 'keys' }, { what: 'redirect_host', before: 'old.example' }],
+    })
+    expectOrder(words(html), [
+      'Something is different since this agent was last here:',
+      'It signs with other keys.',
+      'It sends you to another address. Before: old.example',
+      'It will be able to',
+    ])
+  })
+
+  it.each(['https://evil.example/x.png', '//evil.example/x.png', '/\\evil.example', 'data:image/svg+xml,x', 'x.png'])(
+    'shows no logo from %s, but a letter of the host',
+    (logo) => {
+      const html = renderConsent({ ...fullConsent, logo })
+      expect(html).not.toContain('<img')
+      expect(html).toContain('class="initial"')
+    },
+  )
+
+  it('shows the logo of this server as a decoration that nobody checked', () => {
+    const html = renderConsent({ ...fullConsent, logo: '/agents/a1' })
+    expect(html).toContain('<img class="logo" src="/agents/a1" alt=""')
+    expect(words(html)).toContain('We did not check the name or the logo.')
+  })
+
+  it('asks for the password in the form of the decision, which refusing does not need', () => {
+    const decision = decisionIn(renderConsent({ ...fullConsent, sensitive: true, askPassword: true }))
+    const tags = decision?.controls.filter((tag) => !tag?.includes('radio')) ?? []
+    expect(tags[0]).toMatch(/autocomplete="username" value="alice@home.example" readonly="" hidden=""/)
+    expect(tags[1]).toMatch(/name="password" type="password" autocomplete="current-password" required=""/)
+    expect(tags[1]).not.toMatch(/ value=/)
+    expect(tags.at(-2)).toMatch(/value="deny" formnovalidate=""/)
+    expect(tags.at(-1)).toMatch(/value="grant">/)
+  })
+
+  it('warns of what can delete or spend, above the buttons', () => {
+    expectOrder(words(renderConsent({ ...fullConsent, sensitive: true })), [
+      'calendar-helper.example could delete things or spend money for you.',
+      'Don’t allow',
+    ])
+  })
+
+  it.each([
+    ['wrong_password', 'The password is not right.'],
+    ['throttled', 'Too many tries.'],
+  ] as const)('says %s at the password, in the title and to tools', (problem, text) => {
+    const html = renderConsent({ ...fullConsent, askPassword: true, problem })
+    expect(html).toContain('<title>Error: Allow calendar-helper.example? – Home Accounts</title>')
+    expect(html).toContain(`data-error-code="${problem}"`)
+    expect(html).toMatch(/<p[^>]*id="problem"[^>]*autofocus/)
+    expect(html).toMatch(/name="password"[^>]*aria-describedby="problem"/)
+    expect(words(html)).toContain(text)
+  })
+
+  it('is extended by a form of its own', () => {
+    const extend = formsOf(renderConsent(fullConsent))[2]
+    expect(extend?.hidden).toEqual({
+      action: 'extend',
+      request_token: 'request-token-1',
+      redirect_uri: 'https://calendar-helper.example/callback',
+      csrf: 'csrf-1',
+    })
+  })
+
+  it.each([
+    [181, false],
+    [180, true],
+    [0, true],
+  ])('with %d seconds left it warns without a script: %s', (secondsLeft, warns) => {
+    const html = renderConsent({ ...fullConsent, extend: { secondsLeft } }).replace(/<template>.*?<\/template>/s, '')
+    expect(words(html).includes('This request ends soon, at 14:32 UTC.')).toBe(warns)
+  })
+
+  it('changes the language by a form', () => {
+    expect(formsOf(renderConsent(fullConsent))[3]).toEqual({
+      attributes: ' method="post" action="/language" aria-label="Language"',
+      hidden: { action: 'language', return_to: '/account', csrf: 'csrf-1' },
+      controls: ['<button class="link" type="submit" name="language" value="ar" lang="ar" dir="rtl">'],
+    })
+  })
+
+  it('offers nothing that the model does not have', () => {
+    const html = renderConsent(consentModel())
+    expect(words(html)).not.toMatch(/My agents|Keep it open|\bHelp\b|Report|Language|Until I remove/)
+    expect(html).not.toMatch(/<script|type="(radio|checkbox|password)"|<footer/)
+  })
+})
+
+describe('renderPolicyForbids', () => {
+  it('says who can change it, and only goes back', () => {
+    const html = renderPolicyForbids(policyForbidsModel())
+    expectOrder(words(html), [
+      'Your organisation does not allow this agent',
+      'calendar-helper.example',
+      'ask the IT desk',
+      'Go back',
+    ])
+    expect(decisionIn(html)?.hidden).toMatchObject({ request_token: 'request-token-1', revision: '3' })
+    expect(decisionIn(html)?.controls).toEqual(['<button class="button" type="submit" name="consent" value="deny">'])
+  })
+
+  it.each(payloads)('%s is inert', (payload) => {
+    const everywhere = { serverName: payload, user: payload, agentHost: payload, resourceHost: payload }
+    const contact = { name: payload, href: payload }
+    expectInert(renderPolicyForbids(policyForbidsModel({ ...everywhere, redirectDisplay: payload, contact })), payload)
+  })
+})
+
+describe('renderReturnToApp', () => {
+  it.each(['allowed', 'denied'] as const)('leads back by a link after %s', (outcome) => {
+    const html = renderReturnToApp(returnToAppModel({ outcome }))
+    expect(html).toContain('href="example.calendar-helper:/callback?code=code-1&amp;state=state-1">Go back to your app')
+    expect(words(html)).toContain(outcome === 'allowed' ? 'You allowed' : 'You did not allow')
+  })
+
+  it.each(['javascript:alert(1)', 'JavaScript:alert(1)', 'data:text/html,x', 'blob:x', ' javascript:x', '/callback'])(
+    'refuses %s',
+    (href) => {
+      expect(() => renderReturnToApp(returnToAppModel({ href }))).toThrow(TypeError)
+    },
+  )
+
+  it.each(payloads)('%s is inert', (payload) => {
+    expectInert(
+      renderReturnToApp(returnToAppModel({ serverName: payload, agentHost: payload, href: `example.app:/${payload}` })),
+      payload,
+    )
+  })
+})
+
+it('account_changed names who is signed in now', () => {
+  const html = renderProblem(problemModel('account_changed', { user: 'bob@home.example' }))
+  expect(words(html)).toContain('You are now signed in as bob@home.example')
+})

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { ar } from '../../dist/pages/messages/ar.js'
+import { chooseMessages } from '../../dist/pages/messages/choose-messages.js'
+import { en } from '../../dist/pages/messages/en.js'
+import { languages } from '../../dist/pages/messages/languages.js'
+import { words } from './reading.js'
+import { states, statesIn } from './states.js'
+
+describe('chooseMessages', () => {
+  it.each([
+    ['nothing', null, null, 'en'],
+    ['an empty header', '', '', 'en'],
+    ['a language', 'ar', null, 'ar'],
+    ['a region of a language', 'ar-EG,ar;q=0.9,en;q=0.8', null, 'ar'],
+    ['the highest weight, not the first', 'en;q=0.5, ar;q=0.9', null, 'ar'],
+    ['the first of equal weight', 'en, ar', null, 'en'],
+    ['a language the pages do not have, then one they do', 'xx, ar;q=0.1', null, 'ar'],
+    ['a language that is refused', 'ar;q=0', null, 'en'],
+    ['a weight that is none', 'ar;q=x, en;q=0.1', null, 'en'],
+    ['any language', '*', null, 'en'],
+    ['capital letters', 'AR-eg', null, 'ar'],
+    ['a choice against the header', 'en', 'ar', 'ar'],
+    ['a choice of nothing there is', 'ar', 'xx', 'ar'],
+    ['a property of every object', 'constructor', '__proto__', 'en'],
+    ['a very long header', `${'xx,'.repeat(100_000)}ar`, null, 'en'],
+  ])('reads %s', (_, acceptLanguage, cookie, expected) => {
+    expect(chooseMessages(acceptLanguage, cookie).lang).toBe(expected)
+  })
+})
+
+describe.each(Object.values(languages))('$languageName', (messages) => {
+  it('says nothing in the words of the protocol, in any state', () => {
+    const said = [...statesIn(messages).values()].map(words).join(' ')
+    expect(said).not.toMatch(/\b(scope|token|oauth|grant)s?\b/i)
+    expect(said).not.toMatch(/undefined|NaN|\[object/)
+  })
+
+  it('has the same elements in every state as English, with its own language and direction', () => {
+    const tags = (html: string) => [...html.matchAll(/<([a-z0-9]+)/g)].map(([, name]) => name).sort()
+    for (const [name, html] of statesIn(messages)) {
+      expect(html).toContain(`<html lang="${messages.lang}" dir="${messages.dir}">`)
+      expect(tags(html), name).toEqual(tags(states.get(name) ?? ''))
+    }
+  })
+})
+
+describe('Arabic', () => {
+  it.each([
+    [60, 'دقيقة واحدة'],
+    [120, 'دقيقتين'],
+    [600, '١٠ دقائق'],
+    [660, '١١ دقيقة'],
+    [7200, 'ساعتين'],
+    [2_592_000, '٣٠ يومًا'],
+    [8_640_000, '١٠٠ يوم'],
+  ])('counts %d seconds as %s', (seconds, expected) => {
+    expect(ar.duration(seconds)).toBe(expected)
+  })
+
+  it('writes days and times with its own digits', () => {
+    expect(ar.dayAndTime(Date.UTC(2025, 4, 3, 14, 32) / 1000, Date.UTC(2026, 0, 1) / 1000)).toBe(
+      '٣ مايو ٢٠٢٥، ٢:٣٢ م بتوقيت UTC',
+    )
+  })
+
+  it('says nothing in another alphabet but the name of the time zone, and no term of the protocol', () => {
+    const { lang: _lang, dir: _dir, locale: _locale, ...said } = ar
+    const everything = spoken(said)
+    expect(everything.length).toBeGreaterThan(200)
+    for (const text of everything) {
+      expect(text.replace('UTC', '')).not.toMatch(/[a-z]/i)
+      expect(text).not.toMatch(/رمز (مميز|وصول)|نطاق/)
+    }
+  })
+})
+
+/** Every text of a catalogue; where one has places, there are numbers in them. */
+function spoken(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  if (typeof value === 'function') return [[value(3, 12)].flat().join('')]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(spoken) : []
+}
+
+it.each([
+  [59, '1 minute'],
+  [60, '1 minute'],
+  [61, '2 minutes'],
+  [3600, '1 hour'],
+  [5400, '90 minutes'],
+  [172_800, '2 days'],
+])('English says %d seconds as %s', (seconds, expected) => {
+  expect(en.duration(seconds)).toBe(expected)
+})

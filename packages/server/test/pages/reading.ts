@@ -1,0 +1,57 @@
+import { expect } from 'vitest'
+
+/** What a person reads, with one space wherever there is markup or white space. */
+export function words(html: string): string {
+  const body = html.slice(html.indexOf('<body'))
+  return body
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/&quot;/g, '"')
+    .replace(/&#39;/g, "'")
+    .replace(/&lt;/g, '<')
+    .replace(/&gt;/g, '>')
+    .replace(/&amp;/g, '&')
+    .replace(/\s+/g, ' ')
+    .replace(/ (?=[.,?”)])/g, '')
+    .replace(/(?<=[“(]) /g, '')
+}
+
+/** Expects the pieces to follow each other in the text. */
+export function expectOrder(text: string, pieces: string[]): void {
+  let from = 0
+  for (const piece of pieces) {
+    const at = text.indexOf(piece, from)
+    expect(at, `"${piece}" after position ${from}`).toBeGreaterThanOrEqual(0)
+    from = at + piece.length
+  }
+}
+
+/** The forms of a page: the attributes of each and its controls in order. */
+export function formsOf(html: string) {
+  return [...html.matchAll(/<form([^>]*)>(.*?)<\/form>/gs)].map(([, attributes = '', content = '']) => ({
+    attributes,
+    hidden: Object.fromEntries(
+      [...content.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)].map(([, name, value]) => [
+        name,
+        value,
+      ]),
+    ),
+    controls: [...content.matchAll(/<(?:input(?! type="hidden")|button)[^>]*>/g)].map(([tag]) => tag),
+  }))
+}
+
+/** Expects a value to be nothing but text in a document, and to be readable in it. */
+export function expectInert(html: string, payload: string): void {
+  expect(html).not.toMatch(/<script(?! type="module" src="\/assets\/)|<img(?! class="logo" src="\/agents\/)|<b>/)
+  const tags = html.match(/<[a-z](?:[^>"]|"[^"]*")*>/g) ?? []
+  expect(tags.filter((tag) => / on[a-z]+=/.test(tag.replace(/"[^"]*"/g, '""')))).toEqual([])
+  expect(words(html)).toContain(payload)
+}
+
+/** Values that would be markup, if they were not escaped. */
+export const payloads = [
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  "' onfocus='alert(1)",
+  '{{7*7}}',
+  '</title><b>',
+]

@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { renderSecurity } from '../../dist/pages/account/security-page.js'
+import { renderConsent } from '../../dist/pages/consent-page.js'
+import { renderSignIn } from '../../dist/pages/sign-in-page.js'
+import { hasChromium, launchChromium } from '../chromium.js'
+import { securityModel } from './account-models.js'
+import { fullConsent } from './consent-states.js'
+import { createPagesOrigin } from './pages-origin.js'
+import { fullSignIn } from './sign-in-states.js'
+
+const sensitive = { ...fullConsent, sensitive: true, askPassword: true }
+
+const documents: Record<string, string> = {
+  consent: renderConsent(fullConsent),
+  extended: renderConsent({ ...fullConsent, revision: 4, expiresAt: fullConsent.expiresAt + 600 }),
+  'almost-over': renderConsent({ ...fullConsent, extend: { secondsLeft: 182 } }),
+  password: renderConsent(sensitive),
+  'sign-in': renderSignIn(fullSignIn),
+  security: renderSecurity(securityModel()),
+}
+const server = createPagesOrigin((path) => documents[path])
+
+describe.skipIf(!hasChromium())('the script in Chromium', () => {
+  let origin: string
+  let browser: Browser
+  let context: BrowserContext
+  let page: Page
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    origin = `http://localhost:${(server.address() as AddressInfo).port}`
+    browser = await launchChromium()
+    context = await browser.newContext({ viewport: { width: 800, height: 2000 }, timezoneId: 'Asia/Tokyo' })
+    page = await context.newPage()
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  /** Opens a page whose own posts are answered by `answer`, and tells what they carried. */
+  async function opened(name: string, answer = '<!DOCTYPE html><title>Posted</title>'): Promise<URLSearchParams[]> {
+    const posts: URLSearchParams[] = []
+    await page.unrouteAll()
+    await page.route('**/*', (route, request) => {
+      if (request.method() !== 'POST') return route.continue()
+      posts.push(new URLSearchParams(request.postData() ?? ''))
+      return route.fulfill({ contentType: 'text/html; charset=utf-8', body: answer })
+    })
+    await page.goto(`${origin}/${name}`)
+    return posts
+  }
+
+  describe('the guard of Allow', () => {
+    const allow = '[value=grant]'
+    const settled = () => page.waitForTimeout(600)
+
+    it('ignores a click within 500 ms of becoming visible', async () => {
+      const posts = await opened('consent')
+      await page.click(allow)
+      await page.waitForTimeout(100)
+      expect(posts).toEqual([])
+    })
+
+    it('takes a click after that', async () => {
+      const posts = await opened('consent')
+      await settled()
+      await Promise.all([page.waitForNavigation(), page.click(allow)])
+      expect(posts[0]?.get('consent')).toBe('grant')
+      expect(posts[0]?.get('duration')).toBe('3600')
+    })
+
+    it('starts again when the window gets the focus', async () => {
+      const posts = await opened('consent')
+      await settled()
+      await page.evaluate(() => window.dispatchEvent(new Event('focus')))
+      await page.click(allow)
+      await page.waitForTimeout(100)
+      expect(posts).toEqual([])
+    })
+
+    it('starts again when the button comes into sight', async () => {
+      await page.setViewportSize({ width: 800, height: 400 })
+      try {
+        const posts = await opened('consent')
+        await settled()
+        await page.locator(allow).scrollIntoViewIfNeeded()
+        await page.click(allow)
+        await page.waitForTimeout(100)
+        expect(posts).toEqual([])
+      } finally {
+        await page.setViewportSize({ width: 800, height: 2000 })
+      }
+    })
+
+    it('never holds up a refusal', async () => {
+      const posts = await opened('consent')
+      await Promise.all([page.waitForNavigation(), page.click('[value=deny]')])
+      expect(posts[0]?.get('consent')).toBe('deny')
+    })
+
+    it('keeps Enter in the password field from answering anything', async () => {
+      const posts = await opened('password')
+      await page.getByLabel('Password', { exact: true }).fill('correct horse')
+      await page.keyboard.press('Enter')
+      await page.keyboard.press('Enter')
+      await page.waitForTimeout(100)
+      expect(posts).toEqual([])
+      expect(await page.evaluate(() => document.activeElement?.getAttribute('value'))).toBe('grant')
+    })
+  })
+
+  describe('the deadline', () => {
+    const status = '[data-seconds-left]'
+
+    it('is shown in local time', async () => {
+      await opened('consent')
+      expect(await page.locator(status).textContent()).toBe('This request ends at 23:32.')
+    })
+
+    it('is warned of at least two minutes before, in a polite live region', async () => {
+      await opened('almost-over')
+      expect(await page.locator(status).getAttribute('role')).toBe('status')
+      expect(await page.locator(status).textContent()).not.toContain('ends soon')
+      await page.getByText('This request ends soon').waitFor({ timeout: 5000 })
+    })
+
+    it('is extended without losing what was chosen', async () => {
+      const posts = await opened('consent', documents.extended)
+      await page.getByLabel('30 days').check()
+      await page.getByText('Keep it open longer').click()
+      await page.getByText('23:42').waitFor()
+      expect(Object.fromEntries(posts[0] ?? [])).toEqual({
+        action: 'extend',
+        request_token: 'request-token-1',
+        redirect_uri: 'https://calendar-helper.example/callback',
+        csrf: 'csrf-1',
+      })
+      expect(await page.getByLabel('30 days').isChecked()).toBe(true)
+      expect(await page.locator('[name=revision]').getAttribute('value')).toBe('4')
+      expect(page.url()).toBe(`${origin}/consent`)
+    })
+
+    it('sends the form itself when the answer is another page', async () => {
+      const posts = await opened('consent')
+      await Promise.all([page.waitForNavigation(), page.getByText('Keep it open longer').click()])
+      expect(await page.title()).toBe('Posted')
+      expect(posts.map((post) => post.get('action'))).toEqual(['extend', 'extend'])
+    })
+  })
+
+  it('shows a password while the box is ticked, and sends it as one', async () => {
+    const posts = await opened('sign-in')
+    const field = page.getByLabel('Password', { exact: true })
+    await field.fill('correct horse')
+    await page.getByLabel('Show password').check()
+    expect(await field.getAttribute('type')).toBe('text')
+    await page.getByLabel('User name').fill('alice')
+    await Promise.all([page.waitForNavigation(), page.keyboard.press('Enter')])
+    expect(posts[0]?.get('password')).toBe('correct horse')
+  })
+
+  describe('passkeys', () => {
+    let devtools: CDPSession
+
+    beforeAll(async () => {
+      devtools = await context.newCDPSession(page)
+      await devtools.send('WebAuthn.enable')
+      await devtools.send('WebAuthn.addVirtualAuthenticator', {
+        options: {
+          protocol: 'ctap2',
+          transport: 'internal',
+          hasResidentKey: true,
+          hasUserVerification: true,
+          isUserVerified: true,
+        },
+      })
+    })
+
+    const challenge = createHash('sha256').update('challenge').digest('base64url')
+    const optionsOf = (options: object) =>
+      page.route('**/account/passkeys/options', (route) => route.fulfill({ json: { challenge, ...options } }))
+
+    /** What was posted as `credential`. */
+    const credentialIn = (posts: URLSearchParams[]) => JSON.parse(posts.at(-1)?.get('credential') ?? '{}')
+
+    it('are made from options and posted as JSON with their name', async () => {
+      const posts = await opened('security')
+      await optionsOf({
+        rp: { name: 'Home Accounts', id: 'localhost' },
+        user: { id: 'YWxpY2U', name: 'alice', displayName: 'alice' },
+        pubKeyCredParams: [{ type: 'public-key', alg: -7 }],
+        authenticatorSelection: { residentKey: 'required' },
+      })
+      await page.getByLabel('Name for a new passkey').fill('Laptop')
+      await Promise.all([page.waitForNavigation(), page.getByText('Add a passkey').click()])
+      expect(posts.at(-1)?.get('action')).toBe('add-passkey')
+      expect(posts.at(-1)?.get('name')).toBe('Laptop')
+      expect(credentialIn(posts)).toMatchObject({
+        type: 'public-key',
+        response: { attestationObject: expect.any(String) },
+      })
+    })
+
+    it('sign somebody in', async () => {
+      const posts = await opened('sign-in')
+      await optionsOf({ rpId: 'localhost' })
+      await Promise.all([page.waitForNavigation(), page.getByText('Sign in with a passkey').click()])
+      expect(posts.at(-1)?.get('action')).toBe('passkey')
+      expect(credentialIn(posts)).toMatchObject({
+        type: 'public-key',
+        response: { signature: expect.any(String), userHandle: 'YWxpY2U' },
+      })
+    })
+
+    it('say so when that did not work, and post nothing', async () => {
+      const posts = await opened('sign-in')
+      await page.route('**/account/passkeys/options', (route) => route.fulfill({ status: 429, body: '' }))
+      await page.getByText('Sign in with a passkey').click()
+      await page.getByText('That did not work. Nothing was changed. Please try again.').waitFor()
+      expect(posts).toEqual([])
+    })
+  })
+})

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest'
+import { renderReauthentication } from '../../dist/pages/reauthentication-page.js'
+import { renderSignIn } from '../../dist/pages/sign-in-page.js'
+import { renderSignUp } from '../../dist/pages/sign-up-page.js'
+import { reauthenticationModel, signInModel, signUpModel } from './models.js'
+import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'
+import { fullSignIn } from './sign-in-states.js'
+
+describe('renderSignIn outside a request', () => {
+  it('posts where to go next and nothing of a request', () => {
+    expect(formsOf(renderSignIn(fullSignIn))[0]?.hidden).toEqual({
+      action: 'login',
+      return_to: '/account',
+      csrf: 'csrf-1',
+    })
+  })
+
+  it('offers a passkey, the providers by name, and an account', () => {
+    const html = renderSignIn(fullSignIn)
+    expectOrder(words(html), ['Sign in with a passkey', 'Sign in with Example University', 'Create an account'])
+    expect(formsOf(html)[1]?.hidden).toEqual({
+      action: 'passkey',
+      return_to: '/account',
+      csrf: 'csrf-1',
+      credential: '',
+    })
+    expect(html).toContain('data-passkey="get" data-options="/account/passkeys/options" hidden=""')
+  })
+
+  it('offers nothing that needs a script where there is none', () => {
+    const { script: _, ...scriptless } = fullSignIn
+    expect(renderSignIn(scriptless)).not.toMatch(/data-passkey|checkbox|<script/)
+  })
+
+  it('says when to try again', () => {
+    const html = renderSignIn({ ...fullSignIn, problem: 'throttled', retryAfter: 290 })
+    expect(words(html)).toContain('Too many tries. Try again in 5 minutes.')
+  })
+
+  it('does not blame the fields for what a provider did', () => {
+    expect(renderSignIn({ ...fullSignIn, problem: 'provider_failed' })).not.toMatch(/aria-(invalid|describedby)/)
+  })
+})
+
+describe('renderSignUp', () => {
+  it('asks for a user name, perhaps an address, and a new password', () => {
+    const form = formsOf(renderSignUp(signUpModel()))[0]
+    expect(form?.hidden).toEqual({ action: 'sign-up', return_to: '/account', csrf: 'csrf-1' })
+    const [username, email, password] = form?.controls ?? []
+    expect(username).toMatch(/name="username".*autocomplete="username".*required/)
+    expect(email).toMatch(/name="email" type="email" autocomplete="email"/)
+    expect(email).not.toContain('required')
+    expect(password).toMatch(/name="password" type="password" autocomplete="new-password" required="" minlength="10"/)
+  })
+
+  it.each([
+    ['username_taken', 'username'],
+    ['username_invalid', 'username'],
+    ['email_invalid', 'email'],
+    ['password_too_short', 'password'],
+    ['password_too_long', 'password'],
+    ['password_common', 'password'],
+  ] as const)('ties %s to its field, and keeps what was typed', (problem, field) => {
+    const html = renderSignUp(signUpModel({ problem, username: 'alice', email: 'a@b.example' }))
+    expect(html).toContain('<title>Error: Create an account – Home Accounts</title>')
+    const invalid = html.match(/<input[^>]*aria-invalid[^>]*>/g) ?? []
+    expect(invalid).toHaveLength(1)
+    expect(invalid[0]).toMatch(new RegExp(`name="${field}".*aria-describedby="problem`))
+    expect(html).toContain('value="alice"')
+    expect(html).toContain('value="a@b.example"')
+  })
+})
+
+describe('renderReauthentication', () => {
+  it('asks for the password only, names the account, and keeps the request', () => {
+    const html = renderReauthentication(reauthenticationModel())
+    const form = formsOf(html)[1]
+    expect(form?.hidden).toEqual({
+      action: 'reauthenticate',
+      request_token: 'request-token-1',
+      redirect_uri: 'https://calendar-helper.example/callback',
+      csrf: 'csrf-1',
+    })
+    expect(form?.controls[0]).toMatch(/name="username" autocomplete="username" value="alice@home.example" readonly/)
+    expectOrder(words(html), ['Signed in as alice@home.example', 'Before you decide about calendar-helper.example'])
+  })
+})
+
+it.each(payloads)('%s is inert wherever it stands', (payload) => {
+  const form = { action: payload, requestToken: payload, redirectUri: payload, csrf: payload, returnTo: payload }
+  const shared = { serverName: payload, form, agentHost: payload, resourceHost: payload }
+  const passkey = { options: payload }
+  for (const html of [
+    renderSignIn(
+      signInModel({
+        ...shared,
+        script: '/assets/pages.js',
+        passkey,
+        providers: [{ name: payload, href: payload }],
+        signUpHref: payload,
+      }),
+    ),
+    renderSignUp(signUpModel({ ...shared, username: payload, email: payload, signInHref: payload })),
+    renderReauthentication(reauthenticationModel({ ...shared, user: payload, passkey, cancelHref: payload })),
+  ]) {
+    expectInert(html, payload)
+  }
+})
