@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type AgentError, type AgentOptions, createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
-import { createAuthServer, sqliteStorage } from 'countersign-server'
+import { createAuthServer, fixedKeys, sqliteStorage } from 'countersign-server'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { hasChromium, launchChromium } from './chromium.js'
@@ -37,8 +37,10 @@ async function openWorld(about: Partial<AgentOptions> = {}): Promise<RealWorld> 
   })
   const server = createAuthServer({
     issuer: authServer.origin,
-    signer: await createSigner(await generatePrivateJwk()),
-    secret: crypto.getRandomValues(new Uint8Array(32)),
+    keys: fixedKeys({
+      signer: await createSigner(await generatePrivateJwk()),
+      secret: crypto.getRandomValues(new Uint8Array(32)),
+    }),
     storage,
     name: 'Home',
     allowInsecureLoopback: true,

@@ -10,7 +10,7 @@ export interface Party {
   keys: object[]
   /** Paths that were asked for, in order. */
   readonly asked: string[]
-  handler(request: Request): Promise<Response>
+  readonly handler: (request: Request) => Promise<Response>
 }
 
 /** A party with a valid document of its kind. */
@@ -26,7 +26,7 @@ export async function createParty(
     document: { [kind]: id, jwks_uri: `${id}/jwks.json`, ...members },
     keys: [signer.jwk],
     asked: [],
-    async handler(request) {
+    handler: async (request) => {
       const { pathname } = new URL(request.url)
       party.asked.push(pathname)
       if (pathname === `/.well-known/aauth-${kind}`) return Response.json(party.document)

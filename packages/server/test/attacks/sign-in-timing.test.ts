@@ -1,0 +1,42 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { createScriptedUser } from '../scripted-user.js'
+import { openRequest } from './flow.js'
+import { openMapStage } from './stage.js'
+
+const pairs = 40
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+
+it('C17: answers a wrong password alike for known and unknown user names, in the same time', {
+  timeout: 60_000,
+}, async () => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const { url } = await openRequest(stage)
+  const user = createScriptedUser(stage.fetch)
+  const page = await (await user.open(url)).text()
+  const attempt = async (username: string) => {
+    const started = performance.now()
+    const response = await user.submit(page, url, { username, password: 'wrong', action: 'login' })
+    const text = (await response.text()).replaceAll(username, 'NAME')
+    return { status: response.status, text, took: performance.now() - started }
+  }
+  const known = await attempt('alice')
+  const unknown = await attempt('nobody')
+  expect({ ...unknown, took: 0 }).toEqual({ ...known, took: 0 })
+  expect(known.status).toBe(401)
+  const ratio = async () => {
+    const ratios: number[] = []
+    for (let pair = 0; pair < pairs; pair++) {
+      const names = pair % 2 ? ['alice', 'nobody'] : ['nobody', 'alice']
+      const took = new Map<string, number>()
+      for (const name of names) took.set(name, (await attempt(name)).took)
+      ratios.push((took.get('alice') ?? 0) / (took.get('nobody') ?? 1))
+    }
+    return Math.abs(median(ratios) - 1)
+  }
+  // A busy machine may spoil one round; a hash that is left out spoils all.
+  let off = await ratio()
+  for (let round = 1; round < 4 && off >= 0.05; round++) off = await ratio()
+  expect(off).toBeLessThan(0.05)
+})
