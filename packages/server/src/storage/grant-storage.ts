@@ -1,5 +1,5 @@
 import type { User } from './account-storage.js'
-import type { AuthRequest } from './request-storage.js'
+import type { AuthRequest, RequestDisplay } from './request-storage.js'
 
 /** What people allowed, and the codes and refresh tokens under it. */
 export interface GrantStorage {
@@ -130,6 +130,8 @@ export interface Grant extends GrantParties {
   revokedAt: number | null
   /** `replaced`: by a newer remembered grant. */
   revokedBy: string | null
+  /** What the page showed when it was allowed. */
+  display: RequestDisplay
 }
 
 export interface ListedGrant extends Grant {

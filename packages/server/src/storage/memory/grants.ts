@@ -38,6 +38,7 @@ export function createGrant(
     lastUsedAt: null,
     revokedAt: null,
     revokedBy: null,
+    display: structuredClone(request.display),
   }
   if (grant.remembered) replaceRemembered(unit, grant)
   tables.grants.set(grant.id, grant)

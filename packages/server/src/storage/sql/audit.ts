@@ -31,7 +31,9 @@ export async function listEvents({ db, tenant }: Unit, filter: EventFilter = {})
   if (after !== undefined) {
     const { at, id } = after
     const beyond = newest ? '<' : '>'
-    query = query.where((e) => e.or([e('at', beyond, at), e.and([e('at', '=', at), e('id', beyond, id)])]))
+    query = query
+      .where('at', newest ? '<=' : '>=', at)
+      .where((e) => e.or([e('at', beyond, at), e.and([e('at', '=', at), e('id', beyond, id)])]))
   }
   const direction = newest ? 'desc' : 'asc'
   const rows = await query.orderBy('at', direction).orderBy('id', direction).limit(limit).execute()

@@ -1,5 +1,6 @@
 import { foldUsername } from '../fold-username.js'
 import type { Grant, GrantFilter, GrantParties, GrantUsage, GrantUsageFilter, ListedGrant } from '../grant-storage.js'
+import type { RequestDisplay } from '../request-storage.js'
 import { contains } from './contains.js'
 import type { GrantRow } from './tables.js'
 import type { Unit } from './unit.js'
@@ -104,6 +105,7 @@ export function toGrant(row: GrantRow): Grant {
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
     revokedBy: row.revoked_by,
+    display: row.display === null ? { agent: {}, resource: {} } : (JSON.parse(row.display) as RequestDisplay),
   }
 }
 

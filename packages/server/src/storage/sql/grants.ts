@@ -31,6 +31,7 @@ export async function createGrant(
     last_used_at: null,
     revoked_at: null,
     revoked_by: null,
+    display: JSON.stringify(request.display),
   }
   const replaced = decision.remembered ? await endRemembered(unit, row) : undefined
   const inherits = replaced !== undefined && !grantEnded({ revokedAt: null, expiresAt: replaced.expires_at }, now)

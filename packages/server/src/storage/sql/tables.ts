@@ -170,6 +170,8 @@ export interface GrantRow {
   last_used_at: number | null
   revoked_at: number | null
   revoked_by: string | null
+  /** Null in rows of version 1. */
+  display: string | null
 }
 
 export interface RefreshTokenRow {

@@ -74,6 +74,7 @@ const tables = `
   alter table auth_request add column extensions integer not null default 0;
   alter table code add column scope text;
 
+  alter table consent_grant add column display text;
   create index consent_grant_history on consent_grant (tenant_id, agent, id);
   create index consent_grant_revoked on consent_grant (tenant_id, revoked_at) where revoked_at is not null;
   create index consent_grant_expiry on consent_grant (tenant_id, expires_at) where expires_at is not null;
