@@ -60,7 +60,13 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
       {model.sensitive && <Caution>{messages.sensitive(agent)}</Caution>}
       {model.askPassword && <PasswordAgain model={model} messages={messages} />}
       <div class="choice">
-        <button class="button" type="submit" name="consent" value="deny" formnovalidate={model.askPassword}>
+        <button
+          class="button"
+          type="submit"
+          name="consent"
+          value="deny"
+          formnovalidate={model.askPassword || model.durations !== undefined}
+        >
           <Icon name="no" />
           {messages.deny}
         </button>

@@ -228,13 +228,64 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     })
   })
 
-  it('keeps its edges in forced colours', async () => {
-    await opened('consent-look-alike', { forcedColors: 'active' }, async (page) => {
-      await page.screenshot({ path: `${screenshots}consent-look-alike.forced-colors.png`, fullPage: true })
-      const widths = await page.$$eval('.button, .box', (all) =>
-        all.map((element) => getComputedStyle(element).borderTopWidth),
-      )
-      expect(widths.every((width) => Number.parseFloat(width) >= 1)).toBe(true)
+  it('is reached by keyboard in reading order with everything a server can offer', async () => {
+    await opened('consent-full', {}, async (page) => {
+      const stops: string[] = []
+      for (let index = 0; index < 11; index++) {
+        await page.keyboard.press('Tab')
+        stops.push(
+          await page.evaluate(() => {
+            const element = document.activeElement ?? document.body
+            return (element.closest('label') ?? element).textContent.trim()
+          }),
+        )
+      }
+      expect(stops).toEqual([
+        'Not you?',
+        'Details',
+        'Only this task – 1 hour',
+        'My agents',
+        'Don’t allow',
+        'Allow',
+        'Keep it open longer',
+        'Help',
+        'Report this agent',
+        'Privacy',
+        'العربية',
+      ])
     })
   })
+
+  it('is told by keyboard for how long, and removes an agent', async () => {
+    await opened('consent-full', {}, async (page) => {
+      await page.getByLabel('Only this task').focus()
+      await page.keyboard.press('ArrowDown')
+      expect(await page.getByLabel('30 days').isChecked()).toBe(true)
+    })
+    await opened('remove-agent', {}, async (page) => {
+      const posted = page.waitForRequest((request) => request.method() === 'POST')
+      await page.getByRole('link', { name: 'Keep it' }).focus()
+      await page.keyboard.press('Tab')
+      await page.keyboard.press('Enter')
+      expect((await posted).postData()).toBe('action=remove-agent&agent=g1&csrf=csrf-1')
+    })
+  })
+
+  it.each(['consent-look-alike', 'consent-full', 'agents-removed', 'security'])(
+    '%s keeps its edges in forced colours',
+    async (name) => {
+      await opened(name, { forcedColors: 'active' }, async (page) => {
+        await page.screenshot({ path: `${screenshots}${name}.forced-colors.png`, fullPage: true })
+        const widths = await page.$$eval(
+          '.button, .box, .options, .fields input:not([type=hidden], [type=checkbox])',
+          (all) =>
+            all
+              .filter((element) => element.checkVisibility())
+              .map((element) => getComputedStyle(element).borderTopWidth),
+        )
+        expect(widths.length).toBeGreaterThan(0)
+        expect(widths.every((width) => Number.parseFloat(width) >= 1)).toBe(true)
+      })
+    },
+  )
 })
