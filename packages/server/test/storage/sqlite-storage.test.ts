@@ -209,9 +209,9 @@ test('a parameter that looks like SQL is only ever a value (C37)', async () => {
   await storage.close()
 })
 
-test('four threads that open the same new files at the same moments all succeed, 150 times', async () => {
+test('four threads that open the same new files at the same moments all succeed, 60 times', async () => {
   const folder = dirname(temporaryFile())
-  const workerData = { folder, rounds: 150, threads: 4, arrivals: new SharedArrayBuffer(4) }
+  const workerData = { folder, rounds: 60, threads: 4, arrivals: new SharedArrayBuffer(4) }
   const opener = new URL('opener.mjs', import.meta.url)
   const workers = times(4, () => new Worker(opener, { workerData }))
   const failures = await Promise.all(workers.map((worker) => once(worker, 'message')))
@@ -325,4 +325,28 @@ test('a sweep of old events records itself', async () => {
   expect(await storage.sweep()).toBe(2)
   expect(await storage.listEvents()).toMatchObject([{ event: 'audit.swept', data: { before: 1_790_000_000 } }])
   await storage.close()
+})
+
+const searches: readonly [string, string][] = [
+  ['select * from session where tenant_id = ? and user_id = ? and idle_expires_at > ?', 'session_user'],
+  ['select * from passkey where tenant_id = ? and user_id = ?', 'passkey_user'],
+  ['select * from federated_identity where tenant_id = ? and user_id = ?', 'federated_identity_user'],
+  ['update refresh_token set revoked_at = ? where tenant_id = ? and grant_id = ?', 'refresh_token_grant'],
+  ['update consent_grant set revoked_at = ? where tenant_id = ? and user_id = ?', 'consent_grant_user'],
+  ['select * from audit_event where tenant_id = ? and user_id = ? order by at desc', 'audit_event_user'],
+  ['select * from consent_grant where tenant_id = ? and agent = ? order by id desc', 'consent_grant_history'],
+  [
+    "select count(*) from auth_request where tenant_id = ? and agent = ? and resource = ? and status = 'open' and expires_at > ?",
+    'auth_request_open',
+  ],
+  ['select * from refresh_token where tenant_id = ? and revoked_at <= ?', 'refresh_token_revoked'],
+]
+test.each(searches)('"%s" reads by the index %s, not all of the tenant', async (statement, index) => {
+  const path = temporaryFile()
+  await sqliteStorage(path, untimed).close()
+  const database = new Database(path, { readonly: true })
+  const values = Array.from(statement.matchAll(/\?/g), () => 1)
+  const plan = database.prepare<unknown[], { detail: string }>(`explain query plan ${statement}`).all(values)
+  expect(plan.map(({ detail }) => detail).join()).toMatch(new RegExp(`INDEX ${index} \\(tenant_id=\\? AND `))
+  database.close()
 })

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { AgentFilter, AgentSighting, AgentTraits, ListedAgent, SeenAgent } from '../agent-storage.js'
 import { changedTraits } from '../changed-traits.js'
 import { StorageError } from '../storage-error.js'
@@ -143,7 +144,7 @@ async function closeRequests({ db, tenant, now }: Unit, agent: string): Promise<
     .set({ status: 'abandoned' })
     .where('tenant_id', '=', tenant)
     .where('agent', '=', agent)
-    .where('status', '=', 'open')
+    .where('status', '=', sql.lit('open'))
     .where('expires_at', '>', now)
     .executeTakeFirst()
   return Number(numUpdatedRows)

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { extensionRefusal } from '../extension-refusal.js'
 import { generateId } from '../generate-id.js'
 import { requestStatus } from '../request-status.js'
@@ -63,7 +64,7 @@ async function countOpen({ db, tenant, now }: Unit, request: NewAuthRequest): Pr
     .where('agent', '=', request.agent)
     .where('resource', '=', request.resource)
     .where('delegate', 'is not distinct from', request.delegate)
-    .where('status', '=', 'open')
+    .where('status', '=', sql.lit('open')) // a literal, so that the partial index applies
     .where('expires_at', '>', now)
     .executeTakeFirstOrThrow()
   return Number(open)

@@ -3,6 +3,7 @@ import { foldUsername } from '../fold-username.js'
 import { generateId } from '../generate-id.js'
 import { systemClock } from '../system-clock.js'
 import { usernameCandidates } from '../username-candidates.js'
+import { writeStatistics } from './write-statistics.js'
 
 const tables = `
   alter table app_user add column username_key text;
@@ -182,6 +183,7 @@ export function migrateToVersion2(database: Database.Database): void {
   foldNames(database)
   database.exec(names)
   database.exec(appendOnly)
+  writeStatistics(database)
   database.pragma('user_version = 2')
 }
 

@@ -32,6 +32,8 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
         await expect(newUser(storage, typed)).rejects.toMatchObject({ code: 'username_taken' })
       }
       expect(await storage.findCredential('Elise')).toBeUndefined()
+      const degrees = await newUser(storage, '20\u2103')
+      expect((await storage.findCredential('20°c'))?.user).toEqual(degrees)
     })
 
     test('of 20 parallel sign-ups that differ by case only exactly one succeeds', async () => {

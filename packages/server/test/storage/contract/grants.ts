@@ -206,12 +206,16 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       const revoked = await refreshable(storage)
       const reason = async ({ refresh }: typeof idle) => outcomeOf(await storage.refreshGrant(refresh))
       await storage.revokeRefreshToken({ ...revoked.refresh })
+      const ofRemoved = await refreshable(storage)
+      await storage.revokeGrant({ grantId: ofRemoved.grantId, by: 'test' })
       world.now = start + day - 1
       await storage.sweep()
       expect(await reason(revoked)).toBe('revoked')
+      expect(await reason(ofRemoved)).toBe('grant_ended')
       world.now = start + day
       await storage.sweep()
       expect(await reason(revoked)).toBe('unknown')
+      expect(await reason(ofRemoved)).toBe('unknown')
       world.now = start + day + 999
       await storage.sweep()
       expect(await reason(idle)).toBe('idle')
