@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const script = fileURLToPath(new URL('peer.py', import.meta.url))
+
+// The package is Debian's, so the interpreter must be.
+const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
+
+/** Whether there is a Python 3 with `cryptography`; a message says what to install. On CI there must be. */
+export function canRunPeer(): boolean {
+  const { status } = spawnSync(python, ['-c', 'import cryptography.hazmat.primitives.asymmetric.ed25519'])
+  if (status === 0) return true
+  const message = `${python} has no cryptography: apt-get install python3-cryptography`
+  if (process.env.CI) throw new Error(message)
+  process.stderr.write(`SKIPPED: the interoperability tests. ${message}\n`)
+  return false
+}
+
+/** A running peer. */
+export interface Peer {
+  /** Its identifier. */
+  id: string
+  /** Lines of stdout after `ready`. */
+  lines: readonly string[]
+  /** Why it refused what it refused. */
+  refusals: readonly string[]
+  /** Resolves when it has ended, to its exit code. */
+  ended: Promise<number | null>
+  stop(): Promise<void>
+}
+
+/** Starts the peer on a free port and waits until it listens. */
+export async function startPeer(
+  role: 'agent' | 'resource' | 'auth-server',
+  ...flags: readonly string[]
+): Promise<Peer> {
+  const child = spawn(python, [script, role, '--port', '0', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const refusals: string[] = []
+  const lines: string[] = []
+  createInterface({ input: child.stderr }).on('line', (line) => refusals.push(line))
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const id = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line.startsWith('ready ')) resolve(line.slice('ready '.length))
+      else lines.push(line)
+    })
+    void ended.then((code) => reject(new Error(`the peer ended with ${code}: ${refusals.join('\n')}`)))
+  })
+  return { id, lines, refusals, ended, stop: () => stop(child, ended) }
+}
+
+async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
+  child.kill()
+  await ended
+}
