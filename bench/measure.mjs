@@ -4,14 +4,13 @@ const warmUpSeconds = 0.15
 
 /**
  * Runs all contenders in turn, in small slices whose order rotates, so that whatever else the machine does hits all of
- * them alike. Each round gives a contender's rate over that of its limit in the same round.
+ * them alike. Each round gives a contender's rate over that of its limit in the same round. A second is one of CPU
+ * time, of all threads together: as on one core, and without the time in which other programs ran.
  */
 export async function measure(contenders, { rounds }) {
   for (const contender of contenders) await contender.check?.()
   const counts = []
   for (const contender of contenders) counts.push(await warmUp(contender))
-  const passes = rounds * passesPerRound
-  for (const [index, contender] of contenders.entries()) await contender.prepare?.(counts[index] * passes)
 
   const perRound = contenders.map(() => [])
   for (let round = 0; round < rounds; round++) {
@@ -43,7 +42,6 @@ async function warmUp(contender) {
   let count = 4
   let rate = 0
   for (let spent = 0; spent < warmUpSeconds; ) {
-    await contender.prepare?.(count)
     const seconds = await secondsOf(contender, count)
     spent += seconds
     rate = count / seconds
@@ -53,10 +51,12 @@ async function warmUp(contender) {
 }
 
 async function secondsOf(contender, count) {
-  const start = process.hrtime.bigint()
+  await contender.prepare?.(count)
+  const start = process.cpuUsage()
   const running = contender.run(count)
   if (running) await running
-  return Number(process.hrtime.bigint() - start) / 1e9
+  const { user, system } = process.cpuUsage(start)
+  return (user + system) / 1e6
 }
 
 function spread(values) {

@@ -3,7 +3,7 @@ const own = 'countersign '
 /** The measured rounds as a table of at most 80 columns, with the goals beside what was reached. */
 export function formatReport({ limit, results }, notes) {
   const lines = [
-    'Rates as ratios to raw node:crypto Ed25519 in the same round, on one thread.',
+    'Rates as ratios to raw node:crypto Ed25519 in the same round, in CPU time.',
     `The limit here: ${limit.verify} verifications, ${limit.sign} signatures a second.`,
     '',
     row('', 'min', 'median', 'max', 'goal', ''),

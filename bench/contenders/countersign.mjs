@@ -75,7 +75,10 @@ export async function createCountersignContenders({ privateJwk }) {
       of: 'sign',
       goal: 0.93,
       async run(count) {
-        for (let i = 0; i < count; i++) await signMessage(request, { signer, signatureKey: hwk })
+        for (let i = 0; i < count; i++) {
+          const signed = signMessage(request, { signer, signatureKey: hwk })
+          if (signed instanceof Promise) await signed
+        }
       },
     },
   ]
