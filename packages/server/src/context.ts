@@ -1,5 +1,8 @@
 import type { Algorithm, Discovery, IdentifierOptions, ResolvedKey, SignatureKey } from 'countersign'
+import type { IdentityProviderClient } from './browser/identity-provider.js'
+import type { PasskeySettings } from './browser/passkeys.js'
 import type { MintedSecrets } from './minted-secrets.js'
+import type { Duration, PageFooter } from './pages/models.js'
 import type { Policy } from './policy.js'
 import type { RiskPatterns } from './risk.js'
 import type { ServerKeys } from './server-keys.js'
@@ -10,7 +13,8 @@ export interface Lifetimes {
   requestToken: number
   code: number
   authToken: number
-  grant: number
+  refreshIdle: number
+  refresh: number
   sessionIdle: number
   session: number
 }
@@ -40,6 +44,16 @@ export interface ServerContext {
   algorithms: readonly Algorithm[]
   lifetimes: Lifetimes
   maxOpenRequests: number
+  /** How long a person may allow something for, shortest first; the first is preset. */
+  durations: readonly [Duration, ...Duration[]]
+  /** Whether people may make accounts themselves. */
+  signUp: boolean
+  passkeys: PasskeySettings | undefined
+  /** Identity providers that people may sign in with, by the id in their path. */
+  providers: ReadonlyMap<string, IdentityProviderClient>
+  footer: PageFooter
+  /** Whom to ask about what the policy forbids. */
+  contact: { name: string; href?: string } | undefined
   nonce: 'optional' | 'required'
   now: () => number
   /** Told of what is not the caller's fault; the response shows only the id. */

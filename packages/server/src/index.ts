@@ -1,4 +1,6 @@
-export { type AuthServer, type AuthServerOptions, createAuthServer } from './create-auth-server.js'
+export type { IdentityProvider } from './browser/identity-provider.js'
+export { type AuthServer, createAuthServer } from './create-auth-server.js'
+export type { AuthServerOptions } from './create-context.js'
 export { askAlways, type Policy, type PolicyDecision, type PolicyRequest } from './policy.js'
 export { defaultRisks, type RiskPatterns } from './risk.js'
 export { type FixedKeysOptions, fixedKeys, type ServerKeys } from './server-keys.js'

@@ -3,7 +3,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 /** Makes and recognises the server's own secrets; storage sees only their hashes. */
 export interface MintedSecrets {
   /** A new random secret with a prefix that secret scanners know. */
-  random(prefix: 'aarq_' | 'aasn_' | 'aabr_'): string
+  random(prefix: 'aarq_' | 'aart_' | 'aasn_' | 'aabr_'): string
   /** The code of a request: the same each time, so that a repeated decision redirects to the same place (W14). */
   codeOf(requestId: string): string
   /** A value for forms that only this browser, showing this user's page, can send back. */

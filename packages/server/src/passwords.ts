@@ -1,18 +1,54 @@
 import { hash, verify } from '@node-rs/argon2'
+import { AAuthError } from 'countersign'
 
-/** argon2id with the parameters of RFC 9106's second choice scaled to 19 MiB (OWASP); off the event loop. */
+/** argon2id, 19 MiB and two passes (OWASP); computed off the event loop. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
-/** An encoded argon2id hash. */
+/** Computations at once, and how many may wait: each takes a core and 19 MiB. */
+const limits = { running: 2, waiting: 64 }
+
+let running = 0
+const queue: (() => void)[] = []
+
+/**
+ * An encoded argon2id hash.
+ *
+ * @throws AAuthError `unavailable` when too many are waiting
+ */
 export function hashPassword(password: string): Promise<string> {
-  return hash(password, parameters)
+  return inTurn(() => hash(password, parameters))
 }
 
 let dummy: Promise<string> | undefined
 
-/** Whether the password belongs to the hash. Without a hash it takes the same time and is false (attacks C17). */
-export async function verifyPassword(passwordHash: string | undefined, password: string): Promise<boolean> {
-  dummy ??= hashPassword('no account has this password')
-  const matches = await verify(passwordHash ?? (await dummy), password)
-  return matches && passwordHash !== undefined
+/**
+ * Whether the password belongs to the hash. Without a hash it takes the same time and is false (attacks C17).
+ *
+ * @throws AAuthError `unavailable` when too many are waiting
+ */
+export function verifyPassword(passwordHash: string | undefined, password: string): Promise<boolean> {
+  return inTurn(async () => {
+    dummy ??= hash('no account has this password', parameters)
+    const matches = await verify(passwordHash ?? (await dummy), password)
+    return matches && passwordHash !== undefined
+  })
+}
+
+async function inTurn<T>(compute: () => Promise<T>): Promise<T> {
+  if (running >= limits.running) {
+    if (queue.length >= limits.waiting) {
+      throw new AAuthError('unavailable', 'Too many passwords are being checked.', { retryAfter: 2 })
+    }
+    await new Promise<void>((resolve) => queue.push(resolve))
+  } else {
+    running++
+  }
+  try {
+    return await compute()
+  } finally {
+    // A waiting computation takes this one's place, so the count stays.
+    const next = queue.shift()
+    if (next) next()
+    else running--
+  }
 }

@@ -2,15 +2,19 @@
 export interface PolicyRequest {
   agent: string
   delegate: string | null
+  /** The agent itself, where an agent asks for access to its own API (S§3.5). */
   resource: string
   scope: readonly string[]
 }
 
-/** `ask` shows a person the consent page; `deny` refuses with `access_denied`. */
-export type PolicyDecision = 'ask' | 'deny'
+/**
+ * `ask` shows a person the consent page; `deny` refuses with `access_denied`; `grant` gives the agent a token for itself,
+ * without a person, under the policy's name (W19).
+ */
+export type PolicyDecision = 'ask' | 'deny' | { grant: string }
 
-/** A pure function of the request. Nobody gets a token without a decision: there is no `grant` here (W19). */
+/** A pure function of the request. */
 export type Policy = (request: PolicyRequest) => PolicyDecision
 
-/** Asks a person, whoever the agent is. */
+/** Asks a person, whoever the agent is: nobody gets a token without a decision. */
 export const askAlways: Policy = () => 'ask'

@@ -99,6 +99,16 @@ async function signIn(page: Page, { username = 'alice', password = 'correct hors
   await loaded
 }
 
+/** Milliseconds after which a click on Allow counts (attacks C12). */
+const guard = 600
+
+async function allow(page: Page): Promise<void> {
+  const button = page.locator('button[value=grant]')
+  await button.scrollIntoViewIfNeeded()
+  await page.waitForTimeout(guard)
+  await button.click()
+}
+
 describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () => {
   let browser: Browser
 
@@ -148,7 +158,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(facts.filter((fact) => !text.includes(fact))).toEqual([])
     const able = await page.getByRole('list').first().textContent()
     expect(able).not.toContain('Delete your data')
-    await page.locator('button[value=grant]').click()
+    await allow(page)
     await page.waitForURL(`${world.agent.origin}/callback?**`)
     expect(await state(page)).toBe('allowed')
     expect(await ended).toBe(200)
@@ -191,7 +201,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     await signIn(first)
     await second.goto(url)
     expect(await state(second)).toBe('consent-first-time')
-    await first.locator('button[value=grant]').click()
+    await allow(first)
     await first.waitForURL(`${world.agent.origin}/callback?**`)
     expect(await ended).toBe(200)
     await second.locator('button[value=deny]').click()
@@ -207,7 +217,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     await second.goto(url)
     await signIn(first)
     await signIn(second)
-    await first.locator('button[value=grant]').click()
+    await allow(first)
     await first.waitForURL(`${world.agent.origin}/callback?**`)
     expect(await ended).toBe(200)
   })
@@ -249,6 +259,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(await state(page)).toBe('consent-first-time')
     await tabTo('button[value=deny]')
     await tabTo('button[value=grant]')
+    await page.waitForTimeout(guard)
     await page.keyboard.press('Enter')
     await page.waitForURL(`${world.agent.origin}/callback?**`)
     expect(await ended).toBe(200)
@@ -276,7 +287,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     const page = await openPage({ javaScriptEnabled: false })
     await page.goto(url)
     await signIn(page)
-    await page.locator('button[value=grant]').click()
+    await allow(page)
     await page.waitForURL(`${world.agent.origin}/callback?**`)
     expect(await state(page)).toBe('allowed')
     expect(await ended).toBe(200)
@@ -291,7 +302,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     const page = await openPage()
     await page.goto(url)
     await signIn(page)
-    await page.locator('button[value=grant]').click()
+    await allow(page)
     await page.waitForURL(`${elsewhere.origin}/done`)
     expect(await ended).toBe(200)
   })
@@ -315,7 +326,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     })
     await page.goto(url)
     const complaint = page.waitForEvent('console', (message) => message.text().includes('form-action'))
-    await page.locator('button[value=grant]').click()
+    await allow(page)
     await complaint
     expect(page.url()).toContain(world.authServer.origin)
   })
@@ -364,7 +375,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     await leaveTo()
     await page.goto(url)
     await signIn(page)
-    await page.locator('button[value=grant]').click()
+    await allow(page)
     await page.waitForURL(`${world.agent.origin}/callback?**`)
     await page.evaluate((address) => {
       document.body.append(Object.assign(new Image(), { src: `${address}/pixel.png` }))
@@ -415,7 +426,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     await look('2-wrong-password')
     await signIn(page)
     await look('3-consent')
-    await page.locator('button[value=grant]').click()
+    await allow(page)
     await page.waitForURL(`${world.agent.origin}/callback?**`)
     await look('4-callback')
     await page.goto(url)

@@ -16,6 +16,7 @@ export async function createDemoAuthServer(
       secret: randomBytes(32),
     }),
     authTokenLifetime: 3600,
+    durations: [30 * 86_400, 'until-removed'],
     allowInsecureLoopback: true,
   })
   try {

@@ -1,8 +1,9 @@
 import { isLoopbackIdentifier } from 'countersign'
-import type { ConsentPage, FormFields, PageFrame, Permission } from '../pages/models.js'
+import type { ConsentPage, FormFields, PageFrame } from '../pages/models.js'
 import { cleanText, lookAlikeHost } from '../pages/plain-text.js'
-import { type RiskPatterns, riskOf } from '../risk.js'
+import type { RiskPatterns } from '../risk.js'
 import type { AuthRequest, User } from '../storage/storage.js'
+import { permissionsOf } from './permissions.js'
 
 /** What the consent page needs besides the stored request. */
 export interface ConsentModelInput {
@@ -14,6 +15,8 @@ export interface ConsentModelInput {
   risks: RiskPatterns
   /** Seconds. */
   tokenLifetime: number
+  /** What the person allowed before, for the same agent, delegate and resource. */
+  allowed: readonly string[]
 }
 
 const maxName = 60
@@ -29,25 +32,20 @@ export function consentModel({
   firstTime,
   risks,
   tokenLifetime,
+  allowed,
 }: ConsentModelInput): ConsentPage {
   const { agent, resource, display, redirectUri } = request
   const asked = request.scope.split(' ')
-  const permission = (name: string): Permission => {
-    const descriptions = display.resource.scopeDescriptions ?? {}
-    const description = cleanText(Object.hasOwn(descriptions, name) ? (descriptions[name] ?? '') : '', maxDescription)
-    return {
-      name: cleanText(name, maxDescription),
-      risk: riskOf(name, risks),
-      ...(description === '' ? {} : { description }),
-    }
-  }
+  const describe = (names: readonly string[]) => permissionsOf(names, display.resource.scopeDescriptions ?? {}, risks)
+  const isNew = (name: string | undefined) => allowed.length > 0 && name !== undefined && !allowed.includes(name)
   const agentName = cleanText(display.agent.name ?? '', maxName)
   const redirect = new URL(redirectUri)
+  const changes = (display.agent.changes ?? []).map((what) => ({ what: what === 'key' ? ('keys' as const) : what }))
   return {
     ...frame,
     form,
     revision: request.revision,
-    user: user.username,
+    user: cleanText(user.username, maxName),
     agent,
     agentHost: displayHost(agent),
     ...(agentName === '' ? {} : { agentName }),
@@ -56,17 +54,20 @@ export function consentModel({
     resource,
     resourceHost: displayHost(resource),
     redirectUri,
-    redirectDisplay: redirect.host + (redirect.pathname === '/' ? '' : redirect.pathname),
+    redirectDisplay: displayRedirect(redirectUri),
     redirectElsewhere: redirect.hostname !== new URL(agent).hostname,
     loopback: isLoopbackIdentifier(redirect.origin),
     ...ownLinks(agent, display.agent),
     firstTime,
+    ...(changes.length === 0 ? {} : { changes }),
     lookAlike: lookAlikeHost(displayHost(agent)),
-    able: asked.map(permission),
-    notAsked: (display.resource.supportedScopes ?? [])
-      .filter((name) => !asked.includes(name))
-      .slice(0, maxNotAsked)
-      .map(permission),
+    able: describe(asked).map((permission, index) => ({
+      ...permission,
+      ...(isNew(asked[index]) ? { isNew: true } : {}),
+    })),
+    notAsked: describe(
+      (display.resource.supportedScopes ?? []).filter((name) => !asked.includes(name)).slice(0, maxNotAsked),
+    ),
     tokenLifetime,
     expiresAt: request.expiresAt,
   }
@@ -75,6 +76,12 @@ export function consentModel({
 /** Host, and path where an identifier has one: `https://host/~evil` must not read as `host` (W10). */
 export function displayHost(identifier: string): string {
   return identifier.replace(/^https?:\/\//, '')
+}
+
+/** Host and path of a redirect URI. */
+export function displayRedirect(redirectUri: string): string {
+  const { host, pathname } = new URL(redirectUri)
+  return host + (pathname === '/' ? '' : pathname)
 }
 
 // A link of the agent's is shown only where it leads to the agent itself, over https (attacks C14).

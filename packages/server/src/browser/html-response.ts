@@ -1,17 +1,26 @@
-/** `form-action` would stop the redirect from the consent form to the agent, so the two pages with that form leave it out (attacks C26). */
+/** `form-action` would stop the redirect from the consent form to the agent, so the two pages with that form leave it out (attacks C26). Only pages with a passkey ceremony may ask the server by script. */
 export function htmlResponse(
   html: string,
   {
     status = 200,
     formRedirectsAway = false,
     cookies = [],
-  }: { status?: number; formRedirectsAway?: boolean; cookies?: readonly string[] } = {},
+    retryAfter,
+    connects = false,
+  }: {
+    status?: number
+    formRedirectsAway?: boolean
+    cookies?: readonly string[]
+    retryAfter?: number
+    connects?: boolean
+  } = {},
 ): Response {
   const headers = new Headers({
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy':
       "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'" +
-      (formRedirectsAway ? '' : "; form-action 'self'"),
+      (formRedirectsAway ? '' : "; form-action 'self'") +
+      (connects ? "; connect-src 'self'" : ''),
     'x-frame-options': 'DENY',
     'referrer-policy': 'same-origin',
     'cache-control': 'no-store',
@@ -20,6 +29,7 @@ export function htmlResponse(
     'cross-origin-opener-policy': 'same-origin',
     'permissions-policy': 'camera=(), geolocation=(), microphone=()',
   })
+  if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter))
   for (const cookie of cookies) headers.append('set-cookie', cookie)
   return new Response(html, { status, headers })
 }

@@ -5,13 +5,18 @@ export class PageError extends Error {
   readonly code: ProblemPage['code']
   readonly agentHost: string | undefined
   readonly retry: string | undefined
+  readonly user: string | undefined
 
-  constructor(code: ProblemPage['code'], options: { agentHost?: string; retry?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ProblemPage['code'],
+    options: { agentHost?: string; retry?: string; user?: string; cause?: unknown } = {},
+  ) {
     super(code, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'PageError'
     this.code = code
     this.agentHost = options.agentHost
     this.retry = options.retry
+    this.user = options.user
   }
 }
 

@@ -1,11 +1,13 @@
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
+import type { ReturnToAppPage } from '../pages/models.js'
+import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import type { AuthRequest } from '../storage/storage.js'
 import { displayHost } from './consent-model.js'
 import { consentRedirect } from './consent-redirect.js'
-import { seeOther } from './html-response.js'
+import { htmlResponse, seeOther } from './html-response.js'
 import { PageError } from './page-error.js'
-import type { Visitor } from './visitor.js'
+import { pageFrame, type View } from './page-frame.js'
 
 /** What the consent URL carries. */
 export interface ConsentLink {
@@ -47,8 +49,8 @@ export async function requireStored(
 }
 
 /** Turns away everybody but the browser that the request belongs to, and whoever comes too late; a decided request answers again. */
-export function answerUnlessOpen(context: ServerContext, stored: AuthRequest, visitor: Visitor): Response | undefined {
-  const elsewhere = stored.browserHash !== null && stored.browserHash !== visitor.browserHash
+export function answerUnlessOpen(context: ServerContext, view: View, stored: AuthRequest): Response | undefined {
+  const elsewhere = stored.browserHash !== null && stored.browserHash !== view.visitor.browserHash
   if (stored.status === 'open') {
     if (elsewhere) throw new PageError('request_other_session')
     return undefined
@@ -56,12 +58,26 @@ export function answerUnlessOpen(context: ServerContext, stored: AuthRequest, vi
   const agentHost = displayHost(stored.agent)
   if (stored.status === 'expired') throw new PageError('request_expired', elsewhere ? {} : { agentHost })
   if (elsewhere || (stored.status !== 'allowed' && stored.status !== 'denied')) throw new PageError('request_used')
-  return outcomeResponse(context, stored)
+  return outcomeResponse(context, view, stored)
 }
 
 /** The redirect that a decision leads to, as often as the same browser asks, while it still is of use. */
-export function outcomeResponse(context: ServerContext, stored: AuthRequest): Response {
-  if (stored.status === 'denied') return seeOther(consentRedirect(stored, context.issuer, { error: 'access_denied' }))
-  if (!stored.codeAlive) throw new PageError('request_allowed', { agentHost: displayHost(stored.agent) })
-  return seeOther(consentRedirect(stored, context.issuer, { code: context.secrets.codeOf(stored.id) }))
+export function outcomeResponse(
+  context: ServerContext,
+  view: View,
+  stored: AuthRequest,
+  cookies: readonly string[] = [],
+): Response {
+  const allowed = stored.status === 'allowed'
+  if (allowed && !stored.codeAlive) throw new PageError('request_allowed', { agentHost: displayHost(stored.agent) })
+  const outcome = allowed ? { code: context.secrets.codeOf(stored.id) } : { error: 'access_denied' as const }
+  const href = consentRedirect(stored, context.issuer, outcome)
+  if (/^https?:/.test(href)) return seeOther(href, cookies)
+  const model: ReturnToAppPage = {
+    ...pageFrame(context),
+    outcome: allowed ? 'allowed' : 'denied',
+    agentHost: displayHost(stored.agent),
+    href,
+  }
+  return htmlResponse(renderReturnToApp(model, view.messages), { cookies })
 }

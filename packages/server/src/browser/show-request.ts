@@ -1,14 +1,15 @@
 import type { ServerContext } from '../context.js'
-import { renderConsent } from '../pages/consent-page.js'
-import type { FormFields, PageFrame, SignInPage } from '../pages/models.js'
-import { renderSignIn } from '../pages/sign-in-page.js'
+import { hashSecret } from '../minted-secrets.js'
 import { readParameters } from '../read-form.js'
-import { consentModel, displayHost } from './consent-model.js'
+import type { AuthRequest, Session } from '../storage/storage.js'
+import { displayHost } from './consent-model.js'
+import { consentPageAt } from './consent-page-at.js'
 import type { Cookies } from './cookies.js'
-import { htmlResponse } from './html-response.js'
+import { decisionFacts } from './decision-facts.js'
 import { PageError } from './page-error.js'
-import { answerUnlessOpen, type ConsentLink, requireLink, requireStored } from './pending-page.js'
-import { identifyVisitor, pageOf, type Visitor } from './visitor.js'
+import { type View, viewOf } from './page-frame.js'
+import { answerUnlessOpen, type ConsentLink, outcomeResponse, requireLink, requireStored } from './pending-page.js'
+import { signInPageAt } from './sign-in-page-at.js'
 
 /** `GET /agent/auth`: the sign-in page, then the consent page, or why there is neither (S§9.5). */
 export async function showRequest(context: ServerContext, cookies: Cookies, request: Request): Promise<Response> {
@@ -16,70 +17,60 @@ export async function showRequest(context: ServerContext, cookies: Cookies, requ
   if (parameters.has('consent')) throw new PageError('method_not_allowed')
   const link = requireLink(parameters)
   const stored = await requireStored(context, link)
-  const visitor = await identifyVisitor(context, cookies, request)
-  const answered = answerUnlessOpen(context, stored, visitor)
+  const view = await viewOf(context, cookies, request)
+  const answered = answerUnlessOpen(context, view, stored)
   if (answered) return answered
-  const { session } = visitor
+  const { session } = view.visitor
   if (!session) {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
-    return signInPage(context, visitor, link, {
-      agentHost: displayHost(stored.agent),
-      resourceHost: displayHost(stored.resource),
+    const { agent, resource } = stored
+    return signInPageAt(context, view, {
+      kind: 'request',
+      link,
+      agentHost: displayHost(agent),
+      resourceHost: displayHost(resource),
     })
+  }
+  const facts = await decisionFacts(context, stored, session)
+  if (facts.remembered && facts.answersAlone) {
+    const allowed = await allowRemembered(context, view, link, stored, session, facts.remembered.id)
+    if (allowed) return allowed
   }
   const bound = await context.storage.bindRequest({
     tokenHash: link.tokenHash,
-    browserHash: visitor.browserHash,
+    browserHash: view.visitor.browserHash,
     userId: session.user.id,
     state: link.state ?? null,
   })
-  if (bound.outcome === 'refused') {
-    if (bound.reason === 'other_browser') throw new PageError('request_other_session')
-    // Decided or run out between the two reads: look again.
-    return (
-      answerUnlessOpen(context, await requireStored(context, link), visitor) ??
-      Promise.reject(new PageError('request_unknown'))
-    )
+  if (bound.outcome === 'bound') {
+    return consentPageAt(context, view, link, { ...bound.request, redirectUri: stored.redirectUri }, session)
   }
-  const model = consentModel({
-    frame: pageFrame(context),
-    form: formFields(context, visitor, link),
-    request: { ...bound.request, redirectUri: stored.redirectUri },
-    user: session.user,
-    firstTime: !(await context.storage.hasAllowedBefore(session.user.id, stored.agent)),
-    risks: context.risks,
-    tokenLifetime: context.lifetimes.authToken,
-  })
-  return htmlResponse(renderConsent(model), { formRedirectsAway: true, cookies: visitor.newCookies })
+  if (bound.reason === 'other_browser') throw new PageError('request_other_session')
+  // Decided or run out between the two reads: look again.
+  const again = answerUnlessOpen(context, view, await requireStored(context, link))
+  if (!again) throw new PageError('request_unknown')
+  return again
 }
 
-/** The sign-in page, first or again. */
-export function signInPage(
+/** Nothing new is asked by somebody the person allowed before: no page (W22). Undefined: it needs one after all. */
+async function allowRemembered(
   context: ServerContext,
-  visitor: Visitor,
+  view: View,
   link: ConsentLink,
-  shown: Pick<SignInPage, 'agentHost' | 'resourceHost' | 'username' | 'problem'>,
-): Response {
-  const form = {
-    ...formFields(context, { ...visitor, session: undefined }, link),
-    ...(link.state === undefined ? {} : { state: link.state }),
-  }
-  return htmlResponse(renderSignIn({ ...pageFrame(context), form, ...shown }), {
-    status: shown.problem === undefined ? 200 : shown.problem === 'throttled' ? 429 : 401,
-    formRedirectsAway: true,
-    cookies: visitor.newCookies,
+  stored: AuthRequest,
+  session: Session,
+  grantId: string,
+): Promise<Response | undefined> {
+  const outcome = await context.storage.allowRemembered({
+    tokenHash: link.tokenHash,
+    browserHash: view.visitor.browserHash,
+    userId: session.user.id,
+    state: link.state ?? null,
+    grantId,
+    codeHash: hashSecret(context.secrets.codeOf(stored.id)),
+    codeLifetime: context.lifetimes.code,
   })
-}
-
-/** What every page of this server has. */
-export function pageFrame({ name }: ServerContext): PageFrame {
-  return { serverName: name, stylesheet: '/assets/pages.css' }
-}
-
-function formFields(
-  { secrets }: ServerContext,
-  { browser, session }: Visitor,
-  { requestToken, redirectUri }: ConsentLink,
-): FormFields {
-  return { action: '/agent/auth', requestToken, redirectUri, csrf: secrets.csrfFor(browser, pageOf(session)) }
+  return outcome.outcome === 'refused'
+    ? undefined
+    : outcomeResponse(context, view, outcome.request, view.visitor.newCookies)
 }

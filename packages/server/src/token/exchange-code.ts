@@ -1,9 +1,10 @@
-import { AAuthError, type ErrorCode, issueToken } from 'countersign'
+import { AAuthError, type ErrorCode } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import { requireParameter } from '../read-form.js'
 import type { RedeemOutcome } from '../storage/storage.js'
-import type { SigningAgent } from './token-endpoint.js'
+import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
+import type { SigningAgent } from './signed-form-endpoint.js'
 
 /** What the wire says of a code that was not redeemed: always `invalid_grant`. */
 const refusals: Readonly<Record<Extract<RedeemOutcome, { outcome: 'refused' }>['reason'], ErrorCode>> = {
@@ -18,40 +19,35 @@ const refusals: Readonly<Record<Extract<RedeemOutcome, { outcome: 'refused' }>['
   user_disabled: 'grant_ended',
 }
 
-/** `request_type=code`: the code becomes an auth token bound to the key that signed (S§9.6). The code is consumed before anything is signed. */
+/**
+ * `request_type=code`: the code becomes an auth token bound to the key that signed (S§9.6), and a refresh token where
+ * the permission outlives it (W14). The code is consumed before anything is signed.
+ */
 export async function exchangeCode(
   context: ServerContext,
-  { agent, delegate, key }: SigningAgent,
+  agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): Promise<{ auth_token: string; expires_in: number; token_type: 'Bearer' }> {
+): Promise<AuthTokenAnswer & { refresh_token?: string }> {
   const requestToken = form.get('request_token')
+  const refreshToken = context.secrets.random('aart_')
   const outcome = await context.storage.redeemCode({
     codeHash: hashSecret(requireParameter(form, 'code')),
-    agent,
-    delegate,
-    jkt: key.thumbprint,
+    agent: agent.agent,
+    delegate: agent.delegate,
+    jkt: agent.key.thumbprint,
     redirectUri: form.get('redirect_uri'),
     requestTokenHash: requestToken === undefined ? undefined : hashSecret(requestToken),
     tokenLifetime: context.lifetimes.authToken,
-  })
-  if (outcome.outcome === 'refused')
-    throw new AAuthError(refusals[outcome.reason], `The code was not redeemed: ${outcome.reason}.`)
-  const { grant, user, issue } = outcome
-  const authToken = await issueToken(
-    'auth+jwt',
-    {
-      iss: context.issuer,
-      aud: grant.resource,
-      cnf: { jwk: key.jwk },
-      scope: grant.scope,
-      exp: issue.expiresAt,
-      agent,
-      ...(delegate === null ? {} : { agent_delegate: delegate }),
-      sub: user.sub,
-      iat: issue.issuedAt,
-      jti: issue.jti,
+    refresh: {
+      tokenHash: hashSecret(refreshToken),
+      idleSeconds: context.lifetimes.refreshIdle,
+      lifetime: context.lifetimes.refresh,
     },
-    { signer: await context.keys.signer() },
-  )
-  return { auth_token: authToken, expires_in: issue.expiresAt - issue.issuedAt, token_type: 'Bearer' }
+  })
+  if (outcome.outcome === 'refused') {
+    throw new AAuthError(refusals[outcome.reason], `The code was not redeemed: ${outcome.reason}.`)
+  }
+  const { grant, user, issue } = outcome
+  const answer = await issueAuthToken(context, { agent, resource: grant.resource, issue, user })
+  return outcome.refreshIssued ? { ...answer, refresh_token: refreshToken } : answer
 }

@@ -2,46 +2,108 @@ import { AAuthError, type AgentMetadata, type Found, parseScope, type Verificati
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import { requireParameter } from '../read-form.js'
-import type { RequestDisplay } from '../storage/storage.js'
+import type { RequestDisplay, SeenAgent } from '../storage/storage.js'
+import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import { requireListedRedirect } from './require-listed-redirect.js'
-import type { SigningAgent } from './token-endpoint.js'
+import type { SigningAgent } from './signed-form-endpoint.js'
 
-/** `request_type=auth`: an agent brings a resource token; a person will decide (S§9.3, 9.4). */
+/** What an agent asks for, verified. */
+interface AccessAsked {
+  resource: string
+  scope: readonly string[]
+}
+
+/**
+ * `request_type=auth`: an agent asks for access to a resource, with its resource token, or to itself, with a scope
+ * (S§3.5, 9.3). A person will decide, unless a policy allows the agent to act for itself (S§9.4).
+ */
 export async function requestAuthorization(
   context: ServerContext,
-  { agent, delegate, key }: SigningAgent,
+  agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): Promise<{ request_token: string; expires_in: number }> {
+): Promise<{ request_token: string; expires_in: number } | AuthTokenAnswer> {
   const asked = ['resource_token', 'scope', 'auth_request_url'].filter((name) => form.has(name))
-  if (asked.length !== 1)
+  if (asked.length !== 1) {
     throw new AAuthError('request_malformed', 'Send exactly one of resource_token, scope and auth_request_url.')
-  if (!form.has('resource_token')) {
-    throw new AAuthError(
-      'request_malformed',
-      'This server needs a resource_token: ask the resource first, it sends one in its challenge.',
-    )
   }
   const redirectUri = requireParameter(form, 'redirect_uri')
-  const { resource, scope } = await requireResourceToken(context, requireParameter(form, 'resource_token'), agent, key)
-  if (context.policy({ agent, delegate, resource, scope }) === 'deny') {
+  const access = await requireAccess(context, agent, form)
+  await requireUnblocked(context, agent.agent)
+  const decision = context.policy({ agent: agent.agent, delegate: agent.delegate, ...access })
+  if (decision === 'deny')
     throw new AAuthError('policy_denied', 'The policy of this server does not allow this agent that.')
-  }
-  const metadata = await findAgent(context, agent)
+  if (decision !== 'ask') return issueAutonomously(context, agent, access, decision.grant)
+  const metadata = await findAgent(context, agent.agent)
   requireListedRedirect(redirectUri, metadata, context.interop.redirectUrisOptional)
+  const seen = await context.storage.recordAgent({
+    agent: agent.agent,
+    ...(metadata.name === undefined ? {} : { name: metadata.name.slice(0, 256) }),
+    redirectHosts: [new URL(redirectUri).host],
+    keyThumbprints: await publishedKeys(context, agent),
+  })
+  const allowed = await context.storage.hasBeenAllowed(agent.agent)
   const requestToken = context.secrets.random('aarq_')
   await context.storage.createAuthRequest({
     tokenHash: hashSecret(requestToken),
-    agent,
-    delegate,
-    agentJkt: key.thumbprint,
-    resource,
-    scope: scope.join(' '),
+    agent: agent.agent,
+    delegate: agent.delegate,
+    agentJkt: agent.key.thumbprint,
+    resource: access.resource,
+    scope: access.scope.join(' '),
     redirectUri,
-    display: await displayOf(context, metadata, resource),
+    display: await displayOf(context, metadata, access.resource, changesSince(seen, metadata, redirectUri, agent)),
     lifetime: context.lifetimes.requestToken,
-    maxOpen: context.maxOpenRequests,
+    prompt: form.get('prompt')?.slice(0, 64),
+    maxOpen: allowed ? context.maxOpenRequests : Math.min(context.maxOpenRequests, unknownAgentOpenRequests),
   })
   return { request_token: requestToken, expires_in: context.lifetimes.requestToken }
+}
+
+/** How many open requests an agent may have that nobody has allowed anything yet (attacks A13). */
+const unknownAgentOpenRequests = 20
+
+// A delegate's key is its own and changes often; what is known of the agent's published keys stays.
+async function publishedKeys(
+  { storage }: ServerContext,
+  { agent, delegate, key }: SigningAgent,
+): Promise<readonly string[]> {
+  return delegate === null ? [key.thumbprint] : ((await storage.findAgent(agent))?.keyThumbprints ?? [])
+}
+
+async function requireAccess(
+  context: ServerContext,
+  agent: SigningAgent,
+  form: ReadonlyMap<string, string>,
+): Promise<AccessAsked> {
+  const resourceToken = form.get('resource_token')
+  if (resourceToken !== undefined) return requireResourceToken(context, resourceToken, agent.agent, agent.key)
+  const scope = parseScope(form.get('scope') ?? '')
+  if (!form.has('scope'))
+    throw new AAuthError('request_malformed', 'This server does not read an auth_request_url: send a scope.')
+  if (!scope) throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
+  return { resource: agent.agent, scope }
+}
+
+async function requireUnblocked({ storage }: ServerContext, agent: string): Promise<void> {
+  if (await storage.isAgentBlocked(agent))
+    throw new AAuthError('policy_denied', 'This server does not deal with this agent.')
+}
+
+async function issueAutonomously(
+  context: ServerContext,
+  agent: SigningAgent,
+  { resource, scope }: AccessAsked,
+  policy: string,
+): Promise<AuthTokenAnswer> {
+  const issue = await context.storage.recordAutonomousIssue({
+    agent: agent.agent,
+    delegate: agent.delegate,
+    resource,
+    scope: scope.join(' '),
+    policy,
+    tokenLifetime: context.lifetimes.authToken,
+  })
+  return issueAuthToken(context, { agent, resource, issue })
 }
 
 async function requireResourceToken(
@@ -88,11 +150,33 @@ async function findAgent(context: ServerContext, agent: string): Promise<AgentMe
   throw new AAuthError('key_unknown', 'The document of the agent was not found.', { cause: outcome.failure })
 }
 
-async function displayOf(context: ServerContext, agent: AgentMetadata, resource: string): Promise<RequestDisplay> {
+/** What is not as it was when the agent was last seen: trust on first use. */
+function changesSince(
+  { known }: SeenAgent,
+  { name }: AgentMetadata,
+  redirectUri: string,
+  { delegate, key }: SigningAgent,
+): NonNullable<RequestDisplay['agent']['changes']> {
+  if (!known) return []
+  const changes: NonNullable<RequestDisplay['agent']['changes']> = []
+  if (known.name !== (name?.slice(0, 256) ?? null)) changes.push('name')
+  if (!known.redirectHosts.includes(new URL(redirectUri).host)) changes.push('redirect_host')
+  if (delegate === null && known.keyThumbprints.length > 0 && !known.keyThumbprints.includes(key.thumbprint))
+    changes.push('key')
+  return changes
+}
+
+async function displayOf(
+  context: ServerContext,
+  agent: AgentMetadata,
+  resource: string,
+  changes: NonNullable<RequestDisplay['agent']['changes']>,
+): Promise<RequestDisplay> {
   const outcome = await context.discovery.findMetadata('aauth-resource', resource)
   const described = 'found' in outcome ? outcome.found : undefined
   return {
     agent: {
+      ...(changes.length === 0 ? {} : { changes }),
       ...(agent.name === undefined ? {} : { name: agent.name }),
       ...(agent.homepage === undefined ? {} : { homepage: agent.homepage }),
       ...(agent.policy_uri === undefined ? {} : { policyUri: agent.policy_uri }),

@@ -1,115 +1,23 @@
-import {
-  AAuthError,
-  decodeToken,
-  errorResponse,
-  type ReceivedMessage,
-  type ResolvedKey,
-  type SignatureKey,
-  serializeChallenge,
-  verifySignature,
-} from 'countersign'
-import type { ServerContext } from '../context.js'
-import { maxFormBytes, readForm, requireParameter } from '../read-form.js'
-import { StorageError } from '../storage/storage.js'
+import { AAuthError } from 'countersign'
+import { requireParameter } from '../read-form.js'
 import { exchangeCode } from './exchange-code.js'
+import { refreshToken } from './refresh-token.js'
 import { requestAuthorization } from './request-authorization.js'
-
-/** An agent whose signature and identity verified. */
-export interface SigningAgent {
-  agent: string
-  delegate: string | null
-  key: ResolvedKey['key']
-}
-
-/** What a request type gets: the verified agent and the form. Returns the JSON body of the answer. */
-export type RequestType = (
-  context: ServerContext,
-  agent: SigningAgent,
-  form: ReadonlyMap<string, string>,
-) => Promise<object>
+import type { RequestType } from './signed-form-endpoint.js'
 
 /** The request types of `agent_token_endpoint` (S§9.3, 9.6); the metadata lists the same names. */
 export const requestTypes: ReadonlyMap<string, RequestType> = new Map<string, RequestType>([
   ['auth', requestAuthorization],
   ['code', exchangeCode],
+  ['refresh', refreshToken],
 ])
 
-/** `POST /agent/token`: a signed form in, JSON out (S§9.3–9.6). */
-export async function tokenEndpoint(
-  context: ServerContext,
-  request: Request,
-  received: ReceivedMessage,
-  requestId: string,
-): Promise<Response> {
-  try {
-    const verified = await verifySignature(received, {
-      authorities: [new URL(context.issuer).host],
-      resolveKey: (signatureKey) => context.resolveKey(requireAgentKey(signatureKey)),
-      now: context.now,
-      algorithms: context.algorithms,
-      maxBody: maxFormBytes,
-      body: ({ agent }) =>
-        agent !== undefined && context.interop.unsignedBodies.includes(agent) ? 'if-covered' : 'required',
-      nonce: context.nonce,
-      claimNonce: (key, lifetime) => context.storage.claimNonce(key, lifetime),
-    })
-    const agent = requireAgent(verified.resolved)
-    const form = readForm(request.headers.get('content-type'), verified.body)
-    const requestType = requestTypes.get(requireParameter(form, 'request_type'))
-    if (!requestType) {
-      throw new AAuthError(
-        'request_type_unsupported',
-        `request_type must be one of: ${[...requestTypes.keys()].join(', ')}.`,
-      )
-    }
-    const body = JSON.stringify(await requestType(context, agent, form))
-    return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
-  } catch (error) {
-    return toTokenError(context, error, requestId)
+/** `POST /agent/token`: what the form's `request_type` asks for (S§9.3–9.7). */
+export const answerTokenRequest: RequestType = async (context, agent, form) => {
+  const requestType = requestTypes.get(requireParameter(form, 'request_type'))
+  if (!requestType) {
+    const known = [...requestTypes.keys()].join(', ')
+    throw new AAuthError('request_type_unsupported', `request_type must be one of: ${known}.`)
   }
-}
-
-// Looked at before the token is verified: it is for a resource, so it would only be found to have another audience.
-function requireAgentKey(signatureKey: SignatureKey): SignatureKey {
-  if (signatureKey.scheme === 'jwt' && decodeToken(signatureKey.jwt)?.header.typ === 'auth+jwt') {
-    throw new AAuthError(
-      'request_malformed',
-      'Sign with the agent’s own key or an agent token: an auth token is for a resource.',
-    )
-  }
-  return signatureKey
-}
-
-function requireAgent({ agent, delegate, key }: ResolvedKey): SigningAgent {
-  if (agent === undefined) {
-    throw new AAuthError(
-      'identity_required',
-      'The signature proves a key, but no agent: sign with jwks and id, or an agent token.',
-      {
-        challenge: { level: 'identity' },
-      },
-    )
-  }
-  return { agent, delegate: delegate ?? null, key }
-}
-
-function toTokenError(context: ServerContext, error: unknown, requestId: string): Response {
-  const refusal = asRefusal(error)
-  if (refusal.status >= 500) context.onError(error, requestId)
-  const { status, headers, body } = errorResponse(refusal)
-  headers['x-request-id'] = requestId
-  if (refusal.challenge?.level === 'identity') headers['agent-auth'] = serializeChallenge({ level: 'identity' })
-  return new Response(body, { status, headers })
-}
-
-/** What is told to the caller about anything that was thrown. */
-export function asRefusal(error: unknown): AAuthError {
-  if (error instanceof AAuthError) return error
-  if (error instanceof StorageError && error.code === 'too_many_requests') {
-    return new AAuthError('too_many_requests', 'Too many open requests.', { cause: error, retryAfter: 60 })
-  }
-  if (error instanceof StorageError && error.code === 'unavailable') {
-    return new AAuthError('unavailable', 'The database does not answer.', { cause: error, retryAfter: 2 })
-  }
-  return new AAuthError('bug', 'Unexpected error.', { cause: error })
+  return requestType(context, agent, form)
 }

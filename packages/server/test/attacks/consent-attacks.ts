@@ -151,7 +151,9 @@ const hostile = `"><img src=x onerror=alert(1)><script>alert(1)</script>{{7*7}}`
 
 /** Somebody else's text is on the page as text. */
 function expectInert(body: string): void {
-  expect(body).not.toMatch(/<script|<img|onerror="|href="(?:javascript|data):/i)
+  expect(body.replace('<script type="module" src="/assets/pages.js"></script>', '')).not.toMatch(
+    /<script|<img|onerror="|href="(?:javascript|data):/i,
+  )
   expect(body).not.toContain('49')
 }
 
@@ -567,7 +569,7 @@ export const consentAttacks: readonly Attack[] = [
       'C14',
       `${link} as a page of the agent`,
       ({ agent }) => Object.assign(agent.document, { homepage: link, policy_uri: link, tos_uri: link }),
-      (_stage, body) => expect(body.match(/<a [^>]*href="[^"]*"/g) ?? []).toEqual([]),
+      (_stage, body) => expect(body.match(/<a [^>]*href="[^"]*"/g) ?? []).toEqual(['<a href="/account"']),
     ),
   ),
   shown(

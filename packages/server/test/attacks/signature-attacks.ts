@@ -123,7 +123,7 @@ export const signatureAttacks: readonly Attack[] = [
       })
       return () => stage.fetch(second)
     },
-    expected: opened,
+    expected: { ...opened, audit: ['agent.changed', 'request.created'] },
   },
   {
     id: 'S50',

@@ -1,0 +1,119 @@
+import { passwordProblem } from '../account-policy.js'
+import { checkPassword } from '../browser/check-password.js'
+import type { Cookies } from '../browser/cookies.js'
+import { htmlResponse } from '../browser/html-response.js'
+import { PageError } from '../browser/page-error.js'
+import { pageFrame } from '../browser/page-frame.js'
+import { addPasskey } from '../browser/passkeys.js'
+import type { Submission } from '../browser/submission.js'
+import type { ServerContext } from '../context.js'
+import { renderSignedOut } from '../pages/account/signed-out-page.js'
+import type { SignedOutPage } from '../pages/account-models.js'
+import { accountPaths } from '../pages/account-paths.js'
+import { hashPassword } from '../passwords.js'
+import { agentsPage, closePage, passwordPage, securityPage } from './account-pages.js'
+import type { AccountView } from './account-view.js'
+
+/** What a form of the account does. */
+export type AccountAction = (
+  context: ServerContext,
+  cookies: Cookies,
+  submission: Submission,
+  view: AccountView,
+) => Promise<Response>
+
+const removeAgent: AccountAction = async (context, _cookies, { form }, view) => {
+  const userId = view.session.user.id
+  await context.storage.revokeGrant({ grantId: form.get('agent') ?? '', by: userId, userId })
+  return agentsPage(context, view, removedNow(context))
+}
+
+const removeAllAgents: AccountAction = async (context, _cookies, _submission, view) => {
+  const userId = view.session.user.id
+  await context.storage.revokeGrants({ userId, by: userId })
+  return agentsPage(context, view, removedNow(context))
+}
+
+function removedNow(context: ServerContext): { stoppedAt: number; runsOutBy: number } {
+  const stoppedAt = context.now()
+  return { stoppedAt, runsOutBy: stoppedAt + context.lifetimes.authToken }
+}
+
+const endSession: AccountAction = async (context, _cookies, { form }, view) => {
+  await context.storage.endSessionById({ userId: view.session.user.id, id: form.get('session') ?? '' })
+  return securityPage(context, view, 'session_ended')
+}
+
+const signOutEverywhere: AccountAction = async (context, cookies, _submission, view) => {
+  await context.storage.endSessions({ userId: view.session.user.id })
+  return signedOut(context, cookies, view, 'signed_out_everywhere')
+}
+
+const signOut: AccountAction = async (context, cookies, _submission, view) => {
+  if (view.visitor.sessionHash !== undefined) await context.storage.endSession(view.visitor.sessionHash)
+  return signedOut(context, cookies, view, 'signed_out')
+}
+
+const changePassword: AccountAction = async (context, _cookies, submission, view) => {
+  const { user } = view.session
+  const { form, visitor } = submission
+  const password = form.get('password') ?? ''
+  const fresh = form.get('new_password') ?? ''
+  const check = await checkPassword(context, submission, user.username, password)
+  if (check.outcome !== 'right')
+    return passwordPage(context, view, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
+  const weak = passwordProblem(fresh)
+  if (weak) return passwordPage(context, view, `new_${weak}`)
+  if (fresh === password) return passwordPage(context, view, 'new_password_same')
+  const change = { userId: user.id, passwordHash: await hashPassword(fresh), keepSession: visitor.sessionHash }
+  await context.storage.setPasswordHash(change)
+  return securityPage(context, view, 'password_changed')
+}
+
+const registerPasskey: AccountAction = async (context, _cookies, submission, view) => {
+  const added = await addPasskey(context, submission, view.session.user)
+  return securityPage(context, view, added ? 'passkey_added' : 'passkey_failed')
+}
+
+const removePasskey: AccountAction = async (context, _cookies, { form }, view) => {
+  const credentialId = form.get('passkey') ?? ''
+  if (!(await context.storage.removePasskey({ userId: view.session.user.id, credentialId })))
+    throw new PageError('not_found')
+  return securityPage(context, view, 'passkey_removed')
+}
+
+const closeAccount: AccountAction = async (context, cookies, submission, view) => {
+  const { user } = view.session
+  const credential = await context.storage.findCredential(user.username)
+  if (credential) {
+    const check = await checkPassword(context, submission, user.username, submission.form.get('password') ?? '')
+    if (check.outcome !== 'right')
+      return closePage(context, view, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
+  }
+  await context.storage.closeAccount(user.id)
+  return signedOut(context, cookies, view, 'account_closed')
+}
+
+function signedOut(
+  context: ServerContext,
+  cookies: Cookies,
+  view: AccountView,
+  reason: SignedOutPage['reason'],
+): Response {
+  const html = renderSignedOut({ ...pageFrame(context), reason, signInHref: accountPaths.signIn }, view.messages)
+  return htmlResponse(html, { cookies: [cookies.clearSession()] })
+}
+
+/** The forms of an account by their `action`. */
+export const accountActions: ReadonlyMap<string, AccountAction> = new Map([
+  ['remove-agent', removeAgent],
+  ['remove-all-agents', removeAllAgents],
+  ['end-session', endSession],
+  ['sign-out-everywhere', signOutEverywhere],
+  ['sign-out', signOut],
+  ['logout', signOut],
+  ['change-password', changePassword],
+  ['add-passkey', registerPasskey],
+  ['remove-passkey', removePasskey],
+  ['close-account', closeAccount],
+])

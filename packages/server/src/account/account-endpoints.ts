@@ -1,0 +1,116 @@
+import type { ReceivedMessage } from 'countersign'
+import type { Cookies } from '../browser/cookies.js'
+import { seeOther } from '../browser/html-response.js'
+import { PageError } from '../browser/page-error.js'
+import { messagesFor, viewOf } from '../browser/page-frame.js'
+import { registrationOptions, signInOptions } from '../browser/passkeys.js'
+import { localPath } from '../browser/place.js'
+import { type Action, chooseLanguage, signIn, signInWithPasskey, signUp } from '../browser/sign-in-actions.js'
+import { signInPageAt, signUpPageAt } from '../browser/sign-in-page-at.js'
+import { readSubmission } from '../browser/submission.js'
+import { pageOf } from '../browser/visitor.js'
+import type { ServerContext } from '../context.js'
+import { accountPaths } from '../pages/account-paths.js'
+import { readParameters } from '../read-form.js'
+import { accountActions } from './account-actions.js'
+import type { AccountPage } from './account-pages.js'
+import type { AccountView } from './account-view.js'
+
+/** Shows a page of the account; who is not signed in signs in first. */
+export async function showAccountPage(
+  context: ServerContext,
+  cookies: Cookies,
+  request: Request,
+  accountPage: AccountPage,
+  id: string,
+): Promise<Response> {
+  const view = await viewOf(context, cookies, request)
+  const { session } = view.visitor
+  if (!session)
+    return seeOther(`${accountPaths.signIn}?return_to=${encodeURIComponent(view.path)}`, view.visitor.newCookies)
+  return accountPage(context, { ...view, session, query: new URL(request.url).searchParams }, id)
+}
+
+/** `POST /account`: every form of the account. */
+export async function submitAccountForm(
+  context: ServerContext,
+  cookies: Cookies,
+  request: Request,
+  received: ReceivedMessage,
+): Promise<Response> {
+  const submission = await readSubmission(context, cookies, request, received)
+  const { visitor, form, page } = submission
+  const action = accountActions.get(form.get('action') ?? '')
+  if (!action) throw new PageError('bad_form')
+  const { session } = visitor
+  if (!session) return seeOther(accountPaths.signIn)
+  if (page !== pageOf(session))
+    throw new PageError('account_changed', { retry: accountPaths.agents, user: session.user.username })
+  const view: AccountView = {
+    visitor,
+    session,
+    messages: messagesFor(cookies, request),
+    path: accountPaths.agents,
+    query: new URLSearchParams(),
+  }
+  return action(context, cookies, submission, view)
+}
+
+/** `GET /account/sign-in` and `GET /account/sign-up`, on the way to a page of this server. */
+export async function showEntrance(
+  context: ServerContext,
+  cookies: Cookies,
+  request: Request,
+  entrance: 'sign-in' | 'sign-up',
+): Promise<Response> {
+  const view = await viewOf(context, cookies, request)
+  const returnTo = localPath(readParameters(new URL(request.url).searchParams).get('return_to'))
+  if (entrance === 'sign-in') {
+    if (view.visitor.session) return seeOther(returnTo)
+    return signInPageAt(context, view, { kind: 'account', returnTo })
+  }
+  if (!context.signUp) throw new PageError('not_found')
+  return signUpPageAt(context, view, { kind: 'account', returnTo })
+}
+
+const entranceActions: ReadonlyMap<string, Action> = new Map([
+  ['login', signIn],
+  ['passkey', signInWithPasskey],
+  ['sign-up', signUp],
+  ['language', chooseLanguage],
+])
+
+/** `POST /account/sign-in`, `/account/sign-up` and `/account/language`. */
+export async function submitEntranceForm(
+  context: ServerContext,
+  cookies: Cookies,
+  request: Request,
+  received: ReceivedMessage,
+): Promise<Response> {
+  const submission = await readSubmission(context, cookies, request, received)
+  const action = entranceActions.get(submission.form.get('action') ?? '')
+  if (!action) throw new PageError('bad_form')
+  const { visitor, form } = submission
+  const view = { visitor, messages: messagesFor(cookies, request), path: localPath(form.get('return_to')) }
+  return action(context, cookies, submission, view)
+}
+
+/** `POST /account/passkeys/challenge` and `/account/passkeys/options`: what a passkey ceremony starts with, as JSON. */
+export async function passkeyOptions(
+  context: ServerContext,
+  cookies: Cookies,
+  request: Request,
+  received: ReceivedMessage,
+  ceremony: 'sign-in' | 'registration',
+): Promise<Response> {
+  const submission = await readSubmission(context, cookies, request, received)
+  const { session } = submission.visitor
+  if (ceremony === 'registration' && !session) throw new PageError('csrf')
+  const options =
+    ceremony === 'registration' && session
+      ? await registrationOptions(context, submission, session.user)
+      : await signInOptions(context, submission)
+  return new Response(JSON.stringify(options), {
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+  })
+}

@@ -1,0 +1,232 @@
+import { passwordMinimum } from '../account-policy.js'
+import { displayHost } from '../browser/consent-model.js'
+import { htmlResponse } from '../browser/html-response.js'
+import { PageError } from '../browser/page-error.js'
+import type { ServerContext } from '../context.js'
+import { renderActivity } from '../pages/account/activity-page.js'
+import { renderAgent } from '../pages/account/agent-page.js'
+import { renderAgents } from '../pages/account/agents-page.js'
+import { renderPassword } from '../pages/account/password-page.js'
+import { renderRemoveAgent, renderRemoveAll, renderRemovePasskey } from '../pages/account/removal-pages.js'
+import { renderSecurity } from '../pages/account/security-page.js'
+import { renderCloseAccount, renderYours } from '../pages/account/yours-page.js'
+import type { AgentsPage, CloseAccountPage, PasswordPage, SecurityPage } from '../pages/account-models.js'
+import { accountPaths } from '../pages/account-paths.js'
+import { cleanText } from '../pages/plain-text.js'
+import type { ListedGrant } from '../storage/storage.js'
+import { type AccountView, accountFrame } from './account-view.js'
+import { activityOf, agentEntry } from './agent-entries.js'
+import { deviceOf } from './device-of.js'
+
+/** A page of the account, for the person whose it is; `id` is the row's, where the path names one. */
+export type AccountPage = (context: ServerContext, view: AccountView, id: string) => Promise<Response>
+
+/** From how many agents on the list can be filtered. */
+const filterFrom = 6
+const pageSize = 50
+
+/** `/account`: what may act for the person now. */
+export const agentsPage = async (
+  context: ServerContext,
+  view: AccountView,
+  removed?: AgentsPage['removed'],
+): Promise<Response> => {
+  const grants = await context.storage.listGrants({ userId: view.session.user.id, live: true, limit: 500 })
+  const text = (view.query.get('filter') ?? '').trim().slice(0, 200)
+  const wanted = text.toLowerCase()
+  const shown = grants.filter(({ agent, resource, display }) =>
+    [agent, resource, display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
+  )
+  const html = renderAgents(
+    {
+      ...accountFrame(context, view),
+      agents: shown.map((grant) => agentEntry(context, grant)),
+      ...(grants.length >= filterFrom || text !== '' ? { filter: { text, total: grants.length } } : {}),
+      ...(removed ? { removed } : {}),
+    },
+    view.messages,
+  )
+  return page(html, view)
+}
+
+const agentPage: AccountPage = async (context, view, id) => {
+  const grant = await requireOwnGrant(context, view, id)
+  const events = await context.storage.listEvents({
+    userId: view.session.user.id,
+    agent: grant.agent,
+    newest: true,
+    limit: 50,
+  })
+  const agent = { ...agentEntry(context, grant), identifier: grant.agent, resource: grant.resource }
+  const activity = activityOf(
+    events.filter(({ resource }) => resource === undefined || resource === grant.resource),
+  ).slice(0, 10)
+  return page(renderAgent({ ...accountFrame(context, view), agent, activity }, view.messages), view)
+}
+
+const removeAgentPage: AccountPage = async (context, view, id) => {
+  const grant = await requireOwnGrant(context, view, id)
+  const agent = { id: grant.id, agentHost: displayHost(grant.agent), resourceHost: displayHost(grant.resource) }
+  const model = { ...accountFrame(context, view), agent, tokenLifetime: context.lifetimes.authToken }
+  return page(renderRemoveAgent(model, view.messages), view)
+}
+
+const removeAllPage: AccountPage = async (context, view) => {
+  const grants = await context.storage.listGrants({ userId: view.session.user.id, live: true, limit: 500 })
+  const agents = grants.map(({ agent, resource }) => ({
+    agentHost: displayHost(agent),
+    resourceHost: displayHost(resource),
+  }))
+  const model = { ...accountFrame(context, view), agents, tokenLifetime: context.lifetimes.authToken }
+  return page(renderRemoveAll(model, view.messages), view)
+}
+
+const activityPage: AccountPage = async (context, view) => {
+  const [at, id] = (view.query.get('before') ?? '').split('~')
+  const after = at !== undefined && id !== undefined && /^\d{1,12}$/.test(at) ? { after: { at: Number(at), id } } : {}
+  const events = await context.storage.listEvents({
+    userId: view.session.user.id,
+    newest: true,
+    limit: pageSize,
+    ...after,
+  })
+  const last = events.length === pageSize ? events.at(-1) : undefined
+  const model = {
+    ...accountFrame(context, view),
+    activity: activityOf(events),
+    ...('after' in after ? { newer: accountPaths.activity } : {}),
+    ...(last ? { older: `${accountPaths.activity}?before=${last.at}~${last.id}` } : {}),
+  }
+  return page(renderActivity(model, view.messages), view)
+}
+
+/** `/account/security`: sessions, passkeys, and the way to a new password. */
+export const securityPage = async (
+  context: ServerContext,
+  view: AccountView,
+  notice?: SecurityPage['notice'],
+): Promise<Response> => {
+  const { user } = view.session
+  const currentIdHash = view.visitor.sessionHash
+  const sessions = await context.storage.listSessions({ userId: user.id, currentIdHash })
+  const passkeys = context.passkeys ? await context.storage.listPasskeys(user.id) : undefined
+  const credential = await context.storage.findCredential(user.username)
+  const model: SecurityPage = {
+    ...accountFrame(context, view),
+    ...(credential ? { password: true } : {}),
+    ...(passkeys
+      ? {
+          passkeys: passkeys.map(({ credentialId, name, createdAt, lastUsedAt }) => ({
+            id: credentialId,
+            name: cleanText(name ?? '', 60) || credentialId.slice(0, 8),
+            added: createdAt,
+            ...(lastUsedAt === null ? {} : { lastUsed: lastUsedAt }),
+          })),
+        }
+      : {}),
+    sessions: sessions.map(({ id, createdAt, lastSeenAt, userAgent, current }) => ({
+      id,
+      ...deviceOf(userAgent),
+      since: createdAt,
+      lastSeen: lastSeenAt,
+      ...(current ? { current } : {}),
+    })),
+    ...(notice ? { notice } : {}),
+  }
+  return htmlResponse(renderSecurity(model, view.messages), {
+    status: notice === 'passkey_failed' ? 400 : 200,
+    connects: context.passkeys !== undefined,
+    cookies: view.visitor.newCookies,
+  })
+}
+
+const removePasskeyPage: AccountPage = async (context, view, id) => {
+  const passkeys = await context.storage.listPasskeys(view.session.user.id)
+  const passkey = passkeys.find(({ credentialId }) => credentialId === id)
+  if (!passkey) throw new PageError('not_found')
+  const shown = { id, name: cleanText(passkey.name ?? '', 60) || id.slice(0, 8) }
+  return page(renderRemovePasskey({ ...accountFrame(context, view), passkey: shown }, view.messages), view)
+}
+
+/** The page that changes the password, first or again. */
+export const passwordPage = async (
+  context: ServerContext,
+  view: AccountView,
+  problem?: PasswordPage['problem'],
+): Promise<Response> => {
+  const model = { ...accountFrame(context, view), passwordMinimum, ...(problem ? { problem } : {}) }
+  return page(
+    renderPassword(model, view.messages),
+    view,
+    problem === undefined ? 200 : problem === 'throttled' ? 429 : 400,
+  )
+}
+
+const yoursPage: AccountPage = async (context, view) => {
+  const { user } = view.session
+  const [listed] = (await context.storage.listUsers({ query: user.username, limit: 200 })).filter(
+    ({ id }) => id === user.id,
+  )
+  const since = listed?.createdAt ?? view.session.authTime
+  const model = { ...accountFrame(context, view), ...(user.email === null ? {} : { email: user.email }), since }
+  return page(renderYours(model, view.messages), view)
+}
+
+/** The page that closes the account, first or again. */
+export const closePage = async (
+  context: ServerContext,
+  view: AccountView,
+  problem?: CloseAccountPage['problem'],
+): Promise<Response> => {
+  const { user } = view.session
+  const grants = await context.storage.listGrants({ userId: user.id, live: true, limit: 500 })
+  const model = {
+    ...accountFrame(context, view),
+    agents: grants.length,
+    tokenLifetime: context.lifetimes.authToken,
+    ...((await context.storage.findCredential(user.username)) ? { password: true } : {}),
+    ...(problem ? { problem } : {}),
+  }
+  return page(
+    renderCloseAccount(model, view.messages),
+    view,
+    problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
+  )
+}
+
+const download: AccountPage = async (context, view) => {
+  const exported = await context.storage.exportUser(view.session.user.id)
+  return new Response(JSON.stringify(exported, null, 2), {
+    headers: {
+      'content-type': 'application/json',
+      'content-disposition': 'attachment; filename="account.json"',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    },
+  })
+}
+
+/** The pages of an account by their path; `*` stands for the id of a row. */
+export const accountPages: ReadonlyMap<string, AccountPage> = new Map<string, AccountPage>([
+  [accountPaths.agents, (context, view) => agentsPage(context, view)],
+  [accountPaths.removeAll, removeAllPage],
+  [accountPaths.agent('*'), agentPage],
+  [accountPaths.removeAgent('*'), removeAgentPage],
+  [accountPaths.activity, activityPage],
+  [accountPaths.security, (context, view) => securityPage(context, view)],
+  [accountPaths.removePasskey('*'), removePasskeyPage],
+  [accountPaths.password, (context, view) => passwordPage(context, view)],
+  [accountPaths.yours, yoursPage],
+  [accountPaths.download, download],
+  [accountPaths.close, (context, view) => closePage(context, view)],
+])
+
+async function requireOwnGrant({ storage }: ServerContext, view: AccountView, id: string): Promise<ListedGrant> {
+  const grant = await storage.findGrant(id)
+  if (grant?.userId !== view.session.user.id) throw new PageError('not_found')
+  return grant
+}
+
+function page(html: string, view: AccountView, status = 200): Response {
+  return htmlResponse(html, { status, cookies: view.visitor.newCookies })
+}

@@ -1,0 +1,77 @@
+import type { ServerContext } from '../context.js'
+import { accountPaths } from '../pages/account-paths.js'
+import { renderConsent } from '../pages/consent-page.js'
+import type { ConsentPage } from '../pages/models.js'
+import { renderPolicyForbids } from '../pages/policy-forbids-page.js'
+import type { AuthRequest, Session } from '../storage/storage.js'
+import { consentModel, displayHost, displayRedirect } from './consent-model.js'
+import { canExtend } from './decision-actions.js'
+import { type DecisionFacts, decisionFacts } from './decision-facts.js'
+import { htmlResponse } from './html-response.js'
+import { pageFrame, type View } from './page-frame.js'
+import type { ConsentLink } from './pending-page.js'
+import { fieldsOf } from './place.js'
+
+/** The consent page for a bound request, first or again with a problem. */
+export async function consentPageAt(
+  context: ServerContext,
+  view: View,
+  link: ConsentLink,
+  request: AuthRequest & { redirectUri: string },
+  session: Session,
+  problem?: ConsentPage['problem'],
+): Promise<Response> {
+  const facts = await decisionFacts(context, request, session)
+  const place = {
+    kind: 'request',
+    link,
+    agentHost: displayHost(request.agent),
+    resourceHost: displayHost(request.resource),
+  } as const
+  const form = fieldsOf(context, view.visitor, place, '/agent/auth')
+  const frame = pageFrame(context, view)
+  const options = {
+    status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
+    formRedirectsAway: true,
+    cookies: view.visitor.newCookies,
+  }
+  if (facts.forbidden) {
+    const { agentHost, resourceHost } = place
+    const model = { ...frame, form, revision: request.revision, user: session.user.username, agentHost, resourceHost }
+    const contact = context.contact ? { contact: context.contact } : {}
+    const html = renderPolicyForbids(
+      { ...model, redirectDisplay: displayRedirect(request.redirectUri), ...contact },
+      view.messages,
+    )
+    return htmlResponse(html, { ...options, status: 403 })
+  }
+  const model = consentModel({
+    frame,
+    form,
+    request,
+    user: session.user,
+    firstTime: !(await context.storage.hasAllowedBefore(session.user.id, request.agent)),
+    risks: context.risks,
+    tokenLifetime: context.lifetimes.authToken,
+    allowed: facts.remembered?.scope.split(' ') ?? [],
+  })
+  const html = renderConsent({ ...model, ...choices(context, request, facts, problem) }, view.messages)
+  return htmlResponse(html, options)
+}
+
+function choices(
+  context: ServerContext,
+  request: AuthRequest,
+  facts: DecisionFacts,
+  problem: ConsentPage['problem'],
+): Partial<ConsentPage> {
+  return {
+    durations: { choices: facts.durations, preset: facts.preset },
+    accountPath: accountPaths.agents,
+    ...(canExtend(request) ? { extend: { secondsLeft: request.expiresAt - context.now() } } : {}),
+    ...(facts.remembered ? { allowedBefore: facts.remembered.createdAt } : {}),
+    ...(facts.sensitive ? { sensitive: true } : {}),
+    ...(facts.askPassword ? { askPassword: true } : {}),
+    ...(problem === undefined ? {} : { problem }),
+  }
+}

@@ -1,0 +1,117 @@
+import { hashSecret } from '../minted-secrets.js'
+import type { AuthRequest, DecideOutcome, ExtendOutcome } from '../storage/storage.js'
+import { checkPassword } from './check-password.js'
+import { consentPageAt } from './consent-page-at.js'
+import { decisionFacts } from './decision-facts.js'
+import { seeOther } from './html-response.js'
+import { PageError } from './page-error.js'
+import { type ConsentLink, linkPath, outcomeResponse, requireLink, requireStored } from './pending-page.js'
+import type { Action } from './sign-in-actions.js'
+import { renewSession } from './start-session.js'
+import type { Submission } from './submission.js'
+import { pageOf } from './visitor.js'
+
+/** What is allowed for longer than this, in seconds, may answer the agent's next request without a page. */
+const rememberedFrom = 86_400
+
+/** `consent=grant` and `consent=deny`: records the decision of the person the page was made for, in the browser it was made for. */
+export const decide: Action = async (context, cookies, submission, view) => {
+  const { form, visitor } = submission
+  const link = requireLink(form)
+  const stored = await requireStored(context, link)
+  const { session } = visitor
+  if (!session) return seeOther(linkPath(link))
+  requirePagePerson(submission, link)
+  const facts = await decisionFacts(context, stored, session)
+  const allow = form.get('consent') === 'grant'
+  let cookiesToSet: readonly string[] = []
+  if (allow && stored.status === 'open') {
+    if (facts.forbidden) throw new PageError('policy_forbids')
+    if (facts.askPassword) {
+      const check = await checkPassword(context, submission, session.user.username, form.get('password') ?? '')
+      if (check.outcome !== 'right' || check.user.id !== session.user.id) {
+        const problem = check.outcome === 'throttled' ? 'throttled' : 'wrong_password'
+        return consentPageAt(context, view, link, stored, session, problem)
+      }
+      cookiesToSet = await renewSession(context, cookies, submission)
+    }
+  }
+  const duration = facts.durations.find((choice) => String(choice) === form.get('duration')) ?? facts.preset
+  const outcome = await context.storage.decideRequest({
+    tokenHash: link.tokenHash,
+    browserHash: visitor.browserHash,
+    userId: session.user.id,
+    revision: requireRevision(form) ?? stored.revision,
+    decision: allow ? 'allow' : 'deny',
+    codeHash: hashSecret(context.secrets.codeOf(stored.id)),
+    codeLifetime: context.lifetimes.code,
+    grantLifetime: duration === 'until-removed' ? null : duration,
+    remembered: facts.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
+  })
+  if (outcome.outcome !== 'refused') return outcomeResponse(context, view, outcome.request, cookiesToSet)
+  return decideRefusals[outcome.reason](link)
+}
+
+/** `action=extend`: keeps the request open longer, at most ten times (WCAG 2.2.1). */
+export const extend: Action = async (context, _cookies, submission) => {
+  const link = requireLink(submission.form)
+  const { session, browserHash } = submission.visitor
+  if (!session) return seeOther(linkPath(link))
+  requirePagePerson(submission, link)
+  const outcome = await context.storage.extendRequest({
+    tokenHash: link.tokenHash,
+    browserHash,
+    userId: session.user.id,
+    seconds: extension.seconds,
+    maxExtensions: extension.times,
+  })
+  if (outcome.outcome === 'refused') return extendRefusals[outcome.reason](link)
+  return seeOther(linkPath(link))
+}
+
+/** The revision of the page that was answered; scripted users may leave it out. */
+function requireRevision(form: ReadonlyMap<string, string>): number | undefined {
+  const revision = form.get('revision')
+  if (revision !== undefined && !/^\d{1,9}$/.test(revision)) throw new PageError('bad_form')
+  return revision === undefined ? undefined : Number(revision)
+}
+
+/** By how much a request is put off, and how often. */
+export const extension = { seconds: 600, times: 12 }
+
+/** Whether the end of a request can be put off once more. */
+export function canExtend({ extensions }: AuthRequest): boolean {
+  return extensions < extension.times
+}
+
+function requirePagePerson({ page, visitor }: Submission, link: ConsentLink): void {
+  if (page === pageOf(undefined)) throw new PageError('csrf')
+  if (page !== pageOf(visitor.session)) {
+    const user = visitor.session?.user.username
+    throw new PageError('account_changed', { retry: linkPath(link), ...(user === undefined ? {} : { user }) })
+  }
+}
+
+type Refusals<R extends string> = Readonly<Record<R, (link: ConsentLink) => Response>>
+type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R extends string } ? R : never
+
+/** Where a decision that was not taken leads. */
+const decideRefusals: Refusals<ReasonOf<DecideOutcome>> = {
+  unknown: () => turnAway('request_unknown'),
+  expired: () => turnAway('request_expired'),
+  other_browser: () => turnAway('request_other_session'),
+  other_user: (link) => turnAway('account_changed', linkPath(link)),
+  not_open: () => turnAway('request_used'),
+  // The page no longer shows what is stored: show it as it is now.
+  changed: (link) => seeOther(linkPath(link)),
+}
+
+const extendRefusals: Refusals<ReasonOf<ExtendOutcome>> = {
+  ...decideRefusals,
+  not_open: (link) => seeOther(linkPath(link)),
+  limit: (link) => seeOther(linkPath(link)),
+}
+
+function turnAway(code: PageError['code'], retry?: string): never {
+  throw new PageError(code, retry === undefined ? {} : { retry })
+}

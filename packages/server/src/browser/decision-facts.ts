@@ -1,0 +1,70 @@
+import { isLoopbackIdentifier } from 'countersign'
+import type { ServerContext } from '../context.js'
+import type { Duration } from '../pages/models.js'
+import { riskOf } from '../risk.js'
+import type { AuthRequest, Grant, Session } from '../storage/storage.js'
+
+/** What about a request decides how it may be allowed; worked out anew for the page and for the decision. */
+export interface DecisionFacts {
+  /** The person's live permission for the same agent, delegate and resource. */
+  remembered: Grant | undefined
+  /** It answers this request without a page. */
+  answersAlone: boolean
+  /** Something asked for can delete or spend. */
+  sensitive: boolean
+  /** The person signed in too long ago for that (attacks C24). */
+  askPassword: boolean
+  /** Whether a decision may answer later requests (W22). */
+  mayRemember: boolean
+  /** Shortest first. */
+  durations: readonly [Duration, ...Duration[]]
+  preset: Duration
+  /** The operator's policy does not let the person allow it. */
+  forbidden: boolean
+}
+
+/** Seconds after signing in during which delete or spend needs no password. */
+const freshSignIn = 600
+
+/** Judges a stored request for the person who looks at it. */
+export async function decisionFacts(
+  context: ServerContext,
+  request: AuthRequest,
+  session: Session,
+): Promise<DecisionFacts> {
+  const { agent, delegate, resource, display } = request
+  const asked = request.scope.split(' ')
+  const sensitive = asked.some((name) => riskOf(name, context.risks) === 'delete_or_spend')
+  const remembered = await context.storage.findRememberedGrant({ userId: session.user.id, agent, delegate, resource })
+  const granted = remembered?.scope.split(' ') ?? []
+  const onOwnHost = isOnOwnHost(request.redirectUri, agent)
+  const forbidden =
+    context.policy({ agent, delegate, resource, scope: asked }) === 'deny' ||
+    (await context.storage.isAgentBlocked(agent))
+  const durations = sensitive ? ([context.durations[0]] as const) : context.durations
+  return {
+    remembered,
+    answersAlone:
+      remembered !== undefined &&
+      !sensitive &&
+      !forbidden &&
+      onOwnHost &&
+      request.prompt !== 'consent' &&
+      (display.agent.changes ?? []).every((change) => change === 'key') &&
+      remembered.display.agent.name === display.agent.name &&
+      asked.every((name) => granted.includes(name)),
+    sensitive,
+    askPassword: sensitive && context.now() - session.authTime > freshSignIn,
+    mayRemember: !sensitive && onOwnHost,
+    durations,
+    preset: durations[0],
+    forbidden,
+  }
+}
+
+// Anybody on the device can answer on loopback, and on another host it is somebody else who gets the code (W22).
+function isOnOwnHost(redirectUri: string | null, agent: string): boolean {
+  if (redirectUri === null) return false
+  const { protocol, host, origin } = new URL(redirectUri)
+  return protocol === 'https:' && host === new URL(agent).host && !isLoopbackIdentifier(origin)
+}

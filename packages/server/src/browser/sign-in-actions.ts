@@ -1,0 +1,86 @@
+import { isEmail, isUsername, passwordProblem } from '../account-policy.js'
+import type { ServerContext } from '../context.js'
+import { hashSecret } from '../minted-secrets.js'
+import { hashPassword } from '../passwords.js'
+import { StorageError } from '../storage/storage.js'
+import { checkPassword } from './check-password.js'
+import type { Cookies } from './cookies.js'
+import { seeOther } from './html-response.js'
+import { PageError } from './page-error.js'
+import type { View } from './page-frame.js'
+import { verifyPasskey } from './passkeys.js'
+import { localPath, pathOf, placeOf } from './place.js'
+import { signInPageAt, signUpPageAt } from './sign-in-page-at.js'
+import { startSession } from './start-session.js'
+import type { Submission } from './submission.js'
+
+/** What a form does; the view is for a page that says why it did not. */
+export type Action = (context: ServerContext, cookies: Cookies, submission: Submission, view: View) => Promise<Response>
+
+/** `action=login` */
+export const signIn: Action = async (context, cookies, submission, view) => {
+  const { form } = submission
+  const at = await placeOf(context, form, view)
+  if ('answered' in at) return at.answered
+  const { place } = at
+  const username = form.get('username') ?? ''
+  const check = await checkPassword(context, submission, username, form.get('password') ?? '')
+  if (check.outcome === 'throttled') {
+    return signInPageAt(context, view, place, { username, problem: 'throttled', retryAfter: check.retryAfter })
+  }
+  if (check.outcome === 'wrong') return signInPageAt(context, view, place, { username, problem: 'wrong_password' })
+  return seeOther(pathOf(place), await startSession(context, cookies, submission, check.user.id, ['pwd']))
+}
+
+/** `action=passkey` */
+export const signInWithPasskey: Action = async (context, cookies, submission, view) => {
+  const at = await placeOf(context, submission.form, view)
+  if ('answered' in at) return at.answered
+  const { place } = at
+  const user = await verifyPasskey(context, submission)
+  if (!user) return signInPageAt(context, view, place, { problem: 'passkey_failed' })
+  return seeOther(pathOf(place), await startSession(context, cookies, submission, user.id, ['webauthn']))
+}
+
+/** `action=sign-up` */
+export const signUp: Action = async (context, cookies, submission, view) => {
+  if (!context.signUp) throw new PageError('not_found')
+  const { form, ip } = submission
+  const at = await placeOf(context, form, view)
+  if ('answered' in at) return at.answered
+  const { place } = at
+  const username = (form.get('username') ?? '').trim()
+  const email = form.get('email')?.trim()
+  const password = form.get('password') ?? ''
+  const shown = { username, ...(email === undefined ? {} : { email }) }
+  if (!isUsername(username)) return signUpPageAt(context, view, place, { ...shown, problem: 'username_invalid' })
+  if (email !== undefined && !isEmail(email))
+    return signUpPageAt(context, view, place, { ...shown, problem: 'email_invalid' })
+  const weak = passwordProblem(password)
+  if (weak) return signUpPageAt(context, view, place, { ...shown, problem: weak })
+  const attempts = await context.storage.countAttempt({ key: hashSecret(`sign-up ${ip ?? ''}`), window: 3600 })
+  if (attempts.count > maxSignUps) return signUpPageAt(context, view, place, { ...shown, problem: 'throttled' })
+  try {
+    const user = await context.storage.createUser({ username, email, passwordHash: await hashPassword(password) })
+    return seeOther(pathOf(place), await startSession(context, cookies, submission, user.id, ['pwd']))
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
+    return signUpPageAt(context, view, place, { ...shown, problem: 'username_taken' })
+  }
+}
+
+/** New accounts an hour from one address. */
+const maxSignUps = 20
+
+/** `action=logout` */
+export const signOut: Action = async (context, cookies, { visitor }, view) => {
+  if (visitor.sessionHash !== undefined) await context.storage.endSession(visitor.sessionHash)
+  return seeOther(view.path, [cookies.clearSession()])
+}
+
+/** `action=language` */
+export const chooseLanguage: Action = async (_context, cookies, { form }) => {
+  const language = form.get('language') ?? ''
+  if (!/^[a-z]{2,3}$/.test(language)) throw new PageError('bad_form')
+  return seeOther(localPath(form.get('return_to')), [cookies.setLanguage(language)])
+}

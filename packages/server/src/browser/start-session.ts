@@ -1,0 +1,34 @@
+import type { ServerContext } from '../context.js'
+import { hashSecret } from '../minted-secrets.js'
+import type { Session } from '../storage/storage.js'
+import type { Cookies } from './cookies.js'
+import type { Submission } from './submission.js'
+
+/** Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. Returns the cookies to set. */
+export async function startSession(
+  context: ServerContext,
+  cookies: Cookies,
+  { visitor, ip, userAgent }: Pick<Submission, 'visitor' | 'ip' | 'userAgent'>,
+  userId: string,
+  amr: Session['amr'],
+): Promise<readonly string[]> {
+  const { storage, lifetimes } = context
+  if (visitor.sessionHash !== undefined) await storage.endSession(visitor.sessionHash)
+  const session = context.secrets.random('aasn_')
+  const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
+  await storage.createSession({ idHash: hashSecret(session), userId, idleSeconds, lifetime, amr, ip, userAgent })
+  await storage.rememberDevice({ userId, browserHash: visitor.browserHash })
+  return [...visitor.newCookies, cookies.setSession(session, lifetime)]
+}
+
+/** The same session under a new id, after the person proved again who they are. Returns the cookies to set. */
+export async function renewSession(
+  context: ServerContext,
+  cookies: Cookies,
+  { visitor }: Pick<Submission, 'visitor'>,
+): Promise<readonly string[]> {
+  if (visitor.sessionHash === undefined) return []
+  const session = context.secrets.random('aasn_')
+  const renewed = await context.storage.reauthenticate({ idHash: visitor.sessionHash, newIdHash: hashSecret(session) })
+  return renewed ? [cookies.setSession(session, Math.max(1, renewed.expiresAt - context.now()))] : []
+}

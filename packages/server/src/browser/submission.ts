@@ -1,0 +1,50 @@
+import type { ReceivedMessage } from 'countersign'
+import type { ServerContext } from '../context.js'
+import { readForm } from '../read-form.js'
+import type { Cookies } from './cookies.js'
+import { PageError } from './page-error.js'
+import { identifyVisitor, pageOf, type Visitor } from './visitor.js'
+
+/** A form that came from a page of this server, in the browser that was shown it. */
+export interface Submission {
+  form: ReadonlyMap<string, string>
+  visitor: Visitor
+  /** Whom the page was made for. */
+  page: string
+  ip: string | undefined
+  userAgent: string | undefined
+}
+
+const maxFormBytes = 65_536
+
+/**
+ * Reads a form, and refuses one that no page of this server made for this browser (attacks C06, C07, C22). What is
+ * refused leaves an audit row.
+ */
+export async function readSubmission(
+  context: ServerContext,
+  cookies: Cookies,
+  request: Request,
+  received: ReceivedMessage,
+): Promise<Submission> {
+  const form = readForm(request.headers.get('content-type'), await received.body(maxFormBytes))
+  const visitor = await identifyVisitor(context, cookies, request)
+  const page = isSameOrigin(request, context.issuer)
+    ? context.secrets.readCsrf(form.get('csrf') ?? '', visitor.browser)
+    : undefined
+  // Nobody was shown a consent form without being signed in.
+  if (page === undefined || (form.has('consent') && page === pageOf(undefined))) {
+    const event = form.has('consent') ? 'consent.forged' : 'form.forged'
+    await context.storage.recordEvent({ event, ip: received.remoteAddress })
+    throw new PageError('csrf')
+  }
+  const userAgent = request.headers.get('user-agent')?.slice(0, 256)
+  return { form, visitor, page, ip: received.remoteAddress, userAgent }
+}
+
+// Browsers send both headers with forms; other clients, such as scripted users, may send neither and still need the cookie.
+function isSameOrigin(request: Request, issuer: string): boolean {
+  const origin = request.headers.get('origin')
+  const site = request.headers.get('sec-fetch-site')
+  return (origin === null || origin === new URL(issuer).origin) && (site === null || site === 'same-origin')
+}

@@ -1,0 +1,146 @@
+import {
+  type Algorithm,
+  algorithmNames,
+  createDiscovery,
+  createKeyResolver,
+  type FetchDocument,
+  metadataUrl,
+  requireIdentifier,
+} from 'countersign'
+import {
+  createIdentityProviderClient,
+  type IdentityProvider,
+  type IdentityProviderClient,
+} from './browser/identity-provider.js'
+import type { PasskeySettings } from './browser/passkeys.js'
+import type { Interop, Lifetimes, ServerContext } from './context.js'
+import { createMintedSecrets } from './minted-secrets.js'
+import type { Duration } from './pages/models.js'
+import { askAlways, type Policy } from './policy.js'
+import { defaultRisks, type RiskPatterns } from './risk.js'
+import type { ServerKeys } from './server-keys.js'
+import type { Storage } from './storage/storage.js'
+
+export interface AuthServerOptions {
+  /** The server's identifier: its `https` URL (W10). */
+  issuer: string
+  /** Signs auth tokens, and derives codes and form values: `fixedKeys({ signer, secret })`, or keys from the storage. */
+  keys: ServerKeys
+  storage: Storage
+  /** The server's name on its pages. @default the issuer's host */
+  name?: string
+  /** Decides what a person is asked at all. @default every request is shown to a person */
+  policy?: Policy
+  /** Which permissions read, change, delete or spend. @default `*.read`, `*.write`, `*.delete`, `pay*` */
+  risks?: RiskPatterns
+  /** Seconds that an auth token lives; pages show it. @default 600 */
+  authTokenLifetime?: number
+  /** Seconds that a request waits for a person. @default 600 */
+  requestTokenLifetime?: number
+  /** Seconds that an authorization code lives. @default 60 */
+  codeLifetime?: number
+  /** For how long a person may allow something, in seconds, shortest first; the first is preset. @default an hour, 30 days, until removed */
+  durations?: readonly [Duration, ...Duration[]]
+  /** Whether people may make accounts themselves. @default false */
+  signUp?: boolean
+  /** Whether people may sign in with passkeys. @default true where the issuer's host is a name */
+  passkeys?: boolean
+  /** Identity providers that people may sign in with. @default none */
+  identityProviders?: readonly IdentityProvider[]
+  /** Links at the foot of each page. @default none */
+  footer?: { help?: string; report?: string; privacy?: string }
+  /** Whom to ask about what the policy forbids. @default nobody */
+  contact?: { name: string; href?: string }
+  /** How many requests of one agent, delegate and resource may be open at once. @default 20 */
+  maxOpenRequests?: number
+  /** @default all that the library knows */
+  algorithms?: readonly Algorithm[]
+  /** `required`: token requests must carry a nonce (S§10.5). @default 'optional' */
+  nonce?: 'optional' | 'required'
+  /** Accepts less from named agents; each member is weaker than the default. @default from nobody */
+  interop?: Partial<Interop>
+  /** Fetches documents. @default a guarded fetch */
+  fetch?: FetchDocument
+  /** Unix seconds. @default the system clock */
+  now?: () => number
+  /** Accepts `http` on literal loopback hosts with a port, for development; refused for an `https` issuer. @default false */
+  allowInsecureLoopback?: boolean
+  /** Told of failures that are not the caller's, with the id the caller was shown. @default a process warning */
+  onError?: (error: unknown, requestId: string) => void
+}
+
+/** Checks the options and makes the context of them. @throws TypeError naming the option */
+export function createContext(options: AuthServerOptions): ServerContext {
+  const { issuer, keys, storage, now = () => Math.floor(Date.now() / 1000) } = options
+  const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
+  requireIdentifier('issuer', issuer, { ...identifiers, allowPath: false })
+  if (options.allowInsecureLoopback && issuer.startsWith('https:')) {
+    throw new TypeError('allowInsecureLoopback is for development on loopback: an https issuer must not set it')
+  }
+  const name = options.name ?? new URL(issuer).host
+  const lifetimes: Lifetimes = {
+    requestToken: options.requestTokenLifetime ?? 600,
+    code: options.codeLifetime ?? 60,
+    authToken: options.authTokenLifetime ?? 600,
+    refreshIdle: 90 * 86_400,
+    refresh: 365 * 86_400,
+    sessionIdle: 86_400,
+    session: 14 * 86_400,
+  }
+  for (const [name, seconds] of Object.entries(lifetimes)) {
+    if (!Number.isInteger(seconds) || seconds <= 0)
+      throw new TypeError(`the lifetime ${name} must be a whole number of seconds above 0`)
+  }
+  const local = new Map([[metadataUrl(issuer, 'aauth-issuer'), () => keys.publicKeys()]])
+  const discovery = createDiscovery({ ...identifiers, now, local, ...(options.fetch ? { fetch: options.fetch } : {}) })
+  return {
+    issuer,
+    name,
+    keys,
+    secrets: createMintedSecrets(keys.secret),
+    storage,
+    discovery,
+    resolveKey: createKeyResolver({
+      ...identifiers,
+      discovery,
+      audience: issuer,
+      now,
+      authTokenIssuers: [issuer],
+      absentWellKnown: 'aauth-agent',
+    }),
+    policy: options.policy ?? askAlways,
+    risks: options.risks ?? defaultRisks,
+    interop: { redirectUrisOptional: [], unsignedBodies: [], ...options.interop },
+    identifiers,
+    algorithms: options.algorithms ?? algorithmNames,
+    lifetimes,
+    maxOpenRequests: options.maxOpenRequests ?? 20,
+    nonce: options.nonce ?? 'optional',
+    durations: options.durations ?? [3600, 30 * 86_400, 'until-removed'],
+    signUp: options.signUp ?? false,
+    passkeys: passkeySettings(options, name),
+    providers: new Map(
+      (options.identityProviders ?? []).map((provider) => [provider.id, providerClient(provider, issuer)]),
+    ),
+    footer: options.footer ?? {},
+    contact: options.contact,
+    now,
+    onError:
+      options.onError ?? ((error, requestId) => process.emitWarning(`request ${requestId} failed: ${String(error)}`)),
+  }
+}
+
+// Passkeys are bound to a host name; an address can have none.
+function passkeySettings({ issuer, passkeys }: AuthServerOptions, rpName: string): PasskeySettings | undefined {
+  const { hostname: rpId, origin } = new URL(issuer)
+  const possible = !/^[\d.]+$|^\[/.test(rpId)
+  if (passkeys && !possible) throw new TypeError('passkeys need an issuer whose host is a name')
+  return (passkeys ?? possible) ? { rpId, rpName, origin } : undefined
+}
+
+function providerClient(provider: IdentityProvider, issuer: string): IdentityProviderClient {
+  if (!/^[a-z0-9-]{1,32}$/.test(provider.id)) {
+    throw new TypeError(`identityProviders: the id ${provider.id} must be of lower-case letters, digits and hyphens`)
+  }
+  return createIdentityProviderClient(provider, `${issuer}/account/with/${provider.id}/callback`)
+}

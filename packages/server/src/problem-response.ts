@@ -1,0 +1,37 @@
+import { htmlResponse } from './browser/html-response.js'
+import { PageError, problemStatus } from './browser/page-error.js'
+import { pageFrame } from './browser/page-frame.js'
+import type { ServerContext } from './context.js'
+import type { Messages } from './pages/messages/messages.js'
+import { renderProblem } from './pages/problem-page.js'
+import { asRefusal } from './token/signed-form-endpoint.js'
+
+/** Anything that was thrown on the way to a page, as the page that says so; what is not the caller's fault is reported. */
+export function problemResponse(
+  context: ServerContext,
+  error: unknown,
+  requestId: string,
+  messages: Messages,
+): Response {
+  const problem = error instanceof PageError ? error : asPageError(error)
+  if (problemStatus[problem.code] >= 500) context.onError(error, requestId)
+  const html = renderProblem(
+    {
+      ...pageFrame(context),
+      code: problem.code,
+      requestId,
+      ...(problem.agentHost === undefined ? {} : { agentHost: problem.agentHost }),
+      ...(problem.retry === undefined ? {} : { retry: problem.retry }),
+      ...(problem.user === undefined ? {} : { user: problem.user }),
+    },
+    messages,
+  )
+  return htmlResponse(html, { status: problemStatus[problem.code] })
+}
+
+function asPageError(error: unknown): PageError {
+  const { code, status } = asRefusal(error)
+  if (code === 'unavailable') return new PageError('temporarily_unavailable', { cause: error })
+  if (code === 'too_many_requests') return new PageError('too_many_requests', { cause: error })
+  return new PageError(status < 500 ? 'bad_form' : 'server_error', { cause: error })
+}

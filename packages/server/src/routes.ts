@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs'
+import { type IssuerMetadata, metadataUrl, type ReceivedMessage } from 'countersign'
+import {
+  passkeyOptions,
+  showAccountPage,
+  showEntrance,
+  submitAccountForm,
+  submitEntranceForm,
+} from './account/account-endpoints.js'
+import { type AccountPage, accountPages } from './account/account-pages.js'
+import type { Cookies } from './browser/cookies.js'
+import { finishProviderSignIn, startProviderSignIn } from './browser/provider-sign-in.js'
+import { showRequest } from './browser/show-request.js'
+import { submitForm } from './browser/submit-form.js'
+import type { ServerContext } from './context.js'
+import { accountPaths } from './pages/account-paths.js'
+import { revokeToken } from './token/revocation-endpoint.js'
+import { type RequestType, signedFormEndpoint } from './token/signed-form-endpoint.js'
+import { answerTokenRequest } from './token/token-endpoint.js'
+
+/** What an endpoint gets of a request: itself, as it was on the wire, its id, and what `*` in the route's path stood for. */
+export interface Incoming {
+  request: Request
+  received: ReceivedMessage
+  requestId: string
+  id: string
+}
+
+export type Endpoint = (incoming: Incoming) => Promise<Response>
+export type Route = Readonly<Record<string, Endpoint>>
+
+/** Everything the server answers, by path and method; `*` stands for one segment. */
+export function createRoutes(
+  context: ServerContext,
+  cookies: Cookies,
+  metadata: IssuerMetadata,
+): ReadonlyMap<string, Route> {
+  const signedForm =
+    (answer: RequestType): Endpoint =>
+    ({ request, received, requestId }) =>
+      signedFormEndpoint(context, request, received, requestId, answer)
+  const entrance: Endpoint = ({ request, received }) => submitEntranceForm(context, cookies, request, received)
+  const accountPage =
+    (page: AccountPage): Endpoint =>
+    ({ request, id }) =>
+      showAccountPage(context, cookies, request, page, id)
+  const accountForms: Endpoint = ({ request, received }) => submitAccountForm(context, cookies, request, received)
+
+  const routes = new Map<string, Route>([
+    [new URL(metadataUrl(context.issuer, 'aauth-issuer')).pathname, { GET: async () => json(metadata) }],
+    ['/jwks.json', { GET: async () => json({ keys: await context.keys.publicKeys() }) }],
+    ['/agent/token', { POST: signedForm(answerTokenRequest) }],
+    ['/agent/revoke', { POST: signedForm(revokeToken) }],
+    [
+      '/agent/auth',
+      {
+        GET: ({ request }) => showRequest(context, cookies, request),
+        POST: ({ request, received }) => submitForm(context, cookies, request, received),
+      },
+    ],
+    [accountPaths.signIn, { GET: ({ request }) => showEntrance(context, cookies, request, 'sign-in'), POST: entrance }],
+    [accountPaths.signUp, { GET: ({ request }) => showEntrance(context, cookies, request, 'sign-up'), POST: entrance }],
+    ['/account/language', { POST: entrance }],
+    ['/account/with/*', { GET: ({ request, id }) => startProviderSignIn(context, cookies, request, id) }],
+    ['/account/with/*/callback', { GET: ({ request, id }) => finishProviderSignIn(context, cookies, request, id) }],
+    [
+      '/account/passkeys/challenge',
+      { POST: ({ request, received }) => passkeyOptions(context, cookies, request, received, 'sign-in') },
+    ],
+    [
+      accountPaths.passkeyOptions,
+      { POST: ({ request, received }) => passkeyOptions(context, cookies, request, received, 'registration') },
+    ],
+    ['/assets/pages.css', { GET: asset('pages.css', 'text/css') }],
+    ['/assets/account.css', { GET: asset('account.css', 'text/css') }],
+    ['/assets/pages.js', { GET: asset('pages.js', 'text/javascript') }],
+  ])
+  for (const [path, page] of accountPages) {
+    const forms = path === accountPaths.actions ? { POST: accountForms } : {}
+    routes.set(decodeURIComponent(path), { GET: accountPage(page), ...forms })
+  }
+  return routes
+}
+
+/** The route of a path, and what `*` in it stands for. */
+export function findRoute(
+  routes: ReadonlyMap<string, Route>,
+  pathname: string,
+): { route: Route; id: string } | undefined {
+  const exact = routes.get(pathname)
+  if (exact) return { route: exact, id: '' }
+  const segments = pathname.split('/')
+  for (const [index, segment] of segments.entries()) {
+    if (segment === '' || segment === '*') continue
+    const route = routes.get(segments.with(index, '*').join('/'))
+    const id = route && decodeSegment(segment)
+    if (route && id !== undefined) return { route, id }
+  }
+  return undefined
+}
+
+function decodeSegment(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment)
+  } catch (error) {
+    if (error instanceof URIError) return undefined
+    throw error
+  }
+}
+
+function json(body: object): Response {
+  return new Response(JSON.stringify(body), {
+    headers: { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' },
+  })
+}
+
+function asset(name: string, type: string): Endpoint {
+  const text = readFileSync(new URL(`../assets/${name}`, import.meta.url), 'utf8')
+  const headers = {
+    'content-type': `${type}; charset=utf-8`,
+    'cache-control': 'public, max-age=3600',
+    'x-content-type-options': 'nosniff',
+  }
+  return async () => new Response(text, { headers })
+}

@@ -1,0 +1,104 @@
+import {
+  AAuthError,
+  decodeToken,
+  errorResponse,
+  type ReceivedMessage,
+  type ResolvedKey,
+  type SignatureKey,
+  serializeChallenge,
+  verifySignature,
+} from 'countersign'
+import type { ServerContext } from '../context.js'
+import { maxFormBytes, readForm } from '../read-form.js'
+import { StorageError } from '../storage/storage.js'
+
+/** An agent whose signature and identity verified. */
+export interface SigningAgent {
+  agent: string
+  delegate: string | null
+  key: ResolvedKey['key']
+}
+
+/** What a request type gets: the verified agent and the form. Returns the JSON body of the answer. */
+export type RequestType = (
+  context: ServerContext,
+  agent: SigningAgent,
+  form: ReadonlyMap<string, string>,
+) => Promise<object>
+
+/** A signed form in, JSON out, at whichever endpoint agents call (S§9.3–9.7, 10). */
+export async function signedFormEndpoint(
+  context: ServerContext,
+  request: Request,
+  received: ReceivedMessage,
+  requestId: string,
+  answer: RequestType,
+): Promise<Response> {
+  try {
+    const verified = await verifySignature(received, {
+      authorities: [new URL(context.issuer).host],
+      resolveKey: (signatureKey) => context.resolveKey(requireAgentKey(signatureKey)),
+      now: context.now,
+      algorithms: context.algorithms,
+      maxBody: maxFormBytes,
+      body: ({ agent }) =>
+        agent !== undefined && context.interop.unsignedBodies.includes(agent) ? 'if-covered' : 'required',
+      nonce: context.nonce,
+      claimNonce: (key, lifetime) => context.storage.claimNonce(key, lifetime),
+    })
+    const agent = requireAgent(verified.resolved)
+    const form = readForm(request.headers.get('content-type'), verified.body)
+    const body = JSON.stringify(await answer(context, agent, form))
+    return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
+  } catch (error) {
+    return toTokenError(context, error, requestId)
+  }
+}
+
+// Looked at before the token is verified: it is for a resource, so it would only be found to have another audience.
+function requireAgentKey(signatureKey: SignatureKey): SignatureKey {
+  if (signatureKey.scheme === 'jwt' && decodeToken(signatureKey.jwt)?.header.typ === 'auth+jwt') {
+    throw new AAuthError(
+      'request_malformed',
+      'Sign with the agent’s own key or an agent token: an auth token is for a resource.',
+    )
+  }
+  return signatureKey
+}
+
+function requireAgent({ agent, delegate, key }: ResolvedKey): SigningAgent {
+  if (agent === undefined) {
+    throw new AAuthError(
+      'identity_required',
+      'The signature proves a key, but no agent: sign with jwks and id, or an agent token.',
+      {
+        challenge: { level: 'identity' },
+      },
+    )
+  }
+  return { agent, delegate: delegate ?? null, key }
+}
+
+function toTokenError(context: ServerContext, error: unknown, requestId: string): Response {
+  const refusal = asRefusal(error)
+  if (refusal.status >= 500) context.onError(error, requestId)
+  const { status, headers, body } = errorResponse(refusal)
+  headers['x-request-id'] = requestId
+  if (refusal.challenge?.level === 'identity') headers['agent-auth'] = serializeChallenge({ level: 'identity' })
+  return new Response(body, { status, headers })
+}
+
+/** What is told to the caller about anything that was thrown. */
+export function asRefusal(error: unknown): AAuthError {
+  if (error instanceof AAuthError) return error
+  if (error instanceof StorageError && error.code === 'too_many_requests') {
+    return new AAuthError('too_many_requests', 'Too many open requests.', { cause: error, retryAfter: 60 })
+  }
+  if (error instanceof StorageError && error.code === 'agent_blocked') {
+    return new AAuthError('policy_denied', 'This server does not deal with this agent.', { cause: error })
+  }
+  if (error instanceof StorageError && error.code === 'unavailable') {
+    return new AAuthError('unavailable', 'The database does not answer.', { cause: error, retryAfter: 2 })
+  }
+  return new AAuthError('bug', 'Unexpected error.', { cause: error })
+}
