@@ -39,12 +39,14 @@ const native = 'better-sqlite3'
 const failures = []
 const refuse = (file, why) => failures.push(`${file}: ${why}`)
 
+const byText = (one, other) => (one < other ? -1 : 1)
+
 let files = 0
 for (const name of Object.keys(dependencies)) {
   const root = resolve('packages', name)
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const declared = Object.keys(manifest.dependencies ?? {}).sort()
-  if (declared.join() !== [...dependencies[name]].sort().join()) {
+  const declared = Object.keys(manifest.dependencies ?? {}).toSorted(byText)
+  if (declared.join() !== dependencies[name].toSorted(byText).join()) {
     refuse(
       `packages/${name}/package.json`,
       `depends on ${declared.join(', ')}; the rule says ${dependencies[name].join(', ')}`,

@@ -28,6 +28,7 @@ export function simulatePublicNetwork(
 ): PublicNetwork {
   const network: PublicNetwork = { resolved: [], connected: [] }
   const { lookup } = dns
+  // oxlint-disable-next-line typescript/unbound-method -- put back as it was, and only called with its own socket
   const { connect } = net.Socket.prototype
   const answer = (hostname: string, _options: object, callback: LookupCallback) => {
     const answers = names[hostname]
