@@ -348,6 +348,14 @@ export const authRequestAttacks: readonly Attack[] = [
     ...opened,
     also: (_stage, body) => expect(body).not.toContain('auth_token'),
   }),
+  changed(
+    'A19',
+    'an agent that an administrator blocked',
+    async (_request, { agent, storage }) => {
+      await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
+    },
+    { status: 403, error: 'access_denied' },
+  ),
 
   changed(
     'K02',

@@ -246,6 +246,37 @@ export const codeAttacks: readonly Attack[] = [
     },
     expected: { ...refused, audit: ['code.reused'] },
   },
+  changed(
+    'A19',
+    'a code of an agent that was blocked since',
+    async (_request, { agent, storage }) => {
+      await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
+    },
+    { status: 403, error: 'access_denied' },
+  ),
+  {
+    id: 'A19',
+    claim: 'an open request of an agent that was blocked since',
+    when: async (stage) => {
+      const opened = await openRequest(stage)
+      const { user, page } = await view(stage, opened)
+      await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: true, by: 'test' })
+      return () => user.submit(page, opened.url, { consent: 'grant' })
+    },
+    expected: { status: 410, page: 'request_used' },
+  },
+  {
+    id: 'A19',
+    claim: 'a code of an agent that was blocked and let in again, which is allowed',
+    when: async (stage) => {
+      const allowed = await allow(stage)
+      await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: true, by: 'test' })
+      await redeem(stage, allowed)
+      await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: false, by: 'test' })
+      return () => redeem(stage, allowed)
+    },
+    expected: issued,
+  },
 ]
 
 /** Redemptions, all at once. */

@@ -1,7 +1,6 @@
 /** Rows of groups A, C and X that are not played yet, or elsewhere, and why. */
 export const laterAttacks: Readonly<Record<string, string>> = {
   A16: 'later: a scope request of an agent for itself',
-  A19: 'later: blocking of agents',
   A20: 'later: throttling',
   C11: 'played in Chromium: consent-flow.browser.test.ts',
   C12: 'later: the click guard, with the pages’ script',
