@@ -1,4 +1,11 @@
-import type { Algorithm, Discovery, IdentifierOptions, ResolvedKey, SignatureKey } from 'countersign'
+import type {
+  Algorithm,
+  Discovery,
+  IdentifierOptions,
+  ParsedSignatureKey,
+  ResolvedKey,
+  SignatureKey,
+} from 'countersign'
 import type { IdentityProviderClient } from './browser/identity-provider.js'
 import type { PasskeySettings } from './browser/passkeys.js'
 import type { MintedSecrets } from './minted-secrets.js'
@@ -40,6 +47,7 @@ export interface ServerContext {
   policy: Policy
   risks: RiskPatterns
   interop: Interop
+  parseSignatureKey: (text: string) => ParsedSignatureKey
   identifiers: IdentifierOptions
   algorithms: readonly Algorithm[]
   lifetimes: Lifetimes

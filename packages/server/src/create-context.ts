@@ -1,10 +1,13 @@
 import {
   type Algorithm,
   algorithmNames,
+  type CertificateFinder,
   createDiscovery,
   createKeyResolver,
   type FetchDocument,
   metadataUrl,
+  parseEitherSignatureKey,
+  parseSignatureKey,
   requireIdentifier,
 } from 'countersign'
 import {
@@ -59,6 +62,10 @@ export interface AuthServerOptions {
   nonce?: 'optional' | 'required'
   /** Accepts less from named agents; each member is weaker than the default. @default from nobody */
   interop?: Partial<Interop>
+  /** Accepts agents with `scheme=x509`: see `createCertificateFinder` in `countersign/node`. @default refused */
+  certificates?: CertificateFinder
+  /** `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1). @default 'january' */
+  signatureKeyForm?: 'january' | 'both'
   /** Fetches documents. @default a guarded fetch */
   fetch?: FetchDocument
   /** Unix seconds. @default the system clock */
@@ -107,10 +114,12 @@ export function createContext(options: AuthServerOptions): ServerContext {
       now,
       authTokenIssuers: [issuer],
       absentWellKnown: 'aauth-agent',
+      certificates: options.certificates,
     }),
     policy: options.policy ?? askAlways,
     risks: options.risks ?? defaultRisks,
     interop: { redirectUrisOptional: [], unsignedBodies: [], ...options.interop },
+    parseSignatureKey: options.signatureKeyForm === 'both' ? parseEitherSignatureKey : parseSignatureKey,
     identifiers,
     algorithms: options.algorithms ?? algorithmNames,
     lifetimes,

@@ -36,6 +36,16 @@ export interface ChallengeSteps {
   tokenFor(owner: string, url: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Takes a step; undefined when nothing more can be done. */
   take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined>
+  /** Asks for access to the agent itself (S§3.5). */
+  askForOwn(request: OwnAccess): Promise<HeldToken>
+}
+
+/** Access to the agent itself, which needs no resource token. */
+export interface OwnAccess {
+  authServer: string
+  scope: string
+  session: string | undefined
+  signal: AbortSignal
 }
 
 /** The steps by which an agent answers challenges (S§4), with the tokens they bring. */
@@ -80,6 +90,18 @@ export function createChallengeSteps({
     return { scheme: 'token', held: token }
   }
 
+  async function askForOwn({ authServer, scope, session, signal }: OwnAccess): Promise<HeldToken> {
+    if (!(await isAccepted(authServer))) {
+      throw new AgentError('auth_server_refused', `authServers does not accept ${authServer.slice(0, 200)}.`)
+    }
+    const owner = session ?? ''
+    const token = await shareConsent(JSON.stringify([owner, id, authServer, scope]), signal, (flight) =>
+      requestAuthToken(requester, { resource: id, authServer, scope, session, signal: flight }),
+    )
+    held.add(owner, token)
+    return token
+  }
+
   async function refresh(owner: string, token: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined> {
     const fresh = await shareRefresh(JSON.stringify([owner, token.refreshToken]), signal, (flight) =>
       refreshAuthToken(requester, token, flight),
@@ -114,7 +136,7 @@ export function createChallengeSteps({
     authorize,
   }
 
-  return { tokenFor, take: (step, challenge, exchange) => steps[step](challenge, exchange) }
+  return { tokenFor, askForOwn, take: (step, challenge, exchange) => steps[step](challenge, exchange) }
 }
 
 /** Which step a refusal calls for: the cheapest that could help. */

@@ -10,6 +10,9 @@ import { warnOnce } from '../lib/warn-once.js'
 import { type Challenge, parseChallenge } from '../protocol/challenge.js'
 import { isIdentifier, requireIdentifier } from '../protocol/identifier.js'
 import { type AgentMetadata, metadataUrl } from '../protocol/metadata.js'
+import type { AuthTokenClaims } from '../tokens/token-table.js'
+import { verifyToken } from '../tokens/verify-token.js'
+import { AgentError } from './agent-error.js'
 import { type CallbackOutcome, callbackPage } from './callback-page.js'
 import { type Credential, createChallengeSteps, type Step, stepFor } from './challenge-steps.js'
 import { createPendingConsents } from './pending-consents.js'
@@ -58,6 +61,13 @@ export interface AgentOptions {
   allowInsecureLoopback?: boolean
 }
 
+export interface SignInRequest {
+  authServer: string
+  /** Space-separated; `openid`, `profile` and `email` are about the person, anything else is access to the agent's own API. @default 'openid' */
+  scope?: string
+  signal?: AbortSignal
+}
+
 export interface Agent {
   readonly id: string
   /** The published document. */
@@ -68,7 +78,12 @@ export interface Agent {
    */
   readonly fetch: typeof globalThis.fetch
   /** The same agent for one browser session of a web agent: its own consents and tokens, never those of another person. */
-  forSession(session: string): { readonly fetch: typeof globalThis.fetch }
+  forSession(session: string): Pick<Agent, 'fetch' | 'signIn'>
+  /**
+   * Signs a person in to the agent itself, and gets access to its own API, with one token (S§3.5). Resolves to the
+   * token's claims, verified; a person is `iss` and `sub` together. Rejects with {@link AgentError}.
+   */
+  signIn(request: SignInRequest): Promise<AuthTokenClaims>
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   handler(request: Request): Promise<Response>
 }
@@ -158,6 +173,25 @@ export function createAgent(options: AgentOptions): Agent {
     }
   }
 
+  async function signInAs(session: string | undefined, request: SignInRequest): Promise<AuthTokenClaims> {
+    const { authServer, scope = 'openid', signal = new AbortController().signal } = request
+    const token = await steps.askForOwn({ authServer, scope, session, signal })
+    const { claims } = await verifyToken('auth+jwt', token.jwt, {
+      ...identifiers,
+      audience: id,
+      issuers: [authServer],
+      now,
+      findKey: async (issuer, kid) => {
+        const outcome = await discovery.findKey('aauth-issuer', issuer, kid)
+        if ('found' in outcome) return outcome.found
+        throw new AgentError('auth_token_refused', 'The key of the auth token was not found.', {
+          cause: outcome.failure,
+        })
+      },
+    })
+    return claims
+  }
+
   const metadata: AgentMetadata = {
     agent: id,
     jwks_uri: `${id}/jwks.json`,
@@ -186,7 +220,11 @@ export function createAgent(options: AgentOptions): Agent {
     id,
     metadata,
     fetch: (input, init) => fetchAs(undefined, input, init),
-    forSession: (session) => ({ fetch: (input, init) => fetchAs(session, input, init) }),
+    forSession: (session) => ({
+      fetch: (input, init) => fetchAs(session, input, init),
+      signIn: (request) => signInAs(session, request),
+    }),
+    signIn: (request) => signInAs(undefined, request),
     async handler(request) {
       const route = routes.get(new URL(request.url).pathname)
       if (!route) return jsonResponse(404, { error: 'invalid_request', error_description: 'No such document.' })

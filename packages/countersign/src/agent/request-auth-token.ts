@@ -24,8 +24,8 @@ export interface ConsentRequest {
 }
 
 export interface AuthTokenRequest {
-  resourceToken: string
-  /** The resource token's claims, already checked (W21). */
+  /** The resource's, already checked (W21). Absent: the agent asks for access to itself, with `scope` (S§3.5). */
+  resourceToken?: string | undefined
   resource: string
   authServer: string
   scope: string | undefined
@@ -50,10 +50,10 @@ export interface TokenRequester {
 /** Takes a resource token to its auth server and comes back with an auth token, by way of a person where one must decide (S§9.3–9.6). */
 export async function requestAuthToken(requester: TokenRequester, request: AuthTokenRequest): Promise<HeldToken> {
   const metadata = await findAuthServer(requester.discovery, request.authServer)
-  const { resourceToken, signal } = request
+  const { resourceToken, scope, signal } = request
   const answer = await postForm(requester, metadata, signal, {
     request_type: 'auth',
-    resource_token: resourceToken,
+    ...(resourceToken === undefined ? { scope: scope ?? '' } : { resource_token: resourceToken }),
     redirect_uri: requester.redirectUri,
   })
   if (typeof answer.auth_token === 'string') return requireAuthToken(requester, request, answer)

@@ -35,6 +35,8 @@ export interface ResourceOptions {
   authorities?: readonly [string, ...string[]]
   /** @default all that the library knows */
   algorithms?: readonly Algorithm[]
+  /** The resource is its own agent (S§3.5): auth tokens for it that name no agent are its own delegates' and its own. @default false */
+  ownAgent?: boolean
   /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). @default none */
   unsignedBodies?: readonly string[]
   /** `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1). @default 'january' */
@@ -169,7 +171,7 @@ export function createResource(options: ResourceOptions): Resource {
         if (!(error instanceof AAuthError) || error.status !== 401) throw error
         throw error.withChallenge({ level: levelToAsk(error, required.require) })
       }
-      return judgeLevel(verified, required)
+      return judgeLevel(verified, required, options.ownAgent ? id : undefined)
     },
     async toResponse(error) {
       if (!(error instanceof AAuthError)) throw error

@@ -48,13 +48,19 @@ export type VerifiedRequest<R extends Requirement = Requirement> = R extends 'au
 /**
  * Judges whether a verified signature reaches the level (S§4.1–4.3, 7.7 steps 8–14).
  *
+ * @param ownAgent the resource's identifier, where it is its own agent
+ *
  * @throws AAuthError `identity_required`, `authorization_required`, `auth_token_expired`, `auth_token_invalid`, `scope_insufficient`
  */
 export function judgeLevel<R extends Requirement>(
   verified: VerifiedSignature<ResolvedKey>,
   required: { require: R; scope?: string },
+  ownAgent?: string,
 ): VerifiedRequest<R> {
-  return levels[required.require](verified, required.scope ?? '') as VerifiedRequest<R>
+  const { agent, token } = verified.resolved
+  // `agent` is left out where the agent is the resource itself (S§3.5, 7.3); anywhere else that is a fault (attacks T16).
+  const resolved = agent === undefined && token ? { ...verified.resolved, agent: ownAgent } : verified.resolved
+  return levels[required.require]({ ...verified, resolved }, required.scope ?? '') as VerifiedRequest<R>
 }
 
 const levels = {

@@ -38,6 +38,7 @@ export async function signedFormEndpoint(
     const verified = await verifySignature(received, {
       authorities: [new URL(context.issuer).host],
       resolveKey: (signatureKey) => context.resolveKey(requireAgentKey(signatureKey)),
+      parseSignatureKey: context.parseSignatureKey,
       now: context.now,
       algorithms: context.algorithms,
       maxBody: maxFormBytes,
