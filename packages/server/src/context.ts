@@ -2,6 +2,7 @@ import type {
   Algorithm,
   Discovery,
   IdentifierOptions,
+  MaybePromise,
   ParsedSignatureKey,
   ResolvedKey,
   SignatureKey,
@@ -43,7 +44,7 @@ export interface ServerContext {
   secrets: MintedSecrets
   storage: Storage
   discovery: Discovery
-  resolveKey: (signatureKey: SignatureKey) => Promise<ResolvedKey>
+  resolveKey: (signatureKey: SignatureKey) => MaybePromise<ResolvedKey>
   policy: Policy
   risks: RiskPatterns
   interop: Interop

@@ -146,6 +146,10 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     if (!isFetchableUrl(jwksUri, options)) {
       return { failure: { reason: 'refused', message: 'the JWKS URL is not of the accepted form' } }
     }
+    return findPublishedKey(jwksUri, kid)
+  }
+
+  async function findPublishedKey(jwksUri: string, kid: string): Promise<Found<VerificationKey>> {
     const source = { key: `jwks ${jwksUri}`, url: jwksUri, maxBytes: limits.jwksBytes, read: readJwks }
     const before = cachedDocument(source)
     const first = await load(source)
@@ -173,7 +177,8 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         return 'value' in local ? local.value(kid) : { failure: { reason: 'refused', message: local.refusal } }
       }
       const outcome = await findMetadata(kind, identifier)
-      return 'found' in outcome ? findKeyAt(outcome.found.jwks_uri, kid) : outcome
+      // A document with a jwks_uri of another form was refused when it was read.
+      return 'found' in outcome ? findPublishedKey(outcome.found.jwks_uri, kid) : outcome
     },
   }
 }

@@ -2,10 +2,11 @@ import type { SignatureKey } from '../httpsig/signature-key.js'
 import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type IdentifierOptions, isIdentifier } from '../protocol/identifier.js'
 import { isFetchableUrl, type MetadataKind } from '../protocol/metadata.js'
-import { decodeToken } from '../tokens/decode-token.js'
-import { type VerifiedToken, verifyToken } from '../tokens/verify-token.js'
+import { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
+import { type VerifiedToken, verifyDecodedToken } from '../tokens/verify-token.js'
 import type { Discovery, DiscoveryFailure, Found } from './discovery.js'
 
 /** The key of a signature, and who it speaks for. */
@@ -49,17 +50,25 @@ const knownDocuments: readonly string[] = ['aauth-agent', 'aauth-resource'] sati
  * Creates the `resolveKey` of {@link verifySignature}: finds the key that `Signature-Key` points to (S§10.7) and
  * verifies the token it rides in. Whether that is enough for the request, the caller judges.
  */
-export function createKeyResolver(options: KeyResolverOptions): (signatureKey: SignatureKey) => Promise<ResolvedKey> {
+export function createKeyResolver(
+  options: KeyResolverOptions,
+): (signatureKey: SignatureKey) => MaybePromise<ResolvedKey> {
   const { discovery, now } = options
   const tokens = new LruCache<ResolvedKey>(cachedTokens)
-  const headerKeys = new LruCache<VerificationKey>(cachedTokens)
+  const headerKeys = new LruCache<ResolvedKey>(cachedTokens)
 
-  async function resolveHeaderKey(jwk: Record<string, string>): Promise<ResolvedKey> {
-    const id = JSON.stringify(jwk)
-    const cached = headerKeys.get(id, now())
-    const key = cached ?? (await importVerificationKey(jwk))
-    if (!cached) headerKeys.set(id, key, now() + cachedTokenAge)
-    return { key, scheme: 'hwk', agent: undefined, delegate: undefined, token: undefined }
+  function resolveHeaderKey(jwk: Record<string, string>): MaybePromise<ResolvedKey> {
+    // A quote separates: no parameter of the header can hold one.
+    let id = ''
+    for (const name of Object.keys(jwk)) id += `${name}"${jwk[name]}"`
+    return headerKeys.get(id, now()) ?? importHeaderKey(id, jwk)
+  }
+
+  async function importHeaderKey(id: string, jwk: Record<string, string>): Promise<ResolvedKey> {
+    const key = await importVerificationKey(jwk)
+    const resolved = { key, scheme: 'hwk', agent: undefined, delegate: undefined, token: undefined } as const
+    headerKeys.set(id, resolved, now() + cachedTokenAge)
+    return resolved
   }
 
   async function resolvePublished(reference: Extract<SignatureKey, { scheme: 'jwks' }>): Promise<ResolvedKey> {
@@ -79,17 +88,22 @@ export function createKeyResolver(options: KeyResolverOptions): (signatureKey: S
     return { ...anonymous, key: requireKey(await discovery.findKey(kind as MetadataKind, id, kid)), agent: id }
   }
 
-  async function resolveToken(jwt: string): Promise<ResolvedKey> {
-    const cached = tokens.get(jwt, now())
-    if (cached?.token && cached.token.claims.exp > now()) return cached
+  function resolveToken(jwt: string): MaybePromise<ResolvedKey> {
+    const at = now()
+    const cached = tokens.get(jwt, at)
+    return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt)
+  }
+
+  async function verifyAndRemember(jwt: string): Promise<ResolvedKey> {
+    const decoded = decodeToken(jwt)
     const resolved =
-      decodeToken(jwt)?.header.typ === 'auth+jwt' ? await resolveAuthToken(jwt) : await resolveAgentToken(jwt)
+      decoded?.header.typ === 'auth+jwt' ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded)
     tokens.set(jwt, resolved, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
     return resolved
   }
 
-  async function resolveAgentToken(jwt: string): Promise<ResolvedKey> {
-    const token = await verifyToken('agent+jwt', jwt, {
+  async function resolveAgentToken(decoded: DecodedToken | undefined): Promise<ResolvedKey> {
+    const token = await verifyDecodedToken('agent+jwt', decoded, {
       ...options,
       findKey: async (issuer, kid) => requireKey(await discovery.findKey('aauth-agent', issuer, kid)),
     })
@@ -102,8 +116,8 @@ export function createKeyResolver(options: KeyResolverOptions): (signatureKey: S
     }
   }
 
-  async function resolveAuthToken(jwt: string): Promise<ResolvedKey> {
-    const token = await verifyToken('auth+jwt', jwt, {
+  async function resolveAuthToken(decoded: DecodedToken): Promise<ResolvedKey> {
+    const token = await verifyDecodedToken('auth+jwt', decoded, {
       ...options,
       issuers: options.authTokenIssuers,
       allowExpired: true,
@@ -120,7 +134,7 @@ export function createKeyResolver(options: KeyResolverOptions): (signatureKey: S
     return { ...outcome.found, scheme: 'x509', delegate: undefined, token: undefined }
   }
 
-  return async (signatureKey) => {
+  return (signatureKey) => {
     switch (signatureKey.scheme) {
       case 'hwk':
         return resolveHeaderKey(signatureKey.jwk)

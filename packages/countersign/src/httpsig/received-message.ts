@@ -1,3 +1,5 @@
+import type { MaybePromise } from '../lib/maybe-promise.js'
+
 /**
  * A request as it arrived. `rawTarget` is the request target of the request line, undecoded; `rawHeaders` alternates
  * names and values, duplicates apart (Node's form).
@@ -11,7 +13,7 @@ export interface ReceivedMessage {
    *
    * @param limit bytes; more rejects with `body_too_large`
    */
-  body(limit: number): Promise<Uint8Array>
+  body(limit: number): MaybePromise<Uint8Array>
   readonly remoteAddress?: string | undefined
 }
 

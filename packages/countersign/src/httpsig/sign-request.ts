@@ -1,14 +1,13 @@
 import * as platform from '#crypto'
-import { serializeBase64, serializeBase64url } from '../lib/base64url.js'
+import { serializeBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { contentDigest } from './content-digest.js'
 import { targetOf } from './receive-request.js'
 import { serializeSignatureBase } from './signature-base.js'
-import { serializeSignatureParameters } from './signature-input.js'
 import { type SignatureKey, serializeSignatureKey } from './signature-key.js'
-import { januaryProfile, type SigningProfile } from './signing-profile.js'
+import { coverageOf, januaryProfile, type SigningProfile } from './signing-profile.js'
 
 /** What of a request is signed. Field names in lower case. */
 export interface SignableMessage {
@@ -41,28 +40,37 @@ export interface SignatureHeaders {
   signature: string
 }
 
+const noFields: Readonly<Record<string, string>> = {}
+
 /** Signs the parts of a message that the profile covers (S§10.3): the three headers, nothing else is looked at. */
 export function signMessage(message: SignableMessage, options: SignMessageOptions): MaybePromise<SignatureHeaders> {
   const profile = options.profile ?? januaryProfile
-  const fields: Readonly<Record<string, string>> = message.fields ?? {}
+  const fields = message.fields ?? noFields
   const key = serializeSignatureKey(profile.label, options.signatureKey)
-  const present = {
-    always: true,
-    query: message.query !== undefined,
-    body: 'content-digest' in fields,
-    nonce: 'nonce' in fields,
-  }
-  const components: string[] = []
-  for (const { name, when } of profile.components) if (present[when]) components.push(name)
-  const parameters = serializeSignatureParameters(components, options.created ?? systemClock())
+  const { components, list } = coverageOf(
+    profile,
+    message.query !== undefined,
+    message.fields !== undefined && 'content-digest' in message.fields,
+    message.fields !== undefined && 'nonce' in message.fields,
+  )
+  const parameters = `${list};created=${options.created ?? systemClock()}`
   const base = serializeSignatureBase(components, (component) => valueFor(message, fields, key, component), parameters)
   const signature = options.signer.sign(base)
-  const headers = (bytes: Uint8Array): SignatureHeaders => ({
-    'signature-key': key,
-    'signature-input': `${profile.label}=${parameters}`,
-    signature: `${profile.label}=:${options.encoding === 'base64url' ? serializeBase64url(bytes) : serializeBase64(bytes)}:`,
-  })
-  return signature instanceof Promise ? signature.then(headers) : headers(signature)
+  const input = `${profile.label}=${parameters}`
+  return signature instanceof Promise
+    ? signature.then((bytes) => signatureHeaders(profile.label, key, input, bytes, options.encoding))
+    : signatureHeaders(profile.label, key, input, signature, options.encoding)
+}
+
+function signatureHeaders(
+  label: string,
+  key: string,
+  input: string,
+  bytes: Uint8Array,
+  encoding: SignMessageOptions['encoding'],
+): SignatureHeaders {
+  const text = encoding === 'base64url' ? serializeBase64url(bytes) : platform.serializeBase64(bytes)
+  return { 'signature-key': key, 'signature-input': input, signature: `${label}=:${text}:` }
 }
 
 function valueFor(

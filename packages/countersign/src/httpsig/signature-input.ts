@@ -19,7 +19,8 @@ const maxLength = 4096
 const maxComponents = 32
 const opening = /^([a-z*][a-z0-9_.*-]{0,63})=\(([^()]*)\)/
 const componentList = /^"[^"\\ ;]+"(?: "[^"\\ ;]+")*$/
-const componentName = /^@?[a-z0-9!#$%&'*+.^_`|~-]+$/
+const knownNames = /^"@?[a-z0-9!#$%&'*+.^_`|~-]+"(?: "@?[a-z0-9!#$%&'*+.^_`|~-]+")*$/
+const onlyCreated = /^([a-z*][a-z0-9_.*-]{0,63})=(\(([^()]*)\);created=([1-9]\d{0,14}))$/
 const signatureParameter =
   /;([a-z*][a-z0-9_.*-]{0,63})(?:=(?:(0|-?[1-9]\d{0,14})|"([\x20\x21\x23-\x5b\x5d-\x7e]*)"|([A-Za-z*][\w:/!#$%&'*+.^`|~-]*|\?0)))?/y
 
@@ -41,6 +42,12 @@ const parameterKinds: Readonly<Record<string, 'seconds' | 'string'>> = {
  */
 export function parseSignatureInput(text: string): SignatureInput {
   if (text.length > maxLength) throw malformed('is longer than 4 KiB')
+  const common = onlyCreated.exec(text)
+  if (common) {
+    const [, label = '', parameters = '', list = '', created] = common
+    const components = parseComponents(list)
+    return { label, components, created: Number(created), expires: undefined, algorithm: undefined, parameters }
+  }
   const match = opening.exec(text)
   if (!match) throw malformed('does not start with label=(…)')
   const [whole, label = '', list = ''] = match
@@ -86,18 +93,29 @@ export function serializeSignatureParameters(components: readonly string[], crea
   return expires === undefined ? list : `${list};expires=${expires}`
 }
 
-function parseComponents(list: string): string[] {
+/** Component lists that parsed: peers send the same few again and again. Bounded; what is refused is not kept. */
+const knownLists = new Map<string, readonly string[]>()
+const maxKnownLists = 256
+
+function parseComponents(list: string): readonly string[] {
+  const known = knownLists.get(list)
+  if (known) return known
+  const components = parseComponentList(list)
+  if (knownLists.size >= maxKnownLists) knownLists.clear()
+  knownLists.set(list, Object.freeze(components))
+  return components
+}
+
+function parseComponentList(list: string): string[] {
   if (list === '') return []
   if (list.includes('";')) throw new AAuthError('component_unsupported', 'A covered component has parameters.')
   if (!componentList.test(list)) throw malformed('has a malformed component list')
   const components = list.slice(1, -1).split('" "')
   if (components.length > maxComponents) throw malformed('covers more than 32 components')
-  for (const [index, component] of components.entries()) {
-    if (!componentName.test(component)) {
-      throw new AAuthError('component_unsupported', 'A covered component has a name that is not used here.')
-    }
-    if (components.indexOf(component) !== index) throw malformed('covers a component twice')
+  if (!knownNames.test(list)) {
+    throw new AAuthError('component_unsupported', 'A covered component has a name that is not used here.')
   }
+  if (new Set(components).size !== components.length) throw malformed('covers a component twice')
   return components
 }
 

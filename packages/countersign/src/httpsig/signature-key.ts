@@ -13,7 +13,7 @@ export interface ParsedSignatureKey {
   key: SignatureKey
 }
 
-type Parameters = Readonly<Record<string, string>>
+type Parameters = Record<string, string>
 
 interface SchemeRow {
   required: readonly string[]
@@ -44,10 +44,10 @@ const secretParameters: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi
 /** A longer header is refused before it is looked at; servers on Node stop at 16 KiB for all headers together. */
 const maxLength = 16_384
 
-const start = /^([a-z*][a-z0-9_.*-]{0,63})=\(scheme=([a-z0-9]{1,8})/
-// Printable ASCII but for the quote, the backslash and what ends or separates members in either syntax.
-const parameter = / ([a-z][a-z0-9_-]{0,15})="([ !#-'*+\-./0-:<>-[\]-~]*)"/y
-const parameterValue = /^[ !#-'*+\-./0-:<>-[\]-~]+$/
+const start = /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}/
+// Values are printable ASCII but for the quote, the backslash and what ends or separates members in either syntax.
+const member =
+  /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}(?: [a-z][a-z0-9_-]{0,15}="[ !#-'*+\-./0-:<>-[\]-~]*")*\)$/
 
 /**
  * Parses `label=(scheme=jwks id="…" kid="…")`, the January form (W1), which is no RFC 8941: exactly one member, single
@@ -57,28 +57,33 @@ const parameterValue = /^[ !#-'*+\-./0-:<>-[\]-~]+$/
  */
 export function parseSignatureKey(text: string): ParsedSignatureKey {
   if (text.length > maxLength) throw malformed('is longer than 16 KiB')
-  const opening = start.exec(text)
-  if (!opening) throw malformed('does not start with label=(scheme=…')
-  const [, label = '', scheme = ''] = opening
+  if (!member.test(text))
+    throw malformed(start.test(text) ? 'does not end after its one member' : 'does not start with label=(scheme=…')
+  // From here on the form is certain: no name and no value holds an equals sign or a quote.
+  const labelEnd = text.indexOf('=')
+  const label = text.slice(0, labelEnd)
+  const schemeStart = labelEnd + '=(scheme='.length
+  let end = text.indexOf(' ', schemeStart)
+  if (end === -1) end = text.length - 1
+  const scheme = text.slice(schemeStart, end)
   const row = Object.hasOwn(schemes, scheme) ? schemes[scheme as SignatureKey['scheme']] : undefined
   if (!row) throw malformed('names a scheme that is not known')
-  const parameters: Record<string, string> = Object.create(null)
-  parameter.lastIndex = opening[0].length
-  let end = parameter.lastIndex
-  for (let match = parameter.exec(text); match; match = parameter.exec(text)) {
-    const [, name = '', value = ''] = match
-    if (name in parameters) throw malformed(`has ${name} twice`)
+  const parameters: Record<string, string> = {}
+  while (end !== text.length - 1) {
+    const nameEnd = text.indexOf('=', end)
+    const name = text.slice(end + 1, nameEnd)
+    end = text.indexOf('"', nameEnd + 2)
+    const value = text.slice(nameEnd + 2, end++)
+    if (Object.hasOwn(parameters, name)) throw malformed(`has ${name} twice`)
     if (scheme === 'hwk' && secretParameters.includes(name))
       throw new AAuthError('key_invalid', 'Signature-Key shows a private or symmetric key.')
     if (!row.required.includes(name) && !row.optional.includes(name))
       throw malformed(`has a parameter that ${scheme} does not know`)
     if (value === '') throw malformed(`has an empty ${name}`)
     parameters[name] = value
-    end = parameter.lastIndex
   }
-  if (text.length !== end + 1 || text[end] !== ')') throw malformed('does not end after its one member')
   for (const name of row.required) {
-    if (!(name in parameters)) throw malformed(`has no ${name}`)
+    if (!Object.hasOwn(parameters, name)) throw malformed(`has no ${name}`)
   }
   if (row.fits && !row.fits(parameters)) throw malformed('must have either id or jwks, and well-known only with id')
   return { label, key: toSignatureKey(scheme as SignatureKey['scheme'], parameters) }
@@ -86,10 +91,10 @@ export function parseSignatureKey(text: string): ParsedSignatureKey {
 
 // In the order received, so that it serialises back.
 function toSignatureKey(scheme: SignatureKey['scheme'], parameters: Parameters): SignatureKey {
-  if (scheme === 'hwk') return { scheme, jwk: { ...parameters } }
-  const members: Record<string, string> = {}
-  for (const [name, value] of Object.entries(parameters)) members[memberNames[name] ?? name] = value
-  return { ...members, scheme } as SignatureKey
+  if (scheme === 'hwk') return { scheme, jwk: parameters }
+  const members: Record<string, string> = { scheme }
+  for (const name of Object.keys(parameters)) members[memberNames[name] ?? name] = parameters[name] as string
+  return members as SignatureKey
 }
 
 /**
@@ -98,14 +103,17 @@ function toSignatureKey(scheme: SignatureKey['scheme'], parameters: Parameters):
  * @throws TypeError for a value that the form cannot carry
  */
 export function serializeSignatureKey(label: string, key: SignatureKey): string {
-  const { scheme, ...members } = key.scheme === 'hwk' ? { scheme: key.scheme, ...key.jwk } : key
-  let text = `${label}=(scheme=${scheme}`
-  for (const [member, value] of Object.entries(members)) {
-    const name = wireNames[member] ?? member
-    if (!parameterValue.test(value)) throw new TypeError(`Signature-Key cannot carry this ${name}`)
-    text += ` ${name}="${value}"`
+  const members: Record<string, string | undefined> = key.scheme === 'hwk' ? key.jwk : key
+  let text = `${label}=(scheme=${key.scheme}`
+  for (const name of Object.keys(members)) {
+    if (name === 'scheme') continue
+    const value = members[name]
+    if (!value) throw new TypeError(`Signature-Key cannot carry an empty ${name}`)
+    text += ` ${wireNames[name] ?? name}="${value}"`
   }
-  return `${text})`
+  text += ')'
+  if (!member.test(text)) throw new TypeError('Signature-Key cannot carry a value of this key')
+  return text
 }
 
 function malformed(what: string): AAuthError {

@@ -82,15 +82,18 @@ export async function verifySignature<R extends { key: VerificationKey }>(
   const { input, signature, parsedKey } = requireHeaders(message, options.parseSignatureKey ?? parseSignatureKey) //         invalid_signature
   requireFresh(input, profile, (options.now ?? systemClock)()) //              invalid_signature
   const nonce = requireNonce(message, profile, options) //                     invalid_signature, invalid_input
-  const body = await message.body(options.maxBody ?? 1_048_576) //             invalid_request (413)
+  const content = message.body(options.maxBody ?? 1_048_576) //                invalid_request (413)
+  const body = content instanceof Promise ? await content : content
   const present = { query: target.query !== undefined, body: body.length > 0, nonce: nonce !== undefined }
   const coverage = options.body ?? 'required'
   requireCoverage(input, profile, present, typeof coverage === 'function' ? 'if-covered' : coverage) // invalid_input
   const base = serializeSignatureBase(input.components, componentReader(message, target, authority), input.parameters)
-  const resolved = await options.resolveKey(parsedKey.key) //                  unknown_key, invalid_key
+  const found = options.resolveKey(parsedKey.key) //                           unknown_key, invalid_key
+  const resolved = found instanceof Promise ? await found : found
   requireAlgorithm(input, resolved.key, options.algorithms) //                 unsupported_algorithm
   if (typeof coverage === 'function') requireCoverage(input, profile, present, coverage(resolved))
-  if (!(await verifyBytes(resolved.key, signature, base))) {
+  const verified = verifyBytes(resolved.key, signature, base)
+  if (!(verified instanceof Promise ? await verified : verified)) {
     throw new AAuthError(
       'signature_mismatch',
       'The signature is not the key’s over this request: compare the signature base.',

@@ -97,7 +97,10 @@ const smallOrderPoints = new Set([
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
 ])
 
+const smallOrderStarts = new Set([...smallOrderPoints].map((hex) => Number.parseInt(hex.slice(0, 2), 16)))
+
 function isSmallOrder(point: Uint8Array): boolean {
+  if (!smallOrderStarts.has(point[0] as number)) return false
   let hex = ''
   for (const [index, byte] of point.entries()) {
     hex += (index === 31 ? byte & 0x7f : byte).toString(16).padStart(2, '0')

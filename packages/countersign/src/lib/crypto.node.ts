@@ -69,3 +69,9 @@ export function sha512(data: Uint8Array): MaybePromise<Uint8Array> {
 export function randomBytes(length: number): Uint8Array {
   return nodeRandomBytes(length)
 }
+
+/** Base64 with padding, as structured fields carry bytes (RFC 8941 §4.1.8). */
+export function serializeBase64(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return buffer.toString('base64')
+}

@@ -60,3 +60,5 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
 function keyMembers({ alg: _alg, use: _use, kid: _kid, ...members }: PublicJwk): PublicJwk {
   return members
 }
+
+export { serializeBase64 } from './base64url.js'

@@ -1,7 +1,9 @@
 import * as platform from '#crypto'
 import { type Algorithm, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
 import { serializeBase64url, utf8 } from './base64url.js'
+import { systemClock } from './clock.js'
 import { AAuthError } from './errors.js'
+import { LruCache } from './lru-cache.js'
 import type { MaybePromise } from './maybe-promise.js'
 
 /** A public key ready to verify with. */
@@ -17,8 +19,7 @@ export interface VerificationKey {
 /** The JWK thumbprint (RFC 7638 with SHA-256): base64url, 43 characters. Throws `key_invalid` for a type we do not use. */
 export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
   const members = keyMembers(jwk, requireAlgorithm(jwk))
-  const sorted = JSON.stringify(members, Object.keys(members).sort())
-  return serializeBase64url(await platform.sha256(utf8(sorted)))
+  return serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
 }
 
 /**
@@ -42,7 +43,16 @@ export async function importVerificationKey(jwk: unknown): Promise<VerificationK
     throw new AAuthError('key_invalid', `The key's alg does not belong to its type (${row.kty}).`)
   }
   const members = keyMembers(candidate, algorithm)
-  const refusal = row.refuse(members)
+  const id = canonicalMembers(members)
+  const key = importedKeys.get(id, systemClock()) ?? (await importMembers(id, members, algorithm))
+  return typeof candidate.kid === 'string' ? { ...key, jwk: { ...members, kid: candidate.kid } } : key
+}
+
+/** Keys by what they are made of: the same members are the same key for ever, so that nothing here grows old. */
+const importedKeys = new LruCache<VerificationKey>(4096)
+
+async function importMembers(id: string, members: PublicJwk, algorithm: Algorithm): Promise<VerificationKey> {
+  const refusal = algorithmTable[algorithm].refuse(members)
   if (refusal !== undefined) throw new AAuthError('key_invalid', `The key cannot be used: ${refusal}.`)
   let handle: platform.KeyHandle
   try {
@@ -50,9 +60,10 @@ export async function importVerificationKey(jwk: unknown): Promise<VerificationK
   } catch (cause) {
     throw new AAuthError('key_invalid', 'The numbers of the key are no key of its type.', { cause })
   }
-  const thumbprint = await jwkThumbprint(members)
-  const named = typeof candidate.kid === 'string' ? { ...members, kid: candidate.kid } : members
-  return { algorithm, jwk: named, thumbprint, handle }
+  const thumbprint = serializeBase64url(await platform.sha256(utf8(id)))
+  const key = { algorithm, jwk: members, thumbprint, handle }
+  importedKeys.set(id, key, Number.POSITIVE_INFINITY)
+  return key
 }
 
 /** Whether the signature is this key's over the data; a string is its Latin-1 bytes. */
@@ -70,6 +81,11 @@ function requireAlgorithm(jwk: PublicJwk): Algorithm {
   const algorithm = algorithmOf(jwk)
   if (!algorithm) throw new AAuthError('key_invalid', 'The key is of a type that is not used here.')
   return algorithm
+}
+
+// The text that RFC 7638 §3 hashes: the table has the members in lexicographic order.
+function canonicalMembers(members: PublicJwk): string {
+  return JSON.stringify(members)
 }
 
 function keyMembers(jwk: PublicJwk, algorithm: Algorithm): PublicJwk {

@@ -1,6 +1,9 @@
-/** A map of at most `limit` entries that forgets the one used longest ago; entries past their time count as absent. */
+/**
+ * A map of at most `limit` entries that forgets the one used longest ago, to the second; entries past their time count
+ * as absent.
+ */
 export class LruCache<V> {
-  readonly #entries = new Map<string, { value: V; expiresAt: number }>()
+  readonly #entries = new Map<string, { value: V; expiresAt: number; usedAt: number | undefined }>()
   readonly #limit: number
 
   constructor(limit: number) {
@@ -15,9 +18,15 @@ export class LruCache<V> {
   get(key: string, now: number): V | undefined {
     const entry = this.#entries.get(key)
     if (!entry) return undefined
-    this.#entries.delete(key)
-    if (entry.expiresAt <= now) return undefined
-    this.#entries.set(key, entry)
+    if (entry.expiresAt <= now) {
+      this.#entries.delete(key)
+      return undefined
+    }
+    if (entry.usedAt !== now) {
+      entry.usedAt = now
+      this.#entries.delete(key)
+      this.#entries.set(key, entry)
+    }
     return entry.value
   }
 
@@ -28,7 +37,7 @@ export class LruCache<V> {
       const oldest = this.#entries.keys().next()
       if (!oldest.done) this.#entries.delete(oldest.value)
     }
-    this.#entries.set(key, { value, expiresAt })
+    this.#entries.set(key, { value, expiresAt, usedAt: undefined })
   }
 
   delete(key: string): void {

@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 
+const noBytes = new Uint8Array(0)
+
 /**
  * Reads Node's `IncomingMessage` as a received message: header lines and the request target as they were on the wire.
  * The body is read from the stream, which must not have been read before; it can be asked for again afterwards.
@@ -14,7 +16,8 @@ export function receiveIncoming(incoming: IncomingMessage): ReceivedMessage {
     rawHeaders: incoming.rawHeaders,
     remoteAddress: incoming.socket.remoteAddress,
     body: (limit) => {
-      read ??= hasBody(incoming) ? readIncoming(incoming, limit) : Promise.resolve(new Uint8Array(0))
+      if (!hasBody(incoming)) return noBytes
+      read ??= readIncoming(incoming, limit)
       return read
     },
   }

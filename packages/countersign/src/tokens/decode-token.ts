@@ -17,11 +17,27 @@ export function decodeToken(compact: string): DecodedToken | undefined {
   const firstDot = compact.indexOf('.')
   const secondDot = compact.indexOf('.', firstDot + 1)
   if (firstDot === -1 || secondDot === -1) return undefined
-  const header = parseObject(compact.slice(0, firstDot))
+  const header = parseHeader(compact.slice(0, firstDot))
   const payload = parseObject(compact.slice(firstDot + 1, secondDot))
   const signature = parseBase64url(compact.slice(secondDot + 1))
   if (!header || !payload || !signature || signature.length === 0) return undefined
   return { header, payload, signature, signingInput: compact.slice(0, secondDot) }
+}
+
+/** Headers that parsed: all tokens of an issuer have the same few. Bounded; what is refused is not kept. */
+const knownHeaders = new Map<string, Readonly<Record<string, unknown>>>()
+const maxKnownHeaders = 1024
+const maxKnownLength = 512
+
+function parseHeader(part: string): Readonly<Record<string, unknown>> | undefined {
+  const known = knownHeaders.get(part)
+  if (known) return known
+  const header = parseObject(part)
+  if (header && part.length <= maxKnownLength) {
+    if (knownHeaders.size >= maxKnownHeaders) knownHeaders.clear()
+    knownHeaders.set(part, Object.freeze(header))
+  }
+  return header
 }
 
 function parseObject(part: string): Record<string, unknown> | undefined {

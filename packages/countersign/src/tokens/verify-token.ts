@@ -4,7 +4,7 @@ import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import { type IdentifierOptions, isIdentifier } from '../protocol/identifier.js'
-import { decodeToken } from './decode-token.js'
+import { type DecodedToken, decodeToken } from './decode-token.js'
 import { type ClaimsByKind, type TokenKind, tokenTable } from './token-table.js'
 
 export interface VerifyTokenOptions extends IdentifierOptions {
@@ -42,9 +42,18 @@ const clockTolerance = 60
  *
  * @throws AAuthError the kind's `*_token_invalid` or `*_token_expired`, and whatever `findKey` throws
  */
-export async function verifyToken<K extends TokenKind>(
+export function verifyToken<K extends TokenKind>(
   kind: K,
   compact: string,
+  options: VerifyTokenOptions,
+): Promise<VerifiedToken<K>> {
+  return verifyDecodedToken(kind, decodeToken(compact), options)
+}
+
+/** {@link verifyToken} for a token that was taken apart already; undefined is what could not be. */
+export async function verifyDecodedToken<K extends TokenKind>(
+  kind: K,
+  token: DecodedToken | undefined,
   options: VerifyTokenOptions,
 ): Promise<VerifiedToken<K>> {
   const row = tokenTable[kind]
@@ -52,7 +61,6 @@ export async function verifyToken<K extends TokenKind>(
   const refuse = (why: string, cause?: unknown) =>
     new AAuthError(row.invalid, `The ${kind} is refused: ${why}.`, { cause })
 
-  const token = decodeToken(compact)
   if (!token) throw refuse('it is not a signed compact JWT of at most 8 KiB')
   const { header } = token
   if (header.typ !== kind) throw refuse(`its typ is not ${kind}`)

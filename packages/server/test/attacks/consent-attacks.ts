@@ -147,14 +147,14 @@ function unknownRequest(claim: string, query: (scene: OpenRequest) => Record<str
   }
 }
 
-const hostile = `"><img src=x onerror=alert(1)><script>alert(1)</script>{{7*7}}`
+const hostile = `"><img src=x onerror=alert(1)><script>alert(1)</script>{{3141*5926}}`
 
 /** Somebody else's text is on the page as text. */
 function expectInert(body: string): void {
   expect(body.replace('<script type="module" src="/assets/pages.js"></script>', '')).not.toMatch(
     /<script|<img|onerror="|href="(?:javascript|data):/i,
   )
-  expect(body).not.toContain('49')
+  expect(body).not.toContain('18613566')
 }
 
 /** With what agent or resource say about themselves changed, what the consent page shows. */
