@@ -122,6 +122,10 @@ export function createAgent(options: AgentOptions): Agent {
     now,
   }
 
+  const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
+  const headerKey: SignatureKey = { scheme: 'hwk', jwk: members }
+  const publishedKey: SignatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' }
+
   async function sendSigned(request: Request, credential: Credential): Promise<Response> {
     const signed = await signRequest(request, {
       signer,
@@ -135,12 +139,8 @@ export function createAgent(options: AgentOptions): Agent {
 
   async function referenceTo(credential: Credential): Promise<SignatureKey> {
     if (credential.scheme === 'token') return { scheme: 'jwt', jwt: credential.held.jwt }
-    if (credential.scheme === 'key') {
-      const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
-      return { scheme: 'hwk', jwk: members }
-    }
-    if (agentToken) return { scheme: 'jwt', jwt: await agentToken() }
-    return { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' }
+    if (credential.scheme === 'key') return headerKey
+    return agentToken ? { scheme: 'jwt', jwt: await agentToken() } : publishedKey
   }
 
   async function isAccepted(authServer: string): Promise<boolean> {

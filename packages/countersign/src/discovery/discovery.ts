@@ -41,6 +41,8 @@ export interface Discovery {
   findMetadata<K extends MetadataKind>(kind: K, identifier: string): Promise<Found<MetadataByKind[K]>>
   /** The key named `kid` in the JWKS that the identifier's document names. */
   findKey(kind: MetadataKind, identifier: string, kid: string): Promise<Found<VerificationKey>>
+  /** The same key at once, where it was found before and everything it was found by is still fresh. */
+  peekKey(kind: MetadataKind, identifier: string, kid: string): VerificationKey | undefined
   /** The key named `kid` in the JWKS at a URL. */
   findKeyAt(jwksUri: string, kid: string): Promise<Found<VerificationKey>>
 }
@@ -82,6 +84,8 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const documents = new LruCache<CachedDocument<unknown>>(limits.cachedDocuments)
   const flights = new Map<string, Promise<Found<CachedDocument<unknown>>>>()
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
+  /** Found keys by all that led to them; emptied whenever a document changes. */
+  const foundKeys = new LruCache<VerificationKey>(limits.cachedDocuments)
 
   function cachedDocument<T>(source: Source<T>): CachedDocument<T> | undefined {
     return documents.get(source.key, now()) as CachedDocument<T> | undefined
@@ -122,15 +126,13 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     const age = Math.min(Math.max(fetched.maxAge ?? limits.defaultAge, limits.minAge), limits.maxAge)
     const entry = { value: outcome.value, freshUntil: now() + age }
     documents.set(key, entry, entry.freshUntil + limits.staleAge)
+    foundKeys.clear()
     return { found: entry }
   }
 
-  async function findMetadata<K extends MetadataKind>(kind: K, identifier: string): Promise<Found<MetadataByKind[K]>> {
-    if (!isIdentifier(identifier, options)) {
-      return { failure: { reason: 'refused', message: 'the identifier is not of the accepted form (W10)' } }
-    }
+  function metadataSource<K extends MetadataKind>(kind: K, identifier: string): Source<MetadataByKind[K]> {
     const url = metadataUrl(identifier, kind)
-    const outcome = await load<MetadataByKind[K]>({
+    return {
       key: `${kind} ${url}`,
       url,
       maxBytes: limits.metadataBytes,
@@ -138,7 +140,14 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         const parsed = parseMetadata(kind, identifier, document, options)
         return 'metadata' in parsed ? { value: parsed.metadata } : parsed
       },
-    })
+    }
+  }
+
+  async function findMetadata<K extends MetadataKind>(kind: K, identifier: string): Promise<Found<MetadataByKind[K]>> {
+    if (!isIdentifier(identifier, options)) {
+      return { failure: { reason: 'refused', message: 'the identifier is not of the accepted form (W10)' } }
+    }
+    const outcome = await load(metadataSource(kind, identifier))
     return 'found' in outcome ? { found: outcome.found.value } : outcome
   }
 
@@ -149,8 +158,25 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     return findPublishedKey(jwksUri, kid)
   }
 
+  function jwksSource(jwksUri: string): Source<JwksEntry> {
+    return { key: `jwks ${jwksUri}`, url: jwksUri, maxBytes: limits.jwksBytes, read: readJwks }
+  }
+
+  function rememberKey(
+    kind: MetadataKind,
+    identifier: string,
+    jwksUri: string,
+    kid: string,
+    key: VerificationKey,
+  ): void {
+    const metadata = cachedDocument(metadataSource(kind, identifier))
+    const jwks = cachedDocument(jwksSource(jwksUri))
+    if (metadata && jwks)
+      foundKeys.set(nameOf(kind, identifier, kid), key, Math.min(metadata.freshUntil, jwks.freshUntil))
+  }
+
   async function findPublishedKey(jwksUri: string, kid: string): Promise<Found<VerificationKey>> {
-    const source = { key: `jwks ${jwksUri}`, url: jwksUri, maxBytes: limits.jwksBytes, read: readJwks }
+    const source = jwksSource(jwksUri)
     const before = cachedDocument(source)
     const first = await load(source)
     if (!('found' in first)) return first
@@ -178,9 +204,18 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       }
       const outcome = await findMetadata(kind, identifier)
       // A document with a jwks_uri of another form was refused when it was read.
-      return 'found' in outcome ? findPublishedKey(outcome.found.jwks_uri, kid) : outcome
+      if ('failure' in outcome) return outcome
+      const key = await findPublishedKey(outcome.found.jwks_uri, kid)
+      if ('found' in key) rememberKey(kind, identifier, outcome.found.jwks_uri, kid, key.found)
+      return key
     },
+    peekKey: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now()),
   }
+}
+
+// Identifiers hold no blank.
+function nameOf(kind: MetadataKind, identifier: string, kid: string): string {
+  return `${kind} ${identifier} ${kid}`
 }
 
 function readJwks({

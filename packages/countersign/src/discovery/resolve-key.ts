@@ -4,9 +4,9 @@ import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type IdentifierOptions, isIdentifier } from '../protocol/identifier.js'
-import { isFetchableUrl, type MetadataKind } from '../protocol/metadata.js'
+import { isFetchableUrl } from '../protocol/metadata.js'
 import { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
-import { type VerifiedToken, verifyDecodedToken } from '../tokens/verify-token.js'
+import { type VerifiedToken, type VerifyTokenOptions, verifyDecodedToken } from '../tokens/verify-token.js'
 import type { Discovery, DiscoveryFailure, Found } from './discovery.js'
 
 /** The key of a signature, and who it speaks for. */
@@ -44,7 +44,11 @@ export interface KeyResolverOptions extends IdentifierOptions {
 
 const cachedTokens = 10_000
 const cachedTokenAge = 60
-const knownDocuments: readonly string[] = ['aauth-agent', 'aauth-resource'] satisfies MetadataKind[]
+
+/** The documents of those who sign requests (W11). */
+function isPublishedKind(name: string): name is 'aauth-agent' | 'aauth-resource' {
+  return name === 'aauth-agent' || name === 'aauth-resource'
+}
 
 /**
  * Creates the `resolveKey` of {@link verifySignature}: finds the key that `Signature-Key` points to (S§10.7) and
@@ -56,6 +60,25 @@ export function createKeyResolver(
   const { discovery, now } = options
   const tokens = new LruCache<ResolvedKey>(cachedTokens)
   const headerKeys = new LruCache<ResolvedKey>(cachedTokens)
+
+  const agentTokenOptions: VerifyTokenOptions = {
+    ...options,
+    findKey: (issuer, kid) => discovery.peekKey('aauth-agent', issuer, kid) ?? findAgentKey(issuer, kid),
+  }
+  const authTokenOptions: VerifyTokenOptions = {
+    ...options,
+    issuers: options.authTokenIssuers,
+    allowExpired: true,
+    findKey: (issuer, kid) => discovery.peekKey('aauth-issuer', issuer, kid) ?? findIssuerKey(issuer, kid),
+  }
+
+  async function findAgentKey(issuer: string, kid: string): Promise<VerificationKey> {
+    return requireKey(await discovery.findKey('aauth-agent', issuer, kid))
+  }
+
+  async function findIssuerKey(issuer: string, kid: string): Promise<VerificationKey> {
+    return requireIssuerKey(await discovery.findKey('aauth-issuer', issuer, kid))
+  }
 
   function resolveHeaderKey(jwk: Record<string, string>): MaybePromise<ResolvedKey> {
     // A quote separates: no parameter of the header can hold one.
@@ -71,6 +94,14 @@ export function createKeyResolver(
     return resolved
   }
 
+  function resolveKnown(reference: Extract<SignatureKey, { scheme: 'jwks' }>): ResolvedKey | undefined {
+    if ('jwksUri' in reference) return undefined
+    const kind = reference.wellKnown ?? options.absentWellKnown
+    if (!isPublishedKind(kind)) return undefined
+    const key = discovery.peekKey(kind, reference.id, reference.kid)
+    return key && { key, scheme: 'jwks', agent: reference.id, delegate: undefined, token: undefined }
+  }
+
   async function resolvePublished(reference: Extract<SignatureKey, { scheme: 'jwks' }>): Promise<ResolvedKey> {
     const anonymous = { scheme: 'jwks', agent: undefined, delegate: undefined, token: undefined } as const
     const { kid } = reference
@@ -84,8 +115,8 @@ export function createKeyResolver(
       return { ...anonymous, key: requireKey(await discovery.findKeyAt(id, kid)) }
     }
     const kind = wellKnown ?? 'aauth-agent'
-    if (!knownDocuments.includes(kind)) throw unknownKey('the well-known name is not one that is fetched')
-    return { ...anonymous, key: requireKey(await discovery.findKey(kind as MetadataKind, id, kid)), agent: id }
+    if (!isPublishedKind(kind)) throw unknownKey('the well-known name is not one that is fetched')
+    return { ...anonymous, key: requireKey(await discovery.findKey(kind, id, kid)), agent: id }
   }
 
   function resolveToken(jwt: string): MaybePromise<ResolvedKey> {
@@ -103,10 +134,7 @@ export function createKeyResolver(
   }
 
   async function resolveAgentToken(decoded: DecodedToken | undefined): Promise<ResolvedKey> {
-    const token = await verifyDecodedToken('agent+jwt', decoded, {
-      ...options,
-      findKey: async (issuer, kid) => requireKey(await discovery.findKey('aauth-agent', issuer, kid)),
-    })
+    const token = await verifyDecodedToken('agent+jwt', decoded, agentTokenOptions)
     return {
       key: requireConfirmation(token),
       scheme: 'jwt',
@@ -117,12 +145,7 @@ export function createKeyResolver(
   }
 
   async function resolveAuthToken(decoded: DecodedToken): Promise<ResolvedKey> {
-    const token = await verifyDecodedToken('auth+jwt', decoded, {
-      ...options,
-      issuers: options.authTokenIssuers,
-      allowExpired: true,
-      findKey: async (issuer, kid) => requireIssuerKey(await discovery.findKey('aauth-issuer', issuer, kid)),
-    })
+    const token = await verifyDecodedToken('auth+jwt', decoded, authTokenOptions)
     const { agent, agent_delegate: delegate } = token.claims
     return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
   }
@@ -139,7 +162,7 @@ export function createKeyResolver(
       case 'hwk':
         return resolveHeaderKey(signatureKey.jwk)
       case 'jwks':
-        return resolvePublished(signatureKey)
+        return resolveKnown(signatureKey) ?? resolvePublished(signatureKey)
       case 'jwt':
         return resolveToken(signatureKey.jwt)
       case 'x509':

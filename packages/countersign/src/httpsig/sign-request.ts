@@ -46,7 +46,7 @@ const noFields: Readonly<Record<string, string>> = {}
 export function signMessage(message: SignableMessage, options: SignMessageOptions): MaybePromise<SignatureHeaders> {
   const profile = options.profile ?? januaryProfile
   const fields = message.fields ?? noFields
-  const key = serializeSignatureKey(profile.label, options.signatureKey)
+  const key = textOf(options.signatureKey, profile.label)
   const { components, list } = coverageOf(
     profile,
     message.query !== undefined,
@@ -60,6 +60,17 @@ export function signMessage(message: SignableMessage, options: SignMessageOption
   return signature instanceof Promise
     ? signature.then((bytes) => signatureHeaders(profile.label, key, input, bytes, options.encoding))
     : signatureHeaders(profile.label, key, input, signature, options.encoding)
+}
+
+// An agent signs many requests with one reference, whose members are read-only.
+const texts = new WeakMap<SignatureKey, { label: string; text: string }>()
+
+function textOf(signatureKey: SignatureKey, label: string): string {
+  const known = texts.get(signatureKey)
+  if (known?.label === label) return known.text
+  const text = serializeSignatureKey(label, signatureKey)
+  texts.set(signatureKey, { label, text })
+  return text
 }
 
 function signatureHeaders(

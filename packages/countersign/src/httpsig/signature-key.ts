@@ -2,11 +2,11 @@ import { AAuthError } from '../lib/errors.js'
 
 /** How a key is found, by scheme (S§10.1). One parsed object feeds verification, identity and logs. */
 export type SignatureKey =
-  | { scheme: 'hwk'; jwk: Record<string, string> }
-  | { scheme: 'jwks'; id: string; kid: string; wellKnown?: string }
-  | { scheme: 'jwks'; jwksUri: string; kid: string }
-  | { scheme: 'jwt'; jwt: string }
-  | { scheme: 'x509'; x5u: string; x5t: string }
+  | { readonly scheme: 'hwk'; readonly jwk: Readonly<Record<string, string>> }
+  | { readonly scheme: 'jwks'; readonly id: string; readonly kid: string; readonly wellKnown?: string }
+  | { readonly scheme: 'jwks'; readonly jwksUri: string; readonly kid: string }
+  | { readonly scheme: 'jwt'; readonly jwt: string }
+  | { readonly scheme: 'x509'; readonly x5u: string; readonly x5t: string }
 
 export interface ParsedSignatureKey {
   label: string
@@ -103,7 +103,7 @@ function toSignatureKey(scheme: SignatureKey['scheme'], parameters: Parameters):
  * @throws TypeError for a value that the form cannot carry
  */
 export function serializeSignatureKey(label: string, key: SignatureKey): string {
-  const members: Record<string, string | undefined> = key.scheme === 'hwk' ? key.jwk : key
+  const members: Readonly<Record<string, string | undefined>> = key.scheme === 'hwk' ? key.jwk : key
   let text = `${label}=(scheme=${key.scheme}`
   for (const name of Object.keys(members)) {
     if (name === 'scheme') continue

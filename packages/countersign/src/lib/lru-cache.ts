@@ -40,6 +40,10 @@ export class LruCache<V> {
     this.#entries.set(key, { value, expiresAt, usedAt: undefined })
   }
 
+  clear(): void {
+    this.#entries.clear()
+  }
+
   delete(key: string): void {
     this.#entries.delete(key)
   }

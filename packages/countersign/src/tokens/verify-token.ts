@@ -3,6 +3,7 @@ import { parseBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type IdentifierOptions, isIdentifier } from '../protocol/identifier.js'
 import { type DecodedToken, decodeToken } from './decode-token.js'
 import { type ClaimsByKind, type TokenKind, tokenTable } from './token-table.js'
@@ -11,7 +12,7 @@ export interface VerifyTokenOptions extends IdentifierOptions {
   /**
    * Finds the issuer's key. Called after every local check; throws what the caller wants a missing key to be.
    */
-  findKey: (issuer: string, kid: string) => Promise<VerificationKey>
+  findKey: (issuer: string, kid: string) => MaybePromise<VerificationKey>
   /** Who is asked to accept the token: must be in `aud`, as the same string. */
   audience: string
   /** Issuers that are accepted; others are refused before anything is fetched. Absent: any. */
@@ -81,12 +82,26 @@ export async function verifyDecodedToken<K extends TokenKind>(
   const expired = claims.exp <= now
   if (expired && !options.allowExpired) throw new AAuthError(row.expired, `The ${kind} has expired.`)
 
-  const key = await options.findKey(claims.iss, kid)
+  const found = options.findKey(claims.iss, kid)
+  const key = found instanceof Promise ? await found : found
   if (!algorithmTable[key.algorithm].jose.includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
-  if (!(await verifyBytes(key, token.signature, token.signingInput))) throw refuse('its signature is not the issuer’s')
+  const verified = verifyBytes(key, token.signature, token.signingInput)
+  if (!(verified instanceof Promise ? await verified : verified)) throw refuse('its signature is not the issuer’s')
   const confirmationKey = 'cnf' in row.required ? await importConfirmation(claims, refuse) : undefined
   return { kind, claims, confirmationKey, expired }
 }
+
+const listsOf = ({ required, optional }: (typeof tokenTable)[TokenKind]) => ({
+  required: Object.entries(required),
+  optional: Object.entries(optional),
+})
+
+/** The claims of each kind as lists, made once. */
+const claimLists = {
+  'agent+jwt': listsOf(tokenTable['agent+jwt']),
+  'resource+jwt': listsOf(tokenTable['resource+jwt']),
+  'auth+jwt': listsOf(tokenTable['auth+jwt']),
+} satisfies Record<TokenKind, unknown>
 
 type Refuse = (why: string, cause?: unknown) => AAuthError
 
@@ -97,12 +112,12 @@ function requireClaims<K extends TokenKind>(
   refuse: Refuse,
 ): asserts payload is ClaimsByKind[K] {
   const claims = payload as Readonly<Record<string, unknown>>
-  const row = tokenTable[kind]
-  for (const [claim, type] of Object.entries(row.required)) {
+  const { required, optional } = claimLists[kind]
+  for (const [claim, type] of required) {
     if (!Object.hasOwn(claims, claim)) throw refuse(`it has no ${claim}`)
     if (!claimTypes[type](claims[claim], options)) throw refuse(`its ${claim} is not of the right form`)
   }
-  for (const [claim, type] of Object.entries(row.optional)) {
+  for (const [claim, type] of optional) {
     if (Object.hasOwn(claims, claim) && !claimTypes[type](claims[claim], options))
       throw refuse(`its ${claim} is not of the right form`)
   }
