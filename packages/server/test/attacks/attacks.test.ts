@@ -4,11 +4,12 @@ import { authRequestAttacks } from './auth-request-attacks.js'
 import { codeAttacks, codeRaces } from './code-attacks.js'
 import { consentAttacks, consentRaces } from './consent-attacks.js'
 import { laterAttacks, listedAttacks } from './later-attacks.js'
+import { refreshAttacks, refreshRaces } from './refresh-attacks.js'
 import { signatureAttacks, signatureRaces } from './signature-attacks.js'
 import { openHttpStage, openMapStage } from './stage.js'
 
-const attacks = [...signatureAttacks, ...authRequestAttacks, ...consentAttacks, ...codeAttacks]
-const races = [...signatureRaces, ...consentRaces, ...codeRaces]
+const attacks = [...signatureAttacks, ...authRequestAttacks, ...consentAttacks, ...codeAttacks, ...refreshAttacks]
+const races = [...signatureRaces, ...consentRaces, ...codeRaces, ...refreshRaces]
 
 describe.each([
   ['one server over a map of origins', openMapStage],

@@ -15,12 +15,14 @@ export interface TokenRequest {
   created?: number
   /** Instead of a random one. */
   nonce?: string
+  /** @default '/agent/token' */
+  path?: string
 }
 
 /** Signs a form as it stands. */
 export async function signForm(stage: Stage, request: TokenRequest): Promise<Request> {
   const { by, form, nonce } = request
-  const url = `${stage.authServer}/agent/token`
+  const url = stage.authServer + (request.path ?? '/agent/token')
   const body = request.body ?? form.toString()
   const type = request.contentType ?? 'application/x-www-form-urlencoded'
   const options = { signer: by.signer, signatureKey: by.signatureKey, created: request.created ?? stage.clock.now }
@@ -92,10 +94,14 @@ export interface Allowed extends OpenRequest, Viewer {
 }
 
 /** Has Alice allow a request; the agent has not redeemed the code yet. */
-export async function allow(stage: Stage, by: Identity = identityOf(stage.agent)): Promise<Allowed> {
+export async function allow(
+  stage: Stage,
+  by: Identity = identityOf(stage.agent),
+  choices: Record<string, string> = {},
+): Promise<Allowed> {
   const opened = await openRequest(stage, by)
   const viewer = await view(stage, opened)
-  const decided = await viewer.user.submit(viewer.page, opened.url, { consent: 'grant' })
+  const decided = await viewer.user.submit(viewer.page, opened.url, { ...choices, consent: 'grant' })
   const location = decided.headers.get('location') ?? ''
   const code = new URL(location).searchParams.get('code') ?? ''
   stage.secrets.add(code)

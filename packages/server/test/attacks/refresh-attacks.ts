@@ -1,0 +1,284 @@
+import { decodeToken } from 'countersign'
+import { expect } from 'vitest'
+import type { Attack, Outcome, Race } from './attack.js'
+import { allow, redeem, signForm, type TokenRequest } from './flow.js'
+import { delegateOf, type Identity, identityOf, newSigner } from './party.js'
+import type { Stage } from './stage.js'
+
+const day = 86_400
+const refused: Outcome = { status: 400, error: 'invalid_grant' }
+
+/** A new auth token for the key that signed, and no other refresh token. */
+const refreshed: Outcome = {
+  status: 200,
+  headers: { 'cache-control': /^no-store$/ },
+  also: (stage, body) => {
+    const answer = JSON.parse(body) as { auth_token: string }
+    expect(answer).not.toHaveProperty('refresh_token')
+    expect(decodeToken(answer.auth_token)?.payload).toMatchObject({ aud: stage.resource.id, scope: 'data.read' })
+  },
+}
+
+/** The refresh token that a permission until it is removed gave. */
+async function refreshTokenOf(stage: Stage, by: Identity): Promise<string> {
+  const allowed = await allow(stage, by, { duration: 'until-removed' })
+  const { refresh_token: token } = (await (await redeem(stage, allowed)).json()) as { refresh_token?: string }
+  expect(token).toMatch(/^aart_[\w-]{43}$/)
+  stage.secrets.add(String(token))
+  return String(token)
+}
+
+const refresh = (by: Identity, token: string): TokenRequest => ({
+  by,
+  form: new URLSearchParams({ request_type: 'refresh', refresh_token: token }),
+})
+
+const revocation = (by: Identity, token: string): TokenRequest => ({
+  by,
+  form: new URLSearchParams({ token }),
+  path: '/agent/revoke',
+})
+
+/** A valid refresh of the agent, with one change before it is signed. */
+function changed(
+  id: string,
+  claim: string,
+  change: (request: TokenRequest, stage: Stage, token: string) => void | Promise<void>,
+  expected: Outcome,
+  owner: (stage: Stage) => Identity | Promise<Identity> = ({ agent }) => identityOf(agent),
+): Attack {
+  return {
+    id,
+    claim,
+    when: async (stage) => {
+      const by = await owner(stage)
+      const token = await refreshTokenOf(stage, by)
+      const request = refresh(by, token)
+      await change(request, stage, token)
+      return async () => stage.fetch(await signForm(stage, request))
+    },
+    expected,
+  }
+}
+
+const firstDelegate = ({ agent, clock }: Stage) => delegateOf(agent, 'delegate-1', clock.now)
+
+async function grantOf({ storage }: Stage): Promise<string> {
+  const [event] = await storage.listEvents({ event: 'request.allowed' })
+  return event?.grantId ?? ''
+}
+
+/** What is refused of `request_type=refresh` and of revocation: group X. */
+export const refreshAttacks: readonly Attack[] = [
+  changed('X', 'the base case of refresh', () => undefined, refreshed),
+  changed(
+    'X10',
+    'a refresh token used by another agent',
+    (request, { otherAgent }) => {
+      request.by = identityOf(otherAgent)
+    },
+    { ...refused, audit: ['refresh.foreign_agent'] },
+  ),
+  changed(
+    'X11',
+    'a delegate’s refresh token used by another delegate',
+    async (request, { agent, clock }) => {
+      request.by = await delegateOf(agent, 'delegate-2', clock.now)
+    },
+    { ...refused, audit: ['refresh.foreign_delegate'] },
+    firstDelegate,
+  ),
+  changed(
+    'X11',
+    'a delegate’s refresh token used by the agent server itself',
+    (request, { agent }) => {
+      request.by = identityOf(agent)
+    },
+    { ...refused, audit: ['refresh.foreign_delegate'] },
+    firstDelegate,
+  ),
+  changed(
+    'X11',
+    'the agent server’s refresh token used by a delegate',
+    async (request, stage) => {
+      request.by = await firstDelegate(stage)
+    },
+    { ...refused, audit: ['refresh.foreign_delegate'] },
+  ),
+  changed(
+    'X12',
+    'a delegate’s refresh token under a new key of the same delegate: the token is bound to the new key',
+    async (request, stage) => {
+      request.by = await firstDelegate(stage)
+    },
+    {
+      ...refreshed,
+      also: async (stage, body, response) => {
+        await refreshed.also?.(stage, body, response)
+        const { payload } = decodeToken((JSON.parse(body) as { auth_token: string }).auth_token) ?? {}
+        expect(payload).toMatchObject({ agent_delegate: 'delegate-1' })
+      },
+    },
+    firstDelegate,
+  ),
+  changed(
+    'X12',
+    'an agent’s refresh token after it rotated its key: the token is bound to the new key',
+    async (request, { agent }) => {
+      agent.signer = await newSigner()
+      agent.keys = [agent.signer.jwk]
+      request.by = identityOf(agent)
+    },
+    {
+      ...refreshed,
+      also: ({ agent }, body) => {
+        const { payload } = decodeToken((JSON.parse(body) as { auth_token: string }).auth_token) ?? {}
+        expect(payload).toMatchObject({ cnf: { jwk: { x: agent.signer.jwk.x } } })
+      },
+    },
+  ),
+  changed(
+    'X13',
+    'a refresh token whose grant was removed',
+    async (_request, stage) => {
+      await stage.storage.revokeGrant({ grantId: await grantOf(stage), by: 'test' })
+    },
+    refused,
+  ),
+  changed(
+    'X13',
+    'a refresh token of a person who was disabled',
+    async (_request, { storage }) => {
+      const credential = await storage.findCredential('alice')
+      await storage.setUserStatus(credential?.user.id ?? '', 'disabled')
+    },
+    refused,
+  ),
+  changed(
+    'X14',
+    'a refresh token that lay unused for 90 days',
+    (_request, { clock }) => {
+      clock.now += 90 * day
+    },
+    refused,
+  ),
+  changed(
+    'X14',
+    'a refresh token that lay unused for 89 days, which is allowed',
+    (_request, { clock }) => {
+      clock.now += 89 * day
+    },
+    refreshed,
+  ),
+  changed(
+    'X14',
+    'a refresh token of a year ago, in use all the time',
+    async (request, stage) => {
+      for (let used = 0; used < 4; used++) {
+        stage.clock.now += 80 * day
+        expect((await stage.fetch(await signForm(stage, request))).status).toBe(200)
+      }
+      stage.clock.now += 45 * day
+    },
+    refused,
+  ),
+  {
+    id: 'X14',
+    claim: 'a refresh token whose grant ran out',
+    when: async (stage) => {
+      const allowed = await allow(stage)
+      const { refresh_token: token } = (await (await redeem(stage, allowed)).json()) as { refresh_token?: string }
+      const grant = await stage.storage.findGrant(await grantOf(stage))
+      stage.clock.now = grant?.expiresAt ?? Number.NaN
+      return async () => stage.fetch(await signForm(stage, refresh(allowed.by, String(token))))
+    },
+    expected: refused,
+  },
+  ...(
+    [
+      ['guessed', () => `aart_${'A'.repeat(43)}`],
+      ['cut', (token: string) => token.slice(0, -1)],
+      ['of another prefix', (token: string) => token.replace('aart_', 'aacd_')],
+      ['of SQL', () => "' OR 1=1 --"],
+    ] as const
+  ).map(([claim, token]) =>
+    changed(
+      'X18',
+      `a refresh token that is ${claim}`,
+      ({ form }, _stage, own) => form.set('refresh_token', token(own)),
+      refused,
+    ),
+  ),
+  changed('X18', 'no refresh token', ({ form }) => form.delete('refresh_token'), {
+    status: 400,
+    error: 'invalid_request',
+  }),
+  {
+    id: 'X01',
+    claim: 'the refresh token of a code that was presented again',
+    when: async (stage) => {
+      const allowed = await allow(stage)
+      const { refresh_token: token } = (await (await redeem(stage, allowed)).json()) as { refresh_token?: string }
+      await redeem(stage, allowed)
+      return async () => stage.fetch(await signForm(stage, refresh(allowed.by, String(token))))
+    },
+    expected: {
+      ...refused,
+      also: async (stage) => {
+        const grant = await stage.storage.findGrant(await grantOf(stage))
+        expect(grant?.revokedAt).toBeNull()
+      },
+    },
+  },
+  changed(
+    'A19',
+    'a refresh token of an agent that was blocked since',
+    async (_request, { agent, storage }) => {
+      await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
+    },
+    { status: 403, error: 'access_denied' },
+  ),
+  changed(
+    'X19',
+    'a refresh token that its agent gave back',
+    async ({ by }, stage, token) => {
+      expect((await stage.fetch(await signForm(stage, revocation(by, token)))).status).toBe(200)
+    },
+    refused,
+  ),
+  changed(
+    'X19',
+    'a refresh token that another agent gave back, which has no effect',
+    async (_request, stage, token) => {
+      const response = await stage.fetch(await signForm(stage, revocation(identityOf(stage.otherAgent), token)))
+      expect({ status: response.status, body: await response.text() }).toEqual({ status: 200, body: '{}' })
+    },
+    refreshed,
+  ),
+  changed(
+    'X19',
+    'a refresh token that another delegate gave back, which has no effect',
+    async (_request, stage, token) => {
+      const other = await delegateOf(stage.agent, 'delegate-2', stage.clock.now)
+      expect((await stage.fetch(await signForm(stage, revocation(other, token)))).status).toBe(200)
+    },
+    refreshed,
+    firstDelegate,
+  ),
+]
+
+/** Refreshes, all at once. */
+export const refreshRaces: readonly Race[] = [
+  {
+    id: 'X16',
+    claim: '50 refreshes with one token, which are all allowed',
+    when: async (stage) => {
+      const by = identityOf(stage.agent)
+      const token = await refreshTokenOf(stage, by)
+      const requests = await Promise.all(Array.from({ length: 50 }, () => signForm(stage, refresh(by, token))))
+      return () => Promise.all(requests.map((request) => stage.fetch(request)))
+    },
+    expected: { '200': 50 },
+    audit: { 'code.redeemed': 1 },
+  },
+]
