@@ -1,0 +1,23 @@
+import { createDecipheriv } from 'node:crypto'
+import type { StoredKey } from '../storage/key-storage.js'
+import { KeyError } from './key-error.js'
+import { sealContext } from './seal-private-key.js'
+
+const wrong =
+  'The keys in the database are encrypted with another master key. Start with the master key that was set when they were made: without it nobody can read them.'
+
+/** Decrypts a stored private part. @throws KeyError `master_key_wrong`, also when what is stored was changed */
+export function openPrivateKey(key: StoredKey, masterKey: Uint8Array): Buffer {
+  const [version, iv, sealed, tag, ...rest] = (key.private ?? '').split('.')
+  if (version !== 'v1' || iv === undefined || sealed === undefined || tag === undefined || rest.length > 0) {
+    throw new KeyError('master_key_wrong', `The private part of the key ${key.kid} was not sealed by this server.`)
+  }
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', masterKey, Buffer.from(iv, 'base64url'), { authTagLength: 16 })
+      .setAAD(sealContext(key))
+      .setAuthTag(Buffer.from(tag, 'base64url'))
+    return Buffer.concat([decipher.update(Buffer.from(sealed, 'base64url')), decipher.final()])
+  } catch (cause) {
+    throw new KeyError('master_key_wrong', wrong, { cause })
+  }
+}

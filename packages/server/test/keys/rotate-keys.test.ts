@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto'
+import { KeyError, memoryStorage, rotateKeys, type ServerKeys, StorageError, storedKeys } from 'countersign-server'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+const masterKey = randomBytes(32)
+const tokenLifetime = 600
+
+async function createServer() {
+  const clock = { now: 1_800_000_000 }
+  const now = () => clock.now
+  const storage = memoryStorage({ now, sweepInterval: 0 })
+  const keys = await storedKeys({ storage, masterKey, now })
+  return {
+    clock,
+    storage,
+    keys,
+    now,
+    rotate: (options = {}) => rotateKeys(storage, { masterKey, tokenLifetime, now, ...options }),
+    states: async () =>
+      Object.fromEntries((await storage.listKeys()).filter((k) => k.purpose === 'sign').map((k) => [k.kid, k.state])),
+  }
+}
+
+describe('rotateKeys', () => {
+  it('takes a key through next, active, retiring and gone', async () => {
+    const server = await createServer()
+    const first = (await server.keys.signer()).kid
+    server.clock.now += 605
+    const one = await server.rotate()
+    expect(one).toMatchObject({ gone: [], early: false, retiring: [{ kid: first, until: server.clock.now + 665 }] })
+    expect(await server.states()).toEqual({ [first]: 'retiring', [one.activated ?? '']: 'active', [one.next]: 'next' })
+
+    server.clock.now += 664
+    expect((await server.keys.publicKeys()).map(({ kid }) => kid)).toContain(first)
+    expect((await server.keys.signer()).kid).toBe(one.activated)
+    server.clock.now += 1
+    expect((await server.keys.publicKeys()).map(({ kid }) => kid)).not.toContain(first)
+    const two = await server.rotate()
+    expect(two.gone).toEqual([first])
+    const gone = (await server.storage.listKeys()).find(({ kid }) => kid === first)
+    expect(gone).toMatchObject({ state: 'gone', private: null })
+  })
+
+  it('refuses a next key that caches may not know, says from when it may sign, and changes nothing', async () => {
+    const server = await createServer()
+    server.clock.now += 604
+    const before = await server.storage.listKeys()
+    const refused = server.rotate()
+    await expect(refused).rejects.toThrow(KeyError)
+    await expect(refused).rejects.toMatchObject({ code: 'next_key_too_new', readyAt: server.clock.now + 1 })
+    expect(await server.storage.listKeys()).toEqual(before)
+  })
+
+  it('uses it at once in an emergency, and says that it is early', async () => {
+    const server = await createServer()
+    const rotation = await server.rotate({ evenUnpublished: true })
+    expect(rotation.early).toBe(true)
+    server.clock.now += 5
+    expect((await server.keys.signer()).kid).toBe(rotation.activated)
+  })
+
+  it('refuses another master key, so that all keys stay readable with one', async () => {
+    const server = await createServer()
+    server.clock.now += 700
+    await expect(server.rotate({ masterKey: randomBytes(32) })).rejects.toMatchObject({ code: 'master_key_wrong' })
+  })
+
+  it('refuses a database without keys', async () => {
+    const storage = memoryStorage({ sweepInterval: 0 })
+    await expect(rotateKeys(storage, { masterKey, tokenLifetime })).rejects.toMatchObject({ code: 'no_active_key' })
+  })
+
+  it('lets one of two rotations at once win', async () => {
+    const server = await createServer()
+    server.clock.now += 700
+    const outcomes = await Promise.allSettled([server.rotate(), server.rotate()])
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    const [lost] = outcomes.filter((outcome) => outcome.status === 'rejected')
+    expect(lost?.reason).toBeInstanceOf(StorageError)
+    expect(Object.values(await server.states()).sort()).toEqual(['active', 'next', 'retiring'])
+  })
+
+  it('never signs with a key that an instance has not published for 600 s (I6)', async () => {
+    const step = fc.oneof(fc.constantFrom(5, 50, 95, 500), fc.constant('rotate' as const))
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const server = await createServer()
+        const others = await Promise.all([1, 2].map(() => storedKeys({ ...server, masterKey })))
+        const instances: readonly ServerKeys[] = [server.keys, ...others]
+        const firstKid = (await server.keys.signer()).kid
+        const shown = instances.map(() => new Map<string, number>())
+        const look = async () => {
+          for (const [index, keys] of instances.entries()) {
+            for (const { kid = '' } of await keys.publicKeys()) {
+              if (!shown[index]?.has(kid)) shown[index]?.set(kid, server.clock.now)
+            }
+            const { kid } = await keys.signer()
+            for (const seen of kid === firstKid ? [] : shown) {
+              expect(server.clock.now - (seen.get(kid) ?? Infinity)).toBeGreaterThanOrEqual(600)
+            }
+          }
+        }
+        await look()
+        for (const next of steps) {
+          if (next === 'rotate') {
+            await server.rotate().catch((error: unknown) => {
+              if (!(error instanceof KeyError)) throw error
+            })
+          }
+          for (let left = next === 'rotate' ? 5 : next; left > 0; left -= 5) {
+            server.clock.now += 5
+            await look()
+          }
+        }
+      }),
+      { numRuns: 60 },
+    )
+  }, 60_000)
+})
