@@ -54,6 +54,7 @@ export {
 } from './lib/signer.js'
 export { type Challenge, parseChallenge, serializeChallenge } from './protocol/challenge.js'
 export { errorResponse } from './protocol/error-response.js'
+export { maxFormBytes, readForm, readParameters, requireParameter } from './protocol/form.js'
 export { type IdentifierOptions, isIdentifier, isLoopbackIdentifier, requireIdentifier } from './protocol/identifier.js'
 export {
   type AgentMetadata,

@@ -10,10 +10,13 @@ export function errorResponse(error: AAuthError): { status: number; headers: Rec
 }
 
 function signatureErrorHeader(error: AAuthError): string {
-  const required = error.requiredInput
-    ? `, required_input=(${error.requiredInput.map((name) => `"${name}"`).join(' ')})`
-    : ''
-  return `error=${error.signatureError}${required}`
+  const required = error.requiredInput ? `, required_input=${innerList(error.requiredInput)}` : ''
+  const supported = error.algorithms ? `, supported_algorithms=${innerList(error.algorithms)}` : ''
+  return `error=${error.signatureError}${required}${supported}`
+}
+
+function innerList(names: readonly string[]): string {
+  return `(${names.map((name) => `"${name}"`).join(' ')})`
 }
 
 // RFC 6749 §5.2 leaves only printable ASCII without the quote and the backslash to error_description.

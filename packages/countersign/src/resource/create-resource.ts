@@ -19,6 +19,7 @@ import { metadataUrl, type ResourceMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
 import { issueToken } from '../tokens/issue-token.js'
 import { judgeLevel, type Requirement, type VerifiedRequest } from './judge-level.js'
+import { answerResourceTokenRequest, type ResourceTokenEndpoint } from './resource-token-endpoint.js'
 
 export interface ResourceOptions {
   /** The resource's identifier: its `https` URL (W10). */
@@ -81,8 +82,11 @@ export interface Resource {
   ): Promise<VerifiedRequest<R>>
   /** The refusal as a response, with the challenge that says what is missing. Rethrows what is not an {@link AAuthError}. */
   toResponse(error: unknown): Promise<Response>
-  /** Serves `/.well-known/aauth-resource` and `/jwks.json`; anything else is 404. */
-  handler(request: Request): Promise<Response>
+  /**
+   * Serves `/.well-known/aauth-resource`, `/jwks.json` and `POST /resource/token` (S§9.2.5); anything else is 404.
+   * `received` is the message as it was on the wire, where the platform shows it.
+   */
+  handler(request: Request, received?: ReceivedMessage): Promise<Response>
 }
 
 /**
@@ -131,6 +135,7 @@ export function createResource(options: ResourceOptions): Resource {
   const metadata: ResourceMetadata = {
     resource: id,
     jwks_uri: `${id}/jwks.json`,
+    resource_token_endpoint: `${id}/resource/token`,
     ...(options.scopes
       ? { supported_scopes: Object.keys(options.scopes), scope_descriptions: { ...options.scopes } }
       : {}),
@@ -140,12 +145,7 @@ export function createResource(options: ResourceOptions): Resource {
     [new URL(metadata.jwks_uri).pathname, { keys: [signer.jwk, ...(options.retiredKeys ?? [])] }],
   ])
 
-  async function challengeFor(context: ChallengeContext): Promise<string> {
-    const offered = options.algorithms ? { algs: options.algorithms } : {}
-    if (context.level === 'signature' || context.level === 'identity')
-      return serializeChallenge({ level: context.level, ...offered })
-    const { binding, scope } = context
-    if (!binding || scope === undefined) return serializeChallenge({ level: 'authorization', ...offered })
+  function issueResourceToken(binding: { agent: string; thumbprint: string }, scope: string): Promise<string> {
     const claims = {
       iss: id,
       aud: authServer,
@@ -154,37 +154,74 @@ export function createResource(options: ResourceOptions): Resource {
       scope,
       exp: now() + resourceTokenLifetime,
     }
-    const resourceToken = await issueToken('resource+jwt', claims, { signer, now })
+    return issueToken('resource+jwt', claims, { signer, now })
+  }
+
+  async function challengeFor(context: ChallengeContext): Promise<string> {
+    const offered = options.algorithms ? { algs: options.algorithms } : {}
+    if (context.level === 'signature' || context.level === 'identity')
+      return serializeChallenge({ level: context.level, ...offered })
+    const { binding, scope } = context
+    if (!binding || scope === undefined) return serializeChallenge({ level: 'authorization', ...offered })
+    const resourceToken = await issueResourceToken(binding, scope)
     return serializeChallenge({ level: 'authorization', resourceToken, authServer, ...offered })
   }
+
+  const verify: Resource['verify'] = async (source, required) => {
+    requireOptions(required)
+    const message = source instanceof Request ? receiveRequest(source) : source
+    let verified: VerifiedSignature<ResolvedKey>
+    try {
+      verified = await verifySignature(message, signatureOptions)
+    } catch (error) {
+      if (!(error instanceof AAuthError) || error.status !== 401) throw error
+      throw error.withChallenge({ level: levelToAsk(error, required.require) })
+    }
+    return judgeLevel(verified, required, options.ownAgent ? id : undefined)
+  }
+
+  const toResponse: Resource['toResponse'] = async (error) => {
+    if (!(error instanceof AAuthError)) throw error
+    const { status, headers, body } = errorResponse(error)
+    if (error.challenge) headers['agent-auth'] = await challengeFor(error.challenge)
+    if (error.code !== 'authorization_required') return new Response(body, { status, headers })
+    return new Response('Authorization required', { status, headers: { ...headers, 'content-type': 'text/plain' } })
+  }
+
+  const tokenEndpoint: ResourceTokenEndpoint = {
+    authServer,
+    scopes: options.scopes && Object.keys(options.scopes),
+    lifetime: resourceTokenLifetime,
+    verify: (message) => verify(message, { require: 'identity' }),
+    issue: issueResourceToken,
+  }
+
+  async function issueOnRequest(request: Request, received?: ReceivedMessage): Promise<Response> {
+    try {
+      const message = received ?? receiveRequest(request)
+      const answer = await answerResourceTokenRequest(tokenEndpoint, message, request.headers.get('content-type'))
+      return jsonResponse(200, answer, { 'cache-control': 'no-store' })
+    } catch (error) {
+      return toResponse(error)
+    }
+  }
+
+  const tokenPath = new URL(`${id}/resource/token`).pathname
 
   return {
     id,
     metadata,
-    async verify(source, required) {
-      requireOptions(required)
-      const message = source instanceof Request ? receiveRequest(source) : source
-      let verified: VerifiedSignature<ResolvedKey>
-      try {
-        verified = await verifySignature(message, signatureOptions)
-      } catch (error) {
-        if (!(error instanceof AAuthError) || error.status !== 401) throw error
-        throw error.withChallenge({ level: levelToAsk(error, required.require) })
+    verify,
+    toResponse,
+    async handler(request, received) {
+      const { pathname } = new URL(request.url)
+      if (pathname === tokenPath && request.method === 'POST') return issueOnRequest(request, received)
+      const document = documents.get(pathname)
+      if (!document && pathname !== tokenPath) {
+        return jsonResponse(404, { error: 'invalid_request', error_description: 'No such document.' })
       }
-      return judgeLevel(verified, required, options.ownAgent ? id : undefined)
-    },
-    async toResponse(error) {
-      if (!(error instanceof AAuthError)) throw error
-      const { status, headers, body } = errorResponse(error)
-      if (error.challenge) headers['agent-auth'] = await challengeFor(error.challenge)
-      if (error.code !== 'authorization_required') return new Response(body, { status, headers })
-      return new Response('Authorization required', { status, headers: { ...headers, 'content-type': 'text/plain' } })
-    },
-    async handler(request) {
-      const document = documents.get(new URL(request.url).pathname)
-      if (!document) return jsonResponse(404, { error: 'invalid_request', error_description: 'No such document.' })
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
-        return jsonResponse(405, { error: 'invalid_request' }, { allow: 'GET, HEAD' })
+      if (!document || (request.method !== 'GET' && request.method !== 'HEAD')) {
+        return jsonResponse(405, { error: 'invalid_request' }, { allow: document ? 'GET, HEAD' : 'POST' })
       }
       return jsonResponse(200, document, { 'cache-control': 'public, max-age=300' })
     },
