@@ -6,8 +6,9 @@ import { messagesFor } from './browser/page-frame.js'
 import { type AuthServerOptions, createContext } from './create-context.js'
 import { hashPassword } from './passwords.js'
 import { problemResponse } from './problem-response.js'
-import { createRoutes, findRoute } from './routes.js'
+import { createRoutes, findRoute, isForPrograms } from './routes.js'
 import type { User } from './storage/storage.js'
+import { refusalResponse } from './token/signed-form-endpoint.js'
 import { requestTypes } from './token/token-endpoint.js'
 
 export interface AuthServer {
@@ -59,7 +60,9 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
       if (!endpoint) throw new PageError('method_not_allowed')
       return await endpoint({ request, received, requestId, id: found.id })
     } catch (error) {
-      const refused = problemResponse(context, error, requestId, messagesFor(cookies, request))
+      const refused = isForPrograms(pathname)
+        ? refusalResponse(context, error, requestId)
+        : problemResponse(context, error, requestId, messagesFor(cookies, request))
       if (found && refused.status === problemStatus.method_not_allowed) {
         refused.headers.set('allow', Object.keys(found.route).join(', '))
       }

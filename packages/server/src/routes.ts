@@ -29,6 +29,11 @@ export interface Incoming {
 export type Endpoint = (incoming: Incoming) => Promise<Response>
 export type Route = Readonly<Record<string, Endpoint>>
 
+/** Whether programs call a path, and not people: what is wrong is then said in JSON. */
+export function isForPrograms(pathname: string): boolean {
+  return /^\/(?:agent\/(?:token|revoke)|jwks\.json|\.well-known\/[^/]*)$/.test(pathname)
+}
+
 /** Everything the server answers, by path and method; `*` stands for one segment. */
 export function createRoutes(
   context: ServerContext,

@@ -1,4 +1,4 @@
-import { readStream } from '../lib/read-stream.js'
+import { readStream, withinLimit } from '../lib/read-stream.js'
 import type { ReceivedMessage } from './received-message.js'
 
 const noBytes = new Uint8Array(0)
@@ -19,7 +19,8 @@ export function receiveRequest(request: Request, remoteAddress?: string): Receiv
     rawHeaders,
     remoteAddress,
     body: (limit) => {
-      read ??= request.body === null ? Promise.resolve(noBytes) : readStream(requireUnread(request), limit)
+      if (read) return withinLimit(read, limit)
+      read = request.body === null ? Promise.resolve(noBytes) : readStream(requireUnread(request), limit)
       return read
     },
   }

@@ -25,3 +25,10 @@ export async function readStream(stream: ReadableStream<Uint8Array>, limit: numb
   }
   return bytes
 }
+
+/** What was read for another reader, who may have wanted more: refused beyond this reader's limit. */
+export async function withinLimit(read: Promise<Uint8Array>, limit: number): Promise<Uint8Array> {
+  const bytes = await read
+  if (bytes.length > limit) throw new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
+  return bytes
+}

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
+import { withinLimit } from '../lib/read-stream.js'
 
 const noBytes = new Uint8Array(0)
 
@@ -17,7 +18,8 @@ export function receiveIncoming(incoming: IncomingMessage): ReceivedMessage {
     remoteAddress: incoming.socket.remoteAddress,
     body: (limit) => {
       if (!hasBody(incoming)) return noBytes
-      read ??= readIncoming(incoming, limit)
+      if (read) return withinLimit(read, limit)
+      read = readIncoming(incoming, limit)
       return read
     },
   }

@@ -1,4 +1,12 @@
-import { AAuthError, type AgentMetadata, type Found, parseScope, type VerificationKey, verifyToken } from 'countersign'
+import {
+  AAuthError,
+  type AgentMetadata,
+  type DiscoveryFailure,
+  type Found,
+  parseScope,
+  type VerificationKey,
+  verifyToken,
+} from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import { requireParameter } from '../read-form.js'
@@ -139,14 +147,21 @@ async function requireResourceToken(
 
 function requireFound(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
+  requireNotBusy(found.failure)
   throw new AAuthError('resource_token_invalid', 'The key of the resource token was not found at its issuer.', {
     cause: found.failure,
   })
 }
 
+function requireNotBusy(failure: DiscoveryFailure): void {
+  if (failure.reason !== 'busy') return
+  throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', { cause: failure, retryAfter: 3 })
+}
+
 async function findAgent(context: ServerContext, agent: string): Promise<AgentMetadata> {
   const outcome = await context.discovery.findMetadata('aauth-agent', agent)
   if ('found' in outcome) return outcome.found
+  requireNotBusy(outcome.failure)
   throw new AAuthError('key_unknown', 'The document of the agent was not found.', { cause: outcome.failure })
 }
 

@@ -8,6 +8,7 @@ import {
   serializeChallenge,
   verifySignature,
 } from 'countersign'
+import { PageError } from '../browser/page-error.js'
 import type { ServerContext } from '../context.js'
 import { maxFormBytes, readForm } from '../read-form.js'
 import { StorageError } from '../storage/storage.js'
@@ -52,7 +53,7 @@ export async function signedFormEndpoint(
     const body = JSON.stringify(await answer(context, agent, form))
     return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
   } catch (error) {
-    return toTokenError(context, error, requestId)
+    return refusalResponse(context, error, requestId)
   }
 }
 
@@ -80,7 +81,8 @@ function requireAgent({ agent, delegate, key }: ResolvedKey): SigningAgent {
   return { agent, delegate: delegate ?? null, key }
 }
 
-function toTokenError(context: ServerContext, error: unknown, requestId: string): Response {
+/** Anything that was thrown on the way to an answer for a program, as the JSON that says so; what is not the caller's fault is reported. */
+export function refusalResponse(context: ServerContext, error: unknown, requestId: string): Response {
   const refusal = asRefusal(error)
   if (refusal.status >= 500) context.onError(error, requestId)
   const { status, headers, body } = errorResponse(refusal)
@@ -92,6 +94,12 @@ function toTokenError(context: ServerContext, error: unknown, requestId: string)
 /** What is told to the caller about anything that was thrown. */
 export function asRefusal(error: unknown): AAuthError {
   if (error instanceof AAuthError) return error
+  if (error instanceof PageError && error.code === 'method_not_allowed') {
+    return new AAuthError('method_not_allowed', 'This endpoint does not answer this method.', { cause: error })
+  }
+  if (error instanceof PageError && error.code === 'not_found') {
+    return new AAuthError('not_found', 'There is nothing here.', { cause: error })
+  }
   if (error instanceof StorageError && error.code === 'too_many_requests') {
     return new AAuthError('too_many_requests', 'Too many open requests.', { cause: error, retryAfter: 60 })
   }
