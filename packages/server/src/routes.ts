@@ -67,7 +67,10 @@ export function createRoutes(
     [accountPaths.signUp, { GET: ({ request }) => showEntrance(context, cookies, request, 'sign-up'), POST: entrance }],
     ['/account/language', { POST: entrance }],
     ['/account/with/*', { GET: ({ request, id }) => startProviderSignIn(context, cookies, request, id) }],
-    ['/account/with/*/callback', { GET: ({ request, id }) => finishProviderSignIn(context, cookies, request, id) }],
+    [
+      '/account/with/*/callback',
+      { GET: ({ request, received, id }) => finishProviderSignIn(context, cookies, request, received, id) },
+    ],
     [
       '/account/passkeys/challenge',
       { POST: ({ request, received }) => passkeyOptions(context, cookies, request, received, 'sign-in') },

@@ -1,7 +1,7 @@
 /** A person's browser, reduced to what the flow needs: cookies, redirects it is told to follow, and forms as they are on the page. */
 export interface ScriptedUser {
   open(url: string): Promise<Response>
-  /** Posts the form that has this button or action, with its hidden fields. */
+  /** Posts the form that has this button or action, with its hidden fields, to where it posts. */
   submit(page: string, url: string, fields: Record<string, string>): Promise<Response>
   cookies: Map<string, string>
 }
@@ -24,11 +24,11 @@ export function createScriptedUser(fetch: typeof globalThis.fetch): ScriptedUser
     cookies,
     open: (url) => send(new Request(url)),
     submit(page, url, fields) {
-      const form = new URLSearchParams({ ...hiddenFields(page, fields), ...fields })
+      const body = new URLSearchParams({ ...hiddenFields(page, fields), ...fields })
       return send(
-        new Request(new URL('/agent/auth', url), {
+        new Request(new URL(formAction(page, fields), url), {
           method: 'POST',
-          body: form,
+          body,
           headers: { origin: new URL(url).origin },
         }),
       )
@@ -36,17 +36,27 @@ export function createScriptedUser(fetch: typeof globalThis.fetch): ScriptedUser
   }
 }
 
-/** The hidden fields of the form that has a control for the given fields. */
-export function hiddenFields(page: string, fields: Record<string, string>): Record<string, string> {
+function findForm(page: string, fields: Record<string, string>): { tag: string; inner: string } {
   const wanted = Object.keys(fields).filter((name) => name !== 'action')
-  const form = [...page.matchAll(/<form[^>]*>([\s\S]*?)<\/form>/g)]
-    .map(([, inner = '']) => inner)
+  const form = [...page.matchAll(/(<form[^>]*>)([\s\S]*?)<\/form>/g)]
+    .map(([, tag = '', inner = '']) => ({ tag, inner }))
     .find(
-      (inner) =>
+      ({ inner }) =>
         wanted.every((name) => inner.includes(`name="${name}"`)) &&
         (!fields.action || inner.includes(`value="${fields.action}"`)),
     )
   if (!form) throw new Error('the page has no such form')
+  return form
+}
+
+/** Where the form that has a control for the given fields is posted. */
+export function formAction(page: string, fields: Record<string, string>): string {
+  return /action="([^"]*)"/.exec(findForm(page, fields).tag)?.[1] ?? ''
+}
+
+/** The hidden fields of the form that has a control for the given fields. */
+export function hiddenFields(page: string, fields: Record<string, string>): Record<string, string> {
+  const { inner: form } = findForm(page, fields)
   const hidden: Record<string, string> = {}
   for (const [tag] of form.matchAll(/<input[^>]*type="hidden"[^>]*>/g)) {
     const name = /name="([^"]*)"/.exec(tag)?.[1] ?? ''
@@ -56,6 +66,16 @@ export function hiddenFields(page: string, fields: Record<string, string>): Reco
       .replaceAll('&#39;', "'")
   }
   return hidden
+}
+
+/** Signs in outside of a request. */
+export async function signInToAccount(
+  user: ScriptedUser,
+  issuer: string,
+  person: { username: string; password: string },
+): Promise<Response> {
+  const url = `${issuer}/account/sign-in`
+  return user.submit(await (await user.open(url)).text(), url, { ...person, action: 'login' })
 }
 
 /** Signs in and decides; returns where the decision leads. */

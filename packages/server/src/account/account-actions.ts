@@ -24,7 +24,10 @@ export type AccountAction = (
 
 const removeAgent: AccountAction = async (context, _cookies, { form }, view) => {
   const userId = view.session.user.id
-  await context.storage.revokeGrant({ grantId: form.get('agent') ?? '', by: userId, userId })
+  const grantId = form.get('agent') ?? ''
+  const removed = await context.storage.revokeGrant({ grantId, by: userId, userId })
+  // What was removed by the first of two clicks is removed.
+  if (!removed && (await context.storage.findGrant(grantId))?.userId !== userId) throw new PageError('not_found')
   return agentsPage(context, view, removedNow(context))
 }
 
@@ -40,7 +43,8 @@ function removedNow(context: ServerContext): { stoppedAt: number; runsOutBy: num
 }
 
 const endSession: AccountAction = async (context, _cookies, { form }, view) => {
-  await context.storage.endSessionById({ userId: view.session.user.id, id: form.get('session') ?? '' })
+  const ended = await context.storage.endSessionById({ userId: view.session.user.id, id: form.get('session') ?? '' })
+  if (!ended) throw new PageError('not_found')
   return securityPage(context, view, 'session_ended')
 }
 

@@ -43,7 +43,7 @@ const shownEvents: Readonly<Record<string, Entry>> = {
   'password.changed': ofAccount('password_changed'),
   'passkey.added': ofAccount('passkey_added'),
   'passkey.removed': ofAccount('passkey_removed'),
-  'user.exported': ofAccount('downloaded'),
+  'account.exported': ofAccount('downloaded'),
   'request.allowed': ofAgent('allowed'),
   'request.denied': ofAgent('denied'),
   'request.remembered': ofAgent('used'),
@@ -53,8 +53,13 @@ const shownEvents: Readonly<Record<string, Entry>> = {
 
 /** The events that a person can read, in the order given. */
 export function activityOf(events: readonly RecordedEvent[]): Activity[] {
-  return events.flatMap((event) => {
+  return events.filter(isOfPerson).flatMap((event) => {
     const entry = Object.hasOwn(shownEvents, event.event) ? shownEvents[event.event] : undefined
     return entry ? [{ at: event.at, ...entry(event) } as Activity] : []
   })
+}
+
+/** A permission that took the place of another was allowed, not removed. */
+function isOfPerson({ event, data }: RecordedEvent): boolean {
+  return event !== 'grant.revoked' || data?.by !== 'replaced'
 }

@@ -33,6 +33,7 @@ export async function consentPageAt(
   const options = {
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
     formRedirectsAway: true,
+    connects: canExtend(request),
     cookies: view.visitor.newCookies,
   }
   if (facts.forbidden) {

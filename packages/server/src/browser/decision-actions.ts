@@ -24,16 +24,16 @@ export const decide: Action = async (context, cookies, submission, view) => {
   requirePagePerson(submission, link)
   const facts = await decisionFacts(context, stored, session)
   const allow = form.get('consent') === 'grant'
-  let cookiesToSet: readonly string[] = []
-  if (allow && stored.status === 'open') {
-    if (facts.forbidden) throw new PageError('policy_forbids')
-    if (facts.askPassword) {
-      const check = await checkPassword(context, submission, session.user.username, form.get('password') ?? '')
-      if (check.outcome !== 'right' || check.user.id !== session.user.id) {
-        const problem = check.outcome === 'throttled' ? 'throttled' : 'wrong_password'
-        return consentPageAt(context, view, link, stored, session, problem)
-      }
-      cookiesToSet = await renewSession(context, cookies, submission)
+  // Whoever may not decide is turned away by the storage, and is told nothing here.
+  const decides = stored.browserHash === visitor.browserHash && stored.userId === session.user.id
+  const proves = allow && decides && stored.status === 'open'
+  if (proves && facts.forbidden) throw new PageError('policy_forbids')
+  if (proves && facts.signInAgain) return seeOther(linkPath(link))
+  if (proves && facts.askPassword) {
+    const check = await checkPassword(context, submission, session.user.username, form.get('password') ?? '')
+    if (check.outcome !== 'right' || check.user.id !== session.user.id) {
+      const problem = check.outcome === 'throttled' ? 'throttled' : 'wrong_password'
+      return consentPageAt(context, view, link, stored, session, problem)
     }
   }
   const duration = facts.durations.find((choice) => String(choice) === form.get('duration')) ?? facts.preset
@@ -48,8 +48,9 @@ export const decide: Action = async (context, cookies, submission, view) => {
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered: facts.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
   })
-  if (outcome.outcome !== 'refused') return outcomeResponse(context, view, outcome.request, cookiesToSet)
-  return decideRefusals[outcome.reason](link)
+  if (outcome.outcome === 'refused') return decideRefusals[outcome.reason](link)
+  const renewed = proves && facts.askPassword ? await renewSession(context, cookies, submission) : []
+  return outcomeResponse(context, view, outcome.request, renewed)
 }
 
 /** `action=extend`: keeps the request open longer, at most ten times (WCAG 2.2.1). */

@@ -12,8 +12,10 @@ export interface DecisionFacts {
   answersAlone: boolean
   /** Something asked for can delete or spend. */
   sensitive: boolean
-  /** The person signed in too long ago for that (attacks C24). */
+  /** The person signed in too long ago for that, and has a password to prove it is still them (attacks C24). */
   askPassword: boolean
+  /** The same for somebody without a password. */
+  signInAgain: boolean
   /** Whether a decision may answer later requests (W22). */
   mayRemember: boolean
   /** Shortest first. */
@@ -41,6 +43,8 @@ export async function decisionFacts(
   const forbidden =
     context.policy({ agent, delegate, resource, scope: asked }) === 'deny' ||
     (await context.storage.isAgentBlocked(agent))
+  const stale = sensitive && context.now() - session.authTime > freshSignIn
+  const hasPassword = stale && (await context.storage.findCredential(session.user.username)) !== undefined
   const durations = sensitive ? ([context.durations[0]] as const) : context.durations
   return {
     remembered,
@@ -49,12 +53,13 @@ export async function decisionFacts(
       !sensitive &&
       !forbidden &&
       onOwnHost &&
-      request.prompt !== 'consent' &&
+      !(request.prompt ?? '').split(' ').includes('consent') &&
       (display.agent.changes ?? []).every((change) => change === 'key') &&
       remembered.display.agent.name === display.agent.name &&
       asked.every((name) => granted.includes(name)),
     sensitive,
-    askPassword: sensitive && context.now() - session.authTime > freshSignIn,
+    askPassword: stale && hasPassword,
+    signInAgain: stale && !hasPassword,
     mayRemember: !sensitive && onOwnHost,
     durations,
     preset: durations[0],

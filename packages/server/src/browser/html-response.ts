@@ -1,4 +1,4 @@
-/** `form-action` would stop the redirect from the consent form to the agent, so the two pages with that form leave it out (attacks C26). Only pages with a passkey ceremony may ask the server by script. */
+/** `form-action` would stop the redirect from the consent form to the agent, so the two pages with that form leave it out (attacks C26). Only pages with a passkey ceremony or an end to put off may ask the server by script. */
 export function htmlResponse(
   html: string,
   {
@@ -18,9 +18,10 @@ export function htmlResponse(
   const headers = new Headers({
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy':
-      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'" +
-      (formRedirectsAway ? '' : "; form-action 'self'") +
-      (connects ? "; connect-src 'self'" : ''),
+      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
+      (connects ? "connect-src 'self'; " : '') +
+      "base-uri 'none'; frame-ancestors 'none'" +
+      (formRedirectsAway ? '' : "; form-action 'self'"),
     'x-frame-options': 'DENY',
     'referrer-policy': 'same-origin',
     'cache-control': 'no-store',

@@ -21,7 +21,8 @@ export async function showRequest(context: ServerContext, cookies: Cookies, requ
   const answered = answerUnlessOpen(context, view, stored)
   if (answered) return answered
   const { session } = view.visitor
-  if (!session) {
+  const facts = session && (await decisionFacts(context, stored, session))
+  if (!session || !facts || facts.signInAgain) {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
     const { agent, resource } = stored
     return signInPageAt(context, view, {
@@ -31,7 +32,6 @@ export async function showRequest(context: ServerContext, cookies: Cookies, requ
       resourceHost: displayHost(resource),
     })
   }
-  const facts = await decisionFacts(context, stored, session)
   if (facts.remembered && facts.answersAlone) {
     const allowed = await allowRemembered(context, view, link, stored, session, facts.remembered.id)
     if (allowed) return allowed

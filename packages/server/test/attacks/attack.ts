@@ -7,6 +7,8 @@ export interface Attack {
   id: string
   claim: string
   options?: StageOptions
+  /** Its identifiers must be `https`, which those on loopback are not. */
+  https?: boolean
   /** Sets the scene with valid messages only, and gives the attack. */
   when: (stage: Stage) => Promise<() => Promise<Response>>
   expected: Outcome

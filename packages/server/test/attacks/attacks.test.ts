@@ -3,22 +3,34 @@ import { play, playRace } from './attack.js'
 import { authRequestAttacks } from './auth-request-attacks.js'
 import { codeAttacks, codeRaces } from './code-attacks.js'
 import { consentAttacks, consentRaces } from './consent-attacks.js'
+import { grantAttacks } from './grant-attacks.js'
 import { laterAttacks, listedAttacks } from './later-attacks.js'
 import { refreshAttacks, refreshRaces } from './refresh-attacks.js'
+import { rememberedAttacks } from './remembered-attacks.js'
+import { signInAttacks } from './sign-in-attacks.js'
 import { signatureAttacks, signatureRaces } from './signature-attacks.js'
-import { openHttpStage, openMapStage } from './stage.js'
+import { openHttpStage, openMapStage, openSharedStage } from './stage.js'
 
-const attacks = [...signatureAttacks, ...authRequestAttacks, ...consentAttacks, ...codeAttacks, ...refreshAttacks]
+const attacks = [
+  ...signatureAttacks,
+  ...authRequestAttacks,
+  ...consentAttacks,
+  ...signInAttacks,
+  ...rememberedAttacks,
+  ...codeAttacks,
+  ...refreshAttacks,
+  ...grantAttacks,
+]
 const races = [...signatureRaces, ...consentRaces, ...codeRaces, ...refreshRaces]
 
 describe.each([
-  ['one server over a map of origins', openMapStage],
-  ['two instances over HTTP on one SQLite file', openHttpStage],
-] as const)('%s', (_name, openStage) => {
+  ['one server over a map of origins', openMapStage, openMapStage],
+  ['two instances over HTTP on one SQLite file', openHttpStage, openSharedStage],
+] as const)('%s', (_name, openStage, openHttpsStage) => {
   it.each(attacks.map((attack) => [attack.id, attack.claim, attack] as const))(
     '%s: %s',
     async (_id, _claim, attack) => {
-      const stage = await openStage(attack.options)
+      const stage = await (attack.https ? openHttpsStage : openStage)(attack.options)
       onTestFinished(() => stage.close())
       await play(attack, stage)
     },

@@ -1,7 +1,8 @@
 import { contentDigest, signMessage, signRequest } from 'countersign'
+import { expect } from 'vitest'
 import { createScriptedUser, type ScriptedUser } from '../scripted-user.js'
 import { resourceToken } from './crafted-token.js'
-import { type Identity, identityOf } from './party.js'
+import { type Identity, identityOf, type Party } from './party.js'
 import { people, type Stage } from './stage.js'
 
 /** A form for the token endpoint, before it is signed. */
@@ -34,16 +35,42 @@ export async function signForm(stage: Stage, request: TokenRequest): Promise<Req
   return new Request(url, { ...init, headers: { ...fields, ...signature } })
 }
 
+/** What is asked, where it is not to read data at the resource. */
+export interface Asked {
+  scope?: string
+  resource?: Party
+  redirectUri?: string
+  /** Further parameters. */
+  form?: Record<string, string>
+}
+
 /** A valid request for authorization, to be changed. */
-export async function authRequest(stage: Stage, by: Identity = identityOf(stage.agent)): Promise<TokenRequest> {
+export async function authRequest(
+  stage: Stage,
+  by: Identity = identityOf(stage.agent),
+  { scope = 'data.read', resource = stage.resource, redirectUri = `${by.agent}/callback`, form = {} }: Asked = {},
+): Promise<TokenRequest> {
+  const claims = { iss: resource.id, scope, agent: by.agent, agent_jkt: by.signer.thumbprint }
   return {
     by,
     form: new URLSearchParams({
       request_type: 'auth',
-      resource_token: await resourceToken(stage, { agent: by.agent, agent_jkt: by.signer.thumbprint }),
-      redirect_uri: `${by.agent}/callback`,
+      resource_token: await resourceToken(stage, claims, resource.signer),
+      redirect_uri: redirectUri,
+      ...form,
     }),
   }
+}
+
+/** A valid request of an agent for itself (S§3.5). */
+export function ownRequest(
+  stage: Stage,
+  scope: string,
+  form: Record<string, string> = {},
+  by: Identity = identityOf(stage.agent),
+): TokenRequest {
+  const redirectUri = `${by.agent}/callback`
+  return { by, form: new URLSearchParams({ request_type: 'auth', scope, redirect_uri: redirectUri, ...form }) }
 }
 
 /** A request that waits for a person. */
@@ -57,11 +84,16 @@ export interface OpenRequest {
 }
 
 /** Has an agent ask, and gives the consent URL. */
-export async function openRequest(stage: Stage, by: Identity = identityOf(stage.agent)): Promise<OpenRequest> {
-  const response = await stage.fetch(await signForm(stage, await authRequest(stage, by)))
+export async function openRequest(
+  stage: Stage,
+  by: Identity = identityOf(stage.agent),
+  asked: Asked | TokenRequest = {},
+): Promise<OpenRequest> {
+  const request = 'by' in asked ? asked : await authRequest(stage, by, asked)
+  const response = await stage.fetch(await signForm(stage, request))
   const { request_token: requestToken } = (await response.json()) as { request_token: string }
   stage.secrets.add(requestToken)
-  const redirectUri = `${by.agent}/callback`
+  const redirectUri = request.form.get('redirect_uri') ?? ''
   const state = 'state-0123456789'
   const query = new URLSearchParams({ request_token: requestToken, redirect_uri: redirectUri, state })
   return { by, requestToken, redirectUri, state, url: `${stage.authServer}/agent/auth?${query.toString()}` }
@@ -73,15 +105,16 @@ export interface Viewer {
   page: string
 }
 
-/** Signs a person in and opens the consent page. */
+/** Signs a person in, unless somebody is, and opens the consent page. */
 export async function view(
   stage: Stage,
   { url }: OpenRequest,
   user: ScriptedUser = createScriptedUser(stage.fetch),
   person: { username: string; password: string } = people.alice,
 ): Promise<Viewer> {
-  const signIn = await (await user.open(url)).text()
-  await user.submit(signIn, url, { ...person, action: 'login' })
+  const first = await (await user.open(url)).text()
+  if (!first.includes('data-state="sign-in"')) return { user, page: first }
+  await user.submit(first, url, { ...person, action: 'login' })
   for (const cookie of user.cookies.values()) stage.secrets.add(cookie)
   return { user, page: await (await user.open(url)).text() }
 }
@@ -98,9 +131,10 @@ export async function allow(
   stage: Stage,
   by: Identity = identityOf(stage.agent),
   choices: Record<string, string> = {},
+  { asked = {}, user }: { asked?: Asked | TokenRequest; user?: ScriptedUser } = {},
 ): Promise<Allowed> {
-  const opened = await openRequest(stage, by)
-  const viewer = await view(stage, opened)
+  const opened = await openRequest(stage, by, asked)
+  const viewer = await view(stage, opened, user)
   const decided = await viewer.user.submit(viewer.page, opened.url, { ...choices, consent: 'grant' })
   const location = decided.headers.get('location') ?? ''
   const code = new URL(location).searchParams.get('code') ?? ''
@@ -124,4 +158,18 @@ export function redemption({ by, code, redirectUri, requestToken }: Allowed): To
 /** Sends a redemption. */
 export async function redeem(stage: Stage, allowed: Allowed, by: Identity = allowed.by): Promise<Response> {
   return stage.fetch(await signForm(stage, { ...redemption(allowed), by }))
+}
+
+/** The refresh token that a redemption gave. */
+export async function refreshTokenOf(stage: Stage, allowed: Allowed): Promise<string> {
+  const { refresh_token: token } = (await (await redeem(stage, allowed)).json()) as { refresh_token: string }
+  expect(token).toMatch(/^aart_[\w-]{43}$/)
+  stage.secrets.add(token)
+  return token
+}
+
+/** Sends a refresh. */
+export async function refresh(stage: Stage, by: Identity, token: string): Promise<Response> {
+  const form = new URLSearchParams({ request_type: 'refresh', refresh_token: token })
+  return stage.fetch(await signForm(stage, { by, form }))
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { receiveRequest } from 'countersign'
 import type { Handler } from 'countersign/node'
 import {
   type AuthServerOptions,
@@ -32,7 +33,7 @@ export interface Stage {
   close(): Promise<void>
 }
 
-export type StageOptions = Pick<Partial<AuthServerOptions>, 'nonce' | 'maxOpenRequests'>
+export type StageOptions = Pick<Partial<AuthServerOptions>, 'nonce' | 'maxOpenRequests' | 'policy' | 'signUp'>
 
 export const people = {
   alice: { username: 'alice', password: 'alice-password-1' },
@@ -59,7 +60,33 @@ async function addPeople(storage: Storage): Promise<Set<string>> {
 }
 
 /** One server over a map of origins, with storage in memory. */
-export async function openMapStage(options: StageOptions = {}): Promise<Stage> {
+export function openMapStage(options: StageOptions = {}): Promise<Stage> {
+  return openMap(options, (now) => ({ storages: [memoryStorage({ now, sweepInterval: 0 })], file: undefined }))
+}
+
+/** Two instances of one server over a map of origins, on one SQLite file: identifiers stay `https`. */
+export async function openSharedStage(options: StageOptions = {}): Promise<Stage> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-attacks-'))
+  const file = join(folder, 'auth.db')
+  const stage = await openMap(options, (now) => ({
+    storages: [1, 2].map(() => sqliteStorage(file, { now, sweepInterval: 0 })),
+    file,
+  }))
+  return {
+    ...stage,
+    async close() {
+      await stage.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+interface Stored {
+  storages: Storage[]
+  file: string | undefined
+}
+
+async function openMap(options: StageOptions, store: (now: () => number) => Stored): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
   const authServer = 'https://auth.example'
@@ -77,19 +104,24 @@ export async function openMapStage(options: StageOptions = {}): Promise<Stage> {
     if (!handler) throw new TypeError(`no such origin: ${request.url}`)
     return handler(request)
   }
-  const storage = memoryStorage({ now, sweepInterval: 0 })
+  const { storages, file } = store(now)
   const signer = await newSigner()
-  const server = createAuthServer({
-    issuer: authServer,
-    keys: fixedKeys({ signer, secret: serverSecret }),
-    storage,
-    fetch,
-    now,
-    ...options,
+  const keys = fixedKeys({ signer, secret: serverSecret })
+  const servers = storages.map((each) =>
+    createAuthServer({ issuer: authServer, keys, storage: each, fetch, now, ...options }),
+  )
+  let turn = 0
+  origins.set(authServer, async (request) => {
+    const server = servers[turn++ % servers.length]
+    return server?.handler(request, receiveRequest(request, '192.0.2.1')) ?? Response.error()
   })
-  origins.set(authServer, (request) => server.handler(request))
+  const [storage] = storages
+  if (!storage) throw new TypeError('there is a storage')
   const secrets = await addPeople(storage)
-  return { authServer, ...parties, fetch, clock, storage, secrets, file: undefined, close: () => storage.close() }
+  const close = async () => {
+    await Promise.all(storages.map((each) => each.close()))
+  }
+  return { authServer, ...parties, fetch, clock, storage, secrets, file, close }
 }
 
 /** Two instances of one server over HTTP on loopback, on one SQLite file; everybody else has a port too. */

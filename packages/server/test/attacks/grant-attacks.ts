@@ -1,0 +1,129 @@
+import { decodeToken } from 'countersign'
+import { expect } from 'vitest'
+import type { Attack, Outcome } from './attack.js'
+import { type Allowed, allow, ownRequest, redeem, refresh, refreshTokenOf, signForm } from './flow.js'
+import { identityOf } from './party.js'
+import { people, type Stage } from './stage.js'
+
+const refused: Outcome = { status: 400, error: 'invalid_grant' }
+
+/** A refresh after something was done with the permission. */
+function refreshAfter(
+  id: string,
+  claim: string,
+  duration: string,
+  change: (stage: Stage, allowed: Allowed) => Promise<void>,
+  expected: Outcome,
+): Attack {
+  return {
+    id,
+    claim,
+    when: async (stage) => {
+      const allowed = await allow(stage, undefined, { duration })
+      const token = await refreshTokenOf(stage, allowed)
+      await change(stage, allowed)
+      return () => refresh(stage, allowed.by, token)
+    },
+    expected,
+  }
+}
+
+/** Posts the form of a page of the account; gives what is shown then. */
+async function submitAt(stage: Stage, { user }: Allowed, path: string, form: Record<string, string>): Promise<string> {
+  const url = stage.authServer + path
+  return (await user.submit(await (await user.open(url)).text(), url, form)).text()
+}
+
+/** What a permission gives and no longer gives, and access of an agent to itself: rows of groups A and X. */
+export const grantAttacks: readonly Attack[] = [
+  refreshAfter(
+    'X13',
+    'a refresh token whose permission was removed on My agents',
+    'until-removed',
+    async (stage, allowed) => {
+      const [grant] = await stage.storage.listGrants({ live: true })
+      const shown = await submitAt(stage, allowed, `/account/agents/${grant?.id}/remove`, { action: 'remove-agent' })
+      expect(shown).toContain('data-state="agents-removed"')
+      stage.clock.now += 1
+    },
+    refused,
+  ),
+  refreshAfter(
+    'X13',
+    'a refresh token after all agents were removed on My agents',
+    'until-removed',
+    async (stage, allowed) => {
+      await submitAt(stage, allowed, '/account/remove-all', { action: 'remove-all-agents' })
+      stage.clock.now += 1
+    },
+    refused,
+  ),
+  refreshAfter(
+    'X13',
+    'a refresh token of a person who closed their account',
+    'until-removed',
+    async (stage, allowed) => {
+      const { password } = people.alice
+      const shown = await submitAt(stage, allowed, '/account/close', { action: 'close-account', password })
+      expect(shown).toContain('data-state="account-closed"')
+    },
+    refused,
+  ),
+  refreshAfter(
+    'X14',
+    'a refresh just before the permission ends: the token ends with it',
+    '3600',
+    async (stage) => {
+      stage.clock.now += 3500
+    },
+    { status: 200, also: (_stage, body) => expect(JSON.parse(body)).toMatchObject({ expires_in: 100 }) },
+  ),
+  {
+    id: 'X18',
+    claim: 'a used code as a refresh token',
+    when: async (stage) => {
+      const allowed = await allow(stage)
+      await redeem(stage, allowed)
+      return () => refresh(stage, allowed.by, allowed.code)
+    },
+    expected: refused,
+  },
+  {
+    id: 'X19',
+    claim: 'a revocation without a token',
+    when: async (stage) => {
+      const request = { by: identityOf(stage.agent), form: new URLSearchParams(), path: '/agent/revoke' }
+      return async () => stage.fetch(await signForm(stage, request))
+    },
+    expected: { status: 400, error: 'invalid_request' },
+  },
+  {
+    id: 'A16',
+    claim: 'an agent’s request for itself that names a resource, which is ignored',
+    when: async (stage) => {
+      const asked = ownRequest(stage, 'data.read', { resource: 'https://bank.example', aud: 'https://bank.example' })
+      const allowed = await allow(stage, undefined, {}, { asked })
+      return () => redeem(stage, allowed)
+    },
+    expected: {
+      status: 200,
+      audit: ['code.redeemed'],
+      also: (stage, body) => {
+        const { auth_token: token } = JSON.parse(body) as { auth_token: string }
+        const claims = decodeToken(token)?.payload
+        expect(claims).toMatchObject({ aud: stage.agent.id, scope: 'data.read' })
+        expect(claims).not.toHaveProperty('agent')
+      },
+    },
+  },
+  {
+    id: 'A18',
+    claim: 'an agent’s request for itself without a policy: a person is asked, no token given',
+    when: async (stage) => async () => stage.fetch(await signForm(stage, ownRequest(stage, 'openid profile'))),
+    expected: {
+      status: 200,
+      audit: ['request.created'],
+      also: (_stage, body) => expect(Object.keys(JSON.parse(body) as object)).toEqual(['request_token', 'expires_in']),
+    },
+  },
+]
