@@ -1,0 +1,46 @@
+import { BlockList, isIP } from 'node:net'
+
+/** Finds the address a request came from. */
+export type ClientAddress = (peer: string | undefined, rawHeaders: readonly string[]) => string | undefined
+
+/**
+ * Believes `X-Forwarded-For` only from the proxies named: the last address in it that is no such proxy. From anybody else
+ * it is the peer's own address, whatever the header says.
+ *
+ * @param trusted addresses, or networks such as `10.0.0.0/8`
+ */
+export function createClientAddress(trusted: readonly string[]): ClientAddress {
+  const proxies = new BlockList()
+  for (const network of trusted) {
+    const [base = '', bits] = network.split('/')
+    const family = isIP(base) === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) proxies.addAddress(base, family)
+    else proxies.addSubnet(base, Number(bits), family)
+  }
+  const isProxy = (address: string) => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+
+  return function clientAddress(peer, rawHeaders) {
+    const direct = peer === undefined ? undefined : plain(peer)
+    if (direct === undefined || isIP(direct) === 0 || !isProxy(direct)) return direct
+    let nearest = direct
+    for (const hop of forwardedFor(rawHeaders).reverse()) {
+      const address = plain(hop)
+      if (isIP(address) === 0) return nearest
+      nearest = address
+      if (!isProxy(address)) return address
+    }
+    return nearest
+  }
+}
+
+function forwardedFor(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.flatMap((name, at) => {
+    if (at % 2 === 1 || name.toLowerCase() !== 'x-forwarded-for') return []
+    return (rawHeaders[at + 1] ?? '').split(',').map((part) => part.trim())
+  })
+}
+
+// An IPv4 client of a socket that takes both families shows as ::ffff:192.0.2.1.
+function plain(address: string): string {
+  return address.toLowerCase().startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address
+}

@@ -1,0 +1,18 @@
+/** One setting that is wrong, and what to do about it. */
+export interface ConfigurationProblem {
+  /** As in the file: `listen.port`. */
+  setting: string
+  problem: string
+}
+
+/** A configuration that the server does not start with; its message has a line for each wrong setting. */
+export class ConfigurationError extends Error {
+  readonly problems: readonly ConfigurationProblem[]
+
+  constructor(source: string, problems: readonly ConfigurationProblem[], options?: ErrorOptions) {
+    const lines = problems.map(({ setting, problem }) => `  ${setting}: ${problem}`)
+    super([`${source} cannot be used:`, ...lines].join('\n'), options)
+    this.name = 'ConfigurationError'
+    this.problems = problems
+  }
+}

@@ -1,0 +1,126 @@
+import { isIP } from 'node:net'
+import { algorithmNames, isIdentifier } from 'countersign'
+import * as z from 'zod'
+
+const text = (longest: number) => z.string().min(1).max(longest)
+const seconds = (least: number, most: number) => z.int().min(least).max(most)
+const port = seconds(1, 65_535)
+const address = z.strictObject({ host: text(253).default('127.0.0.1'), port })
+const identifiers = z.array(
+  z.string().refine((value) => isIdentifier(value, { allowInsecureLoopback: true, allowPath: true }), {
+    error: 'must be the identifier of an agent, such as https://agent.example',
+  }),
+)
+const link = z.string().regex(/^(?:https:\/\/|mailto:|\/(?!\/))\S+$/, 'must be an https: or mailto: URL, or a path')
+const pattern = text(512)
+
+const provider = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be of lower-case letters, digits and hyphens'),
+  name: text(64),
+  issuer: z.string().regex(/^https?:\/\/\S+$/, 'must be the https: URL of the provider'),
+  clientId: text(256),
+  clientSecret: text(1024),
+  allowInsecureLoopback: z.boolean().optional(),
+})
+
+const policy = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and hyphens')
+      .optional(),
+    agent: pattern,
+    resource: pattern.default('*'),
+    scopes: z.array(pattern).min(1).optional(),
+    decision: z.enum(['ask', 'deny', 'grant']),
+  })
+  .superRefine(({ decision, name, agent, scopes }, context) => {
+    if (decision !== 'grant') return
+    const refuse = (setting: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [setting], message: `${message}: it gives tokens without a person` })
+    if (name === undefined) refuse('name', 'a policy that grants needs a name')
+    if (agent.includes('*')) refuse('agent', 'a policy that grants names one agent, without *')
+    if (!scopes) refuse('scopes', 'a policy that grants says which permissions')
+  })
+
+const durations = z
+  .tuple([duration()], duration())
+  .refine((values) => values.every((value, at) => at === 0 || asNumber(values[at - 1]) < asNumber(value)), {
+    error: 'must go from the shortest to the longest',
+  })
+
+function duration() {
+  return z.union([seconds(60, 10 * 366 * 86_400), z.literal('until-removed')], {
+    error: 'must be a whole number of seconds, at least 60, or "until-removed"',
+  })
+}
+
+function asNumber(value: number | 'until-removed' | undefined): number {
+  return typeof value === 'number' ? value : Number.POSITIVE_INFINITY
+}
+
+/** A network as `10.0.0.0/8`, or a single address. */
+const network = z.string().refine(
+  (value) => {
+    const [base = '', bits, ...rest] = value.split('/')
+    const longest = { 0: -1, 4: 32, 6: 128 }[isIP(base)] ?? -1
+    return rest.length === 0 && (bits === undefined ? longest > 0 : /^\d{1,3}$/.test(bits) && Number(bits) <= longest)
+  },
+  { error: 'must be an address or a network, such as 10.0.0.0/8' },
+)
+
+/** What a configuration may hold. */
+export const configurationSchema = z.strictObject({
+  issuer: z.string(),
+  name: text(64).optional(),
+  listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: port.default(8080) }).prefault({}),
+  admin: address.optional(),
+  database: text(4096),
+  masterKeyFile: text(4096).optional(),
+  masterKey: z.string().optional(),
+  lifetimes: z
+    .strictObject({
+      authToken: seconds(10, 86_400).default(600),
+      requestToken: seconds(60, 86_400).default(600),
+      code: seconds(5, 600).default(60),
+    })
+    .prefault({}),
+  durations: durations.optional(),
+  signUp: z.boolean().default(false),
+  passkeys: z.boolean().optional(),
+  identityProviders: z.array(provider).default([]),
+  policies: z.array(policy).default([]),
+  risks: z.array(z.tuple([pattern, z.enum(['read', 'change', 'delete_or_spend'])])).optional(),
+  footer: z.strictObject({ help: link.optional(), report: link.optional(), privacy: link.optional() }).prefault({}),
+  contact: z.strictObject({ name: text(128), href: link.optional() }).optional(),
+  interop: z
+    .strictObject({ redirectUrisOptional: identifiers.default([]), unsignedBodies: identifiers.default([]) })
+    .prefault({}),
+  signatureKeyForm: z.enum(['january', 'both']).default('january'),
+  nonce: z.enum(['optional', 'required']).default('optional'),
+  algorithms: z
+    .array(z.enum([...algorithmNames]))
+    .min(1)
+    .optional(),
+  limits: z
+    .strictObject({
+      openRequests: seconds(1, 10_000).default(20),
+      connections: seconds(1, 1_000_000).default(1024),
+    })
+    .prefault({}),
+  trustProxy: z.array(network).default([]),
+  allowInsecureLoopback: z.boolean().default(false),
+})
+
+/**
+ * A configuration as it is written down, for a configuration file in TypeScript.
+ *
+ * @example
+ * ```ts
+ * export default { issuer: 'https://auth.example', database: 'auth.db', masterKeyFile: 'master.key' } satisfies Configuration
+ * ```
+ */
+export type Configuration = z.input<typeof configurationSchema>
+
+/** A configuration that was checked, with its defaults; paths are absolute. */
+export type Settings = z.output<typeof configurationSchema>

@@ -1,0 +1,38 @@
+import type { Policy, PolicyRequest } from '../policy.js'
+import { fitsPattern } from './fits-pattern.js'
+
+/** A line of the configured policies. */
+export interface PolicyRule {
+  /** What is recorded with the tokens that a `grant` gives. */
+  name?: string | undefined
+  /** An agent's identifier; `*` alone is any agent, elsewhere it stands for characters without `/`, `:` and `@`. */
+  agent: string
+  /** A resource's identifier, as `agent`. */
+  resource: string
+  /** `ask` and `grant` need every permission asked for to fit one of these, `deny` any. Absent: whatever is asked. */
+  scopes?: readonly string[] | undefined
+  decision: 'ask' | 'deny' | 'grant'
+}
+
+/** The first rule that fits decides; where none does, a person is asked. Nothing is ever granted without a rule (W19). */
+export function policyOfRules(rules: readonly PolicyRule[]): Policy {
+  return function configuredPolicy(request) {
+    const rule = rules.find((candidate) => fits(request, candidate))
+    if (!rule) return 'ask'
+    if (rule.decision !== 'grant') return rule.decision
+    return rule.name === undefined ? 'deny' : { grant: rule.name }
+  }
+}
+
+function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): boolean {
+  if (!fitsIdentifier(agent, rule.agent) || !fitsIdentifier(resource, rule.resource)) return false
+  const { scopes, decision } = rule
+  if (!scopes) return true
+  const listed = (value: string) => scopes.some((pattern) => fitsPattern(value, pattern))
+  return decision === 'deny' ? scope.some(listed) : scope.every(listed)
+}
+
+// A wildcard that crossed a slash would let https://evil.example/x.example fit https://*.example.
+function fitsIdentifier(identifier: string, pattern: string): boolean {
+  return pattern === '*' || fitsPattern(identifier, pattern, '/:@')
+}

@@ -1,0 +1,72 @@
+import type * as z from 'zod'
+import type { ConfigurationProblem } from './configuration-error.js'
+import { settingTable } from './setting-table.js'
+
+/** What zod found, in words for whoever wrote the file. */
+export function problemsOf(issues: readonly z.core.$ZodIssue[]): ConfigurationProblem[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return [{ setting: nameOf(issue.path), problem: describe(issue) }]
+    return issue.keys.map((key) => unknownSetting(nameOf([...issue.path, key])))
+  })
+}
+
+function nameOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((name, part) => {
+    if (typeof part === 'number') return `${name}[${part}]`
+    return name === '' ? String(part) : `${name}.${String(part)}`
+  }, '')
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  tuple: 'a list',
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined
+        ? `is missing; it must be ${typeNames[issue.expected] ?? issue.expected}`
+        : `must be ${typeNames[issue.expected] ?? issue.expected}`
+    case 'too_small':
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? `must have at least ${issue.minimum} ${issue.origin === 'array' ? 'entry' : 'character'}`
+        : `must be at least ${issue.minimum}`
+    case 'too_big':
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? `must have at most ${issue.maximum} ${issue.origin === 'array' ? 'entries' : 'characters'}`
+        : `must be at most ${issue.maximum}`
+    case 'invalid_value':
+      return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
+    default:
+      return issue.message
+  }
+}
+
+function unknownSetting(setting: string): ConfigurationProblem {
+  const folded = (name: string) => name.toLowerCase().replaceAll(/[^a-z.]/g, '')
+  const known = new Set(settingTable.flatMap(({ name }) => [name, name.split('.')[0] ?? name]))
+  const near = [...known].find((name) => isNear(folded(name), folded(setting)))
+  const hint = near === undefined ? 'take it out' : `did you mean ${near}?`
+  return { setting, problem: `is no setting; ${hint}` }
+}
+
+/** Whether two names differ by one letter, or by two neighbours that changed places. */
+function isNear(one: string, other: string): boolean {
+  if (one === other) return true
+  if (Math.abs(one.length - other.length) > 1) return false
+  let at = 0
+  while (one[at] === other[at]) at++
+  const swapped = one[at] === other[at + 1] && one[at + 1] === other[at] && one.slice(at + 2) === other.slice(at + 2)
+  const rests = [
+    [at + 1, at + 1],
+    [at + 1, at],
+    [at, at + 1],
+  ] as const
+  return swapped || rests.some(([mine, theirs]) => one.slice(mine) === other.slice(theirs))
+}

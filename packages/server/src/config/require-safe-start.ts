@@ -1,0 +1,76 @@
+import { stat } from 'node:fs/promises'
+import { ConfigurationError, type ConfigurationProblem } from './configuration-error.js'
+import type { Settings } from './configuration-schema.js'
+import type { LoadedConfig } from './load-config.js'
+
+/** Secrets that stand in examples. */
+const defaultSecret = /^(?:secret|changeme|change-me|password|default|example|test|client-?secret|your-.*|x+)[\d!]*$/i
+const shortestSecret = 16
+
+/**
+ * Refuses to start where a setting or the machine makes the server unsafe (attacks O06): development settings in
+ * production, secrets that can be guessed, files that everybody on the machine can read, TLS that checks nothing.
+ *
+ * @throws ConfigurationError naming every setting
+ */
+export async function requireSafeStart({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv): Promise<void> {
+  const problems: ConfigurationProblem[] = [...environmentProblems(settings, env), ...secretProblems(settings)]
+  const { database, masterKey, masterKeyFile, identityProviders } = settings
+  const files = [
+    ['database', database],
+    ['database', `${database}-wal`],
+    ...(masterKeyFile === undefined ? [] : [['masterKeyFile', masterKeyFile] as const]),
+  ] as const
+  for (const [setting, path] of files) {
+    if (await isOpenToAll(path)) problems.push({ setting, problem: exposed(path) })
+  }
+  const inFile = identityProviders.length > 0 && env.COUNTERSIGN_IDENTITY_PROVIDERS === undefined
+  const holdsSecret = (masterKey !== undefined && env.COUNTERSIGN_MASTER_KEY === undefined) || inFile
+  const readsAsText = file.endsWith('.json')
+  if (holdsSecret && readsAsText && (await isOpenToAll(file))) {
+    problems.push({ setting: 'the file', problem: `holds a secret and ${exposed(file)}` })
+  }
+  if (problems.length > 0) throw new ConfigurationError(file, problems)
+}
+
+function environmentProblems({ allowInsecureLoopback }: Settings, env: NodeJS.ProcessEnv): ConfigurationProblem[] {
+  const problems: ConfigurationProblem[] = []
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED === '0') {
+    problems.push({
+      setting: 'NODE_TLS_REJECT_UNAUTHORIZED',
+      problem:
+        'is 0, so keys would be believed from anybody: unset it; for a private authority, set NODE_EXTRA_CA_CERTS',
+    })
+  }
+  if (allowInsecureLoopback && env.NODE_ENV === 'production') {
+    problems.push({
+      setting: 'allowInsecureLoopback',
+      problem: 'is for development, and NODE_ENV is production: take it out',
+    })
+  }
+  return problems
+}
+
+function secretProblems({ identityProviders }: Settings): ConfigurationProblem[] {
+  return identityProviders.flatMap(({ clientSecret }, index) => {
+    const setting = `identityProviders[${index}].clientSecret`
+    if (defaultSecret.test(clientSecret))
+      return [{ setting, problem: 'is a default: set the secret the provider gave you' }]
+    if (clientSecret.length >= shortestSecret) return []
+    return [{ setting, problem: `is shorter than ${shortestSecret} characters: let the provider make a longer one` }]
+  })
+}
+
+function exposed(path: string): string {
+  return `can be read or changed by everybody on this machine: chmod 600 ${path}`
+}
+
+async function isOpenToAll(path: string): Promise<boolean> {
+  if (process.platform === 'win32') return false
+  try {
+    return ((await stat(path)).mode & 0o007) !== 0
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}

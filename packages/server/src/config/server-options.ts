@@ -1,0 +1,33 @@
+import type { AuthServerOptions } from '../create-context.js'
+import type { Settings } from './configuration-schema.js'
+import { policyOfRules } from './policy-of-rules.js'
+
+/** The options of an auth server as the settings say; keys and storage are the caller's. */
+export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys' | 'storage'> {
+  const { issuer, name, lifetimes, durations, passkeys, risks, contact, algorithms } = settings
+  const { help, report, privacy } = settings.footer
+  return {
+    issuer,
+    authTokenLifetime: lifetimes.authToken,
+    requestTokenLifetime: lifetimes.requestToken,
+    codeLifetime: lifetimes.code,
+    signUp: settings.signUp,
+    identityProviders: settings.identityProviders.map(({ allowInsecureLoopback = false, ...provider }) => ({
+      ...provider,
+      allowInsecureLoopback,
+    })),
+    policy: policyOfRules(settings.policies),
+    footer: { ...(help && { help }), ...(report && { report }), ...(privacy && { privacy }) },
+    interop: settings.interop,
+    signatureKeyForm: settings.signatureKeyForm,
+    nonce: settings.nonce,
+    maxOpenRequests: settings.limits.openRequests,
+    allowInsecureLoopback: settings.allowInsecureLoopback,
+    ...(name !== undefined && { name }),
+    ...(durations && { durations }),
+    ...(passkeys !== undefined && { passkeys }),
+    ...(risks && { risks }),
+    ...(contact && { contact: { name: contact.name, ...(contact.href !== undefined && { href: contact.href }) } }),
+    ...(algorithms && { algorithms }),
+  }
+}

@@ -1,0 +1,85 @@
+/** A setting: its name in the file, how its environment variable is read, and what it is. */
+export interface SettingRow {
+  /** `listen.port` */
+  name: string
+  /** `json`: the variable holds JSON. */
+  read: 'text' | 'number' | 'boolean' | 'json'
+  about: string
+}
+
+/** Every setting there is, in the order of the manual. */
+export const settingTable: readonly SettingRow[] = [
+  { name: 'issuer', read: 'text', about: 'the URL people and agents know this server by; never changes' },
+  { name: 'name', read: 'text', about: 'the name on the pages; default: the host of the issuer' },
+  { name: 'listen.host', read: 'text', about: 'the address to listen on; default: 127.0.0.1' },
+  { name: 'listen.port', read: 'number', about: 'the port to listen on, plain HTTP behind your TLS; default: 8080' },
+  { name: 'admin.host', read: 'text', about: 'the address of the admin port; default: 127.0.0.1' },
+  { name: 'admin.port', read: 'number', about: 'serves /healthz and /readyz; default: no admin port' },
+  { name: 'database', read: 'text', about: 'the SQLite file; its folder must exist' },
+  { name: 'masterKeyFile', read: 'text', about: 'the file with the master key that encrypts the stored keys' },
+  { name: 'masterKey', read: 'text', about: 'the master key itself, in place of a file; best by its variable' },
+  { name: 'lifetimes.authToken', read: 'number', about: 'seconds that an auth token lives; default: 600' },
+  { name: 'lifetimes.requestToken', read: 'number', about: 'seconds that a request waits for a person; default: 600' },
+  { name: 'lifetimes.code', read: 'number', about: 'seconds that an authorization code lives; default: 60' },
+  {
+    name: 'durations',
+    read: 'json',
+    about: 'for how long people may allow something: seconds, then "until-removed"; the first is preset',
+  },
+  { name: 'signUp', read: 'boolean', about: 'whether people may make accounts themselves; default: false' },
+  {
+    name: 'passkeys',
+    read: 'boolean',
+    about: 'whether people may sign in with passkeys; default: where they can work',
+  },
+  { name: 'identityProviders', read: 'json', about: 'OpenID Connect providers that people may sign in with' },
+  {
+    name: 'policies',
+    read: 'json',
+    about: 'who is asked, refused or let in without a person; default: a person is asked',
+  },
+  { name: 'risks', read: 'json', about: 'which permissions read, change, delete or spend' },
+  { name: 'footer.help', read: 'text', about: 'a link at the foot of the pages: help' },
+  { name: 'footer.report', read: 'text', about: 'a link on the consent page: report an agent' },
+  { name: 'footer.privacy', read: 'text', about: 'a link at the foot of the pages: privacy' },
+  { name: 'contact.name', read: 'text', about: 'whom to ask about what the policies forbid' },
+  { name: 'contact.href', read: 'text', about: 'where to reach them' },
+  {
+    name: 'interop.redirectUrisOptional',
+    read: 'json',
+    about: 'agents whose document may list no redirect URIs; weaker, by name only',
+  },
+  {
+    name: 'interop.unsignedBodies',
+    read: 'json',
+    about: 'agents whose signatures may leave the body out; weaker, by name only',
+  },
+  {
+    name: 'signatureKeyForm',
+    read: 'text',
+    about: '"both" also reads the later form of Signature-Key; default: january',
+  },
+  { name: 'nonce', read: 'text', about: '"required" or "optional" in token requests; default: optional' },
+  { name: 'algorithms', read: 'json', about: 'the signature algorithms accepted from agents; default: all' },
+  {
+    name: 'limits.openRequests',
+    read: 'number',
+    about: 'open requests of one agent and resource at once; default: 20',
+  },
+  { name: 'limits.connections', read: 'number', about: 'connections at once; default: 1024' },
+  {
+    name: 'trustProxy',
+    read: 'json',
+    about: 'addresses or networks of the proxies whose X-Forwarded-For is believed; default: none',
+  },
+  {
+    name: 'allowInsecureLoopback',
+    read: 'boolean',
+    about: 'accepts http on loopback, for development on one machine only; default: false',
+  },
+]
+
+/** The environment variable of a setting: `listen.port` → `COUNTERSIGN_LISTEN_PORT`. */
+export function environmentName(setting: string): string {
+  return `COUNTERSIGN_${setting.replaceAll('.', '_').replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`
+}

@@ -1,0 +1,173 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Configuration, ConfigurationError, environmentName, loadConfig, settingTable } from 'countersign-server'
+import { describe, expect, it } from 'vitest'
+import { configurationFolder } from './configuration-folder.js'
+
+const valid: Configuration = { issuer: 'https://auth.example', database: 'auth.db', masterKeyFile: 'master.key' }
+
+async function load(content: object, env: NodeJS.ProcessEnv = {}) {
+  return loadConfig(configurationFolder().write('countersign.config.json', content), env)
+}
+
+async function problemsOf(content: object, env: NodeJS.ProcessEnv = {}) {
+  const outcome = await load(content, env).catch((error: unknown) => error)
+  if (!(outcome instanceof ConfigurationError)) throw new Error('the configuration was accepted')
+  for (const { setting, problem } of outcome.problems) expect(outcome.message).toContain(`${setting}: ${problem}`)
+  return outcome.problems.map(({ setting, problem }) => `${setting}: ${problem}`)
+}
+
+describe('loadConfig', () => {
+  it('fills in defaults, and takes paths from the folder of the file', async () => {
+    const folder = configurationFolder()
+    const { settings } = await loadConfig(folder.write('countersign.config.json', valid), {})
+    expect(settings).toMatchObject({
+      database: join(folder.path, 'auth.db'),
+      masterKeyFile: join(folder.path, 'master.key'),
+      listen: { host: '127.0.0.1', port: 8080 },
+      lifetimes: { authToken: 600, requestToken: 600, code: 60 },
+      policies: [],
+      trustProxy: [],
+      signUp: false,
+      allowInsecureLoopback: false,
+    })
+  })
+
+  it.each([
+    ['.mjs', `export default ${JSON.stringify(valid)}`],
+    [
+      '.ts',
+      `import type { Configuration } from 'countersign-server'\nconst port: number = 9000\nexport default { ...${JSON.stringify(valid)}, listen: { port } } satisfies Configuration`,
+    ],
+  ])('reads the default export of a module that ends in %s, and leaves nothing behind', async (ending, text) => {
+    const folder = configurationFolder()
+    const { settings } = await loadConfig(folder.write(`countersign.config${ending}`, text), {})
+    expect(settings.issuer).toBe(valid.issuer)
+    expect(readdirSync(folder.path)).toEqual([`countersign.config${ending}`])
+  })
+
+  it.each([
+    ['countersign.config.yaml', '{}', 'must end in .json'],
+    ['countersign.config.json', '{', 'cannot be read'],
+    ['countersign.config.json', '[]', 'must hold an object'],
+    ['countersign.config.mjs', 'export const issuer = 1', 'must export an object as default'],
+    ['countersign.config.mjs', 'throw new Error("no such luck")', 'no such luck'],
+  ])('refuses %s with %s', async (name, text, message) => {
+    await expect(loadConfig(configurationFolder().write(name, text), {})).rejects.toThrow(message)
+  })
+
+  it('says which file is missing', async () => {
+    const path = join(configurationFolder().path, 'countersign.config.json')
+    await expect(loadConfig(path, {})).rejects.toThrow(`${path} cannot be used:\n  the file: there is no such file`)
+  })
+
+  const provider = {
+    id: 'corp',
+    name: 'Corp',
+    issuer: 'https://id.example',
+    clientId: 'c',
+    clientSecret: 'x'.repeat(20),
+  }
+  it.each<[string, object, string]>([
+    ['no issuer', { issuer: undefined }, 'issuer: is missing; it must be a text'],
+    ['an issuer with a slash', { issuer: 'https://auth.example/' }, 'issuer: must be the URL of the server without'],
+    ['an http issuer', { issuer: 'http://auth.example' }, 'issuer: must be https: put TLS in front'],
+    ['loopback outside of development', { issuer: 'http://127.0.0.1:8003' }, 'issuer: must be https; for development'],
+    ['development with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
+    ['a misspelled setting', { isuer: 'x' }, 'isuer: is no setting; did you mean issuer?'],
+    ['a setting that there is not', { colour: 'x' }, 'colour: is no setting; take it out'],
+    ['a nested one', { listen: { prot: 1 } }, 'listen.prot: is no setting; did you mean listen.port?'],
+    ['a port that is a text', { listen: { port: '8080' } }, 'listen.port: must be a number'],
+    ['a port that is none', { listen: { port: 70000 } }, 'listen.port: must be at most 65535'],
+    ['a short life', { lifetimes: { authToken: 0 } }, 'lifetimes.authToken: must be at least 10'],
+    ['a long life', { lifetimes: { authToken: 100_000 } }, 'lifetimes.authToken: must be at most 86400'],
+    ['durations out of order', { durations: ['until-removed', 3600] }, 'durations: must go from the shortest'],
+    ['no durations', { durations: [] }, 'durations'],
+    ['a duration that is none', { durations: ['a while'] }, 'durations[0]: must be a whole number of seconds'],
+    ['a nonce setting', { nonce: 'maybe' }, 'nonce: must be one of "optional", "required"'],
+    ['an algorithm', { algorithms: ['none'] }, 'algorithms[0]: must be one of'],
+    ['a decision', { policies: [{ agent: '*', decision: 'allow' }] }, 'policies[0].decision: must be one of'],
+    [
+      'a nameless grant',
+      { policies: [{ agent: 'https://a.example', scopes: ['x'], decision: 'grant' }] },
+      'policies[0].name: a policy that grants needs a name',
+    ],
+    [
+      'a grant for anybody',
+      { policies: [{ agent: 'https://*.example', scopes: ['x'], decision: 'grant', name: 'n' }] },
+      'policies[0].agent: a policy that grants names one agent',
+    ],
+    [
+      'a grant of anything',
+      { policies: [{ agent: 'https://a.example', decision: 'grant', name: 'n' }] },
+      'policies[0].scopes: a policy that grants says which permissions',
+    ],
+    ['two providers with one id', { identityProviders: [provider, provider] }, 'identityProviders[1].id: is the id of'],
+    [
+      'a provider over http',
+      { identityProviders: [{ ...provider, issuer: 'http://id.example' }] },
+      'identityProviders[0].issuer: must be an https: URL',
+    ],
+    [
+      'a development provider',
+      { identityProviders: [{ ...provider, allowInsecureLoopback: true }] },
+      'identityProviders[0].allowInsecureLoopback: is for development',
+    ],
+    ['two master keys', { masterKey: 'x' }, 'masterKey: is set beside masterKeyFile'],
+    ['a network', { trustProxy: ['10.0.0.0/33'] }, 'trustProxy[0]: must be an address or a network'],
+    ['a link', { footer: { help: 'javascript:alert(1)' } }, 'footer.help: must be an https: or mailto: URL'],
+    ['a named agent', { interop: { unsignedBodies: ['agent'] } }, 'interop.unsignedBodies[0]: must be the identifier'],
+  ])('refuses %s, names the setting and says what to do', async (_what, change, expected) => {
+    const problems = await problemsOf({ ...valid, ...change })
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toContain(expected)
+  })
+
+  it('names all wrong settings at once', async () => {
+    expect(await problemsOf({ issuer: 1, signUp: 'yes', extra: 1 })).toHaveLength(4)
+  })
+
+  it('takes the environment over the file, for every setting', async () => {
+    const env = {
+      COUNTERSIGN_LISTEN_PORT: '9001',
+      COUNTERSIGN_LIFETIMES_AUTH_TOKEN: '120',
+      COUNTERSIGN_SIGN_UP: 'true',
+      COUNTERSIGN_POLICIES: '[{"agent":"*","decision":"deny"}]',
+      COUNTERSIGN_NAME: '',
+    }
+    const { settings } = await load({ ...valid, name: 'From the file', listen: { host: '::1' } }, env)
+    expect(settings).toMatchObject({
+      name: 'From the file',
+      listen: { host: '::1', port: 9001 },
+      lifetimes: { authToken: 120 },
+      signUp: true,
+      policies: [{ agent: '*', resource: '*', decision: 'deny' }],
+    })
+  })
+
+  it('names the variable of a wrong setting', async () => {
+    expect(await problemsOf(valid, { COUNTERSIGN_LISTEN_PORT: 'http' })).toEqual([
+      'listen.port (COUNTERSIGN_LISTEN_PORT): must be a number',
+    ])
+    expect(await problemsOf(valid, { COUNTERSIGN_LISTEN_PORT: '0' })).toEqual([
+      'listen.port (COUNTERSIGN_LISTEN_PORT): must be at least 1',
+    ])
+    expect(await problemsOf(valid, { COUNTERSIGN_DURATIONS: '[60' })).toEqual([
+      'durations (COUNTERSIGN_DURATIONS): must be JSON, as in the file',
+    ])
+  })
+
+  it('warns of a variable that is no setting', async () => {
+    const { warnings } = await load(valid, { COUNTERSIGN_LISTEN_PROT: '1', COUNTERSIGN_PORT_80_TCP: 'tcp://x' })
+    expect(warnings).toEqual(['COUNTERSIGN_LISTEN_PROT is no setting and has no effect.'])
+  })
+
+  it('knows every setting of the schema in its table', async () => {
+    const wrong = Object.fromEntries(settingTable.map(({ name }) => [environmentName(name), '"']))
+    const problems = await problemsOf({}, wrong)
+    const named = new Set(problems.map((problem) => problem.split(/ |\[|:/)[0]))
+    const texts = settingTable.filter(({ read }) => read === 'text').map(({ name }) => name)
+    for (const { name } of settingTable) if (!texts.includes(name)) expect(named).toContain(name)
+    expect(problems.join('\n')).not.toContain('is no setting')
+  })
+})

@@ -1,0 +1,57 @@
+import { type PolicyRule, policyOfRules } from 'countersign-server'
+import { describe, expect, it } from 'vitest'
+
+const rules: readonly PolicyRule[] = [
+  { agent: 'https://bad.example', resource: '*', decision: 'deny' },
+  { agent: '*', resource: 'https://bank.example', scopes: ['pay*'], decision: 'deny' },
+  {
+    name: 'nightly',
+    agent: 'https://jobs.example',
+    resource: 'https://api.example',
+    scopes: ['report.*'],
+    decision: 'grant',
+  },
+  { agent: 'https://*.agents.example', resource: '*', decision: 'ask' },
+  { agent: 'https://inside.example', resource: '*', decision: 'ask' },
+  { agent: '*', resource: 'https://inside.example', decision: 'deny' },
+]
+const policy = policyOfRules(rules)
+const decide = (agent: string, resource: string, ...scope: string[]) =>
+  policy({ agent, delegate: null, resource, scope })
+
+describe('policyOfRules', () => {
+  it.each<[string, string[], unknown]>([
+    ['asks a person where no rule fits', ['https://a.example', 'https://api.example', 'x'], 'ask'],
+    ['denies an agent', ['https://bad.example', 'https://api.example', 'x'], 'deny'],
+    [
+      'denies when one permission is forbidden',
+      ['https://a.example', 'https://bank.example', 'read', 'pay.all'],
+      'deny',
+    ],
+    ['asks when none is', ['https://a.example', 'https://bank.example', 'read'], 'ask'],
+    ['grants under a name', ['https://jobs.example', 'https://api.example', 'report.read'], { grant: 'nightly' }],
+    ['grants no more than the rule lists', ['https://jobs.example', 'https://api.example', 'report.read', 'x'], 'ask'],
+    ['grants at no other resource', ['https://jobs.example', 'https://other.example', 'report.read'], 'ask'],
+    [
+      'grants no agent that only begins alike',
+      ['https://jobs.example.evil', 'https://api.example', 'report.read'],
+      'ask',
+    ],
+    ['lets the first rule that fits decide', ['https://a.agents.example', 'https://inside.example', 'x'], 'ask'],
+    [
+      'does not let * reach over a slash',
+      ['https://evil.example/.agents.example', 'https://inside.example', 'x'],
+      'deny',
+    ],
+    ['takes a dot literally', ['https://aXagents.example', 'https://inside.example', 'x'], 'deny'],
+  ])('%s', (_claim, [agent = '', resource = '', ...scope], expected) => {
+    expect(decide(agent, resource, ...scope)).toEqual(expected)
+  })
+
+  it('never grants without a name', () => {
+    const [nameless] = [{ agent: 'https://a.example', resource: '*', decision: 'grant' as const }]
+    expect(policyOfRules([nameless])({ agent: 'https://a.example', delegate: null, resource: 'r', scope: [] })).toBe(
+      'deny',
+    )
+  })
+})

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto'
+import { ConfigurationError, loadConfig, parseMasterKey, readMasterKey, requireSafeStart } from 'countersign-server'
+import { describe, expect, it } from 'vitest'
+import { configurationFolder } from './configuration-folder.js'
+
+const key = randomBytes(32).toString('base64url')
+const provider = {
+  id: 'corp',
+  name: 'Corp',
+  issuer: 'https://id.example',
+  clientId: 'c',
+  clientSecret: 'k4Jw93lsQ0dMv7Zz',
+}
+const production = { issuer: 'https://auth.example', database: 'auth.db', masterKeyFile: 'master.key' }
+const development = { ...production, issuer: 'http://127.0.0.1:8003', allowInsecureLoopback: true }
+
+interface Start {
+  config?: object
+  env?: NodeJS.ProcessEnv
+  modes?: { config?: number; key?: number; database?: number }
+}
+
+async function start({ config = {}, env = {}, modes = {} }: Start) {
+  const folder = configurationFolder()
+  folder.write('master.key', key, modes.key)
+  folder.write('auth.db', '', modes.database)
+  const path = folder.write('countersign.config.json', { ...production, ...config }, modes.config)
+  const loaded = await loadConfig(path, env)
+  await requireSafeStart(loaded, env)
+  return readMasterKey(loaded)
+}
+
+describe('requireSafeStart (O06)', () => {
+  it('starts in production with files that only their owner can read', async () => {
+    expect(await start({})).toEqual(Buffer.from(key, 'base64url'))
+    await expect(start({ config: { identityProviders: [provider] } })).resolves.toBeDefined()
+    await expect(start({ config: development })).resolves.toBeDefined()
+  })
+
+  it.each<[string, Start, string]>([
+    ['TLS that checks nothing', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } }, 'NODE_TLS_REJECT_UNAUTHORIZED'],
+    ['development in production', { config: development, env: { NODE_ENV: 'production' } }, 'allowInsecureLoopback'],
+    ['a key file that everybody reads', { modes: { key: 0o644 } }, 'masterKeyFile'],
+    ['a database that everybody reads', { modes: { database: 0o604 } }, 'database'],
+    ['a database that everybody writes', { modes: { database: 0o602 } }, 'database'],
+    [
+      'a configuration with secrets that everybody reads',
+      { config: { identityProviders: [provider] }, modes: { config: 0o644 } },
+      'the file',
+    ],
+    [
+      'a default secret',
+      { config: { identityProviders: [{ ...provider, clientSecret: 'changeme123' }] } },
+      'identityProviders[0].clientSecret',
+    ],
+    [
+      'a short secret',
+      { config: { identityProviders: [{ ...provider, clientSecret: 'k4Jw93lsQ0dMv7Z' }] } },
+      'identityProviders[0].clientSecret',
+    ],
+  ])('refuses %s and names the setting', async (_what, wrong, setting) => {
+    const outcome = await start(wrong).catch((error: unknown) => error)
+    expect(outcome).toBeInstanceOf(ConfigurationError)
+    expect((outcome as ConfigurationError).problems.map((problem) => problem.setting)).toEqual([setting])
+  })
+
+  it('lets a configuration without secrets be read by everybody', async () => {
+    await expect(start({ modes: { config: 0o644 } })).resolves.toBeDefined()
+  })
+})
+
+describe('readMasterKey', () => {
+  const load = (config: object, env: NodeJS.ProcessEnv = {}) =>
+    loadConfig(
+      configurationFolder().write('countersign.config.json', { ...production, masterKeyFile: undefined, ...config }),
+      env,
+    )
+
+  it('says that the master key is missing, and what that means for a server that ran before (F14)', async () => {
+    for (const config of [{}, { masterKeyFile: 'nowhere.key' }]) {
+      await expect(readMasterKey(await load(config))).rejects.toThrow(/is missing.*only the master key it had/)
+    }
+  })
+
+  it('takes it from its variable', async () => {
+    const loaded = await load({}, { COUNTERSIGN_MASTER_KEY: key })
+    expect(await readMasterKey(loaded)).toEqual(Buffer.from(key, 'base64url'))
+  })
+
+  it.each([
+    ['hex', randomBytes(32).toString('hex'), true],
+    ['base64 with padding', randomBytes(32).toString('base64'), true],
+    ['a line end', `${key}\n`, true],
+    ['too few bytes', randomBytes(31).toString('hex'), false],
+    ['a password', 'correct horse battery staple', false],
+    ['zeros', '0'.repeat(64), false],
+    ['a text that was encoded', Buffer.from('changeme-changeme-changeme-chang').toString('base64'), false],
+    ['a pattern', 'deadbeef'.repeat(8), false],
+  ])('judges %s', (_what, text, accepted) => {
+    expect('masterKey' in parseMasterKey(text)).toBe(accepted)
+  })
+
+  it('never repeats the key in its message', async () => {
+    const secret = 'correct horse battery staple'
+    const outcome = await readMasterKey(await load({ masterKey: secret })).catch((error: unknown) => String(error))
+    expect(outcome).toContain('masterKey')
+    expect(outcome).not.toContain(secret)
+  })
+})
