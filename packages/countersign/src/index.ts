@@ -10,6 +10,7 @@ export {
   type CertificateFinder,
   createKeyResolver,
   type FoundCertificate,
+  type KeyResolver,
   type KeyResolverOptions,
   type ResolvedKey,
 } from './discovery/resolve-key.js'

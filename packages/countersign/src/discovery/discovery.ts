@@ -213,9 +213,9 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   }
 }
 
-// Identifiers hold no blank.
+// Asked with what Signature-Key says, before it is judged: its values can hold blanks, but no quote.
 function nameOf(kind: MetadataKind, identifier: string, kid: string): string {
-  return `${kind} ${identifier} ${kid}`
+  return `${kind}"${identifier}"${kid}`
 }
 
 function readJwks({

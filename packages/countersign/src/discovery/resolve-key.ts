@@ -50,13 +50,20 @@ function isPublishedKind(name: string): name is 'aauth-agent' | 'aauth-resource'
   return name === 'aauth-agent' || name === 'aauth-resource'
 }
 
+type CarriedToken = 'agent+jwt' | 'auth+jwt'
+
+/**
+ * Finds the key that `Signature-Key` points to.
+ *
+ * @param expected the token that is due there: a token that is none of the two is refused as one of this kind
+ */
+export type KeyResolver = (signatureKey: SignatureKey, expected?: CarriedToken) => MaybePromise<ResolvedKey>
+
 /**
  * Creates the `resolveKey` of {@link verifySignature}: finds the key that `Signature-Key` points to (S§10.7) and
  * verifies the token it rides in. Whether that is enough for the request, the caller judges.
  */
-export function createKeyResolver(
-  options: KeyResolverOptions,
-): (signatureKey: SignatureKey) => MaybePromise<ResolvedKey> {
+export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   const { discovery, now } = options
   const tokens = new LruCache<ResolvedKey>(cachedTokens)
   const headerKeys = new LruCache<ResolvedKey>(cachedTokens)
@@ -119,16 +126,17 @@ export function createKeyResolver(
     return { ...anonymous, key: requireKey(await discovery.findKey(kind, id, kid)), agent: id }
   }
 
-  function resolveToken(jwt: string): MaybePromise<ResolvedKey> {
+  function resolveToken(jwt: string, expected: CarriedToken): MaybePromise<ResolvedKey> {
     const at = now()
     const cached = tokens.get(jwt, at)
-    return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt)
+    return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt, expected)
   }
 
-  async function verifyAndRemember(jwt: string): Promise<ResolvedKey> {
+  async function verifyAndRemember(jwt: string, expected: CarriedToken): Promise<ResolvedKey> {
     const decoded = decodeToken(jwt)
-    const resolved =
-      decoded?.header.typ === 'auth+jwt' ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded)
+    const typ = decoded?.header.typ
+    const kind = typ === 'agent+jwt' || typ === 'auth+jwt' ? typ : expected
+    const resolved = kind === 'auth+jwt' ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded)
     tokens.set(jwt, resolved, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
     return resolved
   }
@@ -144,7 +152,7 @@ export function createKeyResolver(
     }
   }
 
-  async function resolveAuthToken(decoded: DecodedToken): Promise<ResolvedKey> {
+  async function resolveAuthToken(decoded: DecodedToken | undefined): Promise<ResolvedKey> {
     const token = await verifyDecodedToken('auth+jwt', decoded, authTokenOptions)
     const { agent, agent_delegate: delegate } = token.claims
     return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
@@ -157,14 +165,14 @@ export function createKeyResolver(
     return { ...outcome.found, scheme: 'x509', delegate: undefined, token: undefined }
   }
 
-  return (signatureKey) => {
+  return (signatureKey, expected = 'agent+jwt') => {
     switch (signatureKey.scheme) {
       case 'hwk':
         return resolveHeaderKey(signatureKey.jwk)
       case 'jwks':
         return resolveKnown(signatureKey) ?? resolvePublished(signatureKey)
       case 'jwt':
-        return resolveToken(signatureKey.jwt)
+        return resolveToken(signatureKey.jwt, expected)
       case 'x509':
         return resolveCertificate(signatureKey)
     }
@@ -179,7 +187,7 @@ function requireKey(found: Found<VerificationKey>): VerificationKey {
 // An auth server that cannot be reached is trouble of ours, not of the agent (attacks R05).
 function requireIssuerKey(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
-  const { reason, message } = found.failure
+  const { reason } = found.failure
   const busy = busyError(found.failure)
   if (busy) throw busy
   if (reason === 'unreachable') {
@@ -188,7 +196,10 @@ function requireIssuerKey(found: Found<VerificationKey>): VerificationKey {
       retryAfter: 5,
     })
   }
-  throw new AAuthError('auth_token_invalid', `The auth+jwt is refused: ${message}.`, { cause: found.failure })
+  // What its documents said is for the operator: the caller is still a stranger.
+  throw new AAuthError('auth_token_invalid', 'The auth+jwt is refused: no usable key of its issuer was found.', {
+    cause: found.failure,
+  })
 }
 
 function busyError(failure: DiscoveryFailure): AAuthError | undefined {

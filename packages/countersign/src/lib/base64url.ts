@@ -17,7 +17,8 @@ function createAlphabet(characters: string): Alphabet {
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true })
+// A byte-order mark stays where it is, so that JSON with one is no JSON (RFC 8259 §8.1).
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Base64url without padding (RFC 7515 §2). */
 export function serializeBase64url(bytes: Uint8Array): string {

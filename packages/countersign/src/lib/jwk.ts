@@ -36,9 +36,7 @@ export async function importVerificationKey(jwk: unknown): Promise<VerificationK
   const candidate = jwk as PublicJwk
   const algorithm = requireAlgorithm(candidate)
   const row = algorithmTable[algorithm]
-  if (candidate.use !== undefined && candidate.use !== 'sig') {
-    throw new AAuthError('key_invalid', 'The key is not meant for signatures.')
-  }
+  if (!isForVerifying(jwk)) throw new AAuthError('key_invalid', 'The key is not meant to verify signatures.')
   if (candidate.alg !== undefined && candidate.alg !== algorithm && !row.jose.includes(candidate.alg)) {
     throw new AAuthError('key_invalid', `The key's alg does not belong to its type (${row.kty}).`)
   }
@@ -64,6 +62,13 @@ async function importMembers(id: string, members: PublicJwk, algorithm: Algorith
   const key = { algorithm, jwk: members, thumbprint, handle }
   importedKeys.set(id, key, Number.POSITIVE_INFINITY)
   return key
+}
+
+/** What a key says it is for (RFC 7517 §4.2, 4.3); one that says nothing is for anything. */
+function isForVerifying(jwk: object): boolean {
+  const { use, key_ops: operations } = jwk as { use?: unknown; key_ops?: unknown }
+  if (use !== undefined && use !== 'sig') return false
+  return operations === undefined || (Array.isArray(operations) && operations.includes('verify'))
 }
 
 /** Whether the signature is this key's over the data; a string is its Latin-1 bytes. */

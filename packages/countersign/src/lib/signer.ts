@@ -30,7 +30,7 @@ export type PrivateJwk = PublicJwk & { d: string }
 export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
   if (typeof privateJwk.d !== 'string') throw new TypeError('createSigner needs a private JWK (with the member d)')
   const { d: _d, ...rest } = privateJwk
-  const { p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...publicJwk } = rest as Record<string, unknown>
+  const { p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, key_ops: _keyOps, ...publicJwk } = rest as Record<string, unknown>
   const key = await importVerificationKey(publicJwk)
   const handle = await platform.importPrivateKey(privateJwk, key.algorithm)
   if (!(await verifyBytes(key, await platform.sign(key.algorithm, handle, 'pair'), 'pair'))) {

@@ -5,7 +5,12 @@ import { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { receiveRequest } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
-import { type BodyCoverage, type VerifiedSignature, verifySignature } from '../httpsig/verify-signature.js'
+import {
+  type BodyCoverage,
+  type VerifiedSignature,
+  type VerifySignatureOptions,
+  verifySignature,
+} from '../httpsig/verify-signature.js'
 import type { Algorithm } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError, type ChallengeContext } from '../lib/errors.js'
@@ -107,10 +112,12 @@ export function createResource(options: ResourceOptions): Resource {
   requireIdentifier('authServer', authServer, identifiers)
   if (resourceTokenLifetime <= 0 || resourceTokenLifetime > 900)
     throw new TypeError('resourceTokenLifetime must be 1 to 900 seconds')
+  const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])]
   const discovery: Discovery = createDiscovery({
     ...identifiers,
     ...(options.fetch ? { fetch: options.fetch } : {}),
     now,
+    local: new Map([[metadataUrl(id, 'aauth-resource'), async () => publicKeys]]),
   })
   const resolveKey = createKeyResolver({
     ...identifiers,
@@ -121,7 +128,7 @@ export function createResource(options: ResourceOptions): Resource {
     absentWellKnown: 'jwks',
     certificates: options.certificates,
   })
-  const signatureOptions = {
+  const signatureOptions: VerifySignatureOptions<ResolvedKey> = {
     authorities: options.authorities ?? ([new URL(id).host] as const),
     resolveKey,
     now,
@@ -131,6 +138,10 @@ export function createResource(options: ResourceOptions): Resource {
     ...(unsignedBodies.length > 0 ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
     ...(options.maxBody ? { maxBody: options.maxBody } : {}),
     ...(options.nonce ? { nonce: options.nonce } : {}),
+  }
+  const authorizationOptions: VerifySignatureOptions<ResolvedKey> = {
+    ...signatureOptions,
+    resolveKey: (signatureKey) => resolveKey(signatureKey, 'auth+jwt'),
   }
   const metadata: ResourceMetadata = {
     resource: id,
@@ -142,7 +153,7 @@ export function createResource(options: ResourceOptions): Resource {
   }
   const documents = new Map<string, object>([
     [new URL(metadataUrl(id, 'aauth-resource')).pathname, metadata],
-    [new URL(metadata.jwks_uri).pathname, { keys: [signer.jwk, ...(options.retiredKeys ?? [])] }],
+    [new URL(metadata.jwks_uri).pathname, { keys: publicKeys }],
   ])
 
   function issueResourceToken(binding: { agent: string; thumbprint: string }, scope: string): Promise<string> {
@@ -172,7 +183,8 @@ export function createResource(options: ResourceOptions): Resource {
     const message = source instanceof Request ? receiveRequest(source) : source
     let verified: VerifiedSignature<ResolvedKey>
     try {
-      verified = await verifySignature(message, signatureOptions)
+      const byLevel = required.require === 'authorization' ? authorizationOptions : signatureOptions
+      verified = await verifySignature(message, byLevel)
     } catch (error) {
       if (!(error instanceof AAuthError) || error.status !== 401) throw error
       throw error.withChallenge({ level: levelToAsk(error, required.require) })

@@ -60,6 +60,11 @@ export function judgeLevel<R extends Requirement>(
   const { agent, token } = verified.resolved
   // `agent` is left out where the agent is the resource itself (S§3.5, 7.3); anywhere else that is a fault (attacks T16).
   const resolved = agent === undefined && token ? { ...verified.resolved, agent: ownAgent } : verified.resolved
+  if (resolved.agent === undefined && token) {
+    throw new AAuthError('auth_token_invalid', 'The auth token names no agent.', {
+      challenge: { level: 'authorization' },
+    })
+  }
   return levels[required.require]({ ...verified, resolved }, required.scope ?? '') as VerifiedRequest<R>
 }
 
@@ -107,12 +112,8 @@ function authorizedRequest(verified: VerifiedSignature<ResolvedKey>, scope: stri
   return { ...signedRequest(verified), agent, iss, sub, scope: granted, claims: token.claims }
 }
 
-function requireAgent({ agent, token }: ResolvedKey): string {
+function requireAgent({ agent }: ResolvedKey): string {
   if (agent !== undefined) return agent
-  if (token)
-    throw new AAuthError('auth_token_invalid', 'The auth token names no agent.', {
-      challenge: { level: 'authorization' },
-    })
   throw new AAuthError(
     'identity_required',
     'The signature proves a key, but no agent: sign with jwks and well-known, or an agent token.',

@@ -141,7 +141,8 @@ const claimTypes = {
 
 function includesAudience(aud: unknown, audience: string, presence: 'required' | 'optional'): boolean {
   if (aud === undefined) return presence === 'optional'
-  return Array.isArray(aud) ? aud.length <= 64 && aud.includes(audience) : aud === audience
+  if (!Array.isArray(aud)) return aud === audience
+  return aud.length <= 64 && aud.every((one) => typeof one === 'string') && aud.includes(audience)
 }
 
 async function importConfirmation(claims: object, refuse: Refuse): Promise<VerificationKey> {

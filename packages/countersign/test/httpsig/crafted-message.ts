@@ -77,11 +77,11 @@ export function requiredComponents(query: boolean, body: boolean, nonce: boolean
 }
 
 /** The message with one header changed, or taken out where the new value is undefined. */
-export function withHeader(
-  message: CraftedMessage,
+export function withHeader<M extends Pick<CraftedMessage, 'headers'>>(
+  message: M,
   name: string,
   change: (value: string) => string | undefined,
-): CraftedMessage {
+): M {
   const headers = message.headers.flatMap(([candidate, value]): [string, string][] => {
     if (candidate !== name) return [[candidate, value]]
     const changed = change(value)
@@ -91,7 +91,7 @@ export function withHeader(
 }
 
 /** The message with a header more, after the others. */
-export function plusHeader(message: CraftedMessage, name: string, value: string): CraftedMessage {
+export function plusHeader<M extends Pick<CraftedMessage, 'headers'>>(message: M, name: string, value: string): M {
   return { ...message, headers: [...message.headers, [name, value]] }
 }
 

@@ -152,6 +152,8 @@ describe('S33: importVerificationKey', () => {
     ['e with a leading zero', { ...rsa, e: 'AAEAAQ' }],
     ['e of 9 bytes', { ...rsa, e: bytes(9, 1) }],
     ['RS256', { ...rsa, alg: 'RS256' }],
+    ['key_ops without verify', { ...publicJwk, key_ops: ['sign'] }],
+    ['key_ops that is no list', { ...publicJwk, key_ops: 'verify' }],
     ['null', null],
     ['an array', [publicJwk]],
     ['a string', JSON.stringify(publicJwk)],
@@ -196,6 +198,11 @@ describe('createSigner', () => {
     const { kid: _kid, ...nameless } = ed25519
     const signer = await createSigner(nameless)
     expect(signer.kid).toBe(signer.thumbprint)
+  })
+
+  it('takes a private key that says to be for signing', async () => {
+    const signer = await createSigner({ ...ed25519, key_ops: ['sign'] } as typeof ed25519)
+    expect(signer.jwk).not.toHaveProperty('key_ops')
   })
 
   it('TypeError without d', async () => {

@@ -343,8 +343,8 @@ describe('verifySignature over IncomingMessage', async () => {
     const outcome = new Promise<unknown>((resolve) => {
       void listen((incoming, outgoing) => {
         incoming.once('data', () => {
-          receiveIncoming(incoming)
-            .body(1000)
+          Promise.resolve()
+            .then(() => receiveIncoming(incoming).body(1000))
             .then(resolve, (error: unknown) => resolve(error))
             .finally(() => outgoing.end())
         })

@@ -1,0 +1,110 @@
+import { AAuthError, errorResponse, importVerificationKey, type VerifyTokenOptions, verifyToken } from 'countersign'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Case, play, playRace, playValid } from './attack.js'
+import { listedIds, rows } from './rows.js'
+import { openHttpStage, openVerifierStage, type Stage, type StageOptions } from './stage.js'
+import { forgeToken, type Slot, type TokenCase } from './token-slots.js'
+
+type Open = (options?: StageOptions) => Promise<Stage>
+
+async function opened(open: Open, options?: StageOptions): Promise<Stage> {
+  const stage = await open(options)
+  onTestFinished(() => stage.close())
+  return stage
+}
+
+const cases = rows.flatMap(({ id, cases: of = [] }) => of.map((single) => [id, single.claim, single] as const))
+const races = rows.flatMap(({ id, races: of = [] }) => of.map((single) => [id, single.claim, single] as const))
+const checks = rows.flatMap(({ id, checks: of = [] }) => of.map((single) => [id, single.claim, single] as const))
+
+describe.each([
+  ['the verifier alone', 'verifier', openVerifierStage],
+  ['a resource and an auth server over HTTP', 'http', openHttpStage],
+] as const)('%s', (_name, runner, open) => {
+  const played = cases.filter(([, , { on }]) => on === undefined || on === runner)
+
+  it.each(played)('%s: %s', async (_id, _claim, single) => {
+    await play(single, await opened(open, single.options))
+  })
+
+  it.each(races)('%s: %s', async (_id, _claim, race) => {
+    await playRace(race, await opened(open, race.options))
+  })
+})
+
+describe('every attack starts from a message that is accepted', () => {
+  it.each(cases)('%s: %s', async (_id, _claim, single) => {
+    await playValid(single, await opened(openVerifierStage, single.validOptions ?? single.options))
+  })
+})
+
+describe('the token alone', () => {
+  const tokens = cases.flatMap(([id, claim, single]) =>
+    isTokenCase(single) ? [[id, claim, single.token] as const] : [],
+  )
+
+  it.each(tokens)('%s: %s', async (_id, _claim, { slot, forge, verdict }) => {
+    const stage = await opened(openVerifierStage)
+    const token = await forgeToken(slot, forge, stage)
+    const outcome = await verdictOf(slot, token, stage, verdict === 'local')
+    if (verdict === 'accepted') return expect(outcome).toBe('accepted')
+    const { error } = slot[verdict === 'local' ? 'invalid' : verdict]
+    expect(outcome).toBe(verdict === 'unknownKey' ? 'invalid_signature' : error)
+  })
+})
+
+describe('what is no message', () => {
+  it.each(checks)('%s: %s', async (_id, _claim, { check }) => {
+    await check()
+  })
+})
+
+describe('the table', () => {
+  it('has every row of groups S, K and T exactly once', () => {
+    const ids = rows.map(({ id }) => id).filter((id) => /^[SKT]\d/.test(id))
+    expect(ids.sort()).toEqual([...listedIds].sort())
+  })
+
+  it('plays every row, or says why not', () => {
+    const silent = rows.filter(({ cases: of, races: and, checks: or, later }) => !of && !and && !or && !later)
+    expect(silent.map(({ id }) => id)).toEqual([])
+    expect(rows.filter(({ cases: of }) => of?.length === 0).map(({ id }) => id)).toEqual([])
+  })
+
+  it('has a base case for every group', () => {
+    for (const group of ['S', 'K', 'T']) expect(rows.map(({ id }) => id)).toContain(group)
+  })
+
+  it('names no case twice', () => {
+    const names = [...cases, ...races, ...checks].map(([id, claim]) => `${id}: ${claim}`)
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+  })
+})
+
+function isTokenCase(single: Case): single is TokenCase & { token: NonNullable<TokenCase['token']> } {
+  return 'token' in single && single.token !== undefined
+}
+
+/** `accepted`, or the error that a token is refused with where nothing but the token is looked at. */
+async function verdictOf(slot: Slot, token: string, stage: Stage, local: boolean): Promise<string> {
+  const options: VerifyTokenOptions = {
+    audience: slot.audience,
+    now: () => stage.clock.now,
+    allowPath: true,
+    ...(slot.kind === 'auth+jwt' ? { issuers: [slot.issuer] } : {}),
+    findKey: async (issuer, kid) => {
+      expect(local).toBe(false)
+      const published = stage.documents.get(`${issuer}/jwks.json`) as { keys?: { kid: string }[] } | undefined
+      const jwk = published?.keys?.find((key) => key.kid === kid)
+      if (!jwk) throw new AAuthError('key_unknown', 'No such key.')
+      return importVerificationKey(jwk)
+    },
+  }
+  try {
+    await verifyToken(slot.kind, token, options)
+  } catch (error) {
+    if (error instanceof AAuthError) return (JSON.parse(errorResponse(error).body) as { error: string }).error
+    throw error
+  }
+  return 'accepted'
+}

@@ -1,0 +1,32 @@
+import { expect } from 'vitest'
+import type { Case, Outcome } from './attack.js'
+import { type Parts, surrounded, unknownKey } from './crafted-cases.js'
+import { agentReference } from './parties.js'
+
+/** The one body for every cause of a key that is not found. */
+export const unknownBody =
+  '{"error":"invalid_signature","error_description":"No usable key was found where the signature points."}'
+
+/** A key that is not found, whatever the cause: one body. */
+export const notFound: Outcome = { ...unknownKey, also: (_stage, { body }) => expect(body).toBe(unknownBody) }
+export const notFoundUnasked: Outcome = { ...notFound, unasked: 'any' }
+
+export const reference = (changes: object): Parts => ({ signatureKey: { ...agentReference, ...changes } })
+
+/** The base case with the agent's document or keys answering otherwise. */
+export function answering(
+  claim: string,
+  documents: Readonly<Record<string, object | (() => Response | Promise<Response>)>>,
+  expected: Outcome = notFound,
+): Case {
+  return surrounded(
+    claim,
+    (stage) => {
+      for (const [url, document] of Object.entries(documents)) stage.documents.set(url, document)
+    },
+    expected,
+  )
+}
+
+/** The fetch of the library, in place of the documents that the valid message was accepted by. */
+export const guarded = { options: { guardedFetch: true }, validOptions: {} } as const

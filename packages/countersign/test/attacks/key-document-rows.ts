@@ -1,0 +1,467 @@
+import type { FetchDocument, Signer } from 'countersign'
+import { createCertificateFinder } from 'countersign/node'
+import { expect } from 'vitest'
+import { answerJson, startServer } from '../discovery/loopback-server.js'
+import { simulatePublicNetwork } from '../discovery/public-network.js'
+import { withHeader } from '../httpsig/crafted-message.js'
+import { type CertificateParts, type Issued, issueCertificate, signerOf } from '../node/certificates.js'
+import type { Case, Outcome, Row } from './attack.js'
+import { accepted, craft, headerOf, type Parts, refused, refusedUnasked, resigned, tampered } from './crafted-cases.js'
+import { answering, guarded, notFound, notFoundUnasked, reference, unknownBody } from './key-cases.js'
+import { agentReference, ids, signers } from './parties.js'
+import { agentDocument, agentKeys, agentMetadata, type Stage, type StageOptions } from './stage.js'
+import { claiming, forged } from './token-slots.js'
+
+const text =
+  (body: string, init: ResponseInit = {}) =>
+  () =>
+    new Response(body, init)
+const jwks = (keys: readonly object[]) => ({ [agentKeys]: { keys } })
+const filler = (count: number) => Array.from({ length: count }, (_, i) => ({ ...signers.attacker.jwk, kid: `k-${i}` }))
+
+/** Sends the message with each key reference in turn and gives the last answer. */
+async function sendMany(stage: Stage, count: number, parts: (index: number) => Parts) {
+  let last = await stage.send(await craft(stage, parts(0)))
+  for (let index = 1; index < count; index++) last = await stage.send(await craft(stage, parts(index)))
+  return last
+}
+
+const fetchesOf = ({ asked }: Stage, url: string) => asked.filter((candidate) => candidate === url).length
+
+const ca = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign']
+const leafExtensions = ['subjectAltName=DNS:agent.example', 'keyUsage=critical,digitalSignature']
+const root = issueCertificate({ name: 'root', extensions: ca, days: 4000 })
+const otherRoot = issueCertificate({ name: 'root', extensions: ca })
+const issueLeaf = (parts: Partial<CertificateParts> = {}) =>
+  issueCertificate({ name: 'leaf', issuer: root, extensions: leafExtensions, ...parts })
+const leaf = issueLeaf()
+const chainUrl = `${ids.agent}/chain.pem`
+// Later than every certificate made here starts.
+const certified = Math.floor(Date.now() / 1000) + 300
+const underRoots = (roots: readonly [string, ...string[]]): StageOptions => ({
+  now: certified,
+  certificates: (fetch: FetchDocument, now) => createCertificateFinder({ roots, fetch, now }),
+})
+
+function certificate(
+  claim: string,
+  issued: Issued,
+  expected: Outcome = notFound,
+  options = underRoots([root.pem]),
+): Case {
+  return {
+    claim,
+    options,
+    valid: (stage) => craft(stage),
+    attack: async (stage) => {
+      const message = await certifiedMessage(stage, issued)
+      return () => stage.send(message)
+    },
+    expected,
+  }
+}
+
+async function certifiedMessage(stage: Stage, issued: Issued, x5t: string = issued.thumbprint) {
+  stage.documents.set(chainUrl, text(issued.pem))
+  const signer: Signer = await signerOf(issued)
+  return craft(stage, { target: '/identity', signer, signatureKey: { scheme: 'x509', x5u: chainUrl, x5t } })
+}
+
+/** What of group K is about what is found there, and how often it is looked for. */
+export const keyDocumentRows: readonly Row[] = [
+  {
+    id: 'K13',
+    given: 'documents without measure',
+    cases: [
+      answering('metadata of more than 16 KiB', { [agentDocument]: { ...agentMetadata, pad: 'a'.repeat(16_384) } }),
+      answering('a JWKS of more than 64 KiB', { [agentKeys]: { keys: [signers.agent.jwk], pad: 'a'.repeat(65_536) } }),
+      answering('a stream without end', {
+        [agentKeys]: () =>
+          new Response(
+            new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(16_384).fill(32)) }),
+          ),
+      }),
+      answering('compressed', {
+        [agentKeys]: text(JSON.stringify({ keys: [signers.agent.jwk] }), { headers: { 'content-encoding': 'gzip' } }),
+      }),
+    ],
+  },
+  {
+    id: 'K14',
+    given: 'an origin that never answers',
+    cases: [
+      {
+        ...answering('is given up, while others are served', {
+          [agentKeys]: () => new Promise<Response>(() => undefined),
+        }),
+        attack: async (stage, valid) => {
+          stage.documents.set(agentKeys, () => new Promise<Response>(() => undefined))
+          return async () => {
+            const start = performance.now()
+            const waiting = stage.send(valid)
+            const other = await stage.send(await craft(stage, { signatureKey: 'own key' }))
+            expect(other.status).toBe(200)
+            stage.handled.length = 0
+            expect(performance.now() - start).toBeLessThan(2000)
+            const answer = await waiting
+            expect(performance.now() - start).toBeLessThan(3500)
+            return answer
+          }
+        },
+      },
+    ],
+  },
+  {
+    id: 'K15',
+    given: 'a body that is no document',
+    cases: [
+      ['HTML', '<!doctype html><title>a</title>'],
+      ['an array', '[]'],
+      ['null', 'null'],
+      ['a number', '1'],
+      ['deep nesting', '['.repeat(8000) + ']'.repeat(8000)],
+      [
+        'members of __proto__',
+        JSON.stringify({ agent: ids.agent }).replace('{', `{"__proto__":{"jwks_uri":"${agentKeys}"},`),
+      ],
+      ['nothing', ''],
+      ['no UTF-8', '"\u00ff"'],
+      ['two documents', '{}{}'],
+    ].flatMap(([claim, body = '']) => [
+      answering(
+        `metadata: ${claim}`,
+        { [agentDocument]: () => new Response(Buffer.from(body, 'latin1')) },
+        {
+          ...notFound,
+          also: (_stage, answer) => {
+            expect(answer.body).toBe(unknownBody)
+            expect({}).not.toHaveProperty('jwks_uri')
+          },
+        },
+      ),
+      answering(`keys: ${claim}`, { [agentKeys]: () => new Response(Buffer.from(body, 'latin1')) }),
+    ]),
+  },
+  {
+    id: 'K16',
+    given: 'a JWKS with many or unknown keys',
+    cases: [
+      answering('500 keys', jwks([signers.agent.jwk, ...filler(499)])),
+      answering('101 keys', jwks([signers.agent.jwk, ...filler(100)])),
+      answering('100 keys are read', jwks([...filler(99), signers.agent.jwk]), accepted),
+      answering(
+        'an unknown kty beside a good key',
+        jwks([{ kty: 'AKP', kid: 'new', pub: 'AA' }, signers.agent.jwk]),
+        accepted,
+      ),
+      answering('entries that are no keys beside a good key', jwks([[], { kid: 1 }, signers.agent.jwk]), accepted),
+      answering('the kid of an unknown kty', jwks([{ ...signers.agent.jwk, kty: 'AKP' }])),
+    ],
+  },
+  {
+    id: 'K18',
+    given: 'a JWKS that shows a private or symmetric key',
+    cases: [
+      answering('d', jwks([{ ...signers.agent.jwk, d: 'AAAA' }])),
+      answering('oct', jwks([{ kty: 'oct', kid: signers.agent.kid, k: 'AAAA' }])),
+      answering(
+        'd of another key beside a good one',
+        jwks([{ ...signers.attacker.jwk, d: 'AAAA' }, signers.agent.jwk]),
+        accepted,
+      ),
+    ],
+    later: 'the audit event agent.private_key_published: among the operations of the auth server',
+  },
+  {
+    id: 'K20',
+    given: 'many requests with a random kid',
+    cases: [
+      {
+        claim: 'one fetch of the JWKS a minute',
+        valid: (stage) => craft(stage),
+        attack: async (stage) => async () => {
+          const count = stage.wire ? 50 : 1000
+          await sendMany(stage, count / 2, (index) => reference({ kid: `random-${index}` }))
+          stage.clock.now += 60
+          return sendMany(stage, count / 2, (index) => reference({ kid: `later-${index}` }))
+        },
+        expected: {
+          ...notFound,
+          also: (stage) => {
+            expect(fetchesOf(stage, agentKeys)).toBe(2)
+            expect(fetchesOf(stage, agentDocument)).toBe(1)
+          },
+        },
+      },
+    ],
+  },
+  {
+    id: 'K21',
+    given: 'an agent that rotates its key',
+    cases: [
+      {
+        claim: 'the new kid is found after one refetch',
+        valid: (stage) => craft(stage),
+        attack: async (stage, valid) => {
+          expect((await stage.send(valid)).status).toBe(200)
+          stage.clock.now += 61
+          stage.documents.set(agentKeys, { keys: [signers.agentNext.jwk] })
+          const message = await craft(stage, {
+            ...reference({ kid: signers.agentNext.kid }),
+            signer: signers.agentNext,
+          })
+          return () => stage.send(message)
+        },
+        expected: { ...accepted, also: (stage) => expect(fetchesOf(stage, agentKeys)).toBe(2) },
+      },
+    ],
+  },
+  {
+    id: 'K22',
+    given: 'a key that was taken out of the JWKS',
+    cases: [299, 301].map(
+      (seconds): Case => ({
+        claim: `${seconds} s after it was fetched`,
+        valid: (stage) => craft(stage),
+        attack: async (stage, valid) => {
+          expect((await stage.send(valid)).status).toBe(200)
+          stage.clock.now += seconds
+          stage.documents.set(agentKeys, { keys: [signers.agentNext.jwk] })
+          const message = await craft(stage)
+          return () => stage.send(message)
+        },
+        expected: seconds < 300 ? accepted : notFound,
+      }),
+    ),
+    later: 'POST /admin/agents/{id}/refresh: among the operations of the auth server',
+  },
+  {
+    id: 'K23',
+    given: 'a JWKS endpoint that is down',
+    cases: [
+      answering('cold', { [agentKeys]: text('', { status: 503 }) }),
+      ...[301, 86_400, 86_701].map(
+        (seconds): Case => ({
+          claim: `warm, ${seconds} s after it was fetched`,
+          valid: (stage) => craft(stage),
+          attack: async (stage, valid) => {
+            expect((await stage.send(valid)).status).toBe(200)
+            stage.clock.now += seconds
+            for (const url of [agentDocument, agentKeys]) stage.documents.set(url, text('', { status: 503 }))
+            const message = await craft(stage)
+            return () => stage.send(message)
+          },
+          expected: seconds <= 86_400 ? accepted : notFound,
+        }),
+      ),
+    ],
+  },
+  {
+    id: 'K24',
+    given: '200 parallel first requests of one agent',
+    races: [
+      {
+        claim: 'one fetch of each document',
+        race: async (stage) => {
+          const message = await craft(stage)
+          return Promise.all(Array.from({ length: 200 }, () => stage.send(message)))
+        },
+        counts: { 200: 200 },
+        also: ({ asked }) => expect(asked).toEqual([agentDocument, agentKeys]),
+      },
+    ],
+  },
+  {
+    id: 'K25',
+    given: 'garbage that names any host',
+    cases: [
+      {
+        claim: 'refused locally, nothing fetched',
+        valid: (stage) => craft(stage),
+        attack: async (stage, valid) => async () => {
+          const uncovered = withHeader(valid, 'signature-input', (value) => value.replace('"@path" ', ''))
+          let last = await stage.send(uncovered)
+          for (let index = 1; index < (stage.wire ? 50 : 10_000); index++) {
+            const named = (value: string) => value.replace(ids.agent, `https://host-${index}.example`)
+            last = await stage.send(withHeader(uncovered, 'signature-key', named))
+          }
+          return last
+        },
+        expected: { ...refusedUnasked, signatureError: 'invalid_input', requiredInput: ['@path'] },
+      },
+    ],
+    races: [
+      {
+        claim: 'at most 32 fetches at once, the rest is told to come again',
+        race: async (stage) => {
+          const hosts = Array.from({ length: 100 }, (_, index) => `https://host-${index}.example`)
+          const waiting: (() => void)[] = []
+          for (const host of hosts) {
+            stage.documents.set(
+              `${host}/.well-known/aauth-agent`,
+              () => new Promise((resolve) => waiting.push(() => resolve(new Response('', { status: 404 })))),
+            )
+          }
+          let turnedAway = 0
+          const ask = async (id: string) => {
+            const answer = await stage.send(await craft(stage, reference({ id })))
+            if (++turnedAway === 68) for (const release of waiting) release()
+            return answer
+          }
+          const answers = await Promise.all(hosts.map(ask))
+          expect(stage.asked).toHaveLength(32)
+          return answers
+        },
+        counts: { 401: 32, 429: 68 },
+      },
+    ],
+    later: 'a budget per source address: there is one for all sources',
+  },
+  {
+    id: 'K26',
+    given: 'an attacker whose document points to the victim’s JWKS',
+    cases: [
+      tampered(
+        'the victim’s signature under the attacker’s id',
+        (message, { documents }) => {
+          documents.set(`${ids.attacker}/.well-known/aauth-agent`, { agent: ids.attacker, jwks_uri: agentKeys })
+          return withHeader(message, 'signature-key', (value) => value.replace(ids.agent, ids.attacker))
+        },
+        refused,
+      ),
+    ],
+  },
+  {
+    id: 'K27',
+    given: 'Cache-Control of the documents',
+    cases: (
+      [
+        ['max-age=999999999', 86_399, 1],
+        ['max-age=999999999', 86_400, 2],
+        ['no-store', 59, 1],
+        ['no-store', 60, 2],
+        ['max-age=0', 59, 1],
+        ['max-age=0', 60, 2],
+      ] as const
+    ).map(
+      ([header, seconds, fetches]): Case => ({
+        claim: `${header}: ${fetches} after ${seconds} s`,
+        valid: (stage) => craft(stage),
+        attack: async (stage, valid) => {
+          const headers = { 'cache-control': header }
+          stage.documents.set(agentDocument, () => Response.json(agentMetadata, { headers }))
+          stage.documents.set(agentKeys, () => Response.json({ keys: [signers.agent.jwk] }, { headers }))
+          expect((await stage.send(valid)).status).toBe(200)
+          stage.clock.now += seconds
+          const message = await craft(stage)
+          return () => stage.send(message)
+        },
+        expected: { ...accepted, also: (stage) => expect(fetchesOf(stage, agentKeys)).toBe(fetches) },
+      }),
+    ),
+  },
+  {
+    id: 'K28',
+    given: 'our own identifier as id or iss',
+    cases: [
+      resigned(
+        'id of the resource, at the resource',
+        {
+          signatureKey: { ...agentReference, id: ids.resource, kid: signers.resource.kid, wellKnown: 'aauth-resource' },
+          signer: signers.resource,
+        },
+        { ...accepted, unasked: 'any' },
+      ),
+      resigned(
+        'id of the resource with a kid it does not publish',
+        { signatureKey: { ...agentReference, id: ids.resource, wellKnown: 'aauth-resource' } },
+        notFoundUnasked,
+      ),
+      ...forged(
+        'iss of the resource',
+        claiming(() => ({ iss: ids.resource })),
+        'local',
+        { slots: ['auth'] },
+      ),
+    ],
+    later: 'an agent that has the id of the auth server itself, at its token endpoint: it is looked for over HTTP',
+  },
+  {
+    id: 'K29',
+    given: 'an origin whose TLS is not to be trusted',
+    cases: [
+      {
+        claim: 'no TLS at all on the public address',
+        ...guarded,
+        valid: (stage) => craft(stage),
+        attack: async (stage, valid) => {
+          const server = await startServer((_request, response) => answerJson(response, agentMetadata))
+          simulatePublicNetwork({ 'agent.example': [['8.8.8.8']] }, server.port)
+          return async () => {
+            const answer = await stage.send(valid)
+            expect(server.connections()).toBe(1)
+            expect(server.asked).toEqual([])
+            return answer
+          }
+        },
+        expected: notFound,
+      },
+    ],
+    later:
+      'expired, self-signed and of another host: test/discovery/guarded-fetch.test.ts, with the control that a good one is accepted',
+  },
+  {
+    id: 'K30',
+    given: 'scheme=x509',
+    cases: [
+      certificate('a certificate under a configured root is accepted', leaf, accepted),
+      {
+        ...certificate('no roots configured', leaf, notFoundUnasked),
+        options: { now: certified },
+      },
+      certificate('another root', leaf, notFound, underRoots([otherRoot.pem])),
+      certificate('expired', issueLeaf({ days: 1 }), notFound, {
+        ...underRoots([root.pem]),
+        now: certified + 2 * 86_400,
+      }),
+      certificate('no name', issueLeaf({ extensions: ['keyUsage=critical,digitalSignature'] })),
+      certificate(
+        'two names',
+        issueLeaf({
+          extensions: ['subjectAltName=DNS:agent.example,DNS:other.example', 'keyUsage=critical,digitalSignature'],
+        }),
+      ),
+      certificate(
+        'a name with a wildcard',
+        issueLeaf({ extensions: ['subjectAltName=DNS:*.example', 'keyUsage=critical,digitalSignature'] }),
+      ),
+      certificate(
+        'a key usage without signing',
+        issueLeaf({ extensions: ['subjectAltName=DNS:agent.example', 'keyUsage=critical,keyEncipherment'] }),
+      ),
+      {
+        ...certificate('another x5t', leaf),
+        attack: async (stage) => {
+          const message = await certifiedMessage(stage, leaf, otherRoot.thumbprint)
+          return () => stage.send(message)
+        },
+      },
+      {
+        ...certificate('an x5u at a private address', leaf, notFoundUnasked),
+        attack: async (stage) => {
+          const message = await certifiedMessage(stage, leaf)
+          const signer = await signerOf(leaf)
+          const x5u = 'https://10.0.0.1/chain.pem'
+          const moved = await craft(stage, { signer, signatureKey: { scheme: 'x509', x5u, x5t: leaf.thumbprint } })
+          expect(headerOf(moved, 'signature-key')).not.toBe(headerOf(message, 'signature-key'))
+          return () => stage.send(moved)
+        },
+      },
+    ],
+  },
+  {
+    id: 'K31',
+    given: 'a logo_uri with a script in it, or without measure',
+    later: 'logos are not shown: the initial letter stands for every agent',
+  },
+]

@@ -1,0 +1,284 @@
+import { gzipSync } from 'node:zlib'
+import { expect } from 'vitest'
+import { digestOf, plusHeader, requiredComponents, withHeader } from '../httpsig/crafted-message.js'
+import type { Case, Message, Outcome, Row } from './attack.js'
+import {
+  accepted,
+  badInput,
+  badRequest,
+  craft,
+  lacks,
+  type Parts,
+  type PartsOf,
+  passes,
+  refused,
+  refusedUnasked,
+  resigned,
+  tampered,
+} from './crafted-cases.js'
+
+const get = requiredComponents(false, false, false)
+const post: Parts = { method: 'POST', body: '{"action":"update"}' }
+const bodyCovered = requiredComponents(false, true, false)
+
+const covering = (component: string): Parts => ({
+  components: ['@method', component, '@authority', '@path', 'signature-key'],
+})
+
+/** What the HTTP parser itself refuses, before anything of ours is asked. */
+const byParser: Outcome = { status: 400, unasked: 'any' }
+
+/** A case of bytes on the wire. */
+function onTheWire(claim: string, raw: (bytes: string) => string, expected: Outcome, base: PartsOf = {}): Case {
+  return tampered(claim, (message) => ({ ...message, raw }), expected, { base, on: 'http' })
+}
+
+/** A path that was handled must be the one that was verified, as sent. */
+const handledAs = (path: string): Outcome => ({
+  ...accepted,
+  also: ({ handled }) => expect(handled).toEqual([path]),
+})
+
+/** What of group S is about targets, bodies and components. */
+export const messageRows: readonly Row[] = [
+  {
+    id: 'S21',
+    given: 'a signed POST whose body is changed',
+    cases: [
+      tampered('another value', (sent) => ({ ...sent, body: '{"action":"delete"}' }), refused, { base: post }),
+      tampered('a byte more', (sent) => ({ ...sent, body: `${String(sent.body)} ` }), refused, { base: post }),
+      tampered(
+        'with a digest to match',
+        (sent) => ({ ...withHeader(sent, 'content-digest', () => digestOf('{}')), body: '{}' }),
+        refused,
+        { base: post },
+      ),
+    ],
+  },
+  {
+    id: 'S23',
+    given: 'a digest of no algorithm that counts',
+    cases: [
+      ['md5', 'md5=:AAAAAAAAAAAAAAAAAAAAAA==:'],
+      ['sha', 'sha=:AAAAAAAAAAAAAAAAAAAAAAAAAAA=:'],
+      ['an unknown one', 'sha-3=:AAAA:'],
+      ['a name that every object has', 'constructor=:AAAA:'],
+    ].map(([claim, digest = '']) =>
+      resigned(String(claim), { ...post, fields: { 'content-digest': digest } }, refused, { base: post }),
+    ),
+  },
+  {
+    id: 'S24',
+    given: 'a body that is chunked or compressed',
+    cases: [
+      tampered('chunked: the digest is over the content', (sent) => chunked(sent, String(sent.body)), accepted, {
+        base: post,
+        on: 'http',
+      }),
+      tampered('chunked, and changed', (sent) => chunked(sent, '{"action":"delete"}'), refused, {
+        base: post,
+        on: 'http',
+      }),
+      ...[true, false].map(
+        (overZipped): Case => ({
+          claim: `gzip: the digest over the ${overZipped ? 'zipped bytes' : 'text'}`,
+          valid: (stage) => craft(stage, post),
+          attack: async (stage) => {
+            const text = '{"action":"update"}'
+            const zipped = gzipSync(text)
+            const fields = {
+              'content-type': 'application/json',
+              'content-encoding': 'gzip',
+              'content-digest': digestOf(overZipped ? zipped : text),
+            }
+            const signed = await craft(stage, { method: 'POST', fields, components: bodyCovered })
+            return () => stage.send({ ...signed, body: zipped })
+          },
+          expected: overZipped ? accepted : refused,
+        }),
+      ),
+    ],
+  },
+  {
+    id: 'S25',
+    given: 'a captured GET replayed',
+    cases: [
+      tampered('as DELETE', (sent) => ({ ...sent, method: 'DELETE' }), refused),
+      tampered('on another path', (sent) => ({ ...sent, target: '/admin' }), refused),
+      resigned('at another host', { authority: 'other.example' }, refused, {
+        afterwards: (sent) => withHeader(sent, 'host', () => 'resource.example'),
+      }),
+    ],
+  },
+  {
+    id: 'S26',
+    given: 'a request signed for and sent with another host',
+    cases: [
+      resigned('Host', { authority: 'evil.example' }, refused),
+      resigned('X-Forwarded-Host', { authority: 'evil.example' }, refused, {
+        afterwards: (sent) => plusHeader(sent, 'x-forwarded-host', 'evil.example'),
+      }),
+      resigned('Forwarded', { authority: 'evil.example' }, refused, {
+        afterwards: (sent) => plusHeader(sent, 'forwarded', 'host=evil.example'),
+      }),
+      tampered(
+        'the same headers on a valid request mean nothing',
+        (sent) => plusHeader(plusHeader(sent, 'x-forwarded-host', 'evil.example'), 'forwarded', 'host=evil.example'),
+        accepted,
+      ),
+    ],
+  },
+  {
+    id: 'S27',
+    given: 'two Host headers, or an absolute-form target',
+    cases: [
+      tampered('ours second', (sent) => plusHeader(sent, 'Host', 'resource.example'), badRequest),
+      tampered('ours first', (sent) => plusHeader(sent, 'host', 'evil.example'), badRequest),
+      tampered('an absolute-form target', (sent) => ({ ...sent, target: 'http://resource.example/data' }), badRequest),
+      tampered(
+        'an absolute-form target of another host',
+        (sent) => ({ ...sent, target: 'https://evil.example/data' }),
+        badRequest,
+      ),
+    ],
+  },
+  {
+    id: 'S28',
+    given: 'a target that a router may read otherwise, signed as sent',
+    cases: [
+      ...['//admin', '/%61dmin', '/Admin', '/admin/'].flatMap((target) => [
+        resigned(`${target}: handled as the path that was verified`, { target }, handledAs(target), {
+          base: { target: '/admin' },
+        }),
+        tampered(`${target}, signed for /admin`, (sent) => ({ ...sent, target }), refused, {
+          base: { target: '/admin' },
+        }),
+      ]),
+      ...['/x/../admin', '/./admin', '/x/%2e%2e/admin', '/x/.%2E/admin', '/admin\\..', '/admin#x'].map((target) =>
+        resigned(target, { target }, badRequest, { base: { target: '/admin' } }),
+      ),
+    ],
+  },
+  {
+    id: 'S29',
+    given: 'a route below a mount point',
+    cases: [
+      resigned('signed over the stripped path', { target: '/x' }, refused, {
+        base: { target: '/api/x' },
+        afterwards: (sent) => ({ ...sent, target: '/api/x' }),
+      }),
+      passes('signed over the whole path', { target: '/api/x' }),
+    ],
+  },
+  {
+    id: 'S30',
+    given: 'components that are not implemented, signed',
+    cases: [
+      ...[
+        '"@method";req',
+        '"@path";tr',
+        '"@query-param";name="a"',
+        '"signature-key";sf',
+        '"signature-key";key="sig1"',
+        '"signature-key";bs',
+      ].map((component) => resigned(component, covering(component), badInput)),
+      ...['@target-uri', '@request-target', '@scheme', '@status', '@signature-params', '@unknown', '@'].map(
+        (component) => resigned(component, covering(component), badInput),
+      ),
+      resigned('"@METHOD"', { components: ['"@METHOD"', '@authority', '@path', 'signature-key'] }, badInput),
+      resigned('"Signature-Key"', { components: [...get.slice(0, 3), '"Signature-Key"'] }, badInput),
+      resigned('a component twice', { components: ['@method', ...get] }, refusedUnasked),
+    ],
+  },
+  {
+    id: 'S31',
+    given: 'an alg that is not the one of the key',
+    cases: ['none', 'hmac-sha256', 'rsa-v1_5-sha256', 'ecdsa-p256-sha256', 'rsa-pss-sha512', 'EdDSA', ''].map((alg) =>
+      resigned(alg === '' ? 'empty' : alg, { parameters: `;alg="${alg}"` }, refused),
+    ),
+  },
+  {
+    id: 'S44',
+    given: 'headers of more than 16 KiB',
+    cases: [
+      tampered(
+        'one field',
+        (sent) => plusHeader(sent, 'x-a', 'a'.repeat(17_000)),
+        { status: 431, unasked: 'any' },
+        {
+          on: 'http',
+        },
+      ),
+      tampered(
+        'many fields',
+        (sent) => ({
+          ...sent,
+          headers: [...sent.headers, ...Array.from({ length: 300 }, (_, i) => [`x-${i}`, 'a'.repeat(64)] as const)],
+        }),
+        { status: 431, unasked: 'any' },
+        { on: 'http' },
+      ),
+      tampered('15 KiB are read', (sent) => plusHeader(sent, 'x-a', 'a'.repeat(15_000)), accepted),
+    ],
+    later: 'the warning of an agent whose own headers pass 8 KiB: it has none yet',
+  },
+  {
+    id: 'S46',
+    given: 'a method override',
+    cases: [
+      tampered('X-HTTP-Method-Override', (sent) => plusHeader(sent, 'x-http-method-override', 'DELETE'), {
+        ...accepted,
+        also: (_stage, { body }) => expect(JSON.parse(body)).toMatchObject({ method: 'GET' }),
+      }),
+    ],
+  },
+  {
+    id: 'S47',
+    given: 'what request smuggling is made of',
+    cases: [
+      onTheWire(
+        'Content-Length and Transfer-Encoding',
+        (bytes) => bytes.replace('connection: close', 'transfer-encoding: chunked\r\nconnection: close'),
+        byParser,
+        post,
+      ),
+      onTheWire(
+        'two Content-Lengths',
+        (bytes) => bytes.replace('connection: close', 'content-length: 3\r\nconnection: close'),
+        byParser,
+        post,
+      ),
+      onTheWire('a folded header', (bytes) => bytes.replace('signature: ', 'x-a: a\r\n b\r\nsignature: '), byParser),
+      onTheWire('a signature that is folded', (bytes) => bytes.replace('sig1=:', 'sig1=:\r\n '), byParser),
+      onTheWire('a blank before the colon', (bytes) => bytes.replace('signature: ', 'signature : '), byParser),
+      onTheWire('no Host', (bytes) => bytes.replace(/host: .*\r\n/, ''), byParser),
+      onTheWire('bare line feeds', (bytes) => bytes.replace('\r\nsignature: ', '\nsignature: '), byParser),
+      onTheWire('a blank in the target', (bytes) => bytes.replace('/data HTTP', '/da ta HTTP'), byParser),
+    ],
+  },
+  {
+    id: 'S48',
+    given: 'a signed POST without a body',
+    cases: [
+      tampered('a body is added', (sent) => ({ ...sent, body: '{}' }), lacks('content-type', 'content-digest'), {
+        base: { method: 'POST' },
+      }),
+      tampered(
+        'a body is added with its fields',
+        (sent) => ({
+          ...plusHeader(plusHeader(sent, 'content-type', 'application/json'), 'content-digest', digestOf('{}')),
+          body: '{}',
+        }),
+        lacks('content-type', 'content-digest'),
+        { base: { method: 'POST' } },
+      ),
+    ],
+  },
+]
+
+/** The message with the content in two chunks. */
+function chunked(message: Message, content: string): Message {
+  const parts = [content.slice(0, 5), content.slice(5)]
+  const lines = parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`)
+  return { ...plusHeader(message, 'transfer-encoding', 'chunked'), body: `${lines.join('')}0\r\n\r\n` }
+}

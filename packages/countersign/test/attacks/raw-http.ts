@@ -1,0 +1,49 @@
+import { connect } from 'node:net'
+import type { Message } from './attack.js'
+
+/** What came back, taken apart no further than needed. */
+export interface Answer {
+  status: number
+  headers: Headers
+  body: string
+}
+
+/** Sends the message to a port on loopback, byte for byte as it stands, and collects the answer until the connection ends. */
+export async function exchange(port: number, message: Message): Promise<Answer> {
+  return parseAnswer(await send(port, bytesOf(message)))
+}
+
+function send(port: number, bytes: Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = ''
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => (answer += chunk))
+    // A server that refuses early closes while the request is still being sent.
+    socket.on('error', (error) => (answer === '' ? reject(error) : resolve(answer)))
+    socket.on('close', () => resolve(answer))
+  })
+}
+
+function bytesOf({ method, target, headers, body, raw }: Message): Buffer {
+  const content = Buffer.from(body)
+  const framed = headers.some(([name]) => /^(?:content-length|transfer-encoding)$/i.test(name))
+  const lines = [
+    `${method} ${target} HTTP/1.1`,
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+    ...(content.length > 0 && !framed ? [`content-length: ${content.length}`] : []),
+    'connection: close',
+  ]
+  const head = `${lines.join('\r\n')}\r\n\r\n`
+  return raw
+    ? Buffer.from(raw(head + content.toString('latin1')), 'latin1')
+    : Buffer.concat([Buffer.from(head, 'latin1'), content])
+}
+
+function parseAnswer(text: string): Answer {
+  const end = text.indexOf('\r\n\r\n')
+  const [statusLine = '', ...lines] = text.slice(0, end).split('\r\n')
+  const headers = new Headers()
+  for (const line of lines) headers.append(line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim())
+  return { status: Number(statusLine.split(' ')[1]), headers, body: text.slice(end + 4) }
+}

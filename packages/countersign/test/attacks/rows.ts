@@ -1,0 +1,40 @@
+import type { Row } from './attack.js'
+import { controls } from './controls.js'
+import { headerRows } from './header-rows.js'
+import { keyDocumentRows } from './key-document-rows.js'
+import { keyReferenceRows } from './key-reference-rows.js'
+import { messageRows } from './message-rows.js'
+import { replayRows } from './replay-rows.js'
+import { signatureRows } from './signature-rows.js'
+import { tokenRows } from './token-rows.js'
+import { unlistedKeyRows } from './unlisted-key-rows.js'
+import { unlistedSignatureRows } from './unlisted-signature-rows.js'
+import { unlistedTokenRows } from './unlisted-token-rows.js'
+
+/** The table: base cases, the rows of groups S, K and T, and rows that no list has. */
+export const rows: readonly Row[] = [
+  ...controls,
+  ...signatureRows,
+  ...messageRows,
+  ...headerRows,
+  ...replayRows,
+  ...keyReferenceRows,
+  ...keyDocumentRows,
+  ...tokenRows,
+  ...unlistedSignatureRows,
+  ...unlistedKeyRows,
+  ...unlistedTokenRows,
+]
+
+const through = (group: string, last: number, missing: readonly number[]) =>
+  Array.from({ length: last }, (_, index) => index + 1)
+    .filter((number) => !missing.includes(number))
+    .map((number) => group + String(number).padStart(2, '0'))
+
+/** The id of every row of the three groups. */
+export const listedIds: readonly string[] = [
+  ...through('S', 50, [6, 13, 22, 34]),
+  'S35b',
+  ...through('K', 31, [17, 19]),
+  ...through('T', 24, [5, 6, 14, 20, 21]),
+]

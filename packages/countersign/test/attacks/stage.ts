@@ -1,0 +1,240 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  type CertificateFinder,
+  createMemoryNonces,
+  type FetchDocument,
+  type ReceivedMessage,
+  type Signer,
+} from 'countersign'
+import { createNodeListener } from 'countersign/node'
+import {
+  createResource,
+  type Requirement,
+  type Resource,
+  type ResourceOptions,
+  type VerifiedRequest,
+  type VerifyRequestOptions,
+} from 'countersign/resource'
+import { aauth } from 'countersign/resource/hono'
+import { type AuthServer, createAuthServer, fixedKeys, memoryStorage, type Storage } from 'countersign-server'
+import { Hono } from 'hono'
+import { agentDocuments, issuerDocuments } from '../origins.js'
+import { receivedMessage } from '../received-message.js'
+import type { Message } from './attack.js'
+import { ids, signers } from './parties.js'
+import { type Answer, exchange } from './raw-http.js'
+
+/** A resource of two instances and an auth server among published documents, for attacks to be played on. */
+export interface Stage {
+  clock: { now: number }
+  /** What is published, by URL; a function answers itself. */
+  documents: Map<string, object | (() => Response | Promise<Response>)>
+  /** URLs that were fetched, in order. */
+  asked: string[]
+  /** Where requests arrived that were let through, by the path that was verified. */
+  handled: string[]
+  /** How many tokens the resource signed. */
+  minted: () => number
+  /** Whether there is a wire: sockets and an HTTP parser. */
+  wire: boolean
+  /** Values that were sent and that no answer may show. */
+  sent: Message[]
+  /** Sends one message; the answer is what the sender would see. */
+  send: (message: Message) => Promise<Answer>
+  /** The auth server's storage. */
+  storage: Storage
+  close: () => Promise<void>
+}
+
+export interface StageOptions
+  extends Pick<
+    Partial<ResourceOptions>,
+    'algorithms' | 'nonce' | 'signatureKeyForm' | 'maxBody' | 'allowInsecureLoopback' | 'authorities'
+  > {
+  now?: number
+  /** Fetches with the guarded fetch of the library instead of from the stage's documents. */
+  guardedFetch?: true
+  /** Makes the finder of certificates over the stage's documents. */
+  certificates?: (fetch: FetchDocument, now: () => number) => CertificateFinder
+}
+
+/** What each path of the resource asks for; any other asks for a signature. */
+const levels: Readonly<Record<string, VerifyRequestOptions<Requirement>>> = {
+  '/data': { require: 'signature' },
+  '/admin': { require: 'signature' },
+  '/api/x': { require: 'signature' },
+  '/identity': { require: 'identity' },
+  '/read': { require: 'authorization', scope: 'data.read' },
+  '/write': { require: 'authorization', scope: 'data.write' },
+}
+const anySignature: VerifyRequestOptions<Requirement> = { require: 'signature' }
+
+/** The agent's document and its keys, for rows that change them. */
+export const agentDocument = `${ids.agent}/.well-known/aauth-agent`
+export const agentKeys = `${ids.agent}/jwks.json`
+export const agentMetadata = { agent: ids.agent, jwks_uri: agentKeys, redirect_uris: [`${ids.agent}/callback`] }
+
+interface Parts {
+  stage: Omit<Stage, 'send' | 'wire' | 'close'>
+  resources: readonly [Resource, Resource]
+  server: AuthServer
+}
+
+function createParts(options: StageOptions): Parts {
+  const { now: start = 1_800_000_000, guardedFetch, certificates, ...resourceOptions } = options
+  const clock = { now: start }
+  const now = () => clock.now
+  const asked: string[] = []
+  const documents: Stage['documents'] = new Map(
+    Object.entries({
+      ...agentDocuments(ids.agent, [signers.agent.jwk]),
+      [agentDocument]: agentMetadata,
+      ...agentDocuments(ids.attacker, [signers.attacker.jwk]),
+      ...issuerDocuments(ids.authServer, [signers.authServer.jwk]),
+      ...resourceDocuments([signers.resource.jwk]),
+    }),
+  )
+  const fetch: FetchDocument = async (url) => {
+    asked.push(url)
+    const document = documents.get(url)
+    if (typeof document === 'function') return document()
+    return document ? Response.json(document) : new Response('', { status: 404 })
+  }
+  let minted = 0
+  const signer: Signer = {
+    ...signers.resource,
+    sign: (data) => {
+      minted++
+      return signers.resource.sign(data)
+    },
+  }
+  const claimNonce = createMemoryNonces({ now })
+  const createInstance = () =>
+    createResource({
+      id: ids.resource,
+      signer,
+      authServer: ids.authServer,
+      claimNonce,
+      now,
+      ...(guardedFetch ? {} : { fetch }),
+      ...(certificates ? { certificates: certificates(fetch, now) } : {}),
+      ...resourceOptions,
+    })
+  const storage = memoryStorage({ now, sweepInterval: 0 })
+  const server = createAuthServer({
+    issuer: ids.authServer,
+    keys: fixedKeys({ signer: signers.authServer, secret: new Uint8Array(32).fill(7) }),
+    storage,
+    fetch,
+    now,
+  })
+  return {
+    stage: { clock, documents, asked, handled: [], minted: () => minted, sent: [], storage },
+    resources: [createInstance(), createInstance()],
+    server,
+  }
+}
+
+function resourceDocuments(keys: readonly object[]): Record<string, object> {
+  const { resource: id } = ids
+  return {
+    [`${id}/.well-known/aauth-resource`]: { resource: id, jwks_uri: `${id}/jwks.json` },
+    [`${id}/jwks.json`]: { keys },
+  }
+}
+
+/** The verifier alone: messages as they were received, no sockets. */
+export async function openVerifierStage(options: StageOptions = {}): Promise<Stage> {
+  const { stage, resources, server } = createParts(options)
+  const verify = async (resource: Resource, message: ReceivedMessage): Promise<Response> => {
+    const [path = ''] = message.rawTarget.split('?')
+    try {
+      return grant(stage.handled, await resource.verify(message, levels[path] ?? anySignature))
+    } catch (error) {
+      return resource.toResponse(error)
+    }
+  }
+  return {
+    ...stage,
+    wire: false,
+    close: () => stage.storage.close(),
+    async send(message) {
+      stage.sent.push(message)
+      const received = receivedMessage(message)
+      if (message.to !== 'token endpoint') return toAnswer(await verify(resources[message.instance ?? 0], received))
+      const { method, target, body } = message
+      const headers = new Headers(message.headers.map(([name, value]): [string, string] => [name, value]))
+      const request = new Request(ids.authServer + target, { method, headers, body: Buffer.from(body) })
+      return toAnswer(await server.handler(request, received))
+    },
+  }
+}
+
+/** The same over HTTP on loopback: two ports for the resource, and one for the auth server. */
+export async function openHttpStage(options: StageOptions = {}): Promise<Stage> {
+  const { stage, resources, server } = createParts(options)
+  const [first, second, endpoint] = await Promise.all([
+    listen(listenerOf(resources[0], stage.handled)),
+    listen(listenerOf(resources[1], stage.handled)),
+    listen(createNodeListener((request, received) => server.handler(request, received), { origin: ids.authServer })),
+  ])
+  return {
+    ...stage,
+    wire: true,
+    async close() {
+      await Promise.all([first, second, endpoint].map(({ close }) => close()))
+      await stage.storage.close()
+    },
+    send(message) {
+      stage.sent.push(message)
+      const instance = message.instance === 1 ? second : first
+      return exchange((message.to === 'token endpoint' ? endpoint : instance).port, message)
+    },
+  }
+}
+
+function listenerOf(resource: Resource, handled: string[]): RequestListener {
+  const app = new Hono()
+  for (const [path, required] of Object.entries(levels)) {
+    app.all(path, aauth(resource, required), (c) => grant(handled, c.var.aauth))
+  }
+  app.all('*', aauth(resource, anySignature), (c) => grant(handled, c.var.aauth))
+  return createNodeListener(
+    async (request, received) => {
+      const { rawTarget: url, rawHeaders, remoteAddress } = received ?? receivedMessage()
+      return app.fetch(request, { incoming: { url, rawHeaders, socket: { remoteAddress } } })
+    },
+    { origin: ids.resource },
+  )
+}
+
+function grant(handled: string[], verified: VerifiedRequest): Response {
+  handled.push(verified.path)
+  return Response.json({ ...verified, body: undefined })
+}
+
+async function toAnswer(response: Response): Promise<Answer> {
+  return { status: response.status, headers: response.headers, body: await response.text() }
+}
+
+async function listen(listener: RequestListener): Promise<{ port: number; close: () => Promise<void> }> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      server.closeAllConnections()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+/** Signatures and tokens that were sent: no answer may show them. */
+export function secretsOf({ sent }: Stage): string[] {
+  return sent.flatMap(({ headers }) =>
+    headers
+      .filter(([name]) => /^(?:signature|signature-key|authorization)$/i.test(name))
+      .flatMap(([, value]) => value.match(/[\w+/-]{40,}/g) ?? []),
+  )
+}

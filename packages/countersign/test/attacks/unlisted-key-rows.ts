@@ -1,0 +1,216 @@
+import { expect } from 'vitest'
+import { agentDocuments } from '../origins.js'
+import type { Case, Outcome, Row } from './attack.js'
+import {
+  accepted,
+  craft,
+  headerChanged,
+  passes,
+  refused,
+  refusedUnasked,
+  resigned,
+  surrounded,
+  unknownKey,
+} from './crafted-cases.js'
+import { agentReference, ids, signers } from './parties.js'
+import { agentDocument, agentKeys, agentMetadata, type Stage } from './stage.js'
+
+const notFoundUnasked: Outcome = { ...unknownKey, unasked: 'any' }
+const pathId = 'https://host.example/~agent'
+
+/** The base case with documents of the agent that differ. */
+function publishing(claim: string, documents: Readonly<Record<string, object>>, expected: Outcome): Case {
+  return surrounded(claim, (stage) => publish(stage, documents), expected)
+}
+
+function publish(stage: Stage, documents: Readonly<Record<string, object>>): void {
+  for (const [url, document] of Object.entries(documents)) stage.documents.set(url, document)
+}
+
+const keys = (...published: object[]) => ({ [agentKeys]: { keys: published } })
+const { agent, attacker } = signers
+const inBytes = (text: string) => () => new Response(Buffer.from(text, 'latin1'))
+
+/** Cases about where keys are looked for that no list has. */
+export const unlistedKeyRows: readonly Row[] = [
+  {
+    id: 'K+ keys',
+    given: 'a JWKS in which the key is not for this (RFC 7517 §4)',
+    cases: [
+      publishing('use=enc', keys({ ...agent.jwk, use: 'enc' }), unknownKey),
+      publishing('use=SIG', keys({ ...agent.jwk, use: 'SIG' }), unknownKey),
+      publishing('use=sig', keys({ ...agent.jwk, use: 'sig' }), accepted),
+      publishing('key_ops without verify', keys({ ...agent.jwk, key_ops: ['encrypt'] }), unknownKey),
+      publishing('key_ops that is no list', keys({ ...agent.jwk, key_ops: 'verify' }), unknownKey),
+      publishing('key_ops with verify', keys({ ...agent.jwk, key_ops: ['verify'] }), accepted),
+      publishing('alg of another type', keys({ ...agent.jwk, alg: 'RS256' }), unknownKey),
+      publishing(
+        'two keys of one kid, ours second: the first counts',
+        keys({ ...attacker.jwk, kid: agent.kid }, agent.jwk),
+        refused,
+      ),
+      publishing('two keys of one kid, ours first', keys(agent.jwk, { ...attacker.jwk, kid: agent.kid }), accepted),
+      publishing('a kid that differs in case', keys({ ...agent.jwk, kid: agent.kid.toUpperCase() }), unknownKey),
+      publishing('a kid that is a number', keys({ ...agent.jwk, kid: 1 }), unknownKey),
+      publishing('no kid', keys({ ...agent.jwk, kid: undefined }), unknownKey),
+      publishing('x as an array', keys({ ...agent.jwk, x: [agent.jwk.x] }), unknownKey),
+      publishing('x with padding', keys({ ...agent.jwk, x: `${agent.jwk.x}=` }), unknownKey),
+      publishing('keys that are an object', { [agentKeys]: { keys: { 0: agent.jwk, length: 1 } } }, unknownKey),
+      publishing('a JWK in place of a JWKS', { [agentKeys]: agent.jwk }, unknownKey),
+      ...['__proto__', 'constructor', 'toString', '0', 'length'].map((kid) =>
+        resigned(`kid ${kid}`, { signatureKey: { ...agentReference, kid } }, unknownKey),
+      ),
+      resigned('a kid of 8,000 characters', { signatureKey: { ...agentReference, kid: 'k'.repeat(8000) } }, unknownKey),
+    ],
+  },
+  {
+    id: 'K+ documents',
+    given: 'a document that is almost right (CIMD, RFC 8259)',
+    cases: [
+      publishing(
+        'a redirect to itself',
+        { [agentDocument]: () => Response.redirect(agentDocument, 302) },
+        {
+          ...unknownKey,
+          also: ({ asked }) => expect(asked).toEqual([agentDocument]),
+        },
+      ),
+      publishing(
+        'a byte-order mark',
+        { [agentDocument]: inBytes(`\u00ef\u00bb\u00bf${JSON.stringify(agentMetadata)}`) },
+        unknownKey,
+      ),
+      publishing(
+        'UTF-16',
+        { [agentDocument]: () => new Response(Buffer.from(JSON.stringify(agentMetadata), 'utf16le')) },
+        unknownKey,
+      ),
+      publishing('comments', { [agentDocument]: inBytes(`/* */${JSON.stringify(agentMetadata)}`) }, unknownKey),
+      publishing(
+        'agent twice, the last another',
+        { [agentDocument]: inBytes(JSON.stringify(agentMetadata).replace(/\}$/, `,"agent":"${ids.attacker}"}`)) },
+        unknownKey,
+      ),
+      publishing('agent as a list', { [agentDocument]: { ...agentMetadata, agent: [ids.agent] } }, unknownKey),
+      publishing('jwks_uri as a list', { [agentDocument]: { ...agentMetadata, jwks_uri: [agentKeys] } }, unknownKey),
+      publishing(
+        'keys beside the members in place of jwks_uri',
+        { [agentDocument]: { agent: ids.agent, jwks: { keys: [agent.jwk] } } },
+        unknownKey,
+      ),
+      publishing(
+        'jwks_uri with a fragment',
+        { [agentDocument]: { ...agentMetadata, jwks_uri: `${agentKeys}#a` } },
+        unknownKey,
+      ),
+      publishing(
+        'jwks_uri with user-info',
+        { [agentDocument]: { ...agentMetadata, jwks_uri: agentKeys.replace('://', '://a:b@') } },
+        unknownKey,
+      ),
+      publishing(
+        'jwks_uri with a line feed',
+        { [agentDocument]: { ...agentMetadata, jwks_uri: `${agentKeys}\n` } },
+        unknownKey,
+      ),
+      publishing(
+        'jwks_uri with dot segments',
+        { [agentDocument]: { ...agentMetadata, jwks_uri: `${ids.agent}/a/../jwks.json` } },
+        unknownKey,
+      ),
+      publishing(
+        'jwks_uri on another host is fetched there',
+        {
+          [agentDocument]: { ...agentMetadata, jwks_uri: 'https://keys.example/agent' },
+          'https://keys.example/agent': { keys: [agent.jwk] },
+        },
+        {
+          ...accepted,
+          also: ({ asked }) => expect(asked).toEqual([agentDocument, 'https://keys.example/agent']),
+        },
+      ),
+      ...[201, 203, 206, 404, 410].map((status) =>
+        publishing(`status ${status}`, { [agentDocument]: () => Response.json(agentMetadata, { status }) }, unknownKey),
+      ),
+    ],
+  },
+  {
+    id: 'K+ identifiers',
+    given: 'an identifier that few parsers agree on (W10)',
+    cases: [
+      ...[
+        'https://agent.example:0',
+        'https://agent.example:65536',
+        'https://agent.example:',
+        'https://agent',
+        'https://localhost',
+        'https://my_agent.example',
+        'https://-agent.example',
+        'https://agent-.example',
+        'https://agent..example',
+        'https://.agent.example',
+        'https://xn--a.example',
+        'https://xn--.example',
+        `https://${'a'.repeat(64)}.example`,
+        `https://${'a.'.repeat(130)}example`,
+        `https://agent.example/${'a'.repeat(600)}`,
+        'https://agent.example/a%2f..',
+        'https://agent.example/..',
+        'https://agent.example/%0d%0aX-A:%20b',
+        'https:agent.example',
+        'https:///agent.example',
+        'https://agent.1',
+        'https://agent.0x1',
+        'wss://agent.example',
+        'agent.example',
+        '//agent.example',
+        ' https://agent.example',
+        'https://agent.example ',
+      ].map((id) => resigned(id.slice(0, 60), { signatureKey: { ...agentReference, id } }, notFoundUnasked)),
+      headerChanged(
+        'a line break in the id',
+        'signature-key',
+        (value) => value.replace('.example', '.example\r\nx-a: b'),
+        refusedUnasked,
+        { on: 'verifier' },
+      ),
+      headerChanged(
+        'an IPv6 literal with a zone',
+        'signature-key',
+        (value) => value.replace('agent.example', '[fe80::1%eth0]'),
+        notFoundUnasked,
+      ),
+      {
+        claim: 'a blank between id and kid in another place than in what was found before',
+        valid: async (stage) => {
+          publish(stage, keys({ ...agent.jwk, kid: 'a b' }))
+          return craft(stage, { signatureKey: { ...agentReference, kid: 'a b' } })
+        },
+        attack: async (stage, valid) => {
+          for (let times = 0; times < 2; times++) expect((await stage.send(valid)).status).toBe(200)
+          const id = `${ids.agent} a`
+          const message = await craft(stage, { signatureKey: { ...agentReference, id, kid: 'b' } })
+          return () => stage.send(message)
+        },
+        expected: notFoundUnasked,
+      },
+      passes(
+        'a path is an identity of its own',
+        (stage) => {
+          publish(stage, agentDocuments(pathId, [agent.jwk]))
+          return { signatureKey: { ...agentReference, id: pathId } }
+        },
+        { also: (_stage, { body }) => expect(JSON.parse(body)).toMatchObject({ agent: pathId }) },
+      ),
+      resigned(
+        'a document under a path that names the host',
+        (stage) => {
+          publish(stage, agentDocuments(pathId, [agent.jwk]))
+          publish(stage, { [`${pathId}/.well-known/aauth-agent`]: { ...agentMetadata, agent: 'https://host.example' } })
+          return { signatureKey: { ...agentReference, id: pathId } }
+        },
+        unknownKey,
+      ),
+    ],
+  },
+]
