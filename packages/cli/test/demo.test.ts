@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decide } from '../dist/demo/decide.js'
 import { runDemo } from '../dist/demo/run-demo.js'
 import { createScriptedBrowser } from '../dist/demo/scripted-browser.js'
 import { createVerifier, digestOf, type TraceDocument, thumbprintOf } from './independent-verifier.js'
@@ -254,9 +255,7 @@ describe('countersign demo', () => {
     const running = startCommand(['demo', '--browser', '--json'])
     const [, url = ''] = await running.seen(/Please open (\S+)\n/)
     const browser = createScriptedBrowser(fetch, new AbortController().signal)
-    const signIn = await browser.open(url)
-    const consent = await browser.submit(signIn, 'password', { username: 'testuser', password: 'testpass' })
-    const callback = await browser.submit(consent, 'consent', { consent: 'grant' })
+    const callback = await decide(browser, url, 'grant')
     expect(callback.url).toContain(`${ids.agent}/callback?`)
     expect(callback.html).toContain('It worked')
     const { status, stdout } = await running.finished
@@ -267,6 +266,29 @@ describe('countersign demo', () => {
     expect(seen).toEqual(['auth-server 200', 'auth-server 303', 'auth-server 200', 'auth-server 303', 'agent 200'])
     expect(stdout).not.toContain('testpass')
   })
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    '--serve keeps everybody running, asks nothing, and ends with %s',
+    async (signal) => {
+      const temporary = mkdtempSync(join(scratch, 'tmp-'))
+      const running = startCommand(['demo', '--serve'], { TMPDIR: temporary })
+      await running.seen(/Ctrl-C ends it/)
+      const documents = ['agent/aauth-agent', 'resource/aauth-resource', 'authServer/aauth-issuer'] as const
+      for (const document of documents) {
+        const [party, name] = document.split('/') as [keyof typeof ids, string]
+        expect((await fetch(`${ids[party]}/.well-known/${name}`)).status).toBe(200)
+      }
+      const discovered = await runCommand('discover', ids.authServer)
+      expect(discovered.status).toBe(0)
+      running.child.kill(signal)
+      const { status, stdout } = await running.finished
+      expect(status).toBe(0)
+      expect(stdout).toContain(`agent       ${ids.agent}\nresource    ${ids.resource}\nauth-server ${ids.authServer}\n`)
+      expect(stdout).not.toContain('CONSENT REQUIRED')
+      expect(await freePorts()).toEqual([true, true, true])
+      expect(readdirSync(temporary)).toEqual([])
+    },
+  )
 
   it('gives up when nobody decides in time', async () => {
     const demo = runDemo({

@@ -53,3 +53,12 @@ export function startCommand(args: readonly string[], env: NodeJS.ProcessEnv = {
 export function runCommand(...args: string[]): Promise<Finished> {
   return startCommand(args).finished
 }
+
+/** Runs the built command with something on its standard input. */
+export function pipeCommand(input: string | Uint8Array, ...args: string[]): Promise<Finished> {
+  const { child, finished } = startCommand(args)
+  // A command that has read enough closes its end.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(input)
+  return finished
+}

@@ -1,15 +1,66 @@
 import { CommandError } from '../command-error.js'
 import { demoPerson } from './demo-world.js'
-import type { ScriptedBrowser } from './scripted-browser.js'
+import { type Answers, hasControl } from './fill-form.js'
+import { type PageForm, parseForms } from './page-form.js'
+import type { Page, ScriptedBrowser } from './scripted-browser.js'
 
 /** What the scripted person does with the consent page. */
 export type Decision = 'grant' | 'deny'
 
-/** Signs in, decides, and lands on the agent's callback page. */
-export async function decide(browser: ScriptedBrowser, url: string, decision: Decision): Promise<void> {
-  const signIn = await browser.open(url)
-  const consent = await browser.submit(signIn, 'password', demoPerson)
-  if (consent.status === 401)
-    throw new CommandError('The demo’s person could not sign in: the database holds another password for testuser.')
-  await browser.submit(consent, 'consent', { consent: decision })
+/** Sign-in, consent, and the password again where a server asks for it. */
+const maxPages = 5
+
+/**
+ * Signs in, decides, and lands on the agent's callback page, whichever of the pages of consent-page.md a server shows:
+ * the fields are known, the pages are not.
+ *
+ * @throws CommandError when a page has neither form, or shows the same one again
+ */
+export async function decide(browser: ScriptedBrowser, url: string, decision: Decision): Promise<Page> {
+  let page = await browser.open(url)
+  let signedIn = false
+  for (let pages = 0; pages < maxPages; pages++) {
+    const consent = findConsent(page, decision)
+    const form = consent ?? parseForms(page.html).find((candidate) => hasControl(candidate, 'password'))
+    if (!form) {
+      if (isBack(page, url)) return page
+      throw new CommandError(`The page at ${placeOf(page)} has no form to sign in with, and none to decide with.`)
+    }
+    if (!consent && signedIn)
+      throw new CommandError(`${demoPerson.username} could not sign in at ${placeOf(page)}: it has another password.`)
+    signedIn = !consent
+    page = await browser.submit(page, form, { ...demoPerson, ...(consent ? { consent: decision } : loginAction(form)) })
+  }
+  if (isBack(page, url)) return page
+  throw new CommandError(`${placeOf(page)} asks and asks, and does not send the person back.`)
+}
+
+// Several buttons may be named action; where none says login, any will do.
+function loginAction({ controls }: PageForm): Answers {
+  return controls.some(({ name, value }) => name === 'action' && value === 'login') ? { action: 'login' } : {}
+}
+
+// A page may have a form for each answer, or one for both.
+function findConsent(page: Page, decision: Decision): PageForm | undefined {
+  const forms = parseForms(page.html).filter((form) => hasControl(form, 'consent'))
+  const [first] = forms
+  const fitting = forms.find(({ controls }) =>
+    controls.some(({ name, value }) => name === 'consent' && value === decision),
+  )
+  if (first && !fitting) throw new CommandError(`The page at ${placeOf(page)} cannot be answered with ${decision}.`)
+  return fitting
+}
+
+function isBack(page: Page, url: string): boolean {
+  const redirectUri = new URL(url).searchParams.get('redirect_uri') ?? ''
+  return URL.canParse(redirectUri) && withoutQuery(page.url) === withoutQuery(redirectUri)
+}
+
+function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname
+}
+
+function placeOf({ url, status }: Page): string {
+  return `${new URL(url).host} (${status})`
 }

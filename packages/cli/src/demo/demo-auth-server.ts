@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { createSigner, generatePrivateJwk } from 'countersign'
+import { createSigner, generatePrivateJwk, isLoopbackIdentifier } from 'countersign'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, StorageError } from 'countersign-server'
-import { demoIds, demoPerson } from './demo-world.js'
+import { type DemoWorld, demoPerson } from './demo-world.js'
 
 /** The demo's auth server, with its person. */
 export async function createDemoAuthServer(
+  { ids, interop }: DemoWorld,
   options: Pick<AuthServerOptions, 'storage' | 'fetch' | 'requestTokenLifetime'>,
 ): Promise<AuthServer> {
   const server = createAuthServer({
     ...options,
-    issuer: demoIds['auth-server'],
+    issuer: ids['auth-server'],
     name: 'Countersign demo',
     keys: fixedKeys({
       signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
@@ -17,7 +18,8 @@ export async function createDemoAuthServer(
     }),
     authTokenLifetime: 3600,
     durations: [30 * 86_400, 'until-removed'],
-    allowInsecureLoopback: true,
+    allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
+    ...(interop ? { interop: { redirectUrisOptional: [ids.agent], unsignedBodies: [ids.agent] } } : {}),
   })
   try {
     await server.addUser(demoPerson)

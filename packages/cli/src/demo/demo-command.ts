@@ -1,79 +1,72 @@
 import type { ConsentRequest } from 'countersign/agent'
 import { catchInterruption } from '../catch-interruption.js'
 import { CommandError } from '../command-error.js'
-import type { CommandRow } from '../program.js'
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
 import type { Terminal } from '../terminal.js'
-import { createJsonDocument } from '../trace/json-document.js'
-import { createTextRenderer } from '../trace/text-renderer.js'
-import type { TraceEvent } from '../trace/trace-event.js'
-import { demoPerson } from './demo-world.js'
+import { usageError } from '../usage-error.js'
+import { chooseView, type DemoView, type ViewFlags } from './demo-view.js'
+import { demoParties, demoPerson } from './demo-world.js'
 import { openBrowser } from './open-browser.js'
+import { type PartyFlags, partyOptions } from './party-options.js'
 import { type DemoResult, runDemo } from './run-demo.js'
+import { serveDemo } from './serve-demo.js'
 
-interface DemoFlags {
-  json?: true
-  quiet?: true
+interface DemoFlags extends ViewFlags, PartyFlags {
   deny?: true
   browser?: true
-  db?: string
+  serve?: true
 }
 
-/** What the demo shows while it runs, and when it is over. */
-interface View {
-  onEvent: (event: TraceEvent) => void
-  onResult: (result: DemoResult) => void
-  /** Whether the person who must open the consent URL has seen it. */
-  showsUrl: boolean
-}
-
-/** `countersign demo`: the whole flow on this machine, message by message. */
+/** `countersign demo`: the whole flow on this machine, message by message; or its parts, to meet those of others. */
 export const demoCommand: CommandRow = {
   name: 'demo',
   description: 'run agent, resource and auth server on this machine and show every message of the flow',
   flags: [
     { flags: '--json', description: 'print one JSON document instead of frames', conflicts: ['quiet'] },
     { flags: '--quiet', description: 'print only the result' },
-    { flags: '--deny', description: 'let the scripted person refuse', conflicts: ['browser'] },
-    { flags: '--browser', description: 'decide yourself, in your browser' },
+    { flags: '--deny', description: 'let the scripted person refuse', conflicts: ['browser', 'serve'] },
+    { flags: '--browser', description: 'decide yourself, in your browser', conflicts: ['serve'] },
     { flags: '--db <file>', description: 'keep the auth server’s SQLite database in this file' },
+    { flags: '--serve', description: 'keep them running until Ctrl-C, without running the flow' },
+    {
+      flags: '--only <party>',
+      description: 'start one party; the agent runs the flow, the others are kept running',
+      choices: demoParties,
+    },
+    { flags: '--port <number>', description: 'port of the only party; 0 chooses a free one' },
+    { flags: '--id <id>', description: 'identifier of the only party; default: http://127.0.0.1:PORT' },
+    { flags: '--auth-server-url <id>', description: 'the auth server of the only party' },
+    { flags: '--agent-id <id>', description: 'the agent that --interop is for, without an agent here' },
+    { flags: '--resource-url <url>', description: 'the protected path that the only agent asks for' },
+    { flags: '--interop', description: 'get along with peers that speak an older form of the protocol' },
   ],
   async run(options, terminal) {
     const flags: DemoFlags = options
-    const view = chooseView(flags, terminal)
+    const parties = partyOptions(flags)
+    const serves = flags.serve ?? (flags.only !== undefined && flags.only !== 'agent')
+    if (serves && (flags.deny || flags.browser))
+      throw usageError('--deny and --browser are for an agent that runs the flow.')
+    const view = chooseView(flags, serves, terminal)
     const interruption = catchInterruption()
     try {
-      const result = await runDemo({
-        person: flags.browser ? invite(terminal, view) : flags.deny ? 'deny' : 'grant',
-        ...(flags.db === undefined ? {} : { database: flags.db }),
-        onEvent: view.onEvent,
-        signal: interruption.signal,
-      })
+      const running = { ...parties, onEvent: view.onEvent, signal: interruption.signal }
+      if (serves) {
+        await serveDemo({ ...running, onReady: view.onReady })
+        return exitStatus.done
+      }
+      const person = flags.browser ? invite(terminal, view) : flags.deny ? 'deny' : 'grant'
+      const result = await runDemo({ ...running, person })
       view.onResult(result)
       requireExpected(result, flags)
-      return 0
+      return exitStatus.done
     } finally {
       interruption.release()
     }
   },
 }
 
-function chooseView({ json, quiet }: DemoFlags, { write, colour }: Terminal): View {
-  if (quiet) {
-    return { onEvent: () => undefined, onResult: (result) => write(`${summarize(result)}\n`), showsUrl: false }
-  }
-  if (!json) {
-    const onEvent = createTextRenderer({ write, colour })
-    return { onEvent, onResult: (result) => write(`Result: ${summarize(result)}\n`), showsUrl: true }
-  }
-  const document = createJsonDocument()
-  return { onEvent: document.onEvent, onResult: (result) => write(document.serialize(result)), showsUrl: false }
-}
-
-function summarize(result: DemoResult): string {
-  return 'error' in result ? result.error : `${result.status} ${JSON.stringify(result.body)}`
-}
-
-function invite(terminal: Terminal, { showsUrl }: View): (consent: ConsentRequest) => Promise<void> {
+function invite(terminal: Terminal, { showsUrl }: DemoView): (consent: ConsentRequest) => Promise<void> {
   return async ({ url, expiresAt }) => {
     if (!showsUrl) terminal.notify(`Please open ${url}`)
     const until = new Date(expiresAt * 1000).toTimeString().slice(0, 5)

@@ -3,24 +3,26 @@ import type { Handler } from 'countersign/node'
 import { createResource, type ResourceOptions, type VerifiedRequest } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
 import { Hono } from 'hono'
-import { demoIds, demoScope, demoScopes } from './demo-world.js'
+import { type DemoWorld, demoPath, demoScope, demoScopes, isOnLoopback } from './demo-world.js'
 
 /** The demo's protected API: one route for each level. */
-export async function createDemoResource(options: Pick<ResourceOptions, 'fetch'>): Promise<Handler> {
+export async function createDemoResource(world: DemoWorld, options: Pick<ResourceOptions, 'fetch'>): Promise<Handler> {
+  const { ids, interop } = world
   const resource = createResource({
     ...options,
-    id: demoIds.resource,
+    id: ids.resource,
     signer: await createSigner(await generatePrivateJwk({ kid: 'resource-key-1' })),
-    authServer: demoIds['auth-server'],
+    authServer: ids['auth-server'],
     scopes: demoScopes,
     resourceTokenLifetime: 600,
-    allowInsecureLoopback: true,
+    allowInsecureLoopback: isOnLoopback(world),
+    ...(interop ? { unsignedBodies: [ids.agent] } : {}),
   })
   const app = new Hono()
   app.get('/data', aauth(resource, { require: 'signature' }), (c) => c.json(granted(c.var.aauth, 'signed')))
   app.get('/data-hwk', aauth(resource, { require: 'signature' }), (c) => c.json(granted(c.var.aauth, 'signed')))
   app.get('/data-jwks', aauth(resource, { require: 'identity' }), (c) => c.json(granted(c.var.aauth, 'identified')))
-  app.get('/data-auth', aauth(resource, { require: 'authorization', scope: demoScope }), (c) => {
+  app.get(demoPath, aauth(resource, { require: 'authorization', scope: demoScope }), (c) => {
     return c.json({ ...granted(c.var.aauth, 'authorized'), scope: c.var.aauth.scope.join(' ') })
   })
   app.all('*', (c) => resource.handler(c.req.raw))

@@ -1,3 +1,4 @@
+import { isLoopbackIdentifier } from 'countersign'
 import type { Party } from '../trace/trace-event.js'
 
 export const demoHost = '127.0.0.1'
@@ -9,11 +10,32 @@ export const demoPorts = { agent: 8001, resource: 8002, 'auth-server': 8003 } as
 
 export type DemoParty = keyof typeof demoPorts
 
-/** Their identifiers. */
+export const demoParties = Object.keys(demoPorts) as readonly DemoParty[]
+
+/** Their identifiers, where nothing else is asked for. */
 export const demoIds: Readonly<Record<DemoParty, string>> = {
-  agent: `http://${demoHost}:${demoPorts.agent}`,
-  resource: `http://${demoHost}:${demoPorts.resource}`,
-  'auth-server': `http://${demoHost}:${demoPorts['auth-server']}`,
+  agent: loopbackId(demoPorts.agent),
+  resource: loopbackId(demoPorts.resource),
+  'auth-server': loopbackId(demoPorts['auth-server']),
+}
+
+/** Who takes part in a run, ours or a stranger's. */
+export interface DemoWorld {
+  ids: Readonly<Record<DemoParty, string>>
+  /** What the agent asks for. */
+  resourceUrl: string
+  /** Whether the others may speak an older form of the protocol: they are let, and spoken to, as W2, W6, W9, W12 and W13 say. */
+  interop: boolean
+}
+
+/** The identifier of a party at a port of this machine. */
+export function loopbackId(port: number): string {
+  return `http://${demoHost}:${port}`
+}
+
+/** Whether `http` on loopback is part of this world at all. */
+export function isOnLoopback({ ids }: DemoWorld): boolean {
+  return Object.values(ids).some(isLoopbackIdentifier)
 }
 
 /** The person who can sign in. */
@@ -27,3 +49,6 @@ export const demoScopes = {
 } as const
 
 export const demoScope = 'data.read data.write'
+
+/** The resource's path that needs a person's authorization. */
+export const demoPath = '/data-auth'

@@ -1,25 +1,13 @@
-import { createSigner, generatePrivateJwk } from 'countersign'
-import { AgentError, type ConsentRequest, createAgent } from 'countersign/agent'
-import { createGuardedFetch } from 'countersign/node'
-import { createTrace } from '../trace/create-trace.js'
-import type { Party, TraceEvent } from '../trace/trace-event.js'
-import { createClosers } from './closers.js'
+import { AgentError, type ConsentRequest } from 'countersign/agent'
+import type { Trace } from '../trace/create-trace.js'
+import { type Closers, createClosers } from './closers.js'
 import { type Decision, decide } from './decide.js'
-import { createDemoAuthServer } from './demo-auth-server.js'
-import { createDemoResource } from './demo-resource.js'
-import { type DemoParty, demoIds } from './demo-world.js'
-import { listen } from './listen.js'
-import { openDatabase } from './open-database.js'
 import { createScriptedBrowser } from './scripted-browser.js'
+import { type PartyOptions, startParties } from './start-parties.js'
 
-export interface DemoOptions {
+export interface DemoOptions extends PartyOptions {
   /** What the scripted person decides, or how a real person is asked to. */
   person: Decision | ((consent: ConsentRequest) => void | Promise<void>)
-  /** SQLite file. @default one in a temporary directory, removed at the end */
-  database?: string
-  /** Seconds that a person has to decide. @default 600 */
-  requestTokenLifetime?: number
-  onEvent: (event: TraceEvent) => void
   /** Aborting it ends the demo. */
   signal: AbortSignal
 }
@@ -28,8 +16,8 @@ export interface DemoOptions {
 export type DemoResult = { status: number; body: unknown } | { error: 'access_denied' }
 
 /**
- * Starts agent, resource and auth server on their ports, lets the agent ask for what needs a person, and closes
- * everything again, however it ends.
+ * Starts agent, resource and auth server on their ports, or the agent alone, lets the agent ask for what needs a person,
+ * and closes everything again, however it ends.
  *
  * @throws CommandError AgentError in words for a person
  */
@@ -42,52 +30,26 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   }
 }
 
-async function startAndAsk(options: DemoOptions, closers: ReturnType<typeof createClosers>): Promise<DemoResult> {
-  const { signal } = options
-  const parties = new Map<string, Party>(Object.entries(demoIds).map(([party, id]) => [id, party as DemoParty]))
-  const trace = createTrace({ parties, onEvent: options.onEvent })
-  const guardedFetch = createGuardedFetch({ allowInsecureLoopback: true })
-  const discoverAs = (party: DemoParty) =>
-    trace.sender(party, (request) => guardedFetch(request.url, { signal: request.signal, redirect: 'manual' }))
-
-  const browsing: Promise<void>[] = []
-  const agent = createAgent({
-    id: demoIds.agent,
-    signer: await createSigner(await generatePrivateJwk({ kid: 'key-1' })),
-    authServers: [demoIds['auth-server']],
-    about: { name: 'Demo agent' },
-    onConsent: (consent) => {
-      trace.consentRequired(consent.url)
-      const browsed = askPerson(consent)
-      browsing.push(browsed)
-      return browsed
-    },
-    fetch: trace.sender('agent', globalThis.fetch),
-    allowInsecureLoopback: true,
+async function startAndAsk(options: DemoOptions, closers: Closers): Promise<DemoResult> {
+  const { signal, person } = options
+  const browsing: Promise<unknown>[] = []
+  const { agent, world } = await startParties(options, closers, async (consent, trace) => {
+    trace.consentRequired(consent.url)
+    const browsed = askPerson(consent, trace)
+    browsing.push(browsed)
+    await browsed
   })
-  const serveAgent = trace.receiver('agent', (request) => agent.handler(request))
-  closers.add(await listen('agent', serveAgent))
+  if (!agent) throw new TypeError('the flow needs the agent: another party alone is served, not run')
 
-  const resource = await createDemoResource({ fetch: discoverAs('resource') })
-  closers.add(await listen('resource', trace.receiver('resource', resource)))
-
-  const server = await createDemoAuthServer({
-    storage: await openDatabase(options.database, closers),
-    fetch: discoverAs('auth-server'),
-    ...(options.requestTokenLifetime === undefined ? {} : { requestTokenLifetime: options.requestTokenLifetime }),
-  })
-  const serveAuthServer = trace.receiver('auth-server', (request, received) => server.handler(request, received))
-  closers.add(await listen('auth-server', serveAuthServer))
-
-  async function askPerson(consent: ConsentRequest): Promise<void> {
-    if (typeof options.person === 'function') return options.person(consent)
+  async function askPerson(consent: ConsentRequest, trace: Trace): Promise<void> {
+    if (typeof person === 'function') return person(consent)
     const browser = createScriptedBrowser(trace.sender('browser', globalThis.fetch), signal)
-    return decide(browser, consent.url, options.person)
+    await decide(browser, consent.url, person)
   }
 
   signal.throwIfAborted()
   try {
-    const response = await agent.fetch(`${demoIds.resource}/data-auth`, { signal })
+    const response = await agent.fetch(world.resourceUrl, { signal })
     return { status: response.status, body: await readBody(response) }
   } catch (error) {
     if (error instanceof AgentError && error.code === 'access_denied') return { error: 'access_denied' }
@@ -100,5 +62,11 @@ async function startAndAsk(options: DemoOptions, closers: ReturnType<typeof crea
 
 async function readBody(response: Response): Promise<unknown> {
   const text = await response.text()
-  return response.headers.get('content-type')?.startsWith('application/json') ? (JSON.parse(text) as unknown) : text
+  if (!response.headers.get('content-type')?.startsWith('application/json')) return text
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    if (error instanceof SyntaxError) return text
+    throw error
+  }
 }

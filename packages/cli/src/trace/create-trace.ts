@@ -1,5 +1,6 @@
 import { type ReceivedMessage, receiveRequest } from 'countersign'
 import type { Handler } from 'countersign/node'
+import { isDiscovery } from './is-discovery.js'
 import { redactBody, redactHeaders } from './redact.js'
 import type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } from './trace-event.js'
 
@@ -37,8 +38,7 @@ export function createTrace({ parties, onEvent }: TraceOptions): Trace {
       return async (input, init) => {
         const request = new Request(input, init)
         const exchange = ++exchanges
-        const to = parties.get(new URL(request.url).origin)
-        if (!to) return send(request)
+        const to = parties.get(new URL(request.url).origin) ?? 'peer'
         const seen = await readRequest(request, [...request.headers])
         const departure = { exchange, from, key: keyOf(seen) }
         departed.add(departure)
@@ -46,7 +46,8 @@ export function createTrace({ parties, onEvent }: TraceOptions): Trace {
         try {
           const response = await send(request)
           const answer = await readResponse(response)
-          onEvent({ kind: 'response-received', exchange, from, to, request: seen, response: answer })
+          const elsewhere = departed.has(departure) ? { elsewhere: true as const } : {}
+          onEvent({ kind: 'response-received', exchange, from, to, request: seen, response: answer, ...elsewhere })
           return response
         } finally {
           departed.delete(departure)
@@ -59,7 +60,7 @@ export function createTrace({ parties, onEvent }: TraceOptions): Trace {
         const key = keyOf(seen)
         const departure = [...departed].find((candidate) => candidate.key === key)
         if (departure) departed.delete(departure)
-        const { exchange, from } = departure ?? { exchange: ++exchanges, from: 'browser' as const }
+        const { exchange, from } = departure ?? { exchange: ++exchanges, from: strangerOf(seen) }
         onEvent({ kind: 'request-received', exchange, from, to, request: seen })
         const response = await handler(request, received)
         onEvent({ kind: 'response-sent', exchange, from, to, request: seen, response: await readResponse(response) })
@@ -68,6 +69,12 @@ export function createTrace({ parties, onEvent }: TraceOptions): Trace {
     },
     consentRequired: (url) => onEvent({ kind: 'consent-required', url }),
   }
+}
+
+/** Who sent what nobody here sent: agents sign, discovery has its paths, and the rest are browsers. */
+function strangerOf({ url, headers }: TracedRequest): Party {
+  if (headers.some(([name]) => name === 'signature')) return 'agent'
+  return isDiscovery(url) ? 'peer' : 'browser'
 }
 
 // Nothing may be added to the wire to tell requests apart: a signature is unique, and equal requests without one differ in nothing.

@@ -18,6 +18,7 @@ export const partyNames: Readonly<Record<Party, string>> = {
   resource: 'RESOURCE',
   'auth-server': 'AUTH SERVER',
   browser: 'BROWSER',
+  peer: 'PEER',
 }
 
 const received: FrameRow = { names: 'lower', reason: true, pretty: false }

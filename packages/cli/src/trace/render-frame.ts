@@ -4,6 +4,7 @@ import { type FrameRow, frameRow, frameTitles, type MessageKind, partyNames } fr
 import { parseJsonObject } from './parse-json-object.js'
 import { printable } from './printable.js'
 import { refusalReason } from './refusal-reason.js'
+import { titleCase } from './title-case.js'
 import type { HeaderLines, TracedRequest, TraceEvent } from './trace-event.js'
 
 export const rule = '='.repeat(80)
@@ -90,8 +91,4 @@ function decodedLines({ member, kind, header, payload }: FoundToken): string[] {
     `Payload:\n${JSON.stringify(payload, null, 2)}`,
   ]
   return lines.flatMap((text) => text.split('\n')).map((line) => printable(`  | ${line}`))
-}
-
-function titleCase(name: string): string {
-  return name.replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())
 }

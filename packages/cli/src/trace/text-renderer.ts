@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { MessageKind } from './frame-table.js'
+import { isDiscovery } from './is-discovery.js'
 import { printable } from './printable.js'
 import { refusalReason } from './refusal-reason.js'
 import { renderConsentRequired, renderFrame } from './render-frame.js'
@@ -26,7 +27,7 @@ export function createTextRenderer({ write, colour = false }: TextRendererOption
   return function renderEvent(event) {
     if (event.kind === 'consent-required') writeFrame(renderConsentRequired(event.url))
     else if (!isOneLine(event)) writeFrame(renderFrame(event))
-    else if (event.kind === 'response-sent') {
+    else if (event.kind === 'response-sent' || (event.kind === 'response-received' && event.elsewhere)) {
       write(renderLine(event))
       afterLine = true
     }
@@ -34,9 +35,7 @@ export function createTextRenderer({ write, colour = false }: TextRendererOption
 }
 
 function isOneLine({ from, request }: MessageEvent): boolean {
-  if (from === 'browser') return true
-  const { pathname } = new URL(request.url)
-  return request.method === 'GET' && (pathname.startsWith('/.well-known/') || pathname.endsWith('/jwks.json'))
+  return from === 'browser' || (request.method === 'GET' && isDiscovery(request.url))
 }
 
 function renderLine(event: Extract<MessageEvent, { response: object }>): string {

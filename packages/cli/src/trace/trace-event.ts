@@ -1,5 +1,5 @@
-/** Who sends or receives. */
-export type Party = 'agent' | 'resource' | 'auth-server' | 'browser'
+/** Who sends or receives; `peer` is somebody outside of this process who does not say who it is. */
+export type Party = 'agent' | 'resource' | 'auth-server' | 'browser' | 'peer'
 
 /** Header lines in the order they were on the wire, names in lower case, duplicates apart. */
 export type HeaderLines = readonly (readonly [name: string, value: string])[]
@@ -35,5 +35,11 @@ interface Exchange {
  */
 export type TraceEvent =
   | ({ kind: 'request-sent' | 'request-received' } & Exchange)
-  | ({ kind: 'response-sent' | 'response-received'; response: TracedResponse } & Exchange)
+  | ({ kind: 'response-sent'; response: TracedResponse } & Exchange)
+  | ({
+      kind: 'response-received'
+      response: TracedResponse
+      /** The receiver is outside of this process, so nobody here saw the response sent. */
+      elsewhere?: true
+    } & Exchange)
   | { kind: 'consent-required'; url: string }

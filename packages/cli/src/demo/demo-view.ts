@@ -1,0 +1,52 @@
+import type { Terminal } from '../terminal.js'
+import { createJsonDocument } from '../trace/json-document.js'
+import { createTextRenderer } from '../trace/text-renderer.js'
+import type { TraceEvent } from '../trace/trace-event.js'
+import { type DemoParty, demoPerson } from './demo-world.js'
+import type { DemoResult } from './run-demo.js'
+
+/** The flags that say what is shown. */
+export interface ViewFlags {
+  json?: true
+  quiet?: true
+}
+
+/** What the demo shows while it runs, and when it is over. */
+export interface DemoView {
+  onEvent: (event: TraceEvent) => void
+  onResult: (result: DemoResult) => void
+  /** Who answers where, once they do. */
+  onReady: (started: Readonly<Partial<Record<DemoParty, string>>>) => void
+  /** Whether the person who must open the consent URL has seen it. */
+  showsUrl: boolean
+}
+
+/** Chooses what is shown. Whoever only serves has no result: the document is then who answers where. */
+export function chooseView({ json, quiet }: ViewFlags, serves: boolean, terminal: Terminal): DemoView {
+  const { write, notify, colour } = terminal
+  const silent = () => undefined
+  const onReady: DemoView['onReady'] = (started) => {
+    if (json) write(`${JSON.stringify(started)}\n`)
+    else for (const [party, id] of Object.entries(started)) write(`${party.padEnd(11)} ${id}\n`)
+    if ('auth-server' in started) notify(`People sign in as ${demoPerson.username} with ${demoPerson.password}.`)
+    notify('Ctrl-C ends it.')
+  }
+  if (quiet || (json && serves)) {
+    return { onEvent: silent, onResult: (result) => write(`${summarize(result)}\n`), onReady, showsUrl: false }
+  }
+  if (!json) {
+    const onEvent = createTextRenderer({ write, colour })
+    return { onEvent, onResult: (result) => write(`Result: ${summarize(result)}\n`), onReady, showsUrl: true }
+  }
+  const document = createJsonDocument()
+  return {
+    onEvent: document.onEvent,
+    onResult: (result) => write(document.serialize(result)),
+    onReady,
+    showsUrl: false,
+  }
+}
+
+function summarize(result: DemoResult): string {
+  return 'error' in result ? result.error : `${result.status} ${JSON.stringify(result.body)}`
+}

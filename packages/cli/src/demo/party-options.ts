@@ -1,0 +1,70 @@
+import { requireIdentifierFlag } from '../require-identifier-flag.js'
+import { usageError } from '../usage-error.js'
+import type { DemoParty } from './demo-world.js'
+import type { PartyOptions } from './start-parties.js'
+
+/** The flags that say who is started, and who the others are. */
+export interface PartyFlags {
+  only?: DemoParty
+  port?: string
+  id?: string
+  authServerUrl?: string
+  agentId?: string
+  resourceUrl?: string
+  interop?: true
+  db?: string
+}
+
+/** Flags that only some parties take when they run alone. */
+const takenBy: Readonly<Partial<Record<keyof PartyFlags, readonly DemoParty[]>>> = {
+  port: ['agent', 'resource', 'auth-server'],
+  id: ['agent', 'resource', 'auth-server'],
+  // The auth server has no use for it, but scripts give all parts the same.
+  authServerUrl: ['agent', 'resource', 'auth-server'],
+  agentId: ['resource', 'auth-server'],
+  resourceUrl: ['agent'],
+}
+
+/**
+ * Reads the flags of the parties.
+ *
+ * @throws CommandError for flags that do not fit each other
+ */
+export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
+  const { only, resourceUrl } = flags
+  for (const [name, parties] of Object.entries(takenBy)) {
+    if (flags[name as keyof PartyFlags] === undefined || (only && parties.includes(only))) continue
+    const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    throw usageError(`--${flag} needs --only ${parties.join(' or --only ')}.`)
+  }
+  const ids = {
+    ...identifier('auth-server', '--auth-server-url', only === 'auth-server' ? undefined : flags.authServerUrl),
+    ...identifier('agent', '--agent-id', flags.agentId),
+    ...(only ? identifier(only, '--id', flags.id) : {}),
+  }
+  return {
+    ids,
+    interop: flags.interop ?? false,
+    ...(only === undefined ? {} : { only }),
+    ...(flags.port === undefined ? {} : { port: requirePort(flags.port) }),
+    ...(resourceUrl === undefined ? {} : { resourceUrl: requireUrl(resourceUrl) }),
+    ...(flags.db === undefined ? {} : { database: flags.db }),
+  }
+}
+
+function identifier(party: DemoParty, flag: string, text: string | undefined): Partial<Record<DemoParty, string>> {
+  return text === undefined ? {} : { [party]: requireIdentifierFlag(flag, text, 'allowed') }
+}
+
+function requirePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw usageError('--port takes a number from 0 to 65535; 0 chooses a free port.')
+}
+
+function requireUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '') return url.href
+  throw usageError(
+    '--resource-url takes the absolute URL of the protected path, such as http://127.0.0.1:8002/data-auth.',
+  )
+}

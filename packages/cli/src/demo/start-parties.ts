@@ -1,0 +1,123 @@
+import type { Agent, ConsentRequest } from 'countersign/agent'
+import { createGuardedFetch } from 'countersign/node'
+import { createTrace, type Trace } from '../trace/create-trace.js'
+import type { Party, TraceEvent } from '../trace/trace-event.js'
+import type { Closers } from './closers.js'
+import { createDemoAgent } from './demo-agent.js'
+import { createDemoAuthServer } from './demo-auth-server.js'
+import { createDemoResource } from './demo-resource.js'
+import {
+  type DemoParty,
+  type DemoWorld,
+  demoIds,
+  demoParties,
+  demoPath,
+  demoPorts,
+  isOnLoopback,
+  loopbackId,
+} from './demo-world.js'
+import { listen, type OpenPort } from './listen.js'
+import { openDatabase } from './open-database.js'
+
+/** Who is started here, and who the others are. */
+export interface PartyOptions {
+  /** The one party that is started. @default all three */
+  only?: DemoParty
+  /** Port of the only party; 0 chooses a free one. @default that of the capture */
+  port?: number
+  /** Identifiers other than `http://127.0.0.1:PORT`. */
+  ids?: Partial<Record<DemoParty, string>>
+  /** What the agent asks for. @default `/data-auth` at the resource */
+  resourceUrl?: string
+  /** Lets the others speak an older form of the protocol. @default false */
+  interop?: boolean
+  /** SQLite file. @default one in a temporary directory, removed at the end */
+  database?: string
+  /** Seconds that a person has to decide. @default 600 */
+  requestTokenLifetime?: number
+  onEvent: (event: TraceEvent) => void
+}
+
+export interface StartedParties {
+  world: DemoWorld
+  trace: Trace
+  /** Who was started. */
+  started: readonly DemoParty[]
+  /** Absent where only another party was started. */
+  agent: Agent | undefined
+}
+
+/** Starts the parties on their ports; `closers` gets what ends them again. `onConsent` is how a person is asked. */
+export async function startParties(
+  options: PartyOptions,
+  closers: Closers,
+  onConsent: (consent: ConsentRequest, trace: Trace) => Promise<void>,
+): Promise<StartedParties> {
+  const started = options.only ? [options.only] : demoParties
+  const ports = new Map<DemoParty, OpenPort>()
+  const fixed = Object.values(demoPorts)
+  const needed = options.only
+    ? '--port <number> chooses another'
+    : `the demo needs ${fixed.slice(0, -1).join(', ')} and ${fixed.at(-1)}`
+  for (const party of started) {
+    const port = await listen(options.port ?? demoPorts[party], needed)
+    closers.add(() => port.close())
+    ports.set(party, port)
+  }
+  const world = createWorld(options, ports)
+  const { ids } = world
+  const origins = demoParties.map((party): [string, Party] => [new URL(ids[party]).origin, party])
+  const trace = createTrace({ parties: new Map(origins), onEvent: options.onEvent })
+  const guardedFetch = createGuardedFetch({ allowInsecureLoopback: isOnLoopback(world) })
+  const discoverAs = (party: DemoParty) =>
+    trace.sender(party, (request) => guardedFetch(request.url, { signal: request.signal, redirect: 'manual' }))
+
+  let agent: Agent | undefined
+  const starters: Readonly<Record<DemoParty, (port: OpenPort) => Promise<void>>> = {
+    agent: async (port) => {
+      const created = await createDemoAgent(world, {
+        fetch: trace.sender('agent', globalThis.fetch),
+        fetchDocument: discoverAs('agent'),
+        onConsent: (consent) => onConsent(consent, trace),
+      })
+      agent = created
+      port.serve(
+        trace.receiver('agent', (request) => created.handler(request)),
+        ids.agent,
+      )
+    },
+    resource: async (port) => {
+      const resource = await createDemoResource(world, { fetch: discoverAs('resource') })
+      port.serve(trace.receiver('resource', resource), ids.resource)
+    },
+    'auth-server': async (port) => {
+      const server = await createDemoAuthServer(world, {
+        storage: await openDatabase(options.database, closers),
+        fetch: discoverAs('auth-server'),
+        ...(options.requestTokenLifetime === undefined ? {} : { requestTokenLifetime: options.requestTokenLifetime }),
+      })
+      port.serve(
+        trace.receiver('auth-server', (request, received) => server.handler(request, received)),
+        ids['auth-server'],
+      )
+    },
+  }
+  for (const [party, port] of ports) await starters[party](port)
+  return { world, trace, started, agent }
+}
+
+function createWorld(
+  { ids, resourceUrl, interop = false }: PartyOptions,
+  ports: ReadonlyMap<DemoParty, OpenPort>,
+): DemoWorld {
+  const idOf = (party: DemoParty) => {
+    const port = ports.get(party)?.port
+    return ids?.[party] ?? (port === undefined ? demoIds[party] : loopbackId(port))
+  }
+  const resource = ids?.resource ?? (resourceUrl === undefined ? idOf('resource') : new URL(resourceUrl).origin)
+  return {
+    ids: { agent: idOf('agent'), resource, 'auth-server': idOf('auth-server') },
+    resourceUrl: resourceUrl ?? `${resource}${demoPath}`,
+    interop,
+  }
+}

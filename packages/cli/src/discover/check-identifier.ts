@@ -1,0 +1,96 @@
+import { createDiscovery, type Discovery, isLoopbackIdentifier, metadataUrl } from 'countersign'
+import { toldFetch } from '../told-fetch.js'
+import { parseJsonObject } from '../trace/parse-json-object.js'
+import { checkKeys, type KeySetReport } from './check-keys.js'
+import { type DocumentKind, documentKinds } from './document-kinds.js'
+import { explainRefusal } from './explain-refusal.js'
+import type { Finding } from './finding.js'
+import { type Observation, type ObservedFetch, observedFetch } from './observed-fetch.js'
+
+export interface DocumentReport {
+  party: DocumentKind['party']
+  url: string
+  /** `absent`: the origin says that there is none. */
+  outcome: 'ok' | 'absent' | 'refused' | 'unreachable'
+  findings: Finding[]
+  document: object | null
+  key_set: KeySetReport | null
+}
+
+/** What an identifier publishes; `--json` prints it as it stands. */
+export interface IdentifierReport {
+  identifier: string
+  outcome: 'ok' | 'refused' | 'unreachable'
+  documents: DocumentReport[]
+}
+
+/** Fetches and checks what an identifier publishes, as a peer would. */
+export async function checkIdentifier(identifier: string, tell: (text: string) => void): Promise<IdentifierReport> {
+  // Whoever typed an identifier on this machine means this machine.
+  const identifiers = { allowInsecureLoopback: isLoopbackIdentifier(identifier), allowPath: true }
+  const observed = observedFetch(toldFetch(identifiers, tell))
+  const discovery = createDiscovery({ ...identifiers, fetch: observed.fetch })
+  const documents: DocumentReport[] = []
+  for (const kind of documentKinds) documents.push(await checkDocument(kind, identifier, discovery, observed))
+  return { identifier, outcome: judge(documents), documents }
+}
+
+async function checkDocument(
+  { party, kind, advised }: DocumentKind,
+  identifier: string,
+  discovery: Discovery,
+  observed: ObservedFetch,
+): Promise<DocumentReport> {
+  const url = metadataUrl(identifier, kind)
+  const outcome = await discovery.findMetadata(kind, identifier)
+  const seen = observed.seen(url)
+  const report = { party, url, findings: [], document: null, key_set: null }
+  if ('failure' in outcome) {
+    if (seen?.status === 404 || seen?.status === 410) return { ...report, outcome: 'absent' }
+    const mend = 'Every URL in it must be absolute, https (or http on loopback), as a URL parser spells it, without #.'
+    const expected = { maxBytes: 16_384, self: { member: party, identifier }, mend }
+    return {
+      ...report,
+      outcome: outcome.failure.reason === 'unreachable' ? 'unreachable' : 'refused',
+      findings: [explainRefusal(outcome.failure, seen, expected)],
+    }
+  }
+  const metadata = outcome.found
+  const missing = advised.filter(({ member }) => !(member in metadata))
+  const findings = missing.map(({ without, mend }): Finding => ({ level: 'advice', what: without, mend }))
+  return {
+    ...report,
+    outcome: 'ok',
+    findings: [...findings, ...ignoredMembers(seen, metadata), ...contentTypeFindings(seen)],
+    document: metadata,
+    key_set: await checkKeys(metadata.jwks_uri, discovery, observed),
+  }
+}
+
+/** Members that the library knows and leaves out have the wrong type; those it does not know are nobody's business. */
+function ignoredMembers(seen: Observation | undefined, metadata: object): Finding[] {
+  const known = documentMembers.filter((member) => member in (parseJsonObject(seen?.text.trim() ?? '') ?? {}))
+  return known
+    .filter((member) => !(member in metadata))
+    .map((member) => ({
+      level: 'advice',
+      what: `Its ${member} is not of the right type and is left out.`,
+      mend: 'See S§8.',
+    }))
+}
+
+const documentMembers: readonly string[] = ['redirect_uris', 'scope_descriptions', 'supported_scopes']
+
+function contentTypeFindings(seen: Observation | undefined): Finding[] {
+  const type = seen?.headers.get('content-type') ?? 'nothing'
+  if (/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) return []
+  return [{ level: 'advice', what: `Its Content-Type says ${type}.`, mend: 'Send application/json.' }]
+}
+
+function judge(documents: readonly DocumentReport[]): IdentifierReport['outcome'] {
+  const outcomes: string[] = documents.flatMap(({ outcome, key_set }) =>
+    key_set ? [outcome, key_set.outcome] : [outcome],
+  )
+  if (outcomes.includes('refused') || outcomes.every((outcome) => outcome === 'absent')) return 'refused'
+  return outcomes.includes('unreachable') ? 'unreachable' : 'ok'
+}

@@ -1,0 +1,21 @@
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
+import { requireIdentifierFlag } from '../require-identifier-flag.js'
+import { checkIdentifier } from './check-identifier.js'
+import { renderIdentifierReport } from './render-identifier-report.js'
+
+const statuses = { ok: exitStatus.done, refused: exitStatus.refused, unreachable: exitStatus.network } as const
+
+/** `countersign discover <identifier>`: what it publishes, what is wrong with it, and how to mend it. */
+export const discoverCommand: CommandRow = {
+  name: 'discover',
+  description: 'fetch and check the documents and keys that an identifier publishes',
+  subject: { name: '<identifier>', description: 'of an agent, a resource or an auth server: https://agent.example' },
+  flags: [{ flags: '--json', description: 'print one JSON document' }],
+  async run({ json }, terminal, subject) {
+    const identifier = requireIdentifierFlag('It', subject, 'allowed')
+    const report = await checkIdentifier(identifier, terminal.notify)
+    terminal.write(json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))
+    return statuses[report.outcome]
+  },
+}

@@ -1,0 +1,46 @@
+import type { MetadataKind } from 'countersign'
+
+export interface DocumentKind {
+  /** Whose document it is. */
+  party: 'agent' | 'resource' | 'issuer'
+  kind: MetadataKind
+  /** Members without which something does not work; why, and how to mend it. */
+  advised: readonly { member: string; without: string; mend: string }[]
+}
+
+/** The documents that an identifier may have (S§8). */
+export const documentKinds: readonly DocumentKind[] = [
+  {
+    party: 'agent',
+    kind: 'aauth-agent',
+    advised: [
+      {
+        member: 'redirect_uris',
+        without: 'It lists no redirect_uris, so no auth server can send a person back.',
+        mend: 'List every redirect_uri that the agent uses, as the same strings.',
+      },
+    ],
+  },
+  {
+    party: 'resource',
+    kind: 'aauth-resource',
+    advised: [
+      {
+        member: 'scope_descriptions',
+        without: 'It has no scope_descriptions, so people see only the names of scopes.',
+        mend: 'Describe each scope in a few plain words.',
+      },
+    ],
+  },
+  {
+    party: 'issuer',
+    kind: 'aauth-issuer',
+    advised: [
+      {
+        member: 'authorization_response_iss_parameter_supported',
+        without: 'It does not say that it sends iss (RFC 9207), so agents cannot tell whose answer they got.',
+        mend: 'Send iss with every code and error, and say so in the document.',
+      },
+    ],
+  },
+]

@@ -1,0 +1,51 @@
+import type { DiscoveryFailure } from 'countersign'
+import { errorReasons } from '../error-reasons.js'
+import { parseJsonObject } from '../trace/parse-json-object.js'
+import type { Finding } from './finding.js'
+import type { Observation } from './observed-fetch.js'
+
+/** What a document must be. */
+export interface ExpectedDocument {
+  maxBytes: number
+  /** The member that must be the identifier, and the identifier. */
+  self?: { member: string; identifier: string }
+  /** How to mend a JSON object that is refused for what it holds. */
+  mend: string
+}
+
+type Rule = [
+  applies: (seen: Observation, expected: ExpectedDocument) => boolean,
+  mend: (expected: ExpectedDocument) => string,
+]
+
+/** How to mend what was answered; the first that applies. */
+const rules: readonly Rule[] = [
+  [({ status }) => status >= 300 && status < 400, () => 'Serve it at this very URL.'],
+  [({ status }) => status >= 500, () => 'Look into the log of that server: it fails.'],
+  [({ status }) => status !== 200, () => 'Answer 200, to everybody and without signing in.'],
+  [
+    ({ headers }) => (headers.get('content-encoding') ?? 'identity') !== 'identity',
+    () => 'Send it uncompressed when accept-encoding says identity.',
+  ],
+  [
+    ({ text }, { maxBytes }) => Buffer.byteLength(text) > maxBytes,
+    ({ maxBytes }) => `Keep it under ${maxBytes / 1024} KiB.`,
+  ],
+  [({ text }) => parseJsonObject(text.trim()) === undefined, () => 'Send one JSON object in UTF-8.'],
+  [
+    ({ text }, { self }) => self !== undefined && parseJsonObject(text.trim())?.[self.member] !== self.identifier,
+    ({ self }) => `Set ${self?.member} to ${self?.identifier}, exactly.`,
+  ],
+]
+
+/** Why a document is not accepted, and what would help. */
+export function explainRefusal(
+  failure: DiscoveryFailure,
+  seen: Observation | undefined,
+  expected: ExpectedDocument,
+): Finding {
+  const what = [failure.message, ...errorReasons(failure)].join(': ')
+  if (!seen) return { level: 'error', what, mend: 'Check that it runs, its name, its port and its certificate.' }
+  const rule = rules.find(([applies]) => applies(seen, expected))
+  return { level: 'error', what, mend: rule ? rule[1](expected) : expected.mend }
+}

@@ -1,0 +1,44 @@
+import { printable } from '../trace/printable.js'
+import { wrapText } from '../wrap-text.js'
+import type { DocumentReport, IdentifierReport } from './check-identifier.js'
+import type { Finding } from './finding.js'
+
+const verdicts: Readonly<Record<IdentifierReport['outcome'], string>> = {
+  ok: 'Everything it publishes is accepted.',
+  refused: 'Something it publishes is refused.',
+  unreachable: 'Not everything could be fetched.',
+}
+
+/** What an identifier publishes, for people. */
+export function renderIdentifierReport({ identifier, outcome, documents }: IdentifierReport): string {
+  const none = documents.every((document) => document.outcome === 'absent')
+  const verdict = none ? 'It publishes none of the documents.' : verdicts[outcome]
+  return `${[identifier, ...documents.flatMap(documentLines), '', verdict].join('\n')}\n`
+}
+
+function documentLines({ party, url, outcome, findings, document, key_set }: DocumentReport): string[] {
+  const lines = ['', printable(wrapText(`${party.padEnd(9)} ${outcome.padEnd(12)}`, url))]
+  if (document) {
+    const { name } = document as { name?: unknown }
+    if (typeof name === 'string') lines.push(printable(wrapText('  calls itself ', `“${name}”`)))
+  }
+  lines.push(...findings.flatMap((finding) => findingLines(finding, outcome)))
+  if (key_set) {
+    lines.push(printable(wrapText(`  keys    ${key_set.outcome.padEnd(12)}`, key_set.url)))
+    for (const { kid, algorithm, thumbprint, outcome: usable } of key_set.keys) {
+      const text = usable === 'ok' ? `${algorithm} ${thumbprint}` : 'refused'
+      lines.push(printable(wrapText('    ', `${kid ?? '(no kid)'} ${text}`)))
+    }
+    lines.push(...key_set.findings.flatMap((finding) => findingLines(finding, key_set.outcome)))
+  }
+  return lines
+}
+
+function findingLines({ level, what, mend }: Finding, outcome: string): string[] {
+  const lead = level === 'advice' ? '  Advice: ' : outcome === 'unreachable' ? '  Why: ' : '  Refused: '
+  return [wrapText(lead, sentence(what)), wrapText('  Mend: ', mend)].map(printable)
+}
+
+function sentence(text: string): string {
+  return /[.…]$/.test(text) ? text : `${text}.`
+}

@@ -1,0 +1,96 @@
+import {
+  algorithmNames,
+  jwkThumbprint,
+  type PublicJwk,
+  parseChallenge,
+  parseEitherSignatureKey,
+  parseSignature,
+  parseSignatureInput,
+  requireContentDigest,
+} from 'countersign'
+import { describeDistance } from './describe-distance.js'
+import type { Inspection } from './inspection.js'
+
+/** What a header value holds, and the tokens in it. Throws what the library's parser throws. */
+export type Decoded = Pick<Inspection, 'decoded' | 'remarks'> & { tokens: readonly string[] }
+
+interface HeaderInspector {
+  /** Whether a bare value is one of this header. */
+  fits: RegExp
+  decode: (value: string, now: number) => Promise<Decoded>
+}
+
+const none = { remarks: [], tokens: [] } as const
+
+/** The headers that can be taken apart, by name; the first whose form fits decides what a bare value is. */
+export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
+  'Agent-Auth': {
+    fits: /^httpsig\b/,
+    decode: async (value) => {
+      const challenge = parseChallenge(value)
+      const tokens = 'resourceToken' in challenge && challenge.resourceToken ? [challenge.resourceToken] : []
+      return { decoded: { ...challenge }, remarks: [], tokens }
+    },
+  },
+  'Content-Digest': {
+    fits: /^(?:sha|md5|crc|adler|unixsum|unixcksum|id-sha)[a-z0-9*_.-]{0,20}=:/,
+    decode: async (value) => {
+      await requireReadable(value)
+      const members = [...value.matchAll(/(?:^|, *)([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):/g)]
+      const decoded = members.map(([, name = '', digest = '']) => [name, Buffer.from(digest, 'base64').toString('hex')])
+      return { decoded: Object.fromEntries(decoded), ...none }
+    },
+  },
+  'Signature-Key': {
+    fits: /^[^=]*=(?:\(scheme=|(?:hwk|jwks|jwt|x509)(?:;|$))/,
+    decode: async (value) => {
+      const { label, key } = parseEitherSignatureKey(value)
+      const thumbprint = key.scheme === 'hwk' ? await jwkThumbprint(key.jwk as PublicJwk) : undefined
+      return {
+        decoded: { label, ...key },
+        remarks: thumbprint === undefined ? [] : [`The key’s thumbprint is ${thumbprint}.`],
+        tokens: key.scheme === 'jwt' ? [key.jwt] : [],
+      }
+    },
+  },
+  'Signature-Input': {
+    fits: /^[^=]*=\((?:"|\))/,
+    decode: async (value, now) => {
+      const { label, components, created, expires, algorithm, parameters } = parseSignatureInput(value)
+      const known: readonly string[] = algorithmNames
+      return {
+        decoded: {
+          label,
+          components,
+          created,
+          ...(expires === undefined ? {} : { expires }),
+          ...(algorithm === undefined ? {} : { alg: algorithm }),
+          signature_params: parameters,
+        },
+        remarks: [
+          `created: ${new Date(created * 1000).toISOString().replace(/\.000Z$/, 'Z')}, ${describeDistance(created - now)}.`,
+          ...(algorithm !== undefined && !known.includes(algorithm)
+            ? [`alg ${algorithm} is not one that is used here.`]
+            : []),
+        ],
+        tokens: [],
+      }
+    },
+  },
+  Signature: {
+    fits: /^[^=]*=:/,
+    decode: async (value) => {
+      const { label, signature } = parseSignature(value)
+      return { decoded: { label, bytes: signature.length, hex: Buffer.from(signature).toString('hex') }, ...none }
+    },
+  },
+}
+
+/** Throws where the form is wrong; that the digest is not the one of an empty body says nothing. */
+async function requireReadable(value: string): Promise<void> {
+  try {
+    await requireContentDigest(value, new Uint8Array(0))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'digest_mismatch')) throw error
+  }
+}

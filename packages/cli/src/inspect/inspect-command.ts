@@ -1,0 +1,28 @@
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
+import { inspectValue, maxValue } from './inspect-value.js'
+import type { Inspection } from './inspection.js'
+import { onlyDecoded, renderInspection } from './render-inspection.js'
+
+/** `countersign inspect <token|header>`: what it holds. Nothing is looked up, and nothing is said about who wrote it. */
+export const inspectCommand: CommandRow = {
+  name: 'inspect',
+  description: 'decode a token, or a signature or challenge header; nothing about it is checked but its form',
+  subject: {
+    name: '<value>',
+    description: 'a JWT, a header value, or a whole “Name: value” line; - reads it from standard input',
+  },
+  flags: [{ flags: '--json', description: 'print one JSON document' }],
+  async run({ json }, terminal, subject) {
+    const text = subject === '-' ? Buffer.from(await terminal.readInput(maxValue)).toString('utf8') : subject
+    const inspection = await inspectValue(text, Math.floor(Date.now() / 1000))
+    terminal.write(
+      json ? `${JSON.stringify({ ...inspection, note: onlyDecoded }, null, 2)}\n` : renderInspection(inspection),
+    )
+    return isRefused(inspection) ? exitStatus.refused : exitStatus.done
+  },
+}
+
+function isRefused({ refusal, inside }: Inspection): boolean {
+  return refusal !== undefined || inside.some(isRefused)
+}

@@ -1,0 +1,21 @@
+import { createSigner, type PrivateJwk, type Signer } from 'countersign'
+import { readJsonFile } from '../read-json-file.js'
+import { usageError } from '../usage-error.js'
+
+/** The signer over the private JWK in a file, such as `countersign keys generate` writes. */
+export async function readSigner(path: string): Promise<Signer> {
+  const jwk = await readJsonFile('--key', path)
+  if (!isPrivateJwk(jwk)) throw usageError(`--key: ${path} holds no private JWK (with the members kty and d).`)
+  try {
+    return await createSigner(jwk)
+  } catch (cause) {
+    throw usageError(
+      `--key: ${path} holds no usable key: ${cause instanceof Error ? cause.message : String(cause)}`,
+      cause,
+    )
+  }
+}
+
+function isPrivateJwk(jwk: object): jwk is PrivateJwk {
+  return 'kty' in jwk && typeof jwk.kty === 'string' && 'd' in jwk && typeof jwk.d === 'string'
+}

@@ -1,0 +1,14 @@
+import { isIdentifier, isLoopbackIdentifier } from 'countersign'
+import { usageError } from './usage-error.js'
+
+/** The identifier that somebody typed. `loopback` says whether `http` on loopback will do, or what would allow it. */
+export function requireIdentifierFlag(name: string, text: string, loopback: 'allowed' | { allowedBy: string }): string {
+  const allowInsecureLoopback = loopback === 'allowed'
+  if (isIdentifier(text, { allowInsecureLoopback, allowPath: true })) return text
+  if (loopback !== 'allowed' && isLoopbackIdentifier(text))
+    throw usageError(`${name}: http on loopback needs ${loopback.allowedBy}.`)
+  throw usageError(
+    `${name} is no identifier: https://host in lower case, without query, default port or trailing slash` +
+      ', or http with a port on 127.0.0.1, [::1] or localhost.',
+  )
+}

@@ -1,0 +1,75 @@
+import { AAuthError, decodeToken, jwkThumbprint, type PublicJwk, type SignatureKey, type Signer } from 'countersign'
+import { usageError } from '../usage-error.js'
+
+export interface KeyReferenceFlags {
+  scheme?: string
+  key?: string
+  id?: string
+  wellKnown?: string
+  jwksUri?: string
+  token?: string
+}
+
+type Scheme = 'hwk' | 'jwks' | 'jwt'
+
+/** Which flags a scheme takes. */
+const schemeFlags: Readonly<Record<Scheme, readonly (keyof KeyReferenceFlags)[]>> = {
+  hwk: [],
+  jwks: ['id', 'wellKnown', 'jwksUri'],
+  jwt: ['token'],
+}
+
+const builders: Readonly<
+  Record<Scheme, (flags: KeyReferenceFlags, signer: Signer, tell: (text: string) => void) => Promise<SignatureKey>>
+> = {
+  hwk: async (_flags, signer) => {
+    const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
+    return { scheme: 'hwk', jwk: members }
+  },
+  jwks: async ({ key, id, wellKnown, jwksUri }, { kid }) => {
+    if (key === undefined) throw usageError('--scheme jwks needs --key: a new key is published nowhere.')
+    if (jwksUri !== undefined) return { scheme: 'jwks', jwksUri, kid }
+    if (id === undefined) throw usageError('--scheme jwks needs --id (or --jwks-uri): where the key is published.')
+    return wellKnown === 'none'
+      ? { scheme: 'jwks', id, kid }
+      : { scheme: 'jwks', id, kid, wellKnown: wellKnown ?? 'aauth-agent' }
+  },
+  jwt: async ({ token }, signer, tell) => {
+    if (token === undefined) throw usageError('--scheme jwt needs --token: the agent token or auth token.')
+    const bound = await boundThumbprint(token)
+    if (bound !== signer.thumbprint)
+      tell(`The token is bound to ${bound ?? 'no key'}, not to the key that signs: it will be refused.`)
+    return { scheme: 'jwt', jwt: token }
+  },
+}
+
+/** What `Signature-Key` will say, as the flags ask; the scheme follows from them where it is not given. */
+export async function chooseSignatureKey(
+  flags: KeyReferenceFlags,
+  signer: Signer,
+  tell: (text: string) => void,
+): Promise<SignatureKey> {
+  const implied =
+    flags.token !== undefined ? 'jwt' : flags.id !== undefined || flags.jwksUri !== undefined ? 'jwks' : 'hwk'
+  const scheme = (flags.scheme ?? implied) as Scheme
+  for (const [other, names] of Object.entries(schemeFlags)) {
+    const given = names.find((name) => flags[name] !== undefined)
+    if (other !== scheme && given !== undefined) {
+      const flag = given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+      throw usageError(`--${flag} is for --scheme ${other}, not for ${scheme}.`)
+    }
+  }
+  return builders[scheme](flags, signer, tell)
+}
+
+async function boundThumbprint(token: string): Promise<string | undefined> {
+  const cnf = decodeToken(token)?.payload.cnf
+  const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
+  if (typeof jwk !== 'object' || jwk === null) return undefined
+  try {
+    return await jwkThumbprint(jwk as PublicJwk)
+  } catch (error) {
+    if (error instanceof AAuthError) return undefined
+    throw error
+  }
+}

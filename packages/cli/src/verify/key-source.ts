@@ -1,0 +1,71 @@
+import {
+  createDiscovery,
+  createKeyResolver,
+  decodeToken,
+  type FetchDocument,
+  type ResolvedKey,
+  type SignatureKey,
+  type VerificationKey,
+} from 'countersign'
+import { offlineDiscovery } from './offline-discovery.js'
+
+export interface KeySourceOptions {
+  /** The signer's key, whatever `Signature-Key` says. */
+  key?: VerificationKey
+  /** Where keys are looked for instead of the network. */
+  jwks?: readonly unknown[]
+  /** Whom the request was sent to. */
+  resource?: string
+  /** Whose auth tokens are accepted. */
+  authServer?: string
+  /** Where the request was sent. */
+  authority: string
+  now: () => number
+  allowInsecureLoopback: boolean
+  fetch: FetchDocument
+}
+
+/** Finds keys as a resource or an auth server would; `note` gets what was assumed because no option says it. */
+export function createKeySource(
+  options: KeySourceOptions,
+  note: (text: string) => void,
+): (signatureKey: SignatureKey) => Promise<ResolvedKey> {
+  const { authority, resource, authServer, now } = options
+  const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback, allowPath: true }
+  const discovery = options.jwks
+    ? offlineDiscovery(options.jwks)
+    : createDiscovery({ ...identifiers, fetch: options.fetch, now })
+  const atAuthServer = resource === undefined && authServer !== undefined && new URL(authServer).host === authority
+
+  return async (signatureKey) => {
+    const { key } = options
+    if (key) {
+      if (signatureKey.scheme !== 'hwk') note('With --key, what Signature-Key points to is not looked at.')
+      return { key, scheme: signatureKey.scheme, agent: undefined, delegate: undefined, token: undefined }
+    }
+    const claims = signatureKey.scheme === 'jwt' ? decodeToken(signatureKey.jwt)?.payload : undefined
+    const typedAudience = resource ?? (atAuthServer ? authServer : undefined)
+    const audience = typedAudience ?? firstText(claims?.aud) ?? authority
+    const issuer = authServer ?? firstText(claims?.iss)
+    if (claims?.aud !== undefined && typedAudience === undefined)
+      note(`The token’s own aud, ${audience}, is taken for the audience: --resource says what it must be.`)
+    if (claims?.cnf !== undefined && claims.aud !== undefined && authServer === undefined)
+      note(`The token’s own iss, ${issuer}, is trusted: --auth-server says whose tokens are accepted.`)
+    if (options.jwks && signatureKey.scheme !== 'hwk')
+      note('Keys are those of the file: whether they are published where Signature-Key points was not checked.')
+    const resolveKey = createKeyResolver({
+      ...identifiers,
+      discovery,
+      audience,
+      now,
+      authTokenIssuers: issuer === undefined ? [] : [issuer],
+      absentWellKnown: atAuthServer ? 'aauth-agent' : 'jwks',
+    })
+    return resolveKey(signatureKey)
+  }
+}
+
+function firstText(value: unknown): string | undefined {
+  const first: unknown = Array.isArray(value) ? value[0] : value
+  return typeof first === 'string' ? first : undefined
+}

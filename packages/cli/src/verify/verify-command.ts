@@ -1,0 +1,103 @@
+import { createSigner, importVerificationKey, isIdentifier, type PrivateJwk, type VerificationKey } from 'countersign'
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
+import { parseSeconds } from '../parse-seconds.js'
+import { readJsonFile } from '../read-json-file.js'
+import { requireIdentifierFlag } from '../require-identifier-flag.js'
+import { toldFetch } from '../told-fetch.js'
+import { usageError } from '../usage-error.js'
+import { maxRequest } from './parse-http-request.js'
+import { renderReport } from './render-report.js'
+import { type VerifyRequestOptions, verifyRequest } from './verify-request.js'
+
+interface VerifyFlags {
+  authority?: string
+  resource?: string
+  authServer?: string
+  jwks?: string
+  key?: string
+  now?: string
+  allowInsecureLoopback?: true
+  json?: true
+}
+
+const statuses = { verified: exitStatus.done, refused: exitStatus.refused, undecided: exitStatus.network } as const
+
+/** `countersign verify < request.http`: whether a request that was written down is signed, and if not, why not. */
+export const verifyCommand: CommandRow = {
+  name: 'verify',
+  description: 'verify the HTTP/1.1 request on standard input, step by step, and show its signature base',
+  flags: [
+    {
+      flags: '--authority <host>',
+      description: 'the authority that it was sent to; default: that of an identifier, or its Host',
+    },
+    { flags: '--resource <id>', description: 'the resource that it was sent to: the audience of tokens' },
+    { flags: '--auth-server <id>', description: 'the auth server whose auth tokens are accepted' },
+    { flags: '--jwks <file>', description: 'look for keys in this file only, by kid' },
+    {
+      flags: '--key <file>',
+      description: 'the signer’s key as a JWK; tokens are then not looked at',
+      conflicts: ['jwks'],
+    },
+    { flags: '--now <seconds>', description: 'the time to judge by, in Unix seconds' },
+    { flags: '--allow-insecure-loopback', description: 'let keys be fetched by http from this machine' },
+    { flags: '--json', description: 'print one JSON document' },
+  ],
+  async run(options, terminal) {
+    const flags: VerifyFlags = options
+    const settings = await readSettings(flags, terminal.notify)
+    const report = await verifyRequest(await terminal.readInput(maxRequest), settings)
+    terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report))
+    return statuses[report.verdict]
+  },
+}
+
+async function readSettings(flags: VerifyFlags, tell: (text: string) => void): Promise<VerifyRequestOptions> {
+  const allowInsecureLoopback = flags.allowInsecureLoopback ?? false
+  const loopback = allowInsecureLoopback ? 'allowed' : { allowedBy: '--allow-insecure-loopback' }
+  const seconds = parseSeconds('--now', flags.now)
+  return {
+    ...(flags.authority === undefined ? {} : { authority: requireAuthority(flags.authority) }),
+    ...(flags.resource === undefined
+      ? {}
+      : { resource: requireIdentifierFlag('--resource', flags.resource, loopback) }),
+    ...(flags.authServer === undefined
+      ? {}
+      : { authServer: requireIdentifierFlag('--auth-server', flags.authServer, loopback) }),
+    ...(flags.jwks === undefined ? {} : { jwks: await readJwks(flags.jwks) }),
+    ...(flags.key === undefined ? {} : { key: await readKey(flags.key) }),
+    now: () => seconds ?? Math.floor(Date.now() / 1000),
+    allowInsecureLoopback,
+    fetch: toldFetch({ allowInsecureLoopback }, tell),
+  }
+}
+
+function requireAuthority(text: string): string {
+  const authority = text.toLowerCase()
+  if (isIdentifier(`https://${authority}`) || isIdentifier(`http://${authority}`, { allowInsecureLoopback: true }))
+    return authority
+  if (/^(?:localhost|[a-z0-9-]+|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/.test(authority)) return authority
+  throw usageError(
+    '--authority takes a host, with its port where that is not the default: api.example, 127.0.0.1:8002.',
+  )
+}
+
+async function readJwks(path: string): Promise<readonly unknown[]> {
+  const { keys } = await readJsonFile('--jwks', path)
+  if (Array.isArray(keys)) return keys as unknown[]
+  throw usageError(`--jwks: ${path} has no keys array; a file with one key is for --key.`)
+}
+
+async function readKey(path: string): Promise<VerificationKey> {
+  const jwk = await readJsonFile('--key', path)
+  try {
+    // Of a private key the public half is enough.
+    return await importVerificationKey('d' in jwk ? (await createSigner(jwk as PrivateJwk)).jwk : jwk)
+  } catch (cause) {
+    throw usageError(
+      `--key: ${path} holds no usable key: ${cause instanceof Error ? cause.message : String(cause)}`,
+      cause,
+    )
+  }
+}

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { commands } from '../dist/commands.js'
+import { runInProcess } from './run-program.js'
+
+const text = readFileSync(new URL('../../../docs/command-line.md', import.meta.url), 'utf8')
+const [, ...sections] = text.split(/^## countersign /m)
+
+it('documents every command, in the order of the table, and no other', () => {
+  const headings = sections.map((section) => section.slice(0, section.indexOf('\n')))
+  expect(headings).toEqual(commands.map(({ name, subject }) => (subject ? `${name} ${subject.name}` : name)))
+})
+
+it.each(commands)('documents every flag of $name as the table has it, and no other', ({ name, flags }) => {
+  const section = sections.find((candidate) => candidate.startsWith(name)) ?? ''
+  const rows = flags.map(({ flags: flag, description, choices }) => {
+    return `| \`${flag}\` | ${description}${choices ? ` (${choices.join(', ')})` : ''} |`
+  })
+  expect(section.split('\n').filter((line) => line.startsWith('| `'))).toEqual(rows)
+  const known = new Set(commands.flatMap((command) => command.flags.map((row) => row.flags.split(' ')[0])))
+  for (const [mentioned] of section.matchAll(/--[a-z][a-z-]*/g)) expect(known).toContain(mentioned)
+})
+
+it.each(commands)('shows the flags of $name in its help, in 80 columns', async ({ name, flags }) => {
+  const { status, stdout } = await runInProcess(name, '--help')
+  expect(status).toBe(0)
+  for (const { flags: flag } of flags) expect(stdout).toContain(`  ${flag} `)
+  for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+})

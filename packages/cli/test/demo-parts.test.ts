@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest'
+import { freePort } from './free-port.js'
+import type { TraceDocument } from './independent-verifier.js'
+import { type Running, runCommand, startCommand } from './run-command.js'
+
+/** Starts an auth server and a resource, each a process of its own; the agent is started by the test. */
+async function startOthers(agentPort: number, ...flags: string[]) {
+  const agentId = ['--agent-id', `http://127.0.0.1:${agentPort}`]
+  const authServer = startCommand(['demo', '--only', 'auth-server', '--port', '0', '--quiet', ...agentId, ...flags])
+  const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
+  const own = ['--only', 'resource', '--port', '0', '--auth-server-url', issuer, '--quiet']
+  const resource = startCommand(['demo', ...own, ...agentId, ...flags])
+  const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
+  return { issuer, id, running: [authServer, resource] }
+}
+
+async function stop(running: readonly Running[]): Promise<void> {
+  for (const { child } of running) child.kill('SIGINT')
+  for (const { finished } of running) {
+    const { status, stderr } = await finished
+    expect({ status, stderr: stderr.replaceAll(/^(?:People sign in|Ctrl-C).*\n/gm, '') }).toEqual({
+      status: 0,
+      stderr: '',
+    })
+  }
+}
+
+describe('three processes that were started apart', () => {
+  it.each([
+    ['as they are', []],
+    ['with --interop', ['--interop']],
+  ])('run the flow together, %s', async (_case, flags) => {
+    const port = await freePort()
+    const { issuer, id, running } = await startOthers(port, ...flags)
+    const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, ...flags]
+    const { status, stdout, stderr } = await runCommand(...agent, '--resource-url', `${id}/data-auth`, '--json')
+    await stop(running)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    const { messages, result } = JSON.parse(stdout) as TraceDocument
+    expect(result).toMatchObject({
+      status: 200,
+      body: { message: 'Access granted', agent: `http://127.0.0.1:${port}`, scope: 'data.read data.write' },
+    })
+    const signed = messages.filter(({ request }) => 'signature' in request.headers)
+    expect(signed.map(({ from, to }) => `${from} ${to}`)).toEqual([
+      'agent resource',
+      'agent auth-server',
+      'agent auth-server',
+      'agent resource',
+    ])
+    const interop = flags.length > 0
+    expect(signed.some(({ request }) => 'nonce' in request.headers)).toBe(!interop)
+    for (const { request } of signed)
+      expect(request.headers.signature).toMatch(interop ? /^sig1=:[\w-]{86}:$/ : /^sig1=:[\w+/]{86}==:$/)
+    expect(stdout).not.toContain('testpass')
+  })
+
+  it('let the person refuse', async () => {
+    const port = await freePort()
+    const { issuer, id, running } = await startOthers(port)
+    const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, '--deny', '--quiet']
+    const { status, stdout } = await runCommand(...agent, '--resource-url', `${id}/data-auth`)
+    await stop(running)
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'access_denied\n' })
+  })
+
+  it('show what the others send, each from its own side', async () => {
+    const port = await freePort()
+    const authServer = startCommand(['demo', '--only', 'auth-server', '--port', '0'])
+    const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
+    const resource = startCommand(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', issuer])
+    const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
+    const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer]
+    const { stdout } = await runCommand(...agent, '--resource-url', `${id}/data-auth`)
+    authServer.child.kill('SIGTERM')
+    resource.child.kill('SIGTERM')
+    expect(stdout).toContain('>>> AGENT REQUEST to ')
+    expect(stdout).toContain('INFO: browser -> auth server "POST /agent/auth HTTP/1.1" 303')
+    expect(stdout).toContain('INFO: peer -> agent "GET /jwks.json HTTP/1.1" 200 OK')
+    expect((await authServer.finished).stdout).toContain('>>> AUTH SERVER REQUEST received')
+    const seen = (await resource.finished).stdout
+    expect(seen).toContain('>>> RESOURCE REQUEST received')
+    expect(seen).toContain(`INFO: resource -> peer "GET /.well-known/aauth-agent HTTP/1.1" 200 OK`)
+  })
+})
+
+describe('countersign demo --only', () => {
+  it('prints where it answers as JSON', async () => {
+    const running = startCommand(['demo', '--only', 'agent', '--serve', '--port', '0', '--json'])
+    const [line] = await running.seen(/^\{.*\}\n/)
+    running.child.kill('SIGINT')
+    expect((await running.finished).status).toBe(0)
+    expect(JSON.parse(line)).toEqual({ agent: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string })
+  })
+
+  it('answers for the identifier that it is given', async () => {
+    const port = await freePort()
+    const id = 'https://api.example'
+    const running = startCommand(['demo', '--only', 'resource', '--port', String(port), '--id', id, '--quiet'])
+    await running.seen(/^resource +https:\/\/api\.example\n/)
+    const response = await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource`)
+    expect(await response.json()).toMatchObject({ resource: id })
+    running.child.kill('SIGINT')
+    expect((await running.finished).status).toBe(0)
+  })
+
+  it.each([
+    ['an unknown party', ['--only', 'browser'], 'Allowed choices are agent, resource, auth-server'],
+    ['a port without a party', ['--port', '9000'], '--port needs --only'],
+    ['a port that is none', ['--only', 'agent', '--port', '70000'], '--port takes a number'],
+    ['an identifier of another form', ['--only', 'agent', '--id', 'http://agent.example'], '--id is no identifier'],
+    [
+      'a resource that a resource asks',
+      ['--only', 'resource', '--resource-url', 'http://127.0.0.1:1/'],
+      '--resource-url',
+    ],
+    ['a URL that is none', ['--only', 'agent', '--resource-url', '/data'], '--resource-url takes'],
+    ['a person where nobody asks', ['--only', 'resource', '--deny'], '--deny and --browser'],
+    ['a person beside --serve', ['--serve', '--browser'], "cannot be used with option '--serve'"],
+  ])('exits with 2 for %s', async (_case, args, message) => {
+    const { status, stdout, stderr } = await runCommand('demo', ...args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain(message)
+  })
+})

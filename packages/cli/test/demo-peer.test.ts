@@ -1,0 +1,93 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { canRunPeer, type Peer, startPeer } from '../../../test/peer/start-peer.js'
+import { freePort } from './free-port.js'
+import { type Running, runCommand, startCommand } from './run-command.js'
+
+const runnable = canRunPeer()
+const stops: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()))
+})
+
+/** Starts a part of ours in a process of its own; resolves to its identifier. */
+async function ours(party: 'resource' | 'auth-server', ...flags: string[]): Promise<string> {
+  const running: Running = startCommand(['demo', '--only', party, '--port', '0', '--quiet', ...flags])
+  stops.push(async () => {
+    running.child.kill('SIGINT')
+    return running.finished
+  })
+  const [, id = ''] = await running.seen(/^(?:resource|auth-server) +(\S+)\n/)
+  return id
+}
+
+async function peers(...args: Parameters<typeof startPeer>): Promise<Peer> {
+  const peer = await startPeer(...args)
+  stops.push(() => peer.stop())
+  return peer
+}
+
+/** Runs our agent against a resource. */
+async function askAs(resource: string, authServer: string, ...flags: string[]) {
+  const own = ['--only', 'agent', '--port', '0', '--auth-server-url', authServer]
+  return runCommand('demo', ...own, '--resource-url', `${resource}/data-auth`, '--quiet', ...flags)
+}
+
+const scope = 'data.read data.write'
+
+describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer in another language', () => {
+  it.each([
+    ['the peer’s', 'the peer’s'],
+    ['the peer’s', 'ours'],
+    ['ours', 'the peer’s'],
+  ])('runs our agent where the auth server is %s and the resource %s', async (server, resource) => {
+    const authServer =
+      server === 'ours'
+        ? await ours('auth-server', '--interop')
+        : (await peers('auth-server', '--refuse-nonce', '400')).id
+    const id =
+      resource === 'ours'
+        ? await ours('resource', '--interop', '--auth-server-url', authServer)
+        : (await peers('resource', '--refuse-nonce', '400', '--auth-server-url', authServer)).id
+    const { status, stdout, stderr } = await askAs(id, authServer, '--interop')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(/^200 \{"message":"Access granted",/)
+    expect(stdout).toContain(`"scope":"${scope}"`)
+    expect(await askAs(id, authServer, '--interop', '--deny')).toMatchObject({ status: 0, stdout: 'access_denied\n' })
+  })
+
+  it.each([
+    ['ours', 'ours'],
+    ['ours', 'the peer’s'],
+    ['the peer’s', 'ours'],
+  ])('lets the peer’s agent in where the auth server is %s and the resource %s', async (server, resource) => {
+    const port = await freePort()
+    const agentId = ['--interop', '--agent-id', `http://127.0.0.1:${port}`]
+    const authServer = server === 'ours' ? await ours('auth-server', ...agentId) : (await peers('auth-server')).id
+    const known = ['--auth-server-url', authServer]
+    const id =
+      resource === 'ours' ? await ours('resource', ...agentId, ...known) : (await peers('resource', ...known)).id
+    const agent = await peers('agent', '--port', String(port), '--resource-url', `${id}/data-auth`)
+    expect(await agent.ended).toBe(0)
+    expect(JSON.parse(agent.lines.at(-1) ?? '')).toMatchObject({
+      status: 200,
+      body: { message: 'Access granted', scope },
+    })
+  })
+
+  it('gets nowhere without --interop: the peer reads no base64, and our auth server takes no unsigned body', async () => {
+    const authServer = (await peers('auth-server')).id
+    const resource = await peers('resource', '--auth-server-url', authServer)
+    const refused = await askAs(resource.id, authServer)
+    expect(refused.status).toBe(1)
+    expect(refused.stderr).toContain('The resource answered 401')
+
+    const strict = await ours('auth-server')
+    const agent = await peers(
+      'agent',
+      '--resource-url',
+      `${await ours('resource', '--auth-server-url', strict)}/data-auth`,
+    )
+    expect(await agent.ended).toBe(1)
+    expect(agent.lines.at(-1)).toContain('401')
+  })
+})

@@ -1,0 +1,128 @@
+import { createServer, type Server } from 'node:http'
+import { generatePrivateJwk } from 'countersign'
+import { afterEach, describe, expect, it } from 'vitest'
+import { runInProcess } from './run-program.js'
+
+interface Answer {
+  status?: number
+  headers?: Record<string, string>
+  body?: unknown
+}
+
+const servers: Server[] = []
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close()
+})
+
+/** An origin on a port of its own; `answers` are made for its identifier, by path, and everything else is 404. */
+async function publish(answers: (id: string) => Record<string, Answer>): Promise<string> {
+  const server = createServer()
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const id = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
+  const known = answers(id)
+  server.on('request', ({ url = '' }, response) => {
+    const { status = 200, headers = {}, body = '' } = known[url] ?? { status: 404 }
+    response.writeHead(status, { 'content-type': 'application/json', connection: 'close', ...headers })
+    response.end(typeof body === 'string' ? body : JSON.stringify(body))
+  })
+  return id
+}
+
+const { d: _d, ...publicJwk } = await generatePrivateJwk({ kid: 'key-1' })
+const agentPath = '/.well-known/aauth-agent'
+
+/** An agent whose document and keys are as they should be, with one change. */
+function agentWith(change: { document?: object; answer?: Answer; keys?: unknown; jwks?: Answer } = {}) {
+  return (id: string): Record<string, Answer> => ({
+    [agentPath]: change.answer ?? {
+      body: { agent: id, jwks_uri: `${id}/jwks.json`, redirect_uris: [`${id}/callback`], ...change.document },
+    },
+    '/jwks.json': change.jwks ?? { body: { keys: change.keys ?? [publicJwk] } },
+  })
+}
+
+describe('countersign discover', () => {
+  it('accepts what is as it should be, and tells what it fetched', async () => {
+    const id = await publish(agentWith())
+    const { status, stdout, stderr } = await runInProcess('discover', id)
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^agent {5}ok /m)
+    expect(stdout).toMatch(/^resource {2}absent /m)
+    expect(stdout).toContain('key-1 ed25519 ')
+    expect(stdout).not.toContain('Mend')
+    expect(stderr).toContain(`GET ${id}/jwks.json -> 200\n`)
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  it('prints one JSON document', async () => {
+    const id = await publish(agentWith())
+    const { status, stdout } = await runInProcess('discover', id, '--json')
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      identifier: id,
+      outcome: 'ok',
+      documents: [
+        { party: 'agent', outcome: 'ok', key_set: { outcome: 'ok', keys: [{ kid: 'key-1', algorithm: 'ed25519' }] } },
+        { party: 'resource', outcome: 'absent' },
+        { party: 'issuer', outcome: 'absent' },
+      ],
+    })
+  })
+
+  it.each<[string, Parameters<typeof agentWith>[0], string]>([
+    ['names another identifier', { document: { agent: 'https://other.example' } }, 'Set agent to http://127.0.0.1:'],
+    ['names no keys', { document: { jwks_uri: undefined } }, 'its jwks_uri is missing'],
+    ['is behind a redirect', { answer: { status: 302, headers: { location: '/x' } } }, 'Serve it at this very URL.'],
+    ['needs a login', { answer: { status: 403 } }, 'Answer 200'],
+    ['is no JSON', { answer: { body: '<html>' } }, 'Send one JSON object'],
+    ['is a list', { answer: { body: [] } }, 'Send one JSON object'],
+    ['is compressed', { answer: { headers: { 'content-encoding': 'gzip' } } }, 'Send it uncompressed'],
+    ['is too large', { answer: { body: { a: 'x'.repeat(17_000) } } }, 'Keep it under 16 KiB.'],
+    ['has keys that are missing', { jwks: { status: 404 } }, 'Answer 200'],
+    ['has keys that are no set', { jwks: { body: { key: [] } } }, 'Publish {"keys"'],
+    ['has no keys', { keys: [] }, 'no key that can be used'],
+    ['shows a private key', { keys: [publicJwk, { ...publicJwk, kid: 'x', d: 'AAAA' }] }, 'everybody may have seen'],
+    ['names two keys alike', { keys: [publicJwk, publicJwk] }, 'a kid of its own'],
+    ['has keys that nobody can use', { keys: [{ kid: 'a', kty: 'EC', crv: 'P-521' }] }, 'countersign keys generate'],
+  ])('says how to mend a document that %s', async (_case, change, mend) => {
+    const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
+    expect(status).toBe(1)
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(mend)
+    expect(stdout.endsWith('Something it publishes is refused.\n')).toBe(true)
+  })
+
+  it.each<[string, Parameters<typeof agentWith>[0], string]>([
+    ['where to send people back', { document: { redirect_uris: undefined } }, 'List every redirect_uri'],
+    ['a list of them', { document: { redirect_uris: 'x' } }, 'not of the right type'],
+    ['a kid for one of its keys', { keys: [publicJwk, { ...publicJwk, kid: undefined }] }, 'Give it a kid'],
+  ])('advises a document without %s, and accepts it', async (_case, change, advice) => {
+    const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
+    expect(status).toBe(0)
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(advice)
+  })
+
+  it('exits with 1 where nothing is published, and with 3 where nobody answers or the server fails', async () => {
+    expect((await runInProcess('discover', await publish(() => ({})))).status).toBe(1)
+    expect((await runInProcess('discover', 'http://127.0.0.1:1')).status).toBe(3)
+    expect((await runInProcess('discover', await publish(agentWith({ answer: { status: 503 } })))).status).toBe(3)
+  })
+
+  it('shows nothing that a terminal would act on', async () => {
+    const id = await publish(
+      agentWith({ document: { name: '\u001b[2J\u202e' }, keys: [{ ...publicJwk, kid: '\u0007' }] }),
+    )
+    const { stdout, stderr } = await runInProcess('discover', id)
+    expect(stdout + stderr).not.toMatch(/[^\n -\u202d\u202f-\uffff]/)
+  })
+
+  it.each([['https://Agent.example'], ['https://agent.example/'], ['http://agent.example'], ['agent.example'], ['']])(
+    'exits with 2 for what is no identifier: %s',
+    async (text) => {
+      const { status, stdout, stderr } = await runInProcess('discover', text)
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+      expect(stderr).toContain('no identifier')
+    },
+  )
+})

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { pipeCommand } from './run-command.js'
+import { pipeProgram, runInProcess } from './run-program.js'
+
+describe('countersign inspect', () => {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const token = `${part({ alg: 'EdDSA', kid: 'k', typ: 'auth+jwt' })}.${part({ iss: 'https://auth.example', exp: 1_700_000_000 })}.AAAA`
+  const values: [kind: string, value: string, holds: string][] = [
+    ['auth+jwt', token, 'https://auth.example'],
+    ['Signature-Key', `sig1=(scheme=jwt jwt="${token}")`, 'https://auth.example'],
+    [
+      'Signature-Key',
+      'sig1=(scheme=jwks id="https://agent.example" kid="key-1" well-known="aauth-agent")',
+      'aauth-agent',
+    ],
+    ['Signature-Key', 'sig1=jwks;id="https://agent.example";kid="key-1"', 'key-1'],
+    ['Signature-Input', 'sig1=("@method" "@path");created=1700000000', '@path'],
+    ['Signature', `sig1=:${Buffer.alloc(64, 1).toString('base64')}:`, '"bytes": 64'],
+    ['Content-Digest', `sha-256=:${createHash('sha256').update('a').digest('base64')}:`, 'ca978112ca1bbdca'],
+    [
+      'Agent-Auth',
+      `httpsig; auth-token; resource_token="${token}"; auth_server="https://auth.example"`,
+      'authorization',
+    ],
+  ]
+
+  it.each(values)('decodes %s: %s', async (kind, value, holds) => {
+    const lines = kind.includes('+') ? [value] : [value, `${kind}: ${value}`, `${kind.toLowerCase()}:${value}\r\n`]
+    for (const line of lines) {
+      const shown = await runInProcess('inspect', line)
+      expect(shown).toMatchObject({ status: 0, stderr: '' })
+      expect(shown.stdout.startsWith(`${kind}\n`)).toBe(true)
+      expect(shown.stdout).toContain(holds)
+      const piped = await pipeProgram(line, 'inspect', '-', '--json')
+      expect(JSON.parse(piped.stdout)).toMatchObject({ kind })
+      for (const text of [shown.stdout, piped.stdout]) expect(text.toLowerCase()).not.toContain('verified')
+    }
+  })
+
+  it('shows a token inside of a header, and when it ended', async () => {
+    const { stdout } = await runInProcess('inspect', `sig1=(scheme=jwt jwt="${token}")`)
+    expect(stdout).toMatch(/^ {2}auth\+jwt$/m)
+    expect(stdout).toMatch(/^ {2}- exp: expired 2023-11-14T22:13:20Z, \d+ days ago\.$/m)
+  })
+
+  it.each([
+    ['a token that nobody signed', `${part({ alg: 'none' })}.${part({})}.`, 'it is not signed at all'],
+    ['a token with five parts', `${part({ alg: 'dir' })}.a.b.c.d`, 'it has 5 parts'],
+    ['a token whose base64url is not canonical', `${token.slice(0, -4)}AB`, 'canonical'],
+    ['a header of another form', 'Signature-Input: nonsense', 'does not start with label='],
+    ['a header key with its private part', 'sig1=(scheme=hwk kty="OKP" d="AAAA")', 'private'],
+    ['a header that is none of ours', 'Cookie: a=b', 'It is neither a JWT nor'],
+    ['anything else', 'hello', 'It is neither a JWT nor'],
+  ])('refuses %s', async (_case, value, message) => {
+    const { status, stdout } = await runInProcess('inspect', value)
+    expect(status).toBe(1)
+    expect(stdout).toContain(message)
+    expect(stdout.toLowerCase()).not.toContain('verified')
+    expect(JSON.parse((await runInProcess('inspect', '--json', value)).stdout)).toHaveProperty('note')
+  })
+
+  it('refuses hostile input quickly, and shows nothing that a terminal would act on', async () => {
+    const started = performance.now()
+    for (const input of [
+      Buffer.alloc(1_000_000, 0x61),
+      Buffer.from(Array.from({ length: 60_000 }, (_, index) => (index * 31) & 0xff)),
+      'sig1=('.repeat(10_000),
+      `sig1=(${'"a" '.repeat(15_000)}`,
+      `sha-256=:${', '.repeat(30_000)}`,
+      'eyJ.'.repeat(15_000),
+      `${part({ alg: 'x', note: '\u001b[2J' })}.${part({ a: '\u202e' })}.AA`,
+    ]) {
+      const { status, stdout, stderr } = await pipeCommand(input, 'inspect', '-')
+      expect({ status: status === 0 ? stdout.length < 2000 : status === 1, stderr }).toEqual({
+        status: true,
+        stderr: '',
+      })
+      expect(stdout).not.toMatch(/[^\n -\u202d\u202f-\uffff]/)
+    }
+    expect(performance.now() - started).toBeLessThan(10_000)
+  })
+
+  it('exits with 2 without a value', async () => {
+    expect((await runInProcess('inspect')).status).toBe(2)
+  })
+})

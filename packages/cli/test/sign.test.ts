@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runInProcess } from './run-program.js'
+import { createToolFiles, type ToolFiles } from './tool-files.js'
+import { verifyJson } from './verify-json.js'
+
+let files: ToolFiles
+beforeAll(async () => {
+  files = await createToolFiles()
+})
+afterAll(() => rmSync(files.scratch, { recursive: true, force: true }))
+
+describe('countersign keys generate', () => {
+  it('writes a private key that only its owner can read, and prints the public one', async () => {
+    expect(statSync(files.keyFile).mode & 0o777).toBe(0o600)
+    expect(JSON.parse(readFileSync(files.keyFile, 'utf8'))).toMatchObject({
+      kid: 'key-1',
+      d: expect.any(String) as string,
+    })
+    const published = readFileSync(files.jwksFile, 'utf8')
+    expect(JSON.parse(published)).toEqual({ keys: [expect.objectContaining({ kid: 'key-1', kty: 'OKP' })] })
+    expect(published).not.toContain('"d"')
+  })
+
+  it('overwrites nothing', async () => {
+    const before = readFileSync(files.keyFile, 'utf8')
+    const { status, stdout, stderr } = await runInProcess('keys', 'generate', '--out', files.keyFile)
+    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: `${files.keyFile} exists already.\n` })
+    expect(readFileSync(files.keyFile, 'utf8')).toBe(before)
+  })
+
+  it.each(['ecdsa-p256-sha256', 'rsa-pss-sha512'])(
+    'makes a key for %s that sign and verify take',
+    async (algorithm) => {
+      const file = join(files.scratch, `${algorithm}.json`)
+      expect((await runInProcess('keys', 'generate', '--out', file, '--alg', algorithm)).status).toBe(0)
+      const { stdout } = await runInProcess('sign', 'https://api.example/', '--key', file)
+      expect(await verifyJson(stdout)).toMatchObject({ status: 0, report: { signer: { algorithm } } })
+    },
+  )
+
+  it.each([
+    ['no file', ['generate'], '--out'],
+    ['another action', ['revoke', '--out', 'x'], 'Allowed choices are generate'],
+    ['another algorithm', ['generate', '--out', 'x', '--alg', 'none'], 'Allowed choices are ed25519'],
+    ['a kid that no header can carry', ['generate', '--out', 'x', '--kid', 'a"b'], '--kid'],
+  ])('exits with 2 for %s', async (_case, args, message) => {
+    const { status, stderr } = await runInProcess('keys', ...args)
+    expect(status).toBe(2)
+    expect(stderr).toContain(message)
+    expect(existsSync('x')).toBe(false)
+  })
+})
+
+describe('countersign sign', () => {
+  it('prints a curl command that a shell reads as it was meant', async () => {
+    const data = `it's {"a": "$HOME"}`
+    const header = ['--header', 'Content-Type: text/plain', '--header', "X-Note: it's"]
+    const { stdout } = await runInProcess('sign', 'https://api.example/a?b=[1]', '--curl', '--data', data, ...header)
+    expect(stdout).toMatch(/^curl --globoff --path-as-is --request 'POST' 'https:\/\/api\.example\/a\?b=\[1\]' \\\n/)
+    expect(stdout).toContain(`--data-raw 'it'\\''s {"a": "$HOME"}'`)
+    expect(stdout).toContain(`--header 'X-Note: it'\\''s'`)
+  })
+
+  it('prints one JSON document', async () => {
+    const { stdout } = await runInProcess(
+      'sign',
+      'https://api.example/a',
+      '--json',
+      '--method',
+      'delete',
+      '--key',
+      files.keyFile,
+    )
+    const document = JSON.parse(stdout) as { method: string; headers: Record<string, string>; body_base64: string }
+    expect(document).toMatchObject({ method: 'DELETE', url: 'https://api.example/a', body_base64: '' })
+    expect(document.headers.Nonce).toMatch(/^[\w-]{22}$/)
+  })
+
+  it('signs the bytes of a file, whatever they are', async () => {
+    const file = join(files.scratch, 'body.bin')
+    const bytes = Buffer.from([0, 255, 10, 13, 0x80])
+    writeFileSync(file, bytes)
+    const args = ['--data-file', file, '--header', 'Content-Type: application/octet-stream', '--json']
+    const { stdout } = await runInProcess('sign', 'https://api.example/a', ...args)
+    const document = JSON.parse(stdout) as { headers: Record<string, string>; body_base64: string }
+    expect(document.body_base64).toBe(bytes.toString('base64'))
+    const digest = createHash('sha256').update(bytes).digest('base64')
+    expect(document.headers['Content-Digest']).toBe(`sha-256=:${digest}:`)
+  })
+
+  it('says that a token is bound to another key', async () => {
+    const other = await createSigner(await generatePrivateJwk())
+    const claims = { iss: 'https://agent.example', sub: 'x', cnf: { jwk: other.jwk }, exp: 2_000_000_000 }
+    const token = await issueToken('agent+jwt', claims, { signer: other })
+    const { status, stderr } = await runInProcess(
+      'sign',
+      'https://api.example/',
+      '--key',
+      files.keyFile,
+      '--token',
+      token,
+    )
+    expect(status).toBe(0)
+    expect(stderr).toContain(other.thumbprint)
+  })
+
+  it.each([
+    ['no URL', [], 'missing required argument'],
+    ['a URL that is none', ['/data'], 'absolute'],
+    ['another scheme of URL', ['ftp://api.example/'], 'https or http'],
+    ['a password in it', ['https://a:b@api.example/'], 'no password'],
+    ['a body without a type', ['https://api.example/', '--data', 'x'], 'Content-Type'],
+    [
+      'a GET with a body',
+      ['https://api.example/', '--method', 'GET', '--data', 'x', '--header', 'Content-Type: a/b'],
+      'cannot be sent',
+    ],
+    ['a header that follows from the rest', ['https://api.example/', '--header', 'Host: x'], 'cannot set Host'],
+    ['a header that is none', ['https://api.example/', '--header', 'x'], 'Name: value'],
+    ['a scheme without its key', ['https://api.example/', '--scheme', 'jwks'], 'needs --key'],
+    [
+      'a flag of another scheme',
+      ['https://api.example/', '--scheme', 'hwk', '--token', 'x'],
+      '--token is for --scheme jwt',
+    ],
+    ['another scheme', ['https://api.example/', '--scheme', 'x509'], 'Allowed choices are hwk, jwks, jwt'],
+    ['a key file without a key', ['https://api.example/', '--key', '/dev/null'], 'not JSON'],
+  ])('exits with 2 for %s', async (_case, args, message) => {
+    const { status, stdout, stderr } = await runInProcess('sign', ...args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain(message)
+  })
+
+  it('takes no public key for a private one', async () => {
+    const { status, stderr } = await runInProcess('sign', 'https://api.example/', '--key', files.jwksFile)
+    expect(status).toBe(2)
+    expect(stderr).toContain('holds no private JWK')
+  })
+})
