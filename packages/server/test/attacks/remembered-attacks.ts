@@ -225,4 +225,20 @@ export const rememberedAttacks: readonly Attack[] = [
     },
     pageAgain('consent-known'),
   ),
+  ...['http://127.0.0.1:4321/callback', 'https://elsewhere.example/callback'].map(
+    (redirectUri): Attack => ({
+      id: 'C38',
+      claim: `a redirect to ${redirectUri}, the second time it is seen after one to the agent’s own host was remembered`,
+      https: true,
+      when: async (stage) => {
+        const first = await allow(stage, undefined, { duration: 'until-removed' })
+        stage.agent.document.redirect_uris = [redirectUri]
+        await dayAfter(stage, first)
+        await openRequest(stage, undefined, { redirectUri })
+        const opened = await openRequest(stage, undefined, { redirectUri })
+        return () => first.user.open(opened.url)
+      },
+      expected: pageAgain('consent-known'),
+    }),
+  ),
 ]

@@ -1,0 +1,383 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { allow, refresh, refreshTokenOf } from '../attacks/flow.js'
+import { people, type Stage, type StageOptions } from '../attacks/stage.js'
+import { signInToAccount } from '../scripted-user.js'
+import { allowAgent, createPerson, openAccount, type Person, signedIn } from './person.js'
+
+async function opened(options: StageOptions = {}): Promise<{ stage: Stage; alice: Person }> {
+  const account = await openAccount(options)
+  onTestFinished(() => account.stage.close())
+  return account
+}
+
+const { password } = people.alice
+const change = { action: 'change-password', password, new_password: 'another long password' }
+
+describe('every page of an account', () => {
+  it.each([
+    ['/account', 'agents-empty'],
+    ['/account/remove-all', 'remove-all-agents'],
+    ['/account/activity', 'activity'],
+    ['/account/security', 'security'],
+    ['/account/password', 'password'],
+    ['/account/yours', 'yours'],
+    ['/account/close', 'close-account'],
+  ])('%s is for who is signed in, and for nobody else', async (path, state) => {
+    const { stage, alice } = await opened()
+    const seen = await alice.open(path)
+    expect(seen).toMatchObject({ status: 200, state })
+    expect(seen.html).toContain('alice')
+    expect(seen.html).not.toMatch(/aasn_|aabr_|aart_/)
+    const nobody = await createPerson(stage).open(path)
+    expect(nobody).toMatchObject({
+      status: 303,
+      location: `/account/sign-in?return_to=${encodeURIComponent(path)}`,
+      html: '',
+    })
+    expect(await alice.post(`${path}/nothing`, {})).toMatchObject({ status: 404 })
+  })
+
+  it('is not kept by browsers and lets nobody frame it', async () => {
+    const { stage, alice } = await opened()
+    const response = await alice.browser.open(`${stage.authServer}/account`)
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(response.headers.get('content-security-policy')).toMatch(/frame-ancestors 'none'; form-action 'self'$/)
+  })
+})
+
+describe('every form of an account', () => {
+  const actions = [
+    'remove-agent',
+    'remove-all-agents',
+    'end-session',
+    'sign-out-everywhere',
+    'sign-out',
+    'logout',
+    'change-password',
+    'add-passkey',
+    'remove-passkey',
+    'close-account',
+  ]
+
+  it.each(actions)('%s does nothing with a wrong or foreign csrf, from elsewhere, or for somebody else', async (action) => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    const bob = await signedIn(stage, 'bob')
+    const form = { ...change, action, agent: id, session: id, passkey: id }
+    const csrf = await alice.csrfAt('/account')
+    const before = await stage.storage.listEvents()
+    const attempts = [
+      await alice.post('/account', form),
+      await alice.post('/account', { ...form, csrf: `${csrf}x` }),
+      await alice.post('/account', { ...form, csrf: await bob.csrfAt('/account') }),
+      await bob.post('/account', { ...form, csrf }),
+    ]
+    expect(attempts.map(({ status, state }) => `${status} ${state}`)).toEqual(Array(4).fill('403 csrf'))
+    const events = (await stage.storage.listEvents()).slice(before.length).map(({ event }) => event)
+    expect(events).toEqual(Array(4).fill('form.forged'))
+    expect(await alice.open('/account')).toMatchObject({ status: 200, state: 'agents' })
+  })
+
+  it('is refused when it was made for somebody else in the same browser', async () => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    const csrf = await alice.csrfAt('/account')
+    await alice.submit('/account', { action: 'logout' })
+    await signInToAccount(alice.browser, stage.authServer, people.bob)
+    const seen = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
+    expect(seen).toMatchObject({ status: 409, state: 'account_changed' })
+    expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
+  })
+
+  it('leads to the sign-in page when nobody is signed in any more', async () => {
+    const { alice } = await opened()
+    const csrf = await alice.csrfAt('/account')
+    await alice.submit('/account', { action: 'logout' })
+    const seen = await alice.post('/account', { action: 'remove-all-agents', csrf })
+    expect(seen).toMatchObject({ status: 303, location: '/account/sign-in' })
+  })
+
+  it.each(['toString', 'nothing', ''])('is refused for the action %j', async (action) => {
+    const { alice } = await opened()
+    const csrf = await alice.csrfAt('/account')
+    expect(await alice.post('/account', { action, csrf })).toMatchObject({ status: 400, state: 'bad_form' })
+  })
+})
+
+describe('what belongs to somebody else', () => {
+  it('is not found', async () => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    const bob = await signedIn(stage, 'bob')
+    const credential = await stage.storage.findCredential('alice')
+    await stage.storage.addPasskey({
+      userId: credential?.user.id ?? '',
+      credentialId: 'alices-passkey',
+      publicKey: new Uint8Array(32),
+      counter: 0,
+    })
+    for (const path of [`agents/${id}`, `agents/${id}/remove`, 'passkeys/alices-passkey/remove']) {
+      expect(await alice.open(`/account/${path}`)).toMatchObject({ status: 200 })
+      expect(await bob.open(`/account/${path}`)).toMatchObject({ status: 404, state: 'not_found' })
+    }
+    const csrf = await bob.csrfAt('/account')
+    const [session] = await stage.storage.listSessions({ userId: credential?.user.id ?? '' })
+    const forms = [
+      { action: 'remove-agent', agent: id },
+      { action: 'end-session', session: session?.id ?? '' },
+      { action: 'remove-passkey', passkey: 'alices-passkey' },
+    ]
+    for (const form of forms) {
+      expect(await bob.post('/account', { ...form, csrf })).toMatchObject({ status: 404, state: 'not_found' })
+    }
+    expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
+    expect(await stage.storage.listPasskeys(credential?.user.id ?? '')).toHaveLength(1)
+    expect(await alice.open('/account')).toMatchObject({ status: 200 })
+  })
+
+  it.each(['none', '%2e%2e', "'%20OR%201=1%20--", '*', '%00', '%E0%A4%A', 'toString'])(
+    'and what is nobody’s: agents/%s',
+    async (id) => {
+      const { alice } = await opened()
+      expect(await alice.open(`/account/agents/${id}`)).toMatchObject({ status: 404, state: 'not_found' })
+    },
+  )
+})
+
+describe('My agents', () => {
+  it('says who may act, where, what, since when, last used and until when', async () => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    const list = await alice.open('/account')
+    expect(list).toMatchObject({ status: 200, state: 'agents' })
+    for (const text of ['agent.example', 'api.example', '“<bdi>First Agent</bdi>”', 'See your data', `/account/agents/${id}"`]) {
+      expect(list.html).toContain(text)
+    }
+    expect(list.html).not.toContain('Delete your data')
+    const detail = await alice.open(`/account/agents/${id}`)
+    expect(detail).toMatchObject({ status: 200, state: 'agent' })
+    for (const text of [stage.agent.id, stage.resource.id, 'data.read']) expect(detail.html).toContain(text)
+    expect(detail.html).toContain('allowed')
+  })
+
+  it('shows the name as it was when the agent was allowed', async () => {
+    const { stage, alice } = await opened()
+    await allowAgent(alice)
+    stage.agent.document.name = 'Another Name'
+    expect((await alice.open('/account')).html).toContain('First Agent')
+  })
+
+  it('removes one after a question, says until when the last pass is good, and the second click is no error', async () => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    await allowAgent(alice, stage.otherAgent)
+    const asked = await alice.open(`/account/agents/${id}/remove`)
+    expect(asked).toMatchObject({ status: 200, state: 'remove-agent' })
+    expect(await stage.storage.listGrants({ live: true })).toHaveLength(2)
+    const csrf = await alice.csrfAt('/account')
+    const first = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
+    const second = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
+    for (const seen of [first, second]) {
+      expect(seen).toMatchObject({ status: 200, state: 'agents-removed' })
+      expect(seen.html).toContain('other-agent.example')
+      expect(seen.html.match(/<time [^>]*data-clock/g)).toHaveLength(2)
+    }
+    expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
+  })
+
+  it('removes all, and what agents hold then gives nothing', async () => {
+    const { stage, alice } = await opened()
+    const { allowed } = await allowAgent(alice)
+    const later = await allow(stage, allowed.by, {}, { user: alice.browser, asked: { scope: 'data.write' } })
+    const token = await refreshTokenOf(stage, later)
+    expect(await alice.submit('/account/remove-all', { action: 'remove-all-agents' })).toMatchObject({
+      status: 200,
+      state: 'agents-removed',
+    })
+    expect((await refresh(stage, allowed.by, token)).status).toBe(400)
+    expect(await alice.open('/account')).toMatchObject({ state: 'agents-empty' })
+  })
+
+  it('can be searched', async () => {
+    const { stage, alice } = await opened()
+    await allowAgent(alice)
+    await allowAgent(alice, stage.otherAgent)
+    const found = await alice.open('/account?filter=OTHER-agent')
+    expect(found.html).toContain('other-agent.example')
+    expect(found.html).not.toContain('First Agent')
+    const nothing = await alice.open('/account?filter=%3Cscript%3E')
+    expect(nothing.html).not.toContain('<script>')
+    expect(nothing).toMatchObject({ status: 200, state: 'agents' })
+  })
+
+  it('no longer shows what ran out', async () => {
+    const { stage, alice } = await opened()
+    await allow(stage, undefined, { duration: '3600' }, { user: alice.browser })
+    expect(await alice.open('/account')).toMatchObject({ state: 'agents' })
+    stage.clock.now += 3600
+    expect(await alice.open('/account')).toMatchObject({ state: 'agents-empty' })
+  })
+})
+
+describe('activity', () => {
+  it('tells what happened, newest first, and nothing of others', async () => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    await alice.submit(`/account/agents/${id}/remove`, { action: 'remove-agent' })
+    await alice.open('/account/download')
+    const bob = await signedIn(stage, 'bob')
+    await allowAgent(bob, stage.otherAgent)
+    const seen = await alice.open('/account/activity')
+    const entries = [...seen.html.matchAll(/<li>([\s\S]*?)<\/li>/g)]
+      .map(([, item = '']) => item.replace(/<[^>]*>/g, '').trim())
+      .filter((text) => /\d{1,2}:\d{2}/.test(text))
+    expect(entries).toHaveLength(6)
+    expect(entries[0]).toMatch(/download/i)
+    expect(entries[1]).toContain('agent.example')
+    expect(seen.html).not.toContain('other-agent.example')
+    expect((await bob.open('/account/activity')).html).not.toContain('"host">agent.example')
+  })
+
+  it('does not call what was replaced by more removed', async () => {
+    const { stage, alice } = await opened()
+    await allowAgent(alice)
+    const asked = { scope: 'data.read data.write' }
+    await allow(stage, undefined, { duration: 'until-removed' }, { user: alice.browser, asked })
+    expect(await stage.storage.listEvents({ event: 'grant.revoked' })).toHaveLength(1)
+    expect((await alice.open('/account/activity')).html).not.toMatch(/removed/i)
+  })
+
+  it('goes on over pages', async () => {
+    const { stage, alice } = await opened()
+    const userId = (await stage.storage.findCredential('alice'))?.user.id
+    for (let event = 0; event < 60; event++) {
+      stage.clock.now += 1
+      await stage.storage.recordEvent({ event: 'signin.failed', userId })
+    }
+    const first = await alice.open('/account/activity')
+    const older = /href="(\/account\/activity\?before=[^"]*)"/.exec(first.html)?.[1] ?? ''
+    const second = await alice.open(older)
+    const count = (html: string) => [...html.matchAll(/<time /g)].length
+    expect(count(first.html)).toBe(50)
+    expect(count(second.html)).toBe(12)
+    for (const cursor of ['x', '1~', '~', '9999999999999~x', '1~%27%20OR%201=1']) {
+      expect(await alice.open(`/account/activity?before=${cursor}`)).toMatchObject({ status: 200 })
+    }
+  })
+})
+
+describe('the password', () => {
+  it('is changed, which ends every other session', async () => {
+    const { stage, alice } = await opened()
+    const elsewhere = await signedIn(stage)
+    expect(await alice.submit('/account/password', change)).toMatchObject({ status: 200, state: 'security' })
+    expect(await alice.open('/account')).toMatchObject({ status: 200 })
+    expect(await elsewhere.open('/account')).toMatchObject({ status: 303 })
+    const again = createPerson(stage)
+    expect(await again.submit('/account/sign-in', { ...people.alice, action: 'login' })).toMatchObject({ status: 401 })
+    const fresh = { username: 'alice', password: change.new_password, action: 'login' }
+    expect(await again.submit('/account/sign-in', fresh)).toMatchObject({ status: 303 })
+  })
+
+  it.each([
+    ['wrong_password', { password: 'wrong' }],
+    ['wrong_password', { password: '' }],
+    ['wrong_password', { password: people.bob.password }],
+    ['new_password_same', { new_password: password }],
+    ['new_password_too_short', { new_password: 'short' }],
+    ['new_password_too_long', { new_password: 'x'.repeat(1025) }],
+    ['new_password_common', { new_password: 'QWERTY123' }],
+  ])('is not changed: %s for %o', async (problem, fields) => {
+    const { stage, alice } = await opened()
+    const seen = await alice.submit('/account/password', { ...change, ...fields })
+    expect(seen).toMatchObject({ status: 400, state: 'password', problem })
+    const again = createPerson(stage)
+    expect(await again.submit('/account/sign-in', { ...people.alice, action: 'login' })).toMatchObject({ status: 303 })
+  })
+})
+
+describe('sessions', () => {
+  const sessionForms = (html: string) => [...html.matchAll(/name="session" value="([^"]*)"/g)].map(([, id]) => id ?? '')
+
+  it('are listed, and one elsewhere can be ended', async () => {
+    const { stage, alice } = await opened()
+    const elsewhere = await signedIn(stage)
+    await signedIn(stage, 'bob')
+    const [id = '', ...more] = sessionForms((await alice.open('/account/security')).html)
+    expect(more).toEqual([])
+    const csrf = await alice.csrfAt('/account')
+    const ended = await alice.post('/account', { action: 'end-session', session: id, csrf })
+    expect(ended).toMatchObject({ status: 200, state: 'security' })
+    expect(sessionForms(ended.html)).toEqual([])
+    expect(await elsewhere.open('/account')).toMatchObject({ status: 303 })
+    expect(await alice.open('/account')).toMatchObject({ status: 200 })
+  })
+
+  it('end everywhere at once', async () => {
+    const { stage, alice } = await opened()
+    const elsewhere = await signedIn(stage)
+    const bob = await signedIn(stage, 'bob')
+    const seen = await alice.submit('/account/security', { action: 'sign-out-everywhere' })
+    expect(seen).toMatchObject({ status: 200, state: 'signed-out' })
+    expect(await alice.open('/account')).toMatchObject({ status: 303 })
+    expect(await elsewhere.open('/account')).toMatchObject({ status: 303 })
+    expect(await bob.open('/account')).toMatchObject({ status: 200 })
+  })
+
+  it('end after a day without use, and after two weeks however much they are used', async () => {
+    const { stage, alice } = await opened()
+    for (let hour = 0; hour < 13 * 24; hour += 12) {
+      stage.clock.now += 12 * 3600
+      expect(await alice.open('/account')).toMatchObject({ status: 200 })
+    }
+    stage.clock.now += 24 * 3600
+    expect(await alice.open('/account')).toMatchObject({ status: 303 })
+    const again = await signedIn(stage)
+    stage.clock.now += 86_401
+    expect(await again.open('/account')).toMatchObject({ status: 303 })
+  })
+})
+
+describe('the download', () => {
+  it('has everything about the person, and nothing that opens anything', async () => {
+    const { stage, alice } = await opened()
+    const { allowed } = await allowAgent(alice)
+    const bob = await signedIn(stage, 'bob')
+    await allowAgent(bob, stage.otherAgent)
+    const response = await alice.browser.open(`${stage.authServer}/account/download`)
+    expect(response.headers.get('content-disposition')).toBe('attachment; filename="account.json"')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    const text = await response.text()
+    expect(JSON.parse(text)).toMatchObject({
+      user: { username: 'alice' },
+      grants: [{ agent: stage.agent.id, resource: stage.resource.id, scope: 'data.read' }],
+      sessions: [{}],
+    })
+    const secrets = [...stage.secrets, ...alice.browser.cookies.values(), allowed.requestToken, allowed.code]
+    expect(secrets.filter((secret) => text.includes(secret))).toEqual([])
+    expect(text).not.toMatch(/argon2|passwordHash|tokenHash|idHash|bob|other-agent/)
+  })
+})
+
+describe('closing the account', () => {
+  it('asks for the password, ends everything, and frees the name', async () => {
+    const { stage, alice } = await opened({ signUp: true })
+    await allowAgent(alice)
+    const elsewhere = await signedIn(stage)
+    for (const [wrong, status] of [['wrong', 401], ['', 401]] as const) {
+      const form = { action: 'close-account', password: wrong }
+      expect(await alice.submit('/account/close', form)).toMatchObject({ status, problem: 'wrong_password' })
+    }
+    const closed = await alice.submit('/account/close', { action: 'close-account', password })
+    expect(closed).toMatchObject({ status: 200, state: 'account-closed' })
+    expect(await alice.open('/account')).toMatchObject({ status: 303 })
+    expect(await elsewhere.open('/account')).toMatchObject({ status: 303 })
+    const form = { ...people.alice, action: 'login' }
+    expect(await createPerson(stage).submit('/account/sign-in', form)).toMatchObject({ status: 401 })
+    expect(await stage.storage.listGrants({ live: true })).toEqual([])
+    const again = { action: 'sign-up', username: 'alice', password: 'a new long password' }
+    const newcomer = createPerson(stage)
+    expect(await newcomer.submit('/account/sign-up', again)).toMatchObject({ status: 303 })
+    expect((await newcomer.open('/account/activity')).html).not.toContain('agent.example')
+  })
+})

@@ -1,0 +1,171 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { hashSecret } from '../../dist/minted-secrets.js'
+import { openRequest } from '../attacks/flow.js'
+import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
+import { createPerson, signedIn } from './person.js'
+
+async function opened(options: StageOptions = {}): Promise<Stage> {
+  const stage = await openMapStage(options)
+  onTestFinished(() => stage.close())
+  return stage
+}
+
+const newcomer = { action: 'sign-up', username: 'Zoë', password: 'a long enough word' }
+
+describe('signing up', () => {
+  it('makes an account and signs it in, where that is turned on', async () => {
+    const stage = await opened({ signUp: true })
+    const person = createPerson(stage)
+    const answer = await person.submit('/account/sign-up', { ...newcomer, email: 'zoe@home.example' })
+    expect(answer).toMatchObject({ status: 303, location: '/account' })
+    expect(await person.open('/account')).toMatchObject({ status: 200, state: 'agents-empty' })
+    expect((await person.open('/account/yours')).html).toContain('zoe@home.example')
+    const again = createPerson(stage)
+    const form = { action: 'login', username: 'ZOË', password: newcomer.password }
+    expect(await again.submit('/account/sign-in', form)).toMatchObject({ status: 303 })
+  })
+
+  it('is not there where it is turned off', async () => {
+    const person = createPerson(await opened())
+    expect((await person.open('/account/sign-in')).html).not.toContain('/account/sign-up')
+    expect(await person.open('/account/sign-up')).toMatchObject({ status: 404 })
+    const csrf = await person.csrfAt('/account/sign-in')
+    expect(await person.post('/account/sign-up', { ...newcomer, csrf })).toMatchObject({ status: 404 })
+    expect(await person.stage.storage.countUsers()).toBe(Object.keys(people).length)
+  })
+
+  it.each([
+    ['username_taken', { username: 'Alice' }],
+    ['username_invalid', { username: 'a  b' }],
+    ['username_invalid', { username: 'a\u202Eb' }],
+    ['username_invalid', { username: 'x'.repeat(129) }],
+    ['username_invalid', { username: '' }],
+    ['email_invalid', { email: 'no address' }],
+    ['email_invalid', { email: '<script>@x.example' }],
+    ['password_too_short', { password: 'short 7' }],
+    ['password_too_short', { password: '' }],
+    ['password_too_long', { password: 'x'.repeat(1025) }],
+    ['password_common', { password: 'Password123' }],
+  ])('says %s for %o, keeps what was typed but the password, and makes nothing', async (problem, fields) => {
+    const person = createPerson(await opened({ signUp: true }))
+    const typed = { ...newcomer, username: 'zoe.typed', email: 'zoe@home.example', ...fields }
+    const seen = await person.submit('/account/sign-up', typed)
+    expect(seen).toMatchObject({ status: 400, state: 'sign-up', problem })
+    if (typed.username === 'zoe.typed') expect(seen.html).toContain('value="zoe.typed"')
+    if (typed.password !== '') expect(seen.html).not.toContain(typed.password)
+    expect(await person.stage.storage.countUsers()).toBe(Object.keys(people).length)
+  })
+
+  it('is limited per address', async () => {
+    const stage = await opened({ signUp: true })
+    for (let made = 0; made < 20; made++) {
+      await stage.storage.countAttempt({ key: hashSecret('sign-up 192.0.2.1'), window: 3600 })
+    }
+    const seen = await createPerson(stage).submit('/account/sign-up', newcomer)
+    expect(seen).toMatchObject({ status: 429, state: 'sign-up', problem: 'throttled' })
+  })
+
+  it('goes on to the request it was on the way to', async () => {
+    const stage = await opened({ signUp: true })
+    const { url } = await openRequest(stage)
+    const person = createPerson(stage)
+    const link = url.slice(stage.authServer.length)
+    const href = /href="(\/account\/sign-up[^"]*)"/.exec((await person.open(link)).html)?.[1] ?? ''
+    const answer = await person.submit(href.replaceAll('&amp;', '&'), newcomer)
+    expect(answer).toMatchObject({ status: 303, location: link })
+    expect(await person.open(link)).toMatchObject({ status: 200, state: 'consent-first-time' })
+  })
+})
+
+describe('signing in outside of a request', () => {
+  it('leads to the page that was asked for', async () => {
+    const stage = await opened()
+    const person = createPerson(stage)
+    const turnedAway = await person.open('/account/activity?before=1~x')
+    expect(turnedAway).toMatchObject({
+      status: 303,
+      location: '/account/sign-in?return_to=%2Faccount%2Factivity%3Fbefore%3D1~x',
+    })
+    const form = { ...people.alice, action: 'login' }
+    const answer = await person.submit(turnedAway.location ?? '', form)
+    expect(answer).toMatchObject({ status: 303, location: '/account/activity?before=1~x' })
+    expect(await person.open('/account/sign-in?return_to=/account/yours')).toMatchObject({
+      status: 303,
+      location: '/account/yours',
+    })
+  })
+
+  it.each([
+    '//evil.example',
+    '/\\evil.example',
+    '\\\\evil.example',
+    '/\t/evil.example',
+    '/%09/evil.example\n',
+    'https://evil.example',
+    'https:evil.example',
+    'javascript:alert(1)',
+    'evil.example',
+    ' /account',
+    '/account\r\nset-cookie: x=y',
+  ])('never leads to %j', async (returnTo) => {
+    const stage = await opened()
+    const person = createPerson(stage)
+    const path = `/account/sign-in?return_to=${encodeURIComponent(returnTo)}`
+    const form = { ...people.alice, action: 'login' }
+    expect(await person.submit(path, form)).toMatchObject({ status: 303, location: '/account' })
+    expect(await person.open(path)).toMatchObject({ status: 303, location: '/account' })
+    const other = createPerson(stage)
+    const csrf = await other.csrfAt('/account/sign-in')
+    const posted = await other.post('/account/sign-in', { ...form, csrf, return_to: returnTo })
+    expect(posted).toMatchObject({ status: 303, location: '/account' })
+  })
+
+  it.each(['', 'x', 'anonymous.x', 'anonymous'])('refuses a form with the csrf %j', async (csrf) => {
+    const person = createPerson(await opened())
+    await person.open('/account/sign-in')
+    const seen = await person.post('/account/sign-in', { ...people.alice, action: 'login', csrf })
+    expect(seen).toMatchObject({ status: 403, state: 'csrf' })
+    expect(await person.open('/account')).toMatchObject({ status: 303 })
+  })
+
+  it('refuses a form of another browser', async () => {
+    const stage = await opened()
+    const csrf = await createPerson(stage).csrfAt('/account/sign-in')
+    const person = createPerson(stage)
+    await person.open('/account/sign-in')
+    expect(await person.post('/account/sign-in', { ...people.alice, action: 'login', csrf })).toMatchObject({
+      status: 403,
+      state: 'csrf',
+    })
+  })
+
+  it.each(['toString', 'grant', 'remove-agent', ''])('refuses the action %j', async (action) => {
+    const person = createPerson(await opened())
+    const csrf = await person.csrfAt('/account/sign-in')
+    expect(await person.post('/account/sign-in', { action, csrf })).toMatchObject({ status: 400, state: 'bad_form' })
+  })
+})
+
+describe('the language', () => {
+  it('is kept, and leads back to the page', async () => {
+    const person = await signedIn(await opened())
+    const chosen = await person.submit('/account/activity', { action: 'language', language: 'ar' })
+    expect(chosen).toMatchObject({ status: 303, location: '/account/activity' })
+    expect((await person.open('/account/activity')).html).toMatch(/<html lang="ar" dir="rtl">/)
+    expect((await person.open('/nowhere')).html).toMatch(/<html lang="ar" dir="rtl">/)
+  })
+
+  it.each(['', 'english', '../x', 'a', 'EN'])('is not %j', async (language) => {
+    const person = await signedIn(await opened())
+    const csrf = await person.csrfAt('/account')
+    const seen = await person.post('/account/language', { action: 'language', language, csrf })
+    expect(seen).toMatchObject({ status: 400, state: 'bad_form' })
+  })
+
+  it('never leads elsewhere', async () => {
+    const person = await signedIn(await opened())
+    const csrf = await person.csrfAt('/account')
+    const form = { action: 'language', language: 'en', csrf, return_to: '//evil.example' }
+    expect(await person.post('/account/language', form)).toMatchObject({ status: 303, location: '/account' })
+  })
+})

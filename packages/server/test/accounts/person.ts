@@ -1,0 +1,82 @@
+import { expect } from 'vitest'
+import { allow, redeem } from '../attacks/flow.js'
+import { identityOf } from '../attacks/party.js'
+import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
+import { createScriptedUser, type ScriptedUser, signInToAccount } from '../scripted-user.js'
+
+/** What a page is: its status and state, and what is wrong. */
+export interface Seen {
+  status: number
+  state: string | undefined
+  problem: string | undefined
+  html: string
+  location: string | null
+}
+
+/** Somebody in a browser, at a server. */
+export interface Person {
+  stage: Stage
+  browser: ScriptedUser
+  open(path: string): Promise<Seen>
+  /** Opens a page and posts its form with this action and these fields. */
+  submit(path: string, fields: Record<string, string>): Promise<Seen>
+  /** Posts to a path whatever is given. */
+  post(path: string, fields: Record<string, string>): Promise<Seen>
+  /** The csrf value of a page. */
+  csrfAt(path: string): Promise<string>
+}
+
+/** Reads an answer. */
+export async function see(response: Response): Promise<Seen> {
+  const html = await response.text()
+  return {
+    status: response.status,
+    state: /<main[^>]* data-state="([^"]*)"/.exec(html)?.[1],
+    problem: /<main[^>]* data-error-code="([^"]*)"/.exec(html)?.[1],
+    html,
+    location: response.headers.get('location'),
+  }
+}
+
+/** A browser that nobody is signed in to. */
+export function createPerson(stage: Stage, browser: ScriptedUser = createScriptedUser(stage.fetch)): Person {
+  const at = (path: string) => stage.authServer + path
+  const page = async (path: string) => (await browser.open(at(path))).text()
+  return {
+    stage,
+    browser,
+    open: async (path) => see(await browser.open(at(path))),
+    submit: async (path, fields) => see(await browser.submit(await page(path), at(path), fields)),
+    csrfAt: async (path) => /name="csrf" value="([^"]*)"/.exec(await page(path))?.[1] ?? '',
+    async post(path, fields) {
+      const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+      const init = { method: 'POST', body: new URLSearchParams(fields), headers: { cookie, origin: stage.authServer } }
+      return see(await stage.fetch(new Request(at(path), init)))
+    },
+  }
+}
+
+/** Somebody who has signed in. */
+export async function signedIn(stage: Stage, who: keyof typeof people = 'alice'): Promise<Person> {
+  const person = createPerson(stage)
+  const response = await signInToAccount(person.browser, stage.authServer, people[who])
+  expect(response.status).toBe(303)
+  return person
+}
+
+/** A server with Alice signed in there. */
+export async function openAccount(options: StageOptions = {}): Promise<{ stage: Stage; alice: Person }> {
+  const stage = await openMapStage(options)
+  return { stage, alice: await signedIn(stage) }
+}
+
+/** Lets an agent act for somebody until they remove it, and has it use that; gives the grant's id. */
+export async function allowAgent(
+  { stage, browser }: Person,
+  agent: Stage['agent'] = stage.agent,
+): Promise<{ id: string; allowed: Awaited<ReturnType<typeof allow>> }> {
+  const allowed = await allow(stage, identityOf(agent), { duration: 'until-removed' }, { user: browser })
+  await redeem(stage, allowed)
+  const [grant] = await stage.storage.listGrants({ live: true })
+  return { id: grant?.id ?? '', allowed }
+}
