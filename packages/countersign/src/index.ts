@@ -46,6 +46,7 @@ export { type Algorithm, algorithmNames, type PublicJwk } from './lib/algorithms
 export { AAuthError, type AAuthErrorOptions, type ChallengeContext, type ErrorCode, errorCases } from './lib/errors.js'
 export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from './lib/jwk.js'
 export type { MaybePromise } from './lib/maybe-promise.js'
+export { parseJsonObject } from './lib/parse-json.js'
 export {
   createSigner,
   type GeneratePrivateJwkOptions,

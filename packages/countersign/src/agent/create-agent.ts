@@ -4,6 +4,7 @@ import { signRequest } from '../httpsig/sign-request.js'
 import type { SignatureKey } from '../httpsig/signature-key.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
+import { jsonResponse } from '../lib/json-response.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
@@ -251,8 +252,4 @@ function challengeOf(response: Response): Challenge | undefined {
     if (error instanceof AAuthError) return undefined
     throw error
   }
-}
-
-function jsonResponse(status: number, body: object, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
 }

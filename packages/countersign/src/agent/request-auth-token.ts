@@ -2,6 +2,7 @@ import * as platform from '#crypto'
 import type { Discovery } from '../discovery/discovery.js'
 import { serializeBase64url } from '../lib/base64url.js'
 import { jwkThumbprint } from '../lib/jwk.js'
+import { parseJsonObject } from '../lib/parse-json.js'
 import type { IssuerMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
 import { decodeToken } from '../tokens/decode-token.js'
@@ -155,7 +156,7 @@ async function postForm(
       redirect: 'manual',
     }),
   )
-  const body = parseObject(await response.text())
+  const body = parseJsonObject(await response.text())
   if (response.ok && body) return body
   const error = typeof body?.error === 'string' ? body.error : undefined
   if (error === 'access_denied') throw refusal(error)
@@ -170,18 +171,6 @@ async function postForm(
 function refusal(error: string): AgentError {
   if (error === 'access_denied') return new AgentError('access_denied', 'Access was not allowed.', { error })
   return new AgentError('token_request_failed', 'The auth server sent the person back with an error.', { error })
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value = JSON.parse(text) as unknown
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
 
 function consentUrl(metadata: IssuerMetadata, parameters: Record<string, string>): string {

@@ -1,5 +1,6 @@
 import { parseUtf8 } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
+import { parseJson } from '../lib/parse-json.js'
 import { readStream } from '../lib/read-stream.js'
 
 /** What discovery needs of a `fetch`; `globalThis.fetch` fits. */
@@ -78,16 +79,6 @@ async function request(
   const text = parseUtf8(await readStream(response.body, maxBytes))
   if (text === undefined) return { refusal: `${url} is not UTF-8`, unreachable: false }
   return { text, maxAge: maxAgeOf(response.headers.get('cache-control')) }
-}
-
-/** The value, or undefined when the text is not JSON. Members named `__proto__` are plain members that nothing reads. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
 
 function maxAgeOf(header: string | null): number | undefined {

@@ -14,6 +14,7 @@ import {
 import type { Algorithm } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError, type ChallengeContext } from '../lib/errors.js'
+import { jsonResponse } from '../lib/json-response.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
@@ -257,8 +258,4 @@ function requireOptions({ require, scope }: VerifyRequestOptions<Requirement>): 
   } else if (scope !== undefined) {
     throw new TypeError(`scope has a meaning with require: 'authorization' only, not with '${require}'`)
   }
-}
-
-function jsonResponse(status: number, body: object, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
 }

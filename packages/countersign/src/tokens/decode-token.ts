@@ -1,4 +1,5 @@
 import { parseBase64url, parseUtf8 } from '../lib/base64url.js'
+import { parseJsonObject } from '../lib/parse-json.js'
 
 /** The parts of a compact JWS (RFC 7515 §3.1). Nothing about them is verified. */
 export interface DecodedToken {
@@ -43,14 +44,5 @@ function parseHeader(part: string): Readonly<Record<string, unknown>> | undefine
 function parseObject(part: string): Record<string, unknown> | undefined {
   const bytes = parseBase64url(part)
   const text = bytes && parseUtf8(bytes)
-  if (!text) return undefined
-  try {
-    const value = JSON.parse(text) as unknown
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
+  return text ? parseJsonObject(text) : undefined
 }

@@ -1,4 +1,5 @@
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
+import { parseJsonObject } from 'countersign'
 
 interface CredentialByCeremony {
   authentication: AuthenticationResponseJSON
@@ -16,7 +17,7 @@ export function parseCredential<C extends keyof CredentialByCeremony>(
   json: string | undefined,
   ceremony: C,
 ): CredentialByCeremony[C] | undefined {
-  const value = parseObject(json ?? '')
+  const value = parseJsonObject(json ?? '')
   return isCredential(value, ceremony) ? value : undefined
 }
 
@@ -29,14 +30,4 @@ function isCredential<C extends keyof CredentialByCeremony>(
   if (typeof response !== 'object' || response === null) return false
   const members = response as Record<string, unknown>
   return responseMembers[ceremony].every((name) => typeof members[name] === 'string')
-}
-
-function parseObject(json: string): object | undefined {
-  try {
-    const value = JSON.parse(json) as unknown
-    return typeof value === 'object' && value !== null ? value : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
