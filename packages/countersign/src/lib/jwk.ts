@@ -24,7 +24,7 @@ export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
 
 /**
  * Checks and imports a public key that came from elsewhere. Throws `key_invalid` for private or symmetric members, an
- * unknown type, wrong lengths and points of small order; `algorithm_mismatch` when its own `alg` names another type.
+ * unknown type, wrong lengths and points of small order; and an `alg` that names another type.
  */
 export async function importVerificationKey(jwk: unknown): Promise<VerificationKey> {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
