@@ -43,7 +43,7 @@ export interface IdentityProviderClient {
 /** A client of one provider, whose document is fetched when it is first needed. @param redirectUri its callback at this server */
 export function createIdentityProviderClient(provider: IdentityProvider, redirectUri: string): IdentityProviderClient {
   let configured: Promise<oidc.Configuration> | undefined
-  const configuration = () => {
+  const findConfiguration = () => {
     configured ??= oidc
       .discovery(new URL(provider.issuer), provider.clientId, provider.clientSecret, undefined, {
         execute: provider.allowInsecureLoopback ? [oidc.allowInsecureRequests] : [],
@@ -61,7 +61,7 @@ export function createIdentityProviderClient(provider: IdentityProvider, redirec
     async start(returnTo) {
       const verifier = oidc.randomPKCECodeVerifier()
       const state = { provider: provider.id, state: oidc.randomState(), nonce: oidc.randomNonce(), verifier, returnTo }
-      const url = oidc.buildAuthorizationUrl(await configuration(), {
+      const url = oidc.buildAuthorizationUrl(await findConfiguration(), {
         redirect_uri: redirectUri,
         scope: 'openid profile email',
         state: state.state,
@@ -74,7 +74,8 @@ export function createIdentityProviderClient(provider: IdentityProvider, redirec
     async finish(callback, state) {
       const asSent = new URL(redirectUri)
       asSent.search = callback.search
-      const tokens = await oidc.authorizationCodeGrant(await configuration(), asSent, {
+      const configuration = await findConfiguration()
+      const tokens = await oidc.authorizationCodeGrant(configuration, asSent, {
         pkceCodeVerifier: state.verifier,
         expectedState: state.state,
         expectedNonce: state.nonce,
@@ -82,18 +83,23 @@ export function createIdentityProviderClient(provider: IdentityProvider, redirec
       })
       const claims = tokens.claims()
       if (!claims) throw new TypeError('an answer without an ID token')
-      return identityOf(claims)
+      // Many providers say who it is there only (OpenID Connect Core §5.4).
+      const said = configuration.serverMetadata().userinfo_endpoint
+        ? await oidc.fetchUserInfo(configuration, tokens.access_token, claims.sub)
+        : {}
+      return identityOf(claims, said)
     },
   }
 }
 
-function identityOf(claims: oidc.IDToken): ProviderIdentity {
+function identityOf({ iss, sub, ...claimed }: oidc.IDToken, said: Record<string, unknown>): ProviderIdentity {
+  const claims: Record<string, unknown> = { ...said, ...claimed }
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value.slice(0, 254) : undefined)
   const email = claims.email_verified === true ? text(claims.email) : undefined
   const displayName = text(claims.name)
   return {
-    issuer: claims.iss,
-    subject: claims.sub,
+    issuer: iss,
+    subject: sub,
     username: text(claims.preferred_username) ?? email ?? displayName ?? 'person',
     displayName,
     email,

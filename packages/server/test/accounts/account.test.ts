@@ -59,24 +59,27 @@ describe('every form of an account', () => {
     'close-account',
   ]
 
-  it.each(actions)('%s does nothing with a wrong or foreign csrf, from elsewhere, or for somebody else', async (action) => {
-    const { stage, alice } = await opened()
-    const { id } = await allowAgent(alice)
-    const bob = await signedIn(stage, 'bob')
-    const form = { ...change, action, agent: id, session: id, passkey: id }
-    const csrf = await alice.csrfAt('/account')
-    const before = await stage.storage.listEvents()
-    const attempts = [
-      await alice.post('/account', form),
-      await alice.post('/account', { ...form, csrf: `${csrf}x` }),
-      await alice.post('/account', { ...form, csrf: await bob.csrfAt('/account') }),
-      await bob.post('/account', { ...form, csrf }),
-    ]
-    expect(attempts.map(({ status, state }) => `${status} ${state}`)).toEqual(Array(4).fill('403 csrf'))
-    const events = (await stage.storage.listEvents()).slice(before.length).map(({ event }) => event)
-    expect(events).toEqual(Array(4).fill('form.forged'))
-    expect(await alice.open('/account')).toMatchObject({ status: 200, state: 'agents' })
-  })
+  it.each(actions)(
+    '%s does nothing with a wrong or foreign csrf, from elsewhere, or for somebody else',
+    async (action) => {
+      const { stage, alice } = await opened()
+      const { id } = await allowAgent(alice)
+      const bob = await signedIn(stage, 'bob')
+      const form = { ...change, action, agent: id, session: id, passkey: id }
+      const csrf = await alice.csrfAt('/account')
+      const before = await stage.storage.listEvents()
+      const attempts = [
+        await alice.post('/account', form),
+        await alice.post('/account', { ...form, csrf: `${csrf}x` }),
+        await alice.post('/account', { ...form, csrf: await bob.csrfAt('/account') }),
+        await bob.post('/account', { ...form, csrf }),
+      ]
+      expect(attempts.map(({ status, state }) => `${status} ${state}`)).toEqual(Array(4).fill('403 csrf'))
+      const events = (await stage.storage.listEvents()).slice(before.length).map(({ event }) => event)
+      expect(events).toEqual(Array(4).fill('form.forged'))
+      expect(await alice.open('/account')).toMatchObject({ status: 200, state: 'agents' })
+    },
+  )
 
   it('is refused when it was made for somebody else in the same browser', async () => {
     const { stage, alice } = await opened()
@@ -150,7 +153,13 @@ describe('My agents', () => {
     const { id } = await allowAgent(alice)
     const list = await alice.open('/account')
     expect(list).toMatchObject({ status: 200, state: 'agents' })
-    for (const text of ['agent.example', 'api.example', '“<bdi>First Agent</bdi>”', 'See your data', `/account/agents/${id}"`]) {
+    for (const text of [
+      'agent.example',
+      'api.example',
+      '“<bdi>First Agent</bdi>”',
+      'See your data',
+      `/account/agents/${id}"`,
+    ]) {
       expect(list.html).toContain(text)
     }
     expect(list.html).not.toContain('Delete your data')
@@ -364,7 +373,10 @@ describe('closing the account', () => {
     const { stage, alice } = await opened({ signUp: true })
     await allowAgent(alice)
     const elsewhere = await signedIn(stage)
-    for (const [wrong, status] of [['wrong', 401], ['', 401]] as const) {
+    for (const [wrong, status] of [
+      ['wrong', 401],
+      ['', 401],
+    ] as const) {
       const form = { action: 'close-account', password: wrong }
       expect(await alice.submit('/account/close', form)).toMatchObject({ status, problem: 'wrong_password' })
     }

@@ -33,7 +33,10 @@ export interface Stage {
   close(): Promise<void>
 }
 
-export type StageOptions = Pick<Partial<AuthServerOptions>, 'nonce' | 'maxOpenRequests' | 'policy' | 'signUp'>
+export type StageOptions = Pick<
+  Partial<AuthServerOptions>,
+  'nonce' | 'maxOpenRequests' | 'policy' | 'signUp' | 'identityProviders'
+>
 
 export const people = {
   alice: { username: 'alice', password: 'alice-password-1' },
