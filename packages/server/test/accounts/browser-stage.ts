@@ -1,0 +1,109 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { createNodeListener } from 'countersign/node'
+import { createAuthServer, fixedKeys, memoryStorage } from 'countersign-server'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { onTestFinished } from 'vitest'
+import { type Asked, type OpenRequest, openRequest } from '../attacks/flow.js'
+import { createParty, identityOf } from '../attacks/party.js'
+import { people, type Stage } from '../attacks/stage.js'
+import { listenOnLoopback } from '../listening-origin.js'
+import { scopes } from '../world.js'
+
+export interface BrowserStage extends Stage {
+  /** Has an agent ask; gives what the person opens. */
+  ask(asked?: Asked, by?: Stage['agent']): Promise<OpenRequest>
+}
+
+/** An auth server named `localhost`, so that it can have passkeys, with two agents and a resource on ports. */
+export async function openBrowserStage(): Promise<BrowserStage> {
+  const [agentPort, otherPort, resourcePort] = [
+    await listenOnLoopback(),
+    await listenOnLoopback(),
+    await listenOnLoopback(),
+  ]
+  const callbacks = (origin: string) => [`${origin}/callback`]
+  const agent = await createParty('agent', agentPort.origin, {
+    name: 'Calendar Helper',
+    redirect_uris: callbacks(agentPort.origin),
+  })
+  const otherAgent = await createParty('agent', otherPort.origin, {
+    name: 'Other Agent',
+    redirect_uris: callbacks(otherPort.origin),
+  })
+  const resource = await createParty('resource', resourcePort.origin, {
+    supported_scopes: Object.keys(scopes),
+    scope_descriptions: scopes,
+  })
+  agentPort.serve(agent.handler)
+  otherPort.serve(otherAgent.handler)
+  resourcePort.serve(resource.handler)
+  let ahead = 0
+  const seconds = () => Math.floor(Date.now() / 1000)
+  const clock = {
+    get now() {
+      return seconds() + ahead
+    },
+    set now(to: number) {
+      ahead = to - seconds()
+    },
+  }
+  const now = () => clock.now
+  const storage = memoryStorage({ now, sweepInterval: 0 })
+  const listener = createServer()
+  await new Promise<void>((resolve) => listener.listen(0, 'localhost', resolve))
+  const authServer = `http://localhost:${(listener.address() as AddressInfo).port}`
+  const server = createAuthServer({
+    issuer: authServer,
+    name: 'Home',
+    keys: fixedKeys({ signer: await createSigner(await generatePrivateJwk()), secret: new Uint8Array(32).fill(7) }),
+    storage,
+    now,
+    signUp: true,
+    allowInsecureLoopback: true,
+  })
+  listener.on(
+    'request',
+    createNodeListener((request, received) => server.handler(request, received), { origin: authServer }),
+  )
+  for (const person of Object.values(people)) await server.addUser(person)
+  const stage: Stage = {
+    authServer,
+    agent,
+    otherAgent,
+    resource,
+    fetch: globalThis.fetch,
+    clock,
+    storage,
+    secrets: new Set(),
+    file: undefined,
+    async close() {
+      listener.closeAllConnections()
+      await new Promise<void>((resolve) => listener.close(() => resolve()))
+      await Promise.all([agentPort, otherPort, resourcePort].map((port) => port.close()))
+      await storage.close()
+    },
+  }
+  return { ...stage, clock, ask: (asked = {}, by = agent) => openRequest(stage, identityOf(by), asked) }
+}
+
+/** A browser of its own for one test. */
+export async function newPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const context: BrowserContext = await browser.newContext({ viewport: { width: 800, height: 900 }, ...options })
+  context.setDefaultTimeout(10_000)
+  onTestFinished(() => context.close())
+  return context.newPage()
+}
+
+export const stateOf = (page: Page) => page.locator('main').getAttribute('data-state')
+
+/** Types a name and a password into the sign-in page that is shown. */
+export async function typeIn(page: Page, { username, password }: { username: string; password: string }) {
+  await page.locator('input[name=username]').fill(username)
+  await page.locator('input[name=password]').fill(password)
+  await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')])
+}
+
+/** Milliseconds after which a click on Allow counts (attacks C12). */
+export const guard = 600

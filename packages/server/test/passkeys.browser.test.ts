@@ -1,0 +1,191 @@
+import type { Browser, CDPSession, Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type BrowserStage, newPage, openBrowserStage, stateOf, typeIn } from './accounts/browser-stage.js'
+import { people } from './attacks/stage.js'
+import { hasChromium, launchChromium } from './chromium.js'
+
+describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenticator', () => {
+  let browser: Browser
+  let stage: BrowserStage
+  let page: Page
+  let devtools: CDPSession
+  let authenticatorId: string
+
+  beforeAll(async () => {
+    browser = await launchChromium()
+    stage = await openBrowserStage()
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await stage?.close()
+  })
+
+  beforeEach(async () => {
+    page = await newPage(browser)
+    devtools = await page.context().newCDPSession(page)
+    await devtools.send('WebAuthn.enable')
+    const options = {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    } as const
+    authenticatorId = (await devtools.send('WebAuthn.addVirtualAuthenticator', { options })).authenticatorId
+  })
+
+  const open = (path: string) => page.goto(stage.authServer + path)
+  const problem = () => page.locator('main').getAttribute('data-error-code')
+
+  async function addPasskey(name = 'Laptop'): Promise<void> {
+    await open('/account/sign-in?return_to=/account/security')
+    await typeIn(page, people.alice)
+    await page.getByLabel('Name for a new passkey').fill(name)
+    await Promise.all([page.waitForEvent('load'), page.getByRole('button', { name: 'Add a passkey' }).click()])
+  }
+
+  async function signOut(): Promise<void> {
+    await Promise.all([page.waitForEvent('load'), page.getByRole('button', { name: 'Sign out', exact: true }).click()])
+  }
+
+  const usePasskey = () =>
+    Promise.all([page.waitForEvent('load'), page.getByRole('button', { name: 'Sign in with a passkey' }).click()])
+
+  const credentials = async () => (await devtools.send('WebAuthn.getCredentials', { authenticatorId })).credentials
+
+  /** What the next form posts. */
+  const posted = () =>
+    page.waitForRequest((request) => request.method() === 'POST' && (request.postData() ?? '').includes('credential'))
+
+  it('adds one on the page of the account, and signs in with it there', async () => {
+    await addPasskey()
+    expect(await stateOf(page)).toBe('security')
+    expect(await problem()).toBeNull()
+    expect(await page.locator('main').textContent()).toContain('Laptop')
+    expect(await credentials()).toMatchObject([{ isResidentCredential: true, rpId: 'localhost' }])
+    await signOut()
+    await open('/account/sign-in?return_to=/account/yours')
+    await usePasskey()
+    expect(new URL(page.url()).pathname).toBe('/account/yours')
+    expect(await page.locator('body').textContent()).toContain('alice')
+    const [session] = await stage.storage.listSessions({ userId: (await alice()) ?? '' })
+    expect(session?.amr).toEqual(['webauthn'])
+  })
+
+  it('signs in with it on the way to a request', async () => {
+    await addPasskey()
+    await signOut()
+    await page.goto((await stage.ask()).url)
+    expect(await stateOf(page)).toBe('sign-in')
+    await usePasskey()
+    expect(await stateOf(page)).toBe('consent-first-time')
+    expect(await page.locator('header').textContent()).toContain('alice')
+  })
+
+  it('adds the same authenticator once only', async () => {
+    await addPasskey()
+    await page.getByLabel('Name for a new passkey').fill('Laptop again')
+    await page.getByRole('button', { name: 'Add a passkey' }).click()
+    await page.getByText('That did not work. Nothing was changed. Please try again.').waitFor()
+    expect(await credentials()).toHaveLength(1)
+  })
+
+  it('refuses an answer that was used', async () => {
+    await addPasskey()
+    await signOut()
+    await open('/account/sign-in')
+    const [request] = await Promise.all([posted(), usePasskey()])
+    const used = new URLSearchParams(request.postData() ?? '').get('credential') ?? ''
+    expect(await stateOf(page)).not.toBe('sign-in')
+    await signOut()
+    await open('/account/sign-in')
+    await post(used)
+    expect(await problem()).toBe('passkey_failed')
+    await open('/account')
+    expect(await stateOf(page)).toBe('sign-in')
+  })
+
+  it('refuses an answer in another browser, and one of five minutes ago', async () => {
+    await addPasskey()
+    await signOut()
+    await open('/account/sign-in')
+    const kept = posted()
+    await page.route('**/account/sign-in', (route, request) =>
+      request.method() === 'POST' ? route.fulfill({ body: 'held back' }) : route.continue(),
+    )
+    await usePasskey()
+    const answer = new URLSearchParams((await kept).postData() ?? '').get('credential') ?? ''
+    await page.unrouteAll()
+    const here = page
+    page = await newPage(browser)
+    await open('/account/sign-in')
+    await post(answer)
+    expect(await problem()).toBe('passkey_failed')
+    page = here
+    stage.clock.now += 301
+    await open('/account/sign-in')
+    await post(answer)
+    expect(await problem()).toBe('passkey_failed')
+  })
+
+  it('refuses one whose counter went back: it was copied', async () => {
+    await addPasskey()
+    const [original] = await credentials()
+    for (let times = 0; times < 2; times++) {
+      await signOut()
+      await open('/account/sign-in')
+      await usePasskey()
+      expect(await stateOf(page)).not.toBe('sign-in')
+    }
+    await signOut()
+    if (!original) throw new TypeError('there is a passkey')
+    await devtools.send('WebAuthn.clearCredentials', { authenticatorId })
+    await devtools.send('WebAuthn.addCredential', { authenticatorId, credential: original })
+    await open('/account/sign-in')
+    await usePasskey()
+    expect(await problem()).toBe('passkey_failed')
+    expect(await stage.storage.listEvents({ event: 'passkey.counter_went_back' })).toHaveLength(1)
+  })
+
+  it('needs the person, not only the device', async () => {
+    await addPasskey()
+    await signOut()
+    await open('/account/sign-in')
+    await devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false })
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+    await page.getByText('That did not work. Nothing was changed. Please try again.').waitFor()
+  })
+
+  it('forgets one after a question; it signs nobody in from then on', async () => {
+    await addPasskey('Old phone')
+    await page
+      .getByRole('link', { name: /Remove.*Old phone/ })
+      .first()
+      .click()
+    expect(await stateOf(page)).toBe('remove-passkey')
+    await Promise.all([page.waitForEvent('load'), page.locator('main form button').click()])
+    expect(await stateOf(page)).toBe('security')
+    expect(await page.locator('main').textContent()).not.toContain('Old phone')
+    await signOut()
+    await open('/account/sign-in')
+    await usePasskey()
+    expect(await problem()).toBe('passkey_failed')
+  })
+
+  /** Posts an answer with the form of the page. */
+  async function post(credential: string): Promise<void> {
+    await Promise.all([
+      page.waitForEvent('load'),
+      page.locator('form[data-passkey]').evaluate((element, value) => {
+        const form = element as HTMLFormElement
+        const field = form.elements.namedItem('credential') as HTMLInputElement
+        field.value = value
+        form.submit()
+      }, credential),
+    ])
+  }
+
+  const alice = async () => (await stage.storage.findCredential('alice'))?.user.id
+})
