@@ -98,8 +98,19 @@ export function createContext(options: AuthServerOptions): ServerContext {
     if (!Number.isInteger(seconds) || seconds <= 0)
       throw new TypeError(`the lifetime ${name} must be a whole number of seconds above 0`)
   }
-  const local = new Map([[metadataUrl(issuer, 'aauth-issuer'), () => keys.publicKeys()]])
-  const discovery = createDiscovery({ ...identifiers, now, local, ...(options.fetch ? { fetch: options.fetch } : {}) })
+  const onError =
+    options.onError ??
+    ((error: unknown, requestId: string) => process.emitWarning(`request ${requestId} failed: ${String(error)}`))
+  const discovery = createDiscovery({
+    ...identifiers,
+    now,
+    local: ownDocuments(issuer, keys),
+    onPrivateKey: (jwksUri, kid) => {
+      const data = { jwks_uri: jwksUri, kid: kid ?? null }
+      storage.recordEvent({ event: 'agent.private_key_published', data }).catch((error: unknown) => onError(error, '-'))
+    },
+    ...(options.fetch ? { fetch: options.fetch } : {}),
+  })
   return {
     issuer,
     name,
@@ -134,9 +145,17 @@ export function createContext(options: AuthServerOptions): ServerContext {
     footer: options.footer ?? {},
     contact: options.contact,
     now,
-    onError:
-      options.onError ?? ((error, requestId) => process.emitWarning(`request ${requestId} failed: ${String(error)}`)),
+    onError,
   }
+}
+
+// Nothing is fetched from ourselves: this server is an issuer, and neither an agent nor a resource (attacks K28).
+function ownDocuments(issuer: string, keys: ServerKeys): ReadonlyMap<string, () => Promise<readonly object[]>> {
+  return new Map([
+    [metadataUrl(issuer, 'aauth-issuer'), () => keys.publicKeys()],
+    [metadataUrl(issuer, 'aauth-agent'), async () => []],
+    [metadataUrl(issuer, 'aauth-resource'), async () => []],
+  ])
 }
 
 // Passkeys are bound to a host name; an address can have none.

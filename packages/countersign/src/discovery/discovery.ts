@@ -18,6 +18,8 @@ export interface DiscoveryOptions extends IdentifierOptions {
   fetch?: FetchDocument
   /** Unix seconds. @default the system clock */
   now?: () => number
+  /** Told when a JWKS publishes the private part of a key: that key is worth nothing any more (attacks K18). */
+  onPrivateKey?: (jwksUri: string, kid: string | undefined) => void
   /** Public keys of our own identifiers by metadata URL, so that nothing is fetched from ourselves (attacks K28). */
   local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
@@ -159,7 +161,14 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   }
 
   function jwksSource(jwksUri: string): Source<JwksEntry> {
-    return { key: `jwks ${jwksUri}`, url: jwksUri, maxBytes: limits.jwksBytes, read: readJwks }
+    const read: Source<JwksEntry>['read'] = (fetched) => {
+      const outcome = readJwks(fetched)
+      if ('value' in outcome && options.onPrivateKey) {
+        for (const kid of privateKeysIn(fetched.document)) options.onPrivateKey(jwksUri, kid)
+      }
+      return outcome
+    }
+    return { key: `jwks ${jwksUri}`, url: jwksUri, maxBytes: limits.jwksBytes, read }
   }
 
   function rememberKey(
@@ -246,4 +255,11 @@ function readJwks({
     }
   }
   return { value }
+}
+
+function privateKeysIn(document: unknown): (string | undefined)[] {
+  const { keys } = document as { keys: readonly unknown[] }
+  return keys
+    .filter((jwk): jwk is { kid?: unknown } => typeof jwk === 'object' && jwk !== null && ('d' in jwk || 'k' in jwk))
+    .map(({ kid }) => (typeof kid === 'string' ? kid.slice(0, 256) : undefined))
 }

@@ -3,6 +3,7 @@ import { serializeBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
+import { warnOnce } from '../lib/warn-once.js'
 import { contentDigest } from './content-digest.js'
 import { targetOf } from './receive-request.js'
 import { serializeSignatureBase } from './signature-base.js'
@@ -109,6 +110,9 @@ function valueFor(
   }
 }
 
+/** Bytes of signature headers from which on servers may refuse a request (RFC 6585 §5). */
+const largeHeaders = 8192
+
 export interface SignRequestOptions extends SignMessageOptions {
   /**
    * `automatic` sends a `Nonce` with every method but GET, HEAD and OPTIONS (W9); `never` is for peers that refuse the header.
@@ -145,7 +149,14 @@ export async function signRequest(request: Request, options: SignRequestOptions)
   const path = mark === -1 ? target : target.slice(0, mark)
   const query = mark === -1 ? undefined : target.slice(mark)
   const signed = await signMessage({ method: request.method, authority: host, path, query, fields }, options)
-  for (const [name, value] of Object.entries({ ...fields, ...signed })) headers.set(name, value)
+  let length = 0
+  for (const [name, value] of Object.entries({ ...fields, ...signed })) {
+    headers.set(name, value)
+    length += name.length + value.length
+  }
+  if (length > largeHeaders) {
+    warnOnce('a token of several KiB', 'many servers refuse more than 8 to 16 KiB of headers with 431')
+  }
   return new Request(request.url, {
     method: request.method,
     headers,

@@ -4,5 +4,5 @@ const given = new Set<string>()
 export function warnOnce(option: string, consequence: string): void {
   if (given.has(option)) return
   given.add(option)
-  globalThis.process?.emitWarning?.(`${option} is set: ${consequence}`, 'CountersignWarning')
+  globalThis.process?.emitWarning?.(`${option}: ${consequence}`, 'CountersignWarning')
 }

@@ -59,6 +59,7 @@ export async function signedFormEndpoint(
 
 // Looked at before the token is verified: it is for a resource, so it would only be found to have another audience.
 function requireAgentKey(signatureKey: SignatureKey): SignatureKey {
+  if (signatureKey.scheme === 'jwks' && 'jwksUri' in signatureKey) throw identityRequired()
   if (signatureKey.scheme === 'jwt' && decodeToken(signatureKey.jwt)?.header.typ === 'auth+jwt') {
     throw new AAuthError(
       'request_malformed',
@@ -69,16 +70,16 @@ function requireAgentKey(signatureKey: SignatureKey): SignatureKey {
 }
 
 function requireAgent({ agent, delegate, key }: ResolvedKey): SigningAgent {
-  if (agent === undefined) {
-    throw new AAuthError(
-      'identity_required',
-      'The signature proves a key, but no agent: sign with jwks and id, or an agent token.',
-      {
-        challenge: { level: 'identity' },
-      },
-    )
-  }
+  if (agent === undefined) throw identityRequired()
   return { agent, delegate: delegate ?? null, key }
+}
+
+function identityRequired(): AAuthError {
+  return new AAuthError(
+    'identity_required',
+    'The signature proves a key, but no agent: sign with jwks and id, or an agent token.',
+    { challenge: { level: 'identity' } },
+  )
 }
 
 /** Anything that was thrown on the way to an answer for a program, as the JSON that says so; what is not the caller's fault is reported. */
