@@ -121,7 +121,8 @@ function extendInPlace(form, status) {
  * @returns {Promise<Document>}
  */
 async function postedPage(form) {
-  const response = await fetch(form.action, { method: 'POST', body: fieldsOf(form) })
+  // Its field of the name `action` hides the property.
+  const response = await fetch(form.getAttribute('action') ?? '', { method: 'POST', body: fieldsOf(form) })
   return new DOMParser().parseFromString(await response.text(), 'text/html')
 }
 

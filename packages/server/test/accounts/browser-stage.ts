@@ -6,7 +6,7 @@ import { createAuthServer, fixedKeys, memoryStorage } from 'countersign-server'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 import { type Asked, type OpenRequest, openRequest } from '../attacks/flow.js'
-import { createParty, identityOf } from '../attacks/party.js'
+import { createParty, identityOf, type Party } from '../attacks/party.js'
 import { people, type Stage } from '../attacks/stage.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { scopes } from '../world.js'
@@ -36,8 +36,8 @@ export async function openBrowserStage(): Promise<BrowserStage> {
     supported_scopes: Object.keys(scopes),
     scope_descriptions: scopes,
   })
-  agentPort.serve(agent.handler)
-  otherPort.serve(otherAgent.handler)
+  agentPort.serve(withCallback(agent))
+  otherPort.serve(withCallback(otherAgent))
   resourcePort.serve(resource.handler)
   let ahead = 0
   const seconds = () => Math.floor(Date.now() / 1000)
@@ -86,6 +86,12 @@ export async function openBrowserStage(): Promise<BrowserStage> {
     },
   }
   return { ...stage, clock, ask: (asked = {}, by = agent) => openRequest(stage, identityOf(by), asked) }
+}
+
+/** Answers where people come back to, which Chromium shows only with a body. */
+function withCallback({ handler }: Party): Party['handler'] {
+  return async (request) =>
+    new URL(request.url).pathname === '/callback' ? new Response('Back at the agent') : handler(request)
 }
 
 /** A browser of its own for one test. */
