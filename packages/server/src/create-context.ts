@@ -5,6 +5,7 @@ import {
   createDiscovery,
   createKeyResolver,
   type FetchDocument,
+  isLoopbackIdentifier,
   metadataUrl,
   parseEitherSignatureKey,
   parseSignatureKey,
@@ -94,6 +95,8 @@ export function createContext(options: AuthServerOptions): ServerContext {
     sessionIdle: 86_400,
     session: 14 * 86_400,
   }
+  if (lifetimes.authToken > 86_400)
+    throw new TypeError('authTokenLifetime must be at most a day: resources refuse more')
   for (const [name, seconds] of Object.entries(lifetimes)) {
     if (!Number.isInteger(seconds) || seconds <= 0)
       throw new TypeError(`the lifetime ${name} must be a whole number of seconds above 0`)
@@ -169,6 +172,12 @@ function passkeySettings({ issuer, passkeys }: AuthServerOptions, rpName: string
 function providerClient(provider: IdentityProvider, issuer: string): IdentityProviderClient {
   if (!/^[a-z0-9-]{1,32}$/.test(provider.id)) {
     throw new TypeError(`identityProviders: the id ${provider.id} must be of lower-case letters, digits and hyphens`)
+  }
+  const { allowInsecureLoopback, issuer: at, id } = provider
+  if (allowInsecureLoopback && !(URL.canParse(at) && isLoopbackIdentifier(new URL(at).origin))) {
+    throw new TypeError(
+      `identityProviders: allowInsecureLoopback of ${id} is for an issuer on loopback, in development`,
+    )
   }
   return createIdentityProviderClient(provider, `${issuer}/account/with/${provider.id}/callback`)
 }

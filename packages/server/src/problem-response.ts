@@ -26,12 +26,13 @@ export function problemResponse(
     },
     messages,
   )
-  return htmlResponse(html, { status: problemStatus[problem.code] })
+  const retryAfter = problem.retryAfter === undefined ? {} : { retryAfter: problem.retryAfter }
+  return htmlResponse(html, { status: problemStatus[problem.code], ...retryAfter })
 }
 
 function asPageError(error: unknown): PageError {
-  const { code, status } = asRefusal(error)
-  if (code === 'unavailable') return new PageError('temporarily_unavailable', { cause: error })
-  if (code === 'too_many_requests') return new PageError('too_many_requests', { cause: error })
+  const { code, status, retryAfter } = asRefusal(error)
+  if (code === 'unavailable') return new PageError('temporarily_unavailable', { cause: error, retryAfter })
+  if (code === 'too_many_requests') return new PageError('too_many_requests', { cause: error, retryAfter })
   return new PageError(status < 500 ? 'bad_form' : 'server_error', { cause: error })
 }

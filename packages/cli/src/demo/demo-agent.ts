@@ -5,7 +5,7 @@ import { type DemoWorld, isOnLoopback } from './demo-world.js'
 /** The demo's agent, with a new key. */
 export async function createDemoAgent(
   world: DemoWorld,
-  options: Pick<AgentOptions, 'fetch' | 'fetchDocument' | 'onConsent'>,
+  options: Pick<AgentOptions, 'fetch' | 'fetchDocument' | 'onConsent' | 'consentTimeout'>,
 ): Promise<Agent> {
   const { ids, interop } = world
   const authServer = ids['auth-server']

@@ -79,6 +79,7 @@ export async function startParties(
         fetch: trace.sender('agent', globalThis.fetch),
         fetchDocument: discoverAs('agent'),
         onConsent: (consent) => onConsent(consent, trace),
+        consentTimeout: options.requestTokenLifetime ?? 600,
       })
       agent = created
       port.serve(

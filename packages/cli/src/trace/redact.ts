@@ -3,7 +3,7 @@ import type { HeaderLines } from './trace-event.js'
 const redacted = '[redacted]'
 
 const secretHeaders: ReadonlySet<string> = new Set(['cookie', 'set-cookie', 'authorization'])
-const secretFields: ReadonlySet<string> = new Set(['password', 'csrf'])
+const secretFields: ReadonlySet<string> = new Set(['password', 'new_password', 'csrf', 'credential'])
 
 /** Header lines without the values of cookies. */
 export function redactHeaders(headers: HeaderLines): HeaderLines {

@@ -48,6 +48,8 @@ export interface AgentOptions {
   callbackResponse?: (outcome: CallbackOutcome) => MaybePromise<Response>
   /** Auth servers that drop `state`: a callback without it is accepted while exactly one consent is pending (W13). @default none */
   stateOptional?: readonly string[]
+  /** Seconds to wait for a person; servers let people keep a request open longer than they first say. @default three hours */
+  consentTimeout?: number
   /** For peers that read `Signature` only as base64url (W2). @default 'base64' */
   signatureEncoding?: 'base64' | 'base64url'
   /** `never` for peers that refuse the `Nonce` header (W9). @default 'automatic' */
@@ -120,6 +122,7 @@ export function createAgent(options: AgentOptions): Agent {
     redirectUri,
     thumbprint: signer.thumbprint,
     stateOptional: options.stateOptional ?? [],
+    consentTimeout: options.consentTimeout,
     now,
   }
 
@@ -221,10 +224,13 @@ export function createAgent(options: AgentOptions): Agent {
     id,
     metadata,
     fetch: (input, init) => fetchAs(undefined, input, init),
-    forSession: (session) => ({
-      fetch: (input, init) => fetchAs(session, input, init),
-      signIn: (request) => signInAs(session, request),
-    }),
+    forSession(session) {
+      if (session === '') throw new TypeError('forSession needs the id of a browser session')
+      return {
+        fetch: (input, init) => fetchAs(session, input, init),
+        signIn: (request) => signInAs(session, request),
+      }
+    },
     signIn: (request) => signInAs(undefined, request),
     async handler(request) {
       const route = routes.get(new URL(request.url).pathname)

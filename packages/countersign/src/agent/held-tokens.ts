@@ -53,10 +53,9 @@ export function createHeldTokens(now: () => number): HeldTokens {
       if (byOwner.size > maxOwners && !oldest.done) byOwner.delete(oldest.value)
     },
     remove(owner, jwt) {
-      byOwner.set(
-        owner,
-        (byOwner.get(owner) ?? []).filter((token) => token.jwt !== jwt),
-      )
+      const kept = (byOwner.get(owner) ?? []).filter((token) => token.jwt !== jwt)
+      if (kept.length === 0) byOwner.delete(owner)
+      else byOwner.set(owner, kept)
     },
   }
 }

@@ -45,6 +45,8 @@ export interface TokenRequester {
   thumbprint: string
   /** Auth servers that drop `state` (W13). */
   stateOptional: readonly string[]
+  /** Seconds that a person may take; absent: as long as a server may keep the request open. */
+  consentTimeout: number | undefined
   now: () => number
 }
 
@@ -84,7 +86,11 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
     return requireAuthToken(requester, request, tokens)
   }
   const failed = new AbortController()
-  const limits = { expiresIn, signal: AbortSignal.any([signal, failed.signal]) }
+  // The person may keep the request open longer than the agent was told.
+  const limits = {
+    expiresIn: requester.consentTimeout ?? Math.max(expiresIn, longestConsent),
+    signal: AbortSignal.any([signal, failed.signal]),
+  }
   const redeemed = requester.pending.wait(state, consent, limits, redeem)
   const ask = async (request: ConsentRequest) => requester.onConsent(request)
   const asked = ask({
@@ -125,6 +131,9 @@ export async function refreshAuthToken(
     throw error
   }
 }
+
+/** Seconds that a consent is waited for, unless the caller gives up before. */
+const longestConsent = 3 * 3600
 
 /** How much of a token's life passes before a new one is fetched in the background. */
 const refreshShare = 0.8

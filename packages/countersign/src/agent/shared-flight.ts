@@ -1,3 +1,9 @@
+interface Flight<T> {
+  promise: Promise<T>
+  abort: AbortController
+  waiters: number
+}
+
 /**
  * Runs one flight per key for everybody who waits for it. A waiter whose signal aborts leaves alone; when the last one
  * leaves, the flight itself is aborted.
@@ -7,14 +13,17 @@ export function createSharedFlights<T>(): (
   signal: AbortSignal,
   start: (signal: AbortSignal) => Promise<T>,
 ) => Promise<T> {
-  const flights = new Map<string, { promise: Promise<T>; abort: AbortController; waiters: number }>()
+  const flights = new Map<string, Flight<T>>()
+  const leave = (key: string, flight: Flight<T>) => {
+    if (flights.get(key) === flight) flights.delete(key)
+  }
   return async (key, signal, start) => {
     signal.throwIfAborted()
     let flight = flights.get(key)
     if (!flight) {
       const abort = new AbortController()
-      const promise = start(abort.signal).finally(() => flights.delete(key))
-      flight = { promise, abort, waiters: 0 }
+      const started: Flight<T> = { promise: start(abort.signal).finally(() => leave(key, started)), abort, waiters: 0 }
+      flight = started
       flights.set(key, flight)
     }
     flight.waiters++
@@ -22,7 +31,10 @@ export function createSharedFlights<T>(): (
     try {
       return await abortable(promise, signal)
     } finally {
-      if (--flight.waiters === 0) abort.abort(signal.reason)
+      if (--flight.waiters === 0) {
+        leave(key, flight)
+        abort.abort(signal.reason)
+      }
     }
   }
 }

@@ -99,8 +99,10 @@ export async function verifySignature<R extends { key: VerificationKey }>(
       'The signature is not the key’s over this request: compare the signature base.',
     )
   }
-  if (input.components.includes('content-digest'))
+  const [digest] = body.length > 0 ? fieldValues(message, 'content-digest') : []
+  if (digest !== undefined || input.components.includes('content-digest')) {
     await requireContentDigest(requireField(message, 'content-digest'), body)
+  }
   if (nonce !== undefined && options.claimNonce) {
     const scope = utf8(`${authority}\n${resolved.key.thumbprint}\n${nonce}`)
     const lifetime = Math.max(0, input.created + profile.window - (options.now ?? systemClock)()) + profile.window

@@ -111,7 +111,7 @@ export function createResource(options: ResourceOptions): Resource {
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)
-  if (resourceTokenLifetime <= 0 || resourceTokenLifetime > 900)
+  if (!(resourceTokenLifetime > 0 && resourceTokenLifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be 1 to 900 seconds')
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])]
   const discovery: Discovery = createDiscovery({

@@ -1,6 +1,8 @@
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
+import { networkOf } from '../network-of.js'
 import { verifyPassword } from '../passwords.js'
+import { foldUsername } from '../storage/fold-username.js'
 import type { User } from '../storage/storage.js'
 import type { Submission } from './submission.js'
 
@@ -14,7 +16,7 @@ const limits = { window: 900, account: 5, address: 29 }
 
 /**
  * Checks a password. An account that was guessed at too often answers only to browsers in which it was signed in before,
- * and an address that guesses too often not at all; unknown names are counted and take as long as known ones.
+ * and an address that guesses too often only to those, too; unknown names are counted and take as long as known ones.
  */
 export async function checkPassword(
   context: ServerContext,
@@ -24,13 +26,18 @@ export async function checkPassword(
 ): Promise<PasswordCheck> {
   const { storage } = context
   const credential = await storage.findCredential(username)
-  const accountKey = hashSecret(`sign-in account ${username.normalize('NFKC').toLowerCase()}`)
+  const accountKey = hashSecret(`sign-in account ${foldUsername(username)}`)
+  const addressKey = ip === undefined ? undefined : hashSecret(`sign-in address ${networkOf(ip)}`)
   const account = await storage.countAttempt({ key: accountKey, window: limits.window })
-  const address = await countAddress(context, ip)
+  // Where the platform tells no address, one limit for everybody would let anybody lock everybody out.
+  const address =
+    addressKey === undefined
+      ? { count: 0, resetAt: 0 }
+      : await storage.countAttempt({ key: addressKey, window: limits.window })
   const known = credential
     ? await storage.isKnownDevice({ userId: credential.user.id, browserHash: visitor.browserHash })
     : false
-  const tooMany = (account.count > limits.account && !known) || address.count > limits.address
+  const tooMany = !known && (account.count > limits.account || address.count > limits.address)
   if (tooMany) {
     const resetAt = address.count > limits.address ? address.resetAt : account.resetAt
     await storage.recordEvent({ event: 'signin.throttled', userId: credential?.user.id, ip })
@@ -42,14 +49,6 @@ export async function checkPassword(
     return { outcome: 'wrong' }
   }
   await storage.clearAttempts(accountKey)
+  if (addressKey !== undefined) await storage.forgiveAttempt(addressKey)
   return { outcome: 'right', user: credential.user }
-}
-
-// Where the platform tells no address, one limit for everybody would let anybody lock everybody out.
-async function countAddress(
-  { storage }: ServerContext,
-  ip: string | undefined,
-): Promise<{ count: number; resetAt: number }> {
-  if (ip === undefined) return { count: 0, resetAt: 0 }
-  return storage.countAttempt({ key: hashSecret(`sign-in address ${ip}`), window: limits.window })
 }

@@ -19,7 +19,7 @@ export async function consentPageAt(
   link: ConsentLink,
   request: AuthRequest & { redirectUri: string },
   session: Session,
-  problem?: ConsentPage['problem'],
+  { problem, retryAfter }: { problem?: ConsentPage['problem']; retryAfter?: number | undefined } = {},
 ): Promise<Response> {
   const facts = await decisionFacts(context, request, session)
   const place = {
@@ -35,6 +35,7 @@ export async function consentPageAt(
     formRedirectsAway: true,
     connects: canExtend(request),
     cookies: view.visitor.newCookies,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
   }
   if (facts.forbidden) {
     const { agentHost, resourceHost } = place

@@ -24,16 +24,22 @@ export const decide: Action = async (context, cookies, submission, view) => {
   requirePagePerson(submission, link)
   const facts = await decisionFacts(context, stored, session)
   const allow = form.get('consent') === 'grant'
-  // Whoever may not decide is turned away by the storage, and is told nothing here.
+  // Before anything is judged: what is judged must be what the storage decides on.
   const decides = stored.browserHash === visitor.browserHash && stored.userId === session.user.id
-  const proves = allow && decides && stored.status === 'open'
+  if (stored.status === 'open' && !decides) {
+    return stored.browserHash === visitor.browserHash
+      ? decideRefusals.other_user(link)
+      : decideRefusals.other_browser(link)
+  }
+  const proves = allow && stored.status === 'open'
   if (proves && facts.forbidden) throw new PageError('policy_forbids')
   if (proves && facts.signInAgain) return seeOther(linkPath(link))
   if (proves && facts.askPassword) {
     const check = await checkPassword(context, submission, session.user.username, form.get('password') ?? '')
     if (check.outcome !== 'right' || check.user.id !== session.user.id) {
+      const throttled = check.outcome === 'throttled' ? { retryAfter: check.retryAfter } : {}
       const problem = check.outcome === 'throttled' ? 'throttled' : 'wrong_password'
-      return consentPageAt(context, view, link, stored, session, problem)
+      return consentPageAt(context, view, link, stored, session, { problem, ...throttled })
     }
   }
   const duration = facts.durations.find((choice) => String(choice) === form.get('duration')) ?? facts.preset
@@ -53,7 +59,7 @@ export const decide: Action = async (context, cookies, submission, view) => {
   return outcomeResponse(context, view, outcome.request, renewed)
 }
 
-/** `action=extend`: keeps the request open longer, at most ten times (WCAG 2.2.1). */
+/** `action=extend`: keeps the request open longer, at most twelve times (WCAG 2.2.1: ten at least). */
 export const extend: Action = async (context, _cookies, submission) => {
   const link = requireLink(submission.form)
   const { session, browserHash } = submission.visitor

@@ -6,10 +6,17 @@ export class PageError extends Error {
   readonly agentHost: string | undefined
   readonly retry: string | undefined
   readonly user: string | undefined
+  readonly retryAfter: number | undefined
 
   constructor(
     code: ProblemPage['code'],
-    options: { agentHost?: string; retry?: string; user?: string; cause?: unknown } = {},
+    options: {
+      agentHost?: string
+      retry?: string
+      user?: string
+      retryAfter?: number | undefined
+      cause?: unknown
+    } = {},
   ) {
     super(code, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'PageError'
@@ -17,6 +24,7 @@ export class PageError extends Error {
     this.agentHost = options.agentHost
     this.retry = options.retry
     this.user = options.user
+    this.retryAfter = options.retryAfter
   }
 }
 

@@ -124,7 +124,7 @@ async function claimChallenge(
   const text = Buffer.from(challenge, 'base64url').toString('latin1')
   const page = context.secrets.readCsrf(text, visitor.browser)
   const [, named, at] = /^passkey~([^~]+)~(\d+)~/.exec(page ?? '') ?? []
-  if (named !== purpose || context.now() - Number(at) > ceremonyTime) return false
+  if (named !== purpose || context.now() - Number(at) >= ceremonyTime) return false
   return context.storage.claimNonce(hashSecret(`passkey ${text}`), ceremonyTime)
 }
 

@@ -47,7 +47,7 @@ import {
   reauthenticate,
 } from './memory/sessions.js'
 import { emptyTables, type MemoryUnit } from './memory/tables.js'
-import { clearAttempts, countAttempt, isKnownDevice, rememberDevice } from './memory/throttle.js'
+import { clearAttempts, countAttempt, forgiveAttempt, isKnownDevice, rememberDevice } from './memory/throttle.js'
 import { exportUser } from './memory/user-export.js'
 import { startRetention } from './start-retention.js'
 import { type Storage, StorageError, type StorageOptions } from './storage.js'
@@ -106,6 +106,7 @@ export function memoryStorage(options: StorageOptions = {}): Storage {
 
     claimNonce: whole(claimNonce),
     countAttempt: whole(countAttempt),
+    forgiveAttempt: whole(forgiveAttempt),
     clearAttempts: whole(clearAttempts),
     rememberDevice: whole(rememberDevice),
     isKnownDevice: whole(isKnownDevice),

@@ -6,6 +6,8 @@ export interface ThrottleStorage {
    * hash of what is limited.
    */
   countAttempt(attempt: { key: string; window: number }): Promise<AttemptCount>
+  /** Takes one attempt back, after it succeeded. */
+  forgiveAttempt(key: string): Promise<void>
   /** Forgets the attempts, after one that succeeded. */
   clearAttempts(key: string): Promise<void>
   /** Remembers, at a sign-in, the browser in which it succeeded (attacks C16). */

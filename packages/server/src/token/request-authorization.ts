@@ -9,6 +9,7 @@ import {
 } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
+import { networkOf } from '../network-of.js'
 import { requireParameter } from '../read-form.js'
 import type { RequestDisplay, SeenAgent } from '../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
@@ -37,6 +38,7 @@ export async function requestAuthorization(
   const redirectUri = requireParameter(form, 'redirect_uri')
   const access = await requireAccess(context, agent, form)
   await requireUnblocked(context, agent.agent)
+  await requireRate(context, agent)
   const decision = context.policy({ agent: agent.agent, delegate: agent.delegate, ...access })
   if (decision === 'deny')
     throw new AAuthError('policy_denied', 'The policy of this server does not allow this agent that.')
@@ -90,6 +92,24 @@ async function requireAccess(
     throw new AAuthError('request_malformed', 'This server does not read an auth_request_url: send a scope.')
   if (!scope) throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
   return { resource: agent.agent, scope }
+}
+
+/** Requests for access in a minute, from one agent and from one address (attacks A20). */
+const rates = { window: 60, agent: 300, address: 1000 }
+
+async function requireRate({ storage, now }: ServerContext, { agent, remoteAddress }: SigningAgent): Promise<void> {
+  const counted: [string, number][] = [[`agent ${agent}`, rates.agent]]
+  if (remoteAddress !== undefined) counted.push([`address ${networkOf(remoteAddress)}`, rates.address])
+  for (const [what, most] of counted) {
+    const { count, resetAt } = await storage.countAttempt({
+      key: hashSecret(`requests of ${what}`),
+      window: rates.window,
+    })
+    if (count > most) {
+      const retryAfter = Math.max(1, resetAt - now())
+      throw new AAuthError('too_many_requests', 'Too many requests for access in a minute.', { retryAfter })
+    }
+  }
 }
 
 async function requireUnblocked({ storage }: ServerContext, agent: string): Promise<void> {

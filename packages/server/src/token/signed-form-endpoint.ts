@@ -17,6 +17,8 @@ import { StorageError } from '../storage/storage.js'
 export interface SigningAgent {
   agent: string
   delegate: string | null
+  /** Where the request came from, where the platform tells. */
+  remoteAddress: string | undefined
   key: ResolvedKey['key']
 }
 
@@ -48,7 +50,7 @@ export async function signedFormEndpoint(
       nonce: context.nonce,
       claimNonce: (key, lifetime) => context.storage.claimNonce(key, lifetime),
     })
-    const agent = requireAgent(verified.resolved)
+    const agent = requireAgent(verified.resolved, received.remoteAddress)
     const form = readForm(request.headers.get('content-type'), verified.body)
     const body = JSON.stringify(await answer(context, agent, form))
     return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
@@ -59,7 +61,7 @@ export async function signedFormEndpoint(
 
 // Looked at before the token is verified: it is for a resource, so it would only be found to have another audience.
 function requireAgentKey(signatureKey: SignatureKey): SignatureKey {
-  if (signatureKey.scheme === 'jwks' && 'jwksUri' in signatureKey) throw identityRequired()
+  if (signatureKey.scheme === 'hwk' || 'jwksUri' in signatureKey) throw identityRequired()
   if (signatureKey.scheme === 'jwt' && decodeToken(signatureKey.jwt)?.header.typ === 'auth+jwt') {
     throw new AAuthError(
       'request_malformed',
@@ -69,9 +71,9 @@ function requireAgentKey(signatureKey: SignatureKey): SignatureKey {
   return signatureKey
 }
 
-function requireAgent({ agent, delegate, key }: ResolvedKey): SigningAgent {
+function requireAgent({ agent, delegate, key }: ResolvedKey, remoteAddress: string | undefined): SigningAgent {
   if (agent === undefined) throw identityRequired()
-  return { agent, delegate: delegate ?? null, key }
+  return { agent, delegate: delegate ?? null, key, remoteAddress }
 }
 
 function identityRequired(): AAuthError {

@@ -11,6 +11,7 @@ import type {
   GrantUsageFilter,
   ListedGrant,
 } from '../grant-storage.js'
+import { mayUnite } from '../may-unite.js'
 import type { AuthRequest, RequestDecision } from '../request-storage.js'
 import { grantedScope, uniteScopes } from '../scope-set.js'
 import { writeEvent } from './audit.js'
@@ -49,11 +50,13 @@ function replaceRemembered(unit: MemoryUnit, successor: Grant): void {
   const { tables, now } = unit
   for (const stored of tables.grants.values()) {
     if (!stored.remembered || stored.revokedAt !== null || !isBetween(stored, successor)) continue
-    if (!grantEnded(stored, now)) {
-      successor.scope = uniteScopes(stored.scope, successor.scope)
-      for (const token of tables.refreshTokens.values()) {
-        if (token.grantId === stored.id) token.grantId = successor.id
-      }
+    if (!mayUnite(stored, successor, now)) {
+      stored.remembered = false
+      continue
+    }
+    successor.scope = uniteScopes(stored.scope, successor.scope)
+    for (const token of tables.refreshTokens.values()) {
+      if (token.grantId === stored.id) token.grantId = successor.id
     }
     revoke(unit, stored, 'replaced', successor.id)
   }

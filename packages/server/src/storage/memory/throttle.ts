@@ -14,6 +14,11 @@ export function countAttempt(
   return { ...attempt }
 }
 
+export function forgiveAttempt({ tables }: MemoryUnit, key: string): void {
+  const attempt = tables.attempts.get(key)
+  if (attempt && attempt.count > 0) attempt.count -= 1
+}
+
 export function clearAttempts({ tables }: MemoryUnit, key: string): void {
   tables.attempts.delete(key)
 }

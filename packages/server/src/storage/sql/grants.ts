@@ -1,6 +1,6 @@
 import { generateId } from '../generate-id.js'
-import { grantEnded } from '../grant-ended.js'
 import type { Grant, GrantRevocation, GrantsRevocation } from '../grant-storage.js'
+import { mayUnite } from '../may-unite.js'
 import type { AuthRequest, RequestDecision } from '../request-storage.js'
 import { grantedScope, uniteScopes } from '../scope-set.js'
 import { writeEvent } from './audit.js'
@@ -33,20 +33,23 @@ export async function createGrant(
     revoked_by: null,
     display: JSON.stringify(request.display),
   }
-  const replaced = decision.remembered ? await endRemembered(unit, row) : undefined
-  const inherits = replaced !== undefined && !grantEnded({ revokedAt: null, expiresAt: replaced.expires_at }, now)
-  if (inherits) row.scope = uniteScopes(replaced.scope, row.scope)
+  const before = decision.remembered ? await findRemembered(unit, row) : undefined
+  const united = before !== undefined && mayUnite(toGrant(before), toGrant(row), now)
+  if (before) await (united ? revokeRow(unit, before, 'replaced') : forgetRow(unit, before))
+  if (united) row.scope = uniteScopes(before.scope, row.scope)
   await db.insertInto('consent_grant').values(row).execute()
-  if (inherits) await moveRefreshTokens(unit, replaced.id, row.id)
-  if (replaced) await recordRevocation(unit, replaced, 'replaced', row.id)
+  if (united) {
+    await moveRefreshTokens(unit, before.id, row.id)
+    await recordRevocation(unit, before, 'replaced', row.id)
+  }
   return { grant: toGrant(row), scope }
 }
 
 /** There is at most one, by a unique index. */
-async function endRemembered({ db, tenant, now }: Unit, successor: GrantRow): Promise<GrantRow | undefined> {
+async function findRemembered({ db, tenant }: Unit, successor: GrantRow): Promise<GrantRow | undefined> {
   return db
-    .updateTable('consent_grant')
-    .set({ revoked_at: now, revoked_by: 'replaced' })
+    .selectFrom('consent_grant')
+    .selectAll()
     .where('tenant_id', '=', tenant)
     .where('user_id', '=', successor.user_id)
     .where('agent', '=', successor.agent)
@@ -54,8 +57,26 @@ async function endRemembered({ db, tenant, now }: Unit, successor: GrantRow): Pr
     .where('delegate', 'is not distinct from', successor.delegate)
     .where('remembered', '=', 1)
     .where('revoked_at', 'is', null)
-    .returningAll()
     .executeTakeFirst()
+}
+
+async function revokeRow({ db, tenant, now }: Unit, { id }: GrantRow, by: string): Promise<void> {
+  await db
+    .updateTable('consent_grant')
+    .set({ revoked_at: now, revoked_by: by })
+    .where('tenant_id', '=', tenant)
+    .where('id', '=', id)
+    .execute()
+}
+
+/** It runs to its own end, with its refresh tokens, but answers no request any more. */
+async function forgetRow({ db, tenant }: Unit, { id }: GrantRow): Promise<void> {
+  await db
+    .updateTable('consent_grant')
+    .set({ remembered: 0 })
+    .where('tenant_id', '=', tenant)
+    .where('id', '=', id)
+    .execute()
 }
 
 async function moveRefreshTokens({ db, tenant }: Unit, from: string, to: string): Promise<void> {

@@ -27,7 +27,7 @@ import {
   reauthenticate,
 } from './sessions.js'
 import type { Tables } from './tables.js'
-import { clearAttempts, countAttempt, isKnownDevice, rememberDevice } from './throttle.js'
+import { clearAttempts, countAttempt, forgiveAttempt, isKnownDevice, rememberDevice } from './throttle.js'
 import type { FaultPoint, Unit } from './unit.js'
 import { exportUser } from './user-export.js'
 import { findUser } from './users.js'
@@ -128,6 +128,7 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
 
     claimNonce: alone(claimNonce),
     countAttempt: alone(countAttempt),
+    forgiveAttempt: alone(forgiveAttempt),
     clearAttempts: alone(clearAttempts),
     rememberDevice: alone(rememberDevice),
     isKnownDevice: alone(isKnownDevice),

@@ -29,6 +29,16 @@ export async function countAttempt(
   return { count: row.count, resetAt: row.reset_at }
 }
 
+export async function forgiveAttempt({ db, tenant }: Unit, key: string): Promise<void> {
+  await db
+    .updateTable('attempt')
+    .set((e) => ({ count: e('count', '-', 1) }))
+    .where('tenant_id', '=', tenant)
+    .where('key', '=', key)
+    .where('count', '>', 0)
+    .execute()
+}
+
 export async function clearAttempts({ db, tenant }: Unit, key: string): Promise<void> {
   await db.deleteFrom('attempt').where('tenant_id', '=', tenant).where('key', '=', key).execute()
 }
