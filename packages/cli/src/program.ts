@@ -1,8 +1,10 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { CommandError } from './command-error.js'
+import { commandGroup } from './command-group.js'
 import type { CommandRow } from './command-row.js'
 import { commands } from './commands.js'
 import { exitStatus } from './exit-status.js'
+import { operatorCommands } from './operate/operator-commands.js'
 import type { Terminal } from './terminal.js'
 
 /** Runs a command line and returns its exit status. */
@@ -13,7 +15,7 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
     .configureOutput({ writeOut: terminal.write, writeErr: (text) => terminal.notify(text.trimEnd()) })
     .showHelpAfterError('Add --help for what there is.')
     .exitOverride()
-  for (const row of commands) {
+  for (const row of [...commands, ...operatorCommands]) {
     const command = addCommand(program, row)
     command.action(async () => {
       status = await row.run(command.opts(), terminal, command.args[0] ?? '')
@@ -30,7 +32,8 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
 }
 
 function addCommand(program: Command, { name, description, subject, flags }: CommandRow): Command {
-  const command = program.command(name).description(description)
+  const { group, rest } = commandGroup(program, name)
+  const command = group.command(rest).description(description)
   if (subject) {
     const argument = new Argument(subject.name, subject.description)
     command.addArgument(subject.choices ? argument.choices([...subject.choices]) : argument)

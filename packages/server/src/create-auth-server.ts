@@ -15,8 +15,11 @@ export interface AuthServer {
   readonly issuer: string
   /** The published document. */
   readonly metadata: IssuerMetadata
-  /** Answers a request; `received` is the message as it was on the wire, where the platform shows it. */
-  handler(request: Request, received?: ReceivedMessage): Promise<Response>
+  /**
+   * Answers a request; `received` is the message as it was on the wire, where the platform shows it. Pages and `onError`
+   * name the request by `requestId`, a random one by default.
+   */
+  handler(request: Request, received?: ReceivedMessage, requestId?: string): Promise<Response>
   /** The handler as platforms call it. */
   readonly fetch: (request: Request) => Promise<Response>
   /** Adds a person who can sign in. Rejects with `StorageError` `username_taken`. */
@@ -49,8 +52,11 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
   }
   const routes = createRoutes(context, cookies, metadata)
 
-  async function handler(request: Request, received: ReceivedMessage = receiveRequest(request)): Promise<Response> {
-    const requestId = randomUUID()
+  async function handler(
+    request: Request,
+    received: ReceivedMessage = receiveRequest(request),
+    requestId: string = randomUUID(),
+  ): Promise<Response> {
     const { pathname } = new URL(request.url)
     const found = findRoute(routes, pathname)
     try {

@@ -1,0 +1,40 @@
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
+import { inStorage } from './in-storage.js'
+import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { operatorName } from './operator-name.js'
+import { requireAgent } from './require-agent.js'
+
+const rows = {
+  block: {
+    blocked: true,
+    description: 'refuse an agent on every instance: its open requests end, its codes and refresh tokens give nothing',
+    done: 'is blocked.',
+    before: 'was blocked already.',
+  },
+  unblock: {
+    blocked: false,
+    description: 'let a blocked agent ask again',
+    done: 'may ask again.',
+    before: 'was not blocked.',
+  },
+} as const
+
+/** `countersign agents block` and `countersign agents unblock`. */
+export const agentsBlock: readonly CommandRow[] = (['block', 'unblock'] as const).map((verb) => ({
+  name: `agents ${verb}`,
+  description: rows[verb].description,
+  subject: { name: '<agent>', description: 'its identifier, such as https://agent.example' },
+  flags: operationFlags,
+  async run(options, terminal, subject) {
+    const flags: OperationOptions = options
+    const { blocked, done, before } = rows[verb]
+    const agent = requireAgent(subject)
+    const changed = await inStorage(flags, ({ storage }) =>
+      storage.setAgentBlocked({ agent, blocked, by: operatorName() }),
+    )
+    const said = JSON.stringify({ agent, blocked, changed })
+    terminal.write(`${flags.json ? said : `${agent} ${changed ? done : before}`}\n`)
+    return exitStatus.done
+  },
+}))

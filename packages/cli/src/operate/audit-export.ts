@@ -1,0 +1,59 @@
+import type { RecordedEvent } from 'countersign-server'
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
+import { usageError } from '../usage-error.js'
+import { findPerson } from './find-person.js'
+import { inStorage } from './in-storage.js'
+import { type OperationOptions, operationFlags } from './operation-flags.js'
+
+interface Options extends OperationOptions {
+  user?: string
+  agent?: string
+  event?: string
+  since?: string
+  until?: string
+}
+
+const page = 1000
+/** Sorts after every id. */
+const lastId = '\uffff'
+
+/** `countersign audit export`: what happened, a line of JSON for each event, oldest first. */
+export const auditExport: CommandRow = {
+  name: 'audit export',
+  description: 'print what happened, oldest first, as one line of JSON for each event',
+  flags: [
+    { flags: '--user <username>', description: 'only what is about this person, by user name or id' },
+    { flags: '--agent <id>', description: 'only what is about this agent' },
+    { flags: '--event <name>', description: 'only events of this name, such as grant.revoked' },
+    { flags: '--since <time>', description: 'from this time on: Unix seconds, or 2026-01-31T12:00:00Z' },
+    { flags: '--until <time>', description: 'before this time' },
+    ...operationFlags,
+  ],
+  async run(options, terminal) {
+    const flags: Options = options
+    const since = parseTime('--since', flags.since) ?? 0
+    const until = parseTime('--until', flags.until) ?? Number.POSITIVE_INFINITY
+    const { agent, event } = flags
+    await inStorage(flags, async ({ storage }) => {
+      const userId = flags.user === undefined ? undefined : (await findPerson(storage, flags.user)).id
+      let after: Pick<RecordedEvent, 'at' | 'id'> = { at: since - 1, id: lastId }
+      for (;;) {
+        const events = await storage.listEvents({ userId, agent, event, after, limit: page })
+        const wanted = events.filter(({ at }) => at < until)
+        terminal.write(wanted.map((recorded) => `${JSON.stringify(recorded)}\n`).join(''))
+        const last = events.at(-1)
+        if (!last || events.length < page || wanted.length < events.length) return
+        after = last
+      }
+    })
+    return exitStatus.done
+  },
+}
+
+function parseTime(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const seconds = /^\d{1,12}$/.test(text) ? Number(text) : Math.floor(Date.parse(text) / 1000)
+  if (Number.isFinite(seconds)) return seconds
+  throw usageError(`${flag} takes Unix seconds or a time such as 2026-01-31T12:00:00Z.`)
+}

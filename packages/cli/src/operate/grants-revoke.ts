@@ -1,0 +1,54 @@
+import type { Storage } from 'countersign-server'
+import { CommandError } from '../command-error.js'
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
+import { usageError } from '../usage-error.js'
+import { type GrantOptions, grantFilter, grantFlags } from './grant-flags.js'
+import { inStorage } from './in-storage.js'
+import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { operatorName } from './operator-name.js'
+
+interface Options extends OperationOptions, GrantOptions {
+  all?: true
+  yes?: true
+}
+
+const page = 500
+
+/** `countersign grants revoke`: takes back one grant, all that match, or all. */
+export const grantsRevoke: CommandRow = {
+  name: 'grants revoke',
+  description: 'take back a grant, or all that the flags name; no new token is given under it',
+  subject: { name: '[id]', description: 'one grant, by its id' },
+  flags: [
+    ...grantFlags,
+    { flags: '--all', description: 'every grant of everybody; needs --yes', conflicts: ['user', 'agent', 'resource'] },
+    { flags: '--yes', description: 'do what --all says' },
+    ...operationFlags,
+  ],
+  async run(options, terminal, id) {
+    const flags: Options = options
+    const named = [flags.user, flags.agent, flags.resource].filter((value) => value !== undefined).length
+    const ways = [id !== '', named > 0, flags.all === true].filter(Boolean).length
+    if (ways !== 1) throw usageError('Say which grants: one id, or --user, --agent and --resource, or --all.')
+    if (flags.all && !flags.yes) throw usageError('--all takes back what everybody allowed: say --yes if you mean it.')
+    const revoked = await inStorage(flags, async ({ storage }) => {
+      if (flags.all) return revokeAll(storage)
+      if (named > 0) return storage.revokeGrants({ ...(await grantFilter(storage, flags)), by: operatorName() })
+      if (await storage.revokeGrant({ grantId: id, by: operatorName() })) return 1
+      throw new CommandError(`There is no grant ${id} that could be taken back.`)
+    })
+    const count = revoked === 1 ? '1 grant was' : `${revoked} grants were`
+    terminal.write(flags.json ? `${JSON.stringify({ revoked })}\n` : `${count} taken back.\n`)
+    return exitStatus.done
+  },
+}
+
+async function revokeAll(storage: Storage): Promise<number> {
+  let revoked = 0
+  for (;;) {
+    const grants = await storage.listGrants({ live: true, limit: page })
+    if (grants.length === 0) return revoked
+    for (const { id } of grants) if (await storage.revokeGrant({ grantId: id, by: operatorName() })) revoked++
+  }
+}

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { type LoadedConfig, loadConfig, type Storage, StorageError } from 'countersign-server'
+import { CommandError } from '../command-error.js'
+import { usageError } from '../usage-error.js'
+import { openStorage } from './open-storage.js'
+import type { OperationOptions } from './operation-flags.js'
+
+/** What an operator's command works on. */
+export interface Operation {
+  storage: Storage
+  /** Absent where the command was given only the database. */
+  config: LoadedConfig | undefined
+}
+
+/**
+ * Opens the database that the flags name, works in it and closes it, whatever happens.
+ *
+ * @throws CommandError when there is none, or it does not answer
+ */
+export async function inStorage<T>(
+  { config, db }: OperationOptions,
+  work: (operation: Operation) => Promise<T>,
+): Promise<T> {
+  if (config === undefined && db === undefined) throw usageError('Say which server: --config <file> or --db <file>.')
+  const loaded = config === undefined ? undefined : await loadConfig(config, process.env)
+  const path = loaded?.settings.database ?? db ?? ''
+  // Opening would make an empty one, and the real one would seem to have lost everything.
+  if (!existsSync(path)) {
+    throw new CommandError(`There is no database ${path}: countersign serve makes it at its first start.`)
+  }
+  const storage = openStorage(path, { sweepInterval: 0 })
+  try {
+    return await work({ storage, config: loaded })
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
+    throw new CommandError(`The database ${path} does not answer; try again.`, { cause: error })
+  } finally {
+    await storage.close()
+  }
+}

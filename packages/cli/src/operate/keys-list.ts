@@ -1,0 +1,29 @@
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
+import { formatTime } from './format-time.js'
+import { inStorage } from './in-storage.js'
+import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { renderTable } from './render-table.js'
+
+/** `countersign keys list`: the server's keys and their states; never their private parts. */
+export const keysList: CommandRow = {
+  name: 'keys list',
+  description: 'list the keys of the auth server and their states, oldest first',
+  flags: operationFlags,
+  async run(options, terminal) {
+    const flags: OperationOptions = options
+    const stored = await inStorage(flags, ({ storage }) => storage.listKeys())
+    const keys = stored.map(({ private: _private, ...key }) => key)
+    const rows = keys.map((key) => [
+      key.kid,
+      key.purpose,
+      key.state,
+      formatTime(key.createdAt),
+      formatTime(key.notBefore),
+      formatTime(key.retireAt),
+    ])
+    const table = () => renderTable(['ID', 'FOR', 'STATE', 'MADE', 'MAY SIGN FROM', 'PUBLISHED UNTIL'], rows)
+    terminal.write(flags.json ? `${JSON.stringify(keys, null, 2)}\n` : table())
+    return exitStatus.done
+  },
+}

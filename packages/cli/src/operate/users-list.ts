@@ -1,0 +1,47 @@
+import type { User } from 'countersign-server'
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
+import { formatTime } from './format-time.js'
+import { inStorage } from './in-storage.js'
+import { limitFlag, parseLimit, withinLimit } from './list-flags.js'
+import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { renderTable } from './render-table.js'
+
+interface Options extends OperationOptions {
+  query?: string
+  status?: User['status']
+  limit?: string
+}
+
+/** `countersign users list`: who can sign in. */
+export const usersList: CommandRow = {
+  name: 'users list',
+  description: 'list people in the order they were added',
+  flags: [
+    { flags: '--query <text>', description: 'only those with this in the user name or e-mail address' },
+    {
+      flags: '--status <status>',
+      description: 'only those; default: active and disabled',
+      choices: ['active', 'disabled', 'closed'],
+    },
+    limitFlag,
+    ...operationFlags,
+  ],
+  async run(options, terminal) {
+    const { query, status, ...flags }: Options = options
+    const limit = parseLimit(flags.limit)
+    const found = await inStorage(flags, ({ storage }) => storage.listUsers({ query, status, limit: limit + 1 }))
+    const people = withinLimit(found, limit, terminal)
+    const rows = people.map((user) => [
+      user.username,
+      user.displayName ?? '-',
+      user.email ?? '-',
+      user.status,
+      formatTime(user.createdAt),
+      user.id,
+    ])
+    const table = () => renderTable(['USER NAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED', 'ID'], rows)
+    terminal.write(flags.json ? `${JSON.stringify(people, null, 2)}\n` : table())
+    return exitStatus.done
+  },
+}

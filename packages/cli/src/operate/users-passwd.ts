@@ -1,0 +1,33 @@
+import { hashPassword } from 'countersign-server'
+import { CommandError } from '../command-error.js'
+import type { CommandRow } from '../command-row.js'
+import { exitStatus } from '../exit-status.js'
+import { findPerson } from './find-person.js'
+import { inStorage } from './in-storage.js'
+import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { passwordFlag, readPassword } from './read-password.js'
+
+interface Options extends OperationOptions {
+  passwordStdin?: true
+}
+
+/** `countersign users passwd`: a new password for somebody. */
+export const usersPasswd: CommandRow = {
+  name: 'users passwd',
+  description: 'set the password of a person; they are signed out everywhere',
+  subject: { name: '<username>', description: 'their user name or id' },
+  flags: [passwordFlag, ...operationFlags],
+  async run(options, terminal, name) {
+    const { passwordStdin, ...flags }: Options = options
+    const user = await inStorage(flags, async ({ storage }) => {
+      const person = await findPerson(storage, name)
+      const passwordHash = await hashPassword(await readPassword(passwordStdin === true, terminal))
+      if (!(await storage.setPasswordHash({ userId: person.id, passwordHash })))
+        throw new CommandError(`The account ${name} is closed.`)
+      return person
+    })
+    const done = `${user.username} has a new password, and is signed out everywhere.\n`
+    terminal.write(flags.json ? `${JSON.stringify(user)}\n` : done)
+    return exitStatus.done
+  },
+}

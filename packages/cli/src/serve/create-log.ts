@@ -1,0 +1,42 @@
+import { redactSecrets } from './redact-secrets.js'
+
+/** What a line of the log may say. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** The log of the server: one JSON object on each line, without secrets. */
+export interface Log {
+  write(level: 'info' | 'warn' | 'error', event: string, fields?: LogFields): void
+  /** An error and what caused it. */
+  failure(event: string, error: unknown, fields?: LogFields): void
+  /** Lines that could not be written. */
+  readonly writeErrors: number
+}
+
+/** Writes to a stream; one that takes nothing, such as a full disk, is counted and stops no request. */
+export function createLog(stream: NodeJS.WritableStream): Log {
+  let writeErrors = 0
+  stream.on('error', () => {
+    writeErrors++
+  })
+
+  function write(level: string, event: string, fields: LogFields = {}): void {
+    const line = JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })
+    stream.write(`${redactSecrets(line)}\n`)
+  }
+
+  return {
+    write,
+    failure(event, error, fields = {}) {
+      write('error', event, { ...fields, error: describe(error) })
+    },
+    get writeErrors() {
+      return writeErrors
+    },
+  }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause === undefined ? '' : `\ncaused by ${describe(error.cause)}`
+  return (error.stack ?? String(error)) + cause
+}

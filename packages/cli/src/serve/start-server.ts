@@ -1,0 +1,110 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { randomUUID } from 'node:crypto'
+import type { RequestListener } from 'node:http'
+import { createNodeListener } from 'countersign/node'
+import {
+  createAuthServer,
+  createClientAddress,
+  type LoadedConfig,
+  type Storage,
+  serverOptions,
+  storedKeys,
+} from 'countersign-server'
+import { openStorage } from '../operate/open-storage.js'
+import { createAdminListener } from './admin-listener.js'
+import type { Log } from './create-log.js'
+import { openListener } from './open-listener.js'
+import { createRequestCounts } from './request-counts.js'
+import { createStoppableServer } from './stoppable-server.js'
+
+/** A server that runs. */
+export interface RunningServer {
+  /** Whether its keys were made just now. */
+  firstStart: boolean
+  /** Finishes what runs and closes everything: within 10 s. */
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * Opens the database, makes or opens the keys, and listens.
+ *
+ * @throws CommandError, KeyError or TypeError with a sentence for the operator; nothing is left open then
+ */
+export async function startServer(
+  { settings }: LoadedConfig,
+  { masterKey, log }: { masterKey: Uint8Array; log: Log },
+): Promise<RunningServer> {
+  const storage = openStorage(settings.database, { onSweepError: (error) => log.failure('sweep.failed', error) })
+  try {
+    const firstStart = (await storage.listKeys()).length === 0
+    const keys = await storedKeys({ storage, masterKey })
+    const server = createAuthServer({
+      ...serverOptions(settings),
+      keys,
+      storage,
+      onError: (error, requestId) => log.failure('request.failed', error, { id: requestId }),
+    })
+    return { firstStart, stop: await listen(server, storage, settings, log) }
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+async function listen(
+  server: ReturnType<typeof createAuthServer>,
+  storage: Storage,
+  settings: LoadedConfig['settings'],
+  log: Log,
+): Promise<() => Promise<void>> {
+  const clientAddress = createClientAddress(settings.trustProxy)
+  const requestIds = new AsyncLocalStorage<string>()
+  const counts = createRequestCounts()
+  const answer = createNodeListener(
+    (request, received) => {
+      const seen = received && {
+        ...received,
+        remoteAddress: clientAddress(received.remoteAddress, received.rawHeaders),
+      }
+      return server.handler(request, seen, requestIds.getStore())
+    },
+    { origin: settings.issuer },
+  )
+  const observed: RequestListener = (incoming, outgoing) => {
+    const id = randomUUID()
+    const began = performance.now()
+    outgoing.once('close', () => {
+      const status = outgoing.statusCode
+      counts.add(status)
+      log.write('info', 'request', {
+        id,
+        method: incoming.method,
+        path: (incoming.url ?? '').split('?', 1)[0]?.slice(0, 256),
+        status,
+        ms: Math.round((performance.now() - began) * 10) / 10,
+        ...(outgoing.writableFinished ? {} : { aborted: true }),
+      })
+    })
+    requestIds.run(id, () => answer(incoming, outgoing))
+  }
+  const open = createStoppableServer(observed, settings.limits.connections)
+  const admin = createStoppableServer(
+    createAdminListener({
+      isReady: async () => !open.stopping && (await storage.countUsers()) >= 0,
+      metrics: () => counts.render(log.writeErrors),
+    }),
+    settings.limits.connections,
+  )
+  if (settings.admin) await openListener(admin.server, settings.admin, 'admin.port')
+  try {
+    await openListener(open.server, settings.listen, 'listen.port')
+  } catch (error) {
+    if (settings.admin) await admin.stop()
+    throw error
+  }
+  return async () => {
+    await open.stop()
+    if (settings.admin) await admin.stop()
+    await storage.close()
+  }
+}

@@ -1,0 +1,56 @@
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { Server as NetServer } from 'node:net'
+
+/** Milliseconds that kept-alive connections get for one more request, which is answered with `Connection: close`. */
+const linger = 1000
+/** Milliseconds after which what still runs is cut off. */
+const patience = 8000
+
+/** An HTTP server that can stop without failing a request. */
+export interface StoppableServer {
+  readonly server: Server
+  readonly stopping: boolean
+  /** Accepts nothing more, finishes what runs, and resolves when every connection is closed: within 8 s. */
+  stop(): Promise<void>
+}
+
+/** Creates the server; it does not listen yet. */
+export function createStoppableServer(listener: RequestListener, connections: number): StoppableServer {
+  const running = new Set<ServerResponse>()
+  let stopping = false
+  const server = createServer(
+    { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 75_000 },
+    (incoming, outgoing) => {
+      running.add(outgoing)
+      outgoing.once('close', () => running.delete(outgoing))
+      if (stopping) outgoing.setHeader('connection', 'close')
+      listener(incoming, outgoing)
+    },
+  )
+  server.maxConnections = connections
+
+  async function stop(): Promise<void> {
+    stopping = true
+    for (const outgoing of running) if (!outgoing.headersSent) outgoing.setHeader('connection', 'close')
+    const closed = new Promise<void>((resolve) => {
+      // http's own close also cuts idle connections, on which a request may be on its way.
+      NetServer.prototype.close.call(server, () => resolve())
+    })
+    const began = performance.now()
+    const idle = setInterval(() => {
+      if (performance.now() - began >= linger) server.closeIdleConnections()
+    }, 100)
+    const late = setTimeout(() => server.closeAllConnections(), patience)
+    await closed
+    clearInterval(idle)
+    clearTimeout(late)
+  }
+
+  return {
+    server,
+    get stopping() {
+      return stopping
+    },
+    stop,
+  }
+}

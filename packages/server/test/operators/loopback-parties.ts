@@ -1,0 +1,50 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { type Agent, createAgent } from 'countersign/agent'
+import { createResource } from 'countersign/resource'
+import { onTestFinished } from 'vitest'
+import { listenOnLoopback } from '../listening-origin.js'
+import { createScriptedUser, decideAs } from '../scripted-user.js'
+import { protectedApi, scopes } from '../world.js'
+
+export interface LoopbackParties {
+  agent: Agent
+  resource: string
+  /** Where people were asked to decide, in order. */
+  asked: string[]
+  close(): Promise<void>
+}
+
+/** An agent and a resource on ports of their own, and a person who allows what they are asked, at this auth server. */
+export async function startParties(
+  issuer: string,
+  person: { username: string; password: string },
+  fetch: typeof globalThis.fetch = globalThis.fetch,
+): Promise<LoopbackParties> {
+  const [agentAt, resourceAt] = await Promise.all([listenOnLoopback(), listenOnLoopback()])
+  const asked: string[] = []
+  const agent = createAgent({
+    id: agentAt.origin,
+    signer: await createSigner(await generatePrivateJwk({ kid: 'agent-1' })),
+    authServers: [issuer],
+    about: { name: 'Loopback agent' },
+    allowInsecureLoopback: true,
+    fetch,
+    onConsent: async ({ url }) => {
+      asked.push(url)
+      const user = createScriptedUser(globalThis.fetch)
+      void user.open(await decideAs(user, url, 'grant', person))
+    },
+  })
+  agentAt.serve((request) => agent.handler(request))
+  const resource = createResource({
+    id: resourceAt.origin,
+    signer: await createSigner(await generatePrivateJwk({ kid: 'resource-1' })),
+    authServer: issuer,
+    scopes,
+    allowInsecureLoopback: true,
+  })
+  resourceAt.serve(protectedApi(resource))
+  const close = async () => void (await Promise.all([agentAt.close(), resourceAt.close()]))
+  onTestFinished(close)
+  return { agent, resource: resourceAt.origin, asked, close }
+}

@@ -1,0 +1,254 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type ListedGrant, type RecordedEvent, type Storage, sqliteStorage, type User } from 'countersign-server'
+import { describe, expect, it, vi } from 'vitest'
+import { rememberedGrant } from '../storage/fixtures.js'
+import { commandPath, createOperatorStage, type OperatorStage } from './operator-stage.js'
+
+// Each command is a process of its own.
+vi.setConfig({ testTimeout: 60_000 })
+
+const password = { input: 'a long password\n' }
+
+/** A stage whose database exists, as after a first start. */
+async function createStageWith<T>(fill: (storage: Storage) => Promise<T>): Promise<[OperatorStage, T]> {
+  const stage = await createOperatorStage()
+  return [stage, await inDatabase(stage, fill)]
+}
+
+async function inDatabase<T>(stage: OperatorStage, work: (storage: Storage) => Promise<T>): Promise<T> {
+  const storage = sqliteStorage(stage.database, { sweepInterval: 0 })
+  try {
+    return await work(storage)
+  } finally {
+    await storage.close()
+  }
+}
+
+const addAlice = (storage: Storage) => storage.createUser({ username: 'Alice', passwordHash: '$argon2id$none' })
+
+describe('countersign users', () => {
+  it('adds a person once, and lists them in words and in JSON', async () => {
+    const [stage] = await createStageWith(async () => undefined)
+    const added = await stage.ask<User>('users add bob --email bob@example.com --password-stdin', password)
+    expect(added).toMatchObject({ username: 'bob', email: 'bob@example.com', status: 'active' })
+    const again = await stage.run('users add BOB --password-stdin', password)
+    expect(again).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('BOB already') })
+    expect(await stage.ask('users list')).toMatchObject([{ id: added.id, username: 'bob' }])
+    expect((await stage.run('users list --query nobody')).stdout.split('\n')).toHaveLength(2)
+    expect((await stage.run('users list')).stdout).toMatch(/^USER NAME .*\nbob .* active/)
+  })
+
+  it('refuses a weak password, and one that nobody gave', async () => {
+    const [stage] = await createStageWith(async () => undefined)
+    const weak = await stage.run('users add bob --password-stdin', { input: 'password1\n' })
+    expect(weak).toMatchObject({ status: 1, stderr: expect.stringContaining('first that anybody would try') })
+    const none = await stage.run('users add bob')
+    expect(none).toMatchObject({ status: 2, stderr: expect.stringContaining('--password-stdin') })
+    expect(await stage.run('users add bob --password secret')).toMatchObject({ status: 2 })
+    expect(await stage.ask('users list')).toEqual([])
+  })
+
+  it('disables, enables and gives a new password, and ends sessions', async () => {
+    const [stage, alice] = await createStageWith(addAlice)
+    expect(await stage.ask('users disable alice')).toMatchObject({ id: alice.id, status: 'disabled' })
+    expect(await stage.ask('users list --status disabled')).toHaveLength(1)
+    expect(await stage.ask(`users enable ${alice.id}`)).toMatchObject({ status: 'active' })
+    expect(await stage.run('users passwd alice --password-stdin', password)).toMatchObject({ status: 0 })
+    const events = await inDatabase(stage, (storage) => storage.listEvents({ userId: alice.id }))
+    expect(events.map(({ event }) => event)).toEqual([
+      'user.created',
+      'user.disabled',
+      'user.enabled',
+      'password.changed',
+    ])
+    const unknown = await stage.run('users disable ali')
+    expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('nobody with the user name ali') })
+  })
+
+  const pty = spawnSync('script', ['--version']).status === 0
+  it.skipIf(!pty)('asks for the password twice at a terminal, and shows neither', async () => {
+    const [stage] = await createStageWith(async () => undefined)
+    const command = `${process.execPath} ${commandPath} users add bob --config ${stage.config}`
+    const child = spawn('script', ['-qec', command, '/dev/null'])
+    let shown = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      shown += text
+    })
+    await expect.poll(() => shown, { timeout: 10_000 }).toContain('Password: ')
+    child.stdin.write('a long password\r')
+    await expect.poll(() => shown, { timeout: 10_000 }).toContain('Again: ')
+    child.stdin.write('a long password\r')
+    const status = await new Promise((resolve) => child.once('close', resolve))
+    expect({ status, shown }).toEqual({ status: 0, shown: expect.stringContaining('bob can sign in now.') })
+    expect(shown).not.toContain('long password')
+  })
+})
+
+describe('countersign keys', () => {
+  it('makes a master key in a file that only its owner can read, and never over another', async () => {
+    const stage = await createOperatorStage()
+    const file = join(stage.folder, 'master.key')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    const before = readFileSync(file, 'utf8')
+    expect(Buffer.from(before.trim(), 'base64url')).toHaveLength(32)
+    const again = await stage.run('keys generate-master --out master.key', { config: false })
+    expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining('nothing was changed') })
+    expect(readFileSync(file, 'utf8')).toBe(before)
+  })
+
+  it('lists states and never private parts; rotates without a configuration when given the master key', async () => {
+    const stage = await createOperatorStage()
+    const { child, finished } = await stage.serve()
+    child.kill('SIGTERM')
+    await finished
+    const listed = await stage.run(`keys list --json --db ${stage.database}`, { config: false })
+    const keys = JSON.parse(listed.stdout) as { purpose: string; state: string }[]
+    expect(keys.map(({ purpose, state }) => `${purpose} ${state}`).sort()).toEqual([
+      'secret active',
+      'sign active',
+      'sign next',
+    ])
+    expect(listed.stdout).not.toContain('private')
+
+    const without = await stage.run(`keys rotate --now --db ${stage.database}`, { config: false })
+    expect(without).toMatchObject({ status: 2, stderr: expect.stringContaining('master key is missing') })
+    const wrong = { COUNTERSIGN_MASTER_KEY: (await stage.run('keys generate-master', { config: false })).stdout }
+    const refused = await stage.run(`keys rotate --now --db ${stage.database}`, { config: false, env: wrong })
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('another master key') })
+    const rotated = await stage.run(`keys rotate --now --db ${stage.database} --master-key-file master.key`, {
+      config: false,
+    })
+    expect(rotated).toMatchObject({ status: 0, stdout: expect.stringContaining('signs from now on') })
+  })
+})
+
+describe('countersign agents', () => {
+  it('blocks, lists and unblocks, and says when nothing changed', async () => {
+    const [stage] = await createStageWith(async () => undefined)
+    const agent = 'https://agent.example'
+    expect(await stage.ask(`agents block ${agent}`)).toEqual({ agent, blocked: true, changed: true })
+    expect(await stage.ask(`agents block ${agent}`)).toEqual({ agent, blocked: true, changed: false })
+    expect(await stage.ask('agents list --blocked --query agent')).toMatchObject([
+      { agent, blockedBy: expect.stringMatching(/^operator:/) },
+    ])
+    expect((await stage.run(`agents unblock ${agent}`)).stdout).toBe(`${agent} may ask again.\n`)
+    expect(await stage.ask('agents list --blocked')).toEqual([])
+    const slip = await stage.run('agents block https://agent.example/')
+    expect(slip).toMatchObject({ status: 2, stderr: expect.stringContaining('is no identifier') })
+  })
+})
+
+describe('countersign grants', () => {
+  const other = 'https://other.example'
+  const fill = async (storage: Storage) => {
+    const alice = await addAlice(storage)
+    const one = await rememberedGrant(storage, {}, {}, alice)
+    const two = await rememberedGrant(storage, { agent: other }, {}, alice)
+    const three = await rememberedGrant(storage)
+    return { one: one.grantId, two: two.grantId, three: three.grantId }
+  }
+
+  it('lists what the flags narrow down', async () => {
+    const [stage, { one, two, three }] = await createStageWith(fill)
+    const ids = async (flags: string) => (await stage.ask<ListedGrant[]>(`grants list ${flags}`)).map(({ id }) => id)
+    expect(await ids('--live')).toEqual([three, two, one])
+    expect(await ids('--user alice')).toEqual([two, one])
+    expect(await ids(`--agent ${other}`)).toEqual([two])
+    expect(await ids('--query nothing')).toEqual([])
+    const few = await stage.run('grants list --limit 1')
+    expect(few).toMatchObject({ status: 0, stderr: expect.stringContaining('more than 1') })
+    expect(await stage.run('grants list --limit none')).toMatchObject({ status: 2 })
+    expect(await stage.run('grants list --user nobody')).toMatchObject({ status: 1 })
+  })
+
+  it('takes back one by its id, once, in the operator’s name', async () => {
+    const [stage, { one }] = await createStageWith(fill)
+    expect(await stage.ask(`grants revoke ${one}`)).toEqual({ revoked: 1 })
+    expect(await stage.run(`grants revoke ${one}`)).toMatchObject({ status: 1 })
+    expect(await stage.ask('grants list --ended')).toMatchObject([
+      { id: one, revokedBy: expect.stringMatching(/^operator:/) },
+    ])
+  })
+
+  it('takes back all that match, and everything only with --yes', async () => {
+    const [stage, { three }] = await createStageWith(fill)
+    expect(await stage.run('grants revoke')).toMatchObject({ status: 2 })
+    expect(await stage.run('grants revoke --all')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--yes'),
+    })
+    expect(await stage.run(`grants revoke ${three} --user alice`)).toMatchObject({ status: 2 })
+    expect(await stage.run('grants revoke --all --yes --user alice')).toMatchObject({ status: 2 })
+    expect((await stage.run('grants revoke --user alice')).stdout).toBe('2 grants were taken back.\n')
+    expect(await stage.ask('grants list --live')).toMatchObject([{ id: three }])
+    expect(await stage.ask('grants revoke --all --yes')).toEqual({ revoked: 1 })
+    expect(await stage.ask('grants list --live')).toEqual([])
+  })
+})
+
+describe('countersign audit export', () => {
+  it('prints every event once, in order, as lines of JSON, also beyond one page', async () => {
+    const [stage] = await createStageWith(async (storage) => {
+      for (let i = 0; i < 1005; i++) await storage.recordEvent({ event: 'test.happened', data: { i } })
+    })
+    const { stdout } = await stage.run('audit export --event test.happened')
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as RecordedEvent)
+    expect(events.map(({ data }) => data?.i)).toEqual(Array.from({ length: 1005 }, (_, i) => i))
+  })
+
+  it('narrows by person, agent and time', async () => {
+    const [stage, alice] = await createStageWith(async (storage) => {
+      const user = await addAlice(storage)
+      await storage.recordEvent({ event: 'test.happened', agent: 'https://agent.example' })
+      return user
+    })
+    const lines = async (flags: string) => {
+      const { status, stdout } = await stage.run(`audit export ${flags}`)
+      expect(status).toBe(0)
+      return stdout
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as RecordedEvent)
+    }
+    expect(await lines('--user alice')).toMatchObject([{ event: 'user.created', userId: alice.id }])
+    expect(await lines('--agent https://agent.example')).toMatchObject([{ event: 'test.happened' }])
+    expect(await lines('--since 2000-01-01T00:00:00Z')).toHaveLength(2)
+    expect(await lines('--until 2000-01-01T00:00:00Z')).toEqual([])
+    expect(await lines('--since 9999999999')).toEqual([])
+    expect(await stage.run('audit export --since yesterday')).toMatchObject({ status: 2 })
+  })
+})
+
+describe('every command of an operator', () => {
+  it('says which server it needs to know, and makes no database where there is none', async () => {
+    const stage = await createOperatorStage()
+    const unnamed = await stage.run('users list', { config: false })
+    expect(unnamed).toMatchObject({ status: 2, stderr: expect.stringContaining('--config <file> or --db <file>') })
+    const both = await stage.run(`users list --db ${stage.database}`)
+    expect(both).toMatchObject({ status: 2 })
+    for (const command of ['users list', `keys list --db ${stage.database}`]) {
+      const { status, stderr } = await stage.run(command, command.includes('--db') ? { config: false } : {})
+      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('There is no database') })
+    }
+    expect(() => statSync(stage.database)).toThrow('ENOENT')
+  })
+
+  it('shows what strangers wrote without acting on it', async () => {
+    const [stage] = await createStageWith((storage) =>
+      storage.recordAgent({
+        agent: 'https://agent.example',
+        name: 'Evil\u001b[2J\nname',
+        redirectHosts: [],
+        keyThumbprints: [],
+      }),
+    )
+    const { stdout } = await stage.run('agents list')
+    expect(stdout).toContain('Evil\\u001b[2J name')
+    expect(stdout.trimEnd().split('\n')).toHaveLength(2)
+  })
+})

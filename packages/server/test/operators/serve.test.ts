@@ -1,0 +1,263 @@
+import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { join } from 'node:path'
+import { decodeToken } from 'countersign'
+import { describe, expect, it, vi } from 'vitest'
+import { startParties } from './loopback-parties.js'
+import { createOperatorStage, freePort } from './operator-stage.js'
+
+// Each command is a process of its own.
+vi.setConfig({ testTimeout: 60_000 })
+
+const person = { username: 'alice', password: 'a password of alice' }
+const addAlice = { input: `${person.password}\n` }
+
+describe('countersign serve', () => {
+  it('goes from nothing to an answer that a person allowed, with what the first start says', async () => {
+    const stage = await createOperatorStage()
+    const instance = await stage.serve()
+    const { stderr } = instance.said()
+    expect(stderr).toContain('This was the first start')
+    expect(stderr).toContain(`countersign users add <username> --config ${stage.config}`)
+    expect(stderr).toContain(`${stage.issuer}/.well-known/aauth-issuer`)
+    expect(statSync(stage.database).mode & 0o777).toBe(0o600)
+    const metadata = await (await fetch(`${stage.issuer}/.well-known/aauth-issuer`)).json()
+    expect(metadata).toMatchObject({ issuer: stage.issuer })
+
+    expect(await stage.run('users add alice --password-stdin', addAlice)).toMatchObject({ status: 0, stderr: '' })
+    const { agent, resource, asked } = await startParties(stage.issuer, person)
+    const response = await agent.fetch(`${resource}/data-auth`)
+    expect(response.status).toBe(200)
+    expect(asked).toHaveLength(1)
+
+    instance.child.kill('SIGTERM')
+    const { status, stdout } = await instance.finished
+    expect(status).toBe(0)
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const logged = lines.find(({ path }) => path === '/agent/token')
+    expect(logged).toMatchObject({ method: 'POST', status: 200, ms: expect.any(Number), id: expect.any(String) })
+    for (const secret of [person.password, 'aarq_', 'aacd_', 'aasn_', 'eyJ', '?']) expect(stdout).not.toContain(secret)
+  })
+
+  it('finds everything again at the second start, and says nothing of a first', async () => {
+    const stage = await createOperatorStage()
+    const first = await stage.serve()
+    await stage.run('users add alice --password-stdin', addAlice)
+    const { keys } = (await (await fetch(`${stage.issuer}/jwks.json`)).json()) as { keys: { kid: string }[] }
+    first.child.kill('SIGTERM')
+    await first.finished
+    const second = await stage.serve()
+    expect(second.said().stderr).not.toContain('first start')
+    expect(await (await fetch(`${stage.issuer}/jwks.json`)).json()).toEqual({ keys })
+    expect(await stage.ask('users list')).toMatchObject([{ username: 'alice', status: 'active' }])
+  })
+
+  it('answers for health and metrics on the admin port only (O08)', async () => {
+    const port = await freePort()
+    const stage = await createOperatorStage({ admin: { port } })
+    await stage.serve()
+    for (const path of ['/healthz', '/readyz', '/metrics']) {
+      expect((await fetch(`http://127.0.0.1:${port}${path}`)).status).toBe(200)
+      expect((await fetch(stage.issuer + path)).status).toBe(404)
+    }
+    expect((await fetch(`http://127.0.0.1:${port}/jwks.json`)).status).toBe(404)
+  })
+
+  it('names the request in the log as the page does, without the token in its URL or path', async () => {
+    const stage = await createOperatorStage()
+    const { said } = await stage.serve()
+    const token = `aarq_${'x'.repeat(43)}`
+    await fetch(`${stage.issuer}/agent/auth?request_token=${token}`)
+    await (await fetch(`${stage.issuer}/${token}/eyJhbGciOiJub25lIn0.e30.`)).text()
+    const page = await (await fetch(`${stage.issuer}/nowhere`)).text()
+    await expect.poll(() => said().stdout, { timeout: 5000 }).toContain('"path":"/nowhere"')
+    const line =
+      said()
+        .stdout.split('\n')
+        .find((text) => text.includes('"path":"/nowhere"')) ?? '{}'
+    expect(page).toContain((JSON.parse(line) as { id: string }).id)
+    expect(said().stdout).toContain('"path":"/aarq_…/eyJ…"')
+    expect(said().stdout).not.toContain('xxxx')
+  })
+
+  it('serves on while nobody can read the log', async () => {
+    const stage = await createOperatorStage()
+    const { child } = await stage.serve()
+    child.stdout?.destroy()
+    for (let i = 0; i < 5; i++) expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
+  })
+})
+
+describe('countersign serve refuses to start, and says why', () => {
+  it('without a master key', async () => {
+    const stage = await createOperatorStage({ masterKeyFile: undefined })
+    const { status, stderr } = await stage.run('serve')
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/masterKey: is missing.*countersign keys generate-master/)
+    expect(existsSync(stage.database)).toBe(false)
+  })
+
+  it('with another master key than the database had (F14)', async () => {
+    const stage = await createOperatorStage()
+    const first = await stage.serve()
+    first.child.kill('SIGTERM')
+    await first.finished
+    const { stdout: other } = await stage.run('keys generate-master', { config: false })
+    writeFileSync(join(stage.folder, 'master.key'), other)
+    const { status, stderr } = await stage.run('serve')
+    expect(status).toBe(1)
+    expect(stderr).toContain('encrypted with another master key')
+  })
+
+  it('with files that everybody can read, or TLS that checks nothing (O06)', async () => {
+    const stage = await createOperatorStage()
+    chmodSync(join(stage.folder, 'master.key'), 0o644)
+    const { status, stderr } = await stage.run('serve', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } })
+    expect(status).toBe(1)
+    expect(stderr).toContain('NODE_TLS_REJECT_UNAUTHORIZED: is 0')
+    expect(stderr).toContain(`masterKeyFile: can be read or changed by everybody on this machine: chmod 600`)
+  })
+
+  it('with wrong settings, each by its name', async () => {
+    const stage = await createOperatorStage({ issuer: 'http://auth.example', lifetimes: { code: 1 }, sginUp: true })
+    const { status, stdout, stderr } = await stage.run('serve')
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toContain('lifetimes.code: must be at least 5')
+    expect(stderr).toContain('sginUp: is no setting; did you mean signUp?')
+    expect(stderr).not.toMatch(/at .*\.js:/)
+  })
+
+  it('on a port in use, which setting to change', async () => {
+    const stage = await createOperatorStage()
+    await stage.serve()
+    const { status, stderr } = await stage.run('serve')
+    expect(status).toBe(1)
+    expect(stderr).toContain('is in use: change listen.port.')
+  })
+
+  it('without a configuration, with status 2', async () => {
+    const stage = await createOperatorStage()
+    expect(await stage.run('serve', { config: false })).toMatchObject({ status: 2 })
+    expect(await stage.run('serve --colour', { config: false })).toMatchObject({ status: 2 })
+  })
+})
+
+describe('several instances on one database', () => {
+  it('sign with the new key, and accept the old one, after a rotation while both run', async () => {
+    const stage = await createOperatorStage({ lifetimes: { authToken: 3600 } })
+    const one = await stage.serve()
+    const two = await stage.serve({ port: await freePort() })
+    await stage.run('users add alice --password-stdin', addAlice)
+    const kidsAt = async (origin: string) => {
+      const { keys } = (await (await fetch(`${origin}/jwks.json`)).json()) as { keys: { kid: string }[] }
+      return keys.map(({ kid }) => kid).sort()
+    }
+    const before = await kidsAt(one.origin)
+    expect(await kidsAt(two.origin)).toEqual(before)
+    const { agent, resource } = await startParties(stage.issuer, person)
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+
+    const early = await stage.run('keys rotate')
+    expect(early.status).toBe(1)
+    expect(early.stderr).toContain('may sign from')
+    const rotated = await stage.run('keys rotate --now --json')
+    expect(rotated).toMatchObject({ status: 0, stderr: expect.stringContaining('Warning') })
+    const { activated, next } = JSON.parse(rotated.stdout) as { activated: string; next: string }
+    expect(before).toContain(activated)
+    for (const { origin } of [one, two]) {
+      await expect.poll(() => kidsAt(origin), { timeout: 8000, interval: 250 }).toEqual([...before, next].sort())
+    }
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+    const sentKeys: string[] = []
+    const fresh = await startParties(stage.issuer, person, (input, init) => {
+      const sent = new Request(input, init)
+      sentKeys.push(sent.headers.get('signature-key') ?? '')
+      return fetch(sent)
+    })
+    expect((await fresh.agent.fetch(`${fresh.resource}/data-auth`)).status).toBe(200)
+    const [, token = ''] = /jwt="([^"]+)"/.exec(sentKeys.at(-1) ?? '') ?? []
+    expect(decodeToken(token)?.header.kid).toBe(activated)
+    const states = await stage.ask<{ kid: string; state: string; purpose: string }[]>('keys list')
+    expect(states.find(({ kid }) => kid === activated)?.state).toBe('active')
+    expect(
+      states
+        .filter(({ purpose }) => purpose === 'sign')
+        .map(({ state }) => state)
+        .sort(),
+    ).toEqual(['active', 'next', 'retiring'])
+  })
+
+  it('refuse a blocked agent within 5 s, and take it again (A19)', async () => {
+    const stage = await createOperatorStage({ lifetimes: { authToken: 10 } })
+    await stage.serve()
+    const two = await stage.serve({ port: await freePort() })
+    await stage.run('users add alice --password-stdin', addAlice)
+    const atTwo: typeof globalThis.fetch = (input, init) => {
+      const sent = new Request(input, init)
+      if (!sent.url.startsWith(`${stage.issuer}/agent/token`)) return fetch(sent)
+      return fetch(new Request(sent.url.replace(stage.issuer, two.origin), sent))
+    }
+    const { agent, resource } = await startParties(stage.issuer, person, atTwo)
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+
+    await stage.run(`agents block ${agent.id}`)
+    const blockedAt = Date.now()
+    expect(await stage.ask('agents list --blocked')).toMatchObject([{ agent: agent.id }])
+    const other = await startParties(stage.issuer, person, atTwo)
+    expect((await other.agent.fetch(`${other.resource}/data-auth`)).status).toBe(200)
+    const refused = await agent.fetch(`${other.resource}/data-auth`).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ name: 'AgentError', code: 'access_denied' })
+    expect(Date.now() - blockedAt).toBeLessThan(5000)
+
+    await stage.run(`agents unblock ${agent.id}`)
+    expect((await agent.fetch(`${other.resource}/data-auth`)).status).toBe(200)
+  })
+})
+
+describe('SIGTERM', () => {
+  it('under load fails no request that was taken, and ends within 10 s', async () => {
+    const stage = await createOperatorStage()
+    const { child, finished } = await stage.serve()
+    const outcomes = { answered: 0, refused: 0, failed: [] as string[] }
+    const keepAlive = new Agent({ keepAlive: true })
+    let over = false
+    const ask = () =>
+      new Promise<boolean>((resolve) => {
+        const sent = request(`${stage.issuer}/.well-known/aauth-issuer`, { agent: keepAlive }, (response) => {
+          response.resume().once('end', () => {
+            if (response.statusCode === 200) outcomes.answered++
+            else outcomes.failed.push(`status ${response.statusCode}`)
+            resolve(true)
+          })
+          response.once('error', (error) => {
+            outcomes.failed.push(String(error))
+            resolve(false)
+          })
+        })
+        sent.once('error', (error: NodeJS.ErrnoException) => {
+          if (error.code === 'ECONNREFUSED') outcomes.refused++
+          else outcomes.failed.push(`${error.code} ${sent.reusedSocket}`)
+          resolve(false)
+        })
+        sent.end()
+      })
+    const worker = async () => {
+      while (!over && (await ask()));
+    }
+    const workers = Array.from({ length: 8 }, worker)
+    await expect.poll(() => outcomes.answered, { timeout: 15_000 }).toBeGreaterThan(200)
+    const began = Date.now()
+    child.kill('SIGTERM')
+    const { status } = await finished
+    over = true
+    await Promise.all(workers)
+    keepAlive.destroy()
+    expect(status).toBe(0)
+    expect(Date.now() - began).toBeLessThan(10_000)
+    expect(outcomes.failed).toEqual([])
+    expect(outcomes.refused).toBeGreaterThan(0)
+  })
+})
