@@ -13,6 +13,7 @@ import { accountPaths } from '../pages/account-paths.js'
 import { hashPassword } from '../passwords.js'
 import { agentsPage, closePage, passwordPage, securityPage } from './account-pages.js'
 import type { AccountView } from './account-view.js'
+import { sameParties } from './agent-entries.js'
 
 /** What a form of the account does. */
 export type AccountAction = (
@@ -24,10 +25,12 @@ export type AccountAction = (
 
 const removeAgent: AccountAction = async (context, _cookies, { form }, view) => {
   const userId = view.session.user.id
-  const grantId = form.get('agent') ?? ''
-  const removed = await context.storage.revokeGrant({ grantId, by: userId, userId })
-  // What was removed by the first of two clicks is removed.
-  if (!removed && (await context.storage.findGrant(grantId))?.userId !== userId) throw new PageError('not_found')
+  const grant = await context.storage.findGrant(form.get('agent') ?? '')
+  if (grant?.userId !== userId) throw new PageError('not_found')
+  // The page said that the agent can then no longer act there, however often it was allowed.
+  for (const { id } of await sameParties(context, grant)) {
+    await context.storage.revokeGrant({ grantId: id, by: userId, userId })
+  }
   return agentsPage(context, view, removedNow(context))
 }
 

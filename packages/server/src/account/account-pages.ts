@@ -15,7 +15,7 @@ import { accountPaths } from '../pages/account-paths.js'
 import { cleanText } from '../pages/plain-text.js'
 import type { ListedGrant } from '../storage/storage.js'
 import { type AccountView, accountFrame } from './account-view.js'
-import { activityOf, agentEntry } from './agent-entries.js'
+import { activityOf, agentEntry, byParties, sameParties } from './agent-entries.js'
 import { deviceOf } from './device-of.js'
 
 /** A page of the account, for the person whose it is; `id` is the row's, where the path names one. */
@@ -40,8 +40,10 @@ export const agentsPage = async (
   const html = renderAgents(
     {
       ...accountFrame(context, view),
-      agents: shown.map((grant) => agentEntry(context, grant)),
-      ...(grants.length >= filterFrom || text !== '' ? { filter: { text, total: grants.length } } : {}),
+      agents: byParties(shown).map((own) => agentEntry(context, own)),
+      ...(byParties(grants).length >= filterFrom || text !== ''
+        ? { filter: { text, total: byParties(grants).length } }
+        : {}),
       ...(removed ? { removed } : {}),
     },
     view.messages,
@@ -57,7 +59,8 @@ const agentPage: AccountPage = async (context, view, id) => {
     newest: true,
     limit: 50,
   })
-  const agent = { ...agentEntry(context, grant), identifier: grant.agent, resource: grant.resource }
+  const live = await sameParties(context, grant)
+  const agent = { ...agentEntry(context, [grant, ...live]), id, identifier: grant.agent, resource: grant.resource }
   const activity = activityOf(
     events.filter(({ resource }) => resource === undefined || resource === grant.resource),
   ).slice(0, 10)
@@ -73,7 +76,7 @@ const removeAgentPage: AccountPage = async (context, view, id) => {
 
 const removeAllPage: AccountPage = async (context, view) => {
   const grants = await context.storage.listGrants({ userId: view.session.user.id, live: true, limit: 500 })
-  const agents = grants.map(({ agent, resource }) => ({
+  const agents = byParties(grants).map(([{ agent, resource }]) => ({
     agentHost: displayHost(agent),
     resourceHost: displayHost(resource),
   }))
@@ -182,7 +185,7 @@ export const closePage = async (
   const grants = await context.storage.listGrants({ userId: user.id, live: true, limit: 500 })
   const model = {
     ...accountFrame(context, view),
-    agents: grants.length,
+    agents: byParties(grants).length,
     tokenLifetime: context.lifetimes.authToken,
     ...((await context.storage.findCredential(user.username)) ? { password: true } : {}),
     ...(problem ? { problem } : {}),

@@ -5,19 +5,48 @@ import type { Activity, AllowedAgent } from '../pages/account-models.js'
 import { cleanText } from '../pages/plain-text.js'
 import type { ListedGrant, RecordedEvent } from '../storage/storage.js'
 
-/** A grant in the words of the person who gave it. */
-export function agentEntry(context: ServerContext, grant: ListedGrant): AllowedAgent {
-  const name = cleanText(grant.display.agent.name ?? '', 60)
+/** What was allowed to one agent at one resource, from the newest on, as often as it was. */
+type Grants = readonly [ListedGrant, ...ListedGrant[]]
+
+/** Takes a list of grants apart by agent, delegate and resource, in the order of the newest of each. */
+export function byParties(grants: readonly ListedGrant[]): Grants[] {
+  const groups = new Map<string, [ListedGrant, ...ListedGrant[]]>()
+  for (const grant of grants) {
+    const key = JSON.stringify([grant.agent, grant.delegate, grant.resource])
+    const group = groups.get(key)
+    if (group) group.push(grant)
+    else groups.set(key, [grant])
+  }
+  return [...groups.values()]
+}
+
+/** The live grants of the same person for the same agent, delegate and resource. */
+export async function sameParties(
+  { storage }: ServerContext,
+  { userId, agent, delegate, resource }: ListedGrant,
+): Promise<ListedGrant[]> {
+  const grants = await storage.listGrants({ userId, agent, resource, live: true, limit: 500 })
+  return grants.filter((grant) => grant.delegate === delegate)
+}
+
+/** Grants in the words of the person who gave them. */
+export function agentEntry(context: ServerContext, grants: Grants): AllowedAgent {
+  const [{ id, agent, resource, delegate, display }] = grants
+  const name = cleanText(display.agent.name ?? '', 60)
+  const scope = new Set(grants.flatMap((grant) => grant.scope.split(' ')))
+  const used = grants.flatMap(({ lastUsedAt }) => lastUsedAt ?? [])
+  const ends = grants.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)
+  const end = Math.max(...ends)
   return {
-    id: grant.id,
-    agentHost: displayHost(grant.agent),
-    resourceHost: displayHost(grant.resource),
+    id,
+    agentHost: displayHost(agent),
+    resourceHost: displayHost(resource),
     ...(name === '' ? {} : { agentName: name }),
-    ...(grant.delegate === null ? {} : { delegate: cleanText(grant.delegate, 200) }),
-    able: permissionsOf(grant.scope.split(' '), grant.display.resource.scopeDescriptions ?? {}, context.risks),
-    since: grant.createdAt,
-    ...(grant.lastUsedAt === null ? {} : { lastUsed: grant.lastUsedAt }),
-    ...(grant.expiresAt === null ? {} : { ends: grant.expiresAt }),
+    ...(delegate === null ? {} : { delegate: cleanText(delegate, 200) }),
+    able: permissionsOf([...scope], display.resource.scopeDescriptions ?? {}, context.risks),
+    since: Math.min(...grants.map(({ createdAt }) => createdAt)),
+    ...(used.length === 0 ? {} : { lastUsed: Math.max(...used) }),
+    ...(Number.isFinite(end) ? { ends: end } : {}),
   }
 }
 

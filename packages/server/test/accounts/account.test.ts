@@ -207,6 +207,26 @@ describe('My agents', () => {
     expect(await alice.open('/account')).toMatchObject({ state: 'agents-empty' })
   })
 
+  it('shows an agent that was allowed several times once, and removes it with all of that', async () => {
+    const { stage, alice } = await opened()
+    const ask = (scope: string, duration: string) =>
+      allow(stage, undefined, { duration }, { user: alice.browser, asked: { scope } })
+    const first = await ask('data.read', '3600')
+    const token = await refreshTokenOf(stage, first)
+    await ask('data.write', '3600')
+    expect(await stage.storage.listGrants({ live: true })).toHaveLength(2)
+    const list = await alice.open('/account')
+    expect(list.html.match(/class="entry"/g)).toHaveLength(1)
+    for (const text of ['See your data', 'Create and change your data']) expect(list.html).toContain(text)
+    expect((await alice.open('/account/close')).html).toContain('1 agent loses access')
+    const remove = /href="(\/account\/agents\/[^"]*\/remove)"/.exec(list.html)?.[1] ?? ''
+    const removed = await alice.submit(remove, { action: 'remove-agent' })
+    expect(removed).toMatchObject({ status: 200, state: 'agents-removed' })
+    expect(await stage.storage.listGrants({ live: true })).toEqual([])
+    expect((await refresh(stage, first.by, token)).status).toBe(400)
+    expect(await alice.open('/account')).toMatchObject({ state: 'agents-empty' })
+  })
+
   it('can be searched', async () => {
     const { stage, alice } = await opened()
     await allowAgent(alice)
