@@ -3,6 +3,7 @@ import { type IssuerMetadata, metadataUrl, type ReceivedMessage } from 'counters
 import {
   passkeyOptions,
   showAccountPage,
+  showConfirmation,
   showEntrance,
   submitAccountForm,
   submitEntranceForm,
@@ -65,6 +66,7 @@ export function createRoutes(
     ],
     [accountPaths.signIn, { GET: ({ request }) => showEntrance(context, cookies, request, 'sign-in'), POST: entrance }],
     [accountPaths.signUp, { GET: ({ request }) => showEntrance(context, cookies, request, 'sign-up'), POST: entrance }],
+    [accountPaths.confirm, { GET: ({ request }) => showConfirmation(context, cookies, request), POST: accountForms }],
     ['/account/language', { POST: entrance }],
     ['/account/with/*', { GET: ({ request, id }) => startProviderSignIn(context, cookies, request, id) }],
     [

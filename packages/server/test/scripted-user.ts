@@ -1,5 +1,7 @@
 /** A person's browser, reduced to what the flow needs: cookies, redirects it is told to follow, and forms as they are on the page. */
 export interface ScriptedUser {
+  /** Sends a request with the browser's cookies. */
+  send(request: Request): Promise<Response>
   open(url: string): Promise<Response>
   /** Posts the form that has this button or action, with its hidden fields, to where it posts. */
   submit(page: string, url: string, fields: Record<string, string>): Promise<Response>
@@ -22,6 +24,7 @@ export function createScriptedUser(fetch: typeof globalThis.fetch): ScriptedUser
   }
   return {
     cookies,
+    send,
     open: (url) => send(new Request(url)),
     submit(page, url, fields) {
       const body = new URLSearchParams({ ...hiddenFields(page, fields), ...fields })

@@ -1,6 +1,7 @@
 import { passwordProblem } from '../account-policy.js'
 import { checkPassword } from '../browser/check-password.js'
 import type { Cookies } from '../browser/cookies.js'
+import { isFresh } from '../browser/fresh-sign-in.js'
 import { htmlResponse } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
 import { pageFrame } from '../browser/page-frame.js'
@@ -12,8 +13,9 @@ import type { SignedOutPage } from '../pages/account-models.js'
 import { accountPaths } from '../pages/account-paths.js'
 import { hashPassword } from '../passwords.js'
 import { agentsPage, closePage, passwordPage, securityPage } from './account-pages.js'
-import type { AccountView } from './account-view.js'
 import { sameParties } from './agent-entries.js'
+import type { AccountView } from './account-view.js'
+import { confirmFirst, confirmPerson } from './confirm-person.js'
 
 /** What a form of the account does. */
 export type AccountAction = (
@@ -101,6 +103,11 @@ const closeAccount: AccountAction = async (context, cookies, submission, view) =
   return signedOut(context, cookies, view, 'account_closed')
 }
 
+function onceConfirmed(action: AccountAction, returnTo: string): AccountAction {
+  return async (context, cookies, submission, view) =>
+    isFresh(context, view.session) ? action(context, cookies, submission, view) : confirmFirst(returnTo)
+}
+
 function signedOut(
   context: ServerContext,
   cookies: Cookies,
@@ -112,7 +119,9 @@ function signedOut(
 }
 
 /** The forms of an account by their `action`. */
-export const accountActions: ReadonlyMap<string, AccountAction> = new Map([
+export const accountActions: ReadonlyMap<string, AccountAction> = new Map<string, AccountAction>([
+  ['reauthenticate', confirmPerson],
+  ['passkey', confirmPerson],
   ['remove-agent', removeAgent],
   ['remove-all-agents', removeAllAgents],
   ['end-session', endSession],
@@ -120,7 +129,7 @@ export const accountActions: ReadonlyMap<string, AccountAction> = new Map([
   ['sign-out', signOut],
   ['logout', signOut],
   ['change-password', changePassword],
-  ['add-passkey', registerPasskey],
-  ['remove-passkey', removePasskey],
-  ['close-account', closeAccount],
+  ['add-passkey', onceConfirmed(registerPasskey, accountPaths.security)],
+  ['remove-passkey', onceConfirmed(removePasskey, accountPaths.security)],
+  ['close-account', onceConfirmed(closeAccount, accountPaths.close)],
 ])

@@ -1,5 +1,6 @@
 import type { ReceivedMessage } from 'countersign'
 import type { Cookies } from '../browser/cookies.js'
+import { isFresh } from '../browser/fresh-sign-in.js'
 import { seeOther } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
 import { messagesFor, viewOf } from '../browser/page-frame.js'
@@ -15,6 +16,7 @@ import { readParameters } from '../read-form.js'
 import { accountActions } from './account-actions.js'
 import type { AccountPage } from './account-pages.js'
 import type { AccountView } from './account-view.js'
+import { confirmPage } from './confirm-person.js'
 
 /** Shows a page of the account; who is not signed in signs in first. */
 export async function showAccountPage(
@@ -105,7 +107,7 @@ export async function passkeyOptions(
 ): Promise<Response> {
   const submission = await readSubmission(context, cookies, request, received)
   const { session } = submission.visitor
-  if (ceremony === 'registration' && !session) throw new PageError('csrf')
+  if (ceremony === 'registration' && !(session && isFresh(context, session))) throw new PageError('csrf')
   const options =
     ceremony === 'registration' && session
       ? await registrationOptions(context, submission, session.user)
@@ -113,4 +115,14 @@ export async function passkeyOptions(
   return new Response(JSON.stringify(options), {
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
   })
+}
+
+/** `GET /account/confirm`: asks a signed-in person to show again who they are, on the way to a page of this server. */
+export async function showConfirmation(context: ServerContext, cookies: Cookies, request: Request): Promise<Response> {
+  const view = await viewOf(context, cookies, request)
+  const { session } = view.visitor
+  const query = new URL(request.url).searchParams
+  const returnTo = localPath(readParameters(query).get('return_to'))
+  if (!session) return seeOther(`${accountPaths.signIn}?return_to=${encodeURIComponent(returnTo)}`)
+  return confirmPage(context, cookies, { ...view, session, query }, returnTo)
 }

@@ -1,5 +1,6 @@
 import { passwordMinimum } from '../account-policy.js'
 import { displayHost } from '../browser/consent-model.js'
+import { isFresh } from '../browser/fresh-sign-in.js'
 import { htmlResponse } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
 import type { ServerContext } from '../context.js'
@@ -16,6 +17,7 @@ import { cleanText } from '../pages/plain-text.js'
 import type { ListedGrant } from '../storage/storage.js'
 import { type AccountView, accountFrame } from './account-view.js'
 import { activityOf, agentEntry, byParties, sameParties } from './agent-entries.js'
+import { confirmFirst } from './confirm-person.js'
 import { deviceOf } from './device-of.js'
 
 /** A page of the account, for the person whose it is; `id` is the row's, where the path names one. */
@@ -216,13 +218,19 @@ export const accountPages: ReadonlyMap<string, AccountPage> = new Map<string, Ac
   [accountPaths.agent('*'), agentPage],
   [accountPaths.removeAgent('*'), removeAgentPage],
   [accountPaths.activity, activityPage],
-  [accountPaths.security, (context, view) => securityPage(context, view)],
-  [accountPaths.removePasskey('*'), removePasskeyPage],
+  [accountPaths.security, onceConfirmed((context, view) => securityPage(context, view))],
+  [accountPaths.removePasskey('*'), onceConfirmed(removePasskeyPage)],
   [accountPaths.password, (context, view) => passwordPage(context, view)],
   [accountPaths.yours, yoursPage],
   [accountPaths.download, download],
-  [accountPaths.close, (context, view) => closePage(context, view)],
+  [accountPaths.close, onceConfirmed((context, view) => closePage(context, view))],
 ])
+
+/** A page behind which others could be let in, or everything lost: only for who showed just now who they are. */
+function onceConfirmed(accountPage: AccountPage): AccountPage {
+  return async (context, view, id) =>
+    isFresh(context, view.session) ? accountPage(context, view, id) : confirmFirst(view.path)
+}
 
 async function requireOwnGrant({ storage }: ServerContext, view: AccountView, id: string): Promise<ListedGrant> {
   const grant = await storage.findGrant(id)

@@ -3,6 +3,7 @@ import type { ServerContext } from '../context.js'
 import type { Duration } from '../pages/models.js'
 import { riskOf } from '../risk.js'
 import type { AuthRequest, Grant, Session } from '../storage/storage.js'
+import { isFresh } from './fresh-sign-in.js'
 
 /** What about a request decides how it may be allowed; worked out anew for the page and for the decision. */
 export interface DecisionFacts {
@@ -25,9 +26,6 @@ export interface DecisionFacts {
   forbidden: boolean
 }
 
-/** Seconds after signing in during which delete or spend needs no password. */
-const freshSignIn = 600
-
 /** Judges a stored request for the person who looks at it. */
 export async function decisionFacts(
   context: ServerContext,
@@ -43,7 +41,7 @@ export async function decisionFacts(
   const forbidden =
     context.policy({ agent, delegate, resource, scope: asked }) === 'deny' ||
     (await context.storage.isAgentBlocked(agent))
-  const stale = sensitive && context.now() - session.authTime > freshSignIn
+  const stale = sensitive && !isFresh(context, session)
   const hasPassword = stale && (await context.storage.findCredential(session.user.username)) !== undefined
   const durations = sensitive ? ([context.durations[0]] as const) : context.durations
   return {

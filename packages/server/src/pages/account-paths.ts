@@ -16,6 +16,7 @@ export const accountPaths = {
   yours: part('yours'),
   download: part('download'),
   close: part('close'),
+  confirm: part('confirm'),
   signIn: part('sign-in'),
   signUp: part('sign-up'),
 } as const

@@ -624,6 +624,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           removePasskey: () => storage.removePasskey(passkey),
           claimNonce: () => storage.claimNonce('key', 130),
           countAttempt: () => storage.countAttempt({ key: 'key', window: 900 }),
+          forgiveAttempt: () => storage.forgiveAttempt('key'),
           clearAttempts: () => storage.clearAttempts('key'),
           rememberDevice: () => storage.rememberDevice(binding),
           isKnownDevice: () => storage.isKnownDevice(binding),

@@ -39,6 +39,18 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.redeemCode(redemption)).toMatchObject({ grant: { scope: 'a b c' }, issue: { scope: 'b c' } })
     })
 
+    test('what was allowed for a short time does not live on under what is allowed for longer', async () => {
+      const { storage } = world
+      const short = { remembered: true, grantLifetime: 30 * day }
+      const { user, grantId: first, refresh } = await refreshable(storage, { scope: 'write' }, short)
+      const { grantId: second } = await rememberedGrant(storage, { scope: 'read' }, { grantLifetime: null }, user)
+      expect(await storage.findGrant(second)).toMatchObject({ scope: 'read', expiresAt: null })
+      expect(await storage.findGrant(first)).toMatchObject({ scope: 'write', remembered: false, revokedAt: null })
+      expect(await storage.refreshGrant(refresh)).toMatchObject({ grant: { id: first } })
+      world.now = start + 30 * day
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('grant_ended')
+    })
+
     test('an expired remembered grant gives nothing to the next one', async () => {
       const { storage } = world
       const remembered = { remembered: true, grantLifetime: 900 }

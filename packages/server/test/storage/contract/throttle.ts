@@ -31,6 +31,17 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.countAttempt({ key: second, window: 900 })).toMatchObject({ count: 2 })
     })
 
+    test('an attempt that succeeded is taken back, and no more than there were', async () => {
+      const { storage } = world
+      const key = freshHash()
+      for (let attempt = 0; attempt < 3; attempt++) await storage.countAttempt({ key, window: 900 })
+      await storage.forgiveAttempt(key)
+      expect(await storage.countAttempt({ key, window: 900 })).toMatchObject({ count: 3 })
+      for (let attempt = 0; attempt < 5; attempt++) await storage.forgiveAttempt(key)
+      await storage.forgiveAttempt('unknown')
+      expect(await storage.countAttempt({ key, window: 900 })).toMatchObject({ count: 1 })
+    })
+
     test('a browser is known to the person who signed in there, for 400 days after the last time (C16)', async () => {
       const { storage } = world
       const device = { userId: (await newUser(storage)).id, browserHash: freshHash() }

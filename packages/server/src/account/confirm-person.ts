@@ -1,0 +1,79 @@
+import { checkPassword } from '../browser/check-password.js'
+import type { Cookies } from '../browser/cookies.js'
+import { htmlResponse, seeOther } from '../browser/html-response.js'
+import { pageFrame } from '../browser/page-frame.js'
+import { verifyPasskey } from '../browser/passkeys.js'
+import { localPath } from '../browser/place.js'
+import { renewSession } from '../browser/start-session.js'
+import type { Submission } from '../browser/submission.js'
+import { pageOf } from '../browser/visitor.js'
+import type { ServerContext } from '../context.js'
+import { accountPaths } from '../pages/account-paths.js'
+import type { ReauthenticationPage } from '../pages/models.js'
+import { renderReauthentication } from '../pages/reauthentication-page.js'
+import type { AccountView } from './account-view.js'
+
+/** Leads to the page that asks for the password again, and from there to a page of the account. */
+export function confirmFirst(returnTo: string): Response {
+  return seeOther(`${accountPaths.confirm}?return_to=${encodeURIComponent(returnTo)}`)
+}
+
+type Shown = Pick<ReauthenticationPage, 'problem' | 'retryAfter'>
+
+/** `GET /account/confirm`, first or again. Who has neither password nor passkey here signs in anew. */
+export async function confirmPage(
+  context: ServerContext,
+  cookies: Cookies,
+  view: AccountView,
+  returnTo: string,
+  shown: Shown = {},
+): Promise<Response> {
+  const { session, visitor } = view
+  const password = await context.storage.findCredential(session.user.username)
+  const passkeys = context.passkeys ? await context.storage.listPasskeys(session.user.id) : []
+  if (!password && passkeys.length === 0) {
+    if (visitor.sessionHash !== undefined) await context.storage.endSession(visitor.sessionHash)
+    return seeOther(`${accountPaths.signIn}?return_to=${encodeURIComponent(returnTo)}`, [cookies.clearSession()])
+  }
+  const html = renderReauthentication(
+    {
+      ...pageFrame(context, view),
+      form: { action: accountPaths.confirm, csrf: context.secrets.csrfFor(visitor.browser, pageOf(session)), returnTo },
+      user: session.user.username,
+      reason: 'security',
+      ...shown,
+      ...(passkeys.length > 0 ? { passkey: { options: '/account/passkeys/challenge' } } : {}),
+      cancelHref: accountPaths.agents,
+    },
+    view.messages,
+  )
+  return htmlResponse(html, {
+    status: shown.problem === undefined ? 200 : shown.problem === 'throttled' ? 429 : 401,
+    connects: passkeys.length > 0,
+    cookies: visitor.newCookies,
+    ...(shown.retryAfter === undefined ? {} : { retryAfter: shown.retryAfter }),
+  })
+}
+
+/** `POST /account/confirm`: the password, or a passkey, of the person who is signed in. */
+export async function confirmPerson(
+  context: ServerContext,
+  cookies: Cookies,
+  submission: Submission,
+  view: AccountView,
+): Promise<Response> {
+  const { form } = submission
+  const { user } = view.session
+  const returnTo = localPath(form.get('return_to'))
+  if (form.get('action') === 'passkey') {
+    const shown = await verifyPasskey(context, submission)
+    if (shown?.id !== user.id) return confirmPage(context, cookies, view, returnTo, { problem: 'wrong_password' })
+  } else {
+    const check = await checkPassword(context, submission, user.username, form.get('password') ?? '')
+    if (check.outcome === 'throttled') {
+      return confirmPage(context, cookies, view, returnTo, { problem: 'throttled', retryAfter: check.retryAfter })
+    }
+    if (check.outcome === 'wrong') return confirmPage(context, cookies, view, returnTo, { problem: 'wrong_password' })
+  }
+  return seeOther(returnTo, await renewSession(context, cookies, submission))
+}

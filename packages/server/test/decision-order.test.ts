@@ -1,0 +1,49 @@
+import { signRequest } from 'countersign'
+import { expect, it } from 'vitest'
+import { createScriptedUser, hiddenFields } from './scripted-user.js'
+import { createWorld, ids, type World } from './world.js'
+
+/** Opens a request for something that deletes, as the agent would, and returns its consent URL. */
+async function openRequest(world: World): Promise<string> {
+  const send = async (request: Request) => {
+    const signatureKey = { scheme: 'jwks', id: ids.agent, kid: 'key-1', wellKnown: 'aauth-agent' } as const
+    return world.fetch(
+      await signRequest(request, { signer: world.agentSigner, signatureKey, created: world.clock.now }),
+    )
+  }
+  const challenged = await send(new Request(`${ids.resource}/data`, { method: 'DELETE' }))
+  const resourceToken = /resource_token="([^"]+)"/.exec(challenged.headers.get('agent-auth') ?? '')?.[1] ?? ''
+  const redirectUri = `${ids.agent}/callback`
+  const answered = await send(
+    new Request(`${ids.authServer}/agent/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ request_type: 'auth', resource_token: resourceToken, redirect_uri: redirectUri }),
+    }),
+  )
+  const { request_token: requestToken } = (await answered.json()) as { request_token: string }
+  const query = new URLSearchParams({ request_token: requestToken, redirect_uri: redirectUri })
+  return `${ids.authServer}/agent/auth?${query.toString()}`
+}
+
+it('decides nothing on a request that this person was not shown in this browser', async () => {
+  const world = await createWorld()
+  const user = createScriptedUser(world.fetch)
+  const [shown, unseen] = [await openRequest(world), await openRequest(world)]
+  const signIn = await (await user.open(shown)).text()
+  await user.submit(signIn, shown, { username: 'testuser', password: 'testpass', action: 'login' })
+  const page = await (await user.open(shown)).text()
+  // The form value is this person's in this browser, so only the request itself stands in the way.
+  const target = new URL(unseen).searchParams
+  const forged = new URLSearchParams({
+    ...hiddenFields(page, { consent: 'grant' }),
+    consent: 'grant',
+    revision: '0',
+    request_token: target.get('request_token') ?? '',
+  })
+  const decided = await user.send(
+    new Request(`${ids.authServer}/agent/auth`, { method: 'POST', body: forged, headers: { origin: ids.authServer } }),
+  )
+  expect(decided.status).toBe(403)
+  expect(await decided.text()).toContain('data-error-code="request_other_session"')
+  expect(await world.storage.listEvents({ event: 'request.allowed' })).toEqual([])
+})
