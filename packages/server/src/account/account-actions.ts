@@ -13,8 +13,8 @@ import type { SignedOutPage } from '../pages/account-models.js'
 import { accountPaths } from '../pages/account-paths.js'
 import { hashPassword } from '../passwords.js'
 import { agentsPage, closePage, passwordPage, securityPage } from './account-pages.js'
-import { sameParties } from './agent-entries.js'
 import type { AccountView } from './account-view.js'
+import { sameParties } from './agent-entries.js'
 import { confirmFirst, confirmPerson } from './confirm-person.js'
 
 /** What a form of the account does. */
