@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { decodeToken } from 'countersign'
 import { describe, expect, it, vi } from 'vitest'
 import { startParties } from './loopback-parties.js'
@@ -53,6 +54,26 @@ describe('countersign serve', () => {
     expect(second.said().stderr).not.toContain('first start')
     expect(await (await fetch(`${stage.issuer}/jwks.json`)).json()).toEqual({ keys })
     expect(await stage.ask('users list')).toMatchObject([{ username: 'alice', status: 'active' }])
+  })
+
+  it('goes on where a copy of the database was made: keys, grants and refresh tokens (F14)', async () => {
+    const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
+    const first = await stage.serve()
+    await stage.run('users add alice --password-stdin', addAlice)
+    const { agent, resource, asked } = await startParties(stage.issuer, person)
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+    const copy = join(stage.folder, 'copy.db')
+    const database = new Database(stage.database)
+    await database.backup(copy)
+    database.close()
+    chmodSync(copy, 0o600)
+    first.child.kill('SIGKILL')
+    await first.finished
+
+    await stage.serve({ env: { COUNTERSIGN_DATABASE: copy } })
+    await new Promise((resolve) => setTimeout(resolve, 10_500))
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+    expect(asked).toHaveLength(1)
   })
 
   it('answers for health and metrics on the admin port only (O08)', async () => {

@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { environmentName, loadConfig, settingTable } from 'countersign-server'
+import { describe, expect, it } from 'vitest'
+import { commands } from '../../dist/commands.js'
+import { operatorCommands } from '../../dist/operate/operator-commands.js'
+import { runCommand } from '../run-command.js'
+
+const text = await readFile(new URL('../../../../docs/operators.md', import.meta.url), 'utf8')
+const [manual = '', ...sections] = text.split(/^## countersign /m)
+
+describe('docs/operators.md', () => {
+  it('has every command, in the order of the table, and no other', () => {
+    expect(sections.map((section) => section.slice(0, section.indexOf('\n')))).toEqual(
+      operatorCommands.map(({ name, subject }) => (subject ? `${name} ${subject.name}` : name)),
+    )
+  })
+
+  it.each(operatorCommands)('has every flag of $name as the table has it, and no other', ({ name, subject, flags }) => {
+    const heading = `${subject ? `${name} ${subject.name}` : name}\n`
+    const section = sections.find((candidate) => candidate.startsWith(heading)) ?? ''
+    const rows = flags.map(({ flags: flag, description, choices }) => {
+      return `| \`${flag}\` | ${description}${choices ? ` (${choices.join(', ')})` : ''} |`
+    })
+    expect(section.split('\n').filter((line) => line.startsWith('| `'))).toEqual(rows)
+  })
+
+  it('names no flag that there is not', () => {
+    const rows = [...commands, ...operatorCommands].flatMap(({ flags }) => flags)
+    const known = rows.map(({ flags }) => flags.split(' ')[0])
+    for (const [mentioned] of text.matchAll(/--[a-z][a-z-]*/g)) expect(known).toContain(mentioned)
+  })
+
+  it('has every setting and its variable, in the order of the table, and no other', () => {
+    expect(manual.split('\n').filter((line) => line.startsWith('| `'))).toEqual(
+      settingTable.map(({ name, about }) => `| \`${name}\` | \`${environmentName(name)}\` | ${about} |`),
+    )
+  })
+
+  it('shows configurations that are accepted', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-docs-'))
+    try {
+      const [first, policies] = [...manual.matchAll(/^\{\n[\s\S]*?^\}$/gm)].map(([json]) => JSON.parse(json) as object)
+      const path = join(folder, 'countersign.config.json')
+      writeFileSync(path, JSON.stringify({ ...first, ...policies }))
+      const { settings } = await loadConfig(path, {})
+      expect(settings.policies).toHaveLength(3)
+      const [, module = ''] = /```ts\n([\s\S]*?)```/.exec(manual) ?? []
+      writeFileSync(join(folder, 'countersign.config.ts'), module)
+      await expect(loadConfig(join(folder, 'countersign.config.ts'), {})).resolves.toBeDefined()
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  it('is what the help of a command of two words says, in 80 columns', async () => {
+    const { status, stdout } = await runCommand('grants', 'revoke', '--help')
+    expect(status).toBe(0)
+    for (const flag of ['--user <username>', '--all', '--yes', '--db <file>']) expect(stdout).toContain(`  ${flag} `)
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+})
