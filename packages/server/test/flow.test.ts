@@ -78,6 +78,20 @@ describe('the consent flow over a map of origins', () => {
     )
   })
 
+  it('leads back to an app by a page with a link, where the agent is one', async () => {
+    let answer = ''
+    const abort = new AbortController()
+    const world = await createWorld({
+      agent: { redirectUri: 'com.example.app:/callback' },
+      onConsent: async (created, url) => {
+        answer = await decideAs(createScriptedUser(created.fetch), url, 'grant')
+        abort.abort()
+      },
+    })
+    await world.agent.fetch(`${ids.resource}/data-auth`, { signal: abort.signal }).catch(() => undefined)
+    expect(answer).toMatch(/href="com\.example\.app:\/callback\?code=aacd_[\w-]+&amp;state=[\w-]+&amp;iss=https/)
+  })
+
   it('refuses to send a person to an auth server that is not accepted', async () => {
     const world = await createWorld({ agent: { authServers: [] } })
     await expect(world.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({ code: 'auth_server_refused' })

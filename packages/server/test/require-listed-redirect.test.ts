@@ -23,6 +23,7 @@ describe('requireListedRedirect', () => {
     ['http://127.0.0.1:49152/cb', ['http://127.0.0.1:49152/cb']],
     ['http://[::1]:49152/cb', ['http://[::1]/cb']],
     ['http://localhost:1/cb', ['http://localhost/cb']],
+    ['com.example.app:/cb', ['com.example.app:/cb']],
   ])('accepts %s where %j is listed', (uri, listed) => {
     expect(isAccepted(uri, listed)).toBe(true)
   })
@@ -51,7 +52,8 @@ describe('requireListedRedirect', () => {
     'http://agent.example/cb',
     'javascript:alert(1)',
     'data:text/html,x',
-    'com.example.app:/cb',
+    'myapp:/cb',
+    'com.example.app:cb',
     '/cb',
     '',
     `https://agent.example/${'x'.repeat(2048)}`,

@@ -86,6 +86,8 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const documents = new LruCache<CachedDocument<unknown>>(limits.cachedDocuments)
   const flights = new Map<string, Promise<Found<CachedDocument<unknown>>>>()
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
+  /** How often a document was fetched: a key found meanwhile may be one that is gone. */
+  let changes = 0
   /** Found keys by all that led to them; emptied whenever a document changes. */
   const foundKeys = new LruCache<VerificationKey>(limits.cachedDocuments)
 
@@ -129,6 +131,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     const entry = { value: outcome.value, freshUntil: now() + age }
     documents.set(key, entry, entry.freshUntil + limits.staleAge)
     foundKeys.clear()
+    changes++
     return { found: entry }
   }
 
@@ -214,8 +217,9 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       const outcome = await findMetadata(kind, identifier)
       // A document with a jwks_uri of another form was refused when it was read.
       if ('failure' in outcome) return outcome
+      const before = changes
       const key = await findPublishedKey(outcome.found.jwks_uri, kid)
-      if ('found' in key) rememberKey(kind, identifier, outcome.found.jwks_uri, kid, key.found)
+      if ('found' in key && changes === before) rememberKey(kind, identifier, outcome.found.jwks_uri, kid, key.found)
       return key
     },
     peekKey: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now()),

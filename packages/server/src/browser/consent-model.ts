@@ -80,8 +80,8 @@ export function displayHost(identifier: string): string {
 
 /** Host and path of a redirect URI. */
 export function displayRedirect(redirectUri: string): string {
-  const { host, pathname } = new URL(redirectUri)
-  return host + (pathname === '/' ? '' : pathname)
+  const { protocol, host, pathname } = new URL(redirectUri)
+  return (host === '' ? protocol : host) + (pathname === '/' ? '' : pathname)
 }
 
 // A link of the agent's is shown only where it leads to the agent itself, over https (attacks C14).

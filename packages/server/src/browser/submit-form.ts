@@ -8,12 +8,16 @@ import { linkPath, requireLink } from './pending-page.js'
 import { type Action, signIn, signInWithPasskey, signOut } from './sign-in-actions.js'
 import { readSubmission } from './submission.js'
 
-/** What the forms of a request do, by `consent` or `action`. */
+/** What the forms of a request do, by `action`. */
 const actions: ReadonlyMap<string, Action> = new Map([
   ['login', signIn],
   ['passkey', signInWithPasskey],
   ['logout', signOut],
   ['extend', extend],
+])
+
+/** What the decision does, by `consent`. */
+const decisions: ReadonlyMap<string, Action> = new Map([
   ['grant', decide],
   ['deny', decide],
 ])
@@ -27,7 +31,8 @@ export async function submitForm(
 ): Promise<Response> {
   const submission = await readSubmission(context, cookies, request, received)
   const { form, visitor } = submission
-  const action = actions.get(form.get('consent') ?? form.get('action') ?? '')
+  const consent = form.get('consent')
+  const action = consent === undefined ? actions.get(form.get('action') ?? '') : decisions.get(consent)
   if (!action) throw new PageError('bad_form')
   const view: View = { visitor, messages: messagesFor(cookies, request), path: linkPath(requireLink(form)) }
   return action(context, cookies, submission, view)

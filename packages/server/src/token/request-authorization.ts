@@ -48,7 +48,7 @@ export async function requestAuthorization(
   const seen = await context.storage.recordAgent({
     agent: agent.agent,
     ...(metadata.name === undefined ? {} : { name: metadata.name.slice(0, 256) }),
-    redirectHosts: [new URL(redirectUri).host],
+    redirectHosts: [redirectHost(redirectUri)],
     keyThumbprints: await publishedKeys(context, agent),
   })
   const allowed = await context.storage.hasBeenAllowed(agent.agent)
@@ -195,7 +195,7 @@ function changesSince(
   if (!known) return []
   const changes: NonNullable<RequestDisplay['agent']['changes']> = []
   if (known.name !== (name?.slice(0, 256) ?? null)) changes.push('name')
-  if (!known.redirectHosts.includes(new URL(redirectUri).host)) changes.push('redirect_host')
+  if (!known.redirectHosts.includes(redirectHost(redirectUri))) changes.push('redirect_host')
   if (delegate === null && known.keyThumbprints.length > 0 && !known.keyThumbprints.includes(key.thumbprint))
     changes.push('key')
   return changes
@@ -222,4 +222,10 @@ async function displayOf(
       ...(described?.scope_descriptions ? { scopeDescriptions: described.scope_descriptions } : {}),
     },
   }
+}
+
+// An app's private-use scheme has no host; the scheme stands for it.
+function redirectHost(redirectUri: string): string {
+  const { host, protocol } = new URL(redirectUri)
+  return host === '' ? protocol : host
 }

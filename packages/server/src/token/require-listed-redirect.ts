@@ -29,7 +29,16 @@ function isRedirect(uri: string): boolean {
   if (uri.length > 2048 || !/^[\x21-\x7e]+$/.test(uri) || uri.includes('#') || !URL.canParse(uri)) return false
   const { protocol, hostname, username, password } = new URL(uri)
   if (username !== '' || password !== '') return false
-  return protocol === 'https:' || (protocol === 'http:' && loopbackHosts.has(hostname))
+  return (
+    protocol === 'https:' ||
+    (protocol === 'http:' && loopbackHosts.has(hostname)) ||
+    (isAppScheme(protocol) && uri.startsWith(`${protocol}/`))
+  )
+}
+
+// A private-use scheme of an app is a domain name in reverse (RFC 8252 §7.1); the dot keeps out `javascript:` and its like.
+function isAppScheme(protocol: string): boolean {
+  return /^[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+:$/.test(protocol)
 }
 
 function withoutLoopbackPort(uri: string): string | undefined {
