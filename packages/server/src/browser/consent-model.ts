@@ -1,5 +1,5 @@
 import { isLoopbackIdentifier } from 'countersign'
-import type { ConsentPage, FormFields, PageFrame } from '../pages/models.js'
+import type { AgentChange, ConsentPage, FormFields, PageFrame } from '../pages/models.js'
 import { cleanText, lookAlikeHost } from '../pages/plain-text.js'
 import type { RiskPatterns } from '../risk.js'
 import type { AuthRequest, User } from '../storage/storage.js'
@@ -17,6 +17,7 @@ export interface ConsentModelInput {
   tokenLifetime: number
   /** What the person allowed before, for the same agent, delegate and resource. */
   allowed: readonly string[]
+  changes: readonly AgentChange[]
 }
 
 const maxName = 60
@@ -33,6 +34,7 @@ export function consentModel({
   risks,
   tokenLifetime,
   allowed,
+  changes,
 }: ConsentModelInput): ConsentPage {
   const { agent, resource, display, redirectUri } = request
   const asked = request.scope.split(' ')
@@ -40,7 +42,6 @@ export function consentModel({
   const isNew = (name: string | undefined) => allowed.length > 0 && name !== undefined && !allowed.includes(name)
   const agentName = cleanText(display.agent.name ?? '', maxName)
   const redirect = new URL(redirectUri)
-  const changes = (display.agent.changes ?? []).map((what) => ({ what: what === 'key' ? ('keys' as const) : what }))
   return {
     ...frame,
     form,

@@ -56,6 +56,7 @@ export async function consentPageAt(
     risks: context.risks,
     tokenLifetime: context.lifetimes.authToken,
     allowed: facts.remembered?.scope.split(' ') ?? [],
+    changes: facts.changes,
   })
   const html = renderConsent({ ...model, ...choices(context, request, facts, problem) }, view.messages)
   return htmlResponse(html, options)

@@ -1,12 +1,15 @@
 import { isLoopbackIdentifier } from 'countersign'
 import type { ServerContext } from '../context.js'
-import type { Duration } from '../pages/models.js'
+import type { AgentChange, Duration } from '../pages/models.js'
+import { cleanText } from '../pages/plain-text.js'
 import { riskOf } from '../risk.js'
 import type { AuthRequest, Grant, Session } from '../storage/storage.js'
 import { isFresh } from './fresh-sign-in.js'
 
 /** What about a request decides how it may be allowed; worked out anew for the page and for the decision. */
 export interface DecisionFacts {
+  /** What is not as it was when the agent was last seen, or last allowed by this person. */
+  changes: readonly AgentChange[]
   /** The person's live permission for the same agent, delegate and resource. */
   remembered: Grant | undefined
   /** It answers this request without a page. */
@@ -36,6 +39,7 @@ export async function decisionFacts(
   const asked = request.scope.split(' ')
   const sensitive = asked.some((name) => riskOf(name, context.risks) === 'delete_or_spend')
   const remembered = await context.storage.findRememberedGrant({ userId: session.user.id, agent, delegate, resource })
+  const changes = await changesFor(context, request, session)
   const granted = remembered?.scope.split(' ') ?? []
   const onOwnHost = isOnOwnHost(request.redirectUri, agent)
   const forbidden =
@@ -45,6 +49,7 @@ export async function decisionFacts(
   const hasPassword = stale && (await context.storage.findCredential(session.user.username)) !== undefined
   const durations = sensitive ? ([context.durations[0]] as const) : context.durations
   return {
+    changes,
     remembered,
     answersAlone:
       remembered !== undefined &&
@@ -52,7 +57,7 @@ export async function decisionFacts(
       !forbidden &&
       onOwnHost &&
       !(request.prompt ?? '').split(' ').includes('consent') &&
-      (display.agent.changes ?? []).every((change) => change === 'key') &&
+      changes.every(({ what }) => what === 'keys') &&
       remembered.display.agent.name === display.agent.name &&
       asked.every((name) => granted.includes(name)),
     sensitive,
@@ -63,6 +68,32 @@ export async function decisionFacts(
     preset: durations[0],
     forbidden,
   }
+}
+
+type Traits = AuthRequest['display']['agent']
+
+/**
+ * Trust on first use, for this person: a change that somebody else was shown, or that a request nobody looked at used
+ * up, is still news to them.
+ */
+async function changesFor({ storage }: ServerContext, request: AuthRequest, session: Session): Promise<AgentChange[]> {
+  const [last] = await storage.listGrants({ userId: session.user.id, agent: request.agent, limit: 1 })
+  const now: Traits = request.display.agent
+  const before: Traits = last?.display.agent ?? {}
+  const differs = (one: string | undefined, other: string | undefined) => one !== undefined && one !== other
+  const told = new Set(now.changes ?? [])
+  const changes: AgentChange[] = []
+  if (told.has('key') || (now.jkt !== undefined && differs(before.jkt, now.jkt))) changes.push({ what: 'keys' })
+  if (told.has('redirect_host') || differs(before.redirectHost, now.redirectHost)) {
+    changes.push({
+      what: 'redirect_host',
+      ...(before.redirectHost === undefined ? {} : { before: before.redirectHost }),
+    })
+  }
+  if (told.has('name') || (last && before.name !== now.name)) {
+    changes.push({ what: 'name', ...(before.name === undefined ? {} : { before: cleanText(before.name, 60) }) })
+  }
+  return changes
 }
 
 // Anybody on the device can answer on loopback, and on another host it is somebody else who gets the code (W22).

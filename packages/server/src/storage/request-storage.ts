@@ -41,6 +41,9 @@ export interface RequestDisplay {
     homepage?: string
     policyUri?: string
     tosUri?: string
+    /** Where the answer goes, and the agent's own key: to be compared with what the person allowed before. */
+    redirectHost?: string
+    jkt?: string
     /** What is not as it was when the agent was last seen. */
     changes?: ('name' | 'redirect_host' | 'key')[]
   }

@@ -61,7 +61,11 @@ export async function requestAuthorization(
     resource: access.resource,
     scope: access.scope.join(' '),
     redirectUri,
-    display: await displayOf(context, metadata, access.resource, changesSince(seen, metadata, redirectUri, agent)),
+    display: await displayOf(context, metadata, access.resource, {
+      changes: changesSince(seen, metadata, redirectUri, agent),
+      redirectHost: redirectHost(redirectUri),
+      ...(agent.delegate === null ? { jkt: agent.key.thumbprint } : {}),
+    }),
     lifetime: context.lifetimes.requestToken,
     prompt: form.get('prompt')?.slice(0, 64),
     maxOpen: allowed ? context.maxOpenRequests : Math.min(context.maxOpenRequests, unknownAgentOpenRequests),
@@ -205,12 +209,13 @@ async function displayOf(
   context: ServerContext,
   agent: AgentMetadata,
   resource: string,
-  changes: NonNullable<RequestDisplay['agent']['changes']>,
+  { changes = [], ...seen }: Pick<RequestDisplay['agent'], 'changes' | 'redirectHost' | 'jkt'>,
 ): Promise<RequestDisplay> {
   const outcome = await context.discovery.findMetadata('aauth-resource', resource)
   const described = 'found' in outcome ? outcome.found : undefined
   return {
     agent: {
+      ...seen,
       ...(changes.length === 0 ? {} : { changes }),
       ...(agent.name === undefined ? {} : { name: agent.name }),
       ...(agent.homepage === undefined ? {} : { homepage: agent.homepage }),
