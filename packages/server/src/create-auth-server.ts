@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type IssuerMetadata, type ReceivedMessage, receiveRequest } from 'countersign'
+import { isUsername, passwordMinimum, passwordProblem } from './account-policy.js'
 import { createCookies } from './browser/cookies.js'
 import { PageError, problemStatus } from './browser/page-error.js'
 import { messagesFor } from './browser/page-frame.js'
@@ -22,7 +23,7 @@ export interface AuthServer {
   handler(request: Request, received?: ReceivedMessage, requestId?: string): Promise<Response>
   /** The handler as platforms call it. */
   readonly fetch: (request: Request) => Promise<Response>
-  /** Adds a person who can sign in. Rejects with `StorageError` `username_taken`. */
+  /** Adds a person who can sign in. Rejects with `StorageError` `username_taken`, and with a `TypeError` for a name or password that sign-up would refuse. */
   addUser(user: { username: string; password: string; displayName?: string; email?: string }): Promise<User>
 }
 
@@ -82,6 +83,10 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     handler,
     fetch: (request) => handler(request),
     async addUser({ password, ...user }) {
+      if (!isUsername(user.username))
+        throw new TypeError('addUser: a user name is 1 to 128 visible characters in one line')
+      const weak = passwordProblem(password)
+      if (weak) throw new TypeError(`addUser: ${weak.replaceAll('_', ' ')}; use at least ${passwordMinimum} characters`)
       return context.storage.createUser({ ...user, passwordHash: await hashPassword(password) })
     },
   }

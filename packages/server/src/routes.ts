@@ -10,6 +10,7 @@ import {
 } from './account/account-endpoints.js'
 import { type AccountPage, accountPages } from './account/account-pages.js'
 import type { Cookies } from './browser/cookies.js'
+import { seeOther } from './browser/html-response.js'
 import { finishProviderSignIn, startProviderSignIn } from './browser/provider-sign-in.js'
 import { showRequest } from './browser/show-request.js'
 import { submitForm } from './browser/submit-form.js'
@@ -81,6 +82,7 @@ export function createRoutes(
       accountPaths.passkeyOptions,
       { POST: ({ request, received }) => passkeyOptions(context, cookies, request, received, 'registration') },
     ],
+    ['/', { GET: async () => seeOther(accountPaths.agents) }],
     ['/assets/pages.css', { GET: asset('pages.css', 'text/css') }],
     ['/assets/account.css', { GET: asset('account.css', 'text/css') }],
     ['/assets/pages.js', { GET: asset('pages.js', 'text/javascript') }],

@@ -150,7 +150,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
 
   async function findMetadata<K extends MetadataKind>(kind: K, identifier: string): Promise<Found<MetadataByKind[K]>> {
     if (!isIdentifier(identifier, options)) {
-      return { failure: { reason: 'refused', message: 'the identifier is not of the accepted form (W10)' } }
+      return { failure: { reason: 'refused', message: 'the identifier is not of the accepted form (https://host)' } }
     }
     const outcome = await load(metadataSource(kind, identifier))
     return 'found' in outcome ? { found: outcome.found.value } : outcome

@@ -117,7 +117,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
       return { ...anonymous, key: requireKey(await discovery.findKeyAt(reference.jwksUri, kid)) }
     }
     const { id, wellKnown } = reference
-    if (!isIdentifier(id, options)) throw unknownKey('the id is not an identifier of the accepted form (W10)')
+    if (!isIdentifier(id, options)) throw unknownKey('the id is not an identifier of the accepted form (https://host)')
     if (wellKnown === undefined && options.absentWellKnown === 'jwks') {
       return { ...anonymous, key: requireKey(await discovery.findKeyAt(id, kid)) }
     }

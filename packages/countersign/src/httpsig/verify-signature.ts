@@ -146,7 +146,10 @@ function requireHeaders(
 function requireSignatureField(message: ReceivedMessage, name: string): string {
   const [value, second] = fieldValues(message, name)
   if (value === undefined)
-    throw new AAuthError('signature_missing', `The request has no ${name} header: sign it (S§10).`)
+    throw new AAuthError(
+      'signature_missing',
+      `The request has no ${name} header: it must be signed (AAuth §10, RFC 9421).`,
+    )
   if (second !== undefined) throw new AAuthError('signature_malformed', `The request has the ${name} header twice.`)
   return value
 }

@@ -68,7 +68,7 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
     if (dnsNames.length !== 1 || otherNames) return refused('the certificate does not have exactly one name, a dNSName')
     const agent = `https://${dnsNames[0]}`
     if (!isIdentifier(agent) || new URL(agent).port !== '')
-      return refused('the dNSName of the certificate is not that of an identifier (W10)')
+      return refused('the dNSName of the certificate is not that of an identifier')
     for (const certificate of verified.path) {
       const refusal = await revocationOf(certificate)
       if (refusal) return refusal

@@ -3,17 +3,23 @@ import { Readable } from 'node:stream'
 import type { ReadableStream, ReadableStreamDefaultReader } from 'node:stream/web'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
 import { errorResponse } from '../protocol/error-response.js'
 import { receiveIncoming } from './receive-incoming.js'
 
 /** The one shape every role has. */
-export type Handler = (request: Request, received?: ReceivedMessage) => Promise<Response>
+export type Handler = (request: Request, received?: ReceivedMessage) => MaybePromise<Response>
 
 export interface NodeListenerOptions {
   /** What the handler's URLs start with: `http://127.0.0.1:8002`. Never taken from the request. */
   origin: string
   /** Largest body in bytes; more is answered 413. @default 1 MiB */
   maxBody?: number
+  /**
+   * Finds the address of the client behind proxies: without it, everybody behind one proxy counts as one address, also
+   * where sign-ins are limited. `createClientAddress` of `countersign-server` fits. @default the peer of the connection
+   */
+  clientAddress?: (peer: string | undefined, rawHeaders: readonly string[]) => string | undefined
 }
 
 /**
@@ -37,11 +43,14 @@ export function createNodeListener(
 
 async function answer(
   handler: Handler,
-  { origin, maxBody = 1_048_576 }: NodeListenerOptions,
+  { origin, maxBody = 1_048_576, clientAddress }: NodeListenerOptions,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const received = receiveIncoming(incoming)
+  const direct = receiveIncoming(incoming)
+  const received = clientAddress
+    ? { ...direct, remoteAddress: clientAddress(direct.remoteAddress, direct.rawHeaders) }
+    : direct
   let body: Uint8Array
   try {
     body = await requireBody(received, maxBody)

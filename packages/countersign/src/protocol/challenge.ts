@@ -82,7 +82,7 @@ function parseParameters(header: string): ReadonlyMap<string, unknown> {
     const [scheme, parameters] = parseItem(header)
     if (scheme instanceof Token && scheme.toString() === 'httpsig') return parameters
   } catch (cause) {
-    throw new AAuthError('request_malformed', 'Agent-Auth is not a structured item (S§4).', { cause })
+    throw new AAuthError('request_malformed', 'Agent-Auth is not a structured item.', { cause })
   }
   throw malformed('is not of the scheme httpsig')
 }

@@ -24,7 +24,10 @@ export function aauth<R extends Requirement>(
 ): MiddlewareHandler<{ Variables: { aauth: VerifiedRequest<R> } }> {
   return async function aauthMiddleware(c, next) {
     try {
-      c.set('aauth', await resource.verify(receive(c.req.raw, c.env as NodeBindings | undefined), options))
+      c.set(
+        'aauth',
+        await resource.verify(receive(c.req.raw, c.env as NodeBindings | ReceivedMessage | undefined), options),
+      )
     } catch (error) {
       return resource.toResponse(error)
     }
@@ -33,7 +36,13 @@ export function aauth<R extends Requirement>(
   }
 }
 
-function receive(request: Request, bindings: NodeBindings | undefined): ReceivedMessage {
+/** What `createNodeListener` gives a handler beside the request. */
+function isReceived(bindings: NodeBindings | ReceivedMessage): bindings is ReceivedMessage {
+  return 'rawTarget' in bindings && 'rawHeaders' in bindings && 'body' in bindings
+}
+
+function receive(request: Request, bindings: NodeBindings | ReceivedMessage | undefined): ReceivedMessage {
+  if (bindings && isReceived(bindings)) return bindings
   const incoming = bindings?.incoming
   const message = receiveRequest(request, incoming?.socket?.remoteAddress)
   if (!incoming?.url || !incoming.rawHeaders) return message
