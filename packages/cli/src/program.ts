@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { CommandError } from './command-error.js'
 import { commandGroup } from './command-group.js'
@@ -11,6 +12,7 @@ import type { Terminal } from './terminal.js'
 export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<number> {
   let status: number = exitStatus.done
   const program = new Command('countersign')
+    .version(packageVersion())
     .description('Agent authorization with user consent: see it run, and see why it does not.')
     .configureOutput({ writeOut: terminal.write, writeErr: (text) => terminal.notify(text.trimEnd()) })
     .showHelpAfterError('Add --help for what there is.')
@@ -45,4 +47,9 @@ function addCommand(program: Command, { name, description, subject, flags }: Com
     command.addOption(option)
   }
   return command
+}
+
+function packageVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  return manifest.version
 }
