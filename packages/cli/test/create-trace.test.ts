@@ -14,7 +14,7 @@ function createTracedWorld() {
   const document = createJsonDocument()
   const trace = createTrace({ parties, onEvent: document.onEvent })
   const agent = trace.receiver('agent', async () => Response.json({ keys: [] }))
-  const resourceFetch = trace.sender('resource', (request) => agent(request))
+  const resourceFetch = trace.sender('resource', async (request) => agent(request))
   const resource = trace.receiver('resource', async (request) => {
     await resourceFetch('https://agent.example/jwks.json')
     const headers = new Headers({ 'content-type': 'text/html' })
@@ -23,7 +23,7 @@ function createTracedWorld() {
     const form = await request.text()
     return new Response(`<input value='secret-3' name="csrf"><input name="q" value="shown">${form.length}`, { headers })
   })
-  const agentFetch = trace.sender('agent', (request) => resource(request))
+  const agentFetch = trace.sender('agent', async (request) => resource(request))
   return { agentFetch, resource, messages: () => (JSON.parse(document.serialize({})) as TraceDocument).messages }
 }
 
