@@ -47,6 +47,14 @@ export interface Discovery {
   peekKey(kind: MetadataKind, identifier: string, kid: string): VerificationKey | undefined
   /** The key named `kid` in the JWKS at a URL. */
   findKeyAt(jwksUri: string, kid: string): Promise<Found<VerificationKey>>
+  /**
+   * Forgets what is known of an identifier, as though it had never been asked: its documents, the keys that they lead
+   * to, and lookups that failed. What is on its way does not count either, and nothing is served stale. For an operator
+   * who knows that a key was taken out, and cannot wait for `max-age` (attacks K22).
+   */
+  forget(identifier: string): void
+  /** Grows with each {@link Discovery.forget}: what was made of a key before is to be made again. */
+  readonly forgotten: number
 }
 
 const limits = {
@@ -66,6 +74,14 @@ const limits = {
 interface CachedDocument<T> {
   value: T
   freshUntil: number
+  /** The number of the fetch that brought it. */
+  fetched: number
+}
+
+interface Flight {
+  /** The number of the fetch. */
+  fetching: number
+  outcome: Promise<Found<CachedDocument<unknown>>>
 }
 
 type JwksEntry = (kid: string) => Promise<Found<VerificationKey>>
@@ -84,22 +100,30 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const now = options.now ?? systemClock
   const fetch = options.fetch ?? createGuardedFetch(options)
   const documents = new LruCache<CachedDocument<unknown>>(limits.cachedDocuments)
-  const flights = new Map<string, Promise<Found<CachedDocument<unknown>>>>()
+  const flights = new Map<string, Flight>()
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
-  /** How often a document was fetched: a key found meanwhile may be one that is gone. */
+  /** How many fetches were started: the number of the last one. */
+  let fetches = 0
+  /** How often a document was fetched or forgotten: a key found meanwhile may be one that is gone. */
   let changes = 0
+  let forgotten = 0
+  /** The last fetch before each identifier was forgotten; documents of that time count for it no more. */
+  const forgottenAt = new LruCache<number>(limits.cachedDocuments)
   /** Found keys by all that led to them; emptied whenever a document changes. */
   const foundKeys = new LruCache<VerificationKey>(limits.cachedDocuments)
 
-  function cachedDocument<T>(source: Source<T>): CachedDocument<T> | undefined {
-    return documents.get(source.key, now()) as CachedDocument<T> | undefined
+  function cachedDocument<T>(source: Source<T>, after = 0): CachedDocument<T> | undefined {
+    const cached = documents.get(source.key, now()) as CachedDocument<T> | undefined
+    return cached && cached.fetched > after ? cached : undefined
   }
 
-  async function load<T>(source: Source<T>, force = false): Promise<Found<CachedDocument<T>>> {
-    const cached = cachedDocument(source)
-    if (cached && !force && cached.freshUntil > now()) return { found: cached }
-    const outcome = await ((flights.get(source.key) as Promise<Found<CachedDocument<T>>> | undefined) ??
-      startFlight(source))
+  /** @param after the number of the fetch that the document must be later than */
+  async function load<T>(source: Source<T>, after = 0): Promise<Found<CachedDocument<T>>> {
+    const cached = cachedDocument(source, after)
+    if (cached && cached.freshUntil > now()) return { found: cached }
+    const flight = flights.get(source.key)
+    const joined = flight && flight.fetching > after ? flight : startFlight(source)
+    const outcome = (await joined.outcome) as Found<CachedDocument<T>>
     if ('found' in outcome || !cached) return outcome
     const { reason } = outcome.failure
     if (reason === 'busy') return { found: cached }
@@ -109,16 +133,24 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     return { found: cached }
   }
 
-  async function startFlight<T>(source: Source<T>): Promise<Found<CachedDocument<T>>> {
+  function startFlight<T>(source: Source<T>): Pick<Flight, 'outcome'> {
     if (flights.size >= limits.flights) {
-      return { failure: { reason: 'busy', message: `${limits.flights} documents are being fetched` } }
+      const failure = { reason: 'busy', message: `${limits.flights} documents are being fetched` } as const
+      return { outcome: Promise.resolve({ failure }) }
     }
-    const flight = fetchSource(source).finally(() => flights.delete(source.key))
+    const fetching = ++fetches
+    const outcome = fetchSource(source, fetching).finally(() => {
+      if (flights.get(source.key) === flight) flights.delete(source.key)
+    })
+    const flight: Flight = { fetching, outcome }
     flights.set(source.key, flight)
     return flight
   }
 
-  async function fetchSource<T>({ key, url, maxBytes, read }: Source<T>): Promise<Found<CachedDocument<T>>> {
+  async function fetchSource<T>(
+    { key, url, maxBytes, read }: Source<T>,
+    fetching: number,
+  ): Promise<Found<CachedDocument<T>>> {
     const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: limits.timeout })
     if ('refusal' in fetched) {
       const reason = fetched.unreachable ? 'unreachable' : 'refused'
@@ -128,8 +160,9 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     if ('refusal' in outcome)
       return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
     const age = Math.min(Math.max(fetched.maxAge ?? limits.defaultAge, limits.minAge), limits.maxAge)
-    const entry = { value: outcome.value, freshUntil: now() + age }
-    documents.set(key, entry, entry.freshUntil + limits.staleAge)
+    const entry = { value: outcome.value, freshUntil: now() + age, fetched: fetching }
+    const isLatest = (documents.get(key, now())?.fetched ?? 0) < fetching
+    if (isLatest) documents.set(key, entry, entry.freshUntil + limits.staleAge)
     foundKeys.clear()
     changes++
     return { found: entry }
@@ -148,11 +181,15 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     }
   }
 
+  function lastForgotten(identifier: string): number {
+    return forgottenAt.get(identifier, now()) ?? 0
+  }
+
   async function findMetadata<K extends MetadataKind>(kind: K, identifier: string): Promise<Found<MetadataByKind[K]>> {
     if (!isIdentifier(identifier, options)) {
       return { failure: { reason: 'refused', message: 'the identifier is not of the accepted form (https://host)' } }
     }
-    const outcome = await load(metadataSource(kind, identifier))
+    const outcome = await load(metadataSource(kind, identifier), lastForgotten(identifier))
     return 'found' in outcome ? { found: outcome.found.value } : outcome
   }
 
@@ -181,16 +218,17 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     kid: string,
     key: VerificationKey,
   ): void {
-    const metadata = cachedDocument(metadataSource(kind, identifier))
-    const jwks = cachedDocument(jwksSource(jwksUri))
+    const after = lastForgotten(identifier)
+    const metadata = cachedDocument(metadataSource(kind, identifier), after)
+    const jwks = cachedDocument(jwksSource(jwksUri), after)
     if (metadata && jwks)
       foundKeys.set(nameOf(kind, identifier, kid), key, Math.min(metadata.freshUntil, jwks.freshUntil))
   }
 
-  async function findPublishedKey(jwksUri: string, kid: string): Promise<Found<VerificationKey>> {
+  async function findPublishedKey(jwksUri: string, kid: string, after = 0): Promise<Found<VerificationKey>> {
     const source = jwksSource(jwksUri)
-    const before = cachedDocument(source)
-    const first = await load(source)
+    const before = cachedDocument(source, after)
+    const first = await load(source, after)
     if (!('found' in first)) return first
     const key = await first.found.value(kid)
     if ('found' in key || key.failure.reason !== 'unknown_kid') return key
@@ -201,8 +239,9 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       const latest = cachedDocument(source)
       return latest && latest !== first.found ? latest.value(kid) : key
     }
-    const second = await load(source, true)
-    return 'found' in second ? second.found.value(kid) : second
+    const second = await load(source, first.found.fetched)
+    if ('found' in second) return second.found.value(kid)
+    return second.failure.reason === 'refused' ? second : key
   }
 
   return {
@@ -218,11 +257,21 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       // A document with a jwks_uri of another form was refused when it was read.
       if ('failure' in outcome) return outcome
       const before = changes
-      const key = await findPublishedKey(outcome.found.jwks_uri, kid)
+      const key = await findPublishedKey(outcome.found.jwks_uri, kid, lastForgotten(identifier))
       if ('found' in key && changes === before) rememberKey(kind, identifier, outcome.found.jwks_uri, kid, key.found)
       return key
     },
     peekKey: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now()),
+    forget(identifier) {
+      // Beyond that time nothing is kept that was fetched before.
+      forgottenAt.set(identifier, fetches, now() + limits.maxAge + limits.staleAge)
+      foundKeys.clear()
+      changes++
+      forgotten++
+    },
+    get forgotten() {
+      return forgotten
+    },
   }
 }
 

@@ -67,6 +67,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   const { discovery, now } = options
   const tokens = new LruCache<ResolvedKey>(cachedTokens)
   const headerKeys = new LruCache<ResolvedKey>(cachedTokens)
+  let { forgotten } = discovery
 
   const agentTokenOptions: VerifyTokenOptions = {
     ...options,
@@ -127,6 +128,10 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   }
 
   function resolveToken(jwt: string, expected: CarriedToken): MaybePromise<ResolvedKey> {
+    if (discovery.forgotten !== forgotten) {
+      tokens.clear()
+      forgotten = discovery.forgotten
+    }
     const at = now()
     const cached = tokens.get(jwt, at)
     return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt, expected)
@@ -136,8 +141,10 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     const decoded = decodeToken(jwt)
     const typ = decoded?.header.typ
     const kind = typ === 'agent+jwt' || typ === 'auth+jwt' ? typ : expected
+    const before = discovery.forgotten
     const resolved = kind === 'auth+jwt' ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded)
-    tokens.set(jwt, resolved, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
+    if (discovery.forgotten === before)
+      tokens.set(jwt, resolved, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
     return resolved
   }
 
