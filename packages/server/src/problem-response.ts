@@ -1,5 +1,5 @@
 import { htmlResponse } from './browser/html-response.js'
-import { PageError, problemStatus } from './browser/page-error.js'
+import { PageError } from './browser/page-error.js'
 import { pageFrame } from './browser/page-frame.js'
 import type { ServerContext } from './context.js'
 import type { Messages } from './pages/messages/messages.js'
@@ -14,7 +14,7 @@ export function problemResponse(
   messages: Messages,
 ): Response {
   const problem = error instanceof PageError ? error : asPageError(error)
-  if (problemStatus[problem.code] >= 500) context.onError(error, requestId)
+  if (problem.status >= 500) context.onError(error, requestId)
   const html = renderProblem(
     {
       ...pageFrame(context),
@@ -27,12 +27,14 @@ export function problemResponse(
     messages,
   )
   const retryAfter = problem.retryAfter === undefined ? {} : { retryAfter: problem.retryAfter }
-  return htmlResponse(html, { status: problemStatus[problem.code], ...retryAfter })
+  return htmlResponse(html, { status: problem.status, ...retryAfter })
 }
 
 function asPageError(error: unknown): PageError {
   const { code, status, retryAfter } = asRefusal(error)
   if (code === 'unavailable') return new PageError('temporarily_unavailable', { cause: error, retryAfter })
   if (code === 'too_many_requests') return new PageError('too_many_requests', { cause: error, retryAfter })
-  return new PageError(status < 500 ? 'bad_form' : 'server_error', { cause: error })
+  return status < 500
+    ? new PageError('bad_form', { status, cause: error })
+    : new PageError('server_error', { cause: error })
 }

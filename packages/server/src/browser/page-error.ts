@@ -7,6 +7,7 @@ export class PageError extends Error {
   readonly retry: string | undefined
   readonly user: string | undefined
   readonly retryAfter: number | undefined
+  readonly status: number
 
   constructor(
     code: ProblemPage['code'],
@@ -15,6 +16,8 @@ export class PageError extends Error {
       retry?: string
       user?: string
       retryAfter?: number | undefined
+      /** @default the one of the code's page */
+      status?: number
       cause?: unknown
     } = {},
   ) {
@@ -25,6 +28,7 @@ export class PageError extends Error {
     this.retry = options.retry
     this.user = options.user
     this.retryAfter = options.retryAfter
+    this.status = options.status ?? problemStatus[code]
   }
 }
 

@@ -9,11 +9,11 @@ import {
 } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
-import { networkOf } from '../network-of.js'
 import { requireParameter } from '../read-form.js'
 import type { RequestDisplay, SeenAgent } from '../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import { requireListedRedirect } from './require-listed-redirect.js'
+import { requireNewcomerRate, requireRate } from './require-rate.js'
 import type { SigningAgent } from './signed-form-endpoint.js'
 
 /** What an agent asks for, verified. */
@@ -45,13 +45,14 @@ export async function requestAuthorization(
   if (decision !== 'ask') return issueAutonomously(context, agent, access, decision.grant)
   const metadata = await findAgent(context, agent.agent)
   requireListedRedirect(redirectUri, metadata, context.interop.redirectUrisOptional)
+  const allowed = await context.storage.hasBeenAllowed(agent.agent)
+  if (!allowed) await requireNewcomerRate(context, agent)
   const seen = await context.storage.recordAgent({
     agent: agent.agent,
     ...(metadata.name === undefined ? {} : { name: metadata.name.slice(0, 256) }),
     redirectHosts: [redirectHost(redirectUri)],
     keyThumbprints: await publishedKeys(context, agent),
   })
-  const allowed = await context.storage.hasBeenAllowed(agent.agent)
   const requestToken = context.secrets.random('aarq_')
   await context.storage.createAuthRequest({
     tokenHash: hashSecret(requestToken),
@@ -96,24 +97,6 @@ async function requireAccess(
     throw new AAuthError('request_malformed', 'This server does not read an auth_request_url: send a scope.')
   if (!scope) throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
   return { resource: agent.agent, scope }
-}
-
-/** Requests for access in a minute, from one agent and from one address (attacks A20). */
-const rates = { window: 60, agent: 300, address: 1000 }
-
-async function requireRate({ storage, now }: ServerContext, { agent, remoteAddress }: SigningAgent): Promise<void> {
-  const counted: [string, number][] = [[`agent ${agent}`, rates.agent]]
-  if (remoteAddress !== undefined) counted.push([`address ${networkOf(remoteAddress)}`, rates.address])
-  for (const [what, most] of counted) {
-    const { count, resetAt } = await storage.countAttempt({
-      key: hashSecret(`requests of ${what}`),
-      window: rates.window,
-    })
-    if (count > most) {
-      const retryAfter = Math.max(1, resetAt - now())
-      throw new AAuthError('too_many_requests', 'Too many requests for access in a minute.', { retryAfter })
-    }
-  }
 }
 
 async function requireUnblocked({ storage }: ServerContext, agent: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { play, playRace } from './attack.js'
-import { authRequestAttacks } from './auth-request-attacks.js'
+import { authRequestAttacks, authRequestRaces } from './auth-request-attacks.js'
 import { codeAttacks, codeRaces } from './code-attacks.js'
 import { consentAttacks, consentRaces } from './consent-attacks.js'
 import { grantAttacks } from './grant-attacks.js'
@@ -21,7 +21,7 @@ const attacks = [
   ...refreshAttacks,
   ...grantAttacks,
 ]
-const races = [...signatureRaces, ...consentRaces, ...codeRaces, ...refreshRaces]
+const races = [...signatureRaces, ...authRequestRaces, ...consentRaces, ...codeRaces, ...refreshRaces]
 
 describe.each([
   ['one server over a map of origins', openMapStage, openMapStage],

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { issueToken, type Signer } from 'countersign'
 import { expect } from 'vitest'
-import type { Attack, Outcome } from './attack.js'
+import type { Attack, Outcome, Race } from './attack.js'
 import { craftToken, encode, resourceClaims, resourceToken, resourceTokenWithout } from './crafted-token.js'
 import { authRequest, openRequest, signForm, type TokenRequest } from './flow.js'
 import { delegateOf, identityOf, newSigner } from './party.js'
@@ -487,4 +487,29 @@ export const authRequestAttacks: readonly Attack[] = [
     },
     badSignature,
   ),
+]
+
+/** Many requests of one agent, through whichever instance. */
+export const authRequestRaces: readonly Race[] = [
+  {
+    id: 'A20',
+    claim: '310 requests of one agent in a minute, through its delegates',
+    when: async (stage) => {
+      const requests: Request[] = []
+      // No more than ten open requests each: those are limited too (A13).
+      for (let delegate = 0; delegate < 31; delegate++) {
+        const by = await delegateOf(stage.agent, `delegate-${delegate}`, stage.clock.now)
+        for (let count = 0; count < 10; count++) requests.push(await signForm(stage, await authRequest(stage, by)))
+      }
+      return async () => {
+        const answers: Response[] = []
+        while (requests.length > 0) {
+          answers.push(...(await Promise.all(requests.splice(0, 31).map((request) => stage.fetch(request)))))
+        }
+        return answers
+      }
+    },
+    expected: { '200': 300, '429 too_many_requests': 10 },
+    audit: { 'request.created': 300 },
+  },
 ]

@@ -55,6 +55,8 @@ function onDecided(
 
 interface Form {
   fields: URLSearchParams
+  /** Sent instead of the fields. */
+  body?: string
   headers: Record<string, string>
   /** `undefined`: no cookies at all. */
   user: ScriptedUser | undefined
@@ -76,13 +78,17 @@ async function post(
   return send(stage, form)
 }
 
-function send(stage: Stage, { fields, headers, user }: Form): Promise<Response> {
+function send(stage: Stage, { fields, body = fields.toString(), headers, user }: Form): Promise<Response> {
   const cookie = [...(user?.cookies ?? [])].map(([name, value]) => `${name}=${value}`).join('; ')
   return stage.fetch(
     new Request(`${stage.authServer}/agent/auth`, {
       method: 'POST',
-      body: fields,
-      headers: { ...headers, ...(cookie === '' ? {} : { cookie }) },
+      body,
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        ...headers,
+        ...(cookie === '' ? {} : { cookie }),
+      },
       redirect: 'manual',
     }),
   )
@@ -108,6 +114,16 @@ function forgery(
     claim,
     (scene, stage) => post(stage, scene, { consent: 'grant' }, (form) => change(form, stage)),
     { ...page(403, 'csrf'), audit: ['consent.forged', ...audit], also: expectOpen },
+  )
+}
+
+/** The consent form, sent as no browser sends it. */
+function misshapen(claim: string, status: number, change: (form: Form) => void): Attack {
+  return onConsentPage(
+    'C10',
+    `a decision ${claim}`,
+    (scene, stage) => post(stage, scene, { consent: 'grant' }, change),
+    { ...page(status, 'bad_form'), also: expectOpen },
   )
 }
 
@@ -504,6 +520,16 @@ export const consentAttacks: readonly Attack[] = [
       },
     ),
   ),
+  misshapen('as JSON', 415, (form) => {
+    form.body = JSON.stringify(Object.fromEntries(form.fields))
+    form.headers['content-type'] = 'application/json'
+  }),
+  misshapen('as multipart', 415, (form) => {
+    form.body = '--b\r\ncontent-disposition: form-data; name="consent"\r\n\r\ngrant\r\n--b--\r\n'
+    form.headers['content-type'] = 'multipart/form-data; boundary=b'
+  }),
+  misshapen('of 1 MB', 413, ({ fields }) => fields.set('x', 'x'.repeat(1_000_000))),
+  misshapen('with a field twice', 400, ({ fields }) => fields.append('consent', 'grant')),
   changedField('a scope added to the form, which is ignored', 'scope', 'data.read data.delete'),
   changedField('an agent added to the form, which is ignored', 'agent', 'https://evil.example'),
   changedField('a resource added to the form, which is ignored', 'resource', 'https://evil.example'),

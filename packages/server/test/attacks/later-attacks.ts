@@ -1,6 +1,5 @@
 /** Rows of groups A, C and X that this table does not play, and where they are. */
 export const laterAttacks: Readonly<Record<string, string>> = {
-  A20: 'not in this table yet: a limit per address; per agent see A13',
   C11: 'played in Chromium: consent-flow.browser.test.ts',
   C12: 'played in Chromium: account-flow.browser.test.ts',
   C17: 'played in sign-in-timing.test.ts',
