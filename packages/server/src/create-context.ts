@@ -174,6 +174,7 @@ function providerClient(provider: IdentityProvider, issuer: string): IdentityPro
     throw new TypeError(`identityProviders: the id ${provider.id} must be of lower-case letters, digits and hyphens`)
   }
   const { allowInsecureLoopback, issuer: at, id } = provider
+  if (!URL.canParse(at)) throw new TypeError(`identityProviders: the issuer of ${id} must be a URL`)
   if (allowInsecureLoopback && !(URL.canParse(at) && isLoopbackIdentifier(new URL(at).origin))) {
     throw new TypeError(
       `identityProviders: allowInsecureLoopback of ${id} is for an issuer on loopback, in development`,

@@ -69,11 +69,8 @@ export function createRoutes(
     [accountPaths.signUp, { GET: ({ request }) => showEntrance(context, cookies, request, 'sign-up'), POST: entrance }],
     [accountPaths.confirm, { GET: ({ request }) => showConfirmation(context, cookies, request), POST: accountForms }],
     ['/account/language', { POST: entrance }],
-    ['/account/with/*', { GET: ({ request, id }) => startProviderSignIn(context, cookies, request, id) }],
-    [
-      '/account/with/*/callback',
-      { GET: ({ request, received, id }) => finishProviderSignIn(context, cookies, request, received, id) },
-    ],
+    ['/account/with/*', { GET: (incoming) => startProviderSignIn(context, cookies, incoming) }],
+    ['/account/with/*/callback', { GET: (incoming) => finishProviderSignIn(context, cookies, incoming) }],
     [
       '/account/passkeys/challenge',
       { POST: ({ request, received }) => passkeyOptions(context, cookies, request, received, 'sign-in') },

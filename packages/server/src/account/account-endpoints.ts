@@ -124,5 +124,5 @@ export async function showConfirmation(context: ServerContext, cookies: Cookies,
   const query = new URL(request.url).searchParams
   const returnTo = localPath(readParameters(query).get('return_to'))
   if (!session) return seeOther(`${accountPaths.signIn}?return_to=${encodeURIComponent(returnTo)}`)
-  return confirmPage(context, cookies, { ...view, session, query }, returnTo)
+  return confirmPage(context, { ...view, session, query }, returnTo)
 }

@@ -4,6 +4,7 @@ import { htmlResponse, seeOther } from '../browser/html-response.js'
 import { pageFrame } from '../browser/page-frame.js'
 import { verifyPasskey } from '../browser/passkeys.js'
 import { localPath } from '../browser/place.js'
+import { signInPageAt } from '../browser/sign-in-page-at.js'
 import { renewSession } from '../browser/start-session.js'
 import type { Submission } from '../browser/submission.js'
 import { pageOf } from '../browser/visitor.js'
@@ -23,7 +24,6 @@ type Shown = Pick<ReauthenticationPage, 'problem' | 'retryAfter'>
 /** `GET /account/confirm`, first or again. Who has neither password nor passkey here signs in anew. */
 export async function confirmPage(
   context: ServerContext,
-  cookies: Cookies,
   view: AccountView,
   returnTo: string,
   shown: Shown = {},
@@ -31,10 +31,8 @@ export async function confirmPage(
   const { session, visitor } = view
   const password = await context.storage.findCredential(session.user.username)
   const passkeys = context.passkeys ? await context.storage.listPasskeys(session.user.id) : []
-  if (!password && passkeys.length === 0) {
-    if (visitor.sessionHash !== undefined) await context.storage.endSession(visitor.sessionHash)
-    return seeOther(`${accountPaths.signIn}?return_to=${encodeURIComponent(returnTo)}`, [cookies.clearSession()])
-  }
+  if (!password && passkeys.length === 0)
+    return signInPageAt(context, view, { kind: 'account', returnTo }, { again: 'security' })
   const html = renderReauthentication(
     {
       ...pageFrame(context, view),
@@ -67,13 +65,13 @@ export async function confirmPerson(
   const returnTo = localPath(form.get('return_to'))
   if (form.get('action') === 'passkey') {
     const shown = await verifyPasskey(context, submission)
-    if (shown?.id !== user.id) return confirmPage(context, cookies, view, returnTo, { problem: 'wrong_password' })
+    if (shown?.id !== user.id) return confirmPage(context, view, returnTo, { problem: 'wrong_password' })
   } else {
     const check = await checkPassword(context, submission, user.username, form.get('password') ?? '')
     if (check.outcome === 'throttled') {
-      return confirmPage(context, cookies, view, returnTo, { problem: 'throttled', retryAfter: check.retryAfter })
+      return confirmPage(context, view, returnTo, { problem: 'throttled', retryAfter: check.retryAfter })
     }
-    if (check.outcome === 'wrong') return confirmPage(context, cookies, view, returnTo, { problem: 'wrong_password' })
+    if (check.outcome === 'wrong') return confirmPage(context, view, returnTo, { problem: 'wrong_password' })
   }
   return seeOther(returnTo, await renewSession(context, cookies, submission))
 }

@@ -7,9 +7,9 @@ export interface Cookies {
   /** The language a person picked. */
   readLanguage(request: Request): string | undefined
   setLanguage(value: string): string
-  /** What a sign-in at an identity provider must come back with. */
-  readProviderState(request: Request): string | undefined
-  setProviderState(value: string, maxAge: number): string
+  /** What sign-ins at identity providers must come back with, by their ids; each tab has its own. */
+  readProviderStates(request: Request): ReadonlyMap<string, string>
+  setProviderState(id: string, value: string, maxAge: number): string
 }
 
 /** Browsers cap cookie lives at 400 days. */
@@ -21,10 +21,10 @@ export function createCookies(issuer: string): Cookies {
   const nameOf = (part: string) => (secure ? `__Host-countersign-${part}` : `countersign-auth-server-${part}`)
   const set = (part: string, value: string, maxAge: number) =>
     `${nameOf(part)}=${value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${maxAge}${secure ? '; Secure' : ''}`
+  const pairsOf = (request: Request) => (request.headers.get('cookie') ?? '').split(/;\s*/)
   const read = (request: Request, part: string) => {
     const prefix = `${nameOf(part)}=`
-    return (request.headers.get('cookie') ?? '')
-      .split(/;\s*/)
+    return pairsOf(request)
       .find((pair) => pair.startsWith(prefix))
       ?.slice(prefix.length)
   }
@@ -35,7 +35,14 @@ export function createCookies(issuer: string): Cookies {
     clearSession: () => set('session', '', 0),
     readLanguage: (request) => read(request, 'language'),
     setLanguage: (value) => set('language', value, longest),
-    readProviderState: (request) => read(request, 'provider'),
-    setProviderState: (value, maxAge) => set('provider', value, maxAge),
+    readProviderStates(request) {
+      const prefix = nameOf('provider-')
+      const states = pairsOf(request).flatMap((pair): [string, string][] => {
+        const at = pair.indexOf('=')
+        return pair.startsWith(prefix) && at > 0 ? [[pair.slice(prefix.length, at), pair.slice(at + 1)]] : []
+      })
+      return new Map(states)
+    },
+    setProviderState: (id, value, maxAge) => set(`provider-${id}`, value, maxAge),
   }
 }

@@ -1,4 +1,5 @@
 import * as oidc from 'openid-client'
+import { ProviderUnreachable, StaleSignIn } from './provider-problem.js'
 
 /** An identity provider that people may sign in with (OpenID Connect). */
 export interface IdentityProvider {
@@ -20,6 +21,10 @@ export interface ProviderState {
   nonce: string
   verifier: string
   returnTo: string
+  /** Unix seconds. */
+  startedAt: number
+  /** Somebody who is signed in shows again who they are: only a sign-in since `startedAt` counts. */
+  again: boolean
 }
 
 /** Who signed in, as the provider says. */
@@ -35,10 +40,26 @@ export interface ProviderIdentity {
 export interface IdentityProviderClient {
   readonly name: string
   /** Where the browser goes, and what must come back. */
-  start(returnTo: string): Promise<{ url: string; state: ProviderState }>
-  /** The identity behind the provider's answer. Rejects when the answer is not for this state. */
-  finish(callback: URL, state: ProviderState): Promise<ProviderIdentity>
+  start(sought: ProviderSignIn): Promise<{ url: string; state: ProviderState }>
+  /**
+   * The identity behind the provider's answer, and when the person signed in there, if the provider says so. Rejects
+   * when the answer is not for this state.
+   */
+  finish(callback: URL, state: ProviderState): Promise<{ identity: ProviderIdentity; authTime: number | undefined }>
 }
+
+/** What is asked of a provider; `maxAge` is how many seconds ago the person may have signed in there. */
+export interface ProviderSignIn extends Pick<ProviderState, 'returnTo' | 'startedAt' | 'again'> {
+  maxAge: number
+}
+
+/** Seconds that the provider's clock may be behind. */
+const clockSkew = 60
+
+const reach: oidc.CustomFetch = (url, options) =>
+  fetch(url, options as RequestInit).catch((error: unknown) => {
+    throw new ProviderUnreachable(error)
+  })
 
 /** A client of one provider, whose document is fetched when it is first needed. @param redirectUri its callback at this server */
 export function createIdentityProviderClient(provider: IdentityProvider, redirectUri: string): IdentityProviderClient {
@@ -48,6 +69,7 @@ export function createIdentityProviderClient(provider: IdentityProvider, redirec
       .discovery(new URL(provider.issuer), provider.clientId, provider.clientSecret, undefined, {
         execute: provider.allowInsecureLoopback ? [oidc.allowInsecureRequests] : [],
         timeout: 5,
+        [oidc.customFetch]: reach,
       })
       .catch((error: unknown) => {
         configured = undefined
@@ -58,9 +80,10 @@ export function createIdentityProviderClient(provider: IdentityProvider, redirec
 
   return {
     name: provider.name,
-    async start(returnTo) {
+    async start({ returnTo, startedAt, again, maxAge }) {
       const verifier = oidc.randomPKCECodeVerifier()
-      const state = { provider: provider.id, state: oidc.randomState(), nonce: oidc.randomNonce(), verifier, returnTo }
+      const minted = { state: oidc.randomState(), nonce: oidc.randomNonce(), verifier }
+      const state = { provider: provider.id, ...minted, returnTo, startedAt, again }
       const url = oidc.buildAuthorizationUrl(await findConfiguration(), {
         redirect_uri: redirectUri,
         scope: 'openid profile email',
@@ -68,6 +91,8 @@ export function createIdentityProviderClient(provider: IdentityProvider, redirec
         nonce: state.nonce,
         code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
+        // With `max_age` a provider must say when the person signed in (OpenID Connect Core §3.1.2.1).
+        ...(again ? { prompt: 'login', max_age: '0' } : { max_age: String(maxAge) }),
       })
       return { url: url.href, state }
     },
@@ -83,24 +108,28 @@ export function createIdentityProviderClient(provider: IdentityProvider, redirec
       })
       const claims = tokens.claims()
       if (!claims) throw new TypeError('an answer without an ID token')
+      const { auth_time: authTime } = claims
+      if (state.again && !(authTime !== undefined && authTime >= state.startedAt - clockSkew)) throw new StaleSignIn()
       // Many providers say who it is there only (OpenID Connect Core §5.4).
       const said = configuration.serverMetadata().userinfo_endpoint
         ? await oidc.fetchUserInfo(configuration, tokens.access_token, claims.sub)
         : {}
-      return identityOf(claims, said)
+      return { identity: identityOf(claims, said), authTime }
     },
   }
 }
 
-function identityOf({ iss, sub, ...claimed }: oidc.IDToken, said: Record<string, unknown>): ProviderIdentity {
-  const claims: Record<string, unknown> = { ...said, ...claimed }
+function identityOf({ iss, sub, ...claimed }: oidc.IDToken, said: Readonly<Record<string, unknown>>): ProviderIdentity {
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value.slice(0, 254) : undefined)
-  const email = claims.email_verified === true ? text(claims.email) : undefined
-  const displayName = text(claims.name)
+  const claim = (name: string) => text(claimed[name]) ?? text(said[name])
+  // Both members from one place: "verified" is said of the address beside it.
+  const source: Readonly<Record<string, unknown>> = claimed.email === undefined ? said : claimed
+  const email = source.email_verified === true ? text(source.email) : undefined
+  const displayName = claim('name')
   return {
     issuer: iss,
     subject: sub,
-    username: text(claims.preferred_username) ?? email ?? displayName ?? 'person',
+    username: claim('preferred_username') ?? email ?? displayName ?? 'person',
     displayName,
     email,
   }

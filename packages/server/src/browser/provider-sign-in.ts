@@ -1,94 +1,107 @@
 import type { ReceivedMessage } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { readParameters } from '../read-form.js'
-import { StorageError } from '../storage/storage.js'
 import type { Cookies } from './cookies.js'
 import { seeOther } from './html-response.js'
 import type { IdentityProviderClient, ProviderState } from './identity-provider.js'
 import { PageError } from './page-error.js'
 import { type View, viewOf } from './page-frame.js'
 import { localPath } from './place.js'
-import { signInPageAt } from './sign-in-page-at.js'
-import { startSession } from './start-session.js'
+import { ProviderFailure, providerProblemOf } from './provider-problem.js'
+import { dropProviderState, findProviderState, isOver, keepProviderState, shortened } from './provider-states.js'
+import { recordSparingly } from './record-sparingly.js'
+import { type SignInProblem, signInPageAt } from './sign-in-page-at.js'
+import { renewSession, startSession } from './start-session.js'
 
-/** Seconds that a sign-in at a provider may take. */
-const signInTime = 900
+/** A request to one of a provider's two pages. */
+export interface ProviderRequest {
+  request: Request
+  received: ReceivedMessage
+  requestId: string
+  /** The provider's id. */
+  id: string
+}
 
-/** `GET /account/with/{provider}`: sends the browser to the identity provider. */
+/** `GET /account/with/{provider}`: sends the browser to the identity provider; who is signed in signs in there again. */
 export async function startProviderSignIn(
   context: ServerContext,
   cookies: Cookies,
-  request: Request,
-  provider: string,
+  incoming: ProviderRequest,
 ): Promise<Response> {
+  const { request, id: provider } = incoming
   const client = requireProvider(context, provider)
   const { searchParams } = new URL(request.url)
   const view = await viewOf(context, cookies, request)
   const { visitor } = view
-  const returnTo = localPath(readParameters(searchParams).get('return_to'))
+  const returnTo = shortened(localPath(readParameters(searchParams).get('return_to')))
+  const again = visitor.session !== undefined
   try {
-    const { url, state } = await client.start(returnTo)
-    const value = context.secrets.csrfFor(visitor.browser, sealState(state))
-    return seeOther(url, [...visitor.newCookies, cookies.setProviderState(value, signInTime)])
+    const maxAge = context.lifetimes.session
+    const { url, state } = await client.start({ returnTo, startedAt: context.now(), again, maxAge })
+    const kept = keepProviderState(context, cookies, request, visitor, state)
+    return seeOther(url, [...visitor.newCookies, ...kept])
   } catch (error) {
-    return signInFailed(context, view, { provider, returnTo }, error)
+    return signInFailed(context, view, incoming, returnTo, error)
   }
-}
-
-const sealed = 'provider~'
-
-function sealState(state: ProviderState): string {
-  return sealed + Buffer.from(JSON.stringify(state)).toString('base64url')
-}
-
-function openState(value: string | undefined): ProviderState | undefined {
-  if (!value?.startsWith(sealed)) return undefined
-  return JSON.parse(Buffer.from(value.slice(sealed.length), 'base64url').toString()) as ProviderState
 }
 
 /** `GET /account/with/{provider}/callback`: the provider says who signed in; the same browser must have started it. */
 export async function finishProviderSignIn(
   context: ServerContext,
   cookies: Cookies,
-  request: Request,
-  received: ReceivedMessage,
-  provider: string,
+  incoming: ProviderRequest,
 ): Promise<Response> {
+  const { request, received, id: provider } = incoming
   const client = requireProvider(context, provider)
   const view = await viewOf(context, cookies, request)
-  const state = openState(context.secrets.readCsrf(cookies.readProviderState(request) ?? '', view.visitor.browser))
+  const state = findProviderState(context, cookies, request, view.visitor)
   if (state?.provider !== provider) throw new PageError('bad_form', { retry: '/account/sign-in' })
-  const userAgent = request.headers.get('user-agent')?.slice(0, 256)
+  const done = dropProviderState(cookies, state)
+  const refuse = (problem: NonNullable<SignInProblem['problem']>) =>
+    signInPageAt(context, view, { kind: 'account', returnTo: state.returnTo }, { problem, cookies: [done] })
+  if (isOver(context, state)) return refuse('provider_expired')
+  let proved: Awaited<ReturnType<IdentityProviderClient['finish']>>
   try {
-    const identity = await client.finish(new URL(request.url), state)
-    const { user } = await context.storage.createFederatedUser(identity)
-    if (user.status !== 'active') throw new TypeError('the account is not active')
-    const arrival = { visitor: view.visitor, ip: received.remoteAddress, userAgent }
-    const session = await startSession(context, cookies, arrival, user.id, ['oidc'])
-    return seeOther(state.returnTo, [...session, cookies.setProviderState('', 0)])
+    proved = await client.finish(new URL(request.url), state)
   } catch (error) {
-    return signInFailed(context, view, state, error)
+    return signInFailed(context, view, incoming, state.returnTo, error, [done])
   }
+  const { user } = await context.storage.createFederatedUser(proved.identity)
+  if (user.status !== 'active') {
+    await context.storage.recordEvent({ event: 'signin.failed', userId: user.id, ip: received.remoteAddress })
+    return refuse('account_disabled')
+  }
+  const cookiesOf = () => {
+    if (state.again && view.visitor.session?.user.id === user.id) return renewSession(context, cookies, view)
+    const userAgent = request.headers.get('user-agent')?.slice(0, 256)
+    const arrival = { visitor: view.visitor, ip: received.remoteAddress, userAgent }
+    // What the provider does not say is not taken for a sign-in just now.
+    return startSession(context, cookies, arrival, user.id, ['oidc'], proved.authTime ?? 0)
+  }
+  return seeOther(state.returnTo, [...(await cookiesOf()), done])
 }
 
-/** The provider refused, did not answer, or answered something else than what was asked: the reason is for the operator. */
+/** The sign-in page again, saying what the person or the provider did; anything else is a bug, and goes on. */
 async function signInFailed(
   context: ServerContext,
   view: View,
-  { provider, returnTo }: Pick<ProviderState, 'provider' | 'returnTo'>,
+  { id: provider, received, requestId }: ProviderRequest,
+  returnTo: ProviderState['returnTo'],
   error: unknown,
+  cookies: readonly string[] = [],
 ): Promise<Response> {
-  if (error instanceof StorageError) throw error
-  await context.storage.recordEvent({ event: 'signin.provider_failed', data: { provider, reason: reasonOf(error) } })
-  return signInPageAt(context, view, { kind: 'account', returnTo }, { problem: 'provider_failed' })
+  const found = providerProblemOf(error)
+  if (!found) throw error
+  const { problem, reason } = found
+  const event = problem === 'provider_denied' ? 'signin.provider_denied' : 'signin.provider_failed'
+  const recorded = await recordSparingly(context, { event, ip: received.remoteAddress, data: { provider, reason } })
+  if (recorded && problem !== 'provider_denied')
+    context.onError(new ProviderFailure(provider, reason, error), requestId)
+  return signInPageAt(context, view, { kind: 'account', returnTo }, { problem, cookies })
 }
 
 function requireProvider({ providers }: ServerContext, id: string): IdentityProviderClient {
   const client = providers.get(id)
   if (!client) throw new PageError('not_found')
   return client
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown'
 }

@@ -25,12 +25,8 @@ export async function showRequest(context: ServerContext, cookies: Cookies, requ
   if (!session || !facts || facts.signInAgain) {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
     const { agent, resource } = stored
-    return signInPageAt(context, view, {
-      kind: 'request',
-      link,
-      agentHost: displayHost(agent),
-      resourceHost: displayHost(resource),
-    })
+    const place = { kind: 'request', link, agentHost: displayHost(agent), resourceHost: displayHost(resource) } as const
+    return signInPageAt(context, view, place, session ? { again: 'request' } : {})
   }
   if (facts.remembered && facts.answersAlone) {
     const allowed = await allowRemembered(context, view, link, stored, session, facts.remembered.id)

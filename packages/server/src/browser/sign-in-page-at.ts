@@ -8,17 +8,23 @@ import { htmlResponse } from './html-response.js'
 import { pageFrame, type View } from './page-frame.js'
 import { askerOf, fieldsOf, type Place, pathOf } from './place.js'
 
-type SignInProblem = Pick<SignInPage, 'username' | 'problem' | 'retryAfter'>
+export type SignInProblem = Pick<SignInPage, 'username' | 'problem' | 'retryAfter'>
+type Shown = SignInProblem & Pick<SignInPage, 'again'> & { cookies?: readonly string[] }
 
 const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>> = {
   wrong_password: 401,
   throttled: 429,
   provider_failed: 401,
+  provider_denied: 401,
+  provider_expired: 401,
+  provider_not_fresh: 401,
+  account_disabled: 403,
   passkey_failed: 401,
 }
 
 /** The sign-in page, first or again, with every way in that this server has. */
-export function signInPageAt(context: ServerContext, view: View, place: Place, shown: SignInProblem = {}): Response {
+export function signInPageAt(context: ServerContext, view: View, place: Place, shown: Shown = {}): Response {
+  const { cookies = [], ...said } = shown
   const visitor = { ...view.visitor, session: undefined }
   const next = encodeURIComponent(pathOf(place))
   const html = renderSignIn(
@@ -26,7 +32,7 @@ export function signInPageAt(context: ServerContext, view: View, place: Place, s
       ...pageFrame(context, view),
       form: fieldsOf(context, visitor, place, place.kind === 'request' ? '/agent/auth' : accountPaths.signIn),
       ...askerOf(place),
-      ...shown,
+      ...said,
       ...(context.providers.size === 0
         ? {}
         : {
@@ -44,7 +50,7 @@ export function signInPageAt(context: ServerContext, view: View, place: Place, s
     status: shown.problem === undefined ? 200 : problemStatus[shown.problem],
     formRedirectsAway: true,
     connects: context.passkeys !== undefined,
-    cookies: view.visitor.newCookies,
+    cookies: [...view.visitor.newCookies, ...cookies],
     ...(shown.retryAfter === undefined ? {} : { retryAfter: shown.retryAfter }),
   })
 }

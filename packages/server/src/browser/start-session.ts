@@ -4,19 +4,21 @@ import type { Session } from '../storage/storage.js'
 import type { Cookies } from './cookies.js'
 import type { Submission } from './submission.js'
 
-/** Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. Returns the cookies to set. */
+/** Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. `authTime` is when the person showed who they are, now by default. Returns the cookies to set. */
 export async function startSession(
   context: ServerContext,
   cookies: Cookies,
   { visitor, ip, userAgent }: Pick<Submission, 'visitor' | 'ip' | 'userAgent'>,
   userId: string,
   amr: Session['amr'],
+  authTime?: number,
 ): Promise<readonly string[]> {
   const { storage, lifetimes } = context
   if (visitor.sessionHash !== undefined) await storage.endSession(visitor.sessionHash)
   const session = context.secrets.random('aasn_')
   const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
-  await storage.createSession({ idHash: hashSecret(session), userId, idleSeconds, lifetime, amr, ip, userAgent })
+  const idHash = hashSecret(session)
+  await storage.createSession({ idHash, userId, idleSeconds, lifetime, amr, authTime, ip, userAgent })
   await storage.rememberDevice({ userId, browserHash: visitor.browserHash })
   return [...visitor.newCookies, cookies.setSession(session, lifetime)]
 }

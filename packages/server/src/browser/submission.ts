@@ -1,10 +1,9 @@
 import type { ReceivedMessage } from 'countersign'
 import type { ServerContext } from '../context.js'
-import { hashSecret } from '../minted-secrets.js'
-import { networkOf } from '../network-of.js'
 import { readForm } from '../read-form.js'
 import type { Cookies } from './cookies.js'
 import { PageError } from './page-error.js'
+import { recordSparingly } from './record-sparingly.js'
 import { identifyVisitor, pageOf, type Visitor } from './visitor.js'
 
 /** A form that came from a page of this server, in the browser that was shown it. */
@@ -37,20 +36,11 @@ export async function readSubmission(
   // Nobody was shown a consent form without being signed in.
   if (page === undefined || (form.has('consent') && page === pageOf(undefined))) {
     const event = form.has('consent') ? 'consent.forged' : 'form.forged'
-    await recordForged(context, event, received.remoteAddress)
+    await recordSparingly(context, { event, ip: received.remoteAddress })
     throw new PageError('csrf')
   }
   const userAgent = request.headers.get('user-agent')?.slice(0, 256)
   return { form, visitor, page, ip: received.remoteAddress, userAgent }
-}
-
-/** Rows about refused forms from one address in 15 minutes; more say nothing new. */
-const forgedRows = { window: 900, most: 20 }
-
-async function recordForged({ storage }: ServerContext, event: string, ip: string | undefined): Promise<void> {
-  const key = hashSecret(`forged form ${ip === undefined ? '' : networkOf(ip)}`)
-  const { count } = await storage.countAttempt({ key, window: forgedRows.window })
-  if (count <= forgedRows.most) await storage.recordEvent({ event, ip })
 }
 
 // Browsers send both headers with forms; other clients, such as scripted users, may send neither and still need the cookie.

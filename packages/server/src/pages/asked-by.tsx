@@ -7,14 +7,16 @@ interface Asked {
   messages: Messages
   /** What it says outside of a request. */
   otherwise: string
+  /** What comes after who asks. @default that nothing is allowed yet */
+  next?: string | undefined
 }
 
 /** Who asked for this page to be opened, before anything is typed into it. */
-export function AskedBy({ agentHost, resourceHost, messages, otherwise }: Asked) {
+export function AskedBy({ agentHost, resourceHost, messages, otherwise, next = messages.signInNext }: Asked) {
   if (agentHost === undefined || resourceHost === undefined) return <p class="lead">{otherwise}</p>
   return (
     <p class="lead">
-      {messages.signInReason(<Host>{agentHost}</Host>, <Host>{resourceHost}</Host>)} {messages.signInNext}
+      {messages.signInReason(<Host>{agentHost}</Host>, <Host>{resourceHost}</Host>)} {next}
     </p>
   )
 }

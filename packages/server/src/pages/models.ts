@@ -51,7 +51,17 @@ export interface SignInPage extends PageFrame {
   resourceHost?: string
   /** What was typed before, kept between attempts. */
   username?: string
-  problem?: 'wrong_password' | 'throttled' | 'provider_failed' | 'passkey_failed'
+  /** Somebody who is signed in, but not since just now: what signing in again is for. */
+  again?: 'request' | 'security'
+  problem?:
+    | 'wrong_password'
+    | 'throttled'
+    | 'provider_failed'
+    | 'provider_denied'
+    | 'provider_expired'
+    | 'provider_not_fresh'
+    | 'account_disabled'
+    | 'passkey_failed'
   /** Seconds until the next attempt, when throttled. */
   retryAfter?: number
   /** Identity providers the person may sign in with instead. */

@@ -17,7 +17,7 @@ import { ProblemBox } from './problem-box.js'
  * @returns A complete HTML document.
  */
 export function renderSignIn(model: SignInPage, messages: Messages = en): string {
-  const { form, problem, agentHost } = model
+  const { form, problem, agentHost, again } = model
   const server = <bdi>{model.serverName}</bdi>
   const field = {
     described: problem === 'wrong_password' || problem === 'throttled',
@@ -36,7 +36,8 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
           agentHost={agentHost}
           resourceHost={model.resourceHost}
           messages={messages}
-          otherwise={messages.signInToAccount}
+          otherwise={again === undefined ? messages.signInToAccount : messages.signInAgain.security}
+          next={again === undefined ? undefined : messages.signInAgain.request}
         />
         {problem && (
           <ProblemBox>

@@ -30,6 +30,8 @@ export interface NewSession {
   idleSeconds: number
   lifetime: number
   amr?: readonly AuthenticationMethod[] | undefined
+  /** When the person proved who they are, where that was before now. @default now */
+  authTime?: number | undefined
   ip?: string | undefined
   userAgent?: string | undefined
 }

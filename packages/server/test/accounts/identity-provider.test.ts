@@ -2,12 +2,21 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createMintedSecrets } from '../../dist/minted-secrets.js'
 import { openRequest } from '../attacks/flow.js'
 import { openMapStage, type Stage } from '../attacks/stage.js'
+import { listenOnLoopback } from '../listening-origin.js'
+import { createScriptedUser } from '../scripted-user.js'
 import { createPerson, type Person, type Seen, signedIn } from './person.js'
 import { startProvider, type TestProvider } from './provider.js'
 
 const callbackPath = '/account/with/test/callback'
-const stateCookie = '__Host-countersign-provider'
+const stateCookies = '__Host-countersign-provider-'
 const browserCookie = '__Host-countersign-browser'
+
+/** The names of the cookies of sign-ins that are under way. */
+const stateCookiesOf = ({ browser }: Person) =>
+  [...browser.cookies.keys()].filter((name) => name.startsWith(stateCookies))
+
+/** The name of the cookie that a callback belongs to. */
+const stateCookieOf = (callback: URL) => stateCookies + (callback.searchParams.get('state') ?? '').slice(0, 16)
 
 describe('signing in with an identity provider', () => {
   let provider: TestProvider
@@ -23,6 +32,9 @@ describe('signing in with an identity provider', () => {
     const settings = { id: 'test', name: 'Test Provider', issuer, clientId, clientSecret, allowInsecureLoopback: true }
     const stage = await openMapStage({ identityProviders: [settings] })
     onTestFinished(() => stage.close())
+    onTestFinished(() => provider.say(undefined))
+    // The provider has no clock to set.
+    stage.clock.now = Math.floor(Date.now() / 1000)
     return stage
   }
 
@@ -65,7 +77,9 @@ describe('signing in with an identity provider', () => {
       state: expect.stringMatching(/^.{32,}$/),
       nonce: expect.stringMatching(/^.{32,}$/),
     })
-    expect(person.browser.cookies.get(stateCookie)).toMatch(/^provider~/)
+    expect(asked).not.toHaveProperty('prompt')
+    const [cookie = ''] = stateCookiesOf(person)
+    expect(person.browser.cookies.get(cookie)).toMatch(/^provider~/)
   })
 
   it('makes an account the first time and finds it the second', async () => {
@@ -73,7 +87,7 @@ describe('signing in with an identity provider', () => {
     const person = createPerson(stage)
     const seen = await arrive(person, await callbackOf(person, 'carol', '/account/yours'))
     expect(seen).toMatchObject({ status: 303, location: '/account/yours' })
-    expect(person.browser.cookies.has(stateCookie)).toBe(false)
+    expect(stateCookiesOf(person)).toEqual([])
     const yours = await person.open('/account/yours')
     for (const text of ['carol', 'carol@home.example']) expect(yours.html).toContain(text)
     const again = createPerson(stage)
@@ -128,8 +142,10 @@ describe('signing in with an identity provider', () => {
   })
 
   it.each([
-    ['another state', (url: URL) => url.searchParams.set('state', 'x'.repeat(43))],
-    ['no state', (url: URL) => url.searchParams.delete('state')],
+    [
+      'another state that begins like its own',
+      (url: URL) => url.searchParams.set('state', `${url.searchParams.get('state')?.slice(0, 16)}${'x'.repeat(27)}`),
+    ],
     ['another code', (url: URL) => url.searchParams.set('code', 'x'.repeat(43))],
     ['no code', (url: URL) => url.searchParams.delete('code')],
     ['another issuer', (url: URL) => url.searchParams.set('iss', 'https://evil.example')],
@@ -137,7 +153,7 @@ describe('signing in with an identity provider', () => {
       'an error',
       (url: URL) => {
         url.searchParams.delete('code')
-        url.searchParams.set('error', 'access_denied')
+        url.searchParams.set('error', 'server_error')
       },
     ],
   ])('refuses a callback with %s', async (_claim, change) => {
@@ -147,13 +163,25 @@ describe('signing in with an identity provider', () => {
     await expectNobody(person, await arrive(person, callback))
   })
 
+  it.each([
+    ['another state', (url: URL) => url.searchParams.set('state', 'x'.repeat(43))],
+    ['no state', (url: URL) => url.searchParams.delete('state')],
+  ])('knows no sign-in of a callback with %s', async (_claim, change) => {
+    const person = createPerson(await opened())
+    const callback = await callbackOf(person)
+    change(callback)
+    expect(await arrive(person, callback)).toMatchObject({ status: 400, state: 'bad_form' })
+    expect(await person.stage.storage.listEvents({ event: 'session.created' })).toEqual([])
+  })
+
   it('refuses a callback in a browser that did not start', async () => {
     const stage = await opened()
     const callback = await callbackOf(createPerson(stage))
     const other = createPerson(stage)
     expect(await arrive(other, callback)).toMatchObject({ status: 400, state: 'bad_form' })
     await start(other)
-    await expectNobody(other, await arrive(other, callback))
+    expect(await arrive(other, callback)).toMatchObject({ status: 400, state: 'bad_form' })
+    expect(await stage.storage.listEvents({ event: 'session.created' })).toEqual([])
   })
 
   it('refuses the state cookie of another browser', async () => {
@@ -162,25 +190,26 @@ describe('signing in with an identity provider', () => {
     const callback = await callbackOf(person)
     const other = createPerson(stage)
     await other.open('/account/sign-in')
-    other.browser.cookies.set(stateCookie, person.browser.cookies.get(stateCookie) ?? '')
+    const cookie = stateCookieOf(callback)
+    other.browser.cookies.set(cookie, person.browser.cookies.get(cookie) ?? '')
     expect(await arrive(other, callback)).toMatchObject({ status: 400, state: 'bad_form' })
   })
 
   it('refuses a form’s value in place of the state cookie', async () => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person)
-    person.browser.cookies.set(stateCookie, await person.csrfAt('/account/sign-in'))
+    person.browser.cookies.set(stateCookieOf(callback), await person.csrfAt('/account/sign-in'))
     expect(await arrive(person, callback)).toMatchObject({ status: 400, state: 'bad_form' })
   })
 
   it('refuses a callback again', async () => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person)
-    const cookie = person.browser.cookies.get(stateCookie) ?? ''
+    const cookie = person.browser.cookies.get(stateCookieOf(callback)) ?? ''
     expect(await arrive(person, callback)).toMatchObject({ status: 303 })
     await person.submit('/account', { action: 'logout' })
     expect(await arrive(person, callback)).toMatchObject({ status: 400 })
-    person.browser.cookies.set(stateCookie, cookie)
+    person.browser.cookies.set(stateCookieOf(callback), cookie)
     expect(await arrive(person, callback)).toMatchObject({ status: 401, problem: 'provider_failed' })
   })
 
@@ -189,11 +218,11 @@ describe('signing in with an identity provider', () => {
     const callback = await callbackOf(person)
     const secrets = createMintedSecrets(new Uint8Array(32).fill(7))
     const browser = person.browser.cookies.get(browserCookie) ?? ''
-    const page = secrets.readCsrf(person.browser.cookies.get(stateCookie) ?? '', browser) ?? ''
+    const page = secrets.readCsrf(person.browser.cookies.get(stateCookieOf(callback)) ?? '', browser) ?? ''
     const state = JSON.parse(Buffer.from(page.replace('provider~', ''), 'base64url').toString()) as object
     const reseal = (changed: object) => {
       const sealed = `provider~${Buffer.from(JSON.stringify(changed)).toString('base64url')}`
-      person.browser.cookies.set(stateCookie, secrets.csrfFor(browser, sealed))
+      person.browser.cookies.set(stateCookieOf(callback), secrets.csrfFor(browser, sealed))
     }
     reseal({ ...state, [member]: 'A'.repeat(43) })
     await expectNobody(person, await arrive(person, callback))
@@ -205,14 +234,167 @@ describe('signing in with an identity provider', () => {
     await arrive(first, await callbackOf(first))
     await stage.storage.setUserStatus((await user(stage, 'carol')) ?? '', 'disabled')
     const again = createPerson(stage)
-    expect(await arrive(again, await callbackOf(again))).toMatchObject({ status: 401, problem: 'provider_failed' })
+    expect(await arrive(again, await callbackOf(again))).toMatchObject({ status: 403, problem: 'account_disabled' })
     expect(await again.open('/account')).toMatchObject({ status: 303 })
     expect(await first.open('/account')).toMatchObject({ status: 303 })
   })
 
-  it('says so where the provider is down', async () => {
-    const person = createPerson(await opened('http://127.0.0.1:9'))
+  it('says so where the provider is down, and tells the operator why', async () => {
+    const port = await listenOnLoopback()
+    await port.close()
+    const person = createPerson(await opened(port.origin))
     await expectNobody(person, await start(person))
+    expect(await person.stage.storage.listEvents({ event: 'signin.provider_failed' })).toMatchObject([
+      { data: { provider: 'test', reason: 'ECONNREFUSED' } },
+    ])
+  })
+
+  it('tells who stopped at the provider so, and not that something failed', async () => {
+    const person = createPerson(await opened())
+    const { location } = await start(person)
+    const callback = new URL(await provider.stop(location ?? ''))
+    expect(callback.searchParams.get('error')).toBe('access_denied')
+    expect(await arrive(person, callback)).toMatchObject({ status: 401, state: 'sign-in', problem: 'provider_denied' })
+    expect(await person.stage.storage.listEvents({ event: 'signin.provider_failed' })).toEqual([])
+    expect(await person.stage.storage.listEvents({ event: 'signin.provider_denied' })).toHaveLength(1)
+  })
+
+  it('shows a failure of its own as such, with a reference, and not as the provider’s', async () => {
+    const stage = await opened()
+    const person = createPerson(stage)
+    const callback = await callbackOf(person)
+    stage.storage.createFederatedUser = async () => {
+      throw new RangeError('a bug')
+    }
+    const seen = await arrive(person, callback)
+    expect(seen).toMatchObject({ status: 500, state: 'server_error' })
+    expect(seen.html).toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/)
+    expect(await stage.storage.listEvents({ event: 'signin.provider_failed' })).toEqual([])
+  })
+
+  it('stops recording failures from one address that makes many', async () => {
+    const person = createPerson(await opened('http://127.0.0.1:9'))
+    for (let tries = 0; tries < 23; tries += 1) await start(person)
+    expect(await person.stage.storage.listEvents({ event: 'signin.provider_failed' })).toHaveLength(20)
+  })
+
+  it('goes on in each of two tabs that signed in at once', async () => {
+    const person = createPerson(await opened())
+    const first = await callbackOf(person, 'carol', '/account/yours')
+    const second = await callbackOf(person, 'carol', '/account/security')
+    expect(await arrive(person, first)).toMatchObject({ status: 303, location: '/account/yours' })
+    expect(await arrive(person, second)).toMatchObject({ status: 303, location: '/account/security' })
+    expect(stateCookiesOf(person)).toEqual([])
+  })
+
+  it('keeps the four latest of many tabs', async () => {
+    const person = createPerson(await opened())
+    const callbacks = []
+    for (let tab = 0; tab < 6; tab += 1) {
+      callbacks.push(await callbackOf(person))
+      person.stage.clock.now += 1
+    }
+    expect(stateCookiesOf(person).sort()).toEqual(callbacks.slice(2).map(stateCookieOf).sort())
+  })
+
+  it('comes back to a request whose agent sent a state that no cookie can hold', async () => {
+    const stage = await opened()
+    const path = '/agent/auth?request_token=aarq_x&redirect_uri=https%3A%2F%2Fagent.example%2Fcallback'
+    const person = createPerson(stage)
+    const seen = await arrive(person, await callbackOf(person, 'carol', `${path}&state=${'s'.repeat(2048)}`))
+    expect(seen).toMatchObject({ status: 303, location: path })
+  })
+
+  it('is over ten minutes after it was started', async () => {
+    const person = createPerson(await opened())
+    const callback = await callbackOf(person, 'carol', '/account/yours')
+    person.stage.clock.now += 601
+    const seen = await arrive(person, callback)
+    expect(seen).toMatchObject({ status: 401, state: 'sign-in', problem: 'provider_expired' })
+    expect(seen.html).toContain('return_to=%2Faccount%2Fyours')
+    expect(await person.stage.storage.listEvents({ event: 'session.created' })).toEqual([])
+  })
+
+  it('still goes on ten minutes after it was started', async () => {
+    const person = createPerson(await opened())
+    const callback = await callbackOf(person)
+    person.stage.clock.now += 600
+    expect(await arrive(person, callback)).toMatchObject({ status: 303, location: '/account' })
+  })
+
+  it('keeps no address of the ID token that only another address makes verified', async () => {
+    const person = createPerson(await opened())
+    await arrive(person, await callbackOf(person, 'erin'))
+    const { html } = await person.open('/account/yours')
+    expect(html).toContain('Erin')
+    expect(html).not.toContain('erin@')
+  })
+
+  it('refuses what is said about somebody else than the ID token names', async () => {
+    const person = createPerson(await opened())
+    const callback = await callbackOf(person)
+    provider.say({ sub: 'dave', name: 'Dave' })
+    await expectNobody(person, await arrive(person, callback))
+  })
+
+  describe('again', () => {
+    /**
+     * Somebody who signed in at the provider, too long ago to change how the account is kept safe. The provider's clock
+     * stands still meanwhile, so that what is "now" there is long ago here, or not.
+     */
+    async function returning({ now = 'before' } = {}) {
+      const person = createPerson(await opened())
+      if (now === 'after') person.stage.clock.now -= 601
+      const atProvider = createScriptedUser(globalThis.fetch)
+      const { location } = await start(person)
+      await arrive(person, new URL(await provider.signIn(location ?? '', 'carol', atProvider)))
+      expect(await person.open('/account/security')).toMatchObject({ status: 200 })
+      person.stage.clock.now += 601
+      const confirm = (await person.open('/account/security')).location ?? ''
+      const page = await person.open(confirm)
+      expect(page).toMatchObject({ status: 200, state: 'sign-in' })
+      expect(page.html).toContain('sign in again')
+      const again = await start(person, '/account/security')
+      return { person, atProvider, asked: new URL(again.location ?? '') }
+    }
+
+    it('asks the provider to have the person sign in now', async () => {
+      const { asked } = await returning()
+      expect(Object.fromEntries(asked.searchParams)).toMatchObject({ prompt: 'login', max_age: '0' })
+    })
+
+    it('renews the session of a person who did', async () => {
+      const { person, atProvider, asked } = await returning({ now: 'after' })
+      const before = person.browser.cookies.get('__Host-countersign-session')
+      const callback = new URL(await provider.signIn(asked.href, 'carol', atProvider))
+      expect(await arrive(person, callback)).toMatchObject({ status: 303, location: '/account/security' })
+      expect(person.browser.cookies.get('__Host-countersign-session')).not.toBe(before)
+      expect(await person.open('/account/security')).toMatchObject({ status: 200 })
+      expect(await person.stage.storage.listEvents({ event: 'session.reauthenticated' })).toHaveLength(1)
+    })
+
+    it.each(['prompt', 'max_age'])(
+      'refuses a provider session from before, once the browser dropped %s',
+      async (member) => {
+        const { person, atProvider, asked } = await returning()
+        asked.searchParams.delete('prompt')
+        if (member === 'max_age') asked.searchParams.delete('max_age')
+        else asked.searchParams.set('max_age', '100000')
+        const callback = new URL(await provider.signIn(asked.href, 'carol', atProvider))
+        const seen = await arrive(person, callback)
+        expect(seen).toMatchObject({ status: 401, state: 'sign-in', problem: 'provider_not_fresh' })
+        expect(await person.open('/account/security')).toMatchObject({ status: 303 })
+      },
+    )
+
+    it('is not gone round by signing out and in with a provider session from before', async () => {
+      const { person, atProvider } = await returning()
+      await person.submit('/account', { action: 'logout' })
+      const { location } = await start(person, '/account/security')
+      const callback = new URL(await provider.signIn(location ?? '', 'carol', atProvider))
+      expect(await arrive(person, callback)).toMatchObject({ status: 303, location: '/account/security' })
+      expect(await person.open('/account/security')).toMatchObject({ status: 303 })
+    })
   })
 
   it('is not found at another provider', async () => {

@@ -1,14 +1,18 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
-import { createScriptedUser } from '../scripted-user.js'
+import { createScriptedUser, type ScriptedUser } from '../scripted-user.js'
 
 /** A real OpenID provider on loopback, with one client. */
 export interface TestProvider {
   readonly issuer: string
   readonly client: { id: string; secret: string }
-  /** Takes a browser through the provider's own pages; gives where it leads back to. */
-  signIn(url: string, account: string): Promise<string>
+  /** Takes a browser, a new one by default, through the provider's own pages; gives where it leads back to. */
+  signIn(url: string, account: string, browser?: ScriptedUser): Promise<string>
+  /** Leaves the provider's sign-in page by its "abort"; gives where that leads back to. */
+  stop(url: string): Promise<string>
+  /** What its userinfo says from now on, in place of what is true. */
+  say(changes: Record<string, unknown> | undefined): void
   close(): Promise<void>
 }
 
@@ -19,7 +23,11 @@ const people: Readonly<Record<string, Record<string, unknown>>> = {
   carol: { name: 'Carol C.', preferred_username: 'carol', email: 'carol@home.example', email_verified: true },
   alice: { name: 'Another Alice', preferred_username: 'alice', email: 'alice@home.example', email_verified: false },
   nameless: {},
+  erin: { name: 'Erin', email: 'erin@elsewhere.example', email_verified: true },
 }
+
+/** What ID tokens say of them. */
+const inIdTokens: typeof people = { erin: { email: 'erin@home.example' } }
 
 /** Starts the provider for the callback of one server. */
 export async function startProvider(redirectUri: string): Promise<TestProvider> {
@@ -31,32 +39,50 @@ export async function startProvider(redirectUri: string): Promise<TestProvider> 
     claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
     findAccount: (_context: unknown, accountId: string) => ({
       accountId,
-      claims: () => ({ sub: accountId, ...people[accountId] }),
+      claims: (use: string) => ({ sub: accountId, ...(use === 'id_token' ? inIdTokens : people)[accountId] }),
     }),
+    conformIdTokenClaims: false,
     cookies: { keys: ['cookie-key-for-tests'] },
   })
-  server.on('request', provider.callback())
+  let said: Record<string, unknown> | undefined
+  const answer = provider.callback()
+  server.on('request', (request, response) => {
+    if (!said || !request.url?.startsWith('/me')) return answer(request, response)
+    response.setHeader('content-type', 'application/json')
+    return response.end(JSON.stringify(said))
+  })
+  const follow = async (browser: ScriptedUser, url: string) => {
+    let at = url
+    for (let steps = 0; steps < 20; steps++) {
+      if (!at.startsWith(issuer)) return { at, page: '' }
+      const response = await browser.open(at)
+      const location = response.headers.get('location')
+      if (location === null) return { at, page: await response.text() }
+      at = new URL(location, at).href
+    }
+    throw new Error('the provider leads nowhere')
+  }
   return {
     issuer,
     client,
-    async signIn(url, account) {
-      const browser = createScriptedUser(globalThis.fetch)
-      let at = url
-      let response = await browser.open(at)
-      for (let steps = 0; steps < 20; steps++) {
-        const location = response.headers.get('location')
-        if (location !== null) {
-          at = new URL(location, at).href
-          if (!at.startsWith(issuer)) return at
-          response = await browser.open(at)
-          continue
-        }
-        const page = await response.text()
-        if (response.status !== 200) throw new Error(`the provider answered ${response.status}: ${page.slice(0, 500)}`)
+    async signIn(url, account, browser = createScriptedUser(globalThis.fetch)) {
+      let { at, page } = await follow(browser, url)
+      while (page !== '') {
         const form = page.includes('name="login"') ? { login: account, password: 'any' } : { prompt: 'consent' }
-        response = await browser.submit(page, at, form)
+        const response = await browser.submit(page, at, form)
+        const location = response.headers.get('location')
+        if (location === null) throw new Error(`the provider answered ${response.status}: ${await response.text()}`)
+        ;({ at, page } = await follow(browser, new URL(location, at).href))
       }
-      throw new Error('the provider leads nowhere')
+      return at
+    },
+    async stop(url) {
+      const browser = createScriptedUser(globalThis.fetch)
+      const { at } = await follow(browser, url)
+      return (await follow(browser, `${at}/abort`)).at
+    },
+    say(changes) {
+      said = changes
     },
     close() {
       server.closeAllConnections()

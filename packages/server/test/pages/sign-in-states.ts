@@ -30,6 +30,12 @@ export function signInStates(messages: Messages): [string, string][] {
     ],
     ['sign-in-full', renderSignIn(fullSignIn, messages)],
     ['sign-in-provider-failed', renderSignIn({ ...fullSignIn, problem: 'provider_failed' }, messages)],
+    ['sign-in-provider-denied', renderSignIn({ ...fullSignIn, problem: 'provider_denied' }, messages)],
+    ['sign-in-provider-expired', renderSignIn({ ...fullSignIn, problem: 'provider_expired' }, messages)],
+    ['sign-in-provider-not-fresh', renderSignIn({ ...fullSignIn, problem: 'provider_not_fresh' }, messages)],
+    ['sign-in-account-disabled', renderSignIn({ ...fullSignIn, problem: 'account_disabled' }, messages)],
+    ['sign-in-again', renderSignIn({ ...fullSignIn, again: 'security' }, messages)],
+    ['sign-in-again-for-request', renderSignIn(signInModel({ again: 'request' }), messages)],
     ['sign-up', renderSignUp(signUpModel(), messages)],
     [
       'sign-up-taken',

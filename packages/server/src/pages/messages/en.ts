@@ -48,6 +48,11 @@ export const en = {
     wrong_password: 'The user name or the password is not right. Please try again.',
     throttled: 'Too many tries. Wait a few minutes, then try again.',
     provider_failed: 'Signing in there did not work. Please try again, or use your password here.',
+    provider_denied: 'You stopped signing in there. Nothing was changed.',
+    provider_expired: 'Signing in there took too long. Please try again.',
+    provider_not_fresh:
+      'We were not told that you signed in there just now. Sign out there and try again, or sign in another way.',
+    account_disabled: 'Your account here is turned off. Please ask the people who run this server.',
     passkey_failed: 'Signing in with the passkey did not work. Please try again, or use your password.',
   },
   throttledFor: (seconds: number) => `Too many tries. Try again in ${enDuration(seconds)}.`,
@@ -57,6 +62,10 @@ export const en = {
   },
   showPassword: 'Show password',
   signInToAccount: 'Sign in to see the agents that may act for you.',
+  signInAgain: {
+    request: 'It can delete or spend, so please sign in again before you decide.',
+    security: 'Before you change how your account is kept safe, please sign in again.',
+  },
   otherWays: 'Other ways to sign in',
   signInWith: (provider: Child) => phrase`Sign in with ${provider}`,
   signInWithPasskey: 'Sign in with a passkey',

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Credential, ListedUser, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
+import { isClosedUsername } from '../closed-username.js'
 import { foldUsername } from '../fold-username.js'
 import { generateId } from '../generate-id.js'
 import { StorageError } from '../storage-error.js'
@@ -20,7 +21,7 @@ export function addUser(
   { username, displayName, email, passwordHash }: Omit<NewUser, 'passwordHash'> & { passwordHash?: string },
 ): User | undefined {
   const key = foldUsername(username)
-  if (tables.userIds.has(key)) return undefined
+  if (isClosedUsername(username) || tables.userIds.has(key)) return undefined
   const user: User = {
     id: generateId(),
     username,

@@ -17,7 +17,7 @@ export function createSession(unit: MemoryUnit, session: NewSession): Session {
     id: generateId(),
     userId: session.userId,
     createdAt: now,
-    authTime: now,
+    authTime: Math.min(now, session.authTime ?? now),
     amr: [...(session.amr ?? [])],
     lastSeenAt: now,
     idleSeconds: session.idleSeconds,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Credential, ListedUser, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
+import { isClosedUsername } from '../closed-username.js'
 import { foldUsername } from '../fold-username.js'
 import { generateId } from '../generate-id.js'
 import { StorageError } from '../storage-error.js'
@@ -22,6 +23,7 @@ export async function addUser(
   { db, tenant, now }: Unit,
   { username, displayName, email }: Omit<NewUser, 'passwordHash'>,
 ): Promise<User | undefined> {
+  if (isClosedUsername(username)) return undefined
   const inserted = await db
     .insertInto('app_user')
     .values({

@@ -13,6 +13,7 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
   const user = await findUser(unit, session.userId)
   if (user?.status !== 'active') throw new TypeError('a session needs an active user')
   const expiresAt = now + session.lifetime
+  const authTime = Math.min(now, session.authTime ?? now)
   const { id, amr } = await db
     .insertInto('session')
     .values({
@@ -21,7 +22,7 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
       id: generateId(),
       user_id: user.id,
       created_at: now,
-      auth_time: now,
+      auth_time: authTime,
       amr: session.amr?.join(' ') ?? null,
       last_seen_at: now,
       idle_seconds: session.idleSeconds,
@@ -33,7 +34,7 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
     .returning(['id', 'amr'])
     .executeTakeFirstOrThrow()
   await writeEvent(unit, { event: 'session.created', userId: user.id, ip: session.ip })
-  return { id, user, authTime: now, amr: toMethods(amr), expiresAt }
+  return { id, user, authTime, amr: toMethods(amr), expiresAt }
 }
 
 export async function findSession(unit: Unit, idHash: string): Promise<Session | undefined> {

@@ -36,6 +36,18 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect((await storage.findCredential('20°c'))?.user).toEqual(degrees)
     })
 
+    test('nobody takes the name that a closed account will have', async () => {
+      const { storage } = world
+      const alice = await newUser(storage, 'alice')
+      const typed = `Closed-${alice.id}`
+      await expect(newUser(storage, typed)).rejects.toMatchObject({ code: 'username_taken' })
+      const federated = await storage.createFederatedUser({ issuer, subject: 'mallory', username: typed })
+      expect(federated.user.username).toBe(`${typed}2`)
+      await newUser(storage, 'closed-for-lunch')
+      expect(await storage.closeAccount(alice.id)).toBe(true)
+      expect(await storage.findUser(alice.id)).toMatchObject({ username: `closed-${alice.id}` })
+    })
+
     test('of 20 parallel sign-ups that differ by case only exactly one succeeds', async () => {
       const names = times(20, (index) => (index % 2 === 0 ? 'alice' : 'Alice'))
       const results = await Promise.allSettled(names.map((typed) => newUser(world.storage, typed)))

@@ -16,6 +16,19 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       return { idHash, id: created.id }
     }
 
+    test('a session says when the person proved who they are, which is never after it began', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const authTimeOf = async (authTime?: number) => {
+        const { idHash } = await session(user.id, { authTime })
+        return (await storage.findSession(idHash))?.authTime
+      }
+      expect(await authTimeOf()).toBe(start)
+      expect(await authTimeOf(start - 500)).toBe(start - 500)
+      expect(await authTimeOf(0)).toBe(0)
+      expect(await authTimeOf(start + 500)).toBe(start)
+    })
+
     test('live sessions are listed, the last used first, with where they are', async () => {
       const { storage } = world
       const user = await newUser(storage)

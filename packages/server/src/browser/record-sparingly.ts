@@ -1,0 +1,16 @@
+import type { ServerContext } from '../context.js'
+import { hashSecret } from '../minted-secrets.js'
+import { networkOf } from '../network-of.js'
+import type { AuditEvent } from '../storage/storage.js'
+
+/** Rows about one thing from one address in 15 minutes; more say nothing new. */
+const rows = { window: 900, most: 20 }
+
+/** Records what anybody can make happen as often as they like, a limited number of times. False: it was one too many. */
+export async function recordSparingly({ storage }: ServerContext, event: AuditEvent): Promise<boolean> {
+  const from = event.ip === undefined ? '' : networkOf(event.ip)
+  const { count } = await storage.countAttempt({ key: hashSecret(`${event.event} ${from}`), window: rows.window })
+  if (count > rows.most) return false
+  await storage.recordEvent(event)
+  return true
+}
