@@ -1,7 +1,7 @@
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { inStorage } from './in-storage.js'
-import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { type ChangeOptions, changeFlags } from './operation-flags.js'
 import { operatorName } from './operator-name.js'
 import { requireAgent } from './require-agent.js'
 
@@ -25,13 +25,13 @@ export const agentsBlock: readonly CommandRow[] = (['block', 'unblock'] as const
   name: `agents ${verb}`,
   description: rows[verb].description,
   subject: { name: '<agent>', description: 'its identifier, such as https://agent.example' },
-  flags: operationFlags,
+  flags: changeFlags,
   async run(options, terminal, subject) {
-    const flags: OperationOptions = options
+    const flags: ChangeOptions = options
     const { blocked, done, before } = rows[verb]
     const agent = requireAgent(subject)
     const changed = await inStorage(flags, ({ storage }) =>
-      storage.setAgentBlocked({ agent, blocked, by: operatorName() }),
+      storage.setAgentBlocked({ agent, blocked, by: operatorName(flags) }),
     )
     const said = JSON.stringify({ agent, blocked, changed })
     terminal.write(`${flags.json ? said : `${agent} ${changed ? done : before}`}\n`)

@@ -5,10 +5,10 @@ import { exitStatus } from '../exit-status.js'
 import { usageError } from '../usage-error.js'
 import { type GrantOptions, grantFilter, grantFlags } from './grant-flags.js'
 import { inStorage } from './in-storage.js'
-import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { type ChangeOptions, changeFlags } from './operation-flags.js'
 import { operatorName } from './operator-name.js'
 
-interface Options extends OperationOptions, GrantOptions {
+interface Options extends ChangeOptions, GrantOptions {
   all?: true
   yes?: true
 }
@@ -24,7 +24,7 @@ export const grantsRevoke: CommandRow = {
     ...grantFlags,
     { flags: '--all', description: 'every grant of everybody; needs --yes', conflicts: ['user', 'agent', 'resource'] },
     { flags: '--yes', description: 'do what --all says' },
-    ...operationFlags,
+    ...changeFlags,
   ],
   async run(options, terminal, id) {
     const flags: Options = options
@@ -32,10 +32,11 @@ export const grantsRevoke: CommandRow = {
     const ways = [id !== '', named > 0, flags.all === true].filter(Boolean).length
     if (ways !== 1) throw usageError('Say which grants: one id, or --user, --agent and --resource, or --all.')
     if (flags.all && !flags.yes) throw usageError('--all takes back what everybody allowed: say --yes if you mean it.')
+    const by = operatorName(flags)
     const revoked = await inStorage(flags, async ({ storage }) => {
-      if (flags.all) return revokeAll(storage)
-      if (named > 0) return storage.revokeGrants({ ...(await grantFilter(storage, flags)), by: operatorName() })
-      if (await storage.revokeGrant({ grantId: id, by: operatorName() })) return 1
+      if (flags.all) return revokeAll(storage, by)
+      if (named > 0) return storage.revokeGrants({ ...(await grantFilter(storage, flags)), by })
+      if (await storage.revokeGrant({ grantId: id, by })) return 1
       throw new CommandError(`There is no grant ${id} that could be taken back.`)
     })
     const count = revoked === 1 ? '1 grant was' : `${revoked} grants were`
@@ -44,11 +45,11 @@ export const grantsRevoke: CommandRow = {
   },
 }
 
-async function revokeAll(storage: Storage): Promise<number> {
+async function revokeAll(storage: Storage, by: string): Promise<number> {
   let revoked = 0
   for (;;) {
     const grants = await storage.listGrants({ live: true, limit: page })
     if (grants.length === 0) return revoked
-    for (const { id } of grants) if (await storage.revokeGrant({ grantId: id, by: operatorName() })) revoked++
+    for (const { id } of grants) if (await storage.revokeGrant({ grantId: id, by })) revoked++
   }
 }

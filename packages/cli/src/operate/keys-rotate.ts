@@ -6,9 +6,10 @@ import { exitStatus } from '../exit-status.js'
 import { usageError } from '../usage-error.js'
 import { formatTime } from './format-time.js'
 import { inStorage, type Operation } from './in-storage.js'
-import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { type ChangeOptions, changeFlags } from './operation-flags.js'
+import { operatorName } from './operator-name.js'
 
-interface Options extends OperationOptions {
+interface Options extends ChangeOptions {
   now?: true
   masterKeyFile?: string
 }
@@ -27,12 +28,15 @@ export const keysRotate: CommandRow = {
       description: 'the master key, with --db; without it, COUNTERSIGN_MASTER_KEY is read',
       conflicts: ['config'],
     },
-    ...operationFlags,
+    ...changeFlags,
   ],
   async run(options, terminal) {
     const flags: Options = options
     const rotation = await inStorage(flags, async (operation) =>
-      rotate(operation, await masterKeyFor(operation, flags), flags.now === true),
+      rotate(operation, await masterKeyFor(operation, flags), {
+        evenUnpublished: flags.now === true,
+        by: operatorName(flags),
+      }),
     )
     if (rotation.early) {
       terminal.notify(
@@ -44,10 +48,14 @@ export const keysRotate: CommandRow = {
   },
 }
 
-async function rotate({ storage, config }: Operation, masterKey: Uint8Array, evenUnpublished: boolean) {
+async function rotate(
+  { storage, config }: Operation,
+  masterKey: Uint8Array,
+  how: { evenUnpublished: boolean; by: string },
+) {
   const tokenLifetime = config?.settings.lifetimes.authToken ?? longestToken
   try {
-    return await rotateKeys(storage, { masterKey, tokenLifetime, evenUnpublished })
+    return await rotateKeys(storage, { masterKey, tokenLifetime, ...how })
   } catch (error) {
     if (error instanceof KeyError) {
       const hint = error.code === 'next_key_too_new' ? ' Run this again then; --now is for emergencies.' : ''

@@ -12,9 +12,19 @@ export const operationFlags: readonly Flag[] = [
   { flags: '--json', description: 'print JSON for programs' },
 ]
 
+/** The flags of commands that change something. */
+export const changeFlags: readonly Flag[] = [
+  { flags: '--by <name>', description: 'who does this, as the audit names them; default: your system user' },
+  ...operationFlags,
+]
+
 /** As commander gives them. */
 export interface OperationOptions {
   config?: string
   db?: string
   json?: true
+}
+
+export interface ChangeOptions extends OperationOptions {
+  by?: string
 }

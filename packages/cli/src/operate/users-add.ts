@@ -4,10 +4,11 @@ import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { usageError } from '../usage-error.js'
 import { inStorage } from './in-storage.js'
-import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { type ChangeOptions, changeFlags } from './operation-flags.js'
+import { operatorName } from './operator-name.js'
 import { passwordFlag, readPassword } from './read-password.js'
 
-interface Options extends OperationOptions {
+interface Options extends ChangeOptions {
   name?: string
   email?: string
   passwordStdin?: true
@@ -22,17 +23,18 @@ export const usersAdd: CommandRow = {
     { flags: '--name <text>', description: 'what pages call them' },
     { flags: '--email <address>', description: 'their e-mail address' },
     passwordFlag,
-    ...operationFlags,
+    ...changeFlags,
   ],
   async run(options, terminal, username) {
     const { name, email, passwordStdin, ...flags }: Options = options
     if (!isUsername(username)) throw usageError('A user name is one line of at most 128 visible characters.')
     if (email !== undefined && !isEmail(email)) throw usageError('--email takes an address, such as alice@example.com.')
+    const by = operatorName(flags)
     const user = await inStorage(flags, async ({ storage }) => {
       const password = await readPassword(passwordStdin === true, terminal)
       try {
         const passwordHash = await hashPassword(password)
-        return await storage.createUser({ username, passwordHash, displayName: name, email })
+        return await storage.createUser({ username, passwordHash, displayName: name, email, by })
       } catch (error) {
         if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
         throw new CommandError(`There is somebody with the user name ${username} already.`, { cause: error })

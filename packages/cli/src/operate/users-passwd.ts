@@ -4,10 +4,11 @@ import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { findPerson } from './find-person.js'
 import { inStorage } from './in-storage.js'
-import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { type ChangeOptions, changeFlags } from './operation-flags.js'
+import { operatorName } from './operator-name.js'
 import { passwordFlag, readPassword } from './read-password.js'
 
-interface Options extends OperationOptions {
+interface Options extends ChangeOptions {
   passwordStdin?: true
 }
 
@@ -16,13 +17,14 @@ export const usersPasswd: CommandRow = {
   name: 'users passwd',
   description: 'set the password of a person; they are signed out everywhere',
   subject: { name: '<username>', description: 'their user name or id' },
-  flags: [passwordFlag, ...operationFlags],
+  flags: [passwordFlag, ...changeFlags],
   async run(options, terminal, name) {
     const { passwordStdin, ...flags }: Options = options
+    const by = operatorName(flags)
     const user = await inStorage(flags, async ({ storage }) => {
       const person = await findPerson(storage, name)
       const passwordHash = await hashPassword(await readPassword(passwordStdin === true, terminal))
-      if (!(await storage.setPasswordHash({ userId: person.id, passwordHash })))
+      if (!(await storage.setPasswordHash({ userId: person.id, passwordHash, by })))
         throw new CommandError(`The account ${name} is closed.`)
       return person
     })

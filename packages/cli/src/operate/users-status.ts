@@ -3,7 +3,8 @@ import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { findPerson } from './find-person.js'
 import { inStorage } from './in-storage.js'
-import { type OperationOptions, operationFlags } from './operation-flags.js'
+import { type ChangeOptions, changeFlags } from './operation-flags.js'
+import { operatorName } from './operator-name.js'
 
 const rows = {
   disable: {
@@ -19,13 +20,15 @@ export const usersStatus: readonly CommandRow[] = (['disable', 'enable'] as cons
   name: `users ${verb}`,
   description: rows[verb].description,
   subject: { name: '<username>', description: 'their user name or id' },
-  flags: operationFlags,
+  flags: changeFlags,
   async run(options, terminal, name) {
-    const flags: OperationOptions = options
+    const flags: ChangeOptions = options
     const { status, done } = rows[verb]
+    const by = operatorName(flags)
     const user = await inStorage(flags, async ({ storage }) => {
       const person = await findPerson(storage, name)
-      if (!(await storage.setUserStatus(person.id, status))) throw new CommandError(`The account ${name} is closed.`)
+      if (!(await storage.setUserStatus(person.id, status, by)))
+        throw new CommandError(`The account ${name} is closed.`)
       return { ...person, status }
     })
     terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${user.username} ${done}\n`)

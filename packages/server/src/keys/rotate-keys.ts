@@ -15,6 +15,8 @@ export interface RotateKeysOptions {
    * For emergencies. @default false
    */
   evenUnpublished?: boolean
+  /** Who rotates, for the audit. */
+  by?: string
   /** Unix seconds. @default the system clock */
   now?: () => number
 }
@@ -44,7 +46,7 @@ export interface Rotation {
  * @throws StorageError `keys_changed` when another rotation came first
  */
 export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions): Promise<Rotation> {
-  const { masterKey, tokenLifetime, evenUnpublished = false, now = systemClock } = options
+  const { masterKey, tokenLifetime, evenUnpublished = false, by, now = systemClock } = options
   requireMasterKey(masterKey)
   const at = now()
   const stored = await storage.listKeys()
@@ -66,9 +68,10 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
     moves.push({ kid: next.kid, from: 'next', to: 'active' })
     for (const { kid } of active) moves.push({ kid, from: 'active', to: 'retiring', retireAt: until })
   }
-  if (moves.length > 0) await storage.moveKeys(moves)
+  if (moves.length > 0) await storage.moveKeys(moves, by)
   const notBefore = at + publishedBeforeUse
-  const following = spare ?? (await storage.addKey(await generateSigningKey(masterKey, { state: 'next', notBefore })))
+  const following =
+    spare ?? (await storage.addKey(await generateSigningKey(masterKey, { state: 'next', notBefore }), by))
   return {
     activated: next?.kid,
     retiring: next ? active.map(({ kid }) => ({ kid, until })) : [],

@@ -20,9 +20,10 @@ export interface AccountStorage {
   countUsers(): Promise<number>
   /**
    * Lets a person in or keeps them out; disabling ends their sessions, and no code or refresh token of theirs gives
-   * anything while it lasts. False when there is nobody with that id, or their account is closed.
+   * anything while it lasts. False when there is nobody with that id, or their account is closed. `by`: who did it, for
+   * the audit.
    */
-  setUserStatus(userId: string, status: 'active' | 'disabled'): Promise<boolean>
+  setUserStatus(userId: string, status: 'active' | 'disabled', by?: string): Promise<boolean>
   /** Replaces the password, or sets the first one, and ends all other sessions. False for nobody or a closed account. */
   setPasswordHash(change: PasswordChange): Promise<boolean>
   /**
@@ -52,6 +53,8 @@ export interface NewUser {
   passwordHash: string
   displayName?: string | undefined
   email?: string | undefined
+  /** Who adds them, for the audit; absent: they do themselves. */
+  by?: string | undefined
 }
 
 export interface User {
@@ -90,6 +93,8 @@ export interface PasswordChange {
   passwordHash: string
   /** The session, by the hash of its id, that goes on. */
   keepSession?: string | undefined
+  /** Who changes it, for the audit; absent: the person. */
+  by?: string | undefined
 }
 
 export interface FederatedIdentity {

@@ -2,16 +2,16 @@
 export interface KeyStorage {
   /** All keys, oldest first. */
   listKeys(): Promise<StoredKey[]>
-  /** Adds a key. Throws a `TypeError` when the `kid` is in use. */
-  addKey(key: NewKey): Promise<StoredKey>
+  /** Adds a key. Throws a `TypeError` when the `kid` is in use. `by`: who did it, for the audit. */
+  addKey(key: NewKey, by?: string): Promise<StoredKey>
   /** Stores these keys if there is none at all, and gives what is stored: instances that start at once agree. */
   createKeysIfNone(keys: readonly NewKey[]): Promise<StoredKey[]>
   /**
    * Moves keys forward, all or none: next → active → retiring → gone, steps may be left out. Rejects with
    * `StorageError` `keys_changed` when one is not in its `from` any more. The private part of a key that is gone is
-   * deleted.
+   * deleted. `by`: who did it, for the audit.
    */
-  moveKeys(moves: readonly KeyMove[]): Promise<StoredKey[]>
+  moveKeys(moves: readonly KeyMove[], by?: string): Promise<StoredKey[]>
 }
 
 export type KeyState = 'next' | 'active' | 'retiring' | 'gone'

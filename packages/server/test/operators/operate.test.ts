@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { type ListedGrant, type RecordedEvent, type Storage, sqliteStorage, type User } from 'countersign-server'
 import { describe, expect, it, vi } from 'vitest'
@@ -40,6 +41,16 @@ describe('countersign users', () => {
     expect((await stage.run('users list')).stdout).toMatch(/^USER NAME .*\nbob .* active/)
   })
 
+  it('names who did it, or who they say they are, in the audit', async () => {
+    const [stage] = await createStageWith(async () => undefined)
+    await stage.ask('users add bob --by carol@ops --password-stdin', password)
+    await stage.ask('users disable bob --by carol@ops')
+    const { stdout } = await stage.run('audit export')
+    expect(stdout.match(/"by":"operator:carol@ops"/g)).toHaveLength(2)
+    const nobody = await stage.run('users enable bob --by=')
+    expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--by takes a name') })
+  })
+
   it('refuses a weak password, and one that nobody gave', async () => {
     const [stage] = await createStageWith(async () => undefined)
     const weak = await stage.run('users add bob --password-stdin', { input: 'password1\n' })
@@ -57,11 +68,12 @@ describe('countersign users', () => {
     expect(await stage.ask(`users enable ${alice.id}`)).toMatchObject({ status: 'active' })
     expect(await stage.run('users passwd alice --password-stdin', password)).toMatchObject({ status: 0 })
     const events = await inDatabase(stage, (storage) => storage.listEvents({ userId: alice.id }))
-    expect(events.map(({ event }) => event)).toEqual([
-      'user.created',
-      'user.disabled',
-      'user.enabled',
-      'password.changed',
+    const by = `operator:${userInfo().username}`
+    expect(events.map(({ event, data }) => [event, data?.by])).toEqual([
+      ['user.created', undefined],
+      ['user.disabled', by],
+      ['user.enabled', by],
+      ['password.changed', by],
     ])
     const unknown = await stage.run('users disable ali')
     expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('nobody with the user name ali') })

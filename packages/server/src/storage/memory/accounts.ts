@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Credential, ListedUser, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
 import { isClosedUsername } from '../closed-username.js'
+import { doneBy } from '../done-by.js'
 import { foldUsername } from '../fold-username.js'
 import { generateId } from '../generate-id.js'
 import { StorageError } from '../storage-error.js'
@@ -11,7 +12,7 @@ import type { MemoryUnit, StoredUser } from './tables.js'
 export function createUser(unit: MemoryUnit, user: NewUser): User {
   const created = addUser(unit, user)
   if (!created) throw new StorageError('username_taken', 'the user name is in use')
-  writeEvent(unit, { event: 'user.created', userId: created.id })
+  writeEvent(unit, { event: 'user.created', userId: created.id, data: doneBy(user.by) })
   return created
 }
 
@@ -67,21 +68,21 @@ export function countUsers({ tables }: MemoryUnit): number {
   return [...tables.users.values()].filter(({ user }) => user.status !== 'closed').length
 }
 
-export function setUserStatus(unit: MemoryUnit, userId: string, status: 'active' | 'disabled'): boolean {
+export function setUserStatus(unit: MemoryUnit, userId: string, status: 'active' | 'disabled', by?: string): boolean {
   const user = unit.tables.users.get(userId)?.user
   if (!user || user.status === 'closed') return false
   if (user.status === status) return true
   user.status = status
   if (status === 'disabled') removeSessions(unit, userId)
-  writeEvent(unit, { event: status === 'disabled' ? 'user.disabled' : 'user.enabled', userId })
+  writeEvent(unit, { event: status === 'disabled' ? 'user.disabled' : 'user.enabled', userId, data: doneBy(by) })
   return true
 }
 
-export function setPasswordHash(unit: MemoryUnit, { userId, passwordHash, keepSession }: PasswordChange): boolean {
+export function setPasswordHash(unit: MemoryUnit, { userId, passwordHash, keepSession, by }: PasswordChange): boolean {
   const stored = unit.tables.users.get(userId)
   if (!stored || stored.user.status === 'closed') return false
   stored.passwordHash = passwordHash
   const ended = removeSessions(unit, userId, keepSession)
-  writeEvent(unit, { event: 'password.changed', userId, data: { sessionsEnded: ended } })
+  writeEvent(unit, { event: 'password.changed', userId, data: { sessionsEnded: ended, ...doneBy(by) } })
   return true
 }

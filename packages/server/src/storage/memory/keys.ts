@@ -1,3 +1,4 @@
+import { doneBy } from '../done-by.js'
 import type { KeyMove, NewKey, StoredKey } from '../key-storage.js'
 import { requireForward } from '../require-forward.js'
 import { StorageError } from '../storage-error.js'
@@ -10,9 +11,12 @@ export function listKeys({ tables }: MemoryUnit): StoredKey[] {
   )
 }
 
-export function addKey(unit: MemoryUnit, key: NewKey): StoredKey {
+export function addKey(unit: MemoryUnit, key: NewKey, by?: string): StoredKey {
   const stored = insert(unit, key)
-  writeEvent(unit, { event: 'key.added', data: { kid: key.kid, purpose: key.purpose, state: key.state } })
+  writeEvent(unit, {
+    event: 'key.added',
+    data: { kid: key.kid, purpose: key.purpose, state: key.state, ...doneBy(by) },
+  })
   return structuredClone(stored)
 }
 
@@ -38,7 +42,7 @@ function insert({ tables, now }: MemoryUnit, key: NewKey): StoredKey {
   return stored
 }
 
-export function moveKeys(unit: MemoryUnit, moves: readonly KeyMove[]): StoredKey[] {
+export function moveKeys(unit: MemoryUnit, moves: readonly KeyMove[], by?: string): StoredKey[] {
   requireForward(moves)
   const { keys } = unit.tables
   if (moves.some(({ kid, from }) => keys.get(kid)?.state !== from)) {
@@ -53,7 +57,7 @@ export function moveKeys(unit: MemoryUnit, moves: readonly KeyMove[]): StoredKey
   }
   writeEvent(unit, {
     event: 'keys.rotated',
-    data: Object.fromEntries(moves.map(({ kid, from, to }) => [kid, `${from} → ${to}`])),
+    data: { ...Object.fromEntries(moves.map(({ kid, from, to }) => [kid, `${from} → ${to}`])), ...doneBy(by) },
   })
   return listKeys(unit)
 }

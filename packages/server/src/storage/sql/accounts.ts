@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Credential, ListedUser, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
 import { isClosedUsername } from '../closed-username.js'
+import { doneBy } from '../done-by.js'
 import { foldUsername } from '../fold-username.js'
 import { generateId } from '../generate-id.js'
 import { StorageError } from '../storage-error.js'
@@ -14,7 +15,7 @@ export async function createUser(unit: Unit, user: NewUser): Promise<User> {
   const created = await addUser(unit, user)
   if (!created) throw new StorageError('username_taken', 'the user name is in use')
   await setPassword(unit, created.id, user.passwordHash)
-  await writeEvent(unit, { event: 'user.created', userId: created.id })
+  await writeEvent(unit, { event: 'user.created', userId: created.id, data: doneBy(user.by) })
   return created
 }
 
@@ -90,7 +91,12 @@ export async function countUsers({ db, tenant }: Unit): Promise<number> {
   return Number(count)
 }
 
-export async function setUserStatus(unit: Unit, userId: string, status: 'active' | 'disabled'): Promise<boolean> {
+export async function setUserStatus(
+  unit: Unit,
+  userId: string,
+  status: 'active' | 'disabled',
+  by?: string,
+): Promise<boolean> {
   const { db, tenant } = unit
   const changed = await db
     .updateTable('app_user')
@@ -103,15 +109,15 @@ export async function setUserStatus(unit: Unit, userId: string, status: 'active'
     .executeTakeFirst()
   if (!changed) return ((await findUser(unit, userId))?.status ?? 'closed') !== 'closed'
   if (status === 'disabled') await removeSessions(unit, userId)
-  await writeEvent(unit, { event: status === 'disabled' ? 'user.disabled' : 'user.enabled', userId })
+  await writeEvent(unit, { event: status === 'disabled' ? 'user.disabled' : 'user.enabled', userId, data: doneBy(by) })
   return true
 }
 
 export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<boolean> {
-  const { userId, passwordHash, keepSession } = change
+  const { userId, passwordHash, keepSession, by } = change
   if (((await findUser(unit, userId))?.status ?? 'closed') === 'closed') return false
   await setPassword(unit, userId, passwordHash)
   const ended = await removeSessions(unit, userId, keepSession)
-  await writeEvent(unit, { event: 'password.changed', userId, data: { sessionsEnded: ended } })
+  await writeEvent(unit, { event: 'password.changed', userId, data: { sessionsEnded: ended, ...doneBy(by) } })
   return true
 }

@@ -1,3 +1,4 @@
+import { doneBy } from '../done-by.js'
 import type { KeyMove, NewKey, StoredKey } from '../key-storage.js'
 import { requireForward } from '../require-forward.js'
 import { StorageError } from '../storage-error.js'
@@ -16,9 +17,12 @@ export async function listKeys({ db, tenant }: Unit): Promise<StoredKey[]> {
   return rows.map(toKey)
 }
 
-export async function addKey(unit: Unit, key: NewKey): Promise<StoredKey> {
+export async function addKey(unit: Unit, key: NewKey, by?: string): Promise<StoredKey> {
   const stored = await insert(unit, key)
-  await writeEvent(unit, { event: 'key.added', data: { kid: key.kid, purpose: key.purpose, state: key.state } })
+  await writeEvent(unit, {
+    event: 'key.added',
+    data: { kid: key.kid, purpose: key.purpose, state: key.state, ...doneBy(by) },
+  })
   return stored
 }
 
@@ -55,7 +59,7 @@ async function insert({ db, tenant, now }: Unit, key: NewKey): Promise<StoredKey
   return toKey(inserted)
 }
 
-export async function moveKeys(unit: Unit, moves: readonly KeyMove[]): Promise<StoredKey[]> {
+export async function moveKeys(unit: Unit, moves: readonly KeyMove[], by?: string): Promise<StoredKey[]> {
   const { db, tenant } = unit
   requireForward(moves)
   for (const { kid, from, to, retireAt } of moves) {
@@ -75,7 +79,7 @@ export async function moveKeys(unit: Unit, moves: readonly KeyMove[]): Promise<S
   }
   await writeEvent(unit, {
     event: 'keys.rotated',
-    data: Object.fromEntries(moves.map(({ kid, from, to }) => [kid, `${from} → ${to}`])),
+    data: { ...Object.fromEntries(moves.map(({ kid, from, to }) => [kid, `${from} → ${to}`])), ...doneBy(by) },
   })
   return listKeys(unit)
 }

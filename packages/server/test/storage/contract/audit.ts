@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { times } from '../fixtures.js'
+import { newUser, times } from '../fixtures.js'
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function auditContract(name: string, makeStorage: MakeStorage): void {
@@ -22,6 +22,35 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
       ])
       expect(await listed({ event: 'one', agent: 'b', userId: 'alice' })).toHaveLength(1)
       expect(await listed({ event: 'one', userId: 'bob' })).toEqual([])
+    })
+
+    test('what an operator does is on record in their name, and what people do themselves is not', async () => {
+      const { storage } = world
+      const by = 'operator:root'
+      const alice = await storage.createUser({ username: 'alice', passwordHash: 'hash', by })
+      await storage.setUserStatus(alice.id, 'disabled', by)
+      await storage.setUserStatus(alice.id, 'active', by)
+      await storage.setPasswordHash({ userId: alice.id, passwordHash: 'new', by })
+      const key = { purpose: 'sign', alg: 'EdDSA', private: 'sealed', publicJwk: { kty: 'OKP' } } as const
+      await storage.addKey({ ...key, kid: 'k1', state: 'next' }, by)
+      await storage.moveKeys([{ kid: 'k1', from: 'next', to: 'active' }], by)
+      await storage.setAgentBlocked({ agent: 'https://agent.example', blocked: true, by })
+      await storage.setAgentBlocked({ agent: 'https://agent.example', blocked: false, by })
+      expect((await storage.listEvents()).map(({ event, data }) => [event, data?.by])).toEqual(
+        [
+          'user.created',
+          'user.disabled',
+          'user.enabled',
+          'password.changed',
+          'key.added',
+          'keys.rotated',
+          'agent.blocked',
+          'agent.unblocked',
+        ].map((event) => [event, by]),
+      )
+      const bob = await newUser(storage, 'bob')
+      await storage.setPasswordHash({ userId: bob.id, passwordHash: 'new' })
+      for (const { data } of await storage.listEvents({ userId: bob.id })) expect(data?.by).toBeUndefined()
     })
 
     test('pages, either way, hold every event once, also within one second', async () => {
