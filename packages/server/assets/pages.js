@@ -8,7 +8,7 @@ const allow = /** @type {HTMLButtonElement | null} */ (document.querySelector('[
 if (allow) guardClicks(allow)
 
 for (const label of document.querySelectorAll('label:has([data-reveals])')) offerReveal(label)
-for (const time of document.querySelectorAll('time[data-clock]')) showLocalTime(time)
+showLocalTimes(document)
 
 const deadline = /** @type {HTMLElement | null} */ (document.querySelector('[data-seconds-left]'))
 if (deadline) watchDeadline(deadline)
@@ -75,11 +75,23 @@ function offerReveal(label) {
   label.removeAttribute('hidden')
 }
 
-/** @param {Element} time */
-function showLocalTime(time) {
-  const locale = time.getAttribute('data-clock') ?? undefined
-  const clock = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
-  time.textContent = clock.format(new Date(time.getAttribute('datetime') ?? ''))
+/**
+ * Writes days and times again in the zone of the person.
+ *
+ * @param {ParentNode} within
+ */
+function showLocalTimes(within) {
+  const thisYear = new Date().getFullYear()
+  for (const time of within.querySelectorAll('time')) {
+    const at = new Date(time.dateTime)
+    const { shows } = time.dataset
+    /** @type {Intl.DateTimeFormatOptions} */
+    const day = { day: 'numeric', month: 'long', ...(at.getFullYear() === thisYear ? {} : { year: 'numeric' }) }
+    time.textContent = new Intl.DateTimeFormat(document.body.dataset.locale, {
+      ...(shows === 'time' ? {} : day),
+      ...(shows === 'day' ? {} : { hour: 'numeric', minute: '2-digit' }),
+    }).format(at)
+  }
 }
 
 /** @param {HTMLElement} status */
@@ -93,7 +105,9 @@ function watchDeadline(status) {
     }
     const left = Number(read) - (Date.now() - from) / 1000
     const warning = status.querySelector('template')
-    if (left <= Number(status.dataset.warnBefore) && warning) status.replaceChildren(warning.content)
+    if (left > Number(status.dataset.warnBefore) || !warning) return
+    showLocalTimes(warning.content)
+    status.replaceChildren(warning.content)
   }
   check()
   setInterval(check, 1000)
@@ -142,7 +156,7 @@ function takeOver(page, status) {
       if (value !== undefined) /** @type {HTMLInputElement} */ (field).value = value
     }
   }
-  for (const time of fresh.querySelectorAll('time[data-clock]')) showLocalTime(time)
+  showLocalTimes(fresh)
   status.dataset.secondsLeft = fresh.dataset.secondsLeft
   status.replaceChildren(...fresh.childNodes)
   return true

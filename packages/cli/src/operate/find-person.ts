@@ -1,4 +1,4 @@
-import { foldUsername, type ListedUser, type Storage, type User } from 'countersign-server'
+import { foldUsername, type Storage, type User } from 'countersign-server'
 import { CommandError } from '../command-error.js'
 
 const page = 1000
@@ -8,7 +8,7 @@ export async function findPerson(storage: Storage, name: string): Promise<User> 
   const folded = foldUsername(name)
   let after: string | undefined
   do {
-    const people: ListedUser[] = await storage.listUsers({ query: name, limit: page, after })
+    const people: User[] = await storage.listUsers({ query: name, limit: page, after })
     const found = people.find(({ username }) => foldUsername(username) === folded)
     if (found) return found
     after = people.length < page ? undefined : people.at(-1)?.id

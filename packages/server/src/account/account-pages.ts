@@ -16,7 +16,8 @@ import { accountPaths } from '../pages/account-paths.js'
 import { cleanText } from '../pages/plain-text.js'
 import type { ListedGrant } from '../storage/storage.js'
 import { type AccountView, accountFrame } from './account-view.js'
-import { activityOf, agentEntry, byParties, sameParties } from './agent-entries.js'
+import { activityOf } from './activity-of.js'
+import { agentEntry, byParties, sameParties } from './agent-entries.js'
 import { confirmFirst } from './confirm-person.js'
 import { deviceOf } from './device-of.js'
 
@@ -168,13 +169,10 @@ export const passwordPage = async (
 }
 
 const yoursPage: AccountPage = async (context, view) => {
-  const { user } = view.session
-  const [listed] = (await context.storage.listUsers({ query: user.username, limit: 200 })).filter(
-    ({ id }) => id === user.id,
-  )
-  const since = listed?.createdAt ?? view.session.authTime
-  const model = { ...accountFrame(context, view), ...(user.email === null ? {} : { email: user.email }), since }
-  return page(renderYours(model, view.messages), view)
+  const user = await context.storage.findUser(view.session.user.id)
+  if (!user) throw new PageError('not_found')
+  const email = user.email === null ? {} : { email: user.email }
+  return page(renderYours({ ...accountFrame(context, view), ...email, since: user.createdAt }, view.messages), view)
 }
 
 /** The page that closes the account, first or again. */

@@ -20,7 +20,7 @@ const limits = { window: 900, account: 5, address: 29 }
  */
 export async function checkPassword(
   context: ServerContext,
-  { visitor, ip }: Submission,
+  { visitor, ip, userAgent }: Submission,
   username: string,
   password: string,
 ): Promise<PasswordCheck> {
@@ -45,7 +45,8 @@ export async function checkPassword(
   }
   const matches = await verifyPassword(credential?.passwordHash, password)
   if (!credential || !matches || credential.user.status !== 'active') {
-    await storage.recordEvent({ event: 'signin.failed', userId: credential?.user.id, ip })
+    const data = { userAgent: userAgent ?? null }
+    await storage.recordEvent({ event: 'signin.failed', userId: credential?.user.id, ip, data })
     return { outcome: 'wrong' }
   }
   await storage.clearAttempts(accountKey)

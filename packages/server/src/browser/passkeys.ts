@@ -71,7 +71,9 @@ export async function verifyPasskey(context: ServerContext, submission: Submissi
     }),
   )
   if (!verified?.verified) {
-    await context.storage.recordEvent({ event: 'signin.failed', userId: found.user.id, ip: submission.ip })
+    const { ip, userAgent } = submission
+    const data = { userAgent: userAgent ?? null }
+    await context.storage.recordEvent({ event: 'signin.failed', userId: found.user.id, ip, data })
     return undefined
   }
   const used = await context.storage.usePasskey({ credentialId: id, counter: verified.authenticationInfo.newCounter })

@@ -71,10 +71,14 @@ export type AccountEvent =
   | 'downloaded'
 
 /** What happened between the person and an agent. */
-export type AgentEvent = 'allowed' | 'denied' | 'used' | 'removed' | 'ran_out'
+export type AgentEvent = 'allowed' | 'denied' | 'remembered' | 'used' | 'removed' | 'removed_by_server'
 
 export type Activity = { at: number } & (
-  | { what: AccountEvent /** Browser and system in words. */; device?: string }
+  | {
+      what: AccountEvent
+      /** Browser and system in words, where it is known. */
+      device?: string
+    }
   | { what: AgentEvent; agentHost: string; resourceHost: string }
 )
 

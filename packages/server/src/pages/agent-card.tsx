@@ -5,7 +5,7 @@ import { Host } from './host.js'
 import { Icon } from './icon.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage } from './models.js'
-import { Moment } from './moment.js'
+import { Day } from './moment.js'
 
 interface Card {
   model: ConsentPage
@@ -115,9 +115,7 @@ function Changes({ model, messages }: Card) {
 function seen(model: ConsentPage, messages: Messages): Child {
   const { allowedBefore } = model
   if (allowedBefore === undefined) return model.firstTime ? messages.firstTime : messages.seenBefore
-  const said = messages.allowedBefore(
-    <Moment at={allowedBefore}>{messages.day(allowedBefore, model.expiresAt)}</Moment>,
-  )
+  const said = messages.allowedBefore(<Day at={allowedBefore} now={model.expiresAt} messages={messages} />)
   return model.able.some(({ isNew }) => isNew) ? [said, ' ', messages.asksForMore] : said
 }
 

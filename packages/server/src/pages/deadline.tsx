@@ -2,7 +2,7 @@ import { Caution } from './caution.js'
 import { Hidden, HiddenFields } from './hidden-fields.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage } from './models.js'
-import { Moment } from './moment.js'
+import { TimeOfDay } from './moment.js'
 
 /** Seconds before the end at which the page warns: more than the two minutes of WCAG 2.2.1. */
 export const WARN_BEFORE = 180
@@ -10,11 +10,7 @@ export const WARN_BEFORE = 180
 /** When the request ends, as a time of day, and the form that keeps it open. */
 export function Deadline({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const { extend } = model
-  const ends = (
-    <Moment at={model.expiresAt} clock={messages.locale}>
-      {messages.timeOfDay(model.expiresAt)}
-    </Moment>
-  )
+  const ends = <TimeOfDay at={model.expiresAt} messages={messages} />
   const line = <p class="small">{messages.endsAt(ends)}</p>
   if (!extend) return <div class="deadline">{line}</div>
   const warning = <Caution>{messages.endsSoon(ends)}</Caution>

@@ -42,7 +42,7 @@ export function renderLayout(layout: Layout): string {
         {layout.stylesheet !== undefined && <link rel="stylesheet" href={layout.stylesheet} />}
         {frame.script !== undefined && <script type="module" src={frame.script} />}
       </head>
-      <body>
+      <body data-locale={messages.locale}>
         <header class="bar">
           <p class="server">
             <bdi>{frame.serverName}</bdi>

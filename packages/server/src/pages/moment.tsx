@@ -1,10 +1,48 @@
-import type { Child } from 'hono/jsx'
+import type { Messages } from './messages/messages.js'
 
-/** A time or a day in words, with its exact value; one with a `clock`, a locale, is shown in local time by the script. */
-export function Moment(props: { at: number; clock?: string; children: Child }) {
+interface Moment {
+  /** Unix seconds. */
+  at: number
+  messages: Messages
+}
+
+interface Dated extends Moment {
+  /** Said without the year where it is the year of this. */
+  now: number
+}
+
+/*
+ * Times are written in UTC, and say so; the script writes all of them again in the person's own time zone, by
+ * `data-shows`. `datetime` is exact.
+ */
+
+/** A time of day. */
+export function TimeOfDay({ at, messages }: Moment) {
   return (
-    <time datetime={new Date(props.at * 1000).toISOString()} data-clock={props.clock}>
-      {props.children}
+    <time datetime={exactly(at)} data-shows="time">
+      {messages.timeOfDay(at)}
     </time>
   )
+}
+
+/** A day. */
+export function Day({ at, now, messages }: Dated) {
+  return (
+    <time datetime={exactly(at)} data-shows="day">
+      {messages.day(at, now)}
+    </time>
+  )
+}
+
+/** A day and a time of day. */
+export function DayAndTime({ at, now, messages }: Dated) {
+  return (
+    <time datetime={exactly(at)} data-shows="day-and-time">
+      {messages.dayAndTime(at, now)}
+    </time>
+  )
+}
+
+function exactly(unixSeconds: number): string {
+  return new Date(unixSeconds * 1000).toISOString()
 }

@@ -15,7 +15,7 @@ export interface AccountStorage {
   /** The person and their password hash, also for a disabled person, so that both cost the same time. */
   findCredential(username: string): Promise<Credential | undefined>
   /** People in the order they were added, without closed accounts unless asked for. */
-  listUsers(filter?: UserFilter): Promise<ListedUser[]>
+  listUsers(filter?: UserFilter): Promise<User[]>
   /** How many people there are, without closed accounts. */
   countUsers(): Promise<number>
   /**
@@ -65,15 +65,12 @@ export interface User {
   status: 'active' | 'disabled' | 'closed'
   /** The opaque subject in tokens (W18): random, never derived from the name. */
   sub: string
+  createdAt: number
 }
 
 export interface Credential {
   user: User
   passwordHash: string
-}
-
-export interface ListedUser extends User {
-  createdAt: number
 }
 
 export interface UserFilter {
@@ -115,7 +112,7 @@ export interface LinkedIdentity extends FederatedIdentity {
 
 export interface UserExport {
   exportedAt: number
-  user: ListedUser
+  user: User
   identities: LinkedIdentity[]
   passkeys: Passkey[]
   sessions: Omit<ListedSession, 'current'>[]

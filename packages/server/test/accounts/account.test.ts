@@ -189,7 +189,7 @@ describe('My agents', () => {
     for (const seen of [first, second]) {
       expect(seen).toMatchObject({ status: 200, state: 'agents-removed' })
       expect(seen.html).toContain('other-agent.example')
-      expect(seen.html.match(/<time [^>]*data-clock/g)).toHaveLength(2)
+      expect(seen.html.match(/<time [^>]*data-shows="time"/g)).toHaveLength(2)
     }
     expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
   })

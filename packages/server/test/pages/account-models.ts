@@ -61,17 +61,19 @@ export const agents: readonly [AllowedAgent, ...AllowedAgent[]] = [
 export const activity: readonly Activity[] = [
   { at: now - 60, what: 'removed', agentHost: 'mail.example', resourceHost: 'cal.example' },
   { at: now - 3600, what: 'used', agentHost: 'calendar-helper.example', resourceHost: 'cal.example' },
-  { at: now - 7200, what: 'signed_in', device: 'Chromium on Linux' },
+  { at: now - 7200, what: 'signed_in', device: 'Chrome, Linux' },
   { at: now - day, what: 'denied', agentHost: 'odd.example', resourceHost: 'bank.example' },
-  { at: now - day - 60, what: 'sign_in_failed', device: 'Firefox on Windows' },
+  { at: now - day - 60, what: 'sign_in_failed', device: 'Firefox, Windows' },
   { at: now - day * 3, what: 'allowed', agentHost: 'notes.example/~bob', resourceHost: 'files.example' },
-  { at: now - day * 3 - 5, what: 'ran_out', agentHost: 'notes.example/~bob', resourceHost: 'files.example' },
+  { at: now - day * 4, what: 'remembered', agentHost: 'calendar-helper.example', resourceHost: 'cal.example' },
+  { at: now - day * 5, what: 'removed_by_server', agentHost: 'odd.example', resourceHost: 'bank.example' },
+  { at: now - day * 6, what: 'session_ended' },
   { at: now - day * 300, what: 'passkey_added' },
 ]
 
 export const sessions: readonly SessionEntry[] = [
-  { id: 's1', device: 'Chromium on Linux', since: now - 7200, lastSeen: now - 30, current: true },
-  { id: 's2', device: 'Safari on iPhone', since: now - day * 9, lastSeen: now - day },
+  { id: 's1', device: 'Chrome, Linux', since: now - 7200, lastSeen: now - 30, current: true },
+  { id: 's2', device: 'Safari, iOS', since: now - day * 9, lastSeen: now - day },
   { id: 's3', since: now - day * 20 },
 ]
 

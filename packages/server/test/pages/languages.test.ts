@@ -58,8 +58,8 @@ describe('Arabic', () => {
   })
 
   it('writes days and times with its own digits', () => {
-    expect(ar.dayAndTime(Date.UTC(2025, 4, 3, 14, 32) / 1000, Date.UTC(2026, 0, 1) / 1000)).toBe(
-      '٣ مايو ٢٠٢٥، ٢:٣٢ م بتوقيت UTC',
+    expect(ar.dayAndTime(Date.UTC(2025, 4, 3, 14, 32) / 1000, Date.UTC(2026, 0, 1) / 1000)).toMatch(
+      /^٣ مايو ٢٠٢٥.{1,4}٢:٣٢ م بتوقيت UTC$/,
     )
   })
 

@@ -181,7 +181,7 @@ describe('renderConsent', () => {
 
   it('gives the end as a time of day with its full date behind it', () => {
     expect(renderConsent(consentModel())).toContain(
-      '<time datetime="2026-01-15T14:32:00.000Z" data-clock="en-GB">14:32 UTC</time>',
+      '<time datetime="2026-01-15T14:32:00.000Z" data-shows="time">14:32 UTC</time>',
     )
   })
 

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { renderActivity } from '../../dist/pages/account/activity-page.js'
 import { renderSecurity } from '../../dist/pages/account/security-page.js'
 import { renderConsent } from '../../dist/pages/consent-page.js'
 import { renderSignIn } from '../../dist/pages/sign-in-page.js'
 import { hasChromium, launchChromium } from '../chromium.js'
-import { securityModel } from './account-models.js'
+import { accountFrame, activity, securityModel } from './account-models.js'
 import { fullConsent } from './consent-states.js'
 import { createPagesOrigin } from './pages-origin.js'
 import { fullSignIn } from './sign-in-states.js'
@@ -20,6 +21,7 @@ const documents: Record<string, string> = {
   password: renderConsent(sensitive),
   'sign-in': renderSignIn(fullSignIn),
   security: renderSecurity(securityModel()),
+  activity: renderActivity({ ...accountFrame, activity }),
 }
 const server = createPagesOrigin((path) => documents[path])
 
@@ -114,6 +116,13 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
     })
   })
 
+  it('shows days and times in the zone of the person, as every page does', async () => {
+    await opened('activity')
+    const times = await page.locator('time').allTextContents()
+    expect(times[0]).toMatch(/^15 January( 2026)?.{1,4}23:05$/)
+    expect(times.filter((time) => time.includes('UTC'))).toEqual([])
+  })
+
   describe('the deadline', () => {
     const status = '[data-seconds-left]'
 
@@ -126,7 +135,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       await opened('almost-over')
       expect(await page.locator(status).getAttribute('role')).toBe('status')
       expect(await page.locator(status).textContent()).not.toContain('ends soon')
-      await page.getByText('This request ends soon').waitFor({ timeout: 5000 })
+      await page.getByText('This request ends soon, at 23:32.').waitFor({ timeout: 5000 })
     })
 
     it('is extended without losing what was chosen', async () => {

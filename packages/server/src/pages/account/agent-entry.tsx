@@ -3,7 +3,7 @@ import { accountPaths } from '../account-paths.js'
 import { AgentMark } from '../agent-mark.js'
 import { Host } from '../host.js'
 import type { Messages } from '../messages/messages.js'
-import { Moment } from '../moment.js'
+import { Day } from '../moment.js'
 import { RiskWords, Words } from '../permission-lists.js'
 
 interface Entry {
@@ -53,11 +53,11 @@ export function AgentEntry({ agent, now, messages }: Entry) {
 /** Since when, last used, until when: in sentences. */
 export function Span({ agent, now, messages }: Entry) {
   const { account } = messages
-  const day = (at: number) => <Moment at={at}>{messages.day(at, now)}</Moment>
+  const day = (at: number) => <Day at={at} now={now} messages={messages} />
   return (
     <>
       {account.allowedOn(day(agent.since))}{' '}
-      {agent.lastUsed === undefined ? account.neverUsed : account.lastUsedOn(day(agent.lastUsed))}{' '}
+      {agent.lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(agent.lastUsed))}{' '}
       {agent.ends === undefined ? account.endsWhenRemoved : account.endsOn(day(agent.ends))}
     </>
   )

@@ -69,7 +69,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
           {model.activity.length === 0 ? (
             <p>{account.noActivity}</p>
           ) : (
-            <ActivityList activity={model.activity} now={now} messages={messages} days />
+            <ActivityList activity={model.activity} now={now} messages={messages} />
           )}
         </section>
       </>

@@ -4,7 +4,7 @@ import { Done } from '../caution.js'
 import { Icon } from '../icon.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
-import { Moment } from '../moment.js'
+import { TimeOfDay } from '../moment.js'
 import { renderAccountLayout } from './account-layout.js'
 import { AgentEntry } from './agent-entry.js'
 
@@ -81,10 +81,6 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
 
 function Removed(props: { removed: NonNullable<AgentsPage['removed']>; messages: Messages }) {
   const { removed, messages } = props
-  const clock = (at: number) => (
-    <Moment at={at} clock={messages.locale}>
-      {messages.timeOfDay(at)}
-    </Moment>
-  )
+  const clock = (at: number) => <TimeOfDay at={at} messages={messages} />
   return <Done>{messages.account.removed(clock(removed.stoppedAt), clock(removed.runsOutBy))}</Done>
 }

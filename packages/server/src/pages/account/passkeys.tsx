@@ -3,7 +3,7 @@ import { accountPaths } from '../account-paths.js'
 import { Hidden, HiddenFields } from '../hidden-fields.js'
 import { Icon } from '../icon.js'
 import type { Messages } from '../messages/messages.js'
-import { Moment } from '../moment.js'
+import { Day } from '../moment.js'
 import { formOf } from './account-layout.js'
 
 interface PasskeyList {
@@ -15,7 +15,7 @@ interface PasskeyList {
 /** The passkeys of the account, and the form that adds one where the browser can. */
 export function Passkeys({ model, passkeys, messages }: PasskeyList) {
   const { account } = messages
-  const day = (at: number) => <Moment at={at}>{messages.day(at, model.now)}</Moment>
+  const day = (at: number) => <Day at={at} now={model.now} messages={messages} />
   const form = formOf(model)
   return (
     <section>
@@ -31,7 +31,7 @@ export function Passkeys({ model, passkeys, messages }: PasskeyList) {
               </p>
               <p class="small">
                 {account.addedOn(day(added))}{' '}
-                {lastUsed === undefined ? account.neverUsed : account.lastUsedOn(day(lastUsed))}
+                {lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(lastUsed))}
               </p>
             </div>
             <a class="quietly" href={accountPaths.removePasskey(id)}>

@@ -2,14 +2,14 @@ import type { SecurityPage } from '../account-models.js'
 import { Hidden, HiddenFields } from '../hidden-fields.js'
 import { Icon } from '../icon.js'
 import type { Messages } from '../messages/messages.js'
-import { Moment } from '../moment.js'
+import { DayAndTime } from '../moment.js'
 import { formOf } from './account-layout.js'
 
 /** Where the person is signed in, and the forms that end it. */
 export function Sessions({ model, messages }: { model: SecurityPage; messages: Messages }) {
   const { account } = messages
   const form = formOf(model)
-  const moment = (at: number) => <Moment at={at}>{messages.dayAndTime(at, model.now)}</Moment>
+  const moment = (at: number) => <DayAndTime at={at} now={model.now} messages={messages} />
   return (
     <section>
       <h2>{account.sessions}</h2>

@@ -4,7 +4,7 @@ import { KnownUser, PasswordField } from '../fields.js'
 import { Host } from '../host.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
-import { Moment } from '../moment.js'
+import { Day } from '../moment.js'
 import { ProblemBox } from '../problem-box.js'
 import { renderAccountLayout } from './account-layout.js'
 import { ConfirmForm } from './confirm-form.js'
@@ -43,7 +43,7 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
           <div>
             <dt>{account.madeOn}</dt>
             <dd>
-              <Moment at={model.since}>{messages.day(model.since, model.now)}</Moment>
+              <Day at={model.since} now={model.now} messages={messages} />
             </dd>
           </div>
         </dl>

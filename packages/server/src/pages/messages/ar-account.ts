@@ -22,7 +22,7 @@ export const arAccount: typeof enAccount = {
   agentHeading: (agent, resource) => phrase`${agent} لدى ${resource}`,
   allowedOn: (day) => phrase`سمحت به في ${day}.`,
   lastUsedOn: (day) => phrase`آخر استخدام في ${day}.`,
-  neverUsed: 'لم يُستخدم بعد.',
+  notUsedYet: 'لم يُستخدم بعد.',
   endsOn: (day) => phrase`ينتهي في ${day}.`,
   endsWhenRemoved: 'يبقى حتى تزيله.',
   isAble: 'ما يستطيع فعله',
@@ -51,14 +51,16 @@ export const arAccount: typeof enAccount = {
   agentEvents: {
     allowed: (agent, resource) => phrase`سمحت بأن يتصرف ${agent} نيابةً عنك لدى ${resource}.`,
     denied: (agent, resource) => phrase`لم تسمح بأن يتصرف ${agent} نيابةً عنك لدى ${resource}.`,
+    remembered: (agent, resource) =>
+      phrase`طلب ${agent} مرة أخرى ما سمحت به من قبل لدى ${resource}، فلم نسألك مرة أخرى.`,
     used: (agent, resource) => phrase`حصل ${agent} على وصول إلى ${resource}.`,
     removed: (agent, resource) => phrase`أزلت ${agent} من ${resource}.`,
-    ran_out: (agent, resource) => phrase`انتهى ما سمحت به للوكيل ${agent} لدى ${resource}.`,
+    removed_by_server: (agent, resource) => phrase`أزال القائمون على هذا الخادم ${agent} من ${resource}.`,
   },
   accountEvents: {
-    signed_up: 'أنشأت هذا الحساب.',
+    signed_up: 'أُنشئ هذا الحساب.',
     signed_in: 'سجلت الدخول.',
-    sign_in_failed: 'حاول أحدهم تسجيل الدخول بكلمة مرور خاطئة.',
+    sign_in_failed: 'حاول أحدهم تسجيل الدخول ولم ينجح.',
     signed_out: 'سجلت الخروج.',
     session_ended: 'سجلت الخروج من جهاز آخر.',
     signed_out_everywhere: 'سجلت الخروج من كل الأجهزة.',
@@ -67,7 +69,6 @@ export const arAccount: typeof enAccount = {
     passkey_removed: 'أزلت مفتاح مرور.',
     downloaded: 'نزّلت بياناتك.',
   },
-  onDevice: (device) => phrase`(${device})`,
 
   notices: {
     password_changed: 'تم تغيير كلمة المرور، وتم تسجيل خروجك من كل الأجهزة الأخرى.',

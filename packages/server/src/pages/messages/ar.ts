@@ -4,8 +4,6 @@ import { arProblems } from './ar-problems.js'
 import type { Messages } from './messages.js'
 import { phrase } from './phrase.js'
 
-const timeOfDay = (unixSeconds: number) => `${arFormats.timeOfDay(unixSeconds)} بتوقيت UTC`
-
 const characters = { one: 'حرف واحد', two: 'حرفين', few: 'أحرف', many: 'حرفًا', other: 'حرف' }
 const others = { one: 'إذن آخر', two: 'إذنان آخران', few: 'أذونات أخرى', many: 'إذنًا آخر', other: 'إذن آخر' }
 
@@ -18,9 +16,9 @@ export const ar: Messages = {
 
   duration: arDuration,
   number: arFormats.number,
-  timeOfDay,
+  timeOfDay: (unixSeconds) => `${arFormats.timeOfDay(unixSeconds)} بتوقيت UTC`,
   day: arFormats.day,
-  dayAndTime: (unixSeconds, now) => `${arFormats.day(unixSeconds, now)}، ${timeOfDay(unixSeconds)}`,
+  dayAndTime: (unixSeconds, now) => `${arFormats.dayAndTime(unixSeconds, now)} بتوقيت UTC`,
 
   title: (page, serverName) => `${page} – ${serverName}`,
   errorTitle: (title) => `خطأ: ${title}`,

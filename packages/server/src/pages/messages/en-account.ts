@@ -8,15 +8,17 @@ const agentsOf = (count: number) => (count === 1 ? '1 agent' : `${count} agents`
 const agentEvents: Record<AgentEvent, (agent: Child, resource: Child) => Child[]> = {
   allowed: (agent, resource) => phrase`You allowed ${agent} to act for you at ${resource}.`,
   denied: (agent, resource) => phrase`You did not allow ${agent} to act for you at ${resource}.`,
+  remembered: (agent, resource) =>
+    phrase`${agent} asked again for what you had allowed at ${resource}. We did not ask you again.`,
   used: (agent, resource) => phrase`${agent} got access to ${resource}.`,
   removed: (agent, resource) => phrase`You removed ${agent} from ${resource}.`,
-  ran_out: (agent, resource) => phrase`What you allowed ${agent} at ${resource} came to its end.`,
+  removed_by_server: (agent, resource) => phrase`The people who run this server removed ${agent} from ${resource}.`,
 }
 
 const accountEvents: Record<AccountEvent, string> = {
-  signed_up: 'You made this account.',
+  signed_up: 'This account was made.',
   signed_in: 'You signed in.',
-  sign_in_failed: 'Somebody tried to sign in with a wrong password.',
+  sign_in_failed: 'Somebody tried to sign in and could not.',
   signed_out: 'You signed out.',
   session_ended: 'You signed out another device.',
   signed_out_everywhere: 'You signed out everywhere.',
@@ -73,7 +75,7 @@ export const enAccount = {
   agentHeading: (agent: Child, resource: Child) => phrase`${agent} at ${resource}`,
   allowedOn: (day: Child) => phrase`Allowed on ${day}.`,
   lastUsedOn: (day: Child) => phrase`Last used on ${day}.`,
-  neverUsed: 'Never used.',
+  notUsedYet: 'Not used yet.',
   endsOn: (day: Child) => phrase`Ends on ${day}.`,
   endsWhenRemoved: 'Stays until you remove it.',
   isAble: 'It is able to',
@@ -102,7 +104,6 @@ export const enAccount = {
   older: 'Older',
   agentEvents,
   accountEvents,
-  onDevice: (device: Child) => phrase`(${device})`,
 
   notices,
   passwordLead: 'Change it if you think that somebody knows it.',

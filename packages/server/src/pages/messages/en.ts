@@ -21,15 +21,14 @@ export const en = {
   dir: 'ltr' as 'ltr' | 'rtl',
   /** The language, in itself. */
   languageName: 'English',
-  /** How the script writes times of day. */
+  /** How the script writes days and times. */
   locale,
 
   duration: enDuration,
   number: (count: number) => formats.number(count),
   timeOfDay: (unixSeconds: number) => `${formats.timeOfDay(unixSeconds)} UTC`,
   day: (unixSeconds: number, now: number) => formats.day(unixSeconds, now),
-  dayAndTime: (unixSeconds: number, now: number) =>
-    `${formats.day(unixSeconds, now)}, ${formats.timeOfDay(unixSeconds)} UTC`,
+  dayAndTime: (unixSeconds: number, now: number) => `${formats.dayAndTime(unixSeconds, now)} UTC`,
 
   title: (page: string, serverName: string) => `${page} – ${serverName}`,
   errorTitle: (title: string) => `Error: ${title}`,

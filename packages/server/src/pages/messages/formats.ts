@@ -1,27 +1,37 @@
-/** Numbers, days and times as one language writes them; times are UTC. */
+/** Numbers, days and times as one language writes them; days and times are UTC. */
 export interface Formats {
   number: (count: number) => string
   timeOfDay: (unixSeconds: number) => string
   /** The year only where it is not the year of `now`. */
   day: (unixSeconds: number, now: number) => string
+  dayAndTime: (unixSeconds: number, now: number) => string
 }
+
+const timeOfDay = { hour: 'numeric', minute: '2-digit' } as const
+const day = { day: 'numeric', month: 'long' } as const
 
 /** Makes the formats of a locale, such as `en-GB`. */
 export function createFormats(locale: string): Formats {
-  const timeZone = 'UTC'
   const numbers = new Intl.NumberFormat(locale)
-  const times = new Intl.DateTimeFormat(locale, { timeZone, hour: 'numeric', minute: '2-digit' })
-  const days = new Intl.DateTimeFormat(locale, { timeZone, day: 'numeric', month: 'long' })
-  const daysOfYears = new Intl.DateTimeFormat(locale, { timeZone, day: 'numeric', month: 'long', year: 'numeric' })
-  const dateOf = (unixSeconds: number) => new Date(unixSeconds * 1000)
+  const format = (options: Intl.DateTimeFormatOptions) => {
+    const formatter = new Intl.DateTimeFormat(locale, { timeZone: 'UTC', ...options })
+    return (unixSeconds: number) => formatter.format(unixSeconds * 1000)
+  }
+  const dated = (options: Intl.DateTimeFormatOptions) => {
+    const [short, long] = [format(options), format({ ...options, year: 'numeric' })]
+    return (unixSeconds: number, now: number) =>
+      yearOf(unixSeconds) === yearOf(now) ? short(unixSeconds) : long(unixSeconds)
+  }
   return {
     number: (count) => numbers.format(count),
-    timeOfDay: (unixSeconds) => times.format(dateOf(unixSeconds)),
-    day: (unixSeconds, now) => {
-      const sameYear = dateOf(unixSeconds).getUTCFullYear() === dateOf(now).getUTCFullYear()
-      return (sameYear ? days : daysOfYears).format(dateOf(unixSeconds))
-    },
+    timeOfDay: format(timeOfDay),
+    day: dated(day),
+    dayAndTime: dated({ ...day, ...timeOfDay }),
   }
+}
+
+function yearOf(unixSeconds: number): number {
+  return new Date(unixSeconds * 1000).getUTCFullYear()
 }
 
 /** The largest unit that fits without a remainder, in minutes at least; a part of a minute counts as one. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Credential, ListedUser, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
+import type { Credential, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
 import { isClosedUsername } from '../closed-username.js'
 import { doneBy } from '../done-by.js'
 import { foldUsername } from '../fold-username.js'
@@ -7,7 +7,7 @@ import { generateId } from '../generate-id.js'
 import { StorageError } from '../storage-error.js'
 import { writeEvent } from './audit.js'
 import { removeSessions } from './sessions.js'
-import type { MemoryUnit, StoredUser } from './tables.js'
+import type { MemoryUnit } from './tables.js'
 
 export function createUser(unit: MemoryUnit, user: NewUser): User {
   const created = addUser(unit, user)
@@ -30,8 +30,9 @@ export function addUser(
     email: email ?? null,
     status: 'active',
     sub: randomUUID(),
+    createdAt: now,
   }
-  tables.users.set(user.id, { user, passwordHash: passwordHash ?? null, createdAt: now })
+  tables.users.set(user.id, { user, passwordHash: passwordHash ?? null })
   tables.userIds.set(key, user.id)
   return { ...user }
 }
@@ -48,7 +49,7 @@ export function findCredential({ tables }: MemoryUnit, username: string): Creden
     : undefined
 }
 
-export function listUsers({ tables }: MemoryUnit, filter: UserFilter = {}): ListedUser[] {
+export function listUsers({ tables }: MemoryUnit, filter: UserFilter = {}): User[] {
   const { query, status, after = '', limit = 100 } = filter
   const part = query === undefined ? '' : foldUsername(query)
   return [...tables.users.values()]
@@ -57,11 +58,7 @@ export function listUsers({ tables }: MemoryUnit, filter: UserFilter = {}): List
     .filter(({ user }) => user.id > after)
     .sort((a, b) => (a.user.id < b.user.id ? -1 : 1))
     .slice(0, limit)
-    .map(toListedUser)
-}
-
-export function toListedUser({ user, createdAt }: StoredUser): ListedUser {
-  return { ...user, createdAt }
+    .map(({ user }) => ({ ...user }))
 }
 
 export function countUsers({ tables }: MemoryUnit): number {

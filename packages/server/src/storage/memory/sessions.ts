@@ -27,7 +27,12 @@ export function createSession(unit: MemoryUnit, session: NewSession): Session {
     userAgent: session.userAgent ?? null,
   }
   tables.sessions.set(session.idHash, stored)
-  writeEvent(unit, { event: 'session.created', userId: stored.userId, ip: session.ip })
+  writeEvent(unit, {
+    event: 'session.created',
+    userId: stored.userId,
+    ip: session.ip,
+    data: { userAgent: session.userAgent ?? null },
+  })
   return toSession(unit, stored)
 }
 
@@ -78,7 +83,7 @@ function toListedSession(session: StoredSession): Omit<ListedSession, 'current'>
 
 export function endSessionById(unit: MemoryUnit, { userId, id }: { userId: string; id: string }): boolean {
   const ended = deleteWhere(unit.tables.sessions, (session) => session.userId === userId && session.id === id)
-  if (ended > 0) writeEvent(unit, { event: 'session.ended', userId })
+  if (ended > 0) writeEvent(unit, { event: 'session.ended', userId, data: { session: id } })
   return ended > 0
 }
 

@@ -33,7 +33,6 @@ export interface MemoryTables {
 export interface StoredUser {
   user: User
   passwordHash: string | null
-  createdAt: number
 }
 
 export interface StoredIdentity extends LinkedIdentity {

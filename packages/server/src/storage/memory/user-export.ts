@@ -1,6 +1,5 @@
 import type { UserExport } from '../account-storage.js'
 import type { ListedSession } from '../session-storage.js'
-import { toListedUser } from './accounts.js'
 import { listEvents, writeEvent } from './audit.js'
 import { listFederated } from './federated.js'
 import { listGrants, listGrantUsage } from './grants.js'
@@ -17,7 +16,7 @@ export function exportUser(unit: MemoryUnit, userId: string): UserExport | undef
   const everything = Number.MAX_SAFE_INTEGER
   return {
     exportedAt: unit.now,
-    user: toListedUser(stored),
+    user: { ...stored.user },
     identities: listFederated(unit, userId),
     passkeys: listPasskeys(unit, userId),
     sessions: listSessions(unit, { userId }).map(withoutCurrent),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Credential, ListedUser, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
+import type { Credential, NewUser, PasswordChange, User, UserFilter } from '../account-storage.js'
 import { isClosedUsername } from '../closed-username.js'
 import { doneBy } from '../done-by.js'
 import { foldUsername } from '../fold-username.js'
@@ -9,7 +9,7 @@ import { writeEvent } from './audit.js'
 import { contains } from './contains.js'
 import { removeSessions } from './remove-sessions.js'
 import type { Unit } from './unit.js'
-import { findUser, sector, toListedUser, toUser, users } from './users.js'
+import { findUser, sector, toUser, users } from './users.js'
 
 export async function createUser(unit: Unit, user: NewUser): Promise<User> {
   const created = await addUser(unit, user)
@@ -68,7 +68,7 @@ export async function findCredential(unit: Unit, username: string): Promise<Cred
   return row && { user: toUser(row), passwordHash: row.secret }
 }
 
-export async function listUsers(unit: Unit, filter: UserFilter = {}): Promise<ListedUser[]> {
+export async function listUsers(unit: Unit, filter: UserFilter = {}): Promise<User[]> {
   const { query, status, after, limit = 100 } = filter
   let found = users(unit).where('u.closed_at', status === 'closed' ? 'is not' : 'is', null)
   if (status === 'active' || status === 'disabled') found = found.where('u.status', '=', status)
@@ -78,7 +78,7 @@ export async function listUsers(unit: Unit, filter: UserFilter = {}): Promise<Li
     found = found.where((e) => e.or([contains(e.ref('u.username_key'), part), contains(e.ref('u.email'), part)]))
   }
   const rows = await found.orderBy('u.id').limit(limit).execute()
-  return rows.map(toListedUser)
+  return rows.map(toUser)
 }
 
 export async function countUsers({ db, tenant }: Unit): Promise<number> {

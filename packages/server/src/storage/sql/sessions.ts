@@ -33,7 +33,12 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
     })
     .returning(['id', 'amr'])
     .executeTakeFirstOrThrow()
-  await writeEvent(unit, { event: 'session.created', userId: user.id, ip: session.ip })
+  await writeEvent(unit, {
+    event: 'session.created',
+    userId: user.id,
+    ip: session.ip,
+    data: { userAgent: session.userAgent ?? null },
+  })
   return { id, user, authTime, amr: toMethods(amr), expiresAt }
 }
 
@@ -125,7 +130,7 @@ export async function endSessionById(unit: Unit, { userId, id }: { userId: strin
     .returning('id')
     .executeTakeFirst()
   if (!ended) return false
-  await writeEvent(unit, { event: 'session.ended', userId })
+  await writeEvent(unit, { event: 'session.ended', userId, data: { session: id } })
   return true
 }
 

@@ -6,7 +6,7 @@ import { listGrants, listGrantUsage } from './grant-lists.js'
 import { listPasskeys } from './passkeys.js'
 import { listSessions } from './sessions.js'
 import type { Unit } from './unit.js'
-import { toListedUser, users } from './users.js'
+import { toUser, users } from './users.js'
 
 const maxEvents = 10_000
 
@@ -19,7 +19,7 @@ export async function exportUser(unit: Unit, userId: string): Promise<UserExport
   const activity = await listEvents(unit, { userId, newest: true, limit: maxEvents })
   return {
     exportedAt: unit.now,
-    user: toListedUser(row),
+    user: toUser(row),
     identities: await listFederated(unit, userId),
     passkeys: await listPasskeys(unit, userId),
     sessions: sessions.map(withoutCurrent),

@@ -1,4 +1,4 @@
-import type { ListedUser, User } from '../account-storage.js'
+import type { User } from '../account-storage.js'
 import type { SubjectRow, UserRow } from './tables.js'
 import type { Unit } from './unit.js'
 
@@ -30,9 +30,6 @@ export function toUser(row: FoundUserRow): User {
     email: row.email,
     status: row.closed_at === null ? row.status : 'closed',
     sub: row.sub,
+    createdAt: row.created_at,
   }
-}
-
-export function toListedUser(row: FoundUserRow): ListedUser {
-  return { ...toUser(row), createdAt: row.created_at }
 }

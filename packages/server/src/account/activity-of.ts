@@ -1,0 +1,58 @@
+import { displayHost } from '../browser/consent-model.js'
+import type { AccountEvent, Activity, AgentEvent } from '../pages/account-models.js'
+import type { RecordedEvent } from '../storage/storage.js'
+import { deviceOf } from './device-of.js'
+
+/** Undefined: nothing that a person is told. */
+type Entry = (event: RecordedEvent) => Activity | undefined
+
+const ofAccount =
+  (what: AccountEvent): Entry =>
+  ({ at }) => ({ at, what })
+
+const ofSignIn =
+  (what: AccountEvent): Entry =>
+  ({ at, data }) => ({ at, what, ...deviceOf(typeof data?.userAgent === 'string' ? data.userAgent : null) })
+
+const ofAgent =
+  (what: AgentEvent): Entry =>
+  ({ at, agent = '', resource = '' }) => ({
+    at,
+    what,
+    agentHost: displayHost(agent),
+    resourceHost: displayHost(resource),
+  })
+
+/** A session that was named was another one than that of the person who ended it. */
+const endOfSession: Entry = (event) =>
+  ofAccount(event.data?.session === undefined ? 'signed_out' : 'session_ended')(event)
+
+/** What took the place of something was allowed, not removed. */
+const endOfGrant: Entry = (event) => {
+  const by = event.data?.by
+  if (by === 'replaced') return undefined
+  return ofAgent(by === event.userId ? 'removed' : 'removed_by_server')(event)
+}
+
+/** Which recorded events a person is shown, and as what. */
+const shownEvents: ReadonlyMap<string, Entry> = new Map([
+  ['user.created', ofAccount('signed_up')],
+  ['session.created', ofSignIn('signed_in')],
+  ['signin.failed', ofSignIn('sign_in_failed')],
+  ['session.ended', endOfSession],
+  ['sessions.ended', ofAccount('signed_out_everywhere')],
+  ['password.changed', ofAccount('password_changed')],
+  ['passkey.added', ofAccount('passkey_added')],
+  ['passkey.removed', ofAccount('passkey_removed')],
+  ['account.exported', ofAccount('downloaded')],
+  ['request.allowed', ofAgent('allowed')],
+  ['request.denied', ofAgent('denied')],
+  ['request.remembered', ofAgent('remembered')],
+  ['code.redeemed', ofAgent('used')],
+  ['grant.revoked', endOfGrant],
+])
+
+/** The events that a person can read, in the order given. */
+export function activityOf(events: readonly RecordedEvent[]): Activity[] {
+  return events.flatMap((event) => shownEvents.get(event.event)?.(event) ?? [])
+}
