@@ -7,9 +7,13 @@ import type { LoadedConfig } from './load-config.js'
 const defaultSecret = /^(?:secret|changeme|change-me|password|default|example|test|client-?secret|your-.*|x+)[\d!]*$/i
 const shortestSecret = 16
 
+/** A flag of Node, on its command line or in NODE_OPTIONS. */
+const lenientParser = '--insecure-http-parser'
+
 /**
  * Refuses to start where a setting or the machine makes the server unsafe (attacks O06): development settings in
- * production, secrets that can be guessed, files that everybody on the machine can read, TLS that checks nothing.
+ * production, secrets that can be guessed, files that everybody on the machine can read, TLS that checks nothing, HTTP
+ * that is read leniently.
  *
  * @throws ConfigurationError naming every setting
  */
@@ -40,6 +44,12 @@ function environmentProblems({ allowInsecureLoopback }: Settings, env: NodeJS.Pr
       setting: 'NODE_TLS_REJECT_UNAUTHORIZED',
       problem:
         'is 0, so keys would be believed from anybody: unset it; for a private authority, set NODE_EXTRA_CA_CERTS',
+    })
+  }
+  if ([...process.execArgv, ...(env.NODE_OPTIONS ?? '').split(/\s+/)].includes(lenientParser)) {
+    problems.push({
+      setting: lenientParser,
+      problem: 'lets a proxy and this server see different requests in the same bytes: take it out',
     })
   }
   if (allowInsecureLoopback && env.NODE_ENV === 'production') {

@@ -5,6 +5,7 @@ import { codeAttacks, codeRaces } from './code-attacks.js'
 import { consentAttacks, consentRaces } from './consent-attacks.js'
 import { grantAttacks } from './grant-attacks.js'
 import { laterAttacks, listedAttacks } from './later-attacks.js'
+import { operationsAttacks } from './operations-attacks.js'
 import { refreshAttacks, refreshRaces } from './refresh-attacks.js'
 import { rememberedAttacks } from './remembered-attacks.js'
 import { signInAttacks } from './sign-in-attacks.js'
@@ -20,6 +21,7 @@ const attacks = [
   ...codeAttacks,
   ...refreshAttacks,
   ...grantAttacks,
+  ...operationsAttacks,
 ]
 const races = [...signatureRaces, ...authRequestRaces, ...consentRaces, ...codeRaces, ...refreshRaces]
 
@@ -44,13 +46,13 @@ describe.each([
 })
 
 describe('the table of attacks', () => {
-  it('has every row of groups A, C and X, or says why not', () => {
+  it('has every row of groups A, C, X and O, or says why not', () => {
     const played = new Set([...attacks, ...races].map(({ id }) => id))
     expect(listedAttacks.filter((id) => played.has(id) === id in laterAttacks)).toEqual([])
   })
 
   it('has a base case for every group', () => {
-    expect(['A', 'C', 'X'].filter((group) => !attacks.some(({ id }) => id === group))).toEqual([])
+    expect(['A', 'C', 'X', 'O'].filter((group) => !attacks.some(({ id }) => id === group))).toEqual([])
   })
 
   it('names no case twice', () => {

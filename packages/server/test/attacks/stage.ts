@@ -33,10 +33,14 @@ export interface Stage {
   close(): Promise<void>
 }
 
-export type StageOptions = Pick<
-  Partial<AuthServerOptions>,
-  'nonce' | 'maxOpenRequests' | 'policy' | 'signUp' | 'identityProviders'
->
+export interface StageOptions
+  extends Pick<
+    Partial<AuthServerOptions>,
+    'nonce' | 'maxOpenRequests' | 'policy' | 'signUp' | 'identityProviders' | 'onError'
+  > {
+  /** What the servers get for a storage. @default the storage itself */
+  wrap?: (storage: Storage) => Storage
+}
 
 export const people = {
   alice: { username: 'alice', password: 'alice-password-1' },
@@ -84,12 +88,17 @@ export async function openSharedStage(options: StageOptions = {}): Promise<Stage
   }
 }
 
+const asIs = (storage: Storage) => storage
+
 interface Stored {
   storages: Storage[]
   file: string | undefined
 }
 
-async function openMap(options: StageOptions, store: (now: () => number) => Stored): Promise<Stage> {
+async function openMap(
+  { wrap = asIs, ...options }: StageOptions,
+  store: (now: () => number) => Stored,
+): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
   const authServer = 'https://auth.example'
@@ -111,7 +120,7 @@ async function openMap(options: StageOptions, store: (now: () => number) => Stor
   const signer = await newSigner()
   const keys = fixedKeys({ signer, secret: serverSecret })
   const servers = storages.map((each) =>
-    createAuthServer({ issuer: authServer, keys, storage: each, fetch, now, ...options }),
+    createAuthServer({ issuer: authServer, keys, storage: wrap(each), fetch, now, ...options }),
   )
   let turn = 0
   origins.set(authServer, async (request) => {
@@ -128,7 +137,7 @@ async function openMap(options: StageOptions, store: (now: () => number) => Stor
 }
 
 /** Two instances of one server over HTTP on loopback, on one SQLite file; everybody else has a port too. */
-export async function openHttpStage(options: StageOptions = {}): Promise<Stage> {
+export async function openHttpStage({ wrap = asIs, ...options }: StageOptions = {}): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
   const ports = await Promise.all(Array.from({ length: 5 }, () => listenOnLoopback()))
@@ -151,7 +160,7 @@ export async function openHttpStage(options: StageOptions = {}): Promise<Stage> 
     createAuthServer({
       issuer: authServer,
       keys: fixedKeys({ signer, secret: serverSecret }),
-      storage,
+      storage: wrap(storage),
       now,
       allowInsecureLoopback: true,
       ...options,

@@ -18,13 +18,19 @@ interface Start {
   config?: object
   env?: NodeJS.ProcessEnv
   modes?: { config?: number; key?: number; database?: number }
+  /** Without a file that holds the master key. */
+  keyless?: boolean
 }
 
-async function start({ config = {}, env = {}, modes = {} }: Start) {
+async function start({ config = {}, env = {}, modes = {}, keyless = false }: Start) {
   const folder = configurationFolder()
   folder.write('master.key', key, modes.key)
   folder.write('auth.db', '', modes.database)
-  const path = folder.write('countersign.config.json', { ...production, ...config }, modes.config)
+  const path = folder.write(
+    'countersign.config.json',
+    { ...production, ...(keyless ? { masterKeyFile: undefined } : {}), ...config },
+    modes.config,
+  )
   const loaded = await loadConfig(path, env)
   await requireSafeStart(loaded, env)
   return readMasterKey(loaded)
@@ -39,6 +45,22 @@ describe('requireSafeStart (O06)', () => {
 
   it.each<[string, Start, string]>([
     ['TLS that checks nothing', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } }, 'NODE_TLS_REJECT_UNAUTHORIZED'],
+    [
+      'HTTP that is read leniently',
+      { env: { NODE_OPTIONS: '--max-http-header-size=8192 --insecure-http-parser' } },
+      '--insecure-http-parser',
+    ],
+    ['an http issuer', { config: { issuer: 'http://auth.example' } }, 'issuer'],
+    ['an http issuer on loopback', { config: { issuer: 'http://127.0.0.1:8003' } }, 'issuer'],
+    ['fetches from loopback in production', { config: { allowInsecureLoopback: true } }, 'allowInsecureLoopback'],
+    [
+      'fetches from loopback for an identity provider in production',
+      { config: { identityProviders: [{ ...provider, allowInsecureLoopback: true }] } },
+      'identityProviders[0].allowInsecureLoopback',
+    ],
+    ['a master key from an example', { env: { COUNTERSIGN_MASTER_KEY: '0'.repeat(64) }, keyless: true }, 'masterKey'],
+    ['a word for a master key', { env: { COUNTERSIGN_MASTER_KEY: 'changeme' }, keyless: true }, 'masterKey'],
+    ['no master key', { keyless: true }, 'masterKey'],
     ['development in production', { config: development, env: { NODE_ENV: 'production' } }, 'allowInsecureLoopback'],
     ['a key file that everybody reads', { modes: { key: 0o644 } }, 'masterKeyFile'],
     ['a database that everybody reads', { modes: { database: 0o604 } }, 'database'],

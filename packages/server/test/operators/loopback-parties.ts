@@ -11,6 +11,8 @@ export interface LoopbackParties {
   resource: string
   /** Where people were asked to decide, in order. */
   asked: string[]
+  /** The private parts of the keys of both. */
+  privateKeys: string[]
   close(): Promise<void>
 }
 
@@ -22,9 +24,11 @@ export async function startParties(
 ): Promise<LoopbackParties> {
   const [agentAt, resourceAt] = await Promise.all([listenOnLoopback(), listenOnLoopback()])
   const asked: string[] = []
+  const [agentKey, resourceKey] = await Promise.all(['agent-1', 'resource-1'].map((kid) => generatePrivateJwk({ kid })))
+  if (!agentKey || !resourceKey) throw new TypeError('there are two keys')
   const agent = createAgent({
     id: agentAt.origin,
-    signer: await createSigner(await generatePrivateJwk({ kid: 'agent-1' })),
+    signer: await createSigner(agentKey),
     authServers: [issuer],
     about: { name: 'Loopback agent' },
     allowInsecureLoopback: true,
@@ -38,7 +42,7 @@ export async function startParties(
   agentAt.serve((request) => agent.handler(request))
   const resource = createResource({
     id: resourceAt.origin,
-    signer: await createSigner(await generatePrivateJwk({ kid: 'resource-1' })),
+    signer: await createSigner(resourceKey),
     authServer: issuer,
     scopes,
     allowInsecureLoopback: true,
@@ -46,5 +50,11 @@ export async function startParties(
   resourceAt.serve(protectedApi(resource))
   const close = async () => void (await Promise.all([agentAt.close(), resourceAt.close()]))
   onTestFinished(close)
-  return { agent, resource: resourceAt.origin, asked, close }
+  return {
+    agent,
+    resource: resourceAt.origin,
+    asked,
+    privateKeys: [agentKey, resourceKey].map(({ d }) => String(d)),
+    close,
+  }
 }

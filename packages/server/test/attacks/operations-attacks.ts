@@ -1,0 +1,101 @@
+import { createScriptedUser } from '../scripted-user.js'
+import type { Attack } from './attack.js'
+import { breakableStorage, noBreakdown } from './breakable-storage.js'
+import { authRequest, openRequest, signForm, view } from './flow.js'
+import { expectSilent, failures } from './silent.js'
+import type { Stage } from './stage.js'
+
+/** A request to the public port for what only an administrator may do. */
+function administrative(method: string, path: string): Attack {
+  return {
+    id: 'O08',
+    claim: `${method} ${path} on the public port`,
+    when: async (stage) => () => stage.fetch(new Request(stage.authServer + path, { method })),
+    expected: { status: 404, page: 'not_found' },
+  }
+}
+
+/** A valid request while something inside fails. */
+function failing(
+  failure: (typeof failures)[number],
+  what: string,
+  send: (stage: Stage) => Promise<() => Promise<Response>>,
+  told: { error: string } | { page: string },
+): Attack {
+  const breakdown = noBreakdown()
+  return {
+    id: 'O03',
+    claim: `${failure.what}, at ${what}`,
+    options: { wrap: (storage) => breakableStorage(storage, breakdown), onError: () => undefined },
+    when: async (stage) => {
+      const ask = await send(stage)
+      return async () => {
+        Object.assign(breakdown, { ...noBreakdown(), error: failure.error })
+        try {
+          return await ask()
+        } finally {
+          Object.assign(breakdown, noBreakdown())
+        }
+      }
+    },
+    expected: {
+      status: failure.status,
+      ...told,
+      also: (_stage, body, response) => {
+        expectSilent(body)
+        expectSilent([...response.headers].join('\n'))
+      },
+    },
+  }
+}
+
+/** What operating the server shows: group O. */
+export const operationsAttacks: readonly Attack[] = [
+  {
+    id: 'O',
+    claim: 'the base case: the public port answers with its document',
+    when: async (stage) => () => stage.fetch(new Request(`${stage.authServer}/.well-known/aauth-issuer`)),
+    expected: { status: 200, headers: { 'content-type': /^application\/json/ } },
+  },
+  ...failures.flatMap((failure) => {
+    const code = failure.status === 503 ? 'temporarily_unavailable' : 'server_error'
+    return [
+      failing(
+        failure,
+        'the token endpoint',
+        async (stage) => {
+          const signed = await signForm(stage, await authRequest(stage))
+          return () => stage.fetch(signed)
+        },
+        { error: code },
+      ),
+      failing(
+        failure,
+        'the consent page',
+        async (stage) => {
+          const opened = await openRequest(stage)
+          const { user } = await view(stage, opened)
+          return () => user.open(opened.url)
+        },
+        { page: code },
+      ),
+      failing(
+        failure,
+        'the sign-in form',
+        async (stage) => {
+          const url = `${stage.authServer}/account/sign-in`
+          const user = createScriptedUser(stage.fetch)
+          const html = await (await user.open(url)).text()
+          return () => user.submit(html, url, { username: 'alice', password: 'wrong', action: 'login' })
+        },
+        { page: code },
+      ),
+    ]
+  }),
+  administrative('GET', '/admin'),
+  administrative('GET', '/admin/agents'),
+  administrative('POST', '/admin/agents/https%3A%2F%2Fagent.example/refresh'),
+  ...['/healthz', '/readyz', '/metrics', '/debug', '/status', '/.env', '/admin/'].map((path) =>
+    administrative('GET', path),
+  ),
+]

@@ -1,0 +1,48 @@
+import { StorageError } from 'countersign-server'
+import { expect } from 'vitest'
+
+/** Words of the errors below that only an operator may read. */
+const inner = [
+  'SELECT',
+  'app_user',
+  'password_hash',
+  'SQLITE',
+  '/srv/',
+  'auth.db',
+  '10.1.2.3',
+  'ECONNREFUSED',
+  'grants',
+  'undefined',
+  'TypeError',
+  'StorageError',
+  'dist/',
+  'node_modules',
+  'node:',
+]
+
+const statement = 'SELECT password_hash FROM app_user -- /srv/countersign/auth.db'
+
+/** What goes wrong inside, each with as much in it as such an error ever says, and what the caller is told. */
+export const failures: readonly { what: string; error: unknown; status: number; told: RegExp }[] = [
+  {
+    what: 'a database that does not answer',
+    error: new StorageError('unavailable', `SQLITE_IOERR: ${statement}`, {
+      cause: new Error('connect ECONNREFUSED 10.1.2.3:5432'),
+    }),
+    status: 503,
+    told: /"temporarily_unavailable"/,
+  },
+  {
+    what: 'a programming error',
+    error: new TypeError(`Cannot read properties of undefined (reading 'grants') at /srv/countersign/dist/x.js`),
+    status: 500,
+    told: /"server_error"/,
+  },
+  { what: 'a thrown text', error: statement, status: 500, told: /"server_error"/ },
+]
+
+/** The body tells nothing of the inside: no stack, SQL, file name or address. */
+export function expectSilent(text: string): void {
+  expect.soft(inner.filter((word) => text.includes(word))).toEqual([])
+  expect.soft(text).not.toMatch(/^\s+at .+:\d+/m)
+}

@@ -1,0 +1,208 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { type Signer, signRequest } from 'countersign'
+import type { Handler } from 'countersign/node'
+import { parseMasterKey, type StoredKey, sqliteStorage } from 'countersign-server'
+import { expect, it, vi } from 'vitest'
+import { openPrivateKey } from '../../dist/keys/open-private-key.js'
+import { newSigner } from '../attacks/party.js'
+import { listenOnLoopback } from '../listening-origin.js'
+import { createScriptedUser, hiddenFields, signInToAccount } from '../scripted-user.js'
+import { collectFromFetch, createSecrets, type Secrets } from './collect-secrets.js'
+import { startParties } from './loopback-parties.js'
+import { createOperatorStage, freePort, type OperatorStage } from './operator-stage.js'
+
+// Each command is a process of its own.
+vi.setConfig({ testTimeout: 120_000 })
+
+const person = { username: 'alice', password: 'a password of alice' }
+
+/** Everything that this process writes about what it does: as an agent, a resource and a library. */
+function captureOwnOutput(): () => string {
+  const lines: string[] = []
+  const keep = (...values: unknown[]) => {
+    lines.push(values.map(String).join(' '))
+    return true
+  }
+  for (const name of ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const)
+    vi.spyOn(console, name).mockImplementation(keep)
+  vi.spyOn(process, 'emitWarning').mockImplementation(keep)
+  vi.spyOn(process.stderr, 'write').mockImplementation(keep)
+  return () => lines.join('\n')
+}
+
+/** The master key and the private parts of the server's keys. */
+async function addServerKeys(secrets: Secrets, { folder, database }: OperatorStage): Promise<void> {
+  const text = readFileSync(join(folder, 'master.key'), 'utf8').trim()
+  secrets.add('master key', text)
+  const parsed = parseMasterKey(text)
+  if ('problem' in parsed) throw new TypeError(parsed.problem)
+  const storage = sqliteStorage(database, { sweepInterval: 0 })
+  const stored: StoredKey[] = await storage.listKeys()
+  await storage.close()
+  for (const key of stored) {
+    const opened = openPrivateKey(key, parsed.masterKey)
+    if (key.purpose === 'sign') secrets.add('private key', (JSON.parse(opened.toString()) as { d: string }).d)
+    else for (const encoding of ['base64url', 'hex'] as const) secrets.add('secret key', opened.toString(encoding))
+  }
+}
+
+/** What goes wrong in front of a server: people, agents and strangers. */
+async function fail(stage: OperatorStage, agentId: string): Promise<number[]> {
+  const { issuer } = stage
+  const user = createScriptedUser(globalThis.fetch)
+  const url = `${issuer}/account/sign-in`
+  const answers: Response[] = []
+  const signIn = await (await user.open(url)).text()
+  for (const password of ['a wrong password of alice', person.password.toUpperCase()])
+    answers.push(await user.submit(signIn, url, { ...person, password, action: 'login' }))
+  answers.push(await user.submit(signIn, url, { username: 'nobody at all', password: 'of nobody', action: 'login' }))
+  const forged = {
+    ...hiddenFields(signIn, { action: 'login' }),
+    ...person,
+    action: 'login',
+    csrf: `anonymous.${'x'.repeat(43)}`,
+  }
+  answers.push(await globalThis.fetch(url, { method: 'POST', body: new URLSearchParams(forged) }))
+  const signer = await newSigner()
+  const tokens = {
+    code: { request_type: 'code', code: `aacd_${'c'.repeat(43)}` },
+    refresh: { request_type: 'refresh', refresh_token: `aart_${'r'.repeat(43)}` },
+    auth: {
+      request_type: 'auth',
+      resource_token: `eyJhbGciOiJub25lIn0.${'t'.repeat(60)}.`,
+      redirect_uri: `${agentId}/callback`,
+    },
+  }
+  for (const form of Object.values(tokens)) {
+    const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: new URLSearchParams(form) })
+    // The agent does not publish this key.
+    const signatureKey = { scheme: 'jwks', id: agentId, kid: signer.kid, wellKnown: 'aauth-agent' } as const
+    answers.push(await globalThis.fetch(await signRequest(request, { signer, signatureKey })))
+  }
+  answers.push(
+    await globalThis.fetch(
+      `${issuer}/agent/auth?request_token=aarq_${'q'.repeat(43)}&redirect_uri=x&state=${'s'.repeat(20)}`,
+    ),
+  )
+  answers.push(await globalThis.fetch(`${issuer}/aart_${'p'.repeat(43)}?token=aart_${'p'.repeat(43)}`))
+  return answers.map(({ status }) => status)
+}
+
+it('O01: nothing secret is in any log, whether the flow goes through or fails', async () => {
+  const own = captureOwnOutput()
+  const secrets = createSecrets()
+  collectFromFetch(secrets)
+  const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
+  const instance = await stage.serve()
+  secrets.add('password', person.password)
+  const commands = [await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })]
+  await addServerKeys(secrets, stage)
+
+  const { agent, resource, privateKeys } = await startParties(stage.issuer, person)
+  for (const key of privateKeys) secrets.add('private key', key)
+  expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+  await new Promise((resolve) => setTimeout(resolve, 8500))
+  expect((await agent.fetch(`${resource}/data-auth`)).status, 'after a refresh').toBe(200)
+  const user = createScriptedUser(globalThis.fetch)
+  await signInToAccount(user, stage.issuer, person)
+  const account = await (await user.open(`${stage.issuer}/account`)).text()
+  expect(account).toContain('data-state="agents"')
+  expect(await fail(stage, agent.id)).toEqual([401, 401, 401, 403, 401, 401, 401, 400, 404])
+
+  // The same while the database is not in order: now errors are logged with all that they say.
+  const database = new Database(stage.database)
+  for (const table of ['session', 'nonce', 'auth_request'])
+    database.exec(`alter table ${table} rename to ${table}_gone`)
+  expect((await user.open(`${stage.issuer}/account`)).status).toBe(503)
+  await agent.fetch(`${resource}/data`).catch(() => undefined)
+  expect(new Set(await fail(stage, agent.id))).toContain(503)
+  for (const table of ['session', 'nonce', 'auth_request'])
+    database.exec(`alter table ${table}_gone rename to ${table}`)
+  database.exec(`update agent set redirect_hosts = '{not JSON'`)
+  const asked = await startParties(stage.issuer, person)
+  await asked.agent.fetch(`${asked.resource}/data-auth`)
+  await expect(agent.fetch(`${asked.resource}/data-auth`)).rejects.toBeDefined()
+  database.close()
+
+  for (const command of ['users list', 'agents list', 'grants list', 'keys list', 'audit export', 'users list --json'])
+    commands.push(await stage.run(command))
+  commands.push(
+    await stage.run('serve', {
+      env: { COUNTERSIGN_LISTEN_PORT: String(await freePort()), NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+    }),
+  )
+  instance.child.kill('SIGTERM')
+  const served = await instance.finished
+
+  const log = served.stdout + served.stderr
+  expect(log).toContain('"event":"request.failed"')
+  expect(log).toContain('caused by')
+  expect(log).toContain('SyntaxError')
+  expect([...secrets.kinds.keys()].sort()).toEqual(
+    [
+      'auth_token',
+      'code',
+      'cookie',
+      'csrf',
+      'master key',
+      'nonce',
+      'password',
+      'private key',
+      'refresh_token',
+      'request_token',
+      'resource_token',
+      'secret key',
+      'signature',
+      'state',
+      'token',
+      'token in Signature-Key',
+    ].sort(),
+  )
+  for (const [kind, values] of secrets.kinds) {
+    const [one = ''] = values
+    expect(secrets.foundIn(`a log with ${one.slice(-24)} in it`), `would be found: ${kind}`).toContain(kind)
+  }
+  const sinks = { log, own: own(), commands: commands.map(({ stdout, stderr }) => stdout + stderr).join('\n') }
+  for (const [sink, text] of Object.entries(sinks)) expect(secrets.foundIn(text), sink).toEqual([])
+})
+
+function documentsOf(agent: string, { jwk }: Signer): Handler {
+  const documents: Readonly<Record<string, object>> = {
+    '/jwks.json': { keys: [jwk] },
+    '/.well-known/aauth-agent': { agent, jwks_uri: `${agent}/jwks.json`, redirect_uris: [`${agent}/callback`] },
+  }
+  return async (request) => {
+    const document = documents[new URL(request.url).pathname]
+    return document ? Response.json(document) : new Response(null, { status: 404 })
+  }
+}
+
+it('O04, O08: metrics have the same labels after 300 agents, and are on the admin port only', async () => {
+  const port = await freePort()
+  const stage = await createOperatorStage({ admin: { port } })
+  await stage.serve()
+  const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  const labelsOf = (text: string) => text.split('\n').map((line) => line.split(' ')[0])
+  const before = await metrics()
+  const signer = await newSigner()
+  const statuses: Record<number, number> = {}
+  for (let count = 0; count < 300; count++) {
+    const agent = await listenOnLoopback()
+    const { origin: id } = agent
+    // Every tenth is there, so that its request is let through.
+    if (count % 10 === 0) agent.serve(documentsOf(id, signer))
+    const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: `${id}/callback` })
+    const request = new Request(`${stage.issuer}/agent/token`, { method: 'POST', body: form })
+    const signatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' } as const
+    const { status } = await fetch(await signRequest(request, { signer, signatureKey }))
+    statuses[status] = (statuses[status] ?? 0) + 1
+    await agent.close()
+  }
+  expect(statuses).toEqual({ 200: 30, 401: 270 })
+  const after = await metrics()
+  expect(labelsOf(after)).toEqual(labelsOf(before))
+  expect(Number(/status="4xx"} (\d+)/.exec(after)?.[1])).toBeGreaterThanOrEqual(270)
+  for (const path of ['/metrics', '/healthz', '/readyz']) expect((await fetch(stage.issuer + path)).status).toBe(404)
+})
