@@ -8,6 +8,7 @@ import {
   type LoadedConfig,
   type Storage,
   serverOptions,
+  startKeyRotation,
   storedKeys,
 } from 'countersign-server'
 import { openStorage } from '../operate/open-storage.js'
@@ -44,17 +45,46 @@ export async function startServer(
       storage,
       onError: (error, requestId) => log.failure('request.failed', error, { id: requestId }),
     })
-    return { firstStart, stop: await listen(server, storage, settings, log) }
+    const stopListening = await listen(server, settings, storage, log)
+    const stopRotation = startRotation(settings, storage, masterKey, log)
+    const stop = async () => {
+      await Promise.all([stopListening(), stopRotation()])
+      await storage.close()
+    }
+    return { firstStart, stop }
   } catch (error) {
     await storage.close()
     throw error
   }
 }
 
+function startRotation(
+  { keys, lifetimes }: LoadedConfig['settings'],
+  storage: Storage,
+  masterKey: Uint8Array,
+  log: Log,
+): () => Promise<void> {
+  if (keys.rotateAfterDays === 0) return async () => undefined
+  return startKeyRotation({
+    storage,
+    masterKey,
+    tokenLifetime: lifetimes.authToken,
+    rotateAfter: keys.rotateAfterDays * 86_400,
+    onRotated: ({ activated, retiring, gone, next }) =>
+      log.write('info', 'keys.rotated', {
+        activated,
+        retiring: retiring.map(({ kid }) => kid).join(' '),
+        gone: gone.join(' '),
+        next,
+      }),
+    onError: (error) => log.failure('keys.rotation_failed', error),
+  })
+}
+
 async function listen(
   server: ReturnType<typeof createAuthServer>,
-  storage: Storage,
   settings: LoadedConfig['settings'],
+  storage: Storage,
   log: Log,
 ): Promise<() => Promise<void>> {
   const clientAddress = createClientAddress(settings.trustProxy)
@@ -105,6 +135,5 @@ async function listen(
   return async () => {
     await open.stop()
     if (settings.admin) await admin.stop()
-    await storage.close()
   }
 }

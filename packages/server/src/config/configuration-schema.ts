@@ -78,6 +78,7 @@ export const configurationSchema = z.strictObject({
   database: text(4096),
   masterKeyFile: text(4096).optional(),
   masterKey: z.string().optional(),
+  keys: z.strictObject({ rotateAfterDays: seconds(0, 3650).default(90) }).prefault({}),
   lifetimes: z
     .strictObject({
       authToken: seconds(10, 86_400).default(600),

@@ -18,6 +18,11 @@ export const settingTable: readonly SettingRow[] = [
   { name: 'database', read: 'text', about: 'the SQLite file; its folder must exist' },
   { name: 'masterKeyFile', read: 'text', about: 'the file with the master key that encrypts the stored keys' },
   { name: 'masterKey', read: 'text', about: 'the master key itself, in place of a file; best by its variable' },
+  {
+    name: 'keys.rotateAfterDays',
+    read: 'number',
+    about: 'days after which another key signs; 0: only when you rotate; default: 90',
+  },
   { name: 'lifetimes.authToken', read: 'number', about: 'seconds that an auth token lives; default: 600' },
   { name: 'lifetimes.requestToken', read: 'number', about: 'seconds that a request waits for a person; default: 600' },
   { name: 'lifetimes.code', read: 'number', about: 'seconds that an authorization code lives; default: 60' },

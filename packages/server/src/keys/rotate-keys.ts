@@ -68,10 +68,11 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
     moves.push({ kid: next.kid, from: 'next', to: 'active' })
     for (const { kid } of active) moves.push({ kid, from: 'active', to: 'retiring', retireAt: until })
   }
-  if (moves.length > 0) await storage.moveKeys(moves, by)
   const notBefore = at + publishedBeforeUse
-  const following =
-    spare ?? (await storage.addKey(await generateSigningKey(masterKey, { state: 'next', notBefore }), by))
+  const add = await generateSigningKey(masterKey, { state: 'next', notBefore })
+  if (moves.length > 0) await storage.moveKeys(moves, { add, by })
+  else await storage.addKey(add, by)
+  const following = spare ?? add
   return {
     activated: next?.kid,
     retiring: next ? active.map(({ kid }) => ({ kid, until })) : [],

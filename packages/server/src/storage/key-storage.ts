@@ -7,11 +7,11 @@ export interface KeyStorage {
   /** Stores these keys if there is none at all, and gives what is stored: instances that start at once agree. */
   createKeysIfNone(keys: readonly NewKey[]): Promise<StoredKey[]>
   /**
-   * Moves keys forward, all or none: next → active → retiring → gone, steps may be left out. Rejects with
+   * Moves keys forward and adds one, all or nothing: next → active → retiring → gone, steps may be left out. Rejects with
    * `StorageError` `keys_changed` when one is not in its `from` any more. The private part of a key that is gone is
-   * deleted. `by`: who did it, for the audit.
+   * deleted.
    */
-  moveKeys(moves: readonly KeyMove[], by?: string): Promise<StoredKey[]>
+  moveKeys(moves: readonly KeyMove[], also?: MoveOptions): Promise<StoredKey[]>
 }
 
 export type KeyState = 'next' | 'active' | 'retiring' | 'gone'
@@ -48,4 +48,11 @@ export interface KeyMove {
   to: KeyState
   /** @default as before */
   retireAt?: number | undefined
+}
+
+export interface MoveOptions {
+  /** A key that is added in the same step. */
+  add?: NewKey | undefined
+  /** Who does it, for the audit. */
+  by?: string | undefined
 }

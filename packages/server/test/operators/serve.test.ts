@@ -56,6 +56,26 @@ describe('countersign serve', () => {
     expect(await stage.ask('users list')).toMatchObject([{ username: 'alice', status: 'active' }])
   })
 
+  it('rotates its keys by itself: one of two instances does, and says so; none where that is turned off', async () => {
+    const stage = await createOperatorStage({ keys: { rotateAfterDays: 30 } })
+    const first = await stage.serve()
+    first.child.kill('SIGTERM')
+    expect((await first.finished).stdout).not.toContain('keys.rotated')
+    const database = new Database(stage.database)
+    database.exec('update signing_key set created_at = created_at - 31 * 86400, not_before = not_before - 31 * 86400')
+    database.close()
+    const off = await stage.serve({ env: { COUNTERSIGN_KEYS_ROTATE_AFTER_DAYS: '0' } })
+    off.child.kill('SIGTERM')
+    expect((await off.finished).stdout).not.toContain('keys.rotated')
+    const other = await freePort()
+    const instances = [await stage.serve(), await stage.serve({ port: other })]
+    for (const { child } of instances) child.kill('SIGTERM')
+    const logs = (await Promise.all(instances.map(({ finished }) => finished))).map(({ stdout }) => stdout).join('')
+    expect(logs.match(/"event":"keys.rotated","activated":"[^"]+"/g)).toHaveLength(1)
+    expect(logs).not.toContain('keys.rotation_failed')
+    expect((await stage.run('audit export --event keys.rotated')).stdout).toContain('"by":"server"')
+  })
+
   it('goes on where a copy of the database was made: keys, grants and refresh tokens (F14)', async () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
     const first = await stage.serve()

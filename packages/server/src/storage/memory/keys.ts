@@ -1,5 +1,5 @@
 import { doneBy } from '../done-by.js'
-import type { KeyMove, NewKey, StoredKey } from '../key-storage.js'
+import type { KeyMove, MoveOptions, NewKey, StoredKey } from '../key-storage.js'
 import { requireForward } from '../require-forward.js'
 import { StorageError } from '../storage-error.js'
 import { writeEvent } from './audit.js'
@@ -42,12 +42,13 @@ function insert({ tables, now }: MemoryUnit, key: NewKey): StoredKey {
   return stored
 }
 
-export function moveKeys(unit: MemoryUnit, moves: readonly KeyMove[], by?: string): StoredKey[] {
+export function moveKeys(unit: MemoryUnit, moves: readonly KeyMove[], { add, by }: MoveOptions = {}): StoredKey[] {
   requireForward(moves)
   const { keys } = unit.tables
   if (moves.some(({ kid, from }) => keys.get(kid)?.state !== from)) {
     throw new StorageError('keys_changed', 'a key is not in the state it is moved from')
   }
+  if (add && keys.has(add.kid)) throw new TypeError('a key id is used twice')
   for (const { kid, to, retireAt } of moves) {
     const stored = keys.get(kid)
     if (!stored) continue
@@ -59,5 +60,6 @@ export function moveKeys(unit: MemoryUnit, moves: readonly KeyMove[], by?: strin
     event: 'keys.rotated',
     data: { ...Object.fromEntries(moves.map(({ kid, from, to }) => [kid, `${from} → ${to}`])), ...doneBy(by) },
   })
+  if (add) addKey(unit, add, by)
   return listKeys(unit)
 }

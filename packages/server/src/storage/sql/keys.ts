@@ -1,5 +1,5 @@
 import { doneBy } from '../done-by.js'
-import type { KeyMove, NewKey, StoredKey } from '../key-storage.js'
+import type { KeyMove, MoveOptions, NewKey, StoredKey } from '../key-storage.js'
 import { requireForward } from '../require-forward.js'
 import { StorageError } from '../storage-error.js'
 import { writeEvent } from './audit.js'
@@ -59,7 +59,11 @@ async function insert({ db, tenant, now }: Unit, key: NewKey): Promise<StoredKey
   return toKey(inserted)
 }
 
-export async function moveKeys(unit: Unit, moves: readonly KeyMove[], by?: string): Promise<StoredKey[]> {
+export async function moveKeys(
+  unit: Unit,
+  moves: readonly KeyMove[],
+  { add, by }: MoveOptions = {},
+): Promise<StoredKey[]> {
   const { db, tenant } = unit
   requireForward(moves)
   for (const { kid, from, to, retireAt } of moves) {
@@ -81,6 +85,7 @@ export async function moveKeys(unit: Unit, moves: readonly KeyMove[], by?: strin
     event: 'keys.rotated',
     data: { ...Object.fromEntries(moves.map(({ kid, from, to }) => [kid, `${from} → ${to}`])), ...doneBy(by) },
   })
+  if (add) await addKey(unit, add, by)
   return listKeys(unit)
 }
 

@@ -33,7 +33,7 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
       await storage.setPasswordHash({ userId: alice.id, passwordHash: 'new', by })
       const key = { purpose: 'sign', alg: 'EdDSA', private: 'sealed', publicJwk: { kty: 'OKP' } } as const
       await storage.addKey({ ...key, kid: 'k1', state: 'next' }, by)
-      await storage.moveKeys([{ kid: 'k1', from: 'next', to: 'active' }], by)
+      await storage.moveKeys([{ kid: 'k1', from: 'next', to: 'active' }], { by })
       await storage.setAgentBlocked({ agent: 'https://agent.example', blocked: true, by })
       await storage.setAgentBlocked({ agent: 'https://agent.example', blocked: false, by })
       expect((await storage.listEvents()).map(({ event, data }) => [event, data?.by])).toEqual(

@@ -64,6 +64,16 @@ export function keyContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
+    test('a rotation adds a key in the same step', async () => {
+      const { storage } = world
+      await storage.addKey(signing('c'))
+      const keys = await storage.moveKeys([{ kid: 'c', from: 'next', to: 'active' }], { add: signing('d') })
+      expect(keys).toMatchObject([
+        { kid: 'c', state: 'active' },
+        { kid: 'd', state: 'next' },
+      ])
+    })
+
     test('of 10 parallel rotations exactly one happens, the others are told keys_changed', async () => {
       const { storage } = world
       await storage.addKey(signing('b', { state: 'active' }))
@@ -87,7 +97,9 @@ export function keyContract(name: string, makeStorage: MakeStorage): void {
       await storage.addKey(signing('c'))
       const first = { kid: 'c', from: 'next', to: 'active' } as const
       const unknown = { kid: 'unknown', from: 'active', to: 'retiring' } as const
-      await expect(storage.moveKeys([first, unknown])).rejects.toMatchObject({ code: 'keys_changed' })
+      const add = signing('added')
+      await expect(storage.moveKeys([first, unknown], { add })).rejects.toMatchObject({ code: 'keys_changed' })
+      await expect(storage.moveKeys([first], { add: signing('c') })).rejects.toThrow(TypeError)
       await expect(storage.moveKeys([{ kid: 'c', from: 'next', to: 'next' }])).rejects.toThrow(TypeError)
       await expect(storage.moveKeys([{ kid: 'c', from: 'active', to: 'next' }])).rejects.toThrow(TypeError)
       await expect(storage.moveKeys([first, { ...first, from: 'active', to: 'gone' }])).rejects.toThrow(TypeError)

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { KeyError, memoryStorage, rotateKeysWhenDue, type Storage, sqliteStorage, storedKeys } from 'countersign-server'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryFile } from '../storage/temporary-file.js'
+
+const masterKey = randomBytes(32)
+const days = 86_400
+
+/** Two instances on one database, with one clock to set. */
+async function twoInstances() {
+  const clock = { now: 1_800_000_000 }
+  const now = () => clock.now
+  const file = temporaryFile()
+  const storage = sqliteStorage(file, { now, sweepInterval: 0 })
+  const storages = [storage, sqliteStorage(file, { now, sweepInterval: 0 })]
+  onTestFinished(async () => {
+    await Promise.all(storages.map((each) => each.close()))
+  })
+  const keys = await Promise.all(storages.map((each) => storedKeys({ storage: each, masterKey, now })))
+  const options = { masterKey, tokenLifetime: 600, rotateAfter: 90 * days, by: 'server', now }
+  return {
+    clock,
+    keys,
+    storage,
+    options,
+    look: async () =>
+      (await Promise.all(storages.map((each) => rotateKeysWhenDue(each, options)))).filter(
+        (rotation) => rotation !== undefined,
+      ),
+    kids: () => Promise.all(keys.map(async (each) => (await each.signer()).kid)),
+    states: async () => (await signingKeys(storage)).map(({ state }) => state),
+  }
+}
+
+const signingKeys = async (storage: Storage) => (await storage.listKeys()).filter(({ purpose }) => purpose === 'sign')
+
+describe('keys that rotate by themselves', () => {
+  it('rotate once when their time has come, on one of two instances, and both follow', async () => {
+    const server = await twoInstances()
+    const [first] = await server.kids()
+    server.clock.now += 90 * days - 1
+    expect(await server.look()).toEqual([])
+    expect(await server.kids()).toEqual([first, first])
+    server.clock.now += 1
+    const [rotation, ...more] = await server.look()
+    expect(more).toEqual([])
+    expect((await server.states()).sort()).toEqual(['active', 'next', 'retiring'])
+    server.clock.now += 5
+    expect(rotation?.activated).not.toBe(first)
+    expect(await server.kids()).toEqual([rotation?.activated, rotation?.activated])
+    expect(await server.look()).toEqual([])
+  })
+
+  it('go on rotating, each time with a key that was published for the whole time before (I6)', async () => {
+    const server = await twoInstances()
+    for (let turn = 0; turn < 4; turn += 1) {
+      const next = (await signingKeys(server.storage)).find(({ state }) => state === 'next')
+      for (const keys of server.keys) expect((await keys.publicKeys()).map(({ kid }) => kid)).toContain(next?.kid)
+      server.clock.now += 90 * days
+      expect(await server.look()).toMatchObject([{ activated: next?.kid, early: false }])
+      server.clock.now += 5
+    }
+  })
+
+  it('are counted from the last rotation, also one before its time', async () => {
+    const server = await twoInstances()
+    server.clock.now += 50 * days
+    expect(await rotateKeysWhenDue(server.storage, { ...server.options, rotateAfter: 1 })).toBeDefined()
+    server.clock.now += 90 * days - 1
+    expect(await server.look()).toEqual([])
+    server.clock.now += 1
+    expect(await server.look()).toHaveLength(1)
+  })
+
+  it('never use a key that caches may not know, however short the time between rotations', async () => {
+    const server = await twoInstances()
+    server.clock.now += 604
+    expect(await rotateKeysWhenDue(server.storage, { ...server.options, rotateAfter: 1 })).toBeUndefined()
+    server.clock.now += 1
+    expect(await rotateKeysWhenDue(server.storage, { ...server.options, rotateAfter: 1 })).toMatchObject({
+      early: false,
+    })
+  })
+
+  it('lose the private part of a key whose last token has ended, before the next rotation', async () => {
+    const server = await twoInstances()
+    server.clock.now += 90 * days
+    await server.look()
+    server.clock.now += 664
+    await server.look()
+    expect(await server.states()).toContain('retiring')
+    server.clock.now += 1
+    await server.look()
+    const gone = (await signingKeys(server.storage)).filter(({ state }) => state === 'gone')
+    expect(gone).toMatchObject([{ private: null }])
+    expect(await server.states()).not.toContain('retiring')
+  })
+
+  it('stand in the audit as the server’s doing, with the key that was made in the same step', async () => {
+    const server = await twoInstances()
+    server.clock.now += 90 * days
+    await server.look()
+    const events = await server.storage.listEvents()
+    expect(events.map(({ event }) => event)).toEqual(['keys.created', 'keys.rotated', 'key.added'])
+    for (const { data } of events.slice(1)) expect(data).toMatchObject({ by: 'server' })
+  })
+
+  it('get a next one where there is none, and stay as they are', async () => {
+    const now = () => 1_800_000_000
+    const storage = memoryStorage({ now, sweepInterval: 0 })
+    const keys = await storedKeys({ storage, masterKey, now })
+    const before = (await keys.signer()).kid
+    const next = (await signingKeys(storage)).find(({ state }) => state === 'next')
+    await storage.moveKeys([{ kid: next?.kid ?? '', from: 'next', to: 'gone' }])
+    const options = { masterKey, tokenLifetime: 600, rotateAfter: 90 * days, now }
+    expect(await rotateKeysWhenDue(storage, options)).toMatchObject({ activated: undefined })
+    expect(await rotateKeysWhenDue(storage, options)).toBeUndefined()
+    expect((await keys.signer()).kid).toBe(before)
+  })
+
+  it('do not rotate with another master key', async () => {
+    const server = await twoInstances()
+    server.clock.now += 90 * days
+    const other = { ...server.options, masterKey: randomBytes(32) }
+    await expect(rotateKeysWhenDue(server.storage, other)).rejects.toThrow(KeyError)
+    expect(await server.states()).not.toContain('retiring')
+  })
+})
