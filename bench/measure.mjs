@@ -1,9 +1,9 @@
 const passesPerRound = 4
-const sliceSeconds = 0.005
+const sliceSeconds = 0.01
 const warmUpSeconds = 0.15
 
 /**
- * Runs all contenders in turn, in small slices whose order rotates, so that whatever else the machine does hits all of
+ * Runs all contenders in turn, in small slices whose order is drawn anew each time, so that whatever else the machine does hits all of
  * them alike. Each round gives a contender's rate over that of its limit in the same round. A second is one of CPU
  * time, of all threads together: as on one core, and without the time in which other programs ran.
  */
@@ -16,14 +16,23 @@ export async function measure(contenders, { rounds }) {
   for (let round = 0; round < rounds; round++) {
     const seconds = contenders.map(() => 0)
     for (let pass = 0; pass < passesPerRound; pass++) {
-      for (let turn = 0; turn < contenders.length; turn++) {
-        const index = (turn + round * passesPerRound + pass) % contenders.length
+      for (const index of shuffled(contenders.length)) {
         seconds[index] += await secondsOf(contenders[index], counts[index])
       }
     }
     for (const [index, total] of seconds.entries()) perRound[index].push((counts[index] * passesPerRound) / total)
   }
   return compare(contenders, perRound)
+}
+
+/** Each order anew: the one before leaves its code and branches in the processor, which must not be always the same one. */
+function shuffled(length) {
+  const order = Array.from({ length }, (_, index) => index)
+  for (let last = length - 1; last > 0; last--) {
+    const chosen = Math.floor(Math.random() * (last + 1))
+    ;[order[last], order[chosen]] = [order[chosen], order[last]]
+  }
+  return order
 }
 
 function compare(contenders, perRound) {

@@ -11,7 +11,7 @@ const usage = `usage: npm run -s bench -- [--json] [--rounds N]
        npm run -s bench -- --memory [--json] [--tokens N]
 
 --json        one JSON object on stdout and nothing else
---rounds N    rounds of 20 ms for each contender (default 40)
+--rounds N    rounds of 40 ms for each contender (default 40)
 --memory      heap over a million distinct auth tokens; takes minutes
 --tokens N    another number of tokens
 `

@@ -115,8 +115,13 @@ function receive(headers) {
   const incoming = new IncomingMessage(socket)
   incoming.method = request.method
   incoming.url = request.path
-  incoming.rawHeaders = headerLines(headers).flat()
+  incoming.rawHeaders = headerLines(headers).flat().map(asParsed)
   return incoming
+}
+
+/** One run of characters, as the HTTP parser makes strings; one put together here would be flattened in the slice. */
+function asParsed(text) {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }
 
 /** An issuer whose documents are found by discovery, and which issues a new auth token each time. */

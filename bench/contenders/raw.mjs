@@ -34,7 +34,11 @@ async function signedBase(privateJwk, privateKey) {
   }
   const parameters = headers['signature-input'].slice(headers['signature-input'].indexOf('=') + 1)
   const base = Buffer.from(
-    serializeSignatureBase(components, (component) => values[component], parameters),
+    serializeSignatureBase(
+      components,
+      components.map((component) => values[component]),
+      parameters,
+    ),
     'latin1',
   )
   const signature = sign(null, base, privateKey)

@@ -25,5 +25,9 @@ export function signatureBaseOf({ message, authority, input }: SignatureBaseSour
   }
   const missing = input.components.filter((component) => read(component) === undefined)
   if (missing.length > 0) return { missing }
-  return serializeSignatureBase(input.components, (component) => read(component) ?? '', input.parameters)
+  return serializeSignatureBase(
+    input.components,
+    input.components.map((component) => read(component) ?? ''),
+    input.parameters,
+  )
 }

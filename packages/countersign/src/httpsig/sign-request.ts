@@ -55,7 +55,11 @@ export function signMessage(message: SignableMessage, options: SignMessageOption
     message.fields !== undefined && 'nonce' in message.fields,
   )
   const parameters = `${list};created=${options.created ?? systemClock()}`
-  const base = serializeSignatureBase(components, (component) => valueFor(message, fields, key, component), parameters)
+  const base = serializeSignatureBase(
+    components,
+    components.map((component) => valueFor(message, fields, key, component)),
+    parameters,
+  )
   const signature = options.signer.sign(base)
   const input = `${profile.label}=${parameters}`
   return signature instanceof Promise

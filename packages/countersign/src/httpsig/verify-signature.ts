@@ -87,7 +87,11 @@ export async function verifySignature<R extends { key: VerificationKey }>(
   const present = { query: target.query !== undefined, body: body.length > 0, nonce: nonce !== undefined }
   const coverage = options.body ?? 'required'
   requireCoverage(input, profile, present, typeof coverage === 'function' ? 'if-covered' : coverage) // invalid_input
-  const base = serializeSignatureBase(input.components, componentReader(message, target, authority), input.parameters)
+  const base = serializeSignatureBase(
+    input.components,
+    input.components.map(componentReader(message, target, authority)),
+    input.parameters,
+  )
   const found = options.resolveKey(parsedKey.key) //                           unknown_key, invalid_key
   const resolved = found instanceof Promise ? await found : found
   requireAlgorithm(input, resolved.key, options.algorithms) //                 unsupported_algorithm

@@ -93,7 +93,7 @@ describe('the captured material', () => {
       '@authority': new URL(captured.request.url).host,
       '@path': new URL(captured.request.url).pathname,
     }
-    const base = serializeSignatureBase(input.components, (name) => values[name] ?? '', input.parameters)
+    const base = serializeSignatureBase(input.components, input.components.map((name) => values[name] ?? ''), input.parameters)
     expect(base).toBe(`${captured.capturedBase}"@signature-params": ${input.parameters}`)
   })
 

@@ -25,7 +25,7 @@ function baseOf(vector: Case): string {
   if (typeof vector.base === 'string') return vector.base
   const { components, parameters } = parseSignatureInput(vector.signatureInput)
   const values: Readonly<Record<string, string | undefined>> = vector.values
-  return serializeSignatureBase(components, (name) => values[name] ?? 'absent', parameters)
+  return serializeSignatureBase(components, components.map((name) => values[name] ?? 'absent'), parameters)
 }
 
 describe('RFC 9421 Appendix B', () => {
