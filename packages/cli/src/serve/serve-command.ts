@@ -1,4 +1,4 @@
-import { loadConfig, readMasterKey, requireSafeStart } from 'countersign-server'
+import { loadConfig, readCertificates, readMasterKey, requireSafeStart } from 'countersign-server'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { usageError } from '../usage-error.js'
@@ -16,10 +16,11 @@ export const serveCommand: CommandRow = {
     const config = await loadConfig(path, process.env)
     await requireSafeStart(config, process.env)
     const masterKey = await readMasterKey(config)
+    const certificates = await readCertificates(config)
     for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
     const log = createLog(process.stdout)
     process.on('unhandledRejection', (error) => log.failure('unhandled_rejection', error))
-    const { firstStart, stop } = await startServer(config, { masterKey, log })
+    const { firstStart, stop } = await startServer(config, { masterKey, certificates, log })
     const { issuer, listen, admin } = config.settings
     if (firstStart) terminal.notify(firstSteps(config))
     if (config.settings.allowInsecureLoopback)

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
+import type { CertificateFinder } from 'countersign'
 import { createNodeListener } from 'countersign/node'
 import {
   createAuthServer,
@@ -33,7 +34,7 @@ export interface RunningServer {
  */
 export async function startServer(
   { settings }: LoadedConfig,
-  { masterKey, log }: { masterKey: Uint8Array; log: Log },
+  { masterKey, certificates, log }: { masterKey: Uint8Array; certificates: CertificateFinder | undefined; log: Log },
 ): Promise<RunningServer> {
   const storage = openStorage(settings.database, { onSweepError: (error) => log.failure('sweep.failed', error) })
   try {
@@ -41,6 +42,7 @@ export async function startServer(
     const keys = await storedKeys({ storage, masterKey })
     const server = createAuthServer({
       ...serverOptions(settings),
+      ...(certificates && { certificates }),
       keys,
       storage,
       onError: (error, requestId) => log.failure('request.failed', error, { id: requestId }),

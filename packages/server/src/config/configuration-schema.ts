@@ -78,6 +78,7 @@ export const configurationSchema = z.strictObject({
   database: text(4096),
   masterKeyFile: text(4096).optional(),
   masterKey: z.string().optional(),
+  certificates: z.strictObject({ roots: z.array(text(4096)).min(1) }).optional(),
   keys: z.strictObject({ rotateAfterDays: seconds(0, 3650).default(90) }).prefault({}),
   lifetimes: z
     .strictObject({

@@ -41,6 +41,7 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
       ...settings,
       database: absolute(settings.database),
       ...(settings.masterKeyFile === undefined ? {} : { masterKeyFile: absolute(settings.masterKeyFile) }),
+      ...(settings.certificates && { certificates: { roots: settings.certificates.roots.map(absolute) } }),
     },
     warnings: overrides.unknown.map((name) => `${name} is no setting and has no effect.`),
   }

@@ -28,6 +28,13 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
   for (const [setting, path] of files) {
     if (await isOpenToAll(path)) problems.push({ setting, problem: exposed(path) })
   }
+  for (const [index, path] of (settings.certificates?.roots ?? []).entries()) {
+    if (!(await isOpenToAll(path, 0o002))) continue
+    problems.push({
+      setting: `certificates.roots[${index}]`,
+      problem: `can be changed by everybody: chmod o-w ${path}`,
+    })
+  }
   const inFile = identityProviders.length > 0 && env.COUNTERSIGN_IDENTITY_PROVIDERS === undefined
   const holdsSecret = (masterKey !== undefined && env.COUNTERSIGN_MASTER_KEY === undefined) || inFile
   const readsAsText = file.endsWith('.json')
@@ -75,10 +82,11 @@ function exposed(path: string): string {
   return `can be read or changed by everybody on this machine: chmod 600 ${path}`
 }
 
-async function isOpenToAll(path: string): Promise<boolean> {
+/** Whether others than owner and group may read, write or run a file, or what of it is asked. */
+async function isOpenToAll(path: string, mode = 0o007): Promise<boolean> {
   if (process.platform === 'win32') return false
   try {
-    return ((await stat(path)).mode & 0o007) !== 0
+    return ((await stat(path)).mode & mode) !== 0
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
     throw error

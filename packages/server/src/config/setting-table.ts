@@ -19,6 +19,11 @@ export const settingTable: readonly SettingRow[] = [
   { name: 'masterKeyFile', read: 'text', about: 'the file with the master key that encrypts the stored keys' },
   { name: 'masterKey', read: 'text', about: 'the master key itself, in place of a file; best by its variable' },
   {
+    name: 'certificates.roots',
+    read: 'json',
+    about: 'PEM files with the root certificates under which agents may use scheme=x509; default: none, refused',
+  },
+  {
     name: 'keys.rotateAfterDays',
     read: 'number',
     about: 'days after which another key signs; 0: only when you rotate; default: 90',

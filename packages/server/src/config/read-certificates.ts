@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises'
+import type { CertificateFinder } from 'countersign'
+import { createCertificateFinder } from 'countersign/node'
+import { ConfigurationError, type ConfigurationProblem } from './configuration-error.js'
+import type { LoadedConfig } from './load-config.js'
+
+/**
+ * The finder of agents' certificates under the configured roots; undefined where none are configured.
+ *
+ * @throws ConfigurationError naming each file that cannot be read or holds no certificates
+ */
+export async function readCertificates({
+  file,
+  settings,
+}: Pick<LoadedConfig, 'file' | 'settings'>): Promise<CertificateFinder | undefined> {
+  const { certificates, allowInsecureLoopback } = settings
+  if (!certificates) return undefined
+  const problems: ConfigurationProblem[] = []
+  const texts: string[] = []
+  for (const [index, path] of certificates.roots.entries()) {
+    const read = await readRoots(path)
+    if ('problem' in read) problems.push({ setting: `certificates.roots[${index}]`, problem: read.problem })
+    else texts.push(read.text)
+  }
+  const [first, ...more] = texts
+  if (first === undefined || problems.length > 0) throw new ConfigurationError(file, problems)
+  return createCertificateFinder({ roots: [first, ...more], allowInsecureLoopback })
+}
+
+async function readRoots(path: string): Promise<{ text: string } | { problem: string }> {
+  try {
+    const text = await readFile(path, 'utf8')
+    createCertificateFinder({ roots: [text] })
+    return { text }
+  } catch (error) {
+    if (error instanceof TypeError) return { problem: `holds no PEM certificates, or something else too: ${path}` }
+    if (!(error instanceof Error && 'code' in error)) throw error
+    return { problem: error.code === 'ENOENT' ? `there is no file ${path}` : `cannot be read (${error.code}): ${path}` }
+  }
+}
