@@ -18,6 +18,7 @@ import {
 } from './browser/identity-provider.js'
 import type { PasskeySettings } from './browser/passkeys.js'
 import type { Interop, Lifetimes, ServerContext } from './context.js'
+import { createRefreshFollower } from './follow-refreshes.js'
 import { createMintedSecrets } from './minted-secrets.js'
 import type { Duration } from './pages/models.js'
 import { askAlways, type Policy } from './policy.js'
@@ -114,6 +115,16 @@ export function createContext(options: AuthServerOptions): ServerContext {
     },
     ...(options.fetch ? { fetch: options.fetch } : {}),
   })
+  const followRefreshes = createRefreshFollower({ storage, discovery, now })
+  const resolveKey = createKeyResolver({
+    ...identifiers,
+    discovery,
+    audience: issuer,
+    now,
+    authTokenIssuers: [issuer],
+    absentWellKnown: 'aauth-agent',
+    certificates: options.certificates,
+  })
   return {
     issuer,
     name,
@@ -121,15 +132,10 @@ export function createContext(options: AuthServerOptions): ServerContext {
     secrets: createMintedSecrets(keys.secret),
     storage,
     discovery,
-    resolveKey: createKeyResolver({
-      ...identifiers,
-      discovery,
-      audience: issuer,
-      now,
-      authTokenIssuers: [issuer],
-      absentWellKnown: 'aauth-agent',
-      certificates: options.certificates,
-    }),
+    resolveKey: async (signatureKey) => {
+      await followRefreshes()
+      return resolveKey(signatureKey)
+    },
     policy: options.policy ?? askAlways,
     risks: options.risks ?? defaultRisks,
     interop: { redirectUrisOptional: [], unsignedBodies: [], ...options.interop },

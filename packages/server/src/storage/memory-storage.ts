@@ -34,6 +34,7 @@ import {
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './memory/keys.js'
 import { claimNonce } from './memory/nonces.js'
 import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './memory/passkeys.js'
+import { listRefreshMarks, requestRefresh } from './memory/refresh-marks.js'
 import { refreshGrant, revokeRefreshToken } from './memory/refreshes.js'
 import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './memory/requests.js'
 import { sweep } from './memory/retention.js'
@@ -138,6 +139,9 @@ export function memoryStorage(options: StorageOptions = {}): Storage {
     listAgents: whole(listAgents),
     setAgentBlocked: whole(setAgentBlocked),
     isAgentBlocked: whole(isAgentBlocked),
+
+    requestRefresh: whole(requestRefresh),
+    listRefreshMarks: whole(listRefreshMarks),
 
     listKeys: whole(listKeys),
     addKey: whole(addKey),

@@ -12,4 +12,6 @@ export const retention = {
   usage: 400 * day,
   grant: 400 * day,
   event: 400 * day,
+  /** Beyond this no instance serves a document that it fetched before. */
+  refreshMark: 3 * day,
 } as const

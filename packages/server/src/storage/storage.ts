@@ -4,6 +4,7 @@ import type { AuditStorage } from './audit-storage.js'
 import type { GrantStorage } from './grant-storage.js'
 import type { KeyStorage } from './key-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
+import type { RefreshMarkStorage } from './refresh-mark-storage.js'
 import type { RequestStorage } from './request-storage.js'
 import type { SessionStorage } from './session-storage.js'
 import type { ThrottleStorage } from './throttle-storage.js'
@@ -48,6 +49,7 @@ export interface Storage
     RequestStorage,
     GrantStorage,
     AgentStorage,
+    RefreshMarkStorage,
     KeyStorage,
     AuditStorage {
   /** Deletes what is past its retention, in small batches. Runs by itself; returns the number of rows deleted. */

@@ -1,7 +1,9 @@
+import { expect } from 'vitest'
 import { createScriptedUser } from '../scripted-user.js'
-import type { Attack } from './attack.js'
+import type { Attack, Outcome } from './attack.js'
 import { breakableStorage, noBreakdown } from './breakable-storage.js'
 import { authRequest, openRequest, signForm, view } from './flow.js'
+import { delegateOf, type Identity, identityOf, newSigner } from './party.js'
 import { expectSilent, failures } from './silent.js'
 import type { Stage } from './stage.js'
 
@@ -49,7 +51,41 @@ function failing(
   }
 }
 
-/** What operating the server shows: group O. */
+/** A request with a key that every instance knows and its agent took out since. */
+function removedKey(
+  claim: string,
+  since: (stage: Stage) => void | Promise<void>,
+  expected: Outcome,
+  by: (stage: Stage) => Identity | Promise<Identity> = ({ agent }) => identityOf(agent),
+): Attack {
+  return {
+    id: 'K22',
+    claim,
+    when: async (stage) => {
+      const identity = await by(stage)
+      const ask = async () => stage.fetch(await signForm(stage, await authRequest(stage, identity)))
+      for (let instance = 0; instance < 2; instance++) expect((await ask()).status).toBe(200)
+      stage.agent.keys = [(await newSigner()).jwk]
+      await since(stage)
+      return async () => {
+        expect((await ask()).status).toBe(expected.status)
+        return ask()
+      }
+    },
+    expected,
+  }
+}
+
+const later = (seconds: number) => (stage: Stage) => {
+  stage.clock.now += seconds
+}
+
+const refresh = async (stage: Stage) => {
+  await stage.storage.requestRefresh({ identifier: stage.agent.id, by: 'operator:test' })
+  later(1)(stage)
+}
+
+/** What operating the server shows: group O, and of group K what an administrator does. */
 export const operationsAttacks: readonly Attack[] = [
   {
     id: 'O',
@@ -92,6 +128,39 @@ export const operationsAttacks: readonly Attack[] = [
       ),
     ]
   }),
+  removedKey('a key that was taken out, while max-age lasts: it is still known', later(299), {
+    status: 200,
+    audit: ['request.created', 'request.created'],
+  }),
+  removedKey('a key that was taken out, after max-age', later(301), {
+    status: 401,
+    error: 'invalid_signature',
+    headers: { 'signature-error': /unknown_key/ },
+  }),
+  removedKey('a key that was taken out, a second after an administrator had it fetched anew', refresh, {
+    status: 401,
+    error: 'invalid_signature',
+    headers: { 'signature-error': /unknown_key/ },
+  }),
+  removedKey(
+    'an agent token by a key that was taken out, a second after it was fetched anew',
+    refresh,
+    { status: 401, error: 'invalid_signature' },
+    ({ agent, clock }) => delegateOf(agent, 'delegate-1', clock.now),
+  ),
+  {
+    id: 'K22',
+    claim: 'an agent that an administrator had fetched anew, with its new key, which is allowed',
+    when: async (stage) => {
+      await stage.fetch(await signForm(stage, await authRequest(stage)))
+      stage.agent.signer = await newSigner()
+      stage.agent.keys = [stage.agent.signer.jwk]
+      await refresh(stage)
+      const signed = await signForm(stage, await authRequest(stage))
+      return () => stage.fetch(signed)
+    },
+    expected: { status: 200, audit: ['agent.changed', 'request.created'] },
+  },
   administrative('GET', '/admin'),
   administrative('GET', '/admin/agents'),
   administrative('POST', '/admin/agents/https%3A%2F%2Fagent.example/refresh'),

@@ -206,3 +206,31 @@ it('O04, O08: metrics have the same labels after 300 agents, and are on the admi
   expect(Number(/status="4xx"} (\d+)/.exec(after)?.[1])).toBeGreaterThanOrEqual(270)
   for (const path of ['/metrics', '/healthz', '/readyz']) expect((await fetch(stage.issuer + path)).status).toBe(404)
 })
+
+it('K22: a key that was taken out is refused by every instance within 5 s of agents refresh', async () => {
+  const stage = await createOperatorStage()
+  const instances = [await stage.serve(), await stage.serve({ port: await freePort() })]
+  const agent = await listenOnLoopback()
+  const { origin: id } = agent
+  const signer = await newSigner()
+  agent.serve(documentsOf(id, signer))
+  const ask = async (origin: string) => {
+    const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: `${id}/callback` })
+    const request = new Request(`${stage.issuer}/agent/token`, { method: 'POST', body: form })
+    const signatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' } as const
+    const signed = await signRequest(request, { signer, signatureKey })
+    return (await fetch(new Request(signed.url.replace(stage.issuer, origin), signed))).status
+  }
+  const askAll = () => Promise.all(instances.map(({ origin }) => ask(origin)))
+  expect(await askAll()).toEqual([200, 200])
+  agent.serve(documentsOf(id, await newSigner()))
+  expect(await askAll()).toEqual([200, 200])
+  const began = performance.now()
+  expect(await stage.ask(`agents refresh ${id} --by carol`)).toEqual({ agent: id, refreshed: true })
+  await expect.poll(askAll, { timeout: 5000 }).toEqual([401, 401])
+  expect(performance.now() - began).toBeLessThan(5000)
+  await agent.close()
+  const { stdout } = await stage.run('audit export --event agent.refreshed')
+  expect(JSON.parse(stdout)).toMatchObject({ agent: id, data: { by: 'operator:carol' } })
+  expect(await stage.run('agents refresh agent.example')).toMatchObject({ status: 2 })
+})

@@ -654,6 +654,8 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           listAgents: () => storage.listAgents(),
           setAgentBlocked: () => storage.setAgentBlocked({ agent, blocked: true, by: user.id }),
           isAgentBlocked: () => storage.isAgentBlocked(agent),
+          requestRefresh: () => storage.requestRefresh({ identifier: agent, by: 'operator' }),
+          listRefreshMarks: () => storage.listRefreshMarks(),
           listKeys: () => storage.listKeys(),
           addKey: () => storage.addKey(key),
           createKeysIfNone: () => storage.createKeysIfNone([key]),

@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { migrations } from '../../dist/storage/sqlite/migrations.js'
 import { version1 } from '../../dist/storage/sqlite/version-1.js'
 import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
 import { agent, outcomeOf, resource } from './fixtures.js'
@@ -87,7 +88,7 @@ test('a file of version 1 is brought up to date with everything in it', async ()
   expect(await storage.listGrants({ live: true })).toHaveLength(2)
   await storage.close()
   const after = new Database(path, { readonly: true })
-  expect(after.pragma('user_version', { simple: true })).toBe(2)
+  expect(after.pragma('user_version', { simple: true })).toBe(3)
   expect(after.prepare("select jti from token_issue where code_hash = 'code-used'").pluck().get()).toBe('grant-used.1')
   expect(after.pragma('integrity_check', { simple: true })).toBe('ok')
   expect(after.pragma('foreign_key_check')).toEqual([])
@@ -130,6 +131,18 @@ test('a server of version 1 goes on writing to a file of version 2, and both see
   write.person('bob', 'bob')
   write.consent('used', 'bob', true)
   expect(outcomeOf(await storage.redeemCode({ ...redemption, codeHash: 'code-used' }))).toBe('used')
+  await storage.close()
+  database.close()
+})
+
+test('a file of version 2 can be refreshed by an agent’s name from then on', async () => {
+  const path = temporaryFile()
+  const database = new Database(path)
+  for (const migrate of migrations.slice(0, 2)) migrate(database)
+  expect(database.pragma('user_version', { simple: true })).toBe(2)
+  const storage = sqliteStorage(path, options)
+  await storage.requestRefresh({ identifier: agent, by: 'operator' })
+  expect(await storage.listRefreshMarks()).toMatchObject([{ identifier: agent, at: now }])
   await storage.close()
   database.close()
 })

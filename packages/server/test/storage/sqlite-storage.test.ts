@@ -151,6 +151,7 @@ test('no verb takes effect when its audit row cannot be written', async () => {
     () => storage.revokeGrants({ userId: person.id, by: person.id }),
     () => storage.recordAgent({ agent, redirectHosts: ['evil.example'], keyThumbprints: [] }),
     () => storage.setAgentBlocked({ agent, blocked: true, by: 'operator' }),
+    () => storage.requestRefresh({ identifier: agent, by: 'operator' }),
     () => storage.addKey({ ...key, kid: 'new' }),
     () => storage.moveKeys([{ kid: 'kept', from: 'next', to: 'active' }]),
   ]
@@ -340,6 +341,7 @@ const searches: readonly [string, string][] = [
     'auth_request_open',
   ],
   ['select * from refresh_token where tenant_id = ? and revoked_at <= ?', 'refresh_token_revoked'],
+  ['delete from refresh_mark where tenant_id = ? and requested_at <= ?', 'refresh_mark_time'],
 ]
 test.each(searches)('"%s" reads by the index %s, not all of the tenant', async (statement, index) => {
   const path = temporaryFile()

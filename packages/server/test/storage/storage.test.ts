@@ -7,6 +7,7 @@ import { grantContract } from './contract/grants.js'
 import type { MakeStorage } from './contract/in-storage.js'
 import { keyContract } from './contract/keys.js'
 import { passkeyContract } from './contract/passkeys.js'
+import { refreshMarkContract } from './contract/refresh-marks.js'
 import { refreshContract } from './contract/refreshes.js'
 import { requestContract } from './contract/requests.js'
 import { sessionContract } from './contract/sessions.js'
@@ -24,6 +25,7 @@ const contracts = [
   grantContract,
   refreshContract,
   agentContract,
+  refreshMarkContract,
   keyContract,
   auditContract,
 ]

@@ -6,7 +6,8 @@ const maxEvents = 10_000
 
 /** Deletes what is past its retention, and the oldest events beyond ten thousand. */
 export function sweep({ tables, now }: MemoryUnit): number {
-  const { nonces, sessions, attempts, devices, codes, requests, refreshTokens, usage, grants, agents } = tables
+  const { nonces, sessions, attempts, devices, codes, requests, refreshTokens, usage, grants, agents, refreshMarks } =
+    tables
   const before = (seconds: number, time: number | null) => time !== null && time <= now - seconds
   const allowed = new Set([...grants.values()].map(({ agent }) => agent))
   const deleted =
@@ -14,6 +15,7 @@ export function sweep({ tables, now }: MemoryUnit): number {
     deleteWhere(sessions, (session) => before(0, session.idleExpiresAt)) +
     deleteWhere(attempts, (attempt) => before(0, attempt.resetAt)) +
     deleteWhere(devices, (device) => before(retention.device, device.lastSeenAt)) +
+    deleteWhere(refreshMarks, (mark) => before(retention.refreshMark, mark.at)) +
     deleteWhere(codes, (code) => before(retention.code, code.expiresAt)) +
     deleteWhere(
       requests,

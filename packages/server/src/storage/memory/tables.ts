@@ -4,6 +4,7 @@ import type { RecordedEvent } from '../audit-storage.js'
 import type { Grant, GrantUsage, TokenIssue } from '../grant-storage.js'
 import type { StoredKey } from '../key-storage.js'
 import type { Passkey } from '../passkey-storage.js'
+import type { RefreshMark } from '../refresh-mark-storage.js'
 import type { AuthRequest, AuthRequestStatus } from '../request-storage.js'
 import type { AuthenticationMethod } from '../session-storage.js'
 import type { AttemptCount } from '../throttle-storage.js'
@@ -28,6 +29,7 @@ export interface MemoryTables {
   keys: Map<string, StoredKey>
   nonces: Map<string, number>
   events: RecordedEvent[]
+  refreshMarks: Map<string, RefreshMark>
 }
 
 export interface StoredUser {
@@ -124,5 +126,6 @@ export function emptyTables(): MemoryTables {
     keys: new Map(),
     nonces: new Map(),
     events: [],
+    refreshMarks: new Map(),
   }
 }

@@ -14,6 +14,7 @@ import { hasAllowedBefore, hasBeenAllowed, revokeGrant, revokeGrants } from './g
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys.js'
 import { claimNonce } from './nonces.js'
 import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './passkeys.js'
+import { listRefreshMarks, requestRefresh } from './refresh-marks.js'
 import { refreshGrant, revokeRefreshToken } from './refreshes.js'
 import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './requests.js'
 import { sweep } from './retention.js'
@@ -160,6 +161,9 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     listAgents: alone(listAgents),
     setAgentBlocked: together(setAgentBlocked),
     isAgentBlocked: alone(isAgentBlocked),
+
+    requestRefresh: together(requestRefresh),
+    listRefreshMarks: alone(listRefreshMarks),
 
     listKeys: alone(listKeys),
     addKey: together(addKey),

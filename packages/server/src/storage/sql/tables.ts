@@ -21,6 +21,7 @@ export interface Tables {
   nonce: NonceRow
   token_issue: TokenIssueRow
   audit_event: AuditEventRow
+  refresh_mark: RefreshMarkRow
 }
 
 export interface UserRow {
@@ -245,4 +246,11 @@ export interface AuditEventRow {
   request_id: string | null
   ip: string | null
   data: string | null
+}
+
+export interface RefreshMarkRow {
+  tenant_id: number
+  identifier: string
+  id: string
+  requested_at: number
 }
