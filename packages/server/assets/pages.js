@@ -61,14 +61,16 @@ function guardClicks(button) {
 /** @param {Element} label */
 function offerReveal(label) {
   const box = /** @type {HTMLInputElement} */ (label.querySelector('input'))
-  const field = /** @type {HTMLInputElement} */ (document.getElementById(box.dataset.reveals ?? ''))
+  const fields = (box.dataset.reveals ?? '')
+    .split(' ')
+    .map((id) => /** @type {HTMLInputElement} */ (document.getElementById(id)))
   const show = () => {
-    field.type = box.checked ? 'text' : 'password'
+    for (const field of fields) field.type = box.checked ? 'text' : 'password'
   }
   box.checked = false
   box.addEventListener('change', show)
   // What is sent as a password is remembered as one.
-  field.form?.addEventListener('submit', () => {
+  box.form?.addEventListener('submit', () => {
     box.checked = false
     show()
   })

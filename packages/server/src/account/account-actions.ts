@@ -16,6 +16,7 @@ import { agentsPage, closePage, passwordPage, securityPage } from './account-pag
 import type { AccountView } from './account-view.js'
 import { sameParties } from './agent-entries.js'
 import { confirmFirst, confirmPerson } from './confirm-person.js'
+import { endOf } from './end-of.js'
 
 /** What a form of the account does. */
 export type AccountAction = (
@@ -30,20 +31,23 @@ const removeAgent: AccountAction = async (context, _cookies, { form }, view) => 
   const grant = await context.storage.findGrant(form.get('agent') ?? '')
   if (grant?.userId !== userId) throw new PageError('not_found')
   // The page said that the agent can then no longer act there, however often it was allowed.
-  for (const { id } of await sameParties(context, grant)) {
+  const now = context.now()
+  const all = await sameParties(context, grant)
+  for (const { id } of all.filter((each) => !endOf(each, now))) {
     await context.storage.revokeGrant({ grantId: id, by: userId, userId })
   }
-  return agentsPage(context, view, removedNow(context))
+  // A form that is posted again tells when it was done.
+  const ends = (await sameParties(context, grant)).flatMap((each) => endOf(each, now)?.at ?? [])
+  return agentsPage(context, view, removedAt(context, Math.max(...ends)))
 }
 
 const removeAllAgents: AccountAction = async (context, _cookies, _submission, view) => {
   const userId = view.session.user.id
-  await context.storage.revokeGrants({ userId, by: userId })
-  return agentsPage(context, view, removedNow(context))
+  const removed = await context.storage.revokeGrants({ userId, by: userId })
+  return agentsPage(context, view, removed > 0 ? removedAt(context, context.now()) : undefined)
 }
 
-function removedNow(context: ServerContext): { stoppedAt: number; runsOutBy: number } {
-  const stoppedAt = context.now()
+function removedAt(context: ServerContext, stoppedAt: number): { stoppedAt: number; runsOutBy: number } {
   return { stoppedAt, runsOutBy: stoppedAt + context.lifetimes.authToken }
 }
 

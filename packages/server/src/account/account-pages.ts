@@ -1,7 +1,7 @@
 import { passwordMinimum } from '../account-policy.js'
 import { displayHost } from '../browser/consent-model.js'
 import { isFresh } from '../browser/fresh-sign-in.js'
-import { htmlResponse } from '../browser/html-response.js'
+import { htmlResponse, seeOther } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
 import type { ServerContext } from '../context.js'
 import { renderActivity } from '../pages/account/activity-page.js'
@@ -20,6 +20,7 @@ import { activityOf } from './activity-of.js'
 import { agentEntry, byParties, sameParties } from './agent-entries.js'
 import { confirmFirst } from './confirm-person.js'
 import { deviceOf } from './device-of.js'
+import { endOf } from './end-of.js'
 
 /** A page of the account, for the person whose it is; `id` is the row's, where the path names one. */
 export type AccountPage = (context: ServerContext, view: AccountView, id: string) => Promise<Response>
@@ -56,22 +57,30 @@ export const agentsPage = async (
 
 const agentPage: AccountPage = async (context, view, id) => {
   const grant = await requireOwnGrant(context, view, id)
+  const all = await sameParties(context, grant)
+  const live = all.filter((each) => !endOf(each, context.now()))
+  const [newest = all[0] ?? grant, ...older] = live
+  const ended = endOf(newest, context.now())
   const events = await context.storage.listEvents({
     userId: view.session.user.id,
     agent: grant.agent,
     newest: true,
     limit: 50,
   })
-  const live = await sameParties(context, grant)
-  const agent = { ...agentEntry(context, [grant, ...live]), id, identifier: grant.agent, resource: grant.resource }
-  const activity = activityOf(
-    events.filter(({ resource }) => resource === undefined || resource === grant.resource),
-  ).slice(0, 10)
-  return page(renderAgent({ ...accountFrame(context, view), agent, activity }, view.messages), view)
+  const activity = activityOf(events.filter(({ resource }) => resource === undefined || resource === grant.resource))
+  const model = {
+    ...accountFrame(context, view),
+    agent: { ...agentEntry(context, [newest, ...older]), id, identifier: grant.agent, resource: grant.resource },
+    ...(ended ? { ended } : {}),
+    activity: activity.slice(0, 10),
+  }
+  return page(renderAgent(model, view.messages), view)
 }
 
 const removeAgentPage: AccountPage = async (context, view, id) => {
   const grant = await requireOwnGrant(context, view, id)
+  const all = await sameParties(context, grant)
+  if (all.every((each) => endOf(each, context.now()))) return seeOther(accountPaths.agent(id))
   const agent = { id: grant.id, agentHost: displayHost(grant.agent), resourceHost: displayHost(grant.resource) }
   const model = { ...accountFrame(context, view), agent, tokenLifetime: context.lifetimes.authToken }
   return page(renderRemoveAgent(model, view.messages), view)

@@ -20,12 +20,12 @@ export function byParties(grants: readonly ListedGrant[]): Grants[] {
   return [...groups.values()]
 }
 
-/** The live grants of the same person for the same agent, delegate and resource. */
+/** The grants of the same person for the same agent, delegate and resource, newest first. */
 export async function sameParties(
   { storage }: ServerContext,
   { userId, agent, delegate, resource }: ListedGrant,
 ): Promise<ListedGrant[]> {
-  const grants = await storage.listGrants({ userId, agent, resource, live: true, limit: 500 })
+  const grants = await storage.listGrants({ userId, agent, resource, limit: 500 })
   return grants.filter((grant) => grant.delegate === delegate)
 }
 

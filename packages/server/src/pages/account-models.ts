@@ -40,6 +40,8 @@ export interface AgentsPage extends AccountFrame {
 
 export interface AgentPage extends AccountFrame {
   agent: AllowedAgent & { identifier: string; resource: string; jkt?: string }
+  /** Since when it may no longer act, and who saw to that; absent: it still may. */
+  ended?: { at: number; by: 'person' | 'server' | 'time' }
   /** The latest of its activity, newest first. */
   activity: readonly Activity[]
 }

@@ -1,3 +1,4 @@
+import { Hidden } from './hidden-fields.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage, Duration } from './models.js'
 
@@ -14,10 +15,16 @@ export function DurationChoice({ model, messages }: { model: ConsentPage; messag
       {messages.whileAway} {messages.runsOut(model.tokenLifetime)}
     </p>
   )
-  if (!durations) {
+  if (!durations || durations.choices.length === 1) {
     return (
       <section>
         <h2>{messages.howLong}</h2>
+        {durations && (
+          <>
+            <p class="settled">{labelOf(durations.preset, messages)}</p>
+            <Hidden name="duration" value={String(durations.preset)} />
+          </>
+        )}
         {explanation}
       </section>
     )

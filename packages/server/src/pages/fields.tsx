@@ -54,8 +54,8 @@ interface PasswordField extends FieldProblem {
   use?: 'current' | 'new'
   hint?: Child
   minlength?: number
-  /** The script is there to show what was typed. */
-  revealed: boolean
+  /** A box of its own shows what was typed: there is a script. */
+  revealed?: boolean
 }
 
 /** A password, typed, pasted or filled in; where there is a script, a box to tick shows it. */
@@ -79,13 +79,18 @@ export function PasswordField(field: PasswordField) {
         minlength={field.minlength}
         {...problemAttributes(field, hintId)}
       />
-      {field.revealed && (
-        <label class="reveal" hidden>
-          <input type="checkbox" data-reveals={name} />
-          {messages.showPassword}
-        </label>
-      )}
+      {field.revealed && <Reveal names={[name]} label={messages.showPassword} />}
     </>
+  )
+}
+
+/** A box to tick, which the script shows, and which shows what is typed in these fields. */
+export function Reveal({ names, label }: { names: readonly string[]; label: Child }) {
+  return (
+    <label class="reveal" hidden>
+      <input type="checkbox" data-reveals={names.join(' ')} />
+      {label}
+    </label>
   )
 }
 

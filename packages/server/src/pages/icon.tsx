@@ -10,6 +10,8 @@ const paths = {
   yes: 'M5 12.5l4.7 4.7L19 7.5',
   no: 'M6 6l12 12M18 6L6 18',
   device: 'M4 5h16v11H4V5ZM9.5 20h5M12 16v4',
+  address:
+    'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM3.3 12h17.4M12 3c2.6 2.6 3.9 5.6 3.9 9s-1.3 6.4-3.9 9c-2.6-2.6-3.9-5.6-3.9-9S9.4 5.6 12 3Z',
   key: 'M8 15.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 11.5h9.5M18.5 11.5v3.5M15 11.5v2.5',
 }
 
@@ -19,7 +21,7 @@ export type IconName = keyof typeof paths
 /** A decorative line drawing in the colour of the text around it. */
 export function Icon(props: { name: IconName }) {
   return (
-    <svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false">
+    <svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
       <path d={paths[props.name]} />
     </svg>
   )

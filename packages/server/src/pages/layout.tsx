@@ -22,7 +22,7 @@ export interface Layout {
   /** Above the links at the foot. */
   footer?: Child
   /** Whether an agent can be reported from here. */
-  reports?: boolean
+  reports?: boolean | undefined
   children: Child
 }
 

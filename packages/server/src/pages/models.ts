@@ -12,7 +12,7 @@ export interface PageFrame {
 /** Links at the foot of a page, each shown where the server has something behind it. */
 export interface PageFooter {
   help?: string
-  /** Where an agent is reported; shown on the consent page only. */
+  /** Where an agent is reported; shown where a page is about one. */
   report?: string
   privacy?: string
   languages?: LanguageForm

@@ -3,9 +3,15 @@ import { Icon } from './icon.js'
 import type { Messages } from './messages/messages.js'
 import type { FormFields, PasskeyForm } from './models.js'
 
+interface PasskeyWay {
+  passkey: PasskeyForm
+  form: FormFields
+  label: string
+  messages: Messages
+}
+
 /** A button that the script shows where the browser has passkeys; its form posts `action=passkey` and `credential`. */
-export function PasskeySignIn(props: { passkey: PasskeyForm; form: FormFields; messages: Messages }) {
-  const { passkey, form, messages } = props
+export function PasskeySignIn({ passkey, form, label, messages }: PasskeyWay) {
   return (
     <form method="post" action={form.action} data-passkey="get" data-options={passkey.options} hidden>
       <Hidden name="action" value="passkey" />
@@ -14,7 +20,7 @@ export function PasskeySignIn(props: { passkey: PasskeyForm; form: FormFields; m
       <Hidden name="credential" value="" />
       <button class="button quiet" type="submit">
         <Icon name="key" />
-        {messages.signInWithPasskey}
+        {label}
       </button>
       <p class="small" role="status" data-stopped={messages.passkeyStopped} />
     </form>

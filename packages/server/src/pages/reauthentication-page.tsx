@@ -52,7 +52,7 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
         </form>
         {model.passkey && model.script !== undefined && (
           <div class="ways">
-            <PasskeySignIn passkey={model.passkey} form={form} messages={messages} />
+            <PasskeySignIn passkey={model.passkey} form={form} label={messages.usePasskey} messages={messages} />
           </div>
         )}
         {model.cancelHref !== undefined && (

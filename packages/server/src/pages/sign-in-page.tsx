@@ -78,7 +78,14 @@ function OtherWays({ model, messages }: { model: SignInPage; messages: Messages 
   if (providers.length === 0 && !usablePasskey) return null
   return (
     <section class="ways" aria-label={messages.otherWays}>
-      {usablePasskey && <PasskeySignIn passkey={usablePasskey} form={model.form} messages={messages} />}
+      {usablePasskey && (
+        <PasskeySignIn
+          passkey={usablePasskey}
+          form={model.form}
+          label={messages.signInWithPasskey}
+          messages={messages}
+        />
+      )}
       {providers.map(({ name, href }) => (
         <a class="button quiet" href={href}>
           <span>{messages.signInWith(<bdi>{name}</bdi>)}</span>

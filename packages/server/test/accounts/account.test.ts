@@ -194,6 +194,43 @@ describe('My agents', () => {
     expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
   })
 
+  it('shows what was removed, or ran out, as what it was, and no longer offers to remove it', async () => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    const csrf = await alice.csrfAt('/account')
+    await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
+    const removedAt = stage.clock.now
+    stage.clock.now += 60
+    const seen = await alice.open(`/account/agents/${id}`)
+    expect(seen).toMatchObject({ status: 200, state: 'agent-ended' })
+    expect(seen.html).toContain('You removed it')
+    expect(seen.html).not.toContain('/remove"')
+    expect(await alice.open(`/account/agents/${id}/remove`)).toMatchObject({
+      status: 303,
+      location: `/account/agents/${id}`,
+    })
+    const again = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
+    expect(again.html).toContain(`<time datetime="${new Date(removedAt * 1000).toISOString()}"`)
+
+    await allow(stage, undefined, { duration: '3600' }, { user: alice.browser })
+    const [short] = await stage.storage.listGrants({ live: true })
+    stage.clock.now += 3600
+    const ranOut = await alice.open(`/account/agents/${short?.id}`)
+    expect(ranOut.html).toContain('Its time ended')
+  })
+
+  it('does not show what has run out among what an agent still may', async () => {
+    const { stage, alice } = await opened()
+    await allow(stage, undefined, { duration: '3600' }, { user: alice.browser, asked: { scope: 'data.write' } })
+    const [short] = await stage.storage.listGrants({ live: true })
+    await allow(stage, undefined, { duration: 'until-removed' }, { user: alice.browser, asked: { scope: 'data.read' } })
+    stage.clock.now += 3600
+    const seen = await alice.open(`/account/agents/${short?.id}`)
+    expect(seen).toMatchObject({ status: 200, state: 'agent' })
+    expect(seen.html).toContain('data.read')
+    expect(seen.html).not.toContain('data.write')
+  })
+
   it('removes all, and what agents hold then gives nothing', async () => {
     const { stage, alice } = await opened()
     const { allowed } = await allowAgent(alice)

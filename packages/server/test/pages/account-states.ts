@@ -30,6 +30,14 @@ export function accountStates(messages: Messages): [string, string][] {
   const long = { ...first, agentHost: longHost, resourceHost: `cal.${longHost}`, agentName: 'W'.repeat(60) }
   const out = (reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed') =>
     renderSignedOut({ ...frame, ...equipped, reason, signInHref: '/account/sign-in' }, messages)
+  const { logo: _logo, ...plain } = first
+  const numbered = { ...plain, agentHost: '127.0.0.1:8001', resourceHost: '127.0.0.1:8002' }
+  const ended = (by: 'person' | 'server' | 'time'): [string, string] => [
+    `agent-ended-by-${by}`,
+    renderAgent(agentModel({ ended: { at: now - 3600, by } }), messages),
+  ]
+  const { script: _script, ...scriptless } = securityModel({ notice: 'session_ended' })
+  const { script: _none, ...withoutScript } = accountFrame
   return [
     list('agents', agentsModel()),
     list('agents-empty', agentsModel({ agents: [] })),
@@ -37,10 +45,18 @@ export function accountStates(messages: Messages): [string, string][] {
     list('agents-none-found', agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } })),
     list('agents-removed', agentsModel({ removed: { stoppedAt: now - 60, runsOutBy: now + 540 } })),
     list('agents-long', agentsModel({ agents: [long, long] })),
+    list('agents-of-numbers', agentsModel({ agents: [numbered, { ...first, agentHost: 'xn--gent-43d.example' }] })),
     ['agent', renderAgent(agentModel(), messages)],
+    ended('person'),
+    ended('server'),
+    ended('time'),
     ['remove-agent', renderRemoveAgent({ ...accountFrame, agent: first, tokenLifetime: 600 }, messages)],
     ['remove-all-agents', renderRemoveAll({ ...accountFrame, agents, tokenLifetime: 600 }, messages)],
     ['activity', renderActivity({ ...accountFrame, activity, older: '/account/activity?before=1' }, messages)],
+    [
+      'activity-older',
+      renderActivity({ ...accountFrame, activity: activity.slice(5), newer: '/account/activity' }, messages),
+    ],
     ['activity-empty', renderActivity({ ...accountFrame, activity: [] }, messages)],
     ['security', renderSecurity(securityModel(), messages)],
     [
@@ -51,6 +67,7 @@ export function accountStates(messages: Messages): [string, string][] {
       ),
     ],
     ['security-password-changed', renderSecurity(securityModel({ notice: 'password_changed' }), messages)],
+    ['security-without-script', renderSecurity(scriptless, messages)],
     ['remove-passkey', renderRemovePasskey({ ...accountFrame, passkey: passkeys[0] }, messages)],
     ['password', renderPassword({ ...accountFrame, passwordMinimum: 10 }, messages)],
     ['password-wrong', renderPassword({ ...accountFrame, passwordMinimum: 10, problem: 'wrong_password' }, messages)],
@@ -58,8 +75,14 @@ export function accountStates(messages: Messages): [string, string][] {
       'password-too-short',
       renderPassword({ ...accountFrame, passwordMinimum: 10, problem: 'new_password_too_short' }, messages),
     ],
+    ['password-throttled', renderPassword({ ...accountFrame, passwordMinimum: 10, problem: 'throttled' }, messages)],
+    ['password-without-script', renderPassword({ ...withoutScript, passwordMinimum: 10 }, messages)],
     ['yours', renderYours({ ...accountFrame, email: 'alice@mail.example', since: now - 86400 * 400 }, messages)],
     ['close-account', renderCloseAccount({ ...accountFrame, agents: 3, tokenLifetime: 600, password: true }, messages)],
+    [
+      'close-account-without-password',
+      renderCloseAccount({ ...accountFrame, agents: 0, tokenLifetime: 600 }, messages),
+    ],
     [
       'close-account-wrong-password',
       renderCloseAccount(

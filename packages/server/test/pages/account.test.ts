@@ -30,7 +30,8 @@ describe('renderAgents', () => {
     expectOrder(words(renderAgents(agentsModel())), [
       'My agents',
       'calendar-helper.example',
-      'acts for you at cal.example · calls itself “Calendar Helper”',
+      'calls itself “Calendar Helper”',
+      'acts for you at cal.example',
       'Read See your events',
       'Change Create and change events',
       'Allowed on 3 January. Last used on 15 January. Ends on 2 February.',
@@ -70,7 +71,33 @@ describe('renderAgents', () => {
   })
 })
 
+describe('renderAgent', () => {
+  it.each([
+    ['person', 'You removed it on 15 January'],
+    ['server', 'The people who run this server removed it on 15 January'],
+    ['time', 'Its time ended on 15 January'],
+  ] as const)('says of an agent that was ended by %s what it could do, and offers no removal', (by, how) => {
+    const html = renderAgent(agentModel({ ended: { at: now - 3600, by } }))
+    expect(html).toContain('data-state="agent-ended"')
+    expectOrder(words(html), [
+      'calendar-helper.example can no longer act for you at cal.example.',
+      how,
+      'It was able to',
+    ])
+    expect(words(html)).not.toMatch(/Remove access|Ends on|It is able to/)
+  })
+
+  it('can be reported', () => {
+    expect(renderAgent(agentModel())).toContain('href="/report"')
+    expect(renderAgents(agentsModel())).not.toContain('href="/report"')
+  })
+})
+
 describe('navigation', () => {
+  it('does not call a page below a part that part', () => {
+    expect(renderAgent(agentModel())).toContain('<a href="/account" aria-current="true">')
+  })
+
   it('marks where the person is, and signs out by a form', () => {
     const html = renderActivity({ ...accountFrame, activity })
     expect(html.match(/aria-current="page"/g)).toHaveLength(1)
@@ -106,6 +133,13 @@ describe('forms of an account', () => {
       'Keep it',
       'Remove access',
     ])
+  })
+
+  it('shows both passwords by one box, where there is a script', () => {
+    const html = renderPassword({ ...accountFrame, passwordMinimum: 10 })
+    expect(html.match(/data-reveals="[^"]*"/g)).toEqual(['data-reveals="password new_password"'])
+    const { script: _, ...scriptless } = accountFrame
+    expect(renderPassword({ ...scriptless, passwordMinimum: 10 })).not.toContain('data-reveals')
   })
 
   it('asks for both passwords, each known to password managers', () => {

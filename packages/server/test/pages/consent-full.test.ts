@@ -41,6 +41,13 @@ describe('renderConsent with everything a server can offer', () => {
     expect(radios.every((tag) => tag?.includes('name="duration"'))).toBe(true)
   })
 
+  it('says the duration in words where there is only one, and posts it', () => {
+    const html = renderConsent({ ...fullConsent, durations: { choices: [3600], preset: 3600 } })
+    expectOrder(words(html), ['For how long', 'Only this task – 1 hour', 'It may act while you are away.'])
+    expect(html).not.toMatch(/type="radio"|<fieldset/)
+    expect(formsOf(html).find(({ hidden }) => 'revision' in hidden)?.hidden.duration).toBe('3600')
+  })
+
   it('links to My agents', () => {
     expect(renderConsent(fullConsent)).toContain('<a href="/account">My agents</a>')
   })

@@ -65,6 +65,15 @@ export function consentStates(messages: Messages): [string, string][] {
       askPassword: true,
     }),
     consent('wrong-password', { ...fullConsent, sensitive: true, askPassword: true, problem: 'wrong_password' }),
+    consent('one-duration', { ...fullConsent, durations: { choices: [3600], preset: 3600 } }),
+    consent('throttled', { ...fullConsent, sensitive: true, askPassword: true, problem: 'throttled' }),
+    consent('of-numbers', {
+      ...fullConsent,
+      agentHost: '127.0.0.1:8001',
+      resourceHost: '127.0.0.1:8002',
+      redirectDisplay: '127.0.0.1:8001/callback',
+      loopback: true,
+    }),
     consent('no-metadata', { ...silentAgent, noMetadata: true }),
     consent('redirect-elsewhere', consentModel({ redirectElsewhere: true, redirectDisplay: 'hub.example/cb' })),
     consent(

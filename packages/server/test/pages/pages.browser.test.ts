@@ -100,36 +100,47 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
         .map(({ box, text }) => `${box?.width} × ${box?.height} ${text}`),
     )
 
-  it.each(names)('%s has nothing for axe-core to report in light and dark, and fits 320 px', async (name) => {
-    await page.setViewportSize({ width: 800, height: 900 })
-    await page.goto(`${origin}/${name}`)
-    await page.evaluate(axe)
-    await page.emulateMedia({ colorScheme: 'light' })
-    await openDetails()
-    expect(await violations('all')).toEqual([])
-    expect(await smallTargets()).toEqual([])
-    await page.emulateMedia({ colorScheme: 'dark' })
-    expect(await violations('colours')).toEqual([])
-    await closeDetails()
-    await page.screenshot({ path: `${screenshots}${name}.dark.png`, fullPage: true })
-    await page.emulateMedia({ colorScheme: 'light' })
-    await page.screenshot({ path: `${screenshots}${name}.light.png`, fullPage: true })
-    await page.setViewportSize({ width: 320, height: 640 })
-    await page.screenshot({ path: `${screenshots}${name}.320.png`, fullPage: true })
-    await openDetails()
-    expect(await overflow()).toBeLessThanOrEqual(0)
-    await page.addStyleTag({
-      content: '* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }',
-    })
-    expect(await overflow()).toBeLessThanOrEqual(0)
-  })
+  it.each(names)(
+    '%s has nothing for axe-core to report in light and dark, and fits 320 px, large text and wide spacing',
+    async (name) => {
+      await page.setViewportSize({ width: 800, height: 900 })
+      await page.goto(`${origin}/${name}`)
+      await page.evaluate(axe)
+      await page.emulateMedia({ colorScheme: 'light' })
+      await openDetails()
+      expect(await violations('all')).toEqual([])
+      expect(await smallTargets()).toEqual([])
+      await page.emulateMedia({ colorScheme: 'dark' })
+      expect(await violations('colours')).toEqual([])
+      await closeDetails()
+      await page.screenshot({ path: `${screenshots}${name}.dark.png`, fullPage: true })
+      await page.emulateMedia({ colorScheme: 'light' })
+      await page.screenshot({ path: `${screenshots}${name}.light.png`, fullPage: true })
+      await page.setViewportSize({ width: 320, height: 640 })
+      await page.screenshot({ path: `${screenshots}${name}.320.png`, fullPage: true })
+      await openDetails()
+      expect(await overflow()).toBeLessThanOrEqual(0)
+      await page.setViewportSize({ width: 640, height: 900 })
+      const large = await page.addStyleTag({ content: 'html { font-size: 200% !important }' })
+      expect(await overflow()).toBeLessThanOrEqual(0)
+      await large.evaluate((style) => style.parentNode?.removeChild(style))
+      await page.setViewportSize({ width: 320, height: 640 })
+      await page.addStyleTag({
+        content:
+          '* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }',
+      })
+      expect(await overflow()).toBeLessThanOrEqual(0)
+    },
+  )
 
   it.each([...states.keys()])('%s breaks nothing of the content security policy, without JavaScript', async (name) => {
     complaints.length = 0
     const response = await scriptless.goto(`${origin}/${name}`)
     expect(response?.status()).toBe(200)
     expect(complaints).toEqual([])
+    await scriptless.screenshot({ path: `${screenshots}${name}.without-script.png`, fullPage: true })
     expect(await scriptless.locator('h1').count()).toBe(1)
+    expect(await scriptless.locator('[hidden]').filter({ visible: true }).count()).toBe(0)
   })
 
   it('shows whole identifiers in its details', async () => {

@@ -40,6 +40,22 @@ describe.each([...states])('%s', (_, html) => {
   })
 })
 
+describe('the mark of an agent', () => {
+  it.each([
+    ['calendar-helper.example', 'C'],
+    ['4agents.example', '4'],
+  ])('is the first letter of %s', (agentHost, letter) => {
+    expect(renderConsent(consentModel({ agentHost }))).toContain(`aria-hidden="true">${letter}</span>`)
+  })
+
+  it.each(['127.0.0.1:8001', '192.0.2.7', '192.0.2.7/~bob', '[::1]:8001', 'xn--gent-43d.example'])(
+    'is no letter of %s',
+    (agentHost) => {
+      expect(renderConsent(consentModel({ agentHost }))).toContain('class="initial" aria-hidden="true"><svg')
+    },
+  )
+})
+
 describe('renderSignIn', () => {
   it('shows who asks above the form', () => {
     expectOrder(renderSignIn(signInModel()), ['calendar-helper.example', 'cal.example', '<form', 'name="username"'])

@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 export function words(html: string): string {
   const body = html.slice(html.indexOf('<body'))
   return body
+    .replaceAll('<wbr/>', '')
     .replace(/<[^>]*>/g, ' ')
     .replace(/&quot;/g, '"')
     .replace(/&#39;/g, "'")

@@ -17,6 +17,13 @@ export const fullSignIn = {
   signUpHref: '/account/sign-up',
 }
 
+const asker = { agentHost: 'calendar-helper.example', resourceHost: 'cal.example' }
+
+const { agentHost: _asker, ...confirmModel } = reauthenticationModel({
+  reason: 'security',
+  form: { action: '/account/confirm', csrf: 'csrf-1', returnTo: '/account/security' },
+})
+
 /** The states of signing in, signing up and signing in again. */
 export function signInStates(messages: Messages): [string, string][] {
   return [
@@ -42,6 +49,10 @@ export function signInStates(messages: Messages): [string, string][] {
       renderSignUp(signUpModel({ username: 'alice', email: 'a@b.example', problem: 'username_taken' }), messages),
     ],
     ['sign-up-too-short', renderSignUp(signUpModel({ username: 'alice', problem: 'password_too_short' }), messages)],
+    ['sign-up-throttled', renderSignUp(signUpModel({ username: 'alice', problem: 'throttled' }), messages)],
+    ['sign-up-for-agent', renderSignUp({ ...signUpModel(), ...asker }, messages)],
+    ['confirm', renderReauthentication(confirmModel, messages)],
+    ['confirm-throttled', renderReauthentication({ ...confirmModel, problem: 'throttled', retryAfter: 300 }, messages)],
     ['reauthentication', renderReauthentication(reauthenticationModel(), messages)],
     [
       'reauthentication-wrong-password',

@@ -17,6 +17,10 @@ export interface AccountLayout {
   title: string
   state: string
   section: AccountSection
+  /** The page lies below that part of the account, and is not it. */
+  inside?: boolean
+  /** Whether an agent can be reported from here. */
+  reports?: boolean
   errorCode?: string | undefined
   children: Child
 }
@@ -31,13 +35,17 @@ export function renderAccountLayout(layout: AccountLayout): string {
     state: layout.state,
     stylesheet: frame.accountStylesheet,
     errorCode: layout.errorCode,
+    reports: layout.reports,
     account: <SignedInAs user={frame.user} form={formOf(frame)} messages={messages} leave={messages.account.signOut} />,
     navigation: (
       <nav aria-label={messages.account.navigation}>
         <ul class="tabs">
           {sections.map((name) => (
             <li>
-              <a href={accountPaths[name]} aria-current={name === section ? 'page' : undefined}>
+              <a
+                href={accountPaths[name]}
+                aria-current={name === section ? (layout.inside ? 'true' : 'page') : undefined}
+              >
                 {messages.account.sections[name]}
               </a>
             </li>

@@ -23,15 +23,16 @@ export function AgentEntry({ agent, now, messages }: Entry) {
       <AgentMark host={agent.agentHost} logo={agent.logo} />
       <div class="who">
         <h2>{host}</h2>
-        <p class="claim">
-          {account.actsAt(resource)}
-          {agent.agentName && [' · ', messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))]}
-        </p>
+        {agent.agentName && <p class="claim">{messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))}</p>}
+        <p>{account.actsAt(resource)}</p>
       </div>
       <ul class="brief">
         {agent.able.map((permission) => (
           <li data-risk={permission.risk}>
-            <RiskWords risk={permission.risk} messages={messages} /> <Words permission={permission} />
+            <RiskWords risk={permission.risk} messages={messages} />{' '}
+            <span>
+              <Words permission={permission} />
+            </span>
           </li>
         ))}
       </ul>
@@ -50,15 +51,21 @@ export function AgentEntry({ agent, now, messages }: Entry) {
   )
 }
 
-/** Since when, last used, until when: in sentences. */
-export function Span({ agent, now, messages }: Entry) {
+/** Since when, last used and, while it has not ended, until when: in sentences. */
+export function Span({ agent, ended, now, messages }: Entry & { ended?: boolean }) {
   const { account } = messages
   const day = (at: number) => <Day at={at} now={now} messages={messages} />
   return (
     <>
-      {account.allowedOn(day(agent.since))}{' '}
-      {agent.lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(agent.lastUsed))}{' '}
-      {agent.ends === undefined ? account.endsWhenRemoved : account.endsOn(day(agent.ends))}
+      <span class="phrase">{account.allowedOn(day(agent.since))}</span>{' '}
+      <span class="phrase">
+        {agent.lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(agent.lastUsed))}
+      </span>{' '}
+      {!ended && (
+        <span class="phrase">
+          {agent.ends === undefined ? account.endsWhenRemoved : account.endsOn(day(agent.ends))}
+        </span>
+      )}
     </>
   )
 }

@@ -6,28 +6,37 @@ import { Unsaid } from '../caution.js'
 import { Host } from '../host.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
+import { DayAndTime } from '../moment.js'
 import { PermissionTable } from '../permission-lists.js'
 import { renderAccountLayout } from './account-layout.js'
 import { ActivityList } from './activity-list.js'
 import { Span } from './agent-entry.js'
 
 /**
- * Renders what one agent may do and did, `data-state="agent"`.
+ * Renders what one agent may do and did, `data-state="agent"`, or `"agent-ended"` when it no longer may.
  *
  * @returns A complete HTML document.
  */
 export function renderAgent(model: AgentPage, messages: Messages = en): string {
-  const { agent, now } = model
+  const { agent, ended, now } = model
   const { account } = messages
   return renderAccountLayout({
     frame: model,
     messages,
     title: agent.agentHost,
-    state: 'agent',
+    state: ended ? 'agent-ended' : 'agent',
     section: 'agents',
+    inside: true,
+    reports: true,
     children: (
       <>
         <h1>{account.agentHeading(<Host>{agent.agentHost}</Host>, <Host>{agent.resourceHost}</Host>)}</h1>
+        {ended && (
+          <p class="lead">
+            {account.noLonger(<Host>{agent.agentHost}</Host>, <Host>{agent.resourceHost}</Host>)}{' '}
+            {account.ended[ended.by](<DayAndTime at={ended.at} now={now} messages={messages} />)}
+          </p>
+        )}
         <div class="agent">
           <AgentMark host={agent.agentHost} logo={agent.logo} />
           <div class="who">
@@ -42,7 +51,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
           </div>
           <p class="fact">
             <span>
-              <Span agent={agent} now={now} messages={messages} />
+              <Span agent={agent} ended={ended !== undefined} now={now} messages={messages} />
             </span>
           </p>
           <details>
@@ -56,14 +65,16 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
           </details>
         </div>
         <section>
-          <h2>{account.isAble}</h2>
+          <h2>{ended ? account.wasAble : account.isAble}</h2>
           <PermissionTable able={agent.able} resourceHost={agent.resourceHost} messages={messages} />
         </section>
-        <p class="actions">
-          <a class="button" href={accountPaths.removeAgent(agent.id)}>
-            {account.remove}
-          </a>
-        </p>
+        {!ended && (
+          <p class="actions">
+            <a class="button" href={accountPaths.removeAgent(agent.id)}>
+              {account.remove}
+            </a>
+          </p>
+        )}
         <section>
           <h2>{account.latestActivity}</h2>
           {model.activity.length === 0 ? (

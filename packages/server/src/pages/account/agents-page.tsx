@@ -20,13 +20,13 @@ export function renderAgents(model: AgentsPage, messages: Messages = en): string
   return renderAccountLayout({
     frame: model,
     messages,
-    title: messages.myAgents,
+    title: model.removed ? account.removedTitle : messages.myAgents,
     state: model.removed ? 'agents-removed' : none ? 'agents-empty' : 'agents',
     section: 'agents',
     children: (
       <>
-        {model.removed && <Removed removed={model.removed} messages={messages} />}
         <h1>{messages.myAgents}</h1>
+        {model.removed && <Removed removed={model.removed} messages={messages} />}
         {none ? (
           <div class="empty">
             <span class="mark" aria-hidden="true">

@@ -1,6 +1,6 @@
 import type { PasswordPage } from '../account-models.js'
 import { accountPaths } from '../account-paths.js'
-import { KnownUser, PasswordField } from '../fields.js'
+import { KnownUser, PasswordField, Reveal } from '../fields.js'
 import { Hidden, HiddenFields } from '../hidden-fields.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
@@ -23,6 +23,7 @@ export function renderPassword(model: PasswordPage, messages: Messages = en): st
     title: account.changePassword,
     state: 'password',
     section: 'security',
+    inside: true,
     errorCode: problem,
     children: (
       <>
@@ -36,7 +37,6 @@ export function renderPassword(model: PasswordPage, messages: Messages = en): st
           <PasswordField
             messages={messages}
             label={account.currentPassword}
-            revealed={model.script !== undefined}
             {...invalid(problem === 'wrong_password')}
           />
           <PasswordField
@@ -46,9 +46,9 @@ export function renderPassword(model: PasswordPage, messages: Messages = en): st
             use="new"
             hint={messages.passwordHint(model.passwordMinimum)}
             minlength={model.passwordMinimum}
-            revealed={model.script !== undefined}
             {...invalid(problem?.startsWith('new_password') ?? false)}
           />
+          {model.script !== undefined && <Reveal names={['password', 'new_password']} label={messages.showPasswords} />}
           <button class="button" type="submit">
             {account.changePassword}
           </button>

@@ -21,6 +21,7 @@ export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = e
     title: account.removeTitle(agent.agentHost),
     state: 'remove-agent',
     section: 'agents',
+    inside: true,
     children: (
       <>
         <h1>{account.removeQuestion(host)}</h1>
@@ -53,6 +54,7 @@ export function renderRemoveAll(model: RemoveAllPage, messages: Messages = en): 
     title: account.removeAll,
     state: 'remove-all-agents',
     section: 'agents',
+    inside: true,
     children: (
       <>
         <h1>{account.removeAllQuestion}</h1>
@@ -88,6 +90,7 @@ export function renderRemovePasskey(model: RemovePasskeyPage, messages: Messages
     title: account.removePasskey,
     state: 'remove-passkey',
     section: 'security',
+    inside: true,
     children: (
       <>
         <h1>{account.removePasskeyQuestion(<bdi>{model.passkey.name}</bdi>)}</h1>

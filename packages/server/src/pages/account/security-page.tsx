@@ -26,9 +26,9 @@ export function renderSecurity(model: SecurityPage, messages: Messages = en): st
     errorCode: failed ? notice : undefined,
     children: (
       <>
+        <h1>{account.sections.security}</h1>
         {notice &&
           (failed ? <ProblemBox>{account.notices[notice]}</ProblemBox> : <Done>{account.notices[notice]}</Done>)}
-        <h1>{account.sections.security}</h1>
         {model.password && (
           <section>
             <h2>{messages.password}</h2>

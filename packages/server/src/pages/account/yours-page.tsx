@@ -84,6 +84,7 @@ export function renderCloseAccount(model: CloseAccountPage, messages: Messages =
     title: account.close,
     state: 'close-account',
     section: 'yours',
+    inside: true,
     errorCode: problem,
     children: (
       <>
@@ -94,7 +95,6 @@ export function renderCloseAccount(model: CloseAccountPage, messages: Messages =
           <li>{account.removeStops(model.tokenLifetime)}</li>
           <li>{account.closeForgets}</li>
         </ul>
-        {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
         <ConfirmForm
           frame={model}
           action="close-account"
@@ -104,6 +104,7 @@ export function renderCloseAccount(model: CloseAccountPage, messages: Messages =
         >
           {model.password && (
             <div class="fields">
+              {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
               <KnownUser user={model.user} />
               <PasswordField
                 messages={messages}

@@ -26,6 +26,13 @@ export const arAccount: typeof enAccount = {
   endsOn: (day) => phrase`ينتهي في ${day}.`,
   endsWhenRemoved: 'يبقى حتى تزيله.',
   isAble: 'ما يستطيع فعله',
+  wasAble: 'ما كان يستطيع فعله',
+  noLonger: (agent, resource) => phrase`لم يعد ${agent} يستطيع التصرف نيابةً عنك لدى ${resource}.`,
+  ended: {
+    person: (moment) => phrase`أزلته في ${moment}.`,
+    server: (moment) => phrase`أزاله القائمون على هذا الخادم في ${moment}.`,
+    time: (moment) => phrase`انتهت مدته في ${moment}.`,
+  },
   latestActivity: 'ما فعله مؤخرًا',
 
   remove: 'إزالة الوصول',
@@ -35,6 +42,7 @@ export const arAccount: typeof enAccount = {
   removeStops: (seconds) => `يتوقف أي وصول جديد فورًا، وما أُعطي من قبل ينتهي خلال ${arDuration(seconds)}.`,
   removeKeeps: 'ما فعله من قبل يبقى كما هو. إذا احتجت إليه مرة أخرى، فابدأ من الوكيل.',
   keep: 'إبقاء',
+  removedTitle: 'تمت إزالة الوصول',
   removed: (stopped, runsOut) =>
     phrase`تمت الإزالة. توقف الوصول الجديد الساعة ${stopped}، وينتهي آخر تصريح بحلول الساعة ${runsOut}.`,
   removeAll: 'إزالة كل الوكلاء',

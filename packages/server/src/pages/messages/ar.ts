@@ -49,6 +49,7 @@ export const ar: Messages = {
     throttled: 'محاولات كثيرة. انتظر بضع دقائق، ثم حاول مرة أخرى.',
   },
   showPassword: 'إظهار كلمة المرور',
+  showPasswords: 'إظهار كلمتي المرور',
   signInToAccount: 'سجّل الدخول لترى الوكلاء الذين يمكنهم التصرف نيابةً عنك.',
   signInAgain: {
     request: 'يمكنه أن يحذف أو ينفق، لذلك سجّل الدخول مرة أخرى قبل أن تقرر.',
@@ -57,6 +58,7 @@ export const ar: Messages = {
   otherWays: 'طرق أخرى لتسجيل الدخول',
   signInWith: (provider) => phrase`تسجيل الدخول عبر ${provider}`,
   signInWithPasskey: 'تسجيل الدخول بمفتاح مرور',
+  usePasskey: 'استخدام مفتاح مرور بدلًا منها',
   passkeyStopped: 'لم ينجح ذلك، ولم يتغير شيء. حاول مرة أخرى.',
   noAccount: (link) => phrase`ليس لديك حساب بعد؟ ${link}`,
 

@@ -1,5 +1,12 @@
 import type { Child } from 'hono/jsx'
-import type { AccountEvent, AgentEvent, PasswordPage, SecurityPage, SignedOutPage } from '../account-models.js'
+import type {
+  AccountEvent,
+  AgentEvent,
+  AgentPage,
+  PasswordPage,
+  SecurityPage,
+  SignedOutPage,
+} from '../account-models.js'
 import { enDuration } from './en-duration.js'
 import { phrase } from './phrase.js'
 
@@ -45,6 +52,12 @@ const passwordProblems: Record<NonNullable<PasswordPage['problem']>, string> = {
   new_password_same: 'This is the password you have now. Please choose another.',
 }
 
+const ended: Record<NonNullable<AgentPage['ended']>['by'], (moment: Child) => Child[]> = {
+  person: (moment) => phrase`You removed it on ${moment}.`,
+  server: (moment) => phrase`The people who run this server removed it on ${moment}.`,
+  time: (moment) => phrase`Its time ended on ${moment}.`,
+}
+
 const left: Record<SignedOutPage['reason'], { heading: string; explanation: string }> = {
   signed_out: {
     heading: 'You are signed out',
@@ -79,6 +92,9 @@ export const enAccount = {
   endsOn: (day: Child) => phrase`Ends on ${day}.`,
   endsWhenRemoved: 'Stays until you remove it.',
   isAble: 'It is able to',
+  wasAble: 'It was able to',
+  noLonger: (agent: Child, resource: Child) => phrase`${agent} can no longer act for you at ${resource}.`,
+  ended,
   latestActivity: 'What it did lately',
 
   remove: 'Remove access',
@@ -89,6 +105,7 @@ export const enAccount = {
     `New access stops at once. What was given out before runs out within ${enDuration(seconds)}.`,
   removeKeeps: 'What it has already done stays as it is. If you need it again, start from the agent.',
   keep: 'Keep it',
+  removedTitle: 'Access removed',
   removed: (stopped: Child, runsOut: Child) =>
     phrase`Removed. New access stopped at ${stopped}; the last pass runs out by ${runsOut}.`,
   removeAll: 'Remove all agents',

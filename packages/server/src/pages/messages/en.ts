@@ -60,6 +60,7 @@ export const en = {
     throttled: 'Too many tries. Wait a few minutes, then try again.',
   },
   showPassword: 'Show password',
+  showPasswords: 'Show both passwords',
   signInToAccount: 'Sign in to see the agents that may act for you.',
   signInAgain: {
     request: 'It can delete or spend, so please sign in again before you decide.',
@@ -68,6 +69,7 @@ export const en = {
   otherWays: 'Other ways to sign in',
   signInWith: (provider: Child) => phrase`Sign in with ${provider}`,
   signInWithPasskey: 'Sign in with a passkey',
+  usePasskey: 'Use a passkey instead',
   passkeyStopped: 'That did not work. Nothing was changed. Please try again.',
   noAccount: (link: Child) => phrase`No account yet? ${link}`,
 
