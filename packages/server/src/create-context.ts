@@ -74,6 +74,8 @@ export interface AuthServerOptions {
   now?: () => number
   /** Accepts `http` on literal loopback hosts with a port, for development; refused for an `https` issuer. @default false */
   allowInsecureLoopback?: boolean
+  /** Accepts agents and resources whose identifiers have a path (W10); pages show host and path. @default false */
+  allowPath?: boolean
   /** Told of failures that are not the caller's, with the id the caller was shown. @default a process warning */
   onError?: (error: unknown, requestId: string) => void
 }
@@ -81,7 +83,8 @@ export interface AuthServerOptions {
 /** Checks the options and makes the context of them. @throws TypeError naming the option */
 export function createContext(options: AuthServerOptions): ServerContext {
   const { issuer, keys, storage, now = () => Math.floor(Date.now() / 1000) } = options
-  const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
+  const { allowInsecureLoopback = false, allowPath = false } = options
+  const identifiers = { allowInsecureLoopback, allowPath }
   requireIdentifier('issuer', issuer, { ...identifiers, allowPath: false })
   if (options.allowInsecureLoopback && issuer.startsWith('https:')) {
     throw new TypeError('allowInsecureLoopback is for development on loopback: an https issuer must not set it')

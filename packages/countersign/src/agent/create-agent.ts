@@ -62,6 +62,8 @@ export interface AgentOptions {
   now?: () => number
   /** Accepts `http` on literal loopback hosts with a port, for development. @default false */
   allowInsecureLoopback?: boolean
+  /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
+  allowPath?: boolean
 }
 
 export interface SignInRequest {
@@ -104,7 +106,8 @@ export interface Agent {
  */
 export function createAgent(options: AgentOptions): Agent {
   const { id, signer, authServers, agentToken, now = systemClock, redirectUri = `${options.id}/callback` } = options
-  const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
+  const { allowInsecureLoopback = false, allowPath = false } = options
+  const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   if (authServers === undefined)

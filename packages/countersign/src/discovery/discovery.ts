@@ -3,7 +3,7 @@ import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
-import { type IdentifierOptions, isIdentifier } from '../protocol/identifier.js'
+import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import {
   isFetchableUrl,
   type MetadataByKind,
@@ -187,7 +187,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
 
   async function findMetadata<K extends MetadataKind>(kind: K, identifier: string): Promise<Found<MetadataByKind[K]>> {
     if (!isIdentifier(identifier, options)) {
-      return { failure: { reason: 'refused', message: 'the identifier is not of the accepted form (https://host)' } }
+      return { failure: { reason: 'refused', message: `the identifier ${identifierProblem(identifier, options)}` } }
     }
     const outcome = await load(metadataSource(kind, identifier), lastForgotten(identifier))
     return 'found' in outcome ? { found: outcome.found.value } : outcome

@@ -3,7 +3,7 @@ import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { type IdentifierOptions, isIdentifier } from '../protocol/identifier.js'
+import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import { isFetchableUrl } from '../protocol/metadata.js'
 import { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
 import { type VerifiedToken, type VerifyTokenOptions, verifyDecodedToken } from '../tokens/verify-token.js'
@@ -118,10 +118,12 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
       return { ...anonymous, key: requireKey(await discovery.findKeyAt(reference.jwksUri, kid)) }
     }
     const { id, wellKnown } = reference
-    if (!isIdentifier(id, options)) throw unknownKey('the id is not an identifier of the accepted form (https://host)')
     if (wellKnown === undefined && options.absentWellKnown === 'jwks') {
+      if (!isIdentifier(id, { ...options, allowPath: true }))
+        throw unknownKey('the id is not a URL of the accepted form')
       return { ...anonymous, key: requireKey(await discovery.findKeyAt(id, kid)) }
     }
+    if (!isIdentifier(id, options)) throw unknownKey(`the id ${identifierProblem(id, options)}`)
     const kind = wellKnown ?? 'aauth-agent'
     if (!isPublishedKind(kind)) throw unknownKey('the well-known name is not one that is fetched')
     return { ...anonymous, key: requireKey(await discovery.findKey(kind, id, kid)), agent: id }

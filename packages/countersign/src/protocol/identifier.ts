@@ -44,8 +44,17 @@ export function requireIdentifier(option: string, text: string, options: Identif
   if (isIdentifier(text, options)) return
   const hint = isLoopbackIdentifier(text)
     ? 'set allowInsecureLoopback for http on loopback'
-    : 'it must be https://host, lower case, no trailing slash'
+    : isIdentifier(text, { ...options, allowPath: true })
+      ? 'set allowPath for one with a path'
+      : 'it must be https://host, lower case, no trailing slash'
   throw new TypeError(`${option} is no identifier (${hint}): ${String(text)}`)
+}
+
+/** Why a text that is no identifier is none, to go after what it is: "the id …". */
+export function identifierProblem(text: unknown, options: IdentifierOptions): string {
+  return isIdentifier(text, { ...options, allowPath: true })
+    ? 'has a path, and identifiers with a path are not accepted here'
+    : 'is not an identifier of the accepted form (https://host)'
 }
 
 /** Whether the text is an identifier of the insecure loopback form. */

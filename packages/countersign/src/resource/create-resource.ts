@@ -64,6 +64,8 @@ export interface ResourceOptions {
   now?: () => number
   /** Accepts `http` on literal loopback hosts with a port, for development. Warns once. @default false */
   allowInsecureLoopback?: boolean
+  /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
+  allowPath?: boolean
 }
 
 export interface VerifyRequestOptions<R extends Requirement> {
@@ -107,7 +109,8 @@ export interface Resource {
  */
 export function createResource(options: ResourceOptions): Resource {
   const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, unsignedBodies = [] } = options
-  const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback ?? false, allowPath: true }
+  const { allowInsecureLoopback = false, allowPath = false } = options
+  const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)

@@ -4,7 +4,7 @@ import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { type IdentifierOptions, isIdentifier } from '../protocol/identifier.js'
+import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import { type DecodedToken, decodeToken } from './decode-token.js'
 import { type ClaimsByKind, type TokenKind, tokenTable } from './token-table.js'
 
@@ -115,15 +115,20 @@ function requireClaims<K extends TokenKind>(
   const { required, optional } = claimLists[kind]
   for (const [claim, type] of required) {
     if (!Object.hasOwn(claims, claim)) throw refuse(`it has no ${claim}`)
-    if (!claimTypes[type](claims[claim], options)) throw refuse(`its ${claim} is not of the right form`)
+    if (!claimTypes[type](claims[claim], options))
+      throw refuse(`its ${claim} ${formProblem(type, claims[claim], options)}`)
   }
   for (const [claim, type] of optional) {
     if (Object.hasOwn(claims, claim) && !claimTypes[type](claims[claim], options))
-      throw refuse(`its ${claim} is not of the right form`)
+      throw refuse(`its ${claim} ${formProblem(type, claims[claim], options)}`)
   }
   if (kind === 'resource+jwt' && Object.hasOwn(claims, 'scope') === Object.hasOwn(claims, 'auth_request_url')) {
     throw refuse('it must have either scope or auth_request_url')
   }
+}
+
+function formProblem(type: keyof typeof claimTypes, value: unknown, options: IdentifierOptions): string {
+  return type === 'identifier' ? identifierProblem(value, options) : 'is not of the right form'
 }
 
 const claimTypes = {

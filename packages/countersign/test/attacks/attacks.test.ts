@@ -90,7 +90,6 @@ async function verdictOf(slot: Slot, token: string, stage: Stage, local: boolean
   const options: VerifyTokenOptions = {
     audience: slot.audience,
     now: () => stage.clock.now,
-    allowPath: true,
     ...(slot.kind === 'auth+jwt' ? { issuers: [slot.issuer] } : {}),
     findKey: async (issuer, kid) => {
       expect(local).toBe(false)

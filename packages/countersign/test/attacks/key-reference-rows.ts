@@ -26,6 +26,7 @@ const identifiers: readonly (readonly [string, string])[] = [
   ['a dot segment', 'https://agent.example/.'],
   ['an encoded dot segment', 'https://agent.example/%2e%2e'],
   ['two slashes', 'https://agent.example//a'],
+  ['a path, which nobody configured', 'https://agent.example/~agent'],
   ['http', 'http://agent.example'],
 ]
 

@@ -50,7 +50,7 @@ export interface Stage {
 export interface StageOptions
   extends Pick<
     Partial<ResourceOptions>,
-    'algorithms' | 'nonce' | 'signatureKeyForm' | 'maxBody' | 'allowInsecureLoopback' | 'authorities'
+    'algorithms' | 'nonce' | 'signatureKeyForm' | 'maxBody' | 'allowInsecureLoopback' | 'allowPath' | 'authorities'
   > {
   now?: number
   /** Fetches with the guarded fetch of the library instead of from the stage's documents. */

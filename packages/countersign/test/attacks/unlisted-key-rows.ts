@@ -13,10 +13,11 @@ import {
   unknownKey,
 } from './crafted-cases.js'
 import { agentReference, ids, signers } from './parties.js'
-import { agentDocument, agentKeys, agentMetadata, type Stage } from './stage.js'
+import { agentDocument, agentKeys, agentMetadata, type Stage, type StageOptions } from './stage.js'
 
 const notFoundUnasked: Outcome = { ...unknownKey, unasked: 'any' }
 const pathId = 'https://host.example/~agent'
+const paths: StageOptions = { allowPath: true }
 
 /** The base case with documents of the agent that differ. */
 function publishing(claim: string, documents: Readonly<Record<string, object>>, expected: Outcome): Case {
@@ -195,12 +196,12 @@ export const unlistedKeyRows: readonly Row[] = [
         expected: notFoundUnasked,
       },
       passes(
-        'a path is an identity of its own',
+        'a path, where configured, is an identity of its own',
         (stage) => {
           publish(stage, agentDocuments(pathId, [agent.jwk]))
           return { signatureKey: { ...agentReference, id: pathId } }
         },
-        { also: (_stage, { body }) => expect(JSON.parse(body)).toMatchObject({ agent: pathId }) },
+        { options: paths, also: (_stage, { body }) => expect(JSON.parse(body)).toMatchObject({ agent: pathId }) },
       ),
       resigned(
         'a document under a path that names the host',
@@ -210,6 +211,7 @@ export const unlistedKeyRows: readonly Row[] = [
           return { signatureKey: { ...agentReference, id: pathId } }
         },
         unknownKey,
+        { options: paths },
       ),
     ],
   },

@@ -111,6 +111,7 @@ export const configurationSchema = z.strictObject({
     })
     .prefault({}),
   trustProxy: z.array(network).default([]),
+  allowPath: z.boolean().default(false),
   allowInsecureLoopback: z.boolean().default(false),
 })
 

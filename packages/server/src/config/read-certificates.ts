@@ -35,6 +35,8 @@ async function readRoots(path: string): Promise<{ text: string } | { problem: st
   } catch (error) {
     if (error instanceof TypeError) return { problem: `holds no PEM certificates, or something else too: ${path}` }
     if (!(error instanceof Error && 'code' in error)) throw error
-    return { problem: error.code === 'ENOENT' ? `there is no file ${path}` : `cannot be read (${error.code}): ${path}` }
+    return {
+      problem: error.code === 'ENOENT' ? `there is no file ${path}` : `cannot be read (${String(error.code)}): ${path}`,
+    }
   }
 }

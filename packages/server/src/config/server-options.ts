@@ -23,6 +23,7 @@ export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys
     nonce: settings.nonce,
     maxOpenRequests: settings.limits.openRequests,
     allowInsecureLoopback: settings.allowInsecureLoopback,
+    allowPath: settings.allowPath,
     ...(name !== undefined && { name }),
     ...(durations && { durations }),
     ...(passkeys !== undefined && { passkeys }),

@@ -83,6 +83,11 @@ export const settingTable: readonly SettingRow[] = [
     about: 'addresses or networks of the proxies whose X-Forwarded-For is believed; default: none',
   },
   {
+    name: 'allowPath',
+    read: 'boolean',
+    about: 'accepts agents and resources whose identifier has a path, as https://host/~agent; default: false',
+  },
+  {
     name: 'allowInsecureLoopback',
     read: 'boolean',
     about: 'accepts http on loopback, for development on one machine only; default: false',

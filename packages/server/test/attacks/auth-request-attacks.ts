@@ -369,6 +369,7 @@ export const authRequestAttacks: readonly Attack[] = [
   unknownId('a trailing slash', (id) => `${id}/`),
   unknownId('upper case', (id) => id.replace(/https?/, (scheme) => scheme.toUpperCase())),
   unknownId('user-info', (id) => id.replace('://', '://user@')),
+  unknownId('a path, which nobody configured', (id) => `${id}/~agent`),
   unknownId('a query', (id) => `${id}?x`),
   unknownId('a fragment', (id) => `${id}#x`),
   unknownId('a dot at the end of its host', () => 'https://agent.example.'),
