@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type IssuerMetadata, type ReceivedMessage, receiveRequest } from 'countersign'
 import { isUsername, passwordMinimum, passwordProblem } from './account-policy.js'
+import { createAdminHandler } from './admin/admin-handler.js'
 import { createCookies } from './browser/cookies.js'
 import { PageError, problemStatus } from './browser/page-error.js'
 import { messagesFor } from './browser/page-frame.js'
@@ -21,6 +22,11 @@ export interface AuthServer {
    * name the request by `requestId`, a random one by default.
    */
   handler(request: Request, received?: ReceivedMessage, requestId?: string): Promise<Response>
+  /**
+   * Answers administrators, who show `adminSecret`, and nobody else: serve it where only they can reach it, never beside
+   * {@link AuthServer.handler}. `POST /admin/agents/{identifier}/refresh` has every instance fetch an agent's keys anew.
+   */
+  admin(request: Request, requestId?: string): Promise<Response>
   /** The handler as platforms call it. */
   readonly fetch: (request: Request) => Promise<Response>
   /** Adds a person who can sign in. Rejects with `StorageError` `username_taken`, and with a `TypeError` for a name or password that sign-up would refuse. */
@@ -52,6 +58,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     authorization_response_iss_parameter_supported: true,
   }
   const routes = createRoutes(context, cookies, metadata)
+  const adminHandler = createAdminHandler(context, options.adminSecret)
 
   async function handler(
     request: Request,
@@ -81,6 +88,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     issuer,
     metadata,
     handler,
+    admin: (request, requestId = randomUUID()) => adminHandler(request, requestId),
     fetch: (request) => handler(request),
     async addUser({ password, ...user }) {
       if (!isUsername(user.username))

@@ -76,6 +76,8 @@ export interface AuthServerOptions {
   allowInsecureLoopback?: boolean
   /** Accepts agents and resources whose identifiers have a path (W10); pages show host and path. @default false */
   allowPath?: boolean
+  /** What administrators show as a bearer token, at least 32 characters: see `AuthServer.admin`. @default nobody is an administrator */
+  adminSecret?: string
   /** Told of failures that are not the caller's, with the id the caller was shown. @default a process warning */
   onError?: (error: unknown, requestId: string) => void
 }

@@ -15,6 +15,7 @@ import { finishProviderSignIn, startProviderSignIn } from './browser/provider-si
 import { showRequest } from './browser/show-request.js'
 import { submitForm } from './browser/submit-form.js'
 import type { ServerContext } from './context.js'
+import { decodeSegment } from './decode-segment.js'
 import { accountPaths } from './pages/account-paths.js'
 import { revokeToken } from './token/revocation-endpoint.js'
 import { type RequestType, signedFormEndpoint } from './token/signed-form-endpoint.js'
@@ -106,15 +107,6 @@ export function findRoute(
     if (route && id !== undefined) return { route, id }
   }
   return undefined
-}
-
-function decodeSegment(segment: string): string | undefined {
-  try {
-    return decodeURIComponent(segment)
-  } catch (error) {
-    if (error instanceof URIError) return undefined
-    throw error
-  }
 }
 
 function json(body: object): Response {

@@ -1,6 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
-import { randomUUID } from 'node:crypto'
-import type { RequestListener } from 'node:http'
 import type { CertificateFinder } from 'countersign'
 import { createNodeListener } from 'countersign/node'
 import {
@@ -15,6 +12,7 @@ import {
 import { openStorage } from '../operate/open-storage.js'
 import { createAdminListener } from './admin-listener.js'
 import type { Log } from './create-log.js'
+import { createObserver } from './create-observer.js'
 import { openListener } from './open-listener.js'
 import { createRequestCounts } from './request-counts.js'
 import { createStoppableServer } from './stoppable-server.js'
@@ -90,40 +88,28 @@ async function listen(
   log: Log,
 ): Promise<() => Promise<void>> {
   const clientAddress = createClientAddress(settings.trustProxy)
-  const requestIds = new AsyncLocalStorage<string>()
   const counts = createRequestCounts()
+  const { observe, requestId } = createObserver(log, counts)
   const answer = createNodeListener(
     (request, received) => {
       const seen = received && {
         ...received,
         remoteAddress: clientAddress(received.remoteAddress, received.rawHeaders),
       }
-      return server.handler(request, seen, requestIds.getStore())
+      return server.handler(request, seen, requestId())
     },
     { origin: settings.issuer },
   )
-  const observed: RequestListener = (incoming, outgoing) => {
-    const id = randomUUID()
-    const began = performance.now()
-    outgoing.once('close', () => {
-      const status = outgoing.statusCode
-      counts.add(status)
-      log.write('info', 'request', {
-        id,
-        method: incoming.method,
-        path: (incoming.url ?? '').split('?', 1)[0]?.slice(0, 256),
-        status,
-        ms: Math.round((performance.now() - began) * 10) / 10,
-        ...(outgoing.writableFinished ? {} : { aborted: true }),
-      })
-    })
-    requestIds.run(id, () => answer(incoming, outgoing))
-  }
-  const open = createStoppableServer(observed, settings.limits.connections)
+  // Only its paths count: where it is reached is nobody's identifier.
+  const administration = createNodeListener((request) => server.admin(request, requestId()), {
+    origin: 'http://admin.invalid',
+  })
+  const open = createStoppableServer(observe(answer), settings.limits.connections)
   const admin = createStoppableServer(
     createAdminListener({
       isReady: async () => !open.stopping && (await storage.countUsers()) >= 0,
       metrics: () => counts.render(log.writeErrors),
+      administration: observe(administration),
     }),
     settings.limits.connections,
   )

@@ -67,6 +67,7 @@ export const errorCases = {
   code_injected: grant,
   refresh_token_refused: grant,
   grant_ended: grant,
+  administrator_unknown: { status: 401, error: 'invalid_token' },
   policy_denied: { status: 403, error: 'access_denied' },
   too_many_requests: { status: 429, error: 'too_many_requests' },
   unavailable: { status: 503, error: 'temporarily_unavailable', description: 'Try again in a moment.' },

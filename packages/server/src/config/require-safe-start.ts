@@ -6,6 +6,8 @@ import type { LoadedConfig } from './load-config.js'
 /** Secrets that stand in examples. */
 const defaultSecret = /^(?:secret|changeme|change-me|password|default|example|test|client-?secret|your-.*|x+)[\d!]*$/i
 const shortestSecret = 16
+/** Different characters that 32 random ones have at least, however they are encoded. */
+const fewestCharacters = 8
 
 /** A flag of Node, on its command line or in NODE_OPTIONS. */
 const lenientParser = '--insecure-http-parser'
@@ -19,7 +21,7 @@ const lenientParser = '--insecure-http-parser'
  */
 export async function requireSafeStart({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv): Promise<void> {
   const problems: ConfigurationProblem[] = [...environmentProblems(settings, env), ...secretProblems(settings)]
-  const { database, masterKey, masterKeyFile, identityProviders } = settings
+  const { admin, database, masterKey, masterKeyFile, identityProviders } = settings
   const files = [
     ['database', database],
     ['database', `${database}-wal`],
@@ -36,7 +38,9 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
     })
   }
   const inFile = identityProviders.length > 0 && env.COUNTERSIGN_IDENTITY_PROVIDERS === undefined
-  const holdsSecret = (masterKey !== undefined && env.COUNTERSIGN_MASTER_KEY === undefined) || inFile
+  const isFromFile = (secret: string | undefined, variable: string) => secret !== undefined && !env[variable]
+  const holdsSecret =
+    isFromFile(masterKey, 'COUNTERSIGN_MASTER_KEY') || isFromFile(admin?.secret, 'COUNTERSIGN_ADMIN_SECRET') || inFile
   const readsAsText = file.endsWith('.json')
   if (holdsSecret && readsAsText && (await isOpenToAll(file))) {
     problems.push({ setting: 'the file', problem: `holds a secret and ${exposed(file)}` })
@@ -68,7 +72,13 @@ function environmentProblems({ allowInsecureLoopback }: Settings, env: NodeJS.Pr
   return problems
 }
 
-function secretProblems({ identityProviders }: Settings): ConfigurationProblem[] {
+function secretProblems({ admin, identityProviders }: Settings): ConfigurationProblem[] {
+  const guessable = admin?.secret !== undefined && new Set(admin.secret).size < fewestCharacters
+  const problem = 'can be guessed: countersign keys generate-master prints one that cannot'
+  return [...(guessable ? [{ setting: 'admin.secret', problem }] : []), ...providerProblems(identityProviders)]
+}
+
+function providerProblems(identityProviders: Settings['identityProviders']): ConfigurationProblem[] {
   return identityProviders.flatMap(({ clientSecret }, index) => {
     const setting = `identityProviders[${index}].clientSecret`
     if (defaultSecret.test(clientSecret))

@@ -24,6 +24,7 @@ export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys
     maxOpenRequests: settings.limits.openRequests,
     allowInsecureLoopback: settings.allowInsecureLoopback,
     allowPath: settings.allowPath,
+    ...(settings.admin?.secret !== undefined && { adminSecret: settings.admin.secret }),
     ...(name !== undefined && { name }),
     ...(durations && { durations }),
     ...(passkeys !== undefined && { passkeys }),

@@ -14,7 +14,16 @@ export const settingTable: readonly SettingRow[] = [
   { name: 'listen.host', read: 'text', about: 'the address to listen on; default: 127.0.0.1' },
   { name: 'listen.port', read: 'number', about: 'the port to listen on, plain HTTP behind your TLS; default: 8080' },
   { name: 'admin.host', read: 'text', about: 'the address of the admin port; default: 127.0.0.1' },
-  { name: 'admin.port', read: 'number', about: 'serves /healthz and /readyz; default: no admin port' },
+  {
+    name: 'admin.port',
+    read: 'number',
+    about: 'serves /healthz, /readyz, /metrics and /admin/; default: no admin port',
+  },
+  {
+    name: 'admin.secret',
+    read: 'text',
+    about: 'what administrators show at /admin/ on the admin port, at least 32 characters; default: nobody is let in',
+  },
   { name: 'database', read: 'text', about: 'the SQLite file; its folder must exist' },
   { name: 'masterKeyFile', read: 'text', about: 'the file with the master key that encrypts the stored keys' },
   { name: 'masterKey', read: 'text', about: 'the master key itself, in place of a file; best by its variable' },

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -179,6 +180,15 @@ function documentsOf(agent: string, { jwk }: Signer): Handler {
   }
 }
 
+/** The status of a request for access, sent to one instance of the issuer. */
+async function askAs(id: string, signer: Signer, issuer: string, instance = issuer): Promise<number> {
+  const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: `${id}/callback` })
+  const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: form })
+  const signatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' } as const
+  const signed = await signRequest(request, { signer, signatureKey })
+  return (await fetch(new Request(signed.url.replace(issuer, instance), signed))).status
+}
+
 it('O04, O08: metrics have the same labels after 300 agents, and are on the admin port only', async () => {
   const port = await freePort()
   const stage = await createOperatorStage({ admin: { port } })
@@ -193,10 +203,7 @@ it('O04, O08: metrics have the same labels after 300 agents, and are on the admi
     const { origin: id } = agent
     // Every tenth is there, so that its request is let through.
     if (count % 10 === 0) agent.serve(documentsOf(id, signer))
-    const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: `${id}/callback` })
-    const request = new Request(`${stage.issuer}/agent/token`, { method: 'POST', body: form })
-    const signatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' } as const
-    const { status } = await fetch(await signRequest(request, { signer, signatureKey }))
+    const status = await askAs(id, signer, stage.issuer)
     statuses[status] = (statuses[status] ?? 0) + 1
     await agent.close()
   }
@@ -214,14 +221,7 @@ it('K22: a key that was taken out is refused by every instance within 5 s of age
   const { origin: id } = agent
   const signer = await newSigner()
   agent.serve(documentsOf(id, signer))
-  const ask = async (origin: string) => {
-    const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: `${id}/callback` })
-    const request = new Request(`${stage.issuer}/agent/token`, { method: 'POST', body: form })
-    const signatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' } as const
-    const signed = await signRequest(request, { signer, signatureKey })
-    return (await fetch(new Request(signed.url.replace(stage.issuer, origin), signed))).status
-  }
-  const askAll = () => Promise.all(instances.map(({ origin }) => ask(origin)))
+  const askAll = () => Promise.all(instances.map(({ origin }) => askAs(id, signer, stage.issuer, origin)))
   expect(await askAll()).toEqual([200, 200])
   agent.serve(documentsOf(id, await newSigner()))
   expect(await askAll()).toEqual([200, 200])
@@ -233,4 +233,32 @@ it('K22: a key that was taken out is refused by every instance within 5 s of age
   const { stdout } = await stage.run('audit export --event agent.refreshed')
   expect(JSON.parse(stdout)).toMatchObject({ agent: id, data: { by: 'operator:carol' } })
   expect(await stage.run('agents refresh agent.example')).toMatchObject({ status: 2 })
+})
+
+it('K22, O08: the admin port has a key forgotten at once, for who shows the secret; the public port never', async () => {
+  const port = await freePort()
+  const stage = await createOperatorStage({ admin: { port } })
+  const secret = randomBytes(32).toString('base64url')
+  const { said } = await stage.serve({ env: { COUNTERSIGN_ADMIN_SECRET: secret } })
+  const agent = await listenOnLoopback()
+  const { origin: id } = agent
+  const signer = await newSigner()
+  agent.serve(documentsOf(id, signer))
+  expect(await askAs(id, signer, stage.issuer)).toBe(200)
+  agent.serve(documentsOf(id, await newSigner()))
+  const refresh = async (origin: string, shown: string) => {
+    const headers = { authorization: `Bearer ${shown}` }
+    const at = `${origin}/admin/agents/${encodeURIComponent(id)}/refresh`
+    return (await fetch(at, { method: 'POST', headers })).status
+  }
+  const admin = `http://127.0.0.1:${port}`
+  expect(await refresh(stage.issuer, secret)).toBe(404)
+  expect(await refresh(admin, `${secret}x`)).toBe(401)
+  expect(await askAs(id, signer, stage.issuer)).toBe(200)
+  expect(await refresh(admin, secret)).toBe(200)
+  expect(await askAs(id, signer, stage.issuer)).toBe(401)
+  expect((await fetch(`${admin}/admin/agents`)).status).toBe(401)
+  await agent.close()
+  expect(said().stdout).toContain('/refresh')
+  expect(said().stdout + said().stderr).not.toContain(secret)
 })

@@ -1,0 +1,13 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+/** Characters that the administrator's secret has at least. */
+export const minimumAdminSecret = 32
+
+/** Hashes both first, so that the comparison takes as long for every text. @throws TypeError for a secret that is too short */
+export function createSecretCheck(secret: string): (presented: string) => boolean {
+  if (secret.length < minimumAdminSecret)
+    throw new TypeError(`adminSecret must have at least ${minimumAdminSecret} characters`)
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  const expected = digest(secret)
+  return (presented) => timingSafeEqual(digest(presented), expected)
+}
