@@ -4,7 +4,10 @@ import { parseJson } from '../lib/parse-json.js'
 import { readStream } from '../lib/read-stream.js'
 
 /** What discovery needs of a `fetch`; `globalThis.fetch` fits. */
-export type FetchDocument = (url: string, init?: { signal?: AbortSignal; redirect?: 'manual' }) => Promise<Response>
+export type FetchDocument = (
+  url: string,
+  init?: { signal?: AbortSignal; redirect?: 'manual'; headers?: { accept: string } },
+) => Promise<Response>
 
 export interface FetchDocumentOptions {
   fetch: FetchDocument
@@ -12,6 +15,8 @@ export interface FetchDocumentOptions {
   maxBytes: number
   /** Milliseconds for the whole answer. */
   timeout: number
+  /** Media types, as in the header `Accept`. @default JSON */
+  accept?: string
 }
 
 /** Why nothing usable was fetched. */
@@ -20,6 +25,8 @@ export interface FetchRefusal {
   cause?: unknown
   unreachable: boolean
 }
+
+export type FetchedBytes = { bytes: Uint8Array; maxAge: number | undefined } | FetchRefusal
 
 export type FetchedText = { text: string; maxAge: number | undefined } | FetchRefusal
 
@@ -35,11 +42,26 @@ export async function fetchDocument(url: string, options: FetchDocumentOptions):
     : { document, maxAge: fetched.maxAge }
 }
 
-/**
- * Fetches a text within the limits of design §4, or says why not: no redirect is followed, the body is cut at
- * `maxBytes`, and everything together takes at most `timeout`.
- */
+/** Fetches a text as {@link fetchBytes} does. */
 export async function fetchText(url: string, options: FetchDocumentOptions): Promise<FetchedText> {
+  const fetched = await fetchBytes(url, options)
+  if ('refusal' in fetched) return fetched
+  const text = parseUtf8(fetched.bytes)
+  return text === undefined ? { refusal: `${url} is not UTF-8`, unreachable: false } : { text, maxAge: fetched.maxAge }
+}
+
+/**
+ * Fetches what a stranger's URL gives, or says why not: no redirect is followed, a body of more than `maxBytes` is
+ * refused, and everything together takes at most `timeout`. Which addresses may be connected to is up to `fetch`: see
+ * {@link createGuardedFetch}.
+ *
+ * @example
+ * ```ts
+ * const fetched = await fetchBytes('https://agent.example/logo.png', { fetch: createGuardedFetch(), maxBytes: 262_144, timeout: 2500 })
+ * if ('refusal' in fetched) console.log(fetched.refusal)
+ * ```
+ */
+export async function fetchBytes(url: string, options: FetchDocumentOptions): Promise<FetchedBytes> {
   const abort = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -63,10 +85,10 @@ export async function fetchText(url: string, options: FetchDocumentOptions): Pro
 
 async function request(
   url: string,
-  { fetch, maxBytes }: FetchDocumentOptions,
+  { fetch, maxBytes, accept = 'application/json' }: FetchDocumentOptions,
   signal: AbortSignal,
-): Promise<FetchedText> {
-  const response = await fetch(url, { signal, redirect: 'manual' })
+): Promise<FetchedBytes> {
+  const response = await fetch(url, { signal, redirect: 'manual', headers: { accept } })
   if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
     return { refusal: `${url} redirects, which is not followed`, unreachable: false }
   }
@@ -76,9 +98,8 @@ async function request(
   if (encoding !== null && encoding !== 'identity')
     return { refusal: `${url} is compressed (${encoding})`, unreachable: false }
   if (response.body === null) return { refusal: `${url} is empty`, unreachable: false }
-  const text = parseUtf8(await readStream(response.body, maxBytes))
-  if (text === undefined) return { refusal: `${url} is not UTF-8`, unreachable: false }
-  return { text, maxAge: maxAgeOf(response.headers.get('cache-control')) }
+  const bytes = await readStream(response.body, maxBytes)
+  return { bytes, maxAge: maxAgeOf(response.headers.get('cache-control')) }
 }
 
 function maxAgeOf(header: string | null): number | undefined {

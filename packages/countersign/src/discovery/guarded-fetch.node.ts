@@ -28,7 +28,7 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): FetchDocu
       const requestOptions: RequestOptions = {
         method: 'GET',
         agent: false,
-        headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+        headers: { accept: 'application/json', ...init?.headers, 'accept-encoding': 'identity' },
         ...(init?.signal ? { signal: init.signal } : {}),
       }
       const settle = (message: IncomingMessage) => {

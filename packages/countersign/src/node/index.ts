@@ -1,4 +1,10 @@
-export type { FetchDocument } from '../discovery/fetch-document.js'
+export {
+  type FetchDocument,
+  type FetchDocumentOptions,
+  type FetchedBytes,
+  type FetchRefusal,
+  fetchBytes,
+} from '../discovery/fetch-document.js'
 export { createGuardedFetch, type GuardedFetchOptions } from '../discovery/guarded-fetch.node.js'
 export { type CertificateFinderOptions, createCertificateFinder } from './certificate-finder.js'
 export { createNodeListener, type Handler, type NodeListenerOptions } from './node-listener.js'

@@ -63,7 +63,7 @@ export const metadataTable: Readonly<Record<MetadataKind, KindRow>> = {
       jwks_uri: 'url',
       redirect_uris: 'strings',
       name: 'string',
-      logo_uri: 'string',
+      logo_uri: 'url',
       policy_uri: 'string',
       tos_uri: 'string',
       homepage: 'string',

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
-import { createGuardedFetch } from 'countersign/node'
+import { createGuardedFetch, fetchBytes } from 'countersign/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { isPublicAddress } from '../../dist/discovery/address-ranges.js'
 import { startServer, startTcpServer } from './loopback-server.js'
@@ -219,6 +219,20 @@ describe('createGuardedFetch on loopback', () => {
       host: `127.0.0.1:${server.port}`,
     })
     expect(server.asked).toEqual(['/a?b'])
+  })
+
+  it('asks for other media types where it is told to, and never for anything compressed', async () => {
+    const server = await startServer((request, response) => response.end(JSON.stringify(request.headers)))
+    const fetched = await fetchBytes(server.origin, {
+      fetch: createGuardedFetch({ allowInsecureLoopback: true }),
+      maxBytes: 1000,
+      timeout: 2500,
+      accept: 'image/png',
+    })
+    expect('bytes' in fetched && JSON.parse(Buffer.from(fetched.bytes).toString())).toMatchObject({
+      accept: 'image/png',
+      'accept-encoding': 'identity',
+    })
   })
 
   it('ends the connection when its signal does', async () => {

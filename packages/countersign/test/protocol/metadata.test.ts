@@ -78,6 +78,10 @@ describe('parseMetadata', () => {
     ['a list with a number in it', { redirect_uris: [`${id}/callback`, 1] }],
     ['a list of 257', { redirect_uris: Array.from({ length: 257 }, () => id) }],
     ['a text of 2 KiB and more', { name: 'a'.repeat(2049) }],
+    ['a logo with data (K12)', { logo_uri: 'data:image/png;base64,iVBORw0KGgo=' }],
+    ['a logo in a file (K12)', { logo_uri: 'file:///etc/passwd' }],
+    ['a logo over http (K12)', { logo_uri: 'http://agent.example/logo.png' }],
+    ['a logo at a private address (K12)', { logo_uri: 'https://10.0.0.1/logo.png' }],
   ])('leaves out %s', (_name, member) => {
     expect(parseMetadata('aauth-agent', id, { ...agent, ...member })).toEqual({ metadata: agent })
   })
