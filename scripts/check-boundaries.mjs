@@ -21,6 +21,7 @@ const impure = ['lib/clock.js', 'lib/jwk.js', 'lib/signer.js', 'lib/crypto.node.
 const dependencies = {
   countersign: ['jose', 'structured-headers'],
   server: [
+    '@cf-wasm/photon',
     '@node-rs/argon2',
     '@simplewebauthn/server',
     'better-sqlite3',

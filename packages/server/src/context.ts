@@ -9,6 +9,7 @@ import type {
 } from 'countersign'
 import type { IdentityProviderClient } from './browser/identity-provider.js'
 import type { PasskeySettings } from './browser/passkeys.js'
+import type { LogoKeeper } from './logos/logo-keeper.js'
 import type { MintedSecrets } from './minted-secrets.js'
 import type { Duration, PageFooter } from './pages/models.js'
 import type { Policy } from './policy.js'
@@ -60,6 +61,8 @@ export interface ServerContext {
   passkeys: PasskeySettings | undefined
   /** Identity providers that people may sign in with, by the id in their path. */
   providers: ReadonlyMap<string, IdentityProviderClient>
+  /** Undefined: pages show no logos, and none is fetched. */
+  logos: LogoKeeper | undefined
   footer: PageFooter
   /** Whom to ask about what the policy forbids. */
   contact: { name: string; href?: string } | undefined

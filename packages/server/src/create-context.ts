@@ -11,6 +11,7 @@ import {
   parseSignatureKey,
   requireIdentifier,
 } from 'countersign'
+import { createGuardedFetch } from 'countersign/node'
 import {
   createIdentityProviderClient,
   type IdentityProvider,
@@ -19,6 +20,7 @@ import {
 import type { PasskeySettings } from './browser/passkeys.js'
 import type { Interop, Lifetimes, ServerContext } from './context.js'
 import { createRefreshFollower } from './follow-refreshes.js'
+import { createLogoKeeper } from './logos/logo-keeper.js'
 import { createMintedSecrets } from './minted-secrets.js'
 import type { Duration } from './pages/models.js'
 import { askAlways, type Policy } from './policy.js'
@@ -52,6 +54,12 @@ export interface AuthServerOptions {
   passkeys?: boolean
   /** Identity providers that people may sign in with. @default none */
   identityProviders?: readonly IdentityProvider[]
+  /**
+   * Whether the logos that agents name are fetched, re-encoded and shown on the pages; else a letter of the host stands
+   * for each agent.
+   * @default true
+   */
+  logos?: boolean
   /** Links at the foot of each page. @default none */
   footer?: { help?: string; report?: string; privacy?: string }
   /** Whom to ask about what the policy forbids. @default nobody */
@@ -110,15 +118,17 @@ export function createContext(options: AuthServerOptions): ServerContext {
   const onError =
     options.onError ??
     ((error: unknown, requestId: string) => process.emitWarning(`request ${requestId} failed: ${String(error)}`))
+  const fetch = options.fetch ?? createGuardedFetch(identifiers)
+  const secrets = createMintedSecrets(keys.secret)
   const discovery = createDiscovery({
     ...identifiers,
+    fetch,
     now,
     local: ownDocuments(issuer, keys),
     onPrivateKey: (jwksUri, kid) => {
       const data = { jwks_uri: jwksUri, kid: kid ?? null }
       storage.recordEvent({ event: 'agent.private_key_published', data }).catch((error: unknown) => onError(error, '-'))
     },
-    ...(options.fetch ? { fetch: options.fetch } : {}),
   })
   const followRefreshes = createRefreshFollower({ storage, discovery, now })
   const resolveKey = createKeyResolver({
@@ -134,7 +144,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
     issuer,
     name,
     keys,
-    secrets: createMintedSecrets(keys.secret),
+    secrets,
     storage,
     discovery,
     resolveKey: async (signatureKey) => {
@@ -156,6 +166,17 @@ export function createContext(options: AuthServerOptions): ServerContext {
     providers: new Map(
       (options.identityProviders ?? []).map((provider) => [provider.id, providerClient(provider, issuer)]),
     ),
+    logos:
+      (options.logos ?? true)
+        ? createLogoKeeper({
+            fetch,
+            storage,
+            issuer,
+            logoIdOf: (agent, image) => secrets.logoIdOf(agent, image),
+            now,
+            onError: (error) => onError(error, '-'),
+          })
+        : undefined,
     footer: options.footer ?? {},
     contact: options.contact,
     now,

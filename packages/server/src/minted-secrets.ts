@@ -6,6 +6,8 @@ export interface MintedSecrets {
   random(prefix: 'aarq_' | 'aart_' | 'aasn_' | 'aabr_'): string
   /** The code of a request: the same each time, so that a repeated decision redirects to the same place (W14). */
   codeOf(requestId: string): string
+  /** What an agent's logo is served by: the same for the same image, and not to be guessed from it. */
+  logoIdOf(agent: string, image: Uint8Array): string
   /** A value for forms that only this browser, showing this user's page, can send back. */
   csrfFor(browser: string, page: string): string
   /** The page a form value was made for, or undefined when it was not made for this browser. */
@@ -29,6 +31,7 @@ export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
   return {
     random: (prefix) => prefix + randomBytes(32).toString('base64url'),
     codeOf: (requestId) => `aacd_${mac('code', requestId)}`,
+    logoIdOf: (agent, image) => mac('logo', `${agent}\n${createHash('sha256').update(image).digest('base64url')}`),
     csrfFor: (browser, page) => `${page}.${mac('csrf', `${browser}\n${page}`)}`,
     readCsrf(value, browser) {
       const [page = '', ...rest] = value.split('.')

@@ -16,6 +16,7 @@ import { showRequest } from './browser/show-request.js'
 import { submitForm } from './browser/submit-form.js'
 import type { ServerContext } from './context.js'
 import { decodeSegment } from './decode-segment.js'
+import { logoPath, showLogo } from './logos/show-logo.js'
 import { accountPaths } from './pages/account-paths.js'
 import { revokeToken } from './token/revocation-endpoint.js'
 import { type RequestType, signedFormEndpoint } from './token/signed-form-endpoint.js'
@@ -81,6 +82,7 @@ export function createRoutes(
       { POST: ({ request, received }) => passkeyOptions(context, cookies, request, received, 'registration') },
     ],
     ['/', { GET: async () => seeOther(accountPaths.agents) }],
+    [logoPath('*'), { GET: ({ id }) => showLogo(context, id) }],
     ['/assets/pages.css', { GET: asset('pages.css', 'text/css') }],
     ['/assets/account.css', { GET: asset('account.css', 'text/css') }],
     ['/assets/pages.js', { GET: asset('pages.js', 'text/javascript') }],

@@ -462,6 +462,6 @@ export const keyDocumentRows: readonly Row[] = [
   {
     id: 'K31',
     given: 'a logo_uri with a script in it, or without measure',
-    later: 'logos are not shown: the initial letter stands for every agent',
+    later: 'played at the auth server, over HTTP: packages/server/test/logos/logos.test.ts',
   },
 ]

@@ -384,6 +384,6 @@ export const keyReferenceRows: readonly Row[] = [
         { ...notFound, also: ({ asked }) => expect(asked).toEqual([agentDocument]) },
       ),
     ),
-    later: 'logo_uri is not fetched at all; auth_request_url and x5u are rows A15 and K30',
+    later: 'logo_uri: packages/server/test/logos/logos.test.ts; auth_request_url and x5u are rows A15 and K30',
   },
 ]

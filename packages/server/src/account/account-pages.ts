@@ -4,6 +4,7 @@ import { isFresh } from '../browser/fresh-sign-in.js'
 import { htmlResponse, seeOther } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
 import type { ServerContext } from '../context.js'
+import { logoPaths } from '../logos/show-logo.js'
 import { renderActivity } from '../pages/account/activity-page.js'
 import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'
@@ -41,10 +42,14 @@ export const agentsPage = async (
   const shown = grants.filter(({ agent, resource, display }) =>
     [agent, resource, display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
   )
+  const logos = await logoPaths(
+    context,
+    shown.map(({ agent }) => agent),
+  )
   const html = renderAgents(
     {
       ...accountFrame(context, view),
-      agents: byParties(shown).map((own) => agentEntry(context, own)),
+      agents: byParties(shown).map((own) => agentEntry(context, own, logos)),
       ...(byParties(grants).length >= filterFrom || text !== ''
         ? { filter: { text, total: byParties(grants).length } }
         : {}),
@@ -68,9 +73,10 @@ const agentPage: AccountPage = async (context, view, id) => {
     limit: 50,
   })
   const activity = activityOf(events.filter(({ resource }) => resource === undefined || resource === grant.resource))
+  const logos = await logoPaths(context, [grant.agent])
   const model = {
     ...accountFrame(context, view),
-    agent: { ...agentEntry(context, [newest, ...older]), id, identifier: grant.agent, resource: grant.resource },
+    agent: { ...agentEntry(context, [newest, ...older], logos), id, identifier: grant.agent, resource: grant.resource },
     ...(ended ? { ended } : {}),
     activity: activity.slice(0, 10),
   }

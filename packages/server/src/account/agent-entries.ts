@@ -29,9 +29,10 @@ export async function sameParties(
   return grants.filter((grant) => grant.delegate === delegate)
 }
 
-/** Grants in the words of the person who gave them. */
-export function agentEntry(context: ServerContext, grants: Grants): AllowedAgent {
+/** Grants in the words of the person who gave them; `logos` are paths by agent. */
+export function agentEntry(context: ServerContext, grants: Grants, logos: ReadonlyMap<string, string>): AllowedAgent {
   const [{ id, agent, resource, delegate, display }] = grants
+  const logo = logos.get(agent)
   const name = cleanText(display.agent.name ?? '', 60)
   const scope = new Set(grants.flatMap((grant) => grant.scope.split(' ')))
   const used = grants.flatMap(({ lastUsedAt }) => lastUsedAt ?? [])
@@ -42,6 +43,7 @@ export function agentEntry(context: ServerContext, grants: Grants): AllowedAgent
     agentHost: displayHost(agent),
     resourceHost: displayHost(resource),
     ...(name === '' ? {} : { agentName: name }),
+    ...(logo === undefined ? {} : { logo }),
     ...(delegate === null ? {} : { delegate: cleanText(delegate, 200) }),
     able: permissionsOf([...scope], display.resource.scopeDescriptions ?? {}, context.risks),
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),

@@ -15,6 +15,8 @@ export interface ConsentModelInput {
   risks: RiskPatterns
   /** Seconds. */
   tokenLifetime: number
+  /** Where this server has the agent's logo. */
+  logo: string | undefined
   /** What the person allowed before, for the same agent, delegate and resource. */
   allowed: readonly string[]
   changes: readonly AgentChange[]
@@ -33,6 +35,7 @@ export function consentModel({
   firstTime,
   risks,
   tokenLifetime,
+  logo,
   allowed,
   changes,
 }: ConsentModelInput): ConsentPage {
@@ -50,6 +53,7 @@ export function consentModel({
     agent,
     agentHost: displayHost(agent),
     ...(agentName === '' ? {} : { agentName }),
+    ...(logo === undefined ? {} : { logo }),
     ...(request.delegate === null ? {} : { delegate: cleanText(request.delegate, maxDescription) }),
     agentJkt: request.agentJkt,
     resource,

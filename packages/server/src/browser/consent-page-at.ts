@@ -1,4 +1,5 @@
 import type { ServerContext } from '../context.js'
+import { logoPaths } from '../logos/show-logo.js'
 import { accountPaths } from '../pages/account-paths.js'
 import { renderConsent } from '../pages/consent-page.js'
 import type { ConsentPage } from '../pages/models.js'
@@ -55,6 +56,7 @@ export async function consentPageAt(
     firstTime: !(await context.storage.hasAllowedBefore(session.user.id, request.agent)),
     risks: context.risks,
     tokenLifetime: context.lifetimes.authToken,
+    logo: (await logoPaths(context, [request.agent])).get(request.agent),
     allowed: facts.remembered?.scope.split(' ') ?? [],
     changes: facts.changes,
   })

@@ -94,6 +94,7 @@ export const configurationSchema = z.strictObject({
   identityProviders: z.array(provider).default([]),
   policies: z.array(policy).default([]),
   risks: z.array(z.tuple([pattern, z.enum(['read', 'change', 'delete_or_spend'])])).optional(),
+  pages: z.strictObject({ logos: z.boolean().default(true) }).prefault({}),
   footer: z.strictObject({ help: link.optional(), report: link.optional(), privacy: link.optional() }).prefault({}),
   contact: z.strictObject({ name: text(128), href: link.optional() }).optional(),
   interop: z

@@ -17,6 +17,7 @@ export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys
       allowInsecureLoopback,
     })),
     policy: policyOfRules(settings.policies),
+    logos: settings.pages.logos,
     footer: { ...(help && { help }), ...(report && { report }), ...(privacy && { privacy }) },
     interop: settings.interop,
     signatureKeyForm: settings.signatureKeyForm,

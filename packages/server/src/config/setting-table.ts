@@ -58,6 +58,11 @@ export const settingTable: readonly SettingRow[] = [
     about: 'who is asked, refused or let in without a person; default: a person is asked',
   },
   { name: 'risks', read: 'json', about: 'which permissions read, change, delete or spend' },
+  {
+    name: 'pages.logos',
+    read: 'boolean',
+    about: 'whether the logos that agents name are fetched, re-encoded and shown; default: true',
+  },
   { name: 'footer.help', read: 'text', about: 'a link at the foot of the pages: help' },
   { name: 'footer.report', read: 'text', about: 'a link on the consent page: report an agent' },
   { name: 'footer.privacy', read: 'text', about: 'a link at the foot of the pages: privacy' },

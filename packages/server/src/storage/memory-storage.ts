@@ -32,6 +32,7 @@ import {
   revokeGrants,
 } from './memory/grants.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './memory/keys.js'
+import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './memory/logos.js'
 import { claimNonce } from './memory/nonces.js'
 import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './memory/passkeys.js'
 import { listRefreshMarks, requestRefresh } from './memory/refresh-marks.js'
@@ -142,6 +143,12 @@ export function memoryStorage(options: StorageOptions = {}): Storage {
 
     requestRefresh: whole(requestRefresh),
     listRefreshMarks: whole(listRefreshMarks),
+
+    claimLogo: whole(claimLogo),
+    keepLogo: whole(keepLogo),
+    removeLogo: whole(removeLogo),
+    findLogos: whole(findLogos),
+    readLogo: whole(readLogo),
 
     listKeys: whole(listKeys),
     addKey: whole(addKey),

@@ -8,6 +8,8 @@ export const retention = {
   issue: 30 * day,
   /** After it was last seen, unless it is blocked or was ever allowed. */
   agent: 90 * day,
+  /** Of an agent that was never allowed; others keep theirs as long as they are kept. */
+  logo: day,
   device: 400 * day,
   usage: 400 * day,
   grant: 400 * day,
@@ -15,3 +17,6 @@ export const retention = {
   /** Beyond this no instance serves a document that it fetched before. */
   refreshMark: 3 * day,
 } as const
+
+/** How many logos of agents that were never allowed are kept, the latest. */
+export const maxStrangersLogos = 1000

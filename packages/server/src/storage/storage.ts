@@ -3,6 +3,7 @@ import type { AgentStorage } from './agent-storage.js'
 import type { AuditStorage } from './audit-storage.js'
 import type { GrantStorage } from './grant-storage.js'
 import type { KeyStorage } from './key-storage.js'
+import type { LogoStorage } from './logo-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
 import type { RefreshMarkStorage } from './refresh-mark-storage.js'
 import type { RequestStorage } from './request-storage.js'
@@ -50,6 +51,7 @@ export interface Storage
     GrantStorage,
     AgentStorage,
     RefreshMarkStorage,
+    LogoStorage,
     KeyStorage,
     AuditStorage {
   /** Deletes what is past its retention, in small batches. Runs by itself; returns the number of rows deleted. */

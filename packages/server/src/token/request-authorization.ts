@@ -71,6 +71,7 @@ export async function requestAuthorization(
     prompt: form.get('prompt')?.slice(0, 64),
     maxOpen: allowed ? context.maxOpenRequests : Math.min(context.maxOpenRequests, unknownAgentOpenRequests),
   })
+  context.logos?.note(agent.agent, metadata.logo_uri)
   return { request_token: requestToken, expires_in: context.lifetimes.requestToken }
 }
 

@@ -123,6 +123,15 @@ const requests: readonly ValidRequest[] = [
         path: '/agent/revoke',
       }),
   },
+  {
+    route: 'GET /agents/logos/*',
+    build: async ({ stage: { storage, authServer, agent } }) => {
+      const of = { agent: agent.id, uri: 'https://cdn.example/logo.png' }
+      await storage.claimLogo({ ...of, maxAge: 60, retryAfter: 60 })
+      await storage.keepLogo({ ...of, logo: { id: 'logo', image: new Uint8Array(1) } })
+      return new Request(`${authServer}/agents/logos/logo`)
+    },
+  },
   { route: 'GET /agent/auth', what: 'consent', build: get(consentPath) },
   {
     route: 'GET /agent/auth',

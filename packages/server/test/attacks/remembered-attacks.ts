@@ -158,6 +158,15 @@ export const rememberedAttacks: readonly Attack[] = [
     },
     pageAgain('consent-known', (_stage, body) => expect(body).toContain('Another Name')),
   ),
+  next(
+    'C33',
+    'another logo of the agent, which nobody checked: no page',
+    (stage, first) => {
+      stage.agent.document.logo_uri = 'https://cdn.example/logo.png'
+      return dayAfter(stage, first)
+    },
+    answered,
+  ),
   {
     id: 'C33',
     claim: 'another name of the agent, the second time it is seen',

@@ -6,6 +6,7 @@ import { auditContract } from './contract/audit.js'
 import { grantContract } from './contract/grants.js'
 import type { MakeStorage } from './contract/in-storage.js'
 import { keyContract } from './contract/keys.js'
+import { logoContract } from './contract/logos.js'
 import { passkeyContract } from './contract/passkeys.js'
 import { refreshMarkContract } from './contract/refresh-marks.js'
 import { refreshContract } from './contract/refreshes.js'
@@ -26,6 +27,7 @@ const contracts = [
   refreshContract,
   agentContract,
   refreshMarkContract,
+  logoContract,
   keyContract,
   auditContract,
 ]

@@ -1,4 +1,4 @@
-import { retention } from '../retention-periods.js'
+import { maxStrangersLogos, retention } from '../retention-periods.js'
 import { deleteWhere } from './delete-where.js'
 import type { MemoryUnit } from './tables.js'
 
@@ -6,10 +6,14 @@ const maxEvents = 10_000
 
 /** Deletes what is past its retention, and the oldest events beyond ten thousand. */
 export function sweep({ tables, now }: MemoryUnit): number {
-  const { nonces, sessions, attempts, devices, codes, requests, refreshTokens, usage, grants, agents, refreshMarks } =
+  const { nonces, sessions, attempts, devices, codes, requests, refreshTokens, usage, grants, agents, logos, refreshMarks } =
     tables
   const before = (seconds: number, time: number | null) => time !== null && time <= now - seconds
   const allowed = new Set([...grants.values()].map(({ agent }) => agent))
+  const surplus = [...logos.values()]
+    .filter(({ agent }) => !allowed.has(agent))
+    .sort((a, b) => b.claimedAt - a.claimedAt)
+    .at(maxStrangersLogos)?.claimedAt
   const deleted =
     deleteWhere(nonces, (expiresAt) => before(0, expiresAt)) +
     deleteWhere(sessions, (session) => before(0, session.idleExpiresAt)) +
@@ -31,6 +35,12 @@ export function sweep({ tables, now }: MemoryUnit): number {
       grants,
       (grant) => before(retention.grant, grant.revokedAt) || before(retention.grant, grant.expiresAt),
     ) +
+    deleteWhere(
+      logos,
+      ({ agent, claimedAt }) =>
+        !allowed.has(agent) &&
+        (before(retention.logo, claimedAt) || claimedAt <= (surplus ?? Number.NEGATIVE_INFINITY)),
+    ) +
     deleteWhere(agents, (agent) => {
       const { blockedAt, lastSeenAt } = agent
       return blockedAt === null && before(retention.agent, lastSeenAt) && !allowed.has(agent.agent)
@@ -38,6 +48,7 @@ export function sweep({ tables, now }: MemoryUnit): number {
     keepEvents(tables, now)
   deleteWhere(refreshTokens, ({ grantId }) => !grants.has(grantId))
   deleteWhere(usage, ({ grantId }) => !grants.has(grantId))
+  deleteWhere(logos, ({ agent }) => !agents.has(agent))
   return deleted
 }
 

@@ -20,6 +20,8 @@ export interface MemoryTables {
   attempts: Map<string, AttemptCount>
   devices: Map<string, StoredDevice>
   agents: Map<string, StoredAgent>
+  /** By agent. */
+  logos: Map<string, StoredLogo>
   requests: Map<string, StoredRequest>
   codes: Map<string, StoredCode>
   grants: Map<string, Grant>
@@ -70,6 +72,13 @@ export interface StoredAgent extends ListedAgent {
   recorded: boolean
 }
 
+export interface StoredLogo {
+  agent: string
+  uri: string
+  claimedAt: number
+  logo: { id: string; image: Uint8Array<ArrayBuffer> } | null
+}
+
 export interface StoredRequest extends Omit<AuthRequest, 'codeAlive'> {
   tokenHash: string
   status: Exclude<AuthRequestStatus, 'expired'>
@@ -117,6 +126,7 @@ export function emptyTables(): MemoryTables {
     attempts: new Map(),
     devices: new Map(),
     agents: new Map(),
+    logos: new Map(),
     requests: new Map(),
     codes: new Map(),
     grants: new Map(),

@@ -1,5 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import { retention } from '../retention-periods.js'
+import { maxStrangersLogos, retention } from '../retention-periods.js'
 import { writeEvent } from './audit.js'
 import type { Tables } from './tables.js'
 import type { Unit } from './unit.js'
@@ -29,6 +29,13 @@ const deletions: readonly Deletion[] = [
   deletion('consent_grant', ['id'], (now) => sql`revoked_at <= ${now - retention.grant} and ${isUnreferenced}`),
   deletion('consent_grant', ['id'], (now) => sql`expires_at <= ${now - retention.grant} and ${isUnreferenced}`),
   deletion(
+    'agent_logo',
+    ['agent'],
+    (now, tenant) => sql`${isStrangers('agent_logo')} and (claimed_at <= ${now - retention.logo} or claimed_at <= (
+      select l.claimed_at from agent_logo as l where l.tenant_id = ${tenant} and ${isStrangers('l')}
+      order by l.claimed_at desc limit 1 offset ${maxStrangersLogos}))`,
+  ),
+  deletion(
     'agent',
     ['identifier'],
     (now) => sql`last_seen_at <= ${now - retention.agent} and blocked_at is null and not exists (
@@ -42,12 +49,23 @@ const isUnreferenced = sql<SqlBool>`
   and not exists (select 1 from token_issue as t
     where t.tenant_id = consent_grant.tenant_id and t.grant_id = consent_grant.id)`
 
-function deletion(table: keyof Tables, key: string[], isOver: (now: number) => RawBuilder<SqlBool>): Deletion {
+/** Nobody ever allowed the agent of this logo anything. */
+function isStrangers(logo: string): RawBuilder<SqlBool> {
+  const of = (column: string) => sql.ref(`${logo}.${column}`)
+  return sql`not exists (select 1 from consent_grant as g
+    where g.tenant_id = ${of('tenant_id')} and g.agent = ${of('agent')})`
+}
+
+function deletion(
+  table: keyof Tables,
+  key: string[],
+  isOver: (now: number, tenant: number) => RawBuilder<SqlBool>,
+): Deletion {
   const keys = sql.join(key.map((column) => sql.ref(column)))
   return async ({ db, tenant, now }) => {
     const { numAffectedRows = 0n } = await sql`
       delete from ${sql.table(table)} where tenant_id = ${tenant} and (${keys}) in (
-        select ${keys} from ${sql.table(table)} where tenant_id = ${tenant} and ${isOver(now)} limit ${batch})`.execute(
+        select ${keys} from ${sql.table(table)} where tenant_id = ${tenant} and ${isOver(now, tenant)} limit ${batch})`.execute(
       db,
     )
     return Number(numAffectedRows)

@@ -12,6 +12,7 @@ import { createFederatedUser, findFederatedUser, linkFederated, listFederated } 
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grant-lists.js'
 import { hasAllowedBefore, hasBeenAllowed, revokeGrant, revokeGrants } from './grants.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys.js'
+import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './logos.js'
 import { claimNonce } from './nonces.js'
 import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './passkeys.js'
 import { listRefreshMarks, requestRefresh } from './refresh-marks.js'
@@ -164,6 +165,12 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
 
     requestRefresh: together(requestRefresh),
     listRefreshMarks: alone(listRefreshMarks),
+
+    claimLogo: alone(claimLogo),
+    keepLogo: alone(keepLogo),
+    removeLogo: alone(removeLogo),
+    findLogos: alone(findLogos),
+    readLogo: alone(readLogo),
 
     listKeys: alone(listKeys),
     addKey: together(addKey),

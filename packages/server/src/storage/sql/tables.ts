@@ -12,6 +12,7 @@ export interface Tables {
   attempt: AttemptRow
   known_device: KnownDeviceRow
   agent: AgentRow
+  agent_logo: AgentLogoRow
   auth_request: AuthRequestRow
   code: CodeRow
   consent_grant: GrantRow
@@ -118,6 +119,16 @@ export interface AgentRow {
   key_thumbprints: string | null
   blocked_at: number | null
   blocked_by: string | null
+}
+
+export interface AgentLogoRow {
+  tenant_id: number
+  agent: string
+  uri: string
+  claimed_at: number
+  /** Both null: there is nothing to show. */
+  id: string | null
+  image: Uint8Array | null
 }
 
 export interface AuthRequestRow {

@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3'
 import { version1 } from './version-1.js'
 import { migrateToVersion2 } from './version-2.js'
 import { migrateToVersion3 } from './version-3.js'
+import { migrateToVersion4 } from './version-4.js'
 
 /**
  * The schema of a SQLite file, step by step. A step is never changed once released; it sets `user_version` to its own
@@ -11,4 +12,5 @@ export const migrations: readonly ((database: Database.Database) => void)[] = [
   (database) => database.exec(version1),
   migrateToVersion2,
   migrateToVersion3,
+  migrateToVersion4,
 ]

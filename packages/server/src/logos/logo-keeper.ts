@@ -1,0 +1,60 @@
+import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
+import type { LogoStorage } from '../storage/logo-storage.js'
+import { reEncodeLogo } from './re-encode-logo.js'
+import { createWorkLane } from './work-lane.js'
+
+export interface LogoKeeperOptions {
+  fetch: FetchDocumentOptions['fetch']
+  storage: LogoStorage
+  /** This server's own identifier: nothing is fetched from there. */
+  issuer: string
+  logoIdOf: (agent: string, image: Uint8Array) => string
+  /** Unix seconds. */
+  now: () => number
+  onError: (error: unknown) => void
+}
+
+/** Has agents' logos at hand for the pages. */
+export interface LogoKeeper {
+  /** Sees to the logo at the address an agent names, in the background: nobody waits for it, and nothing rejects. */
+  note(agent: string, uri: string | undefined): void
+}
+
+const limits = { maxBytes: 262_144, timeout: 2500, accept: 'image/png, image/jpeg, image/webp' }
+
+/** Seconds. */
+const ages = { maxAge: 86_400, retryAfter: 600 }
+
+/** Neither keys and documents nor other sites may suffer from logos. */
+const budget = { waiting: 16, perMinute: 20 }
+
+/** Fetches logos, re-encodes them and keeps them in the storage (attacks K12, K31). */
+export function createLogoKeeper({ fetch, storage, issuer, logoIdOf, now, onError }: LogoKeeperOptions): LogoKeeper {
+  const lane = createWorkLane({ ...budget, now, onError })
+
+  async function renew(agent: string, uri: string): Promise<void> {
+    if (!lane.hasRoom() || !(await storage.claimLogo({ agent, uri, ...ages }))) return
+    lane.add(async () => {
+      const fetched = await fetchBytes(uri, { fetch, ...limits })
+      if ('refusal' in fetched) {
+        if (!fetched.unreachable) await storage.keepLogo({ agent, uri, logo: null })
+        return
+      }
+      const outcome = await reEncodeLogo(fetched.bytes)
+      const logo = 'image' in outcome ? { id: logoIdOf(agent, outcome.image), image: outcome.image } : null
+      await storage.keepLogo({ agent, uri, logo })
+    })
+  }
+
+  async function forget(agent: string): Promise<void> {
+    if ((await storage.findLogos([agent])).size > 0) await storage.removeLogo(agent)
+  }
+
+  return {
+    note(agent, uri) {
+      const named = uri !== undefined && new URL(uri).origin !== issuer
+      // Not before the agent has its answer.
+      setImmediate(() => void (named ? renew(agent, uri) : forget(agent)).catch(onError))
+    },
+  }
+}

@@ -1,0 +1,60 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import {
+  PhotonImage,
+  padding_bottom,
+  padding_left,
+  padding_right,
+  padding_top,
+  Rgba,
+  resize,
+  SamplingFilter,
+} from '@cf-wasm/photon/node'
+import type { LogoOrder, LogoOutcome } from './re-encode-logo.js'
+
+parentPort?.postMessage(outcome(workerData as LogoOrder))
+
+/** Whatever the decoder throws, its panics too, is about the image. */
+function outcome(order: LogoOrder): LogoOutcome {
+  try {
+    return { image: square(opaque(order), order.side) }
+  } catch (error) {
+    return { refusal: String(error) }
+  }
+}
+
+/** The first frame on white: where it lets light through, a dark page would show. */
+function opaque({ bytes, header }: LogoOrder): PhotonImage {
+  const decoded = PhotonImage.new_from_byteslice(bytes)
+  const [width, height] = [decoded.get_width(), decoded.get_height()]
+  if (width !== header.width || height !== header.height) throw new Error('its size is not what its header says')
+  const pixels = decoded.get_raw_pixels()
+  for (let at = 0; at < pixels.length; at += 4) {
+    const alpha = pixels[at + 3] as number
+    if (alpha === 255) continue
+    for (let color = at; color < at + 3; color++) {
+      pixels[color] = Math.round(((pixels[color] as number) * alpha + 255 * (255 - alpha)) / 255)
+    }
+    pixels[at + 3] = 255
+  }
+  return new PhotonImage(pixels, width, height)
+}
+
+/** As a PNG of `side` × `side` pixels, whole and in the middle. */
+function square(image: PhotonImage, side: number): Uint8Array {
+  const scale = side / Math.max(image.get_width(), image.get_height())
+  const width = Math.max(1, Math.round(image.get_width() * scale))
+  const height = Math.max(1, Math.round(image.get_height() * scale))
+  const left = (side - width) >> 1
+  const top = (side - height) >> 1
+  const paddings = [
+    [padding_left, left],
+    [padding_right, side - width - left],
+    [padding_top, top],
+    [padding_bottom, side - height - top],
+  ] as const
+  const resized = resize(image, width, height, SamplingFilter.Lanczos3)
+  return paddings
+    .filter(([, pixels]) => pixels > 0)
+    .reduce((padded, [pad, pixels]) => pad(padded, pixels, new Rgba(255, 255, 255, 255)), resized)
+    .get_bytes()
+}

@@ -1,0 +1,58 @@
+import { Worker } from 'node:worker_threads'
+import { barePng } from './bare-png.js'
+import { type ImageHeader, readImageHeader } from './image-header.js'
+
+/** What the worker is given. */
+export interface LogoOrder {
+  bytes: Uint8Array
+  header: ImageHeader
+  /** Pixels of the square to make. */
+  side: number
+}
+
+export type LogoOutcome = { image: Uint8Array } | { refusal: string }
+
+/** Pixels. Pages show a logo at half of `side`. */
+const limits = { longest: 2048, side: 96 }
+
+/** Milliseconds. */
+const patience = 2000
+
+/**
+ * Makes a small square PNG of a stranger's PNG, JPEG or WebP, or says why not. Only pixels come through: no metadata,
+ * no second frame, nothing that followed the image. The size is checked before anything is decoded; decoding happens
+ * in a thread of its own, in WebAssembly, without this process's environment, and is given up after two seconds.
+ */
+export async function reEncodeLogo(bytes: Uint8Array): Promise<LogoOutcome> {
+  const header = readImageHeader(bytes)
+  if (!header) return { refusal: 'it is not a PNG, JPEG or WebP' }
+  if (Math.max(header.width, header.height) > limits.longest)
+    return { refusal: `it is larger than ${limits.longest} × ${limits.longest} pixels` }
+  const bare = header.format === 'png' ? barePng(bytes) : bytes
+  return bare ? decodeApart({ bytes: bare, header, side: limits.side }) : { refusal: 'its chunks are not in order' }
+}
+
+function decodeApart(order: LogoOrder): Promise<LogoOutcome> {
+  const worker = new Worker(new URL('./logo-worker.js', import.meta.url), {
+    workerData: order,
+    env: {},
+    execArgv: [],
+    stdout: true,
+    stderr: true,
+    resourceLimits: { maxOldGenerationSizeMb: 64 },
+  })
+  worker.unref()
+  return new Promise<LogoOutcome>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      resolve({ refusal: `it takes longer than ${patience} ms to decode` })
+      void worker.terminate()
+    }, patience)
+    timer.unref()
+    worker.on('message', resolve)
+    worker.on('error', reject)
+    worker.on('exit', () => {
+      clearTimeout(timer)
+      reject(new Error('the decoder of logos ended without an answer'))
+    })
+  })
+}

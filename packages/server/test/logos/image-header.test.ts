@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest'
+import { readImageHeader } from '../../dist/logos/image-header.js'
+import { imageNames, patched, plainPng, readImage } from './images.js'
+
+const formatOf = (name: string) => (name.endsWith('.jpg') ? 'jpeg' : name.slice(name.lastIndexOf('.') + 1))
+const shown = imageNames.filter((name) => !name.endsWith('.gif'))
+
+/** The places of a sequence of bytes. */
+function indexOf(bytes: Uint8Array, ...sequence: number[]): number {
+  const at = Buffer.from(bytes).indexOf(Buffer.from(sequence))
+  expect(at).toBeGreaterThan(-1)
+  return at
+}
+
+const text = (value: string) => new Uint8Array(Buffer.from(value, 'latin1'))
+const ascii = (value: string) => [...text(value)]
+
+describe('readImageHeader', () => {
+  it.each(shown)('reads the size of %s', (name) => {
+    expect(readImageHeader(readImage(name))).toEqual({ format: formatOf(name), width: 64, height: 40 })
+  })
+
+  it.each([
+    ['an SVG', text('<svg xmlns="http://www.w3.org/2000/svg" width="64" height="40"><script>alert(1)</script></svg>')],
+    ['an HTML page', text('<!DOCTYPE html><script>alert(1)</script>')],
+    ['a GIF', readImage('animated.gif')],
+    ['an AVIF', text(`\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf${'\0'.repeat(64)}`)],
+    ['an ICO', text(`\0\0\x01\0\x01\0\x10\x10${'\0'.repeat(64)}`)],
+    ['a BMP', text(`BM${'\0'.repeat(64)}`)],
+    ['a TIFF', text(`II*\0${'\0'.repeat(64)}`)],
+    ['a PDF', text(`%PDF-1.7\n${'\0'.repeat(64)}`)],
+    ['nothing', new Uint8Array()],
+    ['a PNG after a line break', new Uint8Array([10, ...readImage('rgba.png')])],
+    ['a PNG without width', plainPng(0, 40)],
+    ['a PNG without height', patched(readImage('rgba.png'), 20, 0, 0, 0, 0)],
+    ['a PNG whose first chunk is not its header', patched(readImage('rgba.png'), 12, ...ascii('IDAT'))],
+    ['a PNG whose header has another length', patched(readImage('rgba.png'), 8, 0, 0, 0, 14)],
+    ['a RIFF that is no WebP', patched(readImage('lossy.webp'), 8, ...ascii('WAVE'))],
+    ['a WebP longer than its file', patched(readImage('lossy.webp'), 7, 1)],
+  ])('refuses %s', (_name, bytes) => {
+    expect(readImageHeader(bytes)).toBeUndefined()
+  })
+
+  describe('a JPEG', () => {
+    const jpeg = readImage('exif.jpg')
+    const frame = indexOf(jpeg, 0xff, 0xc0)
+    const inserted = (...bytes: number[]) =>
+      new Uint8Array([...jpeg.subarray(0, frame), ...bytes, ...jpeg.subarray(frame)])
+
+    it('may have markers filled up', () => {
+      expect(readImageHeader(inserted(0xff, 0xff, 0xff))).toMatchObject({ width: 64, height: 40 })
+    })
+
+    it.each([
+      ['with bytes between its segments', inserted(0)],
+      ['with a bare marker before its frame', inserted(0xff, 0xd0)],
+      ['with a scan before its frame', inserted(0xff, 0xda, 0, 2)],
+      ['with an unknown segment before its frame', inserted(0xff, 0x02, 0, 2)],
+      ['with a segment shorter than its length', inserted(0xff, 0xe1, 0, 1)],
+      ['cut off before its frame', jpeg.subarray(0, frame)],
+      ['whose height comes later', patched(jpeg, frame + 5, 0, 0)],
+    ])('is refused %s', (_name, bytes) => {
+      expect(readImageHeader(bytes)).toBeUndefined()
+    })
+  })
+
+  describe('a WebP', () => {
+    const alpha = readImage('alpha.webp')
+    const animated = readImage('animated.webp')
+
+    it('is refused when a frame is larger than the canvas', () => {
+      const inner = indexOf(alpha, ...ascii('VP8 '))
+      expect(readImageHeader(patched(alpha, inner + 8 + 6, 0xff, 0x3f, 0xff, 0x3f))).toBeUndefined()
+      const [exif, bitstream] = [readImage('exif.webp'), indexOf(readImage('lossless.webp'), ...ascii('VP8L'))]
+      expect(readImageHeader(exif)).toBeDefined()
+      const lossless = readImage('lossless.webp').subarray(bitstream)
+      const canvas = [...ascii('VP8X'), 10, 0, 0, 0, 0, 0, 0, 0, 62, 0, 0, 39, 0, 0]
+      const size = 4 + canvas.length + lossless.length
+      const narrow = [...ascii('RIFF'), size & 255, size >> 8, 0, 0, ...ascii('WEBP'), ...canvas, ...lossless]
+      expect(readImageHeader(new Uint8Array(narrow))).toBeUndefined()
+      expect(readImageHeader(patched(new Uint8Array(narrow), 24, 63))).toMatchObject({ width: 64, height: 40 })
+    })
+
+    it('is refused when a frame of its animation is larger than the canvas', () => {
+      const inner = Buffer.from(animated).lastIndexOf('VP8')
+      const lossless = animated[inner + 3] === 0x4c
+      const size = inner + 8 + (lossless ? 1 : 6)
+      expect(readImageHeader(patched(animated, size, 0xff, 0x3f, 0xff, 0x3f))).toBeUndefined()
+    })
+
+    it('is refused when its chunks do not fill it', () => {
+      const inner = indexOf(alpha, ...ascii('ALPH'))
+      expect(readImageHeader(patched(alpha, inner + 6, 1))).toBeUndefined()
+    })
+
+    it('is refused without a frame', () => {
+      const inner = indexOf(alpha, ...ascii('VP8 '))
+      expect(readImageHeader(patched(alpha, inner, ...ascii('VP9 ')))).toBeUndefined()
+    })
+  })
+
+  it.each(shown)('reads no more of %s than there is, wherever it is cut off', (name) => {
+    const bytes = readImage(name)
+    for (let length = 0; length < bytes.length; length++) {
+      const header = readImageHeader(bytes.subarray(0, length))
+      if (header) expect(header).toMatchObject({ width: 64, height: 40 })
+    }
+  })
+})

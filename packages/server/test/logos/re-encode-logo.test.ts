@@ -1,0 +1,158 @@
+import { deflateSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { readImageHeader } from '../../dist/logos/image-header.js'
+import { reEncodeLogo } from '../../dist/logos/re-encode-logo.js'
+import { type Chunk, chunksOf, imageNames, patched, pixelsOf, plainPng, pngOf, readImage } from './images.js'
+
+const shown = imageNames.filter((name) => !name.endsWith('.gif'))
+
+async function logoOf(bytes: Uint8Array): Promise<Uint8Array> {
+  const outcome = await reEncodeLogo(bytes)
+  if ('refusal' in outcome) throw new Error(outcome.refusal)
+  return outcome.image
+}
+
+/** 200 MB in less than 200 kB. */
+const zeros = deflateSync(Buffer.alloc(200_000_000), { level: 9 })
+
+const white = [255, 255, 255, 255]
+
+describe('reEncodeLogo', () => {
+  it.each(shown)('makes a square PNG of nothing but pixels of %s', async (name) => {
+    const logo = await logoOf(readImage(name))
+    expect(readImageHeader(logo)).toEqual({ format: 'png', width: 96, height: 96 })
+    expect(new Set(chunksOf(logo).map((chunk) => chunk.name))).toEqual(new Set(['IHDR', 'IDAT', 'IEND']))
+    const pixel = pixelsOf(logo)
+    // Above the picture, in its corner, on the disc and on the bar across it.
+    expect(pixel(48, 5)).toEqual(white)
+    for (const channel of pixel(2, 20)) expect(channel).toBeGreaterThan(248)
+    const [disc, bar] = [pixel(36, 48), pixel(48, 48)]
+    expect(Math.max(...disc.slice(0, 3))).toBeLessThan(80)
+    expect(Math.min(...bar.slice(0, 2))).toBeGreaterThan(170)
+  })
+
+  it.each(['exif.png', 'exif.jpg', 'exif.webp'])('leaves the metadata of %s out', async (name) => {
+    expect(Buffer.from(readImage(name)).includes('SECRET-EXIF')).toBe(true)
+    expect(Buffer.from(await logoOf(readImage(name))).includes('SECRET-EXIF')).toBe(false)
+  })
+
+  it.each(shown)('leaves a page that follows %s out', async (name) => {
+    const page = Buffer.from('<script>alert(document.domain)</script>')
+    const outcome = await reEncodeLogo(new Uint8Array([...readImage(name), ...page]))
+    // Some decoders refuse what follows, which is as good.
+    if ('image' in outcome) expect(Buffer.from(outcome.image).includes('script')).toBe(false)
+    else expect(name).toMatch(/webp$/)
+  })
+
+  it('refuses an image larger than 2048 pixels before it decodes any of it', async () => {
+    const bomb = plainPng(30_000, 30_000)
+    expect(bomb.length).toBeLessThan(262_144)
+    const before = process.memoryUsage().rss
+    const started = performance.now()
+    expect(await reEncodeLogo(bomb)).toEqual({ refusal: 'it is larger than 2048 × 2048 pixels' })
+    expect(await reEncodeLogo(plainPng(2049, 1))).toEqual({ refusal: 'it is larger than 2048 × 2048 pixels' })
+    expect(performance.now() - started).toBeLessThan(100)
+    expect(process.memoryUsage().rss - before).toBeLessThan(50_000_000)
+  })
+
+  it('takes an image of 2048 pixels, and one as thin as a line', async () => {
+    const black = await logoOf(plainPng(2048, 2048))
+    expect(pixelsOf(black)(48, 48)).toEqual([0, 0, 0, 255])
+    expect(readImageHeader(await logoOf(plainPng(2048, 1)))).toMatchObject({ width: 96, height: 96 })
+  })
+
+  it('refuses an image that is larger than its header says', async () => {
+    const [header, ...rest] = chunksOf(plainPng(64, 40))
+    const content = Buffer.from(header?.content ?? [])
+    content.writeUInt32BE(4000, 0)
+    const second = pngOf([header ?? { name: 'IHDR', content }, { name: 'IHDR', content }, ...rest])
+    expect(await reEncodeLogo(second)).toHaveProperty('refusal')
+  })
+
+  it.each([
+    ['a colour profile', 'iCCP', 'icc\0\0'],
+    ['a text', 'zTXt', 'a\0\0'],
+    ['an international text', 'iTXt', 'a\0\x01\0\0\0'],
+    ['the picture itself', 'IDAT', ''],
+  ])('does not unpack %s that is far larger than the picture', async (_what, name, start) => {
+    const content = Buffer.concat([Buffer.from(start, 'latin1'), zeros])
+    const [header, pixels, end] = chunksOf(plainPng(64, 40)) as [Chunk, Chunk, Chunk]
+    const bomb = pngOf([header, { name, content }, ...(name === 'IDAT' ? [end] : [pixels, end])])
+    expect(bomb.length).toBeLessThan(262_144)
+    const before = process.memoryUsage().rss
+    let most = before
+    const timer = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().rss)
+    }, 2)
+    expect(await reEncodeLogo(bomb)).toHaveProperty('image')
+    clearInterval(timer)
+    expect(most - before).toBeLessThan(300_000_000)
+  })
+
+  it('refuses a PNG whose chunks do not end', async () => {
+    const chunks = chunksOf(plainPng(64, 40))
+    expect(await reEncodeLogo(pngOf(chunks.slice(0, -1)))).toEqual({ refusal: 'its chunks are not in order' })
+    expect(await reEncodeLogo(patched(pngOf(chunks), 33, 1))).toEqual({ refusal: 'its chunks are not in order' })
+  })
+
+  it('gives up after two seconds what would take a decoder minutes', async () => {
+    const jpeg = Buffer.from(readImage('progressive.jpg'))
+    const frame = jpeg.indexOf(Buffer.from([0xff, 0xc2]))
+    const scan = jpeg.indexOf(Buffer.from([0xff, 0xda]))
+    jpeg.writeUInt16BE(2048, frame + 5)
+    jpeg.writeUInt16BE(2048, frame + 7)
+    const scans = Array.from({ length: 2000 }, () => jpeg.subarray(scan, scan + 92))
+    const bomb = new Uint8Array(Buffer.concat([jpeg.subarray(0, scan), ...scans, jpeg.subarray(scan)]))
+    expect(bomb.length).toBeLessThan(262_144)
+    expect(await reEncodeLogo(bomb)).toEqual({ refusal: 'it takes longer than 2000 ms to decode' })
+  })
+
+  it('keeps the event loop free while it decodes', async () => {
+    let late = 0
+    let before = performance.now()
+    const timer = setInterval(() => {
+      late = Math.max(late, performance.now() - before)
+      before = performance.now()
+    }, 5)
+    expect(await reEncodeLogo(plainPng(2048, 2048))).toHaveProperty('image')
+    clearInterval(timer)
+    expect(late).toBeLessThan(150)
+  })
+
+  it.each([
+    'rgba.png',
+    'interlaced.png',
+    'exif.jpg',
+    'progressive.jpg',
+    'cmyk.jpg',
+    'lossy.webp',
+    'lossless.webp',
+    'alpha.webp',
+    'animated.webp',
+  ])(
+    'gives a logo or a reason for %s, wherever it is cut off or changed',
+    async (name) => {
+      const bytes = readImage(name)
+      const random = randomFrom(name)
+      const damaged = Array.from({ length: 12 }, (_, index) => {
+        const at = 12 + Math.floor(random() * (bytes.length - 12))
+        return index % 3 === 0 ? bytes.slice(0, at) : patched(bytes, at, Math.floor(random() * 256))
+      })
+      for (const given of damaged) {
+        const outcome = await reEncodeLogo(given)
+        if ('image' in outcome) expect(readImageHeader(outcome.image)).toMatchObject({ width: 96, height: 96 })
+        else expect(outcome.refusal).toEqual(expect.any(String))
+      }
+    },
+    60_000,
+  )
+})
+
+/** The same numbers each time, for each name others. */
+function randomFrom(name: string): () => number {
+  let state = Buffer.from(name).reduce((sum, byte) => (sum * 31 + byte) >>> 0, 7)
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
