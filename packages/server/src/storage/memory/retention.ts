@@ -6,8 +6,20 @@ const maxEvents = 10_000
 
 /** Deletes what is past its retention, and the oldest events beyond ten thousand. */
 export function sweep({ tables, now }: MemoryUnit): number {
-  const { nonces, sessions, attempts, devices, codes, requests, refreshTokens, usage, grants, agents, logos, refreshMarks } =
-    tables
+  const {
+    nonces,
+    sessions,
+    attempts,
+    devices,
+    codes,
+    requests,
+    refreshTokens,
+    usage,
+    grants,
+    agents,
+    logos,
+    refreshMarks,
+  } = tables
   const before = (seconds: number, time: number | null) => time !== null && time <= now - seconds
   const allowed = new Set([...grants.values()].map(({ agent }) => agent))
   const surplus = [...logos.values()]
