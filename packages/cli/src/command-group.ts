@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 /** What groups of commands are about. */
 const descriptions: Readonly<Record<string, string>> = {
   users: 'the people who can sign in',
-  keys: 'the keys of the auth server',
+  keys: 'keys to sign with, and those of the auth server',
   agents: 'the agents that the auth server has seen',
   grants: 'what people allowed',
   audit: 'what happened',

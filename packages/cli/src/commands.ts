@@ -2,7 +2,7 @@ import type { CommandRow } from './command-row.js'
 import { demoCommand } from './demo/demo-command.js'
 import { discoverCommand } from './discover/discover-command.js'
 import { inspectCommand } from './inspect/inspect-command.js'
-import { keysCommand } from './keys/keys-command.js'
+import { keysGenerate } from './keys/keys-generate.js'
 import { signCommand } from './sign/sign-command.js'
 import { verifyCommand } from './verify/verify-command.js'
 
@@ -12,6 +12,6 @@ export const commands: readonly CommandRow[] = [
   verifyCommand,
   inspectCommand,
   signCommand,
-  keysCommand,
+  keysGenerate,
   discoverCommand,
 ]

@@ -22,7 +22,7 @@ it.each(commands)('documents every flag of $name as the table has it, and no oth
 })
 
 it.each(commands)('shows the flags of $name in its help, in 80 columns', async ({ name, flags }) => {
-  const { status, stdout } = await runInProcess(name, '--help')
+  const { status, stdout } = await runInProcess(...name.split(' '), '--help')
   expect(status).toBe(0)
   for (const { flags: flag } of flags) expect(stdout).toContain(`  ${flag} `)
   for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)

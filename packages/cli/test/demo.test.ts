@@ -185,8 +185,11 @@ describe('countersign demo', () => {
       ...callTo(token, 'AUTH SERVER'),
       ...callTo(api, 'RESOURCE'),
     ])
-    expect(stdout.match(/RESOURCE TOKEN \(decoded\)/g)).toHaveLength(4)
-    expect(stdout.match(/AUTH TOKEN \(decoded\)/g)).toHaveLength(4)
+    // Once for each message that carries it, in the frame of its sender.
+    for (const token of ['RESOURCE TOKEN', 'AUTH TOKEN']) {
+      expect(stdout.match(new RegExp(`${token} \\(decoded\\) in `, 'g'))).toHaveLength(2)
+      expect(stdout.match(new RegExp(`${token} in \\w+: the same, decoded above`, 'g'))).toHaveLength(2)
+    }
     expect(stdout).toContain('INFO: auth server -> resource "GET /.well-known/aauth-resource HTTP/1.1" 200 OK')
     expect(stdout).toContain(`Refused: the request needs an auth token, from ${ids.authServer}`)
     expect(stdout.trimEnd().split('\n').at(-1)).toBe(`Result: 200 ${JSON.stringify(granted)}`)

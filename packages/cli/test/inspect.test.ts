@@ -38,6 +38,34 @@ describe('countersign inspect', () => {
     }
   })
 
+  it.each([
+    ['as JSON has it', (value: string) => JSON.stringify(value)],
+    ['in single quotes, with a comma', (value: string) => `'${value}',`],
+    ['with blanks around', (value: string) => `  ${value}\n`],
+  ])('takes a value %s', async (_claim, quote) => {
+    for (const [kind, value] of values) {
+      const shown = await pipeProgram(quote(value), 'inspect', '-')
+      expect(shown.stdout.startsWith(`${kind}\n`)).toBe(true)
+    }
+  })
+
+  it.each(['Bearer ', 'bearer  ', 'Authorization: Bearer ', 'Authorization: '])(
+    'decodes a token after %j, and says where tokens go',
+    async (before) => {
+      const { status, stdout } = await runInProcess('inspect', `${before}${token}`)
+      expect(status).toBe(0)
+      expect(stdout).toMatch(/^auth\+jwt\n/)
+      expect(stdout).toContain('https://auth.example')
+      expect(stdout).toContain('it goes into Signature-Key')
+    },
+  )
+
+  it('says what is missing after Bearer', async () => {
+    const { status, stdout } = await runInProcess('inspect', 'Bearer opaque-token')
+    expect(status).toBe(1)
+    expect(stdout).toContain('There is no JWT in it.')
+  })
+
   it('shows a token inside of a header, and when it ended', async () => {
     const { stdout } = await runInProcess('inspect', `sig1=(scheme=jwt jwt="${token}")`)
     expect(stdout).toMatch(/^ {2}auth\+jwt$/m)

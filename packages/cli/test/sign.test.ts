@@ -44,7 +44,7 @@ describe('countersign keys generate', () => {
 
   it.each([
     ['no file', ['generate'], '--out'],
-    ['another action', ['revoke', '--out', 'x'], 'Allowed choices are generate'],
+    ['another action', ['revoke', '--out', 'x'], "unknown command 'revoke'"],
     ['another algorithm', ['generate', '--out', 'x', '--alg', 'none'], 'Allowed choices are ed25519'],
     ['a kid that no header can carry', ['generate', '--out', 'x', '--kid', 'a"b'], '--kid'],
   ])('exits with 2 for %s', async (_case, args, message) => {

@@ -99,6 +99,34 @@ describe('the frames of the seed', () => {
     expect(text).toContain('\nRefused: the request needs an auth token, from https://auth.example\n')
   })
 
+  it('decodes a token once for each message, and names that place in the frame of the other side', () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const token = (iss: string) => `${part({ alg: 'EdDSA', typ: 'auth+jwt' })}.${part({ iss })}.AAAA`
+    const sentWith = (iss: string, number = 1) => ({
+      ...exchange,
+      exchange: number,
+      request: { ...request, headers: [['signature-key', `sig1=(scheme=jwt jwt="${token(iss)}")`]] as const },
+    })
+    const decoded = /AUTH TOKEN \(decoded\) in jwt/g
+    const both = render(
+      { kind: 'request-sent', ...sentWith('https://a.example') },
+      { kind: 'request-received', ...sentWith('https://a.example') },
+    )
+    expect(both.match(decoded)).toHaveLength(1)
+    expect(both).toContain('\n  | AUTH TOKEN in jwt: the same, decoded above where it was sent\n')
+    const changed = render(
+      { kind: 'request-sent', ...sentWith('https://a.example') },
+      { kind: 'request-received', ...sentWith('https://b.example') },
+    )
+    expect(changed.match(decoded)).toHaveLength(2)
+    const again = render(
+      { kind: 'request-sent', ...sentWith('https://a.example') },
+      { kind: 'request-sent', ...sentWith('https://a.example', 2) },
+    )
+    expect(again.match(decoded)).toHaveLength(2)
+    expect(render({ kind: 'request-received', ...sentWith('https://a.example') }).match(decoded)).toHaveLength(1)
+  })
+
   it('says why an error was answered, in one line', () => {
     const body = '{"error":"invalid_grant","error_description":"The code\\nis used."}'
     const text = render({ kind: 'response-sent', ...exchange, request, response: { status: 400, headers: [], body } })

@@ -9,10 +9,14 @@ export const maxValue = 65_536
 /** Takes a token, a header value or a whole header line apart, or says why it is none of them. */
 export async function inspectValue(text: string, now: number): Promise<Inspection> {
   if (text.length > maxValue) return unknown(`It is longer than ${maxValue} characters, which no header is.`)
-  const { name, value } = splitLine(text)
-  if (name === undefined) {
-    const token = await inspectToken(value, now)
+  const { name, value } = splitLine(unquoted(text.trim()))
+  const isAuthorization = name?.toLowerCase() === 'authorization'
+  if (name === undefined || isAuthorization) {
+    const [, bearer] = /^bearer[ \t]+(\S*)$/i.exec(value) ?? []
+    const token = await inspectToken(bearer ?? value, now)
+    if (token && (bearer !== undefined || isAuthorization)) return { ...token, remarks: [...token.remarks, notBearer] }
     if (token) return token
+    if (bearer !== undefined || isAuthorization) return unknown(`There is no JWT in it. ${notBearer}`)
   }
   const found = Object.entries(headerInspectors).find(([header, { fits }]) =>
     name === undefined ? fits.test(value) : header.toLowerCase() === name.toLowerCase(),
@@ -36,8 +40,15 @@ function unknown(refusal: string): Inspection {
   return { kind: 'unknown', decoded: {}, remarks: [], inside: [], refusal }
 }
 
-function splitLine(text: string): { name?: string; value: string } {
-  const line = text.trim()
+const notBearer = 'No token is sent as Authorization here: it goes into Signature-Key, and the request is signed.'
+
+/** What stands in quotes, as it was copied out of JSON or a program. */
+function unquoted(text: string): string {
+  const [, , inner] = /^(["'`])([\s\S]*)\1[,;]?$/.exec(text) ?? []
+  return inner === undefined ? text : inner.replaceAll('\\"', '"').trim()
+}
+
+function splitLine(line: string): { name?: string; value: string } {
   const [, name, value = ''] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*([\s\S]*)$/.exec(line) ?? []
   return name === undefined ? { value: line } : { name, value }
 }

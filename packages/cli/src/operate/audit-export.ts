@@ -1,7 +1,8 @@
-import type { RecordedEvent } from 'countersign-server'
+import { eventNames, type RecordedEvent } from 'countersign-server'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { usageError } from '../usage-error.js'
+import { wrapText } from '../wrap-text.js'
 import { findPerson } from './find-person.js'
 import { inStorage } from './in-storage.js'
 import { type OperationOptions, operationFlags } from './operation-flags.js'
@@ -35,20 +36,31 @@ export const auditExport: CommandRow = {
     const since = parseTime('--since', flags.since) ?? 0
     const until = parseTime('--until', flags.until) ?? Number.POSITIVE_INFINITY
     const { agent, event } = flags
-    await inStorage(flags, async ({ storage }) => {
+    const found = await inStorage(flags, async ({ storage }) => {
+      let count = 0
       const userId = flags.user === undefined ? undefined : (await findPerson(storage, flags.user)).id
       let after: Pick<RecordedEvent, 'at' | 'id'> = { at: since - 1, id: lastId }
       for (;;) {
         const events = await storage.listEvents({ userId, agent, event, after, limit: page })
         const wanted = events.filter(({ at }) => at < until)
+        count += wanted.length
         terminal.write(wanted.map((recorded) => `${JSON.stringify(recorded)}\n`).join(''))
         const last = events.at(-1)
-        if (!last || events.length < page || wanted.length < events.length) return
+        if (!last || events.length < page || wanted.length < events.length) return count
         after = last
       }
     })
+    // An application may record events of its own, so a name that nobody knows is a slip only where it finds nothing.
+    if (found === 0 && event !== undefined && !isKnown(event)) {
+      throw usageError(wrapText('', `There is no event ${event}. The events are: ${eventNames.join(', ')}.`))
+    }
     return exitStatus.done
   },
+}
+
+function isKnown(event: string): boolean {
+  const known: readonly string[] = eventNames
+  return known.includes(event)
 }
 
 function parseTime(flag: string, text: string | undefined): number | undefined {

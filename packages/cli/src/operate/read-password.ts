@@ -45,9 +45,10 @@ async function askTwice(): Promise<string> {
 }
 
 function ask(prompt: string): Promise<string> {
-  process.stderr.write(prompt)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  // Only now the terminal shows nothing of what is typed.
+  process.stderr.write(prompt)
   return new Promise<string>((resolve, reject) => {
     lines.once('line', resolve)
     lines.once('SIGINT', () => lines.close())

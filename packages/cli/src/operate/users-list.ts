@@ -38,9 +38,8 @@ export const usersList: CommandRow = {
       user.email ?? '-',
       user.status,
       formatTime(user.createdAt),
-      user.id,
     ])
-    const table = () => renderTable(['USER NAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED', 'ID'], rows)
+    const table = () => renderTable(['USER NAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED'], rows)
     terminal.write(flags.json ? `${JSON.stringify(people, null, 2)}\n` : table())
     return exitStatus.done
   },

@@ -8,6 +8,8 @@ export interface FoundToken {
   part: string
   /** The parameter or member that carried it. */
   member: string
+  /** As it travels. */
+  compact: string
   kind: string
   header: DecodedToken['header']
   payload: DecodedToken['payload']
@@ -24,7 +26,7 @@ export function findTokens({ headers, body }: TracedRequest | TracedResponse): F
     const token = decodeToken(compact)
     if (!token) return
     const { header, payload } = token
-    found.push({ part, member, kind: typeof header.typ === 'string' ? header.typ : 'JWT', header, payload })
+    found.push({ part, member, compact, kind: typeof header.typ === 'string' ? header.typ : 'JWT', header, payload })
   }
   for (const [name, value] of headers) {
     for (const [, member = '', compact = ''] of value.matchAll(parameterToken)) add(name, member, compact)

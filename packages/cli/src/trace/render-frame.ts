@@ -12,22 +12,29 @@ export const rule = '='.repeat(80)
 /** Longest header value that is shown whole. */
 const maxValue = 100
 
-/** A message in the frame of its side, every token decoded under what carried it. */
-export function renderFrame(event: Extract<TraceEvent, { kind: MessageKind }>): string {
+/**
+ * A message in the frame of its side, every token decoded under what carried it. `decodedAbove` says of a token that the
+ * frame of the other side of this very message shows it decoded.
+ */
+export function renderFrame(
+  event: Extract<TraceEvent, { kind: MessageKind }>,
+  decodedAbove: (token: FoundToken) => boolean = () => false,
+): string {
   const sentBySender = event.kind === 'request-sent' || event.kind === 'response-received'
   const party = sentBySender ? event.from : event.to
   const row = frameRow(event.kind, party)
   const message = 'response' in event ? event.response : event.request
   const start = 'response' in event ? statusLine(event.response.status, row) : requestLine(event.request, sentBySender)
   const tokens = findTokens(message)
+  const decode = (token: FoundToken) => (decodedAbove(token) ? [referenceLine(token)] : decodedLines(token))
   const reason = 'response' in event ? refusalReason(event.response) : undefined
   return [
     rule,
     printable(frameTitles[event.kind](partyNames[party], event.request.url)),
     rule,
     printable(start),
-    ...headerSection(message.headers, row, tokens),
-    ...bodySection(message.body, row, tokens),
+    ...headerSection(message.headers, row, { tokens, decode }),
+    ...bodySection(message.body, row, { tokens, decode }),
     ...(reason === undefined ? [] : ['', printable(`Refused: ${reason}`)]),
     rule,
     '',
@@ -60,11 +67,16 @@ function statusLine(status: number, { reason }: FrameRow): string {
   return `HTTP/1.1 ${status} ${reason ? (STATUS_CODES[status] ?? '') : ''}`.trimEnd()
 }
 
-function headerSection(headers: HeaderLines, { names }: FrameRow, tokens: readonly FoundToken[]): string[] {
+interface Decoding {
+  tokens: readonly FoundToken[]
+  decode: (token: FoundToken) => string[]
+}
+
+function headerSection(headers: HeaderLines, { names }: FrameRow, { tokens, decode }: Decoding): string[] {
   const sorted = [...headers].sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0))
   return sorted.flatMap(([name, value]) => [
     printable(`${names === 'title' ? titleCase(name) : name}: ${cutValue(value)}`),
-    ...tokens.filter(({ part }) => part === name).flatMap(decodedLines),
+    ...tokens.filter(({ part }) => part === name).flatMap(decode),
   ])
 }
 
@@ -73,20 +85,28 @@ export function cutValue(value: string): string {
   return value.length > maxValue ? `${value.slice(0, maxValue - 3)}...` : value
 }
 
-function bodySection(body: string | null, { pretty }: FrameRow, tokens: readonly FoundToken[]): string[] {
+function bodySection(body: string | null, { pretty }: FrameRow, { tokens, decode }: Decoding): string[] {
   if (body === null) return []
   const object = pretty ? parseJsonObject(body) : undefined
   return [
     '',
     object ? '[Body]' : `[Body (${Buffer.byteLength(body)} bytes)]`,
     printable(object ? JSON.stringify(object, null, 2) : body),
-    ...tokens.filter(({ part }) => part === 'body').flatMap(decodedLines),
+    ...tokens.filter(({ part }) => part === 'body').flatMap(decode),
   ]
+}
+
+function referenceLine({ member, kind }: FoundToken): string {
+  return printable(`  | ${nameOf(kind)} in ${member}: the same, decoded above where it was sent`)
+}
+
+function nameOf(kind: string): string {
+  return `${kind.replace('+jwt', '').toUpperCase()} TOKEN`
 }
 
 function decodedLines({ member, kind, header, payload }: FoundToken): string[] {
   const lines = [
-    `${kind.replace('+jwt', '').toUpperCase()} TOKEN (decoded) in ${member}`,
+    `${nameOf(kind)} (decoded) in ${member}`,
     `Header:\n${JSON.stringify(header, null, 2)}`,
     `Payload:\n${JSON.stringify(payload, null, 2)}`,
   ]

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import type { FoundToken } from './find-tokens.js'
 import type { MessageKind } from './frame-table.js'
 import { isDiscovery } from './is-discovery.js'
 import { printable } from './printable.js'
@@ -17,6 +18,7 @@ type MessageEvent = Extract<TraceEvent, { kind: MessageKind }>
 /** Writes events as frames; discovery fetches and what browsers do are one line each, when they are answered. */
 export function createTextRenderer({ write, colour = false }: TextRendererOptions): (event: TraceEvent) => void {
   const emphasize = colour ? emphasizeTitle : (text: string) => text
+  const decodedAbove = createDecodedAbove()
   let afterLine = false
 
   function writeFrame(text: string): void {
@@ -26,11 +28,29 @@ export function createTextRenderer({ write, colour = false }: TextRendererOption
 
   return function renderEvent(event) {
     if (event.kind === 'consent-required') writeFrame(renderConsentRequired(event.url))
-    else if (!isOneLine(event)) writeFrame(renderFrame(event))
+    else if (!isOneLine(event)) writeFrame(renderFrame(event, (token) => decodedAbove(event, token)))
     else if (event.kind === 'response-sent' || (event.kind === 'response-received' && event.elsewhere)) {
       write(renderLine(event))
       afterLine = true
     }
+  }
+}
+
+/** Messages whose other side may still come: what nobody receives is forgotten. */
+const rememberedMessages = 100
+
+/** Says of a token in a message whether the same message was shown with it before, from its sender's side. */
+function createDecodedAbove(): (event: MessageEvent, token: FoundToken) => boolean {
+  const sent = new Map<string, Set<string>>()
+  return ({ kind, exchange }, { part, member, compact }) => {
+    const message = `${exchange} ${kind.startsWith('request') ? 'request' : 'response'}`
+    const place = `${part} ${member} ${compact}`
+    const shown = sent.get(message)
+    if (kind.endsWith('received')) return shown?.has(place) ?? false
+    sent.set(message, (shown ?? new Set()).add(place))
+    const [oldest] = sent.keys()
+    if (sent.size > rememberedMessages && oldest !== undefined) sent.delete(oldest)
+    return false
   }
 }
 

@@ -47,11 +47,20 @@ export const verifyCommand: CommandRow = {
   async run(options, terminal) {
     const flags: VerifyFlags = options
     const settings = await readSettings(flags, terminal.notify)
-    const report = await verifyRequest(await terminal.readInput(maxRequest), settings)
+    const request = await terminal.readInput(maxRequest)
+    if (/^[\r\n]{0,4}$/.test(Buffer.from(request.subarray(0, 5)).toString('latin1'))) throw usageError(empty)
+    const report = await verifyRequest(request, settings)
     terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report))
     return statuses[report.verdict]
   },
 }
+
+const empty = `There is no request on standard input. Give one as it was on the wire:
+
+  countersign verify < request.http
+
+The file holds a line such as GET /data HTTP/1.1, the headers, an empty line,
+and the body if there is one. countersign sign prints such a request.`
 
 async function readSettings(flags: VerifyFlags, tell: (text: string) => void): Promise<VerifyRequestOptions> {
   const allowInsecureLoopback = flags.allowInsecureLoopback ?? false

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import { isLoopbackIdentifier } from 'countersign'
 import { ConfigurationError } from './configuration-error.js'
 import { configurationSchema, type Settings } from './configuration-schema.js'
 import { contradictionsOf } from './contradictions-of.js'
@@ -39,12 +40,19 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
     file,
     settings: {
       ...settings,
+      listen: { ...settings.listen, port: portOf(merged, settings) },
       database: absolute(settings.database),
       ...(settings.masterKeyFile === undefined ? {} : { masterKeyFile: absolute(settings.masterKeyFile) }),
       ...(settings.certificates && { certificates: { roots: settings.certificates.roots.map(absolute) } }),
     },
     warnings: overrides.unknown.map((name) => `${name} is no setting and has no effect.`),
   }
+}
+
+/** On loopback nothing stands in front of the server, so the port of its issuer is where it listens, unless said otherwise. */
+function portOf(given: object, { issuer, listen }: Settings): number {
+  const set = 'listen' in given && typeof given.listen === 'object' && given.listen !== null && 'port' in given.listen
+  return set || !isLoopbackIdentifier(issuer) ? listen.port : Number(new URL(issuer).port)
 }
 
 /** The file's object with the environment's values in their places. */

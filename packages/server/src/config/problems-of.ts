@@ -51,9 +51,16 @@ function describe(issue: z.core.$ZodIssue): string {
 function unknownSetting(setting: string): ConfigurationProblem {
   const folded = (name: string) => name.toLowerCase().replaceAll(/[^a-z.]/g, '')
   const known = new Set(settingTable.flatMap(({ name }) => [name, name.split('.')[0] ?? name]))
-  const near = [...known].find((name) => isNear(folded(name), folded(setting)))
+  const near =
+    [...known].find((name) => isNear(folded(name), folded(setting))) ??
+    [...known].find((name) => folded(lastPart(name)) === folded(lastPart(setting)))
   const hint = near === undefined ? 'take it out' : `did you mean ${near}?`
   return { setting, problem: `is no setting; ${hint}` }
+}
+
+/** `listen.port` → `port`: a setting that was put at another level. */
+function lastPart(name: string): string {
+  return name.slice(name.lastIndexOf('.') + 1)
 }
 
 /** Whether two names differ by one letter, or by two neighbours that changed places. */

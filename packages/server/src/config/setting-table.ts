@@ -12,7 +12,11 @@ export const settingTable: readonly SettingRow[] = [
   { name: 'issuer', read: 'text', about: 'the URL people and agents know this server by; never changes' },
   { name: 'name', read: 'text', about: 'the name on the pages; default: the host of the issuer' },
   { name: 'listen.host', read: 'text', about: 'the address to listen on; default: 127.0.0.1' },
-  { name: 'listen.port', read: 'number', about: 'the port to listen on, plain HTTP behind your TLS; default: 8080' },
+  {
+    name: 'listen.port',
+    read: 'number',
+    about: 'the port to listen on, plain HTTP behind your TLS; default: 8080, or that of an http issuer',
+  },
   { name: 'admin.host', read: 'text', about: 'the address of the admin port; default: 127.0.0.1' },
   {
     name: 'admin.port',

@@ -34,6 +34,31 @@ describe('loadConfig', () => {
   })
 
   it.each([
+    ['http://127.0.0.1:9003', {}, {}, 9003],
+    ['http://localhost:9003', { listen: { host: '::1' } }, {}, 9003],
+    ['http://127.0.0.1:9003', { listen: { port: 9004 } }, {}, 9004],
+    ['http://127.0.0.1:9003', {}, { COUNTERSIGN_LISTEN_PORT: '9005' }, 9005],
+    ['https://auth.example', {}, {}, 8080],
+    ['https://auth.example:9003', {}, {}, 8080],
+  ])('listens, for the issuer %s with %j and %j, on port %i', async (issuer, content, env, port) => {
+    const allowInsecureLoopback = issuer.startsWith('http:')
+    const { settings } = await load({ ...valid, issuer, allowInsecureLoopback, ...content }, env)
+    expect(settings.listen.port).toBe(port)
+  })
+
+  it.each([
+    ['port', 'listen.port'],
+    ['authToken', 'lifetimes.authToken'],
+    ['listen.prot', 'listen.port'],
+    ['lifetimes.port', 'listen.port'],
+    ['footer.roots', 'certificates.roots'],
+  ])('asks, about the unknown setting %s, whether %s was meant', async (name, meant) => {
+    const [first = '', second] = name.split('.')
+    const problems = await problemsOf({ ...valid, [first]: second === undefined ? 1 : { [second]: 1 } })
+    expect(problems).toContain(`${name}: is no setting; did you mean ${meant}?`)
+  })
+
+  it.each([
     ['.mjs', `export default ${JSON.stringify(valid)}`],
     [
       '.ts',

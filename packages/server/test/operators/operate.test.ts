@@ -175,6 +175,14 @@ describe('countersign grants', () => {
     expect(await stage.run('grants list --user nobody')).toMatchObject({ status: 1 })
   })
 
+  it('shows what is too wide for columns a line for each, nothing cut', async () => {
+    const [stage, { three }] = await createStageWith(fill)
+    const { stdout } = await stage.run('grants list --live')
+    expect(stdout).toMatch(new RegExp(`^ID +${three}\\nUSER NAME +`))
+    expect(stdout.match(/^AGENT {8}https:/gm)).toHaveLength(3)
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
   it('takes back one by its id, once, in the operator’s name', async () => {
     const [stage, { one }] = await createStageWith(fill)
     expect(await stage.ask(`grants revoke ${one}`)).toEqual({ revoked: 1 })
@@ -201,6 +209,16 @@ describe('countersign grants', () => {
 })
 
 describe('countersign audit export', () => {
+  it('says which events there are where a name finds nothing, and knows those an application records', async () => {
+    const [stage] = await createStageWith((storage) => storage.recordEvent({ event: 'app.event' }))
+    const slip = await stage.run('audit export --event grant.revokd')
+    expect(slip).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('no event grant.revokd') })
+    expect(slip.stderr).toContain('grant.revoked')
+    for (const line of slip.stderr.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    expect(await stage.run('audit export --event grant.revoked')).toEqual({ status: 0, stdout: '', stderr: '' })
+    expect((await stage.run('audit export --event app.event')).stdout).toContain('"event":"app.event"')
+  })
+
   it('prints every event once, in order, as lines of JSON, also beyond one page', async () => {
     const [stage] = await createStageWith(async (storage) => {
       for (let i = 0; i < 1005; i++) await storage.recordEvent({ event: 'test.happened', data: { i } })
@@ -261,6 +279,6 @@ describe('every command of an operator', () => {
     )
     const { stdout } = await stage.run('agents list')
     expect(stdout).toContain('Evil\\u001b[2J name')
-    expect(stdout.trimEnd().split('\n')).toHaveLength(2)
+    expect(stdout).toMatch(/^AGENT +https:\/\/agent\.example\nSAYS IT IS +\S+ name\nFIRST SEEN/)
   })
 })

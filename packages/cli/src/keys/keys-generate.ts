@@ -7,10 +7,9 @@ import { usageError } from '../usage-error.js'
 import { wrapText } from '../wrap-text.js'
 
 /** `countersign keys generate`: a new private key in a file of its own. */
-export const keysCommand: CommandRow = {
-  name: 'keys',
+export const keysGenerate: CommandRow = {
+  name: 'keys generate',
   description: 'generate a private key in a file that only you can read, and print the key set to publish',
-  subject: { name: '<action>', description: 'what to do', choices: ['generate'] },
   flags: [
     { flags: '--out <file>', description: 'where the private JWK goes; a file that exists is never overwritten' },
     { flags: '--alg <name>', description: 'the algorithm; default: ed25519', choices: algorithmNames },

@@ -1,0 +1,16 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { eventNames } from 'countersign-server'
+import { expect, it } from 'vitest'
+
+const source = fileURLToPath(new URL('../../src/', import.meta.url))
+const written =
+  /'((?:account|agent|audit|code|consent|form|grant|identity|keys?|passkey|password|refresh|requests?|sessions?|signin|token|user)\.[a-z_]+)'/g
+
+it('names every event that the server writes, and no other', () => {
+  const names = readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('event-names.ts'))
+    .flatMap((file) => [...readFileSync(source + file, 'utf8').matchAll(written)].map(([, name = '']) => name))
+    .filter((name) => !name.endsWith('.css'))
+  expect([...new Set(names)].sort()).toEqual([...eventNames])
+})
