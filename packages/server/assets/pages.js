@@ -83,16 +83,18 @@ function offerReveal(label) {
  * @param {ParentNode} within
  */
 function showLocalTimes(within) {
+  const { locale } = document.body.dataset
+  const { hour12 } = new Intl.DateTimeFormat(locale, { hour: 'numeric' }).resolvedOptions()
   const thisYear = new Date().getFullYear()
   for (const time of within.querySelectorAll('time')) {
     const at = new Date(time.dateTime)
     const { shows } = time.dataset
     /** @type {Intl.DateTimeFormatOptions} */
     const day = { day: 'numeric', month: 'long', ...(at.getFullYear() === thisYear ? {} : { year: 'numeric' }) }
-    time.textContent = new Intl.DateTimeFormat(document.body.dataset.locale, {
-      ...(shows === 'time' ? {} : day),
-      ...(shows === 'day' ? {} : { hour: 'numeric', minute: '2-digit' }),
-    }).format(at)
+    /** @type {Intl.DateTimeFormatOptions} */
+    const clock = { hour: hour12 ? 'numeric' : '2-digit', minute: '2-digit' }
+    const shown = { ...(shows === 'time' ? {} : day), ...(shows === 'day' ? {} : clock) }
+    time.textContent = new Intl.DateTimeFormat(locale, shown).format(at)
   }
 }
 

@@ -17,8 +17,8 @@ export interface ConsentModelInput {
   tokenLifetime: number
   /** Where this server has the agent's logo. */
   logo: string | undefined
-  /** What the person allowed before, for the same agent, delegate and resource. */
-  allowed: readonly string[]
+  /** What the person allows the same agent and delegate at the same resource now. */
+  held: readonly string[]
   changes: readonly AgentChange[]
 }
 
@@ -36,13 +36,14 @@ export function consentModel({
   risks,
   tokenLifetime,
   logo,
-  allowed,
+  held,
   changes,
 }: ConsentModelInput): ConsentPage {
   const { agent, resource, display, redirectUri } = request
   const asked = request.scope.split(' ')
   const describe = (names: readonly string[]) => permissionsOf(names, display.resource.scopeDescriptions ?? {}, risks)
-  const isNew = (name: string | undefined) => allowed.length > 0 && name !== undefined && !allowed.includes(name)
+  const isNew = (name: string | undefined) => held.length > 0 && name !== undefined && !held.includes(name)
+  const kept = held.filter((name) => !asked.includes(name))
   const agentName = cleanText(display.agent.name ?? '', maxName)
   const redirect = new URL(redirectUri)
   return {
@@ -70,8 +71,11 @@ export function consentModel({
       ...permission,
       ...(isNew(asked[index]) ? { isNew: true } : {}),
     })),
+    ...(kept.length === 0 ? {} : { kept: describe(kept) }),
     notAsked: describe(
-      (display.resource.supportedScopes ?? []).filter((name) => !asked.includes(name)).slice(0, maxNotAsked),
+      (display.resource.supportedScopes ?? [])
+        .filter((name) => !asked.includes(name) && !held.includes(name))
+        .slice(0, maxNotAsked),
     ),
     tokenLifetime,
     expiresAt: request.expiresAt,

@@ -57,7 +57,7 @@ export async function consentPageAt(
     risks: context.risks,
     tokenLifetime: context.lifetimes.authToken,
     logo: (await logoPaths(context, [request.agent])).get(request.agent),
-    allowed: facts.remembered?.scope.split(' ') ?? [],
+    held: facts.held,
     changes: facts.changes,
   })
   const html = renderConsent({ ...model, ...choices(context, request, facts, problem) }, view.messages)
@@ -74,7 +74,7 @@ function choices(
     durations: { choices: facts.durations, preset: facts.preset },
     accountPath: accountPaths.agents,
     ...(canExtend(request) ? { extend: { secondsLeft: request.expiresAt - context.now() } } : {}),
-    ...(facts.remembered ? { allowedBefore: facts.remembered.createdAt } : {}),
+    ...(facts.lastAllowed === undefined ? {} : { allowedBefore: facts.lastAllowed }),
     ...(facts.sensitive ? { sensitive: true } : {}),
     ...(facts.askPassword ? { askPassword: true } : {}),
     ...(problem === undefined ? {} : { problem }),

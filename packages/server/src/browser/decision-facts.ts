@@ -12,6 +12,10 @@ export interface DecisionFacts {
   changes: readonly AgentChange[]
   /** The person's live permission for the same agent, delegate and resource. */
   remembered: Grant | undefined
+  /** What the person allows the same agent and delegate at the same resource now, remembered or not. */
+  held: readonly string[]
+  /** When the person last allowed this agent anything, in Unix seconds. */
+  lastAllowed: number | undefined
   /** It answers this request without a page. */
   answersAlone: boolean
   /** Something asked for can delete or spend. */
@@ -39,7 +43,10 @@ export async function decisionFacts(
   const asked = request.scope.split(' ')
   const sensitive = asked.some((name) => riskOf(name, context.risks) === 'delete_or_spend')
   const remembered = await context.storage.findRememberedGrant({ userId: session.user.id, agent, delegate, resource })
-  const changes = await changesFor(context, request, session)
+  const [last] = await context.storage.listGrants({ userId: session.user.id, agent, limit: 1 })
+  const changes = changesFor(request, last)
+  const live = await context.storage.listGrants({ userId: session.user.id, agent, resource, live: true, limit: 500 })
+  const held = live.filter((grant) => grant.delegate === delegate).flatMap((grant) => grant.scope.split(' '))
   const granted = remembered?.scope.split(' ') ?? []
   const onOwnHost = isOnOwnHost(request.redirectUri, agent)
   const forbidden =
@@ -51,6 +58,8 @@ export async function decisionFacts(
   return {
     changes,
     remembered,
+    held: [...new Set(held)],
+    lastAllowed: last?.createdAt,
     answersAlone:
       remembered !== undefined &&
       !sensitive &&
@@ -76,8 +85,7 @@ type Traits = AuthRequest['display']['agent']
  * Trust on first use, for this person: a change that somebody else was shown, or that a request nobody looked at used
  * up, is still news to them.
  */
-async function changesFor({ storage }: ServerContext, request: AuthRequest, session: Session): Promise<AgentChange[]> {
-  const [last] = await storage.listGrants({ userId: session.user.id, agent: request.agent, limit: 1 })
+function changesFor(request: AuthRequest, last: Grant | undefined): AgentChange[] {
   const now: Traits = request.display.agent
   const before: Traits = last?.display.agent ?? {}
   const differs = (one: string | undefined, other: string | undefined) => one !== undefined && one !== other

@@ -86,7 +86,7 @@ function PasswordAgain({ model, messages }: { model: ConsentPage; messages: Mess
     <div class="fields">
       <p>{messages.passwordAgain}</p>
       {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
-      <KnownUser user={model.user} />
+      <KnownUser user={model.user} messages={messages} />
       <PasswordField
         messages={messages}
         revealed={model.script !== undefined}

@@ -95,8 +95,18 @@ export function Reveal({ names, label }: { names: readonly string[]; label: Chil
 }
 
 /** Tells password managers whose password is asked for. */
-export function KnownUser(props: { user: string }) {
-  return <input type="text" name="username" autocomplete="username" value={props.user} readonly hidden />
+export function KnownUser({ user, messages }: { user: string; messages: Messages }) {
+  return (
+    <input
+      type="text"
+      name="username"
+      autocomplete="username"
+      value={user}
+      readonly
+      hidden
+      aria-label={messages.userName}
+    />
+  )
 }
 
 function problemAttributes({ described, invalid }: FieldProblem, hintId: string | undefined) {

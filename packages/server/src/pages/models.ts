@@ -155,6 +155,8 @@ export interface ConsentPage extends PageFrame {
   /** The agent's host has letters that look like others (an `xn--` label). */
   lookAlike: boolean
   able: Permission[]
+  /** Allowed before and not asked for now: it stays allowed. */
+  kept?: readonly Permission[]
   /** Offered by the resource, not asked for. */
   notAsked: Permission[]
   /** Seconds that what the agent already holds stays usable. */

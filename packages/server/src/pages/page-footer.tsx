@@ -19,12 +19,18 @@ export function FooterLinks({ footer, messages, reports }: Footer) {
     [messages.privacy, footer.privacy],
   ].filter((link): link is [string, string] => link[1] !== undefined)
   return (
-    <div class="ends">
+    <ul class="ends">
       {links.map(([words, href]) => (
-        <a href={href}>{words}</a>
+        <li>
+          <a href={href}>{words}</a>
+        </li>
       ))}
-      {footer.languages && <LanguageChooser form={footer.languages} messages={messages} />}
-    </div>
+      {footer.languages && (
+        <li>
+          <LanguageChooser form={footer.languages} messages={messages} />
+        </li>
+      )}
+    </ul>
   )
 }
 

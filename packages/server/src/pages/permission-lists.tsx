@@ -18,6 +18,18 @@ export function AbleList({ model, messages }: Lists) {
     <section>
       <h2>{messages.able}</h2>
       <PermissionTable able={[...model.able].sort(newFirst)} resourceHost={model.resourceHost} messages={messages} />
+      {model.kept && (
+        <>
+          <p class="kept">{messages.kept}</p>
+          <ul class="bullets">
+            {model.kept.map((permission) => (
+              <li>
+                {messages.risks[permission.risk]}: <Words permission={permission} />
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
     </section>
   )
 }

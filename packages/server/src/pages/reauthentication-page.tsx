@@ -39,7 +39,7 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
         <form class="fields" method="post" action={form.action}>
           <Hidden name="action" value="reauthenticate" />
           <HiddenFields form={form} />
-          <KnownUser user={model.user} />
+          <KnownUser user={model.user} messages={messages} />
           <PasswordField
             messages={messages}
             revealed={model.script !== undefined}

@@ -59,7 +59,7 @@ describe('renderAgents', () => {
 
   it('finds agents by a GET form, and says how many it found', () => {
     const html = renderAgents(agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } }))
-    expect(html).toContain('<form class="filter" method="get" action="/account">')
+    expect(html).toContain('<search><form class="filter" method="get" action="/account">')
     expect(html).toContain('value="zebra"')
     expectOrder(words(html), ['0 of 12 agents.', 'Show all'])
   })

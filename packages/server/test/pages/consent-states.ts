@@ -66,6 +66,11 @@ export function consentStates(messages: Messages): [string, string][] {
     }),
     consent('wrong-password', { ...fullConsent, sensitive: true, askPassword: true, problem: 'wrong_password' }),
     consent('one-duration', { ...fullConsent, durations: { choices: [3600], preset: 3600 } }),
+    consent('kept', {
+      ...fullConsent,
+      able: [{ name: 'calendar.write', description: 'Create and change events', risk: 'change', isNew: true }],
+      kept: [{ name: 'calendar.read', description: 'See your events', risk: 'read' }],
+    }),
     consent('throttled', { ...fullConsent, sensitive: true, askPassword: true, problem: 'throttled' }),
     consent('of-numbers', {
       ...fullConsent,

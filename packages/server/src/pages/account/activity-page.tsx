@@ -28,9 +28,19 @@ export function renderActivity(model: ActivityPage, messages: Messages = en): st
           <ActivityList activity={activity} now={now} messages={messages} />
         )}
         {(newer !== undefined || older !== undefined) && (
-          <nav class="ends" aria-label={account.pages}>
-            {newer !== undefined && <a href={newer}>{account.newer}</a>}
-            {older !== undefined && <a href={older}>{account.older}</a>}
+          <nav aria-label={account.pages}>
+            <ul class="ends">
+              {newer !== undefined && (
+                <li>
+                  <a href={newer}>{account.newer}</a>
+                </li>
+              )}
+              {older !== undefined && (
+                <li>
+                  <a href={older}>{account.older}</a>
+                </li>
+              )}
+            </ul>
           </nav>
         )}
       </>

@@ -39,14 +39,18 @@ export function AgentEntry({ agent, now, messages }: Entry) {
       <p class="small">
         <Span agent={agent} now={now} messages={messages} />
       </p>
-      <p class="ends">
-        <a href={accountPaths.agent(agent.id)}>
-          {messages.details} {which}
-        </a>
-        <a href={accountPaths.removeAgent(agent.id)}>
-          {account.remove} {which}
-        </a>
-      </p>
+      <ul class="ends">
+        <li>
+          <a href={accountPaths.agent(agent.id)}>
+            {messages.details} {which}
+          </a>
+        </li>
+        <li>
+          <a href={accountPaths.removeAgent(agent.id)}>
+            {account.remove} {which}
+          </a>
+        </li>
+      </ul>
     </li>
   )
 }

@@ -50,24 +50,28 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
     <>
       <p class="lead">{account.agentsLead}</p>
       {filter && (
-        <form class="filter" method="get" action={accountPaths.agents}>
-          <label for="filter">{account.filter}</label>
-          <input id="filter" name="filter" type="search" value={filter.text} dir="auto" autocomplete="off" />
-          <button class="button quiet" type="submit">
-            {account.find}
-          </button>
-        </form>
+        <search>
+          <form class="filter" method="get" action={accountPaths.agents}>
+            <label for="filter">{account.filter}</label>
+            <input id="filter" name="filter" type="search" value={filter.text} dir="auto" autocomplete="off" />
+            <button class="button quiet" type="submit">
+              {account.find}
+            </button>
+          </form>
+        </search>
       )}
       {filter && filter.text !== '' && (
         <p class="small" role="status">
           {account.found(agents.length, filter.total)} <a href={accountPaths.agents}>{account.showAll}</a>
         </p>
       )}
-      <ul class="entries">
-        {agents.map((agent) => (
-          <AgentEntry agent={agent} now={model.now} messages={messages} />
-        ))}
-      </ul>
+      {agents.length > 0 && (
+        <ul class="entries">
+          {agents.map((agent) => (
+            <AgentEntry agent={agent} now={model.now} messages={messages} />
+          ))}
+        </ul>
+      )}
       {agents.length > 1 && (
         <p class="actions">
           <a class="quietly" href={accountPaths.removeAll}>

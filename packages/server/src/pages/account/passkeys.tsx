@@ -21,25 +21,27 @@ export function Passkeys({ model, passkeys, messages }: PasskeyList) {
     <section>
       <h2>{account.passkeys}</h2>
       <p>{account.passkeysLead}</p>
-      <ul class="entries rows">
-        {passkeys.map(({ id, name, added, lastUsed }) => (
-          <li>
-            <Icon name="key" />
-            <div>
-              <p>
-                <bdi>{name}</bdi>
-              </p>
-              <p class="small">
-                {account.addedOn(day(added))}{' '}
-                {lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(lastUsed))}
-              </p>
-            </div>
-            <a class="quietly" href={accountPaths.removePasskey(id)}>
-              {account.removeIt} <span class="unseen">{<bdi>{name}</bdi>}</span>
-            </a>
-          </li>
-        ))}
-      </ul>
+      {passkeys.length > 0 && (
+        <ul class="entries rows">
+          {passkeys.map(({ id, name, added, lastUsed }) => (
+            <li>
+              <Icon name="key" />
+              <div>
+                <p>
+                  <bdi>{name}</bdi>
+                </p>
+                <p class="small">
+                  {account.addedOn(day(added))}{' '}
+                  {lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(lastUsed))}
+                </p>
+              </div>
+              <a class="quietly" href={accountPaths.removePasskey(id)}>
+                {account.removeIt} <span class="unseen">{<bdi>{name}</bdi>}</span>
+              </a>
+            </li>
+          ))}
+        </ul>
+      )}
       <form
         class="fields"
         method="post"

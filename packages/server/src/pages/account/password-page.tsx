@@ -33,7 +33,7 @@ export function renderPassword(model: PasswordPage, messages: Messages = en): st
         <form class="fields" method="post" action={form.action}>
           <Hidden name="action" value="change-password" />
           <HiddenFields form={form} />
-          <KnownUser user={model.user} />
+          <KnownUser user={model.user} messages={messages} />
           <PasswordField
             messages={messages}
             label={account.currentPassword}

@@ -105,7 +105,7 @@ export function renderCloseAccount(model: CloseAccountPage, messages: Messages =
           {model.password && (
             <div class="fields">
               {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
-              <KnownUser user={model.user} />
+              <KnownUser user={model.user} messages={messages} />
               <PasswordField
                 messages={messages}
                 revealed={model.script !== undefined}

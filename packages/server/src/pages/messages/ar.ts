@@ -133,6 +133,7 @@ export const ar: Messages = {
   noDescription: (resource) => phrase`لا يقدّم ${resource} وصفًا`,
   risks: { read: 'قراءة', change: 'تغيير', delete_or_spend: 'حذف أو إنفاق' },
   isNew: 'جديد',
+  kept: 'ويبقى مسموحًا ما سمحت به من قبل:',
   notAble: 'ما لن يستطيع فعله',
   notSignIn: 'رؤية كلمة مرورك أو تسجيل الدخول باسمك',
   notAsked: (resource) => phrase`يقدّمه ${resource} ولم يُطلب`,

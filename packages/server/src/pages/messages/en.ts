@@ -146,6 +146,7 @@ export const en = {
   noDescription: (resource: Child) => phrase`${resource} gives no description`,
   risks,
   isNew: 'New',
+  kept: 'What you allowed before stays allowed:',
   notAble: 'It will not be able to',
   notSignIn: 'See your password or sign in as you',
   notAsked: (resource: Child) => phrase`offered by ${resource}, not asked for`,

@@ -7,12 +7,13 @@ export interface Formats {
   dayAndTime: (unixSeconds: number, now: number) => string
 }
 
-const timeOfDay = { hour: 'numeric', minute: '2-digit' } as const
 const day = { day: 'numeric', month: 'long' } as const
 
 /** Makes the formats of a locale, such as `en-GB`. */
 export function createFormats(locale: string): Formats {
   const numbers = new Intl.NumberFormat(locale)
+  const { hour12 } = new Intl.DateTimeFormat(locale, { hour: 'numeric' }).resolvedOptions()
+  const timeOfDay = { hour: hour12 ? 'numeric' : '2-digit', minute: '2-digit' } as const
   const format = (options: Intl.DateTimeFormatOptions) => {
     const formatter = new Intl.DateTimeFormat(locale, { timeZone: 'UTC', ...options })
     return (unixSeconds: number) => formatter.format(unixSeconds * 1000)

@@ -1,0 +1,29 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { allow, openRequest, view } from './attacks/flow.js'
+import { openMapStage } from './attacks/stage.js'
+import { words } from './pages/reading.js'
+
+/** What a person reads when an agent asks again, after they allowed it to read their data for an hour. */
+async function readAgain(wait: number): Promise<string> {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const { user } = await allow(stage, undefined, { duration: '3600' }, { asked: { scope: 'data.read' } })
+  stage.clock.now += wait
+  const opened = await openRequest(stage, undefined, { scope: 'data.write' })
+  return words((await view(stage, opened, user)).page)
+}
+
+it('says of what is allowed that it stays allowed, and never that the agent will not be able to do it', async () => {
+  const read = await readAgain(60)
+  expect(read).toMatch(/You allowed this agent on .*Now it asks for more\./)
+  expect(read).toContain('New Create and change your data')
+  expect(read).toContain('What you allowed before stays allowed: Read: See your data It will not be able to')
+  expect(read).not.toContain('See your data (offered by')
+})
+
+it('says nothing of what has run out but that the agent was allowed before', async () => {
+  const read = await readAgain(3601)
+  expect(read).toMatch(/You allowed this agent on [^.]*\. Details/)
+  expect(read).not.toMatch(/stays allowed|New Create/)
+  expect(read).toContain('See your data (offered by api.example, not asked for)')
+})
