@@ -70,11 +70,13 @@ export {
 export { parseScope } from './protocol/scope.js'
 export { type DecodedToken, decodeToken } from './tokens/decode-token.js'
 export { type IssueTokenOptions, issueToken } from './tokens/issue-token.js'
+export { type RevokedKind, revocationEntry } from './tokens/revocation-entry.js'
 export type {
   AgentTokenClaims,
   AuthTokenClaims,
   ClaimsByKind,
   ResourceTokenClaims,
+  RevocationClaims,
   TokenKind,
 } from './tokens/token-table.js'
 export { type VerifiedToken, type VerifyTokenOptions, verifyToken } from './tokens/verify-token.js'

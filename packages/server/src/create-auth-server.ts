@@ -10,6 +10,7 @@ import { hashPassword } from './passwords.js'
 import { problemResponse } from './problem-response.js'
 import { createRoutes, findRoute, isForPrograms } from './routes.js'
 import type { User } from './storage/storage.js'
+import { revocationListPath } from './token/revocation-list.js'
 import { refusalResponse } from './token/signed-form-endpoint.js'
 import { requestTypes } from './token/token-endpoint.js'
 
@@ -53,6 +54,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     agent_token_endpoint: `${issuer}/agent/token`,
     agent_auth_endpoint: `${issuer}/agent/auth`,
     agent_revocation_endpoint: `${issuer}/agent/revoke`,
+    revocation_list_uri: issuer + revocationListPath,
     agent_signing_algs_supported: [...context.algorithms],
     request_types_supported: [...requestTypes.keys()],
     authorization_response_iss_parameter_supported: true,

@@ -19,6 +19,7 @@ import { decodeSegment } from './decode-segment.js'
 import { logoPath, showLogo } from './logos/show-logo.js'
 import { accountPaths } from './pages/account-paths.js'
 import { revokeToken } from './token/revocation-endpoint.js'
+import { createRevocationListEndpoint, revocationListPath } from './token/revocation-list.js'
 import { type RequestType, signedFormEndpoint } from './token/signed-form-endpoint.js'
 import { answerTokenRequest } from './token/token-endpoint.js'
 
@@ -58,6 +59,7 @@ export function createRoutes(
   const routes = new Map<string, Route>([
     [new URL(metadataUrl(context.issuer, 'aauth-issuer')).pathname, { GET: async () => json(metadata) }],
     ['/jwks.json', { GET: async () => json({ keys: await context.keys.publicKeys() }) }],
+    [revocationListPath, { GET: createRevocationListEndpoint(context) }],
     ['/agent/token', { POST: signedForm(answerTokenRequest) }],
     ['/agent/revoke', { POST: signedForm(revokeToken) }],
     [

@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { type Agent, type AgentOptions, createAgent } from 'countersign/agent'
-import { createResource, type Resource } from 'countersign/resource'
+import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
 import {
   type AuthServer,
@@ -43,6 +43,7 @@ export interface World {
 export interface WorldOptions {
   agent?: Partial<AgentOptions>
   server?: Partial<AuthServerOptions>
+  resource?: Partial<ResourceOptions>
   storage?: (clock: () => number) => Storage
   onConsent?: (world: World, url: string) => void | Promise<void>
 }
@@ -82,6 +83,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     scopes,
     fetch,
     now,
+    ...options.resource,
   })
   const world: World = {
     fetch,

@@ -71,6 +71,11 @@ export const errorCases = {
   policy_denied: { status: 403, error: 'access_denied' },
   too_many_requests: { status: 429, error: 'too_many_requests' },
   unavailable: { status: 503, error: 'temporarily_unavailable', description: 'Try again in a moment.' },
+  revocation_list_refused: {
+    status: 503,
+    error: 'temporarily_unavailable',
+    description: 'Try again in a moment.',
+  },
   bug: { status: 500, error: 'server_error', description: 'Something went wrong.' },
 } as const satisfies Record<string, ErrorCase>
 

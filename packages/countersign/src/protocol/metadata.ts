@@ -29,6 +29,8 @@ export interface IssuerMetadata {
   agent_auth_endpoint: string
   /** Where agents give refresh tokens back (not in the edition's text). */
   agent_revocation_endpoint?: string
+  /** Where resources poll what was taken back (not in the edition's text). */
+  revocation_list_uri?: string
   agent_signing_algs_supported?: string[]
   request_types_supported?: string[]
   scopes_supported?: string[]
@@ -89,6 +91,7 @@ export const metadataTable: Readonly<Record<MetadataKind, KindRow>> = {
       agent_token_endpoint: 'url',
       agent_auth_endpoint: 'url',
       agent_revocation_endpoint: 'url',
+      revocation_list_uri: 'url',
       agent_signing_algs_supported: 'strings',
       request_types_supported: 'strings',
       scopes_supported: 'strings',

@@ -1,6 +1,7 @@
 import { createDiscovery, type Discovery } from '../discovery/discovery.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import { type CertificateFinder, createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
+import { createRevocationList } from '../discovery/revocation-list.js'
 import { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { receiveRequest } from '../httpsig/receive-request.js'
@@ -56,6 +57,11 @@ export interface ResourceOptions {
   claimNonce?: (key: string, lifetime: number) => MaybePromise<boolean>
   /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/node`. @default refused */
   certificates?: CertificateFinder
+  /**
+   * Polls what the auth server took back (its `revocation_list_uri`) while there is traffic, and refuses those tokens
+   * within 5 s, where they would else work until they end. @default tokens work until they end
+   */
+  denyList?: DenyListOptions
   /** Seconds that a resource token lives. @default 600 */
   resourceTokenLifetime?: number
   /** @default a guarded fetch */
@@ -66,6 +72,15 @@ export interface ResourceOptions {
   allowInsecureLoopback?: boolean
   /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
   allowPath?: boolean
+}
+
+export interface DenyListOptions {
+  /**
+   * What becomes of requests with an auth token once the list could not be had for 30 s. `refuse`: 503, so that nobody
+   * keeps a token alive by cutting the resource off from the auth server. `accept`: tokens work until they end, as
+   * without the option, so that the resource does not go down with the auth server. @default 'refuse'
+   */
+  whenUnreachable?: 'refuse' | 'accept'
 }
 
 export interface VerifyRequestOptions<R extends Requirement> {
@@ -132,6 +147,10 @@ export function createResource(options: ResourceOptions): Resource {
     absentWellKnown: 'jwks',
     certificates: options.certificates,
   })
+  const { whenUnreachable = 'refuse' } = options.denyList ?? {}
+  const revocations =
+    options.denyList &&
+    createRevocationList({ ...identifiers, issuer: authServer, discovery, fetch: options.fetch, now, whenUnreachable })
   const signatureOptions: VerifySignatureOptions<ResolvedKey> = {
     authorities: options.authorities ?? ([new URL(id).host] as const),
     resolveKey,
@@ -193,7 +212,11 @@ export function createResource(options: ResourceOptions): Resource {
       if (!(error instanceof AAuthError) || error.status !== 401) throw error
       throw error.withChallenge({ level: levelToAsk(error, required.require) })
     }
-    return judgeLevel(verified, required, options.ownAgent ? id : undefined)
+    const ownAgent = options.ownAgent ? id : undefined
+    const { token } = verified.resolved
+    if (revocations && token?.kind === 'auth+jwt' && !token.expired)
+      await revocations.requireUnrevoked(token.claims, ownAgent)
+    return judgeLevel(verified, required, ownAgent)
   }
 
   const toResponse: Resource['toResponse'] = async (error) => {

@@ -1,3 +1,9 @@
 export { AAuthError, type ErrorCode } from '../lib/errors.js'
-export { createResource, type Resource, type ResourceOptions, type VerifyRequestOptions } from './create-resource.js'
+export {
+  createResource,
+  type DenyListOptions,
+  type Resource,
+  type ResourceOptions,
+  type VerifyRequestOptions,
+} from './create-resource.js'
 export type { Requirement, VerifiedRequest } from './judge-level.js'

@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../lib/errors.js'
 import type { MetadataKind } from '../protocol/metadata.js'
 
-/** The `typ` of each token kind (S§5.2, 6.2, 7.2). */
-export type TokenKind = 'agent+jwt' | 'resource+jwt' | 'auth+jwt'
+/** The `typ` of each token kind (S§5.2, 6.2, 7.2); the last one is not in the edition's text. */
+export type TokenKind = 'agent+jwt' | 'resource+jwt' | 'auth+jwt' | 'revocations+jwt'
 
-type ClaimKind = 'identifier' | 'string' | 'seconds' | 'confirmation' | 'thumbprint'
+type ClaimKind = 'identifier' | 'string' | 'seconds' | 'confirmation' | 'thumbprint' | 'entries'
 
 interface TokenRow {
   /** The document in which the issuer publishes its keys. */
@@ -21,7 +21,7 @@ interface TokenRow {
   expired: ErrorCode
 }
 
-/** Everything that differs between the three token kinds. */
+/** Everything that differs between the token kinds. */
 export const tokenTable: Readonly<Record<TokenKind, TokenRow>> = {
   'agent+jwt': {
     issuerDocument: 'aauth-agent',
@@ -57,6 +57,15 @@ export const tokenTable: Readonly<Record<TokenKind, TokenRow>> = {
     maxLifetime: 86_400,
     invalid: 'auth_token_invalid',
     expired: 'auth_token_expired',
+  },
+  'revocations+jwt': {
+    issuerDocument: 'aauth-issuer',
+    required: { iss: 'identifier', exp: 'seconds', iat: 'seconds', revoked: 'entries' },
+    optional: { before: 'seconds', nbf: 'seconds', jti: 'string' },
+    audience: 'optional',
+    maxLifetime: 600,
+    invalid: 'revocation_list_refused',
+    expired: 'revocation_list_refused',
   },
 }
 
@@ -95,8 +104,18 @@ export interface AuthTokenClaims extends RegisteredClaims {
   sub?: string
 }
 
+/** What an auth server took back of the auth tokens that may still be alive. */
+export interface RevocationClaims extends RegisteredClaims {
+  iat: number
+  /** {@link revocationEntry} of each grant, agent and person. */
+  revoked: string[]
+  /** There were too many for a list: every token that was issued at this time or before is taken back. */
+  before?: number
+}
+
 export interface ClaimsByKind {
   'agent+jwt': AgentTokenClaims
   'resource+jwt': ResourceTokenClaims
   'auth+jwt': AuthTokenClaims
+  'revocations+jwt': RevocationClaims
 }

@@ -101,6 +101,7 @@ const claimLists = {
   'agent+jwt': listsOf(tokenTable['agent+jwt']),
   'resource+jwt': listsOf(tokenTable['resource+jwt']),
   'auth+jwt': listsOf(tokenTable['auth+jwt']),
+  'revocations+jwt': listsOf(tokenTable['revocations+jwt']),
 } satisfies Record<TokenKind, unknown>
 
 type Refuse = (why: string, cause?: unknown) => AAuthError
@@ -141,6 +142,8 @@ const claimTypes = {
     'jwk' in value &&
     typeof value.jwk === 'object' &&
     value.jwk !== null,
+  entries: (value: unknown) =>
+    Array.isArray(value) && value.every((entry) => typeof entry === 'string' && entry.length <= 32),
   thumbprint: (value: unknown) => typeof value === 'string' && parseBase64url(value)?.length === 32,
 }
 

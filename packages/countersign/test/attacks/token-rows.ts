@@ -25,7 +25,16 @@ const withAudience: readonly SlotName[] = ['resource', 'auth']
 const holders: readonly SlotName[] = ['agentAtResource', 'agentAtTokenEndpoint', 'auth']
 const agentSlots: readonly SlotName[] = ['agentAtResource', 'agentAtTokenEndpoint']
 
-const types = ['agent+jwt', 'resource+jwt', 'auth+jwt', 'JWT', 'at+jwt', undefined, 'application/'] as const
+const types = [
+  'agent+jwt',
+  'resource+jwt',
+  'auth+jwt',
+  'revocations+jwt',
+  'JWT',
+  'at+jwt',
+  undefined,
+  'application/',
+] as const
 
 /** A slot's token under another `typ`, or a true token of another kind. */
 function typed(name: SlotName, typ: (typeof types)[number]): TokenCase[] {
@@ -466,7 +475,6 @@ export const tokenRows: readonly Row[] = [
         expected: seconds < 600 ? accepted : slots.auth.expired,
       }),
     ),
-    later: 'the deny-list of a resource: it has none yet',
   },
   {
     id: 'T24',

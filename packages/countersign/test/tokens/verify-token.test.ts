@@ -46,14 +46,16 @@ const claims: ClaimsByKind = {
     exp: now + 600,
     cnf,
   },
+  'revocations+jwt': { iss: issuer, iat: now, exp: now + 120, revoked: ['Xq3vTz8PbLw0RmYk'] },
 }
 const kinds = Object.keys(claims) as TokenKind[]
 const codes = {
   'agent+jwt': { invalid: 'agent_token_invalid', expired: 'agent_token_expired' },
   'resource+jwt': { invalid: 'resource_token_invalid', expired: 'resource_token_expired' },
   'auth+jwt': { invalid: 'auth_token_invalid', expired: 'auth_token_expired' },
+  'revocations+jwt': { invalid: 'revocation_list_refused', expired: 'revocation_list_refused' },
 } as const
-const maxLifetime = { 'agent+jwt': 86_400, 'resource+jwt': 900, 'auth+jwt': 86_400 }
+const maxLifetime = { 'agent+jwt': 86_400, 'resource+jwt': 900, 'auth+jwt': 86_400, 'revocations+jwt': 600 }
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
@@ -79,7 +81,7 @@ const beforeAnyKey: Partial<VerifyTokenOptions> = {
 
 describe.each(kinds)('%s', (kind) => {
   const { invalid, expired } = codes[kind]
-  const holds = kind !== 'resource+jwt'
+  const holds = kind === 'agent+jwt' || kind === 'auth+jwt'
 
   it('issued is verified, with the key it is bound to', async () => {
     const token = await issueToken(kind, claims[kind], { signer, now: () => now })
@@ -259,9 +261,9 @@ describe.each(kinds)('%s', (kind) => {
     expect(await verify(kind, await craft(kind, { aud: ['https://other.example', audience] }))).toMatchObject({ kind })
   })
 
-  it('T13: only an agent token may have no aud', async () => {
+  it('T13: only an agent token and a list of revocations may have no aud', async () => {
     const token = await craft(kind, { aud: undefined })
-    if (kind === 'agent+jwt') expect(await verify(kind, token)).toMatchObject({ kind })
+    if (kind === 'agent+jwt' || kind === 'revocations+jwt') expect(await verify(kind, token)).toMatchObject({ kind })
     else expect(await refusalCode(() => verify(kind, token, beforeAnyKey))).toBe(invalid)
   })
 

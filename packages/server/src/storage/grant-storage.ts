@@ -30,6 +30,11 @@ export interface GrantStorage {
   revokeGrant(revocation: GrantRevocation): Promise<boolean>
   /** Removes all grants that match; returns how many. Throws a `TypeError` when nothing narrows them. */
   revokeGrants(revocation: GrantsRevocation): Promise<number>
+  /**
+   * What was taken back since a time and is still: grants, agents that are blocked, people who are disabled. Newest first.
+   * A grant that another one replaced counts once that one was taken back.
+   */
+  listRevocations(filter: RevocationFilter): Promise<Revocation[]>
   /** Whether this person has allowed this agent anything before: trust on first use. */
   hasAllowedBefore(userId: string, agent: string): Promise<boolean>
   /** Whether anybody has allowed this agent anything before. */
@@ -179,6 +184,18 @@ export interface GrantsRevocation {
   agent?: string | undefined
   resource?: string | undefined
   by: string
+}
+
+export interface RevocationFilter {
+  since: number
+  limit: number
+}
+
+export interface Revocation {
+  kind: 'grant' | 'agent' | 'sub'
+  /** The grant's id, the agent's identifier, or the person's subject. */
+  value: string
+  at: number
 }
 
 /** The record that a token was issued, made before the token is signed. */

@@ -39,6 +39,7 @@ import { listRefreshMarks, requestRefresh } from './memory/refresh-marks.js'
 import { refreshGrant, revokeRefreshToken } from './memory/refreshes.js'
 import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './memory/requests.js'
 import { sweep } from './memory/retention.js'
+import { listRevocations } from './memory/revocations.js'
 import {
   createSession,
   endSession,
@@ -132,6 +133,7 @@ export function memoryStorage(options: StorageOptions = {}): Storage {
     listGrantUsage: whole(listGrantUsage),
     revokeGrant: whole(revokeGrant),
     revokeGrants: whole(revokeGrants),
+    listRevocations: whole(listRevocations),
     hasAllowedBefore: whole(hasAllowedBefore),
     hasBeenAllowed: whole(hasBeenAllowed),
 

@@ -20,6 +20,7 @@ export type {
   ListedGrant,
   RedeemOutcome,
   RefreshOutcome,
+  Revocation,
   TokenIssue,
 } from './grant-storage.js'
 export type {

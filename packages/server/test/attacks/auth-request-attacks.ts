@@ -392,7 +392,9 @@ export const authRequestAttacks: readonly Attack[] = [
     badSignature,
   ),
 
-  ...['agent+jwt', 'auth+jwt', 'JWT', 'at+jwt', 'RESOURCE+JWT', 'application/resource+jwt'].map(typed),
+  ...['agent+jwt', 'auth+jwt', 'revocations+jwt', 'JWT', 'at+jwt', 'RESOURCE+JWT', 'application/resource+jwt'].map(
+    typed,
+  ),
   withToken('T01', 'a resource token without typ', (stage) =>
     craftToken({ alg: 'EdDSA', kid: stage.resource.signer.kid }, resourceClaims(stage), stage.resource.signer),
   ),

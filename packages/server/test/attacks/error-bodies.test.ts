@@ -96,6 +96,7 @@ interface ValidRequest {
 const requests: readonly ValidRequest[] = [
   { route: 'GET /.well-known/aauth-issuer', build: get('/.well-known/aauth-issuer') },
   { route: 'GET /jwks.json', build: get('/jwks.json') },
+  { route: 'GET /.well-known/aauth-revocations', build: get('/.well-known/aauth-revocations') },
   {
     route: 'POST /agent/token',
     what: 'auth',

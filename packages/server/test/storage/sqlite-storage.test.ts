@@ -341,6 +341,11 @@ const searches: readonly [string, string][] = [
     'auth_request_open',
   ],
   ['select * from refresh_token where tenant_id = ? and revoked_at <= ?', 'refresh_token_revoked'],
+  [
+    'select * from consent_grant where tenant_id = ? and revoked_at >= ? order by revoked_at desc',
+    'consent_grant_revoked',
+  ],
+  ["select max(at) from audit_event where tenant_id = ? and event = 'agent.blocked' and at >= ?", 'audit_event_name'],
   ['delete from refresh_mark where tenant_id = ? and requested_at <= ?', 'refresh_mark_time'],
 ]
 test.each(searches)('"%s" reads by the index %s, not all of the tenant', async (statement, index) => {

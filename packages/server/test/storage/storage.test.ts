@@ -11,6 +11,7 @@ import { passkeyContract } from './contract/passkeys.js'
 import { refreshMarkContract } from './contract/refresh-marks.js'
 import { refreshContract } from './contract/refreshes.js'
 import { requestContract } from './contract/requests.js'
+import { revocationContract } from './contract/revocations.js'
 import { sessionContract } from './contract/sessions.js'
 import { throttleContract } from './contract/throttle.js'
 import { storageContract } from './contract.js'
@@ -28,6 +29,7 @@ const contracts = [
   agentContract,
   refreshMarkContract,
   logoContract,
+  revocationContract,
   keyContract,
   auditContract,
 ]

@@ -19,6 +19,7 @@ import { listRefreshMarks, requestRefresh } from './refresh-marks.js'
 import { refreshGrant, revokeRefreshToken } from './refreshes.js'
 import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './requests.js'
 import { sweep } from './retention.js'
+import { listRevocations } from './revocations.js'
 import {
   createSession,
   endSession,
@@ -154,6 +155,7 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     listGrantUsage: alone(listGrantUsage),
     revokeGrant: together(revokeGrant),
     revokeGrants: together(revokeGrants),
+    listRevocations: alone(listRevocations),
     hasAllowedBefore: alone(hasAllowedBefore),
     hasBeenAllowed: alone(hasBeenAllowed),
 

@@ -1,0 +1,156 @@
+import { createGuardedFetch } from '#guarded-fetch'
+import { AAuthError } from '../lib/errors.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import type { IdentifierOptions } from '../protocol/identifier.js'
+import { decodeToken } from '../tokens/decode-token.js'
+import { revocationEntry } from '../tokens/revocation-entry.js'
+import type { AuthTokenClaims, RevocationClaims } from '../tokens/token-table.js'
+import { verifyDecodedToken } from '../tokens/verify-token.js'
+import type { Discovery, Found } from './discovery.js'
+import { type FetchDocument, fetchText } from './fetch-document.js'
+
+export interface RevocationListOptions extends IdentifierOptions {
+  /** The auth server whose list it is. */
+  issuer: string
+  discovery: Discovery
+  /** @default a guarded fetch */
+  fetch?: FetchDocument | undefined
+  /** Unix seconds. */
+  now: () => number
+  /** What comes of a token once no list was to be had for 30 s. */
+  whenUnreachable: 'refuse' | 'accept'
+}
+
+/** What an auth server took back, polled while there is traffic. */
+export interface RevocationList {
+  /**
+   * Refuses an auth token that its issuer took back. It waits only where nothing was polled for 3 s, so that the first
+   * request after a pause is judged by what holds now.
+   *
+   * @param agent who is meant by a token that names no agent
+   * @throws AAuthError `auth_token_invalid`, and `unavailable` where the list cannot be had
+   */
+  requireUnrevoked(claims: AuthTokenClaims, agent: string | undefined): MaybePromise<void>
+}
+
+const limits = {
+  bytes: 262_144,
+  /** Milliseconds. */
+  timeout: 2500,
+  /** Seconds between polls. */
+  interval: 2,
+  /** Seconds that a list counts for without being waited for. */
+  freshAge: 3,
+  /** Seconds that a list counts for while another cannot be had. */
+  staleAge: 30,
+  /** Seconds that the lists of two instances of an auth server may differ by. */
+  skew: 10,
+}
+
+interface HeldList {
+  revoked: ReadonlySet<string>
+  before: number
+  issuedAt: number
+  /** When it was asked for. */
+  at: number
+}
+
+/** Creates the list of one auth server; nothing is fetched before the first token. */
+export function createRevocationList(options: RevocationListOptions): RevocationList {
+  const { issuer, discovery, now, whenUnreachable } = options
+  const fetch = options.fetch ?? createGuardedFetch(options)
+  let held: HeldList | undefined
+  let polling: Promise<void> | undefined
+  let polledAt: number | undefined
+  let failedAt: number | undefined
+  let failure: unknown
+
+  const isWithin = (time: number | undefined, seconds: number) =>
+    time !== undefined && Math.abs(now() - time) <= seconds
+
+  async function poll(at: number): Promise<void> {
+    try {
+      held = await fetchList(at)
+      failedAt = undefined
+    } catch (error) {
+      failedAt = now()
+      failure = error
+    }
+  }
+
+  function pollWhenDue(): void {
+    if (polling || isWithin(polledAt, limits.interval - 1)) return
+    polledAt = now()
+    polling = poll(polledAt).finally(() => {
+      polling = undefined
+    })
+  }
+
+  async function fetchList(at: number): Promise<HeldList> {
+    const { revocation_list_uri: uri } = requireFound(await discovery.findMetadata('aauth-issuer', issuer))
+    if (uri === undefined) throw refusal('its document names no revocation_list_uri')
+    const fetched = await fetchText(uri, { fetch, maxBytes: limits.bytes, timeout: limits.timeout })
+    if ('refusal' in fetched) throw refusal(fetched.refusal, fetched.cause)
+    const { claims } = await verifyDecodedToken('revocations+jwt', decodeToken(fetched.text, limits.bytes), {
+      ...options,
+      audience: issuer,
+      issuers: [issuer],
+      findKey: async (iss, kid) =>
+        discovery.peekKey('aauth-issuer', iss, kid) ?? requireFound(await discovery.findKey('aauth-issuer', iss, kid)),
+    })
+    return listOf(claims, at)
+  }
+
+  function listOf({ revoked, before = -1, iat }: RevocationClaims, at: number): HeldList {
+    if (held && iat < held.issuedAt - limits.skew) throw refusal('it is older than the one before')
+    return { revoked: new Set(revoked), before, issuedAt: iat, at }
+  }
+
+  function judge(claims: AuthTokenClaims, agent: string | undefined): MaybePromise<void> {
+    if (!isWithin(held?.at, limits.staleAge) && whenUnreachable === 'refuse') {
+      throw new AAuthError('unavailable', 'What the auth server took back is not known.', {
+        cause: failure,
+        retryAfter: limits.interval,
+      })
+    }
+    if (!held) return
+    if (held.before >= (claims.iat ?? 0)) throw revokedToken()
+    if (held.revoked.size > 0) return requireUnlisted(held.revoked, claims, agent)
+  }
+
+  return {
+    requireUnrevoked(claims, agent) {
+      pollWhenDue()
+      const isKnown = isWithin(held?.at, limits.freshAge) || isWithin(failedAt, limits.freshAge)
+      if (isKnown || !polling) return judge(claims, agent)
+      return polling.then(() => judge(claims, agent))
+    },
+  }
+}
+
+async function requireUnlisted(
+  revoked: ReadonlySet<string>,
+  { jti, sub, agent: named }: AuthTokenClaims,
+  agent: string | undefined,
+): Promise<void> {
+  const of = { grant: jti?.split('.', 1)[0], agent: named ?? agent, sub } as const
+  for (const kind of ['grant', 'agent', 'sub'] as const) {
+    const value = of[kind]
+    if (value !== undefined && revoked.has(await revocationEntry(kind, value))) throw revokedToken()
+  }
+}
+
+function revokedToken(): AAuthError {
+  return new AAuthError('auth_token_invalid', 'The auth token was taken back.', {
+    challenge: { level: 'authorization' },
+  })
+}
+
+function requireFound<T>(found: Found<T>): T {
+  if ('found' in found) return found.found
+  throw refusal(found.failure.message, found.failure)
+}
+
+function refusal(why: string, cause?: unknown): AAuthError {
+  return new AAuthError('revocation_list_refused', `The list of revocations is refused: ${why}.`, { cause })
+}

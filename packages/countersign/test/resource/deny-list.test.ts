@@ -1,0 +1,285 @@
+import {
+  type AuthTokenClaims,
+  createSigner,
+  type FetchDocument,
+  generatePrivateJwk,
+  issueToken,
+  type RevocationClaims,
+  type RevokedKind,
+  revocationEntry,
+  type Signer,
+  signRequest,
+} from 'countersign'
+import { createResource, type DenyListOptions } from 'countersign/resource'
+import { describe, expect, it } from 'vitest'
+import { issuerDocuments } from '../origins.js'
+import { refusal, refusalCode } from '../refusal.js'
+
+const issuer = 'https://auth.example'
+const id = 'https://api.example'
+const listUri = `${issuer}/.well-known/aauth-revocations`
+const issuerSigner = await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' }))
+const otherSigner = await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' }))
+const holder = await createSigner(await generatePrivateJwk({ kid: 'holder-1' }))
+const resourceSigner = await createSigner(await generatePrivateJwk({ kid: 'resource-1' }))
+
+type Changes = { [C in 'agent' | 'sub' | 'jti']?: string | undefined } & { iss?: string; iat?: number; exp?: number }
+type Answer = string | (() => Response | Promise<Response>)
+
+function open(denyList: DenyListOptions | null = {}, { ownAgent = false } = {}) {
+  const clock = { now: 1_800_000_000 }
+  const documents: Record<string, object> = {
+    ...issuerDocuments(issuer, [issuerSigner.jwk]),
+    ...issuerDocuments('https://other-auth.example', [issuerSigner.jwk]),
+  }
+  const metadata = documents[`${issuer}/.well-known/aauth-issuer`] as Record<string, unknown>
+  metadata.revocation_list_uri = listUri
+  const state = {
+    revoked: [] as string[],
+    claims: {} as Partial<RevocationClaims>,
+    polls: 0,
+    answer: undefined as Answer | undefined,
+  }
+  const signList = (by: Signer = issuerSigner, typ: 'revocations+jwt' | 'auth+jwt' = 'revocations+jwt') => {
+    const claims = { iss: issuer, iat: clock.now, exp: clock.now + 120, revoked: state.revoked, ...state.claims }
+    return issueToken(typ, claims as never, { signer: by })
+  }
+  const fetch: FetchDocument = async (url) => {
+    if (url !== listUri) return documents[url] ? Response.json(documents[url]) : new Response(null, { status: 404 })
+    state.polls++
+    const { answer } = state
+    if (typeof answer === 'function') return answer()
+    return new Response(answer ?? (await signList()))
+  }
+  const resource = createResource({
+    id,
+    signer: resourceSigner,
+    authServer: issuer,
+    fetch,
+    now: () => clock.now,
+    ownAgent,
+    ...(denyList ? { denyList } : {}),
+  })
+  const issuedAt = clock.now
+  async function ask(claims: Changes = {}, require: 'signature' | 'authorization' = 'authorization') {
+    const token = {
+      iss: issuer,
+      aud: id,
+      agent: 'https://agent.example',
+      sub: 'person-1',
+      scope: 'data.read',
+      jti: 'grant-1.random',
+      iat: issuedAt,
+      exp: issuedAt + 3600,
+      cnf: { jwk: holder.jwk },
+      ...claims,
+    }
+    const jwt = await issueToken('auth+jwt', token as AuthTokenClaims, { signer: issuerSigner })
+    const signatureKey = { scheme: 'jwt', jwt } as const
+    const request = await signRequest(new Request(`${id}/read`), { signer: holder, signatureKey, created: clock.now })
+    return require === 'signature'
+      ? resource.verify(request, { require })
+      : resource.verify(request, { require, scope: 'data.read' })
+  }
+  const verdict = async (claims?: Changes) => {
+    try {
+      await ask(claims)
+      return 'accepted'
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  }
+  const revoke = async (kind: RevokedKind, value: string) => void state.revoked.push(await revocationEntry(kind, value))
+  return { clock, state, metadata, resource, ask, verdict, revoke, signList }
+}
+
+describe('T23: with a deny-list', () => {
+  it.each<[RevokedKind, string, string]>([
+    ['grant', 'grant-1', 'grant-2'],
+    ['agent', 'https://agent.example', 'https://agent.example.evil'],
+    ['sub', 'person-1', 'grant-1'],
+  ])('a token of a %s that was taken back is 401 invalid_auth_token within 5 s', async (kind, value, other) => {
+    const { clock, verdict, revoke, resource, ask } = open()
+    expect(await verdict()).toBe('accepted')
+    await revoke(kind, other)
+    clock.now += 4
+    expect(await verdict()).toBe('accepted')
+    await revoke(kind, value)
+    clock.now += 4
+    const error = await refusal(() => ask())
+    const response = await resource.toResponse(error)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('agent-auth')).toBe('httpsig; auth-token')
+    expect(await response.json()).toMatchObject({ error: 'invalid_auth_token' })
+  })
+
+  it('it is refused under traffic too, by polling in the background, and at every level', async () => {
+    const { clock, verdict, revoke, ask } = open()
+    await verdict()
+    await revoke('grant', 'grant-1')
+    const verdicts: string[] = []
+    for (let second = 0; second <= 5; second++) {
+      verdicts.push(await verdict())
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      clock.now += 1
+    }
+    expect(verdicts.slice(0, 2)).toEqual(['accepted', 'accepted'])
+    expect(verdicts.slice(4)).toEqual(['auth_token_invalid', 'auth_token_invalid'])
+    expect(await refusalCode(() => ask({}, 'signature'))).toBe('auth_token_invalid')
+  })
+
+  it('a token that names no agent is its own agent’s', async () => {
+    const { verdict, revoke } = open({}, { ownAgent: true })
+    const own = { agent: undefined }
+    expect(await verdict(own)).toBe('accepted')
+    await revoke('agent', id)
+    const other = open({}, { ownAgent: true })
+    await other.revoke('agent', id)
+    expect(await other.verdict(own)).toBe('auth_token_invalid')
+  })
+
+  it('more than a list holds: every token up to a time is refused, later ones are not', async () => {
+    const { state, clock, verdict } = open()
+    state.claims.before = clock.now
+    expect(await verdict()).toBe('auth_token_invalid')
+    expect(await verdict({ iat: clock.now + 1 })).toBe('accepted')
+    expect(await verdict({ jti: 'policy.random', sub: undefined })).toBe('auth_token_invalid')
+  })
+
+  it('what is on the list no more is accepted again', async () => {
+    const { state, clock, verdict, revoke } = open()
+    await revoke('agent', 'https://agent.example')
+    expect(await verdict()).toBe('auth_token_invalid')
+    state.revoked.length = 0
+    clock.now += 4
+    expect(await verdict()).toBe('accepted')
+  })
+
+  it('it polls every 2 s while there is traffic, once for all requests, and not at all without', async () => {
+    const { state, clock, verdict } = open()
+    await Promise.all(Array.from({ length: 50 }, () => verdict()))
+    expect(state.polls).toBe(1)
+    for (let second = 0; second < 60; second++) {
+      clock.now += 1
+      await Promise.all([verdict(), verdict()])
+    }
+    expect(state.polls).toBe(31)
+    clock.now += 3600
+    expect(state.polls).toBe(31)
+  })
+
+  it('no request waits for a poll while requests come', async () => {
+    const { state, clock, verdict } = open()
+    await verdict()
+    state.answer = () => new Promise(() => undefined)
+    clock.now += 2
+    expect(await Promise.race([verdict(), new Promise((resolve) => setTimeout(resolve, 1000, 'waited'))])).toBe(
+      'accepted',
+    )
+    expect(state.polls).toBe(2)
+  })
+
+  it('a token that has expired is expired, whether it was taken back or not', async () => {
+    const { clock, verdict, revoke } = open()
+    await revoke('grant', 'grant-1')
+    expect(await verdict({ exp: clock.now })).toBe('auth_token_expired')
+  })
+
+  it('R01: a stranger’s request leads to no poll', async () => {
+    const { state, ask, resource } = open()
+    await refusalCode(() => ask({ iss: 'https://other-auth.example' }))
+    await refusalCode(() => ask({ exp: 1 }))
+    await refusalCode(() => resource.verify(new Request(`${id}/read`), { require: 'signature' }))
+    expect(state.polls).toBe(0)
+  })
+})
+
+describe('a list that cannot be had', () => {
+  type Stage = ReturnType<typeof open>
+  const answering = (answer: Answer) => (stage: Stage) => Object.assign(stage.state, { answer })
+  const claiming = (claims: object) => (stage: Stage) => Object.assign(stage.state.claims, claims)
+  const located = (uri: string | undefined) => (stage: Stage) =>
+    Object.assign(stage.metadata, { revocation_list_uri: uri })
+  const broken: readonly [string, (stage: Stage) => unknown][] = [
+    ['does not answer', answering(() => Promise.reject(new TypeError('down')))],
+    ['answers 503', answering(() => new Response(null, { status: 503 }))],
+    ['redirects', answering(() => Response.redirect('https://elsewhere.example/list'))],
+    ['is no token', answering('{"revoked":[]}')],
+    ['is larger than 256 KiB', answering('x'.repeat(262_145))],
+    ['is of another typ', async (stage) => answering(await stage.signList(issuerSigner, 'auth+jwt'))(stage)],
+    ['is signed with another key', async (stage) => answering(await stage.signList(otherSigner))(stage)],
+    ['is of another issuer', claiming({ iss: 'https://other-auth.example' })],
+    ['has expired', claiming({ exp: 1_800_000_000 })],
+    ['lives for too long', claiming({ exp: 1_800_000_601 })],
+    ['has no time of issue', claiming({ iat: 'now' })],
+    ['is of the future', claiming({ iat: 1_800_000_061 })],
+    ['holds what are no entries', claiming({ revoked: [1] })],
+    ['is named nowhere', located(undefined)],
+    ['is at a private place', located('http://169.254.169.254/')],
+  ]
+
+  it.each(broken)('is one that %s: 503 from the first request on', async (_what, breakIt) => {
+    const stage = open()
+    await breakIt(stage)
+    const response = await stage.resource.toResponse(await refusal(() => stage.ask()))
+    expect(response.status).toBe(503)
+    expect(response.headers.get('retry-after')).toBe('2')
+    expect(await response.json()).toEqual({
+      error: 'temporarily_unavailable',
+      error_description: 'Try again in a moment.',
+    })
+  })
+
+  it.each(broken)('is one that %s: tokens work until they end, where the owner says so', async (_what, breakIt) => {
+    const stage = open({ whenUnreachable: 'accept' })
+    await breakIt(stage)
+    expect(await stage.verdict()).toBe('accepted')
+    stage.clock.now += 31
+    expect(await stage.verdict()).toBe('accepted')
+  })
+
+  it('the last one counts for 30 s, then requests are refused, and it recovers by itself', async () => {
+    const { state, clock, verdict, revoke } = open()
+    await revoke('grant', 'grant-2')
+    await verdict()
+    state.answer = () => new Response(null, { status: 503 })
+    for (let second = 0; second < 30; second++) {
+      clock.now += 1
+      expect(await verdict()).toBe('accepted')
+      expect(await verdict({ jti: 'grant-2.x' })).toBe('auth_token_invalid')
+    }
+    clock.now += 1
+    expect(await verdict()).toBe('unavailable')
+    state.answer = undefined
+    clock.now += 2
+    await expect.poll(() => verdict()).toBe('accepted')
+  })
+
+  it('what was taken back stays so while the owner accepts the rest', async () => {
+    const { state, clock, verdict, revoke } = open({ whenUnreachable: 'accept' })
+    await revoke('grant', 'grant-2')
+    await verdict()
+    state.answer = () => new Response(null, { status: 503 })
+    clock.now += 300
+    expect(await verdict()).toBe('accepted')
+    expect(await verdict({ jti: 'grant-2.x' })).toBe('auth_token_invalid')
+  })
+
+  it('an older list than the one before is refused', async () => {
+    const { state, clock, verdict, revoke, signList } = open()
+    const old = await signList()
+    clock.now += 20
+    await revoke('grant', 'grant-1')
+    expect(await verdict()).toBe('auth_token_invalid')
+    state.answer = old
+    clock.now += 4
+    expect(await verdict()).toBe('auth_token_invalid')
+  })
+})
+
+it('without a deny-list nothing is polled, and a token works until it ends', async () => {
+  const { state, verdict, revoke } = open(null)
+  await revoke('grant', 'grant-1')
+  expect(await verdict()).toBe('accepted')
+  expect(state.polls).toBe(0)
+})
