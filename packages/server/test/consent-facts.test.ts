@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest'
-import { allow, openRequest, view } from './attacks/flow.js'
+import { allow, openRequest, ownRequest, view } from './attacks/flow.js'
 import { openMapStage } from './attacks/stage.js'
 import { words } from './pages/reading.js'
 
@@ -26,4 +26,19 @@ it('says nothing of what has run out but that the agent was allowed before', asy
   expect(read).toMatch(/You allowed this agent on [^.]*\. Details/)
   expect(read).not.toMatch(/stays allowed|New Create/)
   expect(read).toContain('See your data (offered by api.example, not asked for)')
+})
+
+it('says in words of its own what an agent learns about the person, whatever the resource calls it', async () => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const identity = 'openid profile email'
+  const own = await openRequest(stage, undefined, ownRequest(stage, identity))
+  const { user, page } = await view(stage, own)
+  const learns = 'Read Know you again when you come back openid Read See your name and your user name profile'
+  expect(words(page)).toContain('Allow agent.example to sign you in?')
+  expect(words(page)).toContain(`${learns} Read See your e-mail address email`)
+  expect(words(page)).not.toContain('gives no description')
+  stage.resource.document.scope_descriptions = { email: 'Nothing at all' }
+  const other = await openRequest(stage, undefined, { scope: `data.read ${identity}` })
+  expect(words((await view(stage, other, user)).page)).toContain('Read See your e-mail address email')
 })

@@ -16,7 +16,10 @@ export function AskedBy({ agentHost, resourceHost, messages, otherwise, next = m
   if (agentHost === undefined || resourceHost === undefined) return <p class="lead">{otherwise}</p>
   return (
     <p class="lead">
-      {messages.signInReason(<Host>{agentHost}</Host>, <Host>{resourceHost}</Host>)} {next}
+      {agentHost === resourceHost
+        ? messages.signInForAgent(<Host>{agentHost}</Host>)
+        : messages.signInReason(<Host>{agentHost}</Host>, <Host>{resourceHost}</Host>)}{' '}
+      {next}
     </p>
   )
 }

@@ -34,7 +34,11 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
     reports: true,
     children: (
       <>
-        <h1>{messages.allowQuestion(<Host>{model.agentHost}</Host>, <Host>{model.resourceHost}</Host>)}</h1>
+        <h1>
+          {model.agent === model.resource
+            ? messages.allowSignIn(<Host>{model.agentHost}</Host>)
+            : messages.allowQuestion(<Host>{model.agentHost}</Host>, <Host>{model.resourceHost}</Host>)}
+        </h1>
         <AgentCard model={model} messages={messages} />
         <AbleList model={model} messages={messages} />
         <NotAbleList model={model} messages={messages} />

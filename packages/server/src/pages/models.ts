@@ -106,11 +106,16 @@ export interface ReauthenticationPage extends PageFrame {
 
 export type Risk = 'read' | 'change' | 'delete_or_spend'
 
+/** Permissions that give an agent no access, but tell it who the person is (S§7.4). */
+export type IdentityPermission = 'openid' | 'profile' | 'email'
+
 export interface Permission {
   /** The name on the wire, such as `calendar.read`. */
   name: string
   /** The resource's words, at most 200 characters; absent: it gives none. */
   description?: string
+  /** What the agent learns about the person, in this server's own words. */
+  identity?: IdentityPermission
   risk: Risk
   /** Not part of what was allowed before: shown first, and marked. */
   isNew?: boolean

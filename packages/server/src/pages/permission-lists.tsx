@@ -24,7 +24,7 @@ export function AbleList({ model, messages }: Lists) {
           <ul class="bullets">
             {model.kept.map((permission) => (
               <li>
-                {messages.risks[permission.risk]}: <Words permission={permission} />
+                {messages.risks[permission.risk]}: <Words permission={permission} messages={messages} />
               </li>
             ))}
           </ul>
@@ -55,9 +55,9 @@ export function PermissionTable({ able, resourceHost, messages }: Table) {
                 <strong class="new">{messages.isNew}</strong>{' '}
               </>
             )}
-            <Words permission={permission} />
+            <Words permission={permission} messages={messages} />
           </span>
-          {permission.description ? (
+          {permission.description || permission.identity ? (
             <code class="name">
               <bdi>{permission.name}</bdi>
             </code>
@@ -92,7 +92,7 @@ export function NotAbleList({ model, messages }: Lists) {
     <li>
       <Icon name="no" />
       <span>
-        <Words permission={permission} />{' '}
+        <Words permission={permission} messages={messages} />{' '}
         <span class="aside">({messages.notAsked(<bdi>{model.resourceHost}</bdi>)})</span>
       </span>
     </li>
@@ -121,8 +121,12 @@ export function NotAbleList({ model, messages }: Lists) {
   )
 }
 
-/** The resource's own words, whose language is unknown; the name on the wire where it gives none. */
-export function Words({ permission }: { permission: Permission }) {
+/**
+ * This server's words for what it tells about the person; else the resource's own, whose language is unknown, or the name
+ * on the wire where it gives none.
+ */
+export function Words({ permission, messages }: { permission: Permission; messages: Messages }) {
+  if (permission.identity) return <>{messages.identity[permission.identity]}</>
   return permission.description ? (
     <bdi class="words" dir="auto">
       {permission.description}

@@ -66,6 +66,17 @@ export function consentStates(messages: Messages): [string, string][] {
     }),
     consent('wrong-password', { ...fullConsent, sensitive: true, askPassword: true, problem: 'wrong_password' }),
     consent('one-duration', { ...fullConsent, durations: { choices: [3600], preset: 3600 } }),
+    consent('sign-in', {
+      ...fullConsent,
+      resource: 'https://calendar-helper.example',
+      resourceHost: 'calendar-helper.example',
+      able: [
+        { name: 'openid', identity: 'openid', risk: 'read' },
+        { name: 'profile', identity: 'profile', risk: 'read' },
+        { name: 'email', identity: 'email', risk: 'read' },
+      ],
+      notAsked: [],
+    }),
     consent('kept', {
       ...fullConsent,
       able: [{ name: 'calendar.write', description: 'Create and change events', risk: 'change', isNew: true }],

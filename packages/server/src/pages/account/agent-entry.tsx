@@ -24,14 +24,14 @@ export function AgentEntry({ agent, now, messages }: Entry) {
       <div class="who">
         <h2>{host}</h2>
         {agent.agentName && <p class="claim">{messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))}</p>}
-        <p>{account.actsAt(resource)}</p>
+        <p>{agent.agentHost === agent.resourceHost ? account.signsIn : account.actsAt(resource)}</p>
       </div>
       <ul class="brief">
         {agent.able.map((permission) => (
           <li data-risk={permission.risk}>
             <RiskWords risk={permission.risk} messages={messages} />{' '}
             <span>
-              <Words permission={permission} />
+              <Words permission={permission} messages={messages} />
             </span>
           </li>
         ))}

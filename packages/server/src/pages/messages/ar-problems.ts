@@ -6,7 +6,7 @@ import type { Problem } from './problem.js'
 export const arProblems: Record<ProblemPage['code'], Problem> = {
   request_unknown: {
     heading: 'لا نعرف هذا الطلب',
-    explanation: () => phrase`الرابط غير كامل، أو أنه ليس منّا.`,
+    explanation: () => phrase`الرابط غير كامل، أو أنه لم يصدر عنّا.`,
     advice: (agent) => phrase`ارجع إلى ${agent} وابدأ من جديد.`,
   },
   request_expired: {
@@ -46,7 +46,7 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
     retry: 'افتح الصفحة مرة أخرى',
   },
   account_changed: {
-    heading: 'لقد سجلت الدخول الآن بحساب آخر',
+    heading: 'تم تسجيل دخولك الآن بحساب آخر',
     explanation: () => phrase`الصفحة التي أجبت فيها كانت لحساب آخر، فلم نستخدم إجابتك.`,
     advice: () => phrase`تأكد من الحساب الذي تريد استخدامه، ثم راجع الطلب مرة أخرى.`,
     retry: 'راجع الطلب مرة أخرى',
@@ -74,13 +74,13 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
     retry: 'رجوع',
   },
   too_many_requests: {
-    heading: 'محاولات كثيرة',
+    heading: 'محاولات كثيرة جدًا',
     explanation: () => phrase`لحماية الحسابات، ننتظر قليلًا بعد محاولات كثيرة متتالية.`,
     advice: () => phrase`انتظر بضع دقائق، ثم حاول مرة أخرى.`,
   },
   temporarily_unavailable: {
     heading: 'عذرًا، لسنا جاهزين الآن',
-    explanation: () => phrase`السبب من عندنا وليس منك، وسيزول قريبًا.`,
+    explanation: () => phrase`السبب من عندنا وليس منك، ونتوقع أن يزول قريبًا.`,
     advice: () => phrase`انتظر لحظة، ثم حاول مرة أخرى.`,
   },
   server_error: {

@@ -84,6 +84,7 @@ export const enAccount = {
   found: (shown: number, total: number) => `${shown} of ${agentsOf(total)}.`,
   showAll: 'Show all',
   actsAt: (resource: Child) => phrase`acts for you at ${resource}`,
+  signsIn: 'signs you in',
   ofAgent: (agent: Child, resource: Child) => phrase`of ${agent} at ${resource}`,
   agentHeading: (agent: Child, resource: Child) => phrase`${agent} at ${resource}`,
   allowedOn: (day: Child) => phrase`Allowed on ${day}.`,
