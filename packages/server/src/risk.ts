@@ -1,3 +1,4 @@
+import { fitsPattern } from './fits-pattern.js'
 import type { Risk } from './pages/models.js'
 
 /** Which names of permissions mean what; the first pattern that fits decides. `*` stands for any characters. */
@@ -13,20 +14,6 @@ export const defaultRisks: RiskPatterns = [
 
 /** What a permission lets an agent do, judged by the operator's patterns, never by what the resource says. */
 export function riskOf(permission: string, patterns: RiskPatterns): Risk {
-  const match = patterns.find(([pattern]) => fits(permission, pattern))
+  const match = patterns.find(([pattern]) => fitsPattern(permission, pattern))
   return match?.[1] ?? 'change'
-}
-
-function fits(name: string, pattern: string): boolean {
-  const [head = '', ...rest] = pattern.split('*')
-  if (rest.length === 0) return name === pattern
-  const tail = rest.at(-1) ?? ''
-  if (!name.startsWith(head) || !name.endsWith(tail) || name.length < head.length + tail.length) return false
-  let from = head.length
-  for (const part of rest.slice(0, -1)) {
-    const at = name.indexOf(part, from)
-    if (at === -1 || at + part.length > name.length - tail.length) return false
-    from = at + part.length
-  }
-  return true
 }

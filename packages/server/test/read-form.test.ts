@@ -1,5 +1,5 @@
+import { maxFormBytes, readForm, requireParameter } from 'countersign'
 import { describe, expect, it } from 'vitest'
-import { maxFormBytes, readForm, requireParameter } from '../dist/read-form.js'
 
 const type = 'application/x-www-form-urlencoded'
 const read = (body: string, contentType: string | null = type) => readForm(contentType, Buffer.from(body))

@@ -18,6 +18,7 @@ import { type CallbackOutcome, callbackPage } from './callback-page.js'
 import { type Credential, createChallengeSteps, type Step, stepFor } from './challenge-steps.js'
 import { createPendingConsents } from './pending-consents.js'
 import type { ConsentRequest, TokenRequester } from './request-auth-token.js'
+import { describeUnknownKey, saysKeyUnknown } from './unknown-key.js'
 
 export interface AgentOptions {
   /** The agent's identifier: its `https` URL, where {@link Agent.handler} answers (W10). */
@@ -118,6 +119,7 @@ export function createAgent(options: AgentOptions): Agent {
   const pending = createPendingConsents()
 
   const requester: TokenRequester = {
+    id,
     discovery,
     send: (request) => sendSigned(request, { scheme: 'agent' }),
     onConsent: options.onConsent,
@@ -169,6 +171,7 @@ export function createAgent(options: AgentOptions): Agent {
     const taken = new Set<Step>()
     for (;;) {
       const response = await sendSigned(request.clone(), credential)
+      if (saysKeyUnknown(response)) warnOnce('unknown_key', describeUnknownKey(new URL(url).origin, id))
       const challenge = challengeOf(response)
       const step = challenge && stepFor(response.status, challenge, credential)
       if (!challenge || !step || taken.has(step)) return response

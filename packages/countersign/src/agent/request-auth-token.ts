@@ -2,13 +2,14 @@ import * as platform from '#crypto'
 import type { Discovery } from '../discovery/discovery.js'
 import { serializeBase64url } from '../lib/base64url.js'
 import { jwkThumbprint } from '../lib/jwk.js'
-import { parseJsonObject } from '../lib/parse-json.js'
 import type { IssuerMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
 import { decodeToken } from '../tokens/decode-token.js'
 import { AgentError } from './agent-error.js'
 import type { HeldToken } from './held-tokens.js'
 import type { CallbackAnswer, PendingConsents } from './pending-consents.js'
+import { readAnswer } from './read-answer.js'
+import { describeUnknownKey, saysKeyUnknown } from './unknown-key.js'
 
 /** What a person is asked to decide, and where. */
 export interface ConsentRequest {
@@ -35,6 +36,8 @@ export interface AuthTokenRequest {
 }
 
 export interface TokenRequester {
+  /** The agent's identifier. */
+  id: string
   discovery: Discovery
   /** Sends a signed request. */
   send: (request: Request) => Promise<Response>
@@ -165,10 +168,12 @@ async function postForm(
       redirect: 'manual',
     }),
   )
-  const body = parseJsonObject(await response.text())
+  const body = await readAnswer(response)
   if (response.ok && body) return body
   const error = typeof body?.error === 'string' ? body.error : undefined
   if (error === 'access_denied') throw refusal(error)
+  if (saysKeyUnknown(response))
+    throw new AgentError('key_unknown', describeUnknownKey(metadata.issuer, requester.id), { error })
   const described = typeof body?.error_description === 'string' ? `: ${body.error_description.slice(0, 200)}` : ''
   throw new AgentError(
     'token_request_failed',

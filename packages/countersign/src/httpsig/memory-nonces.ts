@@ -12,16 +12,32 @@ export interface MemoryNoncesOptions {
 export function createMemoryNonces(options: MemoryNoncesOptions = {}): (key: string, lifetime: number) => boolean {
   const { limit = 100_000, now = systemClock } = options
   const seen = new Map<string, number>()
+  /** Nonces by the second they end in: each is looked at once more, however full it is. */
+  const ending = new Map<number, string[]>()
+  let forgottenAt = Number.NEGATIVE_INFINITY
+
+  function forget(at: number): void {
+    if (at <= forgottenAt) return
+    forgottenAt = at
+    for (const [end, keys] of ending) {
+      if (end > at) continue
+      for (const key of keys) if (seen.get(key) === end) seen.delete(key)
+      ending.delete(end)
+    }
+  }
+
   return (key, lifetime) => {
     const at = now()
-    const expiresAt = seen.get(key)
-    if (expiresAt !== undefined && expiresAt > at) return false
-    if (seen.size >= limit) {
-      for (const [old, end] of seen) if (end <= at) seen.delete(old)
-      // Forgetting a live nonce would let it be used again: refuse instead.
-      if (seen.size >= limit) throw new AAuthError('unavailable', 'The nonce store is full.', { retryAfter: 5 })
-    }
-    seen.set(key, at + lifetime)
+    const end = Math.ceil(at + lifetime)
+    forget(at)
+    const claimedUntil = seen.get(key)
+    if (claimedUntil !== undefined && claimedUntil > at) return false
+    // Forgetting a live nonce would let it be used again: refuse instead.
+    if (seen.size >= limit) throw new AAuthError('unavailable', 'The nonce store is full.', { retryAfter: 5 })
+    seen.set(key, end)
+    const others = ending.get(end)
+    if (others) others.push(key)
+    else ending.set(end, [key])
     return true
   }
 }

@@ -1,8 +1,8 @@
 const given = new Set<string>()
 
-/** Says once a process that a dangerous option is set. */
-export function warnOnce(option: string, consequence: string): void {
-  if (given.has(option)) return
-  given.add(option)
-  globalThis.process?.emitWarning?.(`${option}: ${consequence}`, 'CountersignWarning')
+/** Says something once a process: what a dangerous option does, or why it does not work. */
+export function warnOnce(about: string, consequence: string): void {
+  if (given.has(about)) return
+  given.add(about)
+  globalThis.process?.emitWarning?.(`${about}: ${consequence}`, 'CountersignWarning')
 }

@@ -644,6 +644,35 @@ describe('nonces', () => {
     expect(await refusalCode(() => verify(ahead, options))).toBe('signature_created_outside_window')
   })
 
+  it('a store that stays full takes no longer for each nonce, and is as it was when the clock goes back', () => {
+    let time = now
+    const limit = 100_000
+    const claimNonce = createMemoryNonces({ limit, now: () => time })
+    for (let index = 0; index < limit; index++) claimNonce(`first ${index}`, 60 + (index % 60))
+    const started = performance.now()
+    for (let index = 0; index < 2000; index++) expect(() => claimNonce(`more ${index}`, 60)).toThrow('full')
+    // One look at all of them for each of the 2,000 would take some seconds.
+    expect(performance.now() - started).toBeLessThan(500)
+    time = now + 60
+    expect(claimNonce('first 0', 60)).toBe(true)
+    expect(claimNonce('first 1', 60)).toBe(false)
+    time = now + 30
+    expect(claimNonce('first 0', 60)).toBe(false)
+    expect(claimNonce('first 1', 60)).toBe(false)
+  })
+
+  it('a nonce that was claimed again while the clock was back is not forgotten with the first claim', () => {
+    let time = now + 100
+    const claimNonce = createMemoryNonces({ now: () => time })
+    claimNonce('other', 60)
+    time = now
+    expect(claimNonce('a', 10)).toBe(true)
+    time = now + 11
+    expect(claimNonce('a', 130)).toBe(true)
+    time = now + 101
+    expect(claimNonce('a', 130)).toBe(false)
+  })
+
   it('a full store refuses rather than forget', async () => {
     let time = now
     const claimNonce = createMemoryNonces({ limit: 2, now: () => time })

@@ -6,6 +6,7 @@ import { htmlResponse } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
 import { pageFrame } from '../browser/page-frame.js'
 import { addPasskey } from '../browser/passkeys.js'
+import { endSessionOf } from '../browser/start-session.js'
 import type { Submission } from '../browser/submission.js'
 import type { ServerContext } from '../context.js'
 import { renderSignedOut } from '../pages/account/signed-out-page.js'
@@ -63,7 +64,7 @@ const signOutEverywhere: AccountAction = async (context, cookies, _submission, v
 }
 
 const signOut: AccountAction = async (context, cookies, _submission, view) => {
-  if (view.visitor.sessionHash !== undefined) await context.storage.endSession(view.visitor.sessionHash)
+  await endSessionOf(context, cookies, view.visitor)
   return signedOut(context, cookies, view, 'signed_out')
 }
 

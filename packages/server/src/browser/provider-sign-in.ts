@@ -1,6 +1,5 @@
-import type { ReceivedMessage } from 'countersign'
+import { type ReceivedMessage, readParameters } from 'countersign'
 import type { ServerContext } from '../context.js'
-import { readParameters } from '../read-form.js'
 import type { Cookies } from './cookies.js'
 import { seeOther } from './html-response.js'
 import type { IdentityProviderClient, ProviderState } from './identity-provider.js'

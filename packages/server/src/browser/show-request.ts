@@ -1,6 +1,6 @@
+import { readParameters } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
-import { readParameters } from '../read-form.js'
 import type { AuthRequest, Session } from '../storage/storage.js'
 import { displayHost } from './consent-model.js'
 import { consentPageAt } from './consent-page-at.js'

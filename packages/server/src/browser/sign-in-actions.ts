@@ -11,7 +11,7 @@ import type { View } from './page-frame.js'
 import { verifyPasskey } from './passkeys.js'
 import { localPath, pathOf, placeOf } from './place.js'
 import { signInPageAt, signUpPageAt } from './sign-in-page-at.js'
-import { startSession } from './start-session.js'
+import { endSessionOf, startSession } from './start-session.js'
 import type { Submission } from './submission.js'
 
 /** What a form does; the view is for a page that says why it did not. */
@@ -73,10 +73,8 @@ export const signUp: Action = async (context, cookies, submission, view) => {
 const maxSignUps = 20
 
 /** `action=logout` */
-export const signOut: Action = async (context, cookies, { visitor }, view) => {
-  if (visitor.sessionHash !== undefined) await context.storage.endSession(visitor.sessionHash)
-  return seeOther(view.path, [cookies.clearSession()])
-}
+export const signOutOfRequest: Action = async (context, cookies, { visitor }, view) =>
+  seeOther(view.path, await endSessionOf(context, cookies, visitor))
 
 /** `action=language` */
 export const chooseLanguage: Action = async (_context, cookies, { form }) => {

@@ -3,6 +3,7 @@ import { hashSecret } from '../minted-secrets.js'
 import type { Session } from '../storage/storage.js'
 import type { Cookies } from './cookies.js'
 import type { Submission } from './submission.js'
+import type { Visitor } from './visitor.js'
 
 /** Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. `authTime` is when the person showed who they are, now by default. Returns the cookies to set. */
 export async function startSession(
@@ -21,6 +22,16 @@ export async function startSession(
   await storage.createSession({ idHash, userId, idleSeconds, lifetime, amr, authTime, ip, userAgent })
   await storage.rememberDevice({ userId, browserHash: visitor.browserHash })
   return [...visitor.newCookies, cookies.setSession(session, lifetime)]
+}
+
+/** Ends the visitor's session. Returns the cookies to set. */
+export async function endSessionOf(
+  { storage }: ServerContext,
+  cookies: Cookies,
+  { sessionHash }: Visitor,
+): Promise<readonly string[]> {
+  if (sessionHash !== undefined) await storage.endSession(sessionHash)
+  return [cookies.clearSession()]
 }
 
 /** The same session under a new id, after the person proved again who they are. Returns the cookies to set. */

@@ -1,6 +1,5 @@
-import type { ReceivedMessage } from 'countersign'
+import { maxFormBytes, type ReceivedMessage, readForm } from 'countersign'
 import type { ServerContext } from '../context.js'
-import { readForm } from '../read-form.js'
 import type { Cookies } from './cookies.js'
 import { PageError } from './page-error.js'
 import { recordSparingly } from './record-sparingly.js'
@@ -15,8 +14,6 @@ export interface Submission {
   ip: string | undefined
   userAgent: string | undefined
 }
-
-const maxFormBytes = 65_536
 
 /**
  * Reads a form, and refuses one that no page of this server made for this browser (attacks C06, C07, C22). What is

@@ -5,14 +5,14 @@ import { decide, extend } from './decision-actions.js'
 import { PageError } from './page-error.js'
 import { messagesFor, type View } from './page-frame.js'
 import { linkPath, requireLink } from './pending-page.js'
-import { type Action, signIn, signInWithPasskey, signOut } from './sign-in-actions.js'
+import { type Action, signIn, signInWithPasskey, signOutOfRequest } from './sign-in-actions.js'
 import { readSubmission } from './submission.js'
 
 /** What the forms of a request do, by `action`. */
 const actions: ReadonlyMap<string, Action> = new Map([
   ['login', signIn],
   ['passkey', signInWithPasskey],
-  ['logout', signOut],
+  ['logout', signOutOfRequest],
   ['extend', extend],
 ])
 

@@ -1,7 +1,6 @@
-import { AAuthError, type ErrorCode } from 'countersign'
+import { AAuthError, type ErrorCode, requireParameter } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
-import { requireParameter } from '../read-form.js'
 import type { RedeemOutcome } from '../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import type { SigningAgent } from './signed-form-endpoint.js'

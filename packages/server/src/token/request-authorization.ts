@@ -4,12 +4,12 @@ import {
   type DiscoveryFailure,
   type Found,
   parseScope,
+  requireParameter,
   type VerificationKey,
   verifyToken,
 } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
-import { requireParameter } from '../read-form.js'
 import type { RequestDisplay, SeenAgent } from '../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import { requireListedRedirect } from './require-listed-redirect.js'

@@ -1,6 +1,6 @@
+import { requireParameter } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
-import { requireParameter } from '../read-form.js'
 import type { SigningAgent } from './signed-form-endpoint.js'
 
 /**

@@ -2,15 +2,16 @@ import {
   AAuthError,
   decodeToken,
   errorResponse,
+  maxFormBytes,
   type ReceivedMessage,
   type ResolvedKey,
+  readForm,
   type SignatureKey,
   serializeChallenge,
   verifySignature,
 } from 'countersign'
 import { PageError } from '../browser/page-error.js'
 import type { ServerContext } from '../context.js'
-import { maxFormBytes, readForm } from '../read-form.js'
 import { StorageError } from '../storage/storage.js'
 
 /** An agent whose signature and identity verified. */

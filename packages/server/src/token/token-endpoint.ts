@@ -1,5 +1,4 @@
-import { AAuthError } from 'countersign'
-import { requireParameter } from '../read-form.js'
+import { AAuthError, requireParameter } from 'countersign'
 import { exchangeCode } from './exchange-code.js'
 import { refreshToken } from './refresh-token.js'
 import { requestAuthorization } from './request-authorization.js'

@@ -30,6 +30,8 @@ export interface MemoryTables {
   issues: StoredIssue[]
   keys: Map<string, StoredKey>
   nonces: Map<string, number>
+  /** When nonces were last looked through because there were too many. */
+  noncesSweptAt: number
   events: RecordedEvent[]
   refreshMarks: Map<string, RefreshMark>
 }
@@ -135,6 +137,7 @@ export function emptyTables(): MemoryTables {
     issues: [],
     keys: new Map(),
     nonces: new Map(),
+    noncesSweptAt: 0,
     events: [],
     refreshMarks: new Map(),
   }

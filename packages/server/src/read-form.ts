@@ -1,1 +1,0 @@
-export { maxFormBytes, readForm, readParameters, requireParameter } from 'countersign'
