@@ -65,7 +65,8 @@ export type KeyResolver = (signatureKey: SignatureKey, expected?: CarriedToken) 
  */
 export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   const { discovery, now } = options
-  const tokens = new LruCache<ResolvedKey>(cachedTokens)
+  /** By the end of the signature, which is found sooner than the whole text; the text decides. */
+  const tokens = new LruCache<{ jwt: string; resolved: ResolvedKey }>(cachedTokens)
   const headerKeys = new LruCache<ResolvedKey>(cachedTokens)
   let { forgotten } = discovery
 
@@ -135,7 +136,8 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
       forgotten = discovery.forgotten
     }
     const at = now()
-    const cached = tokens.get(jwt, at)
+    const entry = tokens.get(jwt.slice(-64), at)
+    const cached = entry?.jwt === jwt ? entry.resolved : undefined
     return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt, expected)
   }
 
@@ -146,7 +148,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     const before = discovery.forgotten
     const resolved = kind === 'auth+jwt' ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded)
     if (discovery.forgotten === before)
-      tokens.set(jwt, resolved, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
+      tokens.set(jwt.slice(-64), { jwt, resolved }, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
     return resolved
   }
 

@@ -41,12 +41,15 @@ export async function importVerificationKey(jwk: unknown): Promise<VerificationK
     throw new AAuthError('key_invalid', `The key's alg does not belong to its type (${row.kty}).`)
   }
   const members = keyMembers(candidate, algorithm)
-  const id = canonicalMembers(members)
+  const id = Object.values(members).join(' ')
   const key = importedKeys.get(id, systemClock()) ?? (await importMembers(id, members, algorithm))
   return typeof candidate.kid === 'string' ? { ...key, jwk: { ...members, kid: candidate.kid } } : key
 }
 
-/** Keys by what they are made of: the same members are the same key for ever, so that nothing here grows old. */
+/**
+ * Keys by what they are made of, which for a usable key holds no blank: the same members are the same key for ever, so
+ * that nothing here grows old.
+ */
 const importedKeys = new LruCache<VerificationKey>(4096)
 
 async function importMembers(id: string, members: PublicJwk, algorithm: Algorithm): Promise<VerificationKey> {
@@ -58,7 +61,7 @@ async function importMembers(id: string, members: PublicJwk, algorithm: Algorith
   } catch (cause) {
     throw new AAuthError('key_invalid', 'The numbers of the key are no key of its type.', { cause })
   }
-  const thumbprint = serializeBase64url(await platform.sha256(utf8(id)))
+  const thumbprint = serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
   const key = { algorithm, jwk: members, thumbprint, handle }
   importedKeys.set(id, key, Number.POSITIVE_INFINITY)
   return key

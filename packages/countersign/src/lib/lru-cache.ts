@@ -5,6 +5,8 @@
 export class LruCache<V> {
   readonly #entries = new Map<string, { value: V; expiresAt: number; usedAt: number | undefined }>()
   readonly #limit: number
+  /** Stands behind the entry forgotten last: one from the start would walk over the places of all forgotten before. */
+  #oldest: MapIterator<string> | undefined
 
   constructor(limit: number) {
     this.#limit = limit
@@ -33,11 +35,18 @@ export class LruCache<V> {
   /** @param expiresAt Unix seconds */
   set(key: string, value: V, expiresAt: number): void {
     this.#entries.delete(key)
-    if (this.#entries.size >= this.#limit) {
-      const oldest = this.#entries.keys().next()
-      if (!oldest.done) this.#entries.delete(oldest.value)
-    }
+    if (this.#entries.size >= this.#limit) this.#forgetOldest()
     this.#entries.set(key, { value, expiresAt, usedAt: undefined })
+  }
+
+  #forgetOldest(): void {
+    this.#oldest ??= this.#entries.keys()
+    let { done, value } = this.#oldest.next()
+    if (done) {
+      this.#oldest = this.#entries.keys()
+      ;({ done, value } = this.#oldest.next())
+    }
+    if (!done && value !== undefined) this.#entries.delete(value)
   }
 
   clear(): void {

@@ -32,8 +32,7 @@ export function isIdentifier(text: unknown, options: IdentifierOptions = {}): te
   if (!segments.every((part) => segment.test(part) && !/^\.{1,2}$/.test(part))) return false
   const colon = authority.indexOf(':')
   const name = colon === -1 ? authority : authority.slice(0, colon)
-  if (!host.test(name) || isNumeric(name.slice(name.lastIndexOf('.') + 1))) return false
-  if (name.includes('xn--') && !isALabelHost(name)) return false
+  if (!isHost(name)) return false
   if (colon === -1) return true
   const digits = port.exec(authority.slice(colon))?.[1]
   return digits !== undefined && Number(digits) <= 65535 && digits !== '443'
@@ -60,6 +59,19 @@ export function identifierProblem(text: unknown, options: IdentifierOptions): st
 /** Whether the text is an identifier of the insecure loopback form. */
 export function isLoopbackIdentifier(text: string): boolean {
   return loopback.test(text)
+}
+
+/** Hosts that passed: the same few ask again and again. Bounded; what is refused is not kept. */
+const knownHosts = new Set<string>()
+const maxKnownHosts = 4096
+
+function isHost(name: string): boolean {
+  if (knownHosts.has(name)) return true
+  if (!host.test(name) || isNumeric(name.slice(name.lastIndexOf('.') + 1))) return false
+  if (name.includes('xn--') && !isALabelHost(name)) return false
+  if (knownHosts.size >= maxKnownHosts) knownHosts.clear()
+  knownHosts.add(name)
+  return true
 }
 
 // A host whose last label is a number is an IPv4 address to URL parsers, in any of its spellings.

@@ -1,4 +1,4 @@
-import { parseBase64url, parseUtf8 } from '../lib/base64url.js'
+import { parseBase64url, parseBase64urlText } from '../lib/base64url.js'
 import { parseJsonObject } from '../lib/parse-json.js'
 
 /** The parts of a compact JWS (RFC 7515 §3.1). Nothing about them is verified. */
@@ -40,7 +40,6 @@ function parseHeader(part: string): Readonly<Record<string, unknown>> | undefine
 }
 
 function parseObject(part: string): Record<string, unknown> | undefined {
-  const bytes = parseBase64url(part)
-  const text = bytes && parseUtf8(bytes)
+  const text = parseBase64urlText(part)
   return text ? parseJsonObject(text) : undefined
 }

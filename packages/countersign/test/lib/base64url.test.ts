@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import {
   parseBase64,
   parseBase64url,
+  parseBase64urlText,
   parseUtf8,
   serializeBase64,
   serializeBase64url,
@@ -34,6 +35,15 @@ describe('base64url and base64', () => {
       }),
       { numRuns: 5000 },
     )
+  })
+
+  it('give text and nothing of the text before it', () => {
+    const long = 'a'.repeat(9000)
+    for (const text of [long, 'grüße €', '', 'b', long, 'c']) {
+      expect(parseBase64urlText(serializeBase64url(utf8(text)))).toBe(text)
+    }
+    expect(parseBase64urlText(serializeBase64url(Uint8Array.of(0x80)))).toBeUndefined()
+    expect(parseBase64urlText('YQ=')).toBeUndefined()
   })
 
   it('write 100 KiB', () => {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LruCache } from '../../dist/lib/lru-cache.js'
 
@@ -32,6 +33,39 @@ describe('LruCache', () => {
   it('keys that every object has are absent', () => {
     const cache = new LruCache<number>(2)
     expect([cache.get('__proto__', 0), cache.get('constructor', 0)]).toEqual([undefined, undefined])
+  })
+
+  it('does what a list in the order of use does', () => {
+    const key = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f')
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ verb: fc.constant('set' as const), key }) },
+      { weight: 3, arbitrary: fc.record({ verb: fc.constant('get' as const), key }) },
+      { weight: 1, arbitrary: fc.record({ verb: fc.constantFrom('delete' as const, 'clear' as const), key }) },
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const cache = new LruCache<number>(3)
+        let listed: { key: string; value: number }[] = []
+        for (const [time, { verb, key }] of steps.entries()) {
+          const known = listed.find((entry) => entry.key === key)
+          if (verb === 'clear') {
+            cache.clear()
+            listed = []
+          } else if (verb === 'delete') {
+            cache.delete(key)
+            listed = listed.filter((entry) => entry !== known)
+          } else if (verb === 'set') {
+            cache.set(key, time, Number.POSITIVE_INFINITY)
+            listed = [...listed.filter((entry) => entry !== known), { key, value: time }].slice(-3)
+          } else {
+            expect(cache.get(key, time)).toBe(known?.value)
+            if (known) listed = [...listed.filter((entry) => entry !== known), known]
+          }
+          expect(cache.size).toBe(listed.length)
+        }
+      }),
+      { numRuns: 1000 },
+    )
   })
 
   it('deletes', () => {
