@@ -12,7 +12,6 @@ export function barePng(png: Uint8Array): Uint8Array | undefined {
   while (at + 12 <= bytes.length) {
     const name = bytes.toString('latin1', at + 4, at + 8)
     const end = at + 12 + bytes.readUInt32BE(at)
-    if (end > bytes.length) return undefined
     if (pixelChunks.has(name)) kept.push(bytes.subarray(at, end))
     if (name === 'IEND') return new Uint8Array(Buffer.concat(kept))
     at = end

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import {
+  initPhoton,
   PhotonImage,
   padding_bottom,
   padding_left,
@@ -8,25 +11,26 @@ import {
   Rgba,
   resize,
   SamplingFilter,
-} from '@cf-wasm/photon/node'
+} from '@cf-wasm/photon/others'
 import type { LogoOrder, LogoOutcome } from './re-encode-logo.js'
 
+const code = createRequire(import.meta.url).resolve('@cf-wasm/photon/photon.wasm')
+await initPhoton({ module_or_path: readFileSync(code) })
 parentPort?.postMessage(outcome(workerData as LogoOrder))
 
 /** Whatever the decoder throws, its panics too, is about the image. */
 function outcome(order: LogoOrder): LogoOutcome {
   try {
-    return { image: square(opaque(order), order.side) }
+    return { image: square(opaque(order.bytes), order.side) }
   } catch (error) {
     return { refusal: String(error) }
   }
 }
 
 /** The first frame on white: where it lets light through, a dark page would show. */
-function opaque({ bytes, header }: LogoOrder): PhotonImage {
+function opaque(bytes: Uint8Array): PhotonImage {
   const decoded = PhotonImage.new_from_byteslice(bytes)
   const [width, height] = [decoded.get_width(), decoded.get_height()]
-  if (width !== header.width || height !== header.height) throw new Error('its size is not what its header says')
   const pixels = decoded.get_raw_pixels()
   for (let at = 0; at < pixels.length; at += 4) {
     const alpha = pixels[at + 3] as number

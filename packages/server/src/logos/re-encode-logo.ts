@@ -1,11 +1,10 @@
 import { Worker } from 'node:worker_threads'
 import { barePng } from './bare-png.js'
-import { type ImageHeader, readImageHeader } from './image-header.js'
+import { readImageHeader } from './image-header.js'
 
 /** What the worker is given. */
 export interface LogoOrder {
   bytes: Uint8Array
-  header: ImageHeader
   /** Pixels of the square to make. */
   side: number
 }
@@ -16,12 +15,12 @@ export type LogoOutcome = { image: Uint8Array } | { refusal: string }
 const limits = { longest: 2048, side: 96 }
 
 /** Milliseconds. */
-const patience = 2000
+const patience = 5000
 
 /**
  * Makes a small square PNG of a stranger's PNG, JPEG or WebP, or says why not. Only pixels come through: no metadata,
  * no second frame, nothing that followed the image. The size is checked before anything is decoded; decoding happens
- * in a thread of its own, in WebAssembly, without this process's environment, and is given up after two seconds.
+ * in a thread of its own, in WebAssembly, without this process's environment, and is given up after five seconds.
  */
 export async function reEncodeLogo(bytes: Uint8Array): Promise<LogoOutcome> {
   const header = readImageHeader(bytes)
@@ -29,7 +28,7 @@ export async function reEncodeLogo(bytes: Uint8Array): Promise<LogoOutcome> {
   if (Math.max(header.width, header.height) > limits.longest)
     return { refusal: `it is larger than ${limits.longest} × ${limits.longest} pixels` }
   const bare = header.format === 'png' ? barePng(bytes) : bytes
-  return bare ? decodeApart({ bytes: bare, header, side: limits.side }) : { refusal: 'its chunks are not in order' }
+  return bare ? decodeApart({ bytes: bare, side: limits.side }) : { refusal: 'its chunks are not in order' }
 }
 
 function decodeApart(order: LogoOrder): Promise<LogoOutcome> {

@@ -54,25 +54,26 @@ export function plainPng(width: number, height: number): Uint8Array<ArrayBuffer>
   ])
 }
 
-/** The pixels of a PNG as the logos are written: 8 bits, red, green, blue and alpha. */
+/** The pixels of a PNG of 8 bits a colour, with or without alpha. */
 export function pixelsOf(png: Uint8Array): (x: number, y: number) => number[] {
   const chunks = chunksOf(png)
   const width = chunks[0]?.content.readUInt32BE(0) ?? 0
   const data = inflateSync(Buffer.concat(chunks.filter(({ name }) => name === 'IDAT').map(({ content }) => content)))
-  const stride = width * 4
+  const channels = chunks[0]?.content[9] === 6 ? 4 : 3
+  const stride = width * channels
   const pixels = Buffer.alloc((data.length / (stride + 1)) * stride)
   for (let row = 0; row * (stride + 1) < data.length; row++) {
     const filter = data[row * (stride + 1)]
     for (let at = 0; at < stride; at++) {
       const to = row * stride + at
-      const left = at < 4 ? 0 : (pixels[to - 4] as number)
+      const left = at < channels ? 0 : (pixels[to - channels] as number)
       const up = row === 0 ? 0 : (pixels[to - stride] as number)
-      const corner = at < 4 || row === 0 ? 0 : (pixels[to - stride - 4] as number)
+      const corner = at < channels || row === 0 ? 0 : (pixels[to - stride - channels] as number)
       const guess = [0, left, up, (left + up) >> 1, paeth(left, up, corner)][filter as number] as number
       pixels[to] = ((data[row * (stride + 1) + 1 + at] as number) + guess) & 0xff
     }
   }
-  return (x, y) => [...pixels.subarray(y * stride + x * 4, y * stride + x * 4 + 4)]
+  return (x, y) => [...pixels.subarray(y * stride + x * channels, y * stride + x * channels + channels)]
 }
 
 function paeth(left: number, up: number, corner: number): number {

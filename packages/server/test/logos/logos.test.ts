@@ -54,6 +54,20 @@ describe('a logo', () => {
     expect(logoOn(await stage.open(url))).toBeDefined()
   })
 
+  it('is fetched one at a time, so that a server which never answers holds up nothing else', async () => {
+    const stage = await openLogoStage({ answer: () => new Promise(() => undefined) })
+    const started = performance.now()
+    for (const round of [1, 2, 3]) {
+      stage.agentSays.logoUri = `${stage.agent}/logo-${round}`
+      // The agent's document and keys are fetched anew each time.
+      stage.clock.now += 400
+      expect(logoOn(await stage.open(await stage.request()))).toBeUndefined()
+    }
+    const lasted = performance.now() - started
+    expect(stage.asked).toEqual(['/logo-1'])
+    expect(lasted).toBeLessThan(8000)
+  })
+
   it('is shown beside the agent among My agents', async () => {
     const stage = await openLogoStage({ answer: good })
     const url = await stage.request()
