@@ -170,7 +170,7 @@ export const keyDocumentRows: readonly Row[] = [
         accepted,
       ),
     ],
-    later: 'the audit event agent.private_key_published: among the operations of the auth server',
+    later: 'the audit event: packages/server/test/attacks/operations-attacks.ts',
   },
   {
     id: 'K20',
@@ -233,7 +233,7 @@ export const keyDocumentRows: readonly Row[] = [
         expected: seconds < 300 ? accepted : notFound,
       }),
     ),
-    later: 'POST /admin/agents/{id}/refresh: among the operations of the auth server',
+    later: 'what an administrator does: packages/server/test/attacks/operations-attacks.ts and test/admin.test.ts',
   },
   {
     id: 'K23',

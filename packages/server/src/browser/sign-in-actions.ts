@@ -1,6 +1,7 @@
 import { isEmail, isUsername, passwordProblem } from '../account-policy.js'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
+import { networkOf } from '../network-of.js'
 import { hashPassword } from '../passwords.js'
 import { StorageError } from '../storage/storage.js'
 import { checkPassword } from './check-password.js'
@@ -58,7 +59,8 @@ export const signUp: Action = async (context, cookies, submission, view) => {
     return signUpPageAt(context, view, place, { ...shown, problem: 'email_invalid' })
   const weak = passwordProblem(password)
   if (weak) return signUpPageAt(context, view, place, { ...shown, problem: weak })
-  const attempts = await context.storage.countAttempt({ key: hashSecret(`sign-up ${ip ?? ''}`), window: 3600 })
+  const from = ip === undefined ? '' : networkOf(ip)
+  const attempts = await context.storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })
   if (attempts.count > maxSignUps) return signUpPageAt(context, view, place, { ...shown, problem: 'throttled' })
   try {
     const user = await context.storage.createUser({ username, email, passwordHash: await hashPassword(password) })

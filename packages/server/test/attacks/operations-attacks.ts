@@ -128,6 +128,24 @@ export const operationsAttacks: readonly Attack[] = [
       ),
     ]
   }),
+  {
+    id: 'K18',
+    claim: 'an agent that publishes the private part of another key of its',
+    when: async (stage) => {
+      const leaked = { ...(await newSigner()).jwk, kid: 'leaked', d: 'A'.repeat(43) }
+      stage.agent.keys.push(leaked)
+      const signed = await signForm(stage, await authRequest(stage))
+      return () => stage.fetch(signed)
+    },
+    expected: {
+      status: 200,
+      audit: ['agent.private_key_published', 'request.created'],
+      also: async ({ agent, storage }) => {
+        const [event] = await storage.listEvents({ event: 'agent.private_key_published' })
+        expect(event?.data).toEqual({ jwks_uri: `${agent.id}/jwks.json`, kid: 'leaked' })
+      },
+    },
+  },
   removedKey('a key that was taken out, while max-age lasts: it is still known', later(299), {
     status: 200,
     audit: ['request.created', 'request.created'],

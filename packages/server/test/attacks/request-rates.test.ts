@@ -1,7 +1,8 @@
 import Database from 'better-sqlite3'
 import { receiveRequest, type Signer, signRequest } from 'countersign'
-import { type AuthServerOptions, createAuthServer, fixedKeys, sqliteStorage } from 'countersign-server'
+import { type AuthServerOptions, createAuthServer, fixedKeys, memoryStorage, sqliteStorage } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
+import { createScriptedUser } from '../scripted-user.js'
 import { temporaryFile } from '../storage/temporary-file.js'
 import { newSigner } from './party.js'
 
@@ -91,4 +92,23 @@ it('A20: an agent beyond its own limit takes nothing from the others at its addr
     expect(status).toBe(count < 300 ? 403 : 429)
   }
   expect((await ask('https://quiet.crowd.example', '192.0.2.7')).status).toBe(403)
+})
+
+it('A20: one subscriber makes 20 accounts an hour at most, from whichever of its addresses', async () => {
+  const keys = fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) })
+  const storage = memoryStorage({ sweepInterval: 0 })
+  const server = createAuthServer({ issuer, keys, storage, signUp: true })
+  const url = `${issuer}/account/sign-up`
+  const signUpFrom = async (address: string) => {
+    const user = createScriptedUser(async (input, init) => {
+      const request = new Request(input, init)
+      return server.handler(request, receiveRequest(request, address))
+    })
+    const page = await (await user.open(url)).text()
+    const password = 'a password of theirs'
+    return (await user.submit(page, url, { username: crypto.randomUUID(), password, action: 'sign-up' })).status
+  }
+  for (let count = 0; count < 20; count++) expect(await signUpFrom(`2001:db8:0:1::${count}`)).toBe(303)
+  expect(await signUpFrom('2001:db8:0:1:abcd::1')).toBe(429)
+  expect(await signUpFrom('2001:db8:0:2::1')).toBe(303)
 })
