@@ -10,7 +10,11 @@ export interface DecodedToken {
   signingInput: string
 }
 
-/** Takes a compact token apart without verifying anything, or undefined when it is none of at most 8 KiB. */
+/**
+ * Takes a compact token apart without verifying anything, or undefined when it is none of this length.
+ *
+ * @param maxLength characters; 8 KiB is enough for everything that rides in a header
+ */
 export function decodeToken(compact: string, maxLength = 8192): DecodedToken | undefined {
   if (compact.length > maxLength) return undefined
   const firstDot = compact.indexOf('.')

@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
-import { createResource } from 'countersign/resource'
+import { createResource, type ResourceOptions } from 'countersign/resource'
 import { onTestFinished } from 'vitest'
 import { listenOnLoopback } from '../listening-origin.js'
 import { createScriptedUser, decideAs } from '../scripted-user.js'
@@ -21,6 +21,7 @@ export async function startParties(
   issuer: string,
   person: { username: string; password: string },
   fetch: typeof globalThis.fetch = globalThis.fetch,
+  options: Partial<ResourceOptions> = {},
 ): Promise<LoopbackParties> {
   const [agentAt, resourceAt] = await Promise.all([listenOnLoopback(), listenOnLoopback()])
   const asked: string[] = []
@@ -46,6 +47,7 @@ export async function startParties(
     authServer: issuer,
     scopes,
     allowInsecureLoopback: true,
+    ...options,
   })
   resourceAt.serve(protectedApi(resource))
   const close = async () => void (await Promise.all([agentAt.close(), resourceAt.close()]))

@@ -262,3 +262,25 @@ it('K22, O08: the admin port has a key forgotten at once, for who shows the secr
   expect(said().stdout).toContain('/refresh')
   expect(said().stdout + said().stderr).not.toContain(secret)
 })
+
+it('T23: a token whose grant an operator took back is refused within 5 s at a resource with a deny-list', async () => {
+  const stage = await createOperatorStage({ durations: ['until-removed'] })
+  await stage.serve()
+  await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })
+  const { agent, resource, asked } = await startParties(stage.issuer, person, globalThis.fetch, { denyList: {} })
+  const use = async () => (await agent.fetch(`${resource}/data-auth`)).status
+  for (let second = 0; second < 3; second++) {
+    expect(await use()).toBe(200)
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+  }
+  expect(asked).toHaveLength(1)
+  await stage.ask('grants revoke --user alice')
+  const began = performance.now()
+  // The agent asks the person again as soon as its token is refused.
+  const askedAgain = async () => {
+    expect(await use()).toBe(200)
+    return asked.length
+  }
+  await expect.poll(askedAgain, { timeout: 6000, interval: 100 }).toBe(2)
+  expect(performance.now() - began).toBeLessThan(5000)
+})
