@@ -1,11 +1,8 @@
-export {
-  createDiscovery,
-  type Discovery,
-  type DiscoveryFailure,
-  type DiscoveryOptions,
-  type Found,
-} from './discovery/discovery.js'
+export { createDiscovery, type Discovery, type DiscoveryOptions } from './discovery/discovery.js'
+export type { DiscoveryLimits } from './discovery/discovery-limits.js'
 export type { FetchDocument } from './discovery/fetch-document.js'
+export type { DiscoveryFailure, Found } from './discovery/found.js'
+export type { Delay } from './discovery/lookup.js'
 export {
   type CertificateFinder,
   createKeyResolver,
@@ -46,6 +43,7 @@ export { type Algorithm, algorithmNames, type PublicJwk } from './lib/algorithms
 export { AAuthError, type AAuthErrorOptions, type ChallengeContext, type ErrorCode, errorCases } from './lib/errors.js'
 export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from './lib/jwk.js'
 export type { MaybePromise } from './lib/maybe-promise.js'
+export { networkOf } from './lib/network-of.js'
 export { parseJsonObject } from './lib/parse-json.js'
 export {
   createSigner,

@@ -45,7 +45,7 @@ export interface ServerContext {
   secrets: MintedSecrets
   storage: Storage
   discovery: Discovery
-  resolveKey: (signatureKey: SignatureKey) => MaybePromise<ResolvedKey>
+  resolveKey: (signatureKey: SignatureKey, remoteAddress: string | undefined) => MaybePromise<ResolvedKey>
   policy: Policy
   risks: RiskPatterns
   interop: Interop

@@ -4,6 +4,7 @@ import {
   type CertificateFinder,
   createDiscovery,
   createKeyResolver,
+  type DiscoveryLimits,
   type FetchDocument,
   isLoopbackIdentifier,
   metadataUrl,
@@ -76,6 +77,8 @@ export interface AuthServerOptions {
   certificates?: CertificateFinder
   /** `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1). @default 'january' */
   signatureKeyForm?: 'january' | 'both'
+  /** How much is fetched because strangers ask for it, and how they are told that nothing was found. */
+  discovery?: DiscoveryLimits
   /** Fetches documents. @default a guarded fetch */
   fetch?: FetchDocument
   /** Unix seconds. @default the system clock */
@@ -122,6 +125,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
   const secrets = createMintedSecrets(keys.secret)
   const discovery = createDiscovery({
     ...identifiers,
+    ...options.discovery,
     fetch,
     now,
     local: ownDocuments(issuer, keys),
@@ -147,9 +151,9 @@ export function createContext(options: AuthServerOptions): ServerContext {
     secrets,
     storage,
     discovery,
-    resolveKey: async (signatureKey) => {
+    resolveKey: async (signatureKey, remoteAddress) => {
       await followRefreshes()
-      return resolveKey(signatureKey)
+      return resolveKey(signatureKey, remoteAddress)
     },
     policy: options.policy ?? askAlways,
     risks: options.risks ?? defaultRisks,

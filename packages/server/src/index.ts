@@ -1,6 +1,5 @@
 export { isEmail, isUsername, passwordProblem } from './account-policy.js'
 export type { IdentityProvider } from './browser/identity-provider.js'
-export { type ClientAddress, createClientAddress } from './config/client-address.js'
 export { ConfigurationError, type ConfigurationProblem } from './config/configuration-error.js'
 export type { Configuration, Settings } from './config/configuration-schema.js'
 export { type LoadedConfig, loadConfig } from './config/load-config.js'

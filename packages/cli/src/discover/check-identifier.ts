@@ -29,7 +29,7 @@ export async function checkIdentifier(identifier: string, tell: (text: string) =
   // Whoever typed an identifier on this machine means this machine.
   const identifiers = { allowInsecureLoopback: isLoopbackIdentifier(identifier), allowPath: true }
   const observed = observedFetch(toldFetch(identifiers, tell))
-  const discovery = createDiscovery({ ...identifiers, fetch: observed.fetch })
+  const discovery = createDiscovery({ ...identifiers, fetch: observed.fetch, failureTime: 'shortest' })
   const documents: DocumentReport[] = []
   for (const kind of documentKinds) documents.push(await checkDocument(kind, identifier, discovery, observed))
   return { identifier, outcome: judge(documents), documents }

@@ -1,8 +1,7 @@
 import type { CertificateFinder } from 'countersign'
-import { createNodeListener } from 'countersign/node'
+import { createClientAddress, createNodeListener } from 'countersign/node'
 import {
   createAuthServer,
-  createClientAddress,
   type LoadedConfig,
   type Storage,
   serverOptions,

@@ -34,7 +34,7 @@ export function createKeySource(
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback, allowPath: true }
   const discovery = options.jwks
     ? offlineDiscovery(options.jwks)
-    : createDiscovery({ ...identifiers, fetch: options.fetch, now })
+    : createDiscovery({ ...identifiers, fetch: options.fetch, now, failureTime: 'shortest' })
   const atAuthServer = resource === undefined && authServer !== undefined && new URL(authServer).host === authority
 
   return async (signatureKey) => {

@@ -115,7 +115,12 @@ export function createAgent(options: AgentOptions): Agent {
     throw new TypeError('authServers is required: list the auth servers this agent may use')
   const send = options.fetch ?? globalThis.fetch
   const fetchDocument = options.fetchDocument ?? options.fetch
-  const discovery = createDiscovery({ ...identifiers, ...(fetchDocument ? { fetch: fetchDocument } : {}), now })
+  const discovery = createDiscovery({
+    ...identifiers,
+    ...(fetchDocument ? { fetch: fetchDocument } : {}),
+    now,
+    failureTime: 'shortest',
+  })
   const pending = createPendingConsents()
 
   const requester: TokenRequester = {

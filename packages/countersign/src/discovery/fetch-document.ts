@@ -2,8 +2,13 @@ import { parseUtf8 } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
 import { parseJson } from '../lib/parse-json.js'
 import { readStream } from '../lib/read-stream.js'
+import { freshnessOf } from './freshness.js'
 
-/** What discovery needs of a `fetch`; `globalThis.fetch` fits. */
+/**
+ * What discovery needs of a `fetch`; `globalThis.fetch` fits. When the network fails it rejects with a `TypeError`, as
+ * the Fetch standard says, an `AbortError`, `TimeoutError` or `NetworkError`, or an error with a `code`, as Node does; any
+ * other error is a mistake in it, and is thrown on.
+ */
 export type FetchDocument = (
   url: string,
   init?: { signal?: AbortSignal; redirect?: 'manual'; headers?: { accept: string } },
@@ -53,7 +58,7 @@ export async function fetchText(url: string, options: FetchDocumentOptions): Pro
 /**
  * Fetches what a stranger's URL gives, or says why not: no redirect is followed, a body of more than `maxBytes` is
  * refused, and everything together takes at most `timeout`. Which addresses may be connected to is up to `fetch`: see
- * {@link createGuardedFetch}.
+ * {@link createGuardedFetch}. Rejects with what is no failure of the network: a mistake in `fetch`.
  *
  * @example
  * ```ts
@@ -64,19 +69,15 @@ export async function fetchText(url: string, options: FetchDocumentOptions): Pro
 export async function fetchBytes(url: string, options: FetchDocumentOptions): Promise<FetchedBytes> {
   const abort = new AbortController()
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
+  const late = new Promise<FetchRefusal>((resolve) => {
     timer = setTimeout(() => {
-      const error = new Error(`no answer within ${options.timeout} ms`)
-      abort.abort(error)
-      reject(error)
+      const cause = new DOMException(`no answer within ${options.timeout} ms`, 'TimeoutError')
+      resolve(unreachable(url, cause))
+      abort.abort(cause)
     }, options.timeout)
   })
   try {
     return await Promise.race([late, request(url, options, abort.signal)])
-  } catch (cause) {
-    if (cause instanceof AAuthError && cause.code === 'body_too_large')
-      return { refusal: `${url} is larger than ${options.maxBytes} bytes`, cause, unreachable: false }
-    return { refusal: `${url} could not be fetched`, cause, unreachable: true }
   } finally {
     clearTimeout(timer)
     abort.abort()
@@ -88,7 +89,8 @@ async function request(
   { fetch, maxBytes, accept = 'application/json' }: FetchDocumentOptions,
   signal: AbortSignal,
 ): Promise<FetchedBytes> {
-  const response = await fetch(url, { signal, redirect: 'manual', headers: { accept } })
+  const response = await overNetwork(url, fetch(url, { signal, redirect: 'manual', headers: { accept } }))
+  if ('refusal' in response) return response
   if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
     return { refusal: `${url} redirects, which is not followed`, unreachable: false }
   }
@@ -98,13 +100,39 @@ async function request(
   if (encoding !== null && encoding !== 'identity')
     return { refusal: `${url} is compressed (${encoding})`, unreachable: false }
   if (response.body === null) return { refusal: `${url} is empty`, unreachable: false }
-  const bytes = await readStream(response.body, maxBytes)
-  return { bytes, maxAge: maxAgeOf(response.headers.get('cache-control')) }
+  const bytes = await overNetwork(url, readWithin(url, response.body, maxBytes))
+  return 'refusal' in bytes ? bytes : { bytes, maxAge: freshnessOf(response.headers) }
 }
 
-function maxAgeOf(header: string | null): number | undefined {
-  if (header === null) return undefined
-  if (/(?:^|[\s,])no-store(?:$|[\s,])|(?:^|[\s,])no-cache(?:$|[\s,])/i.test(header)) return 0
-  const seconds = /(?:^|[\s,])max-age="?(\d{1,10})"?/i.exec(header)?.[1]
-  return seconds === undefined ? undefined : Number(seconds)
+async function readWithin(
+  url: string,
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+): Promise<Uint8Array | FetchRefusal> {
+  try {
+    return await readStream(body, maxBytes)
+  } catch (cause) {
+    if (!(cause instanceof AAuthError)) throw cause
+    return { refusal: `${url} is larger than ${maxBytes} bytes`, cause, unreachable: false }
+  }
+}
+
+async function overNetwork<T>(url: string, work: Promise<T>): Promise<T | FetchRefusal> {
+  try {
+    return await work
+  } catch (cause) {
+    if (!isNetworkFailure(cause)) throw cause
+    return unreachable(url, cause)
+  }
+}
+
+function unreachable(url: string, cause: unknown): FetchRefusal {
+  return { refusal: `${url} could not be fetched`, cause, unreachable: true }
+}
+
+function isNetworkFailure(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  // With these codes Node names a wrong argument; with all others, what the network did.
+  if ('code' in error && typeof error.code === 'string') return !error.code.startsWith('ERR_INVALID_')
+  return error instanceof TypeError || ['AbortError', 'TimeoutError', 'NetworkError'].includes(error.name)
 }

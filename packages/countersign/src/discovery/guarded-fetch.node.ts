@@ -22,9 +22,8 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): FetchDocu
     new Promise((resolve, reject) => {
       const url = new URL(input)
       const insecure = options.allowInsecureLoopback === true && isLoopbackIdentifier(url.origin)
-      if (!insecure && url.protocol !== 'https:') throw new TypeError('refused: only https is fetched')
-      if (!insecure && isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0)
-        throw new TypeError('refused: the host is an address')
+      if (!insecure && url.protocol !== 'https:') throw refused('only https is fetched')
+      if (!insecure && isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0) throw refused('the host is an address')
       const requestOptions: RequestOptions = {
         method: 'GET',
         agent: false,
@@ -35,7 +34,7 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): FetchDocu
         try {
           resolve(toResponse(message))
         } catch (error) {
-          // A status or header that no Response can have; thrown from here it would end the process.
+          // Thrown from here it would end the process.
           message.destroy()
           reject(error)
         }
@@ -45,7 +44,7 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): FetchDocu
         : httpsRequest(url, { ...requestOptions, lookup: publicLookup, rejectUnauthorized: true }, settle)
       request.on('error', reject)
       // An upgrade ends without an answer and without an error.
-      request.on('close', () => reject(new Error('the connection was closed without an answer')))
+      request.on('close', () => reject(failed('the connection was closed without an answer')))
       request.end()
     })
 }
@@ -56,14 +55,10 @@ const publicLookup: LookupFunction = (hostname, options, callback) => {
       callback(error, '', 0)
       return
     }
-    const refused = addresses.find(({ address }) => !isPublicAddress(address))
+    const nonPublic = addresses.find(({ address }) => !isPublicAddress(address))
     const [first] = addresses
-    if (refused || !first) {
-      callback(
-        Object.assign(new Error('refused: the name resolves to an address that is not public'), { code: 'EREFUSED' }),
-        '',
-        0,
-      )
+    if (nonPublic || !first) {
+      callback(refused('the name resolves to an address that is not public'), '', 0)
     } else if (options.all) {
       callback(null, addresses)
     } else {
@@ -72,12 +67,22 @@ const publicLookup: LookupFunction = (hostname, options, callback) => {
   })
 }
 
+// With a code, as all failures of the network have on Node.
+function refused(why: string): Error {
+  return Object.assign(new TypeError(`refused: ${why}`), { code: 'EREFUSED' })
+}
+
+function failed(why: string): Error {
+  return Object.assign(new Error(why), { code: 'ECONNABORTED' })
+}
+
 function toResponse(message: IncomingMessage): Response {
   const headers = new Headers()
   for (let i = 0; i + 1 < message.rawHeaders.length; i += 2) {
     headers.append(message.rawHeaders[i] as string, message.rawHeaders[i + 1] as string)
   }
-  const status = message.statusCode ?? 500
+  const status = message.statusCode ?? 0
+  if (status < 200 || status > 599) throw failed(`the answer has the status ${status}`)
   const empty = status === 204 || status === 205 || status === 304
   if (empty) message.resume()
   const body: ReadableStream | null = empty ? null : Readable.toWeb(message)

@@ -8,6 +8,11 @@ import type { GuardedFetchOptions } from './guarded-fetch.node.js'
 export function createGuardedFetch(_options: GuardedFetchOptions = {}): FetchDocument {
   return async (input, init) => {
     if (!input.startsWith('https://')) throw new TypeError('refused: only https is fetched')
-    return fetch(input, { ...init, redirect: 'manual' })
+    try {
+      return await fetch(input, { ...init, redirect: 'manual' })
+    } catch (cause) {
+      // Platforms disagree about what a failure of the network looks like.
+      throw new TypeError('the fetch failed', { cause })
+    }
   }
 }

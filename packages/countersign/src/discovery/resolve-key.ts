@@ -7,7 +7,8 @@ import { type IdentifierOptions, identifierProblem, isIdentifier } from '../prot
 import { isFetchableUrl } from '../protocol/metadata.js'
 import { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
 import { type VerifiedToken, type VerifyTokenOptions, verifyDecodedToken } from '../tokens/verify-token.js'
-import type { Discovery, DiscoveryFailure, Found } from './discovery.js'
+import type { Discovery } from './discovery.js'
+import type { DiscoveryFailure, Found } from './found.js'
 
 /** The key of a signature, and who it speaks for. */
 export interface ResolvedKey {
@@ -26,8 +27,11 @@ export interface FoundCertificate {
   agent: string
 }
 
-/** Finds the certificate that `x5u` and `x5t` point to. */
-export type CertificateFinder = (reference: { x5u: string; x5t: string }) => Promise<Found<FoundCertificate>>
+/** Finds the certificate that `x5u` and `x5t` point to, for a request from an address. */
+export type CertificateFinder = (
+  reference: { x5u: string; x5t: string },
+  remoteAddress?: string,
+) => Promise<Found<FoundCertificate>>
 
 export interface KeyResolverOptions extends IdentifierOptions {
   discovery: Discovery
@@ -55,9 +59,14 @@ type CarriedToken = 'agent+jwt' | 'auth+jwt'
 /**
  * Finds the key that `Signature-Key` points to.
  *
+ * @param remoteAddress where the request came from: what one source can make us fetch is limited
  * @param expected the token that is due there: a token that is none of the two is refused as one of this kind
  */
-export type KeyResolver = (signatureKey: SignatureKey, expected?: CarriedToken) => MaybePromise<ResolvedKey>
+export type KeyResolver = (
+  signatureKey: SignatureKey,
+  remoteAddress?: string,
+  expected?: CarriedToken,
+) => MaybePromise<ResolvedKey>
 
 /**
  * Creates the `resolveKey` of {@link verifySignature}: finds the key that `Signature-Key` points to (S§10.7) and
@@ -70,10 +79,10 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   const headerKeys = new LruCache<ResolvedKey>(cachedTokens)
   let { forgotten } = discovery
 
-  const agentTokenOptions: VerifyTokenOptions = {
+  const agentTokenOptions = (remoteAddress: string | undefined): VerifyTokenOptions => ({
     ...options,
-    findKey: (issuer, kid) => discovery.peekKey('aauth-agent', issuer, kid) ?? findAgentKey(issuer, kid),
-  }
+    findKey: (issuer, kid) => discovery.peekKey('aauth-agent', issuer, kid) ?? findAgentKey(issuer, kid, remoteAddress),
+  })
   const authTokenOptions: VerifyTokenOptions = {
     ...options,
     issuers: options.authTokenIssuers,
@@ -81,8 +90,12 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     findKey: (issuer, kid) => discovery.peekKey('aauth-issuer', issuer, kid) ?? findIssuerKey(issuer, kid),
   }
 
-  async function findAgentKey(issuer: string, kid: string): Promise<VerificationKey> {
-    return requireKey(await discovery.findKey('aauth-agent', issuer, kid))
+  async function findAgentKey(
+    issuer: string,
+    kid: string,
+    remoteAddress: string | undefined,
+  ): Promise<VerificationKey> {
+    return requireKey(await discovery.findKey('aauth-agent', issuer, kid, remoteAddress))
   }
 
   async function findIssuerKey(issuer: string, kid: string): Promise<VerificationKey> {
@@ -111,26 +124,33 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     return key && { key, scheme: 'jwks', agent: reference.id, delegate: undefined, token: undefined }
   }
 
-  async function resolvePublished(reference: Extract<SignatureKey, { scheme: 'jwks' }>): Promise<ResolvedKey> {
+  async function resolvePublished(
+    reference: Extract<SignatureKey, { scheme: 'jwks' }>,
+    remoteAddress: string | undefined,
+  ): Promise<ResolvedKey> {
     const anonymous = { scheme: 'jwks', agent: undefined, delegate: undefined, token: undefined } as const
     const { kid } = reference
     if ('jwksUri' in reference) {
       if (!isFetchableUrl(reference.jwksUri, options)) throw unknownKey('the jwks URL is not of the accepted form')
-      return { ...anonymous, key: requireKey(await discovery.findKeyAt(reference.jwksUri, kid)) }
+      return { ...anonymous, key: requireKey(await discovery.findKeyAt(reference.jwksUri, kid, remoteAddress)) }
     }
     const { id, wellKnown } = reference
     if (wellKnown === undefined && options.absentWellKnown === 'jwks') {
       if (!isIdentifier(id, { ...options, allowPath: true }))
         throw unknownKey('the id is not a URL of the accepted form')
-      return { ...anonymous, key: requireKey(await discovery.findKeyAt(id, kid)) }
+      return { ...anonymous, key: requireKey(await discovery.findKeyAt(id, kid, remoteAddress)) }
     }
     if (!isIdentifier(id, options)) throw unknownKey(`the id ${identifierProblem(id, options)}`)
     const kind = wellKnown ?? 'aauth-agent'
     if (!isPublishedKind(kind)) throw unknownKey('the well-known name is not one that is fetched')
-    return { ...anonymous, key: requireKey(await discovery.findKey(kind, id, kid)), agent: id }
+    return { ...anonymous, key: requireKey(await discovery.findKey(kind, id, kid, remoteAddress)), agent: id }
   }
 
-  function resolveToken(jwt: string, expected: CarriedToken): MaybePromise<ResolvedKey> {
+  function resolveToken(
+    jwt: string,
+    remoteAddress: string | undefined,
+    expected: CarriedToken,
+  ): MaybePromise<ResolvedKey> {
     if (discovery.forgotten !== forgotten) {
       tokens.clear()
       forgotten = discovery.forgotten
@@ -138,22 +158,30 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     const at = now()
     const entry = tokens.get(jwt.slice(-64), at)
     const cached = entry?.jwt === jwt ? entry.resolved : undefined
-    return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt, expected)
+    return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt, remoteAddress, expected)
   }
 
-  async function verifyAndRemember(jwt: string, expected: CarriedToken): Promise<ResolvedKey> {
+  async function verifyAndRemember(
+    jwt: string,
+    remoteAddress: string | undefined,
+    expected: CarriedToken,
+  ): Promise<ResolvedKey> {
     const decoded = decodeToken(jwt)
     const typ = decoded?.header.typ
     const kind = typ === 'agent+jwt' || typ === 'auth+jwt' ? typ : expected
     const before = discovery.forgotten
-    const resolved = kind === 'auth+jwt' ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded)
+    const resolved =
+      kind === 'auth+jwt' ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded, remoteAddress)
     if (discovery.forgotten === before)
       tokens.set(jwt.slice(-64), { jwt, resolved }, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
     return resolved
   }
 
-  async function resolveAgentToken(decoded: DecodedToken | undefined): Promise<ResolvedKey> {
-    const token = await verifyDecodedToken('agent+jwt', decoded, agentTokenOptions)
+  async function resolveAgentToken(
+    decoded: DecodedToken | undefined,
+    remoteAddress: string | undefined,
+  ): Promise<ResolvedKey> {
+    const token = await verifyDecodedToken('agent+jwt', decoded, agentTokenOptions(remoteAddress))
     return {
       key: requireConfirmation(token),
       scheme: 'jwt',
@@ -169,23 +197,26 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
   }
 
-  async function resolveCertificate(reference: { x5u: string; x5t: string }): Promise<ResolvedKey> {
+  async function resolveCertificate(
+    reference: { x5u: string; x5t: string },
+    remoteAddress: string | undefined,
+  ): Promise<ResolvedKey> {
     if (!options.certificates) throw unknownKey('no certificate roots are configured')
-    const outcome = await options.certificates(reference)
+    const outcome = await options.certificates(reference, remoteAddress)
     if ('failure' in outcome) throw busyError(outcome.failure) ?? unknownKey(outcome.failure.message, outcome.failure)
     return { ...outcome.found, scheme: 'x509', delegate: undefined, token: undefined }
   }
 
-  return (signatureKey, expected = 'agent+jwt') => {
+  return (signatureKey, remoteAddress, expected = 'agent+jwt') => {
     switch (signatureKey.scheme) {
       case 'hwk':
         return resolveHeaderKey(signatureKey.jwk)
       case 'jwks':
-        return resolveKnown(signatureKey) ?? resolvePublished(signatureKey)
+        return resolveKnown(signatureKey) ?? resolvePublished(signatureKey, remoteAddress)
       case 'jwt':
-        return resolveToken(signatureKey.jwt, expected)
+        return resolveToken(signatureKey.jwt, remoteAddress, expected)
       case 'x509':
-        return resolveCertificate(signatureKey)
+        return resolveCertificate(signatureKey, remoteAddress)
     }
   }
 }
@@ -215,7 +246,8 @@ function requireIssuerKey(found: Found<VerificationKey>): VerificationKey {
 
 function busyError(failure: DiscoveryFailure): AAuthError | undefined {
   if (failure.reason !== 'busy') return undefined
-  return new AAuthError('too_many_requests', 'Too many keys are being looked for.', { cause: failure, retryAfter: 3 })
+  const { retryAfter = 3 } = failure
+  return new AAuthError('too_many_requests', 'Too many keys are being looked for.', { cause: failure, retryAfter })
 }
 
 function requireConfirmation(token: VerifiedToken): VerificationKey {

@@ -6,8 +6,9 @@ import { decodeToken } from '../tokens/decode-token.js'
 import { revocationEntry } from '../tokens/revocation-entry.js'
 import type { AuthTokenClaims, RevocationClaims } from '../tokens/token-table.js'
 import { verifyDecodedToken } from '../tokens/verify-token.js'
-import type { Discovery, Found } from './discovery.js'
+import type { Discovery } from './discovery.js'
 import { type FetchDocument, fetchText } from './fetch-document.js'
+import type { Found } from './found.js'
 
 export interface RevocationListOptions extends IdentifierOptions {
   /** The auth server whose list it is. */

@@ -22,8 +22,11 @@ export interface VerifySignatureOptions<R extends { key: VerificationKey }> {
    * (S§10.3.1). `Host` merely chooses among them.
    */
   authorities: readonly [string, ...string[]]
-  /** Finds the key that `Signature-Key` points to. Called after every local check; throws when there is none. */
-  resolveKey: (signatureKey: SignatureKey) => MaybePromise<R>
+  /**
+   * Finds the key that `Signature-Key` points to, for a request from an address, where that is known. Called after every
+   * local check; throws when there is none.
+   */
+  resolveKey: (signatureKey: SignatureKey, remoteAddress: string | undefined) => MaybePromise<R>
   /** Unix seconds. @default the system clock */
   now?: () => number
   /** @default all that the library knows */
@@ -92,7 +95,7 @@ export async function verifySignature<R extends { key: VerificationKey }>(
     input.components.map(componentReader(message, target, authority)),
     input.parameters,
   )
-  const found = options.resolveKey(parsedKey.key) //                           unknown_key, invalid_key
+  const found = options.resolveKey(parsedKey.key, message.remoteAddress) //    unknown_key, invalid_key
   const resolved = found instanceof Promise ? await found : found
   requireAlgorithm(input, resolved.key, options.algorithms) //                 unsupported_algorithm
   if (typeof coverage === 'function') requireCoverage(input, profile, present, coverage(resolved))

@@ -1,7 +1,10 @@
 import { createHash, type X509Certificate } from 'node:crypto'
-import type { Found } from '../discovery/discovery.js'
+import type { DiscoveryLimits } from '../discovery/discovery-limits.js'
+import { createFetchBudget } from '../discovery/fetch-budget.js'
 import { type FetchDocument, fetchText } from '../discovery/fetch-document.js'
+import type { Found } from '../discovery/found.js'
 import { createGuardedFetch } from '../discovery/guarded-fetch.node.js'
+import { createLookups, type Lookup } from '../discovery/lookup.js'
 import type { CertificateFinder, FoundCertificate } from '../discovery/resolve-key.js'
 import { parseBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
@@ -13,7 +16,7 @@ import { isIdentifier } from '../protocol/identifier.js'
 import { isFetchableUrl } from '../protocol/metadata.js'
 import { parseCertificates, publicKeyOf, verifyCertificateChain } from './certificate-chain.js'
 
-export interface CertificateFinderOptions {
+export interface CertificateFinderOptions extends Omit<DiscoveryLimits, 'failureAge'> {
   /** Root certificates as PEM, one or more in each text; the only ones trusted, never the system's. */
   roots: readonly [string, ...string[]]
   /**
@@ -32,7 +35,7 @@ export interface CertificateFinderOptions {
   allowInsecureLoopback?: boolean
 }
 
-const limits = { bytes: 32_768, timeout: 2500, cached: 10_000, roots: 1000, flights: 32 }
+const limits = { bytes: 32_768, timeout: 2500, cached: 10_000, roots: 1000 }
 
 /**
  * Finds the certificate of `scheme=x509` (S§10.7, W11): fetches `x5u`, follows the chain to the configured roots, and
@@ -46,11 +49,13 @@ const limits = { bytes: 32_768, timeout: 2500, cached: 10_000, roots: 1000, flig
  * ```
  */
 export function createCertificateFinder(options: CertificateFinderOptions): CertificateFinder {
-  const { now = systemClock, cacheAge = 3600, isRevoked } = options
+  const { now = systemClock, cacheAge = 3600, failureTime = 'equal', isRevoked } = options
   const roots = options.roots.flatMap(parseRoots)
   const fetch = options.fetch ?? createGuardedFetch(options)
   const cache = new LruCache<FoundCertificate>(limits.cached)
   const flights = new Map<string, Promise<Found<FoundCertificate>>>()
+  const budget = createFetchBudget(options, now)
+  const lookUp = createLookups(now)
 
   async function find(x5u: string, x5t: string): Promise<Found<FoundCertificate>> {
     const fetched = await fetchText(x5u, { fetch, maxBytes: limits.bytes, timeout: limits.timeout })
@@ -88,19 +93,26 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
     }
   }
 
-  return async ({ x5u, x5t }) => {
+  async function look(x5u: string, x5t: string, lookup: Lookup): Promise<Found<FoundCertificate>> {
+    const id = `${x5t} ${x5u}`
+    const joined = flights.get(id)
+    if (joined) return lookup.wait(joined)
+    const place = budget.begin({ source: lookup.source, known: false })
+    if ('failure' in place) return place
+    const flight = find(x5u, x5t).finally(() => {
+      place.end()
+      flights.delete(id)
+    })
+    flights.set(id, flight)
+    return lookup.wait(flight)
+  }
+
+  return async ({ x5u, x5t }, remoteAddress) => {
     if (parseBase64url(x5t)?.length !== 32) return refused('x5t is not a SHA-256 thumbprint')
     const cached = cache.get(x5t, now())
     if (cached) return { found: cached }
     if (!isFetchableUrl(x5u, options)) return refused('x5u is not a URL of the accepted form')
-    const id = `${x5t} ${x5u}`
-    const joined = flights.get(id)
-    if (joined) return joined
-    if (flights.size >= limits.flights)
-      return { failure: { reason: 'busy', message: `${limits.flights} certificates are being fetched` } }
-    const flight = find(x5u, x5t).finally(() => flights.delete(id))
-    flights.set(id, flight)
-    return flight
+    return lookUp(remoteAddress, failureTime, (lookup) => look(x5u, x5t, lookup))
   }
 }
 

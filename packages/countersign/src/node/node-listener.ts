@@ -5,6 +5,7 @@ import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { errorResponse } from '../protocol/error-response.js'
+import type { ClientAddress } from './client-address.js'
 import { receiveIncoming } from './receive-incoming.js'
 
 /** The one shape every role has. */
@@ -17,9 +18,9 @@ export interface NodeListenerOptions {
   maxBody?: number
   /**
    * Finds the address of the client behind proxies: without it, everybody behind one proxy counts as one address, also
-   * where sign-ins are limited. `createClientAddress` of `countersign-server` fits. @default the peer of the connection
+   * where sign-ins are limited. {@link createClientAddress} fits. @default the peer of the connection
    */
-  clientAddress?: (peer: string | undefined, rawHeaders: readonly string[]) => string | undefined
+  clientAddress?: ClientAddress
 }
 
 /**

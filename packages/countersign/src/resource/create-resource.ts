@@ -1,4 +1,5 @@
 import { createDiscovery, type Discovery } from '../discovery/discovery.js'
+import type { DiscoveryLimits } from '../discovery/discovery-limits.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import { type CertificateFinder, createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
 import { createRevocationList } from '../discovery/revocation-list.js'
@@ -64,6 +65,8 @@ export interface ResourceOptions {
   denyList?: DenyListOptions
   /** Seconds that a resource token lives. @default 600 */
   resourceTokenLifetime?: number
+  /** How much is fetched because strangers ask for it, and how they are told that nothing was found. */
+  discovery?: DiscoveryLimits
   /** @default a guarded fetch */
   fetch?: FetchDocument
   /** Unix seconds. @default the system clock */
@@ -134,6 +137,7 @@ export function createResource(options: ResourceOptions): Resource {
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])]
   const discovery: Discovery = createDiscovery({
     ...identifiers,
+    ...options.discovery,
     ...(options.fetch ? { fetch: options.fetch } : {}),
     now,
     local: new Map([[metadataUrl(id, 'aauth-resource'), async () => publicKeys]]),
@@ -164,7 +168,7 @@ export function createResource(options: ResourceOptions): Resource {
   }
   const authorizationOptions: VerifySignatureOptions<ResolvedKey> = {
     ...signatureOptions,
-    resolveKey: (signatureKey) => resolveKey(signatureKey, 'auth+jwt'),
+    resolveKey: (signatureKey, remoteAddress) => resolveKey(signatureKey, remoteAddress, 'auth+jwt'),
   }
   const metadata: ResourceMetadata = {
     resource: id,

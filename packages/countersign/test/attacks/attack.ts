@@ -9,6 +9,8 @@ export interface Message extends Required<MessageParts> {
   to?: 'resource' | 'token endpoint'
   /** @default 0 */
   instance?: 0 | 1
+  /** The address it comes from; over HTTP, as the proxy in front says. @default 127.0.0.1 */
+  from?: string
   /** Changes the bytes on the wire, where there is a wire. */
   raw?: (bytes: string) => string
 }

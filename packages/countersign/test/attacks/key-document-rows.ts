@@ -5,8 +5,18 @@ import { answerJson, startServer } from '../discovery/loopback-server.js'
 import { simulatePublicNetwork } from '../discovery/public-network.js'
 import { withHeader } from '../httpsig/crafted-message.js'
 import { type CertificateParts, type Issued, issueCertificate, signerOf } from '../node/certificates.js'
-import type { Case, Outcome, Row } from './attack.js'
-import { accepted, craft, headerOf, type Parts, refused, refusedUnasked, resigned, tampered } from './crafted-cases.js'
+import type { Case, Outcome, Race, Row } from './attack.js'
+import {
+  accepted,
+  craft,
+  form,
+  headerOf,
+  type Parts,
+  refused,
+  refusedUnasked,
+  resigned,
+  tampered,
+} from './crafted-cases.js'
 import { answering, guarded, notFound, notFoundUnasked, reference, unknownBody } from './key-cases.js'
 import { agentReference, ids, signers } from './parties.js'
 import { agentDocument, agentKeys, agentMetadata, type Stage, type StageOptions } from './stage.js'
@@ -40,7 +50,7 @@ const chainUrl = `${ids.agent}/chain.pem`
 const certified = Math.floor(Date.now() / 1000) + 300
 const underRoots = (roots: readonly [string, ...string[]]): StageOptions => ({
   now: certified,
-  certificates: (fetch: FetchDocument, now) => createCertificateFinder({ roots, fetch, now }),
+  certificates: (fetch: FetchDocument, now) => createCertificateFinder({ roots, fetch, now, failureTime: 'shortest' }),
 })
 
 function certificate(
@@ -65,6 +75,78 @@ async function certifiedMessage(stage: Stage, issued: Issued, x5t: string = issu
   stage.documents.set(chainUrl, text(issued.pem))
   const signer: Signer = await signerOf(issued)
   return craft(stage, { target: '/identity', signer, signatureKey: { scheme: 'x509', x5u: chainUrl, x5t } })
+}
+
+const attackerAddress = '198.51.100.7'
+const documentAt = (host: string) => `${host}/.well-known/aauth-agent`
+
+/** 100 requests at once that name as many silent hosts; `release` lets the hosts answer. */
+async function startFlood(stage: Stage, from: (index: number) => string, parts: Parts = {}) {
+  const hosts = Array.from({ length: 100 }, (_, index) => `https://host-${index}.example`)
+  const waiting: (() => void)[] = []
+  for (const host of hosts) {
+    const silence = () =>
+      new Promise<Response>((resolve) => waiting.push(() => resolve(new Response('', { status: 404 }))))
+    stage.documents.set(documentAt(host), silence)
+  }
+  let turnedAway = 0
+  const ask = async (id: string, index: number) => {
+    const message = await craft(stage, { ...parts, ...reference({ id }) })
+    const answer = await stage.send({ ...message, from: from(index) })
+    if (answer.status === 429) {
+      expect(answer.headers.get('retry-after')).toBe('3')
+      turnedAway++
+    }
+    return answer
+  }
+  const answers = Promise.all(hosts.map(ask))
+  await expect.poll(() => turnedAway + waiting.length, { interval: 5 }).toBe(hosts.length)
+  return {
+    answers,
+    release: () => {
+      for (const answer of waiting) answer()
+    },
+  }
+}
+
+function flood(claim: string, from: (index: number) => string, counts: Race['counts'], parts: Parts = {}): Race {
+  return {
+    claim,
+    race: async (stage) => {
+      const { answers, release } = await startFlood(stage, from, parts)
+      release()
+      return answers
+    },
+    counts,
+    also: ({ asked }) => expect(asked.filter((url) => url.startsWith('https://host-'))).toHaveLength(counts[401] ?? 0),
+  }
+}
+
+/** Many requests after one another, each of which names another host and is signed by nobody there. */
+function namingAnyHost(claim: string, parts: Parts = {}): Case {
+  return {
+    claim,
+    valid: (stage) => craft(stage),
+    attack: async (stage) => {
+      const message = { ...(await craft(stage, parts)), from: attackerAddress }
+      const naming = (index: number) =>
+        withHeader(message, 'signature-key', (value) => value.replace(ids.agent, `https://host-${index}.example`))
+      return async () => {
+        for (let index = 0; index < 300; index++) expect((await stage.send(naming(index))).status).toBe(401)
+        let last = await stage.send(naming(300))
+        for (let index = 301; index < (stage.wire ? 310 : 10_000); index++) last = await stage.send(naming(index))
+        return last
+      }
+    },
+    expected: {
+      status: 429,
+      error: 'too_many_requests',
+      also: ({ asked }, { headers }) => {
+        expect(asked.filter((url) => url.startsWith('https://host-'))).toHaveLength(300)
+        expect(headers.get('retry-after')).toBe('60')
+      },
+    },
+  }
 }
 
 /** What of group K is about what is found there, and how often it is looked for. */
@@ -289,33 +371,24 @@ export const keyDocumentRows: readonly Row[] = [
         },
         expected: { ...refusedUnasked, signatureError: 'invalid_input', requiredInput: ['@path'] },
       },
+      namingAnyHost('of one source, 300 fetches begin in a minute'),
+      namingAnyHost('of one source, at the token endpoint', form({ request_type: 'auth' })),
     ],
     races: [
+      flood('one source has four fetches at once', () => attackerAddress, { 401: 4, 429: 96 }),
+      flood('one IPv6 subscriber is one source', (index) => `2001:db8:1:2::${index}`, { 401: 4, 429: 96 }),
+      flood('all together have 24 for agents not known', (index) => `203.0.113.${index}`, { 401: 24, 429: 76 }),
+      flood('at the token endpoint alike', () => attackerAddress, { 401: 4, 429: 96 }, form({ request_type: 'auth' })),
       {
-        claim: 'at most 32 fetches at once, the rest is told to come again',
+        ...flood('an agent of another source is let in meanwhile', () => attackerAddress, { 200: 1, 401: 4, 429: 96 }),
         race: async (stage) => {
-          const hosts = Array.from({ length: 100 }, (_, index) => `https://host-${index}.example`)
-          const waiting: (() => void)[] = []
-          for (const host of hosts) {
-            stage.documents.set(
-              `${host}/.well-known/aauth-agent`,
-              () => new Promise((resolve) => waiting.push(() => resolve(new Response('', { status: 404 })))),
-            )
-          }
-          let turnedAway = 0
-          const ask = async (id: string) => {
-            const answer = await stage.send(await craft(stage, reference({ id })))
-            if (++turnedAway === 68) for (const release of waiting) release()
-            return answer
-          }
-          const answers = await Promise.all(hosts.map(ask))
-          expect(stage.asked).toHaveLength(32)
-          return answers
+          const { answers, release } = await startFlood(stage, () => attackerAddress)
+          const honest = await stage.send({ ...(await craft(stage)), from: '192.0.2.1' })
+          release()
+          return [honest, ...(await answers)]
         },
-        counts: { 401: 32, 429: 68 },
       },
     ],
-    later: 'a budget per source address: there is one for all sources',
   },
   {
     id: 'K26',

@@ -25,13 +25,14 @@ function send(port: number, bytes: Buffer): Promise<string> {
   })
 }
 
-function bytesOf({ method, target, headers, body, raw }: Message): Buffer {
+function bytesOf({ method, target, headers, body, raw, from }: Message): Buffer {
   const content = Buffer.from(body)
   const framed = headers.some(([name]) => /^(?:content-length|transfer-encoding)$/i.test(name))
   const lines = [
     `${method} ${target} HTTP/1.1`,
     ...headers.map(([name, value]) => `${name}: ${value}`),
     ...(content.length > 0 && !framed ? [`content-length: ${content.length}`] : []),
+    ...(from === undefined ? [] : [`x-forwarded-for: ${from}`]),
     'connection: close',
   ]
   const head = `${lines.join('\r\n')}\r\n\r\n`

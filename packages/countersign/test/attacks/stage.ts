@@ -7,7 +7,7 @@ import {
   type ReceivedMessage,
   type Signer,
 } from 'countersign'
-import { createNodeListener } from 'countersign/node'
+import { createClientAddress, createNodeListener } from 'countersign/node'
 import {
   createResource,
   type Requirement,
@@ -50,7 +50,14 @@ export interface Stage {
 export interface StageOptions
   extends Pick<
     Partial<ResourceOptions>,
-    'algorithms' | 'nonce' | 'signatureKeyForm' | 'maxBody' | 'allowInsecureLoopback' | 'allowPath' | 'authorities'
+    | 'algorithms'
+    | 'nonce'
+    | 'signatureKeyForm'
+    | 'maxBody'
+    | 'allowInsecureLoopback'
+    | 'allowPath'
+    | 'authorities'
+    | 'discovery'
   > {
   now?: number
   /** Fetches with the guarded fetch of the library instead of from the stage's documents. */
@@ -82,7 +89,8 @@ interface Parts {
 }
 
 function createParts(options: StageOptions): Parts {
-  const { now: start = 1_800_000_000, guardedFetch, certificates, ...resourceOptions } = options
+  const { now: start = 1_800_000_000, guardedFetch, certificates, discovery: limits, ...resourceOptions } = options
+  const discovery = { failureTime: 'shortest', ...limits } as const
   const clock = { now: start }
   const now = () => clock.now
   const asked: string[] = []
@@ -117,6 +125,7 @@ function createParts(options: StageOptions): Parts {
       authServer: ids.authServer,
       claimNonce,
       now,
+      discovery,
       ...(guardedFetch ? {} : { fetch }),
       ...(certificates ? { certificates: certificates(fetch, now) } : {}),
       ...resourceOptions,
@@ -128,6 +137,7 @@ function createParts(options: StageOptions): Parts {
     storage,
     fetch,
     now,
+    discovery,
   })
   return {
     stage: { clock, documents, asked, handled: [], minted: () => minted, sent: [], storage },
@@ -161,7 +171,7 @@ export async function openVerifierStage(options: StageOptions = {}): Promise<Sta
     close: () => stage.storage.close(),
     async send(message) {
       stage.sent.push(message)
-      const received = receivedMessage(message)
+      const received = { ...receivedMessage(message), remoteAddress: message.from ?? '127.0.0.1' }
       if (message.to !== 'token endpoint') return toAnswer(await verify(resources[message.instance ?? 0], received))
       const { method, target, body } = message
       const headers = new Headers(message.headers.map(([name, value]): [string, string] => [name, value]))
@@ -171,13 +181,20 @@ export async function openVerifierStage(options: StageOptions = {}): Promise<Sta
   }
 }
 
+const clientAddress = createClientAddress(['127.0.0.1'])
+
 /** The same over HTTP on loopback: two ports for the resource, and one for the auth server. */
 export async function openHttpStage(options: StageOptions = {}): Promise<Stage> {
   const { stage, resources, server } = createParts(options)
   const [first, second, endpoint] = await Promise.all([
     listen(listenerOf(resources[0], stage.handled)),
     listen(listenerOf(resources[1], stage.handled)),
-    listen(createNodeListener((request, received) => server.handler(request, received), { origin: ids.authServer })),
+    listen(
+      createNodeListener((request, received) => server.handler(request, received), {
+        origin: ids.authServer,
+        clientAddress,
+      }),
+    ),
   ])
   return {
     ...stage,
@@ -205,7 +222,7 @@ function listenerOf(resource: Resource, handled: string[]): RequestListener {
       const { rawTarget: url, rawHeaders, remoteAddress } = received ?? receivedMessage()
       return app.fetch(request, { incoming: { url, rawHeaders, socket: { remoteAddress } } })
     },
-    { origin: ids.resource },
+    { origin: ids.resource, clientAddress },
   )
 }
 

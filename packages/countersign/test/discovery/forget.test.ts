@@ -21,7 +21,7 @@ const now = () => 1_768_786_017
 function agentWithKey() {
   const documents = agentDocuments(agent, [signer.jwk])
   const { fetch, asked } = documentFetch(documents)
-  const discovery = createDiscovery({ fetch, now })
+  const discovery = createDiscovery({ fetch, now, failureTime: 'shortest' })
   return { documents, discovery, asked, find: (kid = 'key-1') => discovery.findKey('aauth-agent', agent, kid) }
 }
 
@@ -60,7 +60,7 @@ describe('forget: what was known of an identifier is gone at once', () => {
     let down = false
     const fetch: FetchDocument = async (url) =>
       down ? new Response('', { status: 503 }) : Response.json(documents[url as keyof typeof documents])
-    const discovery = createDiscovery({ fetch, now })
+    const discovery = createDiscovery({ fetch, now, failureTime: 'shortest' })
     for (const id of [agent, other]) expect(await discovery.findKey('aauth-agent', id, 'key-1')).toHaveProperty('found')
     down = true
     discovery.forget(agent)
@@ -74,7 +74,7 @@ describe('forget: what was known of an identifier is gone at once', () => {
     let held = true
     const fetch: FetchDocument = async (url) =>
       held && url === jwksUri ? new Promise((resolve) => late.push(resolve)) : Response.json(documents[url])
-    const discovery = createDiscovery({ fetch, now })
+    const discovery = createDiscovery({ fetch, now, failureTime: 'shortest' })
     const early = discovery.findKey('aauth-agent', agent, 'key-1')
     await expect.poll(() => late).toHaveLength(1)
     discovery.forget(agent)
@@ -93,7 +93,7 @@ describe('forget: what was known of an identifier is gone at once', () => {
     const shared = { ...agentDocuments(agent, [signer.jwk]) }
     shared[`${other}/.well-known/aauth-agent`] = { agent: other, jwks_uri: jwksUri }
     const { fetch } = documentFetch(shared)
-    const discovery = createDiscovery({ fetch, now })
+    const discovery = createDiscovery({ fetch, now, failureTime: 'shortest' })
     expect(await discovery.findKey('aauth-agent', other, 'key-1')).toHaveProperty('found')
     rotate(shared)
     discovery.forget(agent)

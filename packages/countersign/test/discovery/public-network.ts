@@ -35,7 +35,7 @@ export function simulatePublicNetwork(
     const asked = network.resolved.filter((name) => name === hostname).length
     network.resolved.push(hostname)
     const addresses = answers?.[Math.min(asked, answers.length - 1)]
-    if (!addresses) callback(new Error(`ENOTFOUND ${hostname}`), [])
+    if (!addresses) callback(Object.assign(new Error(`ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' }), [])
     else
       callback(
         null,

@@ -47,7 +47,13 @@ function finderOver(pem: string, options: Partial<CertificateFinderOptions> = {}
     const document = documents.get(url)
     return document === undefined ? new Response('', { status: 404 }) : new Response(document)
   }
-  const find = createCertificateFinder({ roots: [root.pem], now: () => now, fetch, ...options })
+  const find = createCertificateFinder({
+    roots: [root.pem],
+    now: () => now,
+    fetch,
+    failureTime: 'shortest',
+    ...options,
+  })
   return { find, asked, documents }
 }
 

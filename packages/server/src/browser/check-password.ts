@@ -1,6 +1,6 @@
+import { networkOf } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
-import { networkOf } from '../network-of.js'
 import { verifyPassword } from '../passwords.js'
 import { foldUsername } from '../storage/fold-username.js'
 import type { User } from '../storage/storage.js'

@@ -1,6 +1,6 @@
+import { networkOf } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
-import { networkOf } from '../network-of.js'
 import type { AuditEvent } from '../storage/storage.js'
 
 /** Rows about one thing from one address in 15 minutes; more say nothing new. */

@@ -23,6 +23,10 @@ export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys
     signatureKeyForm: settings.signatureKeyForm,
     nonce: settings.nonce,
     maxOpenRequests: settings.limits.openRequests,
+    discovery: {
+      fetchesPerMinute: settings.limits.fetchesPerMinute,
+      fetchesPerSource: settings.limits.fetchesPerSource,
+    },
     allowInsecureLoopback: settings.allowInsecureLoopback,
     allowPath: settings.allowPath,
     ...(settings.admin?.secret !== undefined && { adminSecret: settings.admin.secret }),

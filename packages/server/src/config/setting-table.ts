@@ -96,6 +96,16 @@ export const settingTable: readonly SettingRow[] = [
   },
   { name: 'limits.connections', read: 'number', about: 'connections at once; default: 1024' },
   {
+    name: 'limits.fetchesPerMinute',
+    read: 'number',
+    about: 'documents of unknown agents fetched in a minute; default: 3000',
+  },
+  {
+    name: 'limits.fetchesPerSource',
+    read: 'number',
+    about: 'the same because of requests from one address; default: 300',
+  },
+  {
     name: 'trustProxy',
     read: 'json',
     about: 'addresses or networks of the proxies whose X-Forwarded-For is believed; default: none',

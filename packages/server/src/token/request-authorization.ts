@@ -43,7 +43,7 @@ export async function requestAuthorization(
   if (decision === 'deny')
     throw new AAuthError('policy_denied', 'The policy of this server does not allow this agent that.')
   if (decision !== 'ask') return issueAutonomously(context, agent, access, decision.grant)
-  const metadata = await findAgent(context, agent.agent)
+  const metadata = await findAgent(context, agent)
   requireListedRedirect(redirectUri, metadata, context.interop.redirectUrisOptional)
   const allowed = await context.storage.hasBeenAllowed(agent.agent)
   if (!allowed) await requireNewcomerRate(context, agent)
@@ -62,11 +62,16 @@ export async function requestAuthorization(
     resource: access.resource,
     scope: access.scope.join(' '),
     redirectUri,
-    display: await displayOf(context, metadata, access.resource, {
-      changes: changesSince(seen, metadata, redirectUri, agent),
-      redirectHost: redirectHost(redirectUri),
-      ...(agent.delegate === null ? { jkt: agent.key.thumbprint } : {}),
-    }),
+    display: await displayOf(
+      context,
+      metadata,
+      { ...access, remoteAddress: agent.remoteAddress },
+      {
+        changes: changesSince(seen, metadata, redirectUri, agent),
+        redirectHost: redirectHost(redirectUri),
+        ...(agent.delegate === null ? { jkt: agent.key.thumbprint } : {}),
+      },
+    ),
     lifetime: context.lifetimes.requestToken,
     prompt: form.get('prompt')?.slice(0, 64),
     maxOpen: allowed ? context.maxOpenRequests : Math.min(context.maxOpenRequests, unknownAgentOpenRequests),
@@ -92,7 +97,7 @@ async function requireAccess(
   form: ReadonlyMap<string, string>,
 ): Promise<AccessAsked> {
   const resourceToken = form.get('resource_token')
-  if (resourceToken !== undefined) return requireResourceToken(context, resourceToken, agent.agent, agent.key)
+  if (resourceToken !== undefined) return requireResourceToken(context, resourceToken, agent)
   const scope = parseScope(form.get('scope') ?? '')
   if (!form.has('scope'))
     throw new AAuthError('request_malformed', 'This server does not read an auth_request_url: send a scope.')
@@ -125,14 +130,14 @@ async function issueAutonomously(
 async function requireResourceToken(
   context: ServerContext,
   compact: string,
-  agent: string,
-  key: VerificationKey,
+  { agent, key, remoteAddress }: SigningAgent,
 ): Promise<{ resource: string; scope: readonly string[] }> {
   const { claims } = await verifyToken('resource+jwt', compact, {
     ...context.identifiers,
     audience: context.issuer,
     now: context.now,
-    findKey: async (issuer, kid) => requireFound(await context.discovery.findKey('aauth-resource', issuer, kid)),
+    findKey: async (issuer, kid) =>
+      requireFound(await context.discovery.findKey('aauth-resource', issuer, kid, remoteAddress)),
   })
   if (claims.agent !== agent) throw new AAuthError('resource_token_invalid', 'The resource token is for another agent.')
   if (claims.agent_jkt !== key.thumbprint) {
@@ -163,11 +168,12 @@ function requireFound(found: Found<VerificationKey>): VerificationKey {
 
 function requireNotBusy(failure: DiscoveryFailure): void {
   if (failure.reason !== 'busy') return
-  throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', { cause: failure, retryAfter: 3 })
+  const { retryAfter = 3 } = failure
+  throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', { cause: failure, retryAfter })
 }
 
-async function findAgent(context: ServerContext, agent: string): Promise<AgentMetadata> {
-  const outcome = await context.discovery.findMetadata('aauth-agent', agent)
+async function findAgent(context: ServerContext, { agent, remoteAddress }: SigningAgent): Promise<AgentMetadata> {
+  const outcome = await context.discovery.findMetadata('aauth-agent', agent, remoteAddress)
   if ('found' in outcome) return outcome.found
   requireNotBusy(outcome.failure)
   throw new AAuthError('key_unknown', 'The document of the agent was not found.', { cause: outcome.failure })
@@ -192,10 +198,10 @@ function changesSince(
 async function displayOf(
   context: ServerContext,
   agent: AgentMetadata,
-  resource: string,
+  { resource, remoteAddress }: Pick<AccessAsked, 'resource'> & Pick<SigningAgent, 'remoteAddress'>,
   { changes = [], ...seen }: Pick<RequestDisplay['agent'], 'changes' | 'redirectHost' | 'jkt'>,
 ): Promise<RequestDisplay> {
-  const outcome = await context.discovery.findMetadata('aauth-resource', resource)
+  const outcome = await context.discovery.findMetadata('aauth-resource', resource, remoteAddress)
   const described = 'found' in outcome ? outcome.found : undefined
   return {
     agent: {

@@ -41,7 +41,7 @@ export async function signedFormEndpoint(
   try {
     const verified = await verifySignature(received, {
       authorities: [new URL(context.issuer).host],
-      resolveKey: (signatureKey) => context.resolveKey(requireAgentKey(signatureKey)),
+      resolveKey: (signatureKey, remoteAddress) => context.resolveKey(requireAgentKey(signatureKey), remoteAddress),
       parseSignatureKey: context.parseSignatureKey,
       now: context.now,
       algorithms: context.algorithms,

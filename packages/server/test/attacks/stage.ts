@@ -120,7 +120,15 @@ async function openMap(
   const signer = await newSigner()
   const keys = fixedKeys({ signer, secret: serverSecret })
   const servers = storages.map((each) =>
-    createAuthServer({ issuer: authServer, keys, storage: wrap(each), fetch, now, ...options }),
+    createAuthServer({
+      issuer: authServer,
+      keys,
+      storage: wrap(each),
+      fetch,
+      now,
+      discovery: { failureTime: 'shortest' },
+      ...options,
+    }),
   )
   let turn = 0
   origins.set(authServer, async (request) => {
@@ -163,6 +171,7 @@ export async function openHttpStage({ wrap = asIs, ...options }: StageOptions = 
       storage: wrap(storage),
       now,
       allowInsecureLoopback: true,
+      discovery: { failureTime: 'shortest' },
       ...options,
     }),
   )

@@ -8,6 +8,11 @@ export type ClientAddress = (peer: string | undefined, rawHeaders: readonly stri
  * it is the peer's own address, whatever the header says.
  *
  * @param trusted addresses, or networks such as `10.0.0.0/8`
+ * @example
+ * ```ts
+ * const clientAddress = createClientAddress(['127.0.0.1'])
+ * createServer(createNodeListener(resource.handler, { origin: resource.id, clientAddress })).listen(8080)
+ * ```
  */
 export function createClientAddress(trusted: readonly string[]): ClientAddress {
   const proxies = new BlockList()

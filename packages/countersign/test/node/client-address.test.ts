@@ -1,4 +1,4 @@
-import { createClientAddress } from 'countersign-server'
+import { createClientAddress } from 'countersign/node'
 import { describe, expect, it } from 'vitest'
 
 describe('createClientAddress', () => {

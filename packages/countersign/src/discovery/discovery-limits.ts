@@ -1,0 +1,46 @@
+/** What strangers can make a server fetch, and how it answers when nothing is found (attacks K25). */
+export interface DiscoveryLimits {
+  /**
+   * Fetches of documents not known yet that may begin in a minute, for everybody together; more are refused with 429.
+   * @default 3000
+   */
+  fetchesPerMinute?: number
+  /**
+   * The same for one source: an IPv4 address, or the first 64 bits of an IPv6 address. Behind a proxy everybody is one
+   * source, unless the server is told how to find the client's address (`clientAddress`). @default 300
+   */
+  fetchesPerSource?: number
+  /** Seconds for which a document that could not be had is not asked for again. @default 30 */
+  failureAge?: number
+  /**
+   * When a lookup that failed is answered. `equal`: 2.5 s after it began, whatever the cause, so that the time does not
+   * tell a stranger what there is in a network: a name, a host, a port. `shortest`: as soon as it failed, for tools that
+   * ask for themselves and for tests. @default 'equal'
+   */
+  failureTime?: 'equal' | 'shortest'
+}
+
+/** Limits of design §4. Times are seconds unless they say otherwise. */
+export const limits = {
+  timeoutMilliseconds: 2500,
+  metadataBytes: 16_384,
+  jwksBytes: 65_536,
+  keys: 100,
+  cachedDocuments: 10_000,
+  sources: 10_000,
+  minAge: 60,
+  defaultAge: 300,
+  maxAge: 86_400,
+  staleAge: 86_400,
+  refetchInterval: 60,
+  /** Fetches at once. */
+  fetches: 32,
+  /** Of these, for documents not known yet: the rest is kept for agents that are. */
+  coldFetches: 24,
+  coldFetchesPerSource: 4,
+  knownFetchesPerSource: 16,
+  /** Lookups that wait for a fetch, or for the time to answer. */
+  waiting: 2000,
+  waitingPerSource: 500,
+  busyRetryAfter: 3,
+} as const

@@ -1,0 +1,161 @@
+import { LruCache } from '../lib/lru-cache.js'
+import { limits } from './discovery-limits.js'
+import type { FetchBudget } from './fetch-budget.js'
+import { type FetchDocument, type FetchedDocument, fetchDocument } from './fetch-document.js'
+import type { Found } from './found.js'
+import type { FailedFetch, Lookup } from './lookup.js'
+
+/** A document to be fetched, and what is made of it. */
+export interface DocumentSource<T> {
+  /** Of cache and flights: the URL, and as what it is read. A URL read as two things is two documents. */
+  key: string
+  url: string
+  maxBytes: number
+  read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string }
+  /** Its address was configured, and not named by a stranger: it counts for no budget, and is soon asked for again. */
+  configured: boolean
+}
+
+export interface LoadedDocument<T> {
+  value: T
+  freshUntil: number
+  /** The number of the fetch that brought it. */
+  fetched: number
+}
+
+export interface DocumentsOptions {
+  fetch: FetchDocument
+  now: () => number
+  budget: FetchBudget
+  /** Seconds. */
+  failureAge: number
+  /** Called when another document than before may be found. */
+  onChange: () => void
+}
+
+/** Documents as they were fetched: bounded, one fetch at a time of each, failures remembered for a moment. */
+export interface Documents {
+  /**
+   * The document, fetched when it is not fresh; stale while its origin is down.
+   *
+   * @param after the number of the fetch that the document must be later than
+   */
+  load<T>(source: DocumentSource<T>, lookup: Lookup, after?: number): Promise<Found<LoadedDocument<T>>>
+  /** The document as it is remembered, fresh or not. */
+  find<T>(source: DocumentSource<T>, after?: number): LoadedDocument<T> | undefined
+  isLoading(source: DocumentSource<unknown>): boolean
+  /** The number of the fetch that was begun last. */
+  latestFetch(): number
+}
+
+interface Flight {
+  /** The number of the fetch. */
+  fetching: number
+  outcome: Promise<Found<LoadedDocument<unknown>>>
+}
+
+interface RememberedFailure extends FailedFetch {
+  /** The number of the fetch. */
+  fetching: number
+  failedAt: number
+}
+
+/** Seconds for which what was configured is not asked for again after it failed. */
+const configuredFailureAge = 5
+
+export function createDocuments(options: DocumentsOptions): Documents {
+  const { fetch, now, budget, failureAge, onChange } = options
+  const documents = new LruCache<LoadedDocument<unknown>>(limits.cachedDocuments)
+  const failures = new LruCache<RememberedFailure>(limits.cachedDocuments)
+  const flights = new Map<string, Flight>()
+  let fetches = 0
+
+  function find<T>(source: DocumentSource<T>, after = 0): LoadedDocument<T> | undefined {
+    const cached = documents.get(source.key, now()) as LoadedDocument<T> | undefined
+    return cached && cached.fetched > after ? cached : undefined
+  }
+
+  async function load<T>(source: DocumentSource<T>, lookup: Lookup, after = 0): Promise<Found<LoadedDocument<T>>> {
+    const cached = find(source, after)
+    if (cached && cached.freshUntil > now()) return { found: cached }
+    const outcome = await fetchLater(source, lookup, after, cached)
+    if ('found' in outcome || !cached) return outcome
+    const { reason } = outcome.failure
+    // For a moment only: else one who holds a key that was taken out could keep it alive by keeping us busy.
+    if (reason === 'busy' && cached.freshUntil + limits.refetchInterval > now()) return { found: cached }
+    if (reason !== 'unreachable') return outcome
+    // Not asked again at once: else every request would wait for an origin that is down.
+    cached.freshUntil = Math.max(cached.freshUntil, now() + limits.refetchInterval)
+    return { found: cached }
+  }
+
+  async function fetchLater<T>(
+    source: DocumentSource<T>,
+    lookup: Lookup,
+    after: number,
+    cached: LoadedDocument<T> | undefined,
+  ): Promise<Found<LoadedDocument<T>>> {
+    const flight = flights.get(source.key)
+    if (flight && flight.fetching > after) {
+      return lookup.wait(flight.outcome as Promise<Found<LoadedDocument<T>>>)
+    }
+    const remembered = recentFailure(source, cached?.fetched ?? after)
+    if (remembered) return lookup.recall(remembered)
+    const place = source.configured
+      ? { end: () => undefined }
+      : budget.begin({ source: lookup.source, known: documents.get(source.key, now()) !== undefined })
+    return 'failure' in place ? place : lookup.wait(startFlight(source, place.end))
+  }
+
+  function recentFailure(source: DocumentSource<unknown>, after: number): RememberedFailure | undefined {
+    const remembered = failures.get(source.key, now())
+    if (!remembered || remembered.fetching <= after) return undefined
+    const age = source.configured ? Math.min(configuredFailureAge, failureAge) : failureAge
+    return remembered.failedAt + age > now() ? remembered : undefined
+  }
+
+  function startFlight<T>(source: DocumentSource<T>, end: () => void): Promise<Found<LoadedDocument<T>>> {
+    const fetching = ++fetches
+    const outcome = fetchSource(source, fetching).finally(() => {
+      end()
+      if (flights.get(source.key) === flight) flights.delete(source.key)
+    })
+    const flight: Flight = { fetching, outcome }
+    flights.set(source.key, flight)
+    return outcome
+  }
+
+  async function fetchSource<T>(source: DocumentSource<T>, fetching: number): Promise<Found<LoadedDocument<T>>> {
+    const begunAt = now()
+    const fetched = await readSource(source)
+    if ('failure' in fetched) {
+      const failedAt = now()
+      failures.set(source.key, { failure: fetched.failure, fetching, begunAt, failedAt }, failedAt + failureAge)
+      return fetched
+    }
+    const loaded = { ...fetched.found, fetched: fetching }
+    const isLatest = (documents.get(source.key, now())?.fetched ?? 0) < fetching
+    if (isLatest) {
+      documents.set(source.key, loaded, loaded.freshUntil + limits.staleAge)
+      failures.delete(source.key)
+    }
+    onChange()
+    return { found: loaded }
+  }
+
+  async function readSource<T>(source: DocumentSource<T>): Promise<Found<{ value: T; freshUntil: number }>> {
+    const { url, maxBytes, read } = source
+    const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: limits.timeoutMilliseconds })
+    if ('refusal' in fetched) {
+      const reason = fetched.unreachable ? 'unreachable' : 'refused'
+      return { failure: { reason, message: fetched.refusal, cause: fetched.cause } }
+    }
+    const outcome = read(fetched)
+    if ('refusal' in outcome)
+      return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
+    const age = Math.min(Math.max(fetched.maxAge ?? limits.defaultAge, limits.minAge), limits.maxAge)
+    return { found: { value: outcome.value, freshUntil: now() + age } }
+  }
+
+  return { load, find, isLoading: ({ key }) => flights.has(key), latestFetch: () => fetches }
+}

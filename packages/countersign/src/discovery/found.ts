@@ -1,0 +1,14 @@
+/** Why no document or key was found; the caller decides which error that is. */
+export interface DiscoveryFailure {
+  /**
+   * `unreachable`: the origin did not answer, and nothing usable is cached; `refused`: what it answered is not
+   * acceptable; `busy`: too much is being fetched already.
+   */
+  reason: 'unreachable' | 'refused' | 'unknown_kid' | 'busy'
+  message: string
+  cause?: unknown
+  /** Seconds after which to ask again, with `busy`. */
+  retryAfter?: number
+}
+
+export type Found<T> = { found: T } | { failure: DiscoveryFailure }

@@ -1,0 +1,41 @@
+import { AAuthError } from '../lib/errors.js'
+import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
+import { limits } from './discovery-limits.js'
+import type { Found } from './found.js'
+
+/** Finds a key of the set by its `kid`. */
+export type KeyFinder = (kid: string) => Promise<Found<VerificationKey>>
+
+/** Reads a JWKS (RFC 7517 §5), or says why it is refused. Keys are imported when they are asked for; of two with one `kid` the first counts. */
+export function readJwks(document: unknown): { value: KeyFinder } | { refusal: string } {
+  const keys = typeof document === 'object' && document !== null && 'keys' in document ? document.keys : undefined
+  if (!Array.isArray(keys)) return { refusal: 'it has no keys array' }
+  if (keys.length > limits.keys) return { refusal: `it has more than ${limits.keys} keys` }
+  const byKid = new Map<string, Promise<VerificationKey> | object>()
+  for (const jwk of keys as unknown[]) {
+    if (typeof jwk === 'object' && jwk !== null && 'kid' in jwk && typeof jwk.kid === 'string' && !byKid.has(jwk.kid)) {
+      byKid.set(jwk.kid, jwk)
+    }
+  }
+  const value: KeyFinder = async (kid) => {
+    const entry = byKid.get(kid)
+    if (!entry) return { failure: { reason: 'unknown_kid', message: 'no key of this kid is published' } }
+    const imported = entry instanceof Promise ? entry : importVerificationKey(entry)
+    byKid.set(kid, imported)
+    try {
+      return { found: await imported }
+    } catch (cause) {
+      if (!(cause instanceof AAuthError)) throw cause
+      return { failure: { reason: 'refused', message: cause.message, cause } }
+    }
+  }
+  return { value }
+}
+
+/** The `kid` of each key in a JWKS that shows its private part. */
+export function privateKeysIn(document: unknown): (string | undefined)[] {
+  const { keys } = document as { keys: readonly unknown[] }
+  return keys
+    .filter((jwk): jwk is { kid?: unknown } => typeof jwk === 'object' && jwk !== null && ('d' in jwk || 'k' in jwk))
+    .map(({ kid }) => (typeof kid === 'string' ? kid.slice(0, 256) : undefined))
+}

@@ -1,0 +1,220 @@
+import { createKeyResolver } from 'countersign'
+import { describe, expect, it } from 'vitest'
+import { issuerDocuments } from '../origins.js'
+import { refusal } from '../refusal.js'
+import { discoveryAmong, hosts, reasonOf, signer } from './parties.js'
+
+const attacker = '198.51.100.7'
+const honest = '192.0.2.1'
+
+/** How often each reason is among the outcomes. */
+function countsOf(reasons: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1
+  return counts
+}
+
+describe('K25: places for fetches', () => {
+  it('one source has four of them, and silent hosts in these keep nobody else out', async () => {
+    const { silence, release, waiting, find } = discoveryAmong()
+    silence('https://silent-')
+    const flood = hosts('silent', 100).map((host) => find(host, attacker))
+    expect(waiting()).toBe(4)
+    expect(await find('https://agent.example', honest)).toBe('found')
+    expect(await find('https://other.example', attacker)).toBe('busy')
+    release()
+    expect(countsOf(await Promise.all(flood))).toEqual({ busy: 96, refused: 4 })
+    expect(await find('https://other.example', attacker)).toBe('found')
+  })
+
+  it.each([
+    ['the addresses of one IPv6 subscriber', '2001:db8:1:2::1', '2001:db8:1:2:ffff::9', 4],
+    ['an IPv4 address and its form in IPv6', honest, `::ffff:${honest}`, 4],
+    ['addresses of two IPv6 subscribers', '2001:db8:1:2::1', '2001:db8:1:3::1', 8],
+    ['two IPv4 addresses', honest, attacker, 8],
+  ])('%s are one source or two', async (_name, one, other, places) => {
+    const { silence, release, waiting, find } = discoveryAmong()
+    silence('https://silent-')
+    const flood = hosts('silent', 20).map((host, index) => find(host, index % 2 === 0 ? one : other))
+    expect(waiting()).toBe(places)
+    release()
+    await Promise.all(flood)
+  })
+
+  it('all sources together have 24 for agents not known, and known ones are fetched in the rest, 32 in all', async () => {
+    const { clock, silence, release, waiting, find } = discoveryAmong()
+    const known = hosts('known', 60)
+    for (const host of known) expect(await find(host)).toBe('found')
+    clock.now += 301
+    silence('https://silent-')
+    const flood = hosts('silent', 100).map((host, index) => find(host, `198.51.100.${index}`))
+    expect(waiting()).toBe(24)
+    expect(await find('https://agent.example', honest)).toBe('busy')
+    expect(await find(known[0] as string, attacker)).toBe('found')
+    silence('https://known-')
+    const refetches = known.slice(1, 30).map((host, index) => find(host, `192.0.2.${index}`))
+    expect(waiting()).toBe(32)
+    await Promise.all(known.slice(30).map((host) => find(host, honest)))
+    expect(waiting()).toBe(32)
+    release()
+    await Promise.all([...flood, ...refetches])
+    const later = known.slice(30).map((host) => find(host, honest))
+    expect(waiting(), 'who was turned away holds no place').toBe(16)
+    release()
+    await Promise.all(later)
+  })
+
+  it('without an address there is no limit but that for all', async () => {
+    const { silence, release, waiting, find } = discoveryAmong()
+    silence('https://silent-')
+    const flood = hosts('silent', 30).map((host) => find(host))
+    expect(waiting()).toBe(24)
+    release()
+    await Promise.all(flood)
+  })
+
+  it('are free again when a fetch fails in a way that nobody foresaw', async () => {
+    const { otherwise, find } = discoveryAmong()
+    otherwise.set('https://broken-', () => Promise.reject(new Error('a mistake')))
+    for (const host of hosts('broken', 40)) await expect(find(host, attacker)).rejects.toThrow('a mistake')
+    expect(await find('https://agent.example', attacker)).toBe('found')
+  })
+
+  it('are not held by who waits for the time to answer', async () => {
+    let answer: (() => void) | undefined
+    const time = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const { otherwise, asked, find } = discoveryAmong({ failureTime: 'equal', delay: () => time })
+    otherwise.set('https://dead-', async () => new Response('', { status: 404 }))
+    const flood: Promise<string>[] = []
+    for (const host of hosts('dead', 100)) {
+      flood.push(find(host, attacker))
+      await expect.poll(() => asked, { interval: 1 }).toContain(`${host}/.well-known/aauth-agent`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    answer?.()
+    expect(countsOf(await Promise.all(flood))).toEqual({ refused: 100 })
+  })
+})
+
+describe('K25: fetches in a minute', () => {
+  it('one source begins 300, another none the fewer; a minute later it may go on', async () => {
+    const { clock, asked, find } = discoveryAmong()
+    const reasons: string[] = []
+    for (const host of hosts('agent', 200)) reasons.push(await find(host, attacker))
+    expect(countsOf(reasons)).toEqual({ found: 150, busy: 50 })
+    expect(asked).toHaveLength(300)
+    expect(await find('https://honest.example', honest)).toBe('found')
+    expect(await find('https://agent-0.example', attacker), 'what is cached costs nothing').toBe('found')
+    clock.now += 59
+    expect(await find('https://later.example', attacker)).toBe('busy')
+    clock.now += 1
+    expect(await find('https://later.example', attacker)).toBe('found')
+  })
+
+  it('all together begin 3,000', async () => {
+    const { asked, find } = discoveryAmong()
+    const reasons: string[] = []
+    for (const [index, host] of hosts('agent', 2000).entries())
+      reasons.push(await find(host, `2001:db8:0:${index.toString(16)}::1`))
+    expect(countsOf(reasons)).toEqual({ found: 1500, busy: 500 })
+    expect(asked).toHaveLength(3000)
+  })
+
+  it('are as many as the options say', async () => {
+    const { find } = discoveryAmong({ fetchesPerMinute: 6, fetchesPerSource: 4 })
+    const outcomes = []
+    for (const host of hosts('a', 3)) outcomes.push(await find(host, attacker))
+    for (const host of hosts('b', 2)) outcomes.push(await find(host, honest))
+    expect(outcomes).toEqual(['found', 'found', 'busy', 'found', 'busy'])
+  })
+
+  it('are refused with 429, and when to come again', async () => {
+    const { clock, discovery, find, silence, release, waiting } = discoveryAmong({ fetchesPerSource: 2 })
+    const resolveKey = createKeyResolver({
+      discovery,
+      now: () => clock.now,
+      audience: 'https://resource.example',
+      authTokenIssuers: [],
+      absentWellKnown: 'aauth-agent',
+    })
+    const refusalFor = (id: string, address: string) =>
+      refusal(() => resolveKey({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' }, address))
+    expect(await find('https://agent.example', attacker)).toBe('found')
+    clock.now += 20
+    expect(await refusalFor('https://new.example', attacker)).toMatchObject({
+      code: 'too_many_requests',
+      status: 429,
+      retryAfter: 40,
+    })
+    silence('https://silent-')
+    const flood = hosts('silent', 24).map((host, index) => find(host, `203.0.113.${index}`))
+    expect(waiting()).toBe(24)
+    expect(await refusalFor('https://new.example', honest)).toMatchObject({ status: 429, retryAfter: 3 })
+    release()
+    await Promise.all(flood)
+  })
+
+  it('leave out agents that are known: their keys are fetched again whoever floods', async () => {
+    const { clock, asked, find } = discoveryAmong({ fetchesPerMinute: 2 })
+    expect(await find('https://agent.example', attacker)).toBe('found')
+    expect(await find('https://new.example', attacker)).toBe('busy')
+    clock.now += 301
+    expect(await find('https://other.example', attacker)).toBe('found')
+    expect(await find('https://new.example', attacker)).toBe('busy')
+    expect(await find('https://agent.example', attacker)).toBe('found')
+    expect(asked.filter((url) => url.startsWith('https://agent.'))).toHaveLength(4)
+  })
+
+  it('leave out auth servers, which are configured', async () => {
+    const issuer = 'https://auth.example'
+    const { otherwise, discovery, find } = discoveryAmong({ fetchesPerMinute: 1 })
+    otherwise.set(issuer, async (url) => Response.json(issuerDocuments(issuer, [signer.jwk])[url]))
+    expect(await find('https://new.example', attacker)).toBe('busy')
+    expect(reasonOf(await discovery.findKey('aauth-issuer', issuer, 'key-1', attacker))).toBe('found')
+  })
+
+  it('leave the memory flat: what is known of sources is bounded', async () => {
+    const { find } = discoveryAmong({ fetchesPerMinute: 1_000_000, fetchesPerSource: 2 })
+    const address = (index: number) => `2001:db8:${(index >> 16).toString(16)}:${(index & 0xffff).toString(16)}::1`
+    expect(await find('https://first.example', address(0))).toBe('found')
+    expect(await find('https://second.example', address(0))).toBe('busy')
+    for (let index = 1; index <= 10_000; index++) await find(`https://a${index}.example`, address(index))
+    expect(await find('https://second.example', address(0)), 'the oldest source is forgotten').toBe('found')
+  })
+})
+
+describe('K25, K22: keys of agents that are known, while there is no place', () => {
+  it('serve for a minute beyond their time, and not longer: nobody keeps a key alive by keeping us busy', async () => {
+    const { clock, silence, release, waiting, find } = discoveryAmong()
+    expect(await find('https://agent.example', honest)).toBe('found')
+    const known = hosts('known', 16)
+    for (const host of known) await find(host)
+    clock.now += 301
+    silence('https://known-')
+    const held = known.map((host) => find(host, attacker))
+    expect(waiting()).toBe(16)
+    expect(await find('https://agent.example', attacker)).toBe('found')
+    clock.now += 58
+    expect(await find('https://agent.example', attacker)).toBe('found')
+    clock.now += 1
+    expect(await find('https://agent.example', attacker)).toBe('busy')
+    expect(await find('https://agent.example', honest)).toBe('found')
+    release()
+    await Promise.all(held)
+  })
+})
+
+describe('K25: lookups that wait', () => {
+  it('are 500 of one source, and others go on', async () => {
+    const { silence, release, find } = discoveryAmong()
+    silence('https://silent-')
+    const flood = Array.from({ length: 600 }, () => find('https://silent-0.example', attacker))
+    expect(await find('https://agent.example', honest)).toBe('found')
+    expect(await flood[599]).toBe('busy')
+    release()
+    expect(countsOf(await Promise.all(flood))).toEqual({ refused: 500, busy: 100 })
+    expect(await find('https://agent-2.example', attacker)).toBe('found')
+  })
+})
