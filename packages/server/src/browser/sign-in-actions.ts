@@ -1,7 +1,7 @@
+import { networkOf } from 'countersign'
 import { isEmail, isUsername, passwordProblem } from '../account-policy.js'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
-import { networkOf } from '../network-of.js'
 import { hashPassword } from '../passwords.js'
 import { StorageError } from '../storage/storage.js'
 import { checkPassword } from './check-password.js'
