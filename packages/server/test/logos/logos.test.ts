@@ -35,7 +35,10 @@ describe('a logo', () => {
       'cache-control': 'public, max-age=31536000, immutable',
     })
     expect(served.headers.has('set-cookie')).toBe(false)
-    expect(chunksOf(await served.bytes()).map(({ name }) => name)).toEqual(['IHDR', 'IDAT', 'IEND'])
+    const image = await served.bytes()
+    const style = await (await fetch(`${stage.issuer}/assets/pages.css`)).bytes()
+    expect(Buffer.byteLength(page) + style.length + image.length).toBeLessThanOrEqual(30_000)
+    expect(chunksOf(image).map(({ name }) => name)).toEqual(['IHDR', 'IDAT', 'IEND'])
     expect((await fetch(stage.issuer + path, { method: 'HEAD' })).status).toBe(200)
     expect((await fetch(`${stage.issuer}/agents/logos/${'a'.repeat(43)}`)).status).toBe(404)
     expect(stage.failures).toEqual([])
