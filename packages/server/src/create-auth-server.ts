@@ -78,7 +78,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     } catch (error) {
       const refused = isForPrograms(pathname)
         ? refusalResponse(context, error, requestId)
-        : problemResponse(context, error, requestId, messagesFor(cookies, request))
+        : problemResponse(context, error, requestId, request, messagesFor(cookies, request))
       if (found && refused.status === problemStatus.method_not_allowed) {
         refused.headers.set('allow', Object.keys(found.route).join(', '))
       }

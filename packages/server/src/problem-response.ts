@@ -1,6 +1,7 @@
 import { htmlResponse } from './browser/html-response.js'
 import { PageError } from './browser/page-error.js'
 import { pageFrame } from './browser/page-frame.js'
+import { retryPath } from './browser/retry-path.js'
 import type { ServerContext } from './context.js'
 import type { Messages } from './pages/messages/messages.js'
 import { renderProblem } from './pages/problem-page.js'
@@ -11,17 +12,19 @@ export function problemResponse(
   context: ServerContext,
   error: unknown,
   requestId: string,
+  request: Request,
   messages: Messages,
 ): Response {
   const problem = error instanceof PageError ? error : asPageError(error)
   if (problem.status >= 500) context.onError(error, requestId)
+  const retry = problem.retry ?? retryPath(problem.code, request, context.issuer)
   const html = renderProblem(
     {
       ...pageFrame(context),
       code: problem.code,
       requestId,
       ...(problem.agentHost === undefined ? {} : { agentHost: problem.agentHost }),
-      ...(problem.retry === undefined ? {} : { retry: problem.retry }),
+      ...(retry === undefined ? {} : { retry }),
       ...(problem.user === undefined ? {} : { user: problem.user }),
     },
     messages,

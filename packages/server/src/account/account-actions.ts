@@ -30,7 +30,7 @@ export type AccountAction = (
 const removeAgent: AccountAction = async (context, _cookies, { form }, view) => {
   const userId = view.session.user.id
   const grant = await context.storage.findGrant(form.get('agent') ?? '')
-  if (grant?.userId !== userId) throw new PageError('not_found')
+  if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
   // The page said that the agent can then no longer act there, however often it was allowed.
   const now = context.now()
   const all = await sameParties(context, grant)
@@ -54,7 +54,7 @@ function removedAt(context: ServerContext, stoppedAt: number): { stoppedAt: numb
 
 const endSession: AccountAction = async (context, _cookies, { form }, view) => {
   const ended = await context.storage.endSessionById({ userId: view.session.user.id, id: form.get('session') ?? '' })
-  if (!ended) throw new PageError('not_found')
+  if (!ended) throw new PageError('not_found', { retry: accountPaths.agents })
   return securityPage(context, view, 'session_ended')
 }
 
@@ -92,7 +92,7 @@ const registerPasskey: AccountAction = async (context, _cookies, submission, vie
 const removePasskey: AccountAction = async (context, _cookies, { form }, view) => {
   const credentialId = form.get('passkey') ?? ''
   if (!(await context.storage.removePasskey({ userId: view.session.user.id, credentialId })))
-    throw new PageError('not_found')
+    throw new PageError('not_found', { retry: accountPaths.agents })
   return securityPage(context, view, 'passkey_removed')
 }
 

@@ -164,7 +164,7 @@ export const securityPage = async (
 const removePasskeyPage: AccountPage = async (context, view, id) => {
   const passkeys = await context.storage.listPasskeys(view.session.user.id)
   const passkey = passkeys.find(({ credentialId }) => credentialId === id)
-  if (!passkey) throw new PageError('not_found')
+  if (!passkey) throw new PageError('not_found', { retry: accountPaths.agents })
   const shown = { id, name: cleanText(passkey.name ?? '', 60) || id.slice(0, 8) }
   return page(renderRemovePasskey({ ...accountFrame(context, view), passkey: shown }, view.messages), view)
 }
@@ -185,7 +185,7 @@ export const passwordPage = async (
 
 const yoursPage: AccountPage = async (context, view) => {
   const user = await context.storage.findUser(view.session.user.id)
-  if (!user) throw new PageError('not_found')
+  if (!user) throw new PageError('not_found', { retry: accountPaths.agents })
   const email = user.email === null ? {} : { email: user.email }
   return page(renderYours({ ...accountFrame(context, view), ...email, since: user.createdAt }, view.messages), view)
 }
@@ -247,7 +247,7 @@ function onceConfirmed(accountPage: AccountPage): AccountPage {
 
 async function requireOwnGrant({ storage }: ServerContext, view: AccountView, id: string): Promise<ListedGrant> {
   const grant = await storage.findGrant(id)
-  if (grant?.userId !== view.session.user.id) throw new PageError('not_found')
+  if (grant?.userId !== view.session.user.id) throw new PageError('not_found', { retry: accountPaths.agents })
   return grant
 }
 

@@ -19,7 +19,7 @@ export function renderPolicyForbids(model: PolicyForbidsPage, messages: Messages
   return renderLayout({
     frame: model,
     messages,
-    title: heading,
+    title: messages.errorTitle(heading),
     state: 'policy_forbids',
     errorCode: 'policy_forbids',
     account: <SignedInAs user={model.user} form={model.form} messages={messages} />,

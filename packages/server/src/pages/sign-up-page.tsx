@@ -33,6 +33,7 @@ export function renderSignUp(model: SignUpPage, messages: Messages = en): string
           resourceHost={model.resourceHost}
           messages={messages}
           otherwise={messages.signUpReason}
+          next={messages.signUpNext}
         />
         {problem && <ProblemBox>{messages.signUpProblems[problem]}</ProblemBox>}
         <form class="fields" method="post" action={form.action}>

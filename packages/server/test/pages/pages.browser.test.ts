@@ -41,7 +41,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     browser = await launchChromium()
     page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
-    scriptless = await browser.newPage({ javaScriptEnabled: false })
+    scriptless = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 800, height: 900 } })
     scriptless.on('console', (message) => complaints.push(message.text()))
     scriptless.on('pageerror', (error) => complaints.push(error.message))
   })

@@ -10,7 +10,14 @@ import { signInStates } from './sign-in-states.js'
 /** Every code of a problem page. */
 export const problemCodes = Object.keys(en.problems) as ProblemPage['code'][]
 
-const retried = new Set<ProblemPage['code']>(['csrf', 'account_changed', 'temporarily_unavailable', 'server_error'])
+const retried = new Set<ProblemPage['code']>([
+  'csrf',
+  'bad_form',
+  'not_found',
+  'account_changed',
+  'temporarily_unavailable',
+  'server_error',
+])
 
 function problemStates(messages: Messages): [string, string][] {
   const retry = '/agent/auth?request_token=request-token-1'

@@ -61,6 +61,7 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
     heading: 'لا توجد صفحة هنا',
     explanation: () => phrase`قد يكون في العنوان خطأ، أو أن الصفحة لم تعد موجودة.`,
     advice: () => phrase`تأكد من العنوان، أو ارجع من حيث أتيت.`,
+    retry: 'الذهاب إلى وكلائي',
   },
   method_not_allowed: {
     heading: 'لا يُستخدم هذا العنوان بهذه الطريقة',

@@ -66,6 +66,7 @@ export const ar: Messages = {
   signUp: 'إنشاء حساب',
   signUpHeading: (server) => phrase`إنشاء حساب لدى ${server}`,
   signUpReason: 'بحسابك تقرر أنت أي الوكلاء يمكنهم التصرف نيابةً عنك.',
+  signUpNext: 'بعد إنشاء حساب ترى ما يطلبه. لن يُسمح بشيء قبل أن توافق.',
   email: 'البريد الإلكتروني',
   optional: 'اختياري',
   userNameHint: 'حروف وأرقام ونقاط وشرطات.',

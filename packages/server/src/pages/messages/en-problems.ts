@@ -62,6 +62,7 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     heading: 'There is no page here',
     explanation: () => phrase`The address may have a typing mistake, or the page is gone.`,
     advice: () => phrase`Check the address, or go back to where you came from.`,
+    retry: 'Go to My agents',
   },
   method_not_allowed: {
     heading: 'This address cannot be used that way',

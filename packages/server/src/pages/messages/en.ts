@@ -77,6 +77,7 @@ export const en = {
   signUp: 'Create an account',
   signUpHeading: (server: Child) => phrase`Create an account at ${server}`,
   signUpReason: 'With an account you decide which agents may act for you.',
+  signUpNext: 'With an account you see what it asks for. Nothing is allowed until you say so.',
   email: 'E-mail address',
   optional: 'optional',
   userNameHint: 'Letters, numbers, dots and dashes.',
