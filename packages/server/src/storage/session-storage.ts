@@ -30,7 +30,7 @@ export interface NewSession {
   idleSeconds: number
   lifetime: number
   amr?: readonly AuthenticationMethod[] | undefined
-  /** When the person proved who they are, where that was before now. @default now */
+  /** When the person proved who they are, where that was before now; 0 where nobody says. @default now */
   authTime?: number | undefined
   ip?: string | undefined
   userAgent?: string | undefined
