@@ -456,8 +456,18 @@ export const keyDocumentRows: readonly Row[] = [
         'local',
         { slots: ['auth'] },
       ),
+      resigned(
+        'id of the auth server, at its token endpoint',
+        form({ request_type: 'auth' }, { signatureKey: { ...agentReference, id: ids.authServer } }),
+        notFoundUnasked,
+      ),
+      ...forged(
+        'iss of the auth server',
+        claiming(() => ({ iss: ids.authServer })),
+        'unknownKey',
+        { slots: ['agentAtTokenEndpoint', 'resource'], needsRequest: true },
+      ).map((single) => ({ ...single, expected: { ...single.expected, unasked: ids.authServer } })),
     ],
-    later: 'an agent that has the id of the auth server itself, at its token endpoint: it is looked for over HTTP',
   },
   {
     id: 'K29',

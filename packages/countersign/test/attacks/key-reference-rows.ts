@@ -244,7 +244,7 @@ export const keyReferenceRows: readonly Row[] = [
         refusedUnasked,
       ),
     ],
-    later: 'the caution on the consent page: among the pages of the auth server',
+    later: 'the caution on the consent page: packages/server/test/look-alike.test.ts',
   },
   {
     id: 'K06',

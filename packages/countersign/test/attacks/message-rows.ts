@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
-import { expect } from 'vitest'
+import { signRequest } from 'countersign'
+import { expect, vi } from 'vitest'
 import { digestOf, plusHeader, requiredComponents, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome, Row } from './attack.js'
 import {
@@ -16,6 +17,7 @@ import {
   resigned,
   tampered,
 } from './crafted-cases.js'
+import { ids, signers } from './parties.js'
 
 const get = requiredComponents(false, false, false)
 const post: Parts = { method: 'POST', body: '{"action":"update"}' }
@@ -220,7 +222,26 @@ export const messageRows: readonly Row[] = [
       ),
       tampered('15 KiB are read', (sent) => plusHeader(sent, 'x-a', 'a'.repeat(15_000)), accepted),
     ],
-    later: 'the warning of an agent whose own headers pass 8 KiB: it has none yet',
+    checks: [
+      {
+        claim: 'an agent whose signature headers pass 8 KiB is warned',
+        check: async () => {
+          const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+          const sign = (bytes: number) =>
+            signRequest(new Request(ids.resource), {
+              signer: signers.delegate,
+              signatureKey: { scheme: 'jwt', jwt: 'a'.repeat(bytes) },
+            })
+          await sign(7 * 1024)
+          expect(warned).not.toHaveBeenCalled()
+          await sign(8 * 1024)
+          expect(warned).toHaveBeenCalledExactlyOnceWith(
+            expect.stringMatching(/8 to 16 KiB of headers/),
+            expect.anything(),
+          )
+        },
+      },
+    ],
   },
   {
     id: 'S46',

@@ -355,6 +355,8 @@ describe('caches and budgets', () => {
     ['s-maxage=600', 300],
     ['max-age=-1', 300],
     ['max-age=x', 300],
+    ['max-age=600, max-age=60', 600],
+    ['no-cache="set-cookie"', 60],
     [undefined, 300],
   ])('K27: Cache-Control %s is fresh for %i s', async (header, age) => {
     const documents = agentDocuments(agent, [signer.jwk])
@@ -372,6 +374,37 @@ describe('caches and budgets', () => {
     clock.pass(1)
     await outcomeOf(discovery, agent)
     expect(fetches).toBe(2)
+  })
+
+  const monday = 'Mon, 19 Jan 2026 12:00:00 GMT'
+  it.each<[string, Record<string, string>, number]>([
+    ['what caches on the way used', { 'cache-control': 'max-age=600', age: '500' }, 100],
+    ['more than there was', { 'cache-control': 'max-age=600', age: '6000' }, 60],
+    ['an age that is none', { 'cache-control': 'max-age=600', age: '-500' }, 600],
+    ['Expires', { date: monday, expires: 'Mon, 19 Jan 2026 12:10:00 GMT' }, 600],
+    ['Expires with an age', { date: monday, expires: 'Mon, 19 Jan 2026 12:10:00 GMT', age: '400' }, 200],
+    ['Expires that is over', { date: monday, expires: 'Mon, 19 Jan 2026 11:00:00 GMT' }, 60],
+    ['Expires in a hundred years', { date: monday, expires: 'Fri, 19 Jan 2126 12:00:00 GMT' }, 86_400],
+    ['Expires: 0', { date: monday, expires: '0' }, 60],
+    ['Expires without a date', { expires: 'Mon, 19 Jan 2026 12:10:00 GMT' }, 60],
+    ['max-age over Expires', { 'cache-control': 'max-age=90', date: monday, expires: monday }, 90],
+    ['s-maxage, which is for shared caches', { 'cache-control': 's-maxage=86400, max-age=90' }, 90],
+  ])('K27: %s counts for how long a document is fresh', async (_name, headers, age) => {
+    const documents = agentDocuments(agent, [signer.jwk])
+    let fetches = 0
+    const fetch: FetchDocument = async (url) => {
+      fetches++
+      return Response.json(documents[url], { headers })
+    }
+    const clock = movableClock()
+    const discovery = createDiscovery({ ...quick, fetch, now: clock.now })
+    await outcomeOf(discovery, agent)
+    clock.pass(age - 1)
+    await outcomeOf(discovery, agent)
+    expect(fetches).toBe(2)
+    clock.pass(1)
+    await outcomeOf(discovery, agent)
+    expect(fetches).toBe(4)
   })
 
   it('K23: with the origin down, keys are served for 24 h beyond their freshness, and cold ones not', async () => {
