@@ -42,3 +42,16 @@ it('says in words of its own what an agent learns about the person, whatever the
   const other = await openRequest(stage, undefined, { scope: `data.read ${identity}` })
   expect(words((await view(stage, other, user)).page)).toContain('Read See your e-mail address email')
 })
+
+it.each([
+  ['nothing of an agent that publishes a name', { name: 'First Agent' }, false],
+  ['nothing of an agent that publishes a page about itself', { homepage: 'https://agent.example/about' }, false],
+  ['that an agent says nothing about itself', { homepage: 'https://elsewhere.example' }, true],
+])('warns of %s', async (_, document, warned) => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  delete stage.agent.document.name
+  Object.assign(stage.agent.document, document)
+  const { page } = await view(stage, await openRequest(stage))
+  expect(words(page).includes('agent.example says nothing about itself')).toBe(warned)
+})

@@ -74,9 +74,16 @@ const agentPage: AccountPage = async (context, view, id) => {
   })
   const activity = activityOf(events.filter(({ resource }) => resource === undefined || resource === grant.resource))
   const logos = await logoPaths(context, [grant.agent])
+  const { jkt } = newest.display.agent
   const model = {
     ...accountFrame(context, view),
-    agent: { ...agentEntry(context, [newest, ...older], logos), id, identifier: grant.agent, resource: grant.resource },
+    agent: {
+      ...agentEntry(context, [newest, ...older], logos),
+      id,
+      identifier: grant.agent,
+      resource: grant.resource,
+      ...(jkt === undefined ? {} : { jkt }),
+    },
     ...(ended ? { ended } : {}),
     activity: activity.slice(0, 10),
   }

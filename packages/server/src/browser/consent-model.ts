@@ -45,6 +45,7 @@ export function consentModel({
   const isNew = (name: string | undefined) => held.length > 0 && name !== undefined && !held.includes(name)
   const kept = held.filter((name) => !asked.includes(name))
   const agentName = cleanText(display.agent.name ?? '', maxName)
+  const links = ownLinks(agent, display.agent)
   const redirect = new URL(redirectUri)
   return {
     ...frame,
@@ -63,7 +64,8 @@ export function consentModel({
     redirectDisplay: displayRedirect(redirectUri),
     redirectElsewhere: redirect.hostname !== new URL(agent).hostname,
     loopback: isLoopbackIdentifier(redirect.origin),
-    ...ownLinks(agent, display.agent),
+    ...links,
+    ...(agentName === '' && Object.keys(links).length === 0 ? { saysNothing: true } : {}),
     firstTime,
     ...(changes.length === 0 ? {} : { changes }),
     lookAlike: lookAlikeHost(displayHost(agent)),

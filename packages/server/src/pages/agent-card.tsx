@@ -39,7 +39,7 @@ export function AgentCard({ model, messages }: Card) {
         <span>{seen(model, messages)}</span>
       </p>
       <Changes model={model} messages={messages} />
-      {model.noMetadata && <Caution>{messages.noMetadata(agent)}</Caution>}
+      {model.saysNothing && <Caution>{messages.saysNothing(agent)}</Caution>}
       {model.lookAlike && <Caution>{messages.lookAlike(agent)}</Caution>}
       <Details model={model} messages={messages} />
     </section>

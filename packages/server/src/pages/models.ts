@@ -170,8 +170,8 @@ export interface ConsentPage extends PageFrame {
   expiresAt: number
   /** The logo as this server serves it: a path of the same origin. Anything else is not shown. */
   logo?: string
-  /** What the agent publishes about itself could not be read. */
-  noMetadata?: boolean
+  /** The agent publishes neither a name nor a page about itself. */
+  saysNothing?: boolean
   /** When the person last allowed this agent, in Unix seconds. */
   allowedBefore?: number
   changes?: readonly AgentChange[]

@@ -90,7 +90,7 @@ export function consentStates(messages: Messages): [string, string][] {
       redirectDisplay: '127.0.0.1:8001/callback',
       loopback: true,
     }),
-    consent('no-metadata', { ...silentAgent, noMetadata: true }),
+    consent('no-metadata', { ...silentAgent, saysNothing: true }),
     consent('redirect-elsewhere', consentModel({ redirectElsewhere: true, redirectDisplay: 'hub.example/cb' })),
     consent(
       'loopback',

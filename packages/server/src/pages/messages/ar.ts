@@ -117,7 +117,7 @@ export const ar: Messages = {
     name: 'يسمّي نفسه باسم آخر.',
   },
   before: (value) => phrase`سابقًا: ${value}`,
-  noMetadata: (agent) => phrase`لم نستطع قراءة ما يقوله ${agent} عن نفسه، لذلك فالمعلومات هنا أقل.`,
+  saysNothing: (agent) => phrase`لا يقول ${agent} شيئًا عن نفسه، لذلك فالمعلومات هنا أقل.`,
   lookAlike: (agent) =>
     phrase`انتبه جيدًا: ${agent} مكتوب بحروف قد تشبه حروفًا أخرى. قد يستخدمها أحدهم لتقليد اسم تعرفه.`,
 

@@ -128,8 +128,7 @@ export const en = {
     name: 'It calls itself something else.',
   },
   before: (value: Child) => phrase`Before: ${value}`,
-  noMetadata: (agent: Child) =>
-    phrase`We could not read what ${agent} says about itself, so there is less here to go by.`,
+  saysNothing: (agent: Child) => phrase`${agent} says nothing about itself, so there is less here to go by.`,
   lookAlike: (agent: Child) =>
     phrase`Look closely: ${agent} is written with letters that can look like others. Somebody may use them to copy a name you know.`,
 
