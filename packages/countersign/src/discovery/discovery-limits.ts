@@ -27,6 +27,10 @@ export const limits = {
   jwksBytes: 65_536,
   keys: 100,
   cachedDocuments: 10_000,
+  /** Of more characters than `largeDocument`. */
+  cachedLargeDocuments: 500,
+  largeDocument: 4096,
+  failures: 4096,
   sources: 10_000,
   minAge: 60,
   defaultAge: 300,

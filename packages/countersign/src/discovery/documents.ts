@@ -66,13 +66,21 @@ const configuredFailureAge = 5
 export function createDocuments(options: DocumentsOptions): Documents {
   const { fetch, now, budget, failureAge, onChange } = options
   const documents = new LruCache<LoadedDocument<unknown>>(limits.cachedDocuments)
-  const failures = new LruCache<RememberedFailure>(limits.cachedDocuments)
+  const largeDocuments = new LruCache<LoadedDocument<unknown>>(limits.cachedLargeDocuments)
+  const failures = new LruCache<RememberedFailure>(limits.failures)
   const flights = new Map<string, Flight>()
   let fetches = 0
 
   function find<T>(source: DocumentSource<T>, after = 0): LoadedDocument<T> | undefined {
-    const cached = documents.get(source.key, now()) as LoadedDocument<T> | undefined
-    return cached && cached.fetched > after ? cached : undefined
+    const cached = documents.get(source.key, now()) ?? largeDocuments.get(source.key, now())
+    return cached && cached.fetched > after ? (cached as LoadedDocument<T>) : undefined
+  }
+
+  // Apart, so that strangers with large documents neither fill the memory nor drive out the small ones that most have.
+  function keep(key: string, size: number, loaded: LoadedDocument<unknown>): void {
+    const [cache, other] = size > limits.largeDocument ? [largeDocuments, documents] : [documents, largeDocuments]
+    cache.set(key, loaded, loaded.freshUntil + limits.staleAge)
+    other.delete(key)
   }
 
   async function load<T>(source: DocumentSource<T>, lookup: Lookup, after = 0): Promise<Found<LoadedDocument<T>>> {
@@ -95,16 +103,17 @@ export function createDocuments(options: DocumentsOptions): Documents {
     after: number,
     cached: LoadedDocument<T> | undefined,
   ): Promise<Found<LoadedDocument<T>>> {
+    const known = find(source) !== undefined
     const flight = flights.get(source.key)
     if (flight && flight.fetching > after) {
-      return lookup.wait(flight.outcome as Promise<Found<LoadedDocument<T>>>)
+      return lookup.wait(() => flight.outcome as Promise<Found<LoadedDocument<T>>>, known)
     }
     const remembered = recentFailure(source, cached?.fetched ?? after)
-    if (remembered) return lookup.recall(remembered)
-    const place = source.configured
-      ? { end: () => undefined }
-      : budget.begin({ source: lookup.source, known: documents.get(source.key, now()) !== undefined })
-    return 'failure' in place ? place : lookup.wait(startFlight(source, place.end))
+    if (remembered) return lookup.recall(remembered, known)
+    return lookup.wait(async () => {
+      const place = source.configured ? { end: () => undefined } : budget.begin({ source: lookup.source, known })
+      return 'failure' in place ? place : startFlight(source, place.end)
+    }, known)
   }
 
   function recentFailure(source: DocumentSource<unknown>, after: number): RememberedFailure | undefined {
@@ -130,20 +139,24 @@ export function createDocuments(options: DocumentsOptions): Documents {
     const fetched = await readSource(source)
     if ('failure' in fetched) {
       const failedAt = now()
-      failures.set(source.key, { failure: fetched.failure, fetching, begunAt, failedAt }, failedAt + failureAge)
+      const { reason, message } = fetched.failure
+      failures.set(source.key, { failure: { reason, message }, fetching, begunAt, failedAt }, failedAt + failureAge)
       return fetched
     }
-    const loaded = { ...fetched.found, fetched: fetching }
-    const isLatest = (documents.get(source.key, now())?.fetched ?? 0) < fetching
+    const { size, ...found } = fetched.found
+    const loaded = { ...found, fetched: fetching }
+    const isLatest = (find(source)?.fetched ?? 0) < fetching
     if (isLatest) {
-      documents.set(source.key, loaded, loaded.freshUntil + limits.staleAge)
+      keep(source.key, size, loaded)
       failures.delete(source.key)
     }
     onChange()
     return { found: loaded }
   }
 
-  async function readSource<T>(source: DocumentSource<T>): Promise<Found<{ value: T; freshUntil: number }>> {
+  async function readSource<T>(
+    source: DocumentSource<T>,
+  ): Promise<Found<{ value: T; freshUntil: number; size: number }>> {
     const { url, maxBytes, read } = source
     const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: limits.timeoutMilliseconds })
     if ('refusal' in fetched) {
@@ -154,7 +167,7 @@ export function createDocuments(options: DocumentsOptions): Documents {
     if ('refusal' in outcome)
       return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
     const age = Math.min(Math.max(fetched.maxAge ?? limits.defaultAge, limits.minAge), limits.maxAge)
-    return { found: { value: outcome.value, freshUntil: now() + age } }
+    return { found: { value: outcome.value, freshUntil: now() + age, size: fetched.size } }
   }
 
   return { load, find, isLoading: ({ key }) => flights.has(key), latestFetch: () => fetches }

@@ -35,7 +35,8 @@ export type FetchedBytes = { bytes: Uint8Array; maxAge: number | undefined } | F
 
 export type FetchedText = { text: string; maxAge: number | undefined } | FetchRefusal
 
-export type FetchedDocument = { document: unknown; maxAge: number | undefined } | FetchRefusal
+/** With the length of its text. */
+export type FetchedDocument = { document: unknown; maxAge: number | undefined; size: number } | FetchRefusal
 
 /** Fetches a JSON document as {@link fetchText} does. */
 export async function fetchDocument(url: string, options: FetchDocumentOptions): Promise<FetchedDocument> {
@@ -44,7 +45,7 @@ export async function fetchDocument(url: string, options: FetchDocumentOptions):
   const document = parseJson(fetched.text)
   return document === undefined
     ? { refusal: `${url} is not JSON`, unreachable: false }
-    : { document, maxAge: fetched.maxAge }
+    : { document, maxAge: fetched.maxAge, size: fetched.text.length }
 }
 
 /** Fetches a text as {@link fetchBytes} does. */

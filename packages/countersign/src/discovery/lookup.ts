@@ -8,13 +8,17 @@ import { createSlots } from './slots.js'
 export interface Lookup {
   /** The network that the request came from. */
   readonly source: string | undefined
-  /** What comes of a fetch, or that the time of the lookup is over before it. */
-  wait<T>(fetching: Promise<Found<T>>): Promise<Found<T>>
+  /**
+   * What comes of a fetch that is begun or joined now, or that the time of the lookup is over before it.
+   *
+   * @param known whether the document was had before: those who wait for such ones have places of their own
+   */
+  wait<T>(begin: () => Promise<Found<T>>, known: boolean): Promise<Found<T>>
   /**
    * The failure of an earlier fetch. Told at once; but while who began that fetch may still wait, as late as though it
    * were found out now: else a second question would get at once what the first one must wait for.
    */
-  recall(failed: FailedFetch): Promise<Found<never>>
+  recall(failed: FailedFetch, known: boolean): Promise<Found<never>>
 }
 
 export interface FailedFetch {
@@ -44,7 +48,8 @@ export type RunLookup = <T>(
  * server can hold.
  */
 export function createLookups(now: () => number, delay: Delay = timedDelay): RunLookup {
-  const waiting = createSlots(limits.waiting, limits.waitingPerSource)
+  const waitingForNew = createSlots(limits.waiting, limits.waitingPerSource)
+  const waitingForKnown = createSlots(limits.waiting, limits.waitingPerSource)
 
   return async (remoteAddress, failureTime, look) => {
     const source = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
@@ -57,8 +62,8 @@ export function createLookups(now: () => number, delay: Delay = timedDelay): Run
       return { failure: { reason: 'unreachable', message: `nothing within ${limits.timeoutMilliseconds} ms` } }
     }
 
-    function startWaiting(): Promise<Found<never>> | undefined {
-      leave ??= waiting.take(source)
+    function startWaiting(known: boolean): Promise<Found<never>> | undefined {
+      leave ??= (known ? waitingForKnown : waitingForNew).take(source)
       if (leave) over ??= timeOut()
       return over
     }
@@ -66,14 +71,14 @@ export function createLookups(now: () => number, delay: Delay = timedDelay): Run
     const tooMany: Found<never> = { failure: busyFailure('too many lookups are waiting', limits.busyRetryAfter) }
     const lookup: Lookup = {
       source,
-      wait: async (fetching) => {
-        const timeOver = startWaiting()
-        return timeOver ? Promise.race([fetching, timeOver]) : tooMany
+      wait: async (begin, known) => {
+        const timeOver = startWaiting(known)
+        return timeOver ? Promise.race([begin(), timeOver]) : tooMany
       },
-      recall: async ({ failure, begunAt }) => {
+      recall: async ({ failure, begunAt }, known) => {
         // A second more, since the clock shows whole ones.
         const isAnswered = (now() - begunAt - 1) * 1000 > limits.timeoutMilliseconds
-        return isAnswered || startWaiting() ? { failure } : tooMany
+        return isAnswered || startWaiting(known) ? { failure } : tooMany
       },
     }
     try {

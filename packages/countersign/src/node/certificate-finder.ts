@@ -93,18 +93,25 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
     }
   }
 
-  async function look(x5u: string, x5t: string, lookup: Lookup): Promise<Found<FoundCertificate>> {
-    const id = `${x5t} ${x5u}`
-    const joined = flights.get(id)
-    if (joined) return lookup.wait(joined)
-    const place = budget.begin({ source: lookup.source, known: false })
+  async function startFlight(
+    id: string,
+    x5u: string,
+    x5t: string,
+    source: string | undefined,
+  ): Promise<Found<FoundCertificate>> {
+    const place = budget.begin({ source, known: false })
     if ('failure' in place) return place
     const flight = find(x5u, x5t).finally(() => {
       place.end()
       flights.delete(id)
     })
     flights.set(id, flight)
-    return lookup.wait(flight)
+    return flight
+  }
+
+  async function look(x5u: string, x5t: string, lookup: Lookup): Promise<Found<FoundCertificate>> {
+    const id = `${x5t} ${x5u}`
+    return lookup.wait(async () => flights.get(id) ?? startFlight(id, x5u, x5t, lookup.source), false)
   }
 
   return async ({ x5u, x5t }, remoteAddress) => {

@@ -217,4 +217,60 @@ describe('K25: lookups that wait', () => {
     expect(countsOf(await Promise.all(flood))).toEqual({ refused: 500, busy: 100 })
     expect(await find('https://agent-2.example', attacker)).toBe('found')
   })
+
+  it('are 2,000 of all, and those for agents that are known have places of their own', async () => {
+    const { clock, silence, release, find } = discoveryAmong()
+    expect(await find('https://agent.example', honest)).toBe('found')
+    clock.now += 400
+    silence('https://silent-')
+    const flood = Array.from({ length: 2010 }, (_, index) => find('https://silent-0.example', `2001:db8:0:${index}::1`))
+    expect(await flood[2009]).toBe('busy')
+    expect(await find('https://new.example', honest)).toBe('busy')
+    expect(await find('https://agent.example', honest)).toBe('found')
+    release()
+    expect(countsOf(await Promise.all(flood))).toEqual({ refused: 2000, busy: 10 })
+  })
+
+  it('leave no error behind that nobody takes, when the fetch they are not let wait for fails unforeseen', async () => {
+    const { silence, release, otherwise, asked, find } = discoveryAmong()
+    silence('https://silent-')
+    const flood = Array.from({ length: 500 }, () => find('https://silent-0.example', attacker))
+    otherwise.set('https://broken.example', () => Promise.reject(new Error('a mistake')))
+    expect(await find('https://broken.example', attacker)).toBe('busy')
+    expect(asked).toHaveLength(1)
+    release()
+    await Promise.all(flood)
+  })
+})
+
+it('documents of more than 4 KiB are remembered 500 at a time, and drive none of the small ones out', async () => {
+  const { asked, otherwise, find } = discoveryAmong({ fetchesPerMinute: 1_000_000 })
+  otherwise.set('https://large-', async (url) => {
+    const { origin } = new URL(url)
+    if (!url.endsWith('/jwks.json')) return Response.json({ agent: origin, jwks_uri: `${origin}/jwks.json` })
+    return Response.json({ keys: [signer.jwk], pad: 'a'.repeat(60_000) })
+  })
+  expect(await find('https://agent.example')).toBe('found')
+  for (const host of hosts('large', 501)) expect(await find(host)).toBe('found')
+  const fetchesOf = (start: string) => asked.filter((url) => url.startsWith(start)).length
+  for (const host of ['https://agent.example', 'https://large-500.example', 'https://large-0.example'])
+    expect(await find(host)).toBe('found')
+  expect(fetchesOf('https://agent.example')).toBe(2)
+  expect(fetchesOf('https://large-500.example')).toBe(2)
+  expect(fetchesOf('https://large-0.example')).toBe(3)
+})
+
+it('K22: of a document that grows or shrinks beyond that, the latest counts', async () => {
+  const { clock, otherwise, find } = discoveryAmong()
+  const agent = 'https://agent.example'
+  for (const [round, pad] of ['', 'a'.repeat(9000), '', 'a'.repeat(9000)].entries()) {
+    const keys = [{ ...signer.jwk, kid: `key-${round}` }]
+    otherwise.set(`${agent}/jwks.json`, async () => Response.json({ keys, pad }))
+    expect(await find(agent, honest, `key-${round}`)).toBe('found')
+    clock.now += 301
+    otherwise.set(`${agent}/jwks.json`, async () => new Response('', { status: 503 }))
+    expect(await find(agent, honest, `key-${round - 1}`), 'stale').toBe('unknown_kid')
+    expect(await find(agent, honest, `key-${round}`), 'stale').toBe('found')
+    clock.now += 61
+  }
 })
