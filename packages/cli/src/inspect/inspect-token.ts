@@ -25,7 +25,7 @@ function refusalOf(parts: readonly string[], hasPayload: boolean): string {
   if (!hasPayload) return 'its payload is not a JSON object in base64url'
   if (parts[2] === '') return 'it is not signed at all'
   if (parts.join('.').length > 8192) return 'it is longer than 8 KiB'
-  return 'a part of it is not base64url without padding, in its one canonical form'
+  return 'a part of it is not base64url without padding, in its one canonical form, or its JSON has a member twice'
 }
 
 function headerRemarks({ alg, kid }: Record<string, unknown>): string[] {

@@ -1,6 +1,8 @@
 import * as platform from '#crypto'
 import type { Discovery } from '../discovery/discovery.js'
+import type { PublicJwk } from '../lib/algorithms.js'
 import { serializeBase64url } from '../lib/base64url.js'
+import { AAuthError } from '../lib/errors.js'
 import { jwkThumbprint } from '../lib/jwk.js'
 import type { IssuerMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
@@ -193,6 +195,16 @@ function consentUrl(metadata: IssuerMetadata, parameters: Record<string, string>
   return url.href
 }
 
+/** The thumbprint; undefined for what is no key that is used here, and so not the agent's. */
+async function thumbprintOf(jwk: PublicJwk): Promise<string | undefined> {
+  try {
+    return await jwkThumbprint(jwk)
+  } catch (error) {
+    if (error instanceof AAuthError) return undefined
+    throw error
+  }
+}
+
 async function requireAuthToken(
   { thumbprint, now }: TokenRequester,
   { resource, authServer }: Pick<AuthTokenRequest, 'resource' | 'authServer'>,
@@ -209,7 +221,7 @@ async function requireAuthToken(
   const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
   if (typeof jwk !== 'object' || jwk === null || !('kty' in jwk) || typeof jwk.kty !== 'string')
     throw refuse('it is bound to no key')
-  if ((await jwkThumbprint({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
+  if ((await thumbprintOf({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
   if (typeof exp !== 'number' || exp <= now()) throw refuse('it has expired')
   const expiresAt = typeof expiresIn === 'number' ? Math.min(exp, now() + expiresIn) : exp
   return {

@@ -52,6 +52,9 @@ function* parseDigests(header: string): Generator<[string, string]> {
   } catch (cause) {
     throw new AAuthError('digest_malformed', 'Content-Digest is not a structured dictionary (RFC 9530).', { cause })
   }
+  // The parser keeps the last of two, other parsers the first; a comma in a string is no separator.
+  if (header.replaceAll(/"(?:[^"\\]|\\.)*"/g, '').split(',').length !== members.size)
+    throw new AAuthError('digest_malformed', 'Content-Digest has an algorithm twice.')
   for (const [algorithm, [value]] of members) {
     if (!(value instanceof ArrayBuffer))
       throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not bytes.')

@@ -11,7 +11,13 @@ const noBytes = new Uint8Array(0)
  */
 export function receiveRequest(request: Request, remoteAddress?: string): ReceivedMessage {
   const rawHeaders: string[] = []
-  for (const [name, value] of request.headers) rawHeaders.push(name, value)
+  let host = false
+  for (const [name, value] of request.headers) {
+    rawHeaders.push(name, value)
+    if (name === 'host') host = true
+  }
+  // Not every platform shows Host; the URL says where the request was received, which merely chooses an authority.
+  if (!host) rawHeaders.push('host', hostOf(request.url))
   let read: Promise<Uint8Array> | undefined
   return {
     method: request.method,
@@ -31,6 +37,11 @@ export function targetOf(url: string): string {
   const path = url.indexOf('/', url.indexOf('://') + 3)
   const fragment = url.indexOf('#', path)
   return fragment === -1 ? url.slice(path) : url.slice(path, fragment)
+}
+
+function hostOf(url: string): string {
+  const start = url.indexOf('://') + 3
+  return url.slice(start, url.indexOf('/', start))
 }
 
 function requireUnread(request: Request): ReadableStream<Uint8Array> {

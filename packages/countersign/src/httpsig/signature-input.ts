@@ -67,6 +67,7 @@ export function parseSignatureInput(text: string): SignatureInput {
   if (end !== text.length) throw malformed('does not end after its one member')
   const { created, expires, alg } = values
   if (typeof created !== 'number') throw new AAuthError('signature_created_missing', 'Signature-Input has no created.')
+  if (typeof expires === 'number' && expires < created) throw malformed('has an expires before its created')
   return {
     label,
     components,

@@ -18,12 +18,14 @@ export interface Target {
  * @throws AAuthError `target_ambiguous`
  */
 export function requireTarget(rawTarget: string): Target {
+  if (rawTarget.length > maxLength)
+    throw new AAuthError('target_ambiguous', `The request target is longer than ${maxLength} characters.`)
   const mark = rawTarget.indexOf('?')
   const path = mark === -1 ? rawTarget : rawTarget.slice(0, mark)
-  if (rawTarget.length > maxLength || !plainTarget.test(rawTarget) || dotSegment.test(path)) {
+  if (!plainTarget.test(rawTarget) || dotSegment.test(path)) {
     throw new AAuthError(
       'target_ambiguous',
-      'The request target is not a plain path (and query): send it as a URL parser would.',
+      'The request target is not a plain path (and query): send it as a URL parser would, without dot segments.',
     )
   }
   return { path, query: mark === -1 ? undefined : rawTarget.slice(mark) }

@@ -80,6 +80,7 @@ export async function verifySignature<R extends { key: VerificationKey }>(
   options: VerifySignatureOptions<R>,
 ): Promise<VerifiedSignature<R>> {
   const profile = options.profile ?? januaryProfile
+  requireFewHeaders(message) //                                                invalid_request (431)
   const target = requireTarget(message.rawTarget) //                           invalid_request
   const authority = requireAuthority(message, options.authorities) //          invalid_request
   const { input, signature, parsedKey } = requireHeaders(message, options.parseSignatureKey ?? parseSignatureKey) //         invalid_signature
@@ -128,6 +129,14 @@ export async function verifySignature<R extends { key: VerificationKey }>(
     resolved,
     body,
   }
+}
+
+/** Node drops header lines beyond 2,000 without a word: a second signature or `Host` could hide behind them. */
+const maxHeaderLines = 1000
+
+function requireFewHeaders({ rawHeaders }: ReceivedMessage): void {
+  if (rawHeaders.length > 2 * maxHeaderLines)
+    throw new AAuthError('headers_too_large', `The request has more than ${maxHeaderLines} header lines.`)
 }
 
 function requireHeaders(

@@ -30,7 +30,7 @@ export async function importVerificationKey(jwk: unknown): Promise<VerificationK
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
     throw new AAuthError('key_invalid', 'The key is not a JSON object.')
   }
-  for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k']) {
+  for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']) {
     if (Object.hasOwn(jwk, secret)) throw new AAuthError('key_invalid', 'The key has private members.')
   }
   const candidate = jwk as PublicJwk

@@ -18,7 +18,7 @@ const maxParameters = 32
 /**
  * Parses an `Agent-Auth` value. Parameters it does not know are passed over.
  *
- * @throws AAuthError `request_malformed` when it is no `httpsig` challenge
+ * @throws AAuthError `request_malformed` when it is no `httpsig` challenge, or has a parameter twice
  */
 export function parseChallenge(header: string): Challenge {
   if (header.length > maxLength) throw malformed('is longer than 16 KiB')
@@ -26,6 +26,7 @@ export function parseChallenge(header: string): Challenge {
     throw malformed(`has more than ${maxParameters} parameters`)
   const algs = parseAlgorithms(header)
   const parameters = parseParameters(algs.rest)
+  if (countParameters(algs.rest) !== parameters.size) throw malformed('has a parameter twice')
   const flag = (name: string) => parameters.get(name) === true
   const text = (name: string): string | undefined => {
     const value = parameters.get(name)
@@ -85,6 +86,11 @@ function parseParameters(header: string): ReadonlyMap<string, unknown> {
     throw new AAuthError('request_malformed', 'Agent-Auth is not a structured item.', { cause })
   }
   throw malformed('is not of the scheme httpsig')
+}
+
+// A parser keeps the last of two: which one was meant, nobody knows.
+function countParameters(header: string): number {
+  return header.replaceAll(stringOrAlgorithms, '').split(';').length - 1
 }
 
 function quoted(text: string): string {

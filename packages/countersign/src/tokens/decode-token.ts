@@ -1,4 +1,5 @@
 import { parseBase64url, parseBase64urlText } from '../lib/base64url.js'
+import { hasDuplicateMembers } from '../lib/duplicate-members.js'
 import { parseJsonObject } from '../lib/parse-json.js'
 
 /** The parts of a compact JWS (RFC 7515 §3.1). Nothing about them is verified. */
@@ -11,7 +12,8 @@ export interface DecodedToken {
 }
 
 /**
- * Takes a compact token apart without verifying anything, or undefined when it is none of this length.
+ * Takes a compact token apart without verifying anything, or undefined when it is none of this length. JSON with a
+ * member twice is none (RFC 7515 §4, RFC 7519 §4).
  *
  * @param maxLength characters; 8 KiB is enough for everything that rides in a header
  */
@@ -45,5 +47,6 @@ function parseHeader(part: string): Readonly<Record<string, unknown>> | undefine
 
 function parseObject(part: string): Record<string, unknown> | undefined {
   const text = parseBase64urlText(part)
-  return text ? parseJsonObject(text) : undefined
+  const value = text ? parseJsonObject(text) : undefined
+  return value && text && !hasDuplicateMembers(text, value) ? value : undefined
 }

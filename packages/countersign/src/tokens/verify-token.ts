@@ -62,7 +62,7 @@ export async function verifyDecodedToken<K extends TokenKind>(
   const refuse = (why: string, cause?: unknown) =>
     new AAuthError(row.invalid, `The ${kind} is refused: ${why}.`, { cause })
 
-  if (!token) throw refuse('it is not a signed compact JWT of at most 8 KiB')
+  if (!token) throw refuse('it is not a signed compact JWT of at most 8 KiB, each member in its JSON once')
   const { header } = token
   if (header.typ !== kind) throw refuse(`its typ is not ${kind}`)
   if ('crit' in header || 'b64' in header) throw refuse('its header has extensions that are not understood')
@@ -136,12 +136,14 @@ const claimTypes = {
   identifier: (value: unknown, options: IdentifierOptions) => isIdentifier(value, options),
   string: (value: unknown) => typeof value === 'string' && value !== '' && value.length <= 4096,
   seconds: (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value >= 0,
+  // At most one of jwk, jwe and jku (RFC 7800 §3.1).
   confirmation: (value: unknown) =>
     typeof value === 'object' &&
     value !== null &&
     'jwk' in value &&
     typeof value.jwk === 'object' &&
-    value.jwk !== null,
+    value.jwk !== null &&
+    !('jwe' in value || 'jku' in value),
   entries: (value: unknown) =>
     Array.isArray(value) && value.every((entry) => typeof entry === 'string' && entry.length <= 32),
   thumbprint: (value: unknown) => typeof value === 'string' && parseBase64url(value)?.length === 32,
@@ -154,10 +156,14 @@ function includesAudience(aud: unknown, audience: string, presence: 'required' |
 }
 
 async function importConfirmation(claims: object, refuse: Refuse): Promise<VerificationKey> {
+  const { jwk, jkt } = (claims as { cnf: { jwk: unknown; jkt?: unknown } }).cnf
+  let key: VerificationKey
   try {
-    return await importVerificationKey((claims as { cnf: { jwk: unknown } }).cnf.jwk)
+    key = await importVerificationKey(jwk)
   } catch (cause) {
     if (!(cause instanceof AAuthError)) throw cause
     throw refuse('its cnf.jwk is not a usable public key', cause)
   }
+  if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')
+  return key
 }

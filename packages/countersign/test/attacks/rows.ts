@@ -7,7 +7,9 @@ import { messageRows } from './message-rows.js'
 import { replayRows } from './replay-rows.js'
 import { signatureRows } from './signature-rows.js'
 import { tokenRows } from './token-rows.js'
+import { unlistedClaimRows } from './unlisted-claim-rows.js'
 import { unlistedKeyRows } from './unlisted-key-rows.js'
+import { unlistedMessageRows } from './unlisted-message-rows.js'
 import { unlistedSignatureRows } from './unlisted-signature-rows.js'
 import { unlistedTokenRows } from './unlisted-token-rows.js'
 
@@ -22,8 +24,10 @@ export const rows: readonly Row[] = [
   ...keyDocumentRows,
   ...tokenRows,
   ...unlistedSignatureRows,
+  ...unlistedMessageRows,
   ...unlistedKeyRows,
   ...unlistedTokenRows,
+  ...unlistedClaimRows,
 ]
 
 const through = (group: string, last: number, missing: readonly number[]) =>

@@ -30,7 +30,7 @@ const ownEcdsa: Parts = { signatureKey: 'own key', signer: signers.ecdsa }
 const handledAs = (path: string): Outcome => ({ ...accepted, also: ({ handled }) => expect(handled).toEqual([path]) })
 
 /** The message with other bytes in Signature. */
-function withSignature(message: Message, change: (bytes: Buffer) => Uint8Array): Message {
+export function withSignature(message: Message, change: (bytes: Buffer) => Uint8Array): Message {
   return withHeader(message, 'signature', (value) => {
     const bytes = Buffer.from(value.slice('sig1=:'.length, -1), 'base64')
     return `sig1=:${Buffer.from(change(bytes)).toString('base64')}:`

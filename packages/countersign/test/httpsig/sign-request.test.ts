@@ -218,6 +218,18 @@ describe('receiveRequest', () => {
     expect(await refusalCode(() => verify(signed))).toBe('signature_malformed')
   })
 
+  it('chooses among the authorities by the URL, where the platform shows no Host', async () => {
+    const signed = await signRequest(new Request('https://api.example:8443/a?'), signing)
+    const options = {
+      authorities: ['resource.example', 'api.example:8443'] as const,
+      now: () => now,
+      resolveKey: () => ({ key }),
+    }
+    expect(await verifySignature(receiveRequest(signed), options)).toMatchObject({ authority: 'api.example:8443' })
+    const shown = new Request(signed, { headers: [...signed.headers, ['host', 'resource.example']] })
+    expect(await refusalCode(() => verifySignature(receiveRequest(shown), options))).toBe('signature_mismatch')
+  })
+
   it.each([
     ['https://resource.example/', '/'],
     ['https://resource.example/a?', '/a?'],
