@@ -88,6 +88,7 @@ export function createRoutes(
     ['/assets/pages.css', { GET: asset('pages.css', 'text/css') }],
     ['/assets/account.css', { GET: asset('account.css', 'text/css') }],
     ['/assets/pages.js', { GET: asset('pages.js', 'text/javascript') }],
+    ['/assets/icon.svg', { GET: asset('icon.svg', 'image/svg+xml') }],
   ])
   for (const [path, page] of accountPages) {
     const forms = path === accountPaths.actions ? { POST: accountForms } : {}

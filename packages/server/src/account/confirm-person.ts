@@ -38,7 +38,6 @@ export async function confirmPage(
       ...pageFrame(context, view),
       form: { action: accountPaths.confirm, csrf: context.secrets.csrfFor(visitor.browser, pageOf(session)), returnTo },
       user: session.user.username,
-      reason: 'security',
       ...shown,
       ...(passkeys.length > 0 ? { passkey: { options: '/account/passkeys/challenge' } } : {}),
       cancelHref: accountPaths.agents,

@@ -46,6 +46,7 @@ export function pageFrame(context: ServerContext, view?: View): PageFrame {
   return {
     serverName: context.name,
     stylesheet: '/assets/pages.css',
+    icon: '/assets/icon.svg',
     script: '/assets/pages.js',
     ...(Object.keys(footer).length === 0 ? {} : { footer }),
   }

@@ -68,7 +68,7 @@ export const settingTable: readonly SettingRow[] = [
     about: 'whether the logos that agents name are fetched, re-encoded and shown; default: true',
   },
   { name: 'footer.help', read: 'text', about: 'a link at the foot of the pages: help' },
-  { name: 'footer.report', read: 'text', about: 'a link on the consent page: report an agent' },
+  { name: 'footer.report', read: 'text', about: 'a link on the pages about an agent: report it' },
   { name: 'footer.privacy', read: 'text', about: 'a link at the foot of the pages: privacy' },
   { name: 'contact.name', read: 'text', about: 'whom to ask about what the policies forbid' },
   { name: 'contact.href', read: 'text', about: 'where to reach them' },

@@ -38,6 +38,7 @@ export function renderLayout(layout: Layout): string {
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />
         <meta name="format-detection" content="telephone=no, email=no, address=no" />
+        {frame.icon !== undefined && <link rel="icon" type="image/svg+xml" href={frame.icon} />}
         <link rel="stylesheet" href={frame.stylesheet} />
         {layout.stylesheet !== undefined && <link rel="stylesheet" href={layout.stylesheet} />}
         {frame.script !== undefined && <script type="module" src={frame.script} />}

@@ -4,6 +4,8 @@ export interface PageFrame {
   serverName: string
   /** Where the style sheet is served. */
   stylesheet: string
+  /** Where the picture for the browser's tabs is served. */
+  icon?: string
   /** Where the script is served; absent: the page has none, and offers nothing that needs one. */
   script?: string
   footer?: PageFooter
@@ -94,9 +96,6 @@ export interface SignUpPage extends PageFrame {
 export interface ReauthenticationPage extends PageFrame {
   form: FormFields
   user: string
-  /** What the password is asked for. */
-  reason: 'request' | 'security'
-  agentHost?: string
   problem?: 'wrong_password' | 'throttled'
   retryAfter?: number
   passkey?: PasskeyForm

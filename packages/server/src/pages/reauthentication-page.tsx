@@ -1,6 +1,5 @@
 import { KnownUser, PasswordField } from './fields.js'
 import { Hidden, HiddenFields } from './hidden-fields.js'
-import { Host } from './host.js'
 import { renderLayout } from './layout.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
@@ -10,14 +9,13 @@ import { ProblemBox } from './problem-box.js'
 import { SignedInAs } from './signed-in-as.js'
 
 /**
- * Renders the form that asks somebody who is signed in for the password again, `data-state="reauthentication"`. What
- * they were doing is kept in the hidden fields.
+ * Renders the form that asks somebody who is signed in for the password again, before something that could let others
+ * in, `data-state="reauthentication"`. Where they were going is kept in the hidden fields.
  *
  * @returns A complete HTML document.
  */
 export function renderReauthentication(model: ReauthenticationPage, messages: Messages = en): string {
   const { form, problem } = model
-  const agent = model.agentHost === undefined ? messages.theAgent : <Host>{model.agentHost}</Host>
   return renderLayout({
     frame: model,
     messages,
@@ -28,7 +26,7 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
     children: (
       <>
         <h1>{messages.reauthenticate}</h1>
-        <p class="lead">{messages.reauthenticateReasons[model.reason](agent)}</p>
+        <p class="lead">{messages.reauthenticateReason}</p>
         {problem && (
           <ProblemBox>
             {problem === 'throttled' && model.retryAfter !== undefined

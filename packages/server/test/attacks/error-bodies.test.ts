@@ -182,7 +182,7 @@ const requests: readonly ValidRequest[] = [
   { route: 'POST /account/passkeys/challenge', build: form('/account/passkeys/challenge', {}) },
   { route: 'POST /account/passkeys/options', build: form('/account/passkeys/options', {}) },
   { route: 'GET /', build: get('/') },
-  ...['pages.css', 'account.css', 'pages.js'].map((name) => ({
+  ...['pages.css', 'account.css', 'pages.js', 'icon.svg'].map((name) => ({
     route: `GET /assets/${name}`,
     build: get(`/assets/${name}`),
   })),

@@ -9,7 +9,7 @@ import type {
   SignUpPage,
 } from '../../dist/pages/models.js'
 
-export const frame = { serverName: 'Home Accounts', stylesheet: '/assets/pages.css' }
+export const frame = { serverName: 'Home Accounts', stylesheet: '/assets/pages.css', icon: '/assets/icon.svg' }
 
 /** What a page has on a server that offers everything. */
 export const equipped = {
@@ -126,10 +126,8 @@ export function reauthenticationModel(changes: Partial<ReauthenticationPage> = {
   return {
     ...frame,
     ...equipped,
-    form,
+    form: { action: '/account/confirm', csrf: 'csrf-1', returnTo: '/account/security' },
     user: 'alice@home.example',
-    reason: 'request',
-    agentHost: 'calendar-helper.example',
     passkey: { options: '/account/passkeys/options' },
     cancelHref: '/account',
     ...changes,

@@ -13,6 +13,7 @@ const assets: Record<string, [type: string, body: Buffer]> = {
   '/assets/pages.css': ['text/css; charset=utf-8', asset('pages.css')],
   '/assets/account.css': ['text/css; charset=utf-8', asset('account.css')],
   '/assets/pages.js': ['text/javascript; charset=utf-8', asset('pages.js')],
+  '/assets/icon.svg': ['image/svg+xml; charset=utf-8', asset('icon.svg')],
   '/agents/logo-1.png': ['image/png', logo],
 }
 

@@ -18,12 +18,14 @@ describe.each([...states])('%s', (_, html) => {
     expect(html.match(/<main data-state="[a-z_-]+"/g)).toHaveLength(1)
   })
 
-  it('has no inline script or style and asks for nothing but the style sheet, the script and a logo of the server', () => {
+  it('has no inline script or style and asks for nothing but the style sheet, the script, the icon and a logo of the server', () => {
     expect(html).not.toMatch(/<style|<iframe| style=| on[a-z]+=/i)
     const sheets = [...html.matchAll(/<link rel="stylesheet" href="([^"]*)"\/>/g)].map(([, href]) => href)
     expect(sheets.slice(0, 1)).toEqual(['/assets/pages.css'])
     expect(sheets.slice(1)).toEqual(html.includes('class="tabs"') ? ['/assets/account.css'] : [])
-    expect(html.match(/<link/g)).toHaveLength(sheets.length)
+    const icons = html.match(/<link rel="icon"[^>]*>/g)
+    expect(icons).toEqual(['<link rel="icon" type="image/svg+xml" href="/assets/icon.svg"/>'])
+    expect(html.match(/<link/g)).toHaveLength(sheets.length + 1)
     const scripts = html.match(/<script.*?<\/script>/g) ?? []
     expect(scripts.filter((tag) => tag !== '<script type="module" src="/assets/pages.js"></script>')).toEqual([])
     const images = html.match(/<img[^>]*>/g) ?? []
@@ -35,7 +37,9 @@ describe.each([...states])('%s', (_, html) => {
   })
 
   it('is at most 30 kB with its style sheets', () => {
-    const sheets = [...html.matchAll(/href="\/assets\/([^"]*)"/g)].map(([, name = '']) => stylesheet(name).byteLength)
+    const sheets = [...html.matchAll(/href="\/assets\/([^"]*\.css)"/g)].map(
+      ([, name = '']) => stylesheet(name).byteLength,
+    )
     expect(sheets.reduce((total, size) => total + size, Buffer.byteLength(html))).toBeLessThanOrEqual(30_000)
   })
 })

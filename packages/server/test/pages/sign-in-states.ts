@@ -19,11 +19,6 @@ export const fullSignIn = {
 
 const asker = { agentHost: 'calendar-helper.example', resourceHost: 'cal.example' }
 
-const { agentHost: _asker, ...confirmModel } = reauthenticationModel({
-  reason: 'security',
-  form: { action: '/account/confirm', csrf: 'csrf-1', returnTo: '/account/security' },
-})
-
 /** The states of signing in, signing up and signing in again. */
 export function signInStates(messages: Messages): [string, string][] {
   return [
@@ -51,12 +46,14 @@ export function signInStates(messages: Messages): [string, string][] {
     ['sign-up-too-short', renderSignUp(signUpModel({ username: 'alice', problem: 'password_too_short' }), messages)],
     ['sign-up-throttled', renderSignUp(signUpModel({ username: 'alice', problem: 'throttled' }), messages)],
     ['sign-up-for-agent', renderSignUp({ ...signUpModel(), ...asker }, messages)],
-    ['confirm', renderReauthentication(confirmModel, messages)],
-    ['confirm-throttled', renderReauthentication({ ...confirmModel, problem: 'throttled', retryAfter: 300 }, messages)],
     ['reauthentication', renderReauthentication(reauthenticationModel(), messages)],
     [
       'reauthentication-wrong-password',
-      renderReauthentication(reauthenticationModel({ reason: 'security', problem: 'wrong_password' }), messages),
+      renderReauthentication(reauthenticationModel({ problem: 'wrong_password' }), messages),
+    ],
+    [
+      'reauthentication-throttled',
+      renderReauthentication(reauthenticationModel({ problem: 'throttled', retryAfter: 300 }), messages),
     ],
   ]
 }

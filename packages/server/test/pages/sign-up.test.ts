@@ -72,17 +72,16 @@ describe('renderSignUp', () => {
 })
 
 describe('renderReauthentication', () => {
-  it('asks for the password only, names the account, and keeps the request', () => {
+  it('asks for the password only, names the account, and keeps where the person was going', () => {
     const html = renderReauthentication(reauthenticationModel())
     const form = formsOf(html)[1]
     expect(form?.hidden).toEqual({
       action: 'reauthenticate',
-      request_token: 'request-token-1',
-      redirect_uri: 'https://calendar-helper.example/callback',
+      return_to: '/account/security',
       csrf: 'csrf-1',
     })
     expect(form?.controls[0]).toMatch(/name="username" autocomplete="username" value="alice@home.example" readonly/)
-    expectOrder(words(html), ['Signed in as alice@home.example', 'Before you decide about calendar-helper.example'])
+    expectOrder(words(html), ['Signed in as alice@home.example', 'Before you change how your account is kept safe'])
   })
 })
 

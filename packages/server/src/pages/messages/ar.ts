@@ -85,10 +85,7 @@ export const ar: Messages = {
   haveAccount: (link) => phrase`لديك حساب بالفعل؟ ${link}`,
 
   reauthenticate: 'هل هذا أنت؟',
-  reauthenticateReasons: {
-    request: (agent) => phrase`قبل أن تقرر بشأن ${agent}، اكتب كلمة المرور مرة أخرى.`,
-    security: () => phrase`قبل أن تغيّر طريقة حماية حسابك، اكتب كلمة المرور مرة أخرى.`,
-  },
+  reauthenticateReason: 'قبل أن تغيّر طريقة حماية حسابك، اكتب كلمة المرور مرة أخرى.',
   goOn: 'متابعة',
   cancel: 'إلغاء',
 

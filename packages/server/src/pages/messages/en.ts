@@ -96,10 +96,7 @@ export const en = {
   haveAccount: (link: Child) => phrase`Already have an account? ${link}`,
 
   reauthenticate: 'Is it still you?',
-  reauthenticateReasons: {
-    request: (agent: Child) => phrase`Before you decide about ${agent}, please type your password again.`,
-    security: () => phrase`Before you change how your account is kept safe, please type your password again.`,
-  },
+  reauthenticateReason: 'Before you change how your account is kept safe, please type your password again.',
   goOn: 'Go on',
   cancel: 'Cancel',
 
