@@ -19,6 +19,7 @@ import {
   type IdentityProviderClient,
 } from './browser/identity-provider.js'
 import type { PasskeySettings } from './browser/passkeys.js'
+import { recordSparingly } from './browser/record-sparingly.js'
 import type { Interop, Lifetimes, ServerContext } from './context.js'
 import { createRefreshFollower } from './follow-refreshes.js'
 import { createLogoKeeper } from './logos/logo-keeper.js'
@@ -129,9 +130,10 @@ export function createContext(options: AuthServerOptions): ServerContext {
     fetch,
     now,
     local: ownDocuments(issuer, keys),
-    onPrivateKey: (jwksUri, kid) => {
+    onPrivateKey: (jwksUri, kid, ip) => {
       const data = { jwks_uri: jwksUri, kid: kid ?? null }
-      storage.recordEvent({ event: 'agent.private_key_published', data }).catch((error: unknown) => onError(error, '-'))
+      const event = { event: 'agent.private_key_published', data, ...(ip === undefined ? {} : { ip }) } as const
+      recordSparingly({ storage }, event).catch((error: unknown) => onError(error, '-'))
     },
   })
   const followRefreshes = createRefreshFollower({ storage, discovery, now })

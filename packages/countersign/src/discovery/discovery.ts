@@ -25,8 +25,11 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits {
   now?: () => number
   /** Waits for the time to answer a lookup that failed. @default a timer */
   delay?: Delay
-  /** Told when a JWKS publishes the private part of a key: that key is worth nothing any more (attacks K18). */
-  onPrivateKey?: (jwksUri: string, kid: string | undefined) => void
+  /**
+   * Told when a JWKS publishes the private part of a key, once a day for each: that key is worth nothing any more (attacks
+   * K18). `remoteAddress` is where the request came from that had it fetched: limit what one can make you record.
+   */
+  onPrivateKey?: (jwksUri: string, kid: string | undefined, remoteAddress: string | undefined) => void
   /** Public keys of our own identifiers by metadata URL, so that nothing is fetched from ourselves (attacks K28). */
   local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
@@ -83,6 +86,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const lookUp = createLookups(now, options.delay)
   const { failureTime = 'equal' } = options
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
+  const reported = new LruCache<true>(limits.cachedDocuments)
   /** The last fetch before each identifier was forgotten; documents of that time count for it no more. */
   const forgottenAt = new LruCache<number>(limits.cachedDocuments)
   let forgotten = 0
@@ -105,16 +109,24 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     }
   }
 
-  function jwksSource(jwksUri: string, kind?: MetadataKind): DocumentSource<KeyFinder> {
+  // The first one of a document only: a stranger can publish a hundred.
+  function reportPrivateKey(document: unknown, jwksUri: string, remoteAddress: string | undefined): void {
+    const [first] = privateKeysIn(document)
+    if (!first || !options.onPrivateKey) return
+    const name = `${jwksUri} ${first.kid ?? ''}`
+    if (reported.get(name, now())) return
+    reported.set(name, true, now() + limits.maxAge)
+    options.onPrivateKey(jwksUri, first.kid, remoteAddress)
+  }
+
+  function jwksSource(jwksUri: string, kind?: MetadataKind, remoteAddress?: string): DocumentSource<KeyFinder> {
     return {
       key: `jwks ${jwksUri}`,
       url: jwksUri,
       maxBytes: limits.jwksBytes,
       read: ({ document }) => {
         const outcome = readJwks(document)
-        if ('value' in outcome && options.onPrivateKey) {
-          for (const kid of privateKeysIn(document)) options.onPrivateKey(jwksUri, kid)
-        }
+        if ('value' in outcome) reportPrivateKey(document, jwksUri, remoteAddress)
         return outcome
       },
       configured: kind === 'aauth-issuer',
@@ -177,7 +189,9 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       if (!isFetchableUrl(jwksUri, options)) {
         return { failure: { reason: 'refused', message: 'the JWKS URL is not of the accepted form' } }
       }
-      return lookUp(remoteAddress, failureTime, (lookup) => loadKey(jwksSource(jwksUri), kid, lookup))
+      return lookUp(remoteAddress, failureTime, (lookup) =>
+        loadKey(jwksSource(jwksUri, undefined, remoteAddress), kid, lookup),
+      )
     },
     async findKey(kind, identifier, kid, remoteAddress) {
       const own = options.local?.get(metadataUrl(identifier, kind))
@@ -191,7 +205,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         if ('failure' in outcome) return outcome
         const { jwks_uri: jwksUri } = outcome.found
         const before = changes
-        const key = await loadKey(jwksSource(jwksUri, kind), kid, lookup, lastForgotten(identifier))
+        const key = await loadKey(jwksSource(jwksUri, kind, remoteAddress), kid, lookup, lastForgotten(identifier))
         if ('found' in key && changes === before) rememberKey(kind, identifier, jwksUri, kid, key.found)
         return key
       })

@@ -32,10 +32,10 @@ export function readJwks(document: unknown): { value: KeyFinder } | { refusal: s
   return { value }
 }
 
-/** The `kid` of each key in a JWKS that shows its private part. */
-export function privateKeysIn(document: unknown): (string | undefined)[] {
+/** The keys in a JWKS that show their private part. */
+export function privateKeysIn(document: unknown): { kid: string | undefined }[] {
   const { keys } = document as { keys: readonly unknown[] }
   return keys
     .filter((jwk): jwk is { kid?: unknown } => typeof jwk === 'object' && jwk !== null && ('d' in jwk || 'k' in jwk))
-    .map(({ kid }) => (typeof kid === 'string' ? kid.slice(0, 256) : undefined))
+    .map(({ kid }) => ({ kid: typeof kid === 'string' ? kid.slice(0, 256) : undefined }))
 }

@@ -50,6 +50,11 @@ export const unlistedKeyRows: readonly Row[] = [
         keys({ ...attacker.jwk, kid: agent.kid }, agent.jwk),
         refused,
       ),
+      publishing(
+        'two keys of one kid, the first one private: the second one does not stand in for it',
+        keys({ ...agent.jwk, d: 'AAAA' }, agent.jwk),
+        unknownKey,
+      ),
       publishing('two keys of one kid, ours first', keys(agent.jwk, { ...attacker.jwk, kid: agent.kid }), accepted),
       publishing('a kid that differs in case', keys({ ...agent.jwk, kid: agent.kid.toUpperCase() }), unknownKey),
       publishing('a kid that is a number', keys({ ...agent.jwk, kid: 1 }), unknownKey),
@@ -129,6 +134,21 @@ export const unlistedKeyRows: readonly Row[] = [
           ...accepted,
           also: ({ asked }) => expect(asked).toEqual([agentDocument, 'https://keys.example/agent']),
         },
+      ),
+      publishing(
+        'jwks_uri on another port is fetched there',
+        {
+          [agentDocument]: { ...agentMetadata, jwks_uri: `${ids.agent}:8443/jwks.json` },
+          [`${ids.agent}:8443/jwks.json`]: { keys: [agent.jwk] },
+        },
+        accepted,
+      ),
+      ...[`${ids.agent}:443/jwks.json`, `${ids.agent}./jwks.json`, 'https://AGENT.example/jwks.json'].map((jwksUri) =>
+        publishing(
+          `jwks_uri ${jwksUri}, which has another spelling`,
+          { [agentDocument]: { ...agentMetadata, jwks_uri: jwksUri }, [jwksUri]: { keys: [agent.jwk] } },
+          { ...unknownKey, also: ({ asked }) => expect(asked).toEqual([agentDocument]) },
+        ),
       ),
       ...[201, 203, 206, 404, 410].map((status) =>
         publishing(`status ${status}`, { [agentDocument]: () => Response.json(agentMetadata, { status }) }, unknownKey),

@@ -297,3 +297,24 @@ it('an agent token by an agent that nobody answers for is refused in the same ti
   pass()
   expect(await resolving).toBe('key_unknown')
 })
+
+it('K18: a private key is told once a day, with where the request came from; of a document the first one', async () => {
+  const told: unknown[] = []
+  const { clock, discovery, otherwise, find } = discoveryAmong({ onPrivateKey: (...report) => told.push(report) })
+  const shown = (kid: string) => ({ ...signer.jwk, kid, d: 'AAAA' })
+  otherwise.set(jwks, answers({ keys: [shown('one'), shown('two')] }))
+  for (let round = 0; round < 3; round++) {
+    expect(await find(agent, '192.0.2.1', 'one')).toBe('refused')
+    discovery.forget(agent)
+  }
+  expect(told).toEqual([[jwks, 'one', '192.0.2.1']])
+  otherwise.set(jwks, answers({ keys: [shown('two')] }))
+  expect(await find(agent, undefined, 'two')).toBe('refused')
+  clock.now += 86_400
+  expect(await find(agent, undefined, 'two')).toBe('refused')
+  expect(told).toEqual([
+    [jwks, 'one', '192.0.2.1'],
+    [jwks, 'two', undefined],
+    [jwks, 'two', undefined],
+  ])
+})

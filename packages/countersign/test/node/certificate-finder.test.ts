@@ -285,6 +285,25 @@ describe('what x5u and x5t point to', () => {
     expect(await find({ x5u, x5t: leaf.thumbprint })).toHaveProperty('found')
   })
 
+  it('K25: one source has four fetches at once and as many a minute as the option says; another one goes on', async () => {
+    const waiting: (() => void)[] = []
+    const silent: CertificateFinderOptions['fetch'] = () =>
+      new Promise((resolve) => waiting.push(() => resolve(new Response('', { status: 404 }))))
+    const { find } = finderOver(leaf.pem, { fetch: silent, fetchesPerSource: 6 })
+    const from = (address: string, index: number) =>
+      find({ x5u: `https://host-${index}.example/chain.pem`, x5t: leaf.thumbprint }, address)
+    const first = [0, 1, 2, 3].map((index) => from('198.51.100.7', index))
+    expect(await from('198.51.100.7', 4)).toMatchObject({ failure: { reason: 'busy', retryAfter: 3 } })
+    const other = from('192.0.2.1', 5)
+    expect(waiting).toHaveLength(5)
+    for (const answer of waiting.splice(0)) answer()
+    expect(await Promise.all([...first, other])).toEqual(Array(5).fill({ failure: expect.anything() }))
+    const later = [6, 7].map((index) => from('198.51.100.7', index))
+    expect(await from('198.51.100.7', 8)).toMatchObject({ failure: { reason: 'busy', retryAfter: 60 } })
+    for (const answer of waiting) answer()
+    await Promise.all(later)
+  })
+
   it('is forgotten when the first certificate of its chain ends', async () => {
     let clock = now
     const short = issueCertificate({ name: 'intermediate', issuer: root, extensions: ca, days: 1 })

@@ -7,7 +7,10 @@ import type { AuditEvent } from '../storage/storage.js'
 const rows = { window: 900, most: 20 }
 
 /** Records what anybody can make happen as often as they like, a limited number of times. False: it was one too many. */
-export async function recordSparingly({ storage }: ServerContext, event: AuditEvent): Promise<boolean> {
+export async function recordSparingly(
+  { storage }: Pick<ServerContext, 'storage'>,
+  event: AuditEvent,
+): Promise<boolean> {
   const from = event.ip === undefined ? '' : networkOf(event.ip)
   const { count } = await storage.countAttempt({ key: hashSecret(`${event.event} ${from}`), window: rows.window })
   if (count > rows.most) return false
