@@ -1,0 +1,228 @@
+import {
+  type AuthTokenClaims,
+  createSigner,
+  generatePrivateJwk,
+  issueToken,
+  type ResourceTokenClaims,
+  serializeChallenge,
+} from 'countersign'
+import { type AgentError, createAgent } from 'countersign/agent'
+import { describe, expect, it } from 'vitest'
+import { issuerDocuments } from '../origins.js'
+
+const now = 1_800_000_000
+const id = 'https://agent.example'
+const api = 'https://api.example'
+const authServer = 'https://auth.example'
+const attacker = 'https://attacker.example'
+const signerOf = async (kid: string) => createSigner(await generatePrivateJwk({ kid }))
+const [agentSigner, peerSigner, otherSigner] = await Promise.all([signerOf('a'), signerOf('b'), signerOf('c')])
+
+type Changes<T> = { readonly [C in keyof T]?: unknown }
+
+const resourceToken = (
+  changes: Changes<ResourceTokenClaims> = {},
+  kind: 'resource+jwt' | 'auth+jwt' = 'resource+jwt',
+) => {
+  const claims = { iss: api, aud: authServer, agent: id, agent_jkt: agentSigner.thumbprint, scope: 'data.read' }
+  return issueToken(kind, { exp: now + 600, ...claims, ...changes } as never, { signer: peerSigner, now: () => now })
+}
+
+const authToken = (changes: Changes<AuthTokenClaims> = {}, kind: 'resource+jwt' | 'auth+jwt' = 'auth+jwt') => {
+  const claims = { iss: authServer, aud: api, agent: id, scope: 'data.read', cnf: { jwk: agentSigner.jwk } }
+  return issueToken(kind, { exp: now + 600, ...claims, ...changes } as never, { signer: peerSigner, now: () => now })
+}
+
+const challengeWith = (token: string, server = authServer) =>
+  serializeChallenge({ level: 'authorization', resourceToken: token, authServer: server })
+
+interface Peers {
+  /** The `Agent-Auth` of the resource; `undefined`: it answers 200. */
+  challenge?: (round: number) => string | undefined | Promise<string | undefined>
+  status?: number
+  /** What the token endpoint answers. */
+  token?: () => object | Promise<object>
+}
+
+/** An agent among a resource and an auth server that answer as told. */
+function meet({ challenge, status = 401, token }: Peers) {
+  const seen: { url: string; scheme: string }[] = []
+  const documents = issuerDocuments(authServer, [peerSigner.jwk])
+  let round = 0
+  const agent = createAgent({
+    id,
+    signer: agentSigner,
+    authServers: [authServer],
+    onConsent: () => undefined,
+    now: () => now,
+    fetch: async (input) => {
+      const request = new Request(input)
+      const document = documents[request.url]
+      if (document) return Response.json(document)
+      seen.push({
+        url: request.url,
+        scheme: /scheme=(\w+)/.exec(request.headers.get('signature-key') ?? '')?.[1] ?? '',
+      })
+      if (request.url.startsWith(authServer))
+        return Response.json((await token?.()) ?? { auth_token: await authToken() })
+      const asked = await challenge?.(round++)
+      return asked === undefined ? new Response('ok') : new Response('no', { status, headers: { 'agent-auth': asked } })
+    },
+  })
+  return { agent, seen, tokenRequests: () => seen.filter(({ url }) => url.startsWith(authServer)).length }
+}
+
+/** Challenges once, then lets everything through. */
+const once = (challenge: string | Promise<string>) => (round: number) => (round === 0 ? challenge : undefined)
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toMatchObject({ name: 'AgentError' })
+  return (error as AgentError).code
+}
+
+it('an honest resource and an honest auth server are answered', async () => {
+  const { agent, seen } = meet({ challenge: once(resourceToken().then((token) => challengeWith(token))) })
+  expect(await (await agent.fetch(`${api}/data`)).text()).toBe('ok')
+  expect(seen.map(({ scheme }) => scheme)).toEqual(['jwks', 'jwks', 'jwt'])
+})
+
+describe('U07: a resource token is refused before it is sent on', () => {
+  it.each<[string, Changes<ResourceTokenClaims>]>([
+    ['iss is another resource', { iss: 'https://bank.example' }],
+    ['iss is a prefix of the resource asked', { iss: 'https://api.exampl' }],
+    ['iss has a slash at the end', { iss: `${api}/` }],
+    ['iss is a list', { iss: [api] }],
+    ['aud is not the auth_server named', { aud: 'https://other.example' }],
+    ['aud is a list', { aud: [authServer] }],
+    ['agent is another', { agent: attacker }],
+    ['agent is missing', { agent: undefined }],
+    ['agent_jkt is another key’s', { agent_jkt: otherSigner.thumbprint }],
+    ['agent_jkt is missing', { agent_jkt: undefined }],
+  ])('%s', async (_claim, changes) => {
+    const { agent, tokenRequests } = meet({ challenge: async () => challengeWith(await resourceToken(changes)) })
+    expect(await codeOf(agent.fetch(`${api}/data`))).toBe('resource_token_refused')
+    expect(tokenRequests()).toBe(0)
+  })
+
+  it.each<[string, () => string | Promise<string>]>([
+    ['it is an auth token', () => resourceToken({}, 'auth+jwt')],
+    ['it is no token', () => 'abc'],
+    ['it is empty', () => ''],
+    ['its iss is there twice', async () => doubled(await resourceToken())],
+  ])('%s', async (_claim, token) => {
+    const { agent, tokenRequests } = meet({ challenge: async () => challengeWith(await token()) })
+    expect(await codeOf(agent.fetch(`${api}/data`))).toBe('resource_token_refused')
+    expect(tokenRequests()).toBe(0)
+  })
+})
+
+describe('U05: an auth server that is not accepted is sent nothing', () => {
+  it.each([
+    attacker,
+    `${authServer}/`,
+    'https://AUTH.example',
+    'http://auth.example',
+    `${authServer}:443`,
+    'javascript:0',
+  ])('%s', async (server) => {
+    const { agent, seen } = meet({
+      challenge: async () => challengeWith(await resourceToken({ aud: server }), server),
+    })
+    expect(await codeOf(agent.fetch(`${api}/data`))).toBe('auth_server_refused')
+    expect(seen.map(({ url }) => url)).toEqual([`${api}/data`])
+  })
+})
+
+describe('U07: an auth token is refused before it is kept', () => {
+  it.each<[string, Changes<AuthTokenClaims>]>([
+    ['iss is another auth server', { iss: attacker }],
+    ['aud is another resource', { aud: 'https://bank.example' }],
+    ['aud is a list without the resource', { aud: ['https://bank.example'] }],
+    ['cnf is missing', { cnf: undefined }],
+    ['cnf is another key', { cnf: { jwk: otherSigner.jwk } }],
+    ['cnf is a key of an unknown type', { cnf: { jwk: { kty: 'oct', k: 'AAAA' } } }],
+    ['cnf is half a key', { cnf: { jwk: { kty: 'OKP', crv: 'Ed25519' } } }],
+    ['cnf is only a thumbprint', { cnf: { jkt: agentSigner.thumbprint } }],
+    ['cnf.jwk is a text', { cnf: { jwk: JSON.stringify(agentSigner.jwk) } }],
+    ['exp is now', { exp: now }],
+    ['exp is a text', { exp: String(now + 600) }],
+  ])('%s', async (_claim, changes) => {
+    const { agent, seen } = meet({
+      challenge: async () => challengeWith(await resourceToken()),
+      token: async () => ({ auth_token: await authToken(changes) }),
+    })
+    expect(await codeOf(agent.fetch(`${api}/data`))).toBe('auth_token_refused')
+    await agent.fetch(`${api}/data`).catch(() => undefined)
+    expect(seen.filter(({ scheme }) => scheme === 'jwt')).toEqual([])
+  })
+
+  it('it is a resource token', async () => {
+    const { agent } = meet({
+      challenge: async () => challengeWith(await resourceToken()),
+      token: async () => ({ auth_token: await authToken({}, 'resource+jwt') }),
+    })
+    expect(await codeOf(agent.fetch(`${api}/data`))).toBe('auth_token_refused')
+  })
+
+  it.each([[{}], [{ auth_token: 1 }], [{ request_token: '' }], [{ request_token: ['a'] }]])(
+    'the answer is %j',
+    async (answer) => {
+      const { agent } = meet({
+        challenge: async () => challengeWith(await resourceToken()),
+        token: () => answer,
+      })
+      expect(await codeOf(agent.fetch(`${api}/data`))).toBe('token_request_failed')
+    },
+  )
+})
+
+describe('U09: a resource that challenges for ever gets one round', () => {
+  it.each([401, 403, 429])('with %i', async (status) => {
+    const { agent, seen, tokenRequests } = meet({
+      status,
+      challenge: async () => challengeWith(await resourceToken()),
+    })
+    expect((await agent.fetch(`${api}/data`)).status).toBe(status)
+    expect(tokenRequests()).toBe(1)
+    expect(seen).toHaveLength(3)
+  })
+
+  it('also when it asks for something else each time', async () => {
+    const challenges = ['httpsig; identity', 'httpsig', 'httpsig; auth-token', challengeWith(await resourceToken())]
+    const { agent, seen } = meet({ challenge: (round) => challenges[round % challenges.length] })
+    expect((await agent.fetch(`${api}/data`)).status).toBe(401)
+    expect(seen.length).toBeLessThan(6)
+  })
+})
+
+describe('a challenge that cannot be read is left to the caller', () => {
+  it.each([
+    [
+      'two in one header',
+      async () => `${challengeWith(await resourceToken())}, ${challengeWith(await resourceToken())}`,
+    ],
+    ['an auth server twice', async () => `${challengeWith(await resourceToken())}; auth_server="${attacker}"`],
+    ['100 KiB', () => `httpsig; auth-token; a="${'a'.repeat(102_400)}"`],
+    ['Latin-1', () => 'httpsig; auth-token; auth_server="https://\u00e9.example"'],
+    ['no resource token', () => `httpsig; auth-token; auth_server="${authServer}"`],
+    ['no auth server', async () => `httpsig; auth-token; resource_token="${await resourceToken()}"`],
+    ['a place for a person, which is not followed', () => `httpsig; user_interaction="${attacker}"`],
+    ['another scheme', () => 'Bearer realm="a"'],
+  ])('%s', async (_claim, challenge) => {
+    const { agent, seen, tokenRequests } = meet({ challenge })
+    expect((await agent.fetch(`${api}/data`)).status).toBe(401)
+    expect(tokenRequests()).toBe(0)
+    expect(seen).toHaveLength(1)
+  })
+})
+
+/** The token with another issuer in front of its own; its signature no longer matters here. */
+function doubled(token: string): string {
+  const [header, claims = '', signature] = token.split('.')
+  const json = Buffer.from(claims, 'base64url').toString().replace('{', `{"iss":"${attacker}",`)
+  return [header, Buffer.from(json).toString('base64url'), signature].join('.')
+}
