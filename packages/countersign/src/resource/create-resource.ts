@@ -27,6 +27,7 @@ import { metadataUrl, type ResourceMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
 import { issueToken } from '../tokens/issue-token.js'
 import { judgeLevel, type Requirement, type VerifiedRequest } from './judge-level.js'
+import { type RateLimit, requireRate } from './rate-limit.js'
 import { answerResourceTokenRequest, type ResourceTokenEndpoint } from './resource-token-endpoint.js'
 
 export interface ResourceOptions {
@@ -56,6 +57,11 @@ export interface ResourceOptions {
   nonce?: 'optional' | 'required'
   /** Remembers nonces; share one among instances. @default a bounded store in this process */
   claimNonce?: (key: string, lifetime: number) => MaybePromise<boolean>
+  /**
+   * Counts requests whose signature verified, before anything is issued for them (S§4.5): see {@link createRateLimit}.
+   * Beyond it 429, with the challenge of the level above. @default none: a stranger may send as many as the server takes
+   */
+  rateLimit?: RateLimit
   /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/node`. @default refused */
   certificates?: CertificateFinder
   /**
@@ -216,6 +222,7 @@ export function createResource(options: ResourceOptions): Resource {
       if (!(error instanceof AAuthError) || error.status !== 401) throw error
       throw error.withChallenge({ level: levelToAsk(error, required.require) })
     }
+    if (options.rateLimit) await requireRate(options.rateLimit, verified.resolved, message.remoteAddress)
     const ownAgent = options.ownAgent ? id : undefined
     const { token } = verified.resolved
     if (revocations && token?.kind === 'auth+jwt' && !token.expired)

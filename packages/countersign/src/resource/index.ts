@@ -7,3 +7,4 @@ export {
   type VerifyRequestOptions,
 } from './create-resource.js'
 export type { Requirement, VerifiedRequest } from './judge-level.js'
+export { type CountedRequest, createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.js'

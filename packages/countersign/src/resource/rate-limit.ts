@@ -1,0 +1,95 @@
+import type { ResolvedKey } from '../discovery/resolve-key.js'
+import { systemClock } from '../lib/clock.js'
+import { AAuthError, type ChallengeContext } from '../lib/errors.js'
+import { LruCache } from '../lib/lru-cache.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import { networkOf } from '../lib/network-of.js'
+import type { Requirement } from './judge-level.js'
+
+/** What a request is counted by: only what its signature proved, and where it came from. */
+export interface CountedRequest {
+  /** The level that was proven, which may be above the one that is required. */
+  level: Requirement
+  /** RFC 7638 thumbprint of the key that signed. Whoever signs has as many keys as they like. */
+  thumbprint: string
+  /** There from the level `identity` on, but for tokens of a resource that is its own agent. */
+  agent: string | undefined
+  /** Issuer and subject of the auth token, at the level `authorization`. */
+  iss: string | undefined
+  sub: string | undefined
+  /** The client's address, where the platform tells it. */
+  remoteAddress: string | undefined
+}
+
+/** Counts a request. Resolves to the seconds to wait when there were too many, else to undefined. */
+export type RateLimit = (request: CountedRequest) => MaybePromise<number | undefined>
+
+/** Requests a minute by the level that was proven (S§4.5, whose numbers these are). */
+export interface RateLimitOptions {
+  /** Of one key that proves no agent. @default 10 */
+  signature?: number
+  /** Of all such keys at one address; an IPv6 address counts by its first 64 bits. @default 100 */
+  address?: number
+  /** Of one agent. @default 100 */
+  identity?: number
+  /** Of one agent for one person. @default 1000 */
+  authorization?: number
+  /** Unix seconds. @default the system clock */
+  now?: () => number
+}
+
+const window = 60
+const maxCounters = 100_000
+
+/**
+ * A `rateLimit` that counts in this process. With several instances each counts its own: share a store, or divide. It
+ * counts no request that was refused for its signature: limit those before they get here.
+ */
+export function createRateLimit(options: RateLimitOptions = {}): RateLimit {
+  const { signature = 10, address = 100, identity = 100, authorization = 1000, now = systemClock } = options
+  const counters = new LruCache<{ count: number; resetAt: number }>(maxCounters)
+
+  function waitFor(most: number, ...of: readonly (string | undefined)[]): number | undefined {
+    const at = now()
+    const key = JSON.stringify(of)
+    let counter = counters.get(key, at)
+    if (!counter) {
+      counter = { count: 0, resetAt: at + window }
+      counters.set(key, counter, counter.resetAt)
+    }
+    return ++counter.count > most ? counter.resetAt - at : undefined
+  }
+
+  return ({ level, thumbprint, agent, iss, sub, remoteAddress }) => {
+    if (level === 'authorization') return waitFor(authorization, 'person', iss, sub, agent)
+    if (level === 'identity') return waitFor(identity, 'agent', agent)
+    // The address first: keys made up for the purpose leave no more counters than it may send requests.
+    const there = remoteAddress === undefined ? undefined : waitFor(address, 'address', networkOf(remoteAddress))
+    return there ?? waitFor(signature, 'key', thumbprint)
+  }
+}
+
+/** The level above, which has higher limits (S§4.5). */
+const above: Readonly<Record<Requirement, ChallengeContext | undefined>> = {
+  signature: { level: 'identity' },
+  identity: { level: 'authorization' },
+  authorization: undefined,
+}
+
+/** @throws AAuthError `too_many_requests` */
+export async function requireRate(
+  limit: RateLimit,
+  { key, agent, token }: ResolvedKey,
+  remoteAddress: string | undefined,
+): Promise<void> {
+  const claims = token?.kind === 'auth+jwt' && !token.expired ? token.claims : undefined
+  const level = claims ? 'authorization' : agent === undefined ? 'signature' : 'identity'
+  const { iss, sub } = claims ?? { iss: undefined, sub: undefined }
+  const retryAfter = await limit({ level, thumbprint: key.thumbprint, agent, iss, sub, remoteAddress })
+  if (retryAfter === undefined) return
+  const challenge = above[level]
+  throw new AAuthError('too_many_requests', 'Too many requests: wait, or prove more than this one did.', {
+    retryAfter,
+    ...(challenge ? { challenge } : {}),
+  })
+}
