@@ -1,5 +1,6 @@
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
+import { accountPaths } from '../pages/account-paths.js'
 import type { ReturnToAppPage } from '../pages/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import type { AuthRequest } from '../storage/storage.js'
@@ -69,7 +70,8 @@ export function outcomeResponse(
   cookies: readonly string[] = [],
 ): Response {
   const allowed = stored.status === 'allowed'
-  if (allowed && !stored.codeAlive) throw new PageError('request_allowed', { agentHost: displayHost(stored.agent) })
+  if (allowed && !stored.codeAlive)
+    throw new PageError('request_allowed', { agentHost: displayHost(stored.agent), retry: accountPaths.agents })
   const outcome = allowed ? { code: context.secrets.codeOf(stored.id) } : { error: 'access_denied' as const }
   const href = consentRedirect(stored, context.issuer, outcome)
   if (/^https?:/.test(href)) return seeOther(href, cookies)

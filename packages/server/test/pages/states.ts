@@ -14,6 +14,7 @@ const retried = new Set<ProblemPage['code']>([
   'csrf',
   'bad_form',
   'not_found',
+  'request_allowed',
   'account_changed',
   'temporarily_unavailable',
   'server_error',

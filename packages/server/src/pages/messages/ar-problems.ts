@@ -21,8 +21,9 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
   },
   request_allowed: {
     heading: 'لقد سمحت بهذا الطلب',
-    explanation: () => phrase`وصلتنا إجابتك. لا شيء آخر عليك فعله هنا.`,
+    explanation: () => phrase`وصلتنا إجابتك. يمكنك التراجع عنها في أي وقت من صفحة وكلائي.`,
     advice: (agent) => phrase`يمكنك إغلاق هذه الصفحة. إذا كان ${agent} لا يزال ينتظر، فابدأ من جديد من هناك.`,
+    retry: 'الذهاب إلى وكلائي',
   },
   request_denied: {
     heading: 'لم تسمح بهذا الطلب',

@@ -21,8 +21,9 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
   },
   request_allowed: {
     heading: 'You allowed this request',
-    explanation: () => phrase`We have your answer. There is nothing more to do here.`,
+    explanation: () => phrase`We have your answer. You can take it back at any time in My agents.`,
     advice: (agent) => phrase`You can close this page. If ${agent} is still waiting, start again from there.`,
+    retry: 'Go to My agents',
   },
   request_denied: {
     heading: 'You did not allow this request',
