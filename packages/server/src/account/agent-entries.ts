@@ -34,10 +34,17 @@ export function agentEntry(context: ServerContext, grants: Grants, logos: Readon
   const [{ id, agent, resource, delegate, display }] = grants
   const logo = logos.get(agent)
   const name = cleanText(display.agent.name ?? '', 60)
-  const scope = new Set(grants.flatMap((grant) => grant.scope.split(' ')))
+  const names = [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
   const used = grants.flatMap(({ lastUsedAt }) => lastUsedAt ?? [])
-  const ends = grants.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)
-  const end = Math.max(...ends)
+  const lastEnd = (some: readonly ListedGrant[]) =>
+    Math.max(...some.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY))
+  const end = lastEnd(grants)
+  const able = permissionsOf(names, display.resource.scopeDescriptions ?? {}, context.risks).map(
+    (permission, index) => {
+      const until = lastEnd(grants.filter(({ scope }) => scope.split(' ').includes(names[index] ?? '')))
+      return until < end ? { ...permission, until } : permission
+    },
+  )
   return {
     id,
     agentHost: displayHost(agent),
@@ -45,7 +52,7 @@ export function agentEntry(context: ServerContext, grants: Grants, logos: Readon
     ...(name === '' ? {} : { agentName: name }),
     ...(logo === undefined ? {} : { logo }),
     ...(delegate === null ? {} : { delegate: cleanText(delegate, 200) }),
-    able: permissionsOf([...scope], display.resource.scopeDescriptions ?? {}, context.risks),
+    able,
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),
     ...(used.length === 0 ? {} : { lastUsed: Math.max(...used) }),
     ...(Number.isFinite(end) ? { ends: end } : {}),

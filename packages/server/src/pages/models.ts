@@ -116,6 +116,8 @@ export interface Permission {
   /** What the agent learns about the person, in this server's own words. */
   identity?: IdentityPermission
   risk: Risk
+  /** When it ends, in Unix seconds, where the others last longer. */
+  until?: number
   /** Not part of what was allowed before: shown first, and marked. */
   isNew?: boolean
 }

@@ -3,6 +3,7 @@ import { Host } from './host.js'
 import { Icon } from './icon.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage, Permission, Risk } from './models.js'
+import { DayAndTime } from './moment.js'
 
 /** How much of what was not asked for is shown at once; a resource may offer hundreds. */
 const NOT_ASKED_SHOWN = 5
@@ -37,11 +38,13 @@ export function AbleList({ model, messages }: Lists) {
 interface Table {
   able: readonly Permission[]
   resourceHost: string
+  /** The day of what ends sooner is said without the year of this. @default 0 */
+  now?: number
   messages: Messages
 }
 
 /** Each permission with its risk in words, the resource's description and the name on the wire. */
-export function PermissionTable({ able, resourceHost, messages }: Table) {
+export function PermissionTable({ able, resourceHost, now = 0, messages }: Table) {
   const resource = <bdi>{resourceHost}</bdi>
   if (able.length === 0) return <Unsaid>{messages.ableNothing(resource)}</Unsaid>
   return (
@@ -56,6 +59,7 @@ export function PermissionTable({ able, resourceHost, messages }: Table) {
               </>
             )}
             <Words permission={permission} messages={messages} />
+            <Until at={permission.until} now={now} messages={messages} />
           </span>
           {permission.description || permission.identity ? (
             <code class="name">
@@ -76,6 +80,17 @@ export function RiskWords(props: { risk: Risk; messages: Messages }) {
       <Icon name={props.risk} />
       {props.messages.risks[props.risk]}
     </span>
+  )
+}
+
+/** When a permission ends before the others do. */
+export function Until({ at, now, messages }: { at: number | undefined; now: number; messages: Messages }) {
+  if (at === undefined) return null
+  return (
+    <>
+      {' '}
+      <span class="aside">({messages.account.until(<DayAndTime at={at} now={now} messages={messages} />)})</span>
+    </>
   )
 }
 

@@ -231,6 +231,22 @@ describe('My agents', () => {
     expect(seen.html).not.toContain('data.write')
   })
 
+  it('says what ends before the rest of what an agent may do', async () => {
+    const { stage, alice } = await opened()
+    await allow(stage, undefined, { duration: 'until-removed' }, { user: alice.browser, asked: { scope: 'data.read' } })
+    await allow(stage, undefined, { duration: '3600' }, { user: alice.browser, asked: { scope: 'data.write' } })
+    const end = new Date((stage.clock.now + 3600) * 1000).toISOString()
+    const list = await alice.open('/account')
+    const items = [...list.html.matchAll(/<li data-risk[^>]*>([\s\S]*?)<\/li>/g)].map(([, item = '']) => item)
+    expect(items.map((item) => [item.includes('See your data'), item.includes(end)])).toEqual(
+      expect.arrayContaining([
+        [true, false],
+        [false, true],
+      ]),
+    )
+    expect(list.html).toContain('Stays until you remove it.')
+  })
+
   it('removes all, and what agents hold then gives nothing', async () => {
     const { stage, alice } = await opened()
     const { allowed } = await allowAgent(alice)

@@ -33,7 +33,7 @@ export const agents: readonly [AllowedAgent, ...AllowedAgent[]] = [
     logo: '/agents/logo-1.png',
     able: [
       { name: 'calendar.read', description: 'See your events', risk: 'read' },
-      { name: 'calendar.write', description: 'Create and change events', risk: 'change' },
+      { name: 'calendar.write', description: 'Create and change events', risk: 'change', until: now + 3600 },
     ],
     since: now - day * 12,
     lastUsed: now - 3600,

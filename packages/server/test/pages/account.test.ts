@@ -33,7 +33,7 @@ describe('renderAgents', () => {
       'calls itself “Calendar Helper”',
       'acts for you at cal.example',
       'Read See your events',
-      'Change Create and change events',
+      'Change Create and change events (until 15 January',
       'Allowed on 3 January. Last used on 15 January. Ends on 2 February.',
       'Details of calendar-helper.example at cal.example',
       'Remove access of calendar-helper.example at cal.example',

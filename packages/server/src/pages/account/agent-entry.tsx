@@ -4,7 +4,7 @@ import { AgentMark } from '../agent-mark.js'
 import { Host } from '../host.js'
 import type { Messages } from '../messages/messages.js'
 import { Day } from '../moment.js'
-import { RiskWords, Words } from '../permission-lists.js'
+import { RiskWords, Until, Words } from '../permission-lists.js'
 
 interface Entry {
   agent: AllowedAgent
@@ -32,6 +32,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
             <RiskWords risk={permission.risk} messages={messages} />{' '}
             <span>
               <Words permission={permission} messages={messages} />
+              <Until at={permission.until} now={now} messages={messages} />
             </span>
           </li>
         ))}

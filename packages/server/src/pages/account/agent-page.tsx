@@ -66,7 +66,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
         </div>
         <section>
           <h2>{ended ? account.wasAble : account.isAble}</h2>
-          <PermissionTable able={agent.able} resourceHost={agent.resourceHost} messages={messages} />
+          <PermissionTable able={agent.able} resourceHost={agent.resourceHost} now={now} messages={messages} />
         </section>
         {!ended && (
           <p class="actions">

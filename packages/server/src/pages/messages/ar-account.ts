@@ -24,6 +24,7 @@ export const arAccount: typeof enAccount = {
   allowedOn: (day) => phrase`سمحت له في ${day}.`,
   lastUsedOn: (day) => phrase`آخر استخدام في ${day}.`,
   notUsedYet: 'لم يُستخدم بعد.',
+  until: (moment) => phrase`حتى ${moment}`,
   endsOn: (day) => phrase`ينتهي في ${day}.`,
   endsWhenRemoved: 'يبقى حتى تزيله.',
   isAble: 'ما يستطيع فعله',

@@ -90,6 +90,7 @@ export const enAccount = {
   allowedOn: (day: Child) => phrase`Allowed on ${day}.`,
   lastUsedOn: (day: Child) => phrase`Last used on ${day}.`,
   notUsedYet: 'Not used yet.',
+  until: (moment: Child) => phrase`until ${moment}`,
   endsOn: (day: Child) => phrase`Ends on ${day}.`,
   endsWhenRemoved: 'Stays until you remove it.',
   isAble: 'It is able to',
