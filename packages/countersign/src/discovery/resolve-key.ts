@@ -1,6 +1,7 @@
 import type { SignatureKey } from '../httpsig/signature-key.js'
+import { after } from '../lib/after.js'
 import { AAuthError } from '../lib/errors.js'
-import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
+import { importKey, type VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
@@ -109,11 +110,12 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     return headerKeys.get(id, now()) ?? importHeaderKey(id, jwk)
   }
 
-  async function importHeaderKey(id: string, jwk: Record<string, string>): Promise<ResolvedKey> {
-    const key = await importVerificationKey(jwk)
-    const resolved = { key, scheme: 'hwk', agent: undefined, delegate: undefined, token: undefined } as const
-    headerKeys.set(id, resolved, now() + cachedTokenAge)
-    return resolved
+  function importHeaderKey(id: string, jwk: Record<string, string>): MaybePromise<ResolvedKey> {
+    return after(importKey(jwk), (key) => {
+      const resolved = { key, scheme: 'hwk', agent: undefined, delegate: undefined, token: undefined } as const
+      headerKeys.set(id, resolved, now() + cachedTokenAge)
+      return resolved
+    })
   }
 
   function resolveKnown(reference: Extract<SignatureKey, { scheme: 'jwks' }>): ResolvedKey | undefined {
@@ -156,45 +158,48 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
       forgotten = discovery.forgotten
     }
     const at = now()
-    const entry = tokens.get(jwt.slice(-64), at)
+    const end = jwt.slice(-64)
+    const entry = tokens.get(end, at)
     const cached = entry?.jwt === jwt ? entry.resolved : undefined
-    return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt, remoteAddress, expected)
+    return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt, end, remoteAddress, expected)
   }
 
-  async function verifyAndRemember(
+  function verifyAndRemember(
     jwt: string,
+    end: string,
     remoteAddress: string | undefined,
     expected: CarriedToken,
-  ): Promise<ResolvedKey> {
+  ): MaybePromise<ResolvedKey> {
     const decoded = decodeToken(jwt)
     const typ = decoded?.header.typ
     const kind = typ === 'agent+jwt' || typ === 'auth+jwt' ? typ : expected
     const before = discovery.forgotten
-    const resolved =
-      kind === 'auth+jwt' ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded, remoteAddress)
-    if (discovery.forgotten === before)
-      tokens.set(jwt.slice(-64), { jwt, resolved }, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
-    return resolved
+    const found = kind === 'auth+jwt' ? resolveAuthToken(decoded) : resolveAgentToken(decoded, remoteAddress)
+    return after(found, (resolved) => {
+      if (discovery.forgotten === before)
+        tokens.set(end, { jwt, resolved }, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
+      return resolved
+    })
   }
 
-  async function resolveAgentToken(
+  function resolveAgentToken(
     decoded: DecodedToken | undefined,
     remoteAddress: string | undefined,
-  ): Promise<ResolvedKey> {
-    const token = await verifyDecodedToken('agent+jwt', decoded, agentTokenOptions(remoteAddress))
-    return {
+  ): MaybePromise<ResolvedKey> {
+    return after(verifyDecodedToken('agent+jwt', decoded, agentTokenOptions(remoteAddress)), (token) => ({
       key: requireConfirmation(token),
       scheme: 'jwt',
       agent: token.claims.iss,
       delegate: token.claims.sub,
       token,
-    }
+    }))
   }
 
-  async function resolveAuthToken(decoded: DecodedToken | undefined): Promise<ResolvedKey> {
-    const token = await verifyDecodedToken('auth+jwt', decoded, authTokenOptions)
-    const { agent, agent_delegate: delegate } = token.claims
-    return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
+  function resolveAuthToken(decoded: DecodedToken | undefined): MaybePromise<ResolvedKey> {
+    return after(verifyDecodedToken('auth+jwt', decoded, authTokenOptions), (token) => {
+      const { agent, agent_delegate: delegate } = token.claims
+      return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
+    })
   }
 
   async function resolveCertificate(

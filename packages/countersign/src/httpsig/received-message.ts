@@ -23,7 +23,7 @@ export function fieldValues(message: ReceivedMessage, name: string): string[] {
   const { rawHeaders } = message
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const candidate = rawHeaders[i] as string
-    if (candidate.length === name.length && candidate.toLowerCase() === name) {
+    if (candidate === name || (candidate.length === name.length && candidate.toLowerCase() === name)) {
       values.push(trimSpace(rawHeaders[i + 1] as string))
     }
   }
@@ -31,7 +31,7 @@ export function fieldValues(message: ReceivedMessage, name: string): string[] {
 }
 
 // Only blanks and tabs: `trim` would also take bytes away that were signed or not, such as 0xA0.
-function trimSpace(value: string): string {
+export function trimSpace(value: string): string {
   let start = 0
   let end = value.length
   while (start < end && isSpace(value.charCodeAt(start))) start++

@@ -6,11 +6,12 @@ import { AAuthError } from '../lib/errors.js'
 import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireContentDigest } from './content-digest.js'
+import { type MessageField, type MessageFields, readMessageFields } from './message-fields.js'
 import { fieldValues, type ReceivedMessage } from './received-message.js'
 import { serializeSignatureBase } from './signature-base.js'
 import { parseSignature, parseSignatureInput, type SignatureInput } from './signature-input.js'
 import { type ParsedSignatureKey, parseSignatureKey, type SignatureKey } from './signature-key.js'
-import { januaryProfile, type SigningProfile } from './signing-profile.js'
+import { coverageOf, januaryProfile, type SigningProfile } from './signing-profile.js'
 import { requireTarget, type Target } from './target.js'
 
 /** Whether a signature must cover the body, or may leave it out. */
@@ -82,20 +83,19 @@ export async function verifySignature<R extends { key: VerificationKey }>(
   const profile = options.profile ?? januaryProfile
   requireFewHeaders(message) //                                                invalid_request (431)
   const target = requireTarget(message.rawTarget) //                           invalid_request
-  const authority = requireAuthority(message, options.authorities) //          invalid_request
-  const { input, signature, parsedKey } = requireHeaders(message, options.parseSignatureKey ?? parseSignatureKey) //         invalid_signature
+  const fields = readMessageFields(message)
+  const authority = requireAuthority(fields, options.authorities) //           invalid_request
+  const { input, signature, parsedKey } = requireHeaders(fields, options.parseSignatureKey ?? parseSignatureKey) // invalid_signature
   requireFresh(input, profile, (options.now ?? systemClock)()) //              invalid_signature
-  const nonce = requireNonce(message, profile, options) //                     invalid_signature, invalid_input
+  const nonce = requireNonce(message.method, fields, profile, options) //      invalid_signature, invalid_input
   const content = message.body(options.maxBody ?? 1_048_576) //                invalid_request (413)
   const body = content instanceof Promise ? await content : content
   const present = { query: target.query !== undefined, body: body.length > 0, nonce: nonce !== undefined }
   const coverage = options.body ?? 'required'
   requireCoverage(input, profile, present, typeof coverage === 'function' ? 'if-covered' : coverage) // invalid_input
-  const base = serializeSignatureBase(
-    input.components,
-    input.components.map(componentReader(message, target, authority)),
-    input.parameters,
-  )
+  const values: string[] = []
+  for (const component of input.components) values.push(componentValue(component, message, fields, target, authority))
+  const base = serializeSignatureBase(input.components, values, input.parameters)
   const found = options.resolveKey(parsedKey.key, message.remoteAddress) //    unknown_key, invalid_key
   const resolved = found instanceof Promise ? await found : found
   requireAlgorithm(input, resolved.key, options.algorithms) //                 unsupported_algorithm
@@ -140,16 +140,16 @@ function requireFewHeaders({ rawHeaders }: ReceivedMessage): void {
 }
 
 function requireHeaders(
-  message: ReceivedMessage,
+  fields: MessageFields,
   parseKey: (text: string) => ParsedSignatureKey,
 ): {
   input: SignatureInput
   signature: Uint8Array
   parsedKey: ParsedSignatureKey
 } {
-  const parsedKey = parseKey(requireSignatureField(message, 'signature-key'))
-  const input = parseSignatureInput(requireSignatureField(message, 'signature-input'))
-  const { label, signature } = parseSignature(requireSignatureField(message, 'signature'))
+  const parsedKey = parseKey(requireSignatureField(fields, 'signature-key'))
+  const input = parseSignatureInput(requireSignatureField(fields, 'signature-input'))
+  const { label, signature } = parseSignature(requireSignatureField(fields, 'signature'))
   if (label !== parsedKey.label || label !== input.label) {
     throw new AAuthError(
       'signature_label_mismatch',
@@ -159,22 +159,23 @@ function requireHeaders(
   return { input, signature, parsedKey }
 }
 
-function requireSignatureField(message: ReceivedMessage, name: string): string {
-  const [value, second] = fieldValues(message, name)
+function requireSignatureField(fields: MessageFields, name: MessageField): string {
+  const value = fields[name]
   if (value === undefined)
     throw new AAuthError(
       'signature_missing',
       `The request has no ${name} header: it must be signed (AAuth §10, RFC 9421).`,
     )
-  if (second !== undefined) throw new AAuthError('signature_malformed', `The request has the ${name} header twice.`)
+  if (fields.repeated.includes(name))
+    throw new AAuthError('signature_malformed', `The request has the ${name} header twice.`)
   return value
 }
 
-function requireAuthority(message: ReceivedMessage, authorities: readonly [string, ...string[]]): string {
-  const [host, second] = fieldValues(message, 'host')
-  if (second !== undefined) throw new AAuthError('header_duplicate', 'The request has two Host headers.')
-  const asked = host?.toLowerCase()
-  return authorities.find((authority) => authority === asked) ?? authorities[0]
+function requireAuthority({ host, repeated }: MessageFields, authorities: readonly [string, ...string[]]): string {
+  if (repeated.includes('host')) throw new AAuthError('header_duplicate', 'The request has two Host headers.')
+  if (host === undefined || authorities.includes(host)) return host ?? authorities[0]
+  const asked = host.toLowerCase()
+  return authorities.includes(asked) ? asked : authorities[0]
 }
 
 function requireFresh(input: SignatureInput, profile: SigningProfile, now: number): void {
@@ -190,15 +191,15 @@ function requireFresh(input: SignatureInput, profile: SigningProfile, now: numbe
 }
 
 function requireNonce(
-  message: ReceivedMessage,
+  method: string,
+  { nonce, repeated }: MessageFields,
   profile: SigningProfile,
   options: { nonce?: 'optional' | 'required' },
 ): string | undefined {
-  const [nonce, second] = fieldValues(message, 'nonce')
-  if (second !== undefined) throw new AAuthError('nonce_malformed', 'The request has two Nonce headers.')
+  if (repeated.includes('nonce')) throw new AAuthError('nonce_malformed', 'The request has two Nonce headers.')
   if (nonce === undefined) {
-    if (options.nonce === 'required' && !['GET', 'HEAD', 'OPTIONS'].includes(message.method)) {
-      throw new AAuthError('nonce_missing', `A ${message.method} request needs a Nonce here.`, {
+    if (options.nonce === 'required' && !['GET', 'HEAD', 'OPTIONS'].includes(method)) {
+      throw new AAuthError('nonce_missing', `A ${method} request needs a Nonce here.`, {
         requiredInput: ['nonce'],
       })
     }
@@ -216,6 +217,8 @@ function requireCoverage(
   present: { query: boolean; body: boolean; nonce: boolean },
   body: BodyCoverage,
 ): void {
+  const expected = coverageOf(profile, present.query, present.body, present.nonce)
+  if (input.parameters.startsWith(expected.list)) return
   const missing: string[] = []
   for (const { name, when } of profile.components) {
     const covered = input.components.includes(name)
@@ -232,20 +235,27 @@ function requireCoverage(
   }
 }
 
-function componentReader(message: ReceivedMessage, target: Target, authority: string): (component: string) => string {
-  return (component) => {
-    switch (component) {
-      case '@method':
-        return message.method
-      case '@authority':
-        return authority
-      case '@path':
-        return target.path
-      case '@query':
-        return target.query ?? '?'
-      default:
-        return requireField(message, component)
-    }
+function componentValue(
+  component: string,
+  message: ReceivedMessage,
+  fields: MessageFields,
+  target: Target,
+  authority: string,
+): string {
+  switch (component) {
+    case '@method':
+      return message.method
+    case '@authority':
+      return authority
+    case '@path':
+      return target.path
+    case '@query':
+      return target.query ?? '?'
+    // Parsed, and so printable ASCII and there once.
+    case 'signature-key':
+      return fields['signature-key'] ?? requireField(message, component)
+    default:
+      return requireField(message, component)
   }
 }
 

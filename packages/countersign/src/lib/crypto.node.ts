@@ -14,6 +14,15 @@ import type { MaybePromise } from './maybe-promise.js'
 /** A key as the platform holds it. */
 export type KeyHandle = KeyObject
 
+/** Where text becomes bytes for one call of the cryptography, which has done with them when it returns. */
+const scratch = Buffer.allocUnsafeSlow(8192)
+
+function latin1(text: string): Uint8Array {
+  return text.length <= scratch.length
+    ? scratch.subarray(0, scratch.write(text, 'latin1'))
+    : Buffer.from(text, 'latin1')
+}
+
 /** Imports a public JWK; throws when its numbers are no key of its type. */
 export function importPublicKey(jwk: PublicJwk, _algorithm: Algorithm): MaybePromise<KeyHandle> {
   return createPublicKey({ key: { ...jwk }, format: 'jwk' })
@@ -31,7 +40,7 @@ export function verify(
   signature: Uint8Array,
   data: string | Uint8Array,
 ): MaybePromise<boolean> {
-  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
+  const bytes = typeof data === 'string' ? latin1(data) : data
   switch (algorithm) {
     case 'ed25519':
       return nodeVerify(null, bytes, key, signature)
@@ -44,7 +53,7 @@ export function verify(
 
 /** Signs the data; a string is its Latin-1 bytes. */
 export function sign(algorithm: Algorithm, key: KeyHandle, data: string | Uint8Array): MaybePromise<Uint8Array> {
-  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
+  const bytes = typeof data === 'string' ? latin1(data) : data
   switch (algorithm) {
     case 'ed25519':
       return nodeSign(null, bytes, key)

@@ -1,6 +1,7 @@
 const quote = 0x22
 const backslash = 0x5c
 const colon = 0x3a
+const blank = 0x20
 
 /**
  * Whether an object anywhere in a JSON text has a member twice: parsers keep the first, the last or none (RFC 8259 §4).
@@ -8,7 +9,22 @@ const colon = 0x3a
  * @param value what the text parses to
  */
 export function hasDuplicateMembers(text: string, value: unknown): boolean {
-  return countColons(text) !== countMembers(value)
+  const members = countMembers(value)
+  return countQuotedColons(text) !== members && countColons(text) !== members
+}
+
+/**
+ * One for each member of the text, and for strings that look like the start of one: never too few, so that where it is
+ * the number of members there is none twice. -1 for text with blanks before a colon, which it cannot count.
+ */
+function countQuotedColons(text: string): number {
+  let colons = 0
+  for (let i = text.indexOf(':'); i !== -1; i = text.indexOf(':', i + 1)) {
+    const before = text.charCodeAt(i - 1)
+    if (before === quote) colons++
+    else if (before <= blank) return -1
+  }
+  return colons
 }
 
 // One for each member of the text: strings are passed over.
@@ -28,15 +44,14 @@ function endOfString(text: string, start: number): number {
   return end
 }
 
-// With a list of its own, since tokens may hold values of any depth.
+// With a list of its own for what lies deeper, since tokens may hold values of any depth.
 function countMembers(value: unknown): number {
   let members = 0
-  const open: unknown[] = [value]
+  const open: object[] = typeof value === 'object' && value !== null ? [value] : []
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (typeof next !== 'object' || next === null) continue
-    const inside: unknown[] = Object.values(next)
-    if (!Array.isArray(next)) members += inside.length
-    for (const one of inside) if (typeof one === 'object') open.push(one)
+    const inside: unknown[] = Array.isArray(next) ? next : Object.values(next)
+    if (inside !== next) members += inside.length
+    for (const one of inside) if (typeof one === 'object' && one !== null) open.push(one)
   }
   return members
 }

@@ -1,4 +1,5 @@
 import * as platform from '#crypto'
+import { after } from './after.js'
 import { type Algorithm, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
 import { serializeBase64url, utf8 } from './base64url.js'
 import { systemClock } from './clock.js'
@@ -27,11 +28,16 @@ export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
  * unknown type, wrong lengths and points of small order; and an `alg` that names another type.
  */
 export async function importVerificationKey(jwk: unknown): Promise<VerificationKey> {
+  return importKey(jwk)
+}
+
+/** {@link importVerificationKey}, at once where the platform can; it may throw at once, too. */
+export function importKey(jwk: unknown): MaybePromise<VerificationKey> {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
     throw new AAuthError('key_invalid', 'The key is not a JSON object.')
   }
-  for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']) {
-    if (Object.hasOwn(jwk, secret)) throw new AAuthError('key_invalid', 'The key has private members.')
+  for (const member of Object.keys(jwk)) {
+    if (secretMembers.has(member)) throw new AAuthError('key_invalid', 'The key has private members.')
   }
   const candidate = jwk as PublicJwk
   const algorithm = requireAlgorithm(candidate)
@@ -41,9 +47,19 @@ export async function importVerificationKey(jwk: unknown): Promise<VerificationK
     throw new AAuthError('key_invalid', `The key's alg does not belong to its type (${row.kty}).`)
   }
   const members = keyMembers(candidate, algorithm)
-  const id = Object.values(members).join(' ')
-  const key = importedKeys.get(id, systemClock()) ?? (await importMembers(id, members, algorithm))
-  return typeof candidate.kid === 'string' ? { ...key, jwk: { ...members, kid: candidate.kid } } : key
+  const id = idOf(members)
+  const known = importedKeys.get(id, systemClock()) ?? importMembers(id, members, algorithm)
+  const { kid } = candidate
+  if (typeof kid !== 'string') return known
+  return after(known, (key) => ({ ...key, jwk: { ...members, kid } }))
+}
+
+const secretMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
+
+function idOf(members: PublicJwk): string {
+  let id = ''
+  for (const value of Object.values(members)) id += `${value} `
+  return id
 }
 
 /**
@@ -52,19 +68,28 @@ export async function importVerificationKey(jwk: unknown): Promise<VerificationK
  */
 const importedKeys = new LruCache<VerificationKey>(4096)
 
-async function importMembers(id: string, members: PublicJwk, algorithm: Algorithm): Promise<VerificationKey> {
+function importMembers(id: string, members: PublicJwk, algorithm: Algorithm): MaybePromise<VerificationKey> {
   const refusal = algorithmTable[algorithm].refuse(members)
   if (refusal !== undefined) throw new AAuthError('key_invalid', `The key cannot be used: ${refusal}.`)
-  let handle: platform.KeyHandle
-  try {
-    handle = await platform.importPublicKey(members, algorithm)
-  } catch (cause) {
+  return after(importHandle(members, algorithm), (handle) =>
+    after(platform.sha256(utf8(canonicalMembers(members))), (digest) => {
+      const key = { algorithm, jwk: members, thumbprint: serializeBase64url(digest), handle }
+      importedKeys.set(id, key, Number.POSITIVE_INFINITY)
+      return key
+    }),
+  )
+}
+
+function importHandle(members: PublicJwk, algorithm: Algorithm): MaybePromise<platform.KeyHandle> {
+  const refuse = (cause: unknown): never => {
     throw new AAuthError('key_invalid', 'The numbers of the key are no key of its type.', { cause })
   }
-  const thumbprint = serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
-  const key = { algorithm, jwk: members, thumbprint, handle }
-  importedKeys.set(id, key, Number.POSITIVE_INFINITY)
-  return key
+  try {
+    const handle = platform.importPublicKey(members, algorithm)
+    return handle instanceof Promise ? handle.catch(refuse) : handle
+  } catch (cause) {
+    return refuse(cause)
+  }
 }
 
 /** What a key says it is for (RFC 7517 §4.2, 4.3); one that says nothing is for anything. */

@@ -22,6 +22,7 @@ const segment = /^[A-Za-z0-9\-._~!$&'()*+,;=:@]+$/
  */
 export function isIdentifier(text: unknown, options: IdentifierOptions = {}): text is string {
   if (typeof text !== 'string' || text.length > maxLength) return false
+  if (knownIdentifiers.has(text)) return true
   if (options.allowInsecureLoopback) {
     const insecure = loopback.exec(text)
     if (insecure) return Number(insecure[1]) <= 65535
@@ -33,7 +34,10 @@ export function isIdentifier(text: unknown, options: IdentifierOptions = {}): te
   const colon = authority.indexOf(':')
   const name = colon === -1 ? authority : authority.slice(0, colon)
   if (!isHost(name)) return false
-  if (colon === -1) return true
+  if (colon === -1) {
+    if (segments.length === 0) remember(knownIdentifiers, text)
+    return true
+  }
   const digits = port.exec(authority.slice(colon))?.[1]
   return digits !== undefined && Number(digits) <= 65535 && digits !== '443'
 }
@@ -63,14 +67,20 @@ export function isLoopbackIdentifier(text: string): boolean {
 
 /** Hosts that passed: the same few ask again and again. Bounded; what is refused is not kept. */
 const knownHosts = new Set<string>()
-const maxKnownHosts = 4096
+/** Identifiers that are one under any options. */
+const knownIdentifiers = new Set<string>()
+const maxKnown = 4096
+
+function remember(known: Set<string>, text: string): void {
+  if (known.size >= maxKnown) known.clear()
+  known.add(text)
+}
 
 function isHost(name: string): boolean {
   if (knownHosts.has(name)) return true
   if (!host.test(name) || isNumeric(name.slice(name.lastIndexOf('.') + 1))) return false
   if (name.includes('xn--') && !isALabelHost(name)) return false
-  if (knownHosts.size >= maxKnownHosts) knownHosts.clear()
-  knownHosts.add(name)
+  remember(knownHosts, name)
   return true
 }
 

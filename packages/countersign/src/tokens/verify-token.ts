@@ -1,8 +1,9 @@
+import { after } from '../lib/after.js'
 import { algorithmNames, algorithmTable } from '../lib/algorithms.js'
 import { parseBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
-import { importVerificationKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
+import { importKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import { type DecodedToken, decodeToken } from './decode-token.js'
@@ -43,7 +44,7 @@ const clockTolerance = 60
  *
  * @throws AAuthError the kind's `*_token_invalid` or `*_token_expired`, and whatever `findKey` throws
  */
-export function verifyToken<K extends TokenKind>(
+export async function verifyToken<K extends TokenKind>(
   kind: K,
   compact: string,
   options: VerifyTokenOptions,
@@ -51,12 +52,12 @@ export function verifyToken<K extends TokenKind>(
   return verifyDecodedToken(kind, decodeToken(compact), options)
 }
 
-/** {@link verifyToken} for a token that was taken apart already; undefined is what could not be. */
-export async function verifyDecodedToken<K extends TokenKind>(
+/** {@link verifyToken}, at once where the platform and `findKey` can, for a token taken apart; undefined is what could not be. */
+export function verifyDecodedToken<K extends TokenKind>(
   kind: K,
   token: DecodedToken | undefined,
   options: VerifyTokenOptions,
-): Promise<VerifiedToken<K>> {
+): MaybePromise<VerifiedToken<K>> {
   const row = tokenTable[kind]
   const now = (options.now ?? systemClock)()
   const refuse = (why: string, cause?: unknown) =>
@@ -82,13 +83,14 @@ export async function verifyDecodedToken<K extends TokenKind>(
   const expired = claims.exp <= now
   if (expired && !options.allowExpired) throw new AAuthError(row.expired, `The ${kind} has expired.`)
 
-  const found = options.findKey(claims.iss, kid)
-  const key = found instanceof Promise ? await found : found
-  if (!algorithmTable[key.algorithm].jose.includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
-  const verified = verifyBytes(key, token.signature, token.signingInput)
-  if (!(verified instanceof Promise ? await verified : verified)) throw refuse('its signature is not the issuer’s')
-  const confirmationKey = 'cnf' in row.required ? await importConfirmation(claims, refuse) : undefined
-  return { kind, claims, confirmationKey, expired }
+  return after(options.findKey(claims.iss, kid), (key) => {
+    if (!algorithmTable[key.algorithm].jose.includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
+    return after(verifyBytes(key, token.signature, token.signingInput), (verified) => {
+      if (!verified) throw refuse('its signature is not the issuer’s')
+      const confirmation = 'cnf' in row.required ? importConfirmation(claims, refuse) : undefined
+      return after(confirmation, (confirmationKey) => ({ kind, claims, confirmationKey, expired }))
+    })
+  })
 }
 
 const listsOf = ({ required, optional }: (typeof tokenTable)[TokenKind]) => ({
@@ -155,15 +157,21 @@ function includesAudience(aud: unknown, audience: string, presence: 'required' |
   return aud.length <= 64 && aud.every((one) => typeof one === 'string') && aud.includes(audience)
 }
 
-async function importConfirmation(claims: object, refuse: Refuse): Promise<VerificationKey> {
+function importConfirmation(claims: object, refuse: Refuse): MaybePromise<VerificationKey> {
   const { jwk, jkt } = (claims as { cnf: { jwk: unknown; jkt?: unknown } }).cnf
-  let key: VerificationKey
-  try {
-    key = await importVerificationKey(jwk)
-  } catch (cause) {
+  const requireOne = (key: VerificationKey): VerificationKey => {
+    if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')
+    return key
+  }
+  const unusable = (cause: unknown): never => {
     if (!(cause instanceof AAuthError)) throw cause
     throw refuse('its cnf.jwk is not a usable public key', cause)
   }
-  if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')
-  return key
+  let key: MaybePromise<VerificationKey>
+  try {
+    key = importKey(jwk)
+  } catch (cause) {
+    return unusable(cause)
+  }
+  return key instanceof Promise ? key.then(requireOne, unusable) : requireOne(key)
 }
