@@ -48,6 +48,8 @@ const start = /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}/
 // Values are printable ASCII but for the quote, the backslash and what ends or separates members in either syntax.
 const member =
   /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}(?: [a-z][a-z0-9_-]{0,15}="[ !#-'*+\-./0-:<>-[\]-~]*")*\)$/
+/** The commonest by far among long ones, in one look: a token. */
+const tokenAlone = /^([a-z*][a-z0-9_.*-]{0,63})=\(scheme=jwt jwt="([\w.-]+)"\)$/
 
 /**
  * Parses `label=(scheme=jwks id="…" kid="…")`, the January form (W1), which is no RFC 8941: exactly one member, single
@@ -57,6 +59,8 @@ const member =
  */
 export function parseSignatureKey(text: string): ParsedSignatureKey {
   if (text.length > maxLength) throw malformed('is longer than 16 KiB')
+  const alone = tokenAlone.exec(text)
+  if (alone) return { label: alone[1] as string, key: { scheme: 'jwt', jwt: alone[2] as string } }
   if (!member.test(text))
     throw malformed(start.test(text) ? 'does not end after its one member' : 'does not start with label=(scheme=…')
   // From here on the form is certain: no name and no value holds an equals sign or a quote.
