@@ -1,4 +1,5 @@
 import { parseBase64url } from './base64url.js'
+import { edwardsPointProblem } from './edwards-point.js'
 
 /** A public key as a JWK (RFC 7517), with only members that say which key it is. */
 export type PublicJwk = {
@@ -39,9 +40,7 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
     signatureLength: 64,
     refuse: ({ x }) => {
       const point = parseBase64url(x ?? '')
-      if (point?.length !== 32) return 'x is not 32 bytes of base64url'
-      if (!isCanonicalPoint(point)) return 'x is not the one encoding of a point'
-      return isSmallOrder(point) ? 'x is a point of small order' : undefined
+      return point?.length === 32 ? edwardsPointProblem(point) : 'x is not 32 bytes of base64url'
     },
   },
   'ecdsa-p256-sha256': {
@@ -85,34 +84,4 @@ export function algorithmOf(jwk: PublicJwk): Algorithm | undefined {
     const row = algorithmTable[name]
     return row.kty === jwk.kty && (row.crv === undefined || row.crv === jwk.crv)
   })
-}
-
-/**
- * The y coordinates of the points whose order divides 8, with the sign bit cleared, little-endian hex: one signature
- * could fit many messages under them.
- */
-const smallOrderPoints = new Set([
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  '0100000000000000000000000000000000000000000000000000000000000000',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-])
-
-const smallOrderStarts = new Set([...smallOrderPoints].map((hex) => Number.parseInt(hex.slice(0, 2), 16)))
-
-function isSmallOrder(point: Uint8Array): boolean {
-  if (!smallOrderStarts.has(point[0] as number)) return false
-  let hex = ''
-  for (const [index, byte] of point.entries()) {
-    hex += (index === 31 ? byte & 0x7f : byte).toString(16).padStart(2, '0')
-  }
-  return smallOrderPoints.has(hex)
-}
-
-// RFC 8032 §5.1.3: y below the prime 2^255 − 19. Other encodings would give one key several thumbprints.
-function isCanonicalPoint(point: Uint8Array): boolean {
-  const [lowest = 0] = point
-  const isPrimeOrMore = lowest >= 0xed && ((point[31] ?? 0) & 0x7f) === 0x7f
-  return !isPrimeOrMore || point.subarray(1, 31).some((byte) => byte !== 0xff)
 }

@@ -14,6 +14,7 @@ import {
 } from './crafted-cases.js'
 import { agentReference, ids, signers } from './parties.js'
 import { agentDocument, agentKeys, agentMetadata, type Stage, type StageOptions } from './stage.js'
+import { notPoints } from './unlisted-signature-rows.js'
 
 const notFoundUnasked: Outcome = { ...unknownKey, unasked: 'any' }
 const pathId = 'https://host.example/~agent'
@@ -61,6 +62,7 @@ export const unlistedKeyRows: readonly Row[] = [
       publishing('no kid', keys({ ...agent.jwk, kid: undefined }), unknownKey),
       publishing('x as an array', keys({ ...agent.jwk, x: [agent.jwk.x] }), unknownKey),
       publishing('x with padding', keys({ ...agent.jwk, x: `${agent.jwk.x}=` }), unknownKey),
+      publishing('x that is not a point', keys({ ...agent.jwk, x: notPoints[0] }), unknownKey),
       publishing('keys that are an object', { [agentKeys]: { keys: { 0: agent.jwk, length: 1 } } }, unknownKey),
       publishing('a JWK in place of a JWKS', { [agentKeys]: agent.jwk }, unknownKey),
       ...['__proto__', 'constructor', 'toString', '0', 'length'].map((kid) =>

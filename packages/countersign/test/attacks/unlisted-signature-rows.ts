@@ -71,6 +71,9 @@ export function inDer(signature: Buffer): Buffer {
 
 const smallRsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' })
 
+/** y = 2, 7 and 8, for which no x solves the equation of Ed25519 (RFC 8032 §5.1.3). */
+export const notPoints = [2, 7, 8].map((y) => Buffer.from([y, ...Buffer.alloc(31)]).toString('base64url'))
+
 /** Cases about signatures and messages that no list has. */
 export const unlistedSignatureRows: readonly Row[] = [
   {
@@ -410,6 +413,7 @@ export const unlistedSignatureRows: readonly Row[] = [
           ['no kty', 'kty="OKP" ', '', refusedUnasked],
           ['x5c', / crv/, ' x5c="AAAA" crv', refusedUnasked],
           ['jku', / crv/, ' jku="https://attacker.example/jwks.json" crv', refusedUnasked],
+          ...notPoints.map((x) => [`x = ${x.slice(0, 2)}…, not a point`, / x="[^"]*"/, ` x="${x}"`, badKey] as const),
           ['x in base64', / x="../, ' x="+/', badKey],
           ['x with unused bits', /.(")\)$/, 'B")', badKey],
         ] as const
