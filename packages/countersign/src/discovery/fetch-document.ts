@@ -98,7 +98,7 @@ async function request(
   if (response.status >= 500) return { refusal: `${url} answers ${response.status}`, unreachable: true }
   if (response.status !== 200) return { refusal: `${url} answers ${response.status}`, unreachable: false }
   const encoding = response.headers.get('content-encoding')
-  if (encoding !== null && encoding !== 'identity')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity')
     return { refusal: `${url} is compressed (${encoding})`, unreachable: false }
   if (response.body === null) return { refusal: `${url} is empty`, unreachable: false }
   const bytes = await overNetwork(url, readWithin(url, response.body, maxBytes))

@@ -31,6 +31,9 @@ function publish(stage: Stage, documents: Readonly<Record<string, object>>): voi
 
 const keys = (...published: object[]) => ({ [agentKeys]: { keys: published } })
 const { agent, attacker } = signers
+// A static server names no type for a document without an extension, or any.
+const untyped = (document: object, type: string | undefined) =>
+  new Response(Buffer.from(JSON.stringify(document)), type === undefined ? {} : { headers: { 'content-type': type } })
 const inBytes = (text: string) => () => new Response(Buffer.from(text, 'latin1'))
 
 /** Cases about where keys are looked for that no list has. */
@@ -150,6 +153,18 @@ export const unlistedKeyRows: readonly Row[] = [
           `jwks_uri ${jwksUri}, which has another spelling`,
           { [agentDocument]: { ...agentMetadata, jwks_uri: jwksUri }, [jwksUri]: { keys: [agent.jwk] } },
           { ...unknownKey, also: ({ asked }) => expect(asked).toEqual([agentDocument]) },
+        ),
+      ),
+      publishing(
+        'said to be encoded as IDENTITY, which it is',
+        { [agentDocument]: () => Response.json(agentMetadata, { headers: { 'content-encoding': 'IDENTITY' } }) },
+        accepted,
+      ),
+      ...['text/html', 'application/json; charset=utf-16', 'application/octet-stream', undefined].map((type) =>
+        publishing(
+          `JSON in UTF-8, said to be ${type ?? 'nothing'}: the bytes decide`,
+          { [agentDocument]: () => untyped(agentMetadata, type) },
+          accepted,
         ),
       ),
       ...[201, 203, 206, 404, 410].map((status) =>
