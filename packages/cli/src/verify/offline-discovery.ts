@@ -17,6 +17,7 @@ export function offlineDiscovery(keys: readonly unknown[]): Discovery {
     findKey: (_kind, _identifier, kid) => findKey(kid),
     findKeyAt: (_jwksUri, kid) => findKey(kid),
     peekKey: () => undefined,
+    peekFreshness: () => undefined,
     forget: () => undefined,
     forgotten: 0,
   }

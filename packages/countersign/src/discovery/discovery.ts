@@ -53,6 +53,8 @@ export interface Discovery {
   findKey(kind: MetadataKind, identifier: string, kid: string, remoteAddress?: string): Promise<Found<VerificationKey>>
   /** The same key at once, where it was found before and everything it was found by is still fresh. */
   peekKey(kind: MetadataKind, identifier: string, kid: string): VerificationKey | undefined
+  /** How long what {@link Discovery.peekKey} would give is fresh, in Unix seconds: nothing made of the key counts longer. */
+  peekFreshness(kind: MetadataKind, identifier: string, kid: string): number | undefined
   /** The key named `kid` in the JWKS at a URL. */
   findKeyAt(jwksUri: string, kid: string, remoteAddress?: string): Promise<Found<VerificationKey>>
   /**
@@ -71,7 +73,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   /** How often a document was fetched or forgotten: a key found meanwhile may be one that is gone. */
   let changes = 0
   /** Found keys by all that led to them; emptied whenever a document changes. */
-  const foundKeys = new LruCache<VerificationKey>(limits.cachedDocuments)
+  const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number }>(limits.cachedDocuments)
   function noteChange(): void {
     foundKeys.clear()
     changes++
@@ -155,8 +157,9 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     const after = lastForgotten(identifier)
     const metadata = documents.find(metadataSource(kind, identifier), after)
     const jwks = documents.find(jwksSource(jwksUri), after)
-    if (metadata && jwks)
-      foundKeys.set(nameOf(kind, identifier, kid), key, Math.min(metadata.freshUntil, jwks.freshUntil))
+    if (!metadata || !jwks) return
+    const freshUntil = Math.min(metadata.freshUntil, jwks.freshUntil)
+    foundKeys.set(nameOf(kind, identifier, kid), { key, freshUntil }, freshUntil)
   }
 
   async function loadKey(
@@ -210,7 +213,8 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         return key
       })
     },
-    peekKey: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now()),
+    peekKey: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now())?.key,
+    peekFreshness: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now())?.freshUntil,
     forget(identifier) {
       // Beyond that time nothing is kept that was fetched before.
       forgottenAt.set(identifier, documents.latestFetch(), now() + limits.maxAge + limits.staleAge)

@@ -7,6 +7,7 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import { isFetchableUrl } from '../protocol/metadata.js'
 import { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
+import { tokenTable } from '../tokens/token-table.js'
 import { type VerifiedToken, type VerifyTokenOptions, verifyDecodedToken } from '../tokens/verify-token.js'
 import type { Discovery } from './discovery.js'
 import type { DiscoveryFailure, Found } from './found.js'
@@ -176,10 +177,18 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     const before = discovery.forgotten
     const found = kind === 'auth+jwt' ? resolveAuthToken(decoded) : resolveAgentToken(decoded, remoteAddress)
     return after(found, (resolved) => {
-      if (discovery.forgotten === before)
-        tokens.set(end, { jwt, resolved }, Math.min(resolved.token?.claims.exp ?? 0, now() + cachedTokenAge))
+      const freshUntil = freshnessOf(resolved.token, decoded?.header.kid)
+      if (discovery.forgotten === before && freshUntil > now()) tokens.set(end, { jwt, resolved }, freshUntil)
       return resolved
     })
+  }
+
+  /** How long a token is taken for verified: not longer than its issuer's key (attacks K22). */
+  function freshnessOf(token: ResolvedKey['token'], kid: unknown): number {
+    if (!token || typeof kid !== 'string') return 0
+    const { iss, exp } = token.claims
+    const { issuerDocument } = tokenTable[token.kind]
+    return Math.min(exp, now() + cachedTokenAge, discovery.peekFreshness(issuerDocument, iss, kid) ?? 0)
   }
 
   function resolveAgentToken(
