@@ -3,7 +3,7 @@ import { createCertificateFinder } from 'countersign/node'
 import { expect } from 'vitest'
 import { answerJson, startServer } from '../discovery/loopback-server.js'
 import { simulatePublicNetwork } from '../discovery/public-network.js'
-import { withHeader } from '../httpsig/crafted-message.js'
+import { requiredComponents, withHeader } from '../httpsig/crafted-message.js'
 import { type CertificateParts, type Issued, issueCertificate, signerOf } from '../node/certificates.js'
 import type { Case, Outcome, Race, Row } from './attack.js'
 import {
@@ -393,6 +393,16 @@ export const keyDocumentRows: readonly Row[] = [
         },
         expected: { ...refusedUnasked, signatureError: 'invalid_input', requiredInput: ['@path'] },
       },
+      ...['content-type', 'content-digest'].map((name) =>
+        resigned(
+          `${name} not covered, at the token endpoint`,
+          form(
+            { request_type: 'auth' },
+            { components: requiredComponents(false, true, false).filter((covered) => covered !== name) },
+          ),
+          { ...refusedUnasked, signatureError: 'invalid_input', requiredInput: [name] },
+        ),
+      ),
       namingAnyHost('of one source, 300 fetches begin in a minute'),
       namingAnyHost('of one source, at the token endpoint', form({ request_type: 'auth' })),
     ],

@@ -1,5 +1,6 @@
 import {
   AAuthError,
+  type BodyCoverage,
   decodeToken,
   errorResponse,
   maxFormBytes,
@@ -38,6 +39,7 @@ export async function signedFormEndpoint(
   requestId: string,
   answer: RequestType,
 ): Promise<Response> {
+  const { unsignedBodies } = context.interop
   try {
     const verified = await verifySignature(received, {
       authorities: [new URL(context.issuer).host],
@@ -46,8 +48,8 @@ export async function signedFormEndpoint(
       now: context.now,
       algorithms: context.algorithms,
       maxBody: maxFormBytes,
-      body: ({ agent }) =>
-        agent !== undefined && context.interop.unsignedBodies.includes(agent) ? 'if-covered' : 'required',
+      // Where it depends on the agent, keys are looked for before it is known: only where some may leave bodies unsigned.
+      ...(unsignedBodies.length > 0 ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
       nonce: context.nonce,
       claimNonce: (key, lifetime) => context.storage.claimNonce(key, lifetime),
     })
@@ -58,6 +60,10 @@ export async function signedFormEndpoint(
   } catch (error) {
     return refusalResponse(context, error, requestId)
   }
+}
+
+function coverageFor(agent: string | undefined, unsignedBodies: readonly string[]): BodyCoverage {
+  return agent !== undefined && unsignedBodies.includes(agent) ? 'if-covered' : 'required'
 }
 
 // Looked at before the token is verified: it is for a resource, so it would only be found to have another audience.
