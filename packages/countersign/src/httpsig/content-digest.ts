@@ -58,6 +58,10 @@ function* parseDigests(header: string): Generator<[string, string]> {
   for (const [algorithm, [value]] of members) {
     if (!(value instanceof ArrayBuffer))
       throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not bytes.')
-    yield [algorithm, serializeBase64(new Uint8Array(value))]
+    const digest = serializeBase64(new Uint8Array(value))
+    // Other spellings of the same bytes, which the parser passes over, are refused as in the common form.
+    if (!header.includes(`:${digest}:`))
+      throw new AAuthError('digest_malformed', 'Content-Digest has bytes that are not canonical base64.')
+    yield [algorithm, digest]
   }
 }

@@ -27,6 +27,9 @@ const ownEcdsa: Parts = { ...ownKey, signer: signers.ecdsa }
 
 const digest = (algorithm: 'sha256' | 'sha512', of = body) => createHash(algorithm).update(of).digest('base64')
 const right = `sha-256=:${digest('sha256')}:`
+/** The same bytes to a parser that passes over what padding leaves unused. */
+const withUnusedBits = (member: string) =>
+  member.replace(/.(?==:$)/, (last) => String.fromCharCode(last.charCodeAt(0) + 1))
 const wrong = `sha-256=:${digest('sha256', '{}')}:`
 
 function onTheWire(claim: string, raw: (bytes: string) => string, expected: Outcome, base: Parts = {}): Case {
@@ -117,6 +120,9 @@ export const unlistedMessageRows: readonly Row[] = [
           ['the second wrong', `${right}, sha-512=:${digest('sha512', '{}')}:`, refused],
           ['a wrong one that is known to be weak', `md5=:AAAA:, ${right}`, accepted],
           ['a parameter with a comma', `${right};a="b, c"`, accepted],
+          ['blanks around the comma', `${right} \t,\t sha-512=:${digest('sha512')}:`, accepted],
+          ['the second without padding', `${right}, sha-512=:${digest('sha512').replace(/=+$/, '')}:`, refused],
+          ['the second with unused bits', `sha-512=:${digest('sha512')}:, ${withUnusedBits(right)}`, refused],
           ['half of the bytes', `sha-256=:${digest('sha256').slice(0, 20)}:`, refused],
           ['in an inner list', `sha-256=(:${digest('sha256')}:)`, refused],
         ] as const
