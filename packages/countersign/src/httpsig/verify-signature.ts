@@ -175,7 +175,10 @@ function requireAuthority({ host, repeated }: MessageFields, authorities: readon
   if (repeated.includes('host')) throw new AAuthError('header_duplicate', 'The request has two Host headers.')
   if (host === undefined || authorities.includes(host)) return host ?? authorities[0]
   const asked = host.toLowerCase()
-  return authorities.includes(asked) ? asked : authorities[0]
+  if (authorities.includes(asked)) return asked
+  // Some clients write the default port out, or a colon without one; neither is in @authority (RFC 9421 §2.2.3).
+  const plain = asked.replace(/:(?:80|443)?$/, '')
+  return authorities.includes(plain) ? plain : authorities[0]
 }
 
 function requireFresh(input: SignatureInput, profile: SigningProfile, now: number): void {

@@ -256,6 +256,21 @@ export const unlistedMessageRows: readonly Row[] = [
     given: 'a resource with several authorities (S§10.3.1)',
     cases: [
       ...['api.example', '[::1]:8443'].map((authority) => passes(authority, { authority }, severalAuthorities)),
+      ...['api.example:443', 'API.example:80', 'api.example:'].map((host) =>
+        tampered(
+          `Host ${host}, which is the second all the same`,
+          (sent) => withHeader(sent, 'host', () => host),
+          accepted,
+          {
+            ...severalAuthorities,
+            base: { authority: 'api.example' },
+          },
+        ),
+      ),
+      tampered('Host api.example:8443', (sent) => withHeader(sent, 'host', () => 'api.example:8443'), refused, {
+        ...severalAuthorities,
+        base: { authority: 'api.example' },
+      }),
       resigned('signed for the second, sent to the first', { authority: 'api.example' }, refused, {
         ...severalAuthorities,
         afterwards: (sent) => withHeader(sent, 'host', () => 'resource.example'),
