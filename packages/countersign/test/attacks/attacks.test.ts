@@ -60,8 +60,8 @@ describe('what is no message', () => {
 })
 
 describe('the table', () => {
-  it('has every row of groups S, K and T exactly once', () => {
-    const ids = rows.map(({ id }) => id).filter((id) => /^[SKT]\d/.test(id))
+  it('has every row of groups S, K, T and R exactly once', () => {
+    const ids = rows.map(({ id }) => id).filter((id) => /^[SKTR]\d/.test(id))
     expect(ids.sort()).toEqual([...listedIds].sort())
   })
 

@@ -2,7 +2,7 @@ import type { SignatureKey } from 'countersign'
 import { type CraftedParts, craftMessage, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome } from './attack.js'
 import { agentReference, ids, signers } from './parties.js'
-import type { Stage } from './stage.js'
+import { resourceTokenPath, type Stage } from './stage.js'
 
 /** What differs from the base case: a signed GET of `/data` by the agent. */
 export interface Parts extends Partial<Omit<CraftedParts, 'signatureKey'>> {
@@ -51,6 +51,17 @@ export function form(members: Readonly<Record<string, string>>, parts: Parts = {
     to: 'token endpoint',
     ...parts,
     fields: { 'content-type': 'application/x-www-form-urlencoded', ...parts.fields },
+  }
+}
+
+/** A form for the resource token endpoint. */
+export function resourceForm(members: Readonly<Record<string, string>>, parts: Parts = {}): Parts {
+  const { to: _to, authority: _authority, ...rest } = form(members)
+  return {
+    ...rest,
+    target: resourceTokenPath,
+    ...parts,
+    fields: { ...rest.fields, ...parts.fields },
   }
 }
 

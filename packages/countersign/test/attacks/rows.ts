@@ -5,15 +5,17 @@ import { keyDocumentRows } from './key-document-rows.js'
 import { keyReferenceRows } from './key-reference-rows.js'
 import { messageRows } from './message-rows.js'
 import { replayRows } from './replay-rows.js'
+import { resourceRows } from './resource-rows.js'
 import { signatureRows } from './signature-rows.js'
 import { tokenRows } from './token-rows.js'
 import { unlistedClaimRows } from './unlisted-claim-rows.js'
+import { unlistedDoorRows } from './unlisted-door-rows.js'
 import { unlistedKeyRows } from './unlisted-key-rows.js'
 import { unlistedMessageRows } from './unlisted-message-rows.js'
 import { unlistedSignatureRows } from './unlisted-signature-rows.js'
 import { unlistedTokenRows } from './unlisted-token-rows.js'
 
-/** The table: base cases, the rows of groups S, K and T, and rows that no list has. */
+/** The table: base cases, the rows of groups S, K and T, those of R that are about signatures, and rows that no list has. */
 export const rows: readonly Row[] = [
   ...controls,
   ...signatureRows,
@@ -23,8 +25,10 @@ export const rows: readonly Row[] = [
   ...keyReferenceRows,
   ...keyDocumentRows,
   ...tokenRows,
+  ...resourceRows,
   ...unlistedSignatureRows,
   ...unlistedMessageRows,
+  ...unlistedDoorRows,
   ...unlistedKeyRows,
   ...unlistedTokenRows,
   ...unlistedClaimRows,
@@ -35,10 +39,11 @@ const through = (group: string, last: number, missing: readonly number[]) =>
     .filter((number) => !missing.includes(number))
     .map((number) => group + String(number).padStart(2, '0'))
 
-/** The id of every row of the three groups. */
+/** The id of every row of the groups. */
 export const listedIds: readonly string[] = [
   ...through('S', 50, [6, 13, 22, 34]),
   'S35b',
   ...through('K', 31, [17, 19]),
   ...through('T', 24, [5, 6, 14, 20, 21]),
+  ...through('R', 6, [3]),
 ]

@@ -58,6 +58,7 @@ export interface StageOptions
     | 'allowPath'
     | 'authorities'
     | 'discovery'
+    | 'scopes'
   > {
   now?: number
   /** Fetches with the guarded fetch of the library instead of from the stage's documents. */
@@ -75,6 +76,8 @@ const levels: Readonly<Record<string, VerifyRequestOptions<Requirement>>> = {
   '/read': { require: 'authorization', scope: 'data.read' },
   '/write': { require: 'authorization', scope: 'data.write' },
 }
+/** Where the resource gives resource tokens to those who ask. */
+export const resourceTokenPath = '/resource/token'
 const anySignature: VerifyRequestOptions<Requirement> = { require: 'signature' }
 
 /** The agent's document and its keys, for rows that change them. */
@@ -172,13 +175,20 @@ export async function openVerifierStage(options: StageOptions = {}): Promise<Sta
     async send(message) {
       stage.sent.push(message)
       const received = { ...receivedMessage(message), remoteAddress: message.from ?? '127.0.0.1' }
-      if (message.to !== 'token endpoint') return toAnswer(await verify(resources[message.instance ?? 0], received))
-      const { method, target, body } = message
-      const headers = new Headers(message.headers.map(([name, value]): [string, string] => [name, value]))
-      const request = new Request(ids.authServer + target, { method, headers, body: Buffer.from(body) })
-      return toAnswer(await server.handler(request, received))
+      const resource = resources[message.instance ?? 0]
+      const { to, target } = message
+      if (to === 'token endpoint')
+        return toAnswer(await server.handler(requestOf(message, ids.authServer + target), received))
+      if (target === resourceTokenPath)
+        return toAnswer(await resource.handler(requestOf(message, ids.resource + target), received))
+      return toAnswer(await verify(resource, received))
     },
   }
+}
+
+function requestOf({ method, headers, body }: Message, url: string): Request {
+  const lines = headers.map(([name, value]): [string, string] => [name, value])
+  return new Request(url, { method, headers: lines, body: Buffer.from(body) })
 }
 
 const clientAddress = createClientAddress(['127.0.0.1'])
@@ -219,6 +229,7 @@ function listenerOf(resource: Resource, handled: string[]): RequestListener {
   app.all('*', aauth(resource, anySignature), (c) => grant(handled, c.var.aauth))
   return createNodeListener(
     async (request, received) => {
+      if (received?.rawTarget === resourceTokenPath) return resource.handler(request, received)
       const { rawTarget: url, rawHeaders, remoteAddress } = received ?? receivedMessage()
       return app.fetch(request, { incoming: { url, rawHeaders, socket: { remoteAddress } } })
     },
