@@ -3,7 +3,7 @@ import { pipeProgram } from './run-program.js'
 /** The document of `verify --json`, as its reader knows it. */
 export interface Report {
   verdict: string
-  failure: { step: string; code: string; status: number; hint: string | null } | null
+  failure: { step: string; code: string; status: number; message: string; hint: string | null } | null
   steps: { step: string; outcome: string; text?: string }[]
   base: string | null
   missing: string[]

@@ -104,6 +104,43 @@ describe('countersign verify refuses', () => {
     expect(report.steps.slice(failed + 1).every(({ outcome }) => outcome === 'not reached')).toBe(true)
   })
 
+  it.each([
+    ['what curl -v prints', (text: string) => text.replaceAll(/^/gm, '> '), 'as curl -v prints them'],
+    [
+      'pseudo-headers',
+      (text: string) => text.replace(/^.*/, ':method: GET\r\n:path: /data'),
+      'pseudo-headers of HTTP/2',
+    ],
+    ['a response', (text: string) => text.replace(/^.*/, 'HTTP/1.1 200 OK'), 'It is a response'],
+    ['a byte-order mark', (text: string) => `\ufeff${text}`, 'byte-order mark'],
+    ['another version', (text: string) => text.replace('HTTP/1.1', 'HTTP/4'), 'The first line is not one of HTTP/1.1'],
+  ])('%s, and says what to do', async (_name, change, message) => {
+    const { status, report } = await verifyJson(change(files.get), '--jwks', files.jwksFile)
+    expect(status).toBe(1)
+    expect(report.failure).toMatchObject({ step: 'request', code: 'request_malformed' })
+    expect(report.failure?.message).toContain(message)
+  })
+
+  it('no request of HTTP/2 that is written in lines, nor one whose Host has the default port', async () => {
+    for (const version of ['HTTP/2', 'HTTP/2.0', 'HTTP/3']) {
+      const { status, report } = await verifyJson(files.get.replace('HTTP/1.1', version), '--jwks', files.jwksFile)
+      expect(status).toBe(0)
+      expect(report.notes.join(' ')).toContain(`It says ${version}`)
+    }
+    const withPort = files.get.replace('Host: api.example', 'Host: api.example:443')
+    expect((await verifyJson(withPort, '--jwks', files.jwksFile)).status).toBe(0)
+    expect((await verifyJson(withPort, '--jwks', files.jwksFile, '--authority', 'api.example')).status).toBe(0)
+  })
+
+  it.each([['10.0.0.5:8080'], ['[fd00::1]:8443'], ['192.0.2.1'], ['intranet']])(
+    'nothing for an authority that is no public name: %s',
+    async (authority) => {
+      const { status, report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--authority', authority)
+      expect(status).toBe(1)
+      expect(report.base).toContain(`"@authority": ${authority}\n`)
+    },
+  )
+
   it('a request without Host, but not where the authority is given', async () => {
     const text = files.get.replace(/^Host: .*\r\n/m, '')
     expect((await verifyJson(text, '--jwks', files.jwksFile)).report.failure).toMatchObject({

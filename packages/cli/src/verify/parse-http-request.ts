@@ -27,11 +27,11 @@ export function parseHttpRequest(input: Uint8Array): ParsedRequest {
     throw new AAuthError('body_too_large', `The request is larger than ${maxRequest} bytes.`)
   const { head, rest, complete, tooLong } = splitHead(input)
   const [requestLine = '', ...lines] = head.split(/\r?\n/)
-  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/1\.[01]$/.exec(requestLine)
-  if (!match) throw malformed('The first line is not one of HTTP/1.1, such as GET /data HTTP/1.1.')
+  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/(1\.[01]|[23](?:\.0)?)$/.exec(requestLine)
+  if (!match) throw malformed(firstLineProblem(requestLine))
   if (tooLong)
     throw new AAuthError('headers_too_large', `The request line and headers are longer than ${maxHead} bytes.`)
-  const [, method = '', rawTarget = ''] = match
+  const [, method = '', rawTarget = '', version = ''] = match
   const rawHeaders = lines.flatMap(parseHeader)
   const [host] = headerValues({ rawHeaders }, 'host')
   const framed: FramedBody = frameBody({ rawHeaders }, rest)
@@ -48,10 +48,28 @@ export function parseHttpRequest(input: Uint8Array): ParsedRequest {
     host,
     body: framed.body,
     notes: [
+      ...(version.startsWith('1')
+        ? []
+        : [`It says HTTP/${version}, and is read as HTTP/1.1: what is signed is the same.`]),
       ...(complete ? [] : ['There is no empty line after the headers; they are taken as complete.']),
       ...framed.notes,
     ],
   }
+}
+
+/** What people paste in place of a request, and how to make one of it. */
+const firstLines: readonly (readonly [form: RegExp, problem: string])[] = [
+  [/^[>*<] /, 'Its lines begin as curl -v prints them: take “> ” away, and what does not begin with it.'],
+  [/^:[a-z]+:/, 'It begins with pseudo-headers of HTTP/2: write GET /data HTTP/1.1 and Host: api.example instead.'],
+  [/^HTTP\/\d/, 'It is a response: only requests are signed here.'],
+  // UTF-8, read as Latin-1.
+  [/^\u00ef\u00bb\u00bf/, 'It begins with a byte-order mark: save it without one.'],
+  [/^\u00ff\u00fe|^\u00fe\u00ff/, 'It is in UTF-16: save it as plain ASCII or UTF-8.'],
+]
+
+function firstLineProblem(line: string): string {
+  const known = firstLines.find(([form]) => form.test(line))
+  return known?.[1] ?? 'The first line is not one of HTTP/1.1, such as GET /data HTTP/1.1.'
 }
 
 interface SplitRequest {

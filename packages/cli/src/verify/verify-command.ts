@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net'
 import { createSigner, importVerificationKey, isIdentifier, type PrivateJwk, type VerificationKey } from 'countersign'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
@@ -86,7 +87,9 @@ function requireAuthority(text: string): string {
   const authority = text.toLowerCase()
   if (isIdentifier(`https://${authority}`) || isIdentifier(`http://${authority}`, { allowInsecureLoopback: true }))
     return authority
-  if (/^(?:localhost|[a-z0-9-]+|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/.test(authority)) return authority
+  const [, host = ''] = /^(.+?)(?::\d{1,5})?$/.exec(authority) ?? []
+  if (/^[a-z0-9-]+$/.test(host) || isIPv4(host) || (/^\[.*\]$/.test(host) && isIPv6(host.slice(1, -1))))
+    return authority
   throw usageError(
     '--authority takes a host, with its port where that is not the default: api.example, 127.0.0.1:8002.',
   )

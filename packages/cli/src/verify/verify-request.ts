@@ -101,7 +101,8 @@ interface ChosenAuthority {
 }
 
 function chooseAuthority({ host }: ParsedRequest, options: VerifyRequestOptions): ChosenAuthority {
-  const asked = host?.toLowerCase()
+  // Some clients write the default port out; it is not in the authority (RFC 9421 §2.2.3).
+  const asked = host?.toLowerCase().replace(/:(?:80|443)?$/, '')
   const server = [options.resource, options.authServer].map((id) => id && new URL(id).host)
   const typed = options.authority?.toLowerCase() ?? server[0] ?? (server[1] === asked ? asked : undefined)
   if (typed !== undefined) {
