@@ -77,6 +77,11 @@ describe('countersign discover', () => {
     ['is behind a redirect', { answer: { status: 302, headers: { location: '/x' } } }, 'Serve it at this very URL.'],
     ['needs a login', { answer: { status: 403 } }, 'Answer 200'],
     ['is no JSON', { answer: { body: '<html>' } }, 'Send one JSON object'],
+    [
+      'has a byte-order mark',
+      { answer: { body: `\ufeff${JSON.stringify({ agent: 'x' })}` } },
+      'without the byte-order mark',
+    ],
     ['is a list', { answer: { body: [] } }, 'Send one JSON object'],
     ['is compressed', { answer: { headers: { 'content-encoding': 'gzip' } } }, 'Send it uncompressed'],
     ['is too large', { answer: { body: { a: 'x'.repeat(17_000) } } }, 'Keep it under 16 KiB.'],
@@ -125,4 +130,10 @@ describe('countersign discover', () => {
       expect(stderr).toContain('no identifier')
     },
   )
+
+  it('takes the address of a document for a mistake, and says what to give', async () => {
+    const { status, stdout, stderr } = await runInProcess('discover', 'https://agent.example/.well-known/aauth-agent')
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain('Give the identifier, https://agent.example,')
+  })
 })

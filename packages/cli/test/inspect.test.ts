@@ -109,7 +109,23 @@ describe('countersign inspect', () => {
     expect(performance.now() - started).toBeLessThan(10_000)
   })
 
+  it('reads one value at a time', async () => {
+    const { status, stdout } = await pipeCommand('GET /data HTTP/1.1\r\nSignature: sig1=:AAAA:\r\n', 'inspect', '-')
+    expect(status).toBe(1)
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'Refused: It has several lines, and one value is inspected at a time.',
+    )
+    expect((await pipeCommand('Signature: sig1=:AAAA:\r\n', 'inspect', '-')).status).toBe(0)
+  })
+
   it('exits with 2 without a value', async () => {
     expect((await runInProcess('inspect')).status).toBe(2)
+    for (const { status, stdout, stderr } of [
+      await runInProcess('inspect', ' '),
+      await pipeCommand('\n', 'inspect', '-'),
+    ]) {
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+      expect(stderr).toContain('There is nothing to inspect')
+    }
   })
 })

@@ -1,6 +1,7 @@
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { requireIdentifierFlag } from '../require-identifier-flag.js'
+import { usageError } from '../usage-error.js'
 import { checkIdentifier } from './check-identifier.js'
 import { renderIdentifierReport } from './render-identifier-report.js'
 
@@ -13,6 +14,8 @@ export const discoverCommand: CommandRow = {
   subject: { name: '<identifier>', description: 'of an agent, a resource or an auth server: https://agent.example' },
   flags: [{ flags: '--json', description: 'print one JSON document' }],
   async run({ json }, terminal, subject) {
+    const [origin, document] = subject.split('/.well-known/')
+    if (document !== undefined) throw usageError(`Give the identifier, ${origin}, and not the address of a document.`)
     const identifier = requireIdentifierFlag('It', subject, 'allowed')
     const report = await checkIdentifier(identifier, terminal.notify)
     terminal.write(json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))

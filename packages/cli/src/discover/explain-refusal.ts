@@ -24,19 +24,25 @@ const rules: readonly Rule[] = [
   [({ status }) => status >= 500, () => 'Look into the log of that server: it fails.'],
   [({ status }) => status !== 200, () => 'Answer 200, to everybody and without signing in.'],
   [
-    ({ headers }) => (headers.get('content-encoding') ?? 'identity') !== 'identity',
+    ({ headers }) => (headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity',
     () => 'Send it uncompressed when accept-encoding says identity.',
   ],
   [
     ({ text }, { maxBytes }) => Buffer.byteLength(text) > maxBytes,
     ({ maxBytes }) => `Keep it under ${maxBytes / 1024} KiB.`,
   ],
-  [({ text }) => parseJsonObject(text.trim()) === undefined, () => 'Send one JSON object in UTF-8.'],
+  [({ text }) => text.startsWith('\ufeff'), () => 'Send it without the byte-order mark at its start.'],
+  [({ text }) => objectIn(text) === undefined, () => 'Send one JSON object in UTF-8.'],
   [
-    ({ text }, { self }) => self !== undefined && parseJsonObject(text.trim())?.[self.member] !== self.identifier,
+    ({ text }, { self }) => self !== undefined && objectIn(text)?.[self.member] !== self.identifier,
     ({ self }) => `Set ${self?.member} to ${self?.identifier}, exactly.`,
   ],
 ]
+
+/** Blanks may stand before it (RFC 8259 §2); `trim` would take more away. */
+function objectIn(text: string): Record<string, unknown> | undefined {
+  return parseJsonObject(text.replace(/^[ \t\r\n]+/, ''))
+}
 
 /** Why a document is not accepted, and what would help. */
 export function explainRefusal(

@@ -1,5 +1,6 @@
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
+import { usageError } from '../usage-error.js'
 import { inspectValue, maxValue } from './inspect-value.js'
 import type { Inspection } from './inspection.js'
 import { onlyDecoded, renderInspection } from './render-inspection.js'
@@ -15,6 +16,8 @@ export const inspectCommand: CommandRow = {
   flags: [{ flags: '--json', description: 'print one JSON document' }],
   async run({ json }, terminal, subject) {
     const text = subject === '-' ? Buffer.from(await terminal.readInput(maxValue)).toString('utf8') : subject
+    if (text.trim() === '')
+      throw usageError('There is nothing to inspect: give a JWT, a header value, or a “Name: value” line.')
     const inspection = await inspectValue(text, Math.floor(Date.now() / 1000))
     terminal.write(
       json ? `${JSON.stringify({ ...inspection, note: onlyDecoded }, null, 2)}\n` : renderInspection(inspection),

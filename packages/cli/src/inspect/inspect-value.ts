@@ -10,6 +10,8 @@ export const maxValue = 65_536
 export async function inspectValue(text: string, now: number): Promise<Inspection> {
   if (text.length > maxValue) return unknown(`It is longer than ${maxValue} characters, which no header is.`)
   const { name, value } = splitLine(unquoted(text.trim()))
+  if (/[\r\n]/.test(value))
+    return unknown('It has several lines, and one value is inspected at a time. Verify reads a whole request.')
   const isAuthorization = name?.toLowerCase() === 'authorization'
   if (name === undefined || isAuthorization) {
     const [, bearer] = /^bearer[ \t]+(\S*)$/i.exec(value) ?? []
