@@ -117,8 +117,9 @@ describe('countersign sign', () => {
     [
       'a GET with a body',
       ['https://api.example/', '--method', 'GET', '--data', 'x', '--header', 'Content-Type: a/b'],
-      'cannot be sent',
+      'cannot have body.',
     ],
+    ['a method that nobody may send', ['https://api.example/', '--method', 'TRACE'], 'unsupported.'],
     ['a header that follows from the rest', ['https://api.example/', '--header', 'Host: x'], 'cannot set Host'],
     ['a header that is none', ['https://api.example/', '--header', 'x'], 'Name: value'],
     ['a scheme without its key', ['https://api.example/', '--scheme', 'jwks'], 'needs --key'],
@@ -133,6 +134,15 @@ describe('countersign sign', () => {
     const { status, stdout, stderr } = await runInProcess('sign', ...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain(message)
+    expect(stderr).not.toMatch(/\.\.$/)
+  })
+
+  it('looks at its flags before it makes a key', async () => {
+    const { status, stderr } = await runInProcess('sign', 'https://api.example/', '--created', 'today')
+    expect({ status, stderr: stderr.trim() }).toEqual({
+      status: 2,
+      stderr: '--created takes Unix seconds, such as 1769900000.',
+    })
   })
 
   it('takes no public key for a private one', async () => {

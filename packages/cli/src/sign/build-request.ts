@@ -66,7 +66,8 @@ function attempt<T>(what: string, make: () => T): T {
   try {
     return make()
   } catch (cause) {
-    if (cause instanceof TypeError) throw usageError(`${what} cannot be sent: ${cause.message}.`, cause)
+    if (cause instanceof TypeError)
+      throw usageError(`${what} cannot be sent: ${cause.message.replace(/\.$/, '')}.`, cause)
     throw cause
   }
 }

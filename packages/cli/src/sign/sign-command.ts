@@ -63,9 +63,9 @@ export const signCommand: CommandRow = {
   async run(options, terminal, subject) {
     const flags: SignFlags = options
     const request = await buildRequest(subject, flags)
+    const created = parseSeconds('--created', flags.created)
     const signer = await readSigningKey(flags.key, terminal.notify)
     const signatureKey = await chooseSignatureKey(flags, signer, terminal.notify)
-    const created = parseSeconds('--created', flags.created)
     const signed = await attempt(() =>
       signRequest(request, {
         signer,
