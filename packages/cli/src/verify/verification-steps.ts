@@ -34,7 +34,7 @@ export const verificationSteps: readonly VerificationStep[] = [
       `${message.method}, ${message.rawHeaders.length / 2} header lines, ${body.length} bytes of body`,
   },
   { name: 'target', codes: ['target_ambiguous'], found: ({ message }) => message.rawTarget },
-  { name: 'authority', codes: ['header_duplicate'], found: ({ authority }) => authority },
+  { name: 'authority', codes: ['header_duplicate', 'host_malformed'], found: ({ authority }) => authority },
   {
     name: 'headers',
     codes: [

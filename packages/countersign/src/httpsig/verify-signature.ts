@@ -176,9 +176,16 @@ function requireAuthority({ host, repeated }: MessageFields, authorities: readon
   if (host === undefined || authorities.includes(host)) return host ?? authorities[0]
   const asked = host.toLowerCase()
   if (authorities.includes(asked)) return asked
+  if (!isHostField(host))
+    throw new AAuthError('host_malformed', 'The Host header is not a host and perhaps a port.')
   // Some clients write the default port out, or a colon without one; neither is in @authority (RFC 9421 §2.2.3).
   const plain = asked.replace(/:(?:80|443)?$/, '')
   return authorities.includes(plain) ? plain : authorities[0]
+}
+
+// RFC 9110 §7.2, RFC 3986 §3.2.2. A server must refuse any other, for example two that were joined (RFC 9112 §3.2).
+function isHostField(host: string): boolean {
+  return host.length <= 1024 && /^(?:\[[0-9A-Fa-fv:.]+\]|[\w\-.~!$&'()*+,;=%]*)(?::\d*)?$/.test(host)
 }
 
 function requireFresh(input: SignatureInput, profile: SigningProfile, now: number): void {

@@ -44,6 +44,7 @@ export const errorCases = {
   authorization_required: { status: 401, error: 'invalid_request' },
   target_ambiguous: form,
   header_duplicate: form,
+  host_malformed: form,
   request_malformed: form,
   redirect_uri_not_listed: form,
   request_type_unsupported: { status: 400, error: 'unsupported_request_type' },

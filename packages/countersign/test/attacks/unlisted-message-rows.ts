@@ -267,6 +267,27 @@ export const unlistedMessageRows: readonly Row[] = [
           },
         ),
       ),
+      ...[
+        'resource.example, evil.example',
+        'resource.example evil.example',
+        'user@resource.example',
+        'https://resource.example',
+        'resource.example/',
+        'resource.example:80:80',
+        'resource.example:a',
+        '[::1',
+        'resource.example?',
+        'r\u00e9source.example',
+      ].map((host) =>
+        tampered(
+          `Host ${host}, which is none (RFC 9112 §3.2)`,
+          (sent) => withHeader(sent, 'host', () => host),
+          badRequest,
+        ),
+      ),
+      ...['[::1]:8443', '10.0.0.5:3000', 'my_service', ''].map((host) =>
+        tampered(`Host ${host}, as a proxy may write it`, (sent) => withHeader(sent, 'host', () => host), accepted),
+      ),
       tampered('Host api.example:8443', (sent) => withHeader(sent, 'host', () => 'api.example:8443'), refused, {
         ...severalAuthorities,
         base: { authority: 'api.example' },
