@@ -109,12 +109,16 @@ function parseComponents(list: string): readonly string[] {
 
 function parseComponentList(list: string): string[] {
   if (list === '') return []
-  if (list.includes('";')) throw new AAuthError('component_unsupported', 'A covered component has parameters.')
+  if (list.includes('";'))
+    throw new AAuthError('component_unsupported', 'A covered component has parameters: cover it without.')
   if (!componentList.test(list)) throw malformed('has a malformed component list')
   const components = list.slice(1, -1).split('" "')
   if (components.length > maxComponents) throw malformed('covers more than 32 components')
   if (!knownNames.test(list)) {
-    throw new AAuthError('component_unsupported', 'A covered component has a name that is not used here.')
+    throw new AAuthError(
+      'component_unsupported',
+      'A covered component has a name that no field has: write it in lower case.',
+    )
   }
   if (new Set(components).size !== components.length) throw malformed('covers a component twice')
   return components

@@ -176,8 +176,7 @@ function requireAuthority({ host, repeated }: MessageFields, authorities: readon
   if (host === undefined || authorities.includes(host)) return host ?? authorities[0]
   const asked = host.toLowerCase()
   if (authorities.includes(asked)) return asked
-  if (!isHostField(host))
-    throw new AAuthError('host_malformed', 'The Host header is not a host and perhaps a port.')
+  if (!isHostField(host)) throw new AAuthError('host_malformed', 'The Host header is not a host and perhaps a port.')
   // Some clients write the default port out, or a colon without one; neither is in @authority (RFC 9421 §2.2.3).
   const plain = asked.replace(/:(?:80|443)?$/, '')
   return authorities.includes(plain) ? plain : authorities[0]
@@ -192,7 +191,7 @@ function requireFresh(input: SignatureInput, profile: SigningProfile, now: numbe
   if (Math.abs(now - input.created) > profile.window) {
     throw new AAuthError(
       'signature_created_outside_window',
-      `created is more than ${profile.window} s away from this clock.`,
+      `created is more than ${profile.window} s away from this clock, which the Date of the answer shows.`,
     )
   }
   if (input.expires !== undefined && input.expires <= now) {
@@ -270,7 +269,11 @@ function componentValue(
 }
 
 function requireField(message: ReceivedMessage, name: string): string {
-  if (name.startsWith('@')) throw new AAuthError('component_unsupported', `The component ${name} is not used here.`)
+  if (name.startsWith('@'))
+    throw new AAuthError(
+      'component_unsupported',
+      `The component ${name} is not used here: cover @method, @authority, @path, @query and fields.`,
+    )
   const values = fieldValues(message, name)
   if (values.length === 0)
     throw new AAuthError('component_missing', `The signature covers ${name}, which the request does not have.`)

@@ -37,7 +37,8 @@ export const errorCases = {
     status: 401,
     error: 'invalid_signature',
     signatureError: 'unknown_key',
-    description: 'No usable key was found where the signature points.',
+    description:
+      'No usable key was found where the signature points: see what is published there with countersign discover.',
   },
   signature_key_scheme_refused: { status: 401, error: 'invalid_request' },
   identity_required: { status: 401, error: 'invalid_request' },

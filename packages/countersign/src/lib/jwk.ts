@@ -1,6 +1,6 @@
 import * as platform from '#crypto'
 import { after } from './after.js'
-import { type Algorithm, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
+import { type Algorithm, algorithmNames, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
 import { serializeBase64url, utf8 } from './base64url.js'
 import { systemClock } from './clock.js'
 import { AAuthError } from './errors.js'
@@ -112,7 +112,11 @@ export function verifyBytes(
 
 function requireAlgorithm(jwk: PublicJwk): Algorithm {
   const algorithm = algorithmOf(jwk)
-  if (!algorithm) throw new AAuthError('key_invalid', 'The key is of a type that is not used here.')
+  if (!algorithm)
+    throw new AAuthError(
+      'key_invalid',
+      `The key is of a type that is not used here: make one for ${algorithmNames.join(', ')}.`,
+    )
   return algorithm
 }
 

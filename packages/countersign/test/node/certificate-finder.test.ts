@@ -460,7 +460,8 @@ describe('a resource that accepts scheme=x509', async () => {
     expect(response.headers.get('signature-error')).toContain('unknown_key')
     expect(await response.json()).toEqual({
       error: 'invalid_signature',
-      error_description: 'No usable key was found where the signature points.',
+      error_description:
+        'No usable key was found where the signature points: see what is published there with countersign discover.',
     })
   })
 
