@@ -18,6 +18,10 @@ describe('countersign inspect', () => {
     ['Signature-Input', 'sig1=("@method" "@path");created=1700000000', '@path'],
     ['Signature', `sig1=:${Buffer.alloc(64, 1).toString('base64')}:`, '"bytes": 64'],
     ['Content-Digest', `sha-256=:${createHash('sha256').update('a').digest('base64')}:`, 'ca978112ca1bbdca'],
+    ['Signature-Error', 'error=unknown_key', 'No usable key was found'],
+    ['Signature-Error', 'error=invalid_input, required_input=("@query" "nonce")', '"@query",'],
+    ['Signature-Error', 'error=unsupported_algorithm, supported_algorithms=("ed25519")', '"ed25519"'],
+    ['Signature-Error', 'error=what_comes_later', 'what_comes_later'],
     [
       'Agent-Auth',
       `httpsig; auth-token; resource_token="${token}"; auth_server="https://auth.example"`,
@@ -76,6 +80,7 @@ describe('countersign inspect', () => {
     ['a token that nobody signed', `${part({ alg: 'none' })}.${part({})}.`, 'it is not signed at all'],
     ['a token with five parts', `${part({ alg: 'dir' })}.a.b.c.d`, 'it has 5 parts'],
     ['a token whose base64url is not canonical', `${token.slice(0, -4)}AB`, 'canonical'],
+    ['an error of another form', 'Signature-Error: error=invalid_input, required_input=(@query)', 'is not error=…'],
     ['a header of another form', 'Signature-Input: nonsense', 'does not start with label='],
     ['a header key with its private part', 'sig1=(scheme=hwk kty="OKP" d="AAAA")', 'private'],
     ['a header that is none of ours', 'Cookie: a=b', 'It is neither a JWT nor'],

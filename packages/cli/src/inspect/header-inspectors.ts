@@ -8,6 +8,7 @@ import {
   parseSignatureInput,
   requireContentDigest,
 } from 'countersign'
+import { decodeSignatureError } from './decode-signature-error.js'
 import { describeDistance } from './describe-distance.js'
 import type { Inspection } from './inspection.js'
 
@@ -32,6 +33,7 @@ export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
       return { decoded: { ...challenge }, remarks: [], tokens }
     },
   },
+  'Signature-Error': { fits: /^error=/, decode: async (value) => decodeSignatureError(value) },
   'Content-Digest': {
     fits: /^(?:sha|md5|crc|adler|unixsum|unixcksum|id-sha)[a-z0-9*_.-]{0,20}=:/,
     decode: async (value) => {
