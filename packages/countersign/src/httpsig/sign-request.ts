@@ -147,8 +147,9 @@ export async function signRequest(request: Request, options: SignRequestOptions)
   if (options.nonce !== 'never' && !['GET', 'HEAD', 'OPTIONS'].includes(request.method)) {
     fields.nonce = serializeBase64url(platform.randomBytes(16))
   }
-  const { host } = new URL(request.url)
-  const target = targetOf(request.url)
+  const url = encodeCarets(request.url)
+  const { host } = new URL(url)
+  const target = targetOf(url)
   const mark = target.indexOf('?')
   const path = mark === -1 ? target : target.slice(0, mark)
   const query = mark === -1 ? undefined : target.slice(mark)
@@ -161,11 +162,16 @@ export async function signRequest(request: Request, options: SignRequestOptions)
   if (length > largeHeaders) {
     warnOnce('a token of several KiB', 'many servers refuse more than 8 to 16 KiB of headers with 431')
   }
-  return new Request(request.url, {
+  return new Request(url, {
     method: request.method,
     headers,
     body: body && body.length > 0 ? body : null,
     redirect: request.redirect,
     signal: request.signal,
   })
+}
+
+// Not every URL parser encodes it in a path, and receivers refuse what another parser would change.
+function encodeCarets(url: string): string {
+  return url.includes('^') ? url.replace(/^[^?#]*/, (start) => start.replaceAll('^', '%5E')) : url
 }

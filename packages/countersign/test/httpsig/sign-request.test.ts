@@ -112,6 +112,12 @@ describe('signRequest, verified', () => {
     expect(signed.url).toBe(request.url)
   })
 
+  it('a caret in the path is sent encoded, since parsers do not agree about it', async () => {
+    const signed = await signRequest(new Request('https://resource.example/a^b?c^d#e^f'), signing)
+    expect(signed.url).toBe('https://resource.example/a%5Eb?c^d#e^f')
+    expect(await verify(signed)).toMatchObject({ path: '/a%5Eb', query: '?c^d' })
+  })
+
   it('a Nonce that the caller left is replaced, so that no request is sent with the nonce of another', async () => {
     const own = 'Y3VyaW91c2x5Y3VyaW91cw'
     const request = new Request('https://resource.example/', { method: 'DELETE', headers: { nonce: own } })
