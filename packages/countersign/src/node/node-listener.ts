@@ -59,7 +59,8 @@ async function answer(
     if (incoming.destroyed && !incoming.complete) return
     if (!(error instanceof AAuthError)) throw error
     const refused = errorResponse(error)
-    const headers = { ...refused.headers, connection: 'close' }
+    const allowed = refused.status === 405 ? { allow: handedOn } : {}
+    const headers = { ...refused.headers, ...allowed, connection: 'close' }
     await send(new Response(refused.body, { status: refused.status, headers }), outgoing, received.method)
     return
   }
@@ -77,6 +78,9 @@ async function answer(
   })
   await send(await handler(request, received), outgoing, received.method)
 }
+
+/** Methods that are left to the handler, among others (RFC 9110 §15.5.6). */
+const handedOn = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 /** The body of a message that a `Request` can be made of. */
 async function requireBody(received: ReceivedMessage, maxBody: number): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import { constants, createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { createSigner, type PrivateJwk } from 'countersign'
+import { expect } from 'vitest'
 import { plusHeader, requiredComponents, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome, Row } from './attack.js'
 import {
@@ -226,7 +227,11 @@ export const unlistedMessageRows: readonly Row[] = [
           method: 'OPTIONS',
         },
       ),
-      onTheWire('TRACE', (bytes) => bytes.replace(/^GET/, 'TRACE'), { status: 405, error: 'invalid_request' }),
+      onTheWire('TRACE', (bytes) => bytes.replace(/^GET/, 'TRACE'), {
+        status: 405,
+        error: 'invalid_request',
+        also: (_stage, { headers }) => expect(headers.get('allow')).toContain('GET'),
+      }),
       onTheWire('M-SEARCH', (bytes) => bytes.replace(/^GET/, 'M-SEARCH'), refused),
       tampered('one zero byte after the body', (sent) => ({ ...sent, body: `${String(sent.body)}\0` }), refused, {
         base: post,
