@@ -20,9 +20,10 @@ export function readForm(contentType: string | null, body: Uint8Array): Readonly
 /** Parameters, each at most once; an empty one counts as absent. */
 export function readParameters(parameters: URLSearchParams): ReadonlyMap<string, string> {
   const values = new Map<string, string>()
+  const names = new Set<string>()
   for (const [name, value] of parameters) {
-    if (values.has(name))
-      throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 40)} is there twice.`)
+    if (names.has(name)) throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 40)} is there twice.`)
+    names.add(name)
     if (value !== '') values.set(name, value)
   }
   return values

@@ -151,6 +151,14 @@ export const authRequestAttacks: readonly Attack[] = [
   ),
   changed(
     'A03',
+    'request_type twice, the first time empty',
+    (request) => {
+      request.body = `request_type=&${request.form.toString()}`
+    },
+    badForm,
+  ),
+  changed(
+    'A03',
     'a JSON body',
     (request) => {
       request.body = JSON.stringify(Object.fromEntries(request.form))
