@@ -1,6 +1,7 @@
 import type { ServerContext } from '../context.js'
 import type { Cookies } from './cookies.js'
 import type { ProviderState } from './identity-provider.js'
+import { localPath } from './place.js'
 import type { Visitor } from './visitor.js'
 
 /** Seconds that a sign-in at a provider may take. */
@@ -64,7 +65,8 @@ export function shortened(returnTo: string): string {
   const { pathname, searchParams } = new URL(returnTo, 'https://server.invalid')
   searchParams.delete('state')
   const path = `${pathname}?${searchParams.toString()}`
-  return path.length <= longestReturn ? path : '/account'
+  // Without its dots, `/..//host` is another server.
+  return path.length <= longestReturn ? localPath(path) : localPath(undefined)
 }
 
 function cookieId(state: string): string {

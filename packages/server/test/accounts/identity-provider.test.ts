@@ -125,7 +125,10 @@ describe('signing in with an identity provider', () => {
     expect(await person.open(link)).toMatchObject({ status: 200, state: 'consent-first-time' })
   })
 
-  it.each(['//evil.example', 'https://evil.example'])('never leads to %s', async (returnTo) => {
+  // Too long for a cookie, with dots before the host: taken apart and put together again, it was another server.
+  const shortening = `/..//evil.example/?state=${'x'.repeat(2000)}`
+
+  it.each(['//evil.example', 'https://evil.example', shortening])('never leads to %s', async (returnTo) => {
     const person = createPerson(await opened())
     expect(await arrive(person, await callbackOf(person, 'carol', returnTo))).toMatchObject({ location: '/account' })
   })
