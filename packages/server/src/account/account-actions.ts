@@ -81,6 +81,7 @@ const changePassword: AccountAction = async (context, _cookies, submission, view
   if (fresh === password) return passwordPage(context, view, 'new_password_same')
   const change = { userId: user.id, passwordHash: await hashPassword(fresh), keepSession: visitor.sessionHash }
   await context.storage.setPasswordHash(change)
+  await context.storage.rememberDevice({ userId: user.id, browserHash: visitor.browserHash })
   return securityPage(context, view, 'password_changed')
 }
 

@@ -11,12 +11,13 @@ export type PasswordCheck =
   | { outcome: 'wrong' }
   | { outcome: 'throttled'; retryAfter: number }
 
-/** Wrong passwords in 15 minutes: to one account, and from one address (attacks C16). */
-const limits = { window: 900, account: 5, address: 29 }
+/** Passwords tried in 15 minutes: for one account, from one address, and in one browser that knows the account (attacks C16). */
+const limits = { window: 900, account: 5, address: 29, device: 10 }
 
 /**
  * Checks a password. An account that was guessed at too often answers only to browsers in which it was signed in before,
- * and an address that guesses too often only to those, too; unknown names are counted and take as long as known ones.
+ * and an address that guesses too often only to those, too; such a browser has a limit of its own, since not everybody at
+ * it is the account's owner. Unknown names are counted and take as long as known ones.
  */
 export async function checkPassword(
   context: ServerContext,
@@ -37,9 +38,17 @@ export async function checkPassword(
   const known = credential
     ? await storage.isKnownDevice({ userId: credential.user.id, browserHash: visitor.browserHash })
     : false
-  const tooMany = !known && (account.count > limits.account || address.count > limits.address)
+  const deviceKey = known ? hashSecret(`sign-in device ${foldUsername(username)} ${visitor.browserHash}`) : undefined
+  const counted =
+    deviceKey === undefined
+      ? [
+          { ...address, most: limits.address },
+          { ...account, most: limits.account },
+        ]
+      : [{ ...(await storage.countAttempt({ key: deviceKey, window: limits.window })), most: limits.device }]
+  const tooMany = counted.find(({ count, most }) => count > most)
   if (tooMany) {
-    const resetAt = address.count > limits.address ? address.resetAt : account.resetAt
+    const { resetAt } = tooMany
     await storage.recordEvent({ event: 'signin.throttled', userId: credential?.user.id, ip })
     return { outcome: 'throttled', retryAfter: Math.max(1, resetAt - context.now()) }
   }
@@ -50,6 +59,7 @@ export async function checkPassword(
     return { outcome: 'wrong' }
   }
   await storage.clearAttempts(accountKey)
+  if (deviceKey !== undefined) await storage.clearAttempts(deviceKey)
   if (addressKey !== undefined) await storage.forgiveAttempt(addressKey)
   return { outcome: 'right', user: credential.user }
 }

@@ -24,7 +24,10 @@ export interface AccountStorage {
    * the audit.
    */
   setUserStatus(userId: string, status: 'active' | 'disabled', by?: string): Promise<boolean>
-  /** Replaces the password, or sets the first one, and ends all other sessions. False for nobody or a closed account. */
+  /**
+   * Replaces the password, or sets the first one, ends all other sessions and forgets the known devices. False for nobody
+   * or a closed account.
+   */
   setPasswordHash(change: PasswordChange): Promise<boolean>
   /**
    * Ends an account for good: removes its grants and refresh tokens, sessions, password, passkeys, identities

@@ -14,6 +14,25 @@ async function guess(stage: Stage, user: ScriptedUser, username: string, times: 
   }
 }
 
+const anotherPassword = 'another long word'
+const logout = { action: 'logout' }
+
+/** Alice signs in, and out again: the browser is known. */
+async function signOutAgain(stage: Stage, user: ScriptedUser): Promise<void> {
+  expect((await signInToAccount(user, stage.authServer, people.alice)).status).toBe(303)
+  const page = await (await user.open(`${stage.authServer}/account`)).text()
+  await user.submit(page, stage.authServer, logout)
+}
+
+/** Alice signs in and changes her password. */
+async function changePassword(stage: Stage, user: ScriptedUser, password: string, changed: string): Promise<void> {
+  await signInToAccount(user, stage.authServer, people.alice)
+  const url = `${stage.authServer}/account/password`
+  const form = { action: 'change-password', password, new_password: changed }
+  const answer = await user.submit(await (await user.open(url)).text(), url, form)
+  expect(await answer.text()).toContain('data-state="security"')
+}
+
 /** The sign-in after some wrong passwords. */
 function guessed(
   claim: string,
@@ -103,12 +122,51 @@ export const signInAttacks: readonly Attack[] = [
     'the right password after five wrong ones elsewhere, in a browser that was signed in before',
     async (stage) => {
       const user = createScriptedUser(stage.fetch)
-      const signedInThere = await signInToAccount(user, stage.authServer, people.alice)
-      expect(signedInThere.status).toBe(303)
-      const page = await (await user.open(`${stage.authServer}/account`)).text()
-      await user.submit(page, stage.authServer, { action: 'logout' })
+      await signOutAgain(stage, user)
       await guess(stage, createScriptedUser(stage.fetch), 'alice', 5)
       return { user, person: people.alice }
+    },
+    signedIn,
+  ),
+  guessed(
+    'the right password after ten wrong ones in a browser that was signed in before',
+    async (stage) => {
+      const user = createScriptedUser(stage.fetch)
+      await signOutAgain(stage, user)
+      await guess(stage, user, 'alice', 10)
+      return { user, person: people.alice }
+    },
+    throttled,
+  ),
+  guessed(
+    'the right password after nine wrong ones in a browser that was signed in before',
+    async (stage) => {
+      const user = createScriptedUser(stage.fetch)
+      await signOutAgain(stage, user)
+      await guess(stage, user, 'alice', 9)
+      return { user, person: people.alice }
+    },
+    signedIn,
+  ),
+  guessed(
+    'the right password after five wrong ones elsewhere, in a browser that was signed in before the password was changed',
+    async (stage) => {
+      const user = createScriptedUser(stage.fetch)
+      await signOutAgain(stage, user)
+      await changePassword(stage, createScriptedUser(stage.fetch), people.alice.password, anotherPassword)
+      await guess(stage, createScriptedUser(stage.fetch), 'alice', 5)
+      return { user, person: { username: 'alice', password: anotherPassword } }
+    },
+    throttled,
+  ),
+  guessed(
+    'the right password after five wrong ones elsewhere, in the browser in which it was changed',
+    async (stage) => {
+      const user = createScriptedUser(stage.fetch)
+      await changePassword(stage, user, people.alice.password, anotherPassword)
+      await user.submit(await (await user.open(`${stage.authServer}/account`)).text(), stage.authServer, logout)
+      await guess(stage, createScriptedUser(stage.fetch), 'alice', 5)
+      return { user, person: { username: 'alice', password: anotherPassword } }
     },
     signedIn,
   ),
@@ -143,12 +201,7 @@ export const signInAttacks: readonly Attack[] = [
     when: async (stage) => {
       const opened = await openRequest(stage)
       const { user } = await view(stage, opened)
-      const other = createScriptedUser(stage.fetch)
-      await signInToAccount(other, stage.authServer, people.alice)
-      const url = `${stage.authServer}/account/password`
-      const form = { action: 'change-password', password: people.alice.password, new_password: 'another long word' }
-      const changed = await other.submit(await (await other.open(url)).text(), url, form)
-      expect(await changed.text()).toContain('data-state="security"')
+      await changePassword(stage, createScriptedUser(stage.fetch), people.alice.password, anotherPassword)
       return () => user.open(opened.url)
     },
     expected: { status: 200, page: 'sign-in', headers: { 'cache-control': /^no-store$/ } },

@@ -6,6 +6,7 @@ import { foldUsername } from '../fold-username.js'
 import { generateId } from '../generate-id.js'
 import { StorageError } from '../storage-error.js'
 import { writeEvent } from './audit.js'
+import { deleteWhere } from './delete-where.js'
 import { removeSessions } from './sessions.js'
 import type { MemoryUnit } from './tables.js'
 
@@ -79,6 +80,7 @@ export function setPasswordHash(unit: MemoryUnit, { userId, passwordHash, keepSe
   const stored = unit.tables.users.get(userId)
   if (!stored || stored.user.status === 'closed') return false
   stored.passwordHash = passwordHash
+  deleteWhere(unit.tables.devices, (device) => device.userId === userId)
   const ended = removeSessions(unit, userId, keepSession)
   writeEvent(unit, { event: 'password.changed', userId, data: { sessionsEnded: ended, ...doneBy(by) } })
   return true

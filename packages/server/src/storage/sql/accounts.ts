@@ -117,6 +117,7 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
   const { userId, passwordHash, keepSession, by } = change
   if (((await findUser(unit, userId))?.status ?? 'closed') === 'closed') return false
   await setPassword(unit, userId, passwordHash)
+  await unit.db.deleteFrom('known_device').where('tenant_id', '=', unit.tenant).where('user_id', '=', userId).execute()
   const ended = await removeSessions(unit, userId, keepSession)
   await writeEvent(unit, { event: 'password.changed', userId, data: { sessionsEnded: ended, ...doneBy(by) } })
   return true

@@ -91,6 +91,16 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.setPasswordHash({ userId: 'nobody', passwordHash: 'new' })).toBe(false)
     })
 
+    test('a new password forgets in which browsers the person signed in, and nobody else’s (C16)', async () => {
+      const { storage } = world
+      const [alice, bob] = [await newUser(storage), await newUser(storage)]
+      const browserHash = freshHash()
+      for (const { id: userId } of [alice, bob]) await storage.rememberDevice({ userId, browserHash })
+      await storage.setPasswordHash({ userId: alice.id, passwordHash: 'new' })
+      expect(await storage.isKnownDevice({ userId: alice.id, browserHash })).toBe(false)
+      expect(await storage.isKnownDevice({ userId: bob.id, browserHash })).toBe(true)
+    })
+
     test('a closed account leaves nothing behind but its id', async () => {
       const { storage } = world
       const user = await storage.createUser({
