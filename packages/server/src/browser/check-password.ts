@@ -4,6 +4,7 @@ import { hashSecret } from '../minted-secrets.js'
 import { verifyPassword } from '../passwords.js'
 import { foldUsername } from '../storage/fold-username.js'
 import type { User } from '../storage/storage.js'
+import { recordSparingly } from './record-sparingly.js'
 import type { Submission } from './submission.js'
 
 export type PasswordCheck =
@@ -49,7 +50,7 @@ export async function checkPassword(
   const tooMany = counted.find(({ count, most }) => count > most)
   if (tooMany) {
     const { resetAt } = tooMany
-    await storage.recordEvent({ event: 'signin.throttled', userId: credential?.user.id, ip })
+    await recordSparingly(context, { event: 'signin.throttled', userId: credential?.user.id, ip })
     return { outcome: 'throttled', retryAfter: Math.max(1, resetAt - context.now()) }
   }
   const matches = await verifyPassword(credential?.passwordHash, password)

@@ -11,6 +11,7 @@ import { hashSecret } from '../minted-secrets.js'
 import { StorageError, type User } from '../storage/storage.js'
 import { PageError } from './page-error.js'
 import { parseCredential } from './parse-credential.js'
+import { recordSparingly } from './record-sparingly.js'
 import type { Submission } from './submission.js'
 
 /** Where passkeys belong (WebAuthn: relying party). */
@@ -73,7 +74,7 @@ export async function verifyPasskey(context: ServerContext, submission: Submissi
   if (!verified?.verified) {
     const { ip, userAgent } = submission
     const data = { userAgent: userAgent ?? null }
-    await context.storage.recordEvent({ event: 'signin.failed', userId: found.user.id, ip, data })
+    await recordSparingly(context, { event: 'signin.failed', userId: found.user.id, ip, data })
     return undefined
   }
   const used = await context.storage.usePasskey({ credentialId: id, counter: verified.authenticationInfo.newCounter })

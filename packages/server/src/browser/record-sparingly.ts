@@ -3,7 +3,7 @@ import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import type { AuditEvent } from '../storage/storage.js'
 
-/** Rows about one thing from one address in 15 minutes; more say nothing new. */
+/** Rows about one thing, and one person where there is one, from one address in 15 minutes; more say nothing new. */
 const rows = { window: 900, most: 20 }
 
 /** Records what anybody can make happen as often as they like, a limited number of times. False: it was one too many. */
@@ -12,7 +12,8 @@ export async function recordSparingly(
   event: AuditEvent,
 ): Promise<boolean> {
   const from = event.ip === undefined ? '' : networkOf(event.ip)
-  const { count } = await storage.countAttempt({ key: hashSecret(`${event.event} ${from}`), window: rows.window })
+  const key = hashSecret(`${event.event} ${event.userId ?? ''} ${from}`)
+  const { count } = await storage.countAttempt({ key, window: rows.window })
   if (count > rows.most) return false
   await storage.recordEvent(event)
   return true

@@ -180,6 +180,15 @@ export const signInAttacks: readonly Attack[] = [
     signedIn,
   ),
   guessed(
+    'the 21st try that is one too many: it says nothing new',
+    async (stage) => {
+      const user = createScriptedUser(stage.fetch)
+      await guess(stage, user, 'alice', 25)
+      return { user, person: people.alice }
+    },
+    { ...throttled, audit: [] },
+  ),
+  guessed(
     'the 30th wrong password from one address',
     async (stage) => {
       await guess(stage, createScriptedUser(stage.fetch), 'nobody', 29)
