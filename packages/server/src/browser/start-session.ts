@@ -5,7 +5,11 @@ import type { Cookies } from './cookies.js'
 import type { Submission } from './submission.js'
 import type { Visitor } from './visitor.js'
 
-/** Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. `authTime` is when the person showed who they are, now by default. Returns the cookies to set. */
+/**
+ * Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. Who signs in
+ * again without having signed out goes on in the same session under a new id, so that pages in other tabs still work.
+ * `authTime` is when the person showed who they are, now by default. Returns the cookies to set.
+ */
 export async function startSession(
   context: ServerContext,
   cookies: Cookies,
@@ -15,6 +19,10 @@ export async function startSession(
   authTime?: number,
 ): Promise<readonly string[]> {
   const { storage, lifetimes } = context
+  if (authTime === undefined && visitor.session?.user.id === userId) {
+    const renewed = await renewSession(context, cookies, { visitor }, amr)
+    if (renewed.length > 0) return renewed
+  }
   if (visitor.sessionHash !== undefined) await storage.endSession(visitor.sessionHash)
   const session = context.secrets.random('aasn_')
   const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
@@ -39,9 +47,11 @@ export async function renewSession(
   context: ServerContext,
   cookies: Cookies,
   { visitor }: Pick<Submission, 'visitor'>,
+  amr?: Session['amr'],
 ): Promise<readonly string[]> {
   if (visitor.sessionHash === undefined) return []
   const session = context.secrets.random('aasn_')
-  const renewed = await context.storage.reauthenticate({ idHash: visitor.sessionHash, newIdHash: hashSecret(session) })
+  const newIdHash = hashSecret(session)
+  const renewed = await context.storage.reauthenticate({ idHash: visitor.sessionHash, newIdHash, amr })
   return renewed ? [cookies.setSession(session, Math.max(1, renewed.expiresAt - context.now()))] : []
 }

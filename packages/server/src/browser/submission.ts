@@ -3,7 +3,7 @@ import type { ServerContext } from '../context.js'
 import type { Cookies } from './cookies.js'
 import { PageError } from './page-error.js'
 import { recordSparingly } from './record-sparingly.js'
-import { identifyVisitor, pageOf, type Visitor } from './visitor.js'
+import { identifyVisitor, isOfOtherSession, pageOf, type Visitor } from './visitor.js'
 
 /** A form that came from a page of this server, in the browser that was shown it. */
 export interface Submission {
@@ -31,7 +31,8 @@ export async function readSubmission(
     ? context.secrets.readCsrf(form.get('csrf') ?? '', visitor.browser)
     : undefined
   // Nobody was shown a consent form without being signed in.
-  if (page === undefined || (form.has('consent') && page === pageOf(undefined))) {
+  const forged = page === undefined || (form.has('consent') && page === pageOf(undefined))
+  if (forged || isOfOtherSession(page, visitor.session)) {
     const event = form.has('consent') ? 'consent.forged' : 'form.forged'
     await recordSparingly(context, { event, ip: received.remoteAddress })
     throw new PageError('csrf')

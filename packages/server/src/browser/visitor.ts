@@ -31,7 +31,16 @@ export async function identifyVisitor(context: ServerContext, cookies: Cookies, 
   }
 }
 
-/** What a form value names as the page's user: nobody, or the person, without telling who. */
+/** What a form value names as the page's user and session: nobody, or the person, without telling who. */
 export function pageOf(session: Session | undefined): string {
-  return session ? hashSecret(`page of ${session.user.id}`).slice(0, 22) : 'anonymous'
+  return session ? `${personOf(session)}~${hashSecret(`page in ${session.id}`).slice(0, 22)}` : 'anonymous'
+}
+
+/** Whether a page was made for the person who is signed in, but in another session of theirs: one that has ended (W23). */
+export function isOfOtherSession(page: string, session: Session | undefined): boolean {
+  return session !== undefined && page !== pageOf(session) && page.startsWith(`${personOf(session)}~`)
+}
+
+function personOf({ user }: Session): string {
+  return hashSecret(`page of ${user.id}`).slice(0, 22)
 }

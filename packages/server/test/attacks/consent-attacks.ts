@@ -481,6 +481,23 @@ export const consentAttacks: readonly Attack[] = [
     },
     ['request.created', 'session.created', 'request.bound'],
   ),
+  ...(['wrong', 'right'] as const).map(
+    (session): Attack => ({
+      id: 'C07',
+      claim: `a decision with the csrf of the ${session} session, signed out and in again in the same browser`,
+      when: async (stage) => {
+        const opened = await openRequest(stage)
+        const { user, page: before } = await view(stage, opened)
+        await user.submit(before, opened.url, { action: 'logout' })
+        const { page: after } = await view(stage, opened, user)
+        return () => user.submit(session === 'right' ? after : before, opened.url, { consent: 'grant' })
+      },
+      expected:
+        session === 'right'
+          ? { status: 303, headers: { location: /code=/ }, audit: ['request.allowed'] }
+          : { ...page(403, 'csrf'), audit: ['consent.forged'], also: expectOpen },
+    }),
+  ),
   forgery('C07', 'a decision from Origin: null', ({ headers }) => {
     headers.origin = 'null'
   }),
@@ -645,6 +662,35 @@ export const consentAttacks: readonly Attack[] = [
       return () => old.open(scene.url)
     },
     expected: page(200, 'sign-in'),
+  },
+  {
+    id: 'C18',
+    claim: 'the session id of before, after signing in again in another tab without signing out',
+    when: async (stage) => {
+      const opened = await openRequest(stage)
+      const user = createScriptedUser(stage.fetch)
+      const html = await (await user.open(opened.url)).text()
+      await user.submit(html, opened.url, { ...people.alice, action: 'login' })
+      const old = createScriptedUser(stage.fetch)
+      for (const [name, value] of user.cookies) old.cookies.set(name, value)
+      await user.submit(html, opened.url, { ...people.alice, action: 'login' })
+      return () => old.open(opened.url)
+    },
+    expected: page(200, 'sign-in'),
+  },
+  {
+    id: 'C07',
+    claim: 'the page of a tab, after signing in again in another without signing out, which is allowed',
+    when: async (stage) => {
+      const opened = await openRequest(stage)
+      const user = createScriptedUser(stage.fetch)
+      const html = await (await user.open(opened.url)).text()
+      await user.submit(html, opened.url, { ...people.alice, action: 'login' })
+      const shown = await (await user.open(opened.url)).text()
+      await user.submit(html, opened.url, { ...people.alice, action: 'login' })
+      return () => user.submit(shown, opened.url, { consent: 'grant' })
+    },
+    expected: { status: 303, headers: { location: /code=/ }, audit: ['request.allowed'] },
   },
   {
     id: 'C19',
