@@ -9,8 +9,17 @@ export function consentRedirect(
   if (request.redirectUri === null)
     throw new TypeError('a request without a redirect URI cannot be answered by redirect')
   const url = new URL(request.redirectUri)
-  for (const [name, value] of Object.entries(outcome)) url.searchParams.set(name, value)
-  if (request.state !== null) url.searchParams.set('state', request.state)
-  url.searchParams.set('iss', issuer)
+  const answer = new URLSearchParams({
+    ...outcome,
+    ...(request.state === null ? {} : { state: request.state }),
+    iss: issuer,
+  })
+  url.search = [...keptParameters(url.search, answer), answer.toString()].join('&')
   return url.href
+}
+
+/** The parameters of the agent's own query, as they are written (RFC 6749 §4.1.2); none says another thing than the answer. */
+function keptParameters(search: string, answer: URLSearchParams): string[] {
+  const pairs = search.slice(1).split('&')
+  return pairs.filter((pair) => pair !== '' && ![...new URLSearchParams(pair).keys()].some((name) => answer.has(name)))
 }
