@@ -20,9 +20,15 @@ export function passwordProblem(
   return commonPasswords.has(password.toLowerCase()) ? 'password_common' : undefined
 }
 
+// A letter may carry vowel signs or accents, as in many scripts, but no heap of them.
+const visible = '[\\p{L}\\p{N}\\p{P}\\p{S}]\\p{M}{0,3}'
+const usernamePattern = new RegExp(`^${visible}(?: ?${visible})*$`, 'u')
+/** Letters and signs that show nothing: with one, a name reads as somebody else's. */
+const unseen = /[\p{Default_Ignorable_Code_Point}\u2800]/u
+
 /** Whether a user name is one line of visible characters. */
 export function isUsername(username: string): boolean {
-  return username.length <= usernameMaximum && /^[\p{L}\p{N}\p{P}\p{S}]+(?: [\p{L}\p{N}\p{P}\p{S}]+)*$/u.test(username)
+  return username.length <= usernameMaximum && usernamePattern.test(username) && !unseen.test(username)
 }
 
 /** Whether a text looks like an e-mail address; whether it is theirs, nobody has shown. */

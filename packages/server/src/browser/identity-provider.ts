@@ -1,4 +1,5 @@
 import * as oidc from 'openid-client'
+import { isUsername } from '../account-policy.js'
 import { ProviderUnreachable, StaleSignIn } from './provider-problem.js'
 
 /** An identity provider that people may sign in with (OpenID Connect). */
@@ -126,10 +127,11 @@ function identityOf({ iss, sub, ...claimed }: oidc.IDToken, said: Readonly<Recor
   const source: Readonly<Record<string, unknown>> = claimed.email === undefined ? said : claimed
   const email = source.email_verified === true ? text(source.email) : undefined
   const displayName = claim('name')
+  const wished = [claim('preferred_username'), email, displayName?.trim().replaceAll(/\s+/gu, ' ')]
   return {
     issuer: iss,
     subject: sub,
-    username: claim('preferred_username') ?? email ?? displayName ?? 'person',
+    username: wished.find((name) => name !== undefined && isUsername(name)) ?? 'person',
     displayName,
     email,
   }

@@ -24,7 +24,7 @@ export const signIn: Action = async (context, cookies, submission, view) => {
   const at = await placeOf(context, form, view)
   if ('answered' in at) return at.answered
   const { place } = at
-  const username = form.get('username') ?? ''
+  const username = (form.get('username') ?? '').trim()
   const check = await checkPassword(context, submission, username, form.get('password') ?? '')
   if (check.outcome === 'throttled') {
     return signInPageAt(context, view, place, { username, problem: 'throttled', retryAfter: check.retryAfter })

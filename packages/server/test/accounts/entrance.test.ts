@@ -25,6 +25,17 @@ describe('signing up', () => {
     expect(await again.submit('/account/sign-in', form)).toMatchObject({ status: 303 })
   })
 
+  it.each(['प्रिया', 'مُحَمَّد', 'Zoe\u0308'])('takes the name %s, and knows it however it is typed', async (username) => {
+    const stage = await opened({ signUp: true })
+    expect(await createPerson(stage).submit('/account/sign-up', { ...newcomer, username })).toMatchObject({
+      status: 303,
+    })
+    for (const typed of [username.normalize('NFC'), username.normalize('NFD'), ` ${username} `]) {
+      const form = { action: 'login', username: typed, password: newcomer.password }
+      expect(await createPerson(stage).submit('/account/sign-in', form)).toMatchObject({ status: 303 })
+    }
+  })
+
   it('is not there where it is turned off', async () => {
     const person = createPerson(await opened())
     expect((await person.open('/account/sign-in')).html).not.toContain('/account/sign-up')
@@ -38,6 +49,14 @@ describe('signing up', () => {
     ['username_taken', { username: 'Alice' }],
     ['username_invalid', { username: 'a  b' }],
     ['username_invalid', { username: 'a\u202Eb' }],
+    ['username_invalid', { username: 'alice\u3164' }],
+    ['username_invalid', { username: 'alice\u115F' }],
+    ['username_invalid', { username: 'alice\u2800' }],
+    ['username_invalid', { username: 'alice\u034F' }],
+    ['username_invalid', { username: 'alice\uFE0F' }],
+    ['username_invalid', { username: `a${'\u0301'.repeat(4)}` }],
+    ['username_invalid', { username: '\u0301a' }],
+    ['username_taken', { username: 'ａｌｉｃｅ' }],
     ['username_invalid', { username: 'x'.repeat(129) }],
     ['username_invalid', { username: '' }],
     ['email_invalid', { email: 'no address' }],

@@ -116,6 +116,16 @@ describe('signing in with an identity provider', () => {
     expect(await person.open('/account')).toMatchObject({ status: 200 })
   })
 
+  it.each([
+    ['unseen', 'dana@home.example'],
+    ['unsaid', 'Dana D.'],
+  ])('gives %s a name that can be read, in place of one that cannot', async (account, username) => {
+    const stage = await opened()
+    const person = createPerson(stage)
+    await arrive(person, await callbackOf(person, account))
+    expect((await stage.storage.listUsers()).map((each) => each.username)).toEqual(['alice', 'bob', username])
+  })
+
   it('leads on to the request it was on the way to', async () => {
     const stage = await opened()
     const link = (await openRequest(stage)).url.slice(stage.authServer.length)

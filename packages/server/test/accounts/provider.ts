@@ -23,6 +23,13 @@ const people: Readonly<Record<string, Record<string, unknown>>> = {
   carol: { name: 'Carol C.', preferred_username: 'carol', email: 'carol@home.example', email_verified: true },
   alice: { name: 'Another Alice', preferred_username: 'alice', email: 'alice@home.example', email_verified: false },
   nameless: {},
+  unseen: {
+    name: ' Dana \u202E ',
+    preferred_username: 'alice\u3164',
+    email: 'dana@home.example',
+    email_verified: true,
+  },
+  unsaid: { name: 'Dana  D.', preferred_username: '\u202Ealice' },
   erin: { name: 'Erin', email: 'erin@elsewhere.example', email_verified: true },
 }
 
