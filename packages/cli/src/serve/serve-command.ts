@@ -1,9 +1,10 @@
-import { loadConfig, readCertificates, readMasterKey, requireSafeStart } from 'countersign-server'
+import { loadConfig } from 'countersign-server'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { usageError } from '../usage-error.js'
 import { createLog, type Log } from './create-log.js'
 import { firstSteps } from './first-steps.js'
+import { readForStart } from './read-for-start.js'
 import { startServer } from './start-server.js'
 
 /** `countersign serve`: the auth server, until it is told to stop. */
@@ -14,9 +15,7 @@ export const serveCommand: CommandRow = {
   async run({ config: path }, terminal) {
     if (typeof path !== 'string') throw usageError('serve needs --config <file>.')
     const config = await loadConfig(path, process.env)
-    await requireSafeStart(config, process.env)
-    const masterKey = await readMasterKey(config)
-    const certificates = await readCertificates(config)
+    const { masterKey, certificates } = await readForStart(config, process.env)
     for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
     const log = createLog(process.stdout)
     process.on('unhandledRejection', (error) => log.failure('unhandled_rejection', error))

@@ -2,18 +2,18 @@ import { isIdentifier } from 'countersign'
 import type { ConfigurationProblem } from './configuration-error.js'
 import type { Settings } from './configuration-schema.js'
 
-/** What is wrong between settings that are each well formed. */
+/** What is wrong between settings that are each well formed; those that are not are left out. */
 export function contradictionsOf({
   issuer,
-  allowInsecureLoopback,
+  allowInsecureLoopback = false,
   masterKey,
   masterKeyFile,
-  identityProviders,
-}: Settings): ConfigurationProblem[] {
+  identityProviders = [],
+}: { [Name in keyof Settings]?: Settings[Name] | undefined }): ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = []
   const refuse = (setting: string, problem: string) => problems.push({ setting, problem })
-  if (!isIdentifier(issuer, { allowInsecureLoopback })) refuse('issuer', issuerProblem(issuer))
-  if (allowInsecureLoopback && issuer.startsWith('https:')) {
+  if (issuer !== undefined && !isIdentifier(issuer, { allowInsecureLoopback })) refuse('issuer', issuerProblem(issuer))
+  if (allowInsecureLoopback && issuer?.startsWith('https:')) {
     refuse('allowInsecureLoopback', 'is for development with an http issuer on loopback: take it out')
   }
   if (masterKey !== undefined && masterKeyFile !== undefined) {

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { isLoopbackIdentifier } from 'countersign'
-import { ConfigurationError } from './configuration-error.js'
+import type * as z from 'zod'
+import { ConfigurationError, type ConfigurationProblem } from './configuration-error.js'
 import { configurationSchema, type Settings } from './configuration-schema.js'
 import { contradictionsOf } from './contradictions-of.js'
 import { environmentSettings } from './environment-settings.js'
@@ -31,7 +32,7 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
   const parsed = configurationSchema.safeParse(merged, { reportInput: true })
   const problems = [
     ...overrides.problems,
-    ...(parsed.success ? contradictionsOf(parsed.data) : problemsOf(parsed.error.issues)),
+    ...(parsed.success ? contradictionsOf(parsed.data) : problemsIn(merged, parsed.error.issues)),
   ].map(({ setting, problem }) => ({ setting: withVariable(setting, overrides.values), problem }))
   if (!parsed.success || problems.length > 0) throw new ConfigurationError(file, problems)
   const settings = parsed.data
@@ -47,6 +48,14 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
     },
     warnings: overrides.unknown.map((name) => `${name} is no setting and has no effect.`),
   }
+}
+
+/** What is wrong with settings, and between those of them that are well formed. */
+function problemsIn(merged: object, issues: readonly z.core.$ZodIssue[]): ConfigurationProblem[] {
+  const malformed = new Set(issues.map(({ path: [group] }) => group))
+  const wellFormed = Object.fromEntries(Object.entries(merged).filter(([name]) => !malformed.has(name)))
+  const parsed = configurationSchema.partial().strip().safeParse(wellFormed)
+  return [...problemsOf(issues), ...(parsed.success ? contradictionsOf(parsed.data) : [])]
 }
 
 /** On loopback nothing stands in front of the server, so the port of its issuer is where it listens, unless said otherwise. */

@@ -35,17 +35,22 @@ function describe(issue: z.core.$ZodIssue): string {
         : `must be ${typeNames[issue.expected] ?? issue.expected}`
     case 'too_small':
       return issue.origin === 'string' || issue.origin === 'array'
-        ? `must have at least ${issue.minimum} ${issue.origin === 'array' ? 'entry' : 'character'}`
+        ? `must have at least ${counted(Number(issue.minimum), issue.origin)}`
         : `must be at least ${issue.minimum}`
     case 'too_big':
       return issue.origin === 'string' || issue.origin === 'array'
-        ? `must have at most ${issue.maximum} ${issue.origin === 'array' ? 'entries' : 'characters'}`
+        ? `must have at most ${counted(Number(issue.maximum), issue.origin)}`
         : `must be at most ${issue.maximum}`
     case 'invalid_value':
       return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
     default:
       return issue.message
   }
+}
+
+function counted(count: number, origin: string): string {
+  const [one, more] = origin === 'array' ? ['entry', 'entries'] : ['character', 'characters']
+  return `${count} ${count === 1 ? one : more}`
 }
 
 function unknownSetting(setting: string): ConfigurationProblem {

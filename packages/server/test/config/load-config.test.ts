@@ -152,6 +152,22 @@ describe('loadConfig', () => {
     expect(await problemsOf({ issuer: 1, signUp: 'yes', extra: 1 })).toHaveLength(4)
   })
 
+  it('names what is wrong between settings beside what is wrong with others', async () => {
+    const wrong = {
+      ...valid,
+      issuer: 'http://auth.example/',
+      masterKey: 'x',
+      admin: { port: 1, secret: 'short' },
+      typo: 1,
+    }
+    expect(await problemsOf(wrong)).toEqual([
+      'admin.secret: must have at least 32 characters',
+      'typo: is no setting; take it out',
+      'issuer: must be https: put TLS in front of the server and name the URL that people see',
+      'masterKey: is set beside masterKeyFile: set one of them',
+    ])
+  })
+
   it('takes the environment over the file, for every setting', async () => {
     const env = {
       COUNTERSIGN_LISTEN_PORT: '9001',

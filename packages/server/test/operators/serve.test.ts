@@ -162,12 +162,31 @@ describe('countersign serve refuses to start, and says why', () => {
     expect(stderr).toContain(`masterKeyFile: can be read or changed by everybody on this machine: chmod 600`)
   })
 
+  it('with several files that will not do, each by the setting that names it', async () => {
+    const certificates = { roots: ['no-roots.pem'] }
+    const identityProviders = [
+      { id: 'a', name: 'A', issuer: 'https://a.example', clientId: 'c', clientSecret: 'secret' },
+    ]
+    const stage = await createOperatorStage({ masterKeyFile: 'no-master.key', certificates, identityProviders })
+    chmodSync(stage.config, 0o600)
+    const { status, stdout, stderr } = await stage.run('serve')
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr.split('\n')).toEqual([
+      `${stage.config} cannot be used:`,
+      '  identityProviders[0].clientSecret: is a default: set the secret the provider gave you',
+      expect.stringMatching(/^ {2}masterKeyFile: is missing/),
+      expect.stringMatching(/^ {2}certificates\.roots\[0\]: there is no file/),
+      '',
+    ])
+  })
+
   it('with wrong settings, each by its name', async () => {
     const stage = await createOperatorStage({ issuer: 'http://auth.example', lifetimes: { code: 1 }, sginUp: true })
     const { status, stdout, stderr } = await stage.run('serve')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toContain('lifetimes.code: must be at least 5')
     expect(stderr).toContain('sginUp: is no setting; did you mean signUp?')
+    expect(stderr).toContain('issuer: must be https')
     expect(stderr).not.toMatch(/at .*\.js:/)
   })
 
