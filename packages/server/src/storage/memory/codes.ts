@@ -6,6 +6,7 @@ import { requireUnblocked } from './agents.js'
 import { writeEvent } from './audit.js'
 import { toAuthRequest } from './requests.js'
 import type { MemoryUnit, StoredCode } from './tables.js'
+import { isOneTooMany } from './throttle.js'
 
 export function redeemCode(unit: MemoryUnit, redemption: CodeRedemption): RedeemOutcome {
   const { tables, now } = unit
@@ -62,12 +63,14 @@ function refuse(
   if (burns) stored.consumedAt ??= unit.now
   if (event) {
     const refreshRevoked = reason === 'used' && revokeRefreshOf(unit, codeHash)
-    writeRedemption(unit, code, event, {
-      jkt,
-      presentedBy: agent,
-      delegate,
-      ...(refreshRevoked && { refreshRevoked }),
-    })
+    const told = refreshRevoked || !isOneTooMany(unit, `${event} ${codeHash}`)
+    if (told)
+      writeRedemption(unit, code, event, {
+        jkt,
+        presentedBy: agent,
+        delegate,
+        ...(refreshRevoked && { refreshRevoked }),
+      })
   }
   return { outcome: 'refused', reason }
 }

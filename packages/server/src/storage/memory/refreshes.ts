@@ -5,6 +5,7 @@ import { startOfDay } from '../start-of-day.js'
 import { isAgentBlocked } from './agents.js'
 import { writeEvent } from './audit.js'
 import type { MemoryUnit, StoredRefreshToken } from './tables.js'
+import { isOneTooMany } from './throttle.js'
 
 const usedEvery = 60
 
@@ -53,9 +54,10 @@ function recordUse({ tables, now }: MemoryUnit, stored: StoredRefreshToken): voi
 function writeRefusal(
   unit: MemoryUnit,
   { grant }: PresentedRefreshToken,
-  { agent, delegate, jkt }: Refresh,
+  { tokenHash, agent, delegate, jkt }: Refresh,
   event: string,
 ): void {
+  if (isOneTooMany(unit, `${event} ${tokenHash}`)) return
   writeEvent(unit, {
     event,
     userId: grant.userId,

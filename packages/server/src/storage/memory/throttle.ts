@@ -1,3 +1,4 @@
+import { refusedRows } from '../refused-rows.js'
 import type { AttemptCount, Device } from '../throttle-storage.js'
 import type { MemoryUnit } from './tables.js'
 
@@ -12,6 +13,11 @@ export function countAttempt(
       : { count: 1, resetAt: now + window }
   tables.attempts.set(key, attempt)
   return { ...attempt }
+}
+
+/** Counts a refusal; whether enough of them stand in the audit. */
+export function isOneTooMany(unit: MemoryUnit, refused: string): boolean {
+  return countAttempt(unit, { key: refused, window: refusedRows.window }).count > refusedRows.most
 }
 
 export function forgiveAttempt({ tables }: MemoryUnit, key: string): void {

@@ -7,6 +7,7 @@ import { writeEvent } from './audit.js'
 import { findRow, toGrant } from './grant-lists.js'
 import { markUsed } from './grants.js'
 import { requests, toAuthRequest } from './requests.js'
+import { isOneTooMany } from './throttle.js'
 import type { Unit } from './unit.js'
 import { findUser } from './users.js'
 
@@ -135,12 +136,14 @@ async function refuse(
   if (refusal.burns) await burnCode(unit, redemption, refusal.reason)
   if (refusal.event) {
     const refreshRevoked = refusal.reason === 'used' && (await revokeRefreshOf(unit, redemption.codeHash))
-    await writeRedemption(unit, code, refusal.event, {
-      jkt: redemption.jkt,
-      presentedBy: redemption.agent,
-      delegate: redemption.delegate,
-      ...(refreshRevoked && { refreshRevoked }),
-    })
+    const told = refreshRevoked || !(await isOneTooMany(unit, `${refusal.event} ${redemption.codeHash}`))
+    if (told)
+      await writeRedemption(unit, code, refusal.event, {
+        jkt: redemption.jkt,
+        presentedBy: redemption.agent,
+        delegate: redemption.delegate,
+        ...(refreshRevoked && { refreshRevoked }),
+      })
   }
   return { outcome: 'refused', reason: refusal.reason }
 }

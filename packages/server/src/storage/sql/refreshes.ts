@@ -6,6 +6,7 @@ import { isAgentBlocked } from './agents.js'
 import { writeEvent } from './audit.js'
 import { findRow, toGrant } from './grant-lists.js'
 import { markUsed } from './grants.js'
+import { isOneTooMany } from './throttle.js'
 import type { Unit } from './unit.js'
 import { findUser } from './users.js'
 
@@ -89,9 +90,10 @@ async function recordUse(
 async function writeRefusal(
   unit: Unit,
   { grant }: PresentedRefreshToken,
-  { agent, delegate, jkt }: Refresh,
+  { tokenHash, agent, delegate, jkt }: Refresh,
   event: string,
 ): Promise<void> {
+  if (await isOneTooMany(unit, `${event} ${tokenHash}`)) return
   await writeEvent(unit, {
     event,
     userId: grant.userId,

@@ -1,3 +1,4 @@
+import { refusedRows } from '../refused-rows.js'
 import type { AttemptCount, Device } from '../throttle-storage.js'
 import type { Unit } from './unit.js'
 
@@ -27,6 +28,12 @@ export async function countAttempt(
     .returning(['count', 'reset_at'])
     .executeTakeFirstOrThrow()
   return { count: row.count, resetAt: row.reset_at }
+}
+
+/** Counts a refusal; whether enough of them stand in the audit. */
+export async function isOneTooMany(unit: Unit, refused: string): Promise<boolean> {
+  const { count } = await countAttempt(unit, { key: refused, window: refusedRows.window })
+  return count > refusedRows.most
 }
 
 export async function forgiveAttempt({ db, tenant }: Unit, key: string): Promise<void> {

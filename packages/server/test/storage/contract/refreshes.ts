@@ -189,6 +189,29 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(reuses.map(({ data }) => data?.refreshRevoked)).toEqual([true, undefined])
     })
 
+    test('who presents a code or a refresh token again and again leaves 100 rows a day', async () => {
+      const { storage } = world
+      const { refresh, redemption } = await refreshable(storage)
+      const thief = 'https://thief.example'
+      const rows = async () => {
+        const events = await storage.listEvents({ limit: 1000 })
+        return ['code.reused', 'code.foreign_agent', 'refresh.foreign_agent'].map(
+          (name) => events.filter(({ event }) => event === name).length,
+        )
+      }
+      const present = async () => {
+        expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
+        expect(outcomeOf(await storage.redeemCode({ ...redemption, agent: thief }))).toBe('foreign_agent')
+        expect(outcomeOf(await storage.refreshGrant({ ...refresh, agent: thief }))).toBe('foreign_agent')
+      }
+      for (let time = 0; time < 110; time++) await present()
+      // The row of the refresh token that was revoked is beside them.
+      expect(await rows()).toEqual([101, 100, 100])
+      world.now += 86_400
+      await present()
+      expect(await rows()).toEqual([102, 101, 101])
+    })
+
     test('a used code presented by another agent revokes nothing', async () => {
       const { storage } = world
       const { refresh, redemption } = await refreshable(storage)
