@@ -26,7 +26,7 @@ export function Deadline({ model, messages }: { model: ConsentPage; messages: Me
           </>
         )}
       </div>
-      <form method="post" action={model.form.action} data-extend="">
+      <form role="none" method="post" action={model.form.action} data-extend="">
         <Hidden name="action" value="extend" />
         <HiddenFields form={model.form} />
         <button class="link" type="submit">

@@ -13,7 +13,7 @@ interface PasskeyWay {
 /** A button that the script shows where the browser has passkeys; its form posts `action=passkey` and `credential`. */
 export function PasskeySignIn({ passkey, form, label, messages }: PasskeyWay) {
   return (
-    <form method="post" action={form.action} data-passkey="get" data-options={passkey.options} hidden>
+    <form role="none" method="post" action={form.action} data-passkey="get" data-options={passkey.options} hidden>
       <Hidden name="action" value="passkey" />
       <HiddenFields form={form} />
       {form.state !== undefined && <Hidden name="state" value={form.state} />}

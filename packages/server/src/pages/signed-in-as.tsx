@@ -14,7 +14,7 @@ interface SignedIn {
 /** Whose account this is, and the way out of it. */
 export function SignedInAs({ user, form, messages, leave = messages.notYou }: SignedIn) {
   return (
-    <form class="account" method="post" action={form.action}>
+    <form class="account" role="none" method="post" action={form.action}>
       <Hidden name="action" value="logout" />
       <HiddenFields form={form} />
       <span>{messages.signedInAs(<Host>{user}</Host>)}</span>

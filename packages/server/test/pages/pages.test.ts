@@ -32,6 +32,11 @@ describe.each([...states])('%s', (_, html) => {
     expect(images.filter((tag) => !/^<img class="logo" src="\/agents\/[^"]*" alt=""/.test(tag))).toEqual([])
   })
 
+  it('has one form without a name at most; a form that is one button is no landmark', () => {
+    const nameless = formsOf(html).filter(({ attributes }) => !/ role="none"| aria-label/.test(attributes))
+    expect(nameless.length).toBeLessThanOrEqual(1)
+  })
+
   it('says nothing in the words of the protocol', () => {
     expect(words(html)).not.toMatch(/\b(scope|token|oauth|grant)s?\b/i)
   })

@@ -28,7 +28,7 @@ export function Sessions({ model, messages }: { model: SecurityPage; messages: M
               </p>
             </div>
             {!current && (
-              <form method="post" action={form.action}>
+              <form role="none" method="post" action={form.action}>
                 <Hidden name="action" value="end-session" />
                 <Hidden name="session" value={id} />
                 <HiddenFields form={form} />
@@ -45,7 +45,7 @@ export function Sessions({ model, messages }: { model: SecurityPage; messages: M
           </li>
         ))}
       </ul>
-      <form class="then" method="post" action={form.action}>
+      <form class="then" role="none" method="post" action={form.action}>
         <Hidden name="action" value="sign-out-everywhere" />
         <HiddenFields form={form} />
         <button class="button quiet" type="submit">
