@@ -13,31 +13,34 @@ interface Footer {
 
 /** Help, report, privacy and the languages: what the server has something behind. */
 export function FooterLinks({ footer, messages, reports }: Footer) {
-  const links = [
-    [messages.help, footer.help],
-    [messages.report, reports ? footer.report : undefined],
-    [messages.privacy, footer.privacy],
-  ].filter((link): link is [string, string] => link[1] !== undefined)
   return (
     <ul class="ends">
-      {links.map(([words, href]) => (
-        <li>
-          <a href={href}>{words}</a>
-        </li>
-      ))}
+      <FooterLink href={footer.help}>{messages.help}</FooterLink>
+      <FooterLink href={reports ? footer.report : undefined}>{messages.report}</FooterLink>
       {footer.languages && (
         <li>
           <LanguageChooser form={footer.languages} messages={messages} />
         </li>
       )}
+      <FooterLink href={footer.privacy}>{messages.privacy}</FooterLink>
     </ul>
+  )
+}
+
+function FooterLink({ href, children }: { href: string | undefined; children: Child }) {
+  if (href === undefined) return null
+  return (
+    <li>
+      <a href={href}>{children}</a>
+    </li>
   )
 }
 
 function LanguageChooser({ form, messages }: { form: LanguageForm; messages: Messages }): Child {
   const others = Object.values(languages).filter(({ lang }) => lang !== messages.lang)
   return (
-    <form method="post" action={form.action} aria-label={messages.language}>
+    <form method="post" action={form.action} aria-labelledby="language">
+      <span id="language">{messages.language}:</span>
       <Hidden name="action" value="language" />
       <Hidden name="return_to" value={form.returnTo} />
       <Hidden name="csrf" value={form.csrf} />

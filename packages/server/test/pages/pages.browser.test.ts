@@ -261,8 +261,8 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
         'Keep it open longer',
         'Help',
         'Report this agent',
-        'Privacy',
         'العربية',
+        'Privacy',
       ])
     })
   })
