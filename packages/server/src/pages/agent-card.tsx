@@ -98,7 +98,7 @@ function Changes({ model, messages }: Card) {
     <div class="box caution">
       <Icon name="caution" />
       <div>
-        <p>{messages.changed}</p>
+        <p>{model.firstTime ? messages.changedForOthers : messages.changed}</p>
         <ul class="bullets">
           {model.changes.map(({ what, before }) => (
             <li>

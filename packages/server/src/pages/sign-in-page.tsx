@@ -64,7 +64,7 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
         </form>
         {agentHost !== undefined && <p class="small">{messages.passwordStays(server, <Host>{agentHost}</Host>)}</p>}
         <OtherWays model={model} messages={messages} />
-        {model.signUpHref !== undefined && (
+        {model.signUpHref !== undefined && again === undefined && (
           <p class="small apart">{messages.noAccount(<a href={model.signUpHref}>{messages.signUp}</a>)}</p>
         )}
       </>

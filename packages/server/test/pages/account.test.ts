@@ -44,6 +44,11 @@ describe('renderAgents', () => {
     ])
   })
 
+  it('says the time of day of an end that is near', () => {
+    const text = words(renderAgents(agentsModel({ agents: [{ ...agents[0], ends: now + 3600 }] })))
+    expect(text).toContain('Ends on 15 January at 15:06 UTC.')
+  })
+
   it('leads to each agent by its id, escaped', () => {
     const html = renderAgents(agentsModel({ agents: [{ ...agents[0], id: 'a/b?c' }] }))
     expect(html).toContain('href="/account/agents/a%2Fb%3Fc"')

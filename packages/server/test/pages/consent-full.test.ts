@@ -29,8 +29,9 @@ describe('renderConsent with everything a server can offer', () => {
       'Keep it open longer',
       'Help',
       'Report this agent',
-      'Privacy',
+      'Language:',
       'العربية',
+      'Privacy',
     ])
   })
 
@@ -68,6 +69,13 @@ describe('renderConsent with everything a server can offer', () => {
       'It sends you to another address. Before: old.example',
       'It will be able to',
     ])
+  })
+
+  it('says of an agent that is new to the person that others have seen what changed', () => {
+    const { allowedBefore: _, ...newToMe } = { ...fullConsent, firstTime: true }
+    const text = words(renderConsent({ ...newToMe, changes: [{ what: 'keys' }] }))
+    expectOrder(text, ['First time you see this agent here.', 'since other people saw this agent here:'])
+    expect(text).not.toContain('since this agent was last here')
   })
 
   it.each(['https://evil.example/x.png', '//evil.example/x.png', '/\\evil.example', 'data:image/svg+xml,x', 'x.png'])(
@@ -135,7 +143,7 @@ describe('renderConsent with everything a server can offer', () => {
 
   it('changes the language by a form', () => {
     expect(formsOf(renderConsent(fullConsent))[3]).toEqual({
-      attributes: ' method="post" action="/language" aria-label="Language"',
+      attributes: ' method="post" action="/language" aria-labelledby="language"',
       hidden: { action: 'language', return_to: '/account', csrf: 'csrf-1' },
       controls: ['<button class="link" type="submit" name="language" value="ar" lang="ar" dir="rtl">'],
     })

@@ -32,6 +32,11 @@ describe('renderSignIn outside a request', () => {
     expect(renderSignIn(scriptless)).not.toMatch(/data-passkey|checkbox|<script/)
   })
 
+  it('offers no new account to somebody who has one and signs in again', () => {
+    expect(renderSignIn(fullSignIn)).toContain('href="/account/sign-up"')
+    expect(renderSignIn({ ...fullSignIn, again: 'security' })).not.toContain('href="/account/sign-up"')
+  })
+
   it('says when to try again', () => {
     const html = renderSignIn({ ...fullSignIn, problem: 'throttled', retryAfter: 290 })
     expect(words(html)).toContain('Too many tries. Try again in 5 minutes.')

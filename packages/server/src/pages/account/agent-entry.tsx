@@ -3,7 +3,7 @@ import { accountPaths } from '../account-paths.js'
 import { AgentMark } from '../agent-mark.js'
 import { Host } from '../host.js'
 import type { Messages } from '../messages/messages.js'
-import { Day } from '../moment.js'
+import { Day, DayAndTime } from '../moment.js'
 import { RiskWords, Until, Words } from '../permission-lists.js'
 
 interface Entry {
@@ -56,10 +56,14 @@ export function AgentEntry({ agent, now, messages }: Entry) {
   )
 }
 
+/** Seconds before its end from which on the time of day is said too. */
+const ENDS_SOON = 2 * 86400
+
 /** Since when, last used and, while it has not ended, until when: in sentences. */
 export function Span({ agent, ended, now, messages }: Entry & { ended?: boolean }) {
   const { account } = messages
   const day = (at: number) => <Day at={at} now={now} messages={messages} />
+  const endOf = (at: number) => (at - now < ENDS_SOON ? <DayAndTime at={at} now={now} messages={messages} /> : day(at))
   return (
     <>
       <span class="phrase">{account.allowedOn(day(agent.since))}</span>{' '}
@@ -68,7 +72,7 @@ export function Span({ agent, ended, now, messages }: Entry & { ended?: boolean 
       </span>{' '}
       {!ended && (
         <span class="phrase">
-          {agent.ends === undefined ? account.endsWhenRemoved : account.endsOn(day(agent.ends))}
+          {agent.ends === undefined ? account.endsWhenRemoved : account.endsOn(endOf(agent.ends))}
         </span>
       )}
     </>

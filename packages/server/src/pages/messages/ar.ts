@@ -108,6 +108,7 @@ export const ar: Messages = {
   allowedBefore: (day) => phrase`سمحت لهذا الوكيل في ${day}.`,
   asksForMore: 'وهو الآن يطلب المزيد.',
   changed: 'تغيّر شيء منذ آخر مرة كان فيها هذا الوكيل هنا:',
+  changedForOthers: 'تغيّر شيء منذ أن رأى أشخاص آخرون هذا الوكيل هنا:',
   changes: {
     keys: 'يوقّع بمفاتيح أخرى.',
     redirect_host: 'يرسلك إلى عنوان آخر.',

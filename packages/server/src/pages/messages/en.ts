@@ -119,6 +119,7 @@ export const en = {
   allowedBefore: (day: Child) => phrase`You allowed this agent on ${day}.`,
   asksForMore: 'Now it asks for more.',
   changed: 'Something is different since this agent was last here:',
+  changedForOthers: 'Something is different since other people saw this agent here:',
   changes: {
     keys: 'It signs with other keys.',
     redirect_host: 'It sends you to another address.',
