@@ -12,6 +12,7 @@ from tokens import Refusal, from_base64url, is_signed_by, to_base64url
 
 LABEL = "sig1"
 WINDOW = 60
+FORM = "application/x-www-form-urlencoded"
 
 
 class Request:
@@ -67,12 +68,12 @@ def find_key(document, identifier, kid):
     raise ValueError(f"{identifier} publishes no key {kid}")
 
 
-def send_signed(method, url, key, reference, body=None, sign_body=False):
+def send_signed(method, url, key, reference, body=None, sign_body=False, media_type=FORM):
     """Signs a request and sends it. `reference` is the value of `Signature-Key` without its label."""
     parts = urlsplit(url)
     headers = {}
     if body is not None:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        headers["Content-Type"] = media_type
         headers["Content-Digest"] = digest_of(body)
     headers["Signature-Key"] = f"{LABEL}={reference}"
     covered = ["@method", "@authority", "@path"]

@@ -43,6 +43,7 @@ def parse_options():
     parser.add_argument("--password", default="testpass", help="the same for the password (default: testpass)")
     parser.add_argument("--consent", choices=["grant", "deny"], default="grant", help="agent: what its person decides")
     parser.add_argument("--sign-bodies", action="store_true", help="agent: cover content-type and content-digest")
+    parser.add_argument("--body", help="agent: ask with POST and this body, as JSON")
     parser.add_argument("--refuse-nonce", type=int, metavar="STATUS", help="refuse requests that have a Nonce, such as 400")
     options = parser.parse_args()
     if options.role == "resource" and not options.auth_server_url:

@@ -258,7 +258,13 @@ class Agent(Role):
     def run(self):
         """The whole flow; returns the resource's last answer."""
         url, named = self.options.resource_url, f'(scheme=jwks id="{self.id}" kid="{self.kid}" well-known="aauth-agent")'
-        first = send_signed("GET", url, self.key, named)
+        wanted = None if self.options.body is None else self.options.body.encode()
+
+        def ask_resource(reference):
+            method = "GET" if wanted is None else "POST"
+            return send_signed(method, url, self.key, reference, wanted, self.options.sign_bodies, "application/json")
+
+        first = ask_resource(named)
         challenge = first.headers.get("agent-auth", "")
         parameters = dict(re.findall(r'; ?([a-z_]+)="([^"]*)"', challenge))
         if first.status != 401 or "resource_token" not in parameters:
@@ -286,7 +292,7 @@ class Agent(Role):
             raise ValueError(f"nothing was allowed: {self.answers.get('error', 'no answer')}")
         tokens = ask(request_type="code", code=self.answers["code"], redirect_uri=redirect_uri)
         self.require_auth_token(tokens["auth_token"], auth_server)
-        return send_signed("GET", url, self.key, f'(scheme=jwt jwt="{tokens["auth_token"]}")')
+        return ask_resource(f'(scheme=jwt jwt="{tokens["auth_token"]}")')
 
     def require_resource_token(self, token, auth_server):
         claims = decode_token(token)[1]

@@ -4,12 +4,11 @@ import type { TraceDocument } from './independent-verifier.js'
 import { type Running, runCommand, startCommand } from './run-command.js'
 
 /** Starts an auth server and a resource, each a process of its own; the agent is started by the test. */
-async function startOthers(agentPort: number, ...flags: string[]) {
-  const agentId = ['--agent-id', `http://127.0.0.1:${agentPort}`]
-  const authServer = startCommand(['demo', '--only', 'auth-server', '--port', '0', '--quiet', ...agentId, ...flags])
+async function startOthers(...flags: string[]) {
+  const authServer = startCommand(['demo', '--only', 'auth-server', '--port', '0', '--quiet', ...flags])
   const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
   const own = ['--only', 'resource', '--port', '0', '--auth-server-url', issuer, '--quiet']
-  const resource = startCommand(['demo', ...own, ...agentId, ...flags])
+  const resource = startCommand(['demo', ...own, ...flags])
   const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
   return { issuer, id, running: [authServer, resource] }
 }
@@ -31,7 +30,7 @@ describe('three processes that were started apart', () => {
     ['with --interop', ['--interop']],
   ])('run the flow together, %s', async (_case, flags) => {
     const port = await freePort()
-    const { issuer, id, running } = await startOthers(port, ...flags)
+    const { issuer, id, running } = await startOthers(...flags)
     const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, ...flags]
     const { status, stdout, stderr } = await runCommand(...agent, '--resource-url', `${id}/data-auth`, '--json')
     await stop(running)
@@ -57,7 +56,7 @@ describe('three processes that were started apart', () => {
 
   it('let the person refuse', async () => {
     const port = await freePort()
-    const { issuer, id, running } = await startOthers(port)
+    const { issuer, id, running } = await startOthers()
     const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, '--deny', '--quiet']
     const { status, stdout } = await runCommand(...agent, '--resource-url', `${id}/data-auth`)
     await stop(running)

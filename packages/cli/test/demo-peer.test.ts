@@ -60,18 +60,33 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
     ['ours', 'the peer’s'],
     ['the peer’s', 'ours'],
   ])('lets the peer’s agent in where the auth server is %s and the resource %s', async (server, resource) => {
-    const port = await freePort()
-    const agentId = ['--interop', '--agent-id', `http://127.0.0.1:${port}`]
-    const authServer = server === 'ours' ? await ours('auth-server', ...agentId) : (await peers('auth-server')).id
+    const authServer = server === 'ours' ? await ours('auth-server', '--interop') : (await peers('auth-server')).id
     const known = ['--auth-server-url', authServer]
     const id =
-      resource === 'ours' ? await ours('resource', ...agentId, ...known) : (await peers('resource', ...known)).id
-    const agent = await peers('agent', '--port', String(port), '--resource-url', `${id}/data-auth`)
-    expect(await agent.ended).toBe(0)
-    expect(JSON.parse(agent.lines.at(-1) ?? '')).toMatchObject({
-      status: 200,
-      body: { message: 'Access granted', scope },
-    })
+      resource === 'ours' ? await ours('resource', '--interop', ...known) : (await peers('resource', ...known)).id
+    for (const [method, flags] of [['GET', []] as const, ['POST', ['--body', '{"note":1}']] as const]) {
+      const agent = await peers('agent', '--resource-url', `${id}/data-auth`, ...flags)
+      expect(await agent.ended).toBe(0)
+      expect(JSON.parse(agent.lines.at(-1) ?? '')).toMatchObject({
+        status: 200,
+        body: { message: 'Access granted', agent: agent.id, method, scope },
+      })
+    }
+  })
+
+  it('is for one agent alone where --agent-id names it', async () => {
+    const port = await freePort()
+    const named = ['--interop', '--agent-id', `http://127.0.0.1:${port}`]
+    const resource = await ours('resource', ...named, '--auth-server-url', await ours('auth-server', ...named))
+    const outcomes: [number | null, string | undefined][] = []
+    for (const flags of [[], ['--port', String(port)]]) {
+      const agent = await peers('agent', '--resource-url', `${resource}/data-auth`, ...flags)
+      outcomes.push([await agent.ended, agent.lines.at(-1)])
+    }
+    expect(outcomes).toEqual([
+      [1, expect.stringContaining('does not cover content-type, content-digest')],
+      [0, expect.stringContaining('Access granted')],
+    ])
   })
 
   it('gets nowhere without --interop: the peer reads no base64, and our auth server takes no unsigned body', async () => {

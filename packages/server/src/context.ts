@@ -1,4 +1,5 @@
 import type {
+  AgentSelection,
   Algorithm,
   Discovery,
   IdentifierOptions,
@@ -31,9 +32,9 @@ export interface Lifetimes {
 /** What is accepted from named agents that speak an older form of the protocol. */
 export interface Interop {
   /** Agents whose document may list no redirect URIs: any on their own origin is then accepted (W12). */
-  redirectUrisOptional: readonly string[]
+  redirectUrisOptional: AgentSelection
   /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). */
-  unsignedBodies: readonly string[]
+  unsignedBodies: AgentSelection
 }
 
 /** What every endpoint works with; made once from the options and never changed. */

@@ -5,7 +5,7 @@ import { type DemoWorld, demoPerson } from './demo-world.js'
 
 /** The demo's auth server, with its person. */
 export async function createDemoAuthServer(
-  { ids, interop }: DemoWorld,
+  { ids, interop, isPeer }: DemoWorld,
   options: Pick<AuthServerOptions, 'storage' | 'fetch' | 'requestTokenLifetime'>,
 ): Promise<AuthServer> {
   const server = createAuthServer({
@@ -19,7 +19,7 @@ export async function createDemoAuthServer(
     authTokenLifetime: 3600,
     durations: [30 * 86_400, 'until-removed'],
     allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
-    ...(interop ? { interop: { redirectUrisOptional: [ids.agent], unsignedBodies: [ids.agent] } } : {}),
+    ...(interop ? { interop: { redirectUrisOptional: isPeer, unsignedBodies: isPeer } } : {}),
   })
   try {
     await server.addUser(demoPerson)

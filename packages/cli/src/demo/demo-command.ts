@@ -37,7 +37,7 @@ export const demoCommand: CommandRow = {
     { flags: '--port <number>', description: 'port of the only party; 0 chooses a free one' },
     { flags: '--id <id>', description: 'identifier of the only party; default: http://127.0.0.1:PORT' },
     { flags: '--auth-server-url <id>', description: 'the auth server of the only party' },
-    { flags: '--agent-id <id>', description: 'the agent that --interop is for, without an agent here' },
+    { flags: '--agent-id <id>', description: 'the one agent that --interop is for; default: any on this machine' },
     { flags: '--resource-url <url>', description: 'the protected path that the only agent asks for' },
     { flags: '--interop', description: 'get along with peers that speak an older form of the protocol' },
   ],

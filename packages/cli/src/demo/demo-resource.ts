@@ -5,9 +5,11 @@ import { aauth } from 'countersign/resource/hono'
 import { Hono } from 'hono'
 import { type DemoWorld, demoPath, demoScope, demoScopes, isOnLoopback } from './demo-world.js'
 
+const methods = ['GET', 'POST']
+
 /** The demo's protected API: one route for each level. */
 export async function createDemoResource(world: DemoWorld, options: Pick<ResourceOptions, 'fetch'>): Promise<Handler> {
-  const { ids, interop } = world
+  const { ids, interop, isPeer } = world
   const resource = createResource({
     ...options,
     id: ids.resource,
@@ -16,13 +18,16 @@ export async function createDemoResource(world: DemoWorld, options: Pick<Resourc
     scopes: demoScopes,
     resourceTokenLifetime: 600,
     allowInsecureLoopback: isOnLoopback(world),
-    ...(interop ? { unsignedBodies: [ids.agent] } : {}),
+    ...(interop ? { unsignedBodies: isPeer } : {}),
   })
   const app = new Hono()
-  app.get('/data', aauth(resource, { require: 'signature' }), (c) => c.json(granted(c.var.aauth, 'signed')))
-  app.get('/data-hwk', aauth(resource, { require: 'signature' }), (c) => c.json(granted(c.var.aauth, 'signed')))
-  app.get('/data-jwks', aauth(resource, { require: 'identity' }), (c) => c.json(granted(c.var.aauth, 'identified')))
-  app.get(demoPath, aauth(resource, { require: 'authorization', scope: demoScope }), (c) => {
+  app.on(methods, ['/data', '/data-hwk'], aauth(resource, { require: 'signature' }), (c) => {
+    return c.json(granted(c.var.aauth, 'signed'))
+  })
+  app.on(methods, '/data-jwks', aauth(resource, { require: 'identity' }), (c) => {
+    return c.json(granted(c.var.aauth, 'identified'))
+  })
+  app.on(methods, demoPath, aauth(resource, { require: 'authorization', scope: demoScope }), (c) => {
     return c.json({ ...granted(c.var.aauth, 'authorized'), scope: c.var.aauth.scope.join(' ') })
   })
   app.all('*', (c) => resource.handler(c.req.raw))

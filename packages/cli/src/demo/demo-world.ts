@@ -26,6 +26,8 @@ export interface DemoWorld {
   resourceUrl: string
   /** Whether the others may speak an older form of the protocol: they are let, and spoken to, as W2, W6, W9, W12 and W13 say. */
   interop: boolean
+  /** The agents that are not ours, where others may speak that form. */
+  isPeer: (agent: string) => boolean
 }
 
 /** The identifier of a party at a port of this machine. */

@@ -1,3 +1,4 @@
+import { isLoopbackIdentifier } from 'countersign'
 import type { Agent, ConsentRequest } from 'countersign/agent'
 import { createGuardedFetch } from 'countersign/node'
 import { createTrace, type Trace } from '../trace/create-trace.js'
@@ -29,7 +30,7 @@ export interface PartyOptions {
   ids?: Partial<Record<DemoParty, string>>
   /** What the agent asks for. @default `/data-auth` at the resource */
   resourceUrl?: string
-  /** Lets the others speak an older form of the protocol. @default false */
+  /** Lets the others speak an older form of the protocol: the agent named in `ids`, else any on this machine. @default false */
   interop?: boolean
   /** SQLite file. @default one in a temporary directory, removed at the end */
   database?: string
@@ -120,5 +121,6 @@ function createWorld(
     ids: { agent: idOf('agent'), resource, 'auth-server': idOf('auth-server') },
     resourceUrl: resourceUrl ?? `${resource}${demoPath}`,
     interop,
+    isPeer: ids?.agent === undefined ? isLoopbackIdentifier : (agent) => agent === ids.agent,
   }
 }

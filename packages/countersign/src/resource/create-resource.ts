@@ -20,6 +20,7 @@ import { jsonResponse } from '../lib/json-response.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
+import { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 import { serializeChallenge } from '../protocol/challenge.js'
 import { errorResponse } from '../protocol/error-response.js'
 import { requireIdentifier } from '../protocol/identifier.js'
@@ -48,7 +49,7 @@ export interface ResourceOptions {
   /** The resource is its own agent (S§3.5): auth tokens for it that name no agent are its own delegates' and its own. @default false */
   ownAgent?: boolean
   /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). @default none */
-  unsignedBodies?: readonly string[]
+  unsignedBodies?: AgentSelection
   /** `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1). @default 'january' */
   signatureKeyForm?: 'january' | 'both'
   /** Largest body in bytes. @default 1 MiB */
@@ -132,7 +133,7 @@ export interface Resource {
  * ```
  */
 export function createResource(options: ResourceOptions): Resource {
-  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, unsignedBodies = [] } = options
+  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, unsignedBodies } = options
   const { allowInsecureLoopback = false, allowPath = false } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
@@ -168,7 +169,7 @@ export function createResource(options: ResourceOptions): Resource {
     claimNonce: options.claimNonce ?? createMemoryNonces({ now }),
     ...(options.algorithms ? { algorithms: options.algorithms } : {}),
     ...(options.signatureKeyForm === 'both' ? { parseSignatureKey: parseEitherSignatureKey } : {}),
-    ...(unsignedBodies.length > 0 ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
+    ...(unsignedBodies ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
     ...(options.maxBody ? { maxBody: options.maxBody } : {}),
     ...(options.nonce ? { nonce: options.nonce } : {}),
   }
@@ -284,8 +285,8 @@ function levelToAsk(error: AAuthError, required: Requirement): ChallengeContext[
   return required === 'signature' ? 'signature' : 'identity'
 }
 
-function coverageFor(agent: string | undefined, unsignedBodies: readonly string[]): BodyCoverage {
-  return agent !== undefined && unsignedBodies.includes(agent) ? 'if-covered' : 'required'
+function coverageFor(agent: string | undefined, unsignedBodies: AgentSelection): BodyCoverage {
+  return isSelected(unsignedBodies, agent) ? 'if-covered' : 'required'
 }
 
 function requireOptions({ require, scope }: VerifyRequestOptions<Requirement>): void {

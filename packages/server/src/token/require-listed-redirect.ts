@@ -1,4 +1,4 @@
-import { AAuthError, type AgentMetadata } from 'countersign'
+import { AAuthError, type AgentMetadata, type AgentSelection, isSelected } from 'countersign'
 
 const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
@@ -12,11 +12,11 @@ const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost'])
 export function requireListedRedirect(
   redirectUri: string,
   { agent, redirect_uris: listed }: AgentMetadata,
-  optional: readonly string[],
+  optional: AgentSelection,
 ): void {
   if (isRedirect(redirectUri)) {
     if (listed?.some((uri) => uri === redirectUri || uri === withoutLoopbackPort(redirectUri))) return
-    if (listed === undefined && optional.includes(agent) && new URL(redirectUri).origin === new URL(agent).origin)
+    if (listed === undefined && isSelected(optional, agent) && new URL(redirectUri).origin === new URL(agent).origin)
       return
   }
   throw new AAuthError(

@@ -1,8 +1,10 @@
 import {
   AAuthError,
+  type AgentSelection,
   type BodyCoverage,
   decodeToken,
   errorResponse,
+  isSelected,
   maxFormBytes,
   type ReceivedMessage,
   type ResolvedKey,
@@ -62,8 +64,8 @@ export async function signedFormEndpoint(
   }
 }
 
-function coverageFor(agent: string | undefined, unsignedBodies: readonly string[]): BodyCoverage {
-  return agent !== undefined && unsignedBodies.includes(agent) ? 'if-covered' : 'required'
+function coverageFor(agent: string | undefined, unsignedBodies: AgentSelection): BodyCoverage {
+  return isSelected(unsignedBodies, agent) ? 'if-covered' : 'required'
 }
 
 // Looked at before the token is verified: it is for a resource, so it would only be found to have another audience.
