@@ -1,4 +1,7 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { sendWithin } from '../dist/demo/send-within.js'
 import { freePort } from './free-port.js'
 import type { TraceDocument } from './independent-verifier.js'
 import { type Running, runCommand, startCommand } from './run-command.js'
@@ -114,11 +117,92 @@ describe('countersign demo --only', () => {
       '--resource-url',
     ],
     ['a URL that is none', ['--only', 'agent', '--resource-url', '/data'], '--resource-url takes'],
+    [
+      'a URL that is not encrypted',
+      ['--only', 'agent', '--resource-url', 'http://api.example/x'],
+      'http is for this machine',
+    ],
     ['a person where nobody asks', ['--only', 'resource', '--deny'], '--deny and --browser'],
     ['a person beside --serve', ['--serve', '--browser'], "cannot be used with option '--serve'"],
   ])('exits with 2 for %s', async (_case, args, message) => {
     const { status, stdout, stderr } = await runCommand('demo', ...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain(message)
+  })
+})
+
+/** A server that answers every request in one way. */
+async function listenWith(answer: RequestListener): Promise<{ origin: string; close: () => void }> {
+  const server = createServer(answer)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+const nobody = async () => `http://127.0.0.1:${await freePort()}`
+
+describe('countersign demo --only agent, where somebody does not answer', () => {
+  const ask = (resource: string, ...flags: string[]) =>
+    runCommand('demo', '--only', 'agent', '--port', '0', '--quiet', '--resource-url', `${resource}/data-auth`, ...flags)
+
+  it('exits with 3 and says that nothing listens where the resource should be', async () => {
+    const resource = await nobody()
+    expect(await ask(resource)).toEqual({
+      status: 3,
+      stdout: '',
+      stderr: `GET ${resource}/data-auth got no answer: nothing listens there.\n`,
+    })
+  })
+
+  it('exits with 3 for a resource that closes the connection', async () => {
+    const { origin, close } = await listenWith((request) => request.socket.destroy())
+    const { status, stderr } = await ask(origin)
+    close()
+    expect({ status, stderr }).toEqual({
+      status: 3,
+      stderr: `GET ${origin}/data-auth got no answer: it closed the connection.\n`,
+    })
+  })
+
+  it('exits with 3 and says why the auth server has no document', async () => {
+    const authServer = await nobody()
+    const resource = startCommand(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', authServer])
+    const [, id = ''] = await resource.seen(/^resource +(\S+)\n/m)
+    const { status, stderr } = await ask(id, '--auth-server-url', authServer)
+    const other = await ask(id)
+    resource.child.kill('SIGTERM')
+    await resource.finished
+    expect(status).toBe(3)
+    expect(stderr).toContain(`${authServer}/.well-known/aauth-issuer could not be fetched (connect ECONNREFUSED`)
+    expect(other.status).toBe(1)
+    expect(other.stderr).toContain('--auth-server-url names the one to use.')
+  })
+})
+
+describe('sendWithin', () => {
+  it('gives up on an answer that does not end', async () => {
+    const { origin, close } = await listenWith((_request, response) => void response.writeHead(200).write('begun'))
+    const sent = sendWithin(0.2)(new Request(origin))
+    await expect(sent).rejects.toMatchObject({
+      message: `GET ${origin}/ got no answer: nothing within 0.2 s.`,
+      exitCode: 3,
+    })
+    close()
+  })
+
+  it('lets whoever interrupts it say why', async () => {
+    const { origin, close } = await listenWith(() => undefined)
+    const abort = new AbortController()
+    const sent = sendWithin(5)(new Request(origin, { signal: abort.signal }))
+    const reason = new Error('stopped')
+    setTimeout(() => abort.abort(reason), 50)
+    await expect(sent).rejects.toBe(reason)
+    close()
   })
 })

@@ -94,9 +94,10 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
     const resource = await peers('resource', '--auth-server-url', authServer)
     const refused = await askAs(resource.id, authServer)
     expect(refused.status).toBe(1)
-    expect(refused.stderr).toContain('The resource answered 401')
+    expect(refused.stderr).toContain('The resource answered 401 at the end. A peer that speaks an older form of the')
 
-    const strict = await ours('auth-server')
+    const running = startCommand(['demo', '--only', 'auth-server', '--port', '0', '--quiet'])
+    const [, strict = ''] = await running.seen(/^auth-server (\S+)\n/)
     const agent = await peers(
       'agent',
       '--resource-url',
@@ -104,5 +105,7 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
     )
     expect(await agent.ended).toBe(1)
     expect(agent.lines.at(-1)).toContain('401')
+    running.child.kill('SIGINT')
+    expect((await running.finished).stderr).toContain('needs --interop')
   })
 })

@@ -7,6 +7,8 @@ import type { Terminal } from '../terminal.js'
 import { usageError } from '../usage-error.js'
 import { chooseView, type DemoView, type ViewFlags } from './demo-view.js'
 import { demoParties, demoPerson } from './demo-world.js'
+import { interopHint } from './flow-failure.js'
+import { noticeRefusals } from './notice-refusals.js'
 import { openBrowser } from './open-browser.js'
 import { type PartyFlags, partyOptions } from './party-options.js'
 import { type DemoResult, runDemo } from './run-demo.js'
@@ -52,7 +54,8 @@ export const demoCommand: CommandRow = {
     try {
       const running = { ...parties, onEvent: view.onEvent, signal: interruption.signal }
       if (serves) {
-        await serveDemo({ ...running, onReady: view.onReady })
+        const onEvent = flags.interop ? view.onEvent : noticeRefusals(view.onEvent, terminal.notify)
+        await serveDemo({ ...running, onEvent, onReady: view.onReady })
         return exitStatus.done
       }
       const person = flags.browser ? invite(terminal, view) : flags.deny ? 'deny' : 'grant'
@@ -77,10 +80,11 @@ function invite(terminal: Terminal, { showsUrl }: DemoView): (consent: ConsentRe
   }
 }
 
-function requireExpected(result: DemoResult, { deny, browser }: DemoFlags): void {
+function requireExpected(result: DemoResult, { deny, browser, only, interop }: DemoFlags): void {
   if ('error' in result) {
     if (!deny && !browser) throw new CommandError('Access was refused, although the person allowed it.')
   } else if (result.status !== 200) {
-    throw new CommandError(`The resource answered ${result.status} at the end.`)
+    const hint = only !== undefined && !interop && result.status === 401 ? ` ${interopHint}` : ''
+    throw new CommandError(`The resource answered ${result.status} at the end.${hint}`)
   }
 }

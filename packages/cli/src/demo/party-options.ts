@@ -1,3 +1,4 @@
+import { isLoopbackIdentifier } from 'countersign'
 import { requireIdentifierFlag } from '../require-identifier-flag.js'
 import { usageError } from '../usage-error.js'
 import type { DemoParty } from './demo-world.js'
@@ -63,7 +64,11 @@ function requirePort(text: string): number {
 
 function requireUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url && (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '') return url.href
+  if (url && url.username === '') {
+    if (url.protocol === 'https:' || isLoopbackIdentifier(url.origin)) return url.href
+    if (url.protocol === 'http:')
+      throw usageError('--resource-url: http is for this machine: a port on 127.0.0.1, [::1] or localhost.')
+  }
   throw usageError(
     '--resource-url takes the absolute URL of the protected path, such as http://127.0.0.1:8002/data-auth.',
   )

@@ -2,8 +2,10 @@ import { AgentError, type ConsentRequest } from 'countersign/agent'
 import type { Trace } from '../trace/create-trace.js'
 import { type Closers, createClosers } from './closers.js'
 import { type Decision, decide } from './decide.js'
+import { flowFailure } from './flow-failure.js'
 import { createScriptedBrowser } from './scripted-browser.js'
-import { type PartyOptions, startParties } from './start-parties.js'
+import { sendWithin } from './send-within.js'
+import { answerTime, type PartyOptions, startParties } from './start-parties.js'
 
 export interface DemoOptions extends PartyOptions {
   /** What the scripted person decides, or how a real person is asked to. */
@@ -19,7 +21,7 @@ export type DemoResult = { status: number; body: unknown } | { error: 'access_de
  * Starts agent, resource and auth server on their ports, or the agent alone, lets the agent ask for what needs a person,
  * and closes everything again, however it ends.
  *
- * @throws CommandError AgentError in words for a person
+ * @throws CommandError in words for a person
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const closers = createClosers()
@@ -43,7 +45,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
 
   async function askPerson(consent: ConsentRequest, trace: Trace): Promise<void> {
     if (typeof person === 'function') return person(consent)
-    const browser = createScriptedBrowser(trace.sender('browser', globalThis.fetch), signal)
+    const browser = createScriptedBrowser(trace.sender('browser', sendWithin(answerTime)), signal)
     await decide(browser, consent.url, person)
   }
 
@@ -53,7 +55,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
     return { status: response.status, body: await readBody(response) }
   } catch (error) {
     if (error instanceof AgentError && error.code === 'access_denied') return { error: 'access_denied' }
-    throw error
+    throw flowFailure(error, options.interop ?? false)
   } finally {
     // The callback page is still on its way when the agent knows the answer.
     await Promise.allSettled(browsing)

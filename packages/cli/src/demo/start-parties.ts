@@ -19,6 +19,10 @@ import {
 } from './demo-world.js'
 import { listen, type OpenPort } from './listen.js'
 import { openDatabase } from './open-database.js'
+import { sendWithin } from './send-within.js'
+
+/** Seconds that others get for an answer: servers in turn ask others before they answer. */
+export const answerTime = 30
 
 /** Who is started here, and who the others are. */
 export interface PartyOptions {
@@ -77,7 +81,7 @@ export async function startParties(
   const starters: Readonly<Record<DemoParty, (port: OpenPort) => Promise<void>>> = {
     agent: async (port) => {
       const created = await createDemoAgent(world, {
-        fetch: trace.sender('agent', globalThis.fetch),
+        fetch: trace.sender('agent', sendWithin(answerTime)),
         fetchDocument: discoverAs('agent'),
         onConsent: (consent) => onConsent(consent, trace),
         consentTimeout: options.requestTokenLifetime ?? 600,

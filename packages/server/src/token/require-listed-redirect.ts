@@ -21,7 +21,9 @@ export function requireListedRedirect(
   }
   throw new AAuthError(
     'redirect_uri_not_listed',
-    'The redirect_uri is not one of the redirect_uris in the agent’s document.',
+    listed === undefined
+      ? 'The agent’s document lists no redirect_uris: the redirect_uri must be one of them.'
+      : 'The redirect_uri is not one of the redirect_uris in the agent’s document.',
   )
 }
 
