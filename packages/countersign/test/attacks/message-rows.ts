@@ -170,6 +170,11 @@ export const messageRows: readonly Row[] = [
         afterwards: (sent) => ({ ...sent, target: '/api/x' }),
       }),
       passes('signed over the whole path', { target: '/api/x' }),
+      resigned('signed over the path that a mounted app sees', { target: '/x' }, refused, {
+        base: { target: '/mounted/x' },
+        afterwards: (sent) => ({ ...sent, target: '/mounted/x' }),
+      }),
+      resigned('signed over the whole path of a mounted app', { target: '/mounted/x' }, handledAs('/mounted/x')),
     ],
   },
   {

@@ -226,6 +226,9 @@ function listenerOf(resource: Resource, handled: string[]): RequestListener {
   for (const [path, required] of Object.entries(levels)) {
     app.all(path, aauth(resource, required), (c) => grant(handled, c.var.aauth))
   }
+  const mounted = new Hono()
+  mounted.all('*', aauth(resource, anySignature), (c) => grant(handled, c.var.aauth))
+  app.mount('/mounted', mounted.fetch)
   app.all('*', aauth(resource, anySignature), (c) => grant(handled, c.var.aauth))
   return createNodeListener(
     async (request, received) => {
