@@ -77,7 +77,10 @@ export function createChallengeSteps({
     const { resource, scope } = requireResourceToken(resourceToken, expected)
     if (!(await isAccepted(authServer))) {
       const asked = `${new URL(url).host} sends people to ${authServer.slice(0, 200)}`
-      throw new AgentError('auth_server_refused', `${asked}, which authServers does not accept.`)
+      throw new AgentError(
+        'auth_server_refused',
+        `${asked}, which authServers does not accept: add it there if people may type their password at it.`,
+      )
     }
     const refused = credential.scheme === 'token' ? credential.held.jwt : undefined
     const other = scope === undefined ? undefined : held.withScope(owner, resource, scope.split(' '))

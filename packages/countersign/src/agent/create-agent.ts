@@ -9,7 +9,7 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type Challenge, parseChallenge } from '../protocol/challenge.js'
-import { isIdentifier, requireIdentifier } from '../protocol/identifier.js'
+import { isIdentifier } from '../protocol/identifier.js'
 import { type AgentMetadata, metadataUrl } from '../protocol/metadata.js'
 import type { AuthTokenClaims } from '../tokens/token-table.js'
 import { verifyToken } from '../tokens/verify-token.js'
@@ -18,6 +18,7 @@ import { type CallbackOutcome, callbackPage } from './callback-page.js'
 import { type Credential, createChallengeSteps, type Step, stepFor } from './challenge-steps.js'
 import { createPendingConsents } from './pending-consents.js'
 import type { ConsentRequest, TokenRequester } from './request-auth-token.js'
+import { requireAgentOptions } from './require-agent-options.js'
 import { describeUnknownKey, saysKeyUnknown } from './unknown-key.js'
 
 export interface AgentOptions {
@@ -110,9 +111,7 @@ export function createAgent(options: AgentOptions): Agent {
   const { allowInsecureLoopback = false, allowPath = false } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
-  requireIdentifier('id', id, identifiers)
-  if (authServers === undefined)
-    throw new TypeError('authServers is required: list the auth servers this agent may use')
+  requireAgentOptions(options, identifiers)
   const send = options.fetch ?? globalThis.fetch
   const fetchDocument = options.fetchDocument ?? options.fetch
   const discovery = createDiscovery({

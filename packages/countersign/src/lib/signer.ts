@@ -28,7 +28,13 @@ export type PrivateJwk = PublicJwk & { d: string }
  * @throws AAuthError `key_invalid`, also when `d` belongs to another public key
  */
 export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
-  if (typeof privateJwk.d !== 'string') throw new TypeError('createSigner needs a private JWK (with the member d)')
+  if (typeof privateJwk?.d !== 'string') {
+    const isSet = typeof privateJwk === 'object' && privateJwk !== null && 'keys' in privateJwk
+    const hint = isSet ? ', not the key set that is published' : ''
+    throw new TypeError(
+      `createSigner needs a private JWK (with the member d), as countersign keys generate --out writes it${hint}`,
+    )
+  }
   const { d: _d, ...rest } = privateJwk
   const { p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, key_ops: _keyOps, ...publicJwk } = rest as Record<string, unknown>
   const key = await importVerificationKey(publicJwk)
@@ -44,6 +50,13 @@ export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
     thumbprint: key.thumbprint,
     sign: (bytes) => platform.sign(key.algorithm, handle, bytes),
   }
+}
+
+/** Throws a TypeError that says what to do, for an option that must be a signer and is a JWK, a promise or nothing. */
+export function requireSigner(option: string, signer: Signer): void {
+  if (typeof signer?.sign === 'function' && typeof signer.jwk === 'object') return
+  const mistake = signer instanceof Promise ? 'is a promise' : 'is no signer'
+  throw new TypeError(`${option} ${mistake}: give what "await createSigner(privateJwk)" returns`)
 }
 
 export interface GeneratePrivateJwkOptions {

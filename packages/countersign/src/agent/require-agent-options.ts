@@ -1,0 +1,26 @@
+import { requireSigner } from '../lib/signer.js'
+import { type IdentifierOptions, requireIdentifier } from '../protocol/identifier.js'
+import type { AgentOptions } from './create-agent.js'
+
+/**
+ * Throws a TypeError that says which option cannot work, where the mistake is made and not at the first challenge.
+ *
+ * `authServers` decides where people type passwords: a text in place of the list would match every part of itself.
+ */
+export function requireAgentOptions(
+  { id, signer, authServers, onConsent }: AgentOptions,
+  identifiers: IdentifierOptions,
+): void {
+  requireIdentifier('id', id, identifiers)
+  requireSigner('signer', signer)
+  if (authServers === undefined)
+    throw new TypeError('authServers is required: list the auth servers this agent may use')
+  if (typeof authServers !== 'function') {
+    if (!Array.isArray(authServers))
+      throw new TypeError(`authServers must be a list, such as ['https://auth.example'], or a function`)
+    for (const [index, authServer] of authServers.entries())
+      requireIdentifier(`authServers[${index}]`, authServer, identifiers)
+  }
+  if (typeof onConsent !== 'function')
+    throw new TypeError('onConsent is required: it shows a person the url where they decide')
+}

@@ -1,0 +1,45 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { type AgentOptions, createAgent } from 'countersign/agent'
+import { expect, it } from 'vitest'
+
+const privateJwk = await generatePrivateJwk()
+const options: AgentOptions = {
+  id: 'https://agent.example',
+  signer: await createSigner(privateJwk),
+  authServers: ['https://auth.example'],
+  onConsent: () => undefined,
+}
+
+it('is made of options that can work, also with a function for the auth servers', () => {
+  expect(createAgent(options).id).toBe('https://agent.example')
+  expect(createAgent({ ...options, authServers: () => true }).id).toBe('https://agent.example')
+})
+
+it.each<[string, Record<string, unknown>, string]>([
+  ['no auth servers', { authServers: undefined }, 'authServers is required'],
+  ['a text, which would match every part of itself', { authServers: 'https://auth.example' }, 'must be a list'],
+  [
+    'an auth server with a slash at the end',
+    { authServers: ['https://a.example', 'https://auth.example/'] },
+    'authServers[1] is no identifier (it must be https://host, lower case, no trailing slash)',
+  ],
+  [
+    'an auth server on loopback without the option',
+    { authServers: ['http://127.0.0.1:8003'] },
+    'authServers[0] is no identifier (set allowInsecureLoopback for http on loopback)',
+  ],
+  ['no onConsent', { onConsent: undefined }, 'onConsent is required'],
+  ['no signer', { signer: undefined }, 'signer is no signer: give what "await createSigner(privateJwk)" returns'],
+  ['a private JWK for the signer', { signer: privateJwk }, 'signer is no signer'],
+  ['a signer that was not awaited', { signer: createSigner(privateJwk) }, 'signer is a promise'],
+])('refuses %s where it is made', (_, wrong, message) => {
+  expect(() => createAgent({ ...options, ...wrong } as AgentOptions)).toThrow(message)
+})
+
+it.each<[string, unknown, string]>([
+  ['nothing', undefined, 'createSigner needs a private JWK'],
+  ['the public half', { ...privateJwk, d: undefined }, 'countersign keys generate --out'],
+  ['the key set that is published', { keys: [privateJwk] }, 'not the key set that is published'],
+])('makes no signer of %s', async (_, jwk, message) => {
+  await expect(createSigner(jwk as typeof privateJwk)).rejects.toThrow(message)
+})
