@@ -11,6 +11,10 @@ const layers = {
   agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'agent'],
   resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'resource'],
   node: ['lib', 'httpsig', 'protocol', 'discovery', 'node'],
+  // For frameworks of Node, which nothing else in the library reaches.
+  'resource/express.js': ['protocol', 'node', 'resource'],
+  'resource/fastify.js': ['protocol', 'node', 'resource'],
+  'resource/request-gate.js': ['node', 'resource'],
   'index.js': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
 }
 
@@ -62,7 +66,7 @@ for (const name of Object.keys(dependencies)) {
 function checkImport(name, root, file, specifier, manifest) {
   const shown = relative('.', file)
   const inside = relative(join(root, 'dist'), file).split(sep).join('/')
-  const layer = inside.includes('/') ? inside.split('/')[0] : inside
+  const layer = inside in layers || !inside.includes('/') ? inside : inside.split('/')[0]
   if (specifier.startsWith('.')) {
     const target = resolve(dirname(file), specifier)
     if (!target.startsWith(root + sep)) refuse(shown, `reaches out of its package: ${specifier}`)
@@ -74,7 +78,11 @@ function checkImport(name, root, file, specifier, manifest) {
       else if (target.endsWith('.js') && name === 'countersign') checkLayer(shown, layer, target.replace('./dist/', ''))
     }
   } else if (specifier.startsWith('node:')) {
-    const nodeOnly = layer === 'node' || inside.endsWith('.node.js') || inside === 'discovery/address-ranges.js'
+    const nodeOnly =
+      layer === 'node' ||
+      isNodeAdapter(layer) ||
+      inside.endsWith('.node.js') ||
+      inside === 'discovery/address-ranges.js'
     if (name === 'countersign' && !nodeOnly) refuse(shown, `imports ${specifier}, which only Node has`)
   } else {
     const dependency = specifier
@@ -87,8 +95,13 @@ function checkImport(name, root, file, specifier, manifest) {
   }
 }
 
+function isNodeAdapter(layer) {
+  return layer in layers && layers[layer].includes('node') && layer !== 'node'
+}
+
 function checkLayer(shown, layer, target) {
   const allowed = layers[layer]
+  if (isNodeAdapter(target) && !isNodeAdapter(layer)) refuse(shown, `${layer} imports ${target}, which only Node has`)
   const reached = target.includes('/') ? target.split('/')[0] : target
   if (!allowed) refuse(shown, `lies in ${layer}, which is no known layer`)
   else if (!allowed.includes(reached)) refuse(shown, `${layer} imports ${target}`)

@@ -1,15 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-it('has call sites in the README that compile as they stand', () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8')
-  const blocks = [...readme.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
-  expect(blocks.length).toBeGreaterThanOrEqual(3)
+it('has call sites in the README and the documents that compile as they stand', () => {
+  const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))]
+  const text = documents.map((document) => readFileSync(join(root, document), 'utf8')).join('\n')
+  const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
+  expect(blocks.length).toBeGreaterThanOrEqual(7)
   const folder = join(root, '.reports', 'readme')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })

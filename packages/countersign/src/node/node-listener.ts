@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
-import type { ReadableStream, ReadableStreamDefaultReader } from 'node:stream/web'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { errorResponse } from '../protocol/error-response.js'
 import type { ClientAddress } from './client-address.js'
 import { receiveIncoming } from './receive-incoming.js'
+import { sendResponse } from './send-response.js'
 
 /** The one shape every role has. */
 export type Handler = (request: Request, received?: ReceivedMessage) => MaybePromise<Response>
@@ -61,7 +60,7 @@ async function answer(
     const refused = errorResponse(error)
     const allowed = refused.status === 405 ? { allow: handedOn } : {}
     const headers = { ...refused.headers, ...allowed, connection: 'close' }
-    await send(new Response(refused.body, { status: refused.status, headers }), outgoing, received.method)
+    await sendResponse(new Response(refused.body, { status: refused.status, headers }), outgoing, received.method)
     return
   }
   const headers = new Headers()
@@ -76,7 +75,7 @@ async function answer(
     body: body.length > 0 ? body : null,
     signal: abort.signal,
   })
-  await send(await handler(request, received), outgoing, received.method)
+  await sendResponse(await handler(request, received), outgoing, received.method)
 }
 
 /** Methods that are left to the handler, among others (RFC 9110 §15.5.6). */
@@ -92,48 +91,4 @@ async function requireBody(received: ReceivedMessage, maxBody: number): Promise<
     throw new AAuthError('request_malformed', `A ${method} request has no body.`)
   }
   return body
-}
-
-async function send(response: Response, outgoing: ServerResponse, method: string): Promise<void> {
-  outgoing.statusCode = response.status
-  for (const [name, value] of response.headers) {
-    if (name !== 'set-cookie') outgoing.setHeader(name, value)
-  }
-  const cookies = response.headers.getSetCookie()
-  if (cookies.length > 0) outgoing.setHeader('set-cookie', cookies)
-  if (method === 'HEAD' || response.body === null) {
-    outgoing.end()
-    return
-  }
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-  const first = await reader.read()
-  const second = first.done ? first : await reader.read()
-  if (second.done) {
-    // The whole body is at hand: its length is said, as most peers expect.
-    const only = first.value ?? new Uint8Array(0)
-    if (!response.headers.has('content-length')) outgoing.setHeader('content-length', only.length)
-    outgoing.end(only)
-    return
-  }
-  const stream = Readable.from(chunksOf(reader, [first.value, second.value]))
-  await new Promise<void>((resolve, reject) => {
-    stream.on('error', reject)
-    outgoing.on('close', () => {
-      stream.destroy()
-      resolve()
-    })
-    stream.pipe(outgoing)
-  })
-}
-
-async function* chunksOf(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  read: readonly (Uint8Array | undefined)[],
-): AsyncGenerator<Uint8Array> {
-  try {
-    for (const chunk of read) if (chunk) yield chunk
-    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
-  } finally {
-    await reader.cancel()
-  }
 }

@@ -18,18 +18,18 @@ import { systemClock } from '../lib/clock.js'
 import { AAuthError, type ChallengeContext } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import type { Signer } from '../lib/signer.js'
+import { requireSigner, type Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 import { serializeChallenge } from '../protocol/challenge.js'
 import { errorResponse } from '../protocol/error-response.js'
 import { requireIdentifier } from '../protocol/identifier.js'
 import { metadataUrl, type ResourceMetadata } from '../protocol/metadata.js'
-import { parseScope } from '../protocol/scope.js'
 import { issueToken } from '../tokens/issue-token.js'
 import { judgeLevel, type Requirement, type VerifiedRequest } from './judge-level.js'
 import { type RateLimit, requireRate } from './rate-limit.js'
 import { answerResourceTokenRequest, type ResourceTokenEndpoint } from './resource-token-endpoint.js'
+import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
 
 export interface ResourceOptions {
   /** The resource's identifier: its `https` URL (W10). */
@@ -93,13 +93,6 @@ export interface DenyListOptions {
   whenUnreachable?: 'refuse' | 'accept'
 }
 
-export interface VerifyRequestOptions<R extends Requirement> {
-  /** The level the request must reach (S§4). */
-  require: R
-  /** Space-separated values that the auth token must all have; with `authorization` only, and required there. */
-  scope?: string
-}
-
 export interface Resource {
   readonly id: string
   /** The published document. */
@@ -139,6 +132,8 @@ export function createResource(options: ResourceOptions): Resource {
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)
+  requireSigner('signer', signer)
+  if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
   if (!(resourceTokenLifetime > 0 && resourceTokenLifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be 1 to 900 seconds')
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])]
@@ -213,7 +208,7 @@ export function createResource(options: ResourceOptions): Resource {
   }
 
   const verify: Resource['verify'] = async (source, required) => {
-    requireOptions(required)
+    requireVerifyOptions(required, metadata.supported_scopes)
     const message = source instanceof Request ? receiveRequest(source) : source
     let verified: VerifiedSignature<ResolvedKey>
     try {
@@ -287,13 +282,4 @@ function levelToAsk(error: AAuthError, required: Requirement): ChallengeContext[
 
 function coverageFor(agent: string | undefined, unsignedBodies: AgentSelection): BodyCoverage {
   return isSelected(unsignedBodies, agent) ? 'if-covered' : 'required'
-}
-
-function requireOptions({ require, scope }: VerifyRequestOptions<Requirement>): void {
-  if (require === 'authorization') {
-    if (scope === undefined || !parseScope(scope))
-      throw new TypeError('require: authorization needs a scope, such as "data.read"')
-  } else if (scope !== undefined) {
-    throw new TypeError(`scope has a meaning with require: 'authorization' only, not with '${require}'`)
-  }
 }

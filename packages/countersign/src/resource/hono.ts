@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from 'hono'
 import { receiveRequest } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
-import type { Resource, VerifyRequestOptions } from './create-resource.js'
+import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
+import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
 
 /** What `@hono/node-server` puts into the context: the request line and header lines as they were on the wire. */
 interface NodeBindings {
@@ -17,11 +18,13 @@ interface NodeBindings {
  * ```ts
  * app.get('/events', aauth(resource, { require: 'authorization', scope: 'calendar.read' }), (c) => c.json(c.var.aauth.sub))
  * ```
+ * @throws TypeError for options that cannot be meant
  */
 export function aauth<R extends Requirement>(
   resource: Resource,
   options: VerifyRequestOptions<R>,
 ): MiddlewareHandler<{ Variables: { aauth: VerifiedRequest<R> } }> {
+  requireVerifyOptions(options, resource.metadata.supported_scopes)
   return async function aauthMiddleware(c, next) {
     try {
       c.set(

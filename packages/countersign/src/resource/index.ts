@@ -4,7 +4,7 @@ export {
   type DenyListOptions,
   type Resource,
   type ResourceOptions,
-  type VerifyRequestOptions,
 } from './create-resource.js'
 export type { Requirement, VerifiedRequest } from './judge-level.js'
 export { type CountedRequest, createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.js'
+export type { VerifyRequestOptions } from './verify-request-options.js'

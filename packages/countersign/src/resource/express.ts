@@ -1,0 +1,69 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createNodeListener } from '../node/node-listener.js'
+import { sendResponse } from '../node/send-response.js'
+import type { Resource } from './create-resource.js'
+import type { Requirement, VerifiedRequest } from './judge-level.js'
+import { publishedPaths } from './published-paths.js'
+import { createRequestGate } from './request-gate.js'
+import type { VerifyRequestOptions } from './verify-request-options.js'
+
+/** The request of Express, Connect or Node itself. `ip` is Express's, which its setting `trust proxy` decides. */
+export type ExpressRequest = IncomingMessage & { originalUrl?: string; ip?: string | undefined }
+
+type Middleware = (req: ExpressRequest, res: ServerResponse, next: (error?: unknown) => void) => void
+
+export interface ExpressGate<R extends Requirement> extends Middleware {
+  /** What was verified of this request. @throws TypeError for a request that did not pass here */
+  verified(req: IncomingMessage): VerifiedRequest<R>
+}
+
+/**
+ * Express middleware: the handlers after it run only for verified requests; everything else is answered with the
+ * challenge. Put it before anything that reads the body. Where a body was signed, it is in `verified(req).body`, since the
+ * stream was read to check its digest.
+ *
+ * @throws TypeError for options that cannot be meant
+ * @example
+ * ```ts
+ * const mayRead = aauth(resource, { require: 'authorization', scope: 'calendar.read' })
+ * app.get('/events', mayRead, (req, res) => res.json(mayRead.verified(req).sub))
+ * ```
+ */
+export function aauth<R extends Requirement>(resource: Resource, options: VerifyRequestOptions<R>): ExpressGate<R> {
+  const gate = createRequestGate(resource, options)
+  async function admit(req: ExpressRequest, res: ServerResponse): Promise<boolean> {
+    const refusal = await gate.refuse(req, { target: targetOf(req), address: addressOf(req) })
+    if (refusal) await sendResponse(refusal, res, req.method ?? 'GET')
+    return !refusal
+  }
+  const aauthMiddleware: Middleware = (req, res, next) => {
+    admit(req, res).then((passed) => passed && next(), next)
+  }
+  return Object.assign(aauthMiddleware, { verified: (req: IncomingMessage) => gate.verified(req) })
+}
+
+/**
+ * Express middleware that serves `resource.handler` at the resource's own paths, and lets everything else pass. Put it
+ * into the app itself, not into a router, and before anything that reads the body.
+ */
+export function aauthDocuments(resource: Resource): Middleware {
+  const paths = publishedPaths(resource)
+  const { origin } = new URL(resource.id)
+  return function documentsMiddleware(req, res, next) {
+    const target = targetOf(req)
+    if (target !== req.url || !paths.has(target.split('?', 1)[0] as string)) return next()
+    createNodeListener((request, received) => resource.handler(request, received), {
+      origin,
+      clientAddress: () => addressOf(req),
+    })(req, res)
+  }
+}
+
+// Routers of Express take their own path out of `url`; what was signed is the whole one.
+function targetOf(req: ExpressRequest): string {
+  return req.originalUrl ?? req.url ?? '/'
+}
+
+function addressOf(req: ExpressRequest): string | undefined {
+  return req.ip ?? req.socket.remoteAddress
+}

@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { createNodeListener } from '../node/node-listener.js'
+import type { Resource } from './create-resource.js'
+import type { Requirement, VerifiedRequest } from './judge-level.js'
+import { publishedPaths } from './published-paths.js'
+import { createRequestGate } from './request-gate.js'
+import type { VerifyRequestOptions } from './verify-request-options.js'
+
+/** What is used of Fastify's request. `ip` follows its option `trustProxy`. */
+export interface FastifyRequestLike {
+  readonly raw: IncomingMessage
+  readonly ip: string
+}
+
+/** What is used of Fastify's reply. */
+export interface FastifyReplyLike {
+  readonly raw: ServerResponse
+  code(status: number): unknown
+  header(name: string, value: string): unknown
+  send(payload: unknown): unknown
+  hijack(): unknown
+}
+
+export interface FastifyGate<R extends Requirement> {
+  /** A `preParsing` hook. */
+  (request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable): Promise<Readable | undefined>
+  /** What was verified of this request. @throws TypeError for a request that did not pass here */
+  verified(request: { readonly raw: IncomingMessage }): VerifiedRequest<R>
+}
+
+/**
+ * A `preParsing` hook for Fastify: the handler runs only for verified requests; everything else is answered with the
+ * challenge. Parsers after it get the bytes whose digest was checked.
+ *
+ * @throws TypeError for options that cannot be meant
+ * @example
+ * ```ts
+ * const mayRead = aauth(resource, { require: 'authorization', scope: 'calendar.read' })
+ * app.get('/events', { preParsing: mayRead }, async (request) => ({ sub: mayRead.verified(request).sub }))
+ * ```
+ */
+export function aauth<R extends Requirement>(resource: Resource, options: VerifyRequestOptions<R>): FastifyGate<R> {
+  const gate = createRequestGate(resource, options)
+  async function aauthHook(request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable) {
+    const { raw, ip } = request
+    const refusal = await gate.refuse(raw, { target: raw.url ?? '/', address: ip })
+    if (refusal) {
+      reply.code(refusal.status)
+      for (const [name, value] of refusal.headers) reply.header(name, value)
+      reply.send(await refusal.text())
+      return undefined
+    }
+    if (!raw.readableDidRead) return payload
+    const { body } = gate.verified(raw)
+    return Object.assign(Readable.from([body]), { receivedEncodedLength: body.length })
+  }
+  return Object.assign(aauthHook, { verified: (request: { raw: IncomingMessage }) => gate.verified(request.raw) })
+}
+
+/** An `onRequest` hook for Fastify that serves `resource.handler` at the resource's own paths: `app.addHook('onRequest', …)`. */
+export function aauthDocuments(resource: Resource) {
+  const paths = publishedPaths(resource)
+  const { origin } = new URL(resource.id)
+  return async function documentsHook({ raw, ip }: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
+    if (!paths.has((raw.url ?? '/').split('?', 1)[0] as string)) return
+    reply.hijack()
+    createNodeListener((request, received) => resource.handler(request, received), { origin, clientAddress: () => ip })(
+      raw,
+      reply.raw,
+    )
+  }
+}

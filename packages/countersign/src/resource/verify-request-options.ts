@@ -1,0 +1,33 @@
+import { warnOnce } from '../lib/warn-once.js'
+import { parseScope } from '../protocol/scope.js'
+import type { Requirement } from './judge-level.js'
+
+export interface VerifyRequestOptions<R extends Requirement> {
+  /** The level the request must reach (S§4). */
+  require: R
+  /** Space-separated values that the auth token must all have; with `authorization` only, and required there. */
+  scope?: string
+}
+
+const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'identity', 'authorization'])
+
+/**
+ * Throws a TypeError for a level or a scope that cannot be meant. Warns once of a scope that the resource does not
+ * declare: people are asked for it without words.
+ */
+export function requireVerifyOptions(
+  { require, scope }: VerifyRequestOptions<Requirement>,
+  declared?: readonly string[],
+): void {
+  if (!requirements.has(require))
+    throw new TypeError(`require must be 'signature', 'identity' or 'authorization', not ${JSON.stringify(require)}`)
+  if (require !== 'authorization') {
+    if (scope === undefined) return
+    throw new TypeError(`scope has a meaning with require: 'authorization' only, not with '${require}'`)
+  }
+  const values = scope === undefined ? undefined : parseScope(scope)
+  if (!values) throw new TypeError('require: authorization needs a scope, such as "data.read"')
+  const undeclared = declared && values.find((value) => !declared.includes(value))
+  if (undeclared !== undefined)
+    warnOnce(`scope ${undeclared}`, 'it is not among the scopes of the resource, so people read no words for it')
+}

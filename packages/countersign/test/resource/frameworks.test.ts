@@ -1,0 +1,229 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  createSigner,
+  generatePrivateJwk,
+  issueToken,
+  type ReceivedMessage,
+  type SignatureKey,
+  signRequest,
+} from 'countersign'
+import { createNodeListener } from 'countersign/node'
+import { createResource, type Resource } from 'countersign/resource'
+import * as forExpress from 'countersign/resource/express'
+import * as forFastify from 'countersign/resource/fastify'
+import * as forHono from 'countersign/resource/hono'
+import express from 'express'
+import fastify from 'fastify'
+import { Hono } from 'hono'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
+
+const id = 'https://api.example'
+const agent = 'https://agent.example'
+const authServer = 'https://auth.example'
+const newSigner = async () => createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+const [resourceSigner, agentSigner, issuerSigner] = await Promise.all([newSigner(), newSigner(), newSigner()])
+const byAgent: SignatureKey = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' }
+const mayRead = { require: 'authorization', scope: 'events.read' } as const
+const mayWrite = { require: 'identity' } as const
+
+async function listen(listener: RequestListener): Promise<number> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+const textOf = (bytes: Uint8Array) => Buffer.from(bytes).toString()
+
+const mounts: Record<string, (resource: Resource) => Promise<number>> = {
+  async node(resource) {
+    async function answer(request: Request, received: ReceivedMessage): Promise<Response> {
+      const { pathname } = new URL(request.url)
+      if (pathname === '/open') return Response.json({ open: true })
+      if (pathname !== '/events') return resource.handler(request, received)
+      if (request.method === 'POST') {
+        const { body } = await resource.verify(received, mayWrite)
+        return Response.json({ body: JSON.parse(textOf(body)) })
+      }
+      const { agent, iss, sub } = await resource.verify(received, mayRead)
+      return Response.json({ agent, iss, sub })
+    }
+    return listen(
+      createNodeListener(
+        (request, received) =>
+          answer(request, received as ReceivedMessage).catch((error: unknown) => resource.toResponse(error)),
+        {
+          origin: id,
+        },
+      ),
+    )
+  },
+
+  async hono(resource) {
+    const app = new Hono<{ Bindings: ReceivedMessage }>()
+    app.get('/open', (c) => c.json({ open: true }))
+    app.get('/events', forHono.aauth(resource, mayRead), (c) => {
+      const { agent, iss, sub } = c.var.aauth
+      return c.json({ agent, iss, sub })
+    })
+    app.post('/events', forHono.aauth(resource, mayWrite), async (c) => c.json({ body: await c.req.json() }))
+    app.all('*', (c) => resource.handler(c.req.raw, c.env))
+    return listen(createNodeListener(app.fetch, { origin: id }))
+  },
+
+  async express(resource) {
+    const app = express()
+    const reads = forExpress.aauth(resource, mayRead)
+    const writes = forExpress.aauth(resource, mayWrite)
+    app.use(forExpress.aauthDocuments(resource))
+    app.get('/open', (_, res) => void res.json({ open: true }))
+    app.get('/events', reads, (req, res) => {
+      const { agent, iss, sub } = reads.verified(req)
+      res.json({ agent, iss, sub })
+    })
+    app.post('/events', writes, (req, res) => void res.json({ body: JSON.parse(textOf(writes.verified(req).body)) }))
+    return listen(app)
+  },
+
+  async fastify(resource) {
+    const app = fastify()
+    const reads = forFastify.aauth(resource, mayRead)
+    const writes = forFastify.aauth(resource, mayWrite)
+    app.addHook('onRequest', forFastify.aauthDocuments(resource))
+    app.get('/open', async () => ({ open: true }))
+    app.get('/events', { preParsing: reads }, async (request) => {
+      const { agent, iss, sub } = reads.verified(request)
+      return { agent, iss, sub }
+    })
+    app.post('/events', { preParsing: writes }, async (request) => ({ body: request.body }))
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    onTestFinished(() => app.close())
+    return (app.server.address() as AddressInfo).port
+  },
+}
+
+function openResource(): Resource {
+  const { fetch } = documentFetch({
+    ...agentDocuments(agent, [agentSigner.jwk]),
+    ...issuerDocuments(authServer, [issuerSigner.jwk]),
+  })
+  return createResource({ id, signer: resourceSigner, authServer, fetch, scopes: { 'events.read': 'See your events' } })
+}
+
+async function byToken(scope: string): Promise<SignatureKey> {
+  const claims = {
+    iss: authServer,
+    aud: id,
+    agent,
+    sub: 'person-1',
+    scope,
+    cnf: { jwk: agentSigner.jwk },
+    exp: Math.floor(Date.now() / 1000) + 600,
+  }
+  return { scheme: 'jwt', jwt: await issueToken('auth+jwt', claims, { signer: issuerSigner }) }
+}
+
+/** Signs for the public URL and sends to the port, as a proxy would. */
+async function send(port: number, path: string, signatureKey?: SignatureKey, init?: RequestInit, sent = init?.body) {
+  const plain = new Request(`${id}${path}`, init)
+  const { method, headers } = signatureKey ? await signRequest(plain, { signer: agentSigner, signatureKey }) : plain
+  return fetch(`http://127.0.0.1:${port}${path}`, { method, headers, ...(sent ? { body: sent } : {}) })
+}
+
+const json = (body: unknown) => ({
+  method: 'POST',
+  body: JSON.stringify(body),
+  headers: { 'content-type': 'application/json' },
+})
+
+describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
+  it('answers an unsigned request with the challenge', async () => {
+    const response = await send(await mount(openResource()), '/events')
+    expect([response.status, response.headers.get('agent-auth')]).toEqual([401, 'httpsig; identity=?1'])
+    expect(await response.json()).toMatchObject({ error: 'invalid_signature' })
+  })
+
+  it('answers an agent without a token with a resource token', async () => {
+    const response = await send(await mount(openResource()), '/events', byAgent)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('agent-auth')).toMatch(/^httpsig; auth-token; resource_token="/)
+  })
+
+  it('lets the handler know who a token is for', async () => {
+    const response = await send(await mount(openResource()), '/events?day=1', await byToken('events.read'))
+    expect(await response.json()).toEqual({ agent, iss: authServer, sub: 'person-1' })
+  })
+
+  it('refuses a token without the scope', async () => {
+    const response = await send(await mount(openResource()), '/events', await byToken('events.write'))
+    expect(response.status).toBe(403)
+  })
+
+  it('hands on the body whose digest was checked', async () => {
+    const response = await send(await mount(openResource()), '/events', byAgent, json({ title: 'Tea' }))
+    expect(await response.json()).toEqual({ body: { title: 'Tea' } })
+  })
+
+  it('refuses a body that is not the one signed', async () => {
+    const port = await mount(openResource())
+    const response = await send(port, '/events', byAgent, json({ title: 'Tea' }), '{"title":"Pie"}')
+    expect(response.status).toBe(401)
+  })
+
+  it('serves its document, its keys and resource tokens', async () => {
+    const port = await mount(openResource())
+    expect(await (await send(port, '/.well-known/aauth-resource')).json()).toMatchObject({ resource: id })
+    expect(await (await send(port, '/jwks.json')).json()).toEqual({ keys: [resourceSigner.jwk] })
+    const form = { method: 'POST', body: new URLSearchParams({ scope: 'events.read', auth_server: authServer }) }
+    const token = await send(port, '/resource/token', byAgent, form, form.body.toString())
+    expect([token.status, await token.json()]).toEqual([
+      200,
+      expect.objectContaining({ resource_token: expect.any(String) }),
+    ])
+  })
+
+  it('leaves other routes alone', async () => {
+    expect(await (await send(await mount(openResource()), '/open')).json()).toEqual({ open: true })
+  })
+})
+
+describe('express', () => {
+  it('verifies the whole target in a router, too', async () => {
+    const app = express()
+    const reads = forExpress.aauth(openResource(), mayRead)
+    const router = express.Router().get('/events', reads, (req, res) => void res.json(reads.verified(req).sub))
+    app.use('/v1', router)
+    const response = await send(await listen(app), '/v1/events', await byToken('events.read'))
+    expect(await response.json()).toBe('person-1')
+  })
+
+  it('says what to do when a parser read the body first', async () => {
+    const app = express()
+    const writes = forExpress.aauth(openResource(), mayWrite)
+    app.use(express.json())
+    app.post('/events', writes, (_, res) => void res.json('unreachable'))
+    const errors: unknown[] = []
+    app.use((error: unknown, _: express.Request, res: express.Response, _next: express.NextFunction) => {
+      errors.push(error)
+      res.sendStatus(500)
+    })
+    const response = await send(await listen(app), '/events', byAgent, json({ title: 'Tea' }))
+    expect(response.status).toBe(500)
+    expect(String(errors[0])).toContain('the body was read before the signature was verified: verify first')
+  })
+
+  it('gives nothing verified for a request that did not pass', async () => {
+    const app = express()
+    const reads = forExpress.aauth(openResource(), mayRead)
+    app.get('/events', (req, res) => {
+      expect(() => reads.verified(req)).toThrow('put aauth(…) before the handler of its route')
+      res.json('seen')
+    })
+    expect(await (await send(await listen(app), '/events')).json()).toBe('seen')
+  })
+})
