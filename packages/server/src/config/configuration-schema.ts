@@ -14,6 +14,9 @@ const identifiers = z.array(
 )
 const link = z.string().regex(/^(?:https:\/\/|mailto:|\/(?!\/))\S+$/, 'must be an https: or mailto: URL, or a path')
 const pattern = text(512)
+const party = pattern.refine(isPartyPattern, {
+  error: 'can fit no identifier: write https://host as agents and resources do, or * for any',
+})
 
 const provider = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be of lower-case letters, digits and hyphens'),
@@ -30,8 +33,8 @@ const policy = z
       .string()
       .regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and hyphens')
       .optional(),
-    agent: pattern,
-    resource: pattern.default('*'),
+    agent: party,
+    resource: party.default('*'),
     scopes: z.array(pattern).min(1).optional(),
     decision: z.enum(['ask', 'deny', 'grant']),
   })
@@ -44,6 +47,11 @@ const policy = z
     if (!scopes) refuse('scopes', 'a policy that grants says which permissions')
   })
 
+const riskPattern = z.tuple([pattern, z.enum(['read', 'change', 'delete_or_spend'])])
+const risk = z.custom<z.infer<typeof riskPattern>>((value) => riskPattern.safeParse(value).success, {
+  error: 'must be a pattern and "read", "change" or "delete_or_spend", as in ["*.delete", "delete_or_spend"]',
+})
+
 const durations = z
   .tuple([duration()], duration())
   .refine((values) => values.every((value, at) => at === 0 || asNumber(values[at - 1]) < asNumber(value)), {
@@ -54,6 +62,15 @@ function duration() {
   return z.union([seconds(60, 10 * 366 * 86_400), z.literal('until-removed')], {
     error: 'must be a whole number of seconds, at least 60, or "until-removed"',
   })
+}
+
+/** Whether there is an identifier that a pattern of the policies fits: a rule that never fits would let pass what it denies. */
+function isPartyPattern(value: string): boolean {
+  if (value === '*') return true
+  const ported = value.replaceAll(':*', ':1')
+  return ['x', 'x.x', '1'].some((some) =>
+    isIdentifier(ported.replaceAll('*', some), { allowInsecureLoopback: true, allowPath: true }),
+  )
 }
 
 function asNumber(value: number | 'until-removed' | undefined): number {
@@ -93,7 +110,7 @@ export const configurationSchema = z.strictObject({
   passkeys: z.boolean().optional(),
   identityProviders: z.array(provider).default([]),
   policies: z.array(policy).default([]),
-  risks: z.array(z.tuple([pattern, z.enum(['read', 'change', 'delete_or_spend'])])).optional(),
+  risks: z.array(risk).optional(),
   pages: z.strictObject({ logos: z.boolean().default(true) }).prefault({}),
   footer: z.strictObject({ help: link.optional(), report: link.optional(), privacy: link.optional() }).prefault({}),
   contact: z.strictObject({ name: text(128), href: link.optional() }).optional(),

@@ -1,4 +1,6 @@
+import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { ConfigurationError, type ConfigurationProblem } from './configuration-error.js'
 import type { Settings } from './configuration-schema.js'
 import type { LoadedConfig } from './load-config.js'
@@ -22,11 +24,12 @@ const lenientParser = '--insecure-http-parser'
 export async function requireSafeStart({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv): Promise<void> {
   const problems: ConfigurationProblem[] = [...environmentProblems(settings, env), ...secretProblems(settings)]
   const { admin, database, masterKey, masterKeyFile, identityProviders } = settings
+  const misplaced = await databaseProblem(database)
+  if (misplaced !== undefined) problems.push({ setting: 'database', problem: misplaced })
   const files = [
-    ['database', database],
-    ['database', `${database}-wal`],
+    ...(misplaced === undefined ? (['', '-wal'] as const).map((end) => ['database', database + end] as const) : []),
     ...(masterKeyFile === undefined ? [] : [['masterKeyFile', masterKeyFile] as const]),
-  ] as const
+  ]
   for (const [setting, path] of files) {
     if (await isOpenToAll(path)) problems.push({ setting, problem: exposed(path) })
   }
@@ -88,6 +91,13 @@ function providerProblems(identityProviders: Settings['identityProviders']): Con
   })
 }
 
+async function databaseProblem(path: string): Promise<string | undefined> {
+  const folder = dirname(path)
+  if (!(await statOf(folder))?.isDirectory()) return `there is no folder ${folder}: mkdir -p ${folder}`
+  if ((await statOf(path))?.isDirectory()) return `is a folder: name a file, such as ${join(path, 'auth.db')}`
+  return undefined
+}
+
 function exposed(path: string): string {
   return `can be read or changed by everybody on this machine: chmod 600 ${path}`
 }
@@ -95,10 +105,14 @@ function exposed(path: string): string {
 /** Whether others than owner and group may read, write or run a file, or what of it is asked. */
 async function isOpenToAll(path: string, mode = 0o007): Promise<boolean> {
   if (process.platform === 'win32') return false
+  return (((await statOf(path))?.mode ?? 0) & mode) !== 0
+}
+
+async function statOf(path: string): Promise<Stats | undefined> {
   try {
-    return ((await stat(path)).mode & mode) !== 0
+    return await stat(path)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error
   }
 }

@@ -138,6 +138,22 @@ describe('loadConfig', () => {
       { identityProviders: [{ ...provider, allowInsecureLoopback: true }] },
       'identityProviders[0].allowInsecureLoopback: is for development',
     ],
+    [
+      'an agent in a policy that can be no agent',
+      { policies: [{ agent: 'spam.example', decision: 'deny' }] },
+      'policies[0].agent: can fit no identifier: write https://host',
+    ],
+    [
+      'a resource in a policy that can be no resource',
+      { policies: [{ agent: '*', resource: 'https://*.example/', decision: 'deny' }] },
+      'policies[0].resource: can fit no identifier',
+    ],
+    [
+      'a risk in another form',
+      { risks: [{ scope: 'a', risk: 'read' }] },
+      'risks[0]: must be a pattern and "read", "change" or "delete_or_spend", as in ["*.delete", "delete_or_spend"]',
+    ],
+    ['a short secret', { admin: { port: 9000, secret: 'short' } }, 'admin.secret: must have at least 32 characters'],
     ['two master keys', { masterKey: 'x' }, 'masterKey: is set beside masterKeyFile'],
     ['a network', { trustProxy: ['10.0.0.0/33'] }, 'trustProxy[0]: must be an address or a network'],
     ['a link', { footer: { help: 'javascript:alert(1)' } }, 'footer.help: must be an https: or mailto: URL'],
@@ -148,8 +164,30 @@ describe('loadConfig', () => {
     expect(problems[0]).toContain(expected)
   })
 
+  it.each([
+    '*',
+    'https://agent.example',
+    'https://*.example',
+    'https://*',
+    'https://*:*',
+    'https://host.example/~*',
+    'http://127.0.0.1:*',
+  ])('takes %s for an agent in a policy', async (agent) => {
+    const { settings } = await load({ ...valid, policies: [{ agent, decision: 'deny' }] })
+    expect(settings.policies).toEqual([{ agent, resource: '*', decision: 'deny' }])
+  })
+
   it('names all wrong settings at once', async () => {
     expect(await problemsOf({ issuer: 1, signUp: 'yes', extra: 1 })).toHaveLength(4)
+    const providers = { identityProviders: [{ ...provider, issuer: 'http://id.example' }] }
+    expect(
+      await problemsOf({ ...valid, ...providers, issuer: 'http://auth.example', signUp: 'yes', extra: 1 }),
+    ).toEqual([
+      'signUp: must be true or false',
+      'extra: is no setting; take it out',
+      'issuer: must be https: put TLS in front of the server and name the URL that people see',
+      'identityProviders[0].issuer: must be an https: URL',
+    ])
   })
 
   it('names what is wrong between settings beside what is wrong with others', async () => {

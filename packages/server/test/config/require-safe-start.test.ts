@@ -43,6 +43,13 @@ describe('requireSafeStart (O06)', () => {
     await expect(start({ config: development })).resolves.toBeDefined()
   })
 
+  it.each<[string, string, string]>([
+    ['a folder', '.', 'is a folder: name a file, such as'],
+    ['a file in a folder that does not exist', 'none/auth.db', 'there is no folder'],
+  ])('refuses %s as the database, and says what to do', async (_, database, problem) => {
+    await expect(start({ config: { database } })).rejects.toThrow(`database: ${problem}`)
+  })
+
   it.each<[string, Start, string]>([
     ['TLS that checks nothing', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } }, 'NODE_TLS_REJECT_UNAUTHORIZED'],
     [

@@ -198,6 +198,14 @@ describe('countersign serve refuses to start, and says why', () => {
     expect(stderr).toContain('is in use: change listen.port.')
   })
 
+  it('on a port that both would open, or an address that is not its own, which setting to change', async () => {
+    const port = await freePort()
+    const twice = await createOperatorStage({ listen: { port }, admin: { port } })
+    expect((await twice.run('serve')).stderr).toContain('is in use: change admin.port.')
+    const elsewhere = await createOperatorStage({ listen: { host: '192.0.2.1', port } })
+    expect((await elsewhere.run('serve')).stderr).toContain('cannot be opened (EADDRNOTAVAIL): change listen.host.')
+  })
+
   it('without a configuration, with status 2', async () => {
     const stage = await createOperatorStage()
     expect(await stage.run('serve', { config: false })).toMatchObject({ status: 2 })
