@@ -1,8 +1,11 @@
 import type { Server } from 'node:http'
 import { CommandError } from '../command-error.js'
 
-/** Opens a server's port. @throws CommandError that names the setting when it cannot be opened */
-export async function openListener(server: Server, { host, port }: { host: string; port: number }, setting: string) {
+/** What is wrong with the address, whatever the port. */
+const aboutHost: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAI_AGAIN', 'EINVAL', 'ENOTFOUND'])
+
+/** Opens a server's port. `group` holds its settings. @throws CommandError that names the one to change */
+export async function openListener(server: Server, { host, port }: { host: string; port: number }, group: string) {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -11,6 +14,7 @@ export async function openListener(server: Server, { host, port }: { host: strin
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
     const why = code === 'EADDRINUSE' ? 'is in use' : `cannot be opened (${code})`
-    throw new CommandError(`Port ${port} on ${host} ${why}: change ${setting}.`, { cause })
+    const setting = aboutHost.has(code) ? 'host' : 'port'
+    throw new CommandError(`Port ${port} on ${host} ${why}: change ${group}.${setting}.`, { cause })
   }
 }

@@ -112,11 +112,11 @@ async function listen(
     }),
     settings.limits.connections,
   )
-  if (settings.admin) await openListener(admin.server, settings.admin, 'admin.port')
+  await openListener(open.server, settings.listen, 'listen')
   try {
-    await openListener(open.server, settings.listen, 'listen.port')
+    if (settings.admin) await openListener(admin.server, settings.admin, 'admin')
   } catch (error) {
-    if (settings.admin) await admin.stop()
+    await open.stop()
     throw error
   }
   return async () => {
