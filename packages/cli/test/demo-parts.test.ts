@@ -20,7 +20,7 @@ async function stop(running: readonly Running[]): Promise<void> {
   for (const { child } of running) child.kill('SIGINT')
   for (const { finished } of running) {
     const { status, stderr } = await finished
-    expect({ status, stderr: stderr.replaceAll(/^(?:People sign in|Ctrl-C).*\n/gm, '') }).toEqual({
+    expect({ status, stderr: stderr.replaceAll(/^(?:Ask for http|People sign in|Ctrl-C).*\n/gm, '') }).toEqual({
       status: 0,
       stderr: '',
     })

@@ -284,8 +284,9 @@ describe('countersign demo', () => {
       const discovered = await runCommand('discover', ids.authServer)
       expect(discovered.status).toBe(0)
       running.child.kill(signal)
-      const { status, stdout } = await running.finished
+      const { status, stdout, stderr } = await running.finished
       expect(status).toBe(0)
+      expect(stderr).toContain(`Ask for ${ids.resource}/data-auth (a person must allow it), /data-jwks or /data.\n`)
       expect(stdout).toContain(`agent       ${ids.agent}\nresource    ${ids.resource}\nauth-server ${ids.authServer}\n`)
       expect(stdout).not.toContain('CONSENT REQUIRED')
       expect(await freePorts()).toEqual([true, true, true])

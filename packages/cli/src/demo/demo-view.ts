@@ -2,7 +2,7 @@ import type { Terminal } from '../terminal.js'
 import { createJsonDocument } from '../trace/json-document.js'
 import { createTextRenderer } from '../trace/text-renderer.js'
 import type { TraceEvent } from '../trace/trace-event.js'
-import { type DemoParty, demoPerson } from './demo-world.js'
+import { type DemoParty, demoPath, demoPerson } from './demo-world.js'
 import type { DemoResult } from './run-demo.js'
 
 /** The flags that say what is shown. */
@@ -28,6 +28,8 @@ export function chooseView({ json, quiet }: ViewFlags, serves: boolean, terminal
   const onReady: DemoView['onReady'] = (started) => {
     if (json) write(`${JSON.stringify(started)}\n`)
     else for (const [party, id] of Object.entries(started)) write(`${party.padEnd(11)} ${id}\n`)
+    if (started.resource !== undefined)
+      notify(`Ask for ${started.resource}${demoPath} (a person must allow it), /data-jwks or /data.`)
     if ('auth-server' in started) notify(`People sign in as ${demoPerson.username} with ${demoPerson.password}.`)
     notify('Ctrl-C ends it.')
   }
