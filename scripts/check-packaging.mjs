@@ -1,7 +1,17 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+
+const license = readFileSync('LICENSE', 'utf8')
 
 let failed = false
 for (const name of ['countersign', 'server', 'cli']) {
+  const folder = `packages/${name}`
+  // npm takes these two from the folder of the package only.
+  const isLicensed = existsSync(`${folder}/LICENSE`) && readFileSync(`${folder}/LICENSE`, 'utf8') === license
+  if (!isLicensed || !existsSync(`${folder}/README.md`)) {
+    failed = true
+    process.stderr.write(`${folder} needs a README.md and the LICENSE of the repository\n`)
+  }
   for (const [command, ...args] of [
     ['publint', `packages/${name}`, '--strict'],
     ['attw', '--pack', `packages/${name}`, '--profile', 'esm-only'],
