@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type IssuerMetadata, type ReceivedMessage, receiveRequest } from 'countersign'
+import { AAuthError, type IssuerMetadata, type ReceivedMessage, receiveRequest } from 'countersign'
 import { isUsername, passwordMinimum, passwordProblem } from './account-policy.js'
 import { createAdminHandler } from './admin/admin-handler.js'
 import { createCookies } from './browser/cookies.js'
@@ -70,6 +70,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     const { pathname } = new URL(request.url)
     const found = findRoute(routes, pathname)
     try {
+      requirePlainPath(received, pathname)
       if (!found) throw new PageError('not_found')
       const method = request.method === 'HEAD' && pathname !== '/agent/auth' ? 'GET' : request.method
       const endpoint = Object.hasOwn(found.route, method) ? found.route[method] : undefined
@@ -100,4 +101,10 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
       return context.storage.createUser({ ...user, passwordHash: await hashPassword(password) })
     },
   }
+}
+
+// Whatever stands in front, and keeps some paths for itself, must see the path that is answered (attacks S28).
+function requirePlainPath({ rawTarget }: ReceivedMessage, pathname: string): void {
+  if (rawTarget.split('?', 1)[0] === pathname) return
+  throw new AAuthError('target_ambiguous', 'Send the path as a URL parser would, without dot segments.')
 }

@@ -1,0 +1,43 @@
+import { type IncomingMessage, request } from 'node:http'
+import { expect, it, onTestFinished } from 'vitest'
+import { openHttpStage, type Stage } from './attacks/stage.js'
+
+/** Sends a target as it stands, which `fetch` would change. */
+async function ask({ authServer }: Stage, path: string, method = 'GET'): Promise<{ status: number; body: string }> {
+  const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
+    request(authServer, { path, method }, resolve).once('error', reject).end()
+  })
+  let body = ''
+  for await (const chunk of incoming.setEncoding('utf8')) body += chunk
+  return { status: incoming.statusCode ?? 0, body }
+}
+
+async function opened(): Promise<Stage> {
+  const stage = await openHttpStage()
+  onTestFinished(() => stage.close())
+  return stage
+}
+
+it.each(['/x/../account', '/./account', '/x/%2e%2e/account', '/account/./', '/account#x', '/account"'])(
+  'answers %s with 400: a proxy in front would not take it for the page that it parses to (S28)',
+  async (path) => {
+    const { status, body } = await ask(await opened(), path)
+    expect({ status, code: /data-error-code="([^"]*)"/.exec(body)?.[1] }).toEqual({ status: 400, code: 'bad_form' })
+  },
+)
+
+it.each([
+  ['/x/../agent/token', 'POST'],
+  ['/x/../jwks.json', 'GET'],
+])('answers %s with 400 in JSON', async (path, method) => {
+  const { status, body } = await ask(await opened(), path, method)
+  expect({ status, ...JSON.parse(body) }).toMatchObject({ status: 400, error: 'invalid_request' })
+})
+
+it.each([
+  ['/account/sign-in?return_to=/x/../account', 200],
+  ['/account/agents/a%2Fb', 303],
+  ['/', 303],
+])('answers %s', async (path, status) => {
+  expect(await ask(await opened(), path)).toMatchObject({ status })
+})
