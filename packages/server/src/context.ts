@@ -68,6 +68,8 @@ export interface ServerContext {
   /** Whom to ask about what the policy forbids. */
   contact: { name: string; href?: string } | undefined
   nonce: 'optional' | 'required'
+  /** Whether a code works only with the key that asked for it. */
+  bindCodeToKey: boolean
   now: () => number
   /** Told of what is not the caller's fault; the response shows only the id. */
   onError: (error: unknown, requestId: string) => void

@@ -72,6 +72,8 @@ export interface AuthServerOptions {
   algorithms?: readonly Algorithm[]
   /** `required`: token requests must carry a nonce (S§10.5). @default 'optional' */
   nonce?: 'optional' | 'required'
+  /** Whether a code works only with the key that signed the request it answers: an agent that rotates its key in between asks again (attacks X06). @default false */
+  bindCodeToKey?: boolean
   /** Accepts less from named agents; each member is weaker than the default. @default from nobody */
   interop?: Partial<Interop>
   /** Accepts agents with `scheme=x509`: see `createCertificateFinder` in `countersign/node`. @default refused */
@@ -166,6 +168,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
     lifetimes,
     maxOpenRequests: options.maxOpenRequests ?? 20,
     nonce: options.nonce ?? 'optional',
+    bindCodeToKey: options.bindCodeToKey ?? false,
     durations: options.durations ?? [3600, 30 * 86_400, 'until-removed'],
     signUp: options.signUp ?? false,
     passkeys: passkeySettings(options, name),

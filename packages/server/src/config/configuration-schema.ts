@@ -119,6 +119,7 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   signatureKeyForm: z.enum(['january', 'both']).default('january'),
   nonce: z.enum(['optional', 'required']).default('optional'),
+  bindCodeToKey: z.boolean().default(false),
   algorithms: z
     .array(z.enum([...algorithmNames]))
     .min(1)

@@ -22,6 +22,7 @@ export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys
     interop: settings.interop,
     signatureKeyForm: settings.signatureKeyForm,
     nonce: settings.nonce,
+    bindCodeToKey: settings.bindCodeToKey,
     maxOpenRequests: settings.limits.openRequests,
     discovery: {
       fetchesPerMinute: settings.limits.fetchesPerMinute,

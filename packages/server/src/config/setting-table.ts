@@ -88,6 +88,11 @@ export const settingTable: readonly SettingRow[] = [
     about: '"both" also reads the later form of Signature-Key; default: january',
   },
   { name: 'nonce', read: 'text', about: '"required" or "optional" in token requests; default: optional' },
+  {
+    name: 'bindCodeToKey',
+    read: 'boolean',
+    about: 'whether a code works only with the key that asked for it; default: false, so that agents can rotate keys',
+  },
   { name: 'algorithms', read: 'json', about: 'the signature algorithms accepted from agents; default: all' },
   {
     name: 'limits.openRequests',

@@ -10,6 +10,7 @@ export const eventNames = [
   'audit.swept',
   'code.foreign_agent',
   'code.foreign_delegate',
+  'code.foreign_key',
   'code.injected',
   'code.redeemed',
   'code.redirect_mismatch',

@@ -47,6 +47,8 @@ export interface CodeRedemption {
   delegate: string | null
   /** Thumbprint of the key that signed the redemption. */
   jkt: string
+  /** Whether the key must be the one that signed the request. @default false */
+  bindToKey?: boolean | undefined
   /** Must equal the request's when given. */
   redirectUri?: string | undefined
   /** Hash of the request token sent with the code; must be the code's own request when given. */
@@ -67,6 +69,7 @@ export type RedeemOutcome =
         | 'used'
         | 'foreign_agent'
         | 'foreign_delegate'
+        | 'foreign_key'
         | 'redirect_mismatch'
         | 'injected'
         | 'grant_ended'

@@ -34,6 +34,10 @@ const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number)
     (code, by) => code.request.delegate !== by.delegate,
     { reason: 'foreign_delegate', burns: true, event: 'code.foreign_delegate' }, // X05
   ],
+  [
+    (code, by) => by.bindToKey === true && code.request.agentJkt !== by.jkt,
+    { reason: 'foreign_key', burns: true, event: 'code.foreign_key' }, // X06
+  ],
   [(code) => code.consumedAt !== null, codeUsed], // X01
   [(code, _by, now) => code.expiresAt <= now, { reason: 'expired', burns: false }], // X03
   [

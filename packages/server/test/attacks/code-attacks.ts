@@ -155,6 +155,23 @@ export const codeAttacks: readonly Attack[] = [
     },
     issued,
   ),
+  {
+    ...changed(
+      'X06',
+      'a code after the agent rotated its key, where codes are bound to it',
+      async (request, { agent }) => {
+        agent.signer = await newSigner()
+        agent.keys = [agent.signer.jwk]
+        request.by = identityOf(agent)
+      },
+      { ...refused, audit: ['code.foreign_key'] },
+    ),
+    options: { bindCodeToKey: true },
+  },
+  {
+    ...changed('X06', 'a code with the key that asked for it, where codes are bound to it', () => undefined, issued),
+    options: { bindCodeToKey: true },
+  },
   changed(
     'X09',
     'a code whose grant was removed',

@@ -36,7 +36,7 @@ export interface Stage {
 export interface StageOptions
   extends Pick<
     Partial<AuthServerOptions>,
-    'nonce' | 'maxOpenRequests' | 'policy' | 'signUp' | 'identityProviders' | 'onError'
+    'nonce' | 'bindCodeToKey' | 'maxOpenRequests' | 'policy' | 'signUp' | 'identityProviders' | 'onError'
   > {
   /** What the servers get for a storage. @default the storage itself */
   wrap?: (storage: Storage) => Storage

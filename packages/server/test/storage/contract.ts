@@ -435,6 +435,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         ['another agent (X04)', 'foreign_agent', { agent: 'https://thief.example' }],
         ['another delegate (X05)', 'foreign_delegate', { delegate: 'tablet' }],
         ['no delegate (X05)', 'foreign_delegate', { delegate: null }],
+        ['another key, where it counts (X06)', 'foreign_key', { jkt: 'another-key', bindToKey: true }],
         ['another redirect URI (W12)', 'redirect_mismatch', { redirectUri: 'https://agent.example/callback/' }],
         ['the request token of another request (X20)', 'injected', { requestTokenHash: freshHash() }],
       ]
