@@ -9,7 +9,7 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type Challenge, parseChallenge } from '../protocol/challenge.js'
-import { isIdentifier } from '../protocol/identifier.js'
+import { isIdentifier, isLoopbackIdentifier } from '../protocol/identifier.js'
 import { type AgentMetadata, metadataUrl } from '../protocol/metadata.js'
 import type { AuthTokenClaims } from '../tokens/token-table.js'
 import { verifyToken } from '../tokens/verify-token.js'
@@ -81,7 +81,8 @@ export interface Agent {
   readonly metadata: AgentMetadata
   /**
    * `fetch`, with every request signed and challenges answered: it may wait for a person. Redirects are not followed.
-   * Resolves to the last response when a challenge repeats. Rejects with {@link AgentError} when authorization fails.
+   * Resolves to the last response when a challenge repeats. Rejects with {@link AgentError} when authorization fails, and
+   * with a TypeError for plain http, except on loopback with a port where `allowInsecureLoopback` is set.
    */
   readonly fetch: typeof globalThis.fetch
   /** The same agent for one browser session of a web agent: its own consents and tokens, never those of another person. */
@@ -170,6 +171,7 @@ export function createAgent(options: AgentOptions): Agent {
   ): Promise<Response> {
     const request = await bufferRequest(new Request(input, { ...init, redirect: 'manual' }))
     const { url, signal } = request
+    requireSecure(url, allowInsecureLoopback)
     const token = await steps.tokenFor(session ?? '', url, signal)
     let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: options.introduce ?? 'agent' }
     const taken = new Set<Step>()
@@ -250,6 +252,14 @@ export function createAgent(options: AgentOptions): Agent {
       return route(request)
     },
   }
+}
+
+// What is signed can be read on the way over plain http, and sent again for a minute.
+function requireSecure(url: string, allowInsecureLoopback: boolean): void {
+  const { protocol, origin } = new URL(url)
+  if (protocol === 'https:') return
+  if (!isLoopbackIdentifier(origin)) throw new TypeError(`an agent asks over https only, not ${origin}`)
+  if (!allowInsecureLoopback) throw new TypeError(`set allowInsecureLoopback for http on loopback: ${origin}`)
 }
 
 async function bufferRequest(request: Request): Promise<Request> {

@@ -43,3 +43,22 @@ it.each<[string, unknown, string]>([
 ])('makes no signer of %s', async (_, jwk, message) => {
   await expect(createSigner(jwk as typeof privateJwk)).rejects.toThrow(message)
 })
+
+it.each<[string, string, Record<string, unknown>, string]>([
+  ['http', 'http://api.example/events', {}, 'https only, not http://api.example'],
+  ['http, also where loopback is allowed', 'http://api.example/', { allowInsecureLoopback: true }, 'https only'],
+  ['a private address over http', 'http://10.0.0.1:8080/', { allowInsecureLoopback: true }, 'https only'],
+  ['loopback without the option', 'http://127.0.0.1:8002/', {}, 'set allowInsecureLoopback'],
+])('sends nothing to %s', async (_, url, more, message) => {
+  const sent: string[] = []
+  const fetch = async (request: RequestInfo | URL): Promise<Response> => {
+    sent.push((request as Request).url)
+    return new Response('ok')
+  }
+  const agent = createAgent({ ...options, fetch, ...more })
+  await expect(agent.fetch(url)).rejects.toThrow(message)
+  expect(sent).toEqual([])
+  expect((await agent.fetch('https://api.example/events')).status).toBe(200)
+  const local = createAgent({ ...options, fetch, allowInsecureLoopback: true })
+  expect((await local.fetch('http://127.0.0.1:8002/events')).status).toBe(200)
+})
