@@ -132,6 +132,18 @@ describe.skipIf(!runnable)('a peer in another language', () => {
     expect(resource.refusals).toEqual([])
   })
 
+  it('as resource that was started again, with a new key under the old kid', async () => {
+    const authServer = await ourAuthServer()
+    const port = String(await freePort())
+    const agents = [await ourAgent(authServer, forPeers(authServer)), await ourAgent(authServer, forPeers(authServer))]
+    for (const { agent } of agents) {
+      const resource = await start('resource', '--port', port, '--auth-server-url', authServer)
+      const response = await agent.fetch(`${resource.id}/data-auth`)
+      expect(await response.json()).toMatchObject({ ...granted, agent: agent.id })
+      await resource.stop()
+    }
+  })
+
   it('as auth server lets our agent into our resource', async () => {
     const authServer = await start('auth-server', '--refuse-nonce', '400')
     const resource = await ourResource(authServer.id)

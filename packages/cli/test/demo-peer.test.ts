@@ -64,8 +64,10 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
     const known = ['--auth-server-url', authServer]
     const id =
       resource === 'ours' ? await ours('resource', '--interop', ...known) : (await peers('resource', ...known)).id
+    // Each is a new one of the same identifier: it has a new key under the old kid.
+    const port = String(await freePort())
     for (const [method, flags] of [['GET', []] as const, ['POST', ['--body', '{"note":1}']] as const]) {
-      const agent = await peers('agent', '--resource-url', `${id}/data-auth`, ...flags)
+      const agent = await peers('agent', '--port', port, '--resource-url', `${id}/data-auth`, ...flags)
       expect(await agent.ended).toBe(0)
       expect(JSON.parse(agent.lines.at(-1) ?? '')).toMatchObject({
         status: 200,

@@ -1,8 +1,9 @@
 export { createDiscovery, type Discovery, type DiscoveryOptions } from './discovery/discovery.js'
 export type { DiscoveryLimits } from './discovery/discovery-limits.js'
 export type { FetchDocument } from './discovery/fetch-document.js'
-export type { DiscoveryFailure, Found } from './discovery/found.js'
+export type { DiscoveryFailure, Found, FoundKey } from './discovery/found.js'
 export type { Delay } from './discovery/lookup.js'
+export { createKeyRenewer, type KeyRenewer } from './discovery/renew-key.js'
 export {
   type CertificateFinder,
   createKeyResolver,
@@ -11,6 +12,7 @@ export {
   type KeyResolverOptions,
   type ResolvedKey,
 } from './discovery/resolve-key.js'
+export { tokenKeys } from './discovery/token-keys.js'
 export { contentDigest, requireContentDigest } from './httpsig/content-digest.js'
 export { parseEitherSignatureKey } from './httpsig/later-signature-key.js'
 export { createMemoryNonces, type MemoryNoncesOptions } from './httpsig/memory-nonces.js'

@@ -3,6 +3,7 @@ import type {
   Algorithm,
   Discovery,
   IdentifierOptions,
+  KeyRenewer,
   MaybePromise,
   ParsedSignatureKey,
   ResolvedKey,
@@ -47,6 +48,7 @@ export interface ServerContext {
   storage: Storage
   discovery: Discovery
   resolveKey: (signatureKey: SignatureKey, remoteAddress: string | undefined) => MaybePromise<ResolvedKey>
+  renewKey: KeyRenewer
   policy: Policy
   risks: RiskPatterns
   interop: Interop

@@ -3,6 +3,7 @@ import {
   algorithmNames,
   type CertificateFinder,
   createDiscovery,
+  createKeyRenewer,
   createKeyResolver,
   type DiscoveryLimits,
   type FetchDocument,
@@ -159,6 +160,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
       await followRefreshes()
       return resolveKey(signatureKey, remoteAddress)
     },
+    renewKey: createKeyRenewer(discovery),
     policy: options.policy ?? askAlways,
     risks: options.risks ?? defaultRisks,
     interop: { redirectUrisOptional: [], unsignedBodies: [], ...options.interop },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk, isLoopbackIdentifier } from 'countersign'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, StorageError } from 'countersign-server'
-import { type DemoWorld, demoPerson } from './demo-world.js'
+import { type DemoWorld, demoDiscovery, demoPerson } from './demo-world.js'
 
 /** The demo's auth server, with its person. */
 export async function createDemoAuthServer(
@@ -16,6 +16,7 @@ export async function createDemoAuthServer(
       signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
       secret: randomBytes(32),
     }),
+    discovery: demoDiscovery,
     authTokenLifetime: 3600,
     durations: [30 * 86_400, 'until-removed'],
     allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),

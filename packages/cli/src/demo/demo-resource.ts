@@ -3,7 +3,7 @@ import type { Handler } from 'countersign/node'
 import { createResource, type ResourceOptions, type VerifiedRequest } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
 import { Hono } from 'hono'
-import { type DemoWorld, demoPath, demoScope, demoScopes, isOnLoopback } from './demo-world.js'
+import { type DemoWorld, demoDiscovery, demoPath, demoScope, demoScopes, isOnLoopback } from './demo-world.js'
 
 const methods = ['GET', 'POST']
 
@@ -16,6 +16,7 @@ export async function createDemoResource(world: DemoWorld, options: Pick<Resourc
     signer: await createSigner(await generatePrivateJwk({ kid: 'resource-key-1' })),
     authServer: ids['auth-server'],
     scopes: demoScopes,
+    discovery: demoDiscovery,
     resourceTokenLifetime: 600,
     allowInsecureLoopback: isOnLoopback(world),
     ...(interop ? { unsignedBodies: isPeer } : {}),

@@ -52,5 +52,8 @@ export const demoScopes = {
 
 export const demoScope = 'data.read data.write'
 
+/** Peers make a new key under the same `kid` whenever they start; nobody else sends signatures here. */
+export const demoDiscovery = { renewalInterval: 1 } as const
+
 /** The resource's path that needs a person's authorization. */
 export const demoPath = '/data-auth'

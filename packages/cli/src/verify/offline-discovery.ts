@@ -18,6 +18,7 @@ export function offlineDiscovery(keys: readonly unknown[]): Discovery {
     findKeyAt: (_jwksUri, kid) => findKey(kid),
     peekKey: () => undefined,
     peekFreshness: () => undefined,
+    renewKey: async () => undefined,
     forget: () => undefined,
     forgotten: 0,
   }

@@ -1,10 +1,13 @@
 import { createDiscovery } from '../discovery/discovery.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
+import type { Found } from '../discovery/found.js'
+import { tokenKeys } from '../discovery/token-keys.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import type { SignatureKey } from '../httpsig/signature-key.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
+import type { VerificationKey } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
@@ -197,13 +200,7 @@ export function createAgent(options: AgentOptions): Agent {
       audience: id,
       issuers: [authServer],
       now,
-      findKey: async (issuer, kid) => {
-        const outcome = await discovery.findKey('aauth-issuer', issuer, kid)
-        if ('found' in outcome) return outcome.found
-        throw new AgentError('auth_token_refused', 'The key of the auth token was not found.', {
-          cause: outcome.failure,
-        })
-      },
+      ...tokenKeys(discovery, 'aauth-issuer', requireIssuerKey),
     })
     return claims
   }
@@ -278,4 +275,9 @@ function challengeOf(response: Response): Challenge | undefined {
     if (error instanceof AAuthError) return undefined
     throw error
   }
+}
+
+function requireIssuerKey(outcome: Found<VerificationKey>): VerificationKey {
+  if ('found' in outcome) return outcome.found
+  throw new AgentError('auth_token_refused', 'The key of the auth token was not found.', { cause: outcome.failure })
 }

@@ -13,6 +13,11 @@ export interface DiscoveryLimits {
   /** Seconds for which a document that could not be had is not asked for again. @default 30 */
   failureAge?: number
   /**
+   * Seconds between two fetches of a JWKS for signatures that are not by the key they name: an origin may have published
+   * another one under the same `kid`. Anybody can cause them with a signature that is wrong. @default 60
+   */
+  renewalInterval?: number
+  /**
    * When a lookup that failed is answered. `equal`: 2.5 s after it began, whatever the cause, so that the time does not
    * tell a stranger what there is in a network: a name, a host, a port. `shortest`: as soon as it failed, for tools that
    * ask for themselves and for tests. @default 'equal'

@@ -11,10 +11,10 @@ import {
   parseMetadata,
 } from '../protocol/metadata.js'
 import { type DiscoveryLimits, limits } from './discovery-limits.js'
-import { createDocuments, type DocumentSource } from './documents.js'
+import { createDocuments, type DocumentSource, type LoadedDocument } from './documents.js'
 import { createFetchBudget } from './fetch-budget.js'
 import type { FetchDocument } from './fetch-document.js'
-import type { Found } from './found.js'
+import type { Found, FoundKey } from './found.js'
 import { createLookups, type Delay, type Lookup } from './lookup.js'
 import { type KeyFinder, privateKeysIn, readJwks } from './read-jwks.js'
 
@@ -50,11 +50,23 @@ export interface Discovery {
     remoteAddress?: string,
   ): Promise<Found<MetadataByKind[K]>>
   /** The key named `kid` in the JWKS that the identifier's document names. */
-  findKey(kind: MetadataKind, identifier: string, kid: string, remoteAddress?: string): Promise<Found<VerificationKey>>
+  findKey(kind: MetadataKind, identifier: string, kid: string, remoteAddress?: string): Promise<FoundKey>
   /** The same key at once, where it was found before and everything it was found by is still fresh. */
   peekKey(kind: MetadataKind, identifier: string, kid: string): VerificationKey | undefined
   /** How long what {@link Discovery.peekKey} would give is fresh, in Unix seconds: nothing made of the key counts longer. */
   peekFreshness(kind: MetadataKind, identifier: string, kid: string): number | undefined
+  /**
+   * The key that is published under the name of `current` by now, where that is another one: asked when a signature is
+   * not by `current`, and `current` was known before. Undefined where there is none, or where it was looked for within
+   * `renewalInterval`.
+   */
+  renewKey(
+    kind: MetadataKind,
+    identifier: string,
+    kid: string,
+    current: VerificationKey,
+    remoteAddress?: string,
+  ): Promise<VerificationKey | undefined>
   /** The key named `kid` in the JWKS at a URL. */
   findKeyAt(jwksUri: string, kid: string, remoteAddress?: string): Promise<Found<VerificationKey>>
   /**
@@ -86,7 +98,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     onChange: noteChange,
   })
   const lookUp = createLookups(now, options.delay)
-  const { failureTime = 'equal' } = options
+  const { failureTime = 'equal', renewalInterval = limits.refetchInterval } = options
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
   const reported = new LruCache<true>(limits.cachedDocuments)
   /** The last fetch before each identifier was forgotten; documents of that time count for it no more. */
@@ -162,18 +174,14 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     foundKeys.set(nameOf(kind, identifier, kid), { key, freshUntil }, freshUntil)
   }
 
-  async function loadKey(
-    source: DocumentSource<KeyFinder>,
-    kid: string,
-    lookup: Lookup,
-    after = 0,
-  ): Promise<Found<VerificationKey>> {
+  async function loadKey(source: DocumentSource<KeyFinder>, kid: string, lookup: Lookup, after = 0): Promise<FoundKey> {
     const before = documents.find(source, after)
     const first = await documents.load(source, lookup, after)
     if (!('found' in first)) return first
     const key = await first.found.value(kid)
-    if ('found' in key || key.failure.reason !== 'unknown_kid') return key
     const isNew = first.found !== before
+    if ('found' in key) return isNew ? { ...key, isNew } : key
+    if (key.failure.reason !== 'unknown_kid') return key
     const mayRefetch = !isNew && !lastRefetch.get(source.key, now())
     if (isNew || mayRefetch) lastRefetch.set(source.key, true, now() + limits.refetchInterval)
     if (!mayRefetch && !documents.isLoading(source)) {
@@ -183,6 +191,18 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     const second = await documents.load(source, lookup, first.found.fetched)
     if ('found' in second) return second.found.value(kid)
     return second.failure.reason === 'refused' ? second : key
+  }
+
+  async function loadRenewed(
+    source: DocumentSource<KeyFinder>,
+    held: LoadedDocument<KeyFinder>,
+    lookup: Lookup,
+  ): Promise<LoadedDocument<KeyFinder>> {
+    const mayFetch = !lastRefetch.get(source.key, now())
+    if (mayFetch) lastRefetch.set(source.key, true, now() + renewalInterval)
+    if (!mayFetch && !documents.isLoading(source)) return held
+    const outcome = await documents.load(source, lookup, held.fetched)
+    return 'found' in outcome ? outcome.found : held
   }
 
   return {
@@ -215,6 +235,21 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     },
     peekKey: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now())?.key,
     peekFreshness: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now())?.freshUntil,
+    async renewKey(kind, identifier, kid, current, remoteAddress) {
+      const after = lastForgotten(identifier)
+      const metadata = documents.find(metadataSource(kind, identifier), after)
+      const source = metadata && jwksSource(metadata.value.jwks_uri, kind, remoteAddress)
+      const held = source && documents.find(source, after)
+      if (!held) return undefined
+      // Another request may have had it fetched meanwhile.
+      const known = await held.value(kid)
+      if ('found' in known && known.found.thumbprint !== current.thumbprint) return known.found
+      const renewed = await lookUp(remoteAddress, 'shortest', async (lookup) => {
+        const latest = await loadRenewed(source, held, lookup)
+        return latest.value(kid)
+      })
+      return 'found' in renewed && renewed.found.thumbprint !== current.thumbprint ? renewed.found : undefined
+    },
     forget(identifier) {
       // Beyond that time nothing is kept that was fetched before.
       forgottenAt.set(identifier, documents.latestFetch(), now() + limits.maxAge + limits.staleAge)

@@ -1,3 +1,5 @@
+import type { VerificationKey } from '../lib/jwk.js'
+
 /** Why no document or key was found; the caller decides which error that is. */
 export interface DiscoveryFailure {
   /**
@@ -10,5 +12,8 @@ export interface DiscoveryFailure {
   /** Seconds after which to ask again, with `busy`. */
   retryAfter?: number
 }
+
+/** A key, and whether it is of a document that was fetched for this very lookup: then no newer one is published. */
+export type FoundKey = { found: VerificationKey; isNew?: true } | { failure: DiscoveryFailure }
 
 export type Found<T> = { found: T } | { failure: DiscoveryFailure }

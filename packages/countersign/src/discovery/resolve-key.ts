@@ -11,6 +11,7 @@ import { tokenTable } from '../tokens/token-table.js'
 import { type VerifiedToken, type VerifyTokenOptions, verifyDecodedToken } from '../tokens/verify-token.js'
 import type { Discovery } from './discovery.js'
 import type { DiscoveryFailure, Found } from './found.js'
+import { tokenKeys } from './token-keys.js'
 
 /** The key of a signature, and who it speaks for. */
 export interface ResolvedKey {
@@ -21,6 +22,8 @@ export interface ResolvedKey {
   /** The delegate, where an agent token or an auth token names one. */
   delegate: string | undefined
   token: VerifiedToken<'agent+jwt'> | VerifiedToken<'auth+jwt'> | undefined
+  /** The key was found for this very request, so that no newer one is looked for. */
+  isNew?: true
 }
 
 /** A certificate that leads to a configured root, and the agent it names (W11). */
@@ -52,7 +55,7 @@ const cachedTokens = 10_000
 const cachedTokenAge = 60
 
 /** The documents of those who sign requests (W11). */
-function isPublishedKind(name: string): name is 'aauth-agent' | 'aauth-resource' {
+export function isPublishedKind(name: string): name is 'aauth-agent' | 'aauth-resource' {
   return name === 'aauth-agent' || name === 'aauth-resource'
 }
 
@@ -83,25 +86,13 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
 
   const agentTokenOptions = (remoteAddress: string | undefined): VerifyTokenOptions => ({
     ...options,
-    findKey: (issuer, kid) => discovery.peekKey('aauth-agent', issuer, kid) ?? findAgentKey(issuer, kid, remoteAddress),
+    ...tokenKeys(discovery, 'aauth-agent', requireKey, remoteAddress),
   })
   const authTokenOptions: VerifyTokenOptions = {
     ...options,
     issuers: options.authTokenIssuers,
     allowExpired: true,
-    findKey: (issuer, kid) => discovery.peekKey('aauth-issuer', issuer, kid) ?? findIssuerKey(issuer, kid),
-  }
-
-  async function findAgentKey(
-    issuer: string,
-    kid: string,
-    remoteAddress: string | undefined,
-  ): Promise<VerificationKey> {
-    return requireKey(await discovery.findKey('aauth-agent', issuer, kid, remoteAddress))
-  }
-
-  async function findIssuerKey(issuer: string, kid: string): Promise<VerificationKey> {
-    return requireIssuerKey(await discovery.findKey('aauth-issuer', issuer, kid))
+    ...tokenKeys(discovery, 'aauth-issuer', requireIssuerKey),
   }
 
   function resolveHeaderKey(jwk: Record<string, string>): MaybePromise<ResolvedKey> {
@@ -146,7 +137,9 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     if (!isIdentifier(id, options)) throw unknownKey(`the id ${identifierProblem(id, options)}`)
     const kind = wellKnown ?? 'aauth-agent'
     if (!isPublishedKind(kind)) throw unknownKey('the well-known name is not one that is fetched')
-    return { ...anonymous, key: requireKey(await discovery.findKey(kind, id, kid, remoteAddress)), agent: id }
+    const outcome = await discovery.findKey(kind, id, kid, remoteAddress)
+    const resolved = { ...anonymous, key: requireKey(outcome), agent: id }
+    return 'isNew' in outcome ? { ...resolved, isNew: true } : resolved
   }
 
   function resolveToken(

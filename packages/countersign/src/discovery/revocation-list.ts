@@ -9,6 +9,7 @@ import { verifyDecodedToken } from '../tokens/verify-token.js'
 import type { Discovery } from './discovery.js'
 import { type FetchDocument, fetchText } from './fetch-document.js'
 import type { Found } from './found.js'
+import { tokenKeys } from './token-keys.js'
 
 export interface RevocationListOptions extends IdentifierOptions {
   /** The auth server whose list it is. */
@@ -96,8 +97,7 @@ export function createRevocationList(options: RevocationListOptions): Revocation
       ...options,
       audience: issuer,
       issuers: [issuer],
-      findKey: async (iss, kid) =>
-        discovery.peekKey('aauth-issuer', iss, kid) ?? requireFound(await discovery.findKey('aauth-issuer', iss, kid)),
+      ...tokenKeys(discovery, 'aauth-issuer', requireFound),
     })
     return listOf(claims, at)
   }

@@ -28,6 +28,11 @@ export interface VerifySignatureOptions<R extends { key: VerificationKey }> {
    * local check; throws when there is none.
    */
   resolveKey: (signatureKey: SignatureKey, remoteAddress: string | undefined) => MaybePromise<R>
+  /**
+   * Looks for another key under the same name, where the signature is not by the one that `resolveKey` found.
+   * @default none is looked for
+   */
+  renewKey?: (signatureKey: SignatureKey, resolved: R, remoteAddress: string | undefined) => Promise<R | undefined>
   /** Unix seconds. @default the system clock */
   now?: () => number
   /** @default all that the library knows */
@@ -97,15 +102,20 @@ export async function verifySignature<R extends { key: VerificationKey }>(
   for (const component of input.components) values.push(componentValue(component, message, fields, target, authority))
   const base = serializeSignatureBase(input.components, values, input.parameters)
   const found = options.resolveKey(parsedKey.key, message.remoteAddress) //    unknown_key, invalid_key
-  const resolved = found instanceof Promise ? await found : found
+  let resolved = found instanceof Promise ? await found : found
   requireAlgorithm(input, resolved.key, options.algorithms) //                 unsupported_algorithm
   if (typeof coverage === 'function') requireCoverage(input, profile, present, coverage(resolved))
   const verified = verifyBytes(resolved.key, signature, base)
   if (!(verified instanceof Promise ? await verified : verified)) {
-    throw new AAuthError(
-      'signature_mismatch',
-      'The signature is not the key’s over this request: compare the signature base.',
-    )
+    const renewed = await options.renewKey?.(parsedKey.key, resolved, message.remoteAddress)
+    if (renewed) requireAlgorithm(input, renewed.key, options.algorithms)
+    if (!renewed || !(await verifyBytes(renewed.key, signature, base))) {
+      throw new AAuthError(
+        'signature_mismatch',
+        'The signature is not the key’s over this request: compare the signature base.',
+      )
+    }
+    resolved = renewed
   }
   const [digest] = body.length > 0 ? fieldValues(message, 'content-digest') : []
   if (digest !== undefined || input.components.includes('content-digest')) {

@@ -1,6 +1,7 @@
 import { createDiscovery, type Discovery } from '../discovery/discovery.js'
 import type { DiscoveryLimits } from '../discovery/discovery-limits.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
+import { createKeyRenewer } from '../discovery/renew-key.js'
 import { type CertificateFinder, createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
 import { createRevocationList } from '../discovery/revocation-list.js'
 import { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
@@ -160,6 +161,7 @@ export function createResource(options: ResourceOptions): Resource {
   const signatureOptions: VerifySignatureOptions<ResolvedKey> = {
     authorities: options.authorities ?? ([new URL(id).host] as const),
     resolveKey,
+    renewKey: createKeyRenewer(discovery),
     now,
     claimNonce: options.claimNonce ?? createMemoryNonces({ now }),
     ...(options.algorithms ? { algorithms: options.algorithms } : {}),

@@ -14,6 +14,16 @@ export interface VerifyTokenOptions extends IdentifierOptions {
    * Finds the issuer's key. Called after every local check; throws what the caller wants a missing key to be.
    */
   findKey: (issuer: string, kid: string) => MaybePromise<VerificationKey>
+  /**
+   * Looks for another key of the issuer under the same `kid`, where the token is not signed by `key`; `lookedUp` says that
+   * `findKey` did not have it at hand. @default none is looked for
+   */
+  renewKey?: (
+    issuer: string,
+    kid: string,
+    key: VerificationKey,
+    lookedUp: boolean,
+  ) => Promise<VerificationKey | undefined>
   /** Who is asked to accept the token: must be in `aud`, as the same string. */
   audience: string
   /** Issuers that are accepted; others are refused before anything is fetched. Absent: any. */
@@ -83,14 +93,29 @@ export function verifyDecodedToken<K extends TokenKind>(
   const expired = claims.exp <= now
   if (expired && !options.allowExpired) throw new AAuthError(row.expired, `The ${kind} has expired.`)
 
-  return after(options.findKey(claims.iss, kid), (key) => {
+  const found = options.findKey(claims.iss, kid)
+  return after(found, (key) => {
     if (!algorithmTable[key.algorithm].jose.includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
     return after(verifyBytes(key, token.signature, token.signingInput), (verified) => {
-      if (!verified) throw refuse('its signature is not the issuer’s')
-      const confirmation = 'cnf' in row.required ? importConfirmation(claims, refuse) : undefined
-      return after(confirmation, (confirmationKey) => ({ kind, claims, confirmationKey, expired }))
+      const signed = verified || isRenewed(token, options, { kid, alg, key, lookedUp: found instanceof Promise })
+      return after(signed, (isSigned) => {
+        if (!isSigned) throw refuse('its signature is not the issuer’s')
+        const confirmation = 'cnf' in row.required ? importConfirmation(claims, refuse) : undefined
+        return after(confirmation, (confirmationKey) => ({ kind, claims, confirmationKey, expired }))
+      })
     })
   })
+}
+
+/** Whether the token is signed by the key that its issuer has put in the place of the one that was found. */
+async function isRenewed(
+  { payload, signature, signingInput }: DecodedToken,
+  { renewKey }: VerifyTokenOptions,
+  { kid, alg, key, lookedUp }: { kid: string; alg: string; key: VerificationKey; lookedUp: boolean },
+): Promise<boolean> {
+  const renewed = await renewKey?.(String(payload.iss), kid, key, lookedUp)
+  if (!renewed || !algorithmTable[renewed.algorithm].jose.includes(alg)) return false
+  return verifyBytes(renewed, signature, signingInput)
 }
 
 const listsOf = ({ required, optional }: (typeof tokenTable)[TokenKind]) => ({

@@ -5,6 +5,7 @@ import {
   type Found,
   parseScope,
   requireParameter,
+  tokenKeys,
   type VerificationKey,
   verifyToken,
 } from 'countersign'
@@ -136,8 +137,7 @@ async function requireResourceToken(
     ...context.identifiers,
     audience: context.issuer,
     now: context.now,
-    findKey: async (issuer, kid) =>
-      requireFound(await context.discovery.findKey('aauth-resource', issuer, kid, remoteAddress)),
+    ...tokenKeys(context.discovery, 'aauth-resource', requireFound, remoteAddress),
   })
   if (claims.agent !== agent) throw new AAuthError('resource_token_invalid', 'The resource token is for another agent.')
   if (claims.agent_jkt !== key.thumbprint) {

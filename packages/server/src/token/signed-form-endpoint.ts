@@ -46,6 +46,7 @@ export async function signedFormEndpoint(
     const verified = await verifySignature(received, {
       authorities: [new URL(context.issuer).host],
       resolveKey: (signatureKey, remoteAddress) => context.resolveKey(requireAgentKey(signatureKey), remoteAddress),
+      renewKey: context.renewKey,
       parseSignatureKey: context.parseSignatureKey,
       now: context.now,
       algorithms: context.algorithms,

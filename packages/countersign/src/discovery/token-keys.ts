@@ -1,0 +1,36 @@
+import type { VerificationKey } from '../lib/jwk.js'
+import type { MetadataKind } from '../protocol/metadata.js'
+import type { VerifyTokenOptions } from '../tokens/verify-token.js'
+import type { Discovery } from './discovery.js'
+import type { Found } from './found.js'
+
+/**
+ * Finds the keys of tokens at their issuers; where a token is not signed by a key that was known before, another one is
+ * looked for.
+ *
+ * @param requireFound the key, or a throw of what a missing key is to be
+ * @param remoteAddress where the request came from: what one source can make us fetch is limited
+ */
+export function tokenKeys(
+  discovery: Pick<Discovery, 'findKey' | 'peekKey' | 'renewKey'>,
+  kind: MetadataKind,
+  requireFound: (found: Found<VerificationKey>) => VerificationKey,
+  remoteAddress?: string,
+): Required<Pick<VerifyTokenOptions, 'findKey' | 'renewKey'>> {
+  /** Of documents that were fetched for the last lookup. */
+  const newKeys = new WeakSet<VerificationKey>()
+
+  async function lookUp(issuer: string, kid: string): Promise<VerificationKey> {
+    const outcome = await discovery.findKey(kind, issuer, kid, remoteAddress)
+    const key = requireFound(outcome)
+    if ('isNew' in outcome) newKeys.add(key)
+    else newKeys.delete(key)
+    return key
+  }
+
+  return {
+    findKey: (issuer, kid) => discovery.peekKey(kind, issuer, kid) ?? lookUp(issuer, kid),
+    renewKey: async (issuer, kid, key, lookedUp) =>
+      lookedUp && newKeys.has(key) ? undefined : discovery.renewKey(kind, issuer, kid, key, remoteAddress),
+  }
+}

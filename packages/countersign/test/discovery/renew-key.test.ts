@@ -1,0 +1,132 @@
+import {
+  createDiscovery,
+  createKeyRenewer,
+  createKeyResolver,
+  createSigner,
+  generatePrivateJwk,
+  issueToken,
+  receiveRequest,
+  type Signer,
+  signRequest,
+  verifySignature,
+} from 'countersign'
+import { describe, expect, it } from 'vitest'
+import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
+import { refusalCode } from '../refusal.js'
+
+const agent = 'https://agent.example'
+const auth = 'https://auth.example'
+const resource = 'https://resource.example'
+const jwksUri = `${agent}/jwks.json`
+const start = 1_768_786_017
+const newSigner = async (kid = 'key-1') => createSigner(await generatePrivateJwk({ kid }))
+const [first, second, third, stranger] = await Promise.all([newSigner(), newSigner(), newSigner(), newSigner()])
+
+/** A verifier of an agent's requests, with the clock and the documents in the test's hands. */
+function createVerifier(options: { renewalInterval?: number } = {}) {
+  const clock = { now: start }
+  const now = () => clock.now
+  const documents = { ...agentDocuments(agent, [first.jwk]), ...issuerDocuments(auth, [first.jwk]) }
+  const { fetch, asked } = documentFetch(documents)
+  const discovery = createDiscovery({ fetch, now, failureTime: 'shortest', ...options })
+  const resolveKey = createKeyResolver({
+    discovery,
+    now,
+    audience: resource,
+    authTokenIssuers: [auth],
+    absentWellKnown: 'jwks',
+  })
+  const verify = async (signer: Signer, jwt?: string) => {
+    const request = await signRequest(new Request(`${resource}/data`), {
+      signer,
+      signatureKey: jwt
+        ? { scheme: 'jwt', jwt }
+        : { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' },
+      created: clock.now,
+    })
+    const { resolved } = await verifySignature(receiveRequest(request), {
+      authorities: ['resource.example'],
+      resolveKey,
+      renewKey: createKeyRenewer(discovery),
+      now,
+    })
+    return resolved.key.thumbprint
+  }
+  return {
+    clock,
+    verify,
+    publish: (signer: Signer, at = jwksUri) => {
+      documents[at] = { keys: [signer.jwk] }
+    },
+    withdraw: () => delete documents[jwksUri],
+    fetches: (url = jwksUri) => asked.filter((one) => one === url).length,
+  }
+}
+
+describe('another key under the same kid', () => {
+  it('is found, by all who ask for it at once, after one fetch', async () => {
+    const { verify, publish, clock, fetches } = createVerifier()
+    expect(await verify(first)).toBe(first.thumbprint)
+    publish(second)
+    clock.now += 1
+    const found = await Promise.all(Array.from({ length: 20 }, () => verify(second)))
+    expect(new Set(found)).toEqual(new Set([second.thumbprint]))
+    expect(await refusalCode(() => verify(first))).toBe('signature_mismatch')
+    expect(fetches()).toBe(2)
+  })
+
+  it('is looked for once a minute at most, whoever signs wrongly', async () => {
+    const { verify, publish, clock, fetches } = createVerifier()
+    await verify(first)
+    clock.now += 1
+    for (let i = 0; i < 500; i++) expect(await refusalCode(() => verify(stranger))).toBe('signature_mismatch')
+    await Promise.all(Array.from({ length: 500 }, () => refusalCode(() => verify(stranger))))
+    expect(fetches()).toBe(2)
+    publish(second)
+    clock.now += 59
+    expect(await refusalCode(() => verify(second))).toBe('signature_mismatch')
+    expect(await verify(first)).toBe(first.thumbprint)
+    clock.now += 1
+    expect(await verify(second)).toBe(second.thumbprint)
+    expect(fetches()).toBe(3)
+  })
+
+  it('is looked for as often as renewalInterval says', async () => {
+    const { verify, publish, clock } = createVerifier({ renewalInterval: 1 })
+    await verify(first)
+    for (const signer of [second, third, first]) {
+      publish(signer)
+      clock.now += 1
+      expect(await verify(signer)).toBe(signer.thumbprint)
+    }
+  })
+
+  it('is not looked for in what was fetched for the very request', async () => {
+    const { verify, fetches } = createVerifier()
+    expect(await refusalCode(() => verify(stranger))).toBe('signature_mismatch')
+    expect(fetches()).toBe(1)
+  })
+
+  it('is not there where the JWKS cannot be had: the key that is known stays', async () => {
+    const { verify, withdraw, clock } = createVerifier()
+    await verify(first)
+    clock.now += 1
+    withdraw()
+    expect(await refusalCode(() => verify(second))).toBe('signature_mismatch')
+    expect(await verify(first)).toBe(first.thumbprint)
+  })
+
+  it('is found for the tokens of an auth server', async () => {
+    const { verify, publish, clock, fetches } = createVerifier()
+    const tokenBy = (signer: Signer) => {
+      const claims = { iss: auth, aud: resource, agent, cnf: { jwk: third.jwk }, scope: 'read', exp: clock.now + 300 }
+      return issueToken('auth+jwt', claims, { signer, now: () => clock.now })
+    }
+    expect(await verify(third, await tokenBy(first))).toBe(third.thumbprint)
+    publish(second, `${auth}/jwks.json`)
+    clock.now += 1
+    expect(await verify(third, await tokenBy(second))).toBe(third.thumbprint)
+    expect(await refusalCode(async () => verify(third, await tokenBy(stranger)))).toBe('auth_token_invalid')
+    expect(fetches(`${auth}/jwks.json`)).toBe(2)
+  })
+})
