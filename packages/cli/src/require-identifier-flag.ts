@@ -4,7 +4,11 @@ import { usageError } from './usage-error.js'
 /** The identifier that somebody typed. `loopback` says whether `http` on loopback will do, or what would allow it. */
 export function requireIdentifierFlag(name: string, text: string, loopback: 'allowed' | { allowedBy: string }): string {
   const allowInsecureLoopback = loopback === 'allowed'
-  if (isIdentifier(text, { allowInsecureLoopback, allowPath: true })) return text
+  const form = { allowInsecureLoopback, allowPath: true }
+  const shorter = text.replace(/\/$/, '')
+  if (isIdentifier(text, form)) return text
+  if (shorter !== text && isIdentifier(shorter, form))
+    throw usageError(`${name} is no identifier: leave out the slash at its end (${shorter}).`)
   if (loopback !== 'allowed' && isLoopbackIdentifier(text))
     throw usageError(`${name}: http on loopback needs ${loopback.allowedBy}.`)
   throw usageError(

@@ -106,10 +106,25 @@ describe('countersign demo --only', () => {
     expect((await running.finished).status).toBe(0)
   })
 
+  it('listens where the identifier says, without --port', async () => {
+    const id = await nobody()
+    const running = startCommand(['demo', '--only', 'resource', '--id', id, '--quiet'])
+    await running.seen(/^resource +\S+\n/)
+    const response = await fetch(`${id}/.well-known/aauth-resource`)
+    expect(await response.json()).toMatchObject({ resource: id })
+    running.child.kill('SIGINT')
+    expect((await running.finished).status).toBe(0)
+  })
+
   it.each([
     ['an unknown party', ['--only', 'browser'], 'Allowed choices are agent, resource, auth-server'],
     ['a port without a party', ['--port', '9000'], '--port needs --only'],
     ['a port that is none', ['--only', 'agent', '--port', '70000'], '--port takes a number'],
+    [
+      'an identifier with a slash',
+      ['--only', 'agent', '--id', 'http://127.0.0.1:9000/'],
+      'leave out the slash at its end (http://127.0.0.1:9000)',
+    ],
     ['an identifier of another form', ['--only', 'agent', '--id', 'http://agent.example'], '--id is no identifier'],
     [
       'a resource that a resource asks',

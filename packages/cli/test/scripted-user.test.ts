@@ -84,6 +84,26 @@ describe('the scripted person at servers of others', () => {
     expect(received[1]).toMatchObject({ path: `/agent/auth/${answer}`, body: { consent: answer } })
   })
 
+  it.each([
+    ['with the action', '<form action=/agent/auth method=post><input type=hidden name=action value=login>'],
+    ['that goes to the page itself', '<form method=post>'],
+    ['that is given by its whole address', `<form method='post' action=${origin}/agent/auth>`],
+  ])('finds the form to sign in with %s beside others', async (_case, begin) => {
+    const account =
+      '<form action=/register method=post><input name=email><input name=password type=password><button>Join</button></form>'
+    const other =
+      '<form action=/reset method=post><input name=username><input type=password name=password><button name=action value=reset></button></form>'
+    const login = `${begin}<input name="username"><input type="password" name="password"><button>In</button></form>`
+    const { browser, received } = createStranger(
+      account + (begin.includes('login') ? other : '') + login,
+      consent,
+      redirect(back),
+    )
+    await decide(browser, start, 'grant')
+    expect(received[1]?.path).toBe('/agent/auth')
+    expect(received[1]?.body).toMatchObject({ username: 'testuser', password: 'testpass' })
+  })
+
   it('keeps cookies, also those of redirects, until they end', async () => {
     const first = new Response(signIn(), {
       headers: [

@@ -21,7 +21,7 @@ export async function decide(browser: ScriptedBrowser, url: string, decision: De
   let signedIn = false
   for (let pages = 0; pages < maxPages; pages++) {
     const consent = findConsent(page, decision)
-    const form = consent ?? parseForms(page.html).find((candidate) => hasControl(candidate, 'password'))
+    const form = consent ?? findSignIn(page)
     if (!form) {
       if (isBack(page, url)) return page
       throw new CommandError(`The page at ${placeOf(page)} has no form to sign in with, and none to decide with.`)
@@ -38,6 +38,13 @@ export async function decide(browser: ScriptedBrowser, url: string, decision: De
 // Several buttons may be named action; where none says login, any will do.
 function loginAction({ controls }: PageForm): Answers {
   return controls.some(({ name, value }) => name === 'action' && value === 'login') ? { action: 'login' } : {}
+}
+
+// Beside the form to sign in with there may be one to make an account with: its field for the password has the same name.
+function findSignIn(page: Page): PageForm | undefined {
+  const forms = parseForms(page.html).filter((form) => hasControl(form, 'password'))
+  const named = forms.filter((form) => hasControl(form, 'username'))
+  return named.find((form) => loginAction(form).action !== undefined) ?? named[0] ?? forms[0]
 }
 
 // A page may have a form for each answer, or one for both.

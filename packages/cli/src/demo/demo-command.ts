@@ -36,7 +36,7 @@ export const demoCommand: CommandRow = {
       description: 'start one party; the agent runs the flow, the others are kept running',
       choices: demoParties,
     },
-    { flags: '--port <number>', description: 'port of the only party; 0 chooses a free one' },
+    { flags: '--port <number>', description: 'port of the only party; 0 chooses a free one; default: that of --id' },
     { flags: '--id <id>', description: 'identifier of the only party; default: http://127.0.0.1:PORT' },
     { flags: '--auth-server-url <id>', description: 'the auth server of the only party' },
     { flags: '--agent-id <id>', description: 'the one agent that --interop is for; default: any on this machine' },

@@ -38,7 +38,7 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
     const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     throw usageError(`--${flag} needs --only ${parties.join(' or --only ')}.`)
   }
-  const ids = {
+  const ids: Partial<Record<DemoParty, string>> = {
     ...identifier('auth-server', '--auth-server-url', only === 'auth-server' ? undefined : flags.authServerUrl),
     ...identifier('agent', '--agent-id', flags.agentId),
     ...(only ? identifier(only, '--id', flags.id) : {}),
@@ -47,7 +47,7 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
     ids,
     interop: flags.interop ?? false,
     ...(only === undefined ? {} : { only }),
-    ...(flags.port === undefined ? {} : { port: requirePort(flags.port) }),
+    ...portOption(flags, only && ids[only]),
     ...(resourceUrl === undefined ? {} : { resourceUrl: requireUrl(resourceUrl) }),
     ...(flags.db === undefined ? {} : { database: flags.db }),
   }
@@ -55,6 +55,12 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
 
 function identifier(party: DemoParty, flag: string, text: string | undefined): Partial<Record<DemoParty, string>> {
   return text === undefined ? {} : { [party]: requireIdentifierFlag(flag, text, 'allowed') }
+}
+
+// A loopback identifier says where its party is reached.
+function portOption({ port }: PartyFlags, id: string | undefined): { port?: number } {
+  if (port !== undefined) return { port: requirePort(port) }
+  return id !== undefined && isLoopbackIdentifier(id) ? { port: Number(new URL(id).port) } : {}
 }
 
 function requirePort(text: string): number {
