@@ -1,5 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createSigner, generatePrivateJwk, signRequest } from 'countersign'
 import { describe, expect, it } from 'vitest'
 import { sendWithin } from '../dist/demo/send-within.js'
 import { freePort } from './free-port.js'
@@ -104,6 +105,23 @@ describe('countersign demo --only', () => {
     expect(await response.json()).toMatchObject({ resource: id })
     running.child.kill('SIGINT')
     expect((await running.finished).status).toBe(0)
+  })
+
+  it('finds an agent that was not there a moment ago', async () => {
+    const agent = await nobody()
+    const resource = startCommand(['demo', '--only', 'resource', '--port', '0', '--quiet'])
+    const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
+    const signed = await signRequest(new Request(`${id}/data-jwks`), {
+      signer: await createSigner(await generatePrivateJwk({ kid: 'key-1' })),
+      signatureKey: { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' },
+    })
+    expect((await fetch(signed)).headers.get('signature-error')).toBe('error=unknown_key')
+    const asked = ['--resource-url', `${id}/data-jwks`, '--quiet']
+    const { status, stdout } = await runCommand('demo', '--only', 'agent', '--id', agent, ...asked)
+    resource.child.kill('SIGINT')
+    await resource.finished
+    expect(status).toBe(0)
+    expect(stdout).toContain(`"agent":"${agent}"`)
   })
 
   it('listens where the identifier says, without --port', async () => {

@@ -52,8 +52,8 @@ export const demoScopes = {
 
 export const demoScope = 'data.read data.write'
 
-/** Peers make a new key under the same `kid` whenever they start; nobody else sends signatures here. */
-export const demoDiscovery = { renewalInterval: 1 } as const
+/** Peers come and go here, with a new key under the same `kid` each time; nobody else sends signatures. */
+export const demoDiscovery = { renewalInterval: 1, failureAge: 0 } as const
 
 /** The resource's path that needs a person's authorization. */
 export const demoPath = '/data-auth'
