@@ -193,6 +193,19 @@ describe('countersign demo --only agent, where somebody does not answer', () => 
     })
   })
 
+  it('shows with --json the messages until then', async () => {
+    const resource = await nobody()
+    const flags = ['--only', 'agent', '--port', '0', '--json', '--resource-url', `${resource}/data-auth`]
+    const { status, stdout } = await runCommand('demo', ...flags)
+    const { messages, result } = JSON.parse(stdout) as TraceDocument
+    expect(status).toBe(3)
+    expect(messages).toMatchObject([{ from: 'agent', to: 'resource', response: null }])
+    expect(result).toEqual({
+      error: 'no_answer',
+      message: `GET ${resource}/data-auth got no answer: nothing listens there.`,
+    })
+  })
+
   it('exits with 3 for a resource that closes the connection', async () => {
     const { origin, close } = await listenWith((request) => request.socket.destroy())
     const { status, stderr } = await ask(origin)

@@ -59,7 +59,10 @@ export const demoCommand: CommandRow = {
         return exitStatus.done
       }
       const person = flags.browser ? invite(terminal, view) : flags.deny ? 'deny' : 'grant'
-      const result = await runDemo({ ...running, person })
+      const result = await runDemo({ ...running, person }).catch((error: unknown) => {
+        if (!interruption.signal.aborted) view.onFailure(error)
+        throw error
+      })
       view.onResult(result)
       requireExpected(result, flags)
       return exitStatus.done

@@ -1,3 +1,6 @@
+import { AgentError } from 'countersign/agent'
+import { CommandError } from '../command-error.js'
+import { exitStatus } from '../exit-status.js'
 import type { Terminal } from '../terminal.js'
 import { createJsonDocument } from '../trace/json-document.js'
 import { createTextRenderer } from '../trace/text-renderer.js'
@@ -15,6 +18,8 @@ export interface ViewFlags {
 export interface DemoView {
   onEvent: (event: TraceEvent) => void
   onResult: (result: DemoResult) => void
+  /** What is shown of a flow that ended early, beside the sentence that says so. */
+  onFailure: (error: unknown) => void
   /** Who answers where, once they do. */
   onReady: (started: Readonly<Partial<Record<DemoParty, string>>>) => void
   /** Whether the person who must open the consent URL has seen it. */
@@ -34,19 +39,42 @@ export function chooseView({ json, quiet }: ViewFlags, serves: boolean, terminal
     notify('Ctrl-C ends it.')
   }
   if (quiet || (json && serves)) {
-    return { onEvent: silent, onResult: (result) => write(`${summarize(result)}\n`), onReady, showsUrl: false }
+    return {
+      onEvent: silent,
+      onResult: (result) => write(`${summarize(result)}\n`),
+      onFailure: silent,
+      onReady,
+      showsUrl: false,
+    }
   }
   if (!json) {
     const onEvent = createTextRenderer({ write, colour })
-    return { onEvent, onResult: (result) => write(`Result: ${summarize(result)}\n`), onReady, showsUrl: true }
+    return {
+      onEvent,
+      onResult: (result) => write(`Result: ${summarize(result)}\n`),
+      onFailure: silent,
+      onReady,
+      showsUrl: true,
+    }
   }
   const document = createJsonDocument()
   return {
     onEvent: document.onEvent,
     onResult: (result) => write(document.serialize(result)),
+    onFailure: (error) => write(document.serialize(describeFailure(error))),
     onReady,
     showsUrl: false,
   }
+}
+
+function describeFailure(error: unknown): { error: string; message: string } {
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = cause instanceof AgentError ? cause.code : isUnanswered(error) ? 'no_answer' : 'failed'
+  return { error: code, message: error instanceof Error ? error.message : String(error) }
+}
+
+function isUnanswered(error: unknown): boolean {
+  return error instanceof CommandError && error.exitCode === exitStatus.network
 }
 
 function summarize(result: DemoResult): string {
