@@ -98,6 +98,11 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
     expect(refused.status).toBe(1)
     expect(refused.stderr).toContain('The resource answered 401 at the end. A peer that speaks an older form of the')
 
+    const between = await askAs(await ours('resource', '--auth-server-url', authServer), authServer)
+    expect(between.stderr).toMatch(
+      /^The auth server answered 401 .*\. A peer that speaks an older form .* --interop\.\n$/,
+    )
+
     const running = startCommand(['demo', '--only', 'auth-server', '--port', '0', '--quiet'])
     const [, strict = ''] = await running.seen(/^auth-server (\S+)\n/)
     const agent = await peers(

@@ -25,7 +25,7 @@ function describe(error: AgentError, interop: boolean): [sentence: string, exitC
     case 'auth_server_refused':
       return [`${message} --auth-server-url names the one to use.`, exitStatus.refused]
     case 'token_request_failed':
-      return [interop ? message : `${message} ${interopHint}`, exitStatus.refused]
+      return [interop ? message : `${message.replace(/\.?$/, '.')} ${interopHint}`, exitStatus.refused]
     default:
       return [message, exitStatus.refused]
   }
