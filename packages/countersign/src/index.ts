@@ -54,7 +54,7 @@ export {
   type PrivateJwk,
   type Signer,
 } from './lib/signer.js'
-export { type AgentSelection, isSelected } from './protocol/agent-selection.js'
+export { type AgentSelection, isSelected, selectsAny } from './protocol/agent-selection.js'
 export { type Challenge, parseChallenge, serializeChallenge } from './protocol/challenge.js'
 export { errorResponse } from './protocol/error-response.js'
 export { maxFormBytes, readForm, readParameters, requireParameter } from './protocol/form.js'

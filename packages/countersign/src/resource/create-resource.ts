@@ -21,7 +21,7 @@ import { jsonResponse } from '../lib/json-response.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireSigner, type Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
-import { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
+import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
 import { serializeChallenge } from '../protocol/challenge.js'
 import { errorResponse } from '../protocol/error-response.js'
 import { requireIdentifier } from '../protocol/identifier.js'
@@ -127,7 +127,7 @@ export interface Resource {
  * ```
  */
 export function createResource(options: ResourceOptions): Resource {
-  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, unsignedBodies } = options
+  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, unsignedBodies = [] } = options
   const { allowInsecureLoopback = false, allowPath = false } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
@@ -166,7 +166,7 @@ export function createResource(options: ResourceOptions): Resource {
     claimNonce: options.claimNonce ?? createMemoryNonces({ now }),
     ...(options.algorithms ? { algorithms: options.algorithms } : {}),
     ...(options.signatureKeyForm === 'both' ? { parseSignatureKey: parseEitherSignatureKey } : {}),
-    ...(unsignedBodies ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
+    ...(selectsAny(unsignedBodies) ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
     ...(options.maxBody ? { maxBody: options.maxBody } : {}),
     ...(options.nonce ? { nonce: options.nonce } : {}),
   }

@@ -10,6 +10,7 @@ import {
   type ResolvedKey,
   readForm,
   type SignatureKey,
+  selectsAny,
   serializeChallenge,
   verifySignature,
 } from 'countersign'
@@ -52,7 +53,7 @@ export async function signedFormEndpoint(
       algorithms: context.algorithms,
       maxBody: maxFormBytes,
       // Where it depends on the agent, keys are looked for before it is known: only where some may leave bodies unsigned.
-      ...(unsignedBodies.length > 0 ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
+      ...(selectsAny(unsignedBodies) ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
       nonce: context.nonce,
       claimNonce: (key, lifetime) => context.storage.claimNonce(key, lifetime),
     })
