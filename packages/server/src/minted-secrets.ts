@@ -12,6 +12,10 @@ export interface MintedSecrets {
   csrfFor(browser: string, page: string): string
   /** The page a form value was made for, or undefined when it was not made for this browser. */
   readCsrf(value: string, browser: string): string | undefined
+  /** A text without dots that only this server can have given to this browser; it stands in addresses, and no form takes it. */
+  noticeFor(browser: string, text: string): string
+  /** The text, or undefined when it was not made for this browser. */
+  readNotice(value: string, browser: string): string | undefined
 }
 
 /** SHA-256 as base64url: how secrets are looked up. */
@@ -28,17 +32,20 @@ export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
     throw new TypeError(`secret must be at least ${minimumSecretLength} random bytes`)
   const mac = (purpose: string, text: string) =>
     createHmac('sha256', secret).update(`${purpose}\n${text}`).digest('base64url')
+  const tagged = (purpose: string, browser: string, text: string) => `${text}.${mac(purpose, `${browser}\n${text}`)}`
+  const untagged = (purpose: string, browser: string, value: string) => {
+    const [text = '', ...rest] = value.split('.')
+    const expected = Buffer.from(mac(purpose, `${browser}\n${text}`))
+    const actual = Buffer.from(rest.join('.'))
+    return actual.length === expected.length && timingSafeEqual(actual, expected) ? text : undefined
+  }
   return {
     random: (prefix) => prefix + randomBytes(32).toString('base64url'),
     codeOf: (requestId) => `aacd_${mac('code', requestId)}`,
     logoIdOf: (agent, image) => mac('logo', `${agent}\n${createHash('sha256').update(image).digest('base64url')}`),
-    csrfFor: (browser, page) => `${page}.${mac('csrf', `${browser}\n${page}`)}`,
-    readCsrf(value, browser) {
-      const [page = '', ...rest] = value.split('.')
-      const tag = rest.join('.')
-      const expected = Buffer.from(mac('csrf', `${browser}\n${page}`))
-      const actual = Buffer.from(tag)
-      return actual.length === expected.length && timingSafeEqual(actual, expected) ? page : undefined
-    },
+    csrfFor: (browser, page) => tagged('csrf', browser, page),
+    readCsrf: (value, browser) => untagged('csrf', browser, value),
+    noticeFor: (browser, text) => tagged('notice', browser, text),
+    readNotice: (value, browser) => untagged('notice', browser, value),
   }
 }

@@ -5,6 +5,7 @@ import {
   showAccountPage,
   showConfirmation,
   showEntrance,
+  showSignedOut,
   submitAccountForm,
   submitEntranceForm,
 } from './account/account-endpoints.js'
@@ -71,6 +72,7 @@ export function createRoutes(
     ],
     [accountPaths.signIn, { GET: ({ request }) => showEntrance(context, cookies, request, 'sign-in'), POST: entrance }],
     [accountPaths.signUp, { GET: ({ request }) => showEntrance(context, cookies, request, 'sign-up'), POST: entrance }],
+    [accountPaths.signedOut, { GET: ({ request }) => showSignedOut(context, cookies, request) }],
     [accountPaths.confirm, { GET: ({ request }) => showConfirmation(context, cookies, request), POST: accountForms }],
     ['/account/language', { POST: entrance }],
     ['/account/with/*', { GET: (incoming) => startProviderSignIn(context, cookies, incoming) }],

@@ -57,6 +57,20 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     return stage.storage.listGrants({ userId, live: true })
   }
 
+  it('goes back to what a form did, and does not ask whether to send it again', async () => {
+    const page = await signedIn('alice')
+    await allowFor(page)
+    await open(page, '/account')
+    await follow(page, '.entry a[href$="/remove"]')
+    await follow(page, 'main button[type=submit]')
+    expect(await stateOf(page)).toBe('agents-removed')
+    await follow(page, '.tabs a[href$="/activity"]')
+    await page.goBack()
+    expect(await stateOf(page)).toBe('agents-removed')
+    await page.reload()
+    expect(await stateOf(page)).toBe('agents-removed')
+  })
+
   it('lets two people in two browsers decide at once, each about their own', async () => {
     const [alice, bob] = [await signedIn('alice'), await signedIn('bob')]
     await Promise.all([allowFor(alice, stage.agent), allowFor(bob, stage.otherAgent)])

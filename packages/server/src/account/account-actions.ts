@@ -2,22 +2,21 @@ import { passwordProblem } from '../account-policy.js'
 import { checkPassword } from '../browser/check-password.js'
 import type { Cookies } from '../browser/cookies.js'
 import { isFresh } from '../browser/fresh-sign-in.js'
-import { htmlResponse } from '../browser/html-response.js'
+import { seeOther } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
-import { pageFrame } from '../browser/page-frame.js'
 import { addPasskey } from '../browser/passkeys.js'
-import { endSessionOf } from '../browser/start-session.js'
+import { endSessionOf, renewSession } from '../browser/start-session.js'
 import type { Submission } from '../browser/submission.js'
 import type { ServerContext } from '../context.js'
-import { renderSignedOut } from '../pages/account/signed-out-page.js'
-import type { SignedOutPage } from '../pages/account-models.js'
+import type { SecurityPage, SignedOutPage } from '../pages/account-models.js'
 import { accountPaths } from '../pages/account-paths.js'
 import { hashPassword } from '../passwords.js'
-import { agentsPage, closePage, passwordPage, securityPage } from './account-pages.js'
+import { closePage, passwordPage, securityPage } from './account-pages.js'
 import type { AccountView } from './account-view.js'
 import { sameParties } from './agent-entries.js'
 import { confirmFirst, confirmPerson } from './confirm-person.js'
 import { endOf } from './end-of.js'
+import { pathWithNotice } from './notice.js'
 
 /** What a form of the account does. */
 export type AccountAction = (
@@ -39,23 +38,23 @@ const removeAgent: AccountAction = async (context, _cookies, { form }, view) => 
   }
   // A form that is posted again tells when it was done.
   const ends = (await sameParties(context, grant)).flatMap((each) => endOf(each, now)?.at ?? [])
-  return agentsPage(context, view, removedAt(context, Math.max(...ends)))
+  return removedAt(context, view, Math.max(...ends))
 }
 
 const removeAllAgents: AccountAction = async (context, _cookies, _submission, view) => {
   const userId = view.session.user.id
   const removed = await context.storage.revokeGrants({ userId, by: userId })
-  return agentsPage(context, view, removed > 0 ? removedAt(context, context.now()) : undefined)
+  return removed > 0 ? removedAt(context, view, context.now()) : seeOther(accountPaths.agents)
 }
 
-function removedAt(context: ServerContext, stoppedAt: number): { stoppedAt: number; runsOutBy: number } {
-  return { stoppedAt, runsOutBy: stoppedAt + context.lifetimes.authToken }
+function removedAt(context: ServerContext, view: AccountView, at: number): Response {
+  return seeOther(pathWithNotice(context, view.visitor, accountPaths.agents, { what: 'removed', at }))
 }
 
 const endSession: AccountAction = async (context, _cookies, { form }, view) => {
   const ended = await context.storage.endSessionById({ userId: view.session.user.id, id: form.get('session') ?? '' })
   if (!ended) throw new PageError('not_found', { retry: accountPaths.agents })
-  return securityPage(context, view, 'session_ended')
+  return secured(context, view, 'session_ended')
 }
 
 const signOutEverywhere: AccountAction = async (context, cookies, _submission, view) => {
@@ -68,7 +67,7 @@ const signOut: AccountAction = async (context, cookies, _submission, view) => {
   return signedOut(context, cookies, view, 'signed_out')
 }
 
-const changePassword: AccountAction = async (context, _cookies, submission, view) => {
+const changePassword: AccountAction = async (context, cookies, submission, view) => {
   const { user } = view.session
   const { form, visitor } = submission
   const password = form.get('password') ?? ''
@@ -82,19 +81,19 @@ const changePassword: AccountAction = async (context, _cookies, submission, view
   const change = { userId: user.id, passwordHash: await hashPassword(fresh), keepSession: visitor.sessionHash }
   await context.storage.setPasswordHash(change)
   await context.storage.rememberDevice({ userId: user.id, browserHash: visitor.browserHash })
-  return securityPage(context, view, 'password_changed')
+  return secured(context, view, 'password_changed', await renewSession(context, cookies, submission))
 }
 
 const registerPasskey: AccountAction = async (context, _cookies, submission, view) => {
   const added = await addPasskey(context, submission, view.session.user)
-  return securityPage(context, view, added ? 'passkey_added' : 'passkey_failed')
+  return added ? secured(context, view, 'passkey_added') : securityPage(context, view, 'passkey_failed')
 }
 
 const removePasskey: AccountAction = async (context, _cookies, { form }, view) => {
   const credentialId = form.get('passkey') ?? ''
   if (!(await context.storage.removePasskey({ userId: view.session.user.id, credentialId })))
     throw new PageError('not_found', { retry: accountPaths.agents })
-  return securityPage(context, view, 'passkey_removed')
+  return secured(context, view, 'passkey_removed')
 }
 
 const closeAccount: AccountAction = async (context, cookies, submission, view) => {
@@ -114,14 +113,24 @@ function onceConfirmed(action: AccountAction, returnTo: string): AccountAction {
     isFresh(context, view.session) ? action(context, cookies, submission, view) : confirmFirst(returnTo)
 }
 
+function secured(
+  context: ServerContext,
+  view: AccountView,
+  what: NonNullable<SecurityPage['notice']>,
+  newCookies: readonly string[] = [],
+): Response {
+  return seeOther(pathWithNotice(context, view.visitor, accountPaths.security, { what, at: context.now() }), newCookies)
+}
+
 function signedOut(
   context: ServerContext,
   cookies: Cookies,
-  view: AccountView,
-  reason: SignedOutPage['reason'],
+  { visitor }: AccountView,
+  what: SignedOutPage['reason'],
 ): Response {
-  const html = renderSignedOut({ ...pageFrame(context), reason, signInHref: accountPaths.signIn }, view.messages)
-  return htmlResponse(html, { cookies: [cookies.clearSession()] })
+  const nobody = { browser: visitor.browser, session: undefined }
+  const path = pathWithNotice(context, nobody, accountPaths.signedOut, { what, at: context.now() })
+  return seeOther(path, [cookies.clearSession()])
 }
 
 /** The forms of an account by their `action`. */

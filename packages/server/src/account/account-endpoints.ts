@@ -1,9 +1,9 @@
 import { type ReceivedMessage, readParameters } from 'countersign'
 import type { Cookies } from '../browser/cookies.js'
 import { isFresh } from '../browser/fresh-sign-in.js'
-import { seeOther } from '../browser/html-response.js'
+import { htmlResponse, seeOther } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
-import { messagesFor, viewOf } from '../browser/page-frame.js'
+import { messagesFor, pageFrame, viewOf } from '../browser/page-frame.js'
 import { registrationOptions, signInOptions } from '../browser/passkeys.js'
 import { localPath } from '../browser/place.js'
 import { type Action, chooseLanguage, signIn, signInWithPasskey, signUp } from '../browser/sign-in-actions.js'
@@ -11,11 +11,13 @@ import { signInPageAt, signUpPageAt } from '../browser/sign-in-page-at.js'
 import { readSubmission } from '../browser/submission.js'
 import { pageOf } from '../browser/visitor.js'
 import type { ServerContext } from '../context.js'
+import { renderSignedOut } from '../pages/account/signed-out-page.js'
 import { accountPaths } from '../pages/account-paths.js'
 import { accountActions } from './account-actions.js'
 import type { AccountPage } from './account-pages.js'
 import type { AccountView } from './account-view.js'
 import { confirmPage } from './confirm-person.js'
+import { readNotice } from './notice.js'
 
 /** Shows a page of the account; who is not signed in signs in first. */
 export async function showAccountPage(
@@ -124,4 +126,17 @@ export async function showConfirmation(context: ServerContext, cookies: Cookies,
   const returnTo = localPath(readParameters(query).get('return_to'))
   if (!session) return seeOther(`${accountPaths.signIn}?return_to=${encodeURIComponent(returnTo)}`)
   return confirmPage(context, { ...view, session, query }, returnTo)
+}
+
+const reasons = ['signed_out', 'signed_out_everywhere', 'account_closed'] as const
+
+/** `GET /account/signed-out`: what ended, to the browser in which it did. */
+export async function showSignedOut(context: ServerContext, cookies: Cookies, request: Request): Promise<Response> {
+  const view = await viewOf(context, cookies, request)
+  if (view.visitor.session) return seeOther(accountPaths.agents)
+  const notice = readNotice(context, view.visitor, new URL(request.url).searchParams)
+  const reason = reasons.find((each) => each === notice?.what)
+  if (!reason) return seeOther(accountPaths.signIn)
+  const html = renderSignedOut({ ...pageFrame(context, view), reason, signInHref: accountPaths.signIn }, view.messages)
+  return htmlResponse(html, { cookies: view.visitor.newCookies })
 }

@@ -12,7 +12,7 @@ import { renderPassword } from '../pages/account/password-page.js'
 import { renderRemoveAgent, renderRemoveAll, renderRemovePasskey } from '../pages/account/removal-pages.js'
 import { renderSecurity } from '../pages/account/security-page.js'
 import { renderCloseAccount, renderYours } from '../pages/account/yours-page.js'
-import type { AgentsPage, CloseAccountPage, PasswordPage, SecurityPage } from '../pages/account-models.js'
+import type { CloseAccountPage, PasswordPage, SecurityPage } from '../pages/account-models.js'
 import { accountPaths } from '../pages/account-paths.js'
 import { cleanText } from '../pages/plain-text.js'
 import type { ListedGrant } from '../storage/storage.js'
@@ -22,6 +22,7 @@ import { agentEntry, byParties, sameParties } from './agent-entries.js'
 import { confirmFirst } from './confirm-person.js'
 import { deviceOf } from './device-of.js'
 import { endOf } from './end-of.js'
+import { readNotice } from './notice.js'
 
 /** A page of the account, for the person whose it is; `id` is the row's, where the path names one. */
 export type AccountPage = (context: ServerContext, view: AccountView, id: string) => Promise<Response>
@@ -30,15 +31,15 @@ export type AccountPage = (context: ServerContext, view: AccountView, id: string
 const filterFrom = 6
 const pageSize = 50
 
+/** What the security page tells, once it was done. */
+const done = ['password_changed', 'passkey_added', 'passkey_removed', 'session_ended'] as const
+
 /** `/account`: what may act for the person now. */
-export const agentsPage = async (
-  context: ServerContext,
-  view: AccountView,
-  removed?: AgentsPage['removed'],
-): Promise<Response> => {
+const agentsPage: AccountPage = async (context, view) => {
   const grants = await context.storage.listGrants({ userId: view.session.user.id, live: true, limit: 500 })
   const text = (view.query.get('filter') ?? '').trim().slice(0, 200)
   const wanted = text.toLowerCase()
+  const notice = readNotice(context, view.visitor, view.query)
   const shown = grants.filter(({ agent, resource, display }) =>
     [agent, resource, display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
   )
@@ -53,7 +54,9 @@ export const agentsPage = async (
       ...(byParties(grants).length >= filterFrom || text !== ''
         ? { filter: { text, total: byParties(grants).length } }
         : {}),
-      ...(removed ? { removed } : {}),
+      ...(notice?.what === 'removed'
+        ? { removed: { stoppedAt: notice.at, runsOutBy: notice.at + context.lifetimes.authToken } }
+        : {}),
     },
     view.messages,
   )
@@ -128,12 +131,13 @@ const activityPage: AccountPage = async (context, view) => {
   return page(renderActivity(model, view.messages), view)
 }
 
-/** `/account/security`: sessions, passkeys, and the way to a new password. */
+/** `/account/security`: sessions, passkeys, and the way to a new password; it says what was done there, or that a passkey failed. */
 export const securityPage = async (
   context: ServerContext,
   view: AccountView,
-  notice?: SecurityPage['notice'],
+  problem?: 'passkey_failed',
 ): Promise<Response> => {
+  const notice = problem ?? securityNotice(readNotice(context, view.visitor, view.query)?.what)
   const { user } = view.session
   const currentIdHash = view.visitor.sessionHash
   const sessions = await context.storage.listSessions({ userId: user.id, currentIdHash })
@@ -162,10 +166,14 @@ export const securityPage = async (
     ...(notice ? { notice } : {}),
   }
   return htmlResponse(renderSecurity(model, view.messages), {
-    status: notice === 'passkey_failed' ? 400 : 200,
+    status: problem ? 400 : 200,
     connects: context.passkeys !== undefined,
     cookies: view.visitor.newCookies,
   })
+}
+
+function securityNotice(what: string | undefined): SecurityPage['notice'] {
+  return done.find((notice) => notice === what)
 }
 
 const removePasskeyPage: AccountPage = async (context, view, id) => {
@@ -233,7 +241,7 @@ const download: AccountPage = async (context, view) => {
 
 /** The pages of an account by their path; `*` stands for the id of a row. */
 export const accountPages: ReadonlyMap<string, AccountPage> = new Map<string, AccountPage>([
-  [accountPaths.agents, (context, view) => agentsPage(context, view)],
+  [accountPaths.agents, agentsPage],
   [accountPaths.removeAll, removeAllPage],
   [accountPaths.agent('*'), agentPage],
   [accountPaths.removeAgent('*'), removeAgentPage],

@@ -18,5 +18,6 @@ export const accountPaths = {
   close: part('close'),
   confirm: part('confirm'),
   signIn: part('sign-in'),
+  signedOut: part('signed-out'),
   signUp: part('sign-up'),
 } as const

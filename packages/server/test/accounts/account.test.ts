@@ -186,7 +186,8 @@ describe('My agents', () => {
     const csrf = await alice.csrfAt('/account')
     const first = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
     const second = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
-    for (const seen of [first, second]) {
+    for (const answer of [first, second]) {
+      const seen = await alice.follow(answer)
       expect(seen).toMatchObject({ status: 200, state: 'agents-removed' })
       expect(seen.html).toContain('other-agent.example')
       expect(seen.html.match(/<time [^>]*data-shows="time"/g)).toHaveLength(2)
@@ -209,7 +210,7 @@ describe('My agents', () => {
       status: 303,
       location: `/account/agents/${id}`,
     })
-    const again = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
+    const again = await alice.follow(await alice.post('/account', { action: 'remove-agent', agent: id, csrf }))
     expect(again.html).toContain(`<time datetime="${new Date(removedAt * 1000).toISOString()}"`)
 
     await allow(stage, undefined, { duration: '3600' }, { user: alice.browser })
@@ -252,10 +253,8 @@ describe('My agents', () => {
     const { allowed } = await allowAgent(alice)
     const later = await allow(stage, allowed.by, {}, { user: alice.browser, asked: { scope: 'data.write' } })
     const token = await refreshTokenOf(stage, later)
-    expect(await alice.submit('/account/remove-all', { action: 'remove-all-agents' })).toMatchObject({
-      status: 200,
-      state: 'agents-removed',
-    })
+    const removed = await alice.submit('/account/remove-all', { action: 'remove-all-agents' })
+    expect(await alice.follow(removed)).toMatchObject({ status: 200, state: 'agents-removed' })
     expect((await refresh(stage, allowed.by, token)).status).toBe(400)
     expect(await alice.open('/account')).toMatchObject({ state: 'agents-empty' })
   })
@@ -273,7 +272,7 @@ describe('My agents', () => {
     for (const text of ['See your data', 'Create and change your data']) expect(list.html).toContain(text)
     expect((await alice.open('/account/close')).html).toContain('1 agent loses access')
     const remove = /href="(\/account\/agents\/[^"]*\/remove)"/.exec(list.html)?.[1] ?? ''
-    const removed = await alice.submit(remove, { action: 'remove-agent' })
+    const removed = await alice.follow(await alice.submit(remove, { action: 'remove-agent' }))
     expect(removed).toMatchObject({ status: 200, state: 'agents-removed' })
     expect(await stage.storage.listGrants({ live: true })).toEqual([])
     expect((await refresh(stage, first.by, token)).status).toBe(400)
@@ -348,11 +347,65 @@ describe('activity', () => {
   })
 })
 
+describe('what was done', () => {
+  const noticeOf = ({ location }: { location: string | null }) => location ?? ''
+
+  it('is told by a page of its own, to the browser and the person that did it, for ten minutes', async () => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    const bob = await signedIn(stage, 'bob')
+    const told = noticeOf(await alice.submit(`/account/agents/${id}/remove`, { action: 'remove-agent' }))
+    expect(told).toMatch(/^\/account\?notice=/)
+    for (let time = 0; time < 2; time++) expect(await alice.open(told)).toMatchObject({ state: 'agents-removed' })
+    expect(await bob.open(told)).toMatchObject({ status: 200, state: 'agents-empty' })
+    for (const forged of [
+      told.slice(0, -1),
+      told.replace('removed', 'removee'),
+      '/account?notice=removed',
+      told.split('.')[0] ?? '',
+    ]) {
+      expect(await alice.open(forged)).toMatchObject({ status: 200, state: 'agents-empty' })
+    }
+    const { username, password } = people.bob
+    await alice.submit('/account', { action: 'logout' })
+    await alice.submit('/account/sign-in', { username, password, action: 'login' })
+    expect(await alice.open(told)).toMatchObject({ state: 'agents-empty' })
+    await alice.submit('/account', { action: 'logout' })
+    await alice.submit('/account/sign-in', { ...people.alice, action: 'login' })
+    expect(await alice.open(told)).toMatchObject({ state: 'agents-removed' })
+    stage.clock.now += 601
+    expect(await alice.open(told)).toMatchObject({ status: 200, state: 'agents-empty' })
+  })
+
+  it('is no value of a form', async () => {
+    const { alice } = await opened()
+    const { id } = await allowAgent(alice)
+    const told = noticeOf(await alice.submit(`/account/agents/${id}/remove`, { action: 'remove-agent' }))
+    const csrf = new URL(told, 'https://auth.example').searchParams.get('notice') ?? ''
+    expect(await alice.post('/account/language', { action: 'language', language: 'ar', csrf })).toMatchObject({
+      status: 403,
+      problem: 'csrf',
+    })
+  })
+
+  it('signed out is said where nobody is signed in, and else leads to My agents or the way in', async () => {
+    const { alice } = await opened()
+    const told = noticeOf(await alice.submit('/account', { action: 'logout' }))
+    expect(await alice.open(told)).toMatchObject({ status: 200, state: 'signed-out' })
+    expect(await alice.open('/account/signed-out')).toMatchObject({ status: 303, location: '/account/sign-in' })
+    await alice.submit('/account/sign-in', { ...people.alice, action: 'login' })
+    expect(await alice.open(told)).toMatchObject({ status: 303, location: '/account' })
+  })
+})
+
 describe('the password', () => {
   it('is changed, which ends every other session', async () => {
     const { stage, alice } = await opened()
     const elsewhere = await signedIn(stage)
-    expect(await alice.submit('/account/password', change)).toMatchObject({ status: 200, state: 'security' })
+    stage.clock.now += 3600
+    const changed = await alice.follow(await alice.submit('/account/password', change))
+    expect(changed).toMatchObject({ status: 200, state: 'security' })
+    expect(changed.html).toContain('Your password was changed.')
     expect(await alice.open('/account')).toMatchObject({ status: 200 })
     expect(await elsewhere.open('/account')).toMatchObject({ status: 303 })
     const again = createPerson(stage)
@@ -388,7 +441,7 @@ describe('sessions', () => {
     const [id = '', ...more] = sessionForms((await alice.open('/account/security')).html)
     expect(more).toEqual([])
     const csrf = await alice.csrfAt('/account')
-    const ended = await alice.post('/account', { action: 'end-session', session: id, csrf })
+    const ended = await alice.follow(await alice.post('/account', { action: 'end-session', session: id, csrf }))
     expect(ended).toMatchObject({ status: 200, state: 'security' })
     expect(sessionForms(ended.html)).toEqual([])
     expect(await elsewhere.open('/account')).toMatchObject({ status: 303 })
@@ -399,7 +452,7 @@ describe('sessions', () => {
     const { stage, alice } = await opened()
     const elsewhere = await signedIn(stage)
     const bob = await signedIn(stage, 'bob')
-    const seen = await alice.submit('/account/security', { action: 'sign-out-everywhere' })
+    const seen = await alice.follow(await alice.submit('/account/security', { action: 'sign-out-everywhere' }))
     expect(seen).toMatchObject({ status: 200, state: 'signed-out' })
     expect(await alice.open('/account')).toMatchObject({ status: 303 })
     expect(await elsewhere.open('/account')).toMatchObject({ status: 303 })
@@ -453,7 +506,7 @@ describe('closing the account', () => {
       const form = { action: 'close-account', password: wrong }
       expect(await alice.submit('/account/close', form)).toMatchObject({ status, problem: 'wrong_password' })
     }
-    const closed = await alice.submit('/account/close', { action: 'close-account', password })
+    const closed = await alice.follow(await alice.submit('/account/close', { action: 'close-account', password }))
     expect(closed).toMatchObject({ status: 200, state: 'account-closed' })
     expect(await alice.open('/account')).toMatchObject({ status: 303 })
     expect(await elsewhere.open('/account')).toMatchObject({ status: 303 })

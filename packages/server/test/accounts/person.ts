@@ -20,6 +20,8 @@ export interface Person {
   open(path: string): Promise<Seen>
   /** Opens a page and posts its form with this action and these fields. */
   submit(path: string, fields: Record<string, string>): Promise<Seen>
+  /** What is shown where an answer leads to, with 303. */
+  follow(seen: Seen): Promise<Seen>
   /** Posts to a path whatever is given. */
   post(path: string, fields: Record<string, string>): Promise<Seen>
   /** The csrf value of a page. */
@@ -47,6 +49,10 @@ export function createPerson(stage: Stage, browser: ScriptedUser = createScripte
     browser,
     open: async (path) => see(await browser.open(at(path))),
     submit: async (path, fields) => see(await browser.submit(await page(path), at(path), fields)),
+    async follow({ status, location }) {
+      expect(status).toBe(303)
+      return see(await browser.open(new URL(location ?? '', stage.authServer).href))
+    },
     csrfAt: async (path) => /name="csrf" value="([^"]*)"/.exec(await page(path))?.[1] ?? '',
     async post(path, fields) {
       const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')

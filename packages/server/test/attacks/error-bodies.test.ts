@@ -170,6 +170,7 @@ const requests: readonly ValidRequest[] = [
       { from: '/account/sign-up', who: 'nobody' },
     ),
   },
+  { route: 'GET /account/signed-out', build: get('/account/signed-out', 'nobody') },
   { route: 'GET /account/confirm', build: get('/account/confirm') },
   {
     route: 'POST /account/confirm',
@@ -215,7 +216,7 @@ const requests: readonly ValidRequest[] = [
   {
     route: 'POST /account',
     what: 'remove-passkey',
-    // Anew each time: the page that says it is gone may fail, and it stays gone.
+    // Anew each time: what comes after may fail, and it stays gone.
     build: async (scene) => {
       await addPasskey(scene.stage)
       return account({ action: 'remove-passkey', passkey })(scene)

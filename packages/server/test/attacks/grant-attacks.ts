@@ -28,10 +28,11 @@ function refreshAfter(
   }
 }
 
-/** Posts the form of a page of the account; gives what is shown then. */
+/** Posts the form of a page of the account; gives what is shown where that leads to. */
 async function submitAt(stage: Stage, { user }: Allowed, path: string, form: Record<string, string>): Promise<string> {
   const url = stage.authServer + path
-  return (await user.submit(await (await user.open(url)).text(), url, form)).text()
+  const done = await user.submit(await (await user.open(url)).text(), url, form)
+  return (await user.open(new URL(done.headers.get('location') ?? '', url).href)).text()
 }
 
 /** What a permission gives and no longer gives, and access of an agent to itself: rows of groups A and X. */

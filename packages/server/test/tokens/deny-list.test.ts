@@ -43,7 +43,7 @@ async function use({ agentSigner, fetch, clock }: World, jwt: string) {
 async function removeAll({ user }: Scene): Promise<void> {
   const url = `${ids.authServer}/account/remove-all`
   const page = await (await user.open(url)).text()
-  expect((await user.submit(page, url, { action: 'remove-all-agents' })).status).toBe(200)
+  expect((await user.submit(page, url, { action: 'remove-all-agents' })).status).toBe(303)
 }
 
 const refused = { status: 401, error: 'invalid_auth_token' }

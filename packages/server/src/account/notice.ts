@@ -1,0 +1,35 @@
+import { pageOf, type Visitor } from '../browser/visitor.js'
+import type { ServerContext } from '../context.js'
+
+/** What an action of the account did, and when. */
+export interface Notice {
+  what: string
+  /** Unix seconds. */
+  at: number
+}
+
+/** Seconds during which it is told. */
+const toldFor = 600
+
+/**
+ * Where the browser is sent after an action: a page that tells what was done, however often it is opened again. Nobody
+ * but this browser, with the same person, is told; a link that somebody else made tells nothing.
+ */
+export function pathWithNotice(
+  { secrets }: ServerContext,
+  { browser, session }: Pick<Visitor, 'browser' | 'session'>,
+  path: string,
+  { what, at }: Notice,
+): string {
+  return `${path}?notice=${secrets.noticeFor(browser, `${what}~${at}~${pageOf(session)}`)}`
+}
+
+/** What the query of a page says was done, if this server said so to this browser, a short while ago. */
+export function readNotice(
+  { secrets, now }: ServerContext,
+  { browser, session }: Visitor,
+  query: URLSearchParams,
+): Notice | undefined {
+  const [what = '', at, page] = (secrets.readNotice(query.get('notice') ?? '', browser) ?? '').split('~')
+  return page === pageOf(session) && now() - Number(at) <= toldFor ? { what, at: Number(at) } : undefined
+}
