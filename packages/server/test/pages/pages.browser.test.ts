@@ -14,14 +14,12 @@ import { states, statesIn } from './states.js'
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const screenshots = fileURLToPath(new URL('../../../../screenshots/', import.meta.url))
 
-/** The problem pages differ in their words only. */
-const shownInRtl = (name: string) => !name.startsWith('problem-') || name === 'problem-server_error'
-
 const documents = new Map(
   Object.values(languages).flatMap((messages) =>
-    [...statesIn(messages)]
-      .filter(([name]) => messages.dir === 'ltr' || shownInRtl(name))
-      .map(([name, html]): [string, string] => [messages.dir === 'rtl' ? `${name}.rtl` : name, html]),
+    [...statesIn(messages)].map(([name, html]): [string, string] => [
+      messages.dir === 'rtl' ? `${name}.rtl` : name,
+      html,
+    ]),
   ),
 )
 const names = [...documents.keys()]
