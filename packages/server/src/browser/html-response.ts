@@ -1,3 +1,9 @@
+// Nothing of what a browser can do, but passkeys.
+const permissionsPolicy =
+  'accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), ' +
+  'gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), ' +
+  'screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()'
+
 /** `form-action` would stop the redirect from the consent form to the agent, so the two pages with that form leave it out (attacks C26). Only pages with a passkey ceremony or an end to put off may ask the server by script. */
 export function htmlResponse(
   html: string,
@@ -28,7 +34,7 @@ export function htmlResponse(
     'x-content-type-options': 'nosniff',
     'strict-transport-security': 'max-age=31536000; includeSubDomains',
     'cross-origin-opener-policy': 'same-origin',
-    'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+    'permissions-policy': permissionsPolicy,
   })
   if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter))
   for (const cookie of cookies) headers.append('set-cookie', cookie)

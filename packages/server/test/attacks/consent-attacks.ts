@@ -843,6 +843,7 @@ export const consentAttacks: readonly Attack[] = [
       'cache-control': /^no-store$/,
       'x-content-type-options': /^nosniff$/,
       'cross-origin-opener-policy': /^same-origin$/,
+      'permissions-policy': /^(?:[a-z-]+=\(\)(?:, |$))+$/,
     },
     also: (_stage, _body, response) =>
       expect(response.headers.get('content-security-policy')).not.toContain('form-action'),
