@@ -174,6 +174,21 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     })
   })
 
+  it('lays the lines of a host where those around it begin, from right to left too', async () => {
+    await opened('consent-full.rtl', { viewport: { width: 320, height: 640 } }, async (page) => {
+      const ends = await page
+        .locator('h1 .host')
+        .first()
+        .evaluate((host) => {
+          const range = document.createRange()
+          range.selectNodeContents(host)
+          return [...range.getClientRects()].map(({ right }) => Math.round(right))
+        })
+      expect(ends.length).toBeGreaterThan(1)
+      expect(new Set(ends).size).toBe(1)
+    })
+  })
+
   it('is reached by keyboard in reading order, refusing before allowing, with a visible focus', async () => {
     await opened('consent-first-time', {}, async (page) => {
       const stops: string[] = []
