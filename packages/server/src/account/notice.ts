@@ -13,7 +13,7 @@ const toldFor = 600
 
 /**
  * Where the browser is sent after an action: a page that tells what was done, however often it is opened again. Nobody
- * but this browser, with the same person, is told; a link that somebody else made tells nothing.
+ * but this browser, in the same session, is told; a link that somebody else made tells nothing.
  */
 export function pathWithNotice(
   { secrets }: ServerContext,
@@ -30,6 +30,6 @@ export function readNotice(
   { browser, session }: Visitor,
   query: URLSearchParams,
 ): Notice | undefined {
-  const [what = '', at, page] = (secrets.readNotice(query.get('notice') ?? '', browser) ?? '').split('~')
-  return page === pageOf(session) && now() - Number(at) <= toldFor ? { what, at: Number(at) } : undefined
+  const [what = '', at, ...page] = (secrets.readNotice(query.get('notice') ?? '', browser) ?? '').split('~')
+  return page.join('~') === pageOf(session) && now() - Number(at) <= toldFor ? { what, at: Number(at) } : undefined
 }
