@@ -9,6 +9,7 @@ import type {
   ResolvedKey,
   SignatureKey,
 } from 'countersign'
+import type { BackgroundWork } from './background-work.js'
 import type { IdentityProviderClient } from './browser/identity-provider.js'
 import type { PasskeySettings } from './browser/passkeys.js'
 import type { LogoKeeper } from './logos/logo-keeper.js'
@@ -64,6 +65,7 @@ export interface ServerContext {
   passkeys: PasskeySettings | undefined
   /** Identity providers that people may sign in with, by the id in their path. */
   providers: ReadonlyMap<string, IdentityProviderClient>
+  background: BackgroundWork
   /** Undefined: pages show no logos, and none is fetched. */
   logos: LogoKeeper | undefined
   footer: PageFooter

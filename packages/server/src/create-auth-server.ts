@@ -32,6 +32,11 @@ export interface AuthServer {
   readonly fetch: (request: Request) => Promise<Response>
   /** Adds a person who can sign in. Rejects with `StorageError` `username_taken`, and with a `TypeError` for a name or password that sign-up would refuse. */
   addUser(user: { username: string; password: string; displayName?: string; email?: string }): Promise<User>
+  /**
+   * Begins nothing more that no answer waits for, such as fetching logos, and resolves when nothing of it needs the
+   * storage any more: call it after the last answer, before `storage.close()`.
+   */
+  close(): Promise<void>
 }
 
 /**
@@ -100,6 +105,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
       if (weak) throw new TypeError(`addUser: ${weak.replaceAll('_', ' ')}; use at least ${passwordMinimum} characters`)
       return context.storage.createUser({ ...user, passwordHash: await hashPassword(password) })
     },
+    close: () => context.background.end(),
   }
 }
 

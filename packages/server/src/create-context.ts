@@ -14,6 +14,7 @@ import {
   requireIdentifier,
 } from 'countersign'
 import { createGuardedFetch } from 'countersign/node'
+import { createBackgroundWork } from './background-work.js'
 import {
   createIdentityProviderClient,
   type IdentityProvider,
@@ -125,6 +126,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
   const onError =
     options.onError ??
     ((error: unknown, requestId: string) => process.emitWarning(`request ${requestId} failed: ${String(error)}`))
+  const background = createBackgroundWork((error) => onError(error, '-'))
   const fetch = options.fetch ?? createGuardedFetch(identifiers)
   const secrets = createMintedSecrets(keys.secret)
   const discovery = createDiscovery({
@@ -136,7 +138,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
     onPrivateKey: (jwksUri, kid, ip) => {
       const data = { jwks_uri: jwksUri, kid: kid ?? null }
       const event = { event: 'agent.private_key_published', data, ...(ip === undefined ? {} : { ip }) } as const
-      recordSparingly({ storage }, event).catch((error: unknown) => onError(error, '-'))
+      background.run(() => recordSparingly({ storage }, event))
     },
   })
   const followRefreshes = createRefreshFollower({ storage, discovery, now })
@@ -185,11 +187,13 @@ export function createContext(options: AuthServerOptions): ServerContext {
             issuer,
             logoIdOf: (agent, image) => secrets.logoIdOf(agent, image),
             now,
+            background,
             onError: (error) => onError(error, '-'),
           })
         : undefined,
     footer: options.footer ?? {},
     contact: options.contact,
+    background,
     now,
     onError,
   }

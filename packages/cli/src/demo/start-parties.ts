@@ -102,6 +102,7 @@ export async function startParties(
         fetch: discoverAs('auth-server'),
         ...(options.requestTokenLifetime === undefined ? {} : { requestTokenLifetime: options.requestTokenLifetime }),
       })
+      closers.add(() => server.close())
       port.serve(
         trace.receiver('auth-server', (request, received) => server.handler(request, received)),
         ids['auth-server'],

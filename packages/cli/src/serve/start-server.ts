@@ -48,6 +48,7 @@ export async function startServer(
     const stopRotation = startRotation(settings, storage, masterKey, log)
     const stop = async () => {
       await Promise.all([stopListening(), stopRotation()])
+      await server.close()
       await storage.close()
     }
     return { firstStart, stop }

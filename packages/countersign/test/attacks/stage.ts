@@ -171,7 +171,10 @@ export async function openVerifierStage(options: StageOptions = {}): Promise<Sta
   return {
     ...stage,
     wire: false,
-    close: () => stage.storage.close(),
+    async close() {
+      await server.close()
+      await stage.storage.close()
+    },
     async send(message) {
       stage.sent.push(message)
       const received = { ...receivedMessage(message), remoteAddress: message.from ?? '127.0.0.1' }
@@ -211,6 +214,7 @@ export async function openHttpStage(options: StageOptions = {}): Promise<Stage> 
     wire: true,
     async close() {
       await Promise.all([first, second, endpoint].map(({ close }) => close()))
+      await server.close()
       await stage.storage.close()
     },
     send(message) {

@@ -1,4 +1,5 @@
 import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
+import type { BackgroundWork } from '../background-work.js'
 import type { LogoStorage } from '../storage/logo-storage.js'
 import { reEncodeLogo } from './re-encode-logo.js'
 import { createWorkLane } from './work-lane.js'
@@ -11,6 +12,8 @@ export interface LogoKeeperOptions {
   logoIdOf: (agent: string, image: Uint8Array) => string
   /** Unix seconds. */
   now: () => number
+  /** All that touches the storage. */
+  background: BackgroundWork
   onError: (error: unknown) => void
 }
 
@@ -29,20 +32,22 @@ const ages = { maxAge: 86_400, retryAfter: 600 }
 const budget = { waiting: 16, perMinute: 20 }
 
 /** Fetches logos, re-encodes them and keeps them in the storage (attacks K12, K31). */
-export function createLogoKeeper({ fetch, storage, issuer, logoIdOf, now, onError }: LogoKeeperOptions): LogoKeeper {
+export function createLogoKeeper(options: LogoKeeperOptions): LogoKeeper {
+  const { fetch, storage, issuer, logoIdOf, now, background, onError } = options
   const lane = createWorkLane({ ...budget, now, onError })
 
   async function renew(agent: string, uri: string): Promise<void> {
     if (!lane.hasRoom() || !(await storage.claimLogo({ agent, uri, ...ages }))) return
     lane.add(async () => {
+      if (background.ending) return
       const fetched = await fetchBytes(uri, { fetch, ...limits })
       if ('refusal' in fetched) {
-        if (!fetched.unreachable) await storage.keepLogo({ agent, uri, logo: null })
+        if (!fetched.unreachable) background.run(() => storage.keepLogo({ agent, uri, logo: null }))
         return
       }
       const outcome = await reEncodeLogo(fetched.bytes)
       const logo = 'image' in outcome ? { id: logoIdOf(agent, outcome.image), image: outcome.image } : null
-      await storage.keepLogo({ agent, uri, logo })
+      background.run(() => storage.keepLogo({ agent, uri, logo }))
     })
   }
 
@@ -54,7 +59,7 @@ export function createLogoKeeper({ fetch, storage, issuer, logoIdOf, now, onErro
     note(agent, uri) {
       const named = uri !== undefined && new URL(uri).origin !== issuer
       // Not before the agent has its answer.
-      setImmediate(() => void (named ? renew(agent, uri) : forget(agent)).catch(onError))
+      setImmediate(() => background.run(() => (named ? renew(agent, uri) : forget(agent))))
     },
   }
 }

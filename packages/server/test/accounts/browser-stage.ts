@@ -82,6 +82,7 @@ export async function openBrowserStage(): Promise<BrowserStage> {
       listener.closeAllConnections()
       await new Promise<void>((resolve) => listener.close(() => resolve()))
       await Promise.all([agentPort, otherPort, resourcePort].map((port) => port.close()))
+      await server.close()
       await storage.close()
     },
   }

@@ -139,6 +139,7 @@ async function openMap(
   if (!storage) throw new TypeError('there is a storage')
   const secrets = await addPeople(storage)
   const close = async () => {
+    await Promise.all(servers.map((each) => each.close()))
     await Promise.all(storages.map((each) => each.close()))
   }
   return { authServer, ...parties, fetch, clock, storage, secrets, file, close }
@@ -205,6 +206,7 @@ export async function openHttpStage({ wrap = asIs, ...options }: StageOptions = 
     file,
     async close() {
       await Promise.all(ports.map((port) => port.close()))
+      await Promise.all(servers.map((server) => server.close()))
       await Promise.all(storages.map((opened) => opened.close()))
       rmSync(folder, { recursive: true, force: true })
     },

@@ -2,7 +2,14 @@ import { EventEmitter, once } from 'node:events'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
-import { type AuthServerOptions, createAuthServer, fixedKeys, memoryStorage, type Storage } from 'countersign-server'
+import {
+  type AuthServer,
+  type AuthServerOptions,
+  createAuthServer,
+  fixedKeys,
+  memoryStorage,
+  type Storage,
+} from 'countersign-server'
 import { expect, onTestFinished, vi } from 'vitest'
 import { type ListeningOrigin, listenOnLoopback } from '../listening-origin.js'
 import { createScriptedUser, signInToAccount } from '../scripted-user.js'
@@ -11,6 +18,7 @@ import { protectedApi, scopes } from '../world.js'
 export interface LogoStage {
   issuer: string
   agent: string
+  server: AuthServer
   storage: Storage
   clock: { now: number }
   /** What came of the fetches of logos, in order: an id, or null for nothing to show. */
@@ -91,10 +99,11 @@ export async function openLogoStage(
     signedInAt = clock.now
     await signInToAccount(person, authAt.origin, { username: 'alice', password: 'correct horse' })
   }
-  endWithTest([agentAt, resourceAt, authAt], storage)
+  endWithTest([agentAt, resourceAt, authAt], server, storage)
   return {
     issuer: authAt.origin,
     agent: agentAt.origin,
+    server,
     storage,
     clock,
     kept,
@@ -151,9 +160,10 @@ function recorded(storage: Storage, kept: LogoStage['kept']): Storage {
   }
 }
 
-function endWithTest(origins: readonly ListeningOrigin[], storage: Storage): void {
+function endWithTest(origins: readonly ListeningOrigin[], server: AuthServer, storage: Storage): void {
   onTestFinished(async () => {
     await Promise.all(origins.map((origin) => origin.close()))
+    await server.close()
     await storage.close()
   })
 }

@@ -106,6 +106,16 @@ describe('a logo', () => {
     expect(stage.kept[2]).toBe(stage.kept[0])
   })
 
+  it('is left alone once the server closes, so that the storage can close too', async () => {
+    const stage = await openLogoStage({ answer: good })
+    await stage.request()
+    await stage.server.close()
+    await stage.storage.close()
+    // Time enough for what was begun before.
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(stage.failures).toEqual([])
+  })
+
   it('is gone when the agent names none any more', async () => {
     const stage = await openLogoStage({ answer: good })
     await stage.request()
