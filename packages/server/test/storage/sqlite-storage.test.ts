@@ -49,6 +49,29 @@ test('50 parallel redemptions through two connections to one file give exactly o
   for (const storage of instances) await storage.close()
 })
 
+test('thousands of permissions that replaced each other do not hold up the list of revocations', async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  const { grantId } = await rememberedGrant(storage)
+  await storage.revokeGrant({ grantId, by: 'operator' })
+  const { revokedAt } = (await storage.findGrant(grantId)) ?? {}
+  const since = revokedAt ?? 0
+  const replaced = 3000
+  const database = new Database(path)
+  database.exec(`
+    with recursive n (value) as (select 1 union all select value + 1 from n where value < ${replaced})
+    insert into consent_grant select tenant_id, 'replaced-' || value, user_id, agent, delegate, 'https://bank.example',
+      scope, remembered, created_at, expires_at, last_used_at, revoked_at, 'replaced', display
+    from consent_grant, n`)
+  const began = performance.now()
+  expect(await storage.listRevocations({ since, limit: 5001 })).toHaveLength(1)
+  expect(performance.now() - began).toBeLessThan(500)
+  database.exec("update consent_grant set revoked_by = 'operator' where id = 'replaced-1'")
+  expect(await storage.listRevocations({ since, limit: 5001 })).toHaveLength(1 + replaced)
+  database.close()
+  await storage.close()
+})
+
 test('a file that cannot be opened is unavailable, with the cause', () => {
   const path = temporaryFile()
   expect.assertions(4)

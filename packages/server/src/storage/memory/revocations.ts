@@ -1,29 +1,17 @@
+import { endedWithSuccessor } from '../ended-with-successor.js'
 import type { Grant, Revocation, RevocationFilter } from '../grant-storage.js'
 import type { MemoryUnit } from './tables.js'
 
 export function listRevocations({ tables }: MemoryUnit, { since, limit }: RevocationFilter): Revocation[] {
-  const grants = [...tables.grants.values()].flatMap((grant): Revocation[] => {
-    const { id: value, revokedAt: at } = grant
-    if (at === null || at < since || !isTakenBack(tables, grant)) return []
-    return [{ kind: 'grant', value, at }]
-  })
+  const ended = [...tables.grants.values()].filter(({ revokedAt }) => revokedAt !== null && revokedAt >= since)
+  const isReplaced = ({ revokedBy }: Grant) => revokedBy === 'replaced'
+  const revoked = ended.filter((grant) => !isReplaced(grant))
+  const counted = [...revoked, ...endedWithSuccessor(ended.filter(isReplaced), revoked)]
+  const grants = counted.map(({ id, revokedAt }): Revocation => ({ kind: 'grant', value: id, at: revokedAt ?? 0 }))
   const agents = [...tables.agents.values()].flatMap(({ agent: value, blockedAt: at }): Revocation[] =>
     at === null || at < since ? [] : [{ kind: 'agent', value, at }],
   )
   return [...grants, ...agents, ...disabledPeople(tables, since)].sort((a, b) => b.at - a.at).slice(0, limit)
-}
-
-function isTakenBack({ grants }: MemoryUnit['tables'], grant: Grant): boolean {
-  if (grant.revokedBy !== 'replaced') return true
-  return [...grants.values()].some(
-    (other) =>
-      other.userId === grant.userId &&
-      other.agent === grant.agent &&
-      other.resource === grant.resource &&
-      other.delegate === grant.delegate &&
-      other.revokedBy !== 'replaced' &&
-      (other.revokedAt ?? -1) >= (grant.revokedAt ?? 0),
-  )
 }
 
 function disabledPeople({ events, users }: MemoryUnit['tables'], since: number): Revocation[] {

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { endedWithSuccessor } from '../ended-with-successor.js'
 import type { Revocation, RevocationFilter } from '../grant-storage.js'
 import type { Unit } from './unit.js'
 
@@ -11,32 +11,21 @@ export async function listRevocations(unit: Unit, filter: RevocationFilter): Pro
 }
 
 async function grants({ db, tenant }: Unit, { since, limit }: RevocationFilter): Promise<Revocation[]> {
-  const rows = await db
-    .selectFrom('consent_grant as g')
-    .select(['g.id', 'g.revoked_at'])
-    .where('g.tenant_id', '=', tenant)
-    .where('g.revoked_at', '>=', since)
-    .where((e) =>
-      e.or([
-        e('g.revoked_by', '<>', 'replaced'),
-        e.exists(
-          e
-            .selectFrom('consent_grant as successor')
-            .select('successor.id')
-            .where('successor.tenant_id', '=', tenant)
-            .whereRef('successor.revoked_at', '>=', 'g.revoked_at')
-            .where('successor.revoked_by', '<>', 'replaced')
-            .whereRef('successor.user_id', '=', 'g.user_id')
-            .whereRef('successor.agent', '=', 'g.agent')
-            .whereRef('successor.resource', '=', 'g.resource')
-            .where(sql<boolean>`successor.delegate is not distinct from g.delegate`),
-        ),
-      ]),
-    )
-    .orderBy('g.revoked_at', 'desc')
-    .limit(limit)
-    .execute()
-  return rows.map(({ id, revoked_at: at }) => ({ kind: 'grant', value: id, at: at ?? 0 }))
+  const ended = db
+    .selectFrom('consent_grant')
+    .select(['id', 'user_id as userId', 'agent', 'delegate', 'resource', 'revoked_at as revokedAt'])
+    .where('tenant_id', '=', tenant)
+    .where('revoked_at', '>=', since)
+    .orderBy('revoked_at', 'desc')
+  const revoked = await ended.where('revoked_by', '<>', 'replaced').limit(limit).execute()
+  // Of no use where the list is full already, or nothing was taken back that they could have ended with.
+  const needed = revoked.length > 0 && revoked.length < limit
+  const replaced = needed ? await ended.where('revoked_by', '=', 'replaced').execute() : []
+  return [...revoked, ...endedWithSuccessor(replaced, revoked)].map(({ id, revokedAt }) => ({
+    kind: 'grant',
+    value: id,
+    at: revokedAt ?? 0,
+  }))
 }
 
 // The audit knows when, by an index; the row of the agent or person, whether it still is so.
