@@ -13,7 +13,7 @@ import { accountPaths } from '../pages/account-paths.js'
 import { hashPassword } from '../passwords.js'
 import { closePage, passwordPage, securityPage } from './account-pages.js'
 import type { AccountView } from './account-view.js'
-import { sameParties } from './agent-entries.js'
+import { endedGrants, liveGrants } from './agent-entries.js'
 import { confirmFirst, confirmPerson } from './confirm-person.js'
 import { endOf } from './end-of.js'
 import { pathWithNotice } from './notice.js'
@@ -32,12 +32,11 @@ const removeAgent: AccountAction = async (context, _cookies, { form }, view) => 
   if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
   // The page said that the agent can then no longer act there, however often it was allowed.
   const now = context.now()
-  const all = await sameParties(context, grant)
-  for (const { id } of all.filter((each) => !endOf(each, now))) {
-    await context.storage.revokeGrant({ grantId: id, by: userId, userId })
-  }
+  const live = await liveGrants(context, grant)
+  for (const { id } of live) await context.storage.revokeGrant({ grantId: id, by: userId, userId })
+  if (live.length > 0) return removedAt(context, view, now)
   // A form that is posted again tells when it was done.
-  const ends = (await sameParties(context, grant)).flatMap((each) => endOf(each, now)?.at ?? [])
+  const ends = (await endedGrants(context, grant)).flatMap((each) => endOf(each, now)?.at ?? [])
   return removedAt(context, view, Math.max(...ends))
 }
 

@@ -18,7 +18,7 @@ import { cleanText } from '../pages/plain-text.js'
 import type { ListedGrant } from '../storage/storage.js'
 import { type AccountView, accountFrame } from './account-view.js'
 import { activityOf } from './activity-of.js'
-import { agentEntry, byParties, sameParties } from './agent-entries.js'
+import { agentEntry, byParties, endedGrants, liveGrants } from './agent-entries.js'
 import { confirmFirst } from './confirm-person.js'
 import { deviceOf } from './device-of.js'
 import { endOf } from './end-of.js'
@@ -65,9 +65,8 @@ const agentsPage: AccountPage = async (context, view) => {
 
 const agentPage: AccountPage = async (context, view, id) => {
   const grant = await requireOwnGrant(context, view, id)
-  const all = await sameParties(context, grant)
-  const live = all.filter((each) => !endOf(each, context.now()))
-  const [newest = all[0] ?? grant, ...older] = live
+  const [newestLive, ...older] = await liveGrants(context, grant)
+  const newest = newestLive ?? (await endedGrants(context, grant))[0]
   const ended = endOf(newest, context.now())
   const events = await context.storage.listEvents({
     userId: view.session.user.id,
@@ -95,8 +94,7 @@ const agentPage: AccountPage = async (context, view, id) => {
 
 const removeAgentPage: AccountPage = async (context, view, id) => {
   const grant = await requireOwnGrant(context, view, id)
-  const all = await sameParties(context, grant)
-  if (all.every((each) => endOf(each, context.now()))) return seeOther(accountPaths.agent(id))
+  if ((await liveGrants(context, grant)).length === 0) return seeOther(accountPaths.agent(id))
   const agent = { id: grant.id, agentHost: displayHost(grant.agent), resourceHost: displayHost(grant.resource) }
   const model = { ...accountFrame(context, view), agent, tokenLifetime: context.lifetimes.authToken }
   return page(renderRemoveAgent(model, view.messages), view)

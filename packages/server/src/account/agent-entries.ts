@@ -20,13 +20,27 @@ export function byParties(grants: readonly ListedGrant[]): Grants[] {
   return [...groups.values()]
 }
 
-/** The grants of the same person for the same agent, delegate and resource, newest first. */
-export async function sameParties(
-  { storage }: ServerContext,
-  { userId, agent, delegate, resource }: ListedGrant,
-): Promise<ListedGrant[]> {
-  const grants = await storage.listGrants({ userId, agent, resource, limit: 500 })
-  return grants.filter((grant) => grant.delegate === delegate)
+const pageSize = 500
+
+/** The grants of the same person for the same agent, delegate and resource that still hold: all of them, newest first. */
+export async function liveGrants({ storage }: ServerContext, grant: ListedGrant): Promise<ListedGrant[]> {
+  const { userId, agent, resource } = grant
+  const found: ListedGrant[] = []
+  let after: string | undefined
+  do {
+    const page = await storage.listGrants({ userId, agent, resource, live: true, limit: pageSize, after })
+    found.push(...page.filter(({ delegate }) => delegate === grant.delegate))
+    after = page.length < pageSize ? undefined : page.at(-1)?.id
+  } while (after !== undefined)
+  return found
+}
+
+/** The newest such grants that have ended, and the one given. */
+export async function endedGrants({ storage }: ServerContext, grant: ListedGrant): Promise<Grants> {
+  const { userId, agent, resource } = grant
+  const ended = await storage.listGrants({ userId, agent, resource, live: false, limit: pageSize })
+  const [newest = grant, ...older] = ended.filter(({ delegate }) => delegate === grant.delegate)
+  return [newest, ...older, grant]
 }
 
 /** Grants in the words of the person who gave them; `logos` are paths by agent. */

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { allow, refresh, refreshTokenOf } from '../attacks/flow.js'
 import { people, type Stage, type StageOptions } from '../attacks/stage.js'
 import { signInToAccount } from '../scripted-user.js'
+import { allowedRequest } from '../storage/fixtures.js'
 import { allowAgent, createPerson, openAccount, type Person, signedIn } from './person.js'
 
 async function opened(options: StageOptions = {}): Promise<{ stage: Stage; alice: Person }> {
@@ -193,6 +194,22 @@ describe('My agents', () => {
       expect(seen.html.match(/<time [^>]*data-shows="time"/g)).toHaveLength(2)
     }
     expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
+  })
+
+  it('removes what still holds also where it was allowed hundreds of times since', async () => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    const { agent = '', resource = '', userId = '' } = (await stage.storage.findGrant(id)) ?? {}
+    const user = await stage.storage.findUser(userId)
+    for (let count = 0; count <= 500; count++) {
+      await allowedRequest(stage.storage, { agent, resource }, { grantLifetime: 60 }, user)
+    }
+    stage.clock.now += 60
+    const csrf = await alice.csrfAt(`/account/agents/${id}/remove`)
+    await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
+    expect(await stage.storage.findGrant(id)).toMatchObject({ revokedAt: stage.clock.now, revokedBy: userId })
+    const again = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
+    expect(again).toMatchObject({ status: 200, state: 'agents-removed' })
   })
 
   it('shows what was removed, or ran out, as what it was, and no longer offers to remove it', async () => {
