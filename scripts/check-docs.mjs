@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 const failures = []
 const scripts = JSON.parse(readFileSync('package.json', 'utf8')).scripts
@@ -15,6 +15,22 @@ for (const document of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELO
     if (!(script in scripts)) failures.push(`${document} tells to run "${script}", which is no script`)
   }
 }
+
+const packages = readdirSync('packages').map((name) =>
+  JSON.parse(readFileSync(`packages/${name}/package.json`, 'utf8')),
+)
+const readme = readFileSync('README.md', 'utf8')
+for (const { name, dependencies } of packages) {
+  const [, listed = ''] = new RegExp(`^\\| \`${name}\` \\|[^|]*\\|([^|]*)\\|$`, 'm').exec(readme) ?? []
+  const said = [...listed.matchAll(/`([^`]+)`/g)].map(([, dependency]) => dependency).sort()
+  const own = new Set(packages.map((each) => each.name))
+  const needed = Object.keys(dependencies)
+    .filter((dependency) => !own.has(dependency))
+    .sort()
+  if (said.join() !== needed.join())
+    failures.push(`README.md lists other dependencies of ${name} than ${needed.join(', ')}`)
+}
 for (const failure of failures) process.stderr.write(`${failure}\n`)
-if (failures.length === 0) process.stdout.write('every file, link and script that the documents name exists\n')
+if (failures.length === 0)
+  process.stdout.write('every file, link and script that the documents name exists, and the dependencies are listed\n')
 process.exitCode = failures.length === 0 ? 0 : 1
