@@ -17,7 +17,8 @@ export function createMemoryNonces(options: MemoryNoncesOptions = {}): (key: str
   let forgottenAt = Number.NEGATIVE_INFINITY
 
   function forget(at: number): void {
-    if (at <= forgottenAt) return
+    // A clock that was set back must not stop the forgetting.
+    if (at === forgottenAt) return
     forgottenAt = at
     for (const [end, keys] of ending) {
       if (end > at) continue

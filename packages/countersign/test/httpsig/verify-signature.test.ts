@@ -661,6 +661,16 @@ describe('nonces', () => {
     expect(claimNonce('first 1', 60)).toBe(false)
   })
 
+  it('a clock that was set back does not stop the forgetting', () => {
+    let time = now + 3600
+    const claimNonce = createMemoryNonces({ limit: 2, now: () => time })
+    claimNonce('ahead', 60)
+    time = now
+    expect(claimNonce('back', 60)).toBe(true)
+    time = now + 60
+    expect(claimNonce('later', 60)).toBe(true)
+  })
+
   it('a nonce that was claimed again while the clock was back is not forgotten with the first claim', () => {
     let time = now + 100
     const claimNonce = createMemoryNonces({ now: () => time })
