@@ -91,7 +91,8 @@ export function createRevocationList(options: RevocationListOptions): Revocation
   async function fetchList(at: number): Promise<HeldList> {
     const { revocation_list_uri: uri } = requireFound(await discovery.findMetadata('aauth-issuer', issuer))
     if (uri === undefined) throw refusal('its document names no revocation_list_uri')
-    const fetched = await fetchText(uri, { fetch, maxBytes: limits.bytes, timeout: limits.timeout })
+    const { bytes: maxBytes, timeout } = limits
+    const fetched = await fetchText(uri, { fetch, maxBytes, timeout, accept: 'application/jwt' })
     if ('refusal' in fetched) throw refusal(fetched.refusal, fetched.cause)
     const { claims } = await verifyDecodedToken('revocations+jwt', decodeToken(fetched.text, limits.bytes), {
       ...options,

@@ -35,7 +35,10 @@ export interface CertificateFinderOptions extends Omit<DiscoveryLimits, 'failure
   allowInsecureLoopback?: boolean
 }
 
-const limits = { bytes: 32_768, timeout: 2500, cached: 10_000, roots: 1000 }
+const limits = { cached: 10_000, roots: 1000 }
+
+/** How a chain is asked for: few servers know the media type of one (RFC 8555 §9.1). */
+const asked = { maxBytes: 32_768, timeout: 2500, accept: 'application/pem-certificate-chain, */*;q=0.1' }
 
 /**
  * Finds the certificate of `scheme=x509` (S§10.7, W11): fetches `x5u`, follows the chain to the configured roots, and
@@ -58,7 +61,7 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
   const lookUp = createLookups(now)
 
   async function find(x5u: string, x5t: string): Promise<Found<FoundCertificate>> {
-    const fetched = await fetchText(x5u, { fetch, maxBytes: limits.bytes, timeout: limits.timeout })
+    const fetched = await fetchText(x5u, { fetch, ...asked })
     if ('refusal' in fetched) {
       const reason = fetched.unreachable ? 'unreachable' : 'refused'
       return { failure: { reason, message: fetched.refusal, cause: fetched.cause } }

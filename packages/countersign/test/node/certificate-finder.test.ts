@@ -265,6 +265,16 @@ describe('what x5u and x5t point to', () => {
     expect(asked).toEqual([x5u, x5u])
   })
 
+  it('is asked for as a chain of certificates, and not as JSON', async () => {
+    const { find } = finderOver('', {
+      fetch: async (_url, init) => {
+        expect(init?.headers?.accept).toBe('application/pem-certificate-chain, */*;q=0.1')
+        return new Response(leaf.pem)
+      },
+    })
+    expect(await find({ x5u, x5t: leaf.thumbprint })).toMatchObject({ found: { agent: 'https://agent.example' } })
+  })
+
   it('is asked for once by many requests at the same time', async () => {
     const { find, asked } = finderOver(leaf.pem)
     await Promise.all(Array.from({ length: 50 }, () => find({ x5u, x5t: leaf.thumbprint })))

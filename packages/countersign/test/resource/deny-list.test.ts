@@ -38,15 +38,17 @@ function open(denyList: DenyListOptions | null = {}, { ownAgent = false } = {}) 
     revoked: [] as string[],
     claims: {} as Partial<RevocationClaims>,
     polls: 0,
+    accept: undefined as string | undefined,
     answer: undefined as Answer | undefined,
   }
   const signList = (by: Signer = issuerSigner, typ: 'revocations+jwt' | 'auth+jwt' = 'revocations+jwt') => {
     const claims = { iss: issuer, iat: clock.now, exp: clock.now + 120, revoked: state.revoked, ...state.claims }
     return issueToken(typ, claims as never, { signer: by })
   }
-  const fetch: FetchDocument = async (url) => {
+  const fetch: FetchDocument = async (url, init) => {
     if (url !== listUri) return documents[url] ? Response.json(documents[url]) : new Response(null, { status: 404 })
     state.polls++
+    state.accept = init?.headers?.accept
     const { answer } = state
     if (typeof answer === 'function') return answer()
     return new Response(answer ?? (await signList()))
@@ -94,6 +96,12 @@ function open(denyList: DenyListOptions | null = {}, { ownAgent = false } = {}) 
 }
 
 describe('T23: with a deny-list', () => {
+  it('the list is asked for as a JWT', async () => {
+    const { state, verdict } = open()
+    expect(await verdict()).toBe('accepted')
+    expect(state.accept).toBe('application/jwt')
+  })
+
   it.each<[RevokedKind, string, string]>([
     ['grant', 'grant-1', 'grant-2'],
     ['agent', 'https://agent.example', 'https://agent.example.evil'],
