@@ -93,6 +93,7 @@ describe('POST /admin/agents/{identifier}/refresh', () => {
 
   it('a secret that could be guessed is refused at once', async () => {
     await expect(openAdmin({ adminSecret: secret.slice(1) })).rejects.toThrow('adminSecret must have at least 32')
+    await expect(openAdmin({ adminSecret: `${secret} ${secret}` })).rejects.toThrow('without blanks')
   })
 
   it('O03: says nothing of what fails inside', async () => {

@@ -14,7 +14,7 @@ const refreshPath = /^\/admin\/agents\/([^/]+)\/refresh$/
  * has every instance fetch the document and keys of an agent anew (attacks K22). Whoever does not show the secret as a
  * bearer token gets 401, whatever they ask for; without a secret there is nothing here.
  *
- * @throws TypeError for a secret that is too short
+ * @throws TypeError for a secret that is too short, or that nobody could show
  */
 export function createAdminHandler(
   context: ServerContext,

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { algorithmNames, isIdentifier } from 'countersign'
 import * as z from 'zod'
-import { minimumAdminSecret } from '../admin/secret-check.js'
+import { adminSecretForm, minimumAdminSecret } from '../admin/secret-check.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)
 const seconds = (least: number, most: number) => z.int().min(least).max(most)
@@ -92,7 +92,14 @@ export const configurationSchema = z.strictObject({
   issuer: z.string(),
   name: text(64).optional(),
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: port.default(8080) }).prefault({}),
-  admin: address.extend({ secret: text(1024).min(minimumAdminSecret).optional() }).optional(),
+  admin: address
+    .extend({
+      secret: text(1024)
+        .min(minimumAdminSecret)
+        .regex(adminSecretForm, 'must be of visible ASCII characters, without blanks')
+        .optional(),
+    })
+    .optional(),
   database: text(4096),
   masterKeyFile: text(4096).optional(),
   masterKey: z.string().optional(),

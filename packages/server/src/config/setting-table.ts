@@ -26,7 +26,8 @@ export const settingTable: readonly SettingRow[] = [
   {
     name: 'admin.secret',
     read: 'text',
-    about: 'what administrators show at /admin/ on the admin port, at least 32 characters; default: nobody is let in',
+    about:
+      'what administrators show at /admin/ on the admin port, at least 32 characters without blanks; default: nobody is let in',
   },
   { name: 'database', read: 'text', about: 'the SQLite file; its folder must exist' },
   { name: 'masterKeyFile', read: 'text', about: 'the file with the master key that encrypts the stored keys' },

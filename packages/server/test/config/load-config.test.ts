@@ -190,6 +190,11 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('names a secret of administrators that no header could carry', async () => {
+    const wrong = { ...valid, admin: { port: 1, secret: 'correct horse battery staple, again and again' } }
+    expect(await problemsOf(wrong)).toEqual(['admin.secret: must be of visible ASCII characters, without blanks'])
+  })
+
   it('names what is wrong between settings beside what is wrong with others', async () => {
     const wrong = {
       ...valid,
