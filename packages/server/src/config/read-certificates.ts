@@ -13,7 +13,7 @@ export async function readCertificates({
   file,
   settings,
 }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<CertificateFinder | undefined> {
-  const { certificates, allowInsecureLoopback } = settings
+  const { certificates, allowInsecureLoopback, limits } = settings
   if (!certificates) return undefined
   const problems: ConfigurationProblem[] = []
   const texts: string[] = []
@@ -24,7 +24,8 @@ export async function readCertificates({
   }
   const [first, ...more] = texts
   if (first === undefined || problems.length > 0) throw new ConfigurationError(file, problems)
-  return createCertificateFinder({ roots: [first, ...more], allowInsecureLoopback })
+  const { fetchesPerMinute, fetchesPerSource } = limits
+  return createCertificateFinder({ roots: [first, ...more], allowInsecureLoopback, fetchesPerMinute, fetchesPerSource })
 }
 
 async function readRoots(path: string): Promise<{ text: string } | { problem: string }> {

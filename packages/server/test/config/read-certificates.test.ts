@@ -20,11 +20,14 @@ beforeAll(() => {
 
 const development = { issuer: 'http://127.0.0.1:8003', allowInsecureLoopback: true, database: 'auth.db' }
 
-async function read(roots: readonly string[] | undefined, files: Record<string, string>, mode = 0o644) {
+async function read(roots: readonly string[] | undefined, files: Record<string, string>, mode = 0o644, limits = {}) {
   const folder = configurationFolder()
   for (const [name, text] of Object.entries(files)) folder.write(name, text, mode)
   const certificates = roots && { certificates: { roots } }
-  const config = await loadConfig(folder.write('countersign.config.json', { ...development, ...certificates }), {})
+  const config = await loadConfig(
+    folder.write('countersign.config.json', { ...development, ...certificates, limits }),
+    {},
+  )
   await requireSafeStart(config, {})
   return { finder: await readCertificates(config), folder, config }
 }
@@ -61,6 +64,16 @@ describe('certificates.roots', () => {
     const stranger = await read(['other.pem'], { 'other.pem': other.pem })
     const refused = await stranger.finder?.({ x5u: await servingUrl(agent.pem), x5t: agent.thumbprint })
     expect(refused).toMatchObject({ failure: { reason: 'refused' } })
+  })
+
+  it('K25: counts what one address makes it fetch by the limits of the configuration', async () => {
+    const files = { 'root.pem': root.pem }
+    const { finder } = await read(['root.pem'], files, 0o644, { fetchesPerSource: 1 })
+    const x5u = await servingUrl(agent.pem)
+    expect(await finder?.({ x5u, x5t: agent.thumbprint }, '192.0.2.1')).toMatchObject({ found: {} })
+    const another = { x5u, x5t: root.thumbprint }
+    expect(await finder?.(another, '192.0.2.1')).toMatchObject({ failure: { reason: 'busy' } })
+    expect(await finder?.(another, '192.0.2.2')).toMatchObject({ failure: { reason: 'refused' } })
   })
 
   it('is nothing where it is not set', async () => {
