@@ -28,7 +28,10 @@ export type RateLimit = (request: CountedRequest) => MaybePromise<number | undef
 export interface RateLimitOptions {
   /** Of one key that proves no agent. @default 10 */
   signature?: number
-  /** Of all such keys at one address; an IPv6 address counts by its first 64 bits. @default 100 */
+  /**
+   * Of all such keys at one address; an IPv6 address counts by its first 64 bits. Those whose address is not known count
+   * as one, and so do all behind a proxy without `clientAddress`. @default 100
+   */
   address?: number
   /** Of one agent. @default 100 */
   identity?: number
@@ -64,8 +67,8 @@ export function createRateLimit(options: RateLimitOptions = {}): RateLimit {
     if (level === 'authorization') return waitFor(authorization, 'person', iss, sub, agent)
     if (level === 'identity') return waitFor(identity, 'agent', agent)
     // The address first: keys made up for the purpose leave no more counters than it may send requests.
-    const there = remoteAddress === undefined ? undefined : waitFor(address, 'address', networkOf(remoteAddress))
-    return there ?? waitFor(signature, 'key', thumbprint)
+    const network = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
+    return waitFor(address, 'address', network) ?? waitFor(signature, 'key', thumbprint)
   }
 }
 

@@ -103,6 +103,12 @@ describe('a resource with createRateLimit', () => {
     expect((await stranger('2001:db8:0:2::1')).status).toBe(200)
   })
 
+  it('R04: counts a flood from where no address is known as one from one address', async () => {
+    const { stranger } = open(few)
+    expect(statuses(await times(4, () => stranger()))).toEqual([200, 200, 200, 429])
+    expect((await stranger('192.0.2.1')).status).toBe(200)
+  })
+
   it('counts a key wherever it comes from, also where no address is known', async () => {
     const { stranger } = open(few)
     const signer = await newSigner()
