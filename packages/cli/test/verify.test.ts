@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs'
+import { createPrivateKey, type JsonWebKey, sign } from 'node:crypto'
+import { readFileSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pipeCommand } from './run-command.js'
 import { pipeProgram } from './run-program.js'
@@ -149,6 +150,29 @@ describe('countersign verify refuses', () => {
     expect((await verifyJson(text, '--jwks', files.jwksFile, '--authority', 'api.example')).status).toBe(0)
     expect((await verifyJson(text, '--jwks', files.jwksFile, '--resource', 'https://api.example')).status).toBe(0)
     expect((await verifyJson(files.get, '--jwks', files.jwksFile, '--authority', 'other.example')).status).toBe(1)
+  })
+
+  it.each([
+    ['the line of its parameters', (base: string) => base.slice(0, base.lastIndexOf('\n')), 'without the last line'],
+    ['the same, and a line feed', (base: string) => base.slice(0, base.lastIndexOf('\n') + 1), 'without the last line'],
+    ['nothing, but with a line feed after it', (base: string) => `${base}\n`, 'a line feed at its end'],
+    ['none of what is known', (base: string) => `${base} `, 'Compare the base below'],
+  ])('a signature over a base that lacks %s, and says so', async (_, change, hint) => {
+    const { report } = await verifyJson(files.get, '--jwks', files.jwksFile)
+    const key = createPrivateKey({ key: JSON.parse(readFileSync(files.keyFile, 'utf8')) as JsonWebKey, format: 'jwk' })
+    const signature = sign(null, Buffer.from(change(report.base ?? '')), key).toString('base64')
+    const other = files.get.replace(/^Signature: .*/m, `Signature: sig1=:${signature}:`)
+    const refused = await verifyJson(other, '--jwks', files.jwksFile)
+    expect({ status: refused.status, code: refused.report.failure?.code }).toEqual({
+      status: 1,
+      code: 'signature_mismatch',
+    })
+    expect(refused.report.failure?.hint).toContain(hint)
+  })
+
+  it('a signature for the host that was asked, where the server has another name', async () => {
+    const { report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--authority', 'other.example')
+    expect(report.failure?.hint).toContain('for another authority')
   })
 
   it('says when a signature would have been good', async () => {

@@ -10,7 +10,8 @@ const hints: Partial<Record<ErrorCode, Hint>> = {
   signature_created_outside_window: (facts) =>
     facts?.input && `To judge it as of when it was signed: --now ${facts.input.created}`,
   signature_expired: (facts) => facts?.input && `To judge it as of when it was signed: --now ${facts.input.created}`,
-  signature_mismatch: () =>
+  signature_mismatch: (facts) =>
+    facts?.mistake ??
     'Compare the base below with the signer’s, byte by byte. If they are equal, it signed with another key.',
   digest_mismatch: (facts) =>
     facts?.body.at(-1) === 0x0a

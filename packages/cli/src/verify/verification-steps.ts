@@ -10,6 +10,8 @@ export interface Facts {
   input: SignatureInput | undefined
   parsedKey: ParsedSignatureKey | undefined
   resolved: ResolvedKey | undefined
+  /** What the signer did otherwise, where the signature tells. */
+  mistake: string | undefined
 }
 
 /** How far a verification came, as seen from outside: the step that this names has begun, or one after it. */

@@ -10,6 +10,7 @@ import {
 } from 'countersign'
 import { headerValues } from './header-values.js'
 import { createKeySource } from './key-source.js'
+import { knownMistake } from './known-mistake.js'
 import { type ParsedRequest, parseHttpRequest } from './parse-http-request.js'
 import { signatureBaseOf } from './signature-base-of.js'
 import { reportOf, type VerificationReport } from './verification-report.js'
@@ -76,6 +77,7 @@ async function judge(
   }
   const input = attempt(() => parseSignatureInput(headerValues(message, 'signature-input')[0] ?? ''))
   const parsedKey = attempt(() => parseSignatureKey(headerValues(message, 'signature-key')[0] ?? ''))
+  const key = refusal?.code === 'signature_mismatch' ? seen.resolved?.key : undefined
   return reportOf({
     refusal,
     mark: seen.mark,
@@ -88,6 +90,7 @@ async function judge(
       input,
       parsedKey,
       resolved: seen.resolved,
+      mistake: input && key && (await knownMistake({ message, authority, input }, key)),
     },
     base: input && signatureBaseOf({ message, authority, input }),
     notes: [...notes],

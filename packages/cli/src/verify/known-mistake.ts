@@ -1,0 +1,37 @@
+import { parseSignature, type VerificationKey, verifyBytes } from 'countersign'
+import { headerValues } from './header-values.js'
+import { type SignatureBaseSource, signatureBaseOf } from './signature-base-of.js'
+
+/** Bases that signers are known to make in place of the right one, and what to tell them. */
+const mistakes: readonly { says: string; bases: (base: string, source: SignatureBaseSource) => string[] }[] = [
+  {
+    says: 'It was signed over a base without the last line, "@signature-params": RFC 9421 §2.5 needs it.',
+    bases: (base) => {
+      const lines = base.slice(0, base.lastIndexOf('\n'))
+      return [lines, `${lines}\n`]
+    },
+  },
+  {
+    says: 'It was signed over the base with a line feed at its end: there is none (RFC 9421 §2.5).',
+    bases: (base) => [`${base}\n`],
+  },
+  {
+    says: 'It was signed for another authority, that of its Host header: sign the one that the server is known by.',
+    bases: (_, source) =>
+      headerValues(source.message, 'host').flatMap((host) => {
+        const other = signatureBaseOf({ ...source, authority: host.toLowerCase() })
+        return typeof other === 'string' ? [other] : []
+      }),
+  },
+]
+
+/** What is wrong with a signature that is the key's over another base than the request's, where that base is a known one. */
+export async function knownMistake(source: SignatureBaseSource, key: VerificationKey): Promise<string | undefined> {
+  const base = signatureBaseOf(source)
+  if (typeof base !== 'string') return undefined
+  const { signature } = parseSignature(headerValues(source.message, 'signature')[0] ?? '')
+  for (const { says, bases } of mistakes) {
+    for (const other of bases(base, source)) if (await verifyBytes(key, signature, other)) return says
+  }
+  return undefined
+}
