@@ -23,10 +23,10 @@ const maxState = 2048
 /** Reads the link from the query or from a form; what is missing ends on the page that says the link is not known. */
 export function requireLink(parameters: ReadonlyMap<string, string>): ConsentLink {
   const requestToken = parameters.get('request_token')
-  const redirectUri = parameters.get('redirect_uri')
+  // None is like one that differs: whether the request is known comes first.
+  const redirectUri = parameters.get('redirect_uri') ?? ''
   const state = parameters.get('state')
   if (requestToken === undefined || requestToken.length > 256) throw new PageError('request_unknown')
-  if (redirectUri === undefined) throw new PageError('redirect_mismatch')
   if (state !== undefined && state.length > maxState) throw new PageError('bad_form')
   return { requestToken, redirectUri, state, tokenHash: hashSecret(requestToken) }
 }

@@ -229,6 +229,8 @@ export const consentAttacks: readonly Attack[] = [
       audit: allowedEvents,
     },
   ),
+  unknownRequest('an unknown request_token alone', () => ({ request_token: 'nonsense' })),
+  unknownRequest('nothing at all', () => ({})),
   unknownRequest('an unknown request_token', ({ redirectUri }) => ({
     request_token: `aarq_${'A'.repeat(43)}`,
     redirect_uri: redirectUri,
@@ -381,6 +383,7 @@ export const consentAttacks: readonly Attack[] = [
       ['a slash', (uri: string) => `${uri}/`],
       ['a query', (uri: string) => `${uri}?x=1`],
       ['nothing', () => ''],
+      ['being left out', () => undefined],
     ] as const
   ).map(
     ([claim, uri]): Attack => ({
@@ -389,7 +392,9 @@ export const consentAttacks: readonly Attack[] = [
       when: async (stage) => {
         const { url, redirectUri } = await openRequest(stage)
         const changed = new URL(url)
-        changed.searchParams.set('redirect_uri', uri(redirectUri))
+        const other = uri(redirectUri)
+        if (other === undefined) changed.searchParams.delete('redirect_uri')
+        else changed.searchParams.set('redirect_uri', other)
         return () => createScriptedUser(stage.fetch).open(changed.href)
       },
       expected: page(400, 'redirect_mismatch'),
