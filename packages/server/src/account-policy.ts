@@ -1,23 +1,19 @@
+import { isCommonPassword } from './common-password.js'
+
 /** What a user name and a password must be. */
 export const passwordMinimum = 8
 const passwordMaximum = 1024
 const usernameMaximum = 128
 
-// The ones that lists of leaked passwords begin with, as far as they are long enough (ASVS 6.2.4).
-const commonPasswords = new Set(
-  '12345678 123456789 1234567890 password password1 password123 passw0rd qwertyui qwerty123 qwertyuiop 11111111 00000000 iloveyou sunshine princess football baseball welcome1 letmein1 admin123 abc12345 abcd1234 1q2w3e4r trustno1 superman starwars computer michelle jennifer 88888888 987654321 asdfghjk zaq12wsx 1qaz2wsx dragon123 monkey123 whatever changeme'.split(
-    ' ',
-  ),
-)
-
-/** What is wrong with a new password; its length is in characters. */
+/** What is wrong with a new password of a person; its length is in characters. */
 export function passwordProblem(
   password: string,
+  username?: string,
 ): 'password_too_short' | 'password_too_long' | 'password_common' | undefined {
   const length = Array.from(password).length
   if (length < passwordMinimum) return 'password_too_short'
   if (length > passwordMaximum) return 'password_too_long'
-  return commonPasswords.has(password.toLowerCase()) ? 'password_common' : undefined
+  return isCommonPassword(password, username) ? 'password_common' : undefined
 }
 
 // A letter may carry vowel signs or accents, as in many scripts, but no heap of them.

@@ -101,7 +101,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     async addUser({ password, ...user }) {
       if (!isUsername(user.username))
         throw new TypeError('addUser: a user name is 1 to 128 visible characters in one line')
-      const weak = passwordProblem(password)
+      const weak = passwordProblem(password, user.username)
       if (weak) throw new TypeError(`addUser: ${weak.replaceAll('_', ' ')}; use at least ${passwordMinimum} characters`)
       return context.storage.createUser({ ...user, passwordHash: await hashPassword(password) })
     },

@@ -21,9 +21,9 @@ const problems: Readonly<Record<NonNullable<ReturnType<typeof passwordProblem>>,
 }
 
 /** A new password, typed twice without being shown, or from standard input. @throws CommandError when it is too weak */
-export async function readPassword(fromInput: boolean, terminal: Terminal): Promise<string> {
+export async function readPassword(fromInput: boolean, terminal: Terminal, username: string): Promise<string> {
   const password = fromInput ? await readWhole(terminal) : await askTwice()
-  const problem = passwordProblem(password)
+  const problem = passwordProblem(password, username)
   if (problem) throw new CommandError(problems[problem])
   return password
 }

@@ -31,7 +31,7 @@ export const usersAdd: CommandRow = {
     if (email !== undefined && !isEmail(email)) throw usageError('--email takes an address, such as alice@example.com.')
     const by = operatorName(flags)
     const user = await inStorage(flags, async ({ storage }) => {
-      const password = await readPassword(passwordStdin === true, terminal)
+      const password = await readPassword(passwordStdin === true, terminal, username)
       try {
         const passwordHash = await hashPassword(password)
         return await storage.createUser({ username, passwordHash, displayName: name, email, by })

@@ -23,7 +23,7 @@ export const usersPasswd: CommandRow = {
     const by = operatorName(flags)
     const user = await inStorage(flags, async ({ storage }) => {
       const person = await findPerson(storage, name)
-      const passwordHash = await hashPassword(await readPassword(passwordStdin === true, terminal))
+      const passwordHash = await hashPassword(await readPassword(passwordStdin === true, terminal, person.username))
       if (!(await storage.setPasswordHash({ userId: person.id, passwordHash, by })))
         throw new CommandError(`The account ${name} is closed.`)
       return person

@@ -74,7 +74,7 @@ const changePassword: AccountAction = async (context, cookies, submission, view)
   const check = await checkPassword(context, submission, user.username, password)
   if (check.outcome !== 'right')
     return passwordPage(context, view, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
-  const weak = passwordProblem(fresh)
+  const weak = passwordProblem(fresh, user.username)
   if (weak) return passwordPage(context, view, `new_${weak}`)
   if (fresh === password) return passwordPage(context, view, 'new_password_same')
   const change = { userId: user.id, passwordHash: await hashPassword(fresh), keepSession: visitor.sessionHash }

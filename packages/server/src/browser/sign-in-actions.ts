@@ -57,7 +57,7 @@ export const signUp: Action = async (context, cookies, submission, view) => {
   if (!isUsername(username)) return signUpPageAt(context, view, place, { ...shown, problem: 'username_invalid' })
   if (email !== undefined && !isEmail(email))
     return signUpPageAt(context, view, place, { ...shown, problem: 'email_invalid' })
-  const weak = passwordProblem(password)
+  const weak = passwordProblem(password, username)
   if (weak) return signUpPageAt(context, view, place, { ...shown, problem: weak })
   const from = ip === undefined ? '' : networkOf(ip)
   const attempts = await context.storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })

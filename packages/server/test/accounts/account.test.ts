@@ -209,7 +209,7 @@ describe('My agents', () => {
     await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
     expect(await stage.storage.findGrant(id)).toMatchObject({ revokedAt: stage.clock.now, revokedBy: userId })
     const again = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
-    expect(again).toMatchObject({ status: 200, state: 'agents-removed' })
+    expect(await alice.follow(again)).toMatchObject({ status: 200, state: 'agents-removed' })
   })
 
   it('shows what was removed, or ran out, as what it was, and no longer offers to remove it', async () => {
