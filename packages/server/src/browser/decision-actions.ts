@@ -1,5 +1,6 @@
 import { hashSecret } from '../minted-secrets.js'
 import type { AuthRequest, DecideOutcome, ExtendOutcome } from '../storage/storage.js'
+import { waitBeforeAllowing } from './allowing-rate.js'
 import { checkPassword } from './check-password.js'
 import { consentPageAt } from './consent-page-at.js'
 import { decisionFacts } from './decision-facts.js'
@@ -42,6 +43,8 @@ export const decide: Action = async (context, cookies, submission, view) => {
       return consentPageAt(context, view, link, stored, session, { problem, ...throttled })
     }
   }
+  const wait = proves ? await waitBeforeAllowing(context, session.user.id) : undefined
+  if (wait !== undefined) throw new PageError('too_many_requests', { retryAfter: wait, retry: linkPath(link) })
   const duration = facts.durations.find((choice) => String(choice) === form.get('duration')) ?? facts.preset
   const outcome = await context.storage.decideRequest({
     tokenHash: link.tokenHash,

@@ -2,6 +2,7 @@ import { readParameters } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import type { AuthRequest, Session } from '../storage/storage.js'
+import { waitBeforeAllowing } from './allowing-rate.js'
 import { displayHost } from './consent-model.js'
 import { consentPageAt } from './consent-page-at.js'
 import type { Cookies } from './cookies.js'
@@ -57,6 +58,7 @@ async function allowRemembered(
   session: Session,
   grantId: string,
 ): Promise<Response | undefined> {
+  if ((await waitBeforeAllowing(context, session.user.id)) !== undefined) return undefined
   const outcome = await context.storage.allowRemembered({
     tokenHash: link.tokenHash,
     browserHash: view.visitor.browserHash,
