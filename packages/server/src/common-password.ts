@@ -19,7 +19,7 @@ const disguises: Readonly<Record<string, string>> = {
 }
 
 const rows = ['01234567890', '1q2w3e4r5t6y7u8i9o0p', '1qaz2wsx3edc4rfv', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm']
-const runs = [...rows, ...rows.map((row) => [...row].reverse().join(''))]
+const runs = [...rows, ...rows.map((row) => Array.from(row).reverse().join(''))]
 
 /**
  * Whether a password is among the first that are guessed: a common word with digits or signs around it, the user name

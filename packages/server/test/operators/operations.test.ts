@@ -214,11 +214,15 @@ it('O04, O08: metrics have the same labels after 300 agents, and are on the admi
       )
     })
     const answer = askAs(id, signer, stage.issuer)
-    answers.push(answer)
+    answers.push(
+      answer.then(async (status) => {
+        await agent.close()
+        return status
+      }),
+    )
     await Promise.race([asked, answer])
-    void answer.finally(() => agent.close())
   }
-  const statuses = (await Promise.all(answers)).sort()
+  const statuses = (await Promise.all(answers)).sort((a, b) => a - b)
   expect(statuses).toEqual([...Array(30).fill(200), ...Array(270).fill(401)])
   const after = await metrics()
   expect(labelsOf(after)).toEqual(labelsOf(before))
