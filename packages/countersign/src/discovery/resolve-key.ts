@@ -1,5 +1,6 @@
 import type { SignatureKey } from '../httpsig/signature-key.js'
 import { after } from '../lib/after.js'
+import { Doorkeeper } from '../lib/doorkeeper.js'
 import { AAuthError } from '../lib/errors.js'
 import { importKey, type VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
@@ -81,6 +82,8 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   const { discovery, now } = options
   /** By the end of the signature, which is found sooner than the whole text; the text decides. */
   const tokens = new LruCache<{ jwt: string; resolved: ResolvedKey }>(cachedTokens)
+  /** Tokens are remembered from their second use on: one that is used once would be carried along for a minute in vain. */
+  const usedTokens = new Doorkeeper(48)
   const headerKeys = new LruCache<ResolvedKey>(cachedTokens)
   let { forgotten } = discovery
 
@@ -170,6 +173,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     const before = discovery.forgotten
     const found = kind === 'auth+jwt' ? resolveAuthToken(decoded) : resolveAgentToken(decoded, remoteAddress)
     return after(found, (resolved) => {
+      if (!usedTokens.hasSeen(jwt)) return resolved
       const freshUntil = freshnessOf(resolved.token, decoded?.header.kid)
       if (discovery.forgotten === before && freshUntil > now()) tokens.set(end, { jwt, resolved }, freshUntil)
       return resolved
