@@ -2,7 +2,7 @@ import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { type Agent, type AgentOptions, createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
-import { type AuthServerOptions, createAuthServer, fixedKeys, memoryStorage } from 'countersign-server'
+import { type AuthServerOptions, createAuthServer, fixedKeys, sqliteStorage } from 'countersign-server'
 import { Hono } from 'hono'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs } from '../packages/server/test/scripted-user.js'
@@ -17,7 +17,7 @@ afterEach(closeAll)
 
 async function ourAuthServer(options: Partial<AuthServerOptions> = {}): Promise<string> {
   return listen(async (issuer) => {
-    const storage = memoryStorage({ sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     const signer = await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' }))
     const server = createAuthServer({
       issuer,

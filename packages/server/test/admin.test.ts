@@ -1,4 +1,4 @@
-import { createAuthServer, fixedKeys, memoryStorage, type Storage, StorageError } from 'countersign-server'
+import { createAuthServer, fixedKeys, type Storage, StorageError, sqliteStorage } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { newSigner } from './attacks/party.js'
 
@@ -7,7 +7,7 @@ const agent = 'https://agent.example'
 const path = `/admin/agents/${encodeURIComponent(agent)}/refresh`
 
 async function openAdmin(options: { adminSecret?: string; storage?: Storage } = { adminSecret: secret }) {
-  const storage = options.storage ?? memoryStorage({ sweepInterval: 0 })
+  const storage = options.storage ?? sqliteStorage(':memory:', { sweepInterval: 0 })
   const keys = fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) })
   const server = createAuthServer({
     issuer: 'https://auth.example',
@@ -98,7 +98,7 @@ describe('POST /admin/agents/{identifier}/refresh', () => {
 
   it('O03: says nothing of what fails inside', async () => {
     const error = new StorageError('unavailable', 'SELECT * FROM refresh_mark at /srv/auth.db')
-    const storage = { ...memoryStorage({ sweepInterval: 0 }), requestRefresh: () => Promise.reject(error) }
+    const storage = { ...sqliteStorage(':memory:', { sweepInterval: 0 }), requestRefresh: () => Promise.reject(error) }
     const response = await (await openAdmin({ adminSecret: secret, storage })).ask()
     expect(response.status).toBe(503)
     expect(await response.text()).not.toMatch(/SELECT|srv/)

@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk, signRequest } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
-import { memoryStorage, type Storage } from 'countersign-server'
+import { type Storage, sqliteStorage } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createWorld, ids } from './world.js'
 
@@ -103,7 +103,7 @@ describe('nonces at the token endpoint', () => {
   it('of strangers who prove no agent are not remembered', async () => {
     let claimed = 0
     const storage = (now: () => number): Storage => {
-      const inner = memoryStorage({ now, sweepInterval: 0 })
+      const inner = sqliteStorage(':memory:', { now, sweepInterval: 0 })
       return {
         ...inner,
         claimNonce(key, lifetime) {

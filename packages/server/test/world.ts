@@ -7,8 +7,8 @@ import {
   type AuthServerOptions,
   createAuthServer,
   fixedKeys,
-  memoryStorage,
   type Storage,
+  sqliteStorage,
 } from 'countersign-server'
 import { Hono } from 'hono'
 
@@ -62,7 +62,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     return handler(request)
   }
   const agentSigner = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
-  const storage = options.storage?.(now) ?? memoryStorage({ now, sweepInterval: 0 })
+  const storage = options.storage?.(now) ?? sqliteStorage(':memory:', { now, sweepInterval: 0 })
   const server = createAuthServer({
     issuer: ids.authServer,
     keys: fixedKeys({

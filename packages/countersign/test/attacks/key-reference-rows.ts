@@ -1,4 +1,4 @@
-import { createAuthServer, fixedKeys, memoryStorage } from 'countersign-server'
+import { createAuthServer, fixedKeys, sqliteStorage } from 'countersign-server'
 import { expect } from 'vitest'
 import { startTcpServer } from '../discovery/loopback-server.js'
 import { simulatePublicNetwork } from '../discovery/public-network.js'
@@ -174,7 +174,12 @@ export const keyReferenceRows: readonly Row[] = [
       check: () => {
         const keys = fixedKeys({ signer: signers.authServer, secret: new Uint8Array(32) })
         const start = (allowInsecureLoopback: boolean, as = issuer) =>
-          createAuthServer({ issuer: as, keys, storage: memoryStorage({ sweepInterval: 0 }), allowInsecureLoopback })
+          createAuthServer({
+            issuer: as,
+            keys,
+            storage: sqliteStorage(':memory:', { sweepInterval: 0 }),
+            allowInsecureLoopback,
+          })
         expect(() => start(true)).toThrow(TypeError)
         expect(start(true, 'http://127.0.0.1:8003').issuer).toBe('http://127.0.0.1:8003')
       },

@@ -17,7 +17,7 @@ import {
   type VerifyRequestOptions,
 } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
-import { type AuthServer, createAuthServer, fixedKeys, memoryStorage, type Storage } from 'countersign-server'
+import { type AuthServer, createAuthServer, fixedKeys, type Storage, sqliteStorage } from 'countersign-server'
 import { Hono } from 'hono'
 import { agentDocuments, issuerDocuments } from '../origins.js'
 import { receivedMessage } from '../received-message.js'
@@ -133,7 +133,7 @@ function createParts(options: StageOptions): Parts {
       ...(certificates ? { certificates: certificates(fetch, now) } : {}),
       ...resourceOptions,
     })
-  const storage = memoryStorage({ now, sweepInterval: 0 })
+  const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
   const server = createAuthServer({
     issuer: ids.authServer,
     keys: fixedKeys({ signer: signers.authServer, secret: new Uint8Array(32).fill(7) }),

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { createNodeListener } from 'countersign/node'
-import { createAuthServer, fixedKeys, memoryStorage } from 'countersign-server'
+import { createAuthServer, fixedKeys, sqliteStorage } from 'countersign-server'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 import { type Asked, type OpenRequest, openRequest } from '../attacks/flow.js'
@@ -50,7 +50,7 @@ export async function openBrowserStage(): Promise<BrowserStage> {
     },
   }
   const now = () => clock.now
-  const storage = memoryStorage({ now, sweepInterval: 0 })
+  const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
   const listener = createServer()
   await new Promise<void>((resolve) => listener.listen(0, 'localhost', resolve))
   const authServer = `http://localhost:${(listener.address() as AddressInfo).port}`

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
 import { receiveRequest, type Signer, signRequest } from 'countersign'
-import { type AuthServerOptions, createAuthServer, fixedKeys, memoryStorage, sqliteStorage } from 'countersign-server'
+import { type AuthServerOptions, createAuthServer, fixedKeys, sqliteStorage } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
 import { createScriptedUser } from '../scripted-user.js'
 import { temporaryFile } from '../storage/temporary-file.js'
@@ -104,7 +104,7 @@ it('A20: an agent beyond its own limit takes nothing from the others at its addr
 
 it('A20: one subscriber makes 20 accounts an hour at most, from whichever of its addresses', async () => {
   const keys = fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) })
-  const storage = memoryStorage({ sweepInterval: 0 })
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
   const server = createAuthServer({ issuer, keys, storage, signUp: true })
   const url = `${issuer}/account/sign-up`
   const signUpFrom = async (address: string) => {

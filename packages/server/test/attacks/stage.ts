@@ -3,14 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { receiveRequest } from 'countersign'
 import type { Handler } from 'countersign/node'
-import {
-  type AuthServerOptions,
-  createAuthServer,
-  fixedKeys,
-  memoryStorage,
-  type Storage,
-  sqliteStorage,
-} from 'countersign-server'
+import { type AuthServerOptions, createAuthServer, fixedKeys, type Storage, sqliteStorage } from 'countersign-server'
 import { hashPassword } from '../../dist/passwords.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { scopes } from '../world.js'
@@ -68,7 +61,10 @@ async function addPeople(storage: Storage): Promise<Set<string>> {
 
 /** One server over a map of origins, with storage in memory. */
 export function openMapStage(options: StageOptions = {}): Promise<Stage> {
-  return openMap(options, (now) => ({ storages: [memoryStorage({ now, sweepInterval: 0 })], file: undefined }))
+  return openMap(options, (now) => ({
+    storages: [sqliteStorage(':memory:', { now, sweepInterval: 0 })],
+    file: undefined,
+  }))
 }
 
 /** Two instances of one server over a map of origins, on one SQLite file: identifiers stay `https`. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { KeyError, memoryStorage, rotateKeysWhenDue, type Storage, sqliteStorage, storedKeys } from 'countersign-server'
+import { KeyError, rotateKeysWhenDue, type Storage, sqliteStorage, storedKeys } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryFile } from '../storage/temporary-file.js'
 
@@ -107,7 +107,7 @@ describe('keys that rotate by themselves', () => {
 
   it('get a next one where there is none, and stay as they are', async () => {
     const now = () => 1_800_000_000
-    const storage = memoryStorage({ now, sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
     const keys = await storedKeys({ storage, masterKey, now })
     const before = (await keys.signer()).kid
     const next = (await signingKeys(storage)).find(({ state }) => state === 'next')

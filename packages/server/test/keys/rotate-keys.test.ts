@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { KeyError, memoryStorage, rotateKeys, type ServerKeys, StorageError, storedKeys } from 'countersign-server'
+import { KeyError, rotateKeys, type ServerKeys, StorageError, sqliteStorage, storedKeys } from 'countersign-server'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -9,7 +9,7 @@ const tokenLifetime = 600
 async function createServer() {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
-  const storage = memoryStorage({ now, sweepInterval: 0 })
+  const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
   const keys = await storedKeys({ storage, masterKey, now })
   return {
     clock,
@@ -67,7 +67,7 @@ describe('rotateKeys', () => {
   })
 
   it('refuses a database without keys', async () => {
-    const storage = memoryStorage({ sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     await expect(rotateKeys(storage, { masterKey, tokenLifetime })).rejects.toMatchObject({ code: 'no_active_key' })
   })
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { decodeToken } from 'countersign'
-import { KeyError, memoryStorage, rotateKeys, StorageError, sqliteStorage, storedKeys } from 'countersign-server'
+import { KeyError, rotateKeys, StorageError, sqliteStorage, storedKeys } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs } from '../scripted-user.js'
 import { temporaryFile } from '../storage/temporary-file.js'
@@ -17,7 +17,7 @@ function createClock() {
 describe('storedKeys', () => {
   it('makes an active key, the next one and a secret at the first start, and finds them at the second', async () => {
     const { now } = createClock()
-    const storage = memoryStorage({ now, sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
     const first = await storedKeys({ storage, masterKey, now })
     const stored = await storage.listKeys()
     expect(stored.map(({ purpose, state }) => `${purpose} ${state}`).sort()).toEqual([
@@ -44,7 +44,7 @@ describe('storedKeys', () => {
   })
 
   it('refuses another master key with a message that says so (F14)', async () => {
-    const storage = memoryStorage({ sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     await storedKeys({ storage, masterKey })
     const wrong = storedKeys({ storage, masterKey: randomBytes(32) })
     await expect(wrong).rejects.toThrow(KeyError)
@@ -53,13 +53,13 @@ describe('storedKeys', () => {
   })
 
   it('refuses a master key that is not 32 bytes', async () => {
-    const storage = memoryStorage({ sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     await expect(storedKeys({ storage, masterKey: randomBytes(31) })).rejects.toThrow(TypeError)
     expect(await storage.listKeys()).toEqual([])
   })
 
   it('refuses a stored private part that stands at another key', async () => {
-    const storage = memoryStorage({ sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     await storedKeys({ storage, masterKey })
     const stored = await storage.listKeys()
     const next = stored.find(({ state }) => state === 'next')
@@ -69,7 +69,7 @@ describe('storedKeys', () => {
   })
 
   it('leaves no private part readable in the storage', async () => {
-    const storage = memoryStorage({ sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     const { secret } = await storedKeys({ storage, masterKey })
     const text = JSON.stringify(await storage.listKeys())
     expect(text).not.toContain(Buffer.from(secret).toString('base64url'))
@@ -78,7 +78,7 @@ describe('storedKeys', () => {
 
   it('reads the storage at most every 5 s, and once for many callers', async () => {
     const { clock, now } = createClock()
-    const storage = memoryStorage({ now, sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
     let reads = 0
     const counted = {
       ...storage,
@@ -99,7 +99,7 @@ describe('storedKeys', () => {
 
   it('goes on with the keys read last while the database is down', async () => {
     const { clock, now } = createClock()
-    const storage = memoryStorage({ now, sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
     let down = false
     const listKeys = async () => {
       if (down) throw new StorageError('unavailable', 'the database is down')
@@ -126,7 +126,7 @@ describe('T24: a key that is retiring', () => {
 
   it('signed tokens that are accepted until their exp, while new ones use the active key', async () => {
     let now = () => start
-    const storage = memoryStorage({ now: () => now(), sweepInterval: 0 })
+    const storage = sqliteStorage(':memory:', { now: () => now(), sweepInterval: 0 })
     const keys = await storedKeys({ storage, masterKey, now: () => now() })
     const world = await createWorld({ server: { keys }, storage: () => storage, onConsent: allow })
     now = () => world.clock.now

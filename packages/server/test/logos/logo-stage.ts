@@ -7,8 +7,8 @@ import {
   type AuthServerOptions,
   createAuthServer,
   fixedKeys,
-  memoryStorage,
   type Storage,
+  sqliteStorage,
 } from 'countersign-server'
 import { expect, onTestFinished, vi } from 'vitest'
 import { type ListeningOrigin, listenOnLoopback } from '../listening-origin.js'
@@ -45,7 +45,7 @@ export async function openLogoStage(
   says: Partial<LogoStage['agentSays']>,
   options: Partial<AuthServerOptions> & { makeStorage?: (now: () => number) => Storage } = {},
 ): Promise<LogoStage> {
-  const { makeStorage = (now) => memoryStorage({ now, sweepInterval: 0 }), ...serverOptions } = options
+  const { makeStorage = (now) => sqliteStorage(':memory:', { now, sweepInterval: 0 }), ...serverOptions } = options
   const [agentAt, resourceAt, authAt] = await Promise.all([listenOnLoopback(), listenOnLoopback(), listenOnLoopback()])
   const clock = { now: Math.floor(Date.now() / 1000) }
   const now = () => clock.now

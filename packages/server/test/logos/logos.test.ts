@@ -15,8 +15,8 @@ const html = '<!DOCTYPE html><script>alert(1)</script>'
 
 describe('a logo', () => {
   it.each([
-    ['memoryStorage', undefined],
-    ['sqliteStorage', (now: () => number) => sqliteStorage(temporaryFile(), { now, sweepInterval: 0 })],
+    ['in memory', undefined],
+    ['in a file', (now: () => number) => sqliteStorage(temporaryFile(), { now, sweepInterval: 0 })],
   ])('is shown from this server, as a picture and nothing else (%s)', async (_name, makeStorage) => {
     const stage = await openLogoStage({ answer: good }, makeStorage ? { makeStorage } : {})
     const url = await stage.request()

@@ -1,4 +1,3 @@
-import { memoryStorage } from '../../dist/storage/memory-storage.js'
 import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
 import { accountContract } from './contract/accounts.js'
 import { agentContract } from './contract/agents.js'
@@ -35,8 +34,8 @@ const contracts = [
 ]
 
 const adapters: readonly [string, MakeStorage][] = [
-  ['memoryStorage', (options) => memoryStorage(options)],
-  ['sqliteStorage', (options) => sqliteStorage(temporaryFile(), options)],
+  ['sqliteStorage in memory', (options) => sqliteStorage(':memory:', options)],
+  ['sqliteStorage in a file', (options) => sqliteStorage(temporaryFile(), options)],
 ]
 
 for (const [name, makeStorage] of adapters) for (const contract of contracts) contract(name, makeStorage)

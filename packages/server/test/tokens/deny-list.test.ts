@@ -1,5 +1,5 @@
 import { decodeToken, revocationEntry, signRequest } from 'countersign'
-import { memoryStorage, type Storage, StorageError } from 'countersign-server'
+import { type Storage, StorageError, sqliteStorage } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs, type ScriptedUser } from '../scripted-user.js'
 import { createWorld, ids, type World } from '../world.js'
@@ -91,7 +91,7 @@ describe('T23: with a deny-list', () => {
 
   it('more was taken back than a list holds: older tokens are refused, a fresh one is not', async () => {
     const many: Storage = {
-      ...memoryStorage({ now: () => 1_800_000_000, sweepInterval: 0 }),
+      ...sqliteStorage(':memory:', { now: () => 1_800_000_000, sweepInterval: 0 }),
       listRevocations: async ({ limit }) =>
         Array.from({ length: limit }, (_, index) => ({
           kind: 'grant',
@@ -149,7 +149,7 @@ describe('the list', () => {
   it('is read from the storage once a second, however many ask, and not kept when that fails', async () => {
     let reads = 0
     let down = false
-    const base = memoryStorage({ sweepInterval: 0 })
+    const base = sqliteStorage(':memory:', { sweepInterval: 0 })
     const storage: Storage = {
       ...base,
       listRevocations: (filter) => {

@@ -9,8 +9,24 @@ const memory = ':memory:'
 
 /** Opens a SQLite file, made readable by its owner only when it is new, and brings its schema up to date. */
 export function openDatabase(path: string): Database.Database {
-  if (path !== memory) createPrivately(path)
-  const database = new Database(path, { timeout: patience })
+  if (path === memory) return openInMemory()
+  createPrivately(path)
+  return prepare(new Database(path, { timeout: patience }))
+}
+
+let emptySchema: Buffer | undefined
+
+/** A copy of an empty database is opened a hundred times faster than a schema is written. */
+function openInMemory(): Database.Database {
+  if (!emptySchema) {
+    const database = prepare(new Database(memory))
+    emptySchema = database.serialize()
+    database.close()
+  }
+  return prepare(new Database(emptySchema))
+}
+
+function prepare(database: Database.Database): Database.Database {
   try {
     enableWal(database)
     database.pragma('synchronous = FULL')
