@@ -181,7 +181,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     const key = await first.found.value(kid)
     const isNew = first.found !== before
     if ('found' in key) return isNew ? { ...key, isNew } : key
-    if (key.failure.reason !== 'unknown_kid') return key
+    if (key.failure.reason !== 'unknown_kid' && key.failure.reason !== 'ambiguous_kid') return key
     const mayRefetch = !isNew && !lastRefetch.get(source.key, now())
     if (isNew || mayRefetch) lastRefetch.set(source.key, true, now() + limits.refetchInterval)
     if (!mayRefetch && !documents.isLoading(source)) {

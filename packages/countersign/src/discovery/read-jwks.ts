@@ -6,20 +6,26 @@ import type { Found } from './found.js'
 /** Finds a key of the set by its `kid`. */
 export type KeyFinder = (kid: string) => Promise<Found<VerificationKey>>
 
-/** Reads a JWKS (RFC 7517 §5), or says why it is refused. Keys are imported when they are asked for; of two with one `kid` the first counts. */
+/**
+ * Reads a JWKS (RFC 7517 §5), or says why it is refused. Keys are imported when they are asked for. Two entries with one
+ * `kid` are both refused: readers would not agree which of them is meant.
+ */
 export function readJwks(document: unknown): { value: KeyFinder } | { refusal: string } {
   const keys = typeof document === 'object' && document !== null && 'keys' in document ? document.keys : undefined
   if (!Array.isArray(keys)) return { refusal: 'it has no keys array' }
   if (keys.length > limits.keys) return { refusal: `it has more than ${limits.keys} keys` }
   const byKid = new Map<string, Promise<VerificationKey> | object>()
+  const repeated = new Set<string>()
   for (const jwk of keys as unknown[]) {
-    if (typeof jwk === 'object' && jwk !== null && 'kid' in jwk && typeof jwk.kid === 'string' && !byKid.has(jwk.kid)) {
-      byKid.set(jwk.kid, jwk)
-    }
+    if (typeof jwk !== 'object' || jwk === null || !('kid' in jwk) || typeof jwk.kid !== 'string') continue
+    if (byKid.has(jwk.kid)) repeated.add(jwk.kid)
+    byKid.set(jwk.kid, jwk)
   }
   const value: KeyFinder = async (kid) => {
     const entry = byKid.get(kid)
     if (!entry) return { failure: { reason: 'unknown_kid', message: 'no key of this kid is published' } }
+    if (repeated.has(kid))
+      return { failure: { reason: 'ambiguous_kid', message: 'two keys are published under this kid' } }
     const imported = entry instanceof Promise ? entry : importVerificationKey(entry)
     byKid.set(kid, imported)
     try {

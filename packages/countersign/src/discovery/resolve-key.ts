@@ -234,7 +234,12 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
 
 function requireKey(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
-  throw busyError(found.failure) ?? unknownKey(found.failure.message, found.failure)
+  const { failure } = found
+  if (failure.reason === 'ambiguous_kid') {
+    const message = 'Two keys are published under the kid that the signature names: give each key a kid of its own.'
+    throw new AAuthError('key_invalid', message, { cause: failure })
+  }
+  throw busyError(failure) ?? unknownKey(failure.message, failure)
 }
 
 // An auth server that cannot be reached is trouble of ours, not of the agent (attacks R05).

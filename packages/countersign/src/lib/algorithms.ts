@@ -63,11 +63,11 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
       const modulus = parseBase64url(n ?? '')
       const exponent = parseBase64url(e ?? '')
       const [first = 0] = modulus ?? []
-      if (!modulus || modulus.length < 256 || modulus.length > 1024 || first < (modulus.length === 256 ? 0x80 : 1)) {
-        return 'n is not a modulus of 2048 to 8192 bits'
+      if (!modulus || modulus.length < 256 || modulus.length > 512 || first < (modulus.length === 256 ? 0x80 : 1)) {
+        return 'n is not a modulus of 2048 to 4096 bits'
       }
       if ((modulus.at(-1) ?? 0) % 2 === 0) return 'n is even, and so no product of two large primes'
-      if (!exponent || exponent.length > 8 || !exponent[0]) return 'e is not an exponent of at most 64 bits'
+      if (!exponent || exponent.length > 4 || !exponent[0]) return 'e is not an exponent of at most 32 bits'
       return (exponent.at(-1) ?? 0) % 2 === 1 && !(exponent.length === 1 && exponent[0] === 1)
         ? undefined
         : 'e is not odd, or 1'

@@ -3,10 +3,10 @@ import { agentDocuments } from '../origins.js'
 import type { Case, Outcome, Row } from './attack.js'
 import {
   accepted,
+  badKey,
   craft,
   headerChanged,
   passes,
-  refused,
   refusedUnasked,
   resigned,
   surrounded,
@@ -27,6 +27,12 @@ function publishing(claim: string, documents: Readonly<Record<string, object>>, 
 
 function publish(stage: Stage, documents: Readonly<Record<string, object>>): void {
   for (const [url, document] of Object.entries(documents)) stage.documents.set(url, document)
+}
+
+/** Refused, and told how to mend it. */
+const ambiguousKid: Outcome = {
+  ...badKey,
+  also: (_stage, { body }) => expect(body).toContain('give each key a kid of its own'),
 }
 
 const keys = (...published: object[]) => ({ [agentKeys]: { keys: published } })
@@ -50,16 +56,28 @@ export const unlistedKeyRows: readonly Row[] = [
       publishing('key_ops with verify', keys({ ...agent.jwk, key_ops: ['verify'] }), accepted),
       publishing('alg of another type', keys({ ...agent.jwk, alg: 'RS256' }), unknownKey),
       publishing(
-        'two keys of one kid, ours second: the first counts',
+        'two keys of one kid, ours second',
         keys({ ...attacker.jwk, kid: agent.kid }, agent.jwk),
-        refused,
+        ambiguousKid,
       ),
+      publishing('two keys of one kid, ours first', keys(agent.jwk, { ...attacker.jwk, kid: agent.kid }), ambiguousKid),
+      publishing('one key twice', keys(agent.jwk, agent.jwk), ambiguousKid),
+      publishing('three keys of one kid', keys(agent.jwk, agent.jwk, agent.jwk), ambiguousKid),
       publishing(
         'two keys of one kid, the first one private: the second one does not stand in for it',
         keys({ ...agent.jwk, d: 'AAAA' }, agent.jwk),
-        unknownKey,
+        ambiguousKid,
       ),
-      publishing('two keys of one kid, ours first', keys(agent.jwk, { ...attacker.jwk, kid: agent.kid }), accepted),
+      publishing(
+        'two keys of one kid, the second one of an unknown type',
+        keys(agent.jwk, { kty: 'AKP', kid: agent.kid, pub: 'AA' }),
+        ambiguousKid,
+      ),
+      publishing(
+        'two other keys of one kid beside ours',
+        keys(...[1, 2].map(() => ({ ...attacker.jwk, kid: 'other' })), agent.jwk),
+        accepted,
+      ),
       publishing('a kid that differs in case', keys({ ...agent.jwk, kid: agent.kid.toUpperCase() }), unknownKey),
       publishing('a kid that is a number', keys({ ...agent.jwk, kid: 1 }), unknownKey),
       publishing('no kid', keys({ ...agent.jwk, kid: undefined }), unknownKey),

@@ -264,7 +264,6 @@ describe('what a stranger may not make of it', () => {
         { ...otherSigner.jwk, kid: 'other-alg', alg: 'ES256' },
         { kid: '__proto__' },
         signer.jwk,
-        { ...otherSigner.jwk, kid: 'key-1' },
       ],
     })
     const discovery = createDiscovery(loopback)
@@ -272,6 +271,20 @@ describe('what a stranger may not make of it', () => {
       expect(await outcomeOf(discovery, server.origin, kid), kid).toBe('refused')
     }
     expect(await outcomeOf(discovery, server.origin)).toBe(signer.thumbprint)
+  })
+
+  it('of two keys with one kid neither is used, until the set was mended and fetched again', async () => {
+    const { now, pass } = movableClock()
+    const documents = agentDocuments(agent, [signer.jwk, { ...otherSigner.jwk, kid: 'key-1' }])
+    const { fetch, asked } = documentFetch(documents)
+    const discovery = createDiscovery({ ...quick, fetch, now })
+    for (let i = 0; i < 3; i++) expect(await outcomeOf(discovery, agent)).toBe('ambiguous_kid')
+    documents[`${agent}/jwks.json`] = { keys: [signer.jwk] }
+    expect(await outcomeOf(discovery, agent)).toBe('ambiguous_kid')
+    expect(asked).toHaveLength(2)
+    pass(60)
+    expect(await outcomeOf(discovery, agent)).toBe(signer.thumbprint)
+    expect(asked).toHaveLength(3)
   })
 
   it.each([

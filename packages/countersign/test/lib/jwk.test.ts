@@ -141,7 +141,10 @@ describe('S33: importVerificationKey', () => {
     ['y of 31 bytes', { ...p256, y: bytes(31, 7) }],
     ['no y', { kty: 'EC', crv: 'P-256', x: p256.x }],
     ['an RSA modulus of 1024 bits', { ...rsa, n: bytes(128, 0xff) }],
-    ['an RSA modulus of 16 KiBit', { ...rsa, n: bytes(2048, 0xff) }],
+    ['an RSA modulus of 2047 bits', { ...rsa, n: bytes(256, 0x7f) }],
+    ['an RSA modulus of 4097 bits', { ...rsa, n: bytes(513, 1) }],
+    ['an RSA modulus of 8192 bits', { ...rsa, n: bytes(1024, 0xff) }],
+    ['an even RSA modulus', { ...rsa, n: bytes(256, 0xfe) }],
     [
       'an RSA modulus with a leading zero',
       { ...rsa, n: Buffer.concat([Buffer.alloc(1), Buffer.from(rsa.n ?? '', 'base64url')]).toString('base64url') },
@@ -150,7 +153,8 @@ describe('S33: importVerificationKey', () => {
     ['e even', { ...rsa, e: 'AQAA' }],
     ['e empty', { ...rsa, e: '' }],
     ['e with a leading zero', { ...rsa, e: 'AAEAAQ' }],
-    ['e of 9 bytes', { ...rsa, e: bytes(9, 1) }],
+    ['e of 33 bits', { ...rsa, e: bytes(5, 1) }],
+    ['e of 64 bits', { ...rsa, e: bytes(8, 0xff) }],
     ['RS256', { ...rsa, alg: 'RS256' }],
     ['key_ops without verify', { ...publicJwk, key_ops: ['sign'] }],
     ['key_ops that is no list', { ...publicJwk, key_ops: 'verify' }],
@@ -161,6 +165,15 @@ describe('S33: importVerificationKey', () => {
     ['a certificate in place of a key', { kty: 'RSA', x5c: ['AAAA'] }],
   ])('refuses %s', async (_name, jwk) => {
     expect(await refusalCode(() => importVerificationKey(jwk))).toBe('key_invalid')
+  })
+
+  it.each([
+    ['a modulus of 2048 bits', { n: bytes(256, 0x81) }],
+    ['a modulus of 4096 bits', { n: bytes(512, 0xff) }],
+    ['an exponent of 3', { e: 'Aw' }],
+    ['an exponent of 32 bits', { e: bytes(4, 0xff) }],
+  ])('accepts an RSA key with %s', async (_name, members) => {
+    expect(await importVerificationKey({ ...rsa, ...members })).toMatchObject({ algorithm: 'rsa-pss-sha512' })
   })
 
   it('keeps only what makes up the key, and its name', async () => {
