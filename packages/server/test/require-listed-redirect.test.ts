@@ -23,6 +23,11 @@ describe('requireListedRedirect', () => {
     ['http://127.0.0.1:49152/cb', ['http://127.0.0.1:49152/cb']],
     ['http://[::1]:49152/cb', ['http://[::1]/cb']],
     ['http://localhost:1/cb', ['http://localhost/cb']],
+    ['http://127.0.0.1:49152', ['http://127.0.0.1']],
+    ['http://localhost:49152', ['http://localhost']],
+    ['http://[::1]:49152', ['http://[::1]']],
+    ['http://127.0.0.1:49152?x=1', ['http://127.0.0.1?x=1']],
+    ['http://127.0.0.1:49152/cb?x=1', ['http://127.0.0.1/cb?x=1']],
     ['com.example.app:/cb', ['com.example.app:/cb']],
   ])('accepts %s where %j is listed', (uri, listed) => {
     expect(isAccepted(uri, listed)).toBe(true)
@@ -40,6 +45,10 @@ describe('requireListedRedirect', () => {
     ['http://127.0.0.1.evil.example:49152/cb', ['http://127.0.0.1/cb']],
     ['http://127.0.0.1:49152@evil.example/cb', ['http://127.0.0.1/cb']],
     ['http://127.0.0.1:49152', ['http://127.0.0.1/']],
+    ['http://127.0.0.1:49152/', ['http://127.0.0.1']],
+    ['http://127.0.0.1:49152?x=2', ['http://127.0.0.1?x=1']],
+    ['http://127.0.0.1:49152.evil.example', ['http://127.0.0.1']],
+    ['http://127.0.0.1:491520', ['http://127.0.0.1']],
     ['https://agent.example/cb', []],
     ['https://agent.example/cb', undefined],
   ])('refuses %s where %j is listed', (uri, listed) => {
@@ -70,4 +79,45 @@ describe('requireListedRedirect', () => {
     expect(isAccepted('https://agent.example/any', ['https://agent.example/cb'], [agent])).toBe(false)
     expect(isAccepted('https://agent.example/any', undefined, ['https://other.example'])).toBe(false)
   })
+
+  const ambiguous = [
+    'code=1',
+    'x=1&code',
+    'state=1',
+    'iss=https://auth.example',
+    'error=access_denied',
+    'error_description=x',
+    'error_uri=x',
+    '%63ode=1',
+    'Code=1',
+    'STATE=1',
+    'code[]=1',
+    'state[x]=1',
+    'x=1;code=2',
+    '%20code=1',
+    '+code=1',
+    '&&iss=1',
+  ]
+  it.each(ambiguous)('refuses a listed URI that has a parameter of the answer: ?%s', (query) => {
+    const loopback = `http://127.0.0.1:49152?${query}`
+    for (const [uri, listed] of [
+      [`https://agent.example/cb?${query}`, [`https://agent.example/cb?${query}`]],
+      [`https://agent.example/cb?${query}`, undefined],
+      [`com.example.app:/cb?${query}`, [`com.example.app:/cb?${query}`]],
+      [loopback, [loopback]],
+      [loopback, [loopback.replace(':49152', '')]],
+    ] as const) {
+      const metadata = { agent, jwks_uri: `${agent}/jwks.json`, ...(listed ? { redirect_uris: [...listed] } : {}) }
+      expect(() => requireListedRedirect(uri, metadata, [agent])).toThrow(
+        expect.objectContaining({ code: 'redirect_uri_ambiguous', error: 'invalid_request', status: 400 }),
+      )
+    }
+  })
+
+  it.each(['codes=1', 'mycode=1', 'statement=1', 'x=code', 'issuer=1', 'errors=1', 'q=state', 'x[code]=1'])(
+    'accepts a listed URI whose parameters only look like it: ?%s',
+    (query) => {
+      expect(isAccepted(`https://agent.example/cb?${query}`, [`https://agent.example/cb?${query}`])).toBe(true)
+    },
+  )
 })

@@ -1,5 +1,6 @@
 import { requireSigner } from '../lib/signer.js'
 import { type IdentifierOptions, requireIdentifier } from '../protocol/identifier.js'
+import { ownAnswerParameter } from '../protocol/redirect-uri.js'
 import type { AgentOptions } from './create-agent.js'
 
 /**
@@ -8,11 +9,12 @@ import type { AgentOptions } from './create-agent.js'
  * `authServers` decides where people type passwords: a text in place of the list would match every part of itself.
  */
 export function requireAgentOptions(
-  { id, signer, authServers, onConsent }: AgentOptions,
+  { id, signer, authServers, onConsent, redirectUri }: AgentOptions,
   identifiers: IdentifierOptions,
 ): void {
   requireIdentifier('id', id, identifiers)
   requireSigner('signer', signer)
+  if (redirectUri !== undefined) requireRedirectUri(redirectUri)
   if (authServers === undefined)
     throw new TypeError('authServers is required: list the auth servers this agent may use')
   if (typeof authServers !== 'function') {
@@ -23,4 +25,12 @@ export function requireAgentOptions(
   }
   if (typeof onConsent !== 'function')
     throw new TypeError('onConsent is required: it shows a person the url where they decide')
+}
+
+function requireRedirectUri(redirectUri: string): void {
+  if (!URL.canParse(redirectUri))
+    throw new TypeError('redirectUri must be a URL, such as https://agent.example/callback')
+  const own = ownAnswerParameter(redirectUri)
+  if (own !== undefined)
+    throw new TypeError(`redirectUri has a parameter ${own} of its own: take it out, since the answer is sent in it`)
 }

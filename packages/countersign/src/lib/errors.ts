@@ -48,6 +48,7 @@ export const errorCases = {
   host_malformed: form,
   request_malformed: form,
   redirect_uri_not_listed: form,
+  redirect_uri_ambiguous: form,
   request_type_unsupported: { status: 400, error: 'unsupported_request_type' },
   media_type_unsupported: { status: 415, error: 'invalid_request' },
   body_too_large: { status: 413, error: 'invalid_request' },

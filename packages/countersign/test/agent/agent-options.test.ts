@@ -28,6 +28,12 @@ it.each<[string, Record<string, unknown>, string]>([
     { authServers: ['http://127.0.0.1:8003'] },
     'authServers[0] is no identifier (set allowInsecureLoopback for http on loopback)',
   ],
+  ['a redirect URI that is none', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
+  [
+    'a redirect URI with a parameter that the answer has',
+    { redirectUri: 'https://agent.example/callback?state=1' },
+    'redirectUri has a parameter state of its own',
+  ],
   ['no onConsent', { onConsent: undefined }, 'onConsent is required'],
   ['no signer', { signer: undefined }, 'signer is no signer: give what "await createSigner(privateJwk)" returns'],
   ['a private JWK for the signer', { signer: privateJwk }, 'signer is no signer'],

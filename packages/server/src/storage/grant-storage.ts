@@ -5,12 +5,14 @@ import type { AuthRequest, RequestDisplay } from './request-storage.js'
 export interface GrantStorage {
   /**
    * Consumes a code: marks it used, records the issue and the audit row in one transaction (design §5). A code
-   * presented by somebody else, for another request or with another redirect URI is burned; one presented again
-   * revokes the refresh token it gave (attacks X01). Rejects with `StorageError` `agent_blocked`; the code stays.
+   * presented by somebody else or for another request is burned, one presented with another redirect URI stays; one
+   * presented again revokes the refresh token it gave (attacks X01). Rejects with `StorageError` `agent_blocked`; the
+   * code stays.
    */
   redeemCode(redemption: CodeRedemption): Promise<RedeemOutcome>
   /**
-   * What a refresh token gives now. It stays as it is, is bound to agent and delegate, and ends with its grant.
+   * What a refresh token gives now, or less where less is asked for. It stays as it is, is bound to agent and delegate,
+   * and ends with its grant.
    * Counted per grant and day; `lastUsedAt` is written at most once a minute, and no audit row.
    */
   refreshGrant(refresh: Refresh): Promise<RefreshOutcome>
@@ -92,6 +94,8 @@ export interface Refresh {
   jkt: string
   /** Seconds that the auth token may live at most; cut at the end of the grant. */
   tokenLifetime: number
+  /** What the auth token is to be for, space-separated. @default all that the refresh token is for */
+  scope?: string | undefined
 }
 
 export type RefreshOutcome =
@@ -108,6 +112,7 @@ export type RefreshOutcome =
         | 'idle'
         | 'user_disabled'
         | 'grant_ended'
+        | 'scope_exceeded'
     }
 
 export interface AutonomousIssue {

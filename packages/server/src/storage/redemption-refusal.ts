@@ -41,12 +41,13 @@ const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number)
   [(code) => code.consumedAt !== null, codeUsed], // X01
   [(code, _by, now) => code.expiresAt <= now, { reason: 'expired', burns: false }], // X03
   [
-    (code, by) => by.redirectUri !== undefined && by.redirectUri !== code.request.redirectUri,
-    { reason: 'redirect_mismatch', burns: true, event: 'code.redirect_mismatch' }, // W12
-  ],
-  [
     (code, by) => by.requestTokenHash !== undefined && by.requestTokenHash !== code.requestTokenHash,
     { reason: 'injected', burns: true, event: 'code.injected' }, // X20
+  ],
+  [
+    // The right agent's mistake, which it can mend: nobody else has come by the code.
+    (code, by) => by.redirectUri !== undefined && by.redirectUri !== code.request.redirectUri,
+    { reason: 'redirect_mismatch', burns: false, event: 'code.redirect_mismatch' }, // W12
   ],
   [(code) => code.user.status !== 'active', { reason: 'user_disabled', burns: false }], // X09
   [(code, _by, now) => grantEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09

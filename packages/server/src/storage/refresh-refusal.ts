@@ -18,7 +18,7 @@ export interface PresentedRefreshToken {
 }
 
 export interface RefreshRefusal {
-  reason: Exclude<Extract<RefreshOutcome, { outcome: 'refused' }>['reason'], 'unknown'>
+  reason: Exclude<Extract<RefreshOutcome, { outcome: 'refused' }>['reason'], 'unknown' | 'scope_exceeded'>
   /** The audit row this leaves. */
   event?: string
 }

@@ -1,11 +1,13 @@
-import { AAuthError, type ErrorCode, requireParameter } from 'countersign'
+import { AAuthError, type ErrorCode, parseScope, requireParameter } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import type { RefreshOutcome } from '../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import type { SigningAgent } from './signed-form-endpoint.js'
 
-const refusals: Readonly<Record<Extract<RefreshOutcome, { outcome: 'refused' }>['reason'], ErrorCode>> = {
+type Reason = Extract<RefreshOutcome, { outcome: 'refused' }>['reason']
+
+const refusals: Readonly<Record<Exclude<Reason, 'scope_exceeded'>, ErrorCode>> = {
   unknown: 'refresh_token_refused',
   foreign_agent: 'refresh_token_refused',
   foreign_delegate: 'refresh_token_refused',
@@ -17,21 +19,32 @@ const refusals: Readonly<Record<Extract<RefreshOutcome, { outcome: 'refused' }>[
   agent_blocked: 'policy_denied',
 }
 
-/** `request_type=refresh`: a new auth token under a permission that lasts, for whatever key signs now (S§9.7, W14). */
+/**
+ * `request_type=refresh`: a new auth token under a permission that lasts, for whatever key signs now (S§9.7, W14); with
+ * `scope` for no more than that (RFC 6749 §6).
+ */
 export async function refreshToken(
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
 ): Promise<AuthTokenAnswer> {
+  const scope = form.get('scope')
+  if (scope !== undefined && !parseScope(scope))
+    throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
   const outcome = await context.storage.refreshGrant({
     tokenHash: hashSecret(requireParameter(form, 'refresh_token')),
     agent: agent.agent,
     delegate: agent.delegate,
     jkt: agent.key.thumbprint,
     tokenLifetime: context.lifetimes.authToken,
+    scope,
   })
-  if (outcome.outcome === 'refused') {
-    throw new AAuthError(refusals[outcome.reason], `The refresh token gives nothing: ${outcome.reason}.`)
-  }
+  if (outcome.outcome === 'refused') throw refusal(outcome.reason)
   return issueAuthToken(context, { agent, resource: outcome.grant.resource, issue: outcome.issue, user: outcome.user })
+}
+
+function refusal(reason: Reason): AAuthError {
+  return reason === 'scope_exceeded'
+    ? new AAuthError('scope_invalid', 'The scope is more than the refresh token is for: leave some of it out.')
+    : new AAuthError(refusals[reason], `The refresh token gives nothing: ${reason}.`)
 }

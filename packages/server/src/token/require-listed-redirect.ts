@@ -1,4 +1,4 @@
-import { AAuthError, type AgentMetadata, type AgentSelection, isSelected } from 'countersign'
+import { AAuthError, type AgentMetadata, type AgentSelection, isSelected, ownAnswerParameter } from 'countersign'
 
 const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
@@ -7,24 +7,33 @@ const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost'])
  * matches any port there (W12, RFC 8252 §7.3).
  *
  * @param optional agents that may list none at all: then any URI on the identifier's own origin is accepted
- * @throws AAuthError `redirect_uri_not_listed`
+ * @throws AAuthError `redirect_uri_not_listed`; `redirect_uri_ambiguous` where the answer could be mistaken
  */
-export function requireListedRedirect(
+export function requireListedRedirect(redirectUri: string, metadata: AgentMetadata, optional: AgentSelection): void {
+  if (!isRedirect(redirectUri) || !isListed(redirectUri, metadata, optional)) {
+    throw new AAuthError(
+      'redirect_uri_not_listed',
+      metadata.redirect_uris === undefined
+        ? 'The agent’s document lists no redirect_uris: the redirect_uri must be one of them.'
+        : 'The redirect_uri is not one of the redirect_uris in the agent’s document.',
+    )
+  }
+  const own = ownAnswerParameter(redirectUri)
+  if (own !== undefined) {
+    throw new AAuthError(
+      'redirect_uri_ambiguous',
+      `The redirect_uri has a parameter ${own} of its own, where the answer would be: take it out, also in the agent’s document.`,
+    )
+  }
+}
+
+function isListed(
   redirectUri: string,
   { agent, redirect_uris: listed }: AgentMetadata,
   optional: AgentSelection,
-): void {
-  if (isRedirect(redirectUri)) {
-    if (listed?.some((uri) => uri === redirectUri || uri === withoutLoopbackPort(redirectUri))) return
-    if (listed === undefined && isSelected(optional, agent) && new URL(redirectUri).origin === new URL(agent).origin)
-      return
-  }
-  throw new AAuthError(
-    'redirect_uri_not_listed',
-    listed === undefined
-      ? 'The agent’s document lists no redirect_uris: the redirect_uri must be one of them.'
-      : 'The redirect_uri is not one of the redirect_uris in the agent’s document.',
-  )
+): boolean {
+  if (listed) return listed.some((uri) => uri === redirectUri || uri === withoutLoopbackPort(redirectUri))
+  return isSelected(optional, agent) && new URL(redirectUri).origin === new URL(agent).origin
 }
 
 function isRedirect(uri: string): boolean {
@@ -44,6 +53,6 @@ function isAppScheme(protocol: string): boolean {
 }
 
 function withoutLoopbackPort(uri: string): string | undefined {
-  const match = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)):\d{1,5}(\/.*)?$/.exec(uri)
+  const match = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)):\d{1,5}([/?].*)?$/.exec(uri)
   return match ? `${match[1]}${match[2] ?? ''}` : undefined
 }

@@ -232,6 +232,22 @@ export const authRequestAttacks: readonly Attack[] = [
     (_request, { agent }) => void delete agent.document.redirect_uris,
     badForm,
   ),
+  ...['code=1', 'state=1', 'iss=1', 'error=1', '%63ode=1'].map((query) =>
+    changed(
+      'A06',
+      `a listed redirect_uri with a query of its own that says ${query}`,
+      ({ form }, { agent }) => {
+        const listed = `${agent.id}/callback?${query}`
+        agent.document.redirect_uris = [listed]
+        form.set('redirect_uri', listed)
+      },
+      {
+        ...badForm,
+        also: (_stage, body) =>
+          expect(JSON.parse(body)).toMatchObject({ error_description: expect.stringContaining('take it out') }),
+      },
+    ),
+  ),
   withToken('A08', 'a resource token signed with another key', async (stage) => {
     const { kid } = stage.resource.signer
     return craftToken({ alg: 'EdDSA', kid, typ: 'resource+jwt' }, resourceClaims(stage), await newSigner())

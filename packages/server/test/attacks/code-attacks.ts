@@ -222,6 +222,25 @@ export const codeAttacks: readonly Attack[] = [
     ({ form }, { agent }) => form.set('redirect_uri', `${agent.id}/other`),
     { ...refused, audit: ['code.redirect_mismatch'] },
   ),
+  changed(
+    'X18',
+    'a code with another redirect_uri by its own agent, then with the right one, which is allowed',
+    async ({ by }, stage, allowed) => {
+      const mistaken = redemption(allowed)
+      mistaken.form.set('redirect_uri', `${by.agent}/other`)
+      expect((await stage.fetch(await signForm(stage, mistaken))).status).toBe(400)
+    },
+    issued,
+  ),
+  changed(
+    'X03',
+    'a code of 61 s ago that was presented late before',
+    async (_request, stage, allowed) => {
+      stage.clock.now += 61
+      await redeem(stage, allowed)
+    },
+    refused,
+  ),
   {
     id: 'X18',
     claim: 'the code that a denied request would have had',
@@ -242,6 +261,15 @@ export const codeAttacks: readonly Attack[] = [
     'a victim’s code, injected into the attacker’s request at the same agent',
     async ({ form }, stage) => {
       form.set('request_token', (await openRequest(stage)).requestToken)
+    },
+    { ...refused, audit: ['code.injected'] },
+  ),
+  changed(
+    'X20',
+    'a victim’s code, injected into a request with another redirect_uri',
+    async ({ form, by }, stage) => {
+      form.set('request_token', (await openRequest(stage)).requestToken)
+      form.set('redirect_uri', `${by.agent}/other`)
     },
     { ...refused, audit: ['code.injected'] },
   ),

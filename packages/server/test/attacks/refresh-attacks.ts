@@ -1,12 +1,13 @@
 import { decodeToken } from 'countersign'
 import { expect } from 'vitest'
 import type { Attack, Outcome, Race } from './attack.js'
-import { allow, redeem, signForm, type TokenRequest } from './flow.js'
+import { allow, redeem, signForm, type TokenRequest, refreshTokenOf as tokenOf } from './flow.js'
 import { delegateOf, type Identity, identityOf, newSigner } from './party.js'
 import type { Stage } from './stage.js'
 
 const day = 86_400
 const refused: Outcome = { status: 400, error: 'invalid_grant' }
+const invalidScope: Outcome = { status: 400, error: 'invalid_scope' }
 
 /** A new auth token for the key that signed, and no other refresh token. */
 const refreshed: Outcome = {
@@ -209,6 +210,55 @@ export const refreshAttacks: readonly Attack[] = [
       refused,
     ),
   ),
+  changed(
+    'X18',
+    'a refresh for more than the refresh token is for',
+    ({ form }) => form.set('scope', 'data.read data.write'),
+    invalidScope,
+  ),
+  changed('X18', 'a refresh for something else', ({ form }) => form.set('scope', 'data.write'), invalidScope),
+  changed('X18', 'a refresh for a scope that is none', ({ form }) => form.set('scope', 'data.read "'), invalidScope),
+  changed('X18', 'a refresh for two blanks', ({ form }) => form.set('scope', '  '), invalidScope),
+  changed(
+    'X18',
+    'a refresh of another agent for more than the refresh token is for',
+    (request, { otherAgent }) => {
+      request.by = identityOf(otherAgent)
+      request.form.set('scope', 'data.read data.write')
+    },
+    { ...refused, audit: ['refresh.foreign_agent'] },
+  ),
+  changed(
+    'X18',
+    'a refresh for what it is for, which is allowed',
+    ({ form }) => form.set('scope', 'data.read'),
+    refreshed,
+  ),
+  changed('X18', 'a refresh with an empty scope, which is none', ({ form }) => form.set('scope', ''), refreshed),
+  {
+    id: 'X18',
+    claim: 'a refresh for less, which is allowed: the token is for that, and the grant stays',
+    when: async (stage) => {
+      const by = identityOf(stage.agent)
+      const allowed = await allow(
+        stage,
+        by,
+        { duration: 'until-removed' },
+        { asked: { scope: 'data.read data.write' } },
+      )
+      const request = refresh(by, await tokenOf(stage, allowed))
+      request.form.set('scope', 'data.write')
+      return async () => stage.fetch(await signForm(stage, request))
+    },
+    expected: {
+      status: 200,
+      also: async (stage, body) => {
+        const { auth_token: token } = JSON.parse(body) as { auth_token: string }
+        expect(decodeToken(token)?.payload.scope).toBe('data.write')
+        expect((await stage.storage.findGrant(await grantOf(stage)))?.scope).toBe('data.read data.write')
+      },
+    },
+  },
   changed('X18', 'no refresh token', ({ form }) => form.delete('refresh_token'), {
     status: 400,
     error: 'invalid_request',

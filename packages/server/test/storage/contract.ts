@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Storage, StorageOptions } from '../../dist/storage/storage.js'
 import {
+  type AllowedRequest,
   agent,
   allowedRequest,
   boundRequest,
@@ -436,8 +437,12 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         ['another delegate (X05)', 'foreign_delegate', { delegate: 'tablet' }],
         ['no delegate (X05)', 'foreign_delegate', { delegate: null }],
         ['another key, where it counts (X06)', 'foreign_key', { jkt: 'another-key', bindToKey: true }],
-        ['another redirect URI (W12)', 'redirect_mismatch', { redirectUri: 'https://agent.example/callback/' }],
         ['the request token of another request (X20)', 'injected', { requestTokenHash: freshHash() }],
+        [
+          'the request token of another request and another redirect URI (X20)',
+          'injected',
+          { requestTokenHash: freshHash(), redirectUri: 'https://agent.example/other' },
+        ],
       ]
       test.each(burns)('a code presented with %s is burned and audited', async (_, reason, changes) => {
         const { redemption, tokenHash } = await allowedRequest(storage, { delegate: 'laptop' })
@@ -445,6 +450,40 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         expect(await storage.listEvents({ event: `code.${reason}` })).toHaveLength(1)
         expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ codeAlive: false })
         expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
+      })
+
+      test('a code presented with another redirect URI by its own agent is audited and stays (W12)', async () => {
+        const { redemption, tokenHash } = await allowedRequest(storage, { delegate: 'laptop' })
+        const mistaken = { ...redemption, redirectUri: 'https://agent.example/callback/' }
+        expect(outcomeOf(await storage.redeemCode(mistaken))).toBe('redirect_mismatch')
+        expect(await storage.listEvents({ event: 'code.redirect_mismatch' })).toHaveLength(1)
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ codeAlive: true })
+        expect(outcomeOf(await storage.redeemCode(redemption))).toBe('redeemed')
+        expect(outcomeOf(await storage.redeemCode(mistaken))).toBe('used')
+      })
+
+      const lasting: [string, string, (allowed: AllowedRequest) => Promise<unknown>][] = [
+        [
+          'that has expired',
+          'expired',
+          async () => {
+            now += 60
+          },
+        ],
+        ['of a disabled person', 'user_disabled', ({ user }) => storage.setUserStatus(user.id, 'disabled')],
+        [
+          'of a removed grant',
+          'grant_ended',
+          async (allowed) => storage.revokeGrant({ grantId: await grantOf(storage, allowed), by: allowed.user.id }),
+        ],
+      ]
+      test.each(lasting)('a code %s is refused as that each time, and never as reused', async (_, reason, change) => {
+        const allowed = await allowedRequest(storage)
+        await change(allowed)
+        for (let tries = 0; tries < 3; tries++) {
+          expect(outcomeOf(await storage.redeemCode(allowed.redemption))).toBe(reason)
+        }
+        expect(await storage.listEvents({ event: 'code.reused' })).toEqual([])
       })
 
       test('a foreign agent is named before the code is called used or expired', async () => {

@@ -6,18 +6,7 @@ import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
 import { StorageError } from '../../dist/storage/storage.js'
-import {
-  agent,
-  allowedRequest,
-  boundRequest,
-  newRequest,
-  newUser,
-  outcomeOf,
-  refreshable,
-  rememberedGrant,
-  resource,
-  times,
-} from './fixtures.js'
+import { allowedRequest, newUser, outcomeOf, refreshable, rememberedGrant, times } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
 const untimed = { sweepInterval: 0 }
@@ -111,76 +100,6 @@ test('a broken schema is unavailable, never a success', async () => {
   other.exec('drop table nonce')
   other.close()
   await expect(storage.claimNonce('key', 130)).rejects.toMatchObject({ code: 'unavailable' })
-  await storage.close()
-})
-
-test('no verb takes effect when its audit row cannot be written', async () => {
-  const path = temporaryFile()
-  const storage = sqliteStorage(path, untimed)
-  const person = await newUser(storage)
-  const session = { idHash: 'kept', userId: person.id, idleSeconds: 300, lifetime: 300 }
-  const { id: sessionId } = await storage.createSession(session)
-  const allowed = await allowedRequest(storage, {}, {}, person)
-  const foreign = await allowedRequest(storage, {}, {}, person)
-  const bound = await boundRequest(storage, {}, person)
-  const asked = newRequest()
-  await storage.createAuthRequest(asked)
-  const remembered = await rememberedGrant(storage, {}, {}, person)
-  const refreshed = await refreshable(storage, { delegate: 'laptop' }, {}, person)
-  const passkey = { userId: person.id, credentialId: 'kept', counter: 5 }
-  await storage.addPasskey({ ...passkey, publicKey: new Uint8Array([1]) })
-  const key = { kid: 'kept', purpose: 'sign', alg: 'EdDSA', private: 'sealed', publicJwk: {}, state: 'next' } as const
-  await storage.addKey(key)
-  await storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] })
-  const identity = { issuer: 'https://login.example', subject: 'alice' }
-  const grantId = (await storage.listEvents({ event: 'request.allowed', limit: 1 }))[0]?.grantId ?? ''
-  const other = new Database(path)
-  const dump = () => {
-    const tables = other.prepare("select name from sqlite_schema where type = 'table' order by name").pluck().all()
-    return tables.map((table) => [table, other.prepare(`select * from "${String(table)}"`).all()])
-  }
-  const before = dump()
-  other.exec("create trigger refuse before insert on audit_event begin select raise(abort, 'refused'); end")
-  const calls = [
-    () => newUser(storage),
-    () => storage.setUserStatus(person.id, 'disabled'),
-    () => storage.createSession({ ...session, idHash: 'new' }),
-    () => storage.endSession('kept'),
-    () => storage.createAuthRequest(newRequest({ agent: 'https://new.example' })),
-    () => storage.bindRequest({ ...bound.binding, tokenHash: asked.tokenHash }),
-    () => storage.decideRequest(bound.decision),
-    () => storage.redeemCode(allowed.redemption),
-    () => storage.redeemCode({ ...foreign.redemption, agent: 'https://thief.example' }),
-    () => storage.revokeGrant({ grantId, by: person.id }),
-    () => storage.setPasswordHash({ userId: person.id, passwordHash: 'new' }),
-    () => storage.closeAccount(person.id),
-    () => storage.exportUser(person.id),
-    () => storage.createFederatedUser({ ...identity, username: 'alice' }),
-    () => storage.linkFederated({ ...identity, userId: person.id }),
-    () => storage.endSessionById({ userId: person.id, id: sessionId }),
-    () => storage.endSessions({ userId: person.id }),
-    () => storage.reauthenticate({ idHash: 'kept', newIdHash: 'new' }),
-    () => storage.addPasskey({ ...passkey, credentialId: 'new', publicKey: new Uint8Array([1]) }),
-    () => storage.usePasskey({ ...passkey, counter: 4 }),
-    () => storage.removePasskey(passkey),
-    () => storage.extendRequest({ ...bound.binding, seconds: 600, maxExtensions: 10 }),
-    () => storage.decideRequest({ ...bound.decision, remembered: true }),
-    () => storage.allowRemembered({ ...bound.decision, ...bound.binding, grantId: remembered.grantId }),
-    () => storage.abandonRequests({ agent, by: 'operator' }),
-    () => storage.redeemCode(refreshed.redemption),
-    () => storage.refreshGrant({ ...refreshed.refresh, agent: 'https://thief.example' }),
-    () => storage.revokeRefreshToken(refreshed.refresh),
-    () => storage.recordAutonomousIssue({ ...refreshed.redemption, resource, scope: 'read', policy: 'nightly' }),
-    () => storage.revokeGrants({ userId: person.id, by: person.id }),
-    () => storage.recordAgent({ agent, redirectHosts: ['evil.example'], keyThumbprints: [] }),
-    () => storage.setAgentBlocked({ agent, blocked: true, by: 'operator' }),
-    () => storage.requestRefresh({ identifier: agent, by: 'operator' }),
-    () => storage.addKey({ ...key, kid: 'new' }),
-    () => storage.moveKeys([{ kid: 'kept', from: 'next', to: 'active' }]),
-  ]
-  for (const call of calls) await expect(call()).rejects.toThrow('refused')
-  expect(dump()).toEqual(before)
-  other.close()
   await storage.close()
 })
 

@@ -1,6 +1,7 @@
 import { generateTokenIssue } from '../generate-token-issue.js'
 import type { Refresh, RefreshOutcome } from '../grant-storage.js'
 import { type PresentedRefreshToken, refreshRefusal } from '../refresh-refusal.js'
+import { grantedScope } from '../scope-set.js'
 import { startOfDay } from '../start-of-day.js'
 import { isAgentBlocked } from './agents.js'
 import { writeEvent } from './audit.js'
@@ -21,6 +22,8 @@ export async function refreshGrant(unit: Unit, refresh: Refresh): Promise<Refres
     if (refusal.event) await writeRefusal(unit, token, refresh, refusal.event)
     return { outcome: 'refused', reason: refusal.reason }
   }
+  const scope = grantedScope(token.scope, refresh.scope)
+  if (scope === undefined) return { outcome: 'refused', reason: 'scope_exceeded' } // RFC 6749 §6
   const { grant, user } = token
   await countRefresh(unit, grant.id)
   await recordUse(unit, token, refresh)
@@ -28,7 +31,7 @@ export async function refreshGrant(unit: Unit, refresh: Refresh): Promise<Refres
     outcome: 'refreshed',
     grant,
     user,
-    issue: generateTokenIssue(grant, token.scope, refresh.tokenLifetime, now),
+    issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now),
   }
 }
 

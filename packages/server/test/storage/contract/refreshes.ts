@@ -128,6 +128,51 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       },
     )
 
+    const narrowed: [string, string | undefined, string][] = [
+      ['less', 'calendar.write', 'calendar.write'],
+      ['all', 'calendar.read calendar.write', 'calendar.read calendar.write'],
+      ['all in another order', 'calendar.write calendar.read', 'calendar.read calendar.write'],
+      ['nothing said', undefined, 'calendar.read calendar.write'],
+    ]
+    test.each(narrowed)(
+      'a refresh for %s gives a token for it, and leaves grant and refresh token (RFC 6749 §6)',
+      async (_, scope, given) => {
+        const { storage } = world
+        const { refresh, grantId } = await refreshable(storage)
+        expect(await storage.refreshGrant({ ...refresh, scope })).toMatchObject({ issue: { scope: given } })
+        expect(await storage.findGrant(grantId)).toMatchObject({ scope: 'calendar.read calendar.write' })
+        expect(await storage.refreshGrant(refresh)).toMatchObject({ issue: { scope: 'calendar.read calendar.write' } })
+      },
+    )
+
+    test.each(['calendar.read calendar.delete', 'calendar.delete', 'Calendar.read', 'calendar'])(
+      'a refresh for more, as "%s", gives nothing and counts for nothing',
+      async (scope) => {
+        const { storage } = world
+        const { refresh, user } = await refreshable(storage)
+        expect(outcomeOf(await storage.refreshGrant({ ...refresh, scope }))).toBe('scope_exceeded')
+        expect(await storage.listGrantUsage({ userId: user.id })).toEqual([])
+        expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+      },
+    )
+
+    test('a refresh token stands for what its request was given, not for all of a grant that grew since', async () => {
+      const { storage } = world
+      const { refresh, user } = await refreshable(storage, { scope: 'calendar.read' }, { remembered: true })
+      await allowedRequest(storage, {}, { remembered: true }, user)
+      expect(await storage.refreshGrant(refresh)).toMatchObject({ grant: { scope: 'calendar.read calendar.write' } })
+      expect(outcomeOf(await storage.refreshGrant({ ...refresh, scope: 'calendar.write' }))).toBe('scope_exceeded')
+    })
+
+    test('why a refresh token gives nothing comes before what was asked of it', async () => {
+      const { storage } = world
+      const { refresh } = await refreshable(storage)
+      const wider = { ...refresh, scope: 'calendar.delete' }
+      expect(outcomeOf(await storage.refreshGrant({ ...wider, agent: 'https://thief.example' }))).toBe('foreign_agent')
+      await storage.revokeRefreshToken(refresh)
+      expect(outcomeOf(await storage.refreshGrant(wider))).toBe('revoked')
+    })
+
     test('an unknown refresh token gives nothing', async () => {
       const { refresh } = await refreshable(world.storage)
       expect(outcomeOf(await world.storage.refreshGrant({ ...refresh, tokenHash: freshHash() }))).toBe('unknown')
