@@ -24,16 +24,19 @@ if ('PublicKeyCredential' in window && 'parseRequestOptionsFromJSON' in PublicKe
 }
 
 /**
- * Ignores clicks until the button has been in sight, in a window with the focus, for a while.
+ * Ignores clicks until the button has been in sight, in a window with the focus, for a while; it looks so until then.
  *
  * @param {HTMLButtonElement} button
  */
 function guardClicks(button) {
-  let since = performance.now()
+  let arming = 0
   let pointed = false
   const restart = () => {
-    since = performance.now()
+    button.dataset.arming = ''
+    clearTimeout(arming)
+    arming = setTimeout(() => delete button.dataset.arming, GUARD)
   }
+  restart()
   new IntersectionObserver(restart, { threshold: [0, 0.5, 1] }).observe(button)
   document.addEventListener('visibilitychange', restart)
   window.addEventListener('focus', restart)
@@ -48,11 +51,14 @@ function guardClicks(button) {
   })
   button.addEventListener('click', (event) => {
     pointed = false
-    if (performance.now() - since < GUARD) event.preventDefault()
+    if ('arming' in button.dataset) event.preventDefault()
   })
-  // Enter would press the first button of the form, which refuses.
-  button.form?.querySelector('input[autocomplete=current-password]')?.addEventListener('keydown', (event) => {
-    if (/** @type {KeyboardEvent} */ (event).key !== 'Enter') return
+  button.form?.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter') return
+    // A key that is held down answers nothing.
+    if (event.repeat) event.preventDefault()
+    // Enter would press the first button of the form, which refuses.
+    if (!(event.target instanceof HTMLInputElement)) return
     event.preventDefault()
     button.focus()
   })

@@ -98,8 +98,33 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
         .map(({ box, text }) => `${box?.width} × ${box?.height} ${text}`),
     )
 
+  /** Lines that begin with a sign that belongs to the address before it. */
+  const orphans = () =>
+    page.$$eval('.host', (all) =>
+      all.flatMap((host) => {
+        const next = host.nextSibling
+        if (next?.nodeType !== Node.TEXT_NODE || !/^[.,;:?!)”؟،؛]/.test(next.textContent ?? '')) return []
+        const sign = document.createRange()
+        sign.setStart(next, 0)
+        sign.setEnd(next, 1)
+        const last = [...host.getClientRects()].at(-1)
+        const at = sign.getBoundingClientRect()
+        return !last || at.top < last.bottom ? [] : [`${host.textContent} | ${next.textContent}`]
+      }),
+    )
+
+  const iconSizes = () =>
+    page.$$eval('.icon', (all) =>
+      all
+        .filter((icon) => icon.checkVisibility())
+        .map((icon) => {
+          const { width, height } = icon.getBoundingClientRect()
+          return { width, height }
+        }),
+    )
+
   it.each(names)(
-    '%s has nothing for axe-core to report in light and dark, and fits 320 px, large text and wide spacing',
+    '%s has nothing for axe-core to report in light and dark, fits 320 px and wide spacing, and grows as a whole with large text',
     async (name) => {
       await page.setViewportSize({ width: 800, height: 900 })
       await page.goto(`${origin}/${name}`)
@@ -118,9 +143,13 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
       await page.screenshot({ path: `${screenshots}${name}.320.png`, fullPage: true })
       await openDetails()
       expect(await overflow()).toBeLessThanOrEqual(0)
+      expect(await orphans()).toEqual([])
       await page.setViewportSize({ width: 640, height: 900 })
+      const icons = await iconSizes()
       const large = await page.addStyleTag({ content: 'html { font-size: 200% !important }' })
       expect(await overflow()).toBeLessThanOrEqual(0)
+      expect(await orphans()).toEqual([])
+      expect(await iconSizes()).toEqual(icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })))
       await large.evaluate((style) => style.parentNode?.removeChild(style))
       await page.setViewportSize({ width: 320, height: 640 })
       await page.addStyleTag({
@@ -140,6 +169,17 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     expect(await scriptless.locator('h1').count()).toBe(1)
     expect(await scriptless.locator('[hidden]').filter({ visible: true }).count()).toBe(0)
   })
+
+  it.each(['consent-full', 'agents', 'remove-agent', 'return-to-app-allowed', 'sign-in', 'policy-forbids'])(
+    '%s begins no line with a full stop, however wide it is',
+    async (name) => {
+      await page.goto(`${origin}/${name}`)
+      for (let width = 280; width <= 620; width += 4) {
+        await page.setViewportSize({ width, height: 640 })
+        expect(await orphans(), `${width}px`).toEqual([])
+      }
+    },
+  )
 
   it('shows whole identifiers in its details', async () => {
     await opened('consent-first-time', { reducedMotion: 'reduce' }, async (page) => {

@@ -61,11 +61,19 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
     const allow = '[value=grant]'
     const settled = () => page.waitForTimeout(600)
 
-    it('ignores a click within 500 ms of becoming visible', async () => {
+    it('ignores a click within 500 ms of becoming visible, and looks so', async () => {
       const posts = await opened('consent')
+      const look = () =>
+        page.locator(allow).evaluate((button) => {
+          const { opacity, cursor } = getComputedStyle(button)
+          return { opacity, cursor }
+        })
+      expect(await look()).toEqual({ opacity: '0.65', cursor: 'progress' })
       await page.click(allow)
       await page.waitForTimeout(100)
       expect(posts).toEqual([])
+      await settled()
+      expect(await look()).toEqual({ opacity: '1', cursor: 'pointer' })
     })
 
     it('takes a click after that', async () => {
@@ -103,6 +111,34 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       const posts = await opened('consent')
       await Promise.all([page.waitForNavigation(), page.click('[value=deny]')])
       expect(posts[0]?.get('consent')).toBe('deny')
+    })
+
+    it.each(['consent', 'password'])('keeps Enter at a choice of %s from answering anything', async (name) => {
+      const posts = await opened(name)
+      const choices = page.locator('form:has([name=consent]) input:not([type=hidden])')
+      const count = await choices.count()
+      expect(count).toBeGreaterThan(0)
+      for (let index = 0; index < count; index++) {
+        if (!(await choices.nth(index).isVisible())) continue
+        await choices.nth(index).focus()
+        await page.keyboard.press('Enter')
+        expect(await page.evaluate(() => document.activeElement?.getAttribute('value'))).toBe('grant')
+      }
+      await page.waitForTimeout(100)
+      expect(posts).toEqual([])
+    })
+
+    it('never takes a key that is held down for an answer', async () => {
+      const posts = await opened('consent')
+      await page.getByLabel('Only this task').focus()
+      await page.keyboard.down('Enter')
+      for (let repeat = 0; repeat < 8; repeat++) {
+        await page.waitForTimeout(100)
+        await page.keyboard.down('Enter')
+      }
+      await page.keyboard.up('Enter')
+      await page.waitForTimeout(100)
+      expect(posts).toEqual([])
     })
 
     it('keeps Enter in the password field from answering anything', async () => {
