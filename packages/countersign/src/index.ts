@@ -4,6 +4,7 @@ export type { FetchDocument } from './discovery/fetch-document.js'
 export type { DiscoveryFailure, Found, FoundKey } from './discovery/found.js'
 export type { Delay } from './discovery/lookup.js'
 export { createKeyRenewer, type KeyRenewer } from './discovery/renew-key.js'
+export { requireOwnSigner } from './discovery/require-own-signer.js'
 export {
   type CertificateFinder,
   createKeyResolver,

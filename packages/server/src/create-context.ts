@@ -29,7 +29,7 @@ import { createMintedSecrets } from './minted-secrets.js'
 import type { Duration } from './pages/models.js'
 import { askAlways, type Policy } from './policy.js'
 import { defaultRisks, type RiskPatterns } from './risk.js'
-import type { ServerKeys } from './server-keys.js'
+import { requireOwnKeys, type ServerKeys } from './server-keys.js'
 import type { Storage } from './storage/storage.js'
 
 export interface AuthServerOptions {
@@ -100,7 +100,7 @@ export interface AuthServerOptions {
 
 /** Checks the options and makes the context of them. @throws TypeError naming the option */
 export function createContext(options: AuthServerOptions): ServerContext {
-  const { issuer, keys, storage, now = () => Math.floor(Date.now() / 1000) } = options
+  const { issuer, storage, now = () => Math.floor(Date.now() / 1000) } = options
   const { allowInsecureLoopback = false, allowPath = false } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   requireIdentifier('issuer', issuer, { ...identifiers, allowPath: false })
@@ -127,6 +127,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
     options.onError ??
     ((error: unknown, requestId: string) => process.emitWarning(`request ${requestId} failed: ${String(error)}`))
   const background = createBackgroundWork((error) => onError(error, '-'))
+  const keys = requireOwnKeys(options.keys, issuer, background)
   const fetch = options.fetch ?? createGuardedFetch(identifiers)
   const secrets = createMintedSecrets(keys.secret)
   const discovery = createDiscovery({

@@ -1,4 +1,4 @@
-import { requireSigner } from '../lib/signer.js'
+import { requireOwnSigner } from '../discovery/require-own-signer.js'
 import { type IdentifierOptions, requireIdentifier } from '../protocol/identifier.js'
 import { ownAnswerParameter } from '../protocol/redirect-uri.js'
 import type { AgentOptions } from './create-agent.js'
@@ -13,7 +13,7 @@ export function requireAgentOptions(
   identifiers: IdentifierOptions,
 ): void {
   requireIdentifier('id', id, identifiers)
-  requireSigner('signer', signer)
+  requireOwnSigner('signer', signer, id)
   if (redirectUri !== undefined) requireRedirectUri(redirectUri)
   if (authServers === undefined)
     throw new TypeError('authServers is required: list the auth servers this agent may use')

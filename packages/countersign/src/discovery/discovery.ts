@@ -139,7 +139,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       url: jwksUri,
       maxBytes: limits.jwksBytes,
       read: ({ document }) => {
-        const outcome = readJwks(document)
+        const outcome = readJwks(document, new URL(jwksUri).origin)
         if ('value' in outcome) reportPrivateKey(document, jwksUri, remoteAddress)
         return outcome
       },
@@ -181,7 +181,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     const key = await first.found.value(kid)
     const isNew = first.found !== before
     if ('found' in key) return isNew ? { ...key, isNew } : key
-    if (key.failure.reason !== 'unknown_kid' && key.failure.reason !== 'ambiguous_kid') return key
+    if (key.failure.reason !== 'unknown_kid' && key.failure.reason !== 'unusable') return key
     const mayRefetch = !isNew && !lastRefetch.get(source.key, now())
     if (isNew || mayRefetch) lastRefetch.set(source.key, true, now() + limits.refetchInterval)
     if (!mayRefetch && !documents.isLoading(source)) {
@@ -219,7 +219,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     async findKey(kind, identifier, kid, remoteAddress) {
       const own = options.local?.get(metadataUrl(identifier, kind))
       if (own) {
-        const local = readJwks({ keys: await own() })
+        const local = readJwks({ keys: await own() }, identifier)
         return 'value' in local ? local.value(kid) : { failure: { reason: 'refused', message: local.refusal } }
       }
       return lookUp(remoteAddress, kind === 'aauth-issuer' ? 'shortest' : failureTime, async (lookup) => {

@@ -4,10 +4,10 @@ import type { VerificationKey } from '../lib/jwk.js'
 export interface DiscoveryFailure {
   /**
    * `unreachable`: the origin did not answer, and nothing usable is cached; `refused`: what it answered is not
-   * acceptable; `unknown_kid`: no key of this name is published; `ambiguous_kid`: more than one is; `busy`: too much is
-   * being fetched already.
+   * acceptable; `unknown_kid`: no key of this name is published; `unusable`: the key of this name may not be used,
+   * and the message says what to do; `busy`: too much is being fetched already.
    */
-  reason: 'unreachable' | 'refused' | 'unknown_kid' | 'ambiguous_kid' | 'busy'
+  reason: 'unreachable' | 'refused' | 'unknown_kid' | 'unusable' | 'busy'
   message: string
   cause?: unknown
   /** Seconds after which to ask again, with `busy`. */

@@ -1,5 +1,7 @@
 import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
+import { publishedKeyProblem } from '../lib/published-keys.js'
+import { isLoopbackIdentifier } from '../protocol/identifier.js'
 import { limits } from './discovery-limits.js'
 import type { Found } from './found.js'
 
@@ -8,9 +10,12 @@ export type KeyFinder = (kid: string) => Promise<Found<VerificationKey>>
 
 /**
  * Reads a JWKS (RFC 7517 §5), or says why it is refused. Keys are imported when they are asked for. Two entries with one
- * `kid` are both refused: readers would not agree which of them is meant.
+ * `kid` are both refused: readers would not agree which of them is meant. So is a key that a standard prints, but on
+ * loopback.
+ *
+ * @param origin where it was found
  */
-export function readJwks(document: unknown): { value: KeyFinder } | { refusal: string } {
+export function readJwks(document: unknown, origin: string): { value: KeyFinder } | { refusal: string } {
   const keys = typeof document === 'object' && document !== null && 'keys' in document ? document.keys : undefined
   if (!Array.isArray(keys)) return { refusal: 'it has no keys array' }
   if (keys.length > limits.keys) return { refusal: `it has more than ${limits.keys} keys` }
@@ -24,18 +29,23 @@ export function readJwks(document: unknown): { value: KeyFinder } | { refusal: s
   const value: KeyFinder = async (kid) => {
     const entry = byKid.get(kid)
     if (!entry) return { failure: { reason: 'unknown_kid', message: 'no key of this kid is published' } }
-    if (repeated.has(kid))
-      return { failure: { reason: 'ambiguous_kid', message: 'two keys are published under this kid' } }
+    if (repeated.has(kid)) return unusable('its kid names two keys: give each key a kid of its own')
     const imported = entry instanceof Promise ? entry : importVerificationKey(entry)
     byKid.set(kid, imported)
     try {
-      return { found: await imported }
+      const found = await imported
+      const problem = isLoopbackIdentifier(origin) ? undefined : publishedKeyProblem(found.thumbprint)
+      return problem === undefined ? { found } : unusable(`it ${problem}`)
     } catch (cause) {
       if (!(cause instanceof AAuthError)) throw cause
       return { failure: { reason: 'refused', message: cause.message, cause } }
     }
   }
   return { value }
+}
+
+function unusable(message: string): Found<never> {
+  return { failure: { reason: 'unusable', message } }
 }
 
 /** The keys in a JWKS that show their private part. */

@@ -5,7 +5,13 @@ import { AAuthError } from '../lib/errors.js'
 import { importKey, type VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
+import { publishedKeyProblem } from '../lib/published-keys.js'
+import {
+  type IdentifierOptions,
+  identifierProblem,
+  isIdentifier,
+  isLoopbackIdentifier,
+} from '../protocol/identifier.js'
 import { isFetchableUrl } from '../protocol/metadata.js'
 import { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
 import { tokenTable } from '../tokens/token-table.js'
@@ -98,6 +104,23 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     ...tokenKeys(discovery, 'aauth-issuer', requireIssuerKey),
   }
 
+  /** On loopback, examples may be tried as they are printed. */
+  const keyProblem = ({ thumbprint }: VerificationKey): string | undefined =>
+    isLoopbackIdentifier(options.audience) ? undefined : publishedKeyProblem(thumbprint)
+
+  function requireUnpublished(key: VerificationKey): void {
+    const problem = keyProblem(key)
+    if (problem !== undefined) throw new AAuthError('key_invalid', `The key cannot be used: it ${problem}.`)
+  }
+
+  function requireConfirmation(token: VerifiedToken): VerificationKey {
+    const { confirmationKey: key, kind } = token
+    if (!key) throw new TypeError(`a verified ${kind} has no confirmation key`)
+    const problem = keyProblem(key)
+    if (problem === undefined) return key
+    throw new AAuthError(tokenTable[kind].invalid, `The ${kind} is refused: its cnf.jwk ${problem}.`)
+  }
+
   function resolveHeaderKey(jwk: Record<string, string>): MaybePromise<ResolvedKey> {
     // A quote separates: no parameter of the header can hold one.
     let id = ''
@@ -107,6 +130,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
 
   function importHeaderKey(id: string, jwk: Record<string, string>): MaybePromise<ResolvedKey> {
     return after(importKey(jwk), (key) => {
+      requireUnpublished(key)
       const resolved = { key, scheme: 'hwk', agent: undefined, delegate: undefined, token: undefined } as const
       headerKeys.set(id, resolved, now() + cachedTokenAge)
       return resolved
@@ -215,6 +239,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     if (!options.certificates) throw unknownKey('no certificate roots are configured')
     const outcome = await options.certificates(reference, remoteAddress)
     if ('failure' in outcome) throw busyError(outcome.failure) ?? unknownKey(outcome.failure.message, outcome.failure)
+    requireUnpublished(outcome.found.key)
     return { ...outcome.found, scheme: 'x509', delegate: undefined, token: undefined }
   }
 
@@ -235,10 +260,8 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
 function requireKey(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
   const { failure } = found
-  if (failure.reason === 'ambiguous_kid') {
-    const message = 'Two keys are published under the kid that the signature names: give each key a kid of its own.'
-    throw new AAuthError('key_invalid', message, { cause: failure })
-  }
+  if (failure.reason === 'unusable')
+    throw new AAuthError('key_invalid', `The key cannot be used: ${failure.message}.`, { cause: failure })
   throw busyError(failure) ?? unknownKey(failure.message, failure)
 }
 
@@ -264,11 +287,6 @@ function busyError(failure: DiscoveryFailure): AAuthError | undefined {
   if (failure.reason !== 'busy') return undefined
   const { retryAfter = 3 } = failure
   return new AAuthError('too_many_requests', 'Too many keys are being looked for.', { cause: failure, retryAfter })
-}
-
-function requireConfirmation(token: VerifiedToken): VerificationKey {
-  if (token.confirmationKey) return token.confirmationKey
-  throw new TypeError(`a verified ${token.kind} has no confirmation key`)
 }
 
 function unknownKey(message: string, cause?: DiscoveryFailure): AAuthError {

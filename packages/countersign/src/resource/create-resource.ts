@@ -2,6 +2,7 @@ import { createDiscovery, type Discovery } from '../discovery/discovery.js'
 import type { DiscoveryLimits } from '../discovery/discovery-limits.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import { createKeyRenewer } from '../discovery/renew-key.js'
+import { requireOwnSigner } from '../discovery/require-own-signer.js'
 import { type CertificateFinder, createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
 import { createRevocationList } from '../discovery/revocation-list.js'
 import { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
@@ -19,7 +20,7 @@ import { systemClock } from '../lib/clock.js'
 import { AAuthError, type ChallengeContext } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { requireSigner, type Signer } from '../lib/signer.js'
+import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
 import { serializeChallenge } from '../protocol/challenge.js'
@@ -133,7 +134,7 @@ export function createResource(options: ResourceOptions): Resource {
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)
-  requireSigner('signer', signer)
+  requireOwnSigner('signer', signer, id)
   if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
   if (!(resourceTokenLifetime > 0 && resourceTokenLifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be 1 to 900 seconds')

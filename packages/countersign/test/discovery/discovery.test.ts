@@ -278,9 +278,9 @@ describe('what a stranger may not make of it', () => {
     const documents = agentDocuments(agent, [signer.jwk, { ...otherSigner.jwk, kid: 'key-1' }])
     const { fetch, asked } = documentFetch(documents)
     const discovery = createDiscovery({ ...quick, fetch, now })
-    for (let i = 0; i < 3; i++) expect(await outcomeOf(discovery, agent)).toBe('ambiguous_kid')
+    for (let i = 0; i < 3; i++) expect(await outcomeOf(discovery, agent)).toBe('unusable')
     documents[`${agent}/jwks.json`] = { keys: [signer.jwk] }
-    expect(await outcomeOf(discovery, agent)).toBe('ambiguous_kid')
+    expect(await outcomeOf(discovery, agent)).toBe('unusable')
     expect(asked).toHaveLength(2)
     pass(60)
     expect(await outcomeOf(discovery, agent)).toBe(signer.thumbprint)
