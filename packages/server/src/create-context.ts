@@ -28,7 +28,7 @@ import { createLogoKeeper } from './logos/logo-keeper.js'
 import { createMintedSecrets } from './minted-secrets.js'
 import type { Duration } from './pages/models.js'
 import { askAlways, type Policy } from './policy.js'
-import { defaultRisks, type RiskPatterns } from './risk.js'
+import { isRiskPattern, type RiskPatterns } from './risk.js'
 import { requireOwnKeys, type ServerKeys } from './server-keys.js'
 import type { Storage } from './storage/storage.js'
 
@@ -42,7 +42,7 @@ export interface AuthServerOptions {
   name?: string
   /** Decides what a person is asked at all. @default every request is shown to a person */
   policy?: Policy
-  /** Which permissions read, change, delete or spend. @default `*.read`, `*.write`, `*.delete`, `pay*` */
+  /** What permissions can do, by words or whole names; for words that none fits, the built-in list is asked. @default none */
   risks?: RiskPatterns
   /** Seconds that an auth token lives; pages show it. @default 600 */
   authTokenLifetime?: number
@@ -165,7 +165,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
     },
     renewKey: createKeyRenewer(discovery),
     policy: options.policy ?? askAlways,
-    risks: options.risks ?? defaultRisks,
+    risks: requireRisks(options.risks ?? []),
     interop: { redirectUrisOptional: [], unsignedBodies: [], ...options.interop },
     parseSignatureKey: options.signatureKeyForm === 'both' ? parseEitherSignatureKey : parseSignatureKey,
     identifiers,
@@ -198,6 +198,15 @@ export function createContext(options: AuthServerOptions): ServerContext {
     now,
     onError,
   }
+}
+
+function requireRisks(risks: RiskPatterns): RiskPatterns {
+  for (const [pattern] of risks) {
+    if (!isRiskPattern(pattern)) {
+      throw new TypeError(`risks: ${pattern} can fit nothing: write a word such as delet*, or a whole name without *`)
+    }
+  }
+  return risks
 }
 
 // Nothing is fetched from ourselves: this server is an issuer, and neither an agent nor a resource (attacks K28).

@@ -55,3 +55,27 @@ it.each([
   const { page } = await view(stage, await openRequest(stage))
   expect(words(page).includes('agent.example says nothing about itself')).toBe(warned)
 })
+
+it('lets nobody allow what is dangerous until they remove it, where nothing else can be chosen', async () => {
+  const stage = await openMapStage({ durations: ['until-removed'] })
+  onTestFinished(() => stage.close())
+  const opened = await openRequest(stage, undefined, { scope: 'events:delete' })
+  const { user, page } = await view(stage, opened)
+  expect(page).not.toContain('until-removed')
+  await user.submit(page, opened.url, { consent: 'grant', duration: 'until-removed' })
+  const [grant] = await stage.storage.listGrants()
+  expect(grant).toMatchObject({ expiresAt: stage.clock.now + 3600, remembered: false })
+})
+
+it('judges by what the operator says, and refuses to start with what can fit nothing', async () => {
+  const stage = await openMapStage({
+    risks: [
+      ['data.delete', 'change'],
+      ['see', 'control'],
+    ],
+  })
+  onTestFinished(() => stage.close())
+  const { page } = await view(stage, await openRequest(stage, undefined, { scope: 'data.delete see:data' }))
+  expect(words(page)).toMatch(/Full control see:data .*Change Delete your data/)
+  await expect(openMapStage({ risks: [['*.read', 'read']] })).rejects.toThrow('risks: *.read can fit nothing')
+})

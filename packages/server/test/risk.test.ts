@@ -1,7 +1,10 @@
+import { parseScope } from 'countersign'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { defaultRisks } from '../dist/default-risks.js'
 import { fitsPattern } from '../dist/fits-pattern.js'
-import { defaultRisks, type RiskPatterns, riskOf } from '../dist/risk.js'
+import { risksByStrength } from '../dist/pages/risk-order.js'
+import { dangersOf, isRiskPattern, type RiskPatterns, riskOf } from '../dist/risk.js'
 
 describe('fitsPattern', () => {
   /** The same, told by a regular expression. */
@@ -30,50 +33,135 @@ describe('fitsPattern', () => {
 })
 
 describe('riskOf', () => {
-  it.each([
-    ['data.read', 'read'],
-    ['a.b.read', 'read'],
-    ['.read', 'read'],
-    ['data.write', 'change'],
-    ['data.delete', 'delete_or_spend'],
-    ['pay', 'delete_or_spend'],
-    ['payments', 'delete_or_spend'],
-    ['repay', 'change'],
-    ['data.reader', 'change'],
-    ['read', 'change'],
-    ['data.READ', 'change'],
-    ['', 'change'],
-  ])('judges %s as %s by default', (name, risk) => {
-    expect(riskOf(name, defaultRisks)).toBe(risk)
+  /** What each word stands for, and how it may be written. */
+  const dangers = {
+    delete: `
+      data.delete events:delete delete:events files.delete.all DeleteEvents deleteEvents events/delete events-delete
+      EVENTS_DELETE READ_DELETE everything.delete.read deleteevents eventsdelete dElEtE events%3adelete
+      events%253Adelete delete2 v2.delete deletes deleted deleting deletion data.deletions remove removes removing
+      removal eventRemoval purge purging wipe wiping wipes destroy destroys destruction drop drop_table dropping
+      erase erasing erasure revoke revoking revocation trash sessions.terminate uninstall https://api.example/delete`,
+    spend: `
+      pay payments payment.create repay autopay transfer.create transfers wire wiring purchase purchases
+      items.purchase buy buying spend refund refunds withdrawals deposit charges checkout donate trade PAYbills
+      events%3apay sendmoney payments.delete.read`,
+    control: `
+      admin admin:org Admin.ReadWrite superadmin administrator root sudo owner owners ownership impersonate
+      user_impersonation act_on_behalf grant permissions.grant granting elevate * all repo:* files.* full_access
+      fullAccess data.all everything admin.delete`,
+    change: `
+      data.write calendar Files.ReadWrite.All write:all messages.mark.read reply.read data.reader payload.send
+      suspend made.letters dropbox orders camerasettings 123 %% %zz`,
+    read: `
+      data.read a.b.read .read read data.READ readonly calendar.readonly view:events Files.Read.All read:all thread.view
+      cameras.view swipe.read badminton.read display.read pseudo.read wireless.read dropbox.read call.read credit.read
+      https://www.googleapis.com/auth/calendar.readonly`,
+  }
+  const rows = Object.entries(dangers).flatMap(([risk, names]) =>
+    names
+      .trim()
+      .split(/\s+/)
+      .map((name) => [name, risk] as const),
+  )
+
+  it.each(rows)('judges %s as %s', (name, risk) => {
+    expect(riskOf(name, [])).toBe(risk)
+  })
+
+  it('judges a name without words as a change', () => {
+    expect(riskOf('', [])).toBe('change')
+  })
+
+  it('finds every built-in word whichever way it is written', () => {
+    for (const [pattern, risk] of defaultRisks) {
+      const word = pattern.replaceAll('*', '')
+      const capital = word.charAt(0).toUpperCase() + word.slice(1)
+      for (const name of [
+        word,
+        `events.${word}`,
+        `${word}:events`,
+        `files/${word}/1`,
+        `my-${word}-2`,
+        `my_${word.toUpperCase()}`,
+        `${word}Events`,
+        `Events${capital}`,
+        `EVENTS${word}`,
+        `2${word}2`,
+        `events%3A${word}`,
+      ]) {
+        expect(risksByStrength.indexOf(riskOf(name, [])), name).toBeGreaterThanOrEqual(risksByStrength.indexOf(risk))
+      }
+    }
   })
 
   it.each([
-    ['a.*.z', 'a.b.z', true],
-    ['a.*.z', 'a..z', true],
-    ['a.*.z', 'a.z', false],
-    ['a*b*c', 'aXbYc', true],
-    ['a*b*c', 'abc', true],
-    ['a*b*c', 'acb', false],
-    ['a*bb*b', 'abbb', true],
-    ['a*bb*b', 'abb', false],
+    ['delet*', 'things.deletion', true],
+    ['*delete', 'undelete.x', true],
+    ['de*te', 'delete', true],
+    ['d*t*', 'x-delete-y', true],
     ['*', 'anything', true],
-    ['**', '', true],
-    ['exact', 'exact', true],
-    ['exact', 'exact.not', false],
-    ['a.c', 'abc', false],
-    ['(a+)+$', 'aaaa', false],
+    ['*', '123', false],
+    ['DELETE', 'delete', true],
+    ['delete', 'deletes', false],
+    ['delete', 'undelete', false],
+    ['data.delete', 'data.delete', true],
+    ['data.delete', 'data.delete.x', false],
+    ['data.delete', 'DATA.delete', false],
   ])('pattern %s on %s: %s', (pattern, name, fits) => {
-    const patterns: RiskPatterns = [[pattern, 'read']]
-    expect(riskOf(name, patterns)).toBe(fits ? 'read' : 'change')
+    const patterns: RiskPatterns = [[pattern, 'spend']]
+    expect(riskOf(name, patterns) === 'spend').toBe(fits)
   })
 
-  it('lets the first pattern that fits decide', () => {
-    expect(riskOf('pay.read', [['pay*', 'delete_or_spend'], ...defaultRisks])).toBe('delete_or_spend')
+  it('asks the patterns of the operator before the built-in ones, word by word', () => {
+    const patterns: RiskPatterns = [
+      ['*transfer*', 'change'],
+      ['contract', 'spend'],
+      ['contract', 'read'],
+    ]
+    expect(riskOf('file.transfer', patterns)).toBe('change')
+    expect(riskOf('contract.read', patterns)).toBe('spend')
+    expect(riskOf('data.delete', patterns)).toBe('delete')
+    expect(riskOf('transfer.delete', patterns)).toBe('delete')
   })
 
-  it('takes no time for long names and many stars', () => {
+  it('lets a pattern that is the whole name decide, whatever its words say', () => {
+    const patterns: RiskPatterns = [['payments.read', 'read']]
+    expect(riskOf('payments.read', patterns)).toBe('read')
+    expect(riskOf('payments.read.all', patterns)).toBe('spend')
+    expect(riskOf('payments:read', patterns)).toBe('spend')
+  })
+
+  it.each(['*.read', 'calendar.*', 'delete*2', 'a b*', ''])(
+    'refuses the pattern %s, which can fit nothing',
+    (pattern) => {
+      expect(isRiskPattern(pattern)).toBe(false)
+    },
+  )
+
+  it('takes no time for the longest names that there can be and many stars', () => {
     const started = performance.now()
-    riskOf('a'.repeat(5000), [[`${'a*'.repeat(500)}b`, 'read']])
-    expect(performance.now() - started).toBeLessThan(100)
+    for (const name of ['a'.repeat(5000), '%25'.repeat(1700), 'aB'.repeat(2500), 'a.'.repeat(2500)])
+      riskOf(name, [[`${'a*'.repeat(200)}b`, 'read']])
+    expect(performance.now() - started).toBeLessThan(2000)
   })
 })
+
+it.each(['delete', 'spend', 'control'] as const)('names %s among the dangers', (danger) => {
+  expect(dangersOf(['calendar.read', 'calendar.write'], [])).toEqual([])
+  expect(dangersOf(['calendar.read', 'x'], [['x', danger]])).toEqual([danger])
+})
+
+it('names each danger once, the worst first', () => {
+  expect(dangersOf(['data.delete', 'data.remove', 'data.read', 'pay', 'admin'], [])).toEqual([
+    'control',
+    'spend',
+    'delete',
+  ])
+})
+
+it.each(['delete\u200b', 'd\u0435lete', 'delete\u00ad', '\uff44elete', 'delete\u0000'])(
+  'meets no letter that looks like another: %j is no scope',
+  (scope) => {
+    expect(parseScope(`calendar.read ${scope}`)).toBeUndefined()
+  },
+)

@@ -75,7 +75,7 @@ function choices(
     accountPath: accountPaths.agents,
     ...(canExtend(request) ? { extend: { secondsLeft: request.expiresAt - context.now() } } : {}),
     ...(facts.lastAllowed === undefined ? {} : { allowedBefore: facts.lastAllowed }),
-    ...(facts.sensitive ? { sensitive: true } : {}),
+    ...(facts.dangers.length === 0 ? {} : { dangers: facts.dangers }),
     ...(facts.askPassword ? { askPassword: true } : {}),
     ...(problem === undefined ? {} : { problem }),
   }

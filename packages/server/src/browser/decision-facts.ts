@@ -1,8 +1,8 @@
 import { isLoopbackIdentifier } from 'countersign'
 import type { ServerContext } from '../context.js'
-import type { AgentChange, Duration } from '../pages/models.js'
+import type { AgentChange, Danger, Duration } from '../pages/models.js'
 import { cleanText } from '../pages/plain-text.js'
-import { riskOf } from '../risk.js'
+import { dangersOf } from '../risk.js'
 import type { AuthRequest, Grant, Session } from '../storage/storage.js'
 import { isFresh } from './fresh-sign-in.js'
 
@@ -18,8 +18,8 @@ export interface DecisionFacts {
   lastAllowed: number | undefined
   /** It answers this request without a page. */
   answersAlone: boolean
-  /** Something asked for can delete or spend. */
-  sensitive: boolean
+  /** What of what is asked for is dangerous, the worst first. */
+  dangers: readonly Danger[]
   /** The person signed in too long ago for that, and has a password to prove it is still them (attacks C24). */
   askPassword: boolean
   /** The same for somebody without a password. */
@@ -41,7 +41,8 @@ export async function decisionFacts(
 ): Promise<DecisionFacts> {
   const { agent, delegate, resource, display } = request
   const asked = request.scope.split(' ')
-  const sensitive = asked.some((name) => riskOf(name, context.risks) === 'delete_or_spend')
+  const dangers = dangersOf(asked, context.risks)
+  const sensitive = dangers.length > 0
   const remembered = await context.storage.findRememberedGrant({ userId: session.user.id, agent, delegate, resource })
   const [last] = await context.storage.listGrants({ userId: session.user.id, agent, limit: 1 })
   const changes = changesFor(request, last)
@@ -54,7 +55,7 @@ export async function decisionFacts(
     (await context.storage.isAgentBlocked(agent))
   const stale = sensitive && !isFresh(context, session)
   const hasPassword = stale && (await context.storage.findCredential(session.user.username)) !== undefined
-  const durations = sensitive ? ([context.durations[0]] as const) : context.durations
+  const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations
   return {
     changes,
     remembered,
@@ -69,7 +70,7 @@ export async function decisionFacts(
       changes.every(({ what }) => what === 'keys') &&
       remembered.display.agent.name === display.agent.name &&
       asked.every((name) => granted.includes(name)),
-    sensitive,
+    dangers,
     askPassword: stale && hasPassword,
     signInAgain: stale && !hasPassword,
     mayRemember: !sensitive && onOwnHost,
@@ -77,6 +78,11 @@ export async function decisionFacts(
     preset: durations[0],
     forbidden,
   }
+}
+
+/** What is dangerous always ends by itself. */
+function shortest(duration: Duration): number {
+  return duration === 'until-removed' ? 3600 : duration
 }
 
 type Traits = AuthRequest['display']['agent']

@@ -2,6 +2,8 @@ import { isIP } from 'node:net'
 import { algorithmNames, isIdentifier } from 'countersign'
 import * as z from 'zod'
 import { adminSecretForm, minimumAdminSecret } from '../admin/secret-check.js'
+import { risksByStrength } from '../pages/risk-order.js'
+import { isRiskPattern } from '../risk.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)
 const seconds = (least: number, most: number) => z.int().min(least).max(most)
@@ -47,9 +49,9 @@ const policy = z
     if (!scopes) refuse('scopes', 'a policy that grants says which permissions')
   })
 
-const riskPattern = z.tuple([pattern, z.enum(['read', 'change', 'delete_or_spend'])])
+const riskPattern = z.tuple([pattern.refine(isRiskPattern), z.enum(risksByStrength)])
 const risk = z.custom<z.infer<typeof riskPattern>>((value) => riskPattern.safeParse(value).success, {
-  error: 'must be a pattern and "read", "change" or "delete_or_spend", as in ["*.delete", "delete_or_spend"]',
+  error: `must be a word or a whole name, and one of ${risksByStrength.join(', ')}, as in ["delet*", "delete"] or ["payments.read", "read"]`,
 })
 
 const durations = z

@@ -9,7 +9,7 @@ import { Icon } from './icon.js'
 import { renderLayout } from './layout.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { ConsentPage } from './models.js'
+import type { ConsentPage, Danger } from './models.js'
 import { AbleList, NotAbleList } from './permission-lists.js'
 import { ProblemBox } from './problem-box.js'
 import { SignedInAs } from './signed-in-as.js'
@@ -61,7 +61,7 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
     <div class="decision">
       {model.loopback && <Caution>{messages.loopback(redirect)}</Caution>}
       {model.redirectElsewhere && !model.loopback && <Caution>{messages.elsewhere(redirect, agent)}</Caution>}
-      {model.sensitive && <Caution>{messages.sensitive(agent)}</Caution>}
+      {model.dangers && <Caution>{messages.dangerous(agent, eitherOf(model.dangers, messages))}</Caution>}
       {model.askPassword && <PasswordAgain model={model} messages={messages} />}
       <div class="choice">
         <button
@@ -82,6 +82,11 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
       <p class="small">{model.redirectElsewhere ? messages.goOnTo(redirect) : messages.goBackTo(redirect)}</p>
     </div>
   )
+}
+
+function eitherOf(dangers: readonly Danger[], messages: Messages): string {
+  const words = dangers.map((danger) => messages.dangers[danger])
+  return new Intl.ListFormat(messages.locale, { type: 'disjunction' }).format(words)
 }
 
 function PasswordAgain({ model, messages }: { model: ConsentPage; messages: Messages }) {

@@ -3,7 +3,9 @@ const triangle = 'M12 3.5 22 20.5H2L12 3.5ZM12 10v4.5M12 17.4v.1'
 const paths = {
   read: 'M2 12s3.6-6.5 10-6.5S22 12 22 12s-3.6 6.5-10 6.5S2 12 2 12Zm10 3a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z',
   change: 'M4 20l.9-4L16 4.9a2.1 2.1 0 0 1 3 0l.1.1a2.1 2.1 0 0 1 0 3L8 19.1 4 20ZM14 7l3 3',
-  delete_or_spend: triangle,
+  delete: 'M4 7h16M9.5 7V4.5h5V7M6 7l1 13h10l1-13M10 11v5.5M14 11v5.5',
+  spend: 'M3 6h18v12.5H3V6ZM3 10h18M7 15h3.5',
+  control: triangle,
   caution: triangle,
   verified: 'M12 2.5l7.5 3v6c0 4.7-3 8.2-7.5 10-4.5-1.8-7.5-5.3-7.5-10v-6L12 2.5ZM8.5 12l2.5 2.5 4.7-5',
   notice: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM12 11v5.5M12 7.6v.1',

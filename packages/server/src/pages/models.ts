@@ -103,7 +103,11 @@ export interface ReauthenticationPage extends PageFrame {
   cancelHref?: string
 }
 
-export type Risk = 'read' | 'change' | 'delete_or_spend'
+/** What a permission can do, from the weakest on; `control` is all there is, or more than its own holder has. */
+export type Risk = 'read' | 'change' | Danger
+
+/** What asks for a second proof of who allows it. */
+export type Danger = 'delete' | 'spend' | 'control'
 
 /** Permissions that give an agent no access, but tell it who the person is (S§7.4). */
 export type IdentityPermission = 'openid' | 'profile' | 'email'
@@ -182,8 +186,8 @@ export interface ConsentPage extends PageFrame {
   accountPath?: string
   /** The request can be kept open longer. */
   extend?: { secondsLeft: number }
-  /** What is asked for can delete or spend: a caution above the buttons. */
-  sensitive?: boolean
+  /** What of what is asked for is dangerous: a caution above the buttons. */
+  dangers?: readonly Danger[]
   /** The password is asked for again, in the field `password` of the decision. */
   askPassword?: boolean
   /** What went wrong with the password. */

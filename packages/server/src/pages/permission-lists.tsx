@@ -4,6 +4,7 @@ import { Icon } from './icon.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage, Permission, Risk } from './models.js'
 import { DayAndTime } from './moment.js'
+import { byDanger } from './risk-order.js'
 
 /** How much of what was not asked for is shown at once; a resource may offer hundreds. */
 const NOT_ASKED_SHOWN = 5
@@ -13,12 +14,12 @@ interface Lists {
   messages: Messages
 }
 
-/** What the agent asks for; what is new comes first. */
+/** What the agent asks for, and what it keeps. */
 export function AbleList({ model, messages }: Lists) {
   return (
     <section>
       <h2>{messages.able}</h2>
-      <PermissionTable able={[...model.able].sort(newFirst)} resourceHost={model.resourceHost} messages={messages} />
+      <PermissionTable able={model.able} resourceHost={model.resourceHost} messages={messages} />
       {model.kept && (
         <>
           <p class="kept">{messages.kept}</p>
@@ -43,13 +44,13 @@ interface Table {
   messages: Messages
 }
 
-/** Each permission with its risk in words, the resource's description and the name on the wire. */
+/** Each permission with its risk in words, the resource's description and the name on the wire: what is new first, then the most dangerous. */
 export function PermissionTable({ able, resourceHost, now = 0, messages }: Table) {
   const resource = <bdi>{resourceHost}</bdi>
   if (able.length === 0) return <Unsaid>{messages.ableNothing(resource)}</Unsaid>
   return (
     <ul class="able">
-      {able.map((permission) => (
+      {[...able].sort(byConcern).map((permission) => (
         <li data-risk={permission.risk}>
           <RiskWords risk={permission.risk} messages={messages} />{' '}
           <span class="what">
@@ -94,8 +95,9 @@ export function Until({ at, now, messages }: { at: number | undefined; now: numb
   )
 }
 
-function newFirst(one: Permission, other: Permission): number {
-  return Number(other.isNew ?? false) - Number(one.isNew ?? false)
+/** What is new comes first, then what is most dangerous. */
+function byConcern(one: Permission, other: Permission): number {
+  return Number(other.isNew ?? false) - Number(one.isNew ?? false) || byDanger(one.risk, other.risk)
 }
 
 /** Two constants, and between them what the resource offers and the agent did not ask for. */

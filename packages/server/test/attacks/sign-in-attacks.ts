@@ -61,11 +61,11 @@ const throttled: Outcome = {
 const signedIn: Outcome = { status: 303, headers: { location: /^\/account$/ }, audit: ['session.created'] }
 
 /** The page of somebody who signed in two hours ago, for a request to delete. */
-async function lateView(stage: Stage) {
+async function lateView(stage: Stage, asked = deleting) {
   const user = createScriptedUser(stage.fetch)
   await signInToAccount(user, stage.authServer, people.alice)
   stage.clock.now += stillSignedIn
-  const opened = await openRequest(stage, undefined, deleting)
+  const opened = await openRequest(stage, undefined, asked)
   return { ...opened, ...(await view(stage, opened, user)) }
 }
 
@@ -234,6 +234,41 @@ export const signInAttacks: readonly Attack[] = [
     headers: { location: /code=/, 'set-cookie': /session=aasn_/ },
     audit: ['request.allowed', 'session.reauthenticated'],
   }),
+  ...[
+    'events:delete',
+    'delete:events',
+    'files.delete.all',
+    'DeleteEvents',
+    'READ_DELETE',
+    'events%3Adelete',
+    'transfer.create',
+    'payments',
+    'admin:org',
+    'everything.delete.read',
+    'repo:*',
+  ].map(
+    (scope): Attack => ({
+      id: 'C24',
+      claim: `${scope}, allowed until it is removed, two hours after signing in: the password is asked, and it ends in an hour`,
+      when: async (stage) => {
+        const { user, page, url } = await lateView(stage, { scope: `data.read ${scope}` })
+        expect(page).not.toContain('until-removed')
+        const refused = await user.submit(page, url, { consent: 'grant', duration: 'until-removed' })
+        expect(refused.status).toBe(401)
+        const again = { consent: 'grant', duration: 'until-removed', password: people.alice.password }
+        return () => user.submit(page, url, again)
+      },
+      expected: {
+        status: 303,
+        headers: { location: /code=/ },
+        audit: ['request.allowed', 'session.reauthenticated'],
+        also: async ({ storage, clock }) => {
+          const [grant] = await storage.listGrants()
+          expect(grant).toMatchObject({ expiresAt: clock.now + 3600, remembered: false })
+        },
+      },
+    }),
+  ),
   {
     id: 'C24',
     claim: 'Don’t allow, two hours after signing in: no password',

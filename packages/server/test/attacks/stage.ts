@@ -29,7 +29,15 @@ export interface Stage {
 export interface StageOptions
   extends Pick<
     Partial<AuthServerOptions>,
-    'nonce' | 'bindCodeToKey' | 'maxOpenRequests' | 'policy' | 'signUp' | 'identityProviders' | 'onError'
+    | 'nonce'
+    | 'bindCodeToKey'
+    | 'durations'
+    | 'risks'
+    | 'maxOpenRequests'
+    | 'policy'
+    | 'signUp'
+    | 'identityProviders'
+    | 'onError'
   > {
   /** What the servers get for a storage. @default the storage itself */
   wrap?: (storage: Storage) => Storage

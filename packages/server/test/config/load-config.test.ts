@@ -86,6 +86,9 @@ describe('loadConfig', () => {
     await expect(loadConfig(path, {})).rejects.toThrow(`${path} cannot be used:\n  the file: there is no such file`)
   })
 
+  const riskForm =
+    'risks[0]: must be a word or a whole name, and one of read, change, delete, spend, control, as in ["delet*", "delete"] or ["payments.read", "read"]'
+
   const provider = {
     id: 'corp',
     name: 'Corp',
@@ -148,11 +151,9 @@ describe('loadConfig', () => {
       { policies: [{ agent: '*', resource: 'https://*.example/', decision: 'deny' }] },
       'policies[0].resource: can fit no identifier',
     ],
-    [
-      'a risk in another form',
-      { risks: [{ scope: 'a', risk: 'read' }] },
-      'risks[0]: must be a pattern and "read", "change" or "delete_or_spend", as in ["*.delete", "delete_or_spend"]',
-    ],
+    ['a risk in another form', { risks: [{ scope: 'a', risk: 'read' }] }, riskForm],
+    ['a risk of its own', { risks: [['delete', 'delete_or_spend']] }, riskForm],
+    ['a pattern for a risk that can fit nothing', { risks: [['*.read', 'read']] }, riskForm],
     ['a short secret', { admin: { port: 9000, secret: 'short' } }, 'admin.secret: must have at least 32 characters'],
     ['two master keys', { masterKey: 'x' }, 'masterKey: is set beside masterKeyFile'],
     ['a network', { trustProxy: ['10.0.0.0/33'] }, 'trustProxy[0]: must be an address or a network'],

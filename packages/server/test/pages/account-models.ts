@@ -43,7 +43,7 @@ export const agents: readonly [AllowedAgent, ...AllowedAgent[]] = [
     id: 'g2',
     agentHost: 'trips.example',
     resourceHost: 'bank.example',
-    able: [{ name: 'pay', description: 'Pay for what you book', risk: 'delete_or_spend' }],
+    able: [{ name: 'pay', description: 'Pay for what you book', risk: 'spend' }],
     since: now - day * 60,
   },
   {

@@ -38,7 +38,7 @@ describe('renderAgents', () => {
       'Details of calendar-helper.example at cal.example',
       'Remove access of calendar-helper.example at cal.example',
       'trips.example',
-      'Delete or spend Pay for what you book',
+      'Spend Pay for what you book',
       'Allowed on 16 November 2025. Not used yet. Stays until you remove it.',
       'Remove all agents',
     ])

@@ -94,7 +94,7 @@ describe('renderConsent with everything a server can offer', () => {
   })
 
   it('asks for the password in the form of the decision, which refusing does not need', () => {
-    const decision = decisionIn(renderConsent({ ...fullConsent, sensitive: true, askPassword: true }))
+    const decision = decisionIn(renderConsent({ ...fullConsent, dangers: ['spend'], askPassword: true }))
     const tags = decision?.controls.filter((tag) => !tag?.includes('radio')) ?? []
     expect(tags[0]).toMatch(/autocomplete="username" value="alice@home.example" readonly="" hidden=""/)
     expect(tags[1]).toMatch(/name="password" type="password" autocomplete="current-password" required=""/)
@@ -103,11 +103,23 @@ describe('renderConsent with everything a server can offer', () => {
     expect(tags.at(-1)).toMatch(/value="grant">/)
   })
 
-  it('warns of what can delete or spend, above the buttons', () => {
-    expectOrder(words(renderConsent({ ...fullConsent, sensitive: true })), [
-      'calendar-helper.example could delete things or spend money for you.',
-      'Don’t allow',
-    ])
+  it.each([
+    [['delete'], 'could delete things.'],
+    [['spend'], 'could spend your money.'],
+    [['control'], 'could take full control.'],
+    [['spend', 'delete'], 'could spend your money or delete things.'],
+    [['control', 'spend', 'delete'], 'could take full control, spend your money or delete things.'],
+  ] as const)('warns of %j above the buttons, and of no other danger', (dangers, text) => {
+    const html = words(renderConsent({ ...fullConsent, dangers }))
+    expectOrder(html, [`With this, calendar-helper.example ${text} Allow this only if`, 'Don’t allow'])
+  })
+
+  it('puts what is new first, then the most dangerous', () => {
+    const risks = ['read', 'spend', 'change', 'control', 'delete'] as const
+    const able = [...risks.map((risk) => ({ name: risk, risk })), { name: 'new', risk: 'read' as const, isNew: true }]
+    const html = renderConsent({ ...fullConsent, able: [...able, { name: 'new.delete', risk: 'delete', isNew: true }] })
+    const names = [...html.matchAll(/<code class="words"><bdi>([^<]*)/g)].map(([, name]) => name)
+    expect(names.slice(0, 7)).toEqual(['new.delete', 'new', 'control', 'spend', 'delete', 'change', 'read'])
   })
 
   it.each([

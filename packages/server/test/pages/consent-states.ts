@@ -42,7 +42,7 @@ export function consentStates(messages: Messages): [string, string][] {
         able: [
           { name: 'calendar.read', description: 'See your events', risk: 'read' },
           { name: 'calendar.write', description: 'Create and change events', risk: 'change' },
-          { name: 'calendar.delete', description: 'Delete events and whole calendars', risk: 'delete_or_spend' },
+          { name: 'calendar.delete', description: 'Delete events and whole calendars', risk: 'delete' },
         ],
         notAsked: [],
       }),
@@ -60,11 +60,11 @@ export function consentStates(messages: Messages): [string, string][] {
     consent('ends-soon', { ...fullConsent, extend: { secondsLeft: 150 } }),
     consent('sensitive', {
       ...fullConsent,
-      able: [...fullConsent.able, { name: 'pay', description: 'Book and pay for rooms', risk: 'delete_or_spend' }],
-      sensitive: true,
+      able: [...fullConsent.able, { name: 'pay', description: 'Book and pay for rooms', risk: 'spend' }],
+      dangers: ['spend'],
       askPassword: true,
     }),
-    consent('wrong-password', { ...fullConsent, sensitive: true, askPassword: true, problem: 'wrong_password' }),
+    consent('wrong-password', { ...fullConsent, dangers: ['spend'], askPassword: true, problem: 'wrong_password' }),
     consent('one-duration', { ...fullConsent, durations: { choices: [3600], preset: 3600 } }),
     consent('sign-in', {
       ...fullConsent,
@@ -82,7 +82,7 @@ export function consentStates(messages: Messages): [string, string][] {
       able: [{ name: 'calendar.write', description: 'Create and change events', risk: 'change', isNew: true }],
       kept: [{ name: 'calendar.read', description: 'See your events', risk: 'read' }],
     }),
-    consent('throttled', { ...fullConsent, sensitive: true, askPassword: true, problem: 'throttled' }),
+    consent('throttled', { ...fullConsent, dangers: ['spend'], askPassword: true, problem: 'throttled' }),
     consent('of-numbers', {
       ...fullConsent,
       agentHost: '127.0.0.1:8001',
@@ -103,7 +103,7 @@ export function consentStates(messages: Messages): [string, string][] {
         { name: 'calendar.read', risk: 'read' },
         { name: 'urn:cal.example:permissions:calendar.write', risk: 'change' },
       ],
-      notAsked: [{ name: 'calendar.delete', risk: 'delete_or_spend' }],
+      notAsked: [{ name: 'calendar.delete', risk: 'delete' }],
     }),
     consent('long', {
       ...fullConsent,
@@ -120,7 +120,7 @@ export function consentStates(messages: Messages): [string, string][] {
       able: [
         { name: 'calendar.read', description: 'See your events. '.repeat(12).slice(0, 200), risk: 'read' },
         { name: 'x'.repeat(120), description: 'W'.repeat(200), risk: 'change', isNew: true },
-        { name: `payments.${'y'.repeat(80)}`, risk: 'delete_or_spend' },
+        { name: `payments.${'y'.repeat(80)}`, risk: 'spend' },
       ],
       notAsked: Array.from({ length: 12 }, (_, index) => ({
         name: `calendar.other.${index}`,

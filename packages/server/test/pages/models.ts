@@ -71,7 +71,7 @@ export function consentModel(changes: Partial<ConsentPage> = {}): ConsentPage {
       { name: 'calendar.read', description: 'See your events', risk: 'read' },
       { name: 'calendar.write', description: 'Create and change events', risk: 'change' },
     ],
-    notAsked: [{ name: 'calendar.delete', description: 'Delete events', risk: 'delete_or_spend' }],
+    notAsked: [{ name: 'calendar.delete', description: 'Delete events', risk: 'delete' }],
     tokenLifetime: 600,
     expiresAt: Date.UTC(2026, 0, 15, 14, 32) / 1000,
     ...changes,

@@ -127,8 +127,8 @@ describe('renderConsent', () => {
       'First time you see this agent here.',
       'Details',
       'It will be able to',
-      'Read See your events calendar.read',
       'Change Create and change events calendar.write',
+      'Read See your events calendar.read',
       'It will not be able to',
       'See your password or sign in as you',
       'Delete events (offered by cal.example, not asked for)',
@@ -211,7 +211,7 @@ describe('renderConsent', () => {
   })
 
   it('shows the risk as text beside a shape, in each of its kinds', () => {
-    const able = (['read', 'change', 'delete_or_spend'] as const).map((risk) => ({ name: risk, risk }))
+    const able = (['read', 'change', 'delete', 'spend', 'control'] as const).map((risk) => ({ name: risk, risk }))
     const html = renderConsent(consentModel({ able }))
     for (const [risk, text] of Object.entries(en.risks)) {
       expect(html).toMatch(

@@ -12,7 +12,7 @@ import { fullConsent } from './consent-states.js'
 import { createPagesOrigin } from './pages-origin.js'
 import { fullSignIn } from './sign-in-states.js'
 
-const sensitive = { ...fullConsent, sensitive: true, askPassword: true }
+const sensitive = { ...fullConsent, dangers: ['spend' as const], askPassword: true }
 
 const documents: Record<string, string> = {
   consent: renderConsent(fullConsent),

@@ -138,7 +138,7 @@ export const ar: Messages = {
     profile: 'رؤية اسمك واسم المستخدم الخاص بك',
     email: 'رؤية عنوان بريدك الإلكتروني',
   },
-  risks: { read: 'قراءة', change: 'تغيير', delete_or_spend: 'حذف أو إنفاق' },
+  risks: { read: 'قراءة', change: 'تغيير', delete: 'حذف', spend: 'إنفاق', control: 'تحكم كامل' },
   isNew: 'جديد',
   kept: 'ويبقى مسموحًا ما سمحت به من قبل:',
   notAble: 'ما لن يستطيع فعله',
@@ -159,8 +159,9 @@ export const ar: Messages = {
     phrase`لا تتابع إلا إذا بدأت هذا بنفسك. ستُرسل إجابتك إلى برنامج على هذا الجهاز، على العنوان ${redirect}.`,
   elsewhere: (redirect, agent) =>
     phrase`ستُرسل إجابتك إلى ${redirect}، وهو ليس جزءًا من ${agent}. لا تتابع إلا إذا كنت تتوقع ذلك.`,
-  sensitive: (agent) =>
-    phrase`قد يحذف ${agent} أشياء أو ينفق مالًا نيابةً عنك. لا تسمح بذلك إلا إذا كنت تعرف لماذا يحتاج إليه.`,
+  dangerous: (agent, what) =>
+    phrase`بهذا الإذن قد يستطيع ${agent} ${what}. لا تسمح بذلك إلا إذا كنت تعرف لماذا يحتاج إليه.`,
+  dangers: { delete: 'أن يحذف أشياء', spend: 'أن ينفق مالك', control: 'أن يتحكم بكل شيء' },
   passwordAgain: 'لتسمح بهذا، اكتب كلمة المرور مرة أخرى.',
   deny: 'عدم السماح',
   allow: 'السماح',

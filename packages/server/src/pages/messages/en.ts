@@ -1,5 +1,5 @@
 import type { Child } from 'hono/jsx'
-import type { Risk } from '../models.js'
+import type { Danger, Risk } from '../models.js'
 import { enAccount } from './en-account.js'
 import { enDuration } from './en-duration.js'
 import { enProblems } from './en-problems.js'
@@ -12,7 +12,15 @@ const formats = createFormats(locale)
 const risks: Record<Risk, string> = {
   read: 'Read',
   change: 'Change',
-  delete_or_spend: 'Delete or spend',
+  delete: 'Delete',
+  spend: 'Spend',
+  control: 'Full control',
+}
+
+const dangers: Record<Danger, string> = {
+  delete: 'delete things',
+  spend: 'spend your money',
+  control: 'take full control',
 }
 
 /** The pages in English. */
@@ -170,8 +178,9 @@ export const en = {
     phrase`Go on only if you started this yourself. Your answer goes to a program on this device, at ${redirect}.`,
   elsewhere: (redirect: Child, agent: Child) =>
     phrase`Your answer goes to ${redirect}, which is not part of ${agent}. Go on only if you expect that.`,
-  sensitive: (agent: Child) =>
-    phrase`${agent} could delete things or spend money for you. Allow it only if you know why it needs to.`,
+  dangerous: (agent: Child, what: Child) =>
+    phrase`With this, ${agent} could ${what}. Allow this only if you know why it needs it.`,
+  dangers,
   passwordAgain: 'To allow this, type your password again.',
   deny: 'Don’t allow',
   allow: 'Allow',
