@@ -108,6 +108,38 @@ describe('countersign discover', () => {
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(advice)
   })
 
+  it('advises endpoints at another origin, and no others', async () => {
+    const id = await publish((origin) => ({
+      '/.well-known/aauth-issuer': {
+        body: {
+          issuer: origin,
+          jwks_uri: `${origin}/jwks.json`,
+          agent_token_endpoint: `${origin}/agent/token`,
+          agent_auth_endpoint: 'https://evil.example/auth',
+          revocation_list_uri: 'https://lists.example/list',
+        },
+      },
+      '/.well-known/aauth-resource': {
+        body: {
+          resource: origin,
+          jwks_uri: `${origin}/jwks.json`,
+          resource_token_endpoint: 'https://tokens.example/token',
+        },
+      },
+      '/jwks.json': { body: { keys: [publicJwk] } },
+    }))
+    const { status, stdout } = await runInProcess('discover', id)
+    expect(status).toBe(0)
+    const text = stdout.replaceAll(/\s+/g, ' ')
+    const other = [...text.matchAll(/Its (\w+) is at (\S+), another origin/g)].map(([, member, at]) => [member, at])
+    expect(other).toEqual([
+      ['resource_token_endpoint', 'https://tokens.example'],
+      ['agent_auth_endpoint', 'https://evil.example'],
+      ['revocation_list_uri', 'https://lists.example'],
+    ])
+    expect(text).toContain(`Serve it at ${id}, or have every peer name https://evil.example in endpointOrigins.`)
+  })
+
   it('exits with 1 where nothing is published, and with 3 where nobody answers or the server fails', async () => {
     expect((await runInProcess('discover', await publish(() => ({})))).status).toBe(1)
     expect((await runInProcess('discover', 'http://127.0.0.1:1')).status).toBe(3)

@@ -57,6 +57,7 @@ export {
 } from './lib/signer.js'
 export { type AgentSelection, isSelected, selectsAny } from './protocol/agent-selection.js'
 export { type Challenge, parseChallenge, serializeChallenge } from './protocol/challenge.js'
+export { type EndpointOrigins, endpointProblem } from './protocol/endpoint-origins.js'
 export { errorResponse } from './protocol/error-response.js'
 export { maxFormBytes, readForm, readParameters, requireParameter } from './protocol/form.js'
 export { type IdentifierOptions, isIdentifier, isLoopbackIdentifier, requireIdentifier } from './protocol/identifier.js'

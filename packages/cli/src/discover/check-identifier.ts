@@ -1,4 +1,4 @@
-import { createDiscovery, type Discovery, isLoopbackIdentifier, metadataUrl } from 'countersign'
+import { createDiscovery, type Discovery, endpointProblem, isLoopbackIdentifier, metadataUrl } from 'countersign'
 import { toldFetch } from '../told-fetch.js'
 import { parseJsonObject } from '../trace/parse-json-object.js'
 import { checkKeys, type KeySetReport } from './check-keys.js'
@@ -36,7 +36,7 @@ export async function checkIdentifier(identifier: string, tell: (text: string) =
 }
 
 async function checkDocument(
-  { party, kind, advised }: DocumentKind,
+  { party, kind, endpoints, advised }: DocumentKind,
   identifier: string,
   discovery: Discovery,
   observed: ObservedFetch,
@@ -61,10 +61,30 @@ async function checkDocument(
   return {
     ...report,
     outcome: 'ok',
-    findings: [...findings, ...ignoredMembers(seen, metadata), ...contentTypeFindings(seen)],
+    findings: [
+      ...findings,
+      ...endpointFindings(identifier, endpoints, metadata),
+      ...ignoredMembers(seen, metadata),
+      ...contentTypeFindings(seen),
+    ],
     document: metadata,
     key_set: await checkKeys(metadata.jwks_uri, discovery, observed),
   }
+}
+
+/** Endpoints at another origin, which peers do not use unless their configuration names it. */
+function endpointFindings(identifier: string, endpoints: readonly string[], metadata: object): Finding[] {
+  return Object.entries(metadata).flatMap(([member, url]): Finding[] => {
+    if (!endpoints.includes(member) || endpointProblem(identifier, member, String(url)) === undefined) return []
+    const { origin } = new URL(String(url))
+    return [
+      {
+        level: 'advice',
+        what: `Its ${member} is at ${origin}, another origin: peers refuse it, since it could be anybody’s.`,
+        mend: `Serve it at ${new URL(identifier).origin}, or have every peer name ${origin} in endpointOrigins.`,
+      },
+    ]
+  })
 }
 
 /** Members that the library knows and leaves out have the wrong type; those it does not know are nobody's business. */

@@ -4,6 +4,8 @@ export interface DocumentKind {
   /** Whose document it is. */
   party: 'agent' | 'resource' | 'issuer'
   kind: MetadataKind
+  /** Members that peers send something to, or people. */
+  endpoints: readonly string[]
   /** Members without which something does not work; why, and how to mend it. */
   advised: readonly { member: string; without: string; mend: string }[]
 }
@@ -13,6 +15,7 @@ export const documentKinds: readonly DocumentKind[] = [
   {
     party: 'agent',
     kind: 'aauth-agent',
+    endpoints: [],
     advised: [
       {
         member: 'redirect_uris',
@@ -24,6 +27,7 @@ export const documentKinds: readonly DocumentKind[] = [
   {
     party: 'resource',
     kind: 'aauth-resource',
+    endpoints: ['resource_token_endpoint'],
     advised: [
       {
         member: 'scope_descriptions',
@@ -35,6 +39,7 @@ export const documentKinds: readonly DocumentKind[] = [
   {
     party: 'issuer',
     kind: 'aauth-issuer',
+    endpoints: ['agent_token_endpoint', 'agent_auth_endpoint', 'agent_revocation_endpoint', 'revocation_list_uri'],
     advised: [
       {
         member: 'authorization_response_iss_parameter_supported',

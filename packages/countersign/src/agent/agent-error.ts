@@ -10,6 +10,8 @@ export type AgentErrorCode =
   | 'auth_token_refused'
   /** The auth server's document could not be found. */
   | 'auth_server_unknown'
+  /** The auth server's document names an endpoint at another origin, which `endpointOrigins` does not name. */
+  | 'endpoint_refused'
   /** The auth server found no key of this agent where its signature points; a new key is found within a minute. */
   | 'key_unknown'
   /** The auth server answered with an error; `error` is its word for it. */

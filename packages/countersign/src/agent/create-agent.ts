@@ -12,6 +12,7 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type Challenge, parseChallenge } from '../protocol/challenge.js'
+import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
 import { isIdentifier, isLoopbackIdentifier } from '../protocol/identifier.js'
 import { type AgentMetadata, metadataUrl } from '../protocol/metadata.js'
 import type { AuthTokenClaims } from '../tokens/token-table.js'
@@ -51,6 +52,12 @@ export interface AgentOptions {
   sessionOf?: (request: Request) => MaybePromise<string | undefined>
   /** Answers the callback instead of the built-in page. */
   callbackResponse?: (outcome: CallbackOutcome) => MaybePromise<Response>
+  /**
+   * Other origins that the endpoints of an auth server may be at, by auth server, as in
+   * `{ 'https://auth.example': ['https://login.example'] }`: people then type their password there.
+   * @default none: endpoints must be at the origin of their auth server
+   */
+  endpointOrigins?: EndpointOrigins
   /** Auth servers that drop `state`: a callback without it is accepted while exactly one consent is pending (W13). @default none */
   stateOptional?: readonly string[]
   /** Seconds to wait for a person; servers let people keep a request open longer than they first say. @default three hours */
@@ -134,6 +141,7 @@ export function createAgent(options: AgentOptions): Agent {
     pending,
     redirectUri,
     thumbprint: signer.thumbprint,
+    endpointOrigins: options.endpointOrigins,
     stateOptional: options.stateOptional ?? [],
     consentTimeout: options.consentTimeout,
     now,

@@ -4,6 +4,7 @@ import type { PublicJwk } from '../lib/algorithms.js'
 import { serializeBase64url } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
 import { jwkThumbprint } from '../lib/jwk.js'
+import { type EndpointOrigins, endpointProblem } from '../protocol/endpoint-origins.js'
 import type { IssuerMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
 import { decodeToken } from '../tokens/decode-token.js'
@@ -48,6 +49,8 @@ export interface TokenRequester {
   redirectUri: string
   /** Thumbprint of the agent's key. */
   thumbprint: string
+  /** Other origins that endpoints of auth servers may be at. */
+  endpointOrigins: EndpointOrigins | undefined
   /** Auth servers that drop `state` (W13). */
   stateOptional: readonly string[]
   /** Seconds that a person may take; absent: as long as a server may keep the request open. */
@@ -57,7 +60,7 @@ export interface TokenRequester {
 
 /** Takes a resource token to its auth server and comes back with an auth token, by way of a person where one must decide (S§9.3–9.6). */
 export async function requestAuthToken(requester: TokenRequester, request: AuthTokenRequest): Promise<HeldToken> {
-  const metadata = await findAuthServer(requester.discovery, request.authServer)
+  const metadata = await findAuthServer(requester, request.authServer)
   const { resourceToken, scope, signal } = request
   const answer = await postForm(requester, metadata, signal, {
     request_type: 'auth',
@@ -123,7 +126,7 @@ export async function refreshAuthToken(
   signal: AbortSignal,
 ): Promise<HeldToken | undefined> {
   if (held.refreshToken === undefined) return undefined
-  const metadata = await findAuthServer(requester.discovery, held.authServer)
+  const metadata = await findAuthServer(requester, held.authServer)
   try {
     const answer = await postForm(requester, metadata, signal, {
       request_type: 'refresh',
@@ -143,16 +146,23 @@ const longestConsent = 3 * 3600
 /** How much of a token's life passes before a new one is fetched in the background. */
 const refreshShare = 0.8
 
-async function findAuthServer(discovery: Discovery, authServer: string): Promise<IssuerMetadata> {
+async function findAuthServer(
+  { discovery, endpointOrigins }: TokenRequester,
+  authServer: string,
+): Promise<IssuerMetadata> {
   const outcome = await discovery.findMetadata('aauth-issuer', authServer)
-  if ('found' in outcome) return outcome.found
-  throw new AgentError(
-    'auth_server_unknown',
-    `The document of ${authServer} was not found: ${outcome.failure.message}.`,
-    {
-      cause: outcome.failure,
-    },
-  )
+  if ('failure' in outcome) {
+    const { failure } = outcome
+    const message = `The document of ${authServer} was not found: ${failure.message}.`
+    throw new AgentError('auth_server_unknown', message, { cause: failure })
+  }
+  // Both before anything is sent: where the person would type a password counts as much as where tokens come from.
+  for (const member of ['agent_token_endpoint', 'agent_auth_endpoint'] as const) {
+    const problem = endpointProblem(authServer, member, outcome.found[member], endpointOrigins)
+    if (problem !== undefined)
+      throw new AgentError('endpoint_refused', `The document of ${authServer} is refused: ${problem}.`)
+  }
+  return outcome.found
 }
 
 async function postForm(

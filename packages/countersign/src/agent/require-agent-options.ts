@@ -1,4 +1,5 @@
 import { requireOwnSigner } from '../discovery/require-own-signer.js'
+import { requireEndpointOrigins } from '../protocol/endpoint-origins.js'
 import { type IdentifierOptions, requireIdentifier } from '../protocol/identifier.js'
 import { ownAnswerParameter } from '../protocol/redirect-uri.js'
 import type { AgentOptions } from './create-agent.js'
@@ -9,7 +10,7 @@ import type { AgentOptions } from './create-agent.js'
  * `authServers` decides where people type passwords: a text in place of the list would match every part of itself.
  */
 export function requireAgentOptions(
-  { id, signer, authServers, onConsent, redirectUri }: AgentOptions,
+  { id, signer, authServers, onConsent, redirectUri, endpointOrigins = {} }: AgentOptions,
   identifiers: IdentifierOptions,
 ): void {
   requireIdentifier('id', id, identifiers)
@@ -23,6 +24,11 @@ export function requireAgentOptions(
     for (const [index, authServer] of authServers.entries())
       requireIdentifier(`authServers[${index}]`, authServer, identifiers)
   }
+  requireEndpointOrigins(
+    endpointOrigins,
+    identifiers,
+    (authServer) => typeof authServers === 'function' || authServers.includes(authServer),
+  )
   if (typeof onConsent !== 'function')
     throw new TypeError('onConsent is required: it shows a person the url where they decide')
 }

@@ -1,6 +1,7 @@
 import { createGuardedFetch } from '#guarded-fetch'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
+import { type EndpointOrigins, endpointProblem } from '../protocol/endpoint-origins.js'
 import type { IdentifierOptions } from '../protocol/identifier.js'
 import { decodeToken } from '../tokens/decode-token.js'
 import { revocationEntry } from '../tokens/revocation-entry.js'
@@ -17,6 +18,8 @@ export interface RevocationListOptions extends IdentifierOptions {
   discovery: Discovery
   /** @default a guarded fetch */
   fetch?: FetchDocument | undefined
+  /** Other origins that the list may be at. */
+  endpointOrigins?: EndpointOrigins
   /** Unix seconds. */
   now: () => number
   /** What comes of a token once no list was to be had for 30 s. */
@@ -59,7 +62,7 @@ interface HeldList {
 
 /** Creates the list of one auth server; nothing is fetched before the first token. */
 export function createRevocationList(options: RevocationListOptions): RevocationList {
-  const { issuer, discovery, now, whenUnreachable } = options
+  const { issuer, discovery, endpointOrigins, now, whenUnreachable } = options
   const fetch = options.fetch ?? createGuardedFetch(options)
   let held: HeldList | undefined
   let polling: Promise<void> | undefined
@@ -91,6 +94,8 @@ export function createRevocationList(options: RevocationListOptions): Revocation
   async function fetchList(at: number): Promise<HeldList> {
     const { revocation_list_uri: uri } = requireFound(await discovery.findMetadata('aauth-issuer', issuer))
     if (uri === undefined) throw refusal('its document names no revocation_list_uri')
+    const problem = endpointProblem(issuer, 'revocation_list_uri', uri, endpointOrigins)
+    if (problem !== undefined) throw refusal(problem)
     const { bytes: maxBytes, timeout } = limits
     const fetched = await fetchText(uri, { fetch, maxBytes, timeout, accept: 'application/jwt' })
     if ('refusal' in fetched) throw refusal(fetched.refusal, fetched.cause)

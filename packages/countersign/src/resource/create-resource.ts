@@ -24,6 +24,7 @@ import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
 import { serializeChallenge } from '../protocol/challenge.js'
+import { type EndpointOrigins, requireEndpointOrigins } from '../protocol/endpoint-origins.js'
 import { errorResponse } from '../protocol/error-response.js'
 import { requireIdentifier } from '../protocol/identifier.js'
 import { metadataUrl, type ResourceMetadata } from '../protocol/metadata.js'
@@ -72,6 +73,11 @@ export interface ResourceOptions {
    * within 5 s, where they would else work until they end. @default tokens work until they end
    */
   denyList?: DenyListOptions
+  /**
+   * Other origins that the auth server's list of revocations may be at, as in
+   * `{ 'https://auth.example': ['https://lists.example'] }`. @default none: it must be at the origin of the auth server
+   */
+  endpointOrigins?: EndpointOrigins
   /** Seconds that a resource token lives. @default 600 */
   resourceTokenLifetime?: number
   /** How much is fetched because strangers ask for it, and how they are told that nothing was found. */
@@ -129,12 +135,13 @@ export interface Resource {
  */
 export function createResource(options: ResourceOptions): Resource {
   const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, unsignedBodies = [] } = options
-  const { allowInsecureLoopback = false, allowPath = false } = options
+  const { allowInsecureLoopback = false, allowPath = false, endpointOrigins = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)
   requireOwnSigner('signer', signer, id)
+  requireEndpointOrigins(endpointOrigins, identifiers, (name) => name === authServer)
   if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
   if (!(resourceTokenLifetime > 0 && resourceTokenLifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be 1 to 900 seconds')
@@ -158,7 +165,15 @@ export function createResource(options: ResourceOptions): Resource {
   const { whenUnreachable = 'refuse' } = options.denyList ?? {}
   const revocations =
     options.denyList &&
-    createRevocationList({ ...identifiers, issuer: authServer, discovery, fetch: options.fetch, now, whenUnreachable })
+    createRevocationList({
+      ...identifiers,
+      issuer: authServer,
+      discovery,
+      fetch: options.fetch,
+      endpointOrigins,
+      now,
+      whenUnreachable,
+    })
   const signatureOptions: VerifySignatureOptions<ResolvedKey> = {
     authorities: options.authorities ?? ([new URL(id).host] as const),
     resolveKey,

@@ -34,6 +34,26 @@ it.each<[string, Record<string, unknown>, string]>([
     { redirectUri: 'https://agent.example/callback?state=1' },
     'redirectUri has a parameter state of its own',
   ],
+  [
+    'endpoint origins that are none',
+    { endpointOrigins: { 'https://auth.example': ['https://login.example/'] } },
+    "endpointOrigins['https://auth.example'] must hold origins, such as https://login.example, and not https://login",
+  ],
+  [
+    'endpoint origins that are a text',
+    { endpointOrigins: { 'https://auth.example': 'https://login.example' } },
+    "endpointOrigins['https://auth.example'] must be a list",
+  ],
+  [
+    'endpoint origins of what is no auth server',
+    { endpointOrigins: { 'https://auth.exampel': [] } },
+    'endpointOrigins names https://auth.exampel, which is no auth server here',
+  ],
+  [
+    'endpoint origins of what is no identifier',
+    { endpointOrigins: { 'auth.example': [] } },
+    'a name in endpointOrigins is no identifier',
+  ],
   ['no onConsent', { onConsent: undefined }, 'onConsent is required'],
   ['no signer', { signer: undefined }, 'signer is no signer: give what "await createSigner(privateJwk)" returns'],
   ['a private JWK for the signer', { signer: privateJwk }, 'signer is no signer'],

@@ -1,8 +1,11 @@
 import {
   type AuthTokenClaims,
   createSigner,
+  type EndpointOrigins,
   generatePrivateJwk,
+  type IssuerMetadata,
   issueToken,
+  metadataUrl,
   type ResourceTokenClaims,
   serializeChallenge,
 } from 'countersign'
@@ -42,18 +45,24 @@ interface Peers {
   status?: number
   /** What the token endpoint answers. */
   token?: () => object | Promise<object>
+  /** What the auth server's document says otherwise. */
+  document?: Partial<IssuerMetadata>
+  endpointOrigins?: EndpointOrigins
 }
 
 /** An agent among a resource and an auth server that answer as told. */
-function meet({ challenge, status = 401, token }: Peers) {
+function meet({ challenge, status = 401, token, document: change, endpointOrigins = {} }: Peers) {
+  const opened: string[] = []
   const seen: { url: string; scheme: string }[] = []
   const documents = issuerDocuments(authServer, [peerSigner.jwk])
+  Object.assign(documents[metadataUrl(authServer, 'aauth-issuer')] ?? {}, change)
   let round = 0
   const agent = createAgent({
     id,
     signer: agentSigner,
     authServers: [authServer],
-    onConsent: () => undefined,
+    onConsent: ({ url }) => void opened.push(url),
+    endpointOrigins,
     now: () => now,
     fetch: async (input) => {
       const request = new Request(input)
@@ -69,7 +78,7 @@ function meet({ challenge, status = 401, token }: Peers) {
       return asked === undefined ? new Response('ok') : new Response('no', { status, headers: { 'agent-auth': asked } })
     },
   })
-  return { agent, seen, tokenRequests: () => seen.filter(({ url }) => url.startsWith(authServer)).length }
+  return { agent, seen, opened, tokenRequests: () => seen.filter(({ url }) => url.startsWith(authServer)).length }
 }
 
 /** Challenges once, then lets everything through. */
@@ -134,6 +143,62 @@ describe('U05: an auth server that is not accepted is sent nothing', () => {
     })
     expect(await codeOf(agent.fetch(`${api}/data`))).toBe('auth_server_refused')
     expect(seen.map(({ url }) => url)).toEqual([`${api}/data`])
+  })
+})
+
+describe('U05: an auth server whose endpoints are at another origin is sent nothing, and nobody is sent there', () => {
+  const evil = 'https://evil.example'
+
+  async function ask(peers: Peers) {
+    const token = () => ({ request_token: 'abc' })
+    const met = meet({ challenge: async () => challengeWith(await resourceToken()), token, ...peers })
+    const abort = new AbortController()
+    const both = Promise.allSettled([
+      met.agent.fetch(`${api}/data`, { signal: abort.signal }),
+      met.agent.signIn({ authServer, signal: abort.signal }),
+    ])
+    const waiting = new Promise<undefined>((resolve) => setTimeout(resolve, 200, undefined))
+    const outcomes = await Promise.race([both, waiting])
+    abort.abort()
+    return { ...met, errors: outcomes?.map((outcome) => 'reason' in outcome && (outcome.reason as AgentError)) }
+  }
+
+  it.each<[string, keyof IssuerMetadata, string, string]>([
+    ['the consent page', 'agent_auth_endpoint', `${evil}/agent/auth`, evil],
+    ['the token endpoint', 'agent_token_endpoint', `${evil}/agent/token`, evil],
+    ['the consent page at another port', 'agent_auth_endpoint', `${authServer}:8443/auth`, `${authServer}:8443`],
+    ['the consent page below it', 'agent_auth_endpoint', 'https://login.auth.example/a', 'https://login.auth.example'],
+    ['the consent page above it', 'agent_auth_endpoint', 'https://example.com/a', 'https://example.com'],
+    [
+      'a name that begins alike',
+      'agent_auth_endpoint',
+      'https://auth.example.evil.example/a',
+      'https://auth.example.evil.example',
+    ],
+  ])('%s', async (_case, member, url, origin) => {
+    const { errors = [], seen, opened } = await ask({ document: { [member]: url } })
+    const message =
+      `The document of ${authServer} is refused: its ${member} is at ${origin}, and not at ${authServer}; ` +
+      `if it belongs there, set endpointOrigins: { '${authServer}': ['${origin}'] }.`
+    const refused: unknown = expect.objectContaining({ name: 'AgentError', code: 'endpoint_refused', message })
+    expect(errors).toEqual([refused, refused])
+    expect(seen.filter(({ url: asked }) => asked !== `${api}/data`)).toEqual([])
+    expect(opened).toEqual([])
+  })
+
+  it('unless endpointOrigins names that origin for this very auth server', async () => {
+    const document = { agent_auth_endpoint: `${evil}/agent/auth` }
+    const listed = await ask({ document, endpointOrigins: { [authServer]: ['https://login.example', evil] } })
+    expect(listed.opened[0]).toMatch(/^https:\/\/evil\.example\/agent\/auth\?request_token=abc&/)
+    for (const endpointOrigins of [{ [authServer]: [`${evil}:8443`, authServer] }, { [authServer]: [] }]) {
+      const { errors } = await ask({ document, endpointOrigins })
+      expect(errors).toMatchObject([{ code: 'endpoint_refused' }, { code: 'endpoint_refused' }])
+    }
+  })
+
+  it('what the agent has no use for may be anywhere', async () => {
+    const document = { agent_revocation_endpoint: `${evil}/revoke`, revocation_list_uri: `${evil}/list` }
+    expect((await ask({ document })).opened).toHaveLength(2)
   })
 })
 

@@ -10,7 +10,7 @@ import {
   type Signer,
   signRequest,
 } from 'countersign'
-import { createResource, type DenyListOptions } from 'countersign/resource'
+import { createResource, type DenyListOptions, type ResourceOptions } from 'countersign/resource'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 import { refusal, refusalCode } from '../refusal.js'
@@ -26,7 +26,11 @@ const resourceSigner = await createSigner(await generatePrivateJwk({ kid: 'resou
 type Changes = { [C in 'agent' | 'sub' | 'jti']?: string | undefined } & { iss?: string; iat?: number; exp?: number }
 type Answer = string | (() => Response | Promise<Response>)
 
-function open(denyList: DenyListOptions | null = {}, { ownAgent = false } = {}) {
+function open(
+  denyList: DenyListOptions | null = {},
+  options: Pick<ResourceOptions, 'ownAgent' | 'endpointOrigins'> = {},
+) {
+  const fetched: string[] = []
   const clock = { now: 1_800_000_000 }
   const documents: Record<string, object> = {
     ...issuerDocuments(issuer, [issuerSigner.jwk]),
@@ -46,6 +50,7 @@ function open(denyList: DenyListOptions | null = {}, { ownAgent = false } = {}) 
     return issueToken(typ, claims as never, { signer: by })
   }
   const fetch: FetchDocument = async (url, init) => {
+    fetched.push(url)
     if (url !== listUri) return documents[url] ? Response.json(documents[url]) : new Response(null, { status: 404 })
     state.polls++
     state.accept = init?.headers?.accept
@@ -59,7 +64,7 @@ function open(denyList: DenyListOptions | null = {}, { ownAgent = false } = {}) 
     authServer: issuer,
     fetch,
     now: () => clock.now,
-    ownAgent,
+    ...options,
     ...(denyList ? { denyList } : {}),
   })
   const issuedAt = clock.now
@@ -92,7 +97,7 @@ function open(denyList: DenyListOptions | null = {}, { ownAgent = false } = {}) 
     }
   }
   const revoke = async (kind: RevokedKind, value: string) => void state.revoked.push(await revocationEntry(kind, value))
-  return { clock, state, metadata, resource, ask, verdict, revoke, signList }
+  return { clock, state, metadata, fetched, resource, ask, verdict, revoke, signList }
 }
 
 describe('T23: with a deny-list', () => {
@@ -191,6 +196,32 @@ describe('T23: with a deny-list', () => {
     const { clock, verdict, revoke } = open()
     await revoke('grant', 'grant-1')
     expect(await verdict({ exp: clock.now })).toBe('auth_token_expired')
+  })
+
+  it.each(['https://evil.example/list', 'https://auth.example:8443/list', 'http://auth.example/list'])(
+    'a list at another origin is not fetched: %s',
+    async (url) => {
+      const { metadata, fetched, ask } = open()
+      metadata.revocation_list_uri = url
+      const error = await refusal(() => ask())
+      expect(error.code).toBe('unavailable')
+      expect(fetched).not.toContain(url)
+      if (url.startsWith('http:')) return
+      expect(String(error.cause)).toContain(`set endpointOrigins: { '${issuer}': ['${new URL(url).origin}'] }`)
+    },
+  )
+
+  it('unless endpointOrigins names it', async () => {
+    const elsewhere = 'https://lists.example/list'
+    const { metadata, fetched, verdict } = open({}, { endpointOrigins: { [issuer]: ['https://lists.example'] } })
+    metadata.revocation_list_uri = elsewhere
+    await verdict()
+    expect(fetched).toContain(elsewhere)
+  })
+
+  it('endpointOrigins is for the auth server of the resource', () => {
+    const endpointOrigins = { 'https://other-auth.example': ['https://lists.example'] }
+    expect(() => open({}, { endpointOrigins })).toThrow('https://other-auth.example, which is no auth server here')
   })
 
   it('R01: a stranger’s request leads to no poll', async () => {
