@@ -80,3 +80,29 @@ describe('the benchmark', () => {
     for (const { heap } of readings) expect(heap).toBeGreaterThan(0)
   })
 })
+
+describe('the benchmark over HTTP', () => {
+  it('measures every server, each above what it is compared with, and the memory of slow streams', () => {
+    const run = spawnSync(
+      process.execPath,
+      [join(root, 'bench/http/run.mjs'), '--json', '--rounds', '2', '--requests', '40'],
+      {
+        cwd: root,
+        encoding: 'utf8',
+      },
+    )
+    expect(run.stderr).toBe('')
+    expect(run.status).toBe(0)
+    const { results, memory } = JSON.parse(run.stdout) as {
+      results: { name: string; micros: number; share?: number }[]
+      memory: { streams: number; added: number }
+    }
+    expect(results.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['bare', 'hono on createNodeListener', 'fastify', 'express']),
+    )
+    // Whoever does not verify would be as fast as the bare server.
+    for (const { name, share } of results)
+      if (share !== undefined) expect({ name, beats: share > 1.3 }).toEqual({ name, beats: false })
+    expect(memory).toMatchObject({ streams: 1000, added: expect.any(Number) })
+  }, 60_000)
+})
