@@ -70,7 +70,7 @@ export {
   parseMetadata,
   type ResourceMetadata,
 } from './protocol/metadata.js'
-export { ownAnswerParameter } from './protocol/redirect-uri.js'
+export { ownAnswerParameter, type RedirectKind, redirectKind } from './protocol/redirect-uri.js'
 export { parseScope } from './protocol/scope.js'
 export { type DecodedToken, decodeToken } from './tokens/decode-token.js'
 export { type IssueTokenOptions, issueToken } from './tokens/issue-token.js'

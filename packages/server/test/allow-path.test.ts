@@ -55,7 +55,7 @@ describe('an agent whose identifier has a path (W10)', () => {
 
   it('is told so by every role that is given one without allowPath', async () => {
     const { agentSigner: signer } = await createWorld()
-    const agent = { signer, authServers: [], onConsent: () => undefined }
+    const agent = { signer, authServers: [], onePerson: true, onConsent: () => undefined }
     expect(() => createAgent({ ...agent, id: agentId })).toThrow('set allowPath')
     expect(createAgent({ ...agent, id: agentId, allowPath: true }).id).toBe(agentId)
     const resource = { signer, authServer: ids.authServer }

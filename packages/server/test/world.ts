@@ -98,6 +98,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       id: ids.agent,
       signer: agentSigner,
       authServers: [ids.authServer],
+      onePerson: true,
       onConsent: ({ url }) => options.onConsent?.(world, url),
       about: { name: 'Test Agent' },
       fetch,

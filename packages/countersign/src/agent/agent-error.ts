@@ -18,6 +18,8 @@ export type AgentErrorCode =
   | 'token_request_failed'
   /** Nobody decided before the request token ran out. */
   | 'consent_expired'
+  /** The session was forgotten while the request ran: its person signed out. */
+  | 'session_forgotten'
 
 /** A request that could not be authorized. `code` is ours and stable, `error` is what the auth server said, where it said something. */
 export class AgentError extends Error {

@@ -1,5 +1,6 @@
 import * as platform from '#crypto'
 import { serializeBase64url } from '../lib/base64url.js'
+import type { CallbackProblem } from './pending-consents.js'
 
 /** How a consent ended, as the person sees it on the agent's callback page. */
 export type CallbackOutcome = 'allowed' | 'denied' | 'failed' | 'refused'
@@ -23,10 +24,25 @@ const texts: Readonly<Record<CallbackOutcome, { status: number; title: string; t
   refused: { status: 400, title: 'This page does not fit', text: 'Go back to the agent and start again.' },
 }
 
+const warning =
+  'If somebody sent you the link that led here, they may want to get at what is yours through you. They got nothing. ' +
+  'If you allowed something, take it back at the server where you allowed it.'
+
+/** What happened to an answer that was refused. */
+export const refusalTexts: Readonly<Record<CallbackProblem, string>> = {
+  unknown:
+    'Nothing here waits for this answer. It was used already, its time is over, or the agent was started again since.',
+  no_owner: `The agent does not know this browser, so the answer was not used. ${warning}`,
+  other_owner: `This was started in another browser, so the answer was not used. ${warning}`,
+  other_server: 'This answer does not come from the server that was asked.',
+  malformed: 'This answer is not complete, or has a part twice.',
+}
+
 /** The page a person lands on after the decision. It loads nothing and sends no `Referer`, which would hold the code. */
 export function callbackPage(outcome: CallbackOutcome, detail?: string): Response {
   const { status, title, text } = texts[outcome]
   const nonce = serializeBase64url(platform.randomBytes(16))
+  const explained = detail === undefined ? '' : `<p>${detail}</p>`
   const html = `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -39,10 +55,10 @@ body { font: 1.0625rem/1.5 system-ui, sans-serif; max-inline-size: 32rem; margin
 h1 { font-size: 1.75rem; line-height: 1.2; margin-block: 0 .75rem; }
 </style>
 </head>
-<body><main data-state="${outcome}"><h1>${title}</h1><p>${detail ?? ''}</p><p>${text}</p></main></body>
+<body><main data-state="${outcome}"><h1>${title}</h1>${explained}<p>${text}</p></main></body>
 </html>
 `
-  return new Response(html.replace('<p></p>', ''), {
+  return new Response(html, {
     status,
     headers: {
       'content-type': 'text/html; charset=utf-8',

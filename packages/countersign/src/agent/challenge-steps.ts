@@ -1,6 +1,7 @@
 import type { Challenge } from '../protocol/challenge.js'
 import { AgentError } from './agent-error.js'
 import { createHeldTokens, type HeldToken } from './held-tokens.js'
+import type { OwnerWork } from './owner-work.js'
 import { refreshAuthToken, requestAuthToken, type TokenRequester } from './request-auth-token.js'
 import { requireResourceToken } from './require-resource-token.js'
 import { createSharedFlights } from './shared-flight.js'
@@ -18,7 +19,7 @@ const backgroundTimeout = 10_000
 export interface Exchange {
   url: string
   credential: Credential
-  session: string | undefined
+  owner: string
   signal: AbortSignal
 }
 
@@ -27,6 +28,7 @@ export interface ChallengeStepsOptions {
   id: string
   thumbprint: string
   requester: TokenRequester
+  work: OwnerWork
   isAccepted: (authServer: string) => Promise<boolean>
   now: () => number
 }
@@ -38,13 +40,15 @@ export interface ChallengeSteps {
   take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined>
   /** Asks for access to the agent itself (S§3.5). */
   askForOwn(request: OwnAccess): Promise<HeldToken>
+  /** Drops the tokens of an owner. */
+  forget(owner: string): void
 }
 
 /** Access to the agent itself, which needs no resource token. */
 export interface OwnAccess {
   authServer: string
   scope: string
-  session: string | undefined
+  owner: string
   signal: AbortSignal
 }
 
@@ -53,6 +57,7 @@ export function createChallengeSteps({
   id,
   thumbprint,
   requester,
+  work,
   isAccepted,
   now,
 }: ChallengeStepsOptions): ChallengeSteps {
@@ -62,7 +67,7 @@ export function createChallengeSteps({
 
   async function authorize(
     challenge: Challenge,
-    { url, credential, session, signal }: Exchange,
+    { url, credential, owner, signal }: Exchange,
   ): Promise<Credential | undefined> {
     if (
       challenge.level !== 'authorization' ||
@@ -72,7 +77,6 @@ export function createChallengeSteps({
       return undefined
     }
     const { resourceToken, authServer } = challenge
-    const owner = session ?? ''
     const expected = { url, authServer, agent: id, thumbprint }
     const { resource, scope } = requireResourceToken(resourceToken, expected)
     if (!(await isAccepted(authServer))) {
@@ -87,20 +91,21 @@ export function createChallengeSteps({
     if (other && other.jwt !== refused) return { scheme: 'token', held: other }
     const key = JSON.stringify([owner, resource, authServer, scope])
     const token = await shareConsent(key, signal, (flight) =>
-      requestAuthToken(requester, { resourceToken, resource, authServer, scope, session, signal: flight }),
+      requestAuthToken(requester, { resourceToken, resource, authServer, scope, owner, signal: flight }),
     )
+    signal.throwIfAborted()
     held.add(owner, token)
     return { scheme: 'token', held: token }
   }
 
-  async function askForOwn({ authServer, scope, session, signal }: OwnAccess): Promise<HeldToken> {
+  async function askForOwn({ authServer, scope, owner, signal }: OwnAccess): Promise<HeldToken> {
     if (!(await isAccepted(authServer))) {
       throw new AgentError('auth_server_refused', `authServers does not accept ${authServer.slice(0, 200)}.`)
     }
-    const owner = session ?? ''
     const token = await shareConsent(JSON.stringify([owner, id, authServer, scope]), signal, (flight) =>
-      requestAuthToken(requester, { resource: id, authServer, scope, session, signal: flight }),
+      requestAuthToken(requester, { resource: id, authServer, scope, owner, signal: flight }),
     )
+    signal.throwIfAborted()
     held.add(owner, token)
     return token
   }
@@ -109,6 +114,7 @@ export function createChallengeSteps({
     const fresh = await shareRefresh(JSON.stringify([owner, token.refreshToken]), signal, (flight) =>
       refreshAuthToken(requester, token, flight),
     )
+    signal.throwIfAborted()
     held.remove(owner, token.jwt)
     if (fresh) held.add(owner, fresh)
     return fresh
@@ -121,25 +127,32 @@ export function createChallengeSteps({
     if (token.refreshToken === undefined) return token
     if (!held.isLive(token)) return refresh(owner, token, signal)
     // Still good: the request goes ahead, and a failure here shows when the token has ended.
-    refresh(owner, token, AbortSignal.timeout(backgroundTimeout)).catch(() => undefined)
+    work
+      .run(owner, AbortSignal.timeout(backgroundTimeout), (ending) => refresh(owner, token, ending))
+      .catch(() => undefined)
     return token
   }
 
   const steps: Record<Step, (challenge: Challenge, exchange: Exchange) => Promise<Credential | undefined>> = {
     identify: async () => ({ scheme: 'agent' }),
-    refresh: async (_challenge, { credential, session, signal }) => {
+    refresh: async (_challenge, { credential, owner, signal }) => {
       if (credential.scheme !== 'token') return undefined
-      const fresh = await refresh(session ?? '', credential.held, signal)
+      const fresh = await refresh(owner, credential.held, signal)
       return fresh ? { scheme: 'token', held: fresh } : { scheme: 'agent' }
     },
-    dropToken: async (_challenge, { credential, session }) => {
-      if (credential.scheme === 'token') held.remove(session ?? '', credential.held.jwt)
+    dropToken: async (_challenge, { credential, owner }) => {
+      if (credential.scheme === 'token') held.remove(owner, credential.held.jwt)
       return { scheme: 'agent' }
     },
     authorize,
   }
 
-  return { tokenFor, askForOwn, take: (step, challenge, exchange) => steps[step](challenge, exchange) }
+  return {
+    tokenFor,
+    askForOwn,
+    take: (step, challenge, exchange) => steps[step](challenge, exchange),
+    forget: (owner) => held.forget(owner),
+  }
 }
 
 /** Which step a refusal calls for: the cheapest that could help. */

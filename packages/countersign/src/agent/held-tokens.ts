@@ -12,7 +12,7 @@ export interface HeldToken {
   refreshToken: string | undefined
 }
 
-/** Auth tokens by owner (a web agent's browser session, or the process) and resource; the newest first. */
+/** Auth tokens by owner (a browser session of a web agent, or the one person) and resource; the newest first. */
 export interface HeldTokens {
   /** The token to try first for a URL; one with a refresh token also when it has expired. */
   forUrl(owner: string, url: string): HeldToken | undefined
@@ -22,6 +22,8 @@ export interface HeldTokens {
   withScope(owner: string, resource: string, scope: readonly string[]): HeldToken | undefined
   add(owner: string, token: HeldToken): void
   remove(owner: string, jwt: string): void
+  /** Removes all of an owner's. */
+  forget(owner: string): void
 }
 
 const maxOwners = 10_000
@@ -57,6 +59,7 @@ export function createHeldTokens(now: () => number): HeldTokens {
       if (kept.length === 0) byOwner.delete(owner)
       else byOwner.set(owner, kept)
     },
+    forget: (owner) => void byOwner.delete(owner),
   }
 }
 

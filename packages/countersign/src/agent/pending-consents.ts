@@ -3,8 +3,8 @@ import { AgentError } from './agent-error.js'
 /** A consent that a person has not decided yet. */
 export interface PendingConsent {
   authServer: string
-  /** The browser session that started it, in a web agent (W13). */
-  session: string | undefined
+  /** Whose it is: only a browser of this owner completes it (W13, W25). */
+  owner: string
   /** Whether the callback must carry `iss` (RFC 9207). */
   issRequired: boolean
   /** Whether the auth server is known to drop `state`. */
@@ -17,9 +17,12 @@ export type CallbackAnswer = { code: string } | { error: string }
 /** Whether `use` finished, or something went wrong. */
 export type ConsentEnd = 'done' | 'failed'
 
+/** Why a callback fits nothing. */
+export type CallbackProblem = 'unknown' | 'no_owner' | 'other_owner' | 'other_server' | 'malformed'
+
 export type CallbackMatch =
   | { matched: true; answer: CallbackAnswer; finished: Promise<ConsentEnd> }
-  | { matched: false; reason: string }
+  | { matched: false; problem: CallbackProblem }
 
 interface Waiting extends PendingConsent {
   resolve: (answer: CallbackAnswer) => void
@@ -37,12 +40,20 @@ export interface PendingConsents {
     limits: { expiresIn: number; signal: AbortSignal },
     use: (answer: CallbackAnswer) => Promise<T>,
   ): Promise<T>
-  /** Finds what a callback belongs to, checked as W13 says, and hands it the answer. A callback that fits nothing changes nothing. */
-  complete(parameters: URLSearchParams, session: string | undefined): CallbackMatch
+  /**
+   * Finds what a callback belongs to, checked as W13 says, and hands it the answer. A callback that fits nothing changes
+   * nothing.
+   *
+   * @param owner whose browser brought it, where that is known
+   */
+  complete(parameters: URLSearchParams, owner: string | undefined): CallbackMatch
 }
 
 /** At most this many consents wait at once; more are refused rather than older ones forgotten. */
 const maxPending = 10_000
+
+/** Milliseconds that a timer can wait. */
+const longestTimer = 2 ** 31 - 1
 
 /** Creates the store of consents that wait for their callback, in this process. */
 export function createPendingConsents(): PendingConsents {
@@ -55,13 +66,17 @@ export function createPendingConsents(): PendingConsents {
       const { promise: finished, settle: finish } = settleable<ConsentEnd>()
       let end: ConsentEnd = 'failed'
       let timer: NodeJS.Timeout | undefined
-      let onAbort: (() => void) | undefined
+      let onAbort: () => void = () => undefined
       try {
         const answer = await new Promise<CallbackAnswer>((resolve, reject) => {
           waiting.set(state, { ...consent, resolve, finished })
-          const late = () => reject(new AgentError('consent_expired', `Nobody decided within ${expiresIn} s.`))
-          timer = setTimeout(late, Math.min(expiresIn * 1000, 2 ** 31 - 1))
-          onAbort = () => reject(signal.reason as Error)
+          const giveUp = (reason: Error) => {
+            waiting.delete(state)
+            reject(reason)
+          }
+          const late = () => giveUp(new AgentError('consent_expired', `Nobody decided within ${expiresIn} s.`))
+          timer = setTimeout(late, Math.min(expiresIn * 1000, longestTimer))
+          onAbort = () => giveUp(signal.reason as Error)
           signal.addEventListener('abort', onAbort)
         })
         const used = await use(answer)
@@ -69,25 +84,22 @@ export function createPendingConsents(): PendingConsents {
         return used
       } finally {
         clearTimeout(timer)
-        if (onAbort) signal.removeEventListener('abort', onAbort)
-        waiting.delete(state)
+        signal.removeEventListener('abort', onAbort)
         finish(end)
       }
     },
-    complete(parameters, session) {
-      const entry = find(waiting, parameters.get('state'), session)
-      if (!entry) return { matched: false, reason: 'This answer does not belong to a request that was started here.' }
+    complete(parameters, owner) {
+      const refuse = (problem: CallbackProblem): CallbackMatch => ({ matched: false, problem })
+      if (owner === undefined) return refuse('no_owner')
+      if (answerParameters.some((name) => parameters.getAll(name).length > 1)) return refuse('malformed')
+      const entry = find(waiting, parameters.get('state'), owner)
+      if (!entry) return refuse('unknown')
       const [state, pending] = entry
-      if (pending.session !== session) return { matched: false, reason: 'This answer belongs to another browser.' }
+      if (pending.owner !== owner) return refuse('other_owner')
       const iss = parameters.get('iss')
-      if (iss === null ? pending.issRequired : iss !== pending.authServer) {
-        return { matched: false, reason: 'This answer does not come from the server that was asked.' }
-      }
-      const code = parameters.get('code')
-      const error = parameters.get('error')
-      if ((code === null) === (error === null))
-        return { matched: false, reason: 'This answer has neither a code nor an error.' }
-      const answer = code === null ? { error: error as string } : { code }
+      if (iss === null ? pending.issRequired : iss !== pending.authServer) return refuse('other_server')
+      const answer = answerOf(parameters.get('code'), parameters.get('error'))
+      if (!answer) return refuse('malformed')
       waiting.delete(state)
       pending.resolve(answer)
       return { matched: true, answer, finished: pending.finished }
@@ -95,16 +107,23 @@ export function createPendingConsents(): PendingConsents {
   }
 }
 
+const answerParameters = ['state', 'iss', 'code', 'error'] as const
+
+function answerOf(code: string | null, error: string | null): CallbackAnswer | undefined {
+  if (code !== null) return error === null ? { code } : undefined
+  return error === null ? undefined : { error }
+}
+
 function find(
   waiting: ReadonlyMap<string, Waiting>,
   state: string | null,
-  session: string | undefined,
+  owner: string,
 ): [string, Waiting] | undefined {
   if (state !== null) {
     const pending = waiting.get(state)
     return pending && [state, pending]
   }
-  const own = [...waiting].filter(([, pending]) => pending.session === session)
+  const own = [...waiting].filter(([, pending]) => pending.owner === owner)
   const [only] = own
   return own.length === 1 && only?.[1].stateOptional ? only : undefined
 }

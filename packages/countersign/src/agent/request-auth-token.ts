@@ -34,7 +34,8 @@ export interface AuthTokenRequest {
   resource: string
   authServer: string
   scope: string | undefined
-  session: string | undefined
+  /** Who will hold the token, and whose browser must bring the answer. */
+  owner: string
   signal: AbortSignal
 }
 
@@ -44,7 +45,8 @@ export interface TokenRequester {
   discovery: Discovery
   /** Sends a signed request. */
   send: (request: Request) => Promise<Response>
-  onConsent: (consent: ConsentRequest) => void | Promise<void>
+  /** Asks the person behind an owner. */
+  onConsent: (consent: ConsentRequest, owner: string) => void | Promise<void>
   pending: PendingConsents
   redirectUri: string
   /** Thumbprint of the agent's key. */
@@ -79,7 +81,7 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
   const state = serializeBase64url(platform.randomBytes(24))
   const consent = {
     authServer: request.authServer,
-    session: request.session,
+    owner: request.owner,
     issRequired: metadata.authorization_response_iss_parameter_supported === true,
     stateOptional: requester.stateOptional.includes(request.authServer),
   }
@@ -100,7 +102,7 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
     signal: AbortSignal.any([signal, failed.signal]),
   }
   const redeemed = requester.pending.wait(state, consent, limits, redeem)
-  const ask = async (request: ConsentRequest) => requester.onConsent(request)
+  const ask = async (consentRequest: ConsentRequest) => requester.onConsent(consentRequest, request.owner)
   const asked = ask({
     url: consentUrl(metadata, { request_token: requestToken, redirect_uri: requester.redirectUri, state }),
     authServer: request.authServer,
@@ -181,6 +183,8 @@ async function postForm(
     }),
   )
   const body = await readAnswer(response)
+  // Not every fetch heeds the signal.
+  signal.throwIfAborted()
   if (response.ok && body) return body
   const error = typeof body?.error === 'string' ? body.error : undefined
   if (error === 'access_denied') throw refusal(error)

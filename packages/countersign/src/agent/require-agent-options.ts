@@ -1,8 +1,8 @@
 import { requireOwnSigner } from '../discovery/require-own-signer.js'
 import { requireEndpointOrigins } from '../protocol/endpoint-origins.js'
 import { type IdentifierOptions, requireIdentifier } from '../protocol/identifier.js'
-import { ownAnswerParameter } from '../protocol/redirect-uri.js'
-import type { AgentOptions } from './create-agent.js'
+import { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
+import type { SharedAgentOptions } from './agent-options.js'
 
 /**
  * Throws a TypeError that says which option cannot work, where the mistake is made and not at the first challenge.
@@ -10,12 +10,12 @@ import type { AgentOptions } from './create-agent.js'
  * `authServers` decides where people type passwords: a text in place of the list would match every part of itself.
  */
 export function requireAgentOptions(
-  { id, signer, authServers, onConsent, redirectUri, endpointOrigins = {} }: AgentOptions,
+  { id, signer, authServers, consentTimeout, endpointOrigins = {} }: SharedAgentOptions,
+  onConsent: unknown,
   identifiers: IdentifierOptions,
 ): void {
   requireIdentifier('id', id, identifiers)
   requireOwnSigner('signer', signer, id)
-  if (redirectUri !== undefined) requireRedirectUri(redirectUri)
   if (authServers === undefined)
     throw new TypeError('authServers is required: list the auth servers this agent may use')
   if (typeof authServers !== 'function') {
@@ -31,12 +31,20 @@ export function requireAgentOptions(
   )
   if (typeof onConsent !== 'function')
     throw new TypeError('onConsent is required: it shows a person the url where they decide')
+  if (consentTimeout !== undefined && !(consentTimeout > 0))
+    throw new TypeError('consentTimeout must be more than 0 seconds')
 }
 
-function requireRedirectUri(redirectUri: string): void {
-  if (!URL.canParse(redirectUri))
-    throw new TypeError('redirectUri must be a URL, such as https://agent.example/callback')
-  const own = ownAnswerParameter(redirectUri)
+/** What kind of redirect URI is configured. @throws TypeError that says why it can be none */
+export function requireRedirectUri(redirectUri: string): RedirectKind {
+  const own = URL.canParse(redirectUri) ? ownAnswerParameter(redirectUri) : undefined
   if (own !== undefined)
     throw new TypeError(`redirectUri has a parameter ${own} of its own: take it out, since the answer is sent in it`)
+  const kind = redirectKind(redirectUri)
+  if (kind !== undefined) return kind
+  throw new TypeError(
+    'redirectUri must be a URL of https, such as https://agent.example/callback, of loopback, such as ' +
+      'http://127.0.0.1:8080/callback, or of an app, such as com.example.app:/callback, in ASCII and without a fragment: ' +
+      String(redirectUri).slice(0, 200),
+  )
 }

@@ -6,7 +6,7 @@ interface Flight<T> {
 
 /**
  * Runs one flight per key for everybody who waits for it. A waiter whose signal aborts leaves alone; when the last one
- * leaves, the flight itself is aborted.
+ * leaves, the flight itself is aborted, and whoever comes next starts a new one.
  */
 export function createSharedFlights<T>(): (
   key: string,
@@ -17,39 +17,30 @@ export function createSharedFlights<T>(): (
   const leave = (key: string, flight: Flight<T>) => {
     if (flights.get(key) === flight) flights.delete(key)
   }
+  const launch = (key: string, start: (signal: AbortSignal) => Promise<T>) => {
+    const abort = new AbortController()
+    const flight: Flight<T> = { promise: start(abort.signal).finally(() => leave(key, flight)), abort, waiters: 0 }
+    flights.set(key, flight)
+    return flight
+  }
   return async (key, signal, start) => {
     signal.throwIfAborted()
-    let flight = flights.get(key)
-    if (!flight) {
-      const abort = new AbortController()
-      const started: Flight<T> = { promise: start(abort.signal).finally(() => leave(key, started)), abort, waiters: 0 }
-      flight = started
-      flights.set(key, flight)
-    }
+    const flight = flights.get(key) ?? launch(key, start)
     flight.waiters++
-    const { promise, abort } = flight
-    try {
-      return await abortable(promise, signal)
-    } finally {
-      if (--flight.waiters === 0) {
+    let onAbort: () => void = () => undefined
+    const givenUp = new Promise<never>((_, reject) => {
+      onAbort = () => {
+        reject(signal.reason as Error)
+        if (--flight.waiters > 0) return
         leave(key, flight)
-        abort.abort(signal.reason)
+        flight.abort.abort(signal.reason)
       }
+    })
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await Promise.race([flight.promise, givenUp])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
     }
-  }
-}
-
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort: (() => void) | undefined
-  try {
-    return await Promise.race([
-      promise,
-      new Promise<never>((_, reject) => {
-        onAbort = () => reject(signal.reason as Error)
-        signal.addEventListener('abort', onAbort)
-      }),
-    ])
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort)
   }
 }

@@ -1,12 +1,13 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { type AgentOptions, createAgent } from 'countersign/agent'
-import { expect, it } from 'vitest'
+import { type AgentOptions, createAgent, createWebAgent, type WebAgentOptions } from 'countersign/agent'
+import { describe, expect, it } from 'vitest'
 
 const privateJwk = await generatePrivateJwk()
 const options: AgentOptions = {
   id: 'https://agent.example',
   signer: await createSigner(privateJwk),
   authServers: ['https://auth.example'],
+  onePerson: true,
   onConsent: () => undefined,
 }
 
@@ -55,6 +56,8 @@ it.each<[string, Record<string, unknown>, string]>([
     'a name in endpointOrigins is no identifier',
   ],
   ['no onConsent', { onConsent: undefined }, 'onConsent is required'],
+  ['a timeout of no time', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
+  ['a timeout that is no number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],
   ['no signer', { signer: undefined }, 'signer is no signer: give what "await createSigner(privateJwk)" returns'],
   ['a private JWK for the signer', { signer: privateJwk }, 'signer is no signer'],
   ['a signer that was not awaited', { signer: createSigner(privateJwk) }, 'signer is a promise'],
@@ -87,4 +90,92 @@ it.each<[string, string, Record<string, unknown>, string]>([
   expect((await agent.fetch('https://api.example/events')).status).toBe(200)
   const local = createAgent({ ...options, fetch, allowInsecureLoopback: true })
   expect((await local.fetch('http://127.0.0.1:8002/events')).status).toBe(200)
+})
+
+const { onePerson: _onePerson, ...shared } = options
+const web: WebAgentOptions = { ...shared, sessionOf: () => undefined, onConsent: () => undefined }
+const loopback = { allowInsecureLoopback: true }
+
+describe('L07: an agent of one person (W25)', () => {
+  it.each<[string, Partial<AgentOptions>]>([
+    ['its own callback', {}],
+    ['another page', { redirectUri: 'https://app.example/callback' }],
+    ['a host that only begins like loopback', { redirectUri: 'https://127.0.0.1.example/callback' }],
+    ['a page, with onePerson false', { onePerson: false }],
+    ['a page, with onePerson as a text', { onePerson: 'true' as never }],
+    [
+      'a page, where its identifier is on loopback',
+      { id: 'http://127.0.0.1:1', ...loopback, redirectUri: 'https://a.example/' },
+    ],
+  ])('is refused with a web page to come back to: %s', (_, more) => {
+    expect(() => createAgent({ ...shared, ...more })).toThrow(TypeError)
+    expect(() => createAgent({ ...shared, ...more })).toThrow(/createWebAgent .*onePerson: true/)
+  })
+
+  it.each<[string, Partial<AgentOptions>]>([
+    ['it says so', { onePerson: true }],
+    ['a loopback address', { redirectUri: 'http://127.0.0.1:53123/callback' }],
+    ['a loopback address without a port', { redirectUri: 'http://127.0.0.1/callback' }],
+    ['a loopback address of IPv6', { redirectUri: 'http://[::1]:53123/callback' }],
+    ['localhost', { redirectUri: 'http://localhost:53123/callback' }],
+    ['localhost over TLS', { redirectUri: 'https://localhost:53123/callback' }],
+    ['an app on a device', { redirectUri: 'com.example.app:/callback' }],
+    ['an identifier on loopback', { id: 'http://127.0.0.1:8001', ...loopback }],
+  ])('is made where %s', (_, more) => {
+    const agent = createAgent({ ...shared, ...more })
+    expect(agent.metadata.redirect_uris).toEqual([more.redirectUri ?? `${agent.id}/callback`])
+  })
+
+  it('has no sessions', () => {
+    expect(() => createAgent({ ...options, sessionOf: () => 'a' } as AgentOptions)).toThrow('use createWebAgent')
+  })
+})
+
+describe('an agent of many people', () => {
+  it.each<[string, Partial<WebAgentOptions>]>([
+    ['its own callback', {}],
+    ['another page of its app', { redirectUri: 'https://app.example/callback' }],
+    ['loopback, for development', { id: 'http://127.0.0.1:8001', ...loopback }],
+  ])('is made with %s', (_, more) => {
+    const agent = createWebAgent({ ...web, ...more })
+    expect(agent.metadata.redirect_uris).toEqual([more.redirectUri ?? `${agent.id}/callback`])
+  })
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ['no sessionOf', { sessionOf: undefined }, 'sessionOf is required: it says which browser session'],
+    ['the name of a cookie for sessionOf', { sessionOf: 'sid' }, 'sessionOf is required'],
+    ['no onConsent', { onConsent: undefined }, 'onConsent is required'],
+    ['onePerson', { onePerson: true }, 'onePerson is for createAgent'],
+    ['a redirect into an app', { redirectUri: 'com.example.app:/callback' }, 'a page of your web app'],
+    ['a redirect URI that is none', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
+    ['no auth servers', { authServers: undefined }, 'authServers is required'],
+  ])('is refused with %s', (_, wrong, message) => {
+    expect(() => createWebAgent({ ...web, ...wrong } as WebAgentOptions)).toThrow(TypeError)
+    expect(() => createWebAgent({ ...web, ...wrong } as WebAgentOptions)).toThrow(message)
+  })
+})
+
+it.each([
+  '/callback',
+  'http://agent.example/callback',
+  'http://10.0.0.1/callback',
+  'https://agent.example/callback#part',
+  'https://user@agent.example/callback',
+  'https://:secret@agent.example/callback',
+  'https://agent.example/c\u00e4llback',
+  'https://agent.example/call back',
+  `https://agent.example/${'a'.repeat(2028)}`,
+  'javascript:alert(1)',
+  'data:text/html,a',
+  'file:///tmp/callback',
+  'example:/callback',
+  'com.example.app:callback',
+  7 as never,
+])('refuses the redirect URI %s with what it may be', (redirectUri) => {
+  expect(() => createAgent({ ...options, redirectUri })).toThrow(/^redirectUri must be a URL of https, .*com\.example/)
+})
+
+it('takes a redirect URI of 2048 characters', () => {
+  const redirectUri = `https://agent.example/${'a'.repeat(2026)}`
+  expect(createAgent({ ...options, redirectUri }).metadata.redirect_uris?.[0]).toHaveLength(2048)
 })

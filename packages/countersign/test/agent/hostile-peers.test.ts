@@ -61,6 +61,7 @@ function meet({ challenge, status = 401, token, document: change, endpointOrigin
     id,
     signer: agentSigner,
     authServers: [authServer],
+    onePerson: true,
     onConsent: ({ url }) => void opened.push(url),
     endpointOrigins,
     now: () => now,

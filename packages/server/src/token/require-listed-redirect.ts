@@ -1,6 +1,11 @@
-import { AAuthError, type AgentMetadata, type AgentSelection, isSelected, ownAnswerParameter } from 'countersign'
-
-const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost'])
+import {
+  AAuthError,
+  type AgentMetadata,
+  type AgentSelection,
+  isSelected,
+  ownAnswerParameter,
+  redirectKind,
+} from 'countersign'
 
 /**
  * Requires the redirect URI to be one that the agent lists, as the same string; one listed for loopback without a port
@@ -10,7 +15,7 @@ const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost'])
  * @throws AAuthError `redirect_uri_not_listed`; `redirect_uri_ambiguous` where the answer could be mistaken
  */
 export function requireListedRedirect(redirectUri: string, metadata: AgentMetadata, optional: AgentSelection): void {
-  if (!isRedirect(redirectUri) || !isListed(redirectUri, metadata, optional)) {
+  if (redirectKind(redirectUri) === undefined || !isListed(redirectUri, metadata, optional)) {
     throw new AAuthError(
       'redirect_uri_not_listed',
       metadata.redirect_uris === undefined
@@ -34,22 +39,6 @@ function isListed(
 ): boolean {
   if (listed) return listed.some((uri) => uri === redirectUri || uri === withoutLoopbackPort(redirectUri))
   return isSelected(optional, agent) && new URL(redirectUri).origin === new URL(agent).origin
-}
-
-function isRedirect(uri: string): boolean {
-  if (uri.length > 2048 || !/^[\x21-\x7e]+$/.test(uri) || uri.includes('#') || !URL.canParse(uri)) return false
-  const { protocol, hostname, username, password } = new URL(uri)
-  if (username !== '' || password !== '') return false
-  return (
-    protocol === 'https:' ||
-    (protocol === 'http:' && loopbackHosts.has(hostname)) ||
-    (isAppScheme(protocol) && uri.startsWith(`${protocol}/`))
-  )
-}
-
-// A private-use scheme of an app is a domain name in reverse (RFC 8252 §7.1); the dot keeps out `javascript:` and its like.
-function isAppScheme(protocol: string): boolean {
-  return /^[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+:$/.test(protocol)
 }
 
 function withoutLoopbackPort(uri: string): string | undefined {

@@ -1,3 +1,4 @@
+import { createWebAgent, type WebAgent, type WebAgentOptions } from 'countersign/agent'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs } from '../scripted-user.js'
 import { createWorld, ids, type World } from '../world.js'
@@ -6,80 +7,222 @@ interface CallbackAttack {
   id: string
   claim: string
   /** One change to a valid callback. */
-  change: (callback: URL) => void
-  /** The browser session that it arrives in. */
+  change?: (callback: URL) => void
+  /** The browser session that it arrives in; empty: none. */
   session?: string
+  init?: RequestInit
+  /** @default 400 */
+  status?: number
+  /** What its page says. @default that it does not fit */
+  says?: string
 }
+
+const notHere = 'Nothing here waits for this answer'
+const otherBrowser = 'This was started in another browser, so the answer was not used'
+const noSession = 'The agent does not know this browser, so the answer was not used'
+const broken = 'not complete, or has a part twice'
 
 const attacks: readonly CallbackAttack[] = [
   {
     id: 'C30',
     claim: 'iss of another auth server',
     change: (url) => url.searchParams.set('iss', 'https://other.example'),
+    says: 'does not come from the server that was asked',
   },
-  { id: 'C30', claim: 'no iss', change: (url) => url.searchParams.delete('iss') },
-  { id: 'C31', claim: 'an unknown state', change: (url) => url.searchParams.set('state', 'A'.repeat(32)) },
-  { id: 'C31', claim: 'no state', change: (url) => url.searchParams.delete('state') },
-  { id: 'C31', claim: 'the state of another browser session', change: () => undefined, session: 'session-2' },
-  { id: 'C31', claim: 'the state of a browser session, in none', change: () => undefined, session: '' },
-  { id: 'C31', claim: 'both a code and an error', change: (url) => url.searchParams.set('error', 'access_denied') },
+  {
+    id: 'C30',
+    claim: 'no iss',
+    change: (url) => url.searchParams.delete('iss'),
+    says: 'does not come from the server that was asked',
+  },
+  {
+    id: 'C31',
+    claim: 'an unknown state',
+    change: (url) => url.searchParams.set('state', 'A'.repeat(32)),
+    says: notHere,
+  },
+  { id: 'C31', claim: 'an empty state', change: (url) => url.searchParams.set('state', ''), says: notHere },
+  { id: 'C31', claim: 'no state', change: (url) => url.searchParams.delete('state'), says: notHere },
+  { id: 'C31', claim: 'the state of another browser session', session: 'session-2', says: otherBrowser },
+  { id: 'L08', claim: 'the state of a browser session, in none', session: '', says: noSession },
+  {
+    id: 'L08',
+    claim: 'a refusal, in another browser session',
+    change: (url) => {
+      url.searchParams.delete('code')
+      url.searchParams.set('error', 'access_denied')
+    },
+    session: 'session-2',
+    says: otherBrowser,
+  },
+  {
+    id: 'L08',
+    claim: 'no state, in no browser session',
+    change: (url) => url.searchParams.delete('state'),
+    session: '',
+    says: noSession,
+  },
+  {
+    id: 'C31',
+    claim: 'both a code and an error',
+    change: (url) => url.searchParams.set('error', 'access_denied'),
+    says: broken,
+  },
+  { id: 'C31', claim: 'neither', change: (url) => url.searchParams.delete('code'), says: broken },
+  ...['state', 'iss', 'code'].map((name) => ({
+    id: 'C31',
+    claim: `${name} twice`,
+    change: (url: URL) => url.searchParams.append(name, url.searchParams.get(name) ?? ''),
+    says: broken,
+  })),
+  { id: 'C39', claim: 'a HEAD, as of what looks at links', init: { method: 'HEAD' }, status: 405, says: '' },
+  { id: 'C39', claim: 'a POST', init: { method: 'POST' }, status: 405, says: 'Ask for it with GET' },
+  {
+    id: 'C39',
+    claim: 'a browser that only looks ahead',
+    init: { headers: { 'sec-purpose': 'prefetch;prerender' } },
+    status: 503,
+    says: '',
+  },
 ]
 
+interface Waiting {
+  world: World
+  agent: WebAgent
+  callback: string
+  /** Sessions that were asked, in order. */
+  asked: string[]
+  ended: Promise<number>
+}
+
 /** A web agent whose session 1 waits for a callback, and the valid callback. */
-async function waiting(): Promise<{ world: World; callback: string; ended: Promise<number> }> {
+async function waiting(options: Partial<WebAgentOptions> = {}): Promise<Waiting> {
   let found: (callback: string) => void = () => undefined
   const callback = new Promise<string>((resolve) => {
     found = resolve
   })
-  const world = await createWorld({
-    agent: { sessionOf: (request) => request.headers.get('cookie') || undefined },
-    onConsent: async ({ fetch }, url) => found(await decideAs(createScriptedUser(fetch), url, 'grant')),
+  const world = await createWorld()
+  const asked: string[] = []
+  const agent = createWebAgent({
+    id: ids.agent,
+    signer: world.agentSigner,
+    authServers: [ids.authServer],
+    sessionOf: (request) => request.headers.get('cookie'),
+    onConsent: async ({ url, session }) => {
+      found(await decideAs(createScriptedUser(world.fetch), url, 'grant'))
+      asked.push(session)
+    },
+    fetch: world.fetch,
+    now: () => world.clock.now,
+    ...options,
   })
-  const ended = world.agent
-    .forSession('session-1')
+  world.origins.set(ids.agent, (request) => agent.handler(request))
+  const ended = agent
+    .for('session-1')
     .fetch(`${ids.resource}/data-auth`)
     .then(({ status }) => status)
-  return { world, callback: await callback, ended }
+  return { world, agent, callback: await callback, asked, ended }
 }
 
-const arrive = (world: World, callback: string, session = 'session-1') =>
-  world.agent.handler(new Request(callback, { headers: session === '' ? {} : { cookie: session } }))
+function arrive({ agent }: Waiting, callback: string, session = 'session-1', init: RequestInit = {}) {
+  const headers = new Headers(init.headers)
+  if (session !== '') headers.set('cookie', session)
+  return agent.handler(new Request(callback, { ...init, headers }))
+}
 
-const codesSent = async (world: World) =>
+const codesSent = async ({ world }: Waiting) =>
   (await Promise.all(world.sent.map((request) => request.clone().text()))).filter((body) => body.includes('aacd_'))
     .length
 
 describe('the agent’s callback', () => {
   it('takes a valid callback: the base case', async () => {
-    const { world, callback, ended } = await waiting()
-    expect(await (await arrive(world, callback)).text()).toContain('data-state="allowed"')
-    expect(await ended).toBe(200)
-    expect(await codesSent(world)).toBe(1)
+    const scene = await waiting()
+    expect(await (await arrive(scene, scene.callback)).text()).toContain('data-state="allowed"')
+    expect(await scene.ended).toBe(200)
+    expect(await codesSent(scene)).toBe(1)
   })
 
   it.each(attacks.map((attack) => [attack.id, attack.claim, attack] as const))(
     '%s: refuses %s, sends no code, and still takes the right one',
-    async (_id, _claim, { change, session }) => {
-      const { world, callback, ended } = await waiting()
-      const changed = new URL(callback)
-      change(changed)
-      const refused = await arrive(world, changed.href, session)
-      expect(refused.status).toBe(400)
+    async (_id, _claim, { change, session, init, status = 400, says = notHere }) => {
+      const scene = await waiting()
+      const changed = new URL(scene.callback)
+      change?.(changed)
+      const refused = await arrive(scene, changed.href, session, init)
+      expect(refused.status).toBe(status)
       const page = await refused.text()
-      expect(page).toContain('data-state="refused"')
+      expect(page).toContain(says)
+      if (status === 400) {
+        expect(page).toContain('data-state="refused"')
+        expect(refused.headers.get('referrer-policy')).toBe('no-referrer')
+      }
       expect(page).not.toContain('aacd_')
-      expect(refused.headers.get('referrer-policy')).toBe('no-referrer')
-      expect(await codesSent(world)).toBe(0)
-      await arrive(world, callback)
-      expect(await ended).toBe(200)
+      expect(await codesSent(scene)).toBe(0)
+      await arrive(scene, scene.callback)
+      expect(await scene.ended).toBe(200)
     },
   )
 
   it('C31: refuses a callback that was used', async () => {
-    const { world, callback, ended } = await waiting()
-    await arrive(world, callback)
-    await ended
-    expect((await arrive(world, callback)).status).toBe(400)
-    expect(await codesSent(world)).toBe(1)
+    const scene = await waiting()
+    await arrive(scene, scene.callback)
+    await scene.ended
+    expect((await arrive(scene, scene.callback)).status).toBe(400)
+    expect(await codesSent(scene)).toBe(1)
+  })
+
+  it.each<[string, WebAgentOptions['sessionOf'], string]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no such cookie')
+      },
+      'no such cookie',
+    ],
+    ['rejects', async () => Promise.reject(new Error('the store is down')), 'the store is down'],
+    ['says a number', () => 1 as never, 'a session must be a text, not of type number'],
+  ])('L08: uses nothing where sessionOf %s, and goes on when it works again', async (_how, broken, message) => {
+    let sessionOf = broken
+    const scene = await waiting({ sessionOf: (request) => sessionOf(request) })
+    await expect(arrive(scene, scene.callback)).rejects.toThrow(message)
+    expect(await codesSent(scene)).toBe(0)
+    sessionOf = () => 'session-1'
+    await arrive(scene, scene.callback)
+    expect(await scene.ended).toBe(200)
+  })
+
+  it.each([undefined, null, ''])('L08: a browser of which sessionOf says %j has no session', async (session) => {
+    const scene = await waiting({ sessionOf: () => session })
+    expect(await (await arrive(scene, scene.callback)).text()).toContain(noSession)
+    expect(await codesSent(scene)).toBe(0)
+  })
+
+  it('L08: takes one without state only in the session that waits for one alone', async () => {
+    const scene = await waiting({ stateOptional: [ids.authServer] })
+    const callback = new URL(scene.callback)
+    callback.searchParams.delete('state')
+    for (const session of ['session-2', '']) expect((await arrive(scene, callback.href, session)).status).toBe(400)
+    const abort = new AbortController()
+    const more = scene.agent.for('session-1').fetch(`${ids.resource}/read`, { signal: abort.signal })
+    await expect.poll(() => scene.asked).toEqual(['session-1', 'session-1'])
+    expect(await (await arrive(scene, callback.href)).text()).toContain(notHere)
+    abort.abort(new Error('given up'))
+    await expect(more).rejects.toThrow('given up')
+    expect(await codesSent(scene)).toBe(0)
+    expect(await (await arrive(scene, callback.href)).text()).toContain('data-state="allowed"')
+    expect(await scene.ended).toBe(200)
+  })
+
+  it('gives its own page the outcome and, where it was refused, why', async () => {
+    const said: unknown[] = []
+    const scene = await waiting({
+      callbackResponse: (...answer) => {
+        said.push(answer)
+        return new Response(null, { status: 303, headers: { location: '/' } })
+      },
+    })
+    expect((await arrive(scene, scene.callback, '')).status).toBe(303)
+    await arrive(scene, scene.callback)
+    expect(said).toEqual([['refused', expect.stringContaining(noSession)], ['allowed']])
   })
 })

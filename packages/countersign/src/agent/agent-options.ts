@@ -1,0 +1,79 @@
+import type { FetchDocument } from '../discovery/fetch-document.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import type { Signer } from '../lib/signer.js'
+import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
+import type { AgentMetadata } from '../protocol/metadata.js'
+import type { AuthTokenClaims } from '../tokens/token-table.js'
+import type { CallbackOutcome } from './callback-page.js'
+
+/** What every agent is made of. */
+export interface SharedAgentOptions {
+  /** The agent's identifier: its `https` URL, where its document and keys are (W10). */
+  id: string
+  /** Signs every request. */
+  signer: Signer
+  /**
+   * The auth servers that may be sent to, as identifiers or as a function that decides. There is no default: a person
+   * will type a password there (W21).
+   */
+  authServers: readonly string[] | ((authServer: string) => MaybePromise<boolean>)
+  /** Where the auth server sends the person back to; listed in the agent's document. @default `${id}/callback` */
+  redirectUri?: string
+  /** What the agent says about itself in its document (S§8.1). */
+  about?: Pick<AgentMetadata, 'name' | 'logo_uri' | 'policy_uri' | 'tos_uri' | 'homepage'>
+  /** An agent token that makes this process a delegate of `id` (S§5). Absent: it signs with a key that `id` publishes. */
+  agentToken?: () => MaybePromise<string>
+  /** Whether the first request names the agent; `key` proves only the key until a resource asks for more. @default 'agent' */
+  introduce?: 'agent' | 'key'
+  /** Answers the callback instead of the built-in page; `detail` says in words why an answer was refused. */
+  callbackResponse?: (outcome: CallbackOutcome, detail?: string) => MaybePromise<Response>
+  /**
+   * Other origins that the endpoints of an auth server may be at, by auth server, as in
+   * `{ 'https://auth.example': ['https://login.example'] }`: people then type their password there.
+   * @default none: endpoints must be at the origin of their auth server
+   */
+  endpointOrigins?: EndpointOrigins
+  /**
+   * Auth servers that drop `state`: a callback without it is accepted while the browser's owner has exactly one consent
+   * pending (W13). Another site can then make up a callback. @default none
+   */
+  stateOptional?: readonly string[]
+  /** Seconds to wait for a person; servers let people keep a request open longer than they first say. @default three hours */
+  consentTimeout?: number
+  /** For peers that read `Signature` only as base64url (W2). @default 'base64' */
+  signatureEncoding?: 'base64' | 'base64url'
+  /** `never` for peers that refuse the `Nonce` header (W9). @default 'automatic' */
+  nonce?: 'automatic' | 'never'
+  /** Sends requests, and fetches documents unless `fetchDocument` does. @default `globalThis.fetch`, and a guarded fetch for documents */
+  fetch?: typeof globalThis.fetch
+  /** Fetches the documents of auth servers. @default `fetch` where it is given, else a guarded fetch */
+  fetchDocument?: FetchDocument
+  /** Unix seconds. @default the system clock */
+  now?: () => number
+  /** Accepts `http` on literal loopback hosts with a port, for development. @default false */
+  allowInsecureLoopback?: boolean
+  /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
+  allowPath?: boolean
+}
+
+export interface SignInRequest {
+  authServer: string
+  /** Space-separated; `openid`, `profile` and `email` are about the person, anything else is access to the agent's own API. @default 'openid' */
+  scope?: string
+  signal?: AbortSignal
+}
+
+/** What an agent does for one owner of tokens. */
+export interface AgentActions {
+  /**
+   * `fetch`, with every request signed and challenges answered: it may wait for a person. Redirects are not followed.
+   * Resolves to the last response when a challenge repeats. Rejects with {@link AgentError} when authorization fails, and
+   * with a TypeError for plain http, except on loopback with a port where `allowInsecureLoopback` is set.
+   */
+  readonly fetch: typeof globalThis.fetch
+  /**
+   * Signs a person in to the agent itself, and gets access to its own API, with one token (S§3.5). Resolves to the
+   * token's claims, verified; a person is `iss` and `sub` together. Rejects with {@link AgentError}.
+   */
+  signIn(request: SignInRequest): Promise<AuthTokenClaims>
+}

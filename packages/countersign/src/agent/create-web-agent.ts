@@ -1,0 +1,97 @@
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import type { AgentMetadata } from '../protocol/metadata.js'
+import type { AgentActions, SharedAgentOptions } from './agent-options.js'
+import { createOwnedAgent } from './owned-agent.js'
+import type { ConsentRequest } from './request-auth-token.js'
+
+/** What a person in a browser is asked to decide. */
+export interface WebConsentRequest extends ConsentRequest {
+  /** The session that asked, as given to {@link WebAgent.for}: only its browser may be sent to `url`. */
+  session: string
+}
+
+export interface WebAgentOptions extends SharedAgentOptions {
+  /**
+   * The session behind a request to the callback, from the cookie that your app gave this browser; undefined for a
+   * browser without one. Check the cookie (look it up, or verify its signature): sessions must be made by you, be
+   * impossible to guess, and be new after each sign-in. What it throws, {@link WebAgent.handler} throws, and the consent
+   * stays pending.
+   */
+  sessionOf: (request: Request) => MaybePromise<string | null | undefined>
+  /**
+   * Called when a person must decide: send the browser of `session` to `url`. The request waits meanwhile; abort its
+   * signal to give up.
+   */
+  onConsent: (consent: WebConsentRequest) => void | Promise<void>
+}
+
+/** An agent of many people, each in a browser session of their own. */
+export interface WebAgent {
+  readonly id: string
+  /** The published document. */
+  readonly metadata: AgentMetadata
+  /**
+   * The agent as it acts for one session: with the tokens and consents of that session, never with another's.
+   *
+   * @throws TypeError for what is no session
+   */
+  for(session: string): AgentActions
+  /**
+   * At sign-out: drops the session's tokens and pending consents. Its requests that still run reject with
+   * `session_forgotten`. What the person allowed stays allowed until they take it back at the auth server.
+   */
+  forget(session: string): void
+  /** Serves the agent's document, its keys and the callback; anything else is 404. */
+  handler(request: Request): Promise<Response>
+}
+
+/**
+ * An agent for people in browsers (W25): whatever a person allows belongs to the session that asked, and only a callback
+ * in that session's browser completes it, so that a link sent to somebody else gives nothing away.
+ *
+ * @throws TypeError for options that cannot work
+ * @example
+ * ```ts
+ * const agent = createWebAgent({
+ *   id: 'https://agent.example',
+ *   signer,
+ *   authServers: ['https://auth.example'],
+ *   sessionOf: (request) => sessions.find(request.headers.get('cookie')),
+ *   onConsent: ({ url, session }) => sessions.redirect(session, url),
+ * })
+ * const response = await agent.for(session).fetch('https://api.example/events')
+ * ```
+ */
+export function createWebAgent(options: WebAgentOptions): WebAgent {
+  const { sessionOf, onConsent } = options
+  if (typeof sessionOf !== 'function')
+    throw new TypeError('sessionOf is required: it says which browser session a callback came in')
+  if ('onePerson' in options) throw new TypeError('onePerson is for createAgent: a web agent is for many people')
+  const created = createOwnedAgent(options, {
+    onConsent: onConsent && ((consent, session) => onConsent({ ...consent, session })),
+    ownerOf: async (request) => readSession(await sessionOf(request)),
+  })
+  const { id, metadata, redirect, handler } = created
+  if (redirect.kind === 'app')
+    throw new TypeError(`redirectUri must be a page of your web app, where its cookies are sent: ${redirect.uri}`)
+  return {
+    id,
+    metadata,
+    handler,
+    for: (session) => created.actionsFor(requireSession(session)),
+    forget: (session) => created.forget(requireSession(session)),
+  }
+}
+
+function requireSession(session: unknown): string {
+  const found = readSession(session)
+  if (found === undefined) throw new TypeError('a session is needed: the id of the browser session, not an empty text')
+  return found
+}
+
+/** Undefined for no session. @throws TypeError for what can be none */
+function readSession(session: unknown): string | undefined {
+  if (session === undefined || session === null || session === '') return undefined
+  if (typeof session !== 'string') throw new TypeError(`a session must be a text, not of type ${typeof session}`)
+  return session
+}

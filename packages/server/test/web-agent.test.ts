@@ -1,0 +1,260 @@
+import { createWebAgent, type WebAgent, type WebConsentRequest } from 'countersign/agent'
+import { describe, expect, it } from 'vitest'
+import { createScriptedUser, decideAs } from './scripted-user.js'
+import { createWorld, ids, type World } from './world.js'
+
+const people = { alice: 'correct horse', bob: 'battery staple' } as const
+type Name = keyof typeof people
+
+interface Scene {
+  world: World
+  agent: WebAgent
+  /** Consents that were asked for, in order. */
+  asked: WebConsentRequest[]
+  /** Decides the last one as this person; where the browser is sent. */
+  decide(name: Name, consent?: 'grant' | 'deny'): Promise<string>
+  /** Opens the callback in the browser of a session. */
+  arrive(callback: string, session: string): Promise<string>
+  /** Asks as a session, and gives what the resource says of the person. */
+  ask(session: string, path?: string): Promise<{ sub?: string; iss?: string }>
+}
+
+async function openScene({ refreshable = false } = {}): Promise<Scene> {
+  const world = await createWorld(
+    refreshable ? { server: { authTokenLifetime: 600, durations: ['until-removed'] } } : {},
+  )
+  for (const [username, password] of Object.entries(people)) await world.server.addUser({ username, password })
+  const asked: WebConsentRequest[] = []
+  const agent = createWebAgent({
+    id: ids.agent,
+    signer: world.agentSigner,
+    authServers: [ids.authServer],
+    sessionOf: (request) => /(?:^|; )sid=(\w+)/.exec(request.headers.get('cookie') ?? '')?.[1],
+    onConsent: (consent) => void asked.push(consent),
+    fetch: world.fetch,
+    now: () => world.clock.now,
+  })
+  world.origins.set(ids.agent, (request) => agent.handler(request))
+  return {
+    world,
+    agent,
+    asked,
+    decide: (name, consent = 'grant') =>
+      decideAs(createScriptedUser(world.fetch), asked.at(-1)?.url ?? '', consent, {
+        username: name,
+        password: people[name],
+      }),
+    arrive: async (callback, session) =>
+      (await agent.handler(new Request(callback, { headers: { cookie: `sid=${session}` } }))).text(),
+    ask: async (session, path = '/data-auth') =>
+      (await (await agent.for(session).fetch(`${ids.resource}${path}`)).json()) as { sub?: string },
+  }
+}
+
+/** Lets a session be allowed what it asks for; gives what the resource says then. */
+async function allow(scene: Scene, session: string, name: Name): Promise<{ sub?: string }> {
+  const { length } = scene.asked
+  const answer = scene.ask(session)
+  await expect.poll(() => scene.asked.length).toBe(length + 1)
+  expect(await scene.arrive(await scene.decide(name), session)).toContain('data-state="allowed"')
+  return answer
+}
+
+const ended = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'answered',
+    (error: { code?: string }) => error.code,
+  )
+
+/** Holds back the token endpoint's answers to forms of a kind, until they are let go. */
+function holdTokenRequests({ origins, server }: World, type: string) {
+  let letGo: () => void = () => undefined
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  let held = 0
+  origins.set(ids.authServer, async (request) => {
+    const form = request.url.endsWith('/agent/token') ? await request.clone().text() : ''
+    const response = await server.handler(request)
+    if (new URLSearchParams(form).get('request_type') !== type) return response
+    held++
+    await gate
+    return response
+  })
+  return { letGo: () => letGo(), held: () => held }
+}
+
+describe('a web agent', () => {
+  it('has no fetch and no signIn of its own (W25)', async () => {
+    const { agent } = await openScene()
+    expect(Object.keys(agent).sort()).toEqual(['for', 'forget', 'handler', 'id', 'metadata'])
+  })
+
+  it('L08: asks each session for its own consent, tells whose it is, and answers each with its own person', async () => {
+    const scene = await openScene()
+    const alice = await allow(scene, 'a1', 'alice')
+    const bob = await allow(scene, 'b2', 'bob')
+    expect(scene.asked.map(({ session }) => session)).toEqual(['a1', 'b2'])
+    expect(alice.sub).toBeTypeOf('string')
+    expect(bob.sub).not.toBe(alice.sub)
+    expect(await scene.ask('a1')).toMatchObject({ sub: alice.sub })
+    expect(await scene.ask('b2')).toMatchObject({ sub: bob.sub })
+    expect(scene.asked).toHaveLength(2)
+  })
+
+  it('L08: gives nothing to who sent somebody the link: the consent belongs to their own browser', async () => {
+    const scene = await openScene()
+    const attacker = scene.ask('attacker')
+    await expect.poll(() => scene.asked.length).toBe(1)
+    const callback = await scene.decide('alice')
+    expect(await scene.arrive(callback, 'a1')).toContain('This was started in another browser')
+    expect(await scene.arrive(callback, '')).toContain('The agent does not know this browser')
+    expect(await Promise.race([attacker, new Promise((resolve) => setTimeout(resolve, 50, 'waits'))])).toBe('waits')
+    scene.agent.forget('attacker')
+    expect(await ended(attacker)).toBe('session_forgotten')
+  })
+
+  it('keeps several pending consents of one session apart', async () => {
+    const scene = await openScene()
+    const first = scene.ask('a1')
+    await expect.poll(() => scene.asked.length).toBe(1)
+    const allowed = await scene.decide('alice')
+    const second = scene.agent.for('a1').fetch(`${ids.resource}/data`, { method: 'DELETE' })
+    await expect.poll(() => scene.asked.length).toBe(2)
+    const denied = await scene.decide('alice', 'deny')
+    expect(await scene.arrive(denied, 'a1')).toContain('data-state="denied"')
+    expect(await ended(second)).toBe('access_denied')
+    expect(await scene.arrive(allowed, 'a1')).toContain('data-state="allowed"')
+    expect((await first).sub).toBeTypeOf('string')
+  })
+
+  it('signs each session in by itself', async () => {
+    const scene = await openScene()
+    const claims = scene.agent.for('a1').signIn({ authServer: ids.authServer, scope: 'openid profile' })
+    await expect.poll(() => scene.asked.length).toBe(1)
+    await scene.arrive(await scene.decide('alice'), 'a1')
+    expect(await claims).toMatchObject({ name: 'alice' })
+    expect(scene.asked[0]).toMatchObject({ session: 'a1', resource: ids.agent })
+  })
+
+  it.each([undefined, null, '', 7, {}])('takes %j for no session', async (session) => {
+    const { agent } = await openScene()
+    expect(() => agent.for(session as string)).toThrow(TypeError)
+    expect(() => agent.forget(session as string)).toThrow(/^a session (?:is needed|must be a text)/)
+  })
+})
+
+describe('forget, at sign-out', () => {
+  it('drops the tokens of that session and no other', async () => {
+    const scene = await openScene()
+    await allow(scene, 'a1', 'alice')
+    const bob = await allow(scene, 'b2', 'bob')
+    scene.agent.forget('a1')
+    await allow(scene, 'a1', 'bob')
+    expect(scene.asked.map(({ session }) => session)).toEqual(['a1', 'b2', 'a1'])
+    expect(await scene.ask('a1')).toMatchObject({ sub: bob.sub })
+    expect(await scene.ask('b2')).toMatchObject({ sub: bob.sub })
+    expect(scene.asked).toHaveLength(3)
+  })
+
+  it('drops its pending consents: the requests end, and a callback that comes later fits nothing', async () => {
+    const scene = await openScene()
+    const requests = [scene.ask('a1'), scene.ask('a1'), scene.ask('a1', '/read')].map(ended)
+    await expect.poll(() => scene.asked.length).toBe(2)
+    const callback = await scene.decide('alice')
+    const other = scene.ask('b2')
+    await expect.poll(() => scene.asked.length).toBe(3)
+    scene.agent.forget('a1')
+    expect(await scene.arrive(callback, 'a1')).toContain('Nothing here waits for this answer')
+    expect(await Promise.all(requests)).toEqual(Array(3).fill('session_forgotten'))
+    expect(scene.asked.map(({ signal }) => signal.aborted)).toEqual([true, true, false])
+    await scene.arrive(await scene.decide('bob'), 'b2')
+    expect((await other).sub).toBeTypeOf('string')
+  })
+
+  it('lets the session start anew at once', async () => {
+    const scene = await openScene()
+    const before = ended(scene.ask('a1'))
+    await expect.poll(() => scene.asked.length).toBe(1)
+    scene.agent.forget('a1')
+    await allow(scene, 'a1', 'alice')
+    expect(await before).toBe('session_forgotten')
+  })
+
+  it.each([
+    ['a consent is asked for', 'auth'],
+    ['a code is exchanged', 'code'],
+  ])('while %s, nothing is kept and nobody is asked', async (_when, type) => {
+    const scene = await openScene()
+    const { letGo, held } = holdTokenRequests(scene.world, type)
+    const answer = ended(scene.ask('a1'))
+    let page: Promise<string> | undefined
+    if (type === 'code') {
+      await expect.poll(() => scene.asked.length).toBe(1)
+      page = scene.arrive(await scene.decide('alice'), 'a1')
+    }
+    await expect.poll(held).toBe(1)
+    scene.agent.forget('a1')
+    expect(await answer).toBe('session_forgotten')
+    letGo()
+    if (page) expect(await page).toContain('data-state="failed"')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const askedBefore = scene.asked.length
+    expect(askedBefore).toBe(type === 'code' ? 1 : 0)
+    const again = ended(scene.ask('a1'))
+    await expect.poll(() => scene.asked.length).toBe(askedBefore + 1)
+    scene.agent.forget('a1')
+    expect(await again).toBe('session_forgotten')
+  })
+
+  it.each([
+    ['in the background', 0.9],
+    ['before a request', 1.1],
+  ])('while a token is refreshed %s, the new one is not kept', async (_when, life) => {
+    const scene = await openScene({ refreshable: true })
+    await allow(scene, 'a1', 'alice')
+    const { letGo, held } = holdTokenRequests(scene.world, 'refresh')
+    scene.world.clock.now += life * 600
+    const answer = ended(scene.ask('a1'))
+    await expect.poll(held).toBe(1)
+    if (life < 1) expect(await answer).toBe('answered')
+    scene.agent.forget('a1')
+    letGo()
+    if (life > 1) expect(await answer).toBe('session_forgotten')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const again = ended(scene.ask('a1'))
+    await expect.poll(() => scene.asked.length).toBe(2)
+    scene.agent.forget('a1')
+    expect(await again).toBe('session_forgotten')
+  })
+
+  it('while the resource answers, the answer is not given to whoever has the session next', async () => {
+    const scene = await openScene()
+    await allow(scene, 'a1', 'alice')
+    const answering = scene.world.origins.get(ids.resource)
+    let cancelled = false
+    scene.world.origins.set(ids.resource, async (request) => {
+      await answering?.(request)
+      scene.agent.forget('a1')
+      const cancel = () => {
+        cancelled = true
+      }
+      return new Response(new ReadableStream({ cancel }))
+    })
+    expect(await ended(scene.ask('a1'))).toBe('session_forgotten')
+    expect(cancelled).toBe(true)
+  })
+
+  it('while a person signs in, nobody is signed in', async () => {
+    const scene = await openScene()
+    const claims = ended(scene.agent.for('a1').signIn({ authServer: ids.authServer }))
+    await expect.poll(() => scene.asked.length).toBe(1)
+    scene.agent.forget('a1')
+    expect(await claims).toBe('session_forgotten')
+  })
+
+  it('of a session that has nothing does nothing', async () => {
+    const { agent } = await openScene()
+    expect(agent.forget('a1')).toBeUndefined()
+  })
+})
