@@ -68,6 +68,8 @@ export function isPublishedKind(name: string): name is 'aauth-agent' | 'aauth-re
 
 type CarriedToken = 'agent+jwt' | 'auth+jwt'
 
+type ResolvedToken = ResolvedKey & { token: VerifiedToken<CarriedToken> }
+
 /**
  * Finds the key that `Signature-Key` points to.
  *
@@ -178,11 +180,9 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
       tokens.clear()
       forgotten = discovery.forgotten
     }
-    const at = now()
     const end = jwt.slice(-64)
-    const entry = tokens.get(end, at)
-    const cached = entry?.jwt === jwt ? entry.resolved : undefined
-    return cached?.token && cached.token.claims.exp > at ? cached : verifyAndRemember(jwt, end, remoteAddress, expected)
+    const entry = tokens.get(end, now())
+    return entry?.jwt === jwt ? entry.resolved : verifyAndRemember(jwt, end, remoteAddress, expected)
   }
 
   function verifyAndRemember(
@@ -197,25 +197,22 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     const before = discovery.forgotten
     const found = kind === 'auth+jwt' ? resolveAuthToken(decoded) : resolveAgentToken(decoded, remoteAddress)
     return after(found, (resolved) => {
-      if (!usedTokens.hasSeen(jwt)) return resolved
-      const freshUntil = freshnessOf(resolved.token, decoded?.header.kid)
-      if (discovery.forgotten === before && freshUntil > now()) tokens.set(end, { jwt, resolved }, freshUntil)
+      if (discovery.forgotten === before && usedTokens.hasSeen(jwt))
+        tokens.set(end, { jwt, resolved }, freshnessOf(resolved.token, String(decoded?.header.kid)))
       return resolved
     })
   }
 
   /** How long a token is taken for verified: not longer than its issuer's key (attacks K22). */
-  function freshnessOf(token: ResolvedKey['token'], kid: unknown): number {
-    if (!token || typeof kid !== 'string') return 0
-    const { iss, exp } = token.claims
-    const { issuerDocument } = tokenTable[token.kind]
+  function freshnessOf({ kind, claims: { iss, exp } }: VerifiedToken, kid: string): number {
+    const { issuerDocument } = tokenTable[kind]
     return Math.min(exp, now() + cachedTokenAge, discovery.peekFreshness(issuerDocument, iss, kid) ?? 0)
   }
 
   function resolveAgentToken(
     decoded: DecodedToken | undefined,
     remoteAddress: string | undefined,
-  ): MaybePromise<ResolvedKey> {
+  ): MaybePromise<ResolvedToken> {
     return after(verifyDecodedToken('agent+jwt', decoded, agentTokenOptions(remoteAddress)), (token) => ({
       key: requireConfirmation(token),
       scheme: 'jwt',
@@ -225,7 +222,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     }))
   }
 
-  function resolveAuthToken(decoded: DecodedToken | undefined): MaybePromise<ResolvedKey> {
+  function resolveAuthToken(decoded: DecodedToken | undefined): MaybePromise<ResolvedToken> {
     return after(verifyDecodedToken('auth+jwt', decoded, authTokenOptions), (token) => {
       const { agent, agent_delegate: delegate } = token.claims
       return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }

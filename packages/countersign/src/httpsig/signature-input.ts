@@ -1,5 +1,6 @@
 import { parseBase64, parseBase64url } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
+import { KnownTexts } from '../lib/known-texts.js'
 
 /** One parsed `Signature-Input` member (RFC 9421 §4.1). */
 export interface SignatureInput {
@@ -94,15 +95,13 @@ export function serializeSignatureParameters(components: readonly string[], crea
   return expires === undefined ? list : `${list};expires=${expires}`
 }
 
-/** Component lists that parsed: peers send the same few again and again. Bounded; what is refused is not kept. */
-const knownLists = new Map<string, readonly string[]>()
-const maxKnownLists = 256
+/** Component lists that parsed: peers send the same few again and again. What is refused is not kept. */
+const knownLists = new KnownTexts<readonly string[]>(256)
 
 function parseComponents(list: string): readonly string[] {
   const known = knownLists.get(list)
   if (known) return known
   const components = parseComponentList(list)
-  if (knownLists.size >= maxKnownLists) knownLists.clear()
   knownLists.set(list, Object.freeze(components))
   return components
 }

@@ -1,3 +1,5 @@
+import { KnownTexts } from '../lib/known-texts.js'
+
 /** How identifiers are judged. */
 export interface IdentifierOptions {
   /**
@@ -22,7 +24,7 @@ const segment = /^[A-Za-z0-9\-._~!$&'()*+,;=:@]+$/
  */
 export function isIdentifier(text: unknown, options: IdentifierOptions = {}): text is string {
   if (typeof text !== 'string' || text.length > maxLength) return false
-  if (knownIdentifiers.has(text)) return true
+  if (knownIdentifiers.get(text)) return true
   if (options.allowInsecureLoopback) {
     const insecure = loopback.exec(text)
     if (insecure) return Number(insecure[1]) <= 65535
@@ -35,7 +37,7 @@ export function isIdentifier(text: unknown, options: IdentifierOptions = {}): te
   const name = colon === -1 ? authority : authority.slice(0, colon)
   if (!isHost(name)) return false
   if (colon === -1) {
-    if (segments.length === 0) remember(knownIdentifiers, text)
+    if (segments.length === 0) knownIdentifiers.set(text, true)
     return true
   }
   const digits = port.exec(authority.slice(colon))?.[1]
@@ -65,22 +67,16 @@ export function isLoopbackIdentifier(text: string): boolean {
   return loopback.test(text)
 }
 
-/** Hosts that passed: the same few ask again and again. Bounded; what is refused is not kept. */
-const knownHosts = new Set<string>()
+/** Hosts that passed: the same few ask again and again. What is refused is not kept. */
+const knownHosts = new KnownTexts<true>(4096)
 /** Identifiers that are one under any options. */
-const knownIdentifiers = new Set<string>()
-const maxKnown = 4096
-
-function remember(known: Set<string>, text: string): void {
-  if (known.size >= maxKnown) known.clear()
-  known.add(text)
-}
+const knownIdentifiers = new KnownTexts<true>(4096)
 
 function isHost(name: string): boolean {
-  if (knownHosts.has(name)) return true
+  if (knownHosts.get(name)) return true
   if (!host.test(name) || isNumeric(name.slice(name.lastIndexOf('.') + 1))) return false
   if (name.includes('xn--') && !isALabelHost(name)) return false
-  remember(knownHosts, name)
+  knownHosts.set(name, true)
   return true
 }
 

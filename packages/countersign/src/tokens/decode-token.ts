@@ -1,5 +1,6 @@
 import { parseBase64url, parseBase64urlText } from '../lib/base64url.js'
 import { hasDuplicateMembers } from '../lib/duplicate-members.js'
+import { KnownTexts } from '../lib/known-texts.js'
 import { parseJsonObject } from '../lib/parse-json.js'
 
 /** The parts of a compact JWS (RFC 7515 §3.1). Nothing about them is verified. */
@@ -21,7 +22,7 @@ export function decodeToken(compact: string, maxLength = 8192): DecodedToken | u
   if (compact.length > maxLength) return undefined
   const firstDot = compact.indexOf('.')
   const secondDot = compact.indexOf('.', firstDot + 1)
-  if (firstDot === -1 || secondDot === -1) return undefined
+  if (secondDot === -1) return undefined
   const header = parseHeader(compact.slice(0, firstDot))
   const payload = parseObject(compact.slice(firstDot + 1, secondDot))
   const signature = parseBase64url(compact.slice(secondDot + 1))
@@ -29,19 +30,15 @@ export function decodeToken(compact: string, maxLength = 8192): DecodedToken | u
   return { header, payload, signature, signingInput: compact.slice(0, secondDot) }
 }
 
-/** Headers that parsed: all tokens of an issuer have the same few. Bounded; what is refused is not kept. */
-const knownHeaders = new Map<string, Readonly<Record<string, unknown>>>()
-const maxKnownHeaders = 1024
+/** Headers that parsed: all tokens of an issuer have the same few. What is refused is not kept. */
+const knownHeaders = new KnownTexts<Readonly<Record<string, unknown>>>(1024)
 const maxKnownLength = 512
 
 function parseHeader(part: string): Readonly<Record<string, unknown>> | undefined {
   const known = knownHeaders.get(part)
   if (known) return known
   const header = parseObject(part)
-  if (header && part.length <= maxKnownLength) {
-    if (knownHeaders.size >= maxKnownHeaders) knownHeaders.clear()
-    knownHeaders.set(part, Object.freeze(header))
-  }
+  if (header && part.length <= maxKnownLength) knownHeaders.set(part, Object.freeze(header))
   return header
 }
 

@@ -257,6 +257,29 @@ describe.each(kinds)('%s', (kind) => {
     expect(await refusalCode(async () => verify(kind, await craft(kind, { aud }), beforeAnyKey))).toBe(invalid)
   })
 
+  it('T12: an aud has at most 64 members', async () => {
+    const others = Array.from({ length: 63 }, (_, index) => `https://other-${index}.example`)
+    expect(await verify(kind, await craft(kind, { aud: [...others, audience] }))).toMatchObject({ kind })
+    const tooMany = await craft(kind, { aud: ['https://one-more.example', ...others, audience] })
+    expect(await refusalCode(async () => verify(kind, tooMany, beforeAnyKey))).toBe(invalid)
+  })
+
+  it('T07: a kid has 1 to 256 characters', async () => {
+    for (const kid of ['k', 'k'.repeat(256)]) {
+      const asked: string[] = []
+      const findKey = async (_issuer: string, name: string) => {
+        asked.push(name)
+        return issuerKey
+      }
+      expect(await verify(kind, await craft(kind, {}, { kid }), { findKey })).toMatchObject({ kind })
+      expect(asked).toEqual([kid])
+    }
+    for (const kid of ['', 'k'.repeat(257)]) {
+      const token = await craft(kind, {}, { kid })
+      expect(await refusalCode(async () => verify(kind, token, beforeAnyKey))).toBe(invalid)
+    }
+  })
+
   it('T12: an aud of several with us among them is for us', async () => {
     expect(await verify(kind, await craft(kind, { aud: ['https://other.example', audience] }))).toMatchObject({ kind })
   })
@@ -335,6 +358,22 @@ describe.each(kinds)('%s', (kind) => {
 })
 
 describe('agent+jwt', () => {
+  it('T18: a sub has up to 4,096 characters', async () => {
+    expect(await verify('agent+jwt', await craft('agent+jwt', { sub: 's'.repeat(4096) }))).toMatchObject({
+      claims: { sub: 's'.repeat(4096) },
+    })
+  })
+
+  it.each<[object, string]>([
+    [{ sub: undefined }, 'it has no sub'],
+    [{ sub: 1 }, 'its sub is not of the right form'],
+    [{ iss: 'https://issuer.example/' }, 'its iss is not an identifier of the accepted form'],
+    [{ iss: 'https://issuer.example/~agent' }, 'its iss has a path'],
+  ])('a refusal of %j says what is wrong', async (changes, message) => {
+    const { message: told } = await refusal(async () => verify('agent+jwt', await craft('agent+jwt', changes)))
+    expect(told).toContain(`The agent+jwt is refused: ${message}`)
+  })
+
   it.each([undefined, '', 1, null, 's'.repeat(4097)])('T18: refuses sub %j', async (sub) => {
     expect(await refusalCode(async () => verify('agent+jwt', await craft('agent+jwt', { sub }), beforeAnyKey))).toBe(
       'agent_token_invalid',
@@ -417,6 +456,46 @@ describe('decodeToken', () => {
     ['more than 8 KiB', `${part}.${encode({ a: 'a'.repeat(8192) })}.AAAA`],
   ])('is undefined for %s', (_name, text) => {
     expect(decodeToken(text)).toBeUndefined()
+  })
+
+  it('is undefined for a text without dots, of which every part could be one', () => {
+    const header = encode({ pad: 'aaaa' })
+    expect(header.length % 4).toBe(3)
+    expect(decodeToken(`${header}A`)).toBeUndefined()
+  })
+
+  it('takes apart what has 8,192 characters, and nothing longer', () => {
+    const start = `${encode({ pad: 'a'.repeat(30) })}.${encode({})}.`
+    for (const rest of [0, 2, 3]) {
+      const token = (length: number) => start + 'A'.repeat(length - start.length)
+      const length = 8192 - ((8192 - start.length) % 4) + rest
+      expect(decodeToken(token(length)) === undefined).toBe(length > 8192)
+      expect(decodeToken(token(length), length)).toBeDefined()
+      expect(decodeToken(token(length), length - 1)).toBeUndefined()
+    }
+  })
+
+  it('a header that comes again is not read again, unless it is long; what it says cannot be changed', () => {
+    const headerIn = (pad: number) => {
+      const header = encode({ pad: 'a'.repeat(pad) })
+      const read = () => decodeToken(`${header}.${encode({})}.AAAA`)?.header
+      return { length: header.length, read }
+    }
+    const short = headerIn(374)
+    expect(short.length).toBe(512)
+    expect(short.read()).toBe(short.read())
+    expect(Object.isFrozen(short.read())).toBe(true)
+    const long = headerIn(375)
+    expect(long.length).toBe(514)
+    expect(long.read()).not.toBe(long.read())
+  })
+
+  it('headers that strangers make up are forgotten: 1,024 are known at most', () => {
+    const read = (header: object) => decodeToken(`${encode(header)}.${encode({})}.AAAA`)?.header
+    const first = read({ n: 0 })
+    expect(read({ n: 0 })).toBe(first)
+    for (let n = 1; n <= 1024; n++) read({ n })
+    expect(read({ n: 0 })).not.toBe(first)
   })
 })
 

@@ -1,0 +1,126 @@
+import {
+  createDiscovery,
+  createKeyResolver,
+  createSigner,
+  type Discovery,
+  type FetchDocument,
+  generatePrivateJwk,
+  issueToken,
+  type Signer,
+} from 'countersign'
+import { describe, expect, it } from 'vitest'
+import { agentDocuments } from '../origins.js'
+import { refusalCode } from '../refusal.js'
+
+const agent = 'https://agent.example'
+const jwksUri = `${agent}/jwks.json`
+const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+const newSigner = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+const holder = await createSigner(await generatePrivateJwk())
+
+/** Agents whose JWKS is held back where `held` is set, and a resolver that counts how often keys were looked for. */
+function createWorld() {
+  const clock = { now: 1_768_786_017 }
+  const now = () => clock.now
+  const documents = agentDocuments(agent, [signer.jwk])
+  const held: ((response: Response) => void)[] = []
+  const counted = { keys: 0, isHeld: false }
+  const fetch: FetchDocument = async (url) =>
+    counted.isHeld && url === jwksUri ? new Promise((resolve) => held.push(resolve)) : Response.json(documents[url])
+  const discovery = createDiscovery({ fetch, now, failureTime: 'shortest' })
+  const counting: Discovery = {
+    ...discovery,
+    get forgotten() {
+      return discovery.forgotten
+    },
+    peekKey(...reference) {
+      counted.keys++
+      return discovery.peekKey(...reference)
+    },
+  }
+  const resolveKey = createKeyResolver({
+    discovery: counting,
+    now,
+    audience: 'https://resource.example',
+    authTokenIssuers: [],
+    absentWellKnown: 'aauth-agent',
+  })
+  const issue = (by: Signer, sub = 'laptop', exp = clock.now + 600) =>
+    issueToken('agent+jwt', { iss: agent, sub, exp, cnf: { jwk: holder.jwk } }, { signer: by, now })
+  const resolve = async (jwt: string) => resolveKey({ scheme: 'jwt', jwt })
+  return { clock, documents, held, counted, discovery, resolve, issue }
+}
+
+describe('tokens that were verified', () => {
+  it('are remembered from their second use on, for a minute', async () => {
+    const { clock, counted, resolve, issue } = createWorld()
+    const jwt = await issue(signer)
+    const counts: number[] = []
+    for (const after of [0, 0, 0, 59, 0, 1, 0]) {
+      clock.now += after
+      expect(await resolve(jwt)).toMatchObject({ agent, delegate: 'laptop', scheme: 'jwt' })
+      counts.push(counted.keys)
+    }
+    expect(counts).toEqual([1, 2, 2, 2, 2, 3, 3])
+  })
+
+  it('are remembered again after something was forgotten, and not from their first use on', async () => {
+    const { counted, discovery, resolve, issue } = createWorld()
+    const first = await issue(signer)
+    for (let times = 0; times < 3; times++) await resolve(first)
+    discovery.forget('https://other.example')
+    const second = await issue(signer, 'desktop')
+    const counts: number[] = []
+    for (const jwt of [first, first, second, second, second, first]) {
+      await resolve(jwt)
+      counts.push(counted.keys)
+    }
+    expect(counts).toEqual([3, 3, 4, 5, 5, 5])
+  })
+
+  it('are not remembered beyond their end', async () => {
+    const { clock, resolve, issue } = createWorld()
+    const jwt = await issue(signer, 'laptop', clock.now + 10)
+    for (let times = 0; times < 3; times++) expect(await resolve(jwt)).toMatchObject({ agent })
+    clock.now += 9
+    expect(await resolve(jwt)).toMatchObject({ agent })
+    clock.now += 1
+    expect(await refusalCode(() => resolve(jwt))).toBe('agent_token_expired')
+  })
+
+  it('are told apart where they end alike', async () => {
+    const { counted, resolve, issue } = createWorld()
+    const jwt = await issue(signer)
+    for (let times = 0; times < 3; times++) await resolve(jwt)
+    const [header, , signature] = jwt.split('.')
+    const [, payload] = (await issue(signer, 'another')).split('.')
+    expect(await refusalCode(() => resolve([header, payload, signature].join('.')))).toBe('agent_token_invalid')
+    expect(counted.keys).toBe(3)
+  })
+
+  it.each([
+    ['its key was taken out', undefined, 'key_unknown'],
+    ['another key has its name', newSigner, 'agent_token_invalid'],
+  ])(
+    'K22: is not remembered when it was verified while its issuer was forgotten, and %s',
+    async (_claim, next, code) => {
+      const { documents, held, counted, discovery, resolve, issue } = createWorld()
+      const jwt = await issue(signer)
+      // From now on it would be remembered.
+      expect(await resolve(jwt)).toMatchObject({ agent })
+      discovery.forget(agent)
+      counted.isHeld = true
+      const early = resolve(jwt)
+      await expect.poll(() => held).toHaveLength(1)
+      discovery.forget(agent)
+      counted.isHeld = false
+      documents[jwksUri] = { keys: next ? [next.jwk] : [] }
+      const later = next && (await resolve(await issue(next, 'desktop')))
+      expect(later?.delegate).toBe(next && 'desktop')
+      if (!next) expect(await refusalCode(async () => resolve(await issue(newSigner, 'desktop')))).toBe('key_unknown')
+      held[0]?.(Response.json({ keys: [signer.jwk] }))
+      expect(await early).toMatchObject({ agent })
+      expect(await refusalCode(() => resolve(jwt))).toBe(code)
+    },
+  )
+})
