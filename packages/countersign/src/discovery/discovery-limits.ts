@@ -47,7 +47,16 @@ export const limits = {
   /** Of these, for documents not known yet: the rest is kept for agents that are. */
   coldFetches: 24,
   coldFetchesPerSource: 4,
-  knownFetchesPerSource: 16,
+  /** Of these, for documents that were had before: the rest is kept for new agents. */
+  knownFetches: 24,
+  knownFetchesPerSource: 8,
+  fetchesPerHost: 8,
+  /** Of these, from hosts that were slow: they hold a place for seconds where others need it for a moment. */
+  slowFetches: 8,
+  slowFetchesPerSource: 2,
+  slowMilliseconds: 1000,
+  /** For how long a host that was slow counts as slow. */
+  slowAge: 600,
   /** Lookups that wait for a fetch, or for the time to answer. */
   waiting: 2000,
   waitingPerSource: 500,

@@ -190,7 +190,10 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     }
     const second = await documents.load(source, lookup, first.found.fetched)
     if ('found' in second) return second.found.value(kid)
-    return second.failure.reason === 'refused' ? second : key
+    const { reason } = second.failure
+    // Nothing was fetched: the next request may have it fetched, and need not wait for a minute.
+    if (reason === 'busy' && mayRefetch) lastRefetch.delete(source.key)
+    return reason === 'refused' || reason === 'busy' ? second : key
   }
 
   async function loadRenewed(
@@ -202,7 +205,9 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     if (mayFetch) lastRefetch.set(source.key, true, now() + renewalInterval)
     if (!mayFetch && !documents.isLoading(source)) return held
     const outcome = await documents.load(source, lookup, held.fetched)
-    return 'found' in outcome ? outcome.found : held
+    if ('found' in outcome) return outcome.found
+    if (outcome.failure.reason === 'busy' && mayFetch) lastRefetch.delete(source.key)
+    return held
   }
 
   return {

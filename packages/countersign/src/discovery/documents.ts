@@ -111,7 +111,9 @@ export function createDocuments(options: DocumentsOptions): Documents {
     const remembered = recentFailure(source, cached?.fetched ?? after)
     if (remembered) return lookup.recall(remembered, known)
     return lookup.wait(async () => {
-      const place = source.configured ? { end: () => undefined } : budget.begin({ source: lookup.source, known })
+      const place = source.configured
+        ? { end: () => undefined }
+        : budget.begin({ source: lookup.source, known, host: new URL(source.url).host })
       return 'failure' in place ? place : startFlight(source, place.end)
     }, known)
   }

@@ -1,7 +1,7 @@
 import { LruCache } from '../lib/lru-cache.js'
 import { type DiscoveryLimits, limits } from './discovery-limits.js'
 import type { DiscoveryFailure } from './found.js'
-import { createSlots } from './slots.js'
+import { createSlots, type Slots } from './slots.js'
 
 /** Who makes a fetch necessary, and for what. */
 export interface FetchCause {
@@ -9,6 +9,8 @@ export interface FetchCause {
   source: string | undefined
   /** Whether the document was had before: it is then fetched once in a while, whoever asks. */
   known: boolean
+  /** Of the document, with the port where it is another than that of `https`. */
+  host: string
 }
 
 /** How much may be fetched because strangers ask for it (attacks K25). */
@@ -22,12 +24,22 @@ interface MinuteCount {
   endsAt: number
 }
 
-/** Creates a budget of its own, with bounded memory for sources. */
-export function createFetchBudget(options: DiscoveryLimits, now: () => number): FetchBudget {
+/**
+ * Creates a budget of its own, with bounded memory for sources and hosts.
+ *
+ * @param elapsed milliseconds since any moment, by a clock that nobody sets
+ */
+export function createFetchBudget(
+  options: DiscoveryLimits,
+  now: () => number,
+  elapsed: () => number = () => performance.now(),
+): FetchBudget {
   const { fetchesPerMinute = 3000, fetchesPerSource = 300 } = options
-  const all = createSlots(limits.fetches, limits.fetches)
+  const all = createSlots(limits.fetches, limits.fetchesPerHost)
   const cold = createSlots(limits.coldFetches, limits.coldFetchesPerSource)
-  const known = createSlots(limits.fetches, limits.knownFetchesPerSource)
+  const known = createSlots(limits.knownFetches, limits.knownFetchesPerSource)
+  const slow = createSlots(limits.slowFetches, limits.slowFetchesPerSource)
+  const slowHosts = new LruCache<true>(limits.sources)
   const bySource = new LruCache<MinuteCount>(limits.sources)
   let together: MinuteCount = { begun: 0, endsAt: 0 }
 
@@ -44,17 +56,25 @@ export function createFetchBudget(options: DiscoveryLimits, now: () => number): 
     return count
   }
 
-  function takeSlot({ source, known: isKnown }: FetchCause): (() => void) | undefined {
-    const leaveOwn = (isKnown ? known : cold).take(source)
-    const leaveAll = leaveOwn && all.take(undefined)
-    if (!leaveAll) {
-      leaveOwn?.()
-      return undefined
+  function takePlaces({ source, known: isKnown, host }: FetchCause): (() => void) | undefined {
+    const wanted: [slots: Slots, holder: string | undefined][] = [
+      [isKnown ? known : cold, source],
+      [all, host],
+      ...(slowHosts.get(host, now()) ? [[slow, source] satisfies [Slots, string | undefined]] : []),
+    ]
+    const taken: (() => void)[] = []
+    const leave = (): void => {
+      for (const leaveOne of taken) leaveOne()
     }
-    return () => {
-      leaveOwn()
-      leaveAll()
+    for (const [slots, holder] of wanted) {
+      const leaveOne = slots.take(holder)
+      if (!leaveOne) {
+        leave()
+        return undefined
+      }
+      taken.push(leaveOne)
     }
+    return leave
   }
 
   return {
@@ -70,10 +90,16 @@ export function createFetchBudget(options: DiscoveryLimits, now: () => number): 
         const retryAfter = Math.max(...spent.map(({ endsAt }) => endsAt - now()))
         return { failure: busyFailure('enough was fetched in this minute', retryAfter) }
       }
-      const end = takeSlot(cause)
-      if (!end) return { failure: busyFailure('too much is being fetched', limits.busyRetryAfter) }
+      const leave = takePlaces(cause)
+      if (!leave) return { failure: busyFailure('too much is being fetched', limits.busyRetryAfter) }
       for (const count of counts) count.begun++
-      return { end }
+      const begunAt = elapsed()
+      return {
+        end: () => {
+          leave()
+          if (elapsed() - begunAt >= limits.slowMilliseconds) slowHosts.set(cause.host, true, now() + limits.slowAge)
+        },
+      }
     },
   }
 }

@@ -102,7 +102,7 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
     x5t: string,
     source: string | undefined,
   ): Promise<Found<FoundCertificate>> {
-    const place = budget.begin({ source, known: false })
+    const place = budget.begin({ source, known: false, host: new URL(x5u).host })
     if ('failure' in place) return place
     const flight = find(x5u, x5t).finally(() => {
       place.end()

@@ -59,9 +59,57 @@ describe('K25: places for fetches', () => {
     release()
     await Promise.all([...flood, ...refetches])
     const later = known.slice(30).map((host) => find(host, honest))
-    expect(waiting(), 'who was turned away holds no place').toBe(16)
+    expect(waiting(), 'who was turned away holds no place').toBe(8)
     release()
     await Promise.all(later)
+  })
+
+  it('slow documents of known agents leave eight for new ones', async () => {
+    const { clock, silence, release, waiting, find } = discoveryAmong()
+    const known = hosts('known', 32)
+    for (const host of known) await find(host)
+    clock.now += 301
+    silence('https://known-')
+    const refetches = known.map((host, index) => find(host, `198.51.100.${index}`))
+    expect(waiting()).toBe(24)
+    expect(await find('https://agent.example', honest)).toBe('found')
+    silence('https://silent-')
+    const flood = hosts('silent', 20).map((host, index) => find(host, `203.0.113.${index}`))
+    expect(waiting()).toBe(32)
+    release()
+    await Promise.all([...refetches, ...flood])
+  })
+
+  it('one host has eight of them, whoever asks for its documents', async () => {
+    const { otherwise, waiting, silence, release, find } = discoveryAmong({ allowPath: true })
+    silence('https://agents.example/')
+    const agents = Array.from({ length: 12 }, (_, index) => `https://agents.example/~${index}`)
+    const flood = agents.map((agent, index) => find(agent, `198.51.100.${index}`))
+    expect(waiting()).toBe(8)
+    expect(countsOf(await Promise.all(flood.slice(8)))).toEqual({ busy: 4 })
+    expect(await find('https://agent.example', honest)).toBe('found')
+    otherwise.delete('https://agents.example/')
+    release()
+    await Promise.all(flood)
+    expect(await find('https://agents.example/~8', honest)).toBe('refused')
+  })
+
+  it('a key that an agent published meanwhile is found as soon as there is a place again', async () => {
+    const { clock, otherwise, silence, release, waiting, find } = discoveryAmong()
+    const agent = 'https://agent.example'
+    const known = hosts('known', 24)
+    for (const host of known) await find(host)
+    clock.now += 200
+    expect(await find(agent, honest)).toBe('found')
+    clock.now += 101
+    silence('https://known-')
+    const held = known.map((host, index) => find(host, `198.51.100.${index}`))
+    expect(waiting()).toBe(24)
+    otherwise.set(`${agent}/jwks.json`, async () => Response.json({ keys: [{ ...signer.jwk, kid: 'key-2' }] }))
+    expect(await find(agent, honest, 'key-2')).toBe('busy')
+    release()
+    await Promise.all(held)
+    expect(await find(agent, honest, 'key-2')).toBe('found')
   })
 
   it('without an address there is no limit but that for all', async () => {
@@ -189,12 +237,12 @@ describe('K25, K22: keys of agents that are known, while there is no place', () 
   it('serve for a minute beyond their time, and not longer: nobody keeps a key alive by keeping us busy', async () => {
     const { clock, silence, release, waiting, find } = discoveryAmong()
     expect(await find('https://agent.example', honest)).toBe('found')
-    const known = hosts('known', 16)
+    const known = hosts('known', 9)
     for (const host of known) await find(host)
     clock.now += 301
     silence('https://known-')
     const held = known.map((host) => find(host, attacker))
-    expect(waiting()).toBe(16)
+    expect(waiting(), 'one source has eight of them').toBe(8)
     expect(await find('https://agent.example', attacker)).toBe('found')
     clock.now += 58
     expect(await find('https://agent.example', attacker)).toBe('found')
