@@ -21,7 +21,12 @@ function createWorld() {
     const places = hosts
       .map((host, index) => begin(host, { source: sourceOf(index) }))
       .filter((place) => 'end' in place)
-    return { count: places.length, leave: () => places.forEach(({ end }) => end()) }
+    return {
+      count: places.length,
+      leave: () => {
+        for (const { end } of places) end()
+      },
+    }
   }
   return { clock, begin, fetchFor, occupy }
 }
