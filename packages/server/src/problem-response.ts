@@ -17,15 +17,14 @@ export function problemResponse(
 ): Response {
   const problem = error instanceof PageError ? error : asPageError(error)
   if (problem.status >= 500) context.onError(error, requestId)
-  const retry = problem.retry ?? retryPath(problem.code, request, context.issuer)
+  const retry = problem.shown.retry ?? retryPath(problem.code, request, context.issuer)
   const html = renderProblem(
     {
       ...pageFrame(context),
       code: problem.code,
       requestId,
-      ...(problem.agentHost === undefined ? {} : { agentHost: problem.agentHost }),
+      ...problem.shown,
       ...(retry === undefined ? {} : { retry }),
-      ...(problem.user === undefined ? {} : { user: problem.user }),
     },
     messages,
   )

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { type IssuerMetadata, metadataUrl, type ReceivedMessage } from 'countersign'
 import {
   passkeyOptions,
@@ -13,6 +12,7 @@ import { type AccountPage, accountPages } from './account/account-pages.js'
 import type { Cookies } from './browser/cookies.js'
 import { seeOther } from './browser/html-response.js'
 import { finishProviderSignIn, startProviderSignIn } from './browser/provider-sign-in.js'
+import { showAsset } from './browser/show-asset.js'
 import { showRequest } from './browser/show-request.js'
 import { submitForm } from './browser/submit-form.js'
 import type { ServerContext } from './context.js'
@@ -87,10 +87,10 @@ export function createRoutes(
     ],
     ['/', { GET: async () => seeOther(accountPaths.agents) }],
     [logoPath('*'), { GET: ({ id }) => showLogo(context, id) }],
-    ['/assets/pages.css', { GET: asset('pages.css', 'text/css') }],
-    ['/assets/account.css', { GET: asset('account.css', 'text/css') }],
-    ['/assets/pages.js', { GET: asset('pages.js', 'text/javascript') }],
-    ['/assets/icon.svg', { GET: asset('icon.svg', 'image/svg+xml') }],
+    ['/assets/*', { GET: ({ request, id }) => showAsset(request, id) }],
+    // Where browsers look by themselves.
+    ['/favicon.ico', { GET: ({ request }) => showAsset(request, 'favicon.ico') }],
+    ['/apple-touch-icon.png', { GET: ({ request }) => showAsset(request, 'apple-touch-icon.png') }],
   ])
   for (const [path, page] of accountPages) {
     const forms = path === accountPaths.actions ? { POST: accountForms } : {}
@@ -120,14 +120,4 @@ function json(body: object): Response {
   return new Response(JSON.stringify(body), {
     headers: { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' },
   })
-}
-
-function asset(name: string, type: string): Endpoint {
-  const text = readFileSync(new URL(`../assets/${name}`, import.meta.url), 'utf8')
-  const headers = {
-    'content-type': `${type}; charset=utf-8`,
-    'cache-control': 'public, max-age=3600',
-    'x-content-type-options': 'nosniff',
-  }
-  return async () => new Response(text, { headers })
 }

@@ -206,6 +206,9 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(await ended).toBe(200)
     await second.locator('button[value=deny]').click()
     await second.waitForSelector('[data-state=request_allowed]')
+    await second.getByRole('link', { name: 'Remove access' }).click()
+    await second.getByRole('button', { name: 'Remove access' }).click()
+    await second.waitForSelector('[data-state=agents-removed]')
   })
 
   it('lets two tabs that both started at the sign-in page go on', async () => {
@@ -265,17 +268,19 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     expect(await ended).toBe(200)
   })
 
-  it('never takes Enter in a field of the consent form for Allow', async () => {
+  it('takes Enter in a field of the consent form for no answer, and for a refusal where there is no script', async () => {
     const world = await openWorld()
     const { url, ended } = await world.start()
     const page = await openPage()
     await page.goto(url)
     await signIn(page)
-    await page.evaluate(() => {
-      const field = document.createElement('input')
-      document.querySelector('button[value=grant]')?.closest('form')?.append(field)
-      field.focus()
-    })
+    await page.locator('[name=duration]').first().focus()
+    await page.keyboard.press('Enter')
+    await page.waitForTimeout(300)
+    expect(await state(page)).toBe('consent-first-time')
+    await page.route('**/assets/*.js', (route) => route.abort())
+    await page.reload()
+    await page.locator('[name=duration]').first().focus()
     await page.keyboard.press('Enter')
     await page.waitForURL(`${world.agent.origin}/callback?**`)
     expect(await ended).toBe('access_denied')

@@ -5,11 +5,12 @@ import { isFresh } from '../browser/fresh-sign-in.js'
 import { seeOther } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
 import { addPasskey } from '../browser/passkeys.js'
+import { localPath } from '../browser/place.js'
 import { endSessionOf, renewSession } from '../browser/start-session.js'
 import type { Submission } from '../browser/submission.js'
 import type { ServerContext } from '../context.js'
 import type { SecurityPage, SignedOutPage } from '../pages/account-models.js'
-import { accountPaths } from '../pages/account-paths.js'
+import { accountPaths, signInPath } from '../pages/account-paths.js'
 import { hashPassword } from '../passwords.js'
 import { closePage, passwordPage, securityPage } from './account-pages.js'
 import type { AccountView } from './account-view.js'
@@ -61,9 +62,13 @@ const signOutEverywhere: AccountAction = async (context, cookies, _submission, v
   return signedOut(context, cookies, view, 'signed_out_everywhere')
 }
 
-const signOut: AccountAction = async (context, cookies, _submission, view) => {
-  await endSessionOf(context, cookies, view.visitor)
-  return signedOut(context, cookies, view, 'signed_out')
+/** With `return_to`, on the way to sign in as somebody else. */
+const signOut: AccountAction = async (context, cookies, { form }, view) => {
+  const ended = await endSessionOf(context, cookies, view.visitor)
+  const returnTo = form.get('return_to')
+  return returnTo === undefined
+    ? signedOut(context, cookies, view, 'signed_out')
+    : seeOther(signInPath(localPath(returnTo)), ended)
 }
 
 const changePassword: AccountAction = async (context, cookies, submission, view) => {

@@ -1,18 +1,20 @@
 import { type ReceivedMessage, readParameters } from 'countersign'
+import { accountChanged } from '../browser/account-changed.js'
 import type { Cookies } from '../browser/cookies.js'
 import { isFresh } from '../browser/fresh-sign-in.js'
 import { htmlResponse, seeOther } from '../browser/html-response.js'
 import { PageError } from '../browser/page-error.js'
 import { messagesFor, pageFrame, viewOf } from '../browser/page-frame.js'
 import { registrationOptions, signInOptions } from '../browser/passkeys.js'
-import { localPath } from '../browser/place.js'
+import { linkPath, requireLink } from '../browser/pending-page.js'
+import { localPath, placeAt } from '../browser/place.js'
 import { type Action, chooseLanguage, signIn, signInWithPasskey, signUp } from '../browser/sign-in-actions.js'
 import { signInPageAt, signUpPageAt } from '../browser/sign-in-page-at.js'
 import { readSubmission } from '../browser/submission.js'
 import { pageOf } from '../browser/visitor.js'
 import type { ServerContext } from '../context.js'
 import { renderSignedOut } from '../pages/account/signed-out-page.js'
-import { accountPaths } from '../pages/account-paths.js'
+import { accountPaths, signInPath } from '../pages/account-paths.js'
 import { accountActions } from './account-actions.js'
 import type { AccountPage } from './account-pages.js'
 import type { AccountView } from './account-view.js'
@@ -29,8 +31,7 @@ export async function showAccountPage(
 ): Promise<Response> {
   const view = await viewOf(context, cookies, request)
   const { session } = view.visitor
-  if (!session)
-    return seeOther(`${accountPaths.signIn}?return_to=${encodeURIComponent(view.path)}`, view.visitor.newCookies)
+  if (!session) return seeOther(signInPath(view.path), view.visitor.newCookies)
   return accountPage(context, { ...view, session, query: new URL(request.url).searchParams }, id)
 }
 
@@ -48,7 +49,7 @@ export async function submitAccountForm(
   const { session } = visitor
   if (!session) return seeOther(accountPaths.signIn)
   if (page !== pageOf(session))
-    throw new PageError('account_changed', { retry: accountPaths.agents, user: session.user.username })
+    throw accountChanged(context, visitor, { kind: 'account', returnTo: accountPaths.agents })
   const view: AccountView = {
     visitor,
     session,
@@ -68,12 +69,11 @@ export async function showEntrance(
 ): Promise<Response> {
   const view = await viewOf(context, cookies, request)
   const returnTo = localPath(readParameters(new URL(request.url).searchParams).get('return_to'))
-  if (entrance === 'sign-in') {
-    if (view.visitor.session) return seeOther(returnTo)
-    return signInPageAt(context, view, { kind: 'account', returnTo })
-  }
-  if (!context.signUp) throw new PageError('not_found')
-  return signUpPageAt(context, view, { kind: 'account', returnTo })
+  if (entrance === 'sign-up' && !context.signUp) throw new PageError('not_found')
+  if (entrance === 'sign-in' && view.visitor.session) return seeOther(returnTo)
+  const at = await placeAt(context, returnTo, view)
+  if ('answered' in at) return at.answered
+  return entrance === 'sign-in' ? signInPageAt(context, view, at.place) : signUpPageAt(context, view, at.place)
 }
 
 const entranceActions: ReadonlyMap<string, Action> = new Map([
@@ -94,7 +94,8 @@ export async function submitEntranceForm(
   const action = entranceActions.get(submission.form.get('action') ?? '')
   if (!action) throw new PageError('bad_form')
   const { visitor, form } = submission
-  const view = { visitor, messages: messagesFor(cookies, request), path: localPath(form.get('return_to')) }
+  const path = form.has('request_token') ? linkPath(requireLink(form)) : localPath(form.get('return_to'))
+  const view = { visitor, messages: messagesFor(cookies, request), path }
   return action(context, cookies, submission, view)
 }
 
@@ -124,7 +125,7 @@ export async function showConfirmation(context: ServerContext, cookies: Cookies,
   const { session } = view.visitor
   const query = new URL(request.url).searchParams
   const returnTo = localPath(readParameters(query).get('return_to'))
-  if (!session) return seeOther(`${accountPaths.signIn}?return_to=${encodeURIComponent(returnTo)}`)
+  if (!session) return seeOther(signInPath(returnTo))
   return confirmPage(context, { ...view, session, query }, returnTo)
 }
 

@@ -2,6 +2,7 @@ import { pageFrame, type View } from '../browser/page-frame.js'
 import { pageOf } from '../browser/visitor.js'
 import type { ServerContext } from '../context.js'
 import type { AccountFrame } from '../pages/account-models.js'
+import { assetPath } from '../pages/assets.js'
 import { cleanText } from '../pages/plain-text.js'
 import type { Session } from '../storage/storage.js'
 
@@ -18,7 +19,7 @@ const maxUser = 60
 export function accountFrame(context: ServerContext, view: AccountView): AccountFrame {
   return {
     ...pageFrame(context, view),
-    accountStylesheet: '/assets/account.css',
+    accountStylesheet: assetPath('account.css'),
     user: cleanText(view.session.user.username, maxUser),
     csrf: context.secrets.csrfFor(view.visitor.browser, pageOf(view.session)),
     now: context.now(),

@@ -10,7 +10,7 @@ import { canExtend } from './decision-actions.js'
 import { type DecisionFacts, decisionFacts } from './decision-facts.js'
 import { htmlResponse } from './html-response.js'
 import { pageFrame, type View } from './page-frame.js'
-import type { ConsentLink } from './pending-page.js'
+import { type ConsentLink, requestPath } from './pending-page.js'
 import { fieldsOf } from './place.js'
 
 /** The consent page for a bound request, first or again with a problem. */
@@ -29,7 +29,7 @@ export async function consentPageAt(
     agentHost: displayHost(request.agent),
     resourceHost: displayHost(request.resource),
   } as const
-  const form = fieldsOf(context, view.visitor, place, '/agent/auth')
+  const form = fieldsOf(context, view.visitor, place, requestPath)
   const frame = pageFrame(context, view)
   const options = {
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,

@@ -1,5 +1,7 @@
+import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import type { AuthRequest, DecideOutcome, ExtendOutcome } from '../storage/storage.js'
+import { accountChanged } from './account-changed.js'
 import { waitBeforeAllowing } from './allowing-rate.js'
 import { checkPassword } from './check-password.js'
 import { consentPageAt } from './consent-page-at.js'
@@ -10,7 +12,7 @@ import { type ConsentLink, linkPath, outcomeResponse, requireLink, requireStored
 import type { Action } from './sign-in-actions.js'
 import { renewSession } from './start-session.js'
 import type { Submission } from './submission.js'
-import { pageOf } from './visitor.js'
+import { pageOf, type Visitor } from './visitor.js'
 
 /** What is allowed for longer than this, in seconds, may answer the agent's next request without a page. */
 const rememberedFrom = 86_400
@@ -22,15 +24,14 @@ export const decide: Action = async (context, cookies, submission, view) => {
   const stored = await requireStored(context, link)
   const { session } = visitor
   if (!session) return seeOther(linkPath(link))
-  requirePagePerson(submission, link)
+  requirePagePerson(context, submission, link)
   const facts = await decisionFacts(context, stored, session)
   const allow = form.get('consent') === 'grant'
   // Before anything is judged: what is judged must be what the storage decides on.
   const decides = stored.browserHash === visitor.browserHash && stored.userId === session.user.id
   if (stored.status === 'open' && !decides) {
-    return stored.browserHash === visitor.browserHash
-      ? decideRefusals.other_user(link)
-      : decideRefusals.other_browser(link)
+    const reason = stored.browserHash === visitor.browserHash ? 'other_user' : 'other_browser'
+    return decideRefusals[reason]({ context, visitor, link })
   }
   const proves = allow && stored.status === 'open'
   if (proves && facts.forbidden) throw new PageError('policy_forbids')
@@ -57,7 +58,7 @@ export const decide: Action = async (context, cookies, submission, view) => {
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered: facts.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
   })
-  if (outcome.outcome === 'refused') return decideRefusals[outcome.reason](link)
+  if (outcome.outcome === 'refused') return decideRefusals[outcome.reason]({ context, visitor, link })
   const renewed = proves && facts.askPassword ? await renewSession(context, cookies, submission) : []
   return outcomeResponse(context, view, outcome.request, renewed)
 }
@@ -65,9 +66,10 @@ export const decide: Action = async (context, cookies, submission, view) => {
 /** `action=extend`: keeps the request open longer, at most twelve times (WCAG 2.2.1: ten at least). */
 export const extend: Action = async (context, _cookies, submission) => {
   const link = requireLink(submission.form)
-  const { session, browserHash } = submission.visitor
+  const { visitor } = submission
+  const { session, browserHash } = visitor
   if (!session) return seeOther(linkPath(link))
-  requirePagePerson(submission, link)
+  requirePagePerson(context, submission, link)
   const outcome = await context.storage.extendRequest({
     tokenHash: link.tokenHash,
     browserHash,
@@ -75,7 +77,7 @@ export const extend: Action = async (context, _cookies, submission) => {
     seconds: extension.seconds,
     maxExtensions: extension.times,
   })
-  if (outcome.outcome === 'refused') return extendRefusals[outcome.reason](link)
+  if (outcome.outcome === 'refused') return extendRefusals[outcome.reason]({ context, visitor, link })
   return seeOther(linkPath(link))
 }
 
@@ -94,15 +96,19 @@ export function canExtend({ extensions }: AuthRequest): boolean {
   return extensions < extension.times
 }
 
-function requirePagePerson({ page, visitor }: Submission, link: ConsentLink): void {
+function requirePagePerson(context: ServerContext, { page, visitor }: Submission, link: ConsentLink): void {
   if (page === pageOf(undefined)) throw new PageError('csrf')
-  if (page !== pageOf(visitor.session)) {
-    const user = visitor.session?.user.username
-    throw new PageError('account_changed', { retry: linkPath(link), ...(user === undefined ? {} : { user }) })
-  }
+  if (page !== pageOf(visitor.session)) throw accountChanged(context, visitor, { kind: 'request', link })
 }
 
-type Refusals<R extends string> = Readonly<Record<R, (link: ConsentLink) => Response>>
+/** Whose decision was not taken, at which server. */
+interface Turned {
+  context: ServerContext
+  visitor: Visitor
+  link: ConsentLink
+}
+
+type Refusals<R extends string> = Readonly<Record<R, (turned: Turned) => Response>>
 type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R extends string } ? R : never
 
 /** Where a decision that was not taken leads. */
@@ -110,18 +116,20 @@ const decideRefusals: Refusals<ReasonOf<DecideOutcome>> = {
   unknown: () => turnAway('request_unknown'),
   expired: () => turnAway('request_expired'),
   other_browser: () => turnAway('request_other_session'),
-  other_user: (link) => turnAway('account_changed', linkPath(link)),
+  other_user: ({ context, visitor, link }) => {
+    throw accountChanged(context, visitor, { kind: 'request', link })
+  },
   not_open: () => turnAway('request_used'),
   // The page no longer shows what is stored: show it as it is now.
-  changed: (link) => seeOther(linkPath(link)),
+  changed: ({ link }) => seeOther(linkPath(link)),
 }
 
 const extendRefusals: Refusals<ReasonOf<ExtendOutcome>> = {
   ...decideRefusals,
-  not_open: (link) => seeOther(linkPath(link)),
-  limit: (link) => seeOther(linkPath(link)),
+  not_open: ({ link }) => seeOther(linkPath(link)),
+  limit: ({ link }) => seeOther(linkPath(link)),
 }
 
-function turnAway(code: PageError['code'], retry?: string): never {
-  throw new PageError(code, retry === undefined ? {} : { retry })
+function turnAway(code: PageError['code']): never {
+  throw new PageError(code)
 }

@@ -1,34 +1,31 @@
 import type { ProblemPage } from '../pages/models.js'
 
+type Shown = Partial<Pick<ProblemPage, 'agentHost' | 'retry' | 'user' | 'switchAccount' | 'remove'>>
+
 /** A request to a browser endpoint that ends on a problem page. */
 export class PageError extends Error {
   readonly code: ProblemPage['code']
-  readonly agentHost: string | undefined
-  readonly retry: string | undefined
-  readonly user: string | undefined
+  /** What the page shows besides its own words. */
+  readonly shown: Shown
   readonly retryAfter: number | undefined
   readonly status: number
 
   constructor(
     code: ProblemPage['code'],
-    options: {
-      agentHost?: string
-      retry?: string
-      user?: string
+    options: Shown & {
       retryAfter?: number | undefined
       /** @default the one of the code's page */
       status?: number
       cause?: unknown
     } = {},
   ) {
-    super(code, options.cause === undefined ? undefined : { cause: options.cause })
+    const { cause, status = problemStatus[code], retryAfter, ...shown } = options
+    super(code, cause === undefined ? undefined : { cause })
     this.name = 'PageError'
     this.code = code
-    this.agentHost = options.agentHost
-    this.retry = options.retry
-    this.user = options.user
-    this.retryAfter = options.retryAfter
-    this.status = options.status ?? problemStatus[code]
+    this.shown = shown
+    this.retryAfter = retryAfter
+    this.status = status
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ServerContext } from '../context.js'
+import { assetPath } from '../pages/assets.js'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import { languages } from '../pages/messages/languages.js'
 import type { Messages } from '../pages/messages/messages.js'
@@ -45,9 +46,10 @@ export function pageFrame(context: ServerContext, view?: View): PageFrame {
   }
   return {
     serverName: context.name,
-    stylesheet: '/assets/pages.css',
-    icon: '/assets/icon.svg',
-    script: '/assets/pages.js',
+    stylesheet: assetPath('pages.css'),
+    icon: assetPath('icon.svg'),
+    touchIcon: assetPath('apple-touch-icon.png'),
+    script: assetPath('pages.js'),
     ...(Object.keys(footer).length === 0 ? {} : { footer }),
   }
 }

@@ -9,6 +9,7 @@ import { consentRedirect } from './consent-redirect.js'
 import { htmlResponse, seeOther } from './html-response.js'
 import { PageError } from './page-error.js'
 import { pageFrame, type View } from './page-frame.js'
+import type { Visitor } from './visitor.js'
 
 /** What the consent URL carries. */
 export interface ConsentLink {
@@ -17,6 +18,9 @@ export interface ConsentLink {
   redirectUri: string
   state: string | undefined
 }
+
+/** The path of the sign-in and consent pages. */
+export const requestPath = '/agent/auth'
 
 const maxState = 2048
 
@@ -35,7 +39,7 @@ export function requireLink(parameters: ReadonlyMap<string, string>): ConsentLin
 export function linkPath({ requestToken, redirectUri, state }: ConsentLink): string {
   const query = new URLSearchParams({ request_token: requestToken, redirect_uri: redirectUri })
   if (state !== undefined) query.set('state', state)
-  return `/agent/auth?${query.toString()}`
+  return `${requestPath}?${query.toString()}`
 }
 
 /** The stored request, with the redirect URI that the link repeats. */
@@ -50,7 +54,11 @@ export async function requireStored(
 }
 
 /** Turns away everybody but the browser that the request belongs to, and whoever comes too late; a decided request answers again. */
-export function answerUnlessOpen(context: ServerContext, view: View, stored: AuthRequest): Response | undefined {
+export async function answerUnlessOpen(
+  context: ServerContext,
+  view: View,
+  stored: AuthRequest,
+): Promise<Response | undefined> {
   const elsewhere = stored.browserHash !== null && stored.browserHash !== view.visitor.browserHash
   if (stored.status === 'open') {
     if (elsewhere) throw new PageError('request_other_session')
@@ -63,15 +71,14 @@ export function answerUnlessOpen(context: ServerContext, view: View, stored: Aut
 }
 
 /** The redirect that a decision leads to, as often as the same browser asks, while it still is of use. */
-export function outcomeResponse(
+export async function outcomeResponse(
   context: ServerContext,
   view: View,
   stored: AuthRequest,
   cookies: readonly string[] = [],
-): Response {
+): Promise<Response> {
   const allowed = stored.status === 'allowed'
-  if (allowed && !stored.codeAlive)
-    throw new PageError('request_allowed', { agentHost: displayHost(stored.agent), retry: accountPaths.agents })
+  if (allowed && !stored.codeAlive) throw await allowedBefore(context, view.visitor, stored)
   const outcome = allowed ? { code: context.secrets.codeOf(stored.id) } : { error: 'access_denied' as const }
   const href = consentRedirect(stored, context.issuer, outcome)
   if (/^https?:/.test(href)) return seeOther(href, cookies)
@@ -82,4 +89,22 @@ export function outcomeResponse(
     href,
   }
   return htmlResponse(renderReturnToApp(model, view.messages), { cookies })
+}
+
+/** Tells who allowed a request that they did, and where they can take it back; anybody else in that browser, that it was answered. */
+async function allowedBefore(
+  { storage }: ServerContext,
+  { session }: Visitor,
+  { agent, delegate, resource, userId }: AuthRequest,
+): Promise<PageError> {
+  if (session && session.user.id !== userId) return new PageError('request_used')
+  const live = session
+    ? await storage.listGrants({ userId: session.user.id, agent, resource, live: true, limit: 500 })
+    : []
+  const grant = live.find((each) => each.delegate === delegate)
+  return new PageError('request_allowed', {
+    agentHost: displayHost(agent),
+    retry: accountPaths.agents,
+    ...(grant ? { remove: accountPaths.removeAgent(grant.id) } : {}),
+  })
 }

@@ -1,11 +1,12 @@
 import { type ReceivedMessage, readParameters } from 'countersign'
 import type { ServerContext } from '../context.js'
+import { signInPath } from '../pages/account-paths.js'
 import type { Cookies } from './cookies.js'
 import { seeOther } from './html-response.js'
 import type { IdentityProviderClient, ProviderState } from './identity-provider.js'
 import { PageError } from './page-error.js'
 import { type View, viewOf } from './page-frame.js'
-import { localPath } from './place.js'
+import { localPath, placeAt } from './place.js'
 import { ProviderFailure, providerProblemOf } from './provider-problem.js'
 import { dropProviderState, findProviderState, isOver, keepProviderState, shortened } from './provider-states.js'
 import { recordSparingly } from './record-sparingly.js'
@@ -57,7 +58,7 @@ export async function finishProviderSignIn(
   if (state?.provider !== provider) throw new PageError('bad_form', { retry: '/account/sign-in' })
   const done = dropProviderState(cookies, state)
   const refuse = (problem: NonNullable<SignInProblem['problem']>) =>
-    signInPageAt(context, view, { kind: 'account', returnTo: state.returnTo }, { problem, cookies: [done] })
+    signInAgain(context, view, state.returnTo, { problem, cookies: [done] })
   if (isOver(context, state)) return refuse('provider_expired')
   let proved: Awaited<ReturnType<IdentityProviderClient['finish']>>
   try {
@@ -96,7 +97,19 @@ async function signInFailed(
   const recorded = await recordSparingly(context, { event, ip: received.remoteAddress, data: { provider, reason } })
   if (recorded && problem !== 'provider_denied')
     context.onError(new ProviderFailure(provider, reason, error), requestId)
-  return signInPageAt(context, view, { kind: 'account', returnTo }, { problem, cookies })
+  return signInAgain(context, view, returnTo, { problem, cookies })
+}
+
+/** The sign-in page of where the person was on the way to. */
+async function signInAgain(
+  context: ServerContext,
+  view: View,
+  returnTo: string,
+  shown: SignInProblem & { cookies: readonly string[] },
+): Promise<Response> {
+  const at = await placeAt(context, returnTo, view)
+  if ('answered' in at) return at.answered
+  return signInPageAt(context, { ...view, path: signInPath(returnTo) }, at.place, shown)
 }
 
 function requireProvider({ providers }: ServerContext, id: string): IdentityProviderClient {

@@ -1,4 +1,5 @@
 import type { ProblemPage } from '../pages/models.js'
+import { requestPath } from './pending-page.js'
 import { localPath } from './place.js'
 
 type Code = ProblemPage['code']
@@ -22,7 +23,7 @@ export function retryPath(code: Code, request: Request, issuer: string): string 
 function pathIn(address: string): string | undefined {
   const { pathname, search, searchParams } = new URL(address)
   // Shown in answer to a form: without the request in the address there is nothing to come back to.
-  if (pathname === '/agent/auth' && !searchParams.has('request_token')) return undefined
+  if (pathname === requestPath && !searchParams.has('request_token')) return undefined
   const path = pathname + search
   return localPath(path) === path ? path : undefined
 }

@@ -3,13 +3,13 @@ import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import type { AuthRequest, Session } from '../storage/storage.js'
 import { waitBeforeAllowing } from './allowing-rate.js'
-import { displayHost } from './consent-model.js'
 import { consentPageAt } from './consent-page-at.js'
 import type { Cookies } from './cookies.js'
 import { decisionFacts } from './decision-facts.js'
 import { PageError } from './page-error.js'
 import { type View, viewOf } from './page-frame.js'
 import { answerUnlessOpen, type ConsentLink, outcomeResponse, requireLink, requireStored } from './pending-page.js'
+import { requestPlace } from './place.js'
 import { signInPageAt } from './sign-in-page-at.js'
 
 /** `GET /agent/auth`: the sign-in page, then the consent page, or why there is neither (S§9.5). */
@@ -19,15 +19,13 @@ export async function showRequest(context: ServerContext, cookies: Cookies, requ
   const link = requireLink(parameters)
   const stored = await requireStored(context, link)
   const view = await viewOf(context, cookies, request)
-  const answered = answerUnlessOpen(context, view, stored)
+  const answered = await answerUnlessOpen(context, view, stored)
   if (answered) return answered
   const { session } = view.visitor
   const facts = session && (await decisionFacts(context, stored, session))
   if (!session || !facts || facts.signInAgain) {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
-    const { agent, resource } = stored
-    const place = { kind: 'request', link, agentHost: displayHost(agent), resourceHost: displayHost(resource) } as const
-    return signInPageAt(context, view, place, session ? { again: 'request' } : {})
+    return signInPageAt(context, view, requestPlace(link, stored), session ? { again: 'request' } : {})
   }
   if (facts.remembered && facts.answersAlone) {
     const allowed = await allowRemembered(context, view, link, stored, session, facts.remembered.id)
@@ -44,7 +42,7 @@ export async function showRequest(context: ServerContext, cookies: Cookies, requ
   }
   if (bound.reason === 'other_browser') throw new PageError('request_other_session')
   // Decided or run out between the two reads: look again.
-  const again = answerUnlessOpen(context, view, await requireStored(context, link))
+  const again = await answerUnlessOpen(context, view, await requireStored(context, link))
   if (!again) throw new PageError('request_unknown')
   return again
 }

@@ -1,11 +1,12 @@
 import { passwordMinimum } from '../account-policy.js'
 import type { ServerContext } from '../context.js'
-import { accountPaths } from '../pages/account-paths.js'
+import { accountPaths, signInPath } from '../pages/account-paths.js'
 import type { SignInPage, SignUpPage } from '../pages/models.js'
 import { renderSignIn } from '../pages/sign-in-page.js'
 import { renderSignUp } from '../pages/sign-up-page.js'
 import { htmlResponse } from './html-response.js'
 import { pageFrame, type View } from './page-frame.js'
+import { requestPath } from './pending-page.js'
 import { askerOf, fieldsOf, type Place, pathOf } from './place.js'
 
 export type SignInProblem = Pick<SignInPage, 'username' | 'problem' | 'retryAfter'>
@@ -30,7 +31,7 @@ export function signInPageAt(context: ServerContext, view: View, place: Place, s
   const html = renderSignIn(
     {
       ...pageFrame(context, view),
-      form: fieldsOf(context, visitor, place, place.kind === 'request' ? '/agent/auth' : accountPaths.signIn),
+      form: fieldsOf(context, visitor, place, place.kind === 'request' ? requestPath : accountPaths.signIn),
       ...askerOf(place),
       ...said,
       ...(context.providers.size === 0
@@ -69,10 +70,7 @@ export function signUpPageAt(
     ...askerOf(place),
     ...shown,
     passwordMinimum,
-    signInHref:
-      place.kind === 'request'
-        ? pathOf(place)
-        : `${accountPaths.signIn}?return_to=${encodeURIComponent(pathOf(place))}`,
+    signInHref: place.kind === 'request' ? pathOf(place) : signInPath(pathOf(place)),
   }
   const status = shown.problem === undefined ? 200 : shown.problem === 'throttled' ? 429 : 400
   return htmlResponse(renderSignUp(model, view.messages), {

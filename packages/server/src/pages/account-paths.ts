@@ -21,3 +21,8 @@ export const accountPaths = {
   signedOut: part('signed-out'),
   signUp: part('sign-up'),
 } as const
+
+/** The sign-in page, on the way to a path of this server. */
+export function signInPath(returnTo: string): string {
+  return `${accountPaths.signIn}?return_to=${encodeURIComponent(returnTo)}`
+}

@@ -38,7 +38,10 @@ export function renderLayout(layout: Layout): string {
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />
         <meta name="format-detection" content="telephone=no, email=no, address=no" />
+        <meta name="theme-color" content="#f4f3ef" media="(prefers-color-scheme: light)" />
+        <meta name="theme-color" content="#0e1217" media="(prefers-color-scheme: dark)" />
         {frame.icon !== undefined && <link rel="icon" type="image/svg+xml" href={frame.icon} />}
+        {frame.touchIcon !== undefined && <link rel="apple-touch-icon" href={frame.touchIcon} />}
         <link rel="stylesheet" href={frame.stylesheet} />
         {layout.stylesheet !== undefined && <link rel="stylesheet" href={layout.stylesheet} />}
         {frame.script !== undefined && <script type="module" src={frame.script} />}

@@ -6,6 +6,8 @@ export interface PageFrame {
   stylesheet: string
   /** Where the picture for the browser's tabs is served. */
   icon?: string
+  /** The same for the home screens of phones, in pixels. */
+  touchIcon?: string
   /** Where the script is served; absent: the page has none, and offers nothing that needs one. */
   script?: string
   footer?: PageFooter
@@ -242,4 +244,8 @@ export interface ProblemPage extends PageFrame {
   retry?: string
   /** Who is signed in now, for `account_changed`. */
   user?: string
+  /** Signs them out, and comes back to the same place, for `account_changed`. */
+  switchAccount?: FormFields
+  /** Where the person can take back what they allowed, for `request_allowed`. */
+  remove?: string
 }

@@ -1,3 +1,4 @@
+import { Hidden, HiddenFields } from './hidden-fields.js'
 import { Host } from './host.js'
 import { Icon, type IconName } from './icon.js'
 import { renderLayout } from './layout.js'
@@ -41,15 +42,42 @@ export function renderProblem(model: ProblemPage, messages: Messages = en): stri
         </h1>
         <p class="lead">{problem.explanation(agent)}</p>
         <p>{problem.advice(agent)}</p>
-        {model.retry && (
-          <p class="actions">
-            <a class="button" href={model.retry}>
-              {problem.retry ?? messages.tryAgain}
-            </a>
-          </p>
-        )}
+        {model.remove && <p>{messages.canRemove}</p>}
+        <WaysOn model={model} messages={messages} />
       </>
     ),
     footer: <p>{messages.reference(<code>{model.requestId}</code>)}</p>,
   })
+}
+
+function WaysOn({ model, messages }: { model: ProblemPage; messages: Messages }) {
+  const { retry, remove, switchAccount, user } = model
+  if (!retry && !remove && !switchAccount) return null
+  return (
+    <div class="actions">
+      {remove && (
+        <a class="button" href={remove}>
+          {messages.account.remove}
+        </a>
+      )}
+      {retry && (
+        <a class={remove ? 'button quiet' : 'button'} href={retry}>
+          {switchAccount && user !== undefined ? (
+            <span>{messages.continueAs(<Host>{user}</Host>)}</span>
+          ) : (
+            (messages.problems[model.code].retry ?? messages.tryAgain)
+          )}
+        </a>
+      )}
+      {switchAccount && (
+        <form role="none" method="post" action={switchAccount.action}>
+          <Hidden name="action" value="logout" />
+          <HiddenFields form={switchAccount} />
+          <button class="button quiet" type="submit">
+            {messages.switchAccount}
+          </button>
+        </form>
+      )}
+    </div>
+  )
 }

@@ -3,7 +3,7 @@ import { allow, refresh, refreshTokenOf } from '../attacks/flow.js'
 import { people, type Stage, type StageOptions } from '../attacks/stage.js'
 import { signInToAccount } from '../scripted-user.js'
 import { allowedRequest } from '../storage/fixtures.js'
-import { allowAgent, createPerson, openAccount, type Person, signedIn } from './person.js'
+import { allowAgent, createPerson, openAccount, type Person, see, signedIn } from './person.js'
 
 async function opened(options: StageOptions = {}): Promise<{ stage: Stage; alice: Person }> {
   const account = await openAccount(options)
@@ -91,6 +91,9 @@ describe('every form of an account', () => {
     const seen = await alice.post('/account', { action: 'remove-agent', agent: id, csrf })
     expect(seen).toMatchObject({ status: 409, state: 'account_changed' })
     expect(await stage.storage.listGrants({ live: true })).toHaveLength(1)
+    const left = await see(await alice.browser.submit(seen.html, stage.authServer, { action: 'logout' }))
+    expect(left).toMatchObject({ status: 303, location: '/account/sign-in?return_to=%2Faccount' })
+    expect(await alice.follow(left)).toMatchObject({ status: 200, state: 'sign-in' })
   })
 
   it('leads to the sign-in page when nobody is signed in any more', async () => {

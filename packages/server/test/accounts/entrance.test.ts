@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { hashSecret } from '../../dist/minted-secrets.js'
 import { openRequest } from '../attacks/flow.js'
 import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
+import { words } from '../pages/reading.js'
 import { createPerson, signedIn } from './person.js'
 
 async function opened(options: StageOptions = {}): Promise<Stage> {
@@ -93,6 +94,35 @@ describe('signing up', () => {
     const answer = await person.submit(href.replaceAll('&amp;', '&'), newcomer)
     expect(answer).toMatchObject({ status: 303, location: link })
     expect(await person.open(link)).toMatchObject({ status: 200, state: 'consent-first-time' })
+  })
+
+  describe.each(['sign-in', 'sign-up'])('on the way to a request, the page at /account/%s', (entrance) => {
+    const entranceTo = (link: string) => `/account/${entrance}?return_to=${encodeURIComponent(link)}`
+
+    it('says who asks, at first, after a failure and in another language', async () => {
+      const stage = await opened({ signUp: true })
+      const link = (await openRequest(stage)).url.slice(stage.authServer.length)
+      const agent = new URL(stage.agent.id).host
+      const person = createPerson(stage)
+      const first = await person.open(entranceTo(link))
+      expect(first).toMatchObject({ status: 200, state: entrance })
+      expect(words(first.html)).toContain(`${agent} asks to act for you`)
+      const action = entrance === 'sign-in' ? 'login' : 'sign-up'
+      const failed = await person.submit(entranceTo(link), { action, username: 'alice', password: 'x' })
+      expect(failed.status).toBeGreaterThanOrEqual(400)
+      expect(words(failed.html)).toContain(`${agent} asks to act for you`)
+      const csrf = /name="csrf" value="([^"]*)"/.exec(failed.html)?.[1] ?? ''
+      const backTo = /name="return_to" value="([^"]*)"/.exec(failed.html)?.[1]?.replaceAll('&amp;', '&') ?? ''
+      const form = { action: 'language', language: 'ar', csrf, return_to: backTo }
+      expect((await person.follow(await person.post('/account/language', form))).html).toContain(agent)
+    })
+
+    it('tells who comes too late so, before they type anything', async () => {
+      const stage = await opened({ signUp: true })
+      const link = (await openRequest(stage)).url.slice(stage.authServer.length)
+      stage.clock.now += 601
+      expect(await createPerson(stage).open(entranceTo(link))).toMatchObject({ status: 410, state: 'request_expired' })
+    })
   })
 })
 

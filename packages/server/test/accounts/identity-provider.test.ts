@@ -328,6 +328,27 @@ describe('signing in with an identity provider', () => {
     expect(await person.stage.storage.listEvents({ event: 'session.created' })).toEqual([])
   })
 
+  it('still says which agent asks after it failed, and can change the language', async () => {
+    const stage = await opened()
+    const link = (await openRequest(stage)).url.slice(stage.authServer.length)
+    const person = createPerson(stage)
+    const { location } = await start(person, link)
+    const seen = await arrive(person, new URL(await provider.stop(location ?? '')))
+    expect(seen).toMatchObject({ status: 401, state: 'sign-in', problem: 'provider_denied' })
+    expect(seen.html).toContain(new URL(stage.agent.id).host)
+    const fields = /value="language".*?name="return_to" value="([^"]*)".*?name="csrf" value="([^"]*)"/.exec(seen.html)
+    const [, returnTo = '', csrf = ''] = fields ?? []
+    const chosen = await person.post('/account/language', {
+      action: 'language',
+      language: 'ar',
+      csrf,
+      return_to: returnTo,
+    })
+    const again = await person.follow(chosen)
+    expect(again).toMatchObject({ status: 200, state: 'sign-in' })
+    expect(again.html).toContain(new URL(stage.agent.id).host)
+  })
+
   it('still goes on ten minutes after it was started', async () => {
     const person = createPerson(await opened())
     const callback = await callbackOf(person)

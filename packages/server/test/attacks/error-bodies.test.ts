@@ -183,10 +183,9 @@ const requests: readonly ValidRequest[] = [
   { route: 'POST /account/passkeys/challenge', build: form('/account/passkeys/challenge', {}) },
   { route: 'POST /account/passkeys/options', build: form('/account/passkeys/options', {}) },
   { route: 'GET /', build: get('/') },
-  ...['pages.css', 'account.css', 'pages.js', 'icon.svg'].map((name) => ({
-    route: `GET /assets/${name}`,
-    build: get(`/assets/${name}`),
-  })),
+  { route: 'GET /assets/*', build: get('/assets/pages.css') },
+  { route: 'GET /favicon.ico', build: get('/favicon.ico') },
+  { route: 'GET /apple-touch-icon.png', build: get('/apple-touch-icon.png') },
   ...['', '/remove-all', '/activity', '/security', '/password', '/yours', '/download', '/close'].map((path) => ({
     route: `GET /account${path}`,
     build: get(`/account${path}`),

@@ -210,7 +210,16 @@ describe('renderReturnToApp', () => {
   })
 })
 
-it('account_changed names who is signed in now', () => {
-  const html = renderProblem(problemModel('account_changed', { user: 'bob@home.example' }))
-  expect(words(html)).toContain('You are now signed in as bob@home.example')
+it('account_changed names who is signed in now, and offers to go on as them or as somebody else', () => {
+  const switchAccount = { action: '/agent/auth', csrf: 'csrf-1', requestToken: 'request-token-1' }
+  const changes = { user: 'bob@home.example', retry: '/agent/auth?request_token=request-token-1', switchAccount }
+  const html = renderProblem(problemModel('account_changed', changes))
+  expectOrder(words(html), [
+    'You are now signed in as bob@home.example',
+    'Continue as bob@home.example',
+    'Use another account',
+  ])
+  const [form] = formsOf(html)
+  expect(form?.attributes).toContain('method="post" action="/agent/auth"')
+  expect(form?.hidden).toEqual({ action: 'logout', request_token: 'request-token-1', csrf: 'csrf-1' })
 })

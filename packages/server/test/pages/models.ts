@@ -9,7 +9,12 @@ import type {
   SignUpPage,
 } from '../../dist/pages/models.js'
 
-export const frame = { serverName: 'Home Accounts', stylesheet: '/assets/pages.css', icon: '/assets/icon.svg' }
+export const frame = {
+  serverName: 'Home Accounts',
+  stylesheet: '/assets/pages.css',
+  icon: '/assets/icon.svg',
+  touchIcon: '/assets/apple-touch-icon.png',
+}
 
 /** What a page has on a server that offers everything. */
 export const equipped = {

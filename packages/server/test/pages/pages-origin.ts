@@ -1,21 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-
-const asset = (name: string) => readFileSync(new URL(`../../assets/${name}`, import.meta.url))
+import { findAsset } from '../../dist/pages/assets.js'
 
 // A picture of one pixel.
 const logo = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
 )
-
-const assets: Record<string, [type: string, body: Buffer]> = {
-  '/assets/pages.css': ['text/css; charset=utf-8', asset('pages.css')],
-  '/assets/account.css': ['text/css; charset=utf-8', asset('account.css')],
-  '/assets/pages.js': ['text/javascript; charset=utf-8', asset('pages.js')],
-  '/assets/icon.svg': ['image/svg+xml; charset=utf-8', asset('icon.svg')],
-  '/agents/logo-1.png': ['image/png', logo],
-}
 
 const csp =
   "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -24,13 +14,11 @@ const csp =
 export function createPagesOrigin(documentOf: (path: string) => string | undefined): Server {
   return createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1')
-    const found = assets[pathname]
-    if (found) {
-      response.writeHead(200, { 'content-type': found[0] }).end(found[1])
-      return
-    }
+    const found = pathname.startsWith('/assets/') ? findAsset(pathname.slice('/assets/'.length)) : undefined
+    if (found) return response.writeHead(200, { 'content-type': found.asset.type }).end(found.asset.body)
+    if (pathname === '/agents/logo-1.png') return response.writeHead(200, { 'content-type': 'image/png' }).end(logo)
     const html = documentOf(pathname.slice(1))
-    response
+    return response
       .writeHead(html === undefined ? 404 : 200, {
         'content-type': 'text/html; charset=utf-8',
         'content-security-policy': csp,

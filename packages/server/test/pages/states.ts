@@ -4,7 +4,7 @@ import type { ProblemPage } from '../../dist/pages/models.js'
 import { renderProblem } from '../../dist/pages/problem-page.js'
 import { accountStates } from './account-states.js'
 import { consentStates } from './consent-states.js'
-import { problemModel } from './models.js'
+import { outsideForm, problemModel } from './models.js'
 import { signInStates } from './sign-in-states.js'
 
 /** Every code of a problem page. */
@@ -27,7 +27,8 @@ function problemStates(messages: Messages): [string, string][] {
     renderProblem(
       problemModel(code, {
         ...(retried.has(code) ? { retry } : {}),
-        ...(code === 'account_changed' ? { user: 'bob@home.example' } : {}),
+        ...(code === 'account_changed' ? { user: 'bob@home.example', switchAccount: outsideForm } : {}),
+        ...(code === 'request_allowed' ? { remove: '/account/agents/g1/remove' } : {}),
       }),
       messages,
     ),

@@ -21,7 +21,7 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
   },
   request_allowed: {
     heading: 'لقد سمحت بهذا الطلب',
-    explanation: () => phrase`وصلتنا إجابتك. يمكنك التراجع عنها في أي وقت من صفحة وكلائي.`,
+    explanation: () => phrase`وصلتنا إجابتك، ولا يمكن الرد على الطلب إلا مرة واحدة.`,
     advice: (agent) => phrase`يمكنك إغلاق هذه الصفحة. إذا كان ${agent} لا يزال ينتظر، فابدأ من جديد من هناك.`,
     retry: 'الذهاب إلى وكلائي',
   },
@@ -49,8 +49,7 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
   account_changed: {
     heading: 'تم تسجيل دخولك الآن بحساب آخر',
     explanation: () => phrase`الصفحة التي أجبت فيها كانت لحساب آخر، فلم نستخدم إجابتك.`,
-    advice: () => phrase`تأكد من الحساب الذي تريد استخدامه، ثم راجع الطلب مرة أخرى.`,
-    retry: 'راجع الطلب مرة أخرى',
+    advice: () => phrase`تابع بهذا الحساب، أو سجّل الدخول إلى الحساب الآخر.`,
   },
   bad_form: {
     heading: 'شيء ما في النموذج لم يكن صحيحًا',

@@ -189,6 +189,9 @@ export const ar: Messages = {
   account: arAccount,
   problems: arProblems,
   nowSignedInAs: (user) => phrase`تم تسجيل دخولك الآن باسم ${user}`,
+  continueAs: (user) => phrase`المتابعة باسم ${user}`,
+  switchAccount: 'استخدام حساب آخر',
+  canRemove: 'إذا لم تكن تريد السماح به، فأزل وصوله.',
   tryAgain: 'حاول مرة أخرى',
   reference: (id) => phrase`الرقم المرجعي: ${id}`,
 }

@@ -21,7 +21,7 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
   },
   request_allowed: {
     heading: 'You allowed this request',
-    explanation: () => phrase`We have your answer. You can take it back at any time in My agents.`,
+    explanation: () => phrase`We have your answer, and a request can be answered only once.`,
     advice: (agent) => phrase`You can close this page. If ${agent} is still waiting, start again from there.`,
     retry: 'Go to My agents',
   },
@@ -50,8 +50,7 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
   account_changed: {
     heading: 'You are now signed in to another account',
     explanation: () => phrase`The page you answered was made for a different account, so your answer was not used.`,
-    advice: () => phrase`Check which account you want to use, then look at the request again.`,
-    retry: 'Look at the request again',
+    advice: () => phrase`Continue with this account, or sign in to the other one.`,
   },
   bad_form: {
     heading: 'Something in the form was not right',

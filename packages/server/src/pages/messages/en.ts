@@ -208,6 +208,9 @@ export const en = {
   problems: enProblems,
   account: enAccount,
   nowSignedInAs: (user: Child) => phrase`You are now signed in as ${user}`,
+  continueAs: (user: Child) => phrase`Continue as ${user}`,
+  switchAccount: 'Use another account',
+  canRemove: 'If you did not want to allow it, remove its access.',
   tryAgain: 'Try again',
   reference: (id: Child) => phrase`Reference: ${id}`,
 }
