@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import { createTrustedNetworks } from './trusted-networks.js'
 
 /** Finds the address a request came from. */
 export type ClientAddress = (peer: string | undefined, rawHeaders: readonly string[]) => string | undefined
@@ -8,6 +9,7 @@ export type ClientAddress = (peer: string | undefined, rawHeaders: readonly stri
  * it is the peer's own address, whatever the header says.
  *
  * @param trusted addresses, or networks such as `10.0.0.0/8`
+ * @throws TypeError for what is neither, and for networks that hold about everybody
  * @example
  * ```ts
  * const clientAddress = createClientAddress(['127.0.0.1'])
@@ -15,13 +17,7 @@ export type ClientAddress = (peer: string | undefined, rawHeaders: readonly stri
  * ```
  */
 export function createClientAddress(trusted: readonly string[]): ClientAddress {
-  const proxies = new BlockList()
-  for (const network of trusted) {
-    const [base = '', bits] = network.split('/')
-    const family = isIP(base) === 6 ? 'ipv6' : 'ipv4'
-    if (bits === undefined) proxies.addAddress(base, family)
-    else proxies.addSubnet(base, Number(bits), family)
-  }
+  const proxies = createTrustedNetworks(trusted)
   const isProxy = (address: string) => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
   return function clientAddress(peer, rawHeaders) {

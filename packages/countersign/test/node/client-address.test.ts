@@ -23,4 +23,55 @@ describe('createClientAddress', () => {
     const rawHeaders = ['Host', 'auth.example', ...lines.flatMap((line) => ['x-forwarded-for', line])]
     expect(find(peer, rawHeaders)).toBe(expected)
   })
+
+  it.each([
+    ['0.0.0.0/0'],
+    ['::/0'],
+    ['0.0.0.0/1', '128.0.0.0/1'],
+    ['10.0.0.0/7'],
+    ['203.0.113.9/0'],
+    ['127.0.0.1', '2000::/3'],
+    ['2001::/15'],
+    ['fc00::/6'],
+    ['fe80::/9'],
+    ['::ffff:0:0/96'],
+    ['::ffff:0.0.0.0/97'],
+    ['0:0:0:0:0:ffff:8.0.0.0/103'],
+    ['::/64'],
+    ['::/16'],
+    Array.from({ length: 128 }, (_, octet) => `${octet + 1}.0.0.0/8`),
+  ])('refuses %s, which is everybody, and says what to do', (...trusted) => {
+    expect(() => createClientAddress(trusted)).toThrow(/^the prox.* everybody, and any client could .*such as 10\.0\.0\.7/)
+  })
+
+  it.each([
+    '*',
+    'all',
+    '',
+    'loopback',
+    '10.0.0.0/33',
+    '10.0.0/8',
+    '::1/129',
+    '10.0.0.0/8/8',
+    '10.0.0.0/',
+    '10.0.0.0/-1',
+    '10.0.0.0/0x8',
+    ' 10.0.0.1',
+  ])('refuses %j, which is no network', (trusted) => {
+    expect(() => createClientAddress([trusted])).toThrow('must be an address or a network, such as 10.0.0.0/8')
+  })
+
+  it.each([
+    ['10.0.0.0/8', '10.255.255.255'],
+    ['fc00::/7', 'fd12:3456::1'],
+    ['fd00::/8', 'fd12:3456::1'],
+    ['fe80::/10', 'fe80::1'],
+    ['2600::/16', '2600:1900::1'],
+    ['::ffff:10.0.0.0/104', '10.1.2.3'],
+    ['8.0.0.0/8', '8.1.1.1'],
+  ])('%s is a network that can be trusted', (trusted, peer) => {
+    const find = createClientAddress([trusted])
+    expect(find(peer, ['X-Forwarded-For', '203.0.113.9'])).toBe('203.0.113.9')
+    expect(find('198.51.100.1', ['X-Forwarded-For', '203.0.113.9'])).toBe('198.51.100.1')
+  })
 })

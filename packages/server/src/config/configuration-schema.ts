@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { algorithmNames, isIdentifier } from 'countersign'
+import { trustedNetworkProblem } from 'countersign/node'
 import * as z from 'zod'
 import { adminSecretForm, minimumAdminSecret } from '../admin/secret-check.js'
 import { risksByStrength } from '../pages/risk-order.js'
@@ -80,14 +80,10 @@ function asNumber(value: number | 'until-removed' | undefined): number {
 }
 
 /** A network as `10.0.0.0/8`, or a single address. */
-const network = z.string().refine(
-  (value) => {
-    const [base = '', bits, ...rest] = value.split('/')
-    const longest = { 0: -1, 4: 32, 6: 128 }[isIP(base)] ?? -1
-    return rest.length === 0 && (bits === undefined ? longest > 0 : /^\d{1,3}$/.test(bits) && Number(bits) <= longest)
-  },
-  { error: 'must be an address or a network, such as 10.0.0.0/8' },
-)
+const network = z.string().superRefine((value, context) => {
+  const problem = trustedNetworkProblem(value)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+})
 
 /** What a configuration may hold. */
 export const configurationSchema = z.strictObject({

@@ -157,6 +157,11 @@ describe('loadConfig', () => {
     ['a short secret', { admin: { port: 9000, secret: 'short' } }, 'admin.secret: must have at least 32 characters'],
     ['two master keys', { masterKey: 'x' }, 'masterKey: is set beside masterKeyFile'],
     ['a network', { trustProxy: ['10.0.0.0/33'] }, 'trustProxy[0]: must be an address or a network'],
+    [
+      'everybody as a proxy',
+      { trustProxy: ['127.0.0.1', '0.0.0.0/0'] },
+      'trustProxy[1]: is everybody, and any client could then claim any address: name your proxies alone, such as',
+    ],
     ['a link', { footer: { help: 'javascript:alert(1)' } }, 'footer.help: must be an https: or mailto: URL'],
     ['a named agent', { interop: { unsignedBodies: ['agent'] } }, 'interop.unsignedBodies[0]: must be the identifier'],
   ])('refuses %s, names the setting and says what to do', async (_what, change, expected) => {
