@@ -1,5 +1,5 @@
 import type { CertificateFinder } from 'countersign'
-import { createClientAddress, createNodeListener } from 'countersign/node'
+import { createClientAddress, createNodeListener, createTrustedPeers } from 'countersign/node'
 import {
   createAuthServer,
   type LoadedConfig,
@@ -104,14 +104,16 @@ async function listen(
   const administration = createNodeListener((request) => server.admin(request, requestId()), {
     origin: 'http://admin.invalid',
   })
-  const open = createStoppableServer(observe(answer), settings.limits.connections)
+  const { connections, idlePerAddress = Math.ceil(connections / 4) } = settings.limits
+  const idle = { perAddress: idlePerAddress, isExempt: createTrustedPeers(settings.trustProxy) }
+  const open = createStoppableServer(observe(answer), { connections, idle })
   const admin = createStoppableServer(
     createAdminListener({
       isReady: async () => !open.stopping && (await storage.countUsers()) >= 0,
       metrics: () => counts.render(log.writeErrors),
       administration: observe(administration),
     }),
-    settings.limits.connections,
+    { connections },
   )
   await openListener(open.server, settings.listen, 'listen')
   try {

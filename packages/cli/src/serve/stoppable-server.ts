@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
+import { type IdleLimit, limitIdleConnections } from './limit-idle-connections.js'
 
 /** Milliseconds that kept-alive connections get for one more request, which is answered with `Connection: close`. */
 const linger = 1000
@@ -14,8 +15,18 @@ export interface StoppableServer {
   stop(): Promise<void>
 }
 
+export interface ConnectionLimits {
+  /** All together. */
+  connections: number
+  /** @default none */
+  idle?: IdleLimit
+}
+
 /** Creates the server; it does not listen yet. */
-export function createStoppableServer(listener: RequestListener, connections: number): StoppableServer {
+export function createStoppableServer(
+  listener: RequestListener,
+  { connections, idle }: ConnectionLimits,
+): StoppableServer {
   const running = new Set<ServerResponse>()
   let stopping = false
   const server = createServer(
@@ -28,6 +39,7 @@ export function createStoppableServer(listener: RequestListener, connections: nu
     },
   )
   server.maxConnections = connections
+  if (idle) limitIdleConnections(server, idle)
 
   async function stop(): Promise<void> {
     stopping = true
@@ -37,12 +49,12 @@ export function createStoppableServer(listener: RequestListener, connections: nu
       NetServer.prototype.close.call(server, () => resolve())
     })
     const began = performance.now()
-    const idle = setInterval(() => {
+    const closing = setInterval(() => {
       if (performance.now() - began >= linger) server.closeIdleConnections()
     }, 100)
     const late = setTimeout(() => server.closeAllConnections(), patience)
     await closed
-    clearInterval(idle)
+    clearInterval(closing)
     clearTimeout(late)
   }
 

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { createTrustedNetworks } from './trusted-networks.js'
+import { createTrustedPeers, plainAddress } from './trusted-networks.js'
 
 /** Finds the address a request came from. */
 export type ClientAddress = (peer: string | undefined, rawHeaders: readonly string[]) => string | undefined
@@ -17,15 +17,14 @@ export type ClientAddress = (peer: string | undefined, rawHeaders: readonly stri
  * ```
  */
 export function createClientAddress(trusted: readonly string[]): ClientAddress {
-  const proxies = createTrustedNetworks(trusted)
-  const isProxy = (address: string) => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  const isProxy = createTrustedPeers(trusted)
 
   return function clientAddress(peer, rawHeaders) {
-    const direct = peer === undefined ? undefined : plain(peer)
-    if (direct === undefined || isIP(direct) === 0 || !isProxy(direct)) return direct
+    const direct = peer === undefined ? undefined : plainAddress(peer)
+    if (direct === undefined || !isProxy(direct)) return direct
     let nearest = direct
     for (const hop of forwardedFor(rawHeaders).reverse()) {
-      const address = plain(hop)
+      const address = plainAddress(hop)
       if (isIP(address) === 0) return nearest
       nearest = address
       if (!isProxy(address)) return address
@@ -39,9 +38,4 @@ function forwardedFor(rawHeaders: readonly string[]): string[] {
     if (at % 2 === 1 || name.toLowerCase() !== 'x-forwarded-for') return []
     return (rawHeaders[at + 1] ?? '').split(',').map((part) => part.trim())
   })
-}
-
-// An IPv4 client of a socket that takes both families shows as ::ffff:192.0.2.1.
-function plain(address: string): string {
-  return address.toLowerCase().startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address
 }

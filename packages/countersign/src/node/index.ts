@@ -10,4 +10,4 @@ export { type CertificateFinderOptions, createCertificateFinder } from './certif
 export { type ClientAddress, createClientAddress } from './client-address.js'
 export { createNodeListener, type Handler, type NodeListenerOptions } from './node-listener.js'
 export { receiveIncoming } from './receive-incoming.js'
-export { trustedNetworkProblem } from './trusted-networks.js'
+export { createTrustedPeers, trustedNetworkProblem } from './trusted-networks.js'

@@ -1,11 +1,16 @@
 import { BlockList, isIP } from 'node:net'
 
 /**
- * A list of addresses and networks (`10.0.0.0/8`) whose word is believed.
+ * Whether a peer is among addresses and networks, such as `10.0.0.0/8`, whose word is believed.
  *
- * @throws TypeError for what is none, and for a list that holds about everybody
+ * @throws TypeError for what is neither, and for networks that hold about everybody
+ * @example
+ * ```ts
+ * const isProxy = createTrustedPeers(['127.0.0.1'])
+ * console.log(isProxy('::ffff:127.0.0.1')) // true
+ * ```
  */
-export function createTrustedNetworks(trusted: readonly string[]): BlockList {
+export function createTrustedPeers(trusted: readonly string[]): (peer: string) => boolean {
   const all = new BlockList()
   for (const network of trusted) {
     const problem = trustedNetworkProblem(network)
@@ -13,7 +18,15 @@ export function createTrustedNetworks(trusted: readonly string[]): BlockList {
     add(all, network)
   }
   if (firstOctetsIn(all) >= 128) throw new TypeError(`the proxies are ${everybody}`)
-  return all
+  return (peer) => {
+    const address = plainAddress(peer)
+    return isIP(address) !== 0 && all.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  }
+}
+
+/** The address; an IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`), as sockets of both families show it, as IPv4. */
+export function plainAddress(address: string): string {
+  return address.toLowerCase().startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address
 }
 
 /** Why an address or a network cannot be trusted, to go after what it is; undefined where it can. */
@@ -25,7 +38,8 @@ export function trustedNetworkProblem(network: string): string | undefined {
     return 'must be an address or a network, such as 10.0.0.0/8'
   const alone = new BlockList()
   add(alone, network)
-  const isWide = firstOctetsIn(alone) > 1 || (longest === 128 && Number(bits ?? 128) < 16 && !isPrivate(base, Number(bits)))
+  const isWide =
+    firstOctetsIn(alone) > 1 || (longest === 128 && Number(bits ?? 128) < 16 && !isPrivate(base, Number(bits)))
   return isWide ? `is ${everybody}` : undefined
 }
 

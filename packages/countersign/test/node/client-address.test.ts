@@ -1,4 +1,4 @@
-import { createClientAddress } from 'countersign/node'
+import { createClientAddress, createTrustedPeers } from 'countersign/node'
 import { describe, expect, it } from 'vitest'
 
 describe('createClientAddress', () => {
@@ -41,7 +41,9 @@ describe('createClientAddress', () => {
     ['::/16'],
     Array.from({ length: 128 }, (_, octet) => `${octet + 1}.0.0.0/8`),
   ])('refuses %s, which is everybody, and says what to do', (...trusted) => {
-    expect(() => createClientAddress(trusted)).toThrow(/^the prox.* everybody, and any client could .*such as 10\.0\.0\.7/)
+    expect(() => createClientAddress(trusted)).toThrow(
+      /^the prox.* everybody, and any client could .*such as 10\.0\.0\.7/,
+    )
   })
 
   it.each([
@@ -74,4 +76,17 @@ describe('createClientAddress', () => {
     expect(find(peer, ['X-Forwarded-For', '203.0.113.9'])).toBe('203.0.113.9')
     expect(find('198.51.100.1', ['X-Forwarded-For', '203.0.113.9'])).toBe('198.51.100.1')
   })
+})
+
+it.each([
+  ['10.1.2.3', true],
+  ['::ffff:10.1.2.3', true],
+  ['::FFFF:10.1.2.3', true],
+  ['::1', true],
+  ['11.1.2.3', false],
+  ['::2', false],
+  ['unknown', false],
+  ['', false],
+])('createTrustedPeers: %j is one of 10.0.0.0/8 and ::1: %s', (peer, expected) => {
+  expect(createTrustedPeers(['10.0.0.0/8', '::1'])(peer)).toBe(expected)
 })

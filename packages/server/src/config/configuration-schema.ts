@@ -133,6 +133,7 @@ export const configurationSchema = z.strictObject({
     .strictObject({
       openRequests: seconds(1, 10_000).default(20),
       connections: seconds(1, 1_000_000).default(1024),
+      idlePerAddress: seconds(1, 1_000_000).optional(),
       fetchesPerMinute: seconds(1, 1_000_000).default(3000),
       fetchesPerSource: seconds(1, 1_000_000).default(300),
     })

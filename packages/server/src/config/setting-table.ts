@@ -102,6 +102,12 @@ export const settingTable: readonly SettingRow[] = [
   },
   { name: 'limits.connections', read: 'number', about: 'connections at once; default: 1024' },
   {
+    name: 'limits.idlePerAddress',
+    read: 'number',
+    about:
+      'connections that one address may hold without a request; not for those in trustProxy; default: a quarter of limits.connections',
+  },
+  {
     name: 'limits.fetchesPerMinute',
     read: 'number',
     about: 'documents of unknown agents fetched in a minute; default: 3000',

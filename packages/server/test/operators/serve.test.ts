@@ -1,9 +1,10 @@
 import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { decodeToken } from 'countersign'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startParties } from './loopback-parties.js'
 import { createOperatorStage, freePort } from './operator-stage.js'
 
@@ -94,6 +95,25 @@ describe('countersign serve', () => {
     await new Promise((resolve) => setTimeout(resolve, 10_500))
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     expect(asked).toHaveLength(1)
+  })
+
+  it.each<[string, object, number]>([
+    ['holds as many idle connections of one address as the limit', { limits: { idlePerAddress: 2 } }, 2],
+    ['and a quarter of all by default', { limits: { connections: 13 } }, 4],
+    ['but all of a proxy', { limits: { idlePerAddress: 2 }, trustProxy: ['127.0.0.1'] }, 6],
+  ])('%s', async (_claim, settings, most) => {
+    const stage = await createOperatorStage(settings)
+    await stage.serve()
+    const sockets = Array.from({ length: 6 }, () => connect(Number(new URL(stage.issuer).port), '127.0.0.1'))
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy()
+    })
+    for (const socket of sockets) socket.on('error', () => undefined)
+    const open = () => sockets.filter(({ readyState }) => readyState === 'open').length
+    await expect.poll(open).toBe(most)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(open()).toBe(most)
+    expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
   })
 
   it('answers for health and metrics on the admin port only (O08)', async () => {
