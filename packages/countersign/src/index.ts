@@ -43,6 +43,7 @@ export {
   verifySignature,
 } from './httpsig/verify-signature.js'
 export { type Algorithm, algorithmNames, type PublicJwk } from './lib/algorithms.js'
+export { errorReasons } from './lib/error-reasons.js'
 export { AAuthError, type AAuthErrorOptions, type ChallengeContext, type ErrorCode, errorCases } from './lib/errors.js'
 export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from './lib/jwk.js'
 export type { MaybePromise } from './lib/maybe-promise.js'

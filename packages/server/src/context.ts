@@ -16,6 +16,8 @@ import type { LogoKeeper } from './logos/logo-keeper.js'
 import type { MintedSecrets } from './minted-secrets.js'
 import type { Duration, PageFooter } from './pages/models.js'
 import type { Policy } from './policy.js'
+import type { Refusal } from './refusal.js'
+import type { RefusalRecorder } from './refusal-recorder.js'
 import type { RiskPatterns } from './risk.js'
 import type { ServerKeys } from './server-keys.js'
 import type { Storage } from './storage/storage.js'
@@ -75,6 +77,9 @@ export interface ServerContext {
   /** Whether a code works only with the key that asked for it. */
   bindCodeToKey: boolean
   now: () => number
+  recordRefusal: RefusalRecorder
+  /** Told of every answer that refuses. */
+  onRefusal: (refusal: Refusal, requestId: string) => void
   /** Told of what is not the caller's fault; the response shows only the id. */
   onError: (error: unknown, requestId: string) => void
 }

@@ -8,6 +8,7 @@ import { messagesFor } from './browser/page-frame.js'
 import { type AuthServerOptions, createContext } from './create-context.js'
 import { hashPassword } from './passwords.js'
 import { problemResponse } from './problem-response.js'
+import { refusalOf } from './refusal.js'
 import { createRoutes, findRoute, isForPrograms } from './routes.js'
 import type { User } from './storage/storage.js'
 import { revocationListPath } from './token/revocation-list.js'
@@ -67,11 +68,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
   const routes = createRoutes(context, cookies, metadata)
   const adminHandler = createAdminHandler(context, options.adminSecret)
 
-  async function handler(
-    request: Request,
-    received: ReceivedMessage = receiveRequest(request),
-    requestId: string = randomUUID(),
-  ): Promise<Response> {
+  async function answer(request: Request, received: ReceivedMessage, requestId: string): Promise<Response> {
     const { pathname } = new URL(request.url)
     const found = findRoute(routes, pathname)
     try {
@@ -92,11 +89,27 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     }
   }
 
+  async function tellRefusal(response: Response, requestId: string, remoteAddress?: string): Promise<Response> {
+    const refusal = refusalOf(response)
+    if (!refusal) return response
+    context.onRefusal(refusal, requestId)
+    await context.recordRefusal(refusal, remoteAddress).catch((error: unknown) => context.onError(error, requestId))
+    return response
+  }
+
+  async function handler(
+    request: Request,
+    received: ReceivedMessage = receiveRequest(request),
+    requestId: string = randomUUID(),
+  ): Promise<Response> {
+    return tellRefusal(await answer(request, received, requestId), requestId, received.remoteAddress)
+  }
+
   return {
     issuer,
     metadata,
     handler,
-    admin: (request, requestId = randomUUID()) => adminHandler(request, requestId),
+    admin: async (request, requestId = randomUUID()) => tellRefusal(await adminHandler(request, requestId), requestId),
     fetch: (request) => handler(request),
     async addUser({ password, ...user }) {
       if (!isUsername(user.username))

@@ -28,6 +28,8 @@ import { createLogoKeeper } from './logos/logo-keeper.js'
 import { createMintedSecrets } from './minted-secrets.js'
 import type { Duration } from './pages/models.js'
 import { askAlways, type Policy } from './policy.js'
+import type { Refusal } from './refusal.js'
+import { createRefusalRecorder } from './refusal-recorder.js'
 import { isRiskPattern, type RiskPatterns } from './risk.js'
 import { requireOwnKeys, type ServerKeys } from './server-keys.js'
 import type { Storage } from './storage/storage.js'
@@ -94,6 +96,12 @@ export interface AuthServerOptions {
   allowPath?: boolean
   /** What administrators show as a bearer token, at least 32 characters: see `AuthServer.admin`. @default nobody is an administrator */
   adminSecret?: string
+  /**
+   * Told why each request that is refused was, with the id the caller was shown: more than the answer says, such as the rule
+   * that denied it or why an agent could not be looked up.
+   * @default nobody is
+   */
+  onRefusal?: (refusal: Refusal, requestId: string) => void
   /** Told of failures that are not the caller's, with the id the caller was shown. @default a process warning */
   onError?: (error: unknown, requestId: string) => void
 }
@@ -196,6 +204,8 @@ export function createContext(options: AuthServerOptions): ServerContext {
     contact: options.contact,
     background,
     now,
+    recordRefusal: createRefusalRecorder({ storage, now }),
+    onRefusal: options.onRefusal ?? (() => undefined),
     onError,
   }
 }

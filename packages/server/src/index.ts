@@ -20,6 +20,7 @@ export { type KeyRotationOptions, startKeyRotation } from './keys/start-key-rota
 export { type StoredKeysOptions, storedKeys } from './keys/stored-keys.js'
 export { hashPassword } from './passwords.js'
 export { askAlways, type Policy, type PolicyDecision, type PolicyRequest } from './policy.js'
+export type { Refusal } from './refusal.js'
 export type { RiskPatterns } from './risk.js'
 export { type FixedKeysOptions, fixedKeys, type ServerKeys } from './server-keys.js'
 export type { ListedAgent } from './storage/agent-storage.js'

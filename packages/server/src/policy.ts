@@ -1,3 +1,5 @@
+import { AAuthError } from 'countersign'
+
 /** What is asked for, verified. */
 export interface PolicyRequest {
   agent: string
@@ -8,13 +10,23 @@ export interface PolicyRequest {
 }
 
 /**
- * `ask` shows a person the consent page; `deny` refuses with `access_denied`; `grant` gives the agent a token for itself,
- * without a person, under the policy's name (W19).
+ * `ask` shows a person the consent page; `deny` refuses with `access_denied`, and names the rule that does for log and
+ * audit; `grant` gives the agent a token for itself, without a person, under the policy's name (W19).
  */
-export type PolicyDecision = 'ask' | 'deny' | { grant: string }
+export type PolicyDecision = 'ask' | { deny: string } | { grant: string }
 
 /** A pure function of the request. */
 export type Policy = (request: PolicyRequest) => PolicyDecision
 
 /** Asks a person, whoever the agent is: nobody gets a token without a decision. */
 export const askAlways: Policy = () => 'ask'
+
+/** The refusal of a rule: the agent is told that it was one, and not which. */
+export function deniedByRule(rule: string): AAuthError {
+  return new AAuthError('policy_denied', `The rule ${rule} denies it.`, { rule })
+}
+
+/** The refusal of an agent that an operator blocked. */
+export function agentBlocked(cause?: unknown): AAuthError {
+  return new AAuthError('agent_blocked', 'The agent is blocked.', { cause })
+}

@@ -5,6 +5,7 @@ import { retryPath } from './browser/retry-path.js'
 import type { ServerContext } from './context.js'
 import type { Messages } from './pages/messages/messages.js'
 import { renderProblem } from './pages/problem-page.js'
+import { describeRefusal, withRefusal } from './refusal.js'
 import { asRefusal } from './token/signed-form-endpoint.js'
 
 /** Anything that was thrown on the way to a page, as the page that says so; what is not the caller's fault is reported. */
@@ -29,7 +30,11 @@ export function problemResponse(
     messages,
   )
   const retryAfter = problem.retryAfter === undefined ? {} : { retryAfter: problem.retryAfter }
-  return htmlResponse(html, { status: problem.status, ...retryAfter })
+  const response = htmlResponse(html, { status: problem.status, ...retryAfter })
+  return withRefusal(
+    response,
+    describeRefusal(problem, problem, problem.agent === undefined ? {} : { agent: problem.agent }),
+  )
 }
 
 function asPageError(error: unknown): PageError {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { consentRedirect } from '../dist/browser/consent-redirect.js'
 
 const issuer = 'https://auth.example'
+const denied = { error: 'access_denied', description: 'The person said no.' } as const
 
 const request: Parameters<typeof consentRedirect>[0] = {
   id: 'request-1',
@@ -37,8 +38,8 @@ describe('consentRedirect', () => {
     expect(consentRedirect({ ...request, redirectUri }, issuer, { code: 'aacd_1' })).toBe(
       `${before}code=aacd_1&state=a+b%26c&iss=https%3A%2F%2Fauth.example`,
     )
-    expect(consentRedirect({ ...request, redirectUri, state: null }, issuer, { error: 'access_denied' })).toBe(
-      `${before}error=access_denied&iss=https%3A%2F%2Fauth.example`,
+    expect(consentRedirect({ ...request, redirectUri, state: null }, issuer, denied)).toBe(
+      `${before}error=access_denied&iss=https%3A%2F%2Fauth.example&error_description=The+person+said+no.`,
     )
   })
 

@@ -56,6 +56,7 @@ describe('the consent flow over a map of origins', () => {
     await expect(world.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({
       name: 'AgentError',
       code: 'access_denied',
+      message: 'Access was not allowed: The person said no.',
     })
     const bodies = await Promise.all(world.sent.map((request) => request.text()))
     expect(bodies.filter((body) => body.includes('request_type=code'))).toEqual([])
@@ -137,9 +138,13 @@ describe('the consent flow over a map of origins', () => {
   })
 
   it('rejects with what the auth server says when it refuses', async () => {
-    const world = await createWorld({ server: { policy: () => 'deny' } })
+    const world = await createWorld({ server: { policy: () => ({ deny: 'nobody' }) } })
     const refused = await world.agent.fetch(`${ids.resource}/data-auth`).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(AgentError)
-    expect(refused).toMatchObject({ code: 'access_denied', error: 'access_denied' })
+    expect(refused).toMatchObject({
+      code: 'access_denied',
+      error: 'access_denied',
+      message: 'Access was not allowed: A rule of this server does not allow that.',
+    })
   })
 })

@@ -1,6 +1,6 @@
+import { errorReasons } from 'countersign'
 import { AgentError } from 'countersign/agent'
 import { CommandError } from '../command-error.js'
-import { errorReasons } from '../error-reasons.js'
 import { exitStatus } from '../exit-status.js'
 
 /** What may help where a peer refuses what it was sent. */

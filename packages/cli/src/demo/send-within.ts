@@ -1,5 +1,5 @@
+import { errorReasons } from 'countersign'
 import { CommandError } from '../command-error.js'
-import { errorReasons } from '../error-reasons.js'
 import { exitStatus } from '../exit-status.js'
 
 const reasonsByCode: Readonly<Record<string, string>> = {

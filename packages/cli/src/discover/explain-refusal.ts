@@ -1,5 +1,4 @@
-import type { DiscoveryFailure } from 'countersign'
-import { errorReasons } from '../error-reasons.js'
+import { type DiscoveryFailure, errorReasons } from 'countersign'
 import { parseJsonObject } from '../trace/parse-json-object.js'
 import type { Finding } from './finding.js'
 import type { Observation } from './observed-fetch.js'

@@ -21,7 +21,7 @@ export function createLog(stream: NodeJS.WritableStream): Log {
 
   function write(level: string, event: string, fields: LogFields = {}): void {
     const line = JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })
-    stream.write(`${redactSecrets(line)}\n`)
+    stream.write(`${redactSecrets(line).replaceAll(/[^\x20-\x7e…]/g, escapeUnit)}\n`)
   }
 
   return {
@@ -35,8 +35,15 @@ export function createLog(stream: NodeJS.WritableStream): Log {
   }
 }
 
-function describe(error: unknown): string {
+const longestDescription = 16_384
+
+function describe(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return String(error)
-  const cause = error.cause === undefined ? '' : `\ncaused by ${describe(error.cause)}`
-  return (error.stack ?? String(error)) + cause
+  const cause = error.cause === undefined || depth === 5 ? '' : `\ncaused by ${describe(error.cause, depth + 1)}`
+  return ((error.stack ?? String(error)) + cause).slice(0, longestDescription)
+}
+
+/** Strangers have a say in what is logged: no terminal or reader of lines is to act on it. */
+function escapeUnit(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

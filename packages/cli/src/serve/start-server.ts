@@ -11,9 +11,9 @@ import {
 import { openStorage } from '../operate/open-storage.js'
 import { createAdminListener } from './admin-listener.js'
 import type { Log } from './create-log.js'
-import { createObserver } from './create-observer.js'
+import { createObserver, type Observer } from './create-observer.js'
 import { openListener } from './open-listener.js'
-import { createRequestCounts } from './request-counts.js'
+import { createRequestCounts, type RequestCounts } from './request-counts.js'
 import { createStoppableServer } from './stoppable-server.js'
 
 /** A server that runs. */
@@ -34,6 +34,8 @@ export async function startServer(
   { masterKey, certificates, log }: { masterKey: Uint8Array; certificates: CertificateFinder | undefined; log: Log },
 ): Promise<RunningServer> {
   const storage = openStorage(settings.database, { onSweepError: (error) => log.failure('sweep.failed', error) })
+  const counts = createRequestCounts()
+  const observer = createObserver(log, counts)
   try {
     const firstStart = (await storage.listKeys()).length === 0
     const keys = await storedKeys({ storage, masterKey })
@@ -42,9 +44,10 @@ export async function startServer(
       ...(certificates && { certificates }),
       keys,
       storage,
+      onRefusal: observer.noteRefusal,
       onError: (error, requestId) => log.failure('request.failed', error, { id: requestId }),
     })
-    const stopListening = await listen(server, settings, storage, log)
+    const stopListening = await listen(server, settings, storage, { log, counts, observer })
     const stopRotation = startRotation(settings, storage, masterKey, log)
     const stop = async () => {
       await Promise.all([stopListening(), stopRotation()])
@@ -81,15 +84,20 @@ function startRotation(
   })
 }
 
+/** What is noted of requests. */
+interface Watch {
+  log: Log
+  counts: RequestCounts
+  observer: Observer
+}
+
 async function listen(
   server: ReturnType<typeof createAuthServer>,
   settings: LoadedConfig['settings'],
   storage: Storage,
-  log: Log,
+  { log, counts, observer: { observe, requestId } }: Watch,
 ): Promise<() => Promise<void>> {
   const clientAddress = createClientAddress(settings.trustProxy)
-  const counts = createRequestCounts()
-  const { observe, requestId } = createObserver(log, counts)
   const answer = createNodeListener(
     (request, received) => {
       const seen = received && {

@@ -1,5 +1,4 @@
-import type { AAuthError, ErrorCode } from 'countersign'
-import { errorReasons } from '../error-reasons.js'
+import { type AAuthError, type ErrorCode, errorReasons } from 'countersign'
 import { hintFor } from './hint-for.js'
 import { isUndecided } from './is-undecided.js'
 import { type Facts, type Mark, stepOf, verificationSteps } from './verification-steps.js'

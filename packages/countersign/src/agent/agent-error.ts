@@ -1,6 +1,6 @@
 /** Why the agent could not get what it was asked for. */
 export type AgentErrorCode =
-  /** The person, or the auth server's policy, said no. */
+  /** The person said no, a rule of the auth server does, or the agent is blocked there: the message says which, where the server does. */
   | 'access_denied'
   /** The resource named an auth server that `authServers` does not accept. */
   | 'auth_server_refused'

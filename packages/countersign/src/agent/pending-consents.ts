@@ -12,7 +12,7 @@ export interface PendingConsent {
 }
 
 /** What the callback brought. */
-export type CallbackAnswer = { code: string } | { error: string }
+export type CallbackAnswer = { code: string } | { error: string; description: string | null }
 
 /** Whether `use` finished, or something went wrong. */
 export type ConsentEnd = 'done' | 'failed'
@@ -98,7 +98,7 @@ export function createPendingConsents(): PendingConsents {
       if (pending.owner !== owner) return refuse('other_owner')
       const iss = parameters.get('iss')
       if (iss === null ? pending.issRequired : iss !== pending.authServer) return refuse('other_server')
-      const answer = answerOf(parameters.get('code'), parameters.get('error'))
+      const answer = answerOf(parameters)
       if (!answer) return refuse('malformed')
       waiting.delete(state)
       pending.resolve(answer)
@@ -109,9 +109,11 @@ export function createPendingConsents(): PendingConsents {
 
 const answerParameters = ['state', 'iss', 'code', 'error'] as const
 
-function answerOf(code: string | null, error: string | null): CallbackAnswer | undefined {
+function answerOf(parameters: URLSearchParams): CallbackAnswer | undefined {
+  const code = parameters.get('code')
+  const error = parameters.get('error')
   if (code !== null) return error === null ? { code } : undefined
-  return error === null ? undefined : { error }
+  return error === null ? undefined : { error, description: parameters.get('error_description') }
 }
 
 function find(

@@ -86,7 +86,7 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
     stateOptional: requester.stateOptional.includes(request.authServer),
   }
   const redeem = async (callback: CallbackAnswer) => {
-    if ('error' in callback) throw refusal(callback.error)
+    if ('error' in callback) throw refusal(callback.error, callback.description)
     const tokens = await postForm(requester, metadata, signal, {
       request_type: 'code',
       code: callback.code,
@@ -187,20 +187,27 @@ async function postForm(
   signal.throwIfAborted()
   if (response.ok && body) return body
   const error = typeof body?.error === 'string' ? body.error : undefined
-  if (error === 'access_denied') throw refusal(error)
+  if (error === 'access_denied') throw refusal(error, body?.error_description)
   if (saysKeyUnknown(response))
     throw new AgentError('key_unknown', describeUnknownKey(metadata.issuer, requester.id), { error })
-  const described = typeof body?.error_description === 'string' ? `: ${body.error_description.slice(0, 200)}` : ''
   throw new AgentError(
     'token_request_failed',
-    `The auth server answered ${response.status} ${error ?? ''}${described}`.trim(),
+    `The auth server answered ${response.status} ${error ?? ''}${inWords(body?.error_description)}`.trim(),
     { error },
   )
 }
 
-function refusal(error: string): AgentError {
-  if (error === 'access_denied') return new AgentError('access_denied', 'Access was not allowed.', { error })
-  return new AgentError('token_request_failed', 'The auth server sent the person back with an error.', { error })
+function refusal(error: string, description: unknown): AgentError {
+  const why = inWords(description) || '.'
+  if (error === 'access_denied') return new AgentError('access_denied', `Access was not allowed${why}`, { error })
+  return new AgentError('token_request_failed', `The auth server sent the person back with an error${why}`, { error })
+}
+
+/** What the auth server says about its error, to be put behind ours; it may come by a browser. */
+function inWords(description: unknown): string {
+  return typeof description === 'string' && description !== ''
+    ? `: ${description.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?')}`
+    : ''
 }
 
 function consentUrl(metadata: IssuerMetadata, parameters: Record<string, string>): string {

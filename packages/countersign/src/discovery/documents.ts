@@ -1,3 +1,4 @@
+import { errorReasons } from '../lib/error-reasons.js'
 import { LruCache } from '../lib/lru-cache.js'
 import { limits } from './discovery-limits.js'
 import type { FetchBudget } from './fetch-budget.js'
@@ -59,6 +60,9 @@ interface RememberedFailure extends FailedFetch {
   fetching: number
   failedAt: number
 }
+
+/** Characters that are kept of why a fetch failed. */
+const longestCause = 200
 
 /** Seconds for which what was configured is not asked for again after it failed. */
 const configuredFailureAge = 5
@@ -142,7 +146,10 @@ export function createDocuments(options: DocumentsOptions): Documents {
     if ('failure' in fetched) {
       const failedAt = now()
       const { reason, message } = fetched.failure
-      failures.set(source.key, { failure: { reason, message }, fetching, begunAt, failedAt }, failedAt + failureAge)
+      // As a text: the error itself would be kept with its stack for each URL that a stranger names.
+      const cause = errorReasons(fetched.failure).join(': ').slice(0, longestCause)
+      const failure = { reason, message, ...(cause === '' ? {} : { cause }) }
+      failures.set(source.key, { failure, fetching, begunAt, failedAt }, failedAt + failureAge)
       return fetched
     }
     const { size, ...found } = fetched.found

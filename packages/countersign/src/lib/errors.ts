@@ -71,7 +71,8 @@ export const errorCases = {
   refresh_token_refused: grant,
   grant_ended: grant,
   administrator_unknown: { status: 401, error: 'invalid_token' },
-  policy_denied: { status: 403, error: 'access_denied' },
+  policy_denied: { status: 403, error: 'access_denied', description: 'A rule of this server does not allow that.' },
+  agent_blocked: { status: 403, error: 'access_denied', description: 'This agent is blocked here.' },
   too_many_requests: { status: 429, error: 'too_many_requests' },
   unavailable: { status: 503, error: 'temporarily_unavailable', description: 'Try again in a moment.' },
   revocation_list_refused: {
@@ -104,6 +105,8 @@ export interface AAuthErrorOptions {
   algorithms?: readonly string[]
   /** Seconds, for `Retry-After`. */
   retryAfter?: number
+  /** The rule of a policy that refused, for the operator's eyes. */
+  rule?: string
 }
 
 /**
@@ -121,6 +124,7 @@ export class AAuthError extends Error {
   readonly algorithms: readonly string[] | undefined
   readonly retryAfter: number | undefined
   readonly challenge: ChallengeContext | undefined
+  readonly rule: string | undefined
 
   constructor(code: ErrorCode, message: string, options: AAuthErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -135,17 +139,19 @@ export class AAuthError extends Error {
     this.algorithms = options.algorithms
     this.retryAfter = options.retryAfter
     this.challenge = options.challenge
+    this.rule = options.rule
   }
 
   /** The same refusal, with what would let the request through. */
   withChallenge(challenge: ChallengeContext): AAuthError {
-    const { message, cause, requiredInput, algorithms, retryAfter } = this
+    const { message, cause, requiredInput, algorithms, retryAfter, rule } = this
     return new AAuthError(this.code, message, {
       cause,
       challenge,
       ...(requiredInput ? { requiredInput } : {}),
       ...(algorithms ? { algorithms } : {}),
       ...(retryAfter === undefined ? {} : { retryAfter }),
+      ...(rule === undefined ? {} : { rule }),
     })
   }
 }

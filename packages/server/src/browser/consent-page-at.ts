@@ -4,11 +4,13 @@ import { accountPaths } from '../pages/account-paths.js'
 import { renderConsent } from '../pages/consent-page.js'
 import type { ConsentPage } from '../pages/models.js'
 import { renderPolicyForbids } from '../pages/policy-forbids-page.js'
+import { describeRefusal, withRefusal } from '../refusal.js'
 import type { AuthRequest, Session } from '../storage/storage.js'
 import { consentModel, displayHost, displayRedirect } from './consent-model.js'
 import { canExtend } from './decision-actions.js'
 import { type DecisionFacts, decisionFacts } from './decision-facts.js'
 import { htmlResponse } from './html-response.js'
+import { problemStatus } from './page-error.js'
 import { pageFrame, type View } from './page-frame.js'
 import { type ConsentLink, requestPath } from './pending-page.js'
 import { fieldsOf } from './place.js'
@@ -46,7 +48,9 @@ export async function consentPageAt(
       { ...model, redirectDisplay: displayRedirect(request.redirectUri), ...contact },
       view.messages,
     )
-    return htmlResponse(html, { ...options, status: 403 })
+    const code = 'policy_forbids'
+    const refusal = describeRefusal(facts.forbidden, { status: problemStatus[code], code }, { agent: request.agent })
+    return withRefusal(htmlResponse(html, { ...options, status: refusal.status }), refusal)
   }
   const model = consentModel({
     frame,

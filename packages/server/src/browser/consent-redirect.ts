@@ -4,15 +4,16 @@ import type { AuthRequest } from '../storage/storage.js'
 export function consentRedirect(
   request: AuthRequest,
   issuer: string,
-  outcome: { code: string } | { error: 'access_denied' },
+  outcome: { code: string } | { error: 'access_denied'; description: string },
 ): string {
   if (request.redirectUri === null)
     throw new TypeError('a request without a redirect URI cannot be answered by redirect')
   const url = new URL(request.redirectUri)
   const answer = new URLSearchParams({
-    ...outcome,
+    ...('code' in outcome ? { code: outcome.code } : { error: outcome.error }),
     ...(request.state === null ? {} : { state: request.state }),
     iss: issuer,
+    ...('code' in outcome ? {} : { error_description: outcome.description }),
   })
   url.search = [...keptParameters(url.search, answer), answer.toString()].join('&')
   return url.href

@@ -34,7 +34,7 @@ export const decide: Action = async (context, cookies, submission, view) => {
     return decideRefusals[reason]({ context, visitor, link })
   }
   const proves = allow && stored.status === 'open'
-  if (proves && facts.forbidden) throw new PageError('policy_forbids')
+  if (proves && facts.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: facts.forbidden })
   if (proves && facts.signInAgain) return seeOther(linkPath(link))
   if (proves && facts.askPassword) {
     const check = await checkPassword(context, submission, session.user.username, form.get('password') ?? '')

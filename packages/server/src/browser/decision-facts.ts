@@ -1,7 +1,8 @@
-import { isLoopbackIdentifier } from 'countersign'
+import { type AAuthError, isLoopbackIdentifier } from 'countersign'
 import type { ServerContext } from '../context.js'
 import type { AgentChange, Danger, Duration } from '../pages/models.js'
 import { cleanText } from '../pages/plain-text.js'
+import { agentBlocked, deniedByRule } from '../policy.js'
 import { dangersOf } from '../risk.js'
 import type { AuthRequest, Grant, Session } from '../storage/storage.js'
 import { isFresh } from './fresh-sign-in.js'
@@ -29,8 +30,8 @@ export interface DecisionFacts {
   /** Shortest first. */
   durations: readonly [Duration, ...Duration[]]
   preset: Duration
-  /** The operator's policy does not let the person allow it. */
-  forbidden: boolean
+  /** Why the operator does not let the person allow it. */
+  forbidden: AAuthError | undefined
 }
 
 /** Judges a stored request for the person who looks at it. */
@@ -50,9 +51,9 @@ export async function decisionFacts(
   const held = live.filter((grant) => grant.delegate === delegate).flatMap((grant) => grant.scope.split(' '))
   const granted = remembered?.scope.split(' ') ?? []
   const onOwnHost = isOnOwnHost(request.redirectUri, agent)
-  const forbidden =
-    context.policy({ agent, delegate, resource, scope: asked }) === 'deny' ||
-    (await context.storage.isAgentBlocked(agent))
+  const decision = context.policy({ agent, delegate, resource, scope: asked })
+  const denied = typeof decision === 'object' && 'deny' in decision ? deniedByRule(decision.deny) : undefined
+  const forbidden = denied ?? ((await context.storage.isAgentBlocked(agent)) ? agentBlocked() : undefined)
   const stale = sensitive && !isFresh(context, session)
   const hasPassword = stale && (await context.storage.findCredential(session.user.username)) !== undefined
   const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations

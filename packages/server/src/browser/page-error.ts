@@ -7,25 +7,29 @@ export class PageError extends Error {
   readonly code: ProblemPage['code']
   /** What the page shows besides its own words. */
   readonly shown: Shown
+  /** For log and audit: the agent that it is about. */
+  readonly agent: string | undefined
   readonly retryAfter: number | undefined
   readonly status: number
 
   constructor(
     code: ProblemPage['code'],
     options: Shown & {
+      agent?: string
       retryAfter?: number | undefined
       /** @default the one of the code's page */
       status?: number
       cause?: unknown
     } = {},
   ) {
-    const { cause, status = problemStatus[code], retryAfter, ...shown } = options
+    const { agent, cause, status = problemStatus[code], retryAfter, ...shown } = options
     super(code, cause === undefined ? undefined : { cause })
     this.name = 'PageError'
     this.code = code
     this.shown = shown
     this.retryAfter = retryAfter
     this.status = status
+    this.agent = agent
   }
 }
 

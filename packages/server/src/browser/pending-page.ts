@@ -3,6 +3,7 @@ import { hashSecret } from '../minted-secrets.js'
 import { accountPaths } from '../pages/account-paths.js'
 import type { ReturnToAppPage } from '../pages/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
+import { deniedByRule } from '../policy.js'
 import type { AuthRequest } from '../storage/storage.js'
 import { displayHost } from './consent-model.js'
 import { consentRedirect } from './consent-redirect.js'
@@ -79,7 +80,9 @@ export async function outcomeResponse(
 ): Promise<Response> {
   const allowed = stored.status === 'allowed'
   if (allowed && !stored.codeAlive) throw await allowedBefore(context, view.visitor, stored)
-  const outcome = allowed ? { code: context.secrets.codeOf(stored.id) } : { error: 'access_denied' as const }
+  const outcome = allowed
+    ? { code: context.secrets.codeOf(stored.id) }
+    : { error: 'access_denied' as const, description: whyDenied(context, stored) }
   const href = consentRedirect(stored, context.issuer, outcome)
   if (/^https?:/.test(href)) return seeOther(href, cookies)
   const model: ReturnToAppPage = {
@@ -107,4 +110,11 @@ async function allowedBefore(
     retry: accountPaths.agents,
     ...(grant ? { remove: accountPaths.removeAgent(grant.id) } : {}),
   })
+}
+
+/** What the agent is told; where a rule left a person nothing but to go back, they did not say no. */
+function whyDenied({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): string {
+  const decision = policy({ agent, delegate, resource, scope: scope.split(' ') })
+  const denied = typeof decision === 'object' && 'deny' in decision
+  return denied ? deniedByRule(decision.deny).description : 'The person said no.'
 }

@@ -3,7 +3,7 @@ import type { Policy, PolicyRequest } from '../policy.js'
 
 /** A line of the configured policies. */
 export interface PolicyRule {
-  /** What is recorded with the tokens that a `grant` gives. */
+  /** What log and audit call it, and what is recorded with the tokens that a `grant` gives. @default its place, as `policies[2]` */
   name?: string | undefined
   /** An agent's identifier; `*` alone is any agent, elsewhere it stands for characters without `/`, `:` and `@`. */
   agent: string
@@ -17,10 +17,11 @@ export interface PolicyRule {
 /** The first rule that fits decides; where none does, a person is asked. Nothing is ever granted without a rule (W19). */
 export function policyOfRules(rules: readonly PolicyRule[]): Policy {
   return function configuredPolicy(request) {
-    const rule = rules.find((candidate) => fits(request, candidate))
-    if (!rule) return 'ask'
-    if (rule.decision !== 'grant') return rule.decision
-    return rule.name === undefined ? 'deny' : { grant: rule.name }
+    const place = rules.findIndex((candidate) => fits(request, candidate))
+    const rule = rules[place]
+    if (!rule || rule.decision === 'ask') return 'ask'
+    const { name, decision } = rule
+    return decision === 'grant' && name !== undefined ? { grant: name } : { deny: name ?? `policies[${place}]` }
   }
 }
 

@@ -6,6 +6,7 @@ export const eventNames = [
   'agent.changed',
   'agent.private_key_published',
   'agent.refreshed',
+  'agent.refused',
   'agent.unblocked',
   'audit.swept',
   'code.foreign_agent',

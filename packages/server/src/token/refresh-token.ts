@@ -7,7 +7,7 @@ import type { SigningAgent } from './signed-form-endpoint.js'
 
 type Reason = Extract<RefreshOutcome, { outcome: 'refused' }>['reason']
 
-const refusals: Readonly<Record<Exclude<Reason, 'scope_exceeded'>, ErrorCode>> = {
+const refusals: Readonly<Record<Reason, ErrorCode>> = {
   unknown: 'refresh_token_refused',
   foreign_agent: 'refresh_token_refused',
   foreign_delegate: 'refresh_token_refused',
@@ -16,7 +16,8 @@ const refusals: Readonly<Record<Exclude<Reason, 'scope_exceeded'>, ErrorCode>> =
   idle: 'refresh_token_refused',
   user_disabled: 'grant_ended',
   grant_ended: 'grant_ended',
-  agent_blocked: 'policy_denied',
+  agent_blocked: 'agent_blocked',
+  scope_exceeded: 'scope_invalid',
 }
 
 /**

@@ -11,6 +11,7 @@ import {
 } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
+import { agentBlocked, deniedByRule } from '../policy.js'
 import type { RequestDisplay, SeenAgent } from '../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import { requireListedRedirect } from './require-listed-redirect.js'
@@ -41,9 +42,10 @@ export async function requestAuthorization(
   await requireUnblocked(context, agent.agent)
   await requireRate(context, agent)
   const decision = context.policy({ agent: agent.agent, delegate: agent.delegate, ...access })
-  if (decision === 'deny')
-    throw new AAuthError('policy_denied', 'The policy of this server does not allow this agent that.')
-  if (decision !== 'ask') return issueAutonomously(context, agent, access, decision.grant)
+  if (decision !== 'ask') {
+    if ('deny' in decision) throw deniedByRule(decision.deny)
+    return issueAutonomously(context, agent, access, decision.grant)
+  }
   const metadata = await findAgent(context, agent)
   requireListedRedirect(redirectUri, metadata, context.interop.redirectUrisOptional)
   const allowed = await context.storage.hasBeenAllowed(agent.agent)
@@ -107,8 +109,7 @@ async function requireAccess(
 }
 
 async function requireUnblocked({ storage }: ServerContext, agent: string): Promise<void> {
-  if (await storage.isAgentBlocked(agent))
-    throw new AAuthError('policy_denied', 'This server does not deal with this agent.')
+  if (await storage.isAgentBlocked(agent)) throw agentBlocked()
 }
 
 async function issueAutonomously(

@@ -16,6 +16,8 @@ import {
 } from 'countersign'
 import { PageError } from '../browser/page-error.js'
 import type { ServerContext } from '../context.js'
+import { agentBlocked } from '../policy.js'
+import { describeRefusal, type Refused, withRefusal } from '../refusal.js'
 import { StorageError } from '../storage/storage.js'
 
 /** An agent whose signature and identity verified. */
@@ -43,6 +45,7 @@ export async function signedFormEndpoint(
   answer: RequestType,
 ): Promise<Response> {
   const { unsignedBodies } = context.interop
+  let agent: SigningAgent | undefined
   try {
     const verified = await verifySignature(received, {
       authorities: [new URL(context.issuer).host],
@@ -57,12 +60,29 @@ export async function signedFormEndpoint(
       nonce: context.nonce,
       claimNonce: (key, lifetime) => context.storage.claimNonce(key, lifetime),
     })
-    const agent = requireAgent(verified.resolved, received.remoteAddress)
+    agent = requireAgent(verified.resolved, received.remoteAddress)
     const form = readForm(request.headers.get('content-type'), verified.body)
     const body = JSON.stringify(await answer(context, agent, form))
     return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
   } catch (error) {
-    return refusalResponse(context, error, requestId)
+    return refusalResponse(context, error, requestId, agent ? refused(agent) : claimedBy(context, request))
+  }
+}
+
+function refused({ agent, delegate }: SigningAgent): Refused {
+  return { agent, ...(delegate === null ? {} : { delegate }) }
+}
+
+/** Who a request that was not verified says it is from. */
+function claimedBy({ parseSignatureKey }: ServerContext, request: Request): Refused {
+  try {
+    const { key } = parseSignatureKey(request.headers.get('signature-key') ?? '')
+    const claims = key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload : undefined
+    const agent = 'id' in key ? key.id : (claims?.agent ?? claims?.iss)
+    return typeof agent === 'string' ? { agent, claimed: true } : {}
+  } catch (error) {
+    if (error instanceof AAuthError) return {}
+    throw error
   }
 }
 
@@ -96,13 +116,18 @@ function identityRequired(): AAuthError {
 }
 
 /** Anything that was thrown on the way to an answer for a program, as the JSON that says so; what is not the caller's fault is reported. */
-export function refusalResponse(context: ServerContext, error: unknown, requestId: string): Response {
+export function refusalResponse(
+  context: ServerContext,
+  error: unknown,
+  requestId: string,
+  refused: Refused = {},
+): Response {
   const refusal = asRefusal(error)
   if (refusal.status >= 500) context.onError(error, requestId)
   const { status, headers, body } = errorResponse(refusal)
   headers['x-request-id'] = requestId
   if (refusal.challenge?.level === 'identity') headers['agent-auth'] = serializeChallenge({ level: 'identity' })
-  return new Response(body, { status, headers })
+  return withRefusal(new Response(body, { status, headers }), describeRefusal(refusal, refusal, refused))
 }
 
 /** What is told to the caller about anything that was thrown. */
@@ -118,7 +143,7 @@ export function asRefusal(error: unknown): AAuthError {
     return new AAuthError('too_many_requests', 'Too many open requests.', { cause: error, retryAfter: 60 })
   }
   if (error instanceof StorageError && error.code === 'agent_blocked') {
-    return new AAuthError('policy_denied', 'This server does not deal with this agent.', { cause: error })
+    return agentBlocked(error)
   }
   if (error instanceof StorageError && error.code === 'unavailable') {
     return new AAuthError('unavailable', 'The database does not answer.', { cause: error, retryAfter: 2 })

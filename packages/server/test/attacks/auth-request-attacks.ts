@@ -378,7 +378,7 @@ export const authRequestAttacks: readonly Attack[] = [
     async (_request, { agent, storage }) => {
       await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
     },
-    { status: 403, error: 'access_denied' },
+    { status: 403, error: 'access_denied', audit: ['agent.refused'] },
   ),
 
   changed(
@@ -403,7 +403,7 @@ export const authRequestAttacks: readonly Attack[] = [
     (_request, { agent, otherAgent }) => {
       agent.document.agent = otherAgent.id
     },
-    badSignature,
+    { ...badSignature, audit: ['agent.refused'] },
   ),
   ...['../aauth-agent', 'a/b', '%2e%2e/x', 'x?y', 'openid-configuration', 'toString'].map(wellKnown),
   changed(
@@ -413,7 +413,7 @@ export const authRequestAttacks: readonly Attack[] = [
       const { kid } = request.by.signer
       request.by.signatureKey = { scheme: 'jwks', id: stage.authServer, kid, wellKnown: 'aauth-agent' }
     },
-    badSignature,
+    { ...badSignature, audit: ['agent.refused'] },
   ),
 
   ...['agent+jwt', 'auth+jwt', 'revocations+jwt', 'JWT', 'at+jwt', 'RESOURCE+JWT', 'application/resource+jwt'].map(
@@ -439,8 +439,12 @@ export const authRequestAttacks: readonly Attack[] = [
     ),
   ),
   ...[undefined, "' OR 1=1 --", '../../etc/passwd', 'k'.repeat(10_000)].map((kid) =>
-    withToken('T07', `a resource token of kid ${String(kid).slice(0, 20)}`, (stage) =>
-      craftToken({ alg: 'EdDSA', kid, typ: 'resource+jwt' }, resourceClaims(stage), stage.resource.signer),
+    withToken(
+      'T07',
+      `a resource token of kid ${String(kid).slice(0, 20)}`,
+      (stage) => craftToken({ alg: 'EdDSA', kid, typ: 'resource+jwt' }, resourceClaims(stage), stage.resource.signer),
+      // Those that could be of a key are looked up.
+      { ...badToken, audit: kid !== undefined && kid.length < 100 ? ['agent.refused'] : [] },
     ),
   ),
   withToken('T08', 'a resource token with a bit of its signature flipped', (stage) => flipped(resourceToken(stage), 2)),
@@ -512,7 +516,7 @@ export const authRequestAttacks: readonly Attack[] = [
       )
       request.by = { agent: stage.agent.id, signer, signatureKey: { scheme: 'jwt', jwt } }
     },
-    badSignature,
+    { ...badSignature, audit: ['agent.refused'] },
   ),
 ]
 

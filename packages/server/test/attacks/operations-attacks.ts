@@ -154,16 +154,18 @@ export const operationsAttacks: readonly Attack[] = [
     status: 401,
     error: 'invalid_signature',
     headers: { 'signature-error': /unknown_key/ },
+    audit: ['agent.refused', 'agent.refused'],
   }),
   removedKey('a key that was taken out, a second after an administrator had it fetched anew', refresh, {
     status: 401,
     error: 'invalid_signature',
     headers: { 'signature-error': /unknown_key/ },
+    audit: ['agent.refused', 'agent.refused'],
   }),
   removedKey(
     'an agent token by a key that was taken out, a second after it was fetched anew',
     refresh,
-    { status: 401, error: 'invalid_signature' },
+    { status: 401, error: 'invalid_signature', audit: ['agent.refused', 'agent.refused'] },
     ({ agent, clock }) => delegateOf(agent, 'delegate-1', clock.now),
   ),
   {

@@ -286,7 +286,7 @@ export const refreshAttacks: readonly Attack[] = [
     async (_request, { agent, storage }) => {
       await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
     },
-    { status: 403, error: 'access_denied' },
+    { status: 403, error: 'access_denied', audit: ['agent.refused'] },
   ),
   changed(
     'X19',

@@ -38,6 +38,7 @@ export interface StageOptions
     | 'signUp'
     | 'identityProviders'
     | 'onError'
+    | 'onRefusal'
   > {
   /** What the servers get for a storage. @default the storage itself */
   wrap?: (storage: Storage) => Storage

@@ -13,7 +13,7 @@ const rules: readonly PolicyRule[] = [
   },
   { agent: 'https://*.agents.example', resource: '*', decision: 'ask' },
   { agent: 'https://inside.example', resource: '*', decision: 'ask' },
-  { agent: '*', resource: 'https://inside.example', decision: 'deny' },
+  { name: 'inside', agent: '*', resource: 'https://inside.example', decision: 'deny' },
 ]
 const policy = policyOfRules(rules)
 const decide = (agent: string, resource: string, ...scope: string[]) =>
@@ -22,11 +22,11 @@ const decide = (agent: string, resource: string, ...scope: string[]) =>
 describe('policyOfRules', () => {
   it.each<[string, string[], unknown]>([
     ['asks a person where no rule fits', ['https://a.example', 'https://api.example', 'x'], 'ask'],
-    ['denies an agent', ['https://bad.example', 'https://api.example', 'x'], 'deny'],
+    ['denies an agent', ['https://bad.example', 'https://api.example', 'x'], { deny: 'policies[0]' }],
     [
       'denies when one permission is forbidden',
       ['https://a.example', 'https://bank.example', 'read', 'pay.all'],
-      'deny',
+      { deny: 'policies[1]' },
     ],
     ['asks when none is', ['https://a.example', 'https://bank.example', 'read'], 'ask'],
     ['grants under a name', ['https://jobs.example', 'https://api.example', 'report.read'], { grant: 'nightly' }],
@@ -41,17 +41,19 @@ describe('policyOfRules', () => {
     [
       'does not let * reach over a slash',
       ['https://evil.example/.agents.example', 'https://inside.example', 'x'],
-      'deny',
+      { deny: 'inside' },
     ],
-    ['takes a dot literally', ['https://aXagents.example', 'https://inside.example', 'x'], 'deny'],
+    ['takes a dot literally', ['https://aXagents.example', 'https://inside.example', 'x'], { deny: 'inside' }],
   ])('%s', (_claim, [agent = '', resource = '', ...scope], expected) => {
     expect(decide(agent, resource, ...scope)).toEqual(expected)
   })
 
   it('never grants without a name', () => {
     const [nameless] = [{ agent: 'https://a.example', resource: '*', decision: 'grant' as const }]
-    expect(policyOfRules([nameless])({ agent: 'https://a.example', delegate: null, resource: 'r', scope: [] })).toBe(
-      'deny',
+    expect(policyOfRules([nameless])({ agent: 'https://a.example', delegate: null, resource: 'r', scope: [] })).toEqual(
+      {
+        deny: 'policies[0]',
+      },
     )
   })
 })

@@ -3,8 +3,9 @@ import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { decodeToken } from 'countersign'
+import { createSigner, decodeToken, generatePrivateJwk, signRequest } from 'countersign'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { listenOnLoopback } from '../listening-origin.js'
 import { startParties } from './loopback-parties.js'
 import { createOperatorStage, freePort } from './operator-stage.js'
 
@@ -142,6 +143,72 @@ describe('countersign serve', () => {
     expect(page).toContain((JSON.parse(line) as { id: string }).id)
     expect(said().stdout).toContain('"path":"/aarq_…/eyJ…"')
     expect(said().stdout).not.toContain('xxxx')
+  })
+
+  it('says in the log who was refused by which rule, was blocked or could not be looked up, and why', async () => {
+    const stage = await createOperatorStage({
+      policies: [
+        { agent: 'https://other.example', decision: 'deny' },
+        { agent: '*', scopes: ['data.write'], decision: 'deny' },
+        { name: 'no-deleting', agent: '*', scopes: ['data.delete'], decision: 'deny' },
+      ],
+    })
+    const { said } = await stage.serve()
+    const signer = await createSigner(await generatePrivateJwk({ kid: 'agent-1' }))
+    const agentAt = await listenOnLoopback()
+    onTestFinished(() => agentAt.close())
+    const id = agentAt.origin
+    const redirect_uri = `${id}/callback`
+    agentAt.serve(async ({ url }) =>
+      url.endsWith('/jwks.json')
+        ? Response.json({ keys: [signer.jwk] })
+        : Response.json({ agent: id, jwks_uri: `${id}/jwks.json`, redirect_uris: [redirect_uri] }),
+    )
+    const ask = async (scope: string, agent = id) => {
+      const body = new URLSearchParams({ request_type: 'auth', scope, redirect_uri })
+      const request = new Request(`${stage.issuer}/agent/token`, { method: 'POST', body })
+      const signatureKey = { scheme: 'jwks', id: agent, kid: 'agent-1', wellKnown: 'aauth-agent' } as const
+      const response = await fetch(await signRequest(request, { signer, signatureKey }))
+      const { error_description: description } = (await response.json()) as { error_description?: string }
+      return { status: response.status, description }
+    }
+    const lines = (code: string) =>
+      said()
+        .stdout.split('\n')
+        .filter((line) => line.includes(`"code":"${code}"`))
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const byRule = { status: 403, description: 'A rule of this server does not allow that.' }
+    const common = { event: 'request', path: '/agent/token', status: 403, agent: id }
+    expect(await ask('data.read')).toMatchObject({ status: 200 })
+    expect(await ask('data.write')).toEqual(byRule)
+    expect(await ask('data.delete')).toEqual(byRule)
+    await expect
+      .poll(() => lines('policy_denied'))
+      .toMatchObject([
+        { ...common, rule: 'policies[1]' },
+        { ...common, rule: 'no-deleting' },
+      ])
+    await stage.run(`agents block ${id}`)
+    expect(await ask('data.read')).toEqual({ status: 403, description: 'This agent is blocked here.' })
+    await expect.poll(() => lines('agent_blocked')).toMatchObject([common])
+    const nobody = `http://127.0.0.1:${await freePort()}`
+    expect(await ask('data.read', nobody)).toMatchObject({ status: 401 })
+    await expect
+      .poll(() => lines('key_unknown'))
+      .toMatchObject([
+        { ...common, status: 401, agent: nobody, claimed: true, reason: expect.stringContaining('ECONNREFUSED') },
+      ])
+    const { stdout } = await stage.run('audit export --event agent.refused')
+    const recorded = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { agent: string; data: Record<string, unknown> })
+    expect(recorded.map(({ agent, data }) => [agent, data.code, data.rule])).toEqual([
+      [id, 'policy_denied', 'policies[1]'],
+      [id, 'policy_denied', 'no-deleting'],
+      [id, 'agent_blocked', undefined],
+      [nobody, 'key_unknown', undefined],
+    ])
   })
 
   it('serves on while nobody can read the log', async () => {

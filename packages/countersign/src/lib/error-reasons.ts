@@ -1,9 +1,14 @@
+/** A chain of causes may be a circle. */
+const deepest = 5
+
 /** Why something failed, from the outside in: the messages of the causes, without the error's own. */
 export function errorReasons(error: unknown): string[] {
   const reasons: string[] = []
-  for (let cause = causeOf(error); cause !== undefined && reasons.length < 5; cause = causeOf(cause)) {
+  let cause = causeOf(error)
+  for (let depth = 0; cause !== undefined && depth < deepest; depth++) {
     const reason = messageOf(cause)
     if (reason !== '' && !reasons.includes(reason)) reasons.push(reason)
+    cause = causeOf(cause)
   }
   return reasons
 }

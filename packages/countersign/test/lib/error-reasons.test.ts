@@ -1,0 +1,22 @@
+import { errorReasons } from 'countersign'
+import { expect, it } from 'vitest'
+
+it('gives the messages of the causes from the outside in, each once, or their codes where they say nothing', () => {
+  const cause = new TypeError('fetch failed', {
+    cause: {
+      reason: 'unreachable',
+      message: 'fetch failed',
+      cause: Object.assign(new Error(''), { code: 'ECONNREFUSED' }),
+    },
+  })
+  expect(errorReasons(new Error('the outermost', { cause }))).toEqual(['fetch failed', 'ECONNREFUSED'])
+  expect(errorReasons(new Error('x', { cause: 'a text' }))).toEqual(['a text'])
+  expect(errorReasons(new Error('x', { cause: null }))).toEqual(['null'])
+  expect(errorReasons(new Error('without a cause'))).toEqual([])
+})
+
+it('ends in a circle', () => {
+  const circle = new Error('round')
+  circle.cause = circle
+  expect(errorReasons(circle)).toEqual(['round'])
+})

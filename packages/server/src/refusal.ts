@@ -1,0 +1,81 @@
+import { AAuthError, errorReasons } from 'countersign'
+
+/**
+ * Why a request was refused, for whoever runs the server: more than the answer says. Strangers have a say in the texts, so
+ * they are printable ASCII of a bounded length. They hold no secret.
+ */
+export interface Refusal {
+  status: number
+  /** Our name of the case, such as `policy_denied`, or of the page. */
+  code: string
+  agent?: string
+  delegate?: string
+  /** Whether anybody may have named the agent, since no signature of its was verified. */
+  claimed?: true
+  /** The rule of the policy that denied it. */
+  rule?: string
+  /** Whether somebody's document or key could not be had. */
+  lookup?: true
+  /** Why, from the outside in, with what the answer hides; not for failures, which are told with their stack. */
+  reason?: string
+}
+
+/** Who was refused. */
+export type Refused = Pick<Refusal, 'agent' | 'delegate' | 'claimed'>
+
+const longestName = 256
+const longestReason = 512
+
+/** Describes what was thrown, and answered with this status and under this code. */
+export function describeRefusal(
+  error: Error,
+  { status, code }: { status: number; code: string },
+  { agent, delegate, claimed }: Refused = {},
+): Refusal {
+  const causes = [error, error.cause]
+  const rule = causes.find((cause) => cause instanceof AAuthError)?.rule
+  const reason = status < 500 ? reasonOf(error) : ''
+  return {
+    status,
+    code,
+    ...(agent === undefined ? {} : { agent: plainText(agent, longestName) }),
+    ...(delegate === undefined ? {} : { delegate: plainText(delegate, longestName) }),
+    ...(claimed && agent !== undefined ? { claimed } : {}),
+    ...(rule === undefined ? {} : { rule: plainText(rule, longestName) }),
+    ...(causes.some(isFailedLookup) ? { lookup: true } : {}),
+    ...(reason === '' ? {} : { reason }),
+  }
+}
+
+const refusals = new WeakMap<Response, Refusal>()
+
+/** Says why an answer refuses; the handler that gives the answer tells it, see {@link refusalOf}. */
+export function withRefusal(response: Response, refusal: Refusal): Response {
+  refusals.set(response, refusal)
+  return response
+}
+
+/** Why an answer refuses; undefined: it does not. */
+export function refusalOf(response: Response): Refusal | undefined {
+  return refusals.get(response)
+}
+
+function isFailedLookup(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'reason' in error && error.reason !== 'busy'
+}
+
+function reasonOf(error: Error): string {
+  const texts = [...(error instanceof AAuthError ? [error.message] : []), ...errorReasons(error)]
+  const told: string[] = []
+  for (const text of texts.map((each) => each.replace(/\.$/, ''))) {
+    if (!told.some((before) => before.includes(text))) told.push(text)
+  }
+  return plainText(told.join(': '), longestReason)
+}
+
+function plainText(text: string, longest: number): string {
+  return text
+    .slice(0, longest)
+    .replaceAll('’', "'")
+    .replaceAll(/[^\x20-\x7e]/g, '?')
+}

@@ -1,0 +1,372 @@
+import { type SignatureKey, signRequest } from 'countersign'
+import { type AuthServerOptions, createAuthServer, fixedKeys, type Refusal, sqliteStorage } from 'countersign-server'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { issuer, openCrowd } from './attacks/crowd.js'
+import { allow, authRequest, openRequest, redeem, refresh, refreshTokenOf, signForm, view } from './attacks/flow.js'
+import { delegateOf, identityOf, newSigner } from './attacks/party.js'
+import { openMapStage, type Stage, type StageOptions } from './attacks/stage.js'
+
+/** A stage, and what the server told of what it refused. */
+async function openTold(options: StageOptions = {}): Promise<{ stage: Stage; told: Refusal[]; ids: string[] }> {
+  const told: Refusal[] = []
+  const ids: string[] = []
+  const onRefusal = (refusal: Refusal, requestId: string) => {
+    told.push(refusal)
+    ids.push(requestId)
+  }
+  const stage = await openMapStage({ ...options, onRefusal })
+  onTestFinished(() => stage.close())
+  return { stage, told, ids }
+}
+
+const rowsOf = async ({ storage }: Pick<Stage, 'storage'>) => storage.listEvents({ event: 'agent.refused' })
+const descriptionOf = async (response: Response) =>
+  ((await response.json()) as { error_description?: string }).error_description
+
+const byRule = 'A rule of this server does not allow that.'
+const byBlock = 'This agent is blocked here.'
+
+async function block({ storage, agent }: Stage): Promise<void> {
+  await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
+}
+
+describe('who runs the server and the agent learn why', () => {
+  it('a rule denies it: the rule for the operator, that it is one for the agent', async () => {
+    const { stage, told, ids } = await openTold({ policy: () => ({ deny: 'no-banks' }) })
+    const by = await delegateOf(stage.agent, 'laptop', stage.clock.now)
+    const response = await stage.fetch(await signForm(stage, await authRequest(stage, by)))
+    expect(response.status).toBe(403)
+    expect(await response.json()).toEqual({ error: 'access_denied', error_description: byRule })
+    const agent = stage.agent.id
+    const why = { status: 403, code: 'policy_denied', delegate: 'laptop', rule: 'no-banks' }
+    expect(told).toEqual([{ ...why, agent, reason: 'The rule no-banks denies it' }])
+    expect(ids).toEqual([response.headers.get('x-request-id')])
+    expect(await rowsOf(stage)).toMatchObject([
+      { agent, ip: '192.0.2.1', data: { ...why, reason: 'The rule no-banks denies it' } },
+    ])
+  })
+
+  it.each<[string, (stage: Stage) => Promise<() => Promise<Response>>]>([
+    [
+      'asks',
+      async (stage) => {
+        const request = await signForm(stage, await authRequest(stage))
+        return () => stage.fetch(request)
+      },
+    ],
+    [
+      'brings a code',
+      async (stage) => {
+        const allowed = await allow(stage)
+        return () => redeem(stage, allowed)
+      },
+    ],
+    [
+      'refreshes',
+      async (stage) => {
+        const by = identityOf(stage.agent)
+        const token = await refreshTokenOf(stage, await allow(stage, by, { duration: 'until-removed' }))
+        return () => refresh(stage, by, token)
+      },
+    ],
+  ])('a blocked agent %s', async (_, prepare) => {
+    const { stage, told } = await openTold()
+    const attempt = await prepare(stage)
+    await block(stage)
+    const response = await attempt()
+    expect(response.status).toBe(403)
+    expect(await response.json()).toEqual({ error: 'access_denied', error_description: byBlock })
+    expect(told).toMatchObject([{ status: 403, code: 'agent_blocked', agent: stage.agent.id }])
+    expect(await rowsOf(stage)).toMatchObject([{ agent: stage.agent.id, data: { code: 'agent_blocked' } }])
+  })
+
+  it('the person said no', async () => {
+    const { stage, told } = await openTold()
+    const opened = await openRequest(stage)
+    const { user, page } = await view(stage, opened)
+    const decided = await user.submit(page, opened.url, { consent: 'deny' })
+    const { searchParams } = new URL(decided.headers.get('location') ?? '')
+    expect(Object.fromEntries(searchParams)).toEqual({
+      error: 'access_denied',
+      state: opened.state,
+      iss: stage.authServer,
+      error_description: 'The person said no.',
+    })
+    expect(told).toEqual([])
+  })
+
+  it('a rule that came after the request: the page, an answer to it, and what the agent gets back', async () => {
+    let denies = false
+    const { stage, told } = await openTold({ policy: () => (denies ? { deny: 'policies[3]' } : 'ask') })
+    const opened = await openRequest(stage)
+    const { user, page } = await view(stage, opened)
+    denies = true
+    const why = { status: 403, code: 'policy_forbids', agent: stage.agent.id, rule: 'policies[3]' }
+    const shown = await user.open(opened.url)
+    expect(shown.status).toBe(403)
+    expect(told.splice(0)).toMatchObject([why])
+    expect((await user.submit(page, opened.url, { consent: 'grant' })).status).toBe(403)
+    expect(told.splice(0)).toMatchObject([why])
+    expect(await rowsOf(stage)).toMatchObject([{ data: { rule: 'policies[3]' } }, { data: { rule: 'policies[3]' } }])
+    const back = await user.submit(await shown.text(), opened.url, { consent: 'deny' })
+    expect(new URL(back.headers.get('location') ?? '').searchParams.get('error_description')).toBe(byRule)
+  })
+
+  it('a page that is refused by its code, and who is told nothing of what is not refused', async () => {
+    const { stage, told } = await openTold()
+    const opened = await openRequest(stage)
+    await view(stage, opened)
+    expect(told).toEqual([])
+    expect((await stage.fetch(`${stage.authServer}/agent/auth?request_token=aarq_x`)).status).toBe(400)
+    expect((await stage.fetch(`${stage.authServer}/nowhere`)).status).toBe(404)
+    expect((await stage.fetch(`${stage.authServer}/agent/token`)).status).toBe(405)
+    expect(told).toMatchObject([
+      { status: 400, code: 'request_unknown' },
+      { status: 404, code: 'not_found' },
+      { status: 405, code: 'method_not_allowed' },
+    ])
+    expect(await rowsOf(stage)).toEqual([])
+  })
+})
+
+/** A server that fetches like this, and a signed request of an agent that it must look up. */
+async function openLookups(
+  fetch: NonNullable<AuthServerOptions['fetch']>,
+  failureTime: 'equal' | 'shortest' = 'shortest',
+) {
+  const told: Refusal[] = []
+  const errors: unknown[] = []
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+  onTestFinished(() => storage.close())
+  const server = createAuthServer({
+    issuer,
+    keys: fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) }),
+    storage,
+    fetch,
+    discovery: { failureTime },
+    onRefusal: (refusal) => told.push(refusal),
+    onError: (error) => errors.push(error),
+  })
+  const signer = await newSigner()
+  async function ask(
+    agent = 'https://hidden.example',
+    signatureKey: SignatureKey = { scheme: 'jwks', id: agent, kid: signer.kid, wellKnown: 'aauth-agent' },
+  ) {
+    const body = new URLSearchParams({ request_type: 'auth', scope: 'read', redirect_uri: `${agent}/callback` })
+    const request = new Request(`${issuer}/agent/token`, { method: 'POST', body })
+    return server.handler(await signRequest(request, { signer, signatureKey }))
+  }
+  return { ask, told, errors, storage, server, signer }
+}
+
+function failing(code: string, message: string, cause?: unknown): () => Promise<never> {
+  return async () => {
+    throw Object.assign(new TypeError(message, { cause }), { code })
+  }
+}
+
+describe('why an agent could not be looked up', () => {
+  const document = 'https://hidden.example/.well-known/aauth-agent'
+  it.each<[string, NonNullable<AuthServerOptions['fetch']>, string]>([
+    [
+      'its address is not public',
+      failing('EREFUSED', 'refused: the name resolves to an address that is not public'),
+      'could not be fetched: refused: the name resolves to an address that is not public',
+    ],
+    [
+      'its name does not resolve',
+      failing('ENOTFOUND', 'getaddrinfo ENOTFOUND hidden.example'),
+      'ENOTFOUND hidden.example',
+    ],
+    ['nobody listens', failing('ECONNREFUSED', ''), 'could not be fetched: ECONNREFUSED'],
+    [
+      'the reason lies deeper',
+      failing('ERR', 'fetch failed', new Error('certificate has expired')),
+      'could not be fetched: fetch failed: certificate has expired',
+    ],
+    ['it answers 404', async () => new Response(null, { status: 404 }), `${document} answers 404`],
+    ['it answers 500', async () => new Response(null, { status: 500 }), `${document} answers 500`],
+    ['it redirects', async () => new Response(null, { status: 302 }), `${document} redirects, which is not followed`],
+    ['it is not JSON', async () => new Response('<html>'), `${document} is not JSON`],
+    [
+      'it is of somebody else',
+      async () => Response.json({ agent: 'https://other.example' }),
+      `${document} is refused: its`,
+    ],
+    ['it says nothing', () => new Promise<never>(() => undefined), 'within 2500 ms'],
+  ])(
+    '%s: the operator reads it, now and while the failure is remembered; the agent does not',
+    async (_, fetch, why) => {
+      const { ask, told, storage } = await openLookups(fetch)
+      const bodies = new Set<string>()
+      for (let tries = 0; tries < 2; tries++) {
+        const response = await ask()
+        expect(response.status).toBe(401)
+        bodies.add(await response.text())
+      }
+      const expected = {
+        status: 401,
+        code: 'key_unknown',
+        agent: 'https://hidden.example',
+        claimed: true,
+        lookup: true,
+      }
+      expect(told).toHaveLength(2)
+      for (const refusal of told) expect(refusal).toEqual({ ...expected, reason: expect.stringContaining(why) })
+      const rows = await rowsOf({ storage })
+      for (const row of rows)
+        expect(row).toMatchObject({ agent: expected.agent, data: { reason: expect.stringContaining(why) } })
+      expect(rows).toHaveLength(2)
+      const [body = ''] = bodies
+      expect(bodies.size).toBe(1)
+      expect(JSON.parse(body)).toMatchObject({
+        error: 'invalid_signature',
+        error_description:
+          'No usable key was found where the signature points: see what is published there with countersign discover.',
+      })
+    },
+  )
+
+  it('the key of a resource token: the operator reads why', async () => {
+    const { stage, told } = await openTold()
+    stage.resource.keys = []
+    const response = await stage.fetch(await signForm(stage, await authRequest(stage)))
+    expect(await descriptionOf(response)).toBe('The key of the resource token was not found at its issuer.')
+    expect(told).toMatchObject([
+      {
+        status: 400,
+        code: 'resource_token_invalid',
+        agent: stage.agent.id,
+        lookup: true,
+        reason: expect.stringContaining('no key of this kid is published'),
+      },
+    ])
+    expect(told[0]).not.toHaveProperty('claimed')
+    expect(await rowsOf(stage)).toMatchObject([{ agent: stage.agent.id, data: { code: 'resource_token_invalid' } }])
+  })
+
+  it('a signature that is not the agent’s: who it claims to be from, and no row', async () => {
+    const { stage, told } = await openTold()
+    const by = { ...identityOf(stage.agent), signer: await newSigner() }
+    expect((await stage.fetch(await signForm(stage, await authRequest(stage, by)))).status).toBe(401)
+    expect(told).toMatchObject([{ code: 'signature_mismatch', agent: stage.agent.id, claimed: true }])
+    expect(told[0]).not.toHaveProperty('lookup')
+    expect(await rowsOf(stage)).toEqual([])
+  })
+
+  it('a request without a signature names nobody', async () => {
+    const { stage, told } = await openTold()
+    const body = new URLSearchParams({ request_type: 'auth' })
+    expect((await stage.fetch(`${stage.authServer}/agent/token`, { method: 'POST', body })).status).toBe(401)
+    expect(told).toMatchObject([{ status: 401, code: 'signature_missing' }])
+    expect(told[0]).not.toHaveProperty('agent')
+    expect(told[0]).not.toHaveProperty('claimed')
+  })
+
+  it('text that a stranger makes up is printable ASCII and short, and holds no token', async () => {
+    const { ask, told, signer, storage } = await openLookups(
+      failing('EREFUSED', `\u202e\n\u001b[31m${'y'.repeat(5000)}`),
+    )
+    const evil = `https://evil.example\r\n{"event":"forged"}\u202e\u001b]0;${'x'.repeat(5000)}`
+    const jwt = [{ typ: 'agent+jwt', alg: 'EdDSA', kid: 'k' }, { iss: evil, sub: 'x' }, {}]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.')
+    await ask('https://hidden.example')
+    await ask('https://hidden.example', { scheme: 'jwt', jwt })
+    expect(told).toHaveLength(2)
+    for (const refusal of told) {
+      const text = JSON.stringify(refusal)
+      expect(text).toMatch(/^[\x20-\x7e]+$/)
+      expect(text.length).toBeLessThan(1200)
+      expect(text).not.toContain(jwt.slice(0, 40))
+    }
+    expect(told[1]?.agent).toMatch(/^https:\/\/evil\.example\?\?/)
+    expect(JSON.stringify(await rowsOf({ storage }))).toMatch(/^[\x20-\x7e]+$/)
+    expect(signer.kid).toBeDefined()
+  })
+})
+
+describe('what anybody can make happen leaves few rows', () => {
+  const denied = { policy: () => ({ deny: 'nobody' }) }
+  const count = async (crowd: Pick<Stage, 'storage'>) =>
+    (await crowd.storage.listEvents({ event: 'agent.refused', limit: 5000 })).length
+
+  it('20 about one agent in 15 minutes, on two instances together, from however many addresses', async () => {
+    const crowd = await openCrowd(denied)
+    for (let sent = 0; sent < 60; sent++)
+      expect((await crowd.ask('https://a.crowd.example', `192.0.2.${sent}`)).status).toBe(403)
+    expect(await count(crowd)).toBe(20)
+    await crowd.ask('https://b.crowd.example', '192.0.2.200')
+    expect(await count(crowd)).toBe(21)
+    crowd.clock.now += 899
+    await crowd.ask('https://a.crowd.example', '192.0.2.201')
+    expect(await count(crowd)).toBe(21)
+    crowd.clock.now += 1
+    await crowd.ask('https://a.crowd.example', '192.0.2.202')
+    expect(await count(crowd)).toBe(22)
+  })
+
+  it('40 because of one network, under however many names', async () => {
+    const crowd = await openCrowd(denied)
+    for (let sent = 0; sent < 60; sent++) await crowd.ask(`https://a${sent}.crowd.example`, `2001:db8::${sent + 1}`)
+    expect(await count(crowd)).toBe(40)
+    await crowd.ask('https://b.crowd.example', '2001:db8:0:1::1')
+    expect(await count(crowd)).toBe(41)
+  })
+
+  it('500 in all', { timeout: 60_000 }, async () => {
+    const crowd = await openCrowd(denied)
+    for (let sent = 0; sent < 520; sent++) {
+      await crowd.ask(`https://a${sent}.crowd.example`, `10.0.${sent >> 8}.${sent & 255}`)
+    }
+    expect(await count(crowd)).toBe(500)
+  })
+
+  it('what is over a bound is told, and costs no write', async () => {
+    const told: Refusal[] = []
+    let writes = 0
+    const crowd = await openCrowd({
+      ...denied,
+      onRefusal: (refusal) => told.push(refusal),
+      wrap: (storage) => ({
+        ...storage,
+        countAttempt: (attempt) => {
+          writes++
+          return storage.countAttempt(attempt)
+        },
+      }),
+    })
+    for (let sent = 0; sent < 50; sent++) await crowd.ask('https://a.crowd.example', '192.0.2.1')
+    const before = writes
+    await crowd.ask('https://a.crowd.example', '192.0.2.1')
+    await crowd.ask('https://a.crowd.example', '192.0.2.1')
+    // The rates of requests for access count two each.
+    expect(writes - before).toBe(4)
+    expect(told).toHaveLength(52)
+  })
+
+  it('who only claims to be an agent takes nothing from what is recorded of it', async () => {
+    const { stage } = await openTold({ policy: () => ({ deny: 'nobody' }) })
+    const unknown = {
+      ...identityOf(stage.agent),
+      signatureKey: { scheme: 'jwks', id: stage.agent.id, kid: 'none', wellKnown: 'aauth-agent' },
+    } as const
+    for (let sent = 0; sent < 30; sent++) await stage.fetch(await signForm(stage, await authRequest(stage, unknown)))
+    expect(await count(stage)).toBe(20)
+    await stage.fetch(await signForm(stage, await authRequest(stage)))
+    expect((await rowsOf(stage)).at(-1)).toMatchObject({ agent: stage.agent.id, data: { code: 'policy_denied' } })
+  })
+
+  it('a database that takes no row changes no answer, and is reported', async () => {
+    const broken = new Error('no room')
+    const errors: unknown[] = []
+    const { stage } = await openTold({
+      policy: () => ({ deny: 'nobody' }),
+      onError: (error) => errors.push(error),
+      wrap: (storage) => ({ ...storage, recordEvent: () => Promise.reject(broken) }),
+    })
+    const response = await stage.fetch(await signForm(stage, await authRequest(stage)))
+    expect(response.status).toBe(403)
+    expect(errors).toEqual([broken])
+  })
+})
