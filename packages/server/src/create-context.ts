@@ -33,6 +33,7 @@ import { createRefusalRecorder } from './refusal-recorder.js'
 import { isRiskPattern, type RiskPatterns } from './risk.js'
 import { requireOwnKeys, type ServerKeys } from './server-keys.js'
 import type { Storage } from './storage/storage.js'
+import { systemClock } from './storage/system-clock.js'
 
 export interface AuthServerOptions {
   /** The server's identifier: its `https` URL (W10). */
@@ -108,7 +109,8 @@ export interface AuthServerOptions {
 
 /** Checks the options and makes the context of them. @throws TypeError naming the option */
 export function createContext(options: AuthServerOptions): ServerContext {
-  const { issuer, storage, now = () => Math.floor(Date.now() / 1000) } = options
+  const { issuer, storage, now: clock = systemClock } = options
+  const now = () => Math.floor(clock())
   const { allowInsecureLoopback = false, allowPath = false } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   requireIdentifier('issuer', issuer, { ...identifiers, allowPath: false })

@@ -70,6 +70,7 @@ export const signCommand: CommandRow = {
       signRequest(request, {
         signer,
         signatureKey,
+        emptyQuery: 'keep',
         ...(created === undefined ? {} : { created }),
         ...(flags.encoding ? { encoding: flags.encoding } : {}),
         ...(flags.nonce ? { nonce: flags.nonce } : {}),

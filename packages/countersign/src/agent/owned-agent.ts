@@ -19,6 +19,7 @@ import { AgentError } from './agent-error.js'
 import type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
 import { callbackPage, refusalTexts } from './callback-page.js'
 import { type Credential, createChallengeSteps, type Step, stepFor } from './challenge-steps.js'
+import { describeClockOffset } from './clock-offset.js'
 import { createOwnerWork } from './owner-work.js'
 import { createPendingConsents } from './pending-consents.js'
 import type { TokenRequester } from './request-auth-token.js'
@@ -96,7 +97,10 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
       ...(options.signatureEncoding ? { encoding: options.signatureEncoding } : {}),
       ...(options.nonce ? { nonce: options.nonce } : {}),
     })
-    return send(signed)
+    const response = await send(signed)
+    const problem = describeClockOffset(response, now())
+    if (problem !== undefined) warnOnce(`the clock of this agent, seen from ${new URL(signed.url).origin}`, problem)
+    return response
   }
 
   async function referenceTo(credential: Credential): Promise<SignatureKey> {

@@ -108,7 +108,7 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
     authServer: request.authServer,
     resource: request.resource,
     scope: request.scope,
-    expiresAt: requester.now() + expiresIn,
+    expiresAt: Math.floor(requester.now()) + expiresIn,
     signal,
   }).catch((error: unknown) => {
     failed.abort(error)

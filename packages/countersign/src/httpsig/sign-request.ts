@@ -26,7 +26,7 @@ export interface SignMessageOptions {
   signer: Signer
   /** How the receiver finds the key. */
   signatureKey: SignatureKey
-  /** Unix seconds. @default now */
+  /** Unix seconds; a fraction is dropped. @default now */
   created?: number
   /** Bytes in `Signature`: RFC 8941 says base64; `base64url` is for peers that read nothing else (W2). @default 'base64' */
   encoding?: 'base64' | 'base64url'
@@ -54,7 +54,7 @@ export function signMessage(message: SignableMessage, options: SignMessageOption
     message.fields !== undefined && 'content-digest' in message.fields,
     message.fields !== undefined && 'nonce' in message.fields,
   )
-  const parameters = `${list};created=${options.created ?? systemClock()}`
+  const parameters = `${list};created=${wholeSeconds(options.created ?? systemClock())}`
   const base = serializeSignatureBase(
     components,
     components.map((component) => valueFor(message, fields, key, component)),
@@ -65,6 +65,12 @@ export function signMessage(message: SignableMessage, options: SignMessageOption
   return signature instanceof Promise
     ? signature.then((bytes) => signatureHeaders(profile.label, key, input, bytes, options.encoding))
     : signatureHeaders(profile.label, key, input, signature, options.encoding)
+}
+
+function wholeSeconds(created: number): number {
+  if (!(created >= 0 && created < 2 ** 53))
+    throw new TypeError(`created must be a time in Unix seconds, not ${created}`)
+  return Math.floor(created)
 }
 
 // An agent signs many requests with one reference, whose members are read-only.
@@ -123,6 +129,12 @@ export interface SignRequestOptions extends SignMessageOptions {
    * @default 'automatic'
    */
   nonce?: 'automatic' | 'never'
+  /**
+   * What becomes of a `?` with nothing after it. `fetch` of Node leaves it out on the wire, others send it: `drop` takes it
+   * out of the URL, so that all send what was signed. `keep` is for senders that send it, such as curl.
+   * @default 'drop'
+   */
+  emptyQuery?: 'drop' | 'keep'
 }
 
 /**
@@ -147,7 +159,7 @@ export async function signRequest(request: Request, options: SignRequestOptions)
   if (options.nonce !== 'never' && !['GET', 'HEAD', 'OPTIONS'].includes(request.method)) {
     fields.nonce = serializeBase64url(platform.randomBytes(16))
   }
-  const url = encodeCarets(request.url)
+  const url = encodeCarets(options.emptyQuery === 'keep' ? request.url : dropEmptyQuery(request.url))
   const { host } = new URL(url)
   const target = targetOf(url)
   const mark = target.indexOf('?')
@@ -169,6 +181,10 @@ export async function signRequest(request: Request, options: SignRequestOptions)
     redirect: request.redirect,
     signal: request.signal,
   })
+}
+
+function dropEmptyQuery(url: string): string {
+  return url.replace(/^([^?#]*)\?(?=#|$)/, '$1')
 }
 
 // Not every URL parser encodes it in a path, and receivers refuse what another parser would change.

@@ -112,7 +112,7 @@ export async function verifySignature<R extends { key: VerificationKey }>(
     if (!renewed || !(await verifyBytes(renewed.key, signature, base))) {
       throw new AAuthError(
         'signature_mismatch',
-        'The signature is not the key’s over this request: compare the signature base.',
+        `The signature is not the key’s over this request: compare the signature base.${isForeign(fields, authority) ? otherHost : ''}`,
       )
     }
     resolved = renewed
@@ -123,7 +123,8 @@ export async function verifySignature<R extends { key: VerificationKey }>(
   }
   if (nonce !== undefined && options.claimNonce) {
     const scope = utf8(`${authority}\n${resolved.key.thumbprint}\n${nonce}`)
-    const lifetime = Math.max(0, input.created + profile.window - (options.now ?? systemClock)()) + profile.window
+    const left = Math.max(0, input.created + profile.window - (options.now ?? systemClock)())
+    const lifetime = Math.ceil(left) + profile.window
     if (!(await options.claimNonce(serializeBase64url(await platform.sha256(scope)), lifetime))) {
       throw new AAuthError('nonce_replayed', 'This nonce was used before: sign each request anew.')
     }
@@ -187,9 +188,24 @@ function requireAuthority({ host, repeated }: MessageFields, authorities: readon
   const asked = host.toLowerCase()
   if (authorities.includes(asked)) return asked
   if (!isHostField(host)) throw new AAuthError('host_malformed', 'The Host header is not a host and perhaps a port.')
-  // Some clients write the default port out, or a colon without one; neither is in @authority (RFC 9421 §2.2.3).
-  const plain = asked.replace(/:(?:80|443)?$/, '')
+  const plain = plainHost(asked)
   return authorities.includes(plain) ? plain : authorities[0]
+}
+
+const otherHost =
+  ' Its @authority is the host in the identifier of this server, and the request went to another Host: use the one in ' +
+  'the identifier, where localhost and its address are two.'
+
+/** Whether the request was sent to another host than the one it is verified with. */
+function isForeign({ host }: MessageFields, authority: string): boolean {
+  if (host === undefined) return false
+  const asked = host.toLowerCase()
+  return asked !== authority && plainHost(asked) !== authority
+}
+
+// Some clients write the default port out, or a colon without one; neither is in @authority (RFC 9421 §2.2.3).
+function plainHost(host: string): string {
+  return host.replace(/:(?:80|443)?$/, '')
 }
 
 // RFC 9110 §7.2, RFC 3986 §3.2.2. A server must refuse any other, for example two that were joined (RFC 9112 §3.2).

@@ -91,7 +91,8 @@ export async function requireRate(
   const retryAfter = await limit({ level, thumbprint: key.thumbprint, agent, iss, sub, remoteAddress })
   if (retryAfter === undefined) return
   const challenge = above[level]
-  throw new AAuthError('too_many_requests', 'Too many requests: wait, or prove more than this one did.', {
+  const advice = challenge ? 'wait, or prove more than this one did' : 'wait as long as Retry-After says'
+  throw new AAuthError('too_many_requests', `Too many requests: ${advice}.`, {
     retryAfter,
     ...(challenge ? { challenge } : {}),
   })

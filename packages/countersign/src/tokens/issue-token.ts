@@ -7,7 +7,7 @@ import type { ClaimsByKind, TokenKind } from './token-table.js'
 
 export interface IssueTokenOptions {
   signer: Signer
-  /** Unix seconds. @default the system clock */
+  /** Unix seconds; a fraction is dropped. @default the system clock */
   now?: () => number
 }
 
@@ -23,11 +23,17 @@ export async function issueToken<K extends TokenKind>(
   const header = { alg: algorithmTable[signer.algorithm].jose[0], kid: signer.kid, typ: kind }
   const payload = {
     ...claims,
-    iat: claims.iat ?? now(),
+    exp: wholeSeconds(claims.exp),
+    iat: wholeSeconds(claims.iat ?? now()),
     jti: claims.jti ?? serializeBase64url(platform.randomBytes(16)),
   }
   const signingInput = `${encode(header)}.${encode(payload)}`
   return `${signingInput}.${serializeBase64url(await signer.sign(signingInput))}`
+}
+
+// Not every verifier takes times with a fraction, and a token must not begin after it was made.
+function wholeSeconds(time: number): number {
+  return typeof time === 'number' ? Math.floor(time) : time
 }
 
 function encode(value: object): string {

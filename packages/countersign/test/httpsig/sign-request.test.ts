@@ -50,11 +50,6 @@ describe('signRequest, verified', () => {
       ['@method', '@authority', '@path', '@query', 'signature-key'],
     ],
     [
-      'GET with an empty query',
-      new Request('https://resource.example/a?'),
-      ['@method', '@authority', '@path', '@query', 'signature-key'],
-    ],
-    [
       'GET with a fragment',
       new Request('https://resource.example/a#b?c'),
       ['@method', '@authority', '@path', 'signature-key'],
@@ -110,6 +105,28 @@ describe('signRequest, verified', () => {
     expect(Buffer.from(verified.body).toString()).toBe(text)
     expect(await signed.text()).toBe(text)
     expect(signed.url).toBe(request.url)
+  })
+
+  it.each([
+    ['/a?', '/a', undefined],
+    ['/?', '/', undefined],
+    ['?', '/', undefined],
+    ['/a?#part', '/a#part', undefined],
+    ['/a#part?', '/a#part?', undefined],
+    ['/a#?', '/a#?', undefined],
+    ['/a??', '/a??', '??'],
+    ['/a?b?', '/a?b?', '?b?'],
+    ['/a?=', '/a?=', '?='],
+  ])('S18: %s is signed and sent as %s, since not every fetch sends an empty query', async (asked, sent, query) => {
+    const signed = await signRequest(new Request(`https://resource.example${asked}`), signing)
+    expect(signed.url).toBe(`https://resource.example${sent}`)
+    expect(await verify(signed)).toMatchObject({ query })
+  })
+
+  it('S18: an empty query is kept and covered for who sends it', async () => {
+    const signed = await signRequest(new Request('https://resource.example/a?'), { ...signing, emptyQuery: 'keep' })
+    expect(signed.url).toBe('https://resource.example/a?')
+    expect(await verify(signed)).toMatchObject({ query: '?', covered: expect.arrayContaining(['@query']) })
   })
 
   it('a caret in the path is sent encoded, since parsers do not agree about it', async () => {
@@ -177,6 +194,22 @@ describe('signRequest, verified', () => {
 })
 
 describe('signMessage', () => {
+  it.each([
+    [now + 0.999, now],
+    [now + 0.001, now],
+    [0, 0],
+    [0.5, 0],
+  ])('created %d is %d: a fraction is dropped', async (created, written) => {
+    const message = { method: 'GET', authority: 'resource.example', path: '/' }
+    const headers = await signMessage(message, { ...signing, created })
+    expect(headers['signature-input']).toMatch(new RegExp(`;created=${written}$`))
+  })
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, -0.5, 2 ** 53])('created %d is no time', (created) => {
+    const message = { method: 'GET', authority: 'resource.example', path: '/' }
+    expect(() => signMessage(message, { ...signing, created })).toThrow('created must be a time in Unix seconds')
+  })
+
   it('signs at once where the signer does', () => {
     const headers = signMessage({ method: 'GET', authority: 'resource.example', path: '/' }, signing)
     expect(headers).not.toBeInstanceOf(Promise)

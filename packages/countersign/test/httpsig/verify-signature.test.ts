@@ -47,6 +47,25 @@ const post = await craftMessage({ signer, method: 'POST', body })
 const nonce = 'Y3VyaW91c2x5Y3VyaW91cw'
 const postWithNonce = await craftMessage({ signer, method: 'POST', body, fields: { nonce } })
 
+it.each<[string, string | undefined, boolean]>([
+  ['of another name of this machine', 'localhost:8002', true],
+  ['of another port', '127.0.0.1:8003', true],
+  ['of nobody here', 'evil.example', true],
+  ['that is this one', '127.0.0.1:8002', false],
+  ['that is another of ours', 'RESOURCE.example:443', false],
+  ['that is not there', undefined, false],
+])('of a signature that does not fit, with a Host %s, says whether that is why', async (_which, host, says) => {
+  const signed = await craftMessage({ signer, authority: 'somewhere.example' })
+  const headers = signed.headers.filter(([name]) => name.toLowerCase() !== 'host')
+  const message = { ...signed, headers: host === undefined ? headers : [...headers, ['Host', host] as const] }
+  const { code, description } = await refusal(() =>
+    verify(message as typeof signed, { authorities: ['127.0.0.1:8002', 'resource.example'] }),
+  )
+  expect(code).toBe('signature_mismatch')
+  expect(description.includes('localhost and its address are two')).toBe(says)
+  expect(description).not.toContain('127.0.0.1')
+})
+
 describe('positive controls', async () => {
   it.each([
     ['GET', get],

@@ -32,6 +32,28 @@ describe('errorResponse', () => {
     expect(errorResponse(new AAuthError('scope_insufficient', 'a')).headers).not.toHaveProperty('signature-error')
   })
 
+  it.each([
+    ['the key’s', "the key's"],
+    ['‘a’ “b” „c” «d» "e"', "'a' 'b' 'c' 'd' 'e'"],
+    ['1–2 — 3‑4 −5', '1-2 - 3-4 -5'],
+    ['label=(…)', 'label=(...)'],
+    ['AAuth §10, a → b, ≤ 2, ≥ 3, 4 × 5', 'AAuth section 10, a -> b, <= 2, >= 3, 4 x 5'],
+    ['a\u00a0b\u202fc\td\ne\rf', 'a b c d e f'],
+    ['https://\u0430gent.example', 'https://u{430}gent.example'],
+    ['https://b\u00fccher.example', 'https://bu{fc}cher.example'],
+    ['u\u0308', 'uu{308}'],
+    ['\u{1f916} \ud800', 'u{1f916} u{d800}'],
+    ['a\\b\u0000\u007f\u202e', 'au{5c}bu{0}u{7f}u{202e}'],
+    [" !#'()[]~z", " !#'()[]~z"],
+  ])('error_description of %j is %j', (message, description) => {
+    const { body } = errorResponse(new AAuthError('request_malformed', message))
+    expect((JSON.parse(body) as Record<string, string>).error_description).toBe(description)
+  })
+
+  it('Retry-After is whole seconds, and not too early', () => {
+    expect(errorResponse(new AAuthError('unavailable', 'a', { retryAfter: 4.2 })).headers['retry-after']).toBe('5')
+  })
+
   it('Retry-After where it helps to wait', () => {
     expect(errorResponse(new AAuthError('unavailable', 'a', { retryAfter: 5 })).headers['retry-after']).toBe('5')
     expect(errorResponse(new AAuthError('unavailable', 'a')).headers).not.toHaveProperty('retry-after')

@@ -31,6 +31,7 @@ function open(limit?: (now: () => number) => RateLimit) {
     ...issuerDocuments(authServer, [issuerSigner.jwk]),
   })
   let minted = 0
+  const said: unknown[] = []
   const signer: Signer = {
     ...resourceSigner,
     sign: (data) => {
@@ -53,7 +54,9 @@ function open(limit?: (now: () => number) => RateLimit) {
       await resource.verify(message, options)
       return { status: 200, challenge: null, retryAfter: null }
     } catch (error) {
-      const { status, headers } = await resource.toResponse(error)
+      const response = await resource.toResponse(error)
+      const { status, headers } = response
+      if (status === 429) said.push(((await response.json()) as Record<string, unknown>).error_description)
       return { status, challenge: headers.get('agent-auth'), retryAfter: headers.get('retry-after') }
     }
   }
@@ -70,7 +73,7 @@ function open(limit?: (now: () => number) => RateLimit) {
     const jwt = await issueToken('auth+jwt', token, { signer: issuerSigner, now })
     return send(agentSigner, { scheme: 'jwt', jwt }, address, 'authorization')
   }
-  return { clock, resource, stranger, known, allowed, minted: () => minted }
+  return { clock, resource, stranger, known, allowed, minted: () => minted, said }
 }
 
 async function times<T>(count: number, call: () => Promise<T>): Promise<T[]> {
@@ -93,6 +96,16 @@ describe('a resource with createRateLimit', () => {
     expect(await stranger('192.0.2.1')).toMatchObject({ status: 429, retryAfter: '1' })
     clock.now += 1
     expect((await stranger('192.0.2.1')).status).toBe(200)
+  })
+
+  it('says what helps: at the highest level only to wait', async () => {
+    const { stranger, known, allowed, said } = open(() => () => 7)
+    expect(statuses([await stranger(), await known(), await allowed('alice')])).toEqual([429, 429, 429])
+    expect(said).toEqual([
+      'Too many requests: wait, or prove more than this one did.',
+      'Too many requests: wait, or prove more than this one did.',
+      'Too many requests: wait as long as Retry-After says.',
+    ])
   })
 
   it('counts the addresses of one IPv6 network together', async () => {

@@ -48,7 +48,7 @@ export interface Rotation {
 export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions): Promise<Rotation> {
   const { masterKey, tokenLifetime, evenUnpublished = false, by, now = systemClock } = options
   requireMasterKey(masterKey)
-  const at = now()
+  const at = Math.floor(now())
   const stored = await storage.listKeys()
   const inState = (state: StoredKey['state']) => stored.filter((key) => key.purpose === 'sign' && key.state === state)
   const active = inState('active')

@@ -31,7 +31,8 @@ export interface StoredKeysOptions {
 export async function storedKeys({ storage, masterKey, now = systemClock }: StoredKeysOptions): Promise<ServerKeys> {
   requireMasterKey(masterKey)
   let stored = await storage.listKeys()
-  if (stored.length === 0) stored = await storage.createKeysIfNone(await generateFirstKeys(masterKey, now()))
+  if (stored.length === 0)
+    stored = await storage.createKeysIfNone(await generateFirstKeys(masterKey, Math.floor(now())))
   const secret = openPrivateKey(requireSecret(stored), masterKey)
   let ring = await openKeyRing(stored, masterKey)
   let readAt = now()

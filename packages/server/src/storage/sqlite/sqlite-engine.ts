@@ -20,7 +20,7 @@ export function sqliteEngine(path: string, now: () => number = systemClock): Sql
   })
   return {
     db,
-    readClock: now,
+    readClock: () => Math.floor(now()),
     isUnavailable: (error) => !database.open || isOutage(error),
     close: async () => {
       await db.destroy()

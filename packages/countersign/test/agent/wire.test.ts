@@ -1,0 +1,143 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { type AgentOptions, createAgent } from 'countersign/agent'
+import { createNodeListener } from 'countersign/node'
+import { createResource } from 'countersign/resource'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+
+const signer = await createSigner(await generatePrivateJwk())
+let origin: string
+const targets: string[] = []
+const covered: boolean[] = []
+
+// Real sockets and Node's own fetch: what it sends is not always what a Request says.
+const server = createServer((incoming, outgoing) => {
+  targets.push(incoming.url ?? '')
+  covered.push(String(incoming.headers['signature-input']).includes('"@query"'))
+  void createNodeListener(answer, { origin })(incoming, outgoing)
+})
+let answer: Parameters<typeof createNodeListener>[0]
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const resource = createResource({
+    id: origin,
+    signer,
+    authServer: 'https://auth.example',
+    allowInsecureLoopback: true,
+  })
+  answer = async (request, received) => {
+    try {
+      const { body } = await resource.verify(received ?? request, { require: 'signature' })
+      return new Response(Buffer.from(body))
+    } catch (error) {
+      return resource.toResponse(error)
+    }
+  }
+})
+
+afterAll(() => new Promise((resolve) => server.close(resolve)))
+
+const agentWith = (options: Partial<AgentOptions> = {}) =>
+  createAgent({
+    id: 'http://127.0.0.1:1',
+    signer,
+    authServers: [],
+    introduce: 'key',
+    allowInsecureLoopback: true,
+    onConsent: () => undefined,
+    ...options,
+  })
+
+describe('S18: what the agent’s fetch sends is what it signed', () => {
+  it.each([
+    ['/a?', '/a'],
+    ['/a?#part', '/a'],
+    ['/?', '/'],
+    ['?', '/'],
+    ['/a#?', '/a'],
+    ['/a', '/a'],
+    ['/a??', '/a??'],
+    ['/a?b', '/a?b'],
+    ['/a?b#?', '/a?b'],
+    ['/a?%', '/a?%'],
+    ['/a^b?c^d', '/a%5Eb?c^d'],
+    ["/a?'", '/a?%27'],
+  ])('%s', async (asked, sent) => {
+    const agent = agentWith()
+    for (const input of [`${origin}${asked}`, new URL(`${origin}${asked}`), new Request(`${origin}${asked}`)]) {
+      for (const init of [{}, { method: 'POST', body: 'hello' }]) {
+        const response = await agent.fetch(input, init)
+        expect([response.status, await response.text()]).toEqual([200, init.body ?? ''])
+        expect(targets.at(-1)).toBe(sent)
+        expect(covered.at(-1)).toBe(sent.includes('?'))
+      }
+    }
+  })
+})
+
+describe('a clock that is off', () => {
+  const seconds = () => Date.now() / 1000
+
+  function listenForWarnings(): string[] {
+    const warnings: string[] = []
+    const note = ({ message }: Error) => void warnings.push(message)
+    process.on('warning', note)
+    onTestFinished(() => void process.off('warning', note))
+    return warnings
+  }
+
+  it('by a fraction of a second is none', async () => {
+    for (const fraction of [0.001, 0.5, 0.999]) {
+      const response = await agentWith({ now: () => Math.floor(seconds()) + fraction }).fetch(`${origin}/a`)
+      expect(response.status).toBe(200)
+    }
+  })
+
+  it('by minutes is warned of once, with how far it is off', async () => {
+    const warnings = listenForWarnings()
+    const fetchWith = (offset: number) => agentWith({ now: () => seconds() + offset }).fetch(`${origin}/a`)
+    expect((await fetchWith(-30)).status).toBe(200)
+    await new Promise(setImmediate)
+    expect(warnings).toEqual([])
+    for (const round of [1, 2]) {
+      const response = await fetchWith(-300)
+      expect([round, response.status]).toEqual([round, 401])
+      expect(((await response.json()) as Record<string, string>).error_description).toContain(
+        'created is more than 60 s',
+      )
+    }
+    await new Promise(setImmediate)
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^the clock of this agent, seen from http:\/\/127\.0\.0\.1:\d+: it is (?:299|300|301) s behind the server, which refuses/,
+      ),
+    ])
+  })
+
+  const at = 1_800_000_000
+  it.each<[string, number | undefined, number, string, boolean]>([
+    ['56 s ahead', 56, 401, 'error=invalid_signature', true],
+    ['56 s behind', -56, 401, 'error=invalid_signature', true],
+    ['55 s ahead', 55, 401, 'error=invalid_signature', false],
+    ['55 s behind', -55, 401, 'error=invalid_signature', false],
+    ['an hour ahead, and the request was forbidden', 3600, 403, 'error=invalid_signature', false],
+    ['an hour ahead, and the key is not known', 3600, 401, 'error=unknown_key', false],
+    ['an hour ahead, and nothing is said of the signature', 3600, 401, '', false],
+    ['not known, since the answer has no Date', undefined, 401, 'error=invalid_signature', false],
+  ])('%s', async (name, offset, status, signatureError, warned) => {
+    const warnings = listenForWarnings()
+    const headers = new Headers(signatureError === '' ? {} : { 'signature-error': signatureError })
+    if (offset !== undefined) headers.set('date', new Date((at - offset) * 1000).toUTCString())
+    const fetch = async () => new Response(null, { status, headers })
+    const url = `https://${name.replaceAll(/\W+/g, '-')}.example/`
+    expect((await agentWith({ fetch, now: () => at }).fetch(url)).status).toBe(status)
+    await new Promise(setImmediate)
+    const expected = `it is ${Math.abs(offset ?? 0)} s ${(offset ?? 0) > 0 ? 'ahead of' : 'behind'} the server`
+    expect(warnings.filter((message) => message.startsWith('the clock'))).toEqual(
+      warned ? [expect.stringContaining(expected)] : [],
+    )
+  })
+})

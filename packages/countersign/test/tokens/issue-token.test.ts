@@ -1,0 +1,25 @@
+import { createSigner, decodeToken, generatePrivateJwk, issueToken } from 'countersign'
+import { expect, it } from 'vitest'
+
+const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+const claims = { iss: 'https://agent.example', sub: 'laptop-7', cnf: { jwk: signer.jwk } }
+const issue = async (times: { exp: number; iat?: number; jti?: string }, now?: () => number) =>
+  decodeToken(await issueToken('agent+jwt', { ...claims, ...times }, { signer, ...(now ? { now } : {}) }))?.payload
+
+it.each([0, 0.001, 0.5, 0.999])('a fraction of %d s in the clock or in exp is dropped', async (fraction) => {
+  expect(await issue({ exp: 1_800_000_600 + fraction }, () => 1_800_000_000 + fraction)).toMatchObject({
+    iat: 1_800_000_000,
+    exp: 1_800_000_600,
+  })
+  expect(await issue({ exp: 2, iat: 1 + fraction })).toMatchObject({ iat: 1 })
+})
+
+it('iat and jti are added where they are not given', async () => {
+  const before = Math.floor(Date.now() / 1000)
+  const [first, second] = [await issue({ exp: 1 }), await issue({ exp: 1 })]
+  expect(first?.iat).toBeGreaterThanOrEqual(before)
+  expect(first?.iat).toBeLessThanOrEqual(Date.now() / 1000)
+  expect(first?.jti).toMatch(/^[\w-]{22}$/)
+  expect(second?.jti).not.toBe(first?.jti)
+  expect(await issue({ exp: 1, iat: 7, jti: 'mine' })).toMatchObject({ iat: 7, jti: 'mine' })
+})
