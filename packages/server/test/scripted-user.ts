@@ -2,7 +2,7 @@
 export interface ScriptedUser {
   /** Sends a request with the browser's cookies. */
   send(request: Request): Promise<Response>
-  open(url: string): Promise<Response>
+  open(url: string, headers?: Record<string, string>): Promise<Response>
   /** Posts the form that has this button or action, with its hidden fields, to where it posts. */
   submit(page: string, url: string, fields: Record<string, string>): Promise<Response>
   cookies: Map<string, string>
@@ -25,7 +25,7 @@ export function createScriptedUser(fetch: typeof globalThis.fetch): ScriptedUser
   return {
     cookies,
     send,
-    open: (url) => send(new Request(url)),
+    open: (url, headers = {}) => send(new Request(url, { headers })),
     submit(page, url, fields) {
       const body = new URLSearchParams({ ...hiddenFields(page, fields), ...fields })
       return send(

@@ -1,4 +1,8 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Asked, allow, openRequest, view } from './attacks/flow.js'
+import { identityOf, newSigner } from './attacks/party.js'
+import { openMapStage, people, type Stage } from './attacks/stage.js'
+import { words } from './pages/reading.js'
 import { createScriptedUser, decideAs } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
 
@@ -38,4 +42,110 @@ it('tells a person what changed since they allowed it, though a request nobody l
   const consent = await (await signIn.open(shown)).text()
   expect(consent).toContain('Somebody Else')
   expect(consent).toContain('Test Agent')
+})
+
+describe('what changed about an agent', () => {
+  /** What the page says of changes, to Alice, or to Bob. */
+  async function told(stage: Stage, asked: Asked = {}, person: { username: string; password: string } = people.alice) {
+    const { page } = await view(stage, await openRequest(stage, undefined, asked), undefined, person)
+    const [, said] = /(Something about this agent has changed .*?) Details /.exec(words(page)) ?? []
+    return said
+  }
+
+  async function opened(): Promise<Stage> {
+    const stage = await openMapStage()
+    onTestFinished(() => stage.close())
+    return stage
+  }
+
+  /** Has the server see another document of the agent, which it fetches again after a while. */
+  function publish(stage: Stage, members: object): void {
+    Object.assign(stage.agent.document, members)
+    stage.clock.now += 86_400
+  }
+
+  const you = 'Something about this agent has changed since you last allowed it:'
+  const others = 'Something about this agent has changed since someone else last allowed it:'
+
+  it('is nothing where nothing did', async () => {
+    const stage = await opened()
+    await allow(stage)
+    expect(await told(stage)).toBeUndefined()
+    expect(await told(stage, {}, people.bob)).toBeUndefined()
+  })
+
+  it.each([
+    ['http://127.0.0.1/callback', 'http://127.0.0.1:49213/callback', 'http://127.0.0.1:51044/callback'],
+    ['http://127.0.0.1/callback', 'http://127.0.0.1:49213/callback', 'http://127.0.0.1/callback'],
+    ['http://[::1]/callback', 'http://[::1]:49213/callback', 'http://[::1]:51044/callback'],
+    ['http://localhost/callback', 'http://localhost:49213/callback', 'http://localhost:51044/callback'],
+  ])('is no new port of %s on loopback, for nobody, and the audit has none either', async (listed, first, second) => {
+    const stage = await opened()
+    publish(stage, { redirect_uris: [listed] })
+    await allow(stage, undefined, {}, { asked: { redirectUri: first } })
+    expect(await told(stage, { redirectUri: second })).toBeUndefined()
+    expect(await told(stage, { redirectUri: second }, people.bob)).toBeUndefined()
+    expect(await stage.storage.listEvents({ event: 'agent.changed' })).toEqual([])
+    expect((await stage.storage.findAgent(stage.agent.id))?.redirectHosts).toEqual([new URL(listed).hostname])
+  })
+
+  it.each([
+    ['https://agent.example/callback', 'https://elsewhere.example/callback', 'agent.example'],
+    ['https://agent.example/callback', 'https://agent.example:8443/callback', 'agent.example'],
+    ['https://agent.example/callback', 'http://127.0.0.1:4321/callback', 'agent.example'],
+    ['http://127.0.0.1:4321/callback', 'https://agent.example/callback', '127.0.0.1'],
+    ['http://127.0.0.1:4321/callback', 'http://localhost:4321/callback', '127.0.0.1'],
+    ['example.agent.one:/callback', 'example.agent.two:/callback', 'example.agent.one:'],
+  ])('is an address that the person is sent to: %s, then %s', async (first, second, before) => {
+    const stage = await opened()
+    publish(stage, { redirect_uris: [first, second] })
+    const seen = `It now sends you to a different address. Before: ${before}`
+    await allow(stage, undefined, {}, { asked: { redirectUri: first } }).catch(() => undefined)
+    expect(await told(stage, { redirectUri: second })).toBe(`${you} ${seen}`)
+    expect(await told(stage, { redirectUri: second }, people.bob)).toBe(`${others} ${seen}`)
+    expect(await told(stage, { redirectUri: first })).toBeUndefined()
+  })
+
+  it('is a key, where one other is known', async () => {
+    const stage = await opened()
+    await allow(stage)
+    const first = identityOf(stage.agent)
+    stage.agent.signer = await newSigner()
+    stage.agent.keys.push(stage.agent.signer.jwk)
+    publish(stage, {})
+    expect(await told(stage)).toBe(`${you} It uses a new key.`)
+    expect(await told(stage, {}, people.bob)).toBe(`${others} It uses a new key.`)
+    await allow(stage)
+    const { page } = await view(stage, await openRequest(stage, first))
+    expect(words(page)).not.toContain('It uses a new key.')
+  })
+
+  it.each([
+    [{ name: 'Other Name' }, 'It has a new name. Before: First Agent'],
+    [{ name: undefined }, 'It no longer gives a name. Before: First Agent'],
+  ])('is its name: %o', async (members, seen) => {
+    const stage = await opened()
+    stage.agent.document.homepage = `${stage.agent.id}/about`
+    await allow(stage)
+    publish(stage, members)
+    expect(await told(stage)).toBe(`${you} ${seen}`)
+    expect(await told(stage, {}, people.bob)).toBe(`${others} ${seen}`)
+  })
+
+  it('is nothing that only requests showed which nobody looked at, or nobody allowed', async () => {
+    const stage = await opened()
+    await openRequest(stage)
+    await view(stage, await openRequest(stage), undefined, people.bob)
+    publish(stage, { name: 'Other Name' })
+    expect(await told(stage)).toBeUndefined()
+  })
+})
+
+it('remembers the pages that an agent names', async () => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const pages = { homepage: '/about', policy_uri: '/privacy', tos_uri: '/terms' }
+  for (const [member, path] of Object.entries(pages)) stage.agent.document[member] = `${stage.agent.id}${path}`
+  const { page } = await view(stage, await openRequest(stage))
+  for (const path of Object.values(pages)) expect(page).toContain(`href="${stage.agent.id}${path}"`)
 })

@@ -1,4 +1,3 @@
-import { isLoopbackIdentifier } from 'countersign'
 import type { AgentChange, ConsentPage, FormFields, PageFrame } from '../pages/models.js'
 import { cleanText, lookAlikeHost } from '../pages/plain-text.js'
 import type { RiskPatterns } from '../risk.js'
@@ -62,8 +61,8 @@ export function consentModel({
     resourceHost: displayHost(resource),
     redirectUri,
     redirectDisplay: displayRedirect(redirectUri),
-    redirectElsewhere: redirect.hostname !== new URL(agent).hostname,
-    loopback: isLoopbackIdentifier(redirect.origin),
+    redirectElsewhere: redirect.host !== new URL(agent).host,
+    loopback: redirect.protocol === 'http:',
     ...links,
     ...(agentName === '' && Object.keys(links).length === 0 ? { saysNothing: true } : {}),
     firstTime,

@@ -1,15 +1,15 @@
-import { type AAuthError, isLoopbackIdentifier } from 'countersign'
+import type { AAuthError } from 'countersign'
 import type { ServerContext } from '../context.js'
 import type { AgentChange, Danger, Duration } from '../pages/models.js'
-import { cleanText } from '../pages/plain-text.js'
 import { agentBlocked, deniedByRule } from '../policy.js'
 import { dangersOf } from '../risk.js'
 import type { AuthRequest, Grant, Session } from '../storage/storage.js'
+import { agentChanges } from './agent-changes.js'
 import { isFresh } from './fresh-sign-in.js'
 
 /** What about a request decides how it may be allowed; worked out anew for the page and for the decision. */
 export interface DecisionFacts {
-  /** What is not as it was when the agent was last seen, or last allowed by this person. */
+  /** What about the agent is not as people saw it before. */
   changes: readonly AgentChange[]
   /** The person's live permission for the same agent, delegate and resource. */
   remembered: Grant | undefined
@@ -45,8 +45,8 @@ export async function decisionFacts(
   const dangers = dangersOf(asked, context.risks)
   const sensitive = dangers.length > 0
   const remembered = await context.storage.findRememberedGrant({ userId: session.user.id, agent, delegate, resource })
-  const [last] = await context.storage.listGrants({ userId: session.user.id, agent, limit: 1 })
-  const changes = changesFor(request, last)
+  const own = await context.storage.listGrants({ userId: session.user.id, agent, limit: 20 })
+  const changes = await agentChanges(context, request, own)
   const live = await context.storage.listGrants({ userId: session.user.id, agent, resource, live: true, limit: 500 })
   const held = live.filter((grant) => grant.delegate === delegate).flatMap((grant) => grant.scope.split(' '))
   const granted = remembered?.scope.split(' ') ?? []
@@ -61,7 +61,7 @@ export async function decisionFacts(
     changes,
     remembered,
     held: [...new Set(held)],
-    lastAllowed: last?.createdAt,
+    lastAllowed: own[0]?.createdAt,
     answersAlone:
       remembered !== undefined &&
       !sensitive &&
@@ -86,34 +86,9 @@ function shortest(duration: Duration): number {
   return duration === 'until-removed' ? 3600 : duration
 }
 
-type Traits = AuthRequest['display']['agent']
-
-/**
- * Trust on first use, for this person: a change that somebody else was shown, or that a request nobody looked at used
- * up, is still news to them.
- */
-function changesFor(request: AuthRequest, last: Grant | undefined): AgentChange[] {
-  const now: Traits = request.display.agent
-  const before: Traits = last?.display.agent ?? {}
-  const differs = (one: string | undefined, other: string | undefined) => one !== undefined && one !== other
-  const told = new Set(now.changes ?? [])
-  const changes: AgentChange[] = []
-  if (told.has('key') || (now.jkt !== undefined && differs(before.jkt, now.jkt))) changes.push({ what: 'keys' })
-  if (told.has('redirect_host') || differs(before.redirectHost, now.redirectHost)) {
-    changes.push({
-      what: 'redirect_host',
-      ...(before.redirectHost === undefined ? {} : { before: before.redirectHost }),
-    })
-  }
-  if (told.has('name') || (last && before.name !== now.name)) {
-    changes.push({ what: 'name', ...(before.name === undefined ? {} : { before: cleanText(before.name, 60) }) })
-  }
-  return changes
-}
-
 // Anybody on the device can answer on loopback, and on another host it is somebody else who gets the code (W22).
 function isOnOwnHost(redirectUri: string | null, agent: string): boolean {
   if (redirectUri === null) return false
-  const { protocol, host, origin } = new URL(redirectUri)
-  return protocol === 'https:' && host === new URL(agent).host && !isLoopbackIdentifier(origin)
+  const { protocol, host } = new URL(redirectUri)
+  return protocol === 'https:' && host === new URL(agent).host
 }

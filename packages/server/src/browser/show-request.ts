@@ -3,6 +3,7 @@ import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import type { AuthRequest, Session } from '../storage/storage.js'
 import { waitBeforeAllowing } from './allowing-rate.js'
+import { comesFromAgent } from './comes-from-agent.js'
 import { consentPageAt } from './consent-page-at.js'
 import type { Cookies } from './cookies.js'
 import { decisionFacts } from './decision-facts.js'
@@ -27,7 +28,7 @@ export async function showRequest(context: ServerContext, cookies: Cookies, requ
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
     return signInPageAt(context, view, requestPlace(link, stored), session ? { again: 'request' } : {})
   }
-  if (facts.remembered && facts.answersAlone) {
+  if (facts.remembered && facts.answersAlone && comesFromAgent(request, stored.agent)) {
     const allowed = await allowRemembered(context, view, link, stored, session, facts.remembered.id)
     if (allowed) return allowed
   }
@@ -47,7 +48,7 @@ export async function showRequest(context: ServerContext, cookies: Cookies, requ
   return again
 }
 
-/** Nothing new is asked by somebody the person allowed before: no page (W22). Undefined: it needs one after all. */
+/** Nothing new is asked by somebody the person allowed before, and whose page they come from: no page (W22). Undefined: it needs one after all. */
 async function allowRemembered(
   context: ServerContext,
   view: View,

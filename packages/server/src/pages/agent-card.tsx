@@ -102,7 +102,8 @@ function Changes({ model, messages }: Card) {
         <ul class="bullets">
           {model.changes.map(({ what, before }) => (
             <li>
-              {messages.changes[what]} {before !== undefined && messages.before(<bdi>{before}</bdi>)}
+              {messages.changes[what === 'name' && !model.agentName ? 'unnamed' : what]}{' '}
+              {before !== undefined && messages.before(<bdi>{before}</bdi>)}
             </li>
           ))}
         </ul>

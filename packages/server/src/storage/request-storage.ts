@@ -44,8 +44,6 @@ export interface RequestDisplay {
     /** Where the answer goes, and the agent's own key: to be compared with what the person allowed before. */
     redirectHost?: string
     jkt?: string
-    /** What is not as it was when the agent was last seen. */
-    changes?: ('name' | 'redirect_host' | 'key')[]
   }
   resource: { supportedScopes?: string[]; scopeDescriptions?: Record<string, string> }
 }

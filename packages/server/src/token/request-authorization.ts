@@ -12,7 +12,7 @@ import {
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import { agentBlocked, deniedByRule } from '../policy.js'
-import type { RequestDisplay, SeenAgent } from '../storage/storage.js'
+import type { RequestDisplay } from '../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import { requireListedRedirect } from './require-listed-redirect.js'
 import { requireNewcomerRate, requireRate } from './require-rate.js'
@@ -50,7 +50,7 @@ export async function requestAuthorization(
   requireListedRedirect(redirectUri, metadata, context.interop.redirectUrisOptional)
   const allowed = await context.storage.hasBeenAllowed(agent.agent)
   if (!allowed) await requireNewcomerRate(context, agent)
-  const seen = await context.storage.recordAgent({
+  await context.storage.recordAgent({
     agent: agent.agent,
     ...(metadata.name === undefined ? {} : { name: metadata.name.slice(0, 256) }),
     redirectHosts: [redirectHost(redirectUri)],
@@ -70,7 +70,6 @@ export async function requestAuthorization(
       metadata,
       { ...access, remoteAddress: agent.remoteAddress },
       {
-        changes: changesSince(seen, metadata, redirectUri, agent),
         redirectHost: redirectHost(redirectUri),
         ...(agent.delegate === null ? { jkt: agent.key.thumbprint } : {}),
       },
@@ -180,34 +179,17 @@ async function findAgent(context: ServerContext, { agent, remoteAddress }: Signi
   throw new AAuthError('key_unknown', 'The document of the agent was not found.', { cause: outcome.failure })
 }
 
-/** What is not as it was when the agent was last seen: trust on first use. */
-function changesSince(
-  { known }: SeenAgent,
-  { name }: AgentMetadata,
-  redirectUri: string,
-  { delegate, key }: SigningAgent,
-): NonNullable<RequestDisplay['agent']['changes']> {
-  if (!known) return []
-  const changes: NonNullable<RequestDisplay['agent']['changes']> = []
-  if (known.name !== (name?.slice(0, 256) ?? null)) changes.push('name')
-  if (!known.redirectHosts.includes(redirectHost(redirectUri))) changes.push('redirect_host')
-  if (delegate === null && known.keyThumbprints.length > 0 && !known.keyThumbprints.includes(key.thumbprint))
-    changes.push('key')
-  return changes
-}
-
 async function displayOf(
   context: ServerContext,
   agent: AgentMetadata,
   { resource, remoteAddress }: Pick<AccessAsked, 'resource'> & Pick<SigningAgent, 'remoteAddress'>,
-  { changes = [], ...seen }: Pick<RequestDisplay['agent'], 'changes' | 'redirectHost' | 'jkt'>,
+  shown: Pick<RequestDisplay['agent'], 'redirectHost' | 'jkt'>,
 ): Promise<RequestDisplay> {
   const outcome = await context.discovery.findMetadata('aauth-resource', resource, remoteAddress)
   const described = 'found' in outcome ? outcome.found : undefined
   return {
     agent: {
-      ...seen,
-      ...(changes.length === 0 ? {} : { changes }),
+      ...shown,
       ...(agent.name === undefined ? {} : { name: agent.name }),
       ...(agent.homepage === undefined ? {} : { homepage: agent.homepage }),
       ...(agent.policy_uri === undefined ? {} : { policyUri: agent.policy_uri }),
@@ -220,8 +202,10 @@ async function displayOf(
   }
 }
 
-// An app's private-use scheme has no host; the scheme stands for it.
+// An app's private-use scheme has no host, and stands for it. Loopback, which alone may be `http`, has another port each
+// time (W24).
 function redirectHost(redirectUri: string): string {
-  const { host, protocol } = new URL(redirectUri)
+  const { host, hostname, protocol } = new URL(redirectUri)
+  if (protocol === 'http:') return hostname
   return host === '' ? protocol : host
 }

@@ -10,6 +10,18 @@ interface Next {
   by?: Identity
   asked?: Asked | TokenRequest
   user?: ScriptedUser
+  /** What the browser says of where it comes from. @default a page of the agent */
+  headers?: Record<string, string>
+}
+
+/** What a browser sends that a page of an agent led to the server. */
+function ledBy(agent: string): Record<string, string> {
+  return {
+    referer: `${agent}/`,
+    'sec-fetch-site': 'cross-site',
+    'sec-fetch-mode': 'navigate',
+    'sec-fetch-dest': 'document',
+  }
 }
 
 /** A request after one that is remembered, with one change. */
@@ -32,9 +44,10 @@ function next(
         { asked: first.asked?.(stage) ?? {} },
       )
       await redeem(stage, allowed)
-      const { by = allowed.by, asked = first.asked?.(stage) ?? {}, user = allowed.user } = await change(stage, allowed)
+      const { by = allowed.by, asked = first.asked?.(stage) ?? {}, ...then } = await change(stage, allowed)
       const opened = await openRequest(stage, by, asked)
-      return () => user.open(opened.url)
+      const { user = allowed.user, headers = ledBy(by.agent) } = then
+      return () => user.open(opened.url, headers)
     },
     expected,
   }
@@ -73,9 +86,41 @@ function expectNew(...names: string[]): Outcome['also'] {
   }
 }
 
+/** What a browser says of where it comes from, when a page of the agent led it here. */
+const led: readonly [claim: string, headers: (agent: string) => Record<string, string>][] = [
+  ['a Referer that is the whole address of the page', (agent) => ({ referer: `${agent}/calendar?week=7` })],
+  ['a Referer and nothing else, as of an older browser', (agent) => ({ referer: `${agent}/` })],
+  ['a Referer of the same site', (agent) => ({ ...ledBy(agent), 'sec-fetch-site': 'same-site' })],
+  ['a Referer with the port that the scheme has anyway', () => ({ referer: 'https://agent.example:443/' })],
+]
+
+/** What it says when something else did. */
+const notLed: readonly [claim: string, headers: (agent: string, stage: Stage) => Record<string, string>][] = [
+  ['no Referer: a link in a message', () => ({})],
+  ['an empty Referer, from another site', (agent) => ({ ...ledBy(agent), referer: '' })],
+  ['a Referer of another site', (agent) => ({ ...ledBy(agent), referer: 'https://evil.example/' })],
+  ['a Referer whose host begins with the agent’s', () => ({ referer: 'https://agent.example.evil/' })],
+  ['a Referer whose host ends with the agent’s', () => ({ referer: 'https://evil-agent.example/' })],
+  ['a Referer of a host below the agent’s', () => ({ referer: 'https://blog.agent.example/' })],
+  ['a Referer with the agent as its user', () => ({ referer: 'https://agent.example@evil.example/' })],
+  ['a Referer with the agent in its path', () => ({ referer: 'https://evil.example/https://agent.example/' })],
+  ['a Referer of another port', () => ({ referer: 'https://agent.example:8443/' })],
+  ['a Referer over http', () => ({ referer: 'http://agent.example/' })],
+  ['a Referer that is only the host', () => ({ referer: 'agent.example' })],
+  ['two Referers', (agent) => ({ referer: `${agent}/, https://evil.example/` })],
+  ['a Referer of the sign-in page of this server', (_, { authServer }) => ({ referer: `${authServer}/agent/auth` })],
+  ['a Referer of the resource', (_, { resource }) => ({ referer: `${resource.id}/` })],
+  ['a browser that was told the address', (agent) => ({ ...ledBy(agent), 'sec-fetch-site': 'none' })],
+  ['a page of this server', (agent) => ({ ...ledBy(agent), 'sec-fetch-site': 'same-origin' })],
+  ['a frame', (agent) => ({ ...ledBy(agent), 'sec-fetch-dest': 'iframe' })],
+  ['a script', (agent) => ({ ...ledBy(agent), 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' })],
+  ['a picture', (agent) => ({ ...ledBy(agent), 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' })],
+  ['a page that is fetched before it is asked for', (agent) => ({ ...ledBy(agent), 'sec-purpose': 'prefetch' })],
+]
+
 const delegate = (sub: string) => (stage: Stage) => delegateOf(stage.agent, sub, stage.clock.now)
 
-/** When the page is left out, and when it is not: rows C32–C34 and C38. */
+/** When the page is left out, and when it is not: rows C32–C34 and C38, W22. */
 export const rememberedAttacks: readonly Attack[] = [
   next('C', 'the base case of remembering: nothing new, no page', () => ({}), answered),
   next('C32', 'less than what is remembered: no page', () => ({ asked: { scope: 'data.read' } }), answered, {
@@ -96,7 +141,7 @@ export const rememberedAttacks: readonly Attack[] = [
       const first = await allow(stage, undefined, choices)
       await allow(stage, undefined, choices, { user: first.user, asked: { scope: 'data.write' } })
       const opened = await openRequest(stage, undefined, { scope: 'data.read data.write' })
-      return () => first.user.open(opened.url)
+      return () => first.user.open(opened.url, ledBy(opened.by.agent))
     },
     expected: answered,
   },
@@ -177,7 +222,7 @@ export const rememberedAttacks: readonly Attack[] = [
       await dayAfter(stage, first)
       await openRequest(stage)
       const opened = await openRequest(stage)
-      return () => first.user.open(opened.url)
+      return () => first.user.open(opened.url, ledBy(opened.by.agent))
     },
     expected: pageAgain('consent-known'),
   },
@@ -202,6 +247,27 @@ export const rememberedAttacks: readonly Attack[] = [
     { duration: String(30 * 86_400) },
   ),
   next('C33', 'what was allowed for one task only', () => ({}), pageAgain('consent-known'), { duration: '3600' }),
+  ...led.map(([claim, headers]) =>
+    next('C34', `${claim}: no page`, ({ agent }) => ({ headers: headers(agent.id) }), answered),
+  ),
+  ...notLed.map(([claim, headers]) =>
+    next('C34', claim, (stage) => ({ headers: headers(stage.agent.id, stage) }), pageAgain('consent-known')),
+  ),
+  {
+    id: 'C34',
+    claim: 'nothing new, but the person had to sign in first: the Referer is this server’s from then on',
+    https: true,
+    when: async (stage) => {
+      await allow(stage, undefined, { duration: 'until-removed' })
+      const user = createScriptedUser(stage.fetch)
+      const opened = await openRequest(stage)
+      const signIn = await (await user.open(opened.url, ledBy(opened.by.agent))).text()
+      const signedIn = await user.submit(signIn, opened.url, { ...people.alice, action: 'login' })
+      const back = new URL(signedIn.headers.get('location') ?? '', opened.url).href
+      return () => user.open(back, { referer: opened.url, 'sec-fetch-site': 'same-origin' })
+    },
+    expected: pageAgain('consent-known'),
+  },
   next('C34', 'prompt=consent', () => ({ asked: { form: { prompt: 'consent' } } }), pageAgain('consent-known')),
   next(
     'C34',
@@ -245,7 +311,7 @@ export const rememberedAttacks: readonly Attack[] = [
         await dayAfter(stage, first)
         await openRequest(stage, undefined, { redirectUri })
         const opened = await openRequest(stage, undefined, { redirectUri })
-        return () => first.user.open(opened.url)
+        return () => first.user.open(opened.url, ledBy(opened.by.agent))
       },
       expected: pageAgain('consent-known'),
     }),

@@ -64,9 +64,9 @@ describe('renderConsent with everything a server can offer', () => {
       changes: [{ what: 'keys' }, { what: 'redirect_host', before: 'old.example' }],
     })
     expectOrder(words(html), [
-      'Something is different since this agent was last here:',
-      'It signs with other keys.',
-      'It sends you to another address. Before: old.example',
+      'Something about this agent has changed since you last allowed it:',
+      'It uses a new key.',
+      'It now sends you to a different address. Before: old.example',
       'It will be able to',
     ])
   })
@@ -74,8 +74,8 @@ describe('renderConsent with everything a server can offer', () => {
   it('says of an agent that is new to the person that others have seen what changed', () => {
     const { allowedBefore: _, ...newToMe } = { ...fullConsent, firstTime: true }
     const text = words(renderConsent({ ...newToMe, changes: [{ what: 'keys' }] }))
-    expectOrder(text, ['First time you see this agent here.', 'since other people saw this agent here:'])
-    expect(text).not.toContain('since this agent was last here')
+    expectOrder(text, ['First time you see this agent here.', 'has changed since someone else last allowed it:'])
+    expect(text).not.toContain('since you last allowed it')
   })
 
   it.each(['https://evil.example/x.png', '//evil.example/x.png', '/\\evil.example', 'data:image/svg+xml,x', 'x.png'])(
