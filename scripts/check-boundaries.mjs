@@ -78,11 +78,7 @@ function checkImport(name, root, file, specifier, manifest) {
       else if (target.endsWith('.js') && name === 'countersign') checkLayer(shown, layer, target.replace('./dist/', ''))
     }
   } else if (specifier.startsWith('node:')) {
-    const nodeOnly =
-      layer === 'node' ||
-      isNodeAdapter(layer) ||
-      inside.endsWith('.node.js') ||
-      inside === 'discovery/address-ranges.js'
+    const nodeOnly = layer === 'node' || isNodeAdapter(layer) || inside.endsWith('.node.js')
     if (name === 'countersign' && !nodeOnly) refuse(shown, `imports ${specifier}, which only Node has`)
   } else {
     const dependency = specifier

@@ -1,5 +1,6 @@
 import {
   type Algorithm,
+  type AllowedNetwork,
   algorithmNames,
   type CertificateFinder,
   createDiscovery,
@@ -9,6 +10,7 @@ import {
   type FetchDocument,
   isLoopbackIdentifier,
   metadataUrl,
+  type NetworkOptions,
   parseEitherSignatureKey,
   parseSignatureKey,
   requireIdentifier,
@@ -87,7 +89,18 @@ export interface AuthServerOptions {
   signatureKeyForm?: 'january' | 'both'
   /** How much is fetched because strangers ask for it, and how they are told that nothing was found. */
   discovery?: DiscoveryLimits
-  /** Fetches documents. @default a guarded fetch */
+  /**
+   * Networks that are not public, where documents and logos may be fetched from all the same, as
+   * `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28). The issuers of `identityProviders` may be at any address
+   * without it. @default none
+   */
+  allowNetworks?: readonly AllowedNetwork[]
+  /** An HTTP proxy where there is no direct way out: see `createGuardedFetch` in `countersign/node` for what is checked then. */
+  egressProxy?: string
+  /**
+   * Fetches documents and logos; `allowNetworks` and `egressProxy` then count for identity providers only.
+   * @default a guarded fetch
+   */
   fetch?: FetchDocument
   /** Unix seconds. @default the system clock */
   now?: () => number
@@ -138,7 +151,9 @@ export function createContext(options: AuthServerOptions): ServerContext {
     ((error: unknown, requestId: string) => process.emitWarning(`request ${requestId} failed: ${String(error)}`))
   const background = createBackgroundWork((error) => onError(error, '-'))
   const keys = requireOwnKeys(options.keys, issuer, background)
-  const fetch = options.fetch ?? createGuardedFetch(identifiers)
+  const { allowNetworks = [], egressProxy } = options
+  const network = { allowNetworks, ...(egressProxy === undefined ? {} : { egressProxy }) }
+  const fetch = options.fetch ?? createGuardedFetch({ ...identifiers, ...network })
   const secrets = createMintedSecrets(keys.secret)
   const discovery = createDiscovery({
     ...identifiers,
@@ -188,7 +203,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
     signUp: options.signUp ?? false,
     passkeys: passkeySettings(options, name),
     providers: new Map(
-      (options.identityProviders ?? []).map((provider) => [provider.id, providerClient(provider, issuer)]),
+      (options.identityProviders ?? []).map((provider) => [provider.id, providerClient(provider, issuer, network)]),
     ),
     logos:
       (options.logos ?? true)
@@ -238,7 +253,7 @@ function passkeySettings({ issuer, passkeys }: AuthServerOptions, rpName: string
   return (passkeys ?? possible) ? { rpId, rpName, origin } : undefined
 }
 
-function providerClient(provider: IdentityProvider, issuer: string): IdentityProviderClient {
+function providerClient(provider: IdentityProvider, issuer: string, network: NetworkOptions): IdentityProviderClient {
   if (!/^[a-z0-9-]{1,32}$/.test(provider.id)) {
     throw new TypeError(`identityProviders: the id ${provider.id} must be of lower-case letters, digits and hyphens`)
   }
@@ -249,5 +264,5 @@ function providerClient(provider: IdentityProvider, issuer: string): IdentityPro
       `identityProviders: allowInsecureLoopback of ${id} is for an issuer on loopback, in development`,
     )
   }
-  return createIdentityProviderClient(provider, `${issuer}/account/with/${provider.id}/callback`)
+  return createIdentityProviderClient(provider, `${issuer}/account/with/${provider.id}/callback`, network)
 }

@@ -1,3 +1,4 @@
+import type { AllowedNetwork } from '../discovery/allowed-networks.node.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
@@ -48,6 +49,12 @@ export interface SharedAgentOptions {
   fetch?: typeof globalThis.fetch
   /** Fetches the documents of auth servers. @default `fetch` where it is given, else a guarded fetch */
   fetchDocument?: FetchDocument
+  /**
+   * Networks that are not public, where documents may be fetched from all the same (W28): of auth servers that only a
+   * function of `authServers` accepts, and keys that are at another origin than their auth server. Those in the list of
+   * `authServers` may be at any address without it. @default none
+   */
+  allowNetworks?: readonly AllowedNetwork[]
   /** Unix seconds. @default the system clock */
   now?: () => number
   /** Accepts `http` on literal loopback hosts with a port, for development. @default false */

@@ -65,6 +65,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
   const discovery = createDiscovery({
     ...identifiers,
     ...(fetchDocument ? { fetch: fetchDocument } : {}),
+    allowNetworks: options.allowNetworks ?? [],
+    configuredIssuers: typeof authServers === 'function' ? [] : authServers,
     now,
     failureTime: 'shortest',
   })

@@ -1,43 +1,133 @@
-import { BlockList, isIPv4, isIPv6 } from 'node:net'
-
-const refusedV4: readonly (readonly [string, number])[] = [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-]
-
-// Inside 2000::/3: Teredo and other special purposes, documentation, 6to4.
-const refusedV6: readonly (readonly [string, number])[] = [
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['3fff::', 20],
-]
-
-const v4 = new BlockList()
-for (const [net, prefix] of refusedV4) v4.addSubnet(net, prefix, 'ipv4')
-const globalV6 = new BlockList()
-globalV6.addSubnet('2000::', 3, 'ipv6')
-const v6 = new BlockList()
-for (const [net, prefix] of refusedV6) v6.addSubnet(net, prefix, 'ipv6')
+import {
+  type AddressBytes,
+  isInNetwork,
+  type Network,
+  networksOverlap,
+  parseAddress,
+  requireNetwork,
+} from './networks.node.js'
 
 /**
- * Whether an address is on the public internet (RFC 6890): not private, loopback, link-local, shared, multicast or
- * reserved, and not an IPv6 form that carries an IPv4 address.
+ * What an address is for whoever connects to it.
+ *
+ * `public`: on the public internet. `private`: of somebody's own network, or reserved. `loopback`: this machine.
+ * `forbidden`: never connected to: link-local, multicast, unspecified, and where clouds tell their machines secrets.
  */
+export type AddressKind = 'public' | 'private' | 'loopback' | 'forbidden'
+
+/** IPv4 that is not public: the IANA registry of special-purpose addresses (RFC 6890), and multicast. */
+const specialV4 = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+].map(requireNetwork)
+
+/** IPv6 that was given out at all. */
+const globalV6 = requireNetwork('2000::/3')
+
+/** In it: Teredo and other special purposes, documentation, 6to4. */
+const specialV6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'].map(requireNetwork)
+
+const loopback = ['127.0.0.0/8', '::1/128'].map(requireNetwork)
+
+const forbidden = [
+  '0.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/4',
+  '255.255.255.255/32',
+  '::/128',
+  'fe80::/10',
+  'ff00::/8',
+  // Alibaba Cloud, Azure, and Oracle Cloud in its first form.
+  '100.100.100.200/32',
+  '168.63.129.16/32',
+  '192.0.0.192/32',
+  // Amazon, Google Cloud, Oracle Cloud, Scaleway.
+  'fd00:ec2::/32',
+  'fd20:ce::254/128',
+  'fd00:c1::a9fe:a9fe/128',
+  'fd00:42::42/128',
+].map(requireNetwork)
+
+/** IPv4 in the form of IPv6, as the machine itself reads it (RFC 4291 §2.5.5.2). */
+const mapped = requireNetwork('::ffff:0:0/96')
+
+/** IPv6 that others on the way turn into the IPv4 address at its end; 6to4 has it in the middle. */
+const translated = ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48'].map(requireNetwork)
+const sixToFour = requireNetwork('2002::/16')
+
+/** What is to be known of an address. */
+export interface JudgedAddress {
+  kind: AddressKind
+  /** The address that counts: of an IPv4 address in the form of IPv6, the IPv4 address. */
+  bytes: AddressBytes
+  /** The IPv4 address that others on the way turn it into. */
+  carried: AddressBytes | undefined
+}
+
+/** Judges an address; undefined for a text that is none. */
+export function judgeAddress(text: string): JudgedAddress | undefined {
+  const written = parseAddress(text)
+  if (!written) return undefined
+  const isMapped = isInNetwork(written, mapped)
+  const bytes = isMapped ? written.slice(12) : written
+  const carried = carriedAddress(bytes)
+  const kind = kindOf(bytes)
+  if (kind === 'loopback') return { kind, bytes, carried: undefined }
+  if (carried && ['forbidden', 'loopback'].includes(kindOf(carried))) return { kind: 'forbidden', bytes, carried }
+  // No public name has an address in this form.
+  return { kind: isMapped && kind === 'public' ? 'private' : kind, bytes, carried }
+}
+
+/** Whether an address is on the public internet, and not an IPv6 form that carries an IPv4 address. */
 export function isPublicAddress(address: string): boolean {
-  if (isIPv4(address)) return !v4.check(address, 'ipv4')
-  return isIPv6(address) && globalV6.check(address, 'ipv6') && !v6.check(address, 'ipv6')
+  return judgeAddress(address)?.kind === 'public'
+}
+
+/** Whether there is a public address in a network. */
+export function hasPublicAddresses(network: Network): boolean {
+  if (isWithinOne(network, [...specialV4, ...specialV6])) return false
+  return network.bytes.length === 4 || networksOverlap(network, globalV6)
+}
+
+/** Whether there is no address in a network that could be connected to because somebody allows it. */
+export function isNeverAllowed(network: Network): boolean {
+  return isWithinOne(network, [...forbidden, ...loopback])
+}
+
+/** Whether a network is written in the form of IPv6, and is one of IPv4. */
+export function isMappedNetwork(network: Network): boolean {
+  return isWithinOne(network, [mapped])
+}
+
+export function kindOf(bytes: AddressBytes): AddressKind {
+  if (isInOne(bytes, forbidden)) return 'forbidden'
+  if (isInOne(bytes, loopback)) return 'loopback'
+  if (bytes.length === 4) return isInOne(bytes, specialV4) ? 'private' : 'public'
+  return isInNetwork(bytes, globalV6) && !isInOne(bytes, specialV6) ? 'public' : 'private'
+}
+
+function carriedAddress(bytes: AddressBytes): AddressBytes | undefined {
+  if (isInNetwork(bytes, sixToFour)) return bytes.slice(2, 6)
+  return isInOne(bytes, translated) ? bytes.slice(12) : undefined
+}
+
+function isInOne(bytes: AddressBytes, list: readonly Network[]): boolean {
+  return list.some((network) => isInNetwork(bytes, network))
+}
+
+function isWithinOne(network: Network, list: readonly Network[]): boolean {
+  return list.some((outer) => outer.prefix <= network.prefix && isInNetwork(network.bytes, outer))
 }

@@ -15,12 +15,20 @@ import { createDocuments, type DocumentSource, type LoadedDocument } from './doc
 import { createFetchBudget } from './fetch-budget.js'
 import type { FetchDocument } from './fetch-document.js'
 import type { Found, FoundKey } from './found.js'
+import type { NetworkOptions } from './guarded-fetch.node.js'
 import { createLookups, type Delay, type Lookup } from './lookup.js'
 import { type KeyFinder, privateKeysIn, readJwks } from './read-jwks.js'
 
-export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits {
-  /** @default a guarded fetch: `https` only, public addresses only, no redirects */
+export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
+  /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */
   fetch?: FetchDocument
+  /**
+   * Auth servers that the operator configured: their documents may be at any address, as far as they are at the auth server's
+   * own origin (W28). Never one that a stranger names. @default none
+   */
+  configuredIssuers?: readonly string[]
+  /** Fetches the documents of one of them. @default `fetch` where it is given, else a guarded fetch with `configuredOrigin` */
+  fetchConfigured?: (issuer: string) => FetchDocument
   /** Unix seconds. @default the system clock */
   now?: () => number
   /** Waits for the time to answer a lookup that failed. @default a timer */
@@ -79,7 +87,17 @@ export interface Discovery {
   readonly forgotten: number
 }
 
-/** Creates a discovery with its own caches; share one per process. */
+/** Whose keys a JWKS holds. */
+interface KeyOwner {
+  kind: MetadataKind
+  identifier: string
+}
+
+/**
+ * Creates a discovery with its own caches; share one per process.
+ *
+ * @throws TypeError for options that cannot be meant
+ */
 export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const now = options.now ?? systemClock
   /** How often a document was fetched or forgotten: a key found meanwhile may be one that is gone. */
@@ -90,8 +108,11 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     foundKeys.clear()
     changes++
   }
+  requireOneWay(options)
+  const { fetch = createGuardedFetch(options), configuredIssuers = [] } = options
+  const { fetchConfigured = options.fetch ? () => fetch : (issuer) => guardedFetchOf(issuer, options) } = options
+  const configuredFetches = new Map(configuredIssuers.map((issuer) => [issuer, fetchConfigured(issuer)]))
   const documents = createDocuments({
-    fetch: options.fetch ?? createGuardedFetch(options),
     now,
     budget: createFetchBudget(options, now),
     failureAge: options.failureAge ?? 30,
@@ -109,6 +130,10 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     return forgottenAt.get(identifier, now()) ?? 0
   }
 
+  function fetchFor({ kind, identifier }: KeyOwner): FetchDocument {
+    return (kind === 'aauth-issuer' ? configuredFetches.get(identifier) : undefined) ?? fetch
+  }
+
   function metadataSource<K extends MetadataKind>(kind: K, identifier: string): DocumentSource<MetadataByKind[K]> {
     const url = metadataUrl(identifier, kind)
     return {
@@ -119,6 +144,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         const parsed = parseMetadata(kind, identifier, document, options)
         return 'metadata' in parsed ? { value: parsed.metadata } : parsed
       },
+      fetch: fetchFor({ kind, identifier }),
       configured: kind === 'aauth-issuer',
     }
   }
@@ -133,9 +159,11 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     options.onPrivateKey(jwksUri, first.kid, remoteAddress)
   }
 
-  function jwksSource(jwksUri: string, kind?: MetadataKind, remoteAddress?: string): DocumentSource<KeyFinder> {
+  function jwksSource(jwksUri: string, owner?: KeyOwner, remoteAddress?: string): DocumentSource<KeyFinder> {
+    const configured = owner?.kind === 'aauth-issuer'
     return {
-      key: `jwks ${jwksUri}`,
+      // Apart: what a stranger who names the same URL gets or does not get must not count for the auth server, nor show.
+      key: configured ? `jwks of ${owner.identifier} ${jwksUri}` : `jwks ${jwksUri}`,
       url: jwksUri,
       maxBytes: limits.jwksBytes,
       read: ({ document }) => {
@@ -143,7 +171,8 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         if ('value' in outcome) reportPrivateKey(document, jwksUri, remoteAddress)
         return outcome
       },
-      configured: kind === 'aauth-issuer',
+      fetch: owner ? fetchFor(owner) : fetch,
+      configured,
     }
   }
 
@@ -168,7 +197,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   ): void {
     const after = lastForgotten(identifier)
     const metadata = documents.find(metadataSource(kind, identifier), after)
-    const jwks = documents.find(jwksSource(jwksUri), after)
+    const jwks = documents.find(jwksSource(jwksUri, { kind, identifier }), after)
     if (!metadata || !jwks) return
     const freshUntil = Math.min(metadata.freshUntil, jwks.freshUntil)
     foundKeys.set(nameOf(kind, identifier, kid), { key, freshUntil }, freshUntil)
@@ -233,7 +262,8 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         if ('failure' in outcome) return outcome
         const { jwks_uri: jwksUri } = outcome.found
         const before = changes
-        const key = await loadKey(jwksSource(jwksUri, kind, remoteAddress), kid, lookup, lastForgotten(identifier))
+        const source = jwksSource(jwksUri, { kind, identifier }, remoteAddress)
+        const key = await loadKey(source, kid, lookup, lastForgotten(identifier))
         if ('found' in key && changes === before) rememberKey(kind, identifier, jwksUri, kid, key.found)
         return key
       })
@@ -243,7 +273,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     async renewKey(kind, identifier, kid, current, remoteAddress) {
       const after = lastForgotten(identifier)
       const metadata = documents.find(metadataSource(kind, identifier), after)
-      const source = metadata && jwksSource(metadata.value.jwks_uri, kind, remoteAddress)
+      const source = metadata && jwksSource(metadata.value.jwks_uri, { kind, identifier }, remoteAddress)
       const held = source && documents.find(source, after)
       if (!held) return undefined
       // Another request may have had it fetched meanwhile.
@@ -265,6 +295,18 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       return forgotten
     },
   }
+}
+
+function guardedFetchOf(issuer: string, options: DiscoveryOptions): FetchDocument {
+  return createGuardedFetch({ ...options, configuredOrigin: new URL(issuer).origin })
+}
+
+function requireOneWay({ fetch, allowNetworks = [], egressProxy }: DiscoveryOptions): void {
+  const idle = allowNetworks.length > 0 ? 'allowNetworks' : egressProxy === undefined ? undefined : 'egressProxy'
+  if (!fetch || idle === undefined) return
+  throw new TypeError(
+    `${idle} is for the guarded fetch, and documents are fetched by another one: give createGuardedFetch({ ${idle} }) of countersign/node in its place`,
+  )
 }
 
 // Asked with what Signature-Key says, before it is judged: its values can hold blanks, but no quote.

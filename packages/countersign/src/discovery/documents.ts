@@ -13,6 +13,7 @@ export interface DocumentSource<T> {
   url: string
   maxBytes: number
   read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string }
+  fetch: FetchDocument
   /** Its address was configured, and not named by a stranger: it counts for no budget, and is soon asked for again. */
   configured: boolean
 }
@@ -25,7 +26,6 @@ export interface LoadedDocument<T> {
 }
 
 export interface DocumentsOptions {
-  fetch: FetchDocument
   now: () => number
   budget: FetchBudget
   /** Seconds. */
@@ -68,7 +68,7 @@ const longestCause = 200
 const configuredFailureAge = 5
 
 export function createDocuments(options: DocumentsOptions): Documents {
-  const { fetch, now, budget, failureAge, onChange } = options
+  const { now, budget, failureAge, onChange } = options
   const documents = new LruCache<LoadedDocument<unknown>>(limits.cachedDocuments)
   const largeDocuments = new LruCache<LoadedDocument<unknown>>(limits.cachedLargeDocuments)
   const failures = new LruCache<RememberedFailure>(limits.failures)
@@ -166,7 +166,7 @@ export function createDocuments(options: DocumentsOptions): Documents {
   async function readSource<T>(
     source: DocumentSource<T>,
   ): Promise<Found<{ value: T; freshUntil: number; size: number }>> {
-    const { url, maxBytes, read } = source
+    const { url, maxBytes, read, fetch } = source
     const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: limits.timeoutMilliseconds })
     if ('refusal' in fetched) {
       const reason = fetched.unreachable ? 'unreachable' : 'refused'

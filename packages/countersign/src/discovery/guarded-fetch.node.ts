@@ -1,79 +1,154 @@
-import { lookup as dnsLookup } from 'node:dns'
+import type { LookupAddress } from 'node:dns'
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
+import { connect as tlsConnect } from 'node:tls'
 import { isLoopbackIdentifier } from '../protocol/identifier.js'
-import { isPublicAddress } from './address-ranges.js'
-import type { FetchDocument } from './fetch-document.js'
+import { isPublicAddress, judgeAddress } from './address-ranges.js'
+import { type AllowedNetwork, createNetworkRules } from './allowed-networks.node.js'
+import { createTunnel } from './egress-proxy.node.js'
+import { AddressRefused, networkFailure } from './network-failure.js'
+import { resolveHost } from './resolve-host.node.js'
 
-export interface GuardedFetchOptions {
+/** Where the guarded fetch may go besides the public internet, and by which way it goes there. */
+export interface NetworkOptions {
+  /** Networks that are not public and may be connected to all the same, and for which names. @default none */
+  allowNetworks?: readonly AllowedNetwork[]
+  /**
+   * An HTTP proxy, as `http://proxy.example:3128`, where there is no direct way out; it may have a user name and a password
+   * in it. Names at private addresses that are allowed are still connected to directly. What the proxy connects to cannot be
+   * seen from here: a name with an address that is not public is refused where the name can be resolved, and one that
+   * cannot be resolved is left to the proxy, which must not connect to private addresses for it.
+   * @default connections are direct
+   */
+  egressProxy?: string
+}
+
+export interface GuardedFetchOptions extends NetworkOptions {
   /** Exempts `http` on literal loopback hosts with a port, and nothing else. @default false */
   allowInsecureLoopback?: boolean
+  /**
+   * An origin that the operator configured, such as `https://auth.example`, for fetches that no stranger caused: it may be at
+   * any address, but for those that are never connected to. URLs at other origins are judged as a stranger's. @default none
+   */
+  configuredOrigin?: string
 }
+
+/** What a guarded fetch takes of the second argument of `fetch`. */
+export interface GuardedInit {
+  /** @default 'GET' */
+  method?: string
+  headers?: Readonly<Record<string, string>>
+  body?: string | Uint8Array
+  signal?: AbortSignal
+  /** Redirects are not followed, whether it says so or not. */
+  redirect?: 'manual'
+}
+
+export type GuardedFetch = (url: string, init?: GuardedInit) => Promise<Response>
+
+/** Milliseconds that the addresses of a name are waited for where a proxy finds them too. */
+const patience = 1000
 
 /**
  * A `fetch` for URLs that a stranger chose: `https` only, no redirects followed, and no connection unless every address
- * that the name resolves to is public. The address that was checked is the one connected to.
+ * that the name resolves to is public, or in `allowNetworks` for this name and port. The addresses that were checked are
+ * the ones connected to.
+ *
+ * @throws TypeError for options that cannot be meant
  */
-export function createGuardedFetch(options: GuardedFetchOptions = {}): FetchDocument {
-  return (input, init) =>
-    new Promise((resolve, reject) => {
-      const url = new URL(input)
-      const insecure = options.allowInsecureLoopback === true && isLoopbackIdentifier(url.origin)
-      if (!insecure && url.protocol !== 'https:') throw refused('only https is fetched')
-      if (!insecure && isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0) throw refused('the host is an address')
-      const requestOptions: RequestOptions = {
-        method: 'GET',
-        agent: false,
-        headers: { accept: 'application/json', ...init?.headers, 'accept-encoding': 'identity' },
-        ...(init?.signal ? { signal: init.signal } : {}),
-      }
-      const settle = (message: IncomingMessage) => {
-        try {
-          resolve(toResponse(message))
-        } catch (error) {
-          // Thrown from here it would end the process.
-          message.destroy()
-          reject(error)
-        }
-      }
-      const request: ClientRequest = insecure
-        ? httpRequest(url, requestOptions, settle)
-        : httpsRequest(url, { ...requestOptions, lookup: publicLookup, rejectUnauthorized: true }, settle)
-      request.on('error', reject)
-      // An upgrade ends without an answer and without an error.
-      request.on('close', () => reject(failed('the connection was closed without an answer')))
-      request.end()
-    })
+export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFetch {
+  const { allowInsecureLoopback = false, allowNetworks = [], egressProxy, configuredOrigin } = options
+  const isAllowed = createNetworkRules(allowNetworks)
+  const tunnel = egressProxy === undefined ? undefined : createTunnel(egressProxy)
+
+  function requireAllowed({ hostname: host, origin, port: written }: URL, addresses: readonly LookupAddress[]): void {
+    const port = written === '' ? 443 : Number(written)
+    for (const { address } of addresses) {
+      const judged = judgeAddress(address)
+      const kind = judged?.kind ?? 'forbidden'
+      const isConfigured = origin === configuredOrigin && kind !== 'forbidden'
+      if (kind === 'public' || isConfigured || (judged && isAllowed(judged, host, port))) continue
+      throw new AddressRefused({ host, port, address, allowable: kind === 'private' })
+    }
+  }
+
+  async function secureOptions(url: URL, signal: AbortSignal | undefined): Promise<RequestOptions> {
+    if (url.protocol !== 'https:') throw networkFailure('EREFUSED', 'refused: only https is fetched')
+    if (isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0)
+      throw networkFailure('EREFUSED', 'refused: the host is an address')
+    if (!tunnel) {
+      const addresses = await resolveHost(url.hostname, signal)
+      requireAllowed(url, addresses)
+      return { agent: false, lookup: lookupOf(addresses) }
+    }
+    const addresses = await resolveSoon(url.hostname, signal)
+    requireAllowed(url, addresses)
+    const isInside = addresses.length > 0 && !addresses.some(({ address }) => isPublicAddress(address))
+    if (isInside) return { agent: false, lookup: lookupOf(addresses) }
+    const socket = await tunnel(`${url.hostname}:${url.port === '' ? 443 : url.port}`, signal)
+    const createConnection = () => tlsConnect({ socket, servername: url.hostname, rejectUnauthorized: true })
+    return { createConnection, defaultPort: 443 }
+  }
+
+  return async (input, init = {}) => {
+    const url = new URL(input)
+    if (allowInsecureLoopback && isLoopbackIdentifier(url.origin)) return send(httpRequest, url, { agent: false }, init)
+    return send(httpsRequest, url, { ...(await secureOptions(url, init.signal)), rejectUnauthorized: true }, init)
+  }
 }
 
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  dnsLookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) {
-      callback(error, '', 0)
-      return
+type SecureRequestOptions = RequestOptions & { rejectUnauthorized?: true }
+
+function send(
+  request: (url: URL, options: SecureRequestOptions, onAnswer: (message: IncomingMessage) => void) => ClientRequest,
+  url: URL,
+  way: SecureRequestOptions,
+  { method = 'GET', headers, body, signal }: GuardedInit,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const options: SecureRequestOptions = {
+      ...way,
+      method,
+      headers: { accept: 'application/json', ...headers, 'accept-encoding': 'identity' },
+      ...(signal ? { signal } : {}),
     }
-    const nonPublic = addresses.find(({ address }) => !isPublicAddress(address))
-    const [first] = addresses
-    if (nonPublic || !first) {
-      callback(refused('the name resolves to an address that is not public'), '', 0)
-    } else if (options.all) {
-      callback(null, addresses)
-    } else {
-      callback(null, first.address, first.family)
-    }
+    const sent = request(url, options, (message) => {
+      try {
+        resolve(toResponse(message))
+      } catch (error) {
+        // Thrown from here it would end the process.
+        message.destroy()
+        reject(error)
+      }
+    })
+    sent.on('error', reject)
+    // An upgrade ends without an answer and without an error.
+    sent.on('close', () => reject(networkFailure('ECONNABORTED', 'the connection was closed without an answer')))
+    sent.end(body)
   })
 }
 
-// With a code, as all failures of the network have on Node.
-function refused(why: string): Error {
-  return Object.assign(new TypeError(`refused: ${why}`), { code: 'EREFUSED' })
+/** The addresses of a name, or none where they cannot be had soon: behind a proxy names are often unknown. */
+async function resolveSoon(hostname: string, signal: AbortSignal | undefined): Promise<readonly LookupAddress[]> {
+  const soon = AbortSignal.timeout(patience)
+  try {
+    return await resolveHost(hostname, signal ? AbortSignal.any([signal, soon]) : soon)
+  } catch (error) {
+    if (signal?.aborted) throw error
+    return []
+  }
 }
 
-function failed(why: string): Error {
-  return Object.assign(new Error(why), { code: 'ECONNABORTED' })
+/** Gives a socket the addresses that were checked, so that no other answer of the name's server counts. */
+function lookupOf(addresses: readonly LookupAddress[]): LookupFunction {
+  return (_hostname, options, callback) => {
+    const [first] = addresses
+    if (options.all) callback(null, [...addresses])
+    else callback(null, first?.address ?? '', first?.family)
+  }
 }
 
 function toResponse(message: IncomingMessage): Response {
@@ -82,7 +157,7 @@ function toResponse(message: IncomingMessage): Response {
     headers.append(message.rawHeaders[i] as string, message.rawHeaders[i + 1] as string)
   }
   const status = message.statusCode ?? 0
-  if (status < 200 || status > 599) throw failed(`the answer has the status ${status}`)
+  if (status < 200 || status > 599) throw networkFailure('ECONNABORTED', `the answer has the status ${status}`)
   const empty = status === 204 || status === 205 || status === 304
   if (empty) message.resume()
   const body: ReadableStream | null = empty ? null : Readable.toWeb(message)

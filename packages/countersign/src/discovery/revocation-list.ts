@@ -10,13 +10,14 @@ import { verifyDecodedToken } from '../tokens/verify-token.js'
 import type { Discovery } from './discovery.js'
 import { type FetchDocument, fetchText } from './fetch-document.js'
 import type { Found } from './found.js'
+import type { NetworkOptions } from './guarded-fetch.node.js'
 import { tokenKeys } from './token-keys.js'
 
-export interface RevocationListOptions extends IdentifierOptions {
+export interface RevocationListOptions extends IdentifierOptions, NetworkOptions {
   /** The auth server whose list it is. */
   issuer: string
   discovery: Discovery
-  /** @default a guarded fetch */
+  /** @default a guarded fetch, for which the auth server's origin may be at any address */
   fetch?: FetchDocument | undefined
   /** Other origins that the list may be at. */
   endpointOrigins?: EndpointOrigins
@@ -63,7 +64,7 @@ interface HeldList {
 /** Creates the list of one auth server; nothing is fetched before the first token. */
 export function createRevocationList(options: RevocationListOptions): RevocationList {
   const { issuer, discovery, endpointOrigins, now, whenUnreachable } = options
-  const fetch = options.fetch ?? createGuardedFetch(options)
+  const fetch = options.fetch ?? createGuardedFetch({ ...options, configuredOrigin: new URL(issuer).origin })
   let held: HeldList | undefined
   let polling: Promise<void> | undefined
   let polledAt: number | undefined

@@ -3,7 +3,7 @@ import type { DiscoveryLimits } from '../discovery/discovery-limits.js'
 import { createFetchBudget } from '../discovery/fetch-budget.js'
 import { type FetchDocument, fetchText } from '../discovery/fetch-document.js'
 import type { Found } from '../discovery/found.js'
-import { createGuardedFetch } from '../discovery/guarded-fetch.node.js'
+import { createGuardedFetch, type NetworkOptions } from '../discovery/guarded-fetch.node.js'
 import { createLookups, type Lookup } from '../discovery/lookup.js'
 import type { CertificateFinder, FoundCertificate } from '../discovery/resolve-key.js'
 import { parseBase64url } from '../lib/base64url.js'
@@ -16,7 +16,7 @@ import { isIdentifier } from '../protocol/identifier.js'
 import { isFetchableUrl } from '../protocol/metadata.js'
 import { parseCertificates, publicKeyOf, verifyCertificateChain } from './certificate-chain.js'
 
-export interface CertificateFinderOptions extends Omit<DiscoveryLimits, 'failureAge'> {
+export interface CertificateFinderOptions extends Omit<DiscoveryLimits, 'failureAge'>, NetworkOptions {
   /** Root certificates as PEM, one or more in each text; the only ones trusted, never the system's. */
   roots: readonly [string, ...string[]]
   /**

@@ -1,11 +1,24 @@
 export {
+  type AllowedNetwork,
+  type AllowedNetworkProblem,
+  allowedNetworkProblems,
+} from '../discovery/allowed-networks.node.js'
+export { egressProxyProblem } from '../discovery/egress-proxy.node.js'
+export {
   type FetchDocument,
   type FetchDocumentOptions,
   type FetchedBytes,
   type FetchRefusal,
   fetchBytes,
 } from '../discovery/fetch-document.js'
-export { createGuardedFetch, type GuardedFetchOptions } from '../discovery/guarded-fetch.node.js'
+export {
+  createGuardedFetch,
+  type GuardedFetch,
+  type GuardedFetchOptions,
+  type GuardedInit,
+  type NetworkOptions,
+} from '../discovery/guarded-fetch.node.js'
+export { AddressRefused } from '../discovery/network-failure.js'
 export { type CertificateFinderOptions, createCertificateFinder } from './certificate-finder.js'
 export { type ClientAddress, createClientAddress } from './client-address.js'
 export { createNodeListener, type Handler, type NodeListenerOptions } from './node-listener.js'

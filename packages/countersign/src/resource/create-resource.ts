@@ -1,3 +1,4 @@
+import type { AllowedNetwork } from '../discovery/allowed-networks.node.js'
 import { createDiscovery, type Discovery } from '../discovery/discovery.js'
 import type { DiscoveryLimits } from '../discovery/discovery-limits.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
@@ -82,6 +83,13 @@ export interface ResourceOptions {
   resourceTokenLifetime?: number
   /** How much is fetched because strangers ask for it, and how they are told that nothing was found. */
   discovery?: DiscoveryLimits
+  /**
+   * Networks that are not public, where agents' documents may be fetched from all the same, as
+   * `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28). `authServer` may be at any address without it. @default none
+   */
+  allowNetworks?: readonly AllowedNetwork[]
+  /** An HTTP proxy where there is no direct way out: see `createGuardedFetch` in `countersign/node` for what is checked then. */
+  egressProxy?: string
   /** @default a guarded fetch */
   fetch?: FetchDocument
   /** Unix seconds. @default the system clock */
@@ -145,11 +153,15 @@ export function createResource(options: ResourceOptions): Resource {
   if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
   if (!(resourceTokenLifetime > 0 && resourceTokenLifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be 1 to 900 seconds')
+  const { allowNetworks = [], egressProxy } = options
+  const network = { allowNetworks, ...(egressProxy === undefined ? {} : { egressProxy }) }
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])]
   const discovery: Discovery = createDiscovery({
     ...identifiers,
     ...options.discovery,
+    ...network,
     ...(options.fetch ? { fetch: options.fetch } : {}),
+    configuredIssuers: [authServer],
     now,
     local: new Map([[metadataUrl(id, 'aauth-resource'), async () => publicKeys]]),
   })
@@ -167,6 +179,7 @@ export function createResource(options: ResourceOptions): Resource {
     options.denyList &&
     createRevocationList({
       ...identifiers,
+      ...network,
       issuer: authServer,
       discovery,
       fetch: options.fetch,

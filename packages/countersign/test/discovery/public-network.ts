@@ -16,6 +16,8 @@ export interface PublicNetwork {
   resolved: string[]
   /** Addresses that a connection was allowed to, as the caller's own `lookup` gave them. */
   connected: string[]
+  /** Milliseconds after which names are answered for. */
+  answerAfter: number
 }
 
 /**
@@ -26,21 +28,27 @@ export function simulatePublicNetwork(
   names: Readonly<Record<string, readonly (readonly string[])[]>>,
   port: number,
 ): PublicNetwork {
-  const network: PublicNetwork = { resolved: [], connected: [] }
+  const network: PublicNetwork = { resolved: [], connected: [], answerAfter: 0 }
   const { lookup } = dns
   // oxlint-disable-next-line typescript/unbound-method -- put back as it was, and only called with its own socket
   const { connect } = net.Socket.prototype
-  const answer = (hostname: string, _options: object, callback: LookupCallback) => {
+  const answer = (hostname: string, options: object, callback: LookupCallback) => {
+    // A server that begins to listen asks too.
+    if (net.isIP(hostname) !== 0) return Reflect.apply(lookup, dns, [hostname, options, callback]) as undefined
     const answers = names[hostname]
     const asked = network.resolved.filter((name) => name === hostname).length
     network.resolved.push(hostname)
     const addresses = answers?.[Math.min(asked, answers.length - 1)]
-    if (!addresses) callback(Object.assign(new Error(`ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' }), [])
-    else
-      callback(
+    const tell = () => {
+      if (!addresses) return callback(Object.assign(new Error(`ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' }), [])
+      return callback(
         null,
         addresses.map((address) => ({ address, family: net.isIP(address) })),
       )
+    }
+    if (network.answerAfter === 0) tell()
+    else setTimeout(tell, network.answerAfter).unref()
+    return undefined
   }
   Object.assign(dns, { lookup: answer })
   net.Socket.prototype.connect = function rerouted(this: net.Socket, ...given: unknown[]) {

@@ -1,3 +1,5 @@
+import type { NetworkOptions } from 'countersign'
+import { createGuardedFetch } from 'countersign/node'
 import * as oidc from 'openid-client'
 import { isUsername } from '../account-policy.js'
 import { ProviderUnreachable, StaleSignIn } from './provider-problem.js'
@@ -57,13 +59,38 @@ export interface ProviderSignIn extends Pick<ProviderState, 'returnTo' | 'starte
 /** Seconds that the provider's clock may be behind. */
 const clockSkew = 60
 
-const reach: oidc.CustomFetch = (url, options) =>
-  fetch(url, options as RequestInit).catch((error: unknown) => {
-    throw new ProviderUnreachable(error)
-  })
+/**
+ * How a provider is reached. Its own origin may be at any address, since the operator configured it; what its document names
+ * elsewhere may not (W28).
+ */
+function createReach({ issuer, allowInsecureLoopback = false }: IdentityProvider, network: NetworkOptions) {
+  const configuredOrigin = new URL(issuer).origin
+  const fetch = createGuardedFetch({ ...network, allowInsecureLoopback, configuredOrigin })
+  const reach: oidc.CustomFetch = async (url, { method, headers, body, signal }) => {
+    const content = body instanceof URLSearchParams ? body.toString() : body
+    if (content !== null && content !== undefined && typeof content !== 'string')
+      throw new TypeError('providers are sent forms only')
+    try {
+      return await fetch(url, { method, headers, ...(content ? { body: content } : {}), ...(signal ? { signal } : {}) })
+    } catch (error) {
+      throw new ProviderUnreachable(error)
+    }
+  }
+  return reach
+}
 
-/** A client of one provider, whose document is fetched when it is first needed. @param redirectUri its callback at this server */
-export function createIdentityProviderClient(provider: IdentityProvider, redirectUri: string): IdentityProviderClient {
+/**
+ * A client of one provider, whose document is fetched when it is first needed.
+ *
+ * @param redirectUri its callback at this server
+ * @param network where it may be reached besides the public internet
+ */
+export function createIdentityProviderClient(
+  provider: IdentityProvider,
+  redirectUri: string,
+  network: NetworkOptions,
+): IdentityProviderClient {
+  const reach = createReach(provider, network)
   let configured: Promise<oidc.Configuration> | undefined
   const findConfiguration = () => {
     configured ??= oidc

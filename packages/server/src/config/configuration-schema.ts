@@ -1,5 +1,5 @@
-import { algorithmNames, isIdentifier } from 'countersign'
-import { trustedNetworkProblem } from 'countersign/node'
+import { type AllowedNetwork, algorithmNames, isIdentifier } from 'countersign'
+import { allowedNetworkProblems, egressProxyProblem, trustedNetworkProblem } from 'countersign/node'
 import * as z from 'zod'
 import { adminSecretForm, minimumAdminSecret } from '../admin/secret-check.js'
 import { risksByStrength } from '../pages/risk-order.js'
@@ -85,6 +85,16 @@ const network = z.string().superRefine((value, context) => {
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
 })
 
+const allowedNetwork = z.unknown().superRefine((value, context) => {
+  for (const { path, problem } of allowedNetworkProblems(value))
+    context.addIssue({ code: 'custom', path: [...path], message: problem })
+}) as z.ZodType<AllowedNetwork, AllowedNetwork>
+
+const egressProxy = z.string().superRefine((value, context) => {
+  const problem = egressProxyProblem(value)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+})
+
 /** What a configuration may hold. */
 export const configurationSchema = z.strictObject({
   issuer: z.string(),
@@ -138,6 +148,8 @@ export const configurationSchema = z.strictObject({
       fetchesPerSource: seconds(1, 1_000_000).default(300),
     })
     .prefault({}),
+  allowNetworks: z.array(allowedNetwork).default([]),
+  egressProxy: egressProxy.optional(),
   trustProxy: z.array(network).default([]),
   allowPath: z.boolean().default(false),
   allowInsecureLoopback: z.boolean().default(false),

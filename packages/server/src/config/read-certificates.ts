@@ -13,7 +13,7 @@ export async function readCertificates({
   file,
   settings,
 }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<CertificateFinder | undefined> {
-  const { certificates, allowInsecureLoopback, limits } = settings
+  const { certificates, allowInsecureLoopback, allowNetworks, egressProxy, limits } = settings
   if (!certificates) return undefined
   const problems: ConfigurationProblem[] = []
   const texts: string[] = []
@@ -25,7 +25,14 @@ export async function readCertificates({
   const [first, ...more] = texts
   if (first === undefined || problems.length > 0) throw new ConfigurationError(file, problems)
   const { fetchesPerMinute, fetchesPerSource } = limits
-  return createCertificateFinder({ roots: [first, ...more], allowInsecureLoopback, fetchesPerMinute, fetchesPerSource })
+  return createCertificateFinder({
+    roots: [first, ...more],
+    allowInsecureLoopback,
+    allowNetworks,
+    ...(egressProxy === undefined ? {} : { egressProxy }),
+    fetchesPerMinute,
+    fetchesPerSource,
+  })
 }
 
 async function readRoots(path: string): Promise<{ text: string } | { problem: string }> {

@@ -42,8 +42,12 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
   }
   const inFile = identityProviders.length > 0 && env.COUNTERSIGN_IDENTITY_PROVIDERS === undefined
   const isFromFile = (secret: string | undefined, variable: string) => secret !== undefined && !env[variable]
+  const holdsProxySecret = settings.egressProxy !== undefined && new URL(settings.egressProxy).password !== ''
   const holdsSecret =
-    isFromFile(masterKey, 'COUNTERSIGN_MASTER_KEY') || isFromFile(admin?.secret, 'COUNTERSIGN_ADMIN_SECRET') || inFile
+    (holdsProxySecret && !env.COUNTERSIGN_EGRESS_PROXY) ||
+    isFromFile(masterKey, 'COUNTERSIGN_MASTER_KEY') ||
+    isFromFile(admin?.secret, 'COUNTERSIGN_ADMIN_SECRET') ||
+    inFile
   const readsAsText = file.endsWith('.json')
   if (holdsSecret && readsAsText && (await isOpenToAll(file))) {
     problems.push({ setting: 'the file', problem: `holds a secret and ${exposed(file)}` })

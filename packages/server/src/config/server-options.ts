@@ -4,7 +4,7 @@ import { policyOfRules } from './policy-of-rules.js'
 
 /** The options of an auth server as the settings say; keys and storage are the caller's. */
 export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys' | 'storage'> {
-  const { issuer, name, lifetimes, durations, passkeys, risks, contact, algorithms } = settings
+  const { issuer, name, lifetimes, durations, passkeys, risks, contact, algorithms, egressProxy } = settings
   const { help, report, privacy } = settings.footer
   return {
     issuer,
@@ -28,9 +28,11 @@ export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys
       fetchesPerMinute: settings.limits.fetchesPerMinute,
       fetchesPerSource: settings.limits.fetchesPerSource,
     },
+    allowNetworks: settings.allowNetworks,
     allowInsecureLoopback: settings.allowInsecureLoopback,
     allowPath: settings.allowPath,
     ...(settings.admin?.secret !== undefined && { adminSecret: settings.admin.secret }),
+    ...(egressProxy !== undefined && { egressProxy }),
     ...(name !== undefined && { name }),
     ...(durations && { durations }),
     ...(passkeys !== undefined && { passkeys }),

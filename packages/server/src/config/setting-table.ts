@@ -118,6 +118,16 @@ export const settingTable: readonly SettingRow[] = [
     about: 'the same because of requests from one address; default: 300',
   },
   {
+    name: 'allowNetworks',
+    read: 'json',
+    about: 'networks that are not public, and the names there, which agents may be looked up at; default: none',
+  },
+  {
+    name: 'egressProxy',
+    read: 'text',
+    about: 'the HTTP proxy by which everything is fetched where there is no direct way out; default: none',
+  },
+  {
     name: 'trustProxy',
     read: 'json',
     about: 'addresses or networks of the proxies whose X-Forwarded-For is believed; default: none',

@@ -27,6 +27,7 @@ describe('loadConfig', () => {
       listen: { host: '127.0.0.1', port: 8080 },
       lifetimes: { authToken: 600, requestToken: 600, code: 60 },
       policies: [],
+      allowNetworks: [],
       trustProxy: [],
       signUp: false,
       allowInsecureLoopback: false,
@@ -162,6 +163,35 @@ describe('loadConfig', () => {
       { trustProxy: ['127.0.0.1', '0.0.0.0/0'] },
       'trustProxy[1]: is everybody, and any client could then claim any address: name your proxies alone, such as',
     ],
+    [
+      'an allowed network with bits behind its prefix',
+      { allowNetworks: [{ cidr: '192.168.0.0/16' }, { cidr: '10.1.2.3/8' }] },
+      'allowNetworks[1].cidr: has bits behind its prefix: 10.0.0.0/8 is the network it is in',
+    ],
+    ['every network', { allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: has public addresses in it'],
+    ['the metadata address', { allowNetworks: [{ cidr: '169.254.169.254/32' }] }, 'allowNetworks[0].cidr: is never'],
+    [
+      'a URL for a host',
+      { allowNetworks: [{ cidr: '10.0.0.0/8', hosts: ['https://agent.corp.example'] }] },
+      'allowNetworks[0].hosts[0]: must be the host alone: write a name, such as agent.corp.example',
+    ],
+    [
+      'a port that is none',
+      { allowNetworks: [{ cidr: '10.0.0.0/8', ports: [443, 70_000] }] },
+      'allowNetworks[0].ports[1]: must be a port, a whole number from 1 to 65535',
+    ],
+    [
+      'a member that is none',
+      { allowNetworks: [{ cidr: '10.0.0.0/8', host: 'a.example' }] },
+      'allowNetworks[0].host: is',
+    ],
+    ['a text for a network', { allowNetworks: ['10.0.0.0/8'] }, 'allowNetworks[0]: must be an object with a cidr'],
+    [
+      'another kind of proxy',
+      { egressProxy: 'socks5://proxy.example' },
+      'egressProxy: must begin with http:// or https://',
+    ],
+    ['a proxy that is no URL', { egressProxy: 'proxy.example' }, 'egressProxy: must be the URL of an HTTP proxy'],
     ['a link', { footer: { help: 'javascript:alert(1)' } }, 'footer.help: must be an https: or mailto: URL'],
     ['a named agent', { interop: { unsignedBodies: ['agent'] } }, 'interop.unsignedBodies[0]: must be the identifier'],
   ])('refuses %s, names the setting and says what to do', async (_what, change, expected) => {

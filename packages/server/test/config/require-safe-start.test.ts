@@ -89,6 +89,11 @@ describe('requireSafeStart (O06)', () => {
       'the file',
     ],
     [
+      'a proxy’s password that everybody reads',
+      { config: { egressProxy: 'http://user:password@proxy.example:3128' }, modes: { config: 0o644 } },
+      'the file',
+    ],
+    [
       'a default secret',
       { config: { identityProviders: [{ ...provider, clientSecret: 'changeme123' }] } },
       'identityProviders[0].clientSecret',
@@ -106,6 +111,8 @@ describe('requireSafeStart (O06)', () => {
 
   it('lets a configuration without secrets be read by everybody', async () => {
     await expect(start({ modes: { config: 0o644 } })).resolves.toBeDefined()
+    const config = { egressProxy: 'http://proxy.example:3128' }
+    await expect(start({ config, modes: { config: 0o644 } })).resolves.toBeDefined()
   })
 })
 

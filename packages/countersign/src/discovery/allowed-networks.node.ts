@@ -1,0 +1,158 @@
+import { isIP } from 'node:net'
+import { isIdentifier } from '../protocol/identifier.js'
+import { hasPublicAddresses, isMappedNetwork, isNeverAllowed, type JudgedAddress, kindOf } from './address-ranges.js'
+import {
+  type AddressBytes,
+  firstAddress,
+  isInNetwork,
+  type Network,
+  parseNetwork,
+  requireNetwork,
+  serializeAddress,
+} from './networks.node.js'
+
+/** A network that is not public, and is connected to all the same, as far as hosts and ports say (W28). */
+export interface AllowedNetwork {
+  /**
+   * The network, such as `10.0.0.0/8` or `fd00::/8`. Link-local, multicast, metadata and loopback addresses in it are left
+   * out.
+   */
+  cidr: string
+  /** The names that may be at its addresses: `agent.corp.example`, or `*.corp.example` for all names below. @default any name */
+  hosts?: readonly string[]
+  /** @default any port */
+  ports?: readonly number[]
+}
+
+/** Something in an allowed network that cannot be meant, and what to write. */
+export interface AllowedNetworkProblem {
+  /** Where it is: `['hosts', 0]`. */
+  path: readonly (string | number)[]
+  /** To go after the name of what is wrong: "must be …". */
+  problem: string
+}
+
+/** Whether an address may be connected to, for a host and a port. */
+export type NetworkRules = (address: JudgedAddress, host: string, port: number) => boolean
+
+/**
+ * Makes rules of allowed networks.
+ *
+ * @throws TypeError for what cannot be meant
+ */
+export function createNetworkRules(allowNetworks: readonly AllowedNetwork[]): NetworkRules {
+  requireAllowedNetworks(allowNetworks)
+  const rules = allowNetworks.map(({ cidr, hosts, ports }) => ({ network: requireNetwork(cidr), hosts, ports }))
+
+  function isListed(bytes: AddressBytes, host: string, port: number): boolean {
+    return rules.some(
+      ({ network, hosts, ports }) =>
+        isInNetwork(bytes, network) &&
+        (hosts === undefined || hosts.some((pattern) => fitsHost(pattern, host))) &&
+        (ports === undefined || ports.includes(port)),
+    )
+  }
+
+  return ({ kind, bytes, carried }, host, port) => {
+    if (kind !== 'private' || !isListed(bytes, host, port)) return false
+    // A network that translates to the public internet does not also open what it can reach besides.
+    return carried === undefined || kindOf(carried) === 'public' || isListed(carried, host, port)
+  }
+}
+
+/** Throws a TypeError that says which allowed network cannot be meant, and what to write. */
+export function requireAllowedNetworks(allowNetworks: readonly AllowedNetwork[]): void {
+  if (!Array.isArray(allowNetworks))
+    throw new TypeError(`allowNetworks must be a list, such as [{ cidr: '10.0.0.0/8' }]`)
+  for (const [index, network] of (allowNetworks as readonly unknown[]).entries()) {
+    const [first] = allowedNetworkProblems(network)
+    if (!first) continue
+    const at = first.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`)).join('')
+    throw new TypeError(`allowNetworks[${index}]${at} ${first.problem}`)
+  }
+}
+
+/** What is wrong with an allowed network: values that mean nothing, or more than anybody can want. */
+export function allowedNetworkProblems(network: unknown): readonly AllowedNetworkProblem[] {
+  if (typeof network !== 'object' || network === null || !('cidr' in network))
+    return [{ path: [], problem: `must be an object with a cidr, such as { cidr: '10.0.0.0/8' }` }]
+  const { cidr, ...rest } = network
+  const problems: AllowedNetworkProblem[] = []
+  const cidrMistake = cidrProblem(cidr)
+  if (cidrMistake !== undefined) problems.push({ path: ['cidr'], problem: cidrMistake })
+  for (const [member, value] of Object.entries(rest)) {
+    const check = listChecks[member]
+    if (!check) problems.push({ path: [member], problem: 'is unknown: there are cidr, hosts and ports' })
+    else if (value !== undefined) problems.push(...listProblems(member, value, check))
+  }
+  return problems
+}
+
+const listChecks: Readonly<Record<string, (value: unknown) => string | undefined>> = {
+  hosts: hostProblem,
+  ports: portProblem,
+}
+
+function listProblems(
+  member: string,
+  value: unknown,
+  check: (value: unknown) => string | undefined,
+): AllowedNetworkProblem[] {
+  if (!Array.isArray(value)) return [{ path: [member], problem: 'must be a list' }]
+  if (value.length === 0) return [{ path: [member], problem: 'is empty, which allows nothing: leave it out for any' }]
+  return (value as readonly unknown[]).flatMap((entry, index) => {
+    const problem = check(entry)
+    return problem === undefined ? [] : [{ path: [member, index], problem }]
+  })
+}
+
+function cidrProblem(cidr: unknown): string | undefined {
+  const network = typeof cidr === 'string' ? parseNetwork(cidr) : undefined
+  if (!network) {
+    const family = typeof cidr === 'string' ? isIP(cidr) : 0
+    return family === 0
+      ? 'must be a network, such as 10.0.0.0/8 or fd00::/8'
+      : `must say how many bits count: ${String(cidr)}/${family === 4 ? 32 : 128} is this address alone`
+  }
+  const first = firstAddress(network)
+  const canonical: Network = { bytes: first, prefix: network.prefix }
+  if (first.join() !== network.bytes.join())
+    return `has bits behind its prefix: ${serializeAddress(first)}/${network.prefix} is the network it is in`
+  if (isMappedNetwork(canonical))
+    return `must be written as IPv4: ${serializeAddress(first.slice(12))}/${network.prefix - 96}`
+  if (hasPublicAddresses(canonical))
+    return 'has public addresses in it, which need no permission: name your own network, such as 10.0.0.0/8'
+  if (isNeverAllowed(canonical))
+    return 'is never connected to: loopback, link-local, multicast and metadata addresses cannot be allowed'
+  return undefined
+}
+
+function hostProblem(host: unknown): string | undefined {
+  const example = 'write a name, such as agent.corp.example, or *.corp.example for all below it'
+  if (typeof host !== 'string') return `must be a text: ${example}`
+  if (host === '*') return 'fits any name: leave hosts out'
+  const name = host.startsWith('*.') ? host.slice(2) : host
+  if (name.includes('*')) return `has a * where none can be: ${example}`
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) || name.includes('/')) return `must be the host alone: ${example}`
+  if (isIP(name) !== 0 || name.startsWith('[')) return `is an address, which no identifier has: ${example}`
+  if (name.includes(':')) return 'must be without a port: ports has those'
+  if (name !== name.toLowerCase()) return `must be lower case: ${host.toLowerCase()}`
+  // An A-label host has a dot; behind `*.` there is one.
+  if (isIdentifier(`https://${host.startsWith('*.') ? `x.${name}` : name}`)) return undefined
+  const ascii = URL.canParse(`https://${name}`) ? new URL(`https://${name}`).hostname : name
+  return ascii !== name && isIdentifier(`https://${ascii}`)
+    ? `must be as it is in DNS: ${host.replace(name, ascii)}`
+    : `is no host that an identifier can have: ${example}`
+}
+
+function portProblem(port: unknown): string | undefined {
+  return typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535
+    ? undefined
+    : 'must be a port, a whole number from 1 to 65535'
+}
+
+function fitsHost(pattern: string, host: string): boolean {
+  return pattern.startsWith('*.')
+    ? host.endsWith(pattern.slice(1)) && host.length > pattern.length - 1
+    : host === pattern
+}

@@ -1,0 +1,280 @@
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createGuardedFetch as createWebFetch } from '../../dist/discovery/guarded-fetch.web.js'
+import type { Issued } from '../node/certificates.js'
+import { startServer, startTcpServer } from './loopback-server.js'
+import { simulatePublicNetwork } from './public-network.js'
+import { certificateOf, startTlsServer, trust } from './tls-server.js'
+
+interface Proxy {
+  /** `host:port` of its URL. */
+  authority: string
+  /** What it was asked for: the authority, and the credentials if any. */
+  asked: [authority: string | undefined, credentials?: string][]
+  /** Connections that are open. */
+  open: () => number
+}
+
+type Answer = (socket: Duplex, head: Buffer) => void
+
+/** A proxy that connects everything to the port on 127.0.0.1, or answers as told. */
+async function startProxy(port: number, { answer, certificate }: { answer?: Answer; certificate?: Issued } = {}) {
+  const asked: Proxy['asked'] = []
+  const sockets = new Set<Duplex>()
+  const key = certificate?.privateKey.export({ type: 'pkcs8', format: 'pem' })
+  const server = certificate && key ? createHttpsServer({ key, cert: certificate.pem }) : createHttpServer()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const { 'proxy-authorization': credentials } = request.headers
+    asked.push(credentials === undefined ? [request.url] : [request.url, credentials])
+    socket.on('error', () => undefined)
+    // Servers of HTTP leave it to others to close what is closed from afar.
+    socket.on('end', () => socket.destroy())
+    if (answer) {
+      socket.resume()
+      return answer(socket, head)
+    }
+    const onward = connect(port, '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      socket.pipe(onward).pipe(socket)
+    })
+    onward.on('error', () => socket.destroy())
+    onward.on('close', () => socket.resume())
+    socket.on('close', () => onward.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return { authority: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked, open: () => sockets.size }
+}
+
+/** A public server behind a proxy, and a private one beside it; names resolve as told. */
+async function meet(names: Record<string, readonly string[]>, more: { answer?: Answer; secure?: true } = {}) {
+  const certificate = certificateOf('agent.example', 'agent.corp.example', 'inside.corp.example')
+  const proxyCertificate = certificateOf('proxy.example')
+  trust(certificate, proxyCertificate)
+  const server = await startTlsServer(certificate, (_request, response) => response.end('{"a":1}'))
+  const inside = await startTlsServer(certificate, (_request, response) => response.end('{"b":2}'))
+  const proxy = await startProxy(server.port, {
+    ...(more.answer ? { answer: more.answer } : {}),
+    ...(more.secure ? { certificate: proxyCertificate } : {}),
+  })
+  const network = simulatePublicNetwork(
+    Object.fromEntries(Object.entries(names).map(([name, addresses]) => [name, [addresses]])),
+    inside.port,
+  )
+  const fetchBy = (options: GuardedFetchOptions = {}) =>
+    createGuardedFetch({ egressProxy: `http://${proxy.authority}`, ...options })
+  return { server, inside, proxy, network, fetchBy }
+}
+
+async function bodyOf(response: Promise<Response>): Promise<unknown> {
+  return (await response).json()
+}
+
+const secret = 'http://user%40corp:p%25ss@'
+
+describe('W28: egressProxy', () => {
+  it('is asked for what is public, by name, and TLS is with the name behind it', async () => {
+    const { proxy, server, inside, fetchBy, network } = await meet({ 'agent.example': ['8.8.8.8'] })
+    const fetch = fetchBy()
+    expect(await bodyOf(fetch('https://agent.example/a?b'))).toEqual({ a: 1 })
+    expect(await bodyOf(fetch('https://agent.example:8443/'))).toEqual({ a: 1 })
+    expect(proxy.asked).toEqual([['agent.example:443'], ['agent.example:8443']])
+    expect(server.asked).toEqual(['agent.example /a?b', 'agent.example:8443 /'])
+    expect(inside.connections()).toBe(0)
+    expect(network.connected).toEqual([])
+  })
+
+  it('is given the user name and the password of its URL, and nobody else is', async () => {
+    const { proxy, fetchBy } = await meet({ 'agent.example': ['8.8.8.8'] })
+    await bodyOf(fetchBy({ egressProxy: `${secret}${proxy.authority}` })('https://agent.example/'))
+    await bodyOf(fetchBy({ egressProxy: `http://user@${proxy.authority}` })('https://agent.example/'))
+    expect(proxy.asked.map(([, credentials]) => credentials)).toEqual([
+      `Basic ${Buffer.from('user@corp:p%ss').toString('base64')}`,
+      `Basic ${Buffer.from('user:').toString('base64')}`,
+    ])
+  })
+
+  it('may be spoken to in TLS, which TLS then goes through, and must be who it is named', async () => {
+    const names = { 'agent.example': ['8.8.8.8'], 'proxy.example': ['127.0.0.1'], 'other.example': ['127.0.0.1'] }
+    const { proxy, fetchBy } = await meet(names, { secure: true })
+    const { port } = new URL(`http://${proxy.authority}`)
+    const by = (name: string) => fetchBy({ egressProxy: `https://${name}:${port}` })('https://agent.example/')
+    expect(await bodyOf(by('proxy.example'))).toEqual({ a: 1 })
+    await expect(by('other.example')).rejects.toThrow(/altnames/)
+    expect(proxy.asked).toEqual([['agent.example:443']])
+  })
+
+  it('takes names that cannot be resolved here', async () => {
+    const { proxy, fetchBy } = await meet({})
+    expect(await bodyOf(fetchBy()('https://agent.example/'))).toEqual({ a: 1 })
+    expect(proxy.asked).toEqual([['agent.example:443']])
+  })
+
+  it.each<[string, string, ...string[]]>([
+    ['a name at a private address', 'https://agent.corp.example/', '10.1.2.3'],
+    ['a name at a private address too', 'https://agent.corp.example/', '8.8.8.8', '10.1.2.3'],
+    ['a name at this machine', 'https://agent.example/', '127.0.0.1'],
+    ['a name at the metadata address', 'https://agent.example/', '169.254.169.254'],
+    ['another name at an allowed network', 'https://agent.corp.example/', '192.168.7.1'],
+    ['a private address', 'https://10.1.2.3/'],
+    ['this machine', 'https://127.0.0.1/'],
+    ['a private address of IPv6', 'https://[fd00::1]/'],
+    ['a public address', 'https://8.8.8.8/'],
+    ['http', 'http://agent.example/', '8.8.8.8'],
+  ])('is not asked for %s: %s at %s %s', async (_case, url, ...addresses) => {
+    const { proxy, inside, fetchBy } = await meet({ [new URL(url).hostname]: addresses })
+    const allowNetworks = [{ cidr: '192.168.7.0/24', hosts: ['inside.corp.example'] }]
+    await expect(fetchBy({ allowNetworks })(url)).rejects.toMatchObject({ code: 'EREFUSED' })
+    expect(proxy.open() + proxy.asked.length + inside.connections()).toBe(0)
+  })
+
+  it.each<[string, GuardedFetchOptions]>([
+    ['allowed', { allowNetworks: [{ cidr: '192.168.7.0/24', hosts: ['inside.corp.example'] }] }],
+    ['configured', { configuredOrigin: 'https://inside.corp.example' }],
+  ])('is not asked for a private name that is %s: that is connected to directly', async (_case, options) => {
+    const { proxy, fetchBy, network } = await meet({ 'inside.corp.example': ['192.168.7.1'] })
+    expect(await bodyOf(fetchBy(options)('https://inside.corp.example/'))).toEqual({ b: 2 })
+    expect(network.connected).toEqual(['192.168.7.1'])
+    expect(proxy.asked).toEqual([])
+  })
+
+  it('is asked where such a name is public after all', async () => {
+    const { proxy, fetchBy } = await meet({ 'agent.example': ['8.8.8.8'] })
+    expect(await bodyOf(fetchBy({ configuredOrigin: 'https://agent.example' })('https://agent.example/'))).toEqual({
+      a: 1,
+    })
+    expect(proxy.asked).toHaveLength(1)
+  })
+
+  it('is not asked for http on loopback', async () => {
+    const { proxy, fetchBy } = await meet({})
+    const local = await startServer((_request, response) => response.end('{"c":3}'))
+    expect(await bodyOf(fetchBy({ allowInsecureLoopback: true })(local.origin))).toEqual({ c: 3 })
+    expect(proxy.asked).toEqual([])
+  })
+
+  it('a certificate of another name behind it is refused', async () => {
+    const { server, fetchBy } = await meet({})
+    await expect(fetchBy()('https://other.example/')).rejects.toThrow(/altnames/)
+    expect(server.asked).toEqual([])
+  })
+
+  it.each<[string, Answer, RegExp]>([
+    ['refuses', (socket) => void socket.end('HTTP/1.1 403 No\r\n\r\n'), /^the egress proxy answers 403$/],
+    [
+      'wants credentials',
+      (socket) => void socket.end('HTTP/1.1 407 No\r\nproxy-authenticate: Basic\r\n\r\n'),
+      /^the egress proxy answers 407: it wants a user name and a password, or others$/,
+    ],
+    ['redirects', (socket) => void socket.end('HTTP/1.1 302 Go\r\nlocation: http://a.example\r\n\r\n'), /answers 302$/],
+    ['answers 300', (socket) => void socket.end('HTTP/1.1 300 Go\r\n\r\n'), /answers 300$/],
+    ['says more than it should', (socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\nmore'), /answers 200$/],
+    ['speaks no HTTP', (socket) => void socket.end('SSH-2.0\r\n'), /Parse Error/],
+    ['hangs up', (socket) => void socket.destroy(), /hang up|closed the connection/],
+    ['hangs up afterwards', (socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n'), /disconnected|hang up|closed/],
+  ])(
+    'a proxy that %s is a failure of the network, which does not tell the password',
+    async (_case, answer, message) => {
+      const { proxy, fetchBy, server } = await meet({ 'agent.example': ['8.8.8.8'] }, { answer })
+      const fetch = fetchBy({ egressProxy: `${secret}${proxy.authority}` })
+      const error = (await fetch('https://agent.example/').catch((thrown: unknown) => thrown)) as Error & {
+        code: string
+      }
+      expect(error.message).toMatch(message)
+      expect(error.code).toMatch(/^[A-Z_]+$/)
+      expect(`${error.stack} ${JSON.stringify(error)}`).not.toMatch(/p%25ss|p%ss|user%40corp|user@corp/)
+      expect(server.connections()).toBe(0)
+      await expect.poll(proxy.open).toBe(0)
+    },
+  )
+
+  it('a proxy that is not there is one too', async () => {
+    const gone = await startTcpServer(() => undefined)
+    await gone.close()
+    const fetch = createGuardedFetch({ egressProxy: `${secret}127.0.0.1:${gone.port}` })
+    const error = await fetch('https://agent.example/').catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+    expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toMatch(/p%25ss|p%ss|user/)
+  })
+
+  it('what is given up leaves no connection: while it is asked, while TLS begins, and while the answer is read', async () => {
+    const silent = await meet({ 'agent.example': ['8.8.8.8'] }, { answer: () => undefined })
+    const halfOpen = await startProxy(0, { answer: (socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\n') })
+    for (const [fetch, proxy] of [
+      [silent.fetchBy(), silent.proxy],
+      [silent.fetchBy({ egressProxy: `http://${halfOpen.authority}` }), halfOpen],
+    ] as const) {
+      const abort = new AbortController()
+      const fetched = fetch('https://agent.example/', { signal: abort.signal })
+      await expect.poll(() => proxy.asked.length).toBe(1)
+      abort.abort()
+      await expect(fetched).rejects.toThrow(/abort/i)
+      await expect.poll(proxy.open).toBe(0)
+    }
+  })
+
+  it('what is read to its end leaves no connection either, nor what is aborted in the middle', async () => {
+    const { proxy, fetchBy } = await meet({ 'agent.example': ['8.8.8.8'] })
+    const abort = new AbortController()
+    await bodyOf(fetchBy()('https://agent.example/', { signal: abort.signal }))
+    await expect.poll(proxy.open).toBe(0)
+    await fetchBy()('https://agent.example/', { signal: abort.signal })
+    abort.abort()
+    await expect.poll(proxy.open).toBe(0)
+  })
+
+  it('a name whose server answers late is left to the proxy after a second', async () => {
+    const { fetchBy, network } = await meet({ 'agent.example': ['8.8.8.8'] })
+    network.answerAfter = 5000
+    const begun = performance.now()
+    expect(await bodyOf(fetchBy()('https://agent.example/'))).toEqual({ a: 1 })
+    expect(performance.now() - begun).toBeGreaterThan(990)
+    expect(performance.now() - begun).toBeLessThan(3000)
+  })
+
+  it('one whose signal aborts meanwhile is not', async () => {
+    const { fetchBy, network, proxy } = await meet({ 'agent.example': ['8.8.8.8'] })
+    network.answerAfter = 5000
+    const reason = new Error('given up')
+    const abort = new AbortController()
+    const fetched = fetchBy()('https://agent.example/', { signal: abort.signal })
+    abort.abort(reason)
+    await expect(fetched).rejects.toBe(reason)
+    await expect(fetchBy()('https://agent.example/', { signal: abort.signal })).rejects.toBe(reason)
+    expect(proxy.asked).toEqual([])
+  })
+
+  it.each([
+    ['', 'must be the URL of an HTTP proxy, such as http://proxy.example:3128'],
+    ['proxy.example', 'must be the URL of an HTTP proxy'],
+    ['http://', 'must be the URL of an HTTP proxy'],
+    ['proxy.example:3128', 'must begin with http:// or https://'],
+    ['socks5://user:geheim@proxy.example:1080', 'must begin with http:// or https://'],
+    ['http://user:geheim@proxy.example:3128/path', 'must end with the host and port'],
+    ['http://user:geheim@proxy.example:3128/?a', 'must end with the host and port'],
+    ['http://user:geheim@proxy.example:3128/#a', 'must end with the host and port'],
+    ['http://user:geheim%@proxy.example:3128', 'has a % in its user name or password that encodes nothing'],
+    ['http://user%zz:geheim@proxy.example:3128', 'has a % in its user name or password that encodes nothing'],
+    ['http://user:geheim@proxy.example:99999', 'must be the URL of an HTTP proxy'],
+  ])('is refused where it is named: %s', (egressProxy, message) => {
+    expect(() => createGuardedFetch({ egressProxy })).toThrow(`egressProxy ${message}`)
+    expect(() => createGuardedFetch({ egressProxy })).not.toThrow(/geheim/)
+  })
+
+  it('works on Node only, and elsewhere says so', () => {
+    expect(() => createWebFetch({ egressProxy: 'http://proxy.example:3128' })).toThrow(/egressProxy works on Node only/)
+    expect(() => createWebFetch({ allowNetworks: [{ cidr: '10.0.0.0/8' }] })).not.toThrow()
+  })
+})

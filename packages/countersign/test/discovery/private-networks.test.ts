@@ -1,0 +1,492 @@
+import { createDiscovery, createSigner, type Discovery, type DiscoveryOptions, generatePrivateJwk } from 'countersign'
+import { type AgentOptions, createAgent } from 'countersign/agent'
+import { AddressRefused, type AllowedNetwork, createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
+import { createResource } from 'countersign/resource'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { agentDocuments, issuerDocuments } from '../origins.js'
+import { startTcpServer } from './loopback-server.js'
+import { simulatePublicNetwork } from './public-network.js'
+import { certificateOf, startTlsServer, trust } from './tls-server.js'
+
+const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+
+/** What comes of one fetch: where it connected to, or that it was refused before any connection. */
+async function outcomeOf(options: GuardedFetchOptions, url: string, addresses: readonly string[]) {
+  const canary = await startTcpServer((socket) => socket.destroy())
+  const network = simulatePublicNetwork({ [new URL(url).hostname]: [addresses] }, canary.port)
+  const error: unknown = await createGuardedFetch(options)(url).catch((thrown: unknown) => thrown)
+  const wasRefused = 'code' in (error as object) && (error as { code: unknown }).code === 'EREFUSED'
+  expect(canary.connections() === 0, 'refused before any connection').toBe(wasRefused)
+  return wasRefused ? 'refused' : network.connected
+}
+
+const rules: readonly AllowedNetwork[] = [
+  { cidr: '10.1.0.0/16', hosts: ['agent.corp.example', '*.agents.corp.example'], ports: [443, 8443] },
+  { cidr: '192.168.7.0/24' },
+  { cidr: 'fd12:3456::/32', hosts: ['agent.corp.example'] },
+]
+
+describe('W28: allowNetworks', () => {
+  it.each<[string, ...string[]]>([
+    ['https://agent.corp.example/', '10.1.2.3'],
+    ['https://agent.corp.example/', '10.1.0.0'],
+    ['https://agent.corp.example/', '10.1.255.255'],
+    ['https://agent.corp.example:8443/', '10.1.2.3'],
+    ['https://AGENT.corp.example/', '10.1.2.3'],
+    ['https://agent.corp.example/', '10.1.2.3', '10.1.2.4'],
+    ['https://agent.corp.example/', '10.1.2.3', '8.8.8.8'],
+    ['https://agent.corp.example/', '10.1.2.3', 'fd12:3456::1', '192.168.7.1'],
+    ['https://agent.corp.example/', '::ffff:10.1.2.3'],
+    ['https://x.agents.corp.example/', '10.1.2.3'],
+    ['https://a.b.agents.corp.example/', '10.1.2.3'],
+    ['https://anything.example:9999/', '192.168.7.9'],
+    ['https://anything.example/', '8.8.8.8'],
+  ])('connects to %s at %s %s', async (url, ...addresses) => {
+    expect(await outcomeOf({ allowNetworks: rules }, url, addresses)).toEqual(addresses)
+  })
+
+  it.each<[string, string, ...string[]]>([
+    ['another name at an allowed network', 'https://other.corp.example/', '10.1.2.3'],
+    ['a name that ends like an allowed one', 'https://evil-agent.corp.example/', '10.1.2.3'],
+    ['a name below an allowed one', 'https://x.agent.corp.example/', '10.1.2.3'],
+    ['a name that begins like an allowed one', 'https://agent.corp.example.evil.example/', '10.1.2.3'],
+    ['the name above those of a pattern', 'https://agents.corp.example/', '10.1.2.3'],
+    ['a name that ends like a pattern', 'https://xagents.corp.example/', '10.1.2.3'],
+    ['an allowed name with a dot at its end', 'https://agent.corp.example./', '10.1.2.3'],
+    ['an allowed name at another network', 'https://agent.corp.example/', '10.2.0.0'],
+    ['an allowed name just below it', 'https://agent.corp.example/', '10.0.255.255'],
+    ['an allowed name at another kind of network', 'https://agent.corp.example/', '172.16.0.1'],
+    ['an allowed name at two networks', 'https://agent.corp.example/', '10.1.2.3', '10.2.0.1'],
+    ['an allowed name at this machine too', 'https://agent.corp.example/', '10.1.2.3', '127.0.0.1'],
+    ['any name beside the network of any', 'https://anything.example/', '192.168.8.0'],
+    ['an allowed name at the network of another family', 'https://agent.corp.example/', 'fd12:3457::1'],
+    ['a port that is not allowed', 'https://agent.corp.example:444/', '10.1.2.3'],
+    ['another name at an allowed port', 'https://other.corp.example:8443/', '10.1.2.3'],
+    ['6to4 of an allowed address', 'https://agent.corp.example/', '2002:a01:203::1'],
+    ['NAT64 of an allowed address', 'https://agent.corp.example/', '64:ff9b::10.1.2.3'],
+    ['http', 'http://agent.corp.example/', '10.1.2.3'],
+  ])('makes no connection for %s: %s at %s %s', async (_case, url, ...addresses) => {
+    expect(await outcomeOf({ allowNetworks: rules }, url, addresses)).toBe('refused')
+  })
+
+  it.each(['https://10.1.2.3/', 'https://[fd12:3456::1]/', 'https://192.168.7.9/', 'https://[::ffff:10.1.2.3]/'])(
+    'makes no connection for an address in the place of a name: %s',
+    async (url) => {
+      await expect(createGuardedFetch({ allowNetworks: rules })(url)).rejects.toThrow('the host is an address')
+    },
+  )
+
+  it.each([
+    ['100.64.0.0/10', '100.100.100.200'],
+    ['240.0.0.0/4', '255.255.255.255'],
+    ['192.0.0.0/24', '192.0.0.192'],
+    ['f000::/4', 'fe80::1'],
+    ['f000::/4', 'fe80::1%lo'],
+    ['f000::/4', 'ff02::1'],
+    ['f000::/4', 'fd00:ec2::254'],
+    ['fc00::/7', 'fd20:ce::254'],
+    ['fd00::/8', 'fd00:c1::a9fe:a9fe'],
+    ['fd00::/8', 'fd00:42::42'],
+    ['::/8', '::'],
+    ['::/8', '::1'],
+    ['::/8', '::ffff:169.254.169.254'],
+    ['::/8', '::ffff:10.1.2.3'],
+    ['::/8', '::ffff:127.0.0.1'],
+    ['::/8', '::10.1.2.3'],
+    ['64:ff9b::/96', '64:ff9b::169.254.169.254'],
+    ['64:ff9b::/96', '64:ff9b::127.0.0.1'],
+    ['64:ff9b::/96', '64:ff9b::10.1.2.3'],
+    ['2002::/16', '2002:a9fe:a9fe::1'],
+    ['2002::/16', '2002:a01:203::1'],
+  ])('although %s covers it, no connection is made to %s', async (cidr, address) => {
+    expect(await outcomeOf({ allowNetworks: [{ cidr }] }, 'https://agent.example/', [address])).toBe('refused')
+  })
+
+  it.each<[string, string | undefined, string | string[]]>([
+    ['64:ff9b::8.8.8.8', undefined, ['64:ff9b::8.8.8.8']],
+    ['64:ff9b::10.1.2.3', 'agent.example', ['64:ff9b::10.1.2.3']],
+    ['64:ff9b::10.1.2.3', 'other.example', 'refused'],
+    ['64:ff9b::10.2.2.3', 'agent.example', 'refused'],
+  ])(
+    'a translated network opens the public internet, and what is allowed by itself: %s',
+    async (address, host, came) => {
+      const own = host === undefined ? [] : [{ cidr: '10.1.0.0/16', hosts: [host] }]
+      const allowNetworks = [{ cidr: '64:ff9b::/96' }, ...own]
+      expect(await outcomeOf({ allowNetworks }, 'https://agent.example/', [address])).toEqual(came)
+    },
+  )
+
+  it('K10: the address that was checked is the one connected to, and the next answer is checked again', async () => {
+    const certificate = certificateOf('agent.corp.example')
+    const server = await startTlsServer(certificate, (_request, response) => response.end('{}'))
+    trust(certificate)
+    const network = simulatePublicNetwork(
+      { 'agent.corp.example': [['10.1.2.3'], ['10.2.0.1'], ['10.1.2.4']] },
+      server.port,
+    )
+    const fetch = createGuardedFetch({ allowNetworks: rules })
+    expect((await fetch('https://agent.corp.example/')).status).toBe(200)
+    await expect(fetch('https://agent.corp.example/')).rejects.toThrow(AddressRefused)
+    expect((await fetch('https://agent.corp.example/')).status).toBe(200)
+    expect(network.connected).toEqual(['10.1.2.3', '10.1.2.4'])
+    expect(network.resolved).toHaveLength(3)
+  })
+
+  it('K11: a redirect within the network is not followed', async () => {
+    const certificate = certificateOf('agent.corp.example')
+    const server = await startTlsServer(certificate, (_request, response) => {
+      response.writeHead(302, { location: 'https://agent.corp.example:8443/internal' }).end()
+    })
+    trust(certificate)
+    simulatePublicNetwork({ 'agent.corp.example': [['10.1.2.3']] }, server.port)
+    const response = await createGuardedFetch({ allowNetworks: rules })('https://agent.corp.example/')
+    expect(response.status).toBe(302)
+    expect(server.asked).toEqual(['agent.corp.example /'])
+  })
+
+  it('says what was refused, and whether it can be allowed', async () => {
+    const refusal = async (url: string, address: string) => {
+      simulatePublicNetwork({ 'agent.corp.example': [[address]] }, 1)
+      return createGuardedFetch()(url).catch((error: unknown) => error)
+    }
+    expect(await refusal('https://agent.corp.example:8443/', '10.1.2.3')).toMatchObject({
+      name: 'AddressRefused',
+      code: 'EREFUSED',
+      host: 'agent.corp.example',
+      port: 8443,
+      address: '10.1.2.3',
+      allowable: true,
+      message: 'refused: its address is not public: agent.corp.example is at 10.1.2.3; allowNetworks can allow it',
+    })
+    for (const address of ['127.0.0.1', '169.254.169.254', '::ffff:127.0.0.1']) {
+      expect(await refusal('https://agent.corp.example/', address)).toMatchObject({
+        port: 443,
+        address,
+        allowable: false,
+      })
+    }
+  })
+})
+
+describe('W28: networks that cannot be meant are refused where they are named', () => {
+  const corp = { cidr: '10.0.0.0/8' }
+  it.each<[string, unknown, string]>([
+    [
+      'an address with bits behind the prefix',
+      { cidr: '10.1.2.3/8' },
+      '[0].cidr has bits behind its prefix: 10.0.0.0/8',
+    ],
+    ['the same of IPv6', { cidr: 'fd12:3456::1/32' }, '[0].cidr has bits behind its prefix: fd12:3456::/32'],
+    ['one bit behind the prefix', { cidr: '10.1.2.4/29' }, '[0].cidr has bits behind its prefix: 10.1.2.0/29'],
+    ['every address', { cidr: '0.0.0.0/0' }, '[0].cidr has public addresses in it'],
+    ['every address of IPv6', { cidr: '::/0' }, '[0].cidr has public addresses in it'],
+    ['half of all addresses', { cidr: '0.0.0.0/1' }, '[0].cidr has public addresses in it'],
+    ['half of all addresses of IPv6', { cidr: '::/1' }, '[0].cidr has public addresses in it'],
+    ['more than a private network', { cidr: '10.0.0.0/7' }, '[0].cidr has public addresses in it'],
+    ['more than another', { cidr: '172.0.0.0/11' }, '[0].cidr has public addresses in it'],
+    ['a public network', { cidr: '8.8.8.0/24' }, '[0].cidr has public addresses in it'],
+    ['a public network of IPv6', { cidr: '2606:4700::/32' }, '[0].cidr has public addresses in it'],
+    ['more than documentation', { cidr: '2001:db8::/31' }, '[0].cidr has public addresses in it'],
+    ['loopback', { cidr: '127.0.0.0/8' }, '[0].cidr is never connected to'],
+    ['loopback, one address', { cidr: '127.0.0.1/32' }, '[0].cidr is never connected to'],
+    ['loopback of IPv6', { cidr: '::1/128' }, '[0].cidr is never connected to'],
+    ['link-local', { cidr: '169.254.0.0/16' }, '[0].cidr is never connected to'],
+    ['the metadata address', { cidr: '169.254.169.254/32' }, '[0].cidr is never connected to'],
+    ['another', { cidr: '100.100.100.200/32' }, '[0].cidr is never connected to'],
+    ['another of IPv6', { cidr: 'fd00:ec2::254/128' }, '[0].cidr is never connected to'],
+    ['link-local of IPv6', { cidr: 'fe80::/10' }, '[0].cidr is never connected to'],
+    ['multicast', { cidr: '224.0.0.0/4' }, '[0].cidr is never connected to'],
+    ['IPv4 in the form of IPv6', { cidr: '::ffff:10.0.0.0/104' }, '[0].cidr must be written as IPv4: 10.0.0.0/8'],
+    ['an address alone', { cidr: '10.1.2.3' }, '[0].cidr must say how many bits count: 10.1.2.3/32'],
+    ['an address of IPv6 alone', { cidr: 'fd00::1' }, '[0].cidr must say how many bits count: fd00::1/128'],
+    ['a prefix of too many bits', { cidr: '10.0.0.0/33' }, '[0].cidr must be a network'],
+    ['a prefix of too many bits of IPv6', { cidr: 'fd00::/129' }, '[0].cidr must be a network'],
+    ['a prefix that is no number', { cidr: '10.0.0.0/x' }, '[0].cidr must be a network'],
+    ['a prefix with a zero before it', { cidr: '10.0.0.0/08' }, '[0].cidr must be a network'],
+    ['a mask', { cidr: '10.0.0.0/255.0.0.0' }, '[0].cidr must be a network'],
+    ['a short address', { cidr: '10/8' }, '[0].cidr must be a network'],
+    ['a name', { cidr: 'corp.example' }, '[0].cidr must be a network'],
+    ['a number', { cidr: 10 }, '[0].cidr must be a network'],
+    ['no network', { hosts: ['a.example'] }, '[0] must be an object with a cidr'],
+    ['a text', '10.0.0.0/8', '[0] must be an object with a cidr'],
+    ['nothing', null, '[0] must be an object with a cidr'],
+    ['a member that is none', { ...corp, host: 'a.example' }, '[0].host is unknown: there are cidr, hosts and ports'],
+    ['hosts that are a text', { ...corp, hosts: 'a.example' }, '[0].hosts must be a list'],
+    ['no hosts', { ...corp, hosts: [] }, '[0].hosts is empty, which allows nothing: leave it out for any'],
+    ['a URL', { ...corp, hosts: ['a.example', 'https://b.example'] }, '[0].hosts[1] must be the host alone'],
+    ['a path', { ...corp, hosts: ['a.example/x'] }, '[0].hosts[0] must be the host alone'],
+    ['a host with a port', { ...corp, hosts: ['a.example:443'] }, '[0].hosts[0] must be without a port'],
+    ['a host of capitals', { ...corp, hosts: ['*.Corp.example'] }, '[0].hosts[0] must be lower case: *.corp.example'],
+    ['any host, as a pattern', { ...corp, hosts: ['*'] }, '[0].hosts[0] fits any name: leave hosts out'],
+    ['a pattern in the middle', { ...corp, hosts: ['a.*.example'] }, '[0].hosts[0] has a * where none can be'],
+    ['a pattern for a part', { ...corp, hosts: ['*corp.example'] }, '[0].hosts[0] has a * where none can be'],
+    ['two patterns', { ...corp, hosts: ['*.*.example'] }, '[0].hosts[0] has a * where none can be'],
+    ['an address for a host', { ...corp, hosts: ['10.1.2.3'] }, '[0].hosts[0] is an address'],
+    ['an address of IPv6 for a host', { ...corp, hosts: ['[fd00::1]'] }, '[0].hosts[0] is an address'],
+    ['a host without a dot', { ...corp, hosts: ['intranet'] }, '[0].hosts[0] is no host that an identifier can have'],
+    ['a dot at the end', { ...corp, hosts: ['a.example.'] }, '[0].hosts[0] is no host that an identifier can have'],
+    ['a dot at the beginning', { ...corp, hosts: ['.corp.example'] }, '[0].hosts[0] is no host that'],
+    ['an empty host', { ...corp, hosts: [''] }, '[0].hosts[0] is no host that an identifier can have'],
+    ['no text for a host', { ...corp, hosts: [1] }, '[0].hosts[0] must be a text'],
+    [
+      'letters that DNS has not',
+      { ...corp, hosts: ['*.münchen.example'] },
+      'must be as it is in DNS: *.xn--mnchen-3ya.example',
+    ],
+    ['ports that are a number', { ...corp, ports: 443 }, '[0].ports must be a list'],
+    ['no ports', { ...corp, ports: [] }, '[0].ports is empty'],
+    ['port 0', { ...corp, ports: [443, 0] }, '[0].ports[1] must be a port, a whole number from 1 to 65535'],
+    ['port 65536', { ...corp, ports: [65_536] }, '[0].ports[0] must be a port'],
+    ['half a port', { ...corp, ports: [443.5] }, '[0].ports[0] must be a port'],
+    ['a text for a port', { ...corp, ports: ['443'] }, '[0].ports[0] must be a port'],
+  ])('%s', (_case, network, message) => {
+    const allowNetworks = [network] as readonly AllowedNetwork[]
+    expect(() => createGuardedFetch({ allowNetworks })).toThrow(TypeError)
+    expect(() => createGuardedFetch({ allowNetworks })).toThrow(message)
+  })
+
+  it('where another one before it is as it should be, and a list that is none', () => {
+    expect(() => createGuardedFetch({ allowNetworks: [corp, { cidr: '::/0' }] })).toThrow('allowNetworks[1].cidr has')
+    expect(() => createGuardedFetch({ allowNetworks: corp as never })).toThrow('allowNetworks must be a list')
+  })
+
+  it.each([
+    { cidr: '10.0.0.0/8' },
+    { cidr: '172.16.0.0/12' },
+    { cidr: '192.168.0.0/16' },
+    { cidr: '100.64.0.0/10' },
+    { cidr: '10.1.2.3/32', hosts: ['a.example'], ports: [1, 65_535] },
+    { cidr: '240.0.0.0/4' },
+    { cidr: 'fc00::/7', hosts: ['*.example', '*.corp.example'] },
+    { cidr: '2001:db8::/32' },
+    { cidr: '8000::/1' },
+    { cidr: '64:ff9b::/96' },
+  ])('control: %j is taken', (network) => {
+    expect(() => createGuardedFetch({ allowNetworks: [network] })).not.toThrow()
+  })
+
+  it('also by a resource, and beside a fetch of one’s own, for which they would mean nothing', () => {
+    const options = { id: 'https://api.example', signer, authServer: 'https://auth.example' }
+    const fetch = async () => new Response()
+    expect(() => createResource({ ...options, allowNetworks: [{ cidr: '0.0.0.0/0' }] })).toThrow(
+      'allowNetworks[0].cidr',
+    )
+    expect(() => createResource({ ...options, allowNetworks: [corp], fetch })).toThrow(
+      'give createGuardedFetch({ allowNetworks }) of countersign/node in its place',
+    )
+    expect(() => createResource({ ...options, egressProxy: 'http://proxy.example:3128', fetch })).toThrow(
+      'give createGuardedFetch({ egressProxy }) of countersign/node in its place',
+    )
+    expect(() => createResource({ ...options, allowNetworks: [], fetch })).not.toThrow()
+  })
+})
+
+describe('W28: an origin that the operator configured', () => {
+  const configuredOrigin = 'https://auth.corp.example'
+
+  it.each(['10.1.2.3', '192.168.0.1', '100.64.0.1', 'fd00::1', '127.0.0.1', '::1', '127.0.1.1', '8.8.8.8'])(
+    'may be at %s',
+    async (address) => {
+      expect(await outcomeOf({ configuredOrigin }, `${configuredOrigin}/jwks.json`, [address])).toEqual([address])
+    },
+  )
+
+  it.each([
+    '169.254.169.254',
+    '100.100.100.200',
+    'fd00:ec2::254',
+    'fe80::1',
+    'fe80::1%lo',
+    '0.0.0.0',
+    '::',
+    '224.0.0.1',
+    'ff02::1',
+    '::ffff:169.254.169.254',
+    '64:ff9b::a9fe:a9fe',
+  ])('is not connected to at %s', async (address) => {
+    expect(await outcomeOf({ configuredOrigin }, `${configuredOrigin}/`, [address])).toBe('refused')
+    expect(await outcomeOf({ configuredOrigin }, `${configuredOrigin}/`, ['10.1.2.3', address])).toBe('refused')
+  })
+
+  it.each([
+    'https://auth.corp.example:8443/jwks.json',
+    'https://jwks.corp.example/',
+    'https://x.auth.corp.example/',
+    'https://corp.example/',
+    'http://auth.corp.example/',
+    'https://auth.corp.example./',
+    'https://auth.corp.example.evil.example/',
+  ])('is not %s', async (url) => {
+    expect(await outcomeOf({ configuredOrigin }, url, ['10.1.2.3'])).toBe('refused')
+  })
+
+  it('leaves other origins to allowNetworks', async () => {
+    const options = { configuredOrigin, allowNetworks: [{ cidr: '10.0.0.0/8', hosts: ['jwks.corp.example'] }] }
+    expect(await outcomeOf(options, 'https://jwks.corp.example/', ['10.1.2.3'])).toEqual(['10.1.2.3'])
+    expect(await outcomeOf(options, 'https://other.corp.example/', ['10.1.2.3'])).toBe('refused')
+  })
+})
+
+describe('W28: who names an auth server that the operator configured', () => {
+  const issuer = 'https://auth.corp.example'
+  const partner = 'https://partner.corp.example'
+  const agent = 'https://agent.corp.example'
+  const stranger = 'https://stranger.example'
+  const keys = [signer.jwk]
+
+  /** A network of one's own, with the auth servers, and a stranger outside; documents change as told. */
+  async function meet(options: DiscoveryOptions = {}, changes: Record<string, object> = {}) {
+    const documents: Record<string, object> = {
+      ...issuerDocuments(issuer, keys),
+      ...issuerDocuments(partner, keys),
+      ...agentDocuments(agent, keys),
+      ...agentDocuments(stranger, keys),
+      'https://keys.corp.example/jwks.json': { keys },
+      [`${issuer}/.well-known/aauth-agent`]: { agent: issuer, jwks_uri: `${issuer}/jwks.json` },
+      ...changes,
+    }
+    const names = ['auth', 'partner', 'agent', 'keys'].map((name) => `${name}.corp.example`)
+    const certificate = certificateOf('stranger.example', ...names)
+    trust(certificate)
+    const server = await startTlsServer(certificate, (request, response) => {
+      const document = documents[`https://${request.headers.host}${request.url}`]
+      response.writeHead(document ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(document))
+    })
+    const network = simulatePublicNetwork(
+      Object.fromEntries([
+        ['stranger.example', [['8.8.8.8']]],
+        ...names.map((name, at) => [name, [[`10.1.0.${at + 1}`]]]),
+      ]),
+      server.port,
+    )
+    const clock = { now: 1_800_000_000 }
+    const discovery = createDiscovery({
+      failureTime: 'shortest',
+      configuredIssuers: [issuer],
+      now: () => clock.now,
+      ...options,
+    })
+    return { discovery, server, network, clock }
+  }
+
+  async function reasonOf(found: ReturnType<Discovery['findKeyAt']>) {
+    const outcome = await found
+    return 'found' in outcome ? 'found' : outcome.failure.reason
+  }
+
+  it('the operator does: its documents are had, at its own origin', async () => {
+    const { discovery, server, network } = await meet()
+    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('found')
+    expect(server.asked).toEqual(['auth.corp.example /.well-known/aauth-issuer', 'auth.corp.example /jwks.json'])
+    expect(network.connected).toEqual(['10.1.0.1', '10.1.0.1'])
+  })
+
+  it.each<[string, (discovery: Discovery) => ReturnType<Discovery['findKeyAt']>]>([
+    ['as an agent', (discovery) => discovery.findKey('aauth-agent', issuer, 'key-1')],
+    ['as a resource', (discovery) => discovery.findKey('aauth-resource', issuer, 'key-1')],
+    ['by the URL of its keys', (discovery) => discovery.findKeyAt(`${issuer}/jwks.json`, 'key-1')],
+    ['by any other of its URLs', (discovery) => discovery.findKeyAt(`${issuer}/internal`, 'key-1')],
+  ])('a stranger does, %s: nothing is connected to, nor shown of what is known', async (_case, ask) => {
+    const { discovery, server } = await meet()
+    expect(await reasonOf(ask(discovery))).toBe('unreachable')
+    expect(server.connections()).toBe(0)
+    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('found')
+    const before = server.connections()
+    expect(await reasonOf(ask(discovery))).toBe('unreachable')
+    expect(server.connections()).toBe(before)
+  })
+
+  it('a stranger’s document does, for its keys', async () => {
+    const document = { agent: stranger, jwks_uri: `${issuer}/jwks.json` }
+    const { discovery, server } = await meet({}, { [`${stranger}/.well-known/aauth-agent`]: document })
+    expect(await reasonOf(discovery.findKey('aauth-agent', stranger, 'key-1'))).toBe('unreachable')
+    expect(server.asked).toEqual(['stranger.example /.well-known/aauth-agent'])
+  })
+
+  it('what a stranger did not get there does not stand in the way of the operator', async () => {
+    const { discovery } = await meet()
+    for (let round = 0; round < 3; round++) {
+      await Promise.all([
+        discovery.findKeyAt(`${issuer}/jwks.json`, 'key-1'),
+        discovery.findKey('aauth-agent', issuer, 'key-1'),
+      ])
+    }
+    const waiting = discovery.findKeyAt(`${issuer}/jwks.json`, 'key-2')
+    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('found')
+    expect(await reasonOf(waiting)).toBe('unreachable')
+  })
+
+  it('its keys are renewed and looked for again as those of public ones are', async () => {
+    const { discovery, clock, server } = await meet()
+    await discovery.findKey('aauth-issuer', issuer, 'key-1')
+    const found = await discovery.findKey('aauth-issuer', issuer, 'key-1')
+    expect(discovery.peekKey('aauth-issuer', issuer, 'key-1')).toBe('found' in found ? found.found : undefined)
+    clock.now += 61
+    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-2'))).toBe('unknown_kid')
+    expect(server.asked.filter((asked) => asked.endsWith('/jwks.json'))).toHaveLength(2)
+    clock.now += 61
+    const current = 'found' in found ? found.found : undefined
+    if (!current) throw new Error('not found')
+    await discovery.renewKey('aauth-issuer', issuer, 'key-1', { ...current, thumbprint: 'other' })
+    expect(server.asked.filter((asked) => asked.endsWith('/jwks.json')).length).toBeGreaterThanOrEqual(2)
+  })
+
+  it.each([
+    ['another host', 'https://keys.corp.example/jwks.json'],
+    ['another port', `${issuer}:8443/jwks.json`],
+    ['another auth server', `${partner}/jwks.json`],
+    ['loopback', 'https://localhost.example/jwks.json'],
+  ])('its own document does not open %s for its keys', async (_case, jwksUri) => {
+    const document = { ...issuerDocuments(issuer, keys)[`${issuer}/.well-known/aauth-issuer`], jwks_uri: jwksUri }
+    const configuredIssuers = [issuer, partner]
+    const { discovery, server } = await meet(
+      { configuredIssuers },
+      { [`${issuer}/.well-known/aauth-issuer`]: document },
+    )
+    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('unreachable')
+    expect(server.asked).toEqual(['auth.corp.example /.well-known/aauth-issuer'])
+    expect(await reasonOf(discovery.findKey('aauth-issuer', partner, 'key-1'))).toBe('found')
+  })
+
+  it.each([
+    ['keys.corp.example', 'found'],
+    ['agent.corp.example', 'unreachable'],
+  ])('with allowNetworks for one name, its keys at %s are %s', async (name, came) => {
+    const url = `${issuer}/.well-known/aauth-issuer`
+    const document = { ...issuerDocuments(issuer, keys)[url], jwks_uri: `https://${name}/jwks.json` }
+    const allowNetworks = [{ cidr: '10.1.0.0/16', hosts: ['keys.corp.example'] }]
+    const { discovery } = await meet({ allowNetworks }, { [url]: document })
+    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe(came)
+  })
+
+  it.each<[string, AgentOptions['authServers'], string]>([
+    ['lists it', [partner, issuer], 'token_request_failed'],
+    ['has a function that accepts it', (authServer) => authServer === issuer, 'auth_server_unknown'],
+  ])('an agent does that %s', async (_case, authServers, code) => {
+    await meet()
+    vi.stubGlobal('fetch', async () => Response.json({ error: 'invalid_request' }, { status: 400 }))
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const onConsent = () => undefined
+    const own = createAgent({ id: 'https://own.example', signer, authServers, onePerson: true, onConsent })
+    await expect(own.signIn({ authServer: issuer })).rejects.toMatchObject({ name: 'AgentError', code })
+  })
+
+  it('one that is not configured is a stranger’s', async () => {
+    const { discovery, server } = await meet({ configuredIssuers: [partner] })
+    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('unreachable')
+    expect('failure' in (await discovery.findMetadata('aauth-issuer', issuer))).toBe(true)
+    expect(server.connections()).toBe(0)
+  })
+
+  it.each([
+    ['its own name', `${agent}/jwks.json`, 'found'],
+    ['another name', 'https://keys.corp.example/jwks.json', 'unreachable'],
+    ['the auth server', `${issuer}/jwks.json`, 'unreachable'],
+  ])('K12: an agent in an allowed network, whose keys are at %s', async (_case, jwksUri, came) => {
+    const document = { agent, jwks_uri: jwksUri }
+    const allowNetworks = [{ cidr: '10.1.0.0/16', hosts: ['agent.corp.example'] }]
+    const { discovery, server } = await meet({ allowNetworks }, { [`${agent}/.well-known/aauth-agent`]: document })
+    expect(await reasonOf(discovery.findKey('aauth-agent', agent, 'key-1'))).toBe(came)
+    expect(server.asked.filter((asked) => !asked.startsWith('agent.corp.example '))).toEqual([])
+  })
+})
