@@ -1,7 +1,7 @@
 import { createSigner, generatePrivateJwk, issueToken, type SignatureKey } from 'countersign'
 import { createResource } from 'countersign/resource'
 import { describe, expect, it } from 'vitest'
-import { type CraftedParts, craftMessage, withHeader } from '../httpsig/crafted-message.js'
+import { type CraftedParts, craftMessage, digestOf, withHeader } from '../httpsig/crafted-message.js'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 import { receivedMessage } from '../received-message.js'
 import { refusal, refusalCode } from '../refusal.js'
@@ -55,6 +55,19 @@ describe('unsignedBodies at a resource (W6)', () => {
     expect(await verify(withHeader(await posted(known(named)), 'content-digest', () => undefined))).toMatchObject({
       agent: named,
     })
+  })
+
+  it.each(['1', '12', '{"action":"update"}'])(
+    'checks a digest that the signature leaves out, too: of %s',
+    async (body) => {
+      expect((await verify(await posted(known(named), { body }))).covered).toEqual(uncovered)
+      const message = withHeader(await posted(known(named), { body }), 'content-digest', () => digestOf(`${body} `))
+      expect(await refusalCode(async () => verify(message))).toBe('digest_mismatch')
+    },
+  )
+
+  it.each(['1', '12'])('lets nobody else, however short the body is: %s', async (body) => {
+    expect(await refusalCode(async () => verify(await posted(known(other), { body })))).toBe('component_missing')
   })
 
   it('lets nobody else: another agent is told what to cover', async () => {
