@@ -13,7 +13,7 @@ const layers = {
   node: ['lib', 'httpsig', 'protocol', 'discovery', 'node'],
   // For frameworks of Node, which nothing else in the library reaches.
   'resource/express.js': ['protocol', 'node', 'resource'],
-  'resource/fastify.js': ['protocol', 'node', 'resource'],
+  'resource/fastify.js': ['httpsig', 'protocol', 'node', 'resource'],
   'resource/request-gate.js': ['node', 'resource'],
   'index.js': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
 }

@@ -1,5 +1,5 @@
 import { readStream, withinLimit } from '../lib/read-stream.js'
-import type { ReceivedMessage } from './received-message.js'
+import { type ReceivedMessage, readBefore } from './received-message.js'
 
 const noBytes = new Uint8Array(0)
 
@@ -45,10 +45,6 @@ function hostOf(url: string): string {
 }
 
 function requireUnread(request: Request): ReadableStream<Uint8Array> {
-  if (request.bodyUsed) {
-    throw new TypeError(
-      'the body was read before the signature was verified: verify first, so that the digest covers the bytes as sent',
-    )
-  }
+  if (request.bodyUsed) throw readBefore()
   return request.clone().body as ReadableStream<Uint8Array>
 }

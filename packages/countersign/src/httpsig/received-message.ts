@@ -1,3 +1,4 @@
+import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /**
@@ -15,6 +16,14 @@ export interface ReceivedMessage {
    */
   body(limit: number): MaybePromise<Uint8Array>
   readonly remoteAddress?: string | undefined
+}
+
+/** Why a body whose bytes are gone cannot be verified. */
+export function readBefore(): AAuthError {
+  return new AAuthError(
+    'body_read_before',
+    'The body was read before the signature was verified. Verify first, before any parser: the digest is over the bytes as they were sent.',
+  )
 }
 
 /** All values of a field, in order, each without the white space around it (RFC 9110 §5.5). `name` is lower case. */

@@ -183,7 +183,11 @@ function requireSignatureField(fields: MessageFields, name: MessageField): strin
 }
 
 function requireAuthority({ host, repeated }: MessageFields, authorities: readonly [string, ...string[]]): string {
-  if (repeated.includes('host')) throw new AAuthError('header_duplicate', 'The request has two Host headers.')
+  if (repeated.includes('host'))
+    throw new AAuthError(
+      'header_duplicate',
+      'The request names two hosts: send one Host, or :authority and no other Host.',
+    )
   if (host === undefined || authorities.includes(host)) return host ?? authorities[0]
   const asked = host.toLowerCase()
   if (authorities.includes(asked)) return asked

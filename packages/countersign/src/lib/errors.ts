@@ -51,6 +51,7 @@ export const errorCases = {
   redirect_uri_ambiguous: form,
   request_type_unsupported: { status: 400, error: 'unsupported_request_type' },
   media_type_unsupported: { status: 415, error: 'invalid_request' },
+  body_incomplete: form,
   body_too_large: { status: 413, error: 'invalid_request' },
   headers_too_large: { status: 431, error: 'invalid_request' },
   method_not_allowed: { status: 405, error: 'invalid_request' },
@@ -80,6 +81,7 @@ export const errorCases = {
     error: 'temporarily_unavailable',
     description: 'Try again in a moment.',
   },
+  body_read_before: { status: 500, error: 'server_error' },
   bug: { status: 500, error: 'server_error', description: 'Something went wrong.' },
 } as const satisfies Record<string, ErrorCase>
 

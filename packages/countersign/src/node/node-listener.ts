@@ -1,11 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { errorResponse } from '../protocol/error-response.js'
 import type { ClientAddress } from './client-address.js'
-import { receiveIncoming } from './receive-incoming.js'
-import { sendResponse } from './send-response.js'
+import { type NodeRequest, receiveIncoming } from './receive-incoming.js'
+import { breakOff, type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
 
 /** The one shape every role has. */
 export type Handler = (request: Request, received?: ReceivedMessage) => MaybePromise<Response>
@@ -23,7 +22,7 @@ export interface NodeListenerOptions {
 }
 
 /**
- * A listener for `http.createServer` over a Web handler: the handler gets the request, and the message as it was on the
+ * A listener for `createServer` of `node:http` and `node:http2` over a Web handler: the handler gets the request, and the message as it was on the
  * wire beside it. What no handler could be given is answered here: 400 for a target that is no path and for GET with a
  * body, 405 for TRACE, 413 for a body beyond the limit. A handler that throws is answered 500 with an empty body and
  * reported to `process.emitWarning`.
@@ -31,11 +30,12 @@ export interface NodeListenerOptions {
 export function createNodeListener(
   handler: Handler,
   options: NodeListenerOptions,
-): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+): (incoming: NodeRequest, outgoing: NodeResponse) => void {
   return function nodeListener(incoming, outgoing) {
     answer(handler, options, incoming, outgoing).catch((error: unknown) => {
       process.emitWarning(error instanceof Error ? error : new Error(String(error)))
-      if (!outgoing.headersSent) outgoing.statusCode = 500
+      if (outgoing.headersSent) return breakOff(outgoing)
+      outgoing.statusCode = 500
       outgoing.end()
     })
   }
@@ -44,38 +44,47 @@ export function createNodeListener(
 async function answer(
   handler: Handler,
   { origin, maxBody = 1_048_576, clientAddress }: NodeListenerOptions,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
+  incoming: NodeRequest,
+  outgoing: NodeResponse,
 ): Promise<void> {
   const direct = receiveIncoming(incoming)
   const received = clientAddress
     ? { ...direct, remoteAddress: clientAddress(direct.remoteAddress, direct.rawHeaders) }
     : direct
+  const abort = new AbortController()
+  outgoing.once('close', () => abort.abort())
   let body: Uint8Array
   try {
     body = await requireBody(received, maxBody)
   } catch (error) {
-    if (incoming.destroyed && !incoming.complete) return
     if (!(error instanceof AAuthError)) throw error
-    const refused = errorResponse(error)
-    const allowed = refused.status === 405 ? { allow: handedOn } : {}
-    const headers = { ...refused.headers, ...allowed, connection: 'close' }
-    await sendResponse(new Response(refused.body, { status: refused.status, headers }), outgoing, received.method)
+    const { status, headers, body } = errorResponse(error)
+    if (status === 405) headers.allow = handedOn
+    refuseTheRest(incoming, outgoing)
+    await sendResponse(new Response(body, { status, headers }), outgoing, received.method)
     return
   }
-  const headers = new Headers()
-  for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2) {
-    headers.append(incoming.rawHeaders[i] as string, incoming.rawHeaders[i + 1] as string)
-  }
-  const abort = new AbortController()
-  outgoing.once('close', () => abort.abort())
   const request = new Request(origin + received.rawTarget, {
     method: received.method,
-    headers,
+    headers: headersOf(received),
     body: body.length > 0 ? body : null,
     signal: abort.signal,
   })
   await sendResponse(await handler(request, received), outgoing, received.method)
+}
+
+function headersOf({ rawHeaders }: ReceivedMessage): Headers {
+  const headers = new Headers()
+  let cookie: string | undefined
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    const value = rawHeaders[i + 1] as string
+    // HTTP/2 sends cookies apart, and they are no list of commas (RFC 9113 §8.2.3).
+    if (name.toLowerCase() === 'cookie') cookie = cookie === undefined ? value : `${cookie}; ${value}`
+    else headers.append(name, value)
+  }
+  if (cookie !== undefined) headers.set('cookie', cookie)
+  return headers
 }
 
 /** Methods that are left to the handler, among others (RFC 9110 §15.5.6). */
@@ -85,7 +94,13 @@ const handedOn = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 async function requireBody(received: ReceivedMessage, maxBody: number): Promise<Uint8Array> {
   const { method, rawTarget } = received
   if (!rawTarget.startsWith('/')) throw new AAuthError('target_ambiguous', 'The request target is not a path.')
-  if (method === 'TRACE') throw new AAuthError('method_not_allowed', 'TRACE is not answered.')
+  if (/^(?:CONNECT|TRACE|TRACK)$/i.test(method)) {
+    throw new AAuthError('method_not_allowed', `${method.toUpperCase()} is not answered.`)
+  }
+  // A Request would write them in capitals: HTTP/2 lets other letters through, and what is signed has them.
+  if (/^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/i.test(method) && method !== method.toUpperCase()) {
+    throw new AAuthError('request_malformed', `Write the method in capitals: ${method.toUpperCase()}.`)
+  }
   const body = await received.body(maxBody)
   if (body.length > 0 && (method === 'GET' || method === 'HEAD')) {
     throw new AAuthError('request_malformed', `A ${method} request has no body.`)

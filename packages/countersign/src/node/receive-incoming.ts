@@ -1,23 +1,27 @@
 import type { IncomingMessage } from 'node:http'
-import type { ReceivedMessage } from '../httpsig/received-message.js'
+import type { Http2ServerRequest } from 'node:http2'
+import type { Readable } from 'node:stream'
+import { type ReceivedMessage, readBefore } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import { withinLimit } from '../lib/read-stream.js'
 
-const noBytes = new Uint8Array(0)
+/**
+ * A request of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. Frameworks that change `url` or `method`
+ * keep what was sent in `originalUrl` and `originalMethod`.
+ */
+export type NodeRequest = (IncomingMessage | Http2ServerRequest) & { originalUrl?: string; originalMethod?: string }
 
 /**
- * Reads Node's `IncomingMessage` as a received message: header lines and the request target as they were on the wire.
- * The body is read from the stream, which must not have been read before; it can be asked for again afterwards.
+ * Reads a request of Node's servers as a received message: header lines, method and target as they were on the wire. The
+ * body is read from the stream, which must not have been read before; it can be asked for again afterwards. It is read to
+ * its end whatever the headers say, since HTTP/2 announces no body.
  */
-export function receiveIncoming(incoming: IncomingMessage): ReceivedMessage {
+export function receiveIncoming(incoming: NodeRequest): ReceivedMessage {
   let read: Promise<Uint8Array> | undefined
   return {
-    method: incoming.method ?? 'GET',
-    rawTarget: incoming.url ?? '/',
-    rawHeaders: incoming.rawHeaders,
+    ...headOf(incoming),
     remoteAddress: incoming.socket.remoteAddress,
     body: (limit) => {
-      if (!hasBody(incoming)) return noBytes
       if (read) return withinLimit(read, limit)
       read = readIncoming(incoming, limit)
       return read
@@ -25,28 +29,81 @@ export function receiveIncoming(incoming: IncomingMessage): ReceivedMessage {
   }
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
-  return (
-    headers['transfer-encoding'] !== undefined ||
-    (headers['content-length'] !== undefined && headers['content-length'] !== '0')
-  )
+function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTarget' | 'rawHeaders'> {
+  const { method = 'GET', url = '/', rawHeaders } = incoming
+  const { originalMethod = method, originalUrl = url } = incoming
+  if (incoming.httpVersionMajor < 2) return { method: originalMethod, rawTarget: originalUrl, rawHeaders }
+  const pseudo = new Map<string, string>()
+  const hosts: string[] = []
+  const lines: string[] = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    const value = rawHeaders[i + 1] as string
+    if (name.startsWith(':')) pseudo.set(name, value)
+    else lines.push(name, value)
+    if (name === 'host') hosts.push(value)
+  }
+  const authority = pseudo.get(':authority')
+  // A Host that names another than :authority makes two, which is refused (RFC 9113 §8.3.1).
+  const isSaid = authority === undefined || hosts.some((host) => plainHost(host) === plainHost(authority))
+  return {
+    method: pseudo.get(':method') ?? originalMethod,
+    rawTarget: pseudo.get(':path') ?? originalUrl,
+    rawHeaders: isSaid ? lines : ['host', authority, ...lines],
+  }
 }
 
-async function readIncoming(incoming: IncomingMessage, limit: number): Promise<Uint8Array> {
-  if (incoming.readableDidRead) {
-    throw new TypeError(
-      'the body was read before the signature was verified: verify first, so that the digest covers the bytes as sent',
-    )
+function plainHost(host: string): string {
+  return host.toLowerCase().replace(/:(?:80|443)?$/, '')
+}
+
+async function readIncoming(incoming: NodeRequest, limit: number): Promise<Uint8Array> {
+  const { 'content-length': announced, 'transfer-encoding': encoded } = incoming.headers
+  if (incoming.readableDidRead || incoming.readableEncoding !== null || incoming.listenerCount('readable') > 0) {
+    throw readBefore()
   }
-  const refusal = () => new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
-  if (Number(incoming.headers['content-length']) > limit) throw refusal()
-  const chunks: Buffer[] = []
-  let length = 0
-  // Leaving the loop must not end the connection: the refusal is still to be sent on it.
-  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > limit) throw refusal()
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+  if (Number(announced) > limit) throw tooLarge(limit)
+  const body = await collect(incoming, limit)
+  // HTTP/2 ends the stream of a body that was cut off, too; after an upgrade, what was announced is not in the stream.
+  const isCut = incoming.aborted || (announced !== undefined && Number(announced) !== body.length)
+  const isElsewhere = 'upgrade' in incoming && incoming.upgrade === true && encoded !== undefined
+  if (isCut || isElsewhere) throw incomplete()
+  return body
+}
+
+function collect(incoming: Readable, limit: number): Promise<Uint8Array> {
+  if (incoming.readableEnded) return Promise.resolve(new Uint8Array(0))
+  if (incoming.destroyed) return Promise.reject(incomplete())
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = []
+    let length = 0
+    function onData(chunk: Uint8Array): void {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > limit) stop(tooLarge(limit))
+    }
+    function stop(refusal: AAuthError): void {
+      release()
+      // Not destroyed: the refusal is still to be sent on the same connection.
+      incoming.pause()
+      reject(refusal)
+    }
+    function onEnd(): void {
+      release()
+      resolve(Buffer.concat(chunks, length))
+    }
+    const onLost = (): void => stop(incomplete())
+    function release(): void {
+      incoming.off('data', onData).off('end', onEnd).off('error', onLost).off('close', onLost)
+    }
+    incoming.on('data', onData).on('end', onEnd).on('error', onLost).on('close', onLost).resume()
+  })
+}
+
+function tooLarge(limit: number): AAuthError {
+  return new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
+}
+
+function incomplete(): AAuthError {
+  return new AAuthError('body_incomplete', 'The request ended before its body did: send it again, whole.')
 }

@@ -1,48 +1,99 @@
+import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
-import type { ReadableStream, ReadableStreamDefaultReader } from 'node:stream/web'
+import { constants, type Http2ServerResponse } from 'node:http2'
+import type { ReadableStream } from 'node:stream/web'
+import type { NodeRequest } from './receive-incoming.js'
 
-/** Writes a Web response to Node's, with its length where the body is at hand. */
-export async function sendResponse(response: Response, outgoing: ServerResponse, method: string): Promise<void> {
+/** A response of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. */
+export type NodeResponse = ServerResponse | Http2ServerResponse
+
+/** Fields about one connection, which HTTP/2 forbids (RFC 9113 §8.2.2). */
+const connectionFields: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/**
+ * Writes a Web response to Node's, with its length where the body is at hand. What comes later is streamed: headers do not
+ * wait for it, and the body is cancelled when the client goes.
+ */
+export async function sendResponse(response: Response, outgoing: NodeResponse, method: string): Promise<void> {
+  const { body } = response
+  if (isGone(outgoing)) return body?.cancel()
   outgoing.statusCode = response.status
   for (const [name, value] of response.headers) {
-    if (name !== 'set-cookie') outgoing.setHeader(name, value)
+    if (name !== 'set-cookie' && !(isHttp2(outgoing) && connectionFields.has(name))) outgoing.setHeader(name, value)
   }
   const cookies = response.headers.getSetCookie()
   if (cookies.length > 0) outgoing.setHeader('set-cookie', cookies)
-  if (method === 'HEAD' || response.body === null) {
+  if (method === 'HEAD' || body === null) {
     outgoing.end()
-    return
+    return body?.cancel()
   }
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-  const first = await reader.read()
-  const second = first.done ? first : await reader.read()
-  if (second.done) {
-    // The whole body is at hand: its length is said, as most peers expect.
-    const only = first.value ?? new Uint8Array(0)
-    if (!response.headers.has('content-length')) outgoing.setHeader('content-length', only.length)
-    outgoing.end(only)
-    return
+  const reader = (body as ReadableStream<Uint8Array>).getReader()
+  // A body that failed cannot be cancelled, and needs it no more.
+  outgoing.once('close', () => void reader.cancel().catch(() => undefined))
+  const atHand: Uint8Array[] = []
+  let reading = reader.read()
+  while (atHand.length < 2) {
+    const next = await Promise.race([reading, nextTurn()])
+    if (next === undefined) break
+    if (next.done) {
+      const whole = Buffer.concat(atHand)
+      if (!response.headers.has('content-length')) outgoing.setHeader('content-length', whole.length)
+      outgoing.end(whole)
+      return
+    }
+    atHand.push(next.value)
+    reading = reader.read()
   }
-  const stream = Readable.from(chunksOf(reader, [first.value, second.value]))
-  await new Promise<void>((resolve, reject) => {
-    stream.on('error', reject)
-    outgoing.on('close', () => {
-      stream.destroy()
-      resolve()
-    })
-    stream.pipe(outgoing)
-  })
+  if (isHttp2(outgoing)) outgoing.writeHead(outgoing.statusCode)
+  else outgoing.flushHeaders()
+  for (const chunk of atHand) await write(chunk, outgoing)
+  for (let next = await reading; !next.done; next = await reader.read()) await write(next.value, outgoing)
+  outgoing.end()
 }
 
-async function* chunksOf(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  read: readonly (Uint8Array | undefined)[],
-): AsyncGenerator<Uint8Array> {
-  try {
-    for (const chunk of read) if (chunk) yield chunk
-    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
-  } finally {
-    await reader.cancel()
-  }
+/**
+ * For answers that are given before the request was read to its end: the rest of it is not waited for, and does not keep
+ * the connection (RFC 9112 §9.6, RFC 9113 §8.1).
+ */
+export function refuseTheRest(incoming: NodeRequest, outgoing: NodeResponse): void {
+  if (incoming.readableEnded) return
+  if (isHttp2(outgoing)) outgoing.stream.once('finish', () => outgoing.stream.close())
+  else outgoing.setHeader('connection', 'close')
+}
+
+/** Ends an answer that cannot be finished, so that the client does not take it for whole. */
+export function breakOff(outgoing: NodeResponse): void {
+  if (isHttp2(outgoing)) outgoing.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  else outgoing.destroy()
+}
+
+function isHttp2(outgoing: NodeResponse): outgoing is Http2ServerResponse {
+  return 'stream' in outgoing
+}
+
+function isGone(outgoing: NodeResponse): boolean {
+  return isHttp2(outgoing) ? outgoing.stream.destroyed : outgoing.destroyed
+}
+
+function nextTurn(): Promise<undefined> {
+  return new Promise((resolve) => setImmediate(() => resolve(undefined)))
+}
+
+/** Resolves when more can be written, or nothing can be any more. */
+async function write(chunk: Uint8Array, outgoing: NodeResponse): Promise<void> {
+  const stream: EventEmitter & { write(chunk: Uint8Array): boolean } = outgoing
+  if (isGone(outgoing) || stream.write(chunk)) return
+  await new Promise<void>((resolve) => {
+    function settle(): void {
+      stream.off('drain', settle).off('close', settle)
+      resolve()
+    }
+    stream.on('drain', settle).on('close', settle)
+  })
 }

@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createNodeListener } from '../node/node-listener.js'
-import { sendResponse } from '../node/send-response.js'
+import type { NodeRequest } from '../node/receive-incoming.js'
+import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { publishedPaths } from './published-paths.js'
@@ -8,13 +8,13 @@ import { createRequestGate } from './request-gate.js'
 import type { VerifyRequestOptions } from './verify-request-options.js'
 
 /** The request of Express, Connect or Node itself. `ip` is Express's, which its setting `trust proxy` decides. */
-export type ExpressRequest = IncomingMessage & { originalUrl?: string; ip?: string | undefined }
+export type ExpressRequest = NodeRequest & { ip?: string | undefined }
 
-type Middleware = (req: ExpressRequest, res: ServerResponse, next: (error?: unknown) => void) => void
+type Middleware = (req: ExpressRequest, res: NodeResponse, next: (error?: unknown) => void) => void
 
 export interface ExpressGate<R extends Requirement> extends Middleware {
   /** What was verified of this request. @throws TypeError for a request that did not pass here */
-  verified(req: IncomingMessage): VerifiedRequest<R>
+  verified(req: NodeRequest): VerifiedRequest<R>
 }
 
 /**
@@ -31,15 +31,15 @@ export interface ExpressGate<R extends Requirement> extends Middleware {
  */
 export function aauth<R extends Requirement>(resource: Resource, options: VerifyRequestOptions<R>): ExpressGate<R> {
   const gate = createRequestGate(resource, options)
-  async function admit(req: ExpressRequest, res: ServerResponse): Promise<boolean> {
-    const refusal = await gate.refuse(req, { target: targetOf(req), address: addressOf(req) })
+  async function admit(req: ExpressRequest, res: NodeResponse): Promise<boolean> {
+    const refusal = await gate.refuse(req, res, addressOf(req))
     if (refusal) await sendResponse(refusal, res, req.method ?? 'GET')
     return !refusal
   }
   const aauthMiddleware: Middleware = (req, res, next) => {
     admit(req, res).then((passed) => passed && next(), next)
   }
-  return Object.assign(aauthMiddleware, { verified: (req: IncomingMessage) => gate.verified(req) })
+  return Object.assign(aauthMiddleware, { verified: (req: NodeRequest) => gate.verified(req) })
 }
 
 /**

@@ -1,6 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import { readBefore } from '../httpsig/received-message.js'
 import { createNodeListener } from '../node/node-listener.js'
+import type { NodeRequest } from '../node/receive-incoming.js'
+import type { NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { publishedPaths } from './published-paths.js'
@@ -9,13 +11,13 @@ import type { VerifyRequestOptions } from './verify-request-options.js'
 
 /** What is used of Fastify's request. `ip` follows its option `trustProxy`. */
 export interface FastifyRequestLike {
-  readonly raw: IncomingMessage
+  readonly raw: NodeRequest
   readonly ip: string
 }
 
 /** What is used of Fastify's reply. */
 export interface FastifyReplyLike {
-  readonly raw: ServerResponse
+  readonly raw: NodeResponse
   code(status: number): unknown
   header(name: string, value: string): unknown
   send(payload: unknown): unknown
@@ -26,7 +28,7 @@ export interface FastifyGate<R extends Requirement> {
   /** A `preParsing` hook. */
   (request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable): Promise<Readable | undefined>
   /** What was verified of this request. @throws TypeError for a request that did not pass here */
-  verified(request: { readonly raw: IncomingMessage }): VerifiedRequest<R>
+  verified(request: { readonly raw: NodeRequest }): VerifiedRequest<R>
 }
 
 /**
@@ -44,18 +46,18 @@ export function aauth<R extends Requirement>(resource: Resource, options: Verify
   const gate = createRequestGate(resource, options)
   async function aauthHook(request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable) {
     const { raw, ip } = request
-    const refusal = await gate.refuse(raw, { target: raw.url ?? '/', address: ip })
+    // Another hook that gives a stream of its own reads the same bytes.
+    const refusal = payload === raw ? await gate.refuse(raw, reply.raw, ip) : await resource.toResponse(readBefore())
     if (refusal) {
       reply.code(refusal.status)
       for (const [name, value] of refusal.headers) reply.header(name, value)
       reply.send(await refusal.text())
       return undefined
     }
-    if (!raw.readableDidRead) return payload
     const { body } = gate.verified(raw)
     return Object.assign(Readable.from([body]), { receivedEncodedLength: body.length })
   }
-  return Object.assign(aauthHook, { verified: (request: { raw: IncomingMessage }) => gate.verified(request.raw) })
+  return Object.assign(aauthHook, { verified: (request: { raw: NodeRequest }) => gate.verified(request.raw) })
 }
 
 /** An `onRequest` hook for Fastify that serves `resource.handler` at the resource's own paths: `app.addHook('onRequest', …)`. */

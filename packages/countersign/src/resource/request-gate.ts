@@ -1,17 +1,14 @@
-import type { IncomingMessage } from 'node:http'
-import { receiveIncoming } from '../node/receive-incoming.js'
+import { type NodeRequest, receiveIncoming } from '../node/receive-incoming.js'
+import { type NodeResponse, refuseTheRest } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
 
 export interface RequestGate<R extends Requirement> {
   /** The challenge for a request that does not pass; nothing for one that does. */
-  refuse(
-    incoming: IncomingMessage,
-    seen: { target: string; address: string | undefined },
-  ): Promise<Response | undefined>
+  refuse(incoming: NodeRequest, outgoing: NodeResponse, address: string | undefined): Promise<Response | undefined>
   /** What was verified. @throws TypeError for a request that did not pass here */
-  verified(incoming: IncomingMessage): VerifiedRequest<R>
+  verified(incoming: NodeRequest): VerifiedRequest<R>
 }
 
 /** Verifies the requests of frameworks that hand on Node's own, and keeps what was verified beside them, not in them. */
@@ -20,15 +17,17 @@ export function createRequestGate<R extends Requirement>(
   options: VerifyRequestOptions<R>,
 ): RequestGate<R> {
   requireVerifyOptions(options, resource.metadata.supported_scopes)
-  const passed = new WeakMap<IncomingMessage, VerifiedRequest<R>>()
+  const passed = new WeakMap<NodeRequest, VerifiedRequest<R>>()
   return {
-    async refuse(incoming, { target, address }) {
-      const message = { ...receiveIncoming(incoming), rawTarget: target, remoteAddress: address }
+    async refuse(incoming, outgoing, address) {
+      const message = { ...receiveIncoming(incoming), remoteAddress: address }
       try {
         passed.set(incoming, await resource.verify(message, options))
         return undefined
       } catch (error) {
-        return resource.toResponse(error)
+        const refusal = await resource.toResponse(error)
+        refuseTheRest(incoming, outgoing)
+        return refusal
       }
     },
     verified(incoming) {

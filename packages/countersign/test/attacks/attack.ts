@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { MessageParts } from '../received-message.js'
 import type { Answer } from './raw-http.js'
+import type { Frames } from './raw-http2.js'
 import { type Stage, type StageOptions, secretsOf } from './stage.js'
 
 /** A message to be sent: what is in it, to whom, and to which of two instances. */
@@ -13,6 +14,8 @@ export interface Message extends Required<MessageParts> {
   from?: string
   /** Changes the bytes on the wire, where there is a wire. */
   raw?: (bytes: string) => string
+  /** What is sent in its place over HTTP/2. */
+  frames?: Frames
 }
 
 /** One case of a row: a message that passes, and what is made of it. */
@@ -21,8 +24,8 @@ export interface Case {
   options?: StageOptions
   /** Of the stage on which the valid message is accepted. @default options */
   validOptions?: StageOptions
-  /** Where only one of the runners can tell: bytes that a parser takes away, or too many for a wire. @default both */
-  on?: 'verifier' | 'http'
+  /** Where only one of the runners can tell: bytes that a parser takes away, or too many for a wire. @default all */
+  on?: 'verifier' | 'http' | 'http2'
   /** A message that is accepted. */
   valid: (stage: Stage) => Promise<Message>
   /** Makes the attack of it, on another stage than it was accepted on. */
@@ -46,8 +49,10 @@ export interface Outcome {
   unasked?: string
   /** How many resource tokens are signed. @default 0 */
   minted?: number
-  /** What the HTTP parser answers in place of us. */
+  /** What the parser of HTTP/1.1 answers in place of us. */
   overHttp?: { status: number; error?: string }
+  /** What becomes of it over HTTP/2, where that differs. */
+  overHttp2?: Outcome
   /** What else must hold afterwards. */
   also?: (stage: Stage, answer: Answer) => void | Promise<void>
 }
@@ -85,7 +90,8 @@ export async function playValid({ valid }: Case, stage: Stage): Promise<void> {
 }
 
 /** Plays a case and checks its outcome. */
-export async function play({ valid, attack, expected }: Case, stage: Stage): Promise<void> {
+export async function play({ valid, attack, expected: anywhere }: Case, stage: Stage): Promise<void> {
+  const expected = (stage.wire === 'http2' && anywhere.overHttp2) || anywhere
   const send = await attack(stage, await valid(stage))
   const before = {
     asked: stage.asked.length,
@@ -94,8 +100,9 @@ export async function play({ valid, attack, expected }: Case, stage: Stage): Pro
     events: (await stage.storage.listEvents()).length,
   }
   const answer = await send()
-  const byParser = stage.wire && expected.overHttp !== undefined
-  const { status, error } = (byParser && expected.overHttp) || expected
+  const ofParser = answer.isReset ? resetFor(expected) : stage.wire === 'http' ? expected.overHttp : undefined
+  const byParser = ofParser !== undefined
+  const { status, error } = ofParser ?? expected
   expect.soft({ status: answer.status, error: errorOf(answer) }).toEqual({ status, error })
   if (!byParser) expect.soft(answer.headers.get('signature-error')).toBe(signatureErrorOf(expected))
   if (answer.status >= 400) {
@@ -109,6 +116,11 @@ export async function play({ valid, attack, expected }: Case, stage: Stage): Pro
   const asked = stage.asked.slice(before.asked)
   if (unasked) expect.soft(asked.filter((url) => unasked === 'any' || url.startsWith(unasked))).toEqual([])
   await expected.also?.(stage, answer)
+}
+
+/** A parser of HTTP/2 resets the stream where one of HTTP/1.1 answers, or where we would answer 400. */
+function resetFor({ status, overHttp }: Outcome): { status: number; error?: string } | undefined {
+  return overHttp || status === 400 ? { status: 400 } : undefined
 }
 
 /** Plays a race and counts its answers. */

@@ -2,7 +2,7 @@ import { AAuthError, errorResponse, importVerificationKey, type VerifyTokenOptio
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Case, play, playRace, playValid } from './attack.js'
 import { listedIds, rows } from './rows.js'
-import { openHttpStage, openVerifierStage, type Stage, type StageOptions } from './stage.js'
+import { openHttp2Stage, openHttpStage, openVerifierStage, type Stage, type StageOptions } from './stage.js'
 import { forgeToken, type Slot, type TokenCase } from './token-slots.js'
 
 type Open = (options?: StageOptions) => Promise<Stage>
@@ -20,6 +20,7 @@ const checks = rows.flatMap(({ id, checks: of = [] }) => of.map((single) => [id,
 describe.each([
   ['the verifier alone', 'verifier', openVerifierStage],
   ['a resource and an auth server over HTTP', 'http', openHttpStage],
+  ['a resource and an auth server over HTTP/2', 'http2', openHttp2Stage],
 ] as const)('%s', (_name, runner, open) => {
   const played = cases.filter(([, , { on }]) => on === undefined || on === runner)
 

@@ -119,7 +119,7 @@ async function startFlood(stage: Stage, from: (index: number) => string, parts: 
     return answer
   }
   const answers = Promise.all(hosts.map(ask))
-  await expect.poll(() => turnedAway + waiting.length, { interval: 5 }).toBe(hosts.length)
+  await expect.poll(() => turnedAway + waiting.length, { interval: 5, timeout: 15_000 }).toBe(hosts.length)
   return {
     answers,
     release: () => {

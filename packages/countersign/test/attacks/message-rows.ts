@@ -134,7 +134,10 @@ export const messageRows: readonly Row[] = [
     id: 'S27',
     given: 'two Host headers, or an absolute-form target',
     cases: [
-      tampered('ours second', (sent) => plusHeader(sent, 'Host', 'resource.example'), badRequest),
+      tampered('ours twice', (sent) => plusHeader(sent, 'Host', 'resource.example'), {
+        ...badRequest,
+        overHttp2: accepted,
+      }),
       tampered('ours first', (sent) => plusHeader(sent, 'host', 'evil.example'), badRequest),
       tampered('an absolute-form target', (sent) => ({ ...sent, target: 'http://resource.example/data' }), badRequest),
       tampered(

@@ -6,6 +6,8 @@ export interface Answer {
   status: number
   headers: Headers
   body: string
+  /** The parser of HTTP/2 reset the stream. */
+  isReset?: boolean
 }
 
 /** Sends the message to a port on loopback, byte for byte as it stands, and collects the answer until the connection ends. */

@@ -1,6 +1,7 @@
 import type { Row } from './attack.js'
 import { controls } from './controls.js'
 import { headerRows } from './header-rows.js'
+import { http2Rows } from './http2-rows.js'
 import { keyDocumentRows } from './key-document-rows.js'
 import { keyReferenceRows } from './key-reference-rows.js'
 import { messageRows } from './message-rows.js'
@@ -32,6 +33,7 @@ export const rows: readonly Row[] = [
   ...unlistedKeyRows,
   ...unlistedTokenRows,
   ...unlistedClaimRows,
+  ...http2Rows,
 ]
 
 const through = (group: string, last: number, missing: readonly number[]) =>

@@ -1,5 +1,6 @@
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttp2Server } from 'node:http2'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import {
   type CertificateFinder,
   createMemoryNonces,
@@ -24,6 +25,7 @@ import { receivedMessage } from '../received-message.js'
 import type { Message } from './attack.js'
 import { ids, signers } from './parties.js'
 import { type Answer, exchange } from './raw-http.js'
+import { exchangeFrames, framesOf } from './raw-http2.js'
 
 /** A resource of two instances and an auth server among published documents, for attacks to be played on. */
 export interface Stage {
@@ -36,8 +38,8 @@ export interface Stage {
   handled: string[]
   /** How many tokens the resource signed. */
   minted: () => number
-  /** Whether there is a wire: sockets and an HTTP parser. */
-  wire: boolean
+  /** The wire, where there is one: sockets and a parser. */
+  wire?: 'http' | 'http2'
   /** Values that were sent and that no answer may show. */
   sent: Message[]
   /** Sends one message; the answer is what the sender would see. */
@@ -170,7 +172,6 @@ export async function openVerifierStage(options: StageOptions = {}): Promise<Sta
   }
   return {
     ...stage,
-    wire: false,
     async close() {
       await server.close()
       await stage.storage.close()
@@ -196,9 +197,33 @@ function requestOf({ method, headers, body }: Message, url: string): Request {
 
 const clientAddress = createClientAddress(['127.0.0.1'])
 
-/** The same over HTTP on loopback: two ports for the resource, and one for the auth server. */
-export async function openHttpStage(options: StageOptions = {}): Promise<Stage> {
+type Listener = ReturnType<typeof createNodeListener>
+
+/** How messages get to the parts over a wire. */
+interface Transport {
+  wire: 'http' | 'http2'
+  createServer: (listener: Listener) => Server
+  exchange: (port: number, message: Message) => Promise<Answer>
+}
+
+const http: Transport = { wire: 'http', createServer: createHttpServer, exchange }
+
+// Node's own limits for HTTP/2 are lower in fields and higher in bytes: ours are to be seen.
+const http2: Transport = {
+  wire: 'http2',
+  createServer: (listener) => createHttp2Server({ maxHeaderListPairs: 4000 }, listener),
+  exchange: (port, message) => exchangeFrames(port, message.frames ?? framesOf(message)),
+}
+
+/** The same over HTTP/1.1 on loopback: two ports for the resource, and one for the auth server. */
+export const openHttpStage = (options?: StageOptions): Promise<Stage> => openWireStage(http, options)
+
+/** The same over HTTP/2. */
+export const openHttp2Stage = (options?: StageOptions): Promise<Stage> => openWireStage(http2, options)
+
+async function openWireStage({ wire, createServer, exchange }: Transport, options: StageOptions = {}): Promise<Stage> {
   const { stage, resources, server } = createParts(options)
+  const listen = (listener: Listener) => listenOn(createServer(listener))
   const [first, second, endpoint] = await Promise.all([
     listen(listenerOf(resources[0], stage.handled)),
     listen(listenerOf(resources[1], stage.handled)),
@@ -211,7 +236,7 @@ export async function openHttpStage(options: StageOptions = {}): Promise<Stage> 
   ])
   return {
     ...stage,
-    wire: true,
+    wire,
     async close() {
       await Promise.all([first, second, endpoint].map(({ close }) => close()))
       await server.close()
@@ -225,7 +250,7 @@ export async function openHttpStage(options: StageOptions = {}): Promise<Stage> 
   }
 }
 
-function listenerOf(resource: Resource, handled: string[]): RequestListener {
+function listenerOf(resource: Resource, handled: string[]): Listener {
   const app = new Hono()
   for (const [path, required] of Object.entries(levels)) {
     app.all(path, aauth(resource, required), (c) => grant(handled, c.var.aauth))
@@ -253,13 +278,17 @@ async function toAnswer(response: Response): Promise<Answer> {
   return { status: response.status, headers: response.headers, body: await response.text() }
 }
 
-async function listen(listener: RequestListener): Promise<{ port: number; close: () => Promise<void> }> {
-  const server = createServer(listener)
+async function listenOn(server: Server): Promise<{ port: number; close: () => Promise<void> }> {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
     close: () => {
-      server.closeAllConnections()
+      for (const socket of open) socket.destroy()
       return new Promise((resolve) => server.close(() => resolve()))
     },
   }

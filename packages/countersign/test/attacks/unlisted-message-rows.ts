@@ -291,7 +291,10 @@ export const unlistedMessageRows: readonly Row[] = [
         ),
       ),
       ...['[::1]:8443', '10.0.0.5:3000', 'my_service', ''].map((host) =>
-        tampered(`Host ${host}, as a proxy may write it`, (sent) => withHeader(sent, 'host', () => host), accepted),
+        tampered(`Host ${host}, as a proxy may write it`, (sent) => withHeader(sent, 'host', () => host), {
+          ...accepted,
+          ...(host === '' ? { overHttp2: { status: 400 } } : {}),
+        }),
       ),
       tampered('Host api.example:8443', (sent) => withHeader(sent, 'host', () => 'api.example:8443'), refused, {
         ...severalAuthorities,

@@ -145,7 +145,11 @@ export const unlistedSignatureRows: readonly Row[] = [
     given: 'a method that is not the signed one (RFC 9421 §7.2.2)',
     cases: [
       tampered('HEAD as GET', (sent) => ({ ...sent, method: 'GET' }), refused, { base: { method: 'HEAD' } }),
-      tampered('GET in lower case', (sent) => ({ ...sent, method: 'get' }), { ...refused, overHttp: { status: 400 } }),
+      tampered('GET in lower case', (sent) => ({ ...sent, method: 'get' }), {
+        ...refused,
+        overHttp: { status: 400 },
+        overHttp2: badRequest,
+      }),
       tampered('GET as PROPFIND', (sent) => ({ ...sent, method: 'PROPFIND' }), refused),
       tampered('_method in the query', (sent) => ({ ...sent, target: '/data?_method=DELETE' }), lacks('@query')),
     ],
@@ -342,6 +346,7 @@ export const unlistedSignatureRows: readonly Row[] = [
       tampered('a GET with a body', (sent) => ({ ...sent, body: '{}' }), {
         ...lacks('content-type', 'content-digest'),
         overHttp: { status: 400, error: 'invalid_request' },
+        overHttp2: badRequest,
       }),
       tampered(
         'a body beyond the limit',

@@ -12,7 +12,7 @@ import {
 } from 'countersign'
 import { describe, expect, it } from 'vitest'
 import { targetOf } from '../../dist/httpsig/receive-request.js'
-import { refusalCode } from '../refusal.js'
+import { refusal, refusalCode } from '../refusal.js'
 
 const now = 1_768_786_017
 const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
@@ -248,7 +248,8 @@ describe('receiveRequest', () => {
   it('R06: a body that was read before is an error of the program', async () => {
     const signed = await signRequest(post('{}'), signing)
     await signed.text()
-    await expect(verify(signed)).rejects.toThrow(TypeError)
+    const { code, status, error } = await refusal(() => verify(signed))
+    expect([code, status, error]).toEqual(['body_read_before', 500, 'server_error'])
   })
 
   it('S07: header lines that fetch joined are refused', async () => {
