@@ -15,7 +15,7 @@ const covered: boolean[] = []
 const server = createServer((incoming, outgoing) => {
   targets.push(incoming.url ?? '')
   covered.push(String(incoming.headers['signature-input']).includes('"@query"'))
-  void createNodeListener(answer, { origin })(incoming, outgoing)
+  createNodeListener(answer, { origin })(incoming, outgoing)
 })
 let answer: Parameters<typeof createNodeListener>[0]
 
