@@ -1,9 +1,9 @@
 import type { FetchDocument } from 'countersign'
-import { createGuardedFetch } from 'countersign/node'
+import { createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
 import { printable } from './trace/printable.js'
 
 /** A guarded fetch that tells what it fetched, and what came of it. */
-export function toldFetch(options: { allowInsecureLoopback: boolean }, tell: (text: string) => void): FetchDocument {
+export function toldFetch(options: GuardedFetchOptions, tell: (text: string) => void): FetchDocument {
   const fetch = createGuardedFetch(options)
   return async (url, init) => {
     try {

@@ -3,6 +3,7 @@ import { catchInterruption } from '../catch-interruption.js'
 import { CommandError } from '../command-error.js'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
+import { allowNetworkFlag } from '../network-flags.js'
 import type { Terminal } from '../terminal.js'
 import { usageError } from '../usage-error.js'
 import { chooseView, type DemoView, type ViewFlags } from './demo-view.js'
@@ -41,6 +42,7 @@ export const demoCommand: CommandRow = {
     { flags: '--auth-server-url <id>', description: 'the auth server of the only party' },
     { flags: '--agent-id <id>', description: 'the one agent that --interop is for; default: any on this machine' },
     { flags: '--resource-url <url>', description: 'the protected path that the only agent asks for' },
+    allowNetworkFlag,
     { flags: '--interop', description: 'get along with peers that speak an older form of the protocol' },
   ],
   async run(options, terminal) {

@@ -1,5 +1,6 @@
 import { errorReasons } from 'countersign'
 import { AgentError } from 'countersign/agent'
+import { addressHint } from '../address-hint.js'
 import { CommandError } from '../command-error.js'
 import { exitStatus } from '../exit-status.js'
 
@@ -20,7 +21,11 @@ function describe(error: AgentError, interop: boolean): [sentence: string, exitC
       const reason = errorReasons(error).at(-1)
       const told =
         reason === undefined || message.includes(reason) ? message : `${message.replace(/\.$/, '')} (${reason}).`
-      return [told, isUnreachable(error.cause) ? exitStatus.network : exitStatus.refused]
+      const hint = addressHint(error)
+      return [
+        hint === undefined ? told : `${told} ${hint}`,
+        isUnreachable(error.cause) ? exitStatus.network : exitStatus.refused,
+      ]
     }
     case 'auth_server_refused':
       return [`${message} --auth-server-url names the one to use.`, exitStatus.refused]

@@ -1,4 +1,5 @@
 import { isLoopbackIdentifier } from 'countersign'
+import { readNetworkFlags } from '../network-flags.js'
 import { requireIdentifierFlag } from '../require-identifier-flag.js'
 import { usageError } from '../usage-error.js'
 import type { DemoParty } from './demo-world.js'
@@ -14,6 +15,7 @@ export interface PartyFlags {
   resourceUrl?: string
   interop?: true
   db?: string
+  allowNetwork?: readonly string[]
 }
 
 /** Flags that only some parties take when they run alone. */
@@ -24,6 +26,7 @@ const takenBy: Readonly<Partial<Record<keyof PartyFlags, readonly DemoParty[]>>>
   authServerUrl: ['agent', 'resource', 'auth-server'],
   agentId: ['resource', 'auth-server'],
   resourceUrl: ['agent'],
+  allowNetwork: ['agent', 'resource', 'auth-server'],
 }
 
 /**
@@ -46,6 +49,7 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
   return {
     ids,
     interop: flags.interop ?? false,
+    network: readNetworkFlags({ allowNetwork: flags.allowNetwork ?? [] }),
     ...(only === undefined ? {} : { only }),
     ...portOption(flags, only && ids[only]),
     ...(resourceUrl === undefined ? {} : { resourceUrl: requireUrl(resourceUrl) }),

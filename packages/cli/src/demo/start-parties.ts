@@ -1,4 +1,4 @@
-import { isLoopbackIdentifier } from 'countersign'
+import { isLoopbackIdentifier, type NetworkOptions } from 'countersign'
 import type { Agent, ConsentRequest } from 'countersign/agent'
 import { createGuardedFetch } from 'countersign/node'
 import { createTrace, type Trace } from '../trace/create-trace.js'
@@ -36,6 +36,8 @@ export interface PartyOptions {
   resourceUrl?: string
   /** Lets the others speak an older form of the protocol: the agent named in `ids`, else any on this machine. @default false */
   interop?: boolean
+  /** Where documents may be fetched besides the public internet. @default nowhere */
+  network?: NetworkOptions
   /** SQLite file. @default one in a temporary directory, removed at the end */
   database?: string
   /** Seconds that a person has to decide. @default 600 */
@@ -73,7 +75,7 @@ export async function startParties(
   const { ids } = world
   const origins = demoParties.map((party): [string, Party] => [new URL(ids[party]).origin, party])
   const trace = createTrace({ parties: new Map(origins), onEvent: options.onEvent })
-  const guardedFetch = createGuardedFetch({ allowInsecureLoopback: isOnLoopback(world) })
+  const guardedFetch = createGuardedFetch({ ...options.network, allowInsecureLoopback: isOnLoopback(world) })
   const discoverAs = (party: DemoParty) =>
     trace.sender(party, (request) => guardedFetch(request.url, { signal: request.signal, redirect: 'manual' }))
 

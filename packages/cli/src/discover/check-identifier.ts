@@ -1,4 +1,11 @@
-import { createDiscovery, type Discovery, endpointProblem, isLoopbackIdentifier, metadataUrl } from 'countersign'
+import {
+  createDiscovery,
+  type Discovery,
+  endpointProblem,
+  isLoopbackIdentifier,
+  metadataUrl,
+  type NetworkOptions,
+} from 'countersign'
 import { toldFetch } from '../told-fetch.js'
 import { parseJsonObject } from '../trace/parse-json-object.js'
 import { checkKeys, type KeySetReport } from './check-keys.js'
@@ -25,10 +32,14 @@ export interface IdentifierReport {
 }
 
 /** Fetches and checks what an identifier publishes, as a peer would. */
-export async function checkIdentifier(identifier: string, tell: (text: string) => void): Promise<IdentifierReport> {
+export async function checkIdentifier(
+  identifier: string,
+  network: NetworkOptions,
+  tell: (text: string) => void,
+): Promise<IdentifierReport> {
   // Whoever typed an identifier on this machine means this machine.
   const identifiers = { allowInsecureLoopback: isLoopbackIdentifier(identifier), allowPath: true }
-  const observed = observedFetch(toldFetch(identifiers, tell))
+  const observed = observedFetch(toldFetch({ ...identifiers, ...network }, tell))
   const discovery = createDiscovery({ ...identifiers, fetch: observed.fetch, failureTime: 'shortest' })
   const documents: DocumentReport[] = []
   for (const kind of documentKinds) documents.push(await checkDocument(kind, identifier, discovery, observed))

@@ -1,9 +1,14 @@
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
+import { allowNetworkFlag, egressProxyFlag, type NetworkFlags, readNetworkFlags } from '../network-flags.js'
 import { requireIdentifierFlag } from '../require-identifier-flag.js'
 import { usageError } from '../usage-error.js'
 import { checkIdentifier } from './check-identifier.js'
 import { renderIdentifierReport } from './render-identifier-report.js'
+
+interface DiscoverFlags extends NetworkFlags {
+  json?: true
+}
 
 const statuses = { ok: exitStatus.done, refused: exitStatus.refused, unreachable: exitStatus.network } as const
 
@@ -12,13 +17,14 @@ export const discoverCommand: CommandRow = {
   name: 'discover',
   description: 'fetch and check the documents and keys that an identifier publishes',
   subject: { name: '<identifier>', description: 'of an agent, a resource or an auth server: https://agent.example' },
-  flags: [{ flags: '--json', description: 'print one JSON document' }],
-  async run({ json }, terminal, subject) {
+  flags: [allowNetworkFlag, egressProxyFlag, { flags: '--json', description: 'print one JSON document' }],
+  async run(options, terminal, subject) {
+    const flags: DiscoverFlags = options
     const [origin, document] = subject.split('/.well-known/')
     if (document !== undefined) throw usageError(`Give the identifier, ${origin}, and not the address of a document.`)
     const identifier = requireIdentifierFlag('It', subject, 'allowed')
-    const report = await checkIdentifier(identifier, terminal.notify)
-    terminal.write(json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))
+    const report = await checkIdentifier(identifier, readNetworkFlags(flags), terminal.notify)
+    terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))
     return statuses[report.outcome]
   },
 }

@@ -1,4 +1,5 @@
 import { type DiscoveryFailure, errorReasons } from 'countersign'
+import { addressHint } from '../address-hint.js'
 import { parseJsonObject } from '../trace/parse-json-object.js'
 import type { Finding } from './finding.js'
 import type { Observation } from './observed-fetch.js'
@@ -50,7 +51,10 @@ export function explainRefusal(
   expected: ExpectedDocument,
 ): Finding {
   const what = [failure.message, ...errorReasons(failure)].join(': ')
-  if (!seen) return { level: 'error', what, mend: 'Check that it runs, its name, its port and its certificate.' }
+  if (!seen) {
+    const mend = addressHint(failure) ?? 'Check that it runs, its name, its port and its certificate.'
+    return { level: 'error', what, mend }
+  }
   const rule = rules.find(([applies]) => applies(seen, expected))
   return { level: 'error', what, mend: rule ? rule[1](expected) : expected.mend }
 }

@@ -1,4 +1,5 @@
 import { type AAuthError, decodeToken, type ErrorCode, isLoopbackIdentifier, type SignatureKey } from 'countersign'
+import { addressHint } from '../address-hint.js'
 import type { Facts } from './verification-steps.js'
 
 type Hint = (facts: Facts | undefined) => string | undefined
@@ -23,8 +24,8 @@ const hints: Partial<Record<ErrorCode, Hint>> = {
 }
 
 /** What may help, for a refusal where something often does. */
-export function hintFor({ code }: AAuthError, facts: Facts | undefined): string | undefined {
-  return hints[code]?.(facts)
+export function hintFor(refusal: AAuthError, facts: Facts | undefined): string | undefined {
+  return addressHint(refusal) ?? hints[refusal.code]?.(facts)
 }
 
 function loopbackHint(facts: Facts | undefined): string | undefined {

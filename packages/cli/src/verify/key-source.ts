@@ -23,6 +23,8 @@ export interface KeySourceOptions {
   now: () => number
   allowInsecureLoopback: boolean
   fetch: FetchDocument
+  /** Fetches the documents of `authServer`, which is not a stranger’s. */
+  fetchConfigured: (issuer: string) => FetchDocument
 }
 
 /** Finds keys as a resource or an auth server would; `note` gets what was assumed because no option says it. */
@@ -34,7 +36,14 @@ export function createKeySource(
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback, allowPath: true }
   const discovery = options.jwks
     ? offlineDiscovery(options.jwks)
-    : createDiscovery({ ...identifiers, fetch: options.fetch, now, failureTime: 'shortest' })
+    : createDiscovery({
+        ...identifiers,
+        fetch: options.fetch,
+        fetchConfigured: options.fetchConfigured,
+        configuredIssuers: authServer === undefined ? [] : [authServer],
+        now,
+        failureTime: 'shortest',
+      })
   const atAuthServer = resource === undefined && authServer !== undefined && new URL(authServer).host === authority
 
   return async (signatureKey) => {

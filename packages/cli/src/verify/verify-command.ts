@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { createSigner, importVerificationKey, isIdentifier, type PrivateJwk, type VerificationKey } from 'countersign'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
+import { allowNetworkFlag, egressProxyFlag, type NetworkFlags, readNetworkFlags } from '../network-flags.js'
 import { parseSeconds } from '../parse-seconds.js'
 import { readJsonFile } from '../read-json-file.js'
 import { requireIdentifierFlag } from '../require-identifier-flag.js'
@@ -11,7 +12,7 @@ import { maxRequest } from './parse-http-request.js'
 import { renderReport } from './render-report.js'
 import { type VerifyRequestOptions, verifyRequest } from './verify-request.js'
 
-interface VerifyFlags {
+interface VerifyFlags extends NetworkFlags {
   authority?: string
   resource?: string
   authServer?: string
@@ -43,6 +44,8 @@ export const verifyCommand: CommandRow = {
     },
     { flags: '--now <seconds>', description: 'the time to judge by, in Unix seconds' },
     { flags: '--allow-insecure-loopback', description: 'let keys be fetched by http from this machine' },
+    allowNetworkFlag,
+    egressProxyFlag,
     { flags: '--json', description: 'print one JSON document' },
   ],
   async run(options, terminal) {
@@ -66,6 +69,7 @@ and the body if there is one. countersign sign prints such a request.`
 async function readSettings(flags: VerifyFlags, tell: (text: string) => void): Promise<VerifyRequestOptions> {
   const allowInsecureLoopback = flags.allowInsecureLoopback ?? false
   const loopback = allowInsecureLoopback ? 'allowed' : { allowedBy: '--allow-insecure-loopback' }
+  const network = readNetworkFlags(flags)
   const seconds = parseSeconds('--now', flags.now)
   return {
     ...(flags.authority === undefined ? {} : { authority: requireAuthority(flags.authority) }),
@@ -79,7 +83,11 @@ async function readSettings(flags: VerifyFlags, tell: (text: string) => void): P
     ...(flags.key === undefined ? {} : { key: await readKey(flags.key) }),
     now: () => seconds ?? Math.floor(Date.now() / 1000),
     allowInsecureLoopback,
-    fetch: toldFetch({ allowInsecureLoopback }, tell),
+    fetch: toldFetch({ allowInsecureLoopback, ...network }, tell),
+    fetchConfigured: (issuer) => {
+      const configuredOrigin = new URL(issuer).origin
+      return toldFetch({ allowInsecureLoopback, ...network, configuredOrigin }, tell)
+    },
   }
 }
 

@@ -26,6 +26,8 @@ export interface VerifyRequestOptions {
   now: () => number
   allowInsecureLoopback: boolean
   fetch: FetchDocument
+  /** Fetches the documents of the auth server that was typed. */
+  fetchConfigured: (issuer: string) => FetchDocument
 }
 
 /** Verifies a request that was written down, and says how far it came. The verdict is the library's own. */
