@@ -16,9 +16,25 @@ export {
   type ResolvedKey,
 } from './discovery/resolve-key.js'
 export { tokenKeys } from './discovery/token-keys.js'
+export {
+  type ClaimNonce,
+  type NonceClaim,
+  type NonceOwner,
+  type NonceSource,
+  nonceSource,
+  requireUnusedNonce,
+  type VerifiedNonce,
+} from './httpsig/claim-nonce.js'
 export { contentDigest, requireContentDigest } from './httpsig/content-digest.js'
 export { parseEitherSignatureKey } from './httpsig/later-signature-key.js'
 export { createMemoryNonces, type MemoryNoncesOptions } from './httpsig/memory-nonces.js'
+export {
+  type NonceCounts,
+  type NonceLimits,
+  type ReachedLimit,
+  reachedLimit,
+  requireNonceLimits,
+} from './httpsig/nonce-limits.js'
 export { receiveRequest } from './httpsig/receive-request.js'
 export type { ReceivedMessage } from './httpsig/received-message.js'
 export {
@@ -40,6 +56,7 @@ export {
 export { januaryProfile, type SigningProfile } from './httpsig/signing-profile.js'
 export {
   type BodyCoverage,
+  type SigningKey,
   type VerifiedSignature,
   type VerifySignatureOptions,
   verifySignature,

@@ -108,9 +108,9 @@ describe('nonces at the token endpoint', () => {
       const inner = sqliteStorage(':memory:', { now, sweepInterval: 0 })
       return {
         ...inner,
-        claimNonce(key, lifetime) {
+        claimNonce(claim) {
           claimed++
-          return inner.claimNonce(key, lifetime)
+          return inner.claimNonce(claim)
         },
       }
     }

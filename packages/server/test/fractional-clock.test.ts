@@ -9,7 +9,7 @@ it.each([0.001, 0.5, 0.999])('a clock with a fraction of %d s is no problem to a
     server: { authTokenLifetime: 600, durations: ['until-removed'] },
     resource: {
       denyList: {},
-      claimNonce: (_key, lifetime) => {
+      claimNonce: ({ lifetime }) => {
         lifetimes.push(lifetime)
         return true
       },

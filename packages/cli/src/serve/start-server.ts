@@ -33,7 +33,10 @@ export async function startServer(
   { settings }: LoadedConfig,
   { masterKey, certificates, log }: { masterKey: Uint8Array; certificates: CertificateFinder | undefined; log: Log },
 ): Promise<RunningServer> {
-  const storage = openStorage(settings.database, { onSweepError: (error) => log.failure('sweep.failed', error) })
+  const storage = openStorage(settings.database, {
+    onSweepError: (error) => log.failure('sweep.failed', error),
+    nonces: { perAgent: settings.limits.noncesPerAgent, total: settings.limits.nonces },
+  })
   const counts = createRequestCounts()
   const observer = createObserver(log, counts)
   try {

@@ -5,6 +5,7 @@ import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
+import { type ClaimNonce, requireUnusedNonce, type VerifiedNonce } from './claim-nonce.js'
 import { requireContentDigest } from './content-digest.js'
 import { type MessageField, type MessageFields, readMessageFields } from './message-fields.js'
 import { fieldValues, type ReceivedMessage } from './received-message.js'
@@ -17,7 +18,13 @@ import { requireTarget, type Target } from './target.js'
 /** Whether a signature must cover the body, or may leave it out. */
 export type BodyCoverage = 'required' | 'if-covered'
 
-export interface VerifySignatureOptions<R extends { key: VerificationKey }> {
+/** A key, and the agent it speaks for, where it proves one. */
+export interface SigningKey {
+  key: VerificationKey
+  agent?: string | undefined
+}
+
+export interface VerifySignatureOptions<R extends SigningKey> {
   /**
    * Canonical authorities, such as `api.example` or `127.0.0.1:8002`; the only values `@authority` can have
    * (S§10.3.1). `Host` merely chooses among them.
@@ -47,10 +54,11 @@ export interface VerifySignatureOptions<R extends { key: VerificationKey }> {
   /** `required`: requests with a method other than GET, HEAD and OPTIONS must carry a `Nonce` (S§10.5). @default 'optional' */
   nonce?: 'optional' | 'required'
   /**
-   * Remembers a nonce; resolves to false if it was seen before. Called with a hash of authority, key and nonce, only
-   * after the signature verified. Absent: a nonce is checked for its form and not remembered.
+   * Remembers nonces, so that a request works once: see {@link createMemoryNonces}. `later`: what is returned has the
+   * `nonce`, for {@link requireUnusedNonce} once nothing else can refuse the request. Who never claims it accepts copies
+   * of a request for as long as its signature is fresh.
    */
-  claimNonce?: (key: string, lifetime: number) => MaybePromise<boolean>
+  claimNonce: ClaimNonce | 'later'
   /** `parseEitherSignatureKey` also reads the later form of the header (W1). @default the January form only */
   parseSignatureKey?: (text: string) => ParsedSignatureKey
   /** @default the January 2026 profile */
@@ -58,7 +66,7 @@ export interface VerifySignatureOptions<R extends { key: VerificationKey }> {
 }
 
 /** A request whose signature verified. No value of this type exists otherwise. */
-export interface VerifiedSignature<R extends { key: VerificationKey } = { key: VerificationKey }> {
+export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   method: string
   authority: string
   path: string
@@ -72,6 +80,8 @@ export interface VerifiedSignature<R extends { key: VerificationKey } = { key: V
   resolved: R
   /** The content, equal to what was signed unless `body` is `if-covered` and the signature leaves it out. */
   body: Uint8Array
+  /** There where the request has one; claimed already unless `claimNonce` is `later`. */
+  nonce: VerifiedNonce | undefined
 }
 
 /**
@@ -81,7 +91,7 @@ export interface VerifiedSignature<R extends { key: VerificationKey } = { key: V
  * @throws AAuthError with the `signature_*`, `component_*`, `digest_*`, `nonce_*`, `algorithm_*` and `target_*` codes,
  * and whatever `resolveKey` throws
  */
-export async function verifySignature<R extends { key: VerificationKey }>(
+export async function verifySignature<R extends SigningKey>(
   message: ReceivedMessage,
   options: VerifySignatureOptions<R>,
 ): Promise<VerifiedSignature<R>> {
@@ -121,13 +131,15 @@ export async function verifySignature<R extends { key: VerificationKey }>(
   if (digest !== undefined || input.components.includes('content-digest')) {
     await requireContentDigest(requireField(message, 'content-digest'), body)
   }
-  if (nonce !== undefined && options.claimNonce) {
-    const scope = utf8(`${authority}\n${resolved.key.thumbprint}\n${nonce}`)
-    const left = Math.max(0, input.created + profile.window - (options.now ?? systemClock)())
-    const lifetime = Math.ceil(left) + profile.window
-    if (!(await options.claimNonce(serializeBase64url(await platform.sha256(scope)), lifetime))) {
-      throw new AAuthError('nonce_replayed', 'This nonce was used before: sign each request anew.')
-    }
+  const { thumbprint } = resolved.key
+  const freshFor = Math.ceil(Math.max(0, input.created + profile.window - (options.now ?? systemClock)()))
+  const verifiedNonce =
+    nonce === undefined
+      ? undefined
+      : { key: await nonceKey(authority, thumbprint, nonce), lifetime: freshFor + profile.window }
+  if (options.claimNonce !== 'later') {
+    const owner = { agent: resolved.agent, thumbprint, remoteAddress: message.remoteAddress }
+    await requireUnusedNonce(options.claimNonce, verifiedNonce, owner) //      invalid_signature
   }
   return {
     method: message.method,
@@ -139,6 +151,7 @@ export async function verifySignature<R extends { key: VerificationKey }>(
     signatureKey: parsedKey.key,
     resolved,
     body,
+    nonce: verifiedNonce,
   }
 }
 
@@ -248,6 +261,10 @@ function requireNonce(
     throw new AAuthError('nonce_malformed', `Nonce is not base64url of at least ${profile.nonceBytes} bytes.`)
   }
   return nonce
+}
+
+async function nonceKey(authority: string, thumbprint: string, nonce: string): Promise<string> {
+  return serializeBase64url(await platform.sha256(utf8(`${authority}\n${thumbprint}\n${nonce}`)))
 }
 
 function requireCoverage(

@@ -1,15 +1,34 @@
+/** How much of an address is taken: what one subscriber has, or the network around it. */
+const sizes = { subscriber: { octets: 4, groups: 4 }, site: { octets: 3, groups: 3 } } as const
+
 /**
- * What one subscriber has of addresses, as one text: an IPv4 address, or the first 64 bits of an IPv6 address. An IPv4
- * address in the form of IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+ * The network of an address, as one text. `subscriber`: the IPv4 address, or the first 64 bits of an IPv6 address, as far
+ * as one subscriber reaches. `site`: the first 24 bits of an IPv4 address, or 48 of an IPv6 address, so that whoever has
+ * many subscribers' addresses is still one. An IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
  */
-export function networkOf(address: string): string {
-  if (!address.includes(':')) return address
-  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1]
-  if (mapped !== undefined) return mapped
-  const [head = '', tail] = address.split('::')
+export function networkOf(address: string, size: keyof typeof sizes = 'subscriber'): string {
+  const { octets, groups } = sizes[size]
+  const ipv4 = address.includes(':') ? mappedOf(groupsOf(address)) : address
+  if (ipv4 !== undefined) return ipv4.split('.').slice(0, octets).join('.')
+  return groupsOf(address).slice(0, groups).join(':')
+}
+
+/** The eight groups of an IPv6 address, without leading zeros. */
+function groupsOf(address: string): string[] {
+  const [head = '', tail] = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, asGroups).split('::')
   const left = head === '' ? [] : head.split(':')
   const right = tail === undefined || tail === '' ? [] : tail.split(':')
   const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
-  const groups = [...left, ...zeros, ...right].slice(0, 4)
-  return groups.map((group) => group.toLowerCase().replace(/^0+(?=.)/, '')).join(':')
+  return [...left, ...zeros, ...right].map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))
+}
+
+function asGroups(_dotted: string, ...octets: string[]): string {
+  const [a, b, c, d] = octets.slice(0, 4).map((octet) => Number(octet).toString(16).padStart(2, '0'))
+  return `${a}${b}:${c}${d}`
+}
+
+function mappedOf(groups: readonly string[]): string | undefined {
+  const [high, low] = groups.slice(6).map((group) => Number.parseInt(group, 16))
+  if (groups.slice(0, 6).join(':') !== '0:0:0:0:0:ffff' || high === undefined || low === undefined) return undefined
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }

@@ -6,21 +6,16 @@ import { createKeyRenewer } from '../discovery/renew-key.js'
 import { requireOwnSigner } from '../discovery/require-own-signer.js'
 import { type CertificateFinder, createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
 import { createRevocationList } from '../discovery/revocation-list.js'
+import { type ClaimNonce, requireUnusedNonce } from '../httpsig/claim-nonce.js'
 import { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { receiveRequest } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
-import {
-  type BodyCoverage,
-  type VerifiedSignature,
-  type VerifySignatureOptions,
-  verifySignature,
-} from '../httpsig/verify-signature.js'
+import { type BodyCoverage, type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
 import type { Algorithm } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError, type ChallengeContext } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
-import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
@@ -60,8 +55,11 @@ export interface ResourceOptions {
   maxBody?: number
   /** `required`: requests that change something must carry a nonce (S§10.5). @default 'optional' */
   nonce?: 'optional' | 'required'
-  /** Remembers nonces; share one among instances. @default a bounded store in this process */
-  claimNonce?: (key: string, lifetime: number) => MaybePromise<boolean>
+  /**
+   * Remembers nonces; share one among instances. Asked when nothing else refuses the request, and told whose nonce it is,
+   * so that nobody fills it for all: see {@link createMemoryNonces}. @default a bounded store in this process
+   */
+  claimNonce?: ClaimNonce
   /**
    * Counts requests whose signature verified, before anything is issued for them (S§4.5): see {@link createRateLimit}.
    * Beyond it 429, with the challenge of the level above. @default none: a stranger may send as many as the server takes
@@ -187,12 +185,13 @@ export function createResource(options: ResourceOptions): Resource {
       now,
       whenUnreachable,
     })
+  const claimNonce = options.claimNonce ?? createMemoryNonces({ now })
   const signatureOptions: VerifySignatureOptions<ResolvedKey> = {
     authorities: options.authorities ?? ([new URL(id).host] as const),
     resolveKey,
     renewKey: createKeyRenewer(discovery),
     now,
-    claimNonce: options.claimNonce ?? createMemoryNonces({ now }),
+    claimNonce: 'later',
     ...(options.algorithms ? { algorithms: options.algorithms } : {}),
     ...(options.signatureKeyForm === 'both' ? { parseSignatureKey: parseEitherSignatureKey } : {}),
     ...(selectsAny(unsignedBodies) ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
@@ -241,20 +240,20 @@ export function createResource(options: ResourceOptions): Resource {
   const verify: Resource['verify'] = async (source, required) => {
     requireVerifyOptions(required, metadata.supported_scopes)
     const message = source instanceof Request ? receiveRequest(source) : source
-    let verified: VerifiedSignature<ResolvedKey>
-    try {
-      const byLevel = required.require === 'authorization' ? authorizationOptions : signatureOptions
-      verified = await verifySignature(message, byLevel)
-    } catch (error) {
-      if (!(error instanceof AAuthError) || error.status !== 401) throw error
-      throw error.withChallenge({ level: levelToAsk(error, required.require) })
-    }
-    if (options.rateLimit) await requireRate(options.rateLimit, verified.resolved, message.remoteAddress)
+    const byLevel = required.require === 'authorization' ? authorizationOptions : signatureOptions
+    const verified = await challenging(required.require, () => verifySignature(message, byLevel))
+    const { resolved, nonce } = verified
+    const { remoteAddress } = message
+    if (options.rateLimit) await requireRate(options.rateLimit, resolved, remoteAddress)
     const ownAgent = options.ownAgent ? id : undefined
-    const { token } = verified.resolved
+    const { token } = resolved
     if (revocations && token?.kind === 'auth+jwt' && !token.expired)
       await revocations.requireUnrevoked(token.claims, ownAgent)
-    return judgeLevel(verified, required, ownAgent)
+    const judged = judgeLevel(verified, required, ownAgent)
+    // Last, so that nothing is remembered of a request that is refused: a stranger sends as many as the server takes.
+    const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
+    await challenging(required.require, () => requireUnusedNonce(claimNonce, nonce, owner))
+    return judged
   }
 
   const toResponse: Resource['toResponse'] = async (error) => {
@@ -302,6 +301,16 @@ export function createResource(options: ResourceOptions): Resource {
       }
       return jsonResponse(200, document, { 'cache-control': 'public, max-age=300' })
     },
+  }
+}
+
+/** Adds to a refusal of the signature what would let the request through. */
+async function challenging<T>(required: Requirement, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof AAuthError) || error.status !== 401) throw error
+    throw error.withChallenge({ level: levelToAsk(error, required) })
   }
 }
 

@@ -46,7 +46,7 @@ const maxCounters = 100_000
 
 /**
  * A `rateLimit` that counts in this process. With several instances each counts its own: share a store, or divide. It
- * counts no request that was refused for its signature: limit those before they get here.
+ * counts no request that was refused for its signature: limit those before they get here. A copy of a request counts.
  */
 export function createRateLimit(options: RateLimitOptions = {}): RateLimit {
   const { signature = 10, address = 100, identity = 100, authorization = 1000, now = systemClock } = options

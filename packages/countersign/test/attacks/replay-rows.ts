@@ -17,6 +17,7 @@ import {
   tampered,
 } from './crafted-cases.js'
 import { agentReference, ids, signers } from './parties.js'
+import type { Answer } from './raw-http.js'
 import type { Stage } from './stage.js'
 import { authorized } from './token-slots.js'
 
@@ -40,6 +41,24 @@ function again(
     },
     expected,
   }
+}
+
+function flood(stage: Stage, count: number, target = '/data'): Promise<Answer[]> {
+  return Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const own = Buffer.alloc(16, index % 256)
+        .fill(index >> 8, 15)
+        .toString('base64url')
+      const message = {
+        ...post,
+        target,
+        fields: { nonce: own },
+        signer: signers.attacker,
+        signatureKey: 'own key',
+      } as const
+      return stage.send(await craft(stage, message))
+    }),
+  )
 }
 
 /** What of group S is about nonces and copies. */
@@ -144,6 +163,34 @@ export const replayRows: readonly Row[] = [
         },
         counts: { 200: 1, 401: 49 },
         also: ({ handled }) => expect(handled).toEqual(['/data']),
+      },
+    ],
+  },
+  {
+    id: 'S+ nonces',
+    given: 'a flood of signed POSTs, each with a nonce of its own, by one key that proves no agent',
+    races: [
+      {
+        claim: 'a part of them is remembered, and the others are refused until those have ended',
+        race: (stage) => flood(stage, 300),
+        counts: { 200: 256, 429: 44 },
+      },
+      {
+        claim: 'another key, and an agent, go on with theirs',
+        race: async (stage) => {
+          await flood(stage, 300)
+          const own: Parts = { ...withNonce, signer: signers.ecdsa, signatureKey: 'own key' }
+          return Promise.all([own, withNonce].map(async (parts) => stage.send(await craft(stage, parts))))
+        },
+        counts: { 200: 2 },
+      },
+      {
+        claim: 'of those that are refused for their level none is remembered',
+        race: async (stage) => {
+          await flood(stage, 300, '/identity')
+          return flood(stage, 3)
+        },
+        counts: { 200: 3 },
       },
     ],
   },

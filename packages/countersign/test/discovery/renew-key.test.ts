@@ -48,6 +48,7 @@ function createVerifier(options: { renewalInterval?: number } = {}) {
       authorities: ['resource.example'],
       resolveKey,
       renewKey: createKeyRenewer(discovery),
+      claimNonce: 'later',
       now,
     })
     return resolved.key.thumbprint

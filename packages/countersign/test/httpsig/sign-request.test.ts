@@ -30,6 +30,7 @@ const verify = (request: Request, maxBody?: number) =>
     authorities: ['resource.example'],
     now: () => now,
     resolveKey: () => ({ key }),
+    claimNonce: 'later',
     ...(maxBody === undefined ? {} : { maxBody }),
   })
 
@@ -157,7 +158,12 @@ describe('signRequest, verified', () => {
     const ownKey = await importVerificationKey(own.jwk)
     const request = new Request('https://resource.example/data?a', { method: 'POST', body: '{}', headers: json })
     const signed = await signRequest(request, { ...signing, signer: own })
-    const options = { authorities: ['resource.example'] as const, now: () => now, resolveKey: () => ({ key: ownKey }) }
+    const options = {
+      authorities: ['resource.example'] as const,
+      now: () => now,
+      resolveKey: () => ({ key: ownKey }),
+      claimNonce: 'later' as const,
+    }
     expect((await verifySignature(receiveRequest(signed), options)).resolved.key.algorithm).toBe(algorithm)
     const other = new Request(signed.url, { method: 'PUT', headers: signed.headers, body: '{}' })
     expect(await refusalCode(() => verifySignature(receiveRequest(other), options))).toBe('signature_mismatch')
@@ -264,6 +270,7 @@ describe('receiveRequest', () => {
       authorities: ['resource.example', 'api.example:8443'] as const,
       now: () => now,
       resolveKey: () => ({ key }),
+      claimNonce: 'later' as const,
     }
     expect(await verifySignature(receiveRequest(signed), options)).toMatchObject({ authority: 'api.example:8443' })
     const shown = new Request(signed, { headers: [...signed.headers, ['host', 'resource.example']] })

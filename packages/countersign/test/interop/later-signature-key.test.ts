@@ -163,6 +163,7 @@ describe('the later form of Signature-Key at a resource', () => {
       authorities: ['api.example'] as const,
       resolveKey: async () => ({ key: await importVerificationKey(signer.jwk) }),
       now: () => now,
+      claimNonce: 'later' as const,
     }
     expect(await refusalCode(() => verifySignature(message, options))).toBe('signature_malformed')
     const verified = await verifySignature(message, { ...options, parseSignatureKey: parseEitherSignatureKey })

@@ -319,6 +319,7 @@ describe('verifySignature over IncomingMessage', async () => {
       authorities: ['resource.example'],
       now: () => now,
       resolveKey: () => ({ key }),
+      claimNonce: 'later',
       maxBody: 1000,
     })
 

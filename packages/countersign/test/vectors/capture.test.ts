@@ -136,6 +136,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
         authorities: authorityOf(captured),
         now: () => captured.created,
         resolveKey: () => ({ key: capturedKey }),
+        claimNonce: 'later',
       })
     expect(await refusalCode(verified)).toBe('signature_mismatch')
   })
@@ -147,6 +148,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
       authorities: authorityOf(captured),
       now: () => captured.created,
       resolveKey: () => ({ key: testKey }),
+      claimNonce: 'later',
     })
     expect(verified.covered).toEqual(captured.components)
   })
@@ -155,7 +157,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
     const published = { ...capture.agentKey.jwk, kid: 'key-1' }
     const audience = new URL(captured.request.url).origin
     const { resolveKey, asked } = resolverOver(agentDocuments(agent, [published]), captured.created, audience)
-    const options = { authorities: authorityOf(captured), now: () => captured.created, resolveKey }
+    const options = { authorities: authorityOf(captured), now: () => captured.created, resolveKey, claimNonce: 'later' as const }
     expect(await refusalCode(() => verifySignature(messageOf(captured, headersOf(captured)), options))).toBe(
       'signature_mismatch',
     )
@@ -170,6 +172,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
       authorities: authorityOf(captured),
       now: () => captured.created,
       resolveKey,
+      claimNonce: 'later',
     })
     expect(verified.resolved).toMatchObject({ agent, scheme: 'jwks' })
   })
@@ -179,7 +182,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
     const captured = capture.requests[3] as CapturedRequest
     const other = { ...testSigner.jwk, kid: 'auth-key-1' }
     const { resolveKey } = resolverOver(issuerDocuments(authServer, [other]), captured.created, resource)
-    const options = { authorities: authorityOf(captured), now: () => captured.created, resolveKey }
+    const options = { authorities: authorityOf(captured), now: () => captured.created, resolveKey, claimNonce: 'later' as const }
     expect(await refusalCode(() => verifySignature(messageOf(captured, headersOf(captured)), options))).toBe(
       'auth_token_invalid',
     )

@@ -90,6 +90,7 @@ describe('RFC 9421 Appendix B', () => {
       authorities: ['example.com'] as const,
       now: () => 1618884473,
       resolveKey: async () => ({ key: await keyOf(vector.key) }),
+      claimNonce: 'later' as const,
     }
     const code = await refusalCode(() => verifySignature(message, options))
     expect(code).toBe('base' in vector ? 'component_unsupported' : 'component_missing')

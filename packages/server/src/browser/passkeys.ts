@@ -6,6 +6,7 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server'
+import { nonceSource } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import { StorageError, type User } from '../storage/storage.js'
@@ -64,7 +65,8 @@ export async function verifyPasskey(context: ServerContext, submission: Submissi
   const verified = await orUndefined<VerifiedAuthenticationResponse>(() =>
     verifyAuthenticationResponse({
       response,
-      expectedChallenge: (challenge) => claimChallenge(context, submission, 'sign-in', challenge),
+      expectedChallenge: (challenge) =>
+        claimChallenge(context, submission, { purpose: 'sign-in', holder: response.id }, challenge),
       expectedOrigin,
       expectedRPID,
       // The storage judges the counter, in one step with keeping it, and leaves an audit row.
@@ -89,7 +91,8 @@ export async function addPasskey(context: ServerContext, submission: Submission,
   const verified = await orUndefined<VerifiedRegistrationResponse>(() =>
     verifyRegistrationResponse({
       response,
-      expectedChallenge: (challenge) => claimChallenge(context, submission, user.id, challenge),
+      expectedChallenge: (challenge) =>
+        claimChallenge(context, submission, { purpose: user.id, holder: user.id }, challenge),
       expectedOrigin,
       expectedRPID,
     }),
@@ -120,15 +123,19 @@ function challengeFor(context: ServerContext, { visitor }: Submission, purpose: 
 
 async function claimChallenge(
   context: ServerContext,
-  { visitor }: Submission,
-  purpose: string,
+  { visitor, ip }: Submission,
+  { purpose, holder }: { purpose: string; holder: string },
   challenge: string,
 ): Promise<boolean> {
   const text = Buffer.from(challenge, 'base64url').toString('latin1')
   const page = context.secrets.readCsrf(text, visitor.browser)
   const [, named, at] = /^passkey~([^~]+)~(\d+)~/.exec(page ?? '') ?? []
   if (named !== purpose || context.now() - Number(at) >= ceremonyTime) return false
-  return context.storage.claimNonce(hashSecret(`passkey ${text}`), ceremonyTime)
+  return context.storage.claimNonce({
+    key: hashSecret(`passkey ${text}`),
+    source: nonceSource({ thumbprint: `passkey ${holder}`, remoteAddress: ip }),
+    lifetime: ceremonyTime,
+  })
 }
 
 function challengePage(purpose: string, issued: string): string {

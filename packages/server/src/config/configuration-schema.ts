@@ -146,6 +146,8 @@ export const configurationSchema = z.strictObject({
       idlePerAddress: seconds(1, 1_000_000).optional(),
       fetchesPerMinute: seconds(1, 1_000_000).default(3000),
       fetchesPerSource: seconds(1, 1_000_000).default(300),
+      noncesPerAgent: seconds(1, 1_000_000).default(16_384),
+      nonces: seconds(1, 100_000_000).default(1_000_000),
     })
     .prefault({}),
   allowNetworks: z.array(allowedNetwork).default([]),

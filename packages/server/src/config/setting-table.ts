@@ -118,6 +118,16 @@ export const settingTable: readonly SettingRow[] = [
     about: 'the same because of requests from one address; default: 300',
   },
   {
+    name: 'limits.noncesPerAgent',
+    read: 'number',
+    about: 'nonces of one agent remembered at once, for about two minutes each; default: 16384',
+  },
+  {
+    name: 'limits.nonces',
+    read: 'number',
+    about: 'nonces of all remembered before the network that holds most is refused; default: 1000000',
+  },
+  {
     name: 'allowNetworks',
     read: 'json',
     about: 'networks that are not public, and the names there, which agents may be looked up at; default: none',

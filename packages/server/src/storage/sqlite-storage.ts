@@ -13,9 +13,10 @@ import type { Storage, StorageOptions } from './storage.js'
  * const storage = sqliteStorage('auth.db')
  */
 export function sqliteStorage(path: string, options: StorageOptions = {}): Storage {
-  const { now, sweepInterval, onSweepError } = options
+  const { now, sweepInterval, onSweepError, nonces } = options
   return sqlStorage(sqliteEngine(path, now), {
     ...(sweepInterval !== undefined && { sweepInterval }),
     ...(onSweepError && { onSweepError }),
+    ...(nonces && { nonces }),
   })
 }

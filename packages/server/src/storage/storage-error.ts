@@ -3,7 +3,13 @@
  * `keys_changed`: somebody else moved one of the keys first; nothing happened, look again.
  */
 export class StorageError extends Error {
-  readonly code: 'username_taken' | 'too_many_requests' | 'agent_blocked' | 'keys_changed' | 'unavailable'
+  readonly code:
+    | 'username_taken'
+    | 'too_many_requests'
+    | 'too_many_nonces'
+    | 'agent_blocked'
+    | 'keys_changed'
+    | 'unavailable'
 
   constructor(code: StorageError['code'], message: string, options?: ErrorOptions) {
     super(message, options)

@@ -1,3 +1,4 @@
+import type { NonceLimits } from 'countersign'
 import type { AccountStorage } from './account-storage.js'
 import type { AgentStorage } from './agent-storage.js'
 import type { AuditStorage } from './audit-storage.js'
@@ -68,4 +69,6 @@ export interface StorageOptions {
   sweepInterval?: number
   /** Told when a retention run failed; the next one tries again. @default a process warning */
   onSweepError?: (error: unknown) => void
+  /** How many nonces are remembered at once. */
+  nonces?: NonceLimits
 }

@@ -1,6 +1,11 @@
+import type { NonceClaim } from 'countersign'
+
 export interface ThrottleStorage {
-  /** Claims a nonce for at least `lifetime` seconds. True exactly once for a key, on however many instances. */
-  claimNonce(key: string, lifetime: number): Promise<boolean>
+  /**
+   * Claims a nonce for at least `lifetime` seconds. True exactly once for a key, on however many instances. Rejects with
+   * `StorageError` `too_many_nonces` where its source has too many, on all of them together.
+   */
+  claimNonce(claim: NonceClaim): Promise<boolean>
   /**
    * Counts an attempt in the window of `window` seconds that the first attempt opened. The caller makes the key, a
    * hash of what is limited.

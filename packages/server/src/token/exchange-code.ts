@@ -23,32 +23,35 @@ const refusals: Readonly<Record<Extract<RedeemOutcome, { outcome: 'refused' }>['
  * `request_type=code`: the code becomes an auth token bound to the key that signed (S§9.6), and a refresh token where
  * the permission outlives it (W14). The code is consumed before anything is signed.
  */
-export async function exchangeCode(
+export function exchangeCode(
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): Promise<AuthTokenAnswer & { refresh_token?: string }> {
+): () => Promise<AuthTokenAnswer & { refresh_token?: string }> {
+  const codeHash = hashSecret(requireParameter(form, 'code'))
   const requestToken = form.get('request_token')
-  const refreshToken = context.secrets.random('aart_')
-  const outcome = await context.storage.redeemCode({
-    codeHash: hashSecret(requireParameter(form, 'code')),
-    agent: agent.agent,
-    delegate: agent.delegate,
-    jkt: agent.key.thumbprint,
-    bindToKey: context.bindCodeToKey,
-    redirectUri: form.get('redirect_uri'),
-    requestTokenHash: requestToken === undefined ? undefined : hashSecret(requestToken),
-    tokenLifetime: context.lifetimes.authToken,
-    refresh: {
-      tokenHash: hashSecret(refreshToken),
-      idleSeconds: context.lifetimes.refreshIdle,
-      lifetime: context.lifetimes.refresh,
-    },
-  })
-  if (outcome.outcome === 'refused') {
-    throw new AAuthError(refusals[outcome.reason], `The code was not redeemed: ${outcome.reason}.`)
+  return async () => {
+    const refreshToken = context.secrets.random('aart_')
+    const outcome = await context.storage.redeemCode({
+      codeHash,
+      agent: agent.agent,
+      delegate: agent.delegate,
+      jkt: agent.key.thumbprint,
+      bindToKey: context.bindCodeToKey,
+      redirectUri: form.get('redirect_uri'),
+      requestTokenHash: requestToken === undefined ? undefined : hashSecret(requestToken),
+      tokenLifetime: context.lifetimes.authToken,
+      refresh: {
+        tokenHash: hashSecret(refreshToken),
+        idleSeconds: context.lifetimes.refreshIdle,
+        lifetime: context.lifetimes.refresh,
+      },
+    })
+    if (outcome.outcome === 'refused') {
+      throw new AAuthError(refusals[outcome.reason], `The code was not redeemed: ${outcome.reason}.`)
+    }
+    const { grant, user, issue } = outcome
+    const answer = await issueAuthToken(context, { agent, resource: grant.resource, issue, user })
+    return outcome.refreshIssued ? { ...answer, refresh_token: refreshToken } : answer
   }
-  const { grant, user, issue } = outcome
-  const answer = await issueAuthToken(context, { agent, resource: grant.resource, issue, user })
-  return outcome.refreshIssued ? { ...answer, refresh_token: refreshToken } : answer
 }

@@ -24,24 +24,28 @@ const refusals: Readonly<Record<Reason, ErrorCode>> = {
  * `request_type=refresh`: a new auth token under a permission that lasts, for whatever key signs now (S§9.7, W14); with
  * `scope` for no more than that (RFC 6749 §6).
  */
-export async function refreshToken(
+export function refreshToken(
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): Promise<AuthTokenAnswer> {
+): () => Promise<AuthTokenAnswer> {
   const scope = form.get('scope')
   if (scope !== undefined && !parseScope(scope))
     throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
-  const outcome = await context.storage.refreshGrant({
-    tokenHash: hashSecret(requireParameter(form, 'refresh_token')),
-    agent: agent.agent,
-    delegate: agent.delegate,
-    jkt: agent.key.thumbprint,
-    tokenLifetime: context.lifetimes.authToken,
-    scope,
-  })
-  if (outcome.outcome === 'refused') throw refusal(outcome.reason)
-  return issueAuthToken(context, { agent, resource: outcome.grant.resource, issue: outcome.issue, user: outcome.user })
+  const tokenHash = hashSecret(requireParameter(form, 'refresh_token'))
+  return async () => {
+    const outcome = await context.storage.refreshGrant({
+      tokenHash,
+      agent: agent.agent,
+      delegate: agent.delegate,
+      jkt: agent.key.thumbprint,
+      tokenLifetime: context.lifetimes.authToken,
+      scope,
+    })
+    if (outcome.outcome === 'refused') throw refusal(outcome.reason)
+    const { grant, issue, user } = outcome
+    return issueAuthToken(context, { agent, resource: grant.resource, issue, user })
+  }
 }
 
 function refusal(reason: Reason): AAuthError {

@@ -32,7 +32,7 @@ export async function requestAuthorization(
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): Promise<{ request_token: string; expires_in: number } | AuthTokenAnswer> {
+): Promise<() => Promise<{ request_token: string; expires_in: number } | AuthTokenAnswer>> {
   const asked = ['resource_token', 'scope', 'auth_request_url'].filter((name) => form.has(name))
   if (asked.length !== 1) {
     throw new AAuthError('request_malformed', 'Send exactly one of resource_token, scope and auth_request_url.')
@@ -44,42 +44,44 @@ export async function requestAuthorization(
   const decision = context.policy({ agent: agent.agent, delegate: agent.delegate, ...access })
   if (decision !== 'ask') {
     if ('deny' in decision) throw deniedByRule(decision.deny)
-    return issueAutonomously(context, agent, access, decision.grant)
+    return () => issueAutonomously(context, agent, access, decision.grant)
   }
   const metadata = await findAgent(context, agent)
   requireListedRedirect(redirectUri, metadata, context.interop.redirectUrisOptional)
   const allowed = await context.storage.hasBeenAllowed(agent.agent)
   if (!allowed) await requireNewcomerRate(context, agent)
-  await context.storage.recordAgent({
-    agent: agent.agent,
-    ...(metadata.name === undefined ? {} : { name: metadata.name.slice(0, 256) }),
-    redirectHosts: [redirectHost(redirectUri)],
-    keyThumbprints: await publishedKeys(context, agent),
-  })
-  const requestToken = context.secrets.random('aarq_')
-  await context.storage.createAuthRequest({
-    tokenHash: hashSecret(requestToken),
-    agent: agent.agent,
-    delegate: agent.delegate,
-    agentJkt: agent.key.thumbprint,
-    resource: access.resource,
-    scope: access.scope.join(' '),
-    redirectUri,
-    display: await displayOf(
-      context,
-      metadata,
-      { ...access, remoteAddress: agent.remoteAddress },
-      {
-        redirectHost: redirectHost(redirectUri),
-        ...(agent.delegate === null ? { jkt: agent.key.thumbprint } : {}),
-      },
-    ),
-    lifetime: context.lifetimes.requestToken,
-    prompt: form.get('prompt')?.slice(0, 64),
-    maxOpen: allowed ? context.maxOpenRequests : Math.min(context.maxOpenRequests, unknownAgentOpenRequests),
-  })
-  context.logos?.note(agent.agent, metadata.logo_uri)
-  return { request_token: requestToken, expires_in: context.lifetimes.requestToken }
+  return async () => {
+    await context.storage.recordAgent({
+      agent: agent.agent,
+      ...(metadata.name === undefined ? {} : { name: metadata.name.slice(0, 256) }),
+      redirectHosts: [redirectHost(redirectUri)],
+      keyThumbprints: await publishedKeys(context, agent),
+    })
+    const requestToken = context.secrets.random('aarq_')
+    await context.storage.createAuthRequest({
+      tokenHash: hashSecret(requestToken),
+      agent: agent.agent,
+      delegate: agent.delegate,
+      agentJkt: agent.key.thumbprint,
+      resource: access.resource,
+      scope: access.scope.join(' '),
+      redirectUri,
+      display: await displayOf(
+        context,
+        metadata,
+        { ...access, remoteAddress: agent.remoteAddress },
+        {
+          redirectHost: redirectHost(redirectUri),
+          ...(agent.delegate === null ? { jkt: agent.key.thumbprint } : {}),
+        },
+      ),
+      lifetime: context.lifetimes.requestToken,
+      prompt: form.get('prompt')?.slice(0, 64),
+      maxOpen: allowed ? context.maxOpenRequests : Math.min(context.maxOpenRequests, unknownAgentOpenRequests),
+    })
+    context.logos?.note(agent.agent, metadata.logo_uri)
+    return { request_token: requestToken, expires_in: context.lifetimes.requestToken }
+  }
 }
 
 /** How many open requests an agent may have that nobody has allowed anything yet (attacks A13). */

@@ -5,13 +5,16 @@ import {
   decodeToken,
   errorResponse,
   isSelected,
+  type MaybePromise,
   maxFormBytes,
   type ReceivedMessage,
   type ResolvedKey,
   readForm,
+  requireUnusedNonce,
   type SignatureKey,
   selectsAny,
   serializeChallenge,
+  type VerifiedNonce,
   verifySignature,
 } from 'countersign'
 import { PageError } from '../browser/page-error.js'
@@ -29,12 +32,16 @@ export interface SigningAgent {
   key: ResolvedKey['key']
 }
 
-/** What a request type gets: the verified agent and the form. Returns the JSON body of the answer. */
+/**
+ * Judges what a verified agent asks for with a form, changing nothing but what limits count. What it returns then does it,
+ * and gives the JSON body of the answer. In between the nonce is claimed: a copy of a request changes nothing, and a request
+ * that is refused takes no place in the store.
+ */
 export type RequestType = (
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-) => Promise<object>
+) => MaybePromise<() => Promise<object>>
 
 /** A signed form in, JSON out, at whichever endpoint agents call (S§9.3–9.7, 10). */
 export async function signedFormEndpoint(
@@ -42,7 +49,7 @@ export async function signedFormEndpoint(
   request: Request,
   received: ReceivedMessage,
   requestId: string,
-  answer: RequestType,
+  judge: RequestType,
 ): Promise<Response> {
   const { unsignedBodies } = context.interop
   let agent: SigningAgent | undefined
@@ -58,11 +65,13 @@ export async function signedFormEndpoint(
       // Where it depends on the agent, keys are looked for before it is known: only where some may leave bodies unsigned.
       ...(selectsAny(unsignedBodies) ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
       nonce: context.nonce,
-      claimNonce: (key, lifetime) => context.storage.claimNonce(key, lifetime),
+      claimNonce: 'later',
     })
     agent = requireAgent(verified.resolved, received.remoteAddress)
     const form = readForm(request.headers.get('content-type'), verified.body)
-    const body = JSON.stringify(await answer(context, agent, form))
+    const answer = await judge(context, agent, form)
+    await claimNonce(context, verified.nonce, agent)
+    const body = JSON.stringify(await answer())
     return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
   } catch (error) {
     return refusalResponse(context, error, requestId, agent ? refused(agent) : claimedBy(context, request))
@@ -84,6 +93,11 @@ function claimedBy({ parseSignatureKey }: ServerContext, request: Request): Refu
     if (error instanceof AAuthError) return {}
     throw error
   }
+}
+
+function claimNonce({ storage }: ServerContext, nonce: VerifiedNonce | undefined, by: SigningAgent): Promise<void> {
+  const owner = { agent: by.agent, thumbprint: by.key.thumbprint, remoteAddress: by.remoteAddress }
+  return requireUnusedNonce((claim) => storage.claimNonce(claim), nonce, owner)
 }
 
 function coverageFor(agent: string | undefined, unsignedBodies: AgentSelection): BodyCoverage {
@@ -141,6 +155,12 @@ export function asRefusal(error: unknown): AAuthError {
   }
   if (error instanceof StorageError && error.code === 'too_many_requests') {
     return new AAuthError('too_many_requests', 'Too many open requests.', { cause: error, retryAfter: 60 })
+  }
+  if (error instanceof StorageError && error.code === 'too_many_nonces') {
+    return new AAuthError('too_many_requests', 'Too many nonces are remembered: wait.', {
+      cause: error,
+      retryAfter: 60,
+    })
   }
   if (error instanceof StorageError && error.code === 'agent_blocked') {
     return agentBlocked(error)

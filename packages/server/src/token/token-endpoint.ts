@@ -12,7 +12,7 @@ export const requestTypes: ReadonlyMap<string, RequestType> = new Map<string, Re
 ])
 
 /** `POST /agent/token`: what the form's `request_type` asks for (S§9.3–9.7). */
-export const answerTokenRequest: RequestType = async (context, agent, form) => {
+export const answerTokenRequest: RequestType = (context, agent, form) => {
   const requestType = requestTypes.get(requireParameter(form, 'request_type'))
   if (!requestType) {
     const known = [...requestTypes.keys()].join(', ')

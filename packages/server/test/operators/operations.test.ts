@@ -189,6 +189,21 @@ async function askAs(id: string, signer: Signer, issuer: string, instance = issu
   return (await fetch(new Request(signed.url.replace(issuer, instance), signed))).status
 }
 
+it.each([
+  ['an agent', { noncesPerAgent: 1 }, [200, 429, 200]],
+  ['all together', { nonces: 1 }, [200, 429, 429]],
+])('the nonces that are remembered of %s are as many as the configuration says', async (_of, limits, statuses) => {
+  const stage = await createOperatorStage({ limits })
+  await stage.serve()
+  const signer = await newSigner()
+  const [first, second] = await Promise.all([listenOnLoopback(), listenOnLoopback()])
+  for (const agent of [first, second]) agent.serve(documentsOf(agent.origin, signer))
+  const asked: number[] = []
+  for (const { origin } of [first, first, second]) asked.push(await askAs(origin, signer, stage.issuer))
+  expect(asked).toEqual(statuses)
+  for (const agent of [first, second]) await agent.close()
+})
+
 it('O04, O08: metrics have the same labels after 300 agents, and are on the admin port only', async () => {
   const port = await freePort()
   const stage = await createOperatorStage({ admin: { port }, limits: { fetchesPerSource: 1000 } })

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import { runProgram } from '../../../cli/dist/program.js'
 
 export interface Finished {
   status: number | null
@@ -30,7 +29,7 @@ export interface OperatorStage {
   config: string
   database: string
   issuer: string
-  /** Runs the command to its end, with the configuration: in this process, but for `serve`. */
+  /** Runs the command to its end, with the configuration. */
   run(command: string, options?: { input?: string; env?: NodeJS.ProcessEnv; config?: false }): Promise<Finished>
   /** Runs it, expects it to succeed, and gives what it printed as JSON. */
   ask<T>(command: string, options?: { input?: string }): Promise<T>
@@ -57,13 +56,10 @@ export async function createOperatorStage(settings: object = {}): Promise<Operat
   }
   writeFileSync(config, JSON.stringify(content))
   const children = new Set<ChildProcess>()
-  const before = process.cwd()
-  process.chdir(folder)
   onTestFinished(async () => {
     const ends = [...children].map((child) => new Promise((resolve) => child.once('close', resolve)))
     for (const child of children) child.kill('SIGKILL')
     await Promise.all(ends)
-    process.chdir(before)
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -94,9 +90,8 @@ export async function createOperatorStage(settings: object = {}): Promise<Operat
     config,
     database: join(folder, 'auth.db'),
     issuer,
-    run(command, { input = '', env = {}, config: named } = {}) {
+    run(command, { input = '', env, config: named } = {}) {
       const args = [...command.split(' '), ...(named === false ? [] : ['--config', config])]
-      if (args[0] !== 'serve') return runInProcess(args, input, env)
       const { child, finished } = start(args, env)
       child.stdin.end(input)
       return finished
@@ -119,38 +114,6 @@ export async function createOperatorStage(settings: object = {}): Promise<Operat
   }
   await stage.run('keys generate-master --out master.key', { config: false })
   return stage
-}
-
-/** One command at a time: they read the environment of the process. */
-let running: Promise<unknown> = Promise.resolve()
-
-function runInProcess(args: readonly string[], input: string, env: NodeJS.ProcessEnv): Promise<Finished> {
-  const finished = running.then(async () => {
-    const outer = { ...process.env }
-    Object.assign(process.env, env)
-    let stdout = ''
-    let stderr = ''
-    try {
-      const status = await runProgram([process.execPath, commandPath, ...args], {
-        write: (text) => {
-          stdout += typeof text === 'string' ? text : Buffer.from(text).toString('utf8')
-        },
-        notify: (text) => {
-          stderr += `${text}\n`
-        },
-        readInput: async (limit) => Buffer.from(input).subarray(0, limit + 1),
-        colour: false,
-      })
-      return { status, stdout, stderr }
-    } finally {
-      for (const name of Object.keys(env)) {
-        if (outer[name] === undefined) delete process.env[name]
-        else process.env[name] = outer[name]
-      }
-    }
-  })
-  running = finished.catch(() => undefined)
-  return finished
 }
 
 /** A port of 127.0.0.1 that nothing listens on. */

@@ -10,6 +10,7 @@ import {
   grantOf,
   newRequest,
   newUser,
+  nonceClaim,
   outcomeOf,
   resource,
   times,
@@ -545,24 +546,6 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
       })
     })
 
-    describe('nonces', () => {
-      test('of 20 parallel claims of one nonce exactly one is granted', async () => {
-        const results = await Promise.all(times(20, () => storage.claimNonce('key', 130)))
-        expect(results.filter(Boolean)).toHaveLength(1)
-        expect(await storage.claimNonce('other key', 130)).toBe(true)
-      })
-
-      test('a nonce stays claimed for its whole lifetime, swept or not', async () => {
-        await storage.claimNonce('key', 130)
-        now = start + 129
-        await storage.sweep()
-        expect(await storage.claimNonce('key', 130)).toBe(false)
-        now = start + 130
-        expect(await storage.claimNonce('key', 130)).toBe(true)
-        expect(await storage.claimNonce('key', 130)).toBe(false)
-      })
-    })
-
     describe('audit', () => {
       test('a whole consent leaves its events in order, each naming what it is about', async () => {
         const { redemption, user } = await allowedRequest(storage)
@@ -601,7 +584,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         const undecided = await boundRequest(storage)
         const session = { idHash: freshHash(), userId: user.id, idleSeconds: 300, lifetime: 1000 }
         await storage.createSession(session)
-        await storage.claimNonce('key', 130)
+        await storage.claimNonce(nonceClaim())
         expect(await storage.sweep()).toBe(0)
         now = start + 130
         expect(await storage.sweep()).toBe(1)
@@ -662,7 +645,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           findPasskey: () => storage.findPasskey('id'),
           usePasskey: () => storage.usePasskey(passkey),
           removePasskey: () => storage.removePasskey(passkey),
-          claimNonce: () => storage.claimNonce('key', 130),
+          claimNonce: () => storage.claimNonce(nonceClaim()),
           countAttempt: () => storage.countAttempt({ key: 'key', window: 900 }),
           forgiveAttempt: () => storage.forgiveAttempt('key'),
           clearAttempts: () => storage.clearAttempts('key'),

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import type { NonceClaim, NonceSource } from 'countersign'
 import type { NewRefreshToken, Refresh } from '../../dist/storage/grant-storage.js'
 import type {
   CodeRedemption,
@@ -154,4 +155,9 @@ export async function eventNames(storage: Storage): Promise<string[]> {
 
 export function times<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index))
+}
+
+/** A nonce that nobody claimed before, unless its key is given. */
+export function nonceClaim(source: Partial<NonceSource> = {}, key = freshHash(), lifetime = 130): NonceClaim {
+  return { key, source: { agent: undefined, thumbprint: 'key', network: '192.0.2', ...source }, lifetime }
 }

@@ -6,7 +6,16 @@ import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
 import { StorageError } from '../../dist/storage/storage.js'
-import { allowedRequest, newUser, outcomeOf, refreshable, rememberedGrant, times } from './fixtures.js'
+import {
+  agent,
+  allowedRequest,
+  newUser,
+  nonceClaim,
+  outcomeOf,
+  refreshable,
+  rememberedGrant,
+  times,
+} from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
 const untimed = { sweepInterval: 0 }
@@ -99,7 +108,7 @@ test('a broken schema is unavailable, never a success', async () => {
   const other = new Database(path)
   other.exec('drop table nonce')
   other.close()
-  await expect(storage.claimNonce('key', 130)).rejects.toMatchObject({ code: 'unavailable' })
+  await expect(storage.claimNonce(nonceClaim())).rejects.toMatchObject({ code: 'unavailable' })
   await storage.close()
 })
 
@@ -148,7 +157,8 @@ test('a parameter that looks like SQL is only ever a value (C37)', async () => {
   expect((await storage.findCredential(payload))?.user).toEqual(user)
   await storage.recordEvent({ event: payload, data: { [payload]: payload } })
   expect(await storage.listEvents({ event: payload })).toHaveLength(1)
-  expect(await storage.claimNonce(payload, 130)).toBe(true)
+  const source = { agent: payload, thumbprint: payload, network: payload }
+  expect(await storage.claimNonce({ key: payload, source, lifetime: 130 })).toBe(true)
   await storage.close()
 })
 
@@ -235,6 +245,60 @@ test('attempts counted through two connections are counted exactly', async () =>
   for (const storage of instances) await storage.close()
 })
 
+test('through two connections an agent claims no more nonces than through one', async () => {
+  const path = temporaryFile()
+  const options = { ...untimed, nonces: { perAgent: 50 } }
+  const instances = [sqliteStorage(path, options), sqliteStorage(path, options)] as const
+  const claims = times(90, (index) => instances[index % 2 === 0 ? 0 : 1].claimNonce(nonceClaim({ agent })))
+  const results = await Promise.allSettled(claims)
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(50)
+  for (const storage of instances) await storage.close()
+})
+
+test('a database is full with a million nonces, for the network that holds most of them', async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  const database = new Database(path)
+  database.exec(`insert into nonce_count values (1, 'part', 'x', 999998), (1, 'network', '192.0.2', 600000)`)
+  database.close()
+  const claims = times(3, (index) => nonceClaim({ agent: `https://${index}.example` }))
+  for (const claim of claims.slice(0, 2)) expect(await storage.claimNonce(claim)).toBe(true)
+  await expect(storage.claimNonce(claims[2] ?? nonceClaim())).rejects.toMatchObject({ code: 'too_many_nonces' })
+  expect(await storage.claimNonce(nonceClaim({ network: '192.0.3' }))).toBe(true)
+  await storage.close()
+})
+
+test('what is counted of nonces is what there is of them, whatever ended, was refused or was swept', async () => {
+  let now = 1_790_000_000
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, { ...untimed, now: () => now, nonces: { perKey: 7, perNetwork: 9, perAgent: 8 } })
+  for (let round = 0; round < 12; round++) {
+    const sources = [{ agent }, { thumbprint: `key ${round % 3}` }, { network: `192.0.${round % 4}` }]
+    const claims = times(60, (index) => nonceClaim(sources[index % 3], `nonce ${(round * 7 + index) % 90}`, index % 40))
+    await Promise.allSettled(claims.map((claim) => storage.claimNonce(claim)))
+    now += 13
+    if (round % 5 === 0) await storage.sweep()
+  }
+  const database = new Database(path, { readonly: true })
+  const counted = database.prepare('select kind, source, held from nonce_count order by kind, source').raw().all()
+  expect(counted.length).toBeGreaterThan(5)
+  expect(counted).toEqual(
+    database
+      .prepare(`select kind, holder, count(*) from nonce group by kind, holder
+        union all select 'network', network, count(*) from nonce group by network
+        union all select 'part', substr(key, 1, 1), count(*) from nonce group by substr(key, 1, 1)
+        union all select 'strangers', network, count(*) from nonce where kind = 'key' group by network
+        order by 1, 2`)
+      .raw()
+      .all(),
+  )
+  now += 100
+  await storage.sweep()
+  expect(database.prepare('select count(*) from nonce_count').pluck().get()).toBe(0)
+  database.close()
+  await storage.close()
+})
+
 test('no event is changed, replaced, or deleted before 400 days are over (O07)', async () => {
   let now = 1_790_000_000
   const path = temporaryFile()
@@ -288,6 +352,11 @@ const searches: readonly [string, string][] = [
     'consent_grant_revoked',
   ],
   ["select max(at) from audit_event where tenant_id = ? and event = 'agent.blocked' and at >= ?", 'audit_event_name'],
+  ['select key from nonce where tenant_id = ? and expires_at <= ? limit 500', 'nonce_expiry'],
+  [
+    "select held from nonce_count where tenant_id = ? and kind = 'network' and held > ? order by held desc",
+    'nonce_count_network',
+  ],
   ['delete from refresh_mark where tenant_id = ? and requested_at <= ?', 'refresh_mark_time'],
 ]
 test.each(searches)('"%s" reads by the index %s, not all of the tenant', async (statement, index) => {

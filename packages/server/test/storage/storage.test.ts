@@ -6,6 +6,7 @@ import { grantContract } from './contract/grants.js'
 import type { MakeStorage } from './contract/in-storage.js'
 import { keyContract } from './contract/keys.js'
 import { logoContract } from './contract/logos.js'
+import { nonceContract } from './contract/nonces.js'
 import { passkeyContract } from './contract/passkeys.js'
 import { refreshMarkContract } from './contract/refresh-marks.js'
 import { refreshContract } from './contract/refreshes.js'
@@ -22,6 +23,7 @@ const contracts = [
   sessionContract,
   passkeyContract,
   throttleContract,
+  nonceContract,
   requestContract,
   grantContract,
   refreshContract,

@@ -1,6 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { maxStrangersLogos, retention } from '../retention-periods.js'
 import { writeEvent } from './audit.js'
+import { forgetNonces } from './nonces.js'
 import type { Tables } from './tables.js'
 import type { Unit } from './unit.js'
 
@@ -10,7 +11,6 @@ type Deletion = (unit: Unit) => Promise<number>
 
 /** What may go from a table, by its key. In this order: rows before the rows they belong to. */
 const deletions: readonly Deletion[] = [
-  deletion('nonce', ['key'], (now) => sql`expires_at <= ${now}`),
   deletion('session', ['id_hash'], (now) => sql`idle_expires_at <= ${now}`),
   deletion('attempt', ['key'], (now) => sql`reset_at <= ${now}`),
   deletion('known_device', ['user_id', 'browser_hash'], (now) => sql`last_seen_at <= ${now - retention.device}`),
@@ -92,13 +92,13 @@ type InUnit = (work: Deletion) => () => Promise<number>
 /** Deletes until nothing past its retention is left; each batch in a unit of its own. */
 export async function sweep({ alone, together }: { alone: InUnit; together: InUnit }): Promise<number> {
   let total = 0
-  for (const deleteBatch of [...deletions.map(alone), together(deleteEvents)]) {
+  for (const deleteBatch of [together(forgetNonces), ...deletions.map(alone), together(deleteEvents)]) {
     let deleted: number
     do {
       deleted = await deleteBatch()
       total += deleted
       await new Promise((resume) => setImmediate(resume))
-    } while (deleted === batch)
+    } while (deleted > 0)
   }
   return total
 }

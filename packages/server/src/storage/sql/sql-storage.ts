@@ -1,3 +1,4 @@
+import { type NonceClaim, requireNonceLimits } from 'countersign'
 import type { Kysely } from 'kysely'
 import { startRetention } from '../start-retention.js'
 import { type Storage, StorageError, type StorageOptions } from '../storage.js'
@@ -13,7 +14,7 @@ import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './gr
 import { hasAllowedBefore, hasBeenAllowed, revokeGrant, revokeGrants } from './grants.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys.js'
 import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './logos.js'
-import { claimNonce } from './nonces.js'
+import { claimNonce, forgetNonces } from './nonces.js'
 import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './passkeys.js'
 import { listRefreshMarks, requestRefresh } from './refresh-marks.js'
 import { refreshGrant, revokeRefreshToken } from './refreshes.js'
@@ -48,7 +49,7 @@ export interface SqlEngine {
   close(): Promise<void>
 }
 
-export interface SqlStorageOptions extends Pick<StorageOptions, 'sweepInterval' | 'onSweepError'> {
+export interface SqlStorageOptions extends Pick<StorageOptions, 'sweepInterval' | 'onSweepError' | 'nonces'> {
   /** Called at each fault point of an exchange or a decision; for tests that stop the process there. */
   faultPoint?: (point: FaultPoint) => void
 }
@@ -56,6 +57,7 @@ export interface SqlStorageOptions extends Pick<StorageOptions, 'sweepInterval' 
 /** The storage verbs over a SQL engine. */
 export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): Storage {
   const { faultPoint = () => undefined } = options
+  const nonceLimits = requireNonceLimits(options.nonces ?? {}, 1_000_000)
 
   const unitOf = async (db: Kysely<Tables>, reach: Unit['reach']): Promise<Unit> => ({
     db,
@@ -97,6 +99,21 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     }
   }
 
+  const claim = together((unit, wanted: NonceClaim) => claimNonce(unit, wanted, nonceLimits))
+  const forget = together(forgetNonces)
+
+  /** Nonces that have ended leave their places when these are needed, be it that another claim makes them. */
+  async function claimOrForget(wanted: NonceClaim): Promise<boolean> {
+    for (let forgotten: number | undefined; ; forgotten = await forget()) {
+      try {
+        return await claim(wanted)
+      } catch (error) {
+        const isFull = error instanceof StorageError && error.code === 'too_many_nonces'
+        if (!isFull || forgotten === 0) throw error
+      }
+    }
+  }
+
   const sweepAll = () => sweep({ alone, together })
   const stopRetention = startRetention(sweepAll, options)
 
@@ -129,7 +146,7 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     usePasskey: together(usePasskey),
     removePasskey: together(removePasskey),
 
-    claimNonce: alone(claimNonce),
+    claimNonce: claimOrForget,
     countAttempt: alone(countAttempt),
     forgiveAttempt: alone(forgiveAttempt),
     clearAttempts: alone(clearAttempts),

@@ -20,6 +20,7 @@ export interface Tables {
   grant_usage_day: GrantUsageDayRow
   signing_key: SigningKeyRow
   nonce: NonceRow
+  nonce_count: NonceCountRow
   token_issue: TokenIssueRow
   audit_event: AuditEventRow
   refresh_mark: RefreshMarkRow
@@ -228,6 +229,19 @@ export interface NonceRow {
   tenant_id: number
   key: string
   expires_at: number
+  kind: 'agent' | 'key'
+  /** The agent's identifier, or the thumbprint of a key that proves no agent. */
+  holder: string
+  network: string
+}
+
+export interface NonceCountRow {
+  tenant_id: number
+  /** `strangers`: of the keys in a network that prove no agent. `part`: of all nonces, those whose keys begin alike. */
+  kind: NonceRow['kind'] | 'strangers' | 'network' | 'part'
+  source: string
+  /** Those that have ended too, until they are forgotten. */
+  held: number
 }
 
 export interface TokenIssueRow {

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { writeStatistics } from './write-statistics.js'
 
-/** Logos of agents. */
+/** Logos of agents, and counts of nonces by whose they are. */
 export function migrateToVersion4(database: Database.Database): void {
   database.exec(`
     create table agent_logo (
@@ -16,6 +16,18 @@ export function migrateToVersion4(database: Database.Database): void {
     ) strict;
     create unique index agent_logo_id on agent_logo (tenant_id, id) where id is not null;
     create index agent_logo_claimed on agent_logo (tenant_id, claimed_at);
+
+    alter table nonce add column kind text not null default 'key' check (kind in ('agent', 'key'));
+    alter table nonce add column holder text not null default '';
+    alter table nonce add column network text not null default '';
+    create table nonce_count (
+      tenant_id integer not null default 1,
+      kind text not null check (kind in ('agent', 'key', 'strangers', 'network', 'part')),
+      source text not null,
+      held integer not null,
+      primary key (tenant_id, kind, source)
+    ) strict, without rowid;
+    create index nonce_count_network on nonce_count (tenant_id, held) where kind = 'network';
   `)
   writeStatistics(database)
   database.pragma('user_version = 4')

@@ -7,6 +7,7 @@ const rowsPerValue: Readonly<Record<string, number>> = {
   tenant_id: rows,
   status: rows,
   issuer: rows,
+  kind: 100_000,
   event: 50_000,
   resource: 10_000,
   day: 10_000,

@@ -1,0 +1,225 @@
+import { createMemoryNonces, type MemoryNoncesOptions, type NonceSource } from 'countersign'
+import { describe, expect, it } from 'vitest'
+import { refusal, refusalCode } from '../refusal.js'
+
+const start = 1_800_000_000
+
+function open(options: MemoryNoncesOptions = {}) {
+  const clock = { now: start }
+  const claimNonce = createMemoryNonces({ now: () => clock.now, ...options })
+  let made = 0
+  /** A nonce that nobody had before, unless it is named. */
+  const claim = (source: Partial<NonceSource> = {}, { key = `nonce ${++made}`, lifetime = 120 } = {}) =>
+    claimNonce({ key, lifetime, source: { agent: undefined, thumbprint: 'key', network: '192.0.2', ...source } })
+  /** How many of so many are claimed. */
+  const claimed = (count: number, source: (index: number) => Partial<NonceSource>) =>
+    Array.from({ length: count }, (_, index) => isClaimed(() => claim(source(index)))).filter(Boolean).length
+  return { clock, claim, claimed }
+}
+
+function isClaimed(claim: () => unknown): boolean {
+  try {
+    return claim() === true
+  } catch {
+    return false
+  }
+}
+
+const agent = (name: string | number, network = '192.0.2') => ({ agent: `https://${name}.example`, network })
+const stranger = (name: string | number, network = '192.0.2') => ({ thumbprint: `key ${name}`, network })
+
+describe('one source', () => {
+  it('a key that proves no agent holds 256, and is told how to have more', async () => {
+    const { claim, claimed } = open()
+    expect(claimed(300, () => stranger(1))).toBe(256)
+    expect(await refusal(() => claim(stranger(1)))).toMatchObject({
+      code: 'too_many_requests',
+      status: 429,
+      retryAfter: 60,
+      challenge: { level: 'identity' },
+    })
+    expect(claim(stranger(2))).toBe(true)
+  })
+
+  it('a key that proves no agent is the same key in another network', () => {
+    const { claimed } = open()
+    expect(claimed(300, (index) => stranger(1, `192.0.${index}`))).toBe(256)
+  })
+
+  it('all such keys in one network hold 4,096; other networks and agents in it go on', async () => {
+    const { claim, claimed } = open()
+    expect(claimed(5000, stranger)).toBe(4096)
+    expect(await refusal(() => claim(stranger('more')))).toMatchObject({
+      code: 'too_many_requests',
+      retryAfter: 60,
+      challenge: { level: 'identity' },
+    })
+    expect(claim(stranger('more', '192.0.3'))).toBe(true)
+    expect(claim(agent('known'))).toBe(true)
+  })
+
+  it('an agent holds 16,384, whatever keys and delegates sign for it and from wherever', async () => {
+    const { claim, claimed } = open()
+    expect(claimed(17_000, (index) => ({ ...agent('a', `192.0.${index % 200}`), thumbprint: `key ${index}` }))).toBe(
+      16_384,
+    )
+    const refused = await refusal(() => claim(agent('a')))
+    expect(refused).toMatchObject({ code: 'too_many_requests', retryAfter: 60 })
+    expect(refused.challenge).toBeUndefined()
+    expect(claim(agent('b'))).toBe(true)
+    expect(claim(stranger(1))).toBe(true)
+  })
+
+  it('an agent has nothing of the strangers in its network', () => {
+    const { claimed } = open({ perNetwork: 10 })
+    expect(claimed(50, () => agent('a'))).toBe(50)
+    expect(claimed(50, stranger)).toBe(10)
+  })
+
+  it('every limit can be set', () => {
+    const { claimed } = open({ perKey: 2, perNetwork: 3, perAgent: 4 })
+    expect(claimed(9, () => stranger(1))).toBe(2)
+    expect(claimed(9, stranger)).toBe(1)
+    expect(claimed(9, () => agent('a'))).toBe(4)
+  })
+
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('a limit of %s is refused', (value) => {
+    for (const name of ['perKey', 'perNetwork', 'perAgent', 'total'])
+      expect(() => createMemoryNonces({ [name]: value })).toThrow(name)
+  })
+
+  it('has its places again, one by one, as its nonces end', () => {
+    const { clock, claim, claimed } = open({ perKey: 2, perNetwork: 3, perAgent: 2 })
+    for (const source of [stranger(1), agent('a')]) {
+      claim(source, { lifetime: 60 })
+      claim(source, { lifetime: 61 })
+    }
+    claim(stranger(2), { lifetime: 60 })
+    clock.now += 59
+    expect(claimed(1, () => stranger(1)) + claimed(1, () => agent('a')) + claimed(1, () => stranger(3))).toBe(0)
+    clock.now += 1
+    expect(claimed(5, () => agent('a'))).toBe(1)
+    expect(claimed(5, () => stranger(1))).toBe(1)
+    expect(claimed(5, () => stranger(3))).toBe(1)
+  })
+
+  it('a nonce claimed again when it has ended counts once', () => {
+    const { clock, claim, claimed } = open({ perKey: 2 })
+    claim(stranger(1), { key: 'a', lifetime: 10.5 })
+    clock.now += 11
+    expect(claim(stranger(1), { key: 'a' })).toBe(true)
+    expect(claimed(5, () => stranger(1))).toBe(1)
+  })
+
+  it('a copy is a copy, also where its source has too many', () => {
+    const { claim } = open({ perKey: 1 })
+    expect(claim(stranger(1), { key: 'a' })).toBe(true)
+    expect(claim(stranger(1), { key: 'a' })).toBe(false)
+    expect(claim(stranger(2), { key: 'a' })).toBe(false)
+  })
+})
+
+describe('a full store', () => {
+  it('refuses the network that holds most, and no other', async () => {
+    const { claim, claimed } = open({ total: 100 })
+    expect(claimed(90, (index) => agent(`evil-${index}`, '198.51.100'))).toBe(90)
+    expect(claimed(10, (index) => agent(`good-${index}`, '192.0.2'))).toBe(10)
+    expect(await refusal(() => claim(agent('evil-1', '198.51.100')))).toMatchObject({
+      code: 'too_many_requests',
+      retryAfter: 60,
+    })
+    expect(await refusalCode(() => claim(stranger('evil', '198.51.100')))).toBe('too_many_requests')
+    expect(claimed(30, (index) => agent(`good-${index}`, '192.0.2'))).toBe(30)
+    expect(claim(stranger('new', '203.0.113'))).toBe(true)
+  })
+
+  it('remembers 100,000 before it is full', async () => {
+    const { claim, claimed } = open()
+    expect(claimed(100_010, (index) => agent(index))).toBe(100_000)
+    expect(await refusalCode(() => claim(agent('one-more')))).toBe('too_many_requests')
+    expect(claim(agent('elsewhere', '192.0.3'))).toBe(true)
+  })
+
+  it('has places for those who hold few where many networks fill it, and never holds twice as many', async () => {
+    const { claimed } = open({ total: 1000 })
+    let all = 0
+    for (let network = 0; network < 50; network++)
+      all += claimed(300, (index) => agent(`${index}-of-${network}`, `10.0.${network}`))
+    expect(all).toBeGreaterThan(1500)
+    expect(claimed(3, (index) => agent(`good-${index}`, '192.0.2'))).toBe(3)
+    for (let network = 0; network < 3000; network++) all += claimed(1, () => agent('a', `2001:db8:${network}`))
+    expect(all).toBe(2000 - 3)
+  })
+
+  it('half of its last places taken, one network has a 64th of those that are left', () => {
+    const { claimed } = open({ total: 1000 })
+    for (const network of ['10.0.1', '10.0.2', '10.0.3']) claimed(490, () => agent(`of-${network}`, network))
+    // 1,470 are held; each of the next 30 is the last before a network needs to hold few.
+    expect(claimed(100, () => agent('a', '10.0.4'))).toBe(30)
+    expect(claimed(100, () => agent('b', '10.0.5'))).toBe(8)
+    expect(claimed(100, () => agent('c', '10.0.4'))).toBe(0)
+  })
+
+  it('twice as full, it refuses everybody for a while', async () => {
+    const { clock, claim } = open({ total: 2 })
+    claim(agent('a'), { lifetime: 60 })
+    claim(agent('b'), { lifetime: 60 })
+    claim(agent('c', '192.0.3'))
+    claim(agent('d', '192.0.4'), { key: 'd' })
+    expect(await refusal(() => claim(agent('e', '192.0.5')))).toMatchObject({ code: 'unavailable', retryAfter: 60 })
+    expect(claim(agent('d', '192.0.4'), { key: 'd' })).toBe(false)
+    clock.now += 60
+    expect(claim(agent('e', '192.0.5'))).toBe(true)
+  })
+
+  it('forgets which network held most when its nonces end', () => {
+    const { clock, claimed, claim } = open({ total: 10 })
+    for (let index = 0; index < 9; index++) claim(agent('a', '198.51.100'), { lifetime: 60 })
+    clock.now += 30
+    // With them half of the last places are taken.
+    expect(claimed(20, () => agent('b', '192.0.2'))).toBe(6)
+    clock.now += 30
+    expect(claimed(20, () => agent('b', '192.0.2'))).toBe(10 - 6)
+    expect(claim(agent('a', '198.51.100'))).toBe(true)
+  })
+
+  it('takes no longer for each nonce that is refused', () => {
+    const { clock, claim } = open({ perAgent: 100_000 })
+    for (let index = 0; index < 100_000; index++)
+      claim(agent('a'), { key: `first ${index}`, lifetime: 60 + (index % 60) })
+    const started = performance.now()
+    for (let index = 0; index < 2000; index++) expect(isClaimed(() => claim(agent('a')))).toBe(false)
+    // One look at all of them for each of the 2,000 would take some seconds.
+    expect(performance.now() - started).toBeLessThan(500)
+    clock.now += 60
+    expect(claim(agent('a'), { key: 'first 0' })).toBe(true)
+    expect(claim(agent('a'), { key: 'first 1' })).toBe(false)
+    clock.now -= 30
+    expect(claim(agent('a'), { key: 'first 0' })).toBe(false)
+    expect(claim(agent('a'), { key: 'first 1' })).toBe(false)
+  })
+})
+
+describe('a clock that was set back', () => {
+  it('does not stop the forgetting', () => {
+    const { clock, claim } = open({ perKey: 2 })
+    clock.now += 3600
+    claim({}, { lifetime: 60 })
+    clock.now -= 3600
+    expect(claim({}, { lifetime: 60 })).toBe(true)
+    clock.now += 60
+    expect(claim()).toBe(true)
+  })
+
+  it('a nonce that was claimed again meanwhile is not forgotten with the first claim', () => {
+    const { clock, claim } = open()
+    clock.now = start + 100
+    claim({}, { key: 'other', lifetime: 60 })
+    clock.now = start
+    expect(claim({}, { key: 'a', lifetime: 10 })).toBe(true)
+    clock.now = start + 11
+    expect(claim({}, { key: 'a', lifetime: 130 })).toBe(true)
+    clock.now = start + 101
+    expect(claim({}, { key: 'a' })).toBe(false)
+  })
+})

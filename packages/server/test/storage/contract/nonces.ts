@@ -1,0 +1,133 @@
+import type { NonceClaim, NonceLimits, NonceSource } from 'countersign'
+import { describe, expect, test } from 'vitest'
+import type { Storage } from '../../../dist/storage/storage.js'
+import { nonceClaim, times } from '../fixtures.js'
+import { inStorage, type MakeStorage, start } from './in-storage.js'
+
+const agent = (name: string | number, network = '192.0.2') => ({ agent: `https://${name}.example`, network })
+const stranger = (name: string | number, network = '192.0.2') => ({ thumbprint: `key ${name}`, network })
+
+/** How many of so many claims are granted; the others must be refused for their source. */
+async function granted(
+  storage: Storage,
+  count: number,
+  source: (index: number) => Partial<NonceSource>,
+  lifetime = 130,
+): Promise<number> {
+  const claims = times(count, (index) => isGranted(storage, nonceClaim(source(index), undefined, lifetime)))
+  return (await Promise.all(claims)).filter(Boolean).length
+}
+
+async function isGranted(storage: Storage, claim: NonceClaim): Promise<boolean> {
+  try {
+    return await storage.claimNonce(claim)
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'too_many_nonces' })
+    return false
+  }
+}
+
+export function nonceContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: nonces`, makeStorage, (world) => {
+    test('of 20 parallel claims of one nonce exactly one is granted', async () => {
+      const { storage } = world
+      const results = await Promise.all(times(20, () => storage.claimNonce(nonceClaim({}, 'key'))))
+      expect(results.filter(Boolean)).toHaveLength(1)
+      expect(await storage.claimNonce(nonceClaim({}, 'other key'))).toBe(true)
+    })
+
+    test('a nonce stays claimed for its whole lifetime, swept or not, whoever claims it', async () => {
+      const { storage } = world
+      await storage.claimNonce(nonceClaim({}, 'key'))
+      world.now = start + 129
+      await storage.sweep()
+      expect(await storage.claimNonce(nonceClaim({}, 'key'))).toBe(false)
+      expect(await storage.claimNonce(nonceClaim(agent('a'), 'key'))).toBe(false)
+      world.now = start + 130
+      expect(await storage.claimNonce(nonceClaim({}, 'key'))).toBe(true)
+      expect(await storage.claimNonce(nonceClaim({}, 'key'))).toBe(false)
+    })
+  })
+
+  const few = (limits: NonceLimits) => (options: Parameters<MakeStorage>[0]) =>
+    makeStorage({ ...options, nonces: limits })
+
+  inStorage(`${name}: a source of nonces`, few({ perKey: 2, perNetwork: 3, perAgent: 4 }), (world) => {
+    test('is a key, the keys of a network, or an agent, and holds no more, also where all come at once', async () => {
+      const { storage } = world
+      expect(await granted(storage, 20, () => stranger(1))).toBe(2)
+      expect(await granted(storage, 20, (index) => stranger(1, `10.0.${index}`))).toBe(0)
+      expect(await granted(storage, 20, stranger)).toBe(1)
+      expect(await granted(storage, 20, (index) => agent('a', `10.0.${index}`))).toBe(4)
+      expect(await granted(storage, 20, () => agent('b'))).toBe(4)
+      expect(await granted(storage, 20, () => stranger(2, '192.0.3'))).toBe(2)
+    })
+
+    test('has its places again, one by one, as its nonces end, swept or not', async () => {
+      const { storage } = world
+      for (const swept of [false, true]) {
+        world.now += 1000
+        const begun = world.now
+        await granted(storage, 2, () => stranger(1), 60)
+        await granted(storage, 1, () => stranger(2), 61)
+        await granted(storage, 2, () => agent('a'), 60)
+        await granted(storage, 2, () => agent('a'), 61)
+        world.now = begun + 59
+        if (swept) await storage.sweep()
+        expect(await granted(storage, 3, stranger)).toBe(0)
+        world.now = begun + 60
+        if (swept) expect(await storage.sweep()).toBe(4)
+        expect(await granted(storage, 9, () => agent('a'), 10)).toBe(2)
+        expect(await granted(storage, 9, () => stranger(1), 10)).toBe(2)
+        expect(await granted(storage, 9, () => stranger(3), 10)).toBe(0)
+        world.now = begun + 61
+        if (swept) expect(await storage.sweep()).toBe(3)
+        expect(await granted(storage, 9, () => stranger(3), 10)).toBe(1)
+      }
+    })
+
+    test('a claim that is refused leaves nothing, and a copy is no claim', async () => {
+      const { storage } = world
+      await granted(storage, 3, () => stranger(1))
+      const refused = nonceClaim(stranger(1))
+      expect(await isGranted(storage, refused)).toBe(false)
+      expect(await isGranted(storage, { ...refused, source: { ...refused.source, agent: 'https://a.example' } })).toBe(
+        true,
+      )
+      await granted(storage, 3, () => agent('a'))
+      expect(await storage.claimNonce(nonceClaim(agent('a'), refused.key))).toBe(false)
+      expect(await granted(storage, 9, () => stranger(2))).toBe(1)
+    })
+  })
+
+  inStorage(`${name}: a full store of nonces`, few({ total: 40 }), (world) => {
+    test('refuses the network that holds most, and no other', async () => {
+      const { storage } = world
+      expect(await granted(storage, 36, (index) => agent(index, '198.51.100'))).toBe(36)
+      expect(await granted(storage, 4, agent)).toBe(4)
+      expect(await granted(storage, 5, (index) => agent(`more-${index}`, '198.51.100'))).toBe(0)
+      expect(await granted(storage, 5, (index) => agent(`more-${index}`))).toBe(5)
+      expect(await granted(storage, 5, (index) => stranger(index, '203.0.113'))).toBe(5)
+    })
+
+    test('never holds twice as many, and has places again when some have ended', async () => {
+      const { storage } = world
+      let all = 0
+      for (const network of times(100, (index) => `10.0.${index}`)) {
+        all += await granted(storage, 3, (index) => agent(index, network), 60)
+      }
+      expect(all).toBeGreaterThan(40)
+      expect(all).toBeLessThanOrEqual(80)
+      world.now += 60
+      expect(await granted(storage, 40, () => agent('a'))).toBe(40)
+      expect(await granted(storage, 5, () => agent('a'))).toBe(0)
+    })
+  })
+
+  describe(`${name}: the limits of nonces`, () => {
+    test('that are no whole numbers above 0 are refused', () => {
+      for (const limit of ['perKey', 'perNetwork', 'perAgent', 'total'])
+        expect(() => makeStorage({ sweepInterval: 0, nonces: { [limit]: 0 } })).toThrow(limit)
+    })
+  })
+}

@@ -1,0 +1,186 @@
+import { issueToken, type NonceSource } from 'countersign'
+import { type Storage, sqliteStorage } from 'countersign-server'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { allow, authRequest, redemption, refreshTokenOf, signForm, type TokenRequest } from '../attacks/flow.js'
+import { identityOf, newSigner } from '../attacks/party.js'
+import { openMapStage, type Stage, type StageOptions } from '../attacks/stage.js'
+
+/** What the endpoints asked of the storage, in order. */
+type Calls = [verb: keyof Storage, argument: unknown][]
+
+async function open(options: StageOptions = {}): Promise<{ stage: Stage; calls: Calls }> {
+  const calls: Calls = []
+  const wrap = (storage: Storage) =>
+    new Proxy(storage, {
+      get(target, verb, receiver) {
+        const method: unknown = Reflect.get(target, verb, receiver)
+        if (typeof method !== 'function') return method
+        return (...values: unknown[]) => {
+          calls.push([verb as keyof Storage, values[0]])
+          return Reflect.apply(method, target, values) as unknown
+        }
+      },
+    })
+  const stage = await openMapStage({ wrap, ...options })
+  onTestFinished(() => stage.close())
+  return { stage, calls }
+}
+
+/** What changes something, beside counters. */
+const changing: readonly (keyof Storage)[] = [
+  'recordAgent',
+  'createAuthRequest',
+  'recordAutonomousIssue',
+  'redeemCode',
+  'refreshGrant',
+  'revokeRefreshToken',
+]
+
+type Ask = (stage: Stage) => Promise<TokenRequest>
+
+const asks: readonly [name: string, ask: Ask, verb: keyof Storage][] = [
+  ['a request for authorization', (stage) => authRequest(stage), 'createAuthRequest'],
+  [
+    'a request that a policy grants',
+    async ({ agent }) => ({
+      by: identityOf(agent),
+      form: new URLSearchParams({ request_type: 'auth', scope: 'own.sync', redirect_uri: `${agent.id}/callback` }),
+    }),
+    'recordAutonomousIssue',
+  ],
+  ['a redemption', async (stage) => redemption(await allow(stage)), 'redeemCode'],
+  [
+    'a refresh',
+    async (stage) => {
+      const token = await refreshTokenOf(stage, await allow(stage, undefined, { duration: 'until-removed' }))
+      return {
+        by: identityOf(stage.agent),
+        form: new URLSearchParams({ request_type: 'refresh', refresh_token: token }),
+      }
+    },
+    'refreshGrant',
+  ],
+  [
+    'a revocation',
+    async (stage) => {
+      const token = await refreshTokenOf(stage, await allow(stage, undefined, { duration: 'until-removed' }))
+      return { by: identityOf(stage.agent), form: new URLSearchParams({ token }), path: '/agent/revoke' }
+    },
+    'revokeRefreshToken',
+  ],
+]
+
+const policy: StageOptions['policy'] = ({ scope }) => (scope.includes('own.sync') ? { grant: 'own' } : 'ask')
+
+describe.each(asks)('the nonce of %s', (_name, ask, verb) => {
+  it('is claimed before anything is changed, and once', async () => {
+    const { stage, calls } = await open({ policy })
+    const signed = await signForm(stage, await ask(stage))
+    calls.length = 0
+    expect((await stage.fetch(signed)).status).toBe(200)
+    const verbs = calls.map(([called]) => called)
+    expect(verbs.filter((called) => called === 'claimNonce')).toHaveLength(1)
+    const first = verbs.findIndex((called) => changing.includes(called))
+    expect(verbs[first]).toBe(verb === 'createAuthRequest' ? 'recordAgent' : verb)
+    expect(verbs.indexOf('claimNonce')).toBeLessThan(first)
+    expect(verbs).toContain(verb)
+  })
+
+  it('S41: keeps a copy from changing anything', async () => {
+    const { stage, calls } = await open({ policy })
+    const signed = await signForm(stage, await ask(stage))
+    expect((await stage.fetch(signed.clone())).status).toBe(200)
+    calls.length = 0
+    const answer = await stage.fetch(signed)
+    expect(answer.status).toBe(401)
+    expect(await answer.json()).toMatchObject({ error: 'invalid_signature' })
+    expect(calls.filter(([called]) => changing.includes(called))).toEqual([])
+  })
+
+  it('is counted for the agent', async () => {
+    const { stage, calls } = await open({ policy })
+    const request = await ask(stage)
+    calls.length = 0
+    await stage.fetch(await signForm(stage, request))
+    const claimed = calls.flatMap(([called, argument]) =>
+      called === 'claimNonce' ? [(argument as { source: NonceSource }).source] : [],
+    )
+    const { id, signer } = stage.agent
+    expect(claimed).toEqual([{ agent: id, thumbprint: signer.thumbprint, network: '192.0.2' }])
+  })
+})
+
+describe('the nonce of a request that is refused is not claimed', () => {
+  const claimsOf = (calls: Calls) => calls.filter(([verb]) => verb === 'claimNonce').length
+
+  it.each<[string, number, Ask, StageOptions?]>([
+    ['without a request_type', 400, async ({ agent }) => ({ by: identityOf(agent), form: new URLSearchParams() })],
+    ['for no scope', 400, (stage) => authRequest(stage, undefined, { form: { scope: 'a' } })],
+    [
+      'with a redirect URI that is not listed',
+      400,
+      (stage) => authRequest(stage, undefined, { redirectUri: 'https://evil.example/' }),
+    ],
+    ['by a policy', 403, (stage) => authRequest(stage), { policy: () => ({ deny: 'no' }) }],
+    [
+      'of a blocked agent',
+      403,
+      async (stage) => {
+        await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: true, by: 'operator' })
+        return authRequest(stage)
+      },
+    ],
+  ])('%s', async (_why, status, ask, options = {}) => {
+    const { stage, calls } = await open(options)
+    expect((await stage.fetch(await signForm(stage, await ask(stage)))).status).toBe(status)
+    expect(claimsOf(calls)).toBe(0)
+  })
+
+  it('beyond the rate', async () => {
+    const { stage, calls } = await open({ policy })
+    const own = async () => {
+      const form = { request_type: 'auth', scope: 'own.sync', redirect_uri: `${stage.agent.id}/callback` }
+      const request = { by: identityOf(stage.agent), form: new URLSearchParams(form) }
+      return (await stage.fetch(await signForm(stage, request))).status
+    }
+    const statuses: number[] = []
+    for (let sent = 0; sent < 310; sent++) statuses.push(await own())
+    expect(statuses.filter((status) => status === 429)).toHaveLength(10)
+    expect(claimsOf(calls)).toBe(300)
+  })
+})
+
+describe('an agent that has too many nonces', () => {
+  it('is told to wait, changes nothing, and keeps no other from going on', async () => {
+    let clock = { now: 0 }
+    const few = sqliteStorage(':memory:', { now: () => clock.now, sweepInterval: 0, nonces: { perAgent: 2 } })
+    onTestFinished(() => few.close())
+    const stage = await openMapStage({
+      wrap: (storage) => ({ ...storage, claimNonce: (claim) => few.claimNonce(claim) }),
+    })
+    onTestFinished(() => stage.close())
+    clock = stage.clock
+    const { id, signer } = stage.agent
+    // Its delegates’ count with its own.
+    const laptop = await newSigner()
+    const claims = { iss: id, sub: 'laptop', exp: stage.clock.now + 600, cnf: { jwk: laptop.jwk } }
+    const jwt = await issueToken('agent+jwt', claims, { signer, now: () => stage.clock.now })
+    const delegate = { agent: id, signer: laptop, signatureKey: { scheme: 'jwt', jwt } as const }
+    const source = { agent: id, thumbprint: 'any', network: '203.0.113' }
+    for (const key of ['first', 'second']) await few.claimNonce({ key, source, lifetime: 60 })
+    const request = await authRequest(stage)
+    for (const by of [request.by, delegate]) {
+      const form = new URLSearchParams({ request_type: 'code', code: 'any' })
+      const refused = await stage.fetch(await signForm(stage, { by, form }))
+      expect(refused.status).toBe(429)
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(await refused.json()).toMatchObject({ error: 'too_many_requests' })
+    }
+    expect((await stage.fetch(await signForm(stage, request))).status).toBe(429)
+    expect(await stage.storage.listEvents({ event: 'request.created' })).toEqual([])
+    const other = await authRequest(stage, identityOf(stage.otherAgent))
+    expect((await stage.fetch(await signForm(stage, other))).status).toBe(200)
+    stage.clock.now += 60
+    expect((await stage.fetch(await signForm(stage, await authRequest(stage)))).status).toBe(200)
+  })
+})
