@@ -71,7 +71,7 @@ export interface ServerContext {
   /** Undefined: pages show no logos, and none is fetched. */
   logos: LogoKeeper | undefined
   footer: PageFooter
-  /** Whom to ask about what the policy forbids. */
+  /** Whom people can ask: about what the policy forbids, and for a new password. */
   contact: { name: string; href?: string } | undefined
   nonce: 'optional' | 'required'
   /** Whether a code works only with the key that asked for it. */

@@ -71,7 +71,7 @@ export interface AuthServerOptions {
   logos?: boolean
   /** Links at the foot of each page. @default none */
   footer?: { help?: string; report?: string; privacy?: string }
-  /** Whom to ask about what the policy forbids. @default nobody */
+  /** Whom people can ask: about what the policy forbids, and for a new password. @default the pages say "your administrator" */
   contact?: { name: string; href?: string }
   /** How many requests of one agent, delegate and resource may be open at once. @default 20 */
   maxOpenRequests?: number

@@ -42,7 +42,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
   async function addPasskey(name = 'Laptop'): Promise<void> {
     await open('/account/sign-in?return_to=/account/security')
     await typeIn(page, people.alice)
-    await page.getByLabel('Name for a new passkey').fill(name)
+    await page.getByLabel('Passkey name').fill(name)
     await Promise.all([page.waitForEvent('load'), page.getByRole('button', { name: 'Add a passkey' }).click()])
   }
 
@@ -91,7 +91,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
 
   it('adds the same authenticator once only', async () => {
     await addPasskey()
-    await page.getByLabel('Name for a new passkey').fill('Laptop again')
+    await page.getByLabel('Passkey name').fill('Laptop again')
     await page.getByRole('button', { name: 'Add a passkey' }).click()
     await page.getByText('That did not work. Nothing was changed. Please try again.').waitFor()
     expect(await credentials()).toHaveLength(1)

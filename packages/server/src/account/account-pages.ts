@@ -16,6 +16,7 @@ import type { CloseAccountPage, PasswordPage, SecurityPage } from '../pages/acco
 import { accountPaths } from '../pages/account-paths.js'
 import { cleanText } from '../pages/plain-text.js'
 import type { ListedGrant } from '../storage/storage.js'
+import { accountDownload } from './account-download.js'
 import { type AccountView, accountFrame } from './account-view.js'
 import { activityOf } from './activity-of.js'
 import { agentEntry, byParties, endedGrants, liveGrants } from './agent-entries.js'
@@ -227,14 +228,8 @@ export const closePage = async (
 
 const download: AccountPage = async (context, view) => {
   const exported = await context.storage.exportUser(view.session.user.id)
-  return new Response(JSON.stringify(exported, null, 2), {
-    headers: {
-      'content-type': 'application/json',
-      'content-disposition': 'attachment; filename="account.json"',
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    },
-  })
+  if (!exported) throw new PageError('not_found', { retry: accountPaths.agents })
+  return accountDownload(exported)
 }
 
 /** The pages of an account by their path; `*` stands for the id of a row. */

@@ -52,7 +52,20 @@ const shownEvents: ReadonlyMap<string, Entry> = new Map([
   ['grant.revoked', endOfGrant],
 ])
 
+/** Seconds within which removing the same access again is the same act: one row is kept for each time it was given. */
+const oneAct = 60
+
 /** The events that a person can read, in the order given. */
 export function activityOf(events: readonly RecordedEvent[]): Activity[] {
-  return events.flatMap((event) => shownEvents.get(event.event)?.(event) ?? [])
+  const removals = new Map<string, number>()
+  return events
+    .flatMap((event) => shownEvents.get(event.event)?.(event) ?? [])
+    .filter((entry) => {
+      if (entry.what !== 'removed' && entry.what !== 'removed_by_server') return true
+      const key = JSON.stringify([entry.what, entry.agentHost, entry.resourceHost])
+      const told = removals.get(key)
+      if (told !== undefined && Math.abs(told - entry.at) <= oneAct) return false
+      removals.set(key, entry.at)
+      return true
+    })
 }

@@ -19,14 +19,14 @@ export function confirmFirst(returnTo: string): Response {
   return seeOther(`${accountPaths.confirm}?return_to=${encodeURIComponent(returnTo)}`)
 }
 
-type Shown = Pick<ReauthenticationPage, 'problem' | 'retryAfter'>
+type Shown = Pick<ReauthenticationPage, 'problem'> & { retryAfter?: number }
 
 /** `GET /account/confirm`, first or again. Who has neither password nor passkey here signs in anew. */
 export async function confirmPage(
   context: ServerContext,
   view: AccountView,
   returnTo: string,
-  shown: Shown = {},
+  { problem, retryAfter }: Shown = {},
 ): Promise<Response> {
   const { session, visitor } = view
   const password = await context.storage.findCredential(session.user.username)
@@ -38,17 +38,17 @@ export async function confirmPage(
       ...pageFrame(context, view),
       form: { action: accountPaths.confirm, csrf: context.secrets.csrfFor(visitor.browser, pageOf(session)), returnTo },
       user: session.user.username,
-      ...shown,
+      ...(problem === undefined ? {} : { problem }),
       ...(passkeys.length > 0 ? { passkey: { options: '/account/passkeys/challenge' } } : {}),
       cancelHref: accountPaths.agents,
     },
     view.messages,
   )
   return htmlResponse(html, {
-    status: shown.problem === undefined ? 200 : shown.problem === 'throttled' ? 429 : 401,
+    status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
     connects: passkeys.length > 0,
     cookies: visitor.newCookies,
-    ...(shown.retryAfter === undefined ? {} : { retryAfter: shown.retryAfter }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
   })
 }
 

@@ -43,11 +43,7 @@ export async function consentPageAt(
   if (facts.forbidden) {
     const { agentHost, resourceHost } = place
     const model = { ...frame, form, revision: request.revision, user: session.user.username, agentHost, resourceHost }
-    const contact = context.contact ? { contact: context.contact } : {}
-    const html = renderPolicyForbids(
-      { ...model, redirectDisplay: displayRedirect(request.redirectUri), ...contact },
-      view.messages,
-    )
+    const html = renderPolicyForbids({ ...model, redirectDisplay: displayRedirect(request.redirectUri) }, view.messages)
     const code = 'policy_forbids'
     const refusal = describeRefusal(facts.forbidden, { status: problemStatus[code], code }, { agent: request.agent })
     return withRefusal(htmlResponse(html, { ...options, status: refusal.status }), refusal)

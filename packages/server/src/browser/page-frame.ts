@@ -51,5 +51,6 @@ export function pageFrame(context: ServerContext, view?: View): PageFrame {
     touchIcon: assetPath('apple-touch-icon.png'),
     script: assetPath('pages.js'),
     ...(Object.keys(footer).length === 0 ? {} : { footer }),
+    ...(context.contact ? { contact: context.contact } : {}),
   }
 }

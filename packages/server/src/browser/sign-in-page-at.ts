@@ -9,7 +9,10 @@ import { pageFrame, type View } from './page-frame.js'
 import { requestPath } from './pending-page.js'
 import { askerOf, fieldsOf, type Place, pathOf } from './place.js'
 
-export type SignInProblem = Pick<SignInPage, 'username' | 'problem' | 'retryAfter'>
+export type SignInProblem = Pick<SignInPage, 'username' | 'problem'> & {
+  /** Seconds until the next attempt counts. */
+  retryAfter?: number
+}
 type Shown = SignInProblem & Pick<SignInPage, 'again'> & { cookies?: readonly string[] }
 
 const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>> = {
@@ -25,7 +28,7 @@ const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>
 
 /** The sign-in page, first or again, with every way in that this server has. */
 export function signInPageAt(context: ServerContext, view: View, place: Place, shown: Shown = {}): Response {
-  const { cookies = [], ...said } = shown
+  const { cookies = [], retryAfter, ...said } = shown
   const visitor = { ...view.visitor, session: undefined }
   const next = encodeURIComponent(pathOf(place))
   const html = renderSignIn(
@@ -52,7 +55,7 @@ export function signInPageAt(context: ServerContext, view: View, place: Place, s
     formRedirectsAway: true,
     connects: context.passkeys !== undefined,
     cookies: [...view.visitor.newCookies, ...cookies],
-    ...(shown.retryAfter === undefined ? {} : { retryAfter: shown.retryAfter }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
   })
 }
 

@@ -71,7 +71,11 @@ export const settingTable: readonly SettingRow[] = [
   { name: 'footer.help', read: 'text', about: 'a link at the foot of the pages: help' },
   { name: 'footer.report', read: 'text', about: 'a link on the pages about an agent: report it' },
   { name: 'footer.privacy', read: 'text', about: 'a link at the foot of the pages: privacy' },
-  { name: 'contact.name', read: 'text', about: 'whom to ask about what the policies forbid' },
+  {
+    name: 'contact.name',
+    read: 'text',
+    about: 'whom people can ask: about what the policies forbid, and for a new password',
+  },
   { name: 'contact.href', read: 'text', about: 'where to reach them' },
   {
     name: 'interop.redirectUrisOptional',

@@ -1,5 +1,6 @@
 import { AgentCard } from './agent-card.js'
 import { Caution } from './caution.js'
+import { ForgottenPassword } from './contact.js'
 import { Deadline } from './deadline.js'
 import { DurationChoice } from './duration-choice.js'
 import { KnownUser, PasswordField } from './fields.js'
@@ -102,6 +103,7 @@ function PasswordAgain({ model, messages }: { model: ConsentPage; messages: Mess
         described={problem !== undefined}
         invalid={problem === 'wrong_password'}
       />
+      <ForgottenPassword frame={model} messages={messages} />
     </div>
   )
 }

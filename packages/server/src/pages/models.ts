@@ -11,6 +11,13 @@ export interface PageFrame {
   /** Where the script is served; absent: the page has none, and offers nothing that needs one. */
   script?: string
   footer?: PageFooter
+  /** Whom people can ask; absent: nobody in particular. */
+  contact?: Contact
+}
+
+export interface Contact {
+  name: string
+  href?: string
 }
 
 /** Links at the foot of a page, each shown where the server has something behind it. */
@@ -66,8 +73,6 @@ export interface SignInPage extends PageFrame {
     | 'provider_not_fresh'
     | 'account_disabled'
     | 'passkey_failed'
-  /** Seconds until the next attempt, when throttled. */
-  retryAfter?: number
   /** Identity providers the person may sign in with instead. */
   providers?: readonly { name: string; href: string }[]
   passkey?: PasskeyForm
@@ -99,7 +104,6 @@ export interface ReauthenticationPage extends PageFrame {
   form: FormFields
   user: string
   problem?: 'wrong_password' | 'throttled'
-  retryAfter?: number
   passkey?: PasskeyForm
   /** Where to go without it. */
   cancelHref?: string
@@ -205,8 +209,6 @@ export interface PolicyForbidsPage extends PageFrame {
   resourceHost: string
   /** `host/path` of where the person goes next. */
   redirectDisplay: string
-  /** Who can change the policy. */
-  contact?: { name: string; href?: string }
 }
 
 /** Between a decision and an agent that is a program on the person's device. */

@@ -1,3 +1,4 @@
+import { Contact } from './contact.js'
 import { Hidden, HiddenFields } from './hidden-fields.js'
 import { Host } from './host.js'
 import { Icon } from './icon.js'
@@ -43,9 +44,4 @@ export function renderPolicyForbids(model: PolicyForbidsPage, messages: Messages
       </>
     ),
   })
-}
-
-function Contact({ contact }: { contact: NonNullable<PolicyForbidsPage['contact']> }) {
-  const name = <bdi>{contact.name}</bdi>
-  return contact.href === undefined ? name : <a href={contact.href}>{name}</a>
 }

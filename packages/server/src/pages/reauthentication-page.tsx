@@ -1,3 +1,4 @@
+import { ForgottenPassword } from './contact.js'
 import { KnownUser, PasswordField } from './fields.js'
 import { Hidden, HiddenFields } from './hidden-fields.js'
 import { renderLayout } from './layout.js'
@@ -27,13 +28,7 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
       <>
         <h1>{messages.reauthenticate}</h1>
         <p class="lead">{messages.reauthenticateReason}</p>
-        {problem && (
-          <ProblemBox>
-            {problem === 'throttled' && model.retryAfter !== undefined
-              ? messages.throttledFor(model.retryAfter)
-              : messages.passwordProblems[problem]}
-          </ProblemBox>
-        )}
+        {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
         <form class="fields" method="post" action={form.action}>
           <Hidden name="action" value="reauthenticate" />
           <HiddenFields form={form} />
@@ -48,6 +43,7 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
             {messages.goOn}
           </button>
         </form>
+        <ForgottenPassword frame={model} messages={messages} />
         {model.passkey && model.script !== undefined && (
           <div class="ways">
             <PasskeySignIn passkey={model.passkey} form={form} label={messages.usePasskey} messages={messages} />

@@ -1,4 +1,5 @@
 import { AskedBy } from './asked-by.js'
+import { ForgottenPassword } from './contact.js'
 import { PasswordField, TextField } from './fields.js'
 import { Hidden, HiddenFields } from './hidden-fields.js'
 import { Host } from './host.js'
@@ -39,13 +40,7 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
           otherwise={again === undefined ? messages.signInToAccount : messages.signInAgain.security}
           next={again === undefined ? undefined : messages.signInAgain.request}
         />
-        {problem && (
-          <ProblemBox>
-            {problem === 'throttled' && model.retryAfter !== undefined
-              ? messages.throttledFor(model.retryAfter)
-              : messages.signInProblems[problem]}
-          </ProblemBox>
-        )}
+        {problem && <ProblemBox>{messages.signInProblems[problem]}</ProblemBox>}
         <form class="fields" method="post" action={form.action}>
           <Hidden name="action" value="login" />
           <HiddenFields form={form} />
@@ -62,6 +57,7 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
             {messages.signIn}
           </button>
         </form>
+        <ForgottenPassword frame={model} messages={messages} />
         {agentHost !== undefined && <p class="small">{messages.passwordStays(server, <Host>{agentHost}</Host>)}</p>}
         <OtherWays model={model} messages={messages} />
         {model.signUpHref !== undefined && again === undefined && (

@@ -170,7 +170,7 @@ describe('My agents', () => {
     const detail = await alice.open(`/account/agents/${id}`)
     expect(detail).toMatchObject({ status: 200, state: 'agent' })
     for (const text of [stage.agent.id, stage.resource.id, 'data.read']) expect(detail.html).toContain(text)
-    expect(detail.html).toContain('allowed')
+    expect(detail.html).toContain('You gave ')
   })
 
   it('shows the name as it was when the agent was allowed', async () => {
@@ -180,7 +180,7 @@ describe('My agents', () => {
     expect((await alice.open('/account')).html).toContain('First Agent')
   })
 
-  it('removes one after a question, says until when the last pass is good, and the second click is no error', async () => {
+  it('removes one after a question, says until when it works, and the second click is no error', async () => {
     const { stage, alice } = await opened()
     const { id } = await allowAgent(alice)
     await allowAgent(alice, stage.otherAgent)
@@ -224,7 +224,7 @@ describe('My agents', () => {
     stage.clock.now += 60
     const seen = await alice.open(`/account/agents/${id}`)
     expect(seen).toMatchObject({ status: 200, state: 'agent-ended' })
-    expect(seen.html).toContain('You removed it')
+    expect(seen.html).toContain('You removed its access')
     expect(seen.html).not.toContain('/remove"')
     expect(await alice.open(`/account/agents/${id}/remove`)).toMatchObject({
       status: 303,
@@ -237,7 +237,7 @@ describe('My agents', () => {
     const [short] = await stage.storage.listGrants({ live: true })
     stage.clock.now += 3600
     const ranOut = await alice.open(`/account/agents/${short?.id}`)
-    expect(ranOut.html).toContain('Its time ended')
+    expect(ranOut.html).toContain('Its access ended')
   })
 
   it('does not show what has run out among what an agent still may', async () => {
@@ -491,21 +491,44 @@ describe('sessions', () => {
   })
 })
 
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z$/
+
 describe('the download', () => {
+  it.each([
+    ['Zoë 1/2', 'countersign-Zo-1-2-'],
+    ['"; filename="x', 'countersign--filename-x-'],
+    ['../../etc', 'countersign-..-..-etc-'],
+    ['प्रिया', 'countersign--'],
+  ])('of %s is a file whose name needs no escaping', async (username, begins) => {
+    const { stage } = await opened({ signUp: true })
+    const person = createPerson(stage)
+    const form = { action: 'sign-up', username, password: 'a long enough word' }
+    expect(await person.submit('/account/sign-up', form)).toMatchObject({ status: 303 })
+    const response = await person.browser.open(`${stage.authServer}/account/download`)
+    const [, name = ''] =
+      /^attachment; filename="([^"]*)"$/.exec(response.headers.get('content-disposition') ?? '') ?? []
+    expect(name.startsWith(begins), name).toBe(true)
+  })
+
   it('has everything about the person, and nothing that opens anything', async () => {
     const { stage, alice } = await opened()
     const { allowed } = await allowAgent(alice)
     const bob = await signedIn(stage, 'bob')
     await allowAgent(bob, stage.otherAgent)
     const response = await alice.browser.open(`${stage.authServer}/account/download`)
-    expect(response.headers.get('content-disposition')).toBe('attachment; filename="account.json"')
+    const day = new Date(stage.clock.now * 1000).toISOString().slice(0, 10)
+    const disposition = `attachment; filename="countersign-alice-${day}.json"`
+    expect(response.headers.get('content-disposition')).toBe(disposition)
     expect(response.headers.get('cache-control')).toBe('no-store')
     const text = await response.text()
     expect(JSON.parse(text)).toMatchObject({
       user: { username: 'alice' },
       grants: [{ agent: stage.agent.id, resource: stage.resource.id, scope: 'data.read' }],
-      sessions: [{}],
+      sessions: [{ createdAt: expect.stringMatching(isoTime), expiresAt: expect.stringMatching(isoTime) }],
+      exportedAt: new Date(stage.clock.now * 1000).toISOString(),
+      activity: expect.arrayContaining([expect.objectContaining({ at: expect.stringMatching(isoTime) })]),
     })
+    expect(text).not.toMatch(/: null|: \d{9,}/)
     const secrets = [...stage.secrets, ...alice.browser.cookies.values(), allowed.requestToken, allowed.code]
     expect(secrets.filter((secret) => text.includes(secret))).toEqual([])
     expect(text).not.toMatch(/argon2|passwordHash|tokenHash|idHash|bob|other-agent/)

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { openRequest } from '../attacks/flow.js'
+import { allow, openRequest } from '../attacks/flow.js'
+import { identityOf } from '../attacks/party.js'
 import { openMapStage, people, type Stage } from '../attacks/stage.js'
 import { words } from '../pages/reading.js'
 import { createScriptedUser } from '../scripted-user.js'
@@ -34,7 +35,7 @@ describe('activity', () => {
     await elsewhere.submit('/account/sign-in', { ...people.alice, action: 'login' })
     const told = await activityOf(alice)
     expect(told).toMatch(/You signed in\. [^.]* · Firefox, Linux/)
-    expect(told).toMatch(/Somebody tried to sign in and could not\. [^.]* · Firefox, Linux/)
+    expect(told).toMatch(/Failed sign-in attempt\. [^.]* · Firefox, Linux/)
   })
 
   it('tells another device’s end from the person’s own', async () => {
@@ -55,14 +56,35 @@ describe('activity', () => {
     await alice.submit(`/account/agents/${id}/remove`, { action: 'remove-agent' })
     await stage.storage.revokeGrants({ userId, by: 'operator' })
     const told = await activityOf(alice)
-    expect(told).toContain('You removed agent.example from api.example.')
-    expect(told).toContain('The people who run this server removed other-agent.example from api.example.')
+    expect(told).toContain('You removed agent.example’s access to api.example.')
+    expect(told).toContain('An administrator removed other-agent.example’s access to api.example.')
+  })
+
+  it.each([
+    ['the person', 'person', 'You removed agent.example’s access to api.example.'],
+    ['the server', 'operator', 'An administrator removed agent.example’s access to api.example.'],
+  ])('tells once what %s removed at once, however often it had been allowed', async (_who, by, sentence) => {
+    const { stage, alice, userId } = await opened()
+    for (let times = 0; times < 3; times += 1) await allow(stage, identityOf(stage.agent), {}, { user: alice.browser })
+    await allowAgent(alice, stage.otherAgent)
+    expect(await stage.storage.listGrants({ live: true })).toHaveLength(4)
+    const remove = () => stage.storage.revokeGrants({ userId, by: by === 'person' ? userId : by })
+    expect(await remove()).toBe(4)
+    const told = async () => (await activityOf(alice)).split(sentence).length - 1
+    expect(await told()).toBe(1)
+    expect(await activityOf(alice)).toContain(sentence.replace('agent', 'other-agent'))
+    stage.clock.now += 61
+    await allow(stage, identityOf(stage.agent), {}, { user: alice.browser })
+    await remove()
+    expect(await told()).toBe(2)
   })
 
   it('says when nothing was asked, because it had been allowed before', async () => {
     const { stage, alice } = await opened()
     await allowAgent(alice)
     await alice.browser.open((await openRequest(stage)).url)
-    expect(await activityOf(alice)).toContain('agent.example asked again for what you had allowed at api.example.')
+    expect(await activityOf(alice)).toContain(
+      'agent.example asked again for access to api.example that you had already given.',
+    )
   })
 })

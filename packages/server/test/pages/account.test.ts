@@ -31,7 +31,7 @@ describe('renderAgents', () => {
       'My agents',
       'calendar-helper.example',
       'calls itself “Calendar Helper”',
-      'acts for you at cal.example',
+      'has access to cal.example',
       'Read See your events',
       'Change Create and change events (until 15 January',
       'Allowed on 3 January. Last used on 15 January. Ends on 2 February.',
@@ -58,7 +58,7 @@ describe('renderAgents', () => {
   it('says in place of an empty list what will be there', () => {
     const html = renderAgents(agentsModel({ agents: [] }))
     expect(html).toContain('data-state="agents-empty"')
-    expect(words(html)).toContain('No agent may act for you.')
+    expect(words(html)).toContain('You have no agents.')
     expect(html).not.toContain('<ul class="entries">')
   })
 
@@ -69,32 +69,53 @@ describe('renderAgents', () => {
     expectOrder(words(html), ['0 of 12 agents.', 'Show all'])
   })
 
-  it('says when new access stopped and when the last pass runs out', () => {
+  it('says when new access stopped and until when what was given works', () => {
     const html = renderAgents(agentsModel({ removed: { stoppedAt: now - 60, runsOutBy: now + 540 } }))
     expect(html).toContain('data-state="agents-removed"')
-    expect(words(html)).toContain('Removed. New access stopped at 14:05 UTC ; the last pass runs out by 14:15 UTC.')
+    expect(words(html)).toContain('Removed. New access stopped at 14:05 UTC ; existing access ends by 14:15 UTC.')
   })
 })
 
 describe('renderAgent', () => {
   it.each([
-    ['person', 'You removed it on 15 January'],
-    ['server', 'The people who run this server removed it on 15 January'],
-    ['time', 'Its time ended on 15 January'],
+    ['person', 'You removed its access on 15 January'],
+    ['server', 'An administrator removed its access on 15 January'],
+    ['time', 'Its access ended on 15 January'],
   ] as const)('says of an agent that was ended by %s what it could do, and offers no removal', (by, how) => {
     const html = renderAgent(agentModel({ ended: { at: now - 3600, by } }))
     expect(html).toContain('data-state="agent-ended"')
-    expectOrder(words(html), [
-      'calendar-helper.example can no longer act for you at cal.example.',
-      how,
-      'It was able to',
-    ])
-    expect(words(html)).not.toMatch(/Remove access|Ends on|It is able to/)
+    expectOrder(words(html), ['calendar-helper.example no longer has access to cal.example.', how, 'It could'])
+    expect(words(html)).not.toMatch(/Remove access|Ends on|It can /)
   })
 
   it('can be reported', () => {
     expect(renderAgent(agentModel())).toContain('href="/report"')
     expect(renderAgents(agentsModel())).not.toContain('href="/report"')
+  })
+})
+
+describe('an agent that has access to nothing but who the person is', () => {
+  const agentHost = 'calendar-helper.example'
+  const signsIn = { ...agents[0], agentHost, resourceHost: agentHost }
+
+  it('is never said to have access to itself', () => {
+    const everything = ['allowed', 'denied', 'remembered', 'used', 'removed', 'removed_by_server'] as const
+    const documents = [
+      renderAgents(agentsModel({ agents: [signsIn] })),
+      renderAgent(agentModel({ agent: { ...agentModel().agent, ...signsIn } })),
+      renderAgent(agentModel({ agent: { ...agentModel().agent, ...signsIn }, ended: { at: now, by: 'person' } })),
+      renderRemoveAgent({ ...accountFrame, agent: signsIn, tokenLifetime: 600 }),
+      renderRemoveAll({ ...accountFrame, agents: [signsIn], tokenLifetime: 600 }),
+      renderActivity({
+        ...accountFrame,
+        activity: everything.map((what) => ({ at: now, what, agentHost, resourceHost: agentHost })),
+      }),
+    ]
+    for (const html of documents) {
+      const text = words(html.replaceAll(/<span class="unseen">.*?<\/span>/g, ''))
+      expect(text).not.toMatch(/calendar-helper\.example[^.]*access to calendar-helper|at calendar-helper/)
+    }
+    expect(words(documents.at(-1) ?? '')).toContain('You let calendar-helper.example sign you in.')
   })
 })
 
@@ -132,9 +153,9 @@ describe('forms of an account', () => {
 
   it('says the effect before an agent is removed', () => {
     expectOrder(words(renderRemoveAgent({ ...shared, agent })), [
-      'Remove the access of calendar-helper.example?',
-      'calendar-helper.example can then no longer act for you at cal.example.',
-      'New access stops at once. What was given out before runs out within 10 minutes.',
+      'Remove calendar-helper.example’s access?',
+      'calendar-helper.example will no longer have access to cal.example.',
+      'New access stops now. Access that was already given may work for up to 10 minutes.',
       'Keep it',
       'Remove access',
     ])
@@ -181,15 +202,15 @@ describe('forms of an account', () => {
 describe('renderActivity', () => {
   it('tells in words, newest first, when it was and on which device', () => {
     expectOrder(words(renderActivity({ ...accountFrame, activity })), [
-      'You removed mail.example from cal.example.',
+      'You removed mail.example’s access to cal.example.',
       '15 January',
       '14:05 UTC',
-      'calendar-helper.example got access to cal.example.',
+      'calendar-helper.example used its access to cal.example.',
       'You signed in.',
       '12:06 UTC · Chrome, Linux',
-      'You did not allow odd.example to act for you at bank.example.',
+      'You didn’t give odd.example access to bank.example.',
       '14 January',
-      'Somebody tried to sign in and could not.',
+      'Failed sign-in attempt.',
       'Firefox, Windows',
       'You added a passkey.',
       '21 March 2025',

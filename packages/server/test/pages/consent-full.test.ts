@@ -124,7 +124,7 @@ describe('renderConsent with everything a server can offer', () => {
 
   it.each([
     ['wrong_password', 'The password is not right.'],
-    ['throttled', 'Too many tries.'],
+    ['throttled', 'Too many attempts. Wait a few minutes, then try again.'],
   ] as const)('says %s at the password, in the title and to tools', (problem, text) => {
     const html = renderConsent({ ...fullConsent, askPassword: true, problem })
     expect(html).toContain('<title>Error: Allow calendar-helper.example? – Home Accounts</title>')

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { renderSignedOut } from '../../dist/pages/account/signed-out-page.js'
 import { ar } from '../../dist/pages/messages/ar.js'
 import { chooseMessages } from '../../dist/pages/messages/choose-messages.js'
 import { en } from '../../dist/pages/messages/en.js'
 import { languages } from '../../dist/pages/messages/languages.js'
+import { frame } from './models.js'
 import { words } from './reading.js'
 import { states, statesIn } from './states.js'
 
@@ -25,6 +27,36 @@ describe('chooseMessages', () => {
     ['a very long header', `${'xx,'.repeat(100_000)}ar`, null, 'en'],
   ])('reads %s', (_, acceptLanguage, cookie, expected) => {
     expect(chooseMessages(acceptLanguage, cookie).lang).toBe(expected)
+  })
+})
+
+describe('days and times', () => {
+  const at = Date.UTC(2026, 0, 3, 14, 5) / 1000
+  it.each([
+    ['no region', 'en', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['the United States', 'en-US,en;q=0.9', null, 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['the region of a language after it', 'en,en-US;q=0.9', null, 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['the most wanted region', 'en-US;q=0.5, en-GB;q=0.9', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['Germany, in English', 'de-DE, en-DE;q=0.9', null, '3 January at 14:05 UTC', 'en-DE'],
+    ['a region of a language the pages do not have', 'fr-FR, en-US;q=0.4', null, 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['a region of another language alone', 'fr-US', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['English that was picked', 'ar-EG, en-US;q=0.4', 'en', 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['a script before the region', 'en-latn-us', null, 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['what comes after the region', 'en-US-x-twain', null, 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['a region that is none', 'en-ZZ', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['more than a region', 'en-USA, en-1234, en-u-ca-islamic, en--US', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['a region that is refused', 'en, en-US;q=0', null, '3 January at 14:05 UTC', 'en-GB'],
+  ])('are those of %s', (_, acceptLanguage, cookie, said, locale) => {
+    const messages = chooseMessages(acceptLanguage, cookie)
+    expect(messages.lang).toBe('en')
+    expect(messages.locale).toBe(locale)
+    expect(messages.dayAndTime(at, at).replaceAll(/\s/g, ' ')).toBe(said)
+  })
+
+  it('are told to the script too', () => {
+    const html = renderSignedOut({ ...frame, reason: 'signed_out', signInHref: '/' }, chooseMessages('en-US'))
+    expect(html).toContain('<html lang="en" dir="ltr">')
+    expect(html).toContain('<body data-locale="en-US">')
   })
 })
 

@@ -98,7 +98,7 @@ describe('renderSignIn', () => {
 
   it.each([
     ['wrong_password', 'The user name or the password is not right.'],
-    ['throttled', 'Too many tries.'],
+    ['throttled', 'Too many attempts. Wait a few minutes, then try again.'],
   ] as const)('says %s in text, tied to the fields, and keeps the user name', (problem, text) => {
     const html = renderSignIn(signInModel({ username: 'alice', problem }))
     expect(html).toContain('<title>Error: Sign in – Home Accounts</title>')

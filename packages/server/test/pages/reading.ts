@@ -12,7 +12,7 @@ export function words(html: string): string {
     .replace(/&gt;/g, '>')
     .replace(/&amp;/g, '&')
     .replace(/\s+/g, ' ')
-    .replace(/ (?=[.,?”)])/g, '')
+    .replace(/ (?=[.,?”)]|’s\b)/g, '')
     .replace(/(?<=[“(]) /g, '')
 }
 

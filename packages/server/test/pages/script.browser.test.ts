@@ -241,7 +241,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
         pubKeyCredParams: [{ type: 'public-key', alg: -7 }],
         authenticatorSelection: { residentKey: 'required' },
       })
-      await page.getByLabel('Name for a new passkey').fill('Laptop')
+      await page.getByLabel('Passkey name').fill('Laptop')
       await Promise.all([page.waitForNavigation(), page.getByText('Add a passkey').click()])
       expect(posts.at(-1)?.get('action')).toBe('add-passkey')
       expect(posts.at(-1)?.get('name')).toBe('Laptop')

@@ -25,7 +25,7 @@ export function signInStates(messages: Messages): [string, string][] {
     ['sign-in', renderSignIn(signInModel(), messages)],
     ['sign-in-wrong-password', renderSignIn(signInModel({ username: 'alice', problem: 'wrong_password' }), messages)],
     ['sign-in-throttled', renderSignIn(signInModel({ username: 'alice', problem: 'throttled' }), messages)],
-    ['sign-in-throttled-for', renderSignIn({ ...outside, problem: 'throttled', retryAfter: 300 }, messages)],
+    ['sign-in-contact', renderSignIn({ ...outside, contact: { name: 'Ada', href: 'mailto:ada@x.example' } }, messages)],
     [
       'sign-in-long-host',
       renderSignIn(signInModel({ agentHost: longHost, resourceHost: `cal.${longHost}` }), messages),
@@ -51,9 +51,6 @@ export function signInStates(messages: Messages): [string, string][] {
       'reauthentication-wrong-password',
       renderReauthentication(reauthenticationModel({ problem: 'wrong_password' }), messages),
     ],
-    [
-      'reauthentication-throttled',
-      renderReauthentication(reauthenticationModel({ problem: 'throttled', retryAfter: 300 }), messages),
-    ],
+    ['reauthentication-throttled', renderReauthentication(reauthenticationModel({ problem: 'throttled' }), messages)],
   ]
 }

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { renderPassword } from '../../dist/pages/account/password-page.js'
+import { renderCloseAccount } from '../../dist/pages/account/yours-page.js'
+import { renderConsent } from '../../dist/pages/consent-page.js'
 import { renderReauthentication } from '../../dist/pages/reauthentication-page.js'
 import { renderSignIn } from '../../dist/pages/sign-in-page.js'
 import { renderSignUp } from '../../dist/pages/sign-up-page.js'
-import { reauthenticationModel, signInModel, signUpModel } from './models.js'
+import { accountFrame } from './account-models.js'
+import { consentModel, reauthenticationModel, signInModel, signUpModel } from './models.js'
 import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'
 import { fullSignIn } from './sign-in-states.js'
 
@@ -37,9 +41,24 @@ describe('renderSignIn outside a request', () => {
     expect(renderSignIn({ ...fullSignIn, again: 'security' })).not.toContain('href="/account/sign-up"')
   })
 
-  it('says when to try again', () => {
-    const html = renderSignIn({ ...fullSignIn, problem: 'throttled', retryAfter: 290 })
-    expect(words(html)).toContain('Too many tries. Try again in 5 minutes.')
+  it.each([
+    [undefined, 'Forgot your password? Ask your administrator for a new one.'],
+    [{ name: 'Ada at the desk', href: undefined }, 'Forgot your password? Ask Ada at the desk for a new one.'],
+    [{ name: 'Ada', href: 'mailto:ada@home.example' }, 'Forgot your password? Ask Ada for a new one.'],
+  ])('tells who forgot the password whom to ask, as %o', (contact, text) => {
+    const { name, href } = contact ?? {}
+    const asked = name === undefined ? {} : { contact: { name, ...(href === undefined ? {} : { href }) } }
+    const documents = [
+      renderSignIn({ ...fullSignIn, ...asked, problem: 'throttled' }),
+      renderReauthentication(reauthenticationModel({ ...asked, problem: 'wrong_password' })),
+      renderPassword({ ...accountFrame, ...asked, passwordMinimum: 8, problem: 'wrong_password' }),
+      renderCloseAccount({ ...accountFrame, ...asked, agents: 1, tokenLifetime: 600, password: true }),
+      renderConsent(consentModel({ ...asked, askPassword: true })),
+    ]
+    for (const html of documents) {
+      expect(words(html)).toContain(text)
+      expect(html.includes('href="mailto:ada@home.example"')).toBe(href !== undefined)
+    }
   })
 
   it('does not blame the fields for what a provider did', () => {

@@ -52,7 +52,10 @@ export function ActivityList({ activity, now, messages }: List) {
 
 function sentenceOf(entry: Activity, { account }: Messages): Child {
   if ('agentHost' in entry) {
-    return account.agentEvents[entry.what](<Host>{entry.agentHost}</Host>, <Host>{entry.resourceHost}</Host>)
+    const agent = <Host>{entry.agentHost}</Host>
+    return entry.agentHost === entry.resourceHost
+      ? account.signInEvents[entry.what](agent)
+      : account.agentEvents[entry.what](agent, <Host>{entry.resourceHost}</Host>)
   }
   return account.accountEvents[entry.what]
 }

@@ -11,6 +11,7 @@ import { PermissionTable } from '../permission-lists.js'
 import { renderAccountLayout } from './account-layout.js'
 import { ActivityList } from './activity-list.js'
 import { Span } from './agent-entry.js'
+import { Parties } from './parties.js'
 
 /**
  * Renders what one agent may do and did, `data-state="agent"`, or `"agent-ended"` when it no longer may.
@@ -30,10 +31,14 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
     reports: true,
     children: (
       <>
-        <h1>{account.agentHeading(<Host>{agent.agentHost}</Host>, <Host>{agent.resourceHost}</Host>)}</h1>
+        <h1>
+          <Parties of={agent} messages={messages} />
+        </h1>
         {ended && (
           <p class="lead">
-            {account.noLonger(<Host>{agent.agentHost}</Host>, <Host>{agent.resourceHost}</Host>)}{' '}
+            {agent.agentHost === agent.resourceHost
+              ? account.noLongerSignsIn(<Host>{agent.agentHost}</Host>)
+              : account.noLonger(<Host>{agent.agentHost}</Host>, <Host>{agent.resourceHost}</Host>)}{' '}
             {account.ended[ended.by](<DayAndTime at={ended.at} now={now} messages={messages} />)}
           </p>
         )}

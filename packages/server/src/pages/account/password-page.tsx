@@ -1,5 +1,6 @@
 import type { PasswordPage } from '../account-models.js'
 import { accountPaths } from '../account-paths.js'
+import { ForgottenPassword } from '../contact.js'
 import { KnownUser, PasswordField, Reveal } from '../fields.js'
 import { Hidden, HiddenFields } from '../hidden-fields.js'
 import { en } from '../messages/en.js'
@@ -53,6 +54,7 @@ export function renderPassword(model: PasswordPage, messages: Messages = en): st
             {account.changePassword}
           </button>
         </form>
+        <ForgottenPassword frame={model} messages={messages} />
         <p class="apart">
           <a class="quietly" href={accountPaths.security}>
             {messages.cancel}

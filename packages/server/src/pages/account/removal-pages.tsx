@@ -5,6 +5,7 @@ import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
 import { renderAccountLayout } from './account-layout.js'
 import { ConfirmForm } from './confirm-form.js'
+import { Parties } from './parties.js'
 
 /**
  * Renders the question before an agent loses its access, with the effect, `data-state="remove-agent"`.
@@ -25,7 +26,11 @@ export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = e
     children: (
       <>
         <h1>{account.removeQuestion(host)}</h1>
-        <p class="lead">{account.removeEffect(host, <Host>{agent.resourceHost}</Host>)}</p>
+        <p class="lead">
+          {agent.agentHost === agent.resourceHost
+            ? account.removeSignIn(host)
+            : account.removeEffect(host, <Host>{agent.resourceHost}</Host>)}
+        </p>
         <p>{account.removeStops(model.tokenLifetime)}</p>
         <p>{account.removeKeeps}</p>
         <ConfirmForm
@@ -60,8 +65,10 @@ export function renderRemoveAll(model: RemoveAllPage, messages: Messages = en): 
         <h1>{account.removeAllQuestion}</h1>
         <p class="lead">{account.removeAllEffect(model.agents.length)}</p>
         <ul class="bullets">
-          {model.agents.map(({ agentHost, resourceHost }) => (
-            <li>{account.agentHeading(<Host>{agentHost}</Host>, <Host>{resourceHost}</Host>)}</li>
+          {model.agents.map((agent) => (
+            <li>
+              <Parties of={agent} messages={messages} />
+            </li>
           ))}
         </ul>
         <p>{account.removeStops(model.tokenLifetime)}</p>

@@ -1,5 +1,6 @@
 import type { CloseAccountPage, YoursPage } from '../account-models.js'
 import { accountPaths } from '../account-paths.js'
+import { ForgottenPassword } from '../contact.js'
 import { KnownUser, PasswordField } from '../fields.js'
 import { Host } from '../host.js'
 import { en } from '../messages/en.js'
@@ -112,6 +113,7 @@ export function renderCloseAccount(model: CloseAccountPage, messages: Messages =
                 described={problem !== undefined}
                 invalid={problem === 'wrong_password'}
               />
+              <ForgottenPassword frame={model} messages={messages} />
             </div>
           )}
         </ConfirmForm>

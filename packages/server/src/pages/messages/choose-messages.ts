@@ -1,32 +1,58 @@
 import { en } from './en.js'
+import { enDates } from './en-dates.js'
 import { languages } from './languages.js'
 import type { Messages } from './messages.js'
 
 /**
- * Chooses the language of the pages: the one a person picked, else the one the browser prefers, else English.
+ * Chooses the language of the pages: the one a person picked, else the one the browser prefers, else English. Days and
+ * times are English as the browser's region writes them.
  *
- * @param acceptLanguage - The header of that name (RFC 9110 §12.5.4); only the first subtag of a language counts.
+ * @param acceptLanguage - The header of that name (RFC 9110 §12.5.4); of a language, only the first subtag counts.
  * @param cookie - The subtag that was picked, such as `ar`; one that the pages do not have is no choice.
  */
 export function chooseMessages(acceptLanguage: string | null | undefined, cookie?: string | null): Messages {
-  return known(cookie ?? '') ?? preferred(acceptLanguage ?? '') ?? en
+  const ranges = rangesOf(acceptLanguage ?? '')
+  const preferred = ranges.find(({ subtag }) => known(subtag))?.subtag
+  const messages = known(cookie ?? '') ?? known(preferred ?? '') ?? en
+  return messages === en ? englishOf(ranges) : messages
 }
 
-function preferred(acceptLanguage: string): Messages | undefined {
-  const ranges = acceptLanguage
+interface Range {
+  subtag: string
+  /** In capital letters. */
+  region: string | undefined
+}
+
+/** What the browser asks for, the most wanted first. */
+function rangesOf(acceptLanguage: string): Range[] {
+  return acceptLanguage
     .split(',', 50)
     .map((range) => {
       const [tag = '', ...parameters] = range.split(';').map((part) => part.trim())
       const weight = parameters.find((parameter) => /^q=/i.test(parameter))?.slice(2)
-      return { subtag: tag.split('-')[0] ?? '', weight: weight === undefined ? 1 : Number(weight) }
+      const [, region] = /^[a-z]+(?:-[a-z]{4})?-([a-z]{2})(?:-|$)/i.exec(tag) ?? []
+      return {
+        subtag: tag.split('-')[0] ?? '',
+        region: region?.toUpperCase(),
+        weight: weight === undefined ? 1 : Number(weight),
+      }
     })
     .filter(({ weight }) => weight > 0 && weight <= 1)
     .sort((one, other) => other.weight - one.weight)
-  for (const { subtag } of ranges) {
-    const messages = known(subtag)
-    if (messages) return messages
-  }
-  return undefined
+}
+
+const english = new Map<string, Messages>()
+
+/** English with the days and times of the first region that writes them in a way of its own. */
+function englishOf(ranges: readonly Range[]): Messages {
+  const region = ranges.find((range) => known(range.subtag) === en && range.region !== undefined)?.region
+  if (region === undefined) return en
+  const locale = `en-${region}`
+  // Of a place that nobody knows, the platform would take another one's.
+  if (new Intl.DateTimeFormat(locale).resolvedOptions().locale !== locale) return en
+  const messages = english.get(locale) ?? { ...en, ...enDates(locale) }
+  english.set(locale, messages)
+  return messages
 }
 
 function known(subtag: string): Messages | undefined {

@@ -76,8 +76,8 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     retry: 'Go back',
   },
   too_many_requests: {
-    heading: 'Too many tries',
-    explanation: () => phrase`To keep accounts safe, we wait a little after many tries in a row.`,
+    heading: 'Too many attempts',
+    explanation: () => phrase`To keep accounts safe, we wait a little after many attempts in a row.`,
     advice: () => phrase`Wait a few minutes, then try again.`,
   },
   temporarily_unavailable: {

@@ -1,13 +1,10 @@
 import type { Child } from 'hono/jsx'
 import type { Danger, Risk } from '../models.js'
 import { enAccount } from './en-account.js'
+import { enDates } from './en-dates.js'
 import { enDuration } from './en-duration.js'
 import { enProblems } from './en-problems.js'
-import { createFormats } from './formats.js'
 import { phrase } from './phrase.js'
-
-const locale = 'en-GB'
-const formats = createFormats(locale)
 
 const risks: Record<Risk, string> = {
   read: 'Read',
@@ -29,14 +26,9 @@ export const en = {
   dir: 'ltr' as 'ltr' | 'rtl',
   /** The language, in itself. */
   languageName: 'English',
-  /** How the script writes days and times. */
-  locale,
 
+  ...enDates('en-GB'),
   duration: enDuration,
-  number: (count: number) => formats.number(count),
-  timeOfDay: (unixSeconds: number) => `${formats.timeOfDay(unixSeconds)} UTC`,
-  day: (unixSeconds: number, now: number) => formats.day(unixSeconds, now),
-  dayAndTime: (unixSeconds: number, now: number) => `${formats.dayAndTime(unixSeconds, now)} UTC`,
 
   title: (page: string, serverName: string) => `${page} – ${serverName}`,
   errorTitle: (title: string) => `Error: ${title}`,
@@ -54,19 +46,21 @@ export const en = {
   passwordStays: (server: Child, agent: Child) => phrase`Only ${server} sees your password, never ${agent}.`,
   signInProblems: {
     wrong_password: 'The user name or the password is not right. Please try again.',
-    throttled: 'Too many tries. Wait a few minutes, then try again.',
+    throttled: 'Too many attempts. Wait a few minutes, then try again.',
     provider_failed: 'Signing in there did not work. Please try again, or use your password here.',
     provider_denied: 'You stopped signing in there. Nothing was changed.',
     provider_expired: 'Signing in there took too long. Please try again.',
     provider_not_fresh:
       'We were not told that you signed in there just now. Sign out there and try again, or sign in another way.',
-    account_disabled: 'Your account here is turned off. Please ask the people who run this server.',
+    account_disabled: 'Your account here is turned off. Please ask your administrator.',
     passkey_failed: 'Signing in with the passkey did not work. Please try again, or use your password.',
   },
-  throttledFor: (seconds: number) => `Too many tries. Try again in ${enDuration(seconds)}.`,
+  forgotPassword: 'Forgot your password?',
+  askForPassword: (whom: Child) => phrase`Ask ${whom} for a new one.`,
+  administrator: 'your administrator',
   passwordProblems: {
     wrong_password: 'The password is not right. Please try again.',
-    throttled: 'Too many tries. Wait a few minutes, then try again.',
+    throttled: 'Too many attempts. Wait a few minutes, then try again.',
   },
   showPassword: 'Show password',
   showPasswords: 'Show both passwords',
@@ -99,7 +93,7 @@ export const en = {
     password_too_short: 'This password is too short. Please choose a longer one.',
     password_too_long: 'This password is too long. Please choose a shorter one.',
     password_common: 'Many people use this password, so it is easy to guess. Please choose another.',
-    throttled: 'Too many tries. Wait a few minutes, then try again.',
+    throttled: 'Too many attempts. Wait a few minutes, then try again.',
   },
   haveAccount: (link: Child) => phrase`Already have an account? ${link}`,
 
