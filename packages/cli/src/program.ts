@@ -6,10 +6,12 @@ import type { CommandRow } from './command-row.js'
 import { commands } from './commands.js'
 import { exitStatus } from './exit-status.js'
 import { operatorCommands } from './operate/operator-commands.js'
+import { safeTerminal } from './safe-terminal.js'
 import type { Terminal } from './terminal.js'
 
 /** Runs a command line and returns its exit status. */
-export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<number> {
+export async function runProgram(argv: readonly string[], given: Terminal): Promise<number> {
+  const terminal = safeTerminal(given)
   let status: number = exitStatus.done
   const program = new Command('countersign')
     .version(packageVersion())

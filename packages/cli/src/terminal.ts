@@ -1,6 +1,6 @@
 /** Where a command reads and writes. */
 export interface Terminal {
-  /** What the command is for: standard output. */
+  /** What the command is for: standard output. Of text, what a terminal would act on is escaped; bytes are written as they are. */
   readonly write: (text: string | Uint8Array) => void
   /** What is for the person at the keyboard only: standard error. */
   readonly notify: (text: string) => void

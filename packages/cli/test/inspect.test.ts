@@ -104,7 +104,7 @@ describe('countersign inspect', () => {
       'eyJ.'.repeat(15_000),
       `${part({ alg: 'x', note: '\u001b[2J' })}.${part({ a: '\u202e' })}.AA`,
     ]) {
-      const { status, stdout, stderr } = await pipeCommand(input, 'inspect', '-')
+      const { status, stdout, stderr } = await pipeProgram(input, 'inspect', '-')
       expect({ status: status === 0 ? stdout.length < 2000 : status === 1, stderr }).toEqual({
         status: true,
         stderr: '',
@@ -112,6 +112,33 @@ describe('countersign inspect', () => {
       expect(stdout).not.toMatch(/[^\n -\u202d\u202f-\uffff]/)
     }
     expect(performance.now() - started).toBeLessThan(10_000)
+  })
+
+  // C0, DEL, C1, bidi (also the Arabic letter mark and the isolates), blanks without width, separators, tags.
+  const hostile = '\u001b[2J\u007f\u0085\u009b31m\u061c\u200b\u200e\u200f\u2028\u202a\u202e\u2066\u2069\ufeff\u{e0041}'
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+  const actedOn = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/u
+
+  it.each([[[]], [['--json']]])('shows nothing that a terminal would act on, with flags %j', async (flags) => {
+    const values = [
+      `${part({ alg: 'EdDSA', typ: hostile, [hostile]: hostile })}.${part({ iss: hostile })}.AA`,
+      `sig1=(scheme=jwks id="https://a.example" kid="${hostile}")`,
+      `httpsig; auth-token; auth_server="${hostile}"`,
+      `${hostile}: value`,
+    ]
+    for (const value of values) {
+      const { stdout, stderr } = await pipeProgram(value, 'inspect', '-', ...flags)
+      expect(stdout + stderr).not.toMatch(actedOn)
+      expect(stdout).not.toBe('')
+    }
+  })
+
+  it('its JSON still means what was in the value', async () => {
+    const value = `${part({ alg: 'EdDSA', typ: 'a', note: hostile })}.${part({ iss: `\\${hostile}` })}.AA`
+    const { stdout } = await pipeProgram(value, 'inspect', '-', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({
+      decoded: { header: { note: hostile }, payload: { iss: `\\${hostile}` } },
+    })
   })
 
   it('reads one value at a time', async () => {

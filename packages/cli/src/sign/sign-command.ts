@@ -88,7 +88,7 @@ export const signCommand: CommandRow = {
       }
       terminal.write(`${JSON.stringify(document, null, 2)}\n`)
     } else {
-      terminal.write(flags.curl ? renderCurl(written, flags.dataFile) : renderRequest(written))
+      terminal.write(flags.curl ? Buffer.from(renderCurl(written, flags.dataFile)) : renderRequest(written))
     }
     return exitStatus.done
   },
