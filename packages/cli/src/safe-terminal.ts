@@ -1,10 +1,8 @@
 import type { Terminal } from './terminal.js'
 import { printable } from './trace/printable.js'
+import { emphasis } from './trace/text-renderer.js'
 
-/** What makes the titles of frames stand out, and nothing else. */
-const emphasis = /(\u001b\[[01]m)/
-
-/** The terminal, to which no text comes that it would act on; bytes are written as they are. */
+/** The terminal, to which no text comes that it would act on, but for emphasis; bytes are written as they are. */
 export function safeTerminal(terminal: Terminal): Terminal {
   return {
     ...terminal,
@@ -15,8 +13,7 @@ export function safeTerminal(terminal: Terminal): Terminal {
 
 function safe(text: string, colour: boolean): string {
   if (!colour) return printable(text)
-  return text
-    .split(emphasis)
-    .map((part, index) => (index % 2 === 1 ? part : printable(part)))
-    .join('')
+  const { on, off } = emphasis
+  const between = (part: string) => part.split(off).map(printable).join(off)
+  return text.split(on).map(between).join(on)
 }

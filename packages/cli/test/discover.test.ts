@@ -73,7 +73,12 @@ describe('countersign discover', () => {
 
   it.each<[string, Parameters<typeof agentWith>[0], string]>([
     ['names another identifier', { document: { agent: 'https://other.example' } }, 'Set agent to http://127.0.0.1:'],
-    ['names no keys', { document: { jwks_uri: undefined } }, 'its jwks_uri is missing'],
+    [
+      'names no keys',
+      { document: { jwks_uri: undefined } },
+      'Add jwks_uri: without it peers can do nothing with the document.',
+    ],
+    ['names no keys at all', { document: { jwks_uri: undefined } }, 'its jwks_uri is missing'],
     ['is behind a redirect', { answer: { status: 302, headers: { location: '/x' } } }, 'Serve it at this very URL.'],
     ['needs a login', { answer: { status: 403 } }, 'Answer 200'],
     ['is no JSON', { answer: { body: '<html>' } }, 'Send one JSON object'],

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { createLog } from '../dist/serve/create-log.js'
 import { safeTerminal } from '../dist/safe-terminal.js'
+import { createLog } from '../dist/serve/create-log.js'
 
 function recorded(colour: boolean) {
   const written: (string | Uint8Array)[] = []

@@ -1,7 +1,8 @@
-import { createPrivateKey, type JsonWebKey, sign } from 'node:crypto'
-import { readFileSync, rmSync } from 'node:fs'
+import { constants, createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node:crypto'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { pipeCommand } from './run-command.js'
+import vectors from '../../countersign/vectors/rfc9421-appendix-b.json' with { type: 'json' }
 import { pipeProgram } from './run-program.js'
 import { createToolFiles, type ToolFiles } from './tool-files.js'
 import { type Report, verifyJson } from './verify-json.js'
@@ -170,6 +171,96 @@ describe('countersign verify refuses', () => {
     expect(refused.report.failure?.hint).toContain(hint)
   })
 
+  const privateKeys = {
+    ed25519: generateKeyPairSync('ed25519'),
+    'ecdsa-p256-sha256': generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+    'rsa-pss-sha512': generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  }
+  const { RSA_PKCS1_PSS_PADDING: padding } = constants
+  const withSalt = (hash: string, saltLength: number) => (base: Buffer, key: KeyObject) =>
+    sign(hash, base, { key, padding, saltLength })
+
+  it.each<[string, keyof typeof privateKeys, (base: Buffer, key: KeyObject) => Uint8Array, string]>([
+    ['62 bytes by Ed25519', 'ed25519', (base, key) => sign(null, base, key).subarray(2), 'has 62 bytes'],
+    [
+      'one byte more by Ed25519',
+      'ed25519',
+      (base, key) => Buffer.concat([sign(null, base, key), Buffer.alloc(1)]),
+      'has 65 bytes',
+    ],
+    [
+      'hexadecimal by Ed25519',
+      'ed25519',
+      (base, key) => Buffer.from(sign(null, base, key).toString('hex')),
+      'has 128 bytes',
+    ],
+    ['ECDSA in DER', 'ecdsa-p256-sha256', (base, key) => sign('sha256', base, key), 'is in DER'],
+    [
+      'ECDSA over SHA-512',
+      'ecdsa-p256-sha256',
+      (base, key) => sign('sha512', base, { key, dsaEncoding: 'ieee-p1363' }),
+      'signed with SHA-512',
+    ],
+    [
+      '63 bytes by ECDSA',
+      'ecdsa-p256-sha256',
+      () => Buffer.alloc(63),
+      'has 63 bytes, and one by this key (ecdsa-p256-sha256) has 64',
+    ],
+    [
+      'RSA-PSS with a salt of 32 bytes',
+      'rsa-pss-sha512',
+      withSalt('sha512', 32),
+      'a salt of another length: it must have 64',
+    ],
+    ['RSA-PSS without salt', 'rsa-pss-sha512', withSalt('sha512', 0), 'a salt of another length'],
+    ['RSA-PSS with the largest salt', 'rsa-pss-sha512', withSalt('sha512', 190), 'a salt of another length'],
+    ['RSA-PSS over SHA-256', 'rsa-pss-sha512', withSalt('sha256', 32), 'RSA-PSS over sha256'],
+    ['RSA PKCS 1 v1.5', 'rsa-pss-sha512', (base, key) => sign('sha512', base, key), 'RSASSA-PKCS1-v1_5 over sha512'],
+    [
+      '255 bytes by RSA',
+      'rsa-pss-sha512',
+      () => Buffer.alloc(255, 1),
+      'has 255 bytes, and one by this key (rsa-pss-sha512) has 256',
+    ],
+    ['64 other bytes by Ed25519', 'ed25519', () => Buffer.alloc(64, 1), 'Compare the base below'],
+    ['256 other bytes by RSA', 'rsa-pss-sha512', () => Buffer.alloc(256, 1), 'Compare the base below'],
+  ])('a signature of %s, and says so', async (_, algorithm, make, hint) => {
+    const { privateKey, publicKey } = privateKeys[algorithm]
+    const keyFile = join(files.scratch, `${algorithm}.json`)
+    writeFileSync(keyFile, JSON.stringify(publicKey.export({ format: 'jwk' })))
+    const { report } = await verifyJson(files.get, '--key', keyFile)
+    const signature = Buffer.from(make(Buffer.from(report.base ?? ''), privateKey)).toString('base64')
+    const refused = await verifyJson(
+      files.get.replace(/^Signature: .*/m, `Signature: sig1=:${signature}:`),
+      '--key',
+      keyFile,
+    )
+    expect({ status: refused.status, code: refused.report.failure?.code }).toEqual({
+      status: 1,
+      code: 'signature_mismatch',
+    })
+    expect(refused.report.failure?.hint).toContain(hint)
+  })
+
+  it('a key file with two keys of the kid, or with one that a standard prints, as servers do', async () => {
+    const jwks = JSON.parse(readFileSync(files.jwksFile, 'utf8')) as { keys: object[] }
+    const twice = join(files.scratch, 'twice.json')
+    writeFileSync(twice, JSON.stringify({ keys: [...jwks.keys, ...jwks.keys] }))
+    expect((await verifyJson(files.get, '--jwks', twice)).report.failure).toMatchObject({
+      step: 'key',
+      code: 'key_invalid',
+      message: expect.stringContaining('give each key a kid of its own'),
+    })
+    const example = join(files.scratch, 'example.json')
+    writeFileSync(example, JSON.stringify({ keys: [{ ...vectors.keys['test-key-ed25519'], kid: 'key-1' }] }))
+    expect((await verifyJson(files.get, '--jwks', example)).report.failure).toMatchObject({
+      step: 'key',
+      code: 'key_invalid',
+      message: expect.stringContaining('it is an example in RFC 9421'),
+    })
+  })
+
   it('a signature for the host that was asked, where the server has another name', async () => {
     const { report } = await verifyJson(files.get, '--jwks', files.jwksFile, '--authority', 'other.example')
     expect(report.failure?.hint).toContain('for another authority')
@@ -196,7 +287,7 @@ describe('countersign verify refuses', () => {
       [`GET /data HTTP/1.1\r\n${'X: y\r\n'.repeat(100_000)}`, 'headers_too_large'],
       ['\n'.repeat(1_000_000), 'request_malformed'],
     ] as const) {
-      const { status, stdout, stderr } = await pipeCommand(input, 'verify', '--json', '--jwks', files.jwksFile)
+      const { status, stdout, stderr } = await pipeProgram(input, 'verify', '--json', '--jwks', files.jwksFile)
       expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
       expect((JSON.parse(stdout) as Report).failure?.code).toBe(code)
     }
@@ -225,7 +316,33 @@ describe('countersign verify refuses', () => {
     ['two sources of keys', ['--jwks', 'a', '--key', 'b'], 'cannot be used with'],
     ['a time that is none', ['--now', 'yesterday'], '--now takes Unix seconds'],
     ['an authority that is a URL', ['--authority', 'https://api.example'], '--authority takes a host'],
-    ['a resource that is no identifier', ['--resource', 'https://api.example/'], '--resource is no identifier'],
+    [
+      'a resource with a slash at its end',
+      ['--resource', 'https://api.example/'],
+      '--resource is no identifier: leave out the slash at its end (https://api.example).',
+    ],
+    [
+      'a resource on loopback with a slash at its end',
+      ['--resource', 'http://127.0.0.1:8002/'],
+      '--resource is no identifier: leave out the slash at its end (http://127.0.0.1:8002).',
+    ],
+    [
+      'an auth server in upper case',
+      ['--auth-server', 'HTTPS://Auth.example'],
+      'write it in lower case (https://auth.example)',
+    ],
+    ['a default port', ['--resource', 'https://api.example:443'], 'leave out the default port (https://api.example)'],
+    ['no scheme', ['--resource', 'api.example'], 'write https:// before it (https://api.example)'],
+    ['http', ['--resource', 'http://api.example'], 'write https in place of http (https://api.example)'],
+    [
+      'a query',
+      ['--resource', 'https://api.example/?a=1'],
+      'from the question mark or hash sign on (https://api.example)',
+    ],
+    ['an IP address', ['--resource', 'https://10.0.0.1'], 'an IP address is none: give https:// and a host name'],
+    ['an IPv6 address', ['--resource', 'https://[2001:db8::1]'], 'an IP address is none'],
+    ['a host without a dot', ['--resource', 'https://intranet'], 'its host has no dot: give https:// and a host name'],
+    ['a user name', ['--resource', 'https://me@api.example'], 'which resolves to public addresses, without user name'],
     ['loopback that is not allowed', ['--resource', 'http://127.0.0.1:8002'], 'needs --allow-insecure-loopback'],
     ['an argument', ['request.http'], 'too many arguments'],
   ])('a command line with %s, by status 2', async (_case, args, message) => {

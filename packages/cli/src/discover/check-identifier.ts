@@ -47,7 +47,7 @@ export async function checkIdentifier(
 }
 
 async function checkDocument(
-  { party, kind, endpoints, advised }: DocumentKind,
+  { party, kind, required, endpoints, advised }: DocumentKind,
   identifier: string,
   discovery: Discovery,
   observed: ObservedFetch,
@@ -58,7 +58,11 @@ async function checkDocument(
   const report = { party, url, findings: [], document: null, key_set: null }
   if ('failure' in outcome) {
     if (seen?.status === 404 || seen?.status === 410) return { ...report, outcome: 'absent' }
-    const mend = 'Every URL in it must be absolute, https (or http on loopback), as a URL parser spells it, without #.'
+    const absent = absentMembers(required, seen)
+    const mend =
+      absent.length > 0
+        ? `Add ${absent.join(', ')}: without ${absent.length > 1 ? 'them' : 'it'} peers can do nothing with the document.`
+        : 'Every URL in it must be absolute, https (or http on loopback), as a URL parser spells it, without #.'
     const expected = { maxBytes: 16_384, self: { member: party, identifier }, mend }
     return {
       ...report,
@@ -81,6 +85,12 @@ async function checkDocument(
     document: metadata,
     key_set: await checkKeys(metadata.jwks_uri, discovery, observed),
   }
+}
+
+/** Members that are not there at all; what is no document has none that could be missed. */
+function absentMembers(required: readonly string[], seen: Observation | undefined): string[] {
+  const document = parseJsonObject(seen?.text.trim() ?? '')
+  return document ? required.filter((member) => !(member in document)) : []
 }
 
 /** Endpoints at another origin, which peers do not use unless their configuration names it. */

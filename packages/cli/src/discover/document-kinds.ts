@@ -4,6 +4,8 @@ export interface DocumentKind {
   /** Whose document it is. */
   party: 'agent' | 'resource' | 'issuer'
   kind: MetadataKind
+  /** Members without which it is refused. */
+  required: readonly string[]
   /** Members that peers send something to, or people. */
   endpoints: readonly string[]
   /** Members without which something does not work; why, and how to mend it. */
@@ -15,6 +17,7 @@ export const documentKinds: readonly DocumentKind[] = [
   {
     party: 'agent',
     kind: 'aauth-agent',
+    required: ['agent', 'jwks_uri'],
     endpoints: [],
     advised: [
       {
@@ -27,6 +30,7 @@ export const documentKinds: readonly DocumentKind[] = [
   {
     party: 'resource',
     kind: 'aauth-resource',
+    required: ['resource', 'jwks_uri'],
     endpoints: ['resource_token_endpoint'],
     advised: [
       {
@@ -39,6 +43,7 @@ export const documentKinds: readonly DocumentKind[] = [
   {
     party: 'issuer',
     kind: 'aauth-issuer',
+    required: ['issuer', 'jwks_uri', 'agent_token_endpoint', 'agent_auth_endpoint'],
     endpoints: ['agent_token_endpoint', 'agent_auth_endpoint', 'agent_revocation_endpoint', 'revocation_list_uri'],
     advised: [
       {

@@ -30,7 +30,7 @@ export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
     decode: async (value) => {
       const challenge = parseChallenge(value)
       const tokens = 'resourceToken' in challenge && challenge.resourceToken ? [challenge.resourceToken] : []
-      return { decoded: { ...challenge }, remarks: [], tokens }
+      return { decoded: asWritten(challenge), remarks: [], tokens }
     },
   },
   'Signature-Error': { fits: /^error=/, decode: async (value) => decodeSignatureError(value) },
@@ -49,7 +49,7 @@ export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
       const { label, key } = parseEitherSignatureKey(value)
       const thumbprint = key.scheme === 'hwk' ? await jwkThumbprint(key.jwk as PublicJwk) : undefined
       return {
-        decoded: { label, ...key },
+        decoded: { label, ...asWritten(key) },
         remarks: thumbprint === undefined ? [] : [`The key’s thumbprint is ${thumbprint}.`],
         tokens: key.scheme === 'jwt' ? [key.jwt] : [],
       }
@@ -86,6 +86,19 @@ export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
       return { decoded: { label, bytes: signature.length, hex: Buffer.from(signature).toString('hex') }, ...none }
     },
   },
+}
+
+/** The names of parameters as they stand in the headers. */
+const wireNames: Readonly<Record<string, string>> = {
+  resourceToken: 'resource_token',
+  authServer: 'auth_server',
+  userInteraction: 'user_interaction',
+  wellKnown: 'well-known',
+  jwksUri: 'jwks',
+}
+
+function asWritten(parsed: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [wireNames[name] ?? name, value]))
 }
 
 /** Throws where the form is wrong; that the digest is not the one of an empty body says nothing. */

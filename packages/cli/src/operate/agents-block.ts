@@ -1,9 +1,9 @@
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
+import { requireIdentifierFlag } from '../require-identifier-flag.js'
 import { inStorage } from './in-storage.js'
 import { type ChangeOptions, changeFlags } from './operation-flags.js'
 import { operatorName } from './operator-name.js'
-import { requireAgent } from './require-agent.js'
 
 const rows = {
   block: {
@@ -29,7 +29,7 @@ export const agentsBlock: readonly CommandRow[] = (['block', 'unblock'] as const
   async run(options, terminal, subject) {
     const flags: ChangeOptions = options
     const { blocked, done, before } = rows[verb]
-    const agent = requireAgent(subject)
+    const agent = requireIdentifierFlag('The agent', subject, 'allowed')
     const changed = await inStorage(flags, ({ storage }) =>
       storage.setAgentBlocked({ agent, blocked, by: operatorName(flags) }),
     )

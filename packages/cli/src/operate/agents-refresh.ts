@@ -1,9 +1,9 @@
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
+import { requireIdentifierFlag } from '../require-identifier-flag.js'
 import { inStorage } from './in-storage.js'
 import { type ChangeOptions, changeFlags } from './operation-flags.js'
 import { operatorName } from './operator-name.js'
-import { requireAgent } from './require-agent.js'
 
 /** `countersign agents refresh`: for a key that its owner took out, and that must count no longer now (attacks K22). */
 export const agentsRefresh: CommandRow = {
@@ -13,7 +13,7 @@ export const agentsRefresh: CommandRow = {
   flags: changeFlags,
   async run(options, terminal, subject) {
     const flags: ChangeOptions = options
-    const agent = requireAgent(subject)
+    const agent = requireIdentifierFlag('The agent', subject, 'allowed')
     await inStorage(flags, ({ storage }) => storage.requestRefresh({ identifier: agent, by: operatorName(flags) }))
     const said = `Every instance fetches the document and keys of ${agent} anew, within 2 seconds.`
     terminal.write(`${flags.json ? JSON.stringify({ agent, refreshed: true }) : said}\n`)

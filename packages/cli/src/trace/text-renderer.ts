@@ -13,6 +13,9 @@ export interface TextRendererOptions {
   colour?: boolean
 }
 
+/** What makes the title of a frame stand out in a terminal. */
+export const emphasis = { on: '\u001b[1m', off: '\u001b[0m' } as const
+
 type MessageEvent = Extract<TraceEvent, { kind: MessageKind }>
 
 /** Writes events as frames; discovery fetches and what browsers do are one line each, when they are answered. */
@@ -70,5 +73,5 @@ function renderLine(event: Extract<MessageEvent, { response: object }>): string 
 
 function emphasizeTitle(frame: string): string {
   const [rule = '', title = '', ...rest] = frame.split('\n')
-  return [rule, `\u001b[1m${title}\u001b[0m`, ...rest].join('\n')
+  return [rule, `${emphasis.on}${title}${emphasis.off}`, ...rest].join('\n')
 }

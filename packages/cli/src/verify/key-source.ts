@@ -3,6 +3,7 @@ import {
   createKeyResolver,
   decodeToken,
   type FetchDocument,
+  isLoopbackIdentifier,
   type ResolvedKey,
   type SignatureKey,
   type VerificationKey,
@@ -35,7 +36,7 @@ export function createKeySource(
   const { authority, resource, authServer, now } = options
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback, allowPath: true }
   const discovery = options.jwks
-    ? offlineDiscovery(options.jwks)
+    ? offlineDiscovery(options.jwks, identifiers)
     : createDiscovery({
         ...identifiers,
         fetch: options.fetch,
@@ -54,7 +55,9 @@ export function createKeySource(
     }
     const claims = signatureKey.scheme === 'jwt' ? decodeToken(signatureKey.jwt)?.payload : undefined
     const typedAudience = resource ?? (atAuthServer ? authServer : undefined)
-    const audience = typedAudience ?? firstText(claims?.aud) ?? authority
+    const here = `http://${authority}`
+    const local = options.allowInsecureLoopback && isLoopbackIdentifier(here) ? here : authority
+    const audience = typedAudience ?? firstText(claims?.aud) ?? local
     const issuer = authServer ?? firstText(claims?.iss)
     if (claims?.aud !== undefined && typedAudience === undefined)
       note(`The token’s own aud, ${audience}, is taken for the audience: --resource says what it must be.`)

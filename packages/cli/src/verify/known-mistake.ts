@@ -1,6 +1,7 @@
 import { parseSignature, type VerificationKey, verifyBytes } from 'countersign'
 import { headerValues } from './header-values.js'
 import { type SignatureBaseSource, signatureBaseOf } from './signature-base-of.js'
+import { signatureFormMistake } from './signature-form-mistake.js'
 
 /** Bases that signers are known to make in place of the right one, and what to tell them. */
 const mistakes: readonly { says: string; bases: (base: string, source: SignatureBaseSource) => string[] }[] = [
@@ -25,11 +26,13 @@ const mistakes: readonly { says: string; bases: (base: string, source: Signature
   },
 ]
 
-/** What is wrong with a signature that is the key's over another base than the request's, where that base is a known one. */
+/** What is wrong with a signature, where it is one that signers are known to make in place of the right one. */
 export async function knownMistake(source: SignatureBaseSource, key: VerificationKey): Promise<string | undefined> {
   const base = signatureBaseOf(source)
   if (typeof base !== 'string') return undefined
   const { signature } = parseSignature(headerValues(source.message, 'signature')[0] ?? '')
+  const form = signatureFormMistake(key, signature, base)
+  if (form !== undefined) return form
   for (const { says, bases } of mistakes) {
     for (const other of bases(base, source)) if (await verifyBytes(key, signature, other)) return says
   }
