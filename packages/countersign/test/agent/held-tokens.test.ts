@@ -1,0 +1,264 @@
+import { describe, expect, it } from 'vitest'
+import { createHeldTokens } from '../../dist/agent/held-tokens.js'
+import { ended, ids, openStage, type Stage, settled } from './stage.js'
+
+/** Asks as a session, and gives the token that was shown at last, decoded as far as its name. */
+async function shownTo(stage: Stage, path: string, session = 's1'): Promise<string | undefined> {
+  await stage.agent.for(session).fetch(ids.api + path)
+  return stage.seen.findLast(({ url }) => url.startsWith(ids.api))?.jwt
+}
+
+/** A stage whose auth server gives tokens at once; each path asks for the scope of its name. */
+function openDirect(life = 600, more: Record<string, unknown> = {}): Stage & { given: string[] } {
+  const stage = openStage()
+  const given: string[] = []
+  const give = async (scope: string) => {
+    const jwt = await stage.authToken({ scope, exp: stage.clock.now + life })
+    given.push(jwt)
+    return { auth_token: jwt, ...more }
+  }
+  stage.api = async (path, { jwt }) => {
+    const scope = path.slice(1).replaceAll('+', ' ')
+    const has = jwt ? claimsOf(jwt).scope.split(' ') : []
+    if (scope.split(' ').every((value) => has.includes(value))) return new Response('data')
+    return stage.challenge(scope, jwt ? 403 : 401)
+  }
+  stage.token.auth = (form) => give(claimsOf(form.get('resource_token') ?? '').scope)
+  stage.token.refresh = () => give('read')
+  return Object.assign(stage, { given })
+}
+
+const claimsOf = (jwt: string) =>
+  JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as { scope: string }
+
+describe('a token that is held', () => {
+  it.each([
+    ['594 s old', 594, 0],
+    ['595 s old', 595, 1],
+    ['700 s old', 700, 1],
+  ])('of 600 s is shown until 5 s before its end, so that it does not end on the way: %s', async (_age, age, more) => {
+    const stage = openDirect()
+    await shownTo(stage, '/read')
+    stage.clock.now += age
+    stage.seen.length = 0
+    expect(await shownTo(stage, '/read')).toBe(stage.given.at(-1))
+    expect(stage.forms()).toHaveLength(more)
+    expect(stage.seen[0]?.scheme).toBe(more === 0 ? 'jwt' : 'jwks')
+  })
+
+  it.each([
+    [ids.api, ['/', '?a=b', '/#part', '/deep/er?x'], ['.evil.example/read', ':8443/read', 'x/read']],
+    [`${ids.api}/v1`, ['', '/', '?a=b', '#part', '/deep/er?x'], ['0', '.json', ';a', '%2Fx', '/../v2']],
+  ])('is shown only under its resource, %s, and the agent’s own key elsewhere', async (resource, under, elsewhere) => {
+    const stage = openStage({ allowPath: true })
+    stage.resourceToken = (scope) => openStage().resourceToken(scope, { iss: resource })
+    stage.token.auth = async () => ({ auth_token: await stage.authToken({ aud: resource }) })
+    const { fetch } = stage.agent.for('s1')
+    await fetch(`${resource}/read`)
+    stage.api = () => new Response('data')
+    stage.seen.length = 0
+    for (const rest of [...under, ...elsewhere]) await fetch(resource + rest)
+    expect(stage.seen.map(({ scheme }) => scheme)).toEqual([...under.map(() => 'jwt'), ...elsewhere.map(() => 'jwks')])
+  })
+
+  it('gives way to a newer one that has all its scopes', async () => {
+    const stage = openDirect()
+    await shownTo(stage, '/read')
+    await shownTo(stage, '/read+write')
+    expect(stage.given).toHaveLength(2)
+    expect(await shownTo(stage, '/read')).toBe(stage.given[1])
+    await shownTo(stage, '/read+write')
+    expect(stage.given).toHaveLength(2)
+  })
+
+  it('stays beside a newer one that lacks one of its scopes, which is tried first', async () => {
+    const stage = openDirect()
+    await shownTo(stage, '/read+write')
+    await shownTo(stage, '/write+erase')
+    expect(stage.given).toHaveLength(2)
+    stage.seen.length = 0
+    expect(await shownTo(stage, '/write')).toBe(stage.given[1])
+    expect(await shownTo(stage, '/read')).toBe(stage.given[0])
+    expect(stage.seen.map(({ jwt }) => stage.given.indexOf(jwt ?? ''))).toEqual([1, 1, 0])
+    expect(stage.forms()).toEqual([])
+  })
+
+  it('is not tried again where it was refused for what it should have', async () => {
+    const stage = openDirect()
+    await shownTo(stage, '/read')
+    const answering = stage.api
+    stage.api = (path, one) => (one.jwt === stage.given[0] ? stage.challenge('read', 403) : answering(path, one))
+    expect(await shownTo(stage, '/read')).toBe(stage.given[1])
+    expect(stage.given).toHaveLength(2)
+  })
+
+  it('is asked for anew where the one with the scopes has ended', async () => {
+    const stage = openDirect()
+    await shownTo(stage, '/read+write')
+    stage.clock.now += 300
+    await shownTo(stage, '/erase')
+    stage.clock.now += 295
+    expect(await shownTo(stage, '/read')).toBe(stage.given[2])
+  })
+
+  it('for another resource stays where a newer one comes', async () => {
+    const stage = openDirect()
+    await shownTo(stage, '/read')
+    const other = 'https://other.example'
+    stage.resourceToken = async (scope = '') => {
+      const { resourceToken } = openStage()
+      return resourceToken(scope, { iss: other })
+    }
+    stage.authToken = async (changes) => openStage().authToken({ ...changes, aud: other })
+    await stage.agent.for('s1').fetch(`${other}/read`)
+    expect(stage.forms()).toHaveLength(2)
+    stage.seen.length = 0
+    expect(await shownTo(stage, '/read')).toBe(stage.given[0])
+    expect(stage.seen).toHaveLength(1)
+  })
+})
+
+describe('what is held is bounded', () => {
+  it('to 100 tokens of one session', async () => {
+    const stage = openDirect()
+    for (let scope = 0; scope < 101; scope++) await shownTo(stage, `/s${scope}`)
+    expect(stage.given).toHaveLength(101)
+    await shownTo(stage, '/s1')
+    expect(stage.given, 'the hundredth is there').toHaveLength(101)
+    await shownTo(stage, '/s0')
+    expect(stage.given, 'the oldest is not').toHaveLength(102)
+  })
+
+  it('to 10,000 sessions: the one that got a token longest ago is forgotten', () => {
+    const held = createHeldTokens(() => 0)
+    const token = {
+      jwt: 'a',
+      resource: ids.api,
+      scope: [],
+      expiresAt: 600,
+      refreshAt: 480,
+      authServer: '',
+      refreshToken: undefined,
+    }
+    const has = (session: number) => held.forUrl(`s${session}`, ids.api) !== undefined
+    for (let session = 0; session < 10_000; session++) held.add(`s${session}`, token)
+    expect([has(0), has(9999)]).toEqual([true, true])
+    held.add('s0', token)
+    expect([has(0), has(1)], 'no new one came').toEqual([true, true])
+    held.add('s10000', token)
+    expect([has(0), has(1), has(2), has(10_000)]).toEqual([true, false, true, true])
+    held.remove('s2', 'a')
+    held.add('s10001', token)
+    expect([has(2), has(3), has(10_001)], 'there was room again').toEqual([false, true, true])
+  })
+})
+
+describe('a refresh token', () => {
+  const refreshable = { refresh_token: 'refresh-1' }
+
+  it.each([
+    ['479 s old', 479, []],
+    ['480 s old', 480, ['refresh']],
+    ['594 s old', 594, ['refresh']],
+    ['595 s old', 595, ['refresh']],
+    ['an hour old', 3600, ['refresh']],
+  ])('is used from 80 %% of the life of its auth token on: %s', async (_age, age, types) => {
+    const stage = openDirect(600, refreshable)
+    await shownTo(stage, '/read')
+    stage.clock.now += age
+    stage.seen.length = 0
+    await shownTo(stage, '/read')
+    await settled()
+    expect(stage.forms().map(({ request_type }) => request_type)).toEqual(types)
+    expect(stage.seen.filter(({ url }) => url.startsWith(ids.api)).map(({ scheme }) => scheme)).toEqual(['jwt'])
+    for (const form of stage.forms()) expect(form).toEqual({ request_type: 'refresh', refresh_token: 'refresh-1' })
+    expect(await shownTo(stage, '/read')).toBe(stage.given.at(-1))
+  })
+
+  it('is waited for only where the token has ended', async () => {
+    const stage = openDirect(600, refreshable)
+    await shownTo(stage, '/read')
+    let letGo: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const refreshing = stage.token.refresh
+    stage.token.refresh = async (...args) => {
+      await gate
+      return refreshing(...args)
+    }
+    stage.clock.now += 594
+    expect(await shownTo(stage, '/read')).toBe(stage.given[0])
+    stage.clock.now += 1
+    const waiting = shownTo(stage, '/read')
+    await settled()
+    expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'refresh'])
+    letGo()
+    expect(await waiting).toBe(stage.given[1])
+  })
+
+  it('that the auth server refuses in the background is no failure of the request, which goes on', async () => {
+    const stage = openDirect(600, refreshable)
+    await shownTo(stage, '/read')
+    stage.token.refresh = () => Response.json({ error: 'server_error' }, { status: 500 })
+    stage.clock.now += 500
+    expect(await ended(stage.agent.for('s1').fetch(`${ids.api}/read`))).toBe('data')
+    await settled()
+    expect(await shownTo(stage, '/read')).toBe(stage.given[0])
+  })
+
+  it('is used where a token is refused before its end; what is refused then is asked for anew', async () => {
+    const stage = openDirect(600, refreshable)
+    await shownTo(stage, '/read')
+    const answering = stage.api
+    stage.api = (path, one) => (one.jwt === stage.given[0] ? stage.challenge('read') : answering(path, one))
+    stage.seen.length = 0
+    expect(await shownTo(stage, '/read')).toBe(stage.given[1])
+    expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['refresh'])
+    stage.seen.length = 0
+    await shownTo(stage, '/read')
+    expect(stage.seen.map(({ jwt }) => jwt)).toEqual([stage.given[1]])
+  })
+
+  it.each([
+    ['invalid_grant', 400],
+    ['access_denied', 403],
+  ])('that ended with %s: the token is dropped and a new one asked for', async (error, status) => {
+    const stage = openDirect(600, refreshable)
+    await shownTo(stage, '/read')
+    stage.token.refresh = () => Response.json({ error }, { status })
+    stage.clock.now += 600
+    stage.seen.length = 0
+    expect(await shownTo(stage, '/read')).toBe(stage.given[1])
+    expect(stage.seen.map(({ scheme, url }) => `${scheme} ${new URL(url).pathname}`)).toEqual([
+      'jwks /agent/token',
+      'jwks /read',
+      'jwks /agent/token',
+      'jwt /read',
+    ])
+  })
+
+  it('that ended: a refused token is dropped, and the next request begins with the agent’s own key', async () => {
+    const stage = openDirect(600, refreshable)
+    await shownTo(stage, '/read')
+    stage.token.refresh = () => Response.json({ error: 'invalid_grant' }, { status: 400 })
+    stage.token.auth = () => Response.json({ error: 'access_denied' }, { status: 403 })
+    const answering = stage.api
+    stage.api = (path, one) => (one.jwt === stage.given[0] ? stage.challenge('read') : answering(path, one))
+    const answers = [await ended(stage.agent.for('s1').fetch(`${ids.api}/read`))]
+    stage.seen.length = 0
+    answers.push(await ended(stage.agent.for('s1').fetch(`${ids.api}/read`)))
+    expect(answers).toEqual(['access_denied', 'access_denied'])
+    expect(stage.seen[0]?.scheme).toBe('jwks')
+  })
+
+  it('that is no text is none', async () => {
+    const stage = openDirect(600, { refresh_token: 7 })
+    await shownTo(stage, '/read')
+    stage.clock.now += 500
+    stage.seen.length = 0
+    await shownTo(stage, '/read')
+    await settled()
+    expect(stage.forms()).toEqual([])
+  })
+})
