@@ -27,6 +27,7 @@ export function catchInterruption(): Interruption {
     signal: abort.signal,
     release() {
       for (const name of signals) process.removeListener(name, onSignal)
+      process.stdout.removeListener('error', onOutputError)
     },
   }
 }

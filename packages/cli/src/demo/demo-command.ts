@@ -56,7 +56,7 @@ export const demoCommand: CommandRow = {
     try {
       const running = { ...parties, onEvent: view.onEvent, signal: interruption.signal }
       if (serves) {
-        const onEvent = flags.interop ? view.onEvent : noticeRefusals(view.onEvent, terminal.notify)
+        const onEvent = noticeRefusals(view.onEvent, terminal.notify, flags.interop ?? false)
         await serveDemo({ ...running, onEvent, onReady: view.onReady })
         return exitStatus.done
       }
@@ -89,7 +89,7 @@ function requireExpected(result: DemoResult, { deny, browser, only, interop }: D
   if ('error' in result) {
     if (!deny && !browser) throw new CommandError('Access was refused, although the person allowed it.')
   } else if (result.status !== 200) {
-    const hint = only !== undefined && !interop && result.status === 401 ? ` ${interopHint}` : ''
+    const hint = only !== undefined && !interop ? ` ${interopHint}` : ''
     throw new CommandError(`The resource answered ${result.status} at the end.${hint}`)
   }
 }
