@@ -2,10 +2,12 @@ import { createServer as createHttpServer, type IncomingMessage } from 'node:htt
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
+import { createSigner, generatePrivateJwk, issueToken, type SignatureKey, signRequest } from 'countersign'
+import { createCertificateFinder, createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
+import { createResource } from 'countersign/resource'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createGuardedFetch as createWebFetch } from '../../dist/discovery/guarded-fetch.web.js'
-import type { Issued } from '../node/certificates.js'
+import { type Issued, issueCertificate } from '../node/certificates.js'
 import { startServer, startTcpServer } from './loopback-server.js'
 import { simulatePublicNetwork } from './public-network.js'
 import { certificateOf, startTlsServer, trust } from './tls-server.js'
@@ -254,6 +256,26 @@ describe('W28: egressProxy', () => {
     await expect(fetched).rejects.toBe(reason)
     await expect(fetchBy()('https://agent.example/', { signal: abort.signal })).rejects.toBe(reason)
     expect(proxy.asked).toEqual([])
+  })
+
+  it('is asked by resources, for keys of agents and auth servers, and for certificates', async () => {
+    const { proxy } = await meet({})
+    const egressProxy = `http://${proxy.authority}`
+    const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+    const root = issueCertificate({ name: 'Root', extensions: ['basicConstraints=critical,CA:TRUE'] })
+    const certificates = createCertificateFinder({ roots: [root.pem], egressProxy, failureTime: 'shortest' })
+    await certificates({ x5u: 'https://certificates.example/chain.pem', x5t: 'A'.repeat(43) })
+    const options = { id: 'https://api.example', signer, authServer: 'https://auth.example', egressProxy }
+    const resource = createResource({ ...options, discovery: { failureTime: 'shortest' } })
+    const keys: SignatureKey = { scheme: 'jwks', id: 'https://outside.example', kid: 'key-1', wellKnown: 'aauth-agent' }
+    const exp = Math.floor(Date.now() / 1000) + 600
+    const claims = { iss: 'https://auth.example', aud: options.id, sub: 'a', agent: options.id, scope: 'a', exp }
+    const jwt = await issueToken('auth+jwt', { ...claims, cnf: { jwk: signer.jwk } }, { signer })
+    for (const signatureKey of [keys, { scheme: 'jwt', jwt } as const]) {
+      const request = await signRequest(new Request(`${options.id}/data`), { signer, signatureKey })
+      await resource.verify(request, { require: 'signature' }).catch(() => undefined)
+    }
+    expect(proxy.asked).toEqual([['certificates.example:443'], ['outside.example:443'], ['auth.example:443']])
   })
 
   it.each([

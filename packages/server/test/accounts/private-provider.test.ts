@@ -72,6 +72,11 @@ describe('W28: an identity provider that the operator configured', () => {
     expect(asked).toEqual([])
   })
 
+  it('is asked for by the proxy, where there is one and it is outside', async () => {
+    const { client } = await meet('8.8.8.8', {}, { egressProxy: 'http://127.0.0.1:1' })
+    await expect(client.start(sought)).rejects.toMatchObject({ cause: { cause: { code: 'ECONNREFUSED', port: 1 } } })
+  })
+
   it('unless allowNetworks names that host', async () => {
     const allowNetworks = [{ cidr: '10.1.0.0/16', hosts: ['secrets.corp.example'] }]
     const { asked } = await redeem(await meet('10.1.0.1', { token_endpoint: `${secrets}/token` }, { allowNetworks }))

@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { RequestListener } from 'node:http'
+import { createServer } from 'node:https'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, it, onTestFinished } from 'vitest'
+import { certificateOf } from './discovery/tls-server.js'
+
+/** Set for the process that runs inside, to the folder with the certificate. */
+const variable = 'COUNTERSIGN_TEST_NAMESPACE'
+const inside = process.env[variable]
+const vitest = fileURLToPath(new URL('../../../node_modules/vitest/vitest.mjs', import.meta.url))
+
+/**
+ * Runs the tests of a file in a network namespace of its own, with a file of hosts of its own: its addresses are nobody
+ * else's, and nothing in it can reach anything outside. The file runs itself again there; outside there is one test, which
+ * tells how that went. Where namespaces are not permitted the tests are skipped aloud, and fail in CI.
+ *
+ * @param hosts addresses by name; one certificate, which the processes inside trust, has all the names
+ */
+export function inNetworkNamespace(file: string, hosts: Readonly<Record<string, string>>, tests: () => void): void {
+  if (inside !== undefined) {
+    tests()
+    return
+  }
+  const lacking = lackingTool()
+  if (lacking !== undefined && process.env.CI !== 'true') {
+    process.emitWarning(`SKIPPED: tests of private networks. ${lacking}`)
+    it.skip('in a network namespace of its own', () => undefined)
+    return
+  }
+  it('in a network namespace of its own', { timeout: 240_000 }, () => {
+    expect(lacking).toBeUndefined()
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-namespace-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const { pem, privateKey } = certificateOf(...Object.keys(hosts))
+    writeFileSync(join(folder, 'certificate.pem'), pem)
+    writeFileSync(join(folder, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    const lines = Object.entries({ localhost: '127.0.0.1', ...hosts }).map(([name, address]) => `${address} ${name}\n`)
+    writeFileSync(join(folder, 'hosts'), lines.join(''))
+    const addresses = [...new Set(Object.values(hosts))].map((address) => `ip addr add ${address}/32 dev lo`)
+    const steps = ['ip link set lo up', ...addresses, 'mount --bind "$1/hosts" /etc/hosts', 'shift', 'exec "$@"']
+    const report = join(folder, 'report.json')
+    const run = [process.execPath, vitest, 'run', '--project', 'node', '--reporter', 'json', '--outputFile', report]
+    const { status, stderr } = spawnSync(
+      'unshare',
+      [...namespace, 'sh', '-ec', steps.join('; '), 'sh', folder, ...run, fileURLToPath(file)],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, [variable]: folder, NODE_EXTRA_CA_CERTS: join(folder, 'certificate.pem') },
+      },
+    )
+    const outcomes = outcomesIn(report)
+    expect({ status, outcomes, stderr: status === 0 ? '' : stderr }).toEqual({
+      status: 0,
+      outcomes: outcomes.map(({ name }) => ({ name, failures: [] })),
+      stderr: '',
+    })
+    expect(outcomes.length).toBeGreaterThan(0)
+  })
+}
+
+/** An HTTPS server inside. */
+export interface InsideServer {
+  /** `host path` of each request, in order. */
+  asked: string[]
+  /** Connections that were opened. */
+  connections: () => number
+}
+
+/** Starts an HTTPS server at an address inside, until the test ends. */
+export async function startInside(address: string, listener: RequestListener, port = 443): Promise<InsideServer> {
+  const read = (name: string) => readFileSync(join(inside ?? '', name))
+  const asked: string[] = []
+  const sockets = new Set<Socket>()
+  let connections = 0
+  const server = createServer({ key: read('key.pem'), cert: read('certificate.pem') }, (request, response) => {
+    asked.push(`${request.headers.host} ${request.url}`)
+    listener(request, response)
+  })
+  server.on('connection', (socket: Socket) => {
+    connections++
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  server.on('tlsClientError', () => undefined)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, resolve)
+  })
+  onTestFinished(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return { asked, connections: () => connections }
+}
+
+/** As another user than root, one becomes root of a user namespace. */
+const namespace = [...(process.getuid?.() === 0 ? [] : ['--map-root-user']), '--net', '--mount', '--fork']
+
+/** What the namespace lacks; undefined where it can be made. */
+function lackingTool(): string | undefined {
+  const { error, status, stderr } = spawnSync('unshare', [...namespace, 'ip', 'link', 'set', 'lo', 'up'], {
+    encoding: 'utf8',
+  })
+  if (error) return `The command unshare (util-linux) cannot be run: ${error.message}.`
+  return status === 0 ? undefined : `unshare and ip (iproute2) cannot make a network namespace here: ${stderr.trim()}`
+}
+
+interface Outcome {
+  name: string
+  failures: string[]
+}
+
+function outcomesIn(report: string): Outcome[] {
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
+    testResults: {
+      message: string
+      assertionResults: { fullName: string; status: string; failureMessages: string[] }[]
+    }[]
+  }
+  return testResults.flatMap(({ message, assertionResults }) => [
+    ...(message === '' ? [] : [{ name: 'the file', failures: [message] }]),
+    ...assertionResults.map(({ fullName, status, failureMessages }) => ({
+      name: fullName,
+      failures: status === 'passed' || failureMessages.length > 0 ? failureMessages : [status],
+    })),
+  ])
+}
