@@ -1,0 +1,129 @@
+import type { ServerResponse } from 'node:http'
+import { createGuardedFetch, type FetchDocument, fetchBytes } from 'countersign/node'
+import { describe, expect, it } from 'vitest'
+import { startServer } from './loopback-server.js'
+
+const guarded = createGuardedFetch({ allowInsecureLoopback: true })
+const global: FetchDocument = (url, init) => fetch(url, init)
+
+/** A stranger's server that answers as told, goes on for ever, and notes when its connection ends. */
+async function startEndless(begin: (response: ServerResponse) => void) {
+  let isClosed = false
+  const server = await startServer((_request, response) => {
+    response.on('close', () => {
+      isClosed = true
+    })
+    begin(response)
+    const timer = setInterval(() => response.write(' '.repeat(64)), 5)
+    response.on('close', () => clearInterval(timer))
+  })
+  return { url: `${server.origin}/document`, isClosed: () => isClosed }
+}
+
+describe.each([
+  ['the guarded fetch', guarded],
+  ['the fetch of the platform', global],
+])('with %s, a stranger’s server cannot keep the connection', (_name, fetch) => {
+  it.each<[string, (response: ServerResponse) => void, RegExp]>([
+    ['after a redirect', (response) => response.writeHead(302, { location: '/other' }), /redirects/],
+    ['after 404', (response) => response.writeHead(404), /answers 404/],
+    ['after 503', (response) => response.writeHead(503), /answers 503/],
+    ['after 206', (response) => response.writeHead(206), /answers 206/],
+    [
+      'after a compression',
+      (response) => response.writeHead(200, { 'content-encoding': 'gzip' }),
+      /compressed \(gzip\)/,
+    ],
+    ['after too much', (response) => response.writeHead(200), /larger than 1000 bytes/],
+  ])('%s', async (_case, begin, refusal) => {
+    const server = await startEndless(begin)
+    const fetched = await fetchBytes(server.url, { fetch, maxBytes: 1000, timeout: 20_000 })
+    expect(fetched).toMatchObject({ refusal: expect.stringMatching(refusal) })
+    await expect.poll(server.isClosed, { timeout: 2000 }).toBe(true)
+  })
+
+  it('after the time is over, in which it may answer', async () => {
+    const server = await startEndless((response) => response.writeHead(200))
+    const begun = performance.now()
+    const fetched = await fetchBytes(server.url, { fetch, maxBytes: 1e9, timeout: 300 })
+    expect(performance.now() - begun).toBeGreaterThan(295)
+    expect(fetched).toMatchObject({
+      unreachable: true,
+      refusal: expect.stringContaining('could not be fetched'),
+      cause: { name: 'TimeoutError', message: 'no answer within 300 ms' },
+    })
+    await expect.poll(server.isClosed, { timeout: 2000 }).toBe(true)
+  })
+})
+
+describe('what is fetched', () => {
+  const fetchOf =
+    (response: () => Response): FetchDocument =>
+    async () =>
+      response()
+  const options = { maxBytes: 10, timeout: 1000 }
+  const refusalOf = async (fetch: FetchDocument) => {
+    const fetched = await fetchBytes('https://agent.example/x', { ...options, fetch })
+    return 'refusal' in fetched ? { refusal: fetched.refusal, unreachable: fetched.unreachable } : 'taken'
+  }
+
+  it.each([
+    [9, 'taken'],
+    [10, 'taken'],
+    [11, { refusal: 'https://agent.example/x is larger than 10 bytes', unreachable: false }],
+  ])('of %i bytes, where 10 are the most', async (length, outcome) => {
+    expect(await refusalOf(fetchOf(() => new Response('a'.repeat(length))))).toEqual(outcome)
+  })
+
+  it.each<[number, string | { unreachable: boolean }]>([
+    [200, 'taken'],
+    [201, { unreachable: false }],
+    [299, { unreachable: false }],
+    [300, { unreachable: false }],
+    [399, { unreachable: false }],
+    [400, { unreachable: false }],
+    [499, { unreachable: false }],
+    [500, { unreachable: true }],
+    [599, { unreachable: true }],
+  ])('with the status %i: only a server that fails counts as down', async (status, outcome) => {
+    const refused = await refusalOf(fetchOf(() => new Response('a', { status })))
+    if (outcome === 'taken') expect(refused).toBe('taken')
+    else expect(refused).toMatchObject(outcome)
+    if (status >= 300 && status < 400) expect(refused).toMatchObject({ refusal: expect.stringContaining('redirects') })
+    else if (status > 200) expect(refused).toMatchObject({ refusal: expect.stringContaining(`answers ${status}`) })
+  })
+
+  it('by a fetch of the platform that hides where a redirect leads', async () => {
+    const hidden = Object.defineProperty(new Response('a'), 'type', { value: 'opaqueredirect' })
+    expect(await refusalOf(fetchOf(() => hidden))).toMatchObject({ refusal: expect.stringContaining('redirects') })
+  })
+
+  it.each([
+    ['identity', 'taken'],
+    ['Identity', 'taken'],
+    ['br', { refusal: 'https://agent.example/x is compressed (br)', unreachable: false }],
+  ])('with content-encoding %s', async (encoding, outcome) => {
+    const response = () => new Response('a', { headers: { 'content-encoding': encoding } })
+    expect(await refusalOf(fetchOf(response))).toEqual(outcome)
+  })
+
+  it('without a body', async () => {
+    expect(await refusalOf(fetchOf(() => new Response(null)))).toEqual({
+      refusal: 'https://agent.example/x is empty',
+      unreachable: false,
+    })
+  })
+
+  it('is asked for once, without following, and leaves no timer', async () => {
+    const asked: unknown[] = []
+    const fetch: FetchDocument = async (url, init) => {
+      asked.push([url, init?.redirect, init?.headers, init?.signal?.aborted])
+      return new Response('a', { headers: { 'cache-control': 'max-age=90' } })
+    }
+    const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const fetched = await fetchBytes('https://agent.example/x', { maxBytes: 10, timeout: 60_000, fetch })
+    expect(fetched).toEqual({ bytes: new TextEncoder().encode('a'), maxAge: 90 })
+    expect(asked).toEqual([['https://agent.example/x', 'manual', { accept: 'application/json' }, false]])
+    expect(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length).toBe(before)
+  })
+})
