@@ -94,7 +94,7 @@ export { ownAnswerParameter, type RedirectKind, redirectKind } from './protocol/
 export { parseScope } from './protocol/scope.js'
 export { type DecodedToken, decodeToken } from './tokens/decode-token.js'
 export { type IssueTokenOptions, issueToken } from './tokens/issue-token.js'
-export { type RevokedKind, revocationEntry } from './tokens/revocation-entry.js'
+export { type RevokedKind, revocationEntry, revocationListLimits } from './tokens/revocation-entry.js'
 export type {
   AgentTokenClaims,
   AuthTokenClaims,

@@ -4,7 +4,7 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type EndpointOrigins, endpointProblem } from '../protocol/endpoint-origins.js'
 import type { IdentifierOptions } from '../protocol/identifier.js'
 import { decodeToken } from '../tokens/decode-token.js'
-import { revocationEntry } from '../tokens/revocation-entry.js'
+import { revocationEntry, revocationListLimits } from '../tokens/revocation-entry.js'
 import type { AuthTokenClaims, RevocationClaims } from '../tokens/token-table.js'
 import { verifyDecodedToken } from '../tokens/verify-token.js'
 import type { Discovery } from './discovery.js'
@@ -40,7 +40,6 @@ export interface RevocationList {
 }
 
 const limits = {
-  bytes: 262_144,
   /** Milliseconds. */
   timeout: 2500,
   /** Seconds between polls. */
@@ -55,6 +54,8 @@ const limits = {
 
 interface HeldList {
   revoked: ReadonlySet<string>
+  /** By person: their tokens issued until then are taken back. */
+  revokedBefore: ReadonlyMap<string, number>
   before: number
   issuedAt: number
   /** When it was asked for. */
@@ -97,10 +98,10 @@ export function createRevocationList(options: RevocationListOptions): Revocation
     if (uri === undefined) throw refusal('its document names no revocation_list_uri')
     const problem = endpointProblem(issuer, 'revocation_list_uri', uri, endpointOrigins)
     if (problem !== undefined) throw refusal(problem)
-    const { bytes: maxBytes, timeout } = limits
-    const fetched = await fetchText(uri, { fetch, maxBytes, timeout, accept: 'application/jwt' })
+    const { characters: maxBytes } = revocationListLimits
+    const fetched = await fetchText(uri, { fetch, maxBytes, timeout: limits.timeout, accept: 'application/jwt' })
     if ('refusal' in fetched) throw refusal(fetched.refusal, fetched.cause)
-    const { claims } = await verifyDecodedToken('revocations+jwt', decodeToken(fetched.text, limits.bytes), {
+    const { claims } = await verifyDecodedToken('revocations+jwt', decodeToken(fetched.text, maxBytes), {
       ...options,
       audience: issuer,
       issuers: [issuer],
@@ -109,9 +110,10 @@ export function createRevocationList(options: RevocationListOptions): Revocation
     return listOf(claims, at)
   }
 
-  function listOf({ revoked, before = -1, iat }: RevocationClaims, at: number): HeldList {
+  function listOf({ revoked, revoked_before: times = {}, before = -1, iat }: RevocationClaims, at: number): HeldList {
     if (held && iat < held.issuedAt - limits.skew) throw refusal('it is older than the one before')
-    return { revoked: new Set(revoked), before, issuedAt: iat, at }
+    const revokedBefore = new Map(Object.entries(times))
+    return { revoked: new Set(revoked), revokedBefore, before, issuedAt: iat, at }
   }
 
   function judge(claims: AuthTokenClaims, agent: string | undefined): MaybePromise<void> {
@@ -123,7 +125,7 @@ export function createRevocationList(options: RevocationListOptions): Revocation
     }
     if (!held) return
     if (held.before >= (claims.iat ?? 0)) throw revokedToken()
-    if (held.revoked.size > 0) return requireUnlisted(held.revoked, claims, agent)
+    if (held.revoked.size + held.revokedBefore.size > 0) return requireUnlisted(held, claims, agent)
   }
 
   return {
@@ -137,14 +139,16 @@ export function createRevocationList(options: RevocationListOptions): Revocation
 }
 
 async function requireUnlisted(
-  revoked: ReadonlySet<string>,
-  { jti, sub, agent: named }: AuthTokenClaims,
+  { revoked, revokedBefore }: HeldList,
+  { iat = 0, jti, sub, agent: named }: AuthTokenClaims,
   agent: string | undefined,
 ): Promise<void> {
   const of = { grant: jti?.split('.', 1)[0], agent: named ?? agent, sub } as const
   for (const kind of ['grant', 'agent', 'sub'] as const) {
     const value = of[kind]
-    if (value !== undefined && revoked.has(await revocationEntry(kind, value))) throw revokedToken()
+    if (value === undefined) continue
+    const entry = await revocationEntry(kind, value)
+    if (revoked.has(entry) || (revokedBefore.get(entry) ?? -1) >= iat) throw revokedToken()
   }
 }
 

@@ -8,6 +8,12 @@ export type RevokedKind = 'grant' | 'agent' | 'sub'
 const length = 12
 
 /**
+ * How much a list of revocations holds at most: entries, of grants and of agents and people together, and characters of
+ * the token that it is. As many entries as that fit with their times.
+ */
+export const revocationListLimits = { entries: 10_000, characters: 524_288 } as const
+
+/**
  * What stands for it in a list of revocations: 96 bits of a SHA-256, as base64url of 16 characters. The list is public,
  * and names nobody.
  */

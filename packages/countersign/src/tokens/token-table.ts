@@ -4,7 +4,7 @@ import type { MetadataKind } from '../protocol/metadata.js'
 /** The `typ` of each token kind (S§5.2, 6.2, 7.2); the last one is not in the edition's text. */
 export type TokenKind = 'agent+jwt' | 'resource+jwt' | 'auth+jwt' | 'revocations+jwt'
 
-type ClaimKind = 'identifier' | 'string' | 'seconds' | 'confirmation' | 'thumbprint' | 'entries'
+type ClaimKind = 'identifier' | 'string' | 'seconds' | 'confirmation' | 'thumbprint' | 'entries' | 'times'
 
 interface TokenRow {
   /** The document in which the issuer publishes its keys. */
@@ -61,7 +61,7 @@ export const tokenTable: Readonly<Record<TokenKind, TokenRow>> = {
   'revocations+jwt': {
     issuerDocument: 'aauth-issuer',
     required: { iss: 'identifier', exp: 'seconds', iat: 'seconds', revoked: 'entries' },
-    optional: { before: 'seconds', nbf: 'seconds', jti: 'string' },
+    optional: { revoked_before: 'times', before: 'seconds', nbf: 'seconds', jti: 'string' },
     audience: 'optional',
     maxLifetime: 600,
     invalid: 'revocation_list_refused',
@@ -109,7 +109,9 @@ export interface RevocationClaims extends RegisteredClaims {
   iat: number
   /** {@link revocationEntry} of each grant, agent and person. */
   revoked: string[]
-  /** There were too many for a list: every token that was issued at this time or before is taken back. */
+  /** By the entry of a person: the tokens for them that were issued at this time or before are taken back, under any grant. */
+  revoked_before?: Record<string, number>
+  /** Too many agents were blocked and people disabled for a list: every token issued at this time or before is taken back. */
   before?: number
 }
 

@@ -162,7 +162,7 @@ function formProblem(type: keyof typeof claimTypes, value: unknown, options: Ide
 const claimTypes = {
   identifier: (value: unknown, options: IdentifierOptions) => isIdentifier(value, options),
   string: (value: unknown) => typeof value === 'string' && value !== '' && value.length <= 4096,
-  seconds: (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value >= 0,
+  seconds: isSeconds,
   // At most one of jwk, jwe and jku (RFC 7800 §3.1).
   confirmation: (value: unknown) =>
     typeof value === 'object' &&
@@ -171,9 +171,22 @@ const claimTypes = {
     typeof value.jwk === 'object' &&
     value.jwk !== null &&
     !('jwe' in value || 'jku' in value),
-  entries: (value: unknown) =>
-    Array.isArray(value) && value.every((entry) => typeof entry === 'string' && entry.length <= 32),
+  entries: (value: unknown) => Array.isArray(value) && value.every(isEntry),
+  times: (value: unknown) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.entries(value).every(([entry, time]) => isEntry(entry) && isSeconds(time)),
   thumbprint: (value: unknown) => typeof value === 'string' && parseBase64url(value)?.length === 32,
+}
+
+function isSeconds(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}
+
+/** Of a list of revocations. */
+function isEntry(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= 32
 }
 
 function includesAudience(aud: unknown, audience: string, presence: 'required' | 'optional'): boolean {

@@ -7,6 +7,7 @@ import {
   type RevocationClaims,
   type RevokedKind,
   revocationEntry,
+  revocationListLimits,
   type Signer,
   signRequest,
 } from 'countersign'
@@ -23,7 +24,11 @@ const otherSigner = await createSigner(await generatePrivateJwk({ kid: 'auth-key
 const holder = await createSigner(await generatePrivateJwk({ kid: 'holder-1' }))
 const resourceSigner = await createSigner(await generatePrivateJwk({ kid: 'resource-1' }))
 
-type Changes = { [C in 'agent' | 'sub' | 'jti']?: string | undefined } & { iss?: string; iat?: number; exp?: number }
+type Changes = { [C in 'agent' | 'sub' | 'jti']?: string | undefined } & {
+  iss?: string
+  iat?: number | undefined
+  exp?: number
+}
 type Answer = string | (() => Response | Promise<Response>)
 
 function open(
@@ -159,6 +164,42 @@ describe('T23: with a deny-list', () => {
     expect(await verdict({ jti: 'policy.random', sub: undefined })).toBe('auth_token_invalid')
   })
 
+  it('more than a list holds of one person: their tokens up to a time are refused, later ones and others are not', async () => {
+    const { state, clock, verdict } = open()
+    state.claims.revoked_before = { [await revocationEntry('sub', 'person-1')]: clock.now }
+    expect(await verdict()).toBe('auth_token_invalid')
+    expect(await verdict({ agent: 'https://other-agent.example', jti: 'grant-9.x' })).toBe('auth_token_invalid')
+    expect(await verdict({ iat: undefined })).toBe('auth_token_invalid')
+    expect(await verdict({ iat: clock.now + 1 })).toBe('accepted')
+    expect(await verdict({ sub: 'person-2' })).toBe('accepted')
+    expect(await verdict({ sub: undefined, jti: 'policy.x' })).toBe('accepted')
+    state.claims.revoked_before = { [await revocationEntry('sub', 'person-1')]: clock.now - 1 }
+    clock.now += 4
+    expect(await verdict()).toBe('accepted')
+  })
+
+  it('the largest list that there can be is read, and one that is longer is not', async () => {
+    const { entries, characters } = revocationListLimits
+    expect({ entries, characters }).toEqual({ entries: 10_000, characters: 524_288 })
+    const { state, clock, verdict, signList } = open()
+    const people = [await revocationEntry('sub', 'person-1')]
+    while (people.length < entries) people.push(await revocationEntry('sub', `somebody-${people.length}`))
+    state.claims.revoked_before = Object.fromEntries(people.map((entry) => [entry, clock.now]))
+    expect(await verdict()).toBe('auth_token_invalid')
+    expect(await verdict({ sub: 'person-2' })).toBe('accepted')
+    const { length } = await signList()
+    // A character of the payload is four thirds of one in the token.
+    const padding = (longer: number) => 'x'.repeat(Math.floor(((characters - length) * 3) / 4) + longer)
+    for (const [longer, outcome] of [
+      [-40, 'accepted'],
+      [40, 'unavailable'],
+    ] as const) {
+      const other = open()
+      Object.assign(other.state.claims, state.claims, { padding: padding(longer) })
+      expect(await other.verdict({ sub: 'person-2' })).toBe(outcome)
+    }
+  })
+
   it('what is on the list no more is accepted again', async () => {
     const { state, clock, verdict, revoke } = open()
     await revoke('agent', 'https://agent.example')
@@ -244,7 +285,7 @@ describe('a list that cannot be had', () => {
     ['answers 503', answering(() => new Response(null, { status: 503 }))],
     ['redirects', answering(() => Response.redirect('https://elsewhere.example/list'))],
     ['is no token', answering('{"revoked":[]}')],
-    ['is larger than 256 KiB', answering('x'.repeat(262_145))],
+    ['is larger than 512 KiB', answering('x'.repeat(524_289))],
     ['is of another typ', async (stage) => answering(await stage.signList(issuerSigner, 'auth+jwt'))(stage)],
     ['is signed with another key', async (stage) => answering(await stage.signList(otherSigner))(stage)],
     ['is of another issuer', claiming({ iss: 'https://other-auth.example' })],
@@ -253,6 +294,12 @@ describe('a list that cannot be had', () => {
     ['has no time of issue', claiming({ iat: 'now' })],
     ['is of the future', claiming({ iat: 1_800_000_061 })],
     ['holds what are no entries', claiming({ revoked: [1] })],
+    ['holds an entry of 33 characters', claiming({ revoked: ['x'.repeat(33)] })],
+    ['holds times that are none', claiming({ revoked_before: { entry: 'now' } })],
+    ['holds a time before all times', claiming({ revoked_before: { entry: -1 } })],
+    ['holds a list of times', claiming({ revoked_before: [1] })],
+    ['holds no times at all', claiming({ revoked_before: null })],
+    ['holds the time of an entry of 33 characters', claiming({ revoked_before: { ['x'.repeat(33)]: 1 } })],
     ['is named nowhere', located(undefined)],
     ['is at a private place', located('http://169.254.169.254/')],
   ]

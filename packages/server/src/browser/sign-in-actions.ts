@@ -59,9 +59,7 @@ export const signUp: Action = async (context, cookies, submission, view) => {
     return signUpPageAt(context, view, place, { ...shown, problem: 'email_invalid' })
   const weak = passwordProblem(password, username)
   if (weak) return signUpPageAt(context, view, place, { ...shown, problem: weak })
-  const from = ip === undefined ? '' : networkOf(ip)
-  const attempts = await context.storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })
-  if (attempts.count > maxSignUps) return signUpPageAt(context, view, place, { ...shown, problem: 'throttled' })
+  if (!(await maySignUp(context, ip))) return signUpPageAt(context, view, place, { ...shown, problem: 'throttled' })
   try {
     const user = await context.storage.createUser({ username, email, passwordHash: await hashPassword(password) })
     return seeOther(pathOf(place), await startSession(context, cookies, submission, user.id, ['pwd']))
@@ -71,8 +69,18 @@ export const signUp: Action = async (context, cookies, submission, view) => {
   }
 }
 
-/** New accounts an hour from one address. */
-const maxSignUps = 20
+/** New accounts an hour from one address, and from the network around it: one stranger may have many addresses. */
+const maxSignUps = { subscriber: 20, site: 100 } as const
+
+async function maySignUp({ storage }: ServerContext, ip: string | undefined): Promise<boolean> {
+  for (const size of ['subscriber', 'site'] as const) {
+    const from = ip === undefined ? '' : networkOf(ip, size)
+    const { count } = await storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })
+    if (count > maxSignUps[size]) return false
+    if (ip === undefined) break
+  }
+  return true
+}
 
 /** `action=logout` */
 export const signOutOfRequest: Action = async (context, cookies, { visitor }, view) =>

@@ -33,10 +33,11 @@ export interface GrantStorage {
   /** Removes all grants that match; returns how many. Throws a `TypeError` when nothing narrows them. */
   revokeGrants(revocation: GrantsRevocation): Promise<number>
   /**
-   * What was taken back since a time and is still: grants, agents that are blocked, people who are disabled. Newest first.
-   * A grant that another one replaced counts once that one was taken back.
+   * What was taken back since a time and is still: agents that are blocked, people who are disabled, and grants that were
+   * used so lately that a token of theirs may be alive. A grant that another one replaced counts once that one was taken
+   * back. One person fills no list: see {@link Revocations}.
    */
-  listRevocations(filter: RevocationFilter): Promise<Revocation[]>
+  listRevocations(filter: RevocationFilter): Promise<Revocations>
   /** Whether this person has allowed this agent anything before: trust on first use. */
   hasAllowedBefore(userId: string, agent: string): Promise<boolean>
   /** Whether anybody has allowed this agent anything before. */
@@ -195,7 +196,11 @@ export interface GrantsRevocation {
 }
 
 export interface RevocationFilter {
+  /** When the oldest token that may be alive was issued. */
   since: number
+  /** Entries of one person at most; beyond, one time stands for all of them. */
+  perPerson: number
+  /** Entries of all together. */
   limit: number
 }
 
@@ -203,7 +208,22 @@ export interface Revocation {
   kind: 'grant' | 'agent' | 'sub'
   /** The grant's id, the agent's identifier, or the person's subject. */
   value: string
-  at: number
+}
+
+/**
+ * What was taken back, bounded. Where people took back more than fits, one time stands for all of those who took back most,
+ * and those are left out whose accounts are the newest: accounts made for the purpose push nobody out, and nobody has
+ * anything taken back because of others.
+ */
+export interface Revocations {
+  /** Agents and people, by the operator, and grants. */
+  revoked: Revocation[]
+  /** Of people who took back too much for entries of its own: all that was issued for them until then. */
+  revokedBefore: { sub: string; at: number }[]
+  /** Agents and people were too many, by the operator: all that was issued until then. */
+  before: number | undefined
+  /** Whether nobody is left out; else those are whose accounts are the newest. */
+  isWhole: boolean
 }
 
 /** The record that a token was issued, made before the token is signed. */

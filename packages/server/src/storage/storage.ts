@@ -22,6 +22,7 @@ export type {
   RedeemOutcome,
   RefreshOutcome,
   Revocation,
+  Revocations,
   TokenIssue,
 } from './grant-storage.js'
 export type {

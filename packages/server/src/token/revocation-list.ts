@@ -1,10 +1,11 @@
-import { issueToken, type RevocationClaims, revocationEntry } from 'countersign'
+import { issueToken, type RevocationClaims, revocationEntry, revocationListLimits } from 'countersign'
 import type { ServerContext } from '../context.js'
+import type { Revocations } from '../storage/storage.js'
 
-/** Entries that a list has at most: beyond, one time stands for all of them. */
-const maxEntries = 5000
+/** Entries of one person at most: beyond, one time stands for all that was issued for them until then. */
+const perPerson = 20
 
-const seconds = { life: 120, shared: 1, clockDifference: 60 }
+const seconds = { life: 120, shared: 1, clockDifference: 60, betweenWarnings: 600 }
 
 /** Where the list is, after the issuer. */
 export const revocationListPath = '/.well-known/aauth-revocations'
@@ -15,14 +16,24 @@ export const revocationListPath = '/.well-known/aauth-revocations'
  */
 export function createRevocationListEndpoint(context: ServerContext): () => Promise<Response> {
   let shared: { at: number; list: Promise<string> } | undefined
+  let warnedAt = Number.NEGATIVE_INFINITY
+
+  function warn(at: number): void {
+    if (Math.abs(at - warnedAt) < seconds.betweenWarnings) return
+    warnedAt = at
+    const left = 'what the newest accounts take back is not on it, and their tokens work until they end'
+    context.onError(new Error(`The list of revocations is full: ${left}.`), '-')
+  }
 
   async function makeList(at: number): Promise<string> {
     const since = at - context.lifetimes.authToken - seconds.clockDifference
-    const revoked = await context.storage.listRevocations({ since, limit: maxEntries + 1 })
+    const limit = revocationListLimits.entries
+    const found = await context.storage.listRevocations({ since, perPerson, limit })
+    if (!found.isWhole) warn(at)
     const claims: RevocationClaims = { iss: context.issuer, iat: at, exp: at + seconds.life, revoked: [] }
-    const [newest] = revoked
-    if (newest && revoked.length > maxEntries) claims.before = newest.at
-    else claims.revoked = await Promise.all(revoked.map(async ({ kind, value }) => revocationEntry(kind, value)))
+    claims.revoked = await Promise.all(found.revoked.map(async ({ kind, value }) => revocationEntry(kind, value)))
+    if (found.revokedBefore.length > 0) claims.revoked_before = await timesOf(found.revokedBefore)
+    if (found.before !== undefined) claims.before = found.before
     return issueToken('revocations+jwt', claims, { signer: await context.keys.signer() })
   }
 
@@ -41,4 +52,9 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
     const headers = { 'content-type': 'application/jwt', 'cache-control': `public, max-age=${seconds.shared}` }
     return new Response(await sharedList(), { headers })
   }
+}
+
+async function timesOf(people: Revocations['revokedBefore']): Promise<Record<string, number>> {
+  const entries = people.map(async ({ sub, at }) => [await revocationEntry('sub', sub), at] as const)
+  return Object.fromEntries(await Promise.all(entries))
 }

@@ -76,12 +76,16 @@ describe('signing up', () => {
     expect(await person.stage.storage.countUsers()).toBe(Object.keys(people).length)
   })
 
-  it('is limited per address', async () => {
+  it.each([
+    ['address', '192.0.2.1', 20],
+    ['network', '192.0.2', 100],
+  ])('is limited per %s', async (_size, from, most) => {
     const stage = await opened({ signUp: true })
-    for (let made = 0; made < 20; made++) {
-      await stage.storage.countAttempt({ key: hashSecret('sign-up 192.0.2.1'), window: 3600 })
+    for (let made = 1; made < most; made++) {
+      await stage.storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })
     }
-    const seen = await createPerson(stage).submit('/account/sign-up', newcomer)
+    expect(await createPerson(stage).submit('/account/sign-up', newcomer)).toMatchObject({ status: 303 })
+    const seen = await createPerson(stage).submit('/account/sign-up', { ...newcomer, username: 'Zoey' })
     expect(seen).toMatchObject({ status: 429, state: 'sign-up', problem: 'throttled' })
   })
 

@@ -6,16 +6,8 @@ import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
 import { StorageError } from '../../dist/storage/storage.js'
-import {
-  agent,
-  allowedRequest,
-  newUser,
-  nonceClaim,
-  outcomeOf,
-  refreshable,
-  rememberedGrant,
-  times,
-} from './fixtures.js'
+import { fillWithRemovals } from './fill-with-removals.js'
+import { agent, allowedRequest, newUser, nonceClaim, outcomeOf, refreshable, times } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
 const untimed = { sweepInterval: 0 }
@@ -47,26 +39,39 @@ test('50 parallel redemptions through two connections to one file give exactly o
   for (const storage of instances) await storage.close()
 })
 
-test('thousands of permissions that replaced each other do not hold up the list of revocations', async () => {
+test('thousands of accounts that take back thousands of permissions leave those of older accounts on the list', async () => {
+  const now = 1_790_000_000
   const path = temporaryFile()
-  const storage = sqliteStorage(path, untimed)
-  const { grantId } = await rememberedGrant(storage)
-  await storage.revokeGrant({ grantId, by: 'operator' })
-  const { revokedAt } = (await storage.findGrant(grantId)) ?? {}
-  const since = revokedAt ?? 0
-  const replaced = 3000
-  const database = new Database(path)
-  database.exec(`
-    with recursive n (value) as (select 1 union all select value + 1 from n where value < ${replaced})
-    insert into consent_grant select tenant_id, 'replaced-' || value, user_id, agent, delegate, 'https://bank.example',
-      scope, remembered, created_at, expires_at, last_used_at, revoked_at, 'replaced', display
-    from consent_grant, n`)
+  const storage = sqliteStorage(path, { ...untimed, now: () => now - 3600 })
+  const honest = await newUser(storage)
+  const taken = await refreshable(storage, {}, {}, honest)
+  await refreshable(storage, {}, {}, honest)
+  await storage.revokeGrant({ grantId: taken.grantId, by: honest.id })
+  await storage.close()
+  fillWithRemovals(path, { people: 12_000, each: 2, now })
+  const later = sqliteStorage(path, { ...untimed, now: () => now })
+  const filter = { since: now - 3660, perPerson: 20, limit: 10_000 }
   const began = performance.now()
-  expect(await storage.listRevocations({ since, limit: 5001 })).toHaveLength(1)
-  expect(performance.now() - began).toBeLessThan(500)
-  database.exec("update consent_grant set revoked_by = 'operator' where id = 'replaced-1'")
-  expect(await storage.listRevocations({ since, limit: 5001 })).toHaveLength(1 + replaced)
-  database.close()
+  const { revoked, revokedBefore, before, isWhole } = await later.listRevocations(filter)
+  expect(performance.now() - began).toBeLessThan(5000)
+  expect(revoked).toContainEqual({ kind: 'grant', value: taken.grantId })
+  expect(revokedBefore.map(({ sub }) => sub)).not.toContain(honest.sub)
+  expect([revoked.length + revokedBefore.length, before, isWhole]).toEqual([10_000, undefined, false])
+  await later.close()
+})
+
+test('of eight accounts with 5,280 removals there are eight entries', async () => {
+  const now = 1_790_000_000
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, { ...untimed, now: () => now })
+  fillWithRemovals(path, { people: 8, each: 660, now })
+  const listed = await storage.listRevocations({ since: now - 660, perPerson: 20, limit: 10_000 })
+  expect(listed).toEqual({
+    revoked: [],
+    revokedBefore: times(8, (index) => ({ sub: expect.stringMatching(`-${index + 1}$`), at: now })),
+    before: undefined,
+    isWhole: true,
+  })
   await storage.close()
 })
 
@@ -348,8 +353,12 @@ const searches: readonly [string, string][] = [
   ],
   ['select * from refresh_token where tenant_id = ? and revoked_at <= ?', 'refresh_token_revoked'],
   [
-    'select * from consent_grant where tenant_id = ? and revoked_at >= ? order by revoked_at desc',
+    'select user_id, count(*) from consent_grant where tenant_id = ? and revoked_at between ? and ? group by tenant_id, user_id',
     'consent_grant_revoked',
+  ],
+  [
+    'select id from consent_grant where tenant_id = ? and user_id in (?, ?, ?) and revoked_at >= ?',
+    'consent_grant_ended',
   ],
   ["select max(at) from audit_event where tenant_id = ? and event = 'agent.blocked' and at >= ?", 'audit_event_name'],
   ['select key from nonce where tenant_id = ? and expires_at <= ? limit 500', 'nonce_expiry'],

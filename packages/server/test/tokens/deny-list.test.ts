@@ -1,10 +1,12 @@
-import { decodeToken, revocationEntry, signRequest } from 'countersign'
+import { decodeToken, revocationEntry, revocationListLimits, signRequest } from 'countersign'
 import { type Storage, StorageError, sqliteStorage } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs, type ScriptedUser } from '../scripted-user.js'
+import { fillWithRemovals } from '../storage/fill-with-removals.js'
+import { temporaryFile } from '../storage/temporary-file.js'
 import { createWorld, ids, type World } from '../world.js'
 
-const path = '/.well-known/aauth-revocations'
+const listPath = '/.well-known/aauth-revocations'
 
 interface Scene {
   world: World
@@ -14,12 +16,15 @@ interface Scene {
 }
 
 /** An agent that was allowed to read and write, at a resource with a deny-list. */
-async function allowed(storage?: Storage): Promise<Scene> {
+async function allowed(
+  storage?: (now: () => number) => Storage,
+  onError: (error: unknown) => void = () => undefined,
+): Promise<Scene> {
   let user: ScriptedUser | undefined
   const world = await createWorld({
-    server: { authTokenLifetime: 600, durations: ['until-removed'], onError: () => undefined },
+    server: { authTokenLifetime: 600, durations: ['until-removed'], onError },
     resource: { denyList: {} },
-    ...(storage ? { storage: () => storage } : {}),
+    ...(storage ? { storage } : {}),
     onConsent: async ({ fetch }, url) => {
       user = createScriptedUser(fetch)
       void user.open(await decideAs(user, url, 'grant'))
@@ -89,20 +94,35 @@ describe('T23: with a deny-list', () => {
     expect(await ask()).toEqual(refused)
   })
 
-  it('more was taken back than a list holds: older tokens are refused, a fresh one is not', async () => {
-    const many: Storage = {
-      ...sqliteStorage(':memory:', { now: () => 1_800_000_000, sweepInterval: 0 }),
-      listRevocations: async ({ limit }) =>
-        Array.from({ length: limit }, (_, index) => ({
-          kind: 'grant',
-          value: `g-${index}`,
-          at: 1_800_000_002 - index,
-        })),
-    }
-    const world = await createWorld({ storage: () => many })
-    const answer = await world.server.fetch(new Request(ids.authServer + path))
-    const { payload } = decodeToken(await answer.text()) ?? {}
-    expect(payload).toMatchObject({ revoked: [], before: 1_800_000_002 })
+  it('what other people take back, however much, changes nothing for the token of an honest one', async () => {
+    const path = temporaryFile()
+    const scene = await allowed((now) => sqliteStorage(path, { now, sweepInterval: 0 }))
+    const { clock } = scene.world
+    // As eight people do in eleven minutes who may allow sixty requests in each.
+    fillWithRemovals(path, { people: 8, each: 660, now: clock.now })
+    clock.now += 4
+    expect(await scene.use()).toEqual({ status: 200, error: undefined })
+    fillWithRemovals(path, { people: 12_000, each: 2, now: clock.now })
+    clock.now += 4
+    expect(await scene.use()).toEqual({ status: 200, error: undefined })
+    await removeAll(scene)
+    clock.now += 4
+    expect(await scene.use()).toEqual(refused)
+  })
+
+  it('one person who takes back more than twenty has all tokens of until then refused, and no later one', async () => {
+    const path = temporaryFile()
+    const scene = await allowed((now) => sqliteStorage(path, { now, sweepInterval: 0 }))
+    const { world, use: ask } = scene
+    const [grant] = await world.storage.listGrants()
+    const of = { user: grant?.userId ?? '', now: world.clock.now }
+    fillWithRemovals(path, { ...of, each: 20 })
+    world.clock.now += 4
+    expect(await ask()).toMatchObject({ status: 200 })
+    fillWithRemovals(path, { ...of, each: 1 })
+    world.clock.now += 4
+    expect(await ask()).toEqual(refused)
+    expect((await world.agent.fetch(`${ids.resource}/data-auth`)).status).toBe(200)
   })
 })
 
@@ -111,9 +131,9 @@ describe('the list', () => {
     const scene = await allowed()
     const { world } = scene
     await removeAll(scene)
-    expect(world.server.metadata.revocation_list_uri).toBe(ids.authServer + path)
+    expect(world.server.metadata.revocation_list_uri).toBe(ids.authServer + listPath)
     world.clock.now += 1
-    const response = await world.server.fetch(new Request(ids.authServer + path))
+    const response = await world.server.fetch(new Request(ids.authServer + listPath))
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('application/jwt')
     expect(response.headers.get('cache-control')).toBe('public, max-age=1')
@@ -136,7 +156,7 @@ describe('the list', () => {
     const { world } = scene
     await removeAll(scene)
     const revokedNow = async () => {
-      const response = await world.server.fetch(new Request(ids.authServer + path))
+      const response = await world.server.fetch(new Request(ids.authServer + listPath))
       const { revoked } = decodeToken(await response.text())?.payload ?? {}
       return Array.isArray(revoked) ? revoked.length : undefined
     }
@@ -144,6 +164,27 @@ describe('the list', () => {
     expect(await revokedNow()).toBe(1)
     world.clock.now += 1
     expect(await revokedNow()).toBe(0)
+  })
+
+  it('is at its largest what a resource can read, and says that it is full, once in a while', async () => {
+    const path = temporaryFile()
+    const warnings: string[] = []
+    const onError = (error: unknown) => warnings.push(String(error))
+    const scene = await allowed((now) => sqliteStorage(path, { now, sweepInterval: 0 }), onError)
+    const { world } = scene
+    fillWithRemovals(path, { people: 10_001, each: 2, now: world.clock.now })
+    for (let polled = 0; polled < 3; polled++) {
+      world.clock.now += 4
+      expect(await scene.use()).toEqual({ status: 200, error: undefined })
+    }
+    const text = await (await world.server.fetch(new Request(ids.authServer + listPath))).text()
+    const { revoked, revoked_before: times } = decodeToken(text, text.length)?.payload ?? {}
+    expect([(revoked as string[]).length, Object.keys(times as object).length]).toEqual([0, 10_000])
+    expect(text.length).toBeLessThan(revocationListLimits.characters)
+    expect(warnings).toEqual([expect.stringContaining('list of revocations is full')])
+    world.clock.now += 600
+    await world.server.fetch(new Request(ids.authServer + listPath))
+    expect(warnings).toHaveLength(2)
   })
 
   it('is read from the storage once a second, however many ask, and not kept when that fails', async () => {
@@ -158,7 +199,7 @@ describe('the list', () => {
       },
     }
     const world = await createWorld({ storage: () => storage, server: { onError: () => undefined } })
-    const ask = async () => (await world.server.fetch(new Request(ids.authServer + path))).status
+    const ask = async () => (await world.server.fetch(new Request(ids.authServer + listPath))).status
     expect(new Set(await Promise.all(Array.from({ length: 50 }, ask)))).toEqual(new Set([200]))
     expect(reads).toBe(1)
     world.clock.now += 1

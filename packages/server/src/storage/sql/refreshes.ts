@@ -11,7 +11,8 @@ import { isOneTooMany } from './throttle.js'
 import type { Unit } from './unit.js'
 import { findUser } from './users.js'
 
-const usedEvery = 60
+/** Seconds within which the use of a grant is written once. */
+export const usedEvery = 60
 
 export async function refreshGrant(unit: Unit, refresh: Refresh): Promise<RefreshOutcome> {
   const { now } = unit

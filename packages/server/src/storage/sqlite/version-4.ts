@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { writeStatistics } from './write-statistics.js'
 
-/** Logos of agents, and counts of nonces by whose they are. */
+/** Logos of agents, counts of nonces by whose they are, and what people took back. */
 export function migrateToVersion4(database: Database.Database): void {
   database.exec(`
     create table agent_logo (
@@ -27,6 +27,7 @@ export function migrateToVersion4(database: Database.Database): void {
       held integer not null,
       primary key (tenant_id, kind, source)
     ) strict, without rowid;
+    create index consent_grant_ended on consent_grant (tenant_id, user_id, revoked_at) where revoked_at is not null;
     create index nonce_count_network on nonce_count (tenant_id, held) where kind = 'network';
   `)
   writeStatistics(database)

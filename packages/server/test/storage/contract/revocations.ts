@@ -1,78 +1,188 @@
 import { expect, test } from 'vitest'
-import { agent, newUser, refreshable, rememberedGrant, times } from '../fixtures.js'
+import type { User } from '../../../dist/storage/storage.js'
+import { agent, allowedRequest, newUser, refreshable, rememberedGrant } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function revocationContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: revocations`, makeStorage, (world) => {
-    const listed = (since = start, limit = 100) => world.storage.listRevocations({ since, limit })
+    const listed = (since = start, { perPerson = 20, limit = 100 } = {}) =>
+      world.storage.listRevocations({ since, perPerson, limit })
+    const nothing = { revoked: [], revokedBefore: [], before: undefined, isWhole: true }
+    const grant = (value: string) => ({ kind: 'grant', value })
 
-    test('a grant that was taken back is listed since then, newest first', async () => {
+    /** A grant of a person for an agent of its own, with a token, that was taken back. */
+    async function removed(user?: User, of = `https://agent-${Math.random()}.example`): Promise<string> {
+      const { grantId } = await refreshable(world.storage, { agent: of }, {}, user)
+      await world.storage.revokeGrant({ grantId, by: 'test' })
+      return grantId
+    }
+
+    async function removedMany(
+      count: number,
+      user?: User,
+    ): Promise<{ user: User; grants: ReturnType<typeof grant>[] }> {
+      const person = user ?? (await newUser(world.storage))
+      const grants: string[] = []
+      for (let made = 0; made < count; made++) grants.push(await removed(person))
+      return { user: person, grants: grants.map(grant) }
+    }
+
+    test('a grant that was taken back is listed since then', async () => {
       const { storage } = world
       const [first, second] = [await refreshable(storage), await refreshable(storage)]
       await refreshable(storage)
-      expect(await listed()).toEqual([])
+      expect(await listed()).toEqual(nothing)
       await storage.revokeGrant({ grantId: first.grantId, by: first.user.id })
       world.now = start + 10
       await storage.revokeGrants({ userId: second.user.id, by: second.user.id })
-      const one = { kind: 'grant', value: first.grantId, at: start }
-      const other = { kind: 'grant', value: second.grantId, at: start + 10 }
-      expect(await listed()).toEqual([other, one])
-      expect(await listed(start + 1)).toEqual([other])
-      expect(await listed(start, 1)).toEqual([other])
-      expect(await listed(start + 11)).toEqual([])
+      const { revoked } = await listed()
+      expect(new Set(revoked)).toEqual(new Set([grant(first.grantId), grant(second.grantId)]))
+      expect(await listed(start + 1)).toEqual({ ...nothing, revoked: [grant(second.grantId)] })
+      expect(await listed(start + 10)).toEqual({ ...nothing, revoked: [grant(second.grantId)] })
+      expect(await listed(start + 11)).toEqual(nothing)
+    })
+
+    test('a grant is listed only where a token of it may be alive', async () => {
+      const { storage } = world
+      const never = await rememberedGrant(storage)
+      const used = await refreshable(storage)
+      await storage.refreshGrant(used.refresh)
+      world.now = start + 59
+      // Not written again: the use a minute before is what is known.
+      await storage.refreshGrant(used.refresh)
+      world.now = start + 1000
+      for (const { grantId } of [never, used]) await storage.revokeGrant({ grantId, by: 'test' })
+      expect(await listed(start + 59)).toEqual({ ...nothing, revoked: [grant(used.grantId)] })
+      expect(await listed(start + 60)).toEqual({ ...nothing, revoked: [grant(used.grantId)] })
+      expect(await listed(start + 61)).toEqual(nothing)
     })
 
     test('a grant that another one replaced is listed with that one, when it is taken back', async () => {
       const { storage } = world
       const user = await newUser(storage)
-      const before = await rememberedGrant(storage, {}, {}, user)
+      const before = await refreshable(storage, {}, { remembered: true }, user)
       world.now = start + 10
-      const after = await rememberedGrant(storage, {}, {}, user)
-      const stranger = await rememberedGrant(storage)
+      const after = await refreshable(storage, {}, { remembered: true }, user)
+      const stranger = await refreshable(storage)
       expect((await storage.findGrant(before.grantId))?.revokedBy).toBe('replaced')
       await storage.revokeGrant({ grantId: stranger.grantId, by: 'operator' })
-      expect((await listed()).map(({ value }) => value)).toEqual([stranger.grantId])
+      expect((await listed()).revoked).toEqual([grant(stranger.grantId)])
       world.now = start + 20
       await storage.revokeGrant({ grantId: after.grantId, by: user.id })
-      const values = (await listed()).map(({ value }) => value)
-      expect(values.sort()).toEqual([before.grantId, after.grantId, stranger.grantId].sort())
+      const { revoked } = await listed()
+      expect(new Set(revoked)).toEqual(new Set([before, after, stranger].map(({ grantId }) => grant(grantId))))
+    })
+
+    test('a grant that one without a token replaced is listed when that one is taken back', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const before = await refreshable(storage, {}, { remembered: true }, user)
+      const after = await rememberedGrant(storage, {}, {}, user)
+      expect(await listed()).toEqual(nothing)
+      await storage.revokeGrant({ grantId: after.grantId, by: user.id })
+      expect(await listed()).toEqual({ ...nothing, revoked: [grant(before.grantId)] })
     })
 
     test('an agent is listed while it is blocked', async () => {
       const { storage } = world
+      const entry = { kind: 'agent', value: agent }
       await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
-      expect(await listed()).toEqual([{ kind: 'agent', value: agent, at: start }])
+      expect(await listed()).toEqual({ ...nothing, revoked: [entry] })
       await storage.setAgentBlocked({ agent, blocked: false, by: 'operator' })
-      expect(await listed()).toEqual([])
+      expect(await listed()).toEqual(nothing)
       world.now = start + 5
       await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
-      expect(await listed()).toEqual([{ kind: 'agent', value: agent, at: start + 5 }])
-      expect(await listed(start + 6)).toEqual([])
+      expect(await listed(start + 5)).toEqual({ ...nothing, revoked: [entry] })
+      expect(await listed(start + 6)).toEqual(nothing)
     })
 
     test('a person is listed by their subject while they are disabled, and their grants when they leave', async () => {
       const { storage } = world
       const { user, grantId } = await refreshable(storage)
       await storage.setUserStatus(user.id, 'disabled')
-      expect(await listed()).toEqual([{ kind: 'sub', value: user.sub, at: start }])
+      expect(await listed()).toEqual({ ...nothing, revoked: [{ kind: 'sub', value: user.sub }] })
       await storage.setUserStatus(user.id, 'active')
-      expect(await listed()).toEqual([])
+      expect(await listed()).toEqual(nothing)
       await storage.closeAccount(user.id)
-      expect(await listed()).toEqual([{ kind: 'grant', value: grantId, at: start }])
+      expect(await listed()).toEqual({ ...nothing, revoked: [grant(grantId)] })
     })
 
-    test('of many the newest are listed, whatever they are', async () => {
+    test('of one person there are so many entries at most, over all agents; beyond, the last time stands for all', async () => {
+      const { user, grants } = await removedMany(3)
+      const other = await removedMany(1)
+      expect(new Set((await listed(start, { perPerson: 3 })).revoked)).toEqual(new Set([...grants, ...other.grants]))
+      world.now = start + 7
+      await removed(user)
+      await refreshable(world.storage, {}, {}, user)
+      expect(await listed(start, { perPerson: 3 })).toEqual({
+        ...nothing,
+        revoked: other.grants,
+        revokedBefore: [{ sub: user.sub, at: start + 7 }],
+      })
+      expect((await listed(start + 1, { perPerson: 3 })).revokedBefore).toEqual([])
+      await world.storage.closeAccount(user.id)
+      expect((await listed(start, { perPerson: 3 })).revokedBefore).toEqual([{ sub: user.sub, at: start + 7 }])
+    })
+
+    test('grants that replaced each other count for the person, but are nothing that was taken back', async () => {
       const { storage } = world
-      const grants = await Promise.all(times(5, () => refreshable(storage)))
-      for (const { grantId } of grants) {
-        world.now += 1
-        await storage.revokeGrant({ grantId, by: 'operator' })
-      }
+      const user = await newUser(storage)
+      const grants: string[] = []
+      for (let made = 0; made < 4; made++)
+        grants.push((await refreshable(storage, {}, { remembered: true }, user)).grantId)
+      expect(await listed(start, { perPerson: 2 })).toEqual(nothing)
+      world.now = start + 1
+      await storage.revokeGrant({ grantId: grants.at(-1) ?? '', by: user.id })
+      expect(await listed(start, { perPerson: 3 })).toEqual({
+        ...nothing,
+        revokedBefore: [{ sub: user.sub, at: start + 1 }],
+      })
+      expect(new Set((await listed(start, { perPerson: 4 })).revoked)).toEqual(new Set(grants.map(grant)))
+    })
+
+    test('where places are few, everybody has one, and who took back the fewest have one for each', async () => {
+      const many = await removedMany(4)
       world.now += 1
-      await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
-      const newest = await listed(start, 3)
-      expect(newest.map(({ at }) => at - start)).toEqual([6, 5, 4])
-      expect(newest.map(({ kind }) => kind)).toEqual(['agent', 'grant', 'grant'])
+      const few = await removedMany(2)
+      world.now += 1
+      const one = await removedMany(1)
+      expect(await listed(start, { limit: 7 })).toMatchObject({ revokedBefore: [], isWhole: true })
+      const six = await listed(start, { limit: 6 })
+      expect(new Set(six.revoked)).toEqual(new Set([...few.grants, ...one.grants]))
+      expect(six.revokedBefore).toEqual([{ sub: many.user.sub, at: start }])
+      const three = await listed(start, { limit: 3 })
+      expect(three).toMatchObject({ revoked: one.grants, isWhole: true })
+      expect(new Set(three.revokedBefore.map(({ sub }) => sub))).toEqual(new Set([few.user.sub, many.user.sub]))
+    })
+
+    test('where there are more people than places, the newest accounts are left out', async () => {
+      const old = await removedMany(1)
+      world.now += 1
+      const young = await newUser(world.storage)
+      world.now += 1
+      const youngest = await removedMany(1)
+      world.now += 1
+      const { grants } = await removedMany(1, young)
+      expect((await listed(start, { limit: 3 })).isWhole).toBe(true)
+      const two = await listed(start, { limit: 2 })
+      expect(new Set(two.revoked)).toEqual(new Set([...old.grants, ...grants]))
+      expect(two.isWhole).toBe(false)
+      expect((await listed(start, { limit: 2 })).revoked).not.toContainEqual(youngest.grants[0])
+    })
+
+    test('agents that were blocked and people who were disabled come first; too many are one time', async () => {
+      const { storage } = world
+      const { grants } = await removedMany(1)
+      for (const blocked of ['https://a.example', 'https://b.example'])
+        await storage.setAgentBlocked({ agent: blocked, blocked: true, by: 'operator' })
+      world.now += 3
+      const { user } = await allowedRequest(storage)
+      await storage.setUserStatus(user.id, 'disabled')
+      expect(await listed(start, { limit: 4 })).toMatchObject({ isWhole: true, before: undefined })
+      const three = await listed(start, { limit: 3 })
+      expect(three.revoked.map(({ kind }) => kind)).toEqual(['agent', 'agent', 'sub'])
+      expect(three).toMatchObject({ isWhole: false, before: undefined })
+      expect(await listed(start, { limit: 2 })).toEqual({ ...nothing, revoked: grants, before: start + 3 })
     })
   })
 }
