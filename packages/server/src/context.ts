@@ -60,6 +60,8 @@ export interface ServerContext {
   algorithms: readonly Algorithm[]
   lifetimes: Lifetimes
   maxOpenRequests: number
+  /** How many live sessions one person may have. */
+  maxSessions: number
   /** How long a person may allow something for, shortest first; the first is preset. */
   durations: readonly [Duration, ...Duration[]]
   /** Whether people may make accounts themselves. */

@@ -75,6 +75,8 @@ export interface AuthServerOptions {
   contact?: { name: string; href?: string }
   /** How many requests of one agent, delegate and resource may be open at once. @default 20 */
   maxOpenRequests?: number
+  /** In how many browsers one person may be signed in at once; signing in in one more ends the oldest session. @default 50 */
+  maxSessions?: number
   /** @default all that the library knows */
   algorithms?: readonly Algorithm[]
   /** `required`: token requests must carry a nonce (S§10.5). @default 'optional' */
@@ -197,6 +199,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
     algorithms: options.algorithms ?? algorithmNames,
     lifetimes,
     maxOpenRequests: options.maxOpenRequests ?? 20,
+    maxSessions: requireMaxSessions(options.maxSessions),
     nonce: options.nonce ?? 'optional',
     bindCodeToKey: options.bindCodeToKey ?? false,
     durations: options.durations ?? [3600, 30 * 86_400, 'until-removed'],
@@ -243,6 +246,11 @@ function ownDocuments(issuer: string, keys: ServerKeys): ReadonlyMap<string, () 
     [metadataUrl(issuer, 'aauth-agent'), async () => []],
     [metadataUrl(issuer, 'aauth-resource'), async () => []],
   ])
+}
+
+function requireMaxSessions(most = 50): number {
+  if (!Number.isInteger(most) || most < 1) throw new TypeError('maxSessions must be a whole number above 0')
+  return most
 }
 
 // Passkeys are bound to a host name; an address can have none.

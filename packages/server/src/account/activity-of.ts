@@ -23,9 +23,11 @@ const ofAgent =
     resourceHost: displayHost(resource),
   })
 
-/** A session that was named was another one than that of the person who ended it. */
-const endOfSession: Entry = (event) =>
-  ofAccount(event.data?.session === undefined ? 'signed_out' : 'session_ended')(event)
+/** A session that was named was another one than that of the person who ended it, or of whom there were too many. */
+const endOfSession: Entry = (event) => {
+  if (event.data?.by === 'limit') return ofAccount('session_displaced')(event)
+  return ofAccount(event.data?.session === undefined ? 'signed_out' : 'session_ended')(event)
+}
 
 /** What took the place of something was allowed, not removed. */
 const endOfGrant: Entry = (event) => {

@@ -18,7 +18,7 @@ export async function startSession(
   amr: Session['amr'],
   authTime?: number,
 ): Promise<readonly string[]> {
-  const { storage, lifetimes } = context
+  const { storage, lifetimes, maxSessions: most } = context
   if (authTime === undefined && visitor.session?.user.id === userId) {
     const renewed = await renewSession(context, cookies, { visitor }, amr)
     if (renewed.length > 0) return renewed
@@ -27,7 +27,7 @@ export async function startSession(
   const session = context.secrets.random('aasn_')
   const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
   const idHash = hashSecret(session)
-  await storage.createSession({ idHash, userId, idleSeconds, lifetime, amr, authTime, ip, userAgent })
+  await storage.createSession({ idHash, userId, idleSeconds, lifetime, most, amr, authTime, ip, userAgent })
   await storage.rememberDevice({ userId, browserHash: visitor.browserHash })
   return [...visitor.newCookies, cookies.setSession(session, lifetime)]
 }

@@ -142,6 +142,7 @@ export const configurationSchema = z.strictObject({
   limits: z
     .strictObject({
       openRequests: seconds(1, 10_000).default(20),
+      sessions: seconds(1, 10_000).default(50),
       connections: seconds(1, 1_000_000).default(1024),
       idlePerAddress: seconds(1, 1_000_000).optional(),
       fetchesPerMinute: seconds(1, 1_000_000).default(3000),

@@ -24,6 +24,7 @@ export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys
     nonce: settings.nonce,
     bindCodeToKey: settings.bindCodeToKey,
     maxOpenRequests: settings.limits.openRequests,
+    maxSessions: settings.limits.sessions,
     discovery: {
       fetchesPerMinute: settings.limits.fetchesPerMinute,
       fetchesPerSource: settings.limits.fetchesPerSource,

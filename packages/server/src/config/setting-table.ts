@@ -104,6 +104,11 @@ export const settingTable: readonly SettingRow[] = [
     read: 'number',
     about: 'open requests of one agent and resource at once; default: 20',
   },
+  {
+    name: 'limits.sessions',
+    read: 'number',
+    about: 'browsers in which one person may be signed in at once; the oldest session ends; default: 50',
+  },
   { name: 'limits.connections', read: 'number', about: 'connections at once; default: 1024' },
   {
     name: 'limits.idlePerAddress',

@@ -66,6 +66,7 @@ export type AccountEvent =
   | 'sign_in_failed'
   | 'signed_out'
   | 'session_ended'
+  | 'session_displaced'
   | 'signed_out_everywhere'
   | 'password_changed'
   | 'passkey_added'

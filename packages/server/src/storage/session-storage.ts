@@ -2,7 +2,10 @@ import type { User } from './account-storage.js'
 
 /** Signed-in browser sessions, found by the hash of their secret id; `id` is for lists and links. */
 export interface SessionStorage {
-  /** Starts a signed-in browser session: idle for at most `idleSeconds`, at most `lifetime` seconds in all. */
+  /**
+   * Starts a signed-in browser session: idle for at most `idleSeconds`, at most `lifetime` seconds in all. Of the person's
+   * live sessions, the oldest end where there are more than `most`.
+   */
   createSession(session: NewSession): Promise<Session>
   /** The live session of an active person, and marks it as seen (written at most once a minute). */
   findSession(idHash: string): Promise<Session | undefined>
@@ -29,6 +32,8 @@ export interface NewSession {
   userId: string
   idleSeconds: number
   lifetime: number
+  /** How many live sessions the person may have, this one included. */
+  most: number
   amr?: readonly AuthenticationMethod[] | undefined
   /** When the person proved who they are, where that was before now; 0 where nobody says. @default now */
   authTime?: number | undefined

@@ -11,6 +11,8 @@ async function opened(options: StageOptions = {}): Promise<Stage> {
   return stage
 }
 
+const longSession = { idleSeconds: 86_400, lifetime: 86_400 }
+
 const newcomer = { action: 'sign-up', username: 'Zoë', password: 'a long enough word' }
 
 describe('signing up', () => {
@@ -127,6 +129,36 @@ describe('signing up', () => {
       stage.clock.now += 601
       expect(await createPerson(stage).open(entranceTo(link))).toMatchObject({ status: 410, state: 'request_expired' })
     })
+  })
+})
+
+describe('being signed in in many browsers', () => {
+  it.each([
+    [undefined, 50],
+    [3, 3],
+  ])(
+    'with maxSessions %s, is at most %d at once: the oldest ends, and the person is told',
+    async (maxSessions, most) => {
+      const stage = await opened(maxSessions === undefined ? {} : { maxSessions })
+      const userId = (await stage.storage.findCredential('alice'))?.user.id ?? ''
+      const first = await signedIn(stage)
+      for (let more = 2; more <= most; more += 1) {
+        stage.clock.now += 1
+        await stage.storage.createSession({ ...longSession, idHash: `${more}`, userId, most })
+      }
+      expect(await first.open('/account')).toMatchObject({ status: 200 })
+      stage.clock.now += 1
+      const last = await signedIn(stage)
+      expect(await first.open('/account')).toMatchObject({ status: 303 })
+      expect(await stage.storage.listSessions({ userId })).toHaveLength(most)
+      const told = words((await last.open('/account/activity')).html)
+      expect(told).toContain('Your oldest sign-in ended, because you signed in on too many devices.')
+      expect(told).not.toContain('You signed out')
+    },
+  )
+
+  it.each([0, -1, 1.5, Number.NaN])('refuses to be started with maxSessions %s', async (maxSessions) => {
+    await expect(opened({ maxSessions })).rejects.toThrow('maxSessions must be a whole number above 0')
   })
 })
 

@@ -355,6 +355,12 @@ export const signInAttacks: readonly Attack[] = [
 /** A live session of a person, as a cookie value. */
 async function sessionOf(stage: Stage, userId: string): Promise<string> {
   const secret = `aasn_${'s'.repeat(43)}`
-  await stage.storage.createSession({ idHash: hashSecret(secret), userId, idleSeconds: 86_400, lifetime: 86_400 })
+  await stage.storage.createSession({
+    idHash: hashSecret(secret),
+    userId,
+    idleSeconds: 86_400,
+    lifetime: 86_400,
+    most: 50,
+  })
   return secret
 }

@@ -34,6 +34,7 @@ export interface StageOptions
     | 'durations'
     | 'risks'
     | 'maxOpenRequests'
+    | 'maxSessions'
     | 'policy'
     | 'signUp'
     | 'identityProviders'

@@ -135,6 +135,6 @@ it('O05: no time tells a session id that is nearly right from any other', settin
 async function openSession(storage: Storage): Promise<string> {
   const { id: userId } = await storage.createUser({ username: 'alice', passwordHash: 'hash' })
   const id = secrets.random('aasn_')
-  await storage.createSession({ idHash: hashSecret(id), userId, idleSeconds: 3600, lifetime: 3600 })
+  await storage.createSession({ idHash: hashSecret(id), userId, idleSeconds: 3600, lifetime: 3600, most: 50 })
   return id
 }

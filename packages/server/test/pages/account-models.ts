@@ -68,6 +68,7 @@ export const activity: readonly Activity[] = [
   { at: now - day * 4, what: 'remembered', agentHost: 'calendar-helper.example', resourceHost: 'cal.example' },
   { at: now - day * 5, what: 'removed_by_server', agentHost: 'odd.example', resourceHost: 'bank.example' },
   { at: now - day * 6, what: 'session_ended' },
+  { at: now - day * 7, what: 'session_displaced' },
   { at: now - day * 300, what: 'passkey_added' },
 ]
 

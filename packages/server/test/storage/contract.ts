@@ -72,7 +72,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
       const session = async (changes: { idleSeconds?: number; lifetime?: number } = {}) => {
         const user = await newUser(storage)
         const idHash = freshHash()
-        await storage.createSession({ idHash, userId: user.id, idleSeconds: 300, lifetime: 1000, ...changes })
+        await storage.createSession({ idHash, userId: user.id, idleSeconds: 300, lifetime: 1000, most: 50, ...changes })
         return { user, idHash }
       }
 
@@ -125,7 +125,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
       test('a session of a disabled or unknown person is refused', async () => {
         const { user } = await session()
         await storage.setUserStatus(user.id, 'disabled')
-        const fresh = () => ({ idHash: freshHash(), idleSeconds: 300, lifetime: 1000 })
+        const fresh = () => ({ idHash: freshHash(), idleSeconds: 300, lifetime: 1000, most: 50 })
         await expect(storage.createSession({ ...fresh(), userId: user.id })).rejects.toThrow(TypeError)
         await expect(storage.createSession({ ...fresh(), userId: 'nobody' })).rejects.toThrow(TypeError)
       })
@@ -582,7 +582,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         const { redemption, user, tokenHash } = await allowedRequest(storage)
         await storage.redeemCode(redemption)
         const undecided = await boundRequest(storage)
-        const session = { idHash: freshHash(), userId: user.id, idleSeconds: 300, lifetime: 1000 }
+        const session = { idHash: freshHash(), userId: user.id, idleSeconds: 300, lifetime: 1000, most: 50 }
         await storage.createSession(session)
         await storage.claimNonce(nonceClaim())
         expect(await storage.sweep()).toBe(0)
@@ -607,7 +607,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
     describe('closing', () => {
       test('every verb of a closed storage rejects with unavailable', async () => {
         const { redemption, decision, binding, tokenHash, user } = await allowedRequest(storage)
-        const session = { idHash: 'id', userId: user.id, idleSeconds: 1, lifetime: 1 }
+        const session = { idHash: 'id', userId: user.id, idleSeconds: 1, lifetime: 1, most: 50 }
         const identity = { issuer: 'https://login.example', subject: 'alice' }
         const passkey = { userId: user.id, credentialId: 'id', counter: 0 }
         const key = {

@@ -39,7 +39,7 @@ async function preparedFile() {
   const path = join(folder, 'auth.db')
   const storage = sqliteStorage(path, options)
   const person = await newUser(storage, 'alice')
-  const session = { idHash: 'kept', userId: person.id, idleSeconds: 300, lifetime: 300 }
+  const session = { idHash: 'kept', userId: person.id, idleSeconds: 300, lifetime: 300, most: 1 }
   const { id: sessionId } = await storage.createSession(session)
   const allowed = await allowedRequest(storage, {}, {}, person)
   const bound = await boundRequest(storage, {}, person)

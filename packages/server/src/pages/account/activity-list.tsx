@@ -17,6 +17,7 @@ const icons: Record<AccountEvent | AgentEvent, IconName> = {
   sign_in_failed: 'caution',
   signed_out: 'notice',
   session_ended: 'notice',
+  session_displaced: 'notice',
   signed_out_everywhere: 'notice',
   password_changed: 'key',
   passkey_added: 'key',

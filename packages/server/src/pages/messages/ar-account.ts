@@ -84,6 +84,7 @@ export const arAccount: typeof enAccount = {
     sign_in_failed: 'محاولة فاشلة لتسجيل الدخول.',
     signed_out: 'سجلت الخروج.',
     session_ended: 'سجلت الخروج من جهاز آخر.',
+    session_displaced: 'انتهى أقدم تسجيل دخول لك، لأنك سجلت الدخول من أجهزة كثيرة جدًا.',
     signed_out_everywhere: 'سجلت الخروج من كل الأجهزة.',
     password_changed: 'غيّرت كلمة المرور.',
     passkey_added: 'أضفت مفتاح مرور.',

@@ -38,6 +38,7 @@ const accountEvents: Record<AccountEvent, string> = {
   sign_in_failed: 'Failed sign-in attempt.',
   signed_out: 'You signed out.',
   session_ended: 'You signed out another device.',
+  session_displaced: 'Your oldest sign-in ended, because you signed in on too many devices.',
   signed_out_everywhere: 'You signed out everywhere.',
   password_changed: 'You changed your password.',
   passkey_added: 'You added a passkey.',

@@ -39,7 +39,33 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
     ip: session.ip,
     data: { userAgent: session.userAgent ?? null },
   })
+  await endOldest(unit, user.id, session)
   return { id, user, authTime, amr: toMethods(amr), expiresAt }
+}
+
+async function endOldest(unit: Unit, userId: string, { idHash, most }: NewSession): Promise<void> {
+  const { db, tenant, now } = unit
+  const ended = await db
+    .deleteFrom('session')
+    .where('tenant_id', '=', tenant)
+    .where('id_hash', 'in', (e) =>
+      e
+        .selectFrom('session')
+        .select('id_hash')
+        .where('tenant_id', '=', tenant)
+        .where('user_id', '=', userId)
+        .where('id_hash', '!=', idHash)
+        .where('idle_expires_at', '>', now)
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(Number.MAX_SAFE_INTEGER)
+        .offset(most - 1),
+    )
+    .returning('id')
+    .execute()
+  for (const { id } of ended) {
+    await writeEvent(unit, { event: 'session.ended', userId, data: { session: id, by: 'limit' } })
+  }
 }
 
 export async function findSession(unit: Unit, idHash: string): Promise<Session | undefined> {

@@ -18,7 +18,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: accounts`, makeStorage, (world) => {
     const session = async (userId: string) => {
       const idHash = freshHash()
-      await world.storage.createSession({ idHash, userId, idleSeconds: 300, lifetime: 1000 })
+      await world.storage.createSession({ idHash, userId, idleSeconds: 300, lifetime: 1000, most: 50 })
       return idHash
     }
 

@@ -11,6 +11,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
         userId,
         idleSeconds: 300,
         lifetime: 1000,
+        most: 50,
         ...changes,
       })
       return { idHash, id: created.id }
@@ -96,6 +97,53 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
         { userId: user.id, data: { count: 2 } },
         { userId: user.id, data: { count: 1 } },
       ])
+    })
+
+    test('of a person’s sessions the oldest ends where there would be too many, with an audit row', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const stranger = await session((await newUser(storage)).id)
+      const ended = await session(user.id, { lifetime: 1, most: 3 })
+      const sessions: { idHash: string; id: string }[] = []
+      for (const since of times(4, (index) => start + 10 + index)) {
+        world.now = since
+        sessions.push(await session(user.id, { most: 3 }))
+      }
+      const live = async () => (await storage.listSessions({ userId: user.id })).map(({ id }) => id)
+      const ids = sessions.map(({ id }) => id)
+      expect(await live()).toEqual(ids.slice(1).reverse())
+      expect(await storage.findSession(sessions[0]?.idHash ?? '')).toBeUndefined()
+      expect(await storage.listEvents({ event: 'session.ended' })).toMatchObject([
+        { userId: user.id, data: { session: ids[0], by: 'limit' } },
+      ])
+      const last = await session(user.id, { most: 1 })
+      expect(await live()).toEqual([last.id])
+      expect(await storage.findSession(stranger.idHash)).toBeDefined()
+      expect(ended.id).not.toBe(last.id)
+    })
+
+    test('using a session, or proving again in it, makes it no younger', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const oldest = await session(user.id, { most: 2 })
+      world.now += 1
+      const second = await session(user.id, { most: 2 })
+      world.now += 100
+      await storage.findSession(oldest.idHash)
+      const newIdHash = freshHash()
+      await storage.reauthenticate({ idHash: oldest.idHash, newIdHash })
+      const third = await session(user.id, { most: 2 })
+      expect(await storage.findSession(newIdHash)).toBeUndefined()
+      expect(await storage.findSession(second.idHash)).toBeDefined()
+      expect(await storage.findSession(third.idHash)).toBeDefined()
+    })
+
+    test('of 20 sessions that begin at once no more live than may', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      await Promise.all(times(20, () => session(user.id, { most: 5 })))
+      expect(await storage.listSessions({ userId: user.id })).toHaveLength(5)
+      expect(await storage.listEvents({ event: 'session.ended' })).toHaveLength(15)
     })
 
     test('after proving again the session has a new secret, a new time of sign-in and the same end (C18, C24)', async () => {
