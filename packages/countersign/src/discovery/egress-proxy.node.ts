@@ -55,7 +55,6 @@ export function createTunnel(egressProxy: string): Tunnel {
         reject(networkFailure('EPROXY', `the egress proxy answers ${statusCode}${hint}`))
       })
       connect.on('error', reject)
-      connect.on('close', () => reject(networkFailure('EPROXY', 'the egress proxy closed the connection')))
       connect.end()
     })
 }

@@ -183,6 +183,12 @@ describe('W28: egressProxy', () => {
     ['redirects', (socket) => void socket.end('HTTP/1.1 302 Go\r\nlocation: http://a.example\r\n\r\n'), /answers 302$/],
     ['answers 300', (socket) => void socket.end('HTTP/1.1 300 Go\r\n\r\n'), /answers 300$/],
     ['says more than it should', (socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\nmore'), /answers 200$/],
+    [
+      'switches protocols',
+      (socket) => void socket.end('HTTP/1.1 101 Go\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
+      /answers 101$/,
+    ],
+    ['has it go on', (socket) => void socket.end('HTTP/1.1 100 Continue\r\n\r\n'), /answers 100$/],
     ['speaks no HTTP', (socket) => void socket.end('SSH-2.0\r\n'), /Parse Error/],
     ['hangs up', (socket) => void socket.destroy(), /hang up|closed the connection/],
     ['hangs up afterwards', (socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n'), /disconnected|hang up|closed/],

@@ -1,3 +1,5 @@
+import { ADDRCONFIG } from 'node:dns'
+import { getEventListeners } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createGuardedFetch, fetchBytes } from 'countersign/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -89,6 +91,37 @@ describe('createGuardedFetch makes no connection', () => {
     expect(canary.connections()).toBe(1)
   })
 
+  it('for a name without any address', async () => {
+    const network = simulatePublicNetwork({ 'agent.example': [[]] }, 1)
+    await expect(strict('https://agent.example/')).rejects.toMatchObject({ code: 'ENOTFOUND' })
+    expect(network).toMatchObject({ resolved: ['agent.example'], connected: [] })
+  })
+
+  it('for a name, before it was asked for as sockets ask: all addresses, of families that this machine has', async () => {
+    const network = simulatePublicNetwork({ 'agent.example': [['127.0.0.1']] }, 1)
+    await expect(strict('https://agent.example/')).rejects.toThrow(/refused/)
+    expect(network.hints).toEqual([process.platform === 'win32' ? 0 : ADDRCONFIG])
+  })
+
+  it('when it is given up before, or while the name is looked for, and listens to the signal no longer', async () => {
+    const canary = await startTcpServer((socket) => socket.destroy())
+    const network = simulatePublicNetwork({ 'agent.example': [['8.8.8.8']] }, canary.port)
+    const reason = new Error('given up')
+    await expect(strict('https://agent.example/', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    expect(network.resolved).toEqual([])
+    network.answerAfter = 200
+    const abort = new AbortController()
+    const fetching = strict('https://agent.example/', { signal: abort.signal })
+    abort.abort(reason)
+    await expect(fetching).rejects.toBe(reason)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(canary.connections()).toBe(0)
+    const { signal } = new AbortController()
+    await expect(strict('https://agent.example/', { signal })).rejects.toThrow()
+    expect(canary.connections()).toBe(1)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
   it('for a name that does not resolve', async () => {
     simulatePublicNetwork({}, 1)
     await expect(strict('https://agent.example/')).rejects.toThrow(/ENOTFOUND/)
@@ -124,6 +157,34 @@ describe('createGuardedFetch on loopback', () => {
       accept: 'image/png',
       'accept-encoding': 'identity',
     })
+  })
+
+  it.each([204, 205, 304])(
+    'ends the connection after a %i, which has no body, although the server would not',
+    async (status) => {
+      let open = 0
+      const server = await startTcpServer((socket) => {
+        open++
+        socket.on('data', () => socket.write(`HTTP/1.1 ${status} Nothing\r\ncontent-length: 0\r\n\r\n`))
+        socket.on('end', () => open--)
+      })
+      const response = await createGuardedFetch({ allowInsecureLoopback: true })(server.origin)
+      expect({ status: response.status, body: response.body }).toEqual({ status, body: null })
+      await expect.poll(() => open).toBe(0)
+    },
+  )
+
+  it('sends what it is given, by the method it is given', async () => {
+    const server = await startServer((request, response) => {
+      request.toArray().then(
+        (chunks) => response.end(JSON.stringify([request.method, request.headers['content-type'], String(chunks)])),
+        () => response.destroy(),
+      )
+    })
+    const fetch = createGuardedFetch({ allowInsecureLoopback: true })
+    const headers = { 'content-type': 'text/plain' }
+    const sent = await fetch(server.origin, { method: 'POST', headers, body: 'a=b' })
+    expect(await sent.json()).toEqual(['POST', 'text/plain', 'a=b'])
   })
 
   it('ends the connection when its signal does', async () => {

@@ -1,4 +1,4 @@
-import dns, { type LookupAddress } from 'node:dns'
+import dns, { type LookupAddress, type LookupOptions } from 'node:dns'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import { onTestFinished } from 'vitest'
@@ -9,13 +9,16 @@ interface ConnectOptions {
   lookup?: (hostname: string, options: object, callback: LookupCallback) => void
 }
 
-type LookupCallback = (error: Error | null, addresses: LookupAddress[]) => void
+/** Called with all addresses, or with one and its family. */
+type LookupCallback = (error: Error | null, addresses: LookupAddress[] | string, family?: number) => void
 
 export interface PublicNetwork {
   /** Names that were resolved, in order. */
   resolved: string[]
   /** Addresses that a connection was allowed to, as the caller's own `lookup` gave them. */
   connected: string[]
+  /** How they were asked for. */
+  hints: (number | undefined)[]
   /** Milliseconds after which names are answered for. */
   answerAfter: number
 }
@@ -28,19 +31,22 @@ export function simulatePublicNetwork(
   names: Readonly<Record<string, readonly (readonly string[])[]>>,
   port: number,
 ): PublicNetwork {
-  const network: PublicNetwork = { resolved: [], connected: [], answerAfter: 0 }
+  const network: PublicNetwork = { resolved: [], connected: [], hints: [], answerAfter: 0 }
   const { lookup } = dns
   // oxlint-disable-next-line typescript/unbound-method -- put back as it was, and only called with its own socket
   const { connect } = net.Socket.prototype
-  const answer = (hostname: string, options: object, callback: LookupCallback) => {
+  const answer = (hostname: string, options: LookupOptions, callback: LookupCallback) => {
     // A server that begins to listen asks too.
     if (net.isIP(hostname) !== 0) return Reflect.apply(lookup, dns, [hostname, options, callback]) as undefined
     const answers = names[hostname]
     const asked = network.resolved.filter((name) => name === hostname).length
     network.resolved.push(hostname)
+    network.hints.push(options.hints)
     const addresses = answers?.[Math.min(asked, answers.length - 1)]
     const tell = () => {
       if (!addresses) return callback(Object.assign(new Error(`ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' }), [])
+      const [first = ''] = addresses
+      if (options.all !== true) return callback(null, first, net.isIP(first))
       return callback(
         null,
         addresses.map((address) => ({ address, family: net.isIP(address) })),
@@ -58,7 +64,7 @@ export function simulatePublicNetwork(
     options.port = port
     options.lookup = (hostname, lookupOptions, callback) =>
       own(hostname, lookupOptions, (error, addresses) => {
-        if (error) return callback(error, [])
+        if (error || !Array.isArray(addresses)) return callback(error, [])
         network.connected.push(...addresses.map(({ address }) => address))
         callback(null, [{ address: '127.0.0.1', family: 4 }])
       })

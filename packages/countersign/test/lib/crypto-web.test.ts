@@ -1,5 +1,5 @@
 import { type Algorithm, algorithmNames, createSigner, generatePrivateJwk } from 'countersign'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createGuardedFetch } from '../../dist/discovery/guarded-fetch.web.js'
 import { parseBase64 } from '../../dist/lib/base64url.js'
 import * as node from '../../dist/lib/crypto.node.js'
@@ -49,6 +49,19 @@ describe('WebCrypto in place of node:crypto', () => {
   it('numbers that are no key are refused', async () => {
     const x = Buffer.alloc(32).toString('base64url')
     await expect(web.importPublicKey({ kty: 'EC', crv: 'P-256', x, y: x }, 'ecdsa-p256-sha256')).rejects.toThrow()
+  })
+
+  it('the guarded fetch of the web names every failure of the network alike, and follows nothing', async () => {
+    const cause = new Error('in the words of a platform')
+    const asked: unknown[] = []
+    vi.stubGlobal('fetch', async (...given: unknown[]) => {
+      asked.push(given)
+      throw cause
+    })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const failed = createGuardedFetch()('https://agent.example/', { headers: { accept: 'image/png' } })
+    await expect(failed).rejects.toThrow(new TypeError('the fetch failed', { cause }))
+    expect(asked).toEqual([['https://agent.example/', { headers: { accept: 'image/png' }, redirect: 'manual' }]])
   })
 
   it.each(['http://agent.example/', 'http://127.0.0.1:8001/', 'file:///etc/passwd', 'HTTPS://agent.example/'])(
