@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const shared = { testTimeout: 20_000, hookTimeout: 60_000, restoreMocks: true }
+const shared = { testTimeout: 20_000, hookTimeout: 60_000, restoreMocks: true, expect: { poll: { timeout: 10_000 } } }
 
 export default defineConfig({
   test: {

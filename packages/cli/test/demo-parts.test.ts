@@ -2,10 +2,18 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createSigner, generatePrivateJwk, signRequest } from 'countersign'
 import { describe, expect, it } from 'vitest'
+import { createDemoAgent } from '../dist/demo/demo-agent.js'
 import { sendWithin } from '../dist/demo/send-within.js'
 import { freePort } from './free-port.js'
 import type { TraceDocument } from './independent-verifier.js'
 import { type Running, runCommand, startCommand } from './run-command.js'
+
+it('the agent of the demo is one person’s, also with an identifier that is not on this machine', async () => {
+  const ids = { agent: 'https://agent.example', resource: 'https://api.example', 'auth-server': 'https://auth.example' }
+  const world = { ids, resourceUrl: `${ids.resource}/data-auth`, interop: false, isPeer: () => false }
+  const agent = await createDemoAgent(world, { onConsent: () => undefined, consentTimeout: 600 })
+  expect(agent.metadata.redirect_uris).toEqual(['https://agent.example/callback'])
+})
 
 /** Starts an auth server and a resource, each a process of its own; the agent is started by the test. */
 async function startOthers(...flags: string[]) {

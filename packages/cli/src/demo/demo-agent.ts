@@ -14,6 +14,7 @@ export async function createDemoAgent(
     id: ids.agent,
     signer: await createSigner(await generatePrivateJwk({ kid: 'key-1' })),
     authServers: [authServer],
+    onePerson: true,
     about: { name: 'Demo agent' },
     allowInsecureLoopback: isOnLoopback(world),
     ...(interop ? { signatureEncoding: 'base64url', nonce: 'never', stateOptional: [authServer] } : {}),
