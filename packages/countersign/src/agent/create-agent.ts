@@ -6,7 +6,7 @@ import type { ConsentRequest } from './request-auth-token.js'
 export interface AgentOptions extends SharedAgentOptions {
   /**
    * Called when the person must decide: show them `url` in a browser of theirs. The request waits meanwhile; abort its
-   * signal to give up.
+   * signal to give up. What this throws or rejects with before the person decided, the request rejects with.
    */
   onConsent: (consent: ConsentRequest) => void | Promise<void>
   /**
@@ -45,7 +45,7 @@ export interface Agent extends AgentActions {
  * ```
  */
 export function createAgent(options: AgentOptions): Agent {
-  const { onConsent, onePerson = false } = options
+  const { onConsent, onePerson } = options
   if ('sessionOf' in options)
     throw new TypeError('sessionOf is for people in browsers: use createWebAgent, which keeps them apart')
   const created = createOwnedAgent(options, { onConsent, ownerOf: () => onlyOwner })

@@ -20,7 +20,8 @@ export interface WebAgentOptions extends SharedAgentOptions {
   sessionOf: (request: Request) => MaybePromise<string | null | undefined>
   /**
    * Called when a person must decide: send the browser of `session` to `url`. The request waits meanwhile; abort its
-   * signal to give up.
+   * signal to give up. What this throws or rejects with before the person decided, the request rejects with. Called once
+   * for all requests of a session that wait for the same consent.
    */
   onConsent: (consent: WebConsentRequest) => void | Promise<void>
 }

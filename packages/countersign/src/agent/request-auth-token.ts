@@ -103,19 +103,15 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
   }
   const redeemed = requester.pending.wait(state, consent, limits, redeem)
   const ask = async (consentRequest: ConsentRequest) => requester.onConsent(consentRequest, request.owner)
-  const asked = ask({
+  ask({
     url: consentUrl(metadata, { request_token: requestToken, redirect_uri: requester.redirectUri, state }),
     authServer: request.authServer,
     resource: request.resource,
     scope: request.scope,
     expiresAt: Math.floor(requester.now()) + expiresIn,
     signal,
-  }).catch((error: unknown) => {
-    failed.abort(error)
-    throw error
-  })
-  const [held] = await Promise.all([redeemed, asked])
-  return held
+  }).catch((error: unknown) => failed.abort(error))
+  return redeemed
 }
 
 /**

@@ -55,6 +55,16 @@ it.each<[string, Record<string, unknown>, string]>([
     { endpointOrigins: { 'auth.example': [] } },
     'a name in endpointOrigins is no identifier',
   ],
+  [
+    'an identifier with a path, without the option',
+    { id: 'https://agent.example/~me' },
+    'id is no identifier (set allowPath',
+  ],
+  [
+    'an identifier on loopback, without the option',
+    { id: 'http://127.0.0.1:1' },
+    'id is no identifier (set allowInsecureLoopback',
+  ],
   ['no onConsent', { onConsent: undefined }, 'onConsent is required'],
   ['a timeout of no time', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
   ['a timeout that is no number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],

@@ -220,6 +220,30 @@ describe('a consent', () => {
   })
 })
 
+it('a consent does not wait for what onConsent does longer, and goes on though it fails after the decision', async () => {
+  let fail: (error: Error) => void = () => undefined
+  const stage = openStage({
+    onConsent: (consent) => {
+      stage.asked.push(consent)
+      return new Promise<void>((_, reject) => {
+        fail = reject
+      })
+    },
+  })
+  const end = ended(stage.agent.for('s1').fetch(data))
+  await untilAsked(stage)
+  const [consent] = stage.asked
+  if (!consent) throw new TypeError('somebody was asked')
+  const answering = stage.token.code
+  stage.token.code = async (form, seen) => {
+    fail(new Error('the window was closed'))
+    await settled()
+    return answering(form, seen)
+  }
+  expect(await stage.answer(consent)).toContain('data-state="allowed"')
+  expect(await end).toBe('data')
+})
+
 describe('the answer of a person', () => {
   it('that they said no rejects with access_denied, and no code is sent', async () => {
     const { stage, end, consent } = await waiting()

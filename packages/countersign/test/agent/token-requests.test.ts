@@ -390,6 +390,13 @@ describe('signIn', () => {
     expect(stage.seen.at(-1)).toMatchObject({ url: `${ids.agent}/notes`, scheme: 'jwt' })
   })
 
+  it('takes identifiers with a path where they are allowed, also in the token', async () => {
+    const id = `${ids.agent}/~me`
+    const stage = openStage({ id, allowPath: true })
+    stage.token.code = async () => ({ auth_token: await stage.authToken({ aud: id, agent: id }) })
+    expect(await signIn(stage)).toMatchObject({ aud: id, agent: id })
+  })
+
   it('given up says so', async () => {
     const abort = new AbortController()
     const stage = own(openStage())
