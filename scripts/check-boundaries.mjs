@@ -12,9 +12,9 @@ const layers = {
   resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'resource'],
   node: ['lib', 'httpsig', 'protocol', 'discovery', 'node'],
   // For frameworks of Node, which nothing else in the library reaches.
-  'resource/express.js': ['protocol', 'node', 'resource'],
+  'resource/express.js': ['httpsig', 'protocol', 'node', 'resource'],
   'resource/fastify.js': ['httpsig', 'protocol', 'node', 'resource'],
-  'resource/request-gate.js': ['node', 'resource'],
+  'resource/request-gate.js': ['httpsig', 'node', 'resource'],
   'index.js': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
 }
 

@@ -32,10 +32,7 @@ export async function createDemoResource(world: DemoWorld, options: Pick<Resourc
     return c.json({ ...granted(c.var.aauth, 'authorized'), scope: c.var.aauth.scope.join(' ') })
   })
   app.all('*', (c) => resource.handler(c.req.raw))
-  return async (request, received) => {
-    const incoming = received && { url: received.rawTarget, rawHeaders: received.rawHeaders }
-    return app.fetch(request, { incoming })
-  }
+  return (request, received) => app.fetch(request, received)
 }
 
 function granted({ scheme, tokenKind, method, agent, delegate }: VerifiedRequest<'signature'>, level: string): object {

@@ -3,6 +3,16 @@ import { type ReceivedMessage, readBefore } from './received-message.js'
 
 const noBytes = new Uint8Array(0)
 
+/** The bytes that requests were made of. */
+const contents = new WeakMap<Request, Uint8Array>()
+
+/** Makes a `Request` of bytes that were received: {@link receiveRequest} needs not read them from it, and gives them at any time. */
+export function requestOf(url: string, init: RequestInit, content: Uint8Array): Request {
+  const request = new Request(url, { ...init, body: content.length > 0 ? content : null })
+  contents.set(request, content)
+  return request
+}
+
 /**
  * Reads a Web `Request` as a received message. The caller keeps the request's own body: a clone is read.
  *
@@ -26,6 +36,8 @@ export function receiveRequest(request: Request, remoteAddress?: string): Receiv
     remoteAddress,
     body: (limit) => {
       if (read) return withinLimit(read, limit)
+      const content = contents.get(request)
+      if (content) return withinLimit(Promise.resolve(content), limit)
       read = request.body === null ? Promise.resolve(noBytes) : readStream(requireUnread(request), limit)
       return read
     },

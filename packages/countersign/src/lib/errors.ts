@@ -82,6 +82,7 @@ export const errorCases = {
     description: 'Try again in a moment.',
   },
   body_read_before: { status: 500, error: 'server_error' },
+  request_changed: { status: 500, error: 'server_error' },
   bug: { status: 500, error: 'server_error', description: 'Something went wrong.' },
 } as const satisfies Record<string, ErrorCase>
 

@@ -17,6 +17,11 @@ export async function readStream(stream: ReadableStream<Uint8Array>, limit: numb
     }
     chunks.push(value)
   }
+  return joinChunks(chunks, length)
+}
+
+/** Chunks of `length` bytes in all as one. */
+export function joinChunks(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   let offset = 0
   for (const chunk of chunks) {

@@ -19,8 +19,8 @@ export {
   type NetworkOptions,
 } from '../discovery/guarded-fetch.node.js'
 export { AddressRefused } from '../discovery/network-failure.js'
+export { receiveIncoming } from '../httpsig/receive-incoming.js'
 export { type CertificateFinderOptions, createCertificateFinder } from './certificate-finder.js'
 export { type ClientAddress, createClientAddress } from './client-address.js'
 export { createNodeListener, type Handler, type NodeListenerOptions } from './node-listener.js'
-export { receiveIncoming } from './receive-incoming.js'
 export { createTrustedPeers, trustedNetworkProblem } from './trusted-networks.js'

@@ -1,9 +1,10 @@
+import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
+import { requestOf } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { errorResponse } from '../protocol/error-response.js'
 import type { ClientAddress } from './client-address.js'
-import { type NodeRequest, receiveIncoming } from './receive-incoming.js'
 import { breakOff, type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
 
 /** The one shape every role has. */
@@ -60,16 +61,13 @@ async function answer(
     if (!(error instanceof AAuthError)) throw error
     const { status, headers, body } = errorResponse(error)
     if (status === 405) headers.allow = handedOn
+    if (status === 500) process.emitWarning(error)
     refuseTheRest(incoming, outgoing)
     await sendResponse(new Response(body, { status, headers }), outgoing, received.method)
     return
   }
-  const request = new Request(origin + received.rawTarget, {
-    method: received.method,
-    headers: headersOf(received),
-    body: body.length > 0 ? body : null,
-    signal: abort.signal,
-  })
+  const init = { method: received.method, headers: headersOf(received), signal: abort.signal }
+  const request = requestOf(origin + received.rawTarget, init, body)
   await sendResponse(await handler(request, received), outgoing, received.method)
 }
 

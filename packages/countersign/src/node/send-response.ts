@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { constants, type Http2ServerResponse } from 'node:http2'
 import type { ReadableStream } from 'node:stream/web'
-import type { NodeRequest } from './receive-incoming.js'
+import type { NodeRequest } from '../httpsig/receive-incoming.js'
 
 /** A response of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. */
 export type NodeResponse = ServerResponse | Http2ServerResponse

@@ -259,6 +259,7 @@ export function createResource(options: ResourceOptions): Resource {
   const toResponse: Resource['toResponse'] = async (error) => {
     if (!(error instanceof AAuthError)) throw error
     const { status, headers, body } = errorResponse(error)
+    if (status === 500) warnOnce(error.code, error.message)
     if (error.challenge) headers['agent-auth'] = await challengeFor(error.challenge)
     if (error.code !== 'authorization_required') return new Response(body, { status, headers })
     return new Response('Authorization required', { status, headers: { ...headers, 'content-type': 'text/plain' } })

@@ -1,14 +1,22 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { NodeRequest } from '../httpsig/receive-incoming.js'
+import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { createNodeListener } from '../node/node-listener.js'
-import type { NodeRequest } from '../node/receive-incoming.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { publishedPaths } from './published-paths.js'
-import { createRequestGate } from './request-gate.js'
+import { type Admission, createRequestGate } from './request-gate.js'
+import { requestChanged, requireUnchanged } from './require-unchanged.js'
 import type { VerifyRequestOptions } from './verify-request-options.js'
 
 /** The request of Express, Connect or Node itself. `ip` is Express's, which its setting `trust proxy` decides. */
-export type ExpressRequest = NodeRequest & { ip?: string | undefined }
+export type ExpressRequest = NodeRequest & {
+  ip?: string | undefined
+  baseUrl?: string
+  query?: unknown
+  app?: { get(name: string): unknown }
+}
 
 type Middleware = (req: ExpressRequest, res: NodeResponse, next: (error?: unknown) => void) => void
 
@@ -32,7 +40,8 @@ export interface ExpressGate<R extends Requirement> extends Middleware {
 export function aauth<R extends Requirement>(resource: Resource, options: VerifyRequestOptions<R>): ExpressGate<R> {
   const gate = createRequestGate(resource, options)
   async function admit(req: ExpressRequest, res: NodeResponse): Promise<boolean> {
-    const refusal = await gate.refuse(req, res, addressOf(req))
+    const accept: Admission['accept'] = (_verified, message) => requireUntouched(req, message)
+    const refusal = await gate.refuse(req, res, { address: addressOf(req), accept })
     if (refusal) await sendResponse(refusal, res, req.method ?? 'GET')
     return !refusal
   }
@@ -57,6 +66,16 @@ export function aauthDocuments(resource: Resource): Middleware {
       clientAddress: () => addressOf(req),
     })(req, res)
   }
+}
+
+function requireUntouched(req: ExpressRequest, message: ReceivedMessage): void {
+  const { method = '', url = '', baseUrl, query, app } = req
+  requireUnchanged(message, { method, target: url, mountPath: baseUrl })
+  const parse = app?.get('query parser fn')
+  if (query === undefined || typeof parse !== 'function') return
+  const mark = message.rawTarget.indexOf('?')
+  const asSent: unknown = parse(mark === -1 ? null : message.rawTarget.slice(mark + 1))
+  if (!isDeepStrictEqual(query, asSent)) throw requestChanged('query')
 }
 
 // Routers of Express take their own path out of `url`; what was signed is the whole one.

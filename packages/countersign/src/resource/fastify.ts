@@ -1,18 +1,20 @@
 import { Readable } from 'node:stream'
+import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { readBefore } from '../httpsig/received-message.js'
 import { createNodeListener } from '../node/node-listener.js'
-import type { NodeRequest } from '../node/receive-incoming.js'
 import type { NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { publishedPaths } from './published-paths.js'
-import { createRequestGate } from './request-gate.js'
+import { type Admission, createRequestGate } from './request-gate.js'
+import { requestChanged, requireUnchanged } from './require-unchanged.js'
 import type { VerifyRequestOptions } from './verify-request-options.js'
 
 /** What is used of Fastify's request. `ip` follows its option `trustProxy`. */
 export interface FastifyRequestLike {
   readonly raw: NodeRequest
   readonly ip: string
+  readonly body?: unknown
 }
 
 /** What is used of Fastify's reply. */
@@ -45,9 +47,16 @@ export interface FastifyGate<R extends Requirement> {
 export function aauth<R extends Requirement>(resource: Resource, options: VerifyRequestOptions<R>): FastifyGate<R> {
   const gate = createRequestGate(resource, options)
   async function aauthHook(request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable) {
-    const { raw, ip } = request
+    const { raw, ip: address } = request
+    const accept: Admission['accept'] = (_verified, message) => {
+      requireUnchanged(message, { method: raw.method ?? '', target: raw.url ?? '' })
+      if (request.body !== undefined) throw requestChanged('body')
+    }
     // Another hook that gives a stream of its own reads the same bytes.
-    const refusal = payload === raw ? await gate.refuse(raw, reply.raw, ip) : await resource.toResponse(readBefore())
+    const isFirst = payload === raw
+    const refusal = isFirst
+      ? await gate.refuse(raw, reply.raw, { address, accept })
+      : await resource.toResponse(readBefore())
     if (refusal) {
       reply.code(refusal.status)
       for (const [name, value] of refusal.headers) reply.header(name, value)
@@ -55,7 +64,7 @@ export function aauth<R extends Requirement>(resource: Resource, options: Verify
       return undefined
     }
     const { body } = gate.verified(raw)
-    return Object.assign(Readable.from([body]), { receivedEncodedLength: body.length })
+    return Object.assign(Readable.from([Buffer.from(body)]), { receivedEncodedLength: body.length })
   }
   return Object.assign(aauthHook, { verified: (request: { raw: NodeRequest }) => gate.verified(request.raw) })
 }
@@ -65,7 +74,9 @@ export function aauthDocuments(resource: Resource) {
   const paths = publishedPaths(resource)
   const { origin } = new URL(resource.id)
   return async function documentsHook({ raw, ip }: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
-    if (!paths.has((raw.url ?? '/').split('?', 1)[0] as string)) return
+    // Not what `rewriteUrl` made of it: what was signed is what was sent.
+    const { originalUrl = raw.url ?? '/' } = raw
+    if (!paths.has(originalUrl.split('?', 1)[0] as string)) return
     reply.hijack()
     createNodeListener((request, received) => resource.handler(request, received), { origin, clientAddress: () => ip })(
       raw,

@@ -1,13 +1,20 @@
 import type { MiddlewareHandler } from 'hono'
-import { receiveRequest } from '../httpsig/receive-request.js'
-import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
+import { receiveRequest, targetOf } from '../httpsig/receive-request.js'
+import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
+import { AAuthError } from '../lib/errors.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
+import { requestChanged, requireUnchanged } from './require-unchanged.js'
 import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
 
-/** What `@hono/node-server` puts into the context: the request line and header lines as they were on the wire. */
-interface NodeBindings {
-  incoming?: { url?: string; rawHeaders?: readonly string[]; socket?: { remoteAddress?: string } }
+export interface HonoOptions<R extends Requirement> extends VerifyRequestOptions<R> {
+  /**
+   * What `app.mount('/api', …)` takes off the path of a mounted app: `/api`. On platforms that show only the `Request`
+   * the adapter cannot see what was taken off, and without this option verifies the shorter path: signatures over the
+   * path that was sent are refused then. With `app.route` nothing is taken off. @default nothing
+   */
+  mountPath?: string
 }
 
 /**
@@ -22,15 +29,19 @@ interface NodeBindings {
  */
 export function aauth<R extends Requirement>(
   resource: Resource,
-  options: VerifyRequestOptions<R>,
+  options: HonoOptions<R>,
 ): MiddlewareHandler<{ Variables: { aauth: VerifiedRequest<R> } }> {
   requireVerifyOptions(options, resource.metadata.supported_scopes)
+  const { mountPath } = options
+  if (mountPath !== undefined && !/^(?:\/[^/?#]+)+$/.test(mountPath))
+    throw new TypeError('mountPath must be what app.mount takes off, such as "/api": no slash at its end')
   return async function aauthMiddleware(c, next) {
+    const request = c.req.raw
     try {
-      c.set(
-        'aauth',
-        await resource.verify(receive(c.req.raw, c.env as NodeBindings | ReceivedMessage | undefined), options),
-      )
+      const sent = receiveSent(request, c.env as Bindings | undefined)
+      const verified = await resource.verify(sent ?? receiveMounted(request, mountPath), options)
+      if (sent) await requireSame(sent, verified.body, request, mountPath)
+      c.set('aauth', verified)
     } catch (error) {
       return resource.toResponse(error)
     }
@@ -39,15 +50,51 @@ export function aauth<R extends Requirement>(
   }
 }
 
-/** What `createNodeListener` gives a handler beside the request. */
-function isReceived(bindings: NodeBindings | ReceivedMessage): bindings is ReceivedMessage {
-  return 'rawTarget' in bindings && 'rawHeaders' in bindings && 'body' in bindings
+/** What `createNodeListener` gives a handler beside the request, or what `@hono/node-server` puts into the context. */
+type Bindings = ReceivedMessage | { incoming?: NodeRequest }
+
+/** The message as it was on the wire, where the platform shows it. */
+function receiveSent(request: Request, bindings: Bindings | undefined): ReceivedMessage | undefined {
+  if (!bindings) return undefined
+  if ('rawTarget' in bindings) return bindings
+  const { incoming } = bindings
+  if (incoming?.rawHeaders === undefined) return undefined
+  const sent = receiveIncoming(incoming)
+  // The stream belongs to the Request, but for methods whose Request has no body.
+  const isBodiless = request.method === 'GET' || request.method === 'HEAD'
+  const source = isBodiless ? sent : receiveRequest(request)
+  return {
+    ...sent,
+    async body(limit) {
+      const body = await source.body(limit)
+      if (isBodiless && body.length > 0) {
+        throw new AAuthError('request_malformed', `A ${request.method} request has no body.`)
+      }
+      return body
+    },
+  }
 }
 
-function receive(request: Request, bindings: NodeBindings | ReceivedMessage | undefined): ReceivedMessage {
-  if (bindings && isReceived(bindings)) return bindings
-  const incoming = bindings?.incoming
-  const message = receiveRequest(request, incoming?.socket?.remoteAddress)
-  if (!incoming?.url || !incoming.rawHeaders) return message
-  return { ...message, rawTarget: incoming.url, rawHeaders: incoming.rawHeaders }
+function receiveMounted(request: Request, mountPath: string | undefined): ReceivedMessage {
+  const message = receiveRequest(request)
+  if (mountPath === undefined) return message
+  const { rawTarget } = message
+  return { ...message, rawTarget: mountPath + (/^\/(?:\?|$)/.test(rawTarget) ? rawTarget.slice(1) : rawTarget) }
+}
+
+/** Throws where a middleware in front made another request of what was verified. */
+async function requireSame(
+  sent: ReceivedMessage,
+  body: Uint8Array,
+  request: Request,
+  mountPath: string | undefined,
+): Promise<void> {
+  requireUnchanged(sent, { method: request.method, target: targetOf(request.url), mountPath })
+  const mediaType = fieldValues(sent, 'content-type').join(', ')
+  if (body.length > 0 && mediaType !== (request.headers.get('content-type') ?? '')) throw requestChanged('body')
+  if (body.length === 0 && request.body === null) return
+  const handled = await receiveRequest(request).body(Number.POSITIVE_INFINITY)
+  if (handled === body) return
+  if (handled.length !== body.length || handled.some((byte, index) => byte !== body[index]))
+    throw requestChanged('body')
 }

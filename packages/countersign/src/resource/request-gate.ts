@@ -1,13 +1,28 @@
-import { type NodeRequest, receiveIncoming } from '../node/receive-incoming.js'
+import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
+import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { type NodeResponse, refuseTheRest } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
+import { requestChanged, requireUnchanged } from './require-unchanged.js'
 import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
+
+/** What a framework adds to a check. */
+export interface Admission {
+  /** The address of the client. */
+  address: string | undefined
+  /** Prepares what the handler gets of a verified request, or throws an AAuthError where it differs. */
+  accept: (verified: VerifiedRequest, message: ReceivedMessage) => void
+}
 
 export interface RequestGate<R extends Requirement> {
   /** The challenge for a request that does not pass; nothing for one that does. */
-  refuse(incoming: NodeRequest, outgoing: NodeResponse, address: string | undefined): Promise<Response | undefined>
-  /** What was verified. @throws TypeError for a request that did not pass here */
+  refuse(incoming: NodeRequest, outgoing: NodeResponse, admission: Admission): Promise<Response | undefined>
+  /**
+   * What was verified.
+   *
+   * @throws TypeError for a request that did not pass here
+   * @throws AAuthError `request_changed` for one that was changed since
+   */
   verified(incoming: NodeRequest): VerifiedRequest<R>
 }
 
@@ -17,12 +32,15 @@ export function createRequestGate<R extends Requirement>(
   options: VerifyRequestOptions<R>,
 ): RequestGate<R> {
   requireVerifyOptions(options, resource.metadata.supported_scopes)
-  const passed = new WeakMap<NodeRequest, VerifiedRequest<R>>()
+  const passed = new WeakMap<NodeRequest, { verified: VerifiedRequest<R>; message: ReceivedMessage }>()
   return {
-    async refuse(incoming, outgoing, address) {
+    async refuse(incoming, outgoing, { address, accept }) {
       const message = { ...receiveIncoming(incoming), remoteAddress: address }
       try {
-        passed.set(incoming, await resource.verify(message, options))
+        const verified = await resource.verify(message, options)
+        accept(verified, message)
+        keepMethod(incoming)
+        passed.set(incoming, { verified, message })
         return undefined
       } catch (error) {
         const refusal = await resource.toResponse(error)
@@ -31,9 +49,21 @@ export function createRequestGate<R extends Requirement>(
       }
     },
     verified(incoming) {
-      const request = passed.get(incoming)
-      if (request) return request
-      throw new TypeError('this request was not verified: put aauth(…) before the handler of its route')
+      const admitted = passed.get(incoming)
+      if (!admitted) throw new TypeError('this request was not verified: put aauth(…) before the handler of its route')
+      requireUnchanged(admitted.message, { method: incoming.method ?? '', target: incoming.url ?? '' })
+      return admitted.verified
     },
   }
+}
+
+// Routes are chosen by method: a middleware that overrides it afterwards would choose another handler (attacks S46).
+function keepMethod(incoming: NodeRequest): void {
+  const { method } = incoming
+  Object.defineProperty(incoming, 'method', {
+    get: () => method,
+    set(changed: unknown) {
+      if (changed !== method) throw requestChanged('method')
+    },
+  })
 }

@@ -262,8 +262,7 @@ function listenerOf(resource: Resource, handled: string[]): Listener {
   return createNodeListener(
     async (request, received) => {
       if (received?.rawTarget === resourceTokenPath) return resource.handler(request, received)
-      const { rawTarget: url, rawHeaders, remoteAddress } = received ?? receivedMessage()
-      return app.fetch(request, { incoming: { url, rawHeaders, socket: { remoteAddress } } })
+      return app.fetch(request, received)
     },
     { origin: ids.resource, clientAddress },
   )

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Readable } from 'node:stream'
-import { type ReceivedMessage, readBefore } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
-import { withinLimit } from '../lib/read-stream.js'
+import { joinChunks, withinLimit } from '../lib/read-stream.js'
+import { type ReceivedMessage, readBefore } from './received-message.js'
 
 /**
  * A request of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. Frameworks that change `url` or `method`
@@ -90,7 +90,7 @@ function collect(incoming: Readable, limit: number): Promise<Uint8Array> {
     }
     function onEnd(): void {
       release()
-      resolve(Buffer.concat(chunks, length))
+      resolve(joinChunks(chunks, length))
     }
     const onLost = (): void => stop(incomplete())
     function release(): void {

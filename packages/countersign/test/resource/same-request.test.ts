@@ -1,0 +1,439 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Readable, Transform } from 'node:stream'
+import { createNodeListener } from 'countersign/node'
+import * as forExpress from 'countersign/resource/express'
+import * as forFastify from 'countersign/resource/fastify'
+import * as forHono from 'countersign/resource/hono'
+import express from 'express'
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { Hono, type MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { methodOverride } from 'hono/method-override'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { exchange } from '../attacks/raw-http.js'
+import { id, json, listen, mayWrite, openResource, signed } from './events-resource.js'
+
+interface Sent {
+  /** What is signed. @default what is sent */
+  path?: string
+  headers?: Record<string, string>
+  /** Added after signing. */
+  added?: string
+}
+
+/** Signs a request and sends it to a port; the answer and which handlers ran. */
+async function send(
+  port: number,
+  target: string,
+  init: RequestInit = {},
+  { path = target, headers, added }: Sent = {},
+) {
+  const request = await signed(path, init)
+  for (const [name, value] of Object.entries(headers ?? {})) request.headers.set(name, value)
+  const body = added ?? (init.body === undefined ? '' : await request.text())
+  const answer = await exchange(port, {
+    method: request.method,
+    target,
+    headers: [['host', 'api.example'], ...request.headers],
+    body,
+  })
+  return { ...answer, text: `${answer.status} ${answer.body}` }
+}
+
+const changed = (part: string) =>
+  expect.stringMatching(
+    new RegExp(`^500 \\{"error":"server_error","error_description":"The handler would get another ${part} `),
+  )
+const uncovered = expect.stringMatching(/^401 .*does not cover content-type/)
+const wrongDigest = expect.stringMatching(/^401 .*digest that the signature covers/)
+const mismatch = expect.stringMatching(/^401 .*compare the signature base/)
+const form = (body: string) => ({ method: 'POST', body: new URLSearchParams(body) })
+
+describe('hono, where the message on the wire is known', () => {
+  function open(...before: MiddlewareHandler[]) {
+    const ran: string[] = []
+    const app = new Hono()
+    for (const middleware of before) app.use(middleware)
+    const may = forHono.aauth(openResource(), mayWrite)
+    app.all('/events', may, async (c) => {
+      ran.push(c.req.method)
+      return c.text(await c.req.text())
+    })
+    const mounted = new Hono()
+    mounted.all('*', may, (c) => c.text(`mounted ${c.req.path}`))
+    app.mount('/api', mounted.fetch)
+    return {
+      app,
+      ran,
+      onNode: () => listen(createNodeListener(app.fetch, { origin: id })),
+      onHonoServer: () => listen((incoming, outgoing) => void answerAsHonoServer(app, incoming, outgoing)),
+    }
+  }
+
+  /** As `@hono/node-server` does: the Request reads the stream, unless its method has no body. */
+  async function answerAsHonoServer(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { method = 'GET', url = '/', rawHeaders } = incoming
+    const headers = Array.from({ length: rawHeaders.length / 2 }, (_, i) => rawHeaders.slice(2 * i, 2 * i + 2))
+    const body = method === 'GET' || method === 'HEAD' ? null : (Readable.toWeb(incoming) as ReadableStream)
+    const init = { method, headers: headers as [string, string][], body, duplex: 'half' as const }
+    const request = new Request(id + url, init)
+    const response = await app.fetch(request, { incoming, outgoing })
+    const content = Buffer.from(await response.arrayBuffer())
+    outgoing.writeHead(response.status, { ...Object.fromEntries(response.headers), 'content-length': content.length })
+    outgoing.end(content)
+  }
+
+  /** Replaces the request by what is made of it. */
+  const replaced = (change: (request: Request) => Request): MiddlewareHandler =>
+    async function replaceRequest(c, next) {
+      c.req.raw = change(c.req.raw)
+      await next()
+    }
+
+  describe.each(['onNode', 'onHonoServer'] as const)('%s', (place) => {
+    it.each([
+      ['nothing', undefined],
+      ['a limit of the body, which wraps it', bodyLimit({ maxSize: 1000 })],
+    ])('passes with %s in front', async (_claim, middleware) => {
+      const { ran, ...places } = open(...(middleware ? [middleware] : []))
+      const port = await places[place]()
+      expect((await send(port, '/events?a=1', json({ a: 1 }))).text).toBe('200 {"a":1}')
+      expect((await send(port, '/events', { method: 'GET' })).text).toBe('200 ')
+      expect(ran).toEqual(['POST', 'GET'])
+    })
+
+    it.each<[string, Parameters<typeof methodOverride>[0]['header'], string, RequestInit, Record<string, string>]>([
+      ['header', 'X-HTTP-Method-Override', '/events', json({ a: 1 }), { 'x-http-method-override': 'DELETE' }],
+      [
+        'header, without a body',
+        'X-HTTP-Method-Override',
+        '/events',
+        { method: 'POST' },
+        { 'x-http-method-override': 'DELETE' },
+      ],
+      ['header, to GET', 'X-HTTP-Method-Override', '/events', { method: 'POST' }, { 'x-http-method-override': 'GET' }],
+      ['query', undefined, '/events?_method=DELETE', { method: 'POST' }, {}],
+      ['form', undefined, '/events', form('_method=DELETE&a=1'), {}],
+    ])('S46: a method override by %s is a 500, and no handler runs', async (claim, header, target, init, headers) => {
+      const by = header ? { header } : claim === 'query' ? { query: '_method' } : {}
+      const opened = open(async (c, next) => methodOverride({ app: opened.app, ...by })(c, next))
+      const { text } = await send(await opened[place](), target, init, { headers })
+      // Where the Request alone has the body, the one that the override made is refused for its digest.
+      expect(text).toEqual(claim === 'form' && place === 'onHonoServer' ? wrongDigest : changed('method'))
+      expect(opened.ran).toEqual([])
+    })
+
+    it('S29: a mount path that was taken off is no difference; without it nothing verifies', async () => {
+      const { [place]: listening } = open()
+      const port = await listening()
+      expect((await send(port, '/api/x?a=1')).text).toBe('200 mounted /x')
+      expect((await send(port, '/api')).text).toBe('200 mounted /')
+      expect((await send(port, '/api/')).text).toBe('200 mounted /')
+      expect((await send(port, '/api/x', {}, { path: '/x' })).text).toEqual(mismatch)
+    })
+
+    it.each([
+      ['method', (request: Request) => new Request(request, { method: 'PUT' })],
+      ['query', (request: Request) => new Request(`${request.url}?a=1`, request)],
+      ['path', (request: Request) => new Request(request.url.replace('/events', '/other'), request)],
+    ])('another %s of a replaced request is a 500', async (part, change) => {
+      const { ran, ...places } = open(replaced(change))
+      expect((await send(await places[place](), '/events', json({ a: 1 }))).text).toEqual(changed(part))
+      expect(ran).toEqual([])
+    })
+
+    it('another media type is a 500', async () => {
+      const { ran, ...places } = open(
+        replaced((request) => {
+          const headers = new Headers(request.headers)
+          headers.set('content-type', 'text/plain')
+          return new Request(request, { headers })
+        }),
+      )
+      expect((await send(await places[place](), '/events', json({ a: 1 }))).text).toEqual(changed('body'))
+      expect(ran).toEqual([])
+    })
+
+    it.each(['GET', 'HEAD', 'POST', 'DELETE'])('S48: a body added to %s is refused', async (method) => {
+      const { ran, ...places } = open()
+      const { text } = await send(await places[place](), '/events', { method }, { added: '{"to":"mallory"}' })
+      expect(text).toEqual(method === 'GET' || method === 'HEAD' ? expect.stringMatching(/^400 /) : uncovered)
+      expect(ran).toEqual([])
+    })
+  })
+
+  it.each([
+    [
+      'another',
+      (request: Request) => new Request(request, { method: 'POST', body: '{"to":"mallory"}' }),
+      json({ to: 'alice' }),
+    ],
+    [
+      'one of the same length',
+      (request: Request) => new Request(request, { method: 'POST', body: '{"a":2}' }),
+      json({ a: 1 }),
+    ],
+    [
+      'none',
+      (request: Request) => new Request(request.url, { method: 'POST', headers: request.headers }),
+      json({ a: 1 }),
+    ],
+    ['a new', (request: Request) => new Request(request, { method: 'POST', body: '{"a":2}' }), { method: 'POST' }],
+  ])('%s body of a replaced request is a 500', async (_claim, change, init) => {
+    const { onNode, ran } = open(replaced(change))
+    const { text } = await send(await onNode(), '/events', init)
+    expect(text).toEqual(changed('body'))
+    expect(ran).toEqual([])
+  })
+
+  it('a body that a middleware read before is the one that was sent', async () => {
+    const { onNode, ran } = open(async (c, next) => {
+      await c.req.json()
+      await next()
+    })
+    expect((await send(await onNode(), '/events', json({ a: 1 }))).text).toBe('200 {"a":1}')
+    expect(ran).toEqual(['POST'])
+  })
+
+  it('R06: one that was read before it could be verified is a 500 that says so', async () => {
+    const { onHonoServer, ran } = open(async (c, next) => {
+      await c.req.json()
+      await next()
+    })
+    const { text } = await send(await onHonoServer(), '/events', json({ a: 1 }))
+    expect(text).toMatch(/^500 .*The body was read before the signature was verified/)
+    expect(ran).toEqual([])
+  })
+
+  it('a mountPath that is not the one is a 500', async () => {
+    const app = new Hono()
+    const mounted = new Hono()
+    const resource = openResource()
+    mounted.all('/x', forHono.aauth(resource, { ...mayWrite, mountPath: '/api' }), (c) => c.text('x'))
+    app.mount('/api', mounted.fetch)
+    app.mount('/other', mounted.fetch)
+    const port = await listen(createNodeListener(app.fetch, { origin: id }))
+    expect((await send(port, '/api/x')).text).toBe('200 x')
+    expect((await send(port, '/other/x')).text).toEqual(changed('path'))
+  })
+})
+
+describe('hono, where only the Request is known', () => {
+  function open(options: { mountPath?: string }) {
+    const app = new Hono()
+    const mounted = new Hono()
+    mounted.all('*', forHono.aauth(openResource(), { ...mayWrite, ...options }), (c) => c.text(`mounted ${c.req.path}`))
+    app.mount('/api', mounted.fetch)
+    return async (target: string, path = target, init?: RequestInit) => {
+      const { headers, method } = await signed(path, init)
+      const response = await app.fetch(new Request(id + target, { method, headers }))
+      return `${response.status} ${await response.text()}`
+    }
+  }
+
+  it('S29: verifies with the mount path that it was told', async () => {
+    const fetch = open({ mountPath: '/api' })
+    expect(await fetch('/api/x?a=1')).toBe('200 mounted /x')
+    expect(await fetch('/api')).toBe('200 mounted /')
+    expect(await fetch('/api?a=1')).toBe('200 mounted /')
+    expect(await fetch('/api/x', '/x')).toEqual(mismatch)
+    expect(await fetch('/api/x', '/other/x')).toEqual(mismatch)
+    expect(await fetch('/api/x?a=1', '/api/x?a=2')).toEqual(mismatch)
+  })
+
+  it('verifies the path that it sees, where it was told none', async () => {
+    const fetch = open({})
+    expect(await fetch('/api/x', '/x')).toBe('200 mounted /x')
+    expect(await fetch('/api/x')).toEqual(mismatch)
+  })
+
+  it.each(['', '/', 'api', '/api/', '/api?a', '/a#b', '//api'])('refuses the mountPath %j', (mountPath) => {
+    expect(() => forHono.aauth(openResource(), { ...mayWrite, mountPath })).toThrow(TypeError)
+  })
+})
+
+describe('express', () => {
+  type Before = (req: express.Request) => void
+
+  const around =
+    (change: Before = () => undefined): express.RequestHandler =>
+    (req, _res, next) => {
+      change(req)
+      next()
+    }
+
+  /** An app whose handlers tell that they ran, with something in front of `aauth`, or behind it. */
+  async function open({ before, after }: { before?: Before; after?: Before }) {
+    const ran: string[] = []
+    const app = express()
+    const may = forExpress.aauth(openResource(), mayWrite)
+    app.use(around(before))
+    app.use(may)
+    app.use(around(after))
+    app.use(
+      '/v1',
+      express.Router().all('*rest', (req, res) => void res.send(`router ${may.verified(req).path}`)),
+    )
+    app.use((req, res) => {
+      ran.push(req.method)
+      res.send(req.query)
+    })
+    app.use((error: Error, _req: express.Request, res: express.Response, _next: express.NextFunction) => {
+      res.status(500).json({ code: 'code' in error ? error.code : String(error) })
+    })
+    return { ran, port: await listen(app) }
+  }
+
+  const override: Before = (req) => {
+    const to = req.headers['x-http-method-override']
+    Object.assign(req, { originalMethod: req.method })
+    if (to) req.method = String(to)
+  }
+  const overriding = { headers: { 'x-http-method-override': 'DELETE' } }
+
+  it('passes with middleware in front that changes nothing', async () => {
+    const { port, ran } = await open({ before: override, after: override })
+    expect((await send(port, '/events?a=1&a=2', { method: 'POST' })).text).toBe('200 {"a":["1","2"]}')
+    expect((await send(port, '/events', { method: 'POST' })).text).toBe('200 {}')
+    expect(ran).toEqual(['POST', 'POST'])
+  })
+
+  it('S46: a method override in front is a 500, and no handler runs', async () => {
+    const { port, ran } = await open({ before: override })
+    expect((await send(port, '/events', { method: 'POST' }, overriding)).text).toEqual(changed('method'))
+    expect(ran).toEqual([])
+  })
+
+  it('S46: one that does not say what was sent does not verify', async () => {
+    const { port, ran } = await open({ before: (req) => void Object.assign(req, { method: 'DELETE' }) })
+    expect((await send(port, '/events', { method: 'POST' })).text).toEqual(mismatch)
+    expect(ran).toEqual([])
+  })
+
+  it('S46: one behind it is an error, and no handler runs', async () => {
+    const { port, ran } = await open({ after: override })
+    expect((await send(port, '/events', { method: 'POST' }, overriding)).text).toBe('500 {"code":"request_changed"}')
+    expect(ran).toEqual([])
+  })
+
+  it.each<[string, Before]>([
+    ['path', (req) => void Object.assign(req, { url: '/admin?a=1' })],
+    ['path', (req) => void Object.assign(req, { url: '/?a=1' })],
+    ['query', (req) => void Object.assign(req, { url: '/events?a=2' })],
+    ['query', (req) => void Object.assign(req, { url: '/events' })],
+    ['query', (req) => void Object.defineProperty(req, 'query', { value: { a: '2' } })],
+    ['query', (req) => void Object.defineProperty(req, 'query', { value: { a: '1', b: '2' } })],
+  ])('another %s before it is a 500, and no handler runs', async (part, before) => {
+    const { port, ran } = await open({ before })
+    expect((await send(port, '/events?a=1', { method: 'POST' })).text).toEqual(changed(part))
+    expect(ran).toEqual([])
+  })
+
+  it('S29: what routers take off is no difference', async () => {
+    const { port } = await open({})
+    expect((await send(port, '/v1/a/b?c=1')).text).toBe('200 router /v1/a/b')
+    const app = express()
+    const inner = express()
+    const may = forExpress.aauth(openResource(), mayWrite)
+    const router = express.Router()
+    router.all('/', may, (req, res) => void res.send(may.verified(req).path))
+    router.all('/c', may, (req, res) => void res.send(may.verified(req).path))
+    inner.use('/b', router)
+    app.use('/a', inner)
+    const nested = await listen(app)
+    const paths = ['/a/b', '/a/b/', '/a/b?d=1', '/a/b/c', '/a/b/c?d=1']
+    const answers = await Promise.all(paths.map(async (path) => (await send(nested, path)).text))
+    expect(answers).toEqual(['200 /a/b', '200 /a/b/', '200 /a/b', '200 /a/b/c', '200 /a/b/c'])
+    expect((await send(nested, '/a/b/c', {}, { path: '/c' })).text).toEqual(mismatch)
+    expect((await send(nested, '/a/b/c', {}, { path: '/b/c' })).text).toEqual(mismatch)
+  })
+
+  it('gives nothing verified where the URL was changed since', async () => {
+    const { port } = await open({ after: (req) => void Object.assign(req, { url: '/v1/other' }) })
+    expect((await send(port, '/events', { method: 'POST' })).text).toBe('500 {"code":"request_changed"}')
+  })
+})
+
+describe('fastify', () => {
+  type Rewrite = NonNullable<FastifyServerOptions['rewriteUrl']>
+
+  async function open(rewriteUrl?: Rewrite, prepare?: (app: FastifyInstance) => void) {
+    const ran: string[] = []
+    const app = rewriteUrl ? fastify({ rewriteUrl }) : fastify()
+    prepare?.(app)
+    const resource = openResource()
+    const may = forFastify.aauth(resource, mayWrite)
+    app.addHook('onRequest', forFastify.aauthDocuments(resource))
+    app.all('/*', { preParsing: may }, async (request) => {
+      ran.push(request.method)
+      return { path: may.verified(request).path, query: request.query, body: request.body ?? null }
+    })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    onTestFinished(() => app.close())
+    return { ran, port: (app.server.address() as AddressInfo).port }
+  }
+
+  it('S29: a prefix that rewriteUrl takes off is no difference', async () => {
+    const { port } = await open((req) => (req.url ?? '').replace(/^\/api/, ''))
+    expect(JSON.parse((await send(port, '/api/x?a=1')).body)).toMatchObject({ path: '/api/x', query: { a: '1' } })
+    expect((await send(port, '/api/x', {}, { path: '/x' })).text).toEqual(mismatch)
+  })
+
+  it.each<[string, Rewrite]>([
+    ['path', () => '/admin?a=1'],
+    ['query', () => '/events?a=2'],
+    ['query', (req) => `${req.url}&admin=true`],
+    ['query', () => '/events'],
+  ])('another %s by rewriteUrl is a 500, and no handler runs', async (part, rewrite) => {
+    const { port, ran } = await open(rewrite)
+    expect((await send(port, '/events?a=1', { method: 'POST' })).text).toEqual(changed(part))
+    expect(ran).toEqual([])
+  })
+
+  it('S46: a method that rewriteUrl changes does not verify', async () => {
+    const { port, ran } = await open((req) => {
+      req.method = 'DELETE'
+      return req.url ?? '/'
+    })
+    expect((await send(port, '/events', { method: 'POST' })).text).toEqual(mismatch)
+    expect(ran).toEqual([])
+  })
+
+  it('serves the documents at the paths that were sent', async () => {
+    const { port } = await open((req) => `/rewritten${req.url}`)
+    expect((await send(port, '/.well-known/aauth-resource')).text).toMatch(/^200 \{"resource"/)
+    const token = form('scope=events.read')
+    expect((await send(port, '/resource/token', token)).text).toMatch(/^200 \{"resource_token"/)
+  })
+
+  it.each([
+    ['chunked', { 'transfer-encoding': 'chunked' }, '0\r\n\r\n'],
+    ['chunked, with a media type', { 'transfer-encoding': 'chunked', 'content-type': 'text/plain' }, '0\r\n\r\n'],
+    ['of content-length 0', { 'content-length': '0' }, ''],
+    ['that nothing announces', {}, ''],
+    ['that nothing announces, with a media type', { 'content-type': 'text/plain' }, ''],
+  ])('an empty body %s is as without aauth', async (_claim, headers, added) => {
+    const { port } = await open(undefined, (app) => void app.all('/open', async (request) => request.body ?? null))
+    const { status } = await send(port, '/open', { method: 'POST' }, { headers, added })
+    expect((await send(port, '/events', { method: 'POST' }, { headers, added })).status).toBe(status)
+  })
+
+  it('says that another hook read the body', async () => {
+    const { port, ran } = await open(undefined, (app) => {
+      app.addHook('preParsing', async (_request, _reply, payload) =>
+        payload.pipe(new Transform({ transform: (chunk, _, next) => next(null, chunk) })),
+      )
+    })
+    expect((await send(port, '/events', json({ a: 1 }))).text).toMatch(/^500 .*The body was read before/)
+    expect(ran).toEqual([])
+  })
+
+  it('a body that a hook made up is a 500', async () => {
+    const { port, ran } = await open(undefined, (app) => {
+      app.addHook('onRequest', async (request) => void Object.assign(request, { body: { to: 'mallory' } }))
+    })
+    expect((await send(port, '/events', { method: 'POST' })).text).toEqual(changed('body'))
+    expect(ran).toEqual([])
+  })
+})
