@@ -123,10 +123,11 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     input: Parameters<typeof globalThis.fetch>[0],
     init?: RequestInit,
   ): Promise<Response> {
-    const request = await bufferRequest(new Request(input, { ...init, redirect: 'manual' }))
-    const { url } = request
+    const given = new Request(input, { ...init, redirect: 'manual' })
+    const { url } = given
     requireSecure(url, allowInsecureLoopback)
-    return work.run(owner, request.signal, async (signal) => {
+    return work.run(owner, given.signal, async (signal) => {
+      const request = await bufferRequest(given)
       const token = await steps.tokenFor(owner, url, signal)
       let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: options.introduce ?? 'agent' }
       const taken = new Set<Step>()

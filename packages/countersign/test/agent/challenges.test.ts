@@ -151,6 +151,20 @@ describe('a request', () => {
     expect(stage.seen.filter(({ url }) => url === data).map(({ body }) => body)).toEqual(['hello', 'hello'])
   })
 
+  it('whose session is forgotten while its body is read is not sent', async () => {
+    const stage = openDirect()
+    const body = new ReadableStream({
+      pull(controller) {
+        stage.agent.forget('s1')
+        controller.enqueue(Buffer.from('hello'))
+        controller.close()
+      },
+    })
+    const init = { method: 'POST', body, duplex: 'half', headers: { 'content-type': 'text/plain' } } as RequestInit
+    expect(await ended(stage.agent.for('s1').fetch(data, init))).toBe('session_forgotten')
+    expect(stage.seen).toEqual([])
+  })
+
   it('of which fetch heeds the signal ends with it', async () => {
     const stage = openDirect()
     const abort = new AbortController()
