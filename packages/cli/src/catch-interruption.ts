@@ -1,8 +1,9 @@
 import { constants } from 'node:os'
 import { CommandError } from './command-error.js'
+import { onNpmEnded } from './on-npm-ended.js'
 
 export interface Interruption {
-  /** Aborts with a {@link CommandError} at the first SIGINT or SIGTERM, or when nobody reads the output any more. */
+  /** Aborts with a {@link CommandError} at the first SIGINT or SIGTERM, when npm started it and has ended, or when nobody reads the output any more. */
   signal: AbortSignal
   /** Gives the signals back to the process. */
   release(): void
@@ -22,11 +23,16 @@ export function catchInterruption(): Interruption {
     abort.abort(new CommandError('Stopped: nobody reads the output.', { cause: error }))
   }
   for (const name of signals) process.once(name, onSignal)
+  const stopLooking = onNpmEnded(() => {
+    const exitCode = 128 + constants.signals.SIGTERM
+    abort.abort(new CommandError('Stopped: the npm command that started it has ended.', { exitCode }))
+  })
   process.stdout.on('error', onOutputError)
   return {
     signal: abort.signal,
     release() {
       for (const name of signals) process.removeListener(name, onSignal)
+      stopLooking()
       process.stdout.removeListener('error', onOutputError)
     },
   }

@@ -1,6 +1,7 @@
 import { loadConfig } from 'countersign-server'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
+import { onNpmEnded } from '../on-npm-ended.js'
 import { usageError } from '../usage-error.js'
 import { createLog, type Log } from './create-log.js'
 import { firstSteps } from './first-steps.js'
@@ -32,14 +33,20 @@ export const serveCommand: CommandRow = {
   },
 }
 
-function firstSignal(): Promise<NodeJS.Signals> {
+function firstSignal(): Promise<string> {
   return new Promise((resolve) => {
+    const stopLooking = onNpmEnded(() => resolve('npm ended'))
     // A second signal ends the process at once.
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(name, () => resolve(name))
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.once(name, () => {
+        stopLooking()
+        resolve(name)
+      })
+    }
   })
 }
 
-async function stopWithin(stop: () => Promise<void>, signal: NodeJS.Signals, log: Log): Promise<void> {
+async function stopWithin(stop: () => Promise<void>, signal: string, log: Log): Promise<void> {
   log.write('info', 'stopping', { signal })
   await stop()
   log.write('info', 'stopped')
