@@ -63,7 +63,10 @@ export function verifyCertificateChain(
     const below = path.length - 1
     const root = roots.find((candidate) => isIssuedBy(certificate, candidate))
     const next = root ?? chain[path.length]
-    if (!next || !isIssuedBy(certificate, next)) break
+    if (!next) break
+    // A root was configured: what its key costs is no choice of a stranger's.
+    if (!root && isCostly(next)) return { refusal: 'an issuer has an RSA key that costs too much to verify with' }
+    if (!isIssuedBy(certificate, next)) break
     const issuer = toLink(next, now)
     if ('refusal' in issuer) return issuer
     if (!mayIssue(issuer.extensions, below)) return { refusal: 'an issuer may not issue such a certificate' }
@@ -87,6 +90,12 @@ function toLink(certificate: X509Certificate, now: number): Link | { refusal: st
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   const key = publicKeyOf(issuer)
   return key !== undefined && certificate.checkIssued(issuer) && certificate.verify(key)
+}
+
+/** Whether its key is an RSA key of more than 4096 bits, or with an exponent of more than 32. */
+function isCostly(certificate: X509Certificate): boolean {
+  const { modulusLength = 0, publicExponent = 0n } = publicKeyOf(certificate)?.asymmetricKeyDetails ?? {}
+  return modulusLength > 4096 || publicExponent >= 2n ** 32n
 }
 
 /** The certificate's key, or undefined where it is of a kind that Node cannot hold: chains come from strangers. */

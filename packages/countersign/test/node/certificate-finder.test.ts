@@ -209,6 +209,18 @@ describe('a certificate is refused', () => {
     expect(await answerFor(chain, options)).toMatch(reason)
   })
 
+  it.each([
+    ['more than 4096 bits', keyKinds.rsaOf4104Bits],
+    ['an exponent of more than 32 bits', keyKinds.rsaWithLongExponent],
+  ])('under an intermediate with an RSA key of %s; a root may have one', async (_name, keys) => {
+    const costly = issueCertificate({ name: 'costly', issuer: root, extensions: ca, keys })
+    const issued = issueLeaf({ issuer: costly })
+    expect(await answerFor([issued, costly])).toMatch(/costs too much/)
+    expect(await answerFor([issued], { roots: [costly.pem] })).toBe('https://agent.example')
+    const usual = issueCertificate({ name: 'usual', issuer: root, extensions: ca, keys: keyKinds.rsaOf4096Bits })
+    expect(await answerFor([issueLeaf({ issuer: usual }), usual])).toBe('https://agent.example')
+  })
+
   it('with an unknown extension that is not critical, never', async () => {
     const issued = issueLeaf({ extensions: [...agentName, '1.2.3.4=DER:0500'] })
     expect(await answerFor([issued])).toBe('https://agent.example')

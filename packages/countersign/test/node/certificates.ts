@@ -1,5 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { createHash, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  X509Certificate,
+} from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,8 +40,18 @@ export const keyKinds = {
   p384: () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
   brainpool: () => generateKeyPairSync('ec', { namedCurve: 'brainpoolP256r1' }),
   rsaPss: () => generateKeyPairSync('rsa-pss', { modulusLength: 2048 }),
+  rsaOf4096Bits: () => rsaBy('rsa_keygen_bits:4096', 'rsa_keygen_primes:4'),
+  rsaOf4104Bits: () => rsaBy('rsa_keygen_bits:4104', 'rsa_keygen_primes:4'),
+  rsaWithLongExponent: () => rsaBy('rsa_keygen_bits:2048', 'rsa_keygen_pubexp:4294967297'),
   ed448: () => generateKeyPairSync('ed448'),
 } as const
+
+/** A key with what Node has no option for; of several primes, so that it is made quickly. */
+function rsaBy(...options: string[]): { publicKey: KeyObject; privateKey: KeyObject } {
+  const args = ['genpkey', '-algorithm', 'RSA', ...options.flatMap((option) => ['-pkeyopt', option])]
+  const privateKey = createPrivateKey(execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'ignore'] }))
+  return { privateKey, publicKey: createPublicKey(privateKey) }
+}
 
 /** Issues a certificate with the openssl command, so that none of our own code makes what ours reads. */
 export function issueCertificate({
