@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type IssuerMetadata, type ReceivedMessage, receiveRequest } from 'countersign'
 import { isUsername, passwordMinimum, passwordProblem } from './account-policy.js'
-import { createAdminHandler } from './admin/admin-handler.js'
 import { createCookies } from './browser/cookies.js'
 import { PageError, problemStatus } from './browser/page-error.js'
 import { messagesFor } from './browser/page-frame.js'
@@ -24,11 +23,6 @@ export interface AuthServer {
    * name the request by `requestId`, a random one by default.
    */
   handler(request: Request, received?: ReceivedMessage, requestId?: string): Promise<Response>
-  /**
-   * Answers administrators, who show `adminSecret`, and nobody else: serve it where only they can reach it, never beside
-   * {@link AuthServer.handler}. `POST /admin/agents/{identifier}/refresh` has every instance fetch an agent's keys anew.
-   */
-  admin(request: Request, requestId?: string): Promise<Response>
   /** The handler as platforms call it. */
   readonly fetch: (request: Request) => Promise<Response>
   /** Adds a person who can sign in. Rejects with `StorageError` `username_taken`, and with a `TypeError` for a name or password that sign-up would refuse. */
@@ -66,7 +60,6 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     authorization_response_iss_parameter_supported: true,
   }
   const routes = createRoutes(context, cookies, metadata)
-  const adminHandler = createAdminHandler(context, options.adminSecret)
 
   async function answer(request: Request, received: ReceivedMessage, requestId: string): Promise<Response> {
     const { pathname } = new URL(request.url)
@@ -109,7 +102,6 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     issuer,
     metadata,
     handler,
-    admin: async (request, requestId = randomUUID()) => tellRefusal(await adminHandler(request, requestId), requestId),
     fetch: (request) => handler(request),
     async addUser({ password, ...user }) {
       if (!isUsername(user.username))

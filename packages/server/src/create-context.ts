@@ -25,7 +25,6 @@ import {
 import type { PasskeySettings } from './browser/passkeys.js'
 import { recordSparingly } from './browser/record-sparingly.js'
 import type { Interop, Lifetimes, ServerContext } from './context.js'
-import { createRefreshFollower } from './follow-refreshes.js'
 import { createLogoKeeper } from './logos/logo-keeper.js'
 import { createMintedSecrets } from './minted-secrets.js'
 import type { Duration } from './pages/models.js'
@@ -110,8 +109,6 @@ export interface AuthServerOptions {
   allowInsecureLoopback?: boolean
   /** Accepts agents and resources whose identifiers have a path (W10); pages show host and path. @default false */
   allowPath?: boolean
-  /** What administrators show as a bearer token, at least 32 characters: see `AuthServer.admin`. @default nobody is an administrator */
-  adminSecret?: string
   /**
    * Told why each request that is refused was, with the id the caller was shown: more than the answer says, such as the rule
    * that denied it or why an agent could not be looked up.
@@ -169,7 +166,6 @@ export function createContext(options: AuthServerOptions): ServerContext {
       background.run(() => recordSparingly({ storage }, event))
     },
   })
-  const followRefreshes = createRefreshFollower({ storage, discovery, now })
   const resolveKey = createKeyResolver({
     ...identifiers,
     discovery,
@@ -186,10 +182,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
     secrets,
     storage,
     discovery,
-    resolveKey: async (signatureKey, remoteAddress) => {
-      await followRefreshes()
-      return resolveKey(signatureKey, remoteAddress)
-    },
+    resolveKey,
     renewKey: createKeyRenewer(discovery),
     policy: options.policy ?? askAlways,
     risks: requireRisks(options.risks ?? []),

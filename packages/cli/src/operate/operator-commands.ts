@@ -2,7 +2,6 @@ import type { CommandRow } from '../command-row.js'
 import { serveCommand } from '../serve/serve-command.js'
 import { agentsBlock } from './agents-block.js'
 import { agentsList } from './agents-list.js'
-import { agentsRefresh } from './agents-refresh.js'
 import { auditExport } from './audit-export.js'
 import { grantsList } from './grants-list.js'
 import { grantsRevoke } from './grants-revoke.js'
@@ -26,7 +25,6 @@ export const operatorCommands: readonly CommandRow[] = [
   keysRotate,
   agentsList,
   ...agentsBlock,
-  agentsRefresh,
   grantsList,
   grantsRevoke,
   auditExport,

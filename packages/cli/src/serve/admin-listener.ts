@@ -5,11 +5,9 @@ export interface AdminView {
   /** Whether requests should be sent here: the database answers, and the server is not stopping. */
   isReady(): Promise<boolean>
   metrics(): string
-  /** What is under `/admin/`, for administrators. */
-  administration: RequestListener
 }
 
-/** `/healthz`, `/readyz`, `/metrics` and `/admin/`, on a port of their own: the public port answers 404 for them (attacks O08). */
+/** `/healthz`, `/readyz` and `/metrics`, on a port of their own: the public port answers 404 for them (attacks O08). */
 export function createAdminListener(view: AdminView): RequestListener {
   const pages: Readonly<Record<string, () => Promise<readonly [status: number, text: string]>>> = {
     '/healthz': async () => [200, 'alive\n'],
@@ -18,10 +16,6 @@ export function createAdminListener(view: AdminView): RequestListener {
   }
   return function adminListener(incoming, outgoing) {
     const path = (incoming.url ?? '').split('?', 1)[0] ?? ''
-    if (path.startsWith('/admin/')) {
-      view.administration(incoming, outgoing)
-      return
-    }
     const page = Object.hasOwn(pages, path) && incoming.method === 'GET' ? pages[path] : undefined
     const answer = (status: number, text: string) =>
       outgoing.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end(text)

@@ -111,10 +111,6 @@ async function listen(
     },
     { origin: settings.issuer },
   )
-  // Only its paths count: where it is reached is nobody's identifier.
-  const administration = createNodeListener((request) => server.admin(request, requestId()), {
-    origin: 'http://admin.invalid',
-  })
   const { connections, idlePerAddress = Math.ceil(connections / 4) } = settings.limits
   const idle = { perAddress: idlePerAddress, isExempt: createTrustedPeers(settings.trustProxy) }
   const open = createStoppableServer(observe(answer), { connections, idle })
@@ -122,7 +118,6 @@ async function listen(
     createAdminListener({
       isReady: async () => !open.stopping && (await storage.countUsers()) >= 0,
       metrics: () => counts.render(log.writeErrors),
-      administration: observe(administration),
     }),
     { connections },
   )

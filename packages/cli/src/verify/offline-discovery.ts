@@ -13,7 +13,6 @@ export function offlineDiscovery(
   })
   return {
     ...discovery,
-    forgotten: 0,
     findMetadata: async () => ({ failure: { reason: 'refused', message: 'documents are not fetched with --jwks' } }),
     findKey: (_kind, _identifier, kid) => discovery.findKeyAt(jwksUri, kid),
     findKeyAt: (_jwksUri, kid) => discovery.findKeyAt(jwksUri, kid),

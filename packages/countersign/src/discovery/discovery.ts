@@ -78,13 +78,10 @@ export interface Discovery {
   /** The key named `kid` in the JWKS at a URL. */
   findKeyAt(jwksUri: string, kid: string, remoteAddress?: string): Promise<Found<VerificationKey>>
   /**
-   * Forgets what is known of an identifier, as though it had never been asked: its documents, the keys that they lead
-   * to, and lookups that failed. What is on its way does not count either, and nothing is served stale. For an operator
-   * who knows that a key was taken out, and cannot wait for `max-age` (attacks K22).
+   * Whether the keys of an identifier are no longer fresh, and its origin could not be asked: requests go on with them for an
+   * hour, and nothing new may begin (W32).
    */
-  forget(identifier: string): void
-  /** Grows with each {@link Discovery.forget}: what was made of a key before is to be made again. */
-  readonly forgotten: number
+  isStale(kind: MetadataKind, identifier: string): boolean
 }
 
 /** Whose keys a JWKS holds. */
@@ -100,7 +97,7 @@ interface KeyOwner {
  */
 export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const now = options.now ?? systemClock
-  /** How often a document was fetched or forgotten: a key found meanwhile may be one that is gone. */
+  /** How often a document was fetched: a key found meanwhile may be one that is gone. */
   let changes = 0
   /** Found keys by all that led to them; emptied whenever a document changes. */
   const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number }>(limits.cachedDocuments)
@@ -122,13 +119,6 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const { failureTime = 'equal', renewalInterval = limits.refetchInterval } = options
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
   const reported = new LruCache<true>(limits.cachedDocuments)
-  /** The last fetch before each identifier was forgotten; documents of that time count for it no more. */
-  const forgottenAt = new LruCache<number>(limits.cachedDocuments)
-  let forgotten = 0
-
-  function lastForgotten(identifier: string): number {
-    return forgottenAt.get(identifier, now()) ?? 0
-  }
 
   function fetchFor({ kind, identifier }: KeyOwner): FetchDocument {
     return (kind === 'aauth-issuer' ? configuredFetches.get(identifier) : undefined) ?? fetch
@@ -155,7 +145,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     if (!first || !options.onPrivateKey) return
     const name = `${jwksUri} ${first.kid ?? ''}`
     if (reported.get(name, now())) return
-    reported.set(name, true, now() + limits.maxAge)
+    reported.set(name, true, now() + limits.reportedAge)
     options.onPrivateKey(jwksUri, first.kid, remoteAddress)
   }
 
@@ -184,7 +174,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     if (!isIdentifier(identifier, options)) {
       return { failure: { reason: 'refused', message: `the identifier ${identifierProblem(identifier, options)}` } }
     }
-    const outcome = await documents.load(metadataSource(kind, identifier), lookup, lastForgotten(identifier))
+    const outcome = await documents.load(metadataSource(kind, identifier), lookup)
     return 'found' in outcome ? { found: outcome.found.value } : outcome
   }
 
@@ -195,17 +185,16 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     kid: string,
     key: VerificationKey,
   ): void {
-    const after = lastForgotten(identifier)
-    const metadata = documents.find(metadataSource(kind, identifier), after)
-    const jwks = documents.find(jwksSource(jwksUri, { kind, identifier }), after)
-    if (!metadata || !jwks) return
+    const metadata = documents.find(metadataSource(kind, identifier))
+    const jwks = documents.find(jwksSource(jwksUri, { kind, identifier }))
+    if (!metadata || !jwks || metadata.stale || jwks.stale) return
     const freshUntil = Math.min(metadata.freshUntil, jwks.freshUntil)
     foundKeys.set(nameOf(kind, identifier, kid), { key, freshUntil }, freshUntil)
   }
 
-  async function loadKey(source: DocumentSource<KeyFinder>, kid: string, lookup: Lookup, after = 0): Promise<FoundKey> {
-    const before = documents.find(source, after)
-    const first = await documents.load(source, lookup, after)
+  async function loadKey(source: DocumentSource<KeyFinder>, kid: string, lookup: Lookup): Promise<FoundKey> {
+    const before = documents.find(source)
+    const first = await documents.load(source, lookup)
     if (!('found' in first)) return first
     const key = await first.found.value(kid)
     const isNew = first.found !== before
@@ -263,7 +252,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         const { jwks_uri: jwksUri } = outcome.found
         const before = changes
         const source = jwksSource(jwksUri, { kind, identifier }, remoteAddress)
-        const key = await loadKey(source, kid, lookup, lastForgotten(identifier))
+        const key = await loadKey(source, kid, lookup)
         if ('found' in key && changes === before) rememberKey(kind, identifier, jwksUri, kid, key.found)
         return key
       })
@@ -271,10 +260,9 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     peekKey: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now())?.key,
     peekFreshness: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now())?.freshUntil,
     async renewKey(kind, identifier, kid, current, remoteAddress) {
-      const after = lastForgotten(identifier)
-      const metadata = documents.find(metadataSource(kind, identifier), after)
+      const metadata = documents.find(metadataSource(kind, identifier))
       const source = metadata && jwksSource(metadata.value.jwks_uri, { kind, identifier }, remoteAddress)
-      const held = source && documents.find(source, after)
+      const held = source && documents.find(source)
       if (!held) return undefined
       // Another request may have had it fetched meanwhile.
       const known = await held.value(kid)
@@ -285,14 +273,10 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       })
       return 'found' in renewed && renewed.found.thumbprint !== current.thumbprint ? renewed.found : undefined
     },
-    forget(identifier) {
-      // Beyond that time nothing is kept that was fetched before.
-      forgottenAt.set(identifier, documents.latestFetch(), now() + limits.maxAge + limits.staleAge)
-      noteChange()
-      forgotten++
-    },
-    get forgotten() {
-      return forgotten
+    isStale(kind, identifier) {
+      const metadata = documents.find(metadataSource(kind, identifier))
+      const jwks = metadata && documents.find(jwksSource(metadata.value.jwks_uri, { kind, identifier }))
+      return metadata?.stale === true || jwks?.stale === true
     },
   }
 }

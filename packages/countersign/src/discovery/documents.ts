@@ -23,6 +23,8 @@ export interface LoadedDocument<T> {
   freshUntil: number
   /** The number of the fetch that brought it. */
   fetched: number
+  /** It is no longer fresh, and its origin could not be asked. */
+  stale?: true
 }
 
 export interface DocumentsOptions {
@@ -45,8 +47,6 @@ export interface Documents {
   /** The document as it is remembered, fresh or not. */
   find<T>(source: DocumentSource<T>, after?: number): LoadedDocument<T> | undefined
   isLoading(source: DocumentSource<unknown>): boolean
-  /** The number of the fetch that was begun last. */
-  latestFetch(): number
 }
 
 interface Flight {
@@ -94,8 +94,12 @@ export function createDocuments(options: DocumentsOptions): Documents {
     if ('found' in outcome || !cached) return outcome
     const { reason } = outcome.failure
     // For a moment only: else one who holds a key that was taken out could keep it alive by keeping us busy.
-    if (reason === 'busy' && cached.freshUntil + limits.refetchInterval > now()) return { found: cached }
+    if (reason === 'busy' && cached.freshUntil + limits.refetchInterval > now()) {
+      cached.stale = true
+      return { found: cached }
+    }
     if (reason !== 'unreachable') return outcome
+    cached.stale = true
     // Not asked again at once: else every request would wait for an origin that is down.
     cached.freshUntil = Math.max(cached.freshUntil, now() + limits.refetchInterval)
     return { found: cached }
@@ -179,5 +183,5 @@ export function createDocuments(options: DocumentsOptions): Documents {
     return { found: { value: outcome.value, freshUntil: now() + age, size: fetched.size } }
   }
 
-  return { load, find, isLoading: ({ key }) => flights.has(key), latestFetch: () => fetches }
+  return { load, find, isLoading: ({ key }) => flights.has(key) }
 }

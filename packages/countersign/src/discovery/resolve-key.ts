@@ -93,7 +93,6 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   /** Tokens are remembered from their second use on: one that is used once would be carried along for a minute in vain. */
   const usedTokens = new Doorkeeper(48)
   const headerKeys = new LruCache<ResolvedKey>(cachedTokens)
-  let { forgotten } = discovery
 
   const agentTokenOptions = (remoteAddress: string | undefined): VerifyTokenOptions => ({
     ...options,
@@ -176,10 +175,6 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     remoteAddress: string | undefined,
     expected: CarriedToken,
   ): MaybePromise<ResolvedKey> {
-    if (discovery.forgotten !== forgotten) {
-      tokens.clear()
-      forgotten = discovery.forgotten
-    }
     const end = jwt.slice(-64)
     const entry = tokens.get(end, now())
     return entry?.jwt === jwt ? entry.resolved : verifyAndRemember(jwt, end, remoteAddress, expected)
@@ -194,10 +189,9 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     const decoded = decodeToken(jwt)
     const typ = decoded?.header.typ
     const kind = typ === 'agent+jwt' || typ === 'auth+jwt' ? typ : expected
-    const before = discovery.forgotten
     const found = kind === 'auth+jwt' ? resolveAuthToken(decoded) : resolveAgentToken(decoded, remoteAddress)
     return after(found, (resolved) => {
-      if (discovery.forgotten === before && usedTokens.hasSeen(jwt))
+      if (usedTokens.hasSeen(jwt))
         tokens.set(end, { jwt, resolved }, freshnessOf(resolved.token, String(decoded?.header.kid)))
       return resolved
     })

@@ -71,7 +71,6 @@ export const errorCases = {
   code_injected: grant,
   refresh_token_refused: grant,
   grant_ended: grant,
-  administrator_unknown: { status: 401, error: 'invalid_token' },
   policy_denied: { status: 403, error: 'access_denied', description: 'A rule of this server does not allow that.' },
   agent_blocked: { status: 403, error: 'access_denied', description: 'This agent is blocked here.' },
   too_many_requests: { status: 429, error: 'too_many_requests' },

@@ -337,14 +337,14 @@ export const keyDocumentRows: readonly Row[] = [
       ),
       ...(['agentAtResource', 'auth'] as const).map(takenOut),
     ],
-    later: 'what an administrator does: packages/server/test/attacks/operations-attacks.ts and test/admin.test.ts',
+    later: 'what an administrator does: packages/server/test/attacks/operations-attacks.ts',
   },
   {
     id: 'K23',
     given: 'a JWKS endpoint that is down',
     cases: [
       answering('cold', { [agentKeys]: text('', { status: 503 }) }),
-      ...[301, 86_400, 86_701].map(
+      ...[301, 3600, 3899, 3900].map(
         (seconds): Case => ({
           claim: `warm, ${seconds} s after it was fetched`,
           valid: (stage) => craft(stage),
@@ -355,7 +355,7 @@ export const keyDocumentRows: readonly Row[] = [
             const message = await craft(stage)
             return () => stage.send(message)
           },
-          expected: seconds <= 86_400 ? accepted : notFound,
+          expected: seconds < 3900 ? accepted : notFound,
         }),
       ),
     ],
@@ -441,8 +441,8 @@ export const keyDocumentRows: readonly Row[] = [
     given: 'Cache-Control of the documents',
     cases: (
       [
-        ['max-age=999999999', 86_399, 1],
-        ['max-age=999999999', 86_400, 2],
+        ['max-age=999999999', 599, 1],
+        ['max-age=999999999', 600, 2],
         ['no-store', 59, 1],
         ['no-store', 60, 2],
         ['max-age=0', 59, 1],

@@ -15,7 +15,6 @@ import { refusalCode } from '../refusal.js'
 const agent = 'https://agent.example'
 const jwksUri = `${agent}/jwks.json`
 const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
-const newSigner = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
 const holder = await createSigner(await generatePrivateJwk())
 
 /** Agents whose JWKS is held back where `held` is set, and a resolver that counts how often keys were looked for. */
@@ -30,9 +29,6 @@ function createWorld() {
   const discovery = createDiscovery({ fetch, now, failureTime: 'shortest' })
   const counting: Discovery = {
     ...discovery,
-    get forgotten() {
-      return discovery.forgotten
-    },
     peekKey(...reference) {
       counted.keys++
       return discovery.peekKey(...reference)
@@ -64,20 +60,6 @@ describe('tokens that were verified', () => {
     expect(counts).toEqual([1, 2, 2, 2, 2, 3, 3])
   })
 
-  it('are remembered again after something was forgotten, and not from their first use on', async () => {
-    const { counted, discovery, resolve, issue } = createWorld()
-    const first = await issue(signer)
-    for (let times = 0; times < 3; times++) await resolve(first)
-    discovery.forget('https://other.example')
-    const second = await issue(signer, 'desktop')
-    const counts: number[] = []
-    for (const jwt of [first, first, second, second, second, first]) {
-      await resolve(jwt)
-      counts.push(counted.keys)
-    }
-    expect(counts).toEqual([3, 3, 4, 5, 5, 5])
-  })
-
   it('are not remembered beyond their end', async () => {
     const { clock, resolve, issue } = createWorld()
     const jwt = await issue(signer, 'laptop', clock.now + 10)
@@ -97,30 +79,4 @@ describe('tokens that were verified', () => {
     expect(await refusalCode(() => resolve([header, payload, signature].join('.')))).toBe('agent_token_invalid')
     expect(counted.keys).toBe(3)
   })
-
-  it.each([
-    ['its key was taken out', undefined, 'key_unknown'],
-    ['another key has its name', newSigner, 'agent_token_invalid'],
-  ])(
-    'K22: is not remembered when it was verified while its issuer was forgotten, and %s',
-    async (_claim, next, code) => {
-      const { documents, held, counted, discovery, resolve, issue } = createWorld()
-      const jwt = await issue(signer)
-      // From now on it would be remembered.
-      expect(await resolve(jwt)).toMatchObject({ agent })
-      discovery.forget(agent)
-      counted.isHeld = true
-      const early = resolve(jwt)
-      await expect.poll(() => held).toHaveLength(1)
-      discovery.forget(agent)
-      counted.isHeld = false
-      documents[jwksUri] = { keys: next ? [next.jwk] : [] }
-      const later = next && (await resolve(await issue(next, 'desktop')))
-      expect(later?.delegate).toBe(next && 'desktop')
-      if (!next) expect(await refusalCode(async () => resolve(await issue(newSigner, 'desktop')))).toBe('key_unknown')
-      held[0]?.(Response.json({ keys: [signer.jwk] }))
-      expect(await early).toMatchObject({ agent })
-      expect(await refusalCode(() => resolve(jwt))).toBe(code)
-    },
-  )
 })

@@ -1,7 +1,6 @@
 import { type AllowedNetwork, algorithmNames, isIdentifier } from 'countersign'
 import { allowedNetworkProblems, egressProxyProblem, trustedNetworkProblem } from 'countersign/node'
 import * as z from 'zod'
-import { adminSecretForm, minimumAdminSecret } from '../admin/secret-check.js'
 import { risksByStrength } from '../pages/risk-order.js'
 import { isRiskPattern } from '../risk.js'
 
@@ -100,14 +99,7 @@ export const configurationSchema = z.strictObject({
   issuer: z.string(),
   name: text(64).optional(),
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: port.default(8080) }).prefault({}),
-  admin: address
-    .extend({
-      secret: text(1024)
-        .min(minimumAdminSecret)
-        .regex(adminSecretForm, 'must be of visible ASCII characters, without blanks')
-        .optional(),
-    })
-    .optional(),
+  admin: address.optional(),
   database: text(4096),
   masterKeyFile: text(4096).optional(),
   masterKey: z.string().optional(),

@@ -9,7 +9,6 @@ import type { LoadedConfig } from './load-config.js'
 const defaultSecret = /^(?:secret|changeme|change-me|password|default|example|test|client-?secret|your-.*|x+)[\d!]*$/i
 const shortestSecret = 16
 /** Different characters that 32 random ones have at least, however they are encoded. */
-const fewestCharacters = 8
 
 /** A flag of Node, on its command line or in NODE_OPTIONS. */
 const lenientParser = '--insecure-http-parser'
@@ -22,8 +21,11 @@ const lenientParser = '--insecure-http-parser'
  * @throws ConfigurationError naming every setting
  */
 export async function requireSafeStart({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv): Promise<void> {
-  const problems: ConfigurationProblem[] = [...environmentProblems(settings, env), ...secretProblems(settings)]
-  const { admin, database, masterKey, masterKeyFile, identityProviders } = settings
+  const problems: ConfigurationProblem[] = [
+    ...environmentProblems(settings, env),
+    ...providerProblems(settings.identityProviders),
+  ]
+  const { database, masterKey, masterKeyFile, identityProviders } = settings
   const misplaced = await databaseProblem(database)
   if (misplaced !== undefined) problems.push({ setting: 'database', problem: misplaced })
   const files = [
@@ -44,10 +46,7 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
   const isFromFile = (secret: string | undefined, variable: string) => secret !== undefined && !env[variable]
   const holdsProxySecret = settings.egressProxy !== undefined && new URL(settings.egressProxy).password !== ''
   const holdsSecret =
-    (holdsProxySecret && !env.COUNTERSIGN_EGRESS_PROXY) ||
-    isFromFile(masterKey, 'COUNTERSIGN_MASTER_KEY') ||
-    isFromFile(admin?.secret, 'COUNTERSIGN_ADMIN_SECRET') ||
-    inFile
+    (holdsProxySecret && !env.COUNTERSIGN_EGRESS_PROXY) || isFromFile(masterKey, 'COUNTERSIGN_MASTER_KEY') || inFile
   const readsAsText = file.endsWith('.json')
   if (holdsSecret && readsAsText && (await isOpenToAll(file))) {
     problems.push({ setting: 'the file', problem: `holds a secret and ${exposed(file)}` })
@@ -77,12 +76,6 @@ function environmentProblems({ allowInsecureLoopback }: Settings, env: NodeJS.Pr
     })
   }
   return problems
-}
-
-function secretProblems({ admin, identityProviders }: Settings): ConfigurationProblem[] {
-  const guessable = admin?.secret !== undefined && new Set(admin.secret).size < fewestCharacters
-  const problem = 'can be guessed: countersign keys generate-master prints one that cannot'
-  return [...(guessable ? [{ setting: 'admin.secret', problem }] : []), ...providerProblems(identityProviders)]
 }
 
 function providerProblems(identityProviders: Settings['identityProviders']): ConfigurationProblem[] {

@@ -32,7 +32,6 @@ export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys
     allowNetworks: settings.allowNetworks,
     allowInsecureLoopback: settings.allowInsecureLoopback,
     allowPath: settings.allowPath,
-    ...(settings.admin?.secret !== undefined && { adminSecret: settings.admin.secret }),
     ...(egressProxy !== undefined && { egressProxy }),
     ...(name !== undefined && { name }),
     ...(durations && { durations }),

@@ -21,13 +21,7 @@ export const settingTable: readonly SettingRow[] = [
   {
     name: 'admin.port',
     read: 'number',
-    about: 'serves /healthz, /readyz, /metrics and /admin/; default: no admin port',
-  },
-  {
-    name: 'admin.secret',
-    read: 'text',
-    about:
-      'what administrators show at /admin/ on the admin port, at least 32 characters without blanks; default: nobody is let in',
+    about: 'serves /healthz, /readyz and /metrics; default: no admin port',
   },
   { name: 'database', read: 'text', about: 'the SQLite file; its folder must exist' },
   { name: 'masterKeyFile', read: 'text', about: 'the file with the master key that encrypts the stored keys' },

@@ -5,7 +5,6 @@ export const eventNames = [
   'agent.blocked',
   'agent.changed',
   'agent.private_key_published',
-  'agent.refreshed',
   'agent.refused',
   'agent.unblocked',
   'audit.swept',

@@ -15,7 +15,6 @@ export const retention = {
   grant: 400 * day,
   event: 400 * day,
   /** Beyond this no instance serves a document that it fetched before. */
-  refreshMark: 3 * day,
 } as const
 
 /** How many logos of agents that were never allowed are kept, the latest. */

@@ -6,7 +6,6 @@ import type { GrantStorage } from './grant-storage.js'
 import type { KeyStorage } from './key-storage.js'
 import type { LogoStorage } from './logo-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
-import type { RefreshMarkStorage } from './refresh-mark-storage.js'
 import type { RequestStorage } from './request-storage.js'
 import type { SessionStorage } from './session-storage.js'
 import type { ThrottleStorage } from './throttle-storage.js'
@@ -53,7 +52,6 @@ export interface Storage
     RequestStorage,
     GrantStorage,
     AgentStorage,
-    RefreshMarkStorage,
     LogoStorage,
     KeyStorage,
     AuditStorage {

@@ -3,7 +3,7 @@ import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import type { RedeemOutcome } from '../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
-import type { SigningAgent } from './signed-form-endpoint.js'
+import { requireFreshKeys, type SigningAgent } from './signed-form-endpoint.js'
 
 /** What the wire says of a code that was not redeemed: always `invalid_grant`. */
 const refusals: Readonly<Record<Extract<RedeemOutcome, { outcome: 'refused' }>['reason'], ErrorCode>> = {
@@ -28,6 +28,7 @@ export function exchangeCode(
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
 ): () => Promise<AuthTokenAnswer & { refresh_token?: string }> {
+  requireFreshKeys(agent)
   const codeHash = hashSecret(requireParameter(form, 'code'))
   const requestToken = form.get('request_token')
   return async () => {

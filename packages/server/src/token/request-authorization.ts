@@ -16,7 +16,7 @@ import type { RequestDisplay } from '../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import { requireListedRedirect } from './require-listed-redirect.js'
 import { requireNewcomerRate, requireRate } from './require-rate.js'
-import type { SigningAgent } from './signed-form-endpoint.js'
+import { requireFreshKeys, type SigningAgent } from './signed-form-endpoint.js'
 
 /** What an agent asks for, verified. */
 interface AccessAsked {
@@ -37,6 +37,7 @@ export async function requestAuthorization(
   if (asked.length !== 1) {
     throw new AAuthError('request_malformed', 'Send exactly one of resource_token, scope and auth_request_url.')
   }
+  requireFreshKeys(agent)
   const redirectUri = requireParameter(form, 'redirect_uri')
   const access = await requireAccess(context, agent, form)
   await requireUnblocked(context, agent.agent)
@@ -141,6 +142,12 @@ async function requireResourceToken(
     now: context.now,
     ...tokenKeys(context.discovery, 'aauth-resource', requireFound, remoteAddress),
   })
+  if (context.discovery.isStale('aauth-resource', claims.iss)) {
+    throw new AAuthError(
+      'resource_token_invalid',
+      'The keys of the resource cannot be fetched now: try again when its server answers.',
+    )
+  }
   if (claims.agent !== agent) throw new AAuthError('resource_token_invalid', 'The resource token is for another agent.')
   if (claims.agent_jkt !== key.thumbprint) {
     throw new AAuthError(

@@ -15,6 +15,7 @@ import {
   selectsAny,
   serializeChallenge,
   type VerifiedNonce,
+  type VerifiedSignature,
   verifySignature,
 } from 'countersign'
 import { PageError } from '../browser/page-error.js'
@@ -30,6 +31,8 @@ export interface SigningAgent {
   /** Where the request came from, where the platform tells. */
   remoteAddress: string | undefined
   key: ResolvedKey['key']
+  /** Its keys are no longer fresh, and its origin could not be asked. */
+  isStale: boolean
 }
 
 /**
@@ -67,7 +70,7 @@ export async function signedFormEndpoint(
       nonce: context.nonce,
       claimNonce: 'later',
     })
-    agent = requireAgent(verified.resolved, received.remoteAddress)
+    agent = requireAgent(context, verified, received.remoteAddress)
     const form = readForm(request.headers.get('content-type'), verified.body)
     const answer = await judge(context, agent, form)
     await claimNonce(context, verified.nonce, agent)
@@ -116,9 +119,29 @@ function requireAgentKey(signatureKey: SignatureKey): SignatureKey {
   return signatureKey
 }
 
-function requireAgent({ agent, delegate, key }: ResolvedKey, remoteAddress: string | undefined): SigningAgent {
+function requireAgent(
+  { discovery }: ServerContext,
+  { resolved, signatureKey }: VerifiedSignature<ResolvedKey>,
+  remoteAddress: string | undefined,
+): SigningAgent {
+  const { agent, delegate, key } = resolved
   if (agent === undefined) throw identityRequired()
-  return { agent, delegate: delegate ?? null, key, remoteAddress }
+  const published = 'wellKnown' in signatureKey && signatureKey.wellKnown === 'aauth-resource'
+  const isStale = discovery.isStale(published ? 'aauth-resource' : 'aauth-agent', agent)
+  return { agent, delegate: delegate ?? null, key, remoteAddress, isStale }
+}
+
+/**
+ * Refuses an agent whose keys may be gone by now: nothing new begins with them (W32).
+ *
+ * @throws AAuthError `key_unknown`
+ */
+export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
+  if (isStale)
+    throw new AAuthError(
+      'key_unknown',
+      `The keys of ${agent} cannot be fetched now, and those from before count for nothing new: try again when its server answers.`,
+    )
 }
 
 function identityRequired(): AAuthError {

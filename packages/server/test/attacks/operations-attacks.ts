@@ -2,7 +2,16 @@ import { expect } from 'vitest'
 import { createScriptedUser } from '../scripted-user.js'
 import type { Attack, Outcome } from './attack.js'
 import { breakableStorage, noBreakdown } from './breakable-storage.js'
-import { authRequest, openRequest, signForm, view } from './flow.js'
+import {
+  allow,
+  authRequest,
+  openRequest,
+  redemption,
+  refreshTokenOf,
+  signForm,
+  type TokenRequest,
+  view,
+} from './flow.js'
 import { delegateOf, type Identity, identityOf, newSigner } from './party.js'
 import { expectSilent, failures } from './silent.js'
 import type { Stage } from './stage.js'
@@ -80,9 +89,32 @@ const later = (seconds: number) => (stage: Stage) => {
   stage.clock.now += seconds
 }
 
-const refresh = async (stage: Stage) => {
-  await stage.storage.requestRefresh({ identifier: stage.agent.id, by: 'operator:test' })
-  later(1)(stage)
+/** What an agent may do whose key was known, while its origin is down and the key is no longer fresh. */
+function unreachableAgent(
+  claim: string,
+  begin: (stage: Stage) => Promise<() => Promise<TokenRequest>>,
+  expected: Outcome,
+): Attack {
+  return {
+    id: 'K23',
+    claim: `${claim}, by an agent whose origin is down`,
+    when: async (stage) => {
+      await stage.fetch(await signForm(stage, await authRequest(stage)))
+      stage.clock.now += 290
+      const ask = await begin(stage)
+      stage.clock.now += 11
+      stage.agent.isDown = true
+      return async () => stage.fetch(await signForm(stage, await ask()))
+    },
+    expected,
+  }
+}
+
+const unknownKey: Outcome = {
+  status: 401,
+  error: 'invalid_signature',
+  headers: { 'signature-error': /unknown_key/ },
+  audit: ['agent.refused'],
 }
 
 /** What operating the server shows: group O, and of group K what an administrator does. */
@@ -156,34 +188,35 @@ export const operationsAttacks: readonly Attack[] = [
     headers: { 'signature-error': /unknown_key/ },
     audit: ['agent.refused', 'agent.refused'],
   }),
-  removedKey('a key that was taken out, a second after an administrator had it fetched anew', refresh, {
-    status: 401,
-    error: 'invalid_signature',
-    headers: { 'signature-error': /unknown_key/ },
-    audit: ['agent.refused', 'agent.refused'],
-  }),
   removedKey(
-    'an agent token by a key that was taken out, a second after it was fetched anew',
-    refresh,
+    'an agent token by a key that was taken out, after max-age',
+    later(301),
     { status: 401, error: 'invalid_signature', audit: ['agent.refused', 'agent.refused'] },
     ({ agent, clock }) => delegateOf(agent, 'delegate-1', clock.now),
   ),
-  {
-    id: 'K22',
-    claim: 'an agent that an administrator had fetched anew, with its new key, which is allowed',
-    when: async (stage) => {
-      await stage.fetch(await signForm(stage, await authRequest(stage)))
-      stage.agent.signer = await newSigner()
-      stage.agent.keys = [stage.agent.signer.jwk]
-      await refresh(stage)
-      const signed = await signForm(stage, await authRequest(stage))
-      return () => stage.fetch(signed)
+  unreachableAgent('a new request', async (stage) => () => authRequest(stage), unknownKey),
+  unreachableAgent(
+    'a code',
+    async (stage) => {
+      const allowed = await allow(stage)
+      return async () => redemption(allowed)
     },
-    expected: { status: 200, audit: ['agent.changed', 'request.created'] },
-  },
+    unknownKey,
+  ),
+  unreachableAgent(
+    'a refresh, which goes on',
+    async (stage) => {
+      const allowed = await allow(stage, identityOf(stage.agent), { duration: 'until-removed' })
+      const token = await refreshTokenOf(stage, allowed)
+      return async () => ({
+        by: identityOf(stage.agent),
+        form: new URLSearchParams({ request_type: 'refresh', refresh_token: token }),
+      })
+    },
+    { status: 200 },
+  ),
   administrative('GET', '/admin'),
   administrative('GET', '/admin/agents'),
-  administrative('POST', '/admin/agents/https%3A%2F%2Fagent.example/refresh'),
   ...['/healthz', '/readyz', '/metrics', '/debug', '/status', '/.env', '/admin/'].map((path) =>
     administrative('GET', path),
   ),

@@ -8,6 +8,8 @@ export interface Party {
   document: Record<string, unknown>
   /** The published keys. */
   keys: object[]
+  /** Answers 503 to everything. */
+  isDown: boolean
   /** Paths that were asked for, in order. */
   readonly asked: string[]
   readonly handler: (request: Request) => Promise<Response>
@@ -25,10 +27,12 @@ export async function createParty(
     signer,
     document: { [kind]: id, jwks_uri: `${id}/jwks.json`, ...members },
     keys: [signer.jwk],
+    isDown: false,
     asked: [],
     handler: async (request) => {
       const { pathname } = new URL(request.url)
       party.asked.push(pathname)
+      if (party.isDown) return new Response(null, { status: 503 })
       if (pathname === `/.well-known/aauth-${kind}`) return Response.json(party.document)
       if (pathname === '/jwks.json') return Response.json({ keys: party.keys })
       return new Response(null, { status: 404 })

@@ -67,17 +67,6 @@ describe('requireSafeStart (O06)', () => {
     ],
     ['a master key from an example', { env: { COUNTERSIGN_MASTER_KEY: '0'.repeat(64) }, keyless: true }, 'masterKey'],
     ['a word for a master key', { env: { COUNTERSIGN_MASTER_KEY: 'changeme' }, keyless: true }, 'masterKey'],
-    [
-      'an administrator’s secret that can be guessed',
-      { config: { admin: { port: 9000, secret: 'changeme'.repeat(4) } } },
-      'admin.secret',
-    ],
-    ['a short administrator’s secret', { config: { admin: { port: 9000, secret: key.slice(0, 31) } } }, 'admin.secret'],
-    [
-      'an administrator’s secret that everybody reads',
-      { config: { admin: { port: 9000, secret: key } }, modes: { config: 0o644 } },
-      'the file',
-    ],
     ['no master key', { keyless: true }, 'masterKey'],
     ['development in production', { config: development, env: { NODE_ENV: 'production' } }, 'allowInsecureLoopback'],
     ['a key file that everybody reads', { modes: { key: 0o644 } }, 'masterKeyFile'],

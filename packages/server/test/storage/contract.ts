@@ -678,8 +678,6 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           listAgents: () => storage.listAgents(),
           setAgentBlocked: () => storage.setAgentBlocked({ agent, blocked: true, by: user.id }),
           isAgentBlocked: () => storage.isAgentBlocked(agent),
-          requestRefresh: () => storage.requestRefresh({ identifier: agent, by: 'operator' }),
-          listRefreshMarks: () => storage.listRefreshMarks(),
           claimLogo: () => storage.claimLogo({ agent, uri: 'https://agent.example/logo', maxAge: 1, retryAfter: 1 }),
           keepLogo: () => storage.keepLogo({ agent, uri: 'https://agent.example/logo', logo: null }),
           removeLogo: () => storage.removeLogo(agent),

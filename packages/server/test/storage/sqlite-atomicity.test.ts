@@ -97,7 +97,6 @@ async function preparedFile() {
     recordAgent: (to) => to.recordAgent({ agent, redirectHosts: ['evil.example'], keyThumbprints: [] }),
     'recordAgent, a new one': (to) => to.recordAgent({ agent: thief, redirectHosts: [], keyThumbprints: [] }),
     setAgentBlocked: (to) => to.setAgentBlocked({ agent, blocked: true, by: 'operator' }),
-    requestRefresh: (to) => to.requestRefresh({ identifier: agent, by: 'operator' }),
     addKey: (to) => to.addKey({ ...key, kid: 'new' }),
     createKeysIfNone: (to) => to.createKeysIfNone([{ ...key, kid: 'new' }]),
     moveKeys: (to) => to.moveKeys([{ kid: 'kept', from: 'next', to: 'active' }]),

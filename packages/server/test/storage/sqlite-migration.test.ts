@@ -1,6 +1,5 @@
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { migrations } from '../../dist/storage/sqlite/migrations.js'
 import { version1 } from '../../dist/storage/sqlite/version-1.js'
 import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
 import { agent, outcomeOf, resource } from './fixtures.js'
@@ -131,18 +130,6 @@ test('a server of version 1 goes on writing to a file of version 2, and both see
   write.person('bob', 'bob')
   write.consent('used', 'bob', true)
   expect(outcomeOf(await storage.redeemCode({ ...redemption, codeHash: 'code-used' }))).toBe('used')
-  await storage.close()
-  database.close()
-})
-
-test('a file of version 2 can be refreshed by an agent’s name from then on', async () => {
-  const path = temporaryFile()
-  const database = new Database(path)
-  for (const migrate of migrations.slice(0, 2)) migrate(database)
-  expect(database.pragma('user_version', { simple: true })).toBe(2)
-  const storage = sqliteStorage(path, options)
-  await storage.requestRefresh({ identifier: agent, by: 'operator' })
-  expect(await storage.listRefreshMarks()).toMatchObject([{ identifier: agent, at: now }])
   await storage.close()
   database.close()
 })

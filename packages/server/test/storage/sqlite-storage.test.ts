@@ -366,7 +366,6 @@ const searches: readonly [string, string][] = [
     "select held from nonce_count where tenant_id = ? and kind = 'network' and held > ? order by held desc",
     'nonce_count_network',
   ],
-  ['delete from refresh_mark where tenant_id = ? and requested_at <= ?', 'refresh_mark_time'],
 ]
 test.each(searches)('"%s" reads by the index %s, not all of the tenant', async (statement, index) => {
   const path = temporaryFile()

@@ -8,7 +8,6 @@ import { keyContract } from './contract/keys.js'
 import { logoContract } from './contract/logos.js'
 import { nonceContract } from './contract/nonces.js'
 import { passkeyContract } from './contract/passkeys.js'
-import { refreshMarkContract } from './contract/refresh-marks.js'
 import { refreshContract } from './contract/refreshes.js'
 import { requestContract } from './contract/requests.js'
 import { revocationContract } from './contract/revocations.js'
@@ -28,7 +27,6 @@ const contracts = [
   grantContract,
   refreshContract,
   agentContract,
-  refreshMarkContract,
   logoContract,
   revocationContract,
   keyContract,

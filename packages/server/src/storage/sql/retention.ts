@@ -14,7 +14,6 @@ const deletions: readonly Deletion[] = [
   deletion('session', ['id_hash'], (now) => sql`idle_expires_at <= ${now}`),
   deletion('attempt', ['key'], (now) => sql`reset_at <= ${now}`),
   deletion('known_device', ['user_id', 'browser_hash'], (now) => sql`last_seen_at <= ${now - retention.device}`),
-  deletion('refresh_mark', ['identifier'], (now) => sql`requested_at <= ${now - retention.refreshMark}`),
   deletion('code', ['code_hash'], (now) => sql`expires_at <= ${now - retention.code}`),
   deletion(
     'auth_request',

@@ -16,7 +16,6 @@ import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys.js'
 import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './logos.js'
 import { claimNonce, forgetNonces } from './nonces.js'
 import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './passkeys.js'
-import { listRefreshMarks, requestRefresh } from './refresh-marks.js'
 import { refreshGrant, revokeRefreshToken } from './refreshes.js'
 import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './requests.js'
 import { sweep } from './retention.js'
@@ -181,9 +180,6 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     listAgents: alone(listAgents),
     setAgentBlocked: together(setAgentBlocked),
     isAgentBlocked: alone(isAgentBlocked),
-
-    requestRefresh: together(requestRefresh),
-    listRefreshMarks: alone(listRefreshMarks),
 
     claimLogo: alone(claimLogo),
     keepLogo: alone(keepLogo),

@@ -23,7 +23,6 @@ export interface Tables {
   nonce_count: NonceCountRow
   token_issue: TokenIssueRow
   audit_event: AuditEventRow
-  refresh_mark: RefreshMarkRow
 }
 
 export interface UserRow {
@@ -271,11 +270,4 @@ export interface AuditEventRow {
   request_id: string | null
   ip: string | null
   data: string | null
-}
-
-export interface RefreshMarkRow {
-  tenant_id: number
-  identifier: string
-  id: string
-  requested_at: number
 }
