@@ -2,6 +2,7 @@ import {
   AAuthError,
   type AgentSelection,
   type BodyCoverage,
+  type DiscoveryFailure,
   decodeToken,
   errorResponse,
   isSelected,
@@ -137,11 +138,13 @@ function requireAgent(
  * @throws AAuthError `key_unknown`
  */
 export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
-  if (isStale)
-    throw new AAuthError(
-      'key_unknown',
-      `The keys of ${agent} cannot be fetched now, and those from before count for nothing new: try again when its server answers.`,
-    )
+  if (!isStale) return
+  const cause: DiscoveryFailure = { reason: 'unreachable', message: `the keys of ${agent} are stale` }
+  throw new AAuthError(
+    'key_unknown',
+    'The keys of the agent cannot be fetched now, and those from before begin nothing new: try again when its server answers.',
+    { cause },
+  )
 }
 
 function identityRequired(): AAuthError {
