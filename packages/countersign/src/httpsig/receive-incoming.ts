@@ -7,14 +7,18 @@ import { type ReceivedMessage, readBefore } from './received-message.js'
 
 /**
  * A request of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. Frameworks that change `url` or `method`
- * keep what was sent in `originalUrl` and `originalMethod`.
+ * keep what was sent in `originalUrl` and `originalMethod`, parsers that read the body can keep its bytes in `rawBody`.
  */
-export type NodeRequest = (IncomingMessage | Http2ServerRequest) & { originalUrl?: string; originalMethod?: string }
+export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
+  originalUrl?: string
+  originalMethod?: string
+  rawBody?: unknown
+}
 
 /**
  * Reads a request of Node's servers as a received message: header lines, method and target as they were on the wire. The
- * body is read from the stream, which must not have been read before; it can be asked for again afterwards. It is read to
- * its end whatever the headers say, since HTTP/2 announces no body.
+ * body is read from the stream, or from `rawBody` where a parser read it before; it can be asked for again afterwards. It is
+ * read to its end whatever the headers say, since HTTP/2 announces no body.
  */
 export function receiveIncoming(incoming: NodeRequest): ReceivedMessage {
   let read: Promise<Uint8Array> | undefined
@@ -60,7 +64,7 @@ function plainHost(host: string): string {
 async function readIncoming(incoming: NodeRequest, limit: number): Promise<Uint8Array> {
   const { 'content-length': announced, 'transfer-encoding': encoded } = incoming.headers
   if (incoming.readableDidRead || incoming.readableEncoding !== null || incoming.listenerCount('readable') > 0) {
-    throw readBefore()
+    return keptBytes(incoming, limit)
   }
   if (Number(announced) > limit) throw tooLarge(limit)
   const body = await collect(incoming, limit)
@@ -69,6 +73,23 @@ async function readIncoming(incoming: NodeRequest, limit: number): Promise<Uint8
   const isElsewhere = 'upgrade' in incoming && incoming.upgrade === true && encoded !== undefined
   if (isCut || isElsewhere) throw incomplete()
   return body
+}
+
+/** What a parser kept of a body that it read. */
+function keptBytes({ rawBody, headers }: NodeRequest, limit: number): Uint8Array {
+  if (!(rawBody instanceof Uint8Array)) {
+    throw readBefore(
+      ', or have the parser keep the bytes: express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } })',
+    )
+  }
+  if (rawBody.length > limit) throw tooLarge(limit)
+  if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
+    throw new AAuthError(
+      'media_type_unsupported',
+      'This server unpacks a body before it can verify what was sent: send it without Content-Encoding.',
+    )
+  }
+  return rawBody
 }
 
 function collect(incoming: Readable, limit: number): Promise<Uint8Array> {

@@ -18,11 +18,11 @@ export interface ReceivedMessage {
   readonly remoteAddress?: string | undefined
 }
 
-/** Why a body whose bytes are gone cannot be verified. */
-export function readBefore(): AAuthError {
+/** Why a body whose bytes are gone cannot be verified; `remedy` follows. */
+export function readBefore(remedy = ''): AAuthError {
   return new AAuthError(
     'body_read_before',
-    'The body was read before the signature was verified. Verify first, before any parser: the digest is over the bytes as they were sent.',
+    `The body was read before the signature was verified, and the digest is over the bytes as they were sent. Verify first, before any parser${remedy}.`,
   )
 }
 

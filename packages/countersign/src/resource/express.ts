@@ -5,6 +5,7 @@ import { createNodeListener } from '../node/node-listener.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
+import { parseBody } from './parse-body.js'
 import { publishedPaths } from './published-paths.js'
 import { type Admission, createRequestGate } from './request-gate.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
@@ -15,6 +16,7 @@ export type ExpressRequest = NodeRequest & {
   ip?: string | undefined
   baseUrl?: string
   query?: unknown
+  body?: unknown
   app?: { get(name: string): unknown }
 }
 
@@ -27,8 +29,9 @@ export interface ExpressGate<R extends Requirement> extends Middleware {
 
 /**
  * Express middleware: the handlers after it run only for verified requests; everything else is answered with the
- * challenge. Put it before anything that reads the body. Where a body was signed, it is in `verified(req).body`, since the
- * stream was read to check its digest.
+ * challenge. The body that was signed is in `verified(req).body`, and in `req.body` where it is JSON or a form: no parser is
+ * needed behind it. A parser in front must keep the bytes that it read:
+ * `express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } })`.
  *
  * @throws TypeError for options that cannot be meant
  * @example
@@ -40,7 +43,10 @@ export interface ExpressGate<R extends Requirement> extends Middleware {
 export function aauth<R extends Requirement>(resource: Resource, options: VerifyRequestOptions<R>): ExpressGate<R> {
   const gate = createRequestGate(resource, options)
   async function admit(req: ExpressRequest, res: NodeResponse): Promise<boolean> {
-    const accept: Admission['accept'] = (_verified, message) => requireUntouched(req, message)
+    const accept: Admission['accept'] = ({ body }, message) => {
+      requireUntouched(req, message)
+      provideBody(req, message, body)
+    }
     const refusal = await gate.refuse(req, res, { address: addressOf(req), accept })
     if (refusal) await sendResponse(refusal, res, req.method ?? 'GET')
     return !refusal
@@ -76,6 +82,36 @@ function requireUntouched(req: ExpressRequest, message: ReceivedMessage): void {
   const mark = message.rawTarget.indexOf('?')
   const asSent: unknown = parse(mark === -1 ? null : message.rawTarget.slice(mark + 1))
   if (!isDeepStrictEqual(query, asSent)) throw requestChanged('query')
+}
+
+/**
+ * Sets `req.body` to what the signed bytes say; where a parser did so before, that is what it must have made of them.
+ *
+ * @throws AAuthError of {@link parseBody}, `request_changed`
+ */
+function provideBody(req: ExpressRequest, message: ReceivedMessage, content: Uint8Array): void {
+  const parsed = parseBody(message, content)
+  if (!isUnset(req.body)) {
+    if (!isReadingOf(content, parsed, req.body)) throw requestChanged('body')
+  } else if (parsed !== undefined) req.body = parsed
+  // What parsers for Express 4 look at, before they read a stream that has ended.
+  Object.assign(req, { _body: true })
+}
+
+/** Express 4 has an empty object where nothing was parsed. */
+function isUnset(body: unknown): boolean {
+  return body === undefined || (isObject(body) && Object.keys(body).length === 0 && !ArrayBuffer.isView(body))
+}
+
+/** Whether a parser could have made this of the content: of JSON or a form the same values, else its text or its bytes. */
+function isReadingOf(content: Uint8Array, parsed: unknown, body: unknown): boolean {
+  if (typeof body === 'string') return body === new TextDecoder().decode(content)
+  if (body instanceof Uint8Array) return Buffer.compare(body, content) === 0
+  return parsed !== undefined && JSON.stringify(body) === JSON.stringify(parsed)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 // Routers of Express take their own path out of `url`; what was signed is the whole one.

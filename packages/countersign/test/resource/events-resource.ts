@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createSigner, generatePrivateJwk, issueToken, type SignatureKey, signRequest } from 'countersign'
-import { createResource, type Resource } from 'countersign/resource'
+import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
 import { onTestFinished } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 
@@ -15,12 +15,13 @@ export const mayRead = { require: 'authorization', scope: 'events.read' } as con
 export const mayWrite = { require: 'identity' } as const
 
 /** A resource that knows the agent and the auth server. */
-export function openResource(): Resource {
+export function openResource(options: Pick<ResourceOptions, 'maxBody'> = {}): Resource {
   const { fetch } = documentFetch({
     ...agentDocuments(agent, [agentSigner.jwk]),
     ...issuerDocuments(authServer, [issuerSigner.jwk]),
   })
-  return createResource({ id, signer: resourceSigner, authServer, fetch, scopes: { 'events.read': 'See your events' } })
+  const scopes = { 'events.read': 'See your events' }
+  return createResource({ id, signer: resourceSigner, authServer, fetch, scopes, ...options })
 }
 
 export async function byToken(scope: string): Promise<SignatureKey> {

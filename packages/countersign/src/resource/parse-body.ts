@@ -1,0 +1,89 @@
+import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
+import { hasDuplicateMembers } from '../lib/duplicate-members.js'
+import { AAuthError } from '../lib/errors.js'
+import { parseJson } from '../lib/parse-json.js'
+
+/**
+ * What a body of JSON or of a form says; undefined for another media type, and for no body.
+ *
+ * JSON is an object or an array without a member twice. A form becomes an object without a prototype: a string for each
+ * name, an array of strings for one that is there more than once. Neither may name what would change a prototype.
+ *
+ * @throws AAuthError `request_malformed`; `media_type_unsupported` for another charset than UTF-8 and for compressed bodies
+ */
+export function parseBody(message: ReceivedMessage, body: Uint8Array): unknown {
+  if (body.length === 0) return undefined
+  const [mediaType = '', another] = fieldValues(message, 'content-type')
+  const parse = parserOf(mediaType)
+  if (!parse) return undefined
+  if (another !== undefined) throw malformed('The request has two Content-Type headers.')
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(mediaType)?.[1] ?? 'utf-8'
+  if (!/^utf-?8$/i.test(charset)) throw unsupported('Send the body in UTF-8.')
+  const encoding = fieldValues(message, 'content-encoding').join(', ')
+  if (encoding !== '' && encoding.toLowerCase() !== 'identity') {
+    throw unsupported('JSON and forms are not unpacked here: send the body without Content-Encoding.')
+  }
+  return parse(decodeUtf8(body))
+}
+
+function parserOf(mediaType: string): ((text: string) => unknown) | undefined {
+  const essence = (mediaType.split(';', 1)[0] as string).trim().toLowerCase()
+  if (/^application\/(?:[\w!#$&^.+-]+\+)?json$/.test(essence)) return parseStrictJson
+  return essence === 'application/x-www-form-urlencoded' ? parseFields : undefined
+}
+
+function decodeUtf8(body: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body)
+  } catch (error) {
+    if (error instanceof TypeError) throw malformed('The body is not UTF-8.')
+    throw error
+  }
+}
+
+function parseStrictJson(text: string): unknown {
+  const value = parseJson(text)
+  if (typeof value !== 'object' || value === null) throw malformed('The body is not a JSON object or array.')
+  if (hasDuplicateMembers(text, value)) throw malformed('The JSON has a member twice.')
+  requireHarmless(value)
+  return value
+}
+
+/** Deeper values overflow the stack of whoever walks through them. */
+const maxDepth = 1000
+
+/** Whoever merges an object with such members into another would change the prototype of all. */
+function requireHarmless(value: object): void {
+  const open = [{ value, depth: 1 }]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { depth } = next
+    if (depth > maxDepth) throw malformed(`The JSON is nested more than ${maxDepth} deep.`)
+    for (const [name, inside] of Object.entries(next.value) as [string, unknown][]) {
+      const isObject = typeof inside === 'object' && inside !== null
+      if (name === '__proto__' || (name === 'constructor' && isObject && Object.hasOwn(inside, 'prototype'))) {
+        throw malformed(`The JSON may not have the member ${name}.`)
+      }
+      if (isObject) open.push({ value: inside, depth: depth + 1 })
+    }
+  }
+}
+
+function parseFields(text: string): Record<string, string | string[]> {
+  const fields = Object.create(null) as Record<string, string | string[]>
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (name === '__proto__') throw malformed('A form may not have the field __proto__.')
+    const before = fields[name]
+    if (before === undefined) fields[name] = value
+    else if (typeof before === 'string') fields[name] = [before, value]
+    else before.push(value)
+  }
+  return fields
+}
+
+function malformed(why: string): AAuthError {
+  return new AAuthError('request_malformed', why)
+}
+
+function unsupported(why: string): AAuthError {
+  return new AAuthError('media_type_unsupported', why)
+}
