@@ -188,6 +188,12 @@ it.each([
   expect(() => createAgent({ ...options, redirectUri })).toThrow(/^redirectUri must be a URL of https, .*com\.example/)
 })
 
+it('shows no more than 200 characters of a redirect URI that can be none', () => {
+  const redirectUri = `https://agent.example/ ${'a'.repeat(200)}`
+  expect(() => createAgent({ ...options, redirectUri })).toThrow(`: ${redirectUri.slice(0, 200)}`)
+  expect(() => createAgent({ ...options, redirectUri })).not.toThrow(redirectUri.slice(0, 201))
+})
+
 it('takes a redirect URI of 2048 characters', () => {
   const redirectUri = `https://agent.example/${'a'.repeat(2026)}`
   expect(createAgent({ ...options, redirectUri }).metadata.redirect_uris?.[0]).toHaveLength(2048)
