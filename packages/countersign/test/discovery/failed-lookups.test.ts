@@ -1,4 +1,4 @@
-import { createKeyResolver, type Delay, type FetchDocument, issueToken } from 'countersign'
+import { createKeyResolver, type Delay, type Discovery, type FetchDocument, issueToken } from 'countersign'
 import { describe, expect, it } from 'vitest'
 import { discoveryAmong, hosts, signer } from './parties.js'
 
@@ -164,6 +164,30 @@ describe('a lookup that fails is answered after 2.5 s, whatever the cause', () =
   })
 })
 
+describe('is answered as soon as it failed', () => {
+  const never: Delay = (_milliseconds, signal) =>
+    new Promise((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+
+  it.each<[string, 'equal' | 'shortest', (discovery: Discovery) => Promise<object>]>([
+    ['a key, with failureTime shortest', 'shortest', (discovery) => discovery.findKey('aauth-agent', agent, 'key-1')],
+    ['keys at a URL, with failureTime shortest', 'shortest', (discovery) => discovery.findKeyAt(jwks, 'key-1')],
+    ['a key of an auth server', 'equal', (discovery) => discovery.findKey('aauth-issuer', agent, 'key-1')],
+    ['a document', 'equal', (discovery) => discovery.findMetadata('aauth-agent', agent)],
+  ])('%s', async (_case, failureTime, look) => {
+    const { discovery, otherwise } = discoveryAmong({ failureTime, delay: never })
+    otherwise.set(agent, failed('ECONNREFUSED'))
+    for (let round = 0; round < 2; round++) {
+      const outcome = await Promise.race([
+        look(discovery),
+        new Promise((resolve) => setTimeout(resolve, 1000, 'waits')),
+      ])
+      expect(outcome).toMatchObject({ failure: { reason: 'unreachable' } })
+    }
+  })
+})
+
 describe('lookups that failed are remembered', () => {
   it('for 30 s, or what the option says, as the same failure; then the origin is asked again', async () => {
     for (const age of [30, 5]) {
@@ -177,6 +201,26 @@ describe('lookups that failed are remembered', () => {
       clock.now += 1
       expect(await find(agent)).toBe('found')
     }
+  })
+
+  it('with why they failed, in a few words and not as the error itself', async () => {
+    const { clock, asked, otherwise, discovery } = discoveryAmong()
+    const error = Object.assign(new Error('refused: its address is not public'), { code: 'EREFUSED' })
+    otherwise.set(agent, () => Promise.reject(Object.assign(error, { cause: new Error('a'.repeat(10_000)) })))
+    const failureOf = async () => {
+      const outcome = await discovery.findKey('aauth-agent', agent, 'key-1')
+      return 'failure' in outcome ? outcome.failure : undefined
+    }
+    expect((await failureOf())?.cause).toBe(error)
+    const remembered = (await failureOf())?.cause
+    expect(remembered).toMatch(/^refused: its address is not public: aaa/)
+    expect(remembered).toHaveLength(200)
+    otherwise.set(agent, answers({ agent: 'https://other.example' }))
+    clock.now += 30
+    const unexplained = await failureOf()
+    expect(unexplained).toMatchObject({ reason: 'refused' })
+    expect(Object.hasOwn((await failureOf()) ?? {}, 'cause')).toBe(false)
+    expect(asked).toHaveLength(2)
   })
 
   it('of 1,000 requests for one dead host, one fetches, and none of them takes from the budget', async () => {

@@ -1,4 +1,4 @@
-import { createKeyResolver } from 'countersign'
+import { createKeyResolver, createSigner, generatePrivateJwk } from 'countersign'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 import { refusal } from '../refusal.js'
@@ -110,6 +110,29 @@ describe('K25: places for fetches', () => {
     release()
     await Promise.all(held)
     expect(await find(agent, honest, 'key-2')).toBe('found')
+  })
+
+  it('so is one that it published under the same kid; while there is none, its origin is asked for nothing', async () => {
+    const { clock, asked, otherwise, silence, release, waiting, find, discovery } = discoveryAmong()
+    const agent = 'https://agent.example'
+    const known = hosts('known', 24)
+    for (const host of known) await find(host)
+    clock.now += 200
+    const first = await discovery.findKey('aauth-agent', agent, 'key-1', honest)
+    clock.now += 101
+    silence('https://known-')
+    const held = known.map((host, index) => find(host, `198.51.100.${index}`))
+    expect(waiting()).toBe(24)
+    const second = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+    otherwise.set(`${agent}/jwks.json`, async () => Response.json({ keys: [second.jwk] }))
+    if (!('found' in first)) throw new Error('not found')
+    const renew = () => discovery.renewKey('aauth-agent', agent, 'key-1', first.found, honest)
+    const before = asked.length
+    expect(await renew()).toBeUndefined()
+    expect(asked).toHaveLength(before)
+    release()
+    await Promise.all(held)
+    expect(await renew()).toMatchObject({ thumbprint: second.thumbprint })
   })
 
   it('without an address there is no limit but that for all', async () => {

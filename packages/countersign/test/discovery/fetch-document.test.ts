@@ -114,6 +114,37 @@ describe('what is fetched', () => {
     })
   })
 
+  const monday = 'Mon, 19 Jan 2026 12:00:00 GMT'
+  it.each<[Record<string, string>, number | undefined]>([
+    [{}, undefined],
+    [{ 'cache-control': 'max-age=0' }, 0],
+    [{ 'cache-control': 'max-age=1' }, 1],
+    [{ 'cache-control': 'public,max-age=90' }, 90],
+    [{ 'cache-control': 'x-max-age=90' }, undefined],
+    [{ 'cache-control': 'max-age=9999999999' }, 9_999_999_999],
+    [{ 'cache-control': 'max-age=90, no-store' }, 0],
+    [{ 'cache-control': 'no-storey' }, undefined],
+    [{ 'cache-control': 'max-age=90', age: '89' }, 1],
+    [{ 'cache-control': 'max-age=90', age: '90' }, 0],
+    [{ 'cache-control': 'max-age=90', age: '91' }, 0],
+    [{ 'cache-control': 'max-age=90', age: '1.5' }, 90],
+    [{ age: '10' }, undefined],
+    [{ expires: '0' }, 0],
+    [{ expires: '0', date: monday }, 0],
+    [{ expires: monday }, 0],
+    [{ expires: monday, date: 'yesterday' }, 0],
+    [{ expires: monday, date: monday }, 0],
+    [{ expires: 'Mon, 19 Jan 2026 12:00:01 GMT', date: monday }, 1],
+    [{ expires: 'Mon, 19 Jan 2026 11:59:59 GMT', date: monday }, 0],
+    [{ expires: 'Mon, 19 Jan 2026 12:00:30 GMT', date: monday, age: '10' }, 20],
+  ])('with %j is fresh for %s seconds', async (headers, seconds) => {
+    const fetched = await fetchBytes('https://a.example/', {
+      ...options,
+      fetch: fetchOf(() => new Response('a', { headers })),
+    })
+    expect('bytes' in fetched && fetched.maxAge).toBe(seconds)
+  })
+
   it('is asked for once, without following, and leaves no timer', async () => {
     const asked: unknown[] = []
     const fetch: FetchDocument = async (url, init) => {

@@ -109,12 +109,15 @@ describe('another key under the same kid', () => {
   })
 
   it('is not there where the JWKS cannot be had: the key that is known stays', async () => {
-    const { verify, withdraw, clock } = createVerifier()
+    const { verify, withdraw, clock, fetches } = createVerifier()
     await verify(first)
     clock.now += 1
     withdraw()
     expect(await refusalCode(() => verify(second))).toBe('signature_mismatch')
     expect(await verify(first)).toBe(first.thumbprint)
+    expect(fetches()).toBe(2)
+    for (let i = 0; i < 10; i++) expect(await refusalCode(() => verify(second))).toBe('signature_mismatch')
+    expect(fetches()).toBe(2)
   })
 
   it('is found for the tokens of an auth server', async () => {
