@@ -7,7 +7,7 @@ import type { NodeRequest } from '../httpsig/receive-incoming.js'
 /** A response of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. */
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
-/** Fields about one connection, which HTTP/2 forbids (RFC 9113 §8.2.2). */
+/** Fields about the connection that a response came by, not about this one (RFC 9110 §7.6.1); HTTP/2 forbids them. */
 const connectionFields: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -25,7 +25,7 @@ export async function sendResponse(response: Response, outgoing: NodeResponse, m
   if (isGone(outgoing)) return body?.cancel()
   outgoing.statusCode = response.status
   for (const [name, value] of response.headers) {
-    if (name !== 'set-cookie' && !(isHttp2(outgoing) && connectionFields.has(name))) outgoing.setHeader(name, value)
+    if (name !== 'set-cookie' && !connectionFields.has(name)) outgoing.setHeader(name, value)
   }
   const cookies = response.headers.getSetCookie()
   if (cookies.length > 0) outgoing.setHeader('set-cookie', cookies)

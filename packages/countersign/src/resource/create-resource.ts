@@ -113,6 +113,8 @@ export interface Resource {
   readonly metadata: ResourceMetadata
   /**
    * Verifies a request and judges its level. It does not check what the person's rows allow: use `sub` with `iss` for that.
+   * No shared cache may keep the answer: give it `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the
+   * adapters for frameworks do.
    *
    * @throws AAuthError to be given to {@link Resource.toResponse}
    */

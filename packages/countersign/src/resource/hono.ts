@@ -1,8 +1,9 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import { receiveRequest, targetOf } from '../httpsig/receive-request.js'
 import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
+import { privateCacheControl, varyBySigner } from '../protocol/private-answer.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
@@ -46,7 +47,27 @@ export function aauth<R extends Requirement>(
       return resource.toResponse(error)
     }
     await next()
+    keepPrivate(c)
     return undefined
+  }
+}
+
+/** Keeps the answer out of shared caches, whatever the handler set. */
+function keepPrivate(c: Context): void {
+  const { res } = c
+  const cacheControl = privateCacheControl(res.headers.get('cache-control') ?? '')
+  const vary = varyBySigner(res.headers.get('vary') ?? '')
+  try {
+    res.headers.set('cache-control', cacheControl)
+    res.headers.set('vary', vary)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    // The headers of what `fetch` or `Response.redirect` made cannot be set.
+    const headers = new Headers(res.headers)
+    headers.set('cache-control', cacheControl)
+    headers.set('vary', vary)
+    c.res = undefined
+    c.res = new Response(res.body, { status: res.status, statusText: res.statusText, headers })
   }
 }
 

@@ -1,5 +1,6 @@
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { keepPrivate } from '../node/keep-private.js'
 import { type NodeResponse, refuseTheRest } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
@@ -40,6 +41,7 @@ export function createRequestGate<R extends Requirement>(
         const verified = await resource.verify(message, options)
         accept(verified, message)
         keepMethod(incoming)
+        keepPrivate(outgoing)
         passed.set(incoming, { verified, message })
         return undefined
       } catch (error) {

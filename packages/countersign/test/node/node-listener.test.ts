@@ -232,6 +232,15 @@ describe('the response', () => {
     expect(Buffer.from((await events?.read())?.value ?? []).toString()).toBe('data: 1\n\n')
   })
 
+  it('leaves fields out that are about the connection of another response', async () => {
+    const headers = { connection: 'keep-alive', 'keep-alive': 'timeout=5', 'transfer-encoding': 'chunked', 'x-a': 'b' }
+    const port = await serve(async () => new Response('abc', { headers }))
+    const answer = await exchange(port, lines('GET / HTTP/1.1', 'Host: a', 'Connection: close'))
+    expect(answer.toLowerCase()).not.toMatch(/keep-alive|transfer-encoding/)
+    expect(answer).toMatch(/x-a: b\r\ncontent-length: 3\r\n/)
+    expect(answer).toMatch(/\r\n\r\nabc$/)
+  })
+
   it('says its length where the whole is at hand', async () => {
     const port = await serve(async () => new Response('grüße'))
     const response = await fetch(`http://127.0.0.1:${port}/`)
