@@ -7,9 +7,11 @@ import { messagesFor } from './browser/page-frame.js'
 import { type AuthServerOptions, createContext } from './create-context.js'
 import { hashPassword } from './passwords.js'
 import { problemResponse } from './problem-response.js'
+import { createReadiness } from './readiness.js'
 import { refusalOf } from './refusal.js'
 import { createRoutes, findRoute, isForPrograms } from './routes.js'
-import type { User } from './storage/storage.js'
+import { requireOwnDatabase } from './storage/require-own-database.js'
+import { StorageError, type User } from './storage/storage.js'
 import { revocationListPath } from './token/revocation-list.js'
 import { refusalResponse } from './token/signed-form-endpoint.js'
 import { requestTypes } from './token/token-endpoint.js'
@@ -25,6 +27,12 @@ export interface AuthServer {
   handler(request: Request, received?: ReceivedMessage, requestId?: string): Promise<Response>
   /** The handler as platforms call it. */
   readonly fetch: (request: Request) => Promise<Response>
+  /**
+   * Resolves when the server can write to its database, which must be this issuer's, and sign; really tries, at most once a
+   * second. Call it before you listen, and where a load balancer asks. Rejects with `StorageError` or `KeyError`, whose
+   * message tells an operator what to do.
+   */
+  ready(): Promise<void>
   /** Adds a person who can sign in. Rejects with `StorageError` `username_taken`, and with a `TypeError` for a name or password that sign-up would refuse. */
   addUser(user: { username: string; password: string; displayName?: string; email?: string }): Promise<User>
   /**
@@ -61,10 +69,25 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
   }
   const routes = createRoutes(context, cookies, metadata)
 
+  let isOwn = false
+
+  /** Also where nobody called {@link AuthServer.ready}: not a request is answered from the database of another issuer. */
+  async function requireOwn(): Promise<void> {
+    if (isOwn) return
+    try {
+      await requireOwnDatabase(context.storage, issuer)
+      isOwn = true
+    } catch (error) {
+      // Documents and keys are served without it; what needs it says so.
+      if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
+    }
+  }
+
   async function answer(request: Request, received: ReceivedMessage, requestId: string): Promise<Response> {
     const { pathname } = new URL(request.url)
     const found = findRoute(routes, pathname)
     try {
+      await requireOwn()
       requirePlainPath(received, pathname)
       if (!found) throw new PageError('not_found')
       const method = request.method === 'HEAD' && pathname !== '/agent/auth' ? 'GET' : request.method
@@ -103,6 +126,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     metadata,
     handler,
     fetch: (request) => handler(request),
+    ready: createReadiness(context),
     async addUser({ password, ...user }) {
       if (!isUsername(user.username))
         throw new TypeError('addUser: a user name is 1 to 128 visible characters in one line')

@@ -22,6 +22,7 @@ export async function createDemoAuthServer(
     allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
     ...(interop ? { interop: { redirectUrisOptional: isPeer, unsignedBodies: isPeer } } : {}),
   })
+  await server.ready()
   try {
     await server.addUser(demoPerson)
   } catch (error) {

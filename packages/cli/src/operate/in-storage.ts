@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { type LoadedConfig, loadConfig, type Storage, StorageError } from 'countersign-server'
+import { type LoadedConfig, loadConfig, requireOwnDatabase, type Storage } from 'countersign-server'
 import { CommandError } from '../command-error.js'
 import { usageError } from '../usage-error.js'
-import { openStorage } from './open-storage.js'
+import { databaseProblem, openStorage } from './open-storage.js'
 import type { OperationOptions } from './operation-flags.js'
 
 /** What an operator's command works on. */
@@ -30,10 +30,10 @@ export async function inStorage<T>(
   }
   const storage = openStorage(path, { sweepInterval: 0 })
   try {
+    if (loaded) await requireOwnDatabase(storage, loaded.settings.issuer)
     return await work({ storage, config: loaded })
   } catch (error) {
-    if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
-    throw new CommandError(`The database ${path} does not answer; try again.`, { cause: error })
+    throw databaseProblem(path, error)
   } finally {
     await storage.close()
   }

@@ -1,3 +1,4 @@
+import { errorReasons } from 'countersign'
 import { type Storage, StorageError, type StorageOptions, sqliteStorage } from 'countersign-server'
 import { CommandError } from '../command-error.js'
 
@@ -6,8 +7,14 @@ export function openStorage(path: string, options: StorageOptions = {}): Storage
   try {
     return sqliteStorage(path, options)
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error
-    const reason = error.cause instanceof Error ? error.cause.message : error.message
-    throw new CommandError(`The database ${path} cannot be opened: ${reason}.`, { cause: error })
+    throw databaseProblem(path, error, 'cannot be opened')
   }
+}
+
+/** What went wrong with a database, in a sentence for an operator; anything else as it is. */
+export function databaseProblem(path: string, error: unknown, problem = 'does not answer'): unknown {
+  if (!(error instanceof StorageError)) return error
+  if (error.code !== 'unavailable') return new CommandError(error.message, { cause: error })
+  const why = errorReasons(error).join(': ') || error.message
+  return new CommandError(`The database ${path} ${problem}: ${why}.`, { cause: error })
 }

@@ -2,8 +2,8 @@ import type { RequestListener } from 'node:http'
 
 /** What the admin port shows. */
 export interface AdminView {
-  /** Whether requests should be sent here: the database answers, and the server is not stopping. */
-  isReady(): Promise<boolean>
+  /** Why requests should not be sent here; undefined: they may be, since the server can write and sign. */
+  readinessProblem(): Promise<string | undefined>
   metrics(): string
 }
 
@@ -11,7 +11,10 @@ export interface AdminView {
 export function createAdminListener(view: AdminView): RequestListener {
   const pages: Readonly<Record<string, () => Promise<readonly [status: number, text: string]>>> = {
     '/healthz': async () => [200, 'alive\n'],
-    '/readyz': async () => ((await view.isReady()) ? [200, 'ready\n'] : [503, 'not ready\n']),
+    '/readyz': async () => {
+      const problem = await view.readinessProblem()
+      return problem === undefined ? [200, 'ready\n'] : [503, `not ready: ${problem}\n`]
+    },
     '/metrics': async () => [200, view.metrics()],
   }
   return function adminListener(incoming, outgoing) {

@@ -3,15 +3,17 @@ import { createClientAddress, createNodeListener, createTrustedPeers } from 'cou
 import {
   createAuthServer,
   type LoadedConfig,
+  requireOwnDatabase,
   type Storage,
   serverOptions,
   startKeyRotation,
   storedKeys,
 } from 'countersign-server'
-import { openStorage } from '../operate/open-storage.js'
+import { databaseProblem, openStorage } from '../operate/open-storage.js'
 import { createAdminListener } from './admin-listener.js'
 import type { Log } from './create-log.js'
 import { createObserver, type Observer } from './create-observer.js'
+import { createReadinessView } from './create-readiness-view.js'
 import { openListener } from './open-listener.js'
 import { createRequestCounts, type RequestCounts } from './request-counts.js'
 import { createStoppableServer } from './stoppable-server.js'
@@ -40,6 +42,7 @@ export async function startServer(
   const counts = createRequestCounts()
   const observer = createObserver(log, counts)
   try {
+    await requireOwnDatabase(storage, settings.issuer)
     const firstStart = (await storage.listKeys()).length === 0
     const keys = await storedKeys({ storage, masterKey })
     const server = createAuthServer({
@@ -50,7 +53,8 @@ export async function startServer(
       onRefusal: observer.noteRefusal,
       onError: (error, requestId) => log.failure('request.failed', error, { id: requestId }),
     })
-    const stopListening = await listen(server, settings, storage, { log, counts, observer })
+    await server.ready()
+    const stopListening = await listen(server, settings, { log, counts, observer })
     const stopRotation = startRotation(settings, storage, masterKey, log)
     const stop = async () => {
       await Promise.all([stopListening(), stopRotation()])
@@ -60,7 +64,7 @@ export async function startServer(
     return { firstStart, stop }
   } catch (error) {
     await storage.close()
-    throw error
+    throw databaseProblem(settings.database, error)
   }
 }
 
@@ -97,7 +101,6 @@ interface Watch {
 async function listen(
   server: ReturnType<typeof createAuthServer>,
   settings: LoadedConfig['settings'],
-  storage: Storage,
   { log, counts, observer: { observe, requestId } }: Watch,
 ): Promise<() => Promise<void>> {
   const clientAddress = createClientAddress(settings.trustProxy)
@@ -116,7 +119,7 @@ async function listen(
   const open = createStoppableServer(observe(answer), { connections, idle })
   const admin = createStoppableServer(
     createAdminListener({
-      isReady: async () => !open.stopping && (await storage.countUsers()) >= 0,
+      readinessProblem: createReadinessView({ isStopping: () => open.stopping, ready: () => server.ready() }, log),
       metrics: () => counts.render(log.writeErrors),
     }),
     { connections },

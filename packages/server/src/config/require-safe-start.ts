@@ -29,7 +29,9 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
   const misplaced = await databaseProblem(database)
   if (misplaced !== undefined) problems.push({ setting: 'database', problem: misplaced })
   const files = [
-    ...(misplaced === undefined ? (['', '-wal'] as const).map((end) => ['database', database + end] as const) : []),
+    ...(misplaced === undefined
+      ? (['', '-wal', '-shm'] as const).map((end) => ['database', database + end] as const)
+      : []),
     ...(masterKeyFile === undefined ? [] : [['masterKeyFile', masterKeyFile] as const]),
   ]
   for (const [setting, path] of files) {

@@ -7,7 +7,8 @@ import type { Storage, StorageOptions } from './storage.js'
  * reached the disk (WAL, `synchronous=FULL`). The file is created for its owner only, its schema brought up to date.
  *
  * @param path the file; its folder must exist
- * @throws {StorageError} `unavailable` when the file cannot be opened
+ * @throws {StorageError} `unavailable` when the file cannot be opened; `not_writable`, `schema_newer` or `not_ours`, with what
+ * to do, when it cannot be used
  *
  * @example
  * const storage = sqliteStorage('auth.db')

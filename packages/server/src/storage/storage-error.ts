@@ -1,6 +1,7 @@
 /**
  * A verb that could not be done. `unavailable`: the database did not answer; nothing happened, try again later.
- * `keys_changed`: somebody else moved one of the keys first; nothing happened, look again.
+ * `keys_changed`: somebody else moved one of the keys first; nothing happened, look again. `other_issuer`, `schema_newer`,
+ * `not_ours` and `not_writable`: the database cannot be used as it is, and the message tells an operator what to do.
  */
 export class StorageError extends Error {
   readonly code:
@@ -10,6 +11,10 @@ export class StorageError extends Error {
     | 'agent_blocked'
     | 'keys_changed'
     | 'unavailable'
+    | 'other_issuer'
+    | 'schema_newer'
+    | 'not_ours'
+    | 'not_writable'
 
   constructor(code: StorageError['code'], message: string, options?: ErrorOptions) {
     super(message, options)

@@ -2,6 +2,7 @@ import type { NonceLimits } from 'countersign'
 import type { AccountStorage } from './account-storage.js'
 import type { AgentStorage } from './agent-storage.js'
 import type { AuditStorage } from './audit-storage.js'
+import type { DeploymentStorage } from './deployment-storage.js'
 import type { GrantStorage } from './grant-storage.js'
 import type { KeyStorage } from './key-storage.js'
 import type { LogoStorage } from './logo-storage.js'
@@ -54,7 +55,8 @@ export interface Storage
     AgentStorage,
     LogoStorage,
     KeyStorage,
-    AuditStorage {
+    AuditStorage,
+    DeploymentStorage {
   /** Deletes what is past its retention, in small batches. Runs by itself; returns the number of rows deleted. */
   sweep(): Promise<number>
   /** Stops the retention timer and lets go of the database. */

@@ -219,6 +219,81 @@ describe('countersign serve', () => {
   })
 })
 
+describe('/readyz', () => {
+  it('says that the database takes no writes, tells the log once, and recovers', async () => {
+    const port = await freePort()
+    const stage = await createOperatorStage({ admin: { port } })
+    const { said } = await stage.serve()
+    const readyz = async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/readyz`)
+      return `${response.status} ${await response.text()}`
+    }
+    expect(await readyz()).toBe('200 ready\n')
+    const other = new Database(stage.database)
+    other.exec('begin immediate')
+    const options = { timeout: 10_000, interval: 200 }
+    await expect.poll(readyz, options).toBe('503 not ready: the database takes no writes\n')
+    expect(await readyz()).toBe('503 not ready: the database takes no writes\n')
+    expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
+    other.exec('rollback')
+    other.close()
+    await expect.poll(readyz, options).toBe('200 ready\n')
+    const lines = said().stdout.split('\n')
+    expect(lines.filter((line) => line.includes('"event":"not_ready"'))).toHaveLength(1)
+    expect(lines.filter((line) => line.includes('"event":"ready"'))).toHaveLength(1)
+  })
+})
+
+describe('countersign serve and every command refuse a database that cannot be used, and say what to do', () => {
+  const commands = [
+    'serve',
+    'users list',
+    'users add bob --password-stdin',
+    'agents block https://a.example',
+    'grants list',
+    'keys list',
+    'keys rotate --now',
+    'audit export',
+  ]
+
+  async function stageWithDatabase() {
+    const stage = await createOperatorStage()
+    const { child, finished } = await stage.serve()
+    child.kill('SIGTERM')
+    await finished
+    return stage
+  }
+
+  it('of another issuer', async () => {
+    const stage = await stageWithDatabase()
+    const other = `http://127.0.0.1:${await freePort()}`
+    for (const command of commands) {
+      const { status, stdout, stderr } = await stage.run(command, { ...addAlice, env: { COUNTERSIGN_ISSUER: other } })
+      expect({ command, status, stdout }).toEqual({ command, status: 1, stdout: '' })
+      expect(stderr).toBe(
+        `The database is that of the issuer ${stage.issuer}, not of ${other}. An issuer never changes, since every token names it: set it back, or use another database.\n`,
+      )
+    }
+    expect(await stage.run('users list')).toMatchObject({ status: 0 })
+  })
+
+  it('of a newer program, also with --db', async () => {
+    const stage = await stageWithDatabase()
+    const database = new Database(stage.database)
+    database.pragma('user_version = 999')
+    database.close()
+    for (const command of commands) {
+      const { status, stdout, stderr } = await stage.run(command, addAlice)
+      expect({ command, status, stdout }).toEqual({ command, status: 1, stdout: '' })
+      expect(stderr).toMatch(
+        /^\S+auth\.db was written by a newer version of this program \(schema 999, .*restore a backup from before it\.\n$/,
+      )
+    }
+    const direct = await stage.run(`users list --db ${stage.database}`, { config: false })
+    expect(direct).toMatchObject({ status: 1, stderr: expect.stringContaining('newer version') })
+  })
+})
+
 describe('countersign serve refuses to start, and says why', () => {
   it('without a master key', async () => {
     const stage = await createOperatorStage({ masterKeyFile: undefined })

@@ -683,6 +683,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           removeLogo: () => storage.removeLogo(agent),
           findLogos: () => storage.findLogos([agent]),
           readLogo: () => storage.readLogo('logo'),
+          claimIssuer: () => storage.claimIssuer('https://auth.example'),
           listKeys: () => storage.listKeys(),
           addKey: () => storage.addKey(key),
           createKeysIfNone: () => storage.createKeysIfNone([key]),

@@ -2,6 +2,7 @@ import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
 import { accountContract } from './contract/accounts.js'
 import { agentContract } from './contract/agents.js'
 import { auditContract } from './contract/audit.js'
+import { deploymentContract } from './contract/deployment.js'
 import { grantContract } from './contract/grants.js'
 import type { MakeStorage } from './contract/in-storage.js'
 import { keyContract } from './contract/keys.js'
@@ -31,6 +32,7 @@ const contracts = [
   revocationContract,
   keyContract,
   auditContract,
+  deploymentContract,
 ]
 
 const adapters: readonly [string, MakeStorage][] = [

@@ -9,6 +9,7 @@ import { listEvents, writeEvent } from './audit.js'
 import { recordAutonomousIssue } from './autonomous-issues.js'
 import { redeemCode } from './codes.js'
 import { allowRemembered, decideRequest } from './decisions.js'
+import { claimIssuer } from './deployment.js'
 import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './federated.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grant-lists.js'
 import { hasAllowedBefore, hasBeenAllowed, revokeGrant, revokeGrants } from './grants.js'
@@ -186,6 +187,8 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     removeLogo: alone(removeLogo),
     findLogos: alone(findLogos),
     readLogo: alone(readLogo),
+
+    claimIssuer: alone(claimIssuer),
 
     listKeys: alone(listKeys),
     addKey: together(addKey),

@@ -23,6 +23,7 @@ export interface Tables {
   nonce_count: NonceCountRow
   token_issue: TokenIssueRow
   audit_event: AuditEventRow
+  deployment: DeploymentRow
 }
 
 export interface UserRow {
@@ -270,4 +271,11 @@ export interface AuditEventRow {
   request_id: string | null
   ip: string | null
   data: string | null
+}
+
+export interface DeploymentRow {
+  tenant_id: number
+  issuer: string
+  /** When the database was last found to take writes. */
+  written_at: number
 }

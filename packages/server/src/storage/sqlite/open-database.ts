@@ -1,33 +1,28 @@
 import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { StorageError } from '../storage-error.js'
 import { isBusy } from './is-busy.js'
 import { migrations } from './migrations.js'
+import { requireAccess } from './require-access.js'
 
 /** Milliseconds to wait while other processes open the same file. */
 const patience = 5000
 const memory = ':memory:'
 
-/** Opens a SQLite file, made readable by its owner only when it is new, and brings its schema up to date. */
+/**
+ * Opens a SQLite file, made readable by its owner only when it is new, and brings its schema up to date. A file that is not
+ * ours, of a newer program, or that cannot be written is left as it is.
+ *
+ * @throws {StorageError} `not_ours`, `schema_newer` or `not_writable`, with what to do
+ */
 export function openDatabase(path: string): Database.Database {
-  if (path === memory) return openInMemory()
-  createPrivately(path)
-  return prepare(new Database(path, { timeout: patience }))
-}
-
-let emptySchema: Buffer | undefined
-
-/** A copy of an empty database is opened a hundred times faster than a schema is written. */
-function openInMemory(): Database.Database {
-  if (!emptySchema) {
-    const database = prepare(new Database(memory))
-    emptySchema = database.serialize()
-    database.close()
+  if (path !== memory) {
+    requireAccess(path)
+    createPrivately(path)
   }
-  return prepare(new Database(emptySchema))
-}
-
-function prepare(database: Database.Database): Database.Database {
+  const database = new Database(path, { timeout: patience })
   try {
+    requireOurSchema(database, path)
     enableWal(database)
     database.pragma('synchronous = FULL')
     database.pragma('foreign_keys = ON')
@@ -39,6 +34,19 @@ function prepare(database: Database.Database): Database.Database {
     database.close()
     throw error
   }
+}
+
+function requireOurSchema(database: Database.Database, path: string): void {
+  const version = versionOf(database)
+  if (version > migrations.length) {
+    throw new StorageError(
+      'schema_newer',
+      `${path} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length}): install that version again, or restore a backup from before it.`,
+    )
+  }
+  const tables = database.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck().all()
+  if (version === 0 ? tables.length === 0 : tables.includes('audit_event')) return
+  throw new StorageError('not_ours', `${path} is the database of another program: name another file.`)
 }
 
 /** Only a new file is opened here: closing one that SQLite has open in this process would drop its locks. */
@@ -66,12 +74,15 @@ function enableWal(database: Database.Database): void {
 }
 
 function migrate(database: Database.Database): void {
-  const version = () => Number(database.pragma('user_version', { simple: true }))
-  if (version() >= migrations.length) return
+  if (versionOf(database) >= migrations.length) return
   const applyMissing = database.transaction(() => {
-    for (const migrate of migrations.slice(version())) migrate(database)
+    for (const migrate of migrations.slice(versionOf(database))) migrate(database)
   })
   applyMissing.exclusive()
+}
+
+function versionOf(database: Database.Database): number {
+  return Number(database.pragma('user_version', { simple: true }))
 }
 
 function existed(error: unknown): boolean {

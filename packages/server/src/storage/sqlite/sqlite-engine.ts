@@ -7,7 +7,7 @@ import { systemClock } from '../system-clock.js'
 import { ImmediateDriver } from './immediate-driver.js'
 import { openDatabase } from './open-database.js'
 
-/** Opens a SQLite file as an engine. Throws {@link StorageError} `unavailable` when it cannot be opened. */
+/** Opens a SQLite file as an engine. Throws {@link StorageError} when it cannot be opened, or not be used. */
 export function sqliteEngine(path: string, now: () => number = systemClock): SqlEngine {
   const database = open(path)
   const db = new Kysely<Tables>({
@@ -33,6 +33,7 @@ function open(path: string): Database.Database {
   try {
     return openDatabase(path)
   } catch (error) {
+    if (error instanceof StorageError) throw error
     throw new StorageError('unavailable', 'the database could not be opened', { cause: error })
   }
 }

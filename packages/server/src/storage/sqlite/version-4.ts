@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import { writeStatistics } from './write-statistics.js'
 
-/** Logos of agents, counts of nonces by whose they are, and what people took back. */
+/** Logos of agents, counts of nonces by whose they are, what people took back, and whose database this is. */
 export function migrateToVersion4(database: Database.Database): void {
   database.exec(`
     create table agent_logo (
@@ -29,6 +29,13 @@ export function migrateToVersion4(database: Database.Database): void {
     ) strict, without rowid;
     create index consent_grant_ended on consent_grant (tenant_id, user_id, revoked_at) where revoked_at is not null;
     create index nonce_count_network on nonce_count (tenant_id, held) where kind = 'network';
+
+    create table deployment (
+      tenant_id integer not null default 1,
+      issuer text not null,
+      written_at integer not null,
+      primary key (tenant_id)
+    ) strict;
   `)
   writeStatistics(database)
   database.pragma('user_version = 4')

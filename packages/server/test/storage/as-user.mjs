@@ -1,0 +1,18 @@
+// Opens a database as another user of the system, and prints what came of it.
+import Database from 'better-sqlite3'
+import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
+
+new Database(':memory:').close() // loads the native part while it may be read
+const [path, user] = process.argv.slice(2)
+if (user !== undefined) {
+  process.setgid(Number(user))
+  process.setuid(Number(user))
+}
+try {
+  const storage = sqliteStorage(path, { sweepInterval: 0 })
+  const owner = await storage.claimIssuer('https://auth.example')
+  await storage.close()
+  process.stdout.write(JSON.stringify({ owner }))
+} catch ({ name, code, message }) {
+  process.stdout.write(JSON.stringify({ name, code, message }))
+}

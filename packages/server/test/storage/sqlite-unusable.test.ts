@@ -1,0 +1,140 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, existsSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
+import { sqliteStorage } from 'countersign-server'
+import { describe, expect, it } from 'vitest'
+import { migrations } from '../../dist/storage/sqlite/migrations.js'
+import { newUser } from './fixtures.js'
+import { temporaryFile } from './temporary-file.js'
+
+const untimed = { sweepInterval: 0 }
+const isRoot = process.getuid?.() === 0
+const nobody = 65_534
+
+async function filled(): Promise<string> {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, untimed)
+  await newUser(storage)
+  await storage.close()
+  return path
+}
+
+function change(path: string, sql: string): void {
+  const database = new Database(path)
+  database.exec(sql)
+  database.close()
+}
+
+describe('a database that cannot be used as it is', () => {
+  it.each([migrations.length + 1, 999])(
+    'of the newer schema %i is refused and left as it is, with what to do',
+    async (version) => {
+      const path = await filled()
+      change(path, `pragma user_version = ${version}`)
+      const before = readFileSync(path)
+      expect(() => sqliteStorage(path, untimed)).toThrow(
+        expect.objectContaining({
+          name: 'StorageError',
+          code: 'schema_newer',
+          message: expect.stringMatching(
+            new RegExp(
+              `schema ${version}, this one knows ${migrations.length}\\): install that version again, or restore`,
+            ),
+          ),
+        }),
+      )
+      expect(readFileSync(path).equals(before)).toBe(true)
+      change(path, `pragma user_version = ${migrations.length}`)
+      await sqliteStorage(path, untimed).close()
+    },
+  )
+
+  it.each([
+    ['no version', 'create table notes (text text)'],
+    ['a version of ours', 'create table notes (text text); pragma user_version = 2'],
+  ])('of another program, with %s, is refused and left as it is', (_, sql) => {
+    const path = temporaryFile()
+    change(path, sql)
+    const before = readFileSync(path)
+    expect(() => sqliteStorage(path, untimed)).toThrow(
+      expect.objectContaining({ code: 'not_ours', message: expect.stringContaining('name another file') }),
+    )
+    expect(readFileSync(path).equals(before)).toBe(true)
+  })
+
+  it('an empty file is made into one, as a new one is', async () => {
+    const path = temporaryFile()
+    change(path, 'select 1')
+    await sqliteStorage(path, untimed).close()
+  })
+})
+
+/** What comes of opening it, as this user unless another one is named. */
+function openAs(path: string, user?: number): { owner?: string; code?: string; message?: string } {
+  const script = fileURLToPath(new URL('as-user.mjs', import.meta.url))
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [script, path, ...(user === undefined ? [] : [String(user)])],
+    {
+      encoding: 'utf8',
+    },
+  )
+  if (stdout === '') throw new Error(stderr)
+  return JSON.parse(stdout) as ReturnType<typeof openAs>
+}
+
+/** A file of the user that opens it: root may write whatever its mode is. */
+async function ownFile(): Promise<{ path: string; open: () => ReturnType<typeof openAs> }> {
+  const path = await filled()
+  if (isRoot) for (const file of [path, dirname(path)]) chownSync(file, nobody, nobody)
+  return { path, open: () => openAs(path, isRoot ? nobody : undefined) }
+}
+
+describe('a database that cannot be written', () => {
+  it('is opened where it can', async () => {
+    const { open } = await ownFile()
+    expect(open()).toEqual({ owner: 'https://auth.example' })
+  })
+
+  it.each([0o400, 0o200, 0o000])('a file of mode %o: what to change', async (mode) => {
+    const { path, open } = await ownFile()
+    chmodSync(path, mode)
+    expect(open()).toMatchObject({
+      name: 'StorageError',
+      code: 'not_writable',
+      message: `${path} cannot be written: give its user the right to, as with chmod u+rw ${path}.`,
+    })
+  })
+
+  it.each(['-wal', '-shm'])('a file %s beside it of mode 400: that file is named', async (end) => {
+    const { path, open } = await ownFile()
+    const holding = new Database(path)
+    holding.exec("insert into nonce (tenant_id, key, expires_at) values (1, 'x', 1)")
+    if (isRoot) chownSync(path + end, nobody, nobody)
+    chmodSync(path + end, 0o400)
+    expect(open()).toMatchObject({ code: 'not_writable', message: expect.stringContaining(`chmod u+rw ${path}${end}`) })
+    holding.close()
+  })
+
+  it('a folder that nothing can be put in', async () => {
+    const { path, open } = await ownFile()
+    chmodSync(dirname(path), 0o500)
+    expect(open()).toMatchObject({
+      code: 'not_writable',
+      message: expect.stringContaining(`chmod u+wx ${dirname(path)}`),
+    })
+    chmodSync(dirname(path), 0o700)
+  })
+
+  it.runIf(isRoot)('a file of another user: both are named, and how to give it away', async () => {
+    const path = await filled()
+    chmodSync(dirname(path), 0o777)
+    expect(openAs(path, nobody)).toMatchObject({
+      code: 'not_writable',
+      message: `${path} cannot be written: it belongs to user 0, and this runs as user ${nobody}: run it as that user, or chown ${nobody} ${path}.`,
+    })
+    expect(existsSync(`${path}-wal`)).toBe(false)
+  })
+})
