@@ -119,7 +119,13 @@ describe('who runs the server and the agent learn why', () => {
     expect(told).toEqual([])
     expect((await stage.fetch(`${stage.authServer}/agent/auth?request_token=aarq_x`)).status).toBe(400)
     expect((await stage.fetch(`${stage.authServer}/nowhere`)).status).toBe(404)
-    expect((await stage.fetch(`${stage.authServer}/agent/token`)).status).toBe(405)
+    const wrong = await stage.fetch(`${stage.authServer}/agent/token`)
+    expect({ status: wrong.status, allow: wrong.headers.get('allow'), ...((await wrong.json()) as object) }).toEqual({
+      status: 405,
+      allow: 'POST',
+      error: 'invalid_request',
+      error_description: 'This endpoint does not answer this method.',
+    })
     expect(told).toMatchObject([
       { status: 400, code: 'request_unknown' },
       { status: 404, code: 'not_found' },

@@ -8,6 +8,8 @@ import type { OperationOptions } from './operation-flags.js'
 /** What an operator's command works on. */
 export interface Operation {
   storage: Storage
+  /** The SQLite file. */
+  path: string
   /** Absent where the command was given only the database. */
   config: LoadedConfig | undefined
 }
@@ -31,7 +33,7 @@ export async function inStorage<T>(
   const storage = openStorage(path, { sweepInterval: 0 })
   try {
     if (loaded) await requireOwnDatabase(storage, loaded.settings.issuer)
-    return await work({ storage, config: loaded })
+    return await work({ storage, path, config: loaded })
   } catch (error) {
     throw databaseProblem(path, error)
   } finally {

@@ -3,6 +3,7 @@ import { serveCommand } from '../serve/serve-command.js'
 import { agentsBlock } from './agents-block.js'
 import { agentsList } from './agents-list.js'
 import { auditExport } from './audit-export.js'
+import { dbBackup } from './db-backup.js'
 import { grantsList } from './grants-list.js'
 import { grantsRevoke } from './grants-revoke.js'
 import { keysGenerateMaster } from './keys-generate-master.js'
@@ -28,4 +29,5 @@ export const operatorCommands: readonly CommandRow[] = [
   grantsList,
   grantsRevoke,
   auditExport,
+  dbBackup,
 ]

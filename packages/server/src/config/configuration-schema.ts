@@ -94,13 +94,23 @@ const egressProxy = z.string().superRefine((value, context) => {
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
 })
 
+function databaseProblem(value: string): string | undefined {
+  if (/^postgres(?:ql)?:/i.test(value)) return 'PostgreSQL is not supported yet: name a SQLite file, such as auth.db'
+  return /^(?:file|sqlite3?):|:\/\//i.test(value)
+    ? 'must be the path of a SQLite file, such as auth.db, not a URL'
+    : undefined
+}
+
 /** What a configuration may hold. */
 export const configurationSchema = z.strictObject({
   issuer: z.string(),
   name: text(64).optional(),
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: port.default(8080) }).prefault({}),
   admin: address.optional(),
-  database: text(4096),
+  database: text(4096).superRefine((value, context) => {
+    const problem = databaseProblem(value)
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+  }),
   masterKeyFile: text(4096).optional(),
   masterKey: z.string().optional(),
   certificates: z.strictObject({ roots: z.array(text(4096)).min(1) }).optional(),

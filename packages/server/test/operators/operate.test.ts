@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { type ListedGrant, type RecordedEvent, type Storage, sqliteStorage, type User } from 'countersign-server'
 import { describe, expect, it, vi } from 'vitest'
 import { rememberedGrant } from '../storage/fixtures.js'
@@ -280,5 +281,55 @@ describe('every command of an operator', () => {
     const { stdout } = await stage.run('agents list')
     expect(stdout).toContain('Evil\\u001b[2J name')
     expect(stdout).toMatch(/^AGENT +https:\/\/agent\.example\nSAYS IT IS +\S+ name\nFIRST SEEN/)
+  })
+})
+
+describe('countersign db backup', () => {
+  it('makes a copy that only its user can read, while somebody writes, and that a server starts from', async () => {
+    const [stage] = await createStageWith(addAlice)
+    const writing = new Database(stage.database)
+    writing.exec('begin immediate')
+    const copy = join(stage.folder, 'copy.db')
+    const umask = process.umask(0)
+    try {
+      // The issuer is put on record by the first command: it waits for nobody who writes.
+      const failed = await stage.run(`db backup ${copy}`)
+      expect(failed).toMatchObject({ status: 1, stderr: expect.stringContaining('does not answer') })
+      expect(existsSync(copy)).toBe(false)
+      const direct = await stage.run(`db backup ${copy} --db ${stage.database}`, { config: false })
+      expect(direct).toMatchObject({
+        status: 0,
+        stderr: '',
+        stdout: expect.stringContaining(`The copy is in ${copy}.`),
+      })
+    } finally {
+      process.umask(umask)
+    }
+    expect(statSync(copy).mode & 0o777).toBe(0o600)
+    writing.exec('rollback')
+    writing.close()
+    expect(readdirSync(stage.folder).filter((name) => name.startsWith('copy.db'))).toEqual(['copy.db'])
+    const restored = sqliteStorage(copy, { sweepInterval: 0 })
+    expect(await restored.listUsers()).toMatchObject([{ username: 'Alice' }])
+    await restored.close()
+    const checked = new Database(copy)
+    expect(checked.pragma('integrity_check', { simple: true })).toBe('ok')
+    expect(() => checked.exec("update audit_event set event = 'other'")).toThrow(/an audit event is/)
+    checked.close()
+  })
+
+  it('writes over nothing, and leaves nothing where it could not write', async () => {
+    const [stage] = await createStageWith(addAlice)
+    const copy = join(stage.folder, 'copy.db')
+    writeFileSync(copy, 'something that is needed')
+    const again = await stage.run(`db backup ${copy}`)
+    expect(again).toMatchObject({ status: 1, stdout: '', stderr: `${copy} exists: name a new file.\n` })
+    expect(readFileSync(copy, 'utf8')).toBe('something that is needed')
+    const nowhere = await stage.run(`db backup ${join(stage.folder, 'missing', 'copy.db')}`)
+    expect(nowhere).toMatchObject({ status: 1, stderr: expect.stringContaining('cannot be written: ENOENT') })
+    expect(await stage.run('db backup')).toMatchObject({ status: 2 })
+    expect(await stage.ask(`db backup ${join(stage.folder, 'other.db')}`)).toEqual({
+      file: join(stage.folder, 'other.db'),
+    })
   })
 })

@@ -1,0 +1,83 @@
+import { importVerificationKey, issueToken, receiveRequest, signRequest } from 'countersign'
+import { createAuthServer, fixedKeys, type Refusal, sqliteStorage } from 'countersign-server'
+import { expect, it, onTestFinished } from 'vitest'
+import { createParty, newSigner } from './attacks/party.js'
+
+const issuer = 'https://auth.example'
+
+/** A server that fetches this many documents in a minute because of one address, with an agent and a resource. */
+async function openBusy(fetchesPerSource: number) {
+  const clock = { now: 1_800_000_000 }
+  const [agent, resource] = await Promise.all([
+    createParty('agent', 'https://agent.example', { redirect_uris: ['https://agent.example/callback'] }),
+    createParty('resource', 'https://api.example', {}),
+  ])
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0, now: () => clock.now })
+  onTestFinished(() => storage.close())
+  const told: Refusal[] = []
+  const server = createAuthServer({
+    issuer,
+    keys: fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) }),
+    storage,
+    now: () => clock.now,
+    fetch: (url) => (url.startsWith(agent.id) ? agent : resource).handler(new Request(url)),
+    discovery: { failureTime: 'shortest', fetchesPerSource },
+    onRefusal: (refusal) => told.push(refusal),
+  })
+  const audit = () => storage.listEvents({ event: 'agent.refused' })
+  async function ask(): Promise<Response> {
+    const claims = { iss: resource.id, aud: issuer, agent: agent.id, agent_jkt: agent.signer.thumbprint, scope: 'read' }
+    const token = await issueToken('resource+jwt', { ...claims, exp: clock.now + 60 }, { signer: resource.signer })
+    const form = { request_type: 'auth', resource_token: token, redirect_uri: `${agent.id}/callback` }
+    const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: new URLSearchParams(form) })
+    const signatureKey = { scheme: 'jwks', id: agent.id, kid: agent.signer.kid, wellKnown: 'aauth-agent' } as const
+    const signed = await signRequest(request, { signer: agent.signer, signatureKey, created: clock.now })
+    return server.handler(signed, receiveRequest(signed, '192.0.2.1'))
+  }
+  return { ask, told, audit, clock }
+}
+
+it.each([
+  [0, 'the key of the signature'],
+  [1, 'the keys that its document names'],
+  [2, 'the key of the resource token'],
+  [3, 'the keys of the resource'],
+])('where %i documents may be fetched, a request is asked to come again, and not called wrong: %s', async (most) => {
+  const { ask, told, audit, clock } = await openBusy(most)
+  const response = await ask()
+  expect(response.status).toBe(429)
+  expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(await response.json()).toMatchObject({ error: 'too_many_requests' })
+  expect(told).toMatchObject([{ status: 429, code: 'too_many_requests', agent: 'https://agent.example' }])
+  expect(told[0]).not.toHaveProperty('lookup')
+  expect(await audit()).toEqual([])
+  if (most < 2) return
+  clock.now += 61
+  expect((await ask()).status).toBe(200)
+})
+
+it('where the document of an agent with a certificate may not be fetched now, it is asked to come again', async () => {
+  const id = 'https://agent.example'
+  const signer = await newSigner()
+  const key = await importVerificationKey(signer.jwk)
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+  onTestFinished(() => storage.close())
+  const server = createAuthServer({
+    issuer,
+    keys: fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) }),
+    storage,
+    certificates: async () => ({ found: { key, agent: id } }),
+    fetch: async () => new Response(null, { status: 404 }),
+    discovery: { fetchesPerSource: 0 },
+  })
+  const form = { request_type: 'auth', scope: 'read', redirect_uri: `${id}/callback` }
+  const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: new URLSearchParams(form) })
+  const signatureKey = { scheme: 'x509', x5u: `${id}/agent.pem`, x5t: 'x'.repeat(43) } as const
+  const signed = await signRequest(request, { signer, signatureKey })
+  const response = await server.handler(signed, receiveRequest(signed, '192.0.2.1'))
+  expect({ status: response.status, ...((await response.json()) as object) }).toEqual({
+    status: 429,
+    error: 'too_many_requests',
+    error_description: 'Too many documents are being fetched.',
+  })
+})
