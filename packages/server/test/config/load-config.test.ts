@@ -238,7 +238,7 @@ describe('loadConfig', () => {
       typo: 1,
     }
     expect(await problemsOf(wrong)).toEqual([
-      'admin.port: must be a whole number from 1 to 65535',
+      'admin.port: must be at least 1',
       'typo: is no setting; take it out',
       'issuer: must be https: put TLS in front of the server and name the URL that people see',
       'masterKey: is set beside masterKeyFile: set one of them',
