@@ -21,17 +21,24 @@ export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
  * read to its end whatever the headers say, since HTTP/2 announces no body.
  */
 export function receiveIncoming(incoming: NodeRequest): ReceivedMessage {
-  let read: Promise<Uint8Array> | undefined
   return {
     ...headOf(incoming),
     remoteAddress: incoming.socket.remoteAddress,
     body: (limit) => {
-      if (read) return withinLimit(read, limit)
-      read = readIncoming(incoming, limit)
-      return read
+      const before = bodies.get(incoming)
+      if (before) return withinLimit(before, limit)
+      const body = readIncoming(incoming, limit)
+      bodies.set(incoming, body)
+      return body
     },
   }
 }
+
+/** What was read of each request: a stream can be read once, and two middlewares may ask. */
+const bodies = new WeakMap<NodeRequest, Promise<Uint8Array>>()
+
+/** Seconds that a body may take over HTTP/2: as long as `requestTimeout` of Node's servers, which is for HTTP/1.1 alone. */
+const bodyTime = 300
 
 function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTarget' | 'rawHeaders'> {
   const { method = 'GET', url = '/', rawHeaders } = incoming
@@ -67,7 +74,8 @@ async function readIncoming(incoming: NodeRequest, limit: number): Promise<Uint8
     return keptBytes(incoming, limit)
   }
   if (Number(announced) > limit) throw tooLarge(limit)
-  const body = await collect(incoming, limit)
+  const late = incoming.httpVersionMajor < 2 ? undefined : bodyTime
+  const body = await collect(incoming, limit, late)
   // HTTP/2 ends the stream of a body that was cut off, too; after an upgrade, what was announced is not in the stream.
   const isCut = incoming.aborted || (announced !== undefined && Number(announced) !== body.length)
   const isElsewhere = 'upgrade' in incoming && incoming.upgrade === true && encoded !== undefined
@@ -92,7 +100,7 @@ function keptBytes({ rawBody, headers }: NodeRequest, limit: number): Uint8Array
   return rawBody
 }
 
-function collect(incoming: Readable, limit: number): Promise<Uint8Array> {
+function collect(incoming: Readable, limit: number, time: number | undefined): Promise<Uint8Array> {
   if (incoming.readableEnded) return Promise.resolve(new Uint8Array(0))
   if (incoming.destroyed) return Promise.reject(incomplete())
   return new Promise((resolve, reject) => {
@@ -114,7 +122,9 @@ function collect(incoming: Readable, limit: number): Promise<Uint8Array> {
       resolve(joinChunks(chunks, length))
     }
     const onLost = (): void => stop(incomplete())
+    const timer = time === undefined ? undefined : setTimeout(onLost, time * 1000)
     function release(): void {
+      clearTimeout(timer)
       incoming.off('data', onData).off('end', onEnd).off('error', onLost).off('close', onLost)
     }
     incoming.on('data', onData).on('end', onEnd).on('error', onLost).on('close', onLost).resume()
@@ -126,5 +136,5 @@ function tooLarge(limit: number): AAuthError {
 }
 
 function incomplete(): AAuthError {
-  return new AAuthError('body_incomplete', 'The request ended before its body did: send it again, whole.')
+  return new AAuthError('body_incomplete', 'The body did not come to its end: send the request again, whole.')
 }

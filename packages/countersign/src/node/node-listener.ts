@@ -36,6 +36,7 @@ export function createNodeListener(
     answer(handler, options, incoming, outgoing).catch((error: unknown) => {
       process.emitWarning(error instanceof Error ? error : new Error(String(error)))
       if (outgoing.headersSent) return breakOff(outgoing)
+      for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name)
       outgoing.statusCode = 500
       outgoing.end()
     })

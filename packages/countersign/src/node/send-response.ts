@@ -58,13 +58,15 @@ export async function sendResponse(response: Response, outgoing: NodeResponse, m
 }
 
 /**
- * For answers that are given before the request was read to its end: the rest of it is not waited for, and does not keep
- * the connection (RFC 9112 §9.6, RFC 9113 §8.1).
+ * For answers that are given before the request came to its end: the rest of it is not waited for, and does not keep the
+ * connection (RFC 9112 §9.6, RFC 9113 §8.1).
  */
 export function refuseTheRest(incoming: NodeRequest, outgoing: NodeResponse): void {
-  if (incoming.readableEnded) return
-  if (isHttp2(outgoing)) outgoing.stream.once('finish', () => outgoing.stream.close())
-  else outgoing.setHeader('connection', 'close')
+  if (!isHttp2(outgoing)) {
+    if (!incoming.complete) outgoing.setHeader('connection', 'close')
+  } else if (!incoming.readableEnded && !outgoing.stream.endAfterHeaders) {
+    outgoing.stream.once('finish', () => outgoing.stream.close())
+  }
 }
 
 /** Ends an answer that cannot be finished, so that the client does not take it for whole. */

@@ -33,6 +33,9 @@ export interface FastifyGate<R extends Requirement> {
   verified(request: { readonly raw: NodeRequest }): VerifiedRequest<R>
 }
 
+/** Streams of bytes that were verified. */
+const provided = new WeakSet<Readable>()
+
 /**
  * A `preParsing` hook for Fastify: the handler runs only for verified requests; everything else is answered with the
  * challenge. Parsers after it get the bytes whose digest was checked.
@@ -52,9 +55,9 @@ export function aauth<R extends Requirement>(resource: Resource, options: Verify
       requireUnchanged(message, { method: raw.method ?? '', target: raw.url ?? '' })
       if (request.body !== undefined) throw requestChanged('body')
     }
-    // Another hook that gives a stream of its own reads the same bytes.
-    const isFirst = payload === raw
-    const refusal = isFirst
+    // A hook that gives a stream of its own reads the same bytes, unless it is another of these.
+    const isUnread = payload === raw || provided.has(payload)
+    const refusal = isUnread
       ? await gate.refuse(raw, reply.raw, { address, accept })
       : await resource.toResponse(readBefore())
     if (refusal) {
@@ -64,7 +67,9 @@ export function aauth<R extends Requirement>(resource: Resource, options: Verify
       return undefined
     }
     const { body } = gate.verified(raw)
-    return Object.assign(Readable.from([Buffer.from(body)]), { receivedEncodedLength: body.length })
+    const stream = Object.assign(Readable.from([Buffer.from(body)]), { receivedEncodedLength: body.length })
+    provided.add(stream)
+    return stream
   }
   return Object.assign(aauthHook, { verified: (request: { raw: NodeRequest }) => gate.verified(request.raw) })
 }

@@ -63,6 +63,7 @@ export function createRequestGate<R extends Requirement>(
 function keepMethod(incoming: NodeRequest): void {
   const { method } = incoming
   Object.defineProperty(incoming, 'method', {
+    configurable: true,
     get: () => method,
     set(changed: unknown) {
       if (changed !== method) throw requestChanged('method')

@@ -2,7 +2,7 @@ import { createServer, type Http2ServerRequest, type Http2ServerResponse, connec
 import type { AddressInfo, Socket } from 'node:net'
 import type { ReceivedMessage } from 'countersign'
 import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { dataFrame, exchangeFrames, type Frames, headersFrame, resetFrame } from '../attacks/raw-http2.js'
 import { bodyOrRefusal } from './body-or-refusal.js'
 
@@ -85,6 +85,18 @@ describe('receiveIncoming over HTTP/2', () => {
     )
     expect(await bodyOf([head('POST'), dataFrame('abcd', { end: false })], { limit: 3 })).toBe('body_too_large')
     expect(await bodyOf([head('POST'), dataFrame('abc')], { limit: 3 })).toBe('abc')
+  })
+
+  it('gives up after five minutes on a body that does not end', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const read = new Promise<string>((resolve) => {
+      void listen((incoming) => {
+        resolve(bodyOrRefusal(incoming))
+        incoming.once('data', () => vi.advanceTimersByTime(300_000))
+      }).then((port) => exchangeFrames(port, [head('POST'), dataFrame('abc', { end: false })]))
+    })
+    expect(await read).toBe('body_incomplete')
   })
 
   it('gives method, target and fields as they were sent, and :authority as Host', async () => {

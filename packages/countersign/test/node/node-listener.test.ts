@@ -286,6 +286,18 @@ describe('the response', () => {
     expect(await cancelled).toBe('cancelled')
   })
 
+  it('has nothing of an answer that failed before it began', async () => {
+    const port = await serve(async () => {
+      const body = new ReadableStream({ start: (controller) => controller.error(new Error('the reason')) })
+      return new Response(body, {
+        headers: { 'cache-control': 'public, max-age=60', 'content-length': '3', 'set-cookie': 'a=1' },
+      })
+    })
+    const { status, headers } = await fetch(`http://127.0.0.1:${port}/`)
+    const names = ['cache-control', 'content-length', 'set-cookie'].map((name) => headers.get(name))
+    expect([status, names]).toEqual([500, [null, null, null]])
+  })
+
   it('is an empty 500 when the handler throws, and the operator hears why', async () => {
     const warnings: Error[] = []
     const listener = (warning: Error) => warnings.push(warning)

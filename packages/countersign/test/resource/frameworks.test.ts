@@ -31,6 +31,11 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
     async function answer(request: Request, received: ReceivedMessage): Promise<Response> {
       const { pathname } = new URL(request.url)
       if (pathname === '/open') return Response.json({ open: true })
+      if (pathname === '/twice') {
+        const { agent } = await resource.verify(received, mayWrite)
+        await resource.verify(received, mayRead)
+        return Response.json({ agent })
+      }
       if (pathname !== '/events') return resource.handler(request, received)
       if (request.method === 'POST') {
         const { body } = await resource.verify(received, mayWrite)
@@ -58,6 +63,9 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
       return c.json({ agent, iss, sub })
     })
     app.post('/events', forHono.aauth(resource, mayWrite), async (c) => c.json({ body: await c.req.json() }))
+    app.all('/twice', forHono.aauth(resource, mayWrite), forHono.aauth(resource, mayRead), (c) => {
+      return c.json({ agent: c.var.aauth.agent })
+    })
     app.all('*', (c) => resource.handler(c.req.raw, c.env))
     return listen(createNodeListener(app.fetch, { origin: id }))
   },
@@ -72,6 +80,9 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
       const { agent, iss, sub } = reads.verified(req)
       res.json({ agent, iss, sub })
     })
+    app.all('/twice', writes, reads, (req, res) => {
+      res.json({ agent: reads.verified(req).agent })
+    })
     app.post('/events', writes, (req, res) => void res.json({ body: JSON.parse(textOf(writes.verified(req).body)) }))
     return listen(app)
   },
@@ -85,6 +96,9 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
     app.get('/events', { preParsing: reads }, async (request) => {
       const { agent, iss, sub } = reads.verified(request)
       return { agent, iss, sub }
+    })
+    app.all('/twice', { preParsing: [writes, reads] }, async (request) => {
+      return { agent: reads.verified(request).agent }
     })
     app.post('/events', { preParsing: writes }, async (request) => ({ body: request.body }))
     await app.listen({ port: 0, host: '127.0.0.1' })
@@ -144,6 +158,18 @@ describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
       200,
       expect.objectContaining({ resource_token: expect.any(String) }),
     ])
+  })
+
+  it('may stand twice in front of a route', async () => {
+    const port = await mount(openResource())
+    const read = await send(port, '/twice', await byToken('events.read'))
+    expect([read.status, await read.json()]).toEqual([200, { agent }])
+    expect((await send(port, '/twice', byAgent)).status).toBe(401)
+  })
+
+  it('keeps the connection of a request that it refuses', async () => {
+    const { status, headers } = await send(await mount(openResource()), '/events')
+    expect([status, headers.get('connection')]).toEqual([401, 'keep-alive'])
   })
 
   it('leaves other routes alone', async () => {
