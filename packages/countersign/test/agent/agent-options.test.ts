@@ -2,6 +2,9 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { type AgentOptions, createAgent, createWebAgent, type WebAgentOptions } from 'countersign/agent'
 import { describe, expect, it } from 'vitest'
 
+const warnings: string[] = []
+process.on('warning', ({ message }) => void warnings.push(message))
+
 const privateJwk = await generatePrivateJwk()
 const options: AgentOptions = {
   id: 'https://agent.example',
@@ -190,7 +193,21 @@ it.each([
   expect(() => createAgent({ ...options, redirectUri })).toThrow(/^redirectUri must be a URL of https, .*com\.example/)
 })
 
+it('shows no more than 200 characters of a redirect URI that can be none', () => {
+  const redirectUri = `https://agent.example/ ${'a'.repeat(200)}`
+  expect(() => createAgent({ ...options, redirectUri })).toThrow(`: ${redirectUri.slice(0, 200)}`)
+  expect(() => createAgent({ ...options, redirectUri })).not.toThrow(redirectUri.slice(0, 201))
+})
+
 it('takes a redirect URI of 2048 characters', () => {
   const redirectUri = `https://agent.example/${'a'.repeat(2026)}`
   expect(createAgent({ ...options, redirectUri }).metadata.redirect_uris?.[0]).toHaveLength(2048)
+})
+
+it('warns once of allowInsecureLoopback, and not without it', async () => {
+  createAgent(options)
+  createWebAgent({ ...web, allowInsecureLoopback: true })
+  createAgent({ ...options, allowInsecureLoopback: true })
+  await new Promise(setImmediate)
+  expect(warnings).toEqual(['allowInsecureLoopback: anybody on this machine can answer for it'])
 })
