@@ -9,6 +9,8 @@ if (allow) guardClicks(allow)
 
 for (const label of document.querySelectorAll('label:has([data-reveals])')) offerReveal(label)
 showLocalTimes(document)
+const age = /** @type {HTMLTimeElement | null} */ (document.querySelector('[data-seconds-ago]'))
+if (age) keepAge(age)
 
 const deadline = /** @type {HTMLElement | null} */ (document.querySelector('[data-seconds-left]'))
 if (deadline) watchDeadline(deadline)
@@ -93,6 +95,7 @@ function showLocalTimes(within) {
   const { hour12 } = new Intl.DateTimeFormat(locale, { hour: 'numeric' }).resolvedOptions()
   const thisYear = new Date().getFullYear()
   for (const time of within.querySelectorAll('time')) {
+    if (!time.dataset.shows) continue
     const at = new Date(time.dateTime)
     const { shows } = time.dataset
     /** @type {Intl.DateTimeFormatOptions} */
@@ -102,6 +105,22 @@ function showLocalTimes(within) {
     const shown = { ...(shows === 'time' ? {} : day), ...(shows === 'day' ? {} : clock) }
     time.textContent = new Intl.DateTimeFormat(locale, shown).format(at)
   }
+}
+
+/**
+ * Keeps true how long ago something was.
+ *
+ * @param {HTMLTimeElement} time
+ */
+function keepAge(time) {
+  const from = Date.now()
+  const format = new Intl.RelativeTimeFormat(document.body.dataset.locale)
+  setInterval(() => {
+    const seconds = Number(time.dataset.secondsAgo) + (Date.now() - from) / 1000
+    /** @type {[number, 'hour' | 'minute' | 'second']} */
+    const [size, unit] = seconds < 60 ? [1, 'second'] : seconds < 3600 ? [60, 'minute'] : [3600, 'hour']
+    time.textContent = format.format(-Math.floor(seconds / size), unit)
+  }, 10_000)
 }
 
 /** @param {HTMLElement} status */

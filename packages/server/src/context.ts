@@ -12,6 +12,7 @@ import type {
 import type { BackgroundWork } from './background-work.js'
 import type { IdentityProviderClient } from './browser/identity-provider.js'
 import type { PasskeySettings } from './browser/passkeys.js'
+import type { Brands } from './default-brands.js'
 import type { LogoKeeper } from './logos/logo-keeper.js'
 import type { MintedSecrets } from './minted-secrets.js'
 import type { Duration, PageFooter } from './pages/models.js'
@@ -54,6 +55,8 @@ export interface ServerContext {
   renewKey: KeyRenewer
   policy: Policy
   risks: RiskPatterns
+  /** Besides the built-in ones. */
+  brands: Brands
   interop: Interop
   parseSignatureKey: (text: string) => ParsedSignatureKey
   identifiers: IdentifierOptions

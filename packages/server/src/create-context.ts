@@ -25,6 +25,7 @@ import {
 import type { PasskeySettings } from './browser/passkeys.js'
 import { recordSparingly } from './browser/record-sparingly.js'
 import type { Interop, Lifetimes, ServerContext } from './context.js'
+import type { Brands } from './default-brands.js'
 import { createLogoKeeper } from './logos/logo-keeper.js'
 import { createMintedSecrets } from './minted-secrets.js'
 import type { Duration } from './pages/models.js'
@@ -48,6 +49,12 @@ export interface AuthServerOptions {
   policy?: Policy
   /** What permissions can do, by words or whole names; for words that none fits, the built-in list is asked. @default none */
   risks?: RiskPatterns
+  /**
+   * Names that people trust and the hosts they belong to, besides the built-in ones: the consent page warns of an agent
+   * that uses one and is at none of its hosts. `['*']` leaves a built-in name out.
+   * @default none
+   */
+  brands?: Brands
   /** Seconds that an auth token lives; pages show it. @default 600 */
   authTokenLifetime?: number
   /** Seconds that a request waits for a person. @default 600 */
@@ -186,6 +193,7 @@ export function createContext(options: AuthServerOptions): ServerContext {
     renewKey: createKeyRenewer(discovery),
     policy: options.policy ?? askAlways,
     risks: requireRisks(options.risks ?? []),
+    brands: options.brands ?? {},
     interop: { redirectUrisOptional: [], unsignedBodies: [], ...options.interop },
     parseSignatureKey: options.signatureKeyForm === 'both' ? parseEitherSignatureKey : parseSignatureKey,
     identifiers,

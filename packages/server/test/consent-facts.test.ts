@@ -15,17 +15,17 @@ async function readAgain(wait: number): Promise<string> {
 
 it('says of what is allowed that it stays allowed, and never that the agent will not be able to do it', async () => {
   const read = await readAgain(60)
-  expect(read).toMatch(/You allowed this agent on .*Now it asks for more\./)
+  expect(read).toMatch(/You allowed this agent on .*It’s now asking for more\./)
   expect(read).toContain('New Create and change your data')
-  expect(read).toContain('What you allowed before stays allowed: Read: See your data It will not be able to')
-  expect(read).not.toContain('See your data (offered by')
+  expect(read).toContain('It can still: Read: See your data It will not be able to')
+  expect(read).not.toContain('See your data (not asked for)')
 })
 
 it('says nothing of what has run out but that the agent was allowed before', async () => {
   const read = await readAgain(3601)
-  expect(read).toMatch(/You allowed this agent on [^.]*\. Details/)
-  expect(read).not.toMatch(/stays allowed|New Create/)
-  expect(read).toContain('See your data (offered by api.example, not asked for)')
+  expect(read).toMatch(/You allowed this agent on [^.]*\. Asked/)
+  expect(read).not.toMatch(/It can still|New Create/)
+  expect(read).toContain('See your data (not asked for)')
 })
 
 it('says in words of its own what an agent learns about the person, whatever the resource calls it', async () => {
@@ -34,13 +34,15 @@ it('says in words of its own what an agent learns about the person, whatever the
   const identity = 'openid profile email'
   const own = await openRequest(stage, undefined, ownRequest(stage, identity))
   const { user, page } = await view(stage, own)
-  const learns = 'Read Know you again when you come back openid Read See your name and your user name profile'
+  const learns = 'Read Recognise you when you come back openid Read See your name and username: alice profile'
   expect(words(page)).toContain('Allow agent.example to sign you in?')
-  expect(words(page)).toContain(`${learns} Read See your e-mail address email`)
+  expect(words(page)).toContain(`${learns} Read See your e-mail address (you haven’t given one) email`)
   expect(words(page)).not.toContain('gives no description')
   stage.resource.document.scope_descriptions = { email: 'Nothing at all' }
   const other = await openRequest(stage, undefined, { scope: `data.read ${identity}` })
-  expect(words((await view(stage, other, user)).page)).toContain('Read See your e-mail address email')
+  expect(words((await view(stage, other, user)).page)).toContain(
+    'Read See your e-mail address (you haven’t given one) email',
+  )
 })
 
 it.each([
@@ -53,7 +55,7 @@ it.each([
   delete stage.agent.document.name
   Object.assign(stage.agent.document, document)
   const { page } = await view(stage, await openRequest(stage))
-  expect(words(page).includes('agent.example says nothing about itself')).toBe(warned)
+  expect(words(page).includes('agent.example gives no name and no pages of its own')).toBe(warned)
 })
 
 it('lets nobody allow what is dangerous until they remove it, where nothing else can be chosen', async () => {

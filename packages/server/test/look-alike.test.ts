@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { createScriptedUser } from './scripted-user.js'
 import { createWorld, ids } from './world.js'
 
-const caution = 'is written with letters that can look like others.'
+const caution = 'stands for an address with letters from outside a–z.'
 
 /** The consent page that a person gets who signed in, for an agent of this identifier. */
 async function consentPageFor(id: string): Promise<string> {

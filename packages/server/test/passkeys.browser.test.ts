@@ -93,7 +93,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     await addPasskey()
     await page.getByLabel('Passkey name').fill('Laptop again')
     await page.getByRole('button', { name: 'Add a passkey' }).click()
-    await page.getByText('That did not work. Nothing was changed. Please try again.').waitFor()
+    await page.getByText('That didn’t work, and nothing changed. Try again.').waitFor()
     expect(await credentials()).toHaveLength(1)
   })
 
@@ -161,7 +161,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     await open('/account/sign-in')
     await devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false })
     await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
-    await page.getByText('That did not work. Nothing was changed. Please try again.').waitFor()
+    await page.getByText('That didn’t work, and nothing changed. Try again.').waitFor()
   })
 
   it('forgets one after a question; it signs nobody in from then on', async () => {

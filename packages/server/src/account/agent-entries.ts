@@ -2,7 +2,7 @@ import { displayHost } from '../browser/consent-model.js'
 import { permissionsOf } from '../browser/permissions.js'
 import type { ServerContext } from '../context.js'
 import type { AllowedAgent } from '../pages/account-models.js'
-import { cleanText } from '../pages/plain-text.js'
+import { cleanName, cleanText } from '../pages/plain-text.js'
 import type { ListedGrant } from '../storage/storage.js'
 
 /** What was allowed to one agent at one resource, from the newest on, as often as it was. */
@@ -47,7 +47,7 @@ export async function endedGrants({ storage }: ServerContext, grant: ListedGrant
 export function agentEntry(context: ServerContext, grants: Grants, logos: ReadonlyMap<string, string>): AllowedAgent {
   const [{ id, agent, resource, delegate, display }] = grants
   const logo = logos.get(agent)
-  const name = cleanText(display.agent.name ?? '', 60)
+  const name = cleanName(display.agent.name ?? '')
   const names = [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
   const used = grants.flatMap(({ lastUsedAt }) => lastUsedAt ?? [])
   const lastEnd = (some: readonly ListedGrant[]) =>

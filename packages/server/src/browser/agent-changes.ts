@@ -1,6 +1,6 @@
 import type { ServerContext } from '../context.js'
 import type { AgentChange } from '../pages/models.js'
-import { cleanText } from '../pages/plain-text.js'
+import { cleanName } from '../pages/plain-text.js'
 import type { AuthRequest, Grant } from '../storage/storage.js'
 
 /** How far back it is looked. */
@@ -37,7 +37,7 @@ function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
     changes.push({ what: 'redirect_host', before: lastHost })
   }
   if (last.name !== now.name) {
-    changes.push({ what: 'name', ...(last.name === undefined ? {} : { before: cleanText(last.name, 60) }) })
+    changes.push({ what: 'name', ...(last.name === undefined ? {} : { before: cleanName(last.name) }) })
   }
   return changes
 }

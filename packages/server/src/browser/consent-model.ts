@@ -1,7 +1,11 @@
-import type { AgentChange, ConsentPage, FormFields, PageFrame } from '../pages/models.js'
-import { cleanText, lookAlikeHost } from '../pages/plain-text.js'
-import type { RiskPatterns } from '../risk.js'
+import type { Brands } from '../default-brands.js'
+import type { AgentChange, ConsentPage, FormFields, PageFrame, Permission } from '../pages/models.js'
+import { cleanName, cleanText, lookAlikeHost } from '../pages/plain-text.js'
+import { type RiskPatterns, riskOf } from '../risk.js'
 import type { AuthRequest, User } from '../storage/storage.js'
+import { isIdentityScope } from '../token/identity-claims.js'
+import type { Holdings } from './holdings.js'
+import { nameCaution } from './name-caution.js'
 import { permissionsOf } from './permissions.js'
 
 /** What the consent page needs besides the stored request. */
@@ -10,40 +14,38 @@ export interface ConsentModelInput {
   form: FormFields
   request: AuthRequest & { redirectUri: string }
   user: User
+  issuer: string
+  code: string
   firstTime: boolean
+  askedBefore: boolean
+  now: number
   risks: RiskPatterns
+  brands: Brands
   /** Seconds. */
   tokenLifetime: number
   /** Where this server has the agent's logo. */
   logo: string | undefined
-  /** What the person allows the same agent and delegate at the same resource now. */
-  held: readonly string[]
+  holdings: Holdings
   changes: readonly AgentChange[]
 }
+
+/** What a decision may say, and where the person finds it later. */
+export type ConsentChoices = Pick<
+  ConsentPage,
+  'durations' | 'accountPath' | 'extend' | 'allowedBefore' | 'dangers' | 'askPassword' | 'problem'
+>
 
 const maxName = 60
 const maxDescription = 200
 const maxNotAsked = 50
 
 /** Makes the consent page's model from verified facts and the stored request; a pure function. */
-export function consentModel({
-  frame,
-  form,
-  request,
-  user,
-  firstTime,
-  risks,
-  tokenLifetime,
-  logo,
-  held,
-  changes,
-}: ConsentModelInput): ConsentPage {
+export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof ConsentChoices> {
+  const { frame, form, request, user, issuer, risks, logo, holdings, changes } = input
   const { agent, resource, display, redirectUri } = request
   const asked = request.scope.split(' ')
-  const describe = (names: readonly string[]) => permissionsOf(names, display.resource.scopeDescriptions ?? {}, risks)
-  const isNew = (name: string | undefined) => held.length > 0 && name !== undefined && !held.includes(name)
-  const kept = held.filter((name) => !asked.includes(name))
-  const agentName = cleanText(display.agent.name ?? '', maxName)
+  const agentName = cleanName(display.agent.name ?? '')
+  const caution = nameCaution({ name: agentName, agent, issuer, serverName: frame.serverName, brands: input.brands })
   const links = ownLinks(agent, display.agent)
   const redirect = new URL(redirectUri)
   return {
@@ -54,6 +56,7 @@ export function consentModel({
     agent,
     agentHost: displayHost(agent),
     ...(agentName === '' ? {} : { agentName }),
+    ...(caution === undefined ? {} : { nameCaution: caution }),
     ...(logo === undefined ? {} : { logo }),
     ...(request.delegate === null ? {} : { delegate: cleanText(request.delegate, maxDescription) }),
     agentJkt: request.agentJkt,
@@ -65,22 +68,70 @@ export function consentModel({
     loopback: redirect.protocol === 'http:',
     ...links,
     ...(agentName === '' && Object.keys(links).length === 0 ? { saysNothing: true } : {}),
-    firstTime,
+    firstTime: input.firstTime,
+    ...(input.askedBefore ? { askedBefore: true } : {}),
     ...(changes.length === 0 ? {} : { changes }),
     lookAlike: lookAlikeHost(displayHost(agent)),
+    ...permissionLists(asked, display.resource, { user, risks, holdings }),
+    ...(holdings.elsewhere.includes(agent) ? { signsInAlready: true } : {}),
+    elsewhere: holdings.elsewhere.filter((other) => other !== agent).map(displayHost),
+    nothingElse: holdings.nothingElse,
+    tokenLifetime: input.tokenLifetime,
+    code: input.code,
+    askedAt: request.createdAt,
+    now: input.now,
+    expiresAt: request.expiresAt,
+  }
+}
+
+function permissionLists(
+  asked: readonly string[],
+  { scopeDescriptions = {}, supportedScopes = [] }: AuthRequest['display']['resource'],
+  { user, risks, holdings }: Pick<ConsentModelInput, 'user' | 'risks' | 'holdings'>,
+): Pick<ConsentPage, 'able' | 'kept' | 'notAsked'> {
+  const describe = (names: readonly string[]) => permissionsOf(names, scopeDescriptions, risks)
+  const { same, here, fading } = holdings
+  const isNew = (name: string | undefined) => same.length > 0 && name !== undefined && !same.includes(name)
+  const kept = here.filter((name) => !asked.includes(name))
+  const usable = new Set([...asked, ...here, ...fading])
+  return {
     able: describe(asked).map((permission, index) => ({
       ...permission,
+      ...learnt(permission, user, asked),
       ...(isNew(asked[index]) ? { isNew: true } : {}),
     })),
     ...(kept.length === 0 ? {} : { kept: describe(kept) }),
     notAsked: describe(
-      (display.resource.supportedScopes ?? [])
-        .filter((name) => !asked.includes(name) && !held.includes(name))
-        .slice(0, maxNotAsked),
+      supportedScopes.filter((name) => !usable.has(name) && !mayBePartOf(name, asked, risks)).slice(0, maxNotAsked),
     ),
-    tokenLifetime,
-    expiresAt: request.expiresAt,
   }
+}
+
+/** What the agent learns about the person by a permission: nothing without `openid`, as the claims say. */
+function learnt(
+  { identity }: Permission,
+  user: User,
+  asked: readonly string[],
+): Pick<Permission, 'value' | 'withheld'> {
+  if (identity === undefined || identity === 'openid') return {}
+  if (!asked.includes('openid')) return { withheld: true }
+  const known = identity === 'email' ? [user.email] : [user.displayName, user.username]
+  const values = known.flatMap((value) => value ?? [])
+  return { value: values.length === 0 ? null : cleanText(values.join(', '), maxDescription) }
+}
+
+/**
+ * Whether what was not asked for may come with what was: the names cannot tell what is within full control, within
+ * `calendar` where there is a `calendar.delete` too, or what somebody learns about the person from other data.
+ */
+function mayBePartOf(name: string, asked: readonly string[], risks: RiskPatterns): boolean {
+  if (isIdentityScope(name)) return true
+  return asked.some((whole) => riskOf(whole, risks) === 'control' || spaced(name).includes(spaced(whole)))
+}
+
+/** The words of a name, each between blanks. */
+function spaced(name: string): string {
+  return ` ${name.match(/[A-Za-z0-9]+/g)?.join(' ') ?? name} `
 }
 
 /** Host, and path where an identifier has one: `https://host/~evil` must not read as `host` (W10). */

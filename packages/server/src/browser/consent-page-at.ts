@@ -6,14 +6,16 @@ import type { ConsentPage } from '../pages/models.js'
 import { renderPolicyForbids } from '../pages/policy-forbids-page.js'
 import { describeRefusal, withRefusal } from '../refusal.js'
 import type { AuthRequest, Session } from '../storage/storage.js'
-import { consentModel, displayHost, displayRedirect } from './consent-model.js'
+import { type ConsentChoices, consentModel, displayHost, displayRedirect } from './consent-model.js'
 import { canExtend } from './decision-actions.js'
 import { type DecisionFacts, decisionFacts } from './decision-facts.js'
+import { holdingsOf } from './holdings.js'
 import { htmlResponse } from './html-response.js'
 import { problemStatus } from './page-error.js'
 import { pageFrame, type View } from './page-frame.js'
 import { type ConsentLink, requestPath } from './pending-page.js'
 import { fieldsOf } from './place.js'
+import { requestCode } from './request-code.js'
 
 /** The consent page for a bound request, first or again with a problem. */
 export async function consentPageAt(
@@ -53,15 +55,30 @@ export async function consentPageAt(
     form,
     request,
     user: session.user,
+    issuer: context.issuer,
+    code: requestCode(link.tokenHash),
     firstTime: !(await context.storage.hasAllowedBefore(session.user.id, request.agent)),
+    askedBefore: await hasAskedBefore(context, request, session),
+    now: context.now(),
     risks: context.risks,
+    brands: context.brands,
     tokenLifetime: context.lifetimes.authToken,
     logo: (await logoPaths(context, [request.agent])).get(request.agent),
-    held: facts.held,
+    holdings: await holdingsOf(context, request, session.user.id),
     changes: facts.changes,
   })
   const html = renderConsent({ ...model, ...choices(context, request, facts, problem) }, view.messages)
   return htmlResponse(html, options)
+}
+
+/** Whether the person was shown another request of the agent, whatever came of it. */
+async function hasAskedBefore(
+  { storage }: ServerContext,
+  { agent, id }: AuthRequest,
+  { user }: Session,
+): Promise<boolean> {
+  const shown = await storage.listEvents({ userId: user.id, agent, event: 'request.bound', limit: 20 })
+  return shown.some(({ requestId }) => requestId !== id)
 }
 
 function choices(
@@ -69,7 +86,7 @@ function choices(
   request: AuthRequest,
   facts: DecisionFacts,
   problem: ConsentPage['problem'],
-): Partial<ConsentPage> {
+): ConsentChoices {
   return {
     durations: { choices: facts.durations, preset: facts.preset },
     accountPath: accountPaths.agents,

@@ -13,8 +13,6 @@ export interface DecisionFacts {
   changes: readonly AgentChange[]
   /** The person's live permission for the same agent, delegate and resource. */
   remembered: Grant | undefined
-  /** What the person allows the same agent and delegate at the same resource now, remembered or not. */
-  held: readonly string[]
   /** When the person last allowed this agent anything, in Unix seconds. */
   lastAllowed: number | undefined
   /** It answers this request without a page. */
@@ -47,8 +45,6 @@ export async function decisionFacts(
   const remembered = await context.storage.findRememberedGrant({ userId: session.user.id, agent, delegate, resource })
   const own = await context.storage.listGrants({ userId: session.user.id, agent, limit: 20 })
   const changes = await agentChanges(context, request, own)
-  const live = await context.storage.listGrants({ userId: session.user.id, agent, resource, live: true, limit: 500 })
-  const held = live.filter((grant) => grant.delegate === delegate).flatMap((grant) => grant.scope.split(' '))
   const granted = remembered?.scope.split(' ') ?? []
   const onOwnHost = isOnOwnHost(request.redirectUri, agent)
   const decision = context.policy({ agent, delegate, resource, scope: asked })
@@ -60,7 +56,6 @@ export async function decisionFacts(
   return {
     changes,
     remembered,
-    held: [...new Set(held)],
     lastAllowed: own[0]?.createdAt,
     answersAlone:
       remembered !== undefined &&

@@ -48,6 +48,10 @@ const policy = z
     if (!scopes) refuse('scopes', 'a policy that grants says which permissions')
   })
 
+const host = z
+  .string()
+  .regex(/^(?:\*|[a-z0-9-]+(?:\.[a-z0-9-]+)+)$/, 'must be a host in lower case, such as bank.example, or "*" for any')
+
 const riskPattern = z.tuple([pattern.refine(isRiskPattern), z.enum(risksByStrength)])
 const risk = z.custom<z.infer<typeof riskPattern>>((value) => riskPattern.safeParse(value).success, {
   error: `must be a word or a whole name, and one of ${risksByStrength.join(', ')}, as in ["delet*", "delete"] or ["payments.read", "read"]`,
@@ -128,6 +132,7 @@ export const configurationSchema = z.strictObject({
   identityProviders: z.array(provider).default([]),
   policies: z.array(policy).default([]),
   risks: z.array(risk).optional(),
+  brands: z.record(text(64), z.array(host).min(1)).optional(),
   pages: z.strictObject({ logos: z.boolean().default(true) }).prefault({}),
   footer: z.strictObject({ help: link.optional(), report: link.optional(), privacy: link.optional() }).prefault({}),
   contact: z.strictObject({ name: text(128), href: link.optional() }).optional(),

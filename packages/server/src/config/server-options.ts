@@ -4,7 +4,7 @@ import { policyOfRules } from './policy-of-rules.js'
 
 /** The options of an auth server as the settings say; keys and storage are the caller's. */
 export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys' | 'storage'> {
-  const { issuer, name, lifetimes, durations, passkeys, risks, contact, algorithms, egressProxy } = settings
+  const { issuer, name, lifetimes, durations, passkeys, risks, brands, contact, algorithms, egressProxy } = settings
   const { help, report, privacy } = settings.footer
   return {
     issuer,
@@ -37,6 +37,7 @@ export function serverOptions(settings: Settings): Omit<AuthServerOptions, 'keys
     ...(durations && { durations }),
     ...(passkeys !== undefined && { passkeys }),
     ...(risks && { risks }),
+    ...(brands && { brands }),
     ...(contact && { contact: { name: contact.name, ...(contact.href !== undefined && { href: contact.href }) } }),
     ...(algorithms && { algorithms }),
   }

@@ -56,7 +56,8 @@ export const settingTable: readonly SettingRow[] = [
     read: 'json',
     about: 'who is asked, refused or let in without a person; default: a person is asked',
   },
-  { name: 'risks', read: 'json', about: 'which permissions read, change, delete or spend' },
+  { name: 'risks', read: 'json', about: 'what permissions can do, by words of their names, besides the built-in ones' },
+  { name: 'brands', read: 'json', about: 'names that people trust and their hosts, besides the built-in ones' },
   {
     name: 'pages.logos',
     read: 'boolean',

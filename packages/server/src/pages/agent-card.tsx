@@ -4,15 +4,15 @@ import { Caution, Unsaid } from './caution.js'
 import { Host } from './host.js'
 import { Icon } from './icon.js'
 import type { Messages } from './messages/messages.js'
-import type { ConsentPage } from './models.js'
-import { Day } from './moment.js'
+import type { ConsentPage, NameCaution } from './models.js'
+import { Ago, Day } from './moment.js'
 
 interface Card {
   model: ConsentPage
   messages: Messages
 }
 
-/** Who asks: what was verified comes first, then what the agent says about itself, in quotation marks. */
+/** Who asks: the address that was proven comes first, then what the agent says about itself, in quotation marks. */
 export function AgentCard({ model, messages }: Card) {
   const agent = <Host>{model.agentHost}</Host>
   return (
@@ -28,19 +28,23 @@ export function AgentCard({ model, messages }: Card) {
           <Unsaid>{messages.noName}</Unsaid>
         )}
       </div>
-      <p class="fact verified">
-        <Icon name="verified" />
+      <p class="fact">
+        <Icon name="address" />
         <span>
-          <strong>{messages.verified}:</strong> {messages.signedBy(agent)} {unchecked(model, messages)}
+          {model.delegate ? messages.comesFromCopy(agent) : messages.comesFrom(agent)} {unchecked(model, messages)}
         </span>
       </p>
       <p class="fact">
         <Icon name="notice" />
-        <span>{seen(model, messages)}</span>
+        <span>
+          {seen(model, messages)} {messages.asked(<Ago at={model.askedAt} now={model.now} messages={messages} />)}{' '}
+          <span class="code">{messages.code(<code>{model.code}</code>)}</span>
+        </span>
       </p>
       <Changes model={model} messages={messages} />
       {model.saysNothing && <Caution>{messages.saysNothing(agent)}</Caution>}
       {model.lookAlike && <Caution>{messages.lookAlike(agent)}</Caution>}
+      {model.nameCaution && <Caution>{claimWords(model.nameCaution, agent, messages)}</Caution>}
       <Details model={model} messages={messages} />
     </section>
   )
@@ -62,6 +66,7 @@ function Details({ model, messages }: Card) {
         <Fact name={messages.detailResource}>{model.resource}</Fact>
         <Fact name={messages.detailRedirect}>{model.redirectUri}</Fact>
       </dl>
+      <p class="small">{messages.codeMeaning(<code>{model.code}</code>)}</p>
       {links.length > 0 && (
         <>
           <p class="small">{messages.agentLinks}</p>
@@ -112,17 +117,25 @@ function Changes({ model, messages }: Card) {
   )
 }
 
-/** When the person last said yes to this agent; the year only where it is another one. */
+/** When the person last said yes to this agent, with the year only where it is another one; else whether it asked before. */
 function seen(model: ConsentPage, messages: Messages): Child {
   const { allowedBefore } = model
-  if (allowedBefore === undefined) return model.firstTime ? messages.firstTime : messages.seenBefore
-  const said = messages.allowedBefore(<Day at={allowedBefore} now={model.expiresAt} messages={messages} />)
+  if (allowedBefore === undefined)
+    return model.askedBefore || !model.firstTime ? messages.askedBefore : messages.firstTime
+  const said = messages.allowedBefore(<Day at={allowedBefore} now={model.now} messages={messages} />)
   return model.able.some(({ isNew }) => isNew) ? [said, ' ', messages.asksForMore] : said
 }
 
-function unchecked(model: ConsentPage, messages: Messages): string | undefined {
-  if (model.logo !== undefined) return model.agentName ? messages.nameAndLogoNotChecked : messages.logoNotChecked
-  return model.agentName && messages.nameNotChecked
+/** Nobody checks who runs an agent, nor what it calls itself or shows. */
+function unchecked({ agentName, logo }: ConsentPage, { notChecked }: Messages): string {
+  if (agentName) return logo === undefined ? notChecked.name : notChecked.nameAndLogo
+  return logo === undefined ? notChecked.nothing : notChecked.logo
+}
+
+function claimWords(caution: NameCaution, agent: Child, messages: Messages): Child {
+  if (caution.what === 'brand') return messages.claims.brand(<bdi>{caution.brand}</bdi>, agent)
+  if (caution.what === 'address') return messages.claims.address(<bdi>{caution.address}</bdi>, agent)
+  return messages.claims.imitation
 }
 
 /** `javascript:` and `data:` addresses are never links, whatever the model says. */

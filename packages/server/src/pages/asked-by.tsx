@@ -5,8 +5,8 @@ interface Asked {
   agentHost?: string | undefined
   resourceHost?: string | undefined
   messages: Messages
-  /** What it says outside of a request. */
-  otherwise: string
+  /** What it says outside of a request. @default nothing */
+  otherwise?: string | undefined
   /** What comes after who asks. @default that nothing is allowed yet */
   next?: string | undefined
 }

@@ -1,3 +1,4 @@
+import type { Child } from 'hono/jsx'
 import { AgentCard } from './agent-card.js'
 import { Caution } from './caution.js'
 import { ForgottenPassword } from './contact.js'
@@ -35,11 +36,7 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
     reports: true,
     children: (
       <>
-        <h1>
-          {model.agent === model.resource
-            ? messages.allowSignIn(<Host>{model.agentHost}</Host>)
-            : messages.allowQuestion(<Host>{model.agentHost}</Host>, <Host>{model.resourceHost}</Host>)}
-        </h1>
+        <h1>{question(model, messages)}</h1>
         <AgentCard model={model} messages={messages} />
         <AbleList model={model} messages={messages} />
         <NotAbleList model={model} messages={messages} />
@@ -55,23 +52,30 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
   })
 }
 
+/** An agent that is its own resource signs the person in, and may ask for more. */
+function question({ agent, resource, agentHost, resourceHost, able }: ConsentPage, messages: Messages): Child {
+  const host = <Host>{agentHost}</Host>
+  if (agent !== resource) return messages.allowQuestion(host, <Host>{resourceHost}</Host>)
+  return able.every(({ identity }) => identity) ? messages.allowSignIn(host) : messages.allowOwn(host)
+}
+
 function Decision({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const agent = <Host>{model.agentHost}</Host>
   const redirect = <Host>{model.redirectDisplay}</Host>
   return (
     <div class="decision">
-      {model.loopback && <Caution>{messages.loopback(redirect)}</Caution>}
+      {model.loopback && <Caution>{messages.loopback(new URL(model.redirectUri).port || '80')}</Caution>}
       {model.redirectElsewhere && !model.loopback && <Caution>{messages.elsewhere(redirect, agent)}</Caution>}
       {model.dangers && <Caution>{messages.dangerous(agent, eitherOf(model.dangers, messages))}</Caution>}
+      {model.firstTime && (
+        <p class="box told">
+          <Icon name="notice" />
+          <span>{messages.toldToOpen(<strong>{messages.deny}</strong>)}</span>
+        </p>
+      )}
       {model.askPassword && <PasswordAgain model={model} messages={messages} />}
       <div class="choice">
-        <button
-          class="button"
-          type="submit"
-          name="consent"
-          value="deny"
-          formnovalidate={model.askPassword || model.durations !== undefined}
-        >
+        <button class="button" type="submit" name="consent" value="deny" formnovalidate>
           <Icon name="no" />
           {messages.deny}
         </button>

@@ -5,26 +5,18 @@ import type { ConsentPage, Duration } from './models.js'
 /** For how long: a choice where there is one, and how it ends before that. */
 export function DurationChoice({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const { durations, accountPath } = model
-  const explanation = accountPath ? (
+  const explanation = (
     <p>
-      {messages.whileAway} {messages.stopIn(<a href={accountPath}>{messages.myAgents}</a>)}{' '}
-      {messages.heldRunsOut(model.tokenLifetime)}
-    </p>
-  ) : (
-    <p>
-      {messages.whileAway} {messages.runsOut(model.tokenLifetime)}
+      {model.agent !== model.resource && messages.whileAway}{' '}
+      {messages.removeIn(<a href={accountPath}>{messages.myAgents}</a>)} {messages.worksOn(model.tokenLifetime)}
     </p>
   )
-  if (!durations || durations.choices.length === 1) {
+  if (durations.choices.length === 1) {
     return (
       <section>
         <h2>{messages.howLong}</h2>
-        {durations && (
-          <>
-            <p class="settled">{labelOf(durations.preset, messages)}</p>
-            <Hidden name="duration" value={String(durations.preset)} />
-          </>
-        )}
+        <p class="settled">{labelOf(durations.preset, messages)}</p>
+        <Hidden name="duration" value={String(durations.preset)} />
         {explanation}
       </section>
     )
@@ -55,8 +47,6 @@ export function DurationChoice({ model, messages }: { model: ConsentPage; messag
   )
 }
 
-/** An hour or less is called a task: nobody thinks of a task in minutes. */
 function labelOf(duration: Duration, messages: Messages): string {
-  if (duration === 'until-removed') return messages.untilRemoved
-  return duration <= 3600 ? messages.onlyThisTask(duration) : messages.duration(duration)
+  return duration === 'until-removed' ? messages.untilRemoved : messages.duration(duration)
 }

@@ -125,6 +125,10 @@ export interface Permission {
   description?: string
   /** What the agent learns about the person, in this server's own words. */
   identity?: IdentityPermission
+  /** What that is now; null: the person gave none. */
+  value?: string | null
+  /** It is asked for in a way in which the agent learns nothing. */
+  withheld?: boolean
   risk: Risk
   /** When it ends, in Unix seconds, where the others last longer. */
   until?: number
@@ -142,6 +146,12 @@ export interface AgentChange {
   before?: string
 }
 
+/** What about an agent's name, or host, could be taken for what it is not. */
+export type NameCaution =
+  | { what: 'brand'; brand: string }
+  | { what: 'address'; address: string }
+  | { what: 'imitation' }
+
 export interface ConsentPage extends PageFrame {
   form: FormFields
   /** What the decision must name. */
@@ -150,6 +160,7 @@ export interface ConsentPage extends PageFrame {
   agentHost: string
   /** What the agent calls itself, already stripped and cut at 60 characters; absent: it says nothing. */
   agentName?: string
+  nameCaution?: NameCaution
   /** Verified whole identifiers, for the details. */
   agent: string
   delegate?: string
@@ -173,8 +184,14 @@ export interface ConsentPage extends PageFrame {
   able: Permission[]
   /** Allowed before and not asked for now: it stays allowed. */
   kept?: readonly Permission[]
-  /** Offered by the resource, not asked for. */
+  /** Offered by the resource, not asked for, and not usable otherwise. */
   notAsked: Permission[]
+  /** Hosts of other resources that it can already use. */
+  elsewhere: readonly string[]
+  /** Whether it can sign the person in to itself already. */
+  signsInAlready?: boolean
+  /** Whether it can use nothing at other resources. */
+  nothingElse: boolean
   /** Seconds that what the agent already holds stays usable. */
   tokenLifetime: number
   /** Unix seconds. */
@@ -185,11 +202,19 @@ export interface ConsentPage extends PageFrame {
   saysNothing?: boolean
   /** When the person last allowed this agent, in Unix seconds. */
   allowedBefore?: number
+  /** The person was shown another request of this agent before. */
+  askedBefore?: boolean
+  /** When it asked, in Unix seconds. */
+  askedAt: number
+  /** When the page is made, in Unix seconds. */
+  now: number
+  /** Four characters, which the program that asked can show too. */
+  code: string
   changes?: readonly AgentChange[]
-  /** How long the person may allow it for, shortest first; absent: there is nothing to choose. */
-  durations?: { choices: readonly Duration[]; preset: Duration }
+  /** How long the person may allow it for, shortest first. */
+  durations: { choices: readonly Duration[]; preset: Duration }
   /** Where My agents is. */
-  accountPath?: string
+  accountPath: string
   /** The request can be kept open longer. */
   extend?: { secondsLeft: number }
   /** What of what is asked for is dangerous: a caution above the buttons. */

@@ -1,3 +1,4 @@
+import type { Child } from 'hono/jsx'
 import { Unsaid } from './caution.js'
 import { Host } from './host.js'
 import { Icon } from './icon.js'
@@ -24,7 +25,7 @@ export function AbleList({ model, messages }: Lists) {
         <>
           <p class="kept">{messages.kept}</p>
           <ul class="bullets">
-            {model.kept.map((permission) => (
+            {[...model.kept].sort(byConcern).map((permission) => (
               <li>
                 {messages.risks[permission.risk]}: <Words permission={permission} messages={messages} />
               </li>
@@ -60,6 +61,7 @@ export function PermissionTable({ able, resourceHost, now = 0, messages }: Table
               </>
             )}
             <Words permission={permission} messages={messages} />
+            <Value permission={permission} messages={messages} />
             <Until at={permission.until} now={now} messages={messages} />
           </span>
           {permission.description || permission.identity ? (
@@ -72,6 +74,19 @@ export function PermissionTable({ able, resourceHost, now = 0, messages }: Table
         </li>
       ))}
     </ul>
+  )
+}
+
+/** What the agent learns, where it learns something. */
+function Value({ permission: { value, withheld }, messages }: { permission: Permission; messages: Messages }) {
+  if (withheld) return <span class="aside"> ({messages.withheld})</span>
+  if (value === undefined) return null
+  return value === null ? (
+    <span class="aside"> ({messages.noValue})</span>
+  ) : (
+    <>
+      : <bdi class="value">{value}</bdi>
+    </>
   )
 }
 
@@ -100,33 +115,23 @@ function byConcern(one: Permission, other: Permission): number {
   return Number(other.isNew ?? false) - Number(one.isNew ?? false) || byDanger(one.risk, other.risk)
 }
 
-/** Two constants, and between them what the resource offers and the agent did not ask for. */
+/** What the agent can do in no way that this server knows of, and what it can do elsewhere already. */
 export function NotAbleList({ model, messages }: Lists) {
-  const resource = <Host>{model.resourceHost}</Host>
   const shown = model.notAsked.slice(0, NOT_ASKED_SHOWN)
   const rest = model.notAsked.slice(NOT_ASKED_SHOWN)
+  const isOwn = model.agent === model.resource
   const item = (permission: Permission) => (
-    <li>
-      <Icon name="no" />
-      <span>
-        <Words permission={permission} messages={messages} />{' '}
-        <span class="aside">({messages.notAsked(<bdi>{model.resourceHost}</bdi>)})</span>
-      </span>
-    </li>
+    <Not>
+      <Words permission={permission} messages={messages} /> <span class="aside">({messages.notAsked})</span>
+    </Not>
   )
   return (
     <section>
       <h2>{messages.notAble}</h2>
       <ul class="not-able">
-        <li>
-          <Icon name="no" />
-          <span>{messages.notSignIn}</span>
-        </li>
+        <Not>{messages.notSeePassword}</Not>
         {shown.map(item)}
-        <li>
-          <Icon name="no" />
-          <span>{messages.notElsewhere(resource)}</span>
-        </li>
+        {!isOwn && model.nothingElse && model.elsewhere.length === 0 && <Not>{messages.notElsewhere}</Not>}
       </ul>
       {rest.length > 0 && (
         <details>
@@ -134,8 +139,46 @@ export function NotAbleList({ model, messages }: Lists) {
           <ul class="not-able">{rest.map(item)}</ul>
         </details>
       )}
+      {!isOwn && <Elsewhere model={model} messages={messages} />}
     </section>
   )
+}
+
+function Not({ children }: { children: Child }) {
+  return (
+    <li>
+      <Icon name="no" />
+      <span>{children}</span>
+    </li>
+  )
+}
+
+/** What the person allowed the agent besides: it is no part of this question, and must not seem to be impossible. */
+function Elsewhere({ model, messages }: Lists) {
+  const { elsewhere } = model
+  const myAgents = <a href={model.accountPath}>{messages.myAgents}</a>
+  const more = elsewhere.length - ELSEWHERE_SHOWN
+  const others = [
+    ...elsewhere.slice(0, ELSEWHERE_SHOWN).map((host) => <Host>{host}</Host>),
+    ...(more > 0 ? [messages.moreServices(more)] : []),
+  ]
+  return (
+    <>
+      {elsewhere.length > 0 && (
+        <p class="already">{messages.alreadyElsewhere(listed(others, messages.locale), myAgents)}</p>
+      )}
+      {model.signsInAlready && <p class="already">{messages.alreadySignsIn(myAgents)}</p>}
+    </>
+  )
+}
+
+/** How many of the other resources are named. */
+const ELSEWHERE_SHOWN = 3
+
+/** Elements as a list in a sentence, with the commas and the "and" of the language. */
+function listed(elements: readonly Child[], locale: string): Child[] {
+  const parts = new Intl.ListFormat(locale).formatToParts(elements.map((_, index) => String(index)))
+  return parts.map(({ type, value }) => (type === 'element' ? elements[Number(value)] : value))
 }
 
 /**

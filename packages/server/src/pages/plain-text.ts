@@ -32,6 +32,20 @@ export function cleanText(value: string, maxLength: number): string {
   )
 }
 
+// An apostrophe within a word is none.
+const QUOTES = /(?!['’])[\p{Quotation_Mark}`´″‴ʺˮ״❛❜❝❞❟❠🙶🙷🙸]|(?<!\p{L})['’]|['’](?!\p{L})/gu
+
+/**
+ * Makes a name that somebody gave themselves fit to stand in quotation marks: as {@link cleanText}, and without
+ * quotation marks of its own, with which it could seem to end and the page's words to begin.
+ */
+export function cleanName(value: string): string {
+  return cleanText(cleanText(value, Number.POSITIVE_INFINITY).replace(QUOTES, ''), MAX_NAME)
+}
+
+/** Characters of a name. */
+const MAX_NAME = 60
+
 /**
  * Whether a host, with or without a port or path after it, has an `xn--` label: its letters may look like others (UTS 39).
  *

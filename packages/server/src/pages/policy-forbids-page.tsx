@@ -1,3 +1,4 @@
+import { AskedBy } from './asked-by.js'
 import { Contact } from './contact.js'
 import { Hidden, HiddenFields } from './hidden-fields.js'
 import { Host } from './host.js'
@@ -15,7 +16,6 @@ import { SignedInAs } from './signed-in-as.js'
  * @returns A complete HTML document.
  */
 export function renderPolicyForbids(model: PolicyForbidsPage, messages: Messages = en): string {
-  const agent = <Host>{model.agentHost}</Host>
   const { heading } = messages.problems.policy_forbids
   return renderLayout({
     frame: model,
@@ -31,7 +31,12 @@ export function renderPolicyForbids(model: PolicyForbidsPage, messages: Messages
           <Icon name="caution" />
         </span>
         <h1>{heading}</h1>
-        <p class="lead">{messages.forbids(agent, <Host>{model.resourceHost}</Host>)}</p>
+        <AskedBy
+          agentHost={model.agentHost}
+          resourceHost={model.resourceHost}
+          messages={messages}
+          next={messages.forbids}
+        />
         {model.contact && <p>{messages.askContact(<Contact contact={model.contact} />)}</p>}
         <form class="actions" method="post" action={model.form.action}>
           <HiddenFields form={model.form} />
@@ -40,7 +45,7 @@ export function renderPolicyForbids(model: PolicyForbidsPage, messages: Messages
             {messages.goBack}
           </button>
         </form>
-        <p class="small">{messages.goBackTo(<Host>{model.redirectDisplay}</Host>)}</p>
+        <p class="small">{messages.goOnTo(<Host>{model.redirectDisplay}</Host>)}</p>
       </>
     ),
   })

@@ -82,8 +82,7 @@ describe('activity', () => {
   it('says when nothing was asked, because it had been allowed before', async () => {
     const { stage, alice } = await opened()
     await allowAgent(alice)
-    const { url } = await openRequest(stage)
-    await alice.browser.send(new Request(url, { headers: { referer: `${stage.agent.id}/` } }))
+    await alice.browser.open((await openRequest(stage)).url, { referer: `${stage.agent.id}/` })
     expect(await activityOf(alice)).toContain(
       'agent.example asked again for access to api.example that you had already given.',
     )

@@ -18,7 +18,8 @@ export interface BrowserStage extends Stage {
 
 /** An auth server named `localhost`, so that it can have passkeys, with two agents and a resource on ports. */
 export async function openBrowserStage(): Promise<BrowserStage> {
-  const [agentPort, otherPort, resourcePort] = [
+  const [agentPort, otherPort, resourcePort, otherResourcePort] = [
+    await listenOnLoopback(),
     await listenOnLoopback(),
     await listenOnLoopback(),
     await listenOnLoopback(),
@@ -36,9 +37,11 @@ export async function openBrowserStage(): Promise<BrowserStage> {
     supported_scopes: Object.keys(scopes),
     scope_descriptions: scopes,
   })
+  const otherResource = await createParty('resource', otherResourcePort.origin, {})
   agentPort.serve(withCallback(agent))
   otherPort.serve(withCallback(otherAgent))
   resourcePort.serve(resource.handler)
+  otherResourcePort.serve(otherResource.handler)
   let ahead = 0
   const seconds = () => Math.floor(Date.now() / 1000)
   const clock = {
@@ -73,6 +76,7 @@ export async function openBrowserStage(): Promise<BrowserStage> {
     agent,
     otherAgent,
     resource,
+    otherResource,
     fetch: globalThis.fetch,
     clock,
     storage,
@@ -81,7 +85,7 @@ export async function openBrowserStage(): Promise<BrowserStage> {
     async close() {
       listener.closeAllConnections()
       await new Promise<void>((resolve) => listener.close(() => resolve()))
-      await Promise.all([agentPort, otherPort, resourcePort].map((port) => port.close()))
+      await Promise.all([agentPort, otherPort, resourcePort, otherResourcePort].map((port) => port.close()))
       await server.close()
       await storage.close()
     },

@@ -112,11 +112,11 @@ describe('signing up', () => {
       const person = createPerson(stage)
       const first = await person.open(entranceTo(link))
       expect(first).toMatchObject({ status: 200, state: entrance })
-      expect(words(first.html)).toContain(`${agent} asks to act for you`)
+      expect(words(first.html)).toContain(`${agent} is asking for access to`)
       const action = entrance === 'sign-in' ? 'login' : 'sign-up'
       const failed = await person.submit(entranceTo(link), { action, username: 'alice', password: 'x' })
       expect(failed.status).toBeGreaterThanOrEqual(400)
-      expect(words(failed.html)).toContain(`${agent} asks to act for you`)
+      expect(words(failed.html)).toContain(`${agent} is asking for access to`)
       const csrf = /name="csrf" value="([^"]*)"/.exec(failed.html)?.[1] ?? ''
       const backTo = /name="return_to" value="([^"]*)"/.exec(failed.html)?.[1]?.replaceAll('&amp;', '&') ?? ''
       const form = { action: 'language', language: 'ar', csrf, return_to: backTo }

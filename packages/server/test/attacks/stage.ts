@@ -15,6 +15,7 @@ export interface Stage {
   readonly agent: Party
   readonly otherAgent: Party
   readonly resource: Party
+  readonly otherResource: Party
   /** Reaches every origin and follows nothing. Requests to the auth server go to its instances in turn. */
   readonly fetch: typeof globalThis.fetch
   readonly clock: { now: number }
@@ -52,13 +53,14 @@ export const people = {
 
 const serverSecret = new Uint8Array(32).fill(7)
 
-async function createParties(ids: { agent: string; otherAgent: string; resource: string }) {
-  const [agent, otherAgent, resource] = await Promise.all([
+async function createParties(ids: Readonly<Record<'agent' | 'otherAgent' | 'resource' | 'otherResource', string>>) {
+  const [agent, otherAgent, resource, otherResource] = await Promise.all([
     createParty('agent', ids.agent, { name: 'First Agent', redirect_uris: [`${ids.agent}/callback`] }),
     createParty('agent', ids.otherAgent, { name: 'Other Agent', redirect_uris: [`${ids.otherAgent}/callback`] }),
     createParty('resource', ids.resource, { supported_scopes: Object.keys(scopes), scope_descriptions: scopes }),
+    createParty('resource', ids.otherResource, {}),
   ])
-  return { agent, otherAgent, resource }
+  return { agent, otherAgent, resource, otherResource }
 }
 
 const hashes = new Map(Object.values(people).map(({ username, password }) => [username, hashPassword(password)]))
@@ -112,6 +114,7 @@ async function openMap(
     agent: 'https://agent.example',
     otherAgent: 'https://other-agent.example',
     resource: 'https://api.example',
+    otherResource: 'https://mail.example',
   })
   const origins = new Map(
     Object.values(parties).map((party): [string, (request: Request) => Promise<Response>] => [party.id, party.handler]),
@@ -155,17 +158,20 @@ async function openMap(
 export async function openHttpStage({ wrap = asIs, ...options }: StageOptions = {}): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
-  const ports = await Promise.all(Array.from({ length: 5 }, () => listenOnLoopback()))
-  const [agentPort, otherPort, resourcePort, ...instances] = ports
-  if (!agentPort || !otherPort || !resourcePort || !instances[0]) throw new TypeError('there are five ports')
+  const ports = await Promise.all(Array.from({ length: 6 }, () => listenOnLoopback()))
+  const [agentPort, otherPort, resourcePort, otherResourcePort, ...instances] = ports
+  if (!agentPort || !otherPort || !resourcePort || !otherResourcePort || !instances[0])
+    throw new TypeError('there are six ports')
   const parties = await createParties({
     agent: agentPort.origin,
     otherAgent: otherPort.origin,
     resource: resourcePort.origin,
+    otherResource: otherResourcePort.origin,
   })
   agentPort.serve(parties.agent.handler)
   otherPort.serve(parties.otherAgent.handler)
   resourcePort.serve(parties.resource.handler)
+  otherResourcePort.serve(parties.otherResource.handler)
   const authServer = instances[0].origin
   const folder = mkdtempSync(join(tmpdir(), 'countersign-attacks-'))
   const file = join(folder, 'auth.db')

@@ -159,6 +159,9 @@ describe('loadConfig', () => {
     ['a risk in another form', { risks: [{ scope: 'a', risk: 'read' }] }, riskForm],
     ['a risk of its own', { risks: [['delete', 'delete_or_spend']] }, riskForm],
     ['a pattern for a risk that can fit nothing', { risks: [['*.read', 'read']] }, riskForm],
+    ['a brand without hosts', { brands: { Contoso: [] } }, 'brands.Contoso: '],
+    ['a brand with a URL', { brands: { Contoso: ['https://contoso.example'] } }, 'brands.Contoso[0]: must be a host'],
+    ['a brand with a wildcard', { brands: { Contoso: ['*.contoso.example'] } }, 'brands.Contoso[0]: must be a host'],
     ['two master keys', { masterKey: 'x' }, 'masterKey: is set beside masterKeyFile'],
     ['a network', { trustProxy: ['10.0.0.0/33'] }, 'trustProxy[0]: must be an address or a network'],
     [

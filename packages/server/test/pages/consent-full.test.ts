@@ -13,20 +13,20 @@ const decisionIn = (html: string) => formsOf(html)[1]
 describe('renderConsent with everything a server can offer', () => {
   it('reads in the order: known since, new, the rest, how long, stop it, buttons, where next, end, foot', () => {
     expectOrder(words(renderConsent(fullConsent)), [
-      'You allowed this agent on 3 May 2025. Now it asks for more.',
+      'You allowed this agent on 3 May 2025. It’s now asking for more.',
       'Change New Create and change events calendar.write',
       'Read See your events calendar.read',
       'For how long',
-      'Only this task – 1 hour',
+      '1 hour',
       '30 days',
       'Until I remove it',
-      'It may act while you are away. You can stop it at any time in My agents',
-      'what it already holds runs out within 10 minutes.',
+      'It can use this while you’re away. You can remove it any time in My agents.',
+      'After that it may still work for up to 10 minutes.',
       'Don’t allow',
       'Allow',
-      'You will go back to calendar-helper.example/callback',
+      'You’ll go back to calendar-helper.example/callback',
       'This request ends at 14:32 UTC.',
-      'Keep it open longer',
+      'Give me more time',
       'Help',
       'Report this agent',
       'Language:',
@@ -44,7 +44,7 @@ describe('renderConsent with everything a server can offer', () => {
 
   it('says the duration in words where there is only one, and posts it', () => {
     const html = renderConsent({ ...fullConsent, durations: { choices: [3600], preset: 3600 } })
-    expectOrder(words(html), ['For how long', 'Only this task – 1 hour', 'It may act while you are away.'])
+    expectOrder(words(html), ['For how long', '1 hour', 'It can use this while you’re away.'])
     expect(html).not.toMatch(/type="radio"|<fieldset/)
     expect(formsOf(html).find(({ hidden }) => 'revision' in hidden)?.hidden.duration).toBe('3600')
   })
@@ -74,7 +74,10 @@ describe('renderConsent with everything a server can offer', () => {
   it('says of an agent that is new to the person that others have seen what changed', () => {
     const { allowedBefore: _, ...newToMe } = { ...fullConsent, firstTime: true }
     const text = words(renderConsent({ ...newToMe, changes: [{ what: 'keys' }] }))
-    expectOrder(text, ['First time you see this agent here.', 'has changed since someone else last allowed it:'])
+    expectOrder(text, [
+      'This is the first time this agent has asked you.',
+      'has changed since someone else last allowed it:',
+    ])
     expect(text).not.toContain('since you last allowed it')
   })
 
@@ -90,7 +93,7 @@ describe('renderConsent with everything a server can offer', () => {
   it('shows the logo of this server as a decoration that nobody checked', () => {
     const html = renderConsent({ ...fullConsent, logo: '/agents/a1' })
     expect(html).toContain('<img class="logo" src="/agents/a1" alt=""')
-    expect(words(html)).toContain('We did not check the name or the logo.')
+    expect(words(html)).toContain('We haven’t checked its name or logo, or who runs it.')
   })
 
   it('asks for the password in the form of the decision, which refusing does not need', () => {
@@ -123,7 +126,7 @@ describe('renderConsent with everything a server can offer', () => {
   })
 
   it.each([
-    ['wrong_password', 'The password is not right.'],
+    ['wrong_password', 'That password is incorrect.'],
     ['throttled', 'Too many attempts. Wait a few minutes, then try again.'],
   ] as const)('says %s at the password, in the title and to tools', (problem, text) => {
     const html = renderConsent({ ...fullConsent, askPassword: true, problem })
@@ -163,7 +166,7 @@ describe('renderConsent with everything a server can offer', () => {
 
   it('offers nothing that the model does not have', () => {
     const html = renderConsent(consentModel())
-    expect(words(html)).not.toMatch(/My agents|Keep it open|\bHelp\b|Report|Language|Until I remove/)
+    expect(words(html)).not.toMatch(/more time|\bHelp\b|Report|Language|Until I remove/)
     expect(html).not.toMatch(/<script|type="(radio|checkbox|password)"|<footer/)
   })
 })
@@ -172,7 +175,7 @@ describe('renderPolicyForbids', () => {
   it('says who can change it, and only goes back', () => {
     const html = renderPolicyForbids(policyForbidsModel())
     expectOrder(words(html), [
-      'Your organisation does not allow this agent',
+      'Your administrator doesn’t allow this',
       'calendar-helper.example',
       'ask the IT desk',
       'Go back',
@@ -192,7 +195,7 @@ describe('renderReturnToApp', () => {
   it.each(['allowed', 'denied'] as const)('leads back by a link after %s', (outcome) => {
     const html = renderReturnToApp(returnToAppModel({ outcome }))
     expect(html).toContain('href="example.calendar-helper:/callback?code=code-1&amp;state=state-1">Go back to your app')
-    expect(words(html)).toContain(outcome === 'allowed' ? 'You allowed' : 'You did not allow')
+    expect(words(html)).toContain(outcome === 'allowed' ? 'was allowed' : 'was not allowed')
   })
 
   it.each(['javascript:alert(1)', 'JavaScript:alert(1)', 'data:text/html,x', 'blob:x', ' javascript:x', '/callback'])(

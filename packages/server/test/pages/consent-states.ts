@@ -23,7 +23,6 @@ export const fullConsent = consentModel({
     { name: 'calendar.write', description: 'Create and change events', risk: 'change', isNew: true },
   ],
   durations: { choices: [3600, 2592000, 'until-removed'], preset: 3600 },
-  accountPath: '/account',
   extend: { secondsLeft: 540 },
 })
 
@@ -72,8 +71,17 @@ export function consentStates(messages: Messages): [string, string][] {
       resourceHost: 'calendar-helper.example',
       able: [
         { name: 'openid', identity: 'openid', risk: 'read' },
-        { name: 'profile', identity: 'profile', risk: 'read' },
-        { name: 'email', identity: 'email', risk: 'read' },
+        { name: 'profile', identity: 'profile', risk: 'read', value: 'Alice Moore, alice' },
+        { name: 'email', identity: 'email', risk: 'read', value: 'alice@home.example' },
+      ],
+      notAsked: [],
+    }),
+    consent('identity-of-little', {
+      ...fullConsent,
+      able: [
+        { name: 'openid', identity: 'openid', risk: 'read' },
+        { name: 'email', identity: 'email', risk: 'read', value: null },
+        { name: 'profile', identity: 'profile', risk: 'read', withheld: true },
       ],
       notAsked: [],
     }),
@@ -89,6 +97,32 @@ export function consentStates(messages: Messages): [string, string][] {
       resourceHost: '127.0.0.1:8002',
       redirectDisplay: '127.0.0.1:8001/callback',
       loopback: true,
+    }),
+    consent('asked-before', consentModel({ askedBefore: true })),
+    consent('elsewhere', consentModel({ elsewhere: ['mail.example', 'files.example'], signsInAlready: true })),
+    consent('elsewhere-many', consentModel({ elsewhere: [1, 2, 3, 4, 5].map((index) => `s${index}.example`) })),
+    consent('elsewhere-unknown', consentModel({ nothingElse: false, notAsked: [] })),
+    consent(
+      'brand',
+      consentModel({ agentName: 'Microsoft Security', nameCaution: { what: 'brand', brand: 'Microsoft' } }),
+    ),
+    consent(
+      'address',
+      consentModel({ agentName: 'bank.example', nameCaution: { what: 'address', address: 'bank.example' } }),
+    ),
+    consent('imitation', consentModel({ agentName: 'Verified Calendar', nameCaution: { what: 'imitation' } })),
+    consent('own-service', {
+      ...fullConsent,
+      resource: 'https://calendar-helper.example',
+      resourceHost: 'calendar-helper.example',
+    }),
+    consent('dangers', {
+      ...fullConsent,
+      able: [
+        { name: 'admin', description: 'Manage everything', risk: 'control' },
+        { name: 'events:delete', risk: 'delete' },
+      ],
+      dangers: ['control', 'delete'],
     }),
     consent('no-metadata', { ...silentAgent, saysNothing: true }),
     consent('redirect-elsewhere', consentModel({ redirectElsewhere: true, redirectDisplay: 'hub.example/cb' })),

@@ -270,7 +270,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
   it('posts the sign-in with Enter in the password field', async () => {
     await opened('sign-in', {}, async (page) => {
       const posted = page.waitForRequest((request) => request.method() === 'POST')
-      await page.getByLabel('User name').fill('alice')
+      await page.getByLabel('Username').fill('alice')
       await page.getByLabel('Password').fill('correct horse')
       await page.keyboard.press('Enter')
       const fields = new URLSearchParams((await posted).postData() ?? '')
@@ -307,11 +307,11 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
       expect(stops).toEqual([
         'Not you?',
         'Details',
-        'Only this task – 1 hour',
+        '1 hour',
         'My agents',
         'Don’t allow',
         'Allow',
-        'Keep it open longer',
+        'Give me more time',
         'Help',
         'Report this agent',
         'العربية',
@@ -322,7 +322,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
 
   it('is told by keyboard for how long, and removes an agent', async () => {
     await opened('consent-full', {}, async (page) => {
-      await page.getByLabel('Only this task').focus()
+      await page.getByLabel('1 hour').focus()
       await page.keyboard.press('ArrowDown')
       expect(await page.getByLabel('30 days').isChecked()).toBe(true)
     })

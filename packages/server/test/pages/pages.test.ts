@@ -97,7 +97,7 @@ describe('renderSignIn', () => {
   })
 
   it.each([
-    ['wrong_password', 'The user name or the password is not right.'],
+    ['wrong_password', 'That username and password don’t work here.'],
     ['throttled', 'Too many attempts. Wait a few minutes, then try again.'],
   ] as const)('says %s in text, tied to the fields, and keeps the user name', (problem, text) => {
     const html = renderSignIn(signInModel({ username: 'alice', problem }))
@@ -120,25 +120,28 @@ describe('renderConsent', () => {
       'Home Accounts',
       'Signed in as alice@home.example',
       'Not you?',
-      'Allow calendar-helper.example to act for you at cal.example?',
+      'Allow calendar-helper.example to access cal.example for you?',
       'calendar-helper.example',
       'calls itself “Calendar Helper”',
-      'Verified: this request was signed by calendar-helper.example. We did not check the name.',
-      'First time you see this agent here.',
+      'This request comes from a copy of calendar-helper.example, such as an app or a server.',
+      'We haven’t checked its name, or who runs it.',
+      'This is the first time this agent has asked you. Asked 40 seconds ago. Code K7QX',
       'Details',
       'It will be able to',
       'Change Create and change events calendar.write',
       'Read See your events calendar.read',
       'It will not be able to',
-      'See your password or sign in as you',
-      'Delete events (offered by cal.example, not asked for)',
-      'Use anything outside cal.example',
+      'See your password',
+      'Delete events (not asked for)',
+      'Access your other services',
       'For how long',
-      'It may act while you are away.',
-      'What you allow here runs out within 10 minutes.',
+      '1 hour',
+      'It can use this while you’re away. You can remove it any time in My agents.',
+      'After that it may still work for up to 10 minutes.',
+      'Did you just ask this agent for something? If a person, a message or a phone call told you to open this page, choose Don’t allow.',
       'Don’t allow',
       'Allow',
-      'You will go back to calendar-helper.example/callback',
+      'You’ll go back to calendar-helper.example/callback',
       'This request ends at 14:32 UTC.',
     ])
   })
@@ -148,8 +151,8 @@ describe('renderConsent', () => {
   })
 
   it.each([
-    [true, 'consent-first-time', 'First time you see this agent here.'],
-    [false, 'consent-known', 'You have seen this agent here before.'],
+    [true, 'consent-first-time', 'This is the first time this agent has asked you.'],
+    [false, 'consent-known', 'This agent has asked you before.'],
   ])('first time %s: %s', (firstTime, state, text) => {
     const html = renderConsent(consentModel({ firstTime }))
     expect(html).toContain(`<main data-state="${state}">`)
@@ -164,9 +167,10 @@ describe('renderConsent', () => {
       redirect_uri: 'https://calendar-helper.example/callback',
       csrf: 'csrf-1',
       revision: '3',
+      duration: '3600',
     })
     expect(decision?.controls).toEqual([
-      '<button class="button" type="submit" name="consent" value="deny">',
+      '<button class="button" type="submit" name="consent" value="deny" formnovalidate="">',
       '<button class="button" type="submit" name="consent" value="grant">',
     ])
   })
@@ -201,7 +205,7 @@ describe('renderConsent', () => {
     [1, '1 minute'],
     [86_400, '1 day'],
   ])('says %i seconds as %s', (tokenLifetime, text) => {
-    expect(words(renderConsent(consentModel({ tokenLifetime })))).toContain(`runs out within ${text}.`)
+    expect(words(renderConsent(consentModel({ tokenLifetime })))).toContain(`may still work for up to ${text}.`)
   })
 
   it('gives the end as a time of day with its full date behind it', () => {
@@ -227,7 +231,7 @@ describe('renderConsent', () => {
 
   it('says that nothing in particular was named when nothing was', () => {
     const text = words(renderConsent(consentModel({ able: [] })))
-    expect(text).toContain('It will be able to cal.example names nothing in particular.')
+    expect(text).toContain('It will be able to cal.example gives no list.')
   })
 
   it('shows every permission that is asked for, and folds a long list of what is not', () => {
@@ -253,33 +257,43 @@ describe('renderConsent', () => {
       const html = renderConsent(consentModel({ redirectElsewhere: true, redirectDisplay: 'hub.example/cb' }))
       expect(cautions(html)).toHaveLength(1)
       expectOrder(words(html), [
-        'Your answer goes to hub.example/cb, which is not part of calendar-helper.example.',
+        'Your answer goes to hub.example/cb, which is a different address from calendar-helper.example.',
         'Don’t allow',
-        'You will go on to hub.example/cb',
+        'You’ll go on to hub.example/cb',
       ])
     })
 
     it('warns above the buttons when the answer goes to a program on this device', () => {
       const html = renderConsent(
-        consentModel({ loopback: true, redirectElsewhere: true, redirectDisplay: '127.0.0.1:4000/cb' }),
+        consentModel({
+          loopback: true,
+          redirectElsewhere: true,
+          redirectUri: 'http://127.0.0.1:4000/cb',
+          redirectDisplay: '127.0.0.1:4000/cb',
+        }),
       )
       expect(cautions(html)).toHaveLength(1)
-      expectOrder(words(html), ['Go on only if you started this yourself.', '127.0.0.1:4000/cb', 'Don’t allow'])
+      expectOrder(words(html), [
+        'Your answer goes to an app on this device (port 4000). Continue only if you just started it yourself.',
+        'Don’t allow',
+        'You’ll go on to 127.0.0.1:4000/cb',
+      ])
     })
 
     it('warns of letters that look like others, and shows the A-label', () => {
       const html = renderConsent(consentModel({ lookAlike: true, agentHost: 'xn--gent-43d.example' }))
       expect(cautions(html)).toHaveLength(1)
       expect(words(html)).toContain(
-        'Look closely: xn--gent-43d.example is written with letters that can look like others.',
+        'Look closely: xn--gent-43d.example stands for an address with letters from outside a–z.',
       )
     })
 
     it('says that the agent gives no name, and claims no check of one', () => {
       const { agentName: _, ...model } = consentModel()
       const text = words(renderConsent(model))
-      expect(text).toContain('This agent does not say what it is called.')
-      expect(text).not.toMatch(/calls itself|check the name/)
+      expect(text).toContain('This agent gives no name.')
+      expect(text).toContain('We haven’t checked who runs it.')
+      expect(text).not.toMatch(/calls itself|its name/)
     })
   })
 
@@ -293,7 +307,7 @@ describe('renderConsent', () => {
       'https://cal.example',
       'https://calendar-helper.example/callback',
     ])
-    const links = html.match(/<a [^>]*>/g) ?? []
+    const links = html.match(/<a [^>]*>/g)?.filter((link) => link !== '<a href="/account">') ?? []
     expect(links).toHaveLength(3)
     for (const link of links) expect(link).toContain('target="_blank" rel="noreferrer noopener"')
   })
@@ -302,7 +316,7 @@ describe('renderConsent', () => {
     'makes no link of %s',
     (address) => {
       const html = renderConsent(consentModel({ homepage: address, policyUri: address, tosUri: address }))
-      expect(html).not.toContain('<a ')
+      expect(html.match(/<a [^>]*>/g)).toEqual(['<a href="/account">'])
     },
   )
 })

@@ -177,7 +177,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
     it('is extended without losing what was chosen', async () => {
       const posts = await opened('consent', documents.extended)
       await page.getByLabel('30 days').check()
-      await page.getByText('Keep it open longer').click()
+      await page.getByText('Give me more time').click()
       await page.getByText('23:42').waitFor()
       expect(Object.fromEntries(posts[0] ?? [])).toEqual({
         action: 'extend',
@@ -192,7 +192,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
 
     it('sends the form itself when the answer is another page', async () => {
       const posts = await opened('consent')
-      await Promise.all([page.waitForNavigation(), page.getByText('Keep it open longer').click()])
+      await Promise.all([page.waitForNavigation(), page.getByText('Give me more time').click()])
       expect(await page.title()).toBe('Posted')
       expect(posts.map((post) => post.get('action'))).toEqual(['extend', 'extend'])
     })
@@ -204,7 +204,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
     await field.fill('correct horse')
     await page.getByLabel('Show password').check()
     expect(await field.getAttribute('type')).toBe('text')
-    await page.getByLabel('User name').fill('alice')
+    await page.getByLabel('Username').fill('alice')
     await Promise.all([page.waitForNavigation(), page.keyboard.press('Enter')])
     expect(posts[0]?.get('password')).toBe('correct horse')
   })
@@ -266,7 +266,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
       const posts = await opened('sign-in')
       await page.route('**/account/passkeys/options', (route) => route.fulfill({ status: 429, body: '' }))
       await page.getByText('Sign in with a passkey').click()
-      await page.getByText('That did not work. Nothing was changed. Please try again.').waitFor()
+      await page.getByText('That didn’t work, and nothing changed. Try again.').waitFor()
       expect(posts).toEqual([])
     })
   })

@@ -105,7 +105,7 @@ describe('renderReauthentication', () => {
       csrf: 'csrf-1',
     })
     expect(form?.controls[0]).toMatch(/name="username" autocomplete="username" value="alice@home.example" readonly/)
-    expectOrder(words(html), ['Signed in as alice@home.example', 'Before you change how your account is kept safe'])
+    expectOrder(words(html), ['Signed in as alice@home.example', 'Enter your password again to continue.'])
   })
 })
 

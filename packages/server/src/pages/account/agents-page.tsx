@@ -30,7 +30,7 @@ export function renderAgents(model: AgentsPage, messages: Messages = en): string
         {none ? (
           <div class="empty">
             <span class="mark" aria-hidden="true">
-              <Icon name="verified" />
+              <Icon name="shield" />
             </span>
             <p class="lead">{account.noAgents}</p>
             <p>{account.noAgentsYet}</p>

@@ -1,0 +1,44 @@
+import type { ServerContext } from '../context.js'
+import type { AuthRequest, Grant } from '../storage/storage.js'
+
+/** What an agent already has from a person, when it asks for more. */
+export interface Holdings {
+  /** What the same delegate may use at the same resource. */
+  same: readonly string[]
+  /** What any delegate of the agent may use there. */
+  here: readonly string[]
+  /** What it may still use there for a few minutes, though it was removed. */
+  fading: readonly string[]
+  /** Other resources at which the agent may use something, by their identifiers. */
+  elsewhere: readonly string[]
+  /** Whether `elsewhere` is all: nothing is left out, and nothing that was removed still works. */
+  nothingElse: boolean
+}
+
+/** How many grants are looked at; beyond that nothing is said of what there is not. */
+const most = 500
+
+/** Reads what an agent has from a person at the resource of a request, and elsewhere. */
+export async function holdingsOf(
+  { storage, lifetimes, now }: ServerContext,
+  { agent, delegate, resource }: AuthRequest,
+  userId: string,
+): Promise<Holdings> {
+  const here = await storage.listGrants({ userId, agent, resource, live: true, limit: most })
+  const live = await storage.listGrants({ userId, agent, live: true, limit: most })
+  const ended = await storage.listGrants({ userId, agent, live: false, limit: most })
+  // A token that was given before a removal works until it ends.
+  const fading = ended.filter(({ revokedAt }) => revokedAt !== null && revokedAt > now() - lifetimes.authToken)
+  const isElsewhere = (grant: Grant) => grant.resource !== resource
+  return {
+    same: scopesOf(here.filter((grant) => grant.delegate === delegate)),
+    here: scopesOf(here),
+    fading: scopesOf(fading.filter((grant) => !isElsewhere(grant))),
+    elsewhere: [...new Set(live.filter(isElsewhere).map((grant) => grant.resource))],
+    nothingElse: live.length < most && ended.length < most && !fading.some(isElsewhere),
+  }
+}
+
+function scopesOf(grants: readonly Grant[]): string[] {
+  return [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
+}

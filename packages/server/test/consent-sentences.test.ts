@@ -1,0 +1,553 @@
+import { createHash } from 'node:crypto'
+import type { Child } from 'hono/jsx'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { languages } from '../dist/pages/messages/languages.js'
+import type { Messages } from '../dist/pages/messages/messages.js'
+import { type Allowed, type Asked, allow, type OpenRequest, openRequest, ownRequest, view } from './attacks/flow.js'
+import { delegateOf, type Identity } from './attacks/party.js'
+import { openMapStage, people, type Stage } from './attacks/stage.js'
+import { words } from './pages/reading.js'
+import { createScriptedUser, type ScriptedUser } from './scripted-user.js'
+
+/** What a person did with the agent, until a page is before them. */
+interface Scene {
+  stage: Stage
+  user: ScriptedUser
+  /** Has Alice allow something. */
+  allows: (asked?: Asked | ReturnType<typeof ownRequest>, by?: Identity, duration?: string) => Promise<Allowed>
+  /** Has Alice look at a request. */
+  sees: (asked?: Asked) => Promise<{ opened: OpenRequest; page: string }>
+  removes: (resource?: string) => Promise<void>
+}
+
+type Case = [claim: string, scene: (scene: Scene) => Promise<Asked | ReturnType<typeof ownRequest> | OpenRequest>]
+
+/** A sentence of the consent page, and cases in which it is true and untrue. */
+interface Row {
+  sentence: (messages: Messages) => Child
+  /** It stands there. */
+  said: readonly Case[]
+  /** It does not. */
+  unsaid: readonly Case[]
+}
+
+const agent = 'agent.example'
+const resource = 'api.example'
+const other = 'mail.example'
+const minutes = 60
+
+const first: Case = ['somebody is asked for the first time', async () => ({})]
+const allowed: Case = [
+  'the person allowed it before',
+  async ({ allows }) => {
+    await allows()
+    return {}
+  },
+]
+const own: Case = ['the agent is its own resource', async ({ stage }) => ownRequest(stage, 'openid profile email')]
+const ownApi: Case = ['the agent has an API of its own', async ({ stage }) => ownRequest(stage, 'openid data.read')]
+const elsewhere: Case = [
+  'it has access elsewhere',
+  async ({ stage, allows }) => {
+    await allows({ resource: stage.otherResource })
+    return {}
+  },
+]
+const removedElsewhere = (wait: number, claim: string): Case => [
+  `its access elsewhere was removed ${claim}`,
+  async ({ stage, allows, removes }) => {
+    await allows({ resource: stage.otherResource })
+    stage.clock.now += 1
+    await removes()
+    stage.clock.now += wait
+    return {}
+  },
+]
+const asks = (scope: string): Case => [`it asks for ${scope}`, async () => ({ scope })]
+const redirects = (redirectUri: string): Case => [
+  `the answer goes to ${redirectUri}`,
+  async ({ stage }) => {
+    stage.agent.document.redirect_uris = [redirectUri]
+    return { redirectUri }
+  },
+]
+const named = (name: string | undefined): Case => [
+  `it calls itself ${name}`,
+  async ({ stage }) => {
+    stage.agent.document.name = name
+    return {}
+  },
+]
+const byDelegate: Case = [
+  'a delegate asks',
+  async ({ stage }) => openRequest(stage, await delegateOf(stage.agent, 'laptop', stage.clock.now)),
+]
+
+const rows: Record<string, Row> = {
+  'that it asks for the first time': {
+    sentence: ({ firstTime }) => firstTime,
+    said: [first, own],
+    unsaid: [
+      allowed,
+      [
+        'the person did not allow it before',
+        async ({ user, sees }) => {
+          const { opened, page } = await sees()
+          await user.submit(page, opened.url, { consent: 'deny' })
+          return {}
+        },
+      ],
+      [
+        'the person saw it and went away',
+        async ({ sees }) => {
+          await sees()
+          return {}
+        },
+      ],
+    ],
+  },
+  'that it asked before': {
+    sentence: ({ askedBefore }) => askedBefore,
+    said: [
+      [
+        'the person saw it and went away',
+        async ({ sees }) => {
+          await sees()
+          return {}
+        },
+      ],
+    ],
+    unsaid: [
+      first,
+      allowed,
+      [
+        'the same request was seen before',
+        async ({ sees }) => {
+          const { opened } = await sees()
+          return opened
+        },
+      ],
+      [
+        'it asked, and nobody looked',
+        async ({ stage }) => {
+          await openRequest(stage)
+          return {}
+        },
+      ],
+    ],
+  },
+  'that somebody may have told the person to open the page': {
+    sentence: ({ toldToOpen, deny }) => toldToOpen(deny),
+    said: [
+      first,
+      own,
+      [
+        'the person did not allow it before',
+        async ({ user, sees }) => {
+          const { opened, page } = await sees()
+          await user.submit(page, opened.url, { consent: 'deny' })
+          return {}
+        },
+      ],
+    ],
+    unsaid: [allowed],
+  },
+  'that it asks for more': {
+    sentence: ({ asksForMore }) => asksForMore,
+    said: [
+      [
+        'what was allowed still holds',
+        async ({ allows }) => {
+          await allows()
+          return { scope: 'data.write' }
+        },
+      ],
+    ],
+    unsaid: [
+      first,
+      allowed,
+      [
+        'what was allowed ran out',
+        async ({ stage, allows }) => {
+          await allows()
+          stage.clock.now += 3601
+          return { scope: 'data.write' }
+        },
+      ],
+    ],
+  },
+  'that other services are out of its reach': {
+    sentence: ({ notElsewhere }) => notElsewhere,
+    said: [first, allowed, removedElsewhere(11 * minutes, 'eleven minutes ago')],
+    unsaid: [
+      own,
+      ownApi,
+      elsewhere,
+      removedElsewhere(9 * minutes, 'nine minutes ago: a pass may still work'),
+      [
+        'another delegate of it has access elsewhere',
+        async ({ stage, allows }) => {
+          await allows({ resource: stage.otherResource }, await delegateOf(stage.agent, 'laptop', stage.clock.now))
+          return {}
+        },
+      ],
+    ],
+  },
+  'where it has access': {
+    sentence: ({ alreadyElsewhere, myAgents }) => alreadyElsewhere(other, myAgents),
+    said: [elsewhere],
+    unsaid: [
+      first,
+      allowed,
+      removedElsewhere(0, 'just now'),
+      [
+        'its access elsewhere ran out',
+        async ({ stage, allows }) => {
+          await allows({ resource: stage.otherResource })
+          stage.clock.now += 3601
+          return {}
+        },
+      ],
+      [
+        'somebody else gave it access elsewhere',
+        async ({ stage }) => {
+          const bob = createScriptedUser(stage.fetch)
+          const opened = await openRequest(stage, undefined, { resource: stage.otherResource })
+          const { page } = await view(stage, opened, bob, people.bob)
+          await bob.submit(page, opened.url, { consent: 'grant' })
+          return {}
+        },
+      ],
+      [
+        'the agent is its own resource',
+        async ({ stage, allows }) => {
+          await allows({ resource: stage.otherResource })
+          return ownRequest(stage, 'openid')
+        },
+      ],
+    ],
+  },
+  'that it can sign the person in already': {
+    sentence: ({ alreadySignsIn, myAgents }) => alreadySignsIn(myAgents),
+    said: [
+      [
+        'it can',
+        async ({ stage, allows }) => {
+          await allows(ownRequest(stage, 'openid'))
+          return {}
+        },
+      ],
+    ],
+    unsaid: [
+      first,
+      elsewhere,
+      own,
+      [
+        'it asks for that again',
+        async ({ stage, allows }) => {
+          await allows(ownRequest(stage, 'openid'))
+          return ownRequest(stage, 'openid email')
+        },
+      ],
+    ],
+  },
+  'that it cannot delete, which it did not ask for': {
+    sentence: ({ notAsked }) => `Delete your data (${notAsked})`,
+    said: [first, asks('data.write'), allowed],
+    unsaid: [
+      asks('data.delete'),
+      asks('data'),
+      asks('data.*'),
+      asks('admin:org'),
+      [
+        'it was allowed that before',
+        async ({ allows }) => {
+          await allows({ scope: 'data.delete' })
+          return {}
+        },
+      ],
+      [
+        'another delegate of it was allowed that before',
+        async ({ stage, allows }) => {
+          await allows({ scope: 'data.delete' }, await delegateOf(stage.agent, 'laptop', stage.clock.now))
+          return {}
+        },
+      ],
+      [
+        'it was removed a minute ago',
+        async ({ stage, allows, removes }) => {
+          await allows({ scope: 'data.delete' })
+          await removes()
+          stage.clock.now += minutes
+          return {}
+        },
+      ],
+    ],
+  },
+  'what it keeps': {
+    sentence: ({ kept, risks }) => `${kept} ${risks.read}: See your data`,
+    said: [
+      [
+        'it was allowed something else before',
+        async ({ allows }) => {
+          await allows()
+          return { scope: 'data.write' }
+        },
+      ],
+      [
+        'another delegate of it was',
+        async ({ stage, allows }) => {
+          await allows({}, await delegateOf(stage.agent, 'laptop', stage.clock.now))
+          return { scope: 'data.write' }
+        },
+      ],
+    ],
+    unsaid: [
+      first,
+      allowed,
+      [
+        'that was removed',
+        async ({ allows, removes }) => {
+          await allows()
+          await removes()
+          return { scope: 'data.write' }
+        },
+      ],
+    ],
+  },
+  'that it works while the person is away': {
+    sentence: ({ whileAway }) => whileAway,
+    said: [first],
+    unsaid: [own, ownApi],
+  },
+  'that it asks to sign the person in, and nothing else': {
+    sentence: ({ allowSignIn }) => allowSignIn(agent),
+    said: [own],
+    unsaid: [first, ownApi],
+  },
+  'that it asks for its own service too': {
+    sentence: ({ allowOwn }) => allowOwn(agent),
+    said: [ownApi],
+    unsaid: [first, own],
+  },
+  'that it asks for a resource': {
+    sentence: ({ allowQuestion }) => allowQuestion(agent, resource),
+    said: [first, allowed],
+    unsaid: [own, ownApi],
+  },
+  'that the agent itself asks': {
+    sentence: ({ comesFrom }) => comesFrom(agent),
+    said: [first],
+    unsaid: [byDelegate],
+  },
+  'that a copy of the agent asks': {
+    sentence: ({ comesFromCopy }) => comesFromCopy(agent),
+    said: [byDelegate],
+    unsaid: [first],
+  },
+  'that nobody checked its name': {
+    sentence: ({ notChecked }) => notChecked.name,
+    said: [first],
+    unsaid: [named(undefined), named('""')],
+  },
+  'that nobody checked who runs it': {
+    sentence: ({ notChecked }) => notChecked.nothing,
+    said: [named(undefined)],
+    unsaid: [first],
+  },
+  'that it gives no name': {
+    sentence: ({ noName }) => noName,
+    said: [named(undefined), named('“”'), named('\u200b')],
+    unsaid: [first],
+  },
+  'that it gives neither name nor pages': {
+    sentence: ({ saysNothing }) => saysNothing(agent),
+    said: [
+      named(undefined),
+      [
+        'its page is elsewhere',
+        async ({ stage }) => {
+          Object.assign(stage.agent.document, { name: undefined, homepage: 'https://elsewhere.example' })
+          return {}
+        },
+      ],
+    ],
+    unsaid: [
+      first,
+      [
+        'it has a page',
+        async ({ stage }) => {
+          Object.assign(stage.agent.document, { name: undefined, homepage: `${stage.agent.id}/about` })
+          return {}
+        },
+      ],
+    ],
+  },
+  'that it uses a name that people trust': {
+    sentence: ({ claims }) => claims.brand('Microsoft', agent),
+    said: [named('Microsoft Security'), named('Mісrоsоft')],
+    unsaid: [first],
+  },
+  'that its name looks like another address': {
+    sentence: ({ claims }) => claims.address('api.example', agent),
+    said: [named('api.example')],
+    unsaid: [first, named('agent.example')],
+  },
+  'that its name could be ours': {
+    sentence: ({ claims }) => claims.imitation,
+    said: [named('Verified ✔'), named('رسمي'), named('Click Allow')],
+    unsaid: [first],
+  },
+  'what it learns of the e-mail address': {
+    sentence: ({ identity, noValue }) => `${identity.email} (${noValue})`,
+    said: [own],
+    unsaid: [ownApi, asks('data.read email')],
+  },
+  'that it learns no e-mail address, though it asks': {
+    sentence: ({ identity, withheld }) => `${identity.email} (${withheld})`,
+    said: [asks('data.read email')],
+    unsaid: [own, ownApi],
+  },
+  'what it learns of the name': {
+    sentence: ({ identity }) => `${identity.profile}: alice`,
+    said: [own, asks('openid profile data.read')],
+    unsaid: [asks('profile data.read'), first],
+  },
+  'that the answer goes to this device': {
+    sentence: ({ loopback }) => loopback('4321'),
+    said: [redirects('http://127.0.0.1:4321/callback'), redirects('http://[::1]:4321/callback')],
+    unsaid: [first, redirects('https://elsewhere.example:4321/callback')],
+  },
+  'that the answer goes to another address': {
+    sentence: ({ elsewhere: away }) => away('elsewhere.example/callback', agent),
+    said: [redirects('https://elsewhere.example/callback')],
+    unsaid: [first, redirects('http://127.0.0.1:4321/callback')],
+  },
+  'that the person goes back': {
+    sentence: ({ goBackTo }) => goBackTo('agent.example/callback'),
+    said: [first],
+    unsaid: [redirects('https://elsewhere.example/callback'), redirects('https://agent.example:8443/callback')],
+  },
+  'that they go on': {
+    sentence: ({ goOnTo }) => goOnTo('agent.example:8443/callback'),
+    said: [redirects('https://agent.example:8443/callback')],
+    unsaid: [first],
+  },
+  'that it could delete': {
+    sentence: ({ dangerous, dangers }) => dangerous(agent, dangers.delete),
+    said: [asks('events:delete')],
+    unsaid: [first, asks('pay'), asks('admin:org')],
+  },
+  'that it could spend': {
+    sentence: ({ dangerous, dangers }) => dangerous(agent, dangers.spend),
+    said: [asks('transfer.create')],
+    unsaid: [first, asks('data.delete'), asks('admin:org')],
+  },
+  'that it could take control': {
+    sentence: ({ dangerous, dangers }) => dangerous(agent, dangers.control),
+    said: [asks('admin:org'), asks('*')],
+    unsaid: [first, asks('data.delete'), asks('pay')],
+  },
+  'that it may last until it is removed': {
+    sentence: ({ untilRemoved }) => untilRemoved,
+    said: [first, own],
+    unsaid: [asks('data.delete'), asks('pay'), asks('admin:org')],
+  },
+}
+
+/** The words alone: markup puts blanks around what it marks. */
+const squashed = (text: string) => text.replace(/\s+/g, '')
+
+/** Sentences with places are made of pieces. */
+function textOf(sentence: Child): string {
+  if (Array.isArray(sentence)) return sentence.map(textOf).join('')
+  if (typeof sentence !== 'string') throw new TypeError('a place of a sentence is filled with text here')
+  return sentence
+}
+
+/** What Alice reads at the end of a scene. */
+async function readIn(language: string, [, play]: Case): Promise<string> {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const user = createScriptedUser(stage.fetch)
+  user.cookies.set('__Host-countersign-language', language)
+  const asked = await play({
+    stage,
+    user,
+    allows: (what = {}, by, duration = '3600') => allow(stage, by, { duration }, { asked: what, user }),
+    async sees(what = {}) {
+      const opened = await openRequest(stage, undefined, what)
+      return { opened, page: (await view(stage, opened, user)).page }
+    },
+    async removes() {
+      for (const { id } of await stage.storage.listGrants({ live: true }))
+        await stage.storage.revokeGrant({ grantId: id, by: 'test' })
+    },
+  })
+  const opened = 'requestToken' in asked ? asked : await openRequest(stage, undefined, asked)
+  const { page } = await view(stage, opened, user)
+  expect(page).toContain(`lang="${language}"`)
+  expect(page).toContain('value="grant"')
+  return squashed(words(page))
+}
+
+describe.each(Object.values(languages))('the consent page in $languageName says', (messages) => {
+  const cases = Object.entries(rows).flatMap(([name, { sentence, said, unsaid }]) => [
+    ...said.map((each) => [name, 'where', each[0], sentence, each, true] as const),
+    ...unsaid.map((each) => [name, 'not where', each[0], sentence, each, false] as const),
+  ])
+
+  it.each(cases)('%s, %s %s', async (_name, _where, _claim, sentence, scene, stands) => {
+    const text = squashed(textOf(sentence(messages)))
+    const read = await readIn(messages.lang, scene)
+    if (stands) expect(read).toContain(text)
+    else expect(read).not.toContain(text)
+  })
+})
+
+it('has a case for each side of every sentence', () => {
+  for (const { said, unsaid } of Object.values(rows)) {
+    expect(said.length).toBeGreaterThan(0)
+    expect(unsaid.length).toBeGreaterThan(0)
+  }
+})
+
+describe('what the page says of the request', () => {
+  it('is how long ago it was made', async () => {
+    const stage = await openMapStage()
+    onTestFinished(() => stage.close())
+    const opened = await openRequest(stage)
+    const start = stage.clock.now
+    const { user } = await view(stage, opened)
+    for (const [after, text] of [
+      [0, 'Asked 1 second ago.'],
+      [40, 'Asked 40 seconds ago.'],
+      [60, 'Asked 1 minute ago.'],
+      [540, 'Asked 9 minutes ago.'],
+    ] as const) {
+      stage.clock.now = start + after
+      expect(words((await view(stage, opened, user)).page)).toContain(text)
+    }
+  })
+
+  it('is its code: the first four characters of the SHA-256 of its token, in base 32', async () => {
+    const stage = await openMapStage()
+    onTestFinished(() => stage.close())
+    const opened = await openRequest(stage)
+    const bits = [...createHash('sha256').update(opened.requestToken).digest()]
+      .map((byte) => byte.toString(2).padStart(8, '0'))
+      .join('')
+    const code = [0, 5, 10, 15]
+      .map((at) => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'[Number.parseInt(bits.slice(at, at + 5), 2)])
+      .join('')
+    expect(words((await view(stage, opened)).page)).toContain(`Code ${code}`)
+  })
+
+  it('is nothing green, and never that anything is verified', async () => {
+    const stage = await openMapStage()
+    onTestFinished(() => stage.close())
+    const { page } = await view(stage, await openRequest(stage))
+    expect(words(page)).not.toMatch(/verified/i)
+    expect(page).not.toMatch(/class="[^"]*verified/)
+  })
+})

@@ -1,0 +1,205 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { nameCaution } from '../dist/browser/name-caution.js'
+import { cleanName } from '../dist/pages/plain-text.js'
+
+const cautionOf = (name: string, agent = 'https://calendar-helper.example', brands = {}) =>
+  nameCaution({
+    name: cleanName(name),
+    agent,
+    issuer: 'https://auth.home.example',
+    serverName: 'Home Accounts',
+    brands,
+  })
+
+describe('a name that nobody checked', () => {
+  it.each([
+    'Calendar Helper',
+    'Alice’s Notes',
+    "O'Brien Travel",
+    'Node.js Runner',
+    'Unofficial Weather',
+    'Pineapple',
+    'Snapple Recipes',
+    'zoomable maps',
+    'Home Assistant',
+    'Secure Notes',
+    'Helper 2.0',
+    'v1.2.3',
+    'Mr. Smith',
+    'calendar-helper.example',
+    'Calendar at calendar-helper.example',
+    'مساعد التقويم',
+    '日本語カレンダー',
+    'Проверка погоды',
+    '',
+  ])('%j is only a name', (name) => {
+    expect(cautionOf(name)).toBeUndefined()
+  })
+
+  it.each([
+    ['Microsoft Security', 'Microsoft'],
+    ['MICROSOFT', 'Microsoft'],
+    ['MicrosoftSecurity', 'Microsoft'],
+    ['microsoftsecurity', 'Microsoft'],
+    ['My Microsoft', 'Microsoft'],
+    ['M i c r o s o f t', 'Microsoft'],
+    ['Micro-Soft', 'Microsoft'],
+    ['Micro\u200bsoft', 'Microsoft'],
+    ['M1cr0s0ft', 'Microsoft'],
+    ['M!crosoft', 'Microsoft'],
+    ['rnicrosoft', 'Microsoft'],
+    ['Мiсrоsоft', 'Microsoft'],
+    ['ΜΙCROSΟFT', 'Microsoft'],
+    ['Ｍｉｃｒｏｓｏｆｔ', 'Microsoft'],
+    ['𝐌𝐢𝐜𝐫𝐨𝐬𝐨𝐟𝐭', 'Microsoft'],
+    ['🄼🄸🄲🅁🄾🅂🄾🄵🅃', 'Microsoft'],
+    ['Ⓜicrosoft', 'Microsoft'],
+    ['Mícrösōft', 'Microsoft'],
+    ['Google (verified ✔)', 'Google'],
+    ['G00gle Drive', 'Google'],
+    ['Gοοgle', 'Google'],
+    ['GitHub Actions', 'GitHub'],
+    ['Pay Pal', 'PayPal'],
+    ['PayPaI', 'PayPal'],
+    ['Apple Support', 'Apple'],
+    ['Аррӏе Support', 'Apple'],
+    ['“Apple”', 'Apple'],
+    ['Office 365 Sync', 'Office 365'],
+    ['دعم مايكروسوفت', 'مايكروسوفت'],
+    ['مَايكروسُوفت', 'مايكروسوفت'],
+    ['خدمة باي بال', 'باي بال'],
+    ['آبــل', 'آبل'],
+  ])('%j uses a name that people trust', (name, brand) => {
+    expect(cautionOf(name)).toEqual({ what: 'brand', brand })
+  })
+
+  it.each([
+    ['https://login.microsoft.com', undefined],
+    ['https://microsoft.com', undefined],
+    ['https://microsoft.com.evil.example', 'Microsoft'],
+    ['https://evil-microsoft.com', 'Microsoft'],
+    ['https://notmicrosoft.com', 'Microsoft'],
+    ['https://xn--mcrosoft-thh.example', 'Microsoft'],
+  ])('a brand belongs to its own hosts: %s', (agent, brand) => {
+    expect(cautionOf('Microsoft', agent)).toEqual(brand === undefined ? undefined : { what: 'brand', brand })
+  })
+
+  it.each([
+    'https://microsoft-security.example',
+    'https://login.microsoft.com.evil.example',
+    'https://xn--mcrosoft-thh.example',
+  ])('the host %s uses a brand, whatever the agent calls itself', (agent) => {
+    expect(cautionOf('Calendar', agent)).toEqual({ what: 'brand', brand: 'Microsoft' })
+  })
+
+  it.each([
+    ['google.com', { what: 'brand', brand: 'Google' }],
+    ['cal.example', { what: 'address', address: 'cal.example' }],
+    ['Notes for auth.home.example', { what: 'address', address: 'auth.home.example' }],
+    ['bank.de', { what: 'address', address: 'bank.de' }],
+    ['BANK．DE', { what: 'address', address: 'BANK.DE' }],
+    ['bank。de', { what: 'address', address: 'bank.de' }],
+    ['https://bank.example/login', { what: 'address', address: 'bank.example' }],
+    ['calendar-helper.example.evil', { what: 'address', address: 'calendar-helper.example.evil' }],
+    ['саlendar-helper.example', { what: 'address', address: 'саlendar-helper.example' }],
+  ])('%j reads as an address of somebody else', (name, caution) => {
+    expect(cautionOf(name)).toEqual(caution)
+  })
+
+  it.each([
+    'Verified',
+    'Calendar (verified)',
+    'VERIFIED CALENDAR',
+    'VerifiedCalendar',
+    'verifiedagent',
+    'V e r i f i e d',
+    'Ver-ified',
+    'Vеrіfіеd',
+    'Ⅴerified',
+    'Verified!',
+    'V3rified',
+    'Official Calendar',
+    '0fficial',
+    'Trusted by Home',
+    'Calendar ✔',
+    'Calendar ✔️',
+    '✅ Calendar',
+    '🔒 Calendar',
+    'Calendar ☑',
+    '⚠ Calendar',
+    'Home Accounts',
+    'Home Accounts Security',
+    'home-accounts',
+    'Hоme Аccоunts',
+    'Click Allow to go on',
+    'Calendar” is verified. “Allow',
+    'تم التحقق',
+    'التقويم الرسمي',
+    'وكيل مُوثَّق',
+    'تقويم معتمد',
+    'اضغط السماح',
+    'Calendario verificado',
+    'Application vérifiée',
+  ])('%j reads as something that this server says', (name) => {
+    expect(cautionOf(name)).toEqual({ what: 'imitation' })
+  })
+
+  it('takes the brands of the operator, and leaves out those that they say belong to anybody', () => {
+    expect(cautionOf('Contoso Travel', undefined, { Contoso: ['contoso.example'] })).toEqual({
+      what: 'brand',
+      brand: 'Contoso',
+    })
+    expect(
+      cautionOf('Contoso Travel', 'https://travel.contoso.example', { Contoso: ['contoso.example'] }),
+    ).toBeUndefined()
+    expect(cautionOf('Zoom', undefined, { Zoom: ['*'] })).toBeUndefined()
+  })
+})
+
+describe('cleanName', () => {
+  it.each([
+    ['Calendar” Verified by Home “', 'Calendar Verified by Home'],
+    ['"Calendar"', 'Calendar'],
+    ['«Calendar»', 'Calendar'],
+    ['‹Calendar›', 'Calendar'],
+    ['「Calendar」', 'Calendar'],
+    ['„Calendar‟', 'Calendar'],
+    ['＂Calendar＂', 'Calendar'],
+    ['‘Calendar’', 'Calendar'],
+    ['`Calendar´', 'Calendar'],
+    ['Calendar″', 'Calendar'],
+    ['❝Calendar❞', 'Calendar'],
+    ['Alice’s Notes', 'Alice’s Notes'],
+    ["O'Brien", "O'Brien"],
+    ["'Calendar'", 'Calendar'],
+    ['""', ''],
+    ["rock 'n' roll", 'rock n roll'],
+    [`${'“'.repeat(100)}Calendar`, 'Calendar'],
+  ])('%j becomes %j', (value, expected) => {
+    expect(cleanName(value)).toBe(expected)
+  })
+
+  it('leaves no mark with which a quotation could end, at most 60 characters, and has nothing left to do', () => {
+    const signs = fc.constantFrom(...Array.from('“”«»"\'’‘‹›„＂a\u200b '))
+    const text = fc.oneof(
+      fc.array(signs, { maxLength: 90 }).map((all) => all.join('')),
+      fc.string({ unit: 'binary' }),
+    )
+    fc.assert(
+      fc.property(text, (value) => {
+        const name = cleanName(value)
+        expect(name).not.toMatch(/[“”«»"‹›„＂]/)
+        expect(Array.from(name).length).toBeLessThanOrEqual(60)
+        expect(cleanName(name)).toBe(name)
+      }),
+    )
+  })
+})
+
+it('takes no time for the longest name and host', () => {
+  const started = performance.now()
+  for (const name of ['a '.repeat(30), 'a.'.repeat(30), '𝐌'.repeat(60), 'é́'.repeat(30)])
+    cautionOf(name, `https://${'a-'.repeat(30)}a.${'b-'.repeat(30)}b.example`)
+  expect(performance.now() - started).toBeLessThan(1000)
+})
