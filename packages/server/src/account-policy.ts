@@ -22,9 +22,33 @@ const usernamePattern = new RegExp(`^${visible}(?: ?${visible})*$`, 'u')
 /** Letters and signs that show nothing: with one, a name reads as somebody else's. */
 const unseen = /[\p{Default_Ignorable_Code_Point}\u2800]/u
 
-/** Whether a user name is one line of visible characters. */
-export function isUsername(username: string): boolean {
-  return username.length <= usernameMaximum && usernamePattern.test(username) && !unseen.test(username)
+/** Alphabets with many letters that look like those of another one of them. */
+const alphabets = [
+  /\p{Script=Latin}/u,
+  /\p{Script=Cyrillic}/u,
+  /\p{Script=Greek}/u,
+  /\p{Script=Armenian}/u,
+  /\p{Script=Georgian}/u,
+  /\p{Script=Cherokee}/u,
+  /\p{Script=Coptic}/u,
+  /\p{Script=Lisu}/u,
+  /\p{Script=Deseret}/u,
+  /\p{Script=Osage}/u,
+  /\p{Script=Tifinagh}/u,
+  /\p{Script=Old_Italic}/u,
+]
+
+/**
+ * What is wrong with a user name: it is not one line of visible characters, or one word of it is written in two alphabets
+ * whose letters look alike (UTS 39 §5). Whether it looks like somebody's who is there, the storage knows.
+ */
+export function usernameProblem(username: string): 'username_invalid' | 'username_mixed' | undefined {
+  if (username.length > usernameMaximum || !usernamePattern.test(username) || unseen.test(username)) {
+    return 'username_invalid'
+  }
+  const words = username.normalize('NFKC').split(/[^\p{L}\p{M}]+/u)
+  const isMixed = (word: string) => alphabets.filter((letter) => letter.test(word)).length > 1
+  return words.some(isMixed) ? 'username_mixed' : undefined
 }
 
 /** Whether a text looks like an e-mail address; whether it is theirs, nobody has shown. */

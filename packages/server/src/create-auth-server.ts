@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type IssuerMetadata, type ReceivedMessage, receiveRequest } from 'countersign'
-import { isUsername, passwordMinimum, passwordProblem } from './account-policy.js'
+import { passwordMinimum, passwordProblem, usernameProblem } from './account-policy.js'
 import { createCookies } from './browser/cookies.js'
 import { PageError, problemStatus } from './browser/page-error.js'
 import { messagesFor } from './browser/page-frame.js'
@@ -33,7 +33,7 @@ export interface AuthServer {
    * message tells an operator what to do.
    */
   ready(): Promise<void>
-  /** Adds a person who can sign in. Rejects with `StorageError` `username_taken`, and with a `TypeError` for a name or password that sign-up would refuse. */
+  /** Adds a person who can sign in. Rejects with `StorageError` `username_taken` or `username_looks_alike`, and with a `TypeError` for a name or password that sign-up would refuse. */
   addUser(user: { username: string; password: string; displayName?: string; email?: string }): Promise<User>
   /**
    * Begins nothing more that no answer waits for, such as fetching logos, and resolves when nothing of it needs the
@@ -128,8 +128,13 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     fetch: (request) => handler(request),
     ready: createReadiness(context),
     async addUser({ password, ...user }) {
-      if (!isUsername(user.username))
+      const unusable = usernameProblem(user.username)
+      if (unusable === 'username_invalid')
         throw new TypeError('addUser: a user name is 1 to 128 visible characters in one line')
+      if (unusable === 'username_mixed')
+        throw new TypeError(
+          'addUser: a word of a user name is written in one alphabet, since letters of two look alike',
+        )
       const weak = passwordProblem(password, user.username)
       if (weak) throw new TypeError(`addUser: ${weak.replaceAll('_', ' ')}; use at least ${passwordMinimum} characters`)
       return context.storage.createUser({ ...user, passwordHash: await hashPassword(password) })

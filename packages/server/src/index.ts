@@ -1,4 +1,4 @@
-export { isEmail, isUsername, passwordProblem } from './account-policy.js'
+export { isEmail, passwordProblem, usernameProblem } from './account-policy.js'
 export type { IdentityProvider } from './browser/identity-provider.js'
 export { ConfigurationError, type ConfigurationProblem } from './config/configuration-error.js'
 export type { Configuration, Settings } from './config/configuration-schema.js'

@@ -1,4 +1,4 @@
-import { hashPassword, isEmail, isUsername, StorageError } from 'countersign-server'
+import { hashPassword, isEmail, StorageError, usernameProblem } from 'countersign-server'
 import { CommandError } from '../command-error.js'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
@@ -14,6 +14,11 @@ interface Options extends ChangeOptions {
   passwordStdin?: true
 }
 
+const namesAre = {
+  username_invalid: 'A user name is one line of at most 128 visible characters.',
+  username_mixed: 'A word of a user name is written in one alphabet: letters of two look alike.',
+}
+
 /** `countersign users add`: a person who can sign in. */
 export const usersAdd: CommandRow = {
   name: 'users add',
@@ -27,7 +32,8 @@ export const usersAdd: CommandRow = {
   ],
   async run(options, terminal, username) {
     const { name, email, passwordStdin, ...flags }: Options = options
-    if (!isUsername(username)) throw usageError('A user name is one line of at most 128 visible characters.')
+    const unusable = usernameProblem(username)
+    if (unusable) throw usageError(namesAre[unusable])
     if (email !== undefined && !isEmail(email)) throw usageError('--email takes an address, such as alice@example.com.')
     const by = operatorName(flags)
     const user = await inStorage(flags, async ({ storage }) => {
@@ -36,8 +42,15 @@ export const usersAdd: CommandRow = {
         const passwordHash = await hashPassword(password)
         return await storage.createUser({ username, passwordHash, displayName: name, email, by })
       } catch (error) {
-        if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
-        throw new CommandError(`There is somebody with the user name ${username} already.`, { cause: error })
+        if (!(error instanceof StorageError)) throw error
+        if (error.code === 'username_taken') {
+          throw new CommandError(`There is somebody with the user name ${username} already.`, { cause: error })
+        }
+        if (error.code === 'username_looks_alike') {
+          const message = `The user name ${username} looks like that of somebody who is there. Choose another.`
+          throw new CommandError(message, { cause: error })
+        }
+        throw error
       }
     })
     terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${username} can sign in now.\n`)

@@ -1,7 +1,7 @@
 import type { NetworkOptions } from 'countersign'
 import { createGuardedFetch } from 'countersign/node'
 import * as oidc from 'openid-client'
-import { isUsername } from '../account-policy.js'
+import { usernameProblem } from '../account-policy.js'
 import { ProviderUnreachable, StaleSignIn } from './provider-problem.js'
 
 /** An identity provider that people may sign in with (OpenID Connect). */
@@ -158,7 +158,7 @@ function identityOf({ iss, sub, ...claimed }: oidc.IDToken, said: Readonly<Recor
   return {
     issuer: iss,
     subject: sub,
-    username: wished.find((name) => name !== undefined && isUsername(name)) ?? 'person',
+    username: wished.find((name) => name !== undefined && usernameProblem(name) === undefined) ?? 'person',
     displayName,
     email,
   }

@@ -1,5 +1,5 @@
 import { networkOf } from 'countersign'
-import { isEmail, isUsername, passwordProblem } from '../account-policy.js'
+import { isEmail, passwordProblem, usernameProblem } from '../account-policy.js'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../minted-secrets.js'
 import { hashPassword } from '../passwords.js'
@@ -54,7 +54,8 @@ export const signUp: Action = async (context, cookies, submission, view) => {
   const email = form.get('email')?.trim()
   const password = form.get('password') ?? ''
   const shown = { username, ...(email === undefined ? {} : { email }) }
-  if (!isUsername(username)) return signUpPageAt(context, view, place, { ...shown, problem: 'username_invalid' })
+  const unusable = usernameProblem(username)
+  if (unusable) return signUpPageAt(context, view, place, { ...shown, problem: unusable })
   if (email !== undefined && !isEmail(email))
     return signUpPageAt(context, view, place, { ...shown, problem: 'email_invalid' })
   const weak = passwordProblem(password, username)
@@ -64,10 +65,14 @@ export const signUp: Action = async (context, cookies, submission, view) => {
     const user = await context.storage.createUser({ username, email, passwordHash: await hashPassword(password) })
     return seeOther(pathOf(place), await startSession(context, cookies, submission, user.id, ['pwd']))
   } catch (error) {
-    if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
-    return signUpPageAt(context, view, place, { ...shown, problem: 'username_taken' })
+    const problem = error instanceof StorageError ? nameProblems.find((code) => code === error.code) : undefined
+    if (!problem) throw error
+    return signUpPageAt(context, view, place, { ...shown, problem })
   }
 }
+
+/** What the storage says of a name that somebody else has. */
+const nameProblems = ['username_taken', 'username_looks_alike'] as const
 
 /** New accounts an hour from one address, and from the network around it: one stranger may have many addresses. */
 const maxSignUps = { subscriber: 20, site: 100 } as const

@@ -90,7 +90,9 @@ export interface SignUpPage extends PageFrame {
   passwordMinimum: number
   problem?:
     | 'username_taken'
+    | 'username_looks_alike'
     | 'username_invalid'
+    | 'username_mixed'
     | 'email_invalid'
     | 'password_too_short'
     | 'password_too_long'

@@ -8,7 +8,10 @@ import type { ListedSession } from './session-storage.js'
  * and kept as typed.
  */
 export interface AccountStorage {
-  /** Adds a person. Rejects with `StorageError` `username_taken` when the name is in use. */
+  /**
+   * Adds a person. Rejects with `StorageError` `username_taken` when the name is in use, and with `username_looks_alike`
+   * when it looks like one that is (UTS 39).
+   */
   createUser(user: NewUser): Promise<User>
   /** The person with this id, whatever their status. */
   findUser(userId: string): Promise<User | undefined>
@@ -41,7 +44,7 @@ export interface AccountStorage {
   /** Whom an identity at another issuer belongs to, whatever their status. */
   findFederatedUser(identity: FederatedIdentity): Promise<User | undefined>
   /**
-   * Adds a person who signs in elsewhere; a user name in use gets a number appended. An identity that belongs to
+   * Adds a person who signs in elsewhere; a user name in use, or that looks like one, gets a number appended. An identity that belongs to
    * somebody gives that person, unchanged.
    */
   createFederatedUser(user: NewFederatedUser): Promise<{ user: User; created: boolean }>

@@ -6,6 +6,7 @@
 export class StorageError extends Error {
   readonly code:
     | 'username_taken'
+    | 'username_looks_alike'
     | 'too_many_requests'
     | 'too_many_nonces'
     | 'agent_blocked'

@@ -79,6 +79,8 @@ describe('renderSignUp', () => {
 
   it.each([
     ['username_taken', 'username'],
+    ['username_looks_alike', 'username'],
+    ['username_mixed', 'username'],
     ['username_invalid', 'username'],
     ['email_invalid', 'email'],
     ['password_too_short', 'password'],

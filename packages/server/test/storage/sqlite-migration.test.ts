@@ -94,6 +94,29 @@ test('a file of version 1 is brought up to date with everything in it', async ()
   after.close()
 })
 
+test('of names that look alike the first keeps what it looks like, and nobody new can look like them', async () => {
+  const { path, write, database } = version1File()
+  write.person('second', 'paypaI', now + 1)
+  write.person('first', 'paypal', now)
+  write.person('other', 'Oscar', now)
+  database.close()
+  const storage = sqliteStorage(path, options)
+  for (const username of ['paypa1', 'Paypa|', '0scar']) {
+    const user = { username, passwordHash: 'hash' }
+    await expect(storage.createUser(user), username).rejects.toMatchObject({ code: 'username_looks_alike' })
+  }
+  expect((await storage.findCredential('paypaI'))?.user.id).toBe('second')
+  await storage.close()
+  const after = new Database(path, { readonly: true })
+  const kept = after.prepare('select skeleton, user_id from username_skeleton order by 1').raw().all()
+  expect(kept).toEqual([
+    ['oscar', 'other'],
+    ['paypai', 'second'],
+    ['paypal', 'first'],
+  ])
+  after.close()
+})
+
 test('of names that have become one the first keeps it, the others get a number and an audit row', async () => {
   const { path, write, database } = version1File()
   write.person('third', 'ALICE', now + 2)

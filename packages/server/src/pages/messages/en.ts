@@ -89,6 +89,8 @@ export const en = {
   passwordHint: (minimum: number) => `At least ${minimum} characters. Three or four random words work well.`,
   signUpProblems: {
     username_taken: 'This username is already taken. Choose another.',
+    username_looks_alike: 'This username looks like somebody else’s. Choose another.',
+    username_mixed: 'This username mixes letters of two alphabets that look alike. Use one alphabet in a word.',
     username_invalid:
       'This username is too long or has characters we can’t use. Use letters, numbers, dots and hyphens.',
     email_invalid: 'This doesn’t look like an e-mail address. Check it, or leave it out.',

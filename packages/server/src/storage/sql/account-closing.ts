@@ -5,7 +5,7 @@ import { revokeGrants } from './grants.js'
 import { removeSessions } from './remove-sessions.js'
 import type { Unit } from './unit.js'
 
-const belongings = ['credential', 'federated_identity', 'passkey', 'known_device'] as const
+const belongings = ['username_skeleton', 'credential', 'federated_identity', 'passkey', 'known_device'] as const
 
 export async function closeAccount(unit: Unit, userId: string): Promise<boolean> {
   if (!(await forget(unit, userId))) return false

@@ -5,6 +5,7 @@ import { doneBy } from '../done-by.js'
 import { foldUsername } from '../fold-username.js'
 import { generateId } from '../generate-id.js'
 import { StorageError } from '../storage-error.js'
+import { usernameSkeletons } from '../username-skeletons.js'
 import { writeEvent } from './audit.js'
 import { contains } from './contains.js'
 import { removeSessions } from './remove-sessions.js'
@@ -13,18 +14,26 @@ import { findUser, sector, toUser, users } from './users.js'
 
 export async function createUser(unit: Unit, user: NewUser): Promise<User> {
   const created = await addUser(unit, user)
-  if (!created) throw new StorageError('username_taken', 'the user name is in use')
+  if (typeof created === 'string') throw new StorageError(created, nameRefusals[created])
   await setPassword(unit, created.id, user.passwordHash)
   await writeEvent(unit, { event: 'user.created', userId: created.id, data: doneBy(user.by) })
   return created
 }
 
-/** Adds a person unless the name is in use. */
+const nameRefusals = {
+  username_taken: 'the user name is in use',
+  username_looks_alike: 'the user name looks like one that is in use',
+}
+
+/** Adds a person unless the name, or one that looks like it, is in use. */
 export async function addUser(
-  { db, tenant, now }: Unit,
+  unit: Unit,
   { username, displayName, email }: Omit<NewUser, 'passwordHash'>,
-): Promise<User | undefined> {
-  if (isClosedUsername(username)) return undefined
+): Promise<User | keyof typeof nameRefusals> {
+  const { db, tenant, now } = unit
+  const skeletons = usernameSkeletons(username)
+  const refusal = await refuseName(unit, username, skeletons)
+  if (refusal) return refusal
   const inserted = await db
     .insertInto('app_user')
     .values({
@@ -38,13 +47,35 @@ export async function addUser(
       created_at: now,
       closed_at: null,
     })
-    .onConflict((conflict) => conflict.doNothing())
     .returningAll()
-    .executeTakeFirst()
-  if (!inserted) return undefined
+    .executeTakeFirstOrThrow()
+  const ofUser = skeletons.map((skeleton) => ({ tenant_id: tenant, skeleton, user_id: inserted.id }))
+  await db.insertInto('username_skeleton').values(ofUser).execute()
   const sub = randomUUID()
   await db.insertInto('subject').values({ tenant_id: tenant, user_id: inserted.id, sector, sub }).execute()
   return toUser({ ...inserted, sub })
+}
+
+async function refuseName(
+  { db, tenant }: Unit,
+  username: string,
+  skeletons: readonly string[],
+): Promise<keyof typeof nameRefusals | undefined> {
+  if (isClosedUsername(username)) return 'username_taken'
+  const taken = await db
+    .selectFrom('app_user')
+    .select('id')
+    .where('tenant_id', '=', tenant)
+    .where('username_key', '=', foldUsername(username))
+    .executeTakeFirst()
+  if (taken) return 'username_taken'
+  const alike = await db
+    .selectFrom('username_skeleton')
+    .select('user_id')
+    .where('tenant_id', '=', tenant)
+    .where('skeleton', 'in', skeletons)
+    .executeTakeFirst()
+  return alike && 'username_looks_alike'
 }
 
 async function setPassword({ db, tenant, now }: Unit, userId: string, secret: string): Promise<void> {

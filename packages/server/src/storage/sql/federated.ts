@@ -25,7 +25,7 @@ export async function createFederatedUser(
   const { issuer, username, displayName, email } = user
   for (const candidate of usernameCandidates(username)) {
     const created = await addUser(unit, { username: candidate, displayName, email })
-    if (!created) continue
+    if (typeof created === 'string') continue
     await insertIdentity(unit, user, created.id)
     await writeEvent(unit, { event: 'user.created', userId: created.id, data: { issuer } })
     return { user: created, created: true }

@@ -4,6 +4,7 @@ import type { AuthRequestStatus } from '../request-storage.js'
 /** The tables as both engines store them: times are Unix seconds, booleans 0 or 1, secrets SHA-256 in base64url. */
 export interface Tables {
   app_user: UserRow
+  username_skeleton: UsernameSkeletonRow
   subject: SubjectRow
   credential: CredentialRow
   federated_identity: FederatedIdentityRow
@@ -38,6 +39,13 @@ export interface UserRow {
   created_at: number
   /** Set for good; such a person is disabled too. */
   closed_at: number | null
+}
+
+export interface UsernameSkeletonRow {
+  tenant_id: number
+  /** What the name looks like; a name may have several, and nobody else's has one of them. */
+  skeleton: string
+  user_id: string
 }
 
 export interface SubjectRow {

@@ -1,7 +1,8 @@
 import type Database from 'better-sqlite3'
+import { usernameSkeletons } from '../username-skeletons.js'
 import { writeStatistics } from './write-statistics.js'
 
-/** Logos of agents, counts of nonces by whose they are, what people took back, and whose database this is. */
+/** Logos of agents, counts of nonces, what people took back, what names look like, and whose database this is. */
 export function migrateToVersion4(database: Database.Database): void {
   database.exec(`
     create table agent_logo (
@@ -36,7 +37,30 @@ export function migrateToVersion4(database: Database.Database): void {
       written_at integer not null,
       primary key (tenant_id)
     ) strict;
+
+    create table username_skeleton (
+      tenant_id integer not null default 1,
+      skeleton text not null,
+      user_id text not null,
+      primary key (tenant_id, skeleton),
+      foreign key (tenant_id, user_id) references app_user (tenant_id, id)
+    ) strict, without rowid;
+    create index username_skeleton_user on username_skeleton (tenant_id, user_id);
   `)
+  keepSkeletons(database)
   writeStatistics(database)
   database.pragma('user_version = 4')
+}
+
+/** Of names that look alike, the first keeps what it looks like. */
+function keepSkeletons(database: Database.Database): void {
+  const people = database.prepare<[], { tenant: number; id: string; username: string }>(
+    'select tenant_id as tenant, id, username from app_user where closed_at is null order by created_at, id',
+  )
+  const keep = database.prepare(
+    'insert or ignore into username_skeleton (tenant_id, skeleton, user_id) values (?, ?, ?)',
+  )
+  for (const { tenant, id, username } of people.all()) {
+    for (const skeleton of usernameSkeletons(username)) keep.run(tenant, skeleton, id)
+  }
 }

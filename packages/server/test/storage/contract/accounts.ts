@@ -48,6 +48,44 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findUser(alice.id)).toMatchObject({ username: `closed-${alice.id}` })
     })
 
+    test('nobody takes a name that looks like another person’s, whichever of the two is first', async () => {
+      const { storage } = world
+      const people = await Promise.all(
+        ['paypal', '\u0441\u043E\u0440\u0435', 'ALICE'].map((each) => newUser(storage, each)),
+      )
+      for (const typed of ['paypaI', 'PayPa1', 'cope', '\u0430lice', 'al1ce']) {
+        await expect(newUser(storage, typed), typed).rejects.toMatchObject({ code: 'username_looks_alike' })
+        expect(await storage.findCredential(typed)).toBeUndefined()
+      }
+      await expect(newUser(storage, 'alice')).rejects.toMatchObject({ code: 'username_taken' })
+      expect(await storage.countUsers()).toBe(people.length)
+    })
+
+    test('who signs in elsewhere gets a number where the name looks like another person’s', async () => {
+      const { storage } = world
+      await newUser(storage, 'paypal')
+      const { user } = await storage.createFederatedUser({ issuer, subject: 'mallory', username: 'paypaI' })
+      expect(user.username).toBe('paypaI2')
+      const next = await storage.createFederatedUser({ issuer, subject: 'other', username: 'paypa1' })
+      expect(next.user.username).toBe('paypa13')
+    })
+
+    test('a disabled person keeps what their name looks like; a closed account does not', async () => {
+      const { storage } = world
+      const user = await newUser(storage, 'paypal')
+      await storage.setUserStatus(user.id, 'disabled')
+      await expect(newUser(storage, 'paypaI')).rejects.toMatchObject({ code: 'username_looks_alike' })
+      await storage.closeAccount(user.id)
+      expect((await newUser(storage, 'paypaI')).username).toBe('paypaI')
+    })
+
+    test('of 20 parallel sign-ups that look alike exactly one succeeds', async () => {
+      const names = ['paypal', 'paypaI', 'paypa1', 'PayPaI', 'p\u0430ypal'].flatMap((each) => times(4, () => each))
+      const results = await Promise.allSettled(names.map((each) => newUser(world.storage, each)))
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+      expect(await world.storage.countUsers()).toBe(1)
+    })
+
     test('of 20 parallel sign-ups that differ by case only exactly one succeeds', async () => {
       const names = times(20, (index) => (index % 2 === 0 ? 'alice' : 'Alice'))
       const results = await Promise.allSettled(names.map((typed) => newUser(world.storage, typed)))
