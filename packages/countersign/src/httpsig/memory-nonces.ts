@@ -56,9 +56,7 @@ export function createMemoryNonces({
   return function claimNonce({ key, source, lifetime }) {
     const at = now()
     forget(at)
-    const claimed = live.get(key)
-    if (claimed && claimed.end > at) return false
-    if (claimed) release(key, claimed)
+    if (live.has(key)) return false
     const holder = holders.get(holderName(source)) ?? newHolder(source)
     const network = networks.find(source.network)
     requirePlace(holder, network)

@@ -151,8 +151,8 @@ export function createResource(options: ResourceOptions): Resource {
   requireOwnSigner('signer', signer, id)
   requireEndpointOrigins(endpointOrigins, identifiers, (name) => name === authServer)
   if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
-  if (!(resourceTokenLifetime > 0 && resourceTokenLifetime <= 900))
-    throw new TypeError('resourceTokenLifetime must be 1 to 900 seconds')
+  if (!(Number.isInteger(resourceTokenLifetime) && resourceTokenLifetime >= 1 && resourceTokenLifetime <= 900))
+    throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
   const { allowNetworks = [], egressProxy } = options
   const network = { allowNetworks, ...(egressProxy === undefined ? {} : { egressProxy }) }
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])]

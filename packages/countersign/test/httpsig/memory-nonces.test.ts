@@ -103,6 +103,15 @@ describe('one source', () => {
     expect(claimed(5, () => stranger(3))).toBe(1)
   })
 
+  it.each(['perKey', 'perNetwork', 'perAgent'])('is counted on while one of its nonces is left: %s', (limit) => {
+    const { clock, claim, claimed } = open({ [limit]: 2 })
+    const source = limit === 'perAgent' ? agent('a') : stranger(1)
+    claim(source, { lifetime: 60 })
+    claim(source, { lifetime: 61 })
+    clock.now += 60
+    expect(claimed(5, () => source)).toBe(1)
+  })
+
   it('a nonce claimed again when it has ended counts once', () => {
     const { clock, claim, claimed } = open({ perKey: 2 })
     claim(stranger(1), { key: 'a', lifetime: 10.5 })

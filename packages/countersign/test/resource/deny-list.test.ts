@@ -351,6 +351,22 @@ describe('a list that cannot be had', () => {
     expect(await verdict({ jti: 'grant-2.x' })).toBe('auth_token_invalid')
   })
 
+  it('a list may be 10 s older than the one before, as those of two instances are, and no more', async () => {
+    for (const [older, outcome] of [
+      [10, 'accepted'],
+      [11, 'auth_token_invalid'],
+    ] as const) {
+      const { state, clock, verdict, revoke } = open()
+      await revoke('grant', 'grant-1')
+      expect(await verdict()).toBe('auth_token_invalid')
+      const before = clock.now
+      state.revoked.length = 0
+      clock.now += 4
+      state.claims.iat = before - older
+      expect(await verdict()).toBe(outcome)
+    }
+  })
+
   it('an older list than the one before is refused', async () => {
     const { state, clock, verdict, revoke, signList } = open()
     const old = await signList()

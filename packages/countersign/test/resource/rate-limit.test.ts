@@ -14,7 +14,7 @@ import {
   type RateLimit,
   type Requirement,
 } from 'countersign/resource'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 
 const id = 'https://api.example'
@@ -157,6 +157,44 @@ describe('a resource with createRateLimit', () => {
     ] as const) {
       for (let i = 0; i < most; i++) expect(await limit({ ...of, level })).toBeUndefined()
       expect(await limit({ ...of, level })).toBe(60)
+    }
+  })
+
+  it('counts 100 requests a minute of keys at one address, by the system clock, where nothing else is said', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+    try {
+      const limit = createRateLimit()
+      let made = 0
+      const of = { level: 'signature', agent: undefined, iss: undefined, sub: undefined } as const
+      const stranger = () => limit({ ...of, thumbprint: `key ${++made}`, remoteAddress: '192.0.2.1' })
+      for (let sent = 0; sent < 100; sent++) expect(await stranger()).toBeUndefined()
+      expect(await stranger()).toBe(60)
+      vi.setSystemTime(1_800_000_059_000)
+      expect(await stranger()).toBe(1)
+      vi.setSystemTime(1_800_000_060_000)
+      expect(await stranger()).toBeUndefined()
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('a request beyond the limit of the address takes nothing from that of the key', async () => {
+    const { stranger } = open(few)
+    await times(3, () => stranger('192.0.2.1'))
+    const signer = await newSigner()
+    expect(statuses(await times(2, () => stranger('192.0.2.1', signer)))).toEqual([429, 429])
+    expect(statuses(await times(3, () => stranger('192.0.2.2', signer)))).toEqual([200, 200, 429])
+  })
+
+  it('remembers 100,000 of those whom it counts, and forgets of more who came first', async () => {
+    const of = { level: 'identity', thumbprint: 'a', iss: undefined, sub: undefined, remoteAddress: undefined } as const
+    for (const [others, wait] of [
+      [99_999, 60],
+      [100_000, undefined],
+    ] as const) {
+      const limit = createRateLimit({ identity: 1, now: () => 0 })
+      for (let agent = 0; agent <= others; agent++) await limit({ ...of, agent: `${agent}` })
+      expect(await limit({ ...of, agent: '0' })).toBe(wait)
     }
   })
 })
