@@ -61,7 +61,7 @@ describe('hasDuplicateMembers', () => {
         twice: items.some(({ twice }) => twice),
       })),
       fc.array(fc.tuple(text, blank, blank, tie('value')), { maxLength: 4 }).map((members) => ({
-        text: `{${members.map(([name, before, after, item]) => JSON.stringify(name) + before + ':' + after + item.text).join(',')}}`,
+        text: `{${members.map(([name, before, after, item]) => `${JSON.stringify(name) + before}:${after}${item.text}`).join(',')}}`,
         twice:
           new Set(members.map(([name]) => name)).size < members.length || members.some(([, , , item]) => item.twice),
       })),
