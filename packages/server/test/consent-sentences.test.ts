@@ -461,6 +461,7 @@ const squashed = (text: string) => text.replace(/\s+/g, '')
 /** Sentences with places are made of pieces. */
 function textOf(sentence: Child): string {
   if (Array.isArray(sentence)) return sentence.map(textOf).join('')
+  if (sentence === undefined) return ''
   if (typeof sentence !== 'string') throw new TypeError('a place of a sentence is filled with text here')
   return sentence
 }

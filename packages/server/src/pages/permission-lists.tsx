@@ -135,7 +135,7 @@ export function NotAbleList({ model, messages }: Lists) {
       </ul>
       {rest.length > 0 && (
         <details>
-          <summary>{messages.moreNotAsked(rest.length)}</summary>
+          <summary>{messages.moreNotAsked}</summary>
           <ul class="not-able">{rest.map(item)}</ul>
         </details>
       )}

@@ -5,7 +5,6 @@ import type { Messages } from './messages.js'
 import { phrase } from './phrase.js'
 
 const characters = { one: 'حرف واحد', two: 'حرفين', few: 'أحرف', many: 'حرفًا', other: 'حرف' }
-const others = { one: 'إذن آخر', two: 'إذنان آخران', few: 'أذونات أخرى', many: 'إذنًا آخر', other: 'إذن آخر' }
 const otherServices = {
   one: 'خدمة أخرى',
   two: 'خدمتين أخريين',
@@ -170,7 +169,7 @@ export const ar: Messages = {
   notAble: 'ما لن يستطيع فعله',
   notSeePassword: 'رؤية كلمة مرورك',
   notAsked: 'لم يُطلب',
-  moreNotAsked: (count) => `لم يطلب أيضًا: ${arCounted(count, others)}`,
+  moreNotAsked: 'المزيد مما لم يطلبه',
   notElsewhere: 'الوصول إلى خدماتك الأخرى',
   alreadyElsewhere: (services, myAgents) => phrase`يمكنه بالفعل الوصول إلى ${services} (انظر ${myAgents}).`,
   alreadySignsIn: (myAgents) => phrase`يمكنه بالفعل تسجيل دخولك (انظر ${myAgents}).`,

@@ -181,7 +181,7 @@ export const en = {
   notAble: 'It will not be able to',
   notSeePassword: 'See your password',
   notAsked: 'not asked for',
-  moreNotAsked: (count: number) => `${count} more it did not ask for`,
+  moreNotAsked: 'More that it didn’t ask for',
   notElsewhere: 'Access your other services',
   alreadyElsewhere: (services: Child, myAgents: Child) => phrase`It can already access ${services} (see ${myAgents}).`,
   alreadySignsIn: (myAgents: Child) => phrase`It can already sign you in (see ${myAgents}).`,
