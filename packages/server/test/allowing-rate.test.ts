@@ -6,17 +6,18 @@ import { openMapStage } from './attacks/stage.js'
 it('lets one person allow sixty requests in a minute, refuse more, and go on afterwards', async () => {
   const stage = await openMapStage()
   const by = identityOf(stage.agent)
+  const fromAgent = { referer: `${stage.agent.id}/` }
   const { user } = await allow(stage, by, { duration: 'until-removed' })
   // With a page, since it is asked for each time, or without one.
   for (let count = 1; count < 60; count++) {
     const { url } = await openRequest(stage, by, { form: count % 2 === 0 ? { prompt: 'consent' } : {} })
-    const shown = await user.open(url)
+    const shown = await user.open(url, fromAgent)
     const answer = shown.status === 303 ? shown : await user.submit(await shown.text(), url, { consent: 'grant' })
     expect(answer.headers.get('location')).toContain('code=')
   }
 
   const { url } = await openRequest(stage, by)
-  const page = await (await user.open(url)).text()
+  const page = await (await user.open(url, fromAgent)).text()
   expect(page).toContain('data-state="consent-known"')
   const refused = await user.submit(page, url, { consent: 'grant' })
   expect(refused.status).toBe(429)
@@ -27,6 +28,6 @@ it('lets one person allow sixty requests in a minute, refuse more, and go on aft
 
   stage.clock.now += 61
   const again = await openRequest(stage, by)
-  expect((await user.open(again.url)).headers.get('location')).toContain('code=')
+  expect((await user.open(again.url, fromAgent)).headers.get('location')).toContain('code=')
   await stage.close()
 })

@@ -24,7 +24,7 @@ describe('a logo', () => {
     const page = await stage.open(url)
     const path = logoOn(page)
     expect(path).toMatch(/^\/agents\/logos\/[\w-]{43}$/)
-    expect(page).toContain('We did not check the name or the logo.')
+    expect(page).toContain('We haven’t checked its name or logo, or who runs it.')
     const served = await fetch(stage.issuer + path)
     expect(served.status).toBe(200)
     expect(Object.fromEntries(served.headers)).toMatchObject({
@@ -190,7 +190,7 @@ describe('K31: a logo_uri that gives', () => {
     expect(stage.kept).toEqual([null])
     const page = await stage.open(url)
     expect(logoOn(page)).toBeUndefined()
-    expect(page).toContain('We did not check the name.')
+    expect(page).toContain('We haven’t checked its name, or who runs it.')
     expect(stage.failures).toEqual([])
   })
 
@@ -253,7 +253,7 @@ describe('K31: a logo_uri that gives', () => {
     await vi.waitFor(async () => expect((await stage.storage.findLogos([stage.agent])).size).toBe(0), patience)
     expect(logoOn(await stage.open(url))).toBeUndefined()
     expect(stage.asked).toEqual(['/logo'])
-    expect(network).toEqual({ resolved: [], connected: [] })
+    expect(network).toMatchObject({ resolved: [], connected: [] })
   })
 
   it.each(['10.0.0.1', '127.0.0.1', '169.254.169.254', '8.8.8.8 10.0.0.1', 'fd00::1'])(
