@@ -116,6 +116,9 @@ function receive(headers) {
   incoming.method = request.method
   incoming.url = request.path
   incoming.rawHeaders = headerLines(headers).flat().map(asParsed)
+  // As the HTTP parser leaves a message without a body.
+  incoming.push(null)
+  incoming.complete = true
   return incoming
 }
 
