@@ -130,7 +130,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
 
     it('never takes a key that is held down for an answer', async () => {
       const posts = await opened('consent')
-      await page.getByLabel('Only this task').focus()
+      await page.getByLabel('1 hour').focus()
       await page.keyboard.down('Enter')
       for (let repeat = 0; repeat < 8; repeat++) {
         await page.waitForTimeout(100)
