@@ -59,6 +59,14 @@ export const resourceRows: readonly Row[] = [
         { status: 400, error: 'invalid_scope' },
         offered,
       ),
+      ...[' ', 'data.read  data.write', 'data.read "', `${'x '.repeat(64)}x`].map((value) =>
+        resigned(
+          `a scope that is none: ${JSON.stringify(value.slice(0, 24))}`,
+          resourceForm({ scope: value }),
+          { status: 400, error: 'invalid_scope' },
+          offered,
+        ),
+      ),
       resigned('a foreign auth_request_url', resourceForm({ auth_request_url }), refusedForm, offered),
       resigned('both', resourceForm({ scope: 'data.read', auth_request_url }), refusedForm, offered),
       resigned('none', resourceForm({ other: 'a' }), refusedForm, offered),
