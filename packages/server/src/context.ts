@@ -9,18 +9,18 @@ import type {
   ResolvedKey,
   SignatureKey,
 } from 'countersign'
-import type { BackgroundWork } from './background-work.js'
-import type { IdentityProviderClient } from './browser/identity-provider.js'
-import type { PasskeySettings } from './browser/passkeys.js'
-import type { Brands } from './default-brands.js'
+import type { Brands } from './consent/default-brands.js'
+import type { Policy } from './consent/policy.js'
+import type { RiskPatterns } from './consent/risk.js'
+import type { BackgroundWork } from './http/background-work.js'
+import type { Refusal } from './http/refusal.js'
+import type { RefusalRecorder } from './http/refusal-recorder.js'
+import type { MintedSecrets } from './keys/minted-secrets.js'
+import type { ServerKeys } from './keys/server-keys.js'
 import type { LogoKeeper } from './logos/logo-keeper.js'
-import type { MintedSecrets } from './minted-secrets.js'
 import type { Duration, PageFooter } from './pages/models.js'
-import type { Policy } from './policy.js'
-import type { Refusal } from './refusal.js'
-import type { RefusalRecorder } from './refusal-recorder.js'
-import type { RiskPatterns } from './risk.js'
-import type { ServerKeys } from './server-keys.js'
+import type { PasskeySettings } from './sign-in/passkeys.js'
+import type { IdentityProviderClient } from './sign-in/provider/identity-provider.js'
 import type { Storage } from './storage/storage.js'
 
 /** Seconds. */

@@ -16,26 +16,26 @@ import {
   requireIdentifier,
 } from 'countersign'
 import { createGuardedFetch } from 'countersign/node'
-import { createBackgroundWork } from './background-work.js'
+import type { Brands } from './consent/default-brands.js'
+import { askAlways, type Policy } from './consent/policy.js'
+import { isRiskPattern, type RiskPatterns } from './consent/risk.js'
+import type { Interop, Lifetimes, ServerContext } from './context.js'
+import { createBackgroundWork } from './http/background-work.js'
+import { recordSparingly } from './http/record-sparingly.js'
+import type { Refusal } from './http/refusal.js'
+import { createRefusalRecorder } from './http/refusal-recorder.js'
+import { createMintedSecrets } from './keys/minted-secrets.js'
+import { requireOwnKeys, type ServerKeys } from './keys/server-keys.js'
+import { createLogoKeeper } from './logos/logo-keeper.js'
+import type { Duration } from './pages/models.js'
+import type { PasskeySettings } from './sign-in/passkeys.js'
 import {
   createIdentityProviderClient,
   type IdentityProvider,
   type IdentityProviderClient,
-} from './browser/identity-provider.js'
-import type { PasskeySettings } from './browser/passkeys.js'
-import { recordSparingly } from './browser/record-sparingly.js'
-import type { Interop, Lifetimes, ServerContext } from './context.js'
-import type { Brands } from './default-brands.js'
-import { createLogoKeeper } from './logos/logo-keeper.js'
-import { createMintedSecrets } from './minted-secrets.js'
-import type { Duration } from './pages/models.js'
-import { askAlways, type Policy } from './policy.js'
-import type { Refusal } from './refusal.js'
-import { createRefusalRecorder } from './refusal-recorder.js'
-import { isRiskPattern, type RiskPatterns } from './risk.js'
-import { requireOwnKeys, type ServerKeys } from './server-keys.js'
+} from './sign-in/provider/identity-provider.js'
+import { systemClock } from './storage/engines/system-clock.js'
 import type { Storage } from './storage/storage.js'
-import { systemClock } from './storage/system-clock.js'
 
 export interface AuthServerOptions {
   /** The server's identifier: its `https` URL (W10). */

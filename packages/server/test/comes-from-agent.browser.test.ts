@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { comesFromAgent } from '../dist/browser/comes-from-agent.js'
+import { comesFromAgent } from '../dist/consent/comes-from-agent.js'
 import { hasChromium, launchChromium } from './chromium.js'
 import { listenOnLoopback } from './listening-origin.js'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { comesFromAgent } from '../dist/browser/comes-from-agent.js'
+import { comesFromAgent } from '../dist/consent/comes-from-agent.js'
 
 const comes = (agent: string, referer: string) =>
   comesFromAgent(new Request('https://auth.example/agent/auth', { headers: { referer } }), agent)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createCookies } from '../dist/browser/cookies.js'
+import { createCookies } from '../dist/http/cookies.js'
 
 const secure = createCookies('https://auth.example')
 const loopback = createCookies('http://127.0.0.1:8002')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { nameCaution } from '../dist/browser/name-caution.js'
+import { nameCaution } from '../dist/consent/name-caution.js'
 import { cleanName } from '../dist/pages/plain-text.js'
 
 const cautionOf = (name: string, agent = 'https://calendar-helper.example', brands = {}) =>

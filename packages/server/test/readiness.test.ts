@@ -1,6 +1,6 @@
 import { createAuthServer, fixedKeys, type Storage, StorageError, sqliteStorage } from 'countersign-server'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createReadiness } from '../dist/readiness.js'
+import { createReadiness } from '../dist/http/readiness.js'
 import { newSigner } from './attacks/party.js'
 
 const issuer = 'https://auth.example'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { requireListedRedirect } from '../dist/token/require-listed-redirect.js'
+import { requireListedRedirect } from '../dist/editions/january/require-listed-redirect.js'
 
 const agent = 'https://agent.example'
 

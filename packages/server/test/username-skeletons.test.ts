@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { usernameProblem } from '../dist/account-policy.js'
-import { usernameSkeletons } from '../dist/storage/username-skeletons.js'
+import { usernameProblem } from '../dist/sign-in/account-policy.js'
+import { usernameSkeletons } from '../dist/storage/accounts/username-skeletons.js'
 
 const lookAlike = (one: string, other: string) => {
   const skeletons = usernameSkeletons(one)

@@ -1,5 +1,5 @@
-import { displayHost } from '../browser/consent-model.js'
-import { permissionsOf } from '../browser/permissions.js'
+import { displayHost } from '../consent/consent-model.js'
+import { permissionsOf } from '../consent/permissions.js'
 import type { ServerContext } from '../context.js'
 import type { AllowedAgent } from '../pages/account-models.js'
 import { cleanName, cleanText } from '../pages/plain-text.js'

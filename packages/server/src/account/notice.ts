@@ -1,5 +1,5 @@
-import { pageOf, type Visitor } from '../browser/visitor.js'
 import type { ServerContext } from '../context.js'
+import { pageOf, type Visitor } from '../http/visitor.js'
 
 /** What an action of the account did, and when. */
 export interface Notice {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { NewKey } from '../storage/key-storage.js'
+import type { NewKey } from '../storage/keys/key-storage.js'
 import { generateSigningKey } from './generate-signing-key.js'
 import { publishedBeforeUse } from './key-times.js'
 import { sealPrivateKey } from './seal-private-key.js'

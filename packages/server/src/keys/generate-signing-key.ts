@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import type { NewKey } from '../storage/key-storage.js'
+import type { NewKey } from '../storage/keys/key-storage.js'
 import { sealPrivateKey } from './seal-private-key.js'
 
 /** A new Ed25519 key, sealed, named by its thumbprint. @param notBefore Unix seconds: when it may sign */

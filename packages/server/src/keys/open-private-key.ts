@@ -1,5 +1,5 @@
 import { createDecipheriv } from 'node:crypto'
-import type { StoredKey } from '../storage/key-storage.js'
+import type { StoredKey } from '../storage/keys/key-storage.js'
 import { KeyError } from './key-error.js'
 import { sealContext } from './seal-private-key.js'
 

@@ -1,6 +1,6 @@
-import type { KeyStorage } from '../storage/key-storage.js'
+import { systemClock } from '../storage/engines/system-clock.js'
+import type { KeyStorage } from '../storage/keys/key-storage.js'
 import { StorageError } from '../storage/storage-error.js'
-import { systemClock } from '../storage/system-clock.js'
 import { KeyError } from './key-error.js'
 import { type RotateKeysOptions, type Rotation, rotateKeys } from './rotate-keys.js'
 

@@ -1,5 +1,5 @@
-import type { KeyMove, KeyStorage, StoredKey } from '../storage/key-storage.js'
-import { systemClock } from '../storage/system-clock.js'
+import { systemClock } from '../storage/engines/system-clock.js'
+import type { KeyMove, KeyStorage, StoredKey } from '../storage/keys/key-storage.js'
 import { generateSigningKey } from './generate-signing-key.js'
 import { KeyError } from './key-error.js'
 import { publishedBeforeUse, retirementMargin } from './key-times.js'

@@ -1,5 +1,5 @@
 import { createCipheriv, randomBytes } from 'node:crypto'
-import type { NewKey } from '../storage/key-storage.js'
+import type { NewKey } from '../storage/keys/key-storage.js'
 
 /** What the seal is bound to, so that no stored key can take another's place. */
 export type SealedFor = Pick<NewKey, 'kid' | 'purpose'>

@@ -1,13 +1,13 @@
-import type { ServerKeys } from '../server-keys.js'
-import type { KeyStorage, StoredKey } from '../storage/key-storage.js'
+import { systemClock } from '../storage/engines/system-clock.js'
+import type { KeyStorage, StoredKey } from '../storage/keys/key-storage.js'
 import { StorageError } from '../storage/storage-error.js'
-import { systemClock } from '../storage/system-clock.js'
 import { generateFirstKeys } from './generate-first-keys.js'
 import { KeyError } from './key-error.js'
 import { openKeyRing } from './key-ring.js'
 import { reloadInterval } from './key-times.js'
 import { openPrivateKey } from './open-private-key.js'
 import { requireMasterKey } from './require-master-key.js'
+import type { ServerKeys } from './server-keys.js'
 
 export interface StoredKeysOptions {
   storage: Pick<KeyStorage, 'listKeys' | 'createKeysIfNone'>

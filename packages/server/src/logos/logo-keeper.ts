@@ -1,6 +1,6 @@
 import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
-import type { BackgroundWork } from '../background-work.js'
-import type { LogoStorage } from '../storage/logo-storage.js'
+import type { BackgroundWork } from '../http/background-work.js'
+import type { LogoStorage } from '../storage/logos/logo-storage.js'
 import { reEncodeLogo } from './re-encode-logo.js'
 import { createWorkLane } from './work-lane.js'
 

@@ -1,19 +1,19 @@
 import type { NonceLimits } from 'countersign'
-import type { AccountStorage } from './account-storage.js'
-import type { AgentStorage } from './agent-storage.js'
-import type { AuditStorage } from './audit-storage.js'
-import type { DeploymentStorage } from './deployment-storage.js'
-import type { GrantStorage } from './grant-storage.js'
-import type { KeyStorage } from './key-storage.js'
-import type { LogoStorage } from './logo-storage.js'
-import type { PasskeyStorage } from './passkey-storage.js'
-import type { RequestStorage } from './request-storage.js'
-import type { SessionStorage } from './session-storage.js'
-import type { ThrottleStorage } from './throttle-storage.js'
+import type { AccountStorage } from './accounts/account-storage.js'
+import type { AgentStorage } from './agents/agent-storage.js'
+import type { AuditStorage } from './audit/audit-storage.js'
+import type { DeploymentStorage } from './deployment/deployment-storage.js'
+import type { GrantStorage } from './grants/grant-storage.js'
+import type { KeyStorage } from './keys/key-storage.js'
+import type { LogoStorage } from './logos/logo-storage.js'
+import type { PasskeyStorage } from './passkeys/passkey-storage.js'
+import type { RequestStorage } from './requests/request-storage.js'
+import type { SessionStorage } from './sessions/session-storage.js'
+import type { ThrottleStorage } from './throttle/throttle-storage.js'
 
-export type { Credential, NewUser, User } from './account-storage.js'
-export type { SeenAgent } from './agent-storage.js'
-export type { AuditEvent, RecordedEvent } from './audit-storage.js'
+export type { Credential, NewUser, User } from './accounts/account-storage.js'
+export type { SeenAgent } from './agents/agent-storage.js'
+export type { AuditEvent, RecordedEvent } from './audit/audit-storage.js'
 export type {
   CodeRedemption,
   Grant,
@@ -24,7 +24,7 @@ export type {
   Revocation,
   Revocations,
   TokenIssue,
-} from './grant-storage.js'
+} from './grants/grant-storage.js'
 export type {
   AuthRequest,
   AuthRequestStatus,
@@ -35,8 +35,8 @@ export type {
   RequestBinding,
   RequestDecision,
   RequestDisplay,
-} from './request-storage.js'
-export type { NewSession, Session } from './session-storage.js'
+} from './requests/request-storage.js'
+export type { NewSession, Session } from './sessions/session-storage.js'
 export { StorageError } from './storage-error.js'
 
 /**

@@ -1,6 +1,6 @@
 import { AAuthError, networkOf } from 'countersign'
 import type { ServerContext } from '../context.js'
-import { hashSecret } from '../minted-secrets.js'
+import { hashSecret } from '../keys/minted-secrets.js'
 import type { SigningAgent } from './signed-form-endpoint.js'
 
 /** How many requests for access are let through in a window, counted in the storage and so on all instances together. */

@@ -19,10 +19,10 @@ import {
   type VerifiedSignature,
   verifySignature,
 } from 'countersign'
-import { PageError } from '../browser/page-error.js'
+import { agentBlocked } from '../consent/policy.js'
 import type { ServerContext } from '../context.js'
-import { agentBlocked } from '../policy.js'
-import { describeRefusal, type Refused, withRefusal } from '../refusal.js'
+import { PageError } from '../http/page-error.js'
+import { describeRefusal, type Refused, withRefusal } from '../http/refusal.js'
 import { StorageError } from '../storage/storage.js'
 
 /** An agent whose signature and identity verified. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { hashSecret } from '../../dist/minted-secrets.js'
+import { hashSecret } from '../../dist/keys/minted-secrets.js'
 import { openRequest } from '../attacks/flow.js'
 import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
 import { words } from '../pages/reading.js'

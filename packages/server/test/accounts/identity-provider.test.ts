@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { createMintedSecrets } from '../../dist/minted-secrets.js'
+import { createMintedSecrets } from '../../dist/keys/minted-secrets.js'
 import { openRequest } from '../attacks/flow.js'
 import { openMapStage, type Stage } from '../attacks/stage.js'
 import { listenOnLoopback } from '../listening-origin.js'

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { hashSecret } from '../../dist/minted-secrets.js'
+import { hashSecret } from '../../dist/keys/minted-secrets.js'
 import { createScriptedUser, type ScriptedUser, signInToAccount } from '../scripted-user.js'
 import type { Attack, Outcome } from './attack.js'
 import { type Asked, openRequest, redeem, view } from './flow.js'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Storage, sqliteStorage } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
-import { createMintedSecrets, hashSecret } from '../../dist/minted-secrets.js'
+import { createMintedSecrets, hashSecret } from '../../dist/keys/minted-secrets.js'
 import { temporaryFile } from '../storage/temporary-file.js'
 
 /** Values of each class in a round. */

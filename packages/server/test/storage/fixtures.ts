@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { NonceClaim, NonceSource } from 'countersign'
-import type { NewRefreshToken, Refresh } from '../../dist/storage/grant-storage.js'
+import type { NewRefreshToken, Refresh } from '../../dist/storage/grants/grant-storage.js'
 import type {
   CodeRedemption,
   NewAuthRequest,

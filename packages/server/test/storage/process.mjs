@@ -1,6 +1,7 @@
 // Works on a SQLite file as one of several processes: opens it before or when it is told to start, and reports.
-import { sqlStorage } from '../../dist/storage/sql/sql-storage.js'
-import { sqliteEngine } from '../../dist/storage/sqlite/sqlite-engine.js'
+
+import { sqliteEngine } from '../../dist/storage/engines/sqlite/sqlite-engine.js'
+import { sqlStorage } from '../../dist/storage/sql-storage.js'
 
 const { path, opens, calls, killAt } = JSON.parse(process.argv[2])
 

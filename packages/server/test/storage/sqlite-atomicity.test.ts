@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, describe, expect, test } from 'vitest'
-import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
+import { sqliteStorage } from '../../dist/storage/engines/sqlite/sqlite-storage.js'
 import type { Storage } from '../../dist/storage/storage.js'
 import {
   agent,

@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { version1 } from '../../dist/storage/sqlite/version-1.js'
-import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
+import { sqliteStorage } from '../../dist/storage/engines/sqlite/sqlite-storage.js'
+import { version1 } from '../../dist/storage/engines/sqlite/version-1.js'
 import { agent, outcomeOf, resource } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 

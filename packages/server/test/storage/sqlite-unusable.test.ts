@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { sqliteStorage } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
-import { migrations } from '../../dist/storage/sqlite/migrations.js'
+import { migrations } from '../../dist/storage/engines/sqlite/migrations.js'
 import { newUser } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 

@@ -1,4 +1,4 @@
-import { sqliteStorage } from '../../dist/storage/sqlite-storage.js'
+import { sqliteStorage } from '../../dist/storage/engines/sqlite/sqlite-storage.js'
 import { accountContract } from './contract/accounts.js'
 import { agentContract } from './contract/agents.js'
 import { auditContract } from './contract/audit.js'

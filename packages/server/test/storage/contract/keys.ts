@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { NewKey } from '../../../dist/storage/key-storage.js'
+import type { NewKey } from '../../../dist/storage/keys/key-storage.js'
 import { eventNames, times } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 

@@ -1,0 +1,16 @@
+import type { ServerContext } from '../context.js'
+import { PageError } from '../http/page-error.js'
+import type { Visitor } from '../http/visitor.js'
+import { accountPaths } from '../pages/account-paths.js'
+import { type Destination, fieldsOf, pathOf } from '../sign-in/place.js'
+import { requestPath } from './pending-page.js'
+
+/** A form that was made for somebody else in the same browser: go on as who is signed in now, or sign in as another. */
+export function accountChanged(context: ServerContext, visitor: Visitor, at: Destination): PageError {
+  const user = visitor.session?.user.username
+  return new PageError('account_changed', {
+    retry: pathOf(at),
+    ...(user === undefined ? {} : { user }),
+    switchAccount: fieldsOf(context, visitor, at, at.kind === 'request' ? requestPath : accountPaths.actions),
+  })
+}

@@ -1,0 +1,163 @@
+import type { AgentChange, ConsentPage, FormFields, PageFrame, Permission } from '../pages/models.js'
+import { cleanName, cleanText, lookAlikeHost } from '../pages/plain-text.js'
+import type { AuthRequest, User } from '../storage/storage.js'
+import { isIdentityScope } from '../token/identity-claims.js'
+import type { Brands } from './default-brands.js'
+import type { Holdings } from './holdings.js'
+import { nameCaution } from './name-caution.js'
+import { permissionsOf } from './permissions.js'
+import { type RiskPatterns, riskOf } from './risk.js'
+
+/** What the consent page needs besides the stored request. */
+export interface ConsentModelInput {
+  frame: PageFrame
+  form: FormFields
+  request: AuthRequest & { redirectUri: string }
+  user: User
+  issuer: string
+  code: string
+  firstTime: boolean
+  askedBefore: boolean
+  now: number
+  risks: RiskPatterns
+  brands: Brands
+  /** Seconds. */
+  tokenLifetime: number
+  /** Where this server has the agent's logo. */
+  logo: string | undefined
+  holdings: Holdings
+  changes: readonly AgentChange[]
+}
+
+/** What a decision may say, and where the person finds it later. */
+export type ConsentChoices = Pick<
+  ConsentPage,
+  'durations' | 'accountPath' | 'extend' | 'allowedBefore' | 'dangers' | 'askPassword' | 'problem'
+>
+
+const maxName = 60
+const maxDescription = 200
+const maxNotAsked = 50
+
+/** Makes the consent page's model from verified facts and the stored request; a pure function. */
+export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof ConsentChoices> {
+  const { frame, form, request, user, issuer, risks, logo, holdings, changes } = input
+  const { agent, resource, display, redirectUri } = request
+  const asked = request.scope.split(' ')
+  const agentName = cleanName(display.agent.name ?? '')
+  const caution = nameCaution({ name: agentName, agent, issuer, serverName: frame.serverName, brands: input.brands })
+  const links = ownLinks(agent, display.agent)
+  const redirect = new URL(redirectUri)
+  return {
+    ...frame,
+    form,
+    revision: request.revision,
+    user: cleanText(user.username, maxName),
+    agent,
+    agentHost: displayHost(agent),
+    ...(agentName === '' ? {} : { agentName }),
+    ...(caution === undefined ? {} : { nameCaution: caution }),
+    ...(logo === undefined ? {} : { logo }),
+    ...(request.delegate === null ? {} : { delegate: cleanText(request.delegate, maxDescription) }),
+    agentJkt: request.agentJkt,
+    resource,
+    resourceHost: displayHost(resource),
+    redirectUri,
+    redirectDisplay: displayRedirect(redirectUri),
+    redirectElsewhere: redirect.host !== new URL(agent).host,
+    loopback: redirect.protocol === 'http:',
+    ...links,
+    ...(agentName === '' && Object.keys(links).length === 0 ? { saysNothing: true } : {}),
+    firstTime: input.firstTime,
+    ...(input.askedBefore ? { askedBefore: true } : {}),
+    ...(changes.length === 0 ? {} : { changes }),
+    lookAlike: lookAlikeHost(displayHost(agent)),
+    ...permissionLists(asked, display.resource, { user, risks, holdings }),
+    ...(holdings.elsewhere.includes(agent) ? { signsInAlready: true } : {}),
+    elsewhere: holdings.elsewhere.filter((other) => other !== agent).map(displayHost),
+    nothingElse: holdings.nothingElse,
+    tokenLifetime: input.tokenLifetime,
+    code: input.code,
+    askedAt: request.createdAt,
+    now: input.now,
+    expiresAt: request.expiresAt,
+  }
+}
+
+function permissionLists(
+  asked: readonly string[],
+  { scopeDescriptions = {}, supportedScopes = [] }: AuthRequest['display']['resource'],
+  { user, risks, holdings }: Pick<ConsentModelInput, 'user' | 'risks' | 'holdings'>,
+): Pick<ConsentPage, 'able' | 'kept' | 'notAsked'> {
+  const describe = (names: readonly string[]) => permissionsOf(names, scopeDescriptions, risks)
+  const { same, here, fading } = holdings
+  const isNew = (name: string | undefined) => same.length > 0 && name !== undefined && !same.includes(name)
+  const kept = here.filter((name) => !asked.includes(name))
+  const usable = new Set([...asked, ...here, ...fading])
+  return {
+    able: describe(asked).map((permission, index) => ({
+      ...permission,
+      ...learnt(permission, user, asked),
+      ...(isNew(asked[index]) ? { isNew: true } : {}),
+    })),
+    ...(kept.length === 0 ? {} : { kept: describe(kept) }),
+    notAsked: describe(
+      supportedScopes.filter((name) => !usable.has(name) && !mayBePartOf(name, asked, risks)).slice(0, maxNotAsked),
+    ),
+  }
+}
+
+/** What the agent learns about the person by a permission: nothing without `openid`, as the claims say. */
+function learnt(
+  { identity }: Permission,
+  user: User,
+  asked: readonly string[],
+): Pick<Permission, 'value' | 'withheld'> {
+  if (identity === undefined || identity === 'openid') return {}
+  if (!asked.includes('openid')) return { withheld: true }
+  const known = identity === 'email' ? [user.email] : [user.displayName, user.username]
+  const values = known.flatMap((value) => value ?? [])
+  return { value: values.length === 0 ? null : cleanText(values.join(', '), maxDescription) }
+}
+
+/**
+ * Whether what was not asked for may come with what was: the names cannot tell what is within full control, within
+ * `calendar` where there is a `calendar.delete` too, or what somebody learns about the person from other data.
+ */
+function mayBePartOf(name: string, asked: readonly string[], risks: RiskPatterns): boolean {
+  if (isIdentityScope(name)) return true
+  return asked.some((whole) => riskOf(whole, risks) === 'control' || spaced(name).includes(spaced(whole)))
+}
+
+/** The words of a name, each between blanks. */
+function spaced(name: string): string {
+  return ` ${name.match(/[A-Za-z0-9]+/g)?.join(' ') ?? name} `
+}
+
+/** Host, and path where an identifier has one: `https://host/~evil` must not read as `host` (W10). */
+export function displayHost(identifier: string): string {
+  return identifier.replace(/^https?:\/\//, '')
+}
+
+/** Host and path of a redirect URI. */
+export function displayRedirect(redirectUri: string): string {
+  const { protocol, host, pathname } = new URL(redirectUri)
+  return (host === '' ? protocol : host) + (pathname === '/' ? '' : pathname)
+}
+
+// A link of the agent's is shown only where it leads to the agent itself, over https (attacks C14).
+function ownLinks(
+  agent: string,
+  links: AuthRequest['display']['agent'],
+): Pick<ConsentPage, 'homepage' | 'policyUri' | 'tosUri'> {
+  const own = (link: string | undefined): link is string =>
+    link !== undefined &&
+    URL.canParse(link) &&
+    new URL(link).protocol === 'https:' &&
+    new URL(link).host === new URL(agent).host
+  return {
+    ...(own(links.homepage) ? { homepage: links.homepage } : {}),
+    ...(own(links.policyUri) ? { policyUri: links.policyUri } : {}),
+    ...(own(links.tosUri) ? { tosUri: links.tosUri } : {}),
+  }
+}

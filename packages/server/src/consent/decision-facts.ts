@@ -1,0 +1,89 @@
+import type { AAuthError } from 'countersign'
+import type { ServerContext } from '../context.js'
+import type { AgentChange, Danger, Duration } from '../pages/models.js'
+import { isFresh } from '../sign-in/fresh-sign-in.js'
+import type { AuthRequest, Grant, Session } from '../storage/storage.js'
+import { agentChanges } from './agent-changes.js'
+import { agentBlocked, deniedByRule } from './policy.js'
+import { dangersOf } from './risk.js'
+
+/** What about a request decides how it may be allowed; worked out anew for the page and for the decision. */
+export interface DecisionFacts {
+  /** What about the agent is not as people saw it before. */
+  changes: readonly AgentChange[]
+  /** The person's live permission for the same agent, delegate and resource. */
+  remembered: Grant | undefined
+  /** When the person last allowed this agent anything, in Unix seconds. */
+  lastAllowed: number | undefined
+  /** It answers this request without a page. */
+  answersAlone: boolean
+  /** What of what is asked for is dangerous, the worst first. */
+  dangers: readonly Danger[]
+  /** The person signed in too long ago for that, and has a password to prove it is still them (attacks C24). */
+  askPassword: boolean
+  /** The same for somebody without a password. */
+  signInAgain: boolean
+  /** Whether a decision may answer later requests (W22). */
+  mayRemember: boolean
+  /** Shortest first. */
+  durations: readonly [Duration, ...Duration[]]
+  preset: Duration
+  /** Why the operator does not let the person allow it. */
+  forbidden: AAuthError | undefined
+}
+
+/** Judges a stored request for the person who looks at it. */
+export async function decisionFacts(
+  context: ServerContext,
+  request: AuthRequest,
+  session: Session,
+): Promise<DecisionFacts> {
+  const { agent, delegate, resource, display } = request
+  const asked = request.scope.split(' ')
+  const dangers = dangersOf(asked, context.risks)
+  const sensitive = dangers.length > 0
+  const remembered = await context.storage.findRememberedGrant({ userId: session.user.id, agent, delegate, resource })
+  const own = await context.storage.listGrants({ userId: session.user.id, agent, limit: 20 })
+  const changes = await agentChanges(context, request, own)
+  const granted = remembered?.scope.split(' ') ?? []
+  const onOwnHost = isOnOwnHost(request.redirectUri, agent)
+  const decision = context.policy({ agent, delegate, resource, scope: asked })
+  const denied = typeof decision === 'object' && 'deny' in decision ? deniedByRule(decision.deny) : undefined
+  const forbidden = denied ?? ((await context.storage.isAgentBlocked(agent)) ? agentBlocked() : undefined)
+  const stale = sensitive && !isFresh(context, session)
+  const hasPassword = stale && (await context.storage.findCredential(session.user.username)) !== undefined
+  const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations
+  return {
+    changes,
+    remembered,
+    lastAllowed: own[0]?.createdAt,
+    answersAlone:
+      remembered !== undefined &&
+      !sensitive &&
+      !forbidden &&
+      onOwnHost &&
+      !(request.prompt ?? '').split(' ').includes('consent') &&
+      changes.every(({ what }) => what === 'keys') &&
+      remembered.display.agent.name === display.agent.name &&
+      asked.every((name) => granted.includes(name)),
+    dangers,
+    askPassword: stale && hasPassword,
+    signInAgain: stale && !hasPassword,
+    mayRemember: !sensitive && onOwnHost,
+    durations,
+    preset: durations[0],
+    forbidden,
+  }
+}
+
+/** What is dangerous always ends by itself. */
+function shortest(duration: Duration): number {
+  return duration === 'until-removed' ? 3600 : duration
+}
+
+// Anybody on the device can answer on loopback, and on another host it is somebody else who gets the code (W22).
+function isOnOwnHost(redirectUri: string | null, agent: string): boolean {
+  if (redirectUri === null) return false
+  const { protocol, host } = new URL(redirectUri)
+  return protocol === 'https:' && host === new URL(agent).host
+}

@@ -1,0 +1,58 @@
+import { AAuthError, type ErrorCode, requireParameter } from 'countersign'
+import type { ServerContext } from '../../context.js'
+import { hashSecret } from '../../keys/minted-secrets.js'
+import type { RedeemOutcome } from '../../storage/storage.js'
+import { type AuthTokenAnswer, issueAuthToken } from '../../token/issue-auth-token.js'
+import { requireFreshKeys, type SigningAgent } from '../../token/signed-form-endpoint.js'
+
+/** What the wire says of a code that was not redeemed: always `invalid_grant`. */
+const refusals: Readonly<Record<Extract<RedeemOutcome, { outcome: 'refused' }>['reason'], ErrorCode>> = {
+  unknown: 'code_unknown',
+  expired: 'code_expired',
+  used: 'code_used',
+  foreign_agent: 'code_foreign',
+  foreign_delegate: 'code_foreign',
+  foreign_key: 'code_foreign',
+  redirect_mismatch: 'code_injected',
+  injected: 'code_injected',
+  grant_ended: 'grant_ended',
+  user_disabled: 'grant_ended',
+}
+
+/**
+ * `request_type=code`: the code becomes an auth token bound to the key that signed (S§9.6), and a refresh token where
+ * the permission outlives it (W14). The code is consumed before anything is signed.
+ */
+export function exchangeCode(
+  context: ServerContext,
+  agent: SigningAgent,
+  form: ReadonlyMap<string, string>,
+): () => Promise<AuthTokenAnswer & { refresh_token?: string }> {
+  requireFreshKeys(agent)
+  const codeHash = hashSecret(requireParameter(form, 'code'))
+  const requestToken = form.get('request_token')
+  return async () => {
+    const refreshToken = context.secrets.random('aart_')
+    const outcome = await context.storage.redeemCode({
+      codeHash,
+      agent: agent.agent,
+      delegate: agent.delegate,
+      jkt: agent.key.thumbprint,
+      bindToKey: context.bindCodeToKey,
+      redirectUri: form.get('redirect_uri'),
+      requestTokenHash: requestToken === undefined ? undefined : hashSecret(requestToken),
+      tokenLifetime: context.lifetimes.authToken,
+      refresh: {
+        tokenHash: hashSecret(refreshToken),
+        idleSeconds: context.lifetimes.refreshIdle,
+        lifetime: context.lifetimes.refresh,
+      },
+    })
+    if (outcome.outcome === 'refused') {
+      throw new AAuthError(refusals[outcome.reason], `The code was not redeemed: ${outcome.reason}.`)
+    }
+    const { grant, user, issue } = outcome
+    const answer = await issueAuthToken(context, { agent, resource: grant.resource, issue, user })
+    return outcome.refreshIssued ? { ...answer, refresh_token: refreshToken } : answer
+  }
+}

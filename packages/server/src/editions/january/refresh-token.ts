@@ -1,0 +1,55 @@
+import { AAuthError, type ErrorCode, parseScope, requireParameter } from 'countersign'
+import type { ServerContext } from '../../context.js'
+import { hashSecret } from '../../keys/minted-secrets.js'
+import type { RefreshOutcome } from '../../storage/storage.js'
+import { type AuthTokenAnswer, issueAuthToken } from '../../token/issue-auth-token.js'
+import type { SigningAgent } from '../../token/signed-form-endpoint.js'
+
+type Reason = Extract<RefreshOutcome, { outcome: 'refused' }>['reason']
+
+const refusals: Readonly<Record<Reason, ErrorCode>> = {
+  unknown: 'refresh_token_refused',
+  foreign_agent: 'refresh_token_refused',
+  foreign_delegate: 'refresh_token_refused',
+  revoked: 'refresh_token_refused',
+  expired: 'refresh_token_refused',
+  idle: 'refresh_token_refused',
+  user_disabled: 'grant_ended',
+  grant_ended: 'grant_ended',
+  agent_blocked: 'agent_blocked',
+  scope_exceeded: 'scope_invalid',
+}
+
+/**
+ * `request_type=refresh`: a new auth token under a permission that lasts, for whatever key signs now (S§9.7, W14); with
+ * `scope` for no more than that (RFC 6749 §6).
+ */
+export function refreshToken(
+  context: ServerContext,
+  agent: SigningAgent,
+  form: ReadonlyMap<string, string>,
+): () => Promise<AuthTokenAnswer> {
+  const scope = form.get('scope')
+  if (scope !== undefined && !parseScope(scope))
+    throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
+  const tokenHash = hashSecret(requireParameter(form, 'refresh_token'))
+  return async () => {
+    const outcome = await context.storage.refreshGrant({
+      tokenHash,
+      agent: agent.agent,
+      delegate: agent.delegate,
+      jkt: agent.key.thumbprint,
+      tokenLifetime: context.lifetimes.authToken,
+      scope,
+    })
+    if (outcome.outcome === 'refused') throw refusal(outcome.reason)
+    const { grant, issue, user } = outcome
+    return issueAuthToken(context, { agent, resource: grant.resource, issue, user })
+  }
+}
+
+function refusal(reason: Reason): AAuthError {
+  return reason === 'scope_exceeded'
+    ? new AAuthError('scope_invalid', 'The scope is more than the refresh token is for: leave some of it out.')
+    : new AAuthError(refusals[reason], `The refresh token gives nothing: ${reason}.`)
+}

@@ -1,0 +1,20 @@
+import { requireParameter } from 'countersign'
+import type { ServerContext } from '../../context.js'
+import { hashSecret } from '../../keys/minted-secrets.js'
+import type { SigningAgent } from '../../token/signed-form-endpoint.js'
+
+/**
+ * `POST /agent/revoke`: an agent gives back a refresh token it no longer needs. The answer is the same whether the token
+ * was its own, somebody else's or nobody's (RFC 7009 §2.2).
+ */
+export function revokeToken(
+  context: ServerContext,
+  { agent, delegate }: SigningAgent,
+  form: ReadonlyMap<string, string>,
+): () => Promise<Record<string, never>> {
+  const tokenHash = hashSecret(requireParameter(form, 'token'))
+  return async () => {
+    await context.storage.revokeRefreshToken({ tokenHash, agent, delegate })
+    return {}
+  }
+}

@@ -1,0 +1,22 @@
+import { AAuthError, requireParameter } from 'countersign'
+import type { RequestType } from '../../token/signed-form-endpoint.js'
+import { exchangeCode } from './exchange-code.js'
+import { refreshToken } from './refresh-token.js'
+import { requestAuthorization } from './request-authorization.js'
+
+/** The request types of `agent_token_endpoint` (S§9.3, 9.6); the metadata lists the same names. */
+export const requestTypes: ReadonlyMap<string, RequestType> = new Map<string, RequestType>([
+  ['auth', requestAuthorization],
+  ['code', exchangeCode],
+  ['refresh', refreshToken],
+])
+
+/** `POST /agent/token`: what the form's `request_type` asks for (S§9.3–9.7). */
+export const answerTokenRequest: RequestType = (context, agent, form) => {
+  const requestType = requestTypes.get(requireParameter(form, 'request_type'))
+  if (!requestType) {
+    const known = [...requestTypes.keys()].join(', ')
+    throw new AAuthError('request_type_unsupported', `request_type must be one of: ${known}.`)
+  }
+  return requestType(context, agent, form)
+}

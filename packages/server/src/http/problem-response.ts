@@ -1,0 +1,47 @@
+import type { ServerContext } from '../context.js'
+import type { Messages } from '../pages/messages/messages.js'
+import { renderProblem } from '../pages/problem-page.js'
+import { asRefusal } from '../token/signed-form-endpoint.js'
+import { htmlResponse } from './html-response.js'
+import { PageError } from './page-error.js'
+import { pageFrame } from './page-frame.js'
+import { describeRefusal, withRefusal } from './refusal.js'
+import { retryPath } from './retry-path.js'
+
+/** Anything that was thrown on the way to a page, as the page that says so; what is not the caller's fault is reported. */
+export function problemResponse(
+  context: ServerContext,
+  error: unknown,
+  requestId: string,
+  request: Request,
+  messages: Messages,
+): Response {
+  const problem = error instanceof PageError ? error : asPageError(error)
+  if (problem.status >= 500) context.onError(error, requestId)
+  const retry = problem.shown.retry ?? retryPath(problem.code, request, context.issuer)
+  const html = renderProblem(
+    {
+      ...pageFrame(context),
+      code: problem.code,
+      requestId,
+      ...problem.shown,
+      ...(retry === undefined ? {} : { retry }),
+    },
+    messages,
+  )
+  const retryAfter = problem.retryAfter === undefined ? {} : { retryAfter: problem.retryAfter }
+  const response = htmlResponse(html, { status: problem.status, ...retryAfter })
+  return withRefusal(
+    response,
+    describeRefusal(problem, problem, problem.agent === undefined ? {} : { agent: problem.agent }),
+  )
+}
+
+function asPageError(error: unknown): PageError {
+  const { code, status, retryAfter } = asRefusal(error)
+  if (code === 'unavailable') return new PageError('temporarily_unavailable', { cause: error, retryAfter })
+  if (code === 'too_many_requests') return new PageError('too_many_requests', { cause: error, retryAfter })
+  return status < 500
+    ? new PageError('bad_form', { status, cause: error })
+    : new PageError('server_error', { cause: error })
+}

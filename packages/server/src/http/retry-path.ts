@@ -1,0 +1,29 @@
+import { requestPath } from '../consent/pending-page.js'
+import type { ProblemPage } from '../pages/models.js'
+import { localPath } from '../sign-in/place.js'
+
+type Code = ProblemPage['code']
+
+/** What may go well the next time, when the same page is opened again. */
+const passing: ReadonlySet<Code> = new Set<Code>(['server_error', 'temporarily_unavailable'])
+/** What may go well when the page of the form is opened again. */
+const ofForms: ReadonlySet<Code> = new Set<Code>([...passing, 'csrf', 'bad_form'])
+
+/**
+ * Where a person can try again: the page that failed, or the page of this server whose form did. Undefined: trying again
+ * would not help, or nobody knows where.
+ */
+export function retryPath(code: Code, request: Request, issuer: string): string | undefined {
+  if (request.method === 'GET') return passing.has(code) ? pathIn(request.url) : undefined
+  const page = request.headers.get('referer') ?? ''
+  if (!ofForms.has(code) || !URL.canParse(page) || new URL(page).origin !== new URL(issuer).origin) return undefined
+  return pathIn(page)
+}
+
+function pathIn(address: string): string | undefined {
+  const { pathname, search, searchParams } = new URL(address)
+  // Shown in answer to a form: without the request in the address there is nothing to come back to.
+  if (pathname === requestPath && !searchParams.has('request_token')) return undefined
+  const path = pathname + search
+  return localPath(path) === path ? path : undefined
+}

@@ -1,0 +1,46 @@
+import { type MaybePromise, type PublicJwk, requireOwnSigner, type Signer } from 'countersign'
+import type { BackgroundWork } from '../http/background-work.js'
+
+/** The server's own keys; they may change while it runs. */
+export interface ServerKeys {
+  /** The key that signs now. */
+  signer(): MaybePromise<Signer>
+  /** What `/jwks.json` shows: keys before their use, in use, and as long as tokens signed by them live. */
+  publicKeys(): Promise<readonly PublicJwk[]>
+  /** At least 32 random bytes, durable and the same on every instance: codes and form values are derived from it. */
+  readonly secret: Uint8Array
+}
+
+export interface FixedKeysOptions {
+  signer: Signer
+  /** At least 32 random bytes, durable and the same on every instance. */
+  secret: Uint8Array
+  /** Older public keys to keep publishing while tokens signed by them live. */
+  retired?: readonly PublicJwk[]
+}
+
+/** Keys that stay the same while the process runs: from your own store or key service. */
+export function fixedKeys({ signer, secret, retired = [] }: FixedKeysOptions): ServerKeys {
+  return { signer: () => signer, publicKeys: async () => [signer.jwk, ...retired], secret }
+}
+
+/**
+ * The keys, which must be the issuer's own: a key that a standard prints is refused at once where it is at hand; else it
+ * is reported in the background, and refused whenever it is to sign.
+ *
+ * @throws TypeError
+ */
+export function requireOwnKeys(keys: ServerKeys, issuer: string, background: BackgroundWork): ServerKeys {
+  const requireOwn = (signer: Signer): Signer => {
+    requireOwnSigner('keys', signer, issuer)
+    return signer
+  }
+  const current = keys.signer()
+  if (current instanceof Promise) background.run(async () => requireOwn(await current))
+  else requireOwn(current)
+  return {
+    signer: async () => requireOwn(await keys.signer()),
+    publicKeys: () => keys.publicKeys(),
+    secret: keys.secret,
+  }
+}

@@ -1,0 +1,66 @@
+import { networkOf } from 'countersign'
+import type { ServerContext } from '../context.js'
+import { recordSparingly } from '../http/record-sparingly.js'
+import type { Submission } from '../http/submission.js'
+import { hashSecret } from '../keys/minted-secrets.js'
+import { foldUsername } from '../storage/accounts/fold-username.js'
+import type { User } from '../storage/storage.js'
+import { verifyPassword } from './passwords.js'
+
+export type PasswordCheck =
+  | { outcome: 'right'; user: User }
+  | { outcome: 'wrong' }
+  | { outcome: 'throttled'; retryAfter: number }
+
+/** Passwords tried in 15 minutes: for one account, from one address, and in one browser that knows the account (attacks C16). */
+const limits = { window: 900, account: 5, address: 29, device: 10 }
+
+/**
+ * Checks a password. An account that was guessed at too often answers only to browsers in which it was signed in before,
+ * and an address that guesses too often only to those, too; such a browser has a limit of its own, since not everybody at
+ * it is the account's owner. Unknown names are counted and take as long as known ones.
+ */
+export async function checkPassword(
+  context: ServerContext,
+  { visitor, ip, userAgent }: Submission,
+  username: string,
+  password: string,
+): Promise<PasswordCheck> {
+  const { storage } = context
+  const credential = await storage.findCredential(username)
+  const accountKey = hashSecret(`sign-in account ${foldUsername(username)}`)
+  const addressKey = ip === undefined ? undefined : hashSecret(`sign-in address ${networkOf(ip)}`)
+  const account = await storage.countAttempt({ key: accountKey, window: limits.window })
+  // Where the platform tells no address, one limit for everybody would let anybody lock everybody out.
+  const address =
+    addressKey === undefined
+      ? { count: 0, resetAt: 0 }
+      : await storage.countAttempt({ key: addressKey, window: limits.window })
+  const known = credential
+    ? await storage.isKnownDevice({ userId: credential.user.id, browserHash: visitor.browserHash })
+    : false
+  const deviceKey = known ? hashSecret(`sign-in device ${foldUsername(username)} ${visitor.browserHash}`) : undefined
+  const counted =
+    deviceKey === undefined
+      ? [
+          { ...address, most: limits.address },
+          { ...account, most: limits.account },
+        ]
+      : [{ ...(await storage.countAttempt({ key: deviceKey, window: limits.window })), most: limits.device }]
+  const tooMany = counted.find(({ count, most }) => count > most)
+  if (tooMany) {
+    const { resetAt } = tooMany
+    await recordSparingly(context, { event: 'signin.throttled', userId: credential?.user.id, ip })
+    return { outcome: 'throttled', retryAfter: Math.max(1, resetAt - context.now()) }
+  }
+  const matches = await verifyPassword(credential?.passwordHash, password)
+  if (!credential || !matches || credential.user.status !== 'active') {
+    const data = { userAgent: userAgent ?? null }
+    await storage.recordEvent({ event: 'signin.failed', userId: credential?.user.id, ip, data })
+    return { outcome: 'wrong' }
+  }
+  await storage.clearAttempts(accountKey)
+  if (deviceKey !== undefined) await storage.clearAttempts(deviceKey)
+  if (addressKey !== undefined) await storage.forgiveAttempt(addressKey)
+  return { outcome: 'right', user: credential.user }
+}

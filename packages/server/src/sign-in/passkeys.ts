@@ -1,0 +1,153 @@
+import {
+  generateAuthenticationOptions,
+  generateRegistrationOptions,
+  type VerifiedAuthenticationResponse,
+  type VerifiedRegistrationResponse,
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+} from '@simplewebauthn/server'
+import { nonceSource } from 'countersign'
+import type { ServerContext } from '../context.js'
+import { PageError } from '../http/page-error.js'
+import { recordSparingly } from '../http/record-sparingly.js'
+import type { Submission } from '../http/submission.js'
+import { hashSecret } from '../keys/minted-secrets.js'
+import { StorageError, type User } from '../storage/storage.js'
+import { parseCredential } from './parse-credential.js'
+
+/** Where passkeys belong (WebAuthn: relying party). */
+export interface PasskeySettings {
+  /** The host that passkeys are bound to. */
+  rpId: string
+  rpName: string
+  origin: string
+}
+
+/** Seconds that a ceremony may take. */
+const ceremonyTime = 300
+
+/** The options of a sign-in ceremony: any passkey of this server will do. */
+export async function signInOptions(context: ServerContext, submission: Submission): Promise<object> {
+  const { rpId } = requirePasskeys(context)
+  const challenge = challengeFor(context, submission, 'sign-in')
+  return generateAuthenticationOptions({
+    rpID: rpId,
+    challenge,
+    userVerification: 'required',
+    timeout: ceremonyTime * 1000,
+  })
+}
+
+/** The options of a ceremony that adds a passkey to the signed-in person. */
+export async function registrationOptions(context: ServerContext, submission: Submission, user: User): Promise<object> {
+  const { rpId, rpName } = requirePasskeys(context)
+  const existing = await context.storage.listPasskeys(user.id)
+  return generateRegistrationOptions({
+    rpID: rpId,
+    rpName,
+    userName: user.username,
+    userDisplayName: user.displayName ?? user.username,
+    userID: new TextEncoder().encode(user.id),
+    challenge: challengeFor(context, submission, user.id),
+    excludeCredentials: existing.map(({ credentialId: id }) => ({ id })),
+    authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
+    timeout: ceremonyTime * 1000,
+  })
+}
+
+/** The person whose passkey answered a challenge of ours in this browser; undefined: nobody's did. */
+export async function verifyPasskey(context: ServerContext, submission: Submission): Promise<User | undefined> {
+  const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
+  const response = parseCredential(submission.form.get('credential'), 'authentication')
+  const found = response && (await context.storage.findPasskey(response.id))
+  if (!response || !found || found.user.status !== 'active') return undefined
+  const { credentialId: id, publicKey } = found.passkey
+  const verified = await orUndefined<VerifiedAuthenticationResponse>(() =>
+    verifyAuthenticationResponse({
+      response,
+      expectedChallenge: (challenge) =>
+        claimChallenge(context, submission, { purpose: 'sign-in', holder: response.id }, challenge),
+      expectedOrigin,
+      expectedRPID,
+      // The storage judges the counter, in one step with keeping it, and leaves an audit row.
+      credential: { id, publicKey, counter: 0 },
+    }),
+  )
+  if (!verified?.verified) {
+    const { ip, userAgent } = submission
+    const data = { userAgent: userAgent ?? null }
+    await recordSparingly(context, { event: 'signin.failed', userId: found.user.id, ip, data })
+    return undefined
+  }
+  const used = await context.storage.usePasskey({ credentialId: id, counter: verified.authenticationInfo.newCounter })
+  return used ? found.user : undefined
+}
+
+/** Adds the passkey that answered a challenge of ours; false when it did not, or is registered already. */
+export async function addPasskey(context: ServerContext, submission: Submission, user: User): Promise<boolean> {
+  const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
+  const response = parseCredential(submission.form.get('credential'), 'registration')
+  if (!response) return false
+  const verified = await orUndefined<VerifiedRegistrationResponse>(() =>
+    verifyRegistrationResponse({
+      response,
+      expectedChallenge: (challenge) =>
+        claimChallenge(context, submission, { purpose: user.id, holder: user.id }, challenge),
+      expectedOrigin,
+      expectedRPID,
+    }),
+  )
+  if (!verified?.verified || !verified.registrationInfo) return false
+  const { id: credentialId, publicKey, counter, transports } = verified.registrationInfo.credential
+  const name = (submission.form.get('name') ?? '').trim().slice(0, 60)
+  return context.storage.addPasskey({
+    userId: user.id,
+    credentialId,
+    publicKey,
+    counter,
+    ...(transports ? { transports } : {}),
+    ...(name === '' ? {} : { name }),
+  })
+}
+
+function requirePasskeys({ passkeys }: ServerContext): PasskeySettings {
+  if (!passkeys) throw new PageError('not_found')
+  return passkeys
+}
+
+/** A challenge carries its own time and a code that only this server could make for this browser and purpose, so nothing is stored until it is used. */
+function challengeFor(context: ServerContext, { visitor }: Submission, purpose: string): Uint8Array<ArrayBuffer> {
+  const issued = `${context.now()}.${context.secrets.random('aasn_').slice(5)}`
+  return new TextEncoder().encode(context.secrets.csrfFor(visitor.browser, challengePage(purpose, issued)))
+}
+
+async function claimChallenge(
+  context: ServerContext,
+  { visitor, ip }: Submission,
+  { purpose, holder }: { purpose: string; holder: string },
+  challenge: string,
+): Promise<boolean> {
+  const text = Buffer.from(challenge, 'base64url').toString('latin1')
+  const page = context.secrets.readCsrf(text, visitor.browser)
+  const [, named, at] = /^passkey~([^~]+)~(\d+)~/.exec(page ?? '') ?? []
+  if (named !== purpose || context.now() - Number(at) >= ceremonyTime) return false
+  return context.storage.claimNonce({
+    key: hashSecret(`passkey ${text}`),
+    source: nonceSource({ thumbprint: `passkey ${holder}`, remoteAddress: ip }),
+    lifetime: ceremonyTime,
+  })
+}
+
+function challengePage(purpose: string, issued: string): string {
+  return `passkey~${purpose}~${issued.replace('.', '~')}`
+}
+
+/** The library throws on whatever is wrong with an answer; to the person each is the same refusal. */
+async function orUndefined<T>(verify: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await verify()
+  } catch (error) {
+    if (error instanceof StorageError) throw error
+    return undefined
+  }
+}

@@ -1,0 +1,129 @@
+import type { RecordedEvent } from '../audit/audit-storage.js'
+import type { GrantUsage, ListedGrant } from '../grants/grant-storage.js'
+import type { Passkey } from '../passkeys/passkey-storage.js'
+import type { ListedSession } from '../sessions/session-storage.js'
+
+/**
+ * People, their passwords and the identities they have elsewhere. User names are compared after NFKC and lower-casing,
+ * and kept as typed.
+ */
+export interface AccountStorage {
+  /**
+   * Adds a person. Rejects with `StorageError` `username_taken` when the name is in use, and with `username_looks_alike`
+   * when it looks like one that is (UTS 39).
+   */
+  createUser(user: NewUser): Promise<User>
+  /** The person with this id, whatever their status. */
+  findUser(userId: string): Promise<User | undefined>
+  /** The person and their password hash, also for a disabled person, so that both cost the same time. */
+  findCredential(username: string): Promise<Credential | undefined>
+  /** People in the order they were added, without closed accounts unless asked for. */
+  listUsers(filter?: UserFilter): Promise<User[]>
+  /** How many people there are, without closed accounts. */
+  countUsers(): Promise<number>
+  /**
+   * Lets a person in or keeps them out; disabling ends their sessions, and no code or refresh token of theirs gives
+   * anything while it lasts. False when there is nobody with that id, or their account is closed. `by`: who did it, for
+   * the audit.
+   */
+  setUserStatus(userId: string, status: 'active' | 'disabled', by?: string): Promise<boolean>
+  /**
+   * Replaces the password, or sets the first one, ends all other sessions and forgets the known devices. False for nobody
+   * or a closed account.
+   */
+  setPasswordHash(change: PasswordChange): Promise<boolean>
+  /**
+   * Ends an account for good: removes its grants and refresh tokens, sessions, password, passkeys, identities
+   * elsewhere and known devices, abandons its open requests, and forgets name and e-mail address. The id stays in the
+   * audit. True the first time only.
+   */
+  closeAccount(userId: string): Promise<boolean>
+  /** Everything kept about a person, without secrets and key material; leaves an audit row. */
+  exportUser(userId: string): Promise<UserExport | undefined>
+
+  /** Whom an identity at another issuer belongs to, whatever their status. */
+  findFederatedUser(identity: FederatedIdentity): Promise<User | undefined>
+  /**
+   * Adds a person who signs in elsewhere; a user name in use, or that looks like one, gets a number appended. An identity that belongs to
+   * somebody gives that person, unchanged.
+   */
+  createFederatedUser(user: NewFederatedUser): Promise<{ user: User; created: boolean }>
+  /** Adds an identity to a person. `taken`: it belongs to somebody else. Linking it again is no error. */
+  linkFederated(link: FederatedIdentity & { userId: string }): Promise<'linked' | 'taken' | 'unknown_user'>
+  listFederated(userId: string): Promise<LinkedIdentity[]>
+}
+
+export interface NewUser {
+  username: string
+  /** An encoded password hash, never a password. */
+  passwordHash: string
+  displayName?: string | undefined
+  email?: string | undefined
+  /** Who adds them, for the audit; absent: they do themselves. */
+  by?: string | undefined
+}
+
+export interface User {
+  id: string
+  username: string
+  displayName: string | null
+  email: string | null
+  status: 'active' | 'disabled' | 'closed'
+  /** The opaque subject in tokens (W18): random, never derived from the name. */
+  sub: string
+  createdAt: number
+}
+
+export interface Credential {
+  user: User
+  passwordHash: string
+}
+
+export interface UserFilter {
+  /** Part of the user name or e-mail address. */
+  query?: string | undefined
+  /** @default active and disabled */
+  status?: User['status'] | undefined
+  /** @default 100 */
+  limit?: number | undefined
+  /** The id of the last person of the page before. */
+  after?: string | undefined
+}
+
+export interface PasswordChange {
+  userId: string
+  /** An encoded password hash, never a password. */
+  passwordHash: string
+  /** The session, by the hash of its id, that goes on. */
+  keepSession?: string | undefined
+  /** Who changes it, for the audit; absent: the person. */
+  by?: string | undefined
+}
+
+export interface FederatedIdentity {
+  issuer: string
+  subject: string
+}
+
+export interface NewFederatedUser extends FederatedIdentity {
+  /** The name wished for. */
+  username: string
+  displayName?: string | undefined
+  email?: string | undefined
+}
+
+export interface LinkedIdentity extends FederatedIdentity {
+  createdAt: number
+}
+
+export interface UserExport {
+  exportedAt: number
+  user: User
+  identities: LinkedIdentity[]
+  passkeys: Passkey[]
+  sessions: Omit<ListedSession, 'current'>[]
+  grants: ListedGrant[]
+  usage: GrantUsage[]
+  /** What is on record about them, oldest first, the latest 10,000. */
+  activity: RecordedEvent[]
+}

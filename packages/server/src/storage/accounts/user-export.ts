@@ -1,0 +1,35 @@
+import { listEvents, writeEvent } from '../audit/audit.js'
+import type { Unit } from '../engines/unit.js'
+import { listGrants, listGrantUsage } from '../grants/grant-lists.js'
+import { listPasskeys } from '../passkeys/passkeys.js'
+import type { ListedSession } from '../sessions/session-storage.js'
+import { listSessions } from '../sessions/sessions.js'
+import type { UserExport } from './account-storage.js'
+import { listFederated } from './federated.js'
+import { toUser, users } from './users.js'
+
+const maxEvents = 10_000
+
+export async function exportUser(unit: Unit, userId: string): Promise<UserExport | undefined> {
+  const row = await users(unit).where('u.id', '=', userId).executeTakeFirst()
+  if (!row) return undefined
+  await writeEvent(unit, { event: 'account.exported', userId })
+  const everything = Number.MAX_SAFE_INTEGER
+  const sessions = await listSessions(unit, { userId })
+  const activity = await listEvents(unit, { userId, newest: true, limit: maxEvents })
+  return {
+    exportedAt: unit.now,
+    user: toUser(row),
+    identities: await listFederated(unit, userId),
+    passkeys: await listPasskeys(unit, userId),
+    sessions: sessions.map(withoutCurrent),
+    grants: await listGrants(unit, { userId, limit: everything }),
+    usage: await listGrantUsage(unit, { userId, limit: everything }),
+    activity: activity.reverse(),
+  }
+}
+
+function withoutCurrent(session: ListedSession): Omit<ListedSession, 'current'> {
+  const { current: _, ...kept } = session
+  return kept
+}

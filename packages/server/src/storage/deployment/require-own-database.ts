@@ -1,0 +1,16 @@
+import { StorageError } from '../storage-error.js'
+import type { DeploymentStorage } from './deployment-storage.js'
+
+/**
+ * Requires the database to be that of an issuer: a new one is, from then on (W31).
+ *
+ * @throws {StorageError} `other_issuer`; `unavailable` when the database cannot be written
+ */
+export async function requireOwnDatabase(storage: DeploymentStorage, issuer: string): Promise<void> {
+  const owner = await storage.claimIssuer(issuer)
+  if (owner === issuer) return
+  throw new StorageError(
+    'other_issuer',
+    `The database is that of the issuer ${owner}, not of ${issuer}. An issuer never changes, since every token names it: set it back, or use another database.`,
+  )
+}

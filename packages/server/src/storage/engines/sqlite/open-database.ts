@@ -1,0 +1,90 @@
+import { closeSync, openSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { StorageError } from '../../storage-error.js'
+import { isBusy } from './is-busy.js'
+import { migrations } from './migrations.js'
+import { requireAccess } from './require-access.js'
+
+/** Milliseconds to wait while other processes open the same file. */
+const patience = 5000
+const memory = ':memory:'
+
+/**
+ * Opens a SQLite file, made readable by its owner only when it is new, and brings its schema up to date. A file that is not
+ * ours, of a newer program, or that cannot be written is left as it is.
+ *
+ * @throws {StorageError} `not_ours`, `schema_newer` or `not_writable`, with what to do
+ */
+export function openDatabase(path: string): Database.Database {
+  if (path !== memory) {
+    requireAccess(path)
+    createPrivately(path)
+  }
+  const database = new Database(path, { timeout: patience })
+  try {
+    requireOurSchema(database, path)
+    enableWal(database)
+    database.pragma('synchronous = FULL')
+    database.pragma('foreign_keys = ON')
+    database.pragma('trusted_schema = OFF')
+    migrate(database)
+    database.pragma('busy_timeout = 0') // from here on a PatientConnection waits
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function requireOurSchema(database: Database.Database, path: string): void {
+  const version = versionOf(database)
+  if (version > migrations.length) {
+    throw new StorageError(
+      'schema_newer',
+      `${path} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length}): install that version again, or restore a backup from before it.`,
+    )
+  }
+  const tables = database.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck().all()
+  if (version === 0 ? tables.length === 0 : tables.includes('audit_event')) return
+  throw new StorageError('not_ours', `${path} is the database of another program: name another file.`)
+}
+
+/** Only a new file is opened here: closing one that SQLite has open in this process would drop its locks. */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!existed(error)) throw error
+  }
+}
+
+/** Switching a file to WAL fails at once while another process does the same; SQLite's own waiting leaves that out. */
+function enableWal(database: Database.Database): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  const deadline = performance.now() + patience
+  for (;;) {
+    try {
+      database.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error
+      Atomics.wait(pause, 0, 0, 10)
+    }
+  }
+}
+
+function migrate(database: Database.Database): void {
+  if (versionOf(database) >= migrations.length) return
+  const applyMissing = database.transaction(() => {
+    for (const migrate of migrations.slice(versionOf(database))) migrate(database)
+  })
+  applyMissing.exclusive()
+}
+
+function versionOf(database: Database.Database): number {
+  return Number(database.pragma('user_version', { simple: true }))
+}
+
+function existed(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
+}

@@ -1,0 +1,46 @@
+import type { User } from '../accounts/account-storage.js'
+import { grantEnded } from './grant-ended.js'
+import type { Grant, Refresh, RefreshOutcome } from './grant-storage.js'
+
+/** A stored refresh token with what it stands for. */
+export interface PresentedRefreshToken {
+  agent: string
+  delegate: string | null
+  scope: string
+  expiresAt: number
+  idleSeconds: number
+  idleExpiresAt: number
+  lastUsedAt: number | null
+  revokedAt: number | null
+  agentBlocked: boolean
+  grant: Grant
+  user: User
+}
+
+export interface RefreshRefusal {
+  reason: Exclude<Extract<RefreshOutcome, { outcome: 'refused' }>['reason'], 'unknown' | 'scope_exceeded'>
+  /** The audit row this leaves. */
+  event?: string
+}
+
+type Row = readonly [(token: PresentedRefreshToken, by: Refresh, now: number) => boolean, RefreshRefusal]
+
+const refusals: readonly Row[] = [
+  [(token, by) => token.agent !== by.agent, { reason: 'foreign_agent', event: 'refresh.foreign_agent' }], // X10
+  [(token, by) => token.delegate !== by.delegate, { reason: 'foreign_delegate', event: 'refresh.foreign_delegate' }], // X11
+  [(token) => token.agentBlocked, { reason: 'agent_blocked' }], // A19
+  [(token) => token.user.status !== 'active', { reason: 'user_disabled' }],
+  [(token, _by, now) => grantEnded(token.grant, now), { reason: 'grant_ended' }], // X13
+  [(token) => token.revokedAt !== null, { reason: 'revoked' }],
+  [(token, _by, now) => token.expiresAt <= now, { reason: 'expired' }], // X14
+  [(token, _by, now) => token.idleExpiresAt <= now, { reason: 'idle' }], // X14
+]
+
+/** Why a refresh token gives nothing, the first reason that applies; undefined: it does. */
+export function refreshRefusal(
+  token: PresentedRefreshToken,
+  refresh: Refresh,
+  now: number,
+): RefreshRefusal | undefined {
+  return refusals.find(([applies]) => applies(token, refresh, now))?.[1]
+}

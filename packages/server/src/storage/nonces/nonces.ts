@@ -1,0 +1,166 @@
+import { type NonceClaim, type NonceLimits, type ReachedLimit, reachedLimit } from 'countersign'
+import { sql } from 'kysely'
+import type { NonceCountRow, NonceRow } from '../engines/tables.js'
+import type { Unit } from '../engines/unit.js'
+import { StorageError } from '../storage-error.js'
+
+type OwnedNonce = Pick<NonceRow, 'key' | 'kind' | 'holder' | 'network'>
+type Counted = Pick<NonceCountRow, 'kind' | 'source'>
+
+const batch = 500
+
+/**
+ * Claims a nonce, and counts it for its source. The counts hold nonces that have ended until {@link forgetNonces}: where
+ * the claim is refused, forget and claim again.
+ */
+export async function claimNonce(
+  unit: Unit,
+  { key, source, lifetime }: NonceClaim,
+  limits: Required<NonceLimits>,
+): Promise<boolean> {
+  const { agent, thumbprint, network } = source
+  const holder =
+    agent === undefined ? ({ kind: 'key', holder: thumbprint } as const) : ({ kind: 'agent', holder: agent } as const)
+  const nonce = { key, ...holder, network }
+  if (!(await insertNonce(unit, nonce, lifetime))) {
+    const hasEnded = (await forget(unit, [key])) > 0
+    if (!hasEnded || !(await insertNonce(unit, nonce, lifetime))) return false
+  }
+  const reached = await countNonce(unit, nonce, limits)
+  // Forgetting a live nonce would let it be used again: refuse instead, and take back with it what was written here.
+  if (reached) throw new StorageError('too_many_nonces', refusals[reached])
+  return true
+}
+
+const refusals: Readonly<Record<ReachedLimit, string>> = {
+  perKey: 'too many nonces of this key are remembered',
+  perNetwork: 'too many nonces of keys in this network are remembered',
+  perAgent: 'too many nonces of this agent are remembered',
+  network: 'too many nonces are remembered, most of this network',
+  total: 'too many nonces are remembered',
+}
+
+/** Forgets some of the nonces that have ended; returns how many. */
+export async function forgetNonces(unit: Unit): Promise<number> {
+  const { db, tenant, now } = unit
+  const ended = await db
+    .selectFrom('nonce')
+    .select('key')
+    .where('tenant_id', '=', tenant)
+    .where('expires_at', '<=', now)
+    .limit(batch)
+    .execute()
+  const keys = ended.map(({ key }) => key)
+  return keys.length === 0 ? 0 : forget(unit, keys)
+}
+
+/** Forgets those of the nonces that have ended. */
+async function forget(unit: Unit, keys: readonly string[]): Promise<number> {
+  const { db, tenant, now } = unit
+  const forgotten = await db
+    .deleteFrom('nonce')
+    .where('tenant_id', '=', tenant)
+    .where('key', 'in', keys)
+    .where('expires_at', '<=', now)
+    .returning(['key', 'kind', 'holder', 'network'])
+    .execute()
+  if (forgotten.length === 0) return 0
+  const counts = await addToCounts(unit, forgotten, -1)
+  for (const { kind, source, held } of counts) if (held <= 0) await deleteCount(unit, { kind, source })
+  return forgotten.length
+}
+
+async function insertNonce({ db, tenant, now }: Unit, nonce: OwnedNonce, lifetime: number): Promise<boolean> {
+  const inserted = await db
+    .insertInto('nonce')
+    .values({ tenant_id: tenant, ...nonce, expires_at: now + lifetime })
+    .onConflict((conflict) => conflict.columns(['tenant_id', 'key']).doNothing())
+    .returning('key')
+    .executeTakeFirst()
+  return inserted !== undefined
+}
+
+async function countNonce(
+  unit: Unit,
+  nonce: OwnedNonce,
+  limits: Required<NonceLimits>,
+): Promise<ReachedLimit | undefined> {
+  const counts = await addToCounts(unit, [nonce], 1)
+  const before = (kind: Counted['kind']) => (counts.find((count) => count.kind === kind)?.held ?? 1) - 1
+  const all = (await countAll(unit)) - 1
+  const ofNetwork = before('network')
+  const most = all < limits.total ? ofNetwork : Math.max(ofNetwork, await mostOfOthers(unit, nonce.network))
+  const isAgent = nonce.kind === 'agent'
+  const counted = { isAgent, ofHolder: before(nonce.kind), ofNetwork, ofStrangers: before('strangers'), most, all }
+  return reachedLimit(counted, limits)
+}
+
+/** Of all nonces there is no single count: every claim would wait for that row. */
+function countedBy({ key, kind, holder, network }: OwnedNonce): Counted[] {
+  return [
+    { kind, source: holder },
+    { kind: 'network', source: network },
+    ...(kind === 'key' ? [{ kind: 'strangers', source: network } as const] : []),
+    { kind: 'part', source: key.slice(0, 1) },
+  ]
+}
+
+async function addToCounts(
+  { db, tenant }: Unit,
+  nonces: readonly OwnedNonce[],
+  each: 1 | -1,
+): Promise<NonceCountRow[]> {
+  const rows = new Map<string, NonceCountRow>()
+  for (const counted of nonces.flatMap(countedBy)) {
+    const id = `${counted.kind} ${counted.source}`
+    const row = rows.get(id)
+    if (row) row.held += each
+    else rows.set(id, { tenant_id: tenant, ...counted, held: each })
+  }
+  // In one order everywhere: two that lock the same rows must not wait for each other.
+  const inOrder = [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row)
+  return db
+    .insertInto('nonce_count')
+    .values(inOrder)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['tenant_id', 'kind', 'source'])
+        .doUpdateSet((e) => ({ held: e('nonce_count.held', '+', e.ref('excluded.held')) })),
+    )
+    .returningAll()
+    .execute()
+}
+
+async function deleteCount({ db, tenant }: Unit, { kind, source }: Counted): Promise<void> {
+  await db
+    .deleteFrom('nonce_count')
+    .where('tenant_id', '=', tenant)
+    .where('kind', '=', kind)
+    .where('source', '=', source)
+    .where('held', '<=', 0)
+    .execute()
+}
+
+async function countAll({ db, tenant }: Unit): Promise<number> {
+  const { held } = await db
+    .selectFrom('nonce_count')
+    .select((e) => e.fn.sum<number | null>('held').as('held'))
+    .where('tenant_id', '=', tenant)
+    .where('kind', '=', 'part')
+    .executeTakeFirstOrThrow()
+  return Number(held ?? 0)
+}
+
+async function mostOfOthers({ db, tenant }: Unit, network: string): Promise<number> {
+  const row = await db
+    .selectFrom('nonce_count')
+    .select('held')
+    .where('tenant_id', '=', tenant)
+    // As the index says it: a parameter would not be taken for it.
+    .where('kind', '=', sql.lit('network'))
+    .where('source', '<>', network)
+    .orderBy('held', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.held ?? 0
+}

@@ -1,0 +1,41 @@
+import type { User } from '../accounts/account-storage.js'
+
+export interface PasskeyStorage {
+  /** Adds a passkey to an active person. False when the credential is registered already, with whomever. */
+  addPasskey(passkey: NewPasskey): Promise<boolean>
+  /** Oldest first. */
+  listPasskeys(userId: string): Promise<Passkey[]>
+  /** A passkey with its key and its person, whatever their status. */
+  findPasskey(credentialId: string): Promise<FoundPasskey | undefined>
+  /**
+   * Records a verified use. False, with an audit row, unless the counter is larger than the stored one or both are 0:
+   * somebody may have copied the key (WebAuthn §6.1.1). False for an unknown credential.
+   */
+  usePasskey(use: { credentialId: string; counter: number }): Promise<boolean>
+  removePasskey(passkey: { userId: string; credentialId: string }): Promise<boolean>
+}
+
+export interface NewPasskey {
+  userId: string
+  /** base64url */
+  credentialId: string
+  /** COSE */
+  publicKey: Uint8Array
+  counter: number
+  transports?: readonly string[] | undefined
+  name?: string | undefined
+}
+
+export interface Passkey {
+  credentialId: string
+  name: string | null
+  transports: string[]
+  counter: number
+  createdAt: number
+  lastUsedAt: number | null
+}
+
+export interface FoundPasskey {
+  user: User
+  passkey: Passkey & { publicKey: Uint8Array<ArrayBuffer> }
+}

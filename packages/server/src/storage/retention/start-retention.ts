@@ -1,0 +1,27 @@
+import type { StorageOptions } from '../storage.js'
+
+/**
+ * Runs `sweep` every `sweepInterval` seconds, never two runs at once, without keeping the process alive.
+ *
+ * @returns a function that stops it
+ */
+export function startRetention(sweep: () => Promise<number>, options: StorageOptions): () => void {
+  const { sweepInterval = 60, onSweepError = warn } = options
+  if (sweepInterval === 0) return () => undefined
+  let running = false
+  const timer = setInterval(() => {
+    if (running) return
+    running = true
+    sweep()
+      .catch(onSweepError)
+      .finally(() => {
+        running = false
+      })
+  }, sweepInterval * 1000)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error), 'RetentionWarning')
+}

@@ -1,0 +1,73 @@
+import type { User } from '../accounts/account-storage.js'
+
+/** Signed-in browser sessions, found by the hash of their secret id; `id` is for lists and links. */
+export interface SessionStorage {
+  /**
+   * Starts a signed-in browser session: idle for at most `idleSeconds`, at most `lifetime` seconds in all. Of the person's
+   * live sessions, the oldest end where there are more than `most`.
+   */
+  createSession(session: NewSession): Promise<Session>
+  /** The live session of an active person, and marks it as seen (written at most once a minute). */
+  findSession(idHash: string): Promise<Session | undefined>
+  /** Ends a session; ending one that does not exist is no error. */
+  endSession(idHash: string): Promise<void>
+  /** A person's live sessions, the last used first. */
+  listSessions(of: { userId: string; currentIdHash?: string | undefined }): Promise<ListedSession[]>
+  /** Ends one session of a person by its public id. False when they have no such session. */
+  endSessionById(session: { userId: string; id: string }): Promise<boolean>
+  /** Ends a person's sessions, all or all but one; returns how many. */
+  endSessions(of: { userId: string; exceptIdHash?: string | undefined }): Promise<number>
+  /**
+   * Records that the person of a live session has proved again who they are: the session gets a new secret id and
+   * `authTime` is now; its absolute end stays. The old secret id is worth nothing from then on.
+   */
+  reauthenticate(renewal: Reauthentication): Promise<Session | undefined>
+}
+
+/** How a person proved who they are (RFC 8176, and `oidc`). */
+export type AuthenticationMethod = 'pwd' | 'oidc' | 'webauthn'
+
+export interface NewSession {
+  idHash: string
+  userId: string
+  idleSeconds: number
+  lifetime: number
+  /** How many live sessions the person may have, this one included. */
+  most: number
+  amr?: readonly AuthenticationMethod[] | undefined
+  /** When the person proved who they are, where that was before now; 0 where nobody says. @default now */
+  authTime?: number | undefined
+  ip?: string | undefined
+  userAgent?: string | undefined
+}
+
+export interface Session {
+  /** Public: names the session in lists, opens nothing. */
+  id: string
+  user: User
+  /** When the person last proved who they are. */
+  authTime: number
+  /** How they did; empty when that was not said. */
+  amr: AuthenticationMethod[]
+  /** When it ends however much it is used. */
+  expiresAt: number
+}
+
+export interface ListedSession {
+  id: string
+  createdAt: number
+  lastSeenAt: number
+  authTime: number
+  amr: AuthenticationMethod[]
+  expiresAt: number
+  ip: string | null
+  userAgent: string | null
+  current: boolean
+}
+
+export interface Reauthentication {
+  idHash: string
+  newIdHash: string
+  /** @default as before */
+  amr?: readonly AuthenticationMethod[] | undefined
+}
