@@ -15,7 +15,8 @@ const layers = {
   'resource/express.js': ['httpsig', 'protocol', 'node', 'resource'],
   'resource/fastify.js': ['httpsig', 'protocol', 'node', 'resource'],
   'resource/request-gate.js': ['httpsig', 'node', 'resource'],
-  'index.js': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
+  wire: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
+  'index.js': ['lib', 'httpsig', 'tokens', 'discovery'],
 }
 
 /** `protocol` is pure: no network, keys or clock, also not by way of `lib`. */

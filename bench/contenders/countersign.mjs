@@ -1,19 +1,17 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { receiveIncoming } from 'countersign/node'
 import {
   createDiscovery,
   createKeyResolver,
-  createSigner,
-  generatePrivateJwk,
-  issueToken,
   januaryProfile,
   parseSignature,
   parseSignatureInput,
   parseSignatureKey,
   signMessage,
   verifySignature,
-} from 'countersign'
-import { receiveIncoming } from 'countersign/node'
+} from 'countersign/wire'
 import { headerLines, request, withWrongSignature } from '../signed-get.mjs'
 import { headerJwk } from './raw.mjs'
 

@@ -1,5 +1,6 @@
 import { sign, verify } from 'node:crypto'
-import { createSigner, serializeSignatureBase, signMessage } from 'countersign'
+import { createSigner } from 'countersign'
+import { serializeSignatureBase, signMessage } from 'countersign/wire'
 import { components, request } from '../signed-get.mjs'
 
 /** The limit: `node:crypto` over the finished signature base, with an imported key and nothing else. */

@@ -1,4 +1,5 @@
-import { createSigner, generatePrivateJwk, issueToken, signMessage } from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { signMessage } from 'countersign/wire'
 import { headerJwk } from '../contenders/raw.mjs'
 
 /** The authority that requests are signed for; they are sent to loopback, since `Host` never decides it. */

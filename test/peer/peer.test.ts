@@ -1,16 +1,13 @@
+import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import type { Handler } from 'countersign/node'
 import {
   type AuthTokenClaims,
-  createSigner,
-  generatePrivateJwk,
-  issueToken,
   januaryProfile,
   type ResourceTokenClaims,
   type SignatureKey,
-  type Signer,
   type SignRequestOptions,
   signRequest,
-} from 'countersign'
-import type { Handler } from 'countersign/node'
+} from 'countersign/wire'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createLoopback } from './loopback.js'
 import { canRunPeer, type Peer } from './start-peer.js'

@@ -1,5 +1,6 @@
-import type { AllowedNetwork, NetworkOptions } from 'countersign'
+import type { AllowedNetwork } from 'countersign'
 import { allowedNetworkProblems, egressProxyProblem } from 'countersign/node'
+import type { NetworkOptions } from 'countersign/wire'
 import type { Flag } from './command-row.js'
 import { usageError } from './usage-error.js'
 

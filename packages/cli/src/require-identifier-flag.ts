@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { isIdentifier, isLoopbackIdentifier } from 'countersign'
+import { isIdentifier, isLoopbackIdentifier } from 'countersign/wire'
 import { usageError } from './usage-error.js'
 
 const anyForm = { allowInsecureLoopback: true, allowPath: true }

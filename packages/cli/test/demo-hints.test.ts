@@ -1,14 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import {
-  createSigner,
-  generatePrivateJwk,
-  parseSignatureInput,
-  type SignatureKey,
-  type Signer,
-  serializeSignatureBase,
-  signRequest,
-} from 'countersign'
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { parseSignatureInput, type SignatureKey, serializeSignatureBase, signRequest } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startCommand } from './run-command.js'
 import { runInProcess } from './run-program.js'

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createSigner, generatePrivateJwk, signRequest } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { signRequest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { createDemoAgent } from '../dist/demo/demo-agent.js'
 import { sendWithin } from '../dist/demo/send-within.js'

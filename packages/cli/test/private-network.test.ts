@@ -1,4 +1,5 @@
-import { createSigner, generatePrivateJwk, issueToken, type SignatureKey, signRequest } from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { type SignatureKey, signRequest } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { simulatePublicNetwork } from '../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../countersign/test/discovery/tls-server.js'

@@ -1,5 +1,5 @@
+import { AAuthError } from 'countersign'
 import {
-  AAuthError,
   contentDigest,
   decodeToken,
   isIdentifier,
@@ -10,7 +10,7 @@ import {
   parseSignatureInput,
   parseSignatureKey,
   requireContentDigest,
-} from 'countersign'
+} from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { requireTarget } from '../dist/httpsig/target.js'
 import { parseBase64, parseBase64url } from '../dist/lib/base64url.js'

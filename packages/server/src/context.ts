@@ -1,6 +1,6 @@
+import type { Algorithm } from 'countersign'
 import type {
   AgentSelection,
-  Algorithm,
   Discovery,
   IdentifierOptions,
   KeyRenewer,
@@ -8,7 +8,7 @@ import type {
   ParsedSignatureKey,
   ResolvedKey,
   SignatureKey,
-} from 'countersign'
+} from 'countersign/wire'
 import type { Brands } from './consent/default-brands.js'
 import type { Policy } from './consent/policy.js'
 import type { RiskPatterns } from './consent/risk.js'

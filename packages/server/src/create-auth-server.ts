@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { AAuthError, type IssuerMetadata, type ReceivedMessage, receiveRequest } from 'countersign'
+import { AAuthError, type ReceivedMessage } from 'countersign'
+import { type IssuerMetadata, receiveRequest } from 'countersign/wire'
 import { type AuthServerOptions, createContext } from './create-context.js'
 import { requestTypes } from './editions/january/token-endpoint.js'
 import { createCookies } from './http/cookies.js'

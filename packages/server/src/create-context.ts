@@ -1,21 +1,19 @@
+import type { Algorithm, AllowedNetwork, FetchDocument } from 'countersign'
+import { createGuardedFetch } from 'countersign/node'
 import {
-  type Algorithm,
-  type AllowedNetwork,
   algorithmNames,
   type CertificateFinder,
   createDiscovery,
   createKeyRenewer,
   createKeyResolver,
   type DiscoveryLimits,
-  type FetchDocument,
   isLoopbackIdentifier,
   metadataUrl,
   type NetworkOptions,
   parseEitherSignatureKey,
   parseSignatureKey,
   requireIdentifier,
-} from 'countersign'
-import { createGuardedFetch } from 'countersign/node'
+} from 'countersign/wire'
 import type { Brands } from './consent/default-brands.js'
 import { askAlways, type Policy } from './consent/policy.js'
 import { isRiskPattern, type RiskPatterns } from './consent/risk.js'

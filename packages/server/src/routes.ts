@@ -1,4 +1,5 @@
-import { type IssuerMetadata, metadataUrl, type ReceivedMessage } from 'countersign'
+import type { ReceivedMessage } from 'countersign'
+import { type IssuerMetadata, metadataUrl } from 'countersign/wire'
 import {
   passkeyOptions,
   showAccountPage,

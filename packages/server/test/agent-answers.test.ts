@@ -1,5 +1,6 @@
-import { createSigner, generatePrivateJwk, signRequest } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
+import { signRequest } from 'countersign/wire'
 import { type Storage, sqliteStorage } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createWorld, ids } from './world.js'

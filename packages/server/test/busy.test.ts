@@ -1,4 +1,5 @@
-import { importVerificationKey, issueToken, receiveRequest, signRequest } from 'countersign'
+import { issueToken } from 'countersign'
+import { importVerificationKey, receiveRequest, signRequest } from 'countersign/wire'
 import { createAuthServer, fixedKeys, type Refusal, sqliteStorage } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
 import { createParty, newSigner } from './attacks/party.js'

@@ -1,4 +1,4 @@
-import { signRequest } from 'countersign'
+import { signRequest } from 'countersign/wire'
 import { expect, it } from 'vitest'
 import { createScriptedUser, hiddenFields } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'

@@ -1,5 +1,5 @@
-import { decodeToken } from 'countersign'
 import { AgentError } from 'countersign/agent'
+import { decodeToken } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'

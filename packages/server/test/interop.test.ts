@@ -1,4 +1,5 @@
-import { createSigner, generatePrivateJwk, type SignatureKey, type Signer, signMessage, signRequest } from 'countersign'
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { type SignatureKey, signMessage, signRequest } from 'countersign/wire'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createWorld, ids, type World } from './world.js'
 

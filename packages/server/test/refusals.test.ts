@@ -1,4 +1,4 @@
-import { type SignatureKey, signRequest } from 'countersign'
+import { type SignatureKey, signRequest } from 'countersign/wire'
 import { type AuthServerOptions, createAuthServer, fixedKeys, type Refusal, sqliteStorage } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { issuer, openCrowd } from './attacks/crowd.js'

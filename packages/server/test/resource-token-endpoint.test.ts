@@ -1,4 +1,4 @@
-import { decodeToken, signRequest } from 'countersign'
+import { decodeToken, signRequest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { createWorld, ids, type World } from './world.js'
 

@@ -1,4 +1,4 @@
-import { parseScope } from 'countersign'
+import { parseScope } from 'countersign/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { defaultRisks } from '../dist/consent/default-risks.js'

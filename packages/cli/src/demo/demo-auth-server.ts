@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { createSigner, generatePrivateJwk, isLoopbackIdentifier } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { isLoopbackIdentifier } from 'countersign/wire'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, StorageError } from 'countersign-server'
 import { type DemoWorld, demoDiscovery, demoPerson } from './demo-world.js'
 

@@ -1,4 +1,4 @@
-import { isLoopbackIdentifier } from 'countersign'
+import { isLoopbackIdentifier } from 'countersign/wire'
 import type { Party } from '../trace/trace-event.js'
 
 export const demoHost = '127.0.0.1'

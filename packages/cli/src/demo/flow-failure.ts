@@ -1,5 +1,5 @@
-import { errorReasons } from 'countersign'
 import { AgentError } from 'countersign/agent'
+import { errorReasons } from 'countersign/wire'
 import { addressHint } from '../address-hint.js'
 import { CommandError } from '../command-error.js'
 import { exitStatus } from '../exit-status.js'

@@ -1,12 +1,11 @@
+import { AAuthError, type ReceivedMessage } from 'countersign'
 import {
-  AAuthError,
   decodeToken,
   importVerificationKey,
   parseEitherSignatureKey,
   parseSignatureInput,
-  type ReceivedMessage,
   type VerificationKey,
-} from 'countersign'
+} from 'countersign/wire'
 import { parseJsonObject } from '../trace/parse-json-object.js'
 import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
 import { headerValues } from '../verify/header-values.js'

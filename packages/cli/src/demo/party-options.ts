@@ -1,4 +1,4 @@
-import { isLoopbackIdentifier } from 'countersign'
+import { isLoopbackIdentifier } from 'countersign/wire'
 import { readNetworkFlags } from '../network-flags.js'
 import { requireIdentifierFlag } from '../require-identifier-flag.js'
 import { usageError } from '../usage-error.js'

@@ -1,4 +1,4 @@
-import { errorReasons } from 'countersign'
+import { errorReasons } from 'countersign/wire'
 import { CommandError } from '../command-error.js'
 import { exitStatus } from '../exit-status.js'
 

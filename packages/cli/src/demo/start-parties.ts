@@ -1,6 +1,6 @@
-import { isLoopbackIdentifier, type NetworkOptions } from 'countersign'
 import type { Agent, ConsentRequest } from 'countersign/agent'
 import { createGuardedFetch } from 'countersign/node'
+import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/wire'
 import { createTrace, type Trace } from '../trace/create-trace.js'
 import type { Party, TraceEvent } from '../trace/trace-event.js'
 import type { Closers } from './closers.js'

@@ -5,7 +5,7 @@ import {
   isLoopbackIdentifier,
   metadataUrl,
   type NetworkOptions,
-} from 'countersign'
+} from 'countersign/wire'
 import { toldFetch } from '../told-fetch.js'
 import { parseJsonObject } from '../trace/parse-json-object.js'
 import { checkKeys, type KeySetReport } from './check-keys.js'

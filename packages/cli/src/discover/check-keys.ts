@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Discovery } from 'countersign'
+import type { Discovery } from 'countersign/wire'
 import { parseJsonObject } from '../trace/parse-json-object.js'
 import { explainRefusal } from './explain-refusal.js'
 import type { Finding } from './finding.js'

@@ -1,4 +1,4 @@
-import type { MetadataKind } from 'countersign'
+import type { MetadataKind } from 'countersign/wire'
 
 export interface DocumentKind {
   /** Whose document it is. */

@@ -1,4 +1,4 @@
-import { type DiscoveryFailure, errorReasons } from 'countersign'
+import { type DiscoveryFailure, errorReasons } from 'countersign/wire'
 import { addressHint } from '../address-hint.js'
 import { parseJsonObject } from '../trace/parse-json-object.js'
 import type { Finding } from './finding.js'

@@ -1,13 +1,13 @@
+import type { PublicJwk } from 'countersign'
 import {
   algorithmNames,
   jwkThumbprint,
-  type PublicJwk,
   parseChallenge,
   parseEitherSignatureKey,
   parseSignature,
   parseSignatureInput,
   requireContentDigest,
-} from 'countersign'
+} from 'countersign/wire'
 import { decodeSignatureError } from './decode-signature-error.js'
 import { describeDistance } from './describe-distance.js'
 import type { Inspection } from './inspection.js'

@@ -1,4 +1,5 @@
-import { AAuthError, decodeToken, jwkThumbprint, type PublicJwk } from 'countersign'
+import { AAuthError, type PublicJwk } from 'countersign'
+import { decodeToken, jwkThumbprint } from 'countersign/wire'
 import { parseJsonObject } from '../trace/parse-json-object.js'
 import { describeDistance } from './describe-distance.js'
 import type { Inspection } from './inspection.js'

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
-import { type Algorithm, algorithmNames, createSigner, generatePrivateJwk } from 'countersign'
+import { type Algorithm, createSigner, generatePrivateJwk } from 'countersign'
+import { algorithmNames } from 'countersign/wire'
 import { CommandError } from '../command-error.js'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'

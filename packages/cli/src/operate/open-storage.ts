@@ -1,4 +1,4 @@
-import { errorReasons } from 'countersign'
+import { errorReasons } from 'countersign/wire'
 import { type Storage, StorageError, type StorageOptions, sqliteStorage } from 'countersign-server'
 import { CommandError } from '../command-error.js'
 

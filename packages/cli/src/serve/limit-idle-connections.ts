@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { networkOf } from 'countersign'
+import { networkOf } from 'countersign/wire'
 
 export interface IdleLimit {
   /** Idle connections that one address may hold. */

@@ -1,4 +1,4 @@
-import type { CertificateFinder } from 'countersign'
+import type { CertificateFinder } from 'countersign/wire'
 import {
   ConfigurationError,
   type LoadedConfig,

@@ -1,5 +1,5 @@
-import type { CertificateFinder } from 'countersign'
 import { createClientAddress, createNodeListener, createTrustedPeers } from 'countersign/node'
+import type { CertificateFinder } from 'countersign/wire'
 import {
   createAuthServer,
   type LoadedConfig,

@@ -1,4 +1,5 @@
-import { AAuthError, decodeToken, jwkThumbprint, type PublicJwk, type SignatureKey, type Signer } from 'countersign'
+import { AAuthError, type PublicJwk, type Signer } from 'countersign'
+import { decodeToken, jwkThumbprint, type SignatureKey } from 'countersign/wire'
 import { usageError } from '../usage-error.js'
 
 export interface KeyReferenceFlags {

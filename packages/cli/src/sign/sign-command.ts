@@ -1,4 +1,4 @@
-import { signRequest } from 'countersign'
+import { signRequest } from 'countersign/wire'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { parseSeconds } from '../parse-seconds.js'

@@ -1,5 +1,6 @@
-import { type ReceivedMessage, receiveRequest } from 'countersign'
+import type { ReceivedMessage } from 'countersign'
 import type { Handler } from 'countersign/node'
+import { receiveRequest } from 'countersign/wire'
 import { isDiscovery } from './is-discovery.js'
 import { redactBody, redactHeaders } from './redact.js'
 import type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } from './trace-event.js'

@@ -1,4 +1,4 @@
-import { type DecodedToken, decodeToken } from 'countersign'
+import { type DecodedToken, decodeToken } from 'countersign/wire'
 import { parseJsonObject } from './parse-json-object.js'
 import type { TracedRequest, TracedResponse } from './trace-event.js'
 

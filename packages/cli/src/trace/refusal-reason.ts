@@ -1,4 +1,5 @@
-import { AAuthError, type Challenge, parseChallenge } from 'countersign'
+import { AAuthError } from 'countersign'
+import { type Challenge, parseChallenge } from 'countersign/wire'
 import { parseJsonObject } from './parse-json-object.js'
 import type { TracedResponse } from './trace-event.js'
 

@@ -1,4 +1,5 @@
-import { type AAuthError, decodeToken, type ErrorCode, isLoopbackIdentifier, type SignatureKey } from 'countersign'
+import type { AAuthError, ErrorCode } from 'countersign'
+import { decodeToken, isLoopbackIdentifier, type SignatureKey } from 'countersign/wire'
 import { addressHint } from '../address-hint.js'
 import type { Facts } from './verification-steps.js'
 

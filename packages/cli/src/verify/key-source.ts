@@ -1,13 +1,13 @@
+import type { FetchDocument } from 'countersign'
 import {
   createDiscovery,
   createKeyResolver,
   decodeToken,
-  type FetchDocument,
   isLoopbackIdentifier,
   type ResolvedKey,
   type SignatureKey,
   type VerificationKey,
-} from 'countersign'
+} from 'countersign/wire'
 import { offlineDiscovery } from './offline-discovery.js'
 
 export interface KeySourceOptions {

@@ -1,4 +1,4 @@
-import { parseSignature, type VerificationKey, verifyBytes } from 'countersign'
+import { parseSignature, type VerificationKey, verifyBytes } from 'countersign/wire'
 import { headerValues } from './header-values.js'
 import { type SignatureBaseSource, signatureBaseOf } from './signature-base-of.js'
 import { signatureFormMistake } from './signature-form-mistake.js'

@@ -1,4 +1,4 @@
-import { createDiscovery, type Discovery, type IdentifierOptions } from 'countersign'
+import { createDiscovery, type Discovery, type IdentifierOptions } from 'countersign/wire'
 
 /** A discovery that finds every key in one set, by `kid`, as a server would find it where it is published. */
 export function offlineDiscovery(

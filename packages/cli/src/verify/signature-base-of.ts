@@ -1,4 +1,5 @@
-import { type ReceivedMessage, type SignatureInput, serializeSignatureBase } from 'countersign'
+import type { ReceivedMessage } from 'countersign'
+import { type SignatureInput, serializeSignatureBase } from 'countersign/wire'
 import { headerValues } from './header-values.js'
 
 export interface SignatureBaseSource {

@@ -1,5 +1,6 @@
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
-import type { Algorithm, VerificationKey } from 'countersign'
+import type { Algorithm } from 'countersign'
+import type { VerificationKey } from 'countersign/wire'
 
 /** How a signature by the right key can be made otherwise than its algorithm says. */
 interface OtherForm {

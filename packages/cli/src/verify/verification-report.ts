@@ -1,4 +1,5 @@
-import { type AAuthError, type ErrorCode, errorReasons } from 'countersign'
+import type { AAuthError, ErrorCode } from 'countersign'
+import { errorReasons } from 'countersign/wire'
 import { hintFor } from './hint-for.js'
 import { isUndecided } from './is-undecided.js'
 import { type Facts, type Mark, stepOf, verificationSteps } from './verification-steps.js'

@@ -1,4 +1,5 @@
-import type { ErrorCode, ParsedSignatureKey, ReceivedMessage, ResolvedKey, SignatureInput } from 'countersign'
+import type { ErrorCode, ReceivedMessage } from 'countersign'
+import type { ParsedSignatureKey, ResolvedKey, SignatureInput } from 'countersign/wire'
 
 /** What is known about a request once its steps have passed. */
 export interface Facts {

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { createSigner, importVerificationKey, isIdentifier, type PrivateJwk, type VerificationKey } from 'countersign'
+import { createSigner, type PrivateJwk } from 'countersign'
+import { importVerificationKey, isIdentifier, type VerificationKey } from 'countersign/wire'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { allowNetworkFlag, egressProxyFlag, type NetworkFlags, readNetworkFlags } from '../network-flags.js'

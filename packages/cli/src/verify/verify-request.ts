@@ -1,13 +1,11 @@
+import { AAuthError, type FetchDocument, type ReceivedMessage } from 'countersign'
 import {
-  AAuthError,
-  type FetchDocument,
   parseSignatureInput,
   parseSignatureKey,
-  type ReceivedMessage,
   type ResolvedKey,
   type VerificationKey,
   verifySignature,
-} from 'countersign'
+} from 'countersign/wire'
 import { headerValues } from './header-values.js'
 import { createKeySource } from './key-source.js'
 import { knownMistake } from './known-mistake.js'

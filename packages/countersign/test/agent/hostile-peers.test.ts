@@ -1,15 +1,13 @@
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { type AgentError, createAgent } from 'countersign/agent'
 import {
   type AuthTokenClaims,
-  createSigner,
   type EndpointOrigins,
-  generatePrivateJwk,
   type IssuerMetadata,
-  issueToken,
   metadataUrl,
   type ResourceTokenClaims,
   serializeChallenge,
-} from 'countersign'
-import { type AgentError, createAgent } from 'countersign/agent'
+} from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 

@@ -1,11 +1,4 @@
-import {
-  type AuthTokenClaims,
-  createSigner,
-  generatePrivateJwk,
-  issueToken,
-  type ResourceTokenClaims,
-  serializeChallenge,
-} from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import {
   createWebAgent,
   type SharedAgentOptions,
@@ -13,6 +6,7 @@ import {
   type WebAgentOptions,
   type WebConsentRequest,
 } from 'countersign/agent'
+import { type AuthTokenClaims, type ResourceTokenClaims, serializeChallenge } from 'countersign/wire'
 import { issuerDocuments } from '../origins.js'
 
 export const ids = {

@@ -1,4 +1,5 @@
-import { AAuthError, errorResponse, importVerificationKey, type VerifyTokenOptions, verifyToken } from 'countersign'
+import { AAuthError } from 'countersign'
+import { errorResponse, importVerificationKey, type VerifyTokenOptions, verifyToken } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Case, play, playRace, playValid } from './attack.js'
 import { listedIds, rows } from './rows.js'

@@ -1,4 +1,4 @@
-import type { SignatureKey } from 'countersign'
+import type { SignatureKey } from 'countersign/wire'
 import { type CraftedParts, craftMessage, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome } from './attack.js'
 import { agentReference, ids, signers } from './parties.js'

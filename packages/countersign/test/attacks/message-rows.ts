@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { signRequest } from 'countersign'
+import { signRequest } from 'countersign/wire'
 import { expect, vi } from 'vitest'
 import { digestOf, plusHeader, requiredComponents, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome, Row } from './attack.js'

@@ -1,4 +1,5 @@
-import { createSigner, generatePrivateJwk, type SignatureKey, type Signer } from 'countersign'
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import type { SignatureKey } from 'countersign/wire'
 
 /** The identifiers of every stage. */
 export const ids = {

@@ -1,13 +1,7 @@
 import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo, Server, Socket } from 'node:net'
-import {
-  type CertificateFinder,
-  createMemoryNonces,
-  type FetchDocument,
-  type ReceivedMessage,
-  type Signer,
-} from 'countersign'
+import type { FetchDocument, ReceivedMessage, Signer } from 'countersign'
 import { createClientAddress, createNodeListener } from 'countersign/node'
 import {
   createResource,
@@ -18,6 +12,7 @@ import {
   type VerifyRequestOptions,
 } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
+import { type CertificateFinder, createMemoryNonces } from 'countersign/wire'
 import { type AuthServer, createAuthServer, fixedKeys, type Storage, sqliteStorage } from 'countersign-server'
 import { Hono } from 'hono'
 import { agentDocuments, issuerDocuments } from '../origins.js'

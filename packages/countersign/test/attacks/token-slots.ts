@@ -1,4 +1,5 @@
-import type { Signer, TokenKind } from 'countersign'
+import type { Signer } from 'countersign'
+import type { TokenKind } from 'countersign/wire'
 import type { Case, Outcome } from './attack.js'
 import { accepted, craft, form, type Parts, unknownKey } from './crafted-cases.js'
 import { ids, signers } from './parties.js'

@@ -1,14 +1,6 @@
 import { gzipSync } from 'node:zlib'
-import {
-  createDiscovery,
-  createKeyResolver,
-  createSigner,
-  type Discovery,
-  type FetchDocument,
-  generatePrivateJwk,
-  issueToken,
-  type SignatureKey,
-} from 'countersign'
+import { createSigner, type FetchDocument, generatePrivateJwk, issueToken } from 'countersign'
+import { createDiscovery, createKeyResolver, type Discovery, type SignatureKey } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 import { refusal, refusalCode } from '../refusal.js'

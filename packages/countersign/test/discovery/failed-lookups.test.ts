@@ -1,4 +1,5 @@
-import { createKeyResolver, type Delay, type Discovery, type FetchDocument, issueToken } from 'countersign'
+import { type FetchDocument, issueToken } from 'countersign'
+import { createKeyResolver, type Delay, type Discovery } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { discoveryAmong, hosts, signer } from './parties.js'
 

@@ -1,4 +1,5 @@
-import { createKeyResolver, createSigner, generatePrivateJwk } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { createKeyResolver } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 import { refusal } from '../refusal.js'

@@ -1,4 +1,5 @@
-import { createDiscovery, createSigner, type Discovery, type DiscoveryOptions, generatePrivateJwk } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { createDiscovery, type Discovery, type DiscoveryOptions } from 'countersign/wire'
 import { agentDocuments } from '../origins.js'
 
 export const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))

@@ -1,17 +1,7 @@
-import {
-  createDiscovery,
-  createKeyResolver,
-  createSigner,
-  generatePrivateJwk,
-  issueToken,
-  jwkThumbprint,
-  type PrivateJwk,
-  type PublicJwk,
-  type SignatureKey,
-  type Signer,
-} from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken, type PrivateJwk, type PublicJwk, type Signer } from 'countersign'
 import { createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
+import { createDiscovery, createKeyResolver, jwkThumbprint, type SignatureKey } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { publishedKeyProblem } from '../../dist/lib/published-keys.js'
 import jose from '../../vectors/jose.json' with { type: 'json' }

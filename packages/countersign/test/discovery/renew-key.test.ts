@@ -1,15 +1,12 @@
+import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
 import {
   createDiscovery,
   createKeyRenewer,
   createKeyResolver,
-  createSigner,
-  generatePrivateJwk,
-  issueToken,
   receiveRequest,
-  type Signer,
   signRequest,
   verifySignature,
-} from 'countersign'
+} from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 import { refusalCode } from '../refusal.js'

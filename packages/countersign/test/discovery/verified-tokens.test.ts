@@ -1,13 +1,5 @@
-import {
-  createDiscovery,
-  createKeyResolver,
-  createSigner,
-  type Discovery,
-  type FetchDocument,
-  generatePrivateJwk,
-  issueToken,
-  type Signer,
-} from 'countersign'
+import { createSigner, type FetchDocument, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import { createDiscovery, createKeyResolver, type Discovery } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments } from '../origins.js'
 import { refusalCode } from '../refusal.js'

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type SignatureKey, type Signer, serializeSignatureKey } from 'countersign'
+import type { Signer } from 'countersign'
+import { type SignatureKey, serializeSignatureKey } from 'countersign/wire'
 import type { MessageParts } from '../received-message.js'
 
 export interface CraftedParts {

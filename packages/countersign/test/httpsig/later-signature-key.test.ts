@@ -1,4 +1,4 @@
-import { parseEitherSignatureKey, parseSignatureKey, serializeSignatureKey } from 'countersign'
+import { parseEitherSignatureKey, parseSignatureKey, serializeSignatureKey } from 'countersign/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { refusalCode } from '../refusal.js'

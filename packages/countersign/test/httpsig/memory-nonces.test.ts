@@ -1,4 +1,4 @@
-import { createMemoryNonces, type MemoryNoncesOptions, type NonceSource } from 'countersign'
+import { createMemoryNonces, type MemoryNoncesOptions, type NonceSource } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { refusal, refusalCode } from '../refusal.js'
 

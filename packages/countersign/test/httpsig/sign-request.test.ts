@@ -1,7 +1,5 @@
+import { type Algorithm, createSigner, generatePrivateJwk } from 'countersign'
 import {
-  type Algorithm,
-  createSigner,
-  generatePrivateJwk,
   importVerificationKey,
   receiveRequest,
   requireContentDigest,
@@ -9,7 +7,7 @@ import {
   signMessage,
   signRequest,
   verifySignature,
-} from 'countersign'
+} from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { targetOf } from '../../dist/httpsig/receive-request.js'
 import { refusal, refusalCode } from '../refusal.js'

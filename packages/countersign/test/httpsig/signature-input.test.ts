@@ -1,4 +1,4 @@
-import { parseSignature, parseSignatureInput } from 'countersign'
+import { parseSignature, parseSignatureInput } from 'countersign/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { serializeSignatureParameters } from '../../dist/httpsig/signature-input.js'

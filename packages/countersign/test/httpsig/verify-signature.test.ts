@@ -1,8 +1,7 @@
 import { gzipSync } from 'node:zlib'
+import { createSigner, generatePrivateJwk } from 'countersign'
 import {
   createMemoryNonces,
-  createSigner,
-  generatePrivateJwk,
   importVerificationKey,
   type NonceClaim,
   nonceSource,
@@ -11,7 +10,7 @@ import {
   type VerificationKey,
   type VerifySignatureOptions,
   verifySignature,
-} from 'countersign'
+} from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { receivedMessage } from '../received-message.js'
 import { refusal, refusalCode } from '../refusal.js'

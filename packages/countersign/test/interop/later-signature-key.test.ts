@@ -1,7 +1,6 @@
+import { type AAuthError, createSigner, generatePrivateJwk } from 'countersign'
+import { createResource } from 'countersign/resource'
 import {
-  type AAuthError,
-  createSigner,
-  generatePrivateJwk,
   importVerificationKey,
   parseEitherSignatureKey,
   parseSignatureKey,
@@ -9,8 +8,7 @@ import {
   serializeSignatureKey,
   signRequest,
   verifySignature,
-} from 'countersign'
-import { createResource } from 'countersign/resource'
+} from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { craftMessage, withHeader } from '../httpsig/crafted-message.js'
 import { agentDocuments, documentFetch } from '../origins.js'

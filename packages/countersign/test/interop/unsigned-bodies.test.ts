@@ -1,5 +1,6 @@
-import { createSigner, generatePrivateJwk, issueToken, type SignatureKey } from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import { createResource } from 'countersign/resource'
+import type { SignatureKey } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { type CraftedParts, craftMessage, digestOf, withHeader } from '../httpsig/crafted-message.js'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'

@@ -1,4 +1,5 @@
-import { type Algorithm, algorithmNames, createSigner, generatePrivateJwk } from 'countersign'
+import { type Algorithm, createSigner, generatePrivateJwk } from 'countersign'
+import { algorithmNames } from 'countersign/wire'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createGuardedFetch } from '../../dist/discovery/guarded-fetch.web.js'
 import { parseBase64 } from '../../dist/lib/base64url.js'

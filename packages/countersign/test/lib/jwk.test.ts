@@ -1,12 +1,6 @@
 import { createPublicKey, verify as nodeVerify } from 'node:crypto'
-import {
-  algorithmNames,
-  createSigner,
-  generatePrivateJwk,
-  importVerificationKey,
-  jwkThumbprint,
-  verifyBytes,
-} from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { algorithmNames, importVerificationKey, jwkThumbprint, verifyBytes } from 'countersign/wire'
 import { calculateJwkThumbprint } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { refusalCode } from '../refusal.js'

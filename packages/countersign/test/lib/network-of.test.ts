@@ -1,4 +1,4 @@
-import { networkOf } from 'countersign'
+import { networkOf } from 'countersign/wire'
 import { expect, it } from 'vitest'
 
 it.each([

@@ -1,14 +1,8 @@
 import { X509Certificate } from 'node:crypto'
-import {
-  createSigner,
-  type FetchDocument,
-  generatePrivateJwk,
-  type SignatureKey,
-  type Signer,
-  signRequest,
-} from 'countersign'
+import { createSigner, type FetchDocument, generatePrivateJwk, type Signer } from 'countersign'
 import { type CertificateFinderOptions, createCertificateFinder } from 'countersign/node'
 import { createResource, type ResourceOptions } from 'countersign/resource'
+import { type SignatureKey, signRequest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { parseCertificates } from '../../dist/node/certificate-chain.js'
 import { refusal, refusalCode } from '../refusal.js'

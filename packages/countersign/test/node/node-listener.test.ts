@@ -1,14 +1,9 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
-import {
-  createSigner,
-  generatePrivateJwk,
-  importVerificationKey,
-  type ReceivedMessage,
-  verifySignature,
-} from 'countersign'
+import { createSigner, generatePrivateJwk, type ReceivedMessage } from 'countersign'
 import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
+import { importVerificationKey, verifySignature } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { craftMessage, digestOf } from '../httpsig/crafted-message.js'
 import { refusalCode } from '../refusal.js'

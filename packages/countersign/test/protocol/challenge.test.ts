@@ -1,4 +1,4 @@
-import { type Challenge, parseChallenge, serializeChallenge } from 'countersign'
+import { type Challenge, parseChallenge, serializeChallenge } from 'countersign/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { refusalCode } from '../refusal.js'

@@ -1,4 +1,5 @@
-import { AAuthError, type ErrorCode, errorCases, errorResponse } from 'countersign'
+import { AAuthError, type ErrorCode } from 'countersign'
+import { errorCases, errorResponse } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 
 const codes = Object.keys(errorCases) as ErrorCode[]

@@ -1,4 +1,4 @@
-import { isIdentifier, isLoopbackIdentifier } from 'countersign'
+import { isIdentifier, isLoopbackIdentifier } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { requireIdentifier } from '../../dist/protocol/identifier.js'
 import { isFetchableUrl } from '../../dist/protocol/metadata.js'

@@ -1,4 +1,4 @@
-import { metadataUrl, parseMetadata, parseScope } from 'countersign'
+import { metadataUrl, parseMetadata, parseScope } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 
 const id = 'https://agent.example'

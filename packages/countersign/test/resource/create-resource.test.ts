@@ -1,13 +1,6 @@
-import {
-  createSigner,
-  decodeToken,
-  generatePrivateJwk,
-  parseChallenge,
-  type SignatureKey,
-  type Signer,
-  signRequest,
-} from 'countersign'
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { createResource, type Requirement, type ResourceOptions } from 'countersign/resource'
+import { decodeToken, parseChallenge, type SignatureKey, signRequest } from 'countersign/wire'
 import { describe, expect, it, vi } from 'vitest'
 import { agentDocuments, documentFetch } from '../origins.js'
 

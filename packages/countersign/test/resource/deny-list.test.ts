@@ -1,17 +1,13 @@
+import { createSigner, type FetchDocument, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import { createResource, type DenyListOptions, type ResourceOptions } from 'countersign/resource'
 import {
   type AuthTokenClaims,
-  createSigner,
-  type FetchDocument,
-  generatePrivateJwk,
-  issueToken,
   type RevocationClaims,
   type RevokedKind,
   revocationEntry,
   revocationListLimits,
-  type Signer,
   signRequest,
-} from 'countersign'
-import { createResource, type DenyListOptions, type ResourceOptions } from 'countersign/resource'
+} from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 import { refusal, refusalCode } from '../refusal.js'

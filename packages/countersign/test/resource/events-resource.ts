@@ -1,7 +1,8 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Server, Socket } from 'node:net'
-import { createSigner, generatePrivateJwk, issueToken, type SignatureKey, signRequest } from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
+import { type SignatureKey, signRequest } from 'countersign/wire'
 import { onTestFinished } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
-import { receiveRequest } from 'countersign'
 import * as forExpress from 'countersign/resource/express'
+import { receiveRequest } from 'countersign/wire'
 import express, { type RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
 import { exchange } from '../attacks/raw-http.js'

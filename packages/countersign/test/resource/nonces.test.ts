@@ -1,14 +1,6 @@
-import {
-  createSigner,
-  generatePrivateJwk,
-  issueToken,
-  type NonceClaim,
-  receiveRequest,
-  type SignatureKey,
-  type Signer,
-  signRequest,
-} from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
 import { createRateLimit, createResource, type ResourceOptions, type VerifyRequestOptions } from 'countersign/resource'
+import { type NonceClaim, receiveRequest, type SignatureKey, signRequest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 

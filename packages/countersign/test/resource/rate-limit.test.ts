@@ -1,12 +1,4 @@
-import {
-  createSigner,
-  generatePrivateJwk,
-  issueToken,
-  receiveRequest,
-  type SignatureKey,
-  type Signer,
-  signRequest,
-} from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
 import {
   type CountedRequest,
   createRateLimit,
@@ -14,6 +6,7 @@ import {
   type RateLimit,
   type Requirement,
 } from 'countersign/resource'
+import { receiveRequest, type SignatureKey, signRequest } from 'countersign/wire'
 import { describe, expect, it, vi } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 

@@ -1,4 +1,5 @@
-import { createSigner, decodeToken, generatePrivateJwk, issueToken } from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { decodeToken } from 'countersign/wire'
 import { expect, it } from 'vitest'
 
 const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))

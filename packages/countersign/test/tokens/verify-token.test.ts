@@ -1,17 +1,13 @@
 import { createHmac } from 'node:crypto'
+import { AAuthError, createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
 import {
-  AAuthError,
   type ClaimsByKind,
-  createSigner,
   decodeToken,
-  generatePrivateJwk,
   importVerificationKey,
-  issueToken,
-  type Signer,
   type TokenKind,
   type VerifyTokenOptions,
   verifyToken,
-} from 'countersign'
+} from 'countersign/wire'
 import { compactVerify, importJWK } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { refusal, refusalCode } from '../refusal.js'

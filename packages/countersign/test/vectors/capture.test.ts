@@ -1,25 +1,5 @@
-import {
-  createDiscovery,
-  createKeyResolver,
-  createSigner,
-  contentDigest,
-  decodeToken,
-  generatePrivateJwk,
-  importVerificationKey,
-  jwkThumbprint,
-  parseChallenge,
-  parseSignature,
-  parseSignatureInput,
-  parseSignatureKey,
-  requireContentDigest,
-  type SignatureKey,
-  serializeChallenge,
-  serializeSignatureBase,
-  serializeSignatureKey,
-  signMessage,
-  verifyBytes,
-  verifySignature,
-} from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { createDiscovery, createKeyResolver, contentDigest, decodeToken, importVerificationKey, jwkThumbprint, parseChallenge, parseSignature, parseSignatureInput, parseSignatureKey, requireContentDigest, type SignatureKey, serializeChallenge, serializeSignatureBase, serializeSignatureKey, signMessage, verifyBytes, verifySignature } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { parseBase64url, utf8 } from '../../dist/lib/base64url.js'
 import capture from '../../vectors/capture-2026-01.json' with { type: 'json' }

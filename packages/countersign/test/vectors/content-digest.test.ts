@@ -1,4 +1,4 @@
-import { contentDigest, requireContentDigest } from 'countersign'
+import { contentDigest, requireContentDigest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { utf8 } from '../../dist/lib/base64url.js'
 import vectors from '../../vectors/rfc9530-content-digest.json' with { type: 'json' }

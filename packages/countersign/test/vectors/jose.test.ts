@@ -1,4 +1,5 @@
-import { createSigner, decodeToken, importVerificationKey, jwkThumbprint, verifyBytes, verifyToken } from 'countersign'
+import { createSigner } from 'countersign'
+import { decodeToken, importVerificationKey, jwkThumbprint, verifyBytes, verifyToken } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { parseBase64url, serializeBase64url } from '../../dist/lib/base64url.js'
 import vectors from '../../vectors/jose.json' with { type: 'json' }

@@ -1,14 +1,5 @@
-import {
-  createSigner,
-  importVerificationKey,
-  jwkThumbprint,
-  parseSignature,
-  parseSignatureInput,
-  requireContentDigest,
-  serializeSignatureBase,
-  verifyBytes,
-  verifySignature,
-} from 'countersign'
+import { createSigner } from 'countersign'
+import { importVerificationKey, jwkThumbprint, parseSignature, parseSignatureInput, requireContentDigest, serializeSignatureBase, verifyBytes, verifySignature } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { serializeBase64, utf8 } from '../../dist/lib/base64url.js'
 import vectors from '../../vectors/rfc9421-appendix-b.json' with { type: 'json' }

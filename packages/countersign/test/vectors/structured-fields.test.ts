@@ -1,11 +1,5 @@
-import {
-  AAuthError,
-  parseChallenge,
-  parseSignature,
-  parseSignatureInput,
-  parseSignatureKey,
-  requireContentDigest,
-} from 'countersign'
+import { AAuthError } from 'countersign'
+import { parseChallenge, parseSignature, parseSignatureInput, parseSignatureKey, requireContentDigest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { parseBase64, serializeBase64, utf8 } from '../../dist/lib/base64url.js'
 import suite from '../../vectors/structured-fields.json' with { type: 'json' }

@@ -1,4 +1,5 @@
-import { type ReceivedMessage, readParameters } from 'countersign'
+import type { ReceivedMessage } from 'countersign'
+import { readParameters } from 'countersign/wire'
 import { accountChanged } from '../consent/account-changed.js'
 import { linkPath, requireLink } from '../consent/pending-page.js'
 import type { ServerContext } from '../context.js'

@@ -1,5 +1,6 @@
-import { type AllowedNetwork, algorithmNames, isIdentifier } from 'countersign'
+import type { AllowedNetwork } from 'countersign'
 import { allowedNetworkProblems, egressProxyProblem, trustedNetworkProblem } from 'countersign/node'
+import { algorithmNames, isIdentifier } from 'countersign/wire'
 import * as z from 'zod'
 import { isRiskPattern } from '../consent/risk.js'
 import { risksByStrength } from '../pages/risk-order.js'

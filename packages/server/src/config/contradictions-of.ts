@@ -1,4 +1,4 @@
-import { isIdentifier } from 'countersign'
+import { isIdentifier } from 'countersign/wire'
 import type { ConfigurationProblem } from './configuration-error.js'
 import type { Settings } from './configuration-schema.js'
 

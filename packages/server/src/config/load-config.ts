@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import { isLoopbackIdentifier } from 'countersign'
+import { isLoopbackIdentifier } from 'countersign/wire'
 import type * as z from 'zod'
 import { ConfigurationError, type ConfigurationProblem } from './configuration-error.js'
 import { configurationSchema, type Settings } from './configuration-schema.js'

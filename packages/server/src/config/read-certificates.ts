@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import type { CertificateFinder } from 'countersign'
 import { createCertificateFinder } from 'countersign/node'
+import type { CertificateFinder } from 'countersign/wire'
 import { ConfigurationError, type ConfigurationProblem } from './configuration-error.js'
 import type { LoadedConfig } from './load-config.js'
 

@@ -1,4 +1,4 @@
-import { readParameters } from 'countersign'
+import { readParameters } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { Cookies } from '../http/cookies.js'
 import { PageError } from '../http/page-error.js'

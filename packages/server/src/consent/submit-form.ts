@@ -1,4 +1,5 @@
-import { type ReceivedMessage, receiveRequest } from 'countersign'
+import type { ReceivedMessage } from 'countersign'
+import { receiveRequest } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { Cookies } from '../http/cookies.js'
 import { PageError } from '../http/page-error.js'

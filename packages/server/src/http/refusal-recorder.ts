@@ -1,4 +1,4 @@
-import { networkOf } from 'countersign'
+import { networkOf } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import type { Refusal } from './refusal.js'

@@ -1,4 +1,5 @@
-import { AAuthError, errorReasons } from 'countersign'
+import { AAuthError } from 'countersign'
+import { errorReasons } from 'countersign/wire'
 
 /**
  * Why a request was refused, for whoever runs the server: more than the answer says. Strangers have a say in the texts, so

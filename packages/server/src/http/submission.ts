@@ -1,4 +1,5 @@
-import { maxFormBytes, type ReceivedMessage, readForm } from 'countersign'
+import type { ReceivedMessage } from 'countersign'
+import { maxFormBytes, readForm } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { Cookies } from './cookies.js'
 import { PageError } from './page-error.js'

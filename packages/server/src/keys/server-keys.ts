@@ -1,4 +1,5 @@
-import { type MaybePromise, type PublicJwk, requireOwnSigner, type Signer } from 'countersign'
+import type { PublicJwk, Signer } from 'countersign'
+import { type MaybePromise, requireOwnSigner } from 'countersign/wire'
 import type { BackgroundWork } from '../http/background-work.js'
 
 /** The server's own keys; they may change while it runs. */

@@ -1,4 +1,4 @@
-import { networkOf } from 'countersign'
+import { networkOf } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { recordSparingly } from '../http/record-sparingly.js'
 import type { Submission } from '../http/submission.js'

@@ -1,5 +1,5 @@
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
-import { parseJsonObject } from 'countersign'
+import { parseJsonObject } from 'countersign/wire'
 
 interface CredentialByCeremony {
   authentication: AuthenticationResponseJSON

@@ -6,7 +6,7 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server'
-import { nonceSource } from 'countersign'
+import { nonceSource } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
 import { recordSparingly } from '../http/record-sparingly.js'

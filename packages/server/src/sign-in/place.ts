@@ -1,4 +1,4 @@
-import { readParameters } from 'countersign'
+import { readParameters } from 'countersign/wire'
 import { displayHost } from '../consent/consent-model.js'
 import {
   answerUnlessOpen,

@@ -1,4 +1,4 @@
-import { networkOf } from 'countersign'
+import { networkOf } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { Cookies } from '../http/cookies.js'
 import { seeOther } from '../http/html-response.js'

@@ -1,4 +1,4 @@
-import { type NonceClaim, requireNonceLimits } from 'countersign'
+import { type NonceClaim, requireNonceLimits } from 'countersign/wire'
 import type { Kysely } from 'kysely'
 import { closeAccount } from './accounts/account-closing.js'
 import {

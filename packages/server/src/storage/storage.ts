@@ -1,4 +1,4 @@
-import type { NonceLimits } from 'countersign'
+import type { NonceLimits } from 'countersign/wire'
 import type { AccountStorage } from './accounts/account-storage.js'
 import type { AgentStorage } from './agents/agent-storage.js'
 import type { AuditStorage } from './audit/audit-storage.js'

@@ -1,4 +1,5 @@
-import { type AuthTokenClaims, issueToken } from 'countersign'
+import { issueToken } from 'countersign'
+import type { AuthTokenClaims } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { TokenIssue, User } from '../storage/storage.js'
 import { identityClaims, splitScope } from './identity-claims.js'

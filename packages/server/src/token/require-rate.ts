@@ -1,4 +1,5 @@
-import { AAuthError, networkOf } from 'countersign'
+import { AAuthError } from 'countersign'
+import { networkOf } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import type { SigningAgent } from './signed-form-endpoint.js'

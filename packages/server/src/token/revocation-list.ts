@@ -1,4 +1,5 @@
-import { issueToken, type RevocationClaims, revocationEntry, revocationListLimits } from 'countersign'
+import { issueToken } from 'countersign'
+import { type RevocationClaims, revocationEntry, revocationListLimits } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { Revocations } from '../storage/storage.js'
 

@@ -1,5 +1,5 @@
+import { AAuthError, type ReceivedMessage } from 'countersign'
 import {
-  AAuthError,
   type AgentSelection,
   type BodyCoverage,
   type DiscoveryFailure,
@@ -8,7 +8,6 @@ import {
   isSelected,
   type MaybePromise,
   maxFormBytes,
-  type ReceivedMessage,
   type ResolvedKey,
   readForm,
   requireUnusedNonce,
@@ -18,7 +17,7 @@ import {
   type VerifiedNonce,
   type VerifiedSignature,
   verifySignature,
-} from 'countersign'
+} from 'countersign/wire'
 import { agentBlocked } from '../consent/policy.js'
 import type { ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'

@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3'
-import { receiveRequest, type Signer, signRequest } from 'countersign'
+import type { Signer } from 'countersign'
+import { receiveRequest, signRequest } from 'countersign/wire'
 import { type AuthServerOptions, createAuthServer, fixedKeys, type Storage, sqliteStorage } from 'countersign-server'
 import { onTestFinished } from 'vitest'
 import { temporaryFile } from '../storage/temporary-file.js'

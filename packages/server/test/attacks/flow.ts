@@ -1,4 +1,4 @@
-import { contentDigest, signMessage, signRequest } from 'countersign'
+import { contentDigest, signMessage, signRequest } from 'countersign/wire'
 import { expect } from 'vitest'
 import { createScriptedUser, type ScriptedUser } from '../scripted-user.js'
 import { resourceToken } from './crafted-token.js'

@@ -1,4 +1,5 @@
-import { createSigner, generatePrivateJwk, issueToken, type SignatureKey, type Signer } from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import type { SignatureKey } from 'countersign/wire'
 
 /** An agent or a resource, reduced to what others see of it: a document and keys, both free to change. */
 export interface Party {

@@ -1,4 +1,4 @@
-import { receiveRequest } from 'countersign'
+import { receiveRequest } from 'countersign/wire'
 import { createAuthServer, fixedKeys, sqliteStorage } from 'countersign-server'
 import { expect, it } from 'vitest'
 import { createScriptedUser } from '../scripted-user.js'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { decodeToken } from 'countersign'
+import { decodeToken } from 'countersign/wire'
 import { KeyError, rotateKeys, StorageError, sqliteStorage, storedKeys } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs } from '../scripted-user.js'

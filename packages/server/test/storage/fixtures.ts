@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { NonceClaim, NonceSource } from 'countersign'
+import type { NonceClaim, NonceSource } from 'countersign/wire'
 import type { NewRefreshToken, Refresh } from '../../dist/storage/grants/grant-storage.js'
 import type {
   CodeRedemption,

@@ -1,4 +1,4 @@
-import { decodeToken, revocationEntry, revocationListLimits, signRequest } from 'countersign'
+import { decodeToken, revocationEntry, revocationListLimits, signRequest } from 'countersign/wire'
 import { type Storage, StorageError, sqliteStorage } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs, type ScriptedUser } from '../scripted-user.js'

@@ -1,4 +1,4 @@
-import { decodeToken } from 'countersign'
+import { decodeToken } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   type Asked,

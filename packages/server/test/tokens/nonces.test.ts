@@ -1,4 +1,5 @@
-import { issueToken, type NonceSource } from 'countersign'
+import { issueToken } from 'countersign'
+import type { NonceSource } from 'countersign/wire'
 import { type Storage, sqliteStorage } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { allow, authRequest, redemption, refreshTokenOf, signForm, type TokenRequest } from '../attacks/flow.js'

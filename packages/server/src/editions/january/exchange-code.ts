@@ -1,4 +1,5 @@
-import { AAuthError, type ErrorCode, requireParameter } from 'countersign'
+import { AAuthError, type ErrorCode } from 'countersign'
+import { requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../keys/minted-secrets.js'
 import type { RedeemOutcome } from '../../storage/storage.js'

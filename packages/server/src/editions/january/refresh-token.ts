@@ -1,4 +1,5 @@
-import { AAuthError, type ErrorCode, parseScope, requireParameter } from 'countersign'
+import { AAuthError, type ErrorCode } from 'countersign'
+import { parseScope, requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../keys/minted-secrets.js'
 import type { RefreshOutcome } from '../../storage/storage.js'

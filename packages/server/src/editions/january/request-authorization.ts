@@ -1,5 +1,5 @@
+import { AAuthError } from 'countersign'
 import {
-  AAuthError,
   type AgentMetadata,
   type DiscoveryFailure,
   type Found,
@@ -8,7 +8,7 @@ import {
   tokenKeys,
   type VerificationKey,
   verifyToken,
-} from 'countersign'
+} from 'countersign/wire'
 import { agentBlocked, deniedByRule } from '../../consent/policy.js'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../keys/minted-secrets.js'

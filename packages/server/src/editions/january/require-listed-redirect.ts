@@ -1,11 +1,5 @@
-import {
-  AAuthError,
-  type AgentMetadata,
-  type AgentSelection,
-  isSelected,
-  ownAnswerParameter,
-  redirectKind,
-} from 'countersign'
+import { AAuthError } from 'countersign'
+import { type AgentMetadata, type AgentSelection, isSelected, ownAnswerParameter, redirectKind } from 'countersign/wire'
 
 /**
  * Requires the redirect URI to be one that the agent lists, as the same string; one listed for loopback without a port

@@ -1,4 +1,4 @@
-import { requireParameter } from 'countersign'
+import { requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../keys/minted-secrets.js'
 import type { SigningAgent } from '../../token/signed-form-endpoint.js'

@@ -1,4 +1,5 @@
-import { AAuthError, requireParameter } from 'countersign'
+import { AAuthError } from 'countersign'
+import { requireParameter } from 'countersign/wire'
 import type { RequestType } from '../../token/signed-form-endpoint.js'
 import { exchangeCode } from './exchange-code.js'
 import { refreshToken } from './refresh-token.js'

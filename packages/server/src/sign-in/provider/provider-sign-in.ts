@@ -1,4 +1,5 @@
-import { type ReceivedMessage, readParameters } from 'countersign'
+import type { ReceivedMessage } from 'countersign'
+import { readParameters } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import type { Cookies } from '../../http/cookies.js'
 import { seeOther } from '../../http/html-response.js'

@@ -1,4 +1,4 @@
-import { type NonceClaim, type NonceLimits, type ReachedLimit, reachedLimit } from 'countersign'
+import { type NonceClaim, type NonceLimits, type ReachedLimit, reachedLimit } from 'countersign/wire'
 import { sql } from 'kysely'
 import type { NonceCountRow, NonceRow } from '../engines/tables.js'
 import type { Unit } from '../engines/unit.js'

@@ -1,4 +1,4 @@
-import type { NonceClaim } from 'countersign'
+import type { NonceClaim } from 'countersign/wire'
 
 export interface ThrottleStorage {
   /**

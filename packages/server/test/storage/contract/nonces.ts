@@ -1,4 +1,4 @@
-import type { NonceClaim, NonceLimits, NonceSource } from 'countersign'
+import type { NonceClaim, NonceLimits, NonceSource } from 'countersign/wire'
 import { describe, expect, test } from 'vitest'
 import type { Storage } from '../../../dist/storage/storage.js'
 import { nonceClaim, times } from '../fixtures.js'

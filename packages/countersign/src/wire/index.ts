@@ -1,0 +1,101 @@
+export { createDiscovery, type Discovery, type DiscoveryOptions } from '../discovery/discovery.js'
+export type { DiscoveryLimits } from '../discovery/discovery-limits.js'
+export type { DiscoveryFailure, Found, FoundKey } from '../discovery/found.js'
+export type { NetworkOptions } from '../discovery/guarded-fetch.node.js'
+export type { Delay } from '../discovery/lookup.js'
+export { createKeyRenewer, type KeyRenewer } from '../discovery/renew-key.js'
+export { requireOwnSigner } from '../discovery/require-own-signer.js'
+export {
+  type CertificateFinder,
+  createKeyResolver,
+  type FoundCertificate,
+  type KeyResolver,
+  type KeyResolverOptions,
+  type ResolvedKey,
+} from '../discovery/resolve-key.js'
+export { tokenKeys } from '../discovery/token-keys.js'
+export {
+  type NonceClaim,
+  type NonceOwner,
+  type NonceSource,
+  nonceSource,
+  requireUnusedNonce,
+  type VerifiedNonce,
+} from '../httpsig/claim-nonce.js'
+export { contentDigest, requireContentDigest } from '../httpsig/content-digest.js'
+export { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
+export { createMemoryNonces, type MemoryNoncesOptions } from '../httpsig/memory-nonces.js'
+export {
+  type NonceCounts,
+  type NonceLimits,
+  type ReachedLimit,
+  reachedLimit,
+  requireNonceLimits,
+} from '../httpsig/nonce-limits.js'
+export { receiveRequest } from '../httpsig/receive-request.js'
+export {
+  type SignableMessage,
+  type SignatureHeaders,
+  type SignMessageOptions,
+  type SignRequestOptions,
+  signMessage,
+  signRequest,
+} from '../httpsig/sign-request.js'
+export { serializeSignatureBase } from '../httpsig/signature-base.js'
+export { parseSignature, parseSignatureInput, type SignatureInput } from '../httpsig/signature-input.js'
+export {
+  type ParsedSignatureKey,
+  parseSignatureKey,
+  type SignatureKey,
+  serializeSignatureKey,
+} from '../httpsig/signature-key.js'
+export { januaryProfile, type SigningProfile } from '../httpsig/signing-profile.js'
+export {
+  type BodyCoverage,
+  type SigningKey,
+  type VerifiedSignature,
+  type VerifySignatureOptions,
+  verifySignature,
+} from '../httpsig/verify-signature.js'
+export { algorithmNames } from '../lib/algorithms.js'
+export { errorReasons } from '../lib/error-reasons.js'
+export { type AAuthErrorOptions, type ChallengeContext, errorCases } from '../lib/errors.js'
+export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from '../lib/jwk.js'
+export type { MaybePromise } from '../lib/maybe-promise.js'
+export { networkOf } from '../lib/network-of.js'
+export { parseJsonObject } from '../lib/parse-json.js'
+export type { GeneratePrivateJwkOptions } from '../lib/signer.js'
+export { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
+export { type Challenge, parseChallenge, serializeChallenge } from '../protocol/challenge.js'
+export { type EndpointOrigins, endpointProblem } from '../protocol/endpoint-origins.js'
+export { errorResponse } from '../protocol/error-response.js'
+export { maxFormBytes, readForm, readParameters, requireParameter } from '../protocol/form.js'
+export {
+  type IdentifierOptions,
+  isIdentifier,
+  isLoopbackIdentifier,
+  requireIdentifier,
+} from '../protocol/identifier.js'
+export {
+  type AgentMetadata,
+  type IssuerMetadata,
+  type MetadataByKind,
+  type MetadataKind,
+  metadataUrl,
+  parseMetadata,
+  type ResourceMetadata,
+} from '../protocol/metadata.js'
+export { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
+export { parseScope } from '../protocol/scope.js'
+export { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
+export type { IssueTokenOptions } from '../tokens/issue-token.js'
+export { type RevokedKind, revocationEntry, revocationListLimits } from '../tokens/revocation-entry.js'
+export type {
+  AgentTokenClaims,
+  AuthTokenClaims,
+  ClaimsByKind,
+  ResourceTokenClaims,
+  RevocationClaims,
+  TokenKind,
+} from '../tokens/token-table.js'
+export { type VerifiedToken, type VerifyTokenOptions, verifyToken } from '../tokens/verify-token.js'
