@@ -1,4 +1,4 @@
-import type { AuthServerOptions } from '../create-context.js'
+import type { AuthServerOptions } from '../options.js'
 import type { Settings } from './configuration-schema.js'
 import { policyOfRules } from './policy-of-rules.js'
 
