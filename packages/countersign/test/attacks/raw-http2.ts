@@ -130,7 +130,7 @@ function replacing(port: number, frames: Frames): Duplex {
 function headersOf(fields: IncomingHttpHeaders): Headers {
   const headers = new Headers()
   for (const [name, value] of Object.entries(fields)) {
-    if (!name.startsWith(':') && value !== undefined) headers.set(name, String(value))
+    if (!name.startsWith(':') && value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
   }
   return headers
 }
