@@ -9,18 +9,18 @@ import type {
   ResolvedKey,
   SignatureKey,
 } from 'countersign/wire'
-import type { Brands } from './consent/default-brands.js'
-import type { Policy } from './consent/policy.js'
-import type { RiskPatterns } from './consent/risk.js'
-import type { BackgroundWork } from './http/background-work.js'
-import type { Refusal } from './http/refusal.js'
-import type { RefusalRecorder } from './http/refusal-recorder.js'
+import type { Refusal } from './audit/refusal.js'
+import type { RefusalRecorder } from './audit/refusal-recorder.js'
 import type { MintedSecrets } from './keys/minted-secrets.js'
 import type { ServerKeys } from './keys/server-keys.js'
 import type { LogoKeeper } from './logos/logo-keeper.js'
 import type { Duration, PageFooter } from './pages/models.js'
+import type { Brands } from './policy/default-brands.js'
+import type { Policy } from './policy/policy.js'
+import type { RiskPatterns } from './policy/risk.js'
 import type { PasskeySettings } from './sign-in/passkeys.js'
 import type { IdentityProviderClient } from './sign-in/provider/identity-provider.js'
+import type { BackgroundWork } from './storage/background-work.js'
 import type { Storage } from './storage/storage.js'
 
 /** Seconds. */

@@ -11,22 +11,22 @@ import {
   parseSignatureKey,
   requireIdentifier,
 } from 'countersign/wire'
-import { askAlways } from './consent/policy.js'
-import { isRiskPattern, type RiskPatterns } from './consent/risk.js'
+import { recordSparingly } from './audit/record-sparingly.js'
+import { createRefusalRecorder } from './audit/refusal-recorder.js'
 import type { Lifetimes, ServerContext } from './context.js'
-import { createBackgroundWork } from './http/background-work.js'
-import { recordSparingly } from './http/record-sparingly.js'
-import { createRefusalRecorder } from './http/refusal-recorder.js'
 import { createMintedSecrets } from './keys/minted-secrets.js'
 import { requireOwnKeys, type ServerKeys } from './keys/server-keys.js'
 import { createLogoKeeper } from './logos/logo-keeper.js'
 import type { AuthServerOptions } from './options.js'
+import { askAlways } from './policy/policy.js'
+import { isRiskPattern, type RiskPatterns } from './policy/risk.js'
 import type { PasskeySettings } from './sign-in/passkeys.js'
 import {
   createIdentityProviderClient,
   type IdentityProvider,
   type IdentityProviderClient,
 } from './sign-in/provider/identity-provider.js'
+import { createBackgroundWork } from './storage/background-work.js'
 import { systemClock } from './storage/engines/system-clock.js'
 
 /** Checks the options and makes the context of them. @throws TypeError naming the option */

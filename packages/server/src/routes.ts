@@ -10,20 +10,20 @@ import {
   submitEntranceForm,
 } from './account/account-endpoints.js'
 import { type AccountPage, accountPages } from './account/account-pages.js'
-import { showRequest } from './consent/show-request.js'
-import { submitForm } from './consent/submit-form.js'
+import { showRequest } from './consent/show.js'
+import { submitForm } from './consent/submit.js'
 import type { ServerContext } from './context.js'
-import { revokeToken } from './editions/january/revocation-endpoint.js'
+import { revokeToken } from './editions/january/revoke.js'
 import { answerTokenRequest } from './editions/january/token-endpoint.js'
 import type { Cookies } from './http/cookies.js'
 import { decodeSegment } from './http/decode-segment.js'
 import { seeOther } from './http/html-response.js'
 import { showAsset } from './http/show-asset.js'
-import { logoPath, showLogo } from './logos/show-logo.js'
+import { logoPath, showLogo } from './http/show-logo.js'
 import { accountPaths } from './pages/account-paths.js'
-import { finishProviderSignIn, startProviderSignIn } from './sign-in/provider/provider-sign-in.js'
+import { finishProviderSignIn, startProviderSignIn } from './sign-in/provider-sign-in.js'
 import { createRevocationListEndpoint, revocationListPath } from './token/revocation-list.js'
-import { type RequestType, signedFormEndpoint } from './token/signed-form-endpoint.js'
+import { type RequestType, signedFormEndpoint } from './token/signed-form.js'
 
 /** What an endpoint gets of a request: itself, as it was on the wire, its id, and what `*` in the route's path stood for. */
 export interface Incoming {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createBackgroundWork } from '../dist/http/background-work.js'
+import { createBackgroundWork } from '../dist/storage/background-work.js'
 
 describe('background work', () => {
   it('ends when all that runs has ended, also what fails', async () => {

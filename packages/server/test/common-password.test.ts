@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isCommonPassword } from '../dist/sign-in/common-password.js'
+import { isCommonPassword } from '../dist/policy/common-password.js'
 
 describe('isCommonPassword', () => {
   it.each(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { consentRedirect } from '../dist/consent/consent-redirect.js'
+import { consentRedirect } from '../dist/consent/redirect.js'
 
 const issuer = 'https://auth.example'
 const denied = { error: 'access_denied', description: 'The person said no.' } as const

@@ -1,10 +1,10 @@
 import { parseScope } from 'countersign/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { defaultRisks } from '../dist/consent/default-risks.js'
-import { fitsPattern } from '../dist/consent/fits-pattern.js'
-import { dangersOf, isRiskPattern, type RiskPatterns, riskOf } from '../dist/consent/risk.js'
 import { risksByStrength } from '../dist/pages/risk-order.js'
+import { defaultRisks } from '../dist/policy/default-risks.js'
+import { fitsPattern } from '../dist/policy/fits-pattern.js'
+import { dangersOf, isRiskPattern, type RiskPatterns, riskOf } from '../dist/policy/risk.js'
 
 describe('fitsPattern', () => {
   /** The same, told by a regular expression. */

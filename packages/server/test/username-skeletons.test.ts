@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { usernameProblem } from '../dist/sign-in/account-policy.js'
+import { usernameProblem } from '../dist/policy/account-policy.js'
 import { usernameSkeletons } from '../dist/storage/accounts/username-skeletons.js'
 
 const lookAlike = (one: string, other: string) => {

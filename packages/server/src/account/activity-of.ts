@@ -1,4 +1,4 @@
-import { displayHost } from '../consent/consent-model.js'
+import { displayHost } from '../consent/model.js'
 import type { AccountEvent, Activity, AgentEvent } from '../pages/account-models.js'
 import type { RecordedEvent } from '../storage/storage.js'
 import { deviceOf } from './device-of.js'

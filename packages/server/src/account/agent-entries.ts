@@ -1,8 +1,8 @@
-import { displayHost } from '../consent/consent-model.js'
-import { permissionsOf } from '../consent/permissions.js'
+import { displayHost } from '../consent/model.js'
 import type { ServerContext } from '../context.js'
 import type { AllowedAgent } from '../pages/account-models.js'
 import { cleanName, cleanText } from '../pages/plain-text.js'
+import { permissionsOf } from '../policy/permissions.js'
 import type { ListedGrant } from '../storage/storage.js'
 
 /** What was allowed to one agent at one resource, from the newest on, as often as it was. */

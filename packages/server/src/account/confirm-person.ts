@@ -1,6 +1,7 @@
 import type { ServerContext } from '../context.js'
 import type { Cookies } from '../http/cookies.js'
 import { htmlResponse, seeOther } from '../http/html-response.js'
+import { localPath } from '../http/local-path.js'
 import { pageFrame } from '../http/page-frame.js'
 import type { Submission } from '../http/submission.js'
 import { pageOf } from '../http/visitor.js'
@@ -9,9 +10,8 @@ import type { ReauthenticationPage } from '../pages/models.js'
 import { renderReauthentication } from '../pages/reauthentication-page.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { verifyPasskey } from '../sign-in/passkeys.js'
-import { localPath } from '../sign-in/place.js'
+import { renewSession } from '../sign-in/session.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
-import { renewSession } from '../sign-in/start-session.js'
 import type { AccountView } from './account-view.js'
 
 /** Leads to the page that asks for the password again, and from there to a page of the account. */

@@ -2,8 +2,8 @@ import type { AllowedNetwork } from 'countersign'
 import { allowedNetworkProblems, egressProxyProblem, trustedNetworkProblem } from 'countersign/node'
 import { algorithmNames, isIdentifier } from 'countersign/wire'
 import * as z from 'zod'
-import { isRiskPattern } from '../consent/risk.js'
 import { risksByStrength } from '../pages/risk-order.js'
+import { isRiskPattern } from '../policy/risk.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)
 const seconds = (least: number, most: number) => z.int().min(least).max(most)

@@ -1,5 +1,5 @@
-import { fitsPattern } from '../consent/fits-pattern.js'
-import type { Policy, PolicyRequest } from '../consent/policy.js'
+import { fitsPattern } from '../policy/fits-pattern.js'
+import type { Policy, PolicyRequest } from '../policy/policy.js'
 
 /** A line of the configured policies. */
 export interface PolicyRule {

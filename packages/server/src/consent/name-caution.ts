@@ -1,6 +1,6 @@
 import { domainToUnicode } from 'node:url'
 import type { NameCaution } from '../pages/models.js'
-import { type Brands, defaultBrands } from './default-brands.js'
+import { type Brands, defaultBrands } from '../policy/default-brands.js'
 import { foldLookAlikes } from './look-alike.js'
 
 /** What an agent calls itself, and what that is compared with. */

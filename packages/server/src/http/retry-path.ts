@@ -1,6 +1,6 @@
-import { requestPath } from '../consent/pending-page.js'
+import { requestPath } from '../consent/outcome.js'
 import type { ProblemPage } from '../pages/models.js'
-import { localPath } from '../sign-in/place.js'
+import { localPath } from './local-path.js'
 
 type Code = ProblemPage['code']
 

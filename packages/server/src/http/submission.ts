@@ -1,9 +1,9 @@
 import type { ReceivedMessage } from 'countersign'
 import { maxFormBytes, readForm } from 'countersign/wire'
+import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
 import type { Cookies } from './cookies.js'
 import { PageError } from './page-error.js'
-import { recordSparingly } from './record-sparingly.js'
 import { identifyVisitor, isOfOtherSession, pageOf, type Visitor } from './visitor.js'
 
 /** A form that came from a page of this server, in the browser that was shown it. */

@@ -1,6 +1,6 @@
 import type { PublicJwk, Signer } from 'countersign'
 import { type MaybePromise, requireOwnSigner } from 'countersign/wire'
-import type { BackgroundWork } from '../http/background-work.js'
+import type { BackgroundWork } from '../storage/background-work.js'
 
 /** The server's own keys; they may change while it runs. */
 export interface ServerKeys {

@@ -1,5 +1,5 @@
 import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
-import type { BackgroundWork } from '../http/background-work.js'
+import type { BackgroundWork } from '../storage/background-work.js'
 import type { LogoStorage } from '../storage/logos/logo-storage.js'
 import { reEncodeLogo } from './re-encode-logo.js'
 import { createWorkLane } from './work-lane.js'

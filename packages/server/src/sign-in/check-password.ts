@@ -1,6 +1,6 @@
 import { networkOf } from 'countersign/wire'
+import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
-import { recordSparingly } from '../http/record-sparingly.js'
 import type { Submission } from '../http/submission.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import { foldUsername } from '../storage/accounts/fold-username.js'

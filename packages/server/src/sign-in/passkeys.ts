@@ -7,9 +7,9 @@ import {
   verifyRegistrationResponse,
 } from '@simplewebauthn/server'
 import { nonceSource } from 'countersign/wire'
+import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
-import { recordSparingly } from '../http/record-sparingly.js'
 import type { Submission } from '../http/submission.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import { StorageError, type User } from '../storage/storage.js'

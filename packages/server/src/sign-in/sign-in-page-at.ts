@@ -1,13 +1,13 @@
-import { requestPath } from '../consent/pending-page.js'
+import { requestPath } from '../consent/outcome.js'
 import type { ServerContext } from '../context.js'
 import { htmlResponse } from '../http/html-response.js'
+import { askerOf, fieldsOf, type Place, pathOf } from '../http/local-path.js'
 import { pageFrame, type View } from '../http/page-frame.js'
 import { accountPaths, signInPath } from '../pages/account-paths.js'
 import type { SignInPage, SignUpPage } from '../pages/models.js'
 import { renderSignIn } from '../pages/sign-in-page.js'
 import { renderSignUp } from '../pages/sign-up-page.js'
-import { passwordMinimum } from './account-policy.js'
-import { askerOf, fieldsOf, type Place, pathOf } from './place.js'
+import { passwordMinimum } from '../policy/account-policy.js'
 
 export type SignInProblem = Pick<SignInPage, 'username' | 'problem'> & {
   /** Seconds until the next attempt counts. */

@@ -1,9 +1,9 @@
 import { AAuthError } from 'countersign'
 import { requireParameter } from 'countersign/wire'
-import type { RequestType } from '../../token/signed-form-endpoint.js'
-import { exchangeCode } from './exchange-code.js'
-import { refreshToken } from './refresh-token.js'
-import { requestAuthorization } from './request-authorization.js'
+import type { RequestType } from '../../token/signed-form.js'
+import { requestAuthorization } from './auth.js'
+import { exchangeCode } from './code.js'
+import { refreshToken } from './refresh.js'
 
 /** The request types of `agent_token_endpoint` (S§9.3, 9.6); the metadata lists the same names. */
 export const requestTypes: ReadonlyMap<string, RequestType> = new Map<string, RequestType>([

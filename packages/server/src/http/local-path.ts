@@ -1,5 +1,5 @@
 import { readParameters } from 'countersign/wire'
-import { displayHost } from '../consent/consent-model.js'
+import { displayHost } from '../consent/model.js'
 import {
   answerUnlessOpen,
   type ConsentLink,
@@ -7,12 +7,12 @@ import {
   requestPath,
   requireLink,
   requireStored,
-} from '../consent/pending-page.js'
+} from '../consent/outcome.js'
 import type { ServerContext } from '../context.js'
-import type { View } from '../http/page-frame.js'
-import { pageOf, type Visitor } from '../http/visitor.js'
 import type { FormFields } from '../pages/models.js'
 import type { AuthRequest } from '../storage/storage.js'
+import type { View } from './page-frame.js'
+import { pageOf, type Visitor } from './visitor.js'
 
 /** Where a person is: at an agent's request, or at a page of their account. */
 export type Destination = { kind: 'request'; link: ConsentLink } | { kind: 'account'; returnTo: string }

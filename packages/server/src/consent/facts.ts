@@ -1,11 +1,11 @@
 import type { AAuthError } from 'countersign'
 import type { ServerContext } from '../context.js'
 import type { AgentChange, Danger, Duration } from '../pages/models.js'
+import { agentBlocked, deniedByRule } from '../policy/policy.js'
+import { dangersOf } from '../policy/risk.js'
 import { isFresh } from '../sign-in/fresh-sign-in.js'
 import type { AuthRequest, Grant, Session } from '../storage/storage.js'
 import { agentChanges } from './agent-changes.js'
-import { agentBlocked, deniedByRule } from './policy.js'
-import { dangersOf } from './risk.js'
 
 /** What about a request decides how it may be allowed; worked out anew for the page and for the decision. */
 export interface DecisionFacts {

@@ -1,12 +1,12 @@
 import type { AgentChange, ConsentPage, FormFields, PageFrame, Permission } from '../pages/models.js'
 import { cleanName, cleanText, lookAlikeHost } from '../pages/plain-text.js'
+import type { Brands } from '../policy/default-brands.js'
+import { permissionsOf } from '../policy/permissions.js'
+import { type RiskPatterns, riskOf } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/storage.js'
 import { isIdentityScope } from '../token/identity-claims.js'
-import type { Brands } from './default-brands.js'
 import type { Holdings } from './holdings.js'
 import { nameCaution } from './name-caution.js'
-import { permissionsOf } from './permissions.js'
-import { type RiskPatterns, riskOf } from './risk.js'
 
 /** What the consent page needs besides the stored request. */
 export interface ConsentModelInput {

@@ -7,10 +7,10 @@ import { hashSecret } from '../keys/minted-secrets.js'
 import { accountPaths } from '../pages/account-paths.js'
 import type { ReturnToAppPage } from '../pages/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
+import { deniedByRule } from '../policy/policy.js'
 import type { AuthRequest } from '../storage/storage.js'
-import { displayHost } from './consent-model.js'
-import { consentRedirect } from './consent-redirect.js'
-import { deniedByRule } from './policy.js'
+import { displayHost } from './model.js'
+import { consentRedirect } from './redirect.js'
 
 /** What the consent URL carries. */
 export interface ConsentLink {

@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.js'
-import { PageError } from '../http/page-error.js'
+import { PageError } from './page-error.js'
 
 /** Where a logo is served: another image has another id, so it never changes. */
 export function logoPath(id: string): string {

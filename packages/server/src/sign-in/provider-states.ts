@@ -1,8 +1,8 @@
-import type { ServerContext } from '../../context.js'
-import type { Cookies } from '../../http/cookies.js'
-import type { Visitor } from '../../http/visitor.js'
-import { localPath } from '../place.js'
-import type { ProviderState } from './identity-provider.js'
+import type { ServerContext } from '../context.js'
+import type { Cookies } from '../http/cookies.js'
+import { localPath } from '../http/local-path.js'
+import type { Visitor } from '../http/visitor.js'
+import type { ProviderState } from './provider/identity-provider.js'
 
 /** Seconds that a sign-in at a provider may take. */
 const signInTime = 600

@@ -3,7 +3,7 @@ import type { AuthTokenClaims } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { TokenIssue, User } from '../storage/storage.js'
 import { identityClaims, splitScope } from './identity-claims.js'
-import type { SigningAgent } from './signed-form-endpoint.js'
+import type { SigningAgent } from './signed-form.js'
 
 /** What an auth token is issued for; the issue is on record before this is called. */
 export interface AuthTokenSubject {

@@ -9,13 +9,13 @@ import {
   type VerificationKey,
   verifyToken,
 } from 'countersign/wire'
-import { agentBlocked, deniedByRule } from '../../consent/policy.js'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../keys/minted-secrets.js'
+import { agentBlocked, deniedByRule } from '../../policy/policy.js'
 import type { RequestDisplay } from '../../storage/storage.js'
-import { type AuthTokenAnswer, issueAuthToken } from '../../token/issue-auth-token.js'
-import { requireNewcomerRate, requireRate } from '../../token/require-rate.js'
-import { requireFreshKeys, type SigningAgent } from '../../token/signed-form-endpoint.js'
+import { type AuthTokenAnswer, issueAuthToken } from '../../token/issue.js'
+import { requireNewcomerRate, requireRate } from '../../token/rates.js'
+import { requireFreshKeys, type SigningAgent } from '../../token/signed-form.js'
 import { requireListedRedirect } from './require-listed-redirect.js'
 
 /** What an agent asks for, verified. */

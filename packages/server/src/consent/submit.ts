@@ -6,8 +6,8 @@ import { PageError } from '../http/page-error.js'
 import { messagesFor, type View } from '../http/page-frame.js'
 import { readSubmission } from '../http/submission.js'
 import { type Action, signIn, signInWithPasskey, signOutOfRequest } from '../sign-in/sign-in-actions.js'
-import { decide, extend } from './decision-actions.js'
-import { linkPath, requireLink } from './pending-page.js'
+import { decide, extend } from './decide.js'
+import { linkPath, requireLink } from './outcome.js'
 
 /** What the forms of a request do, by `action`. */
 const actions: ReadonlyMap<string, Action> = new Map([

@@ -18,10 +18,10 @@ import {
   type VerifiedSignature,
   verifySignature,
 } from 'countersign/wire'
-import { agentBlocked } from '../consent/policy.js'
+import { describeRefusal, type Refused, withRefusal } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
-import { describeRefusal, type Refused, withRefusal } from '../http/refusal.js'
+import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/storage.js'
 
 /** An agent whose signature and identity verified. */

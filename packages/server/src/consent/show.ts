@@ -1,17 +1,17 @@
 import { readParameters } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { Cookies } from '../http/cookies.js'
+import { requestPlace } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'
 import { type View, viewOf } from '../http/page-frame.js'
 import { hashSecret } from '../keys/minted-secrets.js'
-import { requestPlace } from '../sign-in/place.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import type { AuthRequest, Session } from '../storage/storage.js'
 import { waitBeforeAllowing } from './allowing-rate.js'
 import { comesFromAgent } from './comes-from-agent.js'
-import { consentPageAt } from './consent-page-at.js'
-import { decisionFacts } from './decision-facts.js'
-import { answerUnlessOpen, type ConsentLink, outcomeResponse, requireLink, requireStored } from './pending-page.js'
+import { decisionFacts } from './facts.js'
+import { answerUnlessOpen, type ConsentLink, outcomeResponse, requireLink, requireStored } from './outcome.js'
+import { consentPageAt } from './page.js'
 
 /** `GET /agent/auth`: the sign-in page, then the consent page, or why there is neither (S§9.5). */
 export async function showRequest(context: ServerContext, cookies: Cookies, request: Request): Promise<Response> {
