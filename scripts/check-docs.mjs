@@ -20,11 +20,11 @@ const packages = readdirSync('packages').map((name) =>
   JSON.parse(readFileSync(`packages/${name}/package.json`, 'utf8')),
 )
 const readme = readFileSync('README.md', 'utf8')
-for (const { name, dependencies } of packages) {
+for (const { name, dependencies, optionalDependencies } of packages) {
   const [, listed = ''] = new RegExp(`^\\| \`${name}\` \\|[^|]*\\|([^|]*)\\|$`, 'm').exec(readme) ?? []
   const said = [...listed.matchAll(/`([^`]+)`/g)].map(([, dependency]) => dependency).sort()
   const own = new Set(packages.map((each) => each.name))
-  const needed = Object.keys(dependencies)
+  const needed = Object.keys({ ...dependencies, ...optionalDependencies })
     .filter((dependency) => !own.has(dependency))
     .sort()
   if (said.join() !== needed.join())

@@ -1,7 +1,8 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
 import { signRequest } from 'countersign/wire'
-import { type Storage, sqliteStorage } from 'countersign-server'
+import type { Storage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createWorld, ids } from './world.js'
 

@@ -1,6 +1,7 @@
 import { issueToken } from 'countersign'
 import { importVerificationKey, receiveRequest, signRequest } from 'countersign/wire'
-import { createAuthServer, fixedKeys, type Refusal, sqliteStorage } from 'countersign-server'
+import { createAuthServer, fixedKeys, type Refusal } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
 import { createParty, newSigner } from './attacks/party.js'
 

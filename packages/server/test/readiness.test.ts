@@ -1,4 +1,5 @@
-import { createAuthServer, fixedKeys, type Storage, StorageError, sqliteStorage } from 'countersign-server'
+import { createAuthServer, fixedKeys, type Storage, StorageError } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createReadiness } from '../dist/http/readiness.js'
 import { newSigner } from './attacks/party.js'

@@ -1,5 +1,6 @@
 import { type SignatureKey, signRequest } from 'countersign/wire'
-import { type AuthServerOptions, createAuthServer, fixedKeys, type Refusal, sqliteStorage } from 'countersign-server'
+import { type AuthServerOptions, createAuthServer, fixedKeys, type Refusal } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { issuer, openCrowd } from './attacks/crowd.js'
 import { allow, authRequest, openRequest, redeem, refresh, refreshTokenOf, signForm, view } from './attacks/flow.js'

@@ -2,14 +2,8 @@ import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { type Agent, type AgentOptions, createAgent } from 'countersign/agent'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
-import {
-  type AuthServer,
-  type AuthServerOptions,
-  createAuthServer,
-  fixedKeys,
-  type Storage,
-  sqliteStorage,
-} from 'countersign-server'
+import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'
 
 /** The three identifiers of every test world. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { copyDatabase } from 'countersign-server'
+import { copyDatabase } from 'countersign-server/sqlite'
 import type { CommandRow } from '../command-row.js'
 import { exitStatus } from '../exit-status.js'
 import { inStorage } from './in-storage.js'

@@ -1,5 +1,6 @@
 import { errorReasons } from 'countersign/wire'
-import { type Storage, StorageError, type StorageOptions, sqliteStorage } from 'countersign-server'
+import { type Storage, StorageError, type StorageOptions } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { CommandError } from '../command-error.js'
 
 /** Opens the SQLite file, or says why it cannot be opened. */

@@ -1,4 +1,5 @@
-import { createAuthServer, fixedKeys, sqliteStorage } from 'countersign-server'
+import { createAuthServer, fixedKeys } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect } from 'vitest'
 import { startTcpServer } from '../discovery/loopback-server.js'
 import { simulatePublicNetwork } from '../discovery/public-network.js'

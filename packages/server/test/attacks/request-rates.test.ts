@@ -1,5 +1,6 @@
 import { receiveRequest } from 'countersign/wire'
-import { createAuthServer, fixedKeys, sqliteStorage } from 'countersign-server'
+import { createAuthServer, fixedKeys } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it } from 'vitest'
 import { createScriptedUser } from '../scripted-user.js'
 import { issuer, openCrowd } from './crowd.js'

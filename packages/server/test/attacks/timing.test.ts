@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type Storage, sqliteStorage } from 'countersign-server'
+import type { Storage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
 import { createMintedSecrets, hashSecret } from '../../dist/keys/minted-secrets.js'
 import { temporaryFile } from '../storage/temporary-file.js'

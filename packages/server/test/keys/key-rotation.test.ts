@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { KeyError, rotateKeysWhenDue, type Storage, sqliteStorage, storedKeys } from 'countersign-server'
+import { KeyError, rotateKeysWhenDue, type Storage, storedKeys } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryFile } from '../storage/temporary-file.js'
 

@@ -1,5 +1,6 @@
 import { createSigner, generatePrivateJwk, type PrivateJwk, type Signer } from 'countersign'
-import { type AuthServerOptions, createAuthServer, fixedKeys, type ServerKeys, sqliteStorage } from 'countersign-server'
+import { type AuthServerOptions, createAuthServer, fixedKeys, type ServerKeys } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
 import vectors from '../../../countersign/vectors/rfc9421-appendix-b.json' with { type: 'json' }
 

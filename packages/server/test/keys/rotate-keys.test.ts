@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { KeyError, rotateKeys, type ServerKeys, StorageError, sqliteStorage, storedKeys } from 'countersign-server'
+import { KeyError, rotateKeys, type ServerKeys, StorageError, storedKeys } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { decodeToken } from 'countersign/wire'
-import { KeyError, rotateKeys, StorageError, sqliteStorage, storedKeys } from 'countersign-server'
+import { KeyError, rotateKeys, StorageError, storedKeys } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs } from '../scripted-user.js'
 import { temporaryFile } from '../storage/temporary-file.js'

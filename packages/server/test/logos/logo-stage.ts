@@ -2,14 +2,8 @@ import { EventEmitter, once } from 'node:events'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
-import {
-  type AuthServer,
-  type AuthServerOptions,
-  createAuthServer,
-  fixedKeys,
-  type Storage,
-  sqliteStorage,
-} from 'countersign-server'
+import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, onTestFinished, vi } from 'vitest'
 import { type ListeningOrigin, listenOnLoopback } from '../listening-origin.js'
 import { createScriptedUser, signInToAccount } from '../scripted-user.js'

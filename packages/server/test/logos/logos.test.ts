@@ -1,4 +1,4 @@
-import { sqliteStorage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, vi } from 'vitest'
 import { startServer } from '../../../countersign/test/discovery/loopback-server.js'
 import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'

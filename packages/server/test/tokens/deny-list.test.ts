@@ -1,5 +1,6 @@
 import { decodeToken, revocationEntry, revocationListLimits, signRequest } from 'countersign/wire'
-import { type Storage, StorageError, sqliteStorage } from 'countersign-server'
+import { type Storage, StorageError } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs, type ScriptedUser } from '../scripted-user.js'
 import { fillWithRemovals } from '../storage/fill-with-removals.js'

@@ -1,6 +1,7 @@
 import { issueToken } from 'countersign'
 import type { NonceSource } from 'countersign/wire'
-import { type Storage, sqliteStorage } from 'countersign-server'
+import type { Storage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { allow, authRequest, redemption, refreshTokenOf, signForm, type TokenRequest } from '../attacks/flow.js'
 import { identityOf, newSigner } from '../attacks/party.js'

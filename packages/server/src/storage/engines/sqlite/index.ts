@@ -1,0 +1,18 @@
+import { StorageError } from '../../storage-error.js'
+
+async function loadSqlite() {
+  try {
+    await import('better-sqlite3')
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
+    if (!isMissing) throw cause
+    const what = 'SQLite needs the package better-sqlite3, which is not installed: npm install better-sqlite3'
+    throw new StorageError('unavailable', what, { cause })
+  }
+  return [await import('./sqlite-storage.js'), await import('./copy-database.js')] as const
+}
+
+const [storage, copy] = await loadSqlite()
+
+export const sqliteStorage: typeof storage.sqliteStorage = storage.sqliteStorage
+export const copyDatabase: typeof copy.copyDatabase = copy.copyDatabase
