@@ -1,7 +1,6 @@
 import type { Algorithm, AllowedNetwork, FetchDocument } from 'countersign'
-import type { CertificateFinder, DiscoveryLimits } from 'countersign/wire'
+import type { AgentSelection, CertificateFinder, DiscoveryLimits } from 'countersign/wire'
 import type { Refusal } from './audit/refusal.js'
-import type { Interop } from './context.js'
 import type { ServerKeys } from './keys/server-keys.js'
 import type { Duration } from './pages/models.js'
 import type { Brands } from './policy/default-brands.js'
@@ -9,6 +8,14 @@ import type { Policy } from './policy/policy.js'
 import type { RiskPatterns } from './policy/risk.js'
 import type { IdentityProvider } from './sign-in/provider/identity-provider.js'
 import type { Storage } from './storage/storage.js'
+
+/** What is accepted from named agents that speak an older form of the protocol. */
+export interface Interop {
+  /** Agents whose document may list no redirect URIs: any on their own origin is then accepted (W12). */
+  redirectUrisOptional: AgentSelection
+  /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). */
+  unsignedBodies: AgentSelection
+}
 
 export interface AuthServerOptions {
   /** The server's identifier: its `https` URL (W10). */

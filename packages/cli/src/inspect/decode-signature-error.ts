@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import type { Decoded } from './header-inspectors.js'
+import type { Decoded } from './inspection.js'
 
 const form = /^error=([a-z_]{1,64})((?:, ?[a-z_]{1,64}=\((?:"[^"\\]*"(?: (?="))?)*\))*)$/
 

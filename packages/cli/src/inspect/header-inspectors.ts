@@ -10,14 +10,12 @@ import {
 } from 'countersign/wire'
 import { decodeSignatureError } from './decode-signature-error.js'
 import { describeDistance } from './describe-distance.js'
-import type { Inspection } from './inspection.js'
-
-/** What a header value holds, and the tokens in it. Throws what the library's parser throws. */
-export type Decoded = Pick<Inspection, 'decoded' | 'remarks'> & { tokens: readonly string[] }
+import type { Decoded } from './inspection.js'
 
 interface HeaderInspector {
   /** Whether a bare value is one of this header. */
   fits: RegExp
+  /** Throws what the library's parser throws. */
   decode: (value: string, now: number) => Promise<Decoded>
 }
 

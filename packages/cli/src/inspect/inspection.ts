@@ -11,3 +11,6 @@ export interface Inspection {
   /** Why this library refuses the form, where it does. */
   refusal?: string
 }
+
+/** What a header value holds, and the tokens in it. */
+export type Decoded = Pick<Inspection, 'decoded' | 'remarks'> & { tokens: readonly string[] }

@@ -1,5 +1,5 @@
-import { displayHost } from '../consent/model.js'
 import type { AccountEvent, Activity, AgentEvent } from '../pages/account-models.js'
+import { displayHost } from '../pages/display-host.js'
 import type { RecordedEvent } from '../storage/storage.js'
 import { deviceOf } from './device-of.js'
 

@@ -1,6 +1,6 @@
-import { displayHost } from '../consent/model.js'
 import type { ServerContext } from '../context.js'
 import type { AllowedAgent } from '../pages/account-models.js'
+import { displayHost } from '../pages/display-host.js'
 import { cleanName, cleanText } from '../pages/plain-text.js'
 import { permissionsOf } from '../policy/permissions.js'
 import type { ListedGrant } from '../storage/storage.js'

@@ -1,16 +1,12 @@
 import { networkOf } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
 import { hashSecret } from '../keys/minted-secrets.js'
-import type { AuditEvent } from '../storage/storage.js'
+import type { AuditEvent, Storage } from '../storage/storage.js'
 
 /** Rows about one thing, and one person where there is one, from one address in 15 minutes; more say nothing new. */
 const rows = { window: 900, most: 20 }
 
 /** Records what anybody can make happen as often as they like, a limited number of times. False: it was one too many. */
-export async function recordSparingly(
-  { storage }: Pick<ServerContext, 'storage'>,
-  event: AuditEvent,
-): Promise<boolean> {
+export async function recordSparingly({ storage }: { storage: Storage }, event: AuditEvent): Promise<boolean> {
   const from = event.ip === undefined ? '' : networkOf(event.ip)
   const key = hashSecret(`${event.event} ${event.userId ?? ''} ${from}`)
   const { count } = await storage.countAttempt({ key, window: rows.window })

@@ -1,6 +1,6 @@
 import { networkOf } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
 import { hashSecret } from '../keys/minted-secrets.js'
+import type { Storage } from '../storage/storage.js'
 import type { Refusal } from './refusal.js'
 
 /** Rows in 15 minutes about one agent, from one address, and in all: more say nothing new, and the log has them. */
@@ -22,7 +22,7 @@ export type RefusalRecorder = (refusal: Refusal, remoteAddress: string | undefin
  * Creates what puts on record that an agent was denied by a rule, is blocked, or could not be looked up. Anybody can make
  * that happen as often as they like, so rows are few, and what is over its bound costs no write.
  */
-export function createRefusalRecorder({ storage, now }: Pick<ServerContext, 'storage' | 'now'>): RefusalRecorder {
+export function createRefusalRecorder({ storage, now }: { storage: Storage; now: () => number }): RefusalRecorder {
   /** Until when a bound is reached, by what it is for. */
   const reached = new Map<string, number>()
 

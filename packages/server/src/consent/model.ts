@@ -1,10 +1,10 @@
+import { displayHost, displayRedirect } from '../pages/display-host.js'
 import type { AgentChange, ConsentPage, FormFields, PageFrame, Permission } from '../pages/models.js'
 import { cleanName, cleanText, lookAlikeHost } from '../pages/plain-text.js'
 import type { Brands } from '../policy/default-brands.js'
-import { permissionsOf } from '../policy/permissions.js'
+import { isIdentityScope, permissionsOf } from '../policy/permissions.js'
 import { type RiskPatterns, riskOf } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/storage.js'
-import { isIdentityScope } from '../token/identity-claims.js'
 import type { Holdings } from './holdings.js'
 import { nameCaution } from './name-caution.js'
 
@@ -132,17 +132,6 @@ function mayBePartOf(name: string, asked: readonly string[], risks: RiskPatterns
 /** The words of a name, each between blanks. */
 function spaced(name: string): string {
   return ` ${name.match(/[A-Za-z0-9]+/g)?.join(' ') ?? name} `
-}
-
-/** Host, and path where an identifier has one: `https://host/~evil` must not read as `host` (W10). */
-export function displayHost(identifier: string): string {
-  return identifier.replace(/^https?:\/\//, '')
-}
-
-/** Host and path of a redirect URI. */
-export function displayRedirect(redirectUri: string): string {
-  const { protocol, host, pathname } = new URL(redirectUri)
-  return (host === '' ? protocol : host) + (pathname === '/' ? '' : pathname)
 }
 
 // A link of the agent's is shown only where it leads to the agent itself, over https (attacks C14).

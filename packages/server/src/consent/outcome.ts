@@ -5,11 +5,11 @@ import { pageFrame, type View } from '../http/page-frame.js'
 import type { Visitor } from '../http/visitor.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import { accountPaths } from '../pages/account-paths.js'
+import { displayHost } from '../pages/display-host.js'
 import type { ReturnToAppPage } from '../pages/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { deniedByRule } from '../policy/policy.js'
 import type { AuthRequest } from '../storage/storage.js'
-import { displayHost } from './model.js'
 import { consentRedirect } from './redirect.js'
 
 /** What the consent URL carries. */

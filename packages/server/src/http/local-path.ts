@@ -1,5 +1,4 @@
 import { readParameters } from 'countersign/wire'
-import { displayHost } from '../consent/model.js'
 import {
   answerUnlessOpen,
   type ConsentLink,
@@ -9,6 +8,7 @@ import {
   requireStored,
 } from '../consent/outcome.js'
 import type { ServerContext } from '../context.js'
+import { displayHost } from '../pages/display-host.js'
 import type { FormFields } from '../pages/models.js'
 import type { AuthRequest } from '../storage/storage.js'
 import type { View } from './page-frame.js'

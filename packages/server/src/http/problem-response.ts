@@ -2,10 +2,10 @@ import { describeRefusal, withRefusal } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
 import type { Messages } from '../pages/messages/messages.js'
 import { renderProblem } from '../pages/problem-page.js'
-import { asRefusal } from '../token/signed-form.js'
 import { htmlResponse } from './html-response.js'
 import { PageError } from './page-error.js'
 import { pageFrame } from './page-frame.js'
+import { asRefusal } from './refusal-response.js'
 import { retryPath } from './retry-path.js'
 
 /** Anything that was thrown on the way to a page, as the page that says so; what is not the caller's fault is reported. */

@@ -1,16 +1,19 @@
-import type { Permission } from '../pages/models.js'
+import type { IdentityPermission, Permission } from '../pages/models.js'
 import { cleanText } from '../pages/plain-text.js'
-import { isIdentityScope } from '../token/identity-claims.js'
 import { type RiskPatterns, riskOf } from './risk.js'
 
 const maxDescription = 200
 
+/** Scopes that control what is told about the person, not access to a resource (S§7.4). */
+const identityScopes: readonly IdentityPermission[] = ['openid', 'profile', 'email']
+
 /** Where the operator says nothing of them: they give no access. */
-const identityRisks: RiskPatterns = [
-  ['openid', 'read'],
-  ['profile', 'read'],
-  ['email', 'read'],
-]
+const identityRisks: RiskPatterns = identityScopes.map((scope) => [scope, 'read'])
+
+/** Whether a scope value controls what is told about the person. */
+export function isIdentityScope(value: string): value is IdentityPermission {
+  return identityScopes.some((scope) => scope === value)
+}
 
 /**
  * Names of permissions with the resource's words for them and the operator's judgement of their risk. What tells an agent

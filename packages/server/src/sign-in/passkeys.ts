@@ -8,20 +8,12 @@ import {
 } from '@simplewebauthn/server'
 import { nonceSource } from 'countersign/wire'
 import { recordSparingly } from '../audit/record-sparingly.js'
-import type { ServerContext } from '../context.js'
+import type { PasskeySettings, ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
 import type { Submission } from '../http/submission.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import { StorageError, type User } from '../storage/storage.js'
 import { parseCredential } from './parse-credential.js'
-
-/** Where passkeys belong (WebAuthn: relying party). */
-export interface PasskeySettings {
-  /** The host that passkeys are bound to. */
-  rpId: string
-  rpName: string
-  origin: string
-}
 
 /** Seconds that a ceremony may take. */
 const ceremonyTime = 300

@@ -1,8 +1,9 @@
 import { issueToken } from 'countersign'
 import type { AuthTokenClaims } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
+import type { IdentityPermission } from '../pages/models.js'
+import { isIdentityScope } from '../policy/permissions.js'
 import type { TokenIssue, User } from '../storage/storage.js'
-import { identityClaims, splitScope } from './identity-claims.js'
 import type { SigningAgent } from './signed-form.js'
 
 /** What an auth token is issued for; the issue is on record before this is called. */
@@ -39,4 +40,24 @@ export async function issueAuthToken(context: ServerContext, subject: AuthTokenS
   }
   const authToken = await issueToken('auth+jwt', claims, { signer: await context.keys.signer() })
   return { auth_token: authToken, expires_in: issue.expiresAt - issue.issuedAt, token_type: 'Bearer' }
+}
+
+/** The claims that each identity scope adds. */
+const claimsOf: Readonly<Record<IdentityPermission, (user: User) => Record<string, string | boolean>>> = {
+  openid: () => ({}),
+  profile: ({ displayName, username }) => ({ name: displayName ?? username, preferred_username: username }),
+  // Nobody has shown that the address is theirs.
+  email: ({ email }): Record<string, string | boolean> => (email === null ? {} : { email, email_verified: false }),
+}
+
+/** Takes a scope apart into access to the resource and claims about the person. */
+function splitScope(scope: string): { access: string[]; identity: IdentityPermission[] } {
+  const values = scope.split(' ').filter((value) => value !== '')
+  return { access: values.filter((value) => !isIdentityScope(value)), identity: values.filter(isIdentityScope) }
+}
+
+/** The claims that the identity scopes add; without `openid` they add nothing. */
+function identityClaims(user: User, identity: readonly IdentityPermission[]): Record<string, string | boolean> {
+  if (!identity.includes('openid')) return {}
+  return Object.assign({}, ...identity.map((scope) => claimsOf[scope](user))) as Record<string, string | boolean>
 }

@@ -4,7 +4,6 @@ import {
   type BodyCoverage,
   type DiscoveryFailure,
   decodeToken,
-  errorResponse,
   isSelected,
   type MaybePromise,
   maxFormBytes,
@@ -13,16 +12,13 @@ import {
   requireUnusedNonce,
   type SignatureKey,
   selectsAny,
-  serializeChallenge,
   type VerifiedNonce,
   type VerifiedSignature,
   verifySignature,
 } from 'countersign/wire'
-import { describeRefusal, type Refused, withRefusal } from '../audit/refusal.js'
+import type { Refused } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
-import { PageError } from '../http/page-error.js'
-import { agentBlocked } from '../policy/policy.js'
-import { StorageError } from '../storage/storage.js'
+import { refusalResponse } from '../http/refusal-response.js'
 
 /** An agent whose signature and identity verified. */
 export interface SigningAgent {
@@ -152,46 +148,4 @@ function identityRequired(): AAuthError {
     'The signature proves a key, but no agent: sign with jwks and id, or an agent token.',
     { challenge: { level: 'identity' } },
   )
-}
-
-/** Anything that was thrown on the way to an answer for a program, as the JSON that says so; what is not the caller's fault is reported. */
-export function refusalResponse(
-  context: ServerContext,
-  error: unknown,
-  requestId: string,
-  refused: Refused = {},
-): Response {
-  const refusal = asRefusal(error)
-  if (refusal.status >= 500) context.onError(error, requestId)
-  const { status, headers, body } = errorResponse(refusal)
-  headers['x-request-id'] = requestId
-  if (refusal.challenge?.level === 'identity') headers['agent-auth'] = serializeChallenge({ level: 'identity' })
-  return withRefusal(new Response(body, { status, headers }), describeRefusal(refusal, refusal, refused))
-}
-
-/** What is told to the caller about anything that was thrown. */
-export function asRefusal(error: unknown): AAuthError {
-  if (error instanceof AAuthError) return error
-  if (error instanceof PageError && error.code === 'method_not_allowed') {
-    return new AAuthError('method_not_allowed', 'This endpoint does not answer this method.', { cause: error })
-  }
-  if (error instanceof PageError && error.code === 'not_found') {
-    return new AAuthError('not_found', 'There is nothing here.', { cause: error })
-  }
-  if (error instanceof StorageError && error.code === 'too_many_requests') {
-    return new AAuthError('too_many_requests', 'Too many open requests.', { cause: error, retryAfter: 60 })
-  }
-  if (error instanceof StorageError && error.code === 'too_many_nonces') {
-    return new AAuthError('too_many_requests', 'Too many nonces are remembered: wait.', {
-      cause: error,
-      retryAfter: 60,
-    })
-  }
-  if (error instanceof StorageError && error.code === 'agent_blocked') {
-    return agentBlocked(error)
-  }
-  if (error instanceof StorageError && error.code === 'unavailable') {
-    return new AAuthError('unavailable', 'The database does not answer.', { cause: error, retryAfter: 2 })
-  }
-  return new AAuthError('bug', 'Unexpected error.', { cause: error })
 }

@@ -1,6 +1,6 @@
 import { hashPassword } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createContext } from '../../dist/create-context.js'
+import { createContext } from '../../dist/context.js'
 import { createCookies } from '../../dist/http/cookies.js'
 import { hashSecret } from '../../dist/keys/minted-secrets.js'
 import { createRoutes } from '../../dist/routes.js'
