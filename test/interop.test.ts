@@ -48,10 +48,8 @@ async function ourResource(authServer: string): Promise<string> {
 }
 
 /** What a peer needs that knows less than the edition asks for. */
-const forPeers = (authServer: string): Partial<AgentOptions> => ({
-  stateOptional: [authServer],
-  signatureEncoding: 'base64url',
-  nonce: 'never',
+const forPeers = (authServer: string, interop: AgentOptions['interop'] = {}): Partial<AgentOptions> => ({
+  interop: { stateOptional: [authServer], signatureEncoding: 'base64url', nonce: 'never', ...interop },
 })
 
 async function ourAgent(
@@ -190,7 +188,7 @@ describe.skipIf(!runnable)('without the options for it, each side refuses the ot
   it('the peer reads no base64', async () => {
     const authServer = await start('auth-server')
     const resource = await start('resource', '--auth-server-url', authServer.id)
-    const { agent } = await ourAgent(authServer.id, { ...forPeers(authServer.id), signatureEncoding: 'base64' })
+    const { agent } = await ourAgent(authServer.id, forPeers(authServer.id, { signatureEncoding: 'base64' }))
     const response = await agent.fetch(`${resource.id}/data-auth`)
     expect(response.status).toBe(401)
     expect(await response.json()).toMatchObject({
@@ -201,7 +199,7 @@ describe.skipIf(!runnable)('without the options for it, each side refuses the ot
 
   it('the peer takes no nonce', async () => {
     const authServer = await start('auth-server', '--refuse-nonce', '400')
-    const { agent } = await ourAgent(authServer.id, { ...forPeers(authServer.id), nonce: 'automatic' })
+    const { agent } = await ourAgent(authServer.id, forPeers(authServer.id, { nonce: 'automatic' }))
     const resource = await ourResource(authServer.id)
     await expect(agent.fetch(`${resource}/data-auth`)).rejects.toMatchObject({
       code: 'token_request_failed',
@@ -218,8 +216,7 @@ describe.skipIf(!runnable)('without the options for it, each side refuses the ot
       const abort = new AbortController()
       const answers: Response[] = []
       const { agent } = await ourAgent(authServer.id, {
-        ...forPeers(authServer.id),
-        stateOptional: named === 'no auth server' ? [] : ['http://127.0.0.1:1'],
+        ...forPeers(authServer.id, { stateOptional: named === 'no auth server' ? [] : ['http://127.0.0.1:1'] }),
         onConsent: async ({ url }) => {
           answers.push(await fetch(await decideAs(createScriptedUser(globalThis.fetch), url, 'grant')))
           abort.abort(new Error('given up'))

@@ -100,7 +100,7 @@ describe('the consent flow over a map of origins', () => {
   })
 
   it('names the agent only when asked, where it introduces itself by key', async () => {
-    const world = await createWorld({ agent: { introduce: 'key' } })
+    const world = await createWorld({ agent: { interop: { introduce: 'key' } } })
     expect((await world.agent.fetch(`${ids.resource}/data`)).status).toBe(200)
     expect(world.sent.at(-1)?.headers.get('signature-key')).toContain('scheme=hwk')
     expect((await world.agent.fetch(`${ids.resource}/data-jwks`)).status).toBe(200)

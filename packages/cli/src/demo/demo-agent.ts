@@ -17,6 +17,6 @@ export async function createDemoAgent(
     onePerson: true,
     about: { name: 'Demo agent' },
     allowInsecureLoopback: isOnLoopback(world),
-    ...(interop ? { signatureEncoding: 'base64url', nonce: 'never', stateOptional: [authServer] } : {}),
+    interop: interop ? { signatureEncoding: 'base64url', nonce: 'never', stateOptional: [authServer] } : {},
   })
 }

@@ -21,7 +21,7 @@ export async function createDemoAuthServer(
     authTokenLifetime: 3600,
     durations: [30 * 86_400, 'until-removed'],
     allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
-    ...(interop ? { interop: { redirectUrisOptional: isPeer, unsignedBodies: isPeer } } : {}),
+    interop: interop ? { redirectUrisOptional: isPeer, unsignedBodies: isPeer } : {},
   })
   await server.ready()
   try {

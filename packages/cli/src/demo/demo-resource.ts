@@ -19,7 +19,7 @@ export async function createDemoResource(world: DemoWorld, options: Pick<Resourc
     discovery: demoDiscovery,
     resourceTokenLifetime: 600,
     allowInsecureLoopback: isOnLoopback(world),
-    ...(interop ? { unsignedBodies: isPeer } : {}),
+    interop: interop ? { unsignedBodies: isPeer } : {},
   })
   const app = new Hono()
   app.on(methods, ['/data', '/data-hwk'], aauth(resource, { require: 'signature' }), (c) => {

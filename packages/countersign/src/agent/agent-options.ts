@@ -7,6 +7,30 @@ import type { AgentMetadata } from '../protocol/metadata.js'
 import type { AuthTokenClaims } from '../tokens/token-table.js'
 import type { CallbackOutcome } from './callback-page.js'
 
+/** What an agent does for peers that speak an older form of the protocol; each member is weaker than its default. */
+export interface AgentInterop {
+  /**
+   * `key`: the first request proves only the key, for peers that read no other scheme before they ask for more. Until
+   * then a resource cannot tell which agent it is. @default 'agent'
+   */
+  introduce?: 'agent' | 'key'
+  /**
+   * `base64url` for peers that read `Signature` in no other way (W2); receivers that follow RFC 8941 refuse it.
+   * @default 'base64'
+   */
+  signatureEncoding?: 'base64' | 'base64url'
+  /**
+   * `never` for peers that refuse the `Nonce` header (W9): whoever copies a request may then send it again while its
+   * signature is fresh. @default 'automatic'
+   */
+  nonce?: 'automatic' | 'never'
+  /**
+   * Auth servers that drop `state`: a callback without it is accepted while the browser's owner has exactly one consent
+   * pending (W13). Another site can then make up a callback. @default none
+   */
+  stateOptional?: readonly string[]
+}
+
 /** What every agent is made of. */
 export interface SharedAgentOptions {
   /** The agent's identifier: its `https` URL, where its document and keys are (W10). */
@@ -24,8 +48,6 @@ export interface SharedAgentOptions {
   about?: Pick<AgentMetadata, 'name' | 'logo_uri' | 'policy_uri' | 'tos_uri' | 'homepage'>
   /** An agent token that makes this process a delegate of `id` (S§5). Absent: it signs with a key that `id` publishes. */
   agentToken?: () => MaybePromise<string>
-  /** Whether the first request names the agent; `key` proves only the key until a resource asks for more. @default 'agent' */
-  introduce?: 'agent' | 'key'
   /** Answers the callback instead of the built-in page; `detail` says in words why an answer was refused. */
   callbackResponse?: (outcome: CallbackOutcome, detail?: string) => MaybePromise<Response>
   /**
@@ -34,17 +56,10 @@ export interface SharedAgentOptions {
    * @default none: endpoints must be at the origin of their auth server
    */
   endpointOrigins?: EndpointOrigins
-  /**
-   * Auth servers that drop `state`: a callback without it is accepted while the browser's owner has exactly one consent
-   * pending (W13). Another site can then make up a callback. @default none
-   */
-  stateOptional?: readonly string[]
+  /** Accepts and sends less, for peers that speak an older form of the protocol. @default nothing */
+  interop?: AgentInterop
   /** Seconds to wait for a person; servers let people keep a request open longer than they first say. @default three hours */
   consentTimeout?: number
-  /** For peers that read `Signature` only as base64url (W2). @default 'base64' */
-  signatureEncoding?: 'base64' | 'base64url'
-  /** `never` for peers that refuse the `Nonce` header (W9). @default 'automatic' */
-  nonce?: 'automatic' | 'never'
   /** Sends requests, and fetches documents unless `fetchDocument` does. @default `globalThis.fetch`, and a guarded fetch for documents */
   fetch?: typeof globalThis.fetch
   /** Fetches the documents of auth servers. @default `fetch` where it is given, else a guarded fetch */

@@ -1,5 +1,5 @@
 export { AgentError, type AgentErrorCode } from './agent-error.js'
-export type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
+export type { AgentActions, AgentInterop, SharedAgentOptions, SignInRequest } from './agent-options.js'
 export type { CallbackOutcome } from './callback-page.js'
 export { type Agent, type AgentOptions, createAgent } from './create-agent.js'
 export { createWebAgent, type WebAgent, type WebAgentOptions, type WebConsentRequest } from './create-web-agent.js'

@@ -55,7 +55,7 @@ export interface OwnedAgent {
 /** @throws TypeError for options that cannot work */
 export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): OwnedAgent {
   const { id, signer, authServers, agentToken, now = systemClock, redirectUri = `${options.id}/callback` } = options
-  const { allowInsecureLoopback = false, allowPath = false } = options
+  const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireAgentOptions(options, owners.onConsent, identifiers)
@@ -82,7 +82,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     redirectUri,
     thumbprint: signer.thumbprint,
     endpointOrigins: options.endpointOrigins,
-    stateOptional: options.stateOptional ?? [],
+    stateOptional: interop.stateOptional ?? [],
     consentTimeout: options.consentTimeout,
     now,
   }
@@ -96,8 +96,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
       signer,
       signatureKey: await referenceTo(credential),
       created: now(),
-      ...(options.signatureEncoding ? { encoding: options.signatureEncoding } : {}),
-      ...(options.nonce ? { nonce: options.nonce } : {}),
+      encoding: interop.signatureEncoding ?? 'base64',
+      nonce: interop.nonce ?? 'automatic',
     })
     const response = await send(signed)
     const problem = describeClockOffset(response, now())
@@ -129,7 +129,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     return work.run(owner, given.signal, async (signal) => {
       const request = await bufferRequest(given)
       const token = await steps.tokenFor(owner, url, signal)
-      let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: options.introduce ?? 'agent' }
+      let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: interop.introduce ?? 'agent' }
       const taken = new Set<Step>()
       for (;;) {
         signal.throwIfAborted()

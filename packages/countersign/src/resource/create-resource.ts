@@ -30,6 +30,17 @@ import { type RateLimit, requireRate } from './rate-limit.js'
 import { answerResourceTokenRequest, type ResourceTokenEndpoint } from './resource-token-endpoint.js'
 import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
 
+/** What a resource accepts from agents that speak another form of the protocol; each member is weaker than its default. */
+export interface ResourceInterop {
+  /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). @default none */
+  unsignedBodies?: AgentSelection
+  /**
+   * `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1): whatever stands in front must read both
+   * alike. @default 'january'
+   */
+  signatureKeyForm?: 'january' | 'both'
+}
+
 export interface ResourceOptions {
   /** The resource's identifier: its `https` URL (W10). */
   id: string
@@ -47,10 +58,8 @@ export interface ResourceOptions {
   algorithms?: readonly Algorithm[]
   /** The resource is its own agent (S§3.5): auth tokens for it that name no agent are its own delegates' and its own. @default false */
   ownAgent?: boolean
-  /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). @default none */
-  unsignedBodies?: AgentSelection
-  /** `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1). @default 'january' */
-  signatureKeyForm?: 'january' | 'both'
+  /** Accepts less, from agents that speak another form of the protocol. @default nothing */
+  interop?: ResourceInterop
   /** Largest body in bytes. @default 1 MiB */
   maxBody?: number
   /** `required`: requests that change something must carry a nonce (S§10.5). @default 'optional' */
@@ -142,8 +151,9 @@ export interface Resource {
  * ```
  */
 export function createResource(options: ResourceOptions): Resource {
-  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, unsignedBodies = [] } = options
+  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, interop = {} } = options
   const { allowInsecureLoopback = false, allowPath = false, endpointOrigins = {} } = options
+  const { unsignedBodies = [], signatureKeyForm = 'january' } = interop
   const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
@@ -195,7 +205,7 @@ export function createResource(options: ResourceOptions): Resource {
     now,
     claimNonce: 'later',
     ...(options.algorithms ? { algorithms: options.algorithms } : {}),
-    ...(options.signatureKeyForm === 'both' ? { parseSignatureKey: parseEitherSignatureKey } : {}),
+    ...(signatureKeyForm === 'both' ? { parseSignatureKey: parseEitherSignatureKey } : {}),
     ...(selectsAny(unsignedBodies) ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
     ...(options.maxBody ? { maxBody: options.maxBody } : {}),
     ...(options.nonce ? { nonce: options.nonce } : {}),

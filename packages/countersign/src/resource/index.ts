@@ -3,6 +3,7 @@ export {
   createResource,
   type DenyListOptions,
   type Resource,
+  type ResourceInterop,
   type ResourceOptions,
 } from './create-resource.js'
 export type { Requirement, VerifiedRequest } from './judge-level.js'

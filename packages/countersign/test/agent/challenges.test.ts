@@ -24,7 +24,7 @@ describe('a refusal', () => {
     ['with another status', 'httpsig; identity=?1', 400, ['hwk']],
     ['with a status that is no refusal', 'httpsig; identity=?1', 200, ['hwk']],
   ])('of who introduces itself by key, %s', async (_what, agentAuth, status, expected) => {
-    const stage = openDirect({ introduce: 'key' })
+    const stage = openDirect({ interop: { introduce: 'key' } })
     stage.api = () => asking(agentAuth, status)
     const response = await stage.agent.for('s1').fetch(data)
     expect(response.status).toBe(status)
@@ -33,7 +33,7 @@ describe('a refusal', () => {
   })
 
   it('with a resource token at once, of who introduces itself by key, is answered', async () => {
-    const stage = openDirect({ introduce: 'key' })
+    const stage = openDirect({ interop: { introduce: 'key' } })
     expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
     expect(schemes(stage)).toEqual(['hwk', 'token request', 'jwt'])
   })
@@ -188,7 +188,7 @@ describe('a request', () => {
   })
 
   it('is signed as its options say', async () => {
-    const stage = openDirect({ signatureEncoding: 'base64url', nonce: 'never' })
+    const stage = openDirect({ interop: { signatureEncoding: 'base64url', nonce: 'never' } })
     await stage.agent.for('s1').fetch(data, { method: 'POST' })
     for (const { headers } of stage.seen) {
       expect(headers.get('signature')).toMatch(/^sig1=:[\w-]{86}:$/)
@@ -212,7 +212,7 @@ describe('a request', () => {
   })
 
   it('names the key as published, or holds its public members alone', async () => {
-    const stage = openDirect({ introduce: 'key' })
+    const stage = openDirect({ interop: { introduce: 'key' } })
     stage.api = (_path, { scheme }) => (scheme === 'hwk' ? asking('httpsig; identity=?1') : new Response('data'))
     await stage.agent.for('s1').fetch(data)
     expect(stage.seen.map(({ headers }) => headers.get('signature-key'))).toEqual([

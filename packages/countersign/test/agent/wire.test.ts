@@ -45,7 +45,7 @@ const agentWith = (options: Partial<AgentOptions> = {}) =>
     id: 'http://127.0.0.1:1',
     signer,
     authServers: [],
-    introduce: 'key',
+    interop: { introduce: 'key' },
     allowInsecureLoopback: true,
     onConsent: () => undefined,
     ...options,

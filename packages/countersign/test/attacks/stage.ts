@@ -50,7 +50,7 @@ export interface StageOptions
     Partial<ResourceOptions>,
     | 'algorithms'
     | 'nonce'
-    | 'signatureKeyForm'
+    | 'interop'
     | 'maxBody'
     | 'allowInsecureLoopback'
     | 'allowPath'

@@ -111,7 +111,7 @@ async function laterMessage(later: string) {
 describe('the later form of Signature-Key at a resource', () => {
   const later = `sig1=jwks;id="${agent}";kid="key-1";well-known="aauth-agent"`
 
-  function resourceWith(options: { signatureKeyForm?: 'january' | 'both' }) {
+  function resourceWith(interop: { signatureKeyForm?: 'january' | 'both' }) {
     const { fetch, asked } = documentFetch(agentDocuments(agent, [signer.jwk]))
     const resource = createResource({
       id: 'https://api.example',
@@ -119,7 +119,7 @@ describe('the later form of Signature-Key at a resource', () => {
       authServer: 'https://auth.example',
       fetch,
       now: () => now,
-      ...options,
+      interop,
     })
     return { resource, asked }
   }
@@ -132,8 +132,8 @@ describe('the later form of Signature-Key at a resource', () => {
 
   it.each([{}, { signatureKeyForm: 'january' as const }])(
     'is refused with %o, and nothing is fetched',
-    async (options) => {
-      const { resource, asked } = resourceWith(options)
+    async (interop) => {
+      const { resource, asked } = resourceWith(interop)
       const message = receivedMessage(await laterMessage(later))
       const error: AAuthError = await refusal(() => resource.verify(message, { require: 'identity' }))
       expect(error).toMatchObject({ code: 'signature_malformed', status: 401 })

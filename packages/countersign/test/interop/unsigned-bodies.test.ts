@@ -16,7 +16,7 @@ const resource = createResource({
   id: 'https://api.example',
   signer,
   authServer,
-  unsignedBodies: [named],
+  interop: { unsignedBodies: [named] },
   fetch: documentFetch({
     ...agentDocuments(named, [signer.jwk]),
     ...agentDocuments(other, [signer.jwk]),
@@ -45,7 +45,7 @@ async function posted(signatureKey: SignatureKey, parts: Partial<CraftedParts> =
 const verify = (message: Awaited<ReturnType<typeof posted>>) =>
   resource.verify(receivedMessage(message), { require: 'signature' })
 
-describe('unsignedBodies at a resource (W6)', () => {
+describe('interop.unsignedBodies at a resource (W6)', () => {
   it('lets the agents that it names leave the body out', async () => {
     const verified = await verify(await posted(known(named)))
     expect(verified).toMatchObject({ agent: named, covered: uncovered })

@@ -198,7 +198,7 @@ describe('the agent’s callback', () => {
   })
 
   it('L08: takes one without state only in the session that waits for one alone', async () => {
-    const scene = await waiting({ stateOptional: [ids.authServer] })
+    const scene = await waiting({ interop: { stateOptional: [ids.authServer] } })
     const callback = new URL(scene.callback)
     callback.searchParams.delete('state')
     for (const session of ['session-2', '']) expect((await arrive(scene, callback.href, session)).status).toBe(400)
