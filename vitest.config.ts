@@ -4,13 +4,15 @@ const shared = { testTimeout: 20_000, hookTimeout: 60_000, restoreMocks: true, e
 
 export default defineConfig({
   test: {
+    // Without it one core of two stays idle.
+    maxWorkers: 2,
     projects: [
       {
         test: {
           ...shared,
           name: 'node',
           include: ['packages/*/test/**/*.test.ts', 'packages/*/test/**/*.test.tsx', 'test/**/*.test.ts'],
-          exclude: ['**/*.browser.test.ts', '**/node_modules/**', '**/dist/**'],
+          exclude: ['**/*.browser.test.ts', '**/node_modules/**', '**/dist/**', '.node24/**'],
         },
       },
       {
@@ -19,7 +21,6 @@ export default defineConfig({
           testTimeout: 90_000,
           name: 'browser',
           include: ['packages/*/test/**/*.browser.test.ts', 'test/**/*.browser.test.ts'],
-          fileParallelism: false,
         },
       },
     ],
