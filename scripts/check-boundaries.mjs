@@ -36,8 +36,11 @@ const dependencies = {
     'openid-client',
     'zod',
   ],
-  cli: ['commander', 'countersign', 'countersign-server', 'hono', 'open'],
+  cli: ['commander', 'countersign', 'open'],
 }
+
+/** Packages that some files of a package need, and that are installed by whoever uses these. */
+const optionalPeers = { cli: ['countersign-server'] }
 
 /** Compiles native code where no prebuilt binary is found, so it belongs to one entry and may be absent. */
 const native = { dependency: 'better-sqlite3', name: 'server', folder: 'storage/engines/sqlite' }
@@ -86,7 +89,7 @@ function checkImport(name, root, file, specifier, manifest) {
       .split('/')
       .slice(0, specifier.startsWith('@') ? 2 : 1)
       .join('/')
-    if (!dependencies[name].includes(dependency))
+    if (!dependencies[name].includes(dependency) && !optionalPeers[name]?.includes(dependency))
       refuse(shown, `imports ${dependency}, which its package does not depend on`)
     const isNativeAllowed = name === native.name && inside.startsWith(`${native.folder}/`)
     if (dependency === native.dependency && !isNativeAllowed) refuse(shown, `imports ${dependency}`)

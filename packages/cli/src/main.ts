@@ -1,6 +1,10 @@
 import { runProgram } from './program.js'
-import { quietLoopbackWarning } from './quiet-loopback-warning.js'
-import { processTerminal } from './terminal.js'
+import { processTerminal } from './terminal/process-terminal.js'
 
-quietLoopbackWarning()
+// The library warns about loopback: here it is the point, and everything listens on this machine only.
+const shown = process.listeners('warning')
+process.removeAllListeners('warning')
+process.on('warning', (warning) => {
+  if (warning.name !== 'CountersignWarning') for (const show of shown) show(warning)
+})
 process.exitCode = await runProgram(process.argv, processTerminal)

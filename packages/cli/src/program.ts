@@ -1,32 +1,46 @@
 import { readFileSync } from 'node:fs'
-import { Argument, Command, CommanderError, Option } from 'commander'
-import { CommandError } from './command-error.js'
-import { commandGroup } from './command-group.js'
-import type { CommandRow } from './command-row.js'
-import { commands } from './commands.js'
-import { exitStatus } from './exit-status.js'
-import { operatorCommands } from './operate/operator-commands.js'
-import { safeTerminal } from './safe-terminal.js'
-import type { Terminal } from './terminal.js'
+import { Argument, Command as CommanderCommand, CommanderError, Option } from 'commander'
+import type { Flag } from './command/command.js'
+import { CommandError } from './command/command-error.js'
+import { exitStatus } from './command/exit-status.js'
+import { requirePackage } from './command/require-package.js'
+import { type CommandRow, groups, operations, tools } from './commands.js'
+import { safeTerminal } from './terminal/safe-terminal.js'
+import type { Terminal } from './terminal/terminal.js'
 
-/** Runs a command line and returns its exit status. */
+/** Runs a command line and returns its exit status. Only the command that is called is loaded. */
 export async function runProgram(argv: readonly string[], given: Terminal): Promise<number> {
   const terminal = safeTerminal(given)
   let status: number = exitStatus.done
-  const program = new Command('countersign')
+  const rows = new Map<CommanderCommand, CommandRow>()
+
+  async function load(_parent: CommanderCommand, command: CommanderCommand): Promise<void> {
+    const row = rows.get(command)
+    if (!row) return
+    if (row.needs) requirePackage(row.needs)
+    const loaded = await row.load()
+    for (const flag of loaded.flags) command.addOption(optionOf(flag))
+    command.action(async () => {
+      status = await loaded.run(command.opts(), terminal, command.args[0] ?? '')
+    })
+  }
+
+  const program = new CommanderCommand('countersign')
     .version(packageVersion())
     .description('Agent authorization with user consent: see it run, and see why it does not.')
     .configureOutput({ writeOut: terminal.write, writeErr: (text) => terminal.notify(text.trimEnd()) })
+    .configureHelp({ subcommandTerm: termOf })
     .showHelpAfterError('Add --help for what there is.')
     .exitOverride()
-  for (const row of [...commands, ...operatorCommands]) {
-    const command = addCommand(program, row)
-    command.action(async () => {
-      status = await row.run(command.opts(), terminal, command.args[0] ?? '')
-    })
+    .hook('preSubcommand', load)
+  for (const row of [...tools, ...operations]) {
+    const { group, rest } = groupOf(program, row.name, load)
+    const command = group.command(rest).description(row.about)
+    if (row.subject) command.addArgument(new Argument(row.subject.name, row.subject.description))
+    rows.set(command, row)
   }
   try {
-    await program.parseAsync([...argv])
+    await program.parseAsync(withHelpLast(argv.slice(2)), { from: 'user' })
     return status
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.done : exitStatus.usage
@@ -35,20 +49,45 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
   }
 }
 
-function addCommand(program: Command, { name, description, subject, flags }: CommandRow): Command {
-  const { group, rest } = commandGroup(program, name)
-  const command = group.command(rest).description(description)
-  if (subject) {
-    const argument = new Argument(subject.name, subject.description)
-    command.addArgument(subject.choices ? argument.choices([...subject.choices]) : argument)
-  }
-  for (const flag of flags) {
-    const option = new Option(flag.flags, flag.description).conflicts([...(flag.conflicts ?? [])])
-    if (flag.choices) option.choices([...flag.choices])
-    if (flag.repeated) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
-    command.addOption(option)
-  }
-  return command
+/** Where a command goes: `users add` is `add` under `users`. */
+function groupOf(
+  program: CommanderCommand,
+  name: string,
+  load: (parent: CommanderCommand, command: CommanderCommand) => Promise<void>,
+): { group: CommanderCommand; rest: string } {
+  const [first = '', ...words] = name.split(' ')
+  if (words.length === 0) return { group: program, rest: first }
+  const known = program.commands.find((command) => command.name() === first)
+  const group =
+    known ??
+    program
+      .command(first)
+      .description(groups[first] ?? '')
+      .hook('preSubcommand', load)
+  // Flags after the second word are the subcommand's own, also where the group has one of that name.
+  program.enablePositionalOptions()
+  group.enablePositionalOptions()
+  return { group, rest: words.join(' ') }
+}
+
+function termOf(command: CommanderCommand): string {
+  const subjects = command.registeredArguments.map((argument) =>
+    argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
+  )
+  return [command.name(), ...subjects].join(' ')
+}
+
+function optionOf({ flags, description, choices, repeated, conflicts = [] }: Flag): Option {
+  const option = new Option(flags, description).conflicts([...conflicts])
+  if (choices) option.choices([...choices])
+  if (repeated) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
+  return option
+}
+
+/** `help users add` and `users help add` as `users add --help`, since the flags are there only once it is loaded. */
+function withHelpLast(args: readonly string[]): string[] {
+  const at = args[0] !== undefined && args[0] in groups ? 1 : 0
+  return args[at] === 'help' && args.length > at + 1 ? [...args.toSpliced(at, 1), '--help'] : [...args]
 }
 
 function packageVersion(): string {

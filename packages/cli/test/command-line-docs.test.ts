@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { commands } from '../dist/commands.js'
+import { tools } from '../dist/commands.js'
 import { runInProcess } from './run-program.js'
 
 const text = readFileSync(new URL('../../../docs/command-line.md', import.meta.url), 'utf8')
 const [, ...sections] = text.split(/^## countersign /m)
+const commands = await Promise.all(tools.map(async (row) => ({ ...row, flags: (await row.load()).flags })))
 
 it('documents every command, in the order of the table, and no other', () => {
   const headings = sections.map((section) => section.slice(0, section.indexOf('\n')))
@@ -22,8 +23,13 @@ it.each(commands)('documents every flag of $name as the table has it, and no oth
 })
 
 it.each(commands)('shows the flags of $name in its help, in 80 columns', async ({ name, flags }) => {
-  const { status, stdout } = await runInProcess(...name.split(' '), '--help')
-  expect(status).toBe(0)
-  for (const { flags: flag } of flags) expect(stdout).toContain(`  ${flag} `)
-  for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  for (const args of [
+    [...name.split(' '), '--help'],
+    ['help', ...name.split(' ')],
+  ]) {
+    const { status, stdout } = await runInProcess(...args)
+    expect(status).toBe(0)
+    for (const { flags: flag } of flags) expect(stdout).toContain(`  ${flag} `)
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  }
 })

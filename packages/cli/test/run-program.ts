@@ -1,22 +1,88 @@
+import { Writable } from 'node:stream'
 import { runProgram } from '../dist/program.js'
+import type { Stop } from '../dist/terminal/terminal.js'
 import type { Finished } from './run-command.js'
 
-/** Runs a command line in this process, with something on its standard input. */
-export async function pipeProgram(input: string | Uint8Array, ...args: string[]): Promise<Finished> {
+export interface ProgramOptions {
+  /** What stands on its standard input. */
+  input?: string | Uint8Array
+  /** Variables beside those of this process. */
+  env?: NodeJS.ProcessEnv
+}
+
+/** A command line that runs in this process. */
+export interface RunningProgram {
+  finished: Promise<Finished>
+  /** Asks it to end, as a signal does. */
+  stop(by?: Stop['by']): Promise<Finished>
+  /** What it has written so far. */
+  said(): { stdout: string; stderr: string }
+  /** Resolves to the first match in what it has written so far, whichever way. */
+  seen(pattern: RegExp): Promise<RegExpExecArray>
+}
+
+const exitCodes: Readonly<Record<Stop['by'], number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143, 'npm ended': 143 }
+
+/** Starts a command line in this process, without a screen. */
+export function startProgram(args: readonly string[], { input = '', env = {} }: ProgramOptions = {}): RunningProgram {
+  const { DISPLAY: _display, WAYLAND_DISPLAY: _wayland, ...inherited } = process.env
   const stdout: Buffer[] = []
   let stderr = ''
-  const status = await runProgram(['node', 'countersign', ...args], {
-    write: (text) => void stdout.push(Buffer.from(text)),
+  const looks = new Set<() => void>()
+  const stops = new Set<(stop: Stop) => void>()
+  const said = () => ({ stdout: Buffer.concat(stdout).toString('utf8'), stderr })
+  const write = (text: string | Uint8Array) => {
+    stdout.push(Buffer.from(text))
+    for (const look of looks) look()
+  }
+  const output = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      write(chunk)
+      done()
+    },
+  })
+  const finished = runProgram(['node', 'countersign', ...args], {
+    write,
     notify: (text) => {
       stderr += `${text}\n`
+      for (const look of looks) look()
     },
     readInput: async (limit) => Buffer.from(input).subarray(0, limit + 1),
+    output,
     colour: false,
-  })
-  return { status, stdout: Buffer.concat(stdout).toString('utf8'), stderr }
+    env: { ...inherited, ...env },
+    onStop(callback) {
+      stops.add(callback)
+      return () => stops.delete(callback)
+    },
+  }).then((status) => ({ status, ...said() }))
+  return {
+    finished,
+    stop(by = 'SIGTERM') {
+      for (const callback of stops) callback({ by, exitCode: exitCodes[by] })
+      return finished
+    },
+    said,
+    seen: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const { stdout: out, stderr: err } = said()
+          const match = pattern.exec(out + err)
+          if (match) resolve(match)
+        }
+        looks.add(look)
+        void finished.then(({ stderr: err }) => reject(new Error(`ended without ${pattern}: ${err}`)))
+        look()
+      }),
+  }
+}
+
+/** Runs a command line in this process, with something on its standard input. */
+export function pipeProgram(input: string | Uint8Array, ...args: string[]): Promise<Finished> {
+  return startProgram(args, { input }).finished
 }
 
 /** Runs a command line in this process. */
 export function runInProcess(...args: string[]): Promise<Finished> {
-  return pipeProgram('', ...args)
+  return startProgram(args).finished
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { safeTerminal } from '../dist/safe-terminal.js'
 import { createLog } from '../dist/serve/create-log.js'
+import { safeTerminal } from '../dist/terminal/safe-terminal.js'
 
 function recorded(colour: boolean) {
   const written: (string | Uint8Array)[] = []
@@ -9,7 +9,10 @@ function recorded(colour: boolean) {
     write: (text) => void written.push(text),
     notify: (text) => void notified.push(text),
     readInput: async () => new Uint8Array(),
+    output: process.stdout,
     colour,
+    env: {},
+    onStop: () => () => undefined,
   })
   return { terminal, written, notified }
 }

@@ -1,4 +1,4 @@
-import { CommandError } from '../command-error.js'
+import { CommandError } from '../command/command-error.js'
 import { demoPerson } from './demo-world.js'
 import { type Answers, hasControl } from './fill-form.js'
 import { type PageForm, parseForms } from './page-form.js'

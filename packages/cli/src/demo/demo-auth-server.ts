@@ -1,16 +1,30 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { isLoopbackIdentifier } from 'countersign/wire'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, StorageError } from 'countersign-server'
+import { openStorage } from '../database/open-storage.js'
+import type { Closers } from './closers.js'
 import { type DemoWorld, demoDiscovery, demoPerson } from './demo-world.js'
 
-/** The demo's auth server, with its person. */
+interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch' | 'requestTokenLifetime'> {
+  /** SQLite file. @default one in a temporary directory, removed at the end */
+  database: string | undefined
+}
+
+/** The demo's auth server, with its person; `closers` gets what ends it. */
 export async function createDemoAuthServer(
   { ids, interop, isPeer }: DemoWorld,
-  options: Pick<AuthServerOptions, 'storage' | 'fetch' | 'requestTokenLifetime'>,
+  { database, ...options }: DemoAuthServerOptions,
+  closers: Closers,
 ): Promise<AuthServer> {
+  const storage = openStorage(database ?? join(await temporaryDirectory(closers), 'auth.db'))
+  closers.add(() => storage.close())
   const server = createAuthServer({
     ...options,
+    storage,
     issuer: ids['auth-server'],
     name: 'Countersign demo',
     keys: fixedKeys({
@@ -23,6 +37,7 @@ export async function createDemoAuthServer(
     allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
     interop: interop ? { redirectUrisOptional: isPeer, unsignedBodies: isPeer } : {},
   })
+  closers.add(() => server.close())
   await server.ready()
   try {
     await server.addUser(demoPerson)
@@ -31,4 +46,10 @@ export async function createDemoAuthServer(
     if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
   }
   return server
+}
+
+async function temporaryDirectory(closers: Closers): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'countersign-demo-'))
+  closers.add(() => rm(directory, { recursive: true, force: true }))
+  return directory
 }

@@ -1,11 +1,10 @@
 import type { ConsentRequest } from 'countersign/agent'
-import { catchInterruption } from '../catch-interruption.js'
-import { CommandError } from '../command-error.js'
-import type { CommandRow } from '../command-row.js'
-import { exitStatus } from '../exit-status.js'
-import { allowNetworkFlag } from '../network-flags.js'
-import type { Terminal } from '../terminal.js'
-import { usageError } from '../usage-error.js'
+import type { Command } from '../command/command.js'
+import { CommandError, usageError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
+import { allowNetworkFlag } from '../flags/network-flags.js'
+import { catchInterruption } from '../terminal/catch-interruption.js'
+import type { Terminal } from '../terminal/terminal.js'
 import { chooseView, type DemoView, type ViewFlags } from './demo-view.js'
 import { demoParties, demoPerson } from './demo-world.js'
 import { interopHint } from './flow-failure.js'
@@ -22,9 +21,7 @@ interface DemoFlags extends ViewFlags, PartyFlags {
 }
 
 /** `countersign demo`: the whole flow on this machine, message by message; or its parts, to meet those of others. */
-export const demoCommand: CommandRow = {
-  name: 'demo',
-  description: 'run agent, resource and auth server on this machine and show every message of the flow',
+export const demoCommand: Command = {
   flags: [
     { flags: '--json', description: 'print one JSON document instead of frames', conflicts: ['quiet'] },
     { flags: '--quiet', description: 'print only the result' },
@@ -52,7 +49,7 @@ export const demoCommand: CommandRow = {
     if (serves && (flags.deny || flags.browser))
       throw usageError('--deny and --browser are for an agent that runs the flow.')
     const view = chooseView(flags, serves, terminal)
-    const interruption = catchInterruption()
+    const interruption = catchInterruption(terminal)
     try {
       const running = { ...parties, onEvent: view.onEvent, signal: interruption.signal }
       if (serves) {
@@ -81,7 +78,7 @@ function invite(terminal: Terminal, { showsUrl }: DemoView): (consent: ConsentRe
     terminal.notify(
       `Sign in as ${demoPerson.username} with ${demoPerson.password}. This waits until ${until}; Ctrl-C stops it.`,
     )
-    await openBrowser(url)
+    await openBrowser(url, terminal.env)
   }
 }
 

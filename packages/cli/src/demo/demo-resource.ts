@@ -1,13 +1,22 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import type { Handler } from 'countersign/node'
 import { createResource, type ResourceOptions, type VerifiedRequest } from 'countersign/resource'
-import { aauth } from 'countersign/resource/hono'
-import { Hono } from 'hono'
 import { type DemoWorld, demoDiscovery, demoPath, demoScope, demoScopes, isOnLoopback } from './demo-world.js'
 
-const methods = ['GET', 'POST']
+/** What each path needs. */
+const needs = {
+  '/data': { require: 'signature' },
+  '/data-hwk': { require: 'signature' },
+  '/data-jwks': { require: 'identity' },
+  [demoPath]: { require: 'authorization', scope: demoScope },
+} as const
 
-/** The demo's protected API: one route for each level. */
+/** Answers depend on who signed. */
+const forNobodyElse = { 'cache-control': 'private, no-store', vary: 'Signature-Key' }
+
+const levels = { signature: 'signed', identity: 'identified', authorization: 'authorized' } as const
+
+/** The demo's protected API: a path or two for each level. */
 export async function createDemoResource(world: DemoWorld, options: Pick<ResourceOptions, 'fetch'>): Promise<Handler> {
   const { ids, interop, isPeer } = world
   const resource = createResource({
@@ -21,21 +30,24 @@ export async function createDemoResource(world: DemoWorld, options: Pick<Resourc
     allowInsecureLoopback: isOnLoopback(world),
     interop: interop ? { unsignedBodies: isPeer } : {},
   })
-  const app = new Hono()
-  app.on(methods, ['/data', '/data-hwk'], aauth(resource, { require: 'signature' }), (c) => {
-    return c.json(granted(c.var.aauth, 'signed'))
-  })
-  app.on(methods, '/data-jwks', aauth(resource, { require: 'identity' }), (c) => {
-    return c.json(granted(c.var.aauth, 'identified'))
-  })
-  app.on(methods, demoPath, aauth(resource, { require: 'authorization', scope: demoScope }), (c) => {
-    return c.json({ ...granted(c.var.aauth, 'authorized'), scope: c.var.aauth.scope.join(' ') })
-  })
-  app.all('*', (c) => resource.handler(c.req.raw))
-  return (request, received) => app.fetch(request, received)
+  return async function demoResource(request, received) {
+    const { pathname } = new URL(request.url)
+    if (!isProtected(pathname) || !['GET', 'HEAD', 'POST'].includes(request.method)) return resource.handler(request)
+    try {
+      const verified = await resource.verify(received ?? request, needs[pathname])
+      return Response.json(granted(verified, levels[needs[pathname].require]), { headers: forNobodyElse })
+    } catch (error) {
+      return resource.toResponse(error)
+    }
+  }
 }
 
-function granted({ scheme, tokenKind, method, agent, delegate }: VerifiedRequest<'signature'>, level: string): object {
+function isProtected(path: string): path is keyof typeof needs {
+  return Object.hasOwn(needs, path)
+}
+
+function granted(verified: VerifiedRequest, level: string): object {
+  const { scheme, tokenKind, method, agent, delegate } = verified
   return {
     message: 'Access granted',
     data: `This is protected data (${level})`,
@@ -44,5 +56,6 @@ function granted({ scheme, tokenKind, method, agent, delegate }: VerifiedRequest
     method,
     agent: agent ?? null,
     agent_delegate: delegate ?? null,
+    ...('scope' in verified ? { scope: verified.scope.join(' ') } : {}),
   }
 }

@@ -1,8 +1,8 @@
 import { AgentError } from 'countersign/agent'
 import { errorReasons } from 'countersign/wire'
-import { addressHint } from '../address-hint.js'
-import { CommandError } from '../command-error.js'
-import { exitStatus } from '../exit-status.js'
+import { CommandError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
+import { addressHint } from '../network/address-hint.js'
 
 /** What may help where a peer refuses what it was sent. */
 export const interopHint = 'A peer that speaks an older form of the protocol needs --interop.'

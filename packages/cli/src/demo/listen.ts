@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createNodeListener, type Handler } from 'countersign/node'
-import { CommandError } from '../command-error.js'
+import { CommandError } from '../command/command-error.js'
 import { demoHost } from './demo-world.js'
 
 /** A port of this machine that nothing is served on yet. */

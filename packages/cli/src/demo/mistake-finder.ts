@@ -6,10 +6,10 @@ import {
   parseSignatureInput,
   type VerificationKey,
 } from 'countersign/wire'
-import { parseJsonObject } from '../trace/parse-json-object.js'
+import { headerValues } from '../mistakes/header-values.js'
+import { knownMistake } from '../mistakes/known-mistake.js'
+import { parseJsonObject } from '../text/parse-json-object.js'
 import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
-import { headerValues } from '../verify/header-values.js'
-import { knownMistake } from '../verify/known-mistake.js'
 
 /** Finds out what the signer of a refused request did otherwise. */
 export interface MistakeFinder {

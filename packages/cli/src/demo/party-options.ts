@@ -1,7 +1,7 @@
 import { isLoopbackIdentifier } from 'countersign/wire'
-import { readNetworkFlags } from '../network-flags.js'
-import { requireIdentifierFlag } from '../require-identifier-flag.js'
-import { usageError } from '../usage-error.js'
+import { usageError } from '../command/command-error.js'
+import { readNetworkFlags } from '../flags/network-flags.js'
+import { requireIdentifierFlag } from '../flags/require-identifier-flag.js'
 import type { DemoParty } from './demo-world.js'
 import type { PartyOptions } from './start-parties.js'
 

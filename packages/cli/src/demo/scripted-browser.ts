@@ -1,4 +1,4 @@
-import { CommandError } from '../command-error.js'
+import { CommandError } from '../command/command-error.js'
 import { type Answers, fillForm } from './fill-form.js'
 import type { PageForm } from './page-form.js'
 

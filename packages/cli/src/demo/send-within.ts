@@ -1,6 +1,6 @@
 import { errorReasons } from 'countersign/wire'
-import { CommandError } from '../command-error.js'
-import { exitStatus } from '../exit-status.js'
+import { CommandError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
 
 const reasonsByCode: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',

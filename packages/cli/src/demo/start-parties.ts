@@ -1,11 +1,11 @@
 import type { Agent, ConsentRequest } from 'countersign/agent'
 import { createGuardedFetch } from 'countersign/node'
 import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/wire'
+import { requirePackage } from '../command/require-package.js'
 import { createTrace, type Trace } from '../trace/create-trace.js'
 import type { Party, TraceEvent } from '../trace/trace-event.js'
 import type { Closers } from './closers.js'
 import { createDemoAgent } from './demo-agent.js'
-import { createDemoAuthServer } from './demo-auth-server.js'
 import { createDemoResource } from './demo-resource.js'
 import {
   type DemoParty,
@@ -18,7 +18,6 @@ import {
   loopbackId,
 } from './demo-world.js'
 import { listen, type OpenPort } from './listen.js'
-import { openDatabase } from './open-database.js'
 import { sendWithin } from './send-within.js'
 
 /** Seconds that others get for an answer: servers in turn ask others before they answer. */
@@ -61,6 +60,7 @@ export async function startParties(
   onConsent: (consent: ConsentRequest, trace: Trace) => Promise<void>,
 ): Promise<StartedParties> {
   const started = options.only ? [options.only] : demoParties
+  if (started.includes('auth-server')) requirePackage('countersign-server')
   const ports = new Map<DemoParty, OpenPort>()
   const fixed = Object.values(demoPorts)
   const needed = options.only
@@ -99,12 +99,16 @@ export async function startParties(
       port.serve(trace.receiver('resource', resource), ids.resource)
     },
     'auth-server': async (port) => {
-      const server = await createDemoAuthServer(world, {
-        storage: await openDatabase(options.database, closers),
-        fetch: discoverAs('auth-server'),
-        ...(options.requestTokenLifetime === undefined ? {} : { requestTokenLifetime: options.requestTokenLifetime }),
-      })
-      closers.add(() => server.close())
+      const { createDemoAuthServer } = await import('./demo-auth-server.js')
+      const server = await createDemoAuthServer(
+        world,
+        {
+          database: options.database,
+          fetch: discoverAs('auth-server'),
+          ...(options.requestTokenLifetime === undefined ? {} : { requestTokenLifetime: options.requestTokenLifetime }),
+        },
+        closers,
+      )
       port.serve(
         trace.receiver('auth-server', (request, received) => server.handler(request, received)),
         ids['auth-server'],

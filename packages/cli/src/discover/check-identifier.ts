@@ -6,8 +6,8 @@ import {
   metadataUrl,
   type NetworkOptions,
 } from 'countersign/wire'
-import { toldFetch } from '../told-fetch.js'
-import { parseJsonObject } from '../trace/parse-json-object.js'
+import { toldFetch } from '../network/told-fetch.js'
+import { parseJsonObject } from '../text/parse-json-object.js'
 import { checkKeys, type KeySetReport } from './check-keys.js'
 import { type DocumentKind, documentKinds } from './document-kinds.js'
 import { explainRefusal } from './explain-refusal.js'

@@ -1,8 +1,8 @@
-import type { CommandRow } from '../command-row.js'
-import { exitStatus } from '../exit-status.js'
-import { allowNetworkFlag, egressProxyFlag, type NetworkFlags, readNetworkFlags } from '../network-flags.js'
-import { requireIdentifierFlag } from '../require-identifier-flag.js'
-import { usageError } from '../usage-error.js'
+import type { Command } from '../command/command.js'
+import { usageError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
+import { allowNetworkFlag, egressProxyFlag, type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
+import { requireIdentifierFlag } from '../flags/require-identifier-flag.js'
 import { checkIdentifier } from './check-identifier.js'
 import { renderIdentifierReport } from './render-identifier-report.js'
 
@@ -13,10 +13,7 @@ interface DiscoverFlags extends NetworkFlags {
 const statuses = { ok: exitStatus.done, refused: exitStatus.refused, unreachable: exitStatus.network } as const
 
 /** `countersign discover <identifier>`: what it publishes, what is wrong with it, and how to mend it. */
-export const discoverCommand: CommandRow = {
-  name: 'discover',
-  description: 'fetch and check the documents and keys that an identifier publishes',
-  subject: { name: '<identifier>', description: 'of an agent, a resource or an auth server: https://agent.example' },
+export const discoverCommand: Command = {
   flags: [allowNetworkFlag, egressProxyFlag, { flags: '--json', description: 'print one JSON document' }],
   async run(options, terminal, subject) {
     const flags: DiscoverFlags = options

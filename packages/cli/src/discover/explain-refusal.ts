@@ -1,6 +1,6 @@
 import { type DiscoveryFailure, errorReasons } from 'countersign/wire'
-import { addressHint } from '../address-hint.js'
-import { parseJsonObject } from '../trace/parse-json-object.js'
+import { addressHint } from '../network/address-hint.js'
+import { parseJsonObject } from '../text/parse-json-object.js'
 import type { Finding } from './finding.js'
 import type { Observation } from './observed-fetch.js'
 

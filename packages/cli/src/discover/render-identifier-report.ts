@@ -1,5 +1,5 @@
-import { printable } from '../trace/printable.js'
-import { wrapText } from '../wrap-text.js'
+import { printable } from '../text/printable.js'
+import { wrapText } from '../text/wrap-text.js'
 import type { DocumentReport, IdentifierReport } from './check-identifier.js'
 import type { Finding } from './finding.js'
 

@@ -1,18 +1,12 @@
-import type { CommandRow } from '../command-row.js'
-import { exitStatus } from '../exit-status.js'
-import { usageError } from '../usage-error.js'
+import type { Command } from '../command/command.js'
+import { usageError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
 import { inspectValue, maxValue } from './inspect-value.js'
 import type { Inspection } from './inspection.js'
 import { onlyDecoded, renderInspection } from './render-inspection.js'
 
 /** `countersign inspect <token|header>`: what it holds. Nothing is looked up, and nothing is said about who wrote it. */
-export const inspectCommand: CommandRow = {
-  name: 'inspect',
-  description: 'decode a token, or a signature or challenge header; nothing about it is checked but its form',
-  subject: {
-    name: '<value>',
-    description: 'a JWT, a header value, or a whole “Name: value” line; - reads it from standard input',
-  },
+export const inspectCommand: Command = {
   flags: [{ flags: '--json', description: 'print one JSON document' }],
   async run({ json }, terminal, subject) {
     const text = subject === '-' ? Buffer.from(await terminal.readInput(maxValue)).toString('utf8') : subject

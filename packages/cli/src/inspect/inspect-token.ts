@@ -1,6 +1,6 @@
 import { AAuthError, type PublicJwk } from 'countersign'
 import { decodeToken, jwkThumbprint } from 'countersign/wire'
-import { parseJsonObject } from '../trace/parse-json-object.js'
+import { parseJsonObject } from '../text/parse-json-object.js'
 import { describeDistance } from './describe-distance.js'
 import type { Inspection } from './inspection.js'
 

@@ -1,5 +1,5 @@
-import { printable } from '../trace/printable.js'
-import { wrapText } from '../wrap-text.js'
+import { printable } from '../text/printable.js'
+import { wrapText } from '../text/wrap-text.js'
 import type { Inspection } from './inspection.js'
 
 /** Said wherever something is decoded. */

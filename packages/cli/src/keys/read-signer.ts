@@ -1,6 +1,6 @@
 import { createSigner, type PrivateJwk, type Signer } from 'countersign'
-import { readJsonFile } from '../read-json-file.js'
-import { usageError } from '../usage-error.js'
+import { usageError } from '../command/command-error.js'
+import { readJsonFile } from '../flags/read-json-file.js'
 
 /** The signer over the private JWK in a file, such as `countersign keys generate` writes. */
 export async function readSigner(path: string): Promise<Signer> {

@@ -1,11 +1,11 @@
 import { eventNames, type RecordedEvent } from 'countersign-server'
-import type { CommandRow } from '../command-row.js'
-import { exitStatus } from '../exit-status.js'
-import { usageError } from '../usage-error.js'
-import { wrapText } from '../wrap-text.js'
+import type { Command } from '../command/command.js'
+import { usageError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
+import { wrapText } from '../text/wrap-text.js'
 import { findPerson } from './find-person.js'
+import { type OperationOptions, operationFlags } from './flags.js'
 import { inStorage } from './in-storage.js'
-import { type OperationOptions, operationFlags } from './operation-flags.js'
 
 interface Options extends OperationOptions {
   user?: string
@@ -20,9 +20,7 @@ const page = 1000
 const lastId = '\uffff'
 
 /** `countersign audit export`: what happened, a line of JSON for each event, oldest first. */
-export const auditExport: CommandRow = {
-  name: 'audit export',
-  description: 'print what happened, oldest first, as one line of JSON for each event',
+export const auditExport: Command = {
   flags: [
     { flags: '--user <username>', description: 'only what is about this person, by user name or id' },
     { flags: '--agent <id>', description: 'only what is about this agent' },
@@ -36,7 +34,7 @@ export const auditExport: CommandRow = {
     const since = parseTime('--since', flags.since) ?? 0
     const until = parseTime('--until', flags.until) ?? Number.POSITIVE_INFINITY
     const { agent, event } = flags
-    const found = await inStorage(flags, async ({ storage }) => {
+    const found = await inStorage(flags, terminal, async ({ storage }) => {
       let count = 0
       const userId = flags.user === undefined ? undefined : (await findPerson(storage, flags.user)).id
       let after: Pick<RecordedEvent, 'at' | 'id'> = { at: since - 1, id: lastId }

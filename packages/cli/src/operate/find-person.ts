@@ -1,5 +1,5 @@
 import { foldUsername, type Storage, type User } from 'countersign-server'
-import { CommandError } from '../command-error.js'
+import { CommandError } from '../command/command-error.js'
 
 const page = 1000
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { type LoadedConfig, loadConfig, requireOwnDatabase, type Storage } from 'countersign-server'
-import { CommandError } from '../command-error.js'
-import { usageError } from '../usage-error.js'
-import { databaseProblem, openStorage } from './open-storage.js'
-import type { OperationOptions } from './operation-flags.js'
+import { CommandError, usageError } from '../command/command-error.js'
+import { databaseProblem, openStorage } from '../database/open-storage.js'
+import type { Terminal } from '../terminal/terminal.js'
+import type { OperationOptions } from './flags.js'
 
 /** What an operator's command works on. */
 export interface Operation {
@@ -21,10 +21,11 @@ export interface Operation {
  */
 export async function inStorage<T>(
   { config, db }: OperationOptions,
+  { env }: Terminal,
   work: (operation: Operation) => Promise<T>,
 ): Promise<T> {
   if (config === undefined && db === undefined) throw usageError('Say which server: --config <file> or --db <file>.')
-  const loaded = config === undefined ? undefined : await loadConfig(config, process.env)
+  const loaded = config === undefined ? undefined : await loadConfig(config, env)
   const path = loaded?.settings.database ?? db ?? ''
   // Opening would make an empty one, and the real one would seem to have lost everything.
   if (!existsSync(path)) {

@@ -1,4 +1,4 @@
-import { printable } from '../trace/printable.js'
+import { printable } from '../text/printable.js'
 
 /** Columns that a terminal has at least. */
 const width = 80
@@ -23,4 +23,10 @@ function columns(rows: readonly (readonly string[])[]): string[] {
       .join('  ')
       .trimEnd(),
   )
+}
+
+/** Unix seconds for a person: `2026-01-31 12:00:00Z`; nothing as `-`. */
+export function formatTime(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return '-'
+  return new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000Z', 'Z')
 }

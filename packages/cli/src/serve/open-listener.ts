@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { CommandError } from '../command-error.js'
+import { CommandError } from '../command/command-error.js'
 
 /** What is wrong with the address, whatever the port. */
 const aboutHost: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAI_AGAIN', 'EINVAL', 'ENOTFOUND'])

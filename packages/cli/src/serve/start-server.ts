@@ -9,7 +9,7 @@ import {
   startKeyRotation,
   storedKeys,
 } from 'countersign-server'
-import { databaseProblem, openStorage } from '../operate/open-storage.js'
+import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { createAdminListener } from './admin-listener.js'
 import type { Log } from './create-log.js'
 import { createObserver, type Observer } from './create-observer.js'

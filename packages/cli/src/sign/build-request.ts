@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { usageError } from '../usage-error.js'
+import { usageError } from '../command/command-error.js'
 
 export interface RequestFlags {
   method?: string

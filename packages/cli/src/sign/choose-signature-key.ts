@@ -1,6 +1,6 @@
 import { AAuthError, type PublicJwk, type Signer } from 'countersign'
 import { decodeToken, jwkThumbprint, type SignatureKey } from 'countersign/wire'
-import { usageError } from '../usage-error.js'
+import { usageError } from '../command/command-error.js'
 
 export interface KeyReferenceFlags {
   scheme?: string

@@ -1,4 +1,4 @@
-import { titleCase } from '../trace/title-case.js'
+import { titleCase } from '../text/title-case.js'
 
 /** A request as it can be written down. */
 export interface RenderableRequest {

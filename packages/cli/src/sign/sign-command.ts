@@ -1,8 +1,8 @@
 import { signRequest } from 'countersign/wire'
-import type { CommandRow } from '../command-row.js'
-import { exitStatus } from '../exit-status.js'
-import { parseSeconds } from '../parse-seconds.js'
-import { usageError } from '../usage-error.js'
+import type { Command } from '../command/command.js'
+import { usageError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
+import { parseSeconds } from '../flags/parse-seconds.js'
 import { buildRequest, type RequestFlags } from './build-request.js'
 import { chooseSignatureKey, type KeyReferenceFlags } from './choose-signature-key.js'
 import { readSigningKey } from './read-signing-key.js'
@@ -19,10 +19,7 @@ interface SignFlags extends RequestFlags, KeyReferenceFlags {
 }
 
 /** `countersign sign <url>`: a signed request, written down and not sent. */
-export const signCommand: CommandRow = {
-  name: 'sign',
-  description: 'print a signed request as HTTP text, ready for verify; nothing is sent',
-  subject: { name: '<url>', description: 'where the request goes' },
+export const signCommand: Command = {
   flags: [
     { flags: '--method <name>', description: 'the method; default: GET, or POST with a body' },
     { flags: '--header <line>', description: 'a “Name: value” line; may be given several times', repeated: true },

@@ -1,5 +1,5 @@
 import { type DecodedToken, decodeToken } from 'countersign/wire'
-import { parseJsonObject } from './parse-json-object.js'
+import { parseJsonObject } from '../text/parse-json-object.js'
 import type { TracedRequest, TracedResponse } from './trace-event.js'
 
 /** A token that travels in a message, decoded and not verified. */

@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign'
 import { type Challenge, parseChallenge } from 'countersign/wire'
-import { parseJsonObject } from './parse-json-object.js'
+import { parseJsonObject } from '../text/parse-json-object.js'
 import type { TracedResponse } from './trace-event.js'
 
 /** What each challenge asks for. */

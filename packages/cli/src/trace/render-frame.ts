@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http'
+import { parseJsonObject } from '../text/parse-json-object.js'
+import { printable } from '../text/printable.js'
+import { titleCase } from '../text/title-case.js'
 import { type FoundToken, findTokens } from './find-tokens.js'
 import { type FrameRow, frameRow, frameTitles, type MessageKind, partyNames } from './frame-table.js'
-import { parseJsonObject } from './parse-json-object.js'
-import { printable } from './printable.js'
 import { refusalReason } from './refusal-reason.js'
-import { titleCase } from './title-case.js'
 import type { HeaderLines, TracedRequest, TraceEvent } from './trace-event.js'
 
 export const rule = '='.repeat(80)

@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http'
+import { emphasis } from '../text/emphasis.js'
+import { printable } from '../text/printable.js'
 import type { FoundToken } from './find-tokens.js'
 import type { MessageKind } from './frame-table.js'
 import { isDiscovery } from './is-discovery.js'
-import { printable } from './printable.js'
 import { refusalReason } from './refusal-reason.js'
 import { renderConsentRequired, renderFrame } from './render-frame.js'
 import type { TraceEvent } from './trace-event.js'
@@ -12,9 +13,6 @@ export interface TextRendererOptions {
   /** Emphasis for terminals. @default false */
   colour?: boolean
 }
-
-/** What makes the title of a frame stand out in a terminal. */
-export const emphasis = { on: '\u001b[1m', off: '\u001b[0m' } as const
 
 type MessageEvent = Extract<TraceEvent, { kind: MessageKind }>
 

@@ -1,5 +1,5 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { headerValues } from './header-values.js'
+import { headerValues } from '../mistakes/header-values.js'
 
 export interface FramedBody {
   body: Uint8Array

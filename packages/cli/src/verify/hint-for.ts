@@ -1,6 +1,6 @@
 import type { AAuthError, ErrorCode } from 'countersign'
 import { decodeToken, isLoopbackIdentifier, type SignatureKey } from 'countersign/wire'
-import { addressHint } from '../address-hint.js'
+import { addressHint } from '../network/address-hint.js'
 import type { Facts } from './verification-steps.js'
 
 type Hint = (facts: Facts | undefined) => string | undefined

@@ -1,6 +1,6 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
+import { headerValues } from '../mistakes/header-values.js'
 import { type FramedBody, frameBody } from './frame-body.js'
-import { headerValues } from './header-values.js'
 
 /** Bytes that Node's servers read of the request line and the headers. */
 const maxHead = 16_384

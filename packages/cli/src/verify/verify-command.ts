@@ -1,14 +1,14 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { createSigner, type PrivateJwk } from 'countersign'
 import { importVerificationKey, isIdentifier, type VerificationKey } from 'countersign/wire'
-import type { CommandRow } from '../command-row.js'
-import { exitStatus } from '../exit-status.js'
-import { allowNetworkFlag, egressProxyFlag, type NetworkFlags, readNetworkFlags } from '../network-flags.js'
-import { parseSeconds } from '../parse-seconds.js'
-import { readJsonFile } from '../read-json-file.js'
-import { requireIdentifierFlag } from '../require-identifier-flag.js'
-import { toldFetch } from '../told-fetch.js'
-import { usageError } from '../usage-error.js'
+import type { Command } from '../command/command.js'
+import { usageError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
+import { allowNetworkFlag, egressProxyFlag, type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
+import { parseSeconds } from '../flags/parse-seconds.js'
+import { readJsonFile } from '../flags/read-json-file.js'
+import { requireIdentifierFlag } from '../flags/require-identifier-flag.js'
+import { toldFetch } from '../network/told-fetch.js'
 import { maxRequest } from './parse-http-request.js'
 import { renderReport } from './render-report.js'
 import { type VerifyRequestOptions, verifyRequest } from './verify-request.js'
@@ -27,9 +27,7 @@ interface VerifyFlags extends NetworkFlags {
 const statuses = { verified: exitStatus.done, refused: exitStatus.refused, undecided: exitStatus.network } as const
 
 /** `countersign verify < request.http`: whether a request that was written down is signed, and if not, why not. */
-export const verifyCommand: CommandRow = {
-  name: 'verify',
-  description: 'verify the HTTP/1.1 request on standard input, step by step, and show its signature base',
+export const verifyCommand: Command = {
   flags: [
     {
       flags: '--authority <host>',

@@ -6,11 +6,11 @@ import {
   type VerificationKey,
   verifySignature,
 } from 'countersign/wire'
-import { headerValues } from './header-values.js'
+import { headerValues } from '../mistakes/header-values.js'
+import { knownMistake } from '../mistakes/known-mistake.js'
+import { signatureBaseOf } from '../mistakes/signature-base-of.js'
 import { createKeySource } from './key-source.js'
-import { knownMistake } from './known-mistake.js'
 import { type ParsedRequest, parseHttpRequest } from './parse-http-request.js'
-import { signatureBaseOf } from './signature-base-of.js'
 import { reportOf, type VerificationReport } from './verification-report.js'
 import type { Mark } from './verification-steps.js'
 

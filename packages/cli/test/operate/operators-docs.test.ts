@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { environmentName, loadConfig, settingTable } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
-import { commands } from '../../dist/commands.js'
-import { operatorCommands } from '../../dist/operate/operator-commands.js'
-import { runCommand } from '../run-command.js'
+import { type CommandRow, operations, tools } from '../../dist/commands.js'
+import { runInProcess } from '../run-program.js'
 
 const text = await readFile(new URL('../../../../docs/operators.md', import.meta.url), 'utf8')
+const withFlags = (rows: readonly CommandRow[]) =>
+  Promise.all(rows.map(async (row) => ({ ...row, flags: (await row.load()).flags })))
+const commands = await withFlags(tools)
+const operatorCommands = await withFlags(operations)
 const [manual = '', ...sections] = text.split(/^## countersign /m)
 
 describe('docs/operators.md', () => {
@@ -57,9 +60,11 @@ describe('docs/operators.md', () => {
   })
 
   it('is what the help of a command of two words says, in 80 columns', async () => {
-    const { status, stdout } = await runCommand('grants', 'revoke', '--help')
-    expect(status).toBe(0)
-    for (const flag of ['--user <username>', '--all', '--yes', '--db <file>']) expect(stdout).toContain(`  ${flag} `)
-    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    for (const args of ['grants revoke --help', 'help grants revoke', 'grants help revoke']) {
+      const { status, stdout } = await runInProcess(...args.split(' '))
+      expect(status).toBe(0)
+      for (const flag of ['--user <username>', '--all', '--yes', '--db <file>']) expect(stdout).toContain(`  ${flag} `)
+      for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    }
   })
 })

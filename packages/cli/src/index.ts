@@ -1,5 +1,0 @@
-export { type DemoOptions, type DemoResult, runDemo } from './demo/run-demo.js'
-export { createTrace, type Trace, type TraceOptions } from './trace/create-trace.js'
-export { createJsonDocument, type JsonDocument } from './trace/json-document.js'
-export { createTextRenderer, type TextRendererOptions } from './trace/text-renderer.js'
-export type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } from './trace/trace-event.js'

@@ -1,0 +1,59 @@
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { passwordProblem } from 'countersign-server'
+import type { Flag } from '../../command/command.js'
+import { CommandError, usageError } from '../../command/command-error.js'
+import type { Terminal } from '../../terminal/terminal.js'
+
+/** The flag of commands that need a password. There is none that takes it as an argument: others would see it. */
+export const passwordFlag: Flag = {
+  flags: '--password-stdin',
+  description: 'read the password from standard input, in place of asking for it',
+}
+
+const longest = 8192
+
+const problems: Readonly<Record<NonNullable<ReturnType<typeof passwordProblem>>, string>> = {
+  password_too_short: 'The password is too short: use at least 8 characters.',
+  password_too_long: 'The password is too long: use at most 1024 characters.',
+  password_common: 'The password is one of the first that anybody would try: use another.',
+}
+
+/** A new password, typed twice without being shown, or from standard input. @throws CommandError when it is too weak */
+export async function readPassword(fromInput: boolean, terminal: Terminal, username: string): Promise<string> {
+  const password = fromInput ? await readWhole(terminal) : await askTwice()
+  const problem = passwordProblem(password, username)
+  if (problem) throw new CommandError(problems[problem])
+  return password
+}
+
+async function readWhole(terminal: Terminal): Promise<string> {
+  const bytes = await terminal.readInput(longest)
+  return Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/\r?\n$/, '')
+}
+
+async function askTwice(): Promise<string> {
+  if (!process.stdin.isTTY) {
+    throw usageError('There is no terminal to ask for the password on: give it with --password-stdin.')
+  }
+  const password = await ask('Password: ')
+  if ((await ask('Again: ')) === password) return password
+  throw new CommandError('The two passwords differ; nothing was changed.')
+}
+
+function ask(prompt: string): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  // Only now the terminal shows nothing of what is typed.
+  process.stderr.write(prompt)
+  return new Promise<string>((resolve, reject) => {
+    lines.once('line', resolve)
+    lines.once('SIGINT', () => lines.close())
+    lines.once('close', () => reject(new CommandError('Nothing was changed.', { exitCode: 130 })))
+  }).finally(() => {
+    lines.close()
+    process.stderr.write('\n')
+  })
+}

@@ -1,0 +1,23 @@
+/** What asked a command to end. */
+export interface Stop {
+  by: 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'npm ended'
+  /** The exit status of a command that did not end by itself. */
+  exitCode: number
+}
+
+/** Where a command reads and writes, and what it is told from outside. */
+export interface Terminal {
+  /** What the command is for: standard output. Of text, what a terminal would act on is escaped; bytes are written as they are. */
+  readonly write: (text: string | Uint8Array) => void
+  /** What is for the person at the keyboard only: standard error. */
+  readonly notify: (text: string) => void
+  /** Standard input: at most so many bytes, and one more where there is more. */
+  readonly readInput: (limit: number) => Promise<Uint8Array>
+  /** Standard output itself, for a log that is written as long as a command runs. */
+  readonly output: NodeJS.WritableStream
+  /** Whether standard output takes colour. */
+  readonly colour: boolean
+  readonly env: NodeJS.ProcessEnv
+  /** Calls back when the command is asked to end; gives what stops that. */
+  readonly onStop: (callback: (stop: Stop) => void) => () => void
+}

@@ -1,0 +1,79 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { freePort } from './free-port.js'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const packages = fileURLToPath(new URL('../..', import.meta.url))
+const bin = join(packages, 'cli', 'bin', 'countersign.js')
+
+function run(...args: string[]) {
+  const began = performance.now()
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  return { status, stdout, stderr, ms: performance.now() - began }
+}
+
+it('countersign --version takes at most four times as long as node that does nothing', () => {
+  const least = { nothing: Number.POSITIVE_INFINITY, version: Number.POSITIVE_INFINITY }
+  for (let round = 0; round < 15; round++) {
+    least.nothing = Math.min(least.nothing, run('-e', '0').ms)
+    least.version = Math.min(least.version, run(bin, '--version').ms)
+  }
+  expect(least.version / least.nothing).toBeLessThan(4)
+})
+
+describe('without countersign-server', () => {
+  let folder: string
+  const countersign = (...args: string[]) => run(join(folder, 'countersign-cli', 'bin', 'countersign.js'), ...args)
+
+  beforeAll(() => {
+    folder = join(mkdtempSync(join(tmpdir(), 'countersign-alone-')), 'node_modules')
+    for (const name of ['cli', 'countersign']) {
+      const from = join(packages, name)
+      const manifest = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as {
+        name: string
+        files: string[]
+        dependencies: Record<string, string>
+      }
+      for (const file of ['package.json', ...manifest.files.filter((file) => existsSync(join(from, file)))])
+        cpSync(join(from, file), join(folder, manifest.name, file), { recursive: true })
+      for (const dependency of Object.keys(manifest.dependencies)) {
+        const places = [from, dirname(packages)].map((place) => join(place, 'node_modules', dependency))
+        const place = places.find((candidate) => existsSync(candidate))
+        if (place && dependency !== 'countersign') cpSync(place, join(folder, dependency), { recursive: true })
+      }
+    }
+  })
+  afterAll(() => rmSync(dirname(folder), { recursive: true, force: true }))
+
+  it.each(['serve --config config.json', 'users list --db auth.db', 'keys list --db auth.db', 'demo'])(
+    'countersign %s ends with the line that installs it',
+    (command) => {
+      const { status, stdout, stderr } = countersign(...command.split(' '))
+      expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+      expect(stderr).toBe(
+        'This needs the package countersign-server, which is not installed: npm install countersign-server\n',
+      )
+    },
+  )
+
+  it('everything else is there: help, keys, signatures, the demo’s agent', async () => {
+    expect(countersign('--help')).toMatchObject({ status: 0, stderr: '' })
+    expect(countersign('keys', 'generate-master')).toMatchObject({ status: 0, stderr: '' })
+    expect(countersign('sign', 'https://api.example/data')).toMatchObject({ status: 0 })
+    const agent = countersign(
+      'demo',
+      '--only',
+      'agent',
+      '--port',
+      '0',
+      '--resource-url',
+      `http://127.0.0.1:${await freePort()}/data-auth`,
+    )
+    expect(agent).toMatchObject({ status: 3, stderr: expect.stringContaining('nothing listens there') })
+  })
+})
