@@ -14,11 +14,11 @@ export interface ProgramOptions {
 export interface RunningProgram {
   finished: Promise<Finished>
   /** Asks it to end, as a signal does. */
-  stop(by?: Stop['by']): Promise<Finished>
+  readonly stop: (by?: Stop['by']) => Promise<Finished>
   /** What it has written so far. */
-  said(): { stdout: string; stderr: string }
+  readonly said: () => { stdout: string; stderr: string }
   /** Resolves to the first match in what it has written so far, whichever way. */
-  seen(pattern: RegExp): Promise<RegExpExecArray>
+  readonly seen: (pattern: RegExp) => Promise<RegExpExecArray>
 }
 
 const exitCodes: Readonly<Record<Stop['by'], number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143, 'npm ended': 143 }

@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { type Agent, createAgent } from 'countersign/agent'
+import { type Agent, type AgentOptions, createAgent } from 'countersign/agent'
 import { createResource, type ResourceOptions } from 'countersign/resource'
 import { onTestFinished } from 'vitest'
 import { listenOnLoopback } from '../listening-origin.js'
@@ -20,8 +20,7 @@ export interface LoopbackParties {
 export async function startParties(
   issuer: string,
   person: { username: string; password: string },
-  fetch: typeof globalThis.fetch = globalThis.fetch,
-  options: Partial<ResourceOptions> = {},
+  options: { agent?: Pick<AgentOptions, 'fetch' | 'now'>; resource?: Partial<ResourceOptions> } = {},
 ): Promise<LoopbackParties> {
   const [agentAt, resourceAt] = await Promise.all([listenOnLoopback(), listenOnLoopback()])
   const asked: string[] = []
@@ -33,7 +32,8 @@ export async function startParties(
     authServers: [issuer],
     about: { name: 'Loopback agent' },
     allowInsecureLoopback: true,
-    fetch,
+    fetch: globalThis.fetch,
+    ...options.agent,
     onConsent: async ({ url }) => {
       asked.push(url)
       const user = createScriptedUser(globalThis.fetch)
@@ -47,7 +47,7 @@ export async function startParties(
     authServer: issuer,
     scopes,
     allowInsecureLoopback: true,
-    ...options,
+    ...options.resource,
   })
   resourceAt.serve(protectedApi(resource))
   const close = async () => void (await Promise.all([agentAt.close(), resourceAt.close()]))

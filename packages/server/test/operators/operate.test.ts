@@ -5,12 +5,9 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { ListedGrant, RecordedEvent, Storage, User } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { rememberedGrant } from '../storage/fixtures.js'
 import { commandPath, createOperatorStage, type OperatorStage } from './operator-stage.js'
-
-// Each command is a process of its own.
-vi.setConfig({ testTimeout: 60_000 })
 
 const password = { input: 'a long password\n' }
 
@@ -107,20 +104,19 @@ describe('countersign users', () => {
 describe('countersign keys', () => {
   it('makes a master key in a file that only its owner can read, and never over another', async () => {
     const stage = await createOperatorStage()
-    const file = join(stage.folder, 'master.key')
+    const file = stage.masterKey
     expect(statSync(file).mode & 0o777).toBe(0o600)
     const before = readFileSync(file, 'utf8')
     expect(Buffer.from(before.trim(), 'base64url')).toHaveLength(32)
-    const again = await stage.run('keys generate-master --out master.key', { config: false })
+    const again = await stage.run(`keys generate-master --out ${file}`, { config: false })
     expect(again).toMatchObject({ status: 1, stderr: expect.stringContaining('nothing was changed') })
     expect(readFileSync(file, 'utf8')).toBe(before)
   })
 
   it('lists states and never private parts; rotates without a configuration when given the master key', async () => {
     const stage = await createOperatorStage()
-    const { child, finished } = await stage.serve()
-    child.kill('SIGTERM')
-    await finished
+    const { stop } = await stage.serve()
+    await stop()
     const listed = await stage.run(`keys list --json --db ${stage.database}`, { config: false })
     const keys = JSON.parse(listed.stdout) as { purpose: string; state: string }[]
     expect(keys.map(({ purpose, state }) => `${purpose} ${state}`).sort()).toEqual([
@@ -135,7 +131,7 @@ describe('countersign keys', () => {
     const wrong = { COUNTERSIGN_MASTER_KEY: (await stage.run('keys generate-master', { config: false })).stdout }
     const refused = await stage.run(`keys rotate --now --db ${stage.database}`, { config: false, env: wrong })
     expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('another master key') })
-    const rotated = await stage.run(`keys rotate --now --db ${stage.database} --master-key-file master.key`, {
+    const rotated = await stage.run(`keys rotate --now --db ${stage.database} --master-key-file ${stage.masterKey}`, {
       config: false,
     })
     expect(rotated).toMatchObject({ status: 0, stdout: expect.stringContaining('signs from now on') })

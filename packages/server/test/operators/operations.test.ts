@@ -15,7 +15,6 @@ import { collectFromFetch, createSecrets, type Secrets } from './collect-secrets
 import { startParties } from './loopback-parties.js'
 import { createOperatorStage, freePort, type OperatorStage } from './operator-stage.js'
 
-// Each command is a process of its own.
 vi.setConfig({ testTimeout: 120_000 })
 
 const person = { username: 'alice', password: 'a password of alice' }
@@ -97,15 +96,19 @@ it('O01: nothing secret is in any log, whether the flow goes through or fails', 
   const secrets = createSecrets()
   collectFromFetch(secrets)
   const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
-  const instance = await stage.serve()
+  const instance = await stage.spawnServe()
   secrets.add('password', person.password)
   const commands = [await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })]
   await addServerKeys(secrets, stage)
 
-  const { agent, resource, privateKeys } = await startParties(stage.issuer, person)
+  let ahead = 0
+  const now = () => Math.floor(Date.now() / 1000) + ahead
+  const options = { agent: { now }, resource: { now } }
+  const { agent, resource, privateKeys } = await startParties(stage.issuer, person, options)
   for (const key of privateKeys) secrets.add('private key', key)
   expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
-  await new Promise((resolve) => setTimeout(resolve, 8500))
+  // The agent renews a token that ends in 5 s.
+  ahead = 6
   expect((await agent.fetch(`${resource}/data-auth`)).status, 'after a refresh').toBe(200)
   const user = createScriptedUser(globalThis.fetch)
   await signInToAccount(user, stage.issuer, person)
@@ -250,7 +253,7 @@ it('T23: a token whose grant an operator took back is refused within 5 s at a re
   const stage = await createOperatorStage({ durations: ['until-removed'] })
   await stage.serve()
   await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })
-  const { agent, resource, asked } = await startParties(stage.issuer, person, globalThis.fetch, { denyList: {} })
+  const { agent, resource, asked } = await startParties(stage.issuer, person, { resource: { denyList: {} } })
   const use = async () => (await agent.fetch(`${resource}/data-auth`)).status
   for (let second = 0; second < 3; second++) {
     expect(await use()).toBe(200)

@@ -5,22 +5,26 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
+import type { Finished } from '../../../cli/test/run-command.js'
+import { type RunningProgram, startProgram } from '../../../cli/test/run-program.js'
 
-export interface Finished {
-  status: number | null
-  stdout: string
-  stderr: string
+/** An instance of the auth server. */
+export interface Instance extends Pick<RunningProgram, 'said' | 'stop'> {
+  /** Where it listens. */
+  origin: string
 }
 
 /** An instance of the auth server that runs as a process of its own. */
-export interface Instance {
+export interface InstanceProcess extends Pick<Instance, 'said' | 'origin'> {
   child: ChildProcess
-  /** Where it listens. */
-  origin: string
-  /** What it has written so far. */
-  readonly said: () => { stdout: string; stderr: string }
   finished: Promise<Finished>
+}
+
+interface ServeOptions {
+  /** Where it listens: a second instance elsewhere is the same server. */
+  port?: number
+  env?: NodeJS.ProcessEnv
 }
 
 /** What an operator has: a folder with a configuration and a master key, and the command. */
@@ -28,24 +32,38 @@ export interface OperatorStage {
   folder: string
   config: string
   database: string
+  masterKey: string
   issuer: string
-  /** Runs the command to its end, with the configuration. */
+  /** Runs the command to its end, in this process, with the configuration. */
   run(command: string, options?: { input?: string; env?: NodeJS.ProcessEnv; config?: false }): Promise<Finished>
   /** Runs it, expects it to succeed, and gives what it printed as JSON. */
   ask<T>(command: string, options?: { input?: string }): Promise<T>
-  /** Starts an instance and waits until it listens. The second one listens elsewhere and is the same server. */
-  serve(options?: { port?: number; env?: NodeJS.ProcessEnv }): Promise<Instance>
+  /** Starts an instance in this process and waits until it listens. */
+  serve(options?: ServeOptions): Promise<Instance>
+  /** Starts an instance as a process of its own and waits until it listens. */
+  spawnServe(options?: ServeOptions): Promise<InstanceProcess>
 }
 
 /** The built command. */
 export const commandPath = fileURLToPath(new URL('../../../cli/bin/countersign.js', import.meta.url))
 
-/** A stage for one test, in development on loopback; everything is stopped and removed when the test has ended. */
+/** What the tests of a file left stopping: clients of this process keep connections, for which a server waits a second. */
+const stopping: Promise<unknown>[] = []
+const folders: string[] = []
+
+afterAll(async () => {
+  await Promise.all(stopping)
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+/** A stage for one test, in development on loopback; everything is stopped when the test has ended. */
 export async function createOperatorStage(settings: object = {}): Promise<OperatorStage> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-operators-'))
+  folders.push(folder)
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const config = join(folder, 'countersign.config.json')
+  const masterKey = join(folder, 'master.key')
   const content = {
     issuer,
     database: 'auth.db',
@@ -55,46 +73,24 @@ export async function createOperatorStage(settings: object = {}): Promise<Operat
     ...settings,
   }
   writeFileSync(config, JSON.stringify(content))
+  const programs = new Set<RunningProgram>()
   const children = new Set<ChildProcess>()
   onTestFinished(async () => {
+    for (const program of programs) stopping.push(program.stop())
     const ends = [...children].map((child) => new Promise((resolve) => child.once('close', resolve)))
     for (const child of children) child.kill('SIGKILL')
     await Promise.all(ends)
-    rmSync(folder, { recursive: true, force: true })
   })
-
-  function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    const child = spawn(process.execPath, [commandPath, ...args], { cwd: folder, env: { ...process.env, ...env } })
-    children.add(child)
-    let stdout = ''
-    let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text
-    })
-    // A command that refuses has not read its input.
-    child.stdin.on('error', () => undefined)
-    const finished = new Promise<Finished>((resolve) => {
-      child.once('close', (status) => {
-        children.delete(child)
-        resolve({ status, stdout, stderr })
-      })
-    })
-    return { child, finished, said: () => ({ stdout, stderr }) }
-  }
 
   const stage: OperatorStage = {
     folder,
     config,
     database: join(folder, 'auth.db'),
+    masterKey,
     issuer,
-    run(command, { input = '', env, config: named } = {}) {
+    run(command, { input = '', env = {}, config: named } = {}) {
       const args = [...command.split(' '), ...(named === false ? [] : ['--config', config])]
-      const { child, finished } = start(args, env)
-      child.stdin.end(input)
-      return finished
+      return startProgram(args, { input, env }).finished
     },
     async ask(command, options) {
       const { status, stdout, stderr } = await stage.run(`${command} --json`, options)
@@ -102,17 +98,41 @@ export async function createOperatorStage(settings: object = {}): Promise<Operat
       return JSON.parse(stdout)
     },
     async serve({ port: other = port, env = {} } = {}) {
-      const running = start(['serve', '--config', config], { COUNTERSIGN_LISTEN_PORT: String(other), ...env })
-      await new Promise<void>((resolve, reject) => {
-        running.child.stdout.on('data', () => {
-          if (running.said().stdout.includes('"event":"started"')) resolve()
-        })
-        void running.finished.then(({ status, stderr }) => reject(new Error(`serve ended with ${status}: ${stderr}`)))
+      const program = startProgram(['serve', '--config', config], {
+        env: { COUNTERSIGN_LISTEN_PORT: String(other), ...env },
       })
-      return { ...running, origin: `http://127.0.0.1:${other}` }
+      programs.add(program)
+      await program.seen(/"event":"started"/)
+      return { said: program.said, stop: program.stop, origin: `http://127.0.0.1:${other}` }
+    },
+    async spawnServe({ port: other = port, env = {} } = {}) {
+      const child = spawn(process.execPath, [commandPath, 'serve', '--config', config], {
+        cwd: folder,
+        env: { ...process.env, COUNTERSIGN_LISTEN_PORT: String(other), ...env },
+      })
+      children.add(child)
+      let stdout = ''
+      let stderr = ''
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        stderr += text
+      })
+      const finished = new Promise<Finished>((resolve) => {
+        child.once('close', (status) => {
+          children.delete(child)
+          resolve({ status, stdout, stderr })
+        })
+      })
+      await new Promise<void>((resolve, reject) => {
+        child.stdout.setEncoding('utf8').on('data', (text: string) => {
+          stdout += text
+          if (stdout.includes('"event":"started"')) resolve()
+        })
+        void finished.then(({ status }) => reject(new Error(`serve ended with ${status}: ${stderr}`)))
+      })
+      return { child, finished, said: () => ({ stdout, stderr }), origin: `http://127.0.0.1:${other}` }
     },
   }
-  await stage.run('keys generate-master --out master.key', { config: false })
+  await stage.run(`keys generate-master --out ${masterKey}`, { config: false })
   return stage
 }
 

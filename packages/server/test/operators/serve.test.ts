@@ -5,13 +5,10 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken, signRequest } from 'countersign/wire'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { listenOnLoopback } from '../listening-origin.js'
 import { startParties } from './loopback-parties.js'
 import { createOperatorStage, freePort } from './operator-stage.js'
-
-// Each command is a process of its own.
-vi.setConfig({ testTimeout: 60_000 })
 
 const person = { username: 'alice', password: 'a password of alice' }
 const addAlice = { input: `${person.password}\n` }
@@ -19,7 +16,7 @@ const addAlice = { input: `${person.password}\n` }
 describe('countersign serve', () => {
   it('goes from nothing to an answer that a person allowed, with what the first start says', async () => {
     const stage = await createOperatorStage()
-    const instance = await stage.serve()
+    const instance = await stage.spawnServe()
     const { stderr } = instance.said()
     expect(stderr).toContain('This was the first start')
     expect(stderr).toContain(`countersign users add <username> --config ${stage.config}`)
@@ -51,8 +48,7 @@ describe('countersign serve', () => {
     const first = await stage.serve()
     await stage.run('users add alice --password-stdin', addAlice)
     const { keys } = (await (await fetch(`${stage.issuer}/jwks.json`)).json()) as { keys: { kid: string }[] }
-    first.child.kill('SIGTERM')
-    await first.finished
+    await first.stop()
     const second = await stage.serve()
     expect(second.said().stderr).not.toContain('first start')
     expect(await (await fetch(`${stage.issuer}/jwks.json`)).json()).toEqual({ keys })
@@ -62,18 +58,15 @@ describe('countersign serve', () => {
   it('rotates its keys by itself: one of two instances does, and says so; none where that is turned off', async () => {
     const stage = await createOperatorStage({ keys: { rotateAfterDays: 30 } })
     const first = await stage.serve()
-    first.child.kill('SIGTERM')
-    expect((await first.finished).stdout).not.toContain('keys.rotated')
+    expect((await first.stop()).stdout).not.toContain('keys.rotated')
     const database = new Database(stage.database)
     database.exec('update signing_key set created_at = created_at - 31 * 86400, not_before = not_before - 31 * 86400')
     database.close()
     const off = await stage.serve({ env: { COUNTERSIGN_KEYS_ROTATE_AFTER_DAYS: '0' } })
-    off.child.kill('SIGTERM')
-    expect((await off.finished).stdout).not.toContain('keys.rotated')
+    expect((await off.stop()).stdout).not.toContain('keys.rotated')
     const other = await freePort()
     const instances = [await stage.serve(), await stage.serve({ port: other })]
-    for (const { child } of instances) child.kill('SIGTERM')
-    const logs = (await Promise.all(instances.map(({ finished }) => finished))).map(({ stdout }) => stdout).join('')
+    const logs = (await Promise.all(instances.map(({ stop }) => stop()))).map(({ stdout }) => stdout).join('')
     expect(logs.match(/"event":"keys.rotated","activated":"[^"]+"/g)).toHaveLength(1)
     expect(logs).not.toContain('keys.rotation_failed')
     expect((await stage.run('audit export --event keys.rotated')).stdout).toContain('"by":"server"')
@@ -81,9 +74,18 @@ describe('countersign serve', () => {
 
   it('goes on where a copy of the database was made: keys, grants and refresh tokens (F14)', async () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
-    const first = await stage.serve()
+    const first = await stage.spawnServe()
     await stage.run('users add alice --password-stdin', addAlice)
-    const { agent, resource, asked } = await startParties(stage.issuer, person)
+    let ahead = 0
+    const now = () => Math.floor(Date.now() / 1000) + ahead
+    const asksForTokens: string[] = []
+    const recording: typeof globalThis.fetch = async (input, init) => {
+      const sent = new Request(input, init)
+      if (sent.url === `${stage.issuer}/agent/token`) asksForTokens.push(await sent.clone().text())
+      return fetch(sent)
+    }
+    const options = { agent: { now, fetch: recording }, resource: { now } }
+    const { agent, resource, asked } = await startParties(stage.issuer, person, options)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     const copy = join(stage.folder, 'copy.db')
     const database = new Database(stage.database)
@@ -94,9 +96,11 @@ describe('countersign serve', () => {
     await first.finished
 
     await stage.serve({ env: { COUNTERSIGN_DATABASE: copy } })
-    await new Promise((resolve) => setTimeout(resolve, 10_500))
+    // The agent renews a token that ends in 5 s.
+    ahead = 6
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     expect(asked).toHaveLength(1)
+    expect(asksForTokens.at(-1)).toContain('request_type=refresh')
   })
 
   it.each<[string, object, number]>([
@@ -214,7 +218,7 @@ describe('countersign serve', () => {
 
   it('serves on while nobody can read the log', async () => {
     const stage = await createOperatorStage()
-    const { child } = await stage.serve()
+    const { child } = await stage.spawnServe()
     child.stdout?.destroy()
     for (let i = 0; i < 5; i++) expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
   })
@@ -259,9 +263,8 @@ describe('countersign serve and every command refuse a database that cannot be u
 
   async function stageWithDatabase() {
     const stage = await createOperatorStage()
-    const { child, finished } = await stage.serve()
-    child.kill('SIGTERM')
-    await finished
+    const { stop } = await stage.serve()
+    await stop()
     return stage
   }
 
@@ -307,8 +310,7 @@ describe('countersign serve refuses to start, and says why', () => {
   it('with another master key than the database had (F14)', async () => {
     const stage = await createOperatorStage()
     const first = await stage.serve()
-    first.child.kill('SIGTERM')
-    await first.finished
+    await first.stop()
     const { stdout: other } = await stage.run('keys generate-master', { config: false })
     writeFileSync(join(stage.folder, 'master.key'), other)
     const { status, stderr } = await stage.run('serve')
@@ -380,7 +382,7 @@ describe('several instances on one database', () => {
   it('sign with the new key, and accept the old one, after a rotation while both run', async () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 3600 } })
     const one = await stage.serve()
-    const two = await stage.serve({ port: await freePort() })
+    const two = await stage.spawnServe({ port: await freePort() })
     await stage.run('users add alice --password-stdin', addAlice)
     const kidsAt = async (origin: string) => {
       const { keys } = (await (await fetch(`${origin}/jwks.json`)).json()) as { keys: { kid: string }[] }
@@ -403,10 +405,14 @@ describe('several instances on one database', () => {
     }
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     const sentKeys: string[] = []
-    const fresh = await startParties(stage.issuer, person, (input, init) => {
-      const sent = new Request(input, init)
-      sentKeys.push(sent.headers.get('signature-key') ?? '')
-      return fetch(sent)
+    const fresh = await startParties(stage.issuer, person, {
+      agent: {
+        fetch: (input, init) => {
+          const sent = new Request(input, init)
+          sentKeys.push(sent.headers.get('signature-key') ?? '')
+          return fetch(sent)
+        },
+      },
     })
     expect((await fresh.agent.fetch(`${fresh.resource}/data-auth`)).status).toBe(200)
     const [, token = ''] = /jwt="([^"]+)"/.exec(sentKeys.at(-1) ?? '') ?? []
@@ -424,20 +430,20 @@ describe('several instances on one database', () => {
   it('refuse a blocked agent within 5 s, and take it again (A19)', async () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 10 } })
     await stage.serve()
-    const two = await stage.serve({ port: await freePort() })
+    const two = await stage.spawnServe({ port: await freePort() })
     await stage.run('users add alice --password-stdin', addAlice)
     const atTwo: typeof globalThis.fetch = (input, init) => {
       const sent = new Request(input, init)
       if (!sent.url.startsWith(`${stage.issuer}/agent/token`)) return fetch(sent)
       return fetch(new Request(sent.url.replace(stage.issuer, two.origin), sent))
     }
-    const { agent, resource } = await startParties(stage.issuer, person, atTwo)
+    const { agent, resource } = await startParties(stage.issuer, person, { agent: { fetch: atTwo } })
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
 
     await stage.run(`agents block ${agent.id}`)
     const blockedAt = Date.now()
     expect(await stage.ask('agents list --blocked')).toMatchObject([{ agent: agent.id }])
-    const other = await startParties(stage.issuer, person, atTwo)
+    const other = await startParties(stage.issuer, person, { agent: { fetch: atTwo } })
     expect((await other.agent.fetch(`${other.resource}/data-auth`)).status).toBe(200)
     const refused = await agent.fetch(`${other.resource}/data-auth`).catch((error: unknown) => error)
     expect(refused).toMatchObject({ name: 'AgentError', code: 'access_denied' })
@@ -451,7 +457,7 @@ describe('several instances on one database', () => {
 describe('SIGTERM', () => {
   it('under load fails no request that was taken, and ends within 10 s', async () => {
     const stage = await createOperatorStage()
-    const { child, finished } = await stage.serve()
+    const { child, finished } = await stage.spawnServe()
     const outcomes = { answered: 0, refused: 0, failed: [] as string[] }
     const keepAlive = new Agent({ keepAlive: true })
     let over = false
