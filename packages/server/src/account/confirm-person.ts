@@ -4,7 +4,7 @@ import { htmlResponse, seeOther } from '../http/html-response.js'
 import { localPath } from '../http/local-path.js'
 import { pageFrame } from '../http/page-frame.js'
 import type { Submission } from '../http/submission.js'
-import { pageOf } from '../http/visitor.js'
+import { pageOf } from '../http/visit.js'
 import { accountPaths } from '../pages/account-paths.js'
 import type { ReauthenticationPage } from '../pages/models.js'
 import { renderReauthentication } from '../pages/reauthentication-page.js'
@@ -12,7 +12,7 @@ import { checkPassword } from '../sign-in/check-password.js'
 import { verifyPasskey } from '../sign-in/passkeys.js'
 import { renewSession } from '../sign-in/session.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
-import type { AccountView } from './account-view.js'
+import type { AccountView } from './account-frame.js'
 
 /** Leads to the page that asks for the password again, and from there to a page of the account. */
 export function confirmFirst(returnTo: string): Response {

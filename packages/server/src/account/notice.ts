@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.js'
-import { pageOf, type Visitor } from '../http/visitor.js'
+import { pageOf, type Visitor } from '../http/visit.js'
 
 /** What an action of the account did, and when. */
 export interface Notice {

@@ -12,7 +12,7 @@ import { displayHost } from '../pages/display-host.js'
 import type { FormFields } from '../pages/models.js'
 import type { AuthRequest } from '../storage/storage.js'
 import type { View } from './page-frame.js'
-import { pageOf, type Visitor } from './visitor.js'
+import { pageOf, type Visitor } from './visit.js'
 
 /** Where a person is: at an agent's request, or at a page of their account. */
 export type Destination = { kind: 'request'; link: ConsentLink } | { kind: 'account'; returnTo: string }

@@ -5,7 +5,7 @@ import { languages } from '../pages/messages/languages.js'
 import type { Messages } from '../pages/messages/messages.js'
 import type { PageFrame } from '../pages/models.js'
 import type { Cookies } from './cookies.js'
-import { identifyVisitor, pageOf, type Visitor } from './visitor.js'
+import { identifyVisitor, pageOf, type Visitor } from './visit.js'
 
 /** Who looks at a page, and in which language. */
 export interface View {

@@ -4,7 +4,7 @@ import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
 import type { Cookies } from './cookies.js'
 import { PageError } from './page-error.js'
-import { identifyVisitor, isOfOtherSession, pageOf, type Visitor } from './visitor.js'
+import { identifyVisitor, isOfOtherSession, pageOf, type Visitor } from './visit.js'
 
 /** A form that came from a page of this server, in the browser that was shown it. */
 export interface Submission {

@@ -2,7 +2,7 @@ import { requestPath } from '../consent/outcome.js'
 import type { ServerContext } from '../context.js'
 import { type Destination, fieldsOf, pathOf } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'
-import type { Visitor } from '../http/visitor.js'
+import type { Visitor } from '../http/visit.js'
 import { accountPaths } from '../pages/account-paths.js'
 
 /** A form that was made for somebody else in the same browser: go on as who is signed in now, or sign in as another. */

@@ -1,7 +1,7 @@
 import type { ServerContext } from '../context.js'
 import type { Cookies } from '../http/cookies.js'
 import { localPath } from '../http/local-path.js'
-import type { Visitor } from '../http/visitor.js'
+import type { Visitor } from '../http/visit.js'
 import type { ProviderState } from './provider/identity-provider.js'
 
 /** Seconds that a sign-in at a provider may take. */

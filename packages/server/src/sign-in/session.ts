@@ -1,7 +1,7 @@
 import type { ServerContext } from '../context.js'
 import type { Cookies } from '../http/cookies.js'
 import type { Submission } from '../http/submission.js'
-import type { Visitor } from '../http/visitor.js'
+import type { Visitor } from '../http/visit.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import type { Session } from '../storage/storage.js'
 

@@ -1,6 +1,6 @@
 import type { ServerContext } from '../context.js'
 import { pageFrame, type View } from '../http/page-frame.js'
-import { pageOf } from '../http/visitor.js'
+import { pageOf } from '../http/visit.js'
 import type { AccountFrame } from '../pages/account-models.js'
 import { assetPath } from '../pages/assets.js'
 import { cleanText } from '../pages/plain-text.js'
