@@ -1,22 +1,46 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { type IssuerMetadata, receiveRequest } from 'countersign/wire'
+import { type IssuerMetadata, metadataUrl, receiveRequest } from 'countersign/wire'
+import { type Context, Hono } from 'hono'
+import {
+  newPasskeyOptions,
+  passkeyChallenge,
+  showAccountPage,
+  showConfirmation,
+  showSignedOut,
+  submitAccountForm,
+} from './account/account-endpoints.js'
+import { accountPages } from './account/account-pages.js'
 import { refusalOf } from './audit/refusal.js'
-import { createContext } from './context.js'
-import { requestTypes } from './editions/january/token-endpoint.js'
-import { createCookies } from './http/cookies.js'
+import {
+  enterWithProvider,
+  returnFromProvider,
+  showSignIn,
+  showSignUp,
+  submitEntranceForm,
+} from './consent/entrance.js'
+import { showRequest } from './consent/show.js'
+import { submitForm } from './consent/submit.js'
+import { createContext, type ServerContext } from './context.js'
+import { revokeToken } from './editions/january/revoke.js'
+import { answerTokenRequest, requestTypes } from './editions/january/token-endpoint.js'
+import { seeOther } from './http/html-response.js'
+import { requestPath } from './http/local-path.js'
 import { PageError, problemStatus } from './http/page-error.js'
-import { messagesFor } from './http/page-frame.js'
 import { problemResponse } from './http/problem-response.js'
 import { createReadiness } from './http/readiness.js'
 import { refusalResponse } from './http/refusal-response.js'
+import { showAsset } from './http/show-asset.js'
+import { logoPath, showLogo } from './http/show-logo.js'
+import { type Arrival, openFormVisit, openVisit, type Visit } from './http/visit.js'
 import type { AuthServerOptions } from './options.js'
+import { accountPaths } from './pages/account-paths.js'
 import { passwordMinimum, passwordProblem, usernameProblem } from './policy/account-policy.js'
-import { createRoutes, findRoute, isForPrograms } from './routes.js'
 import { hashPassword } from './sign-in/passwords.js'
 import { requireOwnDatabase } from './storage/deployment/require-own-database.js'
 import { StorageError, type User } from './storage/storage.js'
-import { revocationListPath } from './token/revocation-list.js'
+import { createRevocationListEndpoint, revocationListPath } from './token/revocation-list.js'
+import { type RequestType, signedForm } from './token/signed-form.js'
 
 export interface AuthServer {
   readonly issuer: string
@@ -57,71 +81,23 @@ export interface AuthServer {
 export function createAuthServer(options: AuthServerOptions): AuthServer {
   const context = createContext(options)
   const { issuer } = context
-  const cookies = createCookies(issuer)
   const metadata: IssuerMetadata = {
     issuer,
     jwks_uri: `${issuer}/jwks.json`,
     agent_token_endpoint: `${issuer}/agent/token`,
-    agent_auth_endpoint: `${issuer}/agent/auth`,
+    agent_auth_endpoint: issuer + requestPath,
     agent_revocation_endpoint: `${issuer}/agent/revoke`,
     revocation_list_uri: issuer + revocationListPath,
     agent_signing_algs_supported: [...context.algorithms],
     request_types_supported: [...requestTypes.keys()],
     authorization_response_iss_parameter_supported: true,
   }
-  const routes = createRoutes(context, cookies, metadata)
-
-  let isOwn = false
-
-  /** Also where nobody called {@link AuthServer.ready}: not a request is answered from the database of another issuer. */
-  async function requireOwn(): Promise<void> {
-    if (isOwn) return
-    try {
-      await requireOwnDatabase(context.storage, issuer)
-      isOwn = true
-    } catch (error) {
-      // Documents and keys are served without it; what needs it says so.
-      if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
-    }
-  }
-
-  async function answer(request: Request, received: ReceivedMessage, requestId: string): Promise<Response> {
-    const { pathname } = new URL(request.url)
-    const found = findRoute(routes, pathname)
-    try {
-      await requireOwn()
-      requirePlainPath(received, pathname)
-      if (!found) throw new PageError('not_found')
-      const method = request.method === 'HEAD' && pathname !== '/agent/auth' ? 'GET' : request.method
-      const endpoint = Object.hasOwn(found.route, method) ? found.route[method] : undefined
-      if (!endpoint) throw new PageError('method_not_allowed')
-      return await endpoint({ request, received, requestId, id: found.id })
-    } catch (error) {
-      const refused = isForPrograms(pathname)
-        ? refusalResponse(context, error, requestId)
-        : problemResponse(context, error, requestId, request, messagesFor(cookies, request))
-      if (found && refused.status === problemStatus.method_not_allowed) {
-        refused.headers.set('allow', Object.keys(found.route).join(', '))
-      }
-      return refused
-    }
-  }
-
-  async function tellRefusal(response: Response, requestId: string, remoteAddress?: string): Promise<Response> {
-    const refusal = refusalOf(response)
-    if (!refusal) return response
-    context.onRefusal(refusal, requestId)
-    await context.recordRefusal(refusal, remoteAddress).catch((error: unknown) => context.onError(error, requestId))
-    return response
-  }
-
-  async function handler(
+  const app = createApp(context, createRoutes(context, metadata))
+  const handler = async (
     request: Request,
     received: ReceivedMessage = receiveRequest(request),
     requestId: string = randomUUID(),
-  ): Promise<Response> {
-    return tellRefusal(await answer(request, received, requestId), requestId, received.remoteAddress)
-  }
+  ) => app.fetch(request, { received, requestId })
 
   return {
     issuer,
@@ -145,8 +121,143 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
   }
 }
 
+type Endpoint = (c: Context<Arrival>) => Response | Promise<Response>
+type Route = Readonly<Record<string, Endpoint>>
+
+/** Everything the server answers, by path and method. */
+export function createRoutes(context: ServerContext, metadata: IssuerMetadata): ReadonlyMap<string, Route> {
+  const signed =
+    (judge: RequestType): Endpoint =>
+    (c) =>
+      signedForm(context, { request: c.req.raw, ...c.env }, judge)
+  const page =
+    (show: (context: ServerContext, visit: Visit) => Promise<Response>): Endpoint =>
+    async (c) =>
+      show(context, await openVisit(context, c))
+  const form =
+    (submit: (context: ServerContext, visit: Visit) => Promise<Response>): Endpoint =>
+    async (c) =>
+      submit(context, await openFormVisit(context, c))
+
+  return new Map<string, Route>([
+    // For programs.
+    [new URL(metadataUrl(context.issuer, 'aauth-issuer')).pathname, { GET: () => json(metadata) }],
+    ['/jwks.json', { GET: async () => json({ keys: await context.keys.publicKeys() }) }],
+    [revocationListPath, { GET: createRevocationListEndpoint(context) }],
+    ['/agent/token', { POST: signed(answerTokenRequest) }],
+    ['/agent/revoke', { POST: signed(revokeToken) }],
+    // For people.
+    [requestPath, { GET: page(showRequest), POST: form(submitForm) }],
+    [accountPaths.signIn, { GET: page(showSignIn), POST: form(submitEntranceForm) }],
+    [accountPaths.signUp, { GET: page(showSignUp), POST: form(submitEntranceForm) }],
+    ['/account/language', { POST: form(submitEntranceForm) }],
+    ['/account/with/:id', { GET: page(enterWithProvider) }],
+    ['/account/with/:id/callback', { GET: page(returnFromProvider) }],
+    ['/account/passkeys/challenge', { POST: form(passkeyChallenge) }],
+    [accountPaths.passkeyOptions, { POST: form(newPasskeyOptions) }],
+    [accountPaths.signedOut, { GET: page(showSignedOut) }],
+    [accountPaths.confirm, { GET: page(showConfirmation), POST: form(submitAccountForm) }],
+    ...[...accountPages].map(([path, show]): [string, Route] => [
+      decodeURIComponent(path),
+      {
+        GET: page((_, visit) => showAccountPage(context, visit, show)),
+        ...(path === accountPaths.actions ? { POST: form(submitAccountForm) } : {}),
+      },
+    ]),
+    ['/', { GET: () => seeOther(accountPaths.agents) }],
+    // What pages are made of, where they name it or browsers look by themselves.
+    [logoPath(':id'), { GET: (c) => showLogo(context, c.req.param('id') ?? '') }],
+    ['/assets/:id', { GET: (c) => showAsset(c.req.raw, c.req.param('id') ?? '') }],
+    ['/favicon.ico', { GET: (c) => showAsset(c.req.raw, 'favicon.ico') }],
+    ['/apple-touch-icon.png', { GET: (c) => showAsset(c.req.raw, 'apple-touch-icon.png') }],
+  ])
+}
+
+/** The routes, with what holds for all of them: whose database it is, what is refused, and who is told. */
+function createApp(context: ServerContext, routes: ReadonlyMap<string, Route>): Hono<Arrival> {
+  // A path is compared as it was sent: encoded letters are others.
+  const app = new Hono<Arrival>({ getPath: (request) => new URL(request.url).pathname })
+  const requireOwn = createOwnership(context)
+
+  function refuse(error: unknown, c: Context<Arrival>): Response {
+    const refused = isForPrograms(c.req.path)
+      ? refusalResponse(context, error, c.env.requestId)
+      : problemResponse(context, c, error)
+    if (refused.status === problemStatus.method_not_allowed) refused.headers.set('allow', c.get('allow'))
+    return refused
+  }
+
+  app.onError(refuse)
+  app.notFound((c) => refuse(new PageError('not_found'), c))
+  app.use(async function tellRefusal(c, next) {
+    await next().catch((thrown: unknown) => {
+      // The router's own handler is given nothing but errors.
+      c.res = refuse(thrown, c)
+    })
+    const refusal = refusalOf(c.res)
+    if (!refusal) return
+    const { received, requestId } = c.env
+    context.onRefusal(refusal, requestId)
+    await context
+      .recordRefusal(refusal, received.remoteAddress)
+      .catch((error: unknown) => context.onError(error, requestId))
+  })
+  app.use(async function requireServed(c, next) {
+    await requireOwn()
+    requirePlainPath(c.env.received, c.req.path)
+    if (!isDecodable(c.req.path)) throw new PageError('not_found')
+    await next()
+  })
+  for (const [path, route] of routes) {
+    app.use(path, async function allow(c, next) {
+      c.set('allow', Object.keys(route).join(', '))
+      await next()
+    })
+    for (const [method, endpoint] of Object.entries(route)) app.on(method, path, endpoint)
+    app.all(path, () => {
+      throw new PageError('method_not_allowed')
+    })
+  }
+  return app
+}
+
+/** Also where nobody called {@link AuthServer.ready}: not a request is answered from the database of another issuer. */
+function createOwnership({ storage, issuer }: ServerContext): () => Promise<void> {
+  let isOwn = false
+  return async function requireOwn() {
+    if (isOwn) return
+    try {
+      await requireOwnDatabase(storage, issuer)
+      isOwn = true
+    } catch (error) {
+      // Documents and keys are served without it; what needs it says so.
+      if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
+    }
+  }
+}
+
 // Whatever stands in front, and keeps some paths for itself, must see the path that is answered (attacks S28).
 function requirePlainPath({ rawTarget }: ReceivedMessage, pathname: string): void {
   if (rawTarget.split('?', 1)[0] === pathname) return
   throw new AAuthError('target_ambiguous', 'Send the path as a URL parser would, without dot segments.')
+}
+
+function isDecodable(pathname: string): boolean {
+  try {
+    return decodeURIComponent(pathname) !== ''
+  } catch (error) {
+    if (error instanceof URIError) return false
+    throw error
+  }
+}
+
+/** Whether programs call a path, and not people: what is wrong is then said in JSON. */
+function isForPrograms(pathname: string): boolean {
+  return /^\/(?:agent\/(?:token|revoke)|jwks\.json|\.well-known\/[^/]*)$/.test(pathname)
+}
+
+function json(body: object): Response {
+  return new Response(JSON.stringify(body), {
+    headers: { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' },
+  })
 }

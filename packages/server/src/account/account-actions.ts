@@ -1,18 +1,15 @@
 import type { ServerContext } from '../context.js'
-import type { Cookies } from '../http/cookies.js'
 import { seeOther } from '../http/html-response.js'
 import { localPath } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'
-import type { Submission } from '../http/submission.js'
+import type { SignedInVisit } from '../http/visit.js'
 import type { SecurityPage, SignedOutPage } from '../pages/account-models.js'
 import { accountPaths, signInPath } from '../pages/account-paths.js'
 import { passwordProblem } from '../policy/account-policy.js'
 import { checkPassword } from '../sign-in/check-password.js'
-import { isFresh } from '../sign-in/fresh-sign-in.js'
 import { addPasskey } from '../sign-in/passkeys.js'
 import { hashPassword } from '../sign-in/passwords.js'
-import { endSessionOf, renewSession } from '../sign-in/session.js'
-import type { AccountView } from './account-frame.js'
+import { clearedSession, endSession, isFresh, renewSession } from '../sign-in/session.js'
 import { closePage, passwordPage, securityPage } from './account-pages.js'
 import { endedGrants, liveGrants } from './agent-entries.js'
 import { confirmFirst, confirmPerson } from './confirm-person.js'
@@ -20,121 +17,109 @@ import { endOf } from './end-of.js'
 import { pathWithNotice } from './notice.js'
 
 /** What a form of the account does. */
-export type AccountAction = (
-  context: ServerContext,
-  cookies: Cookies,
-  submission: Submission,
-  view: AccountView,
-) => Promise<Response>
+export type AccountAction = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
 
-const removeAgent: AccountAction = async (context, _cookies, { form }, view) => {
-  const userId = view.session.user.id
-  const grant = await context.storage.findGrant(form.get('agent') ?? '')
+const removeAgent: AccountAction = async (context, visit) => {
+  const userId = visit.session.user.id
+  const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
   if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
   // The page said that the agent can then no longer act there, however often it was allowed.
   const now = context.now()
   const live = await liveGrants(context, grant)
   for (const { id } of live) await context.storage.revokeGrant({ grantId: id, by: userId, userId })
-  if (live.length > 0) return removedAt(context, view, now)
+  if (live.length > 0) return removedAt(context, visit, now)
   // A form that is posted again tells when it was done.
   const ends = (await endedGrants(context, grant)).flatMap((each) => endOf(each, now)?.at ?? [])
-  return removedAt(context, view, Math.max(...ends))
+  return removedAt(context, visit, Math.max(...ends))
 }
 
-const removeAllAgents: AccountAction = async (context, _cookies, _submission, view) => {
-  const userId = view.session.user.id
+const removeAllAgents: AccountAction = async (context, visit) => {
+  const userId = visit.session.user.id
   const removed = await context.storage.revokeGrants({ userId, by: userId })
-  return removed > 0 ? removedAt(context, view, context.now()) : seeOther(accountPaths.agents)
+  return removed > 0 ? removedAt(context, visit, context.now()) : seeOther(accountPaths.agents)
 }
 
-function removedAt(context: ServerContext, view: AccountView, at: number): Response {
-  return seeOther(pathWithNotice(context, view.visitor, accountPaths.agents, { what: 'removed', at }))
+function removedAt(context: ServerContext, visit: SignedInVisit, at: number): Response {
+  return seeOther(pathWithNotice(context, visit, { path: accountPaths.agents, what: 'removed', at }))
 }
 
-const endSession: AccountAction = async (context, _cookies, { form }, view) => {
-  const ended = await context.storage.endSessionById({ userId: view.session.user.id, id: form.get('session') ?? '' })
+const endOtherSession: AccountAction = async (context, visit) => {
+  const id = visit.form.get('session') ?? ''
+  const ended = await context.storage.endSessionById({ userId: visit.session.user.id, id })
   if (!ended) throw new PageError('not_found', { retry: accountPaths.agents })
-  return secured(context, view, 'session_ended')
+  return secured(context, visit, { what: 'session_ended' })
 }
 
-const signOutEverywhere: AccountAction = async (context, cookies, _submission, view) => {
-  await context.storage.endSessions({ userId: view.session.user.id })
-  return signedOut(context, cookies, view, 'signed_out_everywhere')
+const signOutEverywhere: AccountAction = async (context, visit) => {
+  await context.storage.endSessions({ userId: visit.session.user.id })
+  return signedOut(context, visit, 'signed_out_everywhere')
 }
 
 /** With `return_to`, on the way to sign in as somebody else. */
-const signOut: AccountAction = async (context, cookies, { form }, view) => {
-  const ended = await endSessionOf(context, cookies, view.visitor)
-  const returnTo = form.get('return_to')
+const signOut: AccountAction = async (context, visit) => {
+  const ended = await endSession(context, visit)
+  const returnTo = visit.form.get('return_to')
   return returnTo === undefined
-    ? signedOut(context, cookies, view, 'signed_out')
+    ? signedOut(context, visit, 'signed_out')
     : seeOther(signInPath(localPath(returnTo)), ended)
 }
 
-const changePassword: AccountAction = async (context, cookies, submission, view) => {
-  const { user } = view.session
-  const { form, visitor } = submission
+const changePassword: AccountAction = async (context, visit) => {
+  const { form, sessionHash, browserHash } = visit
+  const { id: userId, username } = visit.session.user
   const password = form.get('password') ?? ''
   const fresh = form.get('new_password') ?? ''
-  const check = await checkPassword(context, submission, user.username, password)
+  const check = await checkPassword(context, visit, { username, password })
   if (check.outcome !== 'right')
-    return passwordPage(context, view, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
-  const weak = passwordProblem(fresh, user.username)
-  if (weak) return passwordPage(context, view, `new_${weak}`)
-  if (fresh === password) return passwordPage(context, view, 'new_password_same')
-  const change = { userId: user.id, passwordHash: await hashPassword(fresh), keepSession: visitor.sessionHash }
-  await context.storage.setPasswordHash(change)
-  await context.storage.rememberDevice({ userId: user.id, browserHash: visitor.browserHash })
-  return secured(context, view, 'password_changed', await renewSession(context, cookies, submission))
+    return passwordPage(context, visit, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
+  const weak = passwordProblem(fresh, username)
+  if (weak) return passwordPage(context, visit, `new_${weak}`)
+  if (fresh === password) return passwordPage(context, visit, 'new_password_same')
+  await context.storage.setPasswordHash({ userId, passwordHash: await hashPassword(fresh), keepSession: sessionHash })
+  await context.storage.rememberDevice({ userId, browserHash })
+  return secured(context, visit, { what: 'password_changed', newCookies: await renewSession(context, visit) })
 }
 
-const registerPasskey: AccountAction = async (context, _cookies, submission, view) => {
-  const added = await addPasskey(context, submission, view.session.user)
-  return added ? secured(context, view, 'passkey_added') : securityPage(context, view, 'passkey_failed')
+const registerPasskey: AccountAction = async (context, visit) => {
+  const added = await addPasskey(context, visit)
+  return added ? secured(context, visit, { what: 'passkey_added' }) : securityPage(context, visit, 'passkey_failed')
 }
 
-const removePasskey: AccountAction = async (context, _cookies, { form }, view) => {
-  const credentialId = form.get('passkey') ?? ''
-  if (!(await context.storage.removePasskey({ userId: view.session.user.id, credentialId })))
+const removePasskey: AccountAction = async (context, visit) => {
+  const credentialId = visit.form.get('passkey') ?? ''
+  if (!(await context.storage.removePasskey({ userId: visit.session.user.id, credentialId })))
     throw new PageError('not_found', { retry: accountPaths.agents })
-  return secured(context, view, 'passkey_removed')
+  return secured(context, visit, { what: 'passkey_removed' })
 }
 
-const closeAccount: AccountAction = async (context, cookies, submission, view) => {
-  const { user } = view.session
-  const credential = await context.storage.findCredential(user.username)
+const closeAccount: AccountAction = async (context, visit) => {
+  const { id, username } = visit.session.user
+  const credential = await context.storage.findCredential(username)
   if (credential) {
-    const check = await checkPassword(context, submission, user.username, submission.form.get('password') ?? '')
+    const check = await checkPassword(context, visit, { username, password: visit.form.get('password') ?? '' })
     if (check.outcome !== 'right')
-      return closePage(context, view, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
+      return closePage(context, visit, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
   }
-  await context.storage.closeAccount(user.id)
-  return signedOut(context, cookies, view, 'account_closed')
+  await context.storage.closeAccount(id)
+  return signedOut(context, visit, 'account_closed')
 }
 
+/** An action that only who showed just now who they are may take. */
 function onceConfirmed(action: AccountAction, returnTo: string): AccountAction {
-  return async (context, cookies, submission, view) =>
-    isFresh(context, view.session) ? action(context, cookies, submission, view) : confirmFirst(returnTo)
+  return async (context, visit) => (isFresh(context, visit.session) ? action(context, visit) : confirmFirst(returnTo))
 }
 
 function secured(
   context: ServerContext,
-  view: AccountView,
-  what: NonNullable<SecurityPage['notice']>,
-  newCookies: readonly string[] = [],
+  visit: SignedInVisit,
+  { what, newCookies = [] }: { what: NonNullable<SecurityPage['notice']>; newCookies?: readonly string[] },
 ): Response {
-  return seeOther(pathWithNotice(context, view.visitor, accountPaths.security, { what, at: context.now() }), newCookies)
+  return seeOther(pathWithNotice(context, visit, { path: accountPaths.security, what, at: context.now() }), newCookies)
 }
 
-function signedOut(
-  context: ServerContext,
-  cookies: Cookies,
-  { visitor }: AccountView,
-  what: SignedOutPage['reason'],
-): Response {
-  const nobody = { browser: visitor.browser, session: undefined }
-  const path = pathWithNotice(context, nobody, accountPaths.signedOut, { what, at: context.now() })
-  return seeOther(path, [cookies.clearSession()])
+function signedOut(context: ServerContext, { browser }: SignedInVisit, what: SignedOutPage['reason']): Response {
+  const notice = { path: accountPaths.signedOut, what, at: context.now() }
+  return seeOther(pathWithNotice(context, { browser, session: undefined }, notice), [clearedSession(context)])
 }
 
 /** The forms of an account by their `action`. */
@@ -143,7 +128,7 @@ export const accountActions: ReadonlyMap<string, AccountAction> = new Map<string
   ['passkey', confirmPerson],
   ['remove-agent', removeAgent],
   ['remove-all-agents', removeAllAgents],
-  ['end-session', endSession],
+  ['end-session', endOtherSession],
   ['sign-out-everywhere', signOutEverywhere],
   ['sign-out', signOut],
   ['logout', signOut],

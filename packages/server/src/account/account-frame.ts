@@ -1,27 +1,20 @@
 import type { ServerContext } from '../context.js'
-import { pageFrame, type View } from '../http/page-frame.js'
-import { pageOf } from '../http/visit.js'
+import { pageFrame } from '../http/page-frame.js'
+import { csrfOf } from '../http/page-of.js'
+import type { SignedInVisit } from '../http/visit.js'
 import type { AccountFrame } from '../pages/account-models.js'
 import { assetPath } from '../pages/assets.js'
 import { cleanText } from '../pages/plain-text.js'
-import type { Session } from '../storage/storage.js'
-
-/** A page of their own account that a signed-in person looks at. */
-export interface AccountView extends View {
-  session: Session
-  /** What the query asks for. */
-  query: URLSearchParams
-}
 
 const maxUser = 60
 
 /** What every page of an account has. */
-export function accountFrame(context: ServerContext, view: AccountView): AccountFrame {
+export function accountFrame(context: ServerContext, visit: SignedInVisit): AccountFrame {
   return {
-    ...pageFrame(context, view),
+    ...pageFrame(context, visit),
     accountStylesheet: assetPath('account.css'),
-    user: cleanText(view.session.user.username, maxUser),
-    csrf: context.secrets.csrfFor(view.visitor.browser, pageOf(view.session)),
+    user: cleanText(visit.session.user.username, maxUser),
+    csrf: csrfOf(context, visit),
     now: context.now(),
   }
 }

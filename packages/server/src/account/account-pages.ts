@@ -2,6 +2,7 @@ import type { ServerContext } from '../context.js'
 import { htmlResponse, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { logoPaths } from '../http/show-logo.js'
+import type { SignedInVisit } from '../http/visit.js'
 import { renderActivity } from '../pages/account/activity-page.js'
 import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'
@@ -14,10 +15,10 @@ import { accountPaths } from '../pages/account-paths.js'
 import { displayHost } from '../pages/display-host.js'
 import { cleanText } from '../pages/plain-text.js'
 import { passwordMinimum } from '../policy/account-policy.js'
-import { isFresh } from '../sign-in/fresh-sign-in.js'
+import { isFresh } from '../sign-in/session.js'
 import type { ListedGrant } from '../storage/storage.js'
 import { accountDownload } from './account-download.js'
-import { type AccountView, accountFrame } from './account-frame.js'
+import { accountFrame } from './account-frame.js'
 import { activityOf } from './activity-of.js'
 import { agentEntry, byParties, endedGrants, liveGrants } from './agent-entries.js'
 import { confirmFirst } from './confirm-person.js'
@@ -25,8 +26,8 @@ import { deviceOf } from './device-of.js'
 import { endOf } from './end-of.js'
 import { readNotice } from './notice.js'
 
-/** A page of the account, for the person whose it is; `id` is the row's, where the path names one. */
-export type AccountPage = (context: ServerContext, view: AccountView, id: string) => Promise<Response>
+/** A page of the account, for the person whose it is; the visit's `id` is the row's, where the path names one. */
+export type AccountPage = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
 
 /** From how many agents on the list can be filtered. */
 const filterFrom = 6
@@ -36,11 +37,11 @@ const pageSize = 50
 const done = ['password_changed', 'passkey_added', 'passkey_removed', 'session_ended'] as const
 
 /** `/account`: what may act for the person now. */
-const agentsPage: AccountPage = async (context, view) => {
-  const grants = await context.storage.listGrants({ userId: view.session.user.id, live: true, limit: 500 })
-  const text = (view.query.get('filter') ?? '').trim().slice(0, 200)
+const agentsPage: AccountPage = async (context, visit) => {
+  const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
+  const text = (visit.url.searchParams.get('filter') ?? '').trim().slice(0, 200)
   const wanted = text.toLowerCase()
-  const notice = readNotice(context, view.visitor, view.query)
+  const notice = readNotice(context, visit)
   const shown = grants.filter(({ agent, resource, display }) =>
     [agent, resource, display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
   )
@@ -50,7 +51,7 @@ const agentsPage: AccountPage = async (context, view) => {
   )
   const html = renderAgents(
     {
-      ...accountFrame(context, view),
+      ...accountFrame(context, visit),
       agents: byParties(shown).map((own) => agentEntry(context, own, logos)),
       ...(byParties(grants).length >= filterFrom || text !== ''
         ? { filter: { text, total: byParties(grants).length } }
@@ -59,18 +60,18 @@ const agentsPage: AccountPage = async (context, view) => {
         ? { removed: { stoppedAt: notice.at, runsOutBy: notice.at + context.lifetimes.authToken } }
         : {}),
     },
-    view.messages,
+    visit.messages,
   )
-  return page(html, view)
+  return page(html, visit)
 }
 
-const agentPage: AccountPage = async (context, view, id) => {
-  const grant = await requireOwnGrant(context, view, id)
+const agentPage: AccountPage = async (context, visit) => {
+  const grant = await requireOwnGrant(context, visit)
   const [newestLive, ...older] = await liveGrants(context, grant)
   const newest = newestLive ?? (await endedGrants(context, grant))[0]
   const ended = endOf(newest, context.now())
   const events = await context.storage.listEvents({
-    userId: view.session.user.id,
+    userId: visit.session.user.id,
     agent: grant.agent,
     newest: true,
     limit: 50,
@@ -79,10 +80,10 @@ const agentPage: AccountPage = async (context, view, id) => {
   const logos = await logoPaths(context, [grant.agent])
   const { jkt } = newest.display.agent
   const model = {
-    ...accountFrame(context, view),
+    ...accountFrame(context, visit),
     agent: {
       ...agentEntry(context, [newest, ...older], logos),
-      id,
+      id: visit.id,
       identifier: grant.agent,
       resource: grant.resource,
       ...(jkt === undefined ? {} : { jkt }),
@@ -90,60 +91,60 @@ const agentPage: AccountPage = async (context, view, id) => {
     ...(ended ? { ended } : {}),
     activity: activity.slice(0, 10),
   }
-  return page(renderAgent(model, view.messages), view)
+  return page(renderAgent(model, visit.messages), visit)
 }
 
-const removeAgentPage: AccountPage = async (context, view, id) => {
-  const grant = await requireOwnGrant(context, view, id)
-  if ((await liveGrants(context, grant)).length === 0) return seeOther(accountPaths.agent(id))
+const removeAgentPage: AccountPage = async (context, visit) => {
+  const grant = await requireOwnGrant(context, visit)
+  if ((await liveGrants(context, grant)).length === 0) return seeOther(accountPaths.agent(visit.id))
   const agent = { id: grant.id, agentHost: displayHost(grant.agent), resourceHost: displayHost(grant.resource) }
-  const model = { ...accountFrame(context, view), agent, tokenLifetime: context.lifetimes.authToken }
-  return page(renderRemoveAgent(model, view.messages), view)
+  const model = { ...accountFrame(context, visit), agent, tokenLifetime: context.lifetimes.authToken }
+  return page(renderRemoveAgent(model, visit.messages), visit)
 }
 
-const removeAllPage: AccountPage = async (context, view) => {
-  const grants = await context.storage.listGrants({ userId: view.session.user.id, live: true, limit: 500 })
+const removeAllPage: AccountPage = async (context, visit) => {
+  const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
   const agents = byParties(grants).map(([{ agent, resource }]) => ({
     agentHost: displayHost(agent),
     resourceHost: displayHost(resource),
   }))
-  const model = { ...accountFrame(context, view), agents, tokenLifetime: context.lifetimes.authToken }
-  return page(renderRemoveAll(model, view.messages), view)
+  const model = { ...accountFrame(context, visit), agents, tokenLifetime: context.lifetimes.authToken }
+  return page(renderRemoveAll(model, visit.messages), visit)
 }
 
-const activityPage: AccountPage = async (context, view) => {
-  const [at, id] = (view.query.get('before') ?? '').split('~')
+const activityPage: AccountPage = async (context, visit) => {
+  const [at, id] = (visit.url.searchParams.get('before') ?? '').split('~')
   const after = at !== undefined && id !== undefined && /^\d{1,12}$/.test(at) ? { after: { at: Number(at), id } } : {}
   const events = await context.storage.listEvents({
-    userId: view.session.user.id,
+    userId: visit.session.user.id,
     newest: true,
     limit: pageSize,
     ...after,
   })
   const last = events.length === pageSize ? events.at(-1) : undefined
   const model = {
-    ...accountFrame(context, view),
+    ...accountFrame(context, visit),
     activity: activityOf(events),
     ...('after' in after ? { newer: accountPaths.activity } : {}),
     ...(last ? { older: `${accountPaths.activity}?before=${last.at}~${last.id}` } : {}),
   }
-  return page(renderActivity(model, view.messages), view)
+  return page(renderActivity(model, visit.messages), visit)
 }
 
 /** `/account/security`: sessions, passkeys, and the way to a new password; it says what was done there, or that a passkey failed. */
 export const securityPage = async (
   context: ServerContext,
-  view: AccountView,
+  visit: SignedInVisit,
   problem?: 'passkey_failed',
 ): Promise<Response> => {
-  const notice = problem ?? securityNotice(readNotice(context, view.visitor, view.query)?.what)
-  const { user } = view.session
-  const currentIdHash = view.visitor.sessionHash
+  const notice = problem ?? securityNotice(readNotice(context, visit)?.what)
+  const { user } = visit.session
+  const currentIdHash = visit.sessionHash
   const sessions = await context.storage.listSessions({ userId: user.id, currentIdHash })
   const passkeys = context.passkeys ? await context.storage.listPasskeys(user.id) : undefined
   const credential = await context.storage.findCredential(user.username)
   const model: SecurityPage = {
-    ...accountFrame(context, view),
+    ...accountFrame(context, visit),
     ...(credential ? { password: true } : {}),
     ...(passkeys
       ? {
@@ -164,10 +165,10 @@ export const securityPage = async (
     })),
     ...(notice ? { notice } : {}),
   }
-  return htmlResponse(renderSecurity(model, view.messages), {
+  return htmlResponse(renderSecurity(model, visit.messages), {
     status: problem ? 400 : 200,
     connects: context.passkeys !== undefined,
-    cookies: view.visitor.newCookies,
+    cookies: visit.newCookies,
   })
 }
 
@@ -175,90 +176,91 @@ function securityNotice(what: string | undefined): SecurityPage['notice'] {
   return done.find((notice) => notice === what)
 }
 
-const removePasskeyPage: AccountPage = async (context, view, id) => {
-  const passkeys = await context.storage.listPasskeys(view.session.user.id)
+const removePasskeyPage: AccountPage = async (context, visit) => {
+  const passkeys = await context.storage.listPasskeys(visit.session.user.id)
+  const { id } = visit
   const passkey = passkeys.find(({ credentialId }) => credentialId === id)
   if (!passkey) throw new PageError('not_found', { retry: accountPaths.agents })
   const shown = { id, name: cleanText(passkey.name ?? '', 60) || id.slice(0, 8) }
-  return page(renderRemovePasskey({ ...accountFrame(context, view), passkey: shown }, view.messages), view)
+  return page(renderRemovePasskey({ ...accountFrame(context, visit), passkey: shown }, visit.messages), visit)
 }
 
 /** The page that changes the password, first or again. */
 export const passwordPage = async (
   context: ServerContext,
-  view: AccountView,
+  visit: SignedInVisit,
   problem?: PasswordPage['problem'],
 ): Promise<Response> => {
-  const model = { ...accountFrame(context, view), passwordMinimum, ...(problem ? { problem } : {}) }
+  const model = { ...accountFrame(context, visit), passwordMinimum, ...(problem ? { problem } : {}) }
   return page(
-    renderPassword(model, view.messages),
-    view,
+    renderPassword(model, visit.messages),
+    visit,
     problem === undefined ? 200 : problem === 'throttled' ? 429 : 400,
   )
 }
 
-const yoursPage: AccountPage = async (context, view) => {
-  const user = await context.storage.findUser(view.session.user.id)
+const yoursPage: AccountPage = async (context, visit) => {
+  const user = await context.storage.findUser(visit.session.user.id)
   if (!user) throw new PageError('not_found', { retry: accountPaths.agents })
   const email = user.email === null ? {} : { email: user.email }
-  return page(renderYours({ ...accountFrame(context, view), ...email, since: user.createdAt }, view.messages), view)
+  return page(renderYours({ ...accountFrame(context, visit), ...email, since: user.createdAt }, visit.messages), visit)
 }
 
 /** The page that closes the account, first or again. */
 export const closePage = async (
   context: ServerContext,
-  view: AccountView,
+  visit: SignedInVisit,
   problem?: CloseAccountPage['problem'],
 ): Promise<Response> => {
-  const { user } = view.session
+  const { user } = visit.session
   const grants = await context.storage.listGrants({ userId: user.id, live: true, limit: 500 })
   const model = {
-    ...accountFrame(context, view),
+    ...accountFrame(context, visit),
     agents: byParties(grants).length,
     tokenLifetime: context.lifetimes.authToken,
     ...((await context.storage.findCredential(user.username)) ? { password: true } : {}),
     ...(problem ? { problem } : {}),
   }
   return page(
-    renderCloseAccount(model, view.messages),
-    view,
+    renderCloseAccount(model, visit.messages),
+    visit,
     problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
   )
 }
 
-const download: AccountPage = async (context, view) => {
-  const exported = await context.storage.exportUser(view.session.user.id)
+const download: AccountPage = async (context, visit) => {
+  const exported = await context.storage.exportUser(visit.session.user.id)
   if (!exported) throw new PageError('not_found', { retry: accountPaths.agents })
   return accountDownload(exported)
 }
 
-/** The pages of an account by their path; `*` stands for the id of a row. */
+/** The pages of an account by their path; `:id` stands for the id of a row. */
 export const accountPages: ReadonlyMap<string, AccountPage> = new Map<string, AccountPage>([
   [accountPaths.agents, agentsPage],
   [accountPaths.removeAll, removeAllPage],
-  [accountPaths.agent('*'), agentPage],
-  [accountPaths.removeAgent('*'), removeAgentPage],
+  [accountPaths.agent(':id'), agentPage],
+  [accountPaths.removeAgent(':id'), removeAgentPage],
   [accountPaths.activity, activityPage],
-  [accountPaths.security, onceConfirmed((context, view) => securityPage(context, view))],
-  [accountPaths.removePasskey('*'), onceConfirmed(removePasskeyPage)],
-  [accountPaths.password, (context, view) => passwordPage(context, view)],
+  [accountPaths.security, onceConfirmed((context, visit) => securityPage(context, visit))],
+  [accountPaths.removePasskey(':id'), onceConfirmed(removePasskeyPage)],
+  [accountPaths.password, (context, visit) => passwordPage(context, visit)],
   [accountPaths.yours, yoursPage],
   [accountPaths.download, download],
-  [accountPaths.close, onceConfirmed((context, view) => closePage(context, view))],
+  [accountPaths.close, onceConfirmed((context, visit) => closePage(context, visit))],
 ])
 
 /** A page behind which others could be let in, or everything lost: only for who showed just now who they are. */
 function onceConfirmed(accountPage: AccountPage): AccountPage {
-  return async (context, view, id) =>
-    isFresh(context, view.session) ? accountPage(context, view, id) : confirmFirst(view.path)
+  return async (context, visit) =>
+    isFresh(context, visit.session) ? accountPage(context, visit) : confirmFirst(visit.path)
 }
 
-async function requireOwnGrant({ storage }: ServerContext, view: AccountView, id: string): Promise<ListedGrant> {
-  const grant = await storage.findGrant(id)
-  if (grant?.userId !== view.session.user.id) throw new PageError('not_found', { retry: accountPaths.agents })
+async function requireOwnGrant({ storage }: ServerContext, visit: SignedInVisit): Promise<ListedGrant> {
+  const grant = await storage.findGrant(visit.id)
+  if (grant?.userId !== visit.session.user.id) throw new PageError('not_found', { retry: accountPaths.agents })
   return grant
 }
 
-function page(html: string, view: AccountView, status = 200): Response {
-  return htmlResponse(html, { status, cookies: view.visitor.newCookies })
+function page(html: string, visit: SignedInVisit, status = 200): Response {
+  return htmlResponse(html, { status, cookies: visit.newCookies })
 }

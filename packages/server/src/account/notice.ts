@@ -1,5 +1,6 @@
 import type { ServerContext } from '../context.js'
-import { pageOf, type Visitor } from '../http/visit.js'
+import { pageOf } from '../http/page-of.js'
+import type { Visit } from '../http/visit.js'
 
 /** What an action of the account did, and when. */
 export interface Notice {
@@ -17,19 +18,14 @@ const toldFor = 600
  */
 export function pathWithNotice(
   { secrets }: ServerContext,
-  { browser, session }: Pick<Visitor, 'browser' | 'session'>,
-  path: string,
-  { what, at }: Notice,
+  { browser, session }: Pick<Visit, 'browser' | 'session'>,
+  { path, what, at }: Notice & { path: string },
 ): string {
   return `${path}?notice=${secrets.noticeFor(browser, `${what}~${at}~${pageOf(session)}`)}`
 }
 
-/** What the query of a page says was done, if this server said so to this browser, a short while ago. */
-export function readNotice(
-  { secrets, now }: ServerContext,
-  { browser, session }: Visitor,
-  query: URLSearchParams,
-): Notice | undefined {
-  const [what = '', at, ...page] = (secrets.readNotice(query.get('notice') ?? '', browser) ?? '').split('~')
+/** What the address of a page says was done, if this server said so to this browser, a short while ago. */
+export function readNotice({ secrets, now }: ServerContext, { browser, session, url }: Visit): Notice | undefined {
+  const [what = '', at, ...page] = (secrets.readNotice(url.searchParams.get('notice') ?? '', browser) ?? '').split('~')
   return page.join('~') === pageOf(session) && now() - Number(at) <= toldFor ? { what, at: Number(at) } : undefined
 }

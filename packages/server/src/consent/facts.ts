@@ -1,10 +1,11 @@
 import type { AAuthError } from 'countersign'
 import type { ServerContext } from '../context.js'
+import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange, Danger, Duration } from '../pages/models.js'
 import { agentBlocked, deniedByRule } from '../policy/policy.js'
 import { dangersOf } from '../policy/risk.js'
-import { isFresh } from '../sign-in/fresh-sign-in.js'
-import type { AuthRequest, Grant, Session } from '../storage/storage.js'
+import { isFresh } from '../sign-in/session.js'
+import type { AuthRequest, Grant } from '../storage/storage.js'
 import { agentChanges } from './agent-changes.js'
 
 /** What about a request decides how it may be allowed; worked out anew for the page and for the decision. */
@@ -35,8 +36,8 @@ export interface DecisionFacts {
 /** Judges a stored request for the person who looks at it. */
 export async function decisionFacts(
   context: ServerContext,
+  { session }: SignedInVisit,
   request: AuthRequest,
-  session: Session,
 ): Promise<DecisionFacts> {
   const { agent, delegate, resource, display } = request
   const asked = request.scope.split(' ')

@@ -1,4 +1,5 @@
 import type { ServerContext } from '../context.js'
+import type { SignedInVisit } from '../http/visit.js'
 import type { AuthRequest, Grant } from '../storage/storage.js'
 
 /** What an agent already has from a person, when it asks for more. */
@@ -21,9 +22,10 @@ const most = 500
 /** Reads what an agent has from a person at the resource of a request, and elsewhere. */
 export async function holdingsOf(
   { storage, lifetimes, now }: ServerContext,
+  { session }: SignedInVisit,
   { agent, delegate, resource }: AuthRequest,
-  userId: string,
 ): Promise<Holdings> {
+  const { id: userId } = session.user
   const here = await storage.listGrants({ userId, agent, resource, live: true, limit: most })
   const live = await storage.listGrants({ userId, agent, live: true, limit: most })
   const ended = await storage.listGrants({ userId, agent, live: false, limit: most })

@@ -1,52 +1,54 @@
 import { describeRefusal, withRefusal } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
 import { htmlResponse } from '../http/html-response.js'
-import { fieldsOf } from '../http/local-path.js'
+import { requestPath } from '../http/local-path.js'
 import { problemStatus } from '../http/page-error.js'
-import { pageFrame, type View } from '../http/page-frame.js'
+import { pageFrame } from '../http/page-frame.js'
 import { logoPaths } from '../http/show-logo.js'
+import type { SignedInVisit } from '../http/visit.js'
 import { accountPaths } from '../pages/account-paths.js'
 import { renderConsent } from '../pages/consent-page.js'
-import { displayHost, displayRedirect } from '../pages/display-host.js'
+import { displayRedirect } from '../pages/display-host.js'
 import type { ConsentPage } from '../pages/models.js'
 import { renderPolicyForbids } from '../pages/policy-forbids-page.js'
-import type { AuthRequest, Session } from '../storage/storage.js'
-import { canExtend } from './decide.js'
+import { fieldsOf } from '../sign-in/way.js'
+import type { AuthRequest } from '../storage/storage.js'
+import { canExtend } from './extension.js'
 import { type DecisionFacts, decisionFacts } from './facts.js'
 import { holdingsOf } from './holdings.js'
+import { type AskedRequest, type ConsentLink, requestWay } from './link.js'
 import { type ConsentChoices, consentModel } from './model.js'
-import { type ConsentLink, requestPath } from './outcome.js'
 import { requestCode } from './request-code.js'
 
-/** The consent page for a bound request, first or again with a problem. */
+/** What the consent page shows: a bound request, first or again with a problem. */
+interface Shown {
+  link: ConsentLink
+  request: AskedRequest
+  problem?: ConsentPage['problem']
+  retryAfter?: number | undefined
+}
+
+/** The consent page. */
 export async function consentPageAt(
   context: ServerContext,
-  view: View,
-  link: ConsentLink,
-  request: AuthRequest & { redirectUri: string },
-  session: Session,
-  { problem, retryAfter }: { problem?: ConsentPage['problem']; retryAfter?: number | undefined } = {},
+  visit: SignedInVisit,
+  { link, request, problem, retryAfter }: Shown,
 ): Promise<Response> {
-  const facts = await decisionFacts(context, request, session)
-  const place = {
-    kind: 'request',
-    link,
-    agentHost: displayHost(request.agent),
-    resourceHost: displayHost(request.resource),
-  } as const
-  const form = fieldsOf(context, view.visitor, place, requestPath)
-  const frame = pageFrame(context, view)
+  const { session, messages } = visit
+  const facts = await decisionFacts(context, visit, request)
+  const { fields, asker } = requestWay(link, request)
+  const form = fieldsOf(context, visit, { action: requestPath, fields })
+  const frame = pageFrame(context, visit)
   const options = {
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
     formRedirectsAway: true,
     connects: canExtend(request),
-    cookies: view.visitor.newCookies,
+    cookies: visit.newCookies,
     ...(retryAfter === undefined ? {} : { retryAfter }),
   }
   if (facts.forbidden) {
-    const { agentHost, resourceHost } = place
-    const model = { ...frame, form, revision: request.revision, user: session.user.username, agentHost, resourceHost }
-    const html = renderPolicyForbids({ ...model, redirectDisplay: displayRedirect(request.redirectUri) }, view.messages)
+    const model = { ...frame, form, revision: request.revision, user: session.user.username, ...asker }
+    const html = renderPolicyForbids({ ...model, redirectDisplay: displayRedirect(request.redirectUri) }, messages)
     const code = 'policy_forbids'
     const refusal = describeRefusal(facts.forbidden, { status: problemStatus[code], code }, { agent: request.agent })
     return withRefusal(htmlResponse(html, { ...options, status: refusal.status }), refusal)
@@ -59,24 +61,24 @@ export async function consentPageAt(
     issuer: context.issuer,
     code: requestCode(link.tokenHash),
     firstTime: !(await context.storage.hasAllowedBefore(session.user.id, request.agent)),
-    askedBefore: await hasAskedBefore(context, request, session),
+    askedBefore: await hasAskedBefore(context, visit, request),
     now: context.now(),
     risks: context.risks,
     brands: context.brands,
     tokenLifetime: context.lifetimes.authToken,
     logo: (await logoPaths(context, [request.agent])).get(request.agent),
-    holdings: await holdingsOf(context, request, session.user.id),
+    holdings: await holdingsOf(context, visit, request),
     changes: facts.changes,
   })
-  const html = renderConsent({ ...model, ...choices(context, request, facts, problem) }, view.messages)
+  const html = renderConsent({ ...model, ...choices(context, { request, facts, problem }) }, messages)
   return htmlResponse(html, options)
 }
 
 /** Whether the person was shown another request of the agent, whatever came of it. */
 async function hasAskedBefore(
   { storage }: ServerContext,
+  { session: { user } }: SignedInVisit,
   { agent, id }: AuthRequest,
-  { user }: Session,
 ): Promise<boolean> {
   const shown = await storage.listEvents({ userId: user.id, agent, event: 'request.bound', limit: 20 })
   return shown.some(({ requestId }) => requestId !== id)
@@ -84,9 +86,7 @@ async function hasAskedBefore(
 
 function choices(
   context: ServerContext,
-  request: AuthRequest,
-  facts: DecisionFacts,
-  problem: ConsentPage['problem'],
+  { request, facts, problem }: { request: AuthRequest; facts: DecisionFacts; problem: ConsentPage['problem'] },
 ): ConsentChoices {
   return {
     durations: { choices: facts.durations, preset: facts.preset },

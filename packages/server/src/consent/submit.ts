@@ -1,19 +1,23 @@
-import type { ReceivedMessage } from 'countersign'
-import { receiveRequest } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
-import type { Cookies } from '../http/cookies.js'
+import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { messagesFor, type View } from '../http/page-frame.js'
-import { readSubmission } from '../http/submission.js'
-import { type Action, signIn, signInWithPasskey, signOutOfRequest } from '../sign-in/sign-in-actions.js'
+import type { Visit } from '../http/visit.js'
+import { endSession } from '../sign-in/session.js'
+import { signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
 import { decide, extend } from './decide.js'
-import { linkPath, requireLink } from './outcome.js'
+import { linkPath, requireLink } from './link.js'
+import { onTheWay } from './way-of.js'
+
+type Action = (context: ServerContext, visit: Visit) => Promise<Response>
+
+/** `action=logout` */
+const signOut: Action = async (context, visit) => seeOther(visit.path, await endSession(context, visit))
 
 /** What the forms of a request do, by `action`. */
 const actions: ReadonlyMap<string, Action> = new Map([
-  ['login', signIn],
-  ['passkey', signInWithPasskey],
-  ['logout', signOutOfRequest],
+  ['login', onTheWay(signIn)],
+  ['passkey', onTheWay(signInWithPasskey)],
+  ['logout', signOut],
   ['extend', extend],
 ])
 
@@ -24,17 +28,10 @@ const decisions: ReadonlyMap<string, Action> = new Map([
 ])
 
 /** `POST /agent/auth`: signs in, signs out, or decides (S§9.5). */
-export async function submitForm(
-  context: ServerContext,
-  cookies: Cookies,
-  request: Request,
-  received: ReceivedMessage = receiveRequest(request),
-): Promise<Response> {
-  const submission = await readSubmission(context, cookies, request, received)
-  const { form, visitor } = submission
+export async function submitForm(context: ServerContext, visit: Visit): Promise<Response> {
+  const { form } = visit
   const consent = form.get('consent')
   const action = consent === undefined ? actions.get(form.get('action') ?? '') : decisions.get(consent)
   if (!action) throw new PageError('bad_form')
-  const view: View = { visitor, messages: messagesFor(cookies, request), path: linkPath(requireLink(form)) }
-  return action(context, cookies, submission, view)
+  return action(context, { ...visit, path: linkPath(requireLink(form)) })
 }

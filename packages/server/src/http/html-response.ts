@@ -37,13 +37,17 @@ export function htmlResponse(
     'permissions-policy': permissionsPolicy,
   })
   if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter))
-  for (const cookie of cookies) headers.append('set-cookie', cookie)
-  return new Response(html, { status, headers })
+  return withCookies(new Response(html, { status, headers }), cookies)
 }
 
 /** A redirect after a form: 303, so that the form is never posted again (attacks C25). */
 export function seeOther(location: string, cookies: readonly string[] = []): Response {
   const headers = new Headers({ location, 'cache-control': 'no-store', 'referrer-policy': 'same-origin' })
-  for (const cookie of cookies) headers.append('set-cookie', cookie)
-  return new Response(null, { status: 303, headers })
+  return withCookies(new Response(null, { status: 303, headers }), cookies)
+}
+
+/** The response, which sets these cookies, too. */
+export function withCookies(response: Response, cookies: readonly string[]): Response {
+  for (const cookie of cookies) response.headers.append('set-cookie', cookie)
+  return response
 }

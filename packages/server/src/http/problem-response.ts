@@ -1,24 +1,21 @@
+import type { Context as HonoContext } from 'hono'
 import { describeRefusal, withRefusal } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
-import type { Messages } from '../pages/messages/messages.js'
 import { renderProblem } from '../pages/problem-page.js'
 import { htmlResponse } from './html-response.js'
 import { PageError } from './page-error.js'
 import { pageFrame } from './page-frame.js'
 import { asRefusal } from './refusal-response.js'
 import { retryPath } from './retry-path.js'
+import { type Arrival, messagesFor } from './visit.js'
 
 /** Anything that was thrown on the way to a page, as the page that says so; what is not the caller's fault is reported. */
-export function problemResponse(
-  context: ServerContext,
-  error: unknown,
-  requestId: string,
-  request: Request,
-  messages: Messages,
-): Response {
+export function problemResponse(context: ServerContext, c: HonoContext<Arrival>, error: unknown): Response {
+  const { requestId } = c.env
+  const messages = messagesFor(context, c)
   const problem = error instanceof PageError ? error : asPageError(error)
   if (problem.status >= 500) context.onError(error, requestId)
-  const retry = problem.shown.retry ?? retryPath(problem.code, request, context.issuer)
+  const retry = problem.shown.retry ?? retryPath(problem.code, c.req.raw, context.issuer)
   const html = renderProblem(
     {
       ...pageFrame(context),

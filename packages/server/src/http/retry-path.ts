@@ -1,6 +1,5 @@
-import { requestPath } from '../consent/outcome.js'
 import type { ProblemPage } from '../pages/models.js'
-import { localPath } from './local-path.js'
+import { localPath, requestPath } from './local-path.js'
 
 type Code = ProblemPage['code']
 

@@ -1,46 +1,123 @@
+import type { ReceivedMessage } from 'countersign'
+import { maxFormBytes, readForm } from 'countersign/wire'
+import type { Context } from 'hono'
+import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../keys/minted-secrets.js'
+import { chooseMessages } from '../pages/messages/choose-messages.js'
+import type { Messages } from '../pages/messages/messages.js'
 import type { Session } from '../storage/storage.js'
-import type { Cookies } from './cookies.js'
+import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
+import { PageError } from './page-error.js'
+import { isOfOtherSession, pageOf } from './page-of.js'
 
-/** The browser behind a request, and who is signed in there. */
-export interface Visitor {
-  /** The browser's stable random cookie (W23). */
-  browser: string
-  browserHash: string
-  /** Cookies that every answer to this visitor sets. */
-  newCookies: readonly string[]
-  session: Session | undefined
-  sessionHash: string | undefined
-}
-
-const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
-
-/** Reads the cookies; a browser without one gets one, and a session that is not ours is nobody's. */
-export async function identifyVisitor(context: ServerContext, cookies: Cookies, request: Request): Promise<Visitor> {
-  const { browser: presented, session: sessionCookie } = cookies.read(request)
-  const known = presented !== undefined && browserCookie.test(presented) ? presented : undefined
-  const browser = known ?? context.secrets.random('aabr_')
-  const sessionHash = sessionCookie === undefined ? undefined : hashSecret(sessionCookie)
-  return {
-    browser,
-    browserHash: hashSecret(browser),
-    newCookies: known === undefined ? [cookies.setBrowser(browser)] : [],
-    session: sessionHash === undefined ? undefined : await context.storage.findSession(sessionHash),
-    sessionHash,
+/** What comes with a request on its way through the routes. */
+export interface Arrival {
+  Bindings: {
+    /** The message as it was on the wire. */
+    received: ReceivedMessage
+    requestId: string
+  }
+  Variables: {
+    /** The methods of the path, for `Allow`. */
+    allow: string
   }
 }
 
-/** What a form value names as the page's user and session: nobody, or the person, without telling who. */
-export function pageOf(session: Session | undefined): string {
-  return session ? `${personOf(session)}~${hashSecret(`page in ${session.id}`).slice(0, 22)}` : 'anonymous'
+/** A request of a browser: who is there, where, and what they sent. */
+export interface Visit {
+  request: Request
+  requestId: string
+  url: URL
+  /** What `:id` in the route's path stood for. */
+  id: string
+  /** Path and query of the page that is shown, to come back to. */
+  path: string
+  /** The browser's stable random cookie (W23). */
+  browser: string
+  browserHash: string
+  /** Cookies that every page shown to this browser sets. */
+  newCookies: readonly string[]
+  /** Sign-ins at identity providers that were begun here. */
+  providerStates: ReadonlyMap<string, string>
+  /** Who is signed in there. */
+  session: Session | undefined
+  sessionHash: string | undefined
+  /** In the language that the person picked, or the browser prefers. */
+  messages: Messages
+  /** The fields of a form; empty where none was sent. */
+  form: ReadonlyMap<string, string>
+  /** Whom the page of the form was made for, as {@link pageOf} says. */
+  formOf: string
+  /** Where the request came from, where the platform tells. */
+  ip: string | undefined
+  userAgent: string | undefined
 }
 
-/** Whether a page was made for the person who is signed in, but in another session of theirs: one that has ended (W23). */
-export function isOfOtherSession(page: string, session: Session | undefined): boolean {
-  return session !== undefined && page !== pageOf(session) && page.startsWith(`${personOf(session)}~`)
+/** A visit of somebody who is signed in. */
+export type SignedInVisit = Visit & { session: Session }
+
+const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
+
+/** Who asks for a page. A browser without a cookie gets one, and a session that is not ours is nobody's. */
+export async function openVisit(context: ServerContext, c: Context<Arrival>): Promise<Visit> {
+  const request = c.req.raw
+  const { received, requestId } = c.env
+  const url = new URL(request.url)
+  const presented = readCookie(context, c, 'browser')
+  const sessionCookie = readCookie(context, c, 'session')
+  const known = presented !== undefined && browserCookie.test(presented) ? presented : undefined
+  const browser = known ?? context.secrets.random('aabr_')
+  const sessionHash = sessionCookie === undefined ? undefined : hashSecret(sessionCookie)
+  const session = sessionHash === undefined ? undefined : await context.storage.findSession(sessionHash)
+  return {
+    request,
+    requestId,
+    url,
+    id: c.req.param('id') ?? '',
+    path: url.pathname + url.search,
+    browser,
+    browserHash: hashSecret(browser),
+    newCookies: known === undefined ? [cookieOf(context, 'browser', browser, longestCookieLife)] : [],
+    providerStates: readProviderStates(context, c),
+    session,
+    sessionHash,
+    messages: messagesFor(context, c),
+    form: new Map(),
+    formOf: pageOf(session),
+    ip: received.remoteAddress,
+    userAgent: request.headers.get('user-agent')?.slice(0, 256),
+  }
 }
 
-function personOf({ user }: Session): string {
-  return hashSecret(`page of ${user.id}`).slice(0, 22)
+/**
+ * Who sends a form, and the form; refuses one that no page of this server made for this browser (attacks C06, C07, C22).
+ * What is refused leaves an audit row.
+ */
+export async function openFormVisit(context: ServerContext, c: Context<Arrival>): Promise<Visit> {
+  const form = readForm(c.req.header('content-type') ?? null, await c.env.received.body(maxFormBytes))
+  const visit = await openVisit(context, c)
+  const { request, browser, session, ip } = visit
+  const page = isSameOrigin(request, context.issuer)
+    ? context.secrets.readCsrf(form.get('csrf') ?? '', browser)
+    : undefined
+  // Nobody was shown a consent form without being signed in.
+  const forged = page === undefined || (form.has('consent') && page === pageOf(undefined))
+  if (forged || isOfOtherSession(page, session)) {
+    await recordSparingly(context, { event: form.has('consent') ? 'consent.forged' : 'form.forged', ip })
+    throw new PageError('csrf')
+  }
+  return { ...visit, form, formOf: page }
+}
+
+/** The language a person picked, or the browser prefers. */
+export function messagesFor(context: ServerContext, c: Context): Messages {
+  return chooseMessages(c.req.header('accept-language') ?? null, readCookie(context, c, 'language'))
+}
+
+// Browsers send both headers with forms; other clients, such as scripted users, may send neither and still need the cookie.
+function isSameOrigin(request: Request, issuer: string): boolean {
+  const origin = request.headers.get('origin')
+  const site = request.headers.get('sec-fetch-site')
+  return (origin === null || origin === new URL(issuer).origin) && (site === null || site === 'same-origin')
 }

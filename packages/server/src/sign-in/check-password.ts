@@ -1,7 +1,7 @@
 import { networkOf } from 'countersign/wire'
 import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
-import type { Submission } from '../http/submission.js'
+import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import { foldUsername } from '../storage/accounts/fold-username.js'
 import type { User } from '../storage/storage.js'
@@ -22,9 +22,8 @@ const limits = { window: 900, account: 5, address: 29, device: 10 }
  */
 export async function checkPassword(
   context: ServerContext,
-  { visitor, ip, userAgent }: Submission,
-  username: string,
-  password: string,
+  { browserHash, ip, userAgent }: Visit,
+  { username, password }: { username: string; password: string },
 ): Promise<PasswordCheck> {
   const { storage } = context
   const credential = await storage.findCredential(username)
@@ -36,10 +35,8 @@ export async function checkPassword(
     addressKey === undefined
       ? { count: 0, resetAt: 0 }
       : await storage.countAttempt({ key: addressKey, window: limits.window })
-  const known = credential
-    ? await storage.isKnownDevice({ userId: credential.user.id, browserHash: visitor.browserHash })
-    : false
-  const deviceKey = known ? hashSecret(`sign-in device ${foldUsername(username)} ${visitor.browserHash}`) : undefined
+  const known = credential ? await storage.isKnownDevice({ userId: credential.user.id, browserHash }) : false
+  const deviceKey = known ? hashSecret(`sign-in device ${foldUsername(username)} ${browserHash}`) : undefined
   const counted =
     deviceKey === undefined
       ? [

@@ -10,7 +10,7 @@ import { nonceSource } from 'countersign/wire'
 import { recordSparingly } from '../audit/record-sparingly.js'
 import type { PasskeySettings, ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
-import type { Submission } from '../http/submission.js'
+import type { SignedInVisit, Visit } from '../http/visit.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import { StorageError, type User } from '../storage/storage.js'
 import { parseCredential } from './parse-credential.js'
@@ -19,9 +19,9 @@ import { parseCredential } from './parse-credential.js'
 const ceremonyTime = 300
 
 /** The options of a sign-in ceremony: any passkey of this server will do. */
-export async function signInOptions(context: ServerContext, submission: Submission): Promise<object> {
+export async function signInOptions(context: ServerContext, visit: Visit): Promise<object> {
   const { rpId } = requirePasskeys(context)
-  const challenge = challengeFor(context, submission, 'sign-in')
+  const challenge = challengeFor(context, visit, 'sign-in')
   return generateAuthenticationOptions({
     rpID: rpId,
     challenge,
@@ -31,7 +31,8 @@ export async function signInOptions(context: ServerContext, submission: Submissi
 }
 
 /** The options of a ceremony that adds a passkey to the signed-in person. */
-export async function registrationOptions(context: ServerContext, submission: Submission, user: User): Promise<object> {
+export async function registrationOptions(context: ServerContext, visit: SignedInVisit): Promise<object> {
+  const { user } = visit.session
   const { rpId, rpName } = requirePasskeys(context)
   const existing = await context.storage.listPasskeys(user.id)
   return generateRegistrationOptions({
@@ -40,7 +41,7 @@ export async function registrationOptions(context: ServerContext, submission: Su
     userName: user.username,
     userDisplayName: user.displayName ?? user.username,
     userID: new TextEncoder().encode(user.id),
-    challenge: challengeFor(context, submission, user.id),
+    challenge: challengeFor(context, visit, user.id),
     excludeCredentials: existing.map(({ credentialId: id }) => ({ id })),
     authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     timeout: ceremonyTime * 1000,
@@ -48,9 +49,9 @@ export async function registrationOptions(context: ServerContext, submission: Su
 }
 
 /** The person whose passkey answered a challenge of ours in this browser; undefined: nobody's did. */
-export async function verifyPasskey(context: ServerContext, submission: Submission): Promise<User | undefined> {
+export async function verifyPasskey(context: ServerContext, visit: Visit): Promise<User | undefined> {
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
-  const response = parseCredential(submission.form.get('credential'), 'authentication')
+  const response = parseCredential(visit.form.get('credential'), 'authentication')
   const found = response && (await context.storage.findPasskey(response.id))
   if (!response || !found || found.user.status !== 'active') return undefined
   const { credentialId: id, publicKey } = found.passkey
@@ -58,7 +59,7 @@ export async function verifyPasskey(context: ServerContext, submission: Submissi
     verifyAuthenticationResponse({
       response,
       expectedChallenge: (challenge) =>
-        claimChallenge(context, submission, { purpose: 'sign-in', holder: response.id }, challenge),
+        claimChallenge(context, visit, { purpose: 'sign-in', holder: response.id }, challenge),
       expectedOrigin,
       expectedRPID,
       // The storage judges the counter, in one step with keeping it, and leaves an audit row.
@@ -66,7 +67,7 @@ export async function verifyPasskey(context: ServerContext, submission: Submissi
     }),
   )
   if (!verified?.verified) {
-    const { ip, userAgent } = submission
+    const { ip, userAgent } = visit
     const data = { userAgent: userAgent ?? null }
     await recordSparingly(context, { event: 'signin.failed', userId: found.user.id, ip, data })
     return undefined
@@ -76,22 +77,23 @@ export async function verifyPasskey(context: ServerContext, submission: Submissi
 }
 
 /** Adds the passkey that answered a challenge of ours; false when it did not, or is registered already. */
-export async function addPasskey(context: ServerContext, submission: Submission, user: User): Promise<boolean> {
+export async function addPasskey(context: ServerContext, visit: SignedInVisit): Promise<boolean> {
+  const { user } = visit.session
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
-  const response = parseCredential(submission.form.get('credential'), 'registration')
+  const response = parseCredential(visit.form.get('credential'), 'registration')
   if (!response) return false
   const verified = await orUndefined<VerifiedRegistrationResponse>(() =>
     verifyRegistrationResponse({
       response,
       expectedChallenge: (challenge) =>
-        claimChallenge(context, submission, { purpose: user.id, holder: user.id }, challenge),
+        claimChallenge(context, visit, { purpose: user.id, holder: user.id }, challenge),
       expectedOrigin,
       expectedRPID,
     }),
   )
   if (!verified?.verified || !verified.registrationInfo) return false
   const { id: credentialId, publicKey, counter, transports } = verified.registrationInfo.credential
-  const name = (submission.form.get('name') ?? '').trim().slice(0, 60)
+  const name = (visit.form.get('name') ?? '').trim().slice(0, 60)
   return context.storage.addPasskey({
     userId: user.id,
     credentialId,
@@ -108,19 +110,19 @@ function requirePasskeys({ passkeys }: ServerContext): PasskeySettings {
 }
 
 /** A challenge carries its own time and a code that only this server could make for this browser and purpose, so nothing is stored until it is used. */
-function challengeFor(context: ServerContext, { visitor }: Submission, purpose: string): Uint8Array<ArrayBuffer> {
+function challengeFor(context: ServerContext, { browser }: Visit, purpose: string): Uint8Array<ArrayBuffer> {
   const issued = `${context.now()}.${context.secrets.random('aasn_').slice(5)}`
-  return new TextEncoder().encode(context.secrets.csrfFor(visitor.browser, challengePage(purpose, issued)))
+  return new TextEncoder().encode(context.secrets.csrfFor(browser, challengePage(purpose, issued)))
 }
 
 async function claimChallenge(
   context: ServerContext,
-  { visitor, ip }: Submission,
+  { browser, ip }: Visit,
   { purpose, holder }: { purpose: string; holder: string },
   challenge: string,
 ): Promise<boolean> {
   const text = Buffer.from(challenge, 'base64url').toString('latin1')
-  const page = context.secrets.readCsrf(text, visitor.browser)
+  const page = context.secrets.readCsrf(text, browser)
   const [, named, at] = /^passkey~([^~]+)~(\d+)~/.exec(page ?? '') ?? []
   if (named !== purpose || context.now() - Number(at) >= ceremonyTime) return false
   return context.storage.claimNonce({

@@ -1,119 +1,81 @@
-import type { ReceivedMessage } from 'countersign'
 import { readParameters } from 'countersign/wire'
 import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
-import type { Cookies } from '../http/cookies.js'
 import { seeOther } from '../http/html-response.js'
-import { localPath, placeAt } from '../http/local-path.js'
+import { localPath } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'
-import { type View, viewOf } from '../http/page-frame.js'
-import { signInPath } from '../pages/account-paths.js'
-import type { IdentityProviderClient, ProviderState } from './provider/identity-provider.js'
+import type { Visit } from '../http/visit.js'
+import type { IdentityProviderClient } from './provider/identity-provider.js'
 import { ProviderFailure, providerProblemOf } from './provider/provider-problem.js'
 import { dropProviderState, findProviderState, isOver, keepProviderState, shortened } from './provider-states.js'
 import { renewSession, startSession } from './session.js'
-import { type SignInProblem, signInPageAt } from './sign-in-page-at.js'
+import type { SignInProblem } from './sign-in-page-at.js'
 
-/** A request to one of a provider's two pages. */
-export interface ProviderRequest {
-  request: Request
-  received: ReceivedMessage
-  requestId: string
-  /** The provider's id. */
-  id: string
+/** A sign-in at a provider that came to nothing: the sign-in page is shown again, on the way to `returnTo`. */
+export interface FailedSignIn {
+  returnTo: string
+  problem: NonNullable<SignInProblem['problem']>
+  cookies: readonly string[]
 }
 
 /** `GET /account/with/{provider}`: sends the browser to the identity provider; who is signed in signs in there again. */
-export async function startProviderSignIn(
-  context: ServerContext,
-  cookies: Cookies,
-  incoming: ProviderRequest,
-): Promise<Response> {
-  const { request, id: provider } = incoming
-  const client = requireProvider(context, provider)
-  const { searchParams } = new URL(request.url)
-  const view = await viewOf(context, cookies, request)
-  const { visitor } = view
-  const returnTo = shortened(localPath(readParameters(searchParams).get('return_to')))
-  const again = visitor.session !== undefined
+export async function startProviderSignIn(context: ServerContext, visit: Visit): Promise<Response | FailedSignIn> {
+  const client = requireProvider(context, visit)
+  const returnTo = shortened(localPath(readParameters(visit.url.searchParams).get('return_to')))
+  const again = visit.session !== undefined
   try {
     const maxAge = context.lifetimes.session
     const { url, state } = await client.start({ returnTo, startedAt: context.now(), again, maxAge })
-    const kept = keepProviderState(context, cookies, request, visitor, state)
-    return seeOther(url, [...visitor.newCookies, ...kept])
+    return seeOther(url, [...visit.newCookies, ...keepProviderState(context, visit, state)])
   } catch (error) {
-    return signInFailed(context, view, incoming, returnTo, error)
+    return { returnTo, problem: await tellFailure(context, visit, error), cookies: [] }
   }
 }
 
 /** `GET /account/with/{provider}/callback`: the provider says who signed in; the same browser must have started it. */
-export async function finishProviderSignIn(
-  context: ServerContext,
-  cookies: Cookies,
-  incoming: ProviderRequest,
-): Promise<Response> {
-  const { request, received, id: provider } = incoming
-  const client = requireProvider(context, provider)
-  const view = await viewOf(context, cookies, request)
-  const state = findProviderState(context, cookies, request, view.visitor)
-  if (state?.provider !== provider) throw new PageError('bad_form', { retry: '/account/sign-in' })
-  const done = dropProviderState(cookies, state)
-  const refuse = (problem: NonNullable<SignInProblem['problem']>) =>
-    signInAgain(context, view, state.returnTo, { problem, cookies: [done] })
-  if (isOver(context, state)) return refuse('provider_expired')
+export async function finishProviderSignIn(context: ServerContext, visit: Visit): Promise<Response | FailedSignIn> {
+  const client = requireProvider(context, visit)
+  const state = findProviderState(context, visit)
+  if (state?.provider !== visit.id) throw new PageError('bad_form', { retry: '/account/sign-in' })
+  const { returnTo } = state
+  const cookies = [dropProviderState(context, state)]
+  if (isOver(context, state)) return { returnTo, problem: 'provider_expired', cookies }
   let proved: Awaited<ReturnType<IdentityProviderClient['finish']>>
   try {
-    proved = await client.finish(new URL(request.url), state)
+    proved = await client.finish(visit.url, state)
   } catch (error) {
-    return signInFailed(context, view, incoming, state.returnTo, error, [done])
+    return { returnTo, problem: await tellFailure(context, visit, error), cookies }
   }
   const { user } = await context.storage.createFederatedUser(proved.identity)
   if (user.status !== 'active') {
-    await context.storage.recordEvent({ event: 'signin.failed', userId: user.id, ip: received.remoteAddress })
-    return refuse('account_disabled')
+    await context.storage.recordEvent({ event: 'signin.failed', userId: user.id, ip: visit.ip })
+    return { returnTo, problem: 'account_disabled', cookies }
   }
-  const cookiesOf = () => {
-    if (state.again && view.visitor.session?.user.id === user.id) return renewSession(context, cookies, view)
-    const userAgent = request.headers.get('user-agent')?.slice(0, 256)
-    const arrival = { visitor: view.visitor, ip: received.remoteAddress, userAgent }
-    // What the provider does not say is not taken for a sign-in just now.
-    return startSession(context, cookies, arrival, user.id, ['oidc'], proved.authTime ?? 0)
-  }
-  return seeOther(state.returnTo, [...(await cookiesOf()), done])
+  const session =
+    state.again && visit.session?.user.id === user.id
+      ? await renewSession(context, visit)
+      : // What the provider does not say is not taken for a sign-in just now.
+        await startSession(context, visit, { userId: user.id, amr: ['oidc'], authTime: proved.authTime ?? 0 })
+  return seeOther(returnTo, [...session, ...cookies])
 }
 
-/** The sign-in page again, saying what the person or the provider did; anything else is a bug, and goes on. */
-async function signInFailed(
+/** Puts on record what the person or the provider did; anything else is a bug, and goes on. */
+async function tellFailure(
   context: ServerContext,
-  view: View,
-  { id: provider, received, requestId }: ProviderRequest,
-  returnTo: ProviderState['returnTo'],
+  { id: provider, ip, requestId }: Visit,
   error: unknown,
-  cookies: readonly string[] = [],
-): Promise<Response> {
+): Promise<FailedSignIn['problem']> {
   const found = providerProblemOf(error)
   if (!found) throw error
   const { problem, reason } = found
   const event = problem === 'provider_denied' ? 'signin.provider_denied' : 'signin.provider_failed'
-  const recorded = await recordSparingly(context, { event, ip: received.remoteAddress, data: { provider, reason } })
+  const recorded = await recordSparingly(context, { event, ip, data: { provider, reason } })
   if (recorded && problem !== 'provider_denied')
     context.onError(new ProviderFailure(provider, reason, error), requestId)
-  return signInAgain(context, view, returnTo, { problem, cookies })
+  return problem
 }
 
-/** The sign-in page of where the person was on the way to. */
-async function signInAgain(
-  context: ServerContext,
-  view: View,
-  returnTo: string,
-  shown: SignInProblem & { cookies: readonly string[] },
-): Promise<Response> {
-  const at = await placeAt(context, returnTo, view)
-  if ('answered' in at) return at.answered
-  return signInPageAt(context, { ...view, path: signInPath(returnTo) }, at.place, shown)
-}
-
-function requireProvider({ providers }: ServerContext, id: string): IdentityProviderClient {
+function requireProvider({ providers }: ServerContext, { id }: Visit): IdentityProviderClient {
   const client = providers.get(id)
   if (!client) throw new PageError('not_found')
   return client

@@ -1,7 +1,7 @@
 import type { ServerContext } from '../context.js'
-import type { Cookies } from '../http/cookies.js'
+import { cookieOf } from '../http/cookies.js'
 import { localPath } from '../http/local-path.js'
-import type { Visitor } from '../http/visit.js'
+import type { Visit } from '../http/visit.js'
 import type { ProviderState } from './provider/identity-provider.js'
 
 /** Seconds that a sign-in at a provider may take. */
@@ -18,14 +18,12 @@ const sealed = 'provider~'
 /** Keeps a started sign-in in the browser, beside those of other tabs; the oldest make room. Returns the cookies to set. */
 export function keepProviderState(
   context: ServerContext,
-  cookies: Cookies,
-  request: Request,
-  { browser }: Visitor,
+  { browser, providerStates }: Visit,
   state: ProviderState,
 ): readonly string[] {
   const value = context.secrets.csrfFor(browser, seal(state))
   let bytes = value.length
-  const others = [...cookies.readProviderStates(request)]
+  const others = [...providerStates]
     .map(([id, kept]) => ({ id, size: kept.length, state: open(context, kept, browser) }))
     .sort((a, b) => (b.state?.startedAt ?? 0) - (a.state?.startedAt ?? 0))
   const dropped = others.filter(({ size, state: other }, index) => {
@@ -33,25 +31,22 @@ export function keepProviderState(
     return !other || isOver(context, other) || index >= bounds.count - 1 || bytes > bounds.bytes
   })
   return [
-    ...dropped.map(({ id }) => cookies.setProviderState(id, '', 0)),
-    cookies.setProviderState(cookieId(state.state), value, signInTime),
+    ...dropped.map(({ id }) => cookieOf(context, `provider-${id}`, '', 0)),
+    cookieOf(context, `provider-${cookieId(state.state)}`, value, signInTime),
   ]
 }
 
 /** The sign-in that a callback answers, if this browser started it. */
 export function findProviderState(
   context: ServerContext,
-  cookies: Cookies,
-  request: Request,
-  { browser }: Visitor,
+  { browser, providerStates, url }: Visit,
 ): ProviderState | undefined {
-  const id = cookieId(new URL(request.url).searchParams.get('state') ?? '')
-  return open(context, cookies.readProviderStates(request).get(id), browser)
+  return open(context, providerStates.get(cookieId(url.searchParams.get('state') ?? '')), browser)
 }
 
 /** The cookie that removes a state: it answers once. */
-export function dropProviderState(cookies: Cookies, { state }: ProviderState): string {
-  return cookies.setProviderState(cookieId(state), '', 0)
+export function dropProviderState(context: ServerContext, { state }: ProviderState): string {
+  return cookieOf(context, `provider-${cookieId(state)}`, '', 0)
 }
 
 /** Whether a sign-in was started too long ago. */

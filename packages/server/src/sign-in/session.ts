@@ -1,7 +1,6 @@
 import type { ServerContext } from '../context.js'
-import type { Cookies } from '../http/cookies.js'
-import type { Submission } from '../http/submission.js'
-import type { Visitor } from '../http/visit.js'
+import { cookieOf } from '../http/cookies.js'
+import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import type { Session } from '../storage/storage.js'
 
@@ -12,46 +11,52 @@ import type { Session } from '../storage/storage.js'
  */
 export async function startSession(
   context: ServerContext,
-  cookies: Cookies,
-  { visitor, ip, userAgent }: Pick<Submission, 'visitor' | 'ip' | 'userAgent'>,
-  userId: string,
-  amr: Session['amr'],
-  authTime?: number,
+  visit: Visit,
+  { userId, amr, authTime }: { userId: string; amr: Session['amr']; authTime?: number },
 ): Promise<readonly string[]> {
   const { storage, lifetimes, maxSessions: most } = context
-  if (authTime === undefined && visitor.session?.user.id === userId) {
-    const renewed = await renewSession(context, cookies, { visitor }, amr)
+  const { browserHash, ip, userAgent } = visit
+  if (authTime === undefined && visit.session?.user.id === userId) {
+    const renewed = await renewSession(context, visit, amr)
     if (renewed.length > 0) return renewed
   }
-  if (visitor.sessionHash !== undefined) await storage.endSession(visitor.sessionHash)
+  if (visit.sessionHash !== undefined) await storage.endSession(visit.sessionHash)
   const session = context.secrets.random('aasn_')
   const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
   const idHash = hashSecret(session)
   await storage.createSession({ idHash, userId, idleSeconds, lifetime, most, amr, authTime, ip, userAgent })
-  await storage.rememberDevice({ userId, browserHash: visitor.browserHash })
-  return [...visitor.newCookies, cookies.setSession(session, lifetime)]
+  await storage.rememberDevice({ userId, browserHash })
+  return [...visit.newCookies, cookieOf(context, 'session', session, lifetime)]
 }
 
-/** Ends the visitor's session. Returns the cookies to set. */
-export async function endSessionOf(
-  { storage }: ServerContext,
-  cookies: Cookies,
-  { sessionHash }: Visitor,
-): Promise<readonly string[]> {
-  if (sessionHash !== undefined) await storage.endSession(sessionHash)
-  return [cookies.clearSession()]
+/** Ends the session of a browser. Returns the cookies to set. */
+export async function endSession(context: ServerContext, { sessionHash }: Visit): Promise<readonly string[]> {
+  if (sessionHash !== undefined) await context.storage.endSession(sessionHash)
+  return [clearedSession(context)]
+}
+
+/** The cookie of no session. */
+export function clearedSession(context: ServerContext): string {
+  return cookieOf(context, 'session', '', 0)
 }
 
 /** The same session under a new id, after the person proved again who they are. Returns the cookies to set. */
 export async function renewSession(
   context: ServerContext,
-  cookies: Cookies,
-  { visitor }: Pick<Submission, 'visitor'>,
+  { sessionHash }: Visit,
   amr?: Session['amr'],
 ): Promise<readonly string[]> {
-  if (visitor.sessionHash === undefined) return []
+  if (sessionHash === undefined) return []
   const session = context.secrets.random('aasn_')
   const newIdHash = hashSecret(session)
-  const renewed = await context.storage.reauthenticate({ idHash: visitor.sessionHash, newIdHash, amr })
-  return renewed ? [cookies.setSession(session, Math.max(1, renewed.expiresAt - context.now()))] : []
+  const renewed = await context.storage.reauthenticate({ idHash: sessionHash, newIdHash, amr })
+  return renewed ? [cookieOf(context, 'session', session, Math.max(1, renewed.expiresAt - context.now()))] : []
+}
+
+/** Seconds after signing in during which a person need not show again who they are (attacks C24). */
+const freshFor = 600
+
+/** Whether the person showed just now who they are: a session alone may have been left open, or stolen. */
+export function isFresh({ now }: ServerContext, { authTime }: Session): boolean {
+  return now() - authTime <= freshFor
 }

@@ -1,73 +1,60 @@
 import { networkOf } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
-import type { Cookies } from '../http/cookies.js'
 import { seeOther } from '../http/html-response.js'
-import { localPath, pathOf, placeOf } from '../http/local-path.js'
-import { PageError } from '../http/page-error.js'
-import type { View } from '../http/page-frame.js'
-import type { Submission } from '../http/submission.js'
+import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../keys/minted-secrets.js'
 import { isEmail, passwordProblem, usernameProblem } from '../policy/account-policy.js'
 import { StorageError } from '../storage/storage.js'
 import { checkPassword } from './check-password.js'
 import { verifyPasskey } from './passkeys.js'
 import { hashPassword } from './passwords.js'
-import { endSessionOf, startSession } from './session.js'
+import { startSession } from './session.js'
 import { signInPageAt, signUpPageAt } from './sign-in-page-at.js'
+import type { Way } from './way.js'
 
-/** What a form does; the view is for a page that says why it did not. */
-export type Action = (context: ServerContext, cookies: Cookies, submission: Submission, view: View) => Promise<Response>
+/** What a form does on the way to where the person goes. */
+export type SignInAction = (context: ServerContext, visit: Visit, way: Way) => Promise<Response>
 
 /** `action=login` */
-export const signIn: Action = async (context, cookies, submission, view) => {
-  const { form } = submission
-  const at = await placeOf(context, form, view)
-  if ('answered' in at) return at.answered
-  const { place } = at
+export const signIn: SignInAction = async (context, visit, way) => {
+  const { form } = visit
   const username = (form.get('username') ?? '').trim()
-  const check = await checkPassword(context, submission, username, form.get('password') ?? '')
+  const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
   if (check.outcome === 'throttled') {
-    return signInPageAt(context, view, place, { username, problem: 'throttled', retryAfter: check.retryAfter })
+    return signInPageAt(context, visit, { way, username, problem: 'throttled', retryAfter: check.retryAfter })
   }
-  if (check.outcome === 'wrong') return signInPageAt(context, view, place, { username, problem: 'wrong_password' })
-  return seeOther(pathOf(place), await startSession(context, cookies, submission, check.user.id, ['pwd']))
+  if (check.outcome === 'wrong') return signInPageAt(context, visit, { way, username, problem: 'wrong_password' })
+  return seeOther(way.path, await startSession(context, visit, { userId: check.user.id, amr: ['pwd'] }))
 }
 
 /** `action=passkey` */
-export const signInWithPasskey: Action = async (context, cookies, submission, view) => {
-  const at = await placeOf(context, submission.form, view)
-  if ('answered' in at) return at.answered
-  const { place } = at
-  const user = await verifyPasskey(context, submission)
-  if (!user) return signInPageAt(context, view, place, { problem: 'passkey_failed' })
-  return seeOther(pathOf(place), await startSession(context, cookies, submission, user.id, ['webauthn']))
+export const signInWithPasskey: SignInAction = async (context, visit, way) => {
+  const user = await verifyPasskey(context, visit)
+  if (!user) return signInPageAt(context, visit, { way, problem: 'passkey_failed' })
+  return seeOther(way.path, await startSession(context, visit, { userId: user.id, amr: ['webauthn'] }))
 }
 
 /** `action=sign-up` */
-export const signUp: Action = async (context, cookies, submission, view) => {
-  if (!context.signUp) throw new PageError('not_found')
-  const { form, ip } = submission
-  const at = await placeOf(context, form, view)
-  if ('answered' in at) return at.answered
-  const { place } = at
+export const signUp: SignInAction = async (context, visit, way) => {
+  const { form, ip } = visit
   const username = (form.get('username') ?? '').trim()
   const email = form.get('email')?.trim()
   const password = form.get('password') ?? ''
-  const shown = { username, ...(email === undefined ? {} : { email }) }
+  const shown = { way, username, ...(email === undefined ? {} : { email }) }
   const unusable = usernameProblem(username)
-  if (unusable) return signUpPageAt(context, view, place, { ...shown, problem: unusable })
+  if (unusable) return signUpPageAt(context, visit, { ...shown, problem: unusable })
   if (email !== undefined && !isEmail(email))
-    return signUpPageAt(context, view, place, { ...shown, problem: 'email_invalid' })
+    return signUpPageAt(context, visit, { ...shown, problem: 'email_invalid' })
   const weak = passwordProblem(password, username)
-  if (weak) return signUpPageAt(context, view, place, { ...shown, problem: weak })
-  if (!(await maySignUp(context, ip))) return signUpPageAt(context, view, place, { ...shown, problem: 'throttled' })
+  if (weak) return signUpPageAt(context, visit, { ...shown, problem: weak })
+  if (!(await maySignUp(context, ip))) return signUpPageAt(context, visit, { ...shown, problem: 'throttled' })
   try {
     const user = await context.storage.createUser({ username, email, passwordHash: await hashPassword(password) })
-    return seeOther(pathOf(place), await startSession(context, cookies, submission, user.id, ['pwd']))
+    return seeOther(way.path, await startSession(context, visit, { userId: user.id, amr: ['pwd'] }))
   } catch (error) {
     const problem = error instanceof StorageError ? nameProblems.find((code) => code === error.code) : undefined
     if (!problem) throw error
-    return signUpPageAt(context, view, place, { ...shown, problem })
+    return signUpPageAt(context, visit, { ...shown, problem })
   }
 }
 
@@ -85,15 +72,4 @@ async function maySignUp({ storage }: ServerContext, ip: string | undefined): Pr
     if (ip === undefined) break
   }
   return true
-}
-
-/** `action=logout` */
-export const signOutOfRequest: Action = async (context, cookies, { visitor }, view) =>
-  seeOther(view.path, await endSessionOf(context, cookies, visitor))
-
-/** `action=language` */
-export const chooseLanguage: Action = async (_context, cookies, { form }) => {
-  const language = form.get('language') ?? ''
-  if (!/^[a-z]{2,3}$/.test(language)) throw new PageError('bad_form')
-  return seeOther(localPath(form.get('return_to')), [cookies.setLanguage(language)])
 }

@@ -1,19 +1,19 @@
-import { requestPath } from '../consent/outcome.js'
 import type { ServerContext } from '../context.js'
 import { htmlResponse } from '../http/html-response.js'
-import { askerOf, fieldsOf, type Place, pathOf } from '../http/local-path.js'
-import { pageFrame, type View } from '../http/page-frame.js'
-import { accountPaths, signInPath } from '../pages/account-paths.js'
+import { pageFrame } from '../http/page-frame.js'
+import type { Visit } from '../http/visit.js'
+import { accountPaths } from '../pages/account-paths.js'
 import type { SignInPage, SignUpPage } from '../pages/models.js'
 import { renderSignIn } from '../pages/sign-in-page.js'
 import { renderSignUp } from '../pages/sign-up-page.js'
 import { passwordMinimum } from '../policy/account-policy.js'
+import { fieldsOf, signInPathOf, type Way } from './way.js'
 
 export type SignInProblem = Pick<SignInPage, 'username' | 'problem'> & {
   /** Seconds until the next attempt counts. */
   retryAfter?: number
 }
-type Shown = SignInProblem & Pick<SignInPage, 'again'> & { cookies?: readonly string[] }
+type Shown = SignInProblem & Pick<SignInPage, 'again'> & { way: Way; cookies?: readonly string[] }
 
 const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>> = {
   wrong_password: 401,
@@ -27,15 +27,15 @@ const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>
 }
 
 /** The sign-in page, first or again, with every way in that this server has. */
-export function signInPageAt(context: ServerContext, view: View, place: Place, shown: Shown = {}): Response {
-  const { cookies = [], retryAfter, ...said } = shown
-  const visitor = { ...view.visitor, session: undefined }
-  const next = encodeURIComponent(pathOf(place))
+export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown): Response {
+  const { way, cookies = [], retryAfter, ...said } = shown
+  const { browser } = visit
+  const next = encodeURIComponent(way.path)
   const html = renderSignIn(
     {
-      ...pageFrame(context, view),
-      form: fieldsOf(context, visitor, place, place.kind === 'request' ? requestPath : accountPaths.signIn),
-      ...askerOf(place),
+      ...pageFrame(context, visit),
+      form: fieldsOf(context, { browser, session: undefined }, { action: signInPathOf(way), fields: way.fields }),
+      ...way.asker,
       ...said,
       ...(context.providers.size === 0
         ? {}
@@ -48,13 +48,13 @@ export function signInPageAt(context: ServerContext, view: View, place: Place, s
       ...(context.passkeys ? { passkey: { options: '/account/passkeys/challenge' } } : {}),
       ...(context.signUp ? { signUpHref: `${accountPaths.signUp}?return_to=${next}` } : {}),
     },
-    view.messages,
+    visit.messages,
   )
   return htmlResponse(html, {
     status: shown.problem === undefined ? 200 : problemStatus[shown.problem],
     formRedirectsAway: true,
     connects: context.passkeys !== undefined,
-    cookies: [...view.visitor.newCookies, ...cookies],
+    cookies: [...visit.newCookies, ...cookies],
     ...(retryAfter === undefined ? {} : { retryAfter }),
   })
 }
@@ -62,23 +62,18 @@ export function signInPageAt(context: ServerContext, view: View, place: Place, s
 /** The sign-up page, first or again. */
 export function signUpPageAt(
   context: ServerContext,
-  view: View,
-  place: Place,
-  shown: Pick<SignUpPage, 'username' | 'email' | 'problem'> = {},
+  visit: Visit,
+  { way, ...shown }: Pick<SignUpPage, 'username' | 'email' | 'problem'> & { way: Way },
 ): Response {
-  const visitor = { ...view.visitor, session: undefined }
+  const { browser, messages, newCookies: cookies } = visit
   const model: SignUpPage = {
-    ...pageFrame(context, view),
-    form: fieldsOf(context, visitor, place, accountPaths.signUp),
-    ...askerOf(place),
+    ...pageFrame(context, visit),
+    form: fieldsOf(context, { browser, session: undefined }, { action: accountPaths.signUp, fields: way.fields }),
+    ...way.asker,
     ...shown,
     passwordMinimum,
-    signInHref: place.kind === 'request' ? pathOf(place) : signInPath(pathOf(place)),
+    signInHref: signInPathOf(way),
   }
   const status = shown.problem === undefined ? 200 : shown.problem === 'throttled' ? 429 : 400
-  return htmlResponse(renderSignUp(model, view.messages), {
-    status,
-    formRedirectsAway: true,
-    cookies: view.visitor.newCookies,
-  })
+  return htmlResponse(renderSignUp(model, messages), { status, formRedirectsAway: true, cookies })
 }

@@ -42,12 +42,18 @@ export type RequestType = (
   form: ReadonlyMap<string, string>,
 ) => MaybePromise<() => Promise<object>>
 
+/** A request of a program. */
+export interface SignedRequest {
+  request: Request
+  /** The message as it was on the wire. */
+  received: ReceivedMessage
+  requestId: string
+}
+
 /** A signed form in, JSON out, at whichever endpoint agents call (S§9.3–9.7, 10). */
-export async function signedFormEndpoint(
+export async function signedForm(
   context: ServerContext,
-  request: Request,
-  received: ReceivedMessage,
-  requestId: string,
+  { request, received, requestId }: SignedRequest,
   judge: RequestType,
 ): Promise<Response> {
   const { unsignedBodies } = context.interop

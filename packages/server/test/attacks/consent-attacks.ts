@@ -708,7 +708,7 @@ export const consentAttacks: readonly Attack[] = [
       return async () => {
         const signedIn = await user.submit(html, opened.url, { ...people.alice, action: 'login' })
         const secure = stage.authServer.startsWith('https:')
-        const rest = (age: number) => `; Path=/; HttpOnly; SameSite=Lax; Max-Age=${age}${secure ? '; Secure' : ''}`
+        const rest = (age: number) => `; Max-Age=${age}; Path=/; HttpOnly${secure ? '; Secure' : ''}; SameSite=Lax`
         const name = (role: string) => (secure ? `__Host-countersign-${role}` : `countersign-auth-server-${role}`)
         expect(cookieAttributes(first)).toEqual([name('browser') + rest(400 * 86_400)])
         expect(cookieAttributes(signedIn)).toEqual([name('session') + rest(14 * 86_400)])

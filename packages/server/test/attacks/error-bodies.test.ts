@@ -1,9 +1,8 @@
 import { hashPassword } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createContext } from '../../dist/context.js'
-import { createCookies } from '../../dist/http/cookies.js'
+import { createRoutes } from '../../dist/create-auth-server.js'
 import { hashSecret } from '../../dist/keys/minted-secrets.js'
-import { createRoutes } from '../../dist/routes.js'
 import { createPerson, type Person, signedIn } from '../accounts/person.js'
 import { createScriptedUser, hiddenFields } from '../scripted-user.js'
 import { type Breakdown, breakableStorage, noBreakdown } from './breakable-storage.js'
@@ -125,7 +124,7 @@ const requests: readonly ValidRequest[] = [
       }),
   },
   {
-    route: 'GET /agents/logos/*',
+    route: 'GET /agents/logos/:id',
     build: async ({ stage: { storage, authServer, agent } }) => {
       const of = { agent: agent.id, uri: 'https://cdn.example/logo.png' }
       await storage.claimLogo({ ...of, maxAge: 60, retryAfter: 60 })
@@ -178,21 +177,21 @@ const requests: readonly ValidRequest[] = [
   },
   { route: 'POST /account/language', build: form('/account/language', { action: 'language', language: 'ar' }) },
   // Nothing listens there: the page says that the provider did not answer.
-  { route: 'GET /account/with/*', build: get('/account/with/corp', 'nobody'), status: 401 },
-  { route: 'GET /account/with/*/callback', build: get('/account/with/corp/callback', 'nobody'), status: 400 },
+  { route: 'GET /account/with/:id', build: get('/account/with/corp', 'nobody'), status: 401 },
+  { route: 'GET /account/with/:id/callback', build: get('/account/with/corp/callback', 'nobody'), status: 400 },
   { route: 'POST /account/passkeys/challenge', build: form('/account/passkeys/challenge', {}) },
   { route: 'POST /account/passkeys/options', build: form('/account/passkeys/options', {}) },
   { route: 'GET /', build: get('/') },
-  { route: 'GET /assets/*', build: get('/assets/pages.css') },
+  { route: 'GET /assets/:id', build: get('/assets/pages.css') },
   { route: 'GET /favicon.ico', build: get('/favicon.ico') },
   { route: 'GET /apple-touch-icon.png', build: get('/apple-touch-icon.png') },
   ...['', '/remove-all', '/activity', '/security', '/password', '/yours', '/download', '/close'].map((path) => ({
     route: `GET /account${path}`,
     build: get(`/account${path}`),
   })),
-  { route: 'GET /account/agents/*', build: get(({ grantId }) => `/account/agents/${grantId}`) },
-  { route: 'GET /account/agents/*/remove', build: get(({ grantId }) => `/account/agents/${grantId}/remove`) },
-  { route: 'GET /account/passkeys/*/remove', build: get(`/account/passkeys/${passkey}/remove`) },
+  { route: 'GET /account/agents/:id', build: get(({ grantId }) => `/account/agents/${grantId}`) },
+  { route: 'GET /account/agents/:id/remove', build: get(({ grantId }) => `/account/agents/${grantId}/remove`) },
+  { route: 'GET /account/passkeys/:id/remove', build: get(`/account/passkeys/${passkey}/remove`) },
   {
     route: 'POST /account',
     what: 'remove-agent',
@@ -321,7 +320,7 @@ describe('O03: whatever fails inside, after however many steps, the answer does 
       keys: { signer: () => Promise.reject(new Error()), publicKeys: async () => [], secret: new Uint8Array(32) },
       storage: breakableStorage({} as never, noBreakdown()),
     })
-    const routes = createRoutes(context, createCookies(server.issuer), {} as never)
+    const routes = createRoutes(context, {} as never)
     const served = [...routes].flatMap(([path, route]) => Object.keys(route).map((method) => `${method} ${path}`))
     expect([...new Set(requests.map(({ route }) => route))].sort()).toEqual(served.sort())
   })

@@ -1,0 +1,86 @@
+import { readParameters } from 'countersign/wire'
+import type { ServerContext } from '../context.js'
+import { cookieOf, longestCookieLife } from '../http/cookies.js'
+import { seeOther } from '../http/html-response.js'
+import { localPath } from '../http/local-path.js'
+import { PageError } from '../http/page-error.js'
+import type { Visit } from '../http/visit.js'
+import { signInPath } from '../pages/account-paths.js'
+import { type FailedSignIn, finishProviderSignIn, startProviderSignIn } from '../sign-in/provider-sign-in.js'
+import { signIn, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
+import { signInPageAt, signUpPageAt } from '../sign-in/sign-in-page-at.js'
+import { linkPath, requireLink } from './link.js'
+import { onTheWay, wayTo } from './way-of.js'
+
+/** `GET /account/sign-in`, on the way to a page of this server: one of the account, or an agent's request. */
+export async function showSignIn(context: ServerContext, visit: Visit): Promise<Response> {
+  const returnTo = returnToOf(visit)
+  if (visit.session) return seeOther(returnTo)
+  const way = await wayTo(context, visit, returnTo)
+  return way instanceof Response ? way : signInPageAt(context, visit, { way })
+}
+
+/** `GET /account/sign-up`, on the way to a page of this server. */
+export async function showSignUp(context: ServerContext, visit: Visit): Promise<Response> {
+  const returnTo = returnToOf(visit)
+  requireSignUp(context)
+  const way = await wayTo(context, visit, returnTo)
+  return way instanceof Response ? way : signUpPageAt(context, visit, { way })
+}
+
+const actions: ReadonlyMap<string, (context: ServerContext, visit: Visit) => Promise<Response>> = new Map([
+  ['login', onTheWay(signIn)],
+  ['passkey', onTheWay(signInWithPasskey)],
+  [
+    'sign-up',
+    async (context: ServerContext, visit: Visit) => {
+      requireSignUp(context)
+      return onTheWay(signUp)(context, visit)
+    },
+  ],
+  ['language', chooseLanguage],
+])
+
+/** `POST /account/sign-in`, `/account/sign-up` and `/account/language`. */
+export async function submitEntranceForm(context: ServerContext, visit: Visit): Promise<Response> {
+  const { form } = visit
+  const action = actions.get(form.get('action') ?? '')
+  if (!action) throw new PageError('bad_form')
+  const path = form.has('request_token') ? linkPath(requireLink(form)) : localPath(form.get('return_to'))
+  return action(context, { ...visit, path })
+}
+
+/** `GET /account/with/{provider}`: on to the identity provider. */
+export async function enterWithProvider(context: ServerContext, visit: Visit): Promise<Response> {
+  return orSignIn(context, visit, await startProviderSignIn(context, visit))
+}
+
+/** `GET /account/with/{provider}/callback`: back from there. */
+export async function returnFromProvider(context: ServerContext, visit: Visit): Promise<Response> {
+  return orSignIn(context, visit, await finishProviderSignIn(context, visit))
+}
+
+/** Where signing in at a provider came to nothing: the sign-in page of where the person was on the way to. */
+async function orSignIn(context: ServerContext, visit: Visit, outcome: Response | FailedSignIn): Promise<Response> {
+  if (outcome instanceof Response) return outcome
+  const { returnTo, ...shown } = outcome
+  const way = await wayTo(context, visit, returnTo)
+  return way instanceof Response
+    ? way
+    : signInPageAt(context, { ...visit, path: signInPath(returnTo) }, { way, ...shown })
+}
+
+/** `action=language` */
+async function chooseLanguage(context: ServerContext, { form }: Visit): Promise<Response> {
+  const language = form.get('language') ?? ''
+  if (!/^[a-z]{2,3}$/.test(language)) throw new PageError('bad_form')
+  return seeOther(localPath(form.get('return_to')), [cookieOf(context, 'language', language, longestCookieLife)])
+}
+
+function returnToOf({ url }: Visit): string {
+  return localPath(readParameters(url.searchParams).get('return_to'))
+}
+
+function requireSignUp({ signUp: isOffered }: ServerContext): void {
+  if (!isOffered) throw new PageError('not_found')
+}
