@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 
 /**
  * What each layer of a package may import besides itself, types included. A layer is a folder, or a file or folder within
- * one that is named here. Files at the root are layers of their own, or together the layer `root`.
+ * one that is named here, too.
  */
 const layers = {
   countersign: {
@@ -36,25 +36,23 @@ const layers = {
     ['create-auth-server'],
     ['index'],
   ]),
-  cli: upwards(
-    [
-      ['trace'],
-      ['inspect', 'discover', 'keys', 'verify'],
-      ['sign', 'operate'],
-      ['serve'],
-      ['operate/operator-commands', 'demo'],
-    ],
-    ['root'],
-  ),
+  cli: upwards([
+    ['text', 'mistakes', 'terminal/terminal'],
+    ['command'],
+    ['terminal', 'database', 'flags', 'network'],
+    ['trace', 'inspect', 'discover', 'keys', 'verify'],
+    ['sign', 'operate', 'serve', 'demo'],
+    ['commands'],
+    ['program'],
+    ['main'],
+  ]),
 }
 
-/** Each layer may import all that stand before it and none beside it; those of `everywhere` may be imported by all, and import all. */
-function upwards(floors, everywhere = []) {
-  const all = floors.flat()
-  const rooms = floors.flatMap((floor, height) =>
-    floor.map((layer) => [layer, [...floors.slice(0, height).flat(), ...everywhere]]),
+/** Each layer may import all that stand before it, and none beside it. */
+function upwards(floors) {
+  return Object.fromEntries(
+    floors.flatMap((floor, height) => floor.map((layer) => [layer, floors.slice(0, height).flat()])),
   )
-  return Object.fromEntries([...rooms, ...everywhere.map((layer) => [layer, all])])
 }
 
 /** `protocol` is pure: no network, keys or clock, also not by way of `lib`. */
@@ -165,8 +163,7 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
 function layerOf(name, inside) {
   const parts = inside.split('/')
   const names = parts.map((_, length) => parts.slice(0, length + 1).join('/'))
-  const found = names.findLast((each) => each in layers[name])
-  return found ?? (parts.length === 1 && 'root' in layers[name] ? 'root' : undefined)
+  return names.findLast((each) => each in layers[name])
 }
 
 function isNodeAdapter(layer) {
