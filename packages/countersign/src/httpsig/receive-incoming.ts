@@ -5,6 +5,9 @@ import { AAuthError } from '../lib/errors.js'
 import { joinChunks, withinLimit } from '../lib/read-stream.js'
 import { type ReceivedMessage, readBefore } from './received-message.js'
 
+/** What was read of a request: a stream can be read once, and two middlewares may ask. In it, since a WeakMap costs more. */
+const readBody = Symbol('read body')
+
 /**
  * A request of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. Frameworks that change `url` or `method`
  * keep what was sent in `originalUrl` and `originalMethod`, parsers that read the body can keep its bytes in `rawBody`.
@@ -13,29 +16,34 @@ export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   originalUrl?: string
   originalMethod?: string
   rawBody?: unknown
+  [readBody]?: Promise<Uint8Array>
 }
 
 /**
  * Reads a request of Node's servers as a received message: header lines, method and target as they were on the wire. The
  * body is read from the stream, or from `rawBody` where a parser read it before; it can be asked for again afterwards. It is
  * read to its end whatever the headers say, since HTTP/2 announces no body.
+ *
+ * @param remoteAddress the client's address, where it is not the one of the connection
  */
-export function receiveIncoming(incoming: NodeRequest): ReceivedMessage {
+export function receiveIncoming(incoming: NodeRequest, remoteAddress = incoming.socket.remoteAddress): ReceivedMessage {
+  const { method, rawTarget, rawHeaders } = headOf(incoming)
   return {
-    ...headOf(incoming),
-    remoteAddress: incoming.socket.remoteAddress,
+    method,
+    rawTarget,
+    rawHeaders,
+    remoteAddress,
     body: (limit) => {
-      const before = bodies.get(incoming)
+      const before = incoming[readBody]
       if (before) return withinLimit(before, limit)
       const body = readIncoming(incoming, limit)
-      bodies.set(incoming, body)
+      incoming[readBody] = body
       return body
     },
   }
 }
 
-/** What was read of each request: a stream can be read once, and two middlewares may ask. */
-const bodies = new WeakMap<NodeRequest, Promise<Uint8Array>>()
+const noBytes = new Uint8Array(0)
 
 /** Seconds that a body may take over HTTP/2: as long as `requestTimeout` of Node's servers, which is for HTTP/1.1 alone. */
 const bodyTime = 300
@@ -74,13 +82,19 @@ async function readIncoming(incoming: NodeRequest, limit: number): Promise<Uint8
     return keptBytes(incoming, limit)
   }
   if (Number(announced) > limit) throw tooLarge(limit)
-  const late = incoming.httpVersionMajor < 2 ? undefined : bodyTime
-  const body = await collect(incoming, limit, late)
+  const body = await contentOf(incoming, limit)
   // HTTP/2 ends the stream of a body that was cut off, too; after an upgrade, what was announced is not in the stream.
   const isCut = incoming.aborted || (announced !== undefined && Number(announced) !== body.length)
   const isElsewhere = 'upgrade' in incoming && incoming.upgrade === true && encoded !== undefined
   if (isCut || isElsewhere) throw incomplete()
   return body
+}
+
+async function contentOf(incoming: NodeRequest, limit: number): Promise<Uint8Array> {
+  if (incoming.httpVersionMajor >= 2) return collect(incoming, limit, bodyTime)
+  // The parser says that the message has come to its end when it is through with what came in one piece.
+  await Promise.resolve()
+  return incoming.complete && incoming.readableLength === 0 ? noBytes : collect(incoming, limit, undefined)
 }
 
 /** What a parser kept of a body that it read. */

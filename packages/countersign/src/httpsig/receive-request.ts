@@ -6,11 +6,9 @@ const noBytes = new Uint8Array(0)
 /** The bytes that requests were made of. */
 const contents = new WeakMap<Request, Uint8Array>()
 
-/** Makes a `Request` of bytes that were received: {@link receiveRequest} needs not read them from it, and gives them at any time. */
-export function requestOf(url: string, init: RequestInit, content: Uint8Array): Request {
-  const request = new Request(url, { ...init, body: content.length > 0 ? content : null })
+/** Keeps the bytes that a request was made of: {@link receiveRequest} needs not read them from it, and gives them at any time. */
+export function keepContent(request: Request, content: Uint8Array): void {
   contents.set(request, content)
-  return request
 }
 
 /**

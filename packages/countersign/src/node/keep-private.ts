@@ -5,7 +5,7 @@ import type { NodeResponse } from './send-response.js'
 interface HeadWriter {
   writeHead(status: number, ...rest: unknown[]): unknown
   getHeader(name: string): unknown
-  setHeader(name: string, value: string): unknown
+  setHeader(name: string, value: unknown): unknown
 }
 
 const rules = new Map([
@@ -17,34 +17,32 @@ const rules = new Map([
 export function keepPrivate(outgoing: NodeResponse): void {
   const writer: HeadWriter = outgoing
   const writeHead = writer.writeHead.bind(outgoing)
-  Object.assign(outgoing, {
-    writeHead(status: number, ...rest: unknown[]): unknown {
-      const headers = fieldsOf(rest.find((part) => typeof part === 'object' && part !== null))
-      for (const [name, rule] of rules) {
-        const set = headers.get(name)?.values ?? [writer.getHeader(name) ?? '']
-        writer.setHeader(name, rule(set.flat().map(String).join(', ')))
-        headers.delete(name)
-      }
-      const others = [...headers.values()].map(({ name, values }) => [
-        name,
-        values.length > 1 ? values.flat() : values[0],
-      ])
-      const reason = rest.filter((part) => typeof part === 'string')
-      return writeHead(status, ...reason, Object.fromEntries(others))
-    },
-  })
+  writer.writeHead = (status, ...rest) => {
+    const given = rest.find((part) => typeof part === 'object' && part !== null)
+    const own = new Map<string, unknown[]>()
+    for (const [name, value] of fieldsOf(given)) {
+      const lowerName = name.toLowerCase()
+      if (!rules.has(lowerName)) writer.setHeader(name, value)
+      else own.set(lowerName, [...(own.get(lowerName) ?? []), value])
+    }
+    for (const [name, rule] of rules) {
+      const set = own.get(name) ?? [writer.getHeader(name) ?? '']
+      writer.setHeader(name, rule(set.flat().map(String).join(', ')))
+    }
+    return writeHead(status, ...rest.filter((part) => typeof part === 'string'))
+  }
 }
 
-/** What `writeHead` was given, by name in lower case: an object, a list of pairs, or a list of names and values in turn. */
-function fieldsOf(headers: unknown): Map<string, { name: string; values: unknown[] }> {
-  const lines: unknown[] = Array.isArray(headers) ? headers : Object.entries(headers ?? {})
-  const flat = lines.every((line) => Array.isArray(line)) ? lines.flat() : lines
-  const fields = new Map<string, { name: string; values: unknown[] }>()
-  for (let i = 0; i < flat.length; i += 2) {
-    const name = String(flat[i])
-    const field = fields.get(name.toLowerCase())
-    if (field) field.values.push(flat[i + 1])
-    else fields.set(name.toLowerCase(), { name, values: [flat[i + 1]] })
+/** What `writeHead` was given: an object, a list of pairs, or a list of names and values in turn, where one may come again. */
+function fieldsOf(headers: unknown): Iterable<[name: string, value: unknown]> {
+  if (!Array.isArray(headers)) return Object.entries(headers ?? {})
+  const lines: unknown[] = headers.every((line) => Array.isArray(line)) ? headers.flat() : headers
+  const fields = new Map<string, [name: string, value: unknown]>()
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = String(lines[i])
+    const before = fields.get(name.toLowerCase())
+    if (before) before[1] = [before[1], lines[i + 1]].flat()
+    else fields.set(name.toLowerCase(), [name, lines[i + 1]])
   }
-  return fields
+  return fields.values()
 }

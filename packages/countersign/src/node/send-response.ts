@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { constants, type Http2ServerResponse } from 'node:http2'
 import type { ReadableStream } from 'node:stream/web'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
+import { LightResponse } from './light-response.js'
 
 /** A response of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. */
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -21,15 +22,13 @@ const connectionFields: ReadonlySet<string> = new Set([
  * wait for it, and the body is cancelled when the client goes.
  */
 export async function sendResponse(response: Response, outgoing: NodeResponse, method: string): Promise<void> {
+  const text = LightResponse.textOf(response)
+  if (typeof text === 'string' && method !== 'HEAD') return sendWhole(text, response, outgoing)
   const { body } = response
   if (isGone(outgoing)) return body?.cancel()
-  outgoing.statusCode = response.status
-  for (const [name, value] of response.headers) {
-    if (name !== 'set-cookie' && !connectionFields.has(name)) outgoing.setHeader(name, value)
-  }
-  const cookies = response.headers.getSetCookie()
-  if (cookies.length > 0) outgoing.setHeader('set-cookie', cookies)
   if (method === 'HEAD' || body === null) {
+    for (const [name, value] of Object.entries(fieldsOf(response))) outgoing.setHeader(name, value)
+    outgoing.statusCode = response.status
     outgoing.end()
     return body?.cancel()
   }
@@ -41,20 +40,31 @@ export async function sendResponse(response: Response, outgoing: NodeResponse, m
   while (atHand.length < 2) {
     const next = await Promise.race([reading, nextTurn()])
     if (next === undefined) break
-    if (next.done) {
-      const whole = Buffer.concat(atHand)
-      if (!response.headers.has('content-length')) outgoing.setHeader('content-length', whole.length)
-      outgoing.end(whole)
-      return
-    }
+    if (next.done) return sendWhole(Buffer.concat(atHand), response, outgoing)
     atHand.push(next.value)
     reading = reader.read()
   }
-  if (isHttp2(outgoing)) outgoing.writeHead(outgoing.statusCode)
-  else outgoing.flushHeaders()
+  outgoing.writeHead(response.status, fieldsOf(response))
+  if (!isHttp2(outgoing)) outgoing.flushHeaders()
   for (const chunk of atHand) await write(chunk, outgoing)
   for (let next = await reading; !next.done; next = await reader.read()) await write(next.value, outgoing)
   outgoing.end()
+}
+
+function sendWhole(body: string | Uint8Array, response: Response, outgoing: NodeResponse): void {
+  if (isGone(outgoing)) return
+  const fields = fieldsOf(response)
+  fields['content-length'] ??= String(Buffer.byteLength(body))
+  outgoing.writeHead(response.status, fields)
+  outgoing.end(body)
+}
+
+function fieldsOf({ headers }: Response): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = {}
+  for (const [name, value] of headers) if (!connectionFields.has(name)) fields[name] = value
+  const { 'set-cookie': cookie } = fields
+  if (cookie !== undefined) fields['set-cookie'] = headers.getSetCookie()
+  return fields
 }
 
 /**

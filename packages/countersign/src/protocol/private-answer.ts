@@ -6,11 +6,12 @@ const signatureKey = 'Signature-Key'
  * `private, no-store`. Signed requests carry no `Authorization`, which would keep shared caches off (RFC 9111 §3.5).
  */
 export function privateCacheControl(set: string): string {
-  return isPrivate(set) ? set : cacheControl
+  return set !== '' && isPrivate(set) ? set : cacheControl
 }
 
 /** `Vary` of an answer to a signed request, which depends on who signed it. */
 export function varyBySigner(set: string): string {
+  if (set === '') return signatureKey
   const names = set.split(',').map((name) => name.trim())
   if (names.includes('*') || names.some((name) => name.toLowerCase() === signatureKey.toLowerCase())) return set
   return [...names.filter((name) => name !== ''), signatureKey].join(', ')

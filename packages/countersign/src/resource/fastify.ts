@@ -67,11 +67,21 @@ export function aauth<R extends Requirement>(resource: Resource, options: Verify
       return undefined
     }
     const { body } = gate.verified(raw)
-    const stream = Object.assign(Readable.from([Buffer.from(body)]), { receivedEncodedLength: body.length })
+    if (body.length === 0 && !raw.readableDidRead) return undefined
+    const stream = Object.assign(streamOf(body), { receivedEncodedLength: body.length })
     provided.add(stream)
     return stream
   }
   return Object.assign(aauthHook, { verified: (request: { raw: NodeRequest }) => gate.verified(request.raw) })
+}
+
+function streamOf(bytes: Uint8Array): Readable {
+  return new Readable({
+    read() {
+      this.push(bytes)
+      this.push(null)
+    },
+  })
 }
 
 /** An `onRequest` hook for Fastify that serves `resource.handler` at the resource's own paths: `app.addHook('onRequest', …)`. */
@@ -83,9 +93,10 @@ export function aauthDocuments(resource: Resource) {
     const { originalUrl = raw.url ?? '/' } = raw
     if (!paths.has(originalUrl.split('?', 1)[0] as string)) return
     reply.hijack()
-    createNodeListener((request, received) => resource.handler(request, received), { origin, clientAddress: () => ip })(
-      raw,
-      reply.raw,
-    )
+    createNodeListener((request, received) => resource.handler(request, received), {
+      origin,
+      clientAddress: () => ip,
+      lightResponses: false,
+    })(raw, reply.raw)
   }
 }

@@ -82,18 +82,21 @@ function receiveSent(request: Request, bindings: Bindings | undefined): Received
   if (incoming?.rawHeaders === undefined) return undefined
   const sent = receiveIncoming(incoming)
   // The stream belongs to the Request, but for methods whose Request has no body.
-  const isBodiless = request.method === 'GET' || request.method === 'HEAD'
-  const source = isBodiless ? sent : receiveRequest(request)
+  const source = isBodiless(request) ? sent : receiveRequest(request)
   return {
     ...sent,
     async body(limit) {
       const body = await source.body(limit)
-      if (isBodiless && body.length > 0) {
+      if (isBodiless(request) && body.length > 0) {
         throw new AAuthError('request_malformed', `A ${request.method} request has no body.`)
       }
       return body
     },
   }
+}
+
+function isBodiless({ method }: Request): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 function receiveMounted(request: Request, mountPath: string | undefined): ReceivedMessage {
@@ -113,7 +116,8 @@ async function requireSame(
   requireUnchanged(sent, { method: request.method, target: targetOf(request.url), mountPath })
   const mediaType = fieldValues(sent, 'content-type').join(', ')
   if (body.length > 0 && mediaType !== (request.headers.get('content-type') ?? '')) throw requestChanged('body')
-  if (body.length === 0 && request.body === null) return
+  // A Request of GET or HEAD has no body; others are asked, which may have platforms make one.
+  if (body.length === 0 && (isBodiless(request) || request.body === null)) return
   const handled = await receiveRequest(request).body(Number.POSITIVE_INFINITY)
   if (handled === body) return
   if (handled.length !== body.length || handled.some((byte, index) => byte !== body[index]))

@@ -59,13 +59,14 @@ export function judgeLevel<R extends Requirement>(
 ): VerifiedRequest<R> {
   const { agent, token } = verified.resolved
   // `agent` is left out where the agent is the resource itself (S§3.5, 7.3); anywhere else that is a fault (attacks T16).
-  const resolved = agent === undefined && token ? { ...verified.resolved, agent: ownAgent } : verified.resolved
-  if (resolved.agent === undefined && token) {
+  const isUnnamed = agent === undefined && token !== undefined
+  if (isUnnamed && ownAgent === undefined) {
     throw new AAuthError('auth_token_invalid', 'The auth token names no agent.', {
       challenge: { level: 'authorization' },
     })
   }
-  return levels[required.require]({ ...verified, resolved }, required.scope ?? '') as VerifiedRequest<R>
+  const named = isUnnamed ? { ...verified, resolved: { ...verified.resolved, agent: ownAgent } } : verified
+  return levels[required.require](named, required.scope ?? '') as VerifiedRequest<R>
 }
 
 const levels = {
@@ -74,7 +75,8 @@ const levels = {
   authorization: authorizedRequest,
 } as const
 
-function signedRequest({ resolved, ...verified }: VerifiedSignature<ResolvedKey>): SignedRequest {
+function signedRequest(verified: VerifiedSignature<ResolvedKey>): SignedRequest {
+  const { resolved } = verified
   if (resolved.token?.expired) {
     throw new AAuthError('auth_token_expired', 'The auth token has expired.', { challenge: { level: 'authorization' } })
   }
@@ -109,7 +111,8 @@ function authorizedRequest(verified: VerifiedSignature<ResolvedKey>, scope: stri
     throw new AAuthError('scope_insufficient', `The auth token does not have ${missing.join(' ')}.`, { challenge })
   }
   const { iss, sub } = token.claims
-  return { ...signedRequest(verified), agent, iss, sub, scope: granted, claims: token.claims }
+  // Not a spread with more members behind it, which takes V8 forty times as long.
+  return Object.assign(signedRequest(verified), { agent, iss, sub, scope: granted, claims: token.claims })
 }
 
 function requireAgent({ agent }: ResolvedKey): string {

@@ -36,7 +36,7 @@ export function createRequestGate<R extends Requirement>(
   const passed = new WeakMap<NodeRequest, { verified: VerifiedRequest<R>; message: ReceivedMessage }>()
   return {
     async refuse(incoming, outgoing, { address, accept }) {
-      const message = { ...receiveIncoming(incoming), remoteAddress: address }
+      const message = receiveIncoming(incoming, address)
       try {
         const verified = await resource.verify(message, options)
         accept(verified, message)
@@ -59,14 +59,23 @@ export function createRequestGate<R extends Requirement>(
   }
 }
 
+const signedMethod = Symbol('signed method')
+
+type GatedRequest = NodeRequest & { [signedMethod]?: string | undefined }
+
+/** One for all requests: accessors of their own would give each a shape of its own, which slows down all that reads them. */
+const method = {
+  configurable: true,
+  get(this: GatedRequest) {
+    return this[signedMethod]
+  },
+  set(this: GatedRequest, changed: unknown) {
+    if (changed !== this[signedMethod]) throw requestChanged('method')
+  },
+}
+
 // Routes are chosen by method: a middleware that overrides it afterwards would choose another handler (attacks S46).
-function keepMethod(incoming: NodeRequest): void {
-  const { method } = incoming
-  Object.defineProperty(incoming, 'method', {
-    configurable: true,
-    get: () => method,
-    set(changed: unknown) {
-      if (changed !== method) throw requestChanged('method')
-    },
-  })
+function keepMethod(incoming: GatedRequest): void {
+  incoming[signedMethod] = incoming.method
+  Object.defineProperty(incoming, 'method', method)
 }

@@ -1,0 +1,165 @@
+import type { ReceivedMessage } from '../httpsig/received-message.js'
+
+const RealRequest = globalThis.Request
+
+/** Targets that stay what they are when a URL is made of them; dot segments are looked for apart. */
+const plainTarget = /^\/[\w/~!$&()*+,;:@=?.%-]*$/
+const dotSegment = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i
+
+/**
+ * The `Request` that handlers get: method, URL, headers and signal. A real one, which costs as much as a tenth of a
+ * signature check, is made where more is asked of it.
+ */
+export class LightRequest implements Request {
+  readonly method: string
+  readonly url: string
+  readonly #rawHeaders: readonly string[]
+  readonly #content: Uint8Array
+  #headers: Headers | undefined
+  #abort: AbortController | undefined
+  #isGone = false
+  #real: Request | undefined
+
+  /** @param origin what the URL starts with, as URLs write it */
+  constructor(origin: string, { method, rawTarget, rawHeaders }: ReceivedMessage, content: Uint8Array) {
+    this.method = method
+    const isPlain = plainTarget.test(rawTarget) && !dotSegment.test(rawTarget)
+    this.url = isPlain ? origin + rawTarget : new URL(origin + rawTarget).href
+    this.#rawHeaders = rawHeaders
+    this.#content = content
+  }
+
+  /** The real request, for what takes no other. */
+  static realOf<T>(request: T): T | Request {
+    return typeof request === 'object' && request !== null && #real in request ? request.#realOne() : request
+  }
+
+  #realOne(): Request {
+    const { method, headers, signal } = this
+    const body = this.#content.length > 0 ? this.#content : null
+    this.#real ??= new RealRequest(this.url, { method, headers, signal, body })
+    return this.#real
+  }
+
+  /** Ends the signal: the client went. */
+  abort(): void {
+    this.#isGone = true
+    this.#abort?.abort()
+  }
+
+  get headers(): Headers {
+    this.#headers ??= headersOf(this.#rawHeaders)
+    return this.#headers
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController()
+      if (this.#isGone) this.#abort.abort()
+    }
+    return this.#abort.signal
+  }
+
+  get body(): Request['body'] {
+    return this.#content.length === 0 ? null : this.#realOne().body
+  }
+
+  get bodyUsed(): boolean {
+    return this.#real?.bodyUsed ?? false
+  }
+
+  get cache() {
+    return this.#realOne().cache
+  }
+
+  get credentials() {
+    return this.#realOne().credentials
+  }
+
+  get destination() {
+    return this.#realOne().destination
+  }
+
+  get duplex() {
+    return this.#realOne().duplex
+  }
+
+  get integrity(): string {
+    return this.#realOne().integrity
+  }
+
+  get keepalive(): boolean {
+    return this.#realOne().keepalive
+  }
+
+  get mode() {
+    return this.#realOne().mode
+  }
+
+  get redirect() {
+    return this.#realOne().redirect
+  }
+
+  get referrer(): string {
+    return this.#realOne().referrer
+  }
+
+  get referrerPolicy() {
+    return this.#realOne().referrerPolicy
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#realOne().arrayBuffer()
+  }
+
+  blob() {
+    return this.#realOne().blob()
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    return new Uint8Array(await this.arrayBuffer())
+  }
+
+  clone(): Request {
+    return this.#realOne().clone()
+  }
+
+  formData() {
+    return this.#realOne().formData()
+  }
+
+  json(): Promise<unknown> {
+    return this.#realOne().json()
+  }
+
+  text(): Promise<string> {
+    return this.#realOne().text()
+  }
+}
+
+Object.setPrototypeOf(LightRequest.prototype, RealRequest.prototype)
+
+/** `Request` for programs that make another of a light one. */
+export class WebRequest extends RealRequest {
+  constructor(input: ConstructorParameters<typeof Request>[0], init?: RequestInit) {
+    super(LightRequest.realOf(input), init)
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof RealRequest
+  }
+}
+
+function headersOf(rawHeaders: readonly string[]): Headers {
+  const headers = new Headers()
+  let cookie: string | undefined
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    const value = rawHeaders[i + 1] as string
+    // HTTP/2 sends cookies apart, and they are no list of commas (RFC 9113 §8.2.3).
+    if (name.toLowerCase() === 'cookie') cookie = cookie === undefined ? value : `${cookie}; ${value}`
+    else headers.append(name, value)
+  }
+  if (cookie !== undefined) headers.set('cookie', cookie)
+  return headers
+}

@@ -1,0 +1,128 @@
+const RealResponse = globalThis.Response
+
+type BodyInit = ConstructorParameters<typeof Response>[0] | null
+
+/**
+ * A `Response` that keeps a body of text as text, so that it can be sent without a stream. A real one is made of another
+ * body, and where the body is read.
+ */
+export class LightResponse implements Response {
+  readonly status: number
+  readonly statusText: string
+  readonly headers: Headers
+  /** The body, unless a real response has it. */
+  readonly #text: string | null
+  #real: Response | undefined
+
+  constructor(body: BodyInit = null, init: ResponseInit = {}) {
+    const { status = 200, statusText = '' } = init
+    if (isLight(body, status, statusText)) {
+      this.headers = new Headers(init.headers)
+      if (body !== null && !this.headers.has('content-type'))
+        this.headers.set('content-type', 'text/plain;charset=UTF-8')
+      this.#text = body
+      this.status = status
+    } else {
+      this.#real = body === null ? new RealResponse(null, init) : new RealResponse(body, init)
+      this.headers = this.#real.headers
+      this.#text = null
+      this.status = this.#real.status
+    }
+    this.statusText = statusText
+  }
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof RealResponse
+  }
+
+  static error(): Response {
+    return RealResponse.error()
+  }
+
+  static json(value: unknown, init: ResponseInit = {}): Response {
+    const text: string | undefined = JSON.stringify(value)
+    if (text === undefined) throw new TypeError('The value cannot be written as JSON.')
+    const headers = new Headers(init.headers)
+    if (!headers.has('content-type')) headers.set('content-type', 'application/json')
+    const { status = 200, statusText = '' } = init
+    return new LightResponse(text, { status, statusText, headers })
+  }
+
+  static redirect(...args: Parameters<typeof Response.redirect>): Response {
+    return RealResponse.redirect(...args)
+  }
+
+  /** The body where it is text that nobody began to read, null where there is none; else undefined. */
+  static textOf(response: Response): string | null | undefined {
+    return #text in response && !response.#real ? response.#text : undefined
+  }
+
+  #realOne(): Response {
+    const { status, statusText, headers } = this
+    this.#real ??= new RealResponse(this.#text, { status, statusText, headers })
+    return this.#real
+  }
+
+  get body(): Response['body'] {
+    return this.#text === null && !this.#real ? null : this.#realOne().body
+  }
+
+  get bodyUsed(): boolean {
+    return this.#real?.bodyUsed ?? false
+  }
+
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300
+  }
+
+  get redirected(): boolean {
+    return false
+  }
+
+  get type() {
+    return 'default' as const
+  }
+
+  get url(): string {
+    return ''
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#realOne().arrayBuffer()
+  }
+
+  blob() {
+    return this.#realOne().blob()
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    return new Uint8Array(await this.arrayBuffer())
+  }
+
+  clone(): Response {
+    const { status, statusText, headers } = this
+    if (!this.#real) return new LightResponse(this.#text, { status, statusText, headers })
+    const { body } = this.#real.clone()
+    return new LightResponse(body, { status, statusText, headers })
+  }
+
+  formData() {
+    return this.#realOne().formData()
+  }
+
+  json(): Promise<unknown> {
+    return this.#realOne().json()
+  }
+
+  text(): Promise<string> {
+    return this.#realOne().text()
+  }
+}
+
+Object.setPrototypeOf(LightResponse.prototype, RealResponse.prototype)
+
+/** Everything else is made real at once, which also refuses what cannot be. */
+function isLight(body: BodyInit, status: unknown, statusText: unknown): body is string | null {
+  if (!Number.isInteger(status) || Number(status) < 200 || Number(status) > 599 || statusText !== '') return false
+  return body === null || (typeof body === 'string' && status !== 204 && status !== 205 && status !== 304)
+}
