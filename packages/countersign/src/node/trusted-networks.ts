@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { groupsOf } from '../lib/network-of.js'
 
 /**
  * Whether a peer is among addresses and networks, such as `10.0.0.0/8`, whose word is believed.
@@ -17,7 +18,8 @@ export function createTrustedPeers(trusted: readonly string[]): (peer: string) =
     if (problem !== undefined) throw new TypeError(`the proxy ${JSON.stringify(network)} ${problem}`)
     add(all, network)
   }
-  if (firstOctetsIn(all) >= 128) throw new TypeError(`the proxies are ${everybody}`)
+  const problem = trustedNetworksProblem(trusted)
+  if (problem !== undefined) throw new TypeError(`the proxies ${problem}`)
   return (peer) => {
     const address = plainAddress(peer)
     return isIP(address) !== 0 && all.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
@@ -32,15 +34,20 @@ export function plainAddress(address: string): string {
 /** Why an address or a network cannot be trusted, to go after what it is; undefined where it can. */
 export function trustedNetworkProblem(network: string): string | undefined {
   const [base = '', bits, ...rest] = network.split('/')
-  const longest = { 4: 32, 6: 128 }[isIP(base)]
+  const longest = base.includes('%') ? undefined : { 4: 32, 6: 128 }[isIP(base)]
   const isWritten = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (longest ?? -1))
   if (longest === undefined || rest.length > 0 || !isWritten)
     return 'must be an address or a network, such as 10.0.0.0/8'
-  const alone = new BlockList()
-  add(alone, network)
   const isWide =
-    firstOctetsIn(alone) > 1 || (longest === 128 && Number(bits ?? 128) < 16 && !isPrivate(base, Number(bits)))
+    partOf(mappedIpv4, [network]) > 1 / 256 ||
+    (longest === 128 && Number(bits ?? 128) < 16 && !isPrivate(base, Number(bits)))
   return isWide ? `is ${everybody}` : undefined
+}
+
+/** Why networks, each of which can be trusted, cannot be together; undefined where they can. */
+export function trustedNetworksProblem(networks: readonly string[]): string | undefined {
+  const isWide = [mappedIpv4, globalIpv6].some((scope) => partOf(scope, networks) > 1 / 4)
+  return isWide ? `together are ${everybody}` : undefined
 }
 
 const everybody =
@@ -53,13 +60,53 @@ function add(networks: BlockList, network: string): void {
   else networks.addSubnet(base, Number(bits), family)
 }
 
-/** Of how many of the 256 first octets there are IPv4 addresses in it, also where they are written in IPv6. */
-function firstOctetsIn(networks: BlockList): number {
-  return Array.from({ length: 256 }, (_, octet) => `${octet}.1.1.1`).filter((address) => networks.check(address)).length
-}
-
 /** Whether all of an IPv6 network is private or link-local. */
 function isPrivate(base: string, bits: number): boolean {
   const first = Number.parseInt(base.split(':')[0] ?? '', 16)
   return ((first & 0xfe00) === 0xfc00 && bits >= 7) || ((first & 0xffc0) === 0xfe80 && bits >= 10)
+}
+
+/** Addresses of IPv6 as numbers, without the one at the end; those of IPv4 lie where IPv6 maps them. */
+interface Range {
+  from: bigint
+  to: bigint
+}
+
+const mappedIpv4 = rangeOf('::ffff:0:0/96')
+/** IPv6 that was given out at all. */
+const globalIpv6 = rangeOf('2000::/3')
+
+function rangeOf(network: string): Range {
+  const [base = '', bits] = network.split('/')
+  const isIpv4 = isIP(base) === 4
+  const prefix = bits === undefined ? 128 : Number(bits) + (isIpv4 ? 96 : 0)
+  const size = 1n << BigInt(128 - prefix)
+  const address = numberOf(isIpv4 ? `::ffff:${base}` : base)
+  const from = address - (address % size)
+  return { from, to: from + size }
+}
+
+function numberOf(ipv6: string): bigint {
+  const digits = groupsOf(ipv6).map((group) => group.padStart(4, '0'))
+  return BigInt(`0x${digits.join('')}`)
+}
+
+/** The part of a scope that is in networks, each address counted once: of two networks one lies in the other, or none. */
+function partOf(scope: Range, networks: readonly string[]): number {
+  const ranges = networks.map(rangeOf)
+  if (ranges.some(({ from, to }) => from <= scope.from && to >= scope.to)) return 1
+  let size = 0n
+  let counted = scope.from
+  for (const { from, to } of ranges.sort(byBeginning)) {
+    if (from < counted || to > scope.to) continue
+    size += to - from
+    counted = to
+  }
+  return Number((size << 32n) / (scope.to - scope.from)) / 2 ** 32
+}
+
+/** Of those that begin together the largest comes first. */
+function byBeginning(one: Range, other: Range): number {
+  const isFirst = one.from === other.from ? one.to > other.to : one.from < other.from
+  return isFirst ? -1 : 1
 }

@@ -40,14 +40,27 @@ describe('createClientAddress', () => {
     ['::/64'],
     ['::/16'],
     Array.from({ length: 128 }, (_, octet) => `${octet + 1}.0.0.0/8`),
+    Array.from({ length: 65 }, (_, octet) => `${octet + 1}.0.0.0/8`),
+    Array.from({ length: 256 }, (_, octet) => `${octet}.128.0.0/9`),
+    Array.from({ length: 256 }, (_, octet) => `::ffff:${octet}.128.0.0/105`),
+    Array.from({ length: 8192 }, (_, index) => `${(0x2000 + index).toString(16)}::/16`),
+    Array.from({ length: 2049 }, (_, index) => `${(0x2000 + index * 3).toString(16)}::/16`),
   ])('refuses %s, which is everybody, and says what to do', (...trusted) => {
     expect(() => createClientAddress(trusted)).toThrow(
       /^the prox.* everybody, and any client could .*such as 10\.0\.0\.7/,
     )
   })
 
+  it('counts networks that lie in each other once', () => {
+    const inEachOther = Array.from({ length: 100 }, (_, octet) => [`10.${octet}.0.0/9`, '10.0.0.0/8', 'fc00::/7'])
+    const find = createClientAddress([...inEachOther.flat(), '2600::/16', '2600:1900::/32'])
+    expect(find('10.1.2.3', ['X-Forwarded-For', '203.0.113.9'])).toBe('203.0.113.9')
+    expect(() => createClientAddress(Array.from({ length: 64 }, (_, octet) => `${octet + 1}.0.0.0/8`))).not.toThrow()
+  })
+
   it.each([
     '*',
+    'fe80::1%eth0',
     'all',
     '',
     'loopback',

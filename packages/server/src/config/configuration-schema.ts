@@ -1,5 +1,10 @@
 import type { AllowedNetwork } from 'countersign'
-import { allowedNetworkProblems, egressProxyProblem, trustedNetworkProblem } from 'countersign/node'
+import {
+  allowedNetworkProblems,
+  egressProxyProblem,
+  trustedNetworkProblem,
+  trustedNetworksProblem,
+} from 'countersign/node'
 import { algorithmNames, isIdentifier } from 'countersign/wire'
 import * as z from 'zod'
 import { risksByStrength } from '../pages/risk-order.js'
@@ -89,6 +94,12 @@ const network = z.string().superRefine((value, context) => {
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
 })
 
+const networks = z.array(network).superRefine((values, context) => {
+  if (values.some((value) => trustedNetworkProblem(value) !== undefined)) return
+  const problem = trustedNetworksProblem(values)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+})
+
 const allowedNetwork = z.unknown().superRefine((value, context) => {
   for (const { path, problem } of allowedNetworkProblems(value))
     context.addIssue({ code: 'custom', path: [...path], message: problem })
@@ -161,7 +172,7 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   allowNetworks: z.array(allowedNetwork).default([]),
   egressProxy: egressProxy.optional(),
-  trustProxy: z.array(network).default([]),
+  trustProxy: networks.default([]),
   allowPath: z.boolean().default(false),
   allowInsecureLoopback: z.boolean().default(false),
 })

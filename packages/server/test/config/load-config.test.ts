@@ -170,6 +170,11 @@ describe('loadConfig', () => {
       'trustProxy[1]: is everybody, and any client could then claim any address: name your proxies alone, such as',
     ],
     [
+      'about everybody as proxies, piece by piece',
+      { trustProxy: Array.from({ length: 127 }, (_, octet) => `${octet + 1}.0.0.0/8`) },
+      'trustProxy: together are everybody, and any client could then claim any address',
+    ],
+    [
       'an allowed network with bits behind its prefix',
       { allowNetworks: [{ cidr: '192.168.0.0/16' }, { cidr: '10.1.2.3/8' }] },
       'allowNetworks[1].cidr: has bits behind its prefix: 10.0.0.0/8 is the network it is in',
