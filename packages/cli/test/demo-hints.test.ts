@@ -3,8 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { parseSignatureInput, type SignatureKey, serializeSignatureBase, signRequest } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { startCommand } from './run-command.js'
-import { runInProcess } from './run-program.js'
+import { runInProcess, startProgram } from './run-program.js'
 
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener)
@@ -47,7 +46,7 @@ describe('our agent, where a peer answers badly, names --interop', () => {
       if (document) outgoing.setHeader('content-type', 'application/json').end(JSON.stringify(document))
       else outgoing.writeHead(status, { 'content-type': type }).end(body)
     })
-    const resource = startCommand([
+    const resource = startProgram([
       'demo',
       '--only',
       'resource',
@@ -57,7 +56,7 @@ describe('our agent, where a peer answers badly, names --interop', () => {
       '--auth-server-url',
       authServer,
     ])
-    onTestFinished(() => void resource.child.kill('SIGINT'))
+    onTestFinished(() => void resource.stop('SIGINT'))
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
     const asked = await ask('--resource-url', `${id}/data-auth`, '--auth-server-url', authServer)
     expect(asked.status).toBe(1)
@@ -117,8 +116,8 @@ describe('our resource, where a peer signs otherwise', () => {
     ['', []],
     [', under --interop', ['--interop']],
   ])('names what is missing%s, also with a query, once', async (_case, flags) => {
-    const resource = startCommand(['demo', '--only', 'resource', '--port', '0', '--quiet', ...flags])
-    onTestFinished(() => void resource.child.kill('SIGINT'))
+    const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet', ...flags])
+    onTestFinished(() => void resource.stop('SIGINT'))
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
     const signer = await createSigner(await generatePrivateJwk({ kid: 'old-1' }))
     const { send } = await olderAgent(signer, withoutParameters)
@@ -130,23 +129,21 @@ describe('our resource, where a peer signs otherwise', () => {
     ]
     expect(statuses).toEqual([401, 401, 401, 401])
     await resource.seen(/@signature-params/)
-    resource.child.kill('SIGINT')
-    const { stderr } = await resource.finished
+    const { stderr } = await resource.stop('SIGINT')
     expect(stderr.split('\n').filter((line) => line.includes('@signature-params'))).toEqual([named])
     expect(stderr).not.toContain(hint)
   })
 
   it('names --interop where nothing else is known, and not where it is set', async () => {
     for (const flags of [[], ['--interop']]) {
-      const resource = startCommand(['demo', '--only', 'resource', '--port', '0', '--quiet', ...flags])
-      onTestFinished(() => void resource.child.kill('SIGINT'))
+      const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet', ...flags])
+      onTestFinished(() => void resource.stop('SIGINT'))
       const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
       const signer = await createSigner(await generatePrivateJwk({ kid: 'old-1' }))
       const { send } = await olderAgent(signer, (base) => `${base} `)
       expect((await send(`${id}/data-jwks`)).status).toBe(401)
       await new Promise((resolve) => setTimeout(resolve, 200))
-      resource.child.kill('SIGINT')
-      expect((await resource.finished).stderr.includes(hint)).toBe(flags.length === 0)
+      expect((await resource.stop('SIGINT')).stderr.includes(hint)).toBe(flags.length === 0)
     }
   })
 })

@@ -7,7 +7,7 @@ import { createDemoAgent } from '../dist/demo/demo-agent.js'
 import { sendWithin } from '../dist/demo/send-within.js'
 import { freePort } from './free-port.js'
 import type { TraceDocument } from './independent-verifier.js'
-import { type Running, runCommand, startCommand } from './run-command.js'
+import { type RunningProgram, runInProcess, startProgram } from './run-program.js'
 
 it('the agent of the demo is one person’s, also with an identifier that is not on this machine', async () => {
   const ids = { agent: 'https://agent.example', resource: 'https://api.example', 'auth-server': 'https://auth.example' }
@@ -16,20 +16,18 @@ it('the agent of the demo is one person’s, also with an identifier that is not
   expect(agent.metadata.redirect_uris).toEqual(['https://agent.example/callback'])
 })
 
-/** Starts an auth server and a resource, each a process of its own; the agent is started by the test. */
+/** Starts an auth server and a resource, each by a command of its own; the agent is started by the test. */
 async function startOthers(...flags: string[]) {
-  const authServer = startCommand(['demo', '--only', 'auth-server', '--port', '0', '--quiet', ...flags])
+  const authServer = startProgram(['demo', '--only', 'auth-server', '--port', '0', '--quiet', ...flags])
   const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
   const own = ['--only', 'resource', '--port', '0', '--auth-server-url', issuer, '--quiet']
-  const resource = startCommand(['demo', ...own, ...flags])
+  const resource = startProgram(['demo', ...own, ...flags])
   const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
   return { issuer, id, running: [authServer, resource] }
 }
 
-async function stop(running: readonly Running[]): Promise<void> {
-  for (const { child } of running) child.kill('SIGINT')
-  for (const { finished } of running) {
-    const { status, stderr } = await finished
+async function stop(running: readonly RunningProgram[]): Promise<void> {
+  for (const { status, stderr } of await Promise.all(running.map((program) => program.stop('SIGINT')))) {
     expect({ status, stderr: stderr.replaceAll(/^(?:Ask for http|People sign in|Ctrl-C).*\n/gm, '') }).toEqual({
       status: 0,
       stderr: '',
@@ -37,7 +35,7 @@ async function stop(running: readonly Running[]): Promise<void> {
   }
 }
 
-describe('three processes that were started apart', () => {
+describe('three parties that were started apart', () => {
   it.each([
     ['as they are', []],
     ['with --interop', ['--interop']],
@@ -45,7 +43,7 @@ describe('three processes that were started apart', () => {
     const port = await freePort()
     const { issuer, id, running } = await startOthers(...flags)
     const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, ...flags]
-    const { status, stdout, stderr } = await runCommand(...agent, '--resource-url', `${id}/data-auth`, '--json')
+    const { status, stdout, stderr } = await runInProcess(...agent, '--resource-url', `${id}/data-auth`, '--json')
     await stop(running)
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const { messages, result } = JSON.parse(stdout) as TraceDocument
@@ -71,26 +69,24 @@ describe('three processes that were started apart', () => {
     const port = await freePort()
     const { issuer, id, running } = await startOthers()
     const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, '--deny', '--quiet']
-    const { status, stdout } = await runCommand(...agent, '--resource-url', `${id}/data-auth`)
+    const { status, stdout } = await runInProcess(...agent, '--resource-url', `${id}/data-auth`)
     await stop(running)
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'access_denied\n' })
   })
 
   it('show what the others send, each from its own side', async () => {
     const port = await freePort()
-    const authServer = startCommand(['demo', '--only', 'auth-server', '--port', '0'])
+    const authServer = startProgram(['demo', '--only', 'auth-server', '--port', '0'])
     const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
-    const resource = startCommand(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', issuer])
+    const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', issuer])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
     const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer]
-    const { stdout } = await runCommand(...agent, '--resource-url', `${id}/data-auth`)
-    authServer.child.kill('SIGTERM')
-    resource.child.kill('SIGTERM')
+    const { stdout } = await runInProcess(...agent, '--resource-url', `${id}/data-auth`)
     expect(stdout).toContain('>>> AGENT REQUEST to ')
     expect(stdout).toContain('INFO: browser -> auth server "POST /agent/auth HTTP/1.1" 303')
     expect(stdout).toContain('INFO: peer -> agent "GET /jwks.json HTTP/1.1" 200 OK')
-    expect((await authServer.finished).stdout).toContain('>>> AUTH SERVER REQUEST received')
-    const seen = (await resource.finished).stdout
+    expect((await authServer.stop()).stdout).toContain('>>> AUTH SERVER REQUEST received')
+    const seen = (await resource.stop()).stdout
     expect(seen).toContain('>>> RESOURCE REQUEST received')
     expect(seen).toContain(`INFO: resource -> peer "GET /.well-known/aauth-agent HTTP/1.1" 200 OK`)
   })
@@ -98,27 +94,25 @@ describe('three processes that were started apart', () => {
 
 describe('countersign demo --only', () => {
   it('prints where it answers as JSON', async () => {
-    const running = startCommand(['demo', '--only', 'agent', '--serve', '--port', '0', '--json'])
+    const running = startProgram(['demo', '--only', 'agent', '--serve', '--port', '0', '--json'])
     const [line] = await running.seen(/^\{.*\}\n/)
-    running.child.kill('SIGINT')
-    expect((await running.finished).status).toBe(0)
+    expect((await running.stop('SIGINT')).status).toBe(0)
     expect(JSON.parse(line)).toEqual({ agent: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string })
   })
 
   it('answers for the identifier that it is given', async () => {
     const port = await freePort()
     const id = 'https://api.example'
-    const running = startCommand(['demo', '--only', 'resource', '--port', String(port), '--id', id, '--quiet'])
+    const running = startProgram(['demo', '--only', 'resource', '--port', String(port), '--id', id, '--quiet'])
     await running.seen(/^resource +https:\/\/api\.example\n/)
     const response = await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource`)
     expect(await response.json()).toMatchObject({ resource: id })
-    running.child.kill('SIGINT')
-    expect((await running.finished).status).toBe(0)
+    expect((await running.stop('SIGINT')).status).toBe(0)
   })
 
   it('finds an agent that was not there a moment ago', async () => {
     const agent = await nobody()
-    const resource = startCommand(['demo', '--only', 'resource', '--port', '0', '--quiet'])
+    const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet'])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
     const signed = await signRequest(new Request(`${id}/data-jwks`), {
       signer: await createSigner(await generatePrivateJwk({ kid: 'key-1' })),
@@ -126,21 +120,19 @@ describe('countersign demo --only', () => {
     })
     expect((await fetch(signed)).headers.get('signature-error')).toBe('error=unknown_key')
     const asked = ['--resource-url', `${id}/data-jwks`, '--quiet']
-    const { status, stdout } = await runCommand('demo', '--only', 'agent', '--id', agent, ...asked)
-    resource.child.kill('SIGINT')
-    await resource.finished
+    const { status, stdout } = await runInProcess('demo', '--only', 'agent', '--id', agent, ...asked)
+    await resource.stop('SIGINT')
     expect(status).toBe(0)
     expect(stdout).toContain(`"agent":"${agent}"`)
   })
 
   it('listens where the identifier says, without --port', async () => {
     const id = await nobody()
-    const running = startCommand(['demo', '--only', 'resource', '--id', id, '--quiet'])
+    const running = startProgram(['demo', '--only', 'resource', '--id', id, '--quiet'])
     await running.seen(/^resource +\S+\n/)
     const response = await fetch(`${id}/.well-known/aauth-resource`)
     expect(await response.json()).toMatchObject({ resource: id })
-    running.child.kill('SIGINT')
-    expect((await running.finished).status).toBe(0)
+    expect((await running.stop('SIGINT')).status).toBe(0)
   })
 
   it.each([
@@ -167,7 +159,7 @@ describe('countersign demo --only', () => {
     ['a person where nobody asks', ['--only', 'resource', '--deny'], '--deny and --browser'],
     ['a person beside --serve', ['--serve', '--browser'], "cannot be used with option '--serve'"],
   ])('exits with 2 for %s', async (_case, args, message) => {
-    const { status, stdout, stderr } = await runCommand('demo', ...args)
+    const { status, stdout, stderr } = await runInProcess('demo', ...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain(message)
   })
@@ -191,7 +183,17 @@ const nobody = async () => `http://127.0.0.1:${await freePort()}`
 
 describe('countersign demo --only agent, where somebody does not answer', () => {
   const ask = (resource: string, ...flags: string[]) =>
-    runCommand('demo', '--only', 'agent', '--port', '0', '--quiet', '--resource-url', `${resource}/data-auth`, ...flags)
+    runInProcess(
+      'demo',
+      '--only',
+      'agent',
+      '--port',
+      '0',
+      '--quiet',
+      '--resource-url',
+      `${resource}/data-auth`,
+      ...flags,
+    )
 
   it('exits with 3 and says that nothing listens where the resource should be', async () => {
     const resource = await nobody()
@@ -205,7 +207,7 @@ describe('countersign demo --only agent, where somebody does not answer', () => 
   it('shows with --json the messages until then', async () => {
     const resource = await nobody()
     const flags = ['--only', 'agent', '--port', '0', '--json', '--resource-url', `${resource}/data-auth`]
-    const { status, stdout } = await runCommand('demo', ...flags)
+    const { status, stdout } = await runInProcess('demo', ...flags)
     const { messages, result } = JSON.parse(stdout) as TraceDocument
     expect(status).toBe(3)
     expect(messages).toMatchObject([{ from: 'agent', to: 'resource', response: null }])
@@ -227,12 +229,11 @@ describe('countersign demo --only agent, where somebody does not answer', () => 
 
   it('exits with 3 and says why the auth server has no document', async () => {
     const authServer = await nobody()
-    const resource = startCommand(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', authServer])
+    const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', authServer])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/m)
     const { status, stderr } = await ask(id, '--auth-server-url', authServer)
     const other = await ask(id)
-    resource.child.kill('SIGTERM')
-    await resource.finished
+    await resource.stop()
     expect(status).toBe(3)
     expect(stderr).toContain(`${authServer}/.well-known/aauth-issuer could not be fetched (connect ECONNREFUSED`)
     expect(other.status).toBe(1)

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { canRunPeer, type Peer, startPeer } from '../../../test/peer/start-peer.js'
 import { freePort } from './free-port.js'
-import { type Running, runCommand, startCommand } from './run-command.js'
+import { runInProcess, startProgram } from './run-program.js'
 
 const runnable = canRunPeer()
 const stops: (() => Promise<unknown>)[] = []
@@ -9,13 +9,10 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
 })
 
-/** Starts a part of ours in a process of its own; resolves to its identifier. */
+/** Starts a part of ours; resolves to its identifier. */
 async function ours(party: 'resource' | 'auth-server', ...flags: string[]): Promise<string> {
-  const running: Running = startCommand(['demo', '--only', party, '--port', '0', '--quiet', ...flags])
-  stops.push(async () => {
-    running.child.kill('SIGINT')
-    return running.finished
-  })
+  const running = startProgram(['demo', '--only', party, '--port', '0', '--quiet', ...flags])
+  stops.push(() => running.stop('SIGINT'))
   const [, id = ''] = await running.seen(/^(?:resource|auth-server) +(\S+)\n/)
   return id
 }
@@ -29,7 +26,7 @@ async function peers(...args: Parameters<typeof startPeer>): Promise<Peer> {
 /** Runs our agent against a resource. */
 async function askAs(resource: string, authServer: string, ...flags: string[]) {
   const own = ['--only', 'agent', '--port', '0', '--auth-server-url', authServer]
-  return runCommand('demo', ...own, '--resource-url', `${resource}/data-auth`, '--quiet', ...flags)
+  return runInProcess('demo', ...own, '--resource-url', `${resource}/data-auth`, '--quiet', ...flags)
 }
 
 const scope = 'data.read data.write'
@@ -103,7 +100,7 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
       /^The auth server answered 401 .*\. A peer that speaks an older form .* --interop\.\n$/,
     )
 
-    const running = startCommand(['demo', '--only', 'auth-server', '--port', '0', '--quiet'])
+    const running = startProgram(['demo', '--only', 'auth-server', '--port', '0', '--quiet'])
     const [, strict = ''] = await running.seen(/^auth-server (\S+)\n/)
     const agent = await peers(
       'agent',
@@ -112,7 +109,6 @@ describe.skipIf(!runnable)('countersign demo --only … --interop beside a peer 
     )
     expect(await agent.ended).toBe(1)
     expect(agent.lines.at(-1)).toContain('401')
-    running.child.kill('SIGINT')
-    expect((await running.finished).stderr).toContain('needs --interop')
+    expect((await running.stop('SIGINT')).stderr).toContain('needs --interop')
   })
 })

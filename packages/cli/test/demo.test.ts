@@ -2,12 +2,13 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { decide } from '../dist/demo/decide.js'
 import { runDemo } from '../dist/demo/run-demo.js'
 import { createScriptedBrowser } from '../dist/demo/scripted-browser.js'
 import { createVerifier, digestOf, type TraceDocument, thumbprintOf } from './independent-verifier.js'
 import { runCommand, startCommand } from './run-command.js'
+import { runInProcess, startProgram } from './run-program.js'
 
 const ids = { agent: 'http://127.0.0.1:8001', resource: 'http://127.0.0.1:8002', authServer: 'http://127.0.0.1:8003' }
 const granted = {
@@ -167,7 +168,7 @@ describe('countersign demo --json', () => {
 
 describe('countersign demo', () => {
   it('shows each signed message from both sides, and the token it carries on each', async () => {
-    const { status, stdout, stderr } = await runCommand('demo')
+    const { status, stdout, stderr } = await runInProcess('demo')
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const titles = stdout.split('\n').filter((line) => /^(>>>|<<<|CONSENT)/.test(line))
     const token = `${ids.authServer}/agent/token`
@@ -200,7 +201,7 @@ describe('countersign demo', () => {
   it('prints only the result with --quiet, and the database file serves again', async () => {
     const database = join(scratch, 'auth.db')
     for (let times = 0; times < 2; times++) {
-      const { status, stdout, stderr } = await runCommand('demo', '--quiet', '--db', database)
+      const { status, stdout, stderr } = await runInProcess('demo', '--quiet', '--db', database)
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
       expect(stdout).toBe(`200 ${JSON.stringify(granted)}\n`)
     }
@@ -208,13 +209,13 @@ describe('countersign demo', () => {
   })
 
   it('ends with access_denied and without an auth token with --deny', async () => {
-    const { status, stdout } = await runCommand('demo', '--deny', '--json')
+    const { status, stdout } = await runInProcess('demo', '--deny', '--json')
     expect(status).toBe(0)
     const document = JSON.parse(stdout) as TraceDocument
     expect(document.result).toEqual({ error: 'access_denied' })
     expect(document.messages.at(-1)?.request.url).toMatch(/\/callback\?error=access_denied&/)
     expect(document.messages.flatMap(({ tokens }) => tokens).map(({ kind }) => kind)).not.toContain('auth+jwt')
-    const shown = await runCommand('demo', '--deny')
+    const shown = await runInProcess('demo', '--deny')
     expect(shown.status).toBe(0)
     expect(shown.stdout).toContain('Refused: access_denied; the person did not allow it')
     expect(shown.stdout.trimEnd().split('\n').at(-1)).toBe('Result: access_denied')
@@ -222,7 +223,9 @@ describe('countersign demo', () => {
 
   it('removes its temporary directory', async () => {
     const temporary = mkdtempSync(join(scratch, 'tmp-'))
-    const { status } = await startCommand(['demo', '--quiet'], { TMPDIR: temporary }).finished
+    vi.stubEnv('TMPDIR', temporary)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const { status } = await runInProcess('demo', '--quiet')
     expect(status).toBe(0)
     expect(readdirSync(temporary)).toEqual([])
   })
@@ -230,7 +233,7 @@ describe('countersign demo', () => {
   it.each([8001, 8002, 8003])('says in one sentence that port %i is in use', async (port) => {
     const blocker = createServer()
     await new Promise<void>((resolve) => blocker.listen(port, '127.0.0.1', resolve))
-    const { status, stdout, stderr } = await runCommand('demo')
+    const { status, stdout, stderr } = await runInProcess('demo')
     await new Promise((resolve) => blocker.close(resolve))
     expect(status).toBe(1)
     expect(stdout).toBe('')
@@ -255,7 +258,7 @@ describe('countersign demo', () => {
   })
 
   it('waits for a person’s browser, tells it that it worked, and shows it from the receiver’s side', async () => {
-    const running = startCommand(['demo', '--browser', '--json'])
+    const running = startProgram(['demo', '--browser', '--json'])
     const [, url = ''] = await running.seen(/Please open (\S+)\n/)
     const browser = createScriptedBrowser(fetch, new AbortController().signal)
     const callback = await decide(browser, url, 'grant')
@@ -274,17 +277,18 @@ describe('countersign demo', () => {
     '--serve keeps everybody running, asks nothing, and ends with %s',
     async (signal) => {
       const temporary = mkdtempSync(join(scratch, 'tmp-'))
-      const running = startCommand(['demo', '--serve'], { TMPDIR: temporary })
+      vi.stubEnv('TMPDIR', temporary)
+      onTestFinished(() => void vi.unstubAllEnvs())
+      const running = startProgram(['demo', '--serve'])
       await running.seen(/Ctrl-C ends it/)
       const documents = ['agent/aauth-agent', 'resource/aauth-resource', 'authServer/aauth-issuer'] as const
       for (const document of documents) {
         const [party, name] = document.split('/') as [keyof typeof ids, string]
         expect((await fetch(`${ids[party]}/.well-known/${name}`)).status).toBe(200)
       }
-      const discovered = await runCommand('discover', ids.authServer)
+      const discovered = await runInProcess('discover', ids.authServer)
       expect(discovered.status).toBe(0)
-      running.child.kill(signal)
-      const { status, stdout, stderr } = await running.finished
+      const { status, stdout, stderr } = await running.stop(signal)
       expect(status).toBe(0)
       expect(stderr).toContain(`Ask for ${ids.resource}/data-auth (a person must allow it), /data-jwks or /data.\n`)
       expect(stdout).toContain(`agent       ${ids.agent}\nresource    ${ids.resource}\nauth-server ${ids.authServer}\n`)
@@ -316,14 +320,14 @@ describe('countersign demo', () => {
     ['a flag without its value', ['demo', '--db'], "'--db <file>' argument missing"],
     ['an unknown command', ['demonstrate'], "unknown command 'demonstrate'"],
   ])('exits with 2 for %s', async (_case, args, message) => {
-    const { status, stdout, stderr } = await runCommand(...args)
+    const { status, stdout, stderr } = await runInProcess(...args)
     expect(status).toBe(2)
     expect(stdout).toBe('')
     expect(stderr).toContain(message)
   })
 
   it('says in one sentence that the database cannot be opened', async () => {
-    const { status, stderr } = await runCommand('demo', '--db', join(scratch, 'no-such-folder', 'auth.db'))
+    const { status, stderr } = await runInProcess('demo', '--db', join(scratch, 'no-such-folder', 'auth.db'))
     expect(status).toBe(1)
     expect(stderr).toMatch(/^The database \S+ cannot be opened: [^\n]+\.\n$/)
     expect(await freePorts()).toEqual([true, true, true])

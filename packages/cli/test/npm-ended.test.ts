@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, it, type TestContext, vi } from 'vitest'
 import { freePort } from './free-port.js'
 import { runInProcess } from './run-program.js'
 
@@ -14,7 +14,10 @@ const bin = fileURLToPath(new URL('../bin/countersign.js', import.meta.url))
 const runnable = existsSync('/proc/self/stat') && spawnSync('npm', ['--version']).status === 0
 
 /** A project with the command in it and a server to start; `scripts` are those of its package.json. */
-async function createProject(scripts: Readonly<Record<string, string>> = {}) {
+async function createProject(
+  onTestFinished: TestContext['onTestFinished'],
+  scripts: Readonly<Record<string, string>> = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-npm-'))
   mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true })
   symlinkSync(bin, join(folder, 'node_modules', '.bin', 'countersign'))
@@ -24,8 +27,8 @@ async function createProject(scripts: Readonly<Record<string, string>> = {}) {
   const settings = { issuer, database: 'auth.db', masterKeyFile: 'master.key', listen: { port } }
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...settings, allowInsecureLoopback: true }))
   await runInProcess('keys', 'generate-master', '--out', join(folder, 'master.key'))
-  const answers = () =>
-    fetch(`${issuer}/jwks.json`).then(
+  const answers = (path = '/jwks.json') =>
+    fetch(`${issuer}${path}`).then(
       ({ ok }) => ok,
       () => false,
     )
@@ -41,7 +44,7 @@ async function createProject(scripts: Readonly<Record<string, string>> = {}) {
     for (const pid of serverIn()) process.kill(pid, 'SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   })
-  return { folder, answers, serverIn }
+  return { folder, port, answers, serverIn }
 }
 
 function start(folder: string, command: string, ...args: string[]): ChildProcess {
@@ -49,16 +52,19 @@ function start(folder: string, command: string, ...args: string[]): ChildProcess
   return spawn(command, args, { cwd: folder, env, stdio: 'ignore', detached: true })
 }
 
+/** The shell goes on to its end when the server that it started is there. */
+const untilItListens = 'until (exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>/dev/null; do sleep 0.1; done'
+
 const serving = 'countersign serve --config config.json'
 
-describe.skipIf(!runnable)('a server that npm started', () => {
-  it.each<[string, NodeJS.Signals, Record<string, string>, string[]]>([
+describe.skipIf(!runnable).concurrent('a server that npm started', () => {
+  it.for<[string, NodeJS.Signals, Record<string, string>, string[]]>([
     ['npx, ended', 'SIGTERM', {}, ['npx', ...serving.split(' ')]],
     ['npx, killed', 'SIGKILL', {}, ['npx', ...serving.split(' ')]],
     ['npm run', 'SIGTERM', { start: serving }, ['npm', 'run', 'start']],
     ['npx in npm run', 'SIGTERM', { start: `npx ${serving}` }, ['npm', 'run', 'start']],
-  ])('ends with it: %s', async (_claim, signal, scripts, [command = '', ...args]) => {
-    const { folder, answers, serverIn } = await createProject(scripts)
+  ])('ends with it: %s', async ([_claim, signal, scripts, [command = '', ...args]], { expect, onTestFinished }) => {
+    const { folder, answers, serverIn } = await createProject(onTestFinished, scripts)
     const npm = start(folder, command, ...args)
     await expect.poll(answers, patient).toBe(true)
     npm.kill(signal)
@@ -66,19 +72,18 @@ describe.skipIf(!runnable)('a server that npm started', () => {
     await expect.poll(serverIn, patient).toEqual([])
   })
 
-  it('the demo too: its ports are free again', async () => {
-    const { folder, serverIn } = await createProject()
-    const npm = start(folder, 'npx', 'countersign', 'demo', '--only', 'resource', '--port', '0')
-    await expect.poll(() => serverIn().length, patient).toBe(1)
-    await new Promise((resolve) => setTimeout(resolve, 3000))
+  it('the demo too: its ports are free again', async ({ expect, onTestFinished }) => {
+    const { folder, port, answers, serverIn } = await createProject(onTestFinished)
+    const npm = start(folder, 'npx', 'countersign', 'demo', '--only', 'resource', '--port', String(port))
+    await expect.poll(() => answers('/.well-known/aauth-resource'), patient).toBe(true)
     npm.kill('SIGTERM')
     await expect.poll(serverIn, patient).toEqual([])
   })
 })
 
-describe.skipIf(!runnable)('a server that is to stay goes on', () => {
-  it.each<[string, Record<string, string>, string]>([
-    ['where the shell that started npx is gone', {}, `nohup npx ${serving} > nohup.out 2>&1 & sleep 3`],
+describe.skipIf(!runnable).concurrent('a server that is to stay goes on', () => {
+  it.for<[string, Record<string, string>, string]>([
+    ['where the shell that started npx is gone', {}, `nohup npx ${serving} > nohup.out 2>&1 & ${untilItListens}`],
     [
       'where a script of npm left it behind',
       { start: `nohup ${serving} > nohup.out 2>&1 &` },
@@ -87,12 +92,12 @@ describe.skipIf(!runnable)('a server that is to stay goes on', () => {
     [
       'where npm only left its variables, and the shell in between is gone',
       {},
-      `export npm_lifecycle_event=start; nohup countersign serve --config config.json > nohup.out 2>&1 & sleep 3`,
+      `export npm_lifecycle_event=start; nohup countersign serve --config config.json > nohup.out 2>&1 & ${untilItListens}`,
     ],
-  ])('%s', async (_claim, scripts, command) => {
-    const { folder, answers, serverIn } = await createProject(scripts)
+  ])('%s', async ([_claim, scripts, command], { expect, onTestFinished }) => {
+    const { folder, port, answers, serverIn } = await createProject(onTestFinished, scripts)
     const path = `export PATH="${join(folder, 'node_modules', '.bin')}:$PATH"`
-    const shell = start(folder, 'bash', '-c', `${path}; ${command}`)
+    const shell = start(folder, 'bash', '-c', `${path}; PORT=${port}; ${command}`)
     await new Promise((resolve) => shell.once('close', resolve))
     await expect.poll(answers, patient).toBe(true)
     await new Promise((resolve) => setTimeout(resolve, 1500))

@@ -4,8 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { simulatePublicNetwork } from '../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../countersign/test/discovery/tls-server.js'
 import { agentDocuments, issuerDocuments } from '../../countersign/test/origins.js'
-import { startCommand } from './run-command.js'
-import { pipeProgram, runInProcess } from './run-program.js'
+import { pipeProgram, runInProcess, startProgram } from './run-program.js'
 
 const agent = 'https://agent.corp.example'
 const issuer = 'https://auth.corp.example'
@@ -182,8 +181,8 @@ describe('countersign verify on a private network', () => {
 
 describe('countersign demo on a private network', () => {
   it('says what to set where the auth server is there', async () => {
-    const running = startCommand(['demo', '--only', 'resource', '--port', '0', '--quiet', '--auth-server-url', issuer])
-    onTestFinished(() => void running.child.kill('SIGINT'))
+    const running = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet', '--auth-server-url', issuer])
+    onTestFinished(() => void running.stop('SIGINT'))
     const [, id = ''] = await running.seen(/^resource +(\S+)\n/)
     const server = await openNetwork()
     const flags = ['--only', 'agent', '--port', '0', '--quiet', '--auth-server-url', issuer]
