@@ -261,6 +261,22 @@ describe('why an agent could not be looked up', () => {
     expect(await rowsOf(stage)).toEqual([])
   })
 
+  it.each([{}, { agent: 'https://victim.example' }])(
+    'an agent token names the issuer that was looked for, whatever else it claims: %j',
+    async (claims) => {
+      const { ask, told, signer, storage } = await openLookups(failing('EREFUSED', 'no'))
+      const exp = Math.floor(Date.now() / 1000) + 600
+      const payload = { iss: 'https://dead.example', sub: 'x', cnf: { jwk: signer.jwk }, exp, ...claims }
+      const parts = [{ typ: 'agent+jwt', alg: 'EdDSA', kid: 'k' }, payload].map((part) =>
+        Buffer.from(JSON.stringify(part)).toString('base64url'),
+      )
+      const jwt = [...parts, 'A'.repeat(86)].join('.')
+      await ask('https://dead.example', { scheme: 'jwt', jwt })
+      expect(told).toMatchObject([{ agent: 'https://dead.example', claimed: true, lookup: true }])
+      expect(await rowsOf({ storage })).toMatchObject([{ agent: 'https://dead.example', data: { claimed: true } }])
+    },
+  )
+
   it('a request without a signature names nobody', async () => {
     const { stage, told } = await openTold()
     const body = new URLSearchParams({ request_type: 'auth' })

@@ -87,12 +87,11 @@ function refused({ agent, delegate }: SigningAgent): Refused {
   return { agent, ...(delegate === null ? {} : { delegate }) }
 }
 
-/** Who a request that was not verified says it is from. */
+/** Who a request that was not verified says it is from: whose keys were looked for, whatever else its token claims. */
 function claimedBy({ parseSignatureKey }: ServerContext, request: Request): Refused {
   try {
     const { key } = parseSignatureKey(request.headers.get('signature-key') ?? '')
-    const claims = key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload : undefined
-    const agent = 'id' in key ? key.id : (claims?.agent ?? claims?.iss)
+    const agent = 'id' in key ? key.id : key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload.iss : undefined
     return typeof agent === 'string' ? { agent, claimed: true } : {}
   } catch (error) {
     if (error instanceof AAuthError) return {}
