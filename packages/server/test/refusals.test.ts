@@ -81,6 +81,52 @@ describe('who runs the server and the agent learn why', () => {
     expect(await rowsOf(stage)).toMatchObject([{ agent: stage.agent.id, data: { code: 'agent_blocked' } }])
   })
 
+  it.each<[string, (stage: Stage) => Promise<() => Promise<Response>>]>([
+    [
+      'a code that was allowed before there was the rule',
+      async (stage) => {
+        const allowed = await allow(stage)
+        return () => redeem(stage, allowed)
+      },
+    ],
+    [
+      'a refresh token that was given before there was the rule',
+      async (stage) => {
+        const by = identityOf(stage.agent)
+        const token = await refreshTokenOf(stage, await allow(stage, by, { duration: 'until-removed' }))
+        return () => refresh(stage, by, token)
+      },
+    ],
+  ])('%s gives nothing', async (_, prepare) => {
+    let denied: string | undefined
+    const asked: object[] = []
+    const policy: StageOptions['policy'] = (request) => {
+      asked.push(request)
+      return request.resource === denied ? { deny: 'incident-42' } : 'ask'
+    }
+    const { stage, told } = await openTold({ policy })
+    const attempt = await prepare(stage)
+    denied = stage.resource.id
+    const response = await attempt()
+    expect(response.status).toBe(403)
+    expect(await response.json()).toEqual({ error: 'access_denied', error_description: byRule })
+    const agent = stage.agent.id
+    expect(asked.at(-1)).toEqual({ agent, delegate: null, resource: denied, scope: ['data.read'] })
+    expect(told).toMatchObject([{ status: 403, code: 'policy_denied', agent, rule: 'incident-42' }])
+    expect(await rowsOf(stage)).toMatchObject([{ agent, data: { code: 'policy_denied', rule: 'incident-42' } }])
+  })
+
+  it('a refresh token works again once no rule denies it', async () => {
+    let denies = false
+    const { stage } = await openTold({ policy: () => (denies ? { deny: 'incident-42' } : 'ask') })
+    const by = identityOf(stage.agent)
+    const token = await refreshTokenOf(stage, await allow(stage, by, { duration: 'until-removed' }))
+    denies = true
+    expect((await refresh(stage, by, token)).status).toBe(403)
+    denies = false
+    expect((await refresh(stage, by, token)).status).toBe(200)
+  })
+
   it('the person said no', async () => {
     const { stage, told } = await openTold()
     const opened = await openRequest(stage)

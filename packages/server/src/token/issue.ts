@@ -3,6 +3,7 @@ import type { AuthTokenClaims } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { IdentityPermission } from '../pages/models.js'
 import { isIdentityScope } from '../policy/permissions.js'
+import { deniedByRule } from '../policy/policy.js'
 import type { TokenIssue, User } from '../storage/storage.js'
 import type { SigningAgent } from './signed-form.js'
 
@@ -22,9 +23,17 @@ export interface AuthTokenAnswer {
   token_type: 'Bearer'
 }
 
-/** Signs an auth token bound to the key that signed the request (S§7.3, 7.4). `agent` is left out where the agent is the resource (S§3.5). */
+/**
+ * Signs an auth token bound to the key that signed the request (S§7.3, 7.4). `agent` is left out where the agent is the
+ * resource (S§3.5). The policy is asked each time: a rule may deny what was allowed before there was one.
+ *
+ * @throws AAuthError `policy_denied`
+ */
 export async function issueAuthToken(context: ServerContext, subject: AuthTokenSubject): Promise<AuthTokenAnswer> {
   const { agent, resource, issue, user } = subject
+  const asked = { agent: agent.agent, delegate: agent.delegate, resource, scope: issue.scope.split(' ') }
+  const decision = context.policy(asked)
+  if (typeof decision === 'object' && 'deny' in decision) throw deniedByRule(decision.deny)
   const { access, identity } = splitScope(issue.scope)
   const claims: AuthTokenClaims = {
     iss: context.issuer,
