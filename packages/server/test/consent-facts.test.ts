@@ -1,5 +1,6 @@
+import { decodeToken } from 'countersign/wire'
 import { expect, it, onTestFinished } from 'vitest'
-import { allow, openRequest, ownRequest, view } from './attacks/flow.js'
+import { type Allowed, allow, authRequest, openRequest, ownRequest, redeem, signForm, view } from './attacks/flow.js'
 import { openMapStage } from './attacks/stage.js'
 import { words } from './pages/reading.js'
 
@@ -80,4 +81,36 @@ it('judges by what the operator says, and refuses to start with what can fit not
   const { page } = await view(stage, await openRequest(stage, undefined, { scope: 'data.delete see:data' }))
   expect(words(page)).toMatch(/Full control see:data .*Change Delete your data/)
   await expect(openMapStage({ risks: [['*.read', 'read']] })).rejects.toThrow('risks: *.read can fit nothing')
+})
+
+it.each([
+  ['email', 'email'],
+  ['profile', 'name'],
+])('does not allow the %s that it says it passes on to nobody', async (scope, claim) => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const choices = { duration: 'until-removed' }
+  const claimsOf = async (allowed: Allowed) => {
+    const { auth_token: token } = (await (await redeem(stage, allowed)).json()) as { auth_token: string }
+    return decodeToken(token)?.payload
+  }
+  const withheld = await allow(stage, undefined, choices, { asked: { scope: `data.read ${scope}` } })
+  expect(words(withheld.page)).toContain('(asked for, but we won’t pass it on)')
+  expect(await claimsOf(withheld)).toMatchObject({ scope: 'data.read' })
+  const { user } = withheld
+  const openid = await allow(stage, undefined, choices, { asked: { scope: 'openid' }, user })
+  expect(words(openid.page)).toContain('It can still: Read: See your data It will not be able to')
+  expect(await claimsOf(openid)).not.toHaveProperty(claim)
+  const { url } = await openRequest(stage, undefined, { scope: `openid ${scope}` })
+  const opened = await user.open(url, { referer: `${stage.agent.id}/`, 'sec-fetch-site': 'cross-site' })
+  expect(opened.status).toBe(200)
+  expect(words(await opened.text())).toContain(`New See your`)
+})
+
+it.each(['email', 'profile', 'profile email'])('is not shown for %s alone, which would give nothing', async (scope) => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const response = await stage.fetch(await signForm(stage, await authRequest(stage, undefined, { scope })))
+  expect(response.status).toBe(400)
+  expect(await response.json()).toMatchObject({ error: 'invalid_scope' })
 })

@@ -4,6 +4,7 @@ import { PageError } from '../http/page-error.js'
 import { pageOf } from '../http/page-of.js'
 import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../keys/minted-secrets.js'
+import { grantable } from '../policy/permissions.js'
 import { accountChanged } from '../sign-in/account-changed.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { renewSession } from '../sign-in/session.js'
@@ -55,6 +56,7 @@ export async function decide(context: ServerContext, visit: Visit): Promise<Resp
     userId: session.user.id,
     revision: requireRevision(form) ?? stored.revision,
     decision: allow ? 'allow' : 'deny',
+    scope: grantable(stored.scope.split(' ')).join(' '),
     codeHash: hashSecret(context.secrets.codeOf(stored.id)),
     codeLifetime: context.lifetimes.code,
     grantLifetime: duration === 'until-removed' ? null : duration,

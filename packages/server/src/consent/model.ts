@@ -2,7 +2,7 @@ import { displayHost, displayRedirect } from '../pages/display-host.js'
 import type { AgentChange, ConsentPage, FormFields, PageFrame, Permission } from '../pages/models.js'
 import { cleanName, cleanText, lookAlikeHost } from '../pages/plain-text.js'
 import type { Brands } from '../policy/default-brands.js'
-import { isIdentityScope, permissionsOf } from '../policy/permissions.js'
+import { grantable, isIdentityScope, permissionsOf } from '../policy/permissions.js'
 import { type RiskPatterns, riskOf } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/storage.js'
 import type { Holdings } from './holdings.js'
@@ -114,7 +114,7 @@ function learnt(
   asked: readonly string[],
 ): Pick<Permission, 'value' | 'withheld'> {
   if (identity === undefined || identity === 'openid') return {}
-  if (!asked.includes('openid')) return { withheld: true }
+  if (!grantable(asked).includes(identity)) return { withheld: true }
   const known = identity === 'email' ? [user.email] : [user.displayName, user.username]
   const values = known.flatMap((value) => value ?? [])
   return { value: values.length === 0 ? null : cleanText(values.join(', '), maxDescription) }

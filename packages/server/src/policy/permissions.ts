@@ -16,6 +16,14 @@ export function isIdentityScope(value: string): value is IdentityPermission {
 }
 
 /**
+ * What an Allow gives of what is asked for: without `openid` nothing is told about the person, so that a `profile` or
+ * `email` beside it is not given either, and cannot be used once `openid` is allowed too.
+ */
+export function grantable(asked: readonly string[]): string[] {
+  return asked.filter((name) => asked.includes('openid') || !isIdentityScope(name))
+}
+
+/**
  * Names of permissions with the resource's words for them and the operator's judgement of their risk. What tells an agent
  * who the person is has this server's own words.
  */

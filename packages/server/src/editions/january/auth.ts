@@ -11,6 +11,7 @@ import {
 } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../keys/minted-secrets.js'
+import { grantable } from '../../policy/permissions.js'
 import { agentBlocked, deniedByRule } from '../../policy/policy.js'
 import type { RequestDisplay } from '../../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from '../../token/issue.js'
@@ -40,6 +41,9 @@ export async function requestAuthorization(
   requireFreshKeys(agent)
   const redirectUri = requireParameter(form, 'redirect_uri')
   const access = await requireAccess(context, agent, form)
+  if (grantable(access.scope).length === 0) {
+    throw new AAuthError('scope_invalid', 'Without openid, profile and email give nothing: ask for openid too.')
+  }
   await requireUnblocked(context, agent.agent)
   await requireRate(context, agent)
   const decision = context.policy({ agent: agent.agent, delegate: agent.delegate, ...access })
