@@ -27,26 +27,20 @@ export async function checkPassword(
 ): Promise<PasswordCheck> {
   const { storage } = context
   const credential = await storage.findCredential(username)
-  const accountKey = hashSecret(`sign-in account ${foldUsername(username)}`)
-  const addressKey = ip === undefined ? undefined : hashSecret(`sign-in address ${networkOf(ip)}`)
-  const account = await storage.countAttempt({ key: accountKey, window: limits.window })
-  // Where the platform tells no address, one limit for everybody would let anybody lock everybody out.
-  const address =
-    addressKey === undefined
-      ? { count: 0, resetAt: 0 }
-      : await storage.countAttempt({ key: addressKey, window: limits.window })
+  const account = hashSecret(`sign-in account ${foldUsername(username)}`)
+  const address = ip === undefined ? undefined : hashSecret(`sign-in address ${networkOf(ip)}`)
   const known = credential ? await storage.isKnownDevice({ userId: credential.user.id, browserHash }) : false
-  const deviceKey = known ? hashSecret(`sign-in device ${foldUsername(username)} ${browserHash}`) : undefined
-  const counted =
-    deviceKey === undefined
-      ? [
-          { ...address, most: limits.address },
-          { ...account, most: limits.account },
-        ]
-      : [{ ...(await storage.countAttempt({ key: deviceKey, window: limits.window })), most: limits.device }]
-  const tooMany = counted.find(({ count, most }) => count > most)
-  if (tooMany) {
-    const { resetAt } = tooMany
+  const device = known ? hashSecret(`sign-in device ${foldUsername(username)} ${browserHash}`) : undefined
+  // Where the platform tells no address, one limit for everybody would let anybody lock everybody out.
+  const counted = [
+    ...(device === undefined ? [] : [{ key: device, most: limits.device }]),
+    ...(address === undefined ? [] : [{ key: address, most: known ? Number.POSITIVE_INFINITY : limits.address }]),
+    { key: account, most: known ? Number.POSITIVE_INFINITY : limits.account },
+  ]
+  // Whoever guesses too often makes no counter for each name they invent: what comes first must let them through.
+  for (const { key, most } of counted) {
+    const { count, resetAt } = await storage.countAttempt({ key, window: limits.window })
+    if (count <= most) continue
     await recordSparingly(context, { event: 'signin.throttled', userId: credential?.user.id, ip })
     return { outcome: 'throttled', retryAfter: Math.max(1, resetAt - context.now()) }
   }
@@ -56,8 +50,8 @@ export async function checkPassword(
     await storage.recordEvent({ event: 'signin.failed', userId: credential?.user.id, ip, data })
     return { outcome: 'wrong' }
   }
-  await storage.clearAttempts(accountKey)
-  if (deviceKey !== undefined) await storage.clearAttempts(deviceKey)
-  if (addressKey !== undefined) await storage.forgiveAttempt(addressKey)
+  await storage.clearAttempts(account)
+  if (device !== undefined) await storage.clearAttempts(device)
+  if (address !== undefined) await storage.forgiveAttempt(address)
   return { outcome: 'right', user: credential.user }
 }
