@@ -1,14 +1,14 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import {
   decodeToken,
+  fieldValues,
   importVerificationKey,
   parseEitherSignatureKey,
+  parseJsonObject,
   parseSignatureInput,
   type VerificationKey,
 } from 'countersign/wire'
-import { headerValues } from '../mistakes/header-values.js'
 import { knownMistake } from '../mistakes/known-mistake.js'
-import { parseJsonObject } from '../text/parse-json-object.js'
 import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
 
 /** Finds out what the signer of a refused request did otherwise. */
@@ -45,8 +45,8 @@ export function createMistakeFinder(): MistakeFinder {
     },
     async find(request) {
       const message = messageOf(request)
-      const [signatureKey = ''] = headerValues(message, 'signature-key')
-      const [signatureInput = ''] = headerValues(message, 'signature-input')
+      const [signatureKey = ''] = fieldValues(message, 'signature-key')
+      const [signatureInput = ''] = fieldValues(message, 'signature-input')
       try {
         const input = parseSignatureInput(signatureInput)
         const key: VerificationKey = await importVerificationKey(keyOf(signatureKey))

@@ -5,9 +5,9 @@ import {
   isLoopbackIdentifier,
   metadataUrl,
   type NetworkOptions,
+  parseJsonObject,
 } from 'countersign/wire'
 import { toldFetch } from '../network/told-fetch.js'
-import { parseJsonObject } from '../text/parse-json-object.js'
 import { checkKeys, type KeySetReport } from './check-keys.js'
 import { type DocumentKind, documentKinds } from './document-kinds.js'
 import { explainRefusal } from './explain-refusal.js'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Discovery } from 'countersign/wire'
-import { parseJsonObject } from '../text/parse-json-object.js'
+import { parseJsonObject } from 'countersign/wire'
 import { explainRefusal } from './explain-refusal.js'
 import type { Finding } from './finding.js'
 import type { ObservedFetch } from './observed-fetch.js'

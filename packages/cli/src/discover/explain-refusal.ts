@@ -1,6 +1,5 @@
-import { type DiscoveryFailure, errorReasons } from 'countersign/wire'
+import { type DiscoveryFailure, errorReasons, parseJsonObject } from 'countersign/wire'
 import { addressHint } from '../network/address-hint.js'
-import { parseJsonObject } from '../text/parse-json-object.js'
 import type { Finding } from './finding.js'
 import type { Observation } from './observed-fetch.js'
 

@@ -1,6 +1,5 @@
 import { AAuthError, type PublicJwk } from 'countersign'
-import { decodeToken, jwkThumbprint } from 'countersign/wire'
-import { parseJsonObject } from '../text/parse-json-object.js'
+import { decodeToken, jwkThumbprint, parseJsonObject } from 'countersign/wire'
 import { describeDistance } from './describe-distance.js'
 import type { Inspection } from './inspection.js'
 

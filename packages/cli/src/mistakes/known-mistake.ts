@@ -1,5 +1,4 @@
-import { parseSignature, type VerificationKey, verifyBytes } from 'countersign/wire'
-import { headerValues } from './header-values.js'
+import { fieldValues, parseSignature, type VerificationKey, verifyBytes } from 'countersign/wire'
 import { type SignatureBaseSource, signatureBaseOf } from './signature-base-of.js'
 import { signatureFormMistake } from './signature-form-mistake.js'
 
@@ -19,7 +18,7 @@ const mistakes: readonly { says: string; bases: (base: string, source: Signature
   {
     says: 'It was signed for another authority, that of its Host header: sign the one that the server is known by.',
     bases: (_, source) =>
-      headerValues(source.message, 'host').flatMap((host) => {
+      fieldValues(source.message, 'host').flatMap((host) => {
         const other = signatureBaseOf({ ...source, authority: host.toLowerCase() })
         return typeof other === 'string' ? [other] : []
       }),
@@ -30,7 +29,7 @@ const mistakes: readonly { says: string; bases: (base: string, source: Signature
 export async function knownMistake(source: SignatureBaseSource, key: VerificationKey): Promise<string | undefined> {
   const base = signatureBaseOf(source)
   if (typeof base !== 'string') return undefined
-  const { signature } = parseSignature(headerValues(source.message, 'signature')[0] ?? '')
+  const { signature } = parseSignature(fieldValues(source.message, 'signature')[0] ?? '')
   const form = signatureFormMistake(key, signature, base)
   if (form !== undefined) return form
   for (const { says, bases } of mistakes) {

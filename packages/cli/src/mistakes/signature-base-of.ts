@@ -1,6 +1,5 @@
 import type { ReceivedMessage } from 'countersign'
-import { type SignatureInput, serializeSignatureBase } from 'countersign/wire'
-import { headerValues } from './header-values.js'
+import { fieldValues, type SignatureInput, serializeSignatureBase } from 'countersign/wire'
 
 export interface SignatureBaseSource {
   message: ReceivedMessage
@@ -20,7 +19,7 @@ export function signatureBaseOf({ message, authority, input }: SignatureBaseSour
   }
   const read = (component: string): string | undefined => {
     if (component.startsWith('@')) return Object.hasOwn(derived, component) ? derived[component] : undefined
-    const values = headerValues(message, component)
+    const values = fieldValues(message, component)
     const value = values.join(', ')
     return values.length > 0 && /^[\t\x20-\x7e]*$/.test(value) ? value : undefined
   }

@@ -1,5 +1,4 @@
-import { type DecodedToken, decodeToken } from 'countersign/wire'
-import { parseJsonObject } from '../text/parse-json-object.js'
+import { type DecodedToken, decodeToken, parseJsonObject } from 'countersign/wire'
 import type { TracedRequest, TracedResponse } from './trace-event.js'
 
 /** A token that travels in a message, decoded and not verified. */

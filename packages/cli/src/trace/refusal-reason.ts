@@ -1,6 +1,5 @@
 import { AAuthError } from 'countersign'
-import { type Challenge, parseChallenge } from 'countersign/wire'
-import { parseJsonObject } from '../text/parse-json-object.js'
+import { type Challenge, parseChallenge, parseJsonObject } from 'countersign/wire'
 import type { TracedResponse } from './trace-event.js'
 
 /** What each challenge asks for. */

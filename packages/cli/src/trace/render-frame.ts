@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { parseJsonObject } from '../text/parse-json-object.js'
+import { parseJsonObject } from 'countersign/wire'
 import { printable } from '../text/printable.js'
 import { titleCase } from '../text/title-case.js'
 import { type FoundToken, findTokens } from './find-tokens.js'

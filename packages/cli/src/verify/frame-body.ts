@@ -1,5 +1,5 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { headerValues } from '../mistakes/header-values.js'
+import { fieldValues } from 'countersign/wire'
 
 export interface FramedBody {
   body: Uint8Array
@@ -14,8 +14,8 @@ export interface FramedBody {
  * @throws AAuthError `request_malformed`
  */
 export function frameBody(message: Pick<ReceivedMessage, 'rawHeaders'>, rest: Uint8Array): FramedBody {
-  const encodings = headerValues(message, 'transfer-encoding')
-  const lengths = headerValues(message, 'content-length')
+  const encodings = fieldValues(message, 'transfer-encoding')
+  const lengths = fieldValues(message, 'content-length')
   if (encodings.length > 0) {
     if (lengths.length > 0) throw malformed('It has both Transfer-Encoding and Content-Length.')
     if (encodings.join().toLowerCase() !== 'chunked') throw malformed('Its Transfer-Encoding is not chunked.')

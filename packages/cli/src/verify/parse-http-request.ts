@@ -1,5 +1,5 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { headerValues } from '../mistakes/header-values.js'
+import { fieldValues } from 'countersign/wire'
 import { type FramedBody, frameBody } from './frame-body.js'
 
 /** Bytes that Node's servers read of the request line and the headers. */
@@ -33,7 +33,7 @@ export function parseHttpRequest(input: Uint8Array): ParsedRequest {
     throw new AAuthError('headers_too_large', `The request line and headers are longer than ${maxHead} bytes.`)
   const [, method = '', rawTarget = '', version = ''] = match
   const rawHeaders = lines.flatMap(parseHeader)
-  const [host] = headerValues({ rawHeaders }, 'host')
+  const [host] = fieldValues({ rawHeaders }, 'host')
   const framed: FramedBody = frameBody({ rawHeaders }, rest)
   return {
     message: {

@@ -1,12 +1,12 @@
 import { AAuthError, type FetchDocument, type ReceivedMessage } from 'countersign'
 import {
+  fieldValues,
   parseSignatureInput,
   parseSignatureKey,
   type ResolvedKey,
   type VerificationKey,
   verifySignature,
 } from 'countersign/wire'
-import { headerValues } from '../mistakes/header-values.js'
 import { knownMistake } from '../mistakes/known-mistake.js'
 import { signatureBaseOf } from '../mistakes/signature-base-of.js'
 import { createKeySource } from './key-source.js'
@@ -77,8 +77,8 @@ async function judge(
   } catch (error) {
     refusal = requireRefusal(error)
   }
-  const input = attempt(() => parseSignatureInput(headerValues(message, 'signature-input')[0] ?? ''))
-  const parsedKey = attempt(() => parseSignatureKey(headerValues(message, 'signature-key')[0] ?? ''))
+  const input = attempt(() => parseSignatureInput(fieldValues(message, 'signature-input')[0] ?? ''))
+  const parsedKey = attempt(() => parseSignatureKey(fieldValues(message, 'signature-key')[0] ?? ''))
   const key = refusal?.code === 'signature_mismatch' ? seen.resolved?.key : undefined
   return reportOf({
     refusal,

@@ -27,9 +27,8 @@ export function readBefore(remedy = ''): AAuthError {
 }
 
 /** All values of a field, in order, each without the white space around it (RFC 9110 §5.5). `name` is lower case. */
-export function fieldValues(message: ReceivedMessage, name: string): string[] {
+export function fieldValues({ rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>, name: string): string[] {
   const values: string[] = []
-  const { rawHeaders } = message
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const candidate = rawHeaders[i] as string
     if (candidate === name || (candidate.length === name.length && candidate.toLowerCase() === name)) {

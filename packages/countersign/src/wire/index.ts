@@ -33,6 +33,7 @@ export {
   requireNonceLimits,
 } from '../httpsig/nonce-limits.js'
 export { receiveRequest } from '../httpsig/receive-request.js'
+export { fieldValues } from '../httpsig/received-message.js'
 export {
   type SignableMessage,
   type SignatureHeaders,
