@@ -35,6 +35,8 @@ const agent = 'agent.example'
 const resource = 'api.example'
 const other = 'mail.example'
 const minutes = 60
+/** Of the stage’s clock. */
+const today = 1_800_000_000
 
 const first: Case = ['somebody is asked for the first time', async () => ({})]
 const allowed: Case = [
@@ -81,6 +83,28 @@ const named = (name: string | undefined): Case => [
 const byDelegate: Case = [
   'a delegate asks',
   async ({ stage }) => openRequest(stage, await delegateOf(stage.agent, 'laptop', stage.clock.now)),
+]
+
+const copyNamed = (sub: string): Case => [
+  `it calls its copy ${sub}`,
+  async ({ stage }) => openRequest(stage, await delegateOf(stage.agent, sub, stage.clock.now)),
+]
+/** The phone asks after somebody else was allowed. */
+const phoneAfter = (by: 'laptop' | 'phone' | undefined): Case => [
+  by === undefined ? 'the agent itself was allowed, and its phone asks' : `its ${by} was allowed, and its phone asks`,
+  async ({ stage, allows }) => {
+    const phone = await delegateOf(stage.agent, 'phone', stage.clock.now)
+    const laptop = await delegateOf(stage.agent, 'laptop', stage.clock.now)
+    await allows({}, by && { laptop, phone }[by])
+    return openRequest(stage, phone)
+  },
+]
+const itselfAfterCopy: Case = [
+  'a copy was allowed, and the agent itself asks',
+  async ({ stage, allows }) => {
+    await allows({}, await delegateOf(stage.agent, 'laptop', stage.clock.now))
+    return {}
+  },
 ]
 
 const rows: Record<string, Row> = {
@@ -135,6 +159,16 @@ const rows: Record<string, Row> = {
         },
       ],
     ],
+  },
+  'that another copy of it was allowed': {
+    sentence: ({ allowedOtherCopy, day }) => allowedOtherCopy(day(today, today)),
+    said: [phoneAfter('laptop'), phoneAfter(undefined)],
+    unsaid: [first, allowed, byDelegate, phoneAfter('phone'), itselfAfterCopy],
+  },
+  'that only a copy of it was allowed': {
+    sentence: ({ allowedOnlyCopy, day }) => allowedOnlyCopy(day(today, today)),
+    said: [itselfAfterCopy],
+    unsaid: [first, allowed, byDelegate, phoneAfter('laptop')],
   },
   'that somebody may have told the person to open the page': {
     sentence: ({ toldToOpen, deny }) => toldToOpen(deny),
@@ -341,7 +375,7 @@ const rows: Record<string, Row> = {
     unsaid: [byDelegate],
   },
   'that a copy of the agent asks': {
-    sentence: ({ comesFromCopy }) => comesFromCopy(agent),
+    sentence: ({ comesFromCopy, quoted }) => comesFromCopy(agent, quoted('laptop')),
     said: [byDelegate],
     unsaid: [first],
   },
@@ -395,8 +429,8 @@ const rows: Record<string, Row> = {
   },
   'that its name could be ours': {
     sentence: ({ claims }) => claims.imitation,
-    said: [named('Verified ✔'), named('رسمي'), named('Click Allow')],
-    unsaid: [first],
+    said: [named('Verified ✔'), named('رسمي'), named('Click Allow'), copyNamed('Verified')],
+    unsaid: [first, byDelegate],
   },
   'what it learns of the e-mail address': {
     sentence: ({ identity, noValue }) => `${identity.email} (${noValue})`,

@@ -12,7 +12,6 @@ import { renderSecurity } from '../pages/account/security-page.js'
 import { renderCloseAccount, renderYours } from '../pages/account/yours-page.js'
 import type { CloseAccountPage, PasswordPage, SecurityPage } from '../pages/account-models.js'
 import { accountPaths } from '../pages/account-paths.js'
-import { displayHost } from '../pages/display-host.js'
 import { cleanText } from '../pages/plain-text.js'
 import { passwordMinimum } from '../policy/account-policy.js'
 import { isFresh } from '../sign-in/session.js'
@@ -20,7 +19,7 @@ import type { ListedGrant } from '../storage/storage.js'
 import { accountDownload } from './account-download.js'
 import { accountFrame } from './account-frame.js'
 import { activityOf } from './activity-of.js'
-import { agentEntry, byParties, endedGrants, liveGrants } from './agent-entries.js'
+import { agentEntry, byParties, delegateNames, endedGrants, liveGrants, partiesOf } from './agent-entries.js'
 import { confirmFirst } from './confirm-person.js'
 import { deviceOf } from './device-of.js'
 import { endOf } from './end-of.js'
@@ -42,8 +41,8 @@ const agentsPage: AccountPage = async (context, visit) => {
   const text = (visit.url.searchParams.get('filter') ?? '').trim().slice(0, 200)
   const wanted = text.toLowerCase()
   const notice = readNotice(context, visit)
-  const shown = grants.filter(({ agent, resource, display }) =>
-    [agent, resource, display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
+  const shown = grants.filter(({ agent, resource, delegate, display }) =>
+    [agent, resource, delegate ?? '', display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
   )
   const logos = await logoPaths(
     context,
@@ -76,7 +75,11 @@ const agentPage: AccountPage = async (context, visit) => {
     newest: true,
     limit: 50,
   })
-  const activity = activityOf(events.filter(({ resource }) => resource === undefined || resource === grant.resource))
+  const delegates = await delegateNames(context, visit.session.user.id, events)
+  const activity = activityOf(
+    events.filter(({ resource }) => resource === undefined || resource === grant.resource),
+    delegates,
+  )
   const logos = await logoPaths(context, [grant.agent])
   const { jkt } = newest.display.agent
   const model = {
@@ -97,17 +100,14 @@ const agentPage: AccountPage = async (context, visit) => {
 const removeAgentPage: AccountPage = async (context, visit) => {
   const grant = await requireOwnGrant(context, visit)
   if ((await liveGrants(context, grant)).length === 0) return seeOther(accountPaths.agent(visit.id))
-  const agent = { id: grant.id, agentHost: displayHost(grant.agent), resourceHost: displayHost(grant.resource) }
+  const agent = { id: grant.id, ...partiesOf(grant) }
   const model = { ...accountFrame(context, visit), agent, tokenLifetime: context.lifetimes.authToken }
   return page(renderRemoveAgent(model, visit.messages), visit)
 }
 
 const removeAllPage: AccountPage = async (context, visit) => {
   const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
-  const agents = byParties(grants).map(([{ agent, resource }]) => ({
-    agentHost: displayHost(agent),
-    resourceHost: displayHost(resource),
-  }))
+  const agents = byParties(grants).map(([grant]) => partiesOf(grant))
   const model = { ...accountFrame(context, visit), agents, tokenLifetime: context.lifetimes.authToken }
   return page(renderRemoveAll(model, visit.messages), visit)
 }
@@ -124,7 +124,7 @@ const activityPage: AccountPage = async (context, visit) => {
   const last = events.length === pageSize ? events.at(-1) : undefined
   const model = {
     ...accountFrame(context, visit),
-    activity: activityOf(events),
+    activity: activityOf(events, await delegateNames(context, visit.session.user.id, events)),
     ...('after' in after ? { newer: accountPaths.activity } : {}),
     ...(last ? { older: `${accountPaths.activity}?before=${last.at}~${last.id}` } : {}),
   }

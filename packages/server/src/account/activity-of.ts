@@ -1,10 +1,11 @@
 import type { AccountEvent, Activity, AgentEvent } from '../pages/account-models.js'
 import { displayHost } from '../pages/display-host.js'
+import { cleanText } from '../pages/plain-text.js'
 import type { RecordedEvent } from '../storage/storage.js'
 import { deviceOf } from './device-of.js'
 
 /** Undefined: nothing that a person is told. */
-type Entry = (event: RecordedEvent) => Activity | undefined
+type Entry = (event: RecordedEvent, delegate?: string) => Activity | undefined
 
 const ofAccount =
   (what: AccountEvent): Entry =>
@@ -16,10 +17,11 @@ const ofSignIn =
 
 const ofAgent =
   (what: AgentEvent): Entry =>
-  ({ at, agent = '', resource = '' }) => ({
+  ({ at, agent = '', resource = '' }, delegate) => ({
     at,
     what,
     agentHost: displayHost(agent),
+    ...(delegate === undefined ? {} : { delegate: cleanText(delegate, 200) }),
     resourceHost: displayHost(resource),
   })
 
@@ -30,10 +32,10 @@ const endOfSession: Entry = (event) => {
 }
 
 /** What took the place of something was allowed, not removed. */
-const endOfGrant: Entry = (event) => {
+const endOfGrant: Entry = (event, delegate) => {
   const by = event.data?.by
   if (by === 'replaced') return undefined
-  return ofAgent(by === event.userId ? 'removed' : 'removed_by_server')(event)
+  return ofAgent(by === event.userId ? 'removed' : 'removed_by_server')(event, delegate)
 }
 
 /** Which recorded events a person is shown, and as what. */
@@ -57,17 +59,23 @@ const shownEvents: ReadonlyMap<string, Entry> = new Map([
 /** Seconds within which removing the same access again is the same act: one row is kept for each time it was given. */
 const oneAct = 60
 
-/** The events that a person can read, in the order given. */
-export function activityOf(events: readonly RecordedEvent[]): Activity[] {
+/** The events that a person can read, in the order given; `delegates` are names by grant. */
+export function activityOf(events: readonly RecordedEvent[], delegates: ReadonlyMap<string, string>): Activity[] {
   const removals = new Map<string, number>()
   return events
-    .flatMap((event) => shownEvents.get(event.event)?.(event) ?? [])
+    .flatMap((event) => shownEvents.get(event.event)?.(event, delegateOf(event, delegates)) ?? [])
     .filter((entry) => {
       if (entry.what !== 'removed' && entry.what !== 'removed_by_server') return true
-      const key = JSON.stringify([entry.what, entry.agentHost, entry.resourceHost])
+      const key = JSON.stringify([entry.what, entry.agentHost, entry.delegate, entry.resourceHost])
       const told = removals.get(key)
       if (told !== undefined && Math.abs(told - entry.at) <= oneAct) return false
       removals.set(key, entry.at)
       return true
     })
+}
+
+function delegateOf({ grantId, data }: RecordedEvent, delegates: ReadonlyMap<string, string>): string | undefined {
+  const named = data?.delegate
+  if (typeof named === 'string') return named
+  return grantId === undefined ? undefined : delegates.get(grantId)
 }

@@ -3,7 +3,7 @@ import type { AllowedAgent } from '../pages/account-models.js'
 import { displayHost } from '../pages/display-host.js'
 import { cleanName, cleanText } from '../pages/plain-text.js'
 import { permissionsOf } from '../policy/permissions.js'
-import type { ListedGrant } from '../storage/storage.js'
+import type { ListedGrant, RecordedEvent } from '../storage/storage.js'
 
 /** What was allowed to one agent at one resource, from the newest on, as often as it was. */
 type Grants = readonly [ListedGrant, ...ListedGrant[]]
@@ -43,9 +43,33 @@ export async function endedGrants({ storage }: ServerContext, grant: ListedGrant
   return [newest, ...older, grant]
 }
 
+/** Who may act, and where, as pages name them. */
+export function partiesOf({
+  agent,
+  delegate,
+  resource,
+}: ListedGrant): Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost'> {
+  return {
+    agentHost: displayHost(agent),
+    ...(delegate === null ? {} : { delegate: cleanText(delegate, 200) }),
+    resourceHost: displayHost(resource),
+  }
+}
+
+/** The delegates of a person's grants by grant: the record of a removal names none itself. */
+export async function delegateNames(
+  { storage }: ServerContext,
+  userId: string,
+  events: readonly RecordedEvent[],
+): Promise<ReadonlyMap<string, string>> {
+  if (events.every(({ grantId }) => grantId === undefined)) return new Map()
+  const grants = await storage.listGrants({ userId, limit: pageSize })
+  return new Map(grants.flatMap(({ id, delegate }) => (delegate === null ? [] : [[id, delegate]])))
+}
+
 /** Grants in the words of the person who gave them; `logos` are paths by agent. */
 export function agentEntry(context: ServerContext, grants: Grants, logos: ReadonlyMap<string, string>): AllowedAgent {
-  const [{ id, agent, resource, delegate, display }] = grants
+  const [{ id, agent, display }] = grants
   const logo = logos.get(agent)
   const name = cleanName(display.agent.name ?? '')
   const names = [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
@@ -61,11 +85,9 @@ export function agentEntry(context: ServerContext, grants: Grants, logos: Readon
   )
   return {
     id,
-    agentHost: displayHost(agent),
-    resourceHost: displayHost(resource),
+    ...partiesOf(grants[0]),
     ...(name === '' ? {} : { agentName: name }),
     ...(logo === undefined ? {} : { logo }),
-    ...(delegate === null ? {} : { delegate: cleanText(delegate, 200) }),
     able,
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),
     ...(used.length === 0 ? {} : { lastUsed: Math.max(...used) }),

@@ -15,7 +15,7 @@ export async function agentChanges(
   { agent, display }: AuthRequest,
   own: readonly Grant[],
 ): Promise<AgentChange[]> {
-  const seen = own.length > 0 ? own : await storage.listGrants({ agent, limit: looked })
+  const seen = own.length > 0 ? own.slice(0, looked) : await storage.listGrants({ agent, limit: looked })
   return changesSince(
     seen.map((grant) => grant.display.agent),
     display.agent,

@@ -14,8 +14,10 @@ export interface DecisionFacts {
   changes: readonly AgentChange[]
   /** The person's live permission for the same agent, delegate and resource. */
   remembered: Grant | undefined
-  /** When the person last allowed this agent anything, in Unix seconds. */
+  /** When the person last allowed this delegate of the agent anything, in Unix seconds; a delegate is as new as a stranger. */
   lastAllowed: number | undefined
+  /** When they last allowed the agent anything, by whichever delegate. */
+  agentLastAllowed: number | undefined
   /** It answers this request without a page. */
   answersAlone: boolean
   /** What of what is asked for is dangerous, the worst first. */
@@ -33,6 +35,9 @@ export interface DecisionFacts {
   forbidden: AAuthError | undefined
 }
 
+/** How many grants of an agent are looked at; a delegate that has none of them is new. */
+const looked = 500
+
 /** Judges a stored request for the person who looks at it. */
 export async function decisionFacts(
   context: ServerContext,
@@ -44,7 +49,7 @@ export async function decisionFacts(
   const dangers = dangersOf(asked, context.risks)
   const sensitive = dangers.length > 0
   const remembered = await context.storage.findRememberedGrant({ userId: session.user.id, agent, delegate, resource })
-  const own = await context.storage.listGrants({ userId: session.user.id, agent, limit: 20 })
+  const own = await context.storage.listGrants({ userId: session.user.id, agent, limit: looked })
   const changes = await agentChanges(context, request, own)
   const granted = remembered?.scope.split(' ') ?? []
   const onOwnHost = isOnOwnHost(request.redirectUri, agent)
@@ -57,7 +62,8 @@ export async function decisionFacts(
   return {
     changes,
     remembered,
-    lastAllowed: own[0]?.createdAt,
+    lastAllowed: own.find((grant) => grant.delegate === delegate)?.createdAt,
+    agentLastAllowed: own[0]?.createdAt,
     answersAlone:
       remembered !== undefined &&
       !sensitive &&

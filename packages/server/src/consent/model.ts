@@ -1,5 +1,5 @@
 import { displayHost, displayRedirect } from '../pages/display-host.js'
-import type { AgentChange, ConsentPage, FormFields, PageFrame, Permission } from '../pages/models.js'
+import type { AgentChange, ConsentPage, FormFields, NameCaution, PageFrame, Permission } from '../pages/models.js'
 import { cleanName, cleanText, lookAlikeHost } from '../pages/plain-text.js'
 import type { Brands } from '../policy/default-brands.js'
 import { grantable, isIdentityScope, permissionsOf } from '../policy/permissions.js'
@@ -32,7 +32,7 @@ export interface ConsentModelInput {
 /** What a decision may say, and where the person finds it later. */
 export type ConsentChoices = Pick<
   ConsentPage,
-  'durations' | 'accountPath' | 'extend' | 'allowedBefore' | 'dangers' | 'askPassword' | 'problem'
+  'durations' | 'accountPath' | 'extend' | 'allowedBefore' | 'otherCopyAllowed' | 'dangers' | 'askPassword' | 'problem'
 >
 
 const maxName = 60
@@ -45,7 +45,9 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
   const { agent, resource, display, redirectUri } = request
   const asked = request.scope.split(' ')
   const agentName = cleanName(display.agent.name ?? '')
-  const caution = nameCaution({ name: agentName, agent, issuer, serverName: frame.serverName, brands: input.brands })
+  const cautionFor = (name: string) =>
+    nameCaution({ name, agent, issuer, serverName: frame.serverName, brands: input.brands })
+  const caution = cautionFor(agentName) ?? imitationOnly(cautionFor(cleanName(request.delegate ?? '')))
   const links = ownLinks(agent, display.agent)
   const redirect = new URL(redirectUri)
   return {
@@ -82,6 +84,11 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     now: input.now,
     expiresAt: request.expiresAt,
   }
+}
+
+/** Names of copies are often addresses, or of a make; words that could be this server's own are neither. */
+function imitationOnly(caution: NameCaution | undefined): NameCaution | undefined {
+  return caution?.what === 'imitation' ? caution : undefined
 }
 
 function permissionLists(

@@ -60,7 +60,7 @@ export async function consentPageAt(
     user: session.user,
     issuer: context.issuer,
     code: requestCode(link.tokenHash),
-    firstTime: !(await context.storage.hasAllowedBefore(session.user.id, request.agent)),
+    firstTime: facts.lastAllowed === undefined,
     askedBefore: await hasAskedBefore(context, visit, request),
     now: context.now(),
     risks: context.risks,
@@ -84,6 +84,11 @@ async function hasAskedBefore(
   return shown.some(({ requestId }) => requestId !== id)
 }
 
+function allowedTimes({ lastAllowed, agentLastAllowed }: DecisionFacts): Partial<ConsentChoices> {
+  if (lastAllowed !== undefined) return { allowedBefore: lastAllowed }
+  return agentLastAllowed === undefined ? {} : { otherCopyAllowed: agentLastAllowed }
+}
+
 function choices(
   context: ServerContext,
   { request, facts, problem }: { request: AuthRequest; facts: DecisionFacts; problem: ConsentPage['problem'] },
@@ -92,7 +97,7 @@ function choices(
     durations: { choices: facts.durations, preset: facts.preset },
     accountPath: accountPaths.agents,
     ...(canExtend(request) ? { extend: { secondsLeft: request.expiresAt - context.now() } } : {}),
-    ...(facts.lastAllowed === undefined ? {} : { allowedBefore: facts.lastAllowed }),
+    ...allowedTimes(facts),
     ...(facts.dangers.length === 0 ? {} : { dangers: facts.dangers }),
     ...(facts.askPassword ? { askPassword: true } : {}),
     ...(problem === undefined ? {} : { problem }),

@@ -48,14 +48,14 @@ export interface AgentPage extends AccountFrame {
 
 /** Posts `action=remove-agent` and `agent`, its id. */
 export interface RemoveAgentPage extends AccountFrame {
-  agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'resourceHost'>
+  agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate' | 'resourceHost'>
   /** Seconds that what the agent already holds stays usable. */
   tokenLifetime: number
 }
 
 /** Posts `action=remove-all-agents`. */
 export interface RemoveAllPage extends AccountFrame {
-  agents: readonly Pick<AllowedAgent, 'agentHost' | 'resourceHost'>[]
+  agents: readonly Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost'>[]
   tokenLifetime: number
 }
 
@@ -82,7 +82,7 @@ export type Activity = { at: number } & (
       /** Browser and system in words, where it is known. */
       device?: string
     }
-  | { what: AgentEvent; agentHost: string; resourceHost: string }
+  | { what: AgentEvent; agentHost: string; delegate?: string; resourceHost: string }
 )
 
 export interface ActivityPage extends AccountFrame {

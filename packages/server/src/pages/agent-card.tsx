@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx'
+import { CopyName } from './agent-copy.js'
 import { AgentMark } from './agent-mark.js'
 import { Caution, Unsaid } from './caution.js'
 import { Host } from './host.js'
@@ -31,7 +32,7 @@ export function AgentCard({ model, messages }: Card) {
       <p class="fact">
         <Icon name="address" />
         <span>
-          {model.delegate ? messages.comesFromCopy(agent) : messages.comesFrom(agent)} {unchecked(model, messages)}
+          {origin(model, agent, messages)} {unchecked(model, messages)}
         </span>
       </p>
       <p class="fact">
@@ -61,7 +62,7 @@ function Details({ model, messages }: Card) {
       <summary>{messages.details}</summary>
       <dl>
         <Fact name={messages.detailAgent}>{model.agent}</Fact>
-        {model.delegate && <Fact name={messages.detailDelegate}>{model.delegate}</Fact>}
+        {model.delegate !== undefined && <Fact name={messages.detailDelegate}>{model.delegate}</Fact>}
         <Fact name={messages.detailKey}>{model.agentJkt}</Fact>
         <Fact name={messages.detailResource}>{model.resource}</Fact>
         <Fact name={messages.detailRedirect}>{model.redirectUri}</Fact>
@@ -103,7 +104,7 @@ function Changes({ model, messages }: Card) {
     <div class="box caution">
       <Icon name="caution" />
       <div>
-        <p>{model.firstTime ? messages.changedForOthers : messages.changed}</p>
+        <p>{model.firstTime && model.otherCopyAllowed === undefined ? messages.changedForOthers : messages.changed}</p>
         <ul class="bullets">
           {model.changes.map(({ what, before }) => (
             <li>
@@ -117,12 +118,22 @@ function Changes({ model, messages }: Card) {
   )
 }
 
-/** When the person last said yes to this agent, with the year only where it is another one; else whether it asked before. */
+function origin({ delegate }: ConsentPage, agent: Child, messages: Messages): Child {
+  if (delegate === undefined) return messages.comesFrom(agent)
+  return messages.comesFromCopy(agent, <CopyName delegate={delegate} messages={messages} />)
+}
+
+/** When the person last said yes to this copy of the agent, else to another one; else whether the agent asked before. */
 function seen(model: ConsentPage, messages: Messages): Child {
-  const { allowedBefore } = model
-  if (allowedBefore === undefined)
-    return model.askedBefore || !model.firstTime ? messages.askedBefore : messages.firstTime
-  const said = messages.allowedBefore(<Day at={allowedBefore} now={model.now} messages={messages} />)
+  const { allowedBefore, otherCopyAllowed } = model
+  const day = (at: number) => <Day at={at} now={model.now} messages={messages} />
+  if (allowedBefore === undefined) {
+    if (otherCopyAllowed === undefined)
+      return model.askedBefore || !model.firstTime ? messages.askedBefore : messages.firstTime
+    const said = model.delegate === undefined ? messages.allowedOnlyCopy : messages.allowedOtherCopy
+    return said(day(otherCopyAllowed))
+  }
+  const said = messages.allowedBefore(day(allowedBefore))
   return model.able.some(({ isNew }) => isNew) ? [said, ' ', messages.asksForMore] : said
 }
 

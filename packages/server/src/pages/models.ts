@@ -202,8 +202,10 @@ export interface ConsentPage extends PageFrame {
   logo?: string
   /** The agent publishes neither a name nor a page about itself. */
   saysNothing?: boolean
-  /** When the person last allowed this agent, in Unix seconds. */
+  /** When the person last allowed this agent, or this delegate of it, in Unix seconds. */
   allowedBefore?: number
+  /** When they last allowed another delegate of it, or the agent itself, but never this one. */
+  otherCopyAllowed?: number
   /** The person was shown another request of this agent before. */
   askedBefore?: boolean
   /** When it asked, in Unix seconds. */

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { allow, openRequest } from '../attacks/flow.js'
-import { identityOf } from '../attacks/party.js'
+import { allow, openRequest, redeem, view } from '../attacks/flow.js'
+import { delegateOf, identityOf } from '../attacks/party.js'
 import { openMapStage, people, type Stage } from '../attacks/stage.js'
-import { words } from '../pages/reading.js'
+import { expectOrder, words } from '../pages/reading.js'
 import { createScriptedUser } from '../scripted-user.js'
 import { allowAgent, createPerson, type Person, signedIn } from './person.js'
 
@@ -49,6 +49,31 @@ describe('activity', () => {
     expect(await activityOf(alice)).not.toContain('You signed out.')
   })
 
+  it('names the delegate that something was about, as do the list and the page before a removal', async () => {
+    const { stage, alice } = await opened()
+    const laptop = await delegateOf(stage.agent, 'laptop-7', stage.clock.now)
+    const phone = await delegateOf(stage.agent, 'phone-1', stage.clock.now)
+    const refused = await openRequest(stage, phone)
+    const { page } = await view(stage, refused, alice.browser)
+    await alice.browser.submit(page, refused.url, { consent: 'deny' })
+    await redeem(stage, await allow(stage, laptop, {}, { user: alice.browser }))
+    const copy = 'agent.example (copy “laptop-7”)'
+    const [grant] = await stage.storage.listGrants()
+    const read = async (path: string) => words((await alice.open(path)).html)
+    expect(await read('/account')).toContain(`Remove access of ${copy} at api.example`)
+    expect(await read(`/account/agents/${grant?.id}`)).toContain(`${copy} at api.example`)
+    expect(await read('/account/remove-all')).toContain(`${copy} at api.example`)
+    const removal = `/account/agents/${grant?.id}/remove`
+    expect(await read(removal)).toContain(`Remove access for ${copy}?`)
+    await alice.submit(removal, { action: 'remove-agent' })
+    expectOrder(await read('/account/activity'), [
+      `You removed access to api.example for ${copy}`,
+      `${copy} used its access`,
+      `You gave ${copy} access`,
+      'You didn’t give agent.example (copy “phone-1”) access',
+    ])
+  })
+
   it('tells what the server removed from what the person did', async () => {
     const { stage, alice, userId } = await opened()
     const { id } = await allowAgent(alice)
@@ -56,13 +81,13 @@ describe('activity', () => {
     await alice.submit(`/account/agents/${id}/remove`, { action: 'remove-agent' })
     await stage.storage.revokeGrants({ userId, by: 'operator' })
     const told = await activityOf(alice)
-    expect(told).toContain('You removed agent.example’s access to api.example.')
-    expect(told).toContain('An administrator removed other-agent.example’s access to api.example.')
+    expect(told).toContain('You removed access to api.example for agent.example.')
+    expect(told).toContain('An administrator removed access to api.example for other-agent.example.')
   })
 
   it.each([
-    ['the person', 'person', 'You removed agent.example’s access to api.example.'],
-    ['the server', 'operator', 'An administrator removed agent.example’s access to api.example.'],
+    ['the person', 'person', 'You removed access to api.example for agent.example.'],
+    ['the server', 'operator', 'An administrator removed access to api.example for agent.example.'],
   ])('tells once what %s removed at once, however often it had been allowed', async (_who, by, sentence) => {
     const { stage, alice, userId } = await opened()
     for (let times = 0; times < 3; times += 1) await allow(stage, identityOf(stage.agent), {}, { user: alice.browser })

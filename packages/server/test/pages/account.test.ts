@@ -84,7 +84,11 @@ describe('renderAgent', () => {
   ] as const)('says of an agent that was ended by %s what it could do, and offers no removal', (by, how) => {
     const html = renderAgent(agentModel({ ended: { at: now - 3600, by } }))
     expect(html).toContain('data-state="agent-ended"')
-    expectOrder(words(html), ['calendar-helper.example no longer has access to cal.example.', how, 'It could'])
+    expectOrder(words(html), [
+      'calendar-helper.example (copy “worker-7@calendar-helper.example”) no longer has access to cal.example.',
+      how,
+      'It could',
+    ])
     expect(words(html)).not.toMatch(/Remove access|Ends on|It can /)
   })
 
@@ -153,7 +157,7 @@ describe('forms of an account', () => {
 
   it('says the effect before an agent is removed', () => {
     expectOrder(words(renderRemoveAgent({ ...shared, agent })), [
-      'Remove calendar-helper.example’s access?',
+      'Remove access for calendar-helper.example?',
       'calendar-helper.example will no longer have access to cal.example.',
       'New access stops now. Access that was already given may work for up to 10 minutes.',
       'Keep it',
@@ -202,7 +206,7 @@ describe('forms of an account', () => {
 describe('renderActivity', () => {
   it('tells in words, newest first, when it was and on which device', () => {
     expectOrder(words(renderActivity({ ...accountFrame, activity })), [
-      'You removed mail.example’s access to cal.example.',
+      'You removed access to cal.example for mail.example.',
       '15 January',
       '14:05 UTC',
       'calendar-helper.example used its access to cal.example.',
@@ -231,7 +235,7 @@ it.each(payloads)('%s is inert wherever it stands', (payload) => {
     since: now,
   }
   const happened = [
-    { at: now, what: 'used' as const, agentHost: payload, resourceHost: payload },
+    { at: now, what: 'used' as const, agentHost: payload, delegate: payload, resourceHost: payload },
     { at: now, what: 'signed_in' as const, device: payload },
   ]
   for (const html of [

@@ -1,5 +1,6 @@
 import type { Child } from 'hono/jsx'
 import type { AccountEvent, Activity, AgentEvent } from '../account-models.js'
+import { AgentCopy } from '../agent-copy.js'
 import { Host } from '../host.js'
 import { Icon, type IconName } from '../icon.js'
 import type { Messages } from '../messages/messages.js'
@@ -51,9 +52,10 @@ export function ActivityList({ activity, now, messages }: List) {
   )
 }
 
-function sentenceOf(entry: Activity, { account }: Messages): Child {
+function sentenceOf(entry: Activity, messages: Messages): Child {
+  const { account } = messages
   if ('agentHost' in entry) {
-    const agent = <Host>{entry.agentHost}</Host>
+    const agent = <AgentCopy host={entry.agentHost} delegate={entry.delegate} messages={messages} />
     return entry.agentHost === entry.resourceHost
       ? account.signInEvents[entry.what](agent)
       : account.agentEvents[entry.what](agent, <Host>{entry.resourceHost}</Host>)

@@ -1,5 +1,6 @@
 import type { AllowedAgent } from '../account-models.js'
 import { accountPaths } from '../account-paths.js'
+import { AgentCopy } from '../agent-copy.js'
 import { AgentMark } from '../agent-mark.js'
 import { Host } from '../host.js'
 import type { Messages } from '../messages/messages.js'
@@ -15,7 +16,7 @@ interface Entry {
 /** One agent in the list: who, where, what, since when and until when, and the way to end it. */
 export function AgentEntry({ agent, now, messages }: Entry) {
   const { account } = messages
-  const host = <Host>{agent.agentHost}</Host>
+  const host = <AgentCopy host={agent.agentHost} delegate={agent.delegate} messages={messages} />
   const resource = <Host>{agent.resourceHost}</Host>
   const which = <span class="unseen">{account.ofAgent(host, resource)}</span>
   return (

@@ -1,6 +1,7 @@
 import type { AgentPage } from '../account-models.js'
 import { accountPaths } from '../account-paths.js'
 import { Fact } from '../agent-card.js'
+import { AgentCopy } from '../agent-copy.js'
 import { AgentMark } from '../agent-mark.js'
 import { Unsaid } from '../caution.js'
 import { Host } from '../host.js'
@@ -21,6 +22,7 @@ import { Parties } from './parties.js'
 export function renderAgent(model: AgentPage, messages: Messages = en): string {
   const { agent, ended, now } = model
   const { account } = messages
+  const host = <AgentCopy host={agent.agentHost} delegate={agent.delegate} messages={messages} />
   return renderAccountLayout({
     frame: model,
     messages,
@@ -37,8 +39,8 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
         {ended && (
           <p class="lead">
             {agent.agentHost === agent.resourceHost
-              ? account.noLongerSignsIn(<Host>{agent.agentHost}</Host>)
-              : account.noLonger(<Host>{agent.agentHost}</Host>, <Host>{agent.resourceHost}</Host>)}{' '}
+              ? account.noLongerSignsIn(host)
+              : account.noLonger(host, <Host>{agent.resourceHost}</Host>)}{' '}
             {account.ended[ended.by](<DayAndTime at={ended.at} now={now} messages={messages} />)}
           </p>
         )}
@@ -63,7 +65,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
             <summary>{messages.details}</summary>
             <dl>
               <Fact name={messages.detailAgent}>{agent.identifier}</Fact>
-              {agent.delegate && <Fact name={messages.detailDelegate}>{agent.delegate}</Fact>}
+              {agent.delegate !== undefined && <Fact name={messages.detailDelegate}>{agent.delegate}</Fact>}
               {agent.jkt && <Fact name={messages.detailKey}>{agent.jkt}</Fact>}
               <Fact name={messages.detailResource}>{agent.resource}</Fact>
             </dl>

@@ -1,5 +1,6 @@
 import type { RemoveAgentPage, RemoveAllPage, RemovePasskeyPage } from '../account-models.js'
 import { accountPaths } from '../account-paths.js'
+import { AgentCopy } from '../agent-copy.js'
 import { Host } from '../host.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
@@ -15,7 +16,7 @@ import { Parties } from './parties.js'
 export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = en): string {
   const { account } = messages
   const { agent } = model
-  const host = <Host>{agent.agentHost}</Host>
+  const host = <AgentCopy host={agent.agentHost} delegate={agent.delegate} messages={messages} />
   return renderAccountLayout({
     frame: model,
     messages,

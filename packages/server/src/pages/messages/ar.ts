@@ -110,7 +110,9 @@ export const ar: Messages = {
   callsItself: (name) => phrase`يسمّي نفسه ${name}`,
   noName: 'لا يذكر هذا الوكيل اسمًا.',
   comesFrom: (agent) => phrase`هذا الطلب صادر فعلًا عن ${agent}.`,
-  comesFromCopy: (agent) => phrase`هذا الطلب صادر عن نسخة من ${agent}، مثل تطبيق أو خادم، ويشهد لها ${agent}.`,
+  comesFromCopy: (agent, name) =>
+    phrase`هذا الطلب صادر عن نسخة من ${agent}، مثل تطبيق أو خادم، يسمّيها ${agent} ${name} ويشهد لها.`,
+  copyOf: (agent, name) => phrase`${agent} (النسخة ${name})`,
   notChecked: {
     nothing: 'لم نتحقق ممن يديره.',
     name: 'لم نتحقق من اسمه ولا ممن يديره.',
@@ -123,6 +125,8 @@ export const ar: Messages = {
   code: (code) => phrase`الرمز ${code}`,
   codeMeaning: (code) => phrase`إذا كان الطلب من تطبيق على جهازك، فقد يعرض رمزًا، ويجب أن يكون ${code} أيضًا.`,
   allowedBefore: (day) => phrase`سمحت لهذا الوكيل في ${day}.`,
+  allowedOtherCopy: (day) => phrase`سمحت لهذا الوكيل في ${day}، لكن ليس لهذه النسخة منه.`,
+  allowedOnlyCopy: (day) => phrase`سمحت لنسخة من هذا الوكيل في ${day}، لكن ليس للوكيل نفسه.`,
   asksForMore: 'وهو الآن يطلب المزيد.',
   changed: 'تغيّر شيء في هذا الوكيل منذ آخر مرة سمحت له فيها:',
   changedForOthers: 'تغيّر شيء في هذا الوكيل منذ آخر مرة سمح له فيها شخص آخر:',

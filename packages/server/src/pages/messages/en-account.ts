@@ -18,8 +18,8 @@ const agentEvents: Record<AgentEvent, (agent: Child, resource: Child) => Child[]
   remembered: (agent, resource) =>
     phrase`${agent} asked again for access to ${resource} that you had already given. We didn’t ask you again.`,
   used: (agent, resource) => phrase`${agent} used its access to ${resource}.`,
-  removed: (agent, resource) => phrase`You removed ${agent}’s access to ${resource}.`,
-  removed_by_server: (agent, resource) => phrase`An administrator removed ${agent}’s access to ${resource}.`,
+  removed: (agent, resource) => phrase`You removed access to ${resource} for ${agent}.`,
+  removed_by_server: (agent, resource) => phrase`An administrator removed access to ${resource} for ${agent}.`,
 }
 
 const signInEvents: Record<AgentEvent, (agent: Child) => Child[]> = {
@@ -28,8 +28,8 @@ const signInEvents: Record<AgentEvent, (agent: Child) => Child[]> = {
   remembered: (agent) =>
     phrase`${agent} asked again to sign you in, as you had already allowed. We didn’t ask you again.`,
   used: (agent) => phrase`${agent} signed you in.`,
-  removed: (agent) => phrase`You removed ${agent}’s permission to sign you in.`,
-  removed_by_server: (agent) => phrase`An administrator removed ${agent}’s permission to sign you in.`,
+  removed: (agent) => phrase`You stopped letting ${agent} sign you in.`,
+  removed_by_server: (agent) => phrase`An administrator stopped letting ${agent} sign you in.`,
 }
 
 const accountEvents: Record<AccountEvent, string> = {
@@ -113,7 +113,7 @@ export const enAccount = {
 
   remove: 'Remove access',
   removeTitle: (agentHost: string) => `Remove ${agentHost}?`,
-  removeQuestion: (agent: Child) => phrase`Remove ${agent}’s access?`,
+  removeQuestion: (agent: Child) => phrase`Remove access for ${agent}?`,
   removeEffect: (agent: Child, resource: Child) => phrase`${agent} will no longer have access to ${resource}.`,
   removeSignIn: (agent: Child) => phrase`${agent} will no longer be able to sign you in.`,
   removeStops: (seconds: number) =>

@@ -117,8 +117,9 @@ export const en = {
   callsItself: (name: Child) => phrase`calls itself ${name}`,
   noName: 'This agent gives no name.',
   comesFrom: (agent: Child) => phrase`This request really comes from ${agent}.`,
-  comesFromCopy: (agent: Child) =>
-    phrase`This request comes from a copy of ${agent}, such as an app or a server. ${agent} vouches for it.`,
+  comesFromCopy: (agent: Child, name: Child) =>
+    phrase`This request comes from a copy of ${agent}, such as an app or a server. ${agent} calls it ${name} and vouches for it.`,
+  copyOf: (agent: Child, name: Child) => phrase`${agent} (copy ${name})`,
   /** Of what nobody checked. */
   notChecked: {
     nothing: 'We haven’t checked who runs it.',
@@ -132,6 +133,8 @@ export const en = {
   code: (code: Child) => phrase`Code ${code}`,
   codeMeaning: (code: Child) => phrase`If an app on your computer asked, it may show a code. It should be ${code} too.`,
   allowedBefore: (day: Child) => phrase`You allowed this agent on ${day}.`,
+  allowedOtherCopy: (day: Child) => phrase`You allowed this agent on ${day}, but not this copy of it.`,
+  allowedOnlyCopy: (day: Child) => phrase`You allowed a copy of this agent on ${day}, but not the agent itself.`,
   asksForMore: 'It’s now asking for more.',
   changed: 'Something about this agent has changed since you last allowed it:',
   changedForOthers: 'Something about this agent has changed since someone else last allowed it:',
