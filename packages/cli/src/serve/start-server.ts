@@ -114,9 +114,13 @@ async function listen(
     },
     { origin: settings.issuer },
   )
-  const { connections, idlePerAddress = Math.ceil(connections / 4) } = settings.limits
-  const idle = { perAddress: idlePerAddress, isExempt: createTrustedPeers(settings.trustProxy) }
-  const open = createStoppableServer(observe(answer), { connections, idle })
+  const { connections } = settings.limits
+  const {
+    idlePerAddress = Math.ceil(connections / 4),
+    connectionsPerNetwork: perNetwork = Math.ceil(connections / 2),
+  } = settings.limits
+  const shares = { idlePerAddress, perNetwork, isExempt: createTrustedPeers(settings.trustProxy) }
+  const open = createStoppableServer(observe(answer), { connections, shares })
   const admin = createStoppableServer(
     createAdminListener({
       readinessProblem: createReadinessView({ isStopping: () => open.stopping, ready: () => server.ready() }, log),

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
-import { type IdleLimit, limitIdleConnections } from './limit-idle-connections.js'
+import { type ConnectionShares, limitConnections } from './limit-connections.js'
 
 /** Milliseconds that kept-alive connections get for one more request, which is answered with `Connection: close`. */
 const linger = 1000
@@ -19,13 +19,13 @@ export interface ConnectionLimits {
   /** All together. */
   connections: number
   /** @default none */
-  idle?: IdleLimit
+  shares?: ConnectionShares
 }
 
 /** Creates the server; it does not listen yet. */
 export function createStoppableServer(
   listener: RequestListener,
-  { connections, idle }: ConnectionLimits,
+  { connections, shares }: ConnectionLimits,
 ): StoppableServer {
   const running = new Set<ServerResponse>()
   let stopping = false
@@ -39,7 +39,7 @@ export function createStoppableServer(
     },
   )
   server.maxConnections = connections
-  if (idle) limitIdleConnections(server, idle)
+  if (shares) limitConnections(server, shares)
 
   async function stop(): Promise<void> {
     stopping = true

@@ -163,6 +163,7 @@ export const configurationSchema = z.strictObject({
       openRequests: seconds(1, 10_000).default(20),
       sessions: seconds(1, 10_000).default(50),
       connections: seconds(1, 1_000_000).default(1024),
+      connectionsPerNetwork: seconds(1, 1_000_000).optional(),
       idlePerAddress: seconds(1, 1_000_000).optional(),
       fetchesPerMinute: seconds(1, 1_000_000).default(3000),
       fetchesPerSource: seconds(1, 1_000_000).default(300),

@@ -106,10 +106,16 @@ export const settingTable: readonly SettingRow[] = [
   },
   { name: 'limits.connections', read: 'number', about: 'connections at once; default: 1024' },
   {
+    name: 'limits.connectionsPerNetwork',
+    read: 'number',
+    about:
+      'connections that one network (IPv4 /24, IPv6 /48) may hold; not for those in trustProxy; default: half of limits.connections',
+  },
+  {
     name: 'limits.idlePerAddress',
     read: 'number',
     about:
-      'connections that one address may hold without a request; not for those in trustProxy; default: a quarter of limits.connections',
+      'connections that one address may hold without a whole request, with its body; not for those in trustProxy; default: a quarter of limits.connections',
   },
   {
     name: 'limits.fetchesPerMinute',

@@ -106,7 +106,9 @@ describe('countersign serve', () => {
   it.each<[string, object, number]>([
     ['holds as many idle connections of one address as the limit', { limits: { idlePerAddress: 2 } }, 2],
     ['and a quarter of all by default', { limits: { connections: 13 } }, 4],
-    ['but all of a proxy', { limits: { idlePerAddress: 2 }, trustProxy: ['127.0.0.1'] }, 6],
+    ['one network holds as many as its own limit', { limits: { connectionsPerNetwork: 3 } }, 3],
+    ['and half of all by default', { limits: { connections: 10, idlePerAddress: 10 } }, 5],
+    ['but all of a proxy', { limits: { idlePerAddress: 2, connectionsPerNetwork: 3 }, trustProxy: ['127.0.0.1'] }, 6],
   ])('%s', async (_claim, settings, most) => {
     const stage = await createOperatorStage(settings)
     await stage.serve()
@@ -114,7 +116,11 @@ describe('countersign serve', () => {
     onTestFinished(() => {
       for (const socket of sockets) socket.destroy()
     })
-    for (const socket of sockets) socket.on('error', () => undefined)
+    for (const [index, socket] of sockets.entries()) {
+      socket.on('error', () => undefined)
+      // As idle as those that send nothing.
+      if (index % 2 === 0) socket.write('POST /agent/token HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n')
+    }
     const open = () => sockets.filter(({ readyState }) => readyState === 'open').length
     await expect.poll(open).toBe(most)
     await new Promise((resolve) => setTimeout(resolve, 100))
