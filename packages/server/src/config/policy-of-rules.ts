@@ -17,11 +17,11 @@ export interface PolicyRule {
 /** The first rule that fits decides; where none does, a person is asked. Nothing is ever granted without a rule (W19). */
 export function policyOfRules(rules: readonly PolicyRule[]): Policy {
   return function configuredPolicy(request) {
-    const place = rules.findIndex((candidate) => fits(request, candidate))
-    const rule = rules[place]
+    const index = rules.findIndex((candidate) => fits(request, candidate))
+    const rule = rules[index]
     if (!rule || rule.decision === 'ask') return 'ask'
     const { name, decision } = rule
-    return decision === 'grant' && name !== undefined ? { grant: name } : { deny: name ?? `policies[${place}]` }
+    return decision === 'grant' && name !== undefined ? { grant: name } : { deny: name ?? `policies[${index}]` }
   }
 }
 

@@ -1,0 +1,87 @@
+import { AAuthError } from 'countersign'
+import {
+  type DiscoveryFailure,
+  type Found,
+  parseScope,
+  tokenKeys,
+  type VerificationKey,
+  verifyToken,
+} from 'countersign/wire'
+import type { ServerContext } from '../../context.js'
+import type { SigningAgent } from '../../token/signed-form.js'
+
+/** What an agent asks for, verified. */
+export interface AccessAsked {
+  resource: string
+  scope: readonly string[]
+}
+
+/**
+ * What the form asks for: what its resource token says (S§6), or a scope at the agent itself (S§3.5).
+ *
+ * @throws AAuthError
+ */
+export async function requireAccess(
+  context: ServerContext,
+  agent: SigningAgent,
+  form: ReadonlyMap<string, string>,
+): Promise<AccessAsked> {
+  const resourceToken = form.get('resource_token')
+  if (resourceToken !== undefined) return requireResourceToken(context, agent, resourceToken)
+  const scope = parseScope(form.get('scope') ?? '')
+  if (!form.has('scope'))
+    throw new AAuthError('request_malformed', 'This server does not read an auth_request_url: send a scope.')
+  if (!scope) throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
+  return { resource: agent.agent, scope }
+}
+
+/** @throws AAuthError `too_many_requests` where the lookup failed for want of room */
+export function requireNotBusy(failure: DiscoveryFailure): void {
+  if (failure.reason !== 'busy') return
+  const { retryAfter = 3 } = failure
+  throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', { cause: failure, retryAfter })
+}
+
+async function requireResourceToken(
+  context: ServerContext,
+  { agent, key, remoteAddress }: SigningAgent,
+  compact: string,
+): Promise<AccessAsked> {
+  const { claims } = await verifyToken('resource+jwt', compact, {
+    ...context.identifiers,
+    audience: context.issuer,
+    now: context.now,
+    ...tokenKeys(context.discovery, 'aauth-resource', requireFound, remoteAddress),
+  })
+  if (context.discovery.isStale('aauth-resource', claims.iss)) {
+    throw new AAuthError(
+      'resource_token_invalid',
+      'The keys of the resource cannot be fetched now: try again when its server answers.',
+    )
+  }
+  if (claims.agent !== agent) throw new AAuthError('resource_token_invalid', 'The resource token is for another agent.')
+  if (claims.agent_jkt !== key.thumbprint) {
+    throw new AAuthError(
+      'resource_token_invalid',
+      'The resource token is for another key: ask the resource again with the key you sign with.',
+    )
+  }
+  if (claims.scope === undefined) {
+    throw new AAuthError(
+      'resource_token_invalid',
+      'The resource token has an auth_request_url, which this server does not read.',
+    )
+  }
+  const scope = parseScope(claims.scope)
+  if (!scope)
+    throw new AAuthError('scope_invalid', 'The scope of the resource token is not a list of at most 64 values.')
+  return { resource: claims.iss, scope }
+}
+
+function requireFound(found: Found<VerificationKey>): VerificationKey {
+  if ('found' in found) return found.found
+  requireNotBusy(found.failure)
+  throw new AAuthError('resource_token_invalid', 'The key of the resource token was not found at its issuer.', {
+    cause: found.failure,
+  })
+}
