@@ -11,7 +11,6 @@ import {
   submitAccountForm,
 } from './account/account-endpoints.js'
 import { accountPages } from './account/account-pages.js'
-import { refusalOf } from './audit/refusal.js'
 import {
   enterWithProvider,
   returnFromProvider,
@@ -29,7 +28,7 @@ import { requestPath } from './http/local-path.js'
 import { PageError, problemStatus } from './http/page-error.js'
 import { problemResponse } from './http/problem-response.js'
 import { createReadiness } from './http/readiness.js'
-import { refusalResponse } from './http/refusal-response.js'
+import { refusalOf, refusalResponse } from './http/refusal-response.js'
 import { showAsset } from './http/show-asset.js'
 import { logoPath, showLogo } from './http/show-logo.js'
 import { type Arrival, openFormVisit, openVisit, type Visit } from './http/visit.js'

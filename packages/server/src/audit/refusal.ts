@@ -48,19 +48,6 @@ export function describeRefusal(
   }
 }
 
-const refusals = new WeakMap<Response, Refusal>()
-
-/** Says why an answer refuses; the handler that gives the answer tells it, see {@link refusalOf}. */
-export function withRefusal(response: Response, refusal: Refusal): Response {
-  refusals.set(response, refusal)
-  return response
-}
-
-/** Why an answer refuses; undefined: it does not. */
-export function refusalOf(response: Response): Refusal | undefined {
-  return refusals.get(response)
-}
-
 function isFailedLookup(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'reason' in error && error.reason !== 'busy'
 }

@@ -1,11 +1,11 @@
 import type { Context as HonoContext } from 'hono'
-import { describeRefusal, withRefusal } from '../audit/refusal.js'
+import { describeRefusal } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
 import { renderProblem } from '../pages/problem-page.js'
 import { htmlResponse } from './html-response.js'
 import { PageError } from './page-error.js'
 import { pageFrame } from './page-frame.js'
-import { asRefusal } from './refusal-response.js'
+import { asRefusal, withRefusal } from './refusal-response.js'
 import { retryPath } from './retry-path.js'
 import { type Arrival, messagesFor } from './visit.js'
 

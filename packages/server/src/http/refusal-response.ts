@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign'
 import { errorResponse, serializeChallenge } from 'countersign/wire'
-import { describeRefusal, type Refused, withRefusal } from '../audit/refusal.js'
+import { describeRefusal, type Refusal, type Refused } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
 import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/storage.js'
@@ -46,4 +46,17 @@ export function asRefusal(error: unknown): AAuthError {
     return new AAuthError('unavailable', 'The database does not answer.', { cause: error, retryAfter: 2 })
   }
   return new AAuthError('bug', 'Unexpected error.', { cause: error })
+}
+
+const refusals = new WeakMap<Response, Refusal>()
+
+/** Says why an answer refuses; the handler that gives the answer tells it, see {@link refusalOf}. */
+export function withRefusal(response: Response, refusal: Refusal): Response {
+  refusals.set(response, refusal)
+  return response
+}
+
+/** Why an answer refuses; undefined: it does not. */
+export function refusalOf(response: Response): Refusal | undefined {
+  return refusals.get(response)
 }

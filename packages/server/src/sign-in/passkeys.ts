@@ -59,7 +59,7 @@ export async function verifyPasskey(context: ServerContext, visit: Visit): Promi
     verifyAuthenticationResponse({
       response,
       expectedChallenge: (challenge) =>
-        claimChallenge(context, visit, { purpose: 'sign-in', holder: response.id }, challenge),
+        claimChallenge(context, visit, { purpose: 'sign-in', holder: response.id, challenge }),
       expectedOrigin,
       expectedRPID,
       // The storage judges the counter, in one step with keeping it, and leaves an audit row.
@@ -86,7 +86,7 @@ export async function addPasskey(context: ServerContext, visit: SignedInVisit): 
     verifyRegistrationResponse({
       response,
       expectedChallenge: (challenge) =>
-        claimChallenge(context, visit, { purpose: user.id, holder: user.id }, challenge),
+        claimChallenge(context, visit, { purpose: user.id, holder: user.id, challenge }),
       expectedOrigin,
       expectedRPID,
     }),
@@ -118,8 +118,7 @@ function challengeFor(context: ServerContext, { browser }: Visit, purpose: strin
 async function claimChallenge(
   context: ServerContext,
   { browser, ip }: Visit,
-  { purpose, holder }: { purpose: string; holder: string },
-  challenge: string,
+  { purpose, holder, challenge }: { purpose: string; holder: string; challenge: string },
 ): Promise<boolean> {
   const text = Buffer.from(challenge, 'base64url').toString('latin1')
   const page = context.secrets.readCsrf(text, browser)
