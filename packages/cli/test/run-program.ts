@@ -6,6 +6,8 @@ import type { Finished } from './run-command.js'
 export interface ProgramOptions {
   /** What stands on its standard input. */
   input?: string | Uint8Array
+  /** What somebody at its keyboard types without seeing it; absent: there is nobody. */
+  hidden?: readonly string[]
   /** Variables beside those of this process. */
   env?: NodeJS.ProcessEnv
 }
@@ -24,8 +26,12 @@ export interface RunningProgram {
 const exitCodes: Readonly<Record<Stop['by'], number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143, 'npm ended': 143 }
 
 /** Starts a command line in this process, without a screen. */
-export function startProgram(args: readonly string[], { input = '', env = {} }: ProgramOptions = {}): RunningProgram {
+export function startProgram(
+  args: readonly string[],
+  { input = '', hidden, env = {} }: ProgramOptions = {},
+): RunningProgram {
   const { DISPLAY: _display, WAYLAND_DISPLAY: _wayland, ...inherited } = process.env
+  const typed = [...(hidden ?? [])]
   const stdout: Buffer[] = []
   let stderr = ''
   const looks = new Set<() => void>()
@@ -48,6 +54,7 @@ export function startProgram(args: readonly string[], { input = '', env = {} }: 
       for (const look of looks) look()
     },
     readInput: async (limit) => Buffer.from(input).subarray(0, limit + 1),
+    ...(hidden ? { readHidden: async () => typed.shift() ?? '' } : {}),
     output,
     colour: false,
     env: { ...inherited, ...env },

@@ -1,4 +1,8 @@
 import { constants } from 'node:os'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { isatty } from 'node:tty'
+import { CommandError } from '../command/command-error.js'
 import { onNpmEnded } from './on-npm-ended.js'
 import type { Terminal } from './terminal.js'
 
@@ -18,6 +22,7 @@ export const processTerminal: Terminal = {
     }
     return Buffer.concat(chunks).subarray(0, limit + 1)
   },
+  ...(isatty(0) ? { readHidden } : {}),
   output: process.stdout,
   colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
   env: process.env,
@@ -31,4 +36,19 @@ export const processTerminal: Terminal = {
       stopLooking()
     }
   },
+}
+
+function readHidden(prompt: string): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  // Only now the terminal shows nothing of what is typed.
+  process.stderr.write(prompt)
+  return new Promise<string>((resolve, reject) => {
+    lines.once('line', resolve)
+    lines.once('SIGINT', () => lines.close())
+    lines.once('close', () => reject(new CommandError('Nothing was changed.', { exitCode: 130 })))
+  }).finally(() => {
+    lines.close()
+    process.stderr.write('\n')
+  })
 }

@@ -13,6 +13,8 @@ export interface Terminal {
   readonly notify: (text: string) => void
   /** Standard input: at most so many bytes, and one more where there is more. */
   readonly readInput: (limit: number) => Promise<Uint8Array>
+  /** Asks for a line that is not shown while it is typed; absent where nobody is at the keyboard. */
+  readonly readHidden?: (prompt: string) => Promise<string>
   /** Standard output itself, for a log that is written as long as a command runs. */
   readonly output: NodeJS.WritableStream
   /** Whether standard output takes colour. */

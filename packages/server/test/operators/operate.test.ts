@@ -82,6 +82,15 @@ describe('countersign users', () => {
     expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('nobody with the user name ali') })
   })
 
+  it('takes a password that is typed twice, and not two that differ', async () => {
+    const [stage] = await createStageWith(async () => undefined)
+    const differ = await stage.run('users add bob', { hidden: ['a long password', 'a long passwort'] })
+    expect(differ).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('The two passwords differ') })
+    expect(await stage.ask('users list')).toEqual([])
+    const same = await stage.run('users add bob', { hidden: ['a long password', 'a long password'] })
+    expect(same).toMatchObject({ status: 0, stdout: 'bob can sign in now.\n' })
+  })
+
   const pty = spawnSync('script', ['--version']).status === 0
   it.skipIf(!pty)('asks for the password twice at a terminal, and shows neither', async () => {
     const [stage] = await createStageWith(async () => undefined)

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, onTestFinished } from 'vitest'
 import type { Finished } from '../../../cli/test/run-command.js'
-import { type RunningProgram, startProgram } from '../../../cli/test/run-program.js'
+import { type ProgramOptions, type RunningProgram, startProgram } from '../../../cli/test/run-program.js'
 
 /** An instance of the auth server. */
 export interface Instance extends Pick<RunningProgram, 'said' | 'stop'> {
@@ -35,9 +35,9 @@ export interface OperatorStage {
   masterKey: string
   issuer: string
   /** Runs the command to its end, in this process, with the configuration. */
-  run(command: string, options?: { input?: string; env?: NodeJS.ProcessEnv; config?: false }): Promise<Finished>
+  run(command: string, options?: ProgramOptions & { config?: false }): Promise<Finished>
   /** Runs it, expects it to succeed, and gives what it printed as JSON. */
-  ask<T>(command: string, options?: { input?: string }): Promise<T>
+  ask<T>(command: string, options?: ProgramOptions): Promise<T>
   /** Starts an instance in this process and waits until it listens. */
   serve(options?: ServeOptions): Promise<Instance>
   /** Starts an instance as a process of its own and waits until it listens. */
@@ -88,9 +88,9 @@ export async function createOperatorStage(settings: object = {}): Promise<Operat
     database: join(folder, 'auth.db'),
     masterKey,
     issuer,
-    run(command, { input = '', env = {}, config: named } = {}) {
+    run(command, { config: named, ...options } = {}) {
       const args = [...command.split(' '), ...(named === false ? [] : ['--config', config])]
-      return startProgram(args, { input, env }).finished
+      return startProgram(args, options).finished
     },
     async ask(command, options) {
       const { status, stdout, stderr } = await stage.run(`${command} --json`, options)

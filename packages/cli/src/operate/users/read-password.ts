@@ -1,5 +1,3 @@
-import { createInterface } from 'node:readline'
-import { Writable } from 'node:stream'
 import { passwordProblem } from 'countersign-server'
 import type { Flag } from '../../command/command.js'
 import { CommandError, usageError } from '../../command/command-error.js'
@@ -21,7 +19,7 @@ const problems: Readonly<Record<NonNullable<ReturnType<typeof passwordProblem>>,
 
 /** A new password, typed twice without being shown, or from standard input. @throws CommandError when it is too weak */
 export async function readPassword(fromInput: boolean, terminal: Terminal, username: string): Promise<string> {
-  const password = fromInput ? await readWhole(terminal) : await askTwice()
+  const password = fromInput ? await readWhole(terminal) : await askTwice(terminal)
   const problem = passwordProblem(password, username)
   if (problem) throw new CommandError(problems[problem])
   return password
@@ -34,26 +32,9 @@ async function readWhole(terminal: Terminal): Promise<string> {
     .replace(/\r?\n$/, '')
 }
 
-async function askTwice(): Promise<string> {
-  if (!process.stdin.isTTY) {
-    throw usageError('There is no terminal to ask for the password on: give it with --password-stdin.')
-  }
-  const password = await ask('Password: ')
-  if ((await ask('Again: ')) === password) return password
+async function askTwice({ readHidden }: Terminal): Promise<string> {
+  if (!readHidden) throw usageError('There is no terminal to ask for the password on: give it with --password-stdin.')
+  const password = await readHidden('Password: ')
+  if ((await readHidden('Again: ')) === password) return password
   throw new CommandError('The two passwords differ; nothing was changed.')
-}
-
-function ask(prompt: string): Promise<string> {
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  // Only now the terminal shows nothing of what is typed.
-  process.stderr.write(prompt)
-  return new Promise<string>((resolve, reject) => {
-    lines.once('line', resolve)
-    lines.once('SIGINT', () => lines.close())
-    lines.once('close', () => reject(new CommandError('Nothing was changed.', { exitCode: 130 })))
-  }).finally(() => {
-    lines.close()
-    process.stderr.write('\n')
-  })
 }
