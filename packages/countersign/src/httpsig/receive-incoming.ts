@@ -14,6 +14,8 @@ const readBody = Symbol('read body')
  */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   originalUrl?: string
+  /** What routers of Express took off `url`. */
+  baseUrl?: string
   originalMethod?: string
   rawBody?: unknown
   [readBody]?: Promise<Uint8Array>

@@ -5,16 +5,15 @@ import { createNodeListener } from '../node/node-listener.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
+import type { MountedOptions } from './mount-path.js'
 import { parseBody } from './parse-body.js'
 import { publishedPaths } from './published-paths.js'
 import { type Admission, createRequestGate } from './request-gate.js'
-import { requestChanged, requireUnchanged } from './require-unchanged.js'
-import type { VerifyRequestOptions } from './verify-request-options.js'
+import { requestChanged } from './require-unchanged.js'
 
 /** The request of Express, Connect or Node itself. `ip` is Express's, which its setting `trust proxy` decides. */
 export type ExpressRequest = NodeRequest & {
   ip?: string | undefined
-  baseUrl?: string
   query?: unknown
   body?: unknown
   app?: { get(name: string): unknown }
@@ -40,7 +39,7 @@ export interface ExpressGate<R extends Requirement> extends Middleware {
  * app.get('/events', mayRead, (req, res) => res.json(mayRead.verified(req).sub))
  * ```
  */
-export function aauth<R extends Requirement>(resource: Resource, options: VerifyRequestOptions<R>): ExpressGate<R> {
+export function aauth<R extends Requirement>(resource: Resource, options: MountedOptions<R>): ExpressGate<R> {
   const gate = createRequestGate(resource, options)
   async function admit(req: ExpressRequest, res: NodeResponse): Promise<boolean> {
     const accept: Admission['accept'] = ({ body }, message) => {
@@ -76,8 +75,7 @@ export function aauthDocuments(resource: Resource): Middleware {
 }
 
 function requireUntouched(req: ExpressRequest, message: ReceivedMessage): void {
-  const { method = '', url = '', baseUrl, query, app } = req
-  requireUnchanged(message, { method, target: url, mountPath: baseUrl })
+  const { query, app } = req
   const parse = app?.get('query parser fn')
   if (query === undefined || typeof parse !== 'function') return
   const mark = message.rawTarget.indexOf('?')

@@ -5,10 +5,10 @@ import { createNodeListener } from '../node/node-listener.js'
 import type { NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
+import type { MountedOptions } from './mount-path.js'
 import { publishedPaths } from './published-paths.js'
 import { type Admission, createRequestGate } from './request-gate.js'
-import { requestChanged, requireUnchanged } from './require-unchanged.js'
-import type { VerifyRequestOptions } from './verify-request-options.js'
+import { requestChanged } from './require-unchanged.js'
 
 /** What is used of Fastify's request. `ip` follows its option `trustProxy`. */
 export interface FastifyRequestLike {
@@ -47,12 +47,11 @@ const provided = new WeakSet<Readable>()
  * app.get('/events', { preParsing: mayRead }, async (request) => ({ sub: mayRead.verified(request).sub }))
  * ```
  */
-export function aauth<R extends Requirement>(resource: Resource, options: VerifyRequestOptions<R>): FastifyGate<R> {
+export function aauth<R extends Requirement>(resource: Resource, options: MountedOptions<R>): FastifyGate<R> {
   const gate = createRequestGate(resource, options)
   async function aauthHook(request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable) {
     const { raw, ip: address } = request
-    const accept: Admission['accept'] = (_verified, message) => {
-      requireUnchanged(message, { method: raw.method ?? '', target: raw.url ?? '' })
+    const accept: Admission['accept'] = () => {
       if (request.body !== undefined) throw requestChanged('body')
     }
     // A hook that gives a stream of its own reads the same bytes, unless it is another of these.

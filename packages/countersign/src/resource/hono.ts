@@ -6,17 +6,9 @@ import { AAuthError } from '../lib/errors.js'
 import { privateCacheControl, varyBySigner } from '../protocol/private-answer.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
+import { type MountedOptions, requireMountPath } from './mount-path.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
-import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
-
-export interface HonoOptions<R extends Requirement> extends VerifyRequestOptions<R> {
-  /**
-   * What `app.mount('/api', …)` takes off the path of a mounted app: `/api`. On platforms that show only the `Request`
-   * the adapter cannot see what was taken off, and without this option verifies the shorter path: signatures over the
-   * path that was sent are refused then. With `app.route` nothing is taken off. @default nothing
-   */
-  mountPath?: string
-}
+import { requireVerifyOptions } from './verify-request-options.js'
 
 /**
  * Hono middleware: the handler runs only for verified requests and finds them in `c.var.aauth`; everything else is
@@ -30,12 +22,10 @@ export interface HonoOptions<R extends Requirement> extends VerifyRequestOptions
  */
 export function aauth<R extends Requirement>(
   resource: Resource,
-  options: HonoOptions<R>,
+  options: MountedOptions<R>,
 ): MiddlewareHandler<{ Variables: { aauth: VerifiedRequest<R> } }> {
   requireVerifyOptions(options, resource.metadata.supported_scopes)
-  const { mountPath } = options
-  if (mountPath !== undefined && !/^(?:\/[^/?#]+)+$/.test(mountPath))
-    throw new TypeError('mountPath must be what app.mount takes off, such as "/api": no slash at its end')
+  const mountPath = requireMountPath(options)
   return async function aauthMiddleware(c, next) {
     const request = c.req.raw
     try {
@@ -99,9 +89,9 @@ function isBodiless({ method }: Request): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-function receiveMounted(request: Request, mountPath: string | undefined): ReceivedMessage {
+function receiveMounted(request: Request, mountPath: string): ReceivedMessage {
   const message = receiveRequest(request)
-  if (mountPath === undefined) return message
+  if (mountPath === '') return message
   const { rawTarget } = message
   return { ...message, rawTarget: mountPath + (/^\/(?:\?|$)/.test(rawTarget) ? rawTarget.slice(1) : rawTarget) }
 }
@@ -111,7 +101,7 @@ async function requireSame(
   sent: ReceivedMessage,
   body: Uint8Array,
   request: Request,
-  mountPath: string | undefined,
+  mountPath: string,
 ): Promise<void> {
   requireUnchanged(sent, { method: request.method, target: targetOf(request.url), mountPath })
   const mediaType = fieldValues(sent, 'content-type').join(', ')

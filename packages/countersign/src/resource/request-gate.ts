@@ -4,8 +4,9 @@ import { keepPrivate } from '../node/keep-private.js'
 import { type NodeResponse, refuseTheRest } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
+import { type MountedOptions, requireMountPath } from './mount-path.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
-import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
+import { requireVerifyOptions } from './verify-request-options.js'
 
 /** What a framework adds to a check. */
 export interface Admission {
@@ -30,15 +31,22 @@ export interface RequestGate<R extends Requirement> {
 /** Verifies the requests of frameworks that hand on Node's own, and keeps what was verified beside them, not in them. */
 export function createRequestGate<R extends Requirement>(
   resource: Resource,
-  options: VerifyRequestOptions<R>,
+  options: MountedOptions<R>,
 ): RequestGate<R> {
   requireVerifyOptions(options, resource.metadata.supported_scopes)
+  const mountPath = requireMountPath(options)
+  const handledOf = ({ method = '', url = '', baseUrl = '' }: NodeRequest) => ({
+    method,
+    target: url,
+    mountPath: mountPath + baseUrl,
+  })
   const passed = new WeakMap<NodeRequest, { verified: VerifiedRequest<R>; message: ReceivedMessage }>()
   return {
     async refuse(incoming, outgoing, { address, accept }) {
       const message = receiveIncoming(incoming, address)
       try {
         const verified = await resource.verify(message, options)
+        requireUnchanged(message, handledOf(incoming))
         accept(verified, message)
         keepMethod(incoming)
         keepPrivate(outgoing)
@@ -53,7 +61,7 @@ export function createRequestGate<R extends Requirement>(
     verified(incoming) {
       const admitted = passed.get(incoming)
       if (!admitted) throw new TypeError('this request was not verified: put aauth(…) before the handler of its route')
-      requireUnchanged(admitted.message, { method: incoming.method ?? '', target: incoming.url ?? '' })
+      requireUnchanged(admitted.message, handledOf(incoming))
       return admitted.verified
     },
   }

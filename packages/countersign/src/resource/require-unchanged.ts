@@ -6,13 +6,13 @@ export interface HandledRequest {
   method: string
   /** Path and query. */
   target: string
-  /** What a router took off the path, where it is known. @default whatever is missing in front */
-  mountPath?: string | undefined
+  /** What a router took off the path; empty where none did. */
+  mountPath: string
 }
 
 /**
- * Throws where a handler would act on another method, query or path than was verified. A mount path that a router took
- * off is no difference.
+ * Throws where a handler would act on another method, query or path than was verified. The mount path that a router
+ * took off is no difference.
  *
  * @throws AAuthError `request_changed`
  */
@@ -31,7 +31,7 @@ export function requireUnchanged(
 export function requestChanged(part: 'method' | 'path' | 'query' | 'body'): AAuthError {
   return new AAuthError(
     'request_changed',
-    `The handler would get another ${part} than the one that was signed, since something changed it on this server. Leave signed requests as they were sent: no method override, no rewriting.`,
+    `The handler would get another ${part} than the one that was signed, since something changed it on this server. Leave signed requests as they were sent: no method override, no rewriting. What a router takes off the path is told to aauth as mountPath.`,
   )
 }
 
@@ -41,9 +41,8 @@ function splitTarget(target: string): [path: string, query: string] {
   return mark === -1 ? [target, ''] : [target.slice(0, mark), target.slice(mark)]
 }
 
-function isBelow(path: string, handled: string, mountPath: string | undefined): boolean {
+function isBelow(path: string, handled: string, mountPath: string): boolean {
+  if (path === mountPath + handled) return true
   // Below its mount path, a router shows its own root as `/`, with or without a slash at the end of what was sent.
-  const isRoot = handled === '/' || handled === ''
-  if (mountPath !== undefined) return path === mountPath + handled || (isRoot && path === mountPath)
-  return isRoot || (handled.startsWith('/') && path.endsWith(handled))
+  return mountPath !== '' && path === mountPath && (handled === '/' || handled === '')
 }

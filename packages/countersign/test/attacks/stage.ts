@@ -252,7 +252,7 @@ function listenerOf(resource: Resource, handled: string[]): Listener {
     app.all(path, aauth(resource, required), (c) => grant(handled, c.var.aauth))
   }
   const mounted = new Hono()
-  mounted.all('*', aauth(resource, anySignature), (c) => grant(handled, c.var.aauth))
+  mounted.all('*', aauth(resource, { ...anySignature, mountPath: '/mounted' }), (c) => grant(handled, c.var.aauth))
   app.mount('/mounted', mounted.fetch)
   app.all('*', aauth(resource, anySignature), (c) => grant(handled, c.var.aauth))
   return createNodeListener(

@@ -61,7 +61,10 @@ describe('hono, where the message on the wire is known', () => {
       return c.text(await c.req.text())
     })
     const mounted = new Hono()
-    mounted.all('*', may, (c) => c.text(`mounted ${c.req.path}`))
+    mounted.all('/untold', may, (c) => c.text('untold'))
+    mounted.all('*', forHono.aauth(openResource(), { ...mayWrite, mountPath: '/api' }), (c) =>
+      c.text(`mounted ${c.req.path}`),
+    )
     app.mount('/api', mounted.fetch)
     return {
       app,
@@ -131,6 +134,20 @@ describe('hono, where the message on the wire is known', () => {
       expect((await send(port, '/api')).text).toBe('200 mounted /')
       expect((await send(port, '/api/')).text).toBe('200 mounted /')
       expect((await send(port, '/api/x', {}, { path: '/x' })).text).toEqual(mismatch)
+      expect((await send(port, '/api/untold')).text, 'a mount path that aauth was not told').toEqual(changed('path'))
+    })
+
+    it.each([
+      ['part of the path', '/public/events'],
+      ['root', '/public/'],
+    ])('S29: the %s alone is another path than the one that was sent', async (_claim, target) => {
+      const { ran, app, ...places } = open(
+        replaced((request) => new Request(request.url.replace('/public', ''), request)),
+      )
+      const may = forHono.aauth(openResource(), mayWrite)
+      app.all('/public/*', may, (c) => c.text('ran'))
+      expect((await send(await places[place](), target, { method: 'POST' })).text).toEqual(changed('path'))
+      expect(ran).toEqual([])
     })
 
     it.each([
@@ -349,6 +366,20 @@ describe('express', () => {
     expect((await send(nested, '/a/b/c', {}, { path: '/b/c' })).text).toEqual(mismatch)
   })
 
+  it('S29: behind Connect, which does not show what it took off, aauth is told', async () => {
+    const answers = async (told: { mountPath?: string }) => {
+      const may = forExpress.aauth(openResource(), { ...mayWrite, ...told })
+      // As Connect does below `app.use('/api', …)`.
+      const port = await listen((req, res) => {
+        Object.assign(req, { originalUrl: req.url, url: req.url?.replace(/^\/(?:api|other)/, '') || '/' })
+        may(req, res, () => res.end(may.verified(req).path))
+      })
+      return Promise.all(['/api/x', '/api', '/other/x'].map(async (path) => (await send(port, path)).text))
+    }
+    expect(await answers({ mountPath: '/api' })).toEqual(['200 /api/x', '200 /api', changed('path')])
+    expect(await answers({})).toEqual([changed('path'), changed('path'), changed('path')])
+  })
+
   it('gives nothing verified where the URL was changed since', async () => {
     const { port } = await open({ after: (req) => void Object.assign(req, { url: '/v1/other' }) })
     expect((await send(port, '/events', { method: 'POST' })).text).toBe('500 {"code":"request_changed"}')
@@ -358,12 +389,16 @@ describe('express', () => {
 describe('fastify', () => {
   type Rewrite = NonNullable<FastifyServerOptions['rewriteUrl']>
 
-  async function open(rewriteUrl?: Rewrite, prepare?: (app: FastifyInstance) => void) {
+  async function open(
+    rewriteUrl?: Rewrite,
+    prepare?: (app: FastifyInstance) => void,
+    told: { mountPath?: string } = {},
+  ) {
     const ran: string[] = []
     const app = rewriteUrl ? fastify({ rewriteUrl }) : fastify()
     prepare?.(app)
     const resource = openResource()
-    const may = forFastify.aauth(resource, mayWrite)
+    const may = forFastify.aauth(resource, { ...mayWrite, ...told })
     app.addHook('onRequest', forFastify.aauthDocuments(resource))
     app.all('/*', { preParsing: may }, async (request) => {
       ran.push(request.method)
@@ -374,9 +409,37 @@ describe('fastify', () => {
     return { ran, port: (app.server.address() as AddressInfo).port }
   }
 
-  it('S29: a prefix that rewriteUrl takes off is no difference', async () => {
-    const { port } = await open((req) => (req.url ?? '').replace(/^\/api/, ''))
+  it('S29: a prefix that rewriteUrl takes off is no difference where aauth was told it', async () => {
+    const { port, ran } = await open((req) => (req.url ?? '').replace(/^\/(?:api|other)/, ''), undefined, {
+      mountPath: '/api',
+    })
     expect(JSON.parse((await send(port, '/api/x?a=1')).body)).toMatchObject({ path: '/api/x', query: { a: '1' } })
+    expect((await send(port, '/api/x', {}, { path: '/x' })).text).toEqual(mismatch)
+    expect(ran).toHaveLength(1)
+    expect((await send(port, '/other/x')).text).toEqual(changed('path'))
+    expect((await send(port, '/x')).text).toEqual(changed('path'))
+    expect(ran).toHaveLength(1)
+  })
+
+  it.each([
+    ['/public/note', '/'],
+    ['/public/admin/wipe', '/admin/wipe'],
+    ['/public/x', '/admin/wipe'],
+  ])('S29: %s that rewriteUrl makes %s is a 500, and no handler runs', async (sent, made) => {
+    const { port, ran } = await open((req) => (req.url === sent ? made : (req.url ?? '/')))
+    expect((await send(port, sent, { method: 'POST' })).text).toEqual(changed('path'))
+    expect(ran).toEqual([])
+    expect((await send(port, '/events', { method: 'POST' })).status).toBe(200)
+  })
+
+  it('S29: behind a router of Express, what it took off is no difference', async () => {
+    const app = fastify()
+    const may = forFastify.aauth(openResource(), mayWrite)
+    app.all('/x', { preParsing: may }, async (request) => may.verified(request).path)
+    await app.ready()
+    const outer = express().use('/api', (req, res) => app.routing(req, res))
+    const port = await listen(outer)
+    expect((await send(port, '/api/x')).text).toBe('200 /api/x')
     expect((await send(port, '/api/x', {}, { path: '/x' })).text).toEqual(mismatch)
   })
 
