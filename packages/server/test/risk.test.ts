@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { risksByStrength } from '../dist/pages/risk-order.js'
 import { defaultRisks } from '../dist/policy/default-risks.js'
 import { fitsPattern } from '../dist/policy/fits-pattern.js'
+import { mayInclude } from '../dist/policy/may-include.js'
 import { dangersOf, isRiskPattern, type RiskPatterns, riskOf } from '../dist/policy/risk.js'
 
 describe('fitsPattern', () => {
@@ -40,19 +41,33 @@ describe('riskOf', () => {
       EVENTS_DELETE READ_DELETE everything.delete.read deleteevents eventsdelete dElEtE events%3adelete
       events%253Adelete delete2 v2.delete deletes deleted deleting deletion data.deletions remove removes removing
       removal eventRemoval purge purging wipe wiping wipes destroy destroys destruction drop drop_table dropping
-      erase erasing erasure revoke revoking revocation trash sessions.terminate uninstall https://api.example/delete`,
+      erase erasing erasure revoke revoking revocation trash sessions.terminate uninstall https://api.example/delete
+      droptable dropdatabase rmfile factory_reset factory.reset unlink.file tabledrop clearhistory killprocess scrub.data
+      account.close close_account empty.folder hardReset roles.delete`,
     spend: `
       pay payments payment.create repay autopay transfer.create transfers wire wiring purchase purchases
       items.purchase buy buying spend refund refunds withdrawals deposit charges checkout donate trade PAYbills
-      events%3apay sendmoney payments.delete.read`,
+      events%3apay sendmoney payments.delete.read chargecard buynow payinvoice sellshares tradestocks wirefunds cardcharge
+      funds:send crypto.send sendCrypto loan.request bet.place bets:place place_order order.place invoice.settle loans
+      cash_out payee.add`,
     control: `
       admin admin:org Admin.ReadWrite superadmin administrator root sudo owner owners ownership impersonate
       user_impersonation act_on_behalf grant permissions.grant granting elevate * all repo:* files.* full_access
-      fullAccess data.all everything admin.delete`,
+      fullAccess data.all everything admin.delete files.full_control fullControl full-control FULL_CONTROL full_control.read
+      Sites.FullControl.All Files.ReadWrite.All write:all all:write *:write files:*:write *.manage manage.everything
+      everything.edit full_access.write manageAll unlimited.manage clearall.write.all readwriteall
+      act_as act-as-user actAs become su assumeRole sts:AssumeRole loginas login.as exec shell:run eval run_code code.run
+      commands:run execute_command permissions.write permissions roles.assign role.update iam:PassRole acl.edit
+      mfa.disable apikeys.create api_keys.read api-key secrets.read credentials.read passwords.read password.reset
+      private_keys.read privateKey tokens.read recovery_codes.read`,
     change: `
-      data.write calendar Files.ReadWrite.All write:all messages.mark.read reply.read data.reader payload.send
+      calendar.write profile.update exercise.log succeed order.execute workflow.run full_name.update all_day.write
+      dataset executive secretary tokenize shellfish assumptions alphabet.order betterment signup payload outset
+      data.write calendar Files.ReadWrite messages.mark.read reply.read data.reader payload.send
       suspend made.letters dropbox orders camerasettings 123 %% %zz`,
     read: `
+      files.read orders.read resume.read subscriptions.read roles.read permissions.read loans.read everything.read
+      dataset.read full_name.read secretary.read alphabet.read
       data.read a.b.read .read read data.READ readonly calendar.readonly view:events Files.Read.All read:all thread.view
       cameras.view swipe.read badminton.read display.read pseudo.read wireless.read dropbox.read call.read credit.read
       https://www.googleapis.com/auth/calendar.readonly`,
@@ -121,6 +136,10 @@ describe('riskOf', () => {
     expect(riskOf('file.transfer', patterns)).toBe('change')
     expect(riskOf('contract.read', patterns)).toBe('spend')
     expect(riskOf('data.delete', patterns)).toBe('delete')
+    expect(riskOf('chargecard', [['chargecard', 'read']])).toBe('read')
+    expect(riskOf('token.read', [['token', 'read']])).toBe('read')
+    expect(riskOf('roles.write', [['roles', 'change']])).toBe('change')
+    expect(riskOf('factory_reset', [['factoryreset', 'change']])).toBe('change')
     expect(riskOf('transfer.delete', patterns)).toBe('delete')
   })
 
@@ -143,6 +162,41 @@ describe('riskOf', () => {
     for (const name of ['a'.repeat(5000), '%25'.repeat(1700), 'aB'.repeat(2500), 'a.'.repeat(2500)])
       riskOf(name, [[`${'a*'.repeat(200)}b`, 'read']])
     expect(performance.now() - started).toBeLessThan(2000)
+  })
+})
+
+describe('mayInclude', () => {
+  it.each([
+    ['files.full_control', 'files.delete'],
+    ['files.full_control', 'mail.read'],
+    ['Mail.ReadWrite', 'Mail.Read'],
+    ['Mail.ReadWrite', 'Mail.Send'],
+    ['Mail.ReadWrite', 'Mail.Delete'],
+    ['write:packages', 'read:packages'],
+    ['write:package', 'read:packages'],
+    ['calendar.manage', 'calendar.delete'],
+    ['calendar.manage', 'calendars.pay'],
+    ['calendar', 'mail.delete'],
+    ['calendar.read', 'calendar.events.read'],
+    ['calendar.read', 'calendar'],
+    ['read', 'mail.read'],
+    ['data.delete', 'data.write'],
+    ['pay', 'orders.write'],
+  ])('%s may include %s', (whole, part) => {
+    expect(mayInclude(whole, part, [])).toBe(true)
+  })
+
+  it.each([
+    ['calendar.read', 'calendar.write'],
+    ['calendar.read', 'calendar.delete'],
+    ['calendar.read', 'mail.read'],
+    ['calendar.manage', 'mail.delete'],
+    ['calendar.write', 'rooms.book'],
+    ['write:packages', 'delete:packages'],
+    ['Mail.ReadWrite', 'Calendar.Read'],
+    ['data.delete', 'data.pay'],
+  ])('%s does not include %s', (whole, part) => {
+    expect(mayInclude(whole, part, [])).toBe(false)
   })
 })
 

@@ -1,11 +1,16 @@
-import type { Risk } from '../pages/models.js'
+import type { Danger, Risk } from '../pages/models.js'
 
 const words: readonly (readonly [Risk, string])[] = [
   [
     'control',
     `
     admin* *admin root sudo* superuser* owner* *impersonat* privileg* escalat* elevat* masquerad*
-    behalf takeover grant grants granted granting`,
+    behalf takeover grant grants granted granting actas become becomes su assume assumes assuming loginas signinas runas
+    switchuser passrole exec shell powershell bash eval runcode coderun executecode codeexecute runcommand runcommands
+    commandrun commandsrun executecommand executecommands commandexecute commandsexecute runscript runscripts scriptrun
+    scriptsrun executescript executescripts scriptexecute scriptsexecute secret secrets credential* password* passphrase*
+    token tokens apikey apikeys privatekey privatekeys secretkey secretkeys signingkey signingkeys accesskey accesskeys
+    sshkey sshkeys recoverycode recoverycodes keychain* fullaccess fullcontrol allaccess`,
   ],
   [
     'spend',
@@ -14,7 +19,8 @@ const words: readonly (readonly [Risk, string])[] = [
     spending spent *transfer* xfer* wire wires wired wiring remit remits remitting remittance* *refund* *withdraw*
     deposit* charge charges charged charging chargeback* donat* trade trades trading bid bids bidding checkout*
     topup* redeem* money *money transact transacting invest investing sell sells selling sold debit* disburs*
-    reimburs* borrow borrows borrowing`,
+    reimburs* borrow borrows borrowing settle settles settling settlement* cashout payee* gambl* wager* placeorder
+    placeorders orderplace ordersplace`,
   ],
   [
     'delete',
@@ -23,7 +29,9 @@ const words: readonly (readonly [Risk, string])[] = [
     dropped dropping *revoke* revoking revocation* *trash* discard* truncat* expung* prune* pruning uninstall*
     terminat* kill kills killing shred shreds shredding dispose* disposing disposal* nuke* obliterat* deprovision*
     clear clears cleared clearing flush* evict* shutdown* forget forgets forgetting annihilat* decommission*
-    teardown*`,
+    teardown* unlink* scrub* empty emptied emptying rmrf rimraf factoryreset resetfactory hardreset resethard formatdisk
+    diskformat closeaccount closeaccounts accountclose accountsclose deactivateaccount deactivateaccounts
+    accountdeactivate accountsdeactivate`,
   ],
   [
     'change',
@@ -38,8 +46,35 @@ const words: readonly (readonly [Risk, string])[] = [
 
 /** What words in the names of permissions mean, where the operator says nothing of them. */
 export const defaultRisks: readonly (readonly [pattern: string, risk: Risk])[] = words.flatMap(([risk, list]) =>
-  list
-    .trim()
-    .split(/\s+/)
-    .map((word) => [word, risk] as const),
+  split(list).map((word) => [word, risk] as const),
 )
+
+/** Words that say on what something is done: a change to it, or what nothing else is said of, is more than a change. */
+export const graveThings: readonly (readonly [pattern: string, risk: Danger])[] = (
+  [
+    [
+      'control',
+      `
+      all any full everything anything unlimited unrestricted
+      permission permissions role roles acl acls iam rbac mfa otp totp twofactor authenticator authenticators`,
+    ],
+    [
+      'spend',
+      `
+      fund funds crypto* bitcoin* btc eth ethereum loan loans bet bets betting cash wallet wallets ach sepa mortgage*`,
+    ],
+  ] as const
+).flatMap(([risk, list]) => split(list).map((word) => [word, risk] as const))
+
+/** What stands beside these words in one that is written together, as in `droptable`; it says nothing by itself. */
+export const ordinaryThings: readonly string[] = split(`
+  account accounts app apps backup backups bill bills branch branches bucket buckets cache calendar calendars card cards
+  contact contacts customer customers data database databases db device devices disk disks domain domains event events
+  file files folder folders group groups history index invoice invoices item items log logs mail mails member members
+  message messages note notes now order orders org page pages photo photos post posts process processes product products
+  project projects queue record records repo repos row rows share shares site sites stock stocks table tables team teams
+  ticket tickets user users`)
+
+function split(list: string): string[] {
+  return list.trim().split(/\s+/)
+}

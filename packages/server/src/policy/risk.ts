@@ -1,6 +1,6 @@
 import type { Danger, Risk } from '../pages/models.js'
 import { byDanger } from '../pages/risk-order.js'
-import { defaultRisks } from './default-risks.js'
+import { defaultRisks, graveThings, ordinaryThings } from './default-risks.js'
 import { fitsPattern } from './fits-pattern.js'
 
 /**
@@ -11,9 +11,6 @@ export type RiskPatterns = readonly (readonly [pattern: string, risk: Risk])[]
 
 /** Risks for which people show again who they are, and which nothing remembers; the strongest first. */
 const dangers: readonly Danger[] = ['control', 'spend', 'delete']
-
-/** Words that name everything there is, and not what may be done with it. */
-const everything = /^(?:all|any|full|everything|anything|unlimited|unrestricted)(?:access|control)?$/
 
 /** The dangers among permissions, the strongest first. */
 export function dangersOf(permissions: readonly string[], patterns: RiskPatterns): Danger[] {
@@ -29,46 +26,147 @@ export function isRiskPattern(pattern: string): boolean {
 /**
  * What a permission lets an agent do, judged by its name, never by what the resource says of it. A pattern that is the
  * whole name decides; else the strongest of its words does. Where no pattern of the operator's fits a word, the built-in
- * ones are asked. A name whose words say nothing is a change, and one for everything is control.
+ * ones are asked. A name whose words say nothing is a change; a change to everything, or to what gives rights, is control,
+ * and one to money spends.
  */
 export function riskOf(permission: string, patterns: RiskPatterns): Risk {
-  const named = strongest(patterns.filter(([pattern]) => pattern === permission))
-  if (named) return named
-  const words = wordsOf(permission)
-  const judged = words.flatMap((word) => fitting(word, patterns) ?? fitting(word, defaultRisks) ?? [])
-  return (
-    judged.reduce<Risk | undefined>(stronger, undefined) ??
-    (words.some((word) => everything.test(word)) ? 'control' : 'change')
-  )
+  return readPermission(permission, patterns).risk
+}
+
+/** What the name of a permission tells. */
+export interface PermissionReading {
+  risk: Risk
+  /** Whether any of its words says what may be done. */
+  isKnown: boolean
+  /** Whether it may be used for more than its risk says, as what manages something may also delete it. */
+  isBroad: boolean
+  /** The words for what it is done with; none: anything. */
+  things: readonly string[]
+}
+
+/** Judges a permission by its name, see {@link riskOf}. */
+export function readPermission(permission: string, patterns: RiskPatterns): PermissionReading {
+  const sequence = sequenceOf(permission)
+  const words = wordsOf(permission, sequence, patterns)
+  const judged = new Map(words.map((word) => [word, risksOf(word, patterns)]))
+  const risks = new Set([...judged.values()].flat())
+  for (const phrase of phrasesOf(sequence)) {
+    const risk = phraseRisks.get(phrase)
+    if (risk !== undefined && fitting(phrase, patterns) === undefined) risks.add(risk)
+  }
+  const strongestRisk = strongest(risks)
+  const things = words.filter((word) => fitting(word, patterns) === undefined)
+  const partial = new Set(phrasesOf(sequence).flatMap((phrase) => partialThings.get(phrase) ?? []))
+  const raised = strongest(things.flatMap((word) => (partial.has(word) ? [] : gravenessOf(word))))
+  const isChange = strongestRisk === undefined || risks.has('change')
+  const ofWords = strongest([strongestRisk ?? 'change', ...(isChange && raised !== undefined ? [raised] : [])])
+  const named = strongest(patterns.flatMap(([pattern, risk]) => (pattern === permission ? [risk] : [])))
+  return {
+    risk: named ?? ofWords ?? 'change',
+    isKnown: named !== undefined || strongestRisk !== undefined,
+    isBroad: (risks.has('read') && risks.has('change')) || words.some((word) => broad.has(word)),
+    things: sequence.filter((word) => judged.get(word)?.length === 0 && gravenessOf(word).length === 0),
+  }
+}
+
+/** Words for a change that may be any, and a removal too. */
+const broad: ReadonlySet<string> = new Set(
+  'manage manages managing management control controls configure sync maintain moderate'.split(' '),
+)
+
+/** Phrases in which a word that names everything does not. */
+const partialThings: ReadonlyMap<string, string> = new Map([
+  ...['name', 'names', 'text', 'day', 'time', 'screen', 'size'].map((word) => [`full${word}`, 'full'] as const),
+  ['allday', 'all'],
+])
+
+/** Built-in words that may be written apart, by what they mean. */
+const phraseRisks: ReadonlyMap<string, Risk> = new Map(defaultRisks.filter(([pattern]) => !pattern.includes('*')))
+
+/** All words that a longer one can be made of: of those of two letters, few. */
+const parts: ReadonlySet<string> = new Set(
+  [...[...defaultRisks, ...graveThings].map(([pattern]) => pattern.replaceAll('*', '')), ...ordinaryThings].filter(
+    (part) => part.length > 2 || part === 'rm' || part === 'db',
+  ),
+)
+const longestPart = Math.max(...Array.from(parts, (part) => part.length))
+
+/** What a word means; nothing: it says nothing of what may be done. */
+function risksOf(word: string, patterns: RiskPatterns): Risk[] {
+  const own = fitting(word, patterns)
+  if (own !== undefined) return [own]
+  const whole = fitting(word, defaultRisks)
+  return whole === undefined ? [] : [whole]
+}
+
+function gravenessOf(word: string): Danger[] {
+  return graveThings.flatMap(([pattern, risk]) => (fitsPattern(word, pattern) ? [risk] : []))
 }
 
 function fitting(word: string, patterns: RiskPatterns): Risk | undefined {
-  return strongest(patterns.filter(([pattern]) => fitsPattern(word, pattern.toLowerCase())))
+  return strongest(patterns.flatMap(([pattern, risk]) => (fitsPattern(word, pattern.toLowerCase()) ? [risk] : [])))
 }
 
-function strongest(patterns: RiskPatterns): Risk | undefined {
-  return patterns.map(([, risk]) => risk).reduce<Risk | undefined>(stronger, undefined)
+function strongest<R extends Risk>(risks: Iterable<R>): R | undefined {
+  return Array.from(risks).toSorted(byDanger)[0]
 }
 
-function stronger(one: Risk | undefined, other: Risk): Risk {
-  return one !== undefined && byDanger(one, other) < 0 ? one : other
+/** The words of a name in their order, in lower case, which end where letters do and where capitals begin or end. A `*` says "all". */
+function sequenceOf(permission: string): string[] {
+  const words = lettersOf(permission).flatMap((text) => text.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g) ?? [])
+  return words.map((word) => word.toLowerCase())
 }
 
-/**
- * The words of a name in lower case, which end where letters do and where capitals begin or end; also together, since
- * capitals may mean nothing. A `*` says "all".
- */
-function wordsOf(permission: string): string[] {
-  const letters =
+/** The same words, and others there are where capitals mean nothing, and where words are written together. */
+function wordsOf(permission: string, sequence: readonly string[], patterns: RiskPatterns): string[] {
+  const letters = lettersOf(permission).flatMap((text) => [text, ...(text.match(/[A-Z]+|[a-z]+/g) ?? [])])
+  const words = new Set([...sequence, ...letters.map((word) => word.toLowerCase())])
+  const isOwn = (word: string) => fitting(word, patterns) !== undefined
+  return [...new Set([...words].flatMap((word) => [word, ...(isOwn(word) ? [] : partsOf(word))]))]
+}
+
+/** Two and three neighbours, written together. */
+function phrasesOf(sequence: readonly string[]): string[] {
+  const joined = sequence.flatMap((_, at) => [2, 3].map((count) => sequence.slice(at, at + count).join('')))
+  return [...new Set(joined)]
+}
+
+/** The words that a longer one is wholly made of, where one of them is grave; `dataset` is one word. */
+function partsOf(word: string): string[] {
+  const ends = (from: number) => {
+    const found: number[] = []
+    for (let to = from + 2; to <= Math.min(word.length, from + longestPart); to++) {
+      if (to - from < word.length && parts.has(word.slice(from, to))) found.push(to)
+    }
+    return found
+  }
+  const reached = new Set([0])
+  const steps: [from: number, to: number][] = []
+  for (let from = 0; from < word.length; from++) {
+    if (!reached.has(from)) continue
+    for (const to of ends(from)) {
+      reached.add(to)
+      steps.push([from, to])
+    }
+  }
+  const leads = new Set([word.length])
+  const found: string[] = []
+  for (const [from, to] of steps.toReversed()) {
+    if (!leads.has(to)) continue
+    leads.add(from)
+    found.push(word.slice(from, to))
+  }
+  const isGrave = (part: string) =>
+    gravenessOf(part).length > 0 || dangers.some((danger) => danger === fitting(part, defaultRisks))
+  return found.some(isGrave) ? found : []
+}
+
+function lettersOf(permission: string): string[] {
+  return (
     decoded(permission)
       .replaceAll('*', ' all ')
       .match(/[A-Za-z]+/g) ?? []
-  const parts = letters.flatMap((text) => [
-    text,
-    ...(text.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g) ?? []),
-    ...(text.match(/[A-Z]+|[a-z]+/g) ?? []),
-  ])
-  return [...new Set(parts.map((part) => part.toLowerCase()))]
+  )
 }
 
 /** Without the signs of percent-encoding, which may itself be encoded. */
