@@ -26,7 +26,29 @@ it('says nothing of what has run out but that the agent was allowed before', asy
   const read = await readAgain(3601)
   expect(read).toMatch(/You allowed this agent on [^.]*\. Asked/)
   expect(read).not.toMatch(/It can still|New Create/)
-  expect(read).toContain('See your data (not asked for)')
+  expect(read).toContain('Delete your data (not asked for)')
+  expect(read).not.toContain('See your data (not asked for)')
+})
+
+it.each([
+  ['files.full_control', ['files.read', 'files.delete', 'mail.read']],
+  ['Mail.ReadWrite', ['Mail.Read', 'Mail.Send', 'Mail.Delete']],
+  ['write:packages', ['read:packages']],
+  ['calendar.manage', ['calendar.read', 'calendar.delete']],
+  ['calendar', ['calendar.read', 'mail.read']],
+])('says of nothing that may come with %s that the agent will not be able to do it', async (scope, others) => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  stage.resource.document.supported_scopes = [scope, ...others, 'billing:pay']
+  stage.resource.document.scope_descriptions = {}
+  const { page, user } = await view(stage, await openRequest(stage, undefined, { scope }))
+  const read = words(page)
+  for (const other of others) expect(read).not.toContain(`${other} (not asked for)`)
+  if (scope !== 'calendar' && scope !== 'files.full_control') expect(read).toContain('billing:pay (not asked for)')
+  stage.resource.document.supported_scopes = ['x.read', ...others]
+  const next = await allow(stage, undefined, { duration: '3600' }, { asked: { scope }, user })
+  const later = words((await view(stage, await openRequest(stage, undefined, { scope: 'x.read' }), next.user)).page)
+  for (const other of others) expect(later).not.toContain(`${other} (not asked for)`)
 })
 
 it('says in words of its own what an agent learns about the person, whatever the resource calls it', async () => {

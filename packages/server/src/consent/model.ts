@@ -2,8 +2,9 @@ import { displayHost, displayRedirect } from '../pages/display-host.js'
 import type { AgentChange, ConsentPage, FormFields, NameCaution, PageFrame, Permission } from '../pages/models.js'
 import { cleanName, cleanText, lookAlikeHost } from '../pages/plain-text.js'
 import type { Brands } from '../policy/default-brands.js'
+import { mayInclude } from '../policy/may-include.js'
 import { grantable, isIdentityScope, permissionsOf } from '../policy/permissions.js'
-import { type RiskPatterns, riskOf } from '../policy/risk.js'
+import type { RiskPatterns } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/storage.js'
 import type { Holdings } from './holdings.js'
 import { nameCaution } from './name-caution.js'
@@ -100,7 +101,11 @@ function permissionLists(
   const { same, here, fading } = holdings
   const isNew = (name: string | undefined) => same.length > 0 && name !== undefined && !same.includes(name)
   const kept = here.filter((name) => !asked.includes(name))
-  const usable = new Set([...asked, ...here, ...fading])
+  const usable = [...new Set([...asked, ...here, ...fading])]
+  const access = usable.filter((name) => !isIdentityScope(name))
+  // What somebody learns about the person, they may learn from other data too.
+  const isOutOfReach = (name: string) =>
+    !usable.includes(name) && !isIdentityScope(name) && !access.some((whole) => mayInclude(whole, name, risks))
   return {
     able: describe(asked).map((permission, index) => ({
       ...permission,
@@ -108,9 +113,7 @@ function permissionLists(
       ...(isNew(asked[index]) ? { isNew: true } : {}),
     })),
     ...(kept.length === 0 ? {} : { kept: describe(kept) }),
-    notAsked: describe(
-      supportedScopes.filter((name) => !usable.has(name) && !mayBePartOf(name, asked, risks)).slice(0, maxNotAsked),
-    ),
+    notAsked: describe(supportedScopes.filter(isOutOfReach).slice(0, maxNotAsked)),
   }
 }
 
@@ -125,20 +128,6 @@ function learnt(
   const known = identity === 'email' ? [user.email] : [user.displayName, user.username]
   const values = known.flatMap((value) => value ?? [])
   return { value: values.length === 0 ? null : cleanText(values.join(', '), maxDescription) }
-}
-
-/**
- * Whether what was not asked for may come with what was: the names cannot tell what is within full control, within
- * `calendar` where there is a `calendar.delete` too, or what somebody learns about the person from other data.
- */
-function mayBePartOf(name: string, asked: readonly string[], risks: RiskPatterns): boolean {
-  if (isIdentityScope(name)) return true
-  return asked.some((whole) => riskOf(whole, risks) === 'control' || spaced(name).includes(spaced(whole)))
-}
-
-/** The words of a name, each between blanks. */
-function spaced(name: string): string {
-  return ` ${name.match(/[A-Za-z0-9]+/g)?.join(' ') ?? name} `
 }
 
 // A link of the agent's is shown only where it leads to the agent itself, over https (attacks C14).
