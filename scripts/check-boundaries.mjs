@@ -60,7 +60,7 @@ const impure = ['lib/clock', 'lib/jwk', 'lib/signer', 'lib/crypto.node', 'lib/cr
 
 /** Runtime dependencies, each package its own. */
 const dependencies = {
-  countersign: ['jose', 'structured-headers'],
+  countersign: ['structured-headers'],
   server: [
     '@cf-wasm/photon',
     '@node-rs/argon2',

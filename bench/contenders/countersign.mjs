@@ -62,7 +62,7 @@ export async function createCountersignContenders({ privateJwk }) {
     }
   }
   return [
-    verifyOne('countersign verify', get, 0.92),
+    verifyOne('countersign verify', get, 0.9),
     verifyOne('countersign verify, token seen', seen, 0.9),
     verifyNew('countersign verify, token new', async () => signer, 0.46),
     verifyNew('countersign verify, token and agent new', async () => createSigner(await generatePrivateJwk()), 0.46),

@@ -57,7 +57,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
   const { id, signer, authServers, agentToken, now = systemClock, redirectUri = `${options.id}/callback` } = options
   const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
-  if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
+  if (identifiers.allowInsecureLoopback)
+    warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireAgentOptions(options, owners.onConsent, identifiers)
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const send = options.fetch ?? globalThis.fetch
@@ -101,7 +102,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     })
     const response = await send(signed)
     const problem = describeClockOffset(response, now())
-    if (problem !== undefined) warnOnce(`the clock of this agent, seen from ${new URL(signed.url).origin}`, problem)
+    if (problem !== undefined) warnOnce(id, `the clock of this agent, seen from ${new URL(signed.url).origin}`, problem)
     return response
   }
 
@@ -138,7 +139,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
           await response.body?.cancel()
           signal.throwIfAborted()
         }
-        if (saysKeyUnknown(response)) warnOnce('unknown_key', describeUnknownKey(new URL(url).origin, id))
+        if (saysKeyUnknown(response)) warnOnce(id, 'unknown_key', describeUnknownKey(new URL(url).origin, id))
         const challenge = challengeOf(response)
         const step = challenge && stepFor(response.status, challenge, credential)
         if (!challenge || !step || taken.has(step)) return response

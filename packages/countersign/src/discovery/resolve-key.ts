@@ -1,10 +1,7 @@
 import type { SignatureKey } from '../httpsig/signature-key.js'
-import { after } from '../lib/after.js'
-import { Doorkeeper } from '../lib/doorkeeper.js'
 import { AAuthError } from '../lib/errors.js'
-import { importKey, type VerificationKey } from '../lib/jwk.js'
+import { createKeyImporter, type VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
-import type { MaybePromise } from '../lib/maybe-promise.js'
 import { publishedKeyProblem } from '../lib/published-keys.js'
 import {
   type IdentifierOptions,
@@ -80,7 +77,7 @@ export type KeyResolver = (
   signatureKey: SignatureKey,
   remoteAddress?: string,
   expected?: CarriedToken,
-) => MaybePromise<ResolvedKey>
+) => Promise<ResolvedKey>
 
 /**
  * Creates the `resolveKey` of {@link verifySignature}: finds the key that `Signature-Key` points to (S§10.7) and
@@ -88,18 +85,18 @@ export type KeyResolver = (
  */
 export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   const { discovery, now } = options
-  /** By the end of the signature, which is found sooner than the whole text; the text decides. */
-  const tokens = new LruCache<{ jwt: string; resolved: ResolvedKey }>(cachedTokens)
-  /** Tokens are remembered from their second use on: one that is used once would be carried along for a minute in vain. */
-  const usedTokens = new Doorkeeper(48)
+  const tokens = new LruCache<ResolvedKey>(cachedTokens)
   const headerKeys = new LruCache<ResolvedKey>(cachedTokens)
+  const importKey = createKeyImporter()
 
   const agentTokenOptions = (remoteAddress: string | undefined): VerifyTokenOptions => ({
     ...options,
+    importKey,
     ...tokenKeys(discovery, 'aauth-agent', requireKey, remoteAddress),
   })
   const authTokenOptions: VerifyTokenOptions = {
     ...options,
+    importKey,
     issuers: options.authTokenIssuers,
     allowExpired: true,
     ...tokenKeys(discovery, 'aauth-issuer', requireIssuerKey),
@@ -122,20 +119,17 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     throw new AAuthError(tokenTable[kind].invalid, `The ${kind} is refused: its cnf.jwk ${problem}.`)
   }
 
-  function resolveHeaderKey(jwk: Record<string, string>): MaybePromise<ResolvedKey> {
+  async function resolveHeaderKey(jwk: Record<string, string>): Promise<ResolvedKey> {
     // A quote separates: no parameter of the header can hold one.
     let id = ''
     for (const name of Object.keys(jwk)) id += `${name}"${jwk[name]}"`
-    return headerKeys.get(id, now()) ?? importHeaderKey(id, jwk)
-  }
-
-  function importHeaderKey(id: string, jwk: Record<string, string>): MaybePromise<ResolvedKey> {
-    return after(importKey(jwk), (key) => {
-      requireUnpublished(key)
-      const resolved = { key, scheme: 'hwk', agent: undefined, delegate: undefined, token: undefined } as const
-      headerKeys.set(id, resolved, now() + cachedTokenAge)
-      return resolved
-    })
+    const known = headerKeys.get(id, now())
+    if (known) return known
+    const key = await importKey(jwk)
+    requireUnpublished(key)
+    const resolved = { key, scheme: 'hwk', agent: undefined, delegate: undefined, token: undefined } as const
+    headerKeys.set(id, resolved, now() + cachedTokenAge)
+    return resolved
   }
 
   function resolveKnown(reference: Extract<SignatureKey, { scheme: 'jwks' }>): ResolvedKey | undefined {
@@ -170,57 +164,41 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     return 'isNew' in outcome ? { ...resolved, isNew: true } : resolved
   }
 
-  function resolveToken(
+  async function resolveToken(
     jwt: string,
     remoteAddress: string | undefined,
     expected: CarriedToken,
-  ): MaybePromise<ResolvedKey> {
-    const end = jwt.slice(-64)
-    const entry = tokens.get(end, now())
-    return entry?.jwt === jwt ? entry.resolved : verifyAndRemember(jwt, end, remoteAddress, expected)
-  }
-
-  function verifyAndRemember(
-    jwt: string,
-    end: string,
-    remoteAddress: string | undefined,
-    expected: CarriedToken,
-  ): MaybePromise<ResolvedKey> {
+  ): Promise<ResolvedKey> {
+    const known = tokens.get(jwt, now())
+    if (known) return known
     const decoded = decodeToken(jwt)
     const typ = decoded?.header.typ
     const kind = typ === 'agent+jwt' || typ === 'auth+jwt' ? typ : expected
-    const found = kind === 'auth+jwt' ? resolveAuthToken(decoded) : resolveAgentToken(decoded, remoteAddress)
-    return after(found, (resolved) => {
-      if (usedTokens.hasSeen(jwt))
-        tokens.set(end, { jwt, resolved }, freshnessOf(resolved.token, String(decoded?.header.kid)))
-      return resolved
-    })
+    const resolved =
+      kind === 'auth+jwt' ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded, remoteAddress)
+    tokens.set(jwt, resolved, takenForVerifiedUntil(resolved.token, String(decoded?.header.kid)))
+    return resolved
   }
 
-  /** How long a token is taken for verified: not longer than its issuer's key (attacks K22). */
-  function freshnessOf({ kind, claims: { iss, exp } }: VerifiedToken, kid: string): number {
+  /** Not longer than its issuer's key (attacks K22). */
+  function takenForVerifiedUntil({ kind, claims: { iss, exp } }: VerifiedToken, kid: string): number {
     const { issuerDocument } = tokenTable[kind]
     return Math.min(exp, now() + cachedTokenAge, discovery.peekFreshness(issuerDocument, iss, kid) ?? 0)
   }
 
-  function resolveAgentToken(
+  async function resolveAgentToken(
     decoded: DecodedToken | undefined,
     remoteAddress: string | undefined,
-  ): MaybePromise<ResolvedToken> {
-    return after(verifyDecodedToken('agent+jwt', decoded, agentTokenOptions(remoteAddress)), (token) => ({
-      key: requireConfirmation(token),
-      scheme: 'jwt',
-      agent: token.claims.iss,
-      delegate: token.claims.sub,
-      token,
-    }))
+  ): Promise<ResolvedToken> {
+    const token = await verifyDecodedToken('agent+jwt', decoded, agentTokenOptions(remoteAddress))
+    const { iss: agent, sub: delegate } = token.claims
+    return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
   }
 
-  function resolveAuthToken(decoded: DecodedToken | undefined): MaybePromise<ResolvedToken> {
-    return after(verifyDecodedToken('auth+jwt', decoded, authTokenOptions), (token) => {
-      const { agent, agent_delegate: delegate } = token.claims
-      return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
-    })
+  async function resolveAuthToken(decoded: DecodedToken | undefined): Promise<ResolvedToken> {
+    const token = await verifyDecodedToken('auth+jwt', decoded, authTokenOptions)
+    const { agent, agent_delegate: delegate } = token.claims
+    return { key: requireConfirmation(token), scheme: 'jwt', agent, delegate, token }
   }
 
   async function resolveCertificate(
@@ -234,7 +212,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     return { ...outcome.found, scheme: 'x509', delegate: undefined, token: undefined }
   }
 
-  return (signatureKey, remoteAddress, expected = 'agent+jwt') => {
+  return async (signatureKey, remoteAddress, expected = 'agent+jwt') => {
     switch (signatureKey.scheme) {
       case 'hwk':
         return resolveHeaderKey(signatureKey.jwk)

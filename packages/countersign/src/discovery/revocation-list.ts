@@ -1,6 +1,5 @@
 import { createGuardedFetch } from '#guarded-fetch'
 import { AAuthError } from '../lib/errors.js'
-import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type EndpointOrigins, endpointProblem } from '../protocol/endpoint-origins.js'
 import type { IdentifierOptions } from '../protocol/identifier.js'
 import { decodeToken } from '../tokens/decode-token.js'
@@ -36,7 +35,7 @@ export interface RevocationList {
    * @param agent who is meant by a token that names no agent
    * @throws AAuthError `auth_token_invalid`, and `unavailable` where the list cannot be had
    */
-  requireUnrevoked(claims: AuthTokenClaims, agent: string | undefined): MaybePromise<void>
+  requireUnrevoked(claims: AuthTokenClaims, agent: string | undefined): Promise<void>
 }
 
 const limits = {
@@ -116,7 +115,7 @@ export function createRevocationList(options: RevocationListOptions): Revocation
     return { revoked: new Set(revoked), revokedBefore, before, issuedAt: iat, at }
   }
 
-  function judge(claims: AuthTokenClaims, agent: string | undefined): MaybePromise<void> {
+  async function judge(claims: AuthTokenClaims, agent: string | undefined): Promise<void> {
     if (!isWithin(held?.at, limits.staleAge) && whenUnreachable === 'refuse') {
       throw new AAuthError('unavailable', 'What the auth server took back is not known.', {
         cause: failure,
@@ -125,15 +124,15 @@ export function createRevocationList(options: RevocationListOptions): Revocation
     }
     if (!held) return
     if (held.before >= (claims.iat ?? 0)) throw revokedToken()
-    if (held.revoked.size + held.revokedBefore.size > 0) return requireUnlisted(held, claims, agent)
+    if (held.revoked.size + held.revokedBefore.size > 0) await requireUnlisted(held, claims, agent)
   }
 
   return {
-    requireUnrevoked(claims, agent) {
+    async requireUnrevoked(claims, agent) {
       pollWhenDue()
       const isKnown = isWithin(held?.at, limits.freshAge) || isWithin(failedAt, limits.freshAge)
-      if (isKnown || !polling) return judge(claims, agent)
-      return polling.then(() => judge(claims, agent))
+      if (!isKnown) await polling
+      await judge(claims, agent)
     },
   }
 }

@@ -17,20 +17,20 @@ export function tokenKeys(
   requireFound: (found: Found<VerificationKey>) => VerificationKey,
   remoteAddress?: string,
 ): Required<Pick<VerifyTokenOptions, 'findKey' | 'renewKey'>> {
-  /** Of documents that were fetched for the last lookup. */
+  /** Of documents that were fetched for the last lookup: no newer ones are published. */
   const newKeys = new WeakSet<VerificationKey>()
 
-  async function lookUp(issuer: string, kid: string): Promise<VerificationKey> {
-    const outcome = await discovery.findKey(kind, issuer, kid, remoteAddress)
-    const key = requireFound(outcome)
-    if ('isNew' in outcome) newKeys.add(key)
-    else newKeys.delete(key)
-    return key
-  }
-
   return {
-    findKey: (issuer, kid) => discovery.peekKey(kind, issuer, kid) ?? lookUp(issuer, kid),
-    renewKey: async (issuer, kid, key, lookedUp) =>
-      lookedUp && newKeys.has(key) ? undefined : discovery.renewKey(kind, issuer, kid, key, remoteAddress),
+    async findKey(issuer, kid) {
+      const known = discovery.peekKey(kind, issuer, kid)
+      const outcome = known ? { found: known } : await discovery.findKey(kind, issuer, kid, remoteAddress)
+      const key = requireFound(outcome)
+      if ('isNew' in outcome) newKeys.add(key)
+      else newKeys.delete(key)
+      return key
+    },
+    async renewKey(issuer, kid, key) {
+      return newKeys.has(key) ? undefined : discovery.renewKey(kind, issuer, kid, key, remoteAddress)
+    },
   }
 }

@@ -7,6 +7,7 @@ import { warnOnce } from '../lib/warn-once.js'
 import { contentDigest } from './content-digest.js'
 import { targetOf } from './receive-request.js'
 import { serializeSignatureBase } from './signature-base.js'
+import { serializeSignatureParameters } from './signature-input.js'
 import { type SignatureKey, serializeSignatureKey } from './signature-key.js'
 import { coverageOf, januaryProfile, type SigningProfile } from './signing-profile.js'
 
@@ -47,14 +48,13 @@ const noFields: Readonly<Record<string, string>> = {}
 export function signMessage(message: SignableMessage, options: SignMessageOptions): MaybePromise<SignatureHeaders> {
   const profile = options.profile ?? januaryProfile
   const fields = message.fields ?? noFields
-  const key = textOf(options.signatureKey, profile.label)
-  const { components, list } = coverageOf(
-    profile,
-    message.query !== undefined,
-    message.fields !== undefined && 'content-digest' in message.fields,
-    message.fields !== undefined && 'nonce' in message.fields,
-  )
-  const parameters = `${list};created=${wholeSeconds(options.created ?? systemClock())}`
+  const key = serializeSignatureKey(profile.label, options.signatureKey)
+  const components = coverageOf(profile, {
+    query: message.query !== undefined,
+    body: 'content-digest' in fields,
+    nonce: 'nonce' in fields,
+  })
+  const parameters = serializeSignatureParameters(components, wholeSeconds(options.created ?? systemClock()))
   const base = serializeSignatureBase(
     components,
     components.map((component) => valueFor(message, fields, key, component)),
@@ -71,17 +71,6 @@ function wholeSeconds(created: number): number {
   if (!(created >= 0 && created < 2 ** 53))
     throw new TypeError(`created must be a time in Unix seconds, not ${created}`)
   return Math.floor(created)
-}
-
-// An agent signs many requests with one reference, whose members are read-only.
-const texts = new WeakMap<SignatureKey, { label: string; text: string }>()
-
-function textOf(signatureKey: SignatureKey, label: string): string {
-  const known = texts.get(signatureKey)
-  if (known?.label === label) return known.text
-  const text = serializeSignatureKey(label, signatureKey)
-  texts.set(signatureKey, { label, text })
-  return text
 }
 
 function signatureHeaders(
@@ -172,7 +161,7 @@ export async function signRequest(request: Request, options: SignRequestOptions)
     length += name.length + value.length
   }
   if (length > largeHeaders) {
-    warnOnce('a token of several KiB', 'many servers refuse more than 8 to 16 KiB of headers with 431')
+    warnOnce(`to ${host}`, 'a token of several KiB', 'many servers refuse more than 8 to 16 KiB of headers with 431')
   }
   return new Request(url, {
     method: request.method,

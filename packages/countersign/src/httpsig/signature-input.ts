@@ -1,6 +1,5 @@
 import { parseBase64, parseBase64url } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
-import { KnownTexts } from '../lib/known-texts.js'
 
 /** One parsed `Signature-Input` member (RFC 9421 §4.1). */
 export interface SignatureInput {
@@ -95,25 +94,15 @@ export function serializeSignatureParameters(components: readonly string[], crea
   return expires === undefined ? list : `${list};expires=${expires}`
 }
 
-/** Component lists that parsed: peers send the same few again and again. What is refused is not kept. */
-const knownLists = new KnownTexts<readonly string[]>(256)
-
-function parseComponents(list: string): readonly string[] {
-  const known = knownLists.get(list)
-  if (known) return known
-  const components = parseComponentList(list)
-  knownLists.set(list, Object.freeze(components))
-  return components
-}
-
-function parseComponentList(list: string): string[] {
+function parseComponents(list: string): string[] {
   if (list === '') return []
-  if (list.includes('";'))
+  const isOfKnownNames = knownNames.test(list)
+  if (!isOfKnownNames && list.includes('";'))
     throw new AAuthError('component_unsupported', 'A covered component has parameters: cover it without.')
-  if (!componentList.test(list)) throw malformed('has a malformed component list')
+  if (!isOfKnownNames && !componentList.test(list)) throw malformed('has a malformed component list')
   const components = list.slice(1, -1).split('" "')
   if (components.length > maxComponents) throw malformed('covers more than 32 components')
-  if (!knownNames.test(list)) {
+  if (!isOfKnownNames) {
     throw new AAuthError(
       'component_unsupported',
       'A covered component has a name that no field has: write it in lower case.',

@@ -26,30 +26,12 @@ export const januaryProfile: SigningProfile = {
   label: 'sig1',
 }
 
-/** The components of a signature, and how `Signature-Input` lists them. */
-export interface Coverage {
-  readonly components: readonly string[]
-  readonly list: string
-}
-
-const coverages = new WeakMap<SigningProfile, Coverage[]>()
-
 /** What a request with these parts must cover, in the order it is emitted. */
-export function coverageOf(profile: SigningProfile, query: boolean, body: boolean, nonce: boolean): Coverage {
-  let known = coverages.get(profile)
-  if (!known) {
-    known = []
-    coverages.set(profile, known)
-  }
-  const index = (query ? 1 : 0) | (body ? 2 : 0) | (nonce ? 4 : 0)
-  known[index] ??= createCoverage(profile, { always: true, query, body, nonce })
-  return known[index]
-}
-
-function createCoverage(
+export function coverageOf(
   profile: SigningProfile,
-  present: Readonly<Record<SigningProfile['components'][number]['when'], boolean>>,
-): Coverage {
-  const components = profile.components.filter(({ when }) => present[when]).map(({ name }) => name)
-  return { components, list: `(${components.map((name) => `"${name}"`).join(' ')})` }
+  present: Readonly<Record<'query' | 'body' | 'nonce', boolean>>,
+): string[] {
+  const components: string[] = []
+  for (const { name, when } of profile.components) if (when === 'always' || present[when]) components.push(name)
+  return components
 }

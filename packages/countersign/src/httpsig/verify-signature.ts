@@ -103,20 +103,17 @@ export async function verifySignature<R extends SigningKey>(
   const { input, signature, parsedKey } = requireHeaders(fields, options.parseSignatureKey ?? parseSignatureKey) // invalid_signature
   requireFresh(input, profile, (options.now ?? systemClock)()) //              invalid_signature
   const nonce = requireNonce(message.method, fields, profile, options) //      invalid_signature, invalid_input
-  const content = message.body(options.maxBody ?? 1_048_576) //                invalid_request (413)
-  const body = content instanceof Promise ? await content : content
+  const body = await message.body(options.maxBody ?? 1_048_576) //             invalid_request (413)
   const present = { query: target.query !== undefined, body: body.length > 0, nonce: nonce !== undefined }
   const coverage = options.body ?? 'required'
   requireCoverage(input, profile, present, typeof coverage === 'function' ? 'if-covered' : coverage) // invalid_input
   const values: string[] = []
   for (const component of input.components) values.push(componentValue(component, message, fields, target, authority))
   const base = serializeSignatureBase(input.components, values, input.parameters)
-  const found = options.resolveKey(parsedKey.key, message.remoteAddress) //    unknown_key, invalid_key
-  let resolved = found instanceof Promise ? await found : found
+  let resolved = await options.resolveKey(parsedKey.key, message.remoteAddress) // unknown_key, invalid_key
   requireAlgorithm(input, resolved.key, options.algorithms) //                 unsupported_algorithm
   if (typeof coverage === 'function') requireCoverage(input, profile, present, coverage(resolved))
-  const verified = verifyBytes(resolved.key, signature, base)
-  if (!(verified instanceof Promise ? await verified : verified)) {
+  if (!(await verifyBytes(resolved.key, signature, base))) {
     const renewed = await options.renewKey?.(parsedKey.key, resolved, message.remoteAddress)
     if (renewed) requireAlgorithm(input, renewed.key, options.algorithms)
     if (!renewed || !(await verifyBytes(renewed.key, signature, base))) {
@@ -273,8 +270,8 @@ function requireCoverage(
   present: { query: boolean; body: boolean; nonce: boolean },
   body: BodyCoverage,
 ): void {
-  const expected = coverageOf(profile, present.query, present.body, present.nonce)
-  if (input.parameters.startsWith(expected.list)) return
+  const expected = coverageOf(profile, present)
+  if (expected.length === input.components.length && expected.every((name, at) => name === input.components[at])) return
   const missing: string[] = []
   for (const { name, when } of profile.components) {
     const covered = input.components.includes(name)

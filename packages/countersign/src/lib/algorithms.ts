@@ -14,6 +14,9 @@ export type PublicJwk = {
   use?: string
 }
 
+/** A private key as a JWK: the public members and the secret ones. */
+export type PrivateJwk = PublicJwk & { d: string }
+
 /** The RFC 9421 names of the algorithms this library signs and verifies with. */
 export type Algorithm = 'ed25519' | 'ecdsa-p256-sha256' | 'rsa-pss-sha512'
 

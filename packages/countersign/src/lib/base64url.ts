@@ -43,17 +43,9 @@ export function serializeBase64(bytes: Uint8Array): string {
   return text.padEnd(Math.ceil(text.length / 4) * 4, '=')
 }
 
-function decode(text: string, length: number, alphabet: Alphabet): Uint8Array | undefined {
-  const bytes = new Uint8Array(decodedLength(length))
-  return decodeInto(bytes, text, length, alphabet) ? bytes : undefined
-}
-
-function decodedLength(length: number): number {
-  return Math.floor((length * 3) / 4)
-}
-
 // Not `atob` and `btoa`: on processors with wide registers their native code slows down the cryptography that follows.
-function decodeInto(bytes: Uint8Array, text: string, length: number, { sextets }: Alphabet): boolean {
+function decode(text: string, length: number, { sextets }: Alphabet): Uint8Array | undefined {
+  const bytes = new Uint8Array(Math.floor((length * 3) / 4))
   const rest = length % 4
   const whole = length - rest
   // Bits outside of those a character may set: the code itself for ASCII, minus one for what is not in the alphabet.
@@ -78,19 +70,19 @@ function decodeInto(bytes: Uint8Array, text: string, length: number, { sextets }
     codes |= code
     group = (group << 6) | (sextets[code & 0x7f] as number)
   }
-  if (codes > 0x7f || invalid < 0 || group < 0) return false
+  if (codes > 0x7f || invalid < 0 || group < 0) return undefined
   // Unused low bits must be zero: else two texts would be one value, and a cache keyed by text could be walked around.
-  if (rest === 0) return true
+  if (rest === 0) return bytes
   if (rest === 2) {
     bytes[end] = group >> 4
-    return (group & 0b1111) === 0
+    return (group & 0b1111) === 0 ? bytes : undefined
   }
   if (rest === 3) {
     bytes[end] = group >> 10
     bytes[end + 1] = group >> 2
-    return (group & 0b11) === 0
+    return (group & 0b11) === 0 ? bytes : undefined
   }
-  return false
+  return undefined
 }
 
 function encode(bytes: Uint8Array, { codes }: Alphabet): string {
@@ -115,16 +107,6 @@ function encodeChunk(bytes: Uint8Array, start: number, end: number, codes: Uint8
 /** UTF-8 bytes of a string. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text)
-}
-
-/** Where text is decoded that is not kept as bytes: what is made anew for each lies outside of the heap, and is dear. */
-const scratch = new Uint8Array(8192)
-
-/** The UTF-8 text that canonical base64url stands for, or undefined where it is none. */
-export function parseBase64urlText(text: string): string | undefined {
-  const length = decodedLength(text.length)
-  const bytes = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length)
-  return decodeInto(bytes, text, text.length, base64url) ? parseUtf8(bytes) : undefined
 }
 
 /** The string, or undefined when the bytes are not valid UTF-8. */

@@ -3,25 +3,18 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
+  generateKeyPair,
   type KeyObject,
   randomBytes as nodeRandomBytes,
   sign as nodeSign,
   verify as nodeVerify,
 } from 'node:crypto'
-import type { Algorithm, PublicJwk } from './algorithms.js'
+import { promisify } from 'node:util'
+import type { Algorithm, PrivateJwk, PublicJwk } from './algorithms.js'
 import type { MaybePromise } from './maybe-promise.js'
 
 /** A key as the platform holds it. */
 export type KeyHandle = KeyObject
-
-/** Where text becomes bytes for one call of the cryptography, which has done with them when it returns. */
-const scratch = Buffer.allocUnsafeSlow(8192)
-
-function latin1(text: string): Uint8Array {
-  return text.length <= scratch.length
-    ? scratch.subarray(0, scratch.write(text, 'latin1'))
-    : Buffer.from(text, 'latin1')
-}
 
 /** Imports a public JWK; throws when its numbers are no key of its type. */
 export function importPublicKey(jwk: PublicJwk, _algorithm: Algorithm): MaybePromise<KeyHandle> {
@@ -29,9 +22,23 @@ export function importPublicKey(jwk: PublicJwk, _algorithm: Algorithm): MaybePro
 }
 
 /** Imports a private JWK. */
-export function importPrivateKey(jwk: PublicJwk & { d: string }, _algorithm: Algorithm): MaybePromise<KeyHandle> {
+export function importPrivateKey(jwk: PrivateJwk, _algorithm: Algorithm): MaybePromise<KeyHandle> {
   return createPrivateKey({ key: { ...jwk }, format: 'jwk' })
 }
+
+const generate = promisify(generateKeyPair)
+
+/** Makes a new private key. */
+export async function generatePrivateKey(algorithm: Algorithm): Promise<PrivateJwk> {
+  const { privateKey } = await generateFor[algorithm]()
+  return privateKey.export({ format: 'jwk' }) as PrivateJwk
+}
+
+const generateFor = {
+  ed25519: () => generate('ed25519'),
+  'ecdsa-p256-sha256': () => generate('ec', { namedCurve: 'P-256' }),
+  'rsa-pss-sha512': () => generate('rsa', { modulusLength: 3072 }),
+} as const satisfies Record<Algorithm, unknown>
 
 /** Whether the signature is the key's over the data; a string is its Latin-1 bytes. */
 export function verify(
@@ -40,7 +47,7 @@ export function verify(
   signature: Uint8Array,
   data: string | Uint8Array,
 ): MaybePromise<boolean> {
-  const bytes = typeof data === 'string' ? latin1(data) : data
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
   switch (algorithm) {
     case 'ed25519':
       return nodeVerify(null, bytes, key, signature)
@@ -53,7 +60,7 @@ export function verify(
 
 /** Signs the data; a string is its Latin-1 bytes. */
 export function sign(algorithm: Algorithm, key: KeyHandle, data: string | Uint8Array): MaybePromise<Uint8Array> {
-  const bytes = typeof data === 'string' ? latin1(data) : data
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
   switch (algorithm) {
     case 'ed25519':
       return nodeSign(null, bytes, key)

@@ -1,5 +1,5 @@
 import type { webcrypto } from 'node:crypto'
-import type { Algorithm, PublicJwk } from './algorithms.js'
+import type { Algorithm, PrivateJwk, PublicJwk } from './algorithms.js'
 import type { MaybePromise } from './maybe-promise.js'
 
 /** A key as the platform holds it. */
@@ -17,9 +17,29 @@ export function importPublicKey(jwk: PublicJwk, algorithm: Algorithm): MaybeProm
 }
 
 /** Imports a private JWK. */
-export function importPrivateKey(jwk: PublicJwk & { d: string }, algorithm: Algorithm): MaybePromise<KeyHandle> {
+export function importPrivateKey(jwk: PrivateJwk, algorithm: Algorithm): MaybePromise<KeyHandle> {
   return crypto.subtle.importKey('jwk', keyMembers(jwk), parameters[algorithm].imported, false, ['sign'])
 }
+
+/** Makes a new private key. */
+export async function generatePrivateKey(algorithm: Algorithm): Promise<PrivateJwk> {
+  const pair = (await crypto.subtle.generateKey(generated[algorithm], true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair
+  const { alg: _alg, ext: _ext, key_ops: _operations, ...jwk } = await crypto.subtle.exportKey('jwk', pair.privateKey)
+  return jwk as PrivateJwk
+}
+
+const generated = {
+  ed25519: parameters.ed25519.imported,
+  'ecdsa-p256-sha256': parameters['ecdsa-p256-sha256'].imported,
+  'rsa-pss-sha512': {
+    ...parameters['rsa-pss-sha512'].imported,
+    modulusLength: 3072,
+    publicExponent: Uint8Array.of(1, 0, 1),
+  },
+} as const satisfies Record<Algorithm, unknown>
 
 /** Whether the signature is the key's over the data; a string is its Latin-1 bytes. */
 export function verify(

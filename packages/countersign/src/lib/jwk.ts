@@ -1,11 +1,9 @@
 import * as platform from '#crypto'
-import { after } from './after.js'
 import { type Algorithm, algorithmNames, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
 import { serializeBase64url, utf8 } from './base64url.js'
 import { systemClock } from './clock.js'
 import { AAuthError } from './errors.js'
 import { LruCache } from './lru-cache.js'
-import type { MaybePromise } from './maybe-promise.js'
 
 /** A public key ready to verify with. */
 export interface VerificationKey {
@@ -28,11 +26,33 @@ export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
  * unknown type, wrong lengths and points of small order; and an `alg` that names another type.
  */
 export async function importVerificationKey(jwk: unknown): Promise<VerificationKey> {
-  return importKey(jwk)
+  const { members, algorithm, kid } = requirePublicKey(jwk)
+  return named(await importMembers(members, algorithm), kid)
 }
 
-/** {@link importVerificationKey}, at once where the platform can; it may throw at once, too. */
-export function importKey(jwk: unknown): MaybePromise<VerificationKey> {
+/** {@link importVerificationKey}, for an object that sees the same keys again and again. */
+export type ImportKey = typeof importVerificationKey
+
+const rememberedKeys = 4096
+
+/** Creates an {@link importVerificationKey} that remembers keys by what they are made of: the same members are the same key for ever. */
+export function createKeyImporter(): ImportKey {
+  const imported = new LruCache<VerificationKey>(rememberedKeys)
+  return async function importRemembered(jwk) {
+    const { members, algorithm, kid } = requirePublicKey(jwk)
+    const id = canonicalMembers(members)
+    let key = imported.get(id, systemClock())
+    if (!key) {
+      key = await importMembers(members, algorithm)
+      imported.set(id, key, Number.POSITIVE_INFINITY)
+    }
+    return named(key, kid)
+  }
+}
+
+const secretMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
+
+function requirePublicKey(jwk: unknown): { members: PublicJwk; algorithm: Algorithm; kid: string | undefined } {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
     throw new AAuthError('key_invalid', 'The key is not a JSON object.')
   }
@@ -46,50 +66,28 @@ export function importKey(jwk: unknown): MaybePromise<VerificationKey> {
   if (candidate.alg !== undefined && candidate.alg !== algorithm && !row.jose.includes(candidate.alg)) {
     throw new AAuthError('key_invalid', `The key's alg does not belong to its type (${row.kty}).`)
   }
-  const members = keyMembers(candidate, algorithm)
-  const id = idOf(members)
-  const known = importedKeys.get(id, systemClock()) ?? importMembers(id, members, algorithm)
   const { kid } = candidate
-  if (typeof kid !== 'string') return known
-  return after(known, (key) => ({ ...key, jwk: { ...members, kid } }))
+  return { members: keyMembers(candidate, algorithm), algorithm, kid: typeof kid === 'string' ? kid : undefined }
 }
 
-const secretMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
-
-function idOf(members: PublicJwk): string {
-  let id = ''
-  for (const value of Object.values(members)) id += `${value} `
-  return id
-}
-
-/**
- * Keys by what they are made of, which for a usable key holds no blank: the same members are the same key for ever, so
- * that nothing here grows old.
- */
-const importedKeys = new LruCache<VerificationKey>(4096)
-
-function importMembers(id: string, members: PublicJwk, algorithm: Algorithm): MaybePromise<VerificationKey> {
+async function importMembers(members: PublicJwk, algorithm: Algorithm): Promise<VerificationKey> {
   const refusal = algorithmTable[algorithm].refuse(members)
   if (refusal !== undefined) throw new AAuthError('key_invalid', `The key cannot be used: ${refusal}.`)
-  return after(importHandle(members, algorithm), (handle) =>
-    after(platform.sha256(utf8(canonicalMembers(members))), (digest) => {
-      const key = { algorithm, jwk: members, thumbprint: serializeBase64url(digest), handle }
-      importedKeys.set(id, key, Number.POSITIVE_INFINITY)
-      return key
-    }),
-  )
+  const handle = await importHandle(members, algorithm)
+  const thumbprint = serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
+  return { algorithm, jwk: members, thumbprint, handle }
 }
 
-function importHandle(members: PublicJwk, algorithm: Algorithm): MaybePromise<platform.KeyHandle> {
-  const refuse = (cause: unknown): never => {
+async function importHandle(members: PublicJwk, algorithm: Algorithm): Promise<platform.KeyHandle> {
+  try {
+    return await platform.importPublicKey(members, algorithm)
+  } catch (cause) {
     throw new AAuthError('key_invalid', 'The numbers of the key are no key of its type.', { cause })
   }
-  try {
-    const handle = platform.importPublicKey(members, algorithm)
-    return handle instanceof Promise ? handle.catch(refuse) : handle
-  } catch (cause) {
-    return refuse(cause)
-  }
+}
+
+function named(key: VerificationKey, kid: string | undefined): VerificationKey {
+  return kid === undefined ? key : { ...key, jwk: { ...key.jwk, kid } }
 }
 
 /** What a key says it is for (RFC 7517 §4.2, 4.3); one that says nothing is for anything. */
@@ -100,11 +98,11 @@ function isForVerifying(jwk: object): boolean {
 }
 
 /** Whether the signature is this key's over the data; a string is its Latin-1 bytes. */
-export function verifyBytes(
+export async function verifyBytes(
   key: VerificationKey,
   signature: Uint8Array,
   data: string | Uint8Array,
-): MaybePromise<boolean> {
+): Promise<boolean> {
   const expected = algorithmTable[key.algorithm].signatureLength
   if (expected !== 0 && signature.length !== expected) return false
   return platform.verify(key.algorithm, key.handle, signature, data)

@@ -1,6 +1,5 @@
-import { exportJWK, generateKeyPair } from 'jose'
 import * as platform from '#crypto'
-import { type Algorithm, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
+import { type Algorithm, algorithmTable, type PrivateJwk, type PublicJwk } from './algorithms.js'
 import { AAuthError } from './errors.js'
 import { importVerificationKey, verifyBytes } from './jwk.js'
 import type { MaybePromise } from './maybe-promise.js'
@@ -17,9 +16,6 @@ export interface Signer {
   /** The signature over the data; a string is its Latin-1 bytes. */
   sign(data: string | Uint8Array): MaybePromise<Uint8Array>
 }
-
-/** A private key as a JWK: the public members and the secret ones. */
-export type PrivateJwk = PublicJwk & { d: string }
 
 /**
  * A signer over a private JWK. The `kid` is the JWK's, or the thumbprint where it has none.
@@ -70,13 +66,9 @@ export interface GeneratePrivateJwkOptions {
 export async function generatePrivateJwk(
   options: GeneratePrivateJwkOptions = {},
 ): Promise<PrivateJwk & { kid: string }> {
-  const row = algorithmTable[options.algorithm ?? 'ed25519']
-  const pair = await generateKeyPair(row.jose[0], {
-    extractable: true,
-    ...(row.kty === 'RSA' ? { modulusLength: 3072 } : {}),
-  })
-  const jwk = (await exportJWK(pair.privateKey)) as PrivateJwk
-  if (!algorithmOf(jwk)) throw new TypeError(`no such algorithm: ${options.algorithm}`)
+  const { algorithm = 'ed25519' } = options
+  if (!Object.hasOwn(algorithmTable, algorithm)) throw new TypeError(`no such algorithm: ${algorithm}`)
+  const jwk = await platform.generatePrivateKey(algorithm)
   const { thumbprint } = await createSigner(jwk)
   return { ...jwk, kid: options.kid ?? thumbprint }
 }

@@ -1,5 +1,3 @@
-import { KnownTexts } from '../lib/known-texts.js'
-
 /** How identifiers are judged. */
 export interface IdentifierOptions {
   /**
@@ -24,7 +22,6 @@ const segment = /^[A-Za-z0-9\-._~!$&'()*+,;=:@]+$/
  */
 export function isIdentifier(text: unknown, options: IdentifierOptions = {}): text is string {
   if (typeof text !== 'string' || text.length > maxLength) return false
-  if (knownIdentifiers.get(text)) return true
   if (options.allowInsecureLoopback) {
     const insecure = loopback.exec(text)
     if (insecure) return Number(insecure[1]) <= 65535
@@ -36,10 +33,7 @@ export function isIdentifier(text: unknown, options: IdentifierOptions = {}): te
   const colon = authority.indexOf(':')
   const name = colon === -1 ? authority : authority.slice(0, colon)
   if (!isHost(name)) return false
-  if (colon === -1) {
-    if (segments.length === 0) knownIdentifiers.set(text, true)
-    return true
-  }
+  if (colon === -1) return true
   const digits = port.exec(authority.slice(colon))?.[1]
   return digits !== undefined && Number(digits) <= 65535 && digits !== '443'
 }
@@ -67,17 +61,9 @@ export function isLoopbackIdentifier(text: string): boolean {
   return loopback.test(text)
 }
 
-/** Hosts that passed: the same few ask again and again. What is refused is not kept. */
-const knownHosts = new KnownTexts<true>(4096)
-/** Identifiers that are one under any options. */
-const knownIdentifiers = new KnownTexts<true>(4096)
-
 function isHost(name: string): boolean {
-  if (knownHosts.get(name)) return true
   if (!host.test(name) || isNumeric(name.slice(name.lastIndexOf('.') + 1))) return false
-  if (name.includes('xn--') && !isALabelHost(name)) return false
-  knownHosts.set(name, true)
-  return true
+  return !name.includes('xn--') || isALabelHost(name)
 }
 
 // A host whose last label is a number is an IPv4 address to URL parsers, in any of its spellings.

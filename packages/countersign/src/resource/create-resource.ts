@@ -155,7 +155,8 @@ export function createResource(options: ResourceOptions): Resource {
   const { allowInsecureLoopback = false, allowPath = false, endpointOrigins = {} } = options
   const { unsignedBodies = [], signatureKeyForm = 'january' } = interop
   const identifiers = { allowInsecureLoopback, allowPath }
-  if (identifiers.allowInsecureLoopback) warnOnce('allowInsecureLoopback', 'anybody on this machine can answer for it')
+  if (identifiers.allowInsecureLoopback)
+    warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)
   requireOwnSigner('signer', signer, id)
@@ -250,7 +251,7 @@ export function createResource(options: ResourceOptions): Resource {
   }
 
   const verify: Resource['verify'] = async (source, required) => {
-    requireVerifyOptions(required, metadata.supported_scopes)
+    requireVerifyOptions(required, metadata)
     const message = source instanceof Request ? receiveRequest(source) : source
     const byLevel = required.require === 'authorization' ? authorizationOptions : signatureOptions
     const verified = await challenging(required.require, () => verifySignature(message, byLevel))
@@ -271,7 +272,7 @@ export function createResource(options: ResourceOptions): Resource {
   const toResponse: Resource['toResponse'] = async (error) => {
     if (!(error instanceof AAuthError)) throw error
     const { status, headers, body } = errorResponse(error)
-    if (status === 500) warnOnce(error.code, error.message)
+    if (status === 500) warnOnce(id, error.code, error.message)
     if (error.challenge) headers['agent-auth'] = await challengeFor(error.challenge)
     if (error.code !== 'authorization_required') return new Response(body, { status, headers })
     return new Response('Authorization required', { status, headers: { ...headers, 'content-type': 'text/plain' } })

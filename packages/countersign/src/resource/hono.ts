@@ -24,7 +24,7 @@ export function aauth<R extends Requirement>(
   resource: Resource,
   options: MountedOptions<R>,
 ): MiddlewareHandler<{ Variables: { aauth: VerifiedRequest<R> } }> {
-  requireVerifyOptions(options, resource.metadata.supported_scopes)
+  requireVerifyOptions(options, resource.metadata)
   const mountPath = requireMountPath(options)
   return async function aauthMiddleware(c, next) {
     const request = c.req.raw

@@ -33,7 +33,7 @@ export function createRequestGate<R extends Requirement>(
   resource: Resource,
   options: MountedOptions<R>,
 ): RequestGate<R> {
-  requireVerifyOptions(options, resource.metadata.supported_scopes)
+  requireVerifyOptions(options, resource.metadata)
   const mountPath = requireMountPath(options)
   const handledOf = ({ method = '', url = '', baseUrl = '' }: NodeRequest) => ({
     method,

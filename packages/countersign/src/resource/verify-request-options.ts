@@ -1,4 +1,5 @@
 import { warnOnce } from '../lib/warn-once.js'
+import type { ResourceMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
 import type { Requirement } from './judge-level.js'
 
@@ -17,7 +18,7 @@ const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'i
  */
 export function requireVerifyOptions(
   { require, scope }: VerifyRequestOptions<Requirement>,
-  declared?: readonly string[],
+  { resource, supported_scopes: declared }: ResourceMetadata,
 ): void {
   if (!requirements.has(require))
     throw new TypeError(`require must be 'signature', 'identity' or 'authorization', not ${JSON.stringify(require)}`)
@@ -29,5 +30,9 @@ export function requireVerifyOptions(
   if (!values) throw new TypeError('require: authorization needs a scope, such as "data.read"')
   const undeclared = declared && values.find((value) => !declared.includes(value))
   if (undeclared !== undefined)
-    warnOnce(`scope ${undeclared}`, 'it is not among the scopes of the resource, so people read no words for it')
+    warnOnce(
+      resource,
+      `scope ${undeclared}`,
+      'it is not among the scopes of the resource, so people read no words for it',
+    )
 }

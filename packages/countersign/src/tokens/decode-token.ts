@@ -1,6 +1,5 @@
-import { parseBase64url, parseBase64urlText } from '../lib/base64url.js'
+import { parseBase64url, parseUtf8 } from '../lib/base64url.js'
 import { hasDuplicateMembers } from '../lib/duplicate-members.js'
-import { KnownTexts } from '../lib/known-texts.js'
 import { parseJsonObject } from '../lib/parse-json.js'
 
 /** The parts of a compact JWS (RFC 7515 §3.1). Nothing about them is verified. */
@@ -23,27 +22,16 @@ export function decodeToken(compact: string, maxLength = 8192): DecodedToken | u
   const firstDot = compact.indexOf('.')
   const secondDot = compact.indexOf('.', firstDot + 1)
   if (secondDot === -1) return undefined
-  const header = parseHeader(compact.slice(0, firstDot))
+  const header = parseObject(compact.slice(0, firstDot))
   const payload = parseObject(compact.slice(firstDot + 1, secondDot))
   const signature = parseBase64url(compact.slice(secondDot + 1))
   if (!header || !payload || !signature || signature.length === 0) return undefined
   return { header, payload, signature, signingInput: compact.slice(0, secondDot) }
 }
 
-/** Headers that parsed: all tokens of an issuer have the same few. What is refused is not kept. */
-const knownHeaders = new KnownTexts<Readonly<Record<string, unknown>>>(1024)
-const maxKnownLength = 512
-
-function parseHeader(part: string): Readonly<Record<string, unknown>> | undefined {
-  const known = knownHeaders.get(part)
-  if (known) return known
-  const header = parseObject(part)
-  if (header && part.length <= maxKnownLength) knownHeaders.set(part, Object.freeze(header))
-  return header
-}
-
 function parseObject(part: string): Record<string, unknown> | undefined {
-  const text = parseBase64urlText(part)
+  const bytes = parseBase64url(part)
+  const text = bytes && parseUtf8(bytes)
   const value = text ? parseJsonObject(text) : undefined
   return value && text && !hasDuplicateMembers(text, value) ? value : undefined
 }

@@ -1,6 +1,5 @@
 import * as platform from '#crypto'
 import { serializeBase64url, utf8 } from '../lib/base64url.js'
-import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /** What can be taken back: a grant (the `jti` up to its first dot), all that an agent or a person (`sub`) has. */
 export type RevokedKind = 'grant' | 'agent' | 'sub'
@@ -17,11 +16,7 @@ export const revocationListLimits = { entries: 10_000, characters: 524_288 } as 
  * What stands for it in a list of revocations: 96 bits of a SHA-256, as base64url of 16 characters. The list is public,
  * and names nobody.
  */
-export function revocationEntry(kind: RevokedKind, value: string): MaybePromise<string> {
-  const digest = platform.sha256(utf8(`${kind} ${value}`))
-  return digest instanceof Promise ? digest.then(shorten) : shorten(digest)
-}
-
-function shorten(digest: Uint8Array): string {
+export async function revocationEntry(kind: RevokedKind, value: string): Promise<string> {
+  const digest = await platform.sha256(utf8(`${kind} ${value}`))
   return serializeBase64url(digest.subarray(0, length))
 }

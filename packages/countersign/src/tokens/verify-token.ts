@@ -1,9 +1,8 @@
-import { after } from '../lib/after.js'
 import { algorithmNames, algorithmTable } from '../lib/algorithms.js'
 import { parseBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
-import { importKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
+import { type ImportKey, importVerificationKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import { type DecodedToken, decodeToken } from './decode-token.js'
@@ -14,16 +13,10 @@ export interface VerifyTokenOptions extends IdentifierOptions {
    * Finds the issuer's key. Called after every local check; throws what the caller wants a missing key to be.
    */
   findKey: (issuer: string, kid: string) => MaybePromise<VerificationKey>
-  /**
-   * Looks for another key of the issuer under the same `kid`, where the token is not signed by `key`; `lookedUp` says that
-   * `findKey` did not have it at hand. @default none is looked for
-   */
-  renewKey?: (
-    issuer: string,
-    kid: string,
-    key: VerificationKey,
-    lookedUp: boolean,
-  ) => Promise<VerificationKey | undefined>
+  /** Looks for another key of the issuer under the same `kid`, where the token is not signed by `key`. @default none is looked for */
+  renewKey?: (issuer: string, kid: string, key: VerificationKey) => Promise<VerificationKey | undefined>
+  /** Imports the key in `cnf`. @default {@link importVerificationKey} */
+  importKey?: ImportKey
   /** Who is asked to accept the token: must be in `aud`, as the same string. */
   audience: string
   /** Issuers that are accepted; others are refused before anything is fetched. Absent: any. */
@@ -62,12 +55,12 @@ export async function verifyToken<K extends TokenKind>(
   return verifyDecodedToken(kind, decodeToken(compact), options)
 }
 
-/** {@link verifyToken}, at once where the platform and `findKey` can, for a token taken apart; undefined is what could not be. */
-export function verifyDecodedToken<K extends TokenKind>(
+/** {@link verifyToken} for a token taken apart; undefined is what could not be. */
+export async function verifyDecodedToken<K extends TokenKind>(
   kind: K,
   token: DecodedToken | undefined,
   options: VerifyTokenOptions,
-): MaybePromise<VerifiedToken<K>> {
+): Promise<VerifiedToken<K>> {
   const row = tokenTable[kind]
   const now = (options.now ?? systemClock)()
   const refuse = (why: string, cause?: unknown) =>
@@ -93,29 +86,18 @@ export function verifyDecodedToken<K extends TokenKind>(
   const expired = claims.exp <= now
   if (expired && !options.allowExpired) throw new AAuthError(row.expired, `The ${kind} has expired.`)
 
-  const found = options.findKey(claims.iss, kid)
-  return after(found, (key) => {
-    if (!algorithmTable[key.algorithm].jose.includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
-    return after(verifyBytes(key, token.signature, token.signingInput), (verified) => {
-      const signed = verified || isRenewed(token, options, { kid, alg, key, lookedUp: found instanceof Promise })
-      return after(signed, (isSigned) => {
-        if (!isSigned) throw refuse('its signature is not the issuer’s')
-        const confirmation = 'cnf' in row.required ? importConfirmation(claims, refuse) : undefined
-        return after(confirmation, (confirmationKey) => ({ kind, claims, confirmationKey, expired }))
-      })
-    })
-  })
-}
-
-/** Whether the token is signed by the key that its issuer has put in the place of the one that was found. */
-async function isRenewed(
-  { payload, signature, signingInput }: DecodedToken,
-  { renewKey }: VerifyTokenOptions,
-  { kid, alg, key, lookedUp }: { kid: string; alg: string; key: VerificationKey; lookedUp: boolean },
-): Promise<boolean> {
-  const renewed = await renewKey?.(String(payload.iss), kid, key, lookedUp)
-  if (!renewed || !algorithmTable[renewed.algorithm].jose.includes(alg)) return false
-  return verifyBytes(renewed, signature, signingInput)
+  const key = await options.findKey(claims.iss, kid)
+  if (!algorithmTable[key.algorithm].jose.includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
+  const { signature, signingInput } = token
+  if (!(await verifyBytes(key, signature, signingInput))) {
+    const renewed = await options.renewKey?.(claims.iss, kid, key)
+    const isAlike = renewed && algorithmTable[renewed.algorithm].jose.includes(alg)
+    if (!isAlike || !(await verifyBytes(renewed, signature, signingInput)))
+      throw refuse('its signature is not the issuer’s')
+  }
+  const { importKey = importVerificationKey } = options
+  const confirmationKey = 'cnf' in row.required ? await importConfirmation(claims, importKey, refuse) : undefined
+  return { kind, claims, confirmationKey, expired }
 }
 
 const listsOf = ({ required, optional }: (typeof tokenTable)[TokenKind]) => ({
@@ -195,21 +177,15 @@ function includesAudience(aud: unknown, audience: string, presence: 'required' |
   return aud.length <= 64 && aud.every((one) => typeof one === 'string') && aud.includes(audience)
 }
 
-function importConfirmation(claims: object, refuse: Refuse): MaybePromise<VerificationKey> {
+async function importConfirmation(claims: object, importKey: ImportKey, refuse: Refuse): Promise<VerificationKey> {
   const { jwk, jkt } = (claims as { cnf: { jwk: unknown; jkt?: unknown } }).cnf
-  const requireOne = (key: VerificationKey): VerificationKey => {
-    if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')
-    return key
-  }
-  const unusable = (cause: unknown): never => {
+  let key: VerificationKey
+  try {
+    key = await importKey(jwk)
+  } catch (cause) {
     if (!(cause instanceof AAuthError)) throw cause
     throw refuse('its cnf.jwk is not a usable public key', cause)
   }
-  let key: MaybePromise<VerificationKey>
-  try {
-    key = importKey(jwk)
-  } catch (cause) {
-    return unusable(cause)
-  }
-  return key instanceof Promise ? key.then(requireOne, unusable) : requireOne(key)
+  if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')
+  return key
 }

@@ -204,10 +204,16 @@ it('takes a redirect URI of 2048 characters', () => {
   expect(createAgent({ ...options, redirectUri }).metadata.redirect_uris?.[0]).toHaveLength(2048)
 })
 
-it('warns once of allowInsecureLoopback, and not without it', async () => {
-  createAgent(options)
-  createWebAgent({ ...web, allowInsecureLoopback: true })
-  createAgent({ ...options, allowInsecureLoopback: true })
+it('warns of allowInsecureLoopback once for each agent, and not without it', async () => {
   await new Promise(setImmediate)
-  expect(warnings).toEqual(['allowInsecureLoopback: anybody on this machine can answer for it'])
+  warnings.length = 0
+  const [first, second] = ['https://first.example', 'https://second.example']
+  createAgent({ ...options, id: first })
+  await new Promise(setImmediate)
+  expect(warnings).toEqual([])
+  createWebAgent({ ...web, id: first, allowInsecureLoopback: true })
+  createAgent({ ...options, id: first, allowInsecureLoopback: true })
+  createAgent({ ...options, id: second, allowInsecureLoopback: true })
+  await new Promise(setImmediate)
+  expect(warnings).toEqual(Array(2).fill('allowInsecureLoopback: anybody on this machine can answer for it'))
 })

@@ -40,7 +40,7 @@ function createWorld() {
 }
 
 describe('tokens that were verified', () => {
-  it('are remembered from their second use on, for a minute', async () => {
+  it('are remembered for a minute, once the key of their issuer is', async () => {
     const { clock, counted, resolve, issue } = createWorld()
     const jwt = await issue(signer)
     const counts: number[] = []

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import {
   parseBase64,
   parseBase64url,
-  parseBase64urlText,
   parseUtf8,
   serializeBase64,
   serializeBase64url,
@@ -38,12 +37,16 @@ describe('base64url and base64', () => {
   })
 
   it('give text and nothing of the text before it', () => {
+    const textOf = (encoded: string) => {
+      const decoded = parseBase64url(encoded)
+      return decoded && parseUtf8(decoded)
+    }
     const long = 'a'.repeat(9000)
     for (const text of [long, 'grüße €', '', 'b', long, 'c']) {
-      expect(parseBase64urlText(serializeBase64url(utf8(text)))).toBe(text)
+      expect(textOf(serializeBase64url(utf8(text)))).toBe(text)
     }
-    expect(parseBase64urlText(serializeBase64url(Uint8Array.of(0x80)))).toBeUndefined()
-    expect(parseBase64urlText('YQ=')).toBeUndefined()
+    expect(textOf(serializeBase64url(Uint8Array.of(0x80)))).toBeUndefined()
+    expect(textOf('YQ=')).toBeUndefined()
   })
 
   it('write 100 KiB', () => {

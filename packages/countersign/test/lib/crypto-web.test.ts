@@ -16,6 +16,10 @@ const algorithmsOfKeys: Readonly<Record<string, Algorithm>> = {
 describe('WebCrypto in place of node:crypto', () => {
   it.each(algorithmNames)('%s: each verifies what the other signs', async (algorithm) => {
     const privateJwk = await generatePrivateJwk({ algorithm })
+    const ofWeb = await web.generatePrivateKey(algorithm)
+    const { kid: _kid, ...ofNode } = privateJwk
+    expect(Object.keys(ofWeb).toSorted()).toEqual(Object.keys(ofNode).toSorted())
+    expect((await createSigner(ofWeb)).algorithm).toBe(algorithm)
     const { jwk } = await createSigner(privateJwk)
     for (const data of ['text \u00e9', new Uint8Array([0, 255])]) {
       for (const [signing, verifying] of [
