@@ -26,6 +26,7 @@ const layers = {
     ['pages', 'storage'],
     ['keys', 'policy'],
     ['audit', 'logos', 'sign-in/provider'],
+    ['settings'],
     ['options'],
     ['config', 'context'],
     ['http'],

@@ -24,7 +24,7 @@ async function ourAuthServer(options: Partial<AuthServerOptions> = {}): Promise<
       issuer,
       keys: fixedKeys({ signer, secret: new Uint8Array(32).fill(7) }),
       storage,
-      authTokenLifetime: 3600,
+      lifetimes: { authToken: 3600 },
       allowInsecureLoopback: true,
       ...options,
     })

@@ -1,14 +1,22 @@
 export type { Refusal } from './audit/refusal.js'
-export { ConfigurationError, type ConfigurationProblem } from './config/configuration-error.js'
-export type { Configuration, Settings } from './config/configuration-schema.js'
+export { ConfigurationError } from './config/configuration-error.js'
+export {
+  type AdminSettings,
+  type CertificateSettings,
+  type Configuration,
+  type KeySettings,
+  type ListenSettings,
+  type ProgramLimits,
+  type Settings,
+  serverOptions,
+  settingTable,
+} from './config/configuration-schema.js'
+export { environmentName } from './config/environment-settings.js'
 export { type LoadedConfig, loadConfig } from './config/load-config.js'
 export { parseMasterKey } from './config/parse-master-key.js'
-export { type PolicyRule, policyOfRules } from './config/policy-of-rules.js'
 export { readCertificates } from './config/read-certificates.js'
 export { readMasterKey } from './config/read-master-key.js'
 export { requireSafeStart } from './config/require-safe-start.js'
-export { serverOptions } from './config/server-options.js'
-export { environmentName, type SettingRow, settingTable } from './config/setting-table.js'
 export { type AuthServer, createAuthServer } from './create-auth-server.js'
 export { KeyError } from './keys/key-error.js'
 export { type RotateKeysOptions, type Rotation, rotateKeys } from './keys/rotate-keys.js'
@@ -16,12 +24,25 @@ export { type DueRotationOptions, rotateKeysWhenDue } from './keys/rotate-keys-w
 export { type FixedKeysOptions, fixedKeys, type ServerKeys } from './keys/server-keys.js'
 export { type KeyRotationOptions, startKeyRotation } from './keys/start-key-rotation.js'
 export { type StoredKeysOptions, storedKeys } from './keys/stored-keys.js'
-export type { AuthServerOptions } from './options.js'
+export type {
+  AccountOptions,
+  AuthServerOptions,
+  AuthServerSettings,
+  ContactOptions,
+  FooterOptions,
+  InteropOptions,
+  LifetimeOptions,
+  LimitOptions,
+  PageOptions,
+} from './options.js'
 export { isEmail, passwordProblem, usernameProblem } from './policy/account-policy.js'
 export { type Brands, defaultBrands } from './policy/default-brands.js'
 export { defaultRisks } from './policy/default-risks.js'
 export { askAlways, type Policy, type PolicyDecision, type PolicyRequest } from './policy/policy.js'
+export { type PolicyRule, policyOfRules } from './policy/policy-of-rules.js'
 export type { RiskPatterns } from './policy/risk.js'
+export type { ConfigurationProblem } from './settings/configuration-problem.js'
+export type { SettingRow } from './settings/setting-rows.js'
 export { hashPassword } from './sign-in/passwords.js'
 export type { IdentityProvider } from './sign-in/provider/identity-provider.js'
 export { foldUsername } from './storage/accounts/fold-username.js'

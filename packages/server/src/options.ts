@@ -1,107 +1,284 @@
 import type { Algorithm, AllowedNetwork, FetchDocument } from 'countersign'
-import type { AgentSelection, CertificateFinder, DiscoveryLimits } from 'countersign/wire'
+import { type AgentSelection, algorithmNames, type CertificateFinder, type DiscoveryLimits } from 'countersign/wire'
+import * as z from 'zod'
 import type { Refusal } from './audit/refusal.js'
 import type { ServerKeys } from './keys/server-keys.js'
 import type { Duration } from './pages/models.js'
 import type { Brands } from './policy/default-brands.js'
 import type { Policy } from './policy/policy.js'
+import type { PolicyRule } from './policy/policy-of-rules.js'
 import type { RiskPatterns } from './policy/risk.js'
+import { contradictionsOf } from './settings/contradictions-of.js'
+import {
+  agents,
+  allowedNetwork,
+  durations,
+  egressProxy,
+  functionOf,
+  given,
+  host,
+  identityProvider,
+  link,
+  policyRule,
+  risk,
+  text,
+  whole,
+} from './settings/fields.js'
+import { problemsOf } from './settings/problems-of.js'
 import type { IdentityProvider } from './sign-in/provider/identity-provider.js'
 import type { Storage } from './storage/storage.js'
 
-/** What is accepted from named agents that speak an older form of the protocol. */
-export interface Interop {
-  /** Agents whose document may list no redirect URIs: any on their own origin is then accepted (W12). */
-  redirectUrisOptional: AgentSelection
-  /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). */
-  unsignedBodies: AgentSelection
+/** How long things are good for, in seconds. */
+export interface LifetimeOptions {
+  /** Seconds that an auth token lives, at most a day; pages show it. A removal stops new tokens, and not those. @default 600 */
+  authToken?: number | undefined
+  /** Seconds that a request waits for a person. @default 600 */
+  requestToken?: number | undefined
+  /** Seconds that an authorization code lives. @default 60 */
+  code?: number | undefined
 }
 
-export interface AuthServerOptions {
-  /** The server's identifier: its `https` URL (W10). */
+/** How much one agent or person may have at once. */
+export interface LimitOptions {
+  /** How many requests of one agent, delegate and resource may be open at once; one more is refused with 429. @default 20 */
+  openRequests?: number | undefined
+  /** In how many browsers one person may be signed in at once; signing in in one more ends the oldest session. @default 50 */
+  sessions?: number | undefined
+}
+
+/** How people get an account and sign in. */
+export interface AccountOptions {
+  /** Whether people may make accounts themselves. @default false */
+  signUp?: boolean | undefined
+  /** Whether people may sign in with passkeys. @default true where the issuer's host is a name, and no address */
+  passkeys?: boolean | undefined
+  /** OpenID Connect providers that people may sign in with. @default none */
+  identityProviders?: readonly IdentityProvider[] | undefined
+}
+
+/** What people see. */
+export interface PageOptions {
+  /**
+   * Whether the logos that agents name are fetched, re-encoded and shown; else a letter of the host stands for each agent.
+   * @default true
+   */
+  logos?: boolean | undefined
+  footer?: FooterOptions | undefined
+  contact?: ContactOptions | undefined
+}
+
+/** Links at the foot of the pages: an `https:` or `mailto:` URL, or a path. */
+export interface FooterOptions {
+  /** The link at the foot of the pages to where people find help. @default none */
+  help?: string | undefined
+  /** The link on pages about an agent to where it is reported. @default none */
+  report?: string | undefined
+  /** The link at the foot of the pages to what you say about privacy. @default none */
+  privacy?: string | undefined
+}
+
+/** Whom people can ask. */
+export interface ContactOptions {
+  /**
+   * Whom people can ask about what the policies forbid, and for a new password.
+   * @default the pages say "your administrator"
+   */
+  name: string
+  /** The link to reach them. @default none */
+  href?: string | undefined
+}
+
+/** What is accepted from agents that speak another form of the protocol; each member is weaker than its default. */
+export interface InteropOptions {
+  /**
+   * Agents whose document may list no redirect URIs, by their identifiers. Weaker: the answer may then go to any page of
+   * the agent's own origin (W12). @default none
+   */
+  redirectUrisOptional?: AgentSelection | undefined
+  /**
+   * Agents whose signatures may leave the body out, by their identifiers. Weaker: anyone on the way may change the body
+   * (W6). @default none
+   */
+  unsignedBodies?: AgentSelection | undefined
+  /**
+   * `both` also reads the later form of `Signature-Key`, `sig1=jwks;id="…"`. Weaker: whatever stands in front of the server
+   * must read both forms alike (W1). @default 'january'
+   */
+  signatureKeyForm?: 'january' | 'both' | undefined
+}
+
+/** What can be written down about an auth server: in code, in a configuration file and in the environment. */
+export interface AuthServerSettings {
+  /** The `https` URL that people and agents know this server by (W10). It stands in every token, so it never changes. */
   issuer: string
+  /** The server's name on its pages. @default the issuer's host */
+  name?: string | undefined
+  lifetimes?: LifetimeOptions | undefined
+  /**
+   * For how long a person may allow something: seconds, from the shortest to the longest, and `"until-removed"` for no end.
+   * The first is preset. @default an hour, 30 days, until removed
+   */
+  durations?: readonly [Duration, ...Duration[]] | undefined
+  accounts?: AccountOptions | undefined
+  /** Rules that say who is asked, refused, or let in without a person; the first that fits decides. @default a person is asked */
+  policies?: readonly PolicyRule[] | undefined
+  /** What permissions can do, by words or whole names; for words that none fits, the built-in list is asked. @default none */
+  risks?: RiskPatterns | undefined
+  /**
+   * Names that people trust and the hosts they belong to, besides the built-in ones: the consent page warns of an agent
+   * that uses one and is at none of its hosts. `["*"]` leaves a built-in name out. @default none
+   */
+  brands?: Brands | undefined
+  pages?: PageOptions | undefined
+  interop?: InteropOptions | undefined
+  /** `required`: token requests must carry a nonce (S§10.5), so agents that send none are refused. @default 'optional' */
+  nonce?: 'optional' | 'required' | undefined
+  /**
+   * Whether a code works only with the key that signed the request it answers: an agent that rotates its key in between
+   * asks again. @default false
+   */
+  bindCodeToKey?: boolean | undefined
+  /** The signature algorithms that are accepted from agents. @default all that are known */
+  algorithms?: readonly Algorithm[] | undefined
+  limits?: LimitOptions | undefined
+  discovery?: DiscoveryLimits | undefined
+  /**
+   * Networks that are not public, where documents and logos may be fetched from all the same, as
+   * `[{ "cidr": "10.0.0.0/8", "hosts": ["*.corp.example"] }]` (W28). Identity providers may be at any address without it.
+   * @default none
+   */
+  allowNetworks?: readonly AllowedNetwork[] | undefined
+  /** The HTTP proxy by which everything is fetched where there is no direct way out. @default none */
+  egressProxy?: string | undefined
+  /** Accepts agents and resources whose identifiers have a path, as `https://host/~agent`; pages show host and path. @default false */
+  allowPath?: boolean | undefined
+  /** Accepts `http` on loopback hosts with a port, for development on one machine; refused for an `https` issuer. @default false */
+  allowInsecureLoopback?: boolean | undefined
+}
+
+/** What an auth server is made of: its settings, and what only a program can give. */
+export interface AuthServerOptions extends AuthServerSettings {
   /** Signs auth tokens, and derives codes and form values: `fixedKeys({ signer, secret })`, or keys from the storage. */
   keys: ServerKeys
   storage: Storage
-  /** The server's name on its pages. @default the issuer's host */
-  name?: string
-  /** Decides what a person is asked at all. @default every request is shown to a person */
-  policy?: Policy
-  /** What permissions can do, by words or whole names; for words that none fits, the built-in list is asked. @default none */
-  risks?: RiskPatterns
-  /**
-   * Names that people trust and the hosts they belong to, besides the built-in ones: the consent page warns of an agent
-   * that uses one and is at none of its hosts. `['*']` leaves a built-in name out.
-   * @default none
-   */
-  brands?: Brands
-  /** Seconds that an auth token lives; pages show it. @default 600 */
-  authTokenLifetime?: number
-  /** Seconds that a request waits for a person. @default 600 */
-  requestTokenLifetime?: number
-  /** Seconds that an authorization code lives. @default 60 */
-  codeLifetime?: number
-  /** For how long a person may allow something, in seconds, shortest first; the first is preset. @default an hour, 30 days, until removed */
-  durations?: readonly [Duration, ...Duration[]]
-  /** Whether people may make accounts themselves. @default false */
-  signUp?: boolean
-  /** Whether people may sign in with passkeys. @default true where the issuer's host is a name */
-  passkeys?: boolean
-  /** Identity providers that people may sign in with. @default none */
-  identityProviders?: readonly IdentityProvider[]
-  /**
-   * Whether the logos that agents name are fetched, re-encoded and shown on the pages; else a letter of the host stands
-   * for each agent.
-   * @default true
-   */
-  logos?: boolean
-  /** Links at the foot of each page. @default none */
-  footer?: { help?: string; report?: string; privacy?: string }
-  /** Whom people can ask: about what the policy forbids, and for a new password. @default the pages say "your administrator" */
-  contact?: { name: string; href?: string }
-  /** How many requests of one agent, delegate and resource may be open at once. @default 20 */
-  maxOpenRequests?: number
-  /** In how many browsers one person may be signed in at once; signing in in one more ends the oldest session. @default 50 */
-  maxSessions?: number
-  /** @default all that the library knows */
-  algorithms?: readonly Algorithm[]
-  /** `required`: token requests must carry a nonce (S§10.5). @default 'optional' */
-  nonce?: 'optional' | 'required'
-  /** Whether a code works only with the key that signed the request it answers: an agent that rotates its key in between asks again (attacks X06). @default false */
-  bindCodeToKey?: boolean
-  /** Accepts less from named agents; each member is weaker than the default. @default from nobody */
-  interop?: Partial<Interop>
+  /** Decides where none of `policies` fits. @default a person is asked */
+  policy?: Policy | undefined
   /** Accepts agents with `scheme=x509`: see `createCertificateFinder` in `countersign/node`. @default refused */
-  certificates?: CertificateFinder
-  /** `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1). @default 'january' */
-  signatureKeyForm?: 'january' | 'both'
-  /** How much is fetched because strangers ask for it, and how they are told that nothing was found. */
-  discovery?: DiscoveryLimits
-  /**
-   * Networks that are not public, where documents and logos may be fetched from all the same, as
-   * `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28). The issuers of `identityProviders` may be at any address
-   * without it. @default none
-   */
-  allowNetworks?: readonly AllowedNetwork[]
-  /** An HTTP proxy where there is no direct way out: see `createGuardedFetch` in `countersign/node` for what is checked then. */
-  egressProxy?: string
+  certificates?: CertificateFinder | undefined
   /**
    * Fetches documents and logos; `allowNetworks` and `egressProxy` then count for identity providers only.
    * @default a guarded fetch
    */
-  fetch?: FetchDocument
+  fetch?: FetchDocument | undefined
   /** Unix seconds. @default the system clock */
-  now?: () => number
-  /** Accepts `http` on literal loopback hosts with a port, for development; refused for an `https` issuer. @default false */
-  allowInsecureLoopback?: boolean
-  /** Accepts agents and resources whose identifiers have a path (W10); pages show host and path. @default false */
-  allowPath?: boolean
+  now?: (() => number) | undefined
   /**
    * Told why each request that is refused was, with the id the caller was shown: more than the answer says, such as the rule
-   * that denied it or why an agent could not be looked up.
-   * @default nobody is
+   * that denied it or why an agent could not be looked up. @default nobody is
    */
-  onRefusal?: (refusal: Refusal, requestId: string) => void
+  onRefusal?: ((refusal: Refusal, requestId: string) => void) | undefined
   /** Told of failures that are not the caller's, with the id the caller was shown. @default a process warning */
-  onError?: (error: unknown, requestId: string) => void
+  onError?: ((error: unknown, requestId: string) => void) | undefined
+}
+
+/** A schema for each member; does not compile where it takes what the interface does not allow. */
+export type ShapeOf<T> = { [Name in keyof T]-?: z.ZodType<unknown, T[Name]> }
+
+export const limitShape = {
+  openRequests: whole(1, 10_000).default(20),
+  sessions: whole(1, 10_000).default(50),
+} satisfies ShapeOf<LimitOptions>
+
+export const settingShape = {
+  issuer: z.string(),
+  name: text(64).optional(),
+  lifetimes: z
+    .strictObject({
+      authToken: whole(10, 86_400).default(600),
+      requestToken: whole(1, 86_400).default(600),
+      code: whole(5, 600).default(60),
+    } satisfies ShapeOf<LifetimeOptions>)
+    .prefault({}),
+  durations: durations.default([3600, 30 * 86_400, 'until-removed']),
+  accounts: z
+    .strictObject({
+      signUp: z.boolean().default(false),
+      passkeys: z.boolean().optional(),
+      identityProviders: z.array(identityProvider).readonly().default([]),
+    } satisfies ShapeOf<AccountOptions>)
+    .prefault({}),
+  policies: z.array(policyRule).readonly().default([]),
+  risks: z.array(risk).readonly().default([]),
+  brands: z.record(text(64), z.array(host).min(1).readonly()).readonly().default({}),
+  pages: z
+    .strictObject({
+      logos: z.boolean().default(true),
+      footer: z
+        .strictObject({
+          help: link.optional(),
+          report: link.optional(),
+          privacy: link.optional(),
+        } satisfies ShapeOf<FooterOptions>)
+        .prefault({}),
+      contact: z.strictObject({ name: text(128), href: link.optional() } satisfies ShapeOf<ContactOptions>).optional(),
+    } satisfies ShapeOf<PageOptions>)
+    .prefault({}),
+  interop: z
+    .strictObject({
+      redirectUrisOptional: agents.default([]),
+      unsignedBodies: agents.default([]),
+      signatureKeyForm: z.enum(['january', 'both']).default('january'),
+    } satisfies ShapeOf<InteropOptions>)
+    .prefault({}),
+  nonce: z.enum(['optional', 'required']).default('optional'),
+  bindCodeToKey: z.boolean().default(false),
+  algorithms: z
+    .array(z.enum([...algorithmNames]))
+    .min(1)
+    .readonly()
+    .default(algorithmNames),
+  limits: z.strictObject(limitShape).prefault({}),
+  discovery: z
+    .strictObject({
+      fetchesPerMinute: whole(0, 1_000_000).default(3000),
+      fetchesPerSource: whole(0, 1_000_000).default(300),
+      failureAge: whole(0, 3600).default(30),
+      renewalInterval: whole(1, 3600).default(60),
+      failureTime: z.enum(['equal', 'shortest']).default('equal'),
+    } satisfies ShapeOf<DiscoveryLimits>)
+    .prefault({}),
+  allowNetworks: z.array(allowedNetwork).readonly().default([]),
+  egressProxy: egressProxy.optional(),
+  allowPath: z.boolean().default(false),
+  allowInsecureLoopback: z.boolean().default(false),
+} satisfies ShapeOf<AuthServerSettings>
+
+const optionsSchema = z.strictObject({
+  ...settingShape,
+  keys: given<ServerKeys>(isObject, 'is missing; it must be fixedKeys({ signer, secret }) or storedKeys({ … })'),
+  storage: given<Storage>(isObject, "is missing; it must be a storage, such as sqliteStorage('auth.db')"),
+  policy: functionOf<Policy>().optional(),
+  certificates: functionOf<CertificateFinder>().optional(),
+  fetch: functionOf<FetchDocument>().optional(),
+  now: functionOf<() => number>().optional(),
+  onRefusal: functionOf<NonNullable<AuthServerOptions['onRefusal']>>().optional(),
+  onError: functionOf<NonNullable<AuthServerOptions['onError']>>().optional(),
+} satisfies ShapeOf<AuthServerOptions>)
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
+
+/** Options that were checked, with their defaults. */
+export type CheckedOptions = z.output<typeof optionsSchema>
+
+/** @throws TypeError naming every wrong or unknown option */
+export function checkOptions(options: AuthServerOptions): CheckedOptions {
+  const written: z.input<typeof optionsSchema> = options
+  const parsed = optionsSchema.safeParse(written, { reportInput: true })
+  const problems = parsed.success ? contradictionsOf(parsed.data) : problemsOf(parsed.error.issues, optionsSchema.shape)
+  if (parsed.success && problems.length === 0) return parsed.data
+  throw new TypeError(
+    `createAuthServer: ${problems.map(({ setting, problem }) => `${setting}: ${problem}`).join('; ')}`,
+  )
 }

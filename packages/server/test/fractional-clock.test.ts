@@ -6,7 +6,7 @@ import { createWorld, ids } from './world.js'
 it.each([0.001, 0.5, 0.999])('a clock with a fraction of %d s is no problem to anybody', async (fraction) => {
   const lifetimes: number[] = []
   const world = await createWorld({
-    server: { authTokenLifetime: 600, durations: ['until-removed'] },
+    server: { lifetimes: { authToken: 600 }, durations: ['until-removed'] },
     resource: {
       denyList: {},
       claimNonce: ({ lifetime }) => {

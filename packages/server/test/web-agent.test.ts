@@ -21,7 +21,7 @@ interface Scene {
 
 async function openScene({ refreshable = false } = {}): Promise<Scene> {
   const world = await createWorld(
-    refreshable ? { server: { authTokenLifetime: 600, durations: ['until-removed'] } } : {},
+    refreshable ? { server: { lifetimes: { authToken: 600 }, durations: ['until-removed'] } } : {},
   )
   for (const [username, password] of Object.entries(people)) await world.server.addUser({ username, password })
   const asked: WebConsentRequest[] = []

@@ -64,7 +64,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       secret: new Uint8Array(32).fill(7),
     }),
     storage,
-    authTokenLifetime: 3600,
+    lifetimes: { authToken: 3600 },
     fetch,
     now,
     ...options.server,

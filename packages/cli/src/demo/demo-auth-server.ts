@@ -9,7 +9,9 @@ import { openStorage } from '../database/open-storage.js'
 import type { Closers } from './closers.js'
 import { type DemoWorld, demoDiscovery, demoPerson } from './demo-world.js'
 
-interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch' | 'requestTokenLifetime'> {
+interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch'> {
+  /** Seconds that a person has to decide. @default 600 */
+  requestTokenLifetime: number | undefined
   /** SQLite file. @default one in a temporary directory, removed at the end */
   database: string | undefined
 }
@@ -17,7 +19,7 @@ interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch' | 'reque
 /** The demo's auth server, with its person; `closers` gets what ends it. */
 export async function createDemoAuthServer(
   { ids, interop, isPeer }: DemoWorld,
-  { database, ...options }: DemoAuthServerOptions,
+  { database, requestTokenLifetime, ...options }: DemoAuthServerOptions,
   closers: Closers,
 ): Promise<AuthServer> {
   const storage = openStorage(database ?? join(await temporaryDirectory(closers), 'auth.db'))
@@ -32,7 +34,7 @@ export async function createDemoAuthServer(
       secret: randomBytes(32),
     }),
     discovery: demoDiscovery,
-    authTokenLifetime: 3600,
+    lifetimes: { authToken: 3600, requestToken: requestTokenLifetime },
     durations: [30 * 86_400, 'until-removed'],
     allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
     interop: interop ? { redirectUrisOptional: isPeer, unsignedBodies: isPeer } : {},

@@ -105,7 +105,7 @@ export async function startParties(
         {
           database: options.database,
           fetch: discoverAs('auth-server'),
-          ...(options.requestTokenLifetime === undefined ? {} : { requestTokenLifetime: options.requestTokenLifetime }),
+          requestTokenLifetime: options.requestTokenLifetime,
         },
         closers,
       )

@@ -10,7 +10,9 @@ import { startServer } from './start-server.js'
 
 /** `countersign serve`: the auth server, until it is told to stop. */
 export const serveCommand: Command = {
-  flags: [{ flags: '--config <file>', description: 'the configuration, as .json, .mjs, .js or .ts' }],
+  flags: [
+    { flags: '--config <file>', description: 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on' },
+  ],
   async run({ config: path }, terminal) {
     if (typeof path !== 'string') throw usageError('serve needs --config <file>.')
     const config = await loadConfig(path, terminal.env)

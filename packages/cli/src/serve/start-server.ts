@@ -47,7 +47,7 @@ export async function startServer(
     const keys = await storedKeys({ storage, masterKey })
     const server = createAuthServer({
       ...serverOptions(settings),
-      ...(certificates && { certificates }),
+      certificates,
       keys,
       storage,
       onRefusal: observer.noteRefusal,

@@ -4,25 +4,25 @@ export interface DiscoveryLimits {
    * Fetches of documents not known yet that may begin in a minute, for everybody together; more are refused with 429.
    * @default 3000
    */
-  fetchesPerMinute?: number
+  fetchesPerMinute?: number | undefined
   /**
    * The same for one source: an IPv4 address, or the first 64 bits of an IPv6 address. Behind a proxy everybody is one
    * source, unless the server is told how to find the client's address (`clientAddress`). @default 300
    */
-  fetchesPerSource?: number
+  fetchesPerSource?: number | undefined
   /** Seconds for which a document that could not be had is not asked for again. @default 30 */
-  failureAge?: number
+  failureAge?: number | undefined
   /**
    * Seconds between two fetches of a JWKS for signatures that are not by the key they name: an origin may have published
    * another one under the same `kid`. Anybody can cause them with a signature that is wrong. @default 60
    */
-  renewalInterval?: number
+  renewalInterval?: number | undefined
   /**
    * When a lookup that failed is answered. `equal`: 2.5 s after it began, whatever the cause, so that the time does not
    * tell a stranger what there is in a network: a name, a host, a port. `shortest`: as soon as it failed, for tools that
    * ask for themselves and for tests. @default 'equal'
    */
-  failureTime?: 'equal' | 'shortest'
+  failureTime?: 'equal' | 'shortest' | undefined
 }
 
 /** Limits of design §4. Times are seconds unless they say otherwise. */

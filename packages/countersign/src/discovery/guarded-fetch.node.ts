@@ -15,7 +15,7 @@ import { resolveHost } from './resolve-host.node.js'
 /** Where the guarded fetch may go besides the public internet, and by which way it goes there. */
 export interface NetworkOptions {
   /** Networks that are not public and may be connected to all the same, and for which names. @default none */
-  allowNetworks?: readonly AllowedNetwork[]
+  allowNetworks?: readonly AllowedNetwork[] | undefined
   /**
    * An HTTP proxy, as `http://proxy.example:3128`, where there is no direct way out; it may have a user name and a password
    * in it. Names at private addresses that are allowed are still connected to directly. What the proxy connects to cannot be
@@ -23,7 +23,7 @@ export interface NetworkOptions {
    * cannot be resolved is left to the proxy, which must not connect to private addresses for it.
    * @default connections are direct
    */
-  egressProxy?: string
+  egressProxy?: string | undefined
 }
 
 export interface GuardedFetchOptions extends NetworkOptions {

@@ -1,9 +1,4 @@
-/** One setting that is wrong, and what to do about it. */
-export interface ConfigurationProblem {
-  /** As in the file: `listen.port`. */
-  setting: string
-  problem: string
-}
+import type { ConfigurationProblem } from '../settings/configuration-problem.js'
 
 /** A configuration that the server does not start with; its message has a line for each wrong setting. */
 export class ConfigurationError extends Error {

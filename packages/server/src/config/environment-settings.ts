@@ -1,5 +1,6 @@
-import type { ConfigurationProblem } from './configuration-error.js'
-import { environmentName, type SettingRow, settingTable } from './setting-table.js'
+import type { ConfigurationProblem } from '../settings/configuration-problem.js'
+import type { SettingRow } from '../settings/setting-rows.js'
+import { settingTable } from './configuration-schema.js'
 
 /** What the environment overrides. */
 export interface EnvironmentSettings {
@@ -10,6 +11,10 @@ export interface EnvironmentSettings {
   unknown: readonly string[]
 }
 
+/** The environment variable of a setting: `listen.port` → `COUNTERSIGN_LISTEN_PORT`. */
+export function environmentName(setting: string): string {
+  return `COUNTERSIGN_${setting.replaceAll('.', '_').replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`
+}
 /** Reads `COUNTERSIGN_…`; an empty variable counts as absent. */
 export function environmentSettings(env: NodeJS.ProcessEnv): EnvironmentSettings {
   const values = new Map<string, unknown>()

@@ -1,13 +1,13 @@
 import { dirname, resolve } from 'node:path'
 import { isLoopbackIdentifier } from 'countersign/wire'
 import type * as z from 'zod'
-import { ConfigurationError, type ConfigurationProblem } from './configuration-error.js'
-import { configurationSchema, type Settings } from './configuration-schema.js'
-import { contradictionsOf } from './contradictions-of.js'
-import { environmentSettings } from './environment-settings.js'
-import { problemsOf } from './problems-of.js'
+import type { ConfigurationProblem } from '../settings/configuration-problem.js'
+import { contradictionsOf } from '../settings/contradictions-of.js'
+import { problemsOf } from '../settings/problems-of.js'
+import { ConfigurationError } from './configuration-error.js'
+import { configurationSchema, configurationShape, type Settings } from './configuration-schema.js'
+import { environmentName, environmentSettings } from './environment-settings.js'
 import { readConfigurationFile } from './read-configuration-file.js'
-import { environmentName } from './setting-table.js'
 
 /** A configuration that was read and checked by itself; {@link requireSafeStart} judges the machine it runs on. */
 export interface LoadedConfig {
@@ -19,7 +19,7 @@ export interface LoadedConfig {
 }
 
 /**
- * Reads a configuration file (`.json`, or the default export of a `.js`, `.mjs` or `.ts` module) and what the environment
+ * Reads a configuration file (`.json`, or the default export of a `.js`, `.mjs` or, from Node 22.18 on, `.ts` module) and what the environment
  * overrides. Paths in it are relative to the file.
  *
  * @throws ConfigurationError naming every wrong setting
@@ -32,7 +32,7 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
   const parsed = configurationSchema.safeParse(merged, { reportInput: true })
   const problems = [
     ...overrides.problems,
-    ...(parsed.success ? contradictionsOf(parsed.data) : problemsIn(merged, parsed.error.issues)),
+    ...(parsed.success ? contradictionsIn(parsed.data) : problemsIn(merged, parsed.error.issues)),
   ].map(({ setting, problem }) => ({ setting: withVariable(setting, overrides.values), problem }))
   if (!parsed.success || problems.length > 0) throw new ConfigurationError(file, problems)
   const settings = parsed.data
@@ -43,8 +43,8 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
       ...settings,
       listen: { ...settings.listen, port: portOf(merged, settings) },
       database: absolute(settings.database),
-      ...(settings.masterKeyFile === undefined ? {} : { masterKeyFile: absolute(settings.masterKeyFile) }),
-      ...(settings.certificates && { certificates: { roots: settings.certificates.roots.map(absolute) } }),
+      masterKeyFile: settings.masterKeyFile === undefined ? undefined : absolute(settings.masterKeyFile),
+      certificates: settings.certificates && { roots: settings.certificates.roots.map(absolute) },
     },
     warnings: overrides.unknown.map((name) => `${name} is no setting and has no effect.`),
   }
@@ -55,7 +55,21 @@ function problemsIn(merged: object, issues: readonly z.core.$ZodIssue[]): Config
   const malformed = new Set(issues.map(({ path: [group] }) => group))
   const wellFormed = Object.fromEntries(Object.entries(merged).filter(([name]) => !malformed.has(name)))
   const parsed = configurationSchema.partial().strip().safeParse(wellFormed)
-  return [...problemsOf(issues), ...(parsed.success ? contradictionsOf(parsed.data) : [])]
+  return [...problemsOf(issues, configurationShape), ...(parsed.success ? contradictionsIn(parsed.data) : [])]
+}
+
+/** What is wrong between settings; those that are not well formed are left out. */
+function contradictionsIn(settings: { [Name in keyof Settings]?: Settings[Name] | undefined }): ConfigurationProblem[] {
+  const { accounts, allowInsecureLoopback, masterKey, masterKeyFile } = settings
+  const problems = contradictionsOf(settings)
+  if (masterKey !== undefined && masterKeyFile !== undefined)
+    problems.push({ setting: 'masterKey', problem: 'is set beside masterKeyFile: set one of them' })
+  for (const [index, provider] of (accounts?.identityProviders ?? []).entries()) {
+    if (!provider.allowInsecureLoopback || allowInsecureLoopback) continue
+    const setting = `accounts.identityProviders[${index}].allowInsecureLoopback`
+    problems.push({ setting, problem: 'is for development: take it out, or set allowInsecureLoopback' })
+  }
+  return problems
 }
 
 /** On loopback nothing stands in front of the server, so the port of its issuer is where it listens, unless said otherwise. */
@@ -66,14 +80,13 @@ function portOf(given: object, { issuer, listen }: Settings): number {
 
 /** The file's object with the environment's values in their places. */
 function withOverrides(content: object, values: ReadonlyMap<string, unknown>): object {
-  const merged: Record<string, unknown> = { ...content }
-  for (const [name, value] of values) {
-    const [first = '', second] = name.split('.')
-    const group = merged[first]
-    if (second === undefined) merged[first] = value
-    else merged[first] = { ...(typeof group === 'object' ? group : {}), [second]: value }
-  }
-  return merged
+  return [...values].reduce((merged, [name, value]) => withMember(merged, name.split('.'), value), content)
+}
+
+function withMember(object: object, [first = '', ...rest]: readonly string[], value: unknown): object {
+  if (rest.length === 0) return { ...object, [first]: value }
+  const group = (object as Record<string, unknown>)[first]
+  return { ...object, [first]: withMember(typeof group === 'object' && group !== null ? group : {}, rest, value) }
 }
 
 function withVariable(setting: string, values: ReadonlyMap<string, unknown>): string {

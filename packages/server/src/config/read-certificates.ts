@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { createCertificateFinder } from 'countersign/node'
 import type { CertificateFinder } from 'countersign/wire'
-import { ConfigurationError, type ConfigurationProblem } from './configuration-error.js'
+import type { ConfigurationProblem } from '../settings/configuration-problem.js'
+import { ConfigurationError } from './configuration-error.js'
 import type { LoadedConfig } from './load-config.js'
 
 /**
@@ -13,7 +14,7 @@ export async function readCertificates({
   file,
   settings,
 }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<CertificateFinder | undefined> {
-  const { certificates, allowInsecureLoopback, allowNetworks, egressProxy, limits } = settings
+  const { certificates, allowInsecureLoopback, allowNetworks, egressProxy, discovery } = settings
   if (!certificates) return undefined
   const problems: ConfigurationProblem[] = []
   const texts: string[] = []
@@ -24,14 +25,13 @@ export async function readCertificates({
   }
   const [first, ...more] = texts
   if (first === undefined || problems.length > 0) throw new ConfigurationError(file, problems)
-  const { fetchesPerMinute, fetchesPerSource } = limits
+  const { failureAge: _, ...limits } = discovery
   return createCertificateFinder({
     roots: [first, ...more],
     allowInsecureLoopback,
     allowNetworks,
-    ...(egressProxy === undefined ? {} : { egressProxy }),
-    fetchesPerMinute,
-    fetchesPerSource,
+    egressProxy,
+    ...limits,
   })
 }
 

@@ -2,19 +2,18 @@ import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigurationError } from './configuration-error.js'
-import { importTypeScript } from './import-type-script.js'
 
 type Reader = (path: string) => Promise<unknown>
 
-const defaultOf = (module: unknown) => (module as { default?: unknown }).default
-const importModule: Reader = async (path) => defaultOf(await import(pathToFileURL(path).href))
+const importDefault: Reader = async (path) =>
+  ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
 
 const readers: Readonly<Record<string, Reader>> = {
   '.json': async (path) => JSON.parse(await readFile(path, 'utf8')) as unknown,
-  '.js': importModule,
-  '.mjs': importModule,
-  '.ts': async (path) => defaultOf(await importTypeScript(path)),
-  '.mts': async (path) => defaultOf(await importTypeScript(path)),
+  '.js': importDefault,
+  '.mjs': importDefault,
+  '.ts': importDefault,
+  '.mts': importDefault,
 }
 
 /** What a configuration file holds: its JSON, or the default export of a module. @throws ConfigurationError */
@@ -27,13 +26,18 @@ export async function readConfigurationFile(path: string): Promise<object> {
   try {
     content = await read(path)
   } catch (cause) {
-    if (cause instanceof ConfigurationError) throw cause
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw refuse(missing ? 'there is no such file' : `cannot be read: ${reason}`, cause)
+    throw refuse(problemOf(cause), cause)
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw refuse(extname(path) === '.json' ? 'must hold an object' : 'must export an object as default')
   }
   return content
+}
+
+function problemOf(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
+    return `Node ${process.versions.node} does not read TypeScript: use Node 22.18 or later, or write it as .json or .mjs`
+  return `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`
 }

@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { ConfigurationError, type ConfigurationProblem } from './configuration-error.js'
+import type { ConfigurationProblem } from '../settings/configuration-problem.js'
+import { ConfigurationError } from './configuration-error.js'
 import type { Settings } from './configuration-schema.js'
 import type { LoadedConfig } from './load-config.js'
 
@@ -23,9 +24,9 @@ const lenientParser = '--insecure-http-parser'
 export async function requireSafeStart({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv): Promise<void> {
   const problems: ConfigurationProblem[] = [
     ...environmentProblems(settings, env),
-    ...providerProblems(settings.identityProviders),
+    ...providerProblems(settings.accounts.identityProviders),
   ]
-  const { database, masterKey, masterKeyFile, identityProviders } = settings
+  const { database, masterKey, masterKeyFile, accounts } = settings
   const misplaced = await databaseProblem(database)
   if (misplaced !== undefined) problems.push({ setting: 'database', problem: misplaced })
   const files = [
@@ -44,7 +45,7 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
       problem: `can be changed by everybody: chmod o-w ${path}`,
     })
   }
-  const inFile = identityProviders.length > 0 && env.COUNTERSIGN_IDENTITY_PROVIDERS === undefined
+  const inFile = accounts.identityProviders.length > 0 && env.COUNTERSIGN_ACCOUNTS_IDENTITY_PROVIDERS === undefined
   const isFromFile = (secret: string | undefined, variable: string) => secret !== undefined && !env[variable]
   const holdsProxySecret = settings.egressProxy !== undefined && new URL(settings.egressProxy).password !== ''
   const holdsSecret =
@@ -80,9 +81,9 @@ function environmentProblems({ allowInsecureLoopback }: Settings, env: NodeJS.Pr
   return problems
 }
 
-function providerProblems(identityProviders: Settings['identityProviders']): ConfigurationProblem[] {
+function providerProblems(identityProviders: Settings['accounts']['identityProviders']): ConfigurationProblem[] {
   return identityProviders.flatMap(({ clientSecret }, index) => {
-    const setting = `identityProviders[${index}].clientSecret`
+    const setting = `accounts.identityProviders[${index}].clientSecret`
     if (defaultSecret.test(clientSecret))
       return [{ setting, problem: 'is a default: set the secret the provider gave you' }]
     if (clientSecret.length >= shortestSecret) return []

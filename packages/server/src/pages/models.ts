@@ -17,15 +17,15 @@ export interface PageFrame {
 
 export interface Contact {
   name: string
-  href?: string
+  href?: string | undefined
 }
 
 /** Links at the foot of a page, each shown where the server has something behind it. */
 export interface PageFooter {
-  help?: string
+  help?: string | undefined
   /** Where an agent is reported; shown where a page is about one. */
-  report?: string
-  privacy?: string
+  report?: string | undefined
+  privacy?: string | undefined
   languages?: LanguageForm
 }
 

@@ -500,7 +500,7 @@ describe('the download', () => {
     ['../../etc', 'countersign-..-..-etc-'],
     ['प्रिया', 'countersign--'],
   ])('of %s is a file whose name needs no escaping', async (username, begins) => {
-    const { stage } = await opened({ signUp: true })
+    const { stage } = await opened({ accounts: { signUp: true } })
     const person = createPerson(stage)
     const form = { action: 'sign-up', username, password: 'a long enough word' }
     expect(await person.submit('/account/sign-up', form)).toMatchObject({ status: 303 })
@@ -537,7 +537,7 @@ describe('the download', () => {
 
 describe('closing the account', () => {
   it('asks for the password, ends everything, and frees the name', async () => {
-    const { stage, alice } = await opened({ signUp: true })
+    const { stage, alice } = await opened({ accounts: { signUp: true } })
     await allowAgent(alice)
     const elsewhere = await signedIn(stage)
     for (const [wrong, status] of [

@@ -64,7 +64,7 @@ export async function openBrowserStage(): Promise<BrowserStage> {
     keys: fixedKeys({ signer: await createSigner(await generatePrivateJwk()), secret: new Uint8Array(32).fill(7) }),
     storage,
     now,
-    signUp: true,
+    accounts: { signUp: true },
     allowInsecureLoopback: true,
   })
   listener.on(

@@ -17,7 +17,7 @@ const newcomer = { action: 'sign-up', username: 'Zoë', password: 'a long enough
 
 describe('signing up', () => {
   it('makes an account and signs it in, where that is turned on', async () => {
-    const stage = await opened({ signUp: true })
+    const stage = await opened({ accounts: { signUp: true } })
     const person = createPerson(stage)
     const answer = await person.submit('/account/sign-up', { ...newcomer, email: 'zoe@home.example' })
     expect(answer).toMatchObject({ status: 303, location: '/account' })
@@ -29,7 +29,7 @@ describe('signing up', () => {
   })
 
   it.each(['प्रिया', 'مُحَمَّد', 'Zoe\u0308'])('takes the name %s, and knows it however it is typed', async (username) => {
-    const stage = await opened({ signUp: true })
+    const stage = await opened({ accounts: { signUp: true } })
     expect(await createPerson(stage).submit('/account/sign-up', { ...newcomer, username })).toMatchObject({
       status: 303,
     })
@@ -74,7 +74,7 @@ describe('signing up', () => {
     ['password_too_long', { password: 'x'.repeat(1025) }],
     ['password_common', { password: 'Password123' }],
   ])('says %s for %o, keeps what was typed but the password, and makes nothing', async (problem, fields) => {
-    const person = createPerson(await opened({ signUp: true }))
+    const person = createPerson(await opened({ accounts: { signUp: true } }))
     const typed = { ...newcomer, username: 'zoe.typed', email: 'zoe@home.example', ...fields }
     const seen = await person.submit('/account/sign-up', typed)
     expect(seen).toMatchObject({ status: 400, state: 'sign-up', problem })
@@ -87,7 +87,7 @@ describe('signing up', () => {
     ['address', '192.0.2.1', 20],
     ['network', '192.0.2', 100],
   ])('is limited per %s', async (_size, from, most) => {
-    const stage = await opened({ signUp: true })
+    const stage = await opened({ accounts: { signUp: true } })
     for (let made = 1; made < most; made++) {
       await stage.storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })
     }
@@ -97,7 +97,7 @@ describe('signing up', () => {
   })
 
   it('goes on to the request it was on the way to', async () => {
-    const stage = await opened({ signUp: true })
+    const stage = await opened({ accounts: { signUp: true } })
     const { url } = await openRequest(stage)
     const person = createPerson(stage)
     const link = url.slice(stage.authServer.length)
@@ -111,7 +111,7 @@ describe('signing up', () => {
     const entranceTo = (link: string) => `/account/${entrance}?return_to=${encodeURIComponent(link)}`
 
     it('says who asks, at first, after a failure and in another language', async () => {
-      const stage = await opened({ signUp: true })
+      const stage = await opened({ accounts: { signUp: true } })
       const link = (await openRequest(stage)).url.slice(stage.authServer.length)
       const agent = new URL(stage.agent.id).host
       const person = createPerson(stage)
@@ -129,7 +129,7 @@ describe('signing up', () => {
     })
 
     it('tells who comes too late so, before they type anything', async () => {
-      const stage = await opened({ signUp: true })
+      const stage = await opened({ accounts: { signUp: true } })
       const link = (await openRequest(stage)).url.slice(stage.authServer.length)
       stage.clock.now += 601
       expect(await createPerson(stage).open(entranceTo(link))).toMatchObject({ status: 410, state: 'request_expired' })
@@ -142,9 +142,9 @@ describe('being signed in in many browsers', () => {
     [undefined, 50],
     [3, 3],
   ])(
-    'with maxSessions %s, is at most %d at once: the oldest ends, and the person is told',
-    async (maxSessions, most) => {
-      const stage = await opened(maxSessions === undefined ? {} : { maxSessions })
+    'with limits.sessions %s, is at most %d at once: the oldest ends, and the person is told',
+    async (sessions, most) => {
+      const stage = await opened({ limits: { sessions } })
       const userId = (await stage.storage.findCredential('alice'))?.user.id ?? ''
       const first = await signedIn(stage)
       for (let more = 2; more <= most; more += 1) {
@@ -162,8 +162,8 @@ describe('being signed in in many browsers', () => {
     },
   )
 
-  it.each([0, -1, 1.5, Number.NaN])('refuses to be started with maxSessions %s', async (maxSessions) => {
-    await expect(opened({ maxSessions })).rejects.toThrow('maxSessions must be a whole number above 0')
+  it.each([0, -1, 1.5, Number.NaN])('refuses to be started with limits.sessions %s', async (sessions) => {
+    await expect(opened({ limits: { sessions } })).rejects.toThrow('limits.sessions: must be')
   })
 })
 

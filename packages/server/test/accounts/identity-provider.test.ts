@@ -30,7 +30,7 @@ describe('signing in with an identity provider', () => {
   async function opened(issuer = provider.issuer): Promise<Stage> {
     const { id: clientId, secret: clientSecret } = provider.client
     const settings = { id: 'test', name: 'Test Provider', issuer, clientId, clientSecret, allowInsecureLoopback: true }
-    const stage = await openMapStage({ identityProviders: [settings] })
+    const stage = await openMapStage({ accounts: { identityProviders: [settings] } })
     onTestFinished(() => stage.close())
     onTestFinished(() => provider.say(undefined))
     // The provider has no clock to set.

@@ -237,8 +237,7 @@ const provider = {
 
 async function openScene(breakdown: Breakdown, onError: (error: unknown) => void): Promise<Scene> {
   const stage = await openMapStage({
-    signUp: true,
-    identityProviders: [provider],
+    accounts: { signUp: true, identityProviders: [provider] },
     wrap: (storage) => breakableStorage(storage, breakdown),
     onError,
   })
@@ -314,7 +313,7 @@ describe('O03: whatever fails inside, after however many steps, the answer does 
   })
 
   it('is asked of every route', () => {
-    const server = { issuer: 'https://auth.example', signUp: true }
+    const server = { issuer: 'https://auth.example', accounts: { signUp: true } }
     const context = createContext({
       ...server,
       keys: { signer: () => Promise.reject(new Error()), publicKeys: async () => [], secret: new Uint8Array(32) },

@@ -51,7 +51,7 @@ it('A20: an agent beyond its own limit takes nothing from the others at its addr
 it('A20: one subscriber makes 20 accounts an hour at most, from whichever of its addresses', async () => {
   const keys = fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) })
   const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
-  const server = createAuthServer({ issuer, keys, storage, signUp: true })
+  const server = createAuthServer({ issuer, keys, storage, accounts: { signUp: true } })
   const url = `${issuer}/account/sign-up`
   const signUpFrom = async (address: string) => {
     const user = createScriptedUser(async (input, init) => {

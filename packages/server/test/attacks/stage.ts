@@ -31,17 +31,7 @@ export interface Stage {
 export interface StageOptions
   extends Pick<
     Partial<AuthServerOptions>,
-    | 'nonce'
-    | 'bindCodeToKey'
-    | 'durations'
-    | 'risks'
-    | 'maxOpenRequests'
-    | 'maxSessions'
-    | 'policy'
-    | 'signUp'
-    | 'identityProviders'
-    | 'onError'
-    | 'onRefusal'
+    'nonce' | 'bindCodeToKey' | 'durations' | 'risks' | 'limits' | 'policy' | 'accounts' | 'onError' | 'onRefusal'
   > {
   /** What the servers get for a storage. @default the storage itself */
   wrap?: (storage: Storage) => Storage

@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type Configuration, ConfigurationError, environmentName, loadConfig, settingTable } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { configurationFolder } from './configuration-folder.js'
@@ -29,7 +30,7 @@ describe('loadConfig', () => {
       policies: [],
       allowNetworks: [],
       trustProxy: [],
-      signUp: false,
+      accounts: { signUp: false },
       allowInsecureLoopback: false,
     })
   })
@@ -52,24 +53,36 @@ describe('loadConfig', () => {
     ['authToken', 'lifetimes.authToken'],
     ['listen.prot', 'listen.port'],
     ['lifetimes.port', 'listen.port'],
-    ['footer.roots', 'certificates.roots'],
+    ['pages.roots', 'certificates.roots'],
+    ['footer', 'pages.footer'],
+    ['identityProviders', 'accounts.identityProviders'],
+    ['signatureKeyForm', 'interop.signatureKeyForm'],
+    ['limits.fetchesPerMinute', 'discovery.fetchesPerMinute'],
+    ['authTokenLifetime', 'lifetimes.authToken'],
+    ['maxOpenRequests', 'limits.openRequests'],
   ])('asks, about the unknown setting %s, whether %s was meant', async (name, meant) => {
     const [first = '', second] = name.split('.')
     const problems = await problemsOf({ ...valid, [first]: second === undefined ? 1 : { [second]: 1 } })
     expect(problems).toContain(`${name}: is no setting; did you mean ${meant}?`)
   })
 
-  it.each([
-    ['.mjs', `export default ${JSON.stringify(valid)}`],
-    [
-      '.ts',
-      `import type { Configuration } from 'countersign-server'\nconst port: number = 9000\nexport default { ...${JSON.stringify(valid)}, listen: { port } } satisfies Configuration`,
-    ],
-  ])('reads the default export of a module that ends in %s, and leaves nothing behind', async (ending, text) => {
-    const folder = configurationFolder()
-    const { settings } = await loadConfig(folder.write(`countersign.config${ending}`, text), {})
-    expect(settings.issuer).toBe(valid.issuer)
-    expect(readdirSync(folder.path)).toEqual([`countersign.config${ending}`])
+  it('reads the default export of a module', async () => {
+    const path = configurationFolder().write('countersign.config.mjs', `export default ${JSON.stringify(valid)}`)
+    expect((await loadConfig(path, {})).settings.issuer).toBe(valid.issuer)
+  })
+
+  it('reads TypeScript where Node does, and else says what to do', async () => {
+    const text = `import type { Configuration } from 'countersign-server'\nconst port: number = 9000\nexport default { ...${JSON.stringify(valid)}, listen: { port } } satisfies Configuration`
+    const path = configurationFolder().write('countersign.config.ts', text)
+    // In a process of its own: the test runner itself reads TypeScript.
+    const program = `import { loadConfig } from 'countersign-server'
+      const { message, settings } = await loadConfig(${JSON.stringify(path)}, {}).catch((error) => error)
+      console.log(process.features.typescript ? 'read' : 'not read', settings?.listen.port ?? message)`
+    const args = ['--input-type=module', '--eval', program]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname })
+    expect(stdout).toMatch(
+      /^(?:read 9000\n|not read .* cannot be used:\n {2}the file: Node \S+ does not read TypeScript: use Node 22\.18 or later, or write it as \.json or \.mjs\n)$/,
+    )
   })
 
   it.each([
@@ -135,16 +148,20 @@ describe('loadConfig', () => {
       { policies: [{ agent: 'https://a.example', decision: 'grant', name: 'n' }] },
       'policies[0].scopes: a policy that grants says which permissions',
     ],
-    ['two providers with one id', { identityProviders: [provider, provider] }, 'identityProviders[1].id: is the id of'],
+    [
+      'two providers with one id',
+      { accounts: { identityProviders: [provider, provider] } },
+      'accounts.identityProviders[1].id: is the id of',
+    ],
     [
       'a provider over http',
-      { identityProviders: [{ ...provider, issuer: 'http://id.example' }] },
-      'identityProviders[0].issuer: must be an https: URL',
+      { accounts: { identityProviders: [{ ...provider, issuer: 'http://id.example' }] } },
+      'accounts.identityProviders[0].issuer: must be an https: URL',
     ],
     [
       'a development provider',
-      { identityProviders: [{ ...provider, allowInsecureLoopback: true }] },
-      'identityProviders[0].allowInsecureLoopback: is for development',
+      { accounts: { identityProviders: [{ ...provider, allowInsecureLoopback: true }] } },
+      'accounts.identityProviders[0].allowInsecureLoopback: is for development',
     ],
     [
       'an agent in a policy that can be no agent',
@@ -203,7 +220,11 @@ describe('loadConfig', () => {
       'egressProxy: must begin with http:// or https://',
     ],
     ['a proxy that is no URL', { egressProxy: 'proxy.example' }, 'egressProxy: must be the URL of an HTTP proxy'],
-    ['a link', { footer: { help: 'javascript:alert(1)' } }, 'footer.help: must be an https: or mailto: URL'],
+    [
+      'a link',
+      { pages: { footer: { help: 'javascript:alert(1)' } } },
+      'pages.footer.help: must be an https: or mailto: URL',
+    ],
     ['a named agent', { interop: { unsignedBodies: ['agent'] } }, 'interop.unsignedBodies[0]: must be the identifier'],
   ])('refuses %s, names the setting and says what to do', async (_what, change, expected) => {
     const problems = await problemsOf({ ...valid, ...change })
@@ -225,15 +246,15 @@ describe('loadConfig', () => {
   })
 
   it('names all wrong settings at once', async () => {
-    expect(await problemsOf({ issuer: 1, signUp: 'yes', extra: 1 })).toHaveLength(4)
-    const providers = { identityProviders: [{ ...provider, issuer: 'http://id.example' }] }
+    expect(await problemsOf({ issuer: 1, accounts: { signUp: 'yes' }, extra: 1 })).toHaveLength(4)
+    const accounts = { identityProviders: [{ ...provider, issuer: 'http://id.example' }] }
     expect(
-      await problemsOf({ ...valid, ...providers, issuer: 'http://auth.example', signUp: 'yes', extra: 1 }),
+      await problemsOf({ ...valid, accounts, issuer: 'http://auth.example', bindCodeToKey: 'yes', extra: 1 }),
     ).toEqual([
-      'signUp: must be true or false',
+      'bindCodeToKey: must be true or false',
       'extra: is no setting; take it out',
       'issuer: must be https: put TLS in front of the server and name the URL that people see',
-      'identityProviders[0].issuer: must be an https: URL',
+      'accounts.identityProviders[0].issuer: must be an https: URL',
     ])
   })
 
@@ -257,7 +278,8 @@ describe('loadConfig', () => {
     const env = {
       COUNTERSIGN_LISTEN_PORT: '9001',
       COUNTERSIGN_LIFETIMES_AUTH_TOKEN: '120',
-      COUNTERSIGN_SIGN_UP: 'true',
+      COUNTERSIGN_ACCOUNTS_SIGN_UP: 'true',
+      COUNTERSIGN_PAGES_FOOTER_HELP: '/help',
       COUNTERSIGN_POLICIES: '[{"agent":"*","decision":"deny"}]',
       COUNTERSIGN_NAME: '',
     }
@@ -266,7 +288,8 @@ describe('loadConfig', () => {
       name: 'From the file',
       listen: { host: '::1', port: 9001 },
       lifetimes: { authToken: 120 },
-      signUp: true,
+      accounts: { signUp: true },
+      pages: { logos: true, footer: { help: '/help' } },
       policies: [{ agent: '*', resource: '*', decision: 'deny' }],
     })
   })

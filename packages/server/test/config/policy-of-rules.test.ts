@@ -56,4 +56,17 @@ describe('policyOfRules', () => {
       },
     )
   })
+
+  it.each([
+    ['asks nobody else where a rule fits', { decision: 'ask' as const }, 'ask'],
+    [
+      'lets another policy decide where none fits',
+      { resource: 'https://b.example', decision: 'ask' as const },
+      { deny: 'all' },
+    ],
+  ])('%s', (_claim, rule, expected) => {
+    const policy = policyOfRules([{ agent: 'https://a.example', ...rule }], () => ({ deny: 'all' }))
+    const asked = { agent: 'https://a.example', delegate: null, resource: 'https://c.example', scope: [] }
+    expect(policy(asked)).toEqual(expected)
+  })
 })

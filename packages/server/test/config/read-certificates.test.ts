@@ -20,12 +20,12 @@ beforeAll(() => {
 
 const development = { issuer: 'http://127.0.0.1:8003', allowInsecureLoopback: true, database: 'auth.db' }
 
-async function read(roots: readonly string[] | undefined, files: Record<string, string>, mode = 0o644, limits = {}) {
+async function read(roots: readonly string[] | undefined, files: Record<string, string>, mode = 0o644, discovery = {}) {
   const folder = configurationFolder()
   for (const [name, text] of Object.entries(files)) folder.write(name, text, mode)
   const certificates = roots && { certificates: { roots } }
   const config = await loadConfig(
-    folder.write('countersign.config.json', { ...development, ...certificates, limits }),
+    folder.write('countersign.config.json', { ...development, ...certificates, discovery }),
     {},
   )
   await requireSafeStart(config, {})

@@ -39,7 +39,7 @@ async function start({ config = {}, env = {}, modes = {}, keyless = false }: Sta
 describe('requireSafeStart (O06)', () => {
   it('starts in production with files that only their owner can read', async () => {
     expect(await start({})).toEqual(Buffer.from(key, 'base64url'))
-    await expect(start({ config: { identityProviders: [provider] } })).resolves.toBeDefined()
+    await expect(start({ config: { accounts: { identityProviders: [provider] } } })).resolves.toBeDefined()
     await expect(start({ config: development })).resolves.toBeDefined()
   })
 
@@ -62,8 +62,8 @@ describe('requireSafeStart (O06)', () => {
     ['fetches from loopback in production', { config: { allowInsecureLoopback: true } }, 'allowInsecureLoopback'],
     [
       'fetches from loopback for an identity provider in production',
-      { config: { identityProviders: [{ ...provider, allowInsecureLoopback: true }] } },
-      'identityProviders[0].allowInsecureLoopback',
+      { config: { accounts: { identityProviders: [{ ...provider, allowInsecureLoopback: true }] } } },
+      'accounts.identityProviders[0].allowInsecureLoopback',
     ],
     ['a master key from an example', { env: { COUNTERSIGN_MASTER_KEY: '0'.repeat(64) }, keyless: true }, 'masterKey'],
     ['a word for a master key', { env: { COUNTERSIGN_MASTER_KEY: 'changeme' }, keyless: true }, 'masterKey'],
@@ -74,7 +74,7 @@ describe('requireSafeStart (O06)', () => {
     ['a database that everybody writes', { modes: { database: 0o602 } }, 'database'],
     [
       'a configuration with secrets that everybody reads',
-      { config: { identityProviders: [provider] }, modes: { config: 0o644 } },
+      { config: { accounts: { identityProviders: [provider] } }, modes: { config: 0o644 } },
       'the file',
     ],
     [
@@ -84,13 +84,13 @@ describe('requireSafeStart (O06)', () => {
     ],
     [
       'a default secret',
-      { config: { identityProviders: [{ ...provider, clientSecret: 'changeme123' }] } },
-      'identityProviders[0].clientSecret',
+      { config: { accounts: { identityProviders: [{ ...provider, clientSecret: 'changeme123' }] } } },
+      'accounts.identityProviders[0].clientSecret',
     ],
     [
       'a short secret',
-      { config: { identityProviders: [{ ...provider, clientSecret: 'k4Jw93lsQ0dMv7Z' }] } },
-      'identityProviders[0].clientSecret',
+      { config: { accounts: { identityProviders: [{ ...provider, clientSecret: 'k4Jw93lsQ0dMv7Z' }] } } },
+      'accounts.identityProviders[0].clientSecret',
     ],
   ])('refuses %s and names the setting', async (_what, wrong, setting) => {
     const outcome = await start(wrong).catch((error: unknown) => error)

@@ -155,7 +155,10 @@ describe('a logo', () => {
   })
 
   it('is neither fetched, shown nor served where pages have none', async () => {
-    const storages = [await openLogoStage({ answer: good }), await openLogoStage({ answer: good }, { logos: false })]
+    const storages = [
+      await openLogoStage({ answer: good }),
+      await openLogoStage({ answer: good }, { pages: { logos: false } }),
+    ]
     for (const stage of storages) await stage.request()
     const [on, off] = storages as [(typeof storages)[0], (typeof storages)[0]]
     await fetchesEnd(on)

@@ -210,7 +210,7 @@ it.each([
 
 it('O04, O08: metrics have the same labels after 300 agents, and are on the admin port only', async () => {
   const port = await freePort()
-  const stage = await createOperatorStage({ admin: { port }, limits: { fetchesPerSource: 1000 } })
+  const stage = await createOperatorStage({ admin: { port }, discovery: { fetchesPerSource: 1000 } })
   await stage.serve()
   const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   const labelsOf = (text: string) => text.split('\n').map((line) => line.split(' ')[0])

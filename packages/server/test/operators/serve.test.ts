@@ -338,13 +338,17 @@ describe('countersign serve refuses to start, and says why', () => {
     const identityProviders = [
       { id: 'a', name: 'A', issuer: 'https://a.example', clientId: 'c', clientSecret: 'secret' },
     ]
-    const stage = await createOperatorStage({ masterKeyFile: 'no-master.key', certificates, identityProviders })
+    const stage = await createOperatorStage({
+      masterKeyFile: 'no-master.key',
+      certificates,
+      accounts: { identityProviders },
+    })
     chmodSync(stage.config, 0o600)
     const { status, stdout, stderr } = await stage.run('serve')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr.split('\n')).toEqual([
       `${stage.config} cannot be used:`,
-      '  identityProviders[0].clientSecret: is a default: set the secret the provider gave you',
+      '  accounts.identityProviders[0].clientSecret: is a default: set the secret the provider gave you',
       expect.stringMatching(/^ {2}masterKeyFile: is missing/),
       expect.stringMatching(/^ {2}certificates\.roots\[0\]: there is no file/),
       '',
@@ -356,7 +360,7 @@ describe('countersign serve refuses to start, and says why', () => {
     const { status, stdout, stderr } = await stage.run('serve')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toContain('lifetimes.code: must be at least 5')
-    expect(stderr).toContain('sginUp: is no setting; did you mean signUp?')
+    expect(stderr).toContain('sginUp: is no setting; did you mean accounts.signUp?')
     expect(stderr).toContain('issuer: must be https')
     expect(stderr).not.toMatch(/at .*\.js:/)
   })

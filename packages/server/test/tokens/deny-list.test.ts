@@ -23,7 +23,7 @@ async function allowed(
 ): Promise<Scene> {
   let user: ScriptedUser | undefined
   const world = await createWorld({
-    server: { authTokenLifetime: 600, durations: ['until-removed'], onError },
+    server: { lifetimes: { authToken: 600 }, durations: ['until-removed'], onError },
     resource: { denyList: {} },
     ...(storage ? { storage } : {}),
     onConsent: async ({ fetch }, url) => {

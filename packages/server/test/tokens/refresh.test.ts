@@ -21,7 +21,7 @@ async function allowed(): Promise<Scene> {
   let asked = 0
   let user: ScriptedUser | undefined
   const world = await createWorld({
-    server: { authTokenLifetime: lifetime, durations: ['until-removed'] },
+    server: { lifetimes: { authToken: lifetime }, durations: ['until-removed'] },
     onConsent: async ({ fetch }, url) => {
       asked++
       user = createScriptedUser(fetch)

@@ -14,7 +14,7 @@ export interface IdentityProvider {
   clientId: string
   clientSecret: string
   /** Accepts an `http` issuer on loopback, for development. @default false */
-  allowInsecureLoopback?: boolean
+  allowInsecureLoopback?: boolean | undefined
 }
 
 /** What a started sign-in must come back with; kept in the browser, sealed. */

@@ -1,5 +1,5 @@
-import { fitsPattern } from '../policy/fits-pattern.js'
-import type { Policy, PolicyRequest } from '../policy/policy.js'
+import { fitsPattern } from './fits-pattern.js'
+import { askAlways, type Policy, type PolicyRequest } from './policy.js'
 
 /** A line of the configured policies. */
 export interface PolicyRule {
@@ -7,26 +7,30 @@ export interface PolicyRule {
   name?: string | undefined
   /** An agent's identifier; `*` alone is any agent, elsewhere it stands for characters without `/`, `:` and `@`. */
   agent: string
-  /** A resource's identifier, as `agent`. */
-  resource: string
+  /** A resource's identifier, as `agent`. @default '*' */
+  resource?: string | undefined
   /** `ask` and `grant` need every permission asked for to fit one of these, `deny` any. Absent: whatever is asked. */
   scopes?: readonly string[] | undefined
   decision: 'ask' | 'deny' | 'grant'
 }
 
-/** The first rule that fits decides; where none does, a person is asked. Nothing is ever granted without a rule (W19). */
-export function policyOfRules(rules: readonly PolicyRule[]): Policy {
+/**
+ * The first rule that fits decides; where none does, another policy: by default, a person is asked. Nothing is ever granted
+ * without a rule (W19).
+ */
+export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = askAlways): Policy {
   return function configuredPolicy(request) {
     const index = rules.findIndex((candidate) => fits(request, candidate))
     const rule = rules[index]
-    if (!rule || rule.decision === 'ask') return 'ask'
+    if (!rule) return otherwise(request)
+    if (rule.decision === 'ask') return 'ask'
     const { name, decision } = rule
     return decision === 'grant' && name !== undefined ? { grant: name } : { deny: name ?? `policies[${index}]` }
   }
 }
 
 function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): boolean {
-  if (!fitsIdentifier(agent, rule.agent) || !fitsIdentifier(resource, rule.resource)) return false
+  if (!fitsIdentifier(agent, rule.agent) || !fitsIdentifier(resource, rule.resource ?? '*')) return false
   const { scopes, decision } = rule
   if (!scopes) return true
   const listed = (value: string) => scopes.some((pattern) => fitsPattern(value, pattern))

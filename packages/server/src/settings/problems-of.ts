@@ -1,12 +1,21 @@
 import type * as z from 'zod'
-import type { ConfigurationProblem } from './configuration-error.js'
-import { settingTable } from './setting-table.js'
+import type { ConfigurationProblem } from './configuration-problem.js'
+import { nearestName } from './nearest-name.js'
+import { settingRows } from './setting-rows.js'
 
-/** What zod found, in words for whoever wrote the file. */
-export function problemsOf(issues: readonly z.core.$ZodIssue[]): ConfigurationProblem[] {
+/** What zod found against the settings of a shape, in words for whoever wrote them. */
+export function problemsOf(
+  issues: readonly z.core.$ZodIssue[],
+  shape: Readonly<Record<string, z.core.$ZodType>>,
+): ConfigurationProblem[] {
+  const names = settingRows(shape).map(({ name }) => name)
   return issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys') return [{ setting: nameOf(issue.path), problem: describe(issue) }]
-    return issue.keys.map((key) => unknownSetting(nameOf([...issue.path, key])))
+    return issue.keys.map((key) => {
+      const setting = nameOf([...issue.path, key])
+      const near = nearestName(setting, names)
+      return { setting, problem: `is no setting; ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
+    })
   })
 }
 
@@ -51,34 +60,4 @@ function describe(issue: z.core.$ZodIssue): string {
 function counted(count: number, origin: string): string {
   const [one, more] = origin === 'array' ? ['entry', 'entries'] : ['character', 'characters']
   return `${count} ${count === 1 ? one : more}`
-}
-
-function unknownSetting(setting: string): ConfigurationProblem {
-  const folded = (name: string) => name.toLowerCase().replaceAll(/[^a-z.]/g, '')
-  const known = new Set(settingTable.flatMap(({ name }) => [name, name.split('.')[0] ?? name]))
-  const near =
-    [...known].find((name) => isNear(folded(name), folded(setting))) ??
-    [...known].find((name) => folded(lastPart(name)) === folded(lastPart(setting)))
-  const hint = near === undefined ? 'take it out' : `did you mean ${near}?`
-  return { setting, problem: `is no setting; ${hint}` }
-}
-
-/** `listen.port` → `port`: a setting that was put at another level. */
-function lastPart(name: string): string {
-  return name.slice(name.lastIndexOf('.') + 1)
-}
-
-/** Whether two names differ by one letter, or by two neighbours that changed places. */
-function isNear(one: string, other: string): boolean {
-  if (one === other) return true
-  if (Math.abs(one.length - other.length) > 1) return false
-  let at = 0
-  while (one[at] === other[at]) at++
-  const swapped = one[at] === other[at + 1] && one[at + 1] === other[at] && one.slice(at + 2) === other.slice(at + 2)
-  const rests = [
-    [at + 1, at + 1],
-    [at + 1, at],
-    [at, at + 1],
-  ] as const
-  return swapped || rests.some(([mine, theirs]) => one.slice(mine) === other.slice(theirs))
 }

@@ -1,0 +1,132 @@
+import type { AllowedNetwork } from 'countersign'
+import {
+  allowedNetworkProblems,
+  egressProxyProblem,
+  trustedNetworkProblem,
+  trustedNetworksProblem,
+} from 'countersign/node'
+import { type AgentSelection, isIdentifier } from 'countersign/wire'
+import * as z from 'zod'
+import { risksByStrength } from '../pages/risk-order.js'
+import { isRiskPattern } from '../policy/risk.js'
+
+export const text = (longest: number) => z.string().min(1).max(longest)
+
+export const whole = (least: number, most: number) => z.int().min(least).max(most)
+
+/** What only a program can give. */
+export function given<T>(isGiven: (value: unknown) => boolean, error: string) {
+  return z.custom<T>(isGiven, { error })
+}
+
+export function functionOf<T>() {
+  return given<T>((value) => typeof value === 'function', 'must be a function')
+}
+
+/** A text that something has to say about. */
+function judged(problemOf: (value: string) => string | undefined) {
+  return z.string().superRefine((value, context) => {
+    const message = problemOf(value)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+}
+
+/** Networks as `10.0.0.0/8`, and single addresses. */
+export const networks = z.array(judged(trustedNetworkProblem)).superRefine((values, context) => {
+  if (values.some((value) => trustedNetworkProblem(value) !== undefined)) return
+  const message = trustedNetworksProblem(values)
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
+})
+
+export const egressProxy = judged(egressProxyProblem)
+
+export const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, context) => {
+  for (const { path, problem } of allowedNetworkProblems(value))
+    context.addIssue({ code: 'custom', path: [...path], message: problem })
+})
+
+/** Agents by name, or a function that decides by one. */
+export const agents = z.custom<AgentSelection>().superRefine((value: unknown, context) => {
+  if (typeof value === 'function') return
+  const refuse = (message: string, ...path: number[]) => context.addIssue({ code: 'custom', path, message })
+  if (!Array.isArray(value)) return refuse('must be a list of agents, or a function that decides by the name of one')
+  for (const [index, agent] of value.entries()) {
+    if (typeof agent === 'string' && isIdentifier(agent, { allowInsecureLoopback: true, allowPath: true })) continue
+    refuse('must be the identifier of an agent, such as https://agent.example', index)
+  }
+})
+
+export const link = z
+  .string()
+  .regex(/^(?:https:\/\/|mailto:|\/(?!\/))\S+$/, 'must be an https: or mailto: URL, or a path')
+
+export const identityProvider = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be of lower-case letters, digits and hyphens'),
+  name: text(64),
+  issuer: z.string().regex(/^https?:\/\/\S+$/, 'must be the https: URL of the provider'),
+  clientId: text(256),
+  clientSecret: text(1024),
+  allowInsecureLoopback: z.boolean().optional(),
+})
+
+const pattern = text(512)
+const party = pattern.refine(isPartyPattern, {
+  error: 'can fit no identifier: write https://host as agents and resources do, or * for any',
+})
+
+export const policyRule = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and hyphens')
+      .optional(),
+    agent: party,
+    resource: party.default('*'),
+    scopes: z.array(pattern).min(1).readonly().optional(),
+    decision: z.enum(['ask', 'deny', 'grant']),
+  })
+  .superRefine(({ decision, name, agent, scopes }, context) => {
+    if (decision !== 'grant') return
+    const refuse = (setting: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [setting], message: `${message}: it gives tokens without a person` })
+    if (name === undefined) refuse('name', 'a policy that grants needs a name')
+    if (agent.includes('*')) refuse('agent', 'a policy that grants names one agent, without *')
+    if (!scopes) refuse('scopes', 'a policy that grants says which permissions')
+  })
+
+/** Whether there is an identifier that a pattern of the policies fits: a rule that never fits would let pass what it denies. */
+function isPartyPattern(value: string): boolean {
+  if (value === '*') return true
+  const ported = value.replaceAll(':*', ':1')
+  return ['x', 'x.x', '1'].some((some) =>
+    isIdentifier(ported.replaceAll('*', some), { allowInsecureLoopback: true, allowPath: true }),
+  )
+}
+
+const riskPattern = z.tuple([pattern.refine(isRiskPattern), z.enum(risksByStrength)]).readonly()
+
+export const risk = given<z.infer<typeof riskPattern>>(
+  (value) => riskPattern.safeParse(value).success,
+  `must be a word or a whole name, and one of ${risksByStrength.join(', ')}, as in ["delet*", "delete"] or ["payments.read", "read"]`,
+)
+
+export const host = z
+  .string()
+  .regex(/^(?:\*|[a-z0-9-]+(?:\.[a-z0-9-]+)+)$/, 'must be a host in lower case, such as bank.example, or "*" for any')
+
+export const durations = z
+  .tuple([duration()], duration())
+  .refine((values) => values.every((value, at) => at === 0 || asNumber(values[at - 1]) < asNumber(value)), {
+    error: 'must go from the shortest to the longest',
+  })
+  .readonly()
+
+function duration() {
+  return z.union([whole(60, 10 * 366 * 86_400), z.literal('until-removed')], {
+    error: 'must be a whole number of seconds, at least 60, or "until-removed"',
+  })
+}
+
+function asNumber(value: number | 'until-removed' | undefined): number {
+  return typeof value === 'number' ? value : Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,86 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { type AuthServerOptions, createAuthServer, fixedKeys } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+afterAll(() => storage.close())
+
+const valid = {
+  issuer: 'https://auth.example',
+  keys: fixedKeys({ signer: await createSigner(await generatePrivateJwk()), secret: new Uint8Array(32).fill(7) }),
+  storage,
+}
+
+/** What is said of options, as a program without types may give them. */
+function refusalOf(options: object): string {
+  try {
+    createAuthServer({ ...valid, ...options } as AuthServerOptions)
+  } catch (error) {
+    if (error instanceof TypeError) return error.message
+    throw error
+  }
+  return 'accepted'
+}
+
+describe('createAuthServer', () => {
+  it.each<[object, string]>([
+    [{ issuer: 'https://auth.example/' }, 'issuer: must be the URL of the server without a path'],
+    [{ issuer: undefined }, 'issuer: is missing; it must be a text'],
+    [{ keys: undefined }, 'keys: is missing; it must be fixedKeys('],
+    [{ storage: 'auth.db' }, 'storage: is missing; it must be a storage, such as sqliteStorage('],
+    [{ lifetimes: { authToken: 86_401 } }, 'lifetimes.authToken: must be at most 86400'],
+    [{ lifetimes: { code: '60' } }, 'lifetimes.code: must be a number'],
+    [{ limits: { sessions: 0 } }, 'limits.sessions: must be at least 1'],
+    [{ durations: [] }, 'durations[0]: must be a whole number of seconds'],
+    [{ policy: 'ask' }, 'policy: must be a function'],
+    [{ onError: {} }, 'onError: must be a function'],
+    [
+      { interop: { unsignedBodies: 'https://agent.example' } },
+      'interop.unsignedBodies: must be a list of agents, or a',
+    ],
+    [{ interop: { unsignedBodies: ['agent'] } }, 'interop.unsignedBodies[0]: must be the identifier of an agent'],
+    [{ pages: { contact: {} } }, 'pages.contact.name: is missing; it must be a text'],
+    [{ egressProxy: 'proxy.example' }, 'egressProxy: must be the URL of an HTTP proxy'],
+    [{ allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: has public addresses in it'],
+    [{ allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
+    [
+      { issuer: 'http://127.0.0.1:8003', allowInsecureLoopback: true, accounts: { passkeys: true } },
+      'accounts.passkeys',
+    ],
+  ])('given %j throws a TypeError that names the option and says what to do', (options, message) => {
+    expect(refusalOf(options)).toContain(message)
+  })
+
+  it.each([
+    ['authTokenLifetime', 'lifetimes.authToken'],
+    ['requestTokenLifetime', 'lifetimes.requestToken'],
+    ['codeLifetime', 'lifetimes.code'],
+    ['maxOpenRequests', 'limits.openRequests'],
+    ['maxSessions', 'limits.sessions'],
+    ['signatureKeyForm', 'interop.signatureKeyForm'],
+    ['signUp', 'accounts.signUp'],
+    ['passkey', 'accounts.passkeys'],
+    ['identityProviders', 'accounts.identityProviders'],
+    ['logos', 'pages.logos'],
+    ['footer', 'pages.footer'],
+    ['contact', 'pages.contact'],
+    ['fetchesPerSource', 'discovery.fetchesPerSource'],
+    ['onRefusals', 'onRefusal'],
+    ['allowNetwork', 'allowNetworks'],
+  ])('asks, about the unknown option %s, whether %s was meant', (name, meant) => {
+    expect(refusalOf({ [name]: 1 })).toBe(`createAuthServer: ${name}: is no setting; did you mean ${meant}?`)
+  })
+
+  it('names everything that is wrong at once', () => {
+    expect(refusalOf({ limits: { sessions: 0 }, colour: 'red' })).toBe(
+      'createAuthServer: limits.sessions: must be at least 1; colour: is no setting; take it out',
+    )
+  })
+
+  it('takes an option that is undefined as one that is not there', () => {
+    expect(refusalOf({ name: undefined, lifetimes: { code: undefined }, policy: undefined, pages: undefined })).toBe(
+      'accepted',
+    )
+  })
+})
