@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createNodeListener, type Handler } from 'countersign/node'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 
 /** What a handler comes to see of a request to it. */
 async function seen<T>(init: RequestInit, look: (request: Request) => T | Promise<T>, target = '/a?b=1'): Promise<T> {
@@ -184,5 +184,17 @@ describe('the Response of a process with a listener', () => {
     expect(Response.redirect('https://a.example/').headers.get('location')).toBe('https://a.example/')
     expect(Response.error().type).toBe('error')
     expect(await fetch('data:,a')).toBeInstanceOf(Response)
+  })
+})
+
+describe('fetch', () => {
+  it('is the one that the process had put in place, also for what a listener gives, and is called once', async () => {
+    const traced = vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
+      return new Response(input instanceof Request ? input.url : String(input))
+    })
+    for (let listeners = 0; listeners < 3; listeners++)
+      createNodeListener(async () => new Response(), { origin: 'https://resource.example' })
+    expect(await (await fetch('https://other.example/')).text()).toBe('https://other.example/')
+    expect(traced).toHaveBeenCalledTimes(1)
   })
 })
