@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest'
 import { listenOnLoopback } from '../listening-origin.js'
 import { createScriptedUser, decideAs } from '../scripted-user.js'
 import { protectedApi, scopes } from '../world.js'
+import type { TestEnd } from './operator-stage.js'
 
 export interface LoopbackParties {
   agent: Agent
@@ -21,6 +22,7 @@ export async function startParties(
   issuer: string,
   person: { username: string; password: string },
   options: { agent?: Pick<AgentOptions, 'fetch' | 'now'>; resource?: Partial<ResourceOptions> } = {},
+  test: TestEnd = { onTestFinished },
 ): Promise<LoopbackParties> {
   const [agentAt, resourceAt] = await Promise.all([listenOnLoopback(), listenOnLoopback()])
   const asked: string[] = []
@@ -51,7 +53,7 @@ export async function startParties(
   })
   resourceAt.serve(protectedApi(resource))
   const close = async () => void (await Promise.all([agentAt.close(), resourceAt.close()]))
-  onTestFinished(close)
+  test.onTestFinished(close)
   return {
     agent,
     resource: resourceAt.origin,

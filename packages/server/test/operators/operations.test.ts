@@ -208,9 +208,12 @@ it.each([
   for (const agent of [first, second]) await agent.close()
 })
 
-it('O04, O08: metrics have the same labels after 300 agents, and are on the admin port only', async () => {
+it.concurrent('O04, O08: metrics have the same labels after 300 agents, and are on the admin port only', async ({
+  expect,
+  ...test
+}) => {
   const port = await freePort()
-  const stage = await createOperatorStage({ admin: { port }, discovery: { fetchesPerSource: 1000 } })
+  const stage = await createOperatorStage({ admin: { port }, discovery: { fetchesPerSource: 1000 } }, test)
   await stage.serve()
   const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   const labelsOf = (text: string) => text.split('\n').map((line) => line.split(' ')[0])
@@ -249,11 +252,14 @@ it('O04, O08: metrics have the same labels after 300 agents, and are on the admi
   for (const path of ['/metrics', '/healthz', '/readyz']) expect((await fetch(stage.issuer + path)).status).toBe(404)
 })
 
-it('T23: a token whose grant an operator took back is refused within 5 s at a resource with a deny-list', async () => {
-  const stage = await createOperatorStage({ durations: ['until-removed'] })
+it.concurrent('T23: a token whose grant an operator took back is refused within 5 s at a resource with a deny-list', async ({
+  expect,
+  ...test
+}) => {
+  const stage = await createOperatorStage({ durations: ['until-removed'] }, test)
   await stage.serve()
   await stage.run('users add alice --password-stdin', { input: `${person.password}\n` })
-  const { agent, resource, asked } = await startParties(stage.issuer, person, { resource: { denyList: {} } })
+  const { agent, resource, asked } = await startParties(stage.issuer, person, { resource: { denyList: {} } }, test)
   const use = async () => (await agent.fetch(`${resource}/data-auth`)).status
   for (let second = 0; second < 3; second++) {
     expect(await use()).toBe(200)

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, onTestFinished } from 'vitest'
+import { afterAll, onTestFinished, type TestContext } from 'vitest'
 import type { Finished } from '../../../cli/test/run-command.js'
 import { type ProgramOptions, type RunningProgram, startProgram } from '../../../cli/test/run-program.js'
 
@@ -56,8 +56,14 @@ afterAll(async () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
+/** What tells that a test has ended: a test that runs beside others has its own. */
+export type TestEnd = Pick<TestContext, 'onTestFinished'>
+
 /** A stage for one test, in development on loopback; everything is stopped when the test has ended. */
-export async function createOperatorStage(settings: object = {}): Promise<OperatorStage> {
+export async function createOperatorStage(
+  settings: object = {},
+  test: TestEnd = { onTestFinished },
+): Promise<OperatorStage> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-operators-'))
   folders.push(folder)
   const port = await freePort()
@@ -75,7 +81,7 @@ export async function createOperatorStage(settings: object = {}): Promise<Operat
   writeFileSync(config, JSON.stringify(content))
   const programs = new Set<RunningProgram>()
   const children = new Set<ChildProcess>()
-  onTestFinished(async () => {
+  test.onTestFinished(async () => {
     for (const program of programs) stopping.push(program.stop())
     const ends = [...children].map((child) => new Promise((resolve) => child.once('close', resolve)))
     for (const child of children) child.kill('SIGKILL')

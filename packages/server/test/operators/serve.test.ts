@@ -230,31 +230,6 @@ describe('countersign serve', () => {
   })
 })
 
-describe('/readyz', () => {
-  it('says that the database takes no writes, tells the log once, and recovers', async () => {
-    const port = await freePort()
-    const stage = await createOperatorStage({ admin: { port } })
-    const { said } = await stage.serve()
-    const readyz = async () => {
-      const response = await fetch(`http://127.0.0.1:${port}/readyz`)
-      return `${response.status} ${await response.text()}`
-    }
-    expect(await readyz()).toBe('200 ready\n')
-    const other = new Database(stage.database)
-    other.exec('begin immediate')
-    const options = { timeout: 10_000, interval: 200 }
-    await expect.poll(readyz, options).toBe('503 not ready: the database takes no writes\n')
-    expect(await readyz()).toBe('503 not ready: the database takes no writes\n')
-    expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
-    other.exec('rollback')
-    other.close()
-    await expect.poll(readyz, options).toBe('200 ready\n')
-    const lines = said().stdout.split('\n')
-    expect(lines.filter((line) => line.includes('"event":"not_ready"'))).toHaveLength(1)
-    expect(lines.filter((line) => line.includes('"event":"ready"'))).toHaveLength(1)
-  })
-})
-
 describe('countersign serve and every command refuse a database that cannot be used, and say what to do', () => {
   const commands = [
     'serve',
@@ -388,9 +363,34 @@ describe('countersign serve refuses to start, and says why', () => {
   })
 })
 
-describe('several instances on one database', () => {
-  it('sign with the new key, and accept the old one, after a rotation while both run', async () => {
-    const stage = await createOperatorStage({ lifetimes: { authToken: 3600 } })
+describe.concurrent('/readyz', () => {
+  it('says that the database takes no writes, tells the log once, and recovers', async ({ expect, ...test }) => {
+    const port = await freePort()
+    const stage = await createOperatorStage({ admin: { port } }, test)
+    const { said } = await stage.serve()
+    const readyz = async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/readyz`)
+      return `${response.status} ${await response.text()}`
+    }
+    expect(await readyz()).toBe('200 ready\n')
+    const other = new Database(stage.database)
+    other.exec('begin immediate')
+    const options = { timeout: 10_000, interval: 200 }
+    await expect.poll(readyz, options).toBe('503 not ready: the database takes no writes\n')
+    expect(await readyz()).toBe('503 not ready: the database takes no writes\n')
+    expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
+    other.exec('rollback')
+    other.close()
+    await expect.poll(readyz, options).toBe('200 ready\n')
+    const lines = said().stdout.split('\n')
+    expect(lines.filter((line) => line.includes('"event":"not_ready"'))).toHaveLength(1)
+    expect(lines.filter((line) => line.includes('"event":"ready"'))).toHaveLength(1)
+  })
+})
+
+describe.concurrent('several instances on one database', () => {
+  it('sign with the new key, and accept the old one, after a rotation while both run', async ({ expect, ...test }) => {
+    const stage = await createOperatorStage({ lifetimes: { authToken: 3600 } }, test)
     const one = await stage.serve()
     const two = await stage.spawnServe({ port: await freePort() })
     await stage.run('users add alice --password-stdin', addAlice)
@@ -400,7 +400,7 @@ describe('several instances on one database', () => {
     }
     const before = await kidsAt(one.origin)
     expect(await kidsAt(two.origin)).toEqual(before)
-    const { agent, resource } = await startParties(stage.issuer, person)
+    const { agent, resource } = await startParties(stage.issuer, person, {}, test)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
 
     const early = await stage.run('keys rotate')
@@ -415,15 +415,20 @@ describe('several instances on one database', () => {
     }
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     const sentKeys: string[] = []
-    const fresh = await startParties(stage.issuer, person, {
-      agent: {
-        fetch: (input, init) => {
-          const sent = new Request(input, init)
-          sentKeys.push(sent.headers.get('signature-key') ?? '')
-          return fetch(sent)
+    const fresh = await startParties(
+      stage.issuer,
+      person,
+      {
+        agent: {
+          fetch: (input, init) => {
+            const sent = new Request(input, init)
+            sentKeys.push(sent.headers.get('signature-key') ?? '')
+            return fetch(sent)
+          },
         },
       },
-    })
+      test,
+    )
     expect((await fresh.agent.fetch(`${fresh.resource}/data-auth`)).status).toBe(200)
     const [, token = ''] = /jwt="([^"]+)"/.exec(sentKeys.at(-1) ?? '') ?? []
     expect(decodeToken(token)?.header.kid).toBe(activated)
@@ -437,8 +442,8 @@ describe('several instances on one database', () => {
     ).toEqual(['active', 'next', 'retiring'])
   })
 
-  it('refuse a blocked agent within 5 s, and take it again (A19)', async () => {
-    const stage = await createOperatorStage({ lifetimes: { authToken: 10 } })
+  it('refuse a blocked agent within 5 s, and take it again (A19)', async ({ expect, ...test }) => {
+    const stage = await createOperatorStage({ lifetimes: { authToken: 10 } }, test)
     await stage.serve()
     const two = await stage.spawnServe({ port: await freePort() })
     await stage.run('users add alice --password-stdin', addAlice)
@@ -447,13 +452,13 @@ describe('several instances on one database', () => {
       if (!sent.url.startsWith(`${stage.issuer}/agent/token`)) return fetch(sent)
       return fetch(new Request(sent.url.replace(stage.issuer, two.origin), sent))
     }
-    const { agent, resource } = await startParties(stage.issuer, person, { agent: { fetch: atTwo } })
+    const { agent, resource } = await startParties(stage.issuer, person, { agent: { fetch: atTwo } }, test)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
 
     await stage.run(`agents block ${agent.id}`)
     const blockedAt = Date.now()
     expect(await stage.ask('agents list --blocked')).toMatchObject([{ agent: agent.id }])
-    const other = await startParties(stage.issuer, person, { agent: { fetch: atTwo } })
+    const other = await startParties(stage.issuer, person, { agent: { fetch: atTwo } }, test)
     expect((await other.agent.fetch(`${other.resource}/data-auth`)).status).toBe(200)
     const refused = await agent.fetch(`${other.resource}/data-auth`).catch((error: unknown) => error)
     expect(refused).toMatchObject({ name: 'AgentError', code: 'access_denied' })
