@@ -136,8 +136,7 @@ export function createContext(given: AuthServerOptions): ServerContext {
     local: ownDocuments(issuer, keys),
     onPrivateKey: (jwksUri, kid, ip) => {
       const data = { jwks_uri: jwksUri, kid: kid ?? null }
-      const event = { event: 'agent.private_key_published', data, ...(ip === undefined ? {} : { ip }) } as const
-      background.run(() => recordSparingly({ storage }, event))
+      background.run(() => recordSparingly({ storage }, { event: 'agent.private_key_published', data, ip }))
     },
   })
   const resolveKey = createKeyResolver({

@@ -50,10 +50,10 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
     ids,
     interop: flags.interop ?? false,
     network: readNetworkFlags({ allowNetwork: flags.allowNetwork ?? [] }),
-    ...(only === undefined ? {} : { only }),
-    ...portOption(flags, only && ids[only]),
-    ...(resourceUrl === undefined ? {} : { resourceUrl: requireUrl(resourceUrl) }),
-    ...(flags.db === undefined ? {} : { database: flags.db }),
+    only,
+    port: portOption(flags, only && ids[only]),
+    resourceUrl: resourceUrl === undefined ? undefined : requireUrl(resourceUrl),
+    database: flags.db,
   }
 }
 
@@ -62,9 +62,9 @@ function identifier(party: DemoParty, flag: string, text: string | undefined): P
 }
 
 // A loopback identifier says where its party is reached.
-function portOption({ port }: PartyFlags, id: string | undefined): { port?: number } {
-  if (port !== undefined) return { port: requirePort(port) }
-  return id !== undefined && isLoopbackIdentifier(id) ? { port: Number(new URL(id).port) } : {}
+function portOption({ port }: PartyFlags, id: string | undefined): number | undefined {
+  if (port !== undefined) return requirePort(port)
+  return id !== undefined && isLoopbackIdentifier(id) ? Number(new URL(id).port) : undefined
 }
 
 function requirePort(text: string): number {

@@ -26,21 +26,21 @@ export const answerTime = 30
 /** Who is started here, and who the others are. */
 export interface PartyOptions {
   /** The one party that is started. @default all three */
-  only?: DemoParty
+  only?: DemoParty | undefined
   /** Port of the only party; 0 chooses a free one. @default that of the capture */
-  port?: number
+  port?: number | undefined
   /** Identifiers other than `http://127.0.0.1:PORT`. */
-  ids?: Partial<Record<DemoParty, string>>
+  ids?: Partial<Record<DemoParty, string>> | undefined
   /** What the agent asks for. @default `/data-auth` at the resource */
-  resourceUrl?: string
+  resourceUrl?: string | undefined
   /** Lets the others speak an older form of the protocol: the agent named in `ids`, else any on this machine. @default false */
-  interop?: boolean
+  interop?: boolean | undefined
   /** Where documents may be fetched besides the public internet. @default nowhere */
-  network?: NetworkOptions
+  network?: NetworkOptions | undefined
   /** SQLite file. @default one in a temporary directory, removed at the end */
-  database?: string
+  database?: string | undefined
   /** Seconds that a person has to decide. @default 600 */
-  requestTokenLifetime?: number
+  requestTokenLifetime?: number | undefined
   onEvent: (event: TraceEvent) => void
 }
 

@@ -31,7 +31,7 @@ export function readNetworkFlags({ allowNetwork = [], egressProxy }: NetworkFlag
   if (proxyProblem !== undefined) throw usageError(`--egress-proxy ${proxyProblem}.`)
   return {
     allowNetworks: allowNetwork.map(readNetwork),
-    ...(egressProxy === undefined ? {} : { egressProxy }),
+    egressProxy,
   }
 }
 

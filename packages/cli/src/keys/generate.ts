@@ -19,7 +19,7 @@ export const keysGenerate: Command = {
       throw usageError('--kid takes 1 to 256 printable characters without quotes and backslashes.')
     const jwk = await generatePrivateJwk({
       algorithm: (alg as Algorithm | undefined) ?? 'ed25519',
-      ...(kid === undefined ? {} : { kid }),
+      kid,
     })
     await writeKey(out, `${JSON.stringify(jwk, null, 2)}\n`)
     const { jwk: published, thumbprint } = await createSigner(jwk)

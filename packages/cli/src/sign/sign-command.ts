@@ -68,9 +68,9 @@ export const signCommand: Command = {
         signer,
         signatureKey,
         emptyQuery: 'keep',
-        ...(created === undefined ? {} : { created }),
-        ...(flags.encoding ? { encoding: flags.encoding } : {}),
-        ...(flags.nonce ? { nonce: flags.nonce } : {}),
+        created,
+        encoding: flags.encoding,
+        nonce: flags.nonce,
       }),
     )
     const written = await renderableRequest(signed)

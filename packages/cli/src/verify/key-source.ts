@@ -12,13 +12,13 @@ import { offlineDiscovery } from './offline-discovery.js'
 
 export interface KeySourceOptions {
   /** The signer's key, whatever `Signature-Key` says. */
-  key?: VerificationKey
+  key?: VerificationKey | undefined
   /** Where keys are looked for instead of the network. */
-  jwks?: readonly unknown[]
+  jwks?: readonly unknown[] | undefined
   /** Whom the request was sent to. */
-  resource?: string
+  resource?: string | undefined
   /** Whose auth tokens are accepted. */
-  authServer?: string
+  authServer?: string | undefined
   /** Where the request was sent. */
   authority: string
   now: () => number

@@ -68,18 +68,16 @@ and the body if there is one. countersign sign prints such a request.`
 async function readSettings(flags: VerifyFlags, tell: (text: string) => void): Promise<VerifyRequestOptions> {
   const allowInsecureLoopback = flags.allowInsecureLoopback ?? false
   const loopback = allowInsecureLoopback ? 'allowed' : { allowedBy: '--allow-insecure-loopback' }
+  const identifier = (flag: string, text: string | undefined) =>
+    text === undefined ? undefined : requireIdentifierFlag(flag, text, loopback)
   const network = readNetworkFlags(flags)
   const seconds = parseSeconds('--now', flags.now)
   return {
-    ...(flags.authority === undefined ? {} : { authority: requireAuthority(flags.authority) }),
-    ...(flags.resource === undefined
-      ? {}
-      : { resource: requireIdentifierFlag('--resource', flags.resource, loopback) }),
-    ...(flags.authServer === undefined
-      ? {}
-      : { authServer: requireIdentifierFlag('--auth-server', flags.authServer, loopback) }),
-    ...(flags.jwks === undefined ? {} : { jwks: await readJwks(flags.jwks) }),
-    ...(flags.key === undefined ? {} : { key: await readKey(flags.key) }),
+    authority: flags.authority === undefined ? undefined : requireAuthority(flags.authority),
+    resource: identifier('--resource', flags.resource),
+    authServer: identifier('--auth-server', flags.authServer),
+    jwks: flags.jwks === undefined ? undefined : await readJwks(flags.jwks),
+    key: flags.key === undefined ? undefined : await readKey(flags.key),
     now: () => seconds ?? Math.floor(Date.now() / 1000),
     allowInsecureLoopback,
     fetch: toldFetch({ allowInsecureLoopback, ...network }, tell),

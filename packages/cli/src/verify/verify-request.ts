@@ -16,11 +16,11 @@ import type { Mark } from './verification-steps.js'
 
 export interface VerifyRequestOptions {
   /** The canonical authority. @default that of `resource` or `authServer`, else the request's own `Host` */
-  authority?: string
-  resource?: string
-  authServer?: string
-  key?: VerificationKey
-  jwks?: readonly unknown[]
+  authority?: string | undefined
+  resource?: string | undefined
+  authServer?: string | undefined
+  key?: VerificationKey | undefined
+  jwks?: readonly unknown[] | undefined
   now: () => number
   allowInsecureLoopback: boolean
   fetch: FetchDocument
@@ -102,7 +102,7 @@ async function judge(
 interface ChosenAuthority {
   authority: string
   /** What the person should know about the choice. */
-  note?: string
+  note?: string | undefined
 }
 
 function chooseAuthority({ host }: ParsedRequest, options: VerifyRequestOptions): ChosenAuthority {

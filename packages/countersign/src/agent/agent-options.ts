@@ -13,22 +13,22 @@ export interface AgentInterop {
    * `key`: the first request proves only the key, for peers that read no other scheme before they ask for more. Until
    * then a resource cannot tell which agent it is. @default 'agent'
    */
-  introduce?: 'agent' | 'key'
+  introduce?: 'agent' | 'key' | undefined
   /**
    * `base64url` for peers that read `Signature` in no other way (W2); receivers that follow RFC 8941 refuse it.
    * @default 'base64'
    */
-  signatureEncoding?: 'base64' | 'base64url'
+  signatureEncoding?: 'base64' | 'base64url' | undefined
   /**
    * `never` for peers that refuse the `Nonce` header (W9): whoever copies a request may then send it again while its
    * signature is fresh. @default 'automatic'
    */
-  nonce?: 'automatic' | 'never'
+  nonce?: 'automatic' | 'never' | undefined
   /**
    * Auth servers that drop `state`: a callback without it is accepted while the browser's owner has exactly one consent
    * pending (W13). Another site can then make up a callback. @default none
    */
-  stateOptional?: readonly string[]
+  stateOptional?: readonly string[] | undefined
 }
 
 /** What every agent is made of. */
@@ -43,46 +43,46 @@ export interface SharedAgentOptions {
    */
   authServers: readonly string[] | ((authServer: string) => MaybePromise<boolean>)
   /** Where the auth server sends the person back to; listed in the agent's document. @default `${id}/callback` */
-  redirectUri?: string
+  redirectUri?: string | undefined
   /** What the agent says about itself in its document (S§8.1). */
-  about?: Pick<AgentMetadata, 'name' | 'logo_uri' | 'policy_uri' | 'tos_uri' | 'homepage'>
+  about?: Pick<AgentMetadata, 'name' | 'logo_uri' | 'policy_uri' | 'tos_uri' | 'homepage'> | undefined
   /** An agent token that makes this process a delegate of `id` (S§5). Absent: it signs with a key that `id` publishes. */
-  agentToken?: () => MaybePromise<string>
+  agentToken?: (() => MaybePromise<string>) | undefined
   /** Answers the callback instead of the built-in page; `detail` says in words why an answer was refused. */
-  callbackResponse?: (outcome: CallbackOutcome, detail?: string) => MaybePromise<Response>
+  callbackResponse?: ((outcome: CallbackOutcome, detail?: string) => MaybePromise<Response>) | undefined
   /**
    * Other origins that the endpoints of an auth server may be at, by auth server, as in
    * `{ 'https://auth.example': ['https://login.example'] }`: people then type their password there.
    * @default none: endpoints must be at the origin of their auth server
    */
-  endpointOrigins?: EndpointOrigins
+  endpointOrigins?: EndpointOrigins | undefined
   /** Accepts and sends less, for peers that speak an older form of the protocol. @default nothing */
-  interop?: AgentInterop
+  interop?: AgentInterop | undefined
   /** Seconds to wait for a person; servers let people keep a request open longer than they first say. @default three hours */
-  consentTimeout?: number
+  consentTimeout?: number | undefined
   /** Sends requests, and fetches documents unless `fetchDocument` does. @default `globalThis.fetch`, and a guarded fetch for documents */
-  fetch?: typeof globalThis.fetch
+  fetch?: typeof globalThis.fetch | undefined
   /** Fetches the documents of auth servers. @default `fetch` where it is given, else a guarded fetch */
-  fetchDocument?: FetchDocument
+  fetchDocument?: FetchDocument | undefined
   /**
    * Networks that are not public, where documents may be fetched from all the same (W28): of auth servers that only a
    * function of `authServers` accepts, and keys that are at another origin than their auth server. Those in the list of
    * `authServers` may be at any address without it. @default none
    */
-  allowNetworks?: readonly AllowedNetwork[]
+  allowNetworks?: readonly AllowedNetwork[] | undefined
   /** Unix seconds. @default the system clock */
-  now?: () => number
+  now?: (() => number) | undefined
   /** Accepts `http` on literal loopback hosts with a port, for development. @default false */
-  allowInsecureLoopback?: boolean
+  allowInsecureLoopback?: boolean | undefined
   /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
-  allowPath?: boolean
+  allowPath?: boolean | undefined
 }
 
 export interface SignInRequest {
   authServer: string
   /** Space-separated; `openid`, `profile` and `email` are about the person, anything else is access to the agent's own API. @default 'openid' */
-  scope?: string
-  signal?: AbortSignal
+  scope?: string | undefined
+  signal?: AbortSignal | undefined
 }
 
 /** What an agent does for one owner of tokens. */

@@ -14,7 +14,7 @@ export interface AgentOptions extends SharedAgentOptions {
    * Whoever else is sent the link to decide gives that person what is theirs. For people in browsers there is
    * `createWebAgent`. @default false: the redirect URI is on loopback, or of an app on a device
    */
-  onePerson?: boolean
+  onePerson?: boolean | undefined
 }
 
 /** An agent of one person. */

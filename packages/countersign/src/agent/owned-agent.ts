@@ -62,10 +62,9 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
   requireAgentOptions(options, owners.onConsent, identifiers)
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const send = options.fetch ?? globalThis.fetch
-  const fetchDocument = options.fetchDocument ?? options.fetch
   const discovery = createDiscovery({
     ...identifiers,
-    ...(fetchDocument ? { fetch: fetchDocument } : {}),
+    fetch: options.fetchDocument ?? options.fetch,
     allowNetworks: options.allowNetworks ?? [],
     configuredIssuers: typeof authServers === 'function' ? [] : authServers,
     now,

@@ -21,7 +21,7 @@ import { type KeyFinder, privateKeysIn, readJwks } from './read-jwks.js'
 
 export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
   /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */
-  fetch?: FetchDocument
+  fetch?: FetchDocument | undefined
   /**
    * Auth servers that the operator configured: their documents may be at any address, as far as they are at the auth server's
    * own origin (W28). Never one that a stranger names. @default none

@@ -28,9 +28,9 @@ export interface SignMessageOptions {
   /** How the receiver finds the key. */
   signatureKey: SignatureKey
   /** Unix seconds; a fraction is dropped. @default now */
-  created?: number
+  created?: number | undefined
   /** Bytes in `Signature`: RFC 8941 says base64; `base64url` is for peers that read nothing else (W2). @default 'base64' */
-  encoding?: 'base64' | 'base64url'
+  encoding?: 'base64' | 'base64url' | undefined
   /** @default the January 2026 profile */
   profile?: SigningProfile
 }
@@ -117,7 +117,7 @@ export interface SignRequestOptions extends SignMessageOptions {
    * `automatic` sends a `Nonce` with every method but GET, HEAD and OPTIONS (W9); `never` is for peers that refuse the header.
    * @default 'automatic'
    */
-  nonce?: 'automatic' | 'never'
+  nonce?: 'automatic' | 'never' | undefined
   /**
    * What becomes of a `?` with nothing after it. `fetch` of Node leaves it out on the wire, others send it: `drop` takes it
    * out of the URL, so that all send what was signed. `keep` is for senders that send it, such as curl.

@@ -43,16 +43,16 @@ export interface VerifySignatureOptions<R extends SigningKey> {
   /** Unix seconds. @default the system clock */
   now?: () => number
   /** @default all that the library knows */
-  algorithms?: readonly Algorithm[]
+  algorithms?: readonly Algorithm[] | undefined
   /**
    * `if-covered` accepts a body that the signature does not cover: anyone on the way may change it. For peers that
    * leave bodies unsigned; a function decides by what `resolveKey` found. @default 'required'
    */
-  body?: BodyCoverage | ((resolved: R) => BodyCoverage)
+  body?: BodyCoverage | ((resolved: R) => BodyCoverage) | undefined
   /** Largest body in bytes. @default 1 MiB */
-  maxBody?: number
+  maxBody?: number | undefined
   /** `required`: requests with a method other than GET, HEAD and OPTIONS must carry a `Nonce` (S§10.5). @default 'optional' */
-  nonce?: 'optional' | 'required'
+  nonce?: 'optional' | 'required' | undefined
   /**
    * Remembers nonces, so that a request works once: see {@link createMemoryNonces}. `later`: what is returned has the
    * `nonce`, for {@link requireUnusedNonce} once nothing else can refuse the request. Who never claims it accepts copies
@@ -60,7 +60,7 @@ export interface VerifySignatureOptions<R extends SigningKey> {
    */
   claimNonce: ClaimNonce | 'later'
   /** `parseEitherSignatureKey` also reads the later form of the header (W1). @default the January form only */
-  parseSignatureKey?: (text: string) => ParsedSignatureKey
+  parseSignatureKey?: ((text: string) => ParsedSignatureKey) | undefined
   /** @default the January 2026 profile */
   profile?: SigningProfile
 }
@@ -243,7 +243,7 @@ function requireNonce(
   method: string,
   { nonce, repeated }: MessageFields,
   profile: SigningProfile,
-  options: { nonce?: 'optional' | 'required' },
+  options: { nonce?: 'optional' | 'required' | undefined },
 ): string | undefined {
   if (repeated.includes('nonce')) throw new AAuthError('nonce_malformed', 'The request has two Nonce headers.')
   if (nonce === undefined) {

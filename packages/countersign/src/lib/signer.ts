@@ -59,7 +59,7 @@ export interface GeneratePrivateJwkOptions {
   /** @default 'ed25519' */
   algorithm?: Algorithm
   /** Key id. @default the thumbprint */
-  kid?: string
+  kid?: string | undefined
 }
 
 /** A new private key as a JWK, to be stored by the caller and given to {@link createSigner}. */

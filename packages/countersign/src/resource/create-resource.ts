@@ -33,12 +33,12 @@ import { requireVerifyOptions, type VerifyRequestOptions } from './verify-reques
 /** What a resource accepts from agents that speak another form of the protocol; each member is weaker than its default. */
 export interface ResourceInterop {
   /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). @default none */
-  unsignedBodies?: AgentSelection
+  unsignedBodies?: AgentSelection | undefined
   /**
    * `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1): whatever stands in front must read both
    * alike. @default 'january'
    */
-  signatureKeyForm?: 'january' | 'both'
+  signatureKeyForm?: 'january' | 'both' | undefined
 }
 
 export interface ResourceOptions {
@@ -49,62 +49,62 @@ export interface ResourceOptions {
   /** The auth server that resource tokens are for; its auth tokens are the only ones accepted. */
   authServer: string
   /** What can be asked for, in words for the person who decides: published as `scope_descriptions`. */
-  scopes?: Readonly<Record<string, string>>
+  scopes?: Readonly<Record<string, string>> | undefined
   /** Older public keys to keep publishing while tokens signed by them live. */
-  retiredKeys?: readonly object[]
+  retiredKeys?: readonly object[] | undefined
   /** Authorities the resource answers under. @default the one of `id` */
-  authorities?: readonly [string, ...string[]]
+  authorities?: readonly [string, ...string[]] | undefined
   /** @default all that the library knows */
-  algorithms?: readonly Algorithm[]
+  algorithms?: readonly Algorithm[] | undefined
   /** The resource is its own agent (S§3.5): auth tokens for it that name no agent are its own delegates' and its own. @default false */
-  ownAgent?: boolean
+  ownAgent?: boolean | undefined
   /** Accepts less, from agents that speak another form of the protocol. @default nothing */
-  interop?: ResourceInterop
+  interop?: ResourceInterop | undefined
   /** Largest body in bytes. @default 1 MiB */
-  maxBody?: number
+  maxBody?: number | undefined
   /** `required`: requests that change something must carry a nonce (S§10.5). @default 'optional' */
-  nonce?: 'optional' | 'required'
+  nonce?: 'optional' | 'required' | undefined
   /**
    * Remembers nonces; share one among instances. Asked when nothing else refuses the request, and told whose nonce it is,
    * so that nobody fills it for all: see {@link createMemoryNonces}. @default a bounded store in this process
    */
-  claimNonce?: ClaimNonce
+  claimNonce?: ClaimNonce | undefined
   /**
    * Counts requests whose signature verified, before anything is issued for them (S§4.5): see {@link createRateLimit}.
    * Beyond it 429, with the challenge of the level above. @default none: a stranger may send as many as the server takes
    */
-  rateLimit?: RateLimit
+  rateLimit?: RateLimit | undefined
   /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/node`. @default refused */
-  certificates?: CertificateFinder
+  certificates?: CertificateFinder | undefined
   /**
    * Polls what the auth server took back (its `revocation_list_uri`) while there is traffic, and refuses those tokens
    * within 5 s, where they would else work until they end. @default tokens work until they end
    */
-  denyList?: DenyListOptions
+  denyList?: DenyListOptions | undefined
   /**
    * Other origins that the auth server's list of revocations may be at, as in
    * `{ 'https://auth.example': ['https://lists.example'] }`. @default none: it must be at the origin of the auth server
    */
-  endpointOrigins?: EndpointOrigins
+  endpointOrigins?: EndpointOrigins | undefined
   /** Seconds that a resource token lives. @default 600 */
-  resourceTokenLifetime?: number
+  resourceTokenLifetime?: number | undefined
   /** How much is fetched because strangers ask for it, and how they are told that nothing was found. */
-  discovery?: DiscoveryLimits
+  discovery?: DiscoveryLimits | undefined
   /**
    * Networks that are not public, where agents' documents may be fetched from all the same, as
    * `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28). `authServer` may be at any address without it. @default none
    */
-  allowNetworks?: readonly AllowedNetwork[]
+  allowNetworks?: readonly AllowedNetwork[] | undefined
   /** An HTTP proxy where there is no direct way out: see `createGuardedFetch` in `countersign/node` for what is checked then. */
-  egressProxy?: string
+  egressProxy?: string | undefined
   /** @default a guarded fetch */
-  fetch?: FetchDocument
+  fetch?: FetchDocument | undefined
   /** Unix seconds. @default the system clock */
-  now?: () => number
+  now?: (() => number) | undefined
   /** Accepts `http` on literal loopback hosts with a port, for development. Warns once. @default false */
-  allowInsecureLoopback?: boolean
+  allowInsecureLoopback?: boolean | undefined
   /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
-  allowPath?: boolean
+  allowPath?: boolean | undefined
 }
 
 export interface DenyListOptions {
@@ -113,7 +113,7 @@ export interface DenyListOptions {
    * keeps a token alive by cutting the resource off from the auth server. `accept`: tokens work until they end, as
    * without the option, so that the resource does not go down with the auth server. @default 'refuse'
    */
-  whenUnreachable?: 'refuse' | 'accept'
+  whenUnreachable?: 'refuse' | 'accept' | undefined
 }
 
 export interface Resource {
@@ -164,14 +164,14 @@ export function createResource(options: ResourceOptions): Resource {
   if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
   if (!(Number.isInteger(resourceTokenLifetime) && resourceTokenLifetime >= 1 && resourceTokenLifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
-  const { allowNetworks = [], egressProxy } = options
-  const network = { allowNetworks, ...(egressProxy === undefined ? {} : { egressProxy }) }
+  const { allowNetworks, egressProxy } = options
+  const network = { allowNetworks, egressProxy }
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])]
   const discovery: Discovery = createDiscovery({
     ...identifiers,
     ...options.discovery,
     ...network,
-    ...(options.fetch ? { fetch: options.fetch } : {}),
+    fetch: options.fetch,
     configuredIssuers: [authServer],
     now,
     local: new Map([[metadataUrl(id, 'aauth-resource'), async () => publicKeys]]),
@@ -205,11 +205,11 @@ export function createResource(options: ResourceOptions): Resource {
     renewKey: createKeyRenewer(discovery),
     now,
     claimNonce: 'later',
-    ...(options.algorithms ? { algorithms: options.algorithms } : {}),
-    ...(signatureKeyForm === 'both' ? { parseSignatureKey: parseEitherSignatureKey } : {}),
-    ...(selectsAny(unsignedBodies) ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
-    ...(options.maxBody ? { maxBody: options.maxBody } : {}),
-    ...(options.nonce ? { nonce: options.nonce } : {}),
+    algorithms: options.algorithms,
+    parseSignatureKey: signatureKeyForm === 'both' ? parseEitherSignatureKey : undefined,
+    body: selectsAny(unsignedBodies) ? ({ agent }) => coverageFor(agent, unsignedBodies) : undefined,
+    maxBody: options.maxBody,
+    nonce: options.nonce,
   }
   const authorizationOptions: VerifySignatureOptions<ResolvedKey> = {
     ...signatureOptions,

@@ -9,6 +9,8 @@ export const grantFlags: readonly Flag[] = [
   { flags: '--resource <id>', description: 'only those at this resource' },
 ]
 
+type GrantFilter = NonNullable<Parameters<Storage['listGrants']>[0]>
+
 export interface GrantOptions {
   user?: string
   agent?: string
@@ -19,10 +21,6 @@ export interface GrantOptions {
 export async function grantFilter(
   storage: Storage,
   { user, agent, resource }: GrantOptions,
-): Promise<{ userId?: string; agent?: string; resource?: string }> {
-  return {
-    ...(user === undefined ? {} : { userId: (await findPerson(storage, user)).id }),
-    ...(agent === undefined ? {} : { agent }),
-    ...(resource === undefined ? {} : { resource }),
-  }
+): Promise<Pick<GrantFilter, 'userId' | 'agent' | 'resource'>> {
+  return { userId: user === undefined ? undefined : (await findPerson(storage, user)).id, agent, resource }
 }
