@@ -28,7 +28,7 @@ import { requestPath } from './http/local-path.js'
 import { PageError, problemStatus } from './http/page-error.js'
 import { problemResponse } from './http/problem-response.js'
 import { createReadiness } from './http/readiness.js'
-import { refusalOf, refusalResponse } from './http/refusal-response.js'
+import { refusalResponse, takeRefusal } from './http/refusal-response.js'
 import { showAsset } from './http/show-asset.js'
 import { logoPath, showLogo } from './http/show-logo.js'
 import { type Arrival, openFormVisit, openVisit, type Visit } from './http/visit.js'
@@ -193,7 +193,8 @@ function createApp(context: ServerContext, routes: ReadonlyMap<string, Route>): 
       // The router's own handler is given nothing but errors.
       c.res = refuse(thrown, c)
     })
-    const refusal = refusalOf(c.res)
+    // The router runs this twice for the path `/*`.
+    const refusal = takeRefusal(c.res)
     if (!refusal) return
     const { received, requestId } = c.env
     context.onRefusal(refusal, requestId)

@@ -37,7 +37,28 @@ it.each([
 it.each([
   ['/account/sign-in?return_to=/x/../account', 200],
   ['/account/agents/a%2Fb', 303],
+  ['/account/agents/%zz', 404],
+  ['/account/agents/%ff', 404],
+  ['/account/agents/', 404],
+  ['/account/', 404],
+  ['/%61ccount', 404],
+  ['/agent%2Fauth', 404],
   ['/', 303],
 ])('answers %s', async (path, status) => {
   expect(await ask(await opened(), path)).toMatchObject({ status })
+})
+
+it.each([
+  ['HEAD', '/jwks.json', 200, null],
+  ['HEAD', '/account', 303, null],
+  ['HEAD', '/agent/auth', 405, 'GET, POST'],
+  ['HEAD', '/agent/token', 405, 'POST'],
+  ['POST', '/jwks.json', 405, 'GET'],
+  ['OPTIONS', '/account/confirm', 405, 'GET, POST'],
+  ['PROPFIND', '/account/agents/a', 405, 'GET'],
+  ['POST', '/nowhere', 404, null],
+])('answers %s %s with %i', async (method, path, status, allow) => {
+  const stage = await opened()
+  const response = await fetch(stage.authServer + path, { method, redirect: 'manual' })
+  expect({ status: response.status, allow: response.headers.get('allow') }).toEqual({ status, allow })
 })

@@ -159,6 +159,18 @@ describe('who runs the server and the agent learn why', () => {
     expect(new URL(back.headers.get('location') ?? '').searchParams.get('error_description')).toBe(byRule)
   })
 
+  it.each([
+    ['GET', '/nowhere'],
+    ['HEAD', '/nowhere'],
+    ['GET', '/*'],
+    ['POST', '/account/with/:id/callback/x'],
+  ])('what is not there, once: %s %s', async (method, path) => {
+    const { stage, told } = await openTold()
+    const response = await stage.fetch(new Request(stage.authServer + path, { method }))
+    expect(response.status).toBe(404)
+    expect(told).toMatchObject([{ status: 404, code: 'not_found' }])
+  })
+
   it('a page that is refused by its code, and who is told nothing of what is not refused', async () => {
     const { stage, told } = await openTold()
     const opened = await openRequest(stage)

@@ -50,13 +50,15 @@ export function asRefusal(error: unknown): AAuthError {
 
 const refusals = new WeakMap<Response, Refusal>()
 
-/** Says why an answer refuses; the handler that gives the answer tells it, see {@link refusalOf}. */
+/** Says why an answer refuses; the handler that gives the answer tells it, see {@link takeRefusal}. */
 export function withRefusal(response: Response, refusal: Refusal): Response {
   refusals.set(response, refusal)
   return response
 }
 
-/** Why an answer refuses; undefined: it does not. */
-export function refusalOf(response: Response): Refusal | undefined {
-  return refusals.get(response)
+/** Takes why an answer refuses, so that it is told once; undefined: it does not refuse, or was told. */
+export function takeRefusal(response: Response): Refusal | undefined {
+  const refusal = refusals.get(response)
+  refusals.delete(response)
+  return refusal
 }
