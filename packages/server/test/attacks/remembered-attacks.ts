@@ -165,7 +165,7 @@ export const rememberedAttacks: readonly Attack[] = [
     'C33',
     'another delegate',
     async (stage) => ({ by: await delegate('delegate-2')(stage) }),
-    pageAgain('consent-known'),
+    pageAgain('consent-first-time'),
     {
       by: delegate('delegate-1'),
     },
@@ -174,7 +174,7 @@ export const rememberedAttacks: readonly Attack[] = [
     'C33',
     'a delegate of the agent',
     async (stage) => ({ by: await delegate('delegate-1')(stage) }),
-    pageAgain('consent-known'),
+    pageAgain('consent-first-time'),
   ),
   next(
     'C33',
