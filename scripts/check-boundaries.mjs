@@ -23,6 +23,7 @@ const layers = {
     index: ['lib', 'httpsig', 'tokens', 'discovery'],
   },
   server: upwards([
+    ['letters'],
     ['pages', 'storage'],
     ['keys', 'policy'],
     ['audit', 'logos', 'sign-in/provider'],

@@ -65,6 +65,22 @@ describe('a name that nobody checked', () => {
     ['Apple Support', 'Apple'],
     ['Аррӏе Support', 'Apple'],
     ['“Apple”', 'Apple'],
+    ['ɢᴏᴏɢʟᴇ', 'Google'],
+    ['ᴍɪᴄʀᴏꜱᴏꜰᴛ', 'Microsoft'],
+    ['ᏢᎪᎽᏢᎪᏞ', 'PayPal'],
+    ['ᏀᎾᎾᏀᏞᎬ', 'Google'],
+    ['ꓖꓳꓳꓖꓡꓰ', 'Google'],
+    ['ⲀⲢⲢlⲈ', 'Apple'],
+    ['Λpple', 'Apple'],
+    ['Δpple', 'Apple'],
+    ['Ꭺpple', 'Apple'],
+    ['Ζoom', 'Zoom'],
+    ['Ƶoom', 'Zoom'],
+    ['Ⴝlack', 'Slack'],
+    ['Googl℮', 'Google'],
+    ['Gøøgłe', 'Google'],
+    ['𝓟𝓪𝔂𝓟𝓪𝓵', 'PayPal'],
+    ['Applesupport', 'Apple'],
     ['Office 365 Sync', 'Office 365'],
     ['دعم مايكروسوفت', 'مايكروسوفت'],
     ['مَايكروسُوفت', 'مايكروسوفت'],
@@ -89,8 +105,25 @@ describe('a name that nobody checked', () => {
     'https://microsoft-security.example',
     'https://login.microsoft.com.evil.example',
     'https://xn--mcrosoft-thh.example',
+    'https://microsoft365.example',
   ])('the host %s uses a brand, whatever the agent calls itself', (agent) => {
     expect(cautionOf('Calendar', agent)).toEqual({ what: 'brand', brand: 'Microsoft' })
+  })
+
+  it.each([
+    ['https://slackapp.example', 'Slack'],
+    ['https://slack2.example', 'Slack'],
+    ['https://getslackapp.example', 'Slack'],
+    ['https://zoomus.example', 'Zoom'],
+    ['https://applesupport.example', 'Apple'],
+    ['https://my-applepay.example', 'Apple'],
+    ['https://gmailhelper.example', 'Gmail'],
+    ['https://snapple.example', undefined],
+    ['https://pineapples.example', undefined],
+    ['https://zoomable.example', undefined],
+    ['https://slacker.example', undefined],
+  ])('a short name counts with what is often written together with it: %s', (agent, brand) => {
+    expect(cautionOf('Calendar', agent)).toEqual(brand === undefined ? undefined : { what: 'brand', brand })
   })
 
   it.each([
@@ -141,6 +174,21 @@ describe('a name that nobody checked', () => {
     'اضغط السماح',
     'Calendario verificado',
     'Application vérifiée',
+    'Aplicación Verificada',
+    'Geprüft',
+    'Von uns geprüft',
+    'Проверено',
+    'Официальный календарь',
+    '日历已验证',
+    '公式カレンダー',
+    'ᴠᴇʀɪꜰɪᴇᴅ',
+    'Ꮩerified',
+    'Ⓥⓔⓡⓘⓕⓘⓔⓓ',
+    'Calendar 🔰',
+    'Calendar 💯',
+    '🟢 Calendar',
+    'Calendar ⍻',
+    'Calendar 🏅',
   ])('%j reads as something that this server says', (name) => {
     expect(cautionOf(name)).toEqual({ what: 'imitation' })
   })

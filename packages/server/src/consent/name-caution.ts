@@ -17,17 +17,41 @@ interface Claim {
 /** Words that this server's pages could say of an agent, in the languages of the pages and a few more. */
 const ownWords = `
   verified verification verify official officially approved certified trusted trustworthy authorized authorised authentic
-  authenticated genuine checked confirmed legitimate allow administrator verificado oficial verifie officiel offiziell
-  verifiziert ufficiale`
+  authenticated genuine checked confirmed legitimate allow administrator verificad verificat verifikation verifie
+  verifiziert geverifieerd zweryfikowan dogrulandi gepruft bestatigt zertifiziert certificad certificat certifie oficial
+  officiel offiziell ufficiale officieel oficjaln resmi approuve aprobado approvato geprueft проверен подтвержден
+  официальн верифицирован`
   .trim()
   .split(/\s+/)
   .map(foldLookAlikes)
 
-/** The same in Arabic, where words have their articles and endings on them. */
-const ownArabicWords = ['رسمي', 'موثق', 'موثوق', 'معتمد', 'تحقق', 'مصرح', 'مضمون', 'اسمح', 'السماح'].map(foldLookAlikes)
+/** The same where words have their articles and endings on them, or stand together. */
+const ownWordsAnywhere = [
+  '已验证',
+  '已驗證',
+  '已认证',
+  '已認證',
+  '官方',
+  '公式',
+  '認証済',
+  '確認済',
+  '인증됨',
+  '인증된',
+  '공식',
+  'رسمي',
+  'موثق',
+  'موثوق',
+  'معتمد',
+  'تحقق',
+  'مصرح',
+  'مضمون',
+  'اسمح',
+  'السماح',
+].map(foldLookAlikes)
 
-/** Signs that say "checked" or "safe" without words: ticks, locks, shields and warnings. */
-const ownSigns = /[\u2611\u2705\u2713\u2714\u221a\u26a0\u{1f5f8}\u{1f6e1}\u{1f50f}\u{1f510}\u{1f512}\u{1f197}]/u
+/** Signs that say "checked" or "safe" without words: ticks, locks, shields, badges, lights and warnings. */
+const ownSigns =
+  /[\u221a\u237b\u2611\u26a0\u2705\u2713\u2714\u272a\u{10102}\u{1f396}\u{1f3c5}\u{1f44d}\u{1f4af}\u{1f50f}\u{1f510}\u{1f512}\u{1f530}\u{1f535}\u{1f5f8}\u{1f5f9}\u{1f6c2}\u{1f6e1}\u{1f7e2}\u{1f7e6}\u{1f7e9}\u{1f947}\u{1f197}]/u
 
 /** What about a name that nobody checked could make a person believe something that is not so; the gravest. */
 export function nameCaution(claim: Claim): NameCaution | undefined {
@@ -50,8 +74,30 @@ function brandIn(name: string, host: string, own: Brands): string | undefined {
   function uses(brand: string): boolean {
     const folded = joined(brand)
     // A long name is found within other letters too; a short one would be found in many words.
-    return texts.some((text) => text === folded || (folded.length >= 6 && text.includes(folded)))
+    return texts.some(
+      (text) => text === folded || (folded.length >= 6 ? text.includes(folded) : isWithAddition(text, folded)),
+    )
   }
+}
+
+/** What stands before or after a short name that is written together with it, as in `slackapp`. */
+const additions = `
+  account accounts admin agent ai api app apps auth bot business care center chat client cloud com connect desk dev drive
+  get go group help helper helpdesk hq id inc integration io live login mail my net official online pay payment payments
+  platform plus portal pro safe secure security service services signin sso store support sync team tech the us verify
+  web workspace`
+  .trim()
+  .split(/\s+/)
+  .map(foldLookAlikes)
+
+const oneOrTwoAdditions: ReadonlySet<string> = new Set([
+  ...additions,
+  ...additions.flatMap((one) => additions.map((two) => one + two)),
+])
+
+function isWithAddition(text: string, brand: string): boolean {
+  const around = text.split(brand)
+  return around.length === 2 && around.every((each) => /^\d*$/.test(each) || oneOrTwoAdditions.has(each))
 }
 
 /** Something in the name that reads as an address of somebody else. */
@@ -77,7 +123,7 @@ function imitates(name: string, { issuer, serverName }: Claim): boolean {
   const server = [joined(serverName), joined(new URL(issuer).hostname)].filter((own) => own.length >= 6)
   return (
     spans.some((span) => ownWords.some((word) => span === word || (word.length >= 6 && span.startsWith(word)))) ||
-    ownArabicWords.some((word) => all.includes(word)) ||
+    ownWordsAnywhere.some((word) => all.includes(word)) ||
     server.some((own) => all.includes(own))
   )
 }
