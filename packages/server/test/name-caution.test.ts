@@ -127,6 +127,33 @@ describe('a name that nobody checked', () => {
   })
 
   it.each([
+    ['Google Drive', 'bucket.storage.googleapis.com'],
+    ['Google', 'thing.web.app'],
+    ['Google', 'thing.firebaseapp.com'],
+    ['Google', 'thing.a.run.app'],
+    ['Google', 'thing.appspot.com'],
+    ['Microsoft 365', 'vm.westeurope.cloudapp.azure.com'],
+    ['Microsoft', 'thing.azurewebsites.net'],
+    ['Microsoft', 'thing.blob.core.windows.net'],
+    ['Microsoft', 'thing.openai.azure.com'],
+    ['Amazon', 'bucket.s3.amazonaws.com'],
+    ['Amazon', 'ec2-203-0-113-7.compute-1.amazonaws.com'],
+    ['Amazon', 'ec2-203-0-113-7.eu-west-1.compute.amazonaws.com'],
+    ['Amazon', 'abcdef.execute-api.us-east-1.amazonaws.com'],
+    ['Amazon', 'thing.cloudfront.net'],
+    ['Salesforce', 'org.my.site.com'],
+    ['Salesforce', 'org.my.salesforce.com'],
+    ['Salesforce', 'org.my.salesforce-sites.com'],
+    ['Salesforce', 'org.secure.force.com'],
+    ['GitHub', 'somebody.github.io'],
+    ['GitHub', 'raw.githubusercontent.com'],
+    ['GitLab', 'somebody.gitlab.io'],
+    ['Telegram', 'somebody.t.me'],
+  ])('%s is not at home at %s, where anybody can have a host', (name, host) => {
+    expect(cautionOf(name, `https://${host}`)).toMatchObject({ what: 'brand' })
+  })
+
+  it.each([
     ['google.com', { what: 'brand', brand: 'Google' }],
     ['cal.example', { what: 'address', address: 'cal.example' }],
     ['Notes for auth.home.example', { what: 'address', address: 'auth.home.example' }],

@@ -1,11 +1,14 @@
-/** Names that people trust, and the hosts that they belong to, with all hosts below them; `*` is any host. */
+/**
+ * Names that people trust, and the hosts that they belong to, with all hosts below them; `*` is any host. A host below
+ * which customers have names of their own belongs to nobody: there is no `amazonaws.com` here, and no `googleapis.com`.
+ */
 export type Brands = Readonly<Record<string, readonly string[]>>
 
-const amazon = ['amazon.com', 'amazonaws.com', 'amazon.dev']
+const amazon = ['amazon.com']
 const apple = ['apple.com', 'icloud.com']
-const google = ['google.com', 'googleapis.com', 'gmail.com', 'youtube.com', 'cloud.google']
+const google = ['google.com', 'gmail.com', 'youtube.com', 'cloud.google']
 const meta = ['facebook.com', 'meta.com', 'whatsapp.com', 'instagram.com']
-const microsoft = ['microsoft.com', 'live.com', 'office.com', 'outlook.com', 'azure.com', 'cloud.microsoft']
+const microsoft = ['microsoft.com', 'live.com', 'office.com', 'outlook.com', 'portal.azure.com', 'cloud.microsoft']
 const openAi = ['openai.com', 'chatgpt.com']
 
 /** The brands that are known without a setting. */
@@ -16,7 +19,7 @@ export const defaultBrands: Brands = {
   ChatGPT: openAi,
   Dropbox: ['dropbox.com'],
   Facebook: meta,
-  GitHub: ['github.com', 'githubusercontent.com'],
+  GitHub: ['github.com'],
   GitLab: ['gitlab.com'],
   Gmail: google,
   Google: google,
@@ -30,10 +33,10 @@ export const defaultBrands: Brands = {
   OpenAI: openAi,
   Outlook: microsoft,
   PayPal: ['paypal.com'],
-  Salesforce: ['salesforce.com', 'force.com'],
+  Salesforce: ['www.salesforce.com', 'login.salesforce.com', 'help.salesforce.com'],
   Slack: ['slack.com'],
   Stripe: ['stripe.com'],
-  Telegram: ['telegram.org', 't.me'],
+  Telegram: ['telegram.org'],
   WhatsApp: meta,
   YouTube: google,
   Zoom: ['zoom.us', 'zoom.com'],
