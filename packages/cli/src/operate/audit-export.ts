@@ -16,8 +16,6 @@ interface Options extends OperationOptions {
 }
 
 const page = 1000
-/** Sorts after every id. */
-const lastId = '\uffff'
 
 /** `countersign audit export`: what happened, a line of JSON for each event, oldest first. */
 export const auditExport: Command = {
@@ -31,21 +29,19 @@ export const auditExport: Command = {
   ],
   async run(options, terminal) {
     const flags: Options = options
-    const since = parseTime('--since', flags.since) ?? 0
-    const until = parseTime('--until', flags.until) ?? Number.POSITIVE_INFINITY
+    const since = parseTime('--since', flags.since)
+    const until = parseTime('--until', flags.until)
     const { agent, event } = flags
     const found = await inStorage(flags, terminal, async ({ storage }) => {
       let count = 0
       const userId = flags.user === undefined ? undefined : (await findPerson(storage, flags.user)).id
-      let after: Pick<RecordedEvent, 'at' | 'id'> = { at: since - 1, id: lastId }
+      let after: RecordedEvent | undefined
       for (;;) {
-        const events = await storage.listEvents({ userId, agent, event, after, limit: page })
-        const wanted = events.filter(({ at }) => at < until)
-        count += wanted.length
-        terminal.write(wanted.map((recorded) => `${JSON.stringify(recorded)}\n`).join(''))
-        const last = events.at(-1)
-        if (!last || events.length < page || wanted.length < events.length) return count
-        after = last
+        const events = await storage.listEvents({ userId, agent, event, since, until, after, limit: page })
+        count += events.length
+        terminal.write(events.map((recorded) => `${JSON.stringify(recorded)}\n`).join(''))
+        if (events.length < page) return count
+        after = events.at(-1)
       }
     })
     // An application may record events of its own, so a name that nobody knows is a slip only where it finds nothing.

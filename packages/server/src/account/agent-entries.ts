@@ -74,12 +74,13 @@ export function agentEntry(context: ServerContext, grants: Grants, logos: Readon
   const name = cleanName(display.agent.name ?? '')
   const names = [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
   const used = grants.flatMap(({ lastUsedAt }) => lastUsedAt ?? [])
-  const lastEnd = (some: readonly ListedGrant[]) =>
+  const lastEnd = (some: readonly { expiresAt: number | null }[]) =>
     Math.max(...some.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY))
+  const permissions = grants.flatMap((grant) => grant.permissions)
   const end = lastEnd(grants)
   const able = permissionsOf(names, display.resource.scopeDescriptions ?? {}, context.risks).map(
     (permission, index) => {
-      const until = lastEnd(grants.filter(({ scope }) => scope.split(' ').includes(names[index] ?? '')))
+      const until = lastEnd(permissions.filter(({ name }) => name === names[index]))
       return until < end ? { ...permission, until } : permission
     },
   )

@@ -57,8 +57,10 @@ export async function decide(context: ServerContext, visit: Visit): Promise<Resp
     revision: requireRevision(form) ?? stored.revision,
     decision: allow ? 'allow' : 'deny',
     scope: grantable(stored.scope.split(' ')).join(' '),
-    codeHash: hashSecret(context.secrets.codeOf(stored.id)),
-    codeLifetime: context.lifetimes.code,
+    handle: {
+      handleHash: hashSecret(context.secrets.codeOf(stored.id)),
+      handleLifetime: context.lifetimes.code,
+    },
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered: facts.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
   })

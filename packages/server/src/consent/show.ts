@@ -65,8 +65,10 @@ async function allowRemembered(
     userId: user.id,
     state: link.state ?? null,
     grantId,
-    codeHash: hashSecret(context.secrets.codeOf(stored.id)),
-    codeLifetime: context.lifetimes.code,
+    handle: {
+      handleHash: hashSecret(context.secrets.codeOf(stored.id)),
+      handleLifetime: context.lifetimes.code,
+    },
   })
   return outcome.outcome === 'refused'
     ? undefined

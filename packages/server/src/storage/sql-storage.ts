@@ -1,5 +1,4 @@
 import { type NonceClaim, requireNonceLimits } from 'countersign/wire'
-import type { Kysely } from 'kysely'
 import { closeAccount } from './accounts/account-closing.js'
 import {
   countUsers,
@@ -20,16 +19,15 @@ import {
   recordAgent,
   setAgentBlocked,
 } from './agents/agents.js'
-import { listEvents, writeEvent } from './audit/audit.js'
+import { listEvents, recordEvent } from './audit/audit.js'
 import { claimIssuer } from './deployment/deployment.js'
-import type { Tables } from './engines/tables.js'
-import type { FaultPoint, Unit } from './engines/unit.js'
-import { recordAutonomousIssue } from './grants/autonomous-issues.js'
+import type { Engine, Statement, Unit } from './engines/engine.js'
 import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
 import { hasAllowedBefore, hasBeenAllowed, revokeGrant, revokeGrants } from './grants/grants.js'
 import { refreshGrant, revokeRefreshToken } from './grants/refreshes.js'
 import { listRevocations } from './grants/revocations.js'
+import { recordAutonomousIssue } from './grants/token-issues.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys/keys.js'
 import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './logos/logos.js'
 import { claimNonce, forgetNonces } from './nonces/nonces.js'
@@ -50,67 +48,35 @@ import {
 import { type Storage, StorageError, type StorageOptions } from './storage.js'
 import { clearAttempts, countAttempt, forgiveAttempt, isKnownDevice, rememberDevice } from './throttle/throttle.js'
 
-const tenant = 1
+/** How often a transaction is run in all, where it failed because of others. */
+const tries = 5
 
-/** What differs between databases. */
-export interface SqlEngine {
-  /** Its transactions hold off other writers from their first statement on, or at least from each row they change. */
-  db: Kysely<Tables>
-  /** The clock that decides expiry, Unix seconds. */
-  readClock(): Promise<number> | number
-  /** Whether this error means that the database did not answer, rather than that the call was wrong. */
-  isUnavailable(error: unknown): boolean
-  close(): Promise<void>
-}
-
-export interface SqlStorageOptions extends Pick<StorageOptions, 'sweepInterval' | 'onSweepError' | 'nonces'> {
-  /** Called at each fault point of an exchange or a decision; for tests that stop the process there. */
-  faultPoint?: (point: FaultPoint) => void
-}
-
-/** The storage verbs over a SQL engine. */
-export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): Storage {
-  const { faultPoint = () => undefined } = options
+/** The storage verbs over an engine. */
+export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storage {
   const nonceLimits = requireNonceLimits(options.nonces ?? {}, 1_000_000)
 
-  const unitOf = async (db: Kysely<Tables>, reach: Unit['reach']): Promise<Unit> => ({
-    db,
-    tenant,
-    now: await engine.readClock(),
-    reach,
-  })
-
   async function answered<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      if (!engine.isUnavailable(error)) throw error
-      throw new StorageError('unavailable', 'the database did not answer', { cause: error })
+    for (let left = tries - 1; ; left -= 1) {
+      try {
+        return await work()
+      } catch (error) {
+        const mayRepeat = engine.mayRepeat(error)
+        if (mayRepeat && left > 0) continue
+        if (!mayRepeat && !engine.isUnavailable(error)) throw error
+        throw new StorageError('unavailable', 'the database did not answer', { cause: error })
+      }
     }
   }
-
-  type Verb<A extends unknown[], T> = (unit: Unit, ...args: A) => Promise<T>
 
   /** For a verb that changes one row at most, in one statement. */
-  function alone<A extends unknown[], T>(verb: Verb<A, T>): (...args: A) => Promise<T> {
-    return (...args) => answered(async () => verb(await unitOf(engine.db, () => undefined), ...args))
+  function alone<A extends unknown[], T>(
+    verb: (statement: Statement, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T> {
+    return (...args) => answered(async () => verb(engine.statement(), ...args))
   }
 
-  function together<A extends unknown[], T>(
-    verb: Verb<A, T>,
-    reach: Unit['reach'] = () => undefined,
-  ): (...args: A) => Promise<T> {
-    return async (...args) => {
-      const result = await answered(() =>
-        engine.db.transaction().execute(async (db) => {
-          const value = await verb(await unitOf(db, reach), ...args)
-          reach('before_commit')
-          return value
-        }),
-      )
-      reach('after_commit')
-      return result
-    }
+  function together<A extends unknown[], T>(verb: (unit: Unit, ...args: A) => Promise<T>): (...args: A) => Promise<T> {
+    return (...args) => answered(() => engine.transaction((unit) => verb(unit, ...args)))
   }
 
   const claim = together((unit, wanted: NonceClaim) => claimNonce(unit, wanted, nonceLimits))
@@ -128,7 +94,7 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     }
   }
 
-  const sweepAll = () => sweep({ alone, together })
+  const sweepAll = () => sweep(together)
   const stopRetention = startRetention(sweepAll, options)
 
   return {
@@ -172,11 +138,11 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     rememberState: alone(rememberState),
     bindRequest: together(bindRequest),
     extendRequest: together(extendRequest),
-    decideRequest: together(decideRequest, faultPoint),
+    decideRequest: together(decideRequest),
     allowRemembered: together(allowRemembered),
     abandonRequests: together(abandonRequests),
 
-    redeemCode: together(redeemCode, faultPoint),
+    redeemCode: together(redeemCode),
     refreshGrant: together(refreshGrant),
     revokeRefreshToken: together(revokeRefreshToken),
     recordAutonomousIssue: together(recordAutonomousIssue),
@@ -209,7 +175,7 @@ export function sqlStorage(engine: SqlEngine, options: SqlStorageOptions = {}): 
     createKeysIfNone: together(createKeysIfNone),
     moveKeys: together(moveKeys),
 
-    recordEvent: alone(writeEvent),
+    recordEvent: together(recordEvent),
     listEvents: alone(listEvents),
 
     sweep: sweepAll,

@@ -11,7 +11,8 @@ import type { RequestStorage } from './requests/request-storage.js'
 import type { SessionStorage } from './sessions/session-storage.js'
 import type { ThrottleStorage } from './throttle/throttle-storage.js'
 
-export type { Credential, NewUser, User } from './accounts/account-storage.js'
+export type { Credential, NewUser } from './accounts/account-storage.js'
+export type { User } from './accounts/user.js'
 export type { SeenAgent } from './agents/agent-storage.js'
 export type { AuditEvent, RecordedEvent } from './audit/audit-storage.js'
 export type {
@@ -19,6 +20,7 @@ export type {
   Grant,
   GrantRevocation,
   ListedGrant,
+  Permission,
   RedeemOutcome,
   RefreshOutcome,
   Revocation,
@@ -32,6 +34,7 @@ export type {
   DecideOutcome,
   ExtendOutcome,
   NewAuthRequest,
+  NewHandle,
   RequestBinding,
   RequestDecision,
   RequestDisplay,

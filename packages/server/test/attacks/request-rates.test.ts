@@ -34,7 +34,12 @@ it('A20: new agents on one address get 1,000 requests through, on two instances 
   expect(tables()).toMatchObject({ auth_request: 0, attempt: 0 })
   clock.now += 90 * 86_400
   await storage.sweep()
+  expect(await storage.listAgents()).toEqual([])
+  // The audit names them for 400 days.
+  clock.now += 310 * 86_400
+  await storage.sweep()
   expect(tables()).toEqual({ auth_request: 0, agent: 0, attempt: 0 })
+  expect([rows('resource'), rows('display')]).toEqual([0, 0])
 })
 
 it('A20: an agent beyond its own limit takes nothing from the others at its address', {

@@ -35,5 +35,6 @@ it('X17: keeps no live code, request token, session, cookie, password or token i
   const database = dump(stage.file ?? '')
   expect(secrets.filter((secret) => database.includes(secret))).toEqual([])
   expect(secrets.length).toBeGreaterThan(12)
-  expect([live.code, live.requestToken].filter((secret) => !database.includes(hashSecret(secret)))).toEqual([])
+  const bytesOf = (hash: string) => Buffer.from(hash, 'base64url').toString('latin1')
+  expect([live.code, live.requestToken].filter((secret) => !database.includes(bytesOf(hashSecret(secret))))).toEqual([])
 })

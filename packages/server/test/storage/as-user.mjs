@@ -1,6 +1,6 @@
 // Opens a database as another user of the system, and prints what came of it.
 import Database from 'better-sqlite3'
-import { sqliteStorage } from '../../dist/storage/engines/sqlite/sqlite-storage.js'
+import { sqliteStorage } from 'countersign-server/sqlite'
 
 new Database(':memory:').close() // loads the native part while it may be read
 const [path, user] = process.argv.slice(2)

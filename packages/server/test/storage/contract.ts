@@ -1,5 +1,5 @@
+import type { Storage, StorageOptions } from 'countersign-server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Storage, StorageOptions } from '../../dist/storage/storage.js'
 import {
   type AllowedRequest,
   agent,
@@ -8,6 +8,7 @@ import {
   eventNames,
   freshHash,
   grantOf,
+  hashOf,
   newRequest,
   newUser,
   nonceClaim,
@@ -191,7 +192,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         const user = await newUser(storage)
         await storage.rememberState(tokenHash, 'first')
         await storage.rememberState(tokenHash, 'second')
-        await storage.bindRequest({ tokenHash, browserHash: 'browser', userId: user.id, state: null })
+        await storage.bindRequest({ tokenHash, browserHash: hashOf('browser'), userId: user.id, state: null })
         await storage.rememberState(tokenHash, 'third')
         expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ state: 'second' })
       })
@@ -201,7 +202,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         await storage.createAuthRequest(request)
         const user = await newUser(storage)
         await storage.rememberState(request.tokenHash, 'remembered')
-        const binding = { tokenHash: request.tokenHash, browserHash: 'browser', userId: user.id }
+        const binding = { tokenHash: request.tokenHash, browserHash: hashOf('browser'), userId: user.id }
         await storage.bindRequest({ ...binding, state: 'bound' })
         await storage.bindRequest({ ...binding, state: 'later' })
         expect(await storage.findAuthRequest(request.tokenHash)).toMatchObject({ state: 'bound' })
@@ -215,7 +216,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         await storage.createAuthRequest(newRequest({ tokenHash }))
         const results = await Promise.all(
           times(20, (index) =>
-            storage.bindRequest({ tokenHash, browserHash: `browser-${index}`, userId: user.id, state: null }),
+            storage.bindRequest({ tokenHash, browserHash: hashOf(`browser-${index}`), userId: user.id, state: null }),
           ),
         )
         const bound = results.filter(({ outcome }) => outcome === 'bound')
@@ -227,7 +228,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
 
       test('another browser learns nothing about the request (C05)', async () => {
         const { binding } = await boundRequest(storage)
-        expect(await storage.bindRequest({ ...binding, browserHash: 'other' })).toEqual({
+        expect(await storage.bindRequest({ ...binding, browserHash: hashOf('other') })).toEqual({
           outcome: 'refused',
           reason: 'other_browser',
         })
@@ -298,7 +299,13 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           request: { status: 'denied', codeAlive: false },
         })
         expect(await storage.hasAllowedBefore(user.id, agent)).toBe(false)
-        const redemption = { codeHash: decision.codeHash, agent, delegate: null, jkt: 'jkt', tokenLifetime: 600 }
+        const redemption = {
+          codeHash: decision.handle.handleHash,
+          agent,
+          delegate: null,
+          jkt: hashOf('jkt'),
+          tokenLifetime: 600,
+        }
         expect(await storage.redeemCode(redemption)).toEqual({ outcome: 'refused', reason: 'unknown' })
       })
 
@@ -323,7 +330,12 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         const { decision } = await boundRequest(storage)
         await storage.decideRequest(decision)
         now = start + 700
-        const again = { ...decision, decision: 'deny' as const, revision: 7, codeHash: freshHash() }
+        const again = {
+          ...decision,
+          decision: 'deny' as const,
+          revision: 7,
+          handle: { handleHash: freshHash(), handleLifetime: 60 },
+        }
         expect(await storage.decideRequest(again)).toMatchObject({ outcome: 'allowed', first: false })
       })
 
@@ -332,7 +344,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         const other = await newUser(storage)
         const refused = async (changes: object) => outcomeOf(await storage.decideRequest({ ...decision, ...changes }))
         expect(await refused({ tokenHash: freshHash() })).toBe('unknown')
-        expect(await refused({ browserHash: 'other' })).toBe('other_browser')
+        expect(await refused({ browserHash: hashOf('other') })).toBe('other_browser')
         expect(await refused({ userId: other.id })).toBe('other_user')
         expect(await refused({ revision: 1 })).toBe('changed')
         expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open' })
@@ -340,7 +352,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         expect(await refused({})).toBe('expired')
         now = start + 599
         expect(await refused({})).toBe('allowed')
-        expect(await refused({ browserHash: 'other' })).toBe('not_open')
+        expect(await refused({ browserHash: hashOf('other') })).toBe('not_open')
       })
 
       test('an unbound request cannot be decided', async () => {
@@ -429,15 +441,15 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
       })
 
       test('a key rotated since the request redeems (X06)', async () => {
-        const { redemption } = await allowedRequest(storage, { agentJkt: 'the-old-key' })
-        expect(outcomeOf(await storage.redeemCode({ ...redemption, jkt: 'the-new-key' }))).toBe('redeemed')
+        const { redemption } = await allowedRequest(storage, { agentJkt: hashOf('the-old-key') })
+        expect(outcomeOf(await storage.redeemCode({ ...redemption, jkt: hashOf('the-new-key') }))).toBe('redeemed')
       })
 
       const burns: [string, string, object][] = [
         ['another agent (X04)', 'foreign_agent', { agent: 'https://thief.example' }],
         ['another delegate (X05)', 'foreign_delegate', { delegate: 'tablet' }],
         ['no delegate (X05)', 'foreign_delegate', { delegate: null }],
-        ['another key, where it counts (X06)', 'foreign_key', { jkt: 'another-key', bindToKey: true }],
+        ['another key, where it counts (X06)', 'foreign_key', { jkt: hashOf('another-key'), bindToKey: true }],
         ['the request token of another request (X20)', 'injected', { requestTokenHash: freshHash() }],
         [
           'the request token of another request and another redirect URI (X20)',
@@ -607,7 +619,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
     describe('closing', () => {
       test('every verb of a closed storage rejects with unavailable', async () => {
         const { redemption, decision, binding, tokenHash, user } = await allowedRequest(storage)
-        const session = { idHash: 'id', userId: user.id, idleSeconds: 1, lifetime: 1, most: 50 }
+        const session = { idHash: hashOf('id'), userId: user.id, idleSeconds: 1, lifetime: 1, most: 50 }
         const identity = { issuer: 'https://login.example', subject: 'alice' }
         const passkey = { userId: user.id, credentialId: 'id', counter: 0 }
         const key = {
@@ -634,21 +646,21 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           linkFederated: () => storage.linkFederated({ ...identity, userId: user.id }),
           listFederated: () => storage.listFederated(user.id),
           createSession: () => storage.createSession(session),
-          findSession: () => storage.findSession('id'),
-          endSession: () => storage.endSession('id'),
+          findSession: () => storage.findSession(hashOf('id')),
+          endSession: () => storage.endSession(hashOf('id')),
           listSessions: () => storage.listSessions({ userId: user.id }),
           endSessionById: () => storage.endSessionById({ userId: user.id, id: 'id' }),
           endSessions: () => storage.endSessions({ userId: user.id }),
-          reauthenticate: () => storage.reauthenticate({ idHash: 'id', newIdHash: 'new' }),
+          reauthenticate: () => storage.reauthenticate({ idHash: hashOf('id'), newIdHash: hashOf('new') }),
           addPasskey: () => storage.addPasskey({ ...passkey, publicKey: new Uint8Array([1]) }),
           listPasskeys: () => storage.listPasskeys(user.id),
           findPasskey: () => storage.findPasskey('id'),
           usePasskey: () => storage.usePasskey(passkey),
           removePasskey: () => storage.removePasskey(passkey),
           claimNonce: () => storage.claimNonce(nonceClaim()),
-          countAttempt: () => storage.countAttempt({ key: 'key', window: 900 }),
-          forgiveAttempt: () => storage.forgiveAttempt('key'),
-          clearAttempts: () => storage.clearAttempts('key'),
+          countAttempt: () => storage.countAttempt({ key: hashOf('key'), window: 900 }),
+          forgiveAttempt: () => storage.forgiveAttempt(hashOf('key')),
+          clearAttempts: () => storage.clearAttempts(hashOf('key')),
           rememberDevice: () => storage.rememberDevice(binding),
           isKnownDevice: () => storage.isKnownDevice(binding),
           createAuthRequest: () => storage.createAuthRequest(newRequest()),

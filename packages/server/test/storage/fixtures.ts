@@ -1,14 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { NonceClaim, NonceSource } from 'countersign/wire'
-import type { NewRefreshToken, Refresh } from '../../dist/storage/grants/grant-storage.js'
-import type {
-  CodeRedemption,
-  NewAuthRequest,
-  RequestBinding,
-  RequestDecision,
-  Storage,
-  User,
-} from '../../dist/storage/storage.js'
+import type { Storage, User } from 'countersign-server'
+
+type Given<V extends keyof Storage> = Parameters<Storage[V]>[0]
+type NewAuthRequest = Given<'createAuthRequest'>
+type RequestBinding = Given<'bindRequest'>
+type CodeRedemption = Given<'redeemCode'>
+type Refresh = Given<'refreshGrant'>
+type NewRefreshToken = NonNullable<CodeRedemption['refresh']>
+export type NewHandle = NonNullable<Given<'decideRequest'>['handle']>
+type RequestDecision = Given<'decideRequest'> & { handle: NewHandle }
 
 export const agent = 'https://agent.example'
 export const resource = 'https://calendar.example'
@@ -18,12 +19,17 @@ export function freshHash(): string {
   return createHash('sha256').update(randomBytes(32)).digest('base64url')
 }
 
+/** The hash of a text, where a test needs the same twice. */
+export function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}
+
 export function newRequest(changes: Partial<NewAuthRequest> = {}): NewAuthRequest {
   return {
     tokenHash: freshHash(),
     agent,
     delegate: null,
-    agentJkt: 'jkt-of-the-request',
+    agentJkt: hashOf('jkt-of-the-request'),
     resource,
     scope: 'calendar.read calendar.write',
     redirectUri: 'https://agent.example/callback',
@@ -66,8 +72,7 @@ export async function boundRequest(
       userId: user.id,
       revision: 0,
       decision: 'allow',
-      codeHash: freshHash(),
-      codeLifetime: 60,
+      handle: { handleHash: freshHash(), handleLifetime: 60 },
       grantLifetime: null,
       remembered: false,
     },
@@ -92,10 +97,10 @@ export async function allowedRequest(
     ...bound,
     decision,
     redemption: {
-      codeHash: decision.codeHash,
+      codeHash: decision.handle.handleHash,
       agent: changes.agent ?? agent,
       delegate: changes.delegate ?? null,
-      jkt: 'jkt-of-the-redemption',
+      jkt: hashOf('jkt-of-the-redemption'),
       tokenLifetime: 600,
     },
   }
@@ -140,7 +145,7 @@ export async function refreshable(
   return {
     ...allowed,
     grantId: redeemed.grant.id,
-    refresh: { tokenHash: token.tokenHash, agent, delegate, jkt: 'jkt-of-the-refresh', tokenLifetime: 600 },
+    refresh: { tokenHash: token.tokenHash, agent, delegate, jkt: hashOf('jkt-of-the-refresh'), tokenLifetime: 600 },
   }
 }
 

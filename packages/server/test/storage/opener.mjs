@@ -1,7 +1,7 @@
 // Opens one new file per round, at the same moment as the other threads, and reports what went wrong.
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { sqliteStorage } from '../../dist/storage/engines/sqlite/sqlite-storage.js'
+import { sqliteStorage } from 'countersign-server/sqlite'
 
 const { folder, rounds, threads, arrivals } = workerData
 const counter = new Int32Array(arrivals)

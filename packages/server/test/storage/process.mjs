@@ -1,17 +1,48 @@
 // Works on a SQLite file as one of several processes: opens it before or when it is told to start, and reports.
 
-import { sqliteEngine } from '../../dist/storage/engines/sqlite/sqlite-engine.js'
-import { sqlStorage } from '../../dist/storage/sql-storage.js'
+import Database from 'better-sqlite3'
+import { sqliteStorage } from 'countersign-server/sqlite'
 
 const { path, opens, calls, killAt } = JSON.parse(process.argv[2])
 
 let reached = 0
 
-function faultPoint(point) {
+function reach(point) {
   if (point !== killAt?.point) return
   reached += 1
   if (reached === killAt.visit) process.kill(process.pid, 'SIGKILL')
 }
+
+/** Before and after the statements that count, by how they begin. */
+const points = [
+  [/^update "(code" set "consumed_at|auth_request" set "status)"/, 'before_consume', 'after_consume'],
+  [/^commit/, 'before_commit', 'after_commit'],
+]
+
+/** A statement that kills the process before or after it is executed. */
+function watch(statement, [, before, after]) {
+  for (const method of ['all', 'run']) {
+    const execute = statement[method].bind(statement)
+    statement[method] = (...values) => {
+      reach(before)
+      const result = execute(...values)
+      reach(after)
+      return result
+    }
+  }
+  return statement
+}
+
+const watched = {
+  apply(prepare, database, [sql]) {
+    const statement = Reflect.apply(prepare, database, [sql])
+    const point = points.find(([begins]) => begins.test(sql))
+    return point ? watch(statement, point) : statement
+  },
+}
+Object.defineProperty(Database.prototype, 'prepare', {
+  value: new Proxy(Object.getOwnPropertyDescriptor(Database.prototype, 'prepare').value, watched),
+})
 
 async function work() {
   storage ??= open()
@@ -23,7 +54,7 @@ async function work() {
   process.disconnect()
 }
 
-const open = () => sqlStorage(sqliteEngine(path), { sweepInterval: 0, faultPoint })
+const open = () => sqliteStorage(path, { sweepInterval: 0 })
 
 let storage = opens === 'when told' ? undefined : open()
 process.once('message', () => void work())

@@ -2,14 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import type { Storage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { afterEach, describe, expect, test } from 'vitest'
-import { sqliteStorage } from '../../dist/storage/engines/sqlite/sqlite-storage.js'
-import type { Storage } from '../../dist/storage/storage.js'
 import {
   agent,
   allowedRequest,
   boundRequest,
   freshHash,
+  hashOf,
   newRequest,
   newUser,
   refreshable,
@@ -39,7 +40,7 @@ async function preparedFile() {
   const path = join(folder, 'auth.db')
   const storage = sqliteStorage(path, options)
   const person = await newUser(storage, 'alice')
-  const session = { idHash: 'kept', userId: person.id, idleSeconds: 300, lifetime: 300, most: 1 }
+  const session = { idHash: hashOf('kept'), userId: person.id, idleSeconds: 300, lifetime: 300, most: 1 }
   const { id: sessionId } = await storage.createSession(session)
   const allowed = await allowedRequest(storage, {}, {}, person)
   const bound = await boundRequest(storage, {}, person)
@@ -64,11 +65,11 @@ async function preparedFile() {
     exportUser: (to) => to.exportUser(person.id),
     createFederatedUser: (to) => to.createFederatedUser({ ...identity, username: 'alice' }),
     linkFederated: (to) => to.linkFederated({ ...identity, userId: person.id }),
-    createSession: (to) => to.createSession({ ...session, idHash: 'new' }),
-    endSession: (to) => to.endSession('kept'),
+    createSession: (to) => to.createSession({ ...session, idHash: hashOf('new') }),
+    endSession: (to) => to.endSession(hashOf('kept')),
     endSessionById: (to) => to.endSessionById({ userId: person.id, id: sessionId }),
     endSessions: (to) => to.endSessions({ userId: person.id }),
-    reauthenticate: (to) => to.reauthenticate({ idHash: 'kept', newIdHash: 'new' }),
+    reauthenticate: (to) => to.reauthenticate({ idHash: hashOf('kept'), newIdHash: hashOf('new') }),
     addPasskey: (to) => to.addPasskey({ ...passkey, credentialId: 'new', publicKey: new Uint8Array([1]) }),
     'usePasskey, forward': (to) => to.usePasskey({ ...passkey, counter: 6 }),
     'usePasskey, back': (to) => to.usePasskey({ ...passkey, counter: 4 }),

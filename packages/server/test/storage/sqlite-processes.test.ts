@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
+import type { Storage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, test } from 'vitest'
-import { sqliteStorage } from '../../dist/storage/engines/sqlite/sqlite-storage.js'
-import type { Storage } from '../../dist/storage/storage.js'
-import { agent, allowedRequest, boundRequest, newUser, outcomeOf, times } from './fixtures.js'
+import { agent, allowedRequest, boundRequest, freshHash, newUser, outcomeOf, times } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
 const script = fileURLToPath(new URL('process.mjs', import.meta.url))
@@ -51,26 +51,38 @@ async function endOf(child: ChildProcess): Promise<Ended> {
 function expectWhole(path: string): void {
   const database = new Database(path, { readonly: true })
   const rows = (sql: string) => database.prepare(sql).all()
-  expect(rows('select code_hash from token_issue group by code_hash having count(*) > 1')).toEqual([])
+  expect(rows('select request_id from token_issue group by request_id having count(*) > 1')).toEqual([])
   expect(
-    rows(`select code_hash from code where consumed_at is not null and burned_for is null
-          and (select count(*) from token_issue t where t.code_hash = code.code_hash) <> 1`),
+    rows(`select request_id from code where (select count(*) from token_issue t where t.request_id = code.request_id) <>
+          (select count(*) from audit_event e join auth_request r on r.public_id = e.request_public_id
+            where e.event = 'code.redeemed' and r.id = code.request_id)`),
   ).toEqual([])
   expect(
-    rows(`select code_hash from token_issue where not exists
-          (select 1 from code where code.code_hash = token_issue.code_hash and consumed_at is not null)`),
+    rows(`select request_id from code where consumed_at is not null
+          and not exists (select 1 from token_issue t where t.request_id = code.request_id)`),
   ).toEqual([])
   expect(
-    rows(`select jti from token_issue where (select count(*) from audit_event
-          where event = 'code.redeemed' and json_extract(data, '$.jti') = jti) <> 1`),
+    rows(`select request_id from token_issue t where not exists
+          (select 1 from code where code.request_id = t.request_id and consumed_at is not null)`),
   ).toEqual([])
+  const events = database
+    .prepare<[], string>("select data from audit_event where event = 'code.redeemed'")
+    .pluck()
+    .all()
+  const issues = database.prepare<[], Buffer>('select jti_end from token_issue').pluck().all()
+  const recorded = events.map((data) => (JSON.parse(data) as { jti: string }).jti.split('.')[1])
+  expect(recorded.sort()).toEqual(issues.map((end) => end.toString('base64url')).sort())
   expect(
     rows(`select id from auth_request r where
           (status = 'allowed') <> exists (select 1 from code where code.request_id = r.id)
           or (status in ('allowed', 'denied')) <> ((select count(*) from audit_event a
-            where a.request_id = r.id and a.event in ('request.allowed', 'request.denied', 'request.remembered')) = 1)`),
+            where a.request_public_id = r.public_id
+              and a.event in ('request.allowed', 'request.denied', 'request.remembered')) = 1)`),
   ).toEqual([])
   expect(rows('select id from consent_grant g where not exists (select 1 from code where grant_id = g.id)')).toEqual([])
+  expect(
+    rows('select id from consent_grant g where not exists (select 1 from grant_scope where grant_id = g.id)'),
+  ).toEqual([])
   expect(rows('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }])
   expect(rows('pragma foreign_key_check')).toEqual([])
   database.close()
@@ -78,7 +90,10 @@ function expectWhole(path: string): void {
 
 async function redeemed(path: string, codeHash: string): Promise<number> {
   const database = new Database(path, { readonly: true })
-  const count = database.prepare('select count(*) from token_issue where code_hash = ?').pluck().get(codeHash)
+  const count = database
+    .prepare('select count(*) from token_issue t join code c on c.request_id = t.request_id where c.code_hash = ?')
+    .pluck()
+    .get(Buffer.from(codeHash, 'base64url'))
   database.close()
   return Number(count)
 }
@@ -87,7 +102,16 @@ async function allowedCodes(storage: Storage, count: number) {
   const user = await newUser(storage)
   const codes = []
   for (let index = 0; index < count; index += 1) {
-    codes.push((await allowedRequest(storage, { maxOpen: 1000 }, { codeLifetime: 600 }, user)).redemption)
+    codes.push(
+      (
+        await allowedRequest(
+          storage,
+          { maxOpen: 1000 },
+          { handle: { handleHash: freshHash(), handleLifetime: 600 } },
+          user,
+        )
+      ).redemption,
+    )
   }
   return codes
 }

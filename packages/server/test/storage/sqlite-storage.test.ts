@@ -3,11 +3,24 @@ import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import Database from 'better-sqlite3'
+import { StorageError } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, test } from 'vitest'
-import { sqliteStorage } from '../../dist/storage/engines/sqlite/sqlite-storage.js'
-import { StorageError } from '../../dist/storage/storage.js'
 import { fillWithRemovals } from './fill-with-removals.js'
-import { agent, allowedRequest, newUser, nonceClaim, outcomeOf, refreshable, times } from './fixtures.js'
+import {
+  agent,
+  allowedRequest,
+  freshHash,
+  hashOf,
+  newRequest,
+  newUser,
+  nonceClaim,
+  outcomeOf,
+  refreshable,
+  rememberedGrant,
+  resource,
+  times,
+} from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
 const untimed = { sweepInterval: 0 }
@@ -68,7 +81,7 @@ test('of eight accounts with 5,280 removals there are eight entries', async () =
   const listed = await storage.listRevocations({ since: now - 660, perPerson: 20, limit: 10_000 })
   expect(listed).toEqual({
     revoked: [],
-    revokedBefore: times(8, (index) => ({ sub: expect.stringMatching(`-${index + 1}$`), at: now })),
+    revokedBefore: times(8, (index) => ({ sub: expect.stringMatching(`0${index + 1}$`), at: now })),
     before: undefined,
     isWhole: true,
   })
@@ -130,9 +143,9 @@ test('a sweep of more than two batches leaves nothing that has ended', async () 
   const path = temporaryFile()
   const storage = sqliteStorage(path, { ...untimed, now: () => now })
   const other = new Database(path)
-  const insert = other.prepare('insert into nonce (tenant_id, key, expires_at) values (1, ?, ?)')
+  const insert = other.prepare('insert into attempt (key_hash, count, reset_at) values (randomblob(32), 1, ?)')
   other.transaction(() => {
-    for (let index = 0; index < 12_000; index += 1) insert.run(`key-${index}`, now + (index % 2))
+    for (let index = 0; index < 12_000; index += 1) insert.run(now + (index % 2))
   })()
   now += 1
   expect(await storage.sweep()).toBe(12_000)
@@ -149,8 +162,8 @@ test('sweeping by itself reports a failure and tries again', async () => {
   await expect.poll(() => errors.length).toBeGreaterThan(1)
   expect(errors[0]).toMatchObject({ code: 'unavailable' })
   other.exec('alter table nonce_away rename to nonce')
-  other.prepare('insert into nonce (tenant_id, key, expires_at) values (1, ?, 0)').run('over')
-  await expect.poll(() => other.prepare('select count(*) from nonce').pluck().get()).toBe(0)
+  other.exec('insert into attempt (key_hash, count, reset_at) values (randomblob(32), 1, 0)')
+  await expect.poll(() => other.prepare('select count(*) from attempt').pluck().get()).toBe(0)
   other.close()
   await storage.close()
 })
@@ -163,7 +176,7 @@ test('a parameter that looks like SQL is only ever a value (C37)', async () => {
   await storage.recordEvent({ event: payload, data: { [payload]: payload } })
   expect(await storage.listEvents({ event: payload })).toHaveLength(1)
   const source = { agent: payload, thumbprint: payload, network: payload }
-  expect(await storage.claimNonce({ key: payload, source, lifetime: 130 })).toBe(true)
+  expect(await storage.claimNonce({ key: freshHash(), source, lifetime: 130 })).toBe(true)
   await storage.close()
 })
 
@@ -244,7 +257,7 @@ test('attempts counted through two connections are counted exactly', async () =>
   const path = temporaryFile()
   const instances = [sqliteStorage(path, untimed), sqliteStorage(path, untimed)] as const
   const counts = await Promise.all(
-    times(50, (index) => instances[index % 2 === 0 ? 0 : 1].countAttempt({ key: 'key', window: 900 })),
+    times(50, (index) => instances[index % 2 === 0 ? 0 : 1].countAttempt({ key: hashOf('key'), window: 900 })),
   )
   expect(new Set(counts.map(({ count }) => count)).size).toBe(50)
   for (const storage of instances) await storage.close()
@@ -264,7 +277,7 @@ test('a database is full with a million nonces, for the network that holds most 
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
   const database = new Database(path)
-  database.exec(`insert into nonce_count values (1, 'part', 'x', 999998), (1, 'network', '192.0.2', 600000)`)
+  database.exec(`insert into nonce_count values ('part', 'x', 999998), ('network', '192.0.2', 600000)`)
   database.close()
   const claims = times(3, (index) => nonceClaim({ agent: `https://${index}.example` }))
   for (const claim of claims.slice(0, 2)) expect(await storage.claimNonce(claim)).toBe(true)
@@ -279,19 +292,30 @@ test('what is counted of nonces is what there is of them, whatever ended, was re
   const storage = sqliteStorage(path, { ...untimed, now: () => now, nonces: { perKey: 7, perNetwork: 9, perAgent: 8 } })
   for (let round = 0; round < 12; round++) {
     const sources = [{ agent }, { thumbprint: `key ${round % 3}` }, { network: `192.0.${round % 4}` }]
-    const claims = times(60, (index) => nonceClaim(sources[index % 3], `nonce ${(round * 7 + index) % 90}`, index % 40))
+    const claims = times(60, (index) =>
+      nonceClaim(sources[index % 3], hashOf(`nonce ${(round * 7 + index) % 90}`), index % 40),
+    )
     await Promise.allSettled(claims.map((claim) => storage.claimNonce(claim)))
     now += 13
     if (round % 5 === 0) await storage.sweep()
   }
   const database = new Database(path, { readonly: true })
-  const counted = database.prepare('select kind, source, held from nonce_count order by kind, source').raw().all()
+  const counted = database
+    .prepare<[], [string, string, number]>('select kind, source, held from nonce_count order by kind, source')
+    .raw()
+    .all()
   expect(counted.length).toBeGreaterThan(5)
-  expect(counted).toEqual(
+  const keys = database.prepare<[], Buffer>('select key_hash from nonce').pluck().all()
+  const parts = new Map<string, number>()
+  for (const part of keys.map((key) => key.toString('base64url').slice(0, 1)))
+    parts.set(part, (parts.get(part) ?? 0) + 1)
+  expect(new Set(counted.filter(([kind]) => kind === 'part'))).toEqual(
+    new Set([...parts].map(([part, held]) => ['part', part, held])),
+  )
+  expect(counted.filter(([kind]) => kind !== 'part')).toEqual(
     database
       .prepare(`select kind, holder, count(*) from nonce group by kind, holder
         union all select 'network', network, count(*) from nonce group by network
-        union all select 'part', substr(key, 1, 1), count(*) from nonce group by substr(key, 1, 1)
         union all select 'strangers', network, count(*) from nonce where kind = 'key' group by network
         order by 1, 2`)
       .raw()
@@ -316,7 +340,7 @@ test('no event is changed, replaced, or deleted before 400 days are over (O07)',
   await newer()
   refused("update audit_event set event = 'other' where event = 'old'")
   refused(
-    "insert or replace into audit_event select tenant_id, at, id, 'other', user_id, agent, resource, grant_id, request_id, ip, data from audit_event where event = 'old'",
+    "insert or replace into audit_event (id, at, event) select id, at, 'other' from audit_event where event = 'old'",
   )
   refused("delete from audit_event where event = 'old'")
   refused('delete from audit_event')
@@ -339,40 +363,125 @@ test('a sweep of old events records itself', async () => {
   await storage.close()
 })
 
+test('names and what pages show are kept as long as a row names them, and no longer', async () => {
+  const day = 86_400
+  let now = 1_790_000_000
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, { ...untimed, now: () => now })
+  const database = new Database(path, { readonly: true })
+  const kept = () =>
+    ['display', 'agent', 'resource'].map((table) => database.prepare(`select count(*) from ${table}`).pluck().get())
+  const other = { agent: 'https://other.example', resource: 'https://mail.example' }
+  await storage.createAuthRequest(newRequest())
+  await storage.createAuthRequest(newRequest())
+  expect(kept()).toEqual([1, 1, 1])
+  const { grantId } = await rememberedGrant(storage, { ...other, display: { agent: { name: 'Other' }, resource: {} } })
+  await storage.recordAutonomousIssue({
+    agent,
+    delegate: null,
+    resource,
+    scope: 'a',
+    policy: 'nightly',
+    tokenLifetime: 9,
+  })
+  expect(kept()).toEqual([2, 2, 2])
+  const sweepAt = async (time: number) => {
+    now = 1_790_000_000 + time
+    await storage.sweep()
+    return kept()
+  }
+  expect(await sweepAt(2 * day)).toEqual([1, 2, 2])
+  expect(await sweepAt(90 * day)).toEqual([1, 2, 2])
+  expect((await storage.listAgents()).map((seen) => seen.agent)).toEqual([other.agent])
+  expect(await sweepAt(400 * day)).toEqual([1, 1, 1])
+  await storage.revokeGrant({ grantId, by: 'operator' })
+  expect(await sweepAt(799 * day)).toEqual([1, 1, 1])
+  expect(await sweepAt(801 * day)).toEqual([0, 0, 0])
+  expect(database.prepare('pragma foreign_key_check').all()).toEqual([])
+  database.close()
+  await storage.close()
+})
+
 const searches: readonly [string, string][] = [
-  ['select * from session where tenant_id = ? and user_id = ? and idle_expires_at > ?', 'session_user'],
-  ['select * from passkey where tenant_id = ? and user_id = ?', 'passkey_user'],
-  ['select * from federated_identity where tenant_id = ? and user_id = ?', 'federated_identity_user'],
-  ['update refresh_token set revoked_at = ? where tenant_id = ? and grant_id = ?', 'refresh_token_grant'],
-  ['update consent_grant set revoked_at = ? where tenant_id = ? and user_id = ?', 'consent_grant_user'],
-  ['select * from audit_event where tenant_id = ? and user_id = ? order by at desc', 'audit_event_user'],
-  ['select * from consent_grant where tenant_id = ? and agent = ? order by id desc', 'consent_grant_history'],
+  ['select * from session where user_id = ? and idle_expires_at > ?', 'session_user'],
+  ['select * from passkey where user_id = ?', 'passkey_user'],
+  ['select * from federated_identity where user_id = ?', 'federated_identity_user'],
+  ['delete from username_skeleton where user_id = ?', 'username_skeleton_user'],
+  ['update refresh_token set revoked_at = ? where grant_id = ?', 'refresh_token_grant'],
+  ['update consent_grant set revoked_at = ? where user_id = ? and revoked_at is null', 'consent_grant_user'],
+  ['update consent_grant set revoked_at = ? where agent_id = ? and revoked_at is null', 'consent_grant_agent'],
+  ['update consent_grant set revoked_at = ? where resource_id = ? and revoked_at is null', 'consent_grant_resource'],
   [
-    "select count(*) from auth_request where tenant_id = ? and agent = ? and resource = ? and status = 'open' and expires_at > ?",
-    'auth_request_open',
+    'select id from consent_grant where user_id = ? and agent_id = ? and resource_id = ? and delegate is not distinct from ? and remembered = 1 and revoked_at is null',
+    'consent_grant_(remembered|user)',
   ],
-  ['select * from refresh_token where tenant_id = ? and revoked_at <= ?', 'refresh_token_revoked'],
+  ['select * from audit_event where user_id = ? order by id desc limit 50', 'audit_event_user'],
+  ['select * from audit_event where user_id = ? and agent_id = ? order by id desc', 'audit_event_(user|agent)'],
+  ['select * from audit_event where agent_id = ? order by id', 'audit_event_agent'],
+  ['select * from consent_grant where agent_id = ? order by id desc', 'consent_grant_agent'],
+  ['select * from consent_grant where user_id = ? and agent_id = ? order by id desc', 'consent_grant_user'],
   [
-    'select user_id, count(*) from consent_grant where tenant_id = ? and revoked_at between ? and ? group by tenant_id, user_id',
+    'select count(*) from auth_request where agent_id = ? and resource_id = ? and status = ? and expires_at > ?',
+    'auth_request_agent',
+  ],
+  ["update auth_request set status = 'abandoned' where user_id = ? and status = 'open'", 'auth_request_user'],
+  ['select id from refresh_token where revoked_at <= ? limit 5000', 'refresh_token_revoked'],
+  ['select id from refresh_token where idle_expires_at <= ? limit 5000', 'refresh_token_idle'],
+  ['select id from consent_grant where expires_at <= ? limit 5000', 'consent_grant_expiry'],
+  ['select id from token_issue where expires_at <= ? limit 5000', 'token_issue_expiry'],
+  ['select request_id from code where expires_at <= ? limit 5000', 'code_expiry'],
+  ['select id from auth_request where expires_at <= ? limit 5000', 'auth_request_expiry'],
+  ['select id from session where idle_expires_at <= ? limit 5000', 'session_expiry'],
+  ['select key_hash from attempt where reset_at <= ? limit 5000', 'attempt_reset'],
+  ['select user_id from known_device where last_seen_at <= ? limit 5000', 'known_device_seen'],
+  ['select day_at from grant_usage_day where day_at <= ? limit 5000', 'grant_usage_day_day'],
+  ['select id from audit_event where at <= ? limit 5000', 'audit_event_time'],
+  ['select id from agent where last_seen_at <= ? limit 5000', 'agent_seen'],
+  [
+    'select user_id, count(*) from consent_grant where revoked_at between ? and ? group by user_id',
     'consent_grant_revoked',
   ],
+  ['select id from consent_grant where user_id in (?, ?, ?) and revoked_at >= ?', 'consent_grant_ended'],
+  ["select max(at) from audit_event where event = 'agent.blocked' and at >= ?", 'audit_event_name'],
+  ['select key_hash from nonce where expires_at <= ? limit 500', 'nonce_expiry'],
   [
-    'select id from consent_grant where tenant_id = ? and user_id in (?, ?, ?) and revoked_at >= ?',
-    'consent_grant_ended',
-  ],
-  ["select max(at) from audit_event where tenant_id = ? and event = 'agent.blocked' and at >= ?", 'audit_event_name'],
-  ['select key from nonce where tenant_id = ? and expires_at <= ? limit 500', 'nonce_expiry'],
-  [
-    "select held from nonce_count where tenant_id = ? and kind = 'network' and held > ? order by held desc",
+    "select held from nonce_count where kind = 'network' and source <> ? order by held desc limit 1",
     'nonce_count_network',
   ],
+  ["select sum(held) from nonce_count where kind = 'part'", 'nonce_count_part'],
+  ['select 1 from code where grant_id = ?', 'code_grant'],
+  ['select 1 from token_issue where grant_id = ?', 'token_issue_grant'],
+  ['select 1 from token_issue where agent_id = ?', 'token_issue_agent'],
+  ['select 1 from token_issue where resource_id = ?', 'token_issue_resource'],
+  ['select 1 from auth_request where resource_id = ?', 'auth_request_resource'],
+  ['select 1 from auth_request where display_id = ?', 'auth_request_display'],
+  ['select 1 from consent_grant where display_id = ?', 'consent_grant_display'],
+  ['select 1 from audit_event where resource_id = ?', 'audit_event_resource'],
+  ['select claimed_at from agent_logo order by claimed_at desc limit 1 offset 1000', 'agent_logo_claimed'],
+  ['select image from agent_logo where name = ?', 'agent_logo_name'],
 ]
-test.each(searches)('"%s" reads by the index %s, not all of the tenant', async (statement, index) => {
+
+function planOf(database: Database.Database, statement: string): string {
+  const values = Array.from(statement.matchAll(/\?/g), () => 1)
+  const plan = database.prepare<unknown[], { detail: string }>(`explain query plan ${statement}`).all(values)
+  return plan.map(({ detail }) => detail).join()
+}
+
+test.each(searches)('"%s" reads by the index %s, and not the whole table', async (statement, index) => {
   const path = temporaryFile()
   await sqliteStorage(path, untimed).close()
   const database = new Database(path, { readonly: true })
-  const values = Array.from(statement.matchAll(/\?/g), () => 1)
-  const plan = database.prepare<unknown[], { detail: string }>(`explain query plan ${statement}`).all(values)
-  expect(plan.map(({ detail }) => detail).join()).toMatch(new RegExp(`INDEX ${index} \\(tenant_id=\\? AND `))
+  expect(planOf(database, statement)).toMatch(new RegExp(`(SEARCH|SCAN) \\w+ USING (COVERING )?INDEX ${index}\\b`))
+  database.close()
+})
+
+test('there is no index that no such search needs', async () => {
+  const path = temporaryFile()
+  await sqliteStorage(path, untimed).close()
+  const database = new Database(path, { readonly: true })
+  const names = "select name from sqlite_schema where type = 'index' and sql is not null order by name"
+  const indexes = database.prepare<[], string>(names).pluck().all()
+  const used = new Set(searches.flatMap(([statement]) => planOf(database, statement).match(/(?<=INDEX )\w+/g) ?? []))
+  expect(indexes.filter((index) => !used.has(index) && index !== 'consent_grant_remembered')).toEqual([])
   database.close()
 })

@@ -1,4 +1,5 @@
-import { sqliteStorage } from '../../dist/storage/engines/sqlite/sqlite-storage.js'
+import type { Storage, StorageOptions } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { accountContract } from './contract/accounts.js'
 import { agentContract } from './contract/agents.js'
 import { auditContract } from './contract/audit.js'
@@ -35,9 +36,24 @@ const contracts = [
   deploymentContract,
 ]
 
+/** Two engines on one file, as two instances of a server have: each verb is for the other one than the verb before. */
+function inTurn(options: StorageOptions): Storage {
+  const path = temporaryFile()
+  const engines = [sqliteStorage(path, options), sqliteStorage(path, options)] as const
+  let calls = 0
+  return new Proxy(engines[0], {
+    get(_, verb) {
+      if (verb === 'close') return async () => void (await Promise.all(engines.map((engine) => engine.close())))
+      const engine = engines[calls++ % 2 === 0 ? 0 : 1]
+      return Reflect.get(engine, verb) as unknown
+    },
+  })
+}
+
 const adapters: readonly [string, MakeStorage][] = [
   ['sqliteStorage in memory', (options) => sqliteStorage(':memory:', options)],
   ['sqliteStorage in a file', (options) => sqliteStorage(temporaryFile(), options)],
+  ['two engines on one SQLite file', inTurn],
 ]
 
 for (const [name, makeStorage] of adapters) for (const contract of contracts) contract(name, makeStorage)

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { allow, authRequest, redemption, refreshTokenOf, signForm, type TokenRequest } from '../attacks/flow.js'
 import { identityOf, newSigner } from '../attacks/party.js'
 import { openMapStage, type Stage, type StageOptions } from '../attacks/stage.js'
+import { hashOf } from '../storage/fixtures.js'
 
 /** What the endpoints asked of the storage, in order. */
 type Calls = [verb: keyof Storage, argument: unknown][]
@@ -169,7 +170,7 @@ describe('an agent that has too many nonces', () => {
     const jwt = await issueToken('agent+jwt', claims, { signer, now: () => stage.clock.now })
     const delegate = { agent: id, signer: laptop, signatureKey: { scheme: 'jwt', jwt } as const }
     const source = { agent: id, thumbprint: 'any', network: '203.0.113' }
-    for (const key of ['first', 'second']) await few.claimNonce({ key, source, lifetime: 60 })
+    for (const text of ['first', 'second']) await few.claimNonce({ key: hashOf(text), source, lifetime: 60 })
     const request = await authRequest(stage)
     for (const by of [request.by, delegate]) {
       const form = new URLSearchParams({ request_type: 'code', code: 'any' })

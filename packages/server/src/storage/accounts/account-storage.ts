@@ -2,6 +2,7 @@ import type { RecordedEvent } from '../audit/audit-storage.js'
 import type { GrantUsage, ListedGrant } from '../grants/grant-storage.js'
 import type { Passkey } from '../passkeys/passkey-storage.js'
 import type { ListedSession } from '../sessions/session-storage.js'
+import type { User } from './user.js'
 
 /**
  * People, their passwords and the identities they have elsewhere. User names are compared after NFKC and lower-casing,
@@ -61,17 +62,6 @@ export interface NewUser {
   email?: string | undefined
   /** Who adds them, for the audit; absent: they do themselves. */
   by?: string | undefined
-}
-
-export interface User {
-  id: string
-  username: string
-  displayName: string | null
-  email: string | null
-  status: 'active' | 'disabled' | 'closed'
-  /** The opaque subject in tokens (W18): random, never derived from the name. */
-  sub: string
-  createdAt: number
 }
 
 export interface Credential {

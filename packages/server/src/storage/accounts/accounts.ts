@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto'
-import { writeEvent } from '../audit/audit.js'
-import { doneBy } from '../audit/done-by.js'
+import { doneBy, writeEvent } from '../audit/audit.js'
 import { contains } from '../engines/contains.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
-import type { Unit } from '../engines/unit.js'
-import { removeSessions } from '../sessions/remove-sessions.js'
+import { idBytes } from '../engines/stored-bytes.js'
+import { removeSessions } from '../sessions/sessions.js'
 import { StorageError } from '../storage-error.js'
-import type { Credential, NewUser, PasswordChange, User, UserFilter } from './account-storage.js'
-import { isClosedUsername } from './closed-username.js'
+import type { Credential, NewUser, PasswordChange, UserFilter } from './account-storage.js'
 import { foldUsername } from './fold-username.js'
+import type { User } from './user.js'
 import { usernameSkeletons } from './username-skeletons.js'
-import { findUser, sector, toUser, users } from './users.js'
+import { type FoundUser, keepUser, toUser, userIdOf, users } from './users.js'
 
 export async function createUser(unit: Unit, user: NewUser): Promise<User> {
   const created = await addUser(unit, user)
   if (typeof created === 'string') throw new StorageError(created, nameRefusals[created])
   await setPassword(unit, created.id, user.passwordHash)
   await writeEvent(unit, { event: 'user.created', userId: created.id, data: doneBy(user.by) })
-  return created
+  return toUser(created)
 }
 
 const nameRefusals = {
@@ -29,16 +29,17 @@ const nameRefusals = {
 export async function addUser(
   unit: Unit,
   { username, displayName, email }: Omit<NewUser, 'passwordHash'>,
-): Promise<User | keyof typeof nameRefusals> {
-  const { db, tenant, now } = unit
+): Promise<FoundUser | keyof typeof nameRefusals> {
+  const { db, now } = unit
+  await unit.exclusive('user names')
   const skeletons = usernameSkeletons(username)
   const refusal = await refuseName(unit, username, skeletons)
   if (refusal) return refusal
   const inserted = await db
     .insertInto('app_user')
     .values({
-      tenant_id: tenant,
-      id: generateId(),
+      public_id: generateId(),
+      sub: idBytes(randomUUID()),
       username,
       username_key: foldUsername(username),
       email: email ?? null,
@@ -49,15 +50,13 @@ export async function addUser(
     })
     .returningAll()
     .executeTakeFirstOrThrow()
-  const ofUser = skeletons.map((skeleton) => ({ tenant_id: tenant, skeleton, user_id: inserted.id }))
+  const ofUser = skeletons.map((skeleton) => ({ skeleton, user_id: inserted.id }))
   await db.insertInto('username_skeleton').values(ofUser).execute()
-  const sub = randomUUID()
-  await db.insertInto('subject').values({ tenant_id: tenant, user_id: inserted.id, sector, sub }).execute()
-  return toUser({ ...inserted, sub })
+  return inserted
 }
 
 async function refuseName(
-  { db, tenant }: Unit,
+  { db }: Unit,
   username: string,
   skeletons: readonly string[],
 ): Promise<keyof typeof nameRefusals | undefined> {
@@ -65,45 +64,49 @@ async function refuseName(
   const taken = await db
     .selectFrom('app_user')
     .select('id')
-    .where('tenant_id', '=', tenant)
     .where('username_key', '=', foldUsername(username))
     .executeTakeFirst()
   if (taken) return 'username_taken'
   const alike = await db
     .selectFrom('username_skeleton')
     .select('user_id')
-    .where('tenant_id', '=', tenant)
     .where('skeleton', 'in', skeletons)
     .executeTakeFirst()
   return alike && 'username_looks_alike'
 }
 
-async function setPassword({ db, tenant, now }: Unit, userId: string, secret: string): Promise<void> {
+/** What a closed account is called from then on; unique, and nobody's name. */
+export function closedUsername(userId: string): string {
+  return `closed-${userId}`
+}
+
+/** Whether a name is kept for a closed account, so that nobody can take it first. */
+function isClosedUsername(username: string): boolean {
+  return /^closed-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(foldUsername(username))
+}
+
+async function setPassword({ db }: Unit, userId: number, passwordHash: string): Promise<void> {
   await db
     .insertInto('credential')
-    .values({ tenant_id: tenant, user_id: userId, kind: 'password', secret, updated_at: now })
-    .onConflict((conflict) =>
-      conflict.columns(['tenant_id', 'user_id', 'kind']).doUpdateSet({ secret, updated_at: now }),
-    )
+    .values({ user_id: userId, password_hash: passwordHash })
+    .onConflict((conflict) => conflict.column('user_id').doUpdateSet({ password_hash: passwordHash }))
     .execute()
 }
 
-export async function findCredential(unit: Unit, username: string): Promise<Credential | undefined> {
-  const row = await users(unit)
-    .innerJoin('credential as c', (join) =>
-      join.onRef('c.tenant_id', '=', 'u.tenant_id').onRef('c.user_id', '=', 'u.id').on('c.kind', '=', 'password'),
-    )
-    .select('c.secret')
+export async function findCredential(statement: Statement, username: string): Promise<Credential | undefined> {
+  const row = await users(statement)
+    .innerJoin('credential as c', 'c.user_id', 'u.id')
+    .select('c.password_hash')
     .where('u.username_key', '=', foldUsername(username))
     .executeTakeFirst()
-  return row && { user: toUser(row), passwordHash: row.secret }
+  return row && { user: toUser(row), passwordHash: row.password_hash }
 }
 
-export async function listUsers(unit: Unit, filter: UserFilter = {}): Promise<User[]> {
+export async function listUsers(statement: Statement, filter: UserFilter = {}): Promise<User[]> {
   const { query, status, after, limit = 100 } = filter
-  let found = users(unit).where('u.closed_at', status === 'closed' ? 'is not' : 'is', null)
+  let found = users(statement).where('u.closed_at', status === 'closed' ? 'is not' : 'is', null)
   if (status === 'active' || status === 'disabled') found = found.where('u.status', '=', status)
-  if (after !== undefined) found = found.where('u.id', '>', after)
+  if (after !== undefined) found = found.where('u.id', '>', userIdOf(statement, after))
   if (query !== undefined) {
     const part = foldUsername(query)
     found = found.where((e) => e.or([contains(e.ref('u.username_key'), part), contains(e.ref('u.email'), part)]))
@@ -112,11 +115,10 @@ export async function listUsers(unit: Unit, filter: UserFilter = {}): Promise<Us
   return rows.map(toUser)
 }
 
-export async function countUsers({ db, tenant }: Unit): Promise<number> {
+export async function countUsers({ db }: Statement): Promise<number> {
   const { count } = await db
     .selectFrom('app_user')
     .select((e) => e.fn.countAll().as('count'))
-    .where('tenant_id', '=', tenant)
     .where('closed_at', 'is', null)
     .executeTakeFirstOrThrow()
   return Number(count)
@@ -128,28 +130,30 @@ export async function setUserStatus(
   status: 'active' | 'disabled',
   by?: string,
 ): Promise<boolean> {
-  const { db, tenant } = unit
-  const changed = await db
-    .updateTable('app_user')
-    .set({ status })
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', userId)
-    .where('status', '!=', status)
-    .where('closed_at', 'is', null)
-    .returning('id')
-    .executeTakeFirst()
-  if (!changed) return ((await findUser(unit, userId))?.status ?? 'closed') !== 'closed'
-  if (status === 'disabled') await removeSessions(unit, userId)
-  await writeEvent(unit, { event: status === 'disabled' ? 'user.disabled' : 'user.enabled', userId, data: doneBy(by) })
+  const user = await keepUser(unit, userId, 'alone')
+  if (!user || user.closed_at !== null) return false
+  if (user.status === status) return true
+  await unit.db.updateTable('app_user').set({ status }).where('id', '=', user.id).execute()
+  if (status === 'disabled') await removeSessions(unit, user.id)
+  await writeEvent(unit, {
+    event: status === 'disabled' ? 'user.disabled' : 'user.enabled',
+    userId: user.id,
+    data: doneBy(by),
+  })
   return true
 }
 
 export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<boolean> {
   const { userId, passwordHash, keepSession, by } = change
-  if (((await findUser(unit, userId))?.status ?? 'closed') === 'closed') return false
-  await setPassword(unit, userId, passwordHash)
-  await unit.db.deleteFrom('known_device').where('tenant_id', '=', unit.tenant).where('user_id', '=', userId).execute()
-  const ended = await removeSessions(unit, userId, keepSession)
-  await writeEvent(unit, { event: 'password.changed', userId, data: { sessionsEnded: ended, ...doneBy(by) } })
+  const user = await keepUser(unit, userId, 'alone')
+  if (!user || user.closed_at !== null) return false
+  await setPassword(unit, user.id, passwordHash)
+  await unit.db.deleteFrom('known_device').where('user_id', '=', user.id).execute()
+  const ended = await removeSessions(unit, user.id, keepSession)
+  await writeEvent(unit, {
+    event: 'password.changed',
+    userId: user.id,
+    data: { sessionsEnded: ended, ...doneBy(by) },
+  })
   return true
 }

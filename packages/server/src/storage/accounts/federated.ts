@@ -1,25 +1,29 @@
+import { randomBytes } from 'node:crypto'
 import { writeEvent } from '../audit/audit.js'
-import type { Unit } from '../engines/unit.js'
-import type { FederatedIdentity, LinkedIdentity, NewFederatedUser, User } from './account-storage.js'
+import type { Statement, Unit } from '../engines/engine.js'
+import type { FederatedIdentity, LinkedIdentity, NewFederatedUser } from './account-storage.js'
 import { addUser } from './accounts.js'
-import { usernameCandidates } from './username-candidates.js'
-import { findUser, toUser, users } from './users.js'
+import type { User } from './user.js'
+import { keepUser, toUser, userIdOf, users } from './users.js'
 
-export async function findFederatedUser(unit: Unit, { issuer, subject }: FederatedIdentity): Promise<User | undefined> {
-  const row = await users(unit)
-    .innerJoin('federated_identity as f', (join) =>
-      join.onRef('f.tenant_id', '=', 'u.tenant_id').onRef('f.user_id', '=', 'u.id'),
-    )
+export async function findFederatedUser(statement: Statement, identity: FederatedIdentity): Promise<User | undefined> {
+  const row = await findRow(statement, identity)
+  return row && toUser(row)
+}
+
+function findRow(statement: Statement, { issuer, subject }: FederatedIdentity) {
+  return users(statement)
+    .innerJoin('federated_identity as f', 'f.user_id', 'u.id')
     .where('f.issuer', '=', issuer)
     .where('f.subject', '=', subject)
     .executeTakeFirst()
-  return row && toUser(row)
 }
 
 export async function createFederatedUser(
   unit: Unit,
   user: NewFederatedUser,
 ): Promise<{ user: User; created: boolean }> {
+  await unit.exclusive(identityLock(user))
   const known = await findFederatedUser(unit, user)
   if (known) return { user: known, created: false }
   const { issuer, username, displayName, email } = user
@@ -28,42 +32,50 @@ export async function createFederatedUser(
     if (typeof created === 'string') continue
     await insertIdentity(unit, user, created.id)
     await writeEvent(unit, { event: 'user.created', userId: created.id, data: { issuer } })
-    return { user: created, created: true }
+    return { user: toUser(created), created: true }
   }
   throw new TypeError('no user name was left')
+}
+
+/** Names to try in turn for somebody who did not choose one: as wished, with a number, with something random. */
+function* usernameCandidates(wished: string): Generator<string, void> {
+  yield wished
+  for (let number = 2; number <= 30; number += 1) yield `${wished}${number}`
+  for (;;) yield `${wished}-${randomBytes(4).toString('hex')}`
 }
 
 export async function linkFederated(
   unit: Unit,
   link: FederatedIdentity & { userId: string },
 ): Promise<'linked' | 'taken' | 'unknown_user'> {
-  const { issuer, userId } = link
+  await unit.exclusive(identityLock(link))
   const known = await findFederatedUser(unit, link)
-  if (known) return known.id === userId ? 'linked' : 'taken'
-  if (((await findUser(unit, userId))?.status ?? 'closed') === 'closed') return 'unknown_user'
-  await insertIdentity(unit, link, userId)
-  await writeEvent(unit, { event: 'identity.linked', userId, data: { issuer } })
+  if (known) return known.id === link.userId ? 'linked' : 'taken'
+  const user = await keepUser(unit, link.userId)
+  if (!user || user.closed_at !== null) return 'unknown_user'
+  await insertIdentity(unit, link, user.id)
+  await writeEvent(unit, { event: 'identity.linked', userId: user.id, data: { issuer: link.issuer } })
   return 'linked'
 }
 
-export async function listFederated({ db, tenant }: Unit, userId: string): Promise<LinkedIdentity[]> {
-  const rows = await db
+function identityLock({ issuer, subject }: FederatedIdentity): string {
+  return `identity ${JSON.stringify([issuer, subject])}`
+}
+
+export async function listFederated(statement: Statement, userId: string): Promise<LinkedIdentity[]> {
+  const rows = await statement.db
     .selectFrom('federated_identity')
     .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('user_id', '=', userId)
+    .where('user_id', '=', userIdOf(statement, userId))
     .orderBy('created_at')
     .execute()
   return rows.map(({ issuer, subject, created_at }) => ({ issuer, subject, createdAt: created_at }))
 }
 
 async function insertIdentity(
-  { db, tenant, now }: Unit,
+  { db, now }: Unit,
   { issuer, subject }: FederatedIdentity,
-  userId: string,
+  userId: number,
 ): Promise<void> {
-  await db
-    .insertInto('federated_identity')
-    .values({ tenant_id: tenant, issuer, subject, user_id: userId, created_at: now })
-    .execute()
+  await db.insertInto('federated_identity').values({ issuer, subject, user_id: userId, created_at: now }).execute()
 }

@@ -1,19 +1,19 @@
 import { listEvents, writeEvent } from '../audit/audit.js'
-import type { Unit } from '../engines/unit.js'
+import type { Unit } from '../engines/engine.js'
 import { listGrants, listGrantUsage } from '../grants/grant-lists.js'
 import { listPasskeys } from '../passkeys/passkeys.js'
 import type { ListedSession } from '../sessions/session-storage.js'
 import { listSessions } from '../sessions/sessions.js'
 import type { UserExport } from './account-storage.js'
 import { listFederated } from './federated.js'
-import { toUser, users } from './users.js'
+import { keepUser, toUser } from './users.js'
 
 const maxEvents = 10_000
 
 export async function exportUser(unit: Unit, userId: string): Promise<UserExport | undefined> {
-  const row = await users(unit).where('u.id', '=', userId).executeTakeFirst()
+  const row = await keepUser(unit, userId)
   if (!row) return undefined
-  await writeEvent(unit, { event: 'account.exported', userId })
+  await writeEvent(unit, { event: 'account.exported', userId: row.id })
   const everything = Number.MAX_SAFE_INTEGER
   const sessions = await listSessions(unit, { userId })
   const activity = await listEvents(unit, { userId, newest: true, limit: maxEvents })

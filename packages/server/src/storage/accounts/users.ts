@@ -1,35 +1,51 @@
-import type { SubjectRow, UserRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
-import type { User } from './account-storage.js'
+import type { Statement, Unit } from '../engines/engine.js'
+import { idBytes, idText } from '../engines/stored-bytes.js'
+import type { User } from './user.js'
 
-export const sector = 'default'
-
-export async function findUser(unit: Unit, userId: string): Promise<User | undefined> {
-  const row = await users(unit).where('u.id', '=', userId).executeTakeFirst()
+export async function findUser(statement: Statement, userId: string): Promise<User | undefined> {
+  const row = await users(statement).where('u.public_id', '=', idBytes(userId)).executeTakeFirst()
   return row && toUser(row)
 }
 
-/** People with their subjects, to be narrowed and joined. */
-export function users({ db, tenant }: Unit) {
-  return db
-    .selectFrom('app_user as u')
-    .innerJoin('subject as s', (join) =>
-      join.onRef('s.tenant_id', '=', 'u.tenant_id').onRef('s.user_id', '=', 'u.id').on('s.sector', '=', sector),
-    )
-    .select(['u.id', 'u.username', 'u.email', 'u.display_name', 'u.status', 'u.created_at', 'u.closed_at', 's.sub'])
-    .where('u.tenant_id', '=', tenant)
+/** The row of a person, to be compared with; none for nobody. */
+export function userIdOf({ db }: Statement, userId: string) {
+  return db.selectFrom('app_user').select('id').where('public_id', '=', idBytes(userId))
 }
 
-export type FoundUserRow = Omit<UserRow, 'tenant_id' | 'username_key'> & Pick<SubjectRow, 'sub'>
+export async function findUserId(statement: Statement, userId: string): Promise<number | undefined> {
+  return (await userIdOf(statement, userId).executeTakeFirst())?.id
+}
 
-export function toUser(row: FoundUserRow): User {
+/** A person as they stay to the end of the transaction: their status is changed after it at the earliest. */
+export async function keepUser(
+  unit: Unit,
+  user: string | { id: number },
+  strength: 'shared' | 'alone' = 'shared',
+): Promise<FoundUser | undefined> {
+  const [column, value] =
+    typeof user === 'string' ? (['public_id', idBytes(user)] as const) : (['id', user.id] as const)
+  await unit.lockRows(strength, unit.db.selectFrom('app_user').select('id').where(column, '=', value))
+  return users(unit).where(`u.${column}`, '=', value).executeTakeFirst()
+}
+
+/** People, to be narrowed and joined. */
+export function users({ db }: Statement) {
+  return db
+    .selectFrom('app_user as u')
+    .select(['u.id', 'u.public_id', 'u.username', 'u.email', 'u.display_name', 'u.status', 'u.created_at'])
+    .select(['u.closed_at', 'u.sub'])
+}
+
+export type FoundUser = Awaited<ReturnType<ReturnType<typeof users>['executeTakeFirstOrThrow']>>
+
+export function toUser(row: FoundUser): User {
   return {
-    id: row.id,
+    id: idText(row.public_id),
     username: row.username,
     displayName: row.display_name,
     email: row.email,
     status: row.closed_at === null ? row.status : 'closed',
-    sub: row.sub,
+    sub: idText(row.sub),
     createdAt: row.created_at,
   }
 }

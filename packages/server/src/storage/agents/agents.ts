@@ -1,40 +1,38 @@
 import { sql } from 'kysely'
 import { writeEvent } from '../audit/audit.js'
 import { contains } from '../engines/contains.js'
-import type { AgentRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import { StorageError } from '../storage-error.js'
 import type { AgentFilter, AgentSighting, AgentTraits, ListedAgent, SeenAgent } from './agent-storage.js'
-import { changedTraits } from './changed-traits.js'
+import { agentIdOf } from './identifiers.js'
 
-/** Makes or marks the agent's row; where rows are locked, this lock makes what follows in the unit one step. */
-export async function markSeen({ db, tenant, now }: Unit, agent: string): Promise<void> {
-  await db
+/** Makes or marks the agent's row, and holds it to the end of the transaction; gives its id. */
+export async function markSeen({ db, now }: Unit, agent: string): Promise<number> {
+  const { id } = await db
     .insertInto('agent')
-    .values({
-      tenant_id: tenant,
-      identifier: agent,
-      first_seen_at: now,
-      last_seen_at: now,
-      name: null,
-      redirect_hosts: null,
-      key_thumbprints: null,
-      blocked_at: null,
-      blocked_by: null,
-    })
-    .onConflict((conflict) => conflict.columns(['tenant_id', 'identifier']).doUpdateSet({ last_seen_at: now }))
-    .execute()
+    .values({ identifier: agent, first_seen_at: now, last_seen_at: now })
+    .onConflict((conflict) =>
+      conflict
+        .column('identifier')
+        .doUpdateSet({ first_seen_at: sql`coalesce(agent.first_seen_at, ${now})`, last_seen_at: now }),
+    )
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return id
 }
 
+/** Rejects with `agent_blocked`; where it does not, the agent is blocked after this transaction at the earliest. */
 export async function requireUnblocked(unit: Unit, agent: string): Promise<void> {
+  await unit.lockRows('shared', agentIdOf(unit, agent))
   if (await isAgentBlocked(unit, agent)) throw new StorageError('agent_blocked', 'the agent is blocked')
 }
 
 export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<SeenAgent> {
-  const { db, tenant, now } = unit
+  const { db, now } = unit
   const { agent } = sighting
+  await unit.exclusive(`agent ${agent}`)
   const before = await findRow(unit, agent)
-  await markSeen(unit, agent)
+  const id = await markSeen(unit, agent)
   const known = before && knownTraits(before)
   const shown: AgentTraits = {
     name: sighting.name ?? null,
@@ -50,36 +48,57 @@ export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<
         redirect_hosts: JSON.stringify(shown.redirectHosts),
         key_thumbprints: JSON.stringify(shown.keyThumbprints),
       })
-      .where('tenant_id', '=', tenant)
-      .where('identifier', '=', agent)
+      .where('id', '=', id)
       .execute()
   }
-  if (changes) await writeEvent(unit, { event: 'agent.changed', agent, data: changes })
+  if (changes) await writeEvent(unit, { event: 'agent.changed', agentId: id, data: changes })
   return { firstSeenAt: before?.first_seen_at ?? now, lastSeenAt: before?.last_seen_at ?? now, known }
 }
 
-function findRow({ db, tenant }: Unit, agent: string): Promise<AgentRow | undefined> {
-  return db
-    .selectFrom('agent')
-    .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('identifier', '=', agent)
-    .executeTakeFirst()
+/** What differs between two sightings of an agent, for the audit; undefined: nothing. */
+function changedTraits(before: AgentTraits, after: AgentTraits): Record<string, true> | undefined {
+  const changes = {
+    ...(before.name !== after.name && { name: true as const }),
+    ...(differ(before.redirectHosts, after.redirectHosts) && { redirectHosts: true as const }),
+    ...(differ(before.keyThumbprints, after.keyThumbprints) && { keyThumbprints: true as const }),
+  }
+  return Object.keys(changes).length === 0 ? undefined : changes
 }
 
-function knownTraits({ name, redirect_hosts, key_thumbprints }: AgentRow): AgentTraits | undefined {
+function differ(before: readonly string[], after: readonly string[]): boolean {
+  const known = new Set(before)
+  return new Set(after).size !== known.size || after.some((value) => !known.has(value))
+}
+
+/** Agents that were seen. */
+function seenAgents({ db }: Statement) {
+  return db
+    .selectFrom('agent')
+    .select(['id', 'identifier', 'name', 'redirect_hosts', 'key_thumbprints', 'blocked_at', 'blocked_by'])
+    .select(['first_seen_at', 'last_seen_at'])
+    .$narrowType<{ first_seen_at: number; last_seen_at: number }>()
+    .where('first_seen_at', 'is not', null)
+}
+
+type SeenRow = Awaited<ReturnType<ReturnType<typeof seenAgents>['executeTakeFirstOrThrow']>>
+
+async function findRow(statement: Statement, agent: string): Promise<SeenRow | undefined> {
+  return seenAgents(statement).where('identifier', '=', agent).executeTakeFirst()
+}
+
+function knownTraits({ name, redirect_hosts, key_thumbprints }: SeenRow): AgentTraits | undefined {
   if (redirect_hosts === null) return undefined
   return { name, redirectHosts: JSON.parse(redirect_hosts), keyThumbprints: JSON.parse(key_thumbprints ?? '[]') }
 }
 
-export async function findAgent(unit: Unit, agent: string): Promise<ListedAgent | undefined> {
-  const row = await findRow(unit, agent)
+export async function findAgent(statement: Statement, agent: string): Promise<ListedAgent | undefined> {
+  const row = await findRow(statement, agent)
   return row && toListedAgent(row)
 }
 
-export async function listAgents({ db, tenant }: Unit, filter: AgentFilter = {}): Promise<ListedAgent[]> {
+export async function listAgents(statement: Statement, filter: AgentFilter = {}): Promise<ListedAgent[]> {
   const { query, blocked, after, limit = 100 } = filter
-  let found = db.selectFrom('agent').selectAll().where('tenant_id', '=', tenant)
+  let found = seenAgents(statement)
   if (query !== undefined) found = found.where((e) => contains(e.ref('identifier'), query.toLowerCase()))
   if (blocked !== undefined) found = found.where('blocked_at', blocked ? 'is not' : 'is', null)
   if (after !== undefined) found = found.where('identifier', '>', after)
@@ -87,7 +106,7 @@ export async function listAgents({ db, tenant }: Unit, filter: AgentFilter = {})
   return rows.map(toListedAgent)
 }
 
-function toListedAgent(row: AgentRow): ListedAgent {
+function toListedAgent(row: SeenRow): ListedAgent {
   return {
     agent: row.identifier,
     ...(knownTraits(row) ?? { name: null, redirectHosts: [], keyThumbprints: [] }),
@@ -102,7 +121,7 @@ export async function setAgentBlocked(
   unit: Unit,
   { agent, blocked, by }: { agent: string; blocked: boolean; by: string },
 ): Promise<boolean> {
-  const { db, tenant, now } = unit
+  const { db, now } = unit
   if (!(await findRow(unit, agent))) {
     if (!blocked) return false
     await markSeen(unit, agent)
@@ -110,22 +129,24 @@ export async function setAgentBlocked(
   const changed = await db
     .updateTable('agent')
     .set(blocked ? { blocked_at: now, blocked_by: by } : { blocked_at: null, blocked_by: null })
-    .where('tenant_id', '=', tenant)
     .where('identifier', '=', agent)
     .where('blocked_at', blocked ? 'is' : 'is not', null)
-    .returning('identifier')
+    .returning('id')
     .executeTakeFirst()
   if (!changed) return false
-  const abandoned = blocked ? await closeRequests(unit, agent) : 0
-  await writeEvent(unit, { event: blocked ? 'agent.blocked' : 'agent.unblocked', agent, data: { by, abandoned } })
+  const abandoned = blocked ? await closeRequests(unit, changed.id) : 0
+  await writeEvent(unit, {
+    event: blocked ? 'agent.blocked' : 'agent.unblocked',
+    agentId: changed.id,
+    data: { by, abandoned },
+  })
   return true
 }
 
-export async function isAgentBlocked({ db, tenant }: Unit, agent: string): Promise<boolean> {
+export async function isAgentBlocked({ db }: Statement, agent: string): Promise<boolean> {
   const row = await db
     .selectFrom('agent')
-    .select('identifier')
-    .where('tenant_id', '=', tenant)
+    .select('id')
     .where('identifier', '=', agent)
     .where('blocked_at', 'is not', null)
     .executeTakeFirst()
@@ -133,18 +154,19 @@ export async function isAgentBlocked({ db, tenant }: Unit, agent: string): Promi
 }
 
 export async function abandonRequests(unit: Unit, { agent, by }: { agent: string; by: string }): Promise<number> {
-  const count = await closeRequests(unit, agent)
-  if (count > 0) await writeEvent(unit, { event: 'requests.abandoned', agent, data: { by, count } })
+  const row = await agentIdOf(unit, agent).executeTakeFirst()
+  if (!row) return 0
+  const count = await closeRequests(unit, row.id)
+  if (count > 0) await writeEvent(unit, { event: 'requests.abandoned', agentId: row.id, data: { by, count } })
   return count
 }
 
-async function closeRequests({ db, tenant, now }: Unit, agent: string): Promise<number> {
+async function closeRequests({ db, now }: Unit, agentId: number): Promise<number> {
   const { numUpdatedRows } = await db
     .updateTable('auth_request')
     .set({ status: 'abandoned' })
-    .where('tenant_id', '=', tenant)
-    .where('agent', '=', agent)
-    .where('status', '=', sql.lit('open'))
+    .where('agent_id', '=', agentId)
+    .where('status', '=', 'open')
     .where('expires_at', '>', now)
     .executeTakeFirst()
   return Number(numUpdatedRows)

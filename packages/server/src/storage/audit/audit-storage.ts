@@ -27,8 +27,12 @@ export interface EventFilter {
   userId?: string | undefined
   agent?: string | undefined
   event?: string | undefined
+  /** From this time on. */
+  since?: number | undefined
+  /** Before this time. */
+  until?: number | undefined
   /** The last event of the page before. */
-  after?: Pick<RecordedEvent, 'at' | 'id'> | undefined
+  after?: Pick<RecordedEvent, 'id'> | undefined
   /** @default 1000 */
   limit?: number | undefined
   newest?: boolean | undefined

@@ -1,55 +1,100 @@
-import { generateId } from '../engines/generate-id.js'
-import type { AuditEventRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
+import { findUserId, userIdOf } from '../accounts/users.js'
+import { agentIdOf, internAgent, internResource } from '../agents/identifiers.js'
+import type { Statement, Unit } from '../engines/engine.js'
+import { idBytes, idText } from '../engines/stored-bytes.js'
 import type { AuditEvent, EventFilter, RecordedEvent } from './audit-storage.js'
 
-export async function writeEvent({ db, tenant, now }: Unit, event: AuditEvent): Promise<void> {
+/** An event by the rows it is about. */
+export interface Happening extends Pick<AuditEvent, 'event' | 'ip' | 'data'> {
+  userId?: number | null | undefined
+  agentId?: number | undefined
+  resourceId?: number | undefined
+  /** The public ids, which outlive their rows. */
+  grant?: Uint8Array | undefined
+  request?: Uint8Array | undefined
+}
+
+export async function writeEvent({ db, clock }: Statement, happening: Happening): Promise<void> {
+  const { event, userId, agentId, resourceId, grant, request, ip, data } = happening
   await db
     .insertInto('audit_event')
     .values({
-      tenant_id: tenant,
-      at: now,
-      id: generateId(),
-      event: event.event,
-      user_id: event.userId ?? null,
-      agent: event.agent ?? null,
-      resource: event.resource ?? null,
-      grant_id: event.grantId ?? null,
-      request_id: event.requestId ?? null,
-      ip: event.ip ?? null,
-      data: event.data ? JSON.stringify(event.data) : null,
+      at: clock,
+      event,
+      user_id: userId ?? null,
+      agent_id: agentId ?? null,
+      resource_id: resourceId ?? null,
+      grant_public_id: grant ?? null,
+      request_public_id: request ?? null,
+      ip: ip ?? null,
+      data: data ? JSON.stringify(data) : null,
     })
     .execute()
 }
 
-export async function listEvents({ db, tenant }: Unit, filter: EventFilter = {}): Promise<RecordedEvent[]> {
-  const { userId, agent, event, after, limit = 1000, newest = false } = filter
-  let query = db.selectFrom('audit_event').selectAll().where('tenant_id', '=', tenant)
-  if (userId !== undefined) query = query.where('user_id', '=', userId)
-  if (agent !== undefined) query = query.where('agent', '=', agent)
-  if (event !== undefined) query = query.where('event', '=', event)
-  if (after !== undefined) {
-    const { at, id } = after
-    const beyond = newest ? '<' : '>'
-    query = query
-      .where('at', newest ? '<=' : '>=', at)
-      .where((e) => e.or([e('at', beyond, at), e.and([e('at', '=', at), e('id', beyond, id)])]))
-  }
-  const direction = newest ? 'desc' : 'asc'
-  const rows = await query.orderBy('at', direction).orderBy('id', direction).limit(limit).execute()
+/** Who did something, as the data of its event; nothing where that is the person the event is about. */
+export function doneBy(by: string | undefined): { by: string } | undefined {
+  return by === undefined ? undefined : { by }
+}
+
+export async function recordEvent(unit: Unit, event: AuditEvent): Promise<void> {
+  const { userId, agent, resource, grantId, requestId } = event
+  const ofUser = userId === undefined ? undefined : await findUserId(unit, userId)
+  if (userId !== undefined && ofUser === undefined) throw new TypeError('an event is about a person that there is')
+  await writeEvent(unit, {
+    event: event.event,
+    ip: event.ip,
+    data: event.data,
+    userId: ofUser,
+    agentId: agent === undefined ? undefined : await internAgent(unit, agent),
+    resourceId: resource === undefined ? undefined : await internResource(unit, resource),
+    grant: grantId === undefined ? undefined : idBytes(grantId),
+    request: requestId === undefined ? undefined : idBytes(requestId),
+  })
+}
+
+export async function listEvents(statement: Statement, filter: EventFilter = {}): Promise<RecordedEvent[]> {
+  const { userId, agent, event, since, until, after, limit = 1000, newest = false } = filter
+  let query = events(statement)
+  if (userId !== undefined) query = query.where('e.user_id', '=', userIdOf(statement, userId))
+  if (agent !== undefined) query = query.where('e.agent_id', '=', agentIdOf(statement, agent))
+  if (event !== undefined) query = query.where('e.event', '=', event)
+  if (since !== undefined) query = query.where('e.at', '>=', since)
+  if (until !== undefined) query = query.where('e.at', '<', until)
+  if (after !== undefined) query = query.where('e.id', newest ? '<' : '>', eventNumber(after.id))
+  const rows = await query
+    .orderBy('e.id', newest ? 'desc' : 'asc')
+    .limit(limit)
+    .execute()
   return rows.map(toEvent)
 }
 
-function toEvent(row: AuditEventRow): RecordedEvent {
+function events({ db }: Statement) {
+  return db
+    .selectFrom('audit_event as e')
+    .leftJoin('app_user as u', 'u.id', 'e.user_id')
+    .leftJoin('agent as a', 'a.id', 'e.agent_id')
+    .leftJoin('resource as s', 's.id', 'e.resource_id')
+    .select(['e.id', 'e.at', 'e.event', 'e.grant_public_id', 'e.request_public_id', 'e.ip', 'e.data'])
+    .select(['u.public_id as user', 'a.identifier as agent', 's.identifier as resource'])
+}
+
+/** Nothing comes before or after what is no event. */
+function eventNumber(id: string): number | null {
+  return /^\d{1,15}$/.test(id) ? Number(id) : null
+}
+
+function toEvent(row: Awaited<ReturnType<ReturnType<typeof events>['executeTakeFirstOrThrow']>>): RecordedEvent {
+  const { user, grant_public_id: grant, request_public_id: request } = row
   return {
-    id: row.id,
+    id: String(row.id),
     at: row.at,
     event: row.event,
-    ...(row.user_id !== null && { userId: row.user_id }),
+    ...(user !== null && { userId: idText(user) }),
     ...(row.agent !== null && { agent: row.agent }),
     ...(row.resource !== null && { resource: row.resource }),
-    ...(row.grant_id !== null && { grantId: row.grant_id }),
-    ...(row.request_id !== null && { requestId: row.request_id }),
+    ...(grant !== null && { grantId: idText(grant) }),
+    ...(request !== null && { requestId: idText(request) }),
     ...(row.ip !== null && { ip: row.ip }),
     ...(row.data !== null && { data: JSON.parse(row.data) }),
   }

@@ -48,5 +48,4 @@ export const eventNames = [
   'user.created',
   'user.disabled',
   'user.enabled',
-  'user.renamed',
 ] as const

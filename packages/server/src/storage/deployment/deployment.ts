@@ -1,10 +1,11 @@
-import type { Unit } from '../engines/unit.js'
+import type { Statement } from '../engines/engine.js'
 
-export async function claimIssuer({ db, tenant, now }: Unit, issuer: string): Promise<string> {
+/** One statement: of two that claim at once, the second finds the row of the first. */
+export async function claimIssuer({ db, clock }: Statement, issuer: string): Promise<string> {
   const claimed = await db
     .insertInto('deployment')
-    .values({ tenant_id: tenant, issuer, written_at: now })
-    .onConflict((conflict) => conflict.column('tenant_id').doUpdateSet({ written_at: now }))
+    .values({ id: 1, issuer, written_at: clock })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet({ written_at: clock }))
     .returning('issuer')
     .executeTakeFirstOrThrow()
   return claimed.issuer

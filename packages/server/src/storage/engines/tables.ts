@@ -1,35 +1,44 @@
+import type { Generated } from 'kysely'
 import type { NewKey, StoredKey } from '../keys/key-storage.js'
 import type { AuthRequestStatus } from '../requests/request-storage.js'
 
-/** The tables as both engines store them: times are Unix seconds, booleans 0 or 1, secrets SHA-256 in base64url. */
+/**
+ * The tables as every engine has them. `…_at` are Unix seconds, `…_seconds` durations, `…_hash` and `…_jkt` SHA-256 (32
+ * bytes), `public_id` what names a row outside (16 bytes), `…_id` the `id` of another table; `display`, `public_jwk`,
+ * `redirect_hosts`, `key_thumbprints`, `transports` and `data` are JSON, `amr` and `scope` lists with spaces between.
+ */
 export interface Tables {
   app_user: UserRow
   username_skeleton: UsernameSkeletonRow
-  subject: SubjectRow
   credential: CredentialRow
   federated_identity: FederatedIdentityRow
   passkey: PasskeyRow
-  session: SessionRow
-  attempt: AttemptRow
   known_device: KnownDeviceRow
+  session: SessionRow
   agent: AgentRow
   agent_logo: AgentLogoRow
+  resource: ResourceRow
+  display: DisplayRow
   auth_request: AuthRequestRow
   code: CodeRow
   consent_grant: GrantRow
-  refresh_token: RefreshTokenRow
+  grant_scope: GrantScopeRow
   grant_usage_day: GrantUsageDayRow
+  refresh_token: RefreshTokenRow
+  token_issue: TokenIssueRow
   signing_key: SigningKeyRow
   nonce: NonceRow
   nonce_count: NonceCountRow
-  token_issue: TokenIssueRow
+  attempt: AttemptRow
   audit_event: AuditEventRow
   deployment: DeploymentRow
 }
 
 export interface UserRow {
-  tenant_id: number
-  id: string
+  id: Generated<number>
+  public_id: Uint8Array
+  /** The 16 bytes of the subject in tokens. */
+  sub: Uint8Array
   username: string
   /** Folded: what names are compared by. */
   username_key: string
@@ -42,72 +51,50 @@ export interface UserRow {
 }
 
 export interface UsernameSkeletonRow {
-  tenant_id: number
   /** What the name looks like; a name may have several, and nobody else's has one of them. */
   skeleton: string
-  user_id: string
-}
-
-export interface SubjectRow {
-  tenant_id: number
-  user_id: string
-  /** Whom the subject is for; one value, until subjects are pairwise. */
-  sector: string
-  sub: string
+  user_id: number
 }
 
 export interface CredentialRow {
-  tenant_id: number
-  user_id: string
-  kind: 'password'
-  secret: string
-  updated_at: number
+  user_id: number
+  /** As the password hashing encodes it. */
+  password_hash: string
 }
 
 export interface FederatedIdentityRow {
-  tenant_id: number
   issuer: string
   subject: string
-  user_id: string
+  user_id: number
   created_at: number
 }
 
 export interface PasskeyRow {
-  tenant_id: number
+  /** base64url */
   credential_id: string
-  user_id: string
+  user_id: number
   public_key: Uint8Array
   counter: number
-  /** A JSON array. */
   transports: string
   name: string | null
   created_at: number
   last_used_at: number | null
 }
 
-export interface AttemptRow {
-  tenant_id: number
-  key: string
-  count: number
-  reset_at: number
-}
-
 export interface KnownDeviceRow {
-  tenant_id: number
-  user_id: string
-  browser_hash: string
+  user_id: number
+  browser_hash: Uint8Array
   last_seen_at: number
 }
 
 export interface SessionRow {
-  tenant_id: number
-  id_hash: string
-  id: string
-  user_id: string
+  id: Generated<number>
+  public_id: Uint8Array
+  id_hash: Uint8Array
+  user_id: number
   created_at: number
-  /** Space-separated. */
   amr: string | null
-  auth_time: number
+  authenticated_at: number
   last_seen_at: number
   idle_seconds: number
   /** Never later than `expires_at`, so it alone decides. */
@@ -118,12 +105,13 @@ export interface SessionRow {
 }
 
 export interface AgentRow {
-  tenant_id: number
+  id: Generated<number>
   identifier: string
-  first_seen_at: number
-  last_seen_at: number
+  /** Null: other rows name it, and nothing is known of it, or not any more. */
+  first_seen_at: number | null
+  last_seen_at: number | null
   name: string | null
-  /** A JSON array; null until the agent's traits were recorded. */
+  /** Null until the agent's traits were recorded. */
   redirect_hosts: string | null
   key_thumbprints: string | null
   blocked_at: number | null
@@ -131,31 +119,43 @@ export interface AgentRow {
 }
 
 export interface AgentLogoRow {
-  tenant_id: number
-  agent: string
+  agent_id: number
   uri: string
   claimed_at: number
-  /** Both null: there is nothing to show. */
-  id: string | null
+  /** What it is served by. Both null: there is nothing to show. */
+  name: string | null
   image: Uint8Array | null
 }
 
+export interface ResourceRow {
+  id: Generated<number>
+  identifier: string
+}
+
+/** What pages show of an agent and a resource: one row for all requests and grants that show the same. */
+export interface DisplayRow {
+  id: Generated<number>
+  content_hash: Uint8Array
+  display: string
+}
+
 export interface AuthRequestRow {
-  tenant_id: number
-  id: string
-  token_hash: string
-  agent: string
+  /** Given to no other request, also when this one is gone. */
+  id: Generated<number>
+  public_id: Uint8Array
+  token_hash: Uint8Array
+  agent_id: number
   delegate: string | null
-  agent_jkt: string
-  resource: string
+  agent_jkt: Uint8Array
+  resource_id: number
   scope: string
   redirect_uri: string | null
   state: string | null
-  display: string
+  display_id: number
   status: AuthRequestStatus
   revision: number
-  browser_hash: string | null
-  user_id: string | null
+  browser_hash: Uint8Array | null
+  user_id: number | null
   prompt: string | null
   extensions: number
   created_at: number
@@ -163,79 +163,98 @@ export interface AuthRequestRow {
   decided_at: number | null
 }
 
+/** What an allowed request is answered with where the answer goes through a browser. */
 export interface CodeRow {
-  tenant_id: number
-  code_hash: string
-  request_id: string
-  grant_id: string
-  /** Null for a code of version 1: all of the grant. */
-  scope: string | null
+  request_id: number
+  code_hash: Uint8Array
+  grant_id: number
+  scope: string
   expires_at: number
   consumed_at: number | null
-  consumed_by_jkt: string | null
-  /** Why it was marked used without giving a token. */
-  burned_for: string | null
 }
 
 export interface GrantRow {
-  tenant_id: number
-  id: string
-  user_id: string
-  agent: string
+  id: Generated<number>
+  public_id: Uint8Array
+  user_id: number
+  agent_id: number
   delegate: string | null
-  resource: string
-  scope: string
+  resource_id: number
+  /** 0 or 1 */
   remembered: number
+  display_id: number
   created_at: number
+  /** The last end of its permissions; null: one of them has none. */
   expires_at: number | null
   last_used_at: number | null
   revoked_at: number | null
   revoked_by: string | null
-  /** Null in rows of version 1. */
-  display: string | null
+}
+
+/** A permission of a grant. */
+export interface GrantScopeRow {
+  grant_id: number
+  /** From 0, in the order they were asked for. */
+  position: number
+  name: string
+  expires_at: number | null
+}
+
+export interface GrantUsageDayRow {
+  grant_id: number
+  /** When the UTC day began. */
+  day_at: number
+  refreshes: number
 }
 
 export interface RefreshTokenRow {
-  tenant_id: number
-  token_hash: string
-  grant_id: string
-  code_hash: string
+  id: Generated<number>
+  token_hash: Uint8Array
+  grant_id: number
+  /** The request whose code gave it. */
+  request_id: number
   scope: string
-  agent: string
-  delegate: string | null
-  created_at: number
   expires_at: number
   idle_seconds: number
   /** Never later than `expires_at`. */
   idle_expires_at: number
   last_used_at: number | null
-  last_used_jkt: string | null
   revoked_at: number | null
 }
 
-export interface GrantUsageDayRow {
-  tenant_id: number
-  grant_id: string
-  day: number
-  refreshes: number
+/** A token under a grant, or under a policy: then it names agent and resource itself. */
+export interface TokenIssueRow {
+  id: Generated<number>
+  /** The random bytes at the end of the `jti`, after the id of the grant or the name of the policy. */
+  jti_end: Uint8Array
+  issued_at: number
+  expires_at: number
+  scope: string
+  grant_id: number | null
+  /** The request whose code gave it: each gives one. */
+  request_id: number | null
+  policy: string | null
+  agent_id: number | null
+  delegate: string | null
+  resource_id: number | null
 }
 
 export interface SigningKeyRow {
-  tenant_id: number
   kid: string
   purpose: NewKey['purpose']
   alg: string
-  private: string | null
+  /** Encrypted by the caller. */
+  private_sealed: string | null
   public_jwk: string | null
   state: StoredKey['state']
-  not_before: number | null
+  not_before_at: number | null
   retire_at: number | null
   created_at: number
 }
 
 export interface NonceRow {
-  tenant_id: number
-  key: string
+  id: Generated<number>
+  key_hash: Uint8Array
   expires_at: number
   kind: 'agent' | 'key'
   /** The agent's identifier, or the thumbprint of a key that proves no agent. */
@@ -244,7 +263,6 @@ export interface NonceRow {
 }
 
 export interface NonceCountRow {
-  tenant_id: number
   /** `strangers`: of the keys in a network that prove no agent. `part`: of all nonces, those whose keys begin alike. */
   kind: NonceRow['kind'] | 'strangers' | 'network' | 'part'
   source: string
@@ -252,37 +270,30 @@ export interface NonceCountRow {
   held: number
 }
 
-export interface TokenIssueRow {
-  tenant_id: number
-  jti: string
-  issued_at: number
-  expires_at: number
-  /** Either this or `policy`. */
-  grant_id: string | null
-  policy: string | null
-  agent: string
-  delegate: string | null
-  resource: string
-  scope: string
-  code_hash: string | null
+export interface AttemptRow {
+  key_hash: Uint8Array
+  count: number
+  reset_at: number
 }
 
 export interface AuditEventRow {
-  tenant_id: number
+  /** In the order of recording. */
+  id: Generated<number>
   at: number
-  id: string
   event: string
-  user_id: string | null
-  agent: string | null
-  resource: string | null
-  grant_id: string | null
-  request_id: string | null
+  user_id: number | null
+  agent_id: number | null
+  resource_id: number | null
+  /** Outlive their rows. */
+  grant_public_id: Uint8Array | null
+  request_public_id: Uint8Array | null
   ip: string | null
   data: string | null
 }
 
 export interface DeploymentRow {
-  tenant_id: number
+  /** 1 */
+  id: number
   issuer: string
   /** When the database was last found to take writes. */
   written_at: number

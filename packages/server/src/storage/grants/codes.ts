@@ -1,127 +1,100 @@
-import { findUser } from '../accounts/users.js'
+import { keepUser, toUser } from '../accounts/users.js'
 import { requireUnblocked } from '../agents/agents.js'
 import { writeEvent } from '../audit/audit.js'
-import type { Unit } from '../engines/unit.js'
-import { requests, toAuthRequest } from '../requests/requests.js'
+import type { Unit } from '../engines/engine.js'
+import { hashBytes, hashText } from '../engines/stored-bytes.js'
+import { type FoundRequest, partiesOf, requests, toAuthRequest } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
-import { generateTokenIssue } from './generate-token-issue.js'
-import { findRow, toGrant } from './grant-lists.js'
-import type { CodeRedemption, NewRefreshToken, RedeemOutcome, TokenIssue } from './grant-storage.js'
+import { type FoundGrant, keepGrant } from './grant-lists.js'
+import type { CodeRedemption, NewRefreshToken, RedeemOutcome } from './grant-storage.js'
 import { markUsed } from './grants.js'
-import { outlives } from './outlives.js'
-import { codeUsed, type PresentedCode, type RedemptionRefusal, redemptionRefusal } from './redemption-refusal.js'
+import { commonScope, lastEndOf } from './permissions.js'
+import { type PresentedCode, type RedemptionRefusal, redemptionRefusal } from './redemption-refusal.js'
+import { generateTokenIssue, storeIssue } from './token-issues.js'
+
+/** A presented code with the rows that it stands for. */
+interface FoundCode extends PresentedCode {
+  requestRow: FoundRequest
+  grantRow: FoundGrant
+}
 
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
-  const { codeHash, jkt, refresh } = redemption
+  const { jkt, refresh } = redemption
+  const { now } = unit
   await requireUnblocked(unit, redemption.agent)
-  const code = await findCode(unit, codeHash)
+  const code = await keepCode(unit, redemption.codeHash)
   if (!code) return { outcome: 'refused', reason: 'unknown' }
-  const refusal = redemptionRefusal(code, redemption, unit.now)
+  const refusal = redemptionRefusal(code, redemption, now)
   if (refusal) return refuse(unit, code, redemption, refusal)
-  unit.reach('before_consume')
-  if (!(await consumeCode(unit, redemption))) return refuse(unit, code, redemption, codeUsed)
-  unit.reach('after_consume')
-  const issue = await recordIssue(unit, code, redemption)
-  const refreshIssued = refresh !== undefined && outlives(code.grant, issue)
-  if (refreshIssued) await createRefreshToken(unit, code, codeHash, refresh)
+  await consumeCode(unit, code)
+  const { grant, grantRow, requestRow, scope } = code
+  const issue = generateTokenIssue(grant, scope, redemption.tokenLifetime, now)
+  await storeIssue(unit, issue, { grant_id: grantRow.id, request_id: requestRow.id })
+  await markUsed(unit, grantRow.id)
+  const end = lastEndOf(grant.permissions, scope)
+  const refreshIssued = refresh !== undefined && (end === null || end > issue.expiresAt) // W14
+  if (refreshIssued) await createRefreshToken(unit, code, refresh)
   await writeRedemption(unit, code, 'code.redeemed', { jkt, jti: issue.jti, refreshIssued })
   return {
     outcome: 'redeemed',
     request: { ...code.request, codeAlive: false },
-    grant: { ...code.grant, lastUsedAt: unit.now },
+    grant: { ...grant, lastUsedAt: now },
     user: code.user,
     issue,
     refreshIssued,
   }
 }
 
-async function findCode(unit: Unit, codeHash: string): Promise<PresentedCode | undefined> {
-  const { db, tenant, now } = unit
-  const code = await db
-    .selectFrom('code')
-    .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('code_hash', '=', codeHash)
-    .executeTakeFirst()
+/** A code that nobody else redeems to the end of the transaction. */
+async function keepCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
+  const presented = unit.db.selectFrom('code').selectAll().where('code_hash', '=', hashBytes(codeHash))
+  await unit.lockRows('alone', presented)
+  const code = await presented.executeTakeFirst()
   if (!code) return undefined
-  const request = await requests(unit).where('r.id', '=', code.request_id).executeTakeFirstOrThrow()
-  const grant = await findRow(unit, code.grant_id)
-  const user = grant && (await findUser(unit, grant.user_id))
+  const requestRow = await requests(unit).where('r.id', '=', code.request_id).executeTakeFirstOrThrow()
+  const kept = await keepGrant(unit, { id: code.grant_id })
+  const user = kept && (await keepUser(unit, { id: kept.row.user_id }))
   if (!user) throw new TypeError('a code has lost its grant or user')
   return {
-    request: toAuthRequest(request, now),
-    requestTokenHash: request.token_hash,
-    scope: code.scope ?? grant.scope,
+    request: toAuthRequest(requestRow),
+    requestTokenHash: hashText(requestRow.token_hash),
+    scope: commonScope(code.scope, kept.grant.scope),
     expiresAt: code.expires_at,
     consumedAt: code.consumed_at,
-    grant: toGrant(grant),
-    user,
+    grant: kept.grant,
+    user: toUser(user),
+    requestRow,
+    grantRow: kept.row,
   }
 }
 
-async function consumeCode(unit: Unit, redemption: CodeRedemption): Promise<boolean> {
-  const { db, tenant, now } = unit
+async function consumeCode({ db, now }: Unit, { requestRow }: FoundCode): Promise<void> {
   const consumed = await db
     .updateTable('code')
-    .set({ consumed_at: now, consumed_by_jkt: redemption.jkt })
-    .where('tenant_id', '=', tenant)
-    .where('code_hash', '=', redemption.codeHash)
+    .set({ consumed_at: now })
+    .where('request_id', '=', requestRow.id)
     .where('consumed_at', 'is', null)
-    .where('expires_at', '>', now)
-    .returning('code_hash')
+    .returning('request_id')
     .executeTakeFirst()
-  return consumed !== undefined
-}
-
-async function recordIssue(
-  unit: Unit,
-  { grant, scope }: PresentedCode,
-  redemption: CodeRedemption,
-): Promise<TokenIssue> {
-  const { db, tenant, now } = unit
-  const issue = generateTokenIssue(grant, scope, redemption.tokenLifetime, now)
-  await db
-    .insertInto('token_issue')
-    .values({
-      tenant_id: tenant,
-      jti: issue.jti,
-      issued_at: issue.issuedAt,
-      expires_at: issue.expiresAt,
-      grant_id: grant.id,
-      policy: null,
-      agent: grant.agent,
-      delegate: grant.delegate,
-      resource: grant.resource,
-      scope,
-      code_hash: redemption.codeHash,
-    })
-    .execute()
-  await markUsed(unit, grant.id)
-  return issue
+  if (!consumed) throw new TypeError('a code that is kept was redeemed')
 }
 
 async function createRefreshToken(
-  { db, tenant, now }: Unit,
-  { grant, scope }: PresentedCode,
-  codeHash: string,
+  { db, now }: Unit,
+  { grantRow, requestRow, scope }: FoundCode,
   { tokenHash, idleSeconds, lifetime }: NewRefreshToken,
 ): Promise<void> {
   await db
     .insertInto('refresh_token')
     .values({
-      tenant_id: tenant,
-      token_hash: tokenHash,
-      grant_id: grant.id,
-      code_hash: codeHash,
+      token_hash: hashBytes(tokenHash),
+      grant_id: grantRow.id,
+      request_id: requestRow.id,
       scope,
-      agent: grant.agent,
-      delegate: grant.delegate,
-      created_at: now,
       expires_at: now + lifetime,
       idle_seconds: idleSeconds,
       idle_expires_at: now + Math.min(idleSeconds, lifetime),
       last_used_at: null,
-      last_used_jkt: null,
       revoked_at: null,
     })
     .execute()
@@ -129,14 +102,14 @@ async function createRefreshToken(
 
 async function refuse(
   unit: Unit,
-  code: PresentedCode,
+  code: FoundCode,
   redemption: CodeRedemption,
   refusal: RedemptionRefusal,
 ): Promise<RedeemOutcome> {
-  if (refusal.burns) await burnCode(unit, redemption, refusal.reason)
+  if (refusal.burns && code.consumedAt === null) await consumeCode(unit, code)
   if (refusal.event) {
-    const refreshRevoked = refusal.reason === 'used' && (await revokeRefreshOf(unit, redemption.codeHash))
-    const told = refreshRevoked || !(await isOneTooMany(unit, `${refusal.event} ${redemption.codeHash}`))
+    const refreshRevoked = refusal.reason === 'used' && (await revokeRefreshOf(unit, code))
+    const told = refreshRevoked || !(await isOneTooMany(unit, refusal.event, redemption.codeHash))
     if (told)
       await writeRedemption(unit, code, refusal.event, {
         jkt: redemption.jkt,
@@ -148,42 +121,28 @@ async function refuse(
   return { outcome: 'refused', reason: refusal.reason }
 }
 
-async function revokeRefreshOf({ db, tenant, now }: Unit, codeHash: string): Promise<boolean> {
+async function revokeRefreshOf({ db, now }: Unit, { requestRow }: FoundCode): Promise<boolean> {
   const revoked = await db
     .updateTable('refresh_token')
     .set({ revoked_at: now })
-    .where('tenant_id', '=', tenant)
-    .where('code_hash', '=', codeHash)
+    .where('request_id', '=', requestRow.id)
     .where('revoked_at', 'is', null)
-    .returning('token_hash')
+    .returning('id')
     .executeTakeFirst()
   return revoked !== undefined
 }
 
-async function burnCode(unit: Unit, redemption: CodeRedemption, reason: string): Promise<void> {
-  const { db, tenant, now } = unit
-  await db
-    .updateTable('code')
-    .set({ consumed_at: now, consumed_by_jkt: redemption.jkt, burned_for: reason })
-    .where('tenant_id', '=', tenant)
-    .where('code_hash', '=', redemption.codeHash)
-    .where('consumed_at', 'is', null)
-    .execute()
-}
-
 async function writeRedemption(
   unit: Unit,
-  { request, grant }: PresentedCode,
+  { requestRow, grantRow }: FoundCode,
   event: string,
   data: Record<string, string | boolean | null>,
 ): Promise<void> {
   await writeEvent(unit, {
     event,
-    userId: grant.userId,
-    agent: request.agent,
-    resource: request.resource,
-    grantId: grant.id,
-    requestId: request.id,
+    ...partiesOf(requestRow),
+    userId: grantRow.user_id,
+    grant: grantRow.public_id,
     data,
   })
 }

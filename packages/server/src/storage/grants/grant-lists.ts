@@ -1,114 +1,164 @@
+import { sql } from 'kysely'
 import { foldUsername } from '../accounts/fold-username.js'
+import { userIdOf } from '../accounts/users.js'
+import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { contains } from '../engines/contains.js'
-import type { GrantRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
-import type { RequestDisplay } from '../requests/request-storage.js'
-import type { Grant, GrantFilter, GrantParties, GrantUsage, GrantUsageFilter, ListedGrant } from './grant-storage.js'
+import type { Statement, Unit } from '../engines/engine.js'
+import { idBytes, idText } from '../engines/stored-bytes.js'
+import type {
+  Grant,
+  GrantFilter,
+  GrantParties,
+  GrantUsage,
+  GrantUsageFilter,
+  ListedGrant,
+  Permission,
+} from './grant-storage.js'
+import { grantEnded, livePermissions } from './permissions.js'
 
-export async function findGrant(unit: Unit, grantId: string): Promise<ListedGrant | undefined> {
-  const row = await grants(unit).where('g.id', '=', grantId).executeTakeFirst()
-  return row && toListedGrant(row)
-}
-
-export function findRow({ db, tenant }: Unit, grantId: string): Promise<GrantRow | undefined> {
+/** Grants with all that they name, to be narrowed. */
+export function grants({ db, clock }: Statement) {
   return db
-    .selectFrom('consent_grant')
-    .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', grantId)
-    .executeTakeFirst()
+    .selectFrom('consent_grant as g')
+    .innerJoin('app_user as u', 'u.id', 'g.user_id')
+    .innerJoin('agent as a', 'a.id', 'g.agent_id')
+    .innerJoin('resource as s', 's.id', 'g.resource_id')
+    .innerJoin('display as d', 'd.id', 'g.display_id')
+    .selectAll('g')
+    .select(['u.public_id as user', 'u.username', 'a.identifier as agent', 's.identifier as resource', 'd.display'])
+    .select(clock.as('read_at'))
 }
 
-export async function findRememberedGrant(
-  { db, tenant, now }: Unit,
-  parties: GrantParties,
-): Promise<Grant | undefined> {
-  const row = await db
-    .selectFrom('consent_grant')
-    .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('user_id', '=', parties.userId)
-    .where('agent', '=', parties.agent)
-    .where('resource', '=', parties.resource)
-    .where('delegate', 'is not distinct from', parties.delegate)
-    .where('remembered', '=', 1)
-    .where('revoked_at', 'is', null)
-    .where((e) => e.or([e('expires_at', 'is', null), e('expires_at', '>', now)]))
-    .executeTakeFirst()
-  return row && toGrant(row)
+export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
+
+/** A grant as it stays to the end of the transaction, with its row: it is removed after it at the earliest. */
+export async function keepGrant(
+  unit: Unit,
+  which: { id: number } | { publicId: string },
+): Promise<{ row: FoundGrant; grant: Grant } | undefined> {
+  const [column, value] =
+    'id' in which ? (['id', which.id] as const) : (['public_id', idBytes(which.publicId)] as const)
+  await unit.lockRows('shared', unit.db.selectFrom('consent_grant').select('id').where(column, '=', value))
+  const row = await grants(unit).where(`g.${column}`, '=', value).executeTakeFirst()
+  const [grant] = row ? await toGrants(unit, [row]) : []
+  return row && grant && { row, grant }
 }
 
-export async function listGrants(unit: Unit, filter: GrantFilter = {}): Promise<ListedGrant[]> {
-  const { now } = unit
+export async function findGrant(statement: Statement, grantId: string): Promise<ListedGrant | undefined> {
+  const rows = await grants(statement).where('g.public_id', '=', idBytes(grantId)).execute()
+  const [grant] = await toListedGrants(statement, rows)
+  return grant
+}
+
+export async function findRememberedGrant(statement: Statement, parties: GrantParties): Promise<Grant | undefined> {
+  const rows = await grants(statement)
+    .where('g.user_id', '=', userIdOf(statement, parties.userId))
+    .where('g.agent_id', '=', agentIdOf(statement, parties.agent))
+    .where('g.resource_id', '=', resourceIdOf(statement, parties.resource))
+    .where('g.delegate', 'is not distinct from', parties.delegate)
+    .where('g.remembered', '=', sql.lit(1))
+    .where('g.revoked_at', 'is', null)
+    .where((e) => e.or([e('g.expires_at', 'is', null), e('g.expires_at', '>', statement.clock)]))
+    .execute()
+  const [grant] = await toGrants(statement, rows)
+  return grant
+}
+
+export async function listGrants(statement: Statement, filter: GrantFilter = {}): Promise<ListedGrant[]> {
+  const { clock } = statement
   const { userId, agent, resource, live, query, after, limit = 100 } = filter
-  let found = grants(unit)
-  if (userId !== undefined) found = found.where('g.user_id', '=', userId)
-  if (agent !== undefined) found = found.where('g.agent', '=', agent)
-  if (resource !== undefined) found = found.where('g.resource', '=', resource)
+  let found = grants(statement)
+  if (userId !== undefined) found = found.where('g.user_id', '=', userIdOf(statement, userId))
+  if (agent !== undefined) found = found.where('g.agent_id', '=', agentIdOf(statement, agent))
+  if (resource !== undefined) found = found.where('g.resource_id', '=', resourceIdOf(statement, resource))
   if (live === true) {
     found = found
       .where('g.revoked_at', 'is', null)
-      .where((e) => e.or([e('g.expires_at', 'is', null), e('g.expires_at', '>', now)]))
+      .where((e) => e.or([e('g.expires_at', 'is', null), e('g.expires_at', '>', clock)]))
   }
   if (live === false)
-    found = found.where((e) => e.or([e('g.revoked_at', 'is not', null), e('g.expires_at', '<=', now)]))
+    found = found.where((e) => e.or([e('g.revoked_at', 'is not', null), e('g.expires_at', '<=', clock)]))
   if (query !== undefined) {
     const part = foldUsername(query)
     found = found.where((e) =>
       e.or([
-        contains(e.ref('g.agent'), part),
-        contains(e.ref('g.resource'), part),
+        contains(e.ref('a.identifier'), part),
+        contains(e.ref('s.identifier'), part),
         contains(e.ref('u.username_key'), part),
       ]),
     )
   }
-  if (after !== undefined) found = found.where('g.id', '<', after)
-  const rows = await found.orderBy('g.id', 'desc').limit(limit).execute()
-  return rows.map(toListedGrant)
+  if (after !== undefined) found = found.where('g.id', '<', grantIdOf(statement, after))
+  return toListedGrants(statement, await found.orderBy('g.id', 'desc').limit(limit).execute())
 }
 
-function grants({ db, tenant }: Unit) {
-  return db
-    .selectFrom('consent_grant as g')
-    .innerJoin('app_user as u', (join) => join.onRef('u.tenant_id', '=', 'g.tenant_id').onRef('u.id', '=', 'g.user_id'))
-    .selectAll('g')
-    .select('u.username')
-    .where('g.tenant_id', '=', tenant)
+function grantIdOf({ db }: Statement, grantId: string) {
+  return db.selectFrom('consent_grant').select('id').where('public_id', '=', idBytes(grantId))
 }
 
-export async function listGrantUsage({ db, tenant }: Unit, filter: GrantUsageFilter): Promise<GrantUsage[]> {
+export async function listGrantUsage(statement: Statement, filter: GrantUsageFilter): Promise<GrantUsage[]> {
   const { userId, grantId, limit = 100 } = filter
-  let found = db
+  let found = statement.db
     .selectFrom('grant_usage_day as d')
-    .innerJoin('consent_grant as g', (join) =>
-      join.onRef('g.tenant_id', '=', 'd.tenant_id').onRef('g.id', '=', 'd.grant_id'),
-    )
-    .select(['d.grant_id', 'd.day', 'd.refreshes'])
-    .where('d.tenant_id', '=', tenant)
-    .where('g.user_id', '=', userId)
-  if (grantId !== undefined) found = found.where('d.grant_id', '=', grantId)
-  const rows = await found.orderBy('d.day', 'desc').orderBy('d.grant_id', 'desc').limit(limit).execute()
-  return rows.map((row) => ({ grantId: row.grant_id, day: row.day, refreshes: row.refreshes }))
+    .innerJoin('consent_grant as g', 'g.id', 'd.grant_id')
+    .select(['g.public_id', 'd.day_at', 'd.refreshes'])
+    .where('g.user_id', '=', userIdOf(statement, userId))
+  if (grantId !== undefined) found = found.where('d.grant_id', '=', grantIdOf(statement, grantId))
+  const rows = await found.orderBy('d.day_at', 'desc').orderBy('d.grant_id', 'desc').limit(limit).execute()
+  return rows.map((row) => ({ grantId: idText(row.public_id), day: row.day_at, refreshes: row.refreshes }))
 }
 
-export function toGrant(row: GrantRow): Grant {
+async function toListedGrants(statement: Statement, rows: readonly FoundGrant[]): Promise<ListedGrant[]> {
+  const found = await toGrants(statement, rows)
+  return found.map((grant, index) => ({ ...grant, username: rows[index]?.username ?? '' }))
+}
+
+async function toGrants(statement: Statement, rows: readonly FoundGrant[]): Promise<Grant[]> {
+  const permissions = await findPermissions(
+    statement,
+    rows.map(({ id }) => id),
+  )
+  return rows.map((row) => toGrant(row, permissions.get(row.id) ?? []))
+}
+
+function toGrant(row: FoundGrant, permissions: Permission[]): Grant {
+  const ends = { revokedAt: row.revoked_at, expiresAt: row.expires_at }
+  const granted = grantEnded(ends, row.read_at) ? permissions : livePermissions(permissions, row.read_at)
   return {
-    id: row.id,
-    userId: row.user_id,
+    id: idText(row.public_id),
+    userId: idText(row.user),
     agent: row.agent,
     delegate: row.delegate,
     resource: row.resource,
-    scope: row.scope,
+    scope: granted.map(({ name }) => name).join(' '),
+    permissions,
     remembered: row.remembered === 1,
     createdAt: row.created_at,
-    expiresAt: row.expires_at,
     lastUsedAt: row.last_used_at,
-    revokedAt: row.revoked_at,
     revokedBy: row.revoked_by,
-    display: row.display === null ? { agent: {}, resource: {} } : (JSON.parse(row.display) as RequestDisplay),
+    ...ends,
+    display: JSON.parse(row.display),
   }
 }
 
-function toListedGrant(row: GrantRow & { username: string }): ListedGrant {
-  return { ...toGrant(row), username: row.username }
+/** How many grants are looked up in one statement. */
+const batch = 500
+
+/** The permissions of grants, which never change, in the order they were asked for. */
+export async function findPermissions(
+  { db }: Statement,
+  grantIds: readonly number[],
+): Promise<ReadonlyMap<number, Permission[]>> {
+  const found = new Map<number, Permission[]>(grantIds.map((id) => [id, []]))
+  for (let first = 0; first < grantIds.length; first += batch) {
+    const rows = await db
+      .selectFrom('grant_scope')
+      .select(['grant_id', 'name', 'expires_at'])
+      .where('grant_id', 'in', grantIds.slice(first, first + batch))
+      .orderBy('grant_id')
+      .orderBy('position')
+      .execute()
+    for (const { grant_id, name, expires_at } of rows) found.get(grant_id)?.push({ name, expiresAt: expires_at })
+  }
+  return found
 }

@@ -1,4 +1,4 @@
-import type { User } from '../accounts/account-storage.js'
+import type { User } from '../accounts/user.js'
 import type { AuthRequest, RequestDisplay } from '../requests/request-storage.js'
 
 /** What people allowed, and the codes and refresh tokens under it. */
@@ -11,8 +11,8 @@ export interface GrantStorage {
    */
   redeemCode(redemption: CodeRedemption): Promise<RedeemOutcome>
   /**
-   * What a refresh token gives now, or less where less is asked for. It stays as it is, is bound to agent and delegate,
-   * and ends with its grant.
+   * What a refresh token gives now, or less where less is asked for: a permission that has ended is left out. It stays as
+   * it is, is bound to agent and delegate, and ends with its grant.
    * Counted per grant and day; `lastUsedAt` is written at most once a minute, and no audit row.
    */
   refreshGrant(refresh: Refresh): Promise<RefreshOutcome>
@@ -56,9 +56,9 @@ export interface CodeRedemption {
   redirectUri?: string | undefined
   /** Hash of the request token sent with the code; must be the code's own request when given. */
   requestTokenHash?: string | undefined
-  /** Seconds that the auth token may live at most; cut at the end of the grant. */
+  /** Seconds that the auth token may live at most; cut at the first end among its permissions. */
   tokenLifetime: number
-  /** A refresh token to give with the auth token; stored only when the grant outlives the auth token (W14). */
+  /** A refresh token to give with the auth token; stored only when a permission of it outlives the auth token (W14). */
   refresh?: NewRefreshToken | undefined
 }
 
@@ -93,7 +93,7 @@ export interface Refresh {
   delegate: string | null
   /** Thumbprint of the key that signed. */
   jkt: string
-  /** Seconds that the auth token may live at most; cut at the end of the grant. */
+  /** Seconds that the auth token may live at most; cut at the first end among its permissions. */
   tokenLifetime: number
   /** What the auth token is to be for, space-separated. @default all that the refresh token is for */
   scope?: string | undefined
@@ -135,10 +135,16 @@ export interface GrantParties {
 
 export interface Grant extends GrantParties {
   id: string
-  /** All that is granted; a token may stand for less, see {@link TokenIssue}. */
+  /**
+   * What is granted now, space-separated; of a grant that has ended, all that it was for. A token may stand for less, see
+   * {@link TokenIssue}.
+   */
   scope: string
+  /** What was granted, each with its own end (W27). */
+  permissions: Permission[]
   remembered: boolean
   createdAt: number
+  /** The last end of its permissions; null: one of them has none. */
   expiresAt: number | null
   lastUsedAt: number | null
   revokedAt: number | null
@@ -146,6 +152,13 @@ export interface Grant extends GrantParties {
   revokedBy: string | null
   /** What the page showed when it was allowed. */
   display: RequestDisplay
+}
+
+export interface Permission {
+  /** The scope value. */
+  name: string
+  /** Null: until the grant is removed. */
+  expiresAt: number | null
 }
 
 export interface ListedGrant extends Grant {

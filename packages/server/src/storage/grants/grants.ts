@@ -1,174 +1,178 @@
+import { sql } from 'kysely'
+import { userIdOf } from '../accounts/users.js'
+import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
-import type { GrantRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
-import type { AuthRequest, RequestDecision } from '../requests/request-storage.js'
-import { toGrant } from './grant-lists.js'
-import type { Grant, GrantRevocation, GrantsRevocation } from './grant-storage.js'
-import { mayUnite } from './may-unite.js'
-import { grantedScope, uniteScopes } from './scope-set.js'
+import { idBytes, idText } from '../engines/stored-bytes.js'
+import type { AuthRequestRow } from '../engines/tables.js'
+import { findPermissions } from './grant-lists.js'
+import type { GrantRevocation, GrantsRevocation, Permission } from './grant-storage.js'
+import { grantEnded, lastEnd, livePermissions, permissionsOf, unitePermissions } from './permissions.js'
 
-/** The grant of a decision, and what of it this request was given. */
-export async function createGrant(
-  unit: Unit,
-  request: AuthRequest,
-  decision: RequestDecision,
-): Promise<{ grant: Grant; scope: string }> {
-  const { db, tenant, now } = unit
-  const scope = grantedScope(request.scope, decision.scope)
-  if (scope === undefined) throw new TypeError('more is granted than was asked')
-  const row: GrantRow = {
-    tenant_id: tenant,
-    id: generateId(),
-    user_id: decision.userId,
-    agent: request.agent,
-    delegate: request.delegate,
-    resource: request.resource,
-    scope,
-    remembered: decision.remembered ? 1 : 0,
-    created_at: now,
-    expires_at: decision.grantLifetime === null ? null : now + decision.grantLifetime,
-    last_used_at: null,
-    revoked_at: null,
-    revoked_by: null,
-    display: JSON.stringify(request.display),
-  }
-  const before = decision.remembered ? await findRemembered(unit, row) : undefined
-  const united = before !== undefined && mayUnite(toGrant(before), toGrant(row), now)
-  if (before) await (united ? revokeRow(unit, before, 'replaced') : forgetRow(unit, before))
-  if (united) row.scope = uniteScopes(before.scope, row.scope)
-  await db.insertInto('consent_grant').values(row).execute()
-  if (united) {
-    await moveRefreshTokens(unit, before.id, row.id)
-    await recordRevocation(unit, before, 'replaced', row.id)
-  }
-  return { grant: toGrant(row), scope }
+/** What is granted, of what is asked for in a request, by the person it is bound to. */
+export interface NewGrant {
+  request: Pick<AuthRequestRow, 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
+  userId: number
+  scope: string
+  /** Null: until it is removed. */
+  lifetime: number | null
+  remembered: boolean
 }
 
-/** There is at most one, by a unique index. */
-async function findRemembered({ db, tenant }: Unit, successor: GrantRow): Promise<GrantRow | undefined> {
+/** The row of a grant, by its number and by what it is called outside. */
+export interface GrantKeys {
+  id: number
+  public_id: Uint8Array
+}
+
+export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKeys> {
+  const { now } = unit
+  const given = permissionsOf(grant.scope, grant.lifetime === null ? null : now + grant.lifetime)
+  const before = grant.remembered ? await findRemembered(unit, grant) : undefined
+  if (!before) return insertGrant(unit, grant, given)
+  if (grantEnded({ revokedAt: null, expiresAt: before.expires_at }, now)) {
+    await unit.db.updateTable('consent_grant').set({ remembered: 0 }).where('id', '=', before.id).execute()
+    return insertGrant(unit, grant, given)
+  }
+  await markRevoked(unit, before.id, 'replaced')
+  const kept = (await findPermissions(unit, [before.id])).get(before.id) ?? []
+  const successor = await insertGrant(unit, grant, unitePermissions(livePermissions(kept, now), given))
+  await unit.db.updateTable('refresh_token').set({ grant_id: successor.id }).where('grant_id', '=', before.id).execute()
+  await recordRevocation(unit, before, 'replaced', idText(successor.public_id))
+  return successor
+}
+
+/** The person's grants are held by the transaction, so that there is at most one; a unique index sees to it too. */
+async function findRemembered({ db }: Unit, { userId, request }: NewGrant) {
   return db
     .selectFrom('consent_grant')
-    .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('user_id', '=', successor.user_id)
-    .where('agent', '=', successor.agent)
-    .where('resource', '=', successor.resource)
-    .where('delegate', 'is not distinct from', successor.delegate)
-    .where('remembered', '=', 1)
+    .select(revokedColumns)
+    .select('expires_at')
+    .where('user_id', '=', userId)
+    .where('agent_id', '=', request.agent_id)
+    .where('resource_id', '=', request.resource_id)
+    .where('delegate', 'is not distinct from', request.delegate)
+    .where('remembered', '=', sql.lit(1))
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
 }
 
-async function revokeRow({ db, tenant, now }: Unit, { id }: GrantRow, by: string): Promise<void> {
-  await db
-    .updateTable('consent_grant')
-    .set({ revoked_at: now, revoked_by: by })
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', id)
-    .execute()
+async function insertGrant(
+  { db, now }: Unit,
+  { request, userId, remembered }: NewGrant,
+  permissions: readonly Permission[],
+): Promise<GrantKeys> {
+  const made = await db
+    .insertInto('consent_grant')
+    .values({
+      public_id: generateId(),
+      user_id: userId,
+      agent_id: request.agent_id,
+      delegate: request.delegate,
+      resource_id: request.resource_id,
+      remembered: remembered ? 1 : 0,
+      display_id: request.display_id,
+      created_at: now,
+      expires_at: lastEnd(permissions),
+      last_used_at: null,
+      revoked_at: null,
+      revoked_by: null,
+    })
+    .returning(['id', 'public_id'])
+    .executeTakeFirstOrThrow()
+  const rows = permissions.map(({ name, expiresAt }, position) => ({
+    grant_id: made.id,
+    position,
+    name,
+    expires_at: expiresAt,
+  }))
+  await db.insertInto('grant_scope').values(rows).execute()
+  return made
 }
 
-/** It runs to its own end, with its refresh tokens, but answers no request any more. */
-async function forgetRow({ db, tenant }: Unit, { id }: GrantRow): Promise<void> {
-  await db
-    .updateTable('consent_grant')
-    .set({ remembered: 0 })
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', id)
-    .execute()
+async function markRevoked({ db, now }: Unit, id: number, by: string): Promise<void> {
+  await db.updateTable('consent_grant').set({ revoked_at: now, revoked_by: by }).where('id', '=', id).execute()
 }
 
-async function moveRefreshTokens({ db, tenant }: Unit, from: string, to: string): Promise<void> {
-  await db
-    .updateTable('refresh_token')
-    .set({ grant_id: to })
-    .where('tenant_id', '=', tenant)
-    .where('grant_id', '=', from)
-    .execute()
-}
-
-export async function revokeGrant(unit: Unit, revocation: GrantRevocation): Promise<boolean> {
-  const { db, tenant, now } = unit
-  let update = db
+export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevocation): Promise<boolean> {
+  let update = unit.db
     .updateTable('consent_grant')
-    .set({ revoked_at: now, revoked_by: revocation.by })
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', revocation.grantId)
+    .set({ revoked_at: unit.now, revoked_by: by })
+    .where('public_id', '=', idBytes(grantId))
     .where('revoked_at', 'is', null)
-  if (revocation.userId !== undefined) update = update.where('user_id', '=', revocation.userId)
-  const revoked = await update.returningAll().executeTakeFirst()
+  if (userId !== undefined) update = update.where('user_id', '=', userIdOf(unit, userId))
+  const revoked = await update.returning(revokedColumns).executeTakeFirst()
   if (!revoked) return false
-  await recordRevocation(unit, revoked, revocation.by)
+  await recordRevocation(unit, revoked, by)
   return true
 }
 
 export async function revokeGrants(unit: Unit, { userId, agent, resource, by }: GrantsRevocation): Promise<number> {
-  const { db, tenant, now } = unit
+  const { db, now } = unit
   if (userId === undefined && agent === undefined && resource === undefined) {
     throw new TypeError('say whose grants to revoke')
   }
   let update = db
     .updateTable('consent_grant')
     .set({ revoked_at: now, revoked_by: by })
-    .where('tenant_id', '=', tenant)
     .where('revoked_at', 'is', null)
     .where((e) => e.or([e('expires_at', 'is', null), e('expires_at', '>', now)]))
-  if (userId !== undefined) update = update.where('user_id', '=', userId)
-  if (agent !== undefined) update = update.where('agent', '=', agent)
-  if (resource !== undefined) update = update.where('resource', '=', resource)
-  const revoked = await update.returningAll().execute()
+  if (userId !== undefined) update = update.where('user_id', '=', userIdOf(unit, userId))
+  if (agent !== undefined) update = update.where('agent_id', '=', agentIdOf(unit, agent))
+  if (resource !== undefined) update = update.where('resource_id', '=', resourceIdOf(unit, resource))
+  const revoked = await update.returning(revokedColumns).execute()
   for (const row of revoked) await recordRevocation(unit, row, by)
   return revoked.length
 }
 
+const revokedColumns = ['id', 'public_id', 'user_id', 'agent_id', 'resource_id'] as const
+
+interface RevokedRow extends GrantKeys {
+  user_id: number
+  agent_id: number
+  resource_id: number
+}
+
 /** Revokes what hangs on a grant, and says so. */
-async function recordRevocation(unit: Unit, row: GrantRow, by: string, successor?: string): Promise<void> {
-  const { db, tenant, now } = unit
+async function recordRevocation(unit: Unit, row: RevokedRow, by: string, successor?: string): Promise<void> {
+  const { db, now } = unit
   await db
     .updateTable('refresh_token')
     .set({ revoked_at: now })
-    .where('tenant_id', '=', tenant)
     .where('grant_id', '=', row.id)
     .where('revoked_at', 'is', null)
     .execute()
   await writeEvent(unit, {
     event: 'grant.revoked',
     userId: row.user_id,
-    agent: row.agent,
-    resource: row.resource,
-    grantId: row.id,
+    agentId: row.agent_id,
+    resourceId: row.resource_id,
+    grant: row.public_id,
     data: { by, ...(successor !== undefined && { successor }) },
   })
 }
 
-export async function markUsed({ db, tenant, now }: Unit, grantId: string): Promise<void> {
-  await db
-    .updateTable('consent_grant')
-    .set({ last_used_at: now })
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', grantId)
-    .execute()
+export async function markUsed({ db, now }: Unit, grantId: number): Promise<void> {
+  await db.updateTable('consent_grant').set({ last_used_at: now }).where('id', '=', grantId).execute()
 }
 
-export async function hasAllowedBefore({ db, tenant }: Unit, userId: string, agent: string): Promise<boolean> {
-  const row = await db
+export async function hasAllowedBefore(statement: Statement, userId: string, agent: string): Promise<boolean> {
+  const row = await statement.db
     .selectFrom('consent_grant')
     .select('id')
-    .where('tenant_id', '=', tenant)
-    .where('user_id', '=', userId)
-    .where('agent', '=', agent)
+    .where('user_id', '=', userIdOf(statement, userId))
+    .where('agent_id', '=', agentIdOf(statement, agent))
     .limit(1)
     .executeTakeFirst()
   return row !== undefined
 }
 
-export async function hasBeenAllowed({ db, tenant }: Unit, agent: string): Promise<boolean> {
-  const row = await db
+export async function hasBeenAllowed(statement: Statement, agent: string): Promise<boolean> {
+  const row = await statement.db
     .selectFrom('consent_grant')
     .select('id')
-    .where('tenant_id', '=', tenant)
-    .where('agent', '=', agent)
+    .where('agent_id', '=', agentIdOf(statement, agent))
     .limit(1)
     .executeTakeFirst()
   return row !== undefined

@@ -1,13 +1,13 @@
-import type { User } from '../accounts/account-storage.js'
+import type { User } from '../accounts/user.js'
 import type { AuthRequest } from '../requests/request-storage.js'
-import { grantEnded } from './grant-ended.js'
 import type { CodeRedemption, Grant, RedeemOutcome } from './grant-storage.js'
+import { grantEnded } from './permissions.js'
 
 /** A stored code with what it stands for. */
 export interface PresentedCode {
   request: AuthRequest
   requestTokenHash: string
-  /** What the token it gives is for. */
+  /** What the token it gives is for, without the permissions that have ended. */
   scope: string
   expiresAt: number
   consumedAt: number | null
@@ -23,8 +23,6 @@ export interface RedemptionRefusal {
   event?: string
 }
 
-export const codeUsed: RedemptionRefusal = { reason: 'used', burns: false, event: 'code.reused' }
-
 const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number) => boolean, RedemptionRefusal][] = [
   [
     (code, by) => code.request.agent !== by.agent,
@@ -38,7 +36,7 @@ const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number)
     (code, by) => by.bindToKey === true && code.request.agentJkt !== by.jkt,
     { reason: 'foreign_key', burns: true, event: 'code.foreign_key' }, // X06
   ],
-  [(code) => code.consumedAt !== null, codeUsed], // X01
+  [(code) => code.consumedAt !== null, { reason: 'used', burns: false, event: 'code.reused' }], // X01
   [(code, _by, now) => code.expiresAt <= now, { reason: 'expired', burns: false }], // X03
   [
     (code, by) => by.requestTokenHash !== undefined && by.requestTokenHash !== code.requestTokenHash,
@@ -50,7 +48,7 @@ const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number)
     { reason: 'redirect_mismatch', burns: false, event: 'code.redirect_mismatch' }, // W12
   ],
   [(code) => code.user.status !== 'active', { reason: 'user_disabled', burns: false }], // X09
-  [(code, _by, now) => grantEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
+  [(code, _by, now) => code.scope === '' || grantEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
 ]
 
 /** Why a code may not be redeemed, the first reason that applies; undefined: it may. */

@@ -1,11 +1,10 @@
-import type { User } from '../accounts/account-storage.js'
-import { grantEnded } from './grant-ended.js'
+import type { User } from '../accounts/user.js'
 import type { Grant, Refresh, RefreshOutcome } from './grant-storage.js'
+import { grantEnded } from './permissions.js'
 
 /** A stored refresh token with what it stands for. */
 export interface PresentedRefreshToken {
-  agent: string
-  delegate: string | null
+  /** What of it has not ended. */
   scope: string
   expiresAt: number
   idleSeconds: number
@@ -26,11 +25,14 @@ export interface RefreshRefusal {
 type Row = readonly [(token: PresentedRefreshToken, by: Refresh, now: number) => boolean, RefreshRefusal]
 
 const refusals: readonly Row[] = [
-  [(token, by) => token.agent !== by.agent, { reason: 'foreign_agent', event: 'refresh.foreign_agent' }], // X10
-  [(token, by) => token.delegate !== by.delegate, { reason: 'foreign_delegate', event: 'refresh.foreign_delegate' }], // X11
+  [(token, by) => token.grant.agent !== by.agent, { reason: 'foreign_agent', event: 'refresh.foreign_agent' }], // X10
+  [
+    (token, by) => token.grant.delegate !== by.delegate,
+    { reason: 'foreign_delegate', event: 'refresh.foreign_delegate' },
+  ], // X11
   [(token) => token.agentBlocked, { reason: 'agent_blocked' }], // A19
   [(token) => token.user.status !== 'active', { reason: 'user_disabled' }],
-  [(token, _by, now) => grantEnded(token.grant, now), { reason: 'grant_ended' }], // X13
+  [(token, _by, now) => token.scope === '' || grantEnded(token.grant, now), { reason: 'grant_ended' }], // X13
   [(token) => token.revokedAt !== null, { reason: 'revoked' }],
   [(token, _by, now) => token.expiresAt <= now, { reason: 'expired' }], // X14
   [(token, _by, now) => token.idleExpiresAt <= now, { reason: 'idle' }], // X14

@@ -1,22 +1,32 @@
-import { findUser } from '../accounts/users.js'
+import { keepUser, toUser } from '../accounts/users.js'
 import { isAgentBlocked } from '../agents/agents.js'
+import { agentIdOf } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
-import type { Unit } from '../engines/unit.js'
+import type { Unit } from '../engines/engine.js'
+import { hashBytes } from '../engines/stored-bytes.js'
+import { delegateOf } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
-import { generateTokenIssue } from './generate-token-issue.js'
-import { findRow, toGrant } from './grant-lists.js'
+import { type FoundGrant, keepGrant } from './grant-lists.js'
 import type { Refresh, RefreshOutcome } from './grant-storage.js'
 import { markUsed } from './grants.js'
+import { commonScope, grantedScope } from './permissions.js'
 import { type PresentedRefreshToken, refreshRefusal } from './refresh-refusal.js'
-import { grantedScope } from './scope-set.js'
-import { startOfDay } from './start-of-day.js'
+import { generateTokenIssue } from './token-issues.js'
 
 /** Seconds within which the use of a grant is written once. */
 export const usedEvery = 60
 
+const day = 24 * 60 * 60
+
+/** A presented refresh token with the rows that it stands for. */
+interface FoundToken extends PresentedRefreshToken {
+  id: number
+  grantRow: FoundGrant
+}
+
 export async function refreshGrant(unit: Unit, refresh: Refresh): Promise<RefreshOutcome> {
   const { now } = unit
-  const token = await findToken(unit, refresh.tokenHash)
+  const token = await keepToken(unit, refresh.tokenHash)
   if (!token) return { outcome: 'refused', reason: 'unknown' }
   const refusal = refreshRefusal(token, refresh, now)
   if (refusal) {
@@ -26,112 +36,95 @@ export async function refreshGrant(unit: Unit, refresh: Refresh): Promise<Refres
   const scope = grantedScope(token.scope, refresh.scope)
   if (scope === undefined) return { outcome: 'refused', reason: 'scope_exceeded' } // RFC 6749 §6
   const { grant, user } = token
-  await countRefresh(unit, grant.id)
-  await recordUse(unit, token, refresh)
-  return {
-    outcome: 'refreshed',
-    grant,
-    user,
-    issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now),
-  }
+  await countRefresh(unit, token.grantRow.id)
+  await recordUse(unit, token)
+  return { outcome: 'refreshed', grant, user, issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now) }
 }
 
-async function findToken(unit: Unit, tokenHash: string): Promise<PresentedRefreshToken | undefined> {
-  const { db, tenant } = unit
-  const row = await db
-    .selectFrom('refresh_token')
-    .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('token_hash', '=', tokenHash)
-    .executeTakeFirst()
+/** A refresh token that nobody else changes to the end of the transaction. */
+async function keepToken(unit: Unit, tokenHash: string): Promise<FoundToken | undefined> {
+  const presented = unit.db.selectFrom('refresh_token').selectAll().where('token_hash', '=', hashBytes(tokenHash))
+  await unit.lockRows('alone', presented)
+  const row = await presented.executeTakeFirst()
   if (!row) return undefined
-  const grant = await findRow(unit, row.grant_id)
-  const user = grant && (await findUser(unit, grant.user_id))
+  const kept = await keepGrant(unit, { id: row.grant_id })
+  const user = kept && (await keepUser(unit, { id: kept.row.user_id }))
   if (!user) throw new TypeError('a refresh token has lost its grant or user')
+  await unit.lockRows('shared', agentIdOf(unit, kept.grant.agent))
   return {
-    agent: row.agent,
-    delegate: row.delegate,
-    scope: row.scope,
+    id: row.id,
+    scope: commonScope(row.scope, kept.grant.scope),
     expiresAt: row.expires_at,
     idleSeconds: row.idle_seconds,
     idleExpiresAt: row.idle_expires_at,
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
-    agentBlocked: await isAgentBlocked(unit, row.agent),
-    grant: toGrant(grant),
-    user,
+    agentBlocked: await isAgentBlocked(unit, kept.grant.agent),
+    grant: kept.grant,
+    user: toUser(user),
+    grantRow: kept.row,
   }
 }
 
-async function countRefresh({ db, tenant, now }: Unit, grantId: string): Promise<void> {
+async function countRefresh({ db, now }: Unit, grantId: number): Promise<void> {
   await db
     .insertInto('grant_usage_day')
-    .values({ tenant_id: tenant, grant_id: grantId, day: startOfDay(now), refreshes: 1 })
+    .values({ grant_id: grantId, day_at: now - (now % day), refreshes: 1 })
     .onConflict((conflict) =>
       conflict
-        .columns(['tenant_id', 'grant_id', 'day'])
+        .columns(['grant_id', 'day_at'])
         .doUpdateSet((e) => ({ refreshes: e('grant_usage_day.refreshes', '+', 1) })),
     )
     .execute()
 }
 
-async function recordUse(
-  unit: Unit,
-  { grant, lastUsedAt, idleSeconds, expiresAt }: PresentedRefreshToken,
-  { tokenHash, jkt }: Refresh,
-): Promise<void> {
-  const { db, tenant, now } = unit
+async function recordUse(unit: Unit, { id, grantRow, lastUsedAt, idleSeconds, expiresAt }: FoundToken): Promise<void> {
+  const { db, now } = unit
   if (lastUsedAt !== null && lastUsedAt > now - usedEvery) return
   await db
     .updateTable('refresh_token')
-    .set({ last_used_at: now, last_used_jkt: jkt, idle_expires_at: Math.min(now + idleSeconds, expiresAt) })
-    .where('tenant_id', '=', tenant)
-    .where('token_hash', '=', tokenHash)
+    .set({ last_used_at: now, idle_expires_at: Math.min(now + idleSeconds, expiresAt) })
+    .where('id', '=', id)
     .execute()
-  await markUsed(unit, grant.id)
+  await markUsed(unit, grantRow.id)
 }
 
 async function writeRefusal(
   unit: Unit,
-  { grant }: PresentedRefreshToken,
+  { grantRow }: FoundToken,
   { tokenHash, agent, delegate, jkt }: Refresh,
   event: string,
 ): Promise<void> {
-  if (await isOneTooMany(unit, `${event} ${tokenHash}`)) return
-  await writeEvent(unit, {
-    event,
-    userId: grant.userId,
-    agent: grant.agent,
-    resource: grant.resource,
-    grantId: grant.id,
-    data: { jkt, presentedBy: agent, delegate },
-  })
+  if (await isOneTooMany(unit, event, tokenHash)) return
+  await writeEvent(unit, { event, ...partiesOf(grantRow), data: { jkt, presentedBy: agent, delegate } })
+}
+
+function partiesOf({ user_id, agent_id, resource_id, public_id }: FoundGrant) {
+  return { userId: user_id, agentId: agent_id, resourceId: resource_id, grant: public_id }
 }
 
 export async function revokeRefreshToken(
   unit: Unit,
   { tokenHash, agent, delegate }: { tokenHash: string; agent: string; delegate: string | null },
 ): Promise<boolean> {
-  const { db, tenant, now } = unit
+  const { db, now } = unit
   const revoked = await db
     .updateTable('refresh_token')
     .set({ revoked_at: now })
-    .where('tenant_id', '=', tenant)
-    .where('token_hash', '=', tokenHash)
-    .where('agent', '=', agent)
-    .where('delegate', 'is not distinct from', delegate)
+    .where('token_hash', '=', hashBytes(tokenHash))
     .where('revoked_at', 'is', null)
+    .where('grant_id', 'in', (e) =>
+      e
+        .selectFrom('consent_grant as g')
+        .select('g.id')
+        .whereRef('g.id', '=', 'refresh_token.grant_id')
+        .where('g.agent_id', '=', agentIdOf(unit, agent))
+        .where('g.delegate', 'is not distinct from', delegate),
+    )
     .returning('grant_id')
     .executeTakeFirst()
-  if (!revoked) return false
-  const grant = await findRow(unit, revoked.grant_id)
-  await writeEvent(unit, {
-    event: 'refresh.revoked',
-    userId: grant?.user_id,
-    agent,
-    resource: grant?.resource,
-    grantId: revoked.grant_id,
-    data: { delegate },
-  })
+  const kept = revoked && (await keepGrant(unit, { id: revoked.grant_id }))
+  if (!kept) return false
+  await writeEvent(unit, { event: 'refresh.revoked', ...partiesOf(kept.row), data: delegateOf(kept.row) })
   return true
 }

@@ -1,19 +1,20 @@
 import { sql } from 'kysely'
-import type { Unit } from '../engines/unit.js'
-import { endedWithSuccessor } from './ended-with-successor.js'
-import type { Grant, Revocation, RevocationFilter, Revocations } from './grant-storage.js'
+import type { Statement } from '../engines/engine.js'
+import { idText } from '../engines/stored-bytes.js'
+import type { GrantRow } from '../engines/tables.js'
+import type { Revocation, RevocationFilter, Revocations } from './grant-storage.js'
 import { usedEvery } from './refreshes.js'
 
-export async function listRevocations(unit: Unit, filter: RevocationFilter): Promise<Revocations> {
+export async function listRevocations(statement: Statement, filter: RevocationFilter): Promise<Revocations> {
   const { limit, perPerson } = filter
-  const [agents, disabled] = await Promise.all([blockedAgents(unit, filter), disabledPeople(unit, filter)])
+  const [agents, disabled] = await Promise.all([blockedAgents(statement, filter), disabledPeople(statement, filter)])
   const ofOperator = [...agents, ...disabled]
   const isFull = ofOperator.length > limit
   const listed = isFull ? [] : ofOperator.map(({ kind, value }): Revocation => ({ kind, value }))
-  const people = await peopleWhoRemoved(unit, filter)
+  const people = await peopleWhoRemoved(statement, filter)
   const { single, together } = share(people, { places: limit - listed.length, perPerson })
   return {
-    revoked: [...listed, ...(await grantsOf(unit, single, filter))],
+    revoked: [...listed, ...(await grantsOf(statement, single, filter))],
     revokedBefore: together.map(({ sub, at }) => ({ sub, at })),
     before: isFull ? Math.max(...ofOperator.map(({ at }) => at)) : undefined,
     isWhole: people.length === single.length + together.length,
@@ -21,7 +22,7 @@ export async function listRevocations(unit: Unit, filter: RevocationFilter): Pro
 }
 
 interface Remover {
-  userId: string
+  userId: number
   sub: string
   /** Grants that ended, also those that were replaced: entries are no more than that. */
   ended: number
@@ -59,73 +60,94 @@ const usedSince = (since: number) => since - usedEvery
 const everAfter = Number.MAX_SAFE_INTEGER
 
 /** People who took back something of which a token may be alive, the oldest accounts first; one more than are listed. */
-async function peopleWhoRemoved({ db, tenant }: Unit, { since, limit }: RevocationFilter): Promise<Remover[]> {
+async function peopleWhoRemoved({ db }: Statement, { since, limit }: RevocationFilter): Promise<Remover[]> {
   const takenBackAt = sql<number | null>`max(case when revoked_by <> 'replaced' then revoked_at end)`
   const removers = db
     .selectFrom('consent_grant')
-    .select((e) => ['tenant_id', 'user_id', e.fn.countAll().as('ended'), takenBackAt.as('at')])
-    .where('tenant_id', '=', tenant)
+    .select((e) => ['user_id', e.fn.countAll().as('ended'), takenBackAt.as('at')])
     .where((e) => e.between('revoked_at', since, everAfter))
-    .groupBy(['tenant_id', 'user_id'])
+    .groupBy('user_id')
     .having(takenBackAt, 'is not', null)
     .having((e) => e(e.fn.max('last_used_at'), '>=', usedSince(since)))
   const rows = await db
     .selectFrom(removers.as('r'))
-    .innerJoin('app_user as u', (join) => join.onRef('u.tenant_id', '=', 'r.tenant_id').onRef('u.id', '=', 'r.user_id'))
-    .innerJoin('subject as s', (join) =>
-      join.onRef('s.tenant_id', '=', 'r.tenant_id').onRef('s.user_id', '=', 'r.user_id'),
-    )
-    .select(['r.user_id as userId', 's.sub', 'r.ended', 'r.at'])
-    .orderBy('u.created_at')
-    .orderBy('r.user_id')
+    .innerJoin('app_user as u', 'u.id', 'r.user_id')
+    .select(['u.id', 'u.sub', 'r.ended', 'r.at'])
+    .orderBy('u.id')
     .limit(limit + 1)
     .execute()
-  return rows.map(({ userId, sub, ended, at }) => ({ userId, sub, ended: Number(ended), at: at ?? 0 }))
+  return rows.map(({ id, sub, ended, at }) => ({ userId: id, sub: idText(sub), ended: Number(ended), at: at ?? 0 }))
 }
 
 /** How many people are looked up in one statement. */
 const batch = 500
 
-async function grantsOf(unit: Unit, people: readonly Remover[], { since }: RevocationFilter): Promise<Revocation[]> {
+async function grantsOf(
+  statement: Statement,
+  people: readonly Remover[],
+  { since }: RevocationFilter,
+): Promise<Revocation[]> {
   const listed: Revocation[] = []
   for (let first = 0; first < people.length; first += batch) {
     const ids = people.slice(first, first + batch).map(({ userId }) => userId)
-    const ended = await endedGrants(unit, ids, since)
-    const isReplaced = ({ revokedBy }: EndedGrant) => revokedBy === 'replaced'
+    const ended = await endedGrants(statement, ids, since)
+    const isReplaced = (grant: EndedGrant) => grant.revoked_by === 'replaced'
     const revoked = ended.filter((grant) => !isReplaced(grant))
-    for (const { id, lastUsedAt } of [...revoked, ...endedWithSuccessor(ended.filter(isReplaced), revoked)])
-      if (lastUsedAt !== null && lastUsedAt >= usedSince(since)) listed.push({ kind: 'grant', value: id })
+    for (const { public_id, last_used_at } of [...revoked, ...endedWithSuccessor(ended.filter(isReplaced), revoked)])
+      if (last_used_at !== null && last_used_at >= usedSince(since))
+        listed.push({ kind: 'grant', value: idText(public_id) })
   }
   return listed
 }
 
-type EndedGrant = Pick<
-  Grant,
-  'id' | 'userId' | 'agent' | 'delegate' | 'resource' | 'lastUsedAt' | 'revokedAt' | 'revokedBy'
->
+const endedColumns = [
+  'public_id',
+  'user_id',
+  'agent_id',
+  'delegate',
+  'resource_id',
+  'last_used_at',
+  'revoked_at',
+  'revoked_by',
+] as const
 
-async function endedGrants({ db, tenant }: Unit, userIds: readonly string[], since: number): Promise<EndedGrant[]> {
+type EndedGrant = Pick<GrantRow, (typeof endedColumns)[number]>
+
+async function endedGrants({ db }: Statement, userIds: readonly number[], since: number): Promise<EndedGrant[]> {
   return db
     .selectFrom('consent_grant')
-    .select(['id', 'user_id as userId', 'agent', 'delegate', 'resource'])
-    .select(['last_used_at as lastUsedAt', 'revoked_at as revokedAt', 'revoked_by as revokedBy'])
-    .where('tenant_id', '=', tenant)
+    .select(endedColumns)
     .where('user_id', 'in', userIds)
     .where('revoked_at', '>=', since)
     .execute()
 }
 
+/**
+ * Of grants that others replaced, those whose successor was taken back: `revoked` are the grants that were taken back
+ * since a time, and the successor of a grant is one of the same parties that ended with it or later. It takes time in
+ * proportion to both: anybody can have thousands by allowing the same again and again.
+ */
+function endedWithSuccessor(replaced: readonly EndedGrant[], revoked: readonly EndedGrant[]): EndedGrant[] {
+  const latest = new Map<string, number>()
+  for (const grant of revoked) {
+    const parties = partiesOf(grant)
+    latest.set(parties, Math.max(latest.get(parties) ?? 0, grant.revoked_at ?? 0))
+  }
+  return replaced.filter((grant) => (latest.get(partiesOf(grant)) ?? -1) >= (grant.revoked_at ?? 0))
+}
+
+function partiesOf({ user_id, agent_id, delegate, resource_id }: EndedGrant): string {
+  return JSON.stringify([user_id, agent_id, delegate, resource_id])
+}
+
 type ByOperator = Revocation & { at: number }
 
 // The audit knows when, by an index; the row of the agent or person, whether it still is so.
-async function blockedAgents({ db, tenant }: Unit, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
+async function blockedAgents({ db }: Statement, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
   const rows = await db
     .selectFrom('audit_event as v')
-    .innerJoin('agent as a', (join) =>
-      join.onRef('a.tenant_id', '=', 'v.tenant_id').onRef('a.identifier', '=', 'v.agent'),
-    )
+    .innerJoin('agent as a', 'a.id', 'v.agent_id')
     .select((e) => ['a.identifier', e.fn.max('v.at').as('at')])
-    .where('v.tenant_id', '=', tenant)
     .where('v.event', '=', 'agent.blocked')
     .where('v.at', '>=', since)
     .where('a.blocked_at', 'is not', null)
@@ -136,20 +158,18 @@ async function blockedAgents({ db, tenant }: Unit, { since, limit }: RevocationF
   return rows.map(({ identifier, at }) => ({ kind: 'agent', value: identifier, at }))
 }
 
-async function disabledPeople({ db, tenant }: Unit, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
+async function disabledPeople({ db }: Statement, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
   const rows = await db
     .selectFrom('audit_event as v')
-    .innerJoin('app_user as u', (join) => join.onRef('u.tenant_id', '=', 'v.tenant_id').onRef('u.id', '=', 'v.user_id'))
-    .innerJoin('subject as s', (join) => join.onRef('s.tenant_id', '=', 'u.tenant_id').onRef('s.user_id', '=', 'u.id'))
-    .select((e) => ['s.sub', e.fn.max('v.at').as('at')])
-    .where('v.tenant_id', '=', tenant)
+    .innerJoin('app_user as u', 'u.id', 'v.user_id')
+    .select((e) => ['u.sub', e.fn.max('v.at').as('at')])
     .where('v.event', '=', 'user.disabled')
     .where('v.at', '>=', since)
     .where('u.status', '=', 'disabled')
     .where('u.closed_at', 'is', null)
-    .groupBy('s.sub')
+    .groupBy('u.sub')
     .orderBy('at', 'desc')
     .limit(limit + 1)
     .execute()
-  return rows.map(({ sub, at }) => ({ kind: 'sub', value: sub, at }))
+  return rows.map(({ sub, at }) => ({ kind: 'sub', value: idText(sub), at }))
 }

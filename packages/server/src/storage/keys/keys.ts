@@ -1,19 +1,11 @@
-import { writeEvent } from '../audit/audit.js'
-import { doneBy } from '../audit/done-by.js'
+import { doneBy, writeEvent } from '../audit/audit.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import type { SigningKeyRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
 import { StorageError } from '../storage-error.js'
-import type { KeyMove, MoveOptions, NewKey, StoredKey } from './key-storage.js'
-import { requireForward } from './require-forward.js'
+import type { KeyMove, KeyState, MoveOptions, NewKey, StoredKey } from './key-storage.js'
 
-export async function listKeys({ db, tenant }: Unit): Promise<StoredKey[]> {
-  const rows = await db
-    .selectFrom('signing_key')
-    .selectAll()
-    .where('tenant_id', '=', tenant)
-    .orderBy('created_at')
-    .orderBy('kid')
-    .execute()
+export async function listKeys({ db }: Statement): Promise<StoredKey[]> {
+  const rows = await db.selectFrom('signing_key').selectAll().orderBy('created_at').orderBy('kid').execute()
   return rows.map(toKey)
 }
 
@@ -27,6 +19,7 @@ export async function addKey(unit: Unit, key: NewKey, by?: string): Promise<Stor
 }
 
 export async function createKeysIfNone(unit: Unit, keys: readonly NewKey[]): Promise<StoredKey[]> {
+  await unit.exclusive('keys')
   const stored = await listKeys(unit)
   if (stored.length > 0) return stored
   for (const key of keys) await insert(unit, key)
@@ -37,22 +30,21 @@ export async function createKeysIfNone(unit: Unit, keys: readonly NewKey[]): Pro
   return listKeys(unit)
 }
 
-async function insert({ db, tenant, now }: Unit, key: NewKey): Promise<StoredKey> {
+async function insert({ db, now }: Unit, key: NewKey): Promise<StoredKey> {
   const inserted = await db
     .insertInto('signing_key')
     .values({
-      tenant_id: tenant,
       kid: key.kid,
       purpose: key.purpose,
       alg: key.alg,
-      private: key.private,
+      private_sealed: key.private,
       public_jwk: key.publicJwk && JSON.stringify(key.publicJwk),
       state: key.state,
-      not_before: key.notBefore ?? null,
+      not_before_at: key.notBefore ?? null,
       retire_at: key.retireAt ?? null,
       created_at: now,
     })
-    .onConflict((conflict) => conflict.columns(['tenant_id', 'kid']).doNothing())
+    .onConflict((conflict) => conflict.column('kid').doNothing())
     .returningAll()
     .executeTakeFirst()
   if (!inserted) throw new TypeError('a key id is used twice')
@@ -64,7 +56,7 @@ export async function moveKeys(
   moves: readonly KeyMove[],
   { add, by }: MoveOptions = {},
 ): Promise<StoredKey[]> {
-  const { db, tenant } = unit
+  const { db } = unit
   requireForward(moves)
   for (const { kid, from, to, retireAt } of moves) {
     const moved = await db
@@ -72,9 +64,8 @@ export async function moveKeys(
       .set({
         state: to,
         ...(retireAt !== undefined && { retire_at: retireAt }),
-        ...(to === 'gone' && { private: null }),
+        ...(to === 'gone' && { private_sealed: null }),
       })
-      .where('tenant_id', '=', tenant)
       .where('kid', '=', kid)
       .where('state', '=', from)
       .returning('kid')
@@ -89,15 +80,25 @@ export async function moveKeys(
   return listKeys(unit)
 }
 
+const order: readonly KeyState[] = ['next', 'active', 'retiring', 'gone']
+
+/** @throws TypeError when a key would move backwards or stay, or is named twice */
+function requireForward(moves: readonly KeyMove[]): void {
+  for (const { from, to } of moves) {
+    if (order.indexOf(to) <= order.indexOf(from)) throw new TypeError(`a key cannot move from ${from} to ${to}`)
+  }
+  if (new Set(moves.map(({ kid }) => kid)).size !== moves.length) throw new TypeError('a key is moved twice at once')
+}
+
 function toKey(row: SigningKeyRow): StoredKey {
   return {
     kid: row.kid,
     purpose: row.purpose,
     alg: row.alg,
-    private: row.private,
+    private: row.private_sealed,
     publicJwk: row.public_jwk === null ? null : JSON.parse(row.public_jwk),
     state: row.state,
-    notBefore: row.not_before,
+    notBefore: row.not_before_at,
     retireAt: row.retire_at,
     createdAt: row.created_at,
   }

@@ -1,78 +1,70 @@
 import { sql } from 'kysely'
-import type { Unit } from '../engines/unit.js'
+import { agentIdOf } from '../agents/identifiers.js'
+import type { Statement } from '../engines/engine.js'
 import type { FetchedLogo, LogoClaim } from './logo-storage.js'
 
-export async function claimLogo({ db, tenant, now }: Unit, claim: LogoClaim): Promise<boolean> {
+export async function claimLogo({ db, clock }: Statement, claim: LogoClaim): Promise<boolean> {
   const { agent, uri, maxAge, retryAfter } = claim
-  const ifUnchanged = <T>(column: 'id' | 'image') =>
+  const ifUnchanged = <T>(column: 'name' | 'image') =>
     sql<T>`case when agent_logo.uri = ${uri} then ${sql.ref(`agent_logo.${column}`)} end`
   const claimed = await db
     .insertInto('agent_logo')
-    .columns(['tenant_id', 'agent', 'uri', 'claimed_at'])
+    .columns(['agent_id', 'uri', 'claimed_at'])
     .expression((e) =>
       e
         .selectFrom('agent')
-        .select(['tenant_id', 'identifier', sql.val(uri).as('uri'), sql.val(now).as('claimed_at')])
-        .where('tenant_id', '=', tenant)
-        .where('identifier', '=', agent),
+        .select(['id as agent_id', sql.val(uri).as('uri'), clock.as('claimed_at')])
+        .where('identifier', '=', agent)
+        .where('first_seen_at', 'is not', null),
     )
     .onConflict((conflict) =>
       conflict
-        .columns(['tenant_id', 'agent'])
+        .column('agent_id')
         .doUpdateSet({
           uri,
-          claimed_at: now,
-          id: ifUnchanged<string | null>('id'),
+          claimed_at: clock,
+          name: ifUnchanged<string | null>('name'),
           image: ifUnchanged<Uint8Array | null>('image'),
         })
-        .where((e) =>
-          e.or([
-            e('agent_logo.uri', '<>', uri),
-            e('agent_logo.claimed_at', '<=', now - maxAge),
-            e.and([e('agent_logo.id', 'is', null), e('agent_logo.claimed_at', '<=', now - retryAfter)]),
-          ]),
+        .where(
+          sql<boolean>`agent_logo.uri <> ${uri} or agent_logo.claimed_at <= ${clock} - ${maxAge}
+            or (agent_logo.name is null and agent_logo.claimed_at <= ${clock} - ${retryAfter})`,
         ),
     )
-    .returning('agent')
+    .returning('agent_id')
     .executeTakeFirst()
   return claimed !== undefined
 }
 
-export async function keepLogo({ db, tenant }: Unit, { agent, uri, logo }: FetchedLogo): Promise<boolean> {
-  const kept = await db
+export async function keepLogo(statement: Statement, { agent, uri, logo }: FetchedLogo): Promise<boolean> {
+  const kept = await statement.db
     .updateTable('agent_logo')
-    .set({ id: logo?.id ?? null, image: logo && Buffer.from(logo.image) })
-    .where('tenant_id', '=', tenant)
-    .where('agent', '=', agent)
+    .set({ name: logo?.id ?? null, image: logo && Buffer.from(logo.image) })
+    .where('agent_id', '=', agentIdOf(statement, agent))
     .where('uri', '=', uri)
-    .returning('agent')
+    .returning('agent_id')
     .executeTakeFirst()
   return kept !== undefined
 }
 
-export async function removeLogo({ db, tenant }: Unit, agent: string): Promise<void> {
-  await db.deleteFrom('agent_logo').where('tenant_id', '=', tenant).where('agent', '=', agent).execute()
+export async function removeLogo(statement: Statement, agent: string): Promise<void> {
+  await statement.db.deleteFrom('agent_logo').where('agent_id', '=', agentIdOf(statement, agent)).execute()
 }
 
-export async function findLogos({ db, tenant }: Unit, agents: readonly string[]): Promise<ReadonlyMap<string, string>> {
+export async function findLogos({ db }: Statement, agents: readonly string[]): Promise<ReadonlyMap<string, string>> {
   if (agents.length === 0) return new Map()
   const rows = await db
-    .selectFrom('agent_logo')
-    .select(['agent', 'id'])
-    .where('tenant_id', '=', tenant)
-    .where('agent', 'in', [...agents])
-    .$narrowType<{ id: string }>()
-    .where('id', 'is not', null)
+    .selectFrom('agent_logo as l')
+    .innerJoin('agent as a', 'a.id', 'l.agent_id')
+    .select(['a.identifier', 'l.name'])
+    .where('a.identifier', 'in', [...agents])
+    .$narrowType<{ name: string }>()
+    .where('l.name', 'is not', null)
     .execute()
-  return new Map(rows.map(({ agent, id }) => [agent, id]))
+  return new Map(rows.map(({ identifier, name }) => [identifier, name]))
 }
 
-export async function readLogo({ db, tenant }: Unit, id: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const row = await db
-    .selectFrom('agent_logo')
-    .select('image')
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', id)
-    .executeTakeFirst()
+export async function readLogo({ db }: Statement, id: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const row = await db.selectFrom('agent_logo').select('image').where('name', '=', id).executeTakeFirst()
   return row?.image ? new Uint8Array(row.image) : undefined
 }

@@ -1,10 +1,11 @@
 import { type NonceClaim, type NonceLimits, type ReachedLimit, reachedLimit } from 'countersign/wire'
 import { sql } from 'kysely'
+import type { Unit } from '../engines/engine.js'
+import { hashBytes, hashText } from '../engines/stored-bytes.js'
 import type { NonceCountRow, NonceRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
 import { StorageError } from '../storage-error.js'
 
-type OwnedNonce = Pick<NonceRow, 'key' | 'kind' | 'holder' | 'network'>
+type OwnedNonce = Pick<NonceRow, 'key_hash' | 'kind' | 'holder' | 'network'>
 type Counted = Pick<NonceCountRow, 'kind' | 'source'>
 
 const batch = 500
@@ -21,9 +22,10 @@ export async function claimNonce(
   const { agent, thumbprint, network } = source
   const holder =
     agent === undefined ? ({ kind: 'key', holder: thumbprint } as const) : ({ kind: 'agent', holder: agent } as const)
-  const nonce = { key, ...holder, network }
+  const keyHash = hashBytes(key)
+  const nonce = { key_hash: keyHash, ...holder, network }
   if (!(await insertNonce(unit, nonce, lifetime))) {
-    const hasEnded = (await forget(unit, [key])) > 0
+    const hasEnded = (await forget(unit, [keyHash])) > 0
     if (!hasEnded || !(await insertNonce(unit, nonce, lifetime))) return false
   }
   const reached = await countNonce(unit, nonce, limits)
@@ -42,27 +44,20 @@ const refusals: Readonly<Record<ReachedLimit, string>> = {
 
 /** Forgets some of the nonces that have ended; returns how many. */
 export async function forgetNonces(unit: Unit): Promise<number> {
-  const { db, tenant, now } = unit
-  const ended = await db
-    .selectFrom('nonce')
-    .select('key')
-    .where('tenant_id', '=', tenant)
-    .where('expires_at', '<=', now)
-    .limit(batch)
-    .execute()
-  const keys = ended.map(({ key }) => key)
+  const { db, now } = unit
+  const ended = await db.selectFrom('nonce').select('key_hash').where('expires_at', '<=', now).limit(batch).execute()
+  const keys = ended.map(({ key_hash }) => key_hash)
   return keys.length === 0 ? 0 : forget(unit, keys)
 }
 
 /** Forgets those of the nonces that have ended. */
-async function forget(unit: Unit, keys: readonly string[]): Promise<number> {
-  const { db, tenant, now } = unit
+async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> {
+  const { db, now } = unit
   const forgotten = await db
     .deleteFrom('nonce')
-    .where('tenant_id', '=', tenant)
-    .where('key', 'in', keys)
+    .where('key_hash', 'in', keys)
     .where('expires_at', '<=', now)
-    .returning(['key', 'kind', 'holder', 'network'])
+    .returning(['key_hash', 'kind', 'holder', 'network'])
     .execute()
   if (forgotten.length === 0) return 0
   const counts = await addToCounts(unit, forgotten, -1)
@@ -70,12 +65,12 @@ async function forget(unit: Unit, keys: readonly string[]): Promise<number> {
   return forgotten.length
 }
 
-async function insertNonce({ db, tenant, now }: Unit, nonce: OwnedNonce, lifetime: number): Promise<boolean> {
+async function insertNonce({ db, now }: Unit, nonce: OwnedNonce, lifetime: number): Promise<boolean> {
   const inserted = await db
     .insertInto('nonce')
-    .values({ tenant_id: tenant, ...nonce, expires_at: now + lifetime })
-    .onConflict((conflict) => conflict.columns(['tenant_id', 'key']).doNothing())
-    .returning('key')
+    .values({ ...nonce, expires_at: now + lifetime })
+    .onConflict((conflict) => conflict.column('key_hash').doNothing())
+    .returning('id')
     .executeTakeFirst()
   return inserted !== undefined
 }
@@ -96,26 +91,22 @@ async function countNonce(
 }
 
 /** Of all nonces there is no single count: every claim would wait for that row. */
-function countedBy({ key, kind, holder, network }: OwnedNonce): Counted[] {
+function countedBy({ key_hash, kind, holder, network }: OwnedNonce): Counted[] {
   return [
     { kind, source: holder },
     { kind: 'network', source: network },
     ...(kind === 'key' ? [{ kind: 'strangers', source: network } as const] : []),
-    { kind: 'part', source: key.slice(0, 1) },
+    { kind: 'part', source: hashText(key_hash).slice(0, 1) },
   ]
 }
 
-async function addToCounts(
-  { db, tenant }: Unit,
-  nonces: readonly OwnedNonce[],
-  each: 1 | -1,
-): Promise<NonceCountRow[]> {
+async function addToCounts({ db }: Unit, nonces: readonly OwnedNonce[], each: 1 | -1): Promise<NonceCountRow[]> {
   const rows = new Map<string, NonceCountRow>()
   for (const counted of nonces.flatMap(countedBy)) {
     const id = `${counted.kind} ${counted.source}`
     const row = rows.get(id)
     if (row) row.held += each
-    else rows.set(id, { tenant_id: tenant, ...counted, held: each })
+    else rows.set(id, { ...counted, held: each })
   }
   // In one order everywhere: two that lock the same rows must not wait for each other.
   const inOrder = [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row)
@@ -124,39 +115,37 @@ async function addToCounts(
     .values(inOrder)
     .onConflict((conflict) =>
       conflict
-        .columns(['tenant_id', 'kind', 'source'])
+        .columns(['source', 'kind'])
         .doUpdateSet((e) => ({ held: e('nonce_count.held', '+', e.ref('excluded.held')) })),
     )
     .returningAll()
     .execute()
 }
 
-async function deleteCount({ db, tenant }: Unit, { kind, source }: Counted): Promise<void> {
+async function deleteCount({ db }: Unit, { kind, source }: Counted): Promise<void> {
   await db
     .deleteFrom('nonce_count')
-    .where('tenant_id', '=', tenant)
     .where('kind', '=', kind)
     .where('source', '=', source)
     .where('held', '<=', 0)
     .execute()
 }
 
-async function countAll({ db, tenant }: Unit): Promise<number> {
+// A kind is written as the indexes say it: a parameter would not be taken for it.
+
+async function countAll({ db }: Unit): Promise<number> {
   const { held } = await db
     .selectFrom('nonce_count')
     .select((e) => e.fn.sum<number | null>('held').as('held'))
-    .where('tenant_id', '=', tenant)
-    .where('kind', '=', 'part')
+    .where('kind', '=', sql.lit('part'))
     .executeTakeFirstOrThrow()
   return Number(held ?? 0)
 }
 
-async function mostOfOthers({ db, tenant }: Unit, network: string): Promise<number> {
+async function mostOfOthers({ db }: Unit, network: string): Promise<number> {
   const row = await db
     .selectFrom('nonce_count')
     .select('held')
-    .where('tenant_id', '=', tenant)
-    // As the index says it: a parameter would not be taken for it.
     .where('kind', '=', sql.lit('network'))
     .where('source', '<>', network)
     .orderBy('held', 'desc')

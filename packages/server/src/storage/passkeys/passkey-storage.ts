@@ -1,4 +1,4 @@
-import type { User } from '../accounts/account-storage.js'
+import type { User } from '../accounts/user.js'
 
 export interface PasskeyStorage {
   /** Adds a passkey to an active person. False when the credential is registered already, with whomever. */

@@ -1,19 +1,19 @@
-import { findUser } from '../accounts/users.js'
+import { keepUser, toUser, userIdOf, users } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import type { PasskeyRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
 import type { FoundPasskey, NewPasskey, Passkey } from './passkey-storage.js'
 
 export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<boolean> {
-  const { db, tenant, now } = unit
-  const { userId, credentialId, publicKey, counter, transports = [], name } = passkey
-  if ((await findUser(unit, userId))?.status !== 'active') throw new TypeError('a passkey needs an active user')
+  const { db, now } = unit
+  const { credentialId, publicKey, counter, transports = [], name } = passkey
+  const user = await keepUser(unit, passkey.userId)
+  if (user?.status !== 'active') throw new TypeError('a passkey needs an active user')
   const added = await db
     .insertInto('passkey')
     .values({
-      tenant_id: tenant,
       credential_id: credentialId,
-      user_id: userId,
+      user_id: user.id,
       public_key: Buffer.from(publicKey),
       counter,
       transports: JSON.stringify(transports),
@@ -21,60 +21,55 @@ export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<boole
       created_at: now,
       last_used_at: null,
     })
-    .onConflict((conflict) => conflict.columns(['tenant_id', 'credential_id']).doNothing())
+    .onConflict((conflict) => conflict.column('credential_id').doNothing())
     .returning('credential_id')
     .executeTakeFirst()
   if (!added) return false
-  await writeEvent(unit, { event: 'passkey.added', userId, data: { credentialId } })
+  await writeEvent(unit, { event: 'passkey.added', userId: user.id, data: { credentialId } })
   return true
 }
 
-export async function listPasskeys({ db, tenant }: Unit, userId: string): Promise<Passkey[]> {
-  const rows = await db
+export async function listPasskeys(statement: Statement, userId: string): Promise<Passkey[]> {
+  const rows = await statement.db
     .selectFrom('passkey')
     .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('user_id', '=', userId)
+    .where('user_id', '=', userIdOf(statement, userId))
     .orderBy('created_at')
     .orderBy('credential_id')
     .execute()
   return rows.map(toPasskey)
 }
 
-export async function findPasskey(unit: Unit, credentialId: string): Promise<FoundPasskey | undefined> {
-  const row = await findRow(unit, credentialId)
-  const user = row && (await findUser(unit, row.user_id))
-  return user && { user, passkey: { ...toPasskey(row), publicKey: Uint8Array.from(row.public_key) } }
-}
-
-function findRow({ db, tenant }: Unit, credentialId: string): Promise<PasskeyRow | undefined> {
-  return db
-    .selectFrom('passkey')
-    .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('credential_id', '=', credentialId)
+export async function findPasskey(statement: Statement, credentialId: string): Promise<FoundPasskey | undefined> {
+  const row = await users(statement)
+    .innerJoin('passkey as p', 'p.user_id', 'u.id')
+    .select(['p.credential_id', 'p.name', 'p.transports', 'p.counter', 'p.last_used_at', 'p.public_key'])
+    .select('p.created_at as added_at')
+    .where('p.credential_id', '=', credentialId)
     .executeTakeFirst()
+  if (!row) return undefined
+  const passkey = toPasskey({ ...row, created_at: row.added_at })
+  return { user: toUser(row), passkey: { ...passkey, publicKey: Uint8Array.from(row.public_key) } }
 }
 
-/** The counter rule of `isCounterForward`, in one statement. */
 export async function usePasskey(unit: Unit, use: { credentialId: string; counter: number }): Promise<boolean> {
-  const { db, tenant, now } = unit
+  const { db, now } = unit
   const used = await db
     .updateTable('passkey')
     .set({ counter: use.counter, last_used_at: now })
-    .where('tenant_id', '=', tenant)
     .where('credential_id', '=', use.credentialId)
     .where((e) => e.or([e('counter', '<', use.counter), e.and([e('counter', '=', 0), e.lit(use.counter === 0)])]))
     .returning('credential_id')
     .executeTakeFirst()
   if (used) return true
-  const row = await findRow(unit, use.credentialId)
+  const row = await db
+    .selectFrom('passkey')
+    .select(['user_id', 'counter'])
+    .where('credential_id', '=', use.credentialId)
+    .executeTakeFirst()
   if (row) {
-    await writeEvent(unit, {
-      event: 'passkey.counter_went_back',
-      userId: row.user_id,
-      data: { ...use, stored: row.counter },
-    })
+    const data = { ...use, stored: row.counter }
+    await writeEvent(unit, { event: 'passkey.counter_went_back', userId: row.user_id, data })
   }
   return false
 }
@@ -83,20 +78,18 @@ export async function removePasskey(
   unit: Unit,
   { userId, credentialId }: { userId: string; credentialId: string },
 ): Promise<boolean> {
-  const { db, tenant } = unit
-  const removed = await db
+  const removed = await unit.db
     .deleteFrom('passkey')
-    .where('tenant_id', '=', tenant)
     .where('credential_id', '=', credentialId)
-    .where('user_id', '=', userId)
-    .returning('credential_id')
+    .where('user_id', '=', userIdOf(unit, userId))
+    .returning('user_id')
     .executeTakeFirst()
   if (!removed) return false
-  await writeEvent(unit, { event: 'passkey.removed', userId, data: { credentialId } })
+  await writeEvent(unit, { event: 'passkey.removed', userId: removed.user_id, data: { credentialId } })
   return true
 }
 
-function toPasskey(row: PasskeyRow): Passkey {
+function toPasskey(row: Omit<PasskeyRow, 'user_id' | 'public_key'>): Passkey {
   return {
     credentialId: row.credential_id,
     name: row.name,

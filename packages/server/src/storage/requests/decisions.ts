@@ -1,128 +1,155 @@
-import { findUser } from '../accounts/users.js'
+import { keepUser } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
-import type { Unit } from '../engines/unit.js'
-import { findRow, toGrant } from '../grants/grant-lists.js'
+import type { Unit } from '../engines/engine.js'
+import { hashBytes } from '../engines/stored-bytes.js'
+import { keepGrant } from '../grants/grant-lists.js'
+import type { Grant } from '../grants/grant-storage.js'
 import { createGrant, markUsed } from '../grants/grants.js'
-import { rememberedRefusal } from '../grants/remembered-refusal.js'
-import { decisionRefusal, recordedDecision } from './decision-refusal.js'
+import { grantEnded, grantedScope, isWithinScope } from '../grants/permissions.js'
 import type {
   AuthRequest,
   DecideOutcome,
+  NewHandle,
   RememberedOutcome,
   RememberedPermission,
   RequestDecision,
 } from './request-storage.js'
-import { bindRequest, findAuthRequest } from './requests.js'
+import { bindRequest, delegateOf, type FoundRequest, keepRequest, partiesOf, toAuthRequest } from './requests.js'
+
+type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R } ? R : never
 
 export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
-  const asked = await findAuthRequest(unit, decision.tokenHash)
-  const refusal = refuseDecision(asked, decision)
-  if (refusal) return refusal
-  unit.reach('before_consume')
-  if (!(await recordDecision(unit, decision))) {
-    const changed = await findAuthRequest(unit, decision.tokenHash)
-    return refuseDecision(changed, decision) ?? { outcome: 'refused', reason: 'changed' }
-  }
-  unit.reach('after_consume')
-  const request = await requireRequest(unit, decision.tokenHash)
-  const allowed = decision.decision === 'allow'
-  const given = allowed ? await createGrant(unit, request, decision) : undefined
-  if (given) await createCode(unit, request, given.grant.id, given.scope, decision)
-  await writeEvent(unit, {
-    event: allowed ? 'request.allowed' : 'request.denied',
-    userId: decision.userId,
-    agent: request.agent,
-    resource: request.resource,
-    requestId: request.id,
-    grantId: given?.grant.id,
-    data: { delegate: request.delegate, scope: given?.scope ?? request.scope, revision: request.revision },
-  })
-  return { outcome: allowed ? 'allowed' : 'denied', request: { ...request, codeAlive: allowed }, first: true }
-}
-
-function refuseDecision(request: AuthRequest | undefined, decision: RequestDecision): DecideOutcome | undefined {
-  if (!request) return { outcome: 'refused', reason: 'unknown' }
+  const row = await keepRequest(unit, decision.tokenHash)
+  if (!row) return { outcome: 'refused', reason: 'unknown' }
+  const request = toAuthRequest(row)
   const recorded = recordedDecision(request, decision)
   if (recorded) return recorded
   const reason = decisionRefusal(request, decision)
-  return reason && { outcome: 'refused', reason }
+  if (reason) return { outcome: 'refused', reason }
+  const { handle } = decision
+  const status = decision.decision === 'allow' ? 'allowed' : 'denied'
+  await recordDecision(unit, row, status)
+  const scope = (status === 'allowed' && grantedScope(request.scope, decision.scope)) || undefined
+  const granted = scope === undefined ? undefined : await grant(unit, row, scope, decision)
+  if (granted && scope !== undefined && handle) await createCode(unit, row, granted.id, scope, handle)
+  await writeEvent(unit, {
+    event: status === 'allowed' ? 'request.allowed' : 'request.denied',
+    ...partiesOf(row),
+    grant: granted?.public_id,
+    data: { ...delegateOf(row), scope: scope ?? request.scope, revision: request.revision },
+  })
+  return decided(request, status, unit.now, handle)
 }
 
-async function recordDecision(
-  { db, tenant, now }: Unit,
-  decision: Pick<RequestDecision, 'tokenHash' | 'browserHash' | 'userId' | 'revision' | 'decision'>,
-): Promise<boolean> {
-  const decided = await db
+/** The outcome that is already on record for the browser that decided (attacks C09). */
+function recordedDecision(
+  request: AuthRequest,
+  { browserHash }: Pick<RequestDecision, 'browserHash'>,
+): Extract<DecideOutcome, { first: boolean }> | undefined {
+  const { status } = request
+  if (status !== 'allowed' && status !== 'denied') return undefined
+  if (request.browserHash !== browserHash) return undefined
+  return { outcome: status, request, first: false }
+}
+
+/** Why a decision may not be recorded; undefined: it may. */
+function decisionRefusal(request: AuthRequest, decision: RequestDecision): ReasonOf<DecideOutcome> | undefined {
+  if (request.status === 'expired') return 'expired'
+  if (request.status !== 'open') return 'not_open'
+  if (request.browserHash !== decision.browserHash) return 'other_browser'
+  if (request.userId !== decision.userId) return 'other_user'
+  if (request.revision !== decision.revision) return 'changed'
+  if (decision.decision === 'allow' && grantedScope(request.scope, decision.scope) === undefined) return 'changed' // C10
+  return undefined
+}
+
+async function recordDecision({ db, now }: Unit, { id }: FoundRequest, status: 'allowed' | 'denied'): Promise<void> {
+  const recorded = await db
     .updateTable('auth_request')
-    .set({ status: decision.decision === 'allow' ? 'allowed' : 'denied', decided_at: now })
-    .where('tenant_id', '=', tenant)
-    .where('token_hash', '=', decision.tokenHash)
+    .set({ status, decided_at: now })
+    .where('id', '=', id)
     .where('status', '=', 'open')
-    .where('browser_hash', '=', decision.browserHash)
-    .where('user_id', '=', decision.userId)
-    .where('revision', '=', decision.revision)
-    .where('expires_at', '>', now)
     .returning('id')
     .executeTakeFirst()
-  return decided !== undefined
+  if (!recorded) throw new TypeError('a request that is kept was decided')
+}
+
+async function grant(unit: Unit, row: FoundRequest, scope: string, decision: RequestDecision) {
+  const user = await keepUser(unit, decision.userId, 'alone')
+  if (!user) throw new TypeError('a request has lost its user')
+  const { grantLifetime: lifetime, remembered } = decision
+  return createGrant(unit, { request: row, userId: user.id, scope, lifetime, remembered })
+}
+
+function decided(
+  request: AuthRequest,
+  status: 'allowed' | 'denied',
+  now: number,
+  handle: NewHandle | undefined,
+): Extract<DecideOutcome, { first: boolean }> {
+  const codeAlive = status === 'allowed' && handle !== undefined
+  return { outcome: status, request: { ...request, status, decidedAt: now, codeAlive }, first: true }
 }
 
 /** Binds, then decides as the person who is bound would. */
 export async function allowRemembered(unit: Unit, permission: RememberedPermission): Promise<RememberedOutcome> {
-  const request = await findAuthRequest(unit, permission.tokenHash)
-  if (!request) return { outcome: 'refused', reason: 'unknown' }
+  const row = await keepRequest(unit, permission.tokenHash)
+  if (!row) return { outcome: 'refused', reason: 'unknown' }
+  const request = toAuthRequest(row)
   const recorded = recordedDecision(request, permission)
   if (recorded) return recorded
-  const active = (await findUser(unit, permission.userId))?.status === 'active'
-  const row = active ? await findRow(unit, permission.grantId) : undefined
-  const reason = rememberedRefusal(request, row && toGrant(row), permission, unit.now)
-  if (reason || !row) return { outcome: 'refused', reason: reason ?? 'not_covered' }
+  const active = (await keepUser(unit, permission.userId))?.status === 'active'
+  const kept = active ? await keepGrant(unit, { publicId: permission.grantId }) : undefined
+  const reason = rememberedRefusal(request, kept?.grant, permission, unit.now)
+  if (reason || !kept) return { outcome: 'refused', reason: reason ?? 'not_covered' }
   const bound = await bindRequest(unit, permission)
   if (bound.outcome === 'refused') return { outcome: 'refused', reason: bound.reason }
-  const { revision } = bound.request
-  if (!(await recordDecision(unit, { ...permission, revision, decision: 'allow' }))) {
-    return { outcome: 'refused', reason: 'not_open' }
-  }
-  await markUsed(unit, row.id)
-  await createCode(unit, request, row.id, request.scope, permission)
+  const { id, user_id, public_id } = kept.row
+  await recordDecision(unit, row, 'allowed')
+  await markUsed(unit, id)
+  const { handle } = permission
+  if (handle) await createCode(unit, row, id, request.scope, handle)
   await writeEvent(unit, {
     event: 'request.remembered',
-    userId: permission.userId,
-    agent: request.agent,
-    resource: request.resource,
-    requestId: request.id,
-    grantId: row.id,
-    data: { delegate: request.delegate, scope: request.scope },
+    ...partiesOf(row),
+    userId: user_id,
+    grant: public_id,
+    data: { ...delegateOf(row), scope: request.scope },
   })
-  const decided = await requireRequest(unit, permission.tokenHash)
-  return { outcome: 'allowed', request: decided, first: true }
+  return decided(bound.request, 'allowed', unit.now, handle)
 }
 
-async function requireRequest(unit: Unit, tokenHash: string): Promise<AuthRequest> {
-  const request = await findAuthRequest(unit, tokenHash)
-  if (!request) throw new TypeError('a decided request is missing')
-  return request
+/** Why a request may not be allowed under a remembered grant; undefined: it may. */
+function rememberedRefusal(
+  request: AuthRequest,
+  grant: Grant | undefined,
+  permission: RememberedPermission,
+  now: number,
+): ReasonOf<RememberedOutcome> | undefined {
+  if (request.status === 'expired') return 'expired'
+  if (request.status !== 'open') return 'not_open'
+  if (request.browserHash !== null && request.browserHash !== permission.browserHash) return 'other_browser'
+  const covered =
+    grant?.remembered === true &&
+    !grantEnded(grant, now) &&
+    grant.userId === permission.userId &&
+    grant.agent === request.agent &&
+    grant.delegate === request.delegate &&
+    grant.resource === request.resource &&
+    isWithinScope(request.scope, grant.scope)
+  return covered ? undefined : 'not_covered'
 }
 
 async function createCode(
-  { db, tenant, now }: Unit,
-  request: AuthRequest,
-  grantId: string,
+  { db, now }: Unit,
+  { id }: FoundRequest,
+  grantId: number,
   scope: string,
-  { codeHash, codeLifetime }: Pick<RequestDecision, 'codeHash' | 'codeLifetime'>,
+  { handleHash, handleLifetime }: NewHandle,
 ): Promise<void> {
+  const code = { request_id: id, code_hash: hashBytes(handleHash), grant_id: grantId, scope, consumed_at: null }
   await db
     .insertInto('code')
-    .values({
-      tenant_id: tenant,
-      code_hash: codeHash,
-      request_id: request.id,
-      grant_id: grantId,
-      scope,
-      expires_at: now + codeLifetime,
-      consumed_at: null,
-      consumed_by_jkt: null,
-      burned_for: null,
-    })
+    .values({ ...code, expires_at: now + handleLifetime })
     .execute()
 }

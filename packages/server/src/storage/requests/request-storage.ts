@@ -17,9 +17,10 @@ export interface RequestStorage {
   /** Puts the end of an open request off by `seconds`, at most `maxExtensions` times (WCAG 2.2.1). */
   extendRequest(extension: RequestExtension): Promise<ExtendOutcome>
   /**
-   * Records what a person decided: the status, the grant, the code's hash and the audit rows in one transaction.
+   * Records what a person decided: the status, the grant, the handle and the audit rows in one transaction.
    * A second decision, whatever it says, returns the recorded one (attacks C09). A remembered grant takes the place of
-   * the one before, which gives it its scopes and refresh tokens.
+   * the one before, which gives it its refresh tokens and those of its permissions that have not ended; each keeps its
+   * own end, or the new one where that is later (W27).
    */
   decideRequest(decision: RequestDecision): Promise<DecideOutcome>
   /**
@@ -88,7 +89,7 @@ export interface AuthRequest {
   createdAt: number
   expiresAt: number
   decidedAt: number | null
-  /** Whether its code could still be redeemed: unused, in time, and its grant not ended. */
+  /** Whether it has a code that could still be redeemed: unused, in time, and its grant not ended. */
   codeAlive: boolean
 }
 
@@ -115,22 +116,28 @@ export type ExtendOutcome =
   | { outcome: 'extended'; expiresAt: number; extensions: number }
   | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'not_open' | 'limit' }
 
+/** What the transport of the answer gives out, and takes back once; absent where it needs none. */
+export interface NewHandle {
+  /** SHA-256 of the handle, which only the transport knows. */
+  handleHash: string
+  /** Seconds that it lives. */
+  handleLifetime: number
+}
+
 export interface RequestDecision {
   tokenHash: string
   browserHash: string
   userId: string
   revision: number
   decision: 'allow' | 'deny'
-  /** SHA-256 of the code that an Allow gives out. */
-  codeHash: string
-  /** Seconds that the code lives. */
-  codeLifetime: number
+  /** What an Allow is answered with. */
+  handle?: NewHandle | undefined
   /**
    * What is granted of what was asked, space-separated; a scope that was not asked, or none at all, is refused as
    * `changed`. @default all that was asked
    */
   scope?: string | undefined
-  /** Seconds that the grant lives; null: until it is removed. */
+  /** Seconds that what is granted lives; null: until it is removed. */
   grantLifetime: number | null
   /** Whether the grant may answer later requests without a page. */
   remembered: boolean
@@ -142,10 +149,8 @@ export type DecideOutcome =
 
 export interface RememberedPermission extends RequestBinding {
   grantId: string
-  /** SHA-256 of the code that this gives out. */
-  codeHash: string
-  /** Seconds that the code lives. */
-  codeLifetime: number
+  /** What it is answered with. */
+  handle?: NewHandle | undefined
 }
 
 export type RememberedOutcome =

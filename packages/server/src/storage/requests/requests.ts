@@ -1,14 +1,16 @@
-import { sql } from 'kysely'
+import { type SqlBool, sql } from 'kysely'
+import { findUserId } from '../accounts/users.js'
 import { markSeen, requireUnblocked } from '../agents/agents.js'
-import { writeEvent } from '../audit/audit.js'
+import { internResource } from '../agents/identifiers.js'
+import { type Happening, writeEvent } from '../audit/audit.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
-import type { AuthRequestRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
+import { hashBytes, hashText, idText } from '../engines/stored-bytes.js'
 import { StorageError } from '../storage-error.js'
-import { extensionRefusal } from './extension-refusal.js'
-import { requestStatus } from './request-status.js'
+import { internDisplay } from './displays.js'
 import type {
   AuthRequest,
+  AuthRequestStatus,
   BindOutcome,
   ExtendOutcome,
   NewAuthRequest,
@@ -17,198 +19,174 @@ import type {
 } from './request-storage.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
-  const { db, tenant, now } = unit
-  await markSeen(unit, request.agent)
+  const { db, now } = unit
+  // The agent's row is held from here on, so that its requests are counted one after the other.
+  const agentId = await markSeen(unit, request.agent)
   await requireUnblocked(unit, request.agent)
-  if ((await countOpen(unit, request)) >= request.maxOpen) {
+  const resourceId = await internResource(unit, request.resource)
+  const parties = { agentId, resourceId, delegate: request.delegate }
+  if ((await countOpen(unit, parties)) >= request.maxOpen) {
     throw new StorageError('too_many_requests', 'too many open requests of this agent for this resource')
   }
-  const row: AuthRequestRow = {
-    tenant_id: tenant,
-    id: generateId(),
-    token_hash: request.tokenHash,
-    agent: request.agent,
-    delegate: request.delegate,
-    agent_jkt: request.agentJkt,
-    resource: request.resource,
-    scope: request.scope,
-    redirect_uri: request.redirectUri,
-    state: null,
-    display: JSON.stringify(request.display),
-    status: 'open',
-    revision: 0,
-    browser_hash: null,
-    user_id: null,
-    prompt: request.prompt ?? null,
-    extensions: 0,
-    created_at: now,
-    expires_at: now + request.lifetime,
-    decided_at: null,
-  }
-  await db.insertInto('auth_request').values(row).execute()
+  const { id, public_id } = await db
+    .insertInto('auth_request')
+    .values({
+      public_id: generateId(),
+      token_hash: hashBytes(request.tokenHash),
+      agent_id: agentId,
+      delegate: request.delegate,
+      agent_jkt: hashBytes(request.agentJkt),
+      resource_id: resourceId,
+      scope: request.scope,
+      redirect_uri: request.redirectUri,
+      display_id: await internDisplay(unit, request.display),
+      status: 'open',
+      revision: 0,
+      prompt: request.prompt ?? null,
+      extensions: 0,
+      created_at: now,
+      expires_at: now + request.lifetime,
+    })
+    .returning(['id', 'public_id'])
+    .executeTakeFirstOrThrow()
   await writeEvent(unit, {
     event: 'request.created',
-    agent: row.agent,
-    resource: row.resource,
-    requestId: row.id,
-    data: { delegate: row.delegate, scope: row.scope, jkt: row.agent_jkt },
+    agentId,
+    resourceId,
+    request: public_id,
+    data: { ...delegateOf(request), scope: request.scope, jkt: request.agentJkt },
   })
-  return toAuthRequest({ ...row, code_alive: false }, now)
+  return toAuthRequest(await requests(unit).where('r.id', '=', id).executeTakeFirstOrThrow())
 }
 
-async function countOpen({ db, tenant, now }: Unit, request: NewAuthRequest): Promise<number> {
+async function countOpen(
+  { db, now }: Unit,
+  { agentId, resourceId, delegate }: { agentId: number; resourceId: number; delegate: string | null },
+): Promise<number> {
   const { open } = await db
     .selectFrom('auth_request')
     .select((e) => e.fn.countAll().as('open'))
-    .where('tenant_id', '=', tenant)
-    .where('agent', '=', request.agent)
-    .where('resource', '=', request.resource)
-    .where('delegate', 'is not distinct from', request.delegate)
-    .where('status', '=', sql.lit('open')) // a literal, so that the partial index applies
+    .where('agent_id', '=', agentId)
+    .where('resource_id', '=', resourceId)
+    .where('delegate', 'is not distinct from', delegate)
+    .where('status', '=', 'open')
     .where('expires_at', '>', now)
     .executeTakeFirstOrThrow()
   return Number(open)
 }
 
-export async function findAuthRequest(unit: Unit, tokenHash: string): Promise<AuthRequest | undefined> {
-  const row = await requests(unit).where('r.token_hash', '=', tokenHash).executeTakeFirst()
-  return row && toAuthRequest(row, unit.now)
+export async function findAuthRequest(statement: Statement, tokenHash: string): Promise<AuthRequest | undefined> {
+  const row = await requests(statement).where('r.token_hash', '=', hashBytes(tokenHash)).executeTakeFirst()
+  return row && toAuthRequest(row)
 }
 
-export async function rememberState({ db, tenant, now }: Unit, tokenHash: string, state: string): Promise<void> {
+export async function rememberState({ db, clock }: Statement, tokenHash: string, state: string): Promise<void> {
   await db
     .updateTable('auth_request')
     .set({ state })
-    .where('tenant_id', '=', tenant)
-    .where('token_hash', '=', tokenHash)
+    .where('token_hash', '=', hashBytes(tokenHash))
     .where('status', '=', 'open')
-    .where('expires_at', '>', now)
+    .where('expires_at', '>', clock)
     .where('browser_hash', 'is', null)
     .execute()
 }
 
 export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<BindOutcome> {
-  const { db, tenant, now } = unit
-  const before = await findAuthRequest(unit, binding.tokenHash)
-  if (!before) return { outcome: 'refused', reason: 'unknown' }
-  const bound = await db
-    .updateTable('auth_request')
-    .set((e) => ({
-      browser_hash: binding.browserHash,
-      user_id: binding.userId,
-      revision: e
-        .case()
-        .when(e.and([e('user_id', 'is not', null), e('user_id', '!=', binding.userId)]))
-        .then(e('revision', '+', 1))
-        .else(e.ref('revision'))
-        .end(),
-      state: e
-        .case()
-        .when('browser_hash', 'is', null)
-        .then(e.fn.coalesce(e.val(binding.state), 'state'))
-        .else(e.ref('state'))
-        .end(),
-    }))
-    .where('tenant_id', '=', tenant)
-    .where('token_hash', '=', binding.tokenHash)
-    .where('status', '=', 'open')
-    .where('expires_at', '>', now)
-    .where((e) => e.or([e('browser_hash', 'is', null), e('browser_hash', '=', binding.browserHash)]))
-    .returningAll()
-    .executeTakeFirst()
-  if (!bound) return refuseBinding(unit, binding)
-  const request = toAuthRequest({ ...bound, code_alive: false }, now)
-  if (before.userId !== binding.userId) {
-    await writeEvent(unit, {
-      event: 'request.bound',
-      userId: binding.userId,
-      agent: request.agent,
-      resource: request.resource,
-      requestId: request.id,
-    })
+  const row = await keepRequest(unit, binding.tokenHash)
+  if (!row) return { outcome: 'refused', reason: 'unknown' }
+  const request = toAuthRequest(row)
+  if (request.status !== 'open') return { outcome: 'refused', reason: 'not_open', request }
+  const { browserHash, userId } = binding
+  if (request.browserHash !== null && request.browserHash !== browserHash) {
+    return { outcome: 'refused', reason: 'other_browser' }
   }
-  return { outcome: 'bound', request }
-}
-
-async function refuseBinding(unit: Unit, binding: RequestBinding): Promise<BindOutcome> {
-  const request = await findAuthRequest(unit, binding.tokenHash)
-  if (!request) return { outcome: 'refused', reason: 'unknown' }
-  if (request.status === 'open') return { outcome: 'refused', reason: 'other_browser' }
-  return { outcome: 'refused', reason: 'not_open', request }
+  const user = await findUserId(unit, userId)
+  if (user === undefined) throw new TypeError('a request is bound to a person that there is')
+  const isFirst = request.browserHash === null
+  const isNew = row.user_id !== user
+  const bound = {
+    state: isFirst ? (binding.state ?? request.state) : request.state,
+    revision: request.revision + (isNew && row.user_id !== null ? 1 : 0),
+  }
+  if (isFirst || isNew) {
+    await unit.db
+      .updateTable('auth_request')
+      .set({ ...bound, browser_hash: hashBytes(browserHash), user_id: user })
+      .where('id', '=', row.id)
+      .execute()
+  }
+  if (isNew) await writeEvent(unit, { event: 'request.bound', ...partiesOf(row), userId: user })
+  return { outcome: 'bound', request: { ...request, ...bound, browserHash, userId } }
 }
 
 export async function extendRequest(unit: Unit, extension: RequestExtension): Promise<ExtendOutcome> {
-  const { db, tenant } = unit
-  const request = await findAuthRequest(unit, extension.tokenHash)
-  if (!request) return { outcome: 'refused', reason: 'unknown' }
-  const reason = extensionRefusal(request, extension)
+  const row = await keepRequest(unit, extension.tokenHash)
+  if (!row) return { outcome: 'refused', reason: 'unknown' }
+  const reason = extensionRefusal(toAuthRequest(row), extension)
   if (reason) return { outcome: 'refused', reason }
-  const extended = await db
-    .updateTable('auth_request')
-    .set((e) => ({
-      expires_at: e('expires_at', '+', extension.seconds),
-      extensions: e('extensions', '+', 1),
-    }))
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', request.id)
-    .where('status', '=', 'open')
-    .where('extensions', '<', extension.maxExtensions)
-    .returning(['expires_at', 'extensions'])
-    .executeTakeFirst()
-  if (!extended) return { outcome: 'refused', reason: 'not_open' }
+  const extended = { expires_at: row.expires_at + extension.seconds, extensions: row.extensions + 1 }
+  await unit.db.updateTable('auth_request').set(extended).where('id', '=', row.id).execute()
   const { expires_at: expiresAt, extensions } = extended
-  await writeEvent(unit, {
-    event: 'request.extended',
-    userId: extension.userId,
-    agent: request.agent,
-    resource: request.resource,
-    requestId: request.id,
-    data: { expiresAt, extensions },
-  })
+  await writeEvent(unit, { event: 'request.extended', ...partiesOf(row), data: { expiresAt, extensions } })
   return { outcome: 'extended', expiresAt, extensions }
 }
 
-/** Requests with whether their codes are alive, to be narrowed. */
-export function requests({ db, tenant, now }: Unit) {
-  return db
-    .selectFrom('auth_request as r')
-    .selectAll('r')
-    .select((e) =>
-      e
-        .exists(
-          e
-            .selectFrom('code as c')
-            .innerJoin('consent_grant as g', (join) =>
-              join.onRef('g.tenant_id', '=', 'c.tenant_id').onRef('g.id', '=', 'c.grant_id'),
-            )
-            .select('c.code_hash')
-            .whereRef('c.tenant_id', '=', 'r.tenant_id')
-            .whereRef('c.request_id', '=', 'r.id')
-            .where('c.consumed_at', 'is', null)
-            .where('c.expires_at', '>', now)
-            .where('g.revoked_at', 'is', null)
-            .where((g) => g.or([g('g.expires_at', 'is', null), g('g.expires_at', '>', now)])),
-        )
-        .as('code_alive'),
-    )
-    .where('r.tenant_id', '=', tenant)
+/** Why the end of a request may not be put off; undefined: it may. */
+function extensionRefusal(
+  request: AuthRequest,
+  extension: RequestExtension,
+): Extract<ExtendOutcome, { outcome: 'refused' }>['reason'] | undefined {
+  if (request.status === 'expired') return 'expired'
+  if (request.status !== 'open') return 'not_open'
+  if (request.browserHash !== extension.browserHash) return 'other_browser'
+  if (request.userId !== extension.userId) return 'other_user'
+  if (request.extensions >= extension.maxExtensions) return 'limit'
+  return undefined
 }
 
-export function toAuthRequest(row: AuthRequestRow & { code_alive: unknown }, now: number): AuthRequest {
+/** A request that nobody else changes to the end of the transaction. */
+export async function keepRequest(unit: Unit, tokenHash: string): Promise<FoundRequest | undefined> {
+  const hash = hashBytes(tokenHash)
+  await unit.lockRows('alone', unit.db.selectFrom('auth_request').select('id').where('token_hash', '=', hash))
+  return requests(unit).where('r.token_hash', '=', hash).executeTakeFirst()
+}
+
+/** Requests with all that they name, how they stand now, and whether their codes are alive, to be narrowed. */
+export function requests({ db, clock }: Statement) {
+  const codeAlive = sql<SqlBool>`exists (
+    select 1 from code as c join consent_grant as g on g.id = c.grant_id
+    where c.request_id = r.id and c.consumed_at is null and c.expires_at > ${clock}
+      and g.revoked_at is null and (g.expires_at is null or g.expires_at > ${clock}))`
+  return db
+    .selectFrom('auth_request as r')
+    .innerJoin('agent as a', 'a.id', 'r.agent_id')
+    .innerJoin('resource as s', 's.id', 'r.resource_id')
+    .innerJoin('display as d', 'd.id', 'r.display_id')
+    .leftJoin('app_user as u', 'u.id', 'r.user_id')
+    .selectAll('r')
+    .select(['a.identifier as agent', 's.identifier as resource', 'd.display', 'u.public_id as user'])
+    .select(sql<SqlBool>`r.status = 'open' and r.expires_at <= ${clock}`.as('has_expired'))
+    .select(codeAlive.as('code_alive'))
+}
+
+export type FoundRequest = Awaited<ReturnType<ReturnType<typeof requests>['executeTakeFirstOrThrow']>>
+
+export function toAuthRequest(row: FoundRequest): AuthRequest {
+  const status: AuthRequestStatus = row.has_expired ? 'expired' : row.status
   return {
-    id: row.id,
+    id: idText(row.public_id),
     agent: row.agent,
     delegate: row.delegate,
-    agentJkt: row.agent_jkt,
+    agentJkt: hashText(row.agent_jkt),
     resource: row.resource,
     scope: row.scope,
     redirectUri: row.redirect_uri,
     state: row.state,
     display: JSON.parse(row.display),
-    status: requestStatus(row.status, row.expires_at, now),
+    status,
     revision: row.revision,
-    browserHash: row.browser_hash,
-    userId: row.user_id,
+    browserHash: row.browser_hash && hashText(row.browser_hash),
+    userId: row.user && idText(row.user),
     prompt: row.prompt,
     extensions: row.extensions,
     createdAt: row.created_at,
@@ -216,4 +194,14 @@ export function toAuthRequest(row: AuthRequestRow & { code_alive: unknown }, now
     decidedAt: row.decided_at,
     codeAlive: Boolean(row.code_alive),
   }
+}
+
+/** Whom an event of a request is about. */
+export function partiesOf(row: FoundRequest): Pick<Happening, 'userId' | 'agentId' | 'resourceId' | 'request'> {
+  return { userId: row.user_id, agentId: row.agent_id, resourceId: row.resource_id, request: row.public_id }
+}
+
+/** The delegate as the data of an event; nothing where the agent asks for itself. */
+export function delegateOf({ delegate }: { delegate: string | null }): { delegate?: string } {
+  return delegate === null ? {} : { delegate }
 }

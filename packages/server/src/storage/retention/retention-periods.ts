@@ -14,7 +14,6 @@ export const retention = {
   usage: 400 * day,
   grant: 400 * day,
   event: 400 * day,
-  /** Beyond this no instance serves a document that it fetched before. */
 } as const
 
 /** How many logos of agents that were never allowed are kept, the latest. */

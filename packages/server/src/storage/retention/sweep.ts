@@ -1,97 +1,139 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import { dropAgents, dropResources } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
+import type { Unit } from '../engines/engine.js'
 import type { Tables } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
 import { forgetNonces } from '../nonces/nonces.js'
+import { dropDisplays } from '../requests/displays.js'
 import { maxStrangersLogos, retention } from './retention-periods.js'
 
 const batch = 5000
 
+/** Deletes some rows that are over; returns how many. */
 type Deletion = (unit: Unit) => Promise<number>
 
-/** What may go from a table, by its key. In this order: rows before the rows they belong to. */
-const deletions: readonly Deletion[] = [
-  deletion('session', ['id_hash'], (now) => sql`idle_expires_at <= ${now}`),
-  deletion('attempt', ['key'], (now) => sql`reset_at <= ${now}`),
-  deletion('known_device', ['user_id', 'browser_hash'], (now) => sql`last_seen_at <= ${now - retention.device}`),
-  deletion('code', ['code_hash'], (now) => sql`expires_at <= ${now - retention.code}`),
-  deletion(
-    'auth_request',
-    ['id'],
-    (now) => sql`expires_at <= ${now - retention.request} and not exists (
-      select 1 from code as c where c.tenant_id = auth_request.tenant_id and c.request_id = auth_request.id)`,
-  ),
-  deletion('token_issue', ['jti'], (now) => sql`expires_at <= ${now - retention.issue}`),
-  deletion('refresh_token', ['token_hash'], (now) => sql`revoked_at <= ${now - retention.refreshToken}`),
-  deletion('refresh_token', ['token_hash'], (now) => sql`idle_expires_at <= ${now - retention.refreshToken}`),
-  deletion('grant_usage_day', ['grant_id', 'day'], (now) => sql`day <= ${now - retention.usage}`),
-  deletion('consent_grant', ['id'], (now) => sql`revoked_at <= ${now - retention.grant} and ${isUnreferenced}`),
-  deletion('consent_grant', ['id'], (now) => sql`expires_at <= ${now - retention.grant} and ${isUnreferenced}`),
-  deletion(
-    'agent_logo',
-    ['agent'],
-    (now, tenant) => sql`${isStrangers('agent_logo')} and (claimed_at <= ${now - retention.logo} or claimed_at <= (
-      select l.claimed_at from agent_logo as l where l.tenant_id = ${tenant} and ${isStrangers('l')}
-      order by l.claimed_at desc limit 1 offset ${maxStrangersLogos}))`,
-  ),
-  deletion(
-    'agent',
-    ['identifier'],
-    (now) => sql`last_seen_at <= ${now - retention.agent} and blocked_at is null and not exists (
-      select 1 from consent_grant as g where g.tenant_id = agent.tenant_id and g.agent = agent.identifier)`,
-  ),
-]
-
-const isUnreferenced = sql<SqlBool>`
-  not exists (select 1 from code as c
-    where c.tenant_id = consent_grant.tenant_id and c.grant_id = consent_grant.id)
-  and not exists (select 1 from token_issue as t
-    where t.tenant_id = consent_grant.tenant_id and t.grant_id = consent_grant.id)`
-
-/** Nobody ever allowed the agent of this logo anything. */
-function isStrangers(logo: string): RawBuilder<SqlBool> {
-  const of = (column: string) => sql.ref(`${logo}.${column}`)
-  return sql`not exists (select 1 from consent_grant as g
-    where g.tenant_id = ${of('tenant_id')} and g.agent = ${of('agent')})`
+interface Over {
+  table: keyof Tables
+  /** @default id */
+  key?: readonly string[]
+  isOver: (now: number) => RawBuilder<SqlBool>
+  /** What its rows name, and may have been the last to name. */
+  names?: readonly (keyof typeof drops)[]
 }
 
-function deletion(
-  table: keyof Tables,
-  key: string[],
-  isOver: (now: number, tenant: number) => RawBuilder<SqlBool>,
-): Deletion {
+const drops = { agent_id: dropAgents, resource_id: dropResources, display_id: dropDisplays }
+
+const isUnreferenced = sql<SqlBool>`not exists (select 1 from code as c where c.grant_id = consent_grant.id)
+  and not exists (select 1 from token_issue as t where t.grant_id = consent_grant.id)`
+
+/** Nobody ever allowed the agent with this id anything. */
+function isStrangers(id: string): RawBuilder<SqlBool> {
+  return sql`not exists (select 1 from consent_grant as g where g.agent_id = ${sql.ref(id)})`
+}
+
+const hasNoCode = sql<SqlBool>`not exists (select 1 from code as c where c.request_id = auth_request.id)`
+
+/** What may go from a table. In this order: rows before the rows they belong to. */
+const over: readonly Over[] = [
+  { table: 'session', isOver: (now) => sql`idle_expires_at <= ${now}` },
+  { table: 'attempt', key: ['key_hash'], isOver: (now) => sql`reset_at <= ${now}` },
+  {
+    table: 'known_device',
+    key: ['user_id', 'browser_hash'],
+    isOver: (now) => sql`last_seen_at <= ${now - retention.device}`,
+  },
+  { table: 'code', key: ['request_id'], isOver: (now) => sql`expires_at <= ${now - retention.code}` },
+  {
+    table: 'auth_request',
+    isOver: (now) => sql`expires_at <= ${now - retention.request} and ${hasNoCode}`,
+    names: ['agent_id', 'resource_id', 'display_id'],
+  },
+  {
+    table: 'token_issue',
+    isOver: (now) => sql`expires_at <= ${now - retention.issue}`,
+    names: ['agent_id', 'resource_id'],
+  },
+  { table: 'refresh_token', isOver: (now) => sql`revoked_at <= ${now - retention.refreshToken}` },
+  { table: 'refresh_token', isOver: (now) => sql`idle_expires_at <= ${now - retention.refreshToken}` },
+  { table: 'grant_usage_day', key: ['grant_id', 'day_at'], isOver: (now) => sql`day_at <= ${now - retention.usage}` },
+  ...(['revoked_at', 'expires_at'] as const).map(
+    (end): Over => ({
+      table: 'consent_grant',
+      isOver: (now) => sql`${sql.ref(end)} <= ${now - retention.grant} and ${isUnreferenced}`,
+      names: ['agent_id', 'resource_id', 'display_id'],
+    }),
+  ),
+  {
+    table: 'agent_logo',
+    key: ['agent_id'],
+    isOver: (now) => sql`${isStrangers('agent_logo.agent_id')} and (claimed_at <= ${now - retention.logo} or
+      claimed_at <= (select l.claimed_at from agent_logo as l where ${isStrangers('l.agent_id')}
+        order by l.claimed_at desc limit 1 offset ${maxStrangersLogos}))`,
+  },
+]
+
+function deletion({ table, key = ['id'], isOver, names = [] }: Over): Deletion {
   const keys = sql.join(key.map((column) => sql.ref(column)))
-  return async ({ db, tenant, now }) => {
-    const { numAffectedRows = 0n } = await sql`
-      delete from ${sql.table(table)} where tenant_id = ${tenant} and (${keys}) in (
-        select ${keys} from ${sql.table(table)} where tenant_id = ${tenant} and ${isOver(now, tenant)} limit ${batch})`.execute(
-      db,
+  const named = names.length === 0 ? sql`1 as one` : sql.join(names.map((column) => sql.ref(column)))
+  return async (unit) => {
+    const { rows } = await sql<Partial<Record<keyof typeof drops, number | null>>>`
+      delete from ${sql.table(table)} where (${keys}) in (
+        select ${keys} from ${sql.table(table)} where ${isOver(unit.now)} limit ${batch}) returning ${named}`.execute(
+      unit.db,
     )
-    return Number(numAffectedRows)
+    for (const name of names) await drops[name](unit, [...new Set(rows.flatMap((row) => row[name] ?? []))])
+    return rows.length
   }
 }
 
+/** Forgets what is known of agents that nobody allowed anything and that were not seen for long; others may name them still. */
+async function forgetAgents(unit: Unit): Promise<number> {
+  const { db, now } = unit
+  const forgotten = await db
+    .updateTable('agent')
+    .set({ first_seen_at: null, last_seen_at: null, name: null, redirect_hosts: null, key_thumbprints: null })
+    .where('id', 'in', (e) =>
+      e
+        .selectFrom('agent as a')
+        .select('a.id')
+        .where('a.last_seen_at', '<=', now - retention.agent)
+        .where('a.blocked_at', 'is', null)
+        .where(isStrangers('a.id'))
+        .limit(batch),
+    )
+    .returning('id')
+    .execute()
+  const ids = forgotten.map(({ id }) => id)
+  if (ids.length === 0) return 0
+  await db.deleteFrom('agent_logo').where('agent_id', 'in', ids).execute()
+  await dropAgents(unit, ids)
+  return ids.length
+}
+
+const deleteOldEvents = deletion({
+  table: 'audit_event',
+  isOver: (now) => sql`at <= ${now - retention.event}`,
+  names: ['agent_id', 'resource_id'],
+})
+
 /** An event that records the deletion comes first: the newest event tells the database which ones are old enough. */
 async function deleteEvents(unit: Unit): Promise<number> {
-  const { db, tenant, now } = unit
+  const { db, now } = unit
   const oldest = await db
     .selectFrom('audit_event')
     .select('id')
-    .where('tenant_id', '=', tenant)
     .where('at', '<=', now - retention.event)
     .limit(1)
     .executeTakeFirst()
   if (!oldest) return 0
   await writeEvent(unit, { event: 'audit.swept', data: { before: now - retention.event } })
-  return deletion('audit_event', ['at', 'id'], (at) => sql`at <= ${at - retention.event}`)(unit)
+  return deleteOldEvents(unit)
 }
 
-type InUnit = (work: Deletion) => () => Promise<number>
-
-/** Deletes until nothing past its retention is left; each batch in a unit of its own. */
-export async function sweep({ alone, together }: { alone: InUnit; together: InUnit }): Promise<number> {
+/** Deletes until nothing past its retention is left; each batch in a transaction of its own. */
+export async function sweep(together: (work: Deletion) => () => Promise<number>): Promise<number> {
   let total = 0
-  for (const deleteBatch of [together(forgetNonces), ...deletions.map(alone), together(deleteEvents)]) {
+  for (const deleteBatch of [forgetNonces, ...over.map(deletion), forgetAgents, deleteEvents].map(together)) {
     let deleted: number
     do {
       deleted = await deleteBatch()

@@ -1,4 +1,4 @@
-import type { User } from '../accounts/account-storage.js'
+import type { User } from '../accounts/user.js'
 
 /** Signed-in browser sessions, found by the hash of their secret id; `id` is for lists and links. */
 export interface SessionStorage {

@@ -1,29 +1,29 @@
-import { findUser, toUser, users } from '../accounts/users.js'
+import { sql } from 'kysely'
+import { keepUser, toUser, userIdOf, users } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
-import type { SessionRow } from '../engines/tables.js'
-import type { Unit } from '../engines/unit.js'
-import { removeSessions } from './remove-sessions.js'
+import { hashBytes, hashText, idBytes, idText } from '../engines/stored-bytes.js'
 import type { AuthenticationMethod, ListedSession, NewSession, Reauthentication, Session } from './session-storage.js'
 
+/** Seconds within which the use of a session is written once. */
 const seenEvery = 60
 
 export async function createSession(unit: Unit, session: NewSession): Promise<Session> {
-  const { db, tenant, now } = unit
-  const user = await findUser(unit, session.userId)
+  const { db, now } = unit
+  const user = await keepUser(unit, session.userId, 'alone')
   if (user?.status !== 'active') throw new TypeError('a session needs an active user')
   const expiresAt = now + session.lifetime
   const authTime = Math.min(now, session.authTime ?? now)
-  const { id, amr } = await db
+  const made = await db
     .insertInto('session')
     .values({
-      tenant_id: tenant,
-      id_hash: session.idHash,
-      id: generateId(),
+      public_id: generateId(),
+      id_hash: hashBytes(session.idHash),
       user_id: user.id,
       created_at: now,
-      auth_time: authTime,
       amr: session.amr?.join(' ') ?? null,
+      authenticated_at: authTime,
       last_seen_at: now,
       idle_seconds: session.idleSeconds,
       idle_expires_at: Math.min(now + session.idleSeconds, expiresAt),
@@ -31,7 +31,7 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
       ip: session.ip ?? null,
       user_agent: session.userAgent ?? null,
     })
-    .returning(['id', 'amr'])
+    .returning(['id', 'public_id', 'amr'])
     .executeTakeFirstOrThrow()
   await writeEvent(unit, {
     event: 'session.created',
@@ -39,124 +39,118 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
     ip: session.ip,
     data: { userAgent: session.userAgent ?? null },
   })
-  await endOldest(unit, user.id, session)
-  return { id, user, authTime, amr: toMethods(amr), expiresAt }
+  await endOldest(unit, user.id, made.id, session.most)
+  return { id: idText(made.public_id), user: toUser(user), authTime, amr: toMethods(made.amr), expiresAt }
 }
 
-async function endOldest(unit: Unit, userId: string, { idHash, most }: NewSession): Promise<void> {
-  const { db, tenant, now } = unit
+async function endOldest(unit: Unit, userId: number, newest: number, most: number): Promise<void> {
+  const { db, now } = unit
   const ended = await db
     .deleteFrom('session')
-    .where('tenant_id', '=', tenant)
-    .where('id_hash', 'in', (e) =>
+    .where('id', 'in', (e) =>
       e
         .selectFrom('session')
-        .select('id_hash')
-        .where('tenant_id', '=', tenant)
+        .select('id')
         .where('user_id', '=', userId)
-        .where('id_hash', '!=', idHash)
+        .where('id', '!=', newest)
         .where('idle_expires_at', '>', now)
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
         .limit(Number.MAX_SAFE_INTEGER)
         .offset(most - 1),
     )
-    .returning('id')
+    .returning('public_id')
     .execute()
-  for (const { id } of ended) {
-    await writeEvent(unit, { event: 'session.ended', userId, data: { session: id, by: 'limit' } })
+  for (const { public_id } of ended) {
+    await writeEvent(unit, { event: 'session.ended', userId, data: { session: idText(public_id), by: 'limit' } })
   }
 }
 
-export async function findSession(unit: Unit, idHash: string): Promise<Session | undefined> {
-  const { db, tenant, now } = unit
-  const row = await findLive(unit, idHash)
+export async function findSession(statement: Statement, idHash: string): Promise<Session | undefined> {
+  const { db, clock } = statement
+  const row = await liveSessions(statement, idHash)
+    .select(sql<number>`e.last_seen_at <= ${clock} - ${seenEvery}`.as('is_due'))
+    .executeTakeFirst()
   if (!row) return undefined
-  if (row.last_seen_at <= now - seenEvery) {
+  if (row.is_due) {
     await db
       .updateTable('session')
-      .set({ last_seen_at: now, idle_expires_at: Math.min(now + row.idle_seconds, row.expires_at) })
-      .where('tenant_id', '=', tenant)
-      .where('id_hash', '=', idHash)
-      .where('last_seen_at', '<=', now - seenEvery)
+      .set({
+        last_seen_at: clock,
+        idle_expires_at: sql`case when expires_at < ${clock} + idle_seconds then expires_at else ${clock} + idle_seconds end`,
+      })
+      .where('id', '=', row.session_id)
+      .where('last_seen_at', '<=', sql<number>`${clock} - ${seenEvery}`)
       .execute()
   }
   return toSession(row)
 }
 
-type LiveRow = NonNullable<Awaited<ReturnType<typeof findLive>>>
-
-function findLive(unit: Unit, idHash: string) {
-  return users(unit)
-    .innerJoin('session as e', (join) => join.onRef('e.tenant_id', '=', 'u.tenant_id').onRef('e.user_id', '=', 'u.id'))
-    .select(['e.id as session_id', 'e.auth_time', 'e.amr', 'e.expires_at', 'e.last_seen_at', 'e.idle_seconds'])
-    .where('e.id_hash', '=', idHash)
-    .where('e.idle_expires_at', '>', unit.now)
+function liveSessions(statement: Statement, idHash: string) {
+  return users(statement)
+    .innerJoin('session as e', 'e.user_id', 'u.id')
+    .select(['e.id as session_id', 'e.public_id as session', 'e.authenticated_at', 'e.amr', 'e.expires_at'])
+    .select('e.idle_seconds')
+    .where('e.id_hash', '=', hashBytes(idHash))
+    .where('e.idle_expires_at', '>', statement.clock)
     .where('u.status', '=', 'active')
-    .executeTakeFirst()
 }
+
+type LiveRow = Awaited<ReturnType<ReturnType<typeof liveSessions>['executeTakeFirstOrThrow']>>
 
 function toSession(row: LiveRow): Session {
   return {
-    id: row.session_id,
+    id: idText(row.session),
     user: toUser(row),
-    authTime: row.auth_time,
+    authTime: row.authenticated_at,
     amr: toMethods(row.amr),
     expiresAt: row.expires_at,
   }
 }
 
 export async function endSession(unit: Unit, idHash: string): Promise<void> {
-  const { db, tenant } = unit
-  const ended = await db
+  const ended = await unit.db
     .deleteFrom('session')
-    .where('tenant_id', '=', tenant)
-    .where('id_hash', '=', idHash)
+    .where('id_hash', '=', hashBytes(idHash))
     .returning('user_id')
     .executeTakeFirst()
   if (ended) await writeEvent(unit, { event: 'session.ended', userId: ended.user_id })
 }
 
 export async function listSessions(
-  { db, tenant, now }: Unit,
+  statement: Statement,
   { userId, currentIdHash }: { userId: string; currentIdHash?: string | undefined },
 ): Promise<ListedSession[]> {
-  const rows = await db
+  const rows = await statement.db
     .selectFrom('session')
     .selectAll()
-    .where('tenant_id', '=', tenant)
-    .where('user_id', '=', userId)
-    .where('idle_expires_at', '>', now)
+    .where('user_id', '=', userIdOf(statement, userId))
+    .where('idle_expires_at', '>', statement.clock)
     .orderBy('last_seen_at', 'desc')
     .orderBy('id', 'desc')
     .execute()
-  return rows.map((row) => ({ ...toListedSession(row), current: row.id_hash === currentIdHash }))
-}
-
-function toListedSession(row: SessionRow): Omit<ListedSession, 'current'> {
-  return {
-    id: row.id,
+  return rows.map((row) => ({
+    id: idText(row.public_id),
     createdAt: row.created_at,
     lastSeenAt: row.last_seen_at,
-    authTime: row.auth_time,
+    authTime: row.authenticated_at,
     amr: toMethods(row.amr),
     expiresAt: row.expires_at,
     ip: row.ip,
     userAgent: row.user_agent,
-  }
+    current: hashText(row.id_hash) === currentIdHash,
+  }))
 }
 
 export async function endSessionById(unit: Unit, { userId, id }: { userId: string; id: string }): Promise<boolean> {
-  const { db, tenant } = unit
-  const ended = await db
+  const ended = await unit.db
     .deleteFrom('session')
-    .where('tenant_id', '=', tenant)
-    .where('id', '=', id)
-    .where('user_id', '=', userId)
-    .returning('id')
+    .where('user_id', '=', userIdOf(unit, userId))
+    .where('public_id', '=', idBytes(id))
+    .returning('user_id')
     .executeTakeFirst()
   if (!ended) return false
-  await writeEvent(unit, { event: 'session.ended', userId, data: { session: id } })
+  await writeEvent(unit, { event: 'session.ended', userId: ended.user_id, data: { session: id } })
   return true
 }
 
@@ -164,32 +158,40 @@ export async function endSessions(
   unit: Unit,
   { userId, exceptIdHash }: { userId: string; exceptIdHash?: string | undefined },
 ): Promise<number> {
-  const ended = await removeSessions(unit, userId, exceptIdHash)
-  if (ended > 0) await writeEvent(unit, { event: 'sessions.ended', userId, data: { count: ended } })
+  const user = await keepUser(unit, userId)
+  const ended = user ? await removeSessions(unit, user.id, exceptIdHash) : 0
+  if (ended > 0) await writeEvent(unit, { event: 'sessions.ended', userId: user?.id, data: { count: ended } })
   return ended
 }
 
+/** Ends a person's sessions, without an audit row: for verbs that write their own. */
+export async function removeSessions({ db }: Unit, userId: number, exceptIdHash?: string): Promise<number> {
+  let removal = db.deleteFrom('session').where('user_id', '=', userId)
+  if (exceptIdHash !== undefined) removal = removal.where('id_hash', '!=', hashBytes(exceptIdHash))
+  const { numDeletedRows } = await removal.executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
 export async function reauthenticate(unit: Unit, renewal: Reauthentication): Promise<Session | undefined> {
-  const { db, tenant, now } = unit
-  const row = await findLive(unit, renewal.idHash)
+  const { db, now } = unit
+  const idHash = hashBytes(renewal.idHash)
+  await unit.lockRows('alone', db.selectFrom('session').select('id').where('id_hash', '=', idHash))
+  const row = await liveSessions(unit, renewal.idHash).executeTakeFirst()
   if (!row) return undefined
   const amr = renewal.amr?.join(' ') ?? row.amr
-  const renewed = await db
+  await db
     .updateTable('session')
     .set({
-      id_hash: renewal.newIdHash,
-      auth_time: now,
+      id_hash: hashBytes(renewal.newIdHash),
+      authenticated_at: now,
       amr,
       last_seen_at: now,
       idle_expires_at: Math.min(now + row.idle_seconds, row.expires_at),
     })
-    .where('tenant_id', '=', tenant)
-    .where('id_hash', '=', renewal.idHash)
-    .returning('id')
-    .executeTakeFirst()
-  if (!renewed) return undefined
+    .where('id', '=', row.session_id)
+    .execute()
   await writeEvent(unit, { event: 'session.reauthenticated', userId: row.id })
-  return toSession({ ...row, auth_time: now, amr })
+  return toSession({ ...row, authenticated_at: now, amr })
 }
 
 function toMethods(amr: string | null): AuthenticationMethod[] {

@@ -1,72 +1,77 @@
-import type { Unit } from '../engines/unit.js'
-import { refusedRows } from './refused-rows.js'
+import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
+import { userIdOf } from '../accounts/users.js'
+import type { Statement } from '../engines/engine.js'
+import { hashBytes } from '../engines/stored-bytes.js'
 import type { AttemptCount, Device } from './throttle-storage.js'
 
 export async function countAttempt(
-  { db, tenant, now }: Unit,
+  statement: Statement,
   { key, window }: { key: string; window: number },
 ): Promise<AttemptCount> {
+  return count(statement, hashBytes(key), window)
+}
+
+async function count({ db, clock }: Statement, keyHash: Uint8Array, window: number): Promise<AttemptCount> {
+  const end = sql<number>`${clock} + ${window}`
   const row = await db
     .insertInto('attempt')
-    .values({ tenant_id: tenant, key, count: 1, reset_at: now + window })
+    .values({ key_hash: keyHash, count: 1, reset_at: end })
     .onConflict((conflict) =>
-      conflict.columns(['tenant_id', 'key']).doUpdateSet((e) => ({
-        count: e
-          .case()
-          .when('attempt.reset_at', '<=', now)
-          .then(1)
-          .else(e('attempt.count', '+', 1))
-          .end(),
-        reset_at: e
-          .case()
-          .when('attempt.reset_at', '<=', now)
-          .then(now + window)
-          .else(e.ref('attempt.reset_at'))
-          .end(),
-      })),
+      conflict.column('key_hash').doUpdateSet({
+        count: sql`case when attempt.reset_at <= ${clock} then 1 else attempt.count + 1 end`,
+        reset_at: sql`case when attempt.reset_at <= ${clock} then ${end} else attempt.reset_at end`,
+      }),
     )
     .returning(['count', 'reset_at'])
     .executeTakeFirstOrThrow()
   return { count: row.count, resetAt: row.reset_at }
 }
 
-/** Counts a refusal; whether enough of them stand in the audit. */
-export async function isOneTooMany(unit: Unit, refused: string): Promise<boolean> {
-  const { count } = await countAttempt(unit, { key: refused, window: refusedRows.window })
-  return count > refusedRows.most
+/** Rows that one code or refresh token leaves of each refusal in a day: an agent may present it as often as it likes, and more say nothing new. */
+const refusedRows = { window: 86_400, most: 100 }
+
+/** Counts a refusal of what has this hash; whether enough of them stand in the audit. */
+export async function isOneTooMany(statement: Statement, refusal: string, of: string): Promise<boolean> {
+  const keyHash = createHash('sha256').update(`${refusal} ${of}`).digest()
+  const counted = await count(statement, keyHash, refusedRows.window)
+  return counted.count > refusedRows.most
 }
 
-export async function forgiveAttempt({ db, tenant }: Unit, key: string): Promise<void> {
+export async function forgiveAttempt({ db }: Statement, key: string): Promise<void> {
   await db
     .updateTable('attempt')
     .set((e) => ({ count: e('count', '-', 1) }))
-    .where('tenant_id', '=', tenant)
-    .where('key', '=', key)
+    .where('key_hash', '=', hashBytes(key))
     .where('count', '>', 0)
     .execute()
 }
 
-export async function clearAttempts({ db, tenant }: Unit, key: string): Promise<void> {
-  await db.deleteFrom('attempt').where('tenant_id', '=', tenant).where('key', '=', key).execute()
+export async function clearAttempts({ db }: Statement, key: string): Promise<void> {
+  await db.deleteFrom('attempt').where('key_hash', '=', hashBytes(key)).execute()
 }
 
-export async function rememberDevice({ db, tenant, now }: Unit, { userId, browserHash }: Device): Promise<void> {
+export async function rememberDevice(statement: Statement, { userId, browserHash }: Device): Promise<void> {
+  const { db, clock } = statement
   await db
     .insertInto('known_device')
-    .values({ tenant_id: tenant, user_id: userId, browser_hash: browserHash, last_seen_at: now })
-    .onConflict((conflict) =>
-      conflict.columns(['tenant_id', 'user_id', 'browser_hash']).doUpdateSet({ last_seen_at: now }),
+    .columns(['user_id', 'browser_hash', 'last_seen_at'])
+    .expression(
+      userIdOf(statement, userId).select([
+        sql.val(hashBytes(browserHash)).as('browser_hash'),
+        clock.as('last_seen_at'),
+      ]),
     )
+    .onConflict((conflict) => conflict.columns(['user_id', 'browser_hash']).doUpdateSet({ last_seen_at: clock }))
     .execute()
 }
 
-export async function isKnownDevice({ db, tenant }: Unit, { userId, browserHash }: Device): Promise<boolean> {
-  const row = await db
+export async function isKnownDevice(statement: Statement, { userId, browserHash }: Device): Promise<boolean> {
+  const row = await statement.db
     .selectFrom('known_device')
     .select('user_id')
-    .where('tenant_id', '=', tenant)
-    .where('user_id', '=', userId)
-    .where('browser_hash', '=', browserHash)
+    .where('user_id', '=', userIdOf(statement, userId))
+    .where('browser_hash', '=', hashBytes(browserHash))
     .executeTakeFirst()
   return row !== undefined
 }

@@ -6,22 +6,33 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: activity`, makeStorage, (world) => {
     test('events are listed by person, agent and name, both ways', async () => {
       const { storage } = world
-      await storage.recordEvent({ event: 'one', userId: 'alice', agent: 'a' })
+      const [alice, bob] = [(await newUser(storage)).id, (await newUser(storage)).id]
+      await storage.recordEvent({ event: 'one', userId: alice, agent: 'a' })
       world.now += 1
-      await storage.recordEvent({ event: 'two', userId: 'bob', agent: 'a' })
-      await storage.recordEvent({ event: 'one', userId: 'alice', agent: 'b' })
+      await storage.recordEvent({ event: 'two', userId: bob, agent: 'a' })
+      await storage.recordEvent({ event: 'one', userId: alice, agent: 'b' })
       const listed = async (filter: object) =>
         (await storage.listEvents(filter)).map(({ event, userId }) => [event, userId])
-      expect(await listed({ userId: 'alice' })).toEqual([
-        ['one', 'alice'],
-        ['one', 'alice'],
+      expect(await listed({ userId: alice })).toEqual([
+        ['user.created', alice],
+        ['one', alice],
+        ['one', alice],
       ])
       expect(await listed({ agent: 'a', newest: true })).toEqual([
-        ['two', 'bob'],
-        ['one', 'alice'],
+        ['two', bob],
+        ['one', alice],
       ])
-      expect(await listed({ event: 'one', agent: 'b', userId: 'alice' })).toHaveLength(1)
-      expect(await listed({ event: 'one', userId: 'bob' })).toEqual([])
+      expect(await listed({ event: 'one', agent: 'b', userId: alice })).toHaveLength(1)
+      expect(await listed({ until: start + 1, agent: 'a' })).toEqual([['one', alice]])
+      expect(await listed({ since: start + 1 })).toEqual([
+        ['two', bob],
+        ['one', alice],
+      ])
+      expect(await listed({ event: 'one', userId: bob })).toEqual([])
+      for (const nobody of ['alice', '00000000-0000-7000-8000-000000000000']) {
+        expect(await listed({ userId: nobody })).toEqual([])
+        await expect(storage.recordEvent({ event: 'one', userId: nobody })).rejects.toThrow(TypeError)
+      }
     })
 
     test('what an operator does is on record in their name, and what people do themselves is not', async () => {

@@ -23,7 +23,17 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       world.now += 10
       const { grantId: second } = await rememberedGrant(storage, { scope: 'b c' }, { grantLifetime: 900 }, user)
       expect(await storage.listGrants()).toMatchObject([
-        { id: second, scope: 'a b c', expiresAt: start + 910, revokedAt: null },
+        {
+          id: second,
+          scope: 'a b c',
+          permissions: [
+            { name: 'a', expiresAt: null },
+            { name: 'b', expiresAt: null },
+            { name: 'c', expiresAt: start + 910 },
+          ],
+          expiresAt: null,
+          revokedAt: null,
+        },
         { id: first, scope: 'a b', revokedAt: start + 10, revokedBy: 'replaced' },
       ])
       expect(await storage.refreshGrant(refresh)).toMatchObject({ grant: { id: second }, issue: { scope: 'a b' } })
@@ -42,13 +52,59 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
     test('what was allowed for a short time does not live on under what is allowed for longer', async () => {
       const { storage } = world
       const short = { remembered: true, grantLifetime: 30 * day }
-      const { user, grantId: first, refresh } = await refreshable(storage, { scope: 'write' }, short)
-      const { grantId: second } = await rememberedGrant(storage, { scope: 'read' }, { grantLifetime: null }, user)
-      expect(await storage.findGrant(second)).toMatchObject({ scope: 'read', expiresAt: null })
-      expect(await storage.findGrant(first)).toMatchObject({ scope: 'write', remembered: false, revokedAt: null })
-      expect(await storage.refreshGrant(refresh)).toMatchObject({ grant: { id: first } })
+      const { user, refresh } = await refreshable(storage, { scope: 'write' }, short)
+      const { grantId, redemption } = await rememberedGrant(storage, { scope: 'read' }, { grantLifetime: null }, user)
+      const write = { name: 'write', expiresAt: start + 30 * day }
+      const both = { expiresAt: null, permissions: [write, { name: 'read', expiresAt: null }] }
+      expect(await storage.findGrant(grantId)).toMatchObject({ scope: 'write read', ...both })
+      expect(await storage.redeemCode(redemption)).toMatchObject({ issue: { scope: 'read' } })
+      world.now = start + 30 * day - 1
+      expect(await storage.refreshGrant(refresh)).toMatchObject({
+        grant: { id: grantId },
+        issue: { scope: 'write', expiresAt: start + 30 * day },
+      })
       world.now = start + 30 * day
       expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('grant_ended')
+      expect(await storage.findGrant(grantId)).toMatchObject({ scope: 'read', ...both })
+      const parties = { userId: user.id, agent, delegate: null, resource }
+      expect(await storage.findRememberedGrant(parties)).toMatchObject({ scope: 'read' })
+      await storage.revokeGrant({ grantId, by: user.id })
+      expect(await storage.findGrant(grantId)).toMatchObject({ scope: 'write read' })
+    })
+
+    test('what is allowed again keeps its end, or gets the new one where that is later (W27)', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const allow = (scope: string, grantLifetime: number | null) =>
+        refreshable(storage, { scope }, { remembered: true, grantLifetime }, user)
+      await allow('a b', 30 * day)
+      world.now += day
+      const shorter = await allow('a c', 2 * day)
+      const ends = async (grantId: string) =>
+        (await storage.findGrant(grantId))?.permissions.map((each) => each.expiresAt)
+      expect(await ends(shorter.grantId)).toEqual([start + 30 * day, start + 30 * day, start + 3 * day])
+      const longer = await allow('b c', 60 * day)
+      expect(await ends(longer.grantId)).toEqual([start + 30 * day, start + 61 * day, start + 61 * day])
+      expect(await storage.findGrant(longer.grantId)).toMatchObject({ scope: 'a b c', expiresAt: start + 61 * day })
+    })
+
+    test('a token is for what has not ended of what its refresh token is for, and ends with the first of it (W27)', async () => {
+      const { storage } = world
+      const remembered = { remembered: true }
+      const { user } = await rememberedGrant(storage, { scope: 'a' }, { ...remembered, grantLifetime: 1000 })
+      const { refresh } = await refreshable(storage, { scope: 'a b' }, { ...remembered, grantLifetime: 900 }, user)
+      const issued = async (scope?: string) => {
+        const result = await storage.refreshGrant({ ...refresh, scope })
+        return result.outcome === 'refreshed' ? [result.issue.scope, result.issue.expiresAt] : result.reason
+      }
+      world.now = start + 500
+      expect(await issued()).toEqual(['a b', start + 900])
+      expect(await issued('a')).toEqual(['a', start + 1000])
+      world.now = start + 900
+      expect(await issued()).toEqual(['a', start + 1000])
+      expect(await issued('a b')).toBe('scope_exceeded')
+      world.now = start + 1000
+      expect(await issued()).toBe('grant_ended')
     })
 
     test('an expired remembered grant gives nothing to the next one', async () => {

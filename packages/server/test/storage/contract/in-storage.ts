@@ -1,5 +1,5 @@
+import type { Storage, StorageOptions } from 'countersign-server'
 import { afterEach, beforeEach, describe } from 'vitest'
-import type { Storage, StorageOptions } from '../../../dist/storage/storage.js'
 
 export const start = 1_790_000_000
 export const day = 86_400

@@ -1,7 +1,9 @@
+import type { Storage } from 'countersign-server'
 import { expect, test } from 'vitest'
-import type { NewKey } from '../../../dist/storage/keys/key-storage.js'
 import { eventNames, times } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
+
+type NewKey = Parameters<Storage['addKey']>[0]
 
 const signing = (kid: string, changes: Partial<NewKey> = {}): NewKey => ({
   kid,

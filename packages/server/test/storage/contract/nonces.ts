@@ -1,7 +1,7 @@
 import type { NonceClaim, NonceLimits, NonceSource } from 'countersign/wire'
+import type { Storage } from 'countersign-server'
 import { describe, expect, test } from 'vitest'
-import type { Storage } from '../../../dist/storage/storage.js'
-import { nonceClaim, times } from '../fixtures.js'
+import { hashOf, nonceClaim, times } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 const agent = (name: string | number, network = '192.0.2') => ({ agent: `https://${name}.example`, network })
@@ -31,21 +31,21 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: nonces`, makeStorage, (world) => {
     test('of 20 parallel claims of one nonce exactly one is granted', async () => {
       const { storage } = world
-      const results = await Promise.all(times(20, () => storage.claimNonce(nonceClaim({}, 'key'))))
+      const results = await Promise.all(times(20, () => storage.claimNonce(nonceClaim({}, hashOf('key')))))
       expect(results.filter(Boolean)).toHaveLength(1)
-      expect(await storage.claimNonce(nonceClaim({}, 'other key'))).toBe(true)
+      expect(await storage.claimNonce(nonceClaim({}, hashOf('other key')))).toBe(true)
     })
 
     test('a nonce stays claimed for its whole lifetime, swept or not, whoever claims it', async () => {
       const { storage } = world
-      await storage.claimNonce(nonceClaim({}, 'key'))
+      await storage.claimNonce(nonceClaim({}, hashOf('key')))
       world.now = start + 129
       await storage.sweep()
-      expect(await storage.claimNonce(nonceClaim({}, 'key'))).toBe(false)
-      expect(await storage.claimNonce(nonceClaim(agent('a'), 'key'))).toBe(false)
+      expect(await storage.claimNonce(nonceClaim({}, hashOf('key')))).toBe(false)
+      expect(await storage.claimNonce(nonceClaim(agent('a'), hashOf('key')))).toBe(false)
       world.now = start + 130
-      expect(await storage.claimNonce(nonceClaim({}, 'key'))).toBe(true)
-      expect(await storage.claimNonce(nonceClaim({}, 'key'))).toBe(false)
+      expect(await storage.claimNonce(nonceClaim({}, hashOf('key')))).toBe(true)
+      expect(await storage.claimNonce(nonceClaim({}, hashOf('key')))).toBe(false)
     })
   })
 

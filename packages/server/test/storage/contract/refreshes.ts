@@ -4,6 +4,7 @@ import {
   allowedRequest,
   eventNames,
   freshHash,
+  hashOf,
   newUser,
   outcomeOf,
   refreshable,
@@ -29,7 +30,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
         const { redemption } = await allowedRequest(storage, {}, { grantLifetime })
         const refresh = newToken()
         expect(await storage.redeemCode({ ...redemption, refresh })).toMatchObject({ refreshIssued: issued })
-        const tried = { tokenHash: refresh.tokenHash, agent, delegate: null, jkt: 'jkt', tokenLifetime: 600 }
+        const tried = { tokenHash: refresh.tokenHash, agent, delegate: null, jkt: hashOf('jkt'), tokenLifetime: 600 }
         expect(outcomeOf(await storage.refreshGrant(tried))).toBe(issued ? 'refreshed' : 'unknown')
       },
     )
@@ -44,7 +45,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       const { redemption } = await allowedRequest(storage)
       const refresh = newToken()
       await storage.redeemCode({ ...redemption, refresh, redirectUri: 'https://other.example' })
-      const tried = { tokenHash: refresh.tokenHash, agent, delegate: null, jkt: 'jkt', tokenLifetime: 600 }
+      const tried = { tokenHash: refresh.tokenHash, agent, delegate: null, jkt: hashOf('jkt'), tokenLifetime: 600 }
       expect(outcomeOf(await storage.refreshGrant(tried))).toBe('unknown')
     })
 
@@ -53,7 +54,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       const { refresh, grantId, user } = await refreshable(storage, { delegate: 'laptop' })
       const before = await eventNames(storage)
       world.now += 700
-      const result = await storage.refreshGrant({ ...refresh, jkt: 'a-new-key' })
+      const result = await storage.refreshGrant({ ...refresh, jkt: hashOf('a-new-key') })
       if (result.outcome !== 'refreshed') throw new Error(result.reason)
       expect(result.user).toEqual(user)
       expect(result.grant).toMatchObject({ id: grantId, agent, delegate: 'laptop', resource })
@@ -271,7 +272,7 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       await Promise.all(tokens.map((refresh) => storage.redeemCode({ ...redemption, refresh })))
       const reasons = []
       for (const { tokenHash } of tokens) {
-        const tried = { tokenHash, agent, delegate: null, jkt: 'jkt', tokenLifetime: 600 }
+        const tried = { tokenHash, agent, delegate: null, jkt: hashOf('jkt'), tokenLifetime: 600 }
         reasons.push(outcomeOf(await storage.refreshGrant(tried)))
       }
       expect(reasons.filter((reason) => reason !== 'unknown')).toEqual(['revoked'])

@@ -6,6 +6,8 @@ import {
   eventNames,
   freshHash,
   grantOf,
+  hashOf,
+  type NewHandle,
   newRequest,
   newUser,
   outcomeOf,
@@ -49,7 +51,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       const extension = await extensible()
       const refused = async (changes: object) => outcomeOf(await storage.extendRequest({ ...extension, ...changes }))
       expect(await refused({ tokenHash: freshHash() })).toBe('unknown')
-      expect(await refused({ browserHash: 'other' })).toBe('other_browser')
+      expect(await refused({ browserHash: hashOf('other') })).toBe('other_browser')
       expect(await refused({ userId: (await newUser(storage)).id })).toBe('other_user')
       world.now = start + 600
       expect(await refused({})).toBe('expired')
@@ -109,17 +111,16 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
           userId: user.id,
           state: 'state',
           grantId,
-          codeHash: freshHash(),
-          codeLifetime: 60,
+          handle: { handleHash: freshHash(), handleLifetime: 60 },
           ...changes,
         },
       }
     }
-    const redemptionOf = ({ codeHash }: { codeHash: string }) => ({
-      codeHash,
+    const redemptionOf = ({ handle }: { handle: NewHandle }) => ({
+      codeHash: handle.handleHash,
       agent,
       delegate: null,
-      jkt: 'jkt',
+      jkt: hashOf('jkt'),
       tokenLifetime: 600,
     })
 
@@ -198,7 +199,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await reason({ tokenHash: freshHash() })).toBe('unknown')
       const { tokenHash, browserHash } = permission
       await storage.bindRequest({ tokenHash, browserHash, userId: user.id, state: null })
-      expect(await reason({ browserHash: 'other' })).toBe('other_browser')
+      expect(await reason({ browserHash: hashOf('other') })).toBe('other_browser')
       world.now = start + 600
       expect(await reason()).toBe('expired')
       world.now = start
@@ -218,8 +219,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
           userId: user.id,
           revision: 0,
           decision: denies ? ('deny' as const) : ('allow' as const),
-          codeHash: permission.codeHash,
-          codeLifetime: 60,
+          handle: permission.handle,
           grantLifetime: null,
           remembered: false,
         }

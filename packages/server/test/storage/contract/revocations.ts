@@ -1,5 +1,5 @@
+import type { User } from 'countersign-server'
 import { expect, test } from 'vitest'
-import type { User } from '../../../dist/storage/storage.js'
 import { agent, allowedRequest, newUser, refreshable, rememberedGrant } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 

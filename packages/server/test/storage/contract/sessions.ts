@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { freshHash, newUser, times } from '../fixtures.js'
+import { freshHash, hashOf, newUser, times } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function sessionContract(name: string, makeStorage: MakeStorage): void {
@@ -175,7 +175,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const idle = await session(user.id)
       world.now += 300
       expect(await storage.reauthenticate({ idHash: idle.idHash, newIdHash: freshHash() })).toBeUndefined()
-      expect(await storage.reauthenticate({ idHash: 'unknown', newIdHash: freshHash() })).toBeUndefined()
+      expect(await storage.reauthenticate({ idHash: hashOf('unknown'), newIdHash: freshHash() })).toBeUndefined()
       const used = await session(user.id)
       const other = await session(user.id)
       await expect(storage.reauthenticate({ idHash: used.idHash, newIdHash: other.idHash })).rejects.toThrow()

@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { StorageError } from '../../storage-error.js'
-import { isBusy } from './is-busy.js'
 import { migrations } from './migrations.js'
+import { isBusy } from './patient-connection.js'
 import { requireAccess } from './require-access.js'
 
 /** Milliseconds to wait while other processes open the same file. */
@@ -37,16 +37,21 @@ export function openDatabase(path: string): Database.Database {
 }
 
 function requireOurSchema(database: Database.Database, path: string): void {
-  const version = versionOf(database)
+  const { version, tables } = readSchema(database)
   if (version > migrations.length) {
     throw new StorageError(
       'schema_newer',
       `${path} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length}): install that version again, or restore a backup from before it.`,
     )
   }
-  const tables = database.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck().all()
   if (version === 0 ? tables.length === 0 : tables.includes('audit_event')) return
   throw new StorageError('not_ours', `${path} is the database of another program: name another file.`)
+}
+
+/** Reads both in one transaction: another process may write the schema in between. */
+function readSchema(database: Database.Database): { version: number; tables: string[] } {
+  const names = database.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck()
+  return database.transaction(() => ({ tables: names.all(), version: versionOf(database) }))()
 }
 
 /** Only a new file is opened here: closing one that SQLite has open in this process would drop its locks. */

@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type Database from 'better-sqlite3'
+import Database from 'better-sqlite3'
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
-import { isBusy } from './is-busy.js'
 
 /** Milliseconds that a statement waits for another writer: short enough to answer within two seconds. */
 const patience = 1500
@@ -34,4 +33,9 @@ export class PatientConnection implements DatabaseConnection {
   streamQuery<R>(query: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
     return this.#connection.streamQuery<R>(query, chunkSize)
   }
+}
+
+/** Whether SQLite gave up because another connection is writing. Nothing has happened then. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
 }

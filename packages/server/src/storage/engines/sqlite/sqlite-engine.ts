@@ -1,14 +1,14 @@
 import Database from 'better-sqlite3'
-import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
-import type { SqlEngine } from '../../sql-storage.js'
-import { StorageError } from '../../storage.js'
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
+import { StorageError } from '../../storage-error.js'
+import type { Engine } from '../engine.js'
 import { systemClock } from '../system-clock.js'
 import type { Tables } from '../tables.js'
 import { ImmediateDriver } from './immediate-driver.js'
 import { openDatabase } from './open-database.js'
 
 /** Opens a SQLite file as an engine. Throws {@link StorageError} when it cannot be opened, or not be used. */
-export function sqliteEngine(path: string, now: () => number = systemClock): SqlEngine {
+export function sqliteEngine(path: string, now: () => number = systemClock): Engine {
   const database = open(path)
   const db = new Kysely<Tables>({
     dialect: {
@@ -18,15 +18,29 @@ export function sqliteEngine(path: string, now: () => number = systemClock): Sql
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
   })
+  const readClock = () => Math.floor(now())
   return {
-    db,
-    readClock: () => Math.floor(now()),
+    statement: () => ({ db, clock: sql.val(readClock()) }),
+    transaction: (verb) =>
+      db.transaction().execute((transaction) => {
+        const at = readClock()
+        return verb({ db: transaction, clock: sql.val(at), now: at, ...locks })
+      }),
+    mayRepeat,
     isUnavailable: (error) => !database.open || isOutage(error),
     close: async () => {
       await db.destroy()
       database.close()
     },
   }
+}
+
+/** A transaction begins as the only writer of the file: nobody changes a row, or takes a lock, until it ends. */
+const locks = { exclusive: async () => undefined, lockRows: async () => undefined }
+
+/** Transactions wait for each other where they begin, so none fails because of another one. */
+function mayRepeat(): boolean {
+  return false
 }
 
 function open(path: string): Database.Database {

@@ -14,10 +14,5 @@ import { sqliteEngine } from './sqlite-engine.js'
  * const storage = sqliteStorage('auth.db')
  */
 export function sqliteStorage(path: string, options: StorageOptions = {}): Storage {
-  const { now, sweepInterval, onSweepError, nonces } = options
-  return sqlStorage(sqliteEngine(path, now), {
-    ...(sweepInterval !== undefined && { sweepInterval }),
-    ...(onSweepError && { onSweepError }),
-    ...(nonces && { nonces }),
-  })
+  return sqlStorage(sqliteEngine(path, options.now), options)
 }

@@ -1,0 +1,41 @@
+import type { Kysely, RawBuilder } from 'kysely'
+import type { Tables } from './tables.js'
+
+/** What a verb of one statement works with. */
+export interface Statement {
+  db: Kysely<Tables>
+  /** The storage's clock as an expression: Unix seconds, one time throughout the statement. */
+  clock: RawBuilder<number>
+}
+
+/** What a verb of several statements works in: one transaction, in which nothing else is awaited. */
+export interface Unit extends Statement {
+  /** What `clock` says, the same throughout the transaction. */
+  now: number
+  /** Waits until nobody else holds the lock of this name, and holds it to the end of the transaction. */
+  exclusive(name: string): Promise<void>
+  /**
+   * Waits until nobody else changes the rows of a query, and keeps them as they are to the end of the transaction:
+   * `shared` with others who keep them, `alone` where this transaction changes them. What was read before may be older.
+   */
+  lockRows(strength: 'shared' | 'alone', rows: Lockable): Promise<void>
+}
+
+/** A query whose rows can be locked. */
+export interface Lockable {
+  forShare(): { execute(): Promise<unknown> }
+  forUpdate(): { execute(): Promise<unknown> }
+}
+
+/** What differs between databases. Every verb is written to be safe where a statement sees what was committed before it. */
+export interface Engine {
+  /** For a verb of one statement. */
+  statement(): Statement
+  /** Runs a verb in a transaction, which is taken back when it rejects. Its answer is durable. */
+  transaction<T>(verb: (unit: Unit) => Promise<T>): Promise<T>
+  /** Whether a transaction failed only because of others (serialization, deadlock): it is then run again, a few times. */
+  mayRepeat(error: unknown): boolean
+  /** Whether this error means that the database did not answer, rather than that the call was wrong. */
+  isUnavailable(error: unknown): boolean
+  close(): Promise<void>
+}

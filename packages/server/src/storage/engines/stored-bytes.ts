@@ -1,0 +1,24 @@
+// Ids and hashes are texts outside and bytes in the tables. A text that is none is no bytes, which no row has.
+
+const none = Buffer.alloc(0)
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** The 16 bytes of a UUID. */
+export function idBytes(id: string): Buffer {
+  return uuid.test(id) ? Buffer.from(id.replaceAll('-', ''), 'hex') : none
+}
+
+export function idText(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes).toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
+
+/** The 32 bytes of a SHA-256 in base64url. */
+export function hashBytes(hash: string): Buffer {
+  const bytes = Buffer.from(hash, 'base64url')
+  return bytes.length === 32 && hashText(bytes) === hash ? bytes : none
+}
+
+export function hashText(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64url')
+}

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import { requireUnblocked } from '../agents/agents.js'
+import { internAgent, internResource } from '../agents/identifiers.js'
+import { writeEvent } from '../audit/audit.js'
+import type { Unit } from '../engines/engine.js'
+import type { TokenIssueRow } from '../engines/tables.js'
+import { delegateOf } from '../requests/requests.js'
+import type { AutonomousIssue, Grant, TokenIssue } from './grant-storage.js'
+import { firstEnd } from './permissions.js'
+
+/** The issue of a token for some permissions of a grant, never beyond the first end among them (W14). */
+export function generateTokenIssue(grant: Grant, scope: string, tokenLifetime: number, now: number): TokenIssue {
+  const end = firstEnd(grant.permissions, scope)
+  return {
+    jti: generateJti(grant.id),
+    scope,
+    issuedAt: now,
+    expiresAt: Math.min(now + tokenLifetime, end ?? Number.POSITIVE_INFINITY),
+  }
+}
+
+/** `<grant id or policy name>.<random>` */
+function generateJti(under: string): string {
+  return `${under}.${randomBytes(16).toString('base64url')}`
+}
+
+/** What an issue was for: a code under a grant, or a policy. */
+type Origin =
+  | Pick<TokenIssueRow, 'grant_id' | 'request_id'>
+  | Pick<TokenIssueRow, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
+
+export async function storeIssue({ db }: Unit, issue: TokenIssue, origin: Origin): Promise<void> {
+  await db
+    .insertInto('token_issue')
+    .values({
+      jti_end: Buffer.from(issue.jti.slice(issue.jti.lastIndexOf('.') + 1), 'base64url'),
+      issued_at: issue.issuedAt,
+      expires_at: issue.expiresAt,
+      scope: issue.scope,
+      ...origin,
+    })
+    .execute()
+}
+
+export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {
+  const { agent, delegate, resource, scope, policy } = issue
+  await requireUnblocked(unit, agent)
+  const agentId = await internAgent(unit, agent)
+  const resourceId = await internResource(unit, resource)
+  const { now } = unit
+  const issued = { jti: generateJti(policy), scope, issuedAt: now, expiresAt: now + issue.tokenLifetime }
+  await storeIssue(unit, issued, { policy, agent_id: agentId, delegate, resource_id: resourceId })
+  await writeEvent(unit, {
+    event: 'token.issued_by_policy',
+    agentId,
+    resourceId,
+    data: { ...delegateOf(issue), scope, policy, jti: issued.jti },
+  })
+  return issued
+}

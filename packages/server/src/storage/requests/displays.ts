@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+import type { Unit } from '../engines/engine.js'
+import { notReferenced } from '../engines/not-referenced.js'
+import type { RequestDisplay } from './request-storage.js'
+
+/** The row of what pages show, shared by all that show the same. */
+export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<number> {
+  const display = JSON.stringify(shown)
+  const contentHash = createHash('sha256').update(display).digest()
+  const same = unit.db.selectFrom('display').select('id').where('content_hash', '=', contentHash)
+  await unit.lockRows('shared', same)
+  const known = await same.executeTakeFirst()
+  if (known) return known.id
+  const { id } = await unit.db
+    .insertInto('display')
+    .values({ content_hash: contentHash, display })
+    .onConflict((conflict) => conflict.column('content_hash').doUpdateSet({ display }))
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return id
+}
+
+/** Deletes those of these that no request and no grant shows any more. */
+export async function dropDisplays(unit: Unit, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return
+  await unit.lockRows('alone', unit.db.selectFrom('display').select('id').where('id', 'in', ids))
+  await unit.db
+    .deleteFrom('display')
+    .where('id', 'in', ids)
+    .where(notReferenced('display', 'display_id', ['auth_request', 'consent_grant']))
+    .execute()
+}

@@ -1,0 +1,81 @@
+import { statSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import type { Storage, User } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { expect, test } from 'vitest'
+import { freshHash, newRequest, newUser, nonceClaim, times } from './fixtures.js'
+import { temporaryFile } from './temporary-file.js'
+
+/** What a file may grow by with each consent, once pages of all tables and indexes are in it. */
+const most = 2500
+const people = 100
+const agents = times(4, (index) => `https://planner-${index}.example`)
+const flows = people * agents.length
+const network = '192.0.2'
+const display = {
+  agent: {
+    name: 'Trip planner',
+    homepage: 'https://planner.example/',
+    policyUri: 'https://planner.example/privacy',
+    tosUri: 'https://planner.example/terms',
+    redirectHost: 'planner.example',
+    jkt: freshHash(),
+  },
+  resource: {
+    supportedScopes: ['calendar.read', 'calendar.write', 'calendar.share'],
+    scopeDescriptions: {
+      'calendar.read': 'See the events in your calendar',
+      'calendar.write': 'Add, change and delete events in your calendar',
+    },
+  },
+}
+
+/** All that one consent leaves: asked, shown, decided, redeemed, with a refresh token and a nonce for each request. */
+async function consent(storage: Storage, agent: string, user: User): Promise<void> {
+  const [tokenHash, browserHash, code] = [freshHash(), freshHash(), freshHash()]
+  const asked = { agent, agentJkt: display.agent.jkt, tokenHash, display, maxOpen: 1000 }
+  await storage.claimNonce(nonceClaim({ agent, network }))
+  await storage.createAuthRequest(newRequest({ ...asked, redirectUri: `${agent}/callback` }))
+  await storage.bindRequest({ tokenHash, browserHash, userId: user.id, state: freshHash() })
+  const decided = await storage.decideRequest({
+    tokenHash,
+    browserHash,
+    userId: user.id,
+    revision: 0,
+    decision: 'allow',
+    handle: { handleHash: code, handleLifetime: 60 },
+    grantLifetime: 90 * 86_400,
+    remembered: true,
+  })
+  expect(decided.outcome).toBe('allowed')
+  await storage.claimNonce(nonceClaim({ agent, network }))
+  const redeemed = await storage.redeemCode({
+    codeHash: code,
+    agent,
+    delegate: null,
+    jkt: display.agent.jkt,
+    tokenLifetime: 600,
+    refresh: { tokenHash: freshHash(), idleSeconds: 90 * 86_400, lifetime: 365 * 86_400 },
+  })
+  expect(redeemed).toMatchObject({ outcome: 'redeemed', refreshIssued: true })
+}
+
+function sizeOf(path: string): number {
+  const database = new Database(path)
+  database.pragma('wal_checkpoint(TRUNCATE)')
+  database.close()
+  return statSync(path).size
+}
+
+test(`a complete consent takes at most ${most} bytes of the file, with all indexes`, { timeout: 120_000 }, async () => {
+  const path = temporaryFile()
+  const storage = sqliteStorage(path, { sweepInterval: 0 })
+  const users: User[] = []
+  for (let made = 0; made < people; made++) users.push(await newUser(storage))
+  const before = sizeOf(path)
+  for (const user of users) for (const agent of agents) await consent(storage, agent, user)
+  const bytes = (sizeOf(path) - before) / flows
+  expect(await storage.listGrants({ live: true, limit: flows + 1 })).toHaveLength(flows)
+  await storage.close()
+  expect(bytes).toBeLessThanOrEqual(most)
+})

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+import { sqlStorage } from '../../dist/storage/sql-storage.js'
+
+type Engine = Parameters<typeof sqlStorage>[0]
+
+/** An engine whose transactions fail so often before they work, as where others were first. */
+function failing(times: number, mayRepeat: boolean) {
+  let runs = 0
+  const engine: Engine = {
+    statement: () => {
+      throw new TypeError('no verb of one statement is called')
+    },
+    transaction: async () => {
+      runs += 1
+      if (runs <= times) throw new Error('could not serialize access')
+      return Promise.reject(new RangeError('it worked'))
+    },
+    mayRepeat: () => mayRepeat && runs <= times,
+    isUnavailable: () => false,
+    close: async () => undefined,
+  }
+  return { storage: sqlStorage(engine, { sweepInterval: 0 }), runs: () => runs }
+}
+
+describe('a transaction that failed because of others', () => {
+  it.each([0, 1, 4])('is run again, here after %i failures', async (failures) => {
+    const { storage, runs } = failing(failures, true)
+    await expect(storage.endSession('id')).rejects.toThrow('it worked')
+    expect(runs()).toBe(failures + 1)
+  })
+
+  it('is run five times at most, and is unavailable then', async () => {
+    const { storage, runs } = failing(9, true)
+    await expect(storage.endSession('id')).rejects.toMatchObject({
+      code: 'unavailable',
+      cause: { message: 'could not serialize access' },
+    })
+    expect(runs()).toBe(5)
+  })
+
+  it('is not run again where it failed of itself', async () => {
+    const { storage, runs } = failing(1, false)
+    await expect(storage.endSession('id')).rejects.toThrow('could not serialize access')
+    expect(runs()).toBe(1)
+  })
+})
