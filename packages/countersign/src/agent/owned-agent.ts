@@ -1,6 +1,6 @@
 import { createDiscovery } from '../discovery/discovery.js'
-import type { Found } from '../discovery/found.js'
-import { tokenKeys } from '../discovery/token-keys.js'
+import type { Found } from '../discovery/fetch-document.js'
+import { tokenKeys } from '../discovery/resolve-key.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import type { SignatureKey } from '../httpsig/signature-key.js'
 import { systemClock } from '../lib/clock.js'

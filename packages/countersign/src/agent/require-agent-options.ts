@@ -1,7 +1,7 @@
-import { requireOwnSigner } from '../discovery/require-own-signer.js'
 import { requireEndpointOrigins } from '../protocol/endpoint-origins.js'
 import { type IdentifierOptions, requireIdentifier } from '../protocol/identifier.js'
 import { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
+import { requireOwnSigner } from '../tokens/require-own-signer.js'
 import type { SharedAgentOptions } from './agent-options.js'
 
 /**

@@ -1,15 +1,19 @@
 import { isIP } from 'node:net'
 import { isIdentifier } from '../protocol/identifier.js'
-import { hasPublicAddresses, isMappedNetwork, isNeverAllowed, type JudgedAddress, kindOf } from './address-ranges.js'
 import {
   type AddressBytes,
   firstAddress,
+  hasPublicAddresses,
   isInNetwork,
+  isMappedNetwork,
+  isNeverAllowed,
+  type JudgedAddress,
+  kindOf,
   type Network,
   parseNetwork,
   requireNetwork,
   serializeAddress,
-} from './networks.node.js'
+} from './address-ranges.node.js'
 
 /** A network that is not public, and is connected to all the same, as far as hosts and ports say (W28). */
 export interface AllowedNetwork {

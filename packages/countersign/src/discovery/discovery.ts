@@ -10,14 +10,12 @@ import {
   metadataUrl,
   parseMetadata,
 } from '../protocol/metadata.js'
-import { type DiscoveryLimits, limits } from './discovery-limits.js'
-import { createDocuments, type DocumentSource, type LoadedDocument } from './documents.js'
-import { createFetchBudget } from './fetch-budget.js'
-import type { FetchDocument } from './fetch-document.js'
-import type { Found, FoundKey } from './found.js'
+import { type DocumentSource, Documents, type LoadedDocument } from './documents.js'
+import { createFetchBudget, type DiscoveryLimits, limits } from './fetch-budget.js'
+import type { DiscoveryFailure, FetchDocument, Found } from './fetch-document.js'
 import type { NetworkOptions } from './guarded-fetch.node.js'
-import { createLookups, type Delay, type Lookup } from './lookup.js'
-import { type KeyFinder, privateKeysIn, readJwks } from './read-jwks.js'
+import { type KeyFinder, privateKeysIn, readJwks } from './jwks.js'
+import { type Delay, type Lookup, LookupQueue } from './lookup.js'
 
 export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
   /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */
@@ -41,6 +39,9 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
   /** Public keys of our own identifiers by metadata URL, so that nothing is fetched from ourselves (attacks K28). */
   local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
+
+/** A key, and whether it is of a document that was fetched for this very lookup: then no newer one is published. */
+export type FoundKey = { found: VerificationKey; isNew?: true } | { failure: DiscoveryFailure }
 
 /**
  * Finds documents and keys where identifiers point (S§8, design §4). Holds bounded caches.
@@ -97,25 +98,14 @@ interface KeyOwner {
  */
 export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const now = options.now ?? systemClock
-  /** How often a document was fetched: a key found meanwhile may be one that is gone. */
-  let changes = 0
-  /** Found keys by all that led to them; emptied whenever a document changes. */
-  const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number }>(limits.cachedDocuments)
-  function noteChange(): void {
-    foundKeys.clear()
-    changes++
-  }
+  /** Found keys by all that led to them; out of date whenever a document has changed since. */
+  const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number; changes: number }>(limits.cachedDocuments)
   requireOneWay(options)
   const { fetch = createGuardedFetch(options), configuredIssuers = [] } = options
   const { fetchConfigured = options.fetch ? () => fetch : (issuer) => guardedFetchOf(issuer, options) } = options
   const configuredFetches = new Map(configuredIssuers.map((issuer) => [issuer, fetchConfigured(issuer)]))
-  const documents = createDocuments({
-    now,
-    budget: createFetchBudget(options, now),
-    failureAge: options.failureAge ?? 30,
-    onChange: noteChange,
-  })
-  const lookUp = createLookups(now, options.delay)
+  const documents = new Documents(now, createFetchBudget(options, now), options.failureAge ?? 30)
+  const lookups = new LookupQueue(now, options.delay)
   const { failureTime = 'equal', renewalInterval = limits.refetchInterval } = options
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
   const reported = new LruCache<true>(limits.cachedDocuments)
@@ -178,6 +168,11 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     return 'found' in outcome ? { found: outcome.found.value } : outcome
   }
 
+  function peek(kind: MetadataKind, identifier: string, kid: string) {
+    const known = foundKeys.get(nameOf(kind, identifier, kid), now())
+    return known?.changes === documents.changes ? known : undefined
+  }
+
   function rememberKey(
     kind: MetadataKind,
     identifier: string,
@@ -189,7 +184,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     const jwks = documents.find(jwksSource(jwksUri, { kind, identifier }))
     if (!metadata || !jwks || metadata.stale || jwks.stale) return
     const freshUntil = Math.min(metadata.freshUntil, jwks.freshUntil)
-    foundKeys.set(nameOf(kind, identifier, kid), { key, freshUntil }, freshUntil)
+    foundKeys.set(nameOf(kind, identifier, kid), { key, freshUntil, changes: documents.changes }, freshUntil)
   }
 
   async function loadKey(source: DocumentSource<KeyFinder>, kid: string, lookup: Lookup): Promise<FoundKey> {
@@ -230,12 +225,12 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
 
   return {
     findMetadata: (kind, identifier, remoteAddress) =>
-      lookUp(remoteAddress, 'shortest', (lookup) => loadMetadata(kind, identifier, lookup)),
+      lookups.run(remoteAddress, 'shortest', (lookup) => loadMetadata(kind, identifier, lookup)),
     async findKeyAt(jwksUri, kid, remoteAddress) {
       if (!isFetchableUrl(jwksUri, options)) {
         return { failure: { reason: 'refused', message: 'the JWKS URL is not of the accepted form' } }
       }
-      return lookUp(remoteAddress, failureTime, (lookup) =>
+      return lookups.run(remoteAddress, failureTime, (lookup) =>
         loadKey(jwksSource(jwksUri, undefined, remoteAddress), kid, lookup),
       )
     },
@@ -245,20 +240,20 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         const local = readJwks({ keys: await own() }, identifier)
         return 'value' in local ? local.value(kid) : { failure: { reason: 'refused', message: local.refusal } }
       }
-      return lookUp(remoteAddress, kind === 'aauth-issuer' ? 'shortest' : failureTime, async (lookup) => {
+      return lookups.run(remoteAddress, kind === 'aauth-issuer' ? 'shortest' : failureTime, async (lookup) => {
         const outcome = await loadMetadata(kind, identifier, lookup)
         // A document with a jwks_uri of another form was refused when it was read.
         if ('failure' in outcome) return outcome
         const { jwks_uri: jwksUri } = outcome.found
-        const before = changes
+        const before = documents.changes
         const source = jwksSource(jwksUri, { kind, identifier }, remoteAddress)
         const key = await loadKey(source, kid, lookup)
-        if ('found' in key && changes === before) rememberKey(kind, identifier, jwksUri, kid, key.found)
+        if ('found' in key && documents.changes === before) rememberKey(kind, identifier, jwksUri, kid, key.found)
         return key
       })
     },
-    peekKey: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now())?.key,
-    peekFreshness: (kind, identifier, kid) => foundKeys.get(nameOf(kind, identifier, kid), now())?.freshUntil,
+    peekKey: (kind, identifier, kid) => peek(kind, identifier, kid)?.key,
+    peekFreshness: (kind, identifier, kid) => peek(kind, identifier, kid)?.freshUntil,
     async renewKey(kind, identifier, kid, current, remoteAddress) {
       const metadata = documents.find(metadataSource(kind, identifier))
       const source = metadata && jwksSource(metadata.value.jwks_uri, { kind, identifier }, remoteAddress)
@@ -267,7 +262,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       // Another request may have had it fetched meanwhile.
       const known = await held.value(kid)
       if ('found' in known && known.found.thumbprint !== current.thumbprint) return known.found
-      const renewed = await lookUp(remoteAddress, 'shortest', async (lookup) => {
+      const renewed = await lookups.run(remoteAddress, 'shortest', async (lookup) => {
         const latest = await loadRenewed(source, held, lookup)
         return latest.value(kid)
       })

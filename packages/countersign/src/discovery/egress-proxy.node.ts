@@ -2,7 +2,7 @@ import { request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { networkFailure } from './network-failure.js'
+import { networkFailure } from './fetch-document.js'
 
 /** Opens a way to `host:port` through a proxy. */
 export type Tunnel = (authority: string, signal: AbortSignal | undefined) => Promise<Duplex>

@@ -1,7 +1,105 @@
 import { LruCache } from '../lib/lru-cache.js'
-import { type DiscoveryLimits, limits } from './discovery-limits.js'
-import type { DiscoveryFailure } from './found.js'
-import { createSlots, type Slots } from './slots.js'
+import type { DiscoveryFailure } from './fetch-document.js'
+
+/** What strangers can make a server fetch, and how it answers when nothing is found (attacks K25). */
+export interface DiscoveryLimits {
+  /**
+   * Fetches of documents not known yet that may begin in a minute, for everybody together; more are refused with 429.
+   * @default 3000
+   */
+  fetchesPerMinute?: number | undefined
+  /**
+   * The same for one source: an IPv4 address, or the first 64 bits of an IPv6 address. Behind a proxy everybody is one
+   * source, unless the server is told how to find the client's address (`clientAddress`). @default 300
+   */
+  fetchesPerSource?: number | undefined
+  /** Seconds for which a document that could not be had is not asked for again. @default 30 */
+  failureAge?: number | undefined
+  /**
+   * Seconds between two fetches of a JWKS for signatures that are not by the key they name: an origin may have published
+   * another one under the same `kid`. Anybody can cause them with a signature that is wrong. @default 60
+   */
+  renewalInterval?: number | undefined
+  /**
+   * When a lookup that failed is answered. `equal`: 2.5 s after it began, whatever the cause, so that the time does not
+   * tell a stranger what there is in a network: a name, a host, a port. `shortest`: as soon as it failed, for tools that
+   * ask for themselves and for tests. @default 'equal'
+   */
+  failureTime?: 'equal' | 'shortest' | undefined
+}
+
+/** Limits of design §4. Times are seconds unless they say otherwise. */
+export const limits = {
+  timeoutMilliseconds: 2500,
+  metadataBytes: 16_384,
+  jwksBytes: 65_536,
+  keys: 100,
+  /** Cache bounds. */
+  cachedDocuments: 10_000,
+  /** Of more characters than `largeDocument`. */
+  cachedLargeDocuments: 500,
+  largeDocument: 4096,
+  failures: 4096,
+  sources: 10_000,
+  minAge: 60,
+  defaultAge: 300,
+  /** However long an origin says: a key that leaked is gone everywhere ten minutes after it was taken out (W32). */
+  maxAge: 600,
+  /** For requests, while an origin is down; nothing new begins with a stale key. */
+  staleAge: 3600,
+  reportedAge: 86_400,
+  refetchInterval: 60,
+  /** Concurrency limits: fetches at once. */
+  fetches: 32,
+  /** Of these, for documents not known yet: the rest is kept for agents that are. */
+  coldFetches: 24,
+  coldFetchesPerSource: 4,
+  /** Of these, for documents that were had before: the rest is kept for new agents. */
+  knownFetches: 24,
+  knownFetchesPerSource: 8,
+  fetchesPerHost: 8,
+  /** Of these, from hosts that were slow: they take seconds where others take a moment. */
+  slowFetches: 8,
+  slowFetchesPerSource: 2,
+  slowMilliseconds: 1000,
+  /** For how long a host that was slow counts as slow. */
+  slowAge: 600,
+  /** The queue: lookups that wait for a fetch, or for the time to answer. */
+  waiting: 2000,
+  waitingPerSource: 500,
+  busyRetryAfter: 3,
+} as const
+
+/** How many can go on at once. */
+export interface ConcurrencyLimit {
+  /** Enters; undefined where as many are in. What is given back must be called once, to leave. */
+  enter(holder: string | undefined): (() => void) | undefined
+}
+
+/**
+ * @param total for everybody together
+ * @param perHolder of them for one holder; an unknown one may have all
+ */
+export function createConcurrencyLimit(total: number, perHolder: number): ConcurrencyLimit {
+  let inside = 0
+  const insideBy = new Map<string, number>()
+
+  return {
+    enter(holder) {
+      const own = holder === undefined ? 0 : (insideBy.get(holder) ?? 0)
+      if (inside >= total || own >= perHolder) return undefined
+      inside++
+      if (holder !== undefined) insideBy.set(holder, own + 1)
+      return () => {
+        inside--
+        if (holder === undefined) return
+        const left = (insideBy.get(holder) ?? 0) - 1
+        if (left > 0) insideBy.set(holder, left)
+        else insideBy.delete(holder)
+      }
+    },
+  }
+}
 
 /** Who makes a fetch necessary, and for what. */
 export interface FetchCause {
@@ -13,12 +111,13 @@ export interface FetchCause {
   host: string
 }
 
-/** How much may be fetched because strangers ask for it (attacks K25). */
+/** How much may be fetched because strangers ask for it (attacks K25): rate limits and concurrency limits. */
 export interface FetchBudget {
   /** Begins a fetch; `end` must be called when it is over. */
   begin(cause: FetchCause): { end: () => void } | { failure: DiscoveryFailure }
 }
 
+/** Of a rate limit. */
 interface MinuteCount {
   begun: number
   endsAt: number
@@ -35,10 +134,11 @@ export function createFetchBudget(
   elapsed: () => number = () => performance.now(),
 ): FetchBudget {
   const { fetchesPerMinute = 3000, fetchesPerSource = 300 } = options
-  const all = createSlots(limits.fetches, limits.fetchesPerHost)
-  const cold = createSlots(limits.coldFetches, limits.coldFetchesPerSource)
-  const known = createSlots(limits.knownFetches, limits.knownFetchesPerSource)
-  const slow = createSlots(limits.slowFetches, limits.slowFetchesPerSource)
+  // Concurrency limits; those of the options are rate limits.
+  const all = createConcurrencyLimit(limits.fetches, limits.fetchesPerHost)
+  const cold = createConcurrencyLimit(limits.coldFetches, limits.coldFetchesPerSource)
+  const known = createConcurrencyLimit(limits.knownFetches, limits.knownFetchesPerSource)
+  const slow = createConcurrencyLimit(limits.slowFetches, limits.slowFetchesPerSource)
   const slowHosts = new LruCache<true>(limits.sources)
   const bySource = new LruCache<MinuteCount>(limits.sources)
   let together: MinuteCount = { begun: 0, endsAt: 0 }
@@ -56,18 +156,18 @@ export function createFetchBudget(
     return count
   }
 
-  function takePlaces({ source, known: isKnown, host }: FetchCause): (() => void) | undefined {
-    const wanted: [slots: Slots, holder: string | undefined][] = [
+  function enterAll({ source, known: isKnown, host }: FetchCause): (() => void) | undefined {
+    const wanted: [limit: ConcurrencyLimit, holder: string | undefined][] = [
       [isKnown ? known : cold, source],
       [all, host],
-      ...(slowHosts.get(host, now()) ? [[slow, source] satisfies [Slots, string | undefined]] : []),
+      ...(slowHosts.get(host, now()) ? [[slow, source] satisfies [ConcurrencyLimit, string | undefined]] : []),
     ]
     const taken: (() => void)[] = []
     const leave = (): void => {
       for (const leaveOne of taken) leaveOne()
     }
-    for (const [slots, holder] of wanted) {
-      const leaveOne = slots.take(holder)
+    for (const [limit, holder] of wanted) {
+      const leaveOne = limit.enter(holder)
       if (!leaveOne) {
         leave()
         return undefined
@@ -90,7 +190,7 @@ export function createFetchBudget(
         const retryAfter = Math.max(...spent.map(({ endsAt }) => endsAt - now()))
         return { failure: busyFailure('enough was fetched in this minute', retryAfter) }
       }
-      const leave = takePlaces(cause)
+      const leave = enterAll(cause)
       if (!leave) return { failure: busyFailure('too much is being fetched', limits.busyRetryAfter) }
       for (const count of counts) count.begun++
       const begunAt = elapsed()

@@ -2,7 +2,6 @@ import { parseUtf8 } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
 import { parseJson } from '../lib/parse-json.js'
 import { readStream } from '../lib/read-stream.js'
-import { freshnessOf } from './freshness.js'
 
 /**
  * What discovery needs of a `fetch`; `globalThis.fetch` fits. When the network fails it rejects with a `TypeError`, as
@@ -37,6 +36,23 @@ export type FetchedText = { text: string; maxAge: number | undefined } | FetchRe
 
 /** With the length of its text. */
 export type FetchedDocument = { document: unknown; maxAge: number | undefined; size: number } | FetchRefusal
+
+/** Why no document or key was found; the caller decides which error that is. */
+export interface DiscoveryFailure {
+  /**
+   * `unreachable`: the origin did not answer, and nothing usable is cached; `refused`: what it answered is not
+   * acceptable; `unknown_kid`: no key of this name is published; `unusable`: the key of this name may not be used,
+   * and the message says what to do; `busy`: too much is being fetched already.
+   */
+  reason: 'unreachable' | 'refused' | 'unknown_kid' | 'unusable' | 'busy'
+  message: string
+  cause?: unknown
+  /** Seconds after which to ask again, with `busy`. */
+  retryAfter?: number
+}
+
+/** What was looked for, or why it was not found. */
+export type Found<T> = { found: T } | { failure: DiscoveryFailure }
 
 /** Fetches a JSON document as {@link fetchText} does. */
 export async function fetchDocument(url: string, options: FetchDocumentOptions): Promise<FetchedDocument> {
@@ -136,4 +152,54 @@ function isNetworkFailure(error: unknown): boolean {
   // With these codes Node names a wrong argument; with all others, what the network did.
   if ('code' in error && typeof error.code === 'string') return !error.code.startsWith('ERR_INVALID_')
   return error instanceof TypeError || ['AbortError', 'TimeoutError', 'NetworkError'].includes(error.name)
+}
+
+/** Seconds for which an answer says it is still fresh (RFC 9111 §4.2, for a private cache); undefined where it does not say. */
+function freshnessOf(headers: Headers): number | undefined {
+  const lifetime = lifetimeOf(headers)
+  return lifetime === undefined ? undefined : Math.max(0, lifetime - ageOf(headers))
+}
+
+function lifetimeOf(headers: Headers): number | undefined {
+  const control = headers.get('cache-control') ?? ''
+  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/i.test(control)) return 0
+  const seconds = /(?:^|[\s,])max-age="?(\d{1,10})"?/i.exec(control)?.[1]
+  if (seconds !== undefined) return Number(seconds)
+  const expires = headers.get('expires')
+  if (expires === null) return undefined
+  const [from, until] = [Date.parse(headers.get('date') ?? ''), Date.parse(expires)]
+  // An Expires that is no date, such as 0, is over (RFC 9111 §5.3).
+  return Number.isNaN(until) || Number.isNaN(from) ? 0 : Math.max(0, (until - from) / 1000)
+}
+
+/** What caches on the way have used of it. */
+function ageOf(headers: Headers): number {
+  const age = headers.get('age') ?? ''
+  return /^\d{1,10}$/.test(age) ? Number(age) : 0
+}
+
+/** A failure of the network, with a code as all have on Node. */
+export function networkFailure(code: 'EREFUSED' | 'ECONNABORTED' | 'EPROXY', message: string): Error {
+  return Object.assign(new TypeError(message), { code })
+}
+
+/** A host that is not connected to: it has an address that is not public, and nothing allows that. */
+export class AddressRefused extends TypeError {
+  readonly code = 'EREFUSED'
+  readonly host: string
+  readonly port: number
+  readonly address: string
+  /** Whether `allowNetworks` could allow it: this machine, link-local and metadata addresses it cannot. */
+  readonly allowable: boolean
+
+  constructor(at: { host: string; port: number; address: string; allowable: boolean }) {
+    const { host, port, address, allowable } = at
+    const remedy = allowable ? 'allowNetworks can allow it' : 'such an address cannot be allowed'
+    super(`refused: its address is not public: ${host} is at ${address}; ${remedy}`)
+    this.name = 'AddressRefused'
+    this.host = host
+    this.port = port
+    this.address = address
+    this.allowable = allowable
+  }
 }

@@ -1,4 +1,4 @@
-import type { LookupAddress } from 'node:dns'
+import { ADDRCONFIG, type LookupAddress, lookup } from 'node:dns'
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
@@ -6,11 +6,10 @@ import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import { connect as tlsConnect } from 'node:tls'
 import { isLoopbackIdentifier } from '../protocol/identifier.js'
-import { isPublicAddress, judgeAddress } from './address-ranges.js'
+import { isPublicAddress, judgeAddress } from './address-ranges.node.js'
 import { type AllowedNetwork, createNetworkRules } from './allowed-networks.node.js'
 import { createTunnel } from './egress-proxy.node.js'
-import { AddressRefused, networkFailure } from './network-failure.js'
-import { resolveHost } from './resolve-host.node.js'
+import { AddressRefused, networkFailure } from './fetch-document.js'
 
 /** Where the guarded fetch may go besides the public internet, and by which way it goes there. */
 export interface NetworkOptions {
@@ -128,6 +127,23 @@ function send(
     // An upgrade ends without an answer and without an error.
     sent.on('close', () => reject(networkFailure('ECONNABORTED', 'the connection was closed without an answer')))
     sent.end(body)
+  })
+}
+
+/** The addresses of a host, as the operating system finds them. Rejects when there are none, or the signal aborts. */
+function resolveHost(hostname: string, signal: AbortSignal | undefined): Promise<readonly LookupAddress[]> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal?.reason as Error)
+    if (signal?.aborted) return abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    // As a socket would: addresses of a family that this machine has no other address of are left out.
+    lookup(hostname, { all: true, hints: process.platform === 'win32' ? 0 : ADDRCONFIG }, (error, addresses) => {
+      signal?.removeEventListener('abort', abort)
+      if (error) reject(error)
+      else if (addresses.length === 0)
+        reject(Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' }))
+      else resolve(addresses)
+    })
   })
 }
 

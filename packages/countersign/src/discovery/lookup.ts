@@ -1,25 +1,12 @@
 import { networkOf } from '../lib/network-of.js'
-import { type DiscoveryLimits, limits } from './discovery-limits.js'
-import { busyFailure } from './fetch-budget.js'
-import type { DiscoveryFailure, Found } from './found.js'
-import { createSlots } from './slots.js'
-
-/** One caller's lookup: who asks, and how long they are let wait. */
-export interface Lookup {
-  /** The network that the request came from. */
-  readonly source: string | undefined
-  /**
-   * What comes of a fetch that is begun or joined now, or that the time of the lookup is over before it.
-   *
-   * @param known whether the document was had before: those who wait for such ones have places of their own
-   */
-  wait<T>(begin: () => Promise<Found<T>>, known: boolean): Promise<Found<T>>
-  /**
-   * The failure of an earlier fetch. Told at once; but while who began that fetch may still wait, as late as though it
-   * were found out now: else a second question would get at once what the first one must wait for.
-   */
-  recall(failed: FailedFetch, known: boolean): Promise<Found<never>>
-}
+import {
+  busyFailure,
+  type ConcurrencyLimit,
+  createConcurrencyLimit,
+  type DiscoveryLimits,
+  limits,
+} from './fetch-budget.js'
+import type { DiscoveryFailure, Found } from './fetch-document.js'
 
 export interface FailedFetch {
   failure: DiscoveryFailure
@@ -33,63 +20,102 @@ export type Delay = (milliseconds: number, signal: AbortSignal) => Promise<void>
 /** When a lookup that failed is answered, see {@link DiscoveryLimits.failureTime}. */
 export type FailureTime = NonNullable<DiscoveryLimits['failureTime']>
 
-/** Makes a lookup for one caller and answers what comes of it, when it is time. */
-export type RunLookup = <T>(
-  remoteAddress: string | undefined,
-  failureTime: FailureTime,
-  look: (lookup: Lookup) => Promise<Found<T>>,
-) => Promise<Found<T>>
-
 /**
- * A lookup that waits for a fetch fails 2.5 s after it began to wait: with `equal` not earlier, so that the time does not tell why
- * (a name that does not resolve, an address that is refused, a closed port, a silent host, a bad document), and not
- * later, also where two documents are fetched. What is found is answered at once; so is what needs no fetch: a failure
- * that is remembered, an identifier of the wrong form. Nobody waits in a place for fetches, and no more wait than a
- * server can hold.
+ * A queue of lookups that wait for a fetch. One that waits fails 2.5 s after it began to wait: with `equal` not earlier, so that
+ * the time does not tell why (a name that does not resolve, an address that is refused, a closed port, a silent host, a bad
+ * document), and not later, also where two documents are fetched. What is found is answered at once; so is what needs no
+ * fetch: a failure that is remembered, an identifier of the wrong form. Waiting takes nothing of the limit of fetches at once.
  */
-export function createLookups(now: () => number, delay: Delay = timedDelay): RunLookup {
-  const waitingForNew = createSlots(limits.waiting, limits.waitingPerSource)
-  const waitingForKnown = createSlots(limits.waiting, limits.waitingPerSource)
+export class LookupQueue {
+  readonly #now: () => number
+  readonly #delay: Delay
+  readonly #forNew = createConcurrencyLimit(limits.waiting, limits.waitingPerSource)
+  readonly #forKnown = createConcurrencyLimit(limits.waiting, limits.waitingPerSource)
 
-  return async (remoteAddress, failureTime, look) => {
-    const source = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
-    const ended = new AbortController()
-    let over: Promise<Found<never>> | undefined
-    let leave: (() => void) | undefined
+  constructor(now: () => number, delay: Delay = timedDelay) {
+    this.#now = now
+    this.#delay = delay
+  }
 
-    async function timeOut(): Promise<Found<never>> {
-      await delay(limits.timeoutMilliseconds, ended.signal)
-      return { failure: { reason: 'unreachable', message: `nothing within ${limits.timeoutMilliseconds} ms` } }
-    }
-
-    function startWaiting(known: boolean): Promise<Found<never>> | undefined {
-      leave ??= (known ? waitingForKnown : waitingForNew).take(source)
-      if (leave) over ??= timeOut()
-      return over
-    }
-
-    const tooMany: Found<never> = { failure: busyFailure('too many lookups are waiting', limits.busyRetryAfter) }
-    const lookup: Lookup = {
-      source,
-      wait: async (begin, known) => {
-        const timeOver = startWaiting(known)
-        return timeOver ? Promise.race([begin(), timeOver]) : tooMany
-      },
-      recall: async ({ failure, begunAt }, known) => {
-        // A second more, since the clock shows whole ones.
-        const isAnswered = (now() - begunAt - 1) * 1000 > limits.timeoutMilliseconds
-        return isAnswered || startWaiting(known) ? { failure } : tooMany
-      },
-    }
+  /** Makes a lookup for one caller and answers what comes of it, when it is time. */
+  async run<T>(
+    remoteAddress: string | undefined,
+    failureTime: FailureTime,
+    look: (lookup: Lookup) => Promise<Found<T>>,
+  ): Promise<Found<T>> {
+    const lookup = new Lookup(remoteAddress, { now: this.#now, delay: this.#delay }, this.#forNew, this.#forKnown)
     try {
       const outcome = await look(lookup)
       const isHeld = 'failure' in outcome && outcome.failure.reason !== 'busy' && failureTime === 'equal'
-      if (isHeld) await over
+      if (isHeld) await lookup.timeOver
       return outcome
     } finally {
-      ended.abort()
-      leave?.()
+      lookup.end()
     }
+  }
+}
+
+const queueIsFull: Found<never> = { failure: busyFailure('too many lookups are waiting', limits.busyRetryAfter) }
+
+/** One caller's lookup: who asks, and how long they are let wait. */
+export class Lookup {
+  /** The network that the request came from. */
+  readonly source: string | undefined
+  /** The end of the time to wait, once the lookup waits. */
+  timeOver: Promise<Found<never>> | undefined
+  readonly #clocks: { now: () => number; delay: Delay }
+  readonly #forNew: ConcurrencyLimit
+  readonly #forKnown: ConcurrencyLimit
+  readonly #ended = new AbortController()
+  #leave: (() => void) | undefined
+
+  constructor(
+    remoteAddress: string | undefined,
+    clocks: { now: () => number; delay: Delay },
+    forNew: ConcurrencyLimit,
+    forKnown: ConcurrencyLimit,
+  ) {
+    this.source = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
+    this.#clocks = clocks
+    this.#forNew = forNew
+    this.#forKnown = forKnown
+  }
+
+  /**
+   * Begins to wait; gives the failure where the queue is full.
+   *
+   * @param known whether the document was had before: those who wait for such ones have a queue of their own
+   */
+  enter(known: boolean): Found<never> | undefined {
+    this.#leave ??= (known ? this.#forKnown : this.#forNew).enter(this.source)
+    if (!this.#leave) return queueIsFull
+    this.timeOver ??= this.#timeOut()
+    return undefined
+  }
+
+  /** What comes of a fetch, or that the time of the lookup is over before it. */
+  async within<T>(fetching: Promise<Found<T>>): Promise<Found<T>> {
+    return this.timeOver ? Promise.race([fetching, this.timeOver]) : fetching
+  }
+
+  /**
+   * The failure of an earlier fetch. Told at once; but while who began that fetch may still wait, as late as though it
+   * were found out now: else a second question would get at once what the first one must wait for.
+   */
+  recall({ failure, begunAt }: FailedFetch, known: boolean): Found<never> {
+    // A second more, since the clock shows whole ones.
+    const isAnswered = (this.#clocks.now() - begunAt - 1) * 1000 > limits.timeoutMilliseconds
+    return isAnswered ? { failure } : (this.enter(known) ?? { failure })
+  }
+
+  end(): void {
+    this.#ended.abort()
+    this.#leave?.()
+  }
+
+  async #timeOut(): Promise<Found<never>> {
+    await this.#clocks.delay(limits.timeoutMilliseconds, this.#ended.signal)
+    return { failure: { reason: 'unreachable', message: `nothing within ${limits.timeoutMilliseconds} ms` } }
   }
 }
 

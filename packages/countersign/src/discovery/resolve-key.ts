@@ -9,13 +9,12 @@ import {
   isIdentifier,
   isLoopbackIdentifier,
 } from '../protocol/identifier.js'
-import { isFetchableUrl } from '../protocol/metadata.js'
+import { isFetchableUrl, type MetadataKind } from '../protocol/metadata.js'
 import { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
 import { tokenTable } from '../tokens/token-table.js'
 import { type VerifiedToken, type VerifyTokenOptions, verifyDecodedToken } from '../tokens/verify-token.js'
 import type { Discovery } from './discovery.js'
-import type { DiscoveryFailure, Found } from './found.js'
-import { tokenKeys } from './token-keys.js'
+import type { DiscoveryFailure, Found } from './fetch-document.js'
 
 /** The key of a signature, and who it speaks for. */
 export interface ResolvedKey {
@@ -223,6 +222,63 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
       case 'x509':
         return resolveCertificate(signatureKey, remoteAddress)
     }
+  }
+}
+
+/**
+ * Looks for another key behind `Signature-Key`, where the signature is not by the one that was found.
+ *
+ * @param remoteAddress where the request came from: what one source can make us fetch is limited
+ */
+export type KeyRenewer = (
+  signatureKey: SignatureKey,
+  resolved: ResolvedKey,
+  remoteAddress?: string,
+) => Promise<ResolvedKey | undefined>
+
+/**
+ * Creates the `renewKey` of `verifySignature`: an agent that made a new key may publish it under the `kid` of the old
+ * one, as those do that make one whenever they start.
+ */
+export function createKeyRenewer(discovery: Pick<Discovery, 'renewKey'>): KeyRenewer {
+  return async (signatureKey, resolved, remoteAddress) => {
+    if (signatureKey.scheme !== 'jwks' || 'jwksUri' in signatureKey) return undefined
+    if (resolved.agent === undefined || resolved.isNew) return undefined
+    const { id, kid, wellKnown: kind = 'aauth-agent' } = signatureKey
+    if (!isPublishedKind(kind)) return undefined
+    const key = await discovery.renewKey(kind, id, kid, resolved.key, remoteAddress)
+    return key && { ...resolved, key }
+  }
+}
+
+/**
+ * Finds the keys of tokens at their issuers; where a token is not signed by a key that was known before, another one is
+ * looked for.
+ *
+ * @param requireFound the key, or a throw of what a missing key is to be
+ * @param remoteAddress where the request came from: what one source can make us fetch is limited
+ */
+export function tokenKeys(
+  discovery: Pick<Discovery, 'findKey' | 'peekKey' | 'renewKey'>,
+  kind: MetadataKind,
+  requireFound: (found: Found<VerificationKey>) => VerificationKey,
+  remoteAddress?: string,
+): Required<Pick<VerifyTokenOptions, 'findKey' | 'renewKey'>> {
+  /** Of documents that were fetched for the last lookup: no newer ones are published. */
+  const newKeys = new WeakSet<VerificationKey>()
+
+  return {
+    async findKey(issuer, kid) {
+      const known = discovery.peekKey(kind, issuer, kid)
+      const outcome = known ? { found: known } : await discovery.findKey(kind, issuer, kid, remoteAddress)
+      const key = requireFound(outcome)
+      if ('isNew' in outcome) newKeys.add(key)
+      else newKeys.delete(key)
+      return key
+    },
+    async renewKey(issuer, kid, key) {
+      return newKeys.has(key) ? undefined : discovery.renewKey(kind, issuer, kid, key, remoteAddress)
+    },
   }
 }
 

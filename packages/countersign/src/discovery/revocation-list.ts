@@ -7,10 +7,9 @@ import { revocationEntry, revocationListLimits } from '../tokens/revocation-entr
 import type { AuthTokenClaims, RevocationClaims } from '../tokens/token-table.js'
 import { verifyDecodedToken } from '../tokens/verify-token.js'
 import type { Discovery } from './discovery.js'
-import { type FetchDocument, fetchText } from './fetch-document.js'
-import type { Found } from './found.js'
+import { type FetchDocument, type Found, fetchText } from './fetch-document.js'
 import type { NetworkOptions } from './guarded-fetch.node.js'
-import { tokenKeys } from './token-keys.js'
+import { tokenKeys } from './resolve-key.js'
 
 export interface RevocationListOptions extends IdentifierOptions, NetworkOptions {
   /** The auth server whose list it is. */

@@ -1,10 +1,8 @@
 import { createHash, type X509Certificate } from 'node:crypto'
-import type { DiscoveryLimits } from '../discovery/discovery-limits.js'
-import { createFetchBudget } from '../discovery/fetch-budget.js'
-import { type FetchDocument, fetchText } from '../discovery/fetch-document.js'
-import type { Found } from '../discovery/found.js'
+import { createFetchBudget, type DiscoveryLimits } from '../discovery/fetch-budget.js'
+import { type FetchDocument, type Found, fetchText } from '../discovery/fetch-document.js'
 import { createGuardedFetch, type NetworkOptions } from '../discovery/guarded-fetch.node.js'
-import { createLookups, type Lookup } from '../discovery/lookup.js'
+import { type Lookup, LookupQueue } from '../discovery/lookup.js'
 import type { CertificateFinder, FoundCertificate } from '../discovery/resolve-key.js'
 import { parseBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
@@ -58,7 +56,7 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
   const cache = new LruCache<FoundCertificate>(limits.cached)
   const flights = new Map<string, Promise<Found<FoundCertificate>>>()
   const budget = createFetchBudget(options, now)
-  const lookUp = createLookups(now)
+  const lookups = new LookupQueue(now)
 
   async function find(x5u: string, x5t: string): Promise<Found<FoundCertificate>> {
     const fetched = await fetchText(x5u, { fetch, ...asked })
@@ -102,10 +100,10 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
     x5t: string,
     source: string | undefined,
   ): Promise<Found<FoundCertificate>> {
-    const place = budget.begin({ source, known: false, host: new URL(x5u).host })
-    if ('failure' in place) return place
+    const spent = budget.begin({ source, known: false, host: new URL(x5u).host })
+    if ('failure' in spent) return spent
     const flight = find(x5u, x5t).finally(() => {
-      place.end()
+      spent.end()
       flights.delete(id)
     })
     flights.set(id, flight)
@@ -114,7 +112,7 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
 
   async function look(x5u: string, x5t: string, lookup: Lookup): Promise<Found<FoundCertificate>> {
     const id = `${x5t} ${x5u}`
-    return lookup.wait(async () => flights.get(id) ?? startFlight(id, x5u, x5t, lookup.source), false)
+    return lookup.enter(false) ?? lookup.within(flights.get(id) ?? startFlight(id, x5u, x5t, lookup.source))
   }
 
   return async ({ x5u, x5t }, remoteAddress) => {
@@ -122,7 +120,7 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
     const cached = cache.get(x5t, now())
     if (cached) return { found: cached }
     if (!isFetchableUrl(x5u, options)) return refused('x5u is not a URL of the accepted form')
-    return lookUp(remoteAddress, failureTime, (lookup) => look(x5u, x5t, lookup))
+    return lookups.run(remoteAddress, failureTime, (lookup) => look(x5u, x5t, lookup))
   }
 }
 

@@ -5,6 +5,7 @@ export {
 } from '../discovery/allowed-networks.node.js'
 export { egressProxyProblem } from '../discovery/egress-proxy.node.js'
 export {
+  AddressRefused,
   type FetchDocument,
   type FetchDocumentOptions,
   type FetchedBytes,
@@ -18,7 +19,6 @@ export {
   type GuardedInit,
   type NetworkOptions,
 } from '../discovery/guarded-fetch.node.js'
-export { AddressRefused } from '../discovery/network-failure.js'
 export { receiveIncoming } from '../httpsig/receive-incoming.js'
 export { type CertificateFinderOptions, createCertificateFinder } from './certificate-finder.js'
 export { type ClientAddress, createClientAddress } from './client-address.js'

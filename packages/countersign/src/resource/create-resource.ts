@@ -1,10 +1,13 @@
 import type { AllowedNetwork } from '../discovery/allowed-networks.node.js'
 import { createDiscovery, type Discovery } from '../discovery/discovery.js'
-import type { DiscoveryLimits } from '../discovery/discovery-limits.js'
+import type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
-import { createKeyRenewer } from '../discovery/renew-key.js'
-import { requireOwnSigner } from '../discovery/require-own-signer.js'
-import { type CertificateFinder, createKeyResolver, type ResolvedKey } from '../discovery/resolve-key.js'
+import {
+  type CertificateFinder,
+  createKeyRenewer,
+  createKeyResolver,
+  type ResolvedKey,
+} from '../discovery/resolve-key.js'
 import { createRevocationList } from '../discovery/revocation-list.js'
 import { type ClaimNonce, requireUnusedNonce } from '../httpsig/claim-nonce.js'
 import { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
@@ -25,6 +28,7 @@ import { errorResponse } from '../protocol/error-response.js'
 import { requireIdentifier } from '../protocol/identifier.js'
 import { metadataUrl, type ResourceMetadata } from '../protocol/metadata.js'
 import { issueToken } from '../tokens/issue-token.js'
+import { requireOwnSigner } from '../tokens/require-own-signer.js'
 import { judgeLevel, type Requirement, type VerifiedRequest } from './judge-level.js'
 import { type RateLimit, requireRate } from './rate-limit.js'
 import { answerResourceTokenRequest, type ResourceTokenEndpoint } from './resource-token-endpoint.js'

@@ -1,19 +1,19 @@
-export { createDiscovery, type Discovery, type DiscoveryOptions } from '../discovery/discovery.js'
-export type { DiscoveryLimits } from '../discovery/discovery-limits.js'
-export type { DiscoveryFailure, Found, FoundKey } from '../discovery/found.js'
+export { createDiscovery, type Discovery, type DiscoveryOptions, type FoundKey } from '../discovery/discovery.js'
+export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
+export type { DiscoveryFailure, Found } from '../discovery/fetch-document.js'
 export type { NetworkOptions } from '../discovery/guarded-fetch.node.js'
 export type { Delay } from '../discovery/lookup.js'
-export { createKeyRenewer, type KeyRenewer } from '../discovery/renew-key.js'
-export { requireOwnSigner } from '../discovery/require-own-signer.js'
 export {
   type CertificateFinder,
+  createKeyRenewer,
   createKeyResolver,
   type FoundCertificate,
+  type KeyRenewer,
   type KeyResolver,
   type KeyResolverOptions,
   type ResolvedKey,
+  tokenKeys,
 } from '../discovery/resolve-key.js'
-export { tokenKeys } from '../discovery/token-keys.js'
 export {
   type NonceClaim,
   type NonceOwner,
@@ -90,6 +90,7 @@ export { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol
 export { parseScope } from '../protocol/scope.js'
 export { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
 export type { IssueTokenOptions } from '../tokens/issue-token.js'
+export { requireOwnSigner } from '../tokens/require-own-signer.js'
 export { type RevokedKind, revocationEntry, revocationListLimits } from '../tokens/revocation-entry.js'
 export type {
   AgentTokenClaims,

@@ -2,8 +2,8 @@ import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
 import { publishedKeyProblem } from '../lib/published-keys.js'
 import { isLoopbackIdentifier } from '../protocol/identifier.js'
-import { limits } from './discovery-limits.js'
-import type { Found } from './found.js'
+import { limits } from './fetch-budget.js'
+import type { Found } from './fetch-document.js'
 
 /** Finds a key of the set by its `kid`. */
 export type KeyFinder = (kid: string) => Promise<Found<VerificationKey>>
