@@ -9,7 +9,7 @@ const document = 'docs/operators.md'
 const sources = [
   'packages/server/src/options.ts',
   'packages/server/src/config/configuration-schema.ts',
-  'packages/countersign/src/discovery/discovery-limits.ts',
+  'packages/countersign/src/discovery/fetch-budget.ts',
 ]
 
 const interfaces = new Map(sources.flatMap((path) => [...interfacesIn(readFileSync(path, 'utf8'))]))
