@@ -112,9 +112,7 @@ for (const name of readdirSync('packages')) {
       importsOf(file).flatMap((found) => checkImport(source, found)),
     )
   }
-  for (const circle of circlesOf(graph)) {
-    refuse(`packages/${name}/src`, `a circle of files: ${circle.join(' -> ')}`)
-  }
+  for (const circle of circlesOf(graph)) refuse(`packages/${name}/src`, `a circle of files: ${circle.join(' -> ')}`)
 }
 
 /** A file's path in its package's sources, without extension. */
