@@ -19,7 +19,16 @@ import type { ListedGrant } from '../storage/storage.js'
 import { accountDownload } from './account-download.js'
 import { accountFrame } from './account-frame.js'
 import { activityOf } from './activity-of.js'
-import { agentEntry, byParties, delegateNames, endedGrants, liveGrants, partiesOf } from './agent-entries.js'
+import {
+  agentEntry,
+  agentsOf,
+  blockedAmong,
+  byParties,
+  delegateNames,
+  endedGrants,
+  liveGrants,
+  partiesOf,
+} from './agent-entries.js'
 import { confirmFirst } from './confirm-person.js'
 import { deviceOf } from './device-of.js'
 import { endOf } from './end-of.js'
@@ -44,16 +53,15 @@ const agentsPage: AccountPage = async (context, visit) => {
   const shown = grants.filter(({ agent, resource, delegate, display }) =>
     [agent, resource, delegate ?? '', display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
   )
-  const logos = await logoPaths(
-    context,
-    shown.map(({ agent }) => agent),
-  )
+  const agents = agentsOf(shown)
+  const logos = await logoPaths(context, agents)
+  const blocked = await blockedAmong(context, agents)
   const html = renderAgents(
     {
       ...accountFrame(context, visit),
-      agents: byParties(shown).map((own) => agentEntry(context, own, logos)),
+      agents: byParties(shown).map((own) => agentEntry(context, own, { logos, blocked })),
       ...(byParties(grants).length >= filterFrom || text !== ''
-        ? { filter: { text, total: byParties(grants).length } }
+        ? { filter: { text, total: agentsOf(grants).length } }
         : {}),
       ...(notice?.what === 'removed'
         ? { removed: { stoppedAt: notice.at, runsOutBy: notice.at + context.lifetimes.authToken } }
@@ -85,7 +93,10 @@ const agentPage: AccountPage = async (context, visit) => {
   const model = {
     ...accountFrame(context, visit),
     agent: {
-      ...agentEntry(context, [newest, ...older], logos),
+      ...agentEntry(context, [newest, ...older], {
+        logos,
+        blocked: await blockedAmong(context, [grant.agent]),
+      }),
       id: visit.id,
       identifier: grant.agent,
       resource: grant.resource,
@@ -216,7 +227,7 @@ export const closePage = async (
   const grants = await context.storage.listGrants({ userId: user.id, live: true, limit: 500 })
   const model = {
     ...accountFrame(context, visit),
-    agents: byParties(grants).length,
+    agents: agentsOf(grants).length,
     tokenLifetime: context.lifetimes.authToken,
     ...((await context.storage.findCredential(user.username)) ? { password: true } : {}),
     ...(problem ? { problem } : {}),

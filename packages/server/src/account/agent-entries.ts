@@ -67,8 +67,24 @@ export async function delegateNames(
   return new Map(grants.flatMap(({ id, delegate }) => (delegate === null ? [] : [[id, delegate]])))
 }
 
+/** The agents of grants, each once. */
+export function agentsOf(grants: readonly ListedGrant[]): string[] {
+  return [...new Set(grants.map(({ agent }) => agent))]
+}
+
+/** Those of the agents that the operator blocks now. */
+export async function blockedAmong({ storage }: ServerContext, agents: readonly string[]): Promise<Set<string>> {
+  const blocked = new Set<string>()
+  for (const agent of agents) if (await storage.isAgentBlocked(agent)) blocked.add(agent)
+  return blocked
+}
+
 /** Grants in the words of the person who gave them; `logos` are paths by agent. */
-export function agentEntry(context: ServerContext, grants: Grants, logos: ReadonlyMap<string, string>): AllowedAgent {
+export function agentEntry(
+  context: ServerContext,
+  grants: Grants,
+  { logos, blocked }: { logos: ReadonlyMap<string, string>; blocked: ReadonlySet<string> },
+): AllowedAgent {
   const [{ id, agent, display }] = grants
   const logo = logos.get(agent)
   const name = cleanName(display.agent.name ?? '')
@@ -89,6 +105,7 @@ export function agentEntry(context: ServerContext, grants: Grants, logos: Readon
     ...partiesOf(grants[0]),
     ...(name === '' ? {} : { agentName: name }),
     ...(logo === undefined ? {} : { logo }),
+    ...(blocked.has(agent) ? { blocked: true } : {}),
     able,
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),
     ...(used.length === 0 ? {} : { lastUsed: Math.max(...used) }),

@@ -21,6 +21,8 @@ export interface AllowedAgent {
   /** A path of the same origin. */
   logo?: string
   delegate?: string
+  /** The operator blocks it now: it gets nothing new. */
+  blocked?: boolean
   able: readonly Permission[]
   since: number
   /** Absent: never. */
@@ -32,7 +34,7 @@ export interface AllowedAgent {
 /** My agents, at `accountPaths.agents`. */
 export interface AgentsPage extends AccountFrame {
   agents: readonly AllowedAgent[]
-  /** The field `filter`; absent: the list is too short for one. */
+  /** The field `filter`, and how many agents there are, each counted once; absent: the list is too short for one. */
   filter?: { text: string; total: number }
   /** What was just removed: nothing new since, and what was held before ends. */
   removed?: { stoppedAt: number; runsOutBy: number }

@@ -279,6 +279,32 @@ describe('My agents', () => {
     expect(await alice.open('/account')).toMatchObject({ state: 'agents-empty' })
   })
 
+  it('counts an agent once, at however many places it has access', async () => {
+    const { stage, alice } = await opened()
+    await allowAgent(alice)
+    await allow(stage, undefined, {}, { user: alice.browser, asked: { resource: stage.otherResource } })
+    const { html } = await alice.open('/account/remove-all')
+    expect(html).toContain('This agent will no longer have access:')
+    for (const place of ['api.example', 'mail.example']) expect(html).toContain(place)
+    expect((await alice.open('/account/close')).html).toContain('1 agent loses access')
+  })
+
+  it('says of an agent that the operator blocks that it gets nothing new, as long as that is so', async () => {
+    const { stage, alice } = await opened()
+    const { id } = await allowAgent(alice)
+    const told = async () =>
+      Promise.all(
+        ['/account', `/account/agents/${id}`].map(async (path) =>
+          (await alice.open(path)).html.includes('An administrator has blocked this agent'),
+        ),
+      )
+    expect(await told()).toEqual([false, false])
+    await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: true, by: 'operator' })
+    expect(await told()).toEqual([true, true])
+    await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: false, by: 'operator' })
+    expect(await told()).toEqual([false, false])
+  })
+
   it('shows an agent that was allowed several times once, and removes it with all of that', async () => {
     const { stage, alice } = await opened()
     const ask = (scope: string, duration: string) =>

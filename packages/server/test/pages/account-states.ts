@@ -40,6 +40,7 @@ export function accountStates(messages: Messages): [string, string][] {
   const { script: _none, ...withoutScript } = accountFrame
   return [
     list('agents', agentsModel()),
+    list('agents-blocked', agentsModel({ agents: [{ ...first, blocked: true, delegate: 'laptop-7' }, ...agents] })),
     list('agents-empty', agentsModel({ agents: [] })),
     list('agents-filtered', agentsModel({ agents: [first], filter: { text: 'calendar', total: 12 } })),
     list('agents-none-found', agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } })),

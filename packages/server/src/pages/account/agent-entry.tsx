@@ -2,6 +2,7 @@ import type { AllowedAgent } from '../account-models.js'
 import { accountPaths } from '../account-paths.js'
 import { AgentCopy } from '../agent-copy.js'
 import { AgentMark } from '../agent-mark.js'
+import { Unsaid } from '../caution.js'
 import { Host } from '../host.js'
 import type { Messages } from '../messages/messages.js'
 import { Day, DayAndTime } from '../moment.js'
@@ -26,6 +27,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
         <h2>{host}</h2>
         {agent.agentName && <p class="claim">{messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))}</p>}
         <p>{agent.agentHost === agent.resourceHost ? account.signsIn : account.actsAt(resource)}</p>
+        {agent.blocked && <Unsaid>{account.blocked}</Unsaid>}
       </div>
       <ul class="brief">
         {agent.able.map((permission) => (

@@ -55,6 +55,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
             ) : (
               <Unsaid>{messages.noName}</Unsaid>
             )}
+            {agent.blocked && <Unsaid>{account.blocked}</Unsaid>}
           </div>
           <p class="fact">
             <span>

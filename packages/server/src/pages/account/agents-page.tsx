@@ -62,7 +62,8 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
       )}
       {filter && filter.text !== '' && (
         <p class="small" role="status">
-          {account.found(agents.length, filter.total)} <a href={accountPaths.agents}>{account.showAll}</a>
+          {account.found(new Set(agents.map(({ agentHost }) => agentHost)).size, filter.total)}{' '}
+          <a href={accountPaths.agents}>{account.showAll}</a>
         </p>
       )}
       {agents.length > 0 && (

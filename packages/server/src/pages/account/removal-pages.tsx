@@ -64,7 +64,7 @@ export function renderRemoveAll(model: RemoveAllPage, messages: Messages = en): 
     children: (
       <>
         <h1>{account.removeAllQuestion}</h1>
-        <p class="lead">{account.removeAllEffect(model.agents.length)}</p>
+        <p class="lead">{account.removeAllEffect(new Set(model.agents.map(({ agentHost }) => agentHost)).size)}</p>
         <ul class="bullets">
           {model.agents.map((agent) => (
             <li>

@@ -96,6 +96,7 @@ export const enAccount = {
   showAll: 'Show all',
   actsAt: (resource: Child) => phrase`has access to ${resource}`,
   signsIn: 'signs you in',
+  blocked: 'An administrator has blocked this agent: it gets no new access.',
   ofAgent: (agent: Child, resource: Child) => phrase`of ${agent} at ${resource}`,
   agentHeading: (agent: Child, resource: Child) => phrase`${agent} at ${resource}`,
   allowedOn: (day: Child) => phrase`Allowed on ${day}.`,
