@@ -151,8 +151,8 @@ describe('the frames of the seed', () => {
   })
 
   it('asks a person to open the URL', () => {
-    expect(render({ kind: 'consent-required', url: 'https://auth.example/agent/auth?x' })).toContain(
-      `${rule}\nCONSENT REQUIRED\n${rule}\n\nPlease open the following URL in your browser:\n\n  https://auth.example/agent/auth?x\n`,
+    expect(render({ kind: 'consent-required', url: 'https://auth.example/agent/auth?x', code: 'K7QX' })).toContain(
+      `${rule}\nCONSENT REQUIRED\n${rule}\n\nPlease open the following URL in your browser:\n\n  https://auth.example/agent/auth?x\n\nIf the page shows a code, it should be K7QX.\n`,
     )
   })
 })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { requestCode } from 'countersign/wire'
 import type { Child } from 'hono/jsx'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { languages } from '../dist/pages/messages/languages.js'
@@ -576,6 +577,7 @@ describe('what the page says of the request', () => {
       .map((at) => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'[Number.parseInt(bits.slice(at, at + 5), 2)])
       .join('')
     expect(words((await view(stage, opened)).page)).toContain(`Code ${code}`)
+    expect(await requestCode(opened.requestToken)).toBe(code)
   })
 
   it('is nothing green, and never that anything is verified', async () => {

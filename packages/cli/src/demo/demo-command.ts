@@ -72,8 +72,8 @@ export const demoCommand: Command = {
 }
 
 function invite(terminal: Terminal, { showsUrl }: DemoView): (consent: ConsentRequest) => Promise<void> {
-  return async ({ url, expiresAt }) => {
-    if (!showsUrl) terminal.notify(`Please open ${url}`)
+  return async ({ url, code, expiresAt }) => {
+    if (!showsUrl) terminal.notify(`Please open ${url}\nIf the page shows a code, it should be ${code}.`)
     const until = new Date(expiresAt * 1000).toTimeString().slice(0, 5)
     terminal.notify(
       `Sign in as ${demoPerson.username} with ${demoPerson.password}. This waits until ${until}; Ctrl-C stops it.`,

@@ -36,7 +36,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
   const { signal, person } = options
   const browsing: Promise<unknown>[] = []
   const { agent, world } = await startParties(options, closers, async (consent, trace) => {
-    trace.consentRequired(consent.url)
+    trace.consentRequired(consent)
     const browsed = askPerson(consent, trace)
     browsing.push(browsed)
     await browsed

@@ -14,7 +14,7 @@ export async function serveDemo(options: ServeOptions): Promise<void> {
   const closers = createClosers()
   try {
     const { started, world } = await startParties(options, closers, async (consent, trace) =>
-      trace.consentRequired(consent.url),
+      trace.consentRequired(consent),
     )
     options.onReady(Object.fromEntries(started.map((party) => [party, world.ids[party]])))
     const { signal } = options

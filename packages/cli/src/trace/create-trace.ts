@@ -18,8 +18,8 @@ export interface Trace {
   sender(from: Party, send: (request: Request) => Promise<Response>): typeof globalThis.fetch
   /** The same handler, seen from the receiver's side. */
   receiver(to: Party, handler: Handler): Handler
-  /** Notes that a person is asked to open a URL. */
-  consentRequired(url: string): void
+  /** Notes that a person is asked to open a URL, whose page may show a code. */
+  consentRequired(consent: { url: string; code: string }): void
 }
 
 /** A request on its way that its receiver has not seen yet. */
@@ -68,7 +68,7 @@ export function createTrace({ parties, onEvent }: TraceOptions): Trace {
         return response
       }
     },
-    consentRequired: (url) => onEvent({ kind: 'consent-required', url }),
+    consentRequired: ({ url, code }) => onEvent({ kind: 'consent-required', url, code }),
   }
 }
 

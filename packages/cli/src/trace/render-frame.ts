@@ -42,7 +42,7 @@ export function renderFrame(
 }
 
 /** The frame that asks a person to open a URL. */
-export function renderConsentRequired(url: string): string {
+export function renderConsentRequired({ url, code }: { url: string; code: string }): string {
   return [
     rule,
     'CONSENT REQUIRED',
@@ -52,6 +52,7 @@ export function renderConsentRequired(url: string): string {
     '',
     `  ${printable(url)}`,
     '',
+    `If the page shows a code, it should be ${code}.`,
     'After granting consent, the agent will automatically exchange the code.',
     'Waiting for authorization code...',
     rule,

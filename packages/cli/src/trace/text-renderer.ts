@@ -28,7 +28,7 @@ export function createTextRenderer({ write, colour = false }: TextRendererOption
   }
 
   return function renderEvent(event) {
-    if (event.kind === 'consent-required') writeFrame(renderConsentRequired(event.url))
+    if (event.kind === 'consent-required') writeFrame(renderConsentRequired(event))
     else if (!isOneLine(event)) writeFrame(renderFrame(event, (token) => decodedAbove(event, token)))
     else if (event.kind === 'response-sent' || (event.kind === 'response-received' && event.elsewhere)) {
       write(renderLine(event))

@@ -42,4 +42,4 @@ export type TraceEvent =
       /** The receiver is outside of this process, so nobody here saw the response sent. */
       elsewhere?: true
     } & Exchange)
-  | { kind: 'consent-required'; url: string }
+  | { kind: 'consent-required'; url: string; code: string }

@@ -39,7 +39,7 @@ export interface Agent extends AgentActions {
  *   redirectUri: 'http://127.0.0.1:53123/callback',
  *   signer,
  *   authServers: ['https://auth.example'],
- *   onConsent: ({ url }) => console.log(`Please decide here: ${url}`),
+ *   onConsent: ({ url, code }) => console.log(`Please decide here (the page shows ${code}): ${url}`),
  * })
  * const response = await agent.fetch('https://api.example/events')
  * ```

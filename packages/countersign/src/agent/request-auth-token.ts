@@ -8,6 +8,7 @@ import { type EndpointOrigins, endpointProblem } from '../protocol/endpoint-orig
 import type { IssuerMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
 import { decodeToken } from '../tokens/decode-token.js'
+import { requestCode } from '../tokens/request-code.js'
 import { AgentError } from './agent-error.js'
 import type { HeldToken } from './held-tokens.js'
 import type { CallbackAnswer, PendingConsents } from './pending-consents.js'
@@ -18,6 +19,8 @@ import { describeUnknownKey, saysKeyUnknown } from './unknown-key.js'
 export interface ConsentRequest {
   /** Where the person must go, in the browser that started this. */
   url: string
+  /** Show it beside the link: the page of a Countersign auth server shows the same four characters. It proves nothing. */
+  code: string
   authServer: string
   resource: string
   /** Space-separated, where the resource token carries a scope. */
@@ -78,6 +81,7 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
     )
   }
   const expiresIn = typeof answer.expires_in === 'number' ? answer.expires_in : 600
+  const code = await requestCode(requestToken)
   const state = serializeBase64url(platform.randomBytes(24))
   const consent = {
     authServer: request.authServer,
@@ -105,6 +109,7 @@ export async function requestAuthToken(requester: TokenRequester, request: AuthT
   const ask = async (consentRequest: ConsentRequest) => requester.onConsent(consentRequest, request.owner)
   ask({
     url: consentUrl(metadata, { request_token: requestToken, redirect_uri: requester.redirectUri, state }),
+    code,
     authServer: request.authServer,
     resource: request.resource,
     scope: request.scope,

@@ -29,6 +29,7 @@ describe('a consent', () => {
     const { signal, url, ...rest } = consent
     expect(rest).toEqual({
       session: 's1',
+      code: '37RG', // of request-1
       authServer: ids.authServer,
       resource: ids.api,
       scope: 'data.read',

@@ -1,3 +1,4 @@
+import { requestCode } from 'countersign/wire'
 import { describeRefusal } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
 import { htmlResponse } from '../http/html-response.js'
@@ -19,7 +20,6 @@ import { type DecisionFacts, decisionFacts } from './facts.js'
 import { holdingsOf } from './holdings.js'
 import { type AskedRequest, type ConsentLink, requestWay } from './link.js'
 import { type ConsentChoices, consentModel } from './model.js'
-import { requestCode } from './request-code.js'
 
 /** What the consent page shows: a bound request, first or again with a problem. */
 interface Shown {
@@ -60,7 +60,7 @@ export async function consentPageAt(
     request,
     user: session.user,
     issuer: context.issuer,
-    code: requestCode(link.tokenHash),
+    code: await requestCode(link.requestToken),
     firstTime: facts.lastAllowed === undefined,
     askedBefore: await hasAskedBefore(context, visit, request),
     now: context.now(),
