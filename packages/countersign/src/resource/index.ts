@@ -1,3 +1,5 @@
+export type { NonceClaim } from '../httpsig/claim-nonce.js'
+export { createMemoryNonces, type MemoryNoncesOptions } from '../httpsig/memory-nonces.js'
 export { AAuthError, type ErrorCode } from '../lib/errors.js'
 export {
   createResource,

@@ -24,7 +24,6 @@ export {
 } from '../httpsig/claim-nonce.js'
 export { contentDigest, requireContentDigest } from '../httpsig/content-digest.js'
 export { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
-export { createMemoryNonces, type MemoryNoncesOptions } from '../httpsig/memory-nonces.js'
 export {
   type NonceCounts,
   type NonceLimits,

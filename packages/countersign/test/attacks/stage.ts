@@ -4,6 +4,7 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import type { FetchDocument, ReceivedMessage, Signer } from 'countersign'
 import { createClientAddress, createNodeListener } from 'countersign/node'
 import {
+  createMemoryNonces,
   createResource,
   type Requirement,
   type Resource,
@@ -12,7 +13,7 @@ import {
   type VerifyRequestOptions,
 } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
-import { type CertificateFinder, createMemoryNonces } from 'countersign/wire'
+import type { CertificateFinder } from 'countersign/wire'
 import { type AuthServer, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'

@@ -1,4 +1,5 @@
-import { createMemoryNonces, type MemoryNoncesOptions, type NonceSource } from 'countersign/wire'
+import { createMemoryNonces, type MemoryNoncesOptions } from 'countersign/resource'
+import type { NonceSource } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { refusal, refusalCode } from '../refusal.js'
 

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { createSigner, generatePrivateJwk } from 'countersign'
+import { createMemoryNonces } from 'countersign/resource'
 import {
-  createMemoryNonces,
   importVerificationKey,
   type NonceClaim,
   nonceSource,
