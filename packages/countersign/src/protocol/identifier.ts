@@ -41,12 +41,32 @@ export function isIdentifier(text: unknown, options: IdentifierOptions = {}): te
 /** Throws a TypeError that says which option is not an identifier, for identifiers that the caller configures. */
 export function requireIdentifier(option: string, text: string, options: IdentifierOptions): void {
   if (isIdentifier(text, options)) return
+  const repair = identifierRepair(text, options)
+  if (repair !== undefined) throw new TypeError(`${option} is no identifier: ${repair}`)
   const hint = isLoopbackIdentifier(text)
     ? 'set allowInsecureLoopback for http on loopback'
     : isIdentifier(text, { ...options, allowPath: true })
       ? 'set allowPath for one with a path'
       : 'it must be https://host, lower case, no trailing slash'
   throw new TypeError(`${option} is no identifier (${hint}): ${String(text)}`)
+}
+
+/** What people get wrong most, and the text without it. */
+const slips: readonly [advice: string, repair: (text: string) => string][] = [
+  ['leave out the slash at its end', (text) => text.replace(/\/+$/, '')],
+  ['write it in lower case', (text) => text.toLowerCase()],
+  ['leave out the default port', (text) => text.replace(/^(https:\/\/[^/]+):443(?=\/|$)/, '$1')],
+  ['write https:// before it', (text) => `https://${text}`],
+  ['write https in place of http', (text) => text.replace(/^http:/, 'https:')],
+  ['leave out all from the question mark or hash sign on', (text) => text.replace(/\/?[?#].*$/s, '')],
+  ['say at which port, such as', (text) => text.replace(/^http:\/\/[^/:]+(?=\/?$)/, '$&:8001').replace(/\/$/, '')],
+]
+
+/** What to change of a text that is nearly an identifier, and what it is then; undefined for what is not near to one. */
+export function identifierRepair(text: unknown, options: IdentifierOptions): string | undefined {
+  if (typeof text !== 'string') return undefined
+  const slip = slips.find(([, repair]) => repair(text) !== text && isIdentifier(repair(text), options))
+  return slip && `${slip[0]} (${slip[1](text)})`
 }
 
 /** Why a text that is no identifier is none, to go after what it is: "the id …". */

@@ -72,6 +72,7 @@ export { errorResponse } from '../protocol/error-response.js'
 export { maxFormBytes, readForm, readParameters, requireParameter } from '../protocol/form.js'
 export {
   type IdentifierOptions,
+  identifierRepair,
   isIdentifier,
   isLoopbackIdentifier,
   requireIdentifier,

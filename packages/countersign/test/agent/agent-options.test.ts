@@ -25,13 +25,24 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'an auth server with a slash at the end',
     { authServers: ['https://a.example', 'https://auth.example/'] },
-    'authServers[1] is no identifier (it must be https://host, lower case, no trailing slash)',
+    'authServers[1] is no identifier: leave out the slash at its end (https://auth.example)',
   ],
   [
     'an auth server on loopback without the option',
     { authServers: ['http://127.0.0.1:8003'] },
     'authServers[0] is no identifier (set allowInsecureLoopback for http on loopback)',
   ],
+  [
+    'an identifier on loopback without a port',
+    { id: 'http://127.0.0.1', allowInsecureLoopback: true },
+    'id is no identifier: say at which port, such as (http://127.0.0.1:8001)',
+  ],
+  [
+    'an auth server in capitals',
+    { authServers: ['https://Auth.example'] },
+    'write it in lower case (https://auth.example)',
+  ],
+  ['a host alone', { id: 'agent.example' }, 'id is no identifier: write https:// before it (https://agent.example)'],
   ['a redirect URI that is none', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
   [
     'a redirect URI with a parameter that the answer has',

@@ -1,4 +1,4 @@
-import { isIdentifier } from 'countersign/wire'
+import { identifierRepair, isIdentifier } from 'countersign/wire'
 import type { ConfigurationProblem } from './configuration-problem.js'
 
 /** The settings that can be at odds; those that are not well formed are left out. */
@@ -18,7 +18,8 @@ interface RelatedProvider {
 export function contradictionsOf({ issuer, allowInsecureLoopback = false, accounts }: Related): ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = []
   const refuse = (setting: string, problem: string) => problems.push({ setting, problem })
-  if (issuer !== undefined && !isIdentifier(issuer, { allowInsecureLoopback })) refuse('issuer', issuerProblem(issuer))
+  if (issuer !== undefined && !isIdentifier(issuer, { allowInsecureLoopback }))
+    refuse('issuer', issuerProblem(issuer, allowInsecureLoopback))
   if (allowInsecureLoopback && issuer?.startsWith('https:')) {
     refuse('allowInsecureLoopback', 'is for development with an http issuer on loopback: take it out')
   }
@@ -34,11 +35,13 @@ export function contradictionsOf({ issuer, allowInsecureLoopback = false, accoun
   return problems
 }
 
-function issuerProblem(issuer: string): string {
+function issuerProblem(issuer: string, allowInsecureLoopback: boolean): string {
   const insecure = issuer.startsWith('http:')
   if (insecure && isIdentifier(issuer, { allowInsecureLoopback: true })) {
     return 'must be https; for development on this machine only, set allowInsecureLoopback to true'
   }
+  const repair = identifierRepair(issuer, { allowInsecureLoopback })
+  if (repair !== undefined && !isIdentifier(issuer.replace('http:', 'https:'))) return `is no identifier: ${repair}`
   if (insecure) return 'must be https: put TLS in front of the server and name the URL that people see'
   return 'must be the URL of the server without a path, a slash at the end or a default port, such as https://auth.example'
 }

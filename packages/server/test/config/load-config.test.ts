@@ -112,11 +112,16 @@ describe('loadConfig', () => {
   }
   it.each<[string, object, string]>([
     ['no issuer', { issuer: undefined }, 'issuer: is missing; it must be a text'],
-    ['an issuer with a slash', { issuer: 'https://auth.example/' }, 'issuer: must be the URL of the server without'],
+    ['an issuer with a slash', { issuer: 'https://auth.example/' }, 'issuer: is no identifier: leave out the slash'],
     ['PostgreSQL', { database: 'postgres://u@localhost/auth' }, 'database: PostgreSQL is not supported yet: name a'],
     ['PostgreSQL by its other name', { database: 'postgresql:///auth' }, 'database: PostgreSQL is not supported yet'],
     ['another database server', { database: 'mysql://localhost/auth' }, 'database: must be the path of a SQLite file'],
     ['a file as a URL', { database: 'file:auth.db' }, 'database: must be the path of a SQLite file'],
+    [
+      'one on loopback',
+      { issuer: 'http://127.0.0.1:8080/', allowInsecureLoopback: true },
+      'issuer: is no identifier: leave out the slash at its end (http://127.0.0.1:8080)',
+    ],
     ['an http issuer', { issuer: 'http://auth.example' }, 'issuer: must be https: put TLS in front'],
     ['loopback outside of development', { issuer: 'http://127.0.0.1:8003' }, 'issuer: must be https; for development'],
     ['development with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
