@@ -31,6 +31,14 @@ export interface AgentInterop {
   stateOptional?: readonly string[] | undefined
 }
 
+/** The names of its members. */
+export const agentInterop = {
+  introduce: true,
+  signatureEncoding: true,
+  nonce: true,
+  stateOptional: true,
+} as const satisfies Record<keyof AgentInterop, true>
+
 /** What every agent is made of. */
 export interface SharedAgentOptions {
   /** The agent's identifier: its `https` URL, where its document and keys are (W10). */
@@ -77,6 +85,26 @@ export interface SharedAgentOptions {
   /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
   allowPath?: boolean | undefined
 }
+
+/** The names of the options of every agent. */
+export const sharedAgentOptions = {
+  id: true,
+  signer: true,
+  authServers: true,
+  redirectUri: true,
+  about: true,
+  agentToken: true,
+  callbackResponse: true,
+  endpointOrigins: true,
+  interop: true,
+  consentTimeout: true,
+  fetch: true,
+  fetchDocument: true,
+  allowNetworks: true,
+  now: true,
+  allowInsecureLoopback: true,
+  allowPath: true,
+} as const satisfies Record<keyof SharedAgentOptions, true>
 
 export interface SignInRequest {
   authServer: string

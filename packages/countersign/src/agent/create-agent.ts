@@ -1,5 +1,6 @@
+import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { AgentMetadata } from '../protocol/metadata.js'
-import type { AgentActions, SharedAgentOptions } from './agent-options.js'
+import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
 import { createOwnedAgent } from './owned-agent.js'
 import type { ConsentRequest } from './request-auth-token.js'
 
@@ -45,9 +46,10 @@ export interface Agent extends AgentActions {
  * ```
  */
 export function createAgent(options: AgentOptions): Agent {
-  const { onConsent, onePerson } = options
-  if ('sessionOf' in options)
+  if (typeof options === 'object' && options !== null && 'sessionOf' in options)
     throw new TypeError('sessionOf is for people in browsers: use createWebAgent, which keeps them apart')
+  requireKnownOptions('createAgent', options, agentOptions)
+  const { onConsent, onePerson } = options
   const created = createOwnedAgent(options, { onConsent, ownerOf: () => onlyOwner })
   const { id, metadata, redirect, handler } = created
   if (redirect.kind === 'web' && onePerson !== true) {
@@ -60,3 +62,9 @@ export function createAgent(options: AgentOptions): Agent {
 }
 
 const onlyOwner = ''
+
+const agentOptions = {
+  ...sharedAgentOptions,
+  onConsent: true,
+  onePerson: true,
+} as const satisfies Record<keyof AgentOptions, true>

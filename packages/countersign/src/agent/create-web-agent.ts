@@ -1,6 +1,7 @@
 import type { MaybePromise } from '../lib/maybe-promise.js'
+import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { AgentMetadata } from '../protocol/metadata.js'
-import type { AgentActions, SharedAgentOptions } from './agent-options.js'
+import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
 import { createOwnedAgent } from './owned-agent.js'
 import type { ConsentRequest } from './request-auth-token.js'
 
@@ -64,10 +65,12 @@ export interface WebAgent {
  * ```
  */
 export function createWebAgent(options: WebAgentOptions): WebAgent {
+  if (typeof options === 'object' && options !== null && 'onePerson' in options)
+    throw new TypeError('onePerson is for createAgent: a web agent is for many people')
+  requireKnownOptions('createWebAgent', options, webAgentOptions)
   const { sessionOf, onConsent } = options
   if (typeof sessionOf !== 'function')
     throw new TypeError('sessionOf is required: it says which browser session a callback came in')
-  if ('onePerson' in options) throw new TypeError('onePerson is for createAgent: a web agent is for many people')
   const created = createOwnedAgent(options, {
     onConsent: onConsent && ((consent, session) => onConsent({ ...consent, session })),
     ownerOf: async (request) => readSession(await sessionOf(request)),
@@ -83,6 +86,12 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
     forget: (session) => created.forget(requireSession(session)),
   }
 }
+
+const webAgentOptions = {
+  ...sharedAgentOptions,
+  sessionOf: true,
+  onConsent: true,
+} as const satisfies Record<keyof WebAgentOptions, true>
 
 function requireSession(session: unknown): string {
   const found = readSession(session)

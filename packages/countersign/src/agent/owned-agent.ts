@@ -226,6 +226,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
 function requireSecure(url: string, allowInsecureLoopback: boolean): void {
   const { protocol, origin } = new URL(url)
   if (protocol === 'https:') return
+  if (/^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)$/.test(origin))
+    throw new TypeError(`http on loopback needs a port, such as ${origin}:8001, and not 80`)
   if (!isLoopbackIdentifier(origin)) throw new TypeError(`an agent asks over https only, not ${origin}`)
   if (!allowInsecureLoopback) throw new TypeError(`set allowInsecureLoopback for http on loopback: ${origin}`)
 }

@@ -1,8 +1,10 @@
-import { requireEndpointOrigins } from '../protocol/endpoint-origins.js'
-import { type IdentifierOptions, requireIdentifier } from '../protocol/identifier.js'
-import { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
+import { requireKnownOptions } from '../lib/require-known-options.js'
+import { requireEndpointOrigins, requireEndpointOrigins } from '../protocol/endpoint-origins.js'
+import { type IdentifierOptions, type IdentifierOptions, requireIdentifier, requireIdentifier } from '../protocol/identifier.js'
+import { ownAnswerParameter, ownAnswerParameter, type RedirectKind, type RedirectKind, redirectKind, redirectKind } from '../protocol/redirect-uri.js'
 import { requireOwnSigner } from '../tokens/require-own-signer.js'
 import type { SharedAgentOptions } from './agent-options.js'
+import { agentInterop, type SharedAgentOptions } from './agent-options.js'
 
 /**
  * Throws a TypeError that says which option cannot work, where the mistake is made and not at the first challenge.
@@ -10,10 +12,11 @@ import type { SharedAgentOptions } from './agent-options.js'
  * `authServers` decides where people type passwords: a text in place of the list would match every part of itself.
  */
 export function requireAgentOptions(
-  { id, signer, authServers, consentTimeout, endpointOrigins = {} }: SharedAgentOptions,
+  { id, signer, authServers, consentTimeout, endpointOrigins = {}, interop = {} }: SharedAgentOptions,
   onConsent: unknown,
   identifiers: IdentifierOptions,
 ): void {
+  requireKnownOptions('interop', interop, agentInterop)
   requireIdentifier('id', id, identifiers)
   requireOwnSigner('signer', signer, id)
   if (authServers === undefined)

@@ -17,6 +17,7 @@ export type ClientAddress = (peer: string | undefined, rawHeaders: readonly stri
  * ```
  */
 export function createClientAddress(trusted: readonly string[]): ClientAddress {
+  if (!Array.isArray(trusted)) throw new TypeError(`the proxies must be a list, such as ['127.0.0.1']`)
   const isProxy = createTrustedPeers(trusted)
 
   return function clientAddress(peer, rawHeaders) {

@@ -40,6 +40,9 @@ export function createNodeListener(
   handler: Handler,
   options: NodeListenerOptions,
 ): (incoming: NodeRequest, outgoing: NodeResponse) => void {
+  if (typeof handler !== 'function') throw new TypeError('the handler must be a function, such as agent.handler')
+  if (!URL.canParse(options?.origin))
+    throw new TypeError("createNodeListener needs the origin that requests are for: { origin: 'https://api.example' }")
   if (options.lightResponses !== false) useLightGlobals()
   const settings = { ...options, origin: new URL(options.origin).href.replace(/\/$/, '') }
   return function nodeListener(incoming, outgoing) {

@@ -19,6 +19,7 @@ import type { Algorithm } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError, type ChallengeContext } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
+import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
@@ -111,6 +112,33 @@ export interface ResourceOptions {
   allowPath?: boolean | undefined
 }
 
+const resourceOptions = {
+  id: true,
+  signer: true,
+  authServer: true,
+  scopes: true,
+  retiredKeys: true,
+  authorities: true,
+  algorithms: true,
+  ownAgent: true,
+  interop: true,
+  maxBody: true,
+  nonce: true,
+  claimNonce: true,
+  rateLimit: true,
+  certificates: true,
+  denyList: true,
+  endpointOrigins: true,
+  resourceTokenLifetime: true,
+  discovery: true,
+  allowNetworks: true,
+  egressProxy: true,
+  fetch: true,
+  now: true,
+  allowInsecureLoopback: true,
+  allowPath: true,
+} as const satisfies Record<keyof ResourceOptions, true>
+
 export interface DenyListOptions {
   /**
    * What becomes of requests with an auth token once the list could not be had for 30 s. `refuse`: 503, so that nobody
@@ -155,6 +183,9 @@ export interface Resource {
  * ```
  */
 export function createResource(options: ResourceOptions): Resource {
+  requireKnownOptions('createResource', options, resourceOptions)
+  requireKnownOptions('interop', options.interop ?? {}, { unsignedBodies: true, signatureKeyForm: true })
+  requireKnownOptions('denyList', options.denyList ?? {}, { whenUnreachable: true })
   const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, interop = {} } = options
   const { allowInsecureLoopback = false, allowPath = false, endpointOrigins = {} } = options
   const { unsignedBodies = [], signatureKeyForm = 'january' } = interop

@@ -7,6 +7,7 @@ import { privateCacheControl, varyBySigner } from '../protocol/private-answer.js
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { type MountedOptions, requireMountPath } from './mount-path.js'
+import { requireResource } from './require-resource.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
 import { requireVerifyOptions } from './verify-request-options.js'
 
@@ -24,6 +25,7 @@ export function aauth<R extends Requirement>(
   resource: Resource,
   options: MountedOptions<R>,
 ): MiddlewareHandler<{ Variables: { aauth: VerifiedRequest<R> } }> {
+  requireResource(resource)
   requireVerifyOptions(options, resource.metadata)
   const mountPath = requireMountPath(options)
   return async function aauthMiddleware(c, next) {

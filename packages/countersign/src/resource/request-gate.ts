@@ -5,6 +5,7 @@ import { type NodeResponse, refuseTheRest } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { type MountedOptions, requireMountPath } from './mount-path.js'
+import { requireResource } from './require-resource.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
 import { requireVerifyOptions } from './verify-request-options.js'
 
@@ -33,6 +34,7 @@ export function createRequestGate<R extends Requirement>(
   resource: Resource,
   options: MountedOptions<R>,
 ): RequestGate<R> {
+  requireResource(resource)
   requireVerifyOptions(options, resource.metadata)
   const mountPath = requireMountPath(options)
   const handledOf = ({ method = '', url = '', baseUrl = '' }: NodeRequest) => ({

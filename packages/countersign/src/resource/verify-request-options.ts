@@ -1,3 +1,4 @@
+import { nearestName, requireKnownOptions } from '../lib/require-known-options.js'
 import { warnOnce } from '../lib/warn-once.js'
 import type { ResourceMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
@@ -10,6 +11,13 @@ export interface VerifyRequestOptions<R extends Requirement> {
   scope?: string
 }
 
+/** With what the adapters take besides. */
+const verifyRequestOptions = {
+  require: true,
+  scope: true,
+  mountPath: true,
+} as const satisfies Record<keyof VerifyRequestOptions<Requirement> | 'mountPath', true>
+
 const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'identity', 'authorization'])
 
 /**
@@ -17,9 +25,15 @@ const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'i
  * declare: people are asked for it without words.
  */
 export function requireVerifyOptions(
-  { require, scope }: VerifyRequestOptions<Requirement>,
+  options: VerifyRequestOptions<Requirement>,
   { resource, supported_scopes: declared }: ResourceMetadata,
 ): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(
+      "say what is required: { require: 'identity' }, or { require: 'authorization', scope: 'data.read' }",
+    )
+  requireKnownOptions('the check of a request', options, verifyRequestOptions)
+  const { require, scope } = options
   if (!requirements.has(require))
     throw new TypeError(`require must be 'signature', 'identity' or 'authorization', not ${JSON.stringify(require)}`)
   if (require !== 'authorization') {
@@ -29,10 +43,12 @@ export function requireVerifyOptions(
   const values = scope === undefined ? undefined : parseScope(scope)
   if (!values) throw new TypeError('require: authorization needs a scope, such as "data.read"')
   const undeclared = declared && values.find((value) => !declared.includes(value))
-  if (undeclared !== undefined)
-    warnOnce(
-      resource,
-      `scope ${undeclared}`,
-      'it is not among the scopes of the resource, so people read no words for it',
-    )
+  if (declared === undefined || undeclared === undefined) return
+  const near = nearestName(undeclared, declared)
+  const meant = near === undefined ? '' : `; did you mean ${near}?`
+  warnOnce(
+    resource,
+    `scope ${undeclared}`,
+    `it is not among the scopes of the resource, so people read no words for it${meant}`,
+  )
 }

@@ -90,8 +90,8 @@ export { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol
 export { parseScope } from '../protocol/scope.js'
 export { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
 export type { IssueTokenOptions } from '../tokens/issue-token.js'
-export { requireOwnSigner } from '../tokens/require-own-signer.js'
 export { requestCode } from '../tokens/request-code.js'
+export { requireOwnSigner } from '../tokens/require-own-signer.js'
 export { type RevokedKind, revocationEntry, revocationListLimits } from '../tokens/revocation-entry.js'
 export type {
   AgentTokenClaims,

@@ -6,6 +6,7 @@ const warnings: string[] = []
 process.on('warning', ({ message }) => void warnings.push(message))
 
 const privateJwk = await generatePrivateJwk()
+const loopback = { allowInsecureLoopback: true }
 const options: AgentOptions = {
   id: 'https://agent.example',
   signer: await createSigner(privateJwk),
@@ -84,6 +85,10 @@ it.each<[string, Record<string, unknown>, string]>([
     { id: 'http://127.0.0.1:1' },
     'id is no identifier (set allowInsecureLoopback',
   ],
+  ['a misspelled option', { onConsnt: () => undefined }, 'createAgent has no option onConsnt: did you mean onConsent?'],
+  ['one in other letters', { authservers: [] }, 'did you mean authServers?'],
+  ['one that resembles none', { retries: 3 }, 'createAgent has no option retries'],
+  ['a misspelled one of interop', { interop: { nonse: 'never' } }, 'interop has no option nonse: did you mean nonce?'],
   ['no onConsent', { onConsent: undefined }, 'onConsent is required'],
   ['a timeout of no time', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
   ['a timeout that is no number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],
@@ -92,6 +97,13 @@ it.each<[string, Record<string, unknown>, string]>([
   ['a signer that was not awaited', { signer: createSigner(privateJwk) }, 'signer is a promise'],
 ])('refuses %s where it is made', (_, wrong, message) => {
   expect(() => createAgent({ ...options, ...wrong } as AgentOptions)).toThrow(message)
+})
+
+it('refuses to be made of nothing, and a web agent of options that there are not', () => {
+  expect(() => createAgent(undefined as never)).toThrow('createAgent needs an object of options')
+  const misspelled = { ...options, sesionOf: () => undefined } as unknown as WebAgentOptions
+  const { onePerson: _, ...rest } = misspelled as WebAgentOptions & { onePerson?: boolean }
+  expect(() => createWebAgent(rest)).toThrow('createWebAgent has no option sesionOf: did you mean sessionOf?')
 })
 
 it.each<[string, unknown, string]>([
@@ -106,6 +118,12 @@ it.each<[string, string, Record<string, unknown>, string]>([
   ['http', 'http://api.example/events', {}, 'https only, not http://api.example'],
   ['http, also where loopback is allowed', 'http://api.example/', { allowInsecureLoopback: true }, 'https only'],
   ['a private address over http', 'http://10.0.0.1:8080/', { allowInsecureLoopback: true }, 'https only'],
+  [
+    'loopback without a port',
+    'http://127.0.0.1/',
+    loopback,
+    'http on loopback needs a port, such as http://127.0.0.1:8001',
+  ],
   ['loopback without the option', 'http://127.0.0.1:8002/', {}, 'set allowInsecureLoopback'],
 ])('sends nothing to %s', async (_, url, more, message) => {
   const sent: string[] = []
@@ -123,8 +141,6 @@ it.each<[string, string, Record<string, unknown>, string]>([
 
 const { onePerson: _onePerson, ...shared } = options
 const web: WebAgentOptions = { ...shared, sessionOf: () => undefined, onConsent: () => undefined }
-const loopback = { allowInsecureLoopback: true }
-
 describe('L07: an agent of one person (W25)', () => {
   it.each<[string, Partial<AgentOptions>]>([
     ['its own callback', {}],

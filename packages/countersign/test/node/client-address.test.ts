@@ -24,6 +24,10 @@ describe('createClientAddress', () => {
     expect(find(peer, rawHeaders)).toBe(expected)
   })
 
+  it('is made of a list', () => {
+    expect(() => createClientAddress('127.0.0.1' as never)).toThrow("must be a list, such as ['127.0.0.1']")
+  })
+
   it.each([
     ['0.0.0.0/0'],
     ['::/0'],

@@ -49,6 +49,18 @@ function recorder() {
   return { handler, seen }
 }
 
+it.each<[string, unknown[], string]>([
+  ['options', [() => new Response()], "{ origin: 'https://api.example' }"],
+  ['an origin', [() => new Response(), { origin: 'api.example' }], "{ origin: 'https://api.example' }"],
+  [
+    'a handler',
+    [{ handler: () => new Response() }, { origin: 'https://api.example' }],
+    'the handler must be a function',
+  ],
+])('is not made without %s', (_, args, message) => {
+  expect(() => Reflect.apply(createNodeListener, undefined, args)).toThrow(message)
+})
+
 describe('the handler gets', () => {
   it('the request on the configured origin, and the message as it was on the wire', async () => {
     const { handler, seen } = recorder()

@@ -17,10 +17,12 @@ describe.each([
   ['hono', hono],
   ['express', express],
   ['fastify', fastify],
-])('%s', (_name, aauth) => {
+])('%s', (name, aauth) => {
   it.each<[string, unknown, string]>([
     ['a level that there is not', { require: 'authorisation', scope: 'calendar.read' }, 'require must be'],
     ['a level of the name of a method', { require: 'constructor' }, 'require must be'],
+    ['no options', undefined, "say what is required: { require: 'identity' }"],
+    ['a misspelled option', { require: 'identity', scop: 'a' }, 'has no option scop: did you mean scope?'],
     ['no level', {}, "'signature', 'identity' or 'authorization', not undefined"],
     ['authorization without a scope', { require: 'authorization' }, 'needs a scope'],
     ['a scope without authorization', { require: 'identity', scope: 'calendar.read' }, 'scope has a meaning with'],
@@ -28,15 +30,21 @@ describe.each([
     expect(() => aauth(resource, wrong as VerifyRequestOptions<'signature'>)).toThrow(message)
   })
 
-  it('warns of a scope that the resource does not declare', async () => {
+  it.each([undefined, null, 'https://api.example', {}])('refuses %j as the resource', (wrong) => {
+    expect(() => aauth(wrong as never, { require: 'identity' })).toThrow('the resource that createResource returns')
+  })
+
+  it('warns of a scope that the resource does not declare, and names the one that may be meant', async () => {
     const warnings: string[] = []
     const listen = (warning: Error) => warnings.push(warning.message)
     process.on('warning', listen)
     onTestFinished(() => void process.off('warning', listen))
-    aauth(resource, { require: 'authorization', scope: `calendar.read ${_name}.raed` })
+    const scopes = [`calendar.read${name.charAt(0)}`, `${name}.raed`]
+    for (const scope of scopes) aauth(resource, { require: 'authorization', scope: `calendar.read ${scope}` })
     await new Promise(setImmediate)
     expect(warnings).toEqual([
-      `scope ${_name}.raed: it is not among the scopes of the resource, so people read no words for it`,
+      `scope ${scopes[0]}: it is not among the scopes of the resource, so people read no words for it; did you mean calendar.read?`,
+      `scope ${scopes[1]}: it is not among the scopes of the resource, so people read no words for it`,
     ])
   })
 })
@@ -49,6 +57,8 @@ it('says the same for verify, also to an unsigned request', async () => {
 
 it.each<[string, object, string]>([
   ['no signer', { signer: undefined }, 'signer is no signer'],
+  ['a misspelled option', { denylist: {} }, 'createResource has no option denylist: did you mean denyList?'],
+  ['a misspelled one within', { denyList: { whenUnreachabel: 'accept' } }, 'did you mean whenUnreachable?'],
   ['a list of scopes', { scopes: ['calendar.read'] }, 'scopes must be an object'],
 ])('refuses a resource with %s', (_, wrong, message) => {
   expect(() => createResource({ ...options, ...wrong })).toThrow(message)
