@@ -1,9 +1,8 @@
 import { requireKnownOptions } from '../lib/require-known-options.js'
-import { requireEndpointOrigins, requireEndpointOrigins } from '../protocol/endpoint-origins.js'
-import { type IdentifierOptions, type IdentifierOptions, requireIdentifier, requireIdentifier } from '../protocol/identifier.js'
-import { ownAnswerParameter, ownAnswerParameter, type RedirectKind, type RedirectKind, redirectKind, redirectKind } from '../protocol/redirect-uri.js'
+import { requireEndpointOrigins } from '../protocol/endpoint-origins.js'
+import { type IdentifierOptions, requireIdentifier } from '../protocol/identifier.js'
+import { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
 import { requireOwnSigner } from '../tokens/require-own-signer.js'
-import type { SharedAgentOptions } from './agent-options.js'
 import { agentInterop, type SharedAgentOptions } from './agent-options.js'
 
 /**
