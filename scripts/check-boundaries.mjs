@@ -196,7 +196,7 @@ function isSource(target) {
   return ['.ts', '.tsx'].some((extension) => existsSync(target.replace(/\.js$/, extension)))
 }
 
-/** Files that reach each other, as the ways round; each file is on one at most. */
+/** Ways round from a file back to itself: at least one through every group of files that reach each other. */
 function circlesOf(graph) {
   const circles = []
   const done = new Set()
