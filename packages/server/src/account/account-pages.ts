@@ -100,9 +100,9 @@ const agentPage: AccountPage = async (context, visit) => {
       id: visit.id,
       identifier: grant.agent,
       resource: grant.resource,
-      ...(jkt === undefined ? {} : { jkt }),
+      jkt,
     },
-    ...(ended ? { ended } : {}),
+    ended,
     activity: activity.slice(0, 10),
   }
   return page(renderAgent(model, visit.messages), visit)
@@ -136,8 +136,8 @@ const activityPage: AccountPage = async (context, visit) => {
   const model = {
     ...accountFrame(context, visit),
     activity: activityOf(events, await delegateNames(context, visit.session.user.id, events)),
-    ...('after' in after ? { newer: accountPaths.activity } : {}),
-    ...(last ? { older: `${accountPaths.activity}?before=${last.at}~${last.id}` } : {}),
+    newer: 'after' in after ? accountPaths.activity : undefined,
+    older: last ? `${accountPaths.activity}?before=${last.at}~${last.id}` : undefined,
   }
   return page(renderActivity(model, visit.messages), visit)
 }
@@ -156,14 +156,14 @@ export const securityPage = async (
   const credential = await context.storage.findCredential(user.username)
   const model: SecurityPage = {
     ...accountFrame(context, visit),
-    ...(credential ? { password: true } : {}),
+    password: credential !== undefined,
     ...(passkeys
       ? {
           passkeys: passkeys.map(({ credentialId, name, createdAt, lastUsedAt }) => ({
             id: credentialId,
             name: cleanText(name ?? '', 60) || credentialId.slice(0, 8),
             added: createdAt,
-            ...(lastUsedAt === null ? {} : { lastUsed: lastUsedAt }),
+            lastUsed: lastUsedAt ?? undefined,
           })),
         }
       : {}),
@@ -172,9 +172,9 @@ export const securityPage = async (
       ...deviceOf(userAgent),
       since: createdAt,
       lastSeen: lastSeenAt,
-      ...(current ? { current } : {}),
+      current,
     })),
-    ...(notice ? { notice } : {}),
+    notice,
   }
   return htmlResponse(renderSecurity(model, visit.messages), {
     status: problem ? 400 : 200,
@@ -202,7 +202,7 @@ export const passwordPage = async (
   visit: SignedInVisit,
   problem?: PasswordPage['problem'],
 ): Promise<Response> => {
-  const model = { ...accountFrame(context, visit), passwordMinimum, ...(problem ? { problem } : {}) }
+  const model = { ...accountFrame(context, visit), passwordMinimum, problem }
   return page(
     renderPassword(model, visit.messages),
     visit,
@@ -229,8 +229,8 @@ export const closePage = async (
     ...accountFrame(context, visit),
     agents: agentsOf(grants).length,
     tokenLifetime: context.lifetimes.authToken,
-    ...((await context.storage.findCredential(user.username)) ? { password: true } : {}),
-    ...(problem ? { problem } : {}),
+    password: (await context.storage.findCredential(user.username)) !== undefined,
+    problem,
   }
   return page(
     renderCloseAccount(model, visit.messages),

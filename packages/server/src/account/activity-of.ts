@@ -21,7 +21,7 @@ const ofAgent =
     at,
     what,
     agentHost: displayHost(agent),
-    ...(delegate === undefined ? {} : { delegate: cleanText(delegate, 200) }),
+    delegate: delegate === undefined ? undefined : cleanText(delegate, 200),
     resourceHost: displayHost(resource),
   })
 

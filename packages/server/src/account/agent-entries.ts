@@ -51,7 +51,7 @@ export function partiesOf({
 }: ListedGrant): Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost'> {
   return {
     agentHost: displayHost(agent),
-    ...(delegate === null ? {} : { delegate: cleanText(delegate, 200) }),
+    delegate: delegate === null ? undefined : cleanText(delegate, 200),
     resourceHost: displayHost(resource),
   }
 }
@@ -103,12 +103,12 @@ export function agentEntry(
   return {
     id,
     ...partiesOf(grants[0]),
-    ...(name === '' ? {} : { agentName: name }),
-    ...(logo === undefined ? {} : { logo }),
-    ...(blocked.has(agent) ? { blocked: true } : {}),
+    agentName: name === '' ? undefined : name,
+    logo,
+    blocked: blocked.has(agent),
     able,
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),
-    ...(used.length === 0 ? {} : { lastUsed: Math.max(...used) }),
-    ...(Number.isFinite(end) ? { ends: end } : {}),
+    lastUsed: used.length === 0 ? undefined : Math.max(...used),
+    ends: Number.isFinite(end) ? end : undefined,
   }
 }

@@ -36,8 +36,8 @@ export async function confirmPage(
       ...pageFrame(context, visit),
       form: { action: accountPaths.confirm, csrf: csrfOf(context, visit), returnTo },
       user: user.username,
-      ...(problem === undefined ? {} : { problem }),
-      ...(passkeys.length > 0 ? { passkey: { options: '/account/passkeys/challenge' } } : {}),
+      problem,
+      passkey: passkeys.length > 0 ? { options: '/account/passkeys/challenge' } : undefined,
       cancelHref: accountPaths.agents,
     },
     visit.messages,
@@ -46,7 +46,7 @@ export async function confirmPage(
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
     connects: passkeys.length > 0,
     cookies: visit.newCookies,
-    ...(retryAfter === undefined ? {} : { retryAfter }),
+    retryAfter,
   })
 }
 

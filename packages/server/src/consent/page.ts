@@ -45,7 +45,7 @@ export async function consentPageAt(
     formRedirectsAway: true,
     connects: canExtend(request),
     cookies: visit.newCookies,
-    ...(retryAfter === undefined ? {} : { retryAfter }),
+    retryAfter,
   }
   if (facts.forbidden) {
     const model = { ...frame, form, revision: request.revision, user: session.user.username, ...asker }
@@ -97,10 +97,10 @@ function choices(
   return {
     durations: { choices: facts.durations, preset: facts.preset },
     accountPath: accountPaths.agents,
-    ...(canExtend(request) ? { extend: { secondsLeft: request.expiresAt - context.now() } } : {}),
+    extend: canExtend(request) ? { secondsLeft: request.expiresAt - context.now() } : undefined,
     ...allowedTimes(facts),
-    ...(facts.dangers.length === 0 ? {} : { dangers: facts.dangers }),
-    ...(facts.askPassword ? { askPassword: true } : {}),
-    ...(problem === undefined ? {} : { problem }),
+    dangers: facts.dangers.length === 0 ? undefined : facts.dangers,
+    askPassword: facts.askPassword,
+    problem,
   }
 }

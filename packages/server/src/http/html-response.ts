@@ -17,7 +17,7 @@ export function htmlResponse(
     status?: number
     formRedirectsAway?: boolean
     cookies?: readonly string[]
-    retryAfter?: number
+    retryAfter?: number | undefined
     connects?: boolean
   } = {},
 ): Response {

@@ -19,7 +19,7 @@ export function pageFrame(context: ServerContext, visit?: Visit): PageFrame {
     icon: assetPath('icon.svg'),
     touchIcon: assetPath('apple-touch-icon.png'),
     script: assetPath('pages.js'),
-    ...(Object.keys(footer).length === 0 ? {} : { footer }),
-    ...(context.contact ? { contact: context.contact } : {}),
+    footer: Object.keys(footer).length === 0 ? undefined : footer,
+    contact: context.contact,
   }
 }

@@ -22,7 +22,7 @@ export function problemResponse(context: ServerContext, c: HonoContext<Arrival>,
       code: problem.code,
       requestId,
       ...problem.shown,
-      ...(retry === undefined ? {} : { retry }),
+      retry,
     },
     messages,
   )

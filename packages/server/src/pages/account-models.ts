@@ -17,33 +17,33 @@ export interface AllowedAgent {
   agentHost: string
   resourceHost: string
   /** What the agent calls itself, stripped and cut; absent: it says nothing. */
-  agentName?: string
+  agentName?: string | undefined
   /** A path of the same origin. */
-  logo?: string
-  delegate?: string
+  logo?: string | undefined
+  delegate?: string | undefined
   /** The operator blocks it now: it gets nothing new. */
-  blocked?: boolean
+  blocked?: boolean | undefined
   able: readonly Permission[]
   since: number
   /** Absent: never. */
-  lastUsed?: number
+  lastUsed?: number | undefined
   /** Absent: when the person removes it. */
-  ends?: number
+  ends?: number | undefined
 }
 
 /** My agents, at `accountPaths.agents`. */
 export interface AgentsPage extends AccountFrame {
   agents: readonly AllowedAgent[]
   /** The field `filter`, and how many agents there are, each counted once; absent: the list is too short for one. */
-  filter?: { text: string; total: number }
+  filter?: { text: string; total: number } | undefined
   /** What was just removed: nothing new since, and what was held before ends. */
-  removed?: { stoppedAt: number; runsOutBy: number }
+  removed?: { stoppedAt: number; runsOutBy: number } | undefined
 }
 
 export interface AgentPage extends AccountFrame {
-  agent: AllowedAgent & { identifier: string; resource: string; jkt?: string }
+  agent: AllowedAgent & { identifier: string; resource: string; jkt?: string | undefined }
   /** Since when it may no longer act, and who saw to that; absent: it still may. */
-  ended?: { at: number; by: 'person' | 'server' | 'time' }
+  ended?: { at: number; by: 'person' | 'server' | 'time' } | undefined
   /** The latest of its activity, newest first. */
   activity: readonly Activity[]
 }
@@ -82,33 +82,33 @@ export type Activity = { at: number } & (
   | {
       what: AccountEvent
       /** Browser and system in words, where it is known. */
-      device?: string
+      device?: string | undefined
     }
-  | { what: AgentEvent; agentHost: string; delegate?: string; resourceHost: string }
+  | { what: AgentEvent; agentHost: string; delegate?: string | undefined; resourceHost: string }
 )
 
 export interface ActivityPage extends AccountFrame {
   /** Newest first. */
   activity: readonly Activity[]
-  newer?: string
-  older?: string
+  newer?: string | undefined
+  older?: string | undefined
 }
 
 export interface SessionEntry {
   id: string
   /** Browser and system in words; absent: unknown. */
-  device?: string
+  device?: string | undefined
   since: number
-  lastSeen?: number
+  lastSeen?: number | undefined
   /** The one that looks at the page. */
-  current?: boolean
+  current?: boolean | undefined
 }
 
 export interface PasskeyEntry {
   id: string
   name: string
   added: number
-  lastUsed?: number
+  lastUsed?: number | undefined
 }
 
 /**
@@ -117,12 +117,12 @@ export interface PasskeyEntry {
  */
 export interface SecurityPage extends AccountFrame {
   /** The account has a password, which can be changed. */
-  password?: boolean
+  password?: boolean | undefined
   /** Absent: this server has no passkeys. */
-  passkeys?: readonly PasskeyEntry[]
+  passkeys?: readonly PasskeyEntry[] | undefined
   sessions: readonly SessionEntry[]
   /** What was just done, or did not work. */
-  notice?: 'password_changed' | 'passkey_added' | 'passkey_removed' | 'passkey_failed' | 'session_ended'
+  notice?: 'password_changed' | 'passkey_added' | 'passkey_removed' | 'passkey_failed' | 'session_ended' | undefined
 }
 
 /** Posts `action=remove-passkey` and `passkey`, its id. */
@@ -140,10 +140,11 @@ export interface PasswordPage extends AccountFrame {
     | 'new_password_too_long'
     | 'new_password_common'
     | 'new_password_same'
+    | undefined
 }
 
 export interface YoursPage extends AccountFrame {
-  email?: string
+  email?: string | undefined
   since: number
 }
 
@@ -152,8 +153,8 @@ export interface CloseAccountPage extends AccountFrame {
   /** How many agents lose their access. */
   agents: number
   tokenLifetime: number
-  password?: boolean
-  problem?: 'wrong_password' | 'throttled'
+  password?: boolean | undefined
+  problem?: 'wrong_password' | 'throttled' | undefined
 }
 
 /** After the last page of an account. */

@@ -5,14 +5,14 @@ export interface PageFrame {
   /** Where the style sheet is served. */
   stylesheet: string
   /** Where the picture for the browser's tabs is served. */
-  icon?: string
+  icon?: string | undefined
   /** The same for the home screens of phones, in pixels. */
-  touchIcon?: string
+  touchIcon?: string | undefined
   /** Where the script is served; absent: the page has none, and offers nothing that needs one. */
-  script?: string
-  footer?: PageFooter
+  script?: string | undefined
+  footer?: PageFooter | undefined
   /** Whom people can ask; absent: nobody in particular. */
-  contact?: Contact
+  contact?: Contact | undefined
 }
 
 export interface Contact {
@@ -26,7 +26,7 @@ export interface PageFooter {
   /** Where an agent is reported; shown where a page is about one. */
   report?: string | undefined
   privacy?: string | undefined
-  languages?: LanguageForm
+  languages?: LanguageForm | undefined
 }
 
 /** The form that changes the language: posts `action=language`, `language`, `return_to` and `csrf`. */
@@ -41,12 +41,12 @@ export interface LanguageForm {
 export interface FormFields {
   action: string
   csrf: string
-  requestToken?: string
-  redirectUri?: string
+  requestToken?: string | undefined
+  redirectUri?: string | undefined
   /** The agent's `state`, in the sign-in form only: the stored request keeps it from then on. */
-  state?: string
+  state?: string | undefined
   /** The same-origin path that comes next, for forms outside a request. */
-  returnTo?: string
+  returnTo?: string | undefined
 }
 
 /** A passkey ceremony, which the script runs: its form posts `credential`, the browser's answer as JSON. */
@@ -58,12 +58,12 @@ export interface PasskeyForm {
 export interface SignInPage extends PageFrame {
   form: FormFields
   /** Host (and path, if it has one) of the agent that asks; absent outside a request. */
-  agentHost?: string
-  resourceHost?: string
+  agentHost?: string | undefined
+  resourceHost?: string | undefined
   /** What was typed before, kept between attempts. */
-  username?: string
+  username?: string | undefined
   /** Somebody who is signed in, but not since just now: what signing in again is for. */
-  again?: 'request' | 'security'
+  again?: 'request' | 'security' | undefined
   problem?:
     | 'wrong_password'
     | 'throttled'
@@ -73,19 +73,20 @@ export interface SignInPage extends PageFrame {
     | 'provider_not_fresh'
     | 'account_disabled'
     | 'passkey_failed'
+    | undefined
   /** Identity providers the person may sign in with instead. */
-  providers?: readonly { name: string; href: string }[]
-  passkey?: PasskeyForm
-  signUpHref?: string
+  providers?: readonly { name: string; href: string }[] | undefined
+  passkey?: PasskeyForm | undefined
+  signUpHref?: string | undefined
 }
 
 /** Fields `username`, `email` and `password`, with `action=sign-up`. */
 export interface SignUpPage extends PageFrame {
   form: FormFields
-  agentHost?: string
-  resourceHost?: string
-  username?: string
-  email?: string
+  agentHost?: string | undefined
+  resourceHost?: string | undefined
+  username?: string | undefined
+  email?: string | undefined
   /** Least number of characters. */
   passwordMinimum: number
   problem?:
@@ -98,17 +99,18 @@ export interface SignUpPage extends PageFrame {
     | 'password_too_long'
     | 'password_common'
     | 'throttled'
-  signInHref?: string
+    | undefined
+  signInHref?: string | undefined
 }
 
 /** Field `password`, with `action=reauthenticate`. */
 export interface ReauthenticationPage extends PageFrame {
   form: FormFields
   user: string
-  problem?: 'wrong_password' | 'throttled'
-  passkey?: PasskeyForm
+  problem?: 'wrong_password' | 'throttled' | undefined
+  passkey?: PasskeyForm | undefined
   /** Where to go without it. */
-  cancelHref?: string
+  cancelHref?: string | undefined
 }
 
 /** What a permission can do, from the weakest on; `control` is all there is, or more than its own holder has. */
@@ -124,18 +126,18 @@ export interface Permission {
   /** The name on the wire, such as `calendar.read`. */
   name: string
   /** The resource's words, at most 200 characters; absent: it gives none. */
-  description?: string
+  description?: string | undefined
   /** What the agent learns about the person, in this server's own words. */
-  identity?: IdentityPermission
+  identity?: IdentityPermission | undefined
   /** What that is now; null: the person gave none. */
-  value?: string | null
+  value?: string | null | undefined
   /** It is asked for in a way in which the agent learns nothing. */
-  withheld?: boolean
+  withheld?: boolean | undefined
   risk: Risk
   /** When it ends, in Unix seconds, where the others last longer. */
-  until?: number
+  until?: number | undefined
   /** Not part of what was allowed before: shown first, and marked. */
-  isNew?: boolean
+  isNew?: boolean | undefined
 }
 
 /** Seconds, or for as long as the person does not remove it; the value of the field `duration`. */
@@ -145,7 +147,7 @@ export type Duration = number | 'until-removed'
 export interface AgentChange {
   what: 'keys' | 'redirect_host' | 'name'
   /** What it was, for a host or a name. */
-  before?: string
+  before?: string | undefined
 }
 
 /** What about an agent's name, or host, could be taken for what it is not. */
@@ -161,11 +163,11 @@ export interface ConsentPage extends PageFrame {
   user: string
   agentHost: string
   /** What the agent calls itself, already stripped and cut at 60 characters; absent: it says nothing. */
-  agentName?: string
-  nameCaution?: NameCaution
+  agentName?: string | undefined
+  nameCaution?: NameCaution | undefined
   /** Verified whole identifiers, for the details. */
   agent: string
-  delegate?: string
+  delegate?: string | undefined
   agentJkt: string
   resource: string
   resourceHost: string
@@ -175,23 +177,23 @@ export interface ConsentPage extends PageFrame {
   /** The redirect goes to another host than the agent's. */
   redirectElsewhere: boolean
   /** The answer goes to a program on the person's own device, which nothing ties to the agent. */
-  loopback?: boolean
+  loopback?: boolean | undefined
   /** Links of the agent, https on its own host only. */
-  homepage?: string
-  policyUri?: string
-  tosUri?: string
+  homepage?: string | undefined
+  policyUri?: string | undefined
+  tosUri?: string | undefined
   firstTime: boolean
   /** The agent's host has letters that look like others (an `xn--` label). */
   lookAlike: boolean
   able: Permission[]
   /** Allowed before and not asked for now: it stays allowed. */
-  kept?: readonly Permission[]
+  kept?: readonly Permission[] | undefined
   /** Offered by the resource, not asked for, and not usable otherwise. */
   notAsked: Permission[]
   /** Hosts of other resources that it can already use. */
   elsewhere: readonly string[]
   /** Whether it can sign the person in to itself already. */
-  signsInAlready?: boolean
+  signsInAlready?: boolean | undefined
   /** Whether it can use nothing at other resources. */
   nothingElse: boolean
   /** Seconds that what the agent already holds stays usable. */
@@ -199,34 +201,34 @@ export interface ConsentPage extends PageFrame {
   /** Unix seconds. */
   expiresAt: number
   /** The logo as this server serves it: a path of the same origin. Anything else is not shown. */
-  logo?: string
+  logo?: string | undefined
   /** The agent publishes neither a name nor a page about itself. */
-  saysNothing?: boolean
+  saysNothing?: boolean | undefined
   /** When the person last allowed this agent, or this delegate of it, in Unix seconds. */
-  allowedBefore?: number
+  allowedBefore?: number | undefined
   /** When they last allowed another delegate of it, or the agent itself, but never this one. */
-  otherCopyAllowed?: number
+  otherCopyAllowed?: number | undefined
   /** The person was shown another request of this agent before. */
-  askedBefore?: boolean
+  askedBefore?: boolean | undefined
   /** When it asked, in Unix seconds. */
   askedAt: number
   /** When the page is made, in Unix seconds. */
   now: number
   /** Four characters, which the program that asked can show too. */
   code: string
-  changes?: readonly AgentChange[]
+  changes?: readonly AgentChange[] | undefined
   /** How long the person may allow it for, shortest first. */
   durations: { choices: readonly Duration[]; preset: Duration }
   /** Where My agents is. */
   accountPath: string
   /** The request can be kept open longer. */
-  extend?: { secondsLeft: number }
+  extend?: { secondsLeft: number } | undefined
   /** What of what is asked for is dangerous: a caution above the buttons. */
-  dangers?: readonly Danger[]
+  dangers?: readonly Danger[] | undefined
   /** The password is asked for again, in the field `password` of the decision. */
-  askPassword?: boolean
+  askPassword?: boolean | undefined
   /** What went wrong with the password. */
-  problem?: 'wrong_password' | 'throttled'
+  problem?: 'wrong_password' | 'throttled' | undefined
 }
 
 /** A request that the operator's policy does not let the person allow. */
@@ -268,15 +270,15 @@ export interface ProblemPage extends PageFrame {
     | 'temporarily_unavailable'
     | 'server_error'
   /** Host of the agent, where it is known and may be shown. */
-  agentHost?: string
+  agentHost?: string | undefined
   /** Shown as a reference for the operator. */
   requestId: string
   /** A same-origin link that tries again, where that helps. */
-  retry?: string
+  retry?: string | undefined
   /** Who is signed in now, for `account_changed`. */
-  user?: string
+  user?: string | undefined
   /** Signs them out, and comes back to the same place, for `account_changed`. */
-  switchAccount?: FormFields
+  switchAccount?: FormFields | undefined
   /** Where the person can take back what they allowed, for `request_allowed`. */
-  remove?: string
+  remove?: string | undefined
 }

@@ -45,8 +45,8 @@ export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown)
               href: `/account/with/${id}?return_to=${next}`,
             })),
           }),
-      ...(context.passkeys ? { passkey: { options: '/account/passkeys/challenge' } } : {}),
-      ...(context.signUp ? { signUpHref: `${accountPaths.signUp}?return_to=${next}` } : {}),
+      passkey: context.passkeys ? { options: '/account/passkeys/challenge' } : undefined,
+      signUpHref: context.signUp ? `${accountPaths.signUp}?return_to=${next}` : undefined,
     },
     visit.messages,
   )
@@ -55,7 +55,7 @@ export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown)
     formRedirectsAway: true,
     connects: context.passkeys !== undefined,
     cookies: [...visit.newCookies, ...cookies],
-    ...(retryAfter === undefined ? {} : { retryAfter }),
+    retryAfter,
   })
 }
 

@@ -68,7 +68,7 @@ export async function signedForm(
       algorithms: context.algorithms,
       maxBody: maxFormBytes,
       // Where it depends on the agent, keys are looked for before it is known: only where some may leave bodies unsigned.
-      ...(selectsAny(unsignedBodies) ? { body: ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) } : {}),
+      body: selectsAny(unsignedBodies) ? ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) : undefined,
       nonce: context.nonce,
       claimNonce: 'later',
     })
