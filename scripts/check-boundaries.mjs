@@ -18,7 +18,7 @@ const layers = {
     // For frameworks of Node, which nothing else in the library reaches.
     'resource/express': ['httpsig', 'protocol', 'node', 'resource', 'resource/request-gate'],
     'resource/fastify': ['httpsig', 'protocol', 'node', 'resource', 'resource/request-gate'],
-    'resource/request-gate': ['httpsig', 'node', 'resource'],
+    'resource/request-gate': ['httpsig', 'protocol', 'node', 'resource'],
     wire: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
     index: ['lib', 'httpsig', 'tokens', 'discovery'],
   },

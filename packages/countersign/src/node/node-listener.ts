@@ -4,6 +4,7 @@ import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { errorResponse } from '../protocol/error-response.js'
+import { answeredBy } from '../protocol/keep-private.js'
 import type { ClientAddress } from './client-address.js'
 import { useLightGlobals } from './light-globals.js'
 import { LightRequest } from './light-request.js'
@@ -82,7 +83,8 @@ async function answer(
   if (body.length > 0) keepContent(request, body)
   let isAnswered = false
   outgoing.once('close', () => isAnswered || request.abort())
-  await sendResponse(await handler(request, received), outgoing, received.method)
+  const response = await handler(request, Object.assign(received, { [answeredBy]: outgoing }))
+  await sendResponse(response, outgoing, received.method)
   isAnswered = true
 }
 

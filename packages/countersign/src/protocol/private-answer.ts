@@ -17,9 +17,27 @@ export function varyBySigner(set: string): string {
   return [...names.filter((name) => name !== ''), signatureKey].join(', ')
 }
 
-// Not `private="field"`, which lets shared caches keep the rest (RFC 9111 §5.2.2.7), nor words inside of quotes.
+/**
+ * Whether a field tells some caches alone what to do, and they read nothing else then: `CDN-Cache-Control` (RFC 9213),
+ * that of a vendor, such as `Cloudflare-CDN-Cache-Control`, and those from before.
+ */
+export function isTargeted(name: string): boolean {
+  return /(?:^|-)cdn-cache-control$|^(?:surrogate-control|edge-control|x-accel-expires|x-litespeed-cache-control)$/i.test(
+    name,
+  )
+}
+
+/** Whether such a field of an answer to a signed request lets no cache keep it. What does not is left out. */
+export function mayTarget(name: string, set: string): boolean {
+  return name.toLowerCase() === 'x-accel-expires' ? set.trim() === '0' : isPrivate(set)
+}
+
+// Not `private="field"`, which lets shared caches keep the rest (RFC 9111 §5.2.2.7), nor words inside of quotes. Nor `no-store`
+// beside `must-understand`: whoever knows that one ignores it (RFC 9111 §5.2.2.3).
 function isPrivate(set: string): boolean {
   const unquoted = set.replaceAll(/"(?:[^"\\]|\\.)*"/g, '~')
   if (unquoted.includes('"')) return false
-  return unquoted.split(',').some((directive) => /^[ \t]*(?:private|no-store)[ \t]*$/i.test(directive))
+  const directives = unquoted.split(',').map((directive) => directive.replaceAll(/^[ \t]+|[ \t]+$/g, '').toLowerCase())
+  if (directives.includes('private')) return true
+  return directives.includes('no-store') && !directives.some((directive) => /^must-understand\b/.test(directive))
 }

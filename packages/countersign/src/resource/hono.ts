@@ -3,7 +3,8 @@ import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.j
 import { receiveRequest, targetOf } from '../httpsig/receive-request.js'
 import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
-import { privateCacheControl, varyBySigner } from '../protocol/private-answer.js'
+import { answeredBy, type HeadWriter, keepPrivate } from '../protocol/keep-private.js'
+import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../protocol/private-answer.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { type MountedOptions, requireMountPath } from './mount-path.js'
@@ -35,36 +36,47 @@ export function aauth<R extends Requirement>(
       const verified = await resource.verify(sent ?? receiveMounted(request, mountPath), options)
       if (sent) await requireSame(sent, verified.body, request, mountPath)
       c.set('aauth', verified)
+      const outgoing = outgoingOf(c.env as Bindings | undefined)
+      // What stands in front sets its headers after us, and Node writes them after that.
+      if (outgoing) keepPrivate(outgoing)
     } catch (error) {
       return resource.toResponse(error)
     }
     await next()
-    keepPrivate(c)
+    keepResponsePrivate(c)
     return undefined
   }
 }
 
 /** Keeps the answer out of shared caches, whatever the handler set. */
-function keepPrivate(c: Context): void {
+function keepResponsePrivate(c: Context): void {
   const { res } = c
-  const cacheControl = privateCacheControl(res.headers.get('cache-control') ?? '')
-  const vary = varyBySigner(res.headers.get('vary') ?? '')
   try {
-    res.headers.set('cache-control', cacheControl)
-    res.headers.set('vary', vary)
+    setPrivate(res.headers)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     // The headers of what `fetch` or `Response.redirect` made cannot be set.
     const headers = new Headers(res.headers)
-    headers.set('cache-control', cacheControl)
-    headers.set('vary', vary)
+    setPrivate(headers)
     c.res = undefined
     c.res = new Response(res.body, { status: res.status, statusText: res.statusText, headers })
   }
 }
 
+function setPrivate(headers: Headers): void {
+  headers.set('cache-control', privateCacheControl(headers.get('cache-control') ?? ''))
+  headers.set('vary', varyBySigner(headers.get('vary') ?? ''))
+  const refused = [...headers].filter(([name, value]) => isTargeted(name) && !mayTarget(name, value))
+  for (const [name] of refused) headers.delete(name)
+}
+
 /** What `createNodeListener` gives a handler beside the request, or what `@hono/node-server` puts into the context. */
-type Bindings = ReceivedMessage | { incoming?: NodeRequest }
+type Bindings = (ReceivedMessage & { [answeredBy]?: HeadWriter }) | { incoming?: NodeRequest; outgoing?: HeadWriter }
+
+function outgoingOf(bindings: Bindings | undefined): HeadWriter | undefined {
+  if (!bindings) return undefined
+  return 'rawTarget' in bindings ? bindings[answeredBy] : bindings.outgoing
+}
 
 /** The message as it was on the wire, where the platform shows it. */
 function receiveSent(request: Request, bindings: Bindings | undefined): ReceivedMessage | undefined {

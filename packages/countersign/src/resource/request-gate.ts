@@ -1,7 +1,7 @@
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
-import { keepPrivate } from '../node/keep-private.js'
 import { type NodeResponse, refuseTheRest } from '../node/send-response.js'
+import { keepPrivate } from '../protocol/keep-private.js'
 import type { Resource } from './create-resource.js'
 import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { type MountedOptions, requireMountPath } from './mount-path.js'

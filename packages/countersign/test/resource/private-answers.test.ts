@@ -82,6 +82,8 @@ describe.each(Object.entries(mounts))('answers of %s to verified requests', (_, 
     'public private',
     'nonprivate',
     'no-store=1',
+    'public, max-age=600, must-understand, no-store',
+    'no-store, Must-Understand',
   ])('are private where the handler says %j', async (set) => {
     expect((await get(await mount({ 'Cache-Control': set }))).cacheControl).toBe('private, no-store')
   })
@@ -94,8 +96,32 @@ describe.each(Object.entries(mounts))('answers of %s to verified requests', (_, 
     'private, s-maxage=60',
     'x="a, b", private',
     'x="\\"", private',
+    'private, must-understand, no-store',
+    'x="must-understand", no-store',
   ])('keep %j, which the handler says', async (set) => {
     expect((await get(await mount({ 'Cache-Control': set }))).cacheControl).toBe(set)
+  })
+
+  it('tell no single cache to keep them', async () => {
+    const set = {
+      'CDN-Cache-Control': 'max-age=600',
+      'Cloudflare-CDN-Cache-Control': 'public, must-understand, no-store',
+      'Vercel-CDN-Cache-Control': 'max-age=60',
+      'Surrogate-Control': 'max-age=600',
+      'Edge-Control': 'cache-maxage=10m',
+      'X-Accel-Expires': '600',
+      'X-LiteSpeed-Cache-Control': 'public, max-age=600',
+      'X-CDN': 'a',
+    }
+    const seen = await get(await mount(set))
+    expect(seen.cacheControl).toBe('private, no-store')
+    expect(Object.keys(set).filter((name) => seen.headers.has(name))).toEqual(['X-CDN'])
+  })
+
+  it('may tell single caches not to keep them', async () => {
+    const set = { 'CDN-Cache-Control': 'no-store', 'Surrogate-Control': 'no-store, max-age=0', 'X-Accel-Expires': '0' }
+    const { headers } = await get(await mount(set))
+    for (const [name, value] of Object.entries(set)) expect(headers.get(name)).toBe(value)
   })
 
   it.each([
@@ -173,6 +199,52 @@ describe('express', () => {
       expect([seen.status, seen.vary, seen.headers.get('x-a')]).toEqual([201, 'Accept, Signature-Key', 'b'])
     } else expect(seen.vary).toMatch(/(?:^|, )Signature-Key$/)
   })
+
+  /** What middleware in front of `aauth` does when the head is written. */
+  const fronts: [string, (res: express.Response) => void][] = [
+    ['setHeader', (res) => void res.setHeader('Cache-Control', pub).setHeader('CDN-Cache-Control', 'max-age=60')],
+    [
+      'removeHeader and appendHeader',
+      (res) => {
+        res.removeHeader('cache-control')
+        res.append('Vary', 'a')
+      },
+    ],
+    ['setHeaders', (res) => void res.setHeaders(new Map([['cache-control', pub]]))],
+  ]
+
+  it.each(fronts)(
+    'middleware in front that does %s when the head is written changes nothing of it',
+    async (_, change) => {
+      for (const given of [
+        [],
+        [{ 'Cache-Control': pub }],
+        [['cache-control', pub, 'surrogate-control', 'max-age=60']],
+      ]) {
+        const app = express()
+        app.use((_req, res, next) => {
+          const writeHead = res.writeHead.bind(res) as (...rest: unknown[]) => typeof res
+          res.writeHead = (status: number) => {
+            change(res)
+            res.setHeader('x-front', 'set')
+            return writeHead(status, ...given)
+          }
+          next()
+        })
+        app.get('/', forExpress.aauth(openResource(), mayWrite), (_req, res) => void res.send('a'))
+        app.get('/open', (_req, res) => void res.send('a'))
+        const port = await listen(app)
+        const seen = await get(port)
+        expect(seen).toMatchObject({ status: 200, ...ours, body: 'a' })
+        expect(['x-front', 'cdn-cache-control', 'surrogate-control'].map((name) => seen.headers.get(name))).toEqual([
+          'set',
+          null,
+          null,
+        ])
+        expect((await get(port, '/open')).cacheControl).not.toBe('private, no-store')
+      }
+    },
+  )
 
   it('304 is private, too', async () => {
     const app = express()
@@ -309,6 +381,56 @@ describe('hono', () => {
     expect(seen).toMatchObject({ ...ours, ...expected })
     if (claim.includes('fetch')) expect([seen.headers.getSetCookie(), seen.body]).toEqual([['a=1', 'b=2'], 'a'])
   })
+})
+
+/** The answer is written as `@hono/node-server` does. */
+async function answerAsHonoServer(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const headers = Object.entries(incoming.headers).map(([name, value]): [string, string] => [name, String(value)])
+  const response = await app.fetch(new Request(id + incoming.url, { headers }), { incoming, outgoing })
+  const content = await response.text()
+  outgoing.writeHead(response.status, { ...Object.fromEntries(response.headers), 'content-length': content.length })
+  outgoing.end(content)
+}
+
+describe('hono on Node, with middleware in front that sets headers afterwards', () => {
+  const fronts: [string, (c: Context) => void][] = [
+    ['c.header', (c) => c.header('Cache-Control', 'public, max-age=60')],
+    ['the headers of c.res', (c) => c.res.headers.delete('vary')],
+    [
+      'another c.res',
+      (c) => {
+        const { body } = c.res
+        c.res = undefined
+        c.res = new Response(body, { headers: { 'cache-control': 'public', 'cdn-cache-control': 'max-age=60' } })
+      },
+    ],
+  ]
+  const platforms: [string, (app: Hono) => Promise<number>][] = [
+    ['createNodeListener', (app) => listen(createNodeListener(app.fetch, { origin: id }))],
+    [
+      'createNodeListener with a clientAddress',
+      (app) => listen(createNodeListener(app.fetch, { origin: id, clientAddress: () => '192.0.2.1' })),
+    ],
+    ['as @hono/node-server', (app) => listen((incoming, outgoing) => void answerAsHonoServer(app, incoming, outgoing))],
+  ]
+
+  it.each(platforms.flatMap(([place, open]) => fronts.map(([claim, change]) => [place, claim, open, change] as const)))(
+    '%s: %s changes nothing of it',
+    async (_place, _claim, open, change) => {
+      const app = new Hono()
+      app.use(async (c, next) => {
+        await next()
+        change(c)
+      })
+      app.get('/', forHono.aauth(openResource(), mayWrite), (c) => c.text('a'))
+      app.get('/open', (c) => c.text('a'))
+      const port = await open(app)
+      const seen = await get(port)
+      expect(seen).toMatchObject({ status: 200, ...ours, body: 'a' })
+      expect(seen.headers.has('cdn-cache-control')).toBe(false)
+      expect((await get(port, '/open')).cacheControl).not.toBe('private, no-store')
+    },
+  )
 })
 
 describe('other answers keep what they have', () => {

@@ -1,0 +1,79 @@
+import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from './private-answer.js'
+
+/** A response of Node's servers: what every way to answer comes through. */
+export interface HeadWriter {
+  writeHead(status: number, ...rest: unknown[]): unknown
+  getHeader(name: string): unknown
+  getHeaderNames(): string[]
+  setHeader(name: string, value: unknown): unknown
+  appendHeader(name: string, value: unknown): unknown
+  removeHeader(name: string): unknown
+}
+
+/** Of a message that a handler got: what Node answers it with. */
+export const answeredBy = Symbol('answered by')
+
+const rules = new Map([
+  ['cache-control', privateCacheControl],
+  ['vary', varyBySigner],
+])
+
+/** Keeps the answer out of shared caches, whatever the handler sets before its head is written, and with it. */
+export function keepPrivate(writer: HeadWriter): void {
+  const isWrapped = Object.hasOwn(writer, 'writeHead')
+  const writeHead = writer.writeHead.bind(writer)
+  writer.writeHead = (status, ...rest) => {
+    const given = rest.find((part) => typeof part === 'object' && part !== null)
+    const own = new Map<string, unknown[]>()
+    for (const [name, value] of fieldsOf(given)) {
+      const lowerName = name.toLowerCase()
+      if (!rules.has(lowerName)) writer.setHeader(name, value)
+      else own.set(lowerName, [...(own.get(lowerName) ?? []), value])
+    }
+    for (const [name, rule] of rules) writer.setHeader(name, rule(textOf(own.get(name) ?? [writer.getHeader(name)])))
+    for (const name of writer.getHeaderNames())
+      if (isTargeted(name) && !mayTarget(name, textOf([writer.getHeader(name)]))) writer.removeHeader(name)
+    const write = () => writeHead(status, ...rest.filter((part) => typeof part === 'string'))
+    return isWrapped ? keepFields(writer, write) : write()
+  }
+}
+
+function textOf(values: unknown[]): string {
+  return values
+    .flat()
+    .filter((value) => value !== undefined)
+    .map(String)
+    .join(', ')
+}
+
+// What stands in front of `aauth` and wrapped `writeHead` itself, as on-headers does, sets its headers after us.
+function keepFields<T>(writer: HeadWriter, write: () => T): T {
+  const bound = {
+    setHeader: writer.setHeader.bind(writer),
+    appendHeader: writer.appendHeader.bind(writer),
+    removeHeader: writer.removeHeader.bind(writer),
+  }
+  const isKept = (name: unknown) => rules.has(String(name).toLowerCase()) || isTargeted(String(name))
+  writer.setHeader = (name, value) => (isKept(name) ? writer : bound.setHeader(name, value))
+  writer.appendHeader = (name, value) => (isKept(name) ? writer : bound.appendHeader(name, value))
+  writer.removeHeader = (name) => (isKept(name) ? undefined : bound.removeHeader(name))
+  try {
+    return write()
+  } finally {
+    Object.assign(writer, bound)
+  }
+}
+
+/** What `writeHead` was given: an object, a list of pairs, or a list of names and values in turn, where one may come again. */
+function fieldsOf(headers: unknown): Iterable<[name: string, value: unknown]> {
+  if (!Array.isArray(headers)) return Object.entries(headers ?? {})
+  const lines: unknown[] = headers.every((line) => Array.isArray(line)) ? headers.flat() : headers
+  const fields = new Map<string, [name: string, value: unknown]>()
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = String(lines[i])
+    const before = fields.get(name.toLowerCase())
+    if (before) before[1] = [before[1], lines[i + 1]].flat()
+    else fields.set(name.toLowerCase(), [name, lines[i + 1]])
+  }
+  return fields.values()
+}
