@@ -20,8 +20,8 @@ export function fillWithRemovals(path: string, { user, people = 1, each, now }: 
     with recursive n (value) as (select 1 union all select value + 1 from n where value < ${Math.max(people, each)})
     select value from n`)
   if (user === undefined) {
-    database.exec(`insert into app_user (public_id, sub, username, username_key, status, created_at)
-      select ${numbered('value')}, ${numbered('value')}, '${crowd}' || value, '${crowd}' || value, 'active', ${now}
+    database.exec(`insert into app_user (public_id, sub, username, username_key, created_at)
+      select ${numbered('value')}, ${numbered('value')}, '${crowd}' || value, '${crowd}' || value, ${now}
       from n where value <= ${people} order by value`)
   }
   const publicId = user === undefined ? numbered('p.value') : `unhex('${user.replaceAll('-', '')}')`

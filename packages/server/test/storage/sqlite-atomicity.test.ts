@@ -98,6 +98,7 @@ async function preparedFile() {
     recordAgent: (to) => to.recordAgent({ agent, redirectHosts: ['evil.example'], keyThumbprints: [] }),
     'recordAgent, a new one': (to) => to.recordAgent({ agent: thief, redirectHosts: [], keyThumbprints: [] }),
     setAgentBlocked: (to) => to.setAgentBlocked({ agent, blocked: true, by: 'operator' }),
+    recordEvent: (to) => to.recordEvent({ event: 'agent.refused', agent: thief, resource: 'https://new.example' }),
     addKey: (to) => to.addKey({ ...key, kid: 'new' }),
     createKeysIfNone: (to) => to.createKeysIfNone([{ ...key, kid: 'new' }]),
     moveKeys: (to) => to.moveKeys([{ kid: 'kept', from: 'next', to: 'active' }]),

@@ -442,7 +442,13 @@ const searches: readonly [string, string][] = [
     'consent_grant_revoked',
   ],
   ['select id from consent_grant where user_id in (?, ?, ?) and revoked_at >= ?', 'consent_grant_ended'],
-  ["select max(at) from audit_event where event = 'agent.blocked' and at >= ?", 'audit_event_name'],
+  ['select identifier from agent where blocked_at >= ? order by blocked_at desc', 'agent_blocked'],
+  [
+    'select sub from app_user where disabled_at >= ? and closed_at is null order by disabled_at desc',
+    'app_user_disabled',
+  ],
+  ['select * from audit_event where event = ? order by id limit 1000', 'audit_event_name'],
+  ['select min(id + 0) from audit_event where at >= ?', 'audit_event_time'],
   ['select key_hash from nonce where expires_at <= ? limit 500', 'nonce_expiry'],
   [
     "select held from nonce_count where kind = 'network' and source <> ? order by held desc limit 1",
@@ -472,6 +478,7 @@ test.each(searches)('"%s" reads by the index %s, and not the whole table', async
   await sqliteStorage(path, untimed).close()
   const database = new Database(path, { readonly: true })
   expect(planOf(database, statement)).toMatch(new RegExp(`(SEARCH|SCAN) \\w+ USING (COVERING )?INDEX ${index}\\b`))
+  if (statement.includes('order by id')) expect(planOf(database, statement)).not.toContain('ORDER BY')
   database.close()
 })
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { revokeGrants } from '../grants/grants.js'
@@ -20,7 +21,7 @@ export async function closeAccount(unit: Unit, userId: string): Promise<boolean>
       username_key: foldUsername(username),
       email: null,
       display_name: null,
-      status: 'disabled',
+      disabled_at: now,
       closed_at: now,
     })
     .where('id', '=', user.id)
@@ -32,7 +33,7 @@ export async function closeAccount(unit: Unit, userId: string): Promise<boolean>
     .updateTable('auth_request')
     .set({ status: 'abandoned' })
     .where('user_id', '=', user.id)
-    .where('status', '=', 'open')
+    .where('status', '=', sql.lit('open')) // as the index says it
     .execute()
   await writeEvent(unit, { event: 'account.closed', userId: user.id })
   return true

@@ -44,15 +44,15 @@ export async function addUser(
       username_key: foldUsername(username),
       email: email ?? null,
       display_name: displayName ?? null,
-      status: 'active',
       created_at: now,
+      disabled_at: null,
       closed_at: null,
     })
     .returningAll()
     .executeTakeFirstOrThrow()
   const ofUser = skeletons.map((skeleton) => ({ skeleton, user_id: inserted.id }))
   await db.insertInto('username_skeleton').values(ofUser).execute()
-  return inserted
+  return { ...inserted, status: 'active' }
 }
 
 async function refuseName(
@@ -105,7 +105,8 @@ export async function findCredential(statement: Statement, username: string): Pr
 export async function listUsers(statement: Statement, filter: UserFilter = {}): Promise<User[]> {
   const { query, status, after, limit = 100 } = filter
   let found = users(statement).where('u.closed_at', status === 'closed' ? 'is not' : 'is', null)
-  if (status === 'active' || status === 'disabled') found = found.where('u.status', '=', status)
+  if (status === 'active') found = found.where('u.disabled_at', 'is', null)
+  if (status === 'disabled') found = found.where('u.disabled_at', 'is not', null)
   if (after !== undefined) found = found.where('u.id', '>', userIdOf(statement, after))
   if (query !== undefined) {
     const part = foldUsername(query)
@@ -133,7 +134,8 @@ export async function setUserStatus(
   const user = await keepUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return false
   if (user.status === status) return true
-  await unit.db.updateTable('app_user').set({ status }).where('id', '=', user.id).execute()
+  const disabledAt = status === 'disabled' ? unit.now : null
+  await unit.db.updateTable('app_user').set({ disabled_at: disabledAt }).where('id', '=', user.id).execute()
   if (status === 'disabled') await removeSessions(unit, user.id)
   await writeEvent(unit, {
     event: status === 'disabled' ? 'user.disabled' : 'user.enabled',

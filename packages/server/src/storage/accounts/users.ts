@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Statement, Unit } from '../engines/engine.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type { User } from './user.js'
@@ -32,8 +33,8 @@ export async function keepUser(
 export function users({ db }: Statement) {
   return db
     .selectFrom('app_user as u')
-    .select(['u.id', 'u.public_id', 'u.username', 'u.email', 'u.display_name', 'u.status', 'u.created_at'])
-    .select(['u.closed_at', 'u.sub'])
+    .select(['u.id', 'u.public_id', 'u.username', 'u.email', 'u.display_name', 'u.created_at', 'u.closed_at', 'u.sub'])
+    .select(sql<'active' | 'disabled'>`case when u.disabled_at is null then 'active' else 'disabled' end`.as('status'))
 }
 
 export type FoundUser = Awaited<ReturnType<ReturnType<typeof users>['executeTakeFirstOrThrow']>>

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { findUserId, userIdOf } from '../accounts/users.js'
 import { agentIdOf, internAgent, internResource } from '../agents/identifiers.js'
 import type { Statement, Unit } from '../engines/engine.js'
@@ -60,6 +61,8 @@ export async function listEvents(statement: Statement, filter: EventFilter = {})
   if (agent !== undefined) query = query.where('e.agent_id', '=', agentIdOf(statement, agent))
   if (event !== undefined) query = query.where('e.event', '=', event)
   if (since !== undefined) query = query.where('e.at', '>=', since)
+  if (since !== undefined && after === undefined && !newest)
+    query = query.where('e.id', '>=', firstSince(statement, since))
   if (until !== undefined) query = query.where('e.at', '<', until)
   if (after !== undefined) query = query.where('e.id', newest ? '<' : '>', eventNumber(after.id))
   const rows = await query
@@ -67,6 +70,11 @@ export async function listEvents(statement: Statement, filter: EventFilter = {})
     .limit(limit)
     .execute()
   return rows.map(toEvent)
+}
+
+/** Where a list begins. Of `min(id)` SQLite reads the events before, of this the index of times. */
+function firstSince({ db }: Statement, since: number) {
+  return db.selectFrom('audit_event').select(sql<number>`min(id + 0)`.as('id')).where('at', '>=', since)
 }
 
 function events({ db }: Statement) {

@@ -44,8 +44,8 @@ export interface UserRow {
   username_key: string
   email: string | null
   display_name: string | null
-  status: 'active' | 'disabled'
   created_at: number
+  disabled_at: number | null
   /** Set for good; such a person is disabled too. */
   closed_at: number | null
 }

@@ -93,7 +93,7 @@ function liveSessions(statement: Statement, idHash: string) {
     .select('e.idle_seconds')
     .where('e.id_hash', '=', hashBytes(idHash))
     .where('e.idle_expires_at', '>', statement.clock)
-    .where('u.status', '=', 'active')
+    .where('u.disabled_at', 'is', null)
 }
 
 type LiveRow = Awaited<ReturnType<ReturnType<typeof liveSessions>['executeTakeFirstOrThrow']>>

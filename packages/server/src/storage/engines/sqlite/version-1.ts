@@ -8,10 +8,12 @@ export const version1 = `
     username_key text not null unique,
     email text,
     display_name text,
-    status text not null check (status in ('active', 'disabled')),
     created_at integer not null,
-    closed_at integer
+    disabled_at integer,
+    closed_at integer,
+    check (closed_at is null or disabled_at is not null)
   ) strict;
+  create index app_user_disabled on app_user (disabled_at) where disabled_at is not null;
 
   create table username_skeleton (
     skeleton text primary key,
@@ -84,6 +86,7 @@ export const version1 = `
     check ((first_seen_at is null) = (last_seen_at is null)),
     check (blocked_at is null or first_seen_at is not null)
   ) strict;
+  create index agent_blocked on agent (blocked_at) where blocked_at is not null;
   create index agent_seen on agent (last_seen_at) where last_seen_at is not null;
 
   create table agent_logo (
@@ -281,7 +284,7 @@ export const version1 = `
     data text
   ) strict;
   create index audit_event_time on audit_event (at);
-  create index audit_event_name on audit_event (event, at);
+  create index audit_event_name on audit_event (event);
   create index audit_event_user on audit_event (user_id) where user_id is not null;
   create index audit_event_agent on audit_event (agent_id) where agent_id is not null;
   create index audit_event_resource on audit_event (resource_id) where resource_id is not null;
