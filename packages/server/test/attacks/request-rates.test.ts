@@ -1,7 +1,8 @@
+import { createHash, randomUUID } from 'node:crypto'
 import { receiveRequest } from 'countersign/wire'
 import { createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createScriptedUser } from '../scripted-user.js'
 import { issuer, openCrowd } from './crowd.js'
 import { newSigner } from './party.js'
@@ -51,6 +52,79 @@ it('A20: an agent beyond its own limit takes nothing from the others at its addr
     expect(status).toBe(count < 300 ? 403 : 429)
   }
   expect((await ask('https://quiet.crowd.example', '192.0.2.7')).status).toBe(403)
+})
+
+describe('A20: an agent that somebody allowed once', () => {
+  const hashOf = (text: string) => createHash('sha256').update(text).digest('base64url')
+  const manyOpen = { limits: { openRequests: 1000 } }
+
+  /** Has so many people allow something to an agent, as their decisions leave it. */
+  async function allowBy(crowd: Awaited<ReturnType<typeof openCrowd>>, agent: string, people: number, from = 0) {
+    for (let person = from; person < from + people; person++) {
+      const asked = await crowd.ask(agent, `198.51.100.${person % 250}`)
+      const { request_token: requestToken } = (await asked.json()) as { request_token: string }
+      const { id: userId } = await crowd.storage.createUser({ username: `person${person}`, passwordHash: 'none' })
+      const bound = { tokenHash: hashOf(requestToken), browserHash: hashOf('a browser'), userId }
+      const { request } = await crowd.storage.bindRequest({ ...bound, state: null })
+      const decided = await crowd.storage.decideRequest({
+        ...bound,
+        revision: request?.revision ?? 0,
+        decision: 'allow',
+        handle: { handleHash: hashOf(randomUUID()), handleLifetime: 60 },
+        grantLifetime: 3600,
+        remembered: false,
+      })
+      expect(decided.outcome).toBe('allowed')
+    }
+  }
+
+  /** How many of some requests are let through, with pauses that the limits of a minute ask for. */
+  async function letThrough({ ask, clock }: Awaited<ReturnType<typeof openCrowd>>, agent: string, requests: number) {
+    let passed = 0
+    for (let sent = 0; sent < requests; sent++) {
+      if (sent % 250 === 0) clock.now += 60
+      const { status } = await ask(agent, `203.0.113.${sent % 250}`)
+      if (status === 200) passed++
+    }
+    return passed
+  }
+
+  it('asks for 300 more in an hour, and 20 for each further person, however long it goes on', {
+    timeout: 120_000,
+  }, async () => {
+    const crowd = await openCrowd(manyOpen)
+    await allowBy(crowd, 'https://a.crowd.example', 1)
+    expect(await letThrough(crowd, 'https://a.crowd.example', 340)).toBe(320)
+    const rows = (await crowd.storage.listEvents({ event: 'request.created', limit: 5000 })).length
+    expect(await letThrough(crowd, 'https://a.crowd.example', 20)).toBe(0)
+    expect((await crowd.storage.listEvents({ event: 'request.created', limit: 5000 })).length).toBe(rows)
+    crowd.clock.now += 3600
+    expect((await crowd.ask('https://a.crowd.example', '203.0.113.1')).status).toBe(200)
+  })
+
+  it('asks for 1,500 in a day, and 100 for each further person', { timeout: 120_000 }, async () => {
+    const before = 1400
+    const crowd = await openCrowd({
+      ...manyOpen,
+      wrap: (storage) => ({
+        ...storage,
+        async countAttempt(attempt) {
+          const { count, resetAt } = await storage.countAttempt(attempt)
+          return { count: attempt.window === 86_400 ? count + before : count, resetAt }
+        },
+      }),
+    })
+    await allowBy(crowd, 'https://a.crowd.example', 1)
+    expect(await letThrough(crowd, 'https://a.crowd.example', 210)).toBe(1600 - before)
+    crowd.clock.now += 3600
+    expect(await letThrough(crowd, 'https://a.crowd.example', 10)).toBe(0)
+  })
+
+  it('asks for more once more people allow it something', { timeout: 120_000 }, async () => {
+    const crowd = await openCrowd(manyOpen)
+    await allowBy(crowd, 'https://a.crowd.example', 20)
+    expect(await letThrough(crowd, 'https://a.crowd.example', 400)).toBe(400)
+  })
 })
 
 it('A20: one subscriber makes 20 accounts an hour at most, from whichever of its addresses', async () => {

@@ -4,7 +4,7 @@ import type { ServerContext } from '../../context.js'
 import { grantable } from '../../policy/permissions.js'
 import { agentBlocked, deniedByRule } from '../../policy/policy.js'
 import { type AuthTokenAnswer, issueAuthToken } from '../../token/issue.js'
-import { requireNewcomerRate, requireRate } from '../../token/rates.js'
+import { requireLastingRate, requireNewcomerRate, requireRate } from '../../token/rates.js'
 import { requireFreshKeys, type SigningAgent } from '../../token/signed-form.js'
 import { openRequest } from './open-request.js'
 import { type AccessAsked, requireAccess, requireNotBusy } from './require-access.js'
@@ -81,7 +81,10 @@ const unknownAgentOpenRequests = 20
 
 /** How many requests of the agent may be open. */
 async function requireRoom(context: ServerContext, agent: SigningAgent): Promise<number> {
-  if (await context.storage.hasBeenAllowed(agent.agent)) return context.maxOpenRequests
+  if (await context.storage.hasBeenAllowed(agent.agent)) {
+    await requireLastingRate(context, agent)
+    return context.maxOpenRequests
+  }
   await requireNewcomerRate(context, agent)
   return Math.min(context.maxOpenRequests, unknownAgentOpenRequests)
 }
