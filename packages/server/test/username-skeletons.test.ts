@@ -41,12 +41,27 @@ const alike: readonly (readonly [name: string, other: string])[] = [
   ['anna-maria', 'anna\u2010maria'],
   ['anna.b', 'anna\uA4F8b'],
   ['nina', '\uFF4Eina'],
+  ['alice', 'ᴀʟɪᴄᴇ'],
+  ['alice', 'ꓮꓡꓲꓚꓰ'],
+  ['alice', 'ᎪᏞᏆᏟᎬ'],
+  ['alice', 'ꭺꮮꮖꮯꭼ'],
+  ['alice', 'ALlCE'],
+  ['Alice Smith', 'Alice ꓢꓟꓲꓔꓧ'],
+  ['iris', 'ꓲꓣꓲꓢ'],
+  ['IRIS', 'ꓲꓣꓲꓢ'],
+  ['ivan', 'ꓲꓦꓮꓠ'],
+  ['tommy', 'ТОММУ'],
+  ['nora', 'ΝΟRΑ'],
+  ['zoe', 'ΖΟΕ'],
+  ['paul', 'ᴘᴀᴜʟ'],
 ]
 
 /** Names of people who have nothing to do with each other. */
 const apart: readonly (readonly [name: string, other: string])[] = [
   ['ian', 'lan'],
   ['ali', 'all'],
+  ['Paul', 'Pauline'],
+  ['ᴀʟɪᴄᴇ', 'alicia'],
   ['alice', 'alice2'],
   ['alice', 'alic\u00E9'],
   ['clara', 'dara'],
