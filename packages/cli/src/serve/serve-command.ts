@@ -14,7 +14,7 @@ export const serveCommand: Command = {
     { flags: '--config <file>', description: 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on' },
   ],
   async run({ config: path }, terminal) {
-    if (typeof path !== 'string') throw usageError('serve needs --config <file>.')
+    if (typeof path !== 'string') throw usageError(needsConfig)
     const config = await loadConfig(path, terminal.env)
     const { masterKey, certificates } = await readForStart(config, terminal.env)
     for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
@@ -39,6 +39,10 @@ export const serveCommand: Command = {
     }
   },
 }
+
+const needsConfig = `serve needs --config <file>. The smallest file, after countersign keys generate-master --out master.key:
+{ "issuer": "https://auth.example", "database": "auth.db", "masterKeyFile": "master.key", "listen": { "port": 8080 } }
+docs/operators.md has all that can be in it.`
 
 function firstStop({ onStop }: Terminal): Promise<string> {
   return new Promise((resolve) => {

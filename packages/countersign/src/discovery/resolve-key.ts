@@ -261,7 +261,7 @@ export function createKeyRenewer(discovery: Pick<Discovery, 'renewKey'>): KeyRen
 export function tokenKeys(
   discovery: Pick<Discovery, 'findKey' | 'peekKey' | 'renewKey'>,
   kind: MetadataKind,
-  requireFound: (found: Found<VerificationKey>) => VerificationKey,
+  requireFound: (found: Found<VerificationKey>, issuer: string) => VerificationKey,
   remoteAddress?: string,
 ): Required<Pick<VerifyTokenOptions, 'findKey' | 'renewKey'>> {
   /** Of documents that were fetched for the last lookup: no newer ones are published. */
@@ -271,7 +271,7 @@ export function tokenKeys(
     async findKey(issuer, kid) {
       const known = discovery.peekKey(kind, issuer, kid)
       const outcome = known ? { found: known } : await discovery.findKey(kind, issuer, kid, remoteAddress)
-      const key = requireFound(outcome)
+      const key = requireFound(outcome, issuer)
       if ('isNew' in outcome) newKeys.add(key)
       else newKeys.delete(key)
       return key

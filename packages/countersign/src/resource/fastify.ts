@@ -55,10 +55,15 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
       if (request.body !== undefined) throw requestChanged('body')
     }
     // A hook that gives a stream of its own reads the same bytes, unless it is another of these.
+    const isPreParsing = payload instanceof Readable
     const isUnread = payload === raw || provided.has(payload)
     const refusal = isUnread
       ? await gate.refuse(raw, reply.raw, { address, accept })
-      : await resource.toResponse(readBefore())
+      : await resource.toResponse(
+          readBefore(
+            isPreParsing ? '' : '. The gate must be a preParsing hook, { preParsing: … }, and not one of another name',
+          ),
+        )
     if (refusal) {
       reply.code(refusal.status)
       for (const [name, value] of refusal.headers) reply.header(name, value)

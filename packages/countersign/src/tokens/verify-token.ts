@@ -8,6 +8,12 @@ import { type IdentifierOptions, identifierProblem, isIdentifier } from '../prot
 import { type DecodedToken, decodeToken } from './decode-token.js'
 import { type ClaimsByKind, type TokenKind, tokenTable } from './token-table.js'
 
+/** Where there is a new one, for who holds the token. */
+const renewals: Partial<Record<TokenKind, string>> = {
+  'agent+jwt': ': get a new one from your agent server',
+  'resource+jwt': ': ask the resource again',
+}
+
 export interface VerifyTokenOptions extends IdentifierOptions {
   /**
    * Finds the issuer's key. Called after every local check; throws what the caller wants a missing key to be.
@@ -84,7 +90,8 @@ export async function verifyDecodedToken<K extends TokenKind>(
   }
   if (claims.exp > now + row.maxLifetime) throw refuse(`it lives longer than ${row.maxLifetime} s`)
   const expired = claims.exp <= now
-  if (expired && !options.allowExpired) throw new AAuthError(row.expired, `The ${kind} has expired.`)
+  if (expired && !options.allowExpired)
+    throw new AAuthError(row.expired, `The ${kind} has expired${renewals[kind] ?? ''}.`)
 
   const key = await options.findKey(claims.iss, kid)
   if (!algorithmTable[key.algorithm].jose.includes(alg)) throw refuse('its alg is not the one of the issuer’s key')

@@ -210,3 +210,14 @@ describe('express', () => {
     expect(await (await send(await listen(app), '/events')).json()).toBe('seen')
   })
 })
+
+it.each(['onRequest', 'preValidation', 'preHandler'])(
+  'a gate as %s of Fastify answers which hook it must be',
+  async (hook) => {
+    const app = fastify()
+    app.get('/events', { [hook]: forFastify.aauth(openResource(), mayRead) }, async () => 'never')
+    const response = await app.inject('/events')
+    expect(response.statusCode).toBe(500)
+    expect(response.body).toContain('The gate must be a preParsing hook')
+  },
+)

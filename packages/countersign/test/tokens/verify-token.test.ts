@@ -75,6 +75,15 @@ const beforeAnyKey: Partial<VerifyTokenOptions> = {
   },
 }
 
+it.each([
+  ['agent+jwt', 'The agent+jwt has expired: get a new one from your agent server.'],
+  ['resource+jwt', 'The resource+jwt has expired: ask the resource again.'],
+  ['auth+jwt', 'The auth+jwt has expired.'],
+] as const)('an expired %s is refused with where to get another', async (kind, message) => {
+  const token = await issueToken(kind, { ...claims[kind], exp: now }, { signer, now: () => now - 60 })
+  await expect(verify(kind, token)).rejects.toThrow(message)
+})
+
 describe.each(kinds)('%s', (kind) => {
   const { invalid, expired } = codes[kind]
   const holds = kind === 'agent+jwt' || kind === 'auth+jwt'

@@ -356,9 +356,11 @@ describe('countersign serve refuses to start, and says why', () => {
     expect((await elsewhere.run('serve')).stderr).toContain('cannot be opened (EADDRNOTAVAIL): change listen.host.')
   })
 
-  it('without a configuration, with status 2', async () => {
+  it('without a configuration, with status 2 and what goes into one', async () => {
     const stage = await createOperatorStage()
-    expect(await stage.run('serve', { config: false })).toMatchObject({ status: 2 })
+    const { status, stderr } = await stage.run('serve', { config: false })
+    expect(status).toBe(2)
+    for (const text of ['docs/operators.md', '"masterKeyFile": "master.key"']) expect(stderr).toContain(text)
     expect(await stage.run('serve --colour', { config: false })).toMatchObject({ status: 2 })
   })
 })

@@ -2,6 +2,7 @@ import { AAuthError } from 'countersign'
 import {
   type DiscoveryFailure,
   type Found,
+  metadataUrl,
   parseScope,
   tokenKeys,
   type VerificationKey,
@@ -78,10 +79,13 @@ async function requireResourceToken(
   return { resource: claims.iss, scope }
 }
 
-function requireFound(found: Found<VerificationKey>): VerificationKey {
+function requireFound(found: Found<VerificationKey>, resource: string): VerificationKey {
   if ('found' in found) return found.found
   requireNotBusy(found.failure)
-  throw new AAuthError('resource_token_invalid', 'The key of the resource token was not found at its issuer.', {
-    cause: found.failure,
-  })
+  throw new AAuthError(
+    'resource_token_invalid',
+    'The key of the resource token was not found at its issuer: the resource must serve its documents, beginning with ' +
+      `${metadataUrl(resource, 'aauth-resource')} (countersign discover ${resource} says what is wrong).`,
+    { cause: found.failure },
+  )
 }
