@@ -29,7 +29,7 @@ export interface RequestGate<R extends Requirement> {
   verified(incoming: NodeRequest): VerifiedRequest<R>
 }
 
-/** Verifies the requests of frameworks that hand on Node's own, and keeps what was verified beside them, not in them. */
+/** Verifies the requests of frameworks that hand on Node's own, and keeps what was verified under a name that nobody else has. */
 export function createRequestGate<R extends Requirement>(
   resource: Resource,
   options: MountedOptions<R>,
@@ -42,9 +42,11 @@ export function createRequestGate<R extends Requirement>(
     target: url,
     mountPath: mountPath + baseUrl,
   })
-  const passed = new WeakMap<NodeRequest, { verified: VerifiedRequest<R>; message: ReceivedMessage }>()
+  /** A name of its own in each request, which costs less than a WeakMap of all. */
+  const passed = Symbol('passed')
+  type GatedRequest = NodeRequest & { [passed]?: { verified: VerifiedRequest<R>; message: ReceivedMessage } }
   return {
-    async refuse(incoming, outgoing, { address, accept }) {
+    async refuse(incoming: GatedRequest, outgoing, { address, accept }) {
       const message = receiveIncoming(incoming, address)
       try {
         const verified = await resource.verify(message, options)
@@ -52,7 +54,7 @@ export function createRequestGate<R extends Requirement>(
         accept(verified, message)
         keepMethod(incoming)
         keepPrivate(outgoing)
-        passed.set(incoming, { verified, message })
+        incoming[passed] = { verified, message }
         return undefined
       } catch (error) {
         const refusal = await resource.toResponse(error)
@@ -60,8 +62,8 @@ export function createRequestGate<R extends Requirement>(
         return refusal
       }
     },
-    verified(incoming) {
-      const admitted = passed.get(incoming)
+    verified(incoming: GatedRequest) {
+      const { [passed]: admitted } = incoming
       if (!admitted) throw new TypeError('this request was not verified: put aauth(…) before the handler of its route')
       requireUnchanged(admitted.message, handledOf(incoming))
       return admitted.verified
@@ -71,21 +73,21 @@ export function createRequestGate<R extends Requirement>(
 
 const signedMethod = Symbol('signed method')
 
-type GatedRequest = NodeRequest & { [signedMethod]?: string | undefined }
+type SignedRequest = NodeRequest & { [signedMethod]?: string | undefined }
 
 /** One for all requests: accessors of their own would give each a shape of its own, which slows down all that reads them. */
 const method = {
   configurable: true,
-  get(this: GatedRequest) {
+  get(this: SignedRequest) {
     return this[signedMethod]
   },
-  set(this: GatedRequest, changed: unknown) {
+  set(this: SignedRequest, changed: unknown) {
     if (changed !== this[signedMethod]) throw requestChanged('method')
   },
 }
 
 // Routes are chosen by method: a middleware that overrides it afterwards would choose another handler (attacks S46).
-function keepMethod(incoming: GatedRequest): void {
+function keepMethod(incoming: SignedRequest): void {
   incoming[signedMethod] = incoming.method
   Object.defineProperty(incoming, 'method', method)
 }
