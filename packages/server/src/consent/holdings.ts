@@ -1,5 +1,6 @@
 import type { ServerContext } from '../context.js'
 import type { SignedInVisit } from '../http/visit.js'
+import { tokensAliveSince } from '../storage/grants/tokens-alive-since.js'
 import type { AuthRequest, Grant } from '../storage/storage.js'
 
 /** What an agent already has from a person, when it asks for more. */
@@ -30,7 +31,8 @@ export async function holdingsOf(
   const live = await storage.listGrants({ userId, agent, live: true, limit: most })
   const ended = await storage.listGrants({ userId, agent, live: false, limit: most })
   // A token that was given before a removal works until it ends.
-  const fading = ended.filter(({ revokedAt }) => revokedAt !== null && revokedAt > now() - lifetimes.authToken)
+  const aliveSince = await tokensAliveSince(storage, { at: now(), lifetime: lifetimes.authToken })
+  const fading = ended.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
   const isElsewhere = (grant: Grant) => grant.resource !== resource
   return {
     same: scopesOf(here.filter((grant) => grant.delegate === delegate)),

@@ -26,7 +26,7 @@ import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
 import { hasAllowedBefore, hasBeenAllowed, revokeGrant, revokeGrants } from './grants/grants.js'
 import { refreshGrant, revokeRefreshToken } from './grants/refreshes.js'
-import { listRevocations } from './grants/revocations.js'
+import { findOldestIssue, listRevocations } from './grants/revocations.js'
 import { recordAutonomousIssue } from './grants/token-issues.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys/keys.js'
 import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './logos/logos.js'
@@ -153,6 +153,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     revokeGrant: together(revokeGrant),
     revokeGrants: together(revokeGrants),
     listRevocations: alone(listRevocations),
+    findOldestIssue: alone(findOldestIssue),
     hasAllowedBefore: alone(hasAllowedBefore),
     hasBeenAllowed: alone(hasBeenAllowed),
 

@@ -1,12 +1,13 @@
 import { issueToken } from 'countersign'
 import { type RevocationClaims, revocationEntry, revocationListLimits } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
+import { tokensAliveSince } from '../storage/grants/tokens-alive-since.js'
 import type { Revocations } from '../storage/storage.js'
 
 /** Entries of one person at most: beyond, one time stands for all that was issued for them until then. */
 const perPerson = 20
 
-const seconds = { life: 120, shared: 1, clockDifference: 60, betweenWarnings: 600 }
+const seconds = { life: 120, shared: 1, betweenWarnings: 600 }
 
 /** Where the list is, after the issuer. */
 export const revocationListPath = '/.well-known/aauth-revocations'
@@ -27,7 +28,7 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
   }
 
   async function makeList(at: number): Promise<string> {
-    const since = at - context.lifetimes.authToken - seconds.clockDifference
+    const since = await tokensAliveSince(context.storage, { at, lifetime: context.lifetimes.authToken })
     const limit = revocationListLimits.entries
     const found = await context.storage.listRevocations({ since, perPerson, limit })
     if (!found.isWhole) warn(at)

@@ -683,6 +683,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           revokeGrant: () => storage.revokeGrant({ grantId: 'id', by: user.id }),
           revokeGrants: () => storage.revokeGrants({ userId: user.id, by: user.id }),
           hasAllowedBefore: () => storage.hasAllowedBefore(user.id, agent),
+          findOldestIssue: () => storage.findOldestIssue(0),
           listRevocations: () => storage.listRevocations({ since: 0, perPerson: 1, limit: 1 }),
           hasBeenAllowed: () => storage.hasBeenAllowed(agent),
           recordAgent: () => storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] }),

@@ -1,5 +1,6 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken, revocationEntry, revocationListLimits, signRequest } from 'countersign/wire'
-import { type Storage, StorageError } from 'countersign-server'
+import { createAuthServer, fixedKeys, type Storage, StorageError } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs, type ScriptedUser } from '../scripted-user.js'
@@ -165,6 +166,34 @@ describe('the list', () => {
     expect(await revokedNow()).toBe(1)
     world.clock.now += 1
     expect(await revokedNow()).toBe(0)
+  })
+
+  it('goes by the tokens that are alive, also after a restart that made new ones shorter', async () => {
+    const scene = await allowed()
+    const { world } = scene
+    const keys = fixedKeys({
+      signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-2' })),
+      secret: new Uint8Array(32).fill(7),
+    })
+    const { storage, fetch, clock } = world
+    const restarted = createAuthServer({
+      issuer: ids.authServer,
+      keys,
+      storage,
+      lifetimes: { authToken: 60 },
+      fetch,
+      now: () => clock.now,
+    })
+    await removeAll(scene)
+    const listed = async () => {
+      const list = await restarted.fetch(new Request(ids.authServer + listPath))
+      return decodeToken(await list.text())?.payload.revoked
+    }
+    const [grant] = await storage.listGrants()
+    clock.now += 659
+    expect(await listed()).toEqual([await revocationEntry('grant', grant?.id ?? '')])
+    clock.now += 1
+    expect(await listed()).toEqual([])
   })
 
   it('is at its largest what a resource can read, and says that it is full, once in a while', async () => {
