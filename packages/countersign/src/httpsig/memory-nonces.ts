@@ -1,7 +1,7 @@
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import type { NonceClaim, NonceSource } from './claim-nonce.js'
-import { type NonceLimits, type ReachedLimit, reachedLimit, requireNonceLimits } from './nonce-limits.js'
+import { type NonceLimits, type ReachedLimit, reachedLimit, requireNonceLimits, widerNetwork } from './nonce-limits.js'
 
 export interface MemoryNoncesOptions extends NonceLimits {
   /** Unix seconds. @default the system clock */
@@ -10,7 +10,7 @@ export interface MemoryNoncesOptions extends NonceLimits {
 
 /**
  * A `claimNonce` that remembers in this process. With several instances, each would accept a nonce once: share a store.
- * A key, an agent or a network beyond its limit is refused (429), and nobody else.
+ * A key, an agent or a network beyond its limit is refused (429), and nobody else; keys that prove no agent keep no agent out.
  *
  * @throws TypeError for limits that cannot work
  */
@@ -23,7 +23,8 @@ export function createMemoryNonces({
   /** Nonces by the second they end in: each is looked at once more, however full it is. */
   const ending = new Map<number, string[]>()
   const holders = new Map<string, Holder>()
-  const networks = createNetworks()
+  const ofAgents = createPlaces()
+  const ofStrangers = createPlaces()
   let forgottenAt = Number.NEGATIVE_INFINITY
 
   function forget(at: number): void {
@@ -43,12 +44,16 @@ export function createMemoryNonces({
   function release(key: string, { holder, network }: LiveNonce): void {
     live.delete(key)
     if (--holder.held === 0) holders.delete(holder.name)
-    networks.remove(network, holder.isAgent)
+    placesOf(holder).remove(network)
   }
 
-  function requirePlace({ isAgent, held }: Holder, network: Network): void {
-    const counts = { isAgent, ofHolder: held, ofNetwork: network.held, ofStrangers: network.strangers }
-    const reached = reachedLimit({ ...counts, most: networks.most(), all: live.size }, limits)
+  function placesOf({ isAgent }: Holder): Places {
+    return isAgent ? ofAgents : ofStrangers
+  }
+
+  function requirePlace(holder: Holder, network: string): void {
+    const counts = { isAgent: holder.isAgent, ofHolder: holder.held, ...placesOf(holder).counts(network) }
+    const reached = reachedLimit(counts, limits)
     // Forgetting a live nonce would let it be used again: refuse instead.
     if (reached) throw new AAuthError(...refusals[reached])
   }
@@ -58,11 +63,11 @@ export function createMemoryNonces({
     forget(at)
     if (live.has(key)) return false
     const holder = holders.get(holderName(source)) ?? newHolder(source)
-    const network = networks.find(source.network)
+    const { network } = source
     requirePlace(holder, network)
     holders.set(holder.name, holder)
     holder.held++
-    networks.add(network, holder.isAgent)
+    placesOf(holder).add(network)
     const end = Math.ceil(at + lifetime)
     live.set(key, { end, holder, network })
     const others = ending.get(end)
@@ -75,7 +80,7 @@ export function createMemoryNonces({
 interface LiveNonce {
   end: number
   holder: Holder
-  network: Network
+  network: string
 }
 
 /** An agent, or a key that proves none. */
@@ -83,13 +88,6 @@ interface Holder {
   readonly name: string
   readonly isAgent: boolean
   held: number
-}
-
-interface Network {
-  readonly name: string
-  held: number
-  /** Of those, by keys that prove no agent. */
-  strangers: number
 }
 
 function holderName({ agent, thumbprint }: NonceSource): string {
@@ -100,34 +98,53 @@ function newHolder(source: NonceSource): Holder {
   return { name: holderName(source), isAgent: source.agent !== undefined, held: 0 }
 }
 
-/** The networks that hold nonces. What the one with most of them has is known without a look at all. */
-function createNetworks() {
-  const networks = new Map<string, Network>()
-  /** How many networks hold so many. */
+type Places = ReturnType<typeof createPlaces>
+
+/** The nonces of agents, or those of keys that prove none, by network and by wider network. */
+function createPlaces() {
+  const networks = createTally()
+  const wider = createTally()
+  let all = 0
+  return {
+    counts: (network: string) => ({
+      ofNetwork: networks.of(network),
+      most: networks.most(),
+      ofWider: wider.of(widerNetwork(network)),
+      mostOfWider: wider.most(),
+      all,
+    }),
+    add(network: string): void {
+      networks.change(network, 1)
+      wider.change(widerNetwork(network), 1)
+      all++
+    },
+    remove(network: string): void {
+      networks.change(network, -1)
+      wider.change(widerNetwork(network), -1)
+      all--
+    },
+  }
+}
+
+/** How many are held by name. What the one with most of them has is known without a look at all. */
+function createTally() {
+  const held = new Map<string, number>()
+  /** How many names hold so many. */
   const sizes: number[] = []
   let most = 0
-
-  function resize(network: Network, by: 1 | -1): void {
-    const before = network.held
-    network.held += by
-    if (before > 0) sizes[before] = (sizes[before] ?? 1) - 1
-    if (network.held > 0) sizes[network.held] = (sizes[network.held] ?? 0) + 1
-    most = Math.max(most, network.held)
-    while (most > 0 && !sizes[most]) most--
-  }
-
   return {
     most: () => most,
-    find: (name: string): Network => networks.get(name) ?? { name, held: 0, strangers: 0 },
-    add(network: Network, isAgent: boolean): void {
-      networks.set(network.name, network)
-      if (!isAgent) network.strangers++
-      resize(network, 1)
-    },
-    remove(network: Network, isAgent: boolean): void {
-      if (!isAgent) network.strangers--
-      resize(network, -1)
-      if (network.held === 0) networks.delete(network.name)
+    of: (name: string): number => held.get(name) ?? 0,
+    change(name: string, by: 1 | -1): void {
+      const before = held.get(name) ?? 0
+      const after = before + by
+      if (before > 0) sizes[before] = (sizes[before] ?? 1) - 1
+      if (after > 0) {
+        sizes[after] = (sizes[after] ?? 0) + 1
+        held.set(name, after)
+      } else held.delete(name)
+      most = Math.max(most, after)
+      while (most > 0 && !sizes[most]) most--
     },
   }
 }
@@ -144,5 +161,10 @@ const refusals: Readonly<Record<ReachedLimit, ConstructorParameters<typeof AAuth
   ],
   perAgent: ['too_many_requests', 'Too many nonces of this agent are remembered: wait.', { retryAfter }],
   network: ['too_many_requests', 'Too many nonces are remembered, most of this network: wait.', { retryAfter }],
+  strangers: [
+    'too_many_requests',
+    'Too many nonces of keys that prove no agent are remembered: wait, or sign as an agent.',
+    orIdentify,
+  ],
   total: ['unavailable', 'The store of nonces is full.', { retryAfter }],
 }

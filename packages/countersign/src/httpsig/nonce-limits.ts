@@ -7,28 +7,33 @@ export interface NonceLimits {
   /** Of one agent, with its delegates. @default 16384 */
   perAgent?: number
   /**
-   * Of all together, before the network that holds most is refused. No more than twice as many are ever held.
+   * Of all agents, before the network that holds most is refused; no more than twice as many are ever held. Keys that prove
+   * no agent hold half as many at most, beside these.
    * @default 100000 in a process, 1000000 in a database
    */
   total?: number
 }
 
-/** How many nonces are remembered before one more is. */
+/** How many nonces are remembered before one more is: those of agents, or those of keys that prove none. */
 export interface NonceCounts {
   isAgent: boolean
   /** Of the agent or key. */
   ofHolder: number
-  /** Of the network. */
   ofNetwork: number
-  /** Of the network's keys that prove no agent. */
-  ofStrangers: number
-  /** Of the network that has most of them. */
+  /** Of the network that holds most. */
   most: number
+  /** Of the {@link widerNetwork}. */
+  ofWider: number
+  /** Of the wider network that holds most. */
+  mostOfWider: number
   all: number
 }
 
-/** The limit that one more nonce would be beyond: `network` where too many are remembered, most of them of this network. */
-export type ReachedLimit = keyof NonceLimits | 'network'
+/**
+ * The limit that one more nonce would be beyond. `network`: too many are remembered, and too many of these are of this
+ * network. `strangers`: the same of keys that prove no agent.
+ */
+export type ReachedLimit = keyof NonceLimits | 'network' | 'strangers'
 
 /** @throws TypeError for a limit that is no whole number above 0 */
 export function requireNonceLimits(given: NonceLimits, defaultTotal: number): Required<NonceLimits> {
@@ -41,22 +46,47 @@ export function requireNonceLimits(given: NonceLimits, defaultTotal: number): Re
   return limits
 }
 
-/** Of the places that are left once half of them beyond `total` are taken, one network has this part at most. */
+/** IPv4 /16, IPv6 /32: the network around the network of a nonce's source. */
+export function widerNetwork(network: string): string {
+  const separator = network.includes(':') ? ':' : '.'
+  const end = network.lastIndexOf(separator)
+  return end === -1 ? network : network.slice(0, end)
+}
+
+/**
+ * From how many on the store is full, and how many it ever holds: of agents, or of keys that prove none. What these hold is
+ * no reason to refuse an agent: anybody has as many keys, and as many networks of IPv6, as they like.
+ */
+export function nonceRoom(isAgent: boolean, { total }: Pick<Required<NonceLimits>, 'total'>) {
+  return isAgent ? { full: total, most: 2 * total } : { full: total / 4, most: total / 2 }
+}
+
+/** Judges one more nonce. */
+export function reachedLimit(counts: NonceCounts, limits: Required<NonceLimits>): ReachedLimit | undefined {
+  const { isAgent, ofHolder, ofNetwork, all } = counts
+  if (isAgent && ofHolder >= limits.perAgent) return 'perAgent'
+  if (!isAgent && ofHolder >= limits.perKey) return 'perKey'
+  if (!isAgent && ofNetwork >= limits.perNetwork) return 'perNetwork'
+  const room = nonceRoom(isAgent, limits)
+  if (all < room.full) return undefined
+  const left = room.most - all
+  if (left > 0 && !hasTooMuch(counts, left, left > (room.most - room.full) / 2)) return undefined
+  if (!isAgent) return 'strangers'
+  return left > 0 ? 'network' : 'total'
+}
+
+/** Of the places that are left in a full store, one source has this part at most. */
 const lastPart = 1 / 64
 
 /**
- * Judges one more nonce. From `total` on the network that holds most is refused. Where strangers in several networks fill
- * the store all the same, each takes a small part of what is left, and those who hold few still have places.
+ * Judges a network when the store is full. At first the one that holds most is refused: the wider network where no single
+ * network in it holds the half of that, since whoever has many networks holds little in each. When half of the last places
+ * are taken all the same, each wider network has a small part of what is left, and those who hold few still have places.
  */
-export function reachedLimit(counts: NonceCounts, limits: Required<NonceLimits>): ReachedLimit | undefined {
-  const { isAgent, ofHolder, ofNetwork, ofStrangers, most, all } = counts
-  const { perKey, perNetwork, perAgent, total } = limits
-  if (isAgent && ofHolder >= perAgent) return 'perAgent'
-  if (!isAgent && ofHolder >= perKey) return 'perKey'
-  if (!isAgent && ofStrangers >= perNetwork) return 'perNetwork'
-  if (all < total) return undefined
-  const left = 2 * total - all
-  if (left <= 0) return 'total'
-  const share = left > total / 2 ? most : Math.min(most, left * lastPart)
-  return ofNetwork >= share ? 'network' : undefined
+function hasTooMuch(counts: NonceCounts, left: number, isFirstHalf: boolean): boolean {
+  const { ofNetwork, most, ofWider, mostOfWider } = counts
+  const share = left * lastPart
+  if (!isFirstHalf) return ofWider >= share
+  const isSpread = most < mostOfWider / 2
+  return isSpread ? ofWider >= Math.max(mostOfWider, share) : ofNetwork >= Math.max(most, share)
 }

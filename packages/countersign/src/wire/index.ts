@@ -27,9 +27,11 @@ export { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
 export {
   type NonceCounts,
   type NonceLimits,
+  nonceRoom,
   type ReachedLimit,
   reachedLimit,
   requireNonceLimits,
+  widerNetwork,
 } from '../httpsig/nonce-limits.js'
 export { receiveRequest } from '../httpsig/receive-request.js'
 export { fieldValues } from '../httpsig/received-message.js'

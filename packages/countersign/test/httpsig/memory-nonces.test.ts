@@ -138,7 +138,7 @@ describe('a full store', () => {
       code: 'too_many_requests',
       retryAfter: 60,
     })
-    expect(await refusalCode(() => claim(stranger('evil', '198.51.100')))).toBe('too_many_requests')
+    expect(claim(stranger('evil', '198.51.100')), 'keys that prove no agent have places of their own').toBe(true)
     expect(claimed(30, (index) => agent(`good-${index}`, '192.0.2'))).toBe(30)
     expect(claim(stranger('new', '203.0.113'))).toBe(true)
   })
@@ -154,32 +154,99 @@ describe('a full store', () => {
     const { claimed } = open({ total: 1000 })
     let all = 0
     for (let network = 0; network < 50; network++)
-      all += claimed(300, (index) => agent(`${index}-of-${network}`, `10.0.${network}`))
+      all += claimed(300, (index) => agent(`${index}-of-${network}`, `10.${network}.0`))
     expect(all).toBeGreaterThan(1500)
     expect(claimed(3, (index) => agent(`good-${index}`, '192.0.2'))).toBe(3)
-    for (let network = 0; network < 3000; network++) all += claimed(1, () => agent('a', `2001:db8:${network}`))
+    for (let network = 0; network < 3000; network++) all += claimed(1, () => agent('a', `2001:${network}:1`))
     expect(all).toBe(2000 - 3)
   })
 
   it('half of its last places taken, one network has a 64th of those that are left', () => {
     const { claimed } = open({ total: 1000 })
-    for (const network of ['10.0.1', '10.0.2', '10.0.3']) claimed(490, () => agent(`of-${network}`, network))
+    for (const network of ['10.1.0', '10.2.0', '10.3.0']) claimed(490, () => agent(`of-${network}`, network))
     // 1,470 are held; each of the next 30 is the last before a network needs to hold few.
-    expect(claimed(100, () => agent('a', '10.0.4'))).toBe(30)
-    expect(claimed(100, () => agent('b', '10.0.5'))).toBe(8)
-    expect(claimed(100, () => agent('c', '10.0.4'))).toBe(0)
+    expect(claimed(100, () => agent('a', '10.4.0'))).toBe(30)
+    expect(claimed(100, () => agent('b', '10.5.0'))).toBe(8)
+    expect(claimed(100, () => agent('c', '10.4.0'))).toBe(0)
   })
 
   it('twice as full, it refuses everybody for a while', async () => {
     const { clock, claim } = open({ total: 2 })
     claim(agent('a'), { lifetime: 60 })
     claim(agent('b'), { lifetime: 60 })
-    claim(agent('c', '192.0.3'))
-    claim(agent('d', '192.0.4'), { key: 'd' })
-    expect(await refusal(() => claim(agent('e', '192.0.5')))).toMatchObject({ code: 'unavailable', retryAfter: 60 })
-    expect(claim(agent('d', '192.0.4'), { key: 'd' })).toBe(false)
+    claim(agent('c', '193.0.3'))
+    claim(agent('d', '194.0.4'), { key: 'd' })
+    expect(await refusal(() => claim(agent('e', '195.0.5')))).toMatchObject({ code: 'unavailable', retryAfter: 60 })
+    expect(claim(agent('d', '194.0.4'), { key: 'd' })).toBe(false)
     clock.now += 60
-    expect(claim(agent('e', '192.0.5'))).toBe(true)
+    expect(claim(agent('e', '195.0.5'))).toBe(true)
+  })
+
+  describe('of which much is held in a little by each of many networks', () => {
+    const sources = {
+      'networks of one IPv6 /32': (index: number) => `2001:db8:${index.toString(16)}`,
+      'networks of one IPv4 /16': (index: number) => `198.51.${index}`,
+      'networks of many IPv6 /32': (index: number) => `${(0x2400 + (index % 4096)).toString(16)}:${index}:1`,
+    }
+
+    it.each(Object.entries(sources))('keys that prove no agent keep no agent out: %s', async (_claim, network) => {
+      const { claim, claimed } = open({ total: 4000, perNetwork: 100 })
+      expect(claimed(3, () => agent('a', '192.0.2'))).toBe(3)
+      expect(claimed(9000, (index) => stranger(index, network(index >> 1)))).toBeLessThanOrEqual(2000)
+      expect(claimed(4000 - 3, () => agent('a', '192.0.2'))).toBe(4000 - 3)
+      expect(claim(agent('b', network(0)))).toBe(true)
+    })
+
+    it.each(Object.entries(sources).slice(0, 2))(
+      'another prefix has places, of keys and of agents: %s',
+      async (_claim, network) => {
+        for (const source of [stranger, agent]) {
+          const total = 4000
+          const { claim, claimed } = open({ total, perNetwork: 100 })
+          expect(claimed(3, () => source('good', '192.0.2'))).toBe(3)
+          const held = source === stranger ? total / 4 : total
+          expect(claimed(9000, (index) => source(index, network(index % 200)))).toBe(held - 3)
+          const refused = await refusal(() => claim(source('one more', network(9))))
+          expect([refused.code, refused.challenge]).toEqual([
+            'too_many_requests',
+            source === stranger ? { level: 'identity' } : undefined,
+          ])
+          expect(claimed(5, () => source('good', '192.0.2'))).toBe(5)
+          expect(claimed(5, (index) => source(`new ${index}`, `203.0.${index}`))).toBe(5)
+        }
+      },
+    )
+
+    it('many prefixes have small parts of what is left, and those who hold few still have places', () => {
+      const { claimed } = open({ total: 4000 })
+      for (let prefix = 0; prefix < 60; prefix++) claimed(1000, (index) => agent(index, `2400:${prefix}:${index}`))
+      expect(claimed(3, () => agent('good', '192.0.2'))).toBe(3)
+    })
+
+    it('a prefix whose networks hold much each has no more', () => {
+      const { claimed } = open({ total: 4000 })
+      expect(claimed(3000, (index) => agent(index, '198.51.100'))).toBe(3000)
+      expect(claimed(9000, (index) => agent(index, `198.51.${index % 90}`))).toBeLessThan(3001)
+      expect(claimed(9000, (index) => agent(index, `203.0.${index % 90}`))).toBeLessThan(2001)
+      expect(claimed(20, () => agent('good', '192.0.2'))).toBe(20)
+    })
+  })
+
+  it('keys that prove no agent have no places of agents, and agents none of theirs', async () => {
+    const { claim, claimed } = open({ total: 40, perNetwork: 5 })
+    for (let network = 0; network < 40; network++) claimed(5, (index) => agent(index, `10.${network}.0`))
+    expect(claimed(10, (index) => stranger(index, `172.${index}.0`))).toBe(10)
+    expect(claimed(30, (index) => stranger(index, `173.${index}.0`))).toBe(10)
+    expect(await refusal(() => claim(stranger('more', '203.0.113')))).toMatchObject({
+      code: 'too_many_requests',
+      challenge: { level: 'identity' },
+    })
+  })
+
+  it('a network that holds most answers alone, and not those around it', () => {
+    const { claimed } = open({ total: 100 })
+    expect(claimed(200, (index) => agent(index, '198.51.100'))).toBe(100)
+    expect(claimed(20, () => agent('good', '198.51.7'))).toBe(20)
   })
 
   it('forgets which network held most when its nonces end', () => {

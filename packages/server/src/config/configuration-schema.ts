@@ -54,7 +54,7 @@ export interface ProgramLimits extends LimitOptions {
   idlePerAddress?: number | undefined
   /** Nonces of one agent remembered at once, for about two minutes each; one more is refused with 429. @default 16384 */
   noncesPerAgent?: number | undefined
-  /** Nonces of all remembered at once; beyond, the network that holds most is refused. @default 1000000 */
+  /** Nonces of all agents remembered at once; beyond, the network that holds most is refused. @default 1000000 */
   nonces?: number | undefined
 }
 

@@ -277,12 +277,13 @@ test('a database is full with a million nonces, for the network that holds most 
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
   const database = new Database(path)
-  database.exec(`insert into nonce_count values ('part', 'x', 999998), ('network', '192.0.2', 600000)`)
+  database.exec(`insert into nonce_count values
+    ('agents-part', 'x', 999998), ('agents', '192.0.2', 600000), ('agents-wider', '192.0', 600000)`)
   database.close()
   const claims = times(3, (index) => nonceClaim({ agent: `https://${index}.example` }))
   for (const claim of claims.slice(0, 2)) expect(await storage.claimNonce(claim)).toBe(true)
   await expect(storage.claimNonce(claims[2] ?? nonceClaim())).rejects.toMatchObject({ code: 'too_many_nonces' })
-  expect(await storage.claimNonce(nonceClaim({ network: '192.0.3' }))).toBe(true)
+  expect(await storage.claimNonce(nonceClaim({ agent, network: '192.0.3' }))).toBe(true)
   await storage.close()
 })
 
@@ -305,18 +306,19 @@ test('what is counted of nonces is what there is of them, whatever ended, was re
     .raw()
     .all()
   expect(counted.length).toBeGreaterThan(5)
-  const keys = database.prepare<[], Buffer>('select key_hash from nonce').pluck().all()
+  const nonces = database.prepare<[], [Buffer, string]>('select key_hash, kind from nonce').raw().all()
   const parts = new Map<string, number>()
-  for (const part of keys.map((key) => key.toString('base64url').slice(0, 1)))
+  for (const [key, kind] of nonces) {
+    const part = `${kind}s-part ${key.toString('base64url').slice(0, 1)}`
     parts.set(part, (parts.get(part) ?? 0) + 1)
-  expect(new Set(counted.filter(([kind]) => kind === 'part'))).toEqual(
-    new Set([...parts].map(([part, held]) => ['part', part, held])),
-  )
-  expect(counted.filter(([kind]) => kind !== 'part')).toEqual(
+  }
+  const isPart = ([kind]: [string, string, number]) => kind.endsWith('-part')
+  expect(new Map(counted.filter(isPart).map(([kind, part, held]) => [`${kind} ${part}`, held]))).toEqual(parts)
+  expect(counted.filter((count) => !isPart(count))).toEqual(
     database
       .prepare(`select kind, holder, count(*) from nonce group by kind, holder
-        union all select 'network', network, count(*) from nonce group by network
-        union all select 'strangers', network, count(*) from nonce where kind = 'key' group by network
+        union all select kind || 's', network, count(*) from nonce group by kind, network
+        union all select kind || 's-wider', '192.0', count(*) from nonce group by kind
         order by 1, 2`)
       .raw()
       .all(),
@@ -450,11 +452,12 @@ const searches: readonly [string, string][] = [
   ['select * from audit_event where event = ? order by id limit 1000', 'audit_event_name'],
   ['select min(id + 0) from audit_event where at >= ?', 'audit_event_time'],
   ['select key_hash from nonce where expires_at <= ? limit 500', 'nonce_expiry'],
-  [
-    "select held from nonce_count where kind = 'network' and source <> ? order by held desc limit 1",
-    'nonce_count_network',
-  ],
-  ["select sum(held) from nonce_count where kind = 'part'", 'nonce_count_part'],
+  ...['agents', 'agents-wider', 'keys', 'keys-wider'].map((kind): [string, string] => [
+    `select held from nonce_count where kind = '${kind}' and source <> ? order by held desc limit 1`,
+    `nonce_count_${kind.replace('-', '_')}`,
+  ]),
+  ["select sum(held) from nonce_count where kind = 'agents-part'", 'nonce_count_agents_part'],
+  ["select sum(held) from nonce_count where kind = 'keys-part'", 'nonce_count_keys_part'],
   ['select 1 from code where grant_id = ?', 'code_grant'],
   ['select 1 from token_issue where grant_id = ?', 'token_issue_grant'],
   ['select 1 from token_issue where agent_id = ?', 'token_issue_agent'],

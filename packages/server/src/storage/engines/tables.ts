@@ -263,8 +263,11 @@ export interface NonceRow {
 }
 
 export interface NonceCountRow {
-  /** `strangers`: of the keys in a network that prove no agent. `part`: of all nonces, those whose keys begin alike. */
-  kind: NonceRow['kind'] | 'strangers' | 'network' | 'part'
+  /**
+   * By whom: `agent`, `key`. By network, by wider network, and of all those whose keys begin alike: `agents`,
+   * `agents-wider`, `agents-part`, and of the keys that prove no agent `keys`, `keys-wider`, `keys-part`.
+   */
+  kind: NonceRow['kind'] | `${NonceRow['kind']}s${'' | '-wider' | '-part'}`
   source: string
   /** Those that have ended too, until they are forgotten. */
   held: number

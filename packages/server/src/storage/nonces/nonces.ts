@@ -1,4 +1,11 @@
-import { type NonceClaim, type NonceLimits, type ReachedLimit, reachedLimit } from 'countersign/wire'
+import {
+  type NonceClaim,
+  type NonceLimits,
+  nonceRoom,
+  type ReachedLimit,
+  reachedLimit,
+  widerNetwork,
+} from 'countersign/wire'
 import { sql } from 'kysely'
 import type { Unit } from '../engines/engine.js'
 import { hashBytes, hashText } from '../engines/stored-bytes.js'
@@ -39,6 +46,7 @@ const refusals: Readonly<Record<ReachedLimit, string>> = {
   perNetwork: 'too many nonces of keys in this network are remembered',
   perAgent: 'too many nonces of this agent are remembered',
   network: 'too many nonces are remembered, most of this network',
+  strangers: 'too many nonces of keys that prove no agent are remembered',
   total: 'too many nonces are remembered',
 }
 
@@ -82,21 +90,33 @@ async function countNonce(
 ): Promise<ReachedLimit | undefined> {
   const counts = await addToCounts(unit, [nonce], 1)
   const before = (kind: Counted['kind']) => (counts.find((count) => count.kind === kind)?.held ?? 1) - 1
-  const all = (await countAll(unit)) - 1
-  const ofNetwork = before('network')
-  const most = all < limits.total ? ofNetwork : Math.max(ofNetwork, await mostOfOthers(unit, nonce.network))
-  const isAgent = nonce.kind === 'agent'
-  const counted = { isAgent, ofHolder: before(nonce.kind), ofNetwork, ofStrangers: before('strangers'), most, all }
-  return reachedLimit(counted, limits)
+  const { kind } = nonce
+  const isAgent = kind === 'agent'
+  const all = (await countAll(unit, kind)) - 1
+  const isFull = all >= nonceRoom(isAgent, limits).full
+  // What is most counts in a full store alone.
+  const most = async (of: Counted['kind']) => (isFull ? await mostOf(unit, of, counts) : 0)
+  return reachedLimit(
+    {
+      isAgent,
+      ofHolder: before(kind),
+      ofNetwork: before(`${kind}s`),
+      most: await most(`${kind}s`),
+      ofWider: before(`${kind}s-wider`),
+      mostOfWider: await most(`${kind}s-wider`),
+      all,
+    },
+    limits,
+  )
 }
 
 /** Of all nonces there is no single count: every claim would wait for that row. */
 function countedBy({ key_hash, kind, holder, network }: OwnedNonce): Counted[] {
   return [
     { kind, source: holder },
-    { kind: 'network', source: network },
-    ...(kind === 'key' ? [{ kind: 'strangers', source: network } as const] : []),
-    { kind: 'part', source: hashText(key_hash).slice(0, 1) },
+    { kind: `${kind}s`, source: network },
+    { kind: `${kind}s-wider`, source: widerNetwork(network) },
+    { kind: `${kind}s-part`, source: hashText(key_hash).slice(0, 1) },
   ]
 }
 
@@ -133,23 +153,25 @@ async function deleteCount({ db }: Unit, { kind, source }: Counted): Promise<voi
 
 // A kind is written as the indexes say it: a parameter would not be taken for it.
 
-async function countAll({ db }: Unit): Promise<number> {
+async function countAll({ db }: Unit, kind: NonceRow['kind']): Promise<number> {
   const { held } = await db
     .selectFrom('nonce_count')
     .select((e) => e.fn.sum<number | null>('held').as('held'))
-    .where('kind', '=', sql.lit('part'))
+    .where('kind', '=', sql.lit(`${kind}s-part` as const))
     .executeTakeFirstOrThrow()
   return Number(held ?? 0)
 }
 
-async function mostOfOthers({ db }: Unit, network: string): Promise<number> {
-  const row = await db
+/** What the network that holds most held before one more was counted. */
+async function mostOf({ db }: Unit, kind: Counted['kind'], counted: readonly NonceCountRow[]): Promise<number> {
+  const own = counted.find((count) => count.kind === kind)
+  const other = await db
     .selectFrom('nonce_count')
     .select('held')
-    .where('kind', '=', sql.lit('network'))
-    .where('source', '<>', network)
+    .where('kind', '=', sql.lit(kind))
+    .where('source', '<>', own?.source ?? '')
     .orderBy('held', 'desc')
     .limit(1)
     .executeTakeFirst()
-  return row?.held ?? 0
+  return Math.max((own?.held ?? 1) - 1, other?.held ?? 0)
 }

@@ -110,10 +110,29 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       expect(await granted(storage, 5, (index) => stranger(index, '203.0.113'))).toBe(5)
     })
 
+    test('keys that prove no agent hold half as many at most, and keep no agent out', async () => {
+      const { storage } = world
+      expect(await granted(storage, 3, () => agent('a'))).toBe(3)
+      expect(await granted(storage, 90, (index) => stranger(index, `${(0x2400 + index).toString(16)}:1:1`))).toBe(20)
+      expect(await granted(storage, 37, () => agent('a'))).toBe(37)
+      expect(await granted(storage, 5, (index) => agent(index, `10.${index}.0`))).toBe(5)
+    })
+
+    test('counts the IPv4 /16 or IPv6 /32 of whoever holds a little in each of many networks', async () => {
+      const { storage } = world
+      expect(await granted(storage, 3, () => agent('a'))).toBe(3)
+      expect(await granted(storage, 90, (index) => agent(index, `2001:db8:${index}`))).toBe(37)
+      expect(await granted(storage, 5, () => agent('a'))).toBe(5)
+      expect(await granted(storage, 5, (index) => agent('b', `203.0.${index}`))).toBe(5)
+      expect(await granted(storage, 9, (index) => stranger(index, `2001:db8:${index}`))).toBe(9)
+      expect(await granted(storage, 9, (index) => stranger(index, `2001:db8:${index + 9}`))).toBe(1)
+      expect(await granted(storage, 2, () => stranger('b', '203.0.113'))).toBe(2)
+    })
+
     test('never holds twice as many, and has places again when some have ended', async () => {
       const { storage } = world
       let all = 0
-      for (const network of times(100, (index) => `10.0.${index}`)) {
+      for (const network of times(100, (index) => `10.${index}.0`)) {
         all += await granted(storage, 3, (index) => agent(index, network), 60)
       }
       expect(all).toBeGreaterThan(40)

@@ -250,13 +250,19 @@ export const version1 = `
   create index nonce_expiry on nonce (expires_at);
 
   create table nonce_count (
-    kind text not null check (kind in ('agent', 'key', 'strangers', 'network', 'part')),
+    kind text not null check (
+      kind in ('agent', 'agents', 'agents-wider', 'agents-part', 'key', 'keys', 'keys-wider', 'keys-part')
+    ),
     source text not null,
     held integer not null,
     primary key (source, kind)
   ) strict, without rowid;
-  create index nonce_count_network on nonce_count (held) where kind = 'network';
-  create index nonce_count_part on nonce_count (held) where kind = 'part';
+  create index nonce_count_agents on nonce_count (held) where kind = 'agents';
+  create index nonce_count_agents_wider on nonce_count (held) where kind = 'agents-wider';
+  create index nonce_count_agents_part on nonce_count (held) where kind = 'agents-part';
+  create index nonce_count_keys on nonce_count (held) where kind = 'keys';
+  create index nonce_count_keys_wider on nonce_count (held) where kind = 'keys-wider';
+  create index nonce_count_keys_part on nonce_count (held) where kind = 'keys-part';
 
   create table attempt (
     key_hash blob primary key check (length(key_hash) = 32),
