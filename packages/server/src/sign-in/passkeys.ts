@@ -1,11 +1,4 @@
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type VerifiedAuthenticationResponse,
-  type VerifiedRegistrationResponse,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server'
+import type { VerifiedAuthenticationResponse, VerifiedRegistrationResponse } from '@simplewebauthn/server'
 import { nonceSource } from 'countersign/wire'
 import { recordSparingly } from '../audit/record-sparingly.js'
 import type { PasskeySettings, ServerContext } from '../context.js'
@@ -18,10 +11,14 @@ import { parseCredential } from './parse-credential.js'
 /** Seconds that a ceremony may take. */
 const ceremonyTime = 300
 
+/** Loaded when a passkey is first used: it takes longer than all else that the server starts with. */
+const loadWebauthn = () => import('@simplewebauthn/server')
+
 /** The options of a sign-in ceremony: any passkey of this server will do. */
 export async function signInOptions(context: ServerContext, visit: Visit): Promise<object> {
   const { rpId } = requirePasskeys(context)
   const challenge = challengeFor(context, visit, 'sign-in')
+  const { generateAuthenticationOptions } = await loadWebauthn()
   return generateAuthenticationOptions({
     rpID: rpId,
     challenge,
@@ -35,6 +32,7 @@ export async function registrationOptions(context: ServerContext, visit: SignedI
   const { user } = visit.session
   const { rpId, rpName } = requirePasskeys(context)
   const existing = await context.storage.listPasskeys(user.id)
+  const { generateRegistrationOptions } = await loadWebauthn()
   return generateRegistrationOptions({
     rpID: rpId,
     rpName,
@@ -55,6 +53,7 @@ export async function verifyPasskey(context: ServerContext, visit: Visit): Promi
   const found = response && (await context.storage.findPasskey(response.id))
   if (!response || !found || found.user.status !== 'active') return undefined
   const { credentialId: id, publicKey } = found.passkey
+  const { verifyAuthenticationResponse } = await loadWebauthn()
   const verified = await orUndefined<VerifiedAuthenticationResponse>(() =>
     verifyAuthenticationResponse({
       response,
@@ -82,6 +81,7 @@ export async function addPasskey(context: ServerContext, visit: SignedInVisit): 
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
   const response = parseCredential(visit.form.get('credential'), 'registration')
   if (!response) return false
+  const { verifyRegistrationResponse } = await loadWebauthn()
   const verified = await orUndefined<VerifiedRegistrationResponse>(() =>
     verifyRegistrationResponse({
       response,
