@@ -4,7 +4,7 @@ import { cleanName, cleanText, lookAlikeHost } from '../pages/plain-text.js'
 import type { Brands } from '../policy/default-brands.js'
 import { mayInclude } from '../policy/may-include.js'
 import { grantable, isIdentityScope, permissionsOf } from '../policy/permissions.js'
-import type { RiskPatterns } from '../policy/risk.js'
+import { type RiskPatterns, readPermission } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/storage.js'
 import type { Holdings } from './holdings.js'
 import { nameCaution } from './name-caution.js'
@@ -39,6 +39,8 @@ export type ConsentChoices = Pick<
 const maxName = 60
 const maxDescription = 200
 const maxNotAsked = 50
+/** How much of what a resource offers is looked at. */
+const maxOffered = 500
 
 /** Makes the consent page's model from verified facts and the stored request; a pure function. */
 export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof ConsentChoices> {
@@ -102,10 +104,13 @@ function permissionLists(
   const isNew = (name: string | undefined) => same.length > 0 && name !== undefined && !same.includes(name)
   const kept = here.filter((name) => !asked.includes(name))
   const usable = [...new Set([...asked, ...here, ...fading])]
-  const access = usable.filter((name) => !isIdentityScope(name))
+  const access = usable.filter((name) => !isIdentityScope(name)).map((name) => readPermission(name, risks))
   // What somebody learns about the person, they may learn from other data too.
-  const isOutOfReach = (name: string) =>
-    !usable.includes(name) && !isIdentityScope(name) && !access.some((whole) => mayInclude(whole, name, risks))
+  const isOutOfReach = (name: string) => {
+    if (usable.includes(name) || isIdentityScope(name)) return false
+    const part = readPermission(name, risks)
+    return !access.some((whole) => mayInclude(whole, part))
+  }
   return {
     able: describe(asked).map((permission, index) => ({
       ...permission,
@@ -113,7 +118,7 @@ function permissionLists(
       isNew: isNew(asked[index]),
     })),
     kept: kept.length === 0 ? undefined : describe(kept),
-    notAsked: describe(supportedScopes.filter(isOutOfReach).slice(0, maxNotAsked)),
+    notAsked: describe(supportedScopes.slice(0, maxOffered).filter(isOutOfReach).slice(0, maxNotAsked)),
   }
 }
 

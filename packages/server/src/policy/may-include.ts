@@ -1,17 +1,15 @@
 import { risksByStrength } from '../pages/risk-order.js'
-import { type PermissionReading, type RiskPatterns, readPermission } from './risk.js'
+import type { PermissionReading } from './risk.js'
 
 /**
  * Whether one permission may come with another, in any reading of their names: with full control, with a name that says
  * nothing, with what manages the same thing, or with what can do the same or more to it. Who may write packages may read
  * them, and who may manage a calendar may delete it.
  */
-export function mayInclude(whole: string, part: string, patterns: RiskPatterns): boolean {
-  const one = readPermission(whole, patterns)
-  if (one.risk === 'control' || !one.isKnown) return true
-  const other = readPermission(part, patterns)
-  if (!shareThings(one, other)) return false
-  return one.isBroad || !other.isKnown || risksByStrength.indexOf(other.risk) <= risksByStrength.indexOf(one.risk)
+export function mayInclude(whole: PermissionReading, part: PermissionReading): boolean {
+  if (whole.risk === 'control' || !whole.isKnown) return true
+  if (!shareThings(whole, part)) return false
+  return whole.isBroad || !part.isKnown || risksByStrength.indexOf(part.risk) <= risksByStrength.indexOf(whole.risk)
 }
 
 function shareThings({ things }: PermissionReading, other: PermissionReading): boolean {

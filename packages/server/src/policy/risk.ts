@@ -48,8 +48,7 @@ export interface PermissionReading {
 export function readPermission(permission: string, patterns: RiskPatterns): PermissionReading {
   const sequence = sequenceOf(permission)
   const words = wordsOf(permission, sequence, patterns)
-  const judged = new Map(words.map((word) => [word, risksOf(word, patterns)]))
-  const risks = new Set([...judged.values()].flat())
+  const risks = new Set(words.flatMap((word) => wordRisk(word, patterns) ?? []))
   for (const phrase of phrasesOf(sequence)) {
     const risk = phraseRisks.get(phrase)
     if (risk !== undefined && fitting(phrase, patterns) === undefined) risks.add(risk)
@@ -57,7 +56,7 @@ export function readPermission(permission: string, patterns: RiskPatterns): Perm
   const strongestRisk = strongest(risks)
   const things = words.filter((word) => fitting(word, patterns) === undefined)
   const partial = new Set(phrasesOf(sequence).flatMap((phrase) => partialThings.get(phrase) ?? []))
-  const raised = strongest(things.flatMap((word) => (partial.has(word) ? [] : gravenessOf(word))))
+  const raised = strongest(things.flatMap((word) => (partial.has(word) ? [] : (graveRisk(word) ?? []))))
   const isChange = strongestRisk === undefined || risks.has('change')
   const ofWords = strongest([strongestRisk ?? 'change', ...(isChange && raised !== undefined ? [raised] : [])])
   const named = strongest(patterns.flatMap(([pattern, risk]) => (pattern === permission ? [risk] : [])))
@@ -65,7 +64,9 @@ export function readPermission(permission: string, patterns: RiskPatterns): Perm
     risk: named ?? ofWords ?? 'change',
     isKnown: named !== undefined || strongestRisk !== undefined,
     isBroad: (risks.has('read') && risks.has('change')) || words.some((word) => broad.has(word)),
-    things: sequence.filter((word) => judged.get(word)?.length === 0 && gravenessOf(word).length === 0),
+    things: [...new Set(sequence)].filter(
+      (word) => wordRisk(word, patterns) === undefined && graveRisk(word) === undefined,
+    ),
   }
 }
 
@@ -91,16 +92,22 @@ const parts: ReadonlySet<string> = new Set(
 )
 const longestPart = Math.max(...Array.from(parts, (part) => part.length))
 
-/** What a word means; nothing: it says nothing of what may be done. */
-function risksOf(word: string, patterns: RiskPatterns): Risk[] {
-  const own = fitting(word, patterns)
-  if (own !== undefined) return [own]
-  const whole = fitting(word, defaultRisks)
-  return whole === undefined ? [] : [whole]
+/** What a word says of what may be done; undefined: nothing. */
+function wordRisk(word: string, patterns: RiskPatterns): Risk | undefined {
+  return fitting(word, patterns) ?? builtInRisk(word)
 }
 
-function gravenessOf(word: string): Danger[] {
-  return graveThings.flatMap(([pattern, risk]) => (fitsPattern(word, pattern) ? [risk] : []))
+const builtInRisk = matcherOf(defaultRisks)
+const graveRisk = matcherOf(graveThings)
+
+/** What fixed patterns say of a word. Each risk is one expression, since there are hundreds of words. */
+function matcherOf<R extends Risk>(patterns: readonly (readonly [string, R])[]): (word: string) => R | undefined {
+  const risks = [...new Set(patterns.map(([, risk]) => risk))].toSorted(byDanger)
+  const expressions = risks.map((risk) => {
+    const words = patterns.flatMap(([pattern, each]) => (each === risk ? [pattern.replaceAll('*', '.*')] : []))
+    return { risk, fits: new RegExp(`^(?:${words.join('|')})$`, 's') }
+  })
+  return (word) => expressions.find(({ fits }) => fits.test(word))?.risk
 }
 
 function fitting(word: string, patterns: RiskPatterns): Risk | undefined {
@@ -157,7 +164,7 @@ function partsOf(word: string): string[] {
     found.push(word.slice(from, to))
   }
   const isGrave = (part: string) =>
-    gravenessOf(part).length > 0 || dangers.some((danger) => danger === fitting(part, defaultRisks))
+    graveRisk(part) !== undefined || dangers.some((danger) => danger === builtInRisk(part))
   return found.some(isGrave) ? found : []
 }
 
