@@ -58,6 +58,16 @@ export interface Discovery {
     identifier: string,
     remoteAddress?: string,
   ): Promise<Found<MetadataByKind[K]>>
+  /**
+   * The document that an identifier publishes by now, where that is not `current`, in which something was not found. Undefined
+   * where there is none, or where it was fetched for this within `renewalInterval`.
+   */
+  renewMetadata<K extends MetadataKind>(
+    kind: K,
+    identifier: string,
+    current: MetadataByKind[K],
+    remoteAddress?: string,
+  ): Promise<MetadataByKind[K] | undefined>
   /** The key named `kid` in the JWKS that the identifier's document names. */
   findKey(kind: MetadataKind, identifier: string, kid: string, remoteAddress?: string): Promise<FoundKey>
   /** The same key at once, where it was found before and everything it was found by is still fresh. */
@@ -209,11 +219,11 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     return reason === 'refused' || reason === 'busy' ? second : key
   }
 
-  async function loadRenewed(
-    source: DocumentSource<KeyFinder>,
-    held: LoadedDocument<KeyFinder>,
+  async function loadRenewed<T>(
+    source: DocumentSource<T>,
+    held: LoadedDocument<T>,
     lookup: Lookup,
-  ): Promise<LoadedDocument<KeyFinder>> {
+  ): Promise<LoadedDocument<T>> {
     const mayFetch = !lastRefetch.get(source.key, now())
     if (mayFetch) lastRefetch.set(source.key, true, now() + renewalInterval)
     if (!mayFetch && !documents.isLoading(source)) return held
@@ -226,6 +236,15 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   return {
     findMetadata: (kind, identifier, remoteAddress) =>
       lookups.run(remoteAddress, 'shortest', (lookup) => loadMetadata(kind, identifier, lookup)),
+    async renewMetadata(kind, identifier, current, remoteAddress) {
+      const source = metadataSource(kind, identifier)
+      const held = documents.find(source)
+      if (!held || held.value !== current) return held?.value
+      const renewed = await lookups.run(remoteAddress, 'shortest', async (lookup) => ({
+        found: await loadRenewed(source, held, lookup),
+      }))
+      return 'found' in renewed && renewed.found !== held ? renewed.found.value : undefined
+    },
     async findKeyAt(jwksUri, kid, remoteAddress) {
       if (!isFetchableUrl(jwksUri, options)) {
         return { failure: { reason: 'refused', message: 'the JWKS URL is not of the accepted form' } }

@@ -8,7 +8,7 @@ import { requireLastingRate, requireNewcomerRate, requireRate } from '../../toke
 import { requireFreshKeys, type SigningAgent } from '../../token/signed-form.js'
 import { openRequest } from './open-request.js'
 import { type AccessAsked, requireAccess, requireNotBusy } from './require-access.js'
-import { requireListedRedirect } from './require-listed-redirect.js'
+import { isListedRedirect, requireListedRedirect } from './require-listed-redirect.js'
 
 type Form = ReadonlyMap<string, string>
 
@@ -30,7 +30,7 @@ export async function requestAuthorization(
   await requireRate(context, agent) //                                  too_many_requests
   const policy = requirePolicy(context, agent, access) //               policy_denied
   if (policy !== undefined) return () => issueAutonomously(context, agent, { access, policy })
-  const document = await requireDocument(context, agent) //             key_unknown
+  const document = await requireDocument(context, agent, redirectUri) // key_unknown
   requireListedRedirect(redirectUri, document, context.interop.redirectUrisOptional) // redirect_uri_not_listed
   const maxOpen = await requireRoom(context, agent) //                  too_many_requests
   const prompt = form.get('prompt')
@@ -66,12 +66,18 @@ function requirePolicy(
   return decision.grant
 }
 
+/** The agent's document; a newer one where the redirect URI is not in the one that is held: the agent may have changed it. */
 async function requireDocument(
-  { discovery }: ServerContext,
+  { discovery, interop }: ServerContext,
   { agent, remoteAddress }: SigningAgent,
+  redirectUri: string,
 ): Promise<AgentMetadata> {
   const outcome = await discovery.findMetadata('aauth-agent', agent, remoteAddress)
-  if ('found' in outcome) return outcome.found
+  if ('found' in outcome) {
+    const { found } = outcome
+    if (isListedRedirect(redirectUri, found, interop.redirectUrisOptional)) return found
+    return (await discovery.renewMetadata('aauth-agent', agent, found, remoteAddress)) ?? found
+  }
   requireNotBusy(outcome.failure)
   throw new AAuthError('key_unknown', 'The document of the agent was not found.', { cause: outcome.failure })
 }

@@ -9,12 +9,12 @@ import { type AgentMetadata, type AgentSelection, isSelected, ownAnswerParameter
  * @throws AAuthError `redirect_uri_not_listed`; `redirect_uri_ambiguous` where the answer could be mistaken
  */
 export function requireListedRedirect(redirectUri: string, metadata: AgentMetadata, optional: AgentSelection): void {
-  if (redirectKind(redirectUri) === undefined || !isListed(redirectUri, metadata, optional)) {
+  if (!isListedRedirect(redirectUri, metadata, optional)) {
     throw new AAuthError(
       'redirect_uri_not_listed',
       metadata.redirect_uris === undefined
         ? 'The agent’s document lists no redirect_uris: the redirect_uri must be one of them.'
-        : 'The redirect_uri is not one of the redirect_uris in the agent’s document.',
+        : 'The redirect_uri is not one of the redirect_uris in the agent’s document, which is fetched anew for this once a minute at most.',
     )
   }
   const own = ownAnswerParameter(redirectUri)
@@ -26,11 +26,13 @@ export function requireListedRedirect(redirectUri: string, metadata: AgentMetada
   }
 }
 
-function isListed(
+/** Whether the agent lists the redirect URI, as {@link requireListedRedirect} requires it. */
+export function isListedRedirect(
   redirectUri: string,
   { agent, redirect_uris: listed }: AgentMetadata,
   optional: AgentSelection,
 ): boolean {
+  if (redirectKind(redirectUri) === undefined) return false
   if (listed) return listed.some((uri) => uri === redirectUri || uri === withoutLoopbackPort(redirectUri))
   return isSelected(optional, agent) && new URL(redirectUri).origin === new URL(agent).origin
 }
