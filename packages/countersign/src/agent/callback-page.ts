@@ -50,9 +50,12 @@ export function callbackPage(outcome: CallbackOutcome, detail?: string): Respons
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
 <style nonce="${nonce}">
-:root { color-scheme: light dark; }
-body { font: 1.0625rem/1.5 system-ui, sans-serif; max-inline-size: 32rem; margin: 15vh auto 0; padding-inline: 1.25rem; }
-h1 { font-size: 1.75rem; line-height: 1.2; margin-block: 0 .75rem; }
+:root { color-scheme: light dark; --paper: #f4f3ef; --sheet: #fff; --ink: #17202b; --line: #e2dfd7; }
+@media (prefers-color-scheme: dark) { :root { --paper: #0e1217; --sheet: #171c24; --ink: #e8ebf0; --line: #2b333f; } }
+body { margin: 0; padding: 12vh 1rem 1rem; background: var(--paper); color: var(--ink); font: 1.0625rem/1.5 system-ui, sans-serif; }
+main { box-sizing: border-box; max-inline-size: 35rem; margin-inline: auto; padding: 1.75rem; border: 1px solid var(--line); border-radius: 16px; background: var(--sheet); overflow-wrap: anywhere; }
+h1 { margin-block: 0 .75rem; font-size: 1.75rem; line-height: 1.2; }
+p { margin-block: .75rem 0; }
 </style>
 </head>
 <body><main data-state="${outcome}"><h1>${title}</h1>${explained}<p>${text}</p></main></body>
