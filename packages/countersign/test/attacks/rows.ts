@@ -1,22 +1,22 @@
+import { ambiguousClaimRows } from './ambiguous-claim-rows.js'
 import type { Row } from './attack.js'
 import { controls } from './controls.js'
+import { coveredPartsRows } from './covered-parts-rows.js'
+import { endpointRows } from './endpoint-rows.js'
+import { fieldValueRows } from './field-value-rows.js'
 import { headerRows } from './header-rows.js'
 import { http2Rows } from './http2-rows.js'
 import { keyDocumentRows } from './key-document-rows.js'
+import { keyLookupRows } from './key-lookup-rows.js'
 import { keyReferenceRows } from './key-reference-rows.js'
 import { messageRows } from './message-rows.js'
 import { replayRows } from './replay-rows.js'
 import { resourceRows } from './resource-rows.js'
 import { signatureRows } from './signature-rows.js'
+import { tokenFormRows } from './token-form-rows.js'
 import { tokenRows } from './token-rows.js'
-import { unlistedClaimRows } from './unlisted-claim-rows.js'
-import { unlistedDoorRows } from './unlisted-door-rows.js'
-import { unlistedKeyRows } from './unlisted-key-rows.js'
-import { unlistedMessageRows } from './unlisted-message-rows.js'
-import { unlistedSignatureRows } from './unlisted-signature-rows.js'
-import { unlistedTokenRows } from './unlisted-token-rows.js'
 
-/** The table: base cases, the rows of groups S, K and T, those of R that are about signatures, and rows that no list has. */
+/** The table: base cases, the rows of groups S, K and T, those of R that are about signatures, and rows. */
 export const rows: readonly Row[] = [
   ...controls,
   ...signatureRows,
@@ -27,12 +27,12 @@ export const rows: readonly Row[] = [
   ...keyDocumentRows,
   ...tokenRows,
   ...resourceRows,
-  ...unlistedSignatureRows,
-  ...unlistedMessageRows,
-  ...unlistedDoorRows,
-  ...unlistedKeyRows,
-  ...unlistedTokenRows,
-  ...unlistedClaimRows,
+  ...coveredPartsRows,
+  ...fieldValueRows,
+  ...endpointRows,
+  ...keyLookupRows,
+  ...tokenFormRows,
+  ...ambiguousClaimRows,
   ...http2Rows,
 ]
 

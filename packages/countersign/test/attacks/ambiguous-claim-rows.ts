@@ -1,8 +1,8 @@
 import type { Outcome, Row } from './attack.js'
 import { accepted } from './crafted-cases.js'
 import { ids, signers } from './parties.js'
+import { written } from './token-form-rows.js'
 import { claiming, forged, headed, type SlotName } from './token-slots.js'
-import { written } from './unlisted-token-rows.js'
 
 const holders: readonly SlotName[] = ['agentAtResource', 'agentAtTokenEndpoint', 'auth']
 const { jwk, thumbprint, kid } = signers.delegate
@@ -20,7 +20,7 @@ const tooSmall: Outcome = {
 }
 
 /** Cases about members and claims that parsers read in two ways. */
-export const unlistedClaimRows: readonly Row[] = [
+export const ambiguousClaimRows: readonly Row[] = [
   {
     id: 'T+ twice',
     given: 'JSON with a member twice, of which parsers keep one (RFC 7515 §4, RFC 7519 §4)',

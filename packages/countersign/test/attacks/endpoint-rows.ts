@@ -49,8 +49,8 @@ function refusedOf(base: PartsOf): Case[] {
   ]
 }
 
-/** Cases of the verifier at the doors that are no middleware. */
-export const unlistedDoorRows: readonly Row[] = [
+/** Cases of the verifier at the endpoints that are no middleware. */
+export const endpointRows: readonly Row[] = [
   {
     id: 'S+ token endpoint',
     given: 'a signed request for an authorization',

@@ -74,8 +74,8 @@ const smallRsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.e
 /** y = 2, 7 and 8, for which no x solves the equation of Ed25519 (RFC 8032 §5.1.3). */
 export const notPoints = [2, 7, 8].map((y) => Buffer.from([y, ...Buffer.alloc(31)]).toString('base64url'))
 
-/** Cases about signatures and messages that no list has. */
-export const unlistedSignatureRows: readonly Row[] = [
+/** Cases about signatures and messages. */
+export const coveredPartsRows: readonly Row[] = [
   {
     id: 'S+ authority',
     given: 'an authority in another spelling (RFC 9421 §2.2.3)',

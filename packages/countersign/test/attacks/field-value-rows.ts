@@ -3,6 +3,7 @@ import { createSigner, type PrivateJwk } from 'countersign'
 import { expect } from 'vitest'
 import { plusHeader, requiredComponents, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome, Row } from './attack.js'
+import { withSignature } from './covered-parts-rows.js'
 import {
   accepted,
   badInput,
@@ -18,7 +19,6 @@ import {
   tampered,
 } from './crafted-cases.js'
 import { signers } from './parties.js'
-import { withSignature } from './unlisted-signature-rows.js'
 
 const get = requiredComponents(false, false, false)
 const body = '{"action":"update"}'
@@ -77,8 +77,8 @@ const covering = (fields: Readonly<Record<string, string>>): Parts => ({
   components: [...get, ...Object.keys(fields)],
 })
 
-/** Cases about bytes, fields and keys that no list has. */
-export const unlistedMessageRows: readonly Row[] = [
+/** Cases about bytes, fields and keys. */
+export const fieldValueRows: readonly Row[] = [
   {
     id: 'S+ lifetime',
     given: 'signature parameters that contradict each other, or came later (RFC 9421 §2.3)',

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { agentDocuments } from '../origins.js'
 import type { Case, Outcome, Row } from './attack.js'
+import { notPoints } from './covered-parts-rows.js'
 import {
   accepted,
   badKey,
@@ -14,7 +15,6 @@ import {
 } from './crafted-cases.js'
 import { agentReference, ids, signers } from './parties.js'
 import { agentDocument, agentKeys, agentMetadata, type Stage, type StageOptions } from './stage.js'
-import { notPoints } from './unlisted-signature-rows.js'
 
 const notFoundUnasked: Outcome = { ...unknownKey, unasked: 'any' }
 const pathId = 'https://host.example/~agent'
@@ -42,8 +42,8 @@ const untyped = (document: object, type: string | undefined) =>
   new Response(Buffer.from(JSON.stringify(document)), type === undefined ? {} : { headers: { 'content-type': type } })
 const inBytes = (text: string) => () => new Response(Buffer.from(text, 'latin1'))
 
-/** Cases about where keys are looked for that no list has. */
-export const unlistedKeyRows: readonly Row[] = [
+/** Cases about where keys are looked for. */
+export const keyLookupRows: readonly Row[] = [
   {
     id: 'K+ keys',
     given: 'a JWKS in which the key is not for this (RFC 7517 §4)',

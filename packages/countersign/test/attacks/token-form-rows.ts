@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import type { Row } from './attack.js'
+import { inDer, withLargeS } from './covered-parts-rows.js'
 import { craft, refused } from './crafted-cases.js'
 import { ids, signers } from './parties.js'
 import {
@@ -14,7 +15,6 @@ import {
   slots,
   type TokenCase,
 } from './token-slots.js'
-import { inDer, withLargeS } from './unlisted-signature-rows.js'
 
 const holders: readonly SlotName[] = ['agentAtResource', 'agentAtTokenEndpoint', 'auth']
 const withAudience: readonly SlotName[] = ['resource', 'auth']
@@ -68,8 +68,8 @@ const signatureChanged =
     return [header, claims, change(Buffer.from(signature, 'base64url')).toString('base64url')].join('.')
   }
 
-/** Cases about tokens that no list has. */
-export const unlistedTokenRows: readonly Row[] = [
+/** Cases about the form of tokens: header, claims, confirmation and signature as other parsers read them. */
+export const tokenFormRows: readonly Row[] = [
   {
     id: 'T+ header',
     given: 'a header that asks for more (RFC 7515 §4, 8725 §3)',
