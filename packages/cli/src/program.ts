@@ -39,8 +39,14 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
     if (row.subject) command.addArgument(new Argument(row.subject.name, row.subject.description))
     rows.set(command, row)
   }
+  const args = argv.slice(2)
+  const elsewhere = commandElsewhere(args)
+  if (elsewhere !== undefined) {
+    terminal.notify(`There is no command ${args[0]}: did you mean countersign ${elsewhere}?`)
+    return exitStatus.usage
+  }
   try {
-    await program.parseAsync(withHelpLast(argv.slice(2)), { from: 'user' })
+    await program.parseAsync(withHelpLast(args), { from: 'user' })
     return status
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.done : exitStatus.usage
@@ -82,6 +88,14 @@ function optionOf({ flags, description, choices, repeated, conflicts = [] }: Fla
   if (choices) option.choices([...choices])
   if (repeated) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
   return option
+}
+
+/** `db backup` for `backup`, whose help would be that of all commands: the second word of a command that stands alone. */
+function commandElsewhere([first = '']: readonly string[]): string | undefined {
+  const names = [...tools, ...operations].map(({ name }) => name)
+  if (first in groups || names.some((name) => name === first)) return undefined
+  const [found, ...others] = names.filter((name) => name.endsWith(` ${first}`))
+  return others.length === 0 ? found : undefined
 }
 
 /** `help users add` and `users help add` as `users add --help`, since the flags are there only once it is loaded. */

@@ -319,6 +319,7 @@ describe('countersign demo', () => {
     ['a script for a real person', ['demo', '--deny', '--browser'], "'--deny' cannot be used with option '--browser'"],
     ['a flag without its value', ['demo', '--db'], "'--db <file>' argument missing"],
     ['an unknown command', ['demonstrate'], "unknown command 'demonstrate'"],
+    ['the second word of a command alone', ['backup', '--help'], 'did you mean countersign db backup?'],
   ])('exits with 2 for %s', async (_case, args, message) => {
     const { status, stdout, stderr } = await runInProcess(...args)
     expect(status).toBe(2)
