@@ -9,7 +9,7 @@ export interface DiscoveryLimits {
    */
   fetchesPerMinute?: number | undefined
   /**
-   * The same for one source: an IPv4 address, or the first 64 bits of an IPv6 address. Behind a proxy everybody is one
+   * The same for one source: a network, IPv4 /24 or IPv6 /48. Behind a proxy everybody is one
    * source, unless the server is told how to find the client's address (`clientAddress`). @default 300
    */
   fetchesPerSource?: number | undefined
@@ -54,6 +54,8 @@ export const limits = {
   /** Of these, for documents not known yet: the rest is kept for agents that are. */
   coldFetches: 24,
   coldFetchesPerSource: 4,
+  /** Of the places that are left, for one source: the last ones are for those who have few. */
+  coldPartPerSource: 1 / 4,
   /** Of these, for documents that were had before: the rest is kept for new agents. */
   knownFetches: 24,
   knownFetchesPerSource: 8,
@@ -79,15 +81,20 @@ export interface ConcurrencyLimit {
 /**
  * @param total for everybody together
  * @param perHolder of them for one holder; an unknown one may have all
+ * @param partPerHolder of those that are left, for one holder, who may always have one
  */
-export function createConcurrencyLimit(total: number, perHolder: number): ConcurrencyLimit {
+export function createConcurrencyLimit(
+  total: number,
+  perHolder: number,
+  partPerHolder = Number.POSITIVE_INFINITY,
+): ConcurrencyLimit {
   let inside = 0
   const insideBy = new Map<string, number>()
 
   return {
     enter(holder) {
       const own = holder === undefined ? 0 : (insideBy.get(holder) ?? 0)
-      if (inside >= total || own >= perHolder) return undefined
+      if (inside >= total || own >= Math.min(perHolder, (total - inside) * partPerHolder)) return undefined
       inside++
       if (holder !== undefined) insideBy.set(holder, own + 1)
       return () => {
@@ -136,7 +143,7 @@ export function createFetchBudget(
   const { fetchesPerMinute = 3000, fetchesPerSource = 300 } = options
   // Concurrency limits; those of the options are rate limits.
   const all = createConcurrencyLimit(limits.fetches, limits.fetchesPerHost)
-  const cold = createConcurrencyLimit(limits.coldFetches, limits.coldFetchesPerSource)
+  const cold = createConcurrencyLimit(limits.coldFetches, limits.coldFetchesPerSource, limits.coldPartPerSource)
   const known = createConcurrencyLimit(limits.knownFetches, limits.knownFetchesPerSource)
   const slow = createConcurrencyLimit(limits.slowFetches, limits.slowFetchesPerSource)
   const slowHosts = new LruCache<true>(limits.sources)

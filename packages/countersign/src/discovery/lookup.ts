@@ -75,7 +75,7 @@ export class Lookup {
     forNew: ConcurrencyLimit,
     forKnown: ConcurrencyLimit,
   ) {
-    this.source = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
+    this.source = remoteAddress === undefined ? undefined : networkOf(remoteAddress, 'site')
     this.#clocks = clocks
     this.#forNew = forNew
     this.#forKnown = forKnown

@@ -409,7 +409,8 @@ export const keyDocumentRows: readonly Row[] = [
     races: [
       flood('one source has four fetches at once', () => attackerAddress, { 401: 4, 429: 96 }),
       flood('one IPv6 subscriber is one source', (index) => `2001:db8:1:2::${index}`, { 401: 4, 429: 96 }),
-      flood('all together have 24 for agents not known', (index) => `203.0.113.${index}`, { 401: 24, 429: 76 }),
+      flood('the addresses of one IPv6 /48 are one source', (index) => `2001:db8:1:${index}::1`, { 401: 4, 429: 96 }),
+      flood('all together have 24 for agents not known', (index) => `203.${index}.113.1`, { 401: 24, 429: 76 }),
       flood('at the token endpoint alike', () => attackerAddress, { 401: 4, 429: 96 }, form({ request_type: 'auth' })),
       {
         ...flood('an agent of another source is let in meanwhile', () => attackerAddress, { 200: 1, 401: 4, 429: 96 }),

@@ -31,8 +31,10 @@ describe('K25: places for fetches', () => {
   it.each([
     ['the addresses of one IPv6 subscriber', '2001:db8:1:2::1', '2001:db8:1:2:ffff::9', 4],
     ['an IPv4 address and its form in IPv6', honest, `::ffff:${honest}`, 4],
-    ['addresses of two IPv6 subscribers', '2001:db8:1:2::1', '2001:db8:1:3::1', 8],
-    ['two IPv4 addresses', honest, attacker, 8],
+    ['addresses of one IPv6 /48', '2001:db8:1:2::1', '2001:db8:1:3::1', 4],
+    ['addresses of two IPv6 /48', '2001:db8:1:2::1', '2001:db8:2:2::1', 8],
+    ['addresses of one IPv4 /24', honest, '192.0.2.77', 4],
+    ['addresses of two IPv4 /24', honest, attacker, 8],
   ])('%s are one source or two', async (_name, one, other, places) => {
     const { silence, release, waiting, find } = discoveryAmong()
     silence('https://silent-')
@@ -42,18 +44,33 @@ describe('K25: places for fetches', () => {
     await Promise.all(flood)
   })
 
+  it('a source that has many waits, and not one that has none: the last places are for newcomers', async () => {
+    const { silence, release, waiting, find } = discoveryAmong()
+    silence('https://silent-')
+    const flood = hosts('silent', 60).map((host, index) => find(host, `2001:db8:${index % 6}::${index}`))
+    expect(waiting()).toBeLessThan(20)
+    const newcomers = Array.from({ length: 4 }, (_, index) =>
+      find(`https://silent-new-${index}.example`, `10.${index}.0.1`),
+    )
+    expect(await find('https://agent.example', honest)).toBe('found')
+    expect(await find('https://more.example', '2001:db8:0:1::1')).toBe('busy')
+    release()
+    await Promise.all([...flood, ...newcomers])
+    expect(await find('https://more.example', '2001:db8:0:1::1')).toBe('found')
+  })
+
   it('all sources together have 24 for agents not known, and known ones are fetched in the rest, 32 in all', async () => {
     const { clock, silence, release, waiting, find } = discoveryAmong()
     const known = hosts('known', 60)
     for (const host of known) expect(await find(host)).toBe('found')
     clock.now += 301
     silence('https://silent-')
-    const flood = hosts('silent', 100).map((host, index) => find(host, `198.51.100.${index}`))
+    const flood = hosts('silent', 100).map((host, index) => find(host, `198.${index}.100.1`))
     expect(waiting()).toBe(24)
     expect(await find('https://agent.example', honest)).toBe('busy')
     expect(await find(known[0] as string, attacker)).toBe('found')
     silence('https://known-')
-    const refetches = known.slice(1, 30).map((host, index) => find(host, `192.0.2.${index}`))
+    const refetches = known.slice(1, 30).map((host, index) => find(host, `192.${index}.2.1`))
     expect(waiting()).toBe(32)
     await Promise.all(known.slice(30).map((host) => find(host, honest)))
     expect(waiting()).toBe(32)
@@ -71,11 +88,11 @@ describe('K25: places for fetches', () => {
     for (const host of known) await find(host)
     clock.now += 301
     silence('https://known-')
-    const refetches = known.map((host, index) => find(host, `198.51.100.${index}`))
+    const refetches = known.map((host, index) => find(host, `198.${index}.100.1`))
     expect(waiting()).toBe(24)
     expect(await find('https://agent.example', honest)).toBe('found')
     silence('https://silent-')
-    const flood = hosts('silent', 20).map((host, index) => find(host, `203.0.113.${index}`))
+    const flood = hosts('silent', 20).map((host, index) => find(host, `203.${index}.113.1`))
     expect(waiting()).toBe(32)
     release()
     await Promise.all([...refetches, ...flood])
@@ -85,7 +102,7 @@ describe('K25: places for fetches', () => {
     const { otherwise, waiting, silence, release, find } = discoveryAmong({ allowPath: true })
     silence('https://agents.example/')
     const agents = Array.from({ length: 12 }, (_, index) => `https://agents.example/~${index}`)
-    const flood = agents.map((agent, index) => find(agent, `198.51.100.${index}`))
+    const flood = agents.map((agent, index) => find(agent, `198.${index}.100.1`))
     expect(waiting()).toBe(8)
     expect(countsOf(await Promise.all(flood.slice(8)))).toEqual({ busy: 4 })
     expect(await find('https://agent.example', honest)).toBe('found')
@@ -104,7 +121,7 @@ describe('K25: places for fetches', () => {
     expect(await find(agent, honest)).toBe('found')
     clock.now += 101
     silence('https://known-')
-    const held = known.map((host, index) => find(host, `198.51.100.${index}`))
+    const held = known.map((host, index) => find(host, `198.${index}.100.1`))
     expect(waiting()).toBe(24)
     otherwise.set(`${agent}/jwks.json`, async () => Response.json({ keys: [{ ...signer.jwk, kid: 'key-2' }] }))
     expect(await find(agent, honest, 'key-2')).toBe('busy')
@@ -122,7 +139,7 @@ describe('K25: places for fetches', () => {
     const first = await discovery.findKey('aauth-agent', agent, 'key-1', honest)
     clock.now += 101
     silence('https://known-')
-    const held = known.map((host, index) => find(host, `198.51.100.${index}`))
+    const held = known.map((host, index) => find(host, `198.${index}.100.1`))
     expect(waiting()).toBe(24)
     const second = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
     otherwise.set(`${agent}/jwks.json`, async () => Response.json({ keys: [second.jwk] }))
@@ -189,7 +206,7 @@ describe('K25: fetches in a minute', () => {
     const { asked, find } = discoveryAmong()
     const reasons: string[] = []
     for (const [index, host] of hosts('agent', 2000).entries())
-      reasons.push(await find(host, `2001:db8:0:${index.toString(16)}::1`))
+      reasons.push(await find(host, `2001:db8:${index.toString(16)}::1`))
     expect(countsOf(reasons)).toEqual({ found: 1500, busy: 500 })
     expect(asked).toHaveLength(3000)
   })
@@ -221,7 +238,7 @@ describe('K25: fetches in a minute', () => {
       retryAfter: 40,
     })
     silence('https://silent-')
-    const flood = hosts('silent', 24).map((host, index) => find(host, `203.0.113.${index}`))
+    const flood = hosts('silent', 24).map((host, index) => find(host, `203.${index}.113.1`))
     expect(waiting()).toBe(24)
     expect(await refusalFor('https://new.example', honest)).toMatchObject({ status: 429, retryAfter: 3 })
     release()
@@ -249,7 +266,7 @@ describe('K25: fetches in a minute', () => {
 
   it('leave the memory flat: what is known of sources is bounded', async () => {
     const { find } = discoveryAmong({ fetchesPerMinute: 1_000_000, fetchesPerSource: 2 })
-    const address = (index: number) => `2001:db8:${(index >> 16).toString(16)}:${(index & 0xffff).toString(16)}::1`
+    const address = (index: number) => `2001:${(index >> 16).toString(16)}:${(index & 0xffff).toString(16)}::1`
     expect(await find('https://first.example', address(0))).toBe('found')
     expect(await find('https://second.example', address(0))).toBe('busy')
     for (let index = 1; index <= 10_000; index++) await find(`https://a${index}.example`, address(index))
@@ -295,7 +312,7 @@ describe('K25: lookups that wait', () => {
     expect(await find('https://agent.example', honest)).toBe('found')
     clock.now += 400
     silence('https://silent-')
-    const flood = Array.from({ length: 2010 }, (_, index) => find('https://silent-0.example', `2001:db8:0:${index}::1`))
+    const flood = Array.from({ length: 2010 }, (_, index) => find('https://silent-0.example', `2001:db8:${index}::1`))
     expect(await flood[2009]).toBe('busy')
     expect(await find('https://new.example', honest)).toBe('busy')
     expect(await find('https://agent.example', honest)).toBe('found')

@@ -66,14 +66,14 @@ describe('certificates.roots', () => {
     expect(refused).toMatchObject({ failure: { reason: 'refused' } })
   })
 
-  it('K25: counts what one address makes it fetch by the limits of the configuration', async () => {
+  it('K25: counts what one network makes it fetch by the limits of the configuration', async () => {
     const files = { 'root.pem': root.pem }
     const { finder } = await read(['root.pem'], files, 0o644, { fetchesPerSource: 1 })
     const x5u = await servingUrl(agent.pem)
     expect(await finder?.({ x5u, x5t: agent.thumbprint }, '192.0.2.1')).toMatchObject({ found: {} })
     const another = { x5u, x5t: root.thumbprint }
     expect(await finder?.(another, '192.0.2.1')).toMatchObject({ failure: { reason: 'busy' } })
-    expect(await finder?.(another, '192.0.2.2')).toMatchObject({ failure: { reason: 'refused' } })
+    expect(await finder?.(another, '192.0.3.1')).toMatchObject({ failure: { reason: 'refused' } })
   })
 
   it('is nothing where it is not set', async () => {
