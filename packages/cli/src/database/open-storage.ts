@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { errorReasons } from 'countersign/wire'
 import { type Storage, StorageError, type StorageOptions } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
@@ -8,7 +9,28 @@ export function openStorage(path: string, options: StorageOptions = {}): Storage
   try {
     return sqliteStorage(path, options)
   } catch (error) {
-    throw databaseProblem(path, error, 'cannot be opened')
+    const isUnopened = error instanceof StorageError && error.code === 'unavailable'
+    if (!isUnopened || !isOtherFile(path)) throw databaseProblem(path, error, 'cannot be opened')
+    throw new CommandError(
+      `${path} is no SQLite database: name the file of the database (a configuration: --config).`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** Whether the file has something else in it than SQLite writes at its beginning. */
+function isOtherFile(path: string): boolean {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false
+  const magic = Buffer.from('SQLite format 3\0')
+  const beginning = Buffer.alloc(magic.length)
+  const file = openSync(path, 'r')
+  try {
+    const length = readSync(file, beginning)
+    return length > 0 && !beginning.equals(magic)
+  } finally {
+    closeSync(file)
   }
 }
 

@@ -272,6 +272,8 @@ describe('every command of an operator', () => {
     expect(unnamed).toMatchObject({ status: 2, stderr: expect.stringContaining('--config <file> or --db <file>') })
     const both = await stage.run(`users list --db ${stage.database}`)
     expect(both).toMatchObject({ status: 2 })
+    const configuration = await stage.run(`users list --db ${stage.config}`, { config: false })
+    expect(configuration).toMatchObject({ status: 1, stderr: expect.stringContaining('is no SQLite database') })
     for (const command of ['users list', `keys list --db ${stage.database}`]) {
       const { status, stderr } = await stage.run(command, command.includes('--db') ? { config: false } : {})
       expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('There is no database') })
