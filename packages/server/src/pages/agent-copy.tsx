@@ -11,5 +11,5 @@ export function AgentCopy(props: { host: string; delegate: string | undefined; m
 
 /** What an agent calls a copy of itself, in quotation marks. */
 export function CopyName({ delegate, messages }: { delegate: string; messages: Messages }) {
-  return <>{messages.quoted(<bdi>{cleanName(delegate) || '?'}</bdi>)}</>
+  return <span class="copy">{messages.quoted(<bdi>{cleanName(delegate) || '?'}</bdi>)}</span>
 }

@@ -47,6 +47,7 @@ export function consentStates(messages: Messages): [string, string][] {
       }),
     ),
     consent('full', fullConsent),
+    consent('other-copy', consentModel({ delegate: 'phone-1', otherCopyAllowed: 1_735_600_000 })),
     consent('changed', {
       ...fullConsent,
       logo: '/agents/logo-1.png',
