@@ -292,13 +292,13 @@ describe('why an agent could not be looked up', () => {
     },
   )
 
-  it('the key of a resource token: the agent reads where it was looked for, and the operator why', async () => {
+  it('the key of a resource token: the agent reads what to look at, and the operator why', async () => {
     const { stage, told } = await openTold()
     stage.resource.keys = []
     const response = await stage.fetch(await signForm(stage, await authRequest(stage)))
     expect(await descriptionOf(response)).toBe(
-      'The key of the resource token was not found at its issuer: the resource must serve its documents, beginning with ' +
-        'https://api.example/.well-known/aauth-resource (countersign discover https://api.example says what is wrong).',
+      'The key of the resource token was not found at its issuer: the resource must serve its documents. ' +
+        'See what is published there with countersign discover.',
     )
     expect(told).toMatchObject([
       {

@@ -2,7 +2,6 @@ import { AAuthError } from 'countersign'
 import {
   type DiscoveryFailure,
   type Found,
-  metadataUrl,
   parseScope,
   tokenKeys,
   type VerificationKey,
@@ -79,13 +78,13 @@ async function requireResourceToken(
   return { resource: claims.iss, scope }
 }
 
-function requireFound(found: Found<VerificationKey>, resource: string): VerificationKey {
+function requireFound(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
   requireNotBusy(found.failure)
   throw new AAuthError(
     'resource_token_invalid',
-    'The key of the resource token was not found at its issuer: the resource must serve its documents, beginning with ' +
-      `${metadataUrl(resource, 'aauth-resource')} (countersign discover ${resource} says what is wrong).`,
+    'The key of the resource token was not found at its issuer: the resource must serve its documents. ' +
+      'See what is published there with countersign discover.',
     { cause: found.failure },
   )
 }
