@@ -20,22 +20,36 @@ const rules = new Map([
 
 /** Keeps the answer out of shared caches, whatever the handler sets before its head is written, and with it. */
 export function keepPrivate(writer: HeadWriter): void {
-  const isWrapped = Object.hasOwn(writer, 'writeHead')
-  const writeHead = writer.writeHead.bind(writer)
-  writer.writeHead = (status, ...rest) => {
-    const given = rest.find((part) => typeof part === 'object' && part !== null)
-    const own = new Map<string, unknown[]>()
-    for (const [name, value] of fieldsOf(given)) {
-      const lowerName = name.toLowerCase()
-      if (!rules.has(lowerName)) writer.setHeader(name, value)
-      else own.set(lowerName, [...(own.get(lowerName) ?? []), value])
-    }
-    for (const [name, rule] of rules) writer.setHeader(name, rule(textOf(own.get(name) ?? [writer.getHeader(name)])))
-    for (const name of writer.getHeaderNames())
-      if (isTargeted(name) && !mayTarget(name, textOf([writer.getHeader(name)]))) writer.removeHeader(name)
-    const write = () => writeHead(status, ...rest.filter((part) => typeof part === 'string'))
-    return isWrapped ? keepFields(writer, write) : write()
+  if (!Object.hasOwn(writer, 'writeHead')) {
+    writer.writeHead = writePrivateHead
+    return
   }
+  const writeHead = writer.writeHead.bind(writer)
+  writer.writeHead = (status, ...given) => {
+    const rest = setPrivateFields(writer, given)
+    return keepFields(writer, () => writeHead(status, ...rest))
+  }
+}
+
+/** One for all answers: a function of each would give each a shape of its own. */
+function writePrivateHead(this: HeadWriter, status: number, ...given: unknown[]): unknown {
+  const { writeHead }: HeadWriter = Object.getPrototypeOf(this)
+  return writeHead.call(this, status, ...setPrivateFields(this, given))
+}
+
+/** Sets the fields that `writeHead` was given, with ours; returns what it was given besides. */
+function setPrivateFields(writer: HeadWriter, given: readonly unknown[]): unknown[] {
+  const own = new Map<string, unknown[]>()
+  const fields = given.find((part) => typeof part === 'object' && part !== null)
+  for (const [name, value] of fieldsOf(fields)) {
+    const lowerName = name.toLowerCase()
+    if (!rules.has(lowerName)) writer.setHeader(name, value)
+    else own.set(lowerName, [...(own.get(lowerName) ?? []), value])
+  }
+  for (const [name, rule] of rules) writer.setHeader(name, rule(textOf(own.get(name) ?? [writer.getHeader(name)])))
+  for (const name of writer.getHeaderNames())
+    if (isTargeted(name) && !mayTarget(name, textOf([writer.getHeader(name)]))) writer.removeHeader(name)
+  return given.filter((part) => typeof part === 'string')
 }
 
 function textOf(values: unknown[]): string {
