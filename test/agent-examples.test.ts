@@ -106,7 +106,7 @@ async function runToItsEnd(script: string): Promise<{ code: unknown; lines: stri
     if (!stream) throw new TypeError('its output is read')
     createInterface(stream).on('line', (line) => {
       lines.push(line)
-      const [, url] = /decide here: (\S+)/.exec(line) ?? []
+      const [, url] = /decide here .*: (\S+)$/.exec(line) ?? []
       if (url !== undefined) void allowAsAlice(url)
     })
   }

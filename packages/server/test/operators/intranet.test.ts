@@ -193,7 +193,8 @@ inNetworkNamespace(import.meta.url, hosts, () => {
     expect(await ask(first)).toEqual({ status: 400, error: null })
     const refused = { status: 401, error: 'error=unknown_key' }
     expect(await Promise.all(rest.map(ask))).toEqual([refused, refused, refused, refused])
-    expect(server.asked.filter((asked) => asked.endsWith('/.well-known/aauth-agent'))).toHaveLength(5)
+    // The control's is fetched anew, since it does not list the redirect URI.
+    expect(server.asked.filter((asked) => asked.endsWith('/.well-known/aauth-agent'))).toHaveLength(6)
     expect([other.connections(), port.connections()]).toEqual([0, 0])
     expect(auth.asked.filter((asked) => asked.endsWith('/jwks.json'))).toEqual([])
   })
