@@ -1,22 +1,20 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type BrowserStage, guard, newPage, openBrowserStage, stateOf, typeIn } from './accounts/browser-stage.js'
 import { people } from './attacks/stage.js'
 import { hasChromium, launchChromium } from './chromium.js'
+import { takeScreenshot } from './screenshot.js'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const screenshots = fileURLToPath(new URL('../../../screenshots/', import.meta.url))
 
 describe.skipIf(!hasChromium())('accounts in Chromium', () => {
   let browser: Browser
   let stage: BrowserStage
 
   beforeAll(async () => {
-    mkdirSync(screenshots, { recursive: true })
     browser = await launchChromium()
     stage = await openBrowserStage()
   })
@@ -227,8 +225,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     ] as const
 
     async function look(page: Page, name: string): Promise<string[]> {
-      const picture = (variant: string) =>
-        page.screenshot({ path: `${screenshots}served-${name}.${variant}.png`, fullPage: true })
+      const picture = (variant: string) => takeScreenshot(page, `served-${name}.${variant}`)
       await page.setViewportSize({ width: 800, height: 900 })
       await page.emulateMedia({ colorScheme: 'dark' })
       await picture('dark')

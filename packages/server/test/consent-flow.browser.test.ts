@@ -1,8 +1,7 @@
 import { EventEmitter, once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type AgentError, type AgentOptions, createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
@@ -12,9 +11,8 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { hasChromium, launchChromium } from './chromium.js'
 import { type ListeningOrigin, listenOnLoopback } from './listening-origin.js'
+import { takeScreenshot } from './screenshot.js'
 import { protectedApi, scopes } from './world.js'
-
-const screenshots = fileURLToPath(new URL('../../../screenshots/', import.meta.url))
 
 interface RealWorld {
   agent: ListeningOrigin
@@ -114,7 +112,6 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
   let browser: Browser
 
   beforeAll(async () => {
-    mkdirSync(screenshots, { recursive: true })
     browser = await launchChromium()
   })
 
@@ -131,8 +128,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
     return (await newContext(options)).newPage()
   }
 
-  const picture = (page: Page, name: string) =>
-    page.screenshot({ path: `${screenshots}flow-${name}.png`, fullPage: true })
+  const picture = (page: Page, name: string) => takeScreenshot(page, `flow-${name}`)
 
   it('shows who asks what for where, and Allow ends with the resource’s answer', async () => {
     const world = await openWorld()

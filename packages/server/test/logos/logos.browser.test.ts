@@ -1,13 +1,10 @@
-import { mkdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { readImageHeader } from '../../dist/logos/image-header.js'
 import { hasChromium, launchChromium } from '../chromium.js'
+import { takeScreenshot } from '../screenshot.js'
 import { pixelsOf, readImage } from './images.js'
 import { fetchesEnd, type LogoStage, openLogoStage, picture } from './logo-stage.js'
-
-const screenshots = fileURLToPath(new URL('../../../../screenshots/', import.meta.url))
 
 // A dark disc on nothing: on a dark page it would not be seen.
 const answer = () => picture(readImage('rgba.png'))
@@ -16,7 +13,6 @@ describe.skipIf(!hasChromium())('logos in Chromium', () => {
   let browser: Browser
 
   beforeAll(async () => {
-    mkdirSync(screenshots, { recursive: true })
     browser = await launchChromium()
   })
 
@@ -89,7 +85,7 @@ describe.skipIf(!hasChromium())('logos in Chromium', () => {
     await stage.request()
     await fetchesEnd(stage)
     const page = await openConsent(stage, options)
-    await page.screenshot({ path: `${screenshots}logo.${name}.png`, fullPage: true })
+    await takeScreenshot(page, `logo.${name}`)
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true)
     for (const channel of await colourAt(page, 0.5, 0.1)) expect(channel).toBeGreaterThan(240)
     expect(Math.max(...(await colourAt(page, 0.36, 0.5)))).toBeLessThan(80)
@@ -98,7 +94,7 @@ describe.skipIf(!hasChromium())('logos in Chromium', () => {
     await page.locator('button[value=grant]').click()
     await page.waitForURL(/callback/)
     await page.goto(`${stage.issuer}/account`)
-    await page.screenshot({ path: `${screenshots}logo.account.${name}.png`, fullPage: true })
+    await takeScreenshot(page, `logo.account.${name}`)
     expect(await page.locator('img.logo').evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(96)
   })
 

@@ -60,7 +60,9 @@ describe('countersign serve', () => {
     const first = await stage.serve()
     expect((await first.stop()).stdout).not.toContain('keys.rotated')
     const database = new Database(stage.database)
-    database.exec('update signing_key set created_at = created_at - 31 * 86400, not_before_at = not_before_at - 31 * 86400')
+    database.exec(
+      'update signing_key set created_at = created_at - 31 * 86400, not_before_at = not_before_at - 31 * 86400',
+    )
     database.close()
     const off = await stage.serve({ env: { COUNTERSIGN_KEYS_ROTATE_AFTER_DAYS: '0' } })
     expect((await off.stop()).stdout).not.toContain('keys.rotated')

@@ -1,18 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { languages } from '../../dist/pages/messages/languages.js'
 import { hasChromium, launchChromium } from '../chromium.js'
+import { takeScreenshot } from '../screenshot.js'
 import { createPagesOrigin } from './pages-origin.js'
 import { states, statesIn } from './states.js'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const screenshots = fileURLToPath(new URL('../../../../screenshots/', import.meta.url))
 
 const documents = new Map(
   Object.values(languages).flatMap((messages) =>
@@ -34,7 +32,6 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
   const complaints: string[] = []
 
   beforeAll(async () => {
-    await mkdir(screenshots, { recursive: true })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     browser = await launchChromium()
@@ -136,11 +133,11 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
       await page.emulateMedia({ colorScheme: 'dark' })
       expect(await violations('colours')).toEqual([])
       await closeDetails()
-      await page.screenshot({ path: `${screenshots}${name}.dark.png`, fullPage: true })
+      await takeScreenshot(page, `${name}.dark`)
       await page.emulateMedia({ colorScheme: 'light' })
-      await page.screenshot({ path: `${screenshots}${name}.light.png`, fullPage: true })
+      await takeScreenshot(page, `${name}.light`)
       await page.setViewportSize({ width: 320, height: 640 })
-      await page.screenshot({ path: `${screenshots}${name}.320.png`, fullPage: true })
+      await takeScreenshot(page, `${name}.320`)
       await openDetails()
       expect(await overflow()).toBeLessThanOrEqual(0)
       expect(await orphans()).toEqual([])
@@ -165,7 +162,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     const response = await scriptless.goto(`${origin}/${name}`)
     expect(response?.status()).toBe(200)
     expect(complaints).toEqual([])
-    await scriptless.screenshot({ path: `${screenshots}${name}.without-script.png`, fullPage: true })
+    await takeScreenshot(scriptless, `${name}.without-script`)
     expect(await scriptless.locator('h1').count()).toBe(1)
     expect(await scriptless.locator('[hidden]').filter({ visible: true }).count()).toBe(0)
   })
@@ -184,7 +181,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
   it('shows whole identifiers in its details', async () => {
     await opened('consent-first-time', { reducedMotion: 'reduce' }, async (page) => {
       await page.getByText('Details').click()
-      await page.screenshot({ path: `${screenshots}consent-first-time.details.png`, fullPage: true })
+      await takeScreenshot(page, `consent-first-time.details`)
       expect(await page.getByText('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k').isVisible()).toBe(true)
     })
   })
@@ -342,7 +339,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     '%s keeps its edges in forced colours',
     async (name) => {
       await opened(name, { forcedColors: 'active' }, async (page) => {
-        await page.screenshot({ path: `${screenshots}${name}.forced-colors.png`, fullPage: true })
+        await takeScreenshot(page, `${name}.forced-colors`)
         const widths = await page.$$eval(
           '.button, .box, .options, .fields input:not([type=hidden], [type=checkbox])',
           (all) =>
