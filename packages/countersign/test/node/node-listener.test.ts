@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
@@ -445,6 +446,22 @@ describe('verifySignature over IncomingMessage', async () => {
     expect(Buffer.from(await received(['{"to":', '"mallory"}'])).toString()).toBe('{"to":"mallory"}')
     expect(await received([])).toHaveLength(0)
     expect(await refusalCode(() => received(['abc'], { 'content-length': '4' }))).toBe('body_incomplete')
+  })
+
+  it('refuses the body of a request whose connection is gone already, and does not wait for it', async () => {
+    const incoming = Object.assign(Readable.from([Buffer.from('abc')]), {
+      method: 'POST',
+      url: '/',
+      rawHeaders: [],
+      headers: {},
+      httpVersionMajor: 1,
+      socket: {},
+      aborted: false,
+    })
+    incoming.destroy()
+    await once(incoming, 'close')
+    const { body } = receiveIncoming(incoming as Readable as IncomingMessage)
+    expect(await refusalCode(() => body(100))).toBe('body_incomplete')
   })
 
   it.each([
