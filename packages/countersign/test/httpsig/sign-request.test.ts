@@ -203,6 +203,7 @@ describe('signMessage', () => {
     [now + 0.001, now],
     [0, 0],
     [0.5, 0],
+    [2 ** 53 - 1, 2 ** 53 - 1],
   ])('created %d is %d: a fraction is dropped', async (created, written) => {
     const message = { method: 'GET', authority: 'resource.example', path: '/' }
     const headers = await signMessage(message, { ...signing, created })

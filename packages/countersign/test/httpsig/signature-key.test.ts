@@ -130,6 +130,14 @@ describe('properties', () => {
     ),
   )
 
+  it.each(['id="" kid="a"', 'kid="" id="https://agent.example"', 'id="" id="https://agent.example"'])(
+    'the first parameter that is empty is named: %s',
+    (parameters) => {
+      const [name] = parameters.split('=')
+      expect(() => parseSignatureKey(`sig1=(scheme=jwks ${parameters})`)).toThrow(`has an empty ${name}.`)
+    },
+  )
+
   it('what is accepted serialises back byte for byte', () => {
     let accepted = 0
     fc.assert(

@@ -264,6 +264,9 @@ describe('parsers in front of aauth', () => {
     expect(await send(json({ a: 'a'.repeat(100) }), { before, maxBody: 100 })).toMatchObject(
       refused(413, 'invalid_request', 'larger than 100 bytes'),
     )
+    const whole = json({ a: 'a'.repeat(92) })
+    expect(whole.body).toHaveLength(100)
+    expect(await send(whole, { before, maxBody: 100 })).toMatchObject({ status: 200 })
     const other = express.json({ verify: (req) => void Object.assign(req, { rawBody: Buffer.from('{"a":2}') }) })
     expect(await send(json({ a: 1 }), { before: other })).toMatchObject(refused(401, 'invalid_signature', 'digest'))
   })
