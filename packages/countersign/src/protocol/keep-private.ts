@@ -33,8 +33,8 @@ export function keepPrivate(writer: HeadWriter): void {
 
 /** One for all answers: a function of each would give each a shape of its own. */
 function writePrivateHead(this: HeadWriter, status: number, ...given: unknown[]): unknown {
-  const { writeHead }: HeadWriter = Object.getPrototypeOf(this)
-  return writeHead.call(this, status, ...setPrivateFields(this, given))
+  const shared: HeadWriter = Object.getPrototypeOf(this)
+  return shared.writeHead.call(this, status, ...setPrivateFields(this, given))
 }
 
 /** Sets the fields that `writeHead` was given, with ours; returns what it was given besides. */

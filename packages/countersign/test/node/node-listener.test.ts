@@ -460,8 +460,8 @@ describe('verifySignature over IncomingMessage', async () => {
     })
     incoming.destroy()
     await once(incoming, 'close')
-    const { body } = receiveIncoming(incoming as Readable as IncomingMessage)
-    expect(await refusalCode(() => body(100))).toBe('body_incomplete')
+    const message = receiveIncoming(incoming as Readable as IncomingMessage)
+    expect(await refusalCode(() => message.body(100))).toBe('body_incomplete')
   })
 
   it.each([
