@@ -11,8 +11,8 @@ const shared = {
 
 export default defineConfig({
   test: {
-    // Without it one core of two stays idle.
-    maxWorkers: 2,
+    // For two cores: some files wait for a browser or a process.
+    maxWorkers: 3,
     projects: [
       {
         test: {
