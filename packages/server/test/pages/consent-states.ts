@@ -124,6 +124,7 @@ export function consentStates(messages: Messages): [string, string][] {
         { name: 'events:delete', risk: 'delete' },
       ],
       dangers: ['control', 'delete'],
+      notAsked: [],
     }),
     consent('no-metadata', { ...silentAgent, saysNothing: true }),
     consent('redirect-elsewhere', consentModel({ redirectElsewhere: true, redirectDisplay: 'hub.example/cb' })),
