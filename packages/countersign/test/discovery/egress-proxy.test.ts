@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type IncomingMessage } from 'node:htt
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import { createCertificateFinder, createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
 import { createResource } from 'countersign/resource'
@@ -18,6 +19,8 @@ interface Proxy {
   authority: string
   /** What it was asked for: the authority, and the credentials if any. */
   asked: [authority: string | undefined, credentials?: string][]
+  /** The names that TLS with it was begun for; false: for none. */
+  named: (string | false)[]
   /** Connections that are open. */
   open: () => number
 }
@@ -27,6 +30,7 @@ type Answer = (socket: Duplex, head: Buffer) => void
 /** A proxy that connects everything to the port on 127.0.0.1, or answers as told. */
 async function startProxy(port: number, { answer, certificate }: { answer?: Answer; certificate?: Issued } = {}) {
   const asked: Proxy['asked'] = []
+  const named: Proxy['named'] = []
   const sockets = new Set<Duplex>()
   const key = certificate?.privateKey.export({ type: 'pkcs8', format: 'pem' })
   const server = certificate && key ? createHttpsServer({ key, cert: certificate.pem }) : createHttpServer()
@@ -35,6 +39,7 @@ async function startProxy(port: number, { answer, certificate }: { answer?: Answ
     socket.on('error', () => undefined)
     socket.on('close', () => sockets.delete(socket))
   })
+  server.on('secureConnection', ({ servername }: TLSSocket) => named.push(servername ?? false))
   server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const { 'proxy-authorization': credentials } = request.headers
     asked.push(credentials === undefined ? [request.url] : [request.url, credentials])
@@ -58,7 +63,7 @@ async function startProxy(port: number, { answer, certificate }: { answer?: Answ
     server.close()
     for (const socket of sockets) socket.destroy()
   })
-  return { authority: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked, open: () => sockets.size }
+  return { authority: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked, named, open: () => sockets.size }
 }
 
 /** A public server behind a proxy, and a private one beside it; names resolve as told. */
@@ -115,6 +120,7 @@ describe('W28: egressProxy', () => {
     const { port } = new URL(`http://${proxy.authority}`)
     const by = (name: string) => fetchBy({ egressProxy: `https://${name}:${port}` })('https://agent.example/')
     expect(await bodyOf(by('proxy.example'))).toEqual({ a: 1 })
+    expect(proxy.named).toEqual(['proxy.example'])
     await expect(by('other.example')).rejects.toThrow(/altnames/)
     expect(proxy.asked).toEqual([['agent.example:443']])
   })
