@@ -356,6 +356,16 @@ describe('nobody decides', () => {
   })
 })
 
+it('a consent that was given up before it is waited for is not waited for', async () => {
+  const pending = createPendingConsents()
+  const consent = { authServer: ids.authServer, owner: 's1', issRequired: false, stateOptional: false }
+  const signal = AbortSignal.abort(new Error('given up'))
+  await expect(pending.wait('early', consent, { expiresIn: 600, signal }, async () => 'done')).rejects.toThrow(
+    'given up',
+  )
+  expect(pending.complete(new URLSearchParams({ state: 'early', code: 'a' }), 's1').matched).toBe(false)
+})
+
 it('at most 10,000 consents wait; the next is refused, and the others go on', async () => {
   const pending = createPendingConsents()
   const consent = { authServer: ids.authServer, owner: 's1', issRequired: false, stateOptional: false }
