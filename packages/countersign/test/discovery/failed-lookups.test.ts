@@ -367,3 +367,11 @@ it('K18: a private key is told once a day, with where the request came from; of 
     [jwks, 'two', undefined],
   ])
 })
+
+it('K18: a secret key is told as a private one is', async () => {
+  const told: unknown[] = []
+  const { otherwise, find } = discoveryAmong({ onPrivateKey: (...report) => told.push(report) })
+  otherwise.set(jwks, answers({ keys: [signer.jwk, { kty: 'oct', kid: 'shared', k: 'AAAA' }] }))
+  await find(agent, '192.0.2.1', 'shared')
+  expect(told).toEqual([[jwks, 'shared', '192.0.2.1']])
+})
