@@ -9,6 +9,9 @@ const shared = {
   server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
 }
 
+/** Tests that compare times: they run after the others, one file after the other. */
+const timed = ['**/*timing.test.ts', '**/hostile-text.test.ts', 'test/bench.test.ts', 'packages/cli/test/start.test.ts']
+
 export default defineConfig({
   test: {
     // For two cores: some files wait for a browser or a process.
@@ -19,7 +22,17 @@ export default defineConfig({
           ...shared,
           name: 'node',
           include: ['packages/*/test/**/*.test.ts', 'packages/*/test/**/*.test.tsx', 'test/**/*.test.ts'],
-          exclude: ['**/*.browser.test.ts', '**/node_modules/**', '**/dist/**', '.node24/**'],
+          exclude: [...timed, '**/*.browser.test.ts', '**/node_modules/**', '**/dist/**', '.node24/**'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'timed',
+          include: timed,
+          exclude: ['**/node_modules/**', '.node24/**'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
       {
