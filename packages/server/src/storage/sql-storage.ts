@@ -24,7 +24,7 @@ import { claimIssuer } from './deployment/deployment.js'
 import type { Engine, Statement, Unit } from './engines/engine.js'
 import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
-import { hasAllowedBefore, hasBeenAllowed, revokeGrant, revokeGrants } from './grants/grants.js'
+import { hasBeenAllowed, revokeGrant, revokeGrants } from './grants/grants.js'
 import { refreshGrant, revokeRefreshToken } from './grants/refreshes.js'
 import { findOldestIssue, listRevocations } from './grants/revocations.js'
 import { recordAutonomousIssue } from './grants/token-issues.js'
@@ -154,7 +154,6 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     revokeGrants: together(revokeGrants),
     listRevocations: alone(listRevocations),
     findOldestIssue: alone(findOldestIssue),
-    hasAllowedBefore: alone(hasAllowedBefore),
     hasBeenAllowed: alone(hasBeenAllowed),
 
     recordAgent: together(recordAgent),

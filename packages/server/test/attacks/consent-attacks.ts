@@ -866,7 +866,7 @@ export const consentAttacks: readonly Attack[] = [
     also: async (stage, _body, response) => {
       expect(response.headers.get('location')).not.toContain('code')
       const user = (await stage.storage.findCredential('alice'))?.user.id ?? ''
-      expect(await stage.storage.hasAllowedBefore(user, stage.agent.id)).toBe(false)
+      expect(await stage.storage.listGrants({ userId: user, agent: stage.agent.id })).toEqual([])
     },
   }),
   onConsentPage(

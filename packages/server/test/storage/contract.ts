@@ -298,7 +298,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           first: true,
           request: { status: 'denied', codeAlive: false },
         })
-        expect(await storage.hasAllowedBefore(user.id, agent)).toBe(false)
+        expect(await storage.listGrants({ userId: user.id, agent })).toEqual([])
         const redemption = {
           codeHash: decision.handle.handleHash,
           agent,
@@ -389,12 +389,12 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         expect(await storage.listEvents({ event: 'grant.revoked' })).toHaveLength(1)
       })
 
-      test('hasAllowedBefore is per person and agent', async () => {
+      test('grants are listed per person and agent', async () => {
         const { user } = await allowedRequest(storage)
         const other = await newUser(storage)
-        expect(await storage.hasAllowedBefore(user.id, agent)).toBe(true)
-        expect(await storage.hasAllowedBefore(user.id, 'https://other.example')).toBe(false)
-        expect(await storage.hasAllowedBefore(other.id, agent)).toBe(false)
+        expect(await storage.listGrants({ userId: user.id, agent })).toHaveLength(1)
+        expect(await storage.listGrants({ userId: user.id, agent: 'https://other.example' })).toEqual([])
+        expect(await storage.listGrants({ userId: other.id, agent })).toEqual([])
       })
     })
 
@@ -612,7 +612,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         expect(await storage.sweep()).toBe(2)
         expect(await storage.findAuthRequest(tokenHash)).toBeUndefined()
         expect(await storage.findAuthRequest(undecided.tokenHash)).toBeUndefined()
-        expect(await storage.hasAllowedBefore(user.id, agent)).toBe(true)
+        expect(await storage.listGrants({ userId: user.id, agent })).toHaveLength(1)
       })
     })
 
@@ -682,7 +682,6 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
           listGrantUsage: () => storage.listGrantUsage({ userId: user.id }),
           revokeGrant: () => storage.revokeGrant({ grantId: 'id', by: user.id }),
           revokeGrants: () => storage.revokeGrants({ userId: user.id, by: user.id }),
-          hasAllowedBefore: () => storage.hasAllowedBefore(user.id, agent),
           findOldestIssue: () => storage.findOldestIssue(0),
           listRevocations: () => storage.listRevocations({ since: 0, perPerson: 1, limit: 1 }),
           hasBeenAllowed: () => storage.hasBeenAllowed(agent),

@@ -40,8 +40,6 @@ export interface GrantStorage {
   listRevocations(filter: RevocationFilter): Promise<Revocations>
   /** When the oldest auth token that expires after `aliveAfter` was issued, whatever its lifetime; undefined: there is none. */
   findOldestIssue(aliveAfter: number): Promise<number | undefined>
-  /** Whether this person has allowed this agent anything before: trust on first use. */
-  hasAllowedBefore(userId: string, agent: string): Promise<boolean>
   /** Whether anybody has allowed this agent anything before. */
   hasBeenAllowed(agent: string): Promise<boolean>
 }

@@ -157,17 +157,6 @@ export async function markUsed({ db, now }: Unit, grantId: number): Promise<void
   await db.updateTable('consent_grant').set({ last_used_at: now }).where('id', '=', grantId).execute()
 }
 
-export async function hasAllowedBefore(statement: Statement, userId: string, agent: string): Promise<boolean> {
-  const row = await statement.db
-    .selectFrom('consent_grant')
-    .select('id')
-    .where('user_id', '=', userIdOf(statement, userId))
-    .where('agent_id', '=', agentIdOf(statement, agent))
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
-}
-
 export async function hasBeenAllowed(statement: Statement, agent: string): Promise<boolean> {
   const row = await statement.db
     .selectFrom('consent_grant')
