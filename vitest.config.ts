@@ -10,7 +10,13 @@ const shared = {
 }
 
 /** Tests that compare times: they run after the others, one file after the other. */
-const timed = ['**/*timing.test.ts', '**/hostile-text.test.ts', 'test/bench.test.ts', 'packages/cli/test/start.test.ts']
+const timed = [
+  '**/*timing.test.ts',
+  '**/hostile-text.test.ts',
+  'packages/server/test/pages/script.browser.test.ts',
+  'test/bench.test.ts',
+  'packages/cli/test/start.test.ts',
+]
 
 export default defineConfig({
   test: {
@@ -28,6 +34,7 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          testTimeout: 90_000,
           name: 'timed',
           include: timed,
           exclude: ['**/node_modules/**', '.node24/**'],
@@ -41,6 +48,7 @@ export default defineConfig({
           testTimeout: 90_000,
           name: 'browser',
           include: ['packages/*/test/**/*.browser.test.ts', 'test/**/*.browser.test.ts'],
+          exclude: [...timed, '**/node_modules/**', '.node24/**'],
         },
       },
     ],
