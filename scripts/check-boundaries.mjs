@@ -15,6 +15,7 @@ const layers = {
     agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
     node: ['lib', 'httpsig', 'protocol', 'discovery'],
+    x509: ['lib', 'protocol', 'discovery'],
     // For frameworks of Node, which nothing else in the library reaches.
     'resource/express': ['httpsig', 'protocol', 'node', 'resource', 'resource/request-gate'],
     'resource/fastify': ['httpsig', 'protocol', 'node', 'resource', 'resource/request-gate'],
@@ -167,7 +168,7 @@ function isNodeAdapter(layer) {
 
 function isNodeOnly(inside) {
   const layer = layerOf('countersign', inside)
-  return layer === 'node' || isNodeAdapter(layer) || inside.endsWith('.node')
+  return layer === 'node' || layer === 'x509' || isNodeAdapter(layer) || inside.endsWith('.node')
 }
 
 function checkLayer(name, shown, inside, target) {

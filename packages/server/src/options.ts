@@ -163,7 +163,7 @@ export interface AuthServerOptions extends AuthServerSettings {
   storage: Storage
   /** Decides where none of `policies` fits. @default a person is asked */
   policy?: Policy | undefined
-  /** Accepts agents with `scheme=x509`: see `createCertificateFinder` in `countersign/node`. @default refused */
+  /** Accepts agents with `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
   certificates?: CertificateFinder | undefined
   /**
    * Fetches documents and logos; `allowNetworks` and `egressProxy` then count for identity providers only.

@@ -20,7 +20,6 @@ export {
   type NetworkOptions,
 } from '../discovery/guarded-fetch.node.js'
 export { receiveIncoming } from '../httpsig/receive-incoming.js'
-export { type CertificateFinderOptions, createCertificateFinder } from './certificate-finder.js'
 export { type ClientAddress, createClientAddress } from './client-address.js'
 export { createNodeListener, type Handler, type NodeListenerOptions } from './node-listener.js'
 export { createTrustedPeers, trustedNetworkProblem, trustedNetworksProblem } from './trusted-networks.js'

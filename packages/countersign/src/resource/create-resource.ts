@@ -79,7 +79,7 @@ export interface ResourceOptions {
    * Beyond it 429, with the challenge of the level above. @default none: a stranger may send as many as the server takes
    */
   rateLimit?: RateLimit | undefined
-  /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/node`. @default refused */
+  /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
   certificates?: CertificateFinder | undefined
   /**
    * Polls what the auth server took back (its `revocation_list_uri`) while there is traffic, and refuses those tokens

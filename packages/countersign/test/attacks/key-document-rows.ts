@@ -1,10 +1,10 @@
 import type { FetchDocument, Signer } from 'countersign'
-import { createCertificateFinder } from 'countersign/node'
+import { createCertificateFinder } from 'countersign/x509'
 import { expect } from 'vitest'
 import { answerJson, startServer } from '../discovery/loopback-server.js'
 import { simulatePublicNetwork } from '../discovery/public-network.js'
 import { requiredComponents, withHeader } from '../httpsig/crafted-message.js'
-import { type CertificateParts, type Issued, issueCertificate, signerOf } from '../node/certificates.js'
+import { type CertificateParts, type Issued, issueCertificate, signerOf } from '../x509/certificates.js'
 import type { Case, Outcome, Race, Row } from './attack.js'
 import {
   accepted,

@@ -3,7 +3,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import tls from 'node:tls'
 import { onTestFinished } from 'vitest'
-import { type Issued, issueCertificate } from '../node/certificates.js'
+import { type Issued, issueCertificate } from '../x509/certificates.js'
 
 export interface TlsServer {
   port: number

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { createCertificateFinder } from 'countersign/node'
 import type { CertificateFinder } from 'countersign/wire'
+import { createCertificateFinder } from 'countersign/x509'
 import type { ConfigurationProblem } from '../settings/configuration-problem.js'
 import { ConfigurationError } from './configuration-error.js'
 import type { LoadedConfig } from './load-config.js'

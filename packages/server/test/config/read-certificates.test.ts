@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { ConfigurationError, loadConfig, readCertificates, requireSafeStart } from 'countersign-server'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { type Issued, issueCertificate as issue } from '../../../countersign/test/node/certificates.js'
+import { type Issued, issueCertificate as issue } from '../../../countersign/test/x509/certificates.js'
 import { configurationFolder } from './configuration-folder.js'
 
 let root: Issued

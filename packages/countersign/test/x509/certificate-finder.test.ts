@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import { createSigner, type FetchDocument, generatePrivateJwk, type Signer } from 'countersign'
-import { type CertificateFinderOptions, createCertificateFinder } from 'countersign/node'
 import { createResource, type ResourceOptions } from 'countersign/resource'
 import { type SignatureKey, signRequest } from 'countersign/wire'
+import { type CertificateFinderOptions, createCertificateFinder } from 'countersign/x509'
 import { describe, expect, it } from 'vitest'
-import { parseCertificates } from '../../dist/node/certificate-chain.js'
+import { parseCertificates } from '../../dist/x509/certificate-chain.js'
 import { refusal, refusalCode } from '../refusal.js'
 import {
   type CertificateParts,

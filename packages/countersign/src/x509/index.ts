@@ -1,0 +1,1 @@
+export { type CertificateFinderOptions, createCertificateFinder } from './certificate-finder.js'
