@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { Argument, Command as CommanderCommand, CommanderError, Option } from 'commander'
-import type { Flag } from './command/command.js'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { CommandError } from './command/command-error.js'
 import { exitStatus } from './command/exit-status.js'
 import { requirePackage } from './command/require-package.js'
-import { type CommandRow, groups, operations, tools } from './commands.js'
+import type { Flag } from './commands/command-row.js'
+import { groups } from './commands/groups.js'
+import { operations } from './commands/operations.js'
+import { tools } from './commands/tools.js'
 import { safeTerminal } from './terminal/safe-terminal.js'
 import type { Terminal } from './terminal/terminal.js'
 
@@ -12,32 +14,23 @@ import type { Terminal } from './terminal/terminal.js'
 export async function runProgram(argv: readonly string[], given: Terminal): Promise<number> {
   const terminal = safeTerminal(given)
   let status: number = exitStatus.done
-  const rows = new Map<CommanderCommand, CommandRow>()
-
-  async function load(_parent: CommanderCommand, command: CommanderCommand): Promise<void> {
-    const row = rows.get(command)
-    if (!row) return
-    if (row.needs) requirePackage(row.needs)
-    const loaded = await row.load()
-    for (const flag of loaded.flags) command.addOption(optionOf(flag))
-    command.action(async () => {
-      status = await loaded.run(command.opts(), terminal, command.args[0] ?? '')
-    })
-  }
-
-  const program = new CommanderCommand('countersign')
+  const program = new Command('countersign')
     .version(packageVersion())
     .description('Agent authorization with user consent: see it run, and see why it does not.')
     .configureOutput({ writeOut: terminal.write, writeErr: (text) => terminal.notify(text.trimEnd()) })
     .configureHelp({ subcommandTerm: termOf })
     .showHelpAfterError('Add --help for what there is.')
     .exitOverride()
-    .hook('preSubcommand', load)
-  for (const row of [...tools, ...operations]) {
-    const { group, rest } = groupOf(program, row.name, load)
-    const command = group.command(rest).description(row.about)
-    if (row.subject) command.addArgument(new Argument(row.subject.name, row.subject.description))
-    rows.set(command, row)
+  for (const { name, about, subject, flags, needs, load } of [...tools, ...operations]) {
+    const { group, rest } = groupOf(program, name)
+    const command = group.command(rest).description(about)
+    if (subject) command.addArgument(new Argument(subject.name, subject.description))
+    for (const flag of flags) command.addOption(optionOf(flag))
+    command.action(async () => {
+      if (needs) requirePackage(needs)
+      const run = await load()
+      status = await run(command.opts(), terminal, command.args[0] ?? '')
+    })
   }
   const args = argv.slice(2)
   const elsewhere = commandElsewhere(args)
@@ -56,27 +49,18 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
 }
 
 /** Where a command goes: `users add` is `add` under `users`. */
-function groupOf(
-  program: CommanderCommand,
-  name: string,
-  load: (parent: CommanderCommand, command: CommanderCommand) => Promise<void>,
-): { group: CommanderCommand; rest: string } {
+function groupOf(program: Command, name: string): { group: Command; rest: string } {
   const [first = '', ...words] = name.split(' ')
   if (words.length === 0) return { group: program, rest: first }
   const known = program.commands.find((command) => command.name() === first)
-  const group =
-    known ??
-    program
-      .command(first)
-      .description(groups[first] ?? '')
-      .hook('preSubcommand', load)
+  const group = known ?? program.command(first).description(groups[first] ?? '')
   // Flags after the second word are the subcommand's own, also where the group has one of that name.
   program.enablePositionalOptions()
   group.enablePositionalOptions()
   return { group, rest: words.join(' ') }
 }
 
-function termOf(command: CommanderCommand): string {
+function termOf(command: Command): string {
   const subjects = command.registeredArguments.map((argument) =>
     argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
   )
@@ -98,7 +82,7 @@ function commandElsewhere([first = '']: readonly string[]): string | undefined {
   return others.length === 0 ? found : undefined
 }
 
-/** `help users add` and `users help add` as `users add --help`, since the flags are there only once it is loaded. */
+/** `help users add` and `users help add` as `users add --help`: commander's own help goes one word deep. */
 function withHelpLast(args: readonly string[]): string[] {
   const at = args[0] !== undefined && args[0] in groups ? 1 : 0
   return args[at] === 'help' && args.length > at + 1 ? [...args.toSpliced(at, 1), '--help'] : [...args]

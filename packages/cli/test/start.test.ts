@@ -61,6 +61,15 @@ describe('without countersign-server', () => {
     },
   )
 
+  it.each(['serve', 'users add', 'keys rotate', 'agents list', 'grants revoke', 'audit export', 'db backup'])(
+    'countersign %s --help shows its flags all the same',
+    (command) => {
+      const { status, stdout, stderr } = countersign(...command.split(' '), '--help')
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+      expect(stdout).toContain('  --config <file> ')
+    },
+  )
+
   it('everything else is there: help, keys, signatures, the demo’s agent', async () => {
     expect(countersign('--help')).toMatchObject({ status: 0, stderr: '' })
     expect(countersign('keys', 'generate-master')).toMatchObject({ status: 0, stderr: '' })

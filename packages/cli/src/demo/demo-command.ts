@@ -1,12 +1,11 @@
 import type { ConsentRequest } from 'countersign/agent'
-import type { Command } from '../command/command.js'
 import { CommandError, usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
-import { allowNetworkFlag } from '../flags/network-flags.js'
+import type { Run } from '../command/run.js'
 import { catchInterruption } from '../terminal/catch-interruption.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { chooseView, type DemoView, type ViewFlags } from './demo-view.js'
-import { demoParties, demoPerson } from './demo-world.js'
+import { demoPerson } from './demo-world.js'
 import { interopHint } from './flow-failure.js'
 import { noticeRefusals } from './notice-refusals.js'
 import { openBrowser } from './open-browser.js'
@@ -21,54 +20,32 @@ interface DemoFlags extends ViewFlags, PartyFlags {
 }
 
 /** `countersign demo`: the whole flow on this machine, message by message; or its parts, to meet those of others. */
-export const demoCommand: Command = {
-  flags: [
-    { flags: '--json', description: 'print one JSON document instead of frames', conflicts: ['quiet'] },
-    { flags: '--quiet', description: 'print only the result' },
-    { flags: '--deny', description: 'let the scripted person refuse', conflicts: ['browser', 'serve'] },
-    { flags: '--browser', description: 'decide yourself, in your browser', conflicts: ['serve'] },
-    { flags: '--db <file>', description: 'keep the auth server’s SQLite database in this file' },
-    { flags: '--serve', description: 'keep them running until Ctrl-C, without running the flow' },
-    {
-      flags: '--only <party>',
-      description: 'start one party; the agent runs the flow, the others are kept running',
-      choices: demoParties,
-    },
-    { flags: '--port <number>', description: 'port of the only party; 0 chooses a free one; default: that of --id' },
-    { flags: '--id <id>', description: 'identifier of the only party; default: http://127.0.0.1:PORT' },
-    { flags: '--auth-server-url <id>', description: 'the auth server of the only party' },
-    { flags: '--agent-id <id>', description: 'the one agent that --interop is for; default: any on this machine' },
-    { flags: '--resource-url <url>', description: 'the protected path that the only agent asks for' },
-    allowNetworkFlag,
-    { flags: '--interop', description: 'get along with peers that speak an older form of the protocol' },
-  ],
-  async run(options, terminal) {
-    const flags: DemoFlags = options
-    const parties = partyOptions(flags)
-    const serves = flags.serve ?? (flags.only !== undefined && flags.only !== 'agent')
-    if (serves && (flags.deny || flags.browser))
-      throw usageError('--deny and --browser are for an agent that runs the flow.')
-    const view = chooseView(flags, serves, terminal)
-    const interruption = catchInterruption(terminal)
-    try {
-      const running = { ...parties, onEvent: view.onEvent, signal: interruption.signal }
-      if (serves) {
-        const onEvent = noticeRefusals(view.onEvent, terminal.notify, flags.interop ?? false)
-        await serveDemo({ ...running, onEvent, onReady: view.onReady })
-        return exitStatus.done
-      }
-      const person = flags.browser ? invite(terminal, view) : flags.deny ? 'deny' : 'grant'
-      const result = await runDemo({ ...running, person }).catch((error: unknown) => {
-        if (!interruption.signal.aborted) view.onFailure(error)
-        throw error
-      })
-      view.onResult(result)
-      requireExpected(result, flags)
+export const demoCommand: Run = async (options, terminal) => {
+  const flags: DemoFlags = options
+  const parties = partyOptions(flags)
+  const serves = flags.serve ?? (flags.only !== undefined && flags.only !== 'agent')
+  if (serves && (flags.deny || flags.browser))
+    throw usageError('--deny and --browser are for an agent that runs the flow.')
+  const view = chooseView(flags, serves, terminal)
+  const interruption = catchInterruption(terminal)
+  try {
+    const running = { ...parties, onEvent: view.onEvent, signal: interruption.signal }
+    if (serves) {
+      const onEvent = noticeRefusals(view.onEvent, terminal.notify, flags.interop ?? false)
+      await serveDemo({ ...running, onEvent, onReady: view.onReady })
       return exitStatus.done
-    } finally {
-      interruption.release()
     }
-  },
+    const person = flags.browser ? invite(terminal, view) : flags.deny ? 'deny' : 'grant'
+    const result = await runDemo({ ...running, person }).catch((error: unknown) => {
+      if (!interruption.signal.aborted) view.onFailure(error)
+      throw error
+    })
+    view.onResult(result)
+    requireExpected(result, flags)
+    return exitStatus.done
+  } finally {
+    interruption.release()
+  }
 }
 
 function invite(terminal: Terminal, { showsUrl }: DemoView): (consent: ConsentRequest) => Promise<void> {

@@ -1,24 +1,12 @@
 import type { AllowedNetwork } from 'countersign'
 import { allowedNetworkProblems, egressProxyProblem } from 'countersign/node'
 import type { NetworkOptions } from 'countersign/wire'
-import type { Flag } from '../command/command.js'
 import { usageError } from '../command/command-error.js'
 
 /** The flags that say where documents may be fetched besides the public internet. */
 export interface NetworkFlags {
   allowNetwork?: readonly string[]
   egressProxy?: string
-}
-
-export const allowNetworkFlag: Flag = {
-  flags: '--allow-network <network>',
-  description: 'a private network to fetch from: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
-  repeated: true,
-}
-
-export const egressProxyFlag: Flag = {
-  flags: '--egress-proxy <url>',
-  description: 'the HTTP proxy to fetch by, where there is no direct way out',
 }
 
 /**

@@ -1,10 +1,10 @@
 import { eventNames, type RecordedEvent } from 'countersign-server'
-import type { Command } from '../command/command.js'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
+import type { Run } from '../command/run.js'
 import { wrapText } from '../text/wrap-text.js'
 import { findPerson } from './find-person.js'
-import { type OperationOptions, operationFlags } from './flags.js'
+import type { OperationOptions } from './flags.js'
 import { inStorage } from './in-storage.js'
 
 interface Options extends OperationOptions {
@@ -18,38 +18,28 @@ interface Options extends OperationOptions {
 const page = 1000
 
 /** `countersign audit export`: what happened, a line of JSON for each event, oldest first. */
-export const auditExport: Command = {
-  flags: [
-    { flags: '--user <username>', description: 'only what is about this person, by user name or id' },
-    { flags: '--agent <id>', description: 'only what is about this agent' },
-    { flags: '--event <name>', description: 'only events of this name, such as grant.revoked' },
-    { flags: '--since <time>', description: 'from this time on: Unix seconds, or 2026-01-31T12:00:00Z' },
-    { flags: '--until <time>', description: 'before this time' },
-    ...operationFlags,
-  ],
-  async run(options, terminal) {
-    const flags: Options = options
-    const since = parseTime('--since', flags.since)
-    const until = parseTime('--until', flags.until)
-    const { agent, event } = flags
-    const found = await inStorage(flags, terminal, async ({ storage }) => {
-      let count = 0
-      const userId = flags.user === undefined ? undefined : (await findPerson(storage, flags.user)).id
-      let after: RecordedEvent | undefined
-      for (;;) {
-        const events = await storage.listEvents({ userId, agent, event, since, until, after, limit: page })
-        count += events.length
-        terminal.write(events.map((recorded) => `${JSON.stringify(recorded)}\n`).join(''))
-        if (events.length < page) return count
-        after = events.at(-1)
-      }
-    })
-    // An application may record events of its own, so a name that nobody knows is a slip only where it finds nothing.
-    if (found === 0 && event !== undefined && !isKnown(event)) {
-      throw usageError(wrapText('', `There is no event ${event}. The events are: ${eventNames.join(', ')}.`))
+export const auditExport: Run = async (options, terminal) => {
+  const flags: Options = options
+  const since = parseTime('--since', flags.since)
+  const until = parseTime('--until', flags.until)
+  const { agent, event } = flags
+  const found = await inStorage(flags, terminal, async ({ storage }) => {
+    let count = 0
+    const userId = flags.user === undefined ? undefined : (await findPerson(storage, flags.user)).id
+    let after: RecordedEvent | undefined
+    for (;;) {
+      const events = await storage.listEvents({ userId, agent, event, since, until, after, limit: page })
+      count += events.length
+      terminal.write(events.map((recorded) => `${JSON.stringify(recorded)}\n`).join(''))
+      if (events.length < page) return count
+      after = events.at(-1)
     }
-    return exitStatus.done
-  },
+  })
+  // An application may record events of its own, so a name that nobody knows is a slip only where it finds nothing.
+  if (found === 0 && event !== undefined && !isKnown(event)) {
+    throw usageError(wrapText('', `There is no event ${event}. The events are: ${eventNames.join(', ')}.`))
+  }
+  return exitStatus.done
 }
 
 function isKnown(event: string): boolean {

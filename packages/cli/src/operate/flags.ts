@@ -1,25 +1,6 @@
 import { userInfo } from 'node:os'
-import type { Flag } from '../command/command.js'
 import { usageError } from '../command/command-error.js'
 import type { Terminal } from '../terminal/terminal.js'
-
-/** The flags that say which auth server a command works on. */
-export const serverFlags: readonly Flag[] = [
-  { flags: '--config <file>', description: 'the configuration of the auth server', conflicts: ['db'] },
-  { flags: '--db <file>', description: 'the SQLite file of the auth server, in place of its configuration' },
-]
-
-/** The flags that every command of an operator takes. */
-export const operationFlags: readonly Flag[] = [
-  ...serverFlags,
-  { flags: '--json', description: 'print JSON for programs' },
-]
-
-/** The flags of commands that change something. */
-export const changeFlags: readonly Flag[] = [
-  { flags: '--by <name>', description: 'who does this, as the audit names them; default: your system user' },
-  ...operationFlags,
-]
 
 /** As commander gives them. */
 export interface OperationOptions {
@@ -47,9 +28,6 @@ export function operatorName({ by }: ChangeOptions): string {
     throw error
   }
 }
-
-/** The flag of commands that list. */
-export const limitFlag: Flag = { flags: '--limit <n>', description: 'at most so many; default: 1000' }
 
 const most = 100_000
 

@@ -1,7 +1,7 @@
 import { loadConfig } from 'countersign-server'
-import type { Command } from '../command/command.js'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
+import type { Run } from '../command/run.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { createLog } from './create-log.js'
 import { firstSteps } from './first-steps.js'
@@ -9,35 +9,30 @@ import { readForStart } from './read-for-start.js'
 import { startServer } from './start-server.js'
 
 /** `countersign serve`: the auth server, until it is told to stop. */
-export const serveCommand: Command = {
-  flags: [
-    { flags: '--config <file>', description: 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on' },
-  ],
-  async run({ config: path }, terminal) {
-    if (typeof path !== 'string') throw usageError(needsConfig)
-    const config = await loadConfig(path, terminal.env)
-    const { masterKey, certificates } = await readForStart(config, terminal.env)
-    for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
-    const log = createLog(terminal.output)
-    const onUnhandled = (error: unknown) => log.failure('unhandled_rejection', error)
-    process.on('unhandledRejection', onUnhandled)
-    try {
-      const { firstStart, stop } = await startServer(config, { masterKey, certificates, log })
-      const { issuer, listen, admin } = config.settings
-      if (firstStart) terminal.notify(firstSteps(config))
-      if (config.settings.allowInsecureLoopback)
-        terminal.notify('Warning: allowInsecureLoopback is set: this is for development on one machine only.')
-      terminal.notify(`${issuer} is served at ${listen.host}, port ${listen.port}. Ctrl-C stops it.`)
-      log.write('info', 'started', { issuer, host: listen.host, port: listen.port, adminPort: admin?.port })
-      const signal = await firstStop(terminal)
-      log.write('info', 'stopping', { signal })
-      await stop()
-      log.write('info', 'stopped')
-      return exitStatus.done
-    } finally {
-      process.removeListener('unhandledRejection', onUnhandled)
-    }
-  },
+export const serveCommand: Run = async ({ config: path }, terminal) => {
+  if (typeof path !== 'string') throw usageError(needsConfig)
+  const config = await loadConfig(path, terminal.env)
+  const { masterKey, certificates } = await readForStart(config, terminal.env)
+  for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
+  const log = createLog(terminal.output)
+  const onUnhandled = (error: unknown) => log.failure('unhandled_rejection', error)
+  process.on('unhandledRejection', onUnhandled)
+  try {
+    const { firstStart, stop } = await startServer(config, { masterKey, certificates, log })
+    const { issuer, listen, admin } = config.settings
+    if (firstStart) terminal.notify(firstSteps(config))
+    if (config.settings.allowInsecureLoopback)
+      terminal.notify('Warning: allowInsecureLoopback is set: this is for development on one machine only.')
+    terminal.notify(`${issuer} is served at ${listen.host}, port ${listen.port}. Ctrl-C stops it.`)
+    log.write('info', 'started', { issuer, host: listen.host, port: listen.port, adminPort: admin?.port })
+    const signal = await firstStop(terminal)
+    log.write('info', 'stopping', { signal })
+    await stop()
+    log.write('info', 'stopped')
+    return exitStatus.done
+  } finally {
+    process.removeListener('unhandledRejection', onUnhandled)
+  }
 }
 
 const needsConfig = `serve needs --config <file>. The smallest file, after countersign keys generate-master --out master.key:

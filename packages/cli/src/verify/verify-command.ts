@@ -1,10 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { createSigner, type PrivateJwk } from 'countersign'
 import { importVerificationKey, isIdentifier, type VerificationKey } from 'countersign/wire'
-import type { Command } from '../command/command.js'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
-import { allowNetworkFlag, egressProxyFlag, type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
+import type { Run } from '../command/run.js'
+import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
 import { parseSeconds } from '../flags/parse-seconds.js'
 import { readJsonFile } from '../flags/read-json-file.js'
 import { requireIdentifierFlag } from '../flags/require-identifier-flag.js'
@@ -27,35 +27,14 @@ interface VerifyFlags extends NetworkFlags {
 const statuses = { verified: exitStatus.done, refused: exitStatus.refused, undecided: exitStatus.network } as const
 
 /** `countersign verify < request.http`: whether a request that was written down is signed, and if not, why not. */
-export const verifyCommand: Command = {
-  flags: [
-    {
-      flags: '--authority <host>',
-      description: 'the authority that it was sent to; default: that of an identifier, or its Host',
-    },
-    { flags: '--resource <id>', description: 'the resource that it was sent to: the audience of tokens' },
-    { flags: '--auth-server <id>', description: 'the auth server whose auth tokens are accepted' },
-    { flags: '--jwks <file>', description: 'look for keys in this file only, by kid' },
-    {
-      flags: '--key <file>',
-      description: 'the signer’s key as a JWK; tokens are then not looked at',
-      conflicts: ['jwks'],
-    },
-    { flags: '--now <seconds>', description: 'the time to judge by, in Unix seconds' },
-    { flags: '--allow-insecure-loopback', description: 'let keys be fetched by http from this machine' },
-    allowNetworkFlag,
-    egressProxyFlag,
-    { flags: '--json', description: 'print one JSON document' },
-  ],
-  async run(options, terminal) {
-    const flags: VerifyFlags = options
-    const settings = await readSettings(flags, terminal.notify)
-    const request = await terminal.readInput(maxRequest)
-    if (/^[\r\n]{0,4}$/.test(Buffer.from(request.subarray(0, 5)).toString('latin1'))) throw usageError(empty)
-    const report = await verifyRequest(request, settings)
-    terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report))
-    return statuses[report.verdict]
-  },
+export const verifyCommand: Run = async (options, terminal) => {
+  const flags: VerifyFlags = options
+  const settings = await readSettings(flags, terminal.notify)
+  const request = await terminal.readInput(maxRequest)
+  if (/^[\r\n]{0,4}$/.test(Buffer.from(request.subarray(0, 5)).toString('latin1'))) throw usageError(empty)
+  const report = await verifyRequest(request, settings)
+  terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report))
+  return statuses[report.verdict]
 }
 
 const empty = `There is no request on standard input. Give one as it was on the wire:

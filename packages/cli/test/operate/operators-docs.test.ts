@@ -6,24 +6,21 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadConfig } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
-import { type CommandRow, operations, tools } from '../../dist/commands.js'
+import { operations } from '../../dist/commands/operations.js'
+import { tools } from '../../dist/commands/tools.js'
 import { runInProcess } from '../run-program.js'
 
 const text = await readFile(new URL('../../../../docs/operators.md', import.meta.url), 'utf8')
-const withFlags = (rows: readonly CommandRow[]) =>
-  Promise.all(rows.map(async (row) => ({ ...row, flags: (await row.load()).flags })))
-const commands = await withFlags(tools)
-const operatorCommands = await withFlags(operations)
 const [manual = '', ...sections] = text.split(/^## countersign /m)
 
 describe('docs/operators.md', () => {
   it('has every command, in the order of the table, and no other', () => {
     expect(sections.map((section) => section.slice(0, section.indexOf('\n')))).toEqual(
-      operatorCommands.map(({ name, subject }) => (subject ? `${name} ${subject.name}` : name)),
+      operations.map(({ name, subject }) => (subject ? `${name} ${subject.name}` : name)),
     )
   })
 
-  it.each(operatorCommands)('has every flag of $name as the table has it, and no other', ({ name, subject, flags }) => {
+  it.each(operations)('has every flag of $name as the table has it, and no other', ({ name, subject, flags }) => {
     const heading = `${subject ? `${name} ${subject.name}` : name}\n`
     const section = sections.find((candidate) => candidate.startsWith(heading)) ?? ''
     const rows = flags.map(({ flags: flag, description, choices }) => {
@@ -33,7 +30,7 @@ describe('docs/operators.md', () => {
   })
 
   it('names no flag that there is not', () => {
-    const rows = [...commands, ...operatorCommands].flatMap(({ flags }) => flags)
+    const rows = [...tools, ...operations].flatMap(({ flags }) => flags)
     const ofNode = '--insecure-http-parser'
     const known = [ofNode, ...rows.map(({ flags }) => flags.split(' ')[0])]
     for (const [mentioned] of text.matchAll(/--[a-z][a-z-]*/g)) expect(known).toContain(mentioned)

@@ -1,16 +1,9 @@
 import type { Storage } from 'countersign-server'
-import type { Flag } from '../../command/command.js'
 import { findPerson } from '../find-person.js'
-
-/** The flags that narrow down grants. */
-export const grantFlags: readonly Flag[] = [
-  { flags: '--user <username>', description: 'only those of this person, by user name or id' },
-  { flags: '--agent <id>', description: 'only those for this agent' },
-  { flags: '--resource <id>', description: 'only those at this resource' },
-]
 
 type GrantFilter = NonNullable<Parameters<Storage['listGrants']>[0]>
 
+/** The flags that narrow down grants. */
 export interface GrantOptions {
   user?: string
   agent?: string

@@ -1,10 +1,10 @@
 import type { ListedGrant } from 'countersign-server'
-import type { Command } from '../../command/command.js'
 import { exitStatus } from '../../command/exit-status.js'
-import { limitFlag, type OperationOptions, operationFlags, parseLimit, withinLimit } from '../flags.js'
+import type { Run } from '../../command/run.js'
+import { type OperationOptions, parseLimit, withinLimit } from '../flags.js'
 import { inStorage } from '../in-storage.js'
 import { formatTime, renderTable } from '../render-table.js'
-import { type GrantOptions, grantFilter, grantFlags } from './filter.js'
+import { type GrantOptions, grantFilter } from './filter.js'
 
 interface Options extends OperationOptions, GrantOptions {
   query?: string
@@ -14,37 +14,27 @@ interface Options extends OperationOptions, GrantOptions {
 }
 
 /** `countersign grants list`: what people allowed, newest first. */
-export const grantsList: Command = {
-  flags: [
-    ...grantFlags,
-    { flags: '--query <text>', description: 'only those with this in user name, agent or resource' },
-    { flags: '--live', description: 'only those that can be used', conflicts: ['ended'] },
-    { flags: '--ended', description: 'only those that cannot be used any more' },
-    limitFlag,
-    ...operationFlags,
-  ],
-  async run(options, terminal) {
-    const flags: Options = options
-    const limit = parseLimit(flags.limit)
-    const live = flags.live ? true : flags.ended ? false : undefined
-    const found = await inStorage(flags, terminal, async ({ storage }) =>
-      storage.listGrants({ ...(await grantFilter(storage, flags)), query: flags.query, live, limit: limit + 1 }),
-    )
-    const grants = withinLimit(found, limit, terminal)
-    const rows = grants.map((grant) => [
-      grant.id,
-      grant.username,
-      grant.delegate === null ? grant.agent : `${grant.agent} (${grant.delegate})`,
-      grant.resource,
-      grant.scope,
-      formatTime(grant.createdAt),
-      ending(grant),
-      formatTime(grant.lastUsedAt),
-    ])
-    const headings = ['ID', 'USER NAME', 'AGENT', 'RESOURCE', 'PERMISSIONS', 'SINCE', 'UNTIL', 'LAST USED']
-    terminal.write(flags.json ? `${JSON.stringify(grants, null, 2)}\n` : renderTable(headings, rows))
-    return exitStatus.done
-  },
+export const grantsList: Run = async (options, terminal) => {
+  const flags: Options = options
+  const limit = parseLimit(flags.limit)
+  const live = flags.live ? true : flags.ended ? false : undefined
+  const found = await inStorage(flags, terminal, async ({ storage }) =>
+    storage.listGrants({ ...(await grantFilter(storage, flags)), query: flags.query, live, limit: limit + 1 }),
+  )
+  const grants = withinLimit(found, limit, terminal)
+  const rows = grants.map((grant) => [
+    grant.id,
+    grant.username,
+    grant.delegate === null ? grant.agent : `${grant.agent} (${grant.delegate})`,
+    grant.resource,
+    grant.scope,
+    formatTime(grant.createdAt),
+    ending(grant),
+    formatTime(grant.lastUsedAt),
+  ])
+  const headings = ['ID', 'USER NAME', 'AGENT', 'RESOURCE', 'PERMISSIONS', 'SINCE', 'UNTIL', 'LAST USED']
+  terminal.write(flags.json ? `${JSON.stringify(grants, null, 2)}\n` : renderTable(headings, rows))
+  return exitStatus.done
 }
 
 function ending({ expiresAt, revokedAt }: ListedGrant): string {

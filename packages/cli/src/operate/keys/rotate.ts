@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { KeyError, parseMasterKey, type Rotation, readMasterKey, rotateKeys, StorageError } from 'countersign-server'
-import type { Command } from '../../command/command.js'
 import { CommandError, usageError } from '../../command/command-error.js'
 import { exitStatus } from '../../command/exit-status.js'
+import type { Run } from '../../command/run.js'
 import type { Terminal } from '../../terminal/terminal.js'
-import { type ChangeOptions, changeFlags, operatorName } from '../flags.js'
+import { type ChangeOptions, operatorName } from '../flags.js'
 import { inStorage, type Operation } from '../in-storage.js'
 import { formatTime } from '../render-table.js'
 
@@ -17,32 +17,21 @@ interface Options extends ChangeOptions {
 const longestToken = 86_400
 
 /** `countersign keys rotate`: next → active → retiring → gone, while the server runs. */
-export const keysRotate: Command = {
-  flags: [
-    { flags: '--now', description: 'in an emergency: also when resources may not know the next key yet' },
-    {
-      flags: '--master-key-file <file>',
-      description: 'the master key, with --db; without it, COUNTERSIGN_MASTER_KEY is read',
-      conflicts: ['config'],
-    },
-    ...changeFlags,
-  ],
-  async run(options, terminal) {
-    const flags: Options = options
-    const rotation = await inStorage(flags, terminal, async (operation) =>
-      rotate(operation, await masterKeyFor(operation, flags, terminal), {
-        evenUnpublished: flags.now === true,
-        by: operatorName(flags),
-      }),
+export const keysRotate: Run = async (options, terminal) => {
+  const flags: Options = options
+  const rotation = await inStorage(flags, terminal, async (operation) =>
+    rotate(operation, await masterKeyFor(operation, flags, terminal), {
+      evenUnpublished: flags.now === true,
+      by: operatorName(flags),
+    }),
+  )
+  if (rotation.early) {
+    terminal.notify(
+      'Warning: the new key was published only a moment ago. Resources may refuse new tokens for some minutes.',
     )
-    if (rotation.early) {
-      terminal.notify(
-        'Warning: the new key was published only a moment ago. Resources may refuse new tokens for some minutes.',
-      )
-    }
-    terminal.write(flags.json ? `${JSON.stringify(rotation)}\n` : describe(rotation))
-    return exitStatus.done
-  },
+  }
+  terminal.write(flags.json ? `${JSON.stringify(rotation)}\n` : describe(rotation))
+  return exitStatus.done
 }
 
 async function rotate(

@@ -1,13 +1,6 @@
 import { passwordProblem } from 'countersign-server'
-import type { Flag } from '../../command/command.js'
 import { CommandError, usageError } from '../../command/command-error.js'
 import type { Terminal } from '../../terminal/terminal.js'
-
-/** The flag of commands that need a password. There is none that takes it as an argument: others would see it. */
-export const passwordFlag: Flag = {
-  flags: '--password-stdin',
-  description: 'read the password from standard input, in place of asking for it',
-}
 
 const longest = 8192
 

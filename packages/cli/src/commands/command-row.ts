@@ -1,0 +1,27 @@
+import type { OptionalPackage } from '../command/require-package.js'
+import type { Run } from '../command/run.js'
+
+/** A flag of a command. */
+export interface Flag {
+  /** As commander writes it: `--db <file>`. */
+  flags: string
+  description: string
+  /** The only values it takes. */
+  choices?: readonly string[]
+  /** May be given several times; its value is then a list. */
+  repeated?: true
+  /** Flags that it cannot stand beside, by their option names. */
+  conflicts?: readonly string[]
+}
+
+/** A command as help shows it; what it does is loaded when it is called. */
+export interface CommandRow {
+  name: string
+  about: string
+  /** The one thing that the command is about: `<url>`. */
+  subject?: { name: string; description: string }
+  flags: readonly Flag[]
+  /** The package that must be installed when it is called. */
+  needs?: OptionalPackage
+  readonly load: () => Promise<Run>
+}

@@ -1,0 +1,9 @@
+/** What groups of commands are about. */
+export const groups: Readonly<Record<string, string>> = {
+  users: 'the people who can sign in',
+  keys: 'keys to sign with, and those of the auth server',
+  agents: 'the agents that the auth server has seen',
+  grants: 'what people allowed',
+  audit: 'what happened',
+  db: 'the database of the auth server',
+}

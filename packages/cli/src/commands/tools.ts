@@ -1,0 +1,143 @@
+import type { Algorithm } from 'countersign'
+import type { DemoParty } from '../demo/demo-world.js'
+import type { CommandRow, Flag } from './command-row.js'
+
+const json: Flag = { flags: '--json', description: 'print one JSON document' }
+
+const allowNetwork: Flag = {
+  flags: '--allow-network <network>',
+  description: 'a private network to fetch from: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
+  repeated: true,
+}
+
+const egressProxy: Flag = {
+  flags: '--egress-proxy <url>',
+  description: 'the HTTP proxy to fetch by, where there is no direct way out',
+}
+
+/** For whoever writes agents and resources, in the order that help shows them. */
+export const tools: readonly CommandRow[] = [
+  {
+    name: 'demo',
+    about: 'run agent, resource and auth server on this machine and show every message of the flow',
+    flags: [
+      { flags: '--json', description: 'print one JSON document instead of frames', conflicts: ['quiet'] },
+      { flags: '--quiet', description: 'print only the result' },
+      { flags: '--deny', description: 'let the scripted person refuse', conflicts: ['browser', 'serve'] },
+      { flags: '--browser', description: 'decide yourself, in your browser', conflicts: ['serve'] },
+      { flags: '--db <file>', description: 'keep the auth server’s SQLite database in this file' },
+      { flags: '--serve', description: 'keep them running until Ctrl-C, without running the flow' },
+      {
+        flags: '--only <party>',
+        description: 'start one party; the agent runs the flow, the others are kept running',
+        choices: ['agent', 'resource', 'auth-server'] satisfies DemoParty[],
+      },
+      { flags: '--port <number>', description: 'port of the only party; 0 chooses a free one; default: that of --id' },
+      { flags: '--id <id>', description: 'identifier of the only party; default: http://127.0.0.1:PORT' },
+      { flags: '--auth-server-url <id>', description: 'the auth server of the only party' },
+      { flags: '--agent-id <id>', description: 'the one agent that --interop is for; default: any on this machine' },
+      { flags: '--resource-url <url>', description: 'the protected path that the only agent asks for' },
+      allowNetwork,
+      { flags: '--interop', description: 'get along with peers that speak an older form of the protocol' },
+    ],
+    load: async () => (await import('../demo/demo-command.js')).demoCommand,
+  },
+  {
+    name: 'verify',
+    about: 'verify the HTTP/1.1 request on standard input, step by step, and show its signature base',
+    flags: [
+      {
+        flags: '--authority <host>',
+        description: 'the authority that it was sent to; default: that of an identifier, or its Host',
+      },
+      { flags: '--resource <id>', description: 'the resource that it was sent to: the audience of tokens' },
+      { flags: '--auth-server <id>', description: 'the auth server whose auth tokens are accepted' },
+      { flags: '--jwks <file>', description: 'look for keys in this file only, by kid' },
+      {
+        flags: '--key <file>',
+        description: 'the signer’s key as a JWK; tokens are then not looked at',
+        conflicts: ['jwks'],
+      },
+      { flags: '--now <seconds>', description: 'the time to judge by, in Unix seconds' },
+      { flags: '--allow-insecure-loopback', description: 'let keys be fetched by http from this machine' },
+      allowNetwork,
+      egressProxy,
+      json,
+    ],
+    load: async () => (await import('../verify/verify-command.js')).verifyCommand,
+  },
+  {
+    name: 'inspect',
+    about: 'decode a token, or a signature or challenge header; nothing about it is checked but its form',
+    subject: {
+      name: '<value>',
+      description: 'a JWT, a header value, or a whole “Name: value” line; - reads it from standard input',
+    },
+    flags: [json],
+    load: async () => (await import('../inspect/inspect-command.js')).inspectCommand,
+  },
+  {
+    name: 'sign',
+    about: 'print a signed request as HTTP text, ready for verify; nothing is sent',
+    subject: { name: '<url>', description: 'where the request goes' },
+    flags: [
+      { flags: '--method <name>', description: 'the method; default: GET, or POST with a body' },
+      { flags: '--header <line>', description: 'a “Name: value” line; may be given several times', repeated: true },
+      { flags: '--data <text>', description: 'the body', conflicts: ['dataFile'] },
+      { flags: '--data-file <file>', description: 'the body, from a file, byte for byte' },
+      { flags: '--key <file>', description: 'a private JWK, as keys generate writes it; default: a new key' },
+      {
+        flags: '--scheme <name>',
+        description: 'how the key is found; default: what the flags imply, else hwk',
+        choices: ['hwk', 'jwks', 'jwt'],
+      },
+      { flags: '--id <id>', description: 'jwks: the identifier that publishes the key' },
+      {
+        flags: '--well-known <name>',
+        description: 'jwks: the document that names the key set; default: aauth-agent',
+        choices: ['aauth-agent', 'aauth-resource', 'none'],
+      },
+      {
+        flags: '--jwks-uri <url>',
+        description: 'jwks: the key set itself, without an identifier',
+        conflicts: ['id', 'wellKnown'],
+      },
+      { flags: '--token <jwt>', description: 'jwt: the agent token or auth token' },
+      { flags: '--created <seconds>', description: 'the time of signing, in Unix seconds; default: now' },
+      {
+        flags: '--encoding <name>',
+        description: 'of the bytes in Signature; default: base64',
+        choices: ['base64', 'base64url'],
+      },
+      {
+        flags: '--nonce <when>',
+        description: 'default: automatic, with all but GET, HEAD, OPTIONS',
+        choices: ['automatic', 'never'],
+      },
+      { flags: '--curl', description: 'print a curl command instead', conflicts: ['json'] },
+      json,
+    ],
+    load: async () => (await import('../sign/sign-command.js')).signCommand,
+  },
+  {
+    name: 'keys generate',
+    about: 'generate a private key in a file that only you can read, and print the key set to publish',
+    flags: [
+      { flags: '--out <file>', description: 'where the private JWK goes; a file that exists is never overwritten' },
+      {
+        flags: '--alg <name>',
+        description: 'the algorithm; default: ed25519',
+        choices: ['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'] satisfies Algorithm[],
+      },
+      { flags: '--kid <id>', description: 'the key’s id; default: its thumbprint' },
+    ],
+    load: async () => (await import('../keys/generate.js')).keysGenerate,
+  },
+  {
+    name: 'discover',
+    about: 'fetch and check the documents and keys that an identifier publishes',
+    subject: { name: '<identifier>', description: 'of an agent, a resource or an auth server: https://agent.example' },
+    flags: [allowNetwork, egressProxy, json],
+    load: async () => (await import('../discover/discover-command.js')).discoverCommand,
+  },
+]
