@@ -1,25 +1,102 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 
 const failures = []
-const scripts = JSON.parse(readFileSync('package.json', 'utf8')).scripts
+const read = (path) => readFileSync(path, 'utf8')
+const filesIn = (folder, pattern) =>
+  readdirSync(folder, { recursive: true })
+    .filter((path) => pattern.test(path) && !/(?:^|\/)(?:node_modules|dist)\//.test(path))
+    .map((path) => join(folder, path))
 
-for (const document of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md']) {
-  const text = readFileSync(document, 'utf8')
-  for (const [, path] of text.matchAll(/`((?:packages|scripts|test|docs|\.ci)\/[\w./*-]+)`/g)) {
+const names = readdirSync('packages')
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  ...filesIn('docs', /\.md$/),
+  ...names.map((name) => `packages/${name}/README.md`),
+]
+const sources = [...names.map((name) => `packages/${name}/src`), 'scripts', 'bench'].flatMap((folder) =>
+  filesIn(folder, /\.(?:tsx?|mjs)$/),
+)
+const tests = [...names.map((name) => `packages/${name}/test`), 'test'].flatMap((folder) => filesIn(folder, /\.tsx?$/))
+
+/** The anchors of a document: what GitHub makes of its headings, and those that are written out. */
+function anchorsIn(text) {
+  const headings = [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+  return new Set([...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id)])
+}
+const anchors = new Map(documents.map((document) => [document, anchorsIn(read(document))]))
+
+const scripts = JSON.parse(read('package.json')).scripts
+for (const document of documents) {
+  const text = read(document)
+  for (const [, path] of text.matchAll(/`((?:packages|scripts|test|docs|bench|\.ci)\/[\w./*-]+)`/g))
     if (!path.includes('*') && !existsSync(path)) failures.push(`${document} names ${path}, which does not exist`)
+  for (const [, target = '', anchor] of text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)/g)) {
+    const path = target === '' ? document : join(dirname(document), target)
+    if (!existsSync(path)) failures.push(`${document} links to ${target}, which does not exist`)
+    else if (anchor && !anchors.get(path)?.has(anchor))
+      failures.push(`${document} links to ${target}#${anchor}, and there is no such heading`)
+    // The documents are in the package of the library too, without what lies beside them here.
+    if (document.startsWith('docs/') && target.startsWith('..'))
+      failures.push(`${document} links to ${target}, which the package does not have`)
   }
-  for (const [, target] of text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)) {
-    if (!existsSync(target)) failures.push(`${document} links to ${target}, which does not exist`)
-  }
-  for (const [, script] of text.matchAll(/npm run (?:-s )?([\w:]+)/g)) {
+  for (const [, script] of text.matchAll(/npm run (?:-s )?([\w:]+)/g))
     if (!(script in scripts)) failures.push(`${document} tells to run "${script}", which is no script`)
-  }
 }
 
-const packages = readdirSync('packages').map((name) =>
-  JSON.parse(readFileSync(`packages/${name}/package.json`, 'utf8')),
-)
-const readme = readFileSync('README.md', 'utf8')
+/** Where each kind of mark leads. */
+const marks = [
+  { pattern: /(?<![\w§-])W\d{1,2}\b/g, document: 'docs/protocol.md', anchor: (mark) => mark.toLowerCase() },
+  { pattern: /(?<![\w-])[SKTACXRULO]\d\db?\b/g, document: 'docs/attacks.md', anchor: (mark) => mark.toLowerCase() },
+]
+/** The sections that `S§9.3–9.7, 10` cites. */
+const cited = /S§\d+(?:\.\d+)*(?:(?:–|, (?:and )?| and )(?:S§)?\d+(?:\.\d+)*(?! steps))*/g
+const sections = new Set([...read('docs/protocol.md').matchAll(/S§([\d.]*\d)/g)].map(([, section]) => section))
+
+for (const path of [...documents, ...sources]) {
+  // A picture has points that look like marks, and a changelog or code may quote what is none.
+  const text = read(path).replaceAll(/ d="[^"]*"|<a id="[^"]*">|<path .*/g, '')
+  for (const { pattern, document, anchor } of marks)
+    for (const [mark] of text.matchAll(pattern))
+      if (!anchors.get(document)?.has(anchor(mark)))
+        failures.push(`${path} has the mark ${mark}, which ${document} lacks`)
+  for (const [citation] of text.matchAll(cited))
+    for (const [section] of citation.matchAll(/\d+(?:\.\d+)*/g))
+      if (!sections.has(section)) failures.push(`${path} cites S§${section}, which docs/protocol.md does not explain`)
+}
+
+// Readers have the documents of the repository, and no others.
+for (const path of sources)
+  for (const [named] of read(path).matchAll(/\w[\w./-]*\.md\b|\bdesign(?:: | §\d+)/g))
+    if (!existsSync(named) && !documents.some((one) => basename(one) === named))
+      failures.push(`${path} names ${named}, which readers do not have`)
+
+const attacks = [...read('docs/attacks.md').matchAll(/^\| <a id="[^"]+"><\/a>(\w+) \|.*\| ([^|]*) \|$/gm)]
+const texts = tests.map((path) => ({ path, text: read(path) }))
+for (const [, mark, shown] of attacks) {
+  const showing = texts.filter(({ text }) => new RegExp(`\\b${mark}\\b`).test(text))
+  if (shown.trim() === '') failures.push(`docs/attacks.md names no test for ${mark}`)
+  for (const [, test] of shown.matchAll(/`([^`]+)`/g)) {
+    const shows = ({ path, text }) => basename(path) === test || text.includes(test)
+    if (!tests.some((path) => basename(path) === test) || !showing.some(shows))
+      failures.push(`docs/attacks.md says that ${test} shows ${mark}, and it does not`)
+  }
+}
+const described = new Set(attacks.map(([, mark]) => mark))
+for (const { path, text } of texts)
+  for (const [, mark] of text.matchAll(/(?<![\w-])'([SKTACXRULO]\d\db?)'/g))
+    if (!described.has(mark)) failures.push(`${path} plays ${mark}, which docs/attacks.md does not describe`)
+
+const packages = names.map((name) => JSON.parse(read(`packages/${name}/package.json`)))
+const readme = read('README.md')
 for (const { name, dependencies, optionalDependencies } of packages) {
   const [, listed = ''] = new RegExp(`^\\| \`${name}\` \\|[^|]*\\|([^|]*)\\|$`, 'm').exec(readme) ?? []
   const said = [...listed.matchAll(/`([^`]+)`/g)].map(([, dependency]) => dependency).sort()
@@ -30,7 +107,7 @@ for (const { name, dependencies, optionalDependencies } of packages) {
   if (said.join() !== needed.join())
     failures.push(`README.md lists other dependencies of ${name} than ${needed.join(', ')}`)
 }
-for (const failure of failures) process.stderr.write(`${failure}\n`)
+for (const failure of new Set(failures)) process.stderr.write(`${failure}\n`)
 if (failures.length === 0)
-  process.stdout.write('every file, link and script that the documents name exists, and the dependencies are listed\n')
+  process.stdout.write('every file, link, mark and script that documents and comments name exists\n')
 process.exitCode = failures.length === 0 ? 0 : 1

@@ -11,7 +11,7 @@ export type Decision = 'grant' | 'deny'
 const maxPages = 5
 
 /**
- * Signs in, decides, and lands on the agent's callback page, whichever of the pages of consent-page.md a server shows:
+ * Signs in, decides, and lands on the agent's callback page, whichever pages a server shows:
  * the fields are known, the pages are not.
  *
  * @throws CommandError when a page has neither form, or shows the same one again

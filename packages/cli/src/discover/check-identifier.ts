@@ -110,17 +110,23 @@ function endpointFindings(identifier: string, endpoints: readonly string[], meta
 
 /** Members that the library knows and leaves out have the wrong type; those it does not know are nobody's business. */
 function ignoredMembers(seen: Observation | undefined, metadata: object): Finding[] {
-  const known = documentMembers.filter((member) => member in (parseJsonObject(seen?.text.trim() ?? '') ?? {}))
+  const known = Object.keys(documentMembers).filter(
+    (member) => member in (parseJsonObject(seen?.text.trim() ?? '') ?? {}),
+  )
   return known
     .filter((member) => !(member in metadata))
     .map((member) => ({
       level: 'advice',
       what: `Its ${member} is not of the right type and is left out.`,
-      mend: 'See S§8.',
+      mend: `Make it ${documentMembers[member]}.`,
     }))
 }
 
-const documentMembers: readonly string[] = ['redirect_uris', 'scope_descriptions', 'supported_scopes']
+const documentMembers: Readonly<Record<string, string>> = {
+  redirect_uris: 'a list of strings',
+  scope_descriptions: 'an object of strings',
+  supported_scopes: 'a list of strings',
+}
 
 function contentTypeFindings(seen: Observation | undefined): Finding[] {
   const type = seen?.headers.get('content-type') ?? 'nothing'

@@ -1,3 +1,9 @@
+/**
+ * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ *
+ * @packageDocumentation
+ */
+
 export { AgentError, type AgentErrorCode } from './agent-error.js'
 export type { AgentActions, AgentInterop, SharedAgentOptions, SignInRequest } from './agent-options.js'
 export type { CallbackOutcome } from './callback-page.js'

@@ -44,7 +44,7 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
 export type FoundKey = { found: VerificationKey; isNew?: true } | { failure: DiscoveryFailure }
 
 /**
- * Finds documents and keys where identifiers point (S§8, design §4). Holds bounded caches.
+ * Finds documents and keys where identifiers point (S§8). Holds bounded caches.
  *
  * `remoteAddress` is where the request came from that makes a lookup necessary: what one source can make us fetch is
  * limited (attacks K25). Where it is left out, only the limits for everybody together count. Documents of auth servers

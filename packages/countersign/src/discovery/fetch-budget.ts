@@ -28,7 +28,7 @@ export interface DiscoveryLimits {
   failureTime?: 'equal' | 'shortest' | undefined
 }
 
-/** Limits of design §4. Times are seconds unless they say otherwise. */
+/** Limits of what is fetched. Times are seconds unless they say otherwise. */
 export const limits = {
   timeoutMilliseconds: 2500,
   metadataBytes: 16_384,

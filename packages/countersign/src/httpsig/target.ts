@@ -13,7 +13,7 @@ export interface Target {
 
 /**
  * Takes a raw request target apart, or refuses it when URL parsing would change it: then a router and the signature
- * could mean different paths (S27, S28 of RFC 9421 §7.5.5).
+ * could mean different paths (attacks S27 and S28, RFC 9421 §7.5.5).
  *
  * @throws AAuthError `target_ambiguous`
  */

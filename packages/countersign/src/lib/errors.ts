@@ -13,7 +13,7 @@ const badKey = { status: 401, error: 'invalid_signature', signatureError: 'inval
 const form = { status: 400, error: 'invalid_request' } as const
 const grant = { status: 400, error: 'invalid_grant', description: 'It is not valid for this request.' } as const
 
-/** Every case this library tells apart, and what each looks like on the wire (RFC 6749 §5.2, design: errors). */
+/** Every case this library tells apart, and what each looks like on the wire (RFC 6749 §5.2; docs/protocol.md, Errors). */
 export const errorCases = {
   signature_missing: signature,
   signature_malformed: signature,

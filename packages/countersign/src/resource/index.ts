@@ -1,3 +1,9 @@
+/**
+ * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ *
+ * @packageDocumentation
+ */
+
 export type { NonceClaim } from '../httpsig/claim-nonce.js'
 export { createMemoryNonces, type MemoryNoncesOptions } from '../httpsig/memory-nonces.js'
 export { AAuthError, type ErrorCode } from '../lib/errors.js'

@@ -1,3 +1,9 @@
+/**
+ * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ *
+ * @packageDocumentation
+ */
+
 export { createDiscovery, type Discovery, type DiscoveryOptions, type FoundKey } from '../discovery/discovery.js'
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 export type { DiscoveryFailure, Found } from '../discovery/fetch-document.js'

@@ -4,7 +4,7 @@ import type { AuthRequest, RequestDisplay } from '../requests/request-storage.js
 /** What people allowed, and the codes and refresh tokens under it. */
 export interface GrantStorage {
   /**
-   * Consumes a code: marks it used, records the issue and the audit row in one transaction (design §5). A code
+   * Consumes a code: marks it used, records the issue and the audit row in one transaction. A code
    * presented by somebody else or for another request is burned, one presented with another redirect URI stays; one
    * presented again revokes the refresh token it gave (attacks X01). Rejects with `StorageError` `agent_blocked`; the
    * code stays.

@@ -1,0 +1,243 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { createAgent } from 'countersign/agent'
+import { createResource } from 'countersign/resource'
+import { aauth } from 'countersign/resource/hono'
+import { decodeToken, signRequest } from 'countersign/wire'
+import { createAuthServer, fixedKeys } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { Hono } from 'hono'
+import { decide } from '../packages/cli/dist/demo/decide.js'
+import { createScriptedBrowser } from '../packages/cli/dist/demo/scripted-browser.js'
+
+/**
+ * The messages in docs/protocol.md, as an agent, a resource and an auth server exchange them over a map of origins. With
+ * --write they are written; else those in the document must differ from them in keys, signatures, ids and times only.
+ */
+const document = 'docs/protocol.md'
+const now = () => 1_800_000_000
+const origins = new Map()
+const exchanges = []
+
+async function fetch(input, init) {
+  const request = new Request(input, init)
+  const sent = { request: request.clone(), body: await request.clone().text() }
+  const response = await origins.get(new URL(request.url).origin)(request)
+  exchanges.push({ ...sent, response: response.clone(), answer: await response.clone().text() })
+  return response
+}
+
+const newSigner = async (kid) => createSigner(await generatePrivateJwk({ kid }))
+const agentSigner = await newSigner('key-1')
+const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
+const keys = fixedKeys({ signer: await newSigner('auth-key-1'), secret: new Uint8Array(32).fill(7) })
+const server = createAuthServer({ issuer: 'https://auth.example', keys, storage, fetch, now })
+await server.addUser({ username: 'testuser', password: 'testpass' })
+
+const resource = createResource({
+  id: 'https://api.example',
+  signer: await newSigner('resource-key-1'),
+  authServer: 'https://auth.example',
+  scopes: { 'calendar.read': 'See your events', 'calendar.write': 'Create and change your events' },
+  denyList: {},
+  fetch,
+  now,
+})
+const app = new Hono()
+app.get('/news', aauth(resource, { require: 'signature' }), (c) => c.json({ news: [] }))
+app.get('/calendars', aauth(resource, { require: 'identity' }), (c) => c.json({ agent: c.var.aauth.agent }))
+const mayRead = aauth(resource, { require: 'authorization', scope: 'calendar.read' })
+app.get('/events', mayRead, (c) => c.json({ events: [], agent: c.var.aauth.agent }))
+const mayWrite = aauth(resource, { require: 'authorization', scope: 'calendar.write' })
+app.post('/events', mayWrite, (c) => c.json({ created: true }, 201))
+app.all('*', (c) => resource.handler(c.req.raw))
+
+const browser = createScriptedBrowser(fetch, new AbortController().signal)
+
+const agent = createAgent({
+  id: 'https://agent.example',
+  signer: agentSigner,
+  authServers: ['https://auth.example'],
+  onePerson: true,
+  about: { name: 'My scripts', homepage: 'https://agent.example/about' },
+  onConsent: ({ url }) => void decide(browser, url, 'grant'),
+  fetch,
+  now,
+})
+origins.set('https://agent.example', (request) => agent.handler(request))
+origins.set('https://auth.example', (request) => server.handler(request))
+origins.set('https://api.example', (request) => app.fetch(request))
+
+/** What was exchanged while `act` ran, by what it was for. */
+async function during(act) {
+  const from = exchanges.length
+  await act()
+  const made = exchanges.slice(from)
+  return (path, text = '') => {
+    const found = made.find(({ request, body }) => {
+      const { pathname, search } = new URL(request.url)
+      return pathname === path && `${request.method} ${search} ${body}`.includes(text)
+    })
+    if (!found) throw new Error(`nothing was sent to ${path} with ${text}`)
+    return found
+  }
+}
+
+const allowing = await during(() => agent.fetch('https://api.example/events'))
+const again = await during(() => agent.fetch('https://api.example/events'))
+const writing = await during(() =>
+  agent.fetch('https://api.example/events', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"title":"Tea"}',
+  }),
+)
+const signingIn = await during(() => agent.signIn({ authServer: 'https://auth.example' }))
+
+const byKey = {
+  signer: agentSigner,
+  signatureKey: { scheme: 'jwks', id: agent.id, kid: 'key-1', wellKnown: 'aauth-agent' },
+  created: now(),
+}
+const form = (url, fields) => new Request(url, { method: 'POST', body: new URLSearchParams(fields) })
+const send = async (request, how) => fetch(await signRequest(request, how))
+const { x, ...ofKey } = agentSigner.jwk
+const direct = await during(async () => {
+  await fetch('https://api.example/events')
+  await send(new Request('https://api.example/calendars'), {
+    ...byKey,
+    signatureKey: { scheme: 'hwk', jwk: { kty: ofKey.kty, crv: ofKey.crv, x } },
+  })
+  await send(form('https://api.example/resource/token', { scope: 'calendar.read' }), byKey)
+  for (const document of ['agent.example/.well-known/aauth-agent', 'agent.example/jwks.json'])
+    await fetch(`https://${document}`)
+  await fetch('https://api.example/.well-known/aauth-resource')
+  await fetch('https://auth.example/.well-known/aauth-issuer')
+  await fetch('https://auth.example/.well-known/aauth-revocations')
+})
+const refreshToken = JSON.parse(allowing('/agent/token', 'request_type=code').answer).refresh_token
+const refreshing = await during(() =>
+  send(form('https://auth.example/agent/token', { request_type: 'refresh', refresh_token: refreshToken }), byKey),
+)
+const delegate = await newSigner('laptop-7')
+const agentToken = await issueToken(
+  'agent+jwt',
+  { iss: agent.id, sub: 'laptop-7', cnf: { jwk: delegate.jwk }, exp: now() + 3600 },
+  { signer: agentSigner, now },
+)
+const delegating = await during(() =>
+  send(new Request('https://api.example/calendars'), {
+    signer: delegate,
+    signatureKey: { scheme: 'jwt', jwt: agentToken },
+    created: now(),
+  }),
+)
+const revoking = await during(() => send(form('https://auth.example/agent/revoke', { token: refreshToken }), byKey))
+await server.close()
+await storage.close()
+
+const tokenIn = (text) => /eyJ[\w.-]+/.exec(text)[0]
+const challenge = allowing('/events')
+const asking = allowing('/agent/token', 'request_type=auth')
+const code = allowing('/agent/token', 'request_type=code')
+const visit = allowing('/agent/auth', 'request_token')
+const callback = allowing('/callback')
+const list = direct('/.well-known/aauth-revocations')
+
+/** What each named block of the document shows. */
+const blocks = {
+  'agent document': answerOf(direct('/.well-known/aauth-agent')),
+  'agent keys': answerOf(direct('/jwks.json')),
+  'resource document': answerOf(direct('/.well-known/aauth-resource')),
+  'auth server document': answerOf(direct('/.well-known/aauth-issuer')),
+  'unsigned request': both(direct('/events')),
+  'key only': both(direct('/calendars')),
+  'first request': both(challenge),
+  'resource token': tokenOf(tokenIn(challenge.response.headers.get('agent-auth'))),
+  'resource token request': both(direct('/resource/token')),
+  'auth request': both(asking),
+  'consent link': requestOf(visit),
+  callback: requestOf(callback),
+  'code request': both(code),
+  'auth token': tokenOf(JSON.parse(code.answer).auth_token),
+  'authorized request': both(again('/events')),
+  'step-up': both(writing('/events', 'POST')),
+  'refresh request': both(refreshing('/agent/token')),
+  'revoke request': both(revoking('/agent/revoke')),
+  'agent token': tokenOf(agentToken),
+  'delegate request': requestOf(delegating('/calendars')),
+  'own access request': both(signingIn('/agent/token', 'request_type=auth')),
+  'own auth token': tokenOf(JSON.parse(signingIn('/agent/token', 'request_type=code').answer).auth_token),
+  'revocation list': tokenOf(tokenIn(list.answer)),
+}
+
+function both(exchange) {
+  return `${requestOf(exchange)}\n\n${answerOf(exchange)}`
+}
+
+function requestOf({ request, body }) {
+  const { host, pathname, search } = new URL(request.url)
+  const shown = ['content-type', 'content-digest', 'nonce', 'signature-input', 'signature', 'signature-key']
+  const lines = shown.flatMap((name) => (request.headers.has(name) ? [field(name, request.headers.get(name))] : []))
+  return part(
+    `${request.method} ${cut(pathname + search)} HTTP/1.1\nHost: ${host}`,
+    lines,
+    cut(body).replaceAll('&', '&\n'),
+  )
+}
+
+function answerOf({ response, answer }) {
+  const shown = ['agent-auth', 'signature-error', 'location', 'content-type', 'cache-control', 'vary']
+  const lines = shown.flatMap((name) => (response.headers.has(name) ? [field(name, response.headers.get(name))] : []))
+  const isJson = response.headers.get('content-type')?.startsWith('application/json')
+  return part(
+    `HTTP/1.1 ${response.status}`,
+    lines,
+    isJson ? cut(JSON.stringify(JSON.parse(answer), null, 2)) : cut(answer),
+  )
+}
+
+function part(start, lines, body) {
+  return [start, ...lines, ...(body === '' ? [] : ['', body])].join('\n')
+}
+
+function field(name, value) {
+  return `${name.replaceAll(/(^|-)\w/g, (letter) => letter.toUpperCase())}: ${cut(value)}`
+}
+
+function tokenOf(token) {
+  const { header, payload } = decodeToken(token)
+  return cut(`${JSON.stringify(header, null, 2)}\n.\n${JSON.stringify(payload, null, 2)}`)
+}
+
+/** Long values end early. */
+function cut(text) {
+  return text
+    .replaceAll(/eyJ[\w.-]{24,}/g, (token) => `${token.slice(0, 20)}…`)
+    .replaceAll(/[\w+/-]{60,}/g, (long) => `${long.slice(0, 20)}…`)
+}
+
+/** Without what is another one each time: keys, signatures, digests, ids and secrets. */
+function masked(text) {
+  return text
+    .replaceAll(/=:[^:]+:/g, '=:~:')
+    .replaceAll(/\baa(?:cd|rq|rt)_[\w-]+|\beyJ[\w.-]+|(?<=state=)[\w-]+|(?<=Nonce: )[\w-]+/g, '~')
+    .replaceAll(/("?(?:x|jti|agent_jkt|sub)"?[=:] ?)"[\w.-]{16,}"/g, '$1"~"')
+}
+
+const failures = []
+const unseen = new Set(Object.keys(blocks))
+const text = readFileSync(document, 'utf8')
+const written = text.replaceAll(/^```http ([\w -]+)\n([\s\S]*?)^```$/gm, (whole, name, shown) => {
+  unseen.delete(name)
+  const made = blocks[name]
+  if (made === undefined)
+    failures.push(`${document} shows "${name}", which is no message of scripts/protocol-messages.mjs`)
+  else if (masked(`${made}\n`) !== masked(shown))
+    failures.push(`"${name}" in ${document} is not what is sent: node scripts/protocol-messages.mjs --write`)
+  return made === undefined ? whole : `\`\`\`http ${name}\n${made}\n\`\`\``
+})
+for (const name of unseen) failures.push(`${document} does not show "${name}"`)
+if (process.argv.includes('--write')) writeFileSync(document, written)
+else for (const failure of failures) process.stderr.write(`${failure}\n`)
+process.exitCode = failures.length === 0 || process.argv.includes('--write') ? 0 : 1
