@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import type { ConfigurationProblem } from './configuration-problem.js'
-import { nearestName } from './nearest-name.js'
+import { meantSetting } from './meant-setting.js'
 import { settingRows } from './setting-rows.js'
 
 /** What zod found against the settings of a shape, in words for whoever wrote them. */
@@ -13,7 +13,7 @@ export function problemsOf(
     if (issue.code !== 'unrecognized_keys') return [{ setting: nameOf(issue.path), problem: describe(issue) }]
     return issue.keys.map((key) => {
       const setting = nameOf([...issue.path, key])
-      const near = nearestName(setting, names)
+      const near = meantSetting(setting, names)
       return { setting, problem: `is no setting; ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
     })
   })

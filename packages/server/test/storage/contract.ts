@@ -263,7 +263,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         })
         now = start + 600
         expect(await storage.bindRequest(expired.binding)).toMatchObject({
-          reason: 'not_open',
+          reason: 'expired',
           request: { status: 'expired' },
         })
       })

@@ -14,7 +14,16 @@ import type {
   RememberedPermission,
   RequestDecision,
 } from './request-storage.js'
-import { bindRequest, delegateOf, type FoundRequest, keepRequest, partiesOf, toAuthRequest } from './requests.js'
+import {
+  bind,
+  bindingRefusal,
+  boundRefusal,
+  delegateOf,
+  type FoundRequest,
+  keepRequest,
+  partiesOf,
+  toAuthRequest,
+} from './requests.js'
 
 type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R } ? R : never
 
@@ -54,10 +63,8 @@ function recordedDecision(
 
 /** Why a decision may not be recorded; undefined: it may. */
 function decisionRefusal(request: AuthRequest, decision: RequestDecision): ReasonOf<DecideOutcome> | undefined {
-  if (request.status === 'expired') return 'expired'
-  if (request.status !== 'open') return 'not_open'
-  if (request.browserHash !== decision.browserHash) return 'other_browser'
-  if (request.userId !== decision.userId) return 'other_user'
+  const refusal = boundRefusal(request, decision)
+  if (refusal) return refusal
   if (request.revision !== decision.revision) return 'changed'
   if (decision.decision === 'allow' && grantedScope(request.scope, decision.scope) === undefined) return 'changed' // C10
   return undefined
@@ -98,12 +105,13 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   const request = toAuthRequest(row)
   const recorded = recordedDecision(request, permission)
   if (recorded) return recorded
+  const reason = bindingRefusal(request, permission)
+  if (reason) return { outcome: 'refused', reason }
   const active = (await keepUser(unit, permission.userId))?.status === 'active'
   const kept = active ? await keepGrant(unit, { publicId: permission.grantId }) : undefined
-  const reason = rememberedRefusal(request, kept?.grant, permission, unit.now)
-  if (reason || !kept) return { outcome: 'refused', reason: reason ?? 'not_covered' }
-  const bound = await bindRequest(unit, permission)
-  if (bound.outcome === 'refused') return { outcome: 'refused', reason: bound.reason }
+  if (!kept || !isCovered(request, kept.grant, permission.userId, unit.now))
+    return { outcome: 'refused', reason: 'not_covered' }
+  const bound = await bind(unit, row, permission)
   const { id, user_id, public_id } = kept.row
   await recordDecision(unit, row, 'allowed')
   await markUsed(unit, id)
@@ -116,28 +124,20 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
     grant: public_id,
     data: { ...delegateOf(row), scope: request.scope },
   })
-  return decided(bound.request, 'allowed', unit.now, handle)
+  return decided(bound, 'allowed', unit.now, handle)
 }
 
-/** Why a request may not be allowed under a remembered grant; undefined: it may. */
-function rememberedRefusal(
-  request: AuthRequest,
-  grant: Grant | undefined,
-  permission: RememberedPermission,
-  now: number,
-): ReasonOf<RememberedOutcome> | undefined {
-  if (request.status === 'expired') return 'expired'
-  if (request.status !== 'open') return 'not_open'
-  if (request.browserHash !== null && request.browserHash !== permission.browserHash) return 'other_browser'
-  const covered =
-    grant?.remembered === true &&
+/** Whether a grant may answer a request of this person without a page. */
+function isCovered(request: AuthRequest, grant: Grant, userId: string, now: number): boolean {
+  return (
+    grant.remembered &&
     !grantEnded(grant, now) &&
-    grant.userId === permission.userId &&
+    grant.userId === userId &&
     grant.agent === request.agent &&
     grant.delegate === request.delegate &&
     grant.resource === request.resource &&
     isWithinScope(request.scope, grant.scope)
-  return covered ? undefined : 'not_covered'
+  )
 }
 
 async function createCode(

@@ -102,7 +102,12 @@ export interface RequestBinding {
 
 export type BindOutcome =
   | { outcome: 'bound'; request: AuthRequest }
-  | { outcome: 'refused'; reason: 'unknown' | 'other_browser' | 'not_open'; request?: AuthRequest }
+  | {
+      outcome: 'refused'
+      reason: 'unknown' | 'expired' | 'other_browser' | 'not_open'
+      /** As it is, where that browser may know. */
+      request?: AuthRequest | undefined
+    }
 
 export interface RequestExtension {
   tokenHash: string

@@ -95,17 +95,45 @@ export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<
   const row = await keepRequest(unit, binding.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
-  if (request.status !== 'open') return { outcome: 'refused', reason: 'not_open', request }
-  const { browserHash, userId } = binding
-  if (request.browserHash !== null && request.browserHash !== browserHash) {
-    return { outcome: 'refused', reason: 'other_browser' }
-  }
+  const reason = bindingRefusal(request, binding)
+  if (reason) return { outcome: 'refused', reason, request: reason === 'other_browser' ? undefined : request }
+  return { outcome: 'bound', request: await bind(unit, row, binding) }
+}
+
+/** Why a request may not be bound to a browser; undefined: it may, or is. */
+export function bindingRefusal(
+  request: AuthRequest,
+  { browserHash }: Pick<RequestBinding, 'browserHash'>,
+): 'expired' | 'not_open' | 'other_browser' | undefined {
+  if (request.status === 'expired') return 'expired'
+  if (request.status !== 'open') return 'not_open'
+  return request.browserHash === null || request.browserHash === browserHash ? undefined : 'other_browser'
+}
+
+/** Why a browser and its user may do nothing with a request that is to be bound to them; undefined: they may. */
+export function boundRefusal(
+  request: AuthRequest,
+  by: Pick<RequestBinding, 'browserHash' | 'userId'>,
+): ReturnType<typeof bindingRefusal> | 'other_user' {
+  const refusal = bindingRefusal(request, by)
+  if (refusal) return refusal
+  if (request.browserHash !== by.browserHash) return 'other_browser'
+  return request.userId === by.userId ? undefined : 'other_user'
+}
+
+/** Binds a request that is kept, and that {@link bindingRefusal} says nothing against. */
+export async function bind(
+  unit: Unit,
+  row: FoundRequest,
+  { browserHash, userId, state }: RequestBinding,
+): Promise<AuthRequest> {
+  const request = toAuthRequest(row)
   const user = await findUserId(unit, userId)
   if (user === undefined) throw new TypeError('a request is bound to a person that there is')
   const isFirst = request.browserHash === null
   const isNew = row.user_id !== user
   const bound = {
-    state: isFirst ? (binding.state ?? request.state) : request.state,
+    state: isFirst ? (state ?? request.state) : request.state,
     revision: request.revision + (isNew && row.user_id !== null ? 1 : 0),
   }
   if (isFirst || isNew) {
@@ -116,32 +144,20 @@ export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<
       .execute()
   }
   if (isNew) await writeEvent(unit, { event: 'request.bound', ...partiesOf(row), userId: user })
-  return { outcome: 'bound', request: { ...request, ...bound, browserHash, userId } }
+  return { ...request, ...bound, browserHash, userId }
 }
 
 export async function extendRequest(unit: Unit, extension: RequestExtension): Promise<ExtendOutcome> {
   const row = await keepRequest(unit, extension.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
-  const reason = extensionRefusal(toAuthRequest(row), extension)
+  const reason =
+    boundRefusal(toAuthRequest(row), extension) ?? (row.extensions >= extension.maxExtensions ? 'limit' : undefined)
   if (reason) return { outcome: 'refused', reason }
   const extended = { expires_at: row.expires_at + extension.seconds, extensions: row.extensions + 1 }
   await unit.db.updateTable('auth_request').set(extended).where('id', '=', row.id).execute()
   const { expires_at: expiresAt, extensions } = extended
   await writeEvent(unit, { event: 'request.extended', ...partiesOf(row), data: { expiresAt, extensions } })
   return { outcome: 'extended', expiresAt, extensions }
-}
-
-/** Why the end of a request may not be put off; undefined: it may. */
-function extensionRefusal(
-  request: AuthRequest,
-  extension: RequestExtension,
-): Extract<ExtendOutcome, { outcome: 'refused' }>['reason'] | undefined {
-  if (request.status === 'expired') return 'expired'
-  if (request.status !== 'open') return 'not_open'
-  if (request.browserHash !== extension.browserHash) return 'other_browser'
-  if (request.userId !== extension.userId) return 'other_user'
-  if (request.extensions >= extension.maxExtensions) return 'limit'
-  return undefined
 }
 
 /** A request that nobody else changes to the end of the transaction. */
