@@ -1,4 +1,5 @@
-import { nearestName, requireKnownOptions } from '../lib/require-known-options.js'
+import { nearestName } from '../lib/nearest-name.js'
+import { requireKnownOptions } from '../lib/require-known-options.js'
 import { warnOnce } from '../lib/warn-once.js'
 import type { ResourceMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
