@@ -9,6 +9,9 @@ const shared = {
   server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
 }
 
+/** A unit test names the source file it is about; what runs is what was built of it. */
+const resolve = { alias: [{ find: /^((?:\.\.\/)+)src\//, replacement: '$1dist/' }] }
+
 /** Tests that compare times: they run after the others, one file after the other. */
 const timed = [
   '**/*timing.test.ts',
@@ -24,6 +27,7 @@ export default defineConfig({
     maxWorkers: 3,
     projects: [
       {
+        resolve,
         test: {
           ...shared,
           name: 'node',
@@ -32,6 +36,7 @@ export default defineConfig({
         },
       },
       {
+        resolve,
         test: {
           ...shared,
           testTimeout: 90_000,
@@ -43,6 +48,7 @@ export default defineConfig({
         },
       },
       {
+        resolve,
         test: {
           ...shared,
           testTimeout: 90_000,

@@ -215,12 +215,49 @@ function circlesOf(graph) {
   }
 }
 
+/**
+ * Tests come in by the entries of packages. A test may import the one source file it is named after, up to the first dot,
+ * and any may import the program, which is a command line's entry.
+ */
+function checkTest(file) {
+  const shown = relative('.', file)
+  const text = readFileSync(file, 'utf8')
+  for (const [, specifier] of text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']*|#[^']*)'/g)) {
+    const [, name, folder, inside] = /^packages\/([^/]+)\/(src|dist)\/(.*)$/.exec(reachedBy(file, specifier)) ?? []
+    if (folder === 'dist' || specifier.startsWith('#'))
+      refuse(shown, `imports ${specifier}: name the entry or the source`)
+    else if (folder === 'src') {
+      const isOwn = shown.startsWith(`packages/${name}/test/${stem(inside)}.`) && /\.test\.tsx?$/.test(shown)
+      const isProgram = name === 'cli' && inside === 'program.js'
+      if (!isOwn && !isProgram) refuse(shown, `imports ${specifier}, which it is not named after: use an entry`)
+    }
+  }
+}
+
+function reachedBy(file, specifier) {
+  return relative('.', resolve(dirname(file), specifier))
+    .split(sep)
+    .join('/')
+}
+
+/** A path up to the first dot of its file's name. */
+function stem(path) {
+  return path.replace(/\.[^/]*$/, '')
+}
+
 function listFiles(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? listFiles(join(folder, entry.name)) : [join(folder, entry.name)],
   )
 }
 
+const tests = ['packages/countersign/test', 'packages/server/test', 'packages/cli/test', 'test', 'bench']
+  .flatMap(listFiles)
+  .filter((file) => /\.(?:tsx?|mjs)$/.test(file) && !file.includes('node_modules'))
+for (const file of tests) checkTest(file)
+
 for (const failure of failures) process.stderr.write(`${failure}\n`)
-process.stdout.write(failures.length === 0 ? `boundaries hold in ${files} files\n` : '')
+process.stdout.write(
+  failures.length === 0 ? `boundaries hold in ${files} files, and in ${tests.length} of tests\n` : '',
+)
 process.exitCode = failures.length === 0 ? 0 : 1

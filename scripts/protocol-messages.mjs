@@ -8,7 +8,6 @@ import { createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'
 import { decide } from '../packages/cli/dist/demo/decide.js'
-import { createScriptedBrowser } from '../packages/cli/dist/demo/scripted-browser.js'
 
 /**
  * The messages in docs/protocol.md, as an agent, a resource and an auth server exchange them over a map of origins. With
@@ -52,7 +51,7 @@ const mayWrite = aauth(resource, { require: 'authorization', scope: 'calendar.wr
 app.post('/events', mayWrite, (c) => c.json({ created: true }, 201))
 app.all('*', (c) => resource.handler(c.req.raw))
 
-const browser = createScriptedBrowser(fetch, new AbortController().signal)
+const { signal } = new AbortController()
 
 const agent = createAgent({
   id: 'https://agent.example',
@@ -60,7 +59,7 @@ const agent = createAgent({
   authServers: ['https://auth.example'],
   onePerson: true,
   about: { name: 'My scripts', homepage: 'https://agent.example/about' },
-  onConsent: ({ url }) => void decide(browser, url, 'grant'),
+  onConsent: ({ url }) => void decide(url, { decision: 'grant', fetch, signal }),
   fetch,
   now,
 })

@@ -1,7 +1,8 @@
 import { Writable } from 'node:stream'
-import { runProgram } from '../dist/program.js'
-import type { Stop } from '../dist/terminal/terminal.js'
+import { runProgram } from '../src/program.js'
 import type { Finished } from './run-command.js'
+
+type Stop = Parameters<Parameters<Parameters<typeof runProgram>[1]['onStop']>[0]>[0]
 
 export interface ProgramOptions {
   /** What stands on its standard input. */

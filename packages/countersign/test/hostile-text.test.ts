@@ -2,7 +2,10 @@ import { AAuthError } from 'countersign'
 import {
   contentDigest,
   decodeToken,
+  isFetchableUrl,
   isIdentifier,
+  parseBase64,
+  parseBase64url,
   parseChallenge,
   parseMetadata,
   parseScope,
@@ -10,11 +13,9 @@ import {
   parseSignatureInput,
   parseSignatureKey,
   requireContentDigest,
+  requireTarget,
 } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
-import { requireTarget } from '../dist/httpsig/target.js'
-import { parseBase64, parseBase64url } from '../dist/lib/base64url.js'
-import { isFetchableUrl } from '../dist/protocol/metadata.js'
 
 const budget = 5
 

@@ -1,5 +1,4 @@
 import type { ReceivedMessage } from 'countersign'
-import { utf8 } from '../dist/lib/base64url.js'
 
 export interface MessageParts {
   method?: string
@@ -16,6 +15,6 @@ export function receivedMessage({
   headers = [],
   body = '',
 }: MessageParts = {}): ReceivedMessage {
-  const bytes = typeof body === 'string' ? utf8(body) : body
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
   return { method, rawTarget: target, rawHeaders: headers.flat(), body: async () => bytes }
 }

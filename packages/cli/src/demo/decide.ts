@@ -2,10 +2,18 @@ import { CommandError } from '../command/command-error.js'
 import { demoPerson } from './demo-world.js'
 import { type Answers, hasControl } from './fill-form.js'
 import { type PageForm, parseForms } from './page-form.js'
-import type { Page, ScriptedBrowser } from './scripted-browser.js'
+import { createScriptedBrowser, type Page } from './scripted-browser.js'
 
 /** What the scripted person does with the consent page. */
 export type Decision = 'grant' | 'deny'
+
+export interface DecideOptions {
+  decision: Decision
+  /** What its browser sends with. */
+  fetch: typeof globalThis.fetch
+  /** Aborting it ends what the browser waits for. */
+  signal: AbortSignal
+}
 
 /** Sign-in, consent, and the password again where a server asks for it. */
 const maxPages = 5
@@ -16,7 +24,8 @@ const maxPages = 5
  *
  * @throws CommandError when a page has neither form, or shows the same one again
  */
-export async function decide(browser: ScriptedBrowser, url: string, decision: Decision): Promise<Page> {
+export async function decide(url: string, { decision, fetch, signal }: DecideOptions): Promise<Page> {
+  const browser = createScriptedBrowser(fetch, signal)
   let page = await browser.open(url)
   let signedIn = false
   for (let pages = 0; pages < maxPages; pages++) {

@@ -3,7 +3,6 @@ import type { Trace } from '../trace/create-trace.js'
 import { type Closers, createClosers } from './closers.js'
 import { type Decision, decide } from './decide.js'
 import { flowFailure } from './flow-failure.js'
-import { createScriptedBrowser } from './scripted-browser.js'
 import { sendWithin } from './send-within.js'
 import { answerTime, type PartyOptions, startParties } from './start-parties.js'
 
@@ -45,8 +44,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
 
   async function askPerson(consent: ConsentRequest, trace: Trace): Promise<void> {
     if (typeof person === 'function') return person(consent)
-    const browser = createScriptedBrowser(trace.sender('browser', sendWithin(answerTime)), signal)
-    await decide(browser, consent.url, person)
+    await decide(consent.url, { decision: person, fetch: trace.sender('browser', sendWithin(answerTime)), signal })
   }
 
   signal.throwIfAborted()

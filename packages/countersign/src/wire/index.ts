@@ -58,6 +58,7 @@ export {
   serializeSignatureKey,
 } from '../httpsig/signature-key.js'
 export { januaryProfile, type SigningProfile } from '../httpsig/signing-profile.js'
+export { requireTarget, type Target } from '../httpsig/target.js'
 export {
   type BodyCoverage,
   type SigningKey,
@@ -66,6 +67,7 @@ export {
   verifySignature,
 } from '../httpsig/verify-signature.js'
 export { algorithmNames } from '../lib/algorithms.js'
+export { parseBase64, parseBase64url, serializeBase64, serializeBase64url } from '../lib/base64url.js'
 export { errorReasons } from '../lib/error-reasons.js'
 export { type AAuthErrorOptions, type ChallengeContext, errorCases } from '../lib/errors.js'
 export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from '../lib/jwk.js'
@@ -89,6 +91,7 @@ export {
 export {
   type AgentMetadata,
   type IssuerMetadata,
+  isFetchableUrl,
   type MetadataByKind,
   type MetadataKind,
   metadataUrl,

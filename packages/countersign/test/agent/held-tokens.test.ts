@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createHeldTokens } from '../../dist/agent/held-tokens.js'
+import { createHeldTokens } from '../../src/agent/held-tokens.js'
 import { ended, ids, openStage, type Stage, settled } from './stage.js'
 
 /** Asks as a session, and gives the token that was shown at last, decoded as far as its name. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isPublicAddress, judgeAddress } from '../../dist/discovery/address-ranges.node.js'
+import { isPublicAddress, judgeAddress } from '../../src/discovery/address-ranges.node.js'
 
 /** The IANA registries of special-purpose addresses (RFC 6890 and its successors), and multicast. */
 const registry = {

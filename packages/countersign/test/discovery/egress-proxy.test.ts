@@ -9,7 +9,6 @@ import { createResource } from 'countersign/resource'
 import { type SignatureKey, signRequest } from 'countersign/wire'
 import { createCertificateFinder } from 'countersign/x509'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createGuardedFetch as createWebFetch } from '../../dist/discovery/guarded-fetch.web.js'
 import { type Issued, issueCertificate } from '../x509/certificates.js'
 import { startServer, startTcpServer } from './loopback-server.js'
 import { simulatePublicNetwork } from './public-network.js'
@@ -307,10 +306,5 @@ describe('W28: egressProxy', () => {
   ])('is refused where it is named: %s', (egressProxy, message) => {
     expect(() => createGuardedFetch({ egressProxy })).toThrow(`egressProxy ${message}`)
     expect(() => createGuardedFetch({ egressProxy })).not.toThrow(/geheim/)
-  })
-
-  it('works on Node only, and elsewhere says so', () => {
-    expect(() => createWebFetch({ egressProxy: 'http://proxy.example:3128' })).toThrow(/egressProxy works on Node only/)
-    expect(() => createWebFetch({ allowNetworks: [{ cidr: '10.0.0.0/8' }] })).not.toThrow()
   })
 })

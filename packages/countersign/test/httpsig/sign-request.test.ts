@@ -9,7 +9,6 @@ import {
   verifySignature,
 } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
-import { targetOf } from '../../dist/httpsig/receive-request.js'
 import { refusal, refusalCode } from '../refusal.js'
 
 const now = 1_768_786_017
@@ -274,15 +273,5 @@ describe('receiveRequest', () => {
     expect(await verifySignature(receiveRequest(signed), options)).toMatchObject({ authority: 'api.example:8443' })
     const shown = new Request(signed, { headers: [...signed.headers, ['host', 'resource.example']] })
     expect(await refusalCode(() => verifySignature(receiveRequest(shown), options))).toBe('signature_mismatch')
-  })
-
-  it.each([
-    ['https://resource.example/', '/'],
-    ['https://resource.example/a?', '/a?'],
-    ['https://resource.example/a?b#c', '/a?b'],
-    ['https://resource.example/a#b?c/d', '/a'],
-    ['http://[::1]:8001/a', '/a'],
-  ])('targetOf %s', (url, target) => {
-    expect(targetOf(url)).toBe(target)
   })
 })

@@ -1,8 +1,13 @@
-import { parseSignature, parseSignatureInput } from 'countersign/wire'
+import {
+  parseBase64url,
+  parseSignature,
+  parseSignatureInput,
+  serializeBase64,
+  serializeBase64url,
+} from 'countersign/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { serializeSignatureParameters } from '../../dist/httpsig/signature-input.js'
-import { parseBase64url, serializeBase64, serializeBase64url } from '../../dist/lib/base64url.js'
+import { serializeSignatureParameters } from '../../src/httpsig/signature-input.js'
 import { refusalCode } from '../refusal.js'
 
 const valid = 'sig1=("@method" "@authority" "@path" "signature-key");created=1768786017'

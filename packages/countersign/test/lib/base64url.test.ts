@@ -7,7 +7,7 @@ import {
   serializeBase64,
   serializeBase64url,
   utf8,
-} from '../../dist/lib/base64url.js'
+} from '../../src/lib/base64url.js'
 
 const bytes = fc.uint8Array({ maxLength: 70 })
 

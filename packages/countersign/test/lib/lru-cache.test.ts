@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LruCache } from '../../dist/lib/lru-cache.js'
+import { LruCache } from '../../src/lib/lru-cache.js'
 
 describe('LruCache', () => {
   it('forgets the entry used longest ago, and never holds more than its limit', () => {

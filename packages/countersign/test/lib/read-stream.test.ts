@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { joinChunks, readStream, withinLimit } from '../../dist/lib/read-stream.js'
+import { joinChunks, readStream, withinLimit } from '../../src/lib/read-stream.js'
 import { refusalCode } from '../refusal.js'
 
 /** A stream of chunks of these lengths, each of its own value; without end where `endless`. */

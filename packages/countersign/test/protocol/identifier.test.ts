@@ -1,7 +1,6 @@
-import { isIdentifier, isLoopbackIdentifier } from 'countersign/wire'
+import { isFetchableUrl, isIdentifier, isLoopbackIdentifier } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
-import { requireIdentifier } from '../../dist/protocol/identifier.js'
-import { isFetchableUrl } from '../../dist/protocol/metadata.js'
+import { requireIdentifier } from '../../src/protocol/identifier.js'
 
 const loopback = { allowInsecureLoopback: true }
 const path = { allowPath: true }

@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign'
 import { describe, expect, it } from 'vitest'
-import { requireUnchanged } from '../../dist/resource/require-unchanged.js'
+import { requireUnchanged } from '../../src/resource/require-unchanged.js'
 
 /** What a difference is of; undefined: there is none. */
 function differs(rawTarget: string, target: string, mountPath = '', method = 'GET'): string | undefined {

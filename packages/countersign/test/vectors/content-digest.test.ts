@@ -1,22 +1,21 @@
 import { contentDigest, requireContentDigest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
-import { utf8 } from '../../dist/lib/base64url.js'
 import vectors from '../../vectors/rfc9530-content-digest.json' with { type: 'json' }
 import { refusalCode } from '../refusal.js'
 
 describe('Content-Digest (RFC 9530)', () => {
   it.each(vectors.cases)('$name: accepted', async ({ body, header }) => {
-    await requireContentDigest(header, utf8(body))
-    expect(await refusalCode(() => requireContentDigest(header, utf8(`${body} `)))).toBe('digest_mismatch')
+    await requireContentDigest(header, Buffer.from(body))
+    expect(await refusalCode(() => requireContentDigest(header, Buffer.from(`${body} `)))).toBe('digest_mismatch')
   })
 
   it.each(vectors.cases.filter(({ header }) => /^sha-256=:[^:]+:$/.test(header)))('$name: made', async ({ body, header }) => {
-    expect(await contentDigest(utf8(body))).toBe(header)
+    expect(await contentDigest(Buffer.from(body))).toBe(header)
   })
 
   it('a truncated digest is refused', async () => {
     const { body, header } = vectors.truncated
-    expect(await refusalCode(() => requireContentDigest(header, utf8(body)))).toBe('digest_mismatch')
+    expect(await refusalCode(() => requireContentDigest(header, Buffer.from(body)))).toBe('digest_mismatch')
   })
 
   const body = '{"hello": "world"}\n'
@@ -38,10 +37,10 @@ describe('Content-Digest (RFC 9530)', () => {
     ['empty', '', 'digest_malformed'],
     ['100 KiB of members', 'a=a='.repeat(25_600), 'digest_malformed'],
   ])('%s: refused', async (_name, header, code) => {
-    expect(await refusalCode(() => requireContentDigest(header, utf8(body)))).toBe(code)
+    expect(await refusalCode(() => requireContentDigest(header, Buffer.from(body)))).toBe(code)
   })
 
   it('a digest of an unknown algorithm in bytes is passed over beside a known one', async () => {
-    await requireContentDigest(`sha-999=:AAAA:, ${sha256}`, utf8(body))
+    await requireContentDigest(`sha-999=:AAAA:, ${sha256}`, Buffer.from(body))
   })
 })

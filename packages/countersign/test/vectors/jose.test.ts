@@ -1,7 +1,6 @@
 import { createSigner } from 'countersign'
-import { decodeToken, importVerificationKey, jwkThumbprint, verifyBytes, verifyToken } from 'countersign/wire'
+import { decodeToken, importVerificationKey, jwkThumbprint, parseBase64url, serializeBase64url, verifyBytes, verifyToken } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
-import { parseBase64url, serializeBase64url } from '../../dist/lib/base64url.js'
 import vectors from '../../vectors/jose.json' with { type: 'json' }
 import { refusalCode } from '../refusal.js'
 

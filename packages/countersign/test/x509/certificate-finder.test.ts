@@ -4,7 +4,6 @@ import { createResource, type ResourceOptions } from 'countersign/resource'
 import { type SignatureKey, signRequest } from 'countersign/wire'
 import { type CertificateFinderOptions, createCertificateFinder } from 'countersign/x509'
 import { describe, expect, it } from 'vitest'
-import { parseCertificates } from '../../dist/x509/certificate-chain.js'
 import { refusal, refusalCode } from '../refusal.js'
 import {
   type CertificateParts,
@@ -31,6 +30,14 @@ const leafEnd = Date.parse(new X509Certificate(leaf.pem).validTo) / 1000
 
 function issueLeaf(parts: Partial<CertificateParts> = {}): Issued {
   return issueCertificate({ name: 'leaf', issuer: root, extensions: agentName, ...parts })
+}
+
+function canBeRead(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0
+  } catch {
+    return false
+  }
 }
 
 function finderOver(pem: string, options: Partial<CertificateFinderOptions> = {}) {
@@ -396,7 +403,7 @@ describe('what x5u and x5t point to', () => {
     for (let at = 0; at < new X509Certificate(leaf.pem).raw.length; at++) {
       const changed = withBytes(leaf.pem, (der) => der.fill((der[at] as number) ^ 0x41, at, at + 1))
       const { find } = finderOver(changed)
-      const x5t = parseCertificates(changed) ? thumbprintOf(changed) : leaf.thumbprint
+      const x5t = canBeRead(changed) ? thumbprintOf(changed) : leaf.thumbprint
       expect(await find({ x5u, x5t }), `byte ${at}`).toHaveProperty('failure')
     }
   })

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { hashSecret } from '../../dist/keys/minted-secrets.js'
 import { openRequest } from '../attacks/flow.js'
 import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
 import { words } from '../pages/reading.js'
+import { secretHash } from '../secret-hash.js'
 import { createPerson, signedIn } from './person.js'
 
 async function opened(options: StageOptions = {}): Promise<Stage> {
@@ -89,7 +89,7 @@ describe('signing up', () => {
   ])('is limited per %s', async (_size, from, most) => {
     const stage = await opened({ accounts: { signUp: true } })
     for (let made = 1; made < most; made++) {
-      await stage.storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })
+      await stage.storage.countAttempt({ key: secretHash(`sign-up ${from}`), window: 3600 })
     }
     expect(await createPerson(stage).submit('/account/sign-up', newcomer)).toMatchObject({ status: 303 })
     const seen = await createPerson(stage).submit('/account/sign-up', { ...newcomer, username: 'Zoey' })
@@ -149,7 +149,7 @@ describe('being signed in in many browsers', () => {
       const first = await signedIn(stage)
       for (let more = 2; more <= most; more += 1) {
         stage.clock.now += 1
-        await stage.storage.createSession({ ...longSession, idHash: hashSecret(`${more}`), userId, most })
+        await stage.storage.createSession({ ...longSession, idHash: secretHash(`${more}`), userId, most })
       }
       expect(await first.open('/account')).toMatchObject({ status: 200 })
       stage.clock.now += 1

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { hashSecret } from '../../dist/keys/minted-secrets.js'
 import { createScriptedUser, type ScriptedUser, signInToAccount } from '../scripted-user.js'
+import { secretHash } from '../secret-hash.js'
 import type { Attack, Outcome } from './attack.js'
 import { type Asked, openRequest, redeem, view } from './flow.js'
 import { people, type Stage } from './stage.js'
@@ -356,7 +356,7 @@ export const signInAttacks: readonly Attack[] = [
 async function sessionOf(stage: Stage, userId: string): Promise<string> {
   const secret = `aasn_${'s'.repeat(43)}`
   await stage.storage.createSession({
-    idHash: hashSecret(secret),
+    idHash: secretHash(secret),
     userId,
     idleSeconds: 86_400,
     lifetime: 86_400,

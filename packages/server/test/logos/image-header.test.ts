@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readImageHeader } from '../../dist/logos/image-header.js'
+import { readImageHeader } from '../../src/logos/image-header.js'
 import { imageNames, patched, plainPng, readImage } from './images.js'
 
 const formatOf = (name: string) => (name.endsWith('.jpg') ? 'jpeg' : name.slice(name.lastIndexOf('.') + 1))

@@ -34,6 +34,14 @@ export function chunksOf(png: Uint8Array): Chunk[] {
   return chunks
 }
 
+/** How large a PNG says it is, or undefined for what is none. */
+export function pngSize(bytes: Uint8Array): { width: number; height: number } | undefined {
+  const png = Buffer.from(bytes)
+  if (png.toString('latin1', 0, 8) !== '\u0089PNG\r\n\u001a\n' || png.toString('latin1', 12, 16) !== 'IHDR')
+    return undefined
+  return { width: png.readUInt32BE(16), height: png.readUInt32BE(20) }
+}
+
 /** A PNG of chunks, with correct checksums. */
 export function pngOf(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer> {
   const parts = chunks.flatMap(({ name, content }) => {

@@ -1,9 +1,8 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { readImageHeader } from '../../dist/logos/image-header.js'
 import { hasChromium, launchChromium } from '../chromium.js'
 import { takeScreenshot } from '../screenshot.js'
-import { pixelsOf, readImage } from './images.js'
+import { pixelsOf, pngSize, readImage } from './images.js'
 import { fetchesEnd, type LogoStage, openLogoStage, picture } from './logo-stage.js'
 
 // A dark disc on nothing: on a dark page it would not be seen.
@@ -40,7 +39,7 @@ describe.skipIf(!hasChromium())('logos in Chromium', () => {
   /** What is seen at a place of the logo, in parts of its width and height. */
   async function colourAt(page: Page, x: number, y: number): Promise<number[]> {
     const shot = await page.locator('img.logo').screenshot()
-    const { width, height } = readImageHeader(shot) ?? { width: 0, height: 0 }
+    const { width, height } = pngSize(shot) ?? { width: 0, height: 0 }
     return pixelsOf(shot)(Math.floor(width * x), Math.floor(height * y)).slice(0, 3)
   }
 

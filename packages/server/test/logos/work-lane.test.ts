@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { createWorkLane } from '../../dist/logos/work-lane.js'
+import { createWorkLane } from '../../src/logos/work-lane.js'
 
 function laneOf(options: Partial<Parameters<typeof createWorkLane>[0]> = {}) {
   const clock = { now: 1000 }

@@ -1,3 +1,4 @@
+import { createDecipheriv } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -7,7 +8,6 @@ import { signRequest } from 'countersign/wire'
 import { parseMasterKey, type StoredKey } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, vi } from 'vitest'
-import { openPrivateKey } from '../../dist/keys/open-private-key.js'
 import { newSigner } from '../attacks/party.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { createScriptedUser, hiddenFields, signInToAccount } from '../scripted-user.js'
@@ -33,6 +33,19 @@ function captureOwnOutput(): () => string {
   return () => lines.join('\n')
 }
 
+/** The private part of a stored key: AES-256-GCM, bound to what the key is for and to its name. */
+function unsealed({ kid, purpose, private: sealed }: StoredKey, masterKey: Uint8Array): Buffer {
+  const [iv, text, tag] = (sealed ?? '')
+    .split('.')
+    .slice(1)
+    .map((part) => Buffer.from(part, 'base64url'))
+  if (!iv || !text || !tag) throw new TypeError(`the key ${kid} is not sealed`)
+  const decipher = createDecipheriv('aes-256-gcm', masterKey, iv)
+    .setAAD(Buffer.from(JSON.stringify(['countersign key', purpose, kid])))
+    .setAuthTag(tag)
+  return Buffer.concat([decipher.update(text), decipher.final()])
+}
+
 /** The master key and the private parts of the server's keys. */
 async function addServerKeys(secrets: Secrets, { folder, database }: OperatorStage): Promise<void> {
   const text = readFileSync(join(folder, 'master.key'), 'utf8').trim()
@@ -43,7 +56,7 @@ async function addServerKeys(secrets: Secrets, { folder, database }: OperatorSta
   const stored: StoredKey[] = await storage.listKeys()
   await storage.close()
   for (const key of stored) {
-    const opened = openPrivateKey(key, parsed.masterKey)
+    const opened = unsealed(key, parsed.masterKey)
     if (key.purpose === 'sign') secrets.add('private key', (JSON.parse(opened.toString()) as { d: string }).d)
     else for (const encoding of ['base64url', 'hex'] as const) secrets.add('secret key', opened.toString(encoding))
   }

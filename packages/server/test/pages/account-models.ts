@@ -7,7 +7,7 @@ import type {
   PasskeyEntry,
   SecurityPage,
   SessionEntry,
-} from '../../dist/pages/account-models.js'
+} from 'countersign-server/pages'
 import { equipped, frame } from './models.js'
 
 /** Thursday, 15 January 2026, 14:06 UTC. */

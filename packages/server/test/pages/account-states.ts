@@ -1,12 +1,17 @@
-import { renderActivity } from '../../dist/pages/account/activity-page.js'
-import { renderAgent } from '../../dist/pages/account/agent-page.js'
-import { renderAgents } from '../../dist/pages/account/agents-page.js'
-import { renderPassword } from '../../dist/pages/account/password-page.js'
-import { renderRemoveAgent, renderRemoveAll, renderRemovePasskey } from '../../dist/pages/account/removal-pages.js'
-import { renderSecurity } from '../../dist/pages/account/security-page.js'
-import { renderSignedOut } from '../../dist/pages/account/signed-out-page.js'
-import { renderCloseAccount, renderYours } from '../../dist/pages/account/yours-page.js'
-import type { Messages } from '../../dist/pages/messages/messages.js'
+import {
+  type Messages,
+  renderActivity,
+  renderAgent,
+  renderAgents,
+  renderCloseAccount,
+  renderPassword,
+  renderRemoveAgent,
+  renderRemoveAll,
+  renderRemovePasskey,
+  renderSecurity,
+  renderSignedOut,
+  renderYours,
+} from 'countersign-server/pages'
 import {
   accountFrame,
   activity,

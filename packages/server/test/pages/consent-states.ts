@@ -1,7 +1,4 @@
-import { renderConsent } from '../../dist/pages/consent-page.js'
-import type { Messages } from '../../dist/pages/messages/messages.js'
-import { renderPolicyForbids } from '../../dist/pages/policy-forbids-page.js'
-import { renderReturnToApp } from '../../dist/pages/return-to-app-page.js'
+import { type Messages, renderConsent, renderPolicyForbids, renderReturnToApp } from 'countersign-server/pages'
 import { consentModel, equipped, longHost, policyForbidsModel, returnToAppModel } from './models.js'
 
 const {

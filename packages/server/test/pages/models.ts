@@ -7,7 +7,7 @@ import type {
   ReturnToAppPage,
   SignInPage,
   SignUpPage,
-} from '../../dist/pages/models.js'
+} from 'countersign-server/pages'
 
 export const frame = {
   serverName: 'Home Accounts',

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import { findAsset } from '../../dist/pages/assets.js'
+import { findAsset } from 'countersign-server/pages'
 
 // A picture of one pixel.
 const logo = Buffer.from(

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cleanText, lookAlikeHost } from '../../dist/pages/plain-text.js'
+import { cleanName, cleanText, lookAlikeHost } from '../../src/pages/plain-text.js'
 
 describe('cleanText', () => {
   it.each([
@@ -69,5 +69,45 @@ describe('lookAlikeHost', () => {
     ['', false],
   ])('%s: %s', (host, expected) => {
     expect(lookAlikeHost(host)).toBe(expected)
+  })
+})
+
+describe('cleanName', () => {
+  it.each([
+    ['Calendar” Verified by Home “', 'Calendar Verified by Home'],
+    ['"Calendar"', 'Calendar'],
+    ['«Calendar»', 'Calendar'],
+    ['‹Calendar›', 'Calendar'],
+    ['「Calendar」', 'Calendar'],
+    ['„Calendar‟', 'Calendar'],
+    ['＂Calendar＂', 'Calendar'],
+    ['‘Calendar’', 'Calendar'],
+    ['`Calendar´', 'Calendar'],
+    ['Calendar″', 'Calendar'],
+    ['❝Calendar❞', 'Calendar'],
+    ['Alice’s Notes', 'Alice’s Notes'],
+    ["O'Brien", "O'Brien"],
+    ["'Calendar'", 'Calendar'],
+    ['""', ''],
+    ["rock 'n' roll", 'rock n roll'],
+    [`${'“'.repeat(100)}Calendar`, 'Calendar'],
+  ])('%j becomes %j', (value, expected) => {
+    expect(cleanName(value)).toBe(expected)
+  })
+
+  it('leaves no mark with which a quotation could end, at most 60 characters, and has nothing left to do', () => {
+    const signs = fc.constantFrom(...Array.from('“”«»"\'’‘‹›„＂a\u200b '))
+    const text = fc.oneof(
+      fc.array(signs, { maxLength: 90 }).map((all) => all.join('')),
+      fc.string({ unit: 'binary' }),
+    )
+    fc.assert(
+      fc.property(text, (value) => {
+        const name = cleanName(value)
+        expect(name).not.toMatch(/[“”«»"‹›„＂]/)
+        expect(Array.from(name).length).toBeLessThanOrEqual(60)
+        expect(cleanName(name)).toBe(name)
+      }),
+    )
   })
 })

@@ -1,7 +1,4 @@
-import type { Messages } from '../../dist/pages/messages/messages.js'
-import { renderReauthentication } from '../../dist/pages/reauthentication-page.js'
-import { renderSignIn } from '../../dist/pages/sign-in-page.js'
-import { renderSignUp } from '../../dist/pages/sign-up-page.js'
+import { type Messages, renderReauthentication, renderSignIn, renderSignUp } from 'countersign-server/pages'
 import { equipped, longHost, outsideForm, reauthenticationModel, signInModel, signUpModel } from './models.js'
 
 const { agentHost: _agent, resourceHost: _resource, ...outside } = signInModel({ ...equipped, form: outsideForm })

@@ -1,10 +1,12 @@
+import {
+  renderCloseAccount,
+  renderConsent,
+  renderPassword,
+  renderReauthentication,
+  renderSignIn,
+  renderSignUp,
+} from 'countersign-server/pages'
 import { describe, expect, it } from 'vitest'
-import { renderPassword } from '../../dist/pages/account/password-page.js'
-import { renderCloseAccount } from '../../dist/pages/account/yours-page.js'
-import { renderConsent } from '../../dist/pages/consent-page.js'
-import { renderReauthentication } from '../../dist/pages/reauthentication-page.js'
-import { renderSignIn } from '../../dist/pages/sign-in-page.js'
-import { renderSignUp } from '../../dist/pages/sign-up-page.js'
 import { accountFrame } from './account-models.js'
 import { consentModel, reauthenticationModel, signInModel, signUpModel } from './models.js'
 import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'

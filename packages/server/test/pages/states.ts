@@ -1,7 +1,4 @@
-import { en } from '../../dist/pages/messages/en.js'
-import type { Messages } from '../../dist/pages/messages/messages.js'
-import type { ProblemPage } from '../../dist/pages/models.js'
-import { renderProblem } from '../../dist/pages/problem-page.js'
+import { en, type Messages, type ProblemPage, renderProblem } from 'countersign-server/pages'
 import { accountStates } from './account-states.js'
 import { consentStates } from './consent-states.js'
 import { outsideForm, problemModel } from './models.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sqlStorage } from '../../dist/storage/sql-storage.js'
+import { sqlStorage } from '../../src/storage/sql-storage.js'
 
 type Engine = Parameters<typeof sqlStorage>[0]
 

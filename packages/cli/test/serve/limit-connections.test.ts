@@ -1,0 +1,174 @@
+import { createServer, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { expect, it, onTestFinished } from 'vitest'
+import { type ConnectionShares, limitConnections } from '../../src/serve/limit-connections.js'
+
+interface Client {
+  socket: Socket
+  isOpen: () => boolean
+  /** Sends a request and waits for what it is answered. */
+  ask: (path?: string) => Promise<string>
+}
+
+/** A server on loopback whose answers to `/held` wait, and clients from any address of 127.0.0.0/8. */
+async function startServer(idlePerAddress: number, shares: Partial<ConnectionShares> = {}) {
+  const held: ServerResponse[] = []
+  const server = createServer({ keepAliveTimeout: 60_000 }, (incoming, outgoing) => {
+    if (incoming.url === '/held') held.push(outgoing)
+    else if (incoming.method === 'POST') incoming.resume().once('end', () => outgoing.end('answer'))
+    else outgoing.end('answer')
+  })
+  limitConnections(server, { idlePerAddress, perNetwork: 100, isExempt: () => false, ...shares })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  async function open(localAddress = '127.0.0.1'): Promise<Client> {
+    const socket = connect({ port, host: '127.0.0.1', localAddress })
+    let closed = false
+    socket.on('close', () => {
+      closed = true
+    })
+    socket.on('error', () => undefined)
+    onTestFinished(() => void socket.destroy())
+    await new Promise((resolve) => socket.once('connect', resolve))
+    await expect.poll(() => connectionsOf(server)).toBeGreaterThan(0)
+    return {
+      socket,
+      isOpen: () => !closed,
+      ask: async (path = '/') => {
+        const answered = new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data))))
+        socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`)
+        return answered
+      },
+    }
+  }
+  return { server, held, open, port }
+}
+
+const connectionsOf = (server: ReturnType<typeof createServer>) =>
+  new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)))
+
+const openOf = (clients: readonly Client[]) => clients.map(({ isOpen }) => isOpen())
+const settled = () => new Promise((resolve) => setTimeout(resolve, 30))
+
+async function several<T>(count: number, make: () => Promise<T>): Promise<T[]> {
+  const made: T[] = []
+  for (let index = 0; index < count; index++) made.push(await make())
+  return made
+}
+
+it('one address holds as many as the limit, those that are idle longest are closed, and another address none the fewer', async () => {
+  const { open } = await startServer(3)
+  const other = await open('127.0.0.2')
+  const clients = await several(3, open)
+  await settled()
+  expect(openOf(clients)).toEqual([true, true, true])
+  clients.push(...(await several(2, open)))
+  await expect.poll(() => openOf(clients)).toEqual([false, false, true, true, true])
+  expect(other.isOpen()).toBe(true)
+  expect(await other.ask()).toContain('answer')
+})
+
+it('a connection with a request that runs is not idle, and is again when it was answered', async () => {
+  const { open, held } = await startServer(2)
+  const busy = await open()
+  const answer = busy.ask('/held')
+  await expect.poll(() => held).toHaveLength(1)
+  const idle = await several(2, open)
+  await settled()
+  expect(openOf([busy, ...idle])).toEqual([true, true, true])
+  held[0]?.end('late')
+  expect(await answer).toContain('200 OK')
+  await expect.poll(() => openOf([busy, ...idle])).toEqual([true, false, true])
+  expect(await busy.ask()).toContain('answer')
+})
+
+it('a connection whose request lacks its body is idle, by length or in chunks, and is not when the body came', async () => {
+  const { open } = await startServer(3)
+  const unfinished = await several(6, open)
+  for (const [index, { socket }] of unfinished.entries()) {
+    const framing = index % 2 === 0 ? 'content-length: 10' : 'transfer-encoding: chunked'
+    socket.write(`POST / HTTP/1.1\r\nhost: a\r\n${framing}\r\n\r\n${index % 2 === 0 ? 'a' : '1\r\na\r\n'}`)
+  }
+  await expect.poll(() => openOf(unfinished)).toEqual([false, false, false, true, true, true])
+  const answered = new Promise<string>((resolve) => unfinished[3]?.socket.once('data', (data) => resolve(String(data))))
+  unfinished[3]?.socket.write('0\r\n\r\n')
+  expect(await answered).toContain('200 OK')
+})
+
+it('a request whose body came with its head, or later, is not idle while it is answered', async () => {
+  const { open, held } = await startServer(2)
+  const together = await open()
+  together.socket.write('POST /held HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nab')
+  const later = await open()
+  later.socket.write('POST /held HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n')
+  await expect.poll(() => held).toHaveLength(2)
+  held[1]?.req.resume()
+  later.socket.write('ab')
+  await settled()
+  const idle = await several(3, open)
+  await expect.poll(() => openOf([together, later, ...idle])).toEqual([true, true, false, true, true])
+})
+
+it('one network holds no more than its share, whatever its requests do; what is idle goes first, and others go on', async () => {
+  const { open, held } = await startServer(10, { perNetwork: 4 })
+  const idle = await open('127.0.0.9')
+  const busy = await several(4, async () => {
+    const client = await open(`127.0.0.${held.length + 1}`)
+    void client.ask('/held')
+    await expect.poll(() => held.some((outgoing) => outgoing.socket?.remotePort === client.socket.localPort)).toBe(true)
+    return client
+  })
+  expect(openOf([idle, ...busy])).toEqual([false, true, true, true, true])
+  const late = await open('127.0.0.7')
+  await expect.poll(() => late.isOpen()).toBe(false)
+  expect(await (await open('127.0.1.1')).ask()).toContain('answer')
+  held[0]?.end('late')
+  busy[0]?.socket.destroy()
+  await expect.poll(async () => (await open('127.0.0.7')).ask().then(String)).toContain('answer')
+})
+
+it('closes as many as are too many where all come at once', async () => {
+  const { open } = await startServer(3)
+  const clients = await Promise.all(Array.from({ length: 20 }, () => open()))
+  await expect.poll(() => openOf(clients).filter(Boolean)).toHaveLength(3)
+})
+
+it('a request in pieces, or behind another, counts once', async () => {
+  const { open, held } = await startServer(1)
+  const client = await open()
+  client.socket.write('GET /held HTTP/1.1\r\nhost: a\r\n\r\nGET /held HTTP/1.1\r\nhost: a\r\n\r\n')
+  await expect.poll(() => held).toHaveLength(2)
+  held[0]?.end('first')
+  const slow = await open()
+  slow.socket.write('GET / HTTP/1.1\r\n')
+  await settled()
+  expect(openOf([client, slow]), 'the second request of the first still runs').toEqual([true, true])
+  held[1]?.end('second')
+  await expect.poll(() => openOf([client, slow])).toEqual([true, false])
+})
+
+it('what was closed is forgotten: an address may come again', async () => {
+  const { open } = await startServer(2)
+  for (let round = 0; round < 20; round++) {
+    const clients = await several(2, open)
+    for (const client of clients) expect(await client.ask()).toContain('answer')
+    for (const { socket } of clients) socket.destroy()
+    await settled()
+  }
+  const last = await several(2, open)
+  await settled()
+  expect(openOf(last)).toEqual([true, true])
+})
+
+it('proxies are not counted', async () => {
+  const { open } = await startServer(1, { perNetwork: 3, isExempt: (peer) => peer === '127.0.0.1' })
+  const proxied = await several(5, open)
+  const direct = await several(2, () => open('127.0.0.3'))
+  await expect.poll(() => openOf(direct)).toEqual([false, true])
+  expect(openOf(proxied)).toEqual([true, true, true, true, true])
+})

@@ -1,0 +1,159 @@
+import { describe, expect, it } from 'vitest'
+import { createTextRenderer } from '../../src/trace/text-renderer.js'
+
+type TraceEvent = Parameters<ReturnType<typeof createTextRenderer>>[0]
+
+const rule = '='.repeat(80)
+const exchange = { exchange: 1, from: 'agent', to: 'auth-server' } as const
+const request = {
+  method: 'POST',
+  url: 'https://auth.example/agent/token?x=1',
+  headers: [
+    ['signature', 'sig1=:AAAA:'],
+    ['content-type', 'text/plain'],
+  ],
+  body: 'hello',
+} as const
+const response = { status: 200, headers: [['content-type', 'application/json']], body: '{"expires_in":600}' } as const
+
+function render(...events: TraceEvent[]): string {
+  let text = ''
+  const onEvent = createTextRenderer({
+    write: (part) => {
+      text += part
+    },
+  })
+  for (const event of events) onEvent(event)
+  return text
+}
+
+describe('the frames of the seed', () => {
+  it('shows a request as its sender wrote it', () => {
+    expect(render({ kind: 'request-sent', ...exchange, request })).toBe(
+      [
+        rule,
+        '>>> AGENT REQUEST to https://auth.example/agent/token?x=1',
+        rule,
+        'POST https://auth.example/agent/token?x=1 HTTP/1.1',
+        'Content-Type: text/plain',
+        'Signature: sig1=:AAAA:',
+        '',
+        '[Body (5 bytes)]',
+        'hello',
+        rule,
+        '',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  it('shows a request as its receiver got it', () => {
+    expect(render({ kind: 'request-received', ...exchange, request: { ...request, body: null } })).toBe(
+      [
+        rule,
+        '>>> AUTH SERVER REQUEST received',
+        rule,
+        'POST /agent/token?x=1 HTTP/1.1',
+        'content-type: text/plain',
+        'signature: sig1=:AAAA:',
+        rule,
+        '',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  it('lays out the JSON that an auth server answers, and shows it to the agent as it came', () => {
+    const sent = render({ kind: 'response-sent', ...exchange, request, response })
+    expect(sent).toContain('HTTP/1.1 200 OK\nContent-Type: application/json\n\n[Body]\n{\n  "expires_in": 600\n}\n')
+    const received = render({ kind: 'response-received', ...exchange, request, response })
+    expect(received).toContain('content-type: application/json\n\n[Body (18 bytes)]\n{"expires_in":600}\n')
+  })
+
+  it('leaves the words out of a resource’s status line', () => {
+    const text = render({ kind: 'response-sent', exchange: 1, from: 'agent', to: 'resource', request, response })
+    expect(text).toContain('<<< RESOURCE RESPONSE')
+    expect(text).toContain('\nHTTP/1.1 200\n')
+  })
+
+  it.each([
+    [100, 'a'.repeat(100)],
+    [101, `${'a'.repeat(97)}...`],
+  ])('shows a header value of %i characters cut only where it is longer than 100', (length, shown) => {
+    const headers = [['x-long', 'a'.repeat(length)]] as const
+    expect(render({ kind: 'request-received', ...exchange, request: { ...request, headers } })).toContain(
+      `\nx-long: ${shown}\n`,
+    )
+  })
+
+  it('decodes a token under the header that carried it', () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const token = `${part({ alg: 'EdDSA', typ: 'resource+jwt' })}.${part({ iss: 'https://api.example' })}.AAAA`
+    const headers = [
+      ['agent-auth', `httpsig; auth-token; resource_token="${token}"; auth_server="https://auth.example"`],
+      ['zebra', '1'],
+    ] as const
+    const refused = { status: 401, headers, body: null }
+    const text = render({ kind: 'response-received', ...exchange, request, response: refused })
+    expect(text).toMatch(/\nagent-auth: httpsig; .{88}\.\.\.\n {2}\| RESOURCE TOKEN \(decoded\) in resource_token\n/)
+    expect(text.indexOf('"iss": "https://api.example"')).toBeLessThan(text.indexOf('zebra: 1'))
+    expect(text).toContain('\nRefused: the request needs an auth token, from https://auth.example\n')
+  })
+
+  it('decodes a token once for each message, and names that place in the frame of the other side', () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const token = (iss: string) => `${part({ alg: 'EdDSA', typ: 'auth+jwt' })}.${part({ iss })}.AAAA`
+    const sentWith = (iss: string, number = 1) => ({
+      ...exchange,
+      exchange: number,
+      request: { ...request, headers: [['signature-key', `sig1=(scheme=jwt jwt="${token(iss)}")`]] as const },
+    })
+    const decoded = /AUTH TOKEN \(decoded\) in jwt/g
+    const both = render(
+      { kind: 'request-sent', ...sentWith('https://a.example') },
+      { kind: 'request-received', ...sentWith('https://a.example') },
+    )
+    expect(both.match(decoded)).toHaveLength(1)
+    expect(both).toContain('\n  | AUTH TOKEN in jwt: the same, decoded above where it was sent\n')
+    const changed = render(
+      { kind: 'request-sent', ...sentWith('https://a.example') },
+      { kind: 'request-received', ...sentWith('https://b.example') },
+    )
+    expect(changed.match(decoded)).toHaveLength(2)
+    const again = render(
+      { kind: 'request-sent', ...sentWith('https://a.example') },
+      { kind: 'request-sent', ...sentWith('https://a.example', 2) },
+    )
+    expect(again.match(decoded)).toHaveLength(2)
+    expect(render({ kind: 'request-received', ...sentWith('https://a.example') }).match(decoded)).toHaveLength(1)
+  })
+
+  it('says why an error was answered, in one line', () => {
+    const body = '{"error":"invalid_grant","error_description":"The code\\nis used."}'
+    const text = render({ kind: 'response-sent', ...exchange, request, response: { status: 400, headers: [], body } })
+    expect(text).toContain('\nRefused: invalid_grant; The code is used.\n')
+  })
+
+  it('shows discovery as one line when it is answered', () => {
+    const discovery = { exchange: 2, from: 'resource', to: 'agent' } as const
+    const fetched = { ...request, method: 'GET', url: 'https://agent.example/jwks.json', body: null }
+    const text = render(
+      { kind: 'request-sent', ...discovery, request: fetched },
+      { kind: 'request-received', ...discovery, request: fetched },
+      { kind: 'response-sent', ...discovery, request: fetched, response },
+      { kind: 'response-received', ...discovery, request: fetched, response },
+    )
+    expect(text).toBe('INFO: resource -> agent "GET /jwks.json HTTP/1.1" 200 OK\n')
+  })
+
+  it('shows what would move the cursor of a terminal as text', () => {
+    const text = render({ kind: 'request-sent', ...exchange, request: { ...request, body: 'a\u001b[2Jb\u202e' } })
+    expect(text).toContain('a\\u001b[2Jb\\u202e')
+  })
+
+  it('asks a person to open the URL', () => {
+    expect(render({ kind: 'consent-required', url: 'https://auth.example/agent/auth?x', code: 'K7QX' })).toContain(
+      `${rule}\nCONSENT REQUIRED\n${rule}\n\nPlease open the following URL in your browser:\n\n  https://auth.example/agent/auth?x\n\nIf the page shows a code, it should be K7QX.\n`,
+    )
+  })
+})

@@ -1,0 +1,51 @@
+export { renderActivity } from './account/activity-page.js'
+export { renderAgent } from './account/agent-page.js'
+export { renderAgents } from './account/agents-page.js'
+export { renderPassword } from './account/password-page.js'
+export { renderRemoveAgent, renderRemoveAll, renderRemovePasskey } from './account/removal-pages.js'
+export { renderSecurity } from './account/security-page.js'
+export { renderSignedOut } from './account/signed-out-page.js'
+export { renderCloseAccount, renderYours } from './account/yours-page.js'
+export type {
+  AccountFrame,
+  Activity,
+  ActivityPage,
+  AgentPage,
+  AgentsPage,
+  AllowedAgent,
+  CloseAccountPage,
+  PasskeyEntry,
+  PasswordPage,
+  RemoveAgentPage,
+  RemoveAllPage,
+  RemovePasskeyPage,
+  SecurityPage,
+  SessionEntry,
+  SignedOutPage,
+  YoursPage,
+} from './account-models.js'
+export { type Asset, findAsset } from './assets.js'
+export { renderConsent } from './consent-page.js'
+export { ar } from './messages/ar.js'
+export { chooseMessages } from './messages/choose-messages.js'
+export { en } from './messages/en.js'
+export { languages } from './messages/languages.js'
+export type { Messages } from './messages/messages.js'
+export type {
+  ConsentPage,
+  FormFields,
+  PageFrame,
+  PolicyForbidsPage,
+  ProblemPage,
+  ReauthenticationPage,
+  ReturnToAppPage,
+  SignInPage,
+  SignUpPage,
+} from './models.js'
+export { cleanName, cleanText } from './plain-text.js'
+export { renderPolicyForbids } from './policy-forbids-page.js'
+export { renderProblem } from './problem-page.js'
+export { renderReauthentication } from './reauthentication-page.js'
+export { renderReturnToApp } from './return-to-app-page.js'
+export { renderSignIn } from './sign-in-page.js'
+export { renderSignUp } from './sign-up-page.js'

@@ -1,0 +1,239 @@
+import { cleanName } from 'countersign-server/pages'
+import { describe, expect, it } from 'vitest'
+import { nameCaution } from '../../src/consent/name-caution.js'
+
+const cautionOf = (name: string, agent = 'https://calendar-helper.example', brands = {}) =>
+  nameCaution({
+    name: cleanName(name),
+    agent,
+    issuer: 'https://auth.home.example',
+    serverName: 'Home Accounts',
+    brands,
+  })
+
+describe('a name that nobody checked', () => {
+  it.each([
+    'Calendar Helper',
+    'Alice’s Notes',
+    "O'Brien Travel",
+    'Node.js Runner',
+    'Unofficial Weather',
+    'Pineapple',
+    'Snapple Recipes',
+    'zoomable maps',
+    'Home Assistant',
+    'Secure Notes',
+    'Helper 2.0',
+    'v1.2.3',
+    'Mr. Smith',
+    'calendar-helper.example',
+    'Calendar at calendar-helper.example',
+    'مساعد التقويم',
+    '日本語カレンダー',
+    'Проверка погоды',
+    '',
+  ])('%j is only a name', (name) => {
+    expect(cautionOf(name)).toBeUndefined()
+  })
+
+  it.each([
+    ['Microsoft Security', 'Microsoft'],
+    ['MICROSOFT', 'Microsoft'],
+    ['MicrosoftSecurity', 'Microsoft'],
+    ['microsoftsecurity', 'Microsoft'],
+    ['My Microsoft', 'Microsoft'],
+    ['M i c r o s o f t', 'Microsoft'],
+    ['Micro-Soft', 'Microsoft'],
+    ['Micro\u200bsoft', 'Microsoft'],
+    ['M1cr0s0ft', 'Microsoft'],
+    ['M!crosoft', 'Microsoft'],
+    ['rnicrosoft', 'Microsoft'],
+    ['Мiсrоsоft', 'Microsoft'],
+    ['ΜΙCROSΟFT', 'Microsoft'],
+    ['Ｍｉｃｒｏｓｏｆｔ', 'Microsoft'],
+    ['𝐌𝐢𝐜𝐫𝐨𝐬𝐨𝐟𝐭', 'Microsoft'],
+    ['🄼🄸🄲🅁🄾🅂🄾🄵🅃', 'Microsoft'],
+    ['Ⓜicrosoft', 'Microsoft'],
+    ['Mícrösōft', 'Microsoft'],
+    ['Google (verified ✔)', 'Google'],
+    ['G00gle Drive', 'Google'],
+    ['Gοοgle', 'Google'],
+    ['GitHub Actions', 'GitHub'],
+    ['Pay Pal', 'PayPal'],
+    ['PayPaI', 'PayPal'],
+    ['Apple Support', 'Apple'],
+    ['Аррӏе Support', 'Apple'],
+    ['“Apple”', 'Apple'],
+    ['ɢᴏᴏɢʟᴇ', 'Google'],
+    ['ᴍɪᴄʀᴏꜱᴏꜰᴛ', 'Microsoft'],
+    ['ᏢᎪᎽᏢᎪᏞ', 'PayPal'],
+    ['ᏀᎾᎾᏀᏞᎬ', 'Google'],
+    ['ꓖꓳꓳꓖꓡꓰ', 'Google'],
+    ['ⲀⲢⲢlⲈ', 'Apple'],
+    ['Λpple', 'Apple'],
+    ['Δpple', 'Apple'],
+    ['Ꭺpple', 'Apple'],
+    ['Ζoom', 'Zoom'],
+    ['Ƶoom', 'Zoom'],
+    ['Ⴝlack', 'Slack'],
+    ['Googl℮', 'Google'],
+    ['Gøøgłe', 'Google'],
+    ['𝓟𝓪𝔂𝓟𝓪𝓵', 'PayPal'],
+    ['Applesupport', 'Apple'],
+    ['Office 365 Sync', 'Office 365'],
+    ['دعم مايكروسوفت', 'مايكروسوفت'],
+    ['مَايكروسُوفت', 'مايكروسوفت'],
+    ['خدمة باي بال', 'باي بال'],
+    ['آبــل', 'آبل'],
+  ])('%j uses a name that people trust', (name, brand) => {
+    expect(cautionOf(name)).toEqual({ what: 'brand', brand })
+  })
+
+  it.each([
+    ['https://login.microsoft.com', undefined],
+    ['https://microsoft.com', undefined],
+    ['https://microsoft.com.evil.example', 'Microsoft'],
+    ['https://evil-microsoft.com', 'Microsoft'],
+    ['https://notmicrosoft.com', 'Microsoft'],
+    ['https://xn--mcrosoft-thh.example', 'Microsoft'],
+  ])('a brand belongs to its own hosts: %s', (agent, brand) => {
+    expect(cautionOf('Microsoft', agent)).toEqual(brand === undefined ? undefined : { what: 'brand', brand })
+  })
+
+  it.each([
+    'https://microsoft-security.example',
+    'https://login.microsoft.com.evil.example',
+    'https://xn--mcrosoft-thh.example',
+    'https://microsoft365.example',
+  ])('the host %s uses a brand, whatever the agent calls itself', (agent) => {
+    expect(cautionOf('Calendar', agent)).toEqual({ what: 'brand', brand: 'Microsoft' })
+  })
+
+  it.each([
+    ['https://slackapp.example', 'Slack'],
+    ['https://slack2.example', 'Slack'],
+    ['https://getslackapp.example', 'Slack'],
+    ['https://zoomus.example', 'Zoom'],
+    ['https://applesupport.example', 'Apple'],
+    ['https://my-applepay.example', 'Apple'],
+    ['https://gmailhelper.example', 'Gmail'],
+    ['https://snapple.example', undefined],
+    ['https://pineapples.example', undefined],
+    ['https://zoomable.example', undefined],
+    ['https://slacker.example', undefined],
+  ])('a short name counts with what is often written together with it: %s', (agent, brand) => {
+    expect(cautionOf('Calendar', agent)).toEqual(brand === undefined ? undefined : { what: 'brand', brand })
+  })
+
+  it.each([
+    ['Google Drive', 'bucket.storage.googleapis.com'],
+    ['Google', 'thing.web.app'],
+    ['Google', 'thing.firebaseapp.com'],
+    ['Google', 'thing.a.run.app'],
+    ['Google', 'thing.appspot.com'],
+    ['Microsoft 365', 'vm.westeurope.cloudapp.azure.com'],
+    ['Microsoft', 'thing.azurewebsites.net'],
+    ['Microsoft', 'thing.blob.core.windows.net'],
+    ['Microsoft', 'thing.openai.azure.com'],
+    ['Amazon', 'bucket.s3.amazonaws.com'],
+    ['Amazon', 'ec2-203-0-113-7.compute-1.amazonaws.com'],
+    ['Amazon', 'ec2-203-0-113-7.eu-west-1.compute.amazonaws.com'],
+    ['Amazon', 'abcdef.execute-api.us-east-1.amazonaws.com'],
+    ['Amazon', 'thing.cloudfront.net'],
+    ['Salesforce', 'org.my.site.com'],
+    ['Salesforce', 'org.my.salesforce.com'],
+    ['Salesforce', 'org.my.salesforce-sites.com'],
+    ['Salesforce', 'org.secure.force.com'],
+    ['GitHub', 'somebody.github.io'],
+    ['GitHub', 'raw.githubusercontent.com'],
+    ['GitLab', 'somebody.gitlab.io'],
+    ['Telegram', 'somebody.t.me'],
+  ])('%s is not at home at %s, where anybody can have a host', (name, host) => {
+    expect(cautionOf(name, `https://${host}`)).toMatchObject({ what: 'brand' })
+  })
+
+  it.each([
+    ['google.com', { what: 'brand', brand: 'Google' }],
+    ['cal.example', { what: 'address', address: 'cal.example' }],
+    ['Notes for auth.home.example', { what: 'address', address: 'auth.home.example' }],
+    ['bank.de', { what: 'address', address: 'bank.de' }],
+    ['BANK．DE', { what: 'address', address: 'BANK.DE' }],
+    ['bank。de', { what: 'address', address: 'bank.de' }],
+    ['https://bank.example/login', { what: 'address', address: 'bank.example' }],
+    ['calendar-helper.example.evil', { what: 'address', address: 'calendar-helper.example.evil' }],
+    ['саlendar-helper.example', { what: 'address', address: 'саlendar-helper.example' }],
+  ])('%j reads as an address of somebody else', (name, caution) => {
+    expect(cautionOf(name)).toEqual(caution)
+  })
+
+  it.each([
+    'Verified',
+    'Calendar (verified)',
+    'VERIFIED CALENDAR',
+    'VerifiedCalendar',
+    'verifiedagent',
+    'V e r i f i e d',
+    'Ver-ified',
+    'Vеrіfіеd',
+    'Ⅴerified',
+    'Verified!',
+    'V3rified',
+    'Official Calendar',
+    '0fficial',
+    'Trusted by Home',
+    'Calendar ✔',
+    'Calendar ✔️',
+    '✅ Calendar',
+    '🔒 Calendar',
+    'Calendar ☑',
+    '⚠ Calendar',
+    'Home Accounts',
+    'Home Accounts Security',
+    'home-accounts',
+    'Hоme Аccоunts',
+    'Click Allow to go on',
+    'Calendar” is verified. “Allow',
+    'تم التحقق',
+    'التقويم الرسمي',
+    'وكيل مُوثَّق',
+    'تقويم معتمد',
+    'اضغط السماح',
+    'Calendario verificado',
+    'Application vérifiée',
+    'Aplicación Verificada',
+    'Geprüft',
+    'Von uns geprüft',
+    'Проверено',
+    'Официальный календарь',
+    '日历已验证',
+    '公式カレンダー',
+    'ᴠᴇʀɪꜰɪᴇᴅ',
+    'Ꮩerified',
+    'Ⓥⓔⓡⓘⓕⓘⓔⓓ',
+    'Calendar 🔰',
+    'Calendar 💯',
+    '🟢 Calendar',
+    'Calendar ⍻',
+    'Calendar 🏅',
+  ])('%j reads as something that this server says', (name) => {
+    expect(cautionOf(name)).toEqual({ what: 'imitation' })
+  })
+
+  it('takes the brands of the operator, and leaves out those that they say belong to anybody', () => {
+    expect(cautionOf('Contoso Travel', undefined, { Contoso: ['contoso.example'] })).toEqual({
+      what: 'brand',
+      brand: 'Contoso',
+    })
+    expect(
+      cautionOf('Contoso Travel', 'https://travel.contoso.example', { Contoso: ['contoso.example'] }),
+    ).toBeUndefined()
+    expect(cautionOf('Zoom', undefined, { Zoom: ['*'] })).toBeUndefined()
+  })
+})
+
+it('takes no time for the longest name and host', () => {
+  const started = performance.now()
+  for (const name of ['a '.repeat(30), 'a.'.repeat(30), '𝐌'.repeat(60), 'é́'.repeat(30)])
+    cautionOf(name, `https://${'a-'.repeat(30)}a.${'b-'.repeat(30)}b.example`)
+  expect(performance.now() - started).toBeLessThan(1000)
+})

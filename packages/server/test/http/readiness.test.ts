@@ -1,0 +1,163 @@
+import { createAuthServer, fixedKeys, type Storage, StorageError } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createReadiness } from '../../src/http/readiness.js'
+import { newSigner } from '../attacks/party.js'
+
+const issuer = 'https://auth.example'
+const secret = new Uint8Array(32).fill(7)
+
+async function openReadiness() {
+  const signer = await newSigner()
+  const clock = { now: 5000 }
+  const calls = { writes: 0, signatures: 0 }
+  const fails: { write?: Error; sign?: Error } = {}
+  const opened = sqliteStorage(':memory:', { sweepInterval: 0 })
+  onTestFinished(() => opened.close())
+  const storage: Storage = {
+    ...opened,
+    claimIssuer: async (owner) => {
+      calls.writes++
+      if (fails.write) throw fails.write
+      return opened.claimIssuer(owner)
+    },
+  }
+  const keys = fixedKeys({
+    signer: {
+      ...signer,
+      sign: async (data) => {
+        calls.signatures++
+        if (fails.sign) throw fails.sign
+        return signer.sign(data)
+      },
+    },
+    secret,
+  })
+  const ready = createReadiness({ issuer, storage, keys }, () => clock.now)
+  return { ready, clock, calls, fails, opened }
+}
+
+describe('whether a server is ready', () => {
+  it('is tried by a write and a signature, once a second at most, however many ask', async () => {
+    const { ready, clock, calls } = await openReadiness()
+    await Promise.all(Array.from({ length: 50 }, () => ready()))
+    clock.now += 999
+    await ready()
+    expect(calls).toEqual({ writes: 1, signatures: 1 })
+    clock.now += 1
+    await ready()
+    expect(calls).toEqual({ writes: 2, signatures: 2 })
+  })
+
+  it('is no where the database takes no write, and yes again a second after it does', async () => {
+    const { ready, clock, fails, calls } = await openReadiness()
+    fails.write = new StorageError('unavailable', 'the database did not answer')
+    await expect(ready()).rejects.toBe(fails.write)
+    const before = fails.write
+    delete fails.write
+    await expect(ready()).rejects.toBe(before)
+    expect(calls).toEqual({ writes: 1, signatures: 0 })
+    clock.now += 1000
+    await ready()
+  })
+
+  it('is no where the key does not sign, with the cause', async () => {
+    const { ready, fails } = await openReadiness()
+    fails.sign = new Error('the key service is gone')
+    await expect(ready()).rejects.toMatchObject({ name: 'KeyError', code: 'cannot_sign', cause: fails.sign })
+  })
+
+  it('is no where the database is another issuer’s, and says whose', async () => {
+    const { ready, opened } = await openReadiness()
+    await opened.claimIssuer('https://other.example')
+    await expect(ready()).rejects.toMatchObject({
+      name: 'StorageError',
+      code: 'other_issuer',
+      message: expect.stringContaining('that of the issuer https://other.example, not of https://auth.example'),
+    })
+  })
+
+  it('is no after two seconds where a signature never comes, and no second one is asked for meanwhile', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const signer = await newSigner()
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+    onTestFinished(() => storage.close())
+    let asked = 0
+    let clock = 0
+    const never = () => {
+      asked++
+      return new Promise<Uint8Array>(() => undefined)
+    }
+    const ready = createReadiness(
+      { issuer, storage, keys: fixedKeys({ signer: { ...signer, sign: never }, secret }) },
+      () => clock,
+    )
+    for (let tries = 0; tries < 3; tries++) {
+      const outcome = ready().then(
+        () => 'ready',
+        (error: unknown) => error,
+      )
+      await vi.advanceTimersByTimeAsync(2000)
+      expect(await outcome).toMatchObject({ code: 'cannot_sign', cause: { message: 'nothing within 2000 ms' } })
+      clock += 2000
+    }
+    expect(asked).toBe(1)
+  })
+})
+
+describe('a server that nobody asked whether it is ready', () => {
+  async function openServer(storage: Storage) {
+    const errors: unknown[] = []
+    const keys = fixedKeys({ signer: await newSigner(), secret })
+    const server = createAuthServer({ issuer, keys, storage, onError: (error) => errors.push(error) })
+    const get = async (path: string) => (await server.fetch(new Request(issuer + path))).status
+    return { get, errors, server }
+  }
+
+  it('answers nothing from the database of another issuer, and reports why', async () => {
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+    onTestFinished(() => storage.close())
+    await storage.claimIssuer('https://other.example')
+    const { get, errors, server } = await openServer(storage)
+    await expect(server.ready()).rejects.toMatchObject({ code: 'other_issuer' })
+    for (const path of ['/account/sign-in', '/jwks.json', '/.well-known/aauth-issuer'])
+      expect(await get(path)).toBe(500)
+    expect(errors).toMatchObject([{ code: 'other_issuer' }, { code: 'other_issuer' }, { code: 'other_issuer' }])
+  })
+
+  it('claims a new database with its first request, and once', async () => {
+    const opened = sqliteStorage(':memory:', { sweepInterval: 0 })
+    onTestFinished(() => opened.close())
+    let claims = 0
+    const { get } = await openServer({
+      ...opened,
+      claimIssuer: (owner) => {
+        claims++
+        return opened.claimIssuer(owner)
+      },
+    })
+    expect(await get('/jwks.json')).toBe(200)
+    expect(await get('/jwks.json')).toBe(200)
+    expect(claims).toBe(1)
+    expect(await opened.claimIssuer('https://other.example')).toBe(issuer)
+  })
+
+  it('serves its documents while the database is away, and finds out whose it is when it comes back', async () => {
+    const opened = sqliteStorage(':memory:', { sweepInterval: 0 })
+    onTestFinished(() => opened.close())
+    await opened.claimIssuer('https://other.example')
+    let away = true
+    const { get, errors } = await openServer({
+      ...opened,
+      claimIssuer: (owner) =>
+        away
+          ? Promise.reject(new StorageError('unavailable', 'the database did not answer'))
+          : opened.claimIssuer(owner),
+    })
+    expect(await get('/jwks.json')).toBe(200)
+    expect(errors).toEqual([])
+    away = false
+    expect(await get('/jwks.json')).toBe(500)
+  })
+})

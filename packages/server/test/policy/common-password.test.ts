@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { isCommonPassword } from '../../src/policy/common-password.js'
+
+describe('isCommonPassword', () => {
+  it.each(
+    'password Password1 password12345 passw0rd P@ssw0rd! 12345678 1234567890 987654321 11111111 12341234 abcabcabc 1q2w3e4r 1qaz2wsx zaq12wsx qwertyuiop poiuytre asdfghjk Welcome2026! 2026password letmein123 abc12345 trustno1 dragon123 iloveyou'.split(
+      ' ',
+    ),
+  )('finds %s', (password) => {
+    expect(isCommonPassword(password)).toBe(true)
+  })
+
+  it.each([
+    'correct horse battery staple',
+    'sunflower-window-9',
+    'mypassword is long',
+    'kalender grün 7',
+    'пароль длинный',
+    'wMq8vT2z',
+    '12345abcde!x',
+  ])('leaves %s', (password) => {
+    expect(isCommonPassword(password)).toBe(false)
+  })
+
+  it('finds the user name, also with signs around it, and leaves longer words that begin with it', () => {
+    for (const password of ['rosalind', 'Rosalind!!1', '2026rosalind', 'r0salind7'])
+      expect(isCommonPassword(password, 'rosalind')).toBe(true)
+    expect(isCommonPassword('rosalindfranklin', 'rosalind')).toBe(false)
+    expect(isCommonPassword('8432-9917-55', '007')).toBe(false)
+  })
+
+  it('looks at the longest passwords for less than 5 ms', () => {
+    const start = performance.now()
+    for (const one of ['a1', '!', '1', 'a']) isCommonPassword(one.repeat(1024).slice(0, 1023).concat('x'))
+    expect(performance.now() - start).toBeLessThan(5)
+  })
+})

@@ -1,0 +1,29 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { fitsPattern } from '../../src/policy/fits-pattern.js'
+
+describe('fitsPattern', () => {
+  /** The same, told by a regular expression. */
+  const expected = (text: string, pattern: string, stop: string) => {
+    const parts = pattern.split('*').map((part) => part.replaceAll(/[/.]/g, '\\$&'))
+    return new RegExp(`^${parts.join(stop === '' ? '[^]*' : `[^${stop}]*`)}$`).test(text)
+  }
+
+  it('agrees with a regular expression, with characters that * does not stand for, too', () => {
+    const letters = fc.array(fc.constantFrom('a', 'b', '/', '.'), { maxLength: 10 }).map((parts) => parts.join(''))
+    const patterns = fc.array(fc.constantFrom('a', 'b', '/', '.', '*'), { maxLength: 8 }).map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(letters, patterns, fc.constantFrom('', '/', '/.'), (text, pattern, stop) => {
+        expect(fitsPattern(text, pattern, stop)).toBe(expected(text, pattern, stop))
+      }),
+      { numRuns: 20_000 },
+    )
+  })
+
+  it('takes no longer for a pattern of many * than for one', () => {
+    const started = performance.now()
+    expect(fitsPattern('a'.repeat(5000), `${'*a'.repeat(30)}*b`)).toBe(false)
+    expect(fitsPattern('a'.repeat(5000), `${'*a'.repeat(30)}*b`, '/')).toBe(false)
+    expect(performance.now() - started).toBeLessThan(100)
+  })
+})
