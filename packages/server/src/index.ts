@@ -8,10 +8,10 @@ export type { Refusal } from './audit/refusal.js'
 export { ConfigurationError } from './config/configuration-error.js'
 export {
   type AdminSettings,
-  type CertificateSettings,
   type Configuration,
-  type KeySettings,
+  type KeyRotationSettings,
   type ListenSettings,
+  type NonceSettings,
   type ProgramLimits,
   type Settings,
   serverOptions,
@@ -58,4 +58,4 @@ export { eventNames } from './storage/audit/event-names.js'
 export { requireOwnDatabase } from './storage/deployment/require-own-database.js'
 export type { ListedGrant } from './storage/grants/grant-storage.js'
 export type { KeyState, StoredKey } from './storage/keys/key-storage.js'
-export { type Storage, StorageError, type StorageOptions, type User } from './storage/storage.js'
+export { type Storage, StorageError, type StorageLimits, type StorageOptions, type User } from './storage/storage.js'

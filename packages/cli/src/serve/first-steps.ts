@@ -2,14 +2,16 @@ import type { LoadedConfig } from 'countersign-server'
 
 /** What an operator does after the first start. */
 export function firstSteps({ file, settings }: LoadedConfig): string {
-  const { issuer, listen, database, keys } = settings
+  const { issuer, listen, database, keyRotation } = settings
   const inner = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
   const steps = [
     `add a person:      countersign users add <username> --config ${file}`,
     ...(issuer === inner ? [] : [`put TLS in front:  forward ${issuer} to ${inner}`]),
     `check:             ${issuer}/.well-known/aauth-issuer shows "issuer":"${issuer}"`,
     'keep apart:        the master key, and backups of the database; a backup needs the key to be of use',
-    ...(keys.rotateAfterDays > 0 ? [] : [`before long:       countersign keys rotate --config ${file}, every 90 days`]),
+    ...(keyRotation.rotateAfter > 0
+      ? []
+      : [`before long:       countersign keys rotate --config ${file}, every 90 days`]),
   ]
   return [
     `This was the first start: the keys were made, in ${database}. What to do next:`,

@@ -37,7 +37,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const storage = openStorage(settings.database, {
     onSweepError: (error) => log.failure('sweep.failed', error),
-    nonces: { perAgent: settings.limits.noncesPerAgent, total: settings.limits.nonces },
+    limits: { nonces: settings.limits.nonces },
   })
   const counts = createRequestCounts()
   const observer = createObserver(log, counts)
@@ -69,17 +69,17 @@ export async function startServer(
 }
 
 function startRotation(
-  { keys, lifetimes }: LoadedConfig['settings'],
+  { keyRotation: { rotateAfter }, lifetimes }: LoadedConfig['settings'],
   storage: Storage,
   masterKey: Uint8Array,
   log: Log,
 ): () => Promise<void> {
-  if (keys.rotateAfterDays === 0) return async () => undefined
+  if (rotateAfter === 0) return async () => undefined
   return startKeyRotation({
     storage,
     masterKey,
     tokenLifetime: lifetimes.authToken,
-    rotateAfter: keys.rotateAfterDays * 86_400,
+    rotateAfter,
     onRotated: ({ activated, retiring, gone, next }) =>
       log.write('info', 'keys.rotated', {
         activated,

@@ -26,16 +26,18 @@ export interface AdminSettings {
   port: number
 }
 
-/** Who vouches for agents with certificates. */
-export interface CertificateSettings {
-  /** PEM files with the root certificates under which agents may use `scheme=x509`. @default none, such agents are refused */
-  roots: readonly string[]
+/** How the keys in the database change. */
+export interface KeyRotationSettings {
+  /** Seconds after which the next key signs; 0: only when you rotate. @default 7776000, 90 days */
+  rotateAfter?: number | undefined
 }
 
-/** How the keys in the database change. */
-export interface KeySettings {
-  /** Days after which the next key signs; 0: only when you rotate. @default 90 */
-  rotateAfterDays?: number | undefined
+/** How many nonces are remembered at once. */
+export interface NonceSettings {
+  /** Nonces of one agent remembered at once, for about two minutes each; one more is refused with 429. @default 16384 */
+  perAgent?: number | undefined
+  /** Nonces of all agents remembered at once; beyond, the network that holds most is refused. @default 1000000 */
+  total?: number | undefined
 }
 
 /** How much the program takes at once. */
@@ -52,10 +54,7 @@ export interface ProgramLimits extends LimitOptions {
    * @default a quarter of `limits.connections`
    */
   idlePerAddress?: number | undefined
-  /** Nonces of one agent remembered at once, for about two minutes each; one more is refused with 429. @default 16384 */
-  noncesPerAgent?: number | undefined
-  /** Nonces of all agents remembered at once; beyond, the network that holds most is refused. @default 1000000 */
-  nonces?: number | undefined
+  nonces?: NonceSettings | undefined
 }
 
 /**
@@ -75,8 +74,9 @@ export interface Configuration extends Omit<AuthServerSettings, 'limits'> {
   masterKeyFile?: string | undefined
   /** The master key itself, in place of a file; best by its variable. */
   masterKey?: string | undefined
-  certificates?: CertificateSettings | undefined
-  keys?: KeySettings | undefined
+  /** PEM files with the root certificates under which agents may use `scheme=x509`. @default none, such agents are refused */
+  certificateRoots?: readonly string[] | undefined
+  keyRotation?: KeyRotationSettings | undefined
   limits?: ProgramLimits | undefined
   /** Addresses or networks of the proxies whose `X-Forwarded-For` is believed. @default none */
   trustProxy?: readonly string[] | undefined
@@ -99,8 +99,12 @@ export const configurationShape = {
   }),
   masterKeyFile: text(4096).optional(),
   masterKey: z.string().optional(),
-  certificates: z.strictObject({ roots: z.array(text(4096)).min(1) } satisfies ShapeOf<CertificateSettings>).optional(),
-  keys: z.strictObject({ rotateAfterDays: whole(0, 3650).default(90) } satisfies ShapeOf<KeySettings>).prefault({}),
+  certificateRoots: z.array(text(4096)).min(1).readonly().optional(),
+  keyRotation: z
+    .strictObject({
+      rotateAfter: whole(0, 3650 * 86_400).default(90 * 86_400),
+    } satisfies ShapeOf<KeyRotationSettings>)
+    .prefault({}),
   ...settings,
   limits: z
     .strictObject({
@@ -108,8 +112,12 @@ export const configurationShape = {
       connections: whole(1, 1_000_000).default(1024),
       connectionsPerNetwork: whole(1, 1_000_000).optional(),
       idlePerAddress: whole(1, 1_000_000).optional(),
-      noncesPerAgent: whole(1, 1_000_000).default(16_384),
-      nonces: whole(1, 100_000_000).default(1_000_000),
+      nonces: z
+        .strictObject({
+          perAgent: whole(1, 1_000_000).default(16_384),
+          total: whole(1, 100_000_000).default(1_000_000),
+        } satisfies ShapeOf<NonceSettings>)
+        .prefault({}),
     } satisfies ShapeOf<ProgramLimits>)
     .prefault({}),
   trustProxy: networks.default([]),

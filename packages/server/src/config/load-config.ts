@@ -44,7 +44,7 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
       listen: { ...settings.listen, port: portOf(merged, settings) },
       database: absolute(settings.database),
       masterKeyFile: settings.masterKeyFile === undefined ? undefined : absolute(settings.masterKeyFile),
-      certificates: settings.certificates && { roots: settings.certificates.roots.map(absolute) },
+      certificateRoots: settings.certificateRoots?.map(absolute),
     },
     warnings: overrides.unknown.map((name) => `${name} is no setting and has no effect.`),
   }

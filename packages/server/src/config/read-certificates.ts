@@ -14,13 +14,13 @@ export async function readCertificates({
   file,
   settings,
 }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<CertificateFinder | undefined> {
-  const { certificates, allowInsecureLoopback, allowNetworks, egressProxy, discovery } = settings
-  if (!certificates) return undefined
+  const { certificateRoots, allowInsecureLoopback, allowNetworks, egressProxy, discovery } = settings
+  if (!certificateRoots) return undefined
   const problems: ConfigurationProblem[] = []
   const texts: string[] = []
-  for (const [index, path] of certificates.roots.entries()) {
+  for (const [index, path] of certificateRoots.entries()) {
     const read = await readRoots(path)
-    if ('problem' in read) problems.push({ setting: `certificates.roots[${index}]`, problem: read.problem })
+    if ('problem' in read) problems.push({ setting: `certificateRoots[${index}]`, problem: read.problem })
     else texts.push(read.text)
   }
   const [first, ...more] = texts

@@ -38,10 +38,10 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
   for (const [setting, path] of files) {
     if (await isOpenToAll(path)) problems.push({ setting, problem: exposed(path) })
   }
-  for (const [index, path] of (settings.certificates?.roots ?? []).entries()) {
+  for (const [index, path] of (settings.certificateRoots ?? []).entries()) {
     if (!(await isOpenToAll(path, 0o002))) continue
     problems.push({
-      setting: `certificates.roots[${index}]`,
+      setting: `certificateRoots[${index}]`,
       problem: `can be changed by everybody: chmod o-w ${path}`,
     })
   }

@@ -53,7 +53,7 @@ const tries = 5
 
 /** The storage verbs over an engine. */
 export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storage {
-  const nonceLimits = requireNonceLimits(options.nonces ?? {}, 1_000_000)
+  const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
 
   async function answered<T>(work: () => Promise<T>): Promise<T> {
     for (let left = tries - 1; ; left -= 1) {

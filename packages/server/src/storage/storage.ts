@@ -73,6 +73,11 @@ export interface StorageOptions {
   sweepInterval?: number
   /** Told when a retention run failed; the next one tries again. @default a process warning */
   onSweepError?: (error: unknown) => void
-  /** How many nonces are remembered at once. */
+  limits?: StorageLimits
+}
+
+/** How much is held at once. */
+export interface StorageLimits {
+  /** How many nonces are remembered. */
   nonces?: NonceLimits
 }

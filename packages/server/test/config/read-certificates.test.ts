@@ -23,7 +23,7 @@ const development = { issuer: 'http://127.0.0.1:8003', allowInsecureLoopback: tr
 async function read(roots: readonly string[] | undefined, files: Record<string, string>, mode = 0o644, discovery = {}) {
   const folder = configurationFolder()
   for (const [name, text] of Object.entries(files)) folder.write(name, text, mode)
-  const certificates = roots && { certificates: { roots } }
+  const certificates = roots && { certificateRoots: roots }
   const config = await loadConfig(
     folder.write('countersign.config.json', { ...development, ...certificates, discovery }),
     {},
@@ -49,16 +49,14 @@ async function servingUrl(text: string): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/chain.pem`
 }
 
-describe('certificates.roots', () => {
+describe('certificateRoots', () => {
   it('lets agents in under one of the roots in its files, which lie beside the configuration', async () => {
     const other = issue({ name: 'Other', extensions: ['basicConstraints=critical,CA:TRUE'] })
     const { finder, config, folder } = await read(['other.pem', 'root.pem'], {
       'other.pem': other.pem,
       'root.pem': root.pem,
     })
-    expect(config.settings.certificates?.roots).toEqual(
-      ['other.pem', 'root.pem'].map((name) => join(folder.path, name)),
-    )
+    expect(config.settings.certificateRoots).toEqual(['other.pem', 'root.pem'].map((name) => join(folder.path, name)))
     const found = await finder?.({ x5u: await servingUrl(agent.pem), x5t: agent.thumbprint })
     expect(found).toMatchObject({ found: { agent: 'https://agent.example' } })
     const stranger = await read(['other.pem'], { 'other.pem': other.pem })
@@ -86,18 +84,18 @@ describe('certificates.roots', () => {
       'text.pem': 'text',
     })
     expect(problems).toMatchObject([
-      { setting: 'certificates.roots[1]', problem: expect.stringContaining('there is no file') },
-      { setting: 'certificates.roots[2]', problem: expect.stringContaining('holds no PEM certificates') },
+      { setting: 'certificateRoots[1]', problem: expect.stringContaining('there is no file') },
+      { setting: 'certificateRoots[2]', problem: expect.stringContaining('holds no PEM certificates') },
     ])
   })
 
   it('refuses a file that everybody can change', async () => {
     expect(await problemsOf(['root.pem'], { 'root.pem': root.pem }, 0o666)).toMatchObject([
-      { setting: 'certificates.roots[0]', problem: expect.stringContaining('chmod o-w') },
+      { setting: 'certificateRoots[0]', problem: expect.stringContaining('chmod o-w') },
     ])
   })
 
   it('names no file at all as what it is', async () => {
-    expect(await problemsOf([], {})).toMatchObject([{ setting: 'certificates.roots' }])
+    expect(await problemsOf([], {})).toMatchObject([{ setting: 'certificateRoots' }])
   })
 })

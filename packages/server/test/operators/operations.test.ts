@@ -207,10 +207,10 @@ async function askAs(id: string, signer: Signer, issuer: string, instance = issu
 }
 
 it.each([
-  ['an agent', { noncesPerAgent: 1 }, [200, 429, 200]],
-  ['all together', { nonces: 1 }, [200, 429, 429]],
-])('the nonces that are remembered of %s are as many as the configuration says', async (_of, limits, statuses) => {
-  const stage = await createOperatorStage({ limits })
+  ['an agent', { perAgent: 1 }, [200, 429, 200]],
+  ['all together', { total: 1 }, [200, 429, 429]],
+])('the nonces that are remembered of %s are as many as the configuration says', async (_of, nonces, statuses) => {
+  const stage = await createOperatorStage({ limits: { nonces } })
   await stage.serve()
   const signer = await newSigner()
   const [first, second] = await Promise.all([listenOnLoopback(), listenOnLoopback()])

@@ -56,7 +56,7 @@ describe('countersign serve', () => {
   })
 
   it('rotates its keys by itself: one of two instances does, and says so; none where that is turned off', async () => {
-    const stage = await createOperatorStage({ keys: { rotateAfterDays: 30 } })
+    const stage = await createOperatorStage({ keyRotation: { rotateAfter: 30 * 86_400 } })
     const first = await stage.serve()
     expect((await first.stop()).stdout).not.toContain('keys.rotated')
     const database = new Database(stage.database)
@@ -64,7 +64,7 @@ describe('countersign serve', () => {
       'update signing_key set created_at = created_at - 31 * 86400, not_before_at = not_before_at - 31 * 86400',
     )
     database.close()
-    const off = await stage.serve({ env: { COUNTERSIGN_KEYS_ROTATE_AFTER_DAYS: '0' } })
+    const off = await stage.serve({ env: { COUNTERSIGN_KEY_ROTATION_ROTATE_AFTER: '0' } })
     expect((await off.stop()).stdout).not.toContain('keys.rotated')
     const other = await freePort()
     const instances = [await stage.serve(), await stage.serve({ port: other })]
@@ -311,13 +311,12 @@ describe('countersign serve refuses to start, and says why', () => {
   })
 
   it('with several files that will not do, each by the setting that names it', async () => {
-    const certificates = { roots: ['no-roots.pem'] }
     const identityProviders = [
       { id: 'a', name: 'A', issuer: 'https://a.example', clientId: 'c', clientSecret: 'secret' },
     ]
     const stage = await createOperatorStage({
       masterKeyFile: 'no-master.key',
-      certificates,
+      certificateRoots: ['no-roots.pem'],
       accounts: { identityProviders },
     })
     chmodSync(stage.config, 0o600)
@@ -327,7 +326,7 @@ describe('countersign serve refuses to start, and says why', () => {
       `${stage.config} cannot be used:`,
       '  accounts.identityProviders[0].clientSecret: is a default: set the secret the provider gave you',
       expect.stringMatching(/^ {2}masterKeyFile: is missing/),
-      expect.stringMatching(/^ {2}certificates\.roots\[0\]: there is no file/),
+      expect.stringMatching(/^ {2}certificateRoots\[0\]: there is no file/),
       '',
     ])
   })

@@ -265,7 +265,7 @@ test('attempts counted through two connections are counted exactly', async () =>
 
 test('through two connections an agent claims no more nonces than through one', async () => {
   const path = temporaryFile()
-  const options = { ...untimed, nonces: { perAgent: 50 } }
+  const options = { ...untimed, limits: { nonces: { perAgent: 50 } } }
   const instances = [sqliteStorage(path, options), sqliteStorage(path, options)] as const
   const claims = times(90, (index) => instances[index % 2 === 0 ? 0 : 1].claimNonce(nonceClaim({ agent })))
   const results = await Promise.allSettled(claims)
@@ -290,7 +290,11 @@ test('a database is full with a million nonces, for the network that holds most 
 test('what is counted of nonces is what there is of them, whatever ended, was refused or was swept', async () => {
   let now = 1_790_000_000
   const path = temporaryFile()
-  const storage = sqliteStorage(path, { ...untimed, now: () => now, nonces: { perKey: 7, perNetwork: 9, perAgent: 8 } })
+  const storage = sqliteStorage(path, {
+    ...untimed,
+    now: () => now,
+    limits: { nonces: { perKey: 7, perNetwork: 9, perAgent: 8 } },
+  })
   for (let round = 0; round < 12; round++) {
     const sources = [{ agent }, { thumbprint: `key ${round % 3}` }, { network: `192.0.${round % 4}` }]
     const claims = times(60, (index) =>

@@ -156,7 +156,11 @@ describe('the nonce of a request that is refused is not claimed', () => {
 describe('an agent that has too many nonces', () => {
   it('is told to wait, changes nothing, and keeps no other from going on', async () => {
     let clock = { now: 0 }
-    const few = sqliteStorage(':memory:', { now: () => clock.now, sweepInterval: 0, nonces: { perAgent: 2 } })
+    const few = sqliteStorage(':memory:', {
+      now: () => clock.now,
+      sweepInterval: 0,
+      limits: { nonces: { perAgent: 2 } },
+    })
     onTestFinished(() => few.close())
     const stage = await openMapStage({
       wrap: (storage) => ({ ...storage, claimNonce: (claim) => few.claimNonce(claim) }),

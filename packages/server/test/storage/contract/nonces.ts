@@ -50,7 +50,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
   })
 
   const few = (limits: NonceLimits) => (options: Parameters<MakeStorage>[0]) =>
-    makeStorage({ ...options, nonces: limits })
+    makeStorage({ ...options, limits: { nonces: limits } })
 
   inStorage(`${name}: a source of nonces`, few({ perKey: 2, perNetwork: 3, perAgent: 4 }), (world) => {
     test('is a key, the keys of a network, or an agent, and holds no more, also where all come at once', async () => {
@@ -146,7 +146,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
   describe(`${name}: the limits of nonces`, () => {
     test('that are no whole numbers above 0 are refused', () => {
       for (const limit of ['perKey', 'perNetwork', 'perAgent', 'total'])
-        expect(() => makeStorage({ sweepInterval: 0, nonces: { [limit]: 0 } })).toThrow(limit)
+        expect(() => makeStorage({ sweepInterval: 0, limits: { nonces: { [limit]: 0 } } })).toThrow(limit)
     })
   })
 }
