@@ -26,7 +26,7 @@ const layers = {
   server: upwards([
     ['letters'],
     ['pages', 'storage'],
-    ['keys', 'policy'],
+    ['keys', 'policy', 'secrets'],
     ['audit', 'logos', 'sign-in/provider'],
     ['settings'],
     ['options'],

@@ -20,7 +20,6 @@ import {
 import { recordSparingly } from './audit/record-sparingly.js'
 import type { Refusal } from './audit/refusal.js'
 import { createRefusalRecorder, type RefusalRecorder } from './audit/refusal-recorder.js'
-import { createMintedSecrets, type MintedSecrets } from './keys/minted-secrets.js'
 import { requireOwnKeys, type ServerKeys } from './keys/server-keys.js'
 import { createLogoKeeper, type LogoKeeper } from './logos/logo-keeper.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions } from './options.js'
@@ -29,6 +28,7 @@ import type { Brands } from './policy/default-brands.js'
 import type { Policy } from './policy/policy.js'
 import { policyOfRules } from './policy/policy-of-rules.js'
 import type { RiskPatterns } from './policy/risk.js'
+import { createMintedSecrets, type MintedSecrets } from './secrets/minted-secrets.js'
 import {
   createIdentityProviderClient,
   type IdentityProvider,

@@ -1,5 +1,5 @@
 import { networkOf } from 'countersign/wire'
-import { hashSecret } from '../keys/minted-secrets.js'
+import { hashSecret } from '../secrets/minted-secrets.js'
 import type { AuditEvent, Storage } from '../storage/storage.js'
 
 /** Rows about one thing, and one person where there is one, from one address in 15 minutes; more say nothing new. */

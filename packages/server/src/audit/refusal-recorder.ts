@@ -1,5 +1,5 @@
 import { networkOf } from 'countersign/wire'
-import { hashSecret } from '../keys/minted-secrets.js'
+import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Storage } from '../storage/storage.js'
 import type { Refusal } from './refusal.js'
 

@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.js'
-import { hashSecret } from '../keys/minted-secrets.js'
+import { hashSecret } from '../secrets/minted-secrets.js'
 
 /** How often one person can allow something in a window of seconds: nobody reads faster. */
 const rate = { window: 60, most: 60 }

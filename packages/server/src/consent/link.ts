@@ -1,8 +1,8 @@
 import type { ServerContext } from '../context.js'
 import { requestPath } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'
-import { hashSecret } from '../keys/minted-secrets.js'
 import { displayHost } from '../pages/display-host.js'
+import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Way } from '../sign-in/way.js'
 import type { AuthRequest } from '../storage/storage.js'
 

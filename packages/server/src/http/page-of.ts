@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.js'
-import { hashSecret } from '../keys/minted-secrets.js'
+import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Session } from '../storage/storage.js'
 
 /** What a form value names as the page's user and session: nobody, or the person, without telling who. */

@@ -1,7 +1,7 @@
 import { createSigner, type PrivateJwk, type PublicJwk, type Signer } from 'countersign'
 import type { StoredKey } from '../storage/keys/key-storage.js'
 import { KeyError } from './key-error.js'
-import { openPrivateKey } from './open-private-key.js'
+import { openPrivateKey } from './sealed-private-key.js'
 
 /** The signing keys as they stood at one reading. */
 export interface KeyRing {

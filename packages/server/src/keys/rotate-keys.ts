@@ -1,10 +1,10 @@
 import { systemClock } from '../storage/engines/system-clock.js'
 import type { KeyMove, KeyStorage, StoredKey } from '../storage/keys/key-storage.js'
-import { generateSigningKey } from './generate-signing-key.js'
+import { generateSigningKey } from './generate-keys.js'
 import { KeyError } from './key-error.js'
 import { publishedBeforeUse, retirementMargin } from './key-times.js'
-import { openPrivateKey } from './open-private-key.js'
 import { requireMasterKey } from './require-master-key.js'
+import { openPrivateKey } from './sealed-private-key.js'
 
 export interface RotateKeysOptions {
   masterKey: Uint8Array

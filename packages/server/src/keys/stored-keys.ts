@@ -1,12 +1,12 @@
 import { systemClock } from '../storage/engines/system-clock.js'
 import type { KeyStorage, StoredKey } from '../storage/keys/key-storage.js'
 import { StorageError } from '../storage/storage-error.js'
-import { generateFirstKeys } from './generate-first-keys.js'
+import { generateFirstKeys } from './generate-keys.js'
 import { KeyError } from './key-error.js'
 import { openKeyRing } from './key-ring.js'
 import { reloadInterval } from './key-times.js'
-import { openPrivateKey } from './open-private-key.js'
 import { requireMasterKey } from './require-master-key.js'
+import { openPrivateKey } from './sealed-private-key.js'
 import type { ServerKeys } from './server-keys.js'
 
 export interface StoredKeysOptions {

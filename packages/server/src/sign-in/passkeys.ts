@@ -4,7 +4,7 @@ import { recordSparingly } from '../audit/record-sparingly.js'
 import type { PasskeySettings, ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
-import { hashSecret } from '../keys/minted-secrets.js'
+import { hashSecret } from '../secrets/minted-secrets.js'
 import { StorageError, type User } from '../storage/storage.js'
 import { parseCredential } from './parse-credential.js'
 

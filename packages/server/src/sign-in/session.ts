@@ -1,7 +1,7 @@
 import type { ServerContext } from '../context.js'
 import { cookieOf } from '../http/cookies.js'
 import type { Visit } from '../http/visit.js'
-import { hashSecret } from '../keys/minted-secrets.js'
+import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Session } from '../storage/storage.js'
 
 /**

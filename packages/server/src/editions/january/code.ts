@@ -1,7 +1,7 @@
 import { AAuthError, type ErrorCode } from 'countersign'
 import { requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
-import { hashSecret } from '../../keys/minted-secrets.js'
+import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { RedeemOutcome } from '../../storage/storage.js'
 import { type AuthTokenAnswer, issueAuthToken } from '../../token/issue.js'
 import { requireFreshKeys, type SigningAgent } from '../../token/signed-form.js'

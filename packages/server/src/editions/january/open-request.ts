@@ -1,6 +1,6 @@
 import type { AgentMetadata } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
-import { hashSecret } from '../../keys/minted-secrets.js'
+import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { RequestDisplay } from '../../storage/storage.js'
 import type { SigningAgent } from '../../token/signed-form.js'
 import type { AccessAsked } from './require-access.js'

@@ -1,6 +1,6 @@
 import { requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
-import { hashSecret } from '../../keys/minted-secrets.js'
+import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { SigningAgent } from '../../token/signed-form.js'
 
 /**

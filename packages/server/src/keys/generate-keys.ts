@@ -1,8 +1,20 @@
 import { randomBytes } from 'node:crypto'
+import { createSigner, generatePrivateJwk } from 'countersign'
 import type { NewKey } from '../storage/keys/key-storage.js'
-import { generateSigningKey } from './generate-signing-key.js'
 import { publishedBeforeUse } from './key-times.js'
-import { sealPrivateKey } from './seal-private-key.js'
+import { sealPrivateKey } from './sealed-private-key.js'
+
+/** A new Ed25519 key, sealed, named by its thumbprint. @param notBefore Unix seconds: when it may sign */
+export async function generateSigningKey(
+  masterKey: Uint8Array,
+  { state, notBefore }: { state: 'next' | 'active'; notBefore: number },
+): Promise<NewKey> {
+  const privateJwk = await generatePrivateJwk()
+  const { jwk } = await createSigner(privateJwk)
+  const key = { kid: privateJwk.kid, purpose: 'sign' } as const
+  const sealed = sealPrivateKey(Buffer.from(JSON.stringify(privateJwk)), masterKey, key)
+  return { ...key, alg: 'EdDSA', private: sealed, publicJwk: { ...jwk }, state, notBefore }
+}
 
 /**
  * What a new server starts with: a key that signs at once, since no cache can know this server yet; the next one, so that

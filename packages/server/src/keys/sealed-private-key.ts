@@ -1,7 +1,22 @@
-import { createDecipheriv } from 'node:crypto'
-import type { StoredKey } from '../storage/keys/key-storage.js'
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import type { NewKey, StoredKey } from '../storage/keys/key-storage.js'
 import { KeyError } from './key-error.js'
-import { sealContext } from './seal-private-key.js'
+
+/** What the seal is bound to, so that no stored key can take another's place. */
+type SealedFor = Pick<NewKey, 'kid' | 'purpose'>
+
+/** The authenticated data of a seal. */
+function sealContext({ kid, purpose }: SealedFor): Buffer {
+  return Buffer.from(JSON.stringify(['countersign key', purpose, kid]))
+}
+
+/** Encrypts a private part with AES-256-GCM: `v1.<iv>.<ciphertext>.<tag>`, each base64url. */
+export function sealPrivateKey(plain: Uint8Array, masterKey: Uint8Array, key: SealedFor): string {
+  const iv = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', masterKey, iv).setAAD(sealContext(key))
+  const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
+  return ['v1', ...[iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.')
+}
 
 const wrong =
   'The keys in the database are encrypted with another master key. Start with the master key that was set when they were made: without it nobody can read them.'

@@ -24,7 +24,7 @@ export function hashSecret(secret: string): string {
 }
 
 /** Bytes that a server's secret has at least. */
-export const minimumSecretLength = 32
+const minimumSecretLength = 32
 
 /** @throws TypeError when the secret is shorter than 32 bytes */
 export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
