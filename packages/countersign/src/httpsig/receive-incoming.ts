@@ -35,13 +35,7 @@ export function receiveIncoming(incoming: NodeRequest, remoteAddress = incoming.
     rawTarget,
     rawHeaders,
     remoteAddress,
-    body: (limit) => {
-      const before = incoming[readBody]
-      if (before) return withinLimit(before, limit)
-      const body = readIncoming(incoming, limit)
-      incoming[readBody] = body
-      return body
-    },
+    body: (limit) => bodyOf(incoming, limit),
   }
 }
 
@@ -78,25 +72,36 @@ function plainHost(host: string): string {
   return host.toLowerCase().replace(/:(?:80|443)?$/, '')
 }
 
+async function bodyOf(incoming: NodeRequest, limit: number): Promise<Uint8Array> {
+  if (await isWithoutBody(incoming)) return noBytes
+  incoming[readBody] ??= readIncoming(incoming, limit)
+  return withinLimit(incoming[readBody], limit)
+}
+
+async function isWithoutBody(incoming: NodeRequest): Promise<boolean> {
+  if (incoming.httpVersionMajor >= 2 || isReadBefore(incoming)) return false
+  // The parser says that the message has come to its end when it is through with what came in one piece.
+  await Promise.resolve()
+  return incoming.complete && incoming.readableLength === 0 && !isUpgrade(incoming)
+}
+
 async function readIncoming(incoming: NodeRequest, limit: number): Promise<Uint8Array> {
   const { 'content-length': announced, 'transfer-encoding': encoded } = incoming.headers
-  if (incoming.readableDidRead || incoming.readableEncoding !== null || incoming.listenerCount('readable') > 0) {
-    return keptBytes(incoming, limit)
-  }
+  if (isReadBefore(incoming)) return keptBytes(incoming, limit)
   if (Number(announced) > limit) throw tooLarge(limit)
-  const body = await contentOf(incoming, limit)
+  const body = await collect(incoming, limit, incoming.httpVersionMajor >= 2 ? bodyTime : undefined)
   // HTTP/2 ends the stream of a body that was cut off, too; after an upgrade, what was announced is not in the stream.
   const isCut = incoming.aborted || (announced !== undefined && Number(announced) !== body.length)
-  const isElsewhere = 'upgrade' in incoming && incoming.upgrade === true && encoded !== undefined
-  if (isCut || isElsewhere) throw incomplete()
+  if (isCut || (isUpgrade(incoming) && encoded !== undefined)) throw incomplete()
   return body
 }
 
-async function contentOf(incoming: NodeRequest, limit: number): Promise<Uint8Array> {
-  if (incoming.httpVersionMajor >= 2) return collect(incoming, limit, bodyTime)
-  // The parser says that the message has come to its end when it is through with what came in one piece.
-  await Promise.resolve()
-  return incoming.complete && incoming.readableLength === 0 ? noBytes : collect(incoming, limit, undefined)
+function isReadBefore(incoming: NodeRequest): boolean {
+  return incoming.readableDidRead || incoming.readableEncoding !== null || incoming.listenerCount('readable') > 0
+}
+
+function isUpgrade(incoming: NodeRequest): boolean {
+  return 'upgrade' in incoming && incoming.upgrade === true
 }
 
 /** What a parser kept of a body that it read. */

@@ -3,7 +3,7 @@ import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from './priv
 /** A response of Node's servers: what every way to answer comes through. */
 export interface HeadWriter {
   writeHead(status: number, ...rest: unknown[]): unknown
-  getHeader(name: string): unknown
+  getHeader(name: string): string | number | string[] | undefined
   getHeaderNames(): string[]
   setHeader(name: string, value: unknown): unknown
   appendHeader(name: string, value: unknown): unknown
@@ -37,27 +37,19 @@ function writePrivateHead(this: HeadWriter, status: number, ...given: unknown[])
   return shared.writeHead.call(this, status, ...setPrivateFields(this, given))
 }
 
-/** Sets the fields that `writeHead` was given, with ours; returns what it was given besides. */
+/** Sets the fields that `writeHead` was given, then ours; returns what it was given besides. */
 function setPrivateFields(writer: HeadWriter, given: readonly unknown[]): unknown[] {
-  const own = new Map<string, unknown[]>()
   const fields = given.find((part) => typeof part === 'object' && part !== null)
-  for (const [name, value] of fieldsOf(fields)) {
-    const lowerName = name.toLowerCase()
-    if (!rules.has(lowerName)) writer.setHeader(name, value)
-    else own.set(lowerName, [...(own.get(lowerName) ?? []), value])
-  }
-  for (const [name, rule] of rules) writer.setHeader(name, rule(textOf(own.get(name) ?? [writer.getHeader(name)])))
+  if (fields) for (const [name, value] of fieldsOf(fields)) writer.setHeader(name, value)
+  for (const [name, rule] of rules) writer.setHeader(name, rule(textOf(writer.getHeader(name))))
   for (const name of writer.getHeaderNames())
-    if (isTargeted(name) && !mayTarget(name, textOf([writer.getHeader(name)]))) writer.removeHeader(name)
+    if (isTargeted(name) && !mayTarget(name, textOf(writer.getHeader(name)))) writer.removeHeader(name)
   return given.filter((part) => typeof part === 'string')
 }
 
-function textOf(values: unknown[]): string {
-  return values
-    .flat()
-    .filter((value) => value !== undefined)
-    .map(String)
-    .join(', ')
+function textOf(value: string | number | string[] | undefined): string {
+  if (value === undefined) return ''
+  return Array.isArray(value) ? value.join(', ') : String(value)
 }
 
 // What stands in front of `aauth` and wrapped `writeHead` itself, as on-headers does, sets its headers after us.

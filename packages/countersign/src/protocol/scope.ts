@@ -8,6 +8,7 @@ const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
  */
 export function parseScope(text: string): string[] | undefined {
   if (text.length > maxValues * (maxValueLength + 1)) return undefined
-  const values = [...new Set(text.split(' '))]
+  const named = text.split(' ')
+  const values = named.length === 1 ? named : [...new Set(named)]
   return values.length <= maxValues && values.every((value) => scopeToken.test(value)) ? values : undefined
 }

@@ -16,6 +16,7 @@ export type ExpressRequest = NodeRequest & {
   ip?: string | undefined
   query?: unknown
   body?: unknown
+  _body?: boolean
   app?: { get(name: string): unknown }
 }
 
@@ -75,12 +76,13 @@ export function aauthDocuments(resource: Resource): Middleware {
 }
 
 function requireUntouched(req: ExpressRequest, message: ReceivedMessage): void {
-  const { query, app } = req
-  const parse = app?.get('query parser fn')
-  if (query === undefined || typeof parse !== 'function') return
+  // Express 5 reads it off the URL anew whenever it is asked for, and the URL was compared.
+  if (!Object.hasOwn(req, 'query')) return
+  const parse = req.app?.get('query parser fn')
+  if (req.query === undefined || typeof parse !== 'function') return
   const mark = message.rawTarget.indexOf('?')
   const asSent: unknown = parse(mark === -1 ? null : message.rawTarget.slice(mark + 1))
-  if (!isDeepStrictEqual(query, asSent)) throw requestChanged('query')
+  if (!isDeepStrictEqual(req.query, asSent)) throw requestChanged('query')
 }
 
 /**
@@ -94,7 +96,7 @@ function provideBody(req: ExpressRequest, message: ReceivedMessage, content: Uin
     if (!isReadingOf(content, parsed, req.body)) throw requestChanged('body')
   } else if (parsed !== undefined) req.body = parsed
   // What parsers for Express 4 look at, before they read a stream that has ended.
-  Object.assign(req, { _body: true })
+  req._body = true
 }
 
 /** Express 4 has an empty object where nothing was parsed. */

@@ -29,7 +29,7 @@ export interface RequestGate<R extends Requirement> {
   verified(incoming: NodeRequest): VerifiedRequest<R>
 }
 
-/** Verifies the requests of frameworks that hand on Node's own, and keeps what was verified under a name that nobody else has. */
+/** Verifies the requests of frameworks that hand on Node's own, and keeps in them what was verified. */
 export function createRequestGate<R extends Requirement>(
   resource: Resource,
   options: MountedOptions<R>,
@@ -42,9 +42,7 @@ export function createRequestGate<R extends Requirement>(
     target: url,
     mountPath: mountPath + baseUrl,
   })
-  /** A name of its own in each request, which costs less than a WeakMap of all. */
-  const passed = Symbol('passed')
-  type GatedRequest = NodeRequest & { [passed]?: { verified: VerifiedRequest<R>; message: ReceivedMessage } }
+  const gate = {}
   return {
     async refuse(incoming: GatedRequest, outgoing, { address, accept }) {
       const message = receiveIncoming(incoming, address)
@@ -52,9 +50,8 @@ export function createRequestGate<R extends Requirement>(
         const verified = await resource.verify(message, options)
         requireUnchanged(message, handledOf(incoming))
         accept(verified, message)
-        keepMethod(incoming)
+        keepPassage(incoming, { gate, verified, message, before: incoming[passed] })
         keepPrivate(outgoing)
-        incoming[passed] = { verified, message }
         return undefined
       } catch (error) {
         const refusal = await resource.toResponse(error)
@@ -63,31 +60,41 @@ export function createRequestGate<R extends Requirement>(
       }
     },
     verified(incoming: GatedRequest) {
-      const { [passed]: admitted } = incoming
-      if (!admitted) throw new TypeError('this request was not verified: put aauth(…) before the handler of its route')
-      requireUnchanged(admitted.message, handledOf(incoming))
-      return admitted.verified
+      let passage = incoming[passed]
+      while (passage && passage.gate !== gate) passage = passage.before
+      if (!passage) throw new TypeError('this request was not verified: put aauth(…) before the handler of its route')
+      requireUnchanged(passage.message, handledOf(incoming))
+      return passage.verified as VerifiedRequest<R>
     },
   }
 }
 
-const signedMethod = Symbol('signed method')
+/** That a request passed a gate, and those before. */
+interface Passage {
+  gate: object
+  verified: VerifiedRequest
+  message: ReceivedMessage
+  before: Passage | undefined
+}
 
-type SignedRequest = NodeRequest & { [signedMethod]?: string | undefined }
+/** In the request, under one name for all gates: a WeakMap costs more, and each further name does. */
+const passed = Symbol('passed')
+
+type GatedRequest = NodeRequest & { [passed]?: Passage | undefined }
 
 /** One for all requests: accessors of their own would give each a shape of its own, which slows down all that reads them. */
 const method = {
   configurable: true,
-  get(this: SignedRequest) {
-    return this[signedMethod]
+  get(this: GatedRequest) {
+    return this[passed]?.message.method
   },
-  set(this: SignedRequest, changed: unknown) {
-    if (changed !== this[signedMethod]) throw requestChanged('method')
+  set(this: GatedRequest, changed: unknown) {
+    if (changed !== this.method) throw requestChanged('method')
   },
 }
 
 // Routes are chosen by method: a middleware that overrides it afterwards would choose another handler (attacks S46).
-function keepMethod(incoming: SignedRequest): void {
-  incoming[signedMethod] = incoming.method
-  Object.defineProperty(incoming, 'method', method)
+function keepPassage(incoming: GatedRequest, passage: Passage): void {
+  incoming[passed] = passage
+  if (!passage.before) Object.defineProperty(incoming, 'method', method)
 }
