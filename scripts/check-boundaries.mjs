@@ -75,14 +75,23 @@ const dependencies = {
     'openid-client',
     'zod',
   ],
-  cli: ['commander', 'countersign', 'open'],
+  cli: ['commander', 'countersign', 'open', 'parse5'],
 }
 
 /** Packages that some files of a package need, and that are installed by whoever uses these. */
-const optionalPeers = { cli: ['countersign-server'] }
+const optionalPeers = {
+  countersign: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'],
+  cli: ['countersign-server'],
+}
 
-/** Compiles native code where no prebuilt binary is found, so it belongs to one entry and may be absent. */
-const native = { dependency: 'better-sqlite3', name: 'server', folder: 'storage/engines/sqlite' }
+/**
+ * Folders that are entries of their own, with what only they need: it may be absent. Nothing else imports them, unless
+ * it loads them when they are asked for.
+ */
+const separate = [
+  { name: 'countersign', folder: 'x509', needs: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'] },
+  { name: 'server', folder: 'storage/engines/sqlite', needs: ['better-sqlite3'] },
+]
 
 const failures = []
 const refuse = (file, why) => failures.push(`${file}: ${why}`)
@@ -125,12 +134,18 @@ function nameInside(root, file) {
 }
 
 /** Judges one import. Returns the file that it reaches in the same package, if any. */
-function checkImport({ name, root, manifest, file, shown, inside }, { specifier, isType }) {
+function checkImport({ name, root, manifest, file, shown, inside }, { specifier, isType, isLater }) {
   if (specifier.startsWith('.')) {
     const target = resolve(dirname(file), specifier)
     if (!target.startsWith(join(root, 'src') + sep)) refuse(shown, `reaches out of its package: ${specifier}`)
     else if (!isSource(target)) refuse(shown, `imports ${specifier}, which is not there`)
-    else return checkLayer(name, shown, inside, nameInside(root, target))
+    else {
+      const reached = nameInside(root, target)
+      const entry = separate.find((each) => each.name === name && reached.startsWith(`${each.folder}/`))
+      if (entry && !isType && !isLater && !inside.startsWith(`${entry.folder}/`))
+        refuse(shown, `imports ${reached}, which belongs to an entry of its own`)
+      return checkLayer(name, shown, inside, reached)
+    }
   } else if (specifier.startsWith('#')) {
     return Object.values(manifest.imports?.[specifier] ?? { none: undefined }).flatMap((target) => {
       if (target === undefined) refuse(shown, `imports ${specifier}, which package.json does not map`)
@@ -149,8 +164,8 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
     const known = [...dependencies[name], ...(optionalPeers[name] ?? [])]
     if (!isType && !known.includes(dependency))
       refuse(shown, `imports ${dependency}, which its package does not depend on`)
-    const isNativeAllowed = name === native.name && inside.startsWith(`${native.folder}/`)
-    if (dependency === native.dependency && !isNativeAllowed) refuse(shown, `imports ${dependency}`)
+    const owner = separate.find(({ needs }) => needs.includes(dependency))
+    if (owner && !(name === owner.name && inside.startsWith(`${owner.folder}/`))) refuse(shown, `imports ${dependency}`)
   }
   return []
 }
@@ -182,7 +197,7 @@ function checkLayer(name, shown, inside, target) {
   return [target]
 }
 
-/** What a file imports, types too; `isType` where nothing of it is left at run time. */
+/** What a file imports, types too; `isType` where nothing of it is left at run time, `isLater` where it is loaded when it is needed. */
 function importsOf(file) {
   const text = readFileSync(file, 'utf8')
   const statements =
@@ -190,6 +205,7 @@ function importsOf(file) {
   return [...text.matchAll(statements)].map(([, type, from, bare, dynamic]) => ({
     specifier: from ?? bare ?? dynamic,
     isType: type !== undefined,
+    isLater: dynamic !== undefined,
   }))
 }
 

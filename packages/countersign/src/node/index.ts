@@ -26,6 +26,7 @@ export {
   type NetworkOptions,
 } from '../discovery/guarded-fetch.node.js'
 export { receiveIncoming } from '../httpsig/receive-incoming.js'
+export { importOptional, MissingPackageError } from '../lib/import-optional.js'
 export { type ClientAddress, createClientAddress } from './client-address.js'
 export { createNodeListener, type Handler, type NodeListenerOptions } from './node-listener.js'
 export { createTrustedPeers, trustedNetworkProblem, trustedNetworksProblem } from './trusted-networks.js'

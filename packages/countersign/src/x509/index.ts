@@ -1,1 +1,11 @@
-export { type CertificateFinderOptions, createCertificateFinder } from './certificate-finder.js'
+import { importOptional } from '../lib/import-optional.js'
+
+export type { CertificateFinderOptions } from './certificate-finder.js'
+
+const finder = await importOptional(
+  'countersign/x509',
+  ['@peculiar/asn1-x509', '@peculiar/asn1-schema'],
+  () => import('./certificate-finder.js'),
+)
+
+export const createCertificateFinder: typeof finder.createCertificateFinder = finder.createCertificateFinder

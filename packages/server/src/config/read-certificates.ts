@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import { MissingPackageError } from 'countersign/node'
 import type { CertificateFinder } from 'countersign/wire'
-import { createCertificateFinder } from 'countersign/x509'
 import type { ConfigurationProblem } from '../settings/configuration-problem.js'
 import { ConfigurationError } from './configuration-error.js'
 import type { LoadedConfig } from './load-config.js'
@@ -8,7 +8,7 @@ import type { LoadedConfig } from './load-config.js'
 /**
  * The finder of agents' certificates under the configured roots; undefined where none are configured.
  *
- * @throws ConfigurationError naming each file that cannot be read or holds no certificates
+ * @throws ConfigurationError naming each file that cannot be read or holds no certificates, or what is to be installed
  */
 export async function readCertificates({
   file,
@@ -16,10 +16,11 @@ export async function readCertificates({
 }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<CertificateFinder | undefined> {
   const { certificateRoots, allowInsecureLoopback, allowNetworks, egressProxy, discovery } = settings
   if (!certificateRoots) return undefined
+  const { createCertificateFinder } = await loadFinder(file)
   const problems: ConfigurationProblem[] = []
   const texts: string[] = []
   for (const [index, path] of certificateRoots.entries()) {
-    const read = await readRoots(path)
+    const read = await readRoots(path, createCertificateFinder)
     if ('problem' in read) problems.push({ setting: `certificateRoots[${index}]`, problem: read.problem })
     else texts.push(read.text)
   }
@@ -35,7 +36,22 @@ export async function readCertificates({
   })
 }
 
-async function readRoots(path: string): Promise<{ text: string } | { problem: string }> {
+type CreateFinder = Awaited<ReturnType<typeof loadFinder>>['createCertificateFinder']
+
+/** Loaded by servers that have roots only. */
+async function loadFinder(file: string) {
+  try {
+    return await import('countersign/x509')
+  } catch (error) {
+    if (!(error instanceof MissingPackageError)) throw error
+    throw new ConfigurationError(file, [{ setting: 'certificateRoots', problem: error.message }])
+  }
+}
+
+async function readRoots(
+  path: string,
+  createCertificateFinder: CreateFinder,
+): Promise<{ text: string } | { problem: string }> {
   try {
     const text = await readFile(path, 'utf8')
     createCertificateFinder({ roots: [text] })

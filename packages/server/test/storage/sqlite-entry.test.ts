@@ -1,22 +1,7 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { runWithout } from '../../../countersign/test/run-without.js'
 
-const resolving = `export async function resolve(specifier, context, next) {
-  if (specifier !== 'better-sqlite3') return next(specifier, context)
-  throw Object.assign(new Error("Cannot find package 'better-sqlite3'"), { code: 'ERR_MODULE_NOT_FOUND' })
-}`
-const asModule = (text: string) => `data:text/javascript,${encodeURIComponent(text)}`
-const withoutSqlite = asModule(
-  `import { register } from 'node:module'; register(${JSON.stringify(asModule(resolving))})`,
-)
-
-/** What a program prints where better-sqlite3 is not installed. */
-async function run(program: string): Promise<string> {
-  const args = ['--import', withoutSqlite, '--input-type=module', '--eval', program]
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname })
-  return stdout.trim()
-}
+const run = (program: string) => runWithout('better-sqlite3', program, import.meta.dirname)
 
 it('is what needs better-sqlite3: the root entry is imported without it', async () => {
   expect(await run(`console.log(typeof (await import('countersign-server')).createAuthServer)`)).toBe('function')
