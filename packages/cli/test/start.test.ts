@@ -26,6 +26,27 @@ it('countersign --version takes at most four times as long as node that does not
   expect(least.version / least.nothing).toBeLessThan(4)
 })
 
+interface Manifest {
+  name: string
+  files: string[]
+  dependencies?: Record<string, string>
+}
+
+function manifestIn(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
+}
+
+/** Copies what a package needs at run time, and what that needs. */
+function copyDependencies(from: string, to: string): void {
+  for (const name of Object.keys(manifestIn(from).dependencies ?? {})) {
+    const places = [from, join(packages, 'cli'), dirname(packages)].map((place) => join(place, 'node_modules', name))
+    const place = places.find((candidate) => existsSync(candidate))
+    if (!place || name === 'countersign' || existsSync(join(to, name))) continue
+    cpSync(place, join(to, name), { recursive: true })
+    copyDependencies(place, to)
+  }
+}
+
 describe('without countersign-server', () => {
   let folder: string
   const countersign = (...args: string[]) => run(join(folder, 'countersign-cli', 'bin', 'countersign.js'), ...args)
@@ -34,18 +55,10 @@ describe('without countersign-server', () => {
     folder = join(mkdtempSync(join(tmpdir(), 'countersign-alone-')), 'node_modules')
     for (const name of ['cli', 'countersign']) {
       const from = join(packages, name)
-      const manifest = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as {
-        name: string
-        files: string[]
-        dependencies: Record<string, string>
-      }
+      const manifest = manifestIn(from)
       for (const file of ['package.json', ...manifest.files.filter((file) => existsSync(join(from, file)))])
         cpSync(join(from, file), join(folder, manifest.name, file), { recursive: true })
-      for (const dependency of Object.keys(manifest.dependencies)) {
-        const places = [from, dirname(packages)].map((place) => join(place, 'node_modules', dependency))
-        const place = places.find((candidate) => existsSync(candidate))
-        if (place && dependency !== 'countersign') cpSync(place, join(folder, dependency), { recursive: true })
-      }
+      copyDependencies(from, folder)
     }
   })
   afterAll(() => rmSync(dirname(folder), { recursive: true, force: true }))

@@ -1,3 +1,5 @@
+import { type DefaultTreeAdapterTypes, parse } from 'parse5'
+
 /** Something in a form that may be sent. */
 export interface Control {
   name: string
@@ -15,7 +17,8 @@ export interface PageForm {
   controls: readonly Control[]
 }
 
-type Attributes = Partial<Record<string, string>>
+type Element = DefaultTreeAdapterTypes.Element
+type ParentNode = DefaultTreeAdapterTypes.ParentNode
 
 interface OpenForm extends PageForm {
   id: string | undefined
@@ -24,93 +27,84 @@ interface OpenForm extends PageForm {
 
 /** Every form on a page, with its controls, also those that lie outside of it and name it. */
 export function parseForms(html: string): readonly PageForm[] {
-  const forms: OpenForm[] = []
-  const strays: [form: string, control: Control][] = []
-  let open: OpenForm | undefined
-  let select: Attributes | undefined
-  let options: Control[] = []
-  const add = (attributes: Attributes, control: Control) => {
-    if (attributes.form !== undefined) strays.push([attributes.form, control])
-    else open?.controls.push(control)
+  const forms = new Map<Element, OpenForm>()
+  const found: [owner: Element | undefined, element: Element][] = []
+  let open: Element | undefined
+  for (const element of elementsOf(parse(html, { scriptingEnabled: false }))) {
+    if (element.tagName === 'form') {
+      forms.set(element, formOf(element))
+      open = element
+    } else if (element.tagName in readers) found.push([formAround(element) ?? childless(open), element])
   }
-  for (const { tag, attributes } of tagsOf(html)) {
-    if (tag === 'form') {
-      const method = attributes.method?.toLowerCase() === 'post' ? 'post' : 'get'
-      open = { id: attributes.id, action: attributes.action ?? '', method, controls: [] }
-      forms.push(open)
-    } else if (tag === '/form') open = undefined
-    else if (tag === 'select') {
-      select = attributes
-      options = []
-    } else if (tag === '/select' && select) {
-      const [first] = options
-      if (first && !options.some(({ checked }) => checked)) first.checked = true
-      for (const option of options) add(select, option)
-      select = undefined
-    } else if (tag === 'option' && select) {
-      const option = controlOf(select, 'option')
-      options.push({ ...option, value: attributes.value ?? '', checked: 'selected' in attributes })
-    } else if (tag === 'input') add(attributes, controlOf(attributes, 'text'))
-    else if (tag === 'button') add(attributes, controlOf(attributes, 'submit'))
-    else if (tag === 'textarea') add(attributes, controlOf(attributes, 'textarea'))
+  for (const [owner, element] of found) {
+    const id = attribute(element, 'form')
+    const form = id === undefined ? owner && forms.get(owner) : [...forms.values()].find((each) => each.id === id)
+    form?.controls.push(...(readers[element.tagName]?.(element) ?? []))
   }
-  for (const [id, control] of strays) forms.find((form) => form.id === id)?.controls.push(control)
-  return forms
+  return [...forms.values()]
 }
 
-function controlOf(attributes: Attributes, type: string): Control {
-  const known = type === 'option' || type === 'textarea' ? type : (attributes.type?.toLowerCase() ?? type)
+/** A form that begins between the rows of a table has none of its controls inside; they follow it. */
+function childless(form: Element | undefined): Element | undefined {
+  return form?.childNodes.length === 0 ? form : undefined
+}
+
+const readers: Readonly<Partial<Record<string, (element: Element) => Control[]>>> = {
+  input: (element) => [controlOf(element, attribute(element, 'type')?.toLowerCase() ?? 'text')],
+  button: (element) => [controlOf(element, attribute(element, 'type')?.toLowerCase() ?? 'submit')],
+  textarea: (element) => [{ ...controlOf(element, 'textarea'), value: textOf(element) }],
+  select(element) {
+    const options = [...elementsOf(element)]
+      .filter(({ tagName }) => tagName === 'option')
+      .map((option) => ({
+        ...controlOf(element, 'option'),
+        value: attribute(option, 'value') ?? textOf(option).trim(),
+        checked: attribute(option, 'selected') !== undefined,
+      }))
+    const [first] = options
+    if (first && !options.some(({ checked }) => checked)) first.checked = true
+    return options
+  },
+}
+
+function formOf(element: Element): OpenForm {
   return {
-    name: 'disabled' in attributes ? '' : (attributes.name ?? ''),
-    type: known,
-    value: attributes.value ?? (known === 'checkbox' || known === 'radio' ? 'on' : ''),
-    checked: 'checked' in attributes,
+    id: attribute(element, 'id'),
+    action: attribute(element, 'action') ?? '',
+    method: attribute(element, 'method')?.toLowerCase() === 'post' ? 'post' : 'get',
+    controls: [],
   }
 }
 
-const tagPattern = /<(\/?[a-z]+)((?:[^<>"']|"[^"]{0,4096}"|'[^']{0,4096}'){0,4096})>/iy
-/** What is inside of these is no part of the page. */
-const hidden: Readonly<Record<string, RegExp>> = {
-  script: /<\/script/gi,
-  style: /<\/style/gi,
-  template: /<\/template/gi,
-}
-
-function* tagsOf(html: string): Generator<{ tag: string; attributes: Attributes }> {
-  for (let at = html.indexOf('<'); at !== -1; at = html.indexOf('<', at)) {
-    if (html.startsWith('<!--', at)) {
-      at = html.indexOf('-->', at)
-      if (at === -1) return
-      continue
-    }
-    tagPattern.lastIndex = at
-    const [whole = '<', name = '', text = ''] = tagPattern.exec(html) ?? []
-    at += whole.length
-    const tag = name.toLowerCase()
-    const end = hidden[tag]
-    if (end) {
-      end.lastIndex = at
-      if (!end.test(html)) return
-      at = end.lastIndex
-    } else if (tag !== '') yield { tag, attributes: parseAttributes(text) }
+function controlOf(element: Element, type: string): Control {
+  return {
+    name: attribute(element, 'disabled') === undefined ? (attribute(element, 'name') ?? '') : '',
+    type,
+    value: attribute(element, 'value') ?? (type === 'checkbox' || type === 'radio' ? 'on' : ''),
+    checked: attribute(element, 'checked') !== undefined,
   }
 }
 
-function parseAttributes(text: string): Attributes {
-  const attributes: Record<string, string> = Object.create(null)
-  const pattern = /([^\s"'<>/=]{1,256})(?:\s{0,16}=\s{0,16}(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?/g
-  for (const [, name = '', double, single, bare] of text.matchAll(pattern)) {
-    attributes[name.toLowerCase()] ??= decodeEntities(double ?? single ?? bare ?? '')
+/** All elements inside, in the order of the page. */
+function* elementsOf(root: ParentNode): Generator<Element> {
+  const waiting = [...root.childNodes].reverse()
+  for (let node = waiting.pop(); node; node = waiting.pop()) {
+    if (!('tagName' in node)) continue
+    yield node
+    for (const child of node.childNodes.toReversed()) waiting.push(child)
   }
-  return attributes
 }
 
-const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' }
+function formAround({ parentNode }: Element): Element | undefined {
+  let node = parentNode
+  while (node && 'tagName' in node && node.tagName !== 'form') node = node.parentNode
+  return node && 'tagName' in node ? node : undefined
+}
 
-function decodeEntities(value: string): string {
-  return value.replaceAll(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z]+));/gi, (whole, hex, decimal, name) => {
-    if (name !== undefined) return entities[String(name).toLowerCase()] ?? whole
-    const code = hex === undefined ? Number(decimal) : Number.parseInt(String(hex), 16)
-    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole
-  })
+function attribute({ attrs }: Element, name: string): string | undefined {
+  return attrs.find((each) => each.name === name)?.value
+}
+
+function textOf({ childNodes }: Element): string {
+  return childNodes.map((node) => (node.nodeName === '#text' && 'value' in node ? node.value : '')).join('')
 }
