@@ -56,7 +56,7 @@ afterEach(closeAll)
 /** The example of a document that has this text, compiled, with the identifiers of this machine. */
 function compile(document: string, text: string, port: number, id: string): string {
   const source = readFileSync(join(root, document), 'utf8')
-  const code = [...source.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, block = '']) => block)
+  const code = [...source.matchAll(/^```(?:ts|js(?: [\w.-]+)?)\n([\s\S]*?)^```/gm)].map(([, block = '']) => block)
   const example = code.find((block) => block.includes(text))
   if (example === undefined) throw new Error(`${document} has no example with ${text}`)
   const local = example
@@ -119,9 +119,9 @@ const newKey = async () => {
   return { file: JSON.stringify(jwk), signer: await createSigner(jwk) }
 }
 
-it('the agent of the README prints the answer and ends by itself', async () => {
+it('an agent of one person on a server prints the answer and ends by itself', async () => {
   const port = await freePort()
-  const script = compile('README.md', 'createAgent({', port, `http://127.0.0.1:${port}`)
+  const script = compile('docs/agents.md', 'onePerson: true, //', port, `http://127.0.0.1:${port}`)
   writeFileSync(join(folder, 'agent-key.json'), (await newKey()).file)
   const { code, lines } = await runToItsEnd(script)
   expect(lines.join('\n')).toMatch(/^200 events of \S+/m)

@@ -9,8 +9,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 it('has call sites in the README and the documents that compile as they stand', () => {
   const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))]
   const text = documents.map((document) => readFileSync(join(root, document), 'utf8')).join('\n')
-  const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
-  expect(blocks.length).toBeGreaterThanOrEqual(7)
+  const blocks = [...text.matchAll(/^```(?:ts|js(?: [\w.-]+)?)\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
+  expect(blocks.length).toBeGreaterThanOrEqual(16)
   const folder = join(root, '.reports', 'readme')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })

@@ -49,11 +49,15 @@ describe('docs/operators.md', () => {
   it('shows configurations that are accepted', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-docs-'))
     try {
-      const [first, policies] = [...manual.matchAll(/^\{\n[\s\S]*?^\}$/gm)].map(([json]) => JSON.parse(json) as object)
+      const [quick, real, policies] = [...manual.matchAll(/^\{\n[\s\S]*?^\}$/gm)].map(
+        ([json]) => JSON.parse(json) as object,
+      )
       const path = join(folder, 'countersign.config.json')
-      writeFileSync(path, JSON.stringify({ ...first, ...policies }))
-      const { settings } = await loadConfig(path, {})
-      expect(settings.policies).toHaveLength(3)
+      for (const first of [quick, real]) {
+        writeFileSync(path, JSON.stringify({ ...first, ...policies }))
+        const { settings } = await loadConfig(path, {})
+        expect(settings.policies).toHaveLength(3)
+      }
       const [, module = ''] = /```ts\n([\s\S]*?)```/.exec(manual) ?? []
       const types = /^import type .*| satisfies \w+$/gm
       writeFileSync(join(folder, 'countersign.config.mjs'), module.replaceAll(types, ''))

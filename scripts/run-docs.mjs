@@ -1,0 +1,206 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { decide } from '../packages/cli/dist/demo/decide.js'
+import { createScriptedBrowser } from '../packages/cli/dist/demo/scripted-browser.js'
+
+/**
+ * Runs the command blocks of README.md and docs/, each document in a fresh folder beside the repository, in the order a
+ * reader would type them. A block that names a file is saved first. Installs take the tarballs of this checkout.
+ */
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Named blocks that cannot run here, and what they need. */
+const notRun = {
+  'docs/agents.md discover-agent': 'a public host',
+  'docs/command-line.md discover-public': 'a public host',
+  'docs/operators.md restore': 'systemd',
+  'docs/operators.md upgrade': 'systemd',
+}
+
+/** Seconds that the blocks of one document may take. */
+const limit = 60
+
+const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]
+const failures = []
+
+/** The blocks of a document that are commands or files, in order. */
+function blocksOf(document) {
+  const text = readFileSync(join(root, document), 'utf8')
+  return [...text.matchAll(/^```(sh|js)(?: ([\w.-]+))?\n([\s\S]*?)^```$/gm)].flatMap(
+    ({ 1: language, 2: name, 3: body, index }) => {
+      const line = text.slice(0, index).split('\n').length
+      return language === 'sh' || name ? [{ language, name, body, where: `${document}:${line}` }] : []
+    },
+  )
+}
+
+/** What bash is given: files are written, and what a block leaves running is waited for. */
+function scriptOf(blocks) {
+  const parts = blocks.map(({ language, name, body, where }) => {
+    if (language === 'js') return `cat > ${name} <<'END_OF_FILE'\n${body}END_OF_FILE`
+    const stays = /&(?: *#.*)?$/m.test(body)
+    return [`block=${where}`, ...(stays ? ['before=$(listeners)'] : []), body, ...(stays ? ['settle'] : [])].join('\n')
+  })
+  return `set -Eeuo pipefail
+trap 'echo "$block: $BASH_COMMAND: status $?" >&3' ERR
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+listeners() { grep -c " 0A " /proc/net/tcp || true; }
+settle() { for _ in $(seq 100); do sleep 0.2; [ "$(listeners)" -gt "$before" ] && sleep 0.5 && return; done; echo "$block: nothing listens" >&3; exit 1; }
+${parts.join('\n')}
+`
+}
+
+/** Where all this happens; given where the tarballs are packed and installed already. */
+const [, , prepared] = process.argv
+const folder = prepared ?? mkdtempSync(join(tmpdir(), 'countersign-docs-'))
+
+/** The repository as a folder of its own, so that `..` is a fresh folder too. */
+function freshRepository(document) {
+  const repository = join(folder, document.replaceAll(/\W/g, '-'), 'countersign')
+  mkdirSync(repository, { recursive: true })
+  for (const entry of readdirSync(root))
+    if (!['.git', 'tarballs'].includes(entry)) symlinkSync(join(root, entry), join(repository, entry))
+  cpSync(join(folder, 'tarballs'), join(repository, 'tarballs'), { recursive: true })
+  return repository
+}
+
+/** Installs what a block says, once for all blocks that say the same; where, by its words. */
+function install(words) {
+  const project = join(folder, 'installed', words.replaceAll(/\W+/g, '-'))
+  mkdirSync(project, { recursive: true })
+  writeFileSync(join(project, 'package.json'), '{ "type": "commonjs" }\n')
+  const tarballs = readdirSync(join(folder, 'tarballs')).map((name) => join(folder, 'tarballs', name))
+  const args = words.split(' ').flatMap((word) => (word.endsWith('/tarballs/*.tgz') ? tarballs : [word]))
+  const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
+  const { status, stderr } = spawnSync('npm', ['install', ...flags, ...args], { cwd: project, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`npm install ${words}: ${stderr}`)
+  // Compiling takes a minute, and was done in this checkout.
+  const driver = 'node_modules/better-sqlite3/build'
+  if (existsSync(join(project, dirname(driver)))) cpSync(join(root, driver), join(project, driver), { recursive: true })
+}
+
+/** An `npm` for the blocks: what was done before is not done again, and installs are taken from where they were made. */
+function writeNpm() {
+  mkdirSync(join(folder, 'bin'))
+  const npm = spawnSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).stdout.trim()
+  const script = `#!/usr/bin/env bash
+case "$*" in
+  ci) echo "npm ci was the first step of this check" ;;
+  "run -s tarballs") ;;
+  install*) args="\${*:2}"; cp -al ${folder}/installed/"$(echo "$args" | sed -E 's#[^ ]*/tarballs/\\S+\\.tgz( |$)#T #g; s#(T )+#"$OLDPWD"/tarballs/*.tgz#; s#[^A-Za-z0-9_]+#-#g')"/node_modules . ;;
+  *) exec ${npm} "$@" ;;
+esac
+`
+  writeFileSync(join(folder, 'bin', 'npm'), script, { mode: 0o755 })
+}
+
+async function run(document, blocks) {
+  const cwd = freshRepository(document)
+  const env = {
+    ...process.env,
+    PATH: `${join(folder, 'bin')}:${process.env.PATH}`,
+    npm_config_offline: 'true',
+    NO_COLOR: '1',
+  }
+  const child = spawn('bash', ['-c', scriptOf(blocks)], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    timeout: limit * 1000,
+    killSignal: 'SIGTERM',
+  })
+  let output = ''
+  let said = ''
+  const visited = new Set()
+  const browser = createScriptedBrowser(fetch, AbortSignal.timeout(limit * 1000))
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (data) => {
+      output += data
+      for (const [, url] of output.matchAll(/decide here.*: (http\S+)\n/g)) {
+        if (visited.has(url)) continue
+        visited.add(url)
+        decide(browser, url, 'grant').catch((error) =>
+          failures.push(`${document}: nobody could decide: ${error.message}`),
+        )
+      }
+    })
+  child.stdio[3].on('data', (data) => (said += data))
+  const status = await new Promise((resolve) => child.on('close', resolve))
+  if (status !== 0 || said !== '')
+    failures.push(`${said || `${document}: took longer than ${limit} s`}\n${output.slice(-4000)}`)
+}
+
+const byDocument = documents.map((document) => ({ document, blocks: blocksOf(document) }))
+const runnable = byDocument
+  .map(({ document, blocks }) => ({
+    document,
+    blocks: blocks.filter(({ language, name }) => language === 'js' || !name),
+  }))
+  .filter(({ blocks }) => blocks.some(({ language }) => language === 'sh'))
+
+/** Every block that is not run is listed, and only those. */
+function requireListed() {
+  const named = byDocument.flatMap(({ document, blocks }) =>
+    blocks.filter(({ language, name }) => language === 'sh' && name).map(({ name }) => `${document} ${name}`),
+  )
+  for (const name of named)
+    if (!(name in notRun)) failures.push(`${name} has a name, and is not listed in scripts/run-docs.mjs`)
+  for (const name of Object.keys(notRun))
+    if (!named.includes(name)) failures.push(`scripts/run-docs.mjs lists ${name}, which is not there`)
+  if (named.length > 10) failures.push('more than ten blocks are not run')
+  for (const reason of Object.values(notRun))
+    if (!['a public host', 'systemd', 'apt'].includes(reason)) failures.push(`"${reason}" is no reason to run no block`)
+}
+
+function prepare() {
+  execFileSync(process.execPath, [join(root, 'scripts/tarballs.mjs')], { cwd: folder, stdio: 'ignore' })
+  writeNpm()
+  const installs = runnable.flatMap(({ blocks }) =>
+    blocks.flatMap(({ body }) => [...body.matchAll(/^npm install (.*)$/gm)].map(([, words]) => words)),
+  )
+  for (const words of new Set(installs)) install(words)
+}
+
+async function runAll() {
+  for (const { document, blocks } of runnable) {
+    const start = Date.now()
+    await run(document, blocks)
+    const count = blocks.filter(({ language }) => language === 'sh').length
+    process.stdout.write(`${document}: ${count} command blocks, ${((Date.now() - start) / 1000).toFixed(1)} s\n`)
+  }
+}
+
+/** Where it can, in a network of its own, in which every port is free. */
+function runApart() {
+  const own = ['-rn', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh']
+  if (spawnSync('unshare', [...own, 'true']).status !== 0) return undefined
+  return spawnSync('unshare', [...own, process.execPath, fileURLToPath(import.meta.url), folder], { stdio: 'inherit' })
+}
+
+requireListed()
+if (prepared) await runAll()
+else {
+  try {
+    prepare()
+    const apart = runApart()
+    if (apart === undefined) await runAll()
+    else if (apart.status !== 0) failures.push('the documents tell to run what fails')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+for (const failure of failures) process.stderr.write(`${failure}\n`)
+process.exitCode = failures.length === 0 ? 0 : 1
