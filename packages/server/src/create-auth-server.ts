@@ -156,13 +156,13 @@ export function createRoutes(context: ServerContext, metadata: IssuerMetadata): 
     [accountPaths.passkeyOptions, { POST: form(newPasskeyOptions) }],
     [accountPaths.signedOut, { GET: page(showSignedOut) }],
     [accountPaths.confirm, { GET: page(showConfirmation), POST: form(submitAccountForm) }],
-    ...[...accountPages].map(([path, show]): [string, Route] => [
-      decodeURIComponent(path),
-      {
-        GET: page((_, visit) => showAccountPage(context, visit, show)),
-        ...(path === accountPaths.actions ? { POST: form(submitAccountForm) } : {}),
-      },
-    ]),
+    ...[...accountPages].map(([path, show]): [string, Route] => {
+      const shown = { GET: page((_, visit) => showAccountPage(context, visit, show)) }
+      return [
+        decodeURIComponent(path),
+        path === accountPaths.actions ? { ...shown, POST: form(submitAccountForm) } : shown,
+      ]
+    }),
     ['/', { GET: () => seeOther(accountPaths.agents) }],
     // What pages are made of, where they name it or browsers look by themselves.
     [logoPath(':id'), { GET: (c) => showLogo(context, c.req.param('id') ?? '') }],

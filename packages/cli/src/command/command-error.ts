@@ -14,5 +14,5 @@ export class CommandError extends Error {
 
 /** A command line that cannot be followed, in one sentence for the person who typed it. */
 export function usageError(message: string, cause?: unknown): CommandError {
-  return new CommandError(message, { exitCode: exitStatus.usage, ...(cause === undefined ? {} : { cause }) })
+  return new CommandError(message, { exitCode: exitStatus.usage, cause })
 }

@@ -56,6 +56,6 @@ function granted(verified: VerifiedRequest, level: string): object {
     method,
     agent: agent ?? null,
     agent_delegate: delegate ?? null,
-    ...('scope' in verified ? { scope: verified.scope.join(' ') } : {}),
+    scope: 'scope' in verified ? verified.scope.join(' ') : undefined,
   }
 }

@@ -41,11 +41,7 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
     const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     throw usageError(`--${flag} needs --only ${parties.join(' or --only ')}.`)
   }
-  const ids: Partial<Record<DemoParty, string>> = {
-    ...identifier('auth-server', '--auth-server-url', only === 'auth-server' ? undefined : flags.authServerUrl),
-    ...identifier('agent', '--agent-id', flags.agentId),
-    ...(only ? identifier(only, '--id', flags.id) : {}),
-  }
+  const ids = identifiersIn(flags)
   return {
     ids,
     interop: flags.interop ?? false,
@@ -57,8 +53,16 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
   }
 }
 
-function identifier(party: DemoParty, flag: string, text: string | undefined): Partial<Record<DemoParty, string>> {
-  return text === undefined ? {} : { [party]: requireIdentifierFlag(flag, text, 'allowed') }
+/** Who the parties are, as far as the flags say. */
+function identifiersIn({ only, id, agentId, authServerUrl }: PartyFlags): Partial<Record<DemoParty, string>> {
+  const ids: Partial<Record<DemoParty, string>> = {}
+  const take = (party: DemoParty, flag: string, text: string | undefined) => {
+    if (text !== undefined) ids[party] = requireIdentifierFlag(flag, text, 'allowed')
+  }
+  if (only !== 'auth-server') take('auth-server', '--auth-server-url', authServerUrl)
+  take('agent', '--agent-id', agentId)
+  if (only) take(only, '--id', id)
+  return ids
 }
 
 // A loopback identifier says where its party is reached.

@@ -26,11 +26,9 @@ export function readNetworkFlags({ allowNetwork = [], egressProxy }: NetworkFlag
 function readNetwork(text: string): AllowedNetwork {
   const [, cidr = '', target] = /^([^=]*)(?:=(.*))?$/s.exec(text) ?? []
   const [, host = target, port] = /^(.*):(\d+)$/.exec(target ?? '') ?? []
-  const network: AllowedNetwork = {
-    cidr,
-    ...(host === undefined ? {} : { hosts: [host] }),
-    ...(port === undefined ? {} : { ports: [Number(port)] }),
-  }
+  const network: AllowedNetwork = { cidr }
+  if (host !== undefined) network.hosts = [host]
+  if (port !== undefined) network.ports = [Number(port)]
   const [first] = allowedNetworkProblems(network)
   if (!first) return network
   const [member] = first.path

@@ -63,8 +63,8 @@ export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
           label,
           components,
           created,
-          ...(expires === undefined ? {} : { expires }),
-          ...(algorithm === undefined ? {} : { alg: algorithm }),
+          expires,
+          alg: algorithm,
           signature_params: parameters,
         },
         remarks: [

@@ -16,7 +16,7 @@ export async function inspectToken(compact: string, now: number): Promise<Inspec
     decoded: { header, payload: payload ?? null, signature_bytes: signature.length },
     remarks: [...headerRemarks(header), ...timeRemarks(payload ?? {}, now), ...(await keyRemarks(payload ?? {}))],
     inside: [],
-    ...(refusal === undefined ? {} : { refusal }),
+    refusal,
   }
 }
 

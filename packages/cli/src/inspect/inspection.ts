@@ -9,7 +9,7 @@ export interface Inspection {
   /** Tokens inside of it. */
   inside: readonly Inspection[]
   /** Why this library refuses the form, where it does. */
-  refusal?: string
+  refusal?: string | undefined
 }
 
 /** What a header value holds, and the tokens in it. */

@@ -40,7 +40,7 @@ export function createObserver(log: Log, counts: RequestCounts): Observer {
           ...observed.refusal,
           status,
           ms: Math.round((performance.now() - began) * 10) / 10,
-          ...(outgoing.writableFinished ? {} : { aborted: true }),
+          aborted: outgoing.writableFinished ? undefined : true,
         })
       })
       requests.run(observed, () => listener(incoming, outgoing))

@@ -24,7 +24,7 @@ export async function buildRequest(url: string, flags: RequestFlags): Promise<Re
     throw usageError("A body needs --header 'Content-Type: …': the signature covers it.")
   }
   const method = flags.method?.toUpperCase() ?? (body ? 'POST' : 'GET')
-  return attempt('The request', () => new Request(target, { method, headers, ...(body ? { body } : {}) }))
+  return attempt('The request', () => new Request(target, { method, headers, body: body ?? null }))
 }
 
 const unsettable: ReadonlySet<string> = new Set([

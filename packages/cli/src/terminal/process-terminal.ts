@@ -22,7 +22,7 @@ export const processTerminal: Terminal = {
     }
     return Buffer.concat(chunks).subarray(0, limit + 1)
   },
-  ...(isatty(0) ? { readHidden } : {}),
+  readHidden: isatty(0) ? readHidden : undefined,
   output: process.stdout,
   colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
   env: process.env,

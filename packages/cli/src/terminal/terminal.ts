@@ -14,7 +14,7 @@ export interface Terminal {
   /** Standard input: at most so many bytes, and one more where there is more. */
   readonly readInput: (limit: number) => Promise<Uint8Array>
   /** Asks for a line that is not shown while it is typed; absent where nobody is at the keyboard. */
-  readonly readHidden?: (prompt: string) => Promise<string>
+  readonly readHidden?: ((prompt: string) => Promise<string>) | undefined
   /** Standard output itself, for a log that is written as long as a command runs. */
   readonly output: NodeJS.WritableStream
   /** Whether standard output takes colour. */

@@ -8,7 +8,7 @@ export interface StepReport {
   step: string
   outcome: 'passed' | 'failed' | 'not reached'
   /** What was found, or why it failed. */
-  text?: string
+  text?: string | undefined
 }
 
 /** How a verification went; `--json` prints it as it stands. */
@@ -62,7 +62,7 @@ export function reportOf({ refusal, mark, facts, base, notes }: ReportSource): V
     steps: verificationSteps.map(({ name, found }, index) => {
       if (index > failed) return { step: name, outcome: 'not reached' }
       if (index === failed && refusal) return { step: name, outcome: 'failed', text: refusal.message }
-      return { step: name, outcome: 'passed', ...(facts ? { text: found(facts) } : {}) }
+      return { step: name, outcome: 'passed', text: facts && found(facts) }
     }),
     base: typeof base === 'string' ? base : null,
     missing: typeof base === 'object' ? base.missing : [],

@@ -100,15 +100,15 @@ export interface ChallengeContext {
 export interface AAuthErrorOptions {
   cause?: unknown
   /** What would let the request through. */
-  challenge?: ChallengeContext
+  challenge?: ChallengeContext | undefined
   /** Components a signature must cover, for `Signature-Error: required_input`. */
-  requiredInput?: readonly string[]
+  requiredInput?: readonly string[] | undefined
   /** Algorithms accepted, for `Agent-Auth: algs`. */
-  algorithms?: readonly string[]
+  algorithms?: readonly string[] | undefined
   /** Seconds, for `Retry-After`. */
-  retryAfter?: number
+  retryAfter?: number | undefined
   /** The rule of a policy that refused, for the operator's eyes. */
-  rule?: string
+  rule?: string | undefined
 }
 
 /**
@@ -147,13 +147,6 @@ export class AAuthError extends Error {
   /** The same refusal, with what would let the request through. */
   withChallenge(challenge: ChallengeContext): AAuthError {
     const { message, cause, requiredInput, algorithms, retryAfter, rule } = this
-    return new AAuthError(this.code, message, {
-      cause,
-      challenge,
-      ...(requiredInput ? { requiredInput } : {}),
-      ...(algorithms ? { algorithms } : {}),
-      ...(retryAfter === undefined ? {} : { retryAfter }),
-      ...(rule === undefined ? {} : { rule }),
-    })
+    return new AAuthError(this.code, message, { cause, challenge, requiredInput, algorithms, retryAfter, rule })
   }
 }

@@ -15,6 +15,7 @@ import { accountPaths } from '../pages/account-paths.js'
 import { cleanText } from '../pages/plain-text.js'
 import { passwordMinimum } from '../policy/account-policy.js'
 import { isFresh } from '../sign-in/session.js'
+import type { Passkey } from '../storage/passkeys/passkey-storage.js'
 import type { ListedGrant } from '../storage/storage.js'
 import { accountDownload } from './account-download.js'
 import { accountFrame } from './account-frame.js'
@@ -54,18 +55,18 @@ const agentsPage: AccountPage = async (context, visit) => {
     [agent, resource, delegate ?? '', display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
   )
   const agents = agentsOf(shown)
+  const canFilter = byParties(grants).length >= filterFrom || text !== ''
   const logos = await logoPaths(context, agents)
   const blocked = await blockedAmong(context, agents)
   const html = renderAgents(
     {
       ...accountFrame(context, visit),
       agents: byParties(shown).map((own) => agentEntry(context, own, { logos, blocked })),
-      ...(byParties(grants).length >= filterFrom || text !== ''
-        ? { filter: { text, total: agentsOf(grants).length } }
-        : {}),
-      ...(notice?.what === 'removed'
-        ? { removed: { stoppedAt: notice.at, runsOutBy: notice.at + context.lifetimes.authToken } }
-        : {}),
+      filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
+      removed:
+        notice?.what === 'removed'
+          ? { stoppedAt: notice.at, runsOutBy: notice.at + context.lifetimes.authToken }
+          : undefined,
     },
     visit.messages,
   )
@@ -125,18 +126,18 @@ const removeAllPage: AccountPage = async (context, visit) => {
 
 const activityPage: AccountPage = async (context, visit) => {
   const [at, id] = (visit.url.searchParams.get('before') ?? '').split('~')
-  const after = at !== undefined && id !== undefined && /^\d{1,12}$/.test(at) ? { after: { at: Number(at), id } } : {}
+  const after = at !== undefined && id !== undefined && /^\d{1,12}$/.test(at) ? { at: Number(at), id } : undefined
   const events = await context.storage.listEvents({
     userId: visit.session.user.id,
     newest: true,
     limit: pageSize,
-    ...after,
+    after,
   })
   const last = events.length === pageSize ? events.at(-1) : undefined
   const model = {
     ...accountFrame(context, visit),
     activity: activityOf(events, await delegateNames(context, visit.session.user.id, events)),
-    newer: 'after' in after ? accountPaths.activity : undefined,
+    newer: after && accountPaths.activity,
     older: last ? `${accountPaths.activity}?before=${last.at}~${last.id}` : undefined,
   }
   return page(renderActivity(model, visit.messages), visit)
@@ -157,19 +158,15 @@ export const securityPage = async (
   const model: SecurityPage = {
     ...accountFrame(context, visit),
     password: credential !== undefined,
-    ...(passkeys
-      ? {
-          passkeys: passkeys.map(({ credentialId, name, createdAt, lastUsedAt }) => ({
-            id: credentialId,
-            name: cleanText(name ?? '', 60) || credentialId.slice(0, 8),
-            added: createdAt,
-            lastUsed: lastUsedAt ?? undefined,
-          })),
-        }
-      : {}),
+    passkeys: passkeys?.map((passkey) => ({
+      id: passkey.credentialId,
+      name: passkeyName(passkey),
+      added: passkey.createdAt,
+      lastUsed: passkey.lastUsedAt ?? undefined,
+    })),
     sessions: sessions.map(({ id, createdAt, lastSeenAt, userAgent, current }) => ({
       id,
-      ...deviceOf(userAgent),
+      device: deviceOf(userAgent),
       since: createdAt,
       lastSeen: lastSeenAt,
       current,
@@ -187,12 +184,17 @@ function securityNotice(what: string | undefined): SecurityPage['notice'] {
   return done.find((notice) => notice === what)
 }
 
+/** What the person called it, else how its id begins. */
+function passkeyName({ name, credentialId }: Passkey): string {
+  return cleanText(name ?? '', 60) || credentialId.slice(0, 8)
+}
+
 const removePasskeyPage: AccountPage = async (context, visit) => {
   const passkeys = await context.storage.listPasskeys(visit.session.user.id)
   const { id } = visit
   const passkey = passkeys.find(({ credentialId }) => credentialId === id)
   if (!passkey) throw new PageError('not_found', { retry: accountPaths.agents })
-  const shown = { id, name: cleanText(passkey.name ?? '', 60) || id.slice(0, 8) }
+  const shown = { id, name: passkeyName(passkey) }
   return page(renderRemovePasskey({ ...accountFrame(context, visit), passkey: shown }, visit.messages), visit)
 }
 
@@ -213,8 +215,8 @@ export const passwordPage = async (
 const yoursPage: AccountPage = async (context, visit) => {
   const user = await context.storage.findUser(visit.session.user.id)
   if (!user) throw new PageError('not_found', { retry: accountPaths.agents })
-  const email = user.email === null ? {} : { email: user.email }
-  return page(renderYours({ ...accountFrame(context, visit), ...email, since: user.createdAt }, visit.messages), visit)
+  const model = { ...accountFrame(context, visit), email: user.email ?? undefined, since: user.createdAt }
+  return page(renderYours(model, visit.messages), visit)
 }
 
 /** The page that closes the account, first or again. */

@@ -13,7 +13,7 @@ const ofAccount =
 
 const ofSignIn =
   (what: AccountEvent): Entry =>
-  ({ at, data }) => ({ at, what, ...deviceOf(typeof data?.userAgent === 'string' ? data.userAgent : null) })
+  ({ at, data }) => ({ at, what, device: deviceOf(typeof data?.userAgent === 'string' ? data.userAgent : null) })
 
 const ofAgent =
   (what: AgentEvent): Entry =>

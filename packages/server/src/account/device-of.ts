@@ -15,10 +15,10 @@ const systems: readonly (readonly [RegExp, string])[] = [
   [/\bLinux\b/, 'Linux'],
 ]
 
-/** Browser and system as far as the browser says so; nothing depends on it. */
-export function deviceOf(userAgent: string | null): { device?: string } {
+/** Browser and system in words, as far as the browser says so; nothing depends on it. */
+export function deviceOf(userAgent: string | null): string | undefined {
   const nameOf = (table: readonly (readonly [RegExp, string])[]) =>
     table.find(([pattern]) => pattern.test(userAgent ?? ''))?.[1]
   const words = [nameOf(browsers), nameOf(systems)].filter((word) => word !== undefined)
-  return words.length === 0 ? {} : { device: words.join(', ') }
+  return words.length === 0 ? undefined : words.join(', ')
 }

@@ -43,14 +43,7 @@ export function createRefusalRecorder({ storage, now }: { storage: Storage; now:
     // Who only claims to be an agent takes nothing from what is recorded of it.
     if (await isOver(`of ${claimed ? 'claimed ' : ''}${agent ?? ''}`, mostAboutAgent)) return
     if (await isOver('of all', mostInAll)) return
-    const data = {
-      status,
-      code,
-      ...(claimed ? { claimed } : {}),
-      ...(delegate === undefined ? {} : { delegate }),
-      ...(rule === undefined ? {} : { rule }),
-      ...(reason === undefined ? {} : { reason }),
-    }
+    const data = { status, code, claimed, delegate, rule, reason }
     await storage.recordEvent({ event: 'agent.refused', agent, ip: remoteAddress, data })
   }
 }

@@ -9,16 +9,16 @@ export interface Refusal {
   status: number
   /** Our name of the case, such as `policy_denied`, or of the page. */
   code: string
-  agent?: string
-  delegate?: string
+  agent?: string | undefined
+  delegate?: string | undefined
   /** Whether anybody may have named the agent, since no signature of its was verified. */
-  claimed?: true
+  claimed?: true | undefined
   /** The rule of the policy that denied it. */
-  rule?: string
+  rule?: string | undefined
   /** Whether somebody's document or key could not be had. */
-  lookup?: true
+  lookup?: true | undefined
   /** Why, from the outside in, with what the answer hides; not for failures, which are told with their stack. */
-  reason?: string
+  reason?: string | undefined
 }
 
 /** Who was refused. */
@@ -39,12 +39,12 @@ export function describeRefusal(
   return {
     status,
     code,
-    ...(agent === undefined ? {} : { agent: plainText(agent, longestName) }),
-    ...(delegate === undefined ? {} : { delegate: plainText(delegate, longestName) }),
-    ...(claimed && agent !== undefined ? { claimed } : {}),
-    ...(rule === undefined ? {} : { rule: plainText(rule, longestName) }),
-    ...(causes.some(isFailedLookup) ? { lookup: true } : {}),
-    ...(reason === '' ? {} : { reason }),
+    agent: agent && plainText(agent, longestName),
+    delegate: delegate && plainText(delegate, longestName),
+    claimed: agent === undefined ? undefined : claimed,
+    rule: rule && plainText(rule, longestName),
+    lookup: causes.some(isFailedLookup) || undefined,
+    reason: reason === '' ? undefined : reason,
   }
 }
 

@@ -4,9 +4,9 @@ import type { ConfigurationProblem } from '../settings/configuration-problem.js'
 export class ConfigurationError extends Error {
   readonly problems: readonly ConfigurationProblem[]
 
-  constructor(source: string, problems: readonly ConfigurationProblem[], options?: ErrorOptions) {
+  constructor(source: string, problems: readonly ConfigurationProblem[], cause?: unknown) {
     const lines = problems.map(({ setting, problem }) => `  ${setting}: ${problem}`)
-    super([`${source} cannot be used:`, ...lines].join('\n'), options)
+    super([`${source} cannot be used:`, ...lines].join('\n'), cause === undefined ? undefined : { cause })
     this.name = 'ConfigurationError'
     this.problems = problems
   }

@@ -19,7 +19,7 @@ const readers: Readonly<Record<string, Reader>> = {
 /** What a configuration file holds: its JSON, or the default export of a module. @throws ConfigurationError */
 export async function readConfigurationFile(path: string): Promise<object> {
   const refuse = (problem: string, cause?: unknown) =>
-    new ConfigurationError(path, [{ setting: 'the file', problem }], cause === undefined ? {} : { cause })
+    new ConfigurationError(path, [{ setting: 'the file', problem }], cause)
   const read = readers[extname(path)]
   if (!read) throw refuse(`must end in ${Object.keys(readers).join(', ')}`)
   let content: unknown

@@ -12,7 +12,7 @@ const noFile = (path: string) =>
 export async function readMasterKey({ file, settings }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<Uint8Array> {
   const { masterKey, masterKeyFile } = settings
   const refuse = (setting: string, problem: string, cause?: unknown) =>
-    new ConfigurationError(file, [{ setting, problem }], cause === undefined ? {} : { cause })
+    new ConfigurationError(file, [{ setting, problem }], cause)
   if (masterKey === undefined && masterKeyFile === undefined) throw refuse('masterKey', missing)
   let text = masterKey ?? ''
   if (masterKeyFile !== undefined) {

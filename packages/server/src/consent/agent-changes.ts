@@ -36,8 +36,6 @@ function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
   if (now.redirectHost !== undefined && lastHost !== undefined && !hosts.includes(now.redirectHost)) {
     changes.push({ what: 'redirect_host', before: lastHost })
   }
-  if (last.name !== now.name) {
-    changes.push({ what: 'name', ...(last.name === undefined ? {} : { before: cleanName(last.name) }) })
-  }
+  if (last.name !== now.name) changes.push({ what: 'name', before: last.name && cleanName(last.name) })
   return changes
 }

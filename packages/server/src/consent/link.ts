@@ -48,7 +48,7 @@ export function linkPath({ requestToken, redirectUri, state }: ConsentLink): str
 /** Where a request is, and what its forms carry. */
 export function linkWay(link: ConsentLink): Pick<Way, 'path' | 'fields'> {
   const { requestToken, redirectUri, state } = link
-  return { path: linkPath(link), fields: { requestToken, redirectUri, ...(state === undefined ? {} : { state }) } }
+  return { path: linkPath(link), fields: { requestToken, redirectUri, state } }
 }
 
 /** The way to a stored request, for who must sign in first. */

@@ -71,7 +71,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     redirectElsewhere: redirect.host !== new URL(agent).host,
     loopback: redirect.protocol === 'http:',
     ...links,
-    saysNothing: agentName === '' && Object.keys(links).length === 0,
+    saysNothing: agentName === '' && Object.values(links).every((link) => link === undefined),
     firstTime: input.firstTime,
     askedBefore: input.askedBefore,
     changes: changes.length === 0 ? undefined : changes,
@@ -139,14 +139,9 @@ function ownLinks(
   agent: string,
   links: AuthRequest['display']['agent'],
 ): Pick<ConsentPage, 'homepage' | 'policyUri' | 'tosUri'> {
-  const own = (link: string | undefined): link is string =>
-    link !== undefined &&
-    URL.canParse(link) &&
-    new URL(link).protocol === 'https:' &&
-    new URL(link).host === new URL(agent).host
-  return {
-    ...(own(links.homepage) ? { homepage: links.homepage } : {}),
-    ...(own(links.policyUri) ? { policyUri: links.policyUri } : {}),
-    ...(own(links.tosUri) ? { tosUri: links.tosUri } : {}),
+  const own = (link = '') => {
+    const url = URL.canParse(link) ? new URL(link) : undefined
+    return url?.protocol === 'https:' && url.host === new URL(agent).host ? link : undefined
   }
+  return { homepage: own(links.homepage), policyUri: own(links.policyUri), tosUri: own(links.tosUri) }
 }

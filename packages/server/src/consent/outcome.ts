@@ -23,7 +23,8 @@ export async function answerUnlessOpen(
     return undefined
   }
   const agentHost = displayHost(stored.agent)
-  if (stored.status === 'expired') throw new PageError('request_expired', elsewhere ? {} : { agentHost })
+  if (stored.status === 'expired')
+    throw new PageError('request_expired', { agentHost: elsewhere ? undefined : agentHost })
   if (elsewhere || (stored.status !== 'allowed' && stored.status !== 'denied')) throw new PageError('request_used')
   return outcomeResponse(context, visit, stored)
 }
@@ -60,7 +61,7 @@ async function allowedBefore(
   return new PageError('request_allowed', {
     agentHost: displayHost(agent),
     retry: accountPaths.agents,
-    ...(grant ? { remove: accountPaths.removeAgent(grant.id) } : {}),
+    remove: grant && accountPaths.removeAgent(grant.id),
   })
 }
 

@@ -86,8 +86,7 @@ async function hasAskedBefore(
 }
 
 function allowedTimes({ lastAllowed, agentLastAllowed }: DecisionFacts): Partial<ConsentChoices> {
-  if (lastAllowed !== undefined) return { allowedBefore: lastAllowed }
-  return agentLastAllowed === undefined ? {} : { otherCopyAllowed: agentLastAllowed }
+  return { allowedBefore: lastAllowed, otherCopyAllowed: lastAllowed === undefined ? agentLastAllowed : undefined }
 }
 
 function choices(

@@ -9,12 +9,10 @@ export function consentRedirect(
   if (request.redirectUri === null)
     throw new TypeError('a request without a redirect URI cannot be answered by redirect')
   const url = new URL(request.redirectUri)
-  const answer = new URLSearchParams({
-    ...('code' in outcome ? { code: outcome.code } : { error: outcome.error }),
-    ...(request.state === null ? {} : { state: request.state }),
-    iss: issuer,
-    ...('code' in outcome ? {} : { error_description: outcome.description }),
-  })
+  const answer = new URLSearchParams('code' in outcome ? { code: outcome.code } : { error: outcome.error })
+  if (request.state !== null) answer.set('state', request.state)
+  answer.set('iss', issuer)
+  if ('description' in outcome) answer.set('error_description', outcome.description)
   url.search = [...keptParameters(url.search, answer), answer.toString()].join('&')
   return url.href
 }

@@ -28,7 +28,7 @@ export async function showRequest(context: ServerContext, visit: Visit): Promise
   if (!person || !facts || facts.signInAgain) {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
     const way = requestWay(link, stored)
-    return signInPageAt(context, visit, { way, ...(person ? { again: 'request' } : {}) })
+    return signInPageAt(context, visit, { way, again: person && 'request' })
   }
   if (facts.remembered && facts.answersAlone && comesFromAgent(visit.request, stored.agent)) {
     const allowed = await allowRemembered(context, person, { link, stored, grantId: facts.remembered.id })

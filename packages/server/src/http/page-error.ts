@@ -15,7 +15,7 @@ export class PageError extends Error {
   constructor(
     code: ProblemPage['code'],
     options: Shown & {
-      agent?: string
+      agent?: string | undefined
       retryAfter?: number | undefined
       /** @default the one of the code's page */
       status?: number

@@ -26,12 +26,8 @@ export function problemResponse(context: ServerContext, c: HonoContext<Arrival>,
     },
     messages,
   )
-  const retryAfter = problem.retryAfter === undefined ? {} : { retryAfter: problem.retryAfter }
-  const response = htmlResponse(html, { status: problem.status, ...retryAfter })
-  return withRefusal(
-    response,
-    describeRefusal(problem, problem, problem.agent === undefined ? {} : { agent: problem.agent }),
-  )
+  const { status, retryAfter, agent } = problem
+  return withRefusal(htmlResponse(html, { status, retryAfter }), describeRefusal(problem, problem, { agent }))
 }
 
 function asPageError(error: unknown): PageError {

@@ -112,7 +112,7 @@ export function KnownUser({ user, messages }: { user: string; messages: Messages
 function problemAttributes({ described, invalid }: FieldProblem, hintId: string | undefined) {
   const ids = [described && PROBLEM_ID, hintId].filter(Boolean).join(' ')
   return {
-    ...(ids === '' ? {} : { 'aria-describedby': ids }),
-    ...(invalid ? { 'aria-invalid': 'true' as const } : {}),
+    'aria-describedby': ids === '' ? undefined : ids,
+    'aria-invalid': invalid ? ('true' as const) : undefined,
   }
 }

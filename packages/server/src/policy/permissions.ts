@@ -38,7 +38,7 @@ export function permissionsOf(
     return {
       name: cleanText(name, maxDescription),
       risk: riskOf(name, risks),
-      ...(description === '' ? {} : { description }),
+      description: description === '' ? undefined : description,
     }
   })
 }

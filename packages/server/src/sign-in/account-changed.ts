@@ -5,10 +5,9 @@ import { fieldsOf, type Way } from './way.js'
 
 /** A form that was made for somebody else in the same browser: go on as who is signed in now, or sign in as another. */
 export function accountChanged(context: ServerContext, visit: Visit, { path, fields }: Omit<Way, 'asker'>): PageError {
-  const user = visit.session?.user.username
   return new PageError('account_changed', {
     retry: path,
-    ...(user === undefined ? {} : { user }),
+    user: visit.session?.user.username,
     switchAccount: fieldsOf(context, visit, { action: path, fields }),
   })
 }

@@ -99,8 +99,8 @@ export async function addPasskey(context: ServerContext, visit: SignedInVisit): 
     credentialId,
     publicKey,
     counter,
-    ...(transports ? { transports } : {}),
-    ...(name === '' ? {} : { name }),
+    transports,
+    name: name === '' ? undefined : name,
   })
 }
 

@@ -40,7 +40,7 @@ export const signUp: SignInAction = async (context, visit, way) => {
   const username = (form.get('username') ?? '').trim()
   const email = form.get('email')?.trim()
   const password = form.get('password') ?? ''
-  const shown = { way, username, ...(email === undefined ? {} : { email }) }
+  const shown = { way, username, email }
   const unusable = usernameProblem(username)
   if (unusable) return signUpPageAt(context, visit, { ...shown, problem: unusable })
   if (email !== undefined && !isEmail(email))

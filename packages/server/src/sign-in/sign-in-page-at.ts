@@ -31,20 +31,17 @@ export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown)
   const { way, cookies = [], retryAfter, ...said } = shown
   const { browser } = visit
   const next = encodeURIComponent(way.path)
+  const providers = [...context.providers].map(([id, { name }]) => ({
+    name,
+    href: `/account/with/${id}?return_to=${next}`,
+  }))
   const html = renderSignIn(
     {
       ...pageFrame(context, visit),
       form: fieldsOf(context, { browser, session: undefined }, { action: signInPathOf(way), fields: way.fields }),
       ...way.asker,
       ...said,
-      ...(context.providers.size === 0
-        ? {}
-        : {
-            providers: [...context.providers].map(([id, { name }]) => ({
-              name,
-              href: `/account/with/${id}?return_to=${next}`,
-            })),
-          }),
+      providers: providers.length === 0 ? undefined : providers,
       passkey: context.passkeys ? { options: '/account/passkeys/challenge' } : undefined,
       signUpHref: context.signUp ? `${accountPaths.signUp}?return_to=${next}` : undefined,
     },

@@ -31,7 +31,7 @@ export function fieldsOf(
 ): FormFields {
   const { state, ...rest } = fields
   const csrf = csrfOf(context, visit)
-  return { action: pathnameOf(action), csrf, ...rest, ...(state === undefined || visit.session ? {} : { state }) }
+  return { action: pathnameOf(action), csrf, ...rest, state: visit.session ? undefined : state }
 }
 
 function pathnameOf(path: string): string {

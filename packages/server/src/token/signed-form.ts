@@ -84,7 +84,7 @@ export async function signedForm(
 }
 
 function refused({ agent, delegate }: SigningAgent): Refused {
-  return { agent, ...(delegate === null ? {} : { delegate }) }
+  return { agent, delegate: delegate ?? undefined }
 }
 
 /** Who a request that was not verified says it is from: whose keys were looked for, whatever else its token claims. */

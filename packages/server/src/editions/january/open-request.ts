@@ -25,7 +25,7 @@ export async function openRequest(
   const { storage, lifetimes, logos, secrets } = context
   await storage.recordAgent({
     agent: agent.agent,
-    ...(document.name === undefined ? {} : { name: document.name.slice(0, 256) }),
+    name: document.name?.slice(0, 256),
     redirectHosts: [redirectHost(redirectUri)],
     keyThumbprints: await publishedKeys(context, agent),
   })
@@ -66,15 +66,15 @@ async function displayOf(
   return {
     agent: {
       redirectHost: redirectHost(redirectUri),
-      ...(delegate === null ? { jkt: key.thumbprint } : {}),
-      ...(document.name === undefined ? {} : { name: document.name }),
-      ...(document.homepage === undefined ? {} : { homepage: document.homepage }),
-      ...(document.policy_uri === undefined ? {} : { policyUri: document.policy_uri }),
-      ...(document.tos_uri === undefined ? {} : { tosUri: document.tos_uri }),
+      jkt: delegate === null ? key.thumbprint : undefined,
+      name: document.name,
+      homepage: document.homepage,
+      policyUri: document.policy_uri,
+      tosUri: document.tos_uri,
     },
     resource: {
-      ...(described?.supported_scopes ? { supportedScopes: described.supported_scopes } : {}),
-      ...(described?.scope_descriptions ? { scopeDescriptions: described.scope_descriptions } : {}),
+      supportedScopes: described?.supported_scopes,
+      scopeDescriptions: described?.scope_descriptions,
     },
   }
 }

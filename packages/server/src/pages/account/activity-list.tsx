@@ -43,7 +43,7 @@ export function ActivityList({ activity, now, messages }: List) {
             <p>{sentenceOf(entry, messages)}</p>
             <p class="small">
               <DayAndTime at={entry.at} now={now} messages={messages} />
-              {'device' in entry && [' · ', <bdi>{entry.device}</bdi>]}
+              {'device' in entry && entry.device !== undefined && [' · ', <bdi>{entry.device}</bdi>]}
             </p>
           </div>
         </li>

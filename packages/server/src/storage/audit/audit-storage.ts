@@ -15,7 +15,7 @@ export interface AuditEvent {
   grantId?: string | undefined
   requestId?: string | undefined
   ip?: string | undefined
-  data?: Record<string, string | number | boolean | null> | undefined
+  data?: Record<string, string | number | boolean | null | undefined> | undefined
 }
 
 export interface RecordedEvent extends AuditEvent {

@@ -115,7 +115,7 @@ async function refuse(
         jkt: redemption.jkt,
         presentedBy: redemption.agent,
         delegate: redemption.delegate,
-        ...(refreshRevoked && { refreshRevoked }),
+        refreshRevoked: refreshRevoked || undefined,
       })
   }
   return { outcome: 'refused', reason: refusal.reason }
@@ -136,7 +136,7 @@ async function writeRedemption(
   unit: Unit,
   { requestRow, grantRow }: FoundCode,
   event: string,
-  data: Record<string, string | boolean | null>,
+  data: Record<string, string | boolean | null | undefined>,
 ): Promise<void> {
   await writeEvent(unit, {
     event,

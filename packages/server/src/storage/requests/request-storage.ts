@@ -38,15 +38,15 @@ export type AuthRequestStatus = 'open' | 'allowed' | 'denied' | 'abandoned' | 'e
 /** What the pages show, as it was when the request was made. */
 export interface RequestDisplay {
   agent: {
-    name?: string
-    homepage?: string
-    policyUri?: string
-    tosUri?: string
+    name?: string | undefined
+    homepage?: string | undefined
+    policyUri?: string | undefined
+    tosUri?: string | undefined
     /** Where the answer goes, and the agent's own key: to be compared with what the person allowed before. */
-    redirectHost?: string
-    jkt?: string
+    redirectHost?: string | undefined
+    jkt?: string | undefined
   }
-  resource: { supportedScopes?: string[]; scopeDescriptions?: Record<string, string> }
+  resource: { supportedScopes?: string[] | undefined; scopeDescriptions?: Record<string, string> | undefined }
 }
 
 export interface NewAuthRequest {

@@ -218,6 +218,6 @@ export function partiesOf(row: FoundRequest): Pick<Happening, 'userId' | 'agentI
 }
 
 /** The delegate as the data of an event; nothing where the agent asks for itself. */
-export function delegateOf({ delegate }: { delegate: string | null }): { delegate?: string } {
-  return delegate === null ? {} : { delegate }
+export function delegateOf({ delegate }: { delegate: string | null }): { delegate: string | undefined } {
+  return { delegate: delegate ?? undefined }
 }
