@@ -1,7 +1,7 @@
 import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
 import type { BackgroundWork } from '../storage/background-work.js'
 import type { LogoStorage } from '../storage/logos/logo-storage.js'
-import { reEncodeLogo } from './re-encode-logo.js'
+import { reEncodeLogo } from './re-encode/re-encode-logo.js'
 import { createWorkLane } from './work-lane.js'
 
 export interface LogoKeeperOptions {
