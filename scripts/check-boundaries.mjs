@@ -91,6 +91,7 @@ const optionalPeers = {
 const separate = [
   { name: 'countersign', folder: 'x509', needs: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'] },
   { name: 'server', folder: 'storage/engines/sqlite', needs: ['better-sqlite3'] },
+  { name: 'server', folder: 'logos/re-encode', needs: ['@cf-wasm/photon'] },
 ]
 
 const failures = []

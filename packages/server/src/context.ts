@@ -107,7 +107,7 @@ export interface ServerContext {
 /** Checks the options and makes the context of them. @throws TypeError naming the option */
 export function createContext(given: AuthServerOptions): ServerContext {
   const options = checkOptions(given)
-  const { issuer, storage, accounts, pages, limits, interop, now: clock = systemClock } = options
+  const { issuer, storage, accounts, pages, limits, interop, now: clock = systemClock, reEncodeLogo } = options
   const now = () => Math.floor(clock())
   const { allowInsecureLoopback, allowPath } = options
   const identifiers = { allowInsecureLoopback, allowPath }
@@ -175,17 +175,19 @@ export function createContext(given: AuthServerOptions): ServerContext {
     providers: new Map(
       accounts.identityProviders.map((provider) => [provider.id, providerClient(provider, issuer, network)]),
     ),
-    logos: pages.logos
-      ? createLogoKeeper({
-          fetch,
-          storage,
-          issuer,
-          logoIdOf: (agent, image) => secrets.logoIdOf(agent, image),
-          now,
-          background,
-          onError: (error) => onError(error, '-'),
-        })
-      : undefined,
+    logos:
+      pages.logos && reEncodeLogo
+        ? createLogoKeeper({
+            fetch,
+            reEncode: reEncodeLogo,
+            storage,
+            issuer,
+            logoIdOf: (agent, image) => secrets.logoIdOf(agent, image),
+            now,
+            background,
+            onError: (error) => onError(error, '-'),
+          })
+        : undefined,
     footer: pages.footer,
     contact: pages.contact,
     background,

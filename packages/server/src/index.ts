@@ -19,6 +19,7 @@ export {
 } from './config/configuration-schema.js'
 export { environmentName } from './config/environment-settings.js'
 export { type LoadedConfig, loadConfig } from './config/load-config.js'
+export { loadLogos } from './config/load-logos.js'
 export { parseMasterKey } from './config/parse-master-key.js'
 export { readCertificates } from './config/read-certificates.js'
 export { readMasterKey } from './config/read-master-key.js'
@@ -30,6 +31,7 @@ export { type DueRotationOptions, rotateKeysWhenDue } from './keys/rotate-keys-w
 export { type FixedKeysOptions, fixedKeys, type ServerKeys } from './keys/server-keys.js'
 export { type KeyRotationOptions, startKeyRotation } from './keys/start-key-rotation.js'
 export { type StoredKeysOptions, storedKeys } from './keys/stored-keys.js'
+export type { LogoOutcome, LogoReEncoder } from './logos/logo-re-encoder.js'
 export type {
   AccountOptions,
   AuthServerOptions,

@@ -3,6 +3,7 @@ import { type AgentSelection, algorithmNames, type CertificateFinder, type Disco
 import * as z from 'zod'
 import type { Refusal } from './audit/refusal.js'
 import type { ServerKeys } from './keys/server-keys.js'
+import type { LogoReEncoder } from './logos/logo-re-encoder.js'
 import type { Duration } from './pages/models.js'
 import type { Brands } from './policy/default-brands.js'
 import type { Policy } from './policy/policy.js'
@@ -166,6 +167,11 @@ export interface AuthServerOptions extends AuthServerSettings {
   /** Accepts agents with `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
   certificates?: CertificateFinder | undefined
   /**
+   * Makes the pictures that pages show of agents' logos: the one of `countersign-server/logos`. `pages.logos` turns it off.
+   * @default pages show a letter of the host, and no logo is fetched
+   */
+  reEncodeLogo?: LogoReEncoder | undefined
+  /**
    * Fetches documents and logos; `allowNetworks` and `egressProxy` then count for identity providers only.
    * @default a guarded fetch
    */
@@ -259,6 +265,7 @@ const optionsSchema = z.strictObject({
   storage: given<Storage>(isObject, "is missing; it must be a storage, such as sqliteStorage('auth.db')"),
   policy: functionOf<Policy>().optional(),
   certificates: functionOf<CertificateFinder>().optional(),
+  reEncodeLogo: functionOf<LogoReEncoder>().optional(),
   fetch: functionOf<FetchDocument>().optional(),
   now: functionOf<() => number>().optional(),
   onRefusal: functionOf<NonNullable<AuthServerOptions['onRefusal']>>().optional(),

@@ -35,6 +35,7 @@ describe('createAuthServer', () => {
     [{ durations: [] }, 'durations[0]: must be a whole number of seconds'],
     [{ policy: 'ask' }, 'policy: must be a function'],
     [{ onError: {} }, 'onError: must be a function'],
+    [{ reEncodeLogo: true }, 'reEncodeLogo: must be a function'],
     [
       { interop: { unsignedBodies: 'https://agent.example' } },
       'interop.unsignedBodies: must be a list of agents, or a',

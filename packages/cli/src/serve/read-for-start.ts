@@ -2,6 +2,8 @@ import type { CertificateFinder } from 'countersign/wire'
 import {
   ConfigurationError,
   type LoadedConfig,
+  type LogoReEncoder,
+  loadLogos,
   readCertificates,
   readMasterKey,
   requireSafeStart,
@@ -11,11 +13,17 @@ import {
 export interface StartFiles {
   masterKey: Uint8Array
   certificates: CertificateFinder | undefined
+  reEncodeLogo: LogoReEncoder | undefined
 }
 
 /** Reads the files that settings name, and judges the machine. @throws ConfigurationError naming all that is against a start */
 export async function readForStart(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<StartFiles> {
-  const readings = [requireSafeStart(config, env), readMasterKey(config), readCertificates(config)] as const
+  const readings = [
+    requireSafeStart(config, env),
+    readMasterKey(config),
+    readCertificates(config),
+    loadLogos(config),
+  ] as const
   const problems: ConfigurationError['problems'][number][] = []
   for (const outcome of await Promise.allSettled(readings)) {
     if (outcome.status === 'fulfilled') continue
@@ -23,5 +31,5 @@ export async function readForStart(config: LoadedConfig, env: NodeJS.ProcessEnv)
     problems.push(...outcome.reason.problems)
   }
   if (problems.length > 0) throw new ConfigurationError(config.file, problems)
-  return { masterKey: await readings[1], certificates: await readings[2] }
+  return { masterKey: await readings[1], certificates: await readings[2], reEncodeLogo: await readings[3] }
 }

@@ -12,13 +12,13 @@ import { startServer } from './start-server.js'
 export const serveCommand: Run = async ({ config: path }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
   const config = await loadConfig(path, terminal.env)
-  const { masterKey, certificates } = await readForStart(config, terminal.env)
+  const files = await readForStart(config, terminal.env)
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
   const log = createLog(terminal.output)
   const onUnhandled = (error: unknown) => log.failure('unhandled_rejection', error)
   process.on('unhandledRejection', onUnhandled)
   try {
-    const { firstStart, stop } = await startServer(config, { masterKey, certificates, log })
+    const { firstStart, stop } = await startServer(config, { ...files, log })
     const { issuer, listen, admin } = config.settings
     if (firstStart) terminal.notify(firstSteps(config))
     if (config.settings.allowInsecureLoopback)

@@ -1,5 +1,4 @@
 import { createClientAddress, createNodeListener, createTrustedPeers } from 'countersign/node'
-import type { CertificateFinder } from 'countersign/wire'
 import {
   createAuthServer,
   type LoadedConfig,
@@ -15,6 +14,7 @@ import type { Log } from './create-log.js'
 import { createObserver, type Observer } from './create-observer.js'
 import { createReadinessView } from './create-readiness-view.js'
 import { openListener } from './open-listener.js'
+import type { StartFiles } from './read-for-start.js'
 import { createRequestCounts, type RequestCounts } from './request-counts.js'
 import { createStoppableServer } from './stoppable-server.js'
 
@@ -33,7 +33,7 @@ export interface RunningServer {
  */
 export async function startServer(
   { settings }: LoadedConfig,
-  { masterKey, certificates, log }: { masterKey: Uint8Array; certificates: CertificateFinder | undefined; log: Log },
+  { masterKey, certificates, reEncodeLogo, log }: StartFiles & { log: Log },
 ): Promise<RunningServer> {
   const storage = openStorage(settings.database, {
     onSweepError: (error) => log.failure('sweep.failed', error),
@@ -48,6 +48,7 @@ export async function startServer(
     const server = createAuthServer({
       ...serverOptions(settings),
       certificates,
+      reEncodeLogo,
       keys,
       storage,
       onRefusal: observer.noteRefusal,

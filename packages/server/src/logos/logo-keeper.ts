@@ -1,11 +1,12 @@
 import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
 import type { BackgroundWork } from '../storage/background-work.js'
 import type { LogoStorage } from '../storage/logos/logo-storage.js'
-import { reEncodeLogo } from './re-encode/re-encode-logo.js'
+import type { LogoReEncoder } from './logo-re-encoder.js'
 import { createWorkLane } from './work-lane.js'
 
 export interface LogoKeeperOptions {
   fetch: FetchDocumentOptions['fetch']
+  reEncode: LogoReEncoder
   storage: LogoStorage
   /** This server's own identifier: nothing is fetched from there. */
   issuer: string
@@ -33,7 +34,7 @@ const budget = { waiting: 16, perMinute: 20 }
 
 /** Fetches logos, re-encodes them and keeps them in the storage (attacks K12, K31). */
 export function createLogoKeeper(options: LogoKeeperOptions): LogoKeeper {
-  const { fetch, storage, issuer, logoIdOf, now, background, onError } = options
+  const { fetch, reEncode, storage, issuer, logoIdOf, now, background, onError } = options
   const lane = createWorkLane({ ...budget, now, onError })
 
   async function renew(agent: string, uri: string): Promise<void> {
@@ -45,7 +46,7 @@ export function createLogoKeeper(options: LogoKeeperOptions): LogoKeeper {
         if (!fetched.unreachable) background.run(() => storage.keepLogo({ agent, uri, logo: null }))
         return
       }
-      const outcome = await reEncodeLogo(fetched.bytes)
+      const outcome = await reEncode(fetched.bytes)
       const logo = 'image' in outcome ? { id: logoIdOf(agent, outcome.image), image: outcome.image } : null
       background.run(() => storage.keepLogo({ agent, uri, logo }))
     })

@@ -3,6 +3,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
+import { reEncodeLogo } from 'countersign-server/logos'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, onTestFinished, vi } from 'vitest'
 import { type ListeningOrigin, listenOnLoopback } from '../listening-origin.js'
@@ -55,6 +56,7 @@ export async function openLogoStage(
     storage,
     now,
     name: 'Home',
+    reEncodeLogo,
     allowInsecureLoopback: true,
     onError: (error) => failures.push(error),
     ...serverOptions,

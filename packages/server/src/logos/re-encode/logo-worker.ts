@@ -12,7 +12,8 @@ import {
   resize,
   SamplingFilter,
 } from '@cf-wasm/photon/others'
-import type { LogoOrder, LogoOutcome } from './re-encode-logo.js'
+import type { LogoOutcome } from '../logo-re-encoder.js'
+import type { LogoOrder } from './re-encode-logo.js'
 
 const code = createRequire(import.meta.url).resolve('@cf-wasm/photon/photon.wasm')
 await initPhoton({ module_or_path: readFileSync(code) })

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import type { LogoOutcome } from '../logo-re-encoder.js'
 import { barePng } from './bare-png.js'
 import { readImageHeader } from './image-header.js'
 
@@ -8,8 +9,6 @@ export interface LogoOrder {
   /** Pixels of the square to make. */
   side: number
 }
-
-export type LogoOutcome = { image: Uint8Array } | { refusal: string }
 
 /** Pixels. Pages show a logo at half of `side`. */
 const limits = { longest: 2048, side: 96 }

@@ -88,6 +88,20 @@ describe('reEncodeLogo', () => {
     expect(most - before).toBeLessThan(300_000_000)
   })
 
+  it('refuses a picture that hides a far larger one: 268 million pixels in a WebP of 64 × 40', async () => {
+    const whole = readImage('lossless.webp')
+    const frame = whole.subarray(Buffer.from(whole).indexOf('VP8L'))
+    const large = patched(frame, 9, 0xff, 0xff, 0xff, 0x0f)
+    const canvas = Buffer.from('VP8X\x0a\0\0\0\0\0\0\0\x3f\0\0\x27\0\0', 'latin1')
+    const size = Buffer.alloc(4)
+    const bomb = (content: Uint8Array) => {
+      size.writeUInt32LE(4 + canvas.length + content.length)
+      return new Uint8Array(Buffer.concat([Buffer.from('RIFF'), size, Buffer.from('WEBP'), canvas, content]))
+    }
+    expect(await reEncodeLogo(bomb(frame))).toHaveProperty('image')
+    expect(await reEncodeLogo(bomb(large))).toEqual({ refusal: 'it is not a PNG, JPEG or WebP' })
+  })
+
   it('refuses a PNG whose chunks do not end', async () => {
     const chunks = chunksOf(plainPng(64, 40))
     expect(await reEncodeLogo(pngOf(chunks.slice(0, -1)))).toEqual({ refusal: 'its chunks are not in order' })

@@ -1,0 +1,23 @@
+import { MissingPackageError } from 'countersign/node'
+import type { LogoReEncoder } from '../logos/logo-re-encoder.js'
+import { ConfigurationError } from './configuration-error.js'
+import type { LoadedConfig } from './load-config.js'
+
+/**
+ * What makes pictures of agents' logos; undefined where pages show none.
+ *
+ * @throws ConfigurationError saying what is to be installed
+ */
+export async function loadLogos({
+  file,
+  settings,
+}: Pick<LoadedConfig, 'file' | 'settings'>): Promise<LogoReEncoder | undefined> {
+  if (!settings.pages.logos) return undefined
+  try {
+    return (await import('../logos/re-encode/index.js')).reEncodeLogo
+  } catch (error) {
+    if (!(error instanceof MissingPackageError)) throw error
+    const problem = `${error.message}, or set it to false: then pages show a letter for each agent`
+    throw new ConfigurationError(file, [{ setting: 'pages.logos', problem }])
+  }
+}
