@@ -53,8 +53,19 @@ describe('countersign sign and verify', () => {
     const [head = ''] = files.post.split('\r\n\r\n')
     const chunked = `${head.replace(/\r\nContent-Length: \d+/, '')}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n4;x=y\r\n":1}\r\n0\r\n\r\n`
     expect((await verifyJson(chunked, '--jwks', files.jwksFile)).status).toBe(0)
-    const { report } = await verifyJson(chunked.replace('4;x', '9;x'), '--jwks', files.jwksFile)
-    expect(report.failure).toMatchObject({ step: 'request', code: 'request_malformed' })
+    for (const text of [chunked.slice(0, -2), chunked.replaceAll('\r\n', '\n'), `${chunked}\n`])
+      expect((await verifyJson(text, '--jwks', files.jwksFile)).status).toBe(0)
+    for (const [part, other, message] of [
+      ['4;x', '9;x', 'A chunk does not start with its size.'],
+      ['4;x', 'z;x', 'A chunk does not start with its size.'],
+      ['4;x', '2;x', 'A chunk is longer than its size.'],
+      ['\r\n0\r\n\r\n', '', 'A chunk is shorter than its size.'],
+      ['chunked', 'gzip', 'Its Transfer-Encoding is not chunked.'],
+      ['chunked', 'gzip, chunked', 'Its Transfer-Encoding is not chunked.'],
+    ] as const) {
+      const { report } = await verifyJson(chunked.replace(part, other), '--jwks', files.jwksFile)
+      expect(report.failure).toMatchObject({ step: 'request', code: 'request_malformed', message })
+    }
   })
 
   it('take a new key, the header key scheme and a single key file', async () => {

@@ -115,6 +115,17 @@ describe('countersign verify refuses', () => {
     ],
     ['a response', (text: string) => text.replace(/^.*/, 'HTTP/1.1 200 OK'), 'It is a response'],
     ['a byte-order mark', (text: string) => `\ufeff${text}`, 'byte-order mark'],
+    ['a folded header', (text: string) => text.replace('Host:', ' Host:'), 'A header line is folded'],
+    ['a header without a colon', (text: string) => text.replace('Host:', 'Host'), 'not of the form Name: value'],
+    ['a control character', (text: string) => text.replace('Host: ', 'Host: \u0007'), 'has control characters'],
+    [
+      'two lengths',
+      (text: string) => text.replace('Host:', 'Content-Length: 0\r\nContent-Length: 0\r\nHost:'),
+      'one number',
+    ],
+    ['a method that nobody has', (text: string) => text.replace('GET', 'FOO'), 'Its method is not one'],
+    ['a request to a proxy', (text: string) => text.replace(/^GET \S+/, 'CONNECT api.example:443'), 'for a proxy'],
+    ['a target with letters beyond ASCII', (text: string) => text.replace('/data', '/d\u00e9'), 'percent-encoded'],
     ['another version', (text: string) => text.replace('HTTP/1.1', 'HTTP/4'), 'The first line is not one of HTTP/1.1'],
   ])('%s, and says what to do', async (_name, change, message) => {
     const { status, report } = await verifyJson(change(files.get), '--jwks', files.jwksFile)

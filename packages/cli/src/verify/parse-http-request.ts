@@ -1,9 +1,8 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import { fieldValues } from 'countersign/wire'
-import { type FramedBody, frameBody } from './frame-body.js'
+import { frameBody } from './frame-body.js'
+import { maxHead, readWithNode } from './read-with-node.js'
 
-/** Bytes that Node's servers read of the request line and the headers. */
-const maxHead = 16_384
 const maxBody = 1_048_576
 
 /** More input than this is no request that any limit would let through, chunked or not. */
@@ -18,42 +17,45 @@ export interface ParsedRequest {
 }
 
 /**
- * Reads an HTTP/1.1 request as it was on the wire (RFC 9112); lines may end with LF alone, as in files.
+ * Reads an HTTP/1.1 request as Node's servers read it, after what was pasted or saved in a file is put into the form of
+ * the wire: lines may end with LF alone, the empty line at the end may be missing, and the version may be that of HTTP/2.
  *
  * @throws AAuthError `request_malformed`, `headers_too_large`, `body_too_large`
  */
-export function parseHttpRequest(input: Uint8Array): ParsedRequest {
+export async function parseHttpRequest(input: Uint8Array): Promise<ParsedRequest> {
   if (input.length > maxRequest)
     throw new AAuthError('body_too_large', `The request is larger than ${maxRequest} bytes.`)
-  const { head, rest, complete, tooLong } = splitHead(input)
+  const { head, rest, complete } = splitHead(input)
   const [requestLine = '', ...lines] = head.split(/\r?\n/)
-  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/(1\.[01]|[23](?:\.0)?)$/.exec(requestLine)
+  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+) HTTP\/(1\.[01]|[23](?:\.0)?)$/.exec(requestLine)
   if (!match) throw malformed(firstLineProblem(requestLine))
-  if (tooLong)
-    throw new AAuthError('headers_too_large', `The request line and headers are longer than ${maxHead} bytes.`)
-  const [, method = '', rawTarget = '', version = ''] = match
-  const rawHeaders = lines.flatMap(parseHeader)
-  const [host] = fieldValues({ rawHeaders }, 'host')
-  const framed: FramedBody = frameBody({ rawHeaders }, rest)
-  return {
-    message: {
-      method,
-      rawTarget,
-      rawHeaders,
-      body: async (limit) => {
-        if (framed.body.length <= limit) return framed.body
-        throw new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
+  const [, asked = '', version = ''] = match
+  const isOlder = version.startsWith('1')
+  const wire = [`${asked} HTTP/${isOlder ? version : '1.1'}`, ...lines, '', ''].join('\r\n')
+  try {
+    const request = await readWithNode(Buffer.from(wire, 'latin1'))
+    const { method = '', url: rawTarget = '', rawHeaders } = request.message
+    const { body, notes } = await frameBody(request, rest).finally(request.close)
+    return {
+      message: {
+        method,
+        rawTarget,
+        rawHeaders,
+        body: async (limit) => {
+          if (body.length <= limit) return body
+          throw new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
+        },
       },
-    },
-    host,
-    body: framed.body,
-    notes: [
-      ...(version.startsWith('1')
-        ? []
-        : [`It says HTTP/${version}, and is read as HTTP/1.1: what is signed is the same.`]),
-      ...(complete ? [] : ['There is no empty line after the headers; they are taken as complete.']),
-      ...framed.notes,
-    ],
+      host: fieldValues({ rawHeaders }, 'host')[0],
+      body,
+      notes: [
+        ...(isOlder ? [] : [`It says HTTP/${version}, and is read as HTTP/1.1: what is signed is the same.`]),
+        ...(complete ? [] : ['There is no empty line after the headers; they are taken as complete.']),
+        ...notes,
+      ],
+    }
+  } catch (error) {
+    throw explained(error, lines, rest)
   }
 }
 
@@ -77,36 +79,52 @@ interface SplitRequest {
   rest: Uint8Array
   /** Whether an empty line ends the head. */
   complete: boolean
-  tooLong: boolean
 }
 
 function splitHead(input: Uint8Array): SplitRequest {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength)
   // An empty line before the request line is passed over (RFC 9112 §2.2).
   const start = bytes[0] === 0x0a ? 1 : bytes[0] === 0x0d && bytes[1] === 0x0a ? 2 : 0
-  const text = bytes.subarray(start, start + maxHead + 4).toString('latin1')
+  const text = bytes.toString('latin1', start)
   const end = /\r?\n\r?\n/.exec(text)
-  if (end) {
-    const rest = bytes.subarray(start + end.index + end[0].length)
-    return { head: text.slice(0, end.index), rest, complete: true, tooLong: false }
+  if (!end) return { head: text.replace(/\r?\n$/, ''), rest: new Uint8Array(0), complete: false }
+  return {
+    head: text.slice(0, end.index),
+    rest: bytes.subarray(start + end.index + end[0].length),
+    complete: true,
   }
-  const tooLong = bytes.length - start > maxHead
-  return { head: text.replace(/\r?\n$/, ''), rest: new Uint8Array(0), complete: false, tooLong }
 }
 
-function parseHeader(line: string): [string, string] {
-  const colon = line.indexOf(':')
-  const name = line.slice(0, Math.max(0, colon))
-  const value = line.slice(colon + 1)
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
-    throw malformed(
-      /^[ \t]/.test(line)
-        ? 'A header line is folded: put it on one line.'
-        : 'A header line is not of the form Name: value.',
-    )
+/** The parser's refusal in words for whoever wrote the request down; anything else as it is. */
+function explained(error: unknown, lines: readonly string[], rest: Uint8Array): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (!code.startsWith('HPE_')) return error
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new AAuthError('headers_too_large', `The request line and headers are longer than ${maxHead} bytes.`)
+  const endsLine = rest.at(-1) === 0x0a
+  const problems: Readonly<Record<string, string>> = {
+    HPE_INVALID_METHOD: 'Its method is not one that HTTP servers of Node know.',
+    HPE_INVALID_URL: headerProblem(lines) ?? 'Its target has characters that must be percent-encoded.',
+    HPE_UNEXPECTED_CONTENT_LENGTH: 'Its Content-Length is not one number.',
+    HPE_INVALID_CONTENT_LENGTH: lines.some((line) => /^transfer-encoding:/i.test(line))
+      ? 'It has both Transfer-Encoding and Content-Length.'
+      : 'Its Content-Length is not one number.',
+    HPE_INVALID_TRANSFER_ENCODING: 'Its Transfer-Encoding is not chunked.',
+    HPE_INVALID_CHUNK_SIZE: 'A chunk does not start with its size.',
+    HPE_INVALID_EOF_STATE: endsLine ? 'A chunk does not start with its size.' : 'A chunk is shorter than its size.',
+    HPE_STRICT: 'A chunk is longer than its size.',
   }
-  if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) throw malformed('A header value has control characters.')
-  return [name, value]
+  return malformed(problems[code] ?? headerProblem(lines) ?? `It is not of HTTP/1.1: ${code}.`)
+}
+
+/** What is wrong with the first header line that is no field. */
+function headerProblem(lines: readonly string[]): string | undefined {
+  for (const line of lines) {
+    if (/^[ \t]/.test(line)) return 'A header line is folded: put it on one line.'
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+:/.test(line)) return 'A header line is not of the form Name: value.'
+    if (/[^\t\x20-\x7e\x80-\xff]/.test(line)) return 'A header value has control characters.'
+  }
+  return undefined
 }
 
 function malformed(message: string): AAuthError {

@@ -31,7 +31,7 @@ export interface VerifyRequestOptions {
 /** Verifies a request that was written down, and says how far it came. The verdict is the library's own. */
 export async function verifyRequest(input: Uint8Array, options: VerifyRequestOptions): Promise<VerificationReport> {
   try {
-    const parsed = parseHttpRequest(input)
+    const parsed = await parseHttpRequest(input)
     return await judge(parsed, chooseAuthority(parsed, options), options)
   } catch (error) {
     return reportOf({ refusal: requireRefusal(error), mark: 'request', notes: [] })
