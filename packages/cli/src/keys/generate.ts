@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises'
 import { type Algorithm, createSigner, generatePrivateJwk } from 'countersign'
-import { CommandError, usageError } from '../command/command-error.js'
+import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
 import { wrapText } from '../text/wrap-text.js'
+import { writeNewFile } from './write-new-file.js'
 
 /** `countersign keys generate`: a new private key in a file of its own. */
 export const keysGenerate: Run = async ({ out, alg, kid }, terminal) => {
@@ -14,20 +14,9 @@ export const keysGenerate: Run = async ({ out, alg, kid }, terminal) => {
     algorithm: (alg as Algorithm | undefined) ?? 'ed25519',
     kid,
   })
-  await writeKey(out, `${JSON.stringify(jwk, null, 2)}\n`)
+  await writeNewFile(out, `${JSON.stringify(jwk, null, 2)}\n`, 'exists already')
   const { jwk: published, thumbprint } = await createSigner(jwk)
   terminal.notify(wrapText('', `The private key is in ${out}; its thumbprint is ${thumbprint}.`))
   terminal.write(`${JSON.stringify({ keys: [published] }, null, 2)}\n`)
   return exitStatus.done
-}
-
-async function writeKey(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text, { mode: 0o600, flag: 'wx' })
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    throw new CommandError(code === 'EEXIST' ? `${path} exists already.` : `${path} cannot be written (${code}).`, {
-      cause,
-    })
-  }
 }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import { CommandError } from '../command/command-error.js'
+import { errorCode } from '../command/error-code.js'
 
 /** What is wrong with the address, whatever the port. */
 const aboutHost: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAI_AGAIN', 'EINVAL', 'ENOTFOUND'])
@@ -12,7 +13,7 @@ export async function openListener(server: Server, { host, port }: { host: strin
       server.listen(port, host, resolve)
     })
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    const code = errorCode(cause)
     const why = code === 'EADDRINUSE' ? 'is in use' : `cannot be opened (${code})`
     const setting = aboutHost.has(code) ? 'host' : 'port'
     throw new CommandError(`Port ${port} on ${host} ${why}: change ${group}.${setting}.`, { cause })

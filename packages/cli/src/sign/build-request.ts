@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { usageError } from '../command/command-error.js'
+import { errorCode } from '../command/error-code.js'
 
 export interface RequestFlags {
   method?: string
@@ -56,8 +57,7 @@ async function readDataFile(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    throw usageError(`--data-file: ${path} cannot be read (${code}).`, cause)
+    throw usageError(`--data-file: ${path} cannot be read (${errorCode(cause)}).`, cause)
   }
 }
 

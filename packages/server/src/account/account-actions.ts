@@ -10,11 +10,12 @@ import { checkPassword } from '../sign-in/check-password.js'
 import { addPasskey } from '../sign-in/passkeys.js'
 import { hashPassword } from '../sign-in/passwords.js'
 import { clearedSession, endSession, isFresh, renewSession } from '../sign-in/session.js'
-import { closePage, passwordPage, securityPage } from './account-pages.js'
+import { closePage } from './account-pages.js'
 import { endedGrants, liveGrants } from './agent-entries.js'
 import { confirmFirst, confirmPerson } from './confirm-person.js'
 import { endOf } from './end-of.js'
 import { pathWithNotice } from './notice.js'
+import { passwordPage, securityPage } from './security-pages.js'
 
 /** What a form of the account does. */
 export type AccountAction = (context: ServerContext, visit: SignedInVisit) => Promise<Response>

@@ -13,7 +13,7 @@ import { registrationOptions, signInOptions } from '../sign-in/passkeys.js'
 import { isFresh } from '../sign-in/session.js'
 import { accountWay } from '../sign-in/way.js'
 import { accountActions } from './account-actions.js'
-import type { AccountPage } from './account-pages.js'
+import type { AccountPage } from './account-page.js'
 import { confirmPage } from './confirm-person.js'
 import { readNotice } from './notice.js'
 

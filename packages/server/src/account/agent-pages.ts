@@ -1,0 +1,113 @@
+import type { ServerContext } from '../context.js'
+import { seeOther } from '../http/html-response.js'
+import { PageError } from '../http/page-error.js'
+import { logoPaths } from '../http/show-logo.js'
+import type { SignedInVisit } from '../http/visit.js'
+import { renderAgent } from '../pages/account/agent-page.js'
+import { renderAgents } from '../pages/account/agents-page.js'
+import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pages.js'
+import { accountPaths } from '../pages/account-paths.js'
+import type { ListedGrant } from '../storage/storage.js'
+import { accountFrame } from './account-frame.js'
+import { type AccountPage, accountPage } from './account-page.js'
+import { activityOf } from './activity-of.js'
+import {
+  agentEntry,
+  agentsOf,
+  blockedAmong,
+  byParties,
+  delegateNames,
+  endedGrants,
+  liveGrants,
+  partiesOf,
+} from './agent-entries.js'
+import { endOf } from './end-of.js'
+import { readNotice } from './notice.js'
+
+/** From how many agents on the list can be filtered. */
+const filterFrom = 6
+
+/** `/account`: what may act for the person now. */
+export const agentsPage: AccountPage = async (context, visit) => {
+  const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
+  const text = (visit.url.searchParams.get('filter') ?? '').trim().slice(0, 200)
+  const wanted = text.toLowerCase()
+  const notice = readNotice(context, visit)
+  const shown = grants.filter(({ agent, resource, delegate, display }) =>
+    [agent, resource, delegate ?? '', display.agent.name ?? ''].some((value) => value.toLowerCase().includes(wanted)),
+  )
+  const agents = agentsOf(shown)
+  const canFilter = byParties(grants).length >= filterFrom || text !== ''
+  const logos = await logoPaths(context, agents)
+  const blocked = await blockedAmong(context, agents)
+  const html = renderAgents(
+    {
+      ...accountFrame(context, visit),
+      agents: byParties(shown).map((own) => agentEntry(context, own, { logos, blocked })),
+      filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
+      removed:
+        notice?.what === 'removed'
+          ? { stoppedAt: notice.at, runsOutBy: notice.at + context.lifetimes.authToken }
+          : undefined,
+    },
+    visit.messages,
+  )
+  return accountPage(html, visit)
+}
+
+export const agentPage: AccountPage = async (context, visit) => {
+  const grant = await requireOwnGrant(context, visit)
+  const [newestLive, ...older] = await liveGrants(context, grant)
+  const newest = newestLive ?? (await endedGrants(context, grant))[0]
+  const ended = endOf(newest, context.now())
+  const events = await context.storage.listEvents({
+    userId: visit.session.user.id,
+    agent: grant.agent,
+    newest: true,
+    limit: 50,
+  })
+  const delegates = await delegateNames(context, visit.session.user.id, events)
+  const activity = activityOf(
+    events.filter(({ resource }) => resource === undefined || resource === grant.resource),
+    delegates,
+  )
+  const logos = await logoPaths(context, [grant.agent])
+  const { jkt } = newest.display.agent
+  const model = {
+    ...accountFrame(context, visit),
+    agent: {
+      ...agentEntry(context, [newest, ...older], {
+        logos,
+        blocked: await blockedAmong(context, [grant.agent]),
+      }),
+      id: visit.id,
+      identifier: grant.agent,
+      resource: grant.resource,
+      jkt,
+    },
+    ended,
+    activity: activity.slice(0, 10),
+  }
+  return accountPage(renderAgent(model, visit.messages), visit)
+}
+
+export const removeAgentPage: AccountPage = async (context, visit) => {
+  const grant = await requireOwnGrant(context, visit)
+  if ((await liveGrants(context, grant)).length === 0) return seeOther(accountPaths.agent(visit.id))
+  const agent = { id: grant.id, ...partiesOf(grant) }
+  const model = { ...accountFrame(context, visit), agent, tokenLifetime: context.lifetimes.authToken }
+  return accountPage(renderRemoveAgent(model, visit.messages), visit)
+}
+
+export const removeAllPage: AccountPage = async (context, visit) => {
+  const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
+  const agents = byParties(grants).map(([grant]) => partiesOf(grant))
+  const model = { ...accountFrame(context, visit), agents, tokenLifetime: context.lifetimes.authToken }
+  return accountPage(renderRemoveAll(model, visit.messages), visit)
+}
+
+async function requireOwnGrant({ storage }: ServerContext, visit: SignedInVisit): Promise<ListedGrant> {
+  const grant = await storage.findGrant(visit.id)
+  if (grant?.userId !== visit.session.user.id) throw new PageError('not_found', { retry: accountPaths.agents })
+  return grant
+}

@@ -1,0 +1,88 @@
+import type { ServerContext } from '../context.js'
+import { htmlResponse } from '../http/html-response.js'
+import { PageError } from '../http/page-error.js'
+import type { SignedInVisit } from '../http/visit.js'
+import { renderPassword } from '../pages/account/password-page.js'
+import { renderRemovePasskey } from '../pages/account/removal-pages.js'
+import { renderSecurity } from '../pages/account/security-page.js'
+import type { PasswordPage, SecurityPage } from '../pages/account-models.js'
+import { accountPaths } from '../pages/account-paths.js'
+import { cleanText } from '../pages/plain-text.js'
+import { passwordMinimum } from '../policy/account-policy.js'
+import type { Passkey } from '../storage/passkeys/passkey-storage.js'
+import { accountFrame } from './account-frame.js'
+import { type AccountPage, accountPage } from './account-page.js'
+import { deviceOf } from './device-of.js'
+import { readNotice } from './notice.js'
+
+/** What the security page tells, once it was done. */
+const done = ['password_changed', 'passkey_added', 'passkey_removed', 'session_ended'] as const
+
+/** `/account/security`: sessions, passkeys, and the way to a new password; it says what was done there, or that a passkey failed. */
+export const securityPage = async (
+  context: ServerContext,
+  visit: SignedInVisit,
+  problem?: 'passkey_failed',
+): Promise<Response> => {
+  const notice = problem ?? securityNotice(readNotice(context, visit)?.what)
+  const { user } = visit.session
+  const currentIdHash = visit.sessionHash
+  const sessions = await context.storage.listSessions({ userId: user.id, currentIdHash })
+  const passkeys = context.passkeys ? await context.storage.listPasskeys(user.id) : undefined
+  const credential = await context.storage.findCredential(user.username)
+  const model: SecurityPage = {
+    ...accountFrame(context, visit),
+    password: credential !== undefined,
+    passkeys: passkeys?.map((passkey) => ({
+      id: passkey.credentialId,
+      name: passkeyName(passkey),
+      added: passkey.createdAt,
+      lastUsed: passkey.lastUsedAt ?? undefined,
+    })),
+    sessions: sessions.map(({ id, createdAt, lastSeenAt, userAgent, current }) => ({
+      id,
+      device: deviceOf(userAgent),
+      since: createdAt,
+      lastSeen: lastSeenAt,
+      current,
+    })),
+    notice,
+  }
+  return htmlResponse(renderSecurity(model, visit.messages), {
+    status: problem ? 400 : 200,
+    connects: context.passkeys !== undefined,
+    cookies: visit.newCookies,
+  })
+}
+
+function securityNotice(what: string | undefined): SecurityPage['notice'] {
+  return done.find((notice) => notice === what)
+}
+
+/** What the person called it, else how its id begins. */
+function passkeyName({ name, credentialId }: Passkey): string {
+  return cleanText(name ?? '', 60) || credentialId.slice(0, 8)
+}
+
+export const removePasskeyPage: AccountPage = async (context, visit) => {
+  const passkeys = await context.storage.listPasskeys(visit.session.user.id)
+  const { id } = visit
+  const passkey = passkeys.find(({ credentialId }) => credentialId === id)
+  if (!passkey) throw new PageError('not_found', { retry: accountPaths.agents })
+  const shown = { id, name: passkeyName(passkey) }
+  return accountPage(renderRemovePasskey({ ...accountFrame(context, visit), passkey: shown }, visit.messages), visit)
+}
+
+/** The page that changes the password, first or again. */
+export const passwordPage = async (
+  context: ServerContext,
+  visit: SignedInVisit,
+  problem?: PasswordPage['problem'],
+): Promise<Response> => {
+  const model = { ...accountFrame(context, visit), passwordMinimum, problem }
+  return accountPage(
+    renderPassword(model, visit.messages),
+    visit,
+    problem === undefined ? 200 : problem === 'throttled' ? 429 : 400,
+  )
+}
