@@ -4,7 +4,7 @@ import { Caution } from './caution.js'
 import { ForgottenPassword } from './contact.js'
 import { Deadline } from './deadline.js'
 import { DurationChoice } from './duration-choice.js'
-import { KnownUser, PasswordField } from './fields.js'
+import { OwnPassword } from './fields.js'
 import { Hidden, HiddenFields } from './hidden-fields.js'
 import { Host } from './host.js'
 import { Icon } from './icon.js'
@@ -100,13 +100,7 @@ function PasswordAgain({ model, messages }: { model: ConsentPage; messages: Mess
     <div class="fields">
       <p>{messages.passwordAgain}</p>
       {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
-      <KnownUser user={model.user} messages={messages} />
-      <PasswordField
-        messages={messages}
-        revealed={model.script !== undefined}
-        described={problem !== undefined}
-        invalid={problem === 'wrong_password'}
-      />
+      <OwnPassword page={model} problem={problem} messages={messages} />
       <ForgottenPassword frame={model} messages={messages} />
     </div>
   )

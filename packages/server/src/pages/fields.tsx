@@ -84,6 +84,27 @@ export function PasswordField(field: PasswordField) {
   )
 }
 
+interface OwnPassword {
+  page: { user: string; script?: string | undefined }
+  problem: 'wrong_password' | 'throttled' | undefined
+  messages: Messages
+}
+
+/** The password of who is signed in, asked for again. */
+export function OwnPassword({ page, problem, messages }: OwnPassword) {
+  return (
+    <>
+      <KnownUser user={page.user} messages={messages} />
+      <PasswordField
+        messages={messages}
+        revealed={page.script !== undefined}
+        described={problem !== undefined}
+        invalid={problem === 'wrong_password'}
+      />
+    </>
+  )
+}
+
 /** A box to tick, which the script shows, and which shows what is typed in these fields. */
 export function Reveal({ names, label }: { names: readonly string[]; label: Child }) {
   return (

@@ -1,5 +1,5 @@
 import { ForgottenPassword } from './contact.js'
-import { KnownUser, PasswordField } from './fields.js'
+import { OwnPassword } from './fields.js'
 import { Hidden, HiddenFields } from './hidden-fields.js'
 import { renderLayout } from './layout.js'
 import { en } from './messages/en.js'
@@ -32,13 +32,7 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
         <form class="fields" method="post" action={form.action}>
           <Hidden name="action" value="reauthenticate" />
           <HiddenFields form={form} />
-          <KnownUser user={model.user} messages={messages} />
-          <PasswordField
-            messages={messages}
-            revealed={model.script !== undefined}
-            described={problem !== undefined}
-            invalid={problem === 'wrong_password'}
-          />
+          <OwnPassword page={model} problem={problem} messages={messages} />
           <button class="button" type="submit">
             {messages.goOn}
           </button>

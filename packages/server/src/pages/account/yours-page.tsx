@@ -1,7 +1,7 @@
 import type { CloseAccountPage, YoursPage } from '../account-models.js'
 import { accountPaths } from '../account-paths.js'
 import { ForgottenPassword } from '../contact.js'
-import { KnownUser, PasswordField } from '../fields.js'
+import { OwnPassword } from '../fields.js'
 import { Host } from '../host.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
@@ -106,13 +106,7 @@ export function renderCloseAccount(model: CloseAccountPage, messages: Messages =
           {model.password && (
             <div class="fields">
               {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
-              <KnownUser user={model.user} messages={messages} />
-              <PasswordField
-                messages={messages}
-                revealed={model.script !== undefined}
-                described={problem !== undefined}
-                invalid={problem === 'wrong_password'}
-              />
+              <OwnPassword page={model} problem={problem} messages={messages} />
               <ForgottenPassword frame={model} messages={messages} />
             </div>
           )}
