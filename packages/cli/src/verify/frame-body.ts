@@ -15,10 +15,8 @@ export interface FramedBody {
  *
  * @throws AAuthError `request_malformed`
  */
-export async function frameBody(
-  { message: { headers }, readChunks }: NodeRequest,
-  rest: Uint8Array,
-): Promise<FramedBody> {
+export async function frameBody(request: NodeRequest, rest: Uint8Array): Promise<FramedBody> {
+  const { headers } = request.message
   const encoding = headers['transfer-encoding']
   if (encoding !== undefined) {
     if (encoding.toLowerCase() !== 'chunked') throw malformed('Its Transfer-Encoding is not chunked.')
@@ -26,7 +24,7 @@ export async function frameBody(
     const wire = text.includes('\r') ? text : text.replaceAll('\n', '\r\n')
     // The empty line at the end is often lost; after a whole request it is passed over.
     const whole = wire.endsWith('\n') ? `${wire}\r\n` : wire
-    return { body: await readChunks(Buffer.from(whole, 'latin1')), notes: [] }
+    return { body: await request.readChunks(Buffer.from(whole, 'latin1')), notes: [] }
   }
   if (headers['content-length'] === undefined) return withoutLength(rest)
   const length = Number(headers['content-length'])

@@ -35,7 +35,7 @@ export async function parseHttpRequest(input: Uint8Array): Promise<ParsedRequest
   try {
     const request = await readWithNode(Buffer.from(wire, 'latin1'))
     const { method = '', url: rawTarget = '', rawHeaders } = request.message
-    const { body, notes } = await frameBody(request, rest).finally(request.close)
+    const { body, notes } = await frameBody(request, rest).finally(() => request.close())
     return {
       message: {
         method,
