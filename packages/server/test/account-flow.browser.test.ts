@@ -1,14 +1,10 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type BrowserStage, guard, newPage, openBrowserStage, stateOf, typeIn } from './accounts/browser-stage.js'
 import { people } from './attacks/stage.js'
 import { hasChromium, launchChromium } from './chromium.js'
 import { takeScreenshot } from './screenshot.js'
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+import { violations } from './violations.js'
 
 describe.skipIf(!hasChromium())('accounts in Chromium', () => {
   let browser: Browser
@@ -229,24 +225,16 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
       await page.setViewportSize({ width: 800, height: 900 })
       await page.emulateMedia({ colorScheme: 'dark' })
       await picture('dark')
-      const dark = name.endsWith('.rtl') ? [] : await violations(page)
+      const dark = name.endsWith('.rtl') ? [] : await violations(page, 'colours')
       await page.emulateMedia({ colorScheme: 'light' })
       await picture('light')
-      const light = await violations(page)
+      const light = await violations(page, 'all')
       await page.setViewportSize({ width: 320, height: 640 })
       await picture('320')
       const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
       return [...new Set([...dark, ...light, ...(sideways > 0 ? [`${sideways} px too wide`] : [])])].map(
         (what) => `${name}: ${what}`,
       )
-    }
-
-    async function violations(page: Page): Promise<string[]> {
-      await page.evaluate(axe)
-      const results = await page.evaluate<AxeResults>(
-        `axe.run({ rules: { 'target-size': { enabled: true }, 'color-contrast-enhanced': { enabled: false } } })`,
-      )
-      return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
     }
 
     /** Takes a person through the pages. */

@@ -5,6 +5,7 @@ import { aauth } from 'countersign/resource/hono'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'
+import { quickHash } from './quick-hash.js'
 
 /** The three identifiers of every test world. */
 export const ids = {
@@ -69,7 +70,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     now,
     ...options.server,
   })
-  await server.addUser({ username: 'testuser', password: 'testpass' })
+  await storage.createUser({ username: 'testuser', passwordHash: await quickHash('testpass') })
   const resource = createResource({
     id: ids.resource,
     signer: await createSigner(await generatePrivateJwk({ kid: 'resource-key-1' })),

@@ -14,7 +14,7 @@ import {
 } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
 import type { CertificateFinder } from 'countersign/wire'
-import { type AuthServer, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
+import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'
 import { agentDocuments, issuerDocuments } from '../origins.js'
@@ -41,8 +41,8 @@ export interface Stage {
   sent: Message[]
   /** Sends one message; the answer is what the sender would see. */
   send: (message: Message) => Promise<Answer>
-  /** The auth server's storage. */
-  storage: Storage
+  /** How many events of the auth server tell of a change: those of refusals tell of none. */
+  changes: () => Promise<number>
   close: () => Promise<void>
 }
 
@@ -87,7 +87,36 @@ export const agentMetadata = { agent: ids.agent, jwks_uri: agentKeys, redirect_u
 interface Parts {
   stage: Omit<Stage, 'send' | 'wire' | 'close'>
   resources: readonly [Resource, Resource]
-  server: AuthServer
+  server: LateAuthServer
+}
+
+/** An auth server that is made when the first message for it comes: most cases have none. */
+interface LateAuthServer {
+  handler: AuthServer['handler']
+  changes: () => Promise<number>
+  close: () => Promise<void>
+}
+
+function createLateAuthServer(options: Omit<AuthServerOptions, 'storage'>, now: () => number): LateAuthServer {
+  let made: { server: AuthServer; storage: Storage } | undefined
+  function make() {
+    const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
+    return { server: createAuthServer({ ...options, storage, now }), storage }
+  }
+  return {
+    handler(...sent) {
+      made ??= make()
+      return made.server.handler(...sent)
+    },
+    async changes() {
+      const events = (await made?.storage.listEvents()) ?? []
+      return events.filter(({ event }) => event !== 'agent.refused').length
+    },
+    async close() {
+      await made?.server.close()
+      await made?.storage.close()
+    },
+  }
 }
 
 function createParts(options: StageOptions): Parts {
@@ -132,17 +161,10 @@ function createParts(options: StageOptions): Parts {
       ...(certificates ? { certificates: certificates(fetch, now) } : {}),
       ...resourceOptions,
     })
-  const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
-  const server = createAuthServer({
-    issuer: ids.authServer,
-    keys: fixedKeys({ signer: signers.authServer, secret: new Uint8Array(32).fill(7) }),
-    storage,
-    fetch,
-    now,
-    discovery,
-  })
+  const keys = fixedKeys({ signer: signers.authServer, secret: new Uint8Array(32).fill(7) })
+  const server = createLateAuthServer({ issuer: ids.authServer, keys, fetch, discovery }, now)
   return {
-    stage: { clock, documents, asked, handled: [], minted: () => minted, sent: [], storage },
+    stage: { clock, documents, asked, handled: [], minted: () => minted, sent: [], changes: server.changes },
     resources: [createInstance(), createInstance()],
     server,
   }
@@ -169,10 +191,7 @@ export async function openVerifierStage(options: StageOptions = {}): Promise<Sta
   }
   return {
     ...stage,
-    async close() {
-      await server.close()
-      await stage.storage.close()
-    },
+    close: server.close,
     async send(message) {
       stage.sent.push(message)
       const received = { ...receivedMessage(message), remoteAddress: message.from ?? '127.0.0.1' }
@@ -212,7 +231,7 @@ const http2: Transport = {
   exchange: (port, message) => exchangeFrames(port, message.frames ?? framesOf(message)),
 }
 
-/** The same over HTTP/1.1 on loopback: two ports for the resource, and one for the auth server. */
+/** The same over HTTP/1.1 on loopback: two ports for the resource and one for the auth server, each when it is asked. */
 export const openHttpStage = (options?: StageOptions): Promise<Stage> => openWireStage(http, options)
 
 /** The same over HTTP/2. */
@@ -221,28 +240,28 @@ export const openHttp2Stage = (options?: StageOptions): Promise<Stage> => openWi
 async function openWireStage({ wire, createServer, exchange }: Transport, options: StageOptions = {}): Promise<Stage> {
   const { stage, resources, server } = createParts(options)
   const listen = (listener: Listener) => listenOn(createServer(listener))
-  const [first, second, endpoint] = await Promise.all([
-    listen(listenerOf(resources[0], stage.handled)),
-    listen(listenerOf(resources[1], stage.handled)),
-    listen(
-      createNodeListener((request, received) => server.handler(request, received), {
-        origin: ids.authServer,
-        clientAddress,
-      }),
-    ),
-  ])
+  const opened = new Map<Listener, ReturnType<typeof listenOn>>()
+  const portOf = async (listener: Listener) => {
+    const listening = opened.get(listener) ?? listen(listener)
+    opened.set(listener, listening)
+    return (await listening).port
+  }
+  const [first, second] = resources.map((resource) => listenerOf(resource, stage.handled)) as [Listener, Listener]
+  const endpoint = createNodeListener((request, received) => server.handler(request, received), {
+    origin: ids.authServer,
+    clientAddress,
+  })
   return {
     ...stage,
     wire,
     async close() {
-      await Promise.all([first, second, endpoint].map(({ close }) => close()))
+      await Promise.all([...opened.values()].map(async (listening) => (await listening).close()))
       await server.close()
-      await stage.storage.close()
     },
-    send(message) {
+    async send(message) {
       stage.sent.push(message)
       const instance = message.instance === 1 ? second : first
-      return exchange((message.to === 'token endpoint' ? endpoint : instance).port, message)
+      return exchange(await portOf(message.to === 'token endpoint' ? endpoint : instance), message)
     },
   }
 }

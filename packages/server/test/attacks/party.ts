@@ -22,7 +22,7 @@ export async function createParty(
   id: string,
   members: Record<string, unknown>,
 ): Promise<Party> {
-  const signer = await newSigner()
+  const signer = await firstSigner(id)
   const party: Party = {
     id,
     signer,
@@ -40,6 +40,15 @@ export async function createParty(
     },
   }
   return party
+}
+
+const firstSigners = new Map<string, Promise<Signer>>()
+
+/** The key that a party has at first, the same on every stage of a file. */
+function firstSigner(id: string): Promise<Signer> {
+  const signer = firstSigners.get(id) ?? newSigner()
+  firstSigners.set(id, signer)
+  return signer
 }
 
 let signers = 0

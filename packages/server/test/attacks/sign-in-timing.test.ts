@@ -1,3 +1,4 @@
+import { hashPassword } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
 import { createScriptedUser } from '../scripted-user.js'
 import { openMapStage } from './stage.js'
@@ -9,7 +10,7 @@ const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[
 it('C17: answers a wrong password alike for known and unknown user names, in the same time', {
   timeout: 60_000,
 }, async () => {
-  const stage = await openMapStage()
+  const stage = await openMapStage({ hashPassword })
   onTestFinished(() => stage.close())
   const url = `${stage.authServer}/account/sign-in`
   const user = createScriptedUser(stage.fetch)

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Handler } from 'countersign/node'
 import { receiveRequest } from 'countersign/wire'
-import { type AuthServerOptions, createAuthServer, fixedKeys, hashPassword, type Storage } from 'countersign-server'
+import { type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { listenOnLoopback } from '../listening-origin.js'
+import { quickHash } from '../quick-hash.js'
 import { scopes } from '../world.js'
 import { createParty, newSigner, type Party } from './party.js'
 
@@ -34,6 +35,8 @@ export interface StageOptions
   > {
   /** What the servers get for a storage. @default the storage itself */
   wrap?: (storage: Storage) => Storage
+  /** How the passwords of people are hashed. @default so that they are checked in no time */
+  hashPassword?: (password: string) => Promise<string>
 }
 
 export const people = {
@@ -53,11 +56,9 @@ async function createParties(ids: Readonly<Record<'agent' | 'otherAgent' | 'reso
   return { agent, otherAgent, resource, otherResource }
 }
 
-const hashes = new Map(Object.values(people).map(({ username, password }) => [username, hashPassword(password)]))
-
-async function addPeople(storage: Storage): Promise<Set<string>> {
-  for (const [username, passwordHash] of hashes)
-    await storage.createUser({ username, passwordHash: await passwordHash })
+async function addPeople(storage: Storage, hashPassword: (password: string) => Promise<string>): Promise<Set<string>> {
+  for (const { username, password } of Object.values(people))
+    await storage.createUser({ username, passwordHash: await hashPassword(password) })
   return new Set(Object.values(people).map(({ password }) => password))
 }
 
@@ -94,7 +95,7 @@ interface Stored {
 }
 
 async function openMap(
-  { wrap = asIs, ...options }: StageOptions,
+  { wrap = asIs, hashPassword = quickHash, ...options }: StageOptions,
   store: (now: () => number) => Stored,
 ): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
@@ -136,7 +137,7 @@ async function openMap(
   })
   const [storage] = storages
   if (!storage) throw new TypeError('there is a storage')
-  const secrets = await addPeople(storage)
+  const secrets = await addPeople(storage, hashPassword)
   const close = async () => {
     await Promise.all(servers.map((each) => each.close()))
     await Promise.all(storages.map((each) => each.close()))
@@ -145,7 +146,11 @@ async function openMap(
 }
 
 /** Two instances of one server over HTTP on loopback, on one SQLite file; everybody else has a port too. */
-export async function openHttpStage({ wrap = asIs, ...options }: StageOptions = {}): Promise<Stage> {
+export async function openHttpStage({
+  wrap = asIs,
+  hashPassword = quickHash,
+  ...options
+}: StageOptions = {}): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
   const ports = await Promise.all(Array.from({ length: 6 }, () => listenOnLoopback()))
@@ -197,7 +202,7 @@ export async function openHttpStage({ wrap = asIs, ...options }: StageOptions = 
   }
   const [storage] = storages
   if (!storage) throw new TypeError('there are two storages')
-  const secrets = await addPeople(storage)
+  const secrets = await addPeople(storage, hashPassword)
   return {
     authServer,
     ...parties,
