@@ -92,12 +92,12 @@ export interface ContactOptions {
 /** What is accepted from agents that speak another form of the protocol; each member is weaker than its default. */
 export interface InteropOptions {
   /**
-   * Agents whose document may list no redirect URIs, by their identifiers. Weaker: the answer may then go to any page of
+   * Agents, by their identifiers, whose document may list no redirect URIs. Weaker: the answer may then go to any page of
    * the agent's own origin (W12). @default none
    */
   redirectUrisOptional?: AgentSelection | undefined
   /**
-   * Agents whose signatures may leave the body out, by their identifiers. Weaker: anyone on the way may change the body
+   * Agents, by their identifiers, whose signatures may leave the body out. Weaker: anyone on the way may change the body
    * (W6). @default none
    */
   unsignedBodies?: AgentSelection | undefined
@@ -110,7 +110,7 @@ export interface InteropOptions {
 
 /** What can be written down about an auth server: in code, in a configuration file and in the environment. */
 export interface AuthServerSettings {
-  /** The `https` URL that people and agents know this server by (W10). It stands in every token, so it never changes. */
+  /** The `https` URL that people and agents know this server by (W10). It is part of every token, so it never changes. */
   issuer: string
   /** The server's name on its pages. @default the issuer's host */
   name?: string | undefined
@@ -123,11 +123,11 @@ export interface AuthServerSettings {
   accounts?: AccountOptions | undefined
   /** Rules that say who is asked, refused, or let in without a person; the first that fits decides. @default a person is asked */
   policies?: readonly PolicyRule[] | undefined
-  /** What permissions can do, by words or whole names; for words that none fits, the built-in list is asked. @default none */
+  /** What permissions can do, by words or whole names. For other words the built-in list decides. @default none */
   risks?: RiskPatterns | undefined
   /**
-   * Names that people trust and the hosts they belong to, besides the built-in ones: the consent page warns of an agent
-   * that uses one and is at none of its hosts. `["*"]` leaves a built-in name out. @default none
+   * Names that people trust, and the hosts they belong to, besides the built-in ones. The consent page warns of an agent
+   * that uses such a name at another host. `["*"]` leaves a built-in name out. @default none
    */
   brands?: Brands | undefined
   pages?: PageOptions | undefined
@@ -135,8 +135,7 @@ export interface AuthServerSettings {
   /** `required`: token requests must carry a nonce (S§10.5), so agents that send none are refused. @default 'optional' */
   nonce?: 'optional' | 'required' | undefined
   /**
-   * Whether a code works only with the key that signed the request it answers: an agent that rotates its key in between
-   * asks again. @default false
+   * Whether a code works only with the key that asked for it. An agent that changes its key in between must ask again. @default false
    */
   bindCodeToKey?: boolean | undefined
   /** The signature algorithms that are accepted from agents. @default all that are known */
@@ -144,12 +143,12 @@ export interface AuthServerSettings {
   limits?: LimitOptions | undefined
   discovery?: DiscoveryLimits | undefined
   /**
-   * Networks that are not public, where documents and logos may be fetched from all the same, as
+   * Private networks that documents and logos may be fetched from, as
    * `[{ "cidr": "10.0.0.0/8", "hosts": ["*.corp.example"] }]` (W28). Identity providers may be at any address without it.
    * @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
-  /** The HTTP proxy by which everything is fetched where there is no direct way out. @default none */
+  /** The HTTP proxy to fetch by, if there is no direct way to the internet. @default none */
   egressProxy?: string | undefined
   /** Accepts agents and resources whose identifiers have a path, as `https://host/~agent`; pages show host and path. @default false */
   allowPath?: boolean | undefined

@@ -9,21 +9,21 @@ export interface DiscoveryLimits {
    */
   fetchesPerMinute?: number | undefined
   /**
-   * The same for one source: a network, IPv4 /24 or IPv6 /48. Behind a proxy everybody is one
-   * source, unless the server is told how to find the client's address (`clientAddress`). @default 300
+   * The same for one network, IPv4 /24 or IPv6 /48. Behind a proxy everybody counts as one network, unless the server
+   * knows the client's address (`trustProxy`, or `clientAddress` in code). @default 300
    */
   fetchesPerSource?: number | undefined
-  /** Seconds for which a document that could not be had is not asked for again. @default 30 */
+  /** Seconds before a document that could not be fetched is tried again. @default 30 */
   failureAge?: number | undefined
   /**
-   * Seconds between two fetches of a JWKS for signatures that are not by the key they name: an origin may have published
-   * another one under the same `kid`. Anybody can cause them with a signature that is wrong. @default 60
+   * Seconds between two fetches of the same key set because a signature did not fit its key: the origin may have changed
+   * the key and kept its `kid`. Anybody can cause such a fetch with a wrong signature. @default 60
    */
   renewalInterval?: number | undefined
   /**
-   * When a lookup that failed is answered. `equal`: 2.5 s after it began, whatever the cause, so that the time does not
-   * tell a stranger what there is in a network: a name, a host, a port. `shortest`: as soon as it failed, for tools that
-   * ask for themselves and for tests. @default 'equal'
+   * When a failed lookup is answered. `equal`: 2.5 seconds after it began, whatever the cause, so that strangers cannot
+   * learn from the time which names, hosts and ports a network has. `shortest`: as soon as it fails, for tools and tests.
+   * @default 'equal'
    */
   failureTime?: 'equal' | 'shortest' | undefined
 }

@@ -141,9 +141,9 @@ const resourceOptions = {
 
 export interface DenyListOptions {
   /**
-   * What becomes of requests with an auth token once the list could not be had for 30 s. `refuse`: 503, so that nobody
-   * keeps a token alive by cutting the resource off from the auth server. `accept`: tokens work until they end, as
-   * without the option, so that the resource does not go down with the auth server. @default 'refuse'
+   * What happens to requests with an auth token after 30 seconds without the list. `refuse`: they get 503, so that nobody
+   * can go on using a removed token by cutting the connection to the auth server. `accept`: tokens work until they end, as
+   * without the option, so that the resource stays up when the auth server is down. @default 'refuse'
    */
   whenUnreachable?: 'refuse' | 'accept' | undefined
 }

@@ -72,13 +72,13 @@ export interface Configuration extends Omit<AuthServerSettings, 'limits'> {
   database: string
   /** The file with the master key that encrypts the stored keys. */
   masterKeyFile?: string | undefined
-  /** The master key itself, in place of a file; best by its variable. */
+  /** The master key itself, instead of a file. Best set by its variable. */
   masterKey?: string | undefined
   /** PEM files with the root certificates under which agents may use `scheme=x509`. @default none, such agents are refused */
   certificateRoots?: readonly string[] | undefined
   keyRotation?: KeyRotationSettings | undefined
   limits?: ProgramLimits | undefined
-  /** Addresses or networks of the proxies whose `X-Forwarded-For` is believed. @default none */
+  /** Addresses or networks of your proxies. Only their `X-Forwarded-For` is read. @default none */
   trustProxy?: readonly string[] | undefined
 }
 
