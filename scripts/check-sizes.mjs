@@ -1,0 +1,50 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+
+/**
+ * What an entry costs, as docs/dependencies.md says: its bytes in a page, gzipped, and the time that Node takes to import
+ * it. Only bytes are checked: times depend on the machine, and `--times` prints them.
+ */
+const limits = { 'countersign/agent': 28_000, 'countersign/resource': 30_000 }
+
+const timed = [
+  'countersign',
+  ...Object.keys(limits),
+  'countersign/node',
+  'countersign/wire',
+  'countersign/x509',
+  'countersign-server',
+  'countersign-server/sqlite',
+  'countersign-server/logos',
+]
+
+let failed = false
+for (const [entry, limit] of Object.entries(limits)) {
+  const { outputFiles } = await build({
+    stdin: { contents: `export * from '${entry}'`, resolveDir: fileURLToPath(new URL('..', import.meta.url)) },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+  })
+  const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length
+  failed ||= bytes > limit
+  process.stdout.write(`${entry}: ${bytes} bytes in a page, gzipped; ${limit} at most\n`)
+}
+if (process.argv.includes('--times')) {
+  for (const entry of timed) process.stdout.write(`${entry}: ${importTime(entry)} ms of a processor to import\n`)
+}
+process.exitCode = failed ? 1 : 0
+
+/** The least of several, in milliseconds. */
+function importTime(entry) {
+  const program = `await import('${entry}'); const { user, system } = process.cpuUsage(before); console.log(user + system)`
+  const times = Array.from({ length: 9 }, () => {
+    const args = ['--input-type=module', '--eval', `const before = process.cpuUsage(); ${program}`]
+    return Number(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout)
+  })
+  return Math.round(Math.min(...times) / 1000)
+}
