@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken, january } from 'countersign'
 import { createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
@@ -99,7 +99,7 @@ const byKey = {
   created: now(),
 }
 const form = (url, fields) => new Request(url, { method: 'POST', body: new URLSearchParams(fields) })
-const send = async (request, how) => fetch(await signRequest(request, how))
+const send = async (request, how) => fetch(await signRequest(request, { profile: january.signing, ...how }))
 const { x, ...ofKey } = agentSigner.jwk
 const direct = await during(async () => {
   await fetch('https://api.example/events')
@@ -120,7 +120,7 @@ const refreshing = await during(() =>
 )
 const delegate = await newSigner('laptop-7')
 const agentToken = await issueToken(
-  'agent+jwt',
+  january.tokens.agent,
   { iss: agent.id, sub: 'laptop-7', cnf: { jwk: delegate.jwk }, exp: now() + 3600 },
   { signer: agentSigner, now },
 )

@@ -1,11 +1,9 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken, january } from 'countersign'
 import { receiveIncoming } from 'countersign/node'
 import {
   createDiscovery,
-  createKeyResolver,
-  januaryProfile,
   parseSignature,
   parseSignatureInput,
   parseSignatureKey,
@@ -20,7 +18,7 @@ const audience = 'https://calendar.example'
 const systemClock = () => Math.floor(Date.now() / 1000)
 
 /** Signatures are made before the rounds begin; a long run must not see them expire. */
-const profile = { ...januaryProfile, window: 86_400 }
+const profile = { ...january.signing, window: 86_400 }
 
 /** This library: everything a resource does with a signed GET, with its real caches, on Node's own messages. */
 export async function createCountersignContenders({ privateJwk }) {
@@ -74,7 +72,7 @@ export async function createCountersignContenders({ privateJwk }) {
       goal: 0.93,
       async run(count) {
         for (let i = 0; i < count; i++) {
-          const signed = signMessage(request, { signer, signatureKey: hwk })
+          const signed = signMessage(request, { profile: january.signing, signer, signatureKey: hwk })
           if (signed instanceof Promise) await signed
         }
       },
@@ -104,7 +102,7 @@ function repeated(verify, incoming) {
 }
 
 function signGet(signer, signatureKey) {
-  return signMessage(request, { signer, signatureKey })
+  return signMessage(request, { profile: january.signing, signer, signatureKey })
 }
 
 const socket = new Socket()
@@ -154,20 +152,21 @@ export async function createAuthServer() {
         exp: systemClock() + 3600,
         cnf: { jwk },
       }
-      return { scheme: 'jwt', jwt: await issueToken('auth+jwt', claims, { signer }) }
+      return { scheme: 'jwt', jwt: await issueToken(january.tokens.auth, claims, { signer }) }
     },
   }
 }
 
 /** The resolver of a resource, with discovery behind it and the documents of the issuer in its cache. */
 export function createResolver({ fetch }) {
-  return createKeyResolver({
+  const keys = january.createKeyResolver({
     discovery: createDiscovery({ fetch }),
     audience,
     now: systemClock,
     authTokenIssuers: [issuer],
-    absentWellKnown: 'aauth-agent',
+    role: 'resource',
   })
+  return (reference, remoteAddress, due) => keys.resolve(reference, remoteAddress, due)
 }
 
 async function requireRefusal(verify) {

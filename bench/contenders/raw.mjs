@@ -1,5 +1,5 @@
 import { sign, verify } from 'node:crypto'
-import { createSigner } from 'countersign'
+import { createSigner, january } from 'countersign'
 import { serializeSignatureBase, signMessage } from 'countersign/wire'
 import { components, request } from '../signed-get.mjs'
 
@@ -26,7 +26,11 @@ export async function createRawContenders({ privateJwk, privateKey, publicKey })
 
 async function signedBase(privateJwk, privateKey) {
   const signer = await createSigner(privateJwk)
-  const headers = await signMessage(request, { signer, signatureKey: { scheme: 'hwk', jwk: headerJwk(signer.jwk) } })
+  const headers = await signMessage(request, {
+    profile: january.signing,
+    signer,
+    signatureKey: { scheme: 'hwk', jwk: headerJwk(signer.jwk) },
+  })
   const values = {
     '@method': request.method,
     '@authority': request.authority,

@@ -1,4 +1,4 @@
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { createSigner, generatePrivateJwk, issueToken, january } from 'countersign'
 import { signMessage } from 'countersign/wire'
 import { headerJwk } from '../contenders/raw.mjs'
 
@@ -32,7 +32,7 @@ export async function createRequestMaker({ agent, authServer }) {
   }
   const signatureKey = {
     scheme: 'jwt',
-    jwt: await issueToken('auth+jwt', claims, { signer: await createSigner(authServer) }),
+    jwt: await issueToken(january.tokens.auth, claims, { signer: await createSigner(authServer) }),
   }
   let number = 0
   return async function makeRequests(count) {
@@ -40,7 +40,10 @@ export async function createRequestMaker({ agent, authServer }) {
     for (let i = 0; i < count; i++) {
       const query = `?n=${number++}`
       const target = `/events${query}`
-      const headers = await signMessage({ method: 'GET', authority, path: '/events', query }, { signer, signatureKey })
+      const headers = await signMessage(
+        { method: 'GET', authority, path: '/events', query },
+        { profile: january.signing, signer, signatureKey },
+      )
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
       requests.push(
         Buffer.from(

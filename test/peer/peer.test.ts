@@ -2,9 +2,9 @@ import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'count
 import type { Handler } from 'countersign/node'
 import {
   type AuthTokenClaims,
-  januaryProfile,
+  january,
+  type KeyReference,
   type ResourceTokenClaims,
-  type SignatureKey,
   type SignRequestOptions,
   signRequest,
 } from 'countersign/wire'
@@ -60,7 +60,7 @@ function requireStage(): NonNullable<typeof stage> {
   return stage
 }
 
-const byAgent = (): SignatureKey => ({
+const byAgent = (): KeyReference => ({
   scheme: 'jwks',
   id: requireStage().agent,
   kid: 'key-1',
@@ -68,7 +68,14 @@ const byAgent = (): SignatureKey => ({
 })
 
 async function sign(request: Request, options: Partial<SignRequestOptions> = {}): Promise<Request> {
-  return signRequest(request, { signer, signatureKey: byAgent(), encoding: 'base64url', nonce: 'never', ...options })
+  return signRequest(request, {
+    profile: january.signing,
+    signer,
+    signatureKey: byAgent(),
+    encoding: 'base64url',
+    nonce: 'never',
+    ...options,
+  })
 }
 
 const dataUrl = (path = '/data-auth') => `${requireStage().peerResource.id}${path}`
@@ -91,7 +98,7 @@ async function withAuthToken(
     exp: now + 600,
     ...change,
   }
-  const jwt = await issueToken('auth+jwt', claims, { signer: tokenSigner })
+  const jwt = await issueToken(january.tokens.auth, claims, { signer: tokenSigner })
   return getData({ signatureKey: { scheme: 'jwt', jwt } })
 }
 
@@ -114,12 +121,15 @@ async function withResourceToken(
     exp: now + 600,
     ...change,
   }
-  const token = await issueToken('resource+jwt', claims, { signer: tokenSigner })
+  const token = await issueToken(january.tokens.resource, claims, { signer: tokenSigner })
   return askForToken({ request_type: 'auth', resource_token: token, redirect_uri: `${agent}/callback` })
 }
 
 const without = (name: string): Partial<SignRequestOptions> => ({
-  profile: { ...januaryProfile, components: januaryProfile.components.filter((component) => component.name !== name) },
+  profile: {
+    ...january.signing,
+    components: january.signing.components.filter((component) => component.name !== name),
+  },
 })
 
 describe.skipIf(!runnable)('the peer really verifies', () => {
@@ -137,7 +147,7 @@ describe.skipIf(!runnable)('the peer really verifies', () => {
   it.each<[string, () => Promise<Request>, string, string]>([
     ['no signature', async () => new Request(dataUrl()), 'invalid_signature', 'no signature-key'],
     ['base64', () => getData({ encoding: 'base64' }), 'invalid_signature', 'not base64url'],
-    ['another label', () => getData({ profile: { ...januaryProfile, label: 'sig' } }), 'invalid_signature', 'sig1=('],
+    ['another label', () => getData({ profile: { ...january.signing, label: 'sig' } }), 'invalid_signature', 'sig1=('],
     ['an old signature', () => getData({ created: now - 90 }), 'invalid_signature', 'created is more than'],
     [
       'another query than signed',

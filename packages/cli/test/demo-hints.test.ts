@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
-import { parseSignatureInput, type SignatureKey, serializeSignatureBase, signRequest } from 'countersign/wire'
+import { january, type KeyReference, parseSignatureInput, serializeSignatureBase, signRequest } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runInProcess, startProgram } from './run-program.js'
 
@@ -73,14 +73,14 @@ async function olderAgent(signer: Signer, changeBase: (base: string) => string) 
       incoming.url === '/jwks.json' ? { keys: [signer.jwk] } : { agent: own, jwks_uri: `${own}/jwks.json` }
     outgoing.setHeader('content-type', 'application/json').end(JSON.stringify(document))
   })
-  const published: SignatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' }
+  const published: KeyReference = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' }
   return {
     id,
-    send: async (url: string, signatureKey: SignatureKey | 'own key' = published, leftOut: readonly string[] = []) => {
+    send: async (url: string, signatureKey: KeyReference | 'own key' = published, leftOut: readonly string[] = []) => {
       const { kid: _kid, ...jwk } = signer.jwk
-      const reference: SignatureKey =
+      const reference: KeyReference =
         signatureKey === 'own key' ? { scheme: 'hwk', jwk: { ...jwk } as Record<string, string> } : signatureKey
-      const signed = await signRequest(new Request(url), { signer, signatureKey: reference })
+      const signed = await signRequest(new Request(url), { profile: january.signing, signer, signatureKey: reference })
       const whole = parseSignatureInput(signed.headers.get('signature-input') ?? '')
       const components = whole.components.filter((name) => !leftOut.includes(name))
       const parameters = `(${components.map((name) => `"${name}"`).join(' ')});created=${whole.created}`

@@ -14,7 +14,6 @@ describe('countersign inspect', () => {
       'sig1=(scheme=jwks id="https://agent.example" kid="key-1" well-known="aauth-agent")',
       'aauth-agent',
     ],
-    ['Signature-Key', 'sig1=jwks;id="https://agent.example";kid="key-1"', 'key-1'],
     ['Signature-Input', 'sig1=("@method" "@path");created=1700000000', '@path'],
     ['Signature', `sig1=:${Buffer.alloc(64, 1).toString('base64')}:`, '"bytes": 64'],
     ['Content-Digest', `sha-256=:${createHash('sha256').update('a').digest('base64')}:`, 'ca978112ca1bbdca'],
@@ -138,7 +137,6 @@ describe('countersign inspect', () => {
       `httpsig; auth-token; resource_token="${token}"; auth_server="https://auth.example"`,
       { level: 'authorization', resource_token: token, auth_server: 'https://auth.example' },
     ],
-    ['Agent-Auth', 'httpsig; user_interaction="https://a.example/x"', { user_interaction: 'https://a.example/x' }],
     [
       'Signature-Key',
       'sig1=(scheme=jwks id="https://a.example" kid="k" well-known="aauth-agent")',

@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
-import { type SignatureKey, signRequest } from 'countersign/wire'
+import { january, type KeyReference, signRequest } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { simulatePublicNetwork } from '../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../countersign/test/discovery/tls-server.js'
@@ -27,8 +27,12 @@ async function openNetwork({ agentAt = '10.1.2.3', issuerAt = '10.1.2.4' } = {})
   return server
 }
 
-async function requestBy(signatureKey: SignatureKey): Promise<string> {
-  const { headers } = await signRequest(new Request(`${resource}/data`), { signer, signatureKey })
+async function requestBy(signatureKey: KeyReference): Promise<string> {
+  const { headers } = await signRequest(new Request(`${resource}/data`), {
+    profile: january.signing,
+    signer,
+    signatureKey,
+  })
   const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`)
   return `GET /data HTTP/1.1\r\nhost: api.corp.example\r\n${lines.join('')}\r\n`
 }
@@ -127,12 +131,12 @@ describe('countersign discover on a private network', () => {
 })
 
 describe('countersign verify on a private network', () => {
-  const published: SignatureKey = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' }
+  const published: KeyReference = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' }
 
-  async function tokenOf(iss: string): Promise<SignatureKey> {
+  async function tokenOf(iss: string): Promise<KeyReference> {
     const exp = Math.floor(Date.now() / 1000) + 600
     const claims = { iss, aud: resource, agent, sub: 'alice', scope: 'data.read', exp, cnf: { jwk: signer.jwk } }
-    return { scheme: 'jwt', jwt: await issueToken('auth+jwt', claims, { signer }) }
+    return { scheme: 'jwt', jwt: await issueToken(january.tokens.auth, claims, { signer }) }
   }
 
   it('says that the address is not public, and what to set', async () => {
@@ -161,12 +165,12 @@ describe('countersign verify on a private network', () => {
     ['by the token alone', () => tokenOf(issuer), []],
     [
       'as an agent',
-      async (): Promise<SignatureKey> => ({ ...published, id: issuer }) as SignatureKey,
+      async (): Promise<KeyReference> => ({ ...published, id: issuer }) as KeyReference,
       ['--auth-server', issuer],
     ],
     [
       'for its keys',
-      async (): Promise<SignatureKey> => ({ scheme: 'jwks', jwksUri: `${issuer}/jwks.json`, kid: 'key-1' }),
+      async (): Promise<KeyReference> => ({ scheme: 'jwks', jwksUri: `${issuer}/jwks.json`, kid: 'key-1' }),
       ['--auth-server', issuer],
     ],
   ])('one that the request names %s may not', async (_case, signatureKey, flags) => {

@@ -2,6 +2,7 @@ import { createPublicKey, verify } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import { january } from 'countersign/wire'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCommand } from './run-command.js'
 import { pipeProgram, runInProcess } from './run-program.js'
@@ -94,7 +95,7 @@ describe('countersign sign and verify', () => {
       agent: 'https://agent.example',
       exp: now + 600,
     }
-    const token = await issueToken('auth+jwt', claims, { signer: issuer })
+    const token = await issueToken(january.tokens.auth, claims, { signer: issuer })
     const { stdout } = await runInProcess('sign', 'https://api.example/data', '--key', files.keyFile, '--token', token)
     const offline = ['--jwks', file]
     const known = ['--resource', 'https://api.example', '--auth-server', 'https://auth.example']
@@ -111,7 +112,7 @@ describe('countersign sign and verify', () => {
     ] as const)
       expect(await verifyJson(stdout, ...offline, ...wrong)).toMatchObject({ status: 1, report: { failure: { code } } })
 
-    const late = await issueToken('auth+jwt', { ...claims, exp: now - 1 }, { signer: issuer })
+    const late = await issueToken(january.tokens.auth, { ...claims, exp: now - 1 }, { signer: issuer })
     const expired = await runInProcess('sign', 'https://api.example/data', '--key', files.keyFile, '--token', late)
     expect(await verifyJson(expired.stdout, ...offline, ...known)).toMatchObject({
       status: 1,

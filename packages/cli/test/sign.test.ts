@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { january } from 'countersign/wire'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runInProcess } from './run-program.js'
 import { createToolFiles, type ToolFiles } from './tool-files.js'
@@ -95,7 +96,7 @@ describe('countersign sign', () => {
   it('says that a token is bound to another key', async () => {
     const other = await createSigner(await generatePrivateJwk())
     const claims = { iss: 'https://agent.example', sub: 'x', cnf: { jwk: other.jwk }, exp: 2_000_000_000 }
-    const token = await issueToken('agent+jwt', claims, { signer: other })
+    const token = await issueToken(january.tokens.agent, claims, { signer: other })
     const { status, stderr } = await runInProcess(
       'sign',
       'https://api.example/',

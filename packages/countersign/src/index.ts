@@ -6,6 +6,7 @@
 
 export type { AllowedNetwork } from './discovery/allowed-networks.node.js'
 export type { FetchDocument } from './discovery/fetch-document.js'
+export { january } from './editions/january/january.js'
 export type { ClaimNonce } from './httpsig/claim-nonce.js'
 export type { ReceivedMessage } from './httpsig/received-message.js'
 export type { Algorithm, PrivateJwk, PublicJwk } from './lib/algorithms.js'

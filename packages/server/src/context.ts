@@ -2,24 +2,18 @@ import type { Algorithm } from 'countersign'
 import { createGuardedFetch } from 'countersign/node'
 import {
   createDiscovery,
-  createKeyRenewer,
-  createKeyResolver,
   type Discovery,
+  documentUrl,
+  type Edition,
   type IdentifierOptions,
   isLoopbackIdentifier,
-  type KeyRenewer,
-  type MaybePromise,
-  metadataUrl,
+  type KeyResolver,
   type NetworkOptions,
-  type ParsedSignatureKey,
-  parseEitherSignatureKey,
-  parseSignatureKey,
-  type ResolvedKey,
-  type SignatureKey,
 } from 'countersign/wire'
 import { recordSparingly } from './audit/record-sparingly.js'
 import type { Refusal } from './audit/refusal.js'
 import { createRefusalRecorder, type RefusalRecorder } from './audit/refusal-recorder.js'
+import type { ConsentTransport } from './editions/transport.js'
 import { requireOwnKeys, type ServerKeys } from './keys/server-keys.js'
 import { createLogoKeeper, type LogoKeeper } from './logos/logo-keeper.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions } from './options.js'
@@ -66,14 +60,17 @@ export interface ServerContext {
   secrets: MintedSecrets
   storage: Storage
   discovery: Discovery
-  resolveKey: (signatureKey: SignatureKey, remoteAddress: string | undefined) => MaybePromise<ResolvedKey>
-  renewKey: KeyRenewer
+  /** The edition of AAuth that is spoken. */
+  edition: Edition
+  /** How people get to a request, and agents learn of the decision. */
+  transport: ConsentTransport
+  /** Finds the keys of those who sign requests. */
+  signers: KeyResolver
   policy: Policy
   risks: RiskPatterns
   /** Besides the built-in ones. */
   brands: Brands
   interop: CheckedOptions['interop']
-  parseSignatureKey: (text: string) => ParsedSignatureKey
   identifiers: IdentifierOptions
   algorithms: readonly Algorithm[]
   lifetimes: Lifetimes
@@ -104,8 +101,14 @@ export interface ServerContext {
   onError: (error: unknown, requestId: string) => void
 }
 
+/** What of an edition every endpoint works with. */
+export interface SpokenEdition {
+  readonly edition: Edition
+  readonly createTransport: (issuer: string, secrets: MintedSecrets) => ConsentTransport
+}
+
 /** Checks the options and makes the context of them. @throws TypeError naming the option */
-export function createContext(given: AuthServerOptions): ServerContext {
+export function createContext(given: AuthServerOptions, { edition, createTransport }: SpokenEdition): ServerContext {
   const options = checkOptions(given)
   const { issuer, storage, accounts, pages, limits, interop, now: clock = systemClock, reEncodeLogo } = options
   const now = () => Math.floor(clock())
@@ -133,19 +136,19 @@ export function createContext(given: AuthServerOptions): ServerContext {
     ...options.discovery,
     fetch,
     now,
-    local: ownDocuments(issuer, keys),
+    local: ownDocuments(edition, issuer, keys),
     onPrivateKey: (jwksUri, kid, ip) => {
       const data = { jwks_uri: jwksUri, kid: kid ?? null }
       background.run(() => recordSparingly({ storage }, { event: 'agent.private_key_published', data, ip }))
     },
   })
-  const resolveKey = createKeyResolver({
+  const signers = edition.createKeyResolver({
     ...identifiers,
     discovery,
+    role: 'authServer',
     audience: issuer,
     now,
     authTokenIssuers: [issuer],
-    absentWellKnown: 'aauth-agent',
     certificates: options.certificates,
   })
   return {
@@ -155,13 +158,13 @@ export function createContext(given: AuthServerOptions): ServerContext {
     secrets,
     storage,
     discovery,
-    resolveKey,
-    renewKey: createKeyRenewer(discovery),
+    edition,
+    transport: createTransport(issuer, secrets),
+    signers,
     policy: policyOfRules(options.policies, options.policy),
     risks: options.risks,
     brands: options.brands,
     interop,
-    parseSignatureKey: interop.signatureKeyForm === 'both' ? parseEitherSignatureKey : parseSignatureKey,
     identifiers,
     algorithms: options.algorithms,
     lifetimes,
@@ -199,11 +202,15 @@ export function createContext(given: AuthServerOptions): ServerContext {
 }
 
 // Nothing is fetched from ourselves: this server is an issuer, and neither an agent nor a resource (attacks K28).
-function ownDocuments(issuer: string, keys: ServerKeys): ReadonlyMap<string, () => Promise<readonly object[]>> {
+function ownDocuments(
+  { documents }: Edition,
+  issuer: string,
+  keys: ServerKeys,
+): ReadonlyMap<string, () => Promise<readonly object[]>> {
   return new Map([
-    [metadataUrl(issuer, 'aauth-issuer'), () => keys.publicKeys()],
-    [metadataUrl(issuer, 'aauth-agent'), async () => []],
-    [metadataUrl(issuer, 'aauth-resource'), async () => []],
+    [documentUrl(documents.authServer, issuer), () => keys.publicKeys()],
+    [documentUrl(documents.agent, issuer), async () => []],
+    [documentUrl(documents.resource, issuer), async () => []],
   ])
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { type IssuerMetadata, metadataUrl, receiveRequest } from 'countersign/wire'
+import { documentUrl, type OwnDocument, receiveRequest } from 'countersign/wire'
 import { type Context, Hono } from 'hono'
 import {
   newPasskeyOptions,
@@ -21,10 +21,9 @@ import {
 import { showRequest } from './consent/show.js'
 import { submitForm } from './consent/submit.js'
 import { createContext, type ServerContext } from './context.js'
-import { revokeToken } from './editions/january/revoke.js'
-import { answerTokenRequest, requestTypes } from './editions/january/token-endpoint.js'
+import type { ProgramEndpoint, ServerEdition } from './editions/edition.js'
+import { januaryServer } from './editions/january/january.js'
 import { seeOther } from './http/html-response.js'
-import { requestPath } from './http/local-path.js'
 import { PageError, problemStatus } from './http/page-error.js'
 import { problemResponse } from './http/problem-response.js'
 import { createReadiness } from './http/readiness.js'
@@ -38,13 +37,11 @@ import { passwordMinimum, passwordProblem, usernameProblem } from './policy/acco
 import { hashPassword } from './sign-in/passwords.js'
 import { requireOwnDatabase } from './storage/deployment/require-own-database.js'
 import { StorageError, type User } from './storage/storage.js'
-import { createRevocationListEndpoint, revocationListPath } from './token/revocation-list.js'
-import { type RequestType, signedForm } from './token/signed-form.js'
 
 export interface AuthServer {
   readonly issuer: string
   /** The published document. */
-  readonly metadata: IssuerMetadata
+  readonly metadata: OwnDocument
   /**
    * Answers a request; `received` is the message as it was on the wire, where the platform shows it. Pages and `onError`
    * name the request by `requestId`, a random one by default.
@@ -69,29 +66,20 @@ export interface AuthServer {
 
 /**
  * An auth server: takes resource tokens from agents nobody registered, asks a person, and issues auth tokens bound to
- * the agent's key (S§8.2, 9.3–9.6).
+ * the agent's key.
  *
+ * @param edition the edition of AAuth that is spoken
  * @throws TypeError for options that cannot work, naming the option
  * @example
  * ```ts
  * const server = createAuthServer({ issuer: 'https://auth.example', keys, storage: sqliteStorage('auth.db') })
  * ```
  */
-export function createAuthServer(options: AuthServerOptions): AuthServer {
-  const context = createContext(options)
+export function createAuthServer(options: AuthServerOptions, edition: ServerEdition = januaryServer): AuthServer {
+  const context = createContext(options, edition)
   const { issuer } = context
-  const metadata: IssuerMetadata = {
-    issuer,
-    jwks_uri: `${issuer}/jwks.json`,
-    agent_token_endpoint: `${issuer}/agent/token`,
-    agent_auth_endpoint: issuer + requestPath,
-    agent_revocation_endpoint: `${issuer}/agent/revoke`,
-    revocation_list_uri: issuer + revocationListPath,
-    agent_signing_algs_supported: [...context.algorithms],
-    request_types_supported: [...requestTypes.keys()],
-    authorization_response_iss_parameter_supported: true,
-  }
-  const app = createApp(context, createRoutes(context, metadata))
+  const metadata = edition.describe(context)
+  const app = createApp(context, createRoutes(context, edition))
   const handler = async (
     request: Request,
     received: ReceivedMessage = receiveRequest(request),
@@ -123,12 +111,34 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
 type Endpoint = (c: Context<Arrival>) => Response | Promise<Response>
 type Route = Readonly<Record<string, Endpoint>>
 
+type Routes = ReadonlyMap<string, Route>
+
 /** Everything the server answers, by path and method. */
-export function createRoutes(context: ServerContext, metadata: IssuerMetadata): ReadonlyMap<string, Route> {
-  const signed =
-    (judge: RequestType): Endpoint =>
+export function createRoutes(
+  context: ServerContext,
+  edition: ServerEdition = januaryServer,
+): { programs: Routes; people: Routes } {
+  return { programs: programRoutes(context, edition), people: pageRoutes(context) }
+}
+
+function programRoutes(context: ServerContext, edition: ServerEdition): Routes {
+  const answering =
+    (endpoint: ProgramEndpoint): Endpoint =>
     (c) =>
-      signedForm(context, { request: c.req.raw, ...c.env }, judge)
+      endpoint({ request: c.req.raw, ...c.env })
+  const metadata = edition.describe(context)
+  const { authServer } = edition.edition.documents
+  return new Map<string, Route>([
+    [new URL(documentUrl(authServer, context.issuer)).pathname, { GET: () => json(metadata) }],
+    [new URL(metadata.jwks_uri).pathname, { GET: async () => json({ keys: await context.keys.publicKeys() }) }],
+    ...[...edition.endpoints(context)].map(([path, methods]): [string, Route] => [
+      path,
+      Object.fromEntries(Object.entries(methods).map(([method, endpoint]) => [method, answering(endpoint)])),
+    ]),
+  ])
+}
+
+function pageRoutes(context: ServerContext): Routes {
   const page =
     (show: (context: ServerContext, visit: Visit) => Promise<Response>): Endpoint =>
     async (c) =>
@@ -139,14 +149,7 @@ export function createRoutes(context: ServerContext, metadata: IssuerMetadata): 
       submit(context, await openFormVisit(context, c))
 
   return new Map<string, Route>([
-    // For programs.
-    [new URL(metadataUrl(context.issuer, 'aauth-issuer')).pathname, { GET: () => json(metadata) }],
-    ['/jwks.json', { GET: async () => json({ keys: await context.keys.publicKeys() }) }],
-    [revocationListPath, { GET: createRevocationListEndpoint(context) }],
-    ['/agent/token', { POST: signed(answerTokenRequest) }],
-    ['/agent/revoke', { POST: signed(revokeToken) }],
-    // For people.
-    [requestPath, { GET: page(showRequest), POST: form(submitForm) }],
+    [context.transport.path, { GET: page(showRequest), POST: form(submitForm) }],
     [accountPaths.signIn, { GET: page(showSignIn), POST: form(submitEntranceForm) }],
     [accountPaths.signUp, { GET: page(showSignUp), POST: form(submitEntranceForm) }],
     ['/account/language', { POST: form(submitEntranceForm) }],
@@ -173,13 +176,13 @@ export function createRoutes(context: ServerContext, metadata: IssuerMetadata): 
 }
 
 /** The routes, with what holds for all of them: whose database it is, what is refused, and who is told. */
-function createApp(context: ServerContext, routes: ReadonlyMap<string, Route>): Hono<Arrival> {
+function createApp(context: ServerContext, { programs, people }: { programs: Routes; people: Routes }): Hono<Arrival> {
   // A path is compared as it was sent: encoded letters are others.
   const app = new Hono<Arrival>({ getPath: (request) => new URL(request.url).pathname })
   const requireOwn = createOwnership(context)
 
   function refuse(error: unknown, c: Context<Arrival>): Response {
-    const refused = isForPrograms(c.req.path)
+    const refused = isForPrograms(c.req.path, programs)
       ? refusalResponse(context, error, c.env.requestId)
       : problemResponse(context, c, error)
     if (refused.status === problemStatus.method_not_allowed) refused.headers.set('allow', c.get('allow'))
@@ -208,7 +211,7 @@ function createApp(context: ServerContext, routes: ReadonlyMap<string, Route>): 
     if (!isDecodable(c.req.path)) throw new PageError('not_found')
     await next()
   })
-  for (const [path, route] of routes) {
+  for (const [path, route] of [...programs, ...people]) {
     app.use(path, async function allow(c, next) {
       c.set('allow', Object.keys(route).join(', '))
       await next()
@@ -252,8 +255,8 @@ function isDecodable(pathname: string): boolean {
 }
 
 /** Whether programs call a path, and not people: what is wrong is then said in JSON. */
-function isForPrograms(pathname: string): boolean {
-  return /^\/(?:agent\/(?:token|revoke)|jwks\.json|\.well-known\/[^/]*)$/.test(pathname)
+function isForPrograms(pathname: string, programs: Routes): boolean {
+  return programs.has(pathname) || pathname.startsWith('/.well-known/')
 }
 
 function json(body: object): Response {

@@ -101,11 +101,6 @@ export interface InteropOptions {
    * (W6). @default none
    */
   unsignedBodies?: AgentSelection | undefined
-  /**
-   * `both` also reads the later form of `Signature-Key`, `sig1=jwks;id="…"`. Weaker: whatever stands in front of the server
-   * must read both forms alike (W1). @default 'january'
-   */
-  signatureKeyForm?: 'january' | 'both' | undefined
 }
 
 /** What can be written down about an auth server: in code, in a configuration file and in the environment. */
@@ -232,7 +227,6 @@ export const settingShape = {
     .strictObject({
       redirectUrisOptional: agents.default([]),
       unsignedBodies: agents.default([]),
-      signatureKeyForm: z.enum(['january', 'both']).default('january'),
     } satisfies ShapeOf<InteropOptions>)
     .prefault({}),
   nonce: z.enum(['optional', 'required']).default('optional'),

@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
-import { signRequest } from 'countersign/wire'
+import { january, signRequest } from 'countersign/wire'
 import type { Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -129,7 +129,12 @@ describe('nonces at the token endpoint', () => {
           headers: { 'content-type': 'application/x-www-form-urlencoded' },
           body: 'request_type=auth',
         }),
-        { signer: signatureKey.scheme === 'hwk' ? signer : world.agentSigner, signatureKey, created: world.clock.now },
+        {
+          profile: january.signing,
+          signer: signatureKey.scheme === 'hwk' ? signer : world.agentSigner,
+          signatureKey,
+          created: world.clock.now,
+        },
       )
       expect(signed.headers.has('nonce')).toBe(true)
       expect((await world.fetch(signed)).status).toBe(401)

@@ -1,5 +1,5 @@
 import { issueToken } from 'countersign'
-import { importVerificationKey, receiveRequest, signRequest } from 'countersign/wire'
+import { importVerificationKey, january, receiveRequest, signRequest } from 'countersign/wire'
 import { createAuthServer, fixedKeys, type Refusal } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
@@ -29,11 +29,20 @@ async function openBusy(fetchesPerSource: number) {
   const audit = () => storage.listEvents({ event: 'agent.refused' })
   async function ask(): Promise<Response> {
     const claims = { iss: resource.id, aud: issuer, agent: agent.id, agent_jkt: agent.signer.thumbprint, scope: 'read' }
-    const token = await issueToken('resource+jwt', { ...claims, exp: clock.now + 60 }, { signer: resource.signer })
+    const token = await issueToken(
+      january.tokens.resource,
+      { ...claims, exp: clock.now + 60 },
+      { signer: resource.signer },
+    )
     const form = { request_type: 'auth', resource_token: token, redirect_uri: `${agent.id}/callback` }
     const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: new URLSearchParams(form) })
     const signatureKey = { scheme: 'jwks', id: agent.id, kid: agent.signer.kid, wellKnown: 'aauth-agent' } as const
-    const signed = await signRequest(request, { signer: agent.signer, signatureKey, created: clock.now })
+    const signed = await signRequest(request, {
+      profile: january.signing,
+      signer: agent.signer,
+      signatureKey,
+      created: clock.now,
+    })
     return server.handler(signed, receiveRequest(signed, '192.0.2.1'))
   }
   return { ask, told, audit, clock }
@@ -75,7 +84,7 @@ it('where the document of an agent with a certificate may not be fetched now, it
   const form = { request_type: 'auth', scope: 'read', redirect_uri: `${id}/callback` }
   const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: new URLSearchParams(form) })
   const signatureKey = { scheme: 'x509', x5u: `${id}/agent.pem`, x5t: 'x'.repeat(43) } as const
-  const signed = await signRequest(request, { signer, signatureKey })
+  const signed = await signRequest(request, { profile: january.signing, signer, signatureKey })
   const response = await server.handler(signed, receiveRequest(signed, '192.0.2.1'))
   expect({ status: response.status, ...((await response.json()) as object) }).toEqual({
     status: 429,

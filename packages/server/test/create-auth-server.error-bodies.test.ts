@@ -314,8 +314,13 @@ describe('O03: whatever fails inside, after however many steps, the answer does 
   })
 
   it('is asked of every route', () => {
-    const routes = createRoutes({ issuer: 'https://auth.example' } as never, {} as never)
-    const served = [...routes].flatMap(([path, route]) => Object.keys(route).map((method) => `${method} ${path}`))
+    const { programs, people } = createRoutes({
+      issuer: 'https://auth.example',
+      algorithms: [],
+      transport: { path: '/agent/auth' },
+    } as never)
+    const routes = [...programs, ...people]
+    const served = routes.flatMap(([path, route]) => Object.keys(route).map((method) => `${method} ${path}`))
     expect([...new Set(requests.map(({ route }) => route))].sort()).toEqual(served.sort())
   })
 })

@@ -1,4 +1,4 @@
-import { signRequest } from 'countersign/wire'
+import { january, signRequest } from 'countersign/wire'
 import { expect, it } from 'vitest'
 import { createScriptedUser, hiddenFields } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
@@ -8,7 +8,12 @@ async function openRequest(world: World): Promise<string> {
   const send = async (request: Request) => {
     const signatureKey = { scheme: 'jwks', id: ids.agent, kid: 'key-1', wellKnown: 'aauth-agent' } as const
     return world.fetch(
-      await signRequest(request, { signer: world.agentSigner, signatureKey, created: world.clock.now }),
+      await signRequest(request, {
+        profile: january.signing,
+        signer: world.agentSigner,
+        signatureKey,
+        created: world.clock.now,
+      }),
     )
   }
   const challenged = await send(new Request(`${ids.resource}/data`, { method: 'DELETE' }))

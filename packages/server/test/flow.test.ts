@@ -20,7 +20,7 @@ describe('the consent flow over a map of origins', () => {
     expect(await response.json()).toMatchObject({
       agent: ids.agent,
       scheme: 'jwt',
-      tokenKind: 'auth+jwt',
+      tokenType: 'auth+jwt',
       iss: ids.authServer,
       scope: ['data.read', 'data.write'],
       thumbprint: world.agentSigner.thumbprint,

@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
-import { type SignatureKey, signMessage, signRequest } from 'countersign/wire'
+import { january, type KeyReference, signMessage, signRequest } from 'countersign/wire'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createWorld, ids, type World } from './world.js'
 
@@ -24,10 +24,10 @@ function publish(agent: string, more: object = {}): void {
   )
 }
 
-const referenceTo = (id: string): SignatureKey => ({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' })
+const referenceTo = (id: string): KeyReference => ({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' })
 
 async function resourceTokenFor(agent: string): Promise<string> {
-  const options = { signer, signatureKey: referenceTo(agent), created: world.clock.now }
+  const options = { profile: january.signing, signer, signatureKey: referenceTo(agent), created: world.clock.now }
   const response = await world.fetch(await signRequest(new Request(`${ids.resource}/data-auth`), options))
   return /resource_token="([^"]+)"/.exec(response.headers.get('agent-auth') ?? '')?.[1] ?? ''
 }
@@ -48,7 +48,7 @@ async function ask(
   }).toString()
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const request = new Request(url, { method: 'POST', body: content, headers })
-  const options = { signer, signatureKey: referenceTo(agent), created: world.clock.now }
+  const options = { profile: january.signing, signer, signatureKey: referenceTo(agent), created: world.clock.now }
   const target = { method: 'POST', authority: new URL(url).host, path: '/agent/token' }
   const signed =
     body === 'signed'

@@ -59,7 +59,6 @@ describe('createAuthServer', () => {
     ['codeLifetime', 'lifetimes.code'],
     ['maxOpenRequests', 'limits.openRequests'],
     ['maxSessions', 'limits.sessions'],
-    ['signatureKeyForm', 'interop.signatureKeyForm'],
     ['signUp', 'accounts.signUp'],
     ['passkey', 'accounts.passkeys'],
     ['identityProviders', 'accounts.identityProviders'],

@@ -1,4 +1,4 @@
-import { type SignatureKey, signRequest } from 'countersign/wire'
+import { january, type KeyReference, signRequest } from 'countersign/wire'
 import { type AuthServerOptions, createAuthServer, fixedKeys, type Refusal } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -215,11 +215,11 @@ async function openLookups(
   const signer = await newSigner()
   async function ask(
     agent = 'https://hidden.example',
-    signatureKey: SignatureKey = { scheme: 'jwks', id: agent, kid: signer.kid, wellKnown: 'aauth-agent' },
+    signatureKey: KeyReference = { scheme: 'jwks', id: agent, kid: signer.kid, wellKnown: 'aauth-agent' },
   ) {
     const body = new URLSearchParams({ request_type: 'auth', scope: 'read', redirect_uri: `${agent}/callback` })
     const request = new Request(`${issuer}/agent/token`, { method: 'POST', body })
-    return server.handler(await signRequest(request, { signer, signatureKey }))
+    return server.handler(await signRequest(request, { profile: january.signing, signer, signatureKey }))
   }
   return { ask, told, errors, storage, server, signer }
 }

@@ -1,4 +1,4 @@
-import { decodeToken, signRequest } from 'countersign/wire'
+import { decodeToken, january, signRequest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { createWorld, ids, type World } from './world.js'
 
@@ -11,7 +11,12 @@ async function ask(world: World, form: Record<string, string> | string, signed =
   if (!signed) return world.resource.handler(request)
   const signatureKey = { scheme: 'jwks', id: ids.agent, kid: 'key-1', wellKnown: 'aauth-agent' } as const
   return world.resource.handler(
-    await signRequest(request, { signer: world.agentSigner, signatureKey, created: world.clock.now }),
+    await signRequest(request, {
+      profile: january.signing,
+      signer: world.agentSigner,
+      signatureKey,
+      created: world.clock.now,
+    }),
   )
 }
 

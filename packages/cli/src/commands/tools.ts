@@ -94,8 +94,8 @@ export const tools: readonly CommandRow[] = [
       { flags: '--id <id>', description: 'jwks: the identifier that publishes the key' },
       {
         flags: '--well-known <name>',
-        description: 'jwks: the document that names the key set; default: aauth-agent',
-        choices: ['aauth-agent', 'aauth-resource', 'none'],
+        description: 'jwks: whose document names the key set; default: agent',
+        choices: ['agent', 'resource', 'none'],
       },
       {
         flags: '--jwks-uri <url>',

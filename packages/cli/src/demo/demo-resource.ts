@@ -47,12 +47,12 @@ function isProtected(path: string): path is keyof typeof needs {
 }
 
 function granted(verified: VerifiedRequest, level: string): object {
-  const { scheme, tokenKind, method, agent, delegate } = verified
+  const { scheme, tokenType, method, agent, delegate } = verified
   return {
     message: 'Access granted',
     data: `This is protected data (${level})`,
     scheme,
-    token_type: tokenKind ?? null,
+    token_type: tokenType ?? null,
     method,
     agent: agent ?? null,
     agent_delegate: delegate ?? null,

@@ -3,9 +3,9 @@ import {
   decodeToken,
   fieldValues,
   importVerificationKey,
-  parseEitherSignatureKey,
   parseJsonObject,
   parseSignatureInput,
+  parseSignatureKey,
   type VerificationKey,
 } from 'countersign/wire'
 import { knownMistake } from '../mistakes/known-mistake.js'
@@ -25,7 +25,7 @@ export function createMistakeFinder(): MistakeFinder {
   const published = new Map<string, unknown>()
 
   function keyOf(signatureKey: string): unknown {
-    const { key } = parseEitherSignatureKey(signatureKey)
+    const { key } = parseSignatureKey(signatureKey)
     if (key.scheme === 'hwk') return key.jwk
     if (key.scheme === 'jwks') return published.get(key.kid)
     const cnf = key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload.cnf : undefined

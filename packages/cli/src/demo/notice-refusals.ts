@@ -1,6 +1,10 @@
+import { january } from 'countersign'
 import type { TraceEvent } from '../trace/trace-event.js'
 import { interopHint } from './flow-failure.js'
 import { createMistakeFinder } from './mistake-finder.js'
+
+/** Names in a trace are in lower case. */
+const problem = january.headers.problem.toLowerCase()
 
 /**
  * Passes events on, and says once each what may help when an agent's signature or its token request is refused here: what
@@ -32,7 +36,7 @@ export function noticeRefusals(
     if (event.kind !== 'response-sent' || event.from !== 'agent') return
     const { status, headers } = event.response
     const ofSignature = headers.some(
-      ([name, value]) => name === 'signature-error' && /\berror=invalid_(?:input|signature)\b/.test(value),
+      ([name, value]) => name === problem && /\berror=invalid_(?:input|signature)\b/.test(value),
     )
     if (ofSignature || (event.to === 'auth-server' && status === 400)) void explain(event)
   }

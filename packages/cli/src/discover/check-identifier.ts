@@ -1,9 +1,9 @@
 import {
   createDiscovery,
   type Discovery,
+  documentUrl,
   endpointProblem,
   isLoopbackIdentifier,
-  metadataUrl,
   type NetworkOptions,
   parseJsonObject,
 } from 'countersign/wire'
@@ -47,23 +47,23 @@ export async function checkIdentifier(
 }
 
 async function checkDocument(
-  { party, kind, required, endpoints, advised }: DocumentKind,
+  { party, type, endpoints, advised }: DocumentKind,
   identifier: string,
   discovery: Discovery,
   observed: ObservedFetch,
 ): Promise<DocumentReport> {
-  const url = metadataUrl(identifier, kind)
-  const outcome = await discovery.findMetadata(kind, identifier)
+  const url = documentUrl(type, identifier)
+  const outcome = await discovery.findMetadata(type, identifier)
   const seen = observed.seen(url)
   const report = { party, url, findings: [], document: null, key_set: null }
   if ('failure' in outcome) {
     if (seen?.status === 404 || seen?.status === 410) return { ...report, outcome: 'absent' }
-    const absent = absentMembers(required, seen)
+    const absent = absentMembers(type.required, seen)
     const mend =
       absent.length > 0
         ? `Add ${absent.join(', ')}: without ${absent.length > 1 ? 'them' : 'it'} peers can do nothing with the document.`
         : 'Every URL in it must be absolute, https (or http on loopback), as a URL parser spells it, without #.'
-    const expected = { maxBytes: 16_384, self: { member: party, identifier }, mend }
+    const expected = { maxBytes: 16_384, self: { member: type.self, identifier }, mend }
     return {
       ...report,
       outcome: outcome.failure.reason === 'unreachable' ? 'unreachable' : 'refused',

@@ -1,11 +1,10 @@
-import type { MetadataKind } from 'countersign/wire'
+import { january } from 'countersign'
+import type { DocumentType } from 'countersign/wire'
 
 export interface DocumentKind {
   /** Whose document it is. */
   party: 'agent' | 'resource' | 'issuer'
-  kind: MetadataKind
-  /** Members without which it is refused. */
-  required: readonly string[]
+  type: DocumentType
   /** Members that peers send something to, or people. */
   endpoints: readonly string[]
   /** Members without which something does not work; why, and how to mend it. */
@@ -16,8 +15,7 @@ export interface DocumentKind {
 export const documentKinds: readonly DocumentKind[] = [
   {
     party: 'agent',
-    kind: 'aauth-agent',
-    required: ['agent', 'jwks_uri'],
+    type: january.documents.agent,
     endpoints: [],
     advised: [
       {
@@ -29,8 +27,7 @@ export const documentKinds: readonly DocumentKind[] = [
   },
   {
     party: 'resource',
-    kind: 'aauth-resource',
-    required: ['resource', 'jwks_uri'],
+    type: january.documents.resource,
     endpoints: ['resource_token_endpoint'],
     advised: [
       {
@@ -42,8 +39,7 @@ export const documentKinds: readonly DocumentKind[] = [
   },
   {
     party: 'issuer',
-    kind: 'aauth-issuer',
-    required: ['issuer', 'jwks_uri', 'agent_token_endpoint', 'agent_auth_endpoint'],
+    type: january.documents.authServer,
     endpoints: ['agent_token_endpoint', 'agent_auth_endpoint', 'agent_revocation_endpoint', 'revocation_list_uri'],
     advised: [
       {

@@ -1,11 +1,11 @@
-import type { PublicJwk } from 'countersign'
+import { january, type PublicJwk } from 'countersign'
 import {
   algorithmNames,
   jwkThumbprint,
   parseChallenge,
-  parseEitherSignatureKey,
   parseSignature,
   parseSignatureInput,
+  parseSignatureKey,
   requireContentDigest,
 } from 'countersign/wire'
 import { decodeSignatureError } from './decode-signature-error.js'
@@ -23,15 +23,15 @@ const none = { remarks: [], tokens: [] } as const
 
 /** The headers that can be taken apart, by name; the first whose form fits decides what a bare value is. */
 export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
-  'Agent-Auth': {
+  [january.headers.challenge]: {
     fits: /^httpsig\b/,
     decode: async (value) => {
       const challenge = parseChallenge(value)
-      const tokens = 'resourceToken' in challenge && challenge.resourceToken ? [challenge.resourceToken] : []
+      const tokens = challenge.resourceToken === undefined ? [] : [challenge.resourceToken]
       return { decoded: asWritten(challenge), remarks: [], tokens }
     },
   },
-  'Signature-Error': { fits: /^error=/, decode: async (value) => decodeSignatureError(value) },
+  [january.headers.problem]: { fits: /^error=/, decode: async (value) => decodeSignatureError(value) },
   'Content-Digest': {
     fits: /^(?:sha|md5|crc|adler|unixsum|unixcksum|id-sha)[a-z0-9*_.-]{0,20}=:/,
     decode: async (value) => {
@@ -42,9 +42,9 @@ export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
     },
   },
   'Signature-Key': {
-    fits: /^[^=]*=(?:\(scheme=|(?:hwk|jwks|jwt|x509)(?:;|$))/,
+    fits: /^[^=]*=\(scheme=/,
     decode: async (value) => {
-      const { label, key } = parseEitherSignatureKey(value)
+      const { label, key } = parseSignatureKey(value)
       const thumbprint = key.scheme === 'hwk' ? await jwkThumbprint(key.jwk as PublicJwk) : undefined
       return {
         decoded: { label, ...asWritten(key) },
@@ -90,13 +90,14 @@ export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
 const wireNames: Readonly<Record<string, string>> = {
   resourceToken: 'resource_token',
   authServer: 'auth_server',
-  userInteraction: 'user_interaction',
+  algorithms: 'algs',
   wellKnown: 'well-known',
   jwksUri: 'jwks',
 }
 
 function asWritten(parsed: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [wireNames[name] ?? name, value]))
+  const given = Object.entries(parsed).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given.map(([name, value]) => [wireNames[name] ?? name, value]))
 }
 
 /** Throws where the form is wrong; that the digest is not the one of an empty body says nothing. */

@@ -1,3 +1,5 @@
+import { january } from 'countersign'
+import { documentUrl } from 'countersign/wire'
 import type { LoadedConfig } from 'countersign-server'
 
 /** What an operator does after the first start. */
@@ -7,7 +9,7 @@ export function firstSteps({ file, settings }: LoadedConfig): string {
   const steps = [
     `add a person:      countersign users add <username> --config ${file}`,
     ...(issuer === inner ? [] : [`put TLS in front:  forward ${issuer} to ${inner}`]),
-    `check:             ${issuer}/.well-known/aauth-issuer shows "issuer":"${issuer}"`,
+    `check:             ${documentUrl(january.documents.authServer, issuer)} shows "issuer":"${issuer}"`,
     'keep apart:        the master key, and backups of the database; a backup needs the key to be of use',
     ...(keyRotation.rotateAfter > 0
       ? []

@@ -1,5 +1,5 @@
-import { AAuthError, type PublicJwk, type Signer } from 'countersign'
-import { decodeToken, jwkThumbprint, type SignatureKey } from 'countersign/wire'
+import { AAuthError, january, type PublicJwk, type Signer } from 'countersign'
+import { decodeToken, jwkThumbprint, type KeyReference } from 'countersign/wire'
 import { usageError } from '../command/command-error.js'
 
 export interface KeyReferenceFlags {
@@ -21,7 +21,7 @@ const schemeFlags: Readonly<Record<Scheme, readonly (keyof KeyReferenceFlags)[]>
 }
 
 const builders: Readonly<
-  Record<Scheme, (flags: KeyReferenceFlags, signer: Signer, tell: (text: string) => void) => Promise<SignatureKey>>
+  Record<Scheme, (flags: KeyReferenceFlags, signer: Signer, tell: (text: string) => void) => Promise<KeyReference>>
 > = {
   hwk: async (_flags, signer) => {
     const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
@@ -31,9 +31,9 @@ const builders: Readonly<
     if (key === undefined) throw usageError('--scheme jwks needs --key: a new key is published nowhere.')
     if (jwksUri !== undefined) return { scheme: 'jwks', jwksUri, kid }
     if (id === undefined) throw usageError('--scheme jwks needs --id (or --jwks-uri): where the key is published.')
-    return wellKnown === 'none'
-      ? { scheme: 'jwks', id, kid }
-      : { scheme: 'jwks', id, kid, wellKnown: wellKnown ?? 'aauth-agent' }
+    if (wellKnown === 'none') return { scheme: 'jwks', id, kid }
+    const { agent, resource } = january.documents
+    return { scheme: 'jwks', id, kid, wellKnown: (wellKnown === 'resource' ? resource : agent).name }
   },
   jwt: async ({ token }, signer, tell) => {
     if (token === undefined) throw usageError('--scheme jwt needs --token: the agent token or auth token.')
@@ -49,7 +49,7 @@ export async function chooseSignatureKey(
   flags: KeyReferenceFlags,
   signer: Signer,
   tell: (text: string) => void,
-): Promise<SignatureKey> {
+): Promise<KeyReference> {
   const implied =
     flags.token !== undefined ? 'jwt' : flags.id !== undefined || flags.jwksUri !== undefined ? 'jwks' : 'hwk'
   const scheme = (flags.scheme ?? implied) as Scheme

@@ -1,3 +1,4 @@
+import { january } from 'countersign'
 import { signRequest } from 'countersign/wire'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
@@ -27,6 +28,7 @@ export const signCommand: Run = async (options, terminal, subject) => {
   const signatureKey = await chooseSignatureKey(flags, signer, terminal.notify)
   const signed = await attempt(() =>
     signRequest(request, {
+      profile: january.signing,
       signer,
       signatureKey,
       emptyQuery: 'keep',

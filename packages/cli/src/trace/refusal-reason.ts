@@ -1,13 +1,12 @@
-import { AAuthError } from 'countersign'
-import { type Challenge, parseChallenge, parseJsonObject } from 'countersign/wire'
+import { AAuthError, january } from 'countersign'
+import { type JanuaryChallenge, parseChallenge, parseJsonObject } from 'countersign/wire'
 import type { TracedResponse } from './trace-event.js'
 
 /** What each challenge asks for. */
-const levels: Readonly<Record<Challenge['level'], string>> = {
+const levels: Readonly<Record<JanuaryChallenge['level'], string>> = {
   signature: 'the request must be signed',
   identity: 'the request must say which agent signed it',
   authorization: 'the request needs an auth token',
-  interaction: 'a person must do something first',
 }
 
 /** Why a response refuses, in one line; undefined for one that does not. */
@@ -20,8 +19,8 @@ export function refusalReason(response: TracedResponse): string | undefined {
   const reasons = [
     typeof body?.error === 'string' ? body.error : /data-error-code="([^"]*)"/.exec(response.body ?? '')?.[1],
     typeof body?.error_description === 'string' ? body.error_description : undefined,
-    header('signature-error'),
-    challengeReason(header('agent-auth')),
+    header(january.headers.problem.toLowerCase()),
+    challengeReason(header(january.headers.challenge.toLowerCase())),
   ].filter((reason) => reason !== undefined)
   return reasons.length === 0 ? `status ${response.status}` : reasons.join('; ').replaceAll(/\s+/g, ' ')
 }
@@ -36,7 +35,7 @@ function challengeReason(value: string | undefined): string | undefined {
   if (value === undefined) return undefined
   try {
     const challenge = parseChallenge(value)
-    const asked = 'authServer' in challenge && challenge.authServer ? `, from ${challenge.authServer}` : ''
+    const asked = challenge.authServer === undefined ? '' : `, from ${challenge.authServer}`
     return levels[challenge.level] + asked
   } catch (error) {
     if (error instanceof AAuthError) return 'its challenge cannot be read'

@@ -1,5 +1,5 @@
 import type { AAuthError, ErrorCode } from 'countersign'
-import { decodeToken, isLoopbackIdentifier, type SignatureKey } from 'countersign/wire'
+import { decodeToken, isLoopbackIdentifier, type KeyReference } from 'countersign/wire'
 import { addressHint } from '../network/address-hint.js'
 import type { Facts } from './verification-steps.js'
 
@@ -36,7 +36,7 @@ function loopbackHint(facts: Facts | undefined): string | undefined {
 }
 
 /** Where a key is looked for. */
-function placeOf(key: SignatureKey): string | undefined {
+function placeOf(key: KeyReference): string | undefined {
   if (key.scheme === 'jwt') {
     const issuer = decodeToken(key.jwt)?.payload.iss
     return typeof issuer === 'string' ? issuer : undefined

@@ -1,11 +1,10 @@
-import type { FetchDocument } from 'countersign'
+import { type FetchDocument, january } from 'countersign'
 import {
   createDiscovery,
-  createKeyResolver,
   decodeToken,
   isLoopbackIdentifier,
+  type KeyReference,
   type ResolvedKey,
-  type SignatureKey,
   type VerificationKey,
 } from 'countersign/wire'
 import { offlineDiscovery } from './offline-discovery.js'
@@ -32,7 +31,7 @@ export interface KeySourceOptions {
 export function createKeySource(
   options: KeySourceOptions,
   note: (text: string) => void,
-): (signatureKey: SignatureKey) => Promise<ResolvedKey> {
+): (signatureKey: KeyReference) => Promise<ResolvedKey> {
   const { authority, resource, authServer, now } = options
   const identifiers = { allowInsecureLoopback: options.allowInsecureLoopback, allowPath: true }
   const discovery = options.jwks
@@ -51,7 +50,16 @@ export function createKeySource(
     const { key } = options
     if (key) {
       if (signatureKey.scheme !== 'hwk') note('With --key, what Signature-Key points to is not looked at.')
-      return { key, scheme: signatureKey.scheme, agent: undefined, delegate: undefined, token: undefined }
+      const { scheme } = signatureKey
+      return {
+        key,
+        scheme,
+        agent: undefined,
+        delegate: undefined,
+        token: undefined,
+        authorization: undefined,
+        publisher: undefined,
+      }
     }
     const claims = signatureKey.scheme === 'jwt' ? decodeToken(signatureKey.jwt)?.payload : undefined
     const typedAudience = resource ?? (atAuthServer ? authServer : undefined)
@@ -65,15 +73,15 @@ export function createKeySource(
       note(`The token’s own iss, ${issuer}, is trusted: --auth-server says whose tokens are accepted.`)
     if (options.jwks && signatureKey.scheme !== 'hwk')
       note('Keys are those of the file: whether they are published where Signature-Key points was not checked.')
-    const resolveKey = createKeyResolver({
+    const keys = january.createKeyResolver({
       ...identifiers,
       discovery,
       audience,
       now,
       authTokenIssuers: issuer === undefined ? [] : [issuer],
-      absentWellKnown: atAuthServer ? 'aauth-agent' : 'jwks',
+      role: atAuthServer ? 'authServer' : 'resource',
     })
-    return resolveKey(signatureKey)
+    return keys.resolve(signatureKey)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { AAuthError, ErrorCode } from 'countersign'
-import { errorReasons } from 'countersign/wire'
+import { errorReasons, wireErrorOf } from 'countersign/wire'
 import { hintFor } from './hint-for.js'
 import { isUndecided } from './is-undecided.js'
 import { type Facts, type Mark, stepOf, verificationSteps } from './verification-steps.js'
@@ -73,7 +73,8 @@ export function reportOf({ refusal, mark, facts, base, notes }: ReportSource): V
 }
 
 function describeFailure(refusal: AAuthError, failed: number, facts: Facts | undefined): VerificationReport['failure'] {
-  const { code, status, error, signatureError, message } = refusal
+  const { code, status, message } = refusal
+  const { error, signatureError } = wireErrorOf(code)
   return {
     step: verificationSteps[failed]?.name ?? '',
     code,
@@ -95,7 +96,7 @@ function describeSigner(facts: Facts | undefined): VerificationReport['signer'] 
     delegate: delegate ?? null,
     algorithm: key.algorithm,
     thumbprint: key.thumbprint,
-    token: token ? { kind: token.kind, claims: token.claims } : null,
+    token: token ? { kind: token.type.typ, claims: token.claims } : null,
   }
 }
 

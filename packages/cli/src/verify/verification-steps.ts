@@ -1,5 +1,5 @@
 import type { ErrorCode, ReceivedMessage } from 'countersign'
-import type { ParsedSignatureKey, ResolvedKey, SignatureInput } from 'countersign/wire'
+import type { ParsedKeyReference, ResolvedKey, SignatureInput } from 'countersign/wire'
 
 /** What is known about a request once its steps have passed. */
 export interface Facts {
@@ -9,7 +9,7 @@ export interface Facts {
   now: number
   allowInsecureLoopback: boolean
   input: SignatureInput | undefined
-  parsedKey: ParsedSignatureKey | undefined
+  parsedKey: ParsedKeyReference | undefined
   resolved: ResolvedKey | undefined
   /** What the signer did otherwise, where the signature tells. */
   mistake: string | undefined
@@ -100,6 +100,6 @@ function describeNonce({ rawHeaders }: ReceivedMessage): string {
 
 function describeToken(resolved: ResolvedKey | undefined, now: number): string {
   if (!resolved?.token) return 'none'
-  const { kind, claims } = resolved.token
-  return `${kind} of ${claims.iss}, for ${claims.exp - now} s more`
+  const { type, claims } = resolved.token
+  return `${type.typ} of ${claims.iss}, for ${claims.exp - now} s more`
 }

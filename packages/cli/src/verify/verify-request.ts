@@ -1,4 +1,4 @@
-import { AAuthError, type FetchDocument, type ReceivedMessage } from 'countersign'
+import { AAuthError, type FetchDocument, january, type ReceivedMessage } from 'countersign'
 import {
   fieldValues,
   parseSignatureInput,
@@ -60,6 +60,7 @@ async function judge(
   let refusal: AAuthError | undefined
   try {
     await verifySignature(observed, {
+      profile: january.signing,
       authorities: [authority],
       now,
       // One request that was written down: whether it is a copy, nobody asks here.
@@ -73,7 +74,7 @@ async function judge(
     })
     seen.mark = 'token'
     // The signature is good, but a server would answer with a fresh challenge.
-    if (seen.resolved?.token?.expired) throw new AAuthError('auth_token_expired', 'The auth token has expired.')
+    if (seen.resolved?.authorization?.expired) throw new AAuthError('auth_token_expired', 'The auth token has expired.')
   } catch (error) {
     refusal = requireRefusal(error)
   }

@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { signRequest } from 'countersign/wire'
+import { january, signRequest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { createDemoAgent } from '../../src/demo/demo-agent.js'
 import { freePort } from '../free-port.js'
@@ -113,6 +113,7 @@ describe('countersign demo --only', () => {
     const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet'])
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
     const signed = await signRequest(new Request(`${id}/data-jwks`), {
+      profile: january.signing,
       signer: await createSigner(await generatePrivateJwk({ kid: 'key-1' })),
       signatureKey: { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' },
     })

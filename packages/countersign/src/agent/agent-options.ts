@@ -1,37 +1,14 @@
 import type { AllowedNetwork } from '../discovery/allowed-networks.node.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
+import type { AgentDescription, AgentInterop } from '../editions/agent-protocol.js'
+import type { AuthClaims } from '../editions/authorization.js'
+import type { Edition } from '../editions/edition.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
-import type { AgentMetadata } from '../protocol/metadata.js'
-import type { AuthTokenClaims } from '../tokens/token-table.js'
 import type { CallbackOutcome } from './callback-page.js'
 
-/** What an agent does for peers that speak an older form of the protocol; each member is weaker than its default. */
-export interface AgentInterop {
-  /**
-   * `key`: the first request proves only the key, for peers that read no other scheme before they ask for more. Until
-   * then a resource cannot tell which agent it is. @default 'agent'
-   */
-  introduce?: 'agent' | 'key' | undefined
-  /**
-   * `base64url` for peers that read `Signature` in no other way (W2); receivers that follow RFC 8941 refuse it.
-   * @default 'base64'
-   */
-  signatureEncoding?: 'base64' | 'base64url' | undefined
-  /**
-   * `never` for peers that refuse the `Nonce` header (W9): whoever copies a request may then send it again while its
-   * signature is fresh. @default 'automatic'
-   */
-  nonce?: 'automatic' | 'never' | undefined
-  /**
-   * Auth servers that drop `state`: a callback without it is accepted while the browser's owner has exactly one consent
-   * pending (W13). Another site can then make up a callback. @default none
-   */
-  stateOptional?: readonly string[] | undefined
-}
-
-/** The names of its members. */
+/** The names of the members of `interop`. */
 export const agentInterop = {
   introduce: true,
   signatureEncoding: true,
@@ -41,6 +18,8 @@ export const agentInterop = {
 
 /** What every agent is made of. */
 export interface SharedAgentOptions {
+  /** The edition of AAuth that is spoken. @default January 2026 */
+  edition?: Edition | undefined
   /** The agent's identifier: its `https` URL, where its document and keys are (W10). */
   id: string
   /** Signs every request. */
@@ -52,8 +31,8 @@ export interface SharedAgentOptions {
   authServers: readonly string[] | ((authServer: string) => MaybePromise<boolean>)
   /** Where the auth server sends the person back to; listed in the agent's document. @default `${id}/callback` */
   redirectUri?: string | undefined
-  /** What the agent says about itself in its document (S§8.1). */
-  about?: Pick<AgentMetadata, 'name' | 'logo_uri' | 'policy_uri' | 'tos_uri' | 'homepage'> | undefined
+  /** What the agent says about itself in its document. */
+  about?: AgentDescription | undefined
   /** An agent token that makes this process a delegate of `id` (S§5). Absent: it signs with a key that `id` publishes. */
   agentToken?: (() => MaybePromise<string>) | undefined
   /** Answers the callback instead of the built-in page; `detail` says in words why an answer was refused. */
@@ -88,6 +67,7 @@ export interface SharedAgentOptions {
 
 /** The names of the options of every agent. */
 export const sharedAgentOptions = {
+  edition: true,
   id: true,
   signer: true,
   authServers: true,
@@ -125,5 +105,5 @@ export interface AgentActions {
    * Signs a person in to the agent itself, and gets access to its own API, with one token (S§3.5). Resolves to the
    * token's claims, verified; a person is `iss` and `sub` together. Rejects with {@link AgentError}.
    */
-  signIn(request: SignInRequest): Promise<AuthTokenClaims>
+  signIn(request: SignInRequest): Promise<AuthClaims>
 }

@@ -1,6 +1,6 @@
 import * as platform from '#crypto'
+import type { CallbackProblem } from '../editions/agent-protocol.js'
 import { serializeBase64url } from '../lib/base64url.js'
-import type { CallbackProblem } from './pending-consents.js'
 
 /** How a consent ended, as the person sees it on the agent's callback page. */
 export type CallbackOutcome = 'allowed' | 'denied' | 'failed' | 'refused'

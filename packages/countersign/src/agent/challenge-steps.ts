@@ -1,16 +1,9 @@
+import type { AgentProtocol, Credential, HeldToken, Step } from '../editions/agent-protocol.js'
+import { AgentError } from '../lib/agent-error.js'
 import type { Challenge } from '../protocol/challenge.js'
-import { AgentError } from './agent-error.js'
-import { createHeldTokens, type HeldToken } from './held-tokens.js'
+import { createHeldTokens } from './held-tokens.js'
 import type { OwnerWork } from './owner-work.js'
-import { refreshAuthToken, requestAuthToken, type TokenRequester } from './request-auth-token.js'
-import { requireResourceToken } from './require-resource-token.js'
 import { createSharedFlights } from './shared-flight.js'
-
-/** What the next request proves. */
-export type Credential = { scheme: 'key' } | { scheme: 'agent' } | { scheme: 'token'; held: HeldToken }
-
-/** What can be done about a refusal. */
-export type Step = 'identify' | 'refresh' | 'dropToken' | 'authorize'
 
 /** Milliseconds that a refresh ahead of time may take. */
 const backgroundTimeout = 10_000
@@ -26,8 +19,7 @@ export interface Exchange {
 export interface ChallengeStepsOptions {
   /** The agent's identifier. */
   id: string
-  thumbprint: string
-  requester: TokenRequester
+  protocol: AgentProtocol
   work: OwnerWork
   isAccepted: (authServer: string) => Promise<boolean>
   now: () => number
@@ -52,15 +44,8 @@ export interface OwnAccess {
   signal: AbortSignal
 }
 
-/** The steps by which an agent answers challenges (S§4), with the tokens they bring. */
-export function createChallengeSteps({
-  id,
-  thumbprint,
-  requester,
-  work,
-  isAccepted,
-  now,
-}: ChallengeStepsOptions): ChallengeSteps {
+/** The steps by which an agent answers challenges, with the tokens they bring. */
+export function createChallengeSteps({ id, protocol, work, isAccepted, now }: ChallengeStepsOptions): ChallengeSteps {
   const held = createHeldTokens(now)
   const shareConsent = createSharedFlights<HeldToken>()
   const shareRefresh = createSharedFlights<HeldToken | undefined>()
@@ -69,16 +54,9 @@ export function createChallengeSteps({
     challenge: Challenge,
     { url, credential, owner, signal }: Exchange,
   ): Promise<Credential | undefined> {
-    if (
-      challenge.level !== 'authorization' ||
-      challenge.resourceToken === undefined ||
-      challenge.authServer === undefined
-    ) {
-      return undefined
-    }
-    const { resourceToken, authServer } = challenge
-    const expected = { url, authServer, agent: id, thumbprint }
-    const { resource, scope } = requireResourceToken(resourceToken, expected)
+    const need = protocol.needOf(challenge, { url, credential })
+    if (!need) return undefined
+    const { resource, authServer, scope } = need
     if (!(await isAccepted(authServer))) {
       const asked = `${new URL(url).host} sends people to ${authServer.slice(0, 200)}`
       throw new AgentError(
@@ -90,9 +68,7 @@ export function createChallengeSteps({
     const other = scope === undefined ? undefined : held.withScope(owner, resource, scope.split(' '))
     if (other && other.jwt !== refused) return { scheme: 'token', held: other }
     const key = JSON.stringify([owner, resource, authServer, scope])
-    const token = await shareConsent(key, signal, (flight) =>
-      requestAuthToken(requester, { resourceToken, resource, authServer, scope, owner, signal: flight }),
-    )
+    const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
     signal.throwIfAborted()
     held.add(owner, token)
     return { scheme: 'token', held: token }
@@ -102,9 +78,9 @@ export function createChallengeSteps({
     if (!(await isAccepted(authServer))) {
       throw new AgentError('auth_server_refused', `authServers does not accept ${authServer.slice(0, 200)}.`)
     }
-    const token = await shareConsent(JSON.stringify([owner, id, authServer, scope]), signal, (flight) =>
-      requestAuthToken(requester, { resource: id, authServer, scope, owner, signal: flight }),
-    )
+    const key = JSON.stringify([owner, id, authServer, scope])
+    const need = { resource: id, authServer, scope }
+    const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
     signal.throwIfAborted()
     held.add(owner, token)
     return token
@@ -112,7 +88,7 @@ export function createChallengeSteps({
 
   async function refresh(owner: string, token: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined> {
     const fresh = await shareRefresh(JSON.stringify([owner, token.refreshToken]), signal, (flight) =>
-      refreshAuthToken(requester, token, flight),
+      protocol.refresh(token, flight),
     )
     signal.throwIfAborted()
     held.remove(owner, token.jwt)
@@ -153,16 +129,4 @@ export function createChallengeSteps({
     take: (step, challenge, exchange) => steps[step](challenge, exchange),
     forget: (owner) => held.forget(owner),
   }
-}
-
-/** Which step a refusal calls for: the cheapest that could help. */
-export function stepFor(status: number, challenge: Challenge, credential: Credential): Step | undefined {
-  if (challenge.level === 'identity') return credential.scheme === 'key' ? 'identify' : undefined
-  if (challenge.level !== 'authorization') return undefined
-  if (credential.scheme === 'key') return challenge.resourceToken === undefined ? 'identify' : 'authorize'
-  if (credential.scheme === 'token' && status === 401) {
-    if (credential.held.refreshToken !== undefined) return 'refresh'
-    if (challenge.resourceToken === undefined) return 'dropToken'
-  }
-  return 'authorize'
 }

@@ -1,5 +1,3 @@
-import { januaryProfile } from '../httpsig/signing-profile.js'
-
 /** Seconds that an answer may be on its way, and that `Date` leaves out. */
 const tolerance = 5
 
@@ -7,13 +5,13 @@ const tolerance = 5
  * What is wrong with this clock, where a server refused a signature and its `Date` shows that the two clocks are further
  * apart than a signature may be old (W7).
  *
- * @param now Unix seconds, when the answer came
+ * @param now Unix seconds, when the answer came; `window` seconds a signature may be old
  */
-export function describeClockOffset(response: Response, now: number): string | undefined {
-  if (response.status !== 401 || !/\berror=invalid_signature\b/.test(response.headers.get('signature-error') ?? ''))
-    return undefined
+export function describeClockOffset(
+  response: Response,
+  { now, window }: { now: number; window: number },
+): string | undefined {
   const offset = Math.round(now - Date.parse(response.headers.get('date') ?? '') / 1000)
-  const { window } = januaryProfile
   if (!(Math.abs(offset) > window - tolerance)) return undefined
   const apart = `${Math.abs(offset)} s ${offset > 0 ? 'ahead of' : 'behind'}`
   return `it is ${apart} the server, which refuses signatures that are more than ${window} s off: set it, for example with NTP`

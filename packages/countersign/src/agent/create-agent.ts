@@ -1,8 +1,8 @@
+import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
-import type { AgentMetadata } from '../protocol/metadata.js'
+import type { OwnDocument } from '../protocol/document-type.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
 import { createOwnedAgent } from './owned-agent.js'
-import type { ConsentRequest } from './request-auth-token.js'
 
 export interface AgentOptions extends SharedAgentOptions {
   /**
@@ -22,7 +22,7 @@ export interface AgentOptions extends SharedAgentOptions {
 export interface Agent extends AgentActions {
   readonly id: string
   /** The published document. */
-  readonly metadata: AgentMetadata
+  readonly metadata: OwnDocument
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   handler(request: Request): Promise<Response>
 }

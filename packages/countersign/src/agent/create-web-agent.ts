@@ -1,9 +1,9 @@
+import type { ConsentRequest } from '../editions/agent-protocol.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
-import type { AgentMetadata } from '../protocol/metadata.js'
+import type { OwnDocument } from '../protocol/document-type.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
 import { createOwnedAgent } from './owned-agent.js'
-import type { ConsentRequest } from './request-auth-token.js'
 
 /** What a person in a browser is asked to decide. */
 export interface WebConsentRequest extends ConsentRequest {
@@ -31,7 +31,7 @@ export interface WebAgentOptions extends SharedAgentOptions {
 export interface WebAgent {
   readonly id: string
   /** The published document. */
-  readonly metadata: AgentMetadata
+  readonly metadata: OwnDocument
   /**
    * The agent as it acts for one session: with the tokens and consents of that session, never with another's.
    *

@@ -1,16 +1,5 @@
-/** An auth token the agent holds. */
-export interface HeldToken {
-  jwt: string
-  /** The resource it is for. */
-  resource: string
-  scope: readonly string[]
-  /** Unix seconds. */
-  expiresAt: number
-  /** From when on it is worth getting a new one, where there is a refresh token. Unix seconds. */
-  refreshAt: number
-  authServer: string
-  refreshToken: string | undefined
-}
+import type { HeldToken } from '../editions/agent-protocol.js'
+import { isUnder } from '../protocol/identifier.js'
 
 /** Auth tokens by owner (a browser session of a web agent, or the one person) and resource; the newest first. */
 export interface HeldTokens {
@@ -61,9 +50,4 @@ export function createHeldTokens(now: () => number): HeldTokens {
     },
     forget: (owner) => void byOwner.delete(owner),
   }
-}
-
-/** Whether a URL lies under an identifier. */
-export function isUnder(url: string, identifier: string): boolean {
-  return url === identifier || (url.startsWith(identifier) && '/?#'.includes(url.charAt(identifier.length)))
 }

@@ -4,9 +4,10 @@
  * @packageDocumentation
  */
 
-export { AgentError, type AgentErrorCode } from './agent-error.js'
-export type { AgentActions, AgentInterop, SharedAgentOptions, SignInRequest } from './agent-options.js'
+export type { AgentDescription, AgentInterop, ConsentRequest } from '../editions/agent-protocol.js'
+export type { AuthClaims } from '../editions/authorization.js'
+export { AgentError, type AgentErrorCode } from '../lib/agent-error.js'
+export type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
 export type { CallbackOutcome } from './callback-page.js'
 export { type Agent, type AgentOptions, createAgent } from './create-agent.js'
 export { createWebAgent, type WebAgent, type WebAgentOptions, type WebConsentRequest } from './create-web-agent.js'
-export type { ConsentRequest } from './request-auth-token.js'

@@ -1,30 +1,23 @@
 import { createDiscovery } from '../discovery/discovery.js'
-import type { Found } from '../discovery/fetch-document.js'
-import { tokenKeys } from '../discovery/resolve-key.js'
+import type { AgentProtocol, ConsentRequest, Credential } from '../editions/agent-protocol.js'
+import type { AuthClaims } from '../editions/authorization.js'
+import { describeUnknownKey } from '../editions/describe-unknown-key.js'
+import { january } from '../editions/january/january.js'
 import { signRequest } from '../httpsig/sign-request.js'
-import type { SignatureKey } from '../httpsig/signature-key.js'
+import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
-import { AAuthError } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
-import type { VerificationKey } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { warnOnce } from '../lib/warn-once.js'
-import { type Challenge, parseChallenge } from '../protocol/challenge.js'
+import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
 import { isIdentifier, isLoopbackIdentifier } from '../protocol/identifier.js'
-import { type AgentMetadata, metadataUrl } from '../protocol/metadata.js'
 import type { RedirectKind } from '../protocol/redirect-uri.js'
-import type { AuthTokenClaims } from '../tokens/token-table.js'
-import { verifyToken } from '../tokens/verify-token.js'
-import { AgentError } from './agent-error.js'
 import type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
 import { callbackPage, refusalTexts } from './callback-page.js'
-import { type Credential, createChallengeSteps, type Step, stepFor } from './challenge-steps.js'
+import { createChallengeSteps } from './challenge-steps.js'
 import { describeClockOffset } from './clock-offset.js'
 import { createOwnerWork } from './owner-work.js'
-import { createPendingConsents } from './pending-consents.js'
-import type { TokenRequester } from './request-auth-token.js'
 import { requireAgentOptions, requireRedirectUri } from './require-agent-options.js'
-import { describeUnknownKey, saysKeyUnknown } from './unknown-key.js'
 
 interface Route {
   methods: readonly string[]
@@ -34,7 +27,7 @@ interface Route {
 /** What the two kinds of agents do differently. */
 export interface Owners {
   /** Asks the person behind an owner. */
-  onConsent: TokenRequester['onConsent']
+  onConsent: (consent: ConsentRequest, owner: string) => void | Promise<void>
   /** Whose browser sent a request. */
   ownerOf: (request: Request) => MaybePromise<string | undefined>
 }
@@ -42,7 +35,7 @@ export interface Owners {
 /** An agent whose tokens and consents belong to owners, each kept from the others. */
 export interface OwnedAgent {
   id: string
-  metadata: AgentMetadata
+  metadata: OwnDocument
   /** Where the browser comes back to. */
   redirect: { uri: string; kind: RedirectKind }
   actionsFor(owner: string): AgentActions
@@ -54,7 +47,14 @@ export interface OwnedAgent {
 
 /** @throws TypeError for options that cannot work */
 export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): OwnedAgent {
-  const { id, signer, authServers, agentToken, now = systemClock, redirectUri = `${options.id}/callback` } = options
+  const {
+    id,
+    signer,
+    authServers,
+    edition = january,
+    now = systemClock,
+    redirectUri = `${options.id}/callback`,
+  } = options
   const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback)
@@ -62,6 +62,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
   requireAgentOptions(options, owners.onConsent, identifiers)
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const send = options.fetch ?? globalThis.fetch
+  const documentAddress = documentUrl(edition.documents.agent, id)
   const discovery = createDiscovery({
     ...identifiers,
     fetch: options.fetchDocument ?? options.fetch,
@@ -70,45 +71,40 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     now,
     failureTime: 'shortest',
   })
-  const pending = createPendingConsents()
   const work = createOwnerWork()
-
-  const requester: TokenRequester = {
+  const protocol = edition.createAgentProtocol({
+    ...identifiers,
     id,
-    discovery,
-    send: (request) => sendSigned(request, { scheme: 'agent' }),
-    onConsent: owners.onConsent,
-    pending,
+    signer,
     redirectUri,
-    thumbprint: signer.thumbprint,
+    about: options.about,
+    agentToken: options.agentToken,
+    interop,
+    discovery,
+    send: sendSigned,
+    onConsent: owners.onConsent,
+    authServers: typeof authServers === 'function' ? [] : authServers,
     endpointOrigins: options.endpointOrigins,
-    stateOptional: interop.stateOptional ?? [],
     consentTimeout: options.consentTimeout,
     now,
-  }
-
-  const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
-  const headerKey: SignatureKey = { scheme: 'hwk', jwk: members }
-  const publishedKey: SignatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' }
+  })
 
   async function sendSigned(request: Request, credential: Credential): Promise<Response> {
     const signed = await signRequest(request, {
+      profile: edition.signing,
       signer,
-      signatureKey: await referenceTo(credential),
+      signatureKey: await protocol.referenceTo(credential),
       created: now(),
       encoding: interop.signatureEncoding ?? 'base64',
       nonce: interop.nonce ?? 'automatic',
     })
     const response = await send(signed)
-    const problem = describeClockOffset(response, now())
-    if (problem !== undefined) warnOnce(id, `the clock of this agent, seen from ${new URL(signed.url).origin}`, problem)
+    if (protocol.readRefusal(response).problem === 'signature_refused') {
+      const problem = describeClockOffset(response, { now: now(), window: edition.signing.window })
+      if (problem !== undefined)
+        warnOnce(id, `the clock of this agent, seen from ${new URL(signed.url).origin}`, problem)
+    }
     return response
-  }
-
-  async function referenceTo(credential: Credential): Promise<SignatureKey> {
-    if (credential.scheme === 'token') return { scheme: 'jwt', jwt: credential.held.jwt }
-    if (credential.scheme === 'key') return headerKey
-    return agentToken ? { scheme: 'jwt', jwt: await agentToken() } : publishedKey
   }
 
   async function isAccepted(authServer: string): Promise<boolean> {
@@ -116,7 +112,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     return typeof authServers === 'function' ? authServers(authServer) : authServers.includes(authServer)
   }
 
-  const steps = createChallengeSteps({ id, thumbprint: signer.thumbprint, requester, work, isAccepted, now })
+  const steps = createChallengeSteps({ id, protocol, work, isAccepted, now })
 
   async function fetchAs(
     owner: string,
@@ -130,7 +126,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
       const request = await bufferRequest(given)
       const token = await steps.tokenFor(owner, url, signal)
       let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: interop.introduce ?? 'agent' }
-      const taken = new Set<Step>()
+      const taken = new Set<string>()
       for (;;) {
         signal.throwIfAborted()
         const response = await sendSigned(request.clone(), credential)
@@ -138,11 +134,12 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
           await response.body?.cancel()
           signal.throwIfAborted()
         }
-        if (saysKeyUnknown(response)) warnOnce(id, 'unknown_key', describeUnknownKey(new URL(url).origin, id))
-        const challenge = challengeOf(response)
-        const step = challenge && stepFor(response.status, challenge, credential)
-        if (!challenge || !step || taken.has(step)) return response
-        taken.add(step)
+        const { challenge, problem } = protocol.readRefusal(response)
+        if (problem === 'key_unknown')
+          warnOnce(id, 'unknown_key', describeUnknownKey(new URL(url).origin, id, documentAddress))
+        const step = challenge && protocol.stepFor(response.status, challenge, credential)
+        if (!challenge || !step || taken.has(`${step} ${challenge.level}`)) return response
+        taken.add(`${step} ${challenge.level}`)
         const next = await steps.take(step, challenge, { url, credential, owner, signal })
         if (!next) return response
         await response.body?.cancel()
@@ -151,49 +148,40 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     })
   }
 
-  async function signInAs(owner: string, request: SignInRequest): Promise<AuthTokenClaims> {
+  async function signInAs(owner: string, request: SignInRequest): Promise<AuthClaims> {
     const { authServer, scope = 'openid', signal = new AbortController().signal } = request
     return work.run(owner, signal, async (ending) => {
       const token = await steps.askForOwn({ authServer, scope, owner, signal: ending })
-      const { claims } = await verifyToken('auth+jwt', token.jwt, {
-        ...identifiers,
-        audience: id,
-        issuers: [authServer],
-        now,
-        ...tokenKeys(discovery, 'aauth-issuer', requireIssuerKey),
-      })
+      const claims = await protocol.verifyOwn(token)
       ending.throwIfAborted()
       return claims
     })
   }
 
-  const metadata: AgentMetadata = {
-    agent: id,
-    jwks_uri: `${id}/jwks.json`,
-    redirect_uris: [redirectUri],
-    ...options.about,
-  }
+  const { metadata } = protocol
   const pathOf = (url: string) => new URL(url).pathname
   const published = (document: object): Route => ({
     methods: ['GET', 'HEAD'],
     answer: async () => jsonResponse(200, document),
   })
   const routes = new Map<string, Route>([
-    [pathOf(metadataUrl(id, 'aauth-agent')), published(metadata)],
-    [pathOf(metadata.jwks_uri), published({ keys: [signer.jwk] })],
-    // HEAD comes from what looks at links, never from a person.
-    [pathOf(redirectUri), { methods: ['GET'], answer: answerCallback }],
+    [pathOf(documentAddress), published(metadata)],
+    [pathOf(metadata.jwks_uri), published({ keys: protocol.keys })],
   ])
+  const { complete } = protocol
+  // HEAD comes from what looks at links, never from a person.
+  if (complete)
+    routes.set(pathOf(redirectUri), { methods: ['GET'], answer: (request) => answerCallback(request, complete) })
 
-  async function answerCallback(request: Request): Promise<Response> {
+  async function answerCallback(request: Request, complete: NonNullable<AgentProtocol['complete']>): Promise<Response> {
     // Only the person's own visit counts: a browser that looks ahead would use up the code.
     if (/\bprefetch\b/.test(request.headers.get('sec-purpose') ?? ''))
       return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
     const page = options.callbackResponse ?? callbackPage
-    const match = pending.complete(new URL(request.url).searchParams, await owners.ownerOf(request))
-    if (!match.matched) return page('refused', refusalTexts[match.problem])
-    const end = await match.finished
-    if ('error' in match.answer) return page(match.answer.error === 'access_denied' ? 'denied' : 'failed')
+    const found = complete(new URL(request.url).searchParams, await owners.ownerOf(request))
+    if (!found.matched) return page('refused', refusalTexts[found.problem])
+    const end = await found.finished
+    if (found.decision !== 'allowed') return page(found.decision)
     return page(end === 'done' ? 'allowed' : 'failed')
   }
 
@@ -236,21 +224,4 @@ async function bufferRequest(request: Request): Promise<Request> {
   if (request.body === null) return request
   const { method, headers, signal } = request
   return new Request(request.url, { method, headers, signal, redirect: 'manual', body: await request.arrayBuffer() })
-}
-
-function challengeOf(response: Response): Challenge | undefined {
-  const header = [401, 403, 429].includes(response.status) ? response.headers.get('agent-auth') : null
-  if (header === null) return undefined
-  try {
-    return parseChallenge(header)
-  } catch (error) {
-    // A challenge nobody can read is no reason to hide the response it came with.
-    if (error instanceof AAuthError) return undefined
-    throw error
-  }
-}
-
-function requireIssuerKey(outcome: Found<VerificationKey>): VerificationKey {
-  if ('found' in outcome) return outcome.found
-  throw new AgentError('auth_token_refused', 'The key of the auth token was not found.', { cause: outcome.failure })
 }

@@ -2,14 +2,14 @@ import { createGuardedFetch } from '#guarded-fetch'
 import { systemClock } from '../lib/clock.js'
 import type { VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
-import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import {
+  type DocumentType,
+  documentUrl,
   isFetchableUrl,
-  type MetadataByKind,
-  type MetadataKind,
-  metadataUrl,
-  parseMetadata,
-} from '../protocol/metadata.js'
+  type PublishedDocument,
+  parseDocument,
+} from '../protocol/document-type.js'
+import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import { type DocumentSource, Documents, type LoadedDocument } from './documents.js'
 import { createFetchBudget, type DiscoveryLimits, limits } from './fetch-budget.js'
 import type { DiscoveryFailure, FetchDocument, Found } from './fetch-document.js'
@@ -36,7 +36,7 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
    * K18). `remoteAddress` is where the request came from that had it fetched: limit what one can make you record.
    */
   onPrivateKey?: (jwksUri: string, kid: string | undefined, remoteAddress: string | undefined) => void
-  /** Public keys of our own identifiers by metadata URL, so that nothing is fetched from ourselves (attacks K28). */
+  /** Public keys of our own identifiers by the URL of the document, so that nothing is fetched from ourselves (attacks K28). */
   local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
 
@@ -48,39 +48,39 @@ export type FoundKey = { found: VerificationKey; isNew?: true } | { failure: Dis
  *
  * `remoteAddress` is where the request came from that makes a lookup necessary: what one source can make us fetch is
  * limited (attacks K25). Where it is left out, only the limits for everybody together count. Documents of auth servers
- * (`aauth-issuer`) count for no limit, and their failures are told at once: ask for configured ones only, never for one
+ * count for no limit, and their failures are told at once: ask for configured ones only, never for one
  * that a stranger names.
  */
 export interface Discovery {
   /** The document of an identifier; a failure is told as soon as it is one: ask for agents whose key was found. */
-  findMetadata<K extends MetadataKind>(
-    kind: K,
+  findMetadata<M extends PublishedDocument>(
+    type: DocumentType<M>,
     identifier: string,
     remoteAddress?: string,
-  ): Promise<Found<MetadataByKind[K]>>
+  ): Promise<Found<M>>
   /**
    * The document that an identifier publishes by now, where that is not `current`, in which something was not found. Undefined
    * where there is none, or where it was fetched for this within `renewalInterval`.
    */
-  renewMetadata<K extends MetadataKind>(
-    kind: K,
+  renewMetadata<M extends PublishedDocument>(
+    type: DocumentType<M>,
     identifier: string,
-    current: MetadataByKind[K],
+    current: M,
     remoteAddress?: string,
-  ): Promise<MetadataByKind[K] | undefined>
+  ): Promise<M | undefined>
   /** The key named `kid` in the JWKS that the identifier's document names. */
-  findKey(kind: MetadataKind, identifier: string, kid: string, remoteAddress?: string): Promise<FoundKey>
+  findKey(type: DocumentType, identifier: string, kid: string, remoteAddress?: string): Promise<FoundKey>
   /** The same key at once, where it was found before and everything it was found by is still fresh. */
-  peekKey(kind: MetadataKind, identifier: string, kid: string): VerificationKey | undefined
+  peekKey(type: DocumentType, identifier: string, kid: string): VerificationKey | undefined
   /** How long what {@link Discovery.peekKey} would give is fresh, in Unix seconds: nothing made of the key counts longer. */
-  peekFreshness(kind: MetadataKind, identifier: string, kid: string): number | undefined
+  peekFreshness(type: DocumentType, identifier: string, kid: string): number | undefined
   /**
    * The key that is published under the name of `current` by now, where that is another one: asked when a signature is
    * not by `current`, and `current` was known before. Undefined where there is none, or where it was looked for within
    * `renewalInterval`.
    */
   renewKey(
-    kind: MetadataKind,
+    type: DocumentType,
     identifier: string,
     kid: string,
     current: VerificationKey,
@@ -92,12 +92,12 @@ export interface Discovery {
    * Whether the keys of an identifier are no longer fresh, and its origin could not be asked: requests go on with them for an
    * hour, and nothing new may begin (W32).
    */
-  isStale(kind: MetadataKind, identifier: string): boolean
+  isStale(type: DocumentType, identifier: string): boolean
 }
 
 /** Whose keys a JWKS holds. */
 interface KeyOwner {
-  kind: MetadataKind
+  type: DocumentType
   identifier: string
 }
 
@@ -120,22 +120,22 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
   const reported = new LruCache<true>(limits.cachedDocuments)
 
-  function fetchFor({ kind, identifier }: KeyOwner): FetchDocument {
-    return (kind === 'aauth-issuer' ? configuredFetches.get(identifier) : undefined) ?? fetch
+  function fetchFor({ type, identifier }: KeyOwner): FetchDocument {
+    return (isOfAuthServer(type) ? configuredFetches.get(identifier) : undefined) ?? fetch
   }
 
-  function metadataSource<K extends MetadataKind>(kind: K, identifier: string): DocumentSource<MetadataByKind[K]> {
-    const url = metadataUrl(identifier, kind)
+  function metadataSource<M extends PublishedDocument>(type: DocumentType<M>, identifier: string): DocumentSource<M> {
+    const url = documentUrl(type, identifier)
     return {
-      key: `${kind} ${url}`,
+      key: `document ${url}`,
       url,
       maxBytes: limits.metadataBytes,
       read: ({ document }) => {
-        const parsed = parseMetadata(kind, identifier, document, options)
+        const parsed = parseDocument(type, identifier, document, options)
         return 'metadata' in parsed ? { value: parsed.metadata } : parsed
       },
-      fetch: fetchFor({ kind, identifier }),
-      configured: kind === 'aauth-issuer',
+      fetch: fetchFor({ type, identifier }),
+      configured: isOfAuthServer(type),
     }
   }
 
@@ -150,14 +150,14 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   }
 
   function jwksSource(jwksUri: string, owner?: KeyOwner, remoteAddress?: string): DocumentSource<KeyFinder> {
-    const configured = owner?.kind === 'aauth-issuer'
+    const configured = owner !== undefined && isOfAuthServer(owner.type)
     return {
       // Apart: what a stranger who names the same URL gets or does not get must not count for the auth server, nor show.
       key: configured ? `jwks of ${owner.identifier} ${jwksUri}` : `jwks ${jwksUri}`,
       url: jwksUri,
       maxBytes: limits.jwksBytes,
       read: ({ document }) => {
-        const outcome = readJwks(document, new URL(jwksUri).origin)
+        const outcome = readJwks(document, new URL(jwksUri).origin, owner?.type.jose)
         if ('value' in outcome) reportPrivateKey(document, jwksUri, remoteAddress)
         return outcome
       },
@@ -166,35 +166,35 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
     }
   }
 
-  async function loadMetadata<K extends MetadataKind>(
-    kind: K,
+  async function loadMetadata<M extends PublishedDocument>(
+    type: DocumentType<M>,
     identifier: string,
     lookup: Lookup,
-  ): Promise<Found<MetadataByKind[K]>> {
+  ): Promise<Found<M>> {
     if (!isIdentifier(identifier, options)) {
       return { failure: { reason: 'refused', message: `the identifier ${identifierProblem(identifier, options)}` } }
     }
-    const outcome = await documents.load(metadataSource(kind, identifier), lookup)
+    const outcome = await documents.load(metadataSource(type, identifier), lookup)
     return 'found' in outcome ? { found: outcome.found.value } : outcome
   }
 
-  function peek(kind: MetadataKind, identifier: string, kid: string) {
-    const known = foundKeys.get(nameOf(kind, identifier, kid), now())
+  function peek(type: DocumentType, identifier: string, kid: string) {
+    const known = foundKeys.get(nameOf(type, identifier, kid), now())
     return known?.changes === documents.changes ? known : undefined
   }
 
   function rememberKey(
-    kind: MetadataKind,
+    type: DocumentType,
     identifier: string,
     jwksUri: string,
     kid: string,
     key: VerificationKey,
   ): void {
-    const metadata = documents.find(metadataSource(kind, identifier))
-    const jwks = documents.find(jwksSource(jwksUri, { kind, identifier }))
+    const metadata = documents.find(metadataSource(type, identifier))
+    const jwks = documents.find(jwksSource(jwksUri, { type, identifier }))
     if (!metadata || !jwks || metadata.stale || jwks.stale) return
     const freshUntil = Math.min(metadata.freshUntil, jwks.freshUntil)
-    foundKeys.set(nameOf(kind, identifier, kid), { key, freshUntil, changes: documents.changes }, freshUntil)
+    foundKeys.set(nameOf(type, identifier, kid), { key, freshUntil, changes: documents.changes }, freshUntil)
   }
 
   async function loadKey(source: DocumentSource<KeyFinder>, kid: string, lookup: Lookup): Promise<FoundKey> {
@@ -234,10 +234,10 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   }
 
   return {
-    findMetadata: (kind, identifier, remoteAddress) =>
-      lookups.run(remoteAddress, 'shortest', (lookup) => loadMetadata(kind, identifier, lookup)),
-    async renewMetadata(kind, identifier, current, remoteAddress) {
-      const source = metadataSource(kind, identifier)
+    findMetadata: (type, identifier, remoteAddress) =>
+      lookups.run(remoteAddress, 'shortest', (lookup) => loadMetadata(type, identifier, lookup)),
+    async renewMetadata(type, identifier, current, remoteAddress) {
+      const source = metadataSource(type, identifier)
       const held = documents.find(source)
       if (!held || held.value !== current) return held?.value
       const renewed = await lookups.run(remoteAddress, 'shortest', async (lookup) => ({
@@ -253,29 +253,29 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         loadKey(jwksSource(jwksUri, undefined, remoteAddress), kid, lookup),
       )
     },
-    async findKey(kind, identifier, kid, remoteAddress) {
-      const own = options.local?.get(metadataUrl(identifier, kind))
+    async findKey(type, identifier, kid, remoteAddress) {
+      const own = options.local?.get(documentUrl(type, identifier))
       if (own) {
-        const local = readJwks({ keys: await own() }, identifier)
+        const local = readJwks({ keys: await own() }, identifier, type.jose)
         return 'value' in local ? local.value(kid) : { failure: { reason: 'refused', message: local.refusal } }
       }
-      return lookups.run(remoteAddress, kind === 'aauth-issuer' ? 'shortest' : failureTime, async (lookup) => {
-        const outcome = await loadMetadata(kind, identifier, lookup)
+      return lookups.run(remoteAddress, isOfAuthServer(type) ? 'shortest' : failureTime, async (lookup) => {
+        const outcome = await loadMetadata(type, identifier, lookup)
         // A document with a jwks_uri of another form was refused when it was read.
         if ('failure' in outcome) return outcome
         const { jwks_uri: jwksUri } = outcome.found
         const before = documents.changes
-        const source = jwksSource(jwksUri, { kind, identifier }, remoteAddress)
+        const source = jwksSource(jwksUri, { type, identifier }, remoteAddress)
         const key = await loadKey(source, kid, lookup)
-        if ('found' in key && documents.changes === before) rememberKey(kind, identifier, jwksUri, kid, key.found)
+        if ('found' in key && documents.changes === before) rememberKey(type, identifier, jwksUri, kid, key.found)
         return key
       })
     },
-    peekKey: (kind, identifier, kid) => peek(kind, identifier, kid)?.key,
-    peekFreshness: (kind, identifier, kid) => peek(kind, identifier, kid)?.freshUntil,
-    async renewKey(kind, identifier, kid, current, remoteAddress) {
-      const metadata = documents.find(metadataSource(kind, identifier))
-      const source = metadata && jwksSource(metadata.value.jwks_uri, { kind, identifier }, remoteAddress)
+    peekKey: (type, identifier, kid) => peek(type, identifier, kid)?.key,
+    peekFreshness: (type, identifier, kid) => peek(type, identifier, kid)?.freshUntil,
+    async renewKey(type, identifier, kid, current, remoteAddress) {
+      const metadata = documents.find(metadataSource(type, identifier))
+      const source = metadata && jwksSource(metadata.value.jwks_uri, { type, identifier }, remoteAddress)
       const held = source && documents.find(source)
       if (!held) return undefined
       // Another request may have had it fetched meanwhile.
@@ -287,12 +287,16 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       })
       return 'found' in renewed && renewed.found.thumbprint !== current.thumbprint ? renewed.found : undefined
     },
-    isStale(kind, identifier) {
-      const metadata = documents.find(metadataSource(kind, identifier))
-      const jwks = metadata && documents.find(jwksSource(metadata.value.jwks_uri, { kind, identifier }))
+    isStale(type, identifier) {
+      const metadata = documents.find(metadataSource(type, identifier))
+      const jwks = metadata && documents.find(jwksSource(metadata.value.jwks_uri, { type, identifier }))
       return metadata?.stale === true || jwks?.stale === true
     },
   }
+}
+
+function isOfAuthServer({ party }: DocumentType): boolean {
+  return party === 'authServer'
 }
 
 function guardedFetchOf(issuer: string, options: DiscoveryOptions): FetchDocument {
@@ -308,6 +312,6 @@ function requireOneWay({ fetch, allowNetworks = [], egressProxy }: DiscoveryOpti
 }
 
 // Asked with what Signature-Key says, before it is judged: its values can hold blanks, but no quote.
-function nameOf(kind: MetadataKind, identifier: string, kid: string): string {
-  return `${kind}"${identifier}"${kid}`
+function nameOf(type: DocumentType, identifier: string, kid: string): string {
+  return `${type.name}"${identifier}"${kid}`
 }

@@ -1,3 +1,4 @@
+import { type JoseRules, registeredNames } from '../lib/algorithms.js'
 import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
 import { publishedKeyProblem } from '../lib/published-keys.js'
@@ -15,7 +16,11 @@ export type KeyFinder = (kid: string) => Promise<Found<VerificationKey>>
  *
  * @param origin where it was found
  */
-export function readJwks(document: unknown, origin: string): { value: KeyFinder } | { refusal: string } {
+export function readJwks(
+  document: unknown,
+  origin: string,
+  rules: JoseRules = registeredNames,
+): { value: KeyFinder } | { refusal: string } {
   const keys = typeof document === 'object' && document !== null && 'keys' in document ? document.keys : undefined
   if (!Array.isArray(keys)) return { refusal: 'it has no keys array' }
   if (keys.length > limits.keys) return { refusal: `it has more than ${limits.keys} keys` }
@@ -30,7 +35,7 @@ export function readJwks(document: unknown, origin: string): { value: KeyFinder 
     const entry = byKid.get(kid)
     if (!entry) return { failure: { reason: 'unknown_kid', message: 'no key of this kid is published' } }
     if (repeated.has(kid)) return unusable('its kid names two keys: give each key a kid of its own')
-    const imported = entry instanceof Promise ? entry : importVerificationKey(entry)
+    const imported = entry instanceof Promise ? entry : importVerificationKey(entry, rules)
     byKid.set(kid, imported)
     try {
       const found = await imported

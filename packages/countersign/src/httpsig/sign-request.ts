@@ -5,11 +5,11 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { contentDigest } from './content-digest.js'
+import type { KeyReference } from './key-reference.js'
 import { targetOf } from './receive-request.js'
 import { serializeSignatureBase } from './signature-base.js'
 import { serializeSignatureParameters } from './signature-input.js'
-import { type SignatureKey, serializeSignatureKey } from './signature-key.js'
-import { coverageOf, januaryProfile, type SigningProfile } from './signing-profile.js'
+import { coverageOf, type SigningProfile } from './signing-profile.js'
 
 /** What of a request is signed. Field names in lower case. */
 export interface SignableMessage {
@@ -25,14 +25,14 @@ export interface SignableMessage {
 
 export interface SignMessageOptions {
   signer: Signer
+  /** How the edition signs: `january.signing`. */
+  profile: SigningProfile
   /** How the receiver finds the key. */
-  signatureKey: SignatureKey
+  signatureKey: KeyReference
   /** Unix seconds; a fraction is dropped. @default now */
   created?: number | undefined
   /** Bytes in `Signature`: RFC 8941 says base64; `base64url` is for peers that read nothing else (W2). @default 'base64' */
   encoding?: 'base64' | 'base64url' | undefined
-  /** @default the January 2026 profile */
-  profile?: SigningProfile
 }
 
 /** The three headers to add to a signed request. */
@@ -46,9 +46,9 @@ const noFields: Readonly<Record<string, string>> = {}
 
 /** Signs the parts of a message that the profile covers (S§10.3): the three headers, nothing else is looked at. */
 export function signMessage(message: SignableMessage, options: SignMessageOptions): MaybePromise<SignatureHeaders> {
-  const profile = options.profile ?? januaryProfile
+  const { profile } = options
   const fields = message.fields ?? noFields
-  const key = serializeSignatureKey(profile.label, options.signatureKey)
+  const key = profile.serializeKey(profile.label, options.signatureKey)
   const components = coverageOf(profile, {
     query: message.query !== undefined,
     body: 'content-digest' in fields,
@@ -145,8 +145,9 @@ export async function signRequest(request: Request, options: SignRequestOptions)
     fields['content-type'] = contentType
     fields['content-digest'] = await contentDigest(body)
   }
-  if (options.nonce !== 'never' && !['GET', 'HEAD', 'OPTIONS'].includes(request.method)) {
-    fields.nonce = serializeBase64url(platform.randomBytes(16))
+  const { nonceBytes } = options.profile
+  if (nonceBytes !== undefined && options.nonce !== 'never' && !['GET', 'HEAD', 'OPTIONS'].includes(request.method)) {
+    fields.nonce = serializeBase64url(platform.randomBytes(Math.max(16, nonceBytes)))
   }
   const url = encodeCarets(options.emptyQuery === 'keep' ? request.url : dropEmptyQuery(request.url))
   const { host } = new URL(url)

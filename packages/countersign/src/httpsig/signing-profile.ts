@@ -1,29 +1,27 @@
-/** The January 2026 profile of RFC 9421 (S§10.3–10.5, W5–W9); another edition is another value of this type. */
+import type { KeyReference, ParsedKeyReference } from './key-reference.js'
+
+/** How an edition signs requests (RFC 9421): what is covered, for how long it counts, and how the key is named. */
 export interface SigningProfile {
   /** Components every signature covers; conditional ones iff their condition holds; in the order they are emitted. */
   readonly components: readonly { name: string; when: 'always' | 'query' | 'body' | 'nonce' }[]
   /** Seconds that `created` may differ from the receiver's clock, either way. */
   readonly window: number
-  /** Bytes of entropy that a nonce has at least. */
-  readonly nonceBytes: number
+  /** Bytes of entropy that a nonce has at least; undefined where the edition has none. */
+  readonly nonceBytes: number | undefined
   /** The label that is emitted; any is accepted. */
   readonly label: string
-}
-
-export const januaryProfile: SigningProfile = {
-  components: [
-    { name: '@method', when: 'always' },
-    { name: '@authority', when: 'always' },
-    { name: '@path', when: 'always' },
-    { name: '@query', when: 'query' },
-    { name: 'content-type', when: 'body' },
-    { name: 'content-digest', when: 'body' },
-    { name: 'nonce', when: 'nonce' },
-    { name: 'signature-key', when: 'always' },
-  ],
-  window: 60,
-  nonceBytes: 12,
-  label: 'sig1',
+  /**
+   * Reads a `Signature-Key`.
+   *
+   * @throws AAuthError `signature_malformed`; `key_invalid` when a header key shows its private part
+   */
+  readonly parseKey: (text: string) => ParsedKeyReference
+  /**
+   * Writes a `Signature-Key`.
+   *
+   * @throws TypeError for a value that the form cannot carry
+   */
+  readonly serializeKey: (label: string, key: KeyReference) => string
 }
 
 /** What a request with these parts must cover, in the order it is emitted. */

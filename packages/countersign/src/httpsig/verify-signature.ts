@@ -7,12 +7,12 @@ import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type ClaimNonce, requireUnusedNonce, type VerifiedNonce } from './claim-nonce.js'
 import { requireContentDigest } from './content-digest.js'
+import type { KeyReference, ParsedKeyReference } from './key-reference.js'
 import { type MessageField, type MessageFields, readMessageFields } from './message-fields.js'
 import { fieldValues, type ReceivedMessage } from './received-message.js'
 import { serializeSignatureBase } from './signature-base.js'
 import { parseSignature, parseSignatureInput, type SignatureInput } from './signature-input.js'
-import { type ParsedSignatureKey, parseSignatureKey, type SignatureKey } from './signature-key.js'
-import { coverageOf, januaryProfile, type SigningProfile } from './signing-profile.js'
+import { coverageOf, type SigningProfile } from './signing-profile.js'
 import { requireTarget, type Target } from './target.js'
 
 /** Whether a signature must cover the body, or may leave it out. */
@@ -25,6 +25,8 @@ export interface SigningKey {
 }
 
 export interface VerifySignatureOptions<R extends SigningKey> {
+  /** How the edition signs: `january.signing`. */
+  profile: SigningProfile
   /**
    * Canonical authorities, such as `api.example` or `127.0.0.1:8002`; the only values `@authority` can have
    * (S§10.3.1). `Host` merely chooses among them.
@@ -34,12 +36,12 @@ export interface VerifySignatureOptions<R extends SigningKey> {
    * Finds the key that `Signature-Key` points to, for a request from an address, where that is known. Called after every
    * local check; throws when there is none.
    */
-  resolveKey: (signatureKey: SignatureKey, remoteAddress: string | undefined) => MaybePromise<R>
+  resolveKey: (signatureKey: KeyReference, remoteAddress: string | undefined) => MaybePromise<R>
   /**
    * Looks for another key under the same name, where the signature is not by the one that `resolveKey` found.
    * @default none is looked for
    */
-  renewKey?: (signatureKey: SignatureKey, resolved: R, remoteAddress: string | undefined) => Promise<R | undefined>
+  renewKey?: (signatureKey: KeyReference, resolved: R, remoteAddress: string | undefined) => Promise<R | undefined>
   /** Unix seconds. @default the system clock */
   now?: () => number
   /** @default all that the library knows */
@@ -59,10 +61,6 @@ export interface VerifySignatureOptions<R extends SigningKey> {
    * of a request for as long as its signature is fresh.
    */
   claimNonce: ClaimNonce | 'later'
-  /** `parseEitherSignatureKey` also reads the later form of the header (W1). @default the January form only */
-  parseSignatureKey?: ((text: string) => ParsedSignatureKey) | undefined
-  /** @default the January 2026 profile */
-  profile?: SigningProfile
 }
 
 /** A request whose signature verified. No value of this type exists otherwise. */
@@ -75,7 +73,7 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   covered: readonly string[]
   /** Unix seconds. */
   created: number
-  signatureKey: SignatureKey
+  signatureKey: KeyReference
   /** What `resolveKey` found. */
   resolved: R
   /** The content, equal to what was signed unless `body` is `if-covered` and the signature leaves it out. */
@@ -85,7 +83,7 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
 }
 
 /**
- * Verifies the one signature of a request (S§10, RFC 9421 §3.2): local checks first, then the key, then the signature,
+ * Verifies the one signature of a request (RFC 9421 §3.2): local checks first, then the key, then the signature,
  * then the digest and the nonce. It does not judge who the signer is, nor what they may do.
  *
  * @throws AAuthError with the `signature_*`, `component_*`, `digest_*`, `nonce_*`, `algorithm_*` and `target_*` codes,
@@ -95,12 +93,12 @@ export async function verifySignature<R extends SigningKey>(
   message: ReceivedMessage,
   options: VerifySignatureOptions<R>,
 ): Promise<VerifiedSignature<R>> {
-  const profile = options.profile ?? januaryProfile
+  const { profile } = options
   requireFewHeaders(message) //                                                invalid_request (431)
   const target = requireTarget(message.rawTarget) //                           invalid_request
   const fields = readMessageFields(message)
   const authority = requireAuthority(fields, options.authorities) //           invalid_request
-  const { input, signature, parsedKey } = requireHeaders(fields, options.parseSignatureKey ?? parseSignatureKey) // invalid_signature
+  const { input, signature, parsedKey } = requireHeaders(fields, profile) // invalid_signature
   requireFresh(input, profile, (options.now ?? systemClock)()) //              invalid_signature
   const nonce = requireNonce(message.method, fields, profile, options) //      invalid_signature, invalid_input
   const body = await message.body(options.maxBody ?? 1_048_576) //             invalid_request (413)
@@ -162,11 +160,11 @@ function requireFewHeaders({ rawHeaders }: ReceivedMessage): void {
 
 function requireHeaders(
   fields: MessageFields,
-  parseKey: (text: string) => ParsedSignatureKey,
+  { parseKey }: SigningProfile,
 ): {
   input: SignatureInput
   signature: Uint8Array
-  parsedKey: ParsedSignatureKey
+  parsedKey: ParsedKeyReference
 } {
   const parsedKey = parseKey(requireSignatureField(fields, 'signature-key'))
   const input = parseSignatureInput(requireSignatureField(fields, 'signature-input'))
@@ -183,10 +181,7 @@ function requireHeaders(
 function requireSignatureField(fields: MessageFields, name: MessageField): string {
   const value = fields[name]
   if (value === undefined)
-    throw new AAuthError(
-      'signature_missing',
-      `The request has no ${name} header: it must be signed (AAuth §10, RFC 9421).`,
-    )
+    throw new AAuthError('signature_missing', `The request has no ${name} header: it must be signed (RFC 9421).`)
   if (fields.repeated.includes(name))
     throw new AAuthError('signature_malformed', `The request has the ${name} header twice.`)
   return value
@@ -245,6 +240,8 @@ function requireNonce(
   profile: SigningProfile,
   options: { nonce?: 'optional' | 'required' | undefined },
 ): string | undefined {
+  const { nonceBytes } = profile
+  if (nonceBytes === undefined) return undefined
   if (repeated.includes('nonce')) throw new AAuthError('nonce_malformed', 'The request has two Nonce headers.')
   if (nonce === undefined) {
     if (options.nonce === 'required' && !['GET', 'HEAD', 'OPTIONS'].includes(method)) {
@@ -254,8 +251,8 @@ function requireNonce(
     }
     return undefined
   }
-  if (nonce.length > 256 || (parseBase64url(nonce)?.length ?? 0) < profile.nonceBytes) {
-    throw new AAuthError('nonce_malformed', `Nonce is not base64url of at least ${profile.nonceBytes} bytes.`)
+  if (nonce.length > 256 || (parseBase64url(nonce)?.length ?? 0) < nonceBytes) {
+    throw new AAuthError('nonce_malformed', `Nonce is not base64url of at least ${nonceBytes} bytes.`)
   }
   return nonce
 }

@@ -21,8 +21,6 @@ export type PrivateJwk = PublicJwk & { d: string }
 export type Algorithm = 'ed25519' | 'ecdsa-p256-sha256' | 'rsa-pss-sha512'
 
 interface AlgorithmRow {
-  /** Names of the same algorithm in JOSE headers; the first is emitted. */
-  jose: readonly [string, ...string[]]
   kty: string
   crv?: string
   /** Members that make up the key, in the lexicographic order that RFC 7638 hashes (with `kty`). */
@@ -36,7 +34,6 @@ interface AlgorithmRow {
 /** Everything that differs between algorithms (RFC 9421 §3.3, RFC 7518 §6, RFC 8037). */
 export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
   ed25519: {
-    jose: ['EdDSA', 'Ed25519'],
     kty: 'OKP',
     crv: 'Ed25519',
     members: ['crv', 'kty', 'x'],
@@ -47,7 +44,6 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
     },
   },
   'ecdsa-p256-sha256': {
-    jose: ['ES256'],
     kty: 'EC',
     crv: 'P-256',
     members: ['crv', 'kty', 'x', 'y'],
@@ -58,7 +54,6 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
         : 'x and y are not 32 bytes of base64url each',
   },
   'rsa-pss-sha512': {
-    jose: ['PS512'],
     kty: 'RSA',
     members: ['e', 'kty', 'n'],
     signatureLength: 0,
@@ -76,6 +71,20 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
         : 'e is not odd, or 1'
     },
   },
+}
+
+/** How algorithms are named in JWKs and in headers of tokens. */
+export interface JoseRules {
+  /** The names of each algorithm, of which the first is emitted. */
+  readonly names: Readonly<Record<Algorithm, readonly [string, ...string[]]>>
+  /** Whether a key must say which algorithm it is for. */
+  readonly algRequired: boolean
+}
+
+/** All the names that are registered (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), and keys need not have one. */
+export const registeredNames: JoseRules = {
+  names: { ed25519: ['EdDSA', 'Ed25519'], 'ecdsa-p256-sha256': ['ES256'], 'rsa-pss-sha512': ['PS512'] },
+  algRequired: false,
 }
 
 /** Algorithms in the order they are offered. */

@@ -1,5 +1,13 @@
 import * as platform from '#crypto'
-import { type Algorithm, algorithmNames, algorithmOf, algorithmTable, type PublicJwk } from './algorithms.js'
+import {
+  type Algorithm,
+  algorithmNames,
+  algorithmOf,
+  algorithmTable,
+  type JoseRules,
+  type PublicJwk,
+  registeredNames,
+} from './algorithms.js'
 import { serializeBase64url, utf8 } from './base64url.js'
 import { systemClock } from './clock.js'
 import { AAuthError } from './errors.js'
@@ -24,22 +32,27 @@ export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
 /**
  * Checks and imports a public key that came from elsewhere. Throws `key_invalid` for private or symmetric members, an
  * unknown type, wrong lengths and points of small order; and an `alg` that names another type.
+ *
+ * @param rules how the key says which algorithm it is for
  */
-export async function importVerificationKey(jwk: unknown): Promise<VerificationKey> {
-  const { members, algorithm, kid } = requirePublicKey(jwk)
+export async function importVerificationKey(
+  jwk: unknown,
+  rules: JoseRules = registeredNames,
+): Promise<VerificationKey> {
+  const { members, algorithm, kid } = requirePublicKey(jwk, rules)
   return named(await importMembers(members, algorithm), kid)
 }
 
 /** {@link importVerificationKey}, for an object that sees the same keys again and again. */
-export type ImportKey = typeof importVerificationKey
+export type ImportKey = (jwk: unknown, rules?: JoseRules) => Promise<VerificationKey>
 
 const rememberedKeys = 4096
 
 /** Creates an {@link importVerificationKey} that remembers keys by what they are made of: the same members are the same key for ever. */
 export function createKeyImporter(): ImportKey {
   const imported = new LruCache<VerificationKey>(rememberedKeys)
-  return async function importRemembered(jwk) {
-    const { members, algorithm, kid } = requirePublicKey(jwk)
+  return async function importRemembered(jwk, rules = registeredNames) {
+    const { members, algorithm, kid } = requirePublicKey(jwk, rules)
     const id = canonicalMembers(members)
     let key = imported.get(id, systemClock())
     if (!key) {
@@ -52,7 +65,10 @@ export function createKeyImporter(): ImportKey {
 
 const secretMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
 
-function requirePublicKey(jwk: unknown): { members: PublicJwk; algorithm: Algorithm; kid: string | undefined } {
+function requirePublicKey(
+  jwk: unknown,
+  { names, algRequired }: JoseRules,
+): { members: PublicJwk; algorithm: Algorithm; kid: string | undefined } {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
     throw new AAuthError('key_invalid', 'The key is not a JSON object.')
   }
@@ -63,7 +79,9 @@ function requirePublicKey(jwk: unknown): { members: PublicJwk; algorithm: Algori
   const algorithm = requireAlgorithm(candidate)
   const row = algorithmTable[algorithm]
   if (!isForVerifying(jwk)) throw new AAuthError('key_invalid', 'The key is not meant to verify signatures.')
-  if (candidate.alg !== undefined && candidate.alg !== algorithm && !row.jose.includes(candidate.alg)) {
+  const { alg } = candidate
+  if (alg === undefined && algRequired) throw new AAuthError('key_invalid', 'The key has no alg.')
+  if (alg !== undefined && alg !== algorithm && !names[algorithm].includes(alg)) {
     throw new AAuthError('key_invalid', `The key's alg does not belong to its type (${row.kty}).`)
   }
   const { kid } = candidate

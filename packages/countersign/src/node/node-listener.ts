@@ -1,9 +1,10 @@
+import type { Edition } from '../editions/edition.js'
+import { january } from '../editions/january/january.js'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import { keepContent } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { errorResponse } from '../protocol/error-response.js'
 import { answeredBy } from '../protocol/keep-private.js'
 import type { ClientAddress } from './client-address.js'
 import { useLightGlobals } from './light-globals.js'
@@ -16,6 +17,8 @@ export type Handler = (request: Request, received?: ReceivedMessage) => MaybePro
 export interface NodeListenerOptions {
   /** What the handler's URLs start with: `http://127.0.0.1:8002`. Never taken from the request. */
   origin: string
+  /** The edition of AAuth in which the listener refuses what no handler could be given. @default January 2026 */
+  edition?: Edition
   /** Largest body in bytes; more is answered 413. @default 1 MiB */
   maxBody?: number
   /**
@@ -59,7 +62,7 @@ export function createNodeListener(
 
 async function answer(
   handler: Handler,
-  { origin, maxBody = 1_048_576, clientAddress }: NodeListenerOptions,
+  { origin, edition = january, maxBody = 1_048_576, clientAddress }: NodeListenerOptions,
   incoming: NodeRequest,
   outgoing: NodeResponse,
 ): Promise<void> {
@@ -72,7 +75,7 @@ async function answer(
     body = await requireBody(received, maxBody)
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error
-    const { status, headers, body } = errorResponse(error)
+    const { status, headers, body } = edition.writeRefusal(error)
     if (status === 405) headers.allow = handedOn
     if (status === 500) process.emitWarning(error)
     refuseTheRest(incoming, outgoing)

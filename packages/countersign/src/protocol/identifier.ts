@@ -96,3 +96,8 @@ function isALabelHost(name: string): boolean {
   const url = `https://${name}`
   return URL.canParse(url) && new URL(url).host === name
 }
+
+/** Whether a URL lies under an identifier. */
+export function isUnder(url: string, identifier: string): boolean {
+  return url === identifier || (url.startsWith(identifier) && '/?#'.includes(url.charAt(identifier.length)))
+}

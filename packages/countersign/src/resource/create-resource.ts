@@ -2,51 +2,41 @@ import type { AllowedNetwork } from '../discovery/allowed-networks.node.js'
 import { createDiscovery, type Discovery } from '../discovery/discovery.js'
 import type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
-import {
-  type CertificateFinder,
-  createKeyRenewer,
-  createKeyResolver,
-  type ResolvedKey,
-} from '../discovery/resolve-key.js'
-import { createRevocationList } from '../discovery/revocation-list.js'
+import type { CertificateFinder } from '../discovery/found-certificate.js'
+import type { Edition } from '../editions/edition.js'
+import { january } from '../editions/january/january.js'
+import type { ResolvedKey } from '../editions/key-resolver.js'
+import type { ResourceEndpoint } from '../editions/resource-protocol.js'
+import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { type ClaimNonce, requireUnusedNonce } from '../httpsig/claim-nonce.js'
-import { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { receiveRequest } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { type BodyCoverage, type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
 import type { Algorithm } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
-import { AAuthError, type ChallengeContext } from '../lib/errors.js'
+import { AAuthError } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
-import { serializeChallenge } from '../protocol/challenge.js'
+import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
 import { type EndpointOrigins, requireEndpointOrigins } from '../protocol/endpoint-origins.js'
-import { errorResponse } from '../protocol/error-response.js'
 import { requireIdentifier } from '../protocol/identifier.js'
-import { metadataUrl, type ResourceMetadata } from '../protocol/metadata.js'
-import { issueToken } from '../tokens/issue-token.js'
 import { requireOwnSigner } from '../tokens/require-own-signer.js'
-import { judgeLevel, type Requirement, type VerifiedRequest } from './judge-level.js'
 import { type RateLimit, requireRate } from './rate-limit.js'
-import { answerResourceTokenRequest, type ResourceTokenEndpoint } from './resource-token-endpoint.js'
 import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
 
 /** What a resource accepts from agents that speak another form of the protocol; each member is weaker than its default. */
 export interface ResourceInterop {
   /** Agents whose signatures may leave the body out: anyone on the way may change it (W6). @default none */
   unsignedBodies?: AgentSelection | undefined
-  /**
-   * `both` also reads the later form `sig1=jwks;id="…"` of `Signature-Key` (W1): whatever stands in front must read both
-   * alike. @default 'january'
-   */
-  signatureKeyForm?: 'january' | 'both' | undefined
 }
 
 export interface ResourceOptions {
+  /** The edition of AAuth that is spoken. @default January 2026 */
+  edition?: Edition | undefined
   /** The resource's identifier: its `https` URL (W10). */
   id: string
   /** Signs resource tokens. */
@@ -113,6 +103,7 @@ export interface ResourceOptions {
 }
 
 const resourceOptions = {
+  edition: true,
   id: true,
   signer: true,
   authServer: true,
@@ -151,7 +142,11 @@ export interface DenyListOptions {
 export interface Resource {
   readonly id: string
   /** The published document. */
-  readonly metadata: ResourceMetadata
+  readonly metadata: OwnDocument
+  /** What can be asked for; undefined where the resource does not say. */
+  readonly scopes: readonly string[] | undefined
+  /** The paths that {@link Resource.handler} answers. */
+  readonly publishedPaths: ReadonlySet<string>
   /**
    * Verifies a request and judges its level. It does not check what the person's rows allow: use `sub` with `iss` for that.
    * No shared cache may keep the answer: give it `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the
@@ -166,15 +161,14 @@ export interface Resource {
   /** The refusal as a response, with the challenge that says what is missing. Rethrows what is not an {@link AAuthError}. */
   toResponse(error: unknown): Promise<Response>
   /**
-   * Serves `/.well-known/aauth-resource`, `/jwks.json` and `POST /resource/token` (S§9.2.5); anything else is 404.
+   * Serves the resource's document and keys, and what else the edition has resources answer; anything else is 404.
    * `received` is the message as it was on the wire, where the platform shows it.
    */
   handler(request: Request, received?: ReceivedMessage): Promise<Response>
 }
 
 /**
- * A protected API: verifies signed requests, challenges with resource tokens, and publishes its document and keys
- * (S§4, 6, 8.3).
+ * A protected API: verifies signed requests, challenges with resource tokens, and publishes its document and keys.
  *
  * @throws TypeError for options that cannot work
  * @example
@@ -184,11 +178,11 @@ export interface Resource {
  */
 export function createResource(options: ResourceOptions): Resource {
   requireKnownOptions('createResource', options, resourceOptions)
-  requireKnownOptions('interop', options.interop ?? {}, { unsignedBodies: true, signatureKeyForm: true })
+  requireKnownOptions('interop', options.interop ?? {}, { unsignedBodies: true })
   requireKnownOptions('denyList', options.denyList ?? {}, { whenUnreachable: true })
-  const { id, signer, authServer, now = systemClock, resourceTokenLifetime = 600, interop = {} } = options
+  const { id, signer, authServer, edition = january, now = systemClock, resourceTokenLifetime = 600 } = options
   const { allowInsecureLoopback = false, allowPath = false, endpointOrigins = {} } = options
-  const { unsignedBodies = [], signatureKeyForm = 'january' } = interop
+  const { unsignedBodies = [] } = options.interop ?? {}
   const identifiers = { allowInsecureLoopback, allowPath }
   if (identifiers.allowInsecureLoopback)
     warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')
@@ -199,9 +193,10 @@ export function createResource(options: ResourceOptions): Resource {
   if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
   if (!(Number.isInteger(resourceTokenLifetime) && resourceTokenLifetime >= 1 && resourceTokenLifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
-  const { allowNetworks, egressProxy } = options
+  const { allowNetworks, egressProxy, scopes, algorithms, rateLimit } = options
   const network = { allowNetworks, egressProxy }
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])]
+  const documentAddress = documentUrl(edition.documents.resource, id)
   const discovery: Discovery = createDiscovery({
     ...identifiers,
     ...options.discovery,
@@ -209,21 +204,31 @@ export function createResource(options: ResourceOptions): Resource {
     fetch: options.fetch,
     configuredIssuers: [authServer],
     now,
-    local: new Map([[metadataUrl(id, 'aauth-resource'), async () => publicKeys]]),
+    local: new Map([[documentAddress, async () => publicKeys]]),
   })
-  const resolveKey = createKeyResolver({
+  const keys = edition.createKeyResolver({
     ...identifiers,
     discovery,
+    role: 'resource',
     audience: id,
     now,
     authTokenIssuers: [authServer],
-    absentWellKnown: 'jwks',
     certificates: options.certificates,
   })
-  const { whenUnreachable = 'refuse' } = options.denyList ?? {}
+  const ownAgent = options.ownAgent ?? false
+  const protocol = edition.createResourceProtocol({
+    id,
+    signer,
+    authServer,
+    scopes,
+    resourceTokenLifetime,
+    ownAgent,
+    now,
+    verify: (message, require) => verify(message, { require }),
+  })
   const revocations =
     options.denyList &&
-    createRevocationList({
+    protocol.createRevocationList?.({
       ...identifiers,
       ...network,
       issuer: authServer,
@@ -231,142 +236,100 @@ export function createResource(options: ResourceOptions): Resource {
       fetch: options.fetch,
       endpointOrigins,
       now,
-      whenUnreachable,
+      whenUnreachable: options.denyList.whenUnreachable ?? 'refuse',
     })
+  if (options.denyList && !revocations) throw new TypeError(`denyList: ${edition.name} publishes no such list`)
   const claimNonce = options.claimNonce ?? createMemoryNonces({ now })
   const signatureOptions: VerifySignatureOptions<ResolvedKey> = {
+    profile: edition.signing,
     authorities: options.authorities ?? ([new URL(id).host] as const),
-    resolveKey,
-    renewKey: createKeyRenewer(discovery),
+    resolveKey: (reference, remoteAddress) => keys.resolve(reference, remoteAddress),
+    renewKey: (reference, resolved, remoteAddress) => keys.renew(reference, resolved, remoteAddress),
     now,
     claimNonce: 'later',
-    algorithms: options.algorithms,
-    parseSignatureKey: signatureKeyForm === 'both' ? parseEitherSignatureKey : undefined,
+    algorithms,
     body: selectsAny(unsignedBodies) ? ({ agent }) => coverageFor(agent, unsignedBodies) : undefined,
     maxBody: options.maxBody,
     nonce: options.nonce,
   }
   const authorizationOptions: VerifySignatureOptions<ResolvedKey> = {
     ...signatureOptions,
-    resolveKey: (signatureKey, remoteAddress) => resolveKey(signatureKey, remoteAddress, 'auth+jwt'),
+    resolveKey: (reference, remoteAddress) => keys.resolve(reference, remoteAddress, 'authorization'),
   }
-  const metadata: ResourceMetadata = {
-    resource: id,
-    jwks_uri: `${id}/jwks.json`,
-    resource_token_endpoint: `${id}/resource/token`,
-    ...(options.scopes
-      ? { supported_scopes: Object.keys(options.scopes), scope_descriptions: { ...options.scopes } }
-      : {}),
-  }
+  const { metadata, endpoints } = protocol
   const documents = new Map<string, object>([
-    [new URL(metadataUrl(id, 'aauth-resource')).pathname, metadata],
+    [new URL(documentAddress).pathname, metadata],
     [new URL(metadata.jwks_uri).pathname, { keys: publicKeys }],
   ])
-
-  function issueResourceToken(binding: { agent: string; thumbprint: string }, scope: string): Promise<string> {
-    const claims = {
-      iss: id,
-      aud: authServer,
-      agent: binding.agent,
-      agent_jkt: binding.thumbprint,
-      scope,
-      exp: now() + resourceTokenLifetime,
-    }
-    return issueToken('resource+jwt', claims, { signer, now })
-  }
-
-  async function challengeFor(context: ChallengeContext): Promise<string> {
-    const offered = options.algorithms ? { algs: options.algorithms } : {}
-    if (context.level === 'signature' || context.level === 'identity')
-      return serializeChallenge({ level: context.level, ...offered })
-    const { binding, scope } = context
-    if (!binding || scope === undefined) return serializeChallenge({ level: 'authorization', ...offered })
-    const resourceToken = await issueResourceToken(binding, scope)
-    return serializeChallenge({ level: 'authorization', resourceToken, authServer, ...offered })
-  }
+  const declared = scopes && Object.keys(scopes)
 
   const verify: Resource['verify'] = async (source, required) => {
-    requireVerifyOptions(required, metadata)
+    requireVerifyOptions(required, { id, scopes: declared })
     const message = source instanceof Request ? receiveRequest(source) : source
     const byLevel = required.require === 'authorization' ? authorizationOptions : signatureOptions
     const verified = await challenging(required.require, () => verifySignature(message, byLevel))
     const { resolved, nonce } = verified
     const { remoteAddress } = message
-    if (options.rateLimit) await requireRate(options.rateLimit, resolved, remoteAddress)
-    const ownAgent = options.ownAgent ? id : undefined
-    const { token } = resolved
-    if (revocations && token?.kind === 'auth+jwt' && !token.expired)
-      await revocations.requireUnrevoked(token.claims, ownAgent)
-    const judged = judgeLevel(verified, required, ownAgent)
+    if (rateLimit) await requireRate(rateLimit, resolved, { remoteAddress, levelAbove: protocol.levelAbove })
+    const { authorization } = resolved
+    if (revocations && authorization && !authorization.expired)
+      await revocations.requireUnrevoked(authorization.claims, ownAgent ? id : undefined)
+    const judged = protocol.judge(verified, required)
     // Last, so that nothing is remembered of a request that is refused: a stranger sends as many as the server takes.
     const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
     await challenging(required.require, () => requireUnusedNonce(claimNonce, nonce, owner))
     return judged
   }
 
+  /** Adds to a refusal of the signature what would let the request through. */
+  async function challenging<T>(required: Requirement, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof AAuthError) || error.status !== 401) throw error
+      throw error.withChallenge({ level: protocol.levelToAsk(error.code, required) })
+    }
+  }
+
   const toResponse: Resource['toResponse'] = async (error) => {
     if (!(error instanceof AAuthError)) throw error
-    const { status, headers, body } = errorResponse(error)
+    const challenge = error.challenge && { ...(await protocol.challenge(error.challenge)), algorithms }
+    const { status, headers, body } = edition.writeRefusal(error, challenge)
     if (status === 500) warnOnce(id, error.code, error.message)
-    if (error.challenge) headers['agent-auth'] = await challengeFor(error.challenge)
-    if (error.code !== 'authorization_required') return new Response(body, { status, headers })
-    return new Response('Authorization required', { status, headers: { ...headers, 'content-type': 'text/plain' } })
+    return new Response(body, { status, headers })
   }
 
-  const tokenEndpoint: ResourceTokenEndpoint = {
-    authServer,
-    scopes: options.scopes && Object.keys(options.scopes),
-    lifetime: resourceTokenLifetime,
-    verify: (message) => verify(message, { require: 'identity' }),
-    issue: issueResourceToken,
-  }
-
-  async function issueOnRequest(request: Request, received?: ReceivedMessage): Promise<Response> {
+  async function answer(endpoint: ResourceEndpoint, request: Request, received?: ReceivedMessage): Promise<Response> {
     try {
-      const message = received ?? receiveRequest(request)
-      const answer = await answerResourceTokenRequest(tokenEndpoint, message, request.headers.get('content-type'))
-      return jsonResponse(200, answer, { 'cache-control': 'no-store' })
+      const answered = await endpoint(received ?? receiveRequest(request), request.headers.get('content-type'))
+      return jsonResponse(200, answered, { 'cache-control': 'no-store' })
     } catch (error) {
       return toResponse(error)
     }
   }
 
-  const tokenPath = new URL(`${id}/resource/token`).pathname
-
   return {
     id,
     metadata,
+    scopes: declared,
+    publishedPaths: new Set([...documents.keys(), ...endpoints.keys()]),
     verify,
     toResponse,
     async handler(request, received) {
       const { pathname } = new URL(request.url)
-      if (pathname === tokenPath && request.method === 'POST') return issueOnRequest(request, received)
+      const endpoint = endpoints.get(pathname)
+      if (endpoint && request.method === 'POST') return answer(endpoint, request, received)
       const document = documents.get(pathname)
-      if (!document && pathname !== tokenPath) {
-        return jsonResponse(404, { error: 'invalid_request', error_description: 'No such document.' })
-      }
+      if (!document && !endpoint) return toResponse(new AAuthError('not_found', 'No such document.'))
       if (!document || (request.method !== 'GET' && request.method !== 'HEAD')) {
-        return jsonResponse(405, { error: 'invalid_request' }, { allow: document ? 'GET, HEAD' : 'POST' })
+        const allow = document ? 'GET, HEAD' : 'POST'
+        const refused = await toResponse(new AAuthError('method_not_allowed', `Ask for it with ${allow}.`))
+        refused.headers.set('allow', allow)
+        return refused
       }
       return jsonResponse(200, document, { 'cache-control': 'public, max-age=300' })
     },
   }
-}
-
-/** Adds to a refusal of the signature what would let the request through. */
-async function challenging<T>(required: Requirement, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof AAuthError) || error.status !== 401) throw error
-    throw error.withChallenge({ level: levelToAsk(error, required) })
-  }
-}
-
-// Nothing verified, so nothing is bound: a bad auth token asks for one without a resource token, everything else for a signature.
-function levelToAsk(error: AAuthError, required: Requirement): ChallengeContext['level'] {
-  if (error.code === 'auth_token_invalid') return 'authorization'
-  return required === 'signature' ? 'signature' : 'identity'
 }
 
 function coverageFor(agent: string | undefined, unsignedBodies: AgentSelection): BodyCoverage {

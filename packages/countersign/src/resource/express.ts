@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { createNodeListener } from '../node/node-listener.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
-import type { Requirement, VerifiedRequest } from './judge-level.js'
 import type { MountedOptions } from './mount-path.js'
 import { parseBody } from './parse-body.js'
-import { publishedPaths } from './published-paths.js'
 import { type Admission, createRequestGate } from './request-gate.js'
+import { requireResource } from './require-resource.js'
 import { requestChanged } from './require-unchanged.js'
 
 /** The request of Express, Connect or Node itself. `ip` is Express's, which its setting `trust proxy` decides. */
@@ -62,8 +62,9 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
  * into the app itself, not into a router, and before anything that reads the body.
  */
 export function aauthDocuments(resource: Resource): Middleware {
-  const paths = publishedPaths(resource)
-  const { origin } = new URL(resource.id)
+  requireResource(resource)
+  const { publishedPaths: paths, id } = resource
+  const { origin } = new URL(id)
   return function documentsMiddleware(req, res, next) {
     const target = targetOf(req)
     if (target !== req.url || !paths.has(target.split('?', 1)[0] as string)) return next()

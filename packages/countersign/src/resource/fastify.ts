@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream'
+import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { readBefore } from '../httpsig/received-message.js'
 import { createNodeListener } from '../node/node-listener.js'
 import type { NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
-import type { Requirement, VerifiedRequest } from './judge-level.js'
 import type { MountedOptions } from './mount-path.js'
-import { publishedPaths } from './published-paths.js'
 import { type Admission, createRequestGate } from './request-gate.js'
+import { requireResource } from './require-resource.js'
 import { requestChanged } from './require-unchanged.js'
 
 /** What is used of Fastify's request. `ip` follows its option `trustProxy`. */
@@ -90,8 +90,9 @@ function streamOf(bytes: Uint8Array): Readable {
 
 /** An `onRequest` hook for Fastify that serves `resource.handler` at the resource's own paths: `app.addHook('onRequest', …)`. */
 export function aauthDocuments(resource: Resource) {
-  const paths = publishedPaths(resource)
-  const { origin } = new URL(resource.id)
+  requireResource(resource)
+  const { publishedPaths: paths, id } = resource
+  const { origin } = new URL(id)
   return async function documentsHook({ raw, ip }: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
     // Not what `rewriteUrl` made of it: what was signed is what was sent.
     const { originalUrl = raw.url ?? '/' } = raw

@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import { receiveRequest, targetOf } from '../httpsig/receive-request.js'
 import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
@@ -6,7 +7,6 @@ import { AAuthError } from '../lib/errors.js'
 import { answeredBy, type HeadWriter, keepPrivate } from '../protocol/keep-private.js'
 import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../protocol/private-answer.js'
 import type { Resource } from './create-resource.js'
-import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { type MountedOptions, requireMountPath } from './mount-path.js'
 import { requireResource } from './require-resource.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
@@ -27,7 +27,7 @@ export function aauth<R extends Requirement>(
   options: MountedOptions<R>,
 ): MiddlewareHandler<{ Variables: { aauth: VerifiedRequest<R> } }> {
   requireResource(resource)
-  requireVerifyOptions(options, resource.metadata)
+  requireVerifyOptions(options, resource)
   const mountPath = requireMountPath(options)
   return async function aauthMiddleware(c, next) {
     const request = c.req.raw

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+export type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 export type { NonceClaim } from '../httpsig/claim-nonce.js'
 export { createMemoryNonces, type MemoryNoncesOptions } from '../httpsig/memory-nonces.js'
 export { AAuthError, type ErrorCode } from '../lib/errors.js'
@@ -14,6 +15,5 @@ export {
   type ResourceInterop,
   type ResourceOptions,
 } from './create-resource.js'
-export type { Requirement, VerifiedRequest } from './judge-level.js'
 export { type CountedRequest, createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.js'
 export type { VerifyRequestOptions } from './verify-request-options.js'

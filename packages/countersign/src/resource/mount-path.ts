@@ -1,4 +1,4 @@
-import type { Requirement } from './judge-level.js'
+import type { Requirement } from '../editions/verified-request.js'
 import type { VerifyRequestOptions } from './verify-request-options.js'
 
 export interface MountedOptions<R extends Requirement> extends VerifyRequestOptions<R> {

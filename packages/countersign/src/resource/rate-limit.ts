@@ -1,10 +1,10 @@
-import type { ResolvedKey } from '../discovery/resolve-key.js'
+import type { ResolvedKey } from '../editions/key-resolver.js'
+import type { Requirement } from '../editions/verified-request.js'
 import { systemClock } from '../lib/clock.js'
-import { AAuthError, type ChallengeContext } from '../lib/errors.js'
+import { AAuthError } from '../lib/errors.js'
 import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { networkOf } from '../lib/network-of.js'
-import type { Requirement } from './judge-level.js'
 
 /** What a request is counted by: only what its signature proved, and where it came from. */
 export interface CountedRequest {
@@ -72,28 +72,25 @@ export function createRateLimit(options: RateLimitOptions = {}): RateLimit {
   }
 }
 
-/** The level above, which has higher limits (S§4.5). */
-const above: Readonly<Record<Requirement, ChallengeContext | undefined>> = {
-  signature: { level: 'identity' },
-  identity: { level: 'authorization' },
-  authorization: undefined,
+interface RateContext {
+  remoteAddress: string | undefined
+  /** The level that has higher limits. */
+  levelAbove: (proven: Requirement) => string | undefined
 }
 
 /** @throws AAuthError `too_many_requests` */
 export async function requireRate(
   limit: RateLimit,
-  { key, agent, token }: ResolvedKey,
-  remoteAddress: string | undefined,
+  { key, agent, authorization }: ResolvedKey,
+  { remoteAddress, levelAbove }: RateContext,
 ): Promise<void> {
-  const claims = token?.kind === 'auth+jwt' && !token.expired ? token.claims : undefined
+  const claims = authorization && !authorization.expired ? authorization.claims : undefined
   const level = claims ? 'authorization' : agent === undefined ? 'signature' : 'identity'
   const { iss, sub } = claims ?? { iss: undefined, sub: undefined }
   const retryAfter = await limit({ level, thumbprint: key.thumbprint, agent, iss, sub, remoteAddress })
   if (retryAfter === undefined) return
-  const challenge = above[level]
-  const advice = challenge ? 'wait, or prove more than this one did' : 'wait as long as Retry-After says'
-  throw new AAuthError('too_many_requests', `Too many requests: ${advice}.`, {
-    retryAfter,
-    ...(challenge ? { challenge } : {}),
-  })
+  const above = levelAbove(level)
+  const advice = above === undefined ? 'wait as long as Retry-After says' : 'wait, or prove more than this one did'
+  const challenge = above === undefined ? {} : { challenge: { level: above } }
+  throw new AAuthError('too_many_requests', `Too many requests: ${advice}.`, { retryAfter, ...challenge })
 }

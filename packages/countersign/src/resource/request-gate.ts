@@ -1,9 +1,9 @@
+import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { type NodeResponse, refuseTheRest } from '../node/send-response.js'
 import { keepPrivate } from '../protocol/keep-private.js'
 import type { Resource } from './create-resource.js'
-import type { Requirement, VerifiedRequest } from './judge-level.js'
 import { type MountedOptions, requireMountPath } from './mount-path.js'
 import { requireResource } from './require-resource.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
@@ -35,7 +35,7 @@ export function createRequestGate<R extends Requirement>(
   options: MountedOptions<R>,
 ): RequestGate<R> {
   requireResource(resource)
-  requireVerifyOptions(options, resource.metadata)
+  requireVerifyOptions(options, resource)
   const mountPath = requireMountPath(options)
   const handledOf = ({ method = '', url = '', baseUrl = '' }: NodeRequest) => ({
     method,

@@ -1,9 +1,8 @@
+import type { Requirement } from '../editions/verified-request.js'
 import { nearestName } from '../lib/nearest-name.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
 import { warnOnce } from '../lib/warn-once.js'
-import type { ResourceMetadata } from '../protocol/metadata.js'
 import { parseScope } from '../protocol/scope.js'
-import type { Requirement } from './judge-level.js'
 
 export interface VerifyRequestOptions<R extends Requirement> {
   /** The level the request must reach (S§4). */
@@ -27,7 +26,7 @@ const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'i
  */
 export function requireVerifyOptions(
   options: VerifyRequestOptions<Requirement>,
-  { resource, supported_scopes: declared }: ResourceMetadata,
+  { id, scopes: declared }: { id: string; scopes: readonly string[] | undefined },
 ): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(
@@ -48,7 +47,7 @@ export function requireVerifyOptions(
   const near = nearestName(undeclared, declared)
   const meant = near === undefined ? '' : `; did you mean ${near}?`
   warnOnce(
-    resource,
+    id,
     `scope ${undeclared}`,
     `it is not among the scopes of the resource, so people read no words for it${meant}`,
   )

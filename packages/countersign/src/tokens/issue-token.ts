@@ -1,9 +1,8 @@
 import * as platform from '#crypto'
-import { algorithmTable } from '../lib/algorithms.js'
 import { serializeBase64url, utf8 } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import type { Signer } from '../lib/signer.js'
-import type { ClaimsByKind, TokenKind } from './token-table.js'
+import type { RegisteredClaims, TokenType } from './token-type.js'
 
 export interface IssueTokenOptions {
   signer: Signer
@@ -12,15 +11,15 @@ export interface IssueTokenOptions {
 }
 
 /**
- * Signs a token of the given kind (S§5–7). `iat` and `jti` are added where the claims have none (W16). The claims are
+ * Signs a token. `iat` and `jti` are added where the claims have none (W16). The claims are
  * the caller's responsibility: nothing is checked here.
  */
-export async function issueToken<K extends TokenKind>(
-  kind: K,
-  claims: ClaimsByKind[K],
+export async function issueToken<C extends RegisteredClaims>(
+  type: TokenType<C>,
+  claims: NoInfer<C>,
   { signer, now = systemClock }: IssueTokenOptions,
 ): Promise<string> {
-  const header = { alg: algorithmTable[signer.algorithm].jose[0], kid: signer.kid, typ: kind }
+  const header = { alg: type.jose.names[signer.algorithm][0], kid: signer.kid, typ: type.typ }
   const payload = {
     ...claims,
     exp: wholeSeconds(claims.exp),

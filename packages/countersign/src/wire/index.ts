@@ -7,19 +7,43 @@
 export { createDiscovery, type Discovery, type DiscoveryOptions, type FoundKey } from '../discovery/discovery.js'
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 export type { DiscoveryFailure, Found } from '../discovery/fetch-document.js'
+export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
 export type { NetworkOptions } from '../discovery/guarded-fetch.node.js'
 export type { Delay } from '../discovery/lookup.js'
-export {
-  type CertificateFinder,
-  createKeyRenewer,
-  createKeyResolver,
-  type FoundCertificate,
-  type KeyRenewer,
-  type KeyResolver,
-  type KeyResolverOptions,
-  type ResolvedKey,
-  tokenKeys,
-} from '../discovery/resolve-key.js'
+export { tokenKeys } from '../discovery/token-keys.js'
+export type {
+  AgentProtocol,
+  AgentTools,
+  CallbackMatch,
+  Credential,
+  HeldToken,
+  ReadRefusal,
+  Step,
+  TokenNeed,
+} from '../editions/agent-protocol.js'
+export type { AuthClaims, Authorization } from '../editions/authorization.js'
+export type { Edition, WrittenRefusal } from '../editions/edition.js'
+export { type JanuaryChallenge, parseChallenge, serializeChallenge } from '../editions/january/challenge.js'
+export type { AgentMetadata, IssuerMetadata, ResourceMetadata } from '../editions/january/documents.js'
+export { january } from '../editions/january/january.js'
+export { wireErrorOf } from '../editions/january/refusals.js'
+export { type RevokedKind, revocationEntry, revocationListLimits } from '../editions/january/revocation-entry.js'
+export { parseSignatureKey, serializeSignatureKey } from '../editions/january/signature-key.js'
+export type {
+  AgentTokenClaims,
+  AuthTokenClaims,
+  ResourceTokenClaims,
+  RevocationClaims,
+} from '../editions/january/tokens.js'
+export type { KeyResolver, KeyResolverOptions, ResolvedKey } from '../editions/key-resolver.js'
+export type {
+  ResourceEndpoint,
+  ResourceProtocol,
+  ResourceTools,
+  RevocationList,
+  RevocationListOptions,
+} from '../editions/resource-protocol.js'
+export type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 export {
   type NonceClaim,
   type NonceOwner,
@@ -29,7 +53,7 @@ export {
   type VerifiedNonce,
 } from '../httpsig/claim-nonce.js'
 export { contentDigest, requireContentDigest } from '../httpsig/content-digest.js'
-export { parseEitherSignatureKey } from '../httpsig/later-signature-key.js'
+export type { KeyReference, ParsedKeyReference } from '../httpsig/key-reference.js'
 export {
   type NonceCounts,
   type NonceLimits,
@@ -51,13 +75,7 @@ export {
 } from '../httpsig/sign-request.js'
 export { serializeSignatureBase } from '../httpsig/signature-base.js'
 export { parseSignature, parseSignatureInput, type SignatureInput } from '../httpsig/signature-input.js'
-export {
-  type ParsedSignatureKey,
-  parseSignatureKey,
-  type SignatureKey,
-  serializeSignatureKey,
-} from '../httpsig/signature-key.js'
-export { januaryProfile, type SigningProfile } from '../httpsig/signing-profile.js'
+export { coverageOf, type SigningProfile } from '../httpsig/signing-profile.js'
 export { requireTarget, type Target } from '../httpsig/target.js'
 export {
   type BodyCoverage,
@@ -66,10 +84,10 @@ export {
   type VerifySignatureOptions,
   verifySignature,
 } from '../httpsig/verify-signature.js'
-export { algorithmNames } from '../lib/algorithms.js'
+export { algorithmNames, type JoseRules, registeredNames } from '../lib/algorithms.js'
 export { parseBase64, parseBase64url, serializeBase64, serializeBase64url } from '../lib/base64url.js'
 export { errorReasons } from '../lib/error-reasons.js'
-export { type AAuthErrorOptions, type ChallengeContext, errorCases } from '../lib/errors.js'
+export { type AAuthErrorOptions, type ChallengeContext, errorCases, type ResourceTokenBinding } from '../lib/errors.js'
 export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from '../lib/jwk.js'
 export type { MaybePromise } from '../lib/maybe-promise.js'
 export { nearestName } from '../lib/nearest-name.js'
@@ -77,9 +95,16 @@ export { networkOf } from '../lib/network-of.js'
 export { parseJsonObject } from '../lib/parse-json.js'
 export type { GeneratePrivateJwkOptions } from '../lib/signer.js'
 export { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
-export { type Challenge, parseChallenge, serializeChallenge } from '../protocol/challenge.js'
+export type { Challenge } from '../protocol/challenge.js'
+export {
+  type DocumentType,
+  documentUrl,
+  isFetchableUrl,
+  type OwnDocument,
+  type PublishedDocument,
+  parseDocument,
+} from '../protocol/document-type.js'
 export { type EndpointOrigins, endpointProblem } from '../protocol/endpoint-origins.js'
-export { errorResponse } from '../protocol/error-response.js'
 export { maxFormBytes, readForm, readParameters, requireParameter } from '../protocol/form.js'
 export {
   type IdentifierOptions,
@@ -88,29 +113,11 @@ export {
   isLoopbackIdentifier,
   requireIdentifier,
 } from '../protocol/identifier.js'
-export {
-  type AgentMetadata,
-  type IssuerMetadata,
-  isFetchableUrl,
-  type MetadataByKind,
-  type MetadataKind,
-  metadataUrl,
-  parseMetadata,
-  type ResourceMetadata,
-} from '../protocol/metadata.js'
 export { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
 export { parseScope } from '../protocol/scope.js'
 export { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
 export type { IssueTokenOptions } from '../tokens/issue-token.js'
 export { requestCode } from '../tokens/request-code.js'
 export { requireOwnSigner } from '../tokens/require-own-signer.js'
-export { type RevokedKind, revocationEntry, revocationListLimits } from '../tokens/revocation-entry.js'
-export type {
-  AgentTokenClaims,
-  AuthTokenClaims,
-  ClaimsByKind,
-  ResourceTokenClaims,
-  RevocationClaims,
-  TokenKind,
-} from '../tokens/token-table.js'
+export type { ClaimKind, ClaimRule, RegisteredClaims, TokenType } from '../tokens/token-type.js'
 export { type VerifiedToken, type VerifyTokenOptions, verifyToken } from '../tokens/verify-token.js'

@@ -2,11 +2,13 @@ import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import { type AgentError, createAgent } from 'countersign/agent'
 import {
   type AuthTokenClaims,
+  documentUrl,
   type EndpointOrigins,
   type IssuerMetadata,
-  metadataUrl,
+  january,
   type ResourceTokenClaims,
   serializeChallenge,
+  type TokenType,
 } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
@@ -19,6 +21,11 @@ const attacker = 'https://attacker.example'
 const signerOf = async (kid: string) => createSigner(await generatePrivateJwk({ kid }))
 const [agentSigner, peerSigner, otherSigner] = await Promise.all([signerOf('a'), signerOf('b'), signerOf('c')])
 
+const byTyp: Readonly<Record<'resource+jwt' | 'auth+jwt', TokenType>> = {
+  'resource+jwt': january.tokens.resource,
+  'auth+jwt': january.tokens.auth,
+}
+
 type Changes<T> = { readonly [C in keyof T]?: unknown }
 
 const resourceToken = (
@@ -26,12 +33,18 @@ const resourceToken = (
   kind: 'resource+jwt' | 'auth+jwt' = 'resource+jwt',
 ) => {
   const claims = { iss: api, aud: authServer, agent: id, agent_jkt: agentSigner.thumbprint, scope: 'data.read' }
-  return issueToken(kind, { exp: now + 600, ...claims, ...changes } as never, { signer: peerSigner, now: () => now })
+  return issueToken(byTyp[kind], { exp: now + 600, ...claims, ...changes } as never, {
+    signer: peerSigner,
+    now: () => now,
+  })
 }
 
 const authToken = (changes: Changes<AuthTokenClaims> = {}, kind: 'resource+jwt' | 'auth+jwt' = 'auth+jwt') => {
   const claims = { iss: authServer, aud: api, agent: id, scope: 'data.read', cnf: { jwk: agentSigner.jwk } }
-  return issueToken(kind, { exp: now + 600, ...claims, ...changes } as never, { signer: peerSigner, now: () => now })
+  return issueToken(byTyp[kind], { exp: now + 600, ...claims, ...changes } as never, {
+    signer: peerSigner,
+    now: () => now,
+  })
 }
 
 const challengeWith = (token: string, server = authServer) =>
@@ -53,7 +66,7 @@ function meet({ challenge, status = 401, token, document: change, endpointOrigin
   const opened: string[] = []
   const seen: { url: string; scheme: string }[] = []
   const documents = issuerDocuments(authServer, [peerSigner.jwk])
-  Object.assign(documents[metadataUrl(authServer, 'aauth-issuer')] ?? {}, change)
+  Object.assign(documents[documentUrl(january.documents.authServer, authServer)] ?? {}, change)
   let round = 0
   const agent = createAgent({
     id,
@@ -274,7 +287,6 @@ describe('a challenge that cannot be read is left to the caller', () => {
     ['Latin-1', () => 'httpsig; auth-token; auth_server="https://\u00e9.example"'],
     ['no resource token', () => `httpsig; auth-token; auth_server="${authServer}"`],
     ['no auth server', async () => `httpsig; auth-token; resource_token="${await resourceToken()}"`],
-    ['a place for a person, which is not followed', () => `httpsig; user_interaction="${attacker}"`],
     ['another scheme', () => 'Bearer realm="a"'],
   ])('%s', async (_claim, challenge) => {
     const { agent, seen, tokenRequests } = meet({ challenge })
@@ -282,6 +294,16 @@ describe('a challenge that cannot be read is left to the caller', () => {
     expect(tokenRequests()).toBe(0)
     expect(seen).toHaveLength(1)
   })
+})
+
+it('a challenge that asks for user_interaction is refused by that name, and nobody is sent there', async () => {
+  const { agent, seen, tokenRequests } = meet({ challenge: () => `httpsig; user_interaction="${attacker}"` })
+  await expect(agent.fetch(`${api}/data`)).rejects.toMatchObject({
+    code: 'challenge_unsupported',
+    message: expect.stringContaining('user_interaction'),
+  })
+  expect(tokenRequests()).toBe(0)
+  expect(seen).toHaveLength(1)
 })
 
 /** The token with another issuer in front of its own; its signature no longer matters here. */

@@ -6,7 +6,7 @@ import {
   type WebAgentOptions,
   type WebConsentRequest,
 } from 'countersign/agent'
-import { type AuthTokenClaims, type ResourceTokenClaims, serializeChallenge } from 'countersign/wire'
+import { type AuthTokenClaims, january, type ResourceTokenClaims, serializeChallenge } from 'countersign/wire'
 import { issuerDocuments } from '../origins.js'
 
 export const ids = {
@@ -87,7 +87,7 @@ export function openStage(options: Partial<WebAgentOptions> = {}): Stage {
     },
     resourceToken: (scope = 'data.read', changes = {}) =>
       issueToken(
-        'resource+jwt',
+        january.tokens.resource,
         {
           iss: ids.api,
           aud: ids.authServer,
@@ -101,7 +101,7 @@ export function openStage(options: Partial<WebAgentOptions> = {}): Stage {
       ),
     authToken: (changes = {}) =>
       issueToken(
-        'auth+jwt',
+        january.tokens.auth,
         {
           iss: ids.authServer,
           aud: ids.api,

@@ -1,10 +1,17 @@
 import { AAuthError } from 'countersign'
-import { errorResponse, importVerificationKey, type VerifyTokenOptions, verifyToken } from 'countersign/wire'
+import { importVerificationKey, january, type TokenType, type VerifyTokenOptions, verifyToken } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Case, play, playRace, playValid } from './attack.js'
 import { listedIds, rows } from './rows.js'
 import { openHttp2Stage, openHttpStage, openVerifierStage, type Stage, type StageOptions } from './stage.js'
 import { forgeToken, type Slot, type TokenCase } from './token-slots.js'
+
+const tokenTypes: Readonly<Record<Slot['kind'], TokenType>> = {
+  'agent+jwt': january.tokens.agent,
+  'resource+jwt': january.tokens.resource,
+  'auth+jwt': january.tokens.auth,
+  'revocations+jwt': january.tokens.revocations,
+}
 
 type Open = (options?: StageOptions) => Promise<Stage>
 
@@ -102,9 +109,9 @@ async function verdictOf(slot: Slot, token: string, stage: Stage, local: boolean
     },
   }
   try {
-    await verifyToken(slot.kind, token, options)
+    await verifyToken(tokenTypes[slot.kind], token, options)
   } catch (error) {
-    if (error instanceof AAuthError) return (JSON.parse(errorResponse(error).body) as { error: string }).error
+    if (error instanceof AAuthError) return (JSON.parse(january.writeRefusal(error).body) as { error: string }).error
     throw error
   }
   return 'accepted'

@@ -1,4 +1,4 @@
-import type { SignatureKey } from 'countersign/wire'
+import type { KeyReference } from 'countersign/wire'
 import { type CraftedParts, craftMessage, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome } from './attack.js'
 import { agentReference, ids, signers } from './parties.js'
@@ -7,7 +7,7 @@ import { resourceTokenPath, type Stage } from './stage.js'
 /** What differs from the base case: a signed GET of `/data` by the agent. */
 export interface Parts extends Partial<Omit<CraftedParts, 'signatureKey'>> {
   /** `own key`: the key rides in the header. @default the agent's document and key */
-  signatureKey?: SignatureKey | 'own key'
+  signatureKey?: KeyReference | 'own key'
   to?: Message['to']
 }
 

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { signRequest } from 'countersign/wire'
+import { january, signRequest } from 'countersign/wire'
 import { expect, vi } from 'vitest'
 import { digestOf, plusHeader, requiredComponents, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome, Row } from './attack.js'
@@ -237,6 +237,7 @@ export const messageRows: readonly Row[] = [
           const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
           const sign = (bytes: number) =>
             signRequest(new Request(ids.resource), {
+              profile: january.signing,
               signer: signers.delegate,
               signatureKey: { scheme: 'jwt', jwt: 'a'.repeat(bytes) },
             })

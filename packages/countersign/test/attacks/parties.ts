@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
-import type { SignatureKey } from 'countersign/wire'
+import type { KeyReference } from 'countersign/wire'
 
 /** The identifiers of every stage. */
 export const ids = {
@@ -30,4 +30,4 @@ export const agentReference = {
   id: ids.agent,
   kid: signers.agent.kid,
   wellKnown: 'aauth-agent',
-} as const satisfies SignatureKey
+} as const satisfies KeyReference

@@ -1,5 +1,4 @@
 import type { Signer } from 'countersign'
-import type { TokenKind } from 'countersign/wire'
 import type { Case, Outcome } from './attack.js'
 import { accepted, craft, form, type Parts, unknownKey } from './crafted-cases.js'
 import { ids, signers } from './parties.js'
@@ -17,6 +16,8 @@ export type Forge = (
   parts: TokenParts,
   stage: Stage,
 ) => Partial<TokenParts> | string | Promise<Partial<TokenParts> | string>
+
+type TokenKind = 'agent+jwt' | 'resource+jwt' | 'auth+jwt' | 'revocations+jwt'
 
 /** A place where a token is accepted. */
 export interface Slot {

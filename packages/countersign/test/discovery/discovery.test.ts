@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { createSigner, type FetchDocument, generatePrivateJwk, issueToken } from 'countersign'
-import { createDiscovery, createKeyResolver, type Discovery, type SignatureKey } from 'countersign/wire'
+import { createDiscovery, type Discovery, january, type KeyReference } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 import { refusal, refusalCode } from '../refusal.js'
@@ -25,7 +25,7 @@ function movableClock(): { now: () => number; pass: (seconds: number) => void } 
 }
 
 async function outcomeOf(discovery: Discovery, origin: string, kid = 'key-1'): Promise<string> {
-  const outcome = await discovery.findKey('aauth-agent', origin, kid)
+  const outcome = await discovery.findKey(january.documents.agent, origin, kid)
   return 'found' in outcome ? outcome.found.thumbprint : outcome.failure.reason
 }
 
@@ -148,7 +148,7 @@ describe('what a stranger may not make of it', () => {
     ['a connection that is closed at once', ''],
   ])('%s does not end the process', { timeout: 2000 }, async (_name, answer) => {
     const server = await startTcpServer((socket) => socket.end(answer))
-    const outcome = await createDiscovery(loopback).findMetadata('aauth-agent', server.origin)
+    const outcome = await createDiscovery(loopback).findMetadata(january.documents.agent, server.origin)
     expect(outcome).toHaveProperty('failure')
   })
 
@@ -239,10 +239,12 @@ describe('what a stranger may not make of it', () => {
     const metadata = `${agent}/.well-known/aauth-agent`
     const { fetch } = documentFetch({ [metadata]: { agent, jwks_uri: metadata, keys: [signer.jwk] } })
     const discovery = createDiscovery({ ...quick, fetch })
-    expect(await discovery.findMetadata('aauth-agent', agent)).toHaveProperty('found')
+    expect(await discovery.findMetadata(january.documents.agent, agent)).toHaveProperty('found')
     expect(await discovery.findKeyAt(metadata, 'key-1')).toHaveProperty('found.thumbprint', signer.thumbprint)
     expect(await discovery.findKeyAt(metadata, 'constructor')).toMatchObject({ failure: { reason: 'unknown_kid' } })
-    expect(await discovery.findMetadata('aauth-agent', agent)).toEqual({ found: { agent, jwks_uri: metadata } })
+    expect(await discovery.findMetadata(january.documents.agent, agent)).toEqual({
+      found: { agent, jwks_uri: metadata },
+    })
     expect(await outcomeOf(discovery, agent)).toBe(signer.thumbprint)
   })
 
@@ -440,7 +442,7 @@ describe('caches and budgets', () => {
       down && url.endsWith(path) ? new Response('', { status: 503 }) : Response.json(documents[url])
     const clock = movableClock()
     const discovery = createDiscovery({ ...quick, fetch, now: clock.now })
-    const isStale = () => discovery.isStale('aauth-agent', agent)
+    const isStale = () => discovery.isStale(january.documents.agent, agent)
     expect(isStale()).toBe(false)
     await outcomeOf(discovery, agent)
     down = true
@@ -449,12 +451,12 @@ describe('caches and budgets', () => {
     clock.pass(1)
     for (let times = 0; times < 2; times++)
       expect([await outcomeOf(discovery, agent), isStale()]).toEqual([signer.thumbprint, true])
-    expect(discovery.peekKey('aauth-agent', agent, 'key-1')).toBeUndefined()
+    expect(discovery.peekKey(january.documents.agent, agent, 'key-1')).toBeUndefined()
     down = false
     clock.pass(60)
     for (let times = 0; times < 2; times++)
       expect([await outcomeOf(discovery, agent), isStale()]).toEqual([signer.thumbprint, false])
-    expect(discovery.peekKey('aauth-agent', agent, 'key-1')?.thumbprint).toBe(signer.thumbprint)
+    expect(discovery.peekKey(january.documents.agent, agent, 'key-1')?.thumbprint).toBe(signer.thumbprint)
   })
 
   it('K23: an origin that is down is asked once a minute, not by every request', async () => {
@@ -502,33 +504,35 @@ describe('caches and budgets', () => {
     const { fetch, asked } = documentFetch({})
     const local = new Map([[`${own}/.well-known/aauth-issuer`, async () => [signer.jwk]]])
     const discovery = createDiscovery({ ...quick, fetch, local })
-    expect(await discovery.findKey('aauth-issuer', own, 'key-1')).toHaveProperty('found.thumbprint', signer.thumbprint)
-    expect(await discovery.findKey('aauth-issuer', own, 'key-2')).toMatchObject({ failure: { reason: 'unknown_kid' } })
+    expect(await discovery.findKey(january.documents.authServer, own, 'key-1')).toHaveProperty(
+      'found.thumbprint',
+      signer.thumbprint,
+    )
+    expect(await discovery.findKey(january.documents.authServer, own, 'key-2')).toMatchObject({
+      failure: { reason: 'unknown_kid' },
+    })
     expect(asked).toEqual([])
   })
 })
 
 const auth = 'https://auth.example'
 
-function resolverOver(
-  discovery: Discovery,
-  now: () => number,
-  absentWellKnown: 'aauth-agent' | 'jwks' = 'aauth-agent',
-) {
-  return createKeyResolver({
+function resolverOver(discovery: Discovery, now: () => number, role: 'authServer' | 'resource' = 'resource') {
+  const keys = january.createKeyResolver({
     discovery,
     now,
     audience: 'https://resource.example',
     authTokenIssuers: [auth],
-    absentWellKnown,
+    role,
   })
+  return (reference: KeyReference) => keys.resolve(reference)
 }
 
-describe('createKeyResolver', () => {
+describe('january.createKeyResolver', () => {
   const now = () => 1_768_786_017
-  const over = (documents: Record<string, object>, absentWellKnown?: 'aauth-agent' | 'jwks') => {
+  const over = (documents: Record<string, object>, role?: 'authServer' | 'resource') => {
     const { fetch, asked } = documentFetch(documents)
-    return { resolveKey: resolverOver(createDiscovery({ ...quick, fetch, now }), now, absentWellKnown), asked }
+    return { resolveKey: resolverOver(createDiscovery({ ...quick, fetch, now }), now, role), asked }
   }
 
   it.each([
@@ -550,10 +554,10 @@ describe('createKeyResolver', () => {
   })
 
   it('W11: an absent well-known means the agent document, or the JWKS at the id itself', async () => {
-    const reference: SignatureKey = { scheme: 'jwks', id: agent, kid: 'key-1' }
-    const agents = over(agentDocuments(agent, [signer.jwk]))
+    const reference: KeyReference = { scheme: 'jwks', id: agent, kid: 'key-1' }
+    const agents = over(agentDocuments(agent, [signer.jwk]), 'authServer')
     expect(await agents.resolveKey(reference)).toMatchObject({ agent, key: { thumbprint: signer.thumbprint } })
-    const direct = over({ [agent]: { keys: [signer.jwk] } }, 'jwks')
+    const direct = over({ [agent]: { keys: [signer.jwk] } })
     expect(await direct.resolveKey(reference)).toMatchObject({
       agent: undefined,
       key: { thumbprint: signer.thumbprint },
@@ -563,11 +567,11 @@ describe('createKeyResolver', () => {
 
   it('W11: mode 1 proves a key and no agent', async () => {
     const { resolveKey } = over(agentDocuments(agent, [signer.jwk]))
-    const reference: SignatureKey = { scheme: 'jwks', jwksUri: `${agent}/jwks.json`, kid: 'key-1' }
+    const reference: KeyReference = { scheme: 'jwks', jwksUri: `${agent}/jwks.json`, kid: 'key-1' }
     expect(await resolveKey(reference)).toMatchObject({ agent: undefined, scheme: 'jwks' })
   })
 
-  it.each<[string, SignatureKey]>([
+  it.each<[string, KeyReference]>([
     ['an id with a trailing slash', { scheme: 'jwks', id: `${agent}/`, kid: 'key-1', wellKnown: 'aauth-agent' }],
     ['an id on http', { scheme: 'jwks', id: 'http://agent.example', kid: 'key-1', wellKnown: 'aauth-agent' }],
     ['a loopback id', { scheme: 'jwks', id: 'http://127.0.0.1:8001', kid: 'key-1', wellKnown: 'aauth-agent' }],
@@ -587,7 +591,7 @@ describe('createKeyResolver', () => {
       over({ [`${agent}/.well-known/aauth-agent`]: { agent: auth, jwks_uri: `${agent}/jwks.json` } }),
       over(agentDocuments(agent, [{ ...signer.jwk, d: 'AAAA' }])),
     ]
-    const reference: SignatureKey = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' }
+    const reference: KeyReference = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' }
     const refusals = await Promise.all(causes.map(({ resolveKey }) => refusal(() => resolveKey(reference))))
     expect(new Set(refusals.map(({ code, description }) => `${code} ${description}`)).size).toBe(1)
     expect(new Set(refusals.map(({ message }) => message)).size).toBeGreaterThan(2)
@@ -595,7 +599,7 @@ describe('createKeyResolver', () => {
 
   it('R05: an auth server that cannot be reached is 503, one that answers wrongly 401', async () => {
     const claims = { iss: auth, aud: 'https://resource.example', agent, exp: now() + 60, cnf: { jwk: otherSigner.jwk } }
-    const jwt = await issueToken('auth+jwt', claims, { signer, now })
+    const jwt = await issueToken(january.tokens.auth, claims, { signer, now })
     const down = createDiscovery({ ...quick, fetch: async () => new Response('', { status: 503 }), now })
     expect(await refusalCode(() => resolverOver(down, now)({ scheme: 'jwt', jwt }))).toBe('unavailable')
     expect(await refusalCode(() => over({}).resolveKey({ scheme: 'jwt', jwt }))).toBe('auth_token_invalid')

@@ -6,7 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import { createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
 import { createResource } from 'countersign/resource'
-import { type SignatureKey, signRequest } from 'countersign/wire'
+import { january, type KeyReference, signRequest } from 'countersign/wire'
 import { createCertificateFinder } from 'countersign/x509'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Issued, issueCertificate } from '../x509/certificates.js'
@@ -280,12 +280,16 @@ describe('W28: egressProxy', () => {
     await certificates({ x5u: 'https://certificates.example/chain.pem', x5t: 'A'.repeat(43) })
     const options = { id: 'https://api.example', signer, authServer: 'https://auth.example', egressProxy }
     const resource = createResource({ ...options, discovery: { failureTime: 'shortest' } })
-    const keys: SignatureKey = { scheme: 'jwks', id: 'https://outside.example', kid: 'key-1', wellKnown: 'aauth-agent' }
+    const keys: KeyReference = { scheme: 'jwks', id: 'https://outside.example', kid: 'key-1', wellKnown: 'aauth-agent' }
     const exp = Math.floor(Date.now() / 1000) + 600
     const claims = { iss: 'https://auth.example', aud: options.id, sub: 'a', agent: options.id, scope: 'a', exp }
-    const jwt = await issueToken('auth+jwt', { ...claims, cnf: { jwk: signer.jwk } }, { signer })
+    const jwt = await issueToken(january.tokens.auth, { ...claims, cnf: { jwk: signer.jwk } }, { signer })
     for (const signatureKey of [keys, { scheme: 'jwt', jwt } as const]) {
-      const request = await signRequest(new Request(`${options.id}/data`), { signer, signatureKey })
+      const request = await signRequest(new Request(`${options.id}/data`), {
+        profile: january.signing,
+        signer,
+        signatureKey,
+      })
       await resource.verify(request, { require: 'signature' }).catch(() => undefined)
     }
     expect(proxy.asked).toEqual([['certificates.example:443'], ['outside.example:443'], ['auth.example:443']])

@@ -1,5 +1,5 @@
 import { type FetchDocument, issueToken } from 'countersign'
-import { createKeyResolver, type Delay, type Discovery } from 'countersign/wire'
+import { type Delay, type Discovery, january } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { discoveryAmong, hosts, signer } from './parties.js'
 
@@ -161,7 +161,7 @@ describe('a lookup that fails is answered after 2.5 s, whatever the cause', () =
   it('a document is told at once that it is not there, for agents whose key was found', async () => {
     const { delay } = heldDelay()
     const { discovery } = discoveryAmong({ failureTime: 'equal', delay })
-    expect(await discovery.findMetadata('aauth-resource', agent)).toHaveProperty('failure')
+    expect(await discovery.findMetadata(january.documents.resource, agent)).toHaveProperty('failure')
   })
 })
 
@@ -172,10 +172,18 @@ describe('is answered as soon as it failed', () => {
     })
 
   it.each<[string, 'equal' | 'shortest', (discovery: Discovery) => Promise<object>]>([
-    ['a key, with failureTime shortest', 'shortest', (discovery) => discovery.findKey('aauth-agent', agent, 'key-1')],
+    [
+      'a key, with failureTime shortest',
+      'shortest',
+      (discovery) => discovery.findKey(january.documents.agent, agent, 'key-1'),
+    ],
     ['keys at a URL, with failureTime shortest', 'shortest', (discovery) => discovery.findKeyAt(jwks, 'key-1')],
-    ['a key of an auth server', 'equal', (discovery) => discovery.findKey('aauth-issuer', agent, 'key-1')],
-    ['a document', 'equal', (discovery) => discovery.findMetadata('aauth-agent', agent)],
+    [
+      'a key of an auth server',
+      'equal',
+      (discovery) => discovery.findKey(january.documents.authServer, agent, 'key-1'),
+    ],
+    ['a document', 'equal', (discovery) => discovery.findMetadata(january.documents.agent, agent)],
   ])('%s', async (_case, failureTime, look) => {
     const { discovery, otherwise } = discoveryAmong({ failureTime, delay: never })
     otherwise.set(agent, failed('ECONNREFUSED'))
@@ -209,7 +217,7 @@ describe('lookups that failed are remembered', () => {
     const error = Object.assign(new Error('refused: its address is not public'), { code: 'EREFUSED' })
     otherwise.set(agent, () => Promise.reject(Object.assign(error, { cause: new Error('a'.repeat(10_000)) })))
     const failureOf = async () => {
-      const outcome = await discovery.findKey('aauth-agent', agent, 'key-1')
+      const outcome = await discovery.findKey(january.documents.agent, agent, 'key-1')
       return 'failure' in outcome ? outcome.failure : undefined
     }
     expect((await failureOf())?.cause).toBe(error)
@@ -272,7 +280,7 @@ describe('lookups that failed are remembered', () => {
     const { clock, asked, discovery, otherwise } = discoveryAmong({ failureTime: 'equal', delay })
     const issuer = 'https://auth.example'
     otherwise.set(issuer, failed('ECONNREFUSED'))
-    const find = () => discovery.findKey('aauth-issuer', issuer, 'key-1')
+    const find = () => discovery.findKey(january.documents.authServer, issuer, 'key-1')
     for (const [seconds, fetches] of [
       [0, 1],
       [4, 1],
@@ -331,16 +339,16 @@ it('an agent token by an agent that nobody answers for is refused in the same ti
   const { clock, discovery, otherwise } = discoveryAmong({ failureTime: 'equal', delay })
   otherwise.set(agent, failed('ENOTFOUND'))
   const now = () => clock.now
-  const resolveKey = createKeyResolver({
+  const keys = january.createKeyResolver({
     discovery,
     now,
     audience: 'https://resource.example',
     authTokenIssuers: [],
-    absentWellKnown: 'aauth-agent',
+    role: 'resource',
   })
   const claims = { iss: agent, sub: 'delegate', exp: now() + 600, cnf: { jwk: signer.jwk } }
-  const jwt = await issueToken('agent+jwt', claims, { signer, now })
-  const resolving = Promise.resolve(resolveKey({ scheme: 'jwt', jwt })).catch((error: { code: string }) => error.code)
+  const jwt = await issueToken(january.tokens.agent, claims, { signer, now })
+  const resolving = Promise.resolve(keys.resolve({ scheme: 'jwt', jwt })).catch((error: { code: string }) => error.code)
   await settled()
   expect(times).toEqual([2500])
   pass()

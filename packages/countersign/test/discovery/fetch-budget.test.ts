@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { createKeyResolver } from 'countersign/wire'
+import { january } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 import { refusal } from '../refusal.js'
@@ -136,7 +136,7 @@ describe('K25: places for fetches', () => {
     const known = hosts('known', 24)
     for (const host of known) await find(host)
     clock.now += 200
-    const first = await discovery.findKey('aauth-agent', agent, 'key-1', honest)
+    const first = await discovery.findKey(january.documents.agent, agent, 'key-1', honest)
     clock.now += 101
     silence('https://known-')
     const held = known.map((host, index) => find(host, `198.${index}.100.1`))
@@ -144,7 +144,7 @@ describe('K25: places for fetches', () => {
     const second = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
     otherwise.set(`${agent}/jwks.json`, async () => Response.json({ keys: [second.jwk] }))
     if (!('found' in first)) throw new Error('not found')
-    const renew = () => discovery.renewKey('aauth-agent', agent, 'key-1', first.found, honest)
+    const renew = () => discovery.renewKey(january.documents.agent, agent, 'key-1', first.found, honest)
     const before = asked.length
     expect(await renew()).toBeUndefined()
     expect(asked).toHaveLength(before)
@@ -221,15 +221,15 @@ describe('K25: fetches in a minute', () => {
 
   it('are refused with 429, and when to come again', async () => {
     const { clock, discovery, find, silence, release, waiting } = discoveryAmong({ fetchesPerSource: 2 })
-    const resolveKey = createKeyResolver({
+    const keys = january.createKeyResolver({
       discovery,
       now: () => clock.now,
       audience: 'https://resource.example',
       authTokenIssuers: [],
-      absentWellKnown: 'aauth-agent',
+      role: 'authServer',
     })
     const refusalFor = (id: string, address: string) =>
-      refusal(() => resolveKey({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' }, address))
+      refusal(() => keys.resolve({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' }, address))
     expect(await find('https://agent.example', attacker)).toBe('found')
     clock.now += 20
     expect(await refusalFor('https://new.example', attacker)).toMatchObject({
@@ -261,7 +261,7 @@ describe('K25: fetches in a minute', () => {
     const { otherwise, discovery, find } = discoveryAmong({ fetchesPerMinute: 1 })
     otherwise.set(issuer, async (url) => Response.json(issuerDocuments(issuer, [signer.jwk])[url]))
     expect(await find('https://new.example', attacker)).toBe('busy')
-    expect(reasonOf(await discovery.findKey('aauth-issuer', issuer, 'key-1', attacker))).toBe('found')
+    expect(reasonOf(await discovery.findKey(january.documents.authServer, issuer, 'key-1', attacker))).toBe('found')
   })
 
   it('leave the memory flat: what is known of sources is bounded', async () => {

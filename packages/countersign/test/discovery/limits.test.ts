@@ -1,3 +1,4 @@
+import { january } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { discoveryAmong, hosts, signer } from './parties.js'
 
@@ -51,9 +52,9 @@ describe('what is remembered is bounded', () => {
     const { asked, otherwise, discovery } = discoveryAmong({ fetchesPerMinute: 1_000_000 })
     otherwise.set('https://agent-', (url) => answer(metadataOf(url, length)))
     const agents = hosts('agent', count)
-    for (const id of agents) await discovery.findMetadata('aauth-agent', id)
+    for (const id of agents) await discovery.findMetadata(january.documents.agent, id)
     expect(asked).toHaveLength(count)
-    await discovery.findMetadata('aauth-agent', agents[0] ?? '')
+    await discovery.findMetadata(january.documents.agent, agents[0] ?? '')
     return asked.length > count
   }
 

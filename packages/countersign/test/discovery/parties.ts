@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { createDiscovery, type Discovery, type DiscoveryOptions } from 'countersign/wire'
+import { createDiscovery, type Discovery, type DiscoveryOptions, january } from 'countersign/wire'
 import { agentDocuments } from '../origins.js'
 
 export const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
@@ -45,6 +45,6 @@ export function discoveryAmong(options: DiscoveryOptions = {}) {
     },
     waiting: () => silent.size,
     find: async (agent: string, remoteAddress?: string, kid = 'key-1') =>
-      reasonOf(await discovery.findKey('aauth-agent', agent, kid, remoteAddress)),
+      reasonOf(await discovery.findKey(january.documents.agent, agent, kid, remoteAddress)),
   }
 }

@@ -2,7 +2,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { type AgentOptions, createAgent } from 'countersign/agent'
 import { AddressRefused, type AllowedNetwork, createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
 import { createResource } from 'countersign/resource'
-import { createDiscovery, type Discovery, type DiscoveryOptions } from 'countersign/wire'
+import { createDiscovery, type Discovery, type DiscoveryOptions, january } from 'countersign/wire'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { agentDocuments, issuerDocuments } from '../origins.js'
 import { startTcpServer } from './loopback-server.js'
@@ -377,21 +377,21 @@ describe('W28: who names an auth server that the operator configured', () => {
 
   it('the operator does: its documents are had, at its own origin', async () => {
     const { discovery, server, network } = await meet()
-    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('found')
+    expect(await reasonOf(discovery.findKey(january.documents.authServer, issuer, 'key-1'))).toBe('found')
     expect(server.asked).toEqual(['auth.corp.example /.well-known/aauth-issuer', 'auth.corp.example /jwks.json'])
     expect(network.connected).toEqual(['10.1.0.1', '10.1.0.1'])
   })
 
   it.each<[string, (discovery: Discovery) => ReturnType<Discovery['findKeyAt']>]>([
-    ['as an agent', (discovery) => discovery.findKey('aauth-agent', issuer, 'key-1')],
-    ['as a resource', (discovery) => discovery.findKey('aauth-resource', issuer, 'key-1')],
+    ['as an agent', (discovery) => discovery.findKey(january.documents.agent, issuer, 'key-1')],
+    ['as a resource', (discovery) => discovery.findKey(january.documents.resource, issuer, 'key-1')],
     ['by the URL of its keys', (discovery) => discovery.findKeyAt(`${issuer}/jwks.json`, 'key-1')],
     ['by any other of its URLs', (discovery) => discovery.findKeyAt(`${issuer}/internal`, 'key-1')],
   ])('a stranger does, %s: nothing is connected to, nor shown of what is known', async (_case, ask) => {
     const { discovery, server } = await meet()
     expect(await reasonOf(ask(discovery))).toBe('unreachable')
     expect(server.connections()).toBe(0)
-    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('found')
+    expect(await reasonOf(discovery.findKey(january.documents.authServer, issuer, 'key-1'))).toBe('found')
     const before = server.connections()
     expect(await reasonOf(ask(discovery))).toBe('unreachable')
     expect(server.connections()).toBe(before)
@@ -400,7 +400,7 @@ describe('W28: who names an auth server that the operator configured', () => {
   it('a stranger’s document does, for its keys', async () => {
     const document = { agent: stranger, jwks_uri: `${issuer}/jwks.json` }
     const { discovery, server } = await meet({}, { [`${stranger}/.well-known/aauth-agent`]: document })
-    expect(await reasonOf(discovery.findKey('aauth-agent', stranger, 'key-1'))).toBe('unreachable')
+    expect(await reasonOf(discovery.findKey(january.documents.agent, stranger, 'key-1'))).toBe('unreachable')
     expect(server.asked).toEqual(['stranger.example /.well-known/aauth-agent'])
   })
 
@@ -409,26 +409,28 @@ describe('W28: who names an auth server that the operator configured', () => {
     for (let round = 0; round < 3; round++) {
       await Promise.all([
         discovery.findKeyAt(`${issuer}/jwks.json`, 'key-1'),
-        discovery.findKey('aauth-agent', issuer, 'key-1'),
+        discovery.findKey(january.documents.agent, issuer, 'key-1'),
       ])
     }
     const waiting = discovery.findKeyAt(`${issuer}/jwks.json`, 'key-2')
-    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('found')
+    expect(await reasonOf(discovery.findKey(january.documents.authServer, issuer, 'key-1'))).toBe('found')
     expect(await reasonOf(waiting)).toBe('unreachable')
   })
 
   it('its keys are renewed and looked for again as those of public ones are', async () => {
     const { discovery, clock, server } = await meet()
-    await discovery.findKey('aauth-issuer', issuer, 'key-1')
-    const found = await discovery.findKey('aauth-issuer', issuer, 'key-1')
-    expect(discovery.peekKey('aauth-issuer', issuer, 'key-1')).toBe('found' in found ? found.found : undefined)
+    await discovery.findKey(january.documents.authServer, issuer, 'key-1')
+    const found = await discovery.findKey(january.documents.authServer, issuer, 'key-1')
+    expect(discovery.peekKey(january.documents.authServer, issuer, 'key-1')).toBe(
+      'found' in found ? found.found : undefined,
+    )
     clock.now += 61
-    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-2'))).toBe('unknown_kid')
+    expect(await reasonOf(discovery.findKey(january.documents.authServer, issuer, 'key-2'))).toBe('unknown_kid')
     expect(server.asked.filter((asked) => asked.endsWith('/jwks.json'))).toHaveLength(2)
     clock.now += 61
     const current = 'found' in found ? found.found : undefined
     if (!current) throw new Error('not found')
-    await discovery.renewKey('aauth-issuer', issuer, 'key-1', { ...current, thumbprint: 'other' })
+    await discovery.renewKey(january.documents.authServer, issuer, 'key-1', { ...current, thumbprint: 'other' })
     expect(server.asked.filter((asked) => asked.endsWith('/jwks.json')).length).toBeGreaterThanOrEqual(2)
   })
 
@@ -444,9 +446,9 @@ describe('W28: who names an auth server that the operator configured', () => {
       { configuredIssuers },
       { [`${issuer}/.well-known/aauth-issuer`]: document },
     )
-    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('unreachable')
+    expect(await reasonOf(discovery.findKey(january.documents.authServer, issuer, 'key-1'))).toBe('unreachable')
     expect(server.asked).toEqual(['auth.corp.example /.well-known/aauth-issuer'])
-    expect(await reasonOf(discovery.findKey('aauth-issuer', partner, 'key-1'))).toBe('found')
+    expect(await reasonOf(discovery.findKey(january.documents.authServer, partner, 'key-1'))).toBe('found')
   })
 
   it.each([
@@ -457,7 +459,7 @@ describe('W28: who names an auth server that the operator configured', () => {
     const document = { ...issuerDocuments(issuer, keys)[url], jwks_uri: `https://${name}/jwks.json` }
     const allowNetworks = [{ cidr: '10.1.0.0/16', hosts: ['keys.corp.example'] }]
     const { discovery } = await meet({ allowNetworks }, { [url]: document })
-    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe(came)
+    expect(await reasonOf(discovery.findKey(january.documents.authServer, issuer, 'key-1'))).toBe(came)
   })
 
   it.each<[string, AgentOptions['authServers'], string]>([
@@ -474,8 +476,8 @@ describe('W28: who names an auth server that the operator configured', () => {
 
   it('one that is not configured is a stranger’s', async () => {
     const { discovery, server } = await meet({ configuredIssuers: [partner] })
-    expect(await reasonOf(discovery.findKey('aauth-issuer', issuer, 'key-1'))).toBe('unreachable')
-    expect('failure' in (await discovery.findMetadata('aauth-issuer', issuer))).toBe(true)
+    expect(await reasonOf(discovery.findKey(january.documents.authServer, issuer, 'key-1'))).toBe('unreachable')
+    expect('failure' in (await discovery.findMetadata(january.documents.authServer, issuer))).toBe(true)
     expect(server.connections()).toBe(0)
   })
 
@@ -487,7 +489,7 @@ describe('W28: who names an auth server that the operator configured', () => {
     const document = { agent, jwks_uri: jwksUri }
     const allowNetworks = [{ cidr: '10.1.0.0/16', hosts: ['agent.corp.example'] }]
     const { discovery, server } = await meet({ allowNetworks }, { [`${agent}/.well-known/aauth-agent`]: document })
-    expect(await reasonOf(discovery.findKey('aauth-agent', agent, 'key-1'))).toBe(came)
+    expect(await reasonOf(discovery.findKey(january.documents.agent, agent, 'key-1'))).toBe(came)
     expect(server.asked.filter((asked) => !asked.startsWith('agent.corp.example '))).toEqual([])
   })
 })

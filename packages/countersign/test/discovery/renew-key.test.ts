@@ -1,12 +1,5 @@
 import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
-import {
-  createDiscovery,
-  createKeyRenewer,
-  createKeyResolver,
-  receiveRequest,
-  signRequest,
-  verifySignature,
-} from 'countersign/wire'
+import { createDiscovery, january, receiveRequest, signRequest, verifySignature } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 import { refusalCode } from '../refusal.js'
@@ -26,15 +19,16 @@ function createVerifier(options: { renewalInterval?: number } = {}) {
   const documents = { ...agentDocuments(agent, [first.jwk]), ...issuerDocuments(auth, [first.jwk]) }
   const { fetch, asked } = documentFetch(documents)
   const discovery = createDiscovery({ fetch, now, failureTime: 'shortest', ...options })
-  const resolveKey = createKeyResolver({
+  const keys = january.createKeyResolver({
     discovery,
     now,
     audience: resource,
     authTokenIssuers: [auth],
-    absentWellKnown: 'jwks',
+    role: 'resource',
   })
   const verify = async (signer: Signer, jwt?: string) => {
     const request = await signRequest(new Request(`${resource}/data`), {
+      profile: january.signing,
       signer,
       signatureKey: jwt
         ? { scheme: 'jwt', jwt }
@@ -42,9 +36,10 @@ function createVerifier(options: { renewalInterval?: number } = {}) {
       created: clock.now,
     })
     const { resolved } = await verifySignature(receiveRequest(request), {
+      profile: january.signing,
       authorities: ['resource.example'],
-      resolveKey,
-      renewKey: createKeyRenewer(discovery),
+      resolveKey: (reference, remoteAddress) => keys.resolve(reference, remoteAddress),
+      renewKey: (reference, resolved, remoteAddress) => keys.renew(reference, resolved, remoteAddress),
       claimNonce: 'later',
       now,
     })
@@ -121,7 +116,7 @@ describe('another key under the same kid', () => {
     const { verify, publish, clock, fetches } = createVerifier()
     const tokenBy = (signer: Signer) => {
       const claims = { iss: auth, aud: resource, agent, cnf: { jwk: third.jwk }, scope: 'read', exp: clock.now + 300 }
-      return issueToken('auth+jwt', claims, { signer, now: () => clock.now })
+      return issueToken(january.tokens.auth, claims, { signer, now: () => clock.now })
     }
     expect(await verify(third, await tokenBy(first))).toBe(third.thumbprint)
     publish(second, `${auth}/jwks.json`)

@@ -1,5 +1,5 @@
 import { createSigner, type FetchDocument, generatePrivateJwk, issueToken, type Signer } from 'countersign'
-import { createDiscovery, createKeyResolver, type Discovery } from 'countersign/wire'
+import { createDiscovery, type Discovery, january } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments } from '../origins.js'
 import { refusalCode } from '../refusal.js'
@@ -26,16 +26,16 @@ function createWorld() {
       return discovery.peekKey(...reference)
     },
   }
-  const resolveKey = createKeyResolver({
+  const keys = january.createKeyResolver({
     discovery: counting,
     now,
     audience: 'https://resource.example',
     authTokenIssuers: [],
-    absentWellKnown: 'aauth-agent',
+    role: 'resource',
   })
   const issue = (by: Signer, sub = 'laptop', exp = clock.now + 600) =>
-    issueToken('agent+jwt', { iss: agent, sub, exp, cnf: { jwk: holder.jwk } }, { signer: by, now })
-  const resolve = async (jwt: string) => resolveKey({ scheme: 'jwt', jwt })
+    issueToken(january.tokens.agent, { iss: agent, sub, exp, cnf: { jwk: holder.jwk } }, { signer: by, now })
+  const resolve = async (jwt: string) => keys.resolve({ scheme: 'jwt', jwt })
   return { clock, documents, held, counted, discovery, resolve, issue }
 }
 

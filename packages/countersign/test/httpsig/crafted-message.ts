@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Signer } from 'countersign'
-import { type SignatureKey, serializeSignatureKey } from 'countersign/wire'
+import { type KeyReference, serializeSignatureKey } from 'countersign/wire'
 import type { MessageParts } from '../received-message.js'
 
 export interface CraftedParts {
@@ -17,7 +17,7 @@ export interface CraftedParts {
   /** Follows `;created=…`. */
   parameters?: string
   label?: string
-  signatureKey?: SignatureKey
+  signatureKey?: KeyReference
   /** Changes the base before it is signed. */
   rewriteBase?: (base: string) => string
 }

@@ -3,13 +3,15 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { createMemoryNonces } from 'countersign/resource'
 import {
   importVerificationKey,
+  january,
+  type KeyReference,
   type NonceClaim,
   nonceSource,
   requireUnusedNonce,
-  type SignatureKey,
   type VerificationKey,
   type VerifySignatureOptions,
   verifySignature,
+  wireErrorOf,
 } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { receivedMessage } from '../received-message.js'
@@ -23,13 +25,14 @@ const body = '{"action":"update"}'
 
 type Options = Partial<VerifySignatureOptions<{ key: VerificationKey }>>
 
-async function resolveKey(reference: SignatureKey) {
+async function resolveKey(reference: KeyReference) {
   if (reference.scheme !== 'hwk') return { key: await importVerificationKey(signer.jwk) }
   return { key: await importVerificationKey(reference.jwk) }
 }
 
 const verify = (message: CraftedMessage, options: Options = {}) =>
   verifySignature(receivedMessage(message), {
+    profile: january.signing,
     authorities: ['resource.example'],
     now: () => now,
     resolveKey,
@@ -123,6 +126,7 @@ describe('positive controls', async () => {
     const components = ['@method', '@authority', '@path', 'content-type', 'content-digest', 'signature-key']
     const message = await craftMessage({ signer, method: 'POST', fields, components })
     const verified = await verifySignature(receivedMessage({ ...message, body: zipped }), {
+      profile: january.signing,
       authorities: ['resource.example'],
       now: () => now,
       resolveKey,
@@ -137,6 +141,7 @@ describe('positive controls', async () => {
     })
     const refused = () =>
       verifySignature(receivedMessage({ ...overText, body: zipped }), {
+        profile: january.signing,
         authorities: ['resource.example'],
         now: () => now,
         resolveKey,
@@ -396,9 +401,10 @@ describe('refused before any key is looked for', async () => {
     ],
     ['S19', { ...(await craftMessage({ signer, method: 'POST' })), body }, ['content-type', 'content-digest']],
   ])('%s: required_input names what is missing', async (_name, message, requiredInput) => {
-    expect(await refusal(() => verify(message, beforeAnyKey))).toMatchObject({
+    const refused = await refusal(() => verify(message, beforeAnyKey))
+    expect(wireErrorOf(refused.code).signatureError).toBe('invalid_input')
+    expect(refused).toMatchObject({
       status: 401,
-      signatureError: 'invalid_input',
       requiredInput,
     })
   })
@@ -571,6 +577,7 @@ describe('digests', async () => {
       authorities: ['resource.example'] as const,
       now: () => now,
       resolveKey,
+      profile: january.signing,
       claimNonce: 'later' as const,
       maxBody: 5,
     }
@@ -607,10 +614,10 @@ describe('algorithms', () => {
   )
 
   it('S32: an algorithm that is not accepted, and the names of those that are', async () => {
+    expect(wireErrorOf('algorithm_unsupported').signatureError).toBe('unsupported_algorithm')
     const message = await craftMessage({ signer: ecdsaSigner })
     expect(await refusal(() => verify(message, { algorithms: ['ed25519'] }))).toMatchObject({
       code: 'algorithm_unsupported',
-      signatureError: 'unsupported_algorithm',
       algorithms: ['ed25519'],
     })
   })
@@ -690,7 +697,7 @@ describe('nonces', () => {
     const claims: NonceClaim[] = []
     const claimNonce = (claim: NonceClaim) => claims.push(claim) > 0
     await verify(postWithNonce, { claimNonce })
-    const named = async (reference: SignatureKey) => ({
+    const named = async (reference: KeyReference) => ({
       ...(await resolveKey(reference)),
       agent: 'https://agent.example',
     })

@@ -129,7 +129,7 @@ describe('the published vectors', () => {
   it.each(vectors.cases.filter(isRefused))('$name: $verdict.code', async (vector) => {
     const { code, status, error, signatureError } = vector.verdict
     const refused = await refusal(() => verifyAt(vector, 'signature'))
-    expect(refused).toMatchObject({ code, status, error })
+    expect(refused).toMatchObject({ code, status })
     const response = await receiver().toResponse(refused)
     expect(response.status).toBe(status)
     expect(await response.json()).toMatchObject({ error })

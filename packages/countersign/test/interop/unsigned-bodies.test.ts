@@ -1,6 +1,7 @@
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import { createResource } from 'countersign/resource'
-import type { SignatureKey } from 'countersign/wire'
+import type { KeyReference } from 'countersign/wire'
+import { january } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { type CraftedParts, craftMessage, digestOf, withHeader } from '../httpsig/crafted-message.js'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
@@ -25,11 +26,11 @@ const resource = createResource({
   now: () => now,
 })
 
-const known = (id: string): SignatureKey => ({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' })
+const known = (id: string): KeyReference => ({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' })
 
 const uncovered: readonly string[] = ['@method', '@authority', '@path', 'signature-key']
 
-async function posted(signatureKey: SignatureKey, parts: Partial<CraftedParts> = {}) {
+async function posted(signatureKey: KeyReference, parts: Partial<CraftedParts> = {}) {
   return craftMessage({
     signer,
     signatureKey,
@@ -78,7 +79,7 @@ describe('interop.unsignedBodies at a resource (W6)', () => {
     })
   })
 
-  it.each<[string, SignatureKey]>([
+  it.each<[string, KeyReference]>([
     ['a header key', { scheme: 'hwk', jwk: { kty: 'OKP', crv: 'Ed25519', x: signer.jwk.x ?? '' } }],
     ['a JWKS of theirs, which names no agent', { scheme: 'jwks', jwksUri: `${named}/jwks.json`, kid: 'key-1' }],
   ])('does not reach them by %s', async (_name, signatureKey) => {
@@ -90,7 +91,7 @@ describe('interop.unsignedBodies at a resource (W6)', () => {
     [other, 'component_missing'],
   ])('goes by the agent that an auth token names: %s is %s', async (agent, outcome) => {
     const claims = { iss: authServer, aud: 'https://api.example', agent, cnf: { jwk: signer.jwk }, exp: now + 600 }
-    const jwt = await issueToken('auth+jwt', claims, { signer: issuerSigner, now: () => now })
+    const jwt = await issueToken(january.tokens.auth, claims, { signer: issuerSigner, now: () => now })
     const message = await posted({ scheme: 'jwt', jwt })
     expect(
       await verify(message).then(

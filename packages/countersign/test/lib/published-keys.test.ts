@@ -1,7 +1,7 @@
 import { createSigner, generatePrivateJwk, issueToken, type PrivateJwk, type PublicJwk, type Signer } from 'countersign'
 import { createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
-import { createDiscovery, createKeyResolver, jwkThumbprint, type SignatureKey } from 'countersign/wire'
+import { createDiscovery, january, jwkThumbprint, type KeyReference } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { publishedKeyProblem } from '../../src/lib/published-keys.js'
 import jose from '../../vectors/jose.json' with { type: 'json' }
@@ -40,7 +40,7 @@ interface Parts {
   bound?: PublicJwk
 }
 
-type Slot = (world: World, parts: Required<Parts>) => Promise<SignatureKey>
+type Slot = (world: World, parts: Required<Parts>) => Promise<KeyReference>
 
 const token =
   (kind: 'agent+jwt' | 'auth+jwt'): Slot =>
@@ -48,8 +48,12 @@ const token =
     const claims = { exp: now() + 60, cnf: { jwk: bound } }
     const jwt =
       kind === 'agent+jwt'
-        ? await issueToken(kind, { ...claims, iss: agent, sub: 'laptop' }, { signer: agentSigner, now })
-        : await issueToken(kind, { ...claims, iss: auth, aud: resource, agent }, { signer: issuerSigner, now })
+        ? await issueToken(january.tokens.agent, { ...claims, iss: agent, sub: 'laptop' }, { signer: agentSigner, now })
+        : await issueToken(
+            january.tokens.auth,
+            { ...claims, iss: auth, aud: resource, agent },
+            { signer: issuerSigner, now },
+          )
     return { scheme: 'jwt', jwt }
   }
 
@@ -71,15 +75,15 @@ async function resolve(slot: Slot, world: World, parts: Parts) {
     ...agentDocuments(world.agent, [agentSigner.jwk]),
     ...issuerDocuments(world.auth, [issuerSigner.jwk]),
   })
-  const resolveKey = createKeyResolver({
+  const keys = january.createKeyResolver({
     ...identifiers,
     discovery: createDiscovery({ ...identifiers, fetch, now, failureTime: 'shortest' }),
     now,
     audience: world.resource,
     authTokenIssuers: [world.auth],
-    absentWellKnown: 'jwks',
+    role: 'resource',
   })
-  return resolveKey(await slot(world, { agentSigner, issuerSigner, bound }))
+  return keys.resolve(await slot(world, { agentSigner, issuerSigner, bound }))
 }
 
 const cases: [string, Slot, Parts, string][] = [

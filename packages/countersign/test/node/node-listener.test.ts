@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { createSigner, generatePrivateJwk, type ReceivedMessage } from 'countersign'
 import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
-import { importVerificationKey, verifySignature } from 'countersign/wire'
+import { importVerificationKey, january, verifySignature } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { craftMessage, digestOf } from '../httpsig/crafted-message.js'
 import { refusalCode } from '../refusal.js'
@@ -345,6 +345,7 @@ describe('verifySignature over IncomingMessage', async () => {
   const key = await importVerificationKey(signer.jwk)
   const verify = (received: ReceivedMessage) =>
     verifySignature(received, {
+      profile: january.signing,
       authorities: ['resource.example'],
       now: () => now,
       resolveKey: () => ({ key }),

@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { createResource, type Requirement, type ResourceOptions } from 'countersign/resource'
-import { decodeToken, parseChallenge, type SignatureKey, signRequest } from 'countersign/wire'
+import { decodeToken, january, type KeyReference, parseChallenge, signRequest } from 'countersign/wire'
 import { describe, expect, it, vi } from 'vitest'
 import { agentDocuments, documentFetch } from '../origins.js'
 
@@ -17,9 +17,9 @@ const start = 1_800_000_000
 const open = (options: Partial<ResourceOptions> = {}) =>
   createResource({ id, signer: resourceSigner, authServer, fetch, now: () => start, ...options })
 
-const published: SignatureKey = { scheme: 'jwks', id: agentId, kid: 'key-1', wellKnown: 'aauth-agent' }
+const published: KeyReference = { scheme: 'jwks', id: agentId, kid: 'key-1', wellKnown: 'aauth-agent' }
 const signed = (request: Request, created = start, signer: Signer = agentSigner) =>
-  signRequest(request, { signer, signatureKey: published, created })
+  signRequest(request, { profile: january.signing, signer, signatureKey: published, created })
 
 /** What a resource answers to a request that it refuses, or 200. */
 async function answerTo(options: Partial<ResourceOptions>, request: Request, require: Requirement = 'identity') {
@@ -106,7 +106,13 @@ describe('without options of its own a resource', () => {
 
   it('asks for no nonce, and answers under the host of its id alone', async () => {
     const request = new Request(`${id}/data`, { method: 'POST', body: '{}' })
-    const options = { signer: agentSigner, signatureKey: published, created: start, nonce: 'never' } as const
+    const options = {
+      profile: january.signing,
+      signer: agentSigner,
+      signatureKey: published,
+      created: start,
+      nonce: 'never',
+    } as const
     expect((await answerTo({}, await signRequest(request.clone(), options))).status).toBe(200)
     expect((await answerTo({ nonce: 'required' }, await signRequest(request, options))).status).toBe(401)
     const elsewhere = await signed(new Request('https://other.example/data'))

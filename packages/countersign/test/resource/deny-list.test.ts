@@ -2,11 +2,13 @@ import { createSigner, type FetchDocument, generatePrivateJwk, issueToken, type 
 import { createResource, type DenyListOptions, type ResourceOptions } from 'countersign/resource'
 import {
   type AuthTokenClaims,
+  january,
   type RevocationClaims,
   type RevokedKind,
   revocationEntry,
   revocationListLimits,
   signRequest,
+  type TokenType,
 } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
@@ -46,9 +48,9 @@ function open(
     accept: undefined as string | undefined,
     answer: undefined as Answer | undefined,
   }
-  const signList = (by: Signer = issuerSigner, typ: 'revocations+jwt' | 'auth+jwt' = 'revocations+jwt') => {
+  const signList = (by: Signer = issuerSigner, type: TokenType = january.tokens.revocations) => {
     const claims = { iss: issuer, iat: clock.now, exp: clock.now + 120, revoked: state.revoked, ...state.claims }
-    return issueToken(typ, claims as never, { signer: by })
+    return issueToken(type, claims as never, { signer: by })
   }
   const fetch: FetchDocument = async (url, init) => {
     fetched.push(url)
@@ -82,9 +84,14 @@ function open(
       cnf: { jwk: holder.jwk },
       ...claims,
     }
-    const jwt = await issueToken('auth+jwt', token as AuthTokenClaims, { signer: issuerSigner })
+    const jwt = await issueToken(january.tokens.auth, token as AuthTokenClaims, { signer: issuerSigner })
     const signatureKey = { scheme: 'jwt', jwt } as const
-    const request = await signRequest(new Request(`${id}/read`), { signer: holder, signatureKey, created: clock.now })
+    const request = await signRequest(new Request(`${id}/read`), {
+      profile: january.signing,
+      signer: holder,
+      signatureKey,
+      created: clock.now,
+    })
     return require === 'signature'
       ? resource.verify(request, { require })
       : resource.verify(request, { require, scope: 'data.read' })
@@ -282,7 +289,7 @@ describe('a list that cannot be had', () => {
     ['redirects', answering(() => Response.redirect('https://elsewhere.example/list'))],
     ['is no token', answering('{"revoked":[]}')],
     ['is larger than 512 KiB', answering('x'.repeat(524_289))],
-    ['is of another typ', async (stage) => answering(await stage.signList(issuerSigner, 'auth+jwt'))(stage)],
+    ['is of another typ', async (stage) => answering(await stage.signList(issuerSigner, january.tokens.auth))(stage)],
     ['is signed with another key', async (stage) => answering(await stage.signList(otherSigner))(stage)],
     ['is of another issuer', claiming({ iss: 'https://other-auth.example' })],
     ['has expired', claiming({ exp: 1_800_000_000 })],

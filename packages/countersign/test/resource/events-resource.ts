@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
-import { type SignatureKey, signRequest } from 'countersign/wire'
+import { january, type KeyReference, signRequest } from 'countersign/wire'
 import { onTestFinished } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 
@@ -11,7 +11,7 @@ export const agent = 'https://agent.example'
 export const authServer = 'https://auth.example'
 const newSigner = async () => createSigner(await generatePrivateJwk({ kid: 'key-1' }))
 export const [resourceSigner, agentSigner, issuerSigner] = await Promise.all([newSigner(), newSigner(), newSigner()])
-export const byAgent: SignatureKey = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' }
+export const byAgent: KeyReference = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' }
 export const mayRead = { require: 'authorization', scope: 'events.read' } as const
 export const mayWrite = { require: 'identity' } as const
 
@@ -25,7 +25,7 @@ export function openResource(options: Pick<ResourceOptions, 'maxBody'> = {}): Re
   return createResource({ id, signer: resourceSigner, authServer, fetch, scopes, ...options })
 }
 
-export async function byToken(scope: string): Promise<SignatureKey> {
+export async function byToken(scope: string): Promise<KeyReference> {
   const claims = {
     iss: authServer,
     aud: id,
@@ -35,12 +35,12 @@ export async function byToken(scope: string): Promise<SignatureKey> {
     cnf: { jwk: agentSigner.jwk },
     exp: Math.floor(Date.now() / 1000) + 600,
   }
-  return { scheme: 'jwt', jwt: await issueToken('auth+jwt', claims, { signer: issuerSigner }) }
+  return { scheme: 'jwt', jwt: await issueToken(january.tokens.auth, claims, { signer: issuerSigner }) }
 }
 
 /** A request for the public URL, signed by the agent. */
 export function signed(path: string, init?: RequestInit, signatureKey = byAgent): Promise<Request> {
-  return signRequest(new Request(`${id}${path}`, init), { signer: agentSigner, signatureKey })
+  return signRequest(new Request(`${id}${path}`, init), { profile: january.signing, signer: agentSigner, signatureKey })
 }
 
 export const json = (body: unknown) => ({

@@ -5,7 +5,7 @@ import type { Resource } from 'countersign/resource'
 import * as forExpress from 'countersign/resource/express'
 import * as forFastify from 'countersign/resource/fastify'
 import * as forHono from 'countersign/resource/hono'
-import { type SignatureKey, signRequest } from 'countersign/wire'
+import { january, type KeyReference, signRequest } from 'countersign/wire'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
@@ -109,9 +109,11 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
 }
 
 /** Signs for the public URL and sends to the port, as a proxy would. */
-async function send(port: number, path: string, signatureKey?: SignatureKey, init?: RequestInit, sent = init?.body) {
+async function send(port: number, path: string, signatureKey?: KeyReference, init?: RequestInit, sent = init?.body) {
   const plain = new Request(`${id}${path}`, init)
-  const { method, headers } = signatureKey ? await signRequest(plain, { signer: agentSigner, signatureKey }) : plain
+  const { method, headers } = signatureKey
+    ? await signRequest(plain, { profile: january.signing, signer: agentSigner, signatureKey })
+    : plain
   return fetch(`http://127.0.0.1:${port}${path}`, { method, headers, ...(sent ? { body: sent } : {}) })
 }
 

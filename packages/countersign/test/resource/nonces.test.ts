@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
 import { createRateLimit, createResource, type ResourceOptions, type VerifyRequestOptions } from 'countersign/resource'
-import { type NonceClaim, receiveRequest, type SignatureKey, signRequest } from 'countersign/wire'
+import { january, type KeyReference, type NonceClaim, receiveRequest, signRequest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 
@@ -18,7 +18,7 @@ const [resourceSigner, agentSigner, issuerSigner, delegateSigner] = await Promis
 type Level = VerifyRequestOptions<'signature' | 'identity' | 'authorization'>
 interface Sent {
   signer: Signer
-  signatureKey: SignatureKey
+  signatureKey: KeyReference
   from?: string | undefined
   path?: string
   body?: string
@@ -34,7 +34,12 @@ function open(options: Partial<ResourceOptions> = {}) {
   })
   const resource = createResource({ id, signer: resourceSigner, authServer, fetch, now, ...options })
   const sign = ({ signer, signatureKey, path = '/data', body = '{}' }: Sent) =>
-    signRequest(new Request(id + path, { method: 'POST', body }), { signer, signatureKey, created: clock.now })
+    signRequest(new Request(id + path, { method: 'POST', body }), {
+      profile: january.signing,
+      signer,
+      signatureKey,
+      created: clock.now,
+    })
   async function present(request: Request, from?: string, level: Level = { require: 'signature' }) {
     try {
       await resource.verify(receiveRequest(request.clone(), from), level)
@@ -50,7 +55,11 @@ function open(options: Partial<ResourceOptions> = {}) {
   const send = async (sent: Sent, level?: Level) => present(await sign(sent), sent.from, level)
   const authToken = (claims: object = {}) => {
     const token = { iss: authServer, aud: id, agent: agentId, sub: 'alice', scope: 'data.read', exp: clock.now + 600 }
-    return issueToken('auth+jwt', { ...token, cnf: { jwk: agentSigner.jwk }, ...claims }, { signer: issuerSigner, now })
+    return issueToken(
+      january.tokens.auth,
+      { ...token, cnf: { jwk: agentSigner.jwk }, ...claims },
+      { signer: issuerSigner, now },
+    )
   }
   return { clock, now, resource, sign, present, send, authToken }
 }
@@ -98,6 +107,7 @@ describe('a resource without a claimNonce of its own', () => {
   it('S50: remembers it by its own clock for as long as created is fresh', async () => {
     const { clock, sign, present } = open()
     const request = await signRequest(new Request(`${id}/data`, { method: 'POST' }), {
+      profile: january.signing,
       ...strange(agentSigner),
       created: clock.now + 59,
     })
@@ -168,7 +178,7 @@ describe('a nonce is claimed when nothing else refuses the request', () => {
     const ask = async (sent: Sent) => {
       const request = await signRequest(
         new Request(id + path, { method: 'POST', body: new URLSearchParams({ scope: 'data.read' }) }),
-        { ...sent, created: 1_800_000_000 },
+        { profile: january.signing, ...sent, created: 1_800_000_000 },
       )
       return (await resource.handler(request)).status
     }
@@ -194,7 +204,7 @@ describe('a nonce is counted for whoever signed the request', () => {
     const { claims, claimNonce } = noting()
     const { send, authToken, now } = open({ claimNonce, ownAgent: true })
     const claimsOfToken = { iss: agentId, sub: 'laptop', exp: 1_800_000_600, cnf: { jwk: delegateSigner.jwk } }
-    const agentToken = await issueToken('agent+jwt', claimsOfToken, { signer: agentSigner, now })
+    const agentToken = await issueToken(january.tokens.agent, claimsOfToken, { signer: agentSigner, now })
     const own = await authToken({ agent: undefined })
     for (const sent of [
       strange(agentSigner, '192.0.2.77'),

@@ -6,7 +6,7 @@ import {
   type RateLimit,
   type Requirement,
 } from 'countersign/resource'
-import { receiveRequest, type SignatureKey, signRequest } from 'countersign/wire'
+import { january, type KeyReference, receiveRequest, signRequest } from 'countersign/wire'
 import { describe, expect, it, vi } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 
@@ -36,11 +36,16 @@ function open(limit?: (now: () => number) => RateLimit) {
 
   async function send(
     signer: Signer,
-    signatureKey: SignatureKey,
+    signatureKey: KeyReference,
     address?: string,
     require: Requirement = 'signature',
   ) {
-    const request = await signRequest(new Request(`${id}/data`), { signer, signatureKey, created: clock.now })
+    const request = await signRequest(new Request(`${id}/data`), {
+      profile: january.signing,
+      signer,
+      signatureKey,
+      created: clock.now,
+    })
     const message = receiveRequest(request, address)
     const options = require === 'authorization' ? { require, scope: 'data.read' } : { require }
     try {
@@ -63,7 +68,7 @@ function open(limit?: (now: () => number) => RateLimit) {
   const allowed = async (sub: string, address?: string) => {
     const claims = { iss: authServer, aud: id, agent: agentId, sub, scope: 'data.read', cnf: { jwk: agentSigner.jwk } }
     const token = { ...claims, exp: clock.now + 600 }
-    const jwt = await issueToken('auth+jwt', token, { signer: issuerSigner, now })
+    const jwt = await issueToken(january.tokens.auth, token, { signer: issuerSigner, now })
     return send(agentSigner, { scheme: 'jwt', jwt }, address, 'authorization')
   }
   return { clock, resource, stranger, known, allowed, minted: () => minted, said }
@@ -215,6 +220,7 @@ describe('a rateLimit of one’s own', () => {
     const request = await signRequest(
       new Request(`${id}/resource/token`, { method: 'POST', body: new URLSearchParams({ scope: 'data.read' }) }),
       {
+        profile: january.signing,
         signer: agentSigner,
         signatureKey: { scheme: 'jwks', id: agentId, kid: 'key-1', wellKnown: 'aauth-agent' },
         created: 1_800_000_000,

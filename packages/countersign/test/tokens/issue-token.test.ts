@@ -1,11 +1,12 @@
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
-import { decodeToken } from 'countersign/wire'
+import { decodeToken, january } from 'countersign/wire'
 import { expect, it } from 'vitest'
 
 const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
 const claims = { iss: 'https://agent.example', sub: 'laptop-7', cnf: { jwk: signer.jwk } }
 const issue = async (times: { exp: number; iat?: number; jti?: string }, now?: () => number) =>
-  decodeToken(await issueToken('agent+jwt', { ...claims, ...times }, { signer, ...(now ? { now } : {}) }))?.payload
+  decodeToken(await issueToken(january.tokens.agent, { ...claims, ...times }, { signer, ...(now ? { now } : {}) }))
+    ?.payload
 
 it.each([0, 0.001, 0.5, 0.999])('a fraction of %d s in the clock or in exp is dropped', async (fraction) => {
   expect(await issue({ exp: 1_800_000_600 + fraction }, () => 1_800_000_000 + fraction)).toMatchObject({

@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { type SignatureKey, contentDigest, createDiscovery, createKeyResolver, decodeToken, importVerificationKey, jwkThumbprint, parseBase64url, parseChallenge, parseSignature, parseSignatureInput, parseSignatureKey, requireContentDigest, serializeChallenge, serializeSignatureBase, serializeSignatureKey, signMessage, verifyBytes, verifySignature } from 'countersign/wire'
+import { type KeyReference, contentDigest, createDiscovery, decodeToken, importVerificationKey, jwkThumbprint, parseBase64url, parseChallenge, parseSignature, parseSignatureInput, parseSignatureKey, requireContentDigest, serializeChallenge, serializeSignatureBase, serializeSignatureKey, signMessage, verifyBytes, verifySignature, january } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import capture from '../../vectors/capture-2026-01.json' with { type: 'json' }
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
@@ -24,12 +24,12 @@ function messageOf({ request }: CapturedRequest, headers: readonly (readonly [st
 const authorityOf = ({ request }: CapturedRequest): [string] => [new URL(request.url).host]
 
 /** The same request, with the parts of the capture's own signature replaced by a conforming one. */
-async function signedAnew(captured: CapturedRequest, signatureKey: SignatureKey): Promise<[string, string][]> {
+async function signedAnew(captured: CapturedRequest, signatureKey: KeyReference): Promise<[string, string][]> {
   const { request, created } = captured
   const fields = Object.fromEntries(headersOf(captured).filter(([name]) => name.startsWith('content-')))
   const signed = await signMessage(
     { method: request.method, authority: new URL(request.url).host, path: new URL(request.url).pathname, fields },
-    { signer: testSigner, signatureKey, created },
+    { profile: january.signing, signer: testSigner, signatureKey, created },
   )
   return Object.entries({ ...fields, ...signed })
 }
@@ -38,14 +38,14 @@ function resolverOver(documents: Record<string, object>, now: number, audience: 
   const { fetch, asked } = documentFetch(documents)
   const options = { allowInsecureLoopback: true, now: () => now }
   const discovery = createDiscovery({ ...options, fetch })
-  const resolveKey = createKeyResolver({
+  const keys = january.createKeyResolver({
     ...options,
     discovery,
     audience,
     authTokenIssuers: [authServer],
-    absentWellKnown: 'aauth-agent',
+    role: 'resource',
   })
-  return { resolveKey, asked }
+  return { resolveKey: (reference: KeyReference) => keys.resolve(reference), asked }
 }
 
 describe('the captured material', () => {
@@ -112,6 +112,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
   it.each(capture.requests)('$name: signature_mismatch with the captured key and the clock at created', async (captured) => {
     const verified = () =>
       verifySignature(messageOf(captured, headersOf(captured)), {
+ profile: january.signing,
         authorities: authorityOf(captured),
         now: () => captured.created,
         resolveKey: () => ({ key: capturedKey }),
@@ -124,6 +125,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
     const { key } = parseSignatureKey(captured.request.headers['signature-key'])
     const testKey = await importVerificationKey(testSigner.jwk)
     const verified = await verifySignature(messageOf(captured, await signedAnew(captured, key)), {
+ profile: january.signing,
       authorities: authorityOf(captured),
       now: () => captured.created,
       resolveKey: () => ({ key: testKey }),
@@ -136,7 +138,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
     const published = { ...capture.agentKey.jwk, kid: 'key-1' }
     const audience = new URL(captured.request.url).origin
     const { resolveKey, asked } = resolverOver(agentDocuments(agent, [published]), captured.created, audience)
-    const options = { authorities: authorityOf(captured), now: () => captured.created, resolveKey, claimNonce: 'later' as const }
+    const options = { profile: january.signing, authorities: authorityOf(captured), now: () => captured.created, resolveKey, claimNonce: 'later' as const }
     expect(await refusalCode(() => verifySignature(messageOf(captured, headersOf(captured)), options))).toBe(
       'signature_mismatch',
     )
@@ -148,6 +150,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
     const { resolveKey } = resolverOver(agentDocuments(agent, [testSigner.jwk]), captured.created, audience)
     const { key } = parseSignatureKey(captured.request.headers['signature-key'])
     const verified = await verifySignature(messageOf(captured, await signedAnew(captured, key)), {
+ profile: january.signing,
       authorities: authorityOf(captured),
       now: () => captured.created,
       resolveKey,
@@ -161,7 +164,7 @@ describe('a conforming verifier refuses the captured requests, and for their bas
     const captured = capture.requests[3] as CapturedRequest
     const other = { ...testSigner.jwk, kid: 'auth-key-1' }
     const { resolveKey } = resolverOver(issuerDocuments(authServer, [other]), captured.created, resource)
-    const options = { authorities: authorityOf(captured), now: () => captured.created, resolveKey, claimNonce: 'later' as const }
+    const options = { profile: january.signing, authorities: authorityOf(captured), now: () => captured.created, resolveKey, claimNonce: 'later' as const }
     expect(await refusalCode(() => verifySignature(messageOf(captured, headersOf(captured)), options))).toBe(
       'auth_token_invalid',
     )

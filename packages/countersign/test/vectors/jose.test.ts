@@ -1,5 +1,5 @@
 import { createSigner } from 'countersign'
-import { decodeToken, importVerificationKey, jwkThumbprint, parseBase64url, serializeBase64url, verifyBytes, verifyToken } from 'countersign/wire'
+import { decodeToken, importVerificationKey, jwkThumbprint, parseBase64url, serializeBase64url, verifyBytes, verifyToken, january } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import vectors from '../../vectors/jose.json' with { type: 'json' }
 import { refusalCode } from '../refusal.js'
@@ -59,7 +59,7 @@ describe('JWT (RFC 7519)', () => {
         throw new Error('a key was looked for')
       },
     }
-    expect(await refusalCode(() => verifyToken('auth+jwt', compact, options))).toBe('auth_token_invalid')
+    expect(await refusalCode(() => verifyToken(january.tokens.auth, compact, options))).toBe('auth_token_invalid')
   })
 
   it('§6.1, the unsecured one, is not even taken apart', () => {

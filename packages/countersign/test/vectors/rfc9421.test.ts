@@ -1,5 +1,5 @@
 import { createSigner } from 'countersign'
-import { importVerificationKey, jwkThumbprint, parseSignature, parseSignatureInput, requireContentDigest, serializeBase64, serializeSignatureBase, verifyBytes, verifySignature } from 'countersign/wire'
+import { importVerificationKey, jwkThumbprint, parseSignature, parseSignatureInput, requireContentDigest, serializeBase64, serializeSignatureBase, verifyBytes, verifySignature, january } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import vectors from '../../vectors/rfc9421-appendix-b.json' with { type: 'json' }
 import { receivedMessage } from '../received-message.js'
@@ -80,6 +80,7 @@ describe('RFC 9421 Appendix B', () => {
       authorities: ['example.com'] as const,
       now: () => 1618884473,
       resolveKey: async () => ({ key: await keyOf(vector.key) }),
+      profile: january.signing,
       claimNonce: 'later' as const,
     }
     const code = await refusalCode(() => verifySignature(message, options))

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { createSigner, type FetchDocument, generatePrivateJwk, type Signer } from 'countersign'
 import { createResource, type ResourceOptions } from 'countersign/resource'
-import { type SignatureKey, signRequest } from 'countersign/wire'
+import { january, type KeyReference, signRequest } from 'countersign/wire'
 import { type CertificateFinderOptions, createCertificateFinder } from 'countersign/x509'
 import { describe, expect, it } from 'vitest'
 import { refusal, refusalCode } from '../refusal.js'
@@ -427,8 +427,9 @@ describe('a resource that accepts scheme=x509', async () => {
     })
   }
 
-  async function signedBy(signer: Signer, reference: Partial<Extract<SignatureKey, { scheme: 'x509' }>> = {}) {
+  async function signedBy(signer: Signer, reference: Partial<Extract<KeyReference, { scheme: 'x509' }>> = {}) {
     return signRequest(new Request('https://api.example/data'), {
+      profile: january.signing,
       signer,
       signatureKey: { scheme: 'x509', x5u, x5t: leaf.thumbprint, ...reference },
       created: now,
@@ -444,7 +445,7 @@ describe('a resource that accepts scheme=x509', async () => {
         agent: 'https://agent.example',
         delegate: undefined,
         scheme: 'x509',
-        tokenKind: undefined,
+        tokenType: undefined,
         thumbprint: signer.thumbprint,
       })
     }

@@ -1,10 +1,10 @@
 import type { ServerContext } from '../context.js'
+import type { ConsentLink } from '../editions/transport.js'
 import { seeOther, withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { pageOf } from '../http/page-of.js'
 import type { Visit } from '../http/visit.js'
 import { grantable } from '../policy/permissions.js'
-import { hashSecret } from '../secrets/minted-secrets.js'
 import { accountChanged } from '../sign-in/account-changed.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { renewSession } from '../sign-in/session.js'
@@ -12,7 +12,8 @@ import type { DecideOutcome, ExtendOutcome } from '../storage/storage.js'
 import { waitBeforeAllowing } from './allowing-rate.js'
 import { extension } from './extension.js'
 import { decisionFacts } from './facts.js'
-import { type ConsentLink, linkPath, linkWay, requireLink, requireStored } from './link.js'
+import { newHandle } from './handle.js'
+import { linkWay, requireLink, requireStored } from './link.js'
 import { outcomeResponse } from './outcome.js'
 import { consentPageAt } from './page.js'
 
@@ -22,9 +23,9 @@ const rememberedFrom = 86_400
 /** `consent=grant` and `consent=deny`: records the decision of the person the page was made for, in the browser it was made for. */
 export async function decide(context: ServerContext, visit: Visit): Promise<Response> {
   const { form, session, browserHash } = visit
-  const link = requireLink(form)
+  const link = await requireLink(context, form)
   const stored = await requireStored(context, link)
-  if (!session) return seeOther(linkPath(link))
+  if (!session) return seeOther(link.path)
   requirePagePerson(context, visit, link)
   const person = { ...visit, session }
   const facts = await decisionFacts(context, person, stored)
@@ -37,7 +38,7 @@ export async function decide(context: ServerContext, visit: Visit): Promise<Resp
   }
   const proves = allow && stored.status === 'open'
   if (proves && facts.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: facts.forbidden })
-  if (proves && facts.signInAgain) return seeOther(linkPath(link))
+  if (proves && facts.signInAgain) return seeOther(link.path)
   if (proves && facts.askPassword) {
     const { username } = session.user
     const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
@@ -48,7 +49,7 @@ export async function decide(context: ServerContext, visit: Visit): Promise<Resp
     }
   }
   const wait = proves ? await waitBeforeAllowing(context, session.user.id) : undefined
-  if (wait !== undefined) throw new PageError('too_many_requests', { retryAfter: wait, retry: linkPath(link) })
+  if (wait !== undefined) throw new PageError('too_many_requests', { retryAfter: wait, retry: link.path })
   const duration = facts.durations.find((choice) => String(choice) === form.get('duration')) ?? facts.preset
   const outcome = await context.storage.decideRequest({
     tokenHash: link.tokenHash,
@@ -57,10 +58,7 @@ export async function decide(context: ServerContext, visit: Visit): Promise<Resp
     revision: requireRevision(form) ?? stored.revision,
     decision: allow ? 'allow' : 'deny',
     scope: grantable(stored.scope.split(' ')).join(' '),
-    handle: {
-      handleHash: hashSecret(context.secrets.codeOf(stored.id)),
-      handleLifetime: context.lifetimes.code,
-    },
+    handle: newHandle(context, stored.id),
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered: facts.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
   })
@@ -72,8 +70,8 @@ export async function decide(context: ServerContext, visit: Visit): Promise<Resp
 /** `action=extend`: keeps the request open longer, at most twelve times (WCAG 2.2.1: ten at least). */
 export async function extend(context: ServerContext, visit: Visit): Promise<Response> {
   const { form, session, browserHash } = visit
-  const link = requireLink(form)
-  if (!session) return seeOther(linkPath(link))
+  const link = await requireLink(context, form)
+  if (!session) return seeOther(link.path)
   requirePagePerson(context, visit, link)
   const outcome = await context.storage.extendRequest({
     tokenHash: link.tokenHash,
@@ -82,7 +80,7 @@ export async function extend(context: ServerContext, visit: Visit): Promise<Resp
     seconds: extension.seconds,
     maxExtensions: extension.times,
   })
-  return outcome.outcome === 'refused' ? extendRefusals[outcome.reason](context, visit, link) : seeOther(linkPath(link))
+  return outcome.outcome === 'refused' ? extendRefusals[outcome.reason](context, visit, link) : seeOther(link.path)
 }
 
 /** The revision of the page that was answered; scripted users may leave it out. */
@@ -112,13 +110,13 @@ const decideRefusals: Refusals<ReasonOf<DecideOutcome>> = {
   },
   not_open: () => turnAway('request_used'),
   // The page no longer shows what is stored: show it as it is now.
-  changed: (_context, _visit, link) => seeOther(linkPath(link)),
+  changed: (_context, _visit, link) => seeOther(link.path),
 }
 
 const extendRefusals: Refusals<ReasonOf<ExtendOutcome>> = {
   ...decideRefusals,
-  not_open: (_context, _visit, link) => seeOther(linkPath(link)),
-  limit: (_context, _visit, link) => seeOther(linkPath(link)),
+  not_open: (_context, _visit, link) => seeOther(link.path),
+  limit: (_context, _visit, link) => seeOther(link.path),
 }
 
 function turnAway(code: PageError['code']): never {

@@ -9,7 +9,7 @@ import { signInPath } from '../pages/account-paths.js'
 import { type FailedSignIn, finishProviderSignIn, startProviderSignIn } from '../sign-in/provider-sign-in.js'
 import { signIn, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
 import { signInPageAt, signUpPageAt } from '../sign-in/sign-in-page-at.js'
-import { linkPath, requireLink } from './link.js'
+import { findLink } from './link.js'
 import { onTheWay, wayTo } from './way-of.js'
 
 /** `GET /account/sign-in`, on the way to a page of this server: one of the account, or an agent's request. */
@@ -46,7 +46,8 @@ export async function submitEntranceForm(context: ServerContext, visit: Visit): 
   const { form } = visit
   const action = actions.get(form.get('action') ?? '')
   if (!action) throw new PageError('bad_form')
-  const path = form.has('request_token') ? linkPath(requireLink(form)) : localPath(form.get('return_to'))
+  const link = await findLink(context, form)
+  const path = link?.path ?? localPath(form.get('return_to'))
   return action(context, { ...visit, path })
 }
 

@@ -12,7 +12,7 @@ import { nameCaution } from './name-caution.js'
 export interface ConsentModelInput {
   frame: PageFrame
   form: FormFields
-  request: AuthRequest & { redirectUri: string }
+  request: AuthRequest
   user: User
   issuer: string
   code: string
@@ -51,7 +51,6 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     nameCaution({ name, agent, issuer, serverName: frame.serverName, brands: input.brands })
   const caution = cautionFor(agentName) ?? imitationOnly(cautionFor(cleanName(request.delegate ?? '')))
   const links = ownLinks(agent, display.agent)
-  const redirect = new URL(redirectUri)
   return {
     ...frame,
     form,
@@ -66,10 +65,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     agentJkt: request.agentJkt,
     resource,
     resourceHost: displayHost(resource),
-    redirectUri,
-    redirectDisplay: displayRedirect(redirectUri),
-    redirectElsewhere: redirect.host !== new URL(agent).host,
-    loopback: redirect.protocol === 'http:',
+    redirect: redirectUri === null ? undefined : redirectOf(redirectUri, agent),
     ...links,
     saysNothing: agentName === '' && Object.values(links).every((link) => link === undefined),
     firstTime: input.firstTime,
@@ -86,6 +82,11 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     now: input.now,
     expiresAt: request.expiresAt,
   }
+}
+
+function redirectOf(uri: string, agent: string): ConsentPage['redirect'] {
+  const { host, protocol } = new URL(uri)
+  return { uri, display: displayRedirect(uri), elsewhere: host !== new URL(agent).host, loopback: protocol === 'http:' }
 }
 
 /** Names of copies are often addresses, or of a make; words that could be this server's own are neither. */

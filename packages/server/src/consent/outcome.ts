@@ -9,7 +9,6 @@ import type { ReturnToAppPage } from '../pages/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { deniedByRule } from '../policy/policy.js'
 import type { AuthRequest } from '../storage/storage.js'
-import { consentRedirect } from './redirect.js'
 
 /** Turns away everybody but the browser that the request belongs to, and whoever comes too late; a decided request answers again. */
 export async function answerUnlessOpen(
@@ -29,15 +28,14 @@ export async function answerUnlessOpen(
   return outcomeResponse(context, visit, stored)
 }
 
-/** The redirect that a decision leads to, as often as the same browser asks, while it still is of use. */
+/** Where a decision leads, as often as the same browser asks, while it still is of use. */
 export async function outcomeResponse(context: ServerContext, visit: Visit, stored: AuthRequest): Promise<Response> {
   const allowed = stored.status === 'allowed'
-  if (allowed && !stored.codeAlive) throw await allowedBefore(context, visit, stored)
-  const outcome = allowed
-    ? { code: context.secrets.codeOf(stored.id) }
-    : { error: 'access_denied' as const, description: whyDenied(context, stored) }
-  const href = consentRedirect(stored, context.issuer, outcome)
-  if (/^https?:/.test(href)) return seeOther(href)
+  const { transport } = context
+  if (allowed && !transport.isAlive(stored)) throw await allowedBefore(context, visit, stored)
+  const decision = allowed ? ({ allowed } as const) : ({ allowed, why: whyDenied(context, stored) } as const)
+  const href = transport.addressOf(stored, decision)
+  if (href !== undefined && /^https?:/.test(href)) return seeOther(href)
   const model: ReturnToAppPage = {
     ...pageFrame(context),
     outcome: allowed ? 'allowed' : 'denied',

@@ -1,8 +1,7 @@
-import { requestCode } from 'countersign/wire'
 import { describeRefusal } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
+import type { ConsentLink } from '../editions/transport.js'
 import { htmlResponse } from '../http/html-response.js'
-import { requestPath } from '../http/local-path.js'
 import { problemStatus } from '../http/page-error.js'
 import { pageFrame } from '../http/page-frame.js'
 import { withRefusal } from '../http/refusal-response.js'
@@ -18,13 +17,13 @@ import type { AuthRequest } from '../storage/storage.js'
 import { canExtend } from './extension.js'
 import { type DecisionFacts, decisionFacts } from './facts.js'
 import { holdingsOf } from './holdings.js'
-import { type AskedRequest, type ConsentLink, requestWay } from './link.js'
+import { requestWay } from './link.js'
 import { type ConsentChoices, consentModel } from './model.js'
 
 /** What the consent page shows: a bound request, first or again with a problem. */
 interface Shown {
   link: ConsentLink
-  request: AskedRequest
+  request: AuthRequest
   problem?: ConsentPage['problem']
   retryAfter?: number | undefined
 }
@@ -38,7 +37,7 @@ export async function consentPageAt(
   const { session, messages } = visit
   const facts = await decisionFacts(context, visit, request)
   const { fields, asker } = requestWay(link, request)
-  const form = fieldsOf(context, visit, { action: requestPath, fields })
+  const form = fieldsOf(context, visit, { action: context.transport.path, fields })
   const frame = pageFrame(context, visit)
   const options = {
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
@@ -49,7 +48,10 @@ export async function consentPageAt(
   }
   if (facts.forbidden) {
     const model = { ...frame, form, revision: request.revision, user: session.user.username, ...asker }
-    const html = renderPolicyForbids({ ...model, redirectDisplay: displayRedirect(request.redirectUri) }, messages)
+    const html = renderPolicyForbids(
+      { ...model, next: request.redirectUri === null ? undefined : displayRedirect(request.redirectUri) },
+      messages,
+    )
     const code = 'policy_forbids'
     const refusal = describeRefusal(facts.forbidden, { status: problemStatus[code], code }, { agent: request.agent })
     return withRefusal(htmlResponse(html, { ...options, status: refusal.status }), refusal)
@@ -60,7 +62,7 @@ export async function consentPageAt(
     request,
     user: session.user,
     issuer: context.issuer,
-    code: await requestCode(link.requestToken),
+    code: link.code,
     firstTime: facts.lastAllowed === undefined,
     askedBefore: await hasAskedBefore(context, visit, request),
     now: context.now(),

@@ -1,24 +1,26 @@
 import { readParameters } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
+import type { ConsentLink } from '../editions/transport.js'
 import { withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
-import { hashSecret } from '../secrets/minted-secrets.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
+import type { AuthRequest } from '../storage/storage.js'
 import { waitBeforeAllowing } from './allowing-rate.js'
 import { comesFromAgent } from './comes-from-agent.js'
 import { decisionFacts } from './facts.js'
-import { type AskedRequest, type ConsentLink, requestWay, requireLink, requireStored } from './link.js'
+import { newHandle } from './handle.js'
+import { requestWay, requireLink, requireStored } from './link.js'
 import { answerUnlessOpen, outcomeResponse } from './outcome.js'
 import { consentPageAt } from './page.js'
 
-/** `GET /agent/auth`: the sign-in page, then the consent page, or why there is neither (S§9.5). */
+/** A link to a request: the sign-in page, then the consent page, or why there is neither (S§9.5). */
 export async function showRequest(context: ServerContext, visit: Visit): Promise<Response> {
   // Programs that look at links ask for the head.
   if (visit.request.method === 'HEAD') throw new PageError('method_not_allowed')
   const parameters = readParameters(visit.url.searchParams)
   if (parameters.has('consent')) throw new PageError('method_not_allowed')
-  const link = requireLink(parameters)
+  const link = await requireLink(context, parameters)
   const stored = await requireStored(context, link)
   const answered = await answerUnlessOpen(context, visit, stored)
   if (answered) return answered
@@ -41,8 +43,7 @@ export async function showRequest(context: ServerContext, visit: Visit): Promise
     state: link.state ?? null,
   })
   if (bound.outcome === 'bound') {
-    const request = { ...bound.request, redirectUri: stored.redirectUri }
-    return consentPageAt(context, person, { link, request })
+    return consentPageAt(context, person, { link, request: bound.request })
   }
   if (bound.reason === 'other_browser') throw new PageError('request_other_session')
   // Decided or run out between the two reads: look again.
@@ -55,7 +56,7 @@ export async function showRequest(context: ServerContext, visit: Visit): Promise
 async function allowRemembered(
   context: ServerContext,
   visit: SignedInVisit,
-  { link, stored, grantId }: { link: ConsentLink; stored: AskedRequest; grantId: string },
+  { link, stored, grantId }: { link: ConsentLink; stored: AuthRequest; grantId: string },
 ): Promise<Response | undefined> {
   const { user } = visit.session
   if ((await waitBeforeAllowing(context, user.id)) !== undefined) return undefined
@@ -65,10 +66,7 @@ async function allowRemembered(
     userId: user.id,
     state: link.state ?? null,
     grantId,
-    handle: {
-      handleHash: hashSecret(context.secrets.codeOf(stored.id)),
-      handleLifetime: context.lifetimes.code,
-    },
+    handle: newHandle(context, stored.id),
   })
   return outcome.outcome === 'refused'
     ? undefined

@@ -5,7 +5,7 @@ import type { Visit } from '../http/visit.js'
 import { endSession } from '../sign-in/session.js'
 import { signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
 import { decide, extend } from './decide.js'
-import { linkPath, requireLink } from './link.js'
+import { requireLink } from './link.js'
 import { onTheWay } from './way-of.js'
 
 type Action = (context: ServerContext, visit: Visit) => Promise<Response>
@@ -27,11 +27,12 @@ const decisions: ReadonlyMap<string, Action> = new Map([
   ['deny', decide],
 ])
 
-/** `POST /agent/auth`: signs in, signs out, or decides (S§9.5). */
+/** A form of a request's pages: signs in, signs out, or decides (S§9.5). */
 export async function submitForm(context: ServerContext, visit: Visit): Promise<Response> {
   const { form } = visit
   const consent = form.get('consent')
   const action = consent === undefined ? actions.get(form.get('action') ?? '') : decisions.get(consent)
   if (!action) throw new PageError('bad_form')
-  return action(context, { ...visit, path: linkPath(requireLink(form)) })
+  const { path } = await requireLink(context, form)
+  return action(context, { ...visit, path })
 }

@@ -1,10 +1,10 @@
 import { readParameters } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
-import { localPath, requestPath } from '../http/local-path.js'
+import { localPath } from '../http/local-path.js'
 import type { Visit } from '../http/visit.js'
 import type { SignInAction } from '../sign-in/sign-in-actions.js'
 import { accountWay, type Way } from '../sign-in/way.js'
-import { requestWay, requireLink, requireStored } from './link.js'
+import { findLink, requestWay, requireStored } from './link.js'
 import { answerUnlessOpen } from './outcome.js'
 
 /** The way that a form is on. A request must exist, and be open to this browser; else its page or redirect is the answer. */
@@ -13,8 +13,8 @@ export async function wayOf(
   visit: Visit,
   form: ReadonlyMap<string, string>,
 ): Promise<Way | Response> {
-  if (!form.has('request_token')) return accountWay(localPath(form.get('return_to')))
-  const link = requireLink(form)
+  const link = await findLink(context, form)
+  if (!link) return accountWay(localPath(form.get('return_to')))
   const stored = await requireStored(context, link)
   return (await answerUnlessOpen(context, visit, stored)) ?? requestWay(link, stored)
 }
@@ -22,7 +22,7 @@ export async function wayOf(
 /** The way to a path of this server; a request must exist and be open, as for {@link wayOf}. */
 export async function wayTo(context: ServerContext, visit: Visit, path: string): Promise<Way | Response> {
   const { pathname, searchParams } = new URL(path, context.issuer)
-  return pathname === requestPath ? wayOf(context, visit, readParameters(searchParams)) : accountWay(path)
+  return pathname === context.transport.path ? wayOf(context, visit, readParameters(searchParams)) : accountWay(path)
 }
 
 /** The action on the way that its form is on. */

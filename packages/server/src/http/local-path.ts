@@ -1,6 +1,3 @@
-/** The path of an agent's request: its sign-in and consent pages. */
-export const requestPath = '/agent/auth'
-
 /** A path of this server; anything else leads to the account. */
 export function localPath(path: string | undefined): string {
   return path !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(path) && !path.includes('\\') ? path : '/account'

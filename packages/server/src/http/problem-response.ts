@@ -15,7 +15,7 @@ export function problemResponse(context: ServerContext, c: HonoContext<Arrival>,
   const messages = messagesFor(context, c)
   const problem = error instanceof PageError ? error : asPageError(error)
   if (problem.status >= 500) context.onError(error, requestId)
-  const retry = problem.shown.retry ?? retryPath(problem.code, c.req.raw, context.issuer)
+  const retry = problem.shown.retry ?? retryPath(problem.code, c.req.raw, context)
   const html = renderProblem(
     {
       ...pageFrame(context),

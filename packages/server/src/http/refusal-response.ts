@@ -1,5 +1,4 @@
 import { AAuthError } from 'countersign'
-import { errorResponse, serializeChallenge } from 'countersign/wire'
 import { describeRefusal, type Refusal, type Refused } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
 import { agentBlocked } from '../policy/policy.js'
@@ -15,9 +14,9 @@ export function refusalResponse(
 ): Response {
   const refusal = asRefusal(error)
   if (refusal.status >= 500) context.onError(error, requestId)
-  const { status, headers, body } = errorResponse(refusal)
+  const { challenge } = refusal
+  const { status, headers, body } = context.edition.writeRefusal(refusal, challenge && { level: challenge.level })
   headers['x-request-id'] = requestId
-  if (refusal.challenge?.level === 'identity') headers['agent-auth'] = serializeChallenge({ level: 'identity' })
   return withRefusal(new Response(body, { status, headers }), describeRefusal(refusal, refusal, refused))
 }
 

@@ -1,5 +1,6 @@
+import type { ServerContext } from '../context.js'
 import type { ProblemPage } from '../pages/models.js'
-import { localPath, requestPath } from './local-path.js'
+import { localPath } from './local-path.js'
 
 type Code = ProblemPage['code']
 
@@ -12,17 +13,17 @@ const ofForms: ReadonlySet<Code> = new Set<Code>([...passing, 'csrf', 'bad_form'
  * Where a person can try again: the page that failed, or the page of this server whose form did. Undefined: trying again
  * would not help, or nobody knows where.
  */
-export function retryPath(code: Code, request: Request, issuer: string): string | undefined {
-  if (request.method === 'GET') return passing.has(code) ? pathIn(request.url) : undefined
+export function retryPath(code: Code, request: Request, { issuer, transport }: ServerContext): string | undefined {
+  if (request.method === 'GET') return passing.has(code) ? pathIn(request.url, transport.path) : undefined
   const page = request.headers.get('referer') ?? ''
   if (!ofForms.has(code) || !URL.canParse(page) || new URL(page).origin !== new URL(issuer).origin) return undefined
-  return pathIn(page)
+  return pathIn(page, transport.path)
 }
 
-function pathIn(address: string): string | undefined {
-  const { pathname, search, searchParams } = new URL(address)
+function pathIn(address: string, requestPath: string): string | undefined {
+  const { pathname, search } = new URL(address)
   // Shown in answer to a form: without the request in the address there is nothing to come back to.
-  if (pathname === requestPath && !searchParams.has('request_token')) return undefined
+  if (pathname === requestPath && search === '') return undefined
   const path = pathname + search
   return localPath(path) === path ? path : undefined
 }

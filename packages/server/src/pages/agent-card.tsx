@@ -65,7 +65,7 @@ function Details({ model, messages }: Card) {
         {model.delegate !== undefined && <Fact name={messages.detailDelegate}>{model.delegate}</Fact>}
         <Fact name={messages.detailKey}>{model.agentJkt}</Fact>
         <Fact name={messages.detailResource}>{model.resource}</Fact>
-        <Fact name={messages.detailRedirect}>{model.redirectUri}</Fact>
+        {model.redirect && <Fact name={messages.detailRedirect}>{model.redirect.uri}</Fact>}
       </dl>
       <p class="small">{messages.codeMeaning(<code>{model.code}</code>)}</p>
       {links.length > 0 && (

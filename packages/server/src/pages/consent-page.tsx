@@ -61,11 +61,12 @@ function question({ agent, resource, agentHost, resourceHost, able }: ConsentPag
 
 function Decision({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const agent = <Host>{model.agentHost}</Host>
-  const redirect = <Host>{model.redirectDisplay}</Host>
+  const { redirect } = model
+  const next = redirect && <Host>{redirect.display}</Host>
   return (
     <div class="decision">
-      {model.loopback && <Caution>{messages.loopback(new URL(model.redirectUri).port || '80')}</Caution>}
-      {model.redirectElsewhere && !model.loopback && <Caution>{messages.elsewhere(redirect, agent)}</Caution>}
+      {redirect?.loopback && <Caution>{messages.loopback(new URL(redirect.uri).port || '80')}</Caution>}
+      {redirect?.elsewhere && !redirect.loopback && <Caution>{messages.elsewhere(next, agent)}</Caution>}
       {model.dangers && <Caution>{messages.dangerous(agent, eitherOf(model.dangers, messages))}</Caution>}
       {model.firstTime && (
         <p class="box told">
@@ -84,7 +85,7 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
           {messages.allow}
         </button>
       </div>
-      <p class="small">{model.redirectElsewhere ? messages.goOnTo(redirect) : messages.goBackTo(redirect)}</p>
+      {redirect && <p class="small">{redirect.elsewhere ? messages.goOnTo(next) : messages.goBackTo(next)}</p>}
     </div>
   )
 }

@@ -1,4 +1,4 @@
-/** Host, and path where an identifier has one: `https://host/~evil` must not read as `host` (W10). */
+/** Host, and path where an identifier has one: `https://host/~evil` must not read as `host` (W10). One that is no URL: as it is. */
 export function displayHost(identifier: string): string {
   return identifier.replace(/^https?:\/\//, '')
 }

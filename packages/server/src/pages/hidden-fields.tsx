@@ -4,8 +4,9 @@ import type { FormFields } from './models.js'
 export function HiddenFields({ form }: { form: FormFields }) {
   return (
     <>
-      {form.requestToken !== undefined && <Hidden name="request_token" value={form.requestToken} />}
-      {form.redirectUri !== undefined && <Hidden name="redirect_uri" value={form.redirectUri} />}
+      {Object.entries(form.request ?? {}).map(([name, value]) => (
+        <Hidden name={name} value={value} />
+      ))}
       {form.returnTo !== undefined && <Hidden name="return_to" value={form.returnTo} />}
       <Hidden name="csrf" value={form.csrf} />
     </>

@@ -33,6 +33,7 @@ export { languages } from './messages/languages.js'
 export type { Messages } from './messages/messages.js'
 export type {
   ConsentPage,
+  ConsentRedirect,
   FormFields,
   PageFrame,
   PolicyForbidsPage,

@@ -41,8 +41,8 @@ export interface LanguageForm {
 export interface FormFields {
   action: string
   csrf: string
-  requestToken?: string | undefined
-  redirectUri?: string | undefined
+  /** What says which request it is, by name. */
+  request?: Readonly<Record<string, string>> | undefined
   /** The agent's `state`, in the sign-in form only: the stored request keeps it from then on. */
   state?: string | undefined
   /** The same-origin path that comes next, for forms outside a request. */
@@ -156,6 +156,17 @@ export type NameCaution =
   | { what: 'address'; address: string }
   | { what: 'imitation' }
 
+/** Where a decision takes the person. */
+export interface ConsentRedirect {
+  uri: string
+  /** Its `host/path`. */
+  display: string
+  /** It is at another host than the agent's. */
+  elsewhere: boolean
+  /** It is a program on the person's own device, which nothing ties to the agent. */
+  loopback: boolean
+}
+
 export interface ConsentPage extends PageFrame {
   form: FormFields
   /** What the decision must name. */
@@ -171,13 +182,8 @@ export interface ConsentPage extends PageFrame {
   agentJkt: string
   resource: string
   resourceHost: string
-  redirectUri: string
-  /** `host/path` of where the person goes next. */
-  redirectDisplay: string
-  /** The redirect goes to another host than the agent's. */
-  redirectElsewhere: boolean
-  /** The answer goes to a program on the person's own device, which nothing ties to the agent. */
-  loopback?: boolean | undefined
+  /** Where the person goes next; absent: nowhere. */
+  redirect?: ConsentRedirect | undefined
   /** Links of the agent, https on its own host only. */
   homepage?: string | undefined
   policyUri?: string | undefined
@@ -239,15 +245,15 @@ export interface PolicyForbidsPage extends PageFrame {
   agentHost: string
   resourceHost: string
   /** `host/path` of where the person goes next. */
-  redirectDisplay: string
+  next: string | undefined
 }
 
 /** Between a decision and an agent that is a program on the person's device. */
 export interface ReturnToAppPage extends PageFrame {
   outcome: 'allowed' | 'denied'
   agentHost: string
-  /** The address of the app, with the answer in it; a private-use scheme. */
-  href: string
+  /** The address of the app, with the answer in it; a private-use scheme. Absent: the agent finds out by itself. */
+  href?: string | undefined
 }
 
 export interface ProblemPage extends PageFrame {

@@ -45,7 +45,7 @@ export function renderPolicyForbids(model: PolicyForbidsPage, messages: Messages
             {messages.goBack}
           </button>
         </form>
-        <p class="small">{messages.goOnTo(<Host>{model.redirectDisplay}</Host>)}</p>
+        {model.next !== undefined && <p class="small">{messages.goOnTo(<Host>{model.next}</Host>)}</p>}
       </>
     ),
   })

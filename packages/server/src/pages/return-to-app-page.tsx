@@ -10,15 +10,15 @@ const NOT_AN_APP = /^(?:javascript|data|vbscript|blob|file|filesystem|about|view
 
 /**
  * Renders the way back to an agent that is an app on the person's device, `data-state="return-to-app"`. A browser opens
- * an app only when a person asks for it, so there is a link and no redirect.
+ * an app only when a person asks for it, so there is a link and no redirect; or neither, where the agent asks by itself.
  *
  * @returns A complete HTML document.
  * @throws {TypeError} When `href` is no absolute address, or is one of a scheme that the browser itself would run.
  */
 export function renderReturnToApp(model: ReturnToAppPage, messages: Messages = en): string {
-  if (!/^[a-z][a-z0-9+.-]*:/i.test(model.href) || NOT_AN_APP.test(model.href)) {
+  const { href } = model
+  if (href !== undefined && (!/^[a-z][a-z0-9+.-]*:/i.test(href) || NOT_AN_APP.test(href)))
     throw new TypeError('not the address of an app')
-  }
   const allowed = model.outcome === 'allowed'
   return renderLayout({
     frame: model,
@@ -33,11 +33,13 @@ export function renderReturnToApp(model: ReturnToAppPage, messages: Messages = e
         <h1>{messages.returnToApp}</h1>
         <p class="lead">{(allowed ? messages.appAllowed : messages.appDenied)(<Host>{model.agentHost}</Host>)}</p>
         <p>{messages.appNext}</p>
-        <p class="actions">
-          <a class="button" href={model.href}>
-            {messages.returnToApp}
-          </a>
-        </p>
+        {href !== undefined && (
+          <p class="actions">
+            <a class="button" href={href}>
+              {messages.returnToApp}
+            </a>
+          </p>
+        )}
       </>
     ),
   })

@@ -10,7 +10,6 @@ import {
   type ResolvedKey,
   readForm,
   requireUnusedNonce,
-  type SignatureKey,
   selectsAny,
   type VerifiedNonce,
   type VerifiedSignature,
@@ -61,9 +60,9 @@ export async function signedForm(
   try {
     const verified = await verifySignature(received, {
       authorities: [new URL(context.issuer).host],
-      resolveKey: (signatureKey, remoteAddress) => context.resolveKey(requireAgentKey(signatureKey), remoteAddress),
-      renewKey: context.renewKey,
-      parseSignatureKey: context.parseSignatureKey,
+      profile: context.edition.signing,
+      resolveKey: (reference, remoteAddress) => context.signers.resolve(reference, remoteAddress),
+      renewKey: (reference, resolved, remoteAddress) => context.signers.renew(reference, resolved, remoteAddress),
       now: context.now,
       algorithms: context.algorithms,
       maxBody: maxFormBytes,
@@ -88,9 +87,9 @@ function refused({ agent, delegate }: SigningAgent): Refused {
 }
 
 /** Who a request that was not verified says it is from: whose keys were looked for, whatever else its token claims. */
-function claimedBy({ parseSignatureKey }: ServerContext, request: Request): Refused {
+function claimedBy({ edition }: ServerContext, request: Request): Refused {
   try {
-    const { key } = parseSignatureKey(request.headers.get('signature-key') ?? '')
+    const { key } = edition.signing.parseKey(request.headers.get('signature-key') ?? '')
     const agent = 'id' in key ? key.id : key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload.iss : undefined
     return typeof agent === 'string' ? { agent, claimed: true } : {}
   } catch (error) {
@@ -108,27 +107,14 @@ function coverageFor(agent: string | undefined, unsignedBodies: AgentSelection):
   return isSelected(unsignedBodies, agent) ? 'if-covered' : 'required'
 }
 
-// Looked at before the token is verified: it is for a resource, so it would only be found to have another audience.
-function requireAgentKey(signatureKey: SignatureKey): SignatureKey {
-  if (signatureKey.scheme === 'hwk' || 'jwksUri' in signatureKey) throw identityRequired()
-  if (signatureKey.scheme === 'jwt' && decodeToken(signatureKey.jwt)?.header.typ === 'auth+jwt') {
-    throw new AAuthError(
-      'request_malformed',
-      'Sign with the agent’s own key or an agent token: an auth token is for a resource.',
-    )
-  }
-  return signatureKey
-}
-
 function requireAgent(
-  { discovery }: ServerContext,
-  { resolved, signatureKey }: VerifiedSignature<ResolvedKey>,
+  { discovery, edition }: ServerContext,
+  { resolved }: VerifiedSignature<ResolvedKey>,
   remoteAddress: string | undefined,
 ): SigningAgent {
-  const { agent, delegate, key } = resolved
-  if (agent === undefined) throw identityRequired()
-  const published = 'wellKnown' in signatureKey && signatureKey.wellKnown === 'aauth-resource'
-  const isStale = discovery.isStale(published ? 'aauth-resource' : 'aauth-agent', agent)
+  const { agent, delegate, key, publisher = edition.documents.agent } = resolved
+  if (agent === undefined) throw new AAuthError('identity_required', 'The signature proves a key, but no agent.')
+  const isStale = discovery.isStale(publisher, agent)
   return { agent, delegate: delegate ?? null, key, remoteAddress, isStale }
 }
 
@@ -144,13 +130,5 @@ export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
     'key_unknown',
     'The keys of the agent cannot be fetched now, and those from before begin nothing new: try again when its server answers.',
     { cause },
-  )
-}
-
-function identityRequired(): AAuthError {
-  return new AAuthError(
-    'identity_required',
-    'The signature proves a key, but no agent: sign with jwks and id, or an agent token.',
-    { challenge: { level: 'identity' } },
   )
 }

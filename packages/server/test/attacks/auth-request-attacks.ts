@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { issueToken, type Signer } from 'countersign'
+import { january } from 'countersign/wire'
 import { expect } from 'vitest'
 import type { Attack, Outcome, Race } from './attack.js'
 import { craftToken, encode, resourceClaims, resourceToken, resourceTokenWithout } from './crafted-token.js'
@@ -198,7 +199,7 @@ export const authRequestAttacks: readonly Attack[] = [
     async (request, stage) => {
       const signer = await newSigner()
       const jwt = await issueToken(
-        'auth+jwt',
+        january.tokens.auth,
         {
           iss: stage.authServer,
           aud: stage.resource.id,
@@ -361,7 +362,7 @@ export const authRequestAttacks: readonly Attack[] = [
     async (stage) => {
       const { scope: _scope, ...claims } = resourceClaims(stage)
       return issueToken(
-        'resource+jwt',
+        january.tokens.resource,
         { ...claims, auth_request_url: `${stage.otherAgent.id}/request` },
         { signer: stage.resource.signer },
       )
@@ -510,7 +511,7 @@ export const authRequestAttacks: readonly Attack[] = [
       const first = await delegateOf(stage.agent, 'delegate-1', stage.clock.now)
       const signer: Signer = await newSigner()
       const jwt = await issueToken(
-        'agent+jwt',
+        january.tokens.agent,
         { iss: stage.agent.id, sub: 'delegate-2', cnf: { jwk: signer.jwk }, exp: stage.clock.now + 60 },
         { signer: first.signer },
       )

@@ -1,4 +1,5 @@
 import { issueToken, type Signer } from 'countersign'
+import { january } from 'countersign/wire'
 import type { Stage } from './stage.js'
 
 /** A compact JWT with any header and claims. */
@@ -32,7 +33,7 @@ export function resourceToken(
   changes: Record<string, unknown> = {},
   signer: Signer = stage.resource.signer,
 ): Promise<string> {
-  return issueToken('resource+jwt', { ...resourceClaims(stage), ...changes }, { signer })
+  return issueToken(january.tokens.resource, { ...resourceClaims(stage), ...changes }, { signer })
 }
 
 /** A resource token without some of its claims. */

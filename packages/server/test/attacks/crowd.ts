@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
 import type { Signer } from 'countersign'
-import { receiveRequest, signRequest } from 'countersign/wire'
+import { january, receiveRequest, signRequest } from 'countersign/wire'
 import { type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { onTestFinished } from 'vitest'
@@ -36,6 +36,7 @@ export async function openCrowd({
   async function ask(agent: string, address: string): Promise<Response> {
     const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: `${agent}/callback` })
     const request = await signRequest(new Request(`${issuer}/agent/token`, { method: 'POST', body: form }), {
+      profile: january.signing,
       signer,
       signatureKey: { scheme: 'jwks', id: agent, kid: signer.kid, wellKnown: 'aauth-agent' },
       created: clock.now,

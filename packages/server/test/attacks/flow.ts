@@ -1,4 +1,4 @@
-import { contentDigest, signMessage, signRequest } from 'countersign/wire'
+import { contentDigest, january, signMessage, signRequest } from 'countersign/wire'
 import { expect } from 'vitest'
 import { createScriptedUser, type ScriptedUser } from '../scripted-user.js'
 import { resourceToken } from './crafted-token.js'
@@ -26,7 +26,12 @@ export async function signForm(stage: Stage, request: TokenRequest): Promise<Req
   const url = stage.authServer + (request.path ?? '/agent/token')
   const body = request.body ?? form.toString()
   const type = request.contentType ?? 'application/x-www-form-urlencoded'
-  const options = { signer: by.signer, signatureKey: by.signatureKey, created: request.created ?? stage.clock.now }
+  const options = {
+    profile: january.signing,
+    signer: by.signer,
+    signatureKey: by.signatureKey,
+    created: request.created ?? stage.clock.now,
+  }
   const init = { method: 'POST', body }
   if (nonce === undefined) return signRequest(new Request(url, { ...init, headers: { 'content-type': type } }), options)
   const { host: authority, pathname: path } = new URL(url)

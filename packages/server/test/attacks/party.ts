@@ -1,5 +1,6 @@
 import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
-import type { SignatureKey } from 'countersign/wire'
+import type { KeyReference } from 'countersign/wire'
+import { january } from 'countersign/wire'
 
 /** An agent or a resource, reduced to what others see of it: a document and keys, both free to change. */
 export interface Party {
@@ -62,7 +63,7 @@ export async function newSigner(): Promise<Signer> {
 export interface Identity {
   agent: string
   signer: Signer
-  signatureKey: SignatureKey
+  signatureKey: KeyReference
 }
 
 /** The agent itself, with a key it publishes. */
@@ -79,7 +80,7 @@ export async function delegateOf(
 ): Promise<Identity> {
   const signer = await newSigner()
   const jwt = await issueToken(
-    'agent+jwt',
+    january.tokens.agent,
     { iss: party.id, sub, cnf: { jwk: signer.jwk }, iat: now, exp: now + 3600, ...claims },
     { signer: party.signer },
   )

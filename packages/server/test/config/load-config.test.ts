@@ -57,7 +57,6 @@ describe('loadConfig', () => {
     ['limits.noncesPerAgent', 'limits.nonces.perAgent'],
     ['footer', 'pages.footer'],
     ['identityProviders', 'accounts.identityProviders'],
-    ['signatureKeyForm', 'interop.signatureKeyForm'],
     ['limits.fetchesPerMinute', 'discovery.fetchesPerMinute'],
     ['authTokenLifetime', 'lifetimes.authToken'],
     ['maxOpenRequests', 'limits.openRequests'],

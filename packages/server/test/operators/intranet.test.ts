@@ -4,7 +4,7 @@ import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { createAgent } from 'countersign/agent'
 import { createGuardedFetch, createNodeListener } from 'countersign/node'
 import { createResource, type ResourceOptions } from 'countersign/resource'
-import { type SignatureKey, signRequest } from 'countersign/wire'
+import { january, type KeyReference, signRequest } from 'countersign/wire'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { type InsideServer, inNetworkNamespace, startInside } from '../../../countersign/test/network-namespace.js'
 import { agentDocuments } from '../../../countersign/test/origins.js'
@@ -108,11 +108,11 @@ const publishing =
   }
 
 /** Asks the auth server for a token, by a key that is looked for where `signatureKey` says. */
-async function askForToken(signer: Signer, signatureKey: SignatureKey) {
+async function askForToken(signer: Signer, signatureKey: KeyReference) {
   const body = 'request_type=auth&scope=openid&redirect_uri=https%3A%2F%2Fa.example%2Fcb'
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const request = new Request(`${issuer}/agent/token`, { method: 'POST', headers, body })
-  const response = await fetch(await signRequest(request, { signer, signatureKey }))
+  const response = await fetch(await signRequest(request, { profile: january.signing, signer, signatureKey }))
   return { status: response.status, error: response.headers.get('signature-error') }
 }
 
@@ -153,7 +153,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
         8443,
       ),
     ])
-    const named = (id: string): SignatureKey => ({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' })
+    const named = (id: string): KeyReference => ({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' })
     const refused = { status: 401, error: 'error=unknown_key' }
     const ids = ['other.corp.example', 'far.corp.example', 'meta.corp.example', 'agent.corp.example:8443']
     const outcomes = await Promise.all(ids.map((host) => askForToken(signer, named(`https://${host}`))))
@@ -203,13 +203,15 @@ inNetworkNamespace(import.meta.url, hosts, () => {
     const auth = await startInside(hosts['auth.corp.example'], publishing({}))
     await startResource()
     const signer = await signerOf('key-1')
-    const keys: SignatureKey[] = [
+    const keys: KeyReference[] = [
       { scheme: 'jwks', id: issuer, kid: 'key-1', wellKnown: 'aauth-agent' },
       { scheme: 'jwks', id: issuer, kid: 'key-1', wellKnown: 'aauth-resource' },
       { scheme: 'jwks', jwksUri: `${issuer}/jwks.json`, kid: 'key-1' },
     ]
     for (const signatureKey of keys) {
-      const response = await fetch(await signRequest(new Request(`${api}/data`), { signer, signatureKey }))
+      const response = await fetch(
+        await signRequest(new Request(`${api}/data`), { profile: january.signing, signer, signatureKey }),
+      )
       expect(response.status).toBe(401)
       expect(response.headers.get('signature-error')).toBe('error=unknown_key')
     }

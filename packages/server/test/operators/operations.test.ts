@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Signer } from 'countersign'
 import type { Handler } from 'countersign/node'
-import { signRequest } from 'countersign/wire'
+import { january, signRequest } from 'countersign/wire'
 import { parseMasterKey, type StoredKey } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, vi } from 'vitest'
@@ -93,7 +93,7 @@ async function fail(stage: OperatorStage, agentId: string): Promise<number[]> {
     const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: new URLSearchParams(form) })
     // The agent does not publish this key.
     const signatureKey = { scheme: 'jwks', id: agentId, kid: signer.kid, wellKnown: 'aauth-agent' } as const
-    answers.push(await globalThis.fetch(await signRequest(request, { signer, signatureKey })))
+    answers.push(await globalThis.fetch(await signRequest(request, { profile: january.signing, signer, signatureKey })))
   }
   answers.push(
     await globalThis.fetch(
@@ -202,7 +202,7 @@ async function askAs(id: string, signer: Signer, issuer: string, instance = issu
   const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: `${id}/callback` })
   const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: form })
   const signatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' } as const
-  const signed = await signRequest(request, { signer, signatureKey })
+  const signed = await signRequest(request, { profile: january.signing, signer, signatureKey })
   return (await fetch(new Request(signed.url.replace(issuer, instance), signed))).status
 }
 

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { signRequest } from 'countersign/wire'
+import { january, signRequest } from 'countersign/wire'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { startParties } from './loopback-parties.js'
 import { createOperatorStage, freePort, type OperatorStage } from './operator-stage.js'
@@ -93,7 +93,11 @@ async function askUnknown(issuer: string): Promise<void> {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body,
     }),
-    { signer, signatureKey: { scheme: 'jwks', id, kid: 'unknown', wellKnown: 'aauth-agent' } },
+    {
+      profile: january.signing,
+      signer,
+      signatureKey: { scheme: 'jwks', id, kid: 'unknown', wellKnown: 'aauth-agent' },
+    },
   )
   const headers = { ...Object.fromEntries(signed.headers), 'x-forwarded-for': '203.0.113.9' }
   const status = await new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { decodeToken, signRequest } from 'countersign/wire'
+import { decodeToken, january, signRequest } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { listenOnLoopback } from '../listening-origin.js'
 import { startParties } from './loopback-parties.js'
@@ -181,7 +181,7 @@ describe('countersign serve', () => {
       const body = new URLSearchParams({ request_type: 'auth', scope, redirect_uri })
       const request = new Request(`${stage.issuer}/agent/token`, { method: 'POST', body })
       const signatureKey = { scheme: 'jwks', id: agent, kid: 'agent-1', wellKnown: 'aauth-agent' } as const
-      const response = await fetch(await signRequest(request, { signer, signatureKey }))
+      const response = await fetch(await signRequest(request, { profile: january.signing, signer, signatureKey }))
       const { error_description: description } = (await response.json()) as { error_description?: string }
       return { status: response.status, description }
     }

@@ -184,7 +184,7 @@ describe('renderPolicyForbids', () => {
   it.each(payloads)('%s is inert', (payload) => {
     const everywhere = { serverName: payload, user: payload, agentHost: payload, resourceHost: payload }
     const contact = { name: payload, href: payload }
-    expectInert(renderPolicyForbids(policyForbidsModel({ ...everywhere, redirectDisplay: payload, contact })), payload)
+    expectInert(renderPolicyForbids(policyForbidsModel({ ...everywhere, next: payload, contact })), payload)
   })
 })
 
@@ -211,7 +211,7 @@ describe('renderReturnToApp', () => {
 })
 
 it('account_changed names who is signed in now, and offers to go on as them or as somebody else', () => {
-  const switchAccount = { action: '/agent/auth', csrf: 'csrf-1', requestToken: 'request-token-1' }
+  const switchAccount = { action: '/agent/auth', csrf: 'csrf-1', request: { request_token: 'request-token-1' } }
   const changes = { user: 'bob@home.example', retry: '/agent/auth?request_token=request-token-1', switchAccount }
   const html = renderProblem(problemModel('account_changed', changes))
   expectOrder(words(html), [

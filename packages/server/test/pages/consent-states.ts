@@ -1,5 +1,5 @@
 import { type Messages, renderConsent, renderPolicyForbids, renderReturnToApp } from 'countersign-server/pages'
-import { consentModel, equipped, longHost, policyForbidsModel, returnToAppModel } from './models.js'
+import { consentModel, equipped, longHost, policyForbidsModel, redirectModel, returnToAppModel } from './models.js'
 
 const {
   agentName: _name,
@@ -93,8 +93,7 @@ export function consentStates(messages: Messages): [string, string][] {
       ...fullConsent,
       agentHost: '127.0.0.1:8001',
       resourceHost: '127.0.0.1:8002',
-      redirectDisplay: '127.0.0.1:8001/callback',
-      loopback: true,
+      redirect: redirectModel({ display: '127.0.0.1:8001/callback', loopback: true }),
     }),
     consent('asked-before', consentModel({ askedBefore: true })),
     consent('elsewhere', consentModel({ elsewhere: ['mail.example', 'files.example'], signsInAlready: true })),
@@ -124,10 +123,15 @@ export function consentStates(messages: Messages): [string, string][] {
       notAsked: [],
     }),
     consent('no-metadata', { ...silentAgent, saysNothing: true }),
-    consent('redirect-elsewhere', consentModel({ redirectElsewhere: true, redirectDisplay: 'hub.example/cb' })),
+    consent(
+      'redirect-elsewhere',
+      consentModel({ redirect: redirectModel({ elsewhere: true, display: 'hub.example/cb' }) }),
+    ),
     consent(
       'loopback',
-      consentModel({ loopback: true, redirectElsewhere: true, redirectDisplay: '127.0.0.1:49152/callback' }),
+      consentModel({
+        redirect: redirectModel({ loopback: true, elsewhere: true, display: '127.0.0.1:49152/callback' }),
+      }),
     ),
     consent('look-alike', consentModel({ lookAlike: true, agentHost: 'xn--gent-43d.example' })),
     consent('nothing-said', {
@@ -146,8 +150,7 @@ export function consentStates(messages: Messages): [string, string][] {
       agent: `https://${longHost}`,
       delegate: `delegate-${'0123456789abcdef'.repeat(8)}`,
       resourceHost: `cal.${longHost}`,
-      redirectDisplay: `${longHost}/callback/${'path'.repeat(20)}`,
-      redirectElsewhere: true,
+      redirect: redirectModel({ display: `${longHost}/callback/${'path'.repeat(20)}`, elsewhere: true }),
       lookAlike: true,
       firstTime: true,
       able: [

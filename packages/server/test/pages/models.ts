@@ -1,5 +1,6 @@
 import type {
   ConsentPage,
+  ConsentRedirect,
   FormFields,
   PolicyForbidsPage,
   ProblemPage,
@@ -34,8 +35,7 @@ export const outsideForm: FormFields = { action: '/account/sign-in', csrf: 'csrf
 
 const form: FormFields = {
   action: '/agent/auth',
-  requestToken: 'request-token-1',
-  redirectUri: 'https://calendar-helper.example/callback',
+  request: { request_token: 'request-token-1', redirect_uri: 'https://calendar-helper.example/callback' },
   csrf: 'csrf-1',
 }
 
@@ -46,6 +46,17 @@ export function signInModel(changes: Partial<SignInPage> = {}): SignInPage {
     form: { ...form, state: 'state-1' },
     agentHost: 'calendar-helper.example',
     resourceHost: 'cal.example',
+    ...changes,
+  }
+}
+
+/** Where a valid consent page goes next, with the members a test wants to differ. */
+export function redirectModel(changes: Partial<ConsentRedirect> = {}): ConsentRedirect {
+  return {
+    uri: 'https://calendar-helper.example/callback',
+    display: 'calendar-helper.example/callback',
+    elsewhere: false,
+    loopback: false,
     ...changes,
   }
 }
@@ -64,9 +75,7 @@ export function consentModel(changes: Partial<ConsentPage> = {}): ConsentPage {
     agentJkt: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
     resource: 'https://cal.example',
     resourceHost: 'cal.example',
-    redirectUri: 'https://calendar-helper.example/callback',
-    redirectDisplay: 'calendar-helper.example/callback',
-    redirectElsewhere: false,
+    redirect: redirectModel(),
     homepage: 'https://calendar-helper.example/about',
     policyUri: 'https://calendar-helper.example/privacy',
     tosUri: 'https://calendar-helper.example/terms',
@@ -104,7 +113,7 @@ export function policyForbidsModel(changes: Partial<PolicyForbidsPage> = {}): Po
     user: 'alice@home.example',
     agentHost: 'calendar-helper.example',
     resourceHost: 'cal.example',
-    redirectDisplay: 'calendar-helper.example/callback',
+    next: 'calendar-helper.example/callback',
     contact: { name: 'the IT desk', href: 'mailto:desk@home.example' },
     ...changes,
   }

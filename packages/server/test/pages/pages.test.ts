@@ -1,6 +1,6 @@
 import { en, findAsset, renderConsent, renderProblem, renderSignIn } from 'countersign-server/pages'
 import { describe, expect, it } from 'vitest'
-import { consentModel, problemModel, signInModel } from './models.js'
+import { consentModel, problemModel, redirectModel, signInModel } from './models.js'
 import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'
 import { problemCodes, states } from './states.js'
 
@@ -250,7 +250,9 @@ describe('renderConsent', () => {
     })
 
     it('warns above the buttons when the answer goes to another host', () => {
-      const html = renderConsent(consentModel({ redirectElsewhere: true, redirectDisplay: 'hub.example/cb' }))
+      const html = renderConsent(
+        consentModel({ redirect: redirectModel({ elsewhere: true, display: 'hub.example/cb' }) }),
+      )
       expect(cautions(html)).toHaveLength(1)
       expectOrder(words(html), [
         'Your answer goes to hub.example/cb, which is a different address from calendar-helper.example.',
@@ -262,10 +264,12 @@ describe('renderConsent', () => {
     it('warns above the buttons when the answer goes to a program on this device', () => {
       const html = renderConsent(
         consentModel({
-          loopback: true,
-          redirectElsewhere: true,
-          redirectUri: 'http://127.0.0.1:4000/cb',
-          redirectDisplay: '127.0.0.1:4000/cb',
+          redirect: {
+            uri: 'http://127.0.0.1:4000/cb',
+            display: '127.0.0.1:4000/cb',
+            elsewhere: true,
+            loopback: true,
+          },
         }),
       )
       expect(cautions(html)).toHaveLength(1)
@@ -376,9 +380,7 @@ describe('hostile values', () => {
           delegate: payload,
           agentJkt: payload,
           resource: payload,
-          redirectUri: payload,
-          redirectDisplay: payload,
-          redirectElsewhere: true,
+          redirect: redirectModel({ uri: payload, display: payload, elsewhere: true }),
           homepage: `https://x.example/${payload}`,
           policyUri: `https://x.example/${payload}`,
           tosUri: `https://x.example/${payload}`,

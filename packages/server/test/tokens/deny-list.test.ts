@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { decodeToken, revocationEntry, revocationListLimits, signRequest } from 'countersign/wire'
+import { decodeToken, january, revocationEntry, revocationListLimits, signRequest } from 'countersign/wire'
 import { createAuthServer, fixedKeys, type Storage, StorageError } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
@@ -40,7 +40,12 @@ async function allowed(
 }
 
 async function use({ agentSigner, fetch, clock }: World, jwt: string) {
-  const options = { signer: agentSigner, signatureKey: { scheme: 'jwt', jwt } as const, created: clock.now }
+  const options = {
+    profile: january.signing,
+    signer: agentSigner,
+    signatureKey: { scheme: 'jwt', jwt } as const,
+    created: clock.now,
+  }
   const response = await fetch(await signRequest(new Request(`${ids.resource}/data-auth`), options))
   const isJson = response.headers.get('content-type')?.includes('json')
   const { error } = isJson ? ((await response.json()) as { error?: string }) : {}

@@ -1,5 +1,6 @@
 import { issueToken } from 'countersign'
 import type { NonceSource } from 'countersign/wire'
+import { january } from 'countersign/wire'
 import type { Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -171,7 +172,7 @@ describe('an agent that has too many nonces', () => {
     // Its delegates’ count with its own.
     const laptop = await newSigner()
     const claims = { iss: id, sub: 'laptop', exp: stage.clock.now + 600, cnf: { jwk: laptop.jwk } }
-    const jwt = await issueToken('agent+jwt', claims, { signer, now: () => stage.clock.now })
+    const jwt = await issueToken(january.tokens.agent, claims, { signer, now: () => stage.clock.now })
     const delegate = { agent: id, signer: laptop, signatureKey: { scheme: 'jwt', jwt } as const }
     const source = { agent: id, thumbprint: 'any', network: '203.0.113' }
     for (const text of ['first', 'second']) await few.claimNonce({ key: hashOf(text), source, lifetime: 60 })

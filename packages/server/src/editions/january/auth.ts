@@ -1,11 +1,11 @@
-import { AAuthError } from 'countersign'
+import { AAuthError, january } from 'countersign'
 import { type AgentMetadata, requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { grantable } from '../../policy/permissions.js'
 import { agentBlocked, deniedByRule } from '../../policy/policy.js'
-import { type AuthTokenAnswer, issueAuthToken } from '../../token/issue.js'
 import { requireLastingRate, requireNewcomerRate, requireRate } from '../../token/rates.js'
 import { requireFreshKeys, type SigningAgent } from '../../token/signed-form.js'
+import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import { openRequest } from './open-request.js'
 import { type AccessAsked, requireAccess, requireNotBusy } from './require-access.js'
 import { isListedRedirect, requireListedRedirect } from './require-listed-redirect.js'
@@ -72,11 +72,11 @@ async function requireDocument(
   { agent, remoteAddress }: SigningAgent,
   redirectUri: string,
 ): Promise<AgentMetadata> {
-  const outcome = await discovery.findMetadata('aauth-agent', agent, remoteAddress)
+  const outcome = await discovery.findMetadata(january.documents.agent, agent, remoteAddress)
   if ('found' in outcome) {
     const { found } = outcome
     if (isListedRedirect(redirectUri, found, interop.redirectUrisOptional)) return found
-    return (await discovery.renewMetadata('aauth-agent', agent, found, remoteAddress)) ?? found
+    return (await discovery.renewMetadata(january.documents.agent, agent, found, remoteAddress)) ?? found
   }
   requireNotBusy(outcome.failure)
   throw new AAuthError('key_unknown', 'The document of the agent was not found.', { cause: outcome.failure })

@@ -1,3 +1,4 @@
+import { january } from 'countersign'
 import type { AgentMetadata } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
@@ -61,7 +62,7 @@ async function displayOf(
   { delegate, key, remoteAddress }: SigningAgent,
   { access, redirectUri, document }: Pick<RequestToOpen, 'access' | 'redirectUri' | 'document'>,
 ): Promise<RequestDisplay> {
-  const outcome = await discovery.findMetadata('aauth-resource', access.resource, remoteAddress)
+  const outcome = await discovery.findMetadata(january.documents.resource, access.resource, remoteAddress)
   const described = 'found' in outcome ? outcome.found : undefined
   return {
     agent: {

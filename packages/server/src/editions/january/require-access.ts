@@ -1,4 +1,4 @@
-import { AAuthError } from 'countersign'
+import { AAuthError, january } from 'countersign'
 import {
   type DiscoveryFailure,
   type Found,
@@ -47,13 +47,13 @@ async function requireResourceToken(
   { agent, key, remoteAddress }: SigningAgent,
   compact: string,
 ): Promise<AccessAsked> {
-  const { claims } = await verifyToken('resource+jwt', compact, {
+  const { claims } = await verifyToken(january.tokens.resource, compact, {
     ...context.identifiers,
     audience: context.issuer,
     now: context.now,
-    ...tokenKeys(context.discovery, 'aauth-resource', requireFound, remoteAddress),
+    ...tokenKeys(context.discovery, january.documents.resource, requireFound, remoteAddress),
   })
-  if (context.discovery.isStale('aauth-resource', claims.iss)) {
+  if (context.discovery.isStale(january.documents.resource, claims.iss)) {
     throw new AAuthError(
       'resource_token_invalid',
       'The keys of the resource cannot be fetched now: try again when its server answers.',

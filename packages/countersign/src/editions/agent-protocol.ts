@@ -1,0 +1,161 @@
+import type { Discovery } from '../discovery/discovery.js'
+import type { KeyReference } from '../httpsig/key-reference.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import type { Signer } from '../lib/signer.js'
+import type { Challenge } from '../protocol/challenge.js'
+import type { OwnDocument } from '../protocol/document-type.js'
+import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
+import type { IdentifierOptions } from '../protocol/identifier.js'
+import type { AuthClaims } from './authorization.js'
+
+/** What an agent does for peers that speak an older form of the protocol; each member is weaker than its default. */
+export interface AgentInterop {
+  /**
+   * `key`: the first request proves only the key, for peers that read no other scheme before they ask for more. Until
+   * then a resource cannot tell which agent it is. @default 'agent'
+   */
+  introduce?: 'agent' | 'key' | undefined
+  /**
+   * `base64url` for peers that read `Signature` in no other way (W2); receivers that follow RFC 8941 refuse it.
+   * @default 'base64'
+   */
+  signatureEncoding?: 'base64' | 'base64url' | undefined
+  /**
+   * `never` for peers that refuse the `Nonce` header (W9): whoever copies a request may then send it again while its
+   * signature is fresh. @default 'automatic'
+   */
+  nonce?: 'automatic' | 'never' | undefined
+  /**
+   * Auth servers that drop `state`: a callback without it is accepted while the browser's owner has exactly one consent
+   * pending (W13). Another site can then make up a callback. @default none
+   */
+  stateOptional?: readonly string[] | undefined
+}
+
+/** What an agent says about itself in its document. */
+export interface AgentDescription {
+  name?: string
+  logo_uri?: string
+  policy_uri?: string
+  tos_uri?: string
+  homepage?: string
+}
+
+/** What a person is asked to decide, and where. */
+export interface ConsentRequest {
+  /** Where the person must go, in the browser that started this. */
+  url: string
+  /** Show it beside the link: the page of a Countersign auth server shows the same four characters. It proves nothing. */
+  code: string
+  authServer: string
+  resource: string
+  /** Space-separated, where the resource token carries a scope. */
+  scope: string | undefined
+  /** Unix seconds. */
+  expiresAt: number
+  /** Aborts when the request that needs the consent is given up. */
+  signal: AbortSignal
+}
+
+/** A token that an agent holds. */
+export interface HeldToken {
+  jwt: string
+  /** The resource it is for. */
+  resource: string
+  scope: readonly string[]
+  /** Unix seconds. */
+  expiresAt: number
+  /** From when on it is worth getting a new one, where there is a refresh token. Unix seconds. */
+  refreshAt: number
+  authServer: string
+  refreshToken: string | undefined
+}
+
+/** What a request proves: a key, the agent, or what a token that it holds says. */
+export type Credential = { scheme: 'key' } | { scheme: 'agent' } | { scheme: 'token'; held: HeldToken }
+
+/** What can be done about a refusal. */
+export type Step = 'identify' | 'refresh' | 'dropToken' | 'authorize'
+
+/** What an answer says about the request it refuses. */
+export interface ReadRefusal {
+  challenge?: Challenge | undefined
+  /** The server found no key of the agent, or refused the signature itself. */
+  problem?: 'key_unknown' | 'signature_refused' | undefined
+}
+
+/** A token that an agent needs. */
+export interface TokenNeed {
+  resource: string
+  authServer: string
+  /** Space-separated, where it is known. */
+  scope: string | undefined
+  /** The resource's, already checked (W21). Absent: the agent asks for access to itself, or for what needs none. */
+  resourceToken?: string | undefined
+  /** The token that was shown when the resource asked for another. */
+  presented?: HeldToken | undefined
+}
+
+/** Why a callback fits nothing. */
+export type CallbackProblem = 'unknown' | 'no_owner' | 'other_owner' | 'other_server' | 'malformed'
+
+/** What a person who comes back brings. */
+export type CallbackMatch =
+  | {
+      matched: true
+      decision: 'allowed' | 'denied' | 'failed'
+      /** Whether the agent got what it wanted. */
+      finished: Promise<'done' | 'failed'>
+    }
+  | { matched: false; problem: CallbackProblem }
+
+/** What an agent gives its edition to work with. */
+export interface AgentTools extends IdentifierOptions {
+  id: string
+  signer: Signer
+  /** Where the person comes back to. */
+  redirectUri: string
+  about: AgentDescription | undefined
+  /** Makes this process a delegate of `id`. */
+  agentToken: (() => MaybePromise<string>) | undefined
+  interop: AgentInterop
+  discovery: Discovery
+  /** Sends a request, signed with what it proves. */
+  send: (request: Request, credential: Credential) => Promise<Response>
+  /** Asks the person behind an owner. */
+  onConsent: (consent: ConsentRequest, owner: string) => void | Promise<void>
+  /** The auth servers in the agent's own list; none where a function decides. */
+  authServers: readonly string[]
+  /** Other origins that endpoints of auth servers may be at. */
+  endpointOrigins: EndpointOrigins | undefined
+  /** Seconds that a person may take; absent: as long as a server may keep the request open. */
+  consentTimeout: number | undefined
+  now: () => number
+}
+
+/** What an agent says and does in one edition. */
+export interface AgentProtocol {
+  /** What the agent publishes about itself, at the address that its document type names. */
+  readonly metadata: OwnDocument
+  /** The public keys at the document's `jwks_uri`. */
+  readonly keys: readonly object[]
+  /** Names the key of a request. */
+  referenceTo(credential: Credential): MaybePromise<KeyReference>
+  readRefusal(response: Response): ReadRefusal
+  /** The step that a refusal calls for: the cheapest that could help; undefined: none would. */
+  stepFor(status: number, challenge: Challenge, credential: Credential): Step | undefined
+  /**
+   * What to ask an auth server for; undefined where the challenge does not say.
+   *
+   * @throws AgentError for a challenge that is not about this request (W21), or that asks for what is not done here
+   */
+  needOf(challenge: Challenge, asked: { url: string; credential: Credential }): TokenNeed | undefined
+  /** Gets a token from an auth server, by way of a person where one must decide. */
+  obtain(need: TokenNeed, owner: string, signal: AbortSignal): Promise<HeldToken>
+  /** Gets a new token for one that can be renewed without asking anybody; undefined: it cannot any more. */
+  refresh(held: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined>
+  /** The claims of a token for the agent itself, verified. */
+  verifyOwn(token: HeldToken): Promise<AuthClaims>
+  /** Takes what a person brings who comes back to `redirectUri`; undefined: nobody does in this edition. */
+  readonly complete: ((parameters: URLSearchParams, owner: string | undefined) => CallbackMatch) | undefined
+}

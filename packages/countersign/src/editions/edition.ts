@@ -1,0 +1,31 @@
+import type { SigningProfile } from '../httpsig/signing-profile.js'
+import type { AAuthError } from '../lib/errors.js'
+import type { Challenge } from '../protocol/challenge.js'
+import type { DocumentType } from '../protocol/document-type.js'
+import type { AgentProtocol, AgentTools } from './agent-protocol.js'
+import type { KeyResolver, KeyResolverOptions } from './key-resolver.js'
+import type { ResourceProtocol, ResourceTools } from './resource-protocol.js'
+
+/** An answer that refuses, as it goes on the wire. */
+export interface WrittenRefusal {
+  status: number
+  headers: Record<string, string>
+  body: string
+}
+
+/**
+ * One edition of AAuth: all that differs between it and another. The roles and the auth server take one as a value, and
+ * know no text of it.
+ */
+export interface Edition {
+  readonly name: string
+  /** What the parties publish about themselves. */
+  readonly documents: Readonly<Record<DocumentType['party'], DocumentType>>
+  /** How requests are signed. */
+  readonly signing: SigningProfile
+  createKeyResolver(options: KeyResolverOptions): KeyResolver
+  /** Writes a refusal, with what would let the request through. */
+  writeRefusal(error: AAuthError, challenge?: Challenge): WrittenRefusal
+  createResourceProtocol(tools: ResourceTools): ResourceProtocol
+  createAgentProtocol(tools: AgentTools): AgentProtocol
+}

@@ -1,0 +1,111 @@
+import type { Found } from '../../discovery/fetch-document.js'
+import { tokenKeys } from '../../discovery/token-keys.js'
+import type { KeyReference } from '../../httpsig/key-reference.js'
+import { AgentError } from '../../lib/agent-error.js'
+import { AAuthError } from '../../lib/errors.js'
+import type { VerificationKey } from '../../lib/jwk.js'
+import { verifyToken } from '../../tokens/verify-token.js'
+import type { AgentProtocol, AgentTools, Credential, ReadRefusal, Step, TokenNeed } from '../agent-protocol.js'
+import { type JanuaryChallenge, parseChallenge } from './challenge.js'
+import { type AgentMetadata, januaryDocuments } from './documents.js'
+import { januaryHeaders } from './headers.js'
+import { createPendingConsents } from './pending-consents.js'
+import { refreshAuthToken, requestAuthToken, type TokenRequester } from './request-auth-token.js'
+import { requireResourceToken } from './require-resource-token.js'
+import { signatureProblem } from './signature-problem.js'
+import { januaryTokens } from './tokens.js'
+
+/** What an agent says and does (S§3, 4, 8.1, 9). */
+export function createAgentProtocol(tools: AgentTools): AgentProtocol {
+  const { id, signer, discovery, agentToken, interop, redirectUri, now } = tools
+  const pending = createPendingConsents()
+  const requester: TokenRequester = {
+    ...tools,
+    send: (request) => tools.send(request, { scheme: 'agent' }),
+    pending,
+    thumbprint: signer.thumbprint,
+    stateOptional: interop.stateOptional ?? [],
+  }
+  const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
+  const headerKey: KeyReference = { scheme: 'hwk', jwk: members }
+  const { name: wellKnown } = januaryDocuments.agent
+  const publishedKey: KeyReference = { scheme: 'jwks', id, kid: signer.kid, wellKnown }
+  const metadata: AgentMetadata = {
+    agent: id,
+    jwks_uri: `${id}/jwks.json`,
+    redirect_uris: [redirectUri],
+    ...tools.about,
+  }
+
+  async function referenceTo(credential: Credential): Promise<KeyReference> {
+    if (credential.scheme === 'token') return { scheme: 'jwt', jwt: credential.held.jwt }
+    if (credential.scheme === 'key') return headerKey
+    return agentToken ? { scheme: 'jwt', jwt: await agentToken() } : publishedKey
+  }
+
+  return {
+    metadata: { ...metadata },
+    keys: [signer.jwk],
+    referenceTo,
+    readRefusal,
+    stepFor: (status, challenge, credential) => stepFor(status, challenge as JanuaryChallenge, credential),
+    needOf({ level, resourceToken, authServer }, { url }): TokenNeed | undefined {
+      if (level !== 'authorization' || resourceToken === undefined || authServer === undefined) return undefined
+      const { thumbprint } = signer
+      const { resource, scope } = requireResourceToken(resourceToken, { url, authServer, agent: id, thumbprint })
+      return { resource, authServer, scope, resourceToken }
+    },
+    obtain: (need, owner, signal) => requestAuthToken(requester, need, { owner, signal }),
+    refresh: (held, signal) => refreshAuthToken(requester, held, signal),
+    async verifyOwn({ jwt, authServer }) {
+      const { claims } = await verifyToken(januaryTokens.auth, jwt, {
+        ...tools,
+        audience: id,
+        issuers: [authServer],
+        now,
+        ...tokenKeys(discovery, januaryDocuments.authServer, requireIssuerKey),
+      })
+      return { ...claims }
+    },
+    complete(parameters, owner) {
+      const match = pending.complete(parameters, owner)
+      if (!match.matched) return match
+      const { answer, finished } = match
+      const refused = 'error' in answer ? (answer.error === 'access_denied' ? 'denied' : 'failed') : undefined
+      return { matched: true, decision: refused ?? 'allowed', finished }
+    },
+  }
+}
+
+function readRefusal(response: Response): ReadRefusal {
+  const isRefused = [401, 403, 429].includes(response.status)
+  const header = isRefused ? response.headers.get(januaryHeaders.challenge) : null
+  return { challenge: header === null ? undefined : readChallenge(header), problem: signatureProblem(response) }
+}
+
+function readChallenge(header: string): JanuaryChallenge | undefined {
+  try {
+    return parseChallenge(header)
+  } catch (error) {
+    // A challenge nobody can read is no reason to hide the response it came with.
+    if (!(error instanceof AAuthError)) throw error
+    if (error.code !== 'challenge_unsupported') return undefined
+    throw new AgentError('challenge_unsupported', error.message, { cause: error })
+  }
+}
+
+function stepFor(status: number, challenge: JanuaryChallenge, credential: Credential): Step | undefined {
+  if (challenge.level === 'identity') return credential.scheme === 'key' ? 'identify' : undefined
+  if (challenge.level !== 'authorization') return undefined
+  if (credential.scheme === 'key') return challenge.resourceToken === undefined ? 'identify' : 'authorize'
+  if (credential.scheme === 'token' && status === 401) {
+    if (credential.held.refreshToken !== undefined) return 'refresh'
+    if (challenge.resourceToken === undefined) return 'dropToken'
+  }
+  return 'authorize'
+}
+
+function requireIssuerKey(outcome: Found<VerificationKey>): VerificationKey {
+  if ('found' in outcome) return outcome.found
+  throw new AgentError('auth_token_refused', 'The key of the auth token was not found.', { cause: outcome.failure })
+}

@@ -1,0 +1,240 @@
+import * as platform from '#crypto'
+import { AgentError } from '../../lib/agent-error.js'
+import type { PublicJwk } from '../../lib/algorithms.js'
+import { serializeBase64url } from '../../lib/base64url.js'
+import { AAuthError } from '../../lib/errors.js'
+import { jwkThumbprint } from '../../lib/jwk.js'
+import { documentUrl } from '../../protocol/document-type.js'
+import { endpointProblem } from '../../protocol/endpoint-origins.js'
+import { parseScope } from '../../protocol/scope.js'
+import { decodeToken } from '../../tokens/decode-token.js'
+import { requestCode } from '../../tokens/request-code.js'
+import type { AgentTools, ConsentRequest, HeldToken, TokenNeed } from '../agent-protocol.js'
+import { describeUnknownKey } from '../describe-unknown-key.js'
+import { type IssuerMetadata, januaryDocuments } from './documents.js'
+import type { CallbackAnswer, PendingConsents } from './pending-consents.js'
+import { readAnswer } from './read-answer.js'
+import { signatureProblem } from './signature-problem.js'
+import { januaryTokens } from './tokens.js'
+
+/** Who needs a token, and until when. */
+export interface Asking {
+  /** Who will hold the token, and whose browser must bring the answer. */
+  owner: string
+  signal: AbortSignal
+}
+
+export interface TokenRequester
+  extends Pick<
+    AgentTools,
+    'id' | 'discovery' | 'redirectUri' | 'endpointOrigins' | 'consentTimeout' | 'now' | 'onConsent'
+  > {
+  /** Sends a request as the agent. */
+  send: (request: Request) => Promise<Response>
+  pending: PendingConsents
+  /** Thumbprint of the agent's key. */
+  thumbprint: string
+  /** Auth servers that drop `state` (W13). */
+  stateOptional: readonly string[]
+}
+
+/** Takes a resource token to its auth server and comes back with an auth token, by way of a person where one must decide (S§9.3–9.6). */
+export async function requestAuthToken(
+  requester: TokenRequester,
+  request: TokenNeed,
+  { owner, signal }: Asking,
+): Promise<HeldToken> {
+  const metadata = await findAuthServer(requester, request.authServer)
+  const { resourceToken, scope } = request
+  const answer = await postForm(requester, metadata, signal, {
+    request_type: 'auth',
+    ...(resourceToken === undefined ? { scope: scope ?? '' } : { resource_token: resourceToken }),
+    redirect_uri: requester.redirectUri,
+  })
+  if (typeof answer.auth_token === 'string') return requireAuthToken(requester, request, answer)
+  const { request_token: requestToken } = answer
+  if (typeof requestToken !== 'string' || requestToken === '') {
+    throw new AgentError(
+      'token_request_failed',
+      'The auth server answered with neither an auth_token nor a request_token.',
+    )
+  }
+  const expiresIn = typeof answer.expires_in === 'number' ? answer.expires_in : 600
+  const code = await requestCode(requestToken)
+  const state = serializeBase64url(platform.randomBytes(24))
+  const consent = {
+    authServer: request.authServer,
+    owner,
+    issRequired: metadata.authorization_response_iss_parameter_supported === true,
+    stateOptional: requester.stateOptional.includes(request.authServer),
+  }
+  const redeem = async (callback: CallbackAnswer) => {
+    if ('error' in callback) throw refusal(callback.error, callback.description)
+    const tokens = await postForm(requester, metadata, signal, {
+      request_type: 'code',
+      code: callback.code,
+      redirect_uri: requester.redirectUri,
+      request_token: requestToken,
+    })
+    return requireAuthToken(requester, request, tokens)
+  }
+  const failed = new AbortController()
+  // The person may keep the request open longer than the agent was told.
+  const limits = {
+    expiresIn: requester.consentTimeout ?? Math.max(expiresIn, longestConsent),
+    signal: AbortSignal.any([signal, failed.signal]),
+  }
+  const redeemed = requester.pending.wait(state, consent, limits, redeem)
+  const ask = async (consentRequest: ConsentRequest) => requester.onConsent(consentRequest, owner)
+  ask({
+    url: consentUrl(metadata, { request_token: requestToken, redirect_uri: requester.redirectUri, state }),
+    code,
+    authServer: request.authServer,
+    resource: request.resource,
+    scope: request.scope,
+    expiresAt: Math.floor(requester.now()) + expiresIn,
+    signal,
+  }).catch((error: unknown) => failed.abort(error))
+  return redeemed
+}
+
+/**
+ * Gets a new auth token for one that has a refresh token (S§9.7); nobody is asked. Undefined when the auth server no
+ * longer knows the refresh token: the person may have removed the access.
+ */
+export async function refreshAuthToken(
+  requester: TokenRequester,
+  held: HeldToken,
+  signal: AbortSignal,
+): Promise<HeldToken | undefined> {
+  if (held.refreshToken === undefined) return undefined
+  const metadata = await findAuthServer(requester, held.authServer)
+  try {
+    const answer = await postForm(requester, metadata, signal, {
+      request_type: 'refresh',
+      refresh_token: held.refreshToken,
+    })
+    return { ...(await requireAuthToken(requester, held, answer)), refreshToken: held.refreshToken }
+  } catch (error) {
+    if (error instanceof AgentError && (error.error === 'invalid_grant' || error.code === 'access_denied'))
+      return undefined
+    throw error
+  }
+}
+
+/** Seconds that a consent is waited for, unless the caller gives up before. */
+const longestConsent = 3 * 3600
+
+/** How much of a token's life passes before a new one is fetched in the background. */
+const refreshShare = 0.8
+
+async function findAuthServer(
+  { discovery, endpointOrigins }: TokenRequester,
+  authServer: string,
+): Promise<IssuerMetadata> {
+  const outcome = await discovery.findMetadata(januaryDocuments.authServer, authServer)
+  if ('failure' in outcome) {
+    const { failure } = outcome
+    const message = `The document of ${authServer} was not found: ${failure.message}.`
+    throw new AgentError('auth_server_unknown', message, { cause: failure })
+  }
+  // Both before anything is sent: where the person would type a password counts as much as where tokens come from.
+  for (const member of ['agent_token_endpoint', 'agent_auth_endpoint'] as const) {
+    const problem = endpointProblem(authServer, member, outcome.found[member], endpointOrigins)
+    if (problem !== undefined)
+      throw new AgentError('endpoint_refused', `The document of ${authServer} is refused: ${problem}.`)
+  }
+  return outcome.found
+}
+
+async function postForm(
+  requester: TokenRequester,
+  metadata: IssuerMetadata,
+  signal: AbortSignal,
+  form: Record<string, string>,
+): Promise<Record<string, unknown>> {
+  const response = await requester.send(
+    new Request(metadata.agent_token_endpoint, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(form).toString(),
+      signal,
+      redirect: 'manual',
+    }),
+  )
+  const body = await readAnswer(response)
+  // Not every fetch heeds the signal.
+  signal.throwIfAborted()
+  if (response.ok && body) return body
+  const error = typeof body?.error === 'string' ? body.error : undefined
+  if (error === 'access_denied') throw refusal(error, body?.error_description)
+  if (signatureProblem(response) === 'key_unknown') {
+    const address = documentUrl(januaryDocuments.agent, requester.id)
+    throw new AgentError('key_unknown', describeUnknownKey(metadata.issuer, requester.id, address), { error })
+  }
+  throw new AgentError(
+    'token_request_failed',
+    `The auth server answered ${response.status} ${error ?? ''}${inWords(body?.error_description)}`.trim(),
+    { error },
+  )
+}
+
+function refusal(error: string, description: unknown): AgentError {
+  const why = inWords(description) || '.'
+  if (error === 'access_denied') return new AgentError('access_denied', `Access was not allowed${why}`, { error })
+  return new AgentError('token_request_failed', `The auth server sent the person back with an error${why}`, { error })
+}
+
+/** What the auth server says about its error, to be put behind ours; it may come by a browser. */
+function inWords(description: unknown): string {
+  return typeof description === 'string' && description !== ''
+    ? `: ${description.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?')}`
+    : ''
+}
+
+function consentUrl(metadata: IssuerMetadata, parameters: Record<string, string>): string {
+  const url = new URL(metadata.agent_auth_endpoint)
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+  return url.href
+}
+
+/** The thumbprint; undefined for what is no key that is used here, and so not the agent's. */
+async function thumbprintOf(jwk: PublicJwk): Promise<string | undefined> {
+  try {
+    return await jwkThumbprint(jwk)
+  } catch (error) {
+    if (error instanceof AAuthError) return undefined
+    throw error
+  }
+}
+
+async function requireAuthToken(
+  { thumbprint, now }: TokenRequester,
+  { resource, authServer }: Pick<TokenNeed, 'resource' | 'authServer'>,
+  answer: Record<string, unknown>,
+): Promise<HeldToken> {
+  const refuse = (why: string) => new AgentError('auth_token_refused', `The auth token is refused: ${why}.`)
+  const { auth_token: jwt, expires_in: expiresIn } = answer
+  if (typeof jwt !== 'string') throw refuse('there is none in the answer')
+  const token = decodeToken(jwt)
+  const { typ } = januaryTokens.auth
+  if (token?.header.typ !== typ) throw refuse(`it is not an ${typ}`)
+  const { iss, aud, cnf, scope, exp } = token.payload
+  if (iss !== authServer) throw refuse('its iss is not the auth server asked')
+  if (Array.isArray(aud) ? !aud.includes(resource) : aud !== resource) throw refuse('its aud is not the resource asked')
+  const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
+  if (typeof jwk !== 'object' || jwk === null || !('kty' in jwk) || typeof jwk.kty !== 'string')
+    throw refuse('it is bound to no key')
+  if ((await thumbprintOf({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
+  if (typeof exp !== 'number' || exp <= now()) throw refuse('it has expired')
+  const expiresAt = typeof expiresIn === 'number' ? Math.min(exp, now() + expiresIn) : exp
+  return {
+    jwt,
+    resource,
+    scope: parseScope(typeof scope === 'string' ? scope : '') ?? [],
+    expiresAt,
+    refreshAt: now() + refreshShare * (expiresAt - now()),
+    authServer,
+    refreshToken: typeof answer.refresh_token === 'string' ? answer.refresh_token : undefined,
+  }
+}

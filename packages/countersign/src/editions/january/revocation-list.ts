@@ -1,0 +1,140 @@
+import { createGuardedFetch } from '#guarded-fetch'
+import { type Found, fetchText } from '../../discovery/fetch-document.js'
+import { tokenKeys } from '../../discovery/token-keys.js'
+import { AAuthError } from '../../lib/errors.js'
+import { endpointProblem } from '../../protocol/endpoint-origins.js'
+import { decodeToken } from '../../tokens/decode-token.js'
+import { verifyDecodedToken } from '../../tokens/verify-token.js'
+import type { AuthClaims } from '../authorization.js'
+import type { RevocationList, RevocationListOptions } from '../resource-protocol.js'
+import { januaryDocuments } from './documents.js'
+import { revocationEntry, revocationListLimits } from './revocation-entry.js'
+import { januaryTokens, type RevocationClaims } from './tokens.js'
+
+const limits = {
+  /** Milliseconds. */
+  timeout: 2500,
+  /** Seconds between polls. */
+  interval: 2,
+  /** Seconds that a list counts for without being waited for. */
+  freshAge: 3,
+  /** Seconds that a list counts for while another cannot be had. */
+  staleAge: 30,
+  /** Seconds that the lists of two instances of an auth server may differ by. */
+  skew: 10,
+}
+
+interface HeldList {
+  revoked: ReadonlySet<string>
+  /** By person: their tokens issued until then are taken back. */
+  revokedBefore: ReadonlyMap<string, number>
+  before: number
+  issuedAt: number
+  /** When it was asked for. */
+  at: number
+}
+
+/** Creates the list of one auth server; nothing is fetched before the first token. */
+export function createRevocationList(options: RevocationListOptions): RevocationList {
+  const { issuer, discovery, endpointOrigins, now, whenUnreachable } = options
+  const fetch = options.fetch ?? createGuardedFetch({ ...options, configuredOrigin: new URL(issuer).origin })
+  let held: HeldList | undefined
+  let polling: Promise<void> | undefined
+  let polledAt: number | undefined
+  let failedAt: number | undefined
+  let failure: unknown
+
+  const isWithin = (time: number | undefined, seconds: number) =>
+    time !== undefined && Math.abs(now() - time) <= seconds
+
+  async function poll(at: number): Promise<void> {
+    try {
+      held = await fetchList(at)
+      failedAt = undefined
+    } catch (error) {
+      failedAt = now()
+      failure = error
+    }
+  }
+
+  function pollWhenDue(): void {
+    if (polling || isWithin(polledAt, limits.interval - 1)) return
+    polledAt = now()
+    polling = poll(polledAt).finally(() => {
+      polling = undefined
+    })
+  }
+
+  async function fetchList(at: number): Promise<HeldList> {
+    const { revocation_list_uri: uri } = requireFound(await discovery.findMetadata(januaryDocuments.authServer, issuer))
+    if (uri === undefined) throw refusal('its document names no revocation_list_uri')
+    const problem = endpointProblem(issuer, 'revocation_list_uri', uri, endpointOrigins)
+    if (problem !== undefined) throw refusal(problem)
+    const { characters: maxBytes } = revocationListLimits
+    const fetched = await fetchText(uri, { fetch, maxBytes, timeout: limits.timeout, accept: 'application/jwt' })
+    if ('refusal' in fetched) throw refusal(fetched.refusal, fetched.cause)
+    const { claims } = await verifyDecodedToken(januaryTokens.revocations, decodeToken(fetched.text, maxBytes), {
+      ...options,
+      audience: issuer,
+      issuers: [issuer],
+      ...tokenKeys(discovery, januaryDocuments.authServer, requireFound),
+    })
+    return listOf(claims, at)
+  }
+
+  function listOf({ revoked, revoked_before: times = {}, before = -1, iat }: RevocationClaims, at: number): HeldList {
+    if (held && iat < held.issuedAt - limits.skew) throw refusal('it is older than the one before')
+    const revokedBefore = new Map(Object.entries(times))
+    return { revoked: new Set(revoked), revokedBefore, before, issuedAt: iat, at }
+  }
+
+  async function judge(claims: AuthClaims, agent: string | undefined): Promise<void> {
+    if (!isWithin(held?.at, limits.staleAge) && whenUnreachable === 'refuse') {
+      throw new AAuthError('unavailable', 'What the auth server took back is not known.', {
+        cause: failure,
+        retryAfter: limits.interval,
+      })
+    }
+    if (!held) return
+    if (held.before >= (claims.iat ?? 0)) throw revokedToken()
+    if (held.revoked.size + held.revokedBefore.size > 0) await requireUnlisted(held, claims, agent)
+  }
+
+  return {
+    async requireUnrevoked(claims, agent) {
+      pollWhenDue()
+      const isKnown = isWithin(held?.at, limits.freshAge) || isWithin(failedAt, limits.freshAge)
+      if (!isKnown) await polling
+      await judge(claims, agent)
+    },
+  }
+}
+
+async function requireUnlisted(
+  { revoked, revokedBefore }: HeldList,
+  { iat = 0, jti, sub, agent: named }: AuthClaims,
+  agent: string | undefined,
+): Promise<void> {
+  const of = { grant: jti?.split('.', 1)[0], agent: typeof named === 'string' ? named : agent, sub } as const
+  for (const kind of ['grant', 'agent', 'sub'] as const) {
+    const value = of[kind]
+    if (value === undefined) continue
+    const entry = await revocationEntry(kind, value)
+    if (revoked.has(entry) || (revokedBefore.get(entry) ?? -1) >= iat) throw revokedToken()
+  }
+}
+
+function revokedToken(): AAuthError {
+  return new AAuthError('auth_token_invalid', 'The auth token was taken back.', {
+    challenge: { level: 'authorization' },
+  })
+}
+
+function requireFound<T>(found: Found<T>): T {
+  if ('found' in found) return found.found
+  throw refusal(found.failure.message, found.failure)
+}
+
+function refusal(why: string, cause?: unknown): AAuthError {
+  return new AAuthError('revocation_list_refused', `The list of revocations is refused: ${why}.`, { cause })
+}

@@ -1,0 +1,139 @@
+import { registeredNames } from '../../lib/algorithms.js'
+import type { RegisteredClaims, TokenType } from '../../tokens/token-type.js'
+import { januaryDocuments } from './documents.js'
+
+/** Claims of an agent token (S§5.3). */
+export interface AgentTokenClaims extends RegisteredClaims {
+  /** The delegate. */
+  sub: string
+  cnf: { jwk: object }
+}
+
+/** Claims of a resource token (S§6.3). */
+export interface ResourceTokenClaims extends RegisteredClaims {
+  aud: string | string[]
+  agent: string
+  agent_jkt: string
+  scope?: string
+  auth_request_url?: string
+}
+
+/** Claims of an auth token (S§7.3, 7.4). */
+export interface AuthTokenClaims extends RegisteredClaims {
+  aud: string | string[]
+  cnf: { jwk: object }
+  agent?: string
+  agent_delegate?: string
+  scope?: string
+  sub?: string
+}
+
+/** What an auth server took back of the auth tokens that may still be alive. */
+export interface RevocationClaims extends RegisteredClaims {
+  iat: number
+  /** {@link revocationEntry} of each grant, agent and person. */
+  revoked: string[]
+  /** By the entry of a person: the tokens for them that were issued at this time or before are taken back, under any grant. */
+  revoked_before?: Record<string, number>
+  /** Too many agents were blocked and people disabled for a list: every token issued at this time or before is taken back. */
+  before?: number
+}
+
+const agent: TokenType<AgentTokenClaims> = {
+  typ: 'agent+jwt',
+  jose: registeredNames,
+  issuerDocument: januaryDocuments.agent,
+  required: [
+    ['iss', 'identifier'],
+    ['sub', 'string'],
+    ['exp', 'seconds'],
+    ['cnf', 'confirmation'],
+  ],
+  optional: [
+    ['iat', 'seconds'],
+    ['nbf', 'seconds'],
+    ['jti', 'string'],
+  ],
+  audience: 'optional',
+  maxLifetime: 86_400,
+  invalid: 'agent_token_invalid',
+  expired: 'agent_token_expired',
+  renewal: 'get a new one from your agent server',
+}
+
+const resource: TokenType<ResourceTokenClaims> = {
+  typ: 'resource+jwt',
+  jose: registeredNames,
+  issuerDocument: januaryDocuments.resource,
+  required: [
+    ['iss', 'identifier'],
+    ['agent', 'identifier'],
+    ['agent_jkt', 'thumbprint'],
+    ['exp', 'seconds'],
+  ],
+  optional: [
+    ['scope', 'string'],
+    ['auth_request_url', 'string'],
+    ['iat', 'seconds'],
+    ['nbf', 'seconds'],
+    ['jti', 'string'],
+  ],
+  problem: (claims) =>
+    Object.hasOwn(claims, 'scope') === Object.hasOwn(claims, 'auth_request_url')
+      ? 'it must have either scope or auth_request_url'
+      : undefined,
+  audience: 'required',
+  maxLifetime: 900,
+  invalid: 'resource_token_invalid',
+  expired: 'resource_token_expired',
+  renewal: 'ask the resource again',
+}
+
+const auth: TokenType<AuthTokenClaims> = {
+  typ: 'auth+jwt',
+  jose: registeredNames,
+  issuerDocument: januaryDocuments.authServer,
+  required: [
+    ['iss', 'identifier'],
+    ['exp', 'seconds'],
+    ['cnf', 'confirmation'],
+  ],
+  optional: [
+    ['agent', 'identifier'],
+    ['agent_delegate', 'string'],
+    ['scope', 'string'],
+    ['sub', 'string'],
+    ['iat', 'seconds'],
+    ['nbf', 'seconds'],
+    ['jti', 'string'],
+  ],
+  audience: 'required',
+  maxLifetime: 86_400,
+  invalid: 'auth_token_invalid',
+  expired: 'auth_token_expired',
+}
+
+const revocations: TokenType<RevocationClaims> = {
+  typ: 'revocations+jwt',
+  jose: registeredNames,
+  issuerDocument: januaryDocuments.authServer,
+  required: [
+    ['iss', 'identifier'],
+    ['exp', 'seconds'],
+    ['iat', 'seconds'],
+    ['revoked', 'entries'],
+  ],
+  optional: [
+    ['revoked_before', 'times'],
+    ['before', 'seconds'],
+    ['nbf', 'seconds'],
+    ['jti', 'string'],
+  ],
+  audience: 'optional',
+  maxLifetime: 600,
+  invalid: 'revocation_list_refused',
+  expired: 'revocation_list_refused',
+}
+
+/** The tokens (S§5–7); the list of revocations is not in the edition's text. */
+export const januaryTokens = { agent, resource, auth, revocations } as const

@@ -1,0 +1,120 @@
+import { type JanuaryChallenge, parseChallenge, serializeChallenge } from 'countersign/wire'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { refusal, refusalCode } from '../../refusal.js'
+
+describe('the challenges of S§4, both ways', () => {
+  it.each<[string, JanuaryChallenge]>([
+    ['httpsig', { level: 'signature' }],
+    ['httpsig; identity=?1', { level: 'identity' }],
+    [
+      'httpsig; identity=?1; algs=("ed25519" "rsa-pss-sha512")',
+      { level: 'identity', algorithms: ['ed25519', 'rsa-pss-sha512'] },
+    ],
+    ['httpsig; algs=("ed25519")', { level: 'signature', algorithms: ['ed25519'] }],
+    ['httpsig; auth-token', { level: 'authorization' }],
+    [
+      'httpsig; auth-token; resource_token="a.b.c"; auth_server="https://auth.example"',
+      { level: 'authorization', resourceToken: 'a.b.c', authServer: 'https://auth.example' },
+    ],
+  ])('%s', (header, challenge) => {
+    expect(parseChallenge(header)).toEqual(challenge)
+    expect(serializeChallenge(challenge)).toBe(header)
+  })
+})
+
+describe('parseChallenge', () => {
+  it.each<[string, string, JanuaryChallenge]>([
+    ['no blanks', 'httpsig;identity', { level: 'identity' }],
+    ['blanks before and after', '  httpsig; identity  ', { level: 'identity' }],
+    ['identity=?0', 'httpsig; identity=?0', { level: 'signature' }],
+    ['auth-token=?0', 'httpsig; auth-token=?0', { level: 'signature' }],
+    ['parameters it does not know', 'httpsig; a=1; b=tok; c="s"; d=:AAAA:; identity', { level: 'identity' }],
+    [
+      'algorithms between the parameters',
+      'httpsig; algs=("ed25519"); auth-token',
+      { level: 'authorization', algorithms: ['ed25519'] },
+    ],
+    [
+      'semicolons and quotes inside strings',
+      'httpsig; a=";;\\";b"; b="\\\\"; auth-token; auth_server="https://a.example/;c"',
+      { level: 'authorization', authServer: 'https://a.example/;c' },
+    ],
+    ['no algorithms', 'httpsig; algs=()', { level: 'signature', algorithms: [] }],
+    ['blanks in the list', 'httpsig; algs=( "a"  "b" )', { level: 'signature', algorithms: ['a', 'b'] }],
+    [
+      'what looks like a list inside a string',
+      'httpsig; auth-token; auth_server="https://auth.example/a;algs=(x)?b"',
+      { level: 'authorization', authServer: 'https://auth.example/a;algs=(x)?b' },
+    ],
+    [
+      'an escaped quote before what looks like a list',
+      'httpsig; auth-token; auth_server="a\\";algs=()"; algs=("ed25519")',
+      { level: 'authorization', authServer: 'a";algs=()', algorithms: ['ed25519'] },
+    ],
+  ])('reads %s', (_name, header, challenge) => {
+    expect(parseChallenge(header)).toEqual(challenge)
+  })
+
+  it.each([
+    ['another scheme', 'bearer; identity=?1'],
+    ['the scheme as a string', '"httpsig"; identity=?1'],
+    ['the scheme in upper case', 'HTTPSIG'],
+    ['the scheme with a suffix', 'httpsig2'],
+    ['two items', 'httpsig, httpsig'],
+    ['a list', '(httpsig)'],
+    ['nothing', ''],
+    ['a comma between parameters', 'httpsig, identity=?1'],
+    ['a resource token that is no string', 'httpsig; auth-token; resource_token=abc'],
+    ['a resource token without value', 'httpsig; auth-token; resource_token'],
+    ['an auth server that is a number', 'httpsig; auth-token; auth_server=1'],
+    ['an open string', 'httpsig; auth_server="https://auth.example'],
+    ['two lists of algorithms', 'httpsig; algs=("a"); algs=("b")'],
+    ['an auth server twice', 'httpsig; auth-token; auth_server="https://a.example"; auth_server="https://b.example"'],
+    ['a flag twice', 'httpsig; identity; identity'],
+    ['a level given and taken back', 'httpsig; auth-token; auth-token=?0'],
+    ['an unknown parameter twice', 'httpsig; a="b;c"; a=1'],
+    ['a tab for a blank', 'httpsig;\tidentity'],
+    ['a parameter in upper case', 'httpsig; Identity'],
+    ['a list without an end', 'httpsig; algs=("a"'],
+    ['a list of tokens', 'httpsig; algs=(ed25519)'],
+    ['a list of strings without blanks', 'httpsig; algs=("a""b")'],
+    ['a list of names in upper case', 'httpsig; algs=("ED25519")'],
+    ['Latin-1', 'httpsig; auth_server="https://é.example"'],
+    ['16 KiB', `httpsig; auth_server="${'a'.repeat(16_384)}"`],
+  ])('refuses %s', async (_name, header) => {
+    expect(await refusalCode(() => parseChallenge(header))).toBe('request_malformed')
+  })
+
+  it.each([
+    ['alone', 'httpsig; user_interaction="https://resource.example/auth?session=xyz"'],
+    ['with a resource token', 'httpsig; user_interaction="https://a.example"; resource_token="a.b.c"'],
+    ['with an auth token', 'httpsig; auth-token; user_interaction="https://a.example"'],
+    ['as bytes', 'httpsig; user_interaction=:AAAA:'],
+  ])('refuses user_interaction by its name, %s', async (_name, header) => {
+    const { code, message } = await refusal(() => parseChallenge(header))
+    expect(code).toBe('challenge_unsupported')
+    expect(message).toContain('user_interaction')
+  })
+
+  it('reads back any challenge that can be serialised', () => {
+    const text = fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)) })
+    const algs = fc.option(fc.array(fc.stringMatching(/^[a-z0-9-]{1,12}$/), { maxLength: 4 }), { nil: undefined })
+    fc.assert(
+      fc.property(text, text, algs, (resourceToken, authServer, names) => {
+        const offered = names === undefined ? {} : { algorithms: names }
+        for (const challenge of [
+          { level: 'authorization', resourceToken, authServer, ...offered },
+          { level: 'identity', ...offered },
+        ] as const) {
+          expect(parseChallenge(serializeChallenge(challenge))).toEqual(challenge)
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('throws TypeError rather than write what no reader takes', () => {
+    expect(() => serializeChallenge({ level: 'authorization', authServer: 'a\r\nset-cookie: b' })).toThrow(TypeError)
+  })
+})

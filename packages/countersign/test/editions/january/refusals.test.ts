@@ -1,0 +1,92 @@
+import { AAuthError, type ErrorCode } from 'countersign'
+import { errorCases, january, wireErrorOf } from 'countersign/wire'
+import { describe, expect, it } from 'vitest'
+
+const codes = Object.keys(errorCases) as ErrorCode[]
+
+describe('january.writeRefusal', () => {
+  it.each(codes.filter((code) => code !== 'authorization_required'))(
+    '%s: status, error and a description in ASCII',
+    (code) => {
+      const error = new AAuthError(code, 'The “reason” – \\ é \u0000 is ’here’.', { cause: new Error('inner') })
+      const { status, headers, body } = january.writeRefusal(error)
+      expect(status).toBe(errorCases[code].status)
+      expect(headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'no-store' })
+      const parsed = JSON.parse(body) as Record<string, string>
+      expect(Object.keys(parsed)).toEqual(['error', 'error_description'])
+      expect(parsed.error).toBe(wireErrorOf(code).error)
+      expect(parsed.error_description).toMatch(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/)
+      expect(body).not.toContain('inner')
+    },
+  )
+
+  it.each(codes.filter((code) => 'description' in errorCases[code]))(
+    '%s: the message is for the operator alone',
+    (code) => {
+      expect(january.writeRefusal(new AAuthError(code, 'secret reason')).body).not.toContain('secret')
+    },
+  )
+
+  it('Signature-Error names what must be covered', () => {
+    const error = new AAuthError('component_missing', 'a', { requiredInput: ['@query', 'nonce'] })
+    expect(january.writeRefusal(error).headers['Signature-Error']).toBe(
+      'error=invalid_input, required_input=("@query" "nonce")',
+    )
+    expect(january.writeRefusal(new AAuthError('key_unknown', 'a')).headers['Signature-Error']).toBe(
+      'error=unknown_key',
+    )
+    expect(january.writeRefusal(new AAuthError('scope_insufficient', 'a')).headers).not.toHaveProperty(
+      'Signature-Error',
+    )
+  })
+
+  it.each([
+    ['the key’s', "the key's"],
+    ['‘a’ “b” „c” «d» "e"', "'a' 'b' 'c' 'd' 'e'"],
+    ['1–2 — 3‑4 −5', '1-2 - 3-4 -5'],
+    ['label=(…)', 'label=(...)'],
+    ['AAuth §10, a → b, ≤ 2, ≥ 3, 4 × 5', 'AAuth section 10, a -> b, <= 2, >= 3, 4 x 5'],
+    ['a\u00a0b\u202fc\td\ne\rf', 'a b c d e f'],
+    ['https://\u0430gent.example', 'https://u{430}gent.example'],
+    ['https://b\u00fccher.example', 'https://bu{fc}cher.example'],
+    ['u\u0308', 'uu{308}'],
+    ['\u{1f916} \ud800', 'u{1f916} u{d800}'],
+    ['a\\b\u0000\u007f\u202e', 'au{5c}bu{0}u{7f}u{202e}'],
+    [" !#'()[]~z", " !#'()[]~z"],
+  ])('error_description of %j is %j', (message, description) => {
+    const { body } = january.writeRefusal(new AAuthError('request_malformed', message))
+    expect((JSON.parse(body) as Record<string, string>).error_description).toBe(description)
+  })
+
+  it('Retry-After is whole seconds, and not too early', () => {
+    expect(january.writeRefusal(new AAuthError('unavailable', 'a', { retryAfter: 4.2 })).headers['retry-after']).toBe(
+      '5',
+    )
+  })
+
+  it('Retry-After where it helps to wait', () => {
+    expect(january.writeRefusal(new AAuthError('unavailable', 'a', { retryAfter: 5 })).headers['retry-after']).toBe('5')
+    expect(january.writeRefusal(new AAuthError('unavailable', 'a')).headers).not.toHaveProperty('retry-after')
+  })
+})
+
+describe('AAuthError', () => {
+  it('keeps all else when a challenge is added', () => {
+    const cause = new Error('inner')
+    const options = { cause, requiredInput: ['nonce'], algorithms: ['ed25519'], retryAfter: 5 }
+    const error = new AAuthError('nonce_missing', 'a', options)
+    const challenged = error.withChallenge({ level: 'identity' })
+    expect(challenged).toMatchObject({
+      ...options,
+      code: 'nonce_missing',
+      status: 401,
+      message: 'a',
+      challenge: { level: 'identity' },
+    })
+    expect(error.challenge).toBeUndefined()
+  })
+
+  it('has no cause where none was given', () => {
+    expect('cause' in new AAuthError('bug', 'a')).toBe(false)
+  })
+})

@@ -1,0 +1,142 @@
+import { documentUrl, january, parseDocument, parseScope } from 'countersign/wire'
+import { describe, expect, it } from 'vitest'
+
+const id = 'https://agent.example'
+const agent = { agent: id, jwks_uri: `${id}/jwks.json` }
+const full = {
+  ...agent,
+  redirect_uris: [`${id}/callback`],
+  name: 'Example Agent',
+  logo_uri: `${id}/logo.png`,
+  policy_uri: `${id}/privacy`,
+  tos_uri: `${id}/tos`,
+  homepage: id,
+}
+
+describe('parseDocument', () => {
+  it('reads the document of S§8.1', () => {
+    expect(parseDocument(january.documents.agent, id, full)).toEqual({ metadata: full })
+  })
+
+  it('reads the document of S§8.2', () => {
+    const issuer = {
+      issuer: 'https://auth.example',
+      jwks_uri: 'https://auth.example/jwks.json',
+      agent_token_endpoint: 'https://auth.example/agent/token',
+      agent_auth_endpoint: 'https://auth.example/agent/auth',
+      agent_signing_algs_supported: ['ed25519', 'rsa-pss-sha512'],
+      request_types_supported: ['auth', 'code', 'exchange', 'refresh'],
+      scopes_supported: ['profile', 'email', 'data.read', 'data.write'],
+    }
+    expect(parseDocument(january.documents.authServer, 'https://auth.example', issuer)).toEqual({ metadata: issuer })
+  })
+
+  it('reads the document of S§8.3', () => {
+    const resource = {
+      resource: 'https://resource.example',
+      jwks_uri: 'https://resource.example/jwks.json',
+      resource_token_endpoint: 'https://resource.example/resource/token',
+      supported_scopes: ['data.read', 'data.write', 'data.delete'],
+      scope_descriptions: { 'data.read': 'Read access to your data and documents' },
+    }
+    expect(parseDocument(january.documents.resource, 'https://resource.example', resource)).toEqual({
+      metadata: resource,
+    })
+  })
+
+  it.each([
+    ['null', null],
+    ['an array', [agent]],
+    ['a string', JSON.stringify(agent)],
+    ['a number', 1],
+    ['an empty object', {}],
+    ['no agent', { jwks_uri: agent.jwks_uri }],
+    ['no jwks_uri', { agent: id }],
+    ['another agent', { ...agent, agent: 'https://victim.example' }],
+    ['the agent with a trailing slash', { ...agent, agent: `${id}/` }],
+    ['the agent in upper case', { ...agent, agent: 'https://AGENT.example' }],
+    ['the agent in an array', { ...agent, agent: [id] }],
+    ['jwks_uri with http', { ...agent, jwks_uri: 'http://agent.example/jwks.json' }],
+    ['jwks_uri with file', { ...agent, jwks_uri: 'file:///etc/passwd' }],
+    ['jwks_uri at a private address', { ...agent, jwks_uri: 'https://169.254.169.254/jwks.json' }],
+    ['jwks_uri that is relative', { ...agent, jwks_uri: '/jwks.json' }],
+    ['the document of a resource', { resource: id, jwks_uri: agent.jwks_uri }],
+  ])('refuses %s', (_name, document) => {
+    expect(parseDocument(january.documents.agent, id, document)).toHaveProperty('refusal')
+  })
+
+  it('leaves out optional members of another type', () => {
+    const document = {
+      ...agent,
+      redirect_uris: 'https://agent.example/callback',
+      name: 1,
+      logo_uri: { a: 1 },
+      homepage: null,
+    }
+    expect(parseDocument(january.documents.agent, id, document)).toEqual({ metadata: agent })
+  })
+
+  it.each([
+    ['a list with a number in it', { redirect_uris: [`${id}/callback`, 1] }],
+    ['a list of 257', { redirect_uris: Array.from({ length: 257 }, () => id) }],
+    ['a text of 2 KiB and more', { name: 'a'.repeat(2049) }],
+    ['a logo with data (K12)', { logo_uri: 'data:image/png;base64,iVBORw0KGgo=' }],
+    ['a logo in a file (K12)', { logo_uri: 'file:///etc/passwd' }],
+    ['a logo over http (K12)', { logo_uri: 'http://agent.example/logo.png' }],
+    ['a logo at a private address (K12)', { logo_uri: 'https://10.0.0.1/logo.png' }],
+  ])('leaves out %s', (_name, member) => {
+    expect(parseDocument(january.documents.agent, id, { ...agent, ...member })).toEqual({ metadata: agent })
+  })
+
+  it('reads only what the document itself holds', () => {
+    const inherited: object = Object.create(agent)
+    expect(parseDocument(january.documents.agent, id, inherited)).toHaveProperty('refusal')
+    const polluted: unknown = JSON.parse(`{"__proto__": ${JSON.stringify(agent)}, "constructor": 1}`)
+    expect(parseDocument(january.documents.agent, id, polluted)).toHaveProperty('refusal')
+    expect({}).not.toHaveProperty('agent')
+  })
+
+  it('accepts loopback documents only where allowed', () => {
+    const origin = 'http://127.0.0.1:8001'
+    const document = { agent: origin, jwks_uri: `${origin}/jwks.json` }
+    expect(parseDocument(january.documents.agent, origin, document)).toHaveProperty('refusal')
+    expect(parseDocument(january.documents.agent, origin, document, { allowInsecureLoopback: true })).toEqual({
+      metadata: document,
+    })
+  })
+})
+
+it('documentUrl', () => {
+  expect(documentUrl(january.documents.agent, 'https://host.example/~agent')).toBe(
+    'https://host.example/~agent/.well-known/aauth-agent',
+  )
+})
+
+describe('parseScope', () => {
+  it.each([
+    ['data.read', ['data.read']],
+    ['data.read data.write', ['data.read', 'data.write']],
+    ['b a b', ['b', 'a']],
+    ["!#$%&'()*+,-./:;<=>?@[]^_`{|}~", ["!#$%&'()*+,-./:;<=>?@[]^_`{|}~"]],
+  ])('reads %s', (text, values) => {
+    expect(parseScope(text)).toEqual(values)
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['a blank', ' '],
+    ['a blank before', ' a'],
+    ['a blank after', 'a '],
+    ['two blanks', 'a  b'],
+    ['a tab', 'a\tb'],
+    ['a line feed', 'a\n'],
+    ['a quote', 'a"b'],
+    ['a backslash', 'a\\b'],
+    ['a letter beyond ASCII', 'ä'],
+    ['DEL', 'a\x7f'],
+    ['65 values', Array.from({ length: 65 }, (_, i) => `s${i}`).join(' ')],
+    ['a value of 129', 'a'.repeat(129)],
+  ])('refuses %s', (_name, text) => {
+    expect(parseScope(text)).toBeUndefined()
+  })
+})

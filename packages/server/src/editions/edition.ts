@@ -1,0 +1,14 @@
+import type { OwnDocument } from 'countersign/wire'
+import type { ServerContext, SpokenEdition } from '../context.js'
+import type { SignedRequest } from '../token/signed-form.js'
+
+/** Answers a program. */
+export type ProgramEndpoint = (request: SignedRequest) => Promise<Response>
+
+/** The auth server's part of an edition. */
+export interface ServerEdition extends SpokenEdition {
+  /** What the server publishes about itself, at the address that its document type names. */
+  describe(context: ServerContext): OwnDocument
+  /** What programs call, by path and method. */
+  endpoints(context: ServerContext): ReadonlyMap<string, Readonly<Record<string, ProgramEndpoint>>>
+}

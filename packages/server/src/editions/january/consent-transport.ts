@@ -1,0 +1,53 @@
+import { requestCode } from 'countersign/wire'
+import { hashSecret, type MintedSecrets } from '../../secrets/minted-secrets.js'
+import type { ConsentLink, ConsentTransport } from '../transport.js'
+import { consentRedirect } from './redirect.js'
+
+/** Where the pages are. */
+export const consentPath = '/agent/auth'
+const maxState = 2048
+
+/** The person comes by a link of the agent's, and goes back to it with a code (S§9.5). */
+export function createConsentTransport(issuer: string, secrets: MintedSecrets): ConsentTransport {
+  return {
+    path: consentPath,
+    async readLink(parameters) {
+      const requestToken = parameters.get('request_token')
+      // None is like one that differs: whether the request is known comes first.
+      const redirectUri = parameters.get('redirect_uri') ?? ''
+      const state = parameters.get('state')
+      if (requestToken === undefined) return undefined
+      if (requestToken.length > 256) return 'request_unknown'
+      if (state !== undefined && state.length > maxState) return 'bad_form'
+      return linkOf({ requestToken, redirectUri, state })
+    },
+    handleOf: (requestId) => secrets.codeOf(requestId),
+    isAlive: ({ codeAlive }) => codeAlive,
+    addressOf(request, decision) {
+      const outcome = decision.allowed
+        ? { code: secrets.codeOf(request.id) }
+        : { error: 'access_denied' as const, description: decision.why }
+      return consentRedirect(request, issuer, outcome)
+    },
+  }
+}
+
+interface LinkParts {
+  requestToken: string
+  redirectUri: string
+  state: string | undefined
+}
+
+async function linkOf({ requestToken, redirectUri, state }: LinkParts): Promise<ConsentLink> {
+  const fields = { request_token: requestToken, redirect_uri: redirectUri }
+  const query = new URLSearchParams(fields)
+  if (state !== undefined) query.set('state', state)
+  return {
+    tokenHash: hashSecret(requestToken),
+    redirectUri,
+    state,
+    path: `${consentPath}?${query.toString()}`,
+    fields,
+    code: await requestCode(requestToken),
+  }
+}

@@ -1,0 +1,62 @@
+import { issueToken, january } from 'countersign'
+import { type RevocationClaims, revocationEntry, revocationListLimits } from 'countersign/wire'
+import type { ServerContext } from '../../context.js'
+import { tokensAliveSince } from '../../storage/grants/tokens-alive-since.js'
+import type { Revocations } from '../../storage/storage.js'
+
+/** Entries of one person at most: beyond, one time stands for all that was issued for them until then. */
+const perPerson = 20
+
+const seconds = { life: 120, shared: 1, betweenWarnings: 600 }
+
+/** Where the list is, after the issuer. */
+export const revocationListPath = '/.well-known/aauth-revocations'
+
+/**
+ * Creates what answers resources that poll for auth tokens taken back (attacks T23): a signed list of the grants, agents
+ * and people that were, as long as one of their tokens may be alive. It is made once a second at most, however many ask.
+ */
+export function createRevocationListEndpoint(context: ServerContext): () => Promise<Response> {
+  let shared: { at: number; list: Promise<string> } | undefined
+  let warnedAt = Number.NEGATIVE_INFINITY
+
+  function warn(at: number): void {
+    if (Math.abs(at - warnedAt) < seconds.betweenWarnings) return
+    warnedAt = at
+    const left = 'what the newest accounts take back is not on it, and their tokens work until they end'
+    context.onError(new Error(`The list of revocations is full: ${left}.`), '-')
+  }
+
+  async function makeList(at: number): Promise<string> {
+    const since = await tokensAliveSince(context.storage, { at, lifetime: context.lifetimes.authToken })
+    const limit = revocationListLimits.entries
+    const found = await context.storage.listRevocations({ since, perPerson, limit })
+    if (!found.isWhole) warn(at)
+    const claims: RevocationClaims = { iss: context.issuer, iat: at, exp: at + seconds.life, revoked: [] }
+    claims.revoked = await Promise.all(found.revoked.map(async ({ kind, value }) => revocationEntry(kind, value)))
+    if (found.revokedBefore.length > 0) claims.revoked_before = await timesOf(found.revokedBefore)
+    if (found.before !== undefined) claims.before = found.before
+    return issueToken(january.tokens.revocations, claims, { signer: await context.keys.signer() })
+  }
+
+  function sharedList(): Promise<string> {
+    const at = context.now()
+    if (shared?.at === at) return shared.list
+    const made = { at, list: makeList(at) }
+    shared = made
+    made.list.catch(() => {
+      if (shared === made) shared = undefined
+    })
+    return made.list
+  }
+
+  return async function revocationList() {
+    const headers = { 'content-type': 'application/jwt', 'cache-control': `public, max-age=${seconds.shared}` }
+    return new Response(await sharedList(), { headers })
+  }
+}
+
+async function timesOf(people: Revocations['revokedBefore']): Promise<Record<string, number>> {
+  const entries = people.map(async ({ sub, at }) => [await revocationEntry('sub', sub), at] as const)
+  return Object.fromEntries(await Promise.all(entries))
+}

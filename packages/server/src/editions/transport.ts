@@ -1,0 +1,37 @@
+import type { AuthRequest } from '../storage/storage.js'
+
+/** What a link, or a form of the pages it leads to, says of the request that it is about. */
+export interface ConsentLink {
+  /** SHA-256 of what only the link holds. */
+  tokenHash: string
+  /** Where the person goes next, as the link says; null: nowhere. */
+  redirectUri: string | null
+  /** To be given back to the agent. */
+  state: string | undefined
+  /** The path that shows the request again. */
+  path: string
+  /** What the forms of its pages carry, by name. */
+  fields: Readonly<Record<string, string>>
+  /** What the page shows, and the program that asked: it tells one's own request from another. */
+  code: string
+}
+
+/** Why a link is not followed. */
+export type LinkProblem = 'request_unknown' | 'bad_form'
+
+/** What a person decided. */
+export type Decision = { allowed: true } | { allowed: false; why: string }
+
+/** How a request reaches the browser of the person who decides, and the decision the agent. */
+export interface ConsentTransport {
+  /** The path of the pages. */
+  readonly path: string
+  /** Reads the query of a link, or a form of its pages; undefined: it is about no request. */
+  readLink(parameters: ReadonlyMap<string, string>): Promise<ConsentLink | LinkProblem | undefined>
+  /** What an Allow gives out, for the agent to take once; undefined: nothing. The same for the same request. */
+  handleOf(requestId: string): string | undefined
+  /** Whether an Allow that was given is still of use to the agent. */
+  isAlive(request: AuthRequest): boolean
+  /** Where the browser takes the decision; undefined: nowhere, the agent asks for it. */
+  addressOf(request: AuthRequest, decision: Decision): string | undefined
+}
