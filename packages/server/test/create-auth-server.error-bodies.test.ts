@@ -1,6 +1,7 @@
 // The server loads it when it is first used, and what it does in the background meanwhile would count as a step.
 import '@simplewebauthn/server'
 import { hashPassword } from 'countersign-server'
+import { reEncodeLogo } from 'countersign-server/logos'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createRoutes } from '../src/create-auth-server.js'
 import { createPerson, type Person, signedIn } from './accounts/person.js'
@@ -240,6 +241,7 @@ async function openScene(breakdown: Breakdown, onError: (error: unknown) => void
   const stage = await openMapStage({
     accounts: { signUp: true, identityProviders: [provider] },
     wrap: (storage) => breakableStorage(storage, breakdown),
+    reEncodeLogo,
     onError,
   })
   onTestFinished(() => stage.close())

@@ -31,7 +31,16 @@ export interface Stage {
 export interface StageOptions
   extends Pick<
     Partial<AuthServerOptions>,
-    'nonce' | 'bindCodeToKey' | 'durations' | 'risks' | 'limits' | 'policy' | 'accounts' | 'onError' | 'onRefusal'
+    | 'nonce'
+    | 'bindCodeToKey'
+    | 'durations'
+    | 'risks'
+    | 'limits'
+    | 'policy'
+    | 'accounts'
+    | 'onError'
+    | 'onRefusal'
+    | 'reEncodeLogo'
   > {
   /** What the servers get for a storage. @default the storage itself */
   wrap?: (storage: Storage) => Storage
