@@ -25,36 +25,35 @@ export interface SharedAgentOptions {
   /** Signs every request. */
   signer: Signer
   /**
-   * The auth servers that may be sent to, as identifiers or as a function that decides. There is no default: a person
-   * will type a password there (W21).
+   * The auth servers that the agent accepts, as identifiers or as a function that decides. There is no default, because a
+   * person will type a password there (W21).
    */
   authServers: readonly string[] | ((authServer: string) => MaybePromise<boolean>)
   /** Where the auth server sends the person back to; listed in the agent's document. @default `${id}/callback` */
   redirectUri?: string | undefined
   /** What the agent says about itself in its document. */
   about?: AgentDescription | undefined
-  /** An agent token that makes this process a delegate of `id` (S§5). Absent: it signs with a key that `id` publishes. */
+  /** Returns an agent token, which makes this process a delegate of `id` (S§5). Absent: the key is one that `id` publishes. */
   agentToken?: (() => MaybePromise<string>) | undefined
-  /** Answers the callback instead of the built-in page; `detail` says in words why an answer was refused. */
+  /** Answers the callback in place of the built-in page. `detail` says why an answer was refused. */
   callbackResponse?: ((outcome: CallbackOutcome, detail?: string) => MaybePromise<Response>) | undefined
   /**
-   * Other origins that the endpoints of an auth server may be at, by auth server, as in
+   * Other origins where the endpoints of an auth server may be, by auth server, as in
    * `{ 'https://auth.example': ['https://login.example'] }`: people then type their password there.
    * @default none: endpoints must be at the origin of their auth server
    */
   endpointOrigins?: EndpointOrigins | undefined
-  /** Accepts and sends less, for peers that speak an older form of the protocol. @default nothing */
+  /** Weaker rules for peers that speak an older form of the protocol. @default none */
   interop?: AgentInterop | undefined
-  /** Seconds to wait for a person; servers let people keep a request open longer than they first say. @default three hours */
+  /** Seconds to wait for a person. People can keep a request open for longer than the server says at first. @default three hours */
   consentTimeout?: number | undefined
-  /** Sends requests, and fetches documents unless `fetchDocument` does. @default `globalThis.fetch`, and a guarded fetch for documents */
+  /** Sends requests, and fetches documents if `fetchDocument` is absent. @default `globalThis.fetch`, and a guarded fetch for documents */
   fetch?: typeof globalThis.fetch | undefined
   /** Fetches the documents of auth servers. @default `fetch` where it is given, else a guarded fetch */
   fetchDocument?: FetchDocument | undefined
   /**
-   * Networks that are not public, where documents may be fetched from all the same (W28): of auth servers that only a
-   * function of `authServers` accepts, and keys that are at another origin than their auth server. Those in the list of
-   * `authServers` may be at any address without it. @default none
+   * Private networks that documents may be fetched from (W28). Auth servers in the list of `authServers` need no entry for
+   * what is at their own origin. Those that only a function accepts do, and so do keys at another origin. @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
   /** Unix seconds. @default the system clock */

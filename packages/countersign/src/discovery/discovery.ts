@@ -21,8 +21,8 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
   /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */
   fetch?: FetchDocument | undefined
   /**
-   * Auth servers that the operator configured: their documents may be at any address, as far as they are at the auth server's
-   * own origin (W28). Never one that a stranger names. @default none
+   * Auth servers that you configured: their documents may be at any address, at the auth server's own origin (W28). Never
+   * list one that a stranger named. @default none
    */
   configuredIssuers?: readonly string[]
   /** Fetches the documents of one of them. @default `fetch` where it is given, else a guarded fetch with `configuredOrigin` */
@@ -32,11 +32,11 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
   /** Waits for the time to answer a lookup that failed. @default a timer */
   delay?: Delay
   /**
-   * Told when a JWKS publishes the private part of a key, once a day for each: that key is worth nothing any more (attacks
-   * K18). `remoteAddress` is where the request came from that had it fetched: limit what one can make you record.
+   * Called when a key set publishes a private key, once a day for each: anybody can use that key now (attacks K18).
+   * `remoteAddress` is whose request caused the fetch: limit how much one address can make you record.
    */
   onPrivateKey?: (jwksUri: string, kid: string | undefined, remoteAddress: string | undefined) => void
-  /** Public keys of our own identifiers by the URL of the document, so that nothing is fetched from ourselves (attacks K28). */
+  /** The public keys of this process's own identifiers, by the URL of their document: it fetches nothing from itself (attacks K28). */
   local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
 
@@ -46,21 +46,20 @@ export type FoundKey = { found: VerificationKey; isNew?: true } | { failure: Dis
 /**
  * Finds documents and keys where identifiers point (S§8). Holds bounded caches.
  *
- * `remoteAddress` is where the request came from that makes a lookup necessary: what one source can make us fetch is
- * limited (attacks K25). Where it is left out, only the limits for everybody together count. Documents of auth servers
- * count for no limit, and their failures are told at once: ask for configured ones only, never for one
- * that a stranger names.
+ * `remoteAddress` is whose request needs the lookup: each address and network can cause a limited number of fetches
+ * (attacks K25). Without it, only the limits for all together count. Documents of auth servers are not limited, and
+ * their failures are told at once: ask for configured ones only, never for one that a stranger named.
  */
 export interface Discovery {
-  /** The document of an identifier; a failure is told as soon as it is one: ask for agents whose key was found. */
+  /** The document of an identifier. A failure is told at once, so ask only for agents whose key was found. */
   findMetadata<M extends PublishedDocument>(
     type: DocumentType<M>,
     identifier: string,
     remoteAddress?: string,
   ): Promise<Found<M>>
   /**
-   * The document that an identifier publishes by now, where that is not `current`, in which something was not found. Undefined
-   * where there is none, or where it was fetched for this within `renewalInterval`.
+   * A newer document than `current`, in which something was missing. Undefined if there is none, or if it was fetched for this
+   * within `renewalInterval`.
    */
   renewMetadata<M extends PublishedDocument>(
     type: DocumentType<M>,
@@ -70,14 +69,13 @@ export interface Discovery {
   ): Promise<M | undefined>
   /** The key named `kid` in the JWKS that the identifier's document names. */
   findKey(type: DocumentType, identifier: string, kid: string, remoteAddress?: string): Promise<FoundKey>
-  /** The same key at once, where it was found before and everything it was found by is still fresh. */
+  /** The same key without a fetch, if it was found before and is still fresh. */
   peekKey(type: DocumentType, identifier: string, kid: string): VerificationKey | undefined
-  /** How long what {@link Discovery.peekKey} would give is fresh, in Unix seconds: nothing made of the key counts longer. */
+  /** Until when that key is fresh, in Unix seconds. What was verified by it must not count for longer. */
   peekFreshness(type: DocumentType, identifier: string, kid: string): number | undefined
   /**
-   * The key that is published under the name of `current` by now, where that is another one: asked when a signature is
-   * not by `current`, and `current` was known before. Undefined where there is none, or where it was looked for within
-   * `renewalInterval`.
+   * Another key that is now published under the `kid` of `current`. Ask for it if a signature is not by `current`, which was
+   * known before. Undefined if there is none, or if it was looked for within `renewalInterval`.
    */
   renewKey(
     type: DocumentType,
@@ -89,8 +87,8 @@ export interface Discovery {
   /** The key named `kid` in the JWKS at a URL. */
   findKeyAt(jwksUri: string, kid: string, remoteAddress?: string): Promise<Found<VerificationKey>>
   /**
-   * Whether the keys of an identifier are no longer fresh, and its origin could not be asked: requests go on with them for an
-   * hour, and nothing new may begin (W32).
+   * Whether the keys of an identifier are out of date because its origin does not answer. They still count for requests for an
+   * hour, but nothing new may begin with them (W32).
    */
   isStale(type: DocumentType, identifier: string): boolean
 }

@@ -43,54 +43,55 @@ export interface ResourceOptions {
   signer: Signer
   /** The auth server that resource tokens are for; its auth tokens are the only ones accepted. */
   authServer: string
-  /** What can be asked for, in words for the person who decides: published as `scope_descriptions`. */
+  /** The permissions of this API, each described for the person who decides. Published as `scope_descriptions`. */
   scopes?: Readonly<Record<string, string>> | undefined
   /** Older public keys to keep publishing while tokens signed by them live. */
   retiredKeys?: readonly object[] | undefined
-  /** Authorities the resource answers under. @default the one of `id` */
+  /** Hosts, with ports, that requests may be signed for. @default the one of `id` */
   authorities?: readonly [string, ...string[]] | undefined
   /** @default all that the library knows */
   algorithms?: readonly Algorithm[] | undefined
-  /** The resource is its own agent (S§3.5): auth tokens for it that name no agent are its own delegates' and its own. @default false */
+  /** The resource is its own agent (S§3.5): auth tokens that name no agent are for itself and its delegates. @default false */
   ownAgent?: boolean | undefined
-  /** Accepts less, from agents that speak another form of the protocol. @default nothing */
+  /** Weaker rules for agents that speak another form of the protocol. @default none */
   interop?: ResourceInterop | undefined
   /** Largest body in bytes. @default 1 MiB */
   maxBody?: number | undefined
   /** `required`: requests that change something must carry a nonce (S§10.5). @default 'optional' */
   nonce?: 'optional' | 'required' | undefined
   /**
-   * Remembers nonces; share one among instances. Asked when nothing else refuses the request, and told whose nonce it is,
-   * so that nobody fills it for all: see {@link createMemoryNonces}. @default a bounded store in this process
+   * Remembers nonces; all instances must share one. It is called when nothing else refuses the request, and learns whose
+   * nonce it is, so that it can limit each: see {@link createMemoryNonces}. @default a bounded store in this process
    */
   claimNonce?: ClaimNonce | undefined
   /**
-   * Counts requests whose signature verified, before anything is issued for them (S§4.5): see {@link createRateLimit}.
-   * Beyond it 429, with the challenge of the level above. @default none: a stranger may send as many as the server takes
+   * Counts requests after their signature verified and before anything is issued for them (S§4.5): see
+   * {@link createRateLimit}. Beyond the limit the answer is 429 with the challenge of the next level.
+   * @default none: a stranger may send as many as the server takes
    */
   rateLimit?: RateLimit | undefined
   /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
   certificates?: CertificateFinder | undefined
   /**
-   * Polls what the auth server took back (its `revocation_list_uri`) while there is traffic, and refuses those tokens
-   * within 5 s, where they would else work until they end. @default tokens work until they end
+   * While there is traffic, polls the list of what the auth server took back (`revocation_list_uri`), and refuses those
+   * tokens within 5 seconds. @default tokens work until they end
    */
   denyList?: DenyListOptions | undefined
   /**
-   * Other origins that the auth server's list of revocations may be at, as in
+   * Other origins where the auth server's list of revocations may be, as in
    * `{ 'https://auth.example': ['https://lists.example'] }`. @default none: it must be at the origin of the auth server
    */
   endpointOrigins?: EndpointOrigins | undefined
   /** Seconds that a resource token lives. @default 600 */
   resourceTokenLifetime?: number | undefined
-  /** How much is fetched because strangers ask for it, and how they are told that nothing was found. */
+  /** Limits of what strangers can make the resource fetch, and when a failed lookup is answered. */
   discovery?: DiscoveryLimits | undefined
   /**
-   * Networks that are not public, where agents' documents may be fetched from all the same, as
+   * Private networks that agents' documents may be fetched from, as
    * `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28). `authServer` may be at any address without it. @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
-  /** An HTTP proxy where there is no direct way out: see `createGuardedFetch` in `countersign/node` for what is checked then. */
+  /** An HTTP proxy to fetch by, if there is no direct way to the internet. `createGuardedFetch` in `countersign/node` says what is checked then. */
   egressProxy?: string | undefined
   /** @default a guarded fetch */
   fetch?: FetchDocument | undefined
@@ -143,12 +144,12 @@ export interface Resource {
   readonly id: string
   /** The published document. */
   readonly metadata: OwnDocument
-  /** What can be asked for; undefined where the resource does not say. */
+  /** The permissions that can be asked for; undefined if the resource does not say. */
   readonly scopes: readonly string[] | undefined
   /** The paths that {@link Resource.handler} answers. */
   readonly publishedPaths: ReadonlySet<string>
   /**
-   * Verifies a request and judges its level. It does not check what the person's rows allow: use `sub` with `iss` for that.
+   * Verifies a request and its level. Which rows the person may see is yours to check: a person is `iss` and `sub` together.
    * No shared cache may keep the answer: give it `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the
    * adapters for frameworks do.
    *
