@@ -239,7 +239,7 @@ function createOwnership({ storage, issuer }: ServerContext): () => Promise<void
   }
 }
 
-// Whatever stands in front, and keeps some paths for itself, must see the path that is answered (attacks S28).
+// A proxy in front that keeps some paths for itself must see the path that is answered here (attacks S28).
 function requirePlainPath({ rawTarget }: ReceivedMessage, pathname: string): void {
   if (rawTarget.split('?', 1)[0] === pathname) return
   throw new AAuthError('target_ambiguous', 'Send the path as a URL parser would, without dot segments.')

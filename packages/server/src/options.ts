@@ -60,7 +60,7 @@ export interface AccountOptions {
 /** What people see. */
 export interface PageOptions {
   /**
-   * Whether the logos that agents name are fetched, re-encoded and shown; else a letter of the host stands for each agent.
+   * Whether agents' logos are fetched, re-encoded and shown. Otherwise pages show a letter of the agent's host.
    * @default true
    */
   logos?: boolean | undefined

@@ -2,7 +2,7 @@
 export const exitStatus = {
   /** It did what it was asked. */
   done: 0,
-  /** What it looked at is refused. */
+  /** What it checked is refused. */
   refused: 1,
   /** The command line says nothing it knows. */
   usage: 2,

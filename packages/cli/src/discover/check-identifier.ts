@@ -108,7 +108,7 @@ function endpointFindings(identifier: string, endpoints: readonly string[], meta
   })
 }
 
-/** Members that the library knows and leaves out have the wrong type; those it does not know are nobody's business. */
+/** Members that the library knows and leaves out have the wrong type. Members that it does not know may be anything. */
 function ignoredMembers(seen: Observation | undefined, metadata: object): Finding[] {
   const known = Object.keys(documentMembers).filter(
     (member) => member in (parseJsonObject(seen?.text.trim() ?? '') ?? {}),

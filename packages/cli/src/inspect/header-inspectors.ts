@@ -86,7 +86,7 @@ export const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
   },
 }
 
-/** The names of parameters as they stand in the headers. */
+/** The names of parameters, as the headers write them. */
 const wireNames: Readonly<Record<string, string>> = {
   resourceToken: 'resource_token',
   authServer: 'auth_server',

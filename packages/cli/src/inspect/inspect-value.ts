@@ -44,7 +44,7 @@ function unknown(refusal: string): Inspection {
 
 const notBearer = 'No token is sent as Authorization here: it goes into Signature-Key, and the request is signed.'
 
-/** What stands in quotes, as it was copied out of JSON or a program. */
+/** The text between quotes, as copied out of JSON or a program. */
 function unquoted(text: string): string {
   const [, , inner] = /^(["'`])([\s\S]*)\1[,;]?$/.exec(text) ?? []
   return inner === undefined ? text : inner.replaceAll('\\"', '"').trim()

@@ -2,7 +2,7 @@ import { fieldValues, parseSignature, type VerificationKey, verifyBytes } from '
 import { type SignatureBaseSource, signatureBaseOf } from './signature-base-of.js'
 import { signatureFormMistake } from './signature-form-mistake.js'
 
-/** Bases that signers are known to make in place of the right one, and what to tell them. */
+/** Wrong bases that signers are known to make, and what to tell them. */
 const mistakes: readonly { says: string; bases: (base: string, source: SignatureBaseSource) => string[] }[] = [
   {
     says: 'It was signed over a base without the last line, "@signature-params": RFC 9421 §2.5 needs it.',
@@ -25,7 +25,7 @@ const mistakes: readonly { says: string; bases: (base: string, source: Signature
   },
 ]
 
-/** What is wrong with a signature, where it is one that signers are known to make in place of the right one. */
+/** What is wrong with a signature, if it is a mistake that signers are known to make. */
 export async function knownMistake(source: SignatureBaseSource, key: VerificationKey): Promise<string | undefined> {
   const base = signatureBaseOf(source)
   if (typeof base !== 'string') return undefined

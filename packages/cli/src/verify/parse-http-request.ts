@@ -59,7 +59,7 @@ export async function parseHttpRequest(input: Uint8Array): Promise<ParsedRequest
   }
 }
 
-/** What people paste in place of a request, and how to make one of it. */
+/** What people paste instead of a request, and how to make a request of it. */
 const firstLines: readonly (readonly [form: RegExp, problem: string])[] = [
   [/^[>*<] /, 'Its lines begin as curl -v prints them: take “> ” away, and what does not begin with it.'],
   [/^:[a-z]+:/, 'It begins with pseudo-headers of HTTP/2: write GET /data HTTP/1.1 and Host: api.example instead.'],

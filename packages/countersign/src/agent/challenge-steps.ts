@@ -26,7 +26,7 @@ export interface ChallengeStepsOptions {
 }
 
 export interface ChallengeSteps {
-  /** The token to show first, fetched anew where that needs nobody's decision. */
+  /** The token to show first. It is fetched anew if nobody has to decide. */
   tokenFor(owner: string, url: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Takes a step; undefined when nothing more can be done. */
   take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined>
@@ -44,7 +44,7 @@ export interface OwnAccess {
   signal: AbortSignal
 }
 
-/** The steps by which an agent answers challenges, with the tokens they bring. */
+/** The steps that answer challenges, and the tokens that they bring. */
 export function createChallengeSteps({ id, protocol, work, isAccepted, now }: ChallengeStepsOptions): ChallengeSteps {
   const held = createHeldTokens(now)
   const shareConsent = createSharedFlights<HeldToken>()
@@ -96,7 +96,7 @@ export function createChallengeSteps({ id, protocol, work, isAccepted, now }: Ch
     return fresh
   }
 
-  /** The token to show first, fetched anew where that needs nobody's decision. */
+  /** The token to show first. It is fetched anew if nobody has to decide. */
   async function tokenFor(owner: string, url: string, signal: AbortSignal): Promise<HeldToken | undefined> {
     const token = held.forUrl(owner, url)
     if (!token || (token.refreshAt > now() && held.isLive(token))) return token

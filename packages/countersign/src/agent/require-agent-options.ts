@@ -8,7 +8,7 @@ import { agentInterop, type SharedAgentOptions } from './agent-options.js'
 /**
  * Throws a TypeError that says which option cannot work, where the mistake is made and not at the first challenge.
  *
- * `authServers` decides where people type passwords: a text in place of the list would match every part of itself.
+ * `authServers` decides where people type passwords: a text instead of the list would match every part of itself.
  */
 export function requireAgentOptions(
   { id, signer, authServers, consentTimeout, endpointOrigins = {}, interop = {} }: SharedAgentOptions,

@@ -10,7 +10,7 @@ export interface Network {
   prefix: number
 }
 
-/** The bytes of an address as it is written; undefined for what is none, and for one with a zone (`fe80::1%eth0`). */
+/** The bytes of an address in text form; undefined for other text, and for an address with a zone (`fe80::1%eth0`). */
 export function parseAddress(text: string): AddressBytes | undefined {
   if (isIPv4(text)) return text.split('.').map(Number)
   if (!isIPv6(text) || text.includes('%')) return undefined
@@ -128,7 +128,7 @@ export interface JudgedAddress {
   carried: AddressBytes | undefined
 }
 
-/** Judges an address; undefined for a text that is none. */
+/** Judges an address; undefined for a text that is no address. */
 export function judgeAddress(text: string): JudgedAddress | undefined {
   const written = parseAddress(text)
   if (!written) return undefined

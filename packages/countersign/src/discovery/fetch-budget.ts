@@ -56,7 +56,7 @@ export const limits = {
   coldFetchesPerSource: 4,
   /** Of the places that are left, for one source: the last ones are for those who have few. */
   coldPartPerSource: 1 / 4,
-  /** Of these, for documents that were had before: the rest is kept for new agents. */
+  /** Of these, for documents that were fetched before: the rest is kept for new agents. */
   knownFetches: 24,
   knownFetchesPerSource: 8,
   fetchesPerHost: 8,
@@ -112,7 +112,7 @@ export function createConcurrencyLimit(
 export interface FetchCause {
   /** Undefined where it is not known: only the limits for all together count then. */
   source: string | undefined
-  /** Whether the document was had before: it is then fetched once in a while, whoever asks. */
+  /** Whether the document was fetched before: then it is fetched again once in a while, whoever asks. */
   known: boolean
   /** Of the document, with the port where it is another than that of `https`. */
   host: string

@@ -11,7 +11,7 @@ import { type AllowedNetwork, createNetworkRules } from './allowed-networks.node
 import { createTunnel } from './egress-proxy.node.js'
 import { AddressRefused, networkFailure } from './fetch-document.js'
 
-/** Where the guarded fetch may go besides the public internet, and by which way it goes there. */
+/** Which networks the guarded fetch may reach besides the public internet, and how. */
 export interface NetworkOptions {
   /** Networks that are not public and may be connected to all the same, and for which names. @default none */
   allowNetworks?: readonly AllowedNetwork[] | undefined
@@ -147,7 +147,7 @@ function resolveHost(hostname: string, signal: AbortSignal | undefined): Promise
   })
 }
 
-/** The addresses of a name, or none where they cannot be had soon: behind a proxy names are often unknown. */
+/** The addresses of a name, or none if they are not found soon: behind a proxy names are often unknown. */
 async function resolveSoon(hostname: string, signal: AbortSignal | undefined): Promise<readonly LookupAddress[]> {
   const soon = AbortSignal.timeout(patience)
   try {

@@ -37,7 +37,7 @@ export class LookupQueue {
     this.#delay = delay
   }
 
-  /** Makes a lookup for one caller and answers what comes of it, when it is time. */
+  /** Makes a lookup for one caller, and answers with its result when it is time. */
   async run<T>(
     remoteAddress: string | undefined,
     failureTime: FailureTime,
@@ -84,7 +84,7 @@ export class Lookup {
   /**
    * Begins to wait; gives the failure where the queue is full.
    *
-   * @param known whether the document was had before: those who wait for such ones have a queue of their own
+   * @param known whether the document was fetched before: those who wait for such documents have a queue of their own
    */
   enter(known: boolean): Found<never> | undefined {
     this.#leave ??= (known ? this.#forKnown : this.#forNew).enter(this.source)
@@ -93,7 +93,7 @@ export class Lookup {
     return undefined
   }
 
-  /** What comes of a fetch, or that the time of the lookup is over before it. */
+  /** The result of a fetch, or that the time of the lookup is over before it. */
   async within<T>(fetching: Promise<Found<T>>): Promise<Found<T>> {
     return this.timeOver ? Promise.race([fetching, this.timeOver]) : fetching
   }

@@ -45,7 +45,7 @@ export interface KeyResolver {
    * The key, with the token it rides in verified. Whether that is enough for the request, the caller judges.
    *
    * @param remoteAddress where the request came from: what one source can make us fetch is limited
-   * @param due what the request must prove: a token that is none is refused as one for this
+   * @param due what the request must prove: a text that is no token is refused as one for this
    * @throws AAuthError
    */
   resolve(reference: KeyReference, remoteAddress?: string, due?: Requirement): Promise<ResolvedKey>

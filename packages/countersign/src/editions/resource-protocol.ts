@@ -39,7 +39,7 @@ export interface RevocationList {
    * request after a pause is judged by what holds now.
    *
    * @param agent who is meant by a token that names no agent
-   * @throws AAuthError `auth_token_invalid`, and `unavailable` where the list cannot be had
+   * @throws AAuthError `auth_token_invalid`, and `unavailable` if the list cannot be fetched
    */
   requireUnrevoked(claims: AuthClaims, agent: string | undefined): Promise<void>
 }
@@ -54,7 +54,7 @@ export interface RevocationListOptions extends IdentifierOptions, NetworkOptions
   endpointOrigins?: EndpointOrigins
   /** Unix seconds. */
   now: () => number
-  /** What comes of a token once no list was to be had for 30 s. */
+  /** What happens to tokens after 30 seconds without a list. */
   whenUnreachable: 'refuse' | 'accept'
 }
 

@@ -1,6 +1,6 @@
 import { type ReceivedMessage, trimSpace } from './received-message.js'
 
-/** Fields that are looked at in every signed request. */
+/** Fields that every signed request is checked for. */
 export type MessageField = 'host' | 'nonce' | 'signature' | 'signature-key' | 'signature-input'
 
 /** The last value of each of them, and the names of those that are there more than once. */

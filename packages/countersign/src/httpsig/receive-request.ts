@@ -42,7 +42,7 @@ export function receiveRequest(request: Request, remoteAddress?: string): Receiv
   }
 }
 
-/** The request target as it stands in an absolute URL: path and query, an empty query (`?`) included. */
+/** The request target of an absolute URL: path and query, also an empty query (`?`). */
 export function targetOf(url: string): string {
   const path = url.indexOf('/', url.indexOf('://') + 3)
   const fragment = url.indexOf('#', path)

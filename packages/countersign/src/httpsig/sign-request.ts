@@ -44,7 +44,7 @@ export interface SignatureHeaders {
 
 const noFields: Readonly<Record<string, string>> = {}
 
-/** Signs the parts of a message that the profile covers (S§10.3): the three headers, nothing else is looked at. */
+/** Signs the parts of a message that the profile covers (S§10.3): it adds three headers, and reads nothing else. */
 export function signMessage(message: SignableMessage, options: SignMessageOptions): MaybePromise<SignatureHeaders> {
   const { profile } = options
   const fields = message.fields ?? noFields
@@ -119,7 +119,7 @@ export interface SignRequestOptions extends SignMessageOptions {
    */
   nonce?: 'automatic' | 'never' | undefined
   /**
-   * What becomes of a `?` with nothing after it. `fetch` of Node leaves it out on the wire, others send it: `drop` takes it
+   * What happens to a `?` with nothing after it. `fetch` of Node leaves it out on the wire, others send it: `drop` takes it
    * out of the URL, so that all send what was signed. `keep` is for senders that send it, such as curl.
    * @default 'drop'
    */

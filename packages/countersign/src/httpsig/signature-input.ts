@@ -11,7 +11,7 @@ export interface SignatureInput {
   /** Unix seconds. */
   expires: number | undefined
   algorithm: string | undefined
-  /** The member's value as received: what `@signature-params` stands for in the base. */
+  /** The member's value as received: the value of `@signature-params` in the base. */
   parameters: string
 }
 

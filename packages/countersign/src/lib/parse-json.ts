@@ -8,7 +8,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The JSON object, or undefined when the text is none. */
+/** The JSON object, or undefined if the text is something else. */
 export function parseJsonObject(text: string): Record<string, unknown> | undefined {
   const value = parseJson(text)
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,7 +1,7 @@
 import { nearestName } from './nearest-name.js'
 
 /**
- * Throws a TypeError for an option that there is not, and names the one that may be meant: a misspelled option would
+ * Throws a TypeError for an unknown option, and names the one that may be meant: a misspelled option would
  * otherwise be its default, and nobody told.
  *
  * @param known the names of all options

@@ -1,7 +1,7 @@
 import { LightRequest, WebRequest } from './light-request.js'
 import { LightResponse } from './light-response.js'
 
-/** The `fetch` that was put in place, by which it is known again. */
+/** The `fetch` that was set here, to recognise it later. */
 let placed: typeof globalThis.fetch | undefined
 
 /**

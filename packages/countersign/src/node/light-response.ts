@@ -52,7 +52,7 @@ export class LightResponse implements Response {
     return RealResponse.redirect(...args)
   }
 
-  /** The body where it is text that nobody began to read, null where there is none; else undefined. */
+  /** The body if it is text that nobody has read yet; null if there is no body; else undefined. */
   static textOf(response: Response): string | null | undefined {
     return #text in response && !response.#real ? response.#text : undefined
   }

@@ -69,7 +69,7 @@ export function identifierRepair(text: unknown, options: IdentifierOptions): str
   return slip && `${slip[0]} (${slip[1](text)})`
 }
 
-/** Why a text that is no identifier is none, to go after what it is: "the id …". */
+/** What is wrong with a text that is no identifier. It follows a subject: "the id …". */
 export function identifierProblem(text: unknown, options: IdentifierOptions): string {
   return isIdentifier(text, { ...options, allowPath: true })
     ? 'has a path, and identifiers with a path are not accepted here'

@@ -52,7 +52,7 @@ function textOf(value: string | number | string[] | undefined): string {
   return Array.isArray(value) ? value.join(', ') : String(value)
 }
 
-// What stands in front of `aauth` and wrapped `writeHead` itself, as on-headers does, sets its headers after us.
+// Middleware in front of `aauth` that wraps `writeHead` itself, as on-headers does, sets its headers after this.
 function keepFields<T>(writer: HeadWriter, write: () => T): T {
   const bound = {
     setHeader: writer.setHeader.bind(writer),

@@ -37,7 +37,7 @@ export function aauth<R extends Requirement>(
       if (sent) await requireSame(sent, verified.body, request, mountPath)
       c.set('aauth', verified)
       const outgoing = outgoingOf(c.env as Bindings | undefined)
-      // What stands in front sets its headers after us, and Node writes them after that.
+      // Middleware in front sets its headers after this, and Node writes them after that.
       if (outgoing) keepPrivate(outgoing)
     } catch (error) {
       return resource.toResponse(error)

@@ -15,7 +15,7 @@ export interface Refusal {
   claimed?: true | undefined
   /** The rule of the policy that denied it. */
   rule?: string | undefined
-  /** Whether somebody's document or key could not be had. */
+  /** Whether a document or key could not be fetched. */
   lookup?: true | undefined
   /** Why, from the outside in, with what the answer hides; not for failures, which are told with their stack. */
   reason?: string | undefined

@@ -72,7 +72,7 @@ function contradictionsIn(settings: { [Name in keyof Settings]?: Settings[Name] 
   return problems
 }
 
-/** On loopback nothing stands in front of the server, so the port of its issuer is where it listens, unless said otherwise. */
+/** On loopback there is no proxy in front, so the server listens on the port of its issuer unless a setting says otherwise. */
 function portOf(given: object, { issuer, listen }: Settings): number {
   const set = 'listen' in given && typeof given.listen === 'object' && given.listen !== null && 'port' in given.listen
   return set || !isLoopbackIdentifier(issuer) ? listen.port : Number(new URL(issuer).port)

@@ -6,7 +6,7 @@ import { ConfigurationError } from './configuration-error.js'
 import type { Settings } from './configuration-schema.js'
 import type { LoadedConfig } from './load-config.js'
 
-/** Secrets that stand in examples. */
+/** Secrets that examples use. */
 const defaultSecret = /^(?:secret|changeme|change-me|password|default|example|test|client-?secret|your-.*|x+)[\d!]*$/i
 const shortestSecret = 16
 /** Different characters that 32 random ones have at least, however they are encoded. */

@@ -35,7 +35,7 @@ export interface DecisionFacts {
   forbidden: AAuthError | undefined
 }
 
-/** How many grants of an agent are looked at; a delegate that has none of them is new. */
+/** How many grants of an agent are read. A delegate without one of them is new. */
 const looked = 500
 
 /** Judges a stored request for the person who looks at it. */

@@ -17,7 +17,7 @@ export interface Holdings {
   nothingElse: boolean
 }
 
-/** How many grants are looked at; beyond that nothing is said of what there is not. */
+/** How many grants are read. With more, the page does not say what is missing. */
 const most = 500
 
 /** Reads what an agent has from a person at the resource of a request, and elsewhere. */

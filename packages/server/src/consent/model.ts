@@ -38,7 +38,7 @@ export type ConsentChoices = Pick<
 const maxName = 60
 const maxDescription = 200
 const maxNotAsked = 50
-/** How much of what a resource offers is looked at. */
+/** How many of a resource's permissions are read. */
 const maxOffered = 500
 
 /** Makes the consent page's model from verified facts and the stored request; a pure function. */

@@ -10,7 +10,7 @@ interface Claim {
   agent: string
   issuer: string
   serverName: string
-  /** Besides the built-in ones, or in place of those of the same name. */
+  /** Besides the built-in ones, or instead of those with the same name. */
   brands: Brands
 }
 
@@ -113,7 +113,7 @@ function otherAddressIn(name: string, host: string): string | undefined {
   })
 }
 
-/** What ends like an address and is none: names of programs, such as Node.js. */
+/** Names of programs that end like an address, such as Node.js. */
 const files = /\.(?:js|ts|jsx|tsx|mjs|exe|html?)$/
 
 function imitates(name: string, { issuer, serverName }: Claim): boolean {

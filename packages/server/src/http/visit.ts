@@ -59,7 +59,7 @@ export type SignedInVisit = Visit & { session: Session }
 
 const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
 
-/** Who asks for a page. A browser without a cookie gets one, and a session that is not ours is nobody's. */
+/** Who asks for a page. A browser without a cookie gets one. An unknown session counts as signed out. */
 export async function openVisit(context: ServerContext, c: Context<Arrival>): Promise<Visit> {
   const request = c.req.raw
   const { received, requestId } = c.env

@@ -6,7 +6,7 @@ import { PROBLEM_ID } from './problem-box.js'
 export interface FieldProblem {
   /** There is a problem, which the field is described by. */
   described?: boolean
-  /** The problem is what stands in this field. */
+  /** What the person typed into this field is the problem. */
   invalid?: boolean
 }
 

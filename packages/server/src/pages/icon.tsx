@@ -17,7 +17,7 @@ const paths = {
   key: 'M8 15.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 11.5h9.5M18.5 11.5v3.5M15 11.5v2.5',
 }
 
-/** The shapes that stand beside words, never in place of them. */
+/** Shapes beside words, never instead of them. */
 export type IconName = keyof typeof paths
 
 /** A decorative line drawing in the colour of the text around it. */

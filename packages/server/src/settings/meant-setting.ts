@@ -1,6 +1,6 @@
 import { nearestName } from 'countersign/wire'
 
-/** The setting, or group, that was meant by a name that is none: misspelled, at another level, or said in more words. */
+/** The setting, or group, that was meant by an unknown name: it may be misspelled, at another level, or longer. */
 export function meantSetting(unknown: string, settings: readonly string[]): string | undefined {
   const known = [...new Set(settings.flatMap((name) => [...groupsOf(name), name]))]
   const near = nearestName(unknown, known)

@@ -46,7 +46,7 @@ export async function registrationOptions(context: ServerContext, visit: SignedI
   })
 }
 
-/** The person whose passkey answered a challenge of ours in this browser; undefined: nobody's did. */
+/** The person whose passkey answered this server's challenge in this browser; undefined: no passkey did. */
 export async function verifyPasskey(context: ServerContext, visit: Visit): Promise<User | undefined> {
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
   const response = parseCredential(visit.form.get('credential'), 'authentication')

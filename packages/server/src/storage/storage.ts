@@ -62,7 +62,7 @@ export interface Storage
     DeploymentStorage {
   /** Deletes what is past its retention, in small batches. Runs by itself; returns the number of rows deleted. */
   sweep(): Promise<number>
-  /** Stops the retention timer and lets go of the database. */
+  /** Stops the retention timer and closes the database. */
   close(): Promise<void>
 }
 

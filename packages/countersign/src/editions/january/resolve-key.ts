@@ -194,7 +194,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   }
 }
 
-/** Looked at before a token is verified: an auth token is for a resource, so it would only be found to have another audience. */
+/** Checked before a token is verified: an auth token is for a resource, so all that could be said of it is that its audience is another. */
 function requireAgentReference(reference: KeyReference): void {
   if (reference.scheme === 'hwk' || 'jwksUri' in reference) {
     throw new AAuthError(

@@ -18,7 +18,7 @@ const limits = {
   interval: 2,
   /** Seconds that a list counts for without being waited for. */
   freshAge: 3,
-  /** Seconds that a list counts for while another cannot be had. */
+  /** Seconds that a list counts while a newer one cannot be fetched. */
   staleAge: 30,
   /** Seconds that the lists of two instances of an auth server may differ by. */
   skew: 10,

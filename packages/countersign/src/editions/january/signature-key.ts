@@ -29,7 +29,7 @@ const wireNames: Readonly<Record<string, string>> = { wellKnown: 'well-known', j
 /** Parameters of a header key that nobody may publish. */
 const secretParameters: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi']
 
-/** A longer header is refused before it is looked at; servers on Node stop at 16 KiB for all headers together. */
+/** A longer header is refused unread. Servers on Node stop at 16 KiB for all headers together. */
 const maxLength = 16_384
 
 const start = /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}/

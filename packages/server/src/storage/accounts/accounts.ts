@@ -75,7 +75,7 @@ async function refuseName(
   return alike && 'username_looks_alike'
 }
 
-/** What a closed account is called from then on; unique, and nobody's name. */
+/** The name of a closed account: unique, and no name that a person can take. */
 export function closedUsername(userId: string): string {
   return `closed-${userId}`
 }

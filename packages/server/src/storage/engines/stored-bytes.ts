@@ -1,4 +1,4 @@
-// Ids and hashes are texts outside and bytes in the tables. A text that is none is no bytes, which no row has.
+// Ids and hashes are texts in code and bytes in the tables. Any other text becomes empty bytes, which no row has.
 
 const none = Buffer.alloc(0)
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

@@ -4,7 +4,7 @@ export interface KeyStorage {
   listKeys(): Promise<StoredKey[]>
   /** Adds a key. Throws a `TypeError` when the `kid` is in use. `by`: who did it, for the audit. */
   addKey(key: NewKey, by?: string): Promise<StoredKey>
-  /** Stores these keys if there is none at all, and gives what is stored: instances that start at once agree. */
+  /** Stores these keys if there are none yet, and returns what is stored: instances that start together agree. */
   createKeysIfNone(keys: readonly NewKey[]): Promise<StoredKey[]>
   /**
    * Moves keys forward and adds one, all or nothing: next → active → retiring → gone, steps may be left out. Rejects with

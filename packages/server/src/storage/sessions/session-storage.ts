@@ -19,7 +19,7 @@ export interface SessionStorage {
   endSessions(of: { userId: string; exceptIdHash?: string | undefined }): Promise<number>
   /**
    * Records that the person of a live session has proved again who they are: the session gets a new secret id and
-   * `authTime` is now; its absolute end stays. The old secret id is worth nothing from then on.
+   * `authTime` is now; its absolute end stays. The old secret id no longer works.
    */
   reauthenticate(renewal: Reauthentication): Promise<Session | undefined>
 }
