@@ -2,7 +2,7 @@ import type { AllowedNetwork } from '../discovery/allowed-networks.node.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import type { AgentDescription, AgentInterop } from '../editions/agent-protocol.js'
 import type { AuthClaims } from '../editions/authorization.js'
-import type { Edition } from '../editions/edition.js'
+import type { AgentEdition } from '../editions/edition.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
@@ -19,7 +19,7 @@ export const agentInterop = {
 /** What every agent is made of. */
 export interface SharedAgentOptions {
   /** The edition of AAuth that is spoken. @default January 2026 */
-  edition?: Edition | undefined
+  edition?: AgentEdition | undefined
   /** The agent's identifier: its `https` URL, where its document and keys are (W10). */
   id: string
   /** Signs every request. */

@@ -1,8 +1,9 @@
-import { createDiscovery } from '../discovery/discovery.js'
+import { createDiscoveryBehind } from '../discovery/discovery.js'
+import { noGuard } from '../discovery/lookup-guard.js'
 import type { AgentProtocol, ConsentRequest, Credential } from '../editions/agent-protocol.js'
 import type { AuthClaims } from '../editions/authorization.js'
 import { describeUnknownKey } from '../editions/describe-unknown-key.js'
-import { january } from '../editions/january/january.js'
+import { januaryAgent } from '../editions/january/january-agent.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
@@ -51,7 +52,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     id,
     signer,
     authServers,
-    edition = january,
+    edition = januaryAgent,
     now = systemClock,
     redirectUri = `${options.id}/callback`,
   } = options
@@ -63,7 +64,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const send = options.fetch ?? globalThis.fetch
   const documentAddress = documentUrl(edition.documents.agent, id)
-  const discovery = createDiscovery({
+  const discovery = createDiscoveryBehind(noGuard, {
     ...identifiers,
     fetch: options.fetchDocument ?? options.fetch,
     allowNetworks: options.allowNetworks ?? [],

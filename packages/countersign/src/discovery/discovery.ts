@@ -11,11 +11,12 @@ import {
 } from '../protocol/document-type.js'
 import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import { type DocumentSource, Documents, type LoadedDocument } from './documents.js'
-import { createFetchBudget, type DiscoveryLimits, limits } from './fetch-budget.js'
+import type { DiscoveryLimits } from './fetch-budget.js'
 import type { DiscoveryFailure, FetchDocument, Found } from './fetch-document.js'
 import type { NetworkOptions } from './guarded-fetch.node.js'
 import { type KeyFinder, privateKeysIn, readJwks } from './jwks.js'
-import { type Delay, type Lookup, LookupQueue } from './lookup.js'
+import { limits } from './limits.js'
+import type { Lookup, LookupGuard } from './lookup-guard.js'
 
 export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
   /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */
@@ -29,8 +30,6 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
   fetchConfigured?: (issuer: string) => FetchDocument
   /** Unix seconds. @default the system clock */
   now?: () => number
-  /** Waits for the time to answer a lookup that failed. @default a timer */
-  delay?: Delay
   /**
    * Called when a key set publishes a private key, once a day for each: anybody can use that key now (attacks K18).
    * `remoteAddress` is whose request caused the fetch: limit how much one address can make you record.
@@ -100,11 +99,11 @@ interface KeyOwner {
 }
 
 /**
- * Creates a discovery with its own caches; share one per process.
+ * Creates a discovery with its own caches, behind a guard.
  *
  * @throws TypeError for options that cannot be meant
  */
-export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
+export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOptions): Discovery {
   const now = options.now ?? systemClock
   /** Found keys by all that led to them; out of date whenever a document has changed since. */
   const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number; changes: number }>(limits.cachedDocuments)
@@ -112,8 +111,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
   const { fetch = createGuardedFetch(options), configuredIssuers = [] } = options
   const { fetchConfigured = options.fetch ? () => fetch : (issuer) => guardedFetchOf(issuer, options) } = options
   const configuredFetches = new Map(configuredIssuers.map((issuer) => [issuer, fetchConfigured(issuer)]))
-  const documents = new Documents(now, createFetchBudget(options, now), options.failureAge ?? 30)
-  const lookups = new LookupQueue(now, options.delay)
+  const documents = new Documents(now, guard.budget, options.failureAge ?? 30)
   const { failureTime = 'equal', renewalInterval = limits.refetchInterval } = options
   const lastRefetch = new LruCache<true>(limits.cachedDocuments)
   const reported = new LruCache<true>(limits.cachedDocuments)
@@ -233,12 +231,12 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
 
   return {
     findMetadata: (type, identifier, remoteAddress) =>
-      lookups.run(remoteAddress, 'shortest', (lookup) => loadMetadata(type, identifier, lookup)),
+      guard.run(remoteAddress, 'shortest', (lookup) => loadMetadata(type, identifier, lookup)),
     async renewMetadata(type, identifier, current, remoteAddress) {
       const source = metadataSource(type, identifier)
       const held = documents.find(source)
       if (!held || held.value !== current) return held?.value
-      const renewed = await lookups.run(remoteAddress, 'shortest', async (lookup) => ({
+      const renewed = await guard.run(remoteAddress, 'shortest', async (lookup) => ({
         found: await loadRenewed(source, held, lookup),
       }))
       return 'found' in renewed && renewed.found !== held ? renewed.found.value : undefined
@@ -247,7 +245,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       if (!isFetchableUrl(jwksUri, options)) {
         return { failure: { reason: 'refused', message: 'the JWKS URL is not of the accepted form' } }
       }
-      return lookups.run(remoteAddress, failureTime, (lookup) =>
+      return guard.run(remoteAddress, failureTime, (lookup) =>
         loadKey(jwksSource(jwksUri, undefined, remoteAddress), kid, lookup),
       )
     },
@@ -257,7 +255,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
         const local = readJwks({ keys: await own() }, identifier, type.jose)
         return 'value' in local ? local.value(kid) : { failure: { reason: 'refused', message: local.refusal } }
       }
-      return lookups.run(remoteAddress, isOfAuthServer(type) ? 'shortest' : failureTime, async (lookup) => {
+      return guard.run(remoteAddress, isOfAuthServer(type) ? 'shortest' : failureTime, async (lookup) => {
         const outcome = await loadMetadata(type, identifier, lookup)
         // A document with a jwks_uri of another form was refused when it was read.
         if ('failure' in outcome) return outcome
@@ -279,7 +277,7 @@ export function createDiscovery(options: DiscoveryOptions = {}): Discovery {
       // Another request may have had it fetched meanwhile.
       const known = await held.value(kid)
       if ('found' in known && known.found.thumbprint !== current.thumbprint) return known.found
-      const renewed = await lookups.run(remoteAddress, 'shortest', async (lookup) => {
+      const renewed = await guard.run(remoteAddress, 'shortest', async (lookup) => {
         const latest = await loadRenewed(source, held, lookup)
         return latest.value(kid)
       })

@@ -1,8 +1,8 @@
 import { errorReasons } from '../lib/error-reasons.js'
 import { LruCache } from '../lib/lru-cache.js'
-import { type FetchBudget, limits } from './fetch-budget.js'
 import { type FetchDocument, type FetchedDocument, type Found, fetchDocument } from './fetch-document.js'
-import type { FailedFetch, Lookup } from './lookup.js'
+import { limits } from './limits.js'
+import type { FailedFetch, FetchBudget, Lookup } from './lookup-guard.js'
 
 /** A document to be fetched, and what is made of it. */
 export interface DocumentSource<T> {

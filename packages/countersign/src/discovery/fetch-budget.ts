@@ -1,5 +1,6 @@
 import { LruCache } from '../lib/lru-cache.js'
-import type { DiscoveryFailure } from './fetch-document.js'
+import { limits } from './limits.js'
+import { busyFailure, type FetchBudget, type FetchCause } from './lookup-guard.js'
 
 /** What strangers can make a server fetch, and how it answers when nothing is found (attacks K25). */
 export interface DiscoveryLimits {
@@ -27,50 +28,6 @@ export interface DiscoveryLimits {
    */
   failureTime?: 'equal' | 'shortest' | undefined
 }
-
-/** Limits of what is fetched. Times are seconds unless they say otherwise. */
-export const limits = {
-  timeoutMilliseconds: 2500,
-  metadataBytes: 16_384,
-  jwksBytes: 65_536,
-  keys: 100,
-  /** Cache bounds. */
-  cachedDocuments: 10_000,
-  /** Of more characters than `largeDocument`. */
-  cachedLargeDocuments: 500,
-  largeDocument: 4096,
-  failures: 4096,
-  sources: 10_000,
-  minAge: 60,
-  defaultAge: 300,
-  /** However long an origin says: a key that leaked is gone everywhere ten minutes after it was taken out (W32). */
-  maxAge: 600,
-  /** For requests, while an origin is down; nothing new begins with a stale key. */
-  staleAge: 3600,
-  reportedAge: 86_400,
-  refetchInterval: 60,
-  /** Concurrency limits: fetches at once. */
-  fetches: 32,
-  /** Of these, for documents not known yet: the rest is kept for agents that are. */
-  coldFetches: 24,
-  coldFetchesPerSource: 4,
-  /** Of the places that are left, for one source: the last ones are for those who have few. */
-  coldPartPerSource: 1 / 4,
-  /** Of these, for documents that were fetched before: the rest is kept for new agents. */
-  knownFetches: 24,
-  knownFetchesPerSource: 8,
-  fetchesPerHost: 8,
-  /** Of these, from hosts that were slow: they take seconds where others take a moment. */
-  slowFetches: 8,
-  slowFetchesPerSource: 2,
-  slowMilliseconds: 1000,
-  /** For how long a host that was slow counts as slow. */
-  slowAge: 600,
-  /** The queue: lookups that wait for a fetch, or for the time to answer. */
-  waiting: 2000,
-  waitingPerSource: 500,
-  busyRetryAfter: 3,
-} as const
 
 /** How many can go on at once. */
 export interface ConcurrencyLimit {
@@ -106,22 +63,6 @@ export function createConcurrencyLimit(
       }
     },
   }
-}
-
-/** Who makes a fetch necessary, and for what. */
-export interface FetchCause {
-  /** Undefined where it is not known: only the limits for all together count then. */
-  source: string | undefined
-  /** Whether the document was fetched before: then it is fetched again once in a while, whoever asks. */
-  known: boolean
-  /** Of the document, with the port where it is another than that of `https`. */
-  host: string
-}
-
-/** How much may be fetched because strangers ask for it (attacks K25): rate limits and concurrency limits. */
-export interface FetchBudget {
-  /** Begins a fetch; `end` must be called when it is over. */
-  begin(cause: FetchCause): { end: () => void } | { failure: DiscoveryFailure }
 }
 
 /** Of a rate limit. */
@@ -209,9 +150,4 @@ export function createFetchBudget(
       }
     },
   }
-}
-
-/** @param retryAfter seconds */
-export function busyFailure(message: string, retryAfter: number): DiscoveryFailure {
-  return { reason: 'busy', message, retryAfter }
 }

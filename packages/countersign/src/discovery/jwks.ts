@@ -3,8 +3,8 @@ import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
 import { publishedKeyProblem } from '../lib/published-keys.js'
 import { isLoopbackIdentifier } from '../protocol/identifier.js'
-import { limits } from './fetch-budget.js'
 import type { Found } from './fetch-document.js'
+import { limits } from './limits.js'
 
 /** Finds a key of the set by its `kid`. */
 export type KeyFinder = (kid: string) => Promise<Found<VerificationKey>>

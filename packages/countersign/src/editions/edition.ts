@@ -1,4 +1,4 @@
-import type { SigningProfile } from '../httpsig/signing-profile.js'
+import type { SigningForm, SigningProfile } from '../httpsig/signing-profile.js'
 import type { AAuthError } from '../lib/errors.js'
 import type { Challenge } from '../protocol/challenge.js'
 import type { DocumentType } from '../protocol/document-type.js'
@@ -13,19 +13,25 @@ export interface WrittenRefusal {
   body: string
 }
 
-/**
- * One edition of AAuth: all that differs between it and another. The roles and the auth server take one as a value, and
- * know no text of it.
- */
-export interface Edition {
+/** What an agent needs of an edition, so that its pages load nothing of the other parts. */
+export interface AgentEdition {
   readonly name: string
   /** What the parties publish about themselves. */
   readonly documents: Readonly<Record<DocumentType['party'], DocumentType>>
   /** How requests are signed. */
+  readonly signing: SigningForm
+  createAgentProtocol(tools: AgentTools): AgentProtocol
+}
+
+/**
+ * One edition of AAuth: all that differs between it and another. The roles and the auth server take one as a value, and
+ * know no text of it.
+ */
+export interface Edition extends AgentEdition {
+  /** How requests are signed and verified. */
   readonly signing: SigningProfile
   createKeyResolver(options: KeyResolverOptions): KeyResolver
   /** Writes a refusal, with what would let the request through. */
   writeRefusal(error: AAuthError, challenge?: Challenge): WrittenRefusal
   createResourceProtocol(tools: ResourceTools): ResourceProtocol
-  createAgentProtocol(tools: AgentTools): AgentProtocol
 }

@@ -9,7 +9,7 @@ import type { KeyReference } from './key-reference.js'
 import { targetOf } from './receive-request.js'
 import { serializeSignatureBase } from './signature-base.js'
 import { serializeSignatureParameters } from './signature-input.js'
-import { coverageOf, type SigningProfile } from './signing-profile.js'
+import { coverageOf, type SigningForm } from './signing-profile.js'
 
 /** What of a request is signed. Field names in lower case. */
 export interface SignableMessage {
@@ -26,7 +26,7 @@ export interface SignableMessage {
 export interface SignMessageOptions {
   signer: Signer
   /** How the edition signs: `january.signing`. */
-  profile: SigningProfile
+  profile: SigningForm
   /** How the receiver finds the key. */
   signatureKey: KeyReference
   /** Unix seconds; a fraction is dropped. @default now */

@@ -1,7 +1,7 @@
 import type { KeyReference, ParsedKeyReference } from './key-reference.js'
 
 /** How an edition signs requests (RFC 9421): what is covered, for how long it counts, and how the key is named. */
-export interface SigningProfile {
+export interface SigningForm {
   /** Components every signature covers; conditional ones iff their condition holds; in the order they are emitted. */
   readonly components: readonly { name: string; when: 'always' | 'query' | 'body' | 'nonce' }[]
   /** Seconds that `created` may differ from the receiver's clock, either way. */
@@ -11,12 +11,6 @@ export interface SigningProfile {
   /** The label that is emitted; any is accepted. */
   readonly label: string
   /**
-   * Reads a `Signature-Key`.
-   *
-   * @throws AAuthError `signature_malformed`; `key_invalid` when a header key shows its private part
-   */
-  readonly parseKey: (text: string) => ParsedKeyReference
-  /**
    * Writes a `Signature-Key`.
    *
    * @throws TypeError for a value that the form cannot carry
@@ -24,9 +18,19 @@ export interface SigningProfile {
   readonly serializeKey: (label: string, key: KeyReference) => string
 }
 
+/** How an edition signs and verifies requests. */
+export interface SigningProfile extends SigningForm {
+  /**
+   * Reads a `Signature-Key`.
+   *
+   * @throws AAuthError `signature_malformed`; `key_invalid` when a header key shows its private part
+   */
+  readonly parseKey: (text: string) => ParsedKeyReference
+}
+
 /** What a request with these parts must cover, in the order it is emitted. */
 export function coverageOf(
-  profile: SigningProfile,
+  profile: SigningForm,
   present: Readonly<Record<'query' | 'body' | 'nonce', boolean>>,
 ): string[] {
   const components: string[] = []

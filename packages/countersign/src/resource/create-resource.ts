@@ -1,5 +1,6 @@
 import type { AllowedNetwork } from '../discovery/allowed-networks.node.js'
-import { createDiscovery, type Discovery } from '../discovery/discovery.js'
+import { createDiscovery } from '../discovery/create-discovery.js'
+import type { Discovery } from '../discovery/discovery.js'
 import type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import type { CertificateFinder } from '../discovery/found-certificate.js'

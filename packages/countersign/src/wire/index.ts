@@ -4,12 +4,13 @@
  * @packageDocumentation
  */
 
-export { createDiscovery, type Discovery, type DiscoveryOptions, type FoundKey } from '../discovery/discovery.js'
+export { createDiscovery, type GuardedDiscoveryOptions } from '../discovery/create-discovery.js'
+export type { Discovery, DiscoveryOptions, FoundKey } from '../discovery/discovery.js'
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 export type { DiscoveryFailure, Found } from '../discovery/fetch-document.js'
 export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
 export type { NetworkOptions } from '../discovery/guarded-fetch.node.js'
-export type { Delay } from '../discovery/lookup.js'
+export type { Delay } from '../discovery/lookup-queue.js'
 export { tokenKeys } from '../discovery/token-keys.js'
 export type {
   AgentProtocol,
@@ -22,13 +23,14 @@ export type {
   TokenNeed,
 } from '../editions/agent-protocol.js'
 export type { AuthClaims, Authorization } from '../editions/authorization.js'
-export type { Edition, WrittenRefusal } from '../editions/edition.js'
+export type { AgentEdition, Edition, WrittenRefusal } from '../editions/edition.js'
 export { type JanuaryChallenge, parseChallenge, serializeChallenge } from '../editions/january/challenge.js'
 export type { AgentMetadata, IssuerMetadata, ResourceMetadata } from '../editions/january/documents.js'
 export { january } from '../editions/january/january.js'
+export { parseSignatureKey } from '../editions/january/parse-signature-key.js'
 export { wireErrorOf } from '../editions/january/refusals.js'
 export { type RevokedKind, revocationEntry, revocationListLimits } from '../editions/january/revocation-entry.js'
-export { parseSignatureKey, serializeSignatureKey } from '../editions/january/signature-key.js'
+export { serializeSignatureKey } from '../editions/january/serialize-signature-key.js'
 export type {
   AgentTokenClaims,
   AuthTokenClaims,
@@ -75,7 +77,7 @@ export {
 } from '../httpsig/sign-request.js'
 export { serializeSignatureBase } from '../httpsig/signature-base.js'
 export { parseSignature, parseSignatureInput, type SignatureInput } from '../httpsig/signature-input.js'
-export { coverageOf, type SigningProfile } from '../httpsig/signing-profile.js'
+export { coverageOf, type SigningForm, type SigningProfile } from '../httpsig/signing-profile.js'
 export { requireTarget, type Target } from '../httpsig/target.js'
 export {
   type BodyCoverage,

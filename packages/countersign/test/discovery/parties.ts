@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { createDiscovery, type Discovery, type DiscoveryOptions, january } from 'countersign/wire'
+import { createDiscovery, type Discovery, type GuardedDiscoveryOptions, january } from 'countersign/wire'
 import { agentDocuments } from '../origins.js'
 
 export const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
@@ -11,7 +11,7 @@ export const reasonOf = (outcome: Awaited<ReturnType<Discovery['findKey']>>): st
   'found' in outcome ? 'found' : outcome.failure.reason
 
 /** A discovery among agents that answer at once, except where a host is made silent or failing. */
-export function discoveryAmong(options: DiscoveryOptions = {}) {
+export function discoveryAmong(options: GuardedDiscoveryOptions = {}) {
   const clock = { now: 1_768_786_017 }
   const asked: string[] = []
   const silent = new Map<string, (response: Response) => void>()

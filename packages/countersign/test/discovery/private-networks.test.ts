@@ -2,7 +2,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { type AgentOptions, createAgent } from 'countersign/agent'
 import { AddressRefused, type AllowedNetwork, createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
 import { createResource } from 'countersign/resource'
-import { createDiscovery, type Discovery, type DiscoveryOptions, january } from 'countersign/wire'
+import { createDiscovery, type Discovery, type GuardedDiscoveryOptions, january } from 'countersign/wire'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { agentDocuments, issuerDocuments } from '../origins.js'
 import { startTcpServer } from './loopback-server.js'
@@ -336,7 +336,7 @@ describe('W28: who names an auth server that the operator configured', () => {
   const keys = [signer.jwk]
 
   /** A network of one's own, with the auth servers, and a stranger outside; documents change as told. */
-  async function meet(options: DiscoveryOptions = {}, changes: Record<string, object> = {}) {
+  async function meet(options: GuardedDiscoveryOptions = {}, changes: Record<string, object> = {}) {
     const documents: Record<string, object> = {
       ...issuerDocuments(issuer, keys),
       ...issuerDocuments(partner, keys),

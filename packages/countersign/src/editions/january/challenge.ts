@@ -1,4 +1,3 @@
-import { parseItem, Token } from 'structured-headers'
 import { AAuthError } from '../../lib/errors.js'
 import type { Challenge } from '../../protocol/challenge.js'
 
@@ -25,7 +24,6 @@ export function parseChallenge(header: string): JanuaryChallenge {
     throw malformed(`has more than ${maxParameters} parameters`)
   const algs = parseAlgorithms(header)
   const parameters = parseParameters(algs.rest)
-  if (countParameters(algs.rest) !== parameters.size) throw malformed('has a parameter twice')
   const flag = (name: string) => parameters.get(name) === true
   const text = (name: string): string | undefined => {
     const value = parameters.get(name)
@@ -72,19 +70,27 @@ function parseAlgorithms(header: string): { names?: string[]; rest: string } {
   return { rest: header }
 }
 
-function parseParameters(header: string): ReadonlyMap<string, unknown> {
-  try {
-    const [scheme, parameters] = parseItem(header)
-    if (scheme instanceof Token && scheme.toString() === 'httpsig') return parameters
-  } catch (cause) {
-    throw new AAuthError('request_malformed', 'Agent-Auth is not a structured item.', { cause })
-  }
-  throw malformed('is not of the scheme httpsig')
-}
+// A parameter of a structured item (RFC 8941 §3.1.2): its name, and a string, boolean, number, token or bytes.
+const parameter =
+  /;[ ]*([a-z*][a-z0-9_.*-]*)(?:=(?:"((?:[ !#-[\]-~]|\\["\\])*)"|\?([01])|(?:-?\d{1,12}(?:\.\d{1,3}|\d{0,3})|[A-Za-z*][!#$%&'*+\-.^_`|~:/\w]*|:[A-Za-z0-9+/=]*:)(?=;|$)))?(?=;|$)/y
 
-// A parser keeps the last of two: which one was meant, nobody knows.
-function countParameters(header: string): number {
-  return header.replaceAll(stringOrAlgorithms, '').split(';').length - 1
+/** The parameters by name, null for what is no string or boolean; one that is there twice is refused, since nobody knows which was meant. */
+function parseParameters(header: string): ReadonlyMap<string, string | boolean | null> {
+  const [scheme = ''] = /^ *httpsig(?![^; ])/.exec(header) ?? []
+  if (scheme === '') throw malformed('is not of the scheme httpsig')
+  const text = header.replace(/ *$/, '')
+  const parameters = new Map<string, string | boolean | null>()
+  const reader = new RegExp(parameter)
+  reader.lastIndex = scheme.length
+  while (reader.lastIndex < text.length) {
+    const found = reader.exec(text)
+    if (!found) throw malformed('is not a structured item')
+    const [whole, name = '', string, boolean] = found
+    if (parameters.has(name)) throw malformed(`has ${name} twice`)
+    const flag = whole.includes('=') ? null : true
+    parameters.set(name, string?.replaceAll(/\\(.)/g, '$1') ?? (boolean === undefined ? flag : boolean === '1'))
+  }
+  return parameters
 }
 
 function quoted(text: string): string {

@@ -1,8 +1,8 @@
-import type { SigningProfile } from '../../httpsig/signing-profile.js'
-import { parseSignatureKey, serializeSignatureKey } from './signature-key.js'
+import type { SigningForm } from '../../httpsig/signing-profile.js'
+import { serializeSignatureKey } from './serialize-signature-key.js'
 
 /** How requests are signed (S§10.3–10.5, W5–W9). */
-export const januarySigning: SigningProfile = {
+export const januarySigning: SigningForm = {
   components: [
     { name: '@method', when: 'always' },
     { name: '@authority', when: 'always' },
@@ -16,6 +16,5 @@ export const januarySigning: SigningProfile = {
   window: 60,
   nonceBytes: 12,
   label: 'sig1',
-  parseKey: parseSignatureKey,
   serializeKey: serializeSignatureKey,
 }

@@ -1,5 +1,6 @@
 import type { KeyReference, ParsedKeyReference } from '../../httpsig/key-reference.js'
 import { AAuthError } from '../../lib/errors.js'
+import { signatureKeyForm } from './serialize-signature-key.js'
 
 type Parameters = Record<string, string>
 
@@ -24,7 +25,6 @@ const schemes: Record<KeyReference['scheme'], SchemeRow> = {
 
 /** Where a member is named otherwise than the parameter. */
 const memberNames: Readonly<Record<string, string>> = { 'well-known': 'wellKnown', jwks: 'jwksUri' }
-const wireNames: Readonly<Record<string, string>> = { wellKnown: 'well-known', jwksUri: 'jwks' }
 
 /** Parameters of a header key that nobody may publish. */
 const secretParameters: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi']
@@ -33,9 +33,6 @@ const secretParameters: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi
 const maxLength = 16_384
 
 const start = /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}/
-// Values are printable ASCII but for the quote, the backslash and what ends or separates members in either syntax.
-const member =
-  /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}(?: [a-z][a-z0-9_-]{0,15}="[ !#-'*+\-./0-:<>-[\]-~]*")*\)$/
 /** The commonest by far among long ones, in one look: a token. */
 const tokenAlone = /^([a-z*][a-z0-9_.*-]{0,63})=\(scheme=jwt jwt="([\w.-]+)"\)$/
 
@@ -49,7 +46,7 @@ export function parseSignatureKey(text: string): ParsedKeyReference {
   if (text.length > maxLength) throw malformed('is longer than 16 KiB')
   const alone = tokenAlone.exec(text)
   if (alone) return { label: alone[1] as string, key: { scheme: 'jwt', jwt: alone[2] as string } }
-  if (!member.test(text))
+  if (!signatureKeyForm.test(text))
     throw malformed(start.test(text) ? 'does not end after its one member' : 'does not start with label=(scheme=…')
   // From here on the form is certain: no name and no value holds an equals sign or a quote.
   const labelEnd = text.indexOf('=')
@@ -87,25 +84,6 @@ function toSignatureKey(scheme: KeyReference['scheme'], parameters: Parameters):
   const members: Record<string, string> = { scheme }
   for (const name of Object.keys(parameters)) members[memberNames[name] ?? name] = parameters[name] as string
   return members as KeyReference
-}
-
-/**
- * Serialises a key reference in the January form (W1).
- *
- * @throws TypeError for a value that the form cannot carry
- */
-export function serializeSignatureKey(label: string, key: KeyReference): string {
-  const members: Readonly<Record<string, string | undefined>> = key.scheme === 'hwk' ? key.jwk : key
-  let text = `${label}=(scheme=${key.scheme}`
-  for (const name of Object.keys(members)) {
-    if (name === 'scheme') continue
-    const value = members[name]
-    if (!value) throw new TypeError(`Signature-Key cannot carry an empty ${name}`)
-    text += ` ${wireNames[name] ?? name}="${value}"`
-  }
-  text += ')'
-  if (!member.test(text)) throw new TypeError('Signature-Key cannot carry a value of this key')
-  return text
 }
 
 function malformed(what: string): AAuthError {

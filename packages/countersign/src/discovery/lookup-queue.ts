@@ -1,24 +1,11 @@
 import { networkOf } from '../lib/network-of.js'
-import {
-  busyFailure,
-  type ConcurrencyLimit,
-  createConcurrencyLimit,
-  type DiscoveryLimits,
-  limits,
-} from './fetch-budget.js'
-import type { DiscoveryFailure, Found } from './fetch-document.js'
-
-export interface FailedFetch {
-  failure: DiscoveryFailure
-  /** Unix seconds. */
-  begunAt: number
-}
+import { type ConcurrencyLimit, createConcurrencyLimit } from './fetch-budget.js'
+import type { Found } from './fetch-document.js'
+import { limits } from './limits.js'
+import { busyFailure, type FailedFetch, type FailureTime, type Lookup } from './lookup-guard.js'
 
 /** Waits for a number of milliseconds, or until the signal aborts; resolves in either case. */
 export type Delay = (milliseconds: number, signal: AbortSignal) => Promise<void>
-
-/** When a lookup that failed is answered, see {@link DiscoveryLimits.failureTime}. */
-export type FailureTime = NonNullable<DiscoveryLimits['failureTime']>
 
 /**
  * A queue of lookups that wait for a fetch. One that waits fails 2.5 s after it began to wait: with `equal` not earlier, so that
@@ -43,7 +30,7 @@ export class LookupQueue {
     failureTime: FailureTime,
     look: (lookup: Lookup) => Promise<Found<T>>,
   ): Promise<Found<T>> {
-    const lookup = new Lookup(remoteAddress, { now: this.#now, delay: this.#delay }, this.#forNew, this.#forKnown)
+    const lookup = new QueuedLookup(remoteAddress, { now: this.#now, delay: this.#delay }, this.#forNew, this.#forKnown)
     try {
       const outcome = await look(lookup)
       const isHeld = 'failure' in outcome && outcome.failure.reason !== 'busy' && failureTime === 'equal'
@@ -57,8 +44,7 @@ export class LookupQueue {
 
 const queueIsFull: Found<never> = { failure: busyFailure('too many lookups are waiting', limits.busyRetryAfter) }
 
-/** One caller's lookup: who asks, and how long they are let wait. */
-export class Lookup {
+class QueuedLookup implements Lookup {
   /** The network that the request came from. */
   readonly source: string | undefined
   /** The end of the time to wait, once the lookup waits. */

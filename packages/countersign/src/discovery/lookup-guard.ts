@@ -1,0 +1,71 @@
+import type { DiscoveryFailure, Found } from './fetch-document.js'
+
+export interface FailedFetch {
+  failure: DiscoveryFailure
+  /** Unix seconds. */
+  begunAt: number
+}
+
+/** When a lookup that failed is answered: as late as every one, or as soon as it failed. */
+export type FailureTime = 'equal' | 'shortest'
+
+/** One caller's lookup: who asks, and how long they are let wait. */
+export interface Lookup {
+  /** The network that the request came from. */
+  readonly source: string | undefined
+  /**
+   * Begins to wait; gives the failure where too many do.
+   *
+   * @param known whether the document was fetched before
+   */
+  enter(known: boolean): Found<never> | undefined
+  /** What comes of a fetch, or that the time of the lookup is over before it. */
+  within<T>(fetching: Promise<Found<T>>): Promise<Found<T>>
+  /** The failure of an earlier fetch. */
+  recall(failed: FailedFetch, known: boolean): Found<never>
+}
+
+/** Who makes a fetch necessary, and for what. */
+export interface FetchCause {
+  /** Undefined where it is not known: only the limits for all together count then. */
+  source: string | undefined
+  /** Whether the document was fetched before: it is then fetched once in a while, whoever asks. */
+  known: boolean
+  /** Of the document, with the port where it is another than that of `https`. */
+  host: string
+}
+
+/** How much may be fetched because strangers ask for it (attacks K25): rate limits and concurrency limits. */
+export interface FetchBudget {
+  /** Begins a fetch; `end` must be called when it is over. */
+  begin(cause: FetchCause): { end: () => void } | { failure: DiscoveryFailure }
+}
+
+/** What stands between those who make lookups necessary and the fetches. */
+export interface LookupGuard {
+  readonly budget: FetchBudget
+  /** Makes a lookup for one caller and answers what comes of it, when it is time. */
+  run<T>(
+    remoteAddress: string | undefined,
+    failureTime: FailureTime,
+    look: (lookup: Lookup) => Promise<Found<T>>,
+  ): Promise<Found<T>>
+}
+
+const openLookup: Lookup = {
+  source: undefined,
+  enter: () => undefined,
+  within: (fetching) => fetching,
+  recall: ({ failure }) => ({ failure }),
+}
+
+/** No guard: for those whom no stranger makes fetch anything. */
+export const noGuard: LookupGuard = {
+  budget: { begin: () => ({ end: () => undefined }) },
+  run: (_remoteAddress, _failureTime, look) => look(openLookup),
+}
+
+/** @param retryAfter seconds */
+export function busyFailure(message: string, retryAfter: number): DiscoveryFailure {
+  return { reason: 'busy', message, retryAfter }
+}
