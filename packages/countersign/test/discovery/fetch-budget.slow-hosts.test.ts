@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
-import { createFetchBudget, type FetchCause } from '../../src/discovery/fetch-budget.js'
+import { createFetchBudget } from '../../src/discovery/fetch-budget.js'
+
+type FetchCause = Parameters<ReturnType<typeof createFetchBudget>['begin']>[0]
 
 /** A budget with clocks that the test moves. */
 function createWorld() {
