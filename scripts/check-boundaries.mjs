@@ -173,6 +173,14 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
   return []
 }
 
+/** An edition is seen as the value in the file named after it; `wire` alone shows its parts, to other implementations. */
+function isInsideEdition(inside, reached) {
+  const [, edition, part] = /^editions\/(\w+)\/(.+)$/.exec(reached) ?? []
+  return (
+    part !== undefined && part !== edition && !inside.startsWith(`editions/${edition}/`) && !inside.startsWith('wire/')
+  )
+}
+
 /** The layer of a file: the longest name that is its own or a folder's above it. */
 function layerOf(name, inside) {
   const parts = inside.split('/')
@@ -194,6 +202,7 @@ function checkLayer(name, shown, inside, target) {
   const reached = layerOf(name, target)
   if (!layer) refuse(shown, `lies in ${inside}, which is in no known layer`)
   else if (layer !== reached && !layers[name][layer].includes(reached)) refuse(shown, `${layer} imports ${target}`)
+  if (isInsideEdition(inside, target)) refuse(shown, `looks into an edition: ${target}`)
   if (name === 'countersign') {
     if (layer === 'protocol' && impure.includes(target)) refuse(shown, `protocol is pure, but imports ${target}`)
   }

@@ -3,7 +3,7 @@ import type { Party } from '../trace/trace-event.js'
 
 export const demoHost = '127.0.0.1'
 
-/** The three parties and their ports, as in the capture. */
+/** The three parties and their ports. */
 export const demoPorts = { agent: 8001, resource: 8002, 'auth-server': 8003 } as const satisfies Partial<
   Record<Party, number>
 >

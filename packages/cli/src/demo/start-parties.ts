@@ -27,7 +27,7 @@ export const answerTime = 30
 export interface PartyOptions {
   /** The one party that is started. @default all three */
   only?: DemoParty | undefined
-  /** Port of the only party; 0 chooses a free one. @default that of the capture */
+  /** Port of the only party; 0 chooses a free one. @default the party's port in the demo */
   port?: number | undefined
   /** Identifiers other than `http://127.0.0.1:PORT`. */
   ids?: Partial<Record<DemoParty, string>> | undefined

@@ -42,7 +42,7 @@ export function parseChallenge(header: string): JanuaryChallenge {
 }
 
 /**
- * Serialises a challenge in the order of the capture: `httpsig; auth-token; resource_token="…"; auth_server="…"`.
+ * Serialises a challenge in the order that early implementations use: `httpsig; auth-token; resource_token="…"; auth_server="…"`.
  *
  * @throws TypeError for a value that is not printable ASCII
  */
