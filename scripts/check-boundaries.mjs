@@ -173,11 +173,14 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
   return []
 }
 
-/** An edition is seen as the value in the file named after it; `wire` alone shows its parts, to other implementations. */
+/** An edition is seen as the values in files named after it; `wire` alone shows its parts, to other implementations. */
 function isInsideEdition(inside, reached) {
   const [, edition, part] = /^editions\/(\w+)\/(.+)$/.exec(reached) ?? []
   return (
-    part !== undefined && part !== edition && !inside.startsWith(`editions/${edition}/`) && !inside.startsWith('wire/')
+    part !== undefined &&
+    !(part === edition || part.startsWith(`${edition}-`)) &&
+    !inside.startsWith(`editions/${edition}/`) &&
+    !inside.startsWith('wire/')
   )
 }
 
