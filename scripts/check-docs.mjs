@@ -22,6 +22,9 @@ const sources = [...names.map((name) => `packages/${name}/src`), 'scripts', 'ben
 )
 const tests = [...names.map((name) => `packages/${name}/test`), 'test'].flatMap((folder) => filesIn(folder, /\.tsx?$/))
 
+/** What a document may call a file by, beside those that it shows. */
+const fileNames = [...sources, ...tests].map((path) => basename(path))
+
 /** The anchors of a document: what GitHub makes of its headings, and those that are written out. */
 function anchorsIn(text) {
   const headings = [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
@@ -48,6 +51,9 @@ for (const document of documents) {
     if (document.startsWith('docs/') && target.startsWith('..'))
       failures.push(`${document} links to ${target}, which the package does not have`)
   }
+  const saved = [...text.matchAll(/^```\w+ (\S+\.\w+)$/gm)].map(([, name]) => name)
+  for (const [, name] of text.matchAll(/`([\w.-]+\.tsx?|[\w-]+\.mjs)`/g))
+    if (![...saved, ...fileNames].includes(name)) failures.push(`${document} names ${name}, which is no file`)
   for (const [, script] of text.matchAll(/npm run (?:-s )?([\w:]+)/g))
     if (!(script in scripts)) failures.push(`${document} tells to run "${script}", which is no script`)
 }
