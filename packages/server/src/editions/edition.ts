@@ -1,6 +1,6 @@
 import type { OwnDocument } from 'countersign/wire'
 import type { ServerContext, SpokenEdition } from '../context.js'
-import type { SignedRequest } from '../token/signed-form.js'
+import type { SignedRequest } from '../token/signed-request.js'
 
 /** Answers a program. */
 export type ProgramEndpoint = (request: SignedRequest) => Promise<Response>
@@ -9,6 +9,6 @@ export type ProgramEndpoint = (request: SignedRequest) => Promise<Response>
 export interface ServerEdition extends SpokenEdition {
   /** What the server publishes about itself, at the address that its document type names. */
   describe(context: ServerContext): OwnDocument
-  /** What programs call, by path and method. */
+  /** What programs call, by path and method; a path may have parts that differ, as in `/pending/:id`. */
   endpoints(context: ServerContext): ReadonlyMap<string, Readonly<Record<string, ProgramEndpoint>>>
 }

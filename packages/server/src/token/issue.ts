@@ -3,7 +3,7 @@ import type { IdentityPermission } from '../pages/models.js'
 import { isIdentityScope } from '../policy/permissions.js'
 import { deniedByRule } from '../policy/policy.js'
 import type { TokenIssue, User } from '../storage/storage.js'
-import type { SigningAgent } from './signed-form.js'
+import type { SigningAgent } from './signed-request.js'
 
 /** What an auth token is issued for; the issue is on record before this is called. */
 export interface AuthTokenSubject {

@@ -2,7 +2,7 @@ import { AAuthError } from 'countersign'
 import { networkOf } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { SigningAgent } from './signed-form.js'
+import type { SigningAgent } from './signed-request.js'
 
 /** How many requests for access are let through in a window, counted in the storage and so on all instances together. */
 interface Rate {

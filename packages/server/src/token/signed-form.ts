@@ -1,39 +1,10 @@
-import { AAuthError, type ReceivedMessage } from 'countersign'
-import {
-  type AgentSelection,
-  type BodyCoverage,
-  type DiscoveryFailure,
-  decodeToken,
-  isSelected,
-  type MaybePromise,
-  maxFormBytes,
-  type ResolvedKey,
-  readForm,
-  requireUnusedNonce,
-  selectsAny,
-  type VerifiedNonce,
-  type VerifiedSignature,
-  verifySignature,
-} from 'countersign/wire'
-import type { Refused } from '../audit/refusal.js'
+import { type MaybePromise, readForm } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
-import { refusalResponse } from '../http/refusal-response.js'
-
-/** An agent whose signature and identity verified. */
-export interface SigningAgent {
-  agent: string
-  delegate: string | null
-  /** Where the request came from, where the platform tells. */
-  remoteAddress: string | undefined
-  key: ResolvedKey['key']
-  /** Its keys are no longer fresh, and its origin could not be asked. */
-  isStale: boolean
-}
+import { type SignedRequest, type SigningAgent, signedRequest } from './signed-request.js'
 
 /**
  * Judges what a verified agent asks for with a form, changing nothing but what limits count. What it returns then does it,
- * and gives the JSON body of the answer. In between the nonce is claimed: a copy of a request changes nothing, and a request
- * that is refused takes no place in the store.
+ * and gives the JSON body of the answer.
  */
 export type RequestType = (
   context: ServerContext,
@@ -41,94 +12,14 @@ export type RequestType = (
   form: ReadonlyMap<string, string>,
 ) => MaybePromise<() => Promise<object>>
 
-/** A request of a program. */
-export interface SignedRequest {
-  request: Request
-  /** The message as it was on the wire. */
-  received: ReceivedMessage
-  requestId: string
-}
-
 /** A signed form in, JSON out, at whichever endpoint agents call (S§9.3–9.7, 10). */
-export async function signedForm(
-  context: ServerContext,
-  { request, received, requestId }: SignedRequest,
-  judge: RequestType,
-): Promise<Response> {
-  const { unsignedBodies } = context.interop
-  let agent: SigningAgent | undefined
-  try {
-    const verified = await verifySignature(received, {
-      authorities: [new URL(context.issuer).host],
-      profile: context.edition.signing,
-      resolveKey: (reference, remoteAddress) => context.signers.resolve(reference, remoteAddress),
-      renewKey: (reference, resolved, remoteAddress) => context.signers.renew(reference, resolved, remoteAddress),
-      now: context.now,
-      algorithms: context.algorithms,
-      maxBody: maxFormBytes,
-      // Where it depends on the agent, keys are looked for before it is known: only where some may leave bodies unsigned.
-      body: selectsAny(unsignedBodies) ? ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) : undefined,
-      nonce: context.nonce,
-      claimNonce: 'later',
-    })
-    agent = requireAgent(context, verified, received.remoteAddress)
-    const form = readForm(request.headers.get('content-type'), verified.body)
+export function signedForm(context: ServerContext, signed: SignedRequest, judge: RequestType): Promise<Response> {
+  return signedRequest(context, signed, async (agent, { body }) => {
+    const form = readForm(signed.request.headers.get('content-type'), body)
     const answer = await judge(context, agent, form)
-    await claimNonce(context, verified.nonce, agent)
-    const body = JSON.stringify(await answer())
-    return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
-  } catch (error) {
-    return refusalResponse(context, error, requestId, agent ? refused(agent) : claimedBy(context, request))
-  }
-}
-
-function refused({ agent, delegate }: SigningAgent): Refused {
-  return { agent, delegate: delegate ?? undefined }
-}
-
-/** Who a request that was not verified says it is from: whose keys were looked for, whatever else its token claims. */
-function claimedBy({ edition }: ServerContext, request: Request): Refused {
-  try {
-    const { key } = edition.signing.parseKey(request.headers.get('signature-key') ?? '')
-    const agent = 'id' in key ? key.id : key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload.iss : undefined
-    return typeof agent === 'string' ? { agent, claimed: true } : {}
-  } catch (error) {
-    if (error instanceof AAuthError) return {}
-    throw error
-  }
-}
-
-function claimNonce({ storage }: ServerContext, nonce: VerifiedNonce | undefined, by: SigningAgent): Promise<void> {
-  const owner = { agent: by.agent, thumbprint: by.key.thumbprint, remoteAddress: by.remoteAddress }
-  return requireUnusedNonce((claim) => storage.claimNonce(claim), nonce, owner)
-}
-
-function coverageFor(agent: string | undefined, unsignedBodies: AgentSelection): BodyCoverage {
-  return isSelected(unsignedBodies, agent) ? 'if-covered' : 'required'
-}
-
-function requireAgent(
-  { discovery, edition }: ServerContext,
-  { resolved }: VerifiedSignature<ResolvedKey>,
-  remoteAddress: string | undefined,
-): SigningAgent {
-  const { agent, delegate, key, publisher = edition.documents.agent } = resolved
-  if (agent === undefined) throw new AAuthError('identity_required', 'The signature proves a key, but no agent.')
-  const isStale = discovery.isStale(publisher, agent)
-  return { agent, delegate: delegate ?? null, key, remoteAddress, isStale }
-}
-
-/**
- * Refuses an agent whose keys may be gone by now: nothing new begins with them (W32).
- *
- * @throws AAuthError `key_unknown`
- */
-export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
-  if (!isStale) return
-  const cause: DiscoveryFailure = { reason: 'unreachable', message: `the keys of ${agent} are stale` }
-  throw new AAuthError(
-    'key_unknown',
-    'The keys of the agent cannot be fetched now, and those from before begin nothing new: try again when its server answers.',
-    { cause },
-  )
+    return async () => {
+      const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+      return new Response(JSON.stringify(await answer()), { headers })
+    }
+  })
 }

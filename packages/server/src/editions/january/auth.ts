@@ -1,13 +1,12 @@
 import { AAuthError, january } from 'countersign'
 import { type AgentMetadata, requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
-import { grantable } from '../../policy/permissions.js'
-import { agentBlocked, deniedByRule } from '../../policy/policy.js'
-import { requireLastingRate, requireNewcomerRate, requireRate } from '../../token/rates.js'
-import { requireFreshKeys, type SigningAgent } from '../../token/signed-form.js'
+import { type AccessAsked, requireAdmitted } from '../../token/require-admitted.js'
+import { requireRoom } from '../../token/require-room.js'
+import { requireFreshKeys, type SigningAgent } from '../../token/signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import { openRequest } from './open-request.js'
-import { type AccessAsked, requireAccess, requireNotBusy } from './require-access.js'
+import { requireAccess, requireNotBusy } from './require-access.js'
 import { isListedRedirect, requireListedRedirect } from './require-listed-redirect.js'
 
 type Form = ReadonlyMap<string, string>
@@ -25,10 +24,7 @@ export async function requestAuthorization(
   requireFreshKeys(agent) //                                            key_unknown
   const redirectUri = requireParameter(form, 'redirect_uri') //         request_malformed
   const access = await requireAccess(context, agent, form) //           resource_token_invalid, scope_invalid
-  requireGrantable(access) //                                           scope_invalid
-  await requireUnblocked(context, agent) //                             agent_blocked
-  await requireRate(context, agent) //                                  too_many_requests
-  const policy = requirePolicy(context, agent, access) //               policy_denied
+  const policy = await requireAdmitted(context, agent, access) //       scope_invalid, agent_blocked, too_many_requests, policy_denied
   if (policy !== undefined) return () => issueAutonomously(context, agent, { access, policy })
   const document = await requireDocument(context, agent, redirectUri) // key_unknown
   requireListedRedirect(redirectUri, document, context.interop.redirectUrisOptional) // redirect_uri_not_listed
@@ -42,28 +38,6 @@ function requireOneSubject(form: Form): void {
   if (asked.length !== 1) {
     throw new AAuthError('request_malformed', 'Send exactly one of resource_token, scope and auth_request_url.')
   }
-}
-
-function requireGrantable({ scope }: AccessAsked): void {
-  if (grantable(scope).length === 0) {
-    throw new AAuthError('scope_invalid', 'Without openid, profile and email give nothing: ask for openid too.')
-  }
-}
-
-async function requireUnblocked({ storage }: ServerContext, { agent }: SigningAgent): Promise<void> {
-  if (await storage.isAgentBlocked(agent)) throw agentBlocked()
-}
-
-/** The policy under which the agent acts for itself; undefined: a person is asked. */
-function requirePolicy(
-  context: ServerContext,
-  { agent, delegate }: SigningAgent,
-  access: AccessAsked,
-): string | undefined {
-  const decision = context.policy({ agent, delegate, ...access })
-  if (decision === 'ask') return undefined
-  if ('deny' in decision) throw deniedByRule(decision.deny)
-  return decision.grant
 }
 
 /** The agent's document; a newer one where the redirect URI is not in the one that is held: the agent may have changed it. */
@@ -80,19 +54,6 @@ async function requireDocument(
   }
   requireNotBusy(outcome.failure)
   throw new AAuthError('key_unknown', 'The document of the agent was not found.', { cause: outcome.failure })
-}
-
-/** How many open requests an agent may have that nobody has allowed anything yet (attacks A13). */
-const unknownAgentOpenRequests = 20
-
-/** How many requests of the agent may be open. */
-async function requireRoom(context: ServerContext, agent: SigningAgent): Promise<number> {
-  if (await context.storage.hasBeenAllowed(agent.agent)) {
-    await requireLastingRate(context, agent)
-    return context.maxOpenRequests
-  }
-  await requireNewcomerRate(context, agent)
-  return Math.min(context.maxOpenRequests, unknownAgentOpenRequests)
 }
 
 async function issueAutonomously(

@@ -3,7 +3,7 @@ import { requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { RedeemOutcome } from '../../storage/storage.js'
-import { requireFreshKeys, type SigningAgent } from '../../token/signed-form.js'
+import { requireFreshKeys, type SigningAgent } from '../../token/signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 
 /** What the wire says of a code that was not redeemed: always `invalid_grant`. */

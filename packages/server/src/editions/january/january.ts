@@ -1,6 +1,7 @@
 import { january } from 'countersign'
 import type { IssuerMetadata } from 'countersign/wire'
-import { type RequestType, type SignedRequest, signedForm } from '../../token/signed-form.js'
+import { type RequestType, signedForm } from '../../token/signed-form.js'
+import type { SignedRequest } from '../../token/signed-request.js'
 import type { ProgramEndpoint, ServerEdition } from '../edition.js'
 import { consentPath, createConsentTransport } from './consent-transport.js'
 import { createRevocationListEndpoint, revocationListPath } from './revocation-list.js'

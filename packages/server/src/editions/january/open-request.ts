@@ -3,8 +3,8 @@ import type { AgentMetadata } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { RequestDisplay } from '../../storage/storage.js'
-import type { SigningAgent } from '../../token/signed-form.js'
-import type { AccessAsked } from './require-access.js'
+import type { AccessAsked } from '../../token/require-admitted.js'
+import type { SigningAgent } from '../../token/signed-request.js'
 
 /** A request that a person will decide. */
 export interface RequestToOpen {

@@ -3,7 +3,7 @@ import { parseScope, requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { RefreshOutcome } from '../../storage/storage.js'
-import type { SigningAgent } from '../../token/signed-form.js'
+import type { SigningAgent } from '../../token/signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 
 type Reason = Extract<RefreshOutcome, { outcome: 'refused' }>['reason']

@@ -8,13 +8,8 @@ import {
   verifyToken,
 } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
-import type { SigningAgent } from '../../token/signed-form.js'
-
-/** What an agent asks for, verified. */
-export interface AccessAsked {
-  resource: string
-  scope: readonly string[]
-}
+import type { AccessAsked } from '../../token/require-admitted.js'
+import type { SigningAgent } from '../../token/signed-request.js'
 
 /**
  * What the form asks for: what its resource token says (S§6), or a scope at the agent itself (S§3.5).

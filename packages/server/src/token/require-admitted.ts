@@ -1,0 +1,50 @@
+import { AAuthError } from 'countersign'
+import type { ServerContext } from '../context.js'
+import { grantable } from '../policy/permissions.js'
+import { agentBlocked, deniedByRule } from '../policy/policy.js'
+import { requireRate } from './rates.js'
+import type { SigningAgent } from './signed-request.js'
+
+/** What an agent asks for, verified. */
+export interface AccessAsked {
+  resource: string
+  scope: readonly string[]
+}
+
+/**
+ * Lets an agent ask for access, unless it is blocked, asks too often, for nothing, or for what a rule denies.
+ *
+ * @returns the policy under which the agent acts for itself; undefined: a person is asked
+ * @throws AAuthError `scope_invalid`, `agent_blocked`, `too_many_requests`, `policy_denied`
+ */
+export async function requireAdmitted(
+  context: ServerContext,
+  agent: SigningAgent,
+  access: AccessAsked,
+): Promise<string | undefined> {
+  requireGrantable(access)
+  await requireUnblocked(context, agent)
+  await requireRate(context, agent)
+  return requirePolicy(context, agent, access)
+}
+
+function requireGrantable({ scope }: AccessAsked): void {
+  if (grantable(scope).length === 0) {
+    throw new AAuthError('scope_invalid', 'Without openid, profile and email give nothing: ask for openid too.')
+  }
+}
+
+async function requireUnblocked({ storage }: ServerContext, { agent }: SigningAgent): Promise<void> {
+  if (await storage.isAgentBlocked(agent)) throw agentBlocked()
+}
+
+function requirePolicy(
+  context: ServerContext,
+  { agent, delegate }: SigningAgent,
+  access: AccessAsked,
+): string | undefined {
+  const decision = context.policy({ agent, delegate, ...access })
+  if (decision === 'ask') return undefined
+  if ('deny' in decision) throw deniedByRule(decision.deny)
+  return decision.grant
+}

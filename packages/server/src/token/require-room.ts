@@ -1,0 +1,20 @@
+import type { ServerContext } from '../context.js'
+import { requireLastingRate, requireNewcomerRate } from './rates.js'
+import type { SigningAgent } from './signed-request.js'
+
+/** How many open requests an agent may have that nobody has allowed anything yet (attacks A13). */
+const unknownAgentOpenRequests = 20
+
+/**
+ * How many requests of the agent may be open, where it may have one more stored.
+ *
+ * @throws AAuthError `too_many_requests`
+ */
+export async function requireRoom(context: ServerContext, agent: SigningAgent): Promise<number> {
+  if (await context.storage.hasBeenAllowed(agent.agent)) {
+    await requireLastingRate(context, agent)
+    return context.maxOpenRequests
+  }
+  await requireNewcomerRate(context, agent)
+  return Math.min(context.maxOpenRequests, unknownAgentOpenRequests)
+}
