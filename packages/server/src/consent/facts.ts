@@ -52,7 +52,7 @@ export async function decisionFacts(
   const own = await context.storage.listGrants({ userId: session.user.id, agent, limit: looked })
   const changes = await agentChanges(context, request, own)
   const granted = remembered?.scope.split(' ') ?? []
-  const onOwnHost = isOnOwnHost(request.redirectUri, agent)
+  const onlyAgent = context.transport.reachesOnlyAgent(request)
   const decision = context.policy({ agent, delegate, resource, scope: asked })
   const denied = typeof decision === 'object' && 'deny' in decision ? deniedByRule(decision.deny) : undefined
   const forbidden = denied ?? ((await context.storage.isAgentBlocked(agent)) ? agentBlocked() : undefined)
@@ -68,7 +68,7 @@ export async function decisionFacts(
       remembered !== undefined &&
       !sensitive &&
       !forbidden &&
-      onOwnHost &&
+      onlyAgent &&
       !(request.prompt ?? '').split(' ').includes('consent') &&
       changes.every(({ what }) => what === 'keys') &&
       remembered.display.agent.name === display.agent.name &&
@@ -76,7 +76,7 @@ export async function decisionFacts(
     dangers,
     askPassword: stale && hasPassword,
     signInAgain: stale && !hasPassword,
-    mayRemember: !sensitive && onOwnHost,
+    mayRemember: !sensitive && onlyAgent,
     durations,
     preset: durations[0],
     forbidden,
@@ -86,11 +86,4 @@ export async function decisionFacts(
 /** What is dangerous always ends by itself. */
 function shortest(duration: Duration): number {
   return duration === 'until-removed' ? 3600 : duration
-}
-
-// Anybody on the device can answer on loopback, and on another host it is somebody else who gets the code (W22).
-function isOnOwnHost(redirectUri: string | null, agent: string): boolean {
-  if (redirectUri === null) return false
-  const { protocol, host } = new URL(redirectUri)
-  return protocol === 'https:' && host === new URL(agent).host
 }

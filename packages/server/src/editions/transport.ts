@@ -32,6 +32,11 @@ export interface ConsentTransport {
   handleOf(requestId: string): string | undefined
   /** Whether an Allow that was given is still of use to the agent. */
   isAlive(request: AuthRequest): boolean
+  /**
+   * Whether the decision reaches nobody but the agent that asked. Only then may what a person allows answer later requests
+   * without a page (W22).
+   */
+  reachesOnlyAgent(request: AuthRequest): boolean
   /** Where the browser takes the decision; undefined: nowhere, the agent asks for it. */
   addressOf(request: AuthRequest, decision: Decision): string | undefined
 }

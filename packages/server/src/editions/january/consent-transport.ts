@@ -1,5 +1,6 @@
 import { requestCode } from 'countersign/wire'
 import { hashSecret, type MintedSecrets } from '../../secrets/minted-secrets.js'
+import type { AuthRequest } from '../../storage/storage.js'
 import type { ConsentLink, ConsentTransport } from '../transport.js'
 import { consentRedirect } from './redirect.js'
 
@@ -23,6 +24,7 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
     },
     handleOf: (requestId) => secrets.codeOf(requestId),
     isAlive: ({ codeAlive }) => codeAlive,
+    reachesOnlyAgent: isOnOwnHost,
     addressOf(request, decision) {
       const outcome = decision.allowed
         ? { code: secrets.codeOf(request.id) }
@@ -30,6 +32,13 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
       return consentRedirect(request, issuer, outcome)
     },
   }
+}
+
+// Anybody on the device can answer on loopback, and on another host it is somebody else who gets the code (W22).
+function isOnOwnHost({ redirectUri, agent }: AuthRequest): boolean {
+  if (redirectUri === null) return false
+  const { protocol, host } = new URL(redirectUri)
+  return protocol === 'https:' && host === new URL(agent).host
 }
 
 interface LinkParts {
