@@ -126,7 +126,8 @@ export function createContext(given: AuthServerOptions, { edition, createTranspo
     options.onError ??
     ((error: unknown, requestId: string) => process.emitWarning(`request ${requestId} failed: ${String(error)}`))
   const background = createBackgroundWork((error) => onError(error, '-'))
-  const keys = requireOwnKeys(options.keys, issuer, background)
+  const { jose } = edition.documents.authServer
+  const keys = requireOwnKeys(options.keys, issuer, { jose, background })
   const { allowNetworks, egressProxy } = options
   const network = { allowNetworks, egressProxy }
   const fetch = options.fetch ?? createGuardedFetch({ ...identifiers, ...network })

@@ -87,11 +87,17 @@ export const registeredNames: JoseRules = {
   algRequired: false,
 }
 
+/** A public key as it is published: with its `alg`, where keys must say which algorithm they are for. */
+export function publishedJwk<J extends Partial<PublicJwk>>(jwk: J, { names, algRequired }: JoseRules): J {
+  const algorithm = algRequired ? algorithmOf(jwk) : undefined
+  return algorithm === undefined ? jwk : { ...jwk, alg: names[algorithm][0] }
+}
+
 /** Algorithms in the order they are offered. */
 export const algorithmNames = Object.keys(algorithmTable) as readonly Algorithm[]
 
 /** The one algorithm a key is for, decided by the key alone, never by what an unverified header claims. */
-export function algorithmOf(jwk: PublicJwk): Algorithm | undefined {
+export function algorithmOf(jwk: Partial<PublicJwk>): Algorithm | undefined {
   return algorithmNames.find((name) => {
     const row = algorithmTable[name]
     return row.kty === jwk.kty && (row.crv === undefined || row.crv === jwk.crv)

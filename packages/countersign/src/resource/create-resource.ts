@@ -14,7 +14,7 @@ import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { receiveRequest } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { type BodyCoverage, type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
-import type { Algorithm } from '../lib/algorithms.js'
+import { type Algorithm, publishedJwk } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
@@ -197,7 +197,9 @@ export function createResource(options: ResourceOptions): Resource {
     throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
   const { allowNetworks, egressProxy, scopes, algorithms, rateLimit } = options
   const network = { allowNetworks, egressProxy }
-  const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])]
+  const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])].map((jwk) =>
+    publishedJwk(jwk, edition.documents.resource.jose),
+  )
   const documentAddress = documentUrl(edition.documents.resource, id)
   const discovery: Discovery = createDiscovery({
     ...identifiers,

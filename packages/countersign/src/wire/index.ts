@@ -86,7 +86,7 @@ export {
   type VerifySignatureOptions,
   verifySignature,
 } from '../httpsig/verify-signature.js'
-export { algorithmNames, type JoseRules, registeredNames } from '../lib/algorithms.js'
+export { algorithmNames, type JoseRules, publishedJwk, registeredNames } from '../lib/algorithms.js'
 export { parseBase64, parseBase64url, serializeBase64, serializeBase64url } from '../lib/base64url.js'
 export { errorReasons } from '../lib/error-reasons.js'
 export { type AAuthErrorOptions, type ChallengeContext, errorCases, type ResourceTokenBinding } from '../lib/errors.js'

@@ -1,5 +1,5 @@
 import type { PublicJwk, Signer } from 'countersign'
-import { type MaybePromise, requireOwnSigner } from 'countersign/wire'
+import { type JoseRules, type MaybePromise, publishedJwk, requireOwnSigner } from 'countersign/wire'
 import type { BackgroundWork } from '../storage/background-work.js'
 
 /** The server's own keys; they may change while it runs. */
@@ -26,12 +26,16 @@ export function fixedKeys({ signer, secret, retired = [] }: FixedKeysOptions): S
 }
 
 /**
- * The keys, which must be the issuer's own: a key that a standard prints is refused at once where it is at hand; else it
+ * The keys, published as the edition names algorithms, which must be the issuer's own: a key that a standard prints is refused at once where it is at hand; else it
  * is reported in the background, and refused whenever it is to sign.
  *
  * @throws TypeError
  */
-export function requireOwnKeys(keys: ServerKeys, issuer: string, background: BackgroundWork): ServerKeys {
+export function requireOwnKeys(
+  keys: ServerKeys,
+  issuer: string,
+  { jose, background }: { jose: JoseRules; background: BackgroundWork },
+): ServerKeys {
   const requireOwn = (signer: Signer): Signer => {
     requireOwnSigner('keys', signer, issuer)
     return signer
@@ -41,7 +45,7 @@ export function requireOwnKeys(keys: ServerKeys, issuer: string, background: Bac
   else requireOwn(current)
   return {
     signer: async () => requireOwn(await keys.signer()),
-    publicKeys: () => keys.publicKeys(),
+    publicKeys: async () => (await keys.publicKeys()).map((jwk) => publishedJwk(jwk, jose)),
     secret: keys.secret,
   }
 }
