@@ -52,9 +52,10 @@ export function createAgent(options: AgentOptions): Agent {
   const { onConsent, onePerson } = options
   const created = createOwnedAgent(options, { onConsent, ownerOf: () => onlyOwner })
   const { id, metadata, redirect, handler } = created
-  if (redirect.kind === 'web' && onePerson !== true) {
+  if ((redirect === undefined || redirect.kind === 'web') && onePerson !== true) {
+    const where = redirect === undefined ? '' : ` at ${redirect.uri}`
     throw new TypeError(
-      `whoever is sent the link to decide could complete it at ${redirect.uri}: use createWebAgent for people in ` +
+      `whoever is sent the link to decide could complete it${where}: use createWebAgent for people in ` +
         'browsers, or say onePerson: true where one person alone uses this agent',
     )
   }

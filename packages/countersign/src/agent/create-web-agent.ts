@@ -76,6 +76,10 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
     ownerOf: async (request) => readSession(await sessionOf(request)),
   })
   const { id, metadata, redirect, handler } = created
+  if (redirect === undefined)
+    throw new TypeError(
+      `edition: ${options.edition?.name} sends nobody back to the agent, so the people of a web agent cannot be told apart`,
+    )
   if (redirect.kind === 'app')
     throw new TypeError(`redirectUri must be a page of your web app, where its cookies are sent: ${redirect.uri}`)
   return {

@@ -7,6 +7,7 @@ import { januaryAgent } from '../editions/january/january-agent.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
+import { AAuthError } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { warnOnce } from '../lib/warn-once.js'
@@ -37,8 +38,8 @@ export interface Owners {
 export interface OwnedAgent {
   id: string
   metadata: OwnDocument
-  /** Where the browser comes back to. */
-  redirect: { uri: string; kind: RedirectKind }
+  /** Where the browser comes back to; undefined: nowhere, so that whoever is sent the link to decide completes it. */
+  redirect: { uri: string; kind: RedirectKind } | undefined
   actionsFor(owner: string): AgentActions
   /** Ends what runs for an owner, and drops their tokens and pending consents. */
   forget(owner: string): void
@@ -186,10 +187,15 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     return page(end === 'done' ? 'allowed' : 'failed')
   }
 
+  function refuse(error: AAuthError): Response {
+    const { status, headers, body } = edition.writeRefusal(error)
+    return new Response(body, { status, headers })
+  }
+
   return {
     id,
     metadata,
-    redirect,
+    redirect: complete && redirect,
     actionsFor: (owner) => ({
       fetch: (input, init) => fetchAs(owner, input, init),
       signIn: (request) => signInAs(owner, request),
@@ -200,11 +206,12 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     },
     async handler(request) {
       const route = routes.get(new URL(request.url).pathname)
-      if (!route) return jsonResponse(404, { error: 'invalid_request', error_description: 'No such document.' })
+      if (!route) return refuse(new AAuthError('not_found', 'No such document.'))
       if (!route.methods.includes(request.method)) {
         const allow = route.methods.join(', ')
-        const said = { error: 'invalid_request', error_description: `Ask for it with ${allow}.` }
-        return jsonResponse(405, said, { allow })
+        const refused = refuse(new AAuthError('method_not_allowed', `Ask for it with ${allow}.`))
+        refused.headers.set('allow', allow)
+        return refused
       }
       return route.answer(request)
     },
