@@ -182,13 +182,19 @@ function createApp(context: ServerContext, { programs, people }: { programs: Rou
   const requireOwn = createOwnership(context)
 
   function refuse(error: unknown, c: Context<Arrival>): Response {
-    const refused = isForPrograms(c.req.path, programs)
+    const refused = c.get('forPrograms')
       ? refusalResponse(context, error, c.env.requestId)
       : problemResponse(context, c, error)
     if (refused.status === problemStatus.method_not_allowed) refused.headers.set('allow', c.get('allow'))
     return refused
   }
 
+  for (const path of [...programs.keys(), '/.well-known/*']) {
+    app.use(path, async function answerPrograms(c, next) {
+      c.set('forPrograms', true)
+      await next()
+    })
+  }
   app.onError(refuse)
   app.notFound((c) => refuse(new PageError('not_found'), c))
   app.use(async function tellRefusal(c, next) {
@@ -252,11 +258,6 @@ function isDecodable(pathname: string): boolean {
     if (error instanceof URIError) return false
     throw error
   }
-}
-
-/** Whether programs call a path, and not people: what is wrong is then said in JSON. */
-function isForPrograms(pathname: string, programs: Routes): boolean {
-  return programs.has(pathname) || pathname.startsWith('/.well-known/')
 }
 
 function json(body: object): Response {

@@ -21,6 +21,8 @@ export interface Arrival {
   Variables: {
     /** The methods of the path, for `Allow`. */
     allow: string
+    /** Programs call the path, and not people: what is wrong is then said as the edition says it. */
+    forPrograms?: true
   }
 }
 
