@@ -1,0 +1,24 @@
+/**
+ * For another edition's auth server: what it implements, what it is given, and the parts that are the same in every edition.
+ *
+ * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ *
+ * @packageDocumentation
+ */
+
+export type { ServerContext, SpokenEdition } from '../context.js'
+export { hashSecret, type MintedSecrets } from '../secrets/minted-secrets.js'
+export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/storage.js'
+export { type AuthTokenContent, type AuthTokenSubject, contentOf } from '../token/issue.js'
+export { type AccessAsked, requireAdmitted } from '../token/require-admitted.js'
+export { requireRoom } from '../token/require-room.js'
+export { type RequestType, signedForm } from '../token/signed-form.js'
+export {
+  type RequestJudge,
+  requireFreshKeys,
+  type SignedRequest,
+  type SigningAgent,
+  signedRequest,
+} from '../token/signed-request.js'
+export type { ProgramEndpoint, ServerEdition } from './edition.js'
+export type { ConsentLink, ConsentTransport, Decision, LinkProblem } from './transport.js'
