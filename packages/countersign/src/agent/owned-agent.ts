@@ -7,7 +7,6 @@ import { januaryAgent } from '../editions/january/january-agent.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
-import { AAuthError } from '../lib/errors.js'
 import { jsonResponse } from '../lib/json-response.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { warnOnce } from '../lib/warn-once.js'
@@ -187,11 +186,6 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     return page(end === 'done' ? 'allowed' : 'failed')
   }
 
-  function refuse(error: AAuthError): Response {
-    const { status, headers, body } = edition.writeRefusal(error)
-    return new Response(body, { status, headers })
-  }
-
   return {
     id,
     metadata,
@@ -206,12 +200,11 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     },
     async handler(request) {
       const route = routes.get(new URL(request.url).pathname)
-      if (!route) return refuse(new AAuthError('not_found', 'No such document.'))
+      if (!route) return jsonResponse(404, { error: 'invalid_request', error_description: 'No such document.' })
       if (!route.methods.includes(request.method)) {
         const allow = route.methods.join(', ')
-        const refused = refuse(new AAuthError('method_not_allowed', `Ask for it with ${allow}.`))
-        refused.headers.set('allow', allow)
-        return refused
+        const said = { error: 'invalid_request', error_description: `Ask for it with ${allow}.` }
+        return jsonResponse(405, said, { allow })
       }
       return route.answer(request)
     },
