@@ -19,7 +19,7 @@ export {
 } from './config/configuration-schema.js'
 export { environmentName } from './config/environment-settings.js'
 export { type LoadedConfig, loadConfig } from './config/load-config.js'
-export { loadLogos } from './config/load-logos.js'
+export { loadLogoReEncoder } from './config/load-logo-re-encoder.js'
 export { parseMasterKey } from './config/parse-master-key.js'
 export { readCertificates } from './config/read-certificates.js'
 export { readMasterKey } from './config/read-master-key.js'

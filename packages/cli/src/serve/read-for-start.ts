@@ -3,7 +3,7 @@ import {
   ConfigurationError,
   type LoadedConfig,
   type LogoReEncoder,
-  loadLogos,
+  loadLogoReEncoder,
   readCertificates,
   readMasterKey,
   requireSafeStart,
@@ -22,7 +22,7 @@ export async function readForStart(config: LoadedConfig, env: NodeJS.ProcessEnv)
     requireSafeStart(config, env),
     readMasterKey(config),
     readCertificates(config),
-    loadLogos(config),
+    loadLogoReEncoder(config),
   ] as const
   const problems: ConfigurationError['problems'][number][] = []
   for (const outcome of await Promise.allSettled(readings)) {

@@ -4,7 +4,7 @@ import { htmlResponse, seeOther } from '../http/html-response.js'
 import { localPath } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'
 import { pageFrame } from '../http/page-frame.js'
-import { pageOf } from '../http/page-of.js'
+import { viewerOf } from '../http/viewer-of.js'
 import type { Visit } from '../http/visit.js'
 import { renderSignedOut } from '../pages/account/signed-out-page.js'
 import { accountPaths, signInPath } from '../pages/account-paths.js'
@@ -13,12 +13,12 @@ import { registrationOptions, signInOptions } from '../sign-in/passkeys.js'
 import { isFresh } from '../sign-in/session.js'
 import { accountWay } from '../sign-in/way.js'
 import { accountActions } from './account-actions.js'
-import type { AccountPage } from './account-page.js'
+import type { AccountHandler } from './account-handler.js'
 import { confirmPage } from './confirm-person.js'
 import { readNotice } from './notice.js'
 
 /** Shows a page of the account; who is not signed in signs in first. */
-export async function showAccountPage(context: ServerContext, visit: Visit, page: AccountPage): Promise<Response> {
+export async function showAccountPage(context: ServerContext, visit: Visit, page: AccountHandler): Promise<Response> {
   const { session } = visit
   return session ? page(context, { ...visit, session }) : seeOther(signInPath(visit.path), visit.newCookies)
 }
@@ -29,7 +29,7 @@ export async function submitAccountForm(context: ServerContext, visit: Visit): P
   const action = accountActions.get(form.get('action') ?? '')
   if (!action) throw new PageError('bad_form')
   if (!session) return seeOther(accountPaths.signIn)
-  if (formOf !== pageOf(session)) throw accountChanged(context, visit, accountWay(accountPaths.agents))
+  if (formOf !== viewerOf(session)) throw accountChanged(context, visit, accountWay(accountPaths.agents))
   return action(context, { ...visit, session, path: accountPaths.agents })
 }
 

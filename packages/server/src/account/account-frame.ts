@@ -1,6 +1,6 @@
 import type { ServerContext } from '../context.js'
 import { pageFrame } from '../http/page-frame.js'
-import { csrfOf } from '../http/page-of.js'
+import { csrfOf } from '../http/viewer-of.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AccountFrame } from '../pages/account-models.js'
 import { assetPath } from '../pages/assets.js'

@@ -8,7 +8,7 @@ import { accountPaths } from '../pages/account-paths.js'
 import { isFresh } from '../sign-in/session.js'
 import { accountDownload } from './account-download.js'
 import { accountFrame } from './account-frame.js'
-import { type AccountPage, accountPage } from './account-page.js'
+import { type AccountHandler, accountResponse } from './account-handler.js'
 import { activityOf } from './activity-of.js'
 import { agentsOf, delegateNames } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
@@ -17,7 +17,7 @@ import { passwordPage, removePasskeyPage, securityPage } from './security-pages.
 
 const pageSize = 50
 
-const activityPage: AccountPage = async (context, visit) => {
+const activityPage: AccountHandler = async (context, visit) => {
   const [at, id] = (visit.url.searchParams.get('before') ?? '').split('~')
   const after = at !== undefined && id !== undefined && /^\d{1,12}$/.test(at) ? { at: Number(at), id } : undefined
   const events = await context.storage.listEvents({
@@ -33,14 +33,14 @@ const activityPage: AccountPage = async (context, visit) => {
     newer: after && accountPaths.activity,
     older: last ? `${accountPaths.activity}?before=${last.at}~${last.id}` : undefined,
   }
-  return accountPage(renderActivity(model, visit.messages), visit)
+  return accountResponse(renderActivity(model, visit.messages), visit)
 }
 
-const yoursPage: AccountPage = async (context, visit) => {
+const yoursPage: AccountHandler = async (context, visit) => {
   const user = await context.storage.findUser(visit.session.user.id)
   if (!user) throw new PageError('not_found', { retry: accountPaths.agents })
   const model = { ...accountFrame(context, visit), email: user.email ?? undefined, since: user.createdAt }
-  return accountPage(renderYours(model, visit.messages), visit)
+  return accountResponse(renderYours(model, visit.messages), visit)
 }
 
 /** The page that closes the account, first or again. */
@@ -58,21 +58,21 @@ export const closePage = async (
     password: (await context.storage.findCredential(user.username)) !== undefined,
     problem,
   }
-  return accountPage(
+  return accountResponse(
     renderCloseAccount(model, visit.messages),
     visit,
     problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
   )
 }
 
-const download: AccountPage = async (context, visit) => {
+const download: AccountHandler = async (context, visit) => {
   const exported = await context.storage.exportUser(visit.session.user.id)
   if (!exported) throw new PageError('not_found', { retry: accountPaths.agents })
   return accountDownload(exported)
 }
 
 /** The pages of an account by their path; `:id` stands for the id of a row. */
-export const accountPages: ReadonlyMap<string, AccountPage> = new Map<string, AccountPage>([
+export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string, AccountHandler>([
   [accountPaths.agents, agentsPage],
   [accountPaths.removeAll, removeAllPage],
   [accountPaths.agent(':id'), agentPage],
@@ -87,6 +87,6 @@ export const accountPages: ReadonlyMap<string, AccountPage> = new Map<string, Ac
 ])
 
 /** A page behind which others could be let in, or everything lost: only for who showed just now who they are. */
-function onceConfirmed(show: AccountPage): AccountPage {
+function onceConfirmed(show: AccountHandler): AccountHandler {
   return async (context, visit) => (isFresh(context, visit.session) ? show(context, visit) : confirmFirst(visit.path))
 }

@@ -63,7 +63,7 @@ const oneAct = 60
 export function activityOf(events: readonly RecordedEvent[], delegates: ReadonlyMap<string, string>): Activity[] {
   const removals = new Map<string, number>()
   return events
-    .flatMap((event) => shownEvents.get(event.event)?.(event, delegateOf(event, delegates)) ?? [])
+    .flatMap((event) => shownEvents.get(event.event)?.(event, delegateOfEvent(event, delegates)) ?? [])
     .filter((entry) => {
       if (entry.what !== 'removed' && entry.what !== 'removed_by_server') return true
       const key = JSON.stringify([entry.what, entry.agentHost, entry.delegate, entry.resourceHost])
@@ -74,7 +74,7 @@ export function activityOf(events: readonly RecordedEvent[], delegates: Readonly
     })
 }
 
-function delegateOf({ grantId, data }: RecordedEvent, delegates: ReadonlyMap<string, string>): string | undefined {
+function delegateOfEvent({ grantId, data }: RecordedEvent, delegates: ReadonlyMap<string, string>): string | undefined {
   const named = data?.delegate
   if (typeof named === 'string') return named
   return grantId === undefined ? undefined : delegates.get(grantId)

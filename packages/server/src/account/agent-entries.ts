@@ -44,7 +44,7 @@ export async function endedGrants({ storage }: ServerContext, grant: ListedGrant
 }
 
 /** Who may act, and where, as pages name them. */
-export function partiesOf({
+export function shownParties({
   agent,
   delegate,
   resource,
@@ -102,7 +102,7 @@ export function agentEntry(
   )
   return {
     id,
-    ...partiesOf(grants[0]),
+    ...shownParties(grants[0]),
     agentName: name === '' ? undefined : name,
     logo,
     blocked: blocked.has(agent),

@@ -9,7 +9,7 @@ import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pag
 import { accountPaths } from '../pages/account-paths.js'
 import type { ListedGrant } from '../storage/storage.js'
 import { accountFrame } from './account-frame.js'
-import { type AccountPage, accountPage } from './account-page.js'
+import { type AccountHandler, accountResponse } from './account-handler.js'
 import { activityOf } from './activity-of.js'
 import {
   agentEntry,
@@ -19,7 +19,7 @@ import {
   delegateNames,
   endedGrants,
   liveGrants,
-  partiesOf,
+  shownParties,
 } from './agent-entries.js'
 import { endOf } from './end-of.js'
 import { readNotice } from './notice.js'
@@ -28,7 +28,7 @@ import { readNotice } from './notice.js'
 const filterFrom = 6
 
 /** `/account`: what may act for the person now. */
-export const agentsPage: AccountPage = async (context, visit) => {
+export const agentsPage: AccountHandler = async (context, visit) => {
   const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
   const text = (visit.url.searchParams.get('filter') ?? '').trim().slice(0, 200)
   const wanted = text.toLowerCase()
@@ -52,10 +52,10 @@ export const agentsPage: AccountPage = async (context, visit) => {
     },
     visit.messages,
   )
-  return accountPage(html, visit)
+  return accountResponse(html, visit)
 }
 
-export const agentPage: AccountPage = async (context, visit) => {
+export const agentPage: AccountHandler = async (context, visit) => {
   const grant = await requireOwnGrant(context, visit)
   const [newestLive, ...older] = await liveGrants(context, grant)
   const newest = newestLive ?? (await endedGrants(context, grant))[0]
@@ -88,22 +88,22 @@ export const agentPage: AccountPage = async (context, visit) => {
     ended,
     activity: activity.slice(0, 10),
   }
-  return accountPage(renderAgent(model, visit.messages), visit)
+  return accountResponse(renderAgent(model, visit.messages), visit)
 }
 
-export const removeAgentPage: AccountPage = async (context, visit) => {
+export const removeAgentPage: AccountHandler = async (context, visit) => {
   const grant = await requireOwnGrant(context, visit)
   if ((await liveGrants(context, grant)).length === 0) return seeOther(accountPaths.agent(visit.id))
-  const agent = { id: grant.id, ...partiesOf(grant) }
+  const agent = { id: grant.id, ...shownParties(grant) }
   const model = { ...accountFrame(context, visit), agent, tokenLifetime: context.lifetimes.authToken }
-  return accountPage(renderRemoveAgent(model, visit.messages), visit)
+  return accountResponse(renderRemoveAgent(model, visit.messages), visit)
 }
 
-export const removeAllPage: AccountPage = async (context, visit) => {
+export const removeAllPage: AccountHandler = async (context, visit) => {
   const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
-  const agents = byParties(grants).map(([grant]) => partiesOf(grant))
+  const agents = byParties(grants).map(([grant]) => shownParties(grant))
   const model = { ...accountFrame(context, visit), agents, tokenLifetime: context.lifetimes.authToken }
-  return accountPage(renderRemoveAll(model, visit.messages), visit)
+  return accountResponse(renderRemoveAll(model, visit.messages), visit)
 }
 
 async function requireOwnGrant({ storage }: ServerContext, visit: SignedInVisit): Promise<ListedGrant> {

@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.js'
-import { pageOf } from '../http/page-of.js'
+import { viewerOf } from '../http/viewer-of.js'
 import type { Visit } from '../http/visit.js'
 
 /** What an action of the account did, and when. */
@@ -21,11 +21,11 @@ export function pathWithNotice(
   { browser, session }: Pick<Visit, 'browser' | 'session'>,
   { path, what, at }: Notice & { path: string },
 ): string {
-  return `${path}?notice=${secrets.noticeFor(browser, `${what}~${at}~${pageOf(session)}`)}`
+  return `${path}?notice=${secrets.noticeFor(browser, `${what}~${at}~${viewerOf(session)}`)}`
 }
 
 /** What the address of a page says was done, if this server said so to this browser, a short while ago. */
 export function readNotice({ secrets, now }: ServerContext, { browser, session, url }: Visit): Notice | undefined {
   const [what = '', at, ...page] = (secrets.readNotice(url.searchParams.get('notice') ?? '', browser) ?? '').split('~')
-  return page.join('~') === pageOf(session) && now() - Number(at) <= toldFor ? { what, at: Number(at) } : undefined
+  return page.join('~') === viewerOf(session) && now() - Number(at) <= toldFor ? { what, at: Number(at) } : undefined
 }

@@ -11,7 +11,7 @@ import { cleanText } from '../pages/plain-text.js'
 import { passwordMinimum } from '../policy/account-policy.js'
 import type { Passkey } from '../storage/passkeys/passkey-storage.js'
 import { accountFrame } from './account-frame.js'
-import { type AccountPage, accountPage } from './account-page.js'
+import { type AccountHandler, accountResponse } from './account-handler.js'
 import { deviceOf } from './device-of.js'
 import { readNotice } from './notice.js'
 
@@ -64,13 +64,16 @@ function passkeyName({ name, credentialId }: Passkey): string {
   return cleanText(name ?? '', 60) || credentialId.slice(0, 8)
 }
 
-export const removePasskeyPage: AccountPage = async (context, visit) => {
+export const removePasskeyPage: AccountHandler = async (context, visit) => {
   const passkeys = await context.storage.listPasskeys(visit.session.user.id)
   const { id } = visit
   const passkey = passkeys.find(({ credentialId }) => credentialId === id)
   if (!passkey) throw new PageError('not_found', { retry: accountPaths.agents })
   const shown = { id, name: passkeyName(passkey) }
-  return accountPage(renderRemovePasskey({ ...accountFrame(context, visit), passkey: shown }, visit.messages), visit)
+  return accountResponse(
+    renderRemovePasskey({ ...accountFrame(context, visit), passkey: shown }, visit.messages),
+    visit,
+  )
 }
 
 /** The page that changes the password, first or again. */
@@ -80,7 +83,7 @@ export const passwordPage = async (
   problem?: PasswordPage['problem'],
 ): Promise<Response> => {
   const model = { ...accountFrame(context, visit), passwordMinimum, problem }
-  return accountPage(
+  return accountResponse(
     renderPassword(model, visit.messages),
     visit,
     problem === undefined ? 200 : problem === 'throttled' ? 429 : 400,

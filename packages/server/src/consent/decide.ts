@@ -2,7 +2,7 @@ import type { ServerContext } from '../context.js'
 import type { ConsentLink } from '../editions/transport.js'
 import { seeOther, withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { pageOf } from '../http/page-of.js'
+import { viewerOf } from '../http/viewer-of.js'
 import type { Visit } from '../http/visit.js'
 import { grantable } from '../policy/permissions.js'
 import { accountChanged } from '../sign-in/account-changed.js'
@@ -55,7 +55,7 @@ export async function decide(context: ServerContext, visit: Visit): Promise<Resp
     tokenHash: link.tokenHash,
     browserHash,
     userId: session.user.id,
-    revision: requireRevision(form) ?? stored.revision,
+    revision: readRevision(form) ?? stored.revision,
     decision: allow ? 'allow' : 'deny',
     scope: grantable(stored.scope.split(' ')).join(' '),
     handle: newHandle(context, stored.id),
@@ -84,15 +84,15 @@ export async function extend(context: ServerContext, visit: Visit): Promise<Resp
 }
 
 /** The revision of the page that was answered; scripted users may leave it out. */
-function requireRevision(form: ReadonlyMap<string, string>): number | undefined {
+function readRevision(form: ReadonlyMap<string, string>): number | undefined {
   const revision = form.get('revision')
   if (revision !== undefined && !/^\d{1,9}$/.test(revision)) throw new PageError('bad_form')
   return revision === undefined ? undefined : Number(revision)
 }
 
 function requirePagePerson(context: ServerContext, visit: Visit, link: ConsentLink): void {
-  if (visit.formOf === pageOf(undefined)) throw new PageError('csrf')
-  if (visit.formOf !== pageOf(visit.session)) throw accountChanged(context, visit, linkWay(link))
+  if (visit.formOf === viewerOf(undefined)) throw new PageError('csrf')
+  if (visit.formOf !== viewerOf(visit.session)) throw accountChanged(context, visit, linkWay(link))
 }
 
 type Refusals<R extends string> = Readonly<

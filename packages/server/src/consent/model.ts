@@ -15,7 +15,7 @@ export interface ConsentModelInput {
   request: AuthRequest
   user: User
   issuer: string
-  code: string
+  displayCode: string
   firstTime: boolean
   askedBefore: boolean
   now: number
@@ -77,7 +77,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     elsewhere: holdings.elsewhere.filter((other) => other !== agent).map(displayHost),
     nothingElse: holdings.nothingElse,
     tokenLifetime: input.tokenLifetime,
-    code: input.code,
+    code: input.displayCode,
     askedAt: request.createdAt,
     now: input.now,
     expiresAt: request.expiresAt,

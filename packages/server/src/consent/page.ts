@@ -62,7 +62,7 @@ export async function consentPageAt(
     request,
     user: session.user,
     issuer: context.issuer,
-    code: link.code,
+    displayCode: link.displayCode,
     firstTime: facts.lastAllowed === undefined,
     askedBefore: await hasAskedBefore(context, visit, request),
     now: context.now(),

@@ -1,9 +1,9 @@
 import type { OwnDocument } from 'countersign/wire'
 import type { ServerContext, SpokenEdition } from '../context.js'
-import type { SignedRequest } from '../token/signed-request.js'
+import type { ProgramRequest } from '../token/signed-request.js'
 
 /** Answers a program. */
-export type ProgramEndpoint = (request: SignedRequest) => Promise<Response>
+export type ProgramEndpoint = (request: ProgramRequest) => Promise<Response>
 
 /** The auth server's part of an edition. */
 export interface ServerEdition extends SpokenEdition {

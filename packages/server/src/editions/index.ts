@@ -9,16 +9,16 @@
 export type { ServerContext, SpokenEdition } from '../context.js'
 export { hashSecret, type MintedSecrets } from '../secrets/minted-secrets.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/storage.js'
-export { type AuthTokenContent, type AuthTokenSubject, contentOf } from '../token/issue.js'
 export { type AccessAsked, requireAdmitted } from '../token/require-admitted.js'
 export { requireRoom } from '../token/require-room.js'
-export { type RequestType, signedForm } from '../token/signed-form.js'
+export { type FormEndpoint, signedForm } from '../token/signed-form.js'
 export {
+  type ProgramRequest,
   type RequestJudge,
   requireFreshKeys,
-  type SignedRequest,
   type SigningAgent,
   signedRequest,
 } from '../token/signed-request.js'
+export { type AuthTokenContent, type AuthTokenSubject, contentOf } from '../token/token-content.js'
 export type { ProgramEndpoint, ServerEdition } from './edition.js'
 export type { ConsentLink, ConsentTransport, Decision, LinkProblem } from './transport.js'

@@ -13,7 +13,7 @@ export interface ConsentLink {
   /** What the forms of its pages carry, by name. */
   fields: Readonly<Record<string, string>>
   /** What the page shows, and the program that asked: it tells one's own request from another. */
-  code: string
+  displayCode: string
 }
 
 /** Why a link is not followed. */

@@ -2,7 +2,7 @@ import type { ServerContext } from '../context.js'
 import { assetPath } from '../pages/assets.js'
 import { languages } from '../pages/messages/languages.js'
 import type { PageFrame } from '../pages/models.js'
-import { csrfOf } from './page-of.js'
+import { csrfOf } from './viewer-of.js'
 import type { Visit } from './visit.js'
 
 /** What every page of this server has; a page that cannot be come back to offers no language, and is made without a visit. */

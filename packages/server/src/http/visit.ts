@@ -9,7 +9,7 @@ import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Session } from '../storage/storage.js'
 import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
 import { PageError } from './page-error.js'
-import { isOfOtherSession, pageOf } from './page-of.js'
+import { isOfOtherSession, viewerOf } from './viewer-of.js'
 
 /** What comes with a request on its way through the routes. */
 export interface Arrival {
@@ -49,7 +49,7 @@ export interface Visit {
   messages: Messages
   /** The fields of a form; empty where none was sent. */
   form: ReadonlyMap<string, string>
-  /** Whom the page of the form was made for, as {@link pageOf} says. */
+  /** Whom the page of the form was made for, as {@link viewerOf} says. */
   formOf: string
   /** Where the request came from, where the platform tells. */
   ip: string | undefined
@@ -86,7 +86,7 @@ export async function openVisit(context: ServerContext, c: Context<Arrival>): Pr
     sessionHash,
     messages: messagesFor(context, c),
     form: new Map(),
-    formOf: pageOf(session),
+    formOf: viewerOf(session),
     ip: received.remoteAddress,
     userAgent: request.headers.get('user-agent')?.slice(0, 256),
   }
@@ -104,7 +104,7 @@ export async function openFormVisit(context: ServerContext, c: Context<Arrival>)
     ? context.secrets.readCsrf(form.get('csrf') ?? '', browser)
     : undefined
   // Nobody was shown a consent form without being signed in.
-  const forged = page === undefined || (form.has('consent') && page === pageOf(undefined))
+  const forged = page === undefined || (form.has('consent') && page === viewerOf(undefined))
   if (forged || isOfOtherSession(page, session)) {
     await recordSparingly(context, { event: form.has('consent') ? 'consent.forged' : 'form.forged', ip })
     throw new PageError('csrf')

@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.js'
-import { csrfOf } from '../http/page-of.js'
+import { csrfOf } from '../http/viewer-of.js'
 import type { Visit } from '../http/visit.js'
 import { signInPath } from '../pages/account-paths.js'
 import type { FormFields } from '../pages/models.js'

@@ -11,16 +11,16 @@ import type { RequestStorage } from './requests/request-storage.js'
 import type { SessionStorage } from './sessions/session-storage.js'
 import type { ThrottleStorage } from './throttle/throttle-storage.js'
 
-export type { Credential, NewUser } from './accounts/account-storage.js'
+export type { NewUser, StoredPassword } from './accounts/account-storage.js'
 export type { User } from './accounts/user.js'
 export type { SeenAgent } from './agents/agent-storage.js'
 export type { AuditEvent, RecordedEvent } from './audit/audit-storage.js'
 export type {
   CodeRedemption,
   Grant,
+  GrantedScope,
   GrantRevocation,
   ListedGrant,
-  Permission,
   RedeemOutcome,
   RefreshOutcome,
   Revocation,

@@ -25,7 +25,7 @@ export async function requireAdmitted(
   requireGrantable(access)
   await requireUnblocked(context, agent)
   await requireRate(context, agent)
-  return requirePolicy(context, agent, access)
+  return policyGrant(context, agent, access)
 }
 
 function requireGrantable({ scope }: AccessAsked): void {
@@ -38,7 +38,7 @@ async function requireUnblocked({ storage }: ServerContext, { agent }: SigningAg
   if (await storage.isAgentBlocked(agent)) throw agentBlocked()
 }
 
-function requirePolicy(
+function policyGrant(
   context: ServerContext,
   { agent, delegate }: SigningAgent,
   access: AccessAsked,

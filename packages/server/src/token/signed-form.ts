@@ -1,19 +1,19 @@
 import { type MaybePromise, readForm } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
-import { type SignedRequest, type SigningAgent, signedRequest } from './signed-request.js'
+import { type ProgramRequest, type SigningAgent, signedRequest } from './signed-request.js'
 
 /**
  * Judges what a verified agent asks for with a form, changing nothing but what limits count. What it returns then does it,
  * and gives the JSON body of the answer.
  */
-export type RequestType = (
+export type FormEndpoint = (
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
 ) => MaybePromise<() => Promise<object>>
 
 /** A signed form in, JSON out, at whichever endpoint agents call (S§9.3–9.7, 10). */
-export function signedForm(context: ServerContext, signed: SignedRequest, judge: RequestType): Promise<Response> {
+export function signedForm(context: ServerContext, signed: ProgramRequest, judge: FormEndpoint): Promise<Response> {
   return signedRequest(context, signed, async (agent, { body }) => {
     const form = readForm(signed.request.headers.get('content-type'), body)
     const answer = await judge(context, agent, form)

@@ -42,7 +42,7 @@ export type RequestJudge = (
 ) => MaybePromise<() => MaybePromise<Response>>
 
 /** A request of a program. */
-export interface SignedRequest {
+export interface ProgramRequest {
   request: Request
   /** The message as it was on the wire. */
   received: ReceivedMessage
@@ -52,7 +52,7 @@ export interface SignedRequest {
 /** Answers a signed request of an agent; what is thrown on the way becomes the refusal that the edition writes. */
 export async function signedRequest(
   context: ServerContext,
-  { request, received, requestId }: SignedRequest,
+  { request, received, requestId }: ProgramRequest,
   judge: RequestJudge,
 ): Promise<Response> {
   const { unsignedBodies } = context.interop

@@ -15,8 +15,8 @@ it('says, without @cf-wasm/photon, how to install it', async () => {
 
 it('is asked for by a configuration that shows logos, and by no other', async () => {
   const load = (logos: boolean) =>
-    run(`const { loadLogos } = await import('countersign-server')
-      await loadLogos({ file: 'config.json', settings: { pages: { logos: ${logos} } } }).then(
+    run(`const { loadLogoReEncoder } = await import('countersign-server')
+      await loadLogoReEncoder({ file: 'config.json', settings: { pages: { logos: ${logos} } } }).then(
         (encoder) => console.log(encoder),
         ({ problems }) => console.log(problems[0].setting, problems[0].problem),
       )`)

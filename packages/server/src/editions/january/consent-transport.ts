@@ -57,6 +57,6 @@ async function linkOf({ requestToken, redirectUri, state }: LinkParts): Promise<
     state,
     path: `${consentPath}?${query.toString()}`,
     fields,
-    code: await requestCode(requestToken),
+    displayCode: await requestCode(requestToken),
   }
 }

@@ -1,7 +1,7 @@
 import { january } from 'countersign'
 import type { IssuerMetadata } from 'countersign/wire'
-import { type RequestType, signedForm } from '../../token/signed-form.js'
-import type { SignedRequest } from '../../token/signed-request.js'
+import { type FormEndpoint, signedForm } from '../../token/signed-form.js'
+import type { ProgramRequest } from '../../token/signed-request.js'
 import type { ProgramEndpoint, ServerEdition } from '../edition.js'
 import { consentPath, createConsentTransport } from './consent-transport.js'
 import { createRevocationListEndpoint, revocationListPath } from './revocation-list.js'
@@ -27,7 +27,7 @@ export const januaryServer: ServerEdition = {
     return { ...metadata }
   },
   endpoints(context) {
-    const form = (judge: RequestType) => ({ POST: (request: SignedRequest) => signedForm(context, request, judge) })
+    const form = (judge: FormEndpoint) => ({ POST: (request: ProgramRequest) => signedForm(context, request, judge) })
     return new Map<string, Readonly<Record<string, ProgramEndpoint>>>([
       [revocationListPath, { GET: createRevocationListEndpoint(context) }],
       ['/agent/token', form(answerTokenRequest)],

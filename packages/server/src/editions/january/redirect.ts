@@ -1,6 +1,6 @@
 import type { AuthRequest } from '../../storage/storage.js'
 
-/** The one place where a redirect to an agent is built; its input is the stored request, whose redirect URI was verified (invariant I8). */
+/** The one place where a redirect to an agent is built; its input is the stored request, whose redirect URI was verified (W12). */
 export function consentRedirect(
   request: AuthRequest,
   issuer: string,

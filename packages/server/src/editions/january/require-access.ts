@@ -22,7 +22,7 @@ export async function requireAccess(
   form: ReadonlyMap<string, string>,
 ): Promise<AccessAsked> {
   const resourceToken = form.get('resource_token')
-  if (resourceToken !== undefined) return requireResourceToken(context, agent, resourceToken)
+  if (resourceToken !== undefined) return requireResourceAccess(context, agent, resourceToken)
   const scope = parseScope(form.get('scope') ?? '')
   if (!form.has('scope'))
     throw new AAuthError('request_malformed', 'This server does not read an auth_request_url: send a scope.')
@@ -37,7 +37,7 @@ export function requireNotBusy(failure: DiscoveryFailure): void {
   throw new AAuthError('too_many_requests', 'Too many documents are being fetched.', { cause: failure, retryAfter })
 }
 
-async function requireResourceToken(
+async function requireResourceAccess(
   context: ServerContext,
   { agent, key, remoteAddress }: SigningAgent,
   compact: string,

@@ -1,4 +1,4 @@
-import { arCounted, arDuration, arFormats } from './ar-duration.js'
+import { arCounted, arDuration, arFormats } from './ar-formats.js'
 import type { enAccount } from './en-account.js'
 import { phrase } from './phrase.js'
 

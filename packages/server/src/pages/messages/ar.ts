@@ -1,5 +1,5 @@
 import { arAccount } from './ar-account.js'
-import { arCounted, arDuration, arFormats, arLocale } from './ar-duration.js'
+import { arCounted, arDuration, arFormats, arLocale } from './ar-formats.js'
 import { arProblems } from './ar-problems.js'
 import type { Messages } from './messages.js'
 import { phrase } from './phrase.js'

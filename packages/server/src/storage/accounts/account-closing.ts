@@ -5,12 +5,12 @@ import { revokeGrants } from '../grants/grants.js'
 import { removeSessions } from '../sessions/sessions.js'
 import { closedUsername } from './accounts.js'
 import { foldUsername } from './fold-username.js'
-import { keepUser } from './users.js'
+import { lockUser } from './users.js'
 
 const belongings = ['username_skeleton', 'credential', 'federated_identity', 'passkey', 'known_device'] as const
 
 export async function closeAccount(unit: Unit, userId: string): Promise<boolean> {
-  const user = await keepUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return false
   const { db, now } = unit
   const username = closedUsername(userId)

@@ -17,7 +17,7 @@ export interface AccountStorage {
   /** The person with this id, whatever their status. */
   findUser(userId: string): Promise<User | undefined>
   /** The person and their password hash, also for a disabled person, so that both cost the same time. */
-  findCredential(username: string): Promise<Credential | undefined>
+  findCredential(username: string): Promise<StoredPassword | undefined>
   /** People in the order they were added, without closed accounts unless asked for. */
   listUsers(filter?: UserFilter): Promise<User[]>
   /** How many people there are, without closed accounts. */
@@ -64,7 +64,7 @@ export interface NewUser {
   by?: string | undefined
 }
 
-export interface Credential {
+export interface StoredPassword {
   user: User
   passwordHash: string
 }

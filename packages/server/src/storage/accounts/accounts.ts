@@ -6,11 +6,11 @@ import { generateId } from '../engines/generate-id.js'
 import { idBytes } from '../engines/stored-bytes.js'
 import { removeSessions } from '../sessions/sessions.js'
 import { StorageError } from '../storage-error.js'
-import type { Credential, NewUser, PasswordChange, UserFilter } from './account-storage.js'
+import type { NewUser, PasswordChange, StoredPassword, UserFilter } from './account-storage.js'
 import { foldUsername } from './fold-username.js'
 import type { User } from './user.js'
 import { usernameSkeletons } from './username-skeletons.js'
-import { type FoundUser, keepUser, toUser, userIdOf, users } from './users.js'
+import { type FoundUser, lockUser, toUser, userIdOf, users } from './users.js'
 
 export async function createUser(unit: Unit, user: NewUser): Promise<User> {
   const created = await addUser(unit, user)
@@ -93,7 +93,7 @@ async function setPassword({ db }: Unit, userId: number, passwordHash: string): 
     .execute()
 }
 
-export async function findCredential(statement: Statement, username: string): Promise<Credential | undefined> {
+export async function findCredential(statement: Statement, username: string): Promise<StoredPassword | undefined> {
   const row = await users(statement)
     .innerJoin('credential as c', 'c.user_id', 'u.id')
     .select('c.password_hash')
@@ -131,7 +131,7 @@ export async function setUserStatus(
   status: 'active' | 'disabled',
   by?: string,
 ): Promise<boolean> {
-  const user = await keepUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return false
   if (user.status === status) return true
   const disabledAt = status === 'disabled' ? unit.now : null
@@ -147,7 +147,7 @@ export async function setUserStatus(
 
 export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<boolean> {
   const { userId, passwordHash, keepSession, by } = change
-  const user = await keepUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return false
   await setPassword(unit, user.id, passwordHash)
   await unit.db.deleteFrom('known_device').where('user_id', '=', user.id).execute()

@@ -4,7 +4,7 @@ import type { Statement, Unit } from '../engines/engine.js'
 import type { FederatedIdentity, LinkedIdentity, NewFederatedUser } from './account-storage.js'
 import { addUser } from './accounts.js'
 import type { User } from './user.js'
-import { keepUser, toUser, userIdOf, users } from './users.js'
+import { lockUser, toUser, userIdOf, users } from './users.js'
 
 export async function findFederatedUser(statement: Statement, identity: FederatedIdentity): Promise<User | undefined> {
   const row = await findRow(statement, identity)
@@ -51,7 +51,7 @@ export async function linkFederated(
   await unit.exclusive(identityLock(link))
   const known = await findFederatedUser(unit, link)
   if (known) return known.id === link.userId ? 'linked' : 'taken'
-  const user = await keepUser(unit, link.userId)
+  const user = await lockUser(unit, link.userId)
   if (!user || user.closed_at !== null) return 'unknown_user'
   await insertIdentity(unit, link, user.id)
   await writeEvent(unit, { event: 'identity.linked', userId: user.id, data: { issuer: link.issuer } })

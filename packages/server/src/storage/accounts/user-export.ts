@@ -6,12 +6,12 @@ import type { ListedSession } from '../sessions/session-storage.js'
 import { listSessions } from '../sessions/sessions.js'
 import type { UserExport } from './account-storage.js'
 import { listFederated } from './federated.js'
-import { keepUser, toUser } from './users.js'
+import { lockUser, toUser } from './users.js'
 
 const maxEvents = 10_000
 
 export async function exportUser(unit: Unit, userId: string): Promise<UserExport | undefined> {
-  const row = await keepUser(unit, userId)
+  const row = await lockUser(unit, userId)
   if (!row) return undefined
   await writeEvent(unit, { event: 'account.exported', userId: row.id })
   const everything = Number.MAX_SAFE_INTEGER

@@ -18,7 +18,7 @@ export async function findUserId(statement: Statement, userId: string): Promise<
 }
 
 /** A person as they stay to the end of the transaction: their status is changed after it at the earliest. */
-export async function keepUser(
+export async function lockUser(
   unit: Unit,
   user: string | { id: number },
   strength: 'shared' | 'alone' = 'shared',

@@ -1,14 +1,14 @@
-import { keepUser, toUser } from '../accounts/users.js'
+import { lockUser, toUser } from '../accounts/users.js'
 import { requireUnblocked } from '../agents/agents.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { hashBytes, hashText } from '../engines/stored-bytes.js'
-import { type FoundRequest, partiesOf, requests, toAuthRequest } from '../requests/requests.js'
+import { type FoundRequest, requestParties, requests, toAuthRequest } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
-import { type FoundGrant, keepGrant } from './grant-lists.js'
+import { type FoundGrant, lockGrant } from './grant-lists.js'
 import type { CodeRedemption, NewRefreshToken, RedeemOutcome } from './grant-storage.js'
+import { commonScope, lastEndOf } from './granted-scopes.js'
 import { markUsed } from './grants.js'
-import { commonScope, lastEndOf } from './permissions.js'
 import { type PresentedCode, type RedemptionRefusal, redemptionRefusal } from './redemption-refusal.js'
 import { generateTokenIssue, storeIssue } from './token-issues.js'
 
@@ -22,7 +22,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   const { jkt, refresh } = redemption
   const { now } = unit
   await requireUnblocked(unit, redemption.agent)
-  const code = await keepCode(unit, redemption.codeHash)
+  const code = await lockCode(unit, redemption.codeHash)
   if (!code) return { outcome: 'refused', reason: 'unknown' }
   const refusal = redemptionRefusal(code, redemption, now)
   if (refusal) return refuse(unit, code, redemption, refusal)
@@ -46,14 +46,14 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
 }
 
 /** A code that nobody else redeems to the end of the transaction. */
-async function keepCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
+async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
   const presented = unit.db.selectFrom('code').selectAll().where('code_hash', '=', hashBytes(codeHash))
   await unit.lockRows('alone', presented)
   const code = await presented.executeTakeFirst()
   if (!code) return undefined
   const requestRow = await requests(unit).where('r.id', '=', code.request_id).executeTakeFirstOrThrow()
-  const kept = await keepGrant(unit, { id: code.grant_id })
-  const user = kept && (await keepUser(unit, { id: kept.row.user_id }))
+  const kept = await lockGrant(unit, { id: code.grant_id })
+  const user = kept && (await lockUser(unit, { id: kept.row.user_id }))
   if (!user) throw new TypeError('a code has lost its grant or user')
   return {
     request: toAuthRequest(requestRow),
@@ -140,7 +140,7 @@ async function writeRedemption(
 ): Promise<void> {
   await writeEvent(unit, {
     event,
-    ...partiesOf(requestRow),
+    ...requestParties(requestRow),
     userId: grantRow.user_id,
     grant: grantRow.public_id,
     data,

@@ -7,14 +7,14 @@ import type { Statement, Unit } from '../engines/engine.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type {
   Grant,
+  GrantedScope,
   GrantFilter,
   GrantParties,
   GrantUsage,
   GrantUsageFilter,
   ListedGrant,
-  Permission,
 } from './grant-storage.js'
-import { grantEnded, livePermissions } from './permissions.js'
+import { grantEnded, livePermissions } from './granted-scopes.js'
 
 /** Grants with all that they name, to be narrowed. */
 export function grants({ db, clock }: Statement) {
@@ -32,7 +32,7 @@ export function grants({ db, clock }: Statement) {
 export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
 
 /** A grant as it stays to the end of the transaction, with its row: it is removed after it at the earliest. */
-export async function keepGrant(
+export async function lockGrant(
   unit: Unit,
   which: { id: number } | { publicId: string },
 ): Promise<{ row: FoundGrant; grant: Grant } | undefined> {
@@ -121,7 +121,7 @@ async function toGrants(statement: Statement, rows: readonly FoundGrant[]): Prom
   return rows.map((row) => toGrant(row, permissions.get(row.id) ?? []))
 }
 
-function toGrant(row: FoundGrant, permissions: Permission[]): Grant {
+function toGrant(row: FoundGrant, permissions: GrantedScope[]): Grant {
   const ends = { revokedAt: row.revoked_at, expiresAt: row.expires_at }
   const granted = grantEnded(ends, row.read_at) ? permissions : livePermissions(permissions, row.read_at)
   return {
@@ -148,8 +148,8 @@ const batch = 500
 export async function findPermissions(
   { db }: Statement,
   grantIds: readonly number[],
-): Promise<ReadonlyMap<number, Permission[]>> {
-  const found = new Map<number, Permission[]>(grantIds.map((id) => [id, []]))
+): Promise<ReadonlyMap<number, GrantedScope[]>> {
+  const found = new Map<number, GrantedScope[]>(grantIds.map((id) => [id, []]))
   for (let first = 0; first < grantIds.length; first += batch) {
     const rows = await db
       .selectFrom('grant_scope')

@@ -141,7 +141,7 @@ export interface Grant extends GrantParties {
    */
   scope: string
   /** What was granted, each with its own end (W27). */
-  permissions: Permission[]
+  permissions: GrantedScope[]
   remembered: boolean
   createdAt: number
   /** The last end of its permissions; null: one of them has none. */
@@ -154,7 +154,7 @@ export interface Grant extends GrantParties {
   display: RequestDisplay
 }
 
-export interface Permission {
+export interface GrantedScope {
   /** The scope value. */
   name: string
   /** Null: until the grant is removed. */

@@ -7,8 +7,8 @@ import { generateId } from '../engines/generate-id.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type { AuthRequestRow } from '../engines/tables.js'
 import { findPermissions } from './grant-lists.js'
-import type { GrantRevocation, GrantsRevocation, Permission } from './grant-storage.js'
-import { grantEnded, lastEnd, livePermissions, permissionsOf, unitePermissions } from './permissions.js'
+import type { GrantedScope, GrantRevocation, GrantsRevocation } from './grant-storage.js'
+import { grantEnded, grantedScopesOf, lastEnd, livePermissions, unitePermissions } from './granted-scopes.js'
 
 /** What is granted, of what is asked for in a request, by the person it is bound to. */
 export interface NewGrant {
@@ -28,7 +28,7 @@ export interface GrantKeys {
 
 export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKeys> {
   const { now } = unit
-  const given = permissionsOf(grant.scope, grant.lifetime === null ? null : now + grant.lifetime)
+  const given = grantedScopesOf(grant.scope, grant.lifetime === null ? null : now + grant.lifetime)
   const before = grant.remembered ? await findRemembered(unit, grant) : undefined
   if (!before) return insertGrant(unit, grant, given)
   if (grantEnded({ revokedAt: null, expiresAt: before.expires_at }, now)) {
@@ -61,7 +61,7 @@ async function findRemembered({ db }: Unit, { userId, request }: NewGrant) {
 async function insertGrant(
   { db, now }: Unit,
   { request, userId, remembered }: NewGrant,
-  permissions: readonly Permission[],
+  permissions: readonly GrantedScope[],
 ): Promise<GrantKeys> {
   const made = await db
     .insertInto('consent_grant')

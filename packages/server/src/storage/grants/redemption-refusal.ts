@@ -1,7 +1,7 @@
 import type { User } from '../accounts/user.js'
 import type { AuthRequest } from '../requests/request-storage.js'
 import type { CodeRedemption, Grant, RedeemOutcome } from './grant-storage.js'
-import { grantEnded } from './permissions.js'
+import { grantEnded } from './granted-scopes.js'
 
 /** A stored code with what it stands for. */
 export interface PresentedCode {

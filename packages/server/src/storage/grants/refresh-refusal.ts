@@ -1,6 +1,6 @@
 import type { User } from '../accounts/user.js'
 import type { Grant, Refresh, RefreshOutcome } from './grant-storage.js'
-import { grantEnded } from './permissions.js'
+import { grantEnded } from './granted-scopes.js'
 
 /** A stored refresh token with what it stands for. */
 export interface PresentedRefreshToken {

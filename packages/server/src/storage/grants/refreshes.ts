@@ -1,15 +1,15 @@
-import { keepUser, toUser } from '../accounts/users.js'
+import { lockUser, toUser } from '../accounts/users.js'
 import { isAgentBlocked } from '../agents/agents.js'
 import { agentIdOf } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { hashBytes } from '../engines/stored-bytes.js'
-import { delegateOf } from '../requests/requests.js'
+import { auditDelegate } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
-import { type FoundGrant, keepGrant } from './grant-lists.js'
+import { type FoundGrant, lockGrant } from './grant-lists.js'
 import type { Refresh, RefreshOutcome } from './grant-storage.js'
+import { commonScope, scopeToGrant } from './granted-scopes.js'
 import { markUsed } from './grants.js'
-import { commonScope, grantedScope } from './permissions.js'
 import { type PresentedRefreshToken, refreshRefusal } from './refresh-refusal.js'
 import { generateTokenIssue } from './token-issues.js'
 
@@ -26,14 +26,14 @@ interface FoundToken extends PresentedRefreshToken {
 
 export async function refreshGrant(unit: Unit, refresh: Refresh): Promise<RefreshOutcome> {
   const { now } = unit
-  const token = await keepToken(unit, refresh.tokenHash)
+  const token = await lockToken(unit, refresh.tokenHash)
   if (!token) return { outcome: 'refused', reason: 'unknown' }
   const refusal = refreshRefusal(token, refresh, now)
   if (refusal) {
     if (refusal.event) await writeRefusal(unit, token, refresh, refusal.event)
     return { outcome: 'refused', reason: refusal.reason }
   }
-  const scope = grantedScope(token.scope, refresh.scope)
+  const scope = scopeToGrant(token.scope, refresh.scope)
   if (scope === undefined) return { outcome: 'refused', reason: 'scope_exceeded' } // RFC 6749 §6
   const { grant, user } = token
   await countRefresh(unit, token.grantRow.id)
@@ -42,13 +42,13 @@ export async function refreshGrant(unit: Unit, refresh: Refresh): Promise<Refres
 }
 
 /** A refresh token that nobody else changes to the end of the transaction. */
-async function keepToken(unit: Unit, tokenHash: string): Promise<FoundToken | undefined> {
+async function lockToken(unit: Unit, tokenHash: string): Promise<FoundToken | undefined> {
   const presented = unit.db.selectFrom('refresh_token').selectAll().where('token_hash', '=', hashBytes(tokenHash))
   await unit.lockRows('alone', presented)
   const row = await presented.executeTakeFirst()
   if (!row) return undefined
-  const kept = await keepGrant(unit, { id: row.grant_id })
-  const user = kept && (await keepUser(unit, { id: kept.row.user_id }))
+  const kept = await lockGrant(unit, { id: row.grant_id })
+  const user = kept && (await lockUser(unit, { id: kept.row.user_id }))
   if (!user) throw new TypeError('a refresh token has lost its grant or user')
   await unit.lockRows('shared', agentIdOf(unit, kept.grant.agent))
   return {
@@ -96,10 +96,10 @@ async function writeRefusal(
   event: string,
 ): Promise<void> {
   if (await isOneTooMany(unit, event, tokenHash)) return
-  await writeEvent(unit, { event, ...partiesOf(grantRow), data: { jkt, presentedBy: agent, delegate } })
+  await writeEvent(unit, { event, ...grantParties(grantRow), data: { jkt, presentedBy: agent, delegate } })
 }
 
-function partiesOf({ user_id, agent_id, resource_id, public_id }: FoundGrant) {
+function grantParties({ user_id, agent_id, resource_id, public_id }: FoundGrant) {
   return { userId: user_id, agentId: agent_id, resourceId: resource_id, grant: public_id }
 }
 
@@ -123,8 +123,8 @@ export async function revokeRefreshToken(
     )
     .returning('grant_id')
     .executeTakeFirst()
-  const kept = revoked && (await keepGrant(unit, { id: revoked.grant_id }))
+  const kept = revoked && (await lockGrant(unit, { id: revoked.grant_id }))
   if (!kept) return false
-  await writeEvent(unit, { event: 'refresh.revoked', ...partiesOf(kept.row), data: delegateOf(kept.row) })
+  await writeEvent(unit, { event: 'refresh.revoked', ...grantParties(kept.row), data: auditDelegate(kept.row) })
   return true
 }

@@ -145,13 +145,13 @@ async function endedGrants({ db }: Statement, userIds: readonly number[], since:
 function endedWithSuccessor(replaced: readonly EndedGrant[], revoked: readonly EndedGrant[]): EndedGrant[] {
   const latest = new Map<string, number>()
   for (const grant of revoked) {
-    const parties = partiesOf(grant)
+    const parties = partiesKey(grant)
     latest.set(parties, Math.max(latest.get(parties) ?? 0, grant.revoked_at ?? 0))
   }
-  return replaced.filter((grant) => (latest.get(partiesOf(grant)) ?? -1) >= (grant.revoked_at ?? 0))
+  return replaced.filter((grant) => (latest.get(partiesKey(grant)) ?? -1) >= (grant.revoked_at ?? 0))
 }
 
-function partiesOf({ user_id, agent_id, delegate, resource_id }: EndedGrant): string {
+function partiesKey({ user_id, agent_id, delegate, resource_id }: EndedGrant): string {
   return JSON.stringify([user_id, agent_id, delegate, resource_id])
 }
 

@@ -4,9 +4,9 @@ import { internAgent, internResource } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import type { TokenIssueRow } from '../engines/tables.js'
-import { delegateOf } from '../requests/requests.js'
+import { auditDelegate } from '../requests/requests.js'
 import type { AutonomousIssue, Grant, TokenIssue } from './grant-storage.js'
-import { firstEnd } from './permissions.js'
+import { firstEnd } from './granted-scopes.js'
 
 /** The issue of a token for some permissions of a grant, never beyond the first end among them (W14). */
 export function generateTokenIssue(grant: Grant, scope: string, tokenLifetime: number, now: number): TokenIssue {
@@ -54,7 +54,7 @@ export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue):
     event: 'token.issued_by_policy',
     agentId,
     resourceId,
-    data: { ...delegateOf(issue), scope, policy, jti: issued.jti },
+    data: { ...auditDelegate(issue), scope, policy, jti: issued.jti },
   })
   return issued
 }

@@ -1,4 +1,4 @@
-import { keepUser, toUser, userIdOf, users } from '../accounts/users.js'
+import { lockUser, toUser, userIdOf, users } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
 import type { PasskeyRow } from '../engines/tables.js'
@@ -7,7 +7,7 @@ import type { FoundPasskey, NewPasskey, Passkey } from './passkey-storage.js'
 export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<boolean> {
   const { db, now } = unit
   const { credentialId, publicKey, counter, transports = [], name } = passkey
-  const user = await keepUser(unit, passkey.userId)
+  const user = await lockUser(unit, passkey.userId)
   if (user?.status !== 'active') throw new TypeError('a passkey needs an active user')
   const added = await db
     .insertInto('passkey')

@@ -1,11 +1,11 @@
-import { keepUser } from '../accounts/users.js'
+import { lockUser } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { hashBytes } from '../engines/stored-bytes.js'
-import { keepGrant } from '../grants/grant-lists.js'
+import { lockGrant } from '../grants/grant-lists.js'
 import type { Grant } from '../grants/grant-storage.js'
+import { grantEnded, isWithinScope, scopeToGrant } from '../grants/granted-scopes.js'
 import { createGrant, markUsed } from '../grants/grants.js'
-import { grantEnded, grantedScope, isWithinScope } from '../grants/permissions.js'
 import type {
   AuthRequest,
   DecideOutcome,
@@ -15,20 +15,20 @@ import type {
   RequestDecision,
 } from './request-storage.js'
 import {
+  auditDelegate,
   bind,
   bindingRefusal,
   boundRefusal,
-  delegateOf,
   type FoundRequest,
-  keepRequest,
-  partiesOf,
+  lockRequest,
+  requestParties,
   toAuthRequest,
 } from './requests.js'
 
 type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R } ? R : never
 
 export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
-  const row = await keepRequest(unit, decision.tokenHash)
+  const row = await lockRequest(unit, decision.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
   const recorded = recordedDecision(request, decision)
@@ -38,14 +38,14 @@ export async function decideRequest(unit: Unit, decision: RequestDecision): Prom
   const { handle } = decision
   const status = decision.decision === 'allow' ? 'allowed' : 'denied'
   await recordDecision(unit, row, status)
-  const scope = (status === 'allowed' && grantedScope(request.scope, decision.scope)) || undefined
+  const scope = (status === 'allowed' && scopeToGrant(request.scope, decision.scope)) || undefined
   const granted = scope === undefined ? undefined : await grant(unit, row, scope, decision)
   if (granted && scope !== undefined && handle) await createCode(unit, row, granted.id, scope, handle)
   await writeEvent(unit, {
     event: status === 'allowed' ? 'request.allowed' : 'request.denied',
-    ...partiesOf(row),
+    ...requestParties(row),
     grant: granted?.public_id,
-    data: { ...delegateOf(row), scope: scope ?? request.scope, revision: request.revision },
+    data: { ...auditDelegate(row), scope: scope ?? request.scope, revision: request.revision },
   })
   return decided(request, status, unit.now, handle)
 }
@@ -66,7 +66,7 @@ function decisionRefusal(request: AuthRequest, decision: RequestDecision): Reaso
   const refusal = boundRefusal(request, decision)
   if (refusal) return refusal
   if (request.revision !== decision.revision) return 'changed'
-  if (decision.decision === 'allow' && grantedScope(request.scope, decision.scope) === undefined) return 'changed' // C10
+  if (decision.decision === 'allow' && scopeToGrant(request.scope, decision.scope) === undefined) return 'changed' // C10
   return undefined
 }
 
@@ -82,7 +82,7 @@ async function recordDecision({ db, now }: Unit, { id }: FoundRequest, status: '
 }
 
 async function grant(unit: Unit, row: FoundRequest, scope: string, decision: RequestDecision) {
-  const user = await keepUser(unit, decision.userId, 'alone')
+  const user = await lockUser(unit, decision.userId, 'alone')
   if (!user) throw new TypeError('a request has lost its user')
   const { grantLifetime: lifetime, remembered } = decision
   return createGrant(unit, { request: row, userId: user.id, scope, lifetime, remembered })
@@ -100,15 +100,15 @@ function decided(
 
 /** Binds, then decides as the person who is bound would. */
 export async function allowRemembered(unit: Unit, permission: RememberedPermission): Promise<RememberedOutcome> {
-  const row = await keepRequest(unit, permission.tokenHash)
+  const row = await lockRequest(unit, permission.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
   const recorded = recordedDecision(request, permission)
   if (recorded) return recorded
   const reason = bindingRefusal(request, permission)
   if (reason) return { outcome: 'refused', reason }
-  const active = (await keepUser(unit, permission.userId))?.status === 'active'
-  const kept = active ? await keepGrant(unit, { publicId: permission.grantId }) : undefined
+  const active = (await lockUser(unit, permission.userId))?.status === 'active'
+  const kept = active ? await lockGrant(unit, { publicId: permission.grantId }) : undefined
   if (!kept || !isCovered(request, kept.grant, permission.userId, unit.now))
     return { outcome: 'refused', reason: 'not_covered' }
   const bound = await bind(unit, row, permission)
@@ -119,10 +119,10 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   if (handle) await createCode(unit, row, id, request.scope, handle)
   await writeEvent(unit, {
     event: 'request.remembered',
-    ...partiesOf(row),
+    ...requestParties(row),
     userId: user_id,
     grant: public_id,
-    data: { ...delegateOf(row), scope: request.scope },
+    data: { ...auditDelegate(row), scope: request.scope },
   })
   return decided(bound, 'allowed', unit.now, handle)
 }

@@ -54,7 +54,7 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     agentId,
     resourceId,
     request: public_id,
-    data: { ...delegateOf(request), scope: request.scope, jkt: request.agentJkt },
+    data: { ...auditDelegate(request), scope: request.scope, jkt: request.agentJkt },
   })
   return toAuthRequest(await requests(unit).where('r.id', '=', id).executeTakeFirstOrThrow())
 }
@@ -92,7 +92,7 @@ export async function rememberState({ db, clock }: Statement, tokenHash: string,
 }
 
 export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<BindOutcome> {
-  const row = await keepRequest(unit, binding.tokenHash)
+  const row = await lockRequest(unit, binding.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
   const reason = bindingRefusal(request, binding)
@@ -143,12 +143,12 @@ export async function bind(
       .where('id', '=', row.id)
       .execute()
   }
-  if (isNew) await writeEvent(unit, { event: 'request.bound', ...partiesOf(row), userId: user })
+  if (isNew) await writeEvent(unit, { event: 'request.bound', ...requestParties(row), userId: user })
   return { ...request, ...bound, browserHash, userId }
 }
 
 export async function extendRequest(unit: Unit, extension: RequestExtension): Promise<ExtendOutcome> {
-  const row = await keepRequest(unit, extension.tokenHash)
+  const row = await lockRequest(unit, extension.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const reason =
     boundRefusal(toAuthRequest(row), extension) ?? (row.extensions >= extension.maxExtensions ? 'limit' : undefined)
@@ -156,12 +156,12 @@ export async function extendRequest(unit: Unit, extension: RequestExtension): Pr
   const extended = { expires_at: row.expires_at + extension.seconds, extensions: row.extensions + 1 }
   await unit.db.updateTable('auth_request').set(extended).where('id', '=', row.id).execute()
   const { expires_at: expiresAt, extensions } = extended
-  await writeEvent(unit, { event: 'request.extended', ...partiesOf(row), data: { expiresAt, extensions } })
+  await writeEvent(unit, { event: 'request.extended', ...requestParties(row), data: { expiresAt, extensions } })
   return { outcome: 'extended', expiresAt, extensions }
 }
 
 /** A request that nobody else changes to the end of the transaction. */
-export async function keepRequest(unit: Unit, tokenHash: string): Promise<FoundRequest | undefined> {
+export async function lockRequest(unit: Unit, tokenHash: string): Promise<FoundRequest | undefined> {
   const hash = hashBytes(tokenHash)
   await unit.lockRows('alone', unit.db.selectFrom('auth_request').select('id').where('token_hash', '=', hash))
   return requests(unit).where('r.token_hash', '=', hash).executeTakeFirst()
@@ -213,11 +213,11 @@ export function toAuthRequest(row: FoundRequest): AuthRequest {
 }
 
 /** Whom an event of a request is about. */
-export function partiesOf(row: FoundRequest): Pick<Happening, 'userId' | 'agentId' | 'resourceId' | 'request'> {
+export function requestParties(row: FoundRequest): Pick<Happening, 'userId' | 'agentId' | 'resourceId' | 'request'> {
   return { userId: row.user_id, agentId: row.agent_id, resourceId: row.resource_id, request: row.public_id }
 }
 
 /** The delegate as the data of an event; nothing where the agent asks for itself. */
-export function delegateOf({ delegate }: { delegate: string | null }): { delegate: string | undefined } {
+export function auditDelegate({ delegate }: { delegate: string | null }): { delegate: string | undefined } {
   return { delegate: delegate ?? undefined }
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { keepUser, toUser, userIdOf, users } from '../accounts/users.js'
+import { lockUser, toUser, userIdOf, users } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
@@ -11,7 +11,7 @@ const seenEvery = 60
 
 export async function createSession(unit: Unit, session: NewSession): Promise<Session> {
   const { db, now } = unit
-  const user = await keepUser(unit, session.userId, 'alone')
+  const user = await lockUser(unit, session.userId, 'alone')
   if (user?.status !== 'active') throw new TypeError('a session needs an active user')
   const expiresAt = now + session.lifetime
   const authTime = Math.min(now, session.authTime ?? now)
@@ -158,7 +158,7 @@ export async function endSessions(
   unit: Unit,
   { userId, exceptIdHash }: { userId: string; exceptIdHash?: string | undefined },
 ): Promise<number> {
-  const user = await keepUser(unit, userId)
+  const user = await lockUser(unit, userId)
   const ended = user ? await removeSessions(unit, user.id, exceptIdHash) : 0
   if (ended > 0) await writeEvent(unit, { event: 'sessions.ended', userId: user?.id, data: { count: ended } })
   return ended

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import { StorageError } from '../../storage-error.js'
 import { migrations } from './migrations.js'
 import { isBusy } from './patient-connection.js'
-import { requireAccess } from './require-access.js'
+import { requireWritable } from './require-writable.js'
 
 /** Milliseconds to wait while other processes open the same file. */
 const patience = 5000
@@ -17,7 +17,7 @@ const memory = ':memory:'
  */
 export function openDatabase(path: string): Database.Database {
   if (path !== memory) {
-    requireAccess(path)
+    requireWritable(path)
     createPrivately(path)
   }
   const database = new Database(path, { timeout: patience })

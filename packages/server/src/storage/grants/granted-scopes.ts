@@ -1,4 +1,4 @@
-import type { Grant, Permission } from './grant-storage.js'
+import type { Grant, GrantedScope } from './grant-storage.js'
 
 /** The scopes of a space-separated list, each once, in order. */
 function scopesOf(scope: string): Set<string> {
@@ -18,14 +18,14 @@ export function commonScope(scope: string, other: string): string {
 }
 
 /** What a person granted of what was asked, in the order asked; undefined when that is no part of it. */
-export function grantedScope(asked: string, granted = asked): string | undefined {
+export function scopeToGrant(asked: string, granted = asked): string | undefined {
   if (granted === asked) return asked
   if (scopesOf(granted).size === 0 || !isWithinScope(granted, asked)) return undefined
   return commonScope(asked, granted)
 }
 
 /** Each scope of a list as a permission with this end. */
-export function permissionsOf(scope: string, expiresAt: number | null): Permission[] {
+export function grantedScopesOf(scope: string, expiresAt: number | null): GrantedScope[] {
   return [...scopesOf(scope)].map((name) => ({ name, expiresAt }))
 }
 
@@ -38,12 +38,12 @@ function hasCome(end: number | null, now: number): boolean {
   return end !== null && end <= now
 }
 
-export function livePermissions(permissions: readonly Permission[], now: number): Permission[] {
+export function livePermissions(permissions: readonly GrantedScope[], now: number): GrantedScope[] {
   return permissions.filter(({ expiresAt }) => !hasCome(expiresAt, now))
 }
 
 /** All permissions of both, those of the first before the others, each with the later of its ends. */
-export function unitePermissions(first: readonly Permission[], second: readonly Permission[]): Permission[] {
+export function unitePermissions(first: readonly GrantedScope[], second: readonly GrantedScope[]): GrantedScope[] {
   const ends = new Map(first.map(({ name, expiresAt }) => [name, expiresAt]))
   for (const { name, expiresAt } of second) {
     const before = ends.get(name)
@@ -57,22 +57,22 @@ function laterEnd(one: number | null, other: number | null): number | null {
 }
 
 /** The last end of some permissions; null: one of them has none. */
-export function lastEnd(permissions: readonly Permission[]): number | null {
+export function lastEnd(permissions: readonly GrantedScope[]): number | null {
   return permissions.map(({ expiresAt }) => expiresAt).reduce(laterEnd, 0)
 }
 
 /** The first end among those of the permissions that a list names; null: none of them has one. */
-export function firstEnd(permissions: readonly Permission[], scope: string): number | null {
+export function firstEnd(permissions: readonly GrantedScope[], scope: string): number | null {
   const ends = named(permissions, scope).flatMap(({ expiresAt }) => expiresAt ?? [])
   return ends.length === 0 ? null : Math.min(...ends)
 }
 
 /** The last end of the permissions that a list names; null: one of them has none. */
-export function lastEndOf(permissions: readonly Permission[], scope: string): number | null {
+export function lastEndOf(permissions: readonly GrantedScope[], scope: string): number | null {
   return lastEnd(named(permissions, scope))
 }
 
-function named(permissions: readonly Permission[], scope: string): Permission[] {
+function named(permissions: readonly GrantedScope[], scope: string): GrantedScope[] {
   const names = scopesOf(scope)
   return permissions.filter(({ name }) => names.has(name))
 }

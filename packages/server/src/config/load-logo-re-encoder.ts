@@ -8,7 +8,7 @@ import type { LoadedConfig } from './load-config.js'
  *
  * @throws ConfigurationError saying what is to be installed
  */
-export async function loadLogos({
+export async function loadLogoReEncoder({
   file,
   settings,
 }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<LogoReEncoder | undefined> {

@@ -7,7 +7,7 @@ import { StorageError } from '../../storage-error.js'
  *
  * @throws {StorageError} `not_writable`, with what to change
  */
-export function requireAccess(path: string): void {
+export function requireWritable(path: string): void {
   const folder = dirname(path)
   if (statOf(folder)) requireMode(folder, constants.W_OK | constants.X_OK, 'u+wx')
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {

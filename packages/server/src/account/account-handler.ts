@@ -3,9 +3,9 @@ import { htmlResponse } from '../http/html-response.js'
 import type { SignedInVisit } from '../http/visit.js'
 
 /** A page of the account, for the person whose it is; the visit's `id` is the row's, where the path names one. */
-export type AccountPage = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
+export type AccountHandler = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
 
 /** The answer with a page. */
-export function accountPage(html: string, visit: SignedInVisit, status = 200): Response {
+export function accountResponse(html: string, visit: SignedInVisit, status = 200): Response {
   return htmlResponse(html, { status, cookies: visit.newCookies })
 }
