@@ -90,8 +90,12 @@ function install(words) {
   const { status, stderr } = spawnSync('npm', ['install', ...flags, ...args], { cwd: project, encoding: 'utf8' })
   if (status !== 0) throw new Error(`npm install ${words}: ${stderr}`)
   // Compiling takes a minute, and was done in this checkout.
-  const driver = 'node_modules/better-sqlite3/build'
-  if (existsSync(join(project, dirname(driver)))) cpSync(join(root, driver), join(project, driver), { recursive: true })
+  const driver = 'node_modules/better-sqlite3'
+  const versionIn = (place) => JSON.parse(readFileSync(join(place, driver, 'package.json'), 'utf8')).version
+  if (!existsSync(join(project, driver))) return
+  if (versionIn(project) === versionIn(root))
+    cpSync(join(root, driver, 'build'), join(project, driver, 'build'), { recursive: true })
+  else execFileSync('npm', ['rebuild', 'better-sqlite3'], { cwd: project, stdio: 'ignore' })
 }
 
 /** An `npm` for the blocks: what was done before is not done again, and installs are taken from where they were made. */
