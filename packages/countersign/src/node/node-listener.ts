@@ -7,8 +7,8 @@ import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { answeredBy } from '../protocol/keep-private.js'
 import type { ClientAddress } from './client-address.js'
-import { useLightGlobals } from './light-globals.js'
 import { LightRequest } from './light-request.js'
+import { replaceGlobals } from './replace-globals.js'
 import { breakOff, type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
 
 /** The one shape every role has. */
@@ -31,7 +31,7 @@ export interface NodeListenerOptions {
    * and `fetch` by ones that take the requests of this listener. With `false` nothing is replaced: an answer takes about
    * 20 µs longer, and a handler that needs a request for `new Request(…)` or `fetch` gives `request.clone()`. @default true
    */
-  lightResponses?: boolean
+  replaceGlobals?: boolean
 }
 
 /**
@@ -47,7 +47,7 @@ export function createNodeListener(
   if (typeof handler !== 'function') throw new TypeError('the handler must be a function, such as agent.handler')
   if (!URL.canParse(options?.origin))
     throw new TypeError("createNodeListener needs the origin that requests are for: { origin: 'https://api.example' }")
-  if (options.lightResponses !== false) useLightGlobals()
+  if (options.replaceGlobals !== false) replaceGlobals()
   const settings = { ...options, origin: new URL(options.origin).href.replace(/\/$/, '') }
   return function nodeListener(incoming, outgoing) {
     answer(handler, settings, incoming, outgoing).catch((error: unknown) => {

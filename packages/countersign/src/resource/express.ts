@@ -71,7 +71,7 @@ export function aauthDocuments(resource: Resource): Middleware {
     createNodeListener((request, received) => resource.handler(request, received), {
       origin,
       clientAddress: () => addressOf(req),
-      lightResponses: false,
+      replaceGlobals: false,
     })(req, res)
   }
 }

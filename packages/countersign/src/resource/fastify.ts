@@ -101,7 +101,7 @@ export function aauthDocuments(resource: Resource) {
     createNodeListener((request, received) => resource.handler(request, received), {
       origin,
       clientAddress: () => ip,
-      lightResponses: false,
+      replaceGlobals: false,
     })(raw, reply.raw)
   }
 }

@@ -9,7 +9,7 @@ let placed: typeof globalThis.fetch | undefined
  * are otherwise what they were, and `instanceof` holds for what either makes. A `fetch` that the process had put in place,
  * to trace or to test, is the one that is called.
  */
-export function useLightGlobals(): void {
+export function replaceGlobals(): void {
   Object.assign(globalThis, { Response: LightResponse, Request: WebRequest })
   const given = globalThis.fetch
   if (given === placed) return
