@@ -26,7 +26,8 @@ export interface NonceClaim extends VerifiedNonce {
 
 /**
  * Remembers a nonce. Resolves to true where it was not remembered yet, exactly once for a key, and to false where it was.
- * Where a source has too many, it throws an `AAuthError` `too_many_requests`.
+ * Where a source has too many, it throws an `AAuthError` `too_many_requests`; to a key that proves no agent the resource
+ * adds which level may do more.
  */
 export type ClaimNonce = (claim: NonceClaim) => MaybePromise<boolean>
 

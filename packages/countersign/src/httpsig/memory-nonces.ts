@@ -1,5 +1,5 @@
 import { systemClock } from '../lib/clock.js'
-import { AAuthError } from '../lib/errors.js'
+import { AAuthError, type ErrorCode } from '../lib/errors.js'
 import type { NonceClaim, NonceSource } from './claim-nonce.js'
 import { type NonceLimits, type ReachedLimit, reachedLimit, requireNonceLimits, widerNetwork } from './nonce-limits.js'
 
@@ -55,7 +55,7 @@ export function createMemoryNonces({
     const counts = { isAgent: holder.isAgent, ofHolder: holder.held, ...placesOf(holder).counts(network) }
     const reached = reachedLimit(counts, limits)
     // Forgetting a live nonce would let it be used again: refuse instead.
-    if (reached) throw new AAuthError(...refusals[reached])
+    if (reached) throw new AAuthError(...refusals[reached], { retryAfter: 60 })
   }
 
   return function claimNonce({ key, source, lifetime }) {
@@ -149,22 +149,17 @@ function createTally() {
   }
 }
 
-const retryAfter = 60
-const orIdentify = { retryAfter, challenge: { level: 'identity' } } as const
-
-const refusals: Readonly<Record<ReachedLimit, ConstructorParameters<typeof AAuthError>>> = {
-  perKey: ['too_many_requests', 'Too many nonces of this key are remembered: wait, or sign as an agent.', orIdentify],
+const refusals: Readonly<Record<ReachedLimit, readonly [code: ErrorCode, message: string]>> = {
+  perKey: ['too_many_requests', 'Too many nonces of this key are remembered: wait, or sign as an agent.'],
   perNetwork: [
     'too_many_requests',
     'Too many nonces of keys in this network are remembered: wait, or sign as an agent.',
-    orIdentify,
   ],
-  perAgent: ['too_many_requests', 'Too many nonces of this agent are remembered: wait.', { retryAfter }],
-  network: ['too_many_requests', 'Too many nonces are remembered, most of this network: wait.', { retryAfter }],
+  perAgent: ['too_many_requests', 'Too many nonces of this agent are remembered: wait.'],
+  network: ['too_many_requests', 'Too many nonces are remembered, most of this network: wait.'],
   strangers: [
     'too_many_requests',
     'Too many nonces of keys that prove no agent are remembered: wait, or sign as an agent.',
-    orIdentify,
   ],
-  total: ['unavailable', 'The store of nonces is full.', { retryAfter }],
+  total: ['unavailable', 'The store of nonces is full.'],
 }

@@ -1,4 +1,4 @@
-import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import { AAuthError, createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
 import { createRateLimit, createResource, type ResourceOptions, type VerifyRequestOptions } from 'countersign/resource'
 import { january, type KeyReference, type NonceClaim, receiveRequest, signRequest } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
@@ -132,6 +132,19 @@ describe('a resource without a claimNonce of its own', () => {
     expect((await send(flood)).status).toBe(429)
     clock.now += 1
     expect((await send(flood)).status).toBe(200)
+  })
+})
+
+describe('a store of nonces that has too many', () => {
+  it.each([
+    ['of a key that proves no agent', strange(agentSigner), 'httpsig; identity=?1'],
+    ['of an agent', known, null],
+  ])('%s', async (_claim, sent, challenge) => {
+    const claimNonce = () => {
+      throw new AAuthError('too_many_requests', 'Too many.', { retryAfter: 7 })
+    }
+    const refused = await open({ claimNonce }).send(sent)
+    expect(refused).toEqual({ status: 429, error: 'too_many_requests', challenge, retryAfter: '7' })
   })
 })
 
