@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { documentUrl, type OwnDocument, receiveRequest } from 'countersign/wire'
+import { documentResponse, documentUrl, type OwnDocument, receiveRequest } from 'countersign/wire'
 import { type Context, Hono } from 'hono'
 import {
   newPasskeyOptions,
@@ -129,8 +129,11 @@ function programRoutes(context: ServerContext, edition: ServerEdition): Routes {
   const metadata = edition.describe(context)
   const { authServer } = edition.edition.documents
   return new Map<string, Route>([
-    [new URL(documentUrl(authServer, context.issuer)).pathname, { GET: () => json(metadata) }],
-    [new URL(metadata.jwks_uri).pathname, { GET: async () => json({ keys: await context.keys.publicKeys() }) }],
+    [new URL(documentUrl(authServer, context.issuer)).pathname, { GET: () => documentResponse(metadata) }],
+    [
+      new URL(metadata.jwks_uri).pathname,
+      { GET: async () => documentResponse({ keys: await context.keys.publicKeys() }) },
+    ],
     ...[...edition.endpoints(context)].map(([path, methods]): [string, Route] => [
       path,
       Object.fromEntries(Object.entries(methods).map(([method, endpoint]) => [method, answering(endpoint)])),
@@ -258,10 +261,4 @@ function isDecodable(pathname: string): boolean {
     if (error instanceof URIError) return false
     throw error
   }
-}
-
-function json(body: object): Response {
-  return new Response(JSON.stringify(body), {
-    headers: { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' },
-  })
 }

@@ -7,9 +7,9 @@ import { januaryAgent } from '../editions/january/january-agent.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
-import { jsonResponse } from '../lib/json-response.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { warnOnce } from '../lib/warn-once.js'
+import { documentResponse } from '../protocol/document-response.js'
 import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
 import { isIdentifier, isLoopbackIdentifier } from '../protocol/identifier.js'
 import type { RedirectKind } from '../protocol/redirect-uri.js'
@@ -163,7 +163,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
   const pathOf = (url: string) => new URL(url).pathname
   const published = (document: object): Route => ({
     methods: ['GET', 'HEAD'],
-    answer: async () => jsonResponse(200, document),
+    answer: async () => documentResponse(document),
   })
   const routes = new Map<string, Route>([
     [pathOf(documentAddress), published(metadata)],
@@ -200,11 +200,10 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     },
     async handler(request) {
       const route = routes.get(new URL(request.url).pathname)
-      if (!route) return jsonResponse(404, { error: 'invalid_request', error_description: 'No such document.' })
+      if (!route) return new Response('No such document.\n', { status: 404 })
       if (!route.methods.includes(request.method)) {
         const allow = route.methods.join(', ')
-        const said = { error: 'invalid_request', error_description: `Ask for it with ${allow}.` }
-        return jsonResponse(405, said, { allow })
+        return new Response(`Ask for it with ${allow}.\n`, { status: 405, headers: { allow } })
       }
       return route.answer(request)
     },

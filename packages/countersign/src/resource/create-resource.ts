@@ -22,6 +22,7 @@ import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
+import { documentResponse } from '../protocol/document-response.js'
 import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
 import { type EndpointOrigins, requireEndpointOrigins } from '../protocol/endpoint-origins.js'
 import { requireIdentifier } from '../protocol/identifier.js'
@@ -281,17 +282,20 @@ export function createResource(options: ResourceOptions): Resource {
     const judged = protocol.judge(verified, required)
     // Last, so that nothing is remembered of a request that is refused: a stranger sends as many as the server takes.
     const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
-    await challenging(required.require, () => requireUnusedNonce(claimNonce, nonce, owner))
+    const more = owner.agent === undefined ? protocol.levelAbove('signature') : undefined
+    await challenging(required.require, () => requireUnusedNonce(claimNonce, nonce, owner), more)
     return judged
   }
 
-  /** Adds to a refusal of the signature what would let the request through. */
-  async function challenging<T>(required: Requirement, work: () => Promise<T>): Promise<T> {
+  /** Adds to a refusal of the signature what would let the request through, and to one of too many which level may do more. */
+  async function challenging<T>(required: Requirement, work: () => Promise<T>, more?: string): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof AAuthError) || error.status !== 401) throw error
-      throw error.withChallenge({ level: protocol.levelToAsk(error.code, required) })
+      if (!(error instanceof AAuthError)) throw error
+      const { status, code } = error
+      const level = status === 401 ? protocol.levelToAsk(code, required) : status === 429 ? more : undefined
+      throw level === undefined ? error : error.withChallenge({ level })
     }
   }
 
@@ -331,7 +335,7 @@ export function createResource(options: ResourceOptions): Resource {
         refused.headers.set('allow', allow)
         return refused
       }
-      return jsonResponse(200, document, { 'cache-control': 'public, max-age=300' })
+      return documentResponse(document)
     },
   }
 }

@@ -98,6 +98,7 @@ export { parseJsonObject } from '../lib/parse-json.js'
 export type { GeneratePrivateJwkOptions } from '../lib/signer.js'
 export { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
 export type { Challenge } from '../protocol/challenge.js'
+export { documentResponse } from '../protocol/document-response.js'
 export {
   type DocumentType,
   documentUrl,

@@ -20,12 +20,16 @@ describe('an agent publishes', () => {
   ])('%s, for GET and HEAD', async (path, document) => {
     for (const method of ['GET', 'HEAD']) {
       const response = await open().handler(new Request(`${ids.agent}${path}?a=b`, { method }))
-      expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json'])
+      expect(response.status).toBe(200)
+      expect(Object.fromEntries(response.headers)).toEqual({
+        'content-type': 'application/json',
+        'cache-control': 'public, max-age=300',
+      })
       expect(await response.json()).toEqual(document)
     }
     const refused = await open().handler(new Request(ids.agent + path, { method: 'POST' }))
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
-    expect(await refused.json()).toEqual({ error: 'invalid_request', error_description: 'Ask for it with GET, HEAD.' })
+    expect(await refused.text()).toBe('Ask for it with GET, HEAD.\n')
   })
 
   it('its own metadata, as an object too', () => {
@@ -43,7 +47,7 @@ describe('an agent publishes', () => {
     async (path) => {
       const response = await open().handler(new Request(ids.agent + path))
       expect(response.status).toBe(404)
-      expect(await response.json()).toEqual({ error: 'invalid_request', error_description: 'No such document.' })
+      expect(await response.text()).toBe('No such document.\n')
     },
   )
 
