@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const shared = {
+const settings = {
   testTimeout: 20_000,
   hookTimeout: 60_000,
   restoreMocks: true,
@@ -21,6 +21,10 @@ const timed = [
   'packages/cli/test/start.test.ts',
 ]
 
+/** Files whose tests leave nothing behind in their process share it: to start one takes longer than most of them run. */
+const shared = ['packages/countersign/test/{httpsig,lib,protocol,tokens,vectors}/**/*.test.ts']
+const never = ['**/node_modules/**', '**/dist/**', '.node24/**']
+
 export default defineConfig({
   test: {
     // For two cores: some files wait for a browser or a process.
@@ -29,20 +33,30 @@ export default defineConfig({
       {
         resolve,
         test: {
-          ...shared,
+          ...settings,
           name: 'node',
           include: ['packages/*/test/**/*.test.ts', 'packages/*/test/**/*.test.tsx', 'test/**/*.test.ts'],
-          exclude: [...timed, '**/*.browser.test.ts', '**/node_modules/**', '**/dist/**', '.node24/**'],
+          exclude: [...timed, ...shared, '**/*.browser.test.ts', ...never],
         },
       },
       {
         resolve,
         test: {
-          ...shared,
+          ...settings,
+          name: 'shared',
+          include: shared,
+          exclude: [...timed, '**/*.browser.test.ts', ...never],
+          isolate: false,
+        },
+      },
+      {
+        resolve,
+        test: {
+          ...settings,
           testTimeout: 90_000,
           name: 'timed',
           include: timed,
-          exclude: ['**/node_modules/**', '.node24/**'],
+          exclude: never,
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },
@@ -50,11 +64,11 @@ export default defineConfig({
       {
         resolve,
         test: {
-          ...shared,
+          ...settings,
           testTimeout: 90_000,
           name: 'browser',
           include: ['packages/*/test/**/*.browser.test.ts', 'test/**/*.browser.test.ts'],
-          exclude: [...timed, '**/node_modules/**', '.node24/**'],
+          exclude: [...timed, ...never],
         },
       },
     ],
