@@ -309,7 +309,7 @@ describe('why an agent could not be looked up', () => {
         reason: expect.stringContaining('no key of this kid is published'),
       },
     ])
-    expect(told[0]).not.toHaveProperty('claimed')
+    expect(told[0]?.claimed).toBeUndefined()
     expect(await rowsOf(stage)).toMatchObject([{ agent: stage.agent.id, data: { code: 'resource_token_invalid' } }])
   })
 
@@ -318,7 +318,7 @@ describe('why an agent could not be looked up', () => {
     const by = { ...identityOf(stage.agent), signer: await newSigner() }
     expect((await stage.fetch(await signForm(stage, await authRequest(stage, by)))).status).toBe(401)
     expect(told).toMatchObject([{ code: 'signature_mismatch', agent: stage.agent.id, claimed: true }])
-    expect(told[0]).not.toHaveProperty('lookup')
+    expect(told[0]?.lookup).toBeUndefined()
     expect(await rowsOf(stage)).toEqual([])
   })
 
@@ -343,8 +343,8 @@ describe('why an agent could not be looked up', () => {
     const body = new URLSearchParams({ request_type: 'auth' })
     expect((await stage.fetch(`${stage.authServer}/agent/token`, { method: 'POST', body })).status).toBe(401)
     expect(told).toMatchObject([{ status: 401, code: 'signature_missing' }])
-    expect(told[0]).not.toHaveProperty('agent')
-    expect(told[0]).not.toHaveProperty('claimed')
+    expect(told[0]?.agent).toBeUndefined()
+    expect(told[0]?.claimed).toBeUndefined()
   })
 
   it('text that a stranger makes up is printable ASCII and short, and holds no token', async () => {
