@@ -103,7 +103,7 @@ export interface InteropOptions {
   unsignedBodies?: AgentSelection | undefined
 }
 
-/** What can be written down about an auth server: in code, in a configuration file and in the environment. */
+/** The settings of an auth server: in code, in a configuration file or in the environment. */
 export interface AuthServerSettings {
   /** The `https` URL that people and agents know this server by (W10). It is part of every token, so it never changes. */
   issuer: string

@@ -2,7 +2,7 @@ import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import type { Algorithm } from 'countersign'
 import type { VerificationKey } from 'countersign/wire'
 
-/** How a signature by the right key can be made otherwise than its algorithm says. */
+/** Mistakes in making a signature with the right key. */
 interface OtherForm {
   says: string
   isMade: (key: KeyObject, signature: Uint8Array, base: Uint8Array) => boolean
@@ -48,7 +48,7 @@ const otherForms: Readonly<Record<Algorithm, readonly OtherForm[]>> = {
   ],
 }
 
-/** What is wrong with the form of a signature that does not fit, or undefined where nothing is. */
+/** What is wrong with the form of a signature that does not verify; undefined: nothing. */
 export function signatureFormMistake(
   { algorithm, jwk }: VerificationKey,
   signature: Uint8Array,

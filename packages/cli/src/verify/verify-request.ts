@@ -28,7 +28,7 @@ export interface VerifyRequestOptions {
   fetchConfigured: (issuer: string) => FetchDocument
 }
 
-/** Verifies a request that was written down, and says how far it came. The verdict is the library's own. */
+/** Verifies a request from a file, and says which step it reached. The verdict is the library's own. */
 export async function verifyRequest(input: Uint8Array, options: VerifyRequestOptions): Promise<VerificationReport> {
   try {
     const parsed = await parseHttpRequest(input)

@@ -1,4 +1,4 @@
-/** Seconds that an answer may be on its way, and that `Date` leaves out. */
+/** Seconds of tolerance: how long an answer may travel, and the fraction that `Date` leaves out. */
 const tolerance = 5
 
 /**

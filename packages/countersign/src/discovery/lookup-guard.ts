@@ -9,7 +9,7 @@ export interface FailedFetch {
 /** When a lookup that failed is answered: as late as every one, or as soon as it failed. */
 export type FailureTime = 'equal' | 'shortest'
 
-/** One caller's lookup: who asks, and how long they are let wait. */
+/** One caller's lookup: who asks, and how long they may wait. */
 export interface Lookup {
   /** The network that the request came from. */
   readonly source: string | undefined

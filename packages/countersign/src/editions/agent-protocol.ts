@@ -145,7 +145,7 @@ export interface AgentProtocol {
   /** The step that a refusal calls for: the cheapest that could help; undefined: none would. */
   stepFor(status: number, challenge: Challenge, credential: Credential): Step | undefined
   /**
-   * What to ask an auth server for; undefined where the challenge does not say.
+   * What to ask an auth server for; undefined if the challenge does not say.
    *
    * @throws AgentError for a challenge that is not about this request (W21), or that asks for what is not done here
    */
@@ -156,6 +156,6 @@ export interface AgentProtocol {
   refresh(held: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined>
   /** The claims of a token for the agent itself, verified. */
   verifyOwn(token: HeldToken): Promise<AuthClaims>
-  /** Takes what a person brings who comes back to `redirectUri`; undefined: nobody does in this edition. */
+  /** Takes the query that a person brings back to `redirectUri`; undefined: nobody comes back in this edition. */
   readonly complete: ((parameters: URLSearchParams, owner: string | undefined) => CallbackMatch) | undefined
 }

@@ -2,7 +2,7 @@ import type { ReceivedMessage } from '../httpsig/received-message.js'
 
 const RealRequest = globalThis.Request
 
-/** Targets that stay what they are when a URL is made of them; dot segments are looked for apart. */
+/** Targets that a URL parser does not change. Dot segments are checked separately. */
 const plainTarget = /^\/[\w/~!$&()*+,;:@=?.%-]*$/
 const dotSegment = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i
 

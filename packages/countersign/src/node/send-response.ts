@@ -18,7 +18,7 @@ const connectionFields: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Writes a Web response to Node's, with its length where the body is at hand. What comes later is streamed: headers do not
+ * Writes a Web response to Node's response, with its length if the body is known. What comes later is streamed: headers do not
  * wait for it, and the body is cancelled when the client goes.
  */
 export async function sendResponse(response: Response, outgoing: NodeResponse, method: string): Promise<void> {

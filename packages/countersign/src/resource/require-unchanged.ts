@@ -11,7 +11,7 @@ export interface HandledRequest {
 }
 
 /**
- * Throws where a handler would act on another method, query or path than was verified. The mount path that a router
+ * Throws if the handler would get another method, query or path than was verified. The mount path that a router
  * took off is no difference.
  *
  * @throws AAuthError `request_changed`

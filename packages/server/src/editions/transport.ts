@@ -30,7 +30,7 @@ export interface ConsentTransport {
   readLink(parameters: ReadonlyMap<string, string>): Promise<ConsentLink | LinkProblem | undefined>
   /** What an Allow gives out, for the agent to take once; undefined: nothing. The same for the same request. */
   handleOf(requestId: string): string | undefined
-  /** Whether an Allow that was given is still of use to the agent. */
+  /** Whether the agent can still use the Allow. */
   isAlive(request: AuthRequest): boolean
   /**
    * Whether the decision reaches nobody but the agent that asked. Only then may what a person allows answer later requests

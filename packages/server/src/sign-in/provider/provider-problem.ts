@@ -30,7 +30,7 @@ export interface ProviderProblem {
   reason: string
 }
 
-/** Tells what the person or the provider did; undefined is neither, but a bug. */
+/** Says what the person or the provider did wrong; undefined means a bug. */
 export function providerProblemOf(error: unknown): ProviderProblem | undefined {
   if (error instanceof StaleSignIn) return { problem: 'provider_not_fresh', reason: 'stale_auth_time' }
   if (error instanceof oidc.AuthorizationResponseError) {
