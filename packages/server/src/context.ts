@@ -13,24 +13,25 @@ import {
 import { recordSparingly } from './audit/record-sparingly.js'
 import type { Refusal } from './audit/refusal.js'
 import { createRefusalRecorder, type RefusalRecorder } from './audit/refusal-recorder.js'
-import type { ConsentTransport } from './editions/transport.js'
-import { requireOwnKeys, type ServerKeys } from './keys/server-keys.js'
-import { createLogoKeeper, type LogoKeeper } from './logos/logo-keeper.js'
-import { type AuthServerOptions, type CheckedOptions, checkOptions } from './options.js'
-import type { Duration, PageFooter } from './pages/models.js'
-import type { Brands } from './policy/default-brands.js'
-import type { Policy } from './policy/policy.js'
-import { policyOfRules } from './policy/policy-of-rules.js'
-import type { RiskPatterns } from './policy/risk.js'
-import { createMintedSecrets, type MintedSecrets } from './secrets/minted-secrets.js'
 import {
   createIdentityProviderClient,
   type IdentityProvider,
   type IdentityProviderClient,
-} from './sign-in/provider/identity-provider.js'
+} from './identity-providers/identity-provider.js'
+import { requireOwnKeys, type ServerKeys } from './keys/server-keys.js'
+import { createLogoKeeper, type LogoKeeper } from './logos/logo-keeper.js'
+import { type AuthServerOptions, type CheckedOptions, checkOptions } from './options.js'
+import type { PageFooter } from './pages/models.js'
+import type { Brands } from './policy/default-brands.js'
+import type { Duration } from './policy/duration.js'
+import type { Policy } from './policy/policy.js'
+import { policyOfRules } from './policy/policy-of-rules.js'
+import type { RiskPatterns } from './policy/risk.js'
+import { createMintedSecrets, type MintedSecrets } from './secrets/minted-secrets.js'
 import { type BackgroundWork, createBackgroundWork } from './storage/background-work.js'
 import { systemClock } from './storage/engines/system-clock.js'
 import type { Storage } from './storage/storage.js'
+import type { ConsentTransport, CreateTransport } from './transport/consent-transport.js'
 
 /** Seconds. */
 export interface Lifetimes {
@@ -101,14 +102,11 @@ export interface ServerContext {
   onError: (error: unknown, requestId: string) => void
 }
 
-/** What of an edition every endpoint works with. */
-export interface SpokenEdition {
-  readonly edition: Edition
-  readonly createTransport: (issuer: string, secrets: MintedSecrets) => ConsentTransport
-}
-
 /** Checks the options and makes the context of them. @throws TypeError naming the option */
-export function createContext(given: AuthServerOptions, { edition, createTransport }: SpokenEdition): ServerContext {
+export function createContext(
+  given: AuthServerOptions,
+  { edition, createTransport }: { edition: Edition; createTransport: CreateTransport },
+): ServerContext {
   const options = checkOptions(given)
   const { issuer, storage, accounts, pages, limits, interop, now: clock = systemClock, reEncodeLogo } = options
   const now = () => Math.floor(clock())

@@ -17,7 +17,7 @@ import {
   showSignIn,
   showSignUp,
   submitEntranceForm,
-} from './consent/entrance.js'
+} from './account/entrance-endpoints.js'
 import { showRequest } from './consent/show.js'
 import { submitForm } from './consent/submit.js'
 import { createContext, type ServerContext } from './context.js'

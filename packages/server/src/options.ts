@@ -2,10 +2,11 @@ import type { Algorithm, AllowedNetwork, FetchDocument } from 'countersign'
 import { type AgentSelection, algorithmNames, type CertificateFinder, type DiscoveryLimits } from 'countersign/wire'
 import * as z from 'zod'
 import type { Refusal } from './audit/refusal.js'
+import type { IdentityProvider } from './identity-providers/identity-provider.js'
 import type { ServerKeys } from './keys/server-keys.js'
 import type { LogoReEncoder } from './logos/logo-re-encoder.js'
-import type { Duration } from './pages/models.js'
 import type { Brands } from './policy/default-brands.js'
+import type { Duration } from './policy/duration.js'
 import type { Policy } from './policy/policy.js'
 import type { PolicyRule } from './policy/policy-of-rules.js'
 import type { RiskPatterns } from './policy/risk.js'
@@ -26,7 +27,6 @@ import {
   whole,
 } from './settings/fields.js'
 import { problemsOf } from './settings/problems-of.js'
-import type { IdentityProvider } from './sign-in/provider/identity-provider.js'
 import type { Storage } from './storage/storage.js'
 
 /** How long things are good for, in seconds. */

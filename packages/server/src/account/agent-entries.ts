@@ -1,7 +1,7 @@
 import type { ServerContext } from '../context.js'
+import { cleanName, cleanText } from '../letters/plain-text.js'
 import type { AllowedAgent } from '../pages/account-models.js'
 import { displayHost } from '../pages/display-host.js'
-import { cleanName, cleanText } from '../pages/plain-text.js'
 import { permissionsOf } from '../policy/permissions.js'
 import type { ListedGrant, RecordedEvent } from '../storage/storage.js'
 

@@ -1,9 +1,9 @@
 import type { ServerContext } from '../context.js'
-import type { ConsentLink } from '../editions/transport.js'
 import { PageError } from '../http/page-error.js'
 import { displayHost } from '../pages/display-host.js'
 import type { Way } from '../sign-in/way.js'
 import type { AuthRequest } from '../storage/storage.js'
+import type { ConsentLink } from '../transport/consent-transport.js'
 
 /** The link that a query or a form is about; undefined: it is about none. */
 export async function findLink(

@@ -1,6 +1,6 @@
+import { cleanName, cleanText, lookAlikeHost } from '../letters/plain-text.js'
 import { displayHost, displayRedirect } from '../pages/display-host.js'
 import type { AgentChange, ConsentPage, FormFields, NameCaution, PageFrame, Permission } from '../pages/models.js'
-import { cleanName, cleanText, lookAlikeHost } from '../pages/plain-text.js'
 import type { Brands } from '../policy/default-brands.js'
 import { grantable, isIdentityScope, permissionsOf } from '../policy/permissions.js'
 import { mayInclude, type RiskPatterns, readPermission } from '../policy/risk.js'

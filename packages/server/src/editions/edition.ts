@@ -1,12 +1,15 @@
-import type { OwnDocument } from 'countersign/wire'
-import type { ServerContext, SpokenEdition } from '../context.js'
+import type { Edition, OwnDocument } from 'countersign/wire'
+import type { ServerContext } from '../context.js'
 import type { ProgramRequest } from '../token/signed-request.js'
+import type { CreateTransport } from '../transport/consent-transport.js'
 
 /** Answers a program. */
 export type ProgramEndpoint = (request: ProgramRequest) => Promise<Response>
 
 /** The auth server's part of an edition. */
-export interface ServerEdition extends SpokenEdition {
+export interface ServerEdition {
+  readonly edition: Edition
+  readonly createTransport: CreateTransport
   /** What the server publishes about itself, at the address that its document type names. */
   describe(context: ServerContext): OwnDocument
   /** What programs call, by path and method; a path may have parts that differ, as in `/pending/:id`. */

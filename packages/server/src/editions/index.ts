@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 
-export type { ServerContext, SpokenEdition } from '../context.js'
+export type { ServerContext } from '../context.js'
 export { hashSecret, type MintedSecrets } from '../secrets/minted-secrets.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/storage.js'
 export { type AccessAsked, requireAdmitted } from '../token/require-admitted.js'
@@ -20,5 +20,11 @@ export {
   signedRequest,
 } from '../token/signed-request.js'
 export { type AuthTokenContent, type AuthTokenSubject, contentOf } from '../token/token-content.js'
+export type {
+  ConsentLink,
+  ConsentTransport,
+  CreateTransport,
+  Decision,
+  LinkProblem,
+} from '../transport/consent-transport.js'
 export type { ProgramEndpoint, ServerEdition } from './edition.js'
-export type { ConsentLink, ConsentTransport, Decision, LinkProblem } from './transport.js'

@@ -1,6 +1,6 @@
+import { cleanName } from '../letters/plain-text.js'
 import { Host } from './host.js'
 import type { Messages } from './messages/messages.js'
-import { cleanName } from './plain-text.js'
 
 /** An agent's host and, where a copy of it is meant, the name that the agent gave that, in quotation marks. */
 export function AgentCopy(props: { host: string; delegate: string | undefined; messages: Messages }) {

@@ -1,6 +1,7 @@
+import type { Duration } from '../policy/duration.js'
 import { Hidden } from './hidden-fields.js'
 import type { Messages } from './messages/messages.js'
-import type { ConsentPage, Duration } from './models.js'
+import type { ConsentPage } from './models.js'
 
 /** For how long: a choice where there is one, and how it ends before that. */
 export function DurationChoice({ model, messages }: { model: ConsentPage; messages: Messages }) {

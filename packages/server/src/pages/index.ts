@@ -1,3 +1,4 @@
+export { cleanName, cleanText } from '../letters/plain-text.js'
 export { renderActivity } from './account/activity-page.js'
 export { renderAgent } from './account/agent-page.js'
 export { renderAgents } from './account/agents-page.js'
@@ -43,7 +44,6 @@ export type {
   SignInPage,
   SignUpPage,
 } from './models.js'
-export { cleanName, cleanText } from './plain-text.js'
 export { renderPolicyForbids } from './policy-forbids-page.js'
 export { renderProblem } from './problem-page.js'
 export { renderReauthentication } from './reauthentication-page.js'

@@ -1,3 +1,7 @@
+import type { Duration } from '../policy/duration.js'
+import type { NamedPermission } from '../policy/permissions.js'
+import type { Danger } from '../policy/risk-order.js'
+
 /** What a page shows; made by the routes from verified facts and stored rows, rendered without any further look-up. */
 export interface PageFrame {
   /** The server's own name, in the header and the titles. */
@@ -113,35 +117,16 @@ export interface ReauthenticationPage extends PageFrame {
   cancelHref?: string | undefined
 }
 
-/** What a permission can do, from the weakest on; `control` is all there is, or more than its own holder has. */
-export type Risk = 'read' | 'change' | Danger
-
-/** What asks for a second proof of who allows it. */
-export type Danger = 'delete' | 'spend' | 'control'
-
-/** Permissions that give an agent no access, but tell it who the person is (S§7.4). */
-export type IdentityPermission = 'openid' | 'profile' | 'email'
-
-export interface Permission {
-  /** The name on the wire, such as `calendar.read`. */
-  name: string
-  /** The resource's words, at most 200 characters; absent: it gives none. */
-  description?: string | undefined
-  /** What the agent learns about the person, in this server's own words. */
-  identity?: IdentityPermission | undefined
-  /** What that is now; null: the person gave none. */
+export interface Permission extends NamedPermission {
+  /** What the agent learns by it about the person now; null: the person gave none. */
   value?: string | null | undefined
   /** It is asked for in a way in which the agent learns nothing. */
   withheld?: boolean | undefined
-  risk: Risk
   /** When it ends, in Unix seconds, where the others last longer. */
   until?: number | undefined
   /** Not part of what was allowed before: shown first, and marked. */
   isNew?: boolean | undefined
 }
-
-/** Seconds, or for as long as the person does not remove it; the value of the field `duration`. */
-export type Duration = number | 'until-removed'
 
 /** What is different since the agent was last seen here. */
 export interface AgentChange {

@@ -1,11 +1,11 @@
 import type { Child } from 'hono/jsx'
+import { byDanger, type Risk } from '../policy/risk-order.js'
 import { Unsaid } from './caution.js'
 import { Host } from './host.js'
 import { Icon } from './icon.js'
 import type { Messages } from './messages/messages.js'
-import type { ConsentPage, Permission, Risk } from './models.js'
+import type { ConsentPage, Permission } from './models.js'
 import { DayAndTime } from './moment.js'
-import { byDanger } from './risk-order.js'
 
 /** How much of what was not asked for is shown at once; a resource may offer hundreds. */
 const NOT_ASKED_SHOWN = 5

@@ -1,4 +1,4 @@
-import type { Danger, Risk } from '../pages/models.js'
+import type { Danger, Risk } from './risk-order.js'
 
 const words: readonly (readonly [Risk, string])[] = [
   [

@@ -1,6 +1,20 @@
-import type { IdentityPermission, Permission } from '../pages/models.js'
-import { cleanText } from '../pages/plain-text.js'
+import { cleanText } from '../letters/plain-text.js'
 import { type RiskPatterns, riskOf } from './risk.js'
+import type { Risk } from './risk-order.js'
+
+/** Permissions that give an agent no access, but tell it who the person is (S§7.4). */
+export type IdentityPermission = 'openid' | 'profile' | 'email'
+
+/** A permission as people read it. */
+export interface NamedPermission {
+  /** The name on the wire, such as `calendar.read`. */
+  name: string
+  /** The resource's words, at most 200 characters; absent: it gives none. */
+  description?: string | undefined
+  /** What the agent learns about the person, in this server's own words. */
+  identity?: IdentityPermission | undefined
+  risk: Risk
+}
 
 const maxDescription = 200
 
@@ -31,7 +45,7 @@ export function permissionsOf(
   names: readonly string[],
   descriptions: Readonly<Record<string, string>>,
   risks: RiskPatterns,
-): Permission[] {
+): NamedPermission[] {
   return names.map((name) => {
     if (isIdentityScope(name)) return { name, identity: name, risk: riskOf(name, [...risks, ...identityRisks]) }
     const description = cleanText(Object.hasOwn(descriptions, name) ? (descriptions[name] ?? '') : '', maxDescription)

@@ -1,7 +1,6 @@
-import type { Danger, Risk } from '../pages/models.js'
-import { byDanger, risksByStrength } from '../pages/risk-order.js'
 import { defaultRisks, graveThings, ordinaryThings } from './default-risks.js'
 import { fitsPattern } from './fits-pattern.js'
+import { byDanger, type Danger, type Risk, risksByStrength } from './risk-order.js'
 
 /**
  * What permissions can do, by words of their names (`*` stands for any letters), as in `['delet*', 'delete']`, or by a

@@ -7,8 +7,8 @@ import {
 } from 'countersign/node'
 import { type AgentSelection, isIdentifier } from 'countersign/wire'
 import * as z from 'zod'
-import { risksByStrength } from '../pages/risk-order.js'
 import { isRiskPattern } from '../policy/risk.js'
+import { risksByStrength } from '../policy/risk-order.js'
 
 export const text = (longest: number) => z.string().min(1).max(longest)
 

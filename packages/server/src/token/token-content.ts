@@ -1,6 +1,5 @@
 import type { ServerContext } from '../context.js'
-import type { IdentityPermission } from '../pages/models.js'
-import { isIdentityScope } from '../policy/permissions.js'
+import { type IdentityPermission, isIdentityScope } from '../policy/permissions.js'
 import { deniedByRule } from '../policy/policy.js'
 import type { TokenIssue, User } from '../storage/storage.js'
 import type { SigningAgent } from './signed-request.js'

@@ -1,5 +1,5 @@
 import type { Child } from 'hono/jsx'
-import type { Danger, Risk } from '../models.js'
+import type { Danger, Risk } from '../../policy/risk-order.js'
 import { enAccount } from './en-account.js'
 import { enDates } from './en-dates.js'
 import { enDuration } from './en-duration.js'

@@ -1,3 +1,4 @@
+import type { MintedSecrets } from '../secrets/minted-secrets.js'
 import type { AuthRequest } from '../storage/storage.js'
 
 /** What a link, or a form of the pages it leads to, says of the request that it is about. */
@@ -40,3 +41,6 @@ export interface ConsentTransport {
   /** Where the browser takes the decision; undefined: nowhere, the agent asks for it. */
   addressOf(request: AuthRequest, decision: Decision): string | undefined
 }
+
+/** Makes the transport of a server. */
+export type CreateTransport = (issuer: string, secrets: MintedSecrets) => ConsentTransport

@@ -1,7 +1,7 @@
 import { createGuardedFetch } from 'countersign/node'
 import type { NetworkOptions } from 'countersign/wire'
 import * as oidc from 'openid-client'
-import { usernameProblem } from '../../policy/account-policy.js'
+import { usernameProblem } from '../policy/account-policy.js'
 import { ProviderUnreachable, StaleSignIn } from './provider-problem.js'
 
 /** An identity provider that people may sign in with (OpenID Connect). */

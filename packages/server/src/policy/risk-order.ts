@@ -1,4 +1,8 @@
-import type { Risk } from './models.js'
+/** What a permission can do, from the weakest on; `control` is all there is, or more than its own holder has. */
+export type Risk = 'read' | 'change' | Danger
+
+/** What asks for a second proof of who allows it. */
+export type Danger = 'delete' | 'spend' | 'control'
 
 /** From the weakest on. */
 export const risksByStrength = ['read', 'change', 'delete', 'spend', 'control'] as const satisfies readonly Risk[]
