@@ -52,3 +52,30 @@ it('decides nothing on a request that this person was not shown in this browser'
   expect(await decided.text()).toContain('data-error-code="request_other_session"')
   expect(await world.storage.listEvents({ event: 'request.allowed' })).toEqual([])
 })
+
+it('asks for no password on a request that another person was shown in this browser', async () => {
+  const world = await createWorld()
+  await world.server.addUser({ username: 'otheruser', password: 'correct horse battery' })
+  const user = createScriptedUser(world.fetch)
+  const [first, second] = [await openRequest(world), await openRequest(world)]
+  const signIn = await (await user.open(first)).text()
+  await user.submit(signIn, first, { username: 'testuser', password: 'testpass', action: 'login' })
+  const shown = await (await user.open(first)).text()
+  await user.submit(shown, first, { action: 'logout' })
+  const again = await (await user.open(second)).text()
+  await user.submit(again, second, { username: 'otheruser', password: 'correct horse battery', action: 'login' })
+  const page = await (await user.open(second)).text()
+  world.clock.now += 400
+  const target = new URL(first).searchParams
+  const forged = new URLSearchParams({
+    ...hiddenFields(page, { consent: 'grant' }),
+    consent: 'grant',
+    password: 'wrong',
+    request_token: target.get('request_token') ?? '',
+  })
+  const decided = await user.send(
+    new Request(`${ids.authServer}/agent/auth`, { method: 'POST', body: forged, headers: { origin: ids.authServer } }),
+  )
+  expect(await decided.text()).toContain('data-error-code="account_changed"')
+  expect(await world.storage.listEvents({ event: 'signin.failed' })).toEqual([])
+})
