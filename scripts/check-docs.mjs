@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
@@ -112,6 +113,11 @@ for (const { name, dependencies, optionalDependencies } of packages) {
     .sort()
   if (said.join() !== needed.join())
     failures.push(`README.md lists other dependencies of ${name} than ${needed.join(', ')}`)
+}
+// A bare checkout compares them later, with npm run docs:run: the storage is compiled meanwhile.
+if (existsSync('node_modules/better-sqlite3/build/Release/better_sqlite3.node')) {
+  const { status, stderr } = spawnSync(process.execPath, ['scripts/protocol-messages.mjs'], { encoding: 'utf8' })
+  if (status !== 0) failures.push(stderr.trim())
 }
 for (const failure of new Set(failures)) process.stderr.write(`${failure}\n`)
 if (failures.length === 0)

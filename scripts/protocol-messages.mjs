@@ -11,7 +11,7 @@ import { decide } from '../packages/cli/dist/demo/decide.js'
 
 /**
  * The messages in docs/protocol.md, as an agent, a resource and an auth server exchange them over a map of origins. With
- * --write they are written; else those in the document must differ from them in keys, signatures, ids and times only.
+ * --write those that differ are written; else those in the document must differ from them in keys, signatures, ids and times only.
  */
 const document = 'docs/protocol.md'
 const now = () => 1_800_000_000
@@ -230,11 +230,13 @@ const text = readFileSync(document, 'utf8')
 const written = text.replaceAll(/^```http ([\w -]+)\n([\s\S]*?)^```$/gm, (whole, name, shown) => {
   unseen.delete(name)
   const made = blocks[name]
-  if (made === undefined)
+  if (made === undefined) {
     failures.push(`${document} shows "${name}", which is no message of scripts/protocol-messages.mjs`)
-  else if (masked(`${made}\n`) !== masked(shown))
-    failures.push(`"${name}" in ${document} is not what is sent: node scripts/protocol-messages.mjs --write`)
-  return made === undefined ? whole : `\`\`\`http ${name}\n${made}\n\`\`\``
+    return whole
+  }
+  if (masked(`${made}\n`) === masked(shown)) return whole
+  failures.push(`"${name}" in ${document} is not what is sent: node scripts/protocol-messages.mjs --write`)
+  return `\`\`\`http ${name}\n${made}\n\`\`\``
 })
 for (const name of unseen) failures.push(`${document} does not show "${name}"`)
 if (process.argv.includes('--write')) writeFileSync(document, written)
