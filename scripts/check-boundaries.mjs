@@ -23,20 +23,23 @@ const layers = {
     lib: [],
     httpsig: ['lib'],
     protocol: ['lib'],
-    tokens: ['lib', 'httpsig', 'protocol'],
-    discovery: ['lib', 'httpsig', 'protocol', 'tokens'],
+    tokens: ['lib', 'protocol'],
+    discovery: ['lib', 'protocol', 'tokens'],
     // The seam that roles see, and the editions behind it; nobody but an edition knows its texts.
     editions: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
     agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
-    node: ['lib', 'httpsig', 'protocol', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],
-    // For frameworks of Node, which nothing else in the library reaches.
-    'resource/express': ['httpsig', 'protocol', 'editions', 'node', 'resource', 'resource/request-gate'],
-    'resource/fastify': ['httpsig', 'protocol', 'editions', 'node', 'resource', 'resource/request-gate'],
-    'resource/request-gate': ['httpsig', 'protocol', 'editions', 'node', 'resource'],
     wire: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     index: ['lib', 'httpsig', 'tokens', 'discovery', 'editions'],
+    // What it knows of Node is the shape of a response, so that it is loaded anywhere.
+    'node/keep-private': ['protocol'],
+    node: ['lib', 'httpsig', 'discovery', 'editions', 'node/keep-private'],
+    'resource/hono': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
+    // For frameworks of Node, which nothing else in the library reaches.
+    'resource/request-gate': ['httpsig', 'editions', 'node', 'node/keep-private', 'resource'],
+    'resource/express': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
+    'resource/fastify': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
   },
   server: {
     letters: [],
@@ -118,6 +121,9 @@ const separate = [
   { name: 'server', folder: 'logos/re-encode', needs: ['@cf-wasm/photon'] },
 ]
 
+/** Permissions in `layers` that an import made use of. */
+const used = new Set()
+
 const failures = []
 const refuse = (file, why) => failures.push(`${file}: ${why}`)
 
@@ -175,7 +181,7 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
     return Object.values(manifest.imports?.[specifier] ?? { none: undefined }).flatMap((target) => {
       if (target === undefined) refuse(shown, `imports ${specifier}, which package.json does not map`)
       return target?.endsWith('.js')
-        ? checkLayer(name, shown, inside, target.replace('./dist/', '').replace(/\.js$/, ''))
+        ? checkLayer(name, shown, inside, target.replace('./dist/', '').replace(/\.js$/, ''), true)
         : []
     })
   } else if (specifier.startsWith('node:')) {
@@ -222,11 +228,14 @@ function isNodeOnly(inside) {
   return layer === 'node' || layer === 'x509' || isNodeAdapter(layer) || inside.endsWith('.node')
 }
 
-function checkLayer(name, shown, inside, target) {
+function checkLayer(name, shown, inside, target, isMapped = false) {
   const layer = layerOf(name, inside)
   const reached = layerOf(name, target)
   if (!layer) refuse(shown, `lies in ${inside}, which is in no known layer`)
   else if (layer !== reached && !layers[name][layer].includes(reached)) refuse(shown, `${layer} imports ${target}`)
+  used.add(`${name}: ${layer} imports ${reached}`)
+  if (name === 'countersign' && target.endsWith('.node') && !isNodeOnly(inside) && !isMapped)
+    refuse(shown, `imports ${target}, which only Node has`)
   if (isInsideEdition(inside, target)) refuse(shown, `looks into an edition: ${target}`)
   if (name === 'countersign') {
     if (layer === 'protocol' && impure.includes(target)) refuse(shown, `protocol is pure, but imports ${target}`)
@@ -303,6 +312,39 @@ function listFiles(folder) {
     entry.isDirectory() ? listFiles(join(folder, entry.name)) : [join(folder, entry.name)],
   )
 }
+
+/** A rule that nothing needs would let in what nobody decided. */
+function checkPermissions(name) {
+  for (const [layer, others] of Object.entries(layers[name]))
+    for (const other of others)
+      if (!used.has(`${name}: ${layer} imports ${other}`))
+        refuse('scripts/check-boundaries.mjs', `lets ${layer} of ${name} import ${other}, and nothing does`)
+}
+
+/**
+ * The tables of docs/architecture.md have every layer of a package, in an order in which each imports from those above it,
+ * or to its left in the same row.
+ */
+function checkDocument(name, heading) {
+  const document = 'docs/architecture.md'
+  const section =
+    readFileSync(document, 'utf8')
+      .split(/^## /m)
+      .find((text) => text.startsWith(heading)) ?? ''
+  const rows = [...section.matchAll(/^\| (`.*?) \|/gm)].map(([, cell]) => cell)
+  const order = rows.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, file]) => file.replace(/\.ts$/, '')))
+  for (const layer of Object.keys(layers[name])) if (!order.includes(layer)) refuse(document, `has no row for ${layer}`)
+  for (const [place, layer] of order.entries()) {
+    const beyond = layers[name][layer]?.filter((other) => order.indexOf(other) > place)
+    if (!beyond) refuse(document, `has a row for ${layer}, which is no layer of ${name}`)
+    else if (beyond.length > 0)
+      refuse(document, `says that ${layer} stands above ${beyond.join(', ')}, which it imports`)
+  }
+}
+
+checkPermissions('countersign')
+checkDocument('countersign', 'The layers of the library')
+checkDocument('server', 'The rooms of the auth server')
 
 const tests = ['packages/countersign/test', 'packages/server/test', 'packages/cli/test', 'test', 'bench']
   .flatMap(listFiles)

@@ -4,8 +4,8 @@
  * @packageDocumentation
  */
 
-export type { AllowedNetwork } from './discovery/allowed-networks.node.js'
 export type { FetchDocument } from './discovery/fetch-document.js'
+export type { AllowedNetwork } from './discovery/network-options.js'
 export { january } from './editions/january/january.js'
 export type { ClaimNonce } from './httpsig/claim-nonce.js'
 export type { ReceivedMessage } from './httpsig/received-message.js'

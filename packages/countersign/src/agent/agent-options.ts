@@ -1,5 +1,5 @@
-import type { AllowedNetwork } from '../discovery/allowed-networks.node.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
+import type { AllowedNetwork } from '../discovery/network-options.js'
 import type { AgentDescription, AgentInterop } from '../editions/agent-protocol.js'
 import type { AuthClaims } from '../editions/authorization.js'
 import type { AgentEdition } from '../editions/edition.js'

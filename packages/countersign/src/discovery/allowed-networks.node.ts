@@ -14,19 +14,7 @@ import {
   requireNetwork,
   serializeAddress,
 } from './address-ranges.node.js'
-
-/** A network that is not public, and is connected to all the same, as far as hosts and ports say (W28). */
-export interface AllowedNetwork {
-  /**
-   * The network, such as `10.0.0.0/8` or `fd00::/8`. Link-local, multicast, metadata and loopback addresses in it are left
-   * out.
-   */
-  cidr: string
-  /** The names that may be at its addresses: `agent.corp.example`, or `*.corp.example` for all names below. @default any name */
-  hosts?: readonly string[]
-  /** @default any port */
-  ports?: readonly number[]
-}
+import type { AllowedNetwork } from './network-options.js'
 
 /** Something in an allowed network that cannot be meant, and what to write. */
 export interface AllowedNetworkProblem {

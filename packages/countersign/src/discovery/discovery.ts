@@ -13,10 +13,10 @@ import { type IdentifierOptions, identifierProblem, isIdentifier } from '../prot
 import { type DocumentSource, Documents, type LoadedDocument } from './documents.js'
 import type { DiscoveryLimits } from './fetch-budget.js'
 import type { DiscoveryFailure, FetchDocument, Found } from './fetch-document.js'
-import type { NetworkOptions } from './guarded-fetch.node.js'
 import { type KeyFinder, privateKeysIn, readJwks } from './jwks.js'
 import { limits } from './limits.js'
 import type { Lookup, LookupGuard } from './lookup-guard.js'
+import type { NetworkOptions } from './network-options.js'
 
 export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
   /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */

@@ -7,46 +7,10 @@ import type { ReadableStream } from 'node:stream/web'
 import { connect as tlsConnect } from 'node:tls'
 import { isLoopbackIdentifier } from '../protocol/identifier.js'
 import { isPublicAddress, judgeAddress } from './address-ranges.node.js'
-import { type AllowedNetwork, createNetworkRules } from './allowed-networks.node.js'
+import { createNetworkRules } from './allowed-networks.node.js'
 import { createTunnel } from './egress-proxy.node.js'
 import { AddressRefused, networkFailure } from './fetch-document.js'
-
-/** Which networks the guarded fetch may reach besides the public internet, and how. */
-export interface NetworkOptions {
-  /** Networks that are not public and may be connected to all the same, and for which names. @default none */
-  allowNetworks?: readonly AllowedNetwork[] | undefined
-  /**
-   * An HTTP proxy, as `http://proxy.example:3128`, where there is no direct way out; it may have a user name and a password
-   * in it. Names at private addresses that are allowed are still connected to directly. What the proxy connects to cannot be
-   * seen from here: a name with an address that is not public is refused where the name can be resolved, and one that
-   * cannot be resolved is left to the proxy, which must not connect to private addresses for it.
-   * @default connections are direct
-   */
-  egressProxy?: string | undefined
-}
-
-export interface GuardedFetchOptions extends NetworkOptions {
-  /** Exempts `http` on literal loopback hosts with a port, and nothing else. @default false */
-  allowInsecureLoopback?: boolean
-  /**
-   * An origin that the operator configured, such as `https://auth.example`, for fetches that no stranger caused: it may be at
-   * any address, but for those that are never connected to. URLs at other origins are judged as a stranger's. @default none
-   */
-  configuredOrigin?: string
-}
-
-/** What a guarded fetch takes of the second argument of `fetch`. */
-export interface GuardedInit {
-  /** @default 'GET' */
-  method?: string
-  headers?: Readonly<Record<string, string>>
-  body?: string | Uint8Array
-  signal?: AbortSignal
-  /** Redirects are not followed, whether it says so or not. */
-  redirect?: 'manual'
-}
-
-export type GuardedFetch = (url: string, init?: GuardedInit) => Promise<Response>
+import type { GuardedFetch, GuardedFetchOptions, GuardedInit } from './guarded-fetch.js'
 
 /** Milliseconds that the addresses of a name are waited for where a proxy finds them too. */
 const patience = 1000

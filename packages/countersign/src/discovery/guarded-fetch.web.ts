@@ -1,4 +1,4 @@
-import type { GuardedFetch, GuardedFetchOptions } from './guarded-fetch.node.js'
+import type { GuardedFetch, GuardedFetchOptions } from './guarded-fetch.js'
 
 /**
  * Where there is no socket to look at, the platform decides what may be connected to: this only refuses what is not

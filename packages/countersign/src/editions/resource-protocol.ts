@@ -1,6 +1,6 @@
 import type { Discovery } from '../discovery/discovery.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
-import type { NetworkOptions } from '../discovery/guarded-fetch.node.js'
+import type { NetworkOptions } from '../discovery/network-options.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import type { VerifiedSignature } from '../httpsig/verify-signature.js'
 import type { ChallengeContext, ErrorCode } from '../lib/errors.js'

@@ -4,11 +4,7 @@
  * @packageDocumentation
  */
 
-export {
-  type AllowedNetwork,
-  type AllowedNetworkProblem,
-  allowedNetworkProblems,
-} from '../discovery/allowed-networks.node.js'
+export { type AllowedNetworkProblem, allowedNetworkProblems } from '../discovery/allowed-networks.node.js'
 export { egressProxyProblem } from '../discovery/egress-proxy.node.js'
 export {
   AddressRefused,
@@ -18,13 +14,9 @@ export {
   type FetchRefusal,
   fetchBytes,
 } from '../discovery/fetch-document.js'
-export {
-  createGuardedFetch,
-  type GuardedFetch,
-  type GuardedFetchOptions,
-  type GuardedInit,
-  type NetworkOptions,
-} from '../discovery/guarded-fetch.node.js'
+export type { GuardedFetch, GuardedFetchOptions, GuardedInit } from '../discovery/guarded-fetch.js'
+export { createGuardedFetch } from '../discovery/guarded-fetch.node.js'
+export type { AllowedNetwork, NetworkOptions } from '../discovery/network-options.js'
 export { receiveIncoming } from '../httpsig/receive-incoming.js'
 export { importOptional, MissingPackageError } from '../lib/import-optional.js'
 export { type ClientAddress, createClientAddress } from './client-address.js'

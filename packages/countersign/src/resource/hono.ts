@@ -4,7 +4,7 @@ import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.j
 import { receiveRequest, targetOf } from '../httpsig/receive-request.js'
 import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
-import { answeredBy, type HeadWriter, keepPrivate } from '../protocol/keep-private.js'
+import { answeredBy, type HeadWriter, keepPrivate } from '../node/keep-private.js'
 import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../protocol/private-answer.js'
 import type { Resource } from './create-resource.js'
 import { type MountedOptions, requireMountPath } from './mount-path.js'

@@ -9,8 +9,8 @@ export type { Discovery, DiscoveryOptions, FoundKey } from '../discovery/discove
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 export type { DiscoveryFailure, Found } from '../discovery/fetch-document.js'
 export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
-export type { NetworkOptions } from '../discovery/guarded-fetch.node.js'
 export type { Delay } from '../discovery/lookup-queue.js'
+export type { NetworkOptions } from '../discovery/network-options.js'
 export { tokenKeys } from '../discovery/token-keys.js'
 export type {
   AgentProtocol,

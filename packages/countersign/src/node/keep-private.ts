@@ -1,4 +1,4 @@
-import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from './private-answer.js'
+import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../protocol/private-answer.js'
 
 /** A response of Node's servers: what every way to answer comes through. */
 export interface HeadWriter {
