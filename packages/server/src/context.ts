@@ -9,6 +9,7 @@ import {
   isLoopbackIdentifier,
   type KeyResolver,
   type NetworkOptions,
+  systemClock,
 } from 'countersign/wire'
 import { recordSparingly } from './audit/record-sparingly.js'
 import type { Refusal } from './audit/refusal.js'
@@ -28,8 +29,8 @@ import type { Policy } from './policy/policy.js'
 import { policyOfRules } from './policy/policy-of-rules.js'
 import type { RiskPatterns } from './policy/risk.js'
 import { createMintedSecrets, type MintedSecrets } from './secrets/minted-secrets.js'
+import { createPasswords, type Passwords } from './secrets/passwords.js'
 import { type BackgroundWork, createBackgroundWork } from './storage/background-work.js'
-import { systemClock } from './storage/engines/system-clock.js'
 import type { Storage } from './storage/storage.js'
 import type { ConsentTransport, CreateTransport } from './transport/consent-transport.js'
 
@@ -59,6 +60,7 @@ export interface ServerContext {
   name: string
   keys: ServerKeys
   secrets: MintedSecrets
+  passwords: Passwords
   storage: Storage
   discovery: Discovery
   /** The edition of AAuth that is spoken. */
@@ -155,6 +157,7 @@ export function createContext(
     name,
     keys,
     secrets,
+    passwords: createPasswords(),
     storage,
     discovery,
     edition,

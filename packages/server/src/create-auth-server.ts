@@ -34,7 +34,6 @@ import { type Arrival, openFormVisit, openVisit, type Visit } from './http/visit
 import type { AuthServerOptions } from './options.js'
 import { accountPaths } from './pages/account-paths.js'
 import { passwordMinimum, passwordProblem, usernameProblem } from './policy/account-policy.js'
-import { hashPassword } from './sign-in/passwords.js'
 import { requireOwnDatabase } from './storage/deployment/require-own-database.js'
 import { StorageError, type User } from './storage/storage.js'
 
@@ -102,7 +101,7 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
         )
       const weak = passwordProblem(password, user.username)
       if (weak) throw new TypeError(`addUser: ${weak.replaceAll('_', ' ')}; use at least ${passwordMinimum} characters`)
-      return context.storage.createUser({ ...user, passwordHash: await hashPassword(password) })
+      return context.storage.createUser({ ...user, passwordHash: await context.passwords.hash(password) })
     },
     close: () => context.background.end(),
   }

@@ -4,6 +4,7 @@ import type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import type { CertificateFinder } from '../discovery/found-certificate.js'
 import type { AllowedNetwork } from '../discovery/network-options.js'
+import { bodyCoverage } from '../editions/body-coverage.js'
 import type { Edition } from '../editions/edition.js'
 import { january } from '../editions/january/january.js'
 import type { ResolvedKey } from '../editions/key-resolver.js'
@@ -13,7 +14,7 @@ import { type ClaimNonce, requireUnusedNonce } from '../httpsig/claim-nonce.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { receiveRequest } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
-import { type BodyCoverage, type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
+import { type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
 import { type Algorithm, publishedJwk } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
@@ -21,7 +22,7 @@ import { jsonResponse } from '../lib/json-response.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
-import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
+import type { AgentSelection } from '../protocol/agent-selection.js'
 import { documentResponse } from '../protocol/document-response.js'
 import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
 import { type EndpointOrigins, requireEndpointOrigins } from '../protocol/endpoint-origins.js'
@@ -253,7 +254,7 @@ export function createResource(options: ResourceOptions): Resource {
     now,
     claimNonce: 'later',
     algorithms,
-    body: selectsAny(unsignedBodies) ? ({ agent }) => coverageFor(agent, unsignedBodies) : undefined,
+    body: bodyCoverage(unsignedBodies),
     maxBody: options.maxBody,
     nonce: options.nonce,
   }
@@ -338,8 +339,4 @@ export function createResource(options: ResourceOptions): Resource {
       return documentResponse(document)
     },
   }
-}
-
-function coverageFor(agent: string | undefined, unsignedBodies: AgentSelection): BodyCoverage {
-  return isSelected(unsignedBodies, agent) ? 'if-covered' : 'required'
 }

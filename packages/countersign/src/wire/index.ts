@@ -23,6 +23,7 @@ export type {
   TokenNeed,
 } from '../editions/agent-protocol.js'
 export type { AuthClaims, Authorization } from '../editions/authorization.js'
+export { bodyCoverage } from '../editions/body-coverage.js'
 export type { AgentEdition, Edition, WrittenRefusal } from '../editions/edition.js'
 export { type JanuaryChallenge, parseChallenge, serializeChallenge } from '../editions/january/challenge.js'
 export type { AgentMetadata, IssuerMetadata, ResourceMetadata } from '../editions/january/documents.js'
@@ -88,6 +89,7 @@ export {
 } from '../httpsig/verify-signature.js'
 export { algorithmNames, type JoseRules, publishedJwk, registeredNames } from '../lib/algorithms.js'
 export { parseBase64, parseBase64url, serializeBase64, serializeBase64url } from '../lib/base64url.js'
+export { systemClock } from '../lib/clock.js'
 export { errorReasons } from '../lib/error-reasons.js'
 export { type AAuthErrorOptions, type ChallengeContext, errorCases, type ResourceTokenBinding } from '../lib/errors.js'
 export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from '../lib/jwk.js'

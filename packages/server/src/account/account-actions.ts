@@ -8,19 +8,16 @@ import { accountPaths, signInPath } from '../pages/account-paths.js'
 import { passwordProblem } from '../policy/account-policy.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { addPasskey } from '../sign-in/passkeys.js'
-import { hashPassword } from '../sign-in/passwords.js'
-import { clearedSession, endSession, isFresh, renewSession } from '../sign-in/session.js'
+import { clearedSession, endSession, renewSession } from '../sign-in/session.js'
+import type { AccountHandler } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, liveGrants } from './agent-entries.js'
-import { confirmFirst, confirmPerson } from './confirm-person.js'
+import { confirmPerson, onceConfirmed } from './confirm-person.js'
 import { endOf } from './end-of.js'
 import { pathWithNotice } from './notice.js'
 import { passwordPage, securityPage } from './security-pages.js'
 
-/** What a form of the account does. */
-export type AccountAction = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
-
-const removeAgent: AccountAction = async (context, visit) => {
+const removeAgent: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
   const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
   if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
@@ -34,7 +31,7 @@ const removeAgent: AccountAction = async (context, visit) => {
   return removedAt(context, visit, Math.max(...ends))
 }
 
-const removeAllAgents: AccountAction = async (context, visit) => {
+const removeAllAgents: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
   const removed = await context.storage.revokeGrants({ userId, by: userId })
   return removed > 0 ? removedAt(context, visit, context.now()) : seeOther(accountPaths.agents)
@@ -44,20 +41,20 @@ function removedAt(context: ServerContext, visit: SignedInVisit, at: number): Re
   return seeOther(pathWithNotice(context, visit, { path: accountPaths.agents, what: 'removed', at }))
 }
 
-const endOtherSession: AccountAction = async (context, visit) => {
+const endOtherSession: AccountHandler = async (context, visit) => {
   const id = visit.form.get('session') ?? ''
   const ended = await context.storage.endSessionById({ userId: visit.session.user.id, id })
   if (!ended) throw new PageError('not_found', { retry: accountPaths.agents })
   return secured(context, visit, { what: 'session_ended' })
 }
 
-const signOutEverywhere: AccountAction = async (context, visit) => {
+const signOutEverywhere: AccountHandler = async (context, visit) => {
   await context.storage.endSessions({ userId: visit.session.user.id })
   return signedOut(context, visit, 'signed_out_everywhere')
 }
 
 /** With `return_to`, on the way to sign in as somebody else. */
-const signOut: AccountAction = async (context, visit) => {
+const signOut: AccountHandler = async (context, visit) => {
   const ended = await endSession(context, visit)
   const returnTo = visit.form.get('return_to')
   return returnTo === undefined
@@ -65,7 +62,7 @@ const signOut: AccountAction = async (context, visit) => {
     : seeOther(signInPath(localPath(returnTo)), ended)
 }
 
-const changePassword: AccountAction = async (context, visit) => {
+const changePassword: AccountHandler = async (context, visit) => {
   const { form, sessionHash, browserHash } = visit
   const { id: userId, username } = visit.session.user
   const password = form.get('password') ?? ''
@@ -76,24 +73,28 @@ const changePassword: AccountAction = async (context, visit) => {
   const weak = passwordProblem(fresh, username)
   if (weak) return passwordPage(context, visit, `new_${weak}`)
   if (fresh === password) return passwordPage(context, visit, 'new_password_same')
-  await context.storage.setPasswordHash({ userId, passwordHash: await hashPassword(fresh), keepSession: sessionHash })
+  await context.storage.setPasswordHash({
+    userId,
+    passwordHash: await context.passwords.hash(fresh),
+    keepSession: sessionHash,
+  })
   await context.storage.rememberDevice({ userId, browserHash })
   return secured(context, visit, { what: 'password_changed', newCookies: await renewSession(context, visit) })
 }
 
-const registerPasskey: AccountAction = async (context, visit) => {
+const registerPasskey: AccountHandler = async (context, visit) => {
   const added = await addPasskey(context, visit)
   return added ? secured(context, visit, { what: 'passkey_added' }) : securityPage(context, visit, 'passkey_failed')
 }
 
-const removePasskey: AccountAction = async (context, visit) => {
+const removePasskey: AccountHandler = async (context, visit) => {
   const credentialId = visit.form.get('passkey') ?? ''
   if (!(await context.storage.removePasskey({ userId: visit.session.user.id, credentialId })))
     throw new PageError('not_found', { retry: accountPaths.agents })
   return secured(context, visit, { what: 'passkey_removed' })
 }
 
-const closeAccount: AccountAction = async (context, visit) => {
+const closeAccount: AccountHandler = async (context, visit) => {
   const { id, username } = visit.session.user
   const credential = await context.storage.findCredential(username)
   if (credential) {
@@ -103,11 +104,6 @@ const closeAccount: AccountAction = async (context, visit) => {
   }
   await context.storage.closeAccount(id)
   return signedOut(context, visit, 'account_closed')
-}
-
-/** An action that only who showed just now who they are may take. */
-function onceConfirmed(action: AccountAction, returnTo: string): AccountAction {
-  return async (context, visit) => (isFresh(context, visit.session) ? action(context, visit) : confirmFirst(returnTo))
 }
 
 function secured(
@@ -124,14 +120,13 @@ function signedOut(context: ServerContext, { browser }: SignedInVisit, what: Sig
 }
 
 /** The forms of an account by their `action`. */
-export const accountActions: ReadonlyMap<string, AccountAction> = new Map<string, AccountAction>([
+export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<string, AccountHandler>([
   ['reauthenticate', confirmPerson],
   ['passkey', confirmPerson],
   ['remove-agent', removeAgent],
   ['remove-all-agents', removeAllAgents],
   ['end-session', endOtherSession],
   ['sign-out-everywhere', signOutEverywhere],
-  ['sign-out', signOut],
   ['logout', signOut],
   ['change-password', changePassword],
   ['add-passkey', onceConfirmed(registerPasskey, accountPaths.security)],

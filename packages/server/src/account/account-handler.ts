@@ -2,7 +2,7 @@ import type { ServerContext } from '../context.js'
 import { htmlResponse } from '../http/html-response.js'
 import type { SignedInVisit } from '../http/visit.js'
 
-/** A page of the account, for the person whose it is; the visit's `id` is the row's, where the path names one. */
+/** A page or a form of the account, for the person whose it is; the visit's `id` is the row's, where the path names one. */
 export type AccountHandler = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
 
 /** The answer with a page. */

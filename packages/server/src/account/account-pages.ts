@@ -5,14 +5,13 @@ import { renderActivity } from '../pages/account/activity-page.js'
 import { renderCloseAccount, renderYours } from '../pages/account/yours-page.js'
 import type { CloseAccountPage } from '../pages/account-models.js'
 import { accountPaths } from '../pages/account-paths.js'
-import { isFresh } from '../sign-in/session.js'
 import { accountDownload } from './account-download.js'
 import { accountFrame } from './account-frame.js'
 import { type AccountHandler, accountResponse } from './account-handler.js'
 import { activityOf } from './activity-of.js'
 import { agentsOf, delegateNames } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
-import { confirmFirst } from './confirm-person.js'
+import { onceConfirmed } from './confirm-person.js'
 import { passwordPage, removePasskeyPage, securityPage } from './security-pages.js'
 
 const pageSize = 50
@@ -85,8 +84,3 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.download, download],
   [accountPaths.close, onceConfirmed((context, visit) => closePage(context, visit))],
 ])
-
-/** A page behind which others could be let in, or everything lost: only for who showed just now who they are. */
-function onceConfirmed(show: AccountHandler): AccountHandler {
-  return async (context, visit) => (isFresh(context, visit.session) ? show(context, visit) : confirmFirst(visit.path))
-}

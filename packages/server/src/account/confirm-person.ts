@@ -9,13 +9,20 @@ import type { ReauthenticationPage } from '../pages/models.js'
 import { renderReauthentication } from '../pages/reauthentication-page.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { verifyPasskey } from '../sign-in/passkeys.js'
-import { renewSession } from '../sign-in/session.js'
+import { isFresh, renewSession } from '../sign-in/session.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import { accountWay } from '../sign-in/way.js'
+import type { AccountHandler } from './account-handler.js'
 
-/** Leads to the page that asks for the password again, and from there to a page of the account. */
-export function confirmFirst(returnTo: string): Response {
-  return seeOther(`${accountPaths.confirm}?return_to=${encodeURIComponent(returnTo)}`)
+/**
+ * What could let others in, or lose everything: only for who showed just now who they are. The page that asks for the
+ * password again leads back to the page, or to `returnTo`.
+ */
+export function onceConfirmed(act: AccountHandler, returnTo?: string): AccountHandler {
+  return async (context, visit) =>
+    isFresh(context, visit.session)
+      ? act(context, visit)
+      : seeOther(`${accountPaths.confirm}?return_to=${encodeURIComponent(returnTo ?? visit.path)}`)
 }
 
 type Shown = Pick<ReauthenticationPage, 'problem'> & { returnTo: string; retryAfter?: number }

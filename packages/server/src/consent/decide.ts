@@ -7,7 +7,7 @@ import { grantable } from '../policy/permissions.js'
 import { accountChanged } from '../sign-in/account-changed.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { renewSession } from '../sign-in/session.js'
-import type { DecideOutcome, ExtendOutcome } from '../storage/storage.js'
+import type { DecideOutcome, ExtendOutcome, ReasonOf } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
 import { waitBeforeAllowing } from './allowing-rate.js'
 import { extension } from './extension.js'
@@ -98,7 +98,6 @@ function requirePagePerson(context: ServerContext, visit: Visit, link: ConsentLi
 type Refusals<R extends string> = Readonly<
   Record<R, (context: ServerContext, visit: Visit, link: ConsentLink) => Response>
 >
-type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R extends string } ? R : never
 
 /** Where a decision that was not taken leads. */
 const decideRefusals: Refusals<ReasonOf<DecideOutcome>> = {

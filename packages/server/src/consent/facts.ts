@@ -3,7 +3,7 @@ import type { ServerContext } from '../context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models.js'
 import type { Duration } from '../policy/duration.js'
-import { agentBlocked, deniedByRule } from '../policy/policy.js'
+import { agentBlocked, denialOf } from '../policy/policy.js'
 import { dangersOf } from '../policy/risk.js'
 import type { Danger } from '../policy/risk-order.js'
 import { isFresh } from '../sign-in/session.js'
@@ -55,8 +55,7 @@ export async function decisionFacts(
   const changes = await agentChanges(context, request, own)
   const granted = remembered?.scope.split(' ') ?? []
   const onlyAgent = context.transport.reachesOnlyAgent(request)
-  const decision = context.policy({ agent, delegate, resource, scope: asked })
-  const denied = typeof decision === 'object' && 'deny' in decision ? deniedByRule(decision.deny) : undefined
+  const denied = denialOf(context.policy({ agent, delegate, resource, scope: asked }))
   const forbidden = denied ?? ((await context.storage.isAgentBlocked(agent)) ? agentBlocked() : undefined)
   const stale = sensitive && !isFresh(context, session)
   const hasPassword = stale && (await context.storage.findCredential(session.user.username)) !== undefined

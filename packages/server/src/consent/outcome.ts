@@ -7,7 +7,7 @@ import { accountPaths } from '../pages/account-paths.js'
 import { displayHost } from '../pages/display-host.js'
 import type { ReturnToAppPage } from '../pages/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
-import { deniedByRule } from '../policy/policy.js'
+import { denialOf } from '../policy/policy.js'
 import type { AuthRequest } from '../storage/storage.js'
 
 /** Turns away everybody but the browser that the request belongs to, and whoever comes too late; a decided request answers again. */
@@ -65,7 +65,6 @@ async function allowedBefore(
 
 /** What the agent is told; where a rule left a person nothing but to go back, they did not say no. */
 function whyDenied({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): string {
-  const decision = policy({ agent, delegate, resource, scope: scope.split(' ') })
-  const denied = typeof decision === 'object' && 'deny' in decision
-  return denied ? deniedByRule(decision.deny).description : 'The person said no.'
+  const denial = denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
+  return denial?.description ?? 'The person said no.'
 }

@@ -1,4 +1,4 @@
-import { systemClock } from '../storage/engines/system-clock.js'
+import { systemClock } from 'countersign/wire'
 import type { KeyStorage } from '../storage/keys/key-storage.js'
 import { StorageError } from '../storage/storage-error.js'
 import { KeyError } from './key-error.js'

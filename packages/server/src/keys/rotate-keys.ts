@@ -1,4 +1,4 @@
-import { systemClock } from '../storage/engines/system-clock.js'
+import { systemClock } from 'countersign/wire'
 import type { KeyMove, KeyStorage, StoredKey } from '../storage/keys/key-storage.js'
 import { generateSigningKey } from './generate-keys.js'
 import { KeyError } from './key-error.js'

@@ -1,4 +1,4 @@
-import { systemClock } from '../storage/engines/system-clock.js'
+import { systemClock } from 'countersign/wire'
 import type { KeyStorage, StoredKey } from '../storage/keys/key-storage.js'
 import { StorageError } from '../storage/storage-error.js'
 import { generateFirstKeys } from './generate-keys.js'

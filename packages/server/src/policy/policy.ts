@@ -21,8 +21,10 @@ export type Policy = (request: PolicyRequest) => PolicyDecision
 /** Asks a person, whoever the agent is: nobody gets a token without a decision. */
 export const askAlways: Policy = () => 'ask'
 
-/** The refusal of a rule: the agent is told that it was one, and not which. */
-export function deniedByRule(rule: string): AAuthError {
+/** The refusal of a rule, if the decision is one: the agent is told that it was one, and not which. */
+export function denialOf(decision: PolicyDecision): AAuthError | undefined {
+  if (decision === 'ask' || 'grant' in decision) return undefined
+  const { deny: rule } = decision
   return new AAuthError('policy_denied', `The rule ${rule} denies it.`, { rule })
 }
 

@@ -5,7 +5,6 @@ import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import { foldUsername } from '../storage/accounts/fold-username.js'
 import type { User } from '../storage/storage.js'
-import { verifyPassword } from './passwords.js'
 
 export type PasswordCheck =
   | { outcome: 'right'; user: User }
@@ -44,7 +43,7 @@ export async function checkPassword(
     await recordSparingly(context, { event: 'signin.throttled', userId: credential?.user.id, ip })
     return { outcome: 'throttled', retryAfter: Math.max(1, resetAt - context.now()) }
   }
-  const matches = await verifyPassword(credential?.passwordHash, password)
+  const matches = await context.passwords.verify(credential?.passwordHash, password)
   if (!credential || !matches || credential.user.status !== 'active') {
     const data = { userAgent: userAgent ?? null }
     await storage.recordEvent({ event: 'signin.failed', userId: credential?.user.id, ip, data })

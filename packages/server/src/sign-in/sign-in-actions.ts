@@ -7,7 +7,6 @@ import { hashSecret } from '../secrets/minted-secrets.js'
 import { StorageError } from '../storage/storage.js'
 import { checkPassword } from './check-password.js'
 import { verifyPasskey } from './passkeys.js'
-import { hashPassword } from './passwords.js'
 import { startSession } from './session.js'
 import { signInPageAt, signUpPageAt } from './sign-in-page-at.js'
 import type { Way } from './way.js'
@@ -49,7 +48,11 @@ export const signUp: SignInAction = async (context, visit, way) => {
   if (weak) return signUpPageAt(context, visit, { ...shown, problem: weak })
   if (!(await maySignUp(context, ip))) return signUpPageAt(context, visit, { ...shown, problem: 'throttled' })
   try {
-    const user = await context.storage.createUser({ username, email, passwordHash: await hashPassword(password) })
+    const user = await context.storage.createUser({
+      username,
+      email,
+      passwordHash: await context.passwords.hash(password),
+    })
     return seeOther(way.path, await startSession(context, visit, { userId: user.id, amr: ['pwd'] }))
   } catch (error) {
     const problem = error instanceof StorageError ? nameProblems.find((code) => code === error.code) : undefined

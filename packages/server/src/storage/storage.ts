@@ -27,6 +27,7 @@ export type {
   Revocations,
   TokenIssue,
 } from './grants/grant-storage.js'
+export type { ReasonOf } from './reason-of.js'
 export type {
   AuthRequest,
   AuthRequestStatus,

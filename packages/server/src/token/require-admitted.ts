@@ -1,7 +1,7 @@
 import { AAuthError } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { grantable } from '../policy/permissions.js'
-import { agentBlocked, deniedByRule } from '../policy/policy.js'
+import { agentBlocked, denialOf } from '../policy/policy.js'
 import { requireRate } from './rates.js'
 import type { SigningAgent } from './signed-request.js'
 
@@ -44,7 +44,7 @@ function policyGrant(
   access: AccessAsked,
 ): string | undefined {
   const decision = context.policy({ agent, delegate, ...access })
-  if (decision === 'ask') return undefined
-  if ('deny' in decision) throw deniedByRule(decision.deny)
-  return decision.grant
+  const denial = denialOf(decision)
+  if (denial) throw denial
+  return decision !== 'ask' && 'grant' in decision ? decision.grant : undefined
 }

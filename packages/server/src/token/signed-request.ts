@@ -1,15 +1,12 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import {
-  type AgentSelection,
-  type BodyCoverage,
+  bodyCoverage,
   type DiscoveryFailure,
   decodeToken,
-  isSelected,
   type MaybePromise,
   maxFormBytes,
   type ResolvedKey,
   requireUnusedNonce,
-  selectsAny,
   type VerifiedNonce,
   type VerifiedSignature,
   verifySignature,
@@ -55,7 +52,6 @@ export async function signedRequest(
   { request, received, requestId }: ProgramRequest,
   judge: RequestJudge,
 ): Promise<Response> {
-  const { unsignedBodies } = context.interop
   let agent: SigningAgent | undefined
   try {
     const verified = await verifySignature(received, {
@@ -66,8 +62,7 @@ export async function signedRequest(
       now: context.now,
       algorithms: context.algorithms,
       maxBody: maxFormBytes,
-      // Where it depends on the agent, keys are looked for before it is known: only where some may leave bodies unsigned.
-      body: selectsAny(unsignedBodies) ? ({ agent }: ResolvedKey) => coverageFor(agent, unsignedBodies) : undefined,
+      body: bodyCoverage(context.interop.unsignedBodies),
       nonce: context.nonce,
       claimNonce: 'later',
     })
@@ -99,10 +94,6 @@ function claimedBy({ edition }: ServerContext, request: Request): Refused {
 function claimNonce({ storage }: ServerContext, nonce: VerifiedNonce | undefined, by: SigningAgent): Promise<void> {
   const owner = { agent: by.agent, thumbprint: by.key.thumbprint, remoteAddress: by.remoteAddress }
   return requireUnusedNonce((claim) => storage.claimNonce(claim), nonce, owner)
-}
-
-function coverageFor(agent: string | undefined, unsignedBodies: AgentSelection): BodyCoverage {
-  return isSelected(unsignedBodies, agent) ? 'if-covered' : 'required'
 }
 
 function requireAgent(

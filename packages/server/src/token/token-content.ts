@@ -1,6 +1,6 @@
 import type { ServerContext } from '../context.js'
 import { type IdentityPermission, isIdentityScope } from '../policy/permissions.js'
-import { deniedByRule } from '../policy/policy.js'
+import { denialOf } from '../policy/policy.js'
 import type { TokenIssue, User } from '../storage/storage.js'
 import type { SigningAgent } from './signed-request.js'
 
@@ -31,8 +31,8 @@ export function contentOf(
   { agent, resource, issue, user }: AuthTokenSubject,
 ): AuthTokenContent {
   const values = issue.scope.split(' ')
-  const decision = context.policy({ agent: agent.agent, delegate: agent.delegate, resource, scope: values })
-  if (typeof decision === 'object' && 'deny' in decision) throw deniedByRule(decision.deny)
+  const denial = denialOf(context.policy({ agent: agent.agent, delegate: agent.delegate, resource, scope: values }))
+  if (denial) throw denial
   return {
     scope: values.filter((value) => value !== '' && !isIdentityScope(value)),
     identity: user ? identityClaims(user, values.filter(isIdentityScope)) : {},

@@ -52,7 +52,6 @@ describe('every form of an account', () => {
     'remove-all-agents',
     'end-session',
     'sign-out-everywhere',
-    'sign-out',
     'logout',
     'change-password',
     'add-passkey',

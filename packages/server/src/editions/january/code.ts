@@ -2,12 +2,12 @@ import { AAuthError, type ErrorCode } from 'countersign'
 import { requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
-import type { RedeemOutcome } from '../../storage/storage.js'
+import type { ReasonOf, RedeemOutcome } from '../../storage/storage.js'
 import { requireFreshKeys, type SigningAgent } from '../../token/signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 
 /** What the wire says of a code that was not redeemed: always `invalid_grant`. */
-const refusals: Readonly<Record<Extract<RedeemOutcome, { outcome: 'refused' }>['reason'], ErrorCode>> = {
+const refusals: Readonly<Record<ReasonOf<RedeemOutcome>, ErrorCode>> = {
   unknown: 'code_unknown',
   expired: 'code_expired',
   used: 'code_used',

@@ -2,13 +2,11 @@ import { AAuthError, type ErrorCode } from 'countersign'
 import { parseScope, requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
-import type { RefreshOutcome } from '../../storage/storage.js'
+import type { ReasonOf, RefreshOutcome } from '../../storage/storage.js'
 import type { SigningAgent } from '../../token/signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 
-type Reason = Extract<RefreshOutcome, { outcome: 'refused' }>['reason']
-
-const refusals: Readonly<Record<Reason, ErrorCode>> = {
+const refusals: Readonly<Record<ReasonOf<RefreshOutcome>, ErrorCode>> = {
   unknown: 'refresh_token_refused',
   foreign_agent: 'refresh_token_refused',
   foreign_delegate: 'refresh_token_refused',
@@ -49,7 +47,7 @@ export function refreshToken(
   }
 }
 
-function refusal(reason: Reason): AAuthError {
+function refusal(reason: ReasonOf<RefreshOutcome>): AAuthError {
   return reason === 'scope_exceeded'
     ? new AAuthError('scope_invalid', 'The scope is more than the refresh token is for: leave some of it out.')
     : new AAuthError(refusals[reason], `The refresh token gives nothing: ${reason}.`)

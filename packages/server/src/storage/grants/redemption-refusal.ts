@@ -1,4 +1,5 @@
 import type { User } from '../accounts/user.js'
+import type { ReasonOf } from '../reason-of.js'
 import type { AuthRequest } from '../requests/request-storage.js'
 import type { CodeRedemption, Grant, RedeemOutcome } from './grant-storage.js'
 import { grantEnded } from './granted-scopes.js'
@@ -16,7 +17,7 @@ export interface PresentedCode {
 }
 
 export interface RedemptionRefusal {
-  reason: Exclude<Extract<RedeemOutcome, { outcome: 'refused' }>['reason'], 'unknown'>
+  reason: Exclude<ReasonOf<RedeemOutcome>, 'unknown'>
   /** The code is marked used, so that nobody can redeem it later. */
   burns: boolean
   /** The audit row this leaves. */

@@ -1,4 +1,5 @@
 import type { User } from '../accounts/user.js'
+import type { ReasonOf } from '../reason-of.js'
 import type { Grant, Refresh, RefreshOutcome } from './grant-storage.js'
 import { grantEnded } from './granted-scopes.js'
 
@@ -17,7 +18,7 @@ export interface PresentedRefreshToken {
 }
 
 export interface RefreshRefusal {
-  reason: Exclude<Extract<RefreshOutcome, { outcome: 'refused' }>['reason'], 'unknown' | 'scope_exceeded'>
+  reason: Exclude<ReasonOf<RefreshOutcome>, 'unknown' | 'scope_exceeded'>
   /** The audit row this leaves. */
   event?: string
 }

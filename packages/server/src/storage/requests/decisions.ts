@@ -6,6 +6,7 @@ import { lockGrant } from '../grants/grant-lists.js'
 import type { Grant } from '../grants/grant-storage.js'
 import { grantEnded, isWithinScope, scopeToGrant } from '../grants/granted-scopes.js'
 import { createGrant, markUsed } from '../grants/grants.js'
+import type { ReasonOf } from '../reason-of.js'
 import type {
   AuthRequest,
   DecideOutcome,
@@ -24,8 +25,6 @@ import {
   requestParties,
   toAuthRequest,
 } from './requests.js'
-
-type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R } ? R : never
 
 export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
   const row = await lockRequest(unit, decision.tokenHash)

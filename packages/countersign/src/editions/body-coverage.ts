@@ -1,0 +1,12 @@
+import type { BodyCoverage } from '../httpsig/verify-signature.js'
+import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
+import type { ResolvedKey } from './key-resolver.js'
+
+/**
+ * Whether a body must be signed, by who signed, where some agents may leave theirs unsigned; undefined: none may. Where it
+ * depends on the agent, keys are looked for before it is known.
+ */
+export function bodyCoverage(unsignedBodies: AgentSelection): ((resolved: ResolvedKey) => BodyCoverage) | undefined {
+  if (!selectsAny(unsignedBodies)) return undefined
+  return ({ agent }) => (isSelected(unsignedBodies, agent) ? 'if-covered' : 'required')
+}

@@ -1,4 +1,0 @@
-/** Now, in whole Unix seconds. */
-export function systemClock(): number {
-  return Math.floor(Date.now() / 1000)
-}
