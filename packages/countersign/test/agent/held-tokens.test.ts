@@ -118,6 +118,26 @@ describe('a token that is held', () => {
   })
 })
 
+const one = {
+  jwt: 'a',
+  resource: ids.api,
+  scope: ['read'],
+  expiresAt: 600,
+  refreshAt: 480,
+  authServer: '',
+  refreshToken: undefined,
+}
+
+it('a token that is removed leaves the other ones of its session', () => {
+  const held = createHeldTokens(() => 0)
+  held.add('s1', one)
+  held.add('s1', { ...one, jwt: 'b', scope: ['write'] })
+  held.remove('s1', 'b')
+  expect(held.forUrl('s1', ids.api)?.jwt).toBe('a')
+  held.remove('s1', 'a')
+  expect(held.forUrl('s1', ids.api)).toBeUndefined()
+})
+
 describe('what is held is bounded', () => {
   it('to 100 tokens of one session', async () => {
     const stage = openDirect()
@@ -131,24 +151,15 @@ describe('what is held is bounded', () => {
 
   it('to 10,000 sessions: the one that got a token longest ago is forgotten', () => {
     const held = createHeldTokens(() => 0)
-    const token = {
-      jwt: 'a',
-      resource: ids.api,
-      scope: [],
-      expiresAt: 600,
-      refreshAt: 480,
-      authServer: '',
-      refreshToken: undefined,
-    }
     const has = (session: number) => held.forUrl(`s${session}`, ids.api) !== undefined
-    for (let session = 0; session < 10_000; session++) held.add(`s${session}`, token)
+    for (let session = 0; session < 10_000; session++) held.add(`s${session}`, one)
     expect([has(0), has(9999)]).toEqual([true, true])
-    held.add('s0', token)
+    held.add('s0', one)
     expect([has(0), has(1)], 'no new one came').toEqual([true, true])
-    held.add('s10000', token)
+    held.add('s10000', one)
     expect([has(0), has(1), has(2), has(10_000)]).toEqual([true, false, true, true])
     held.remove('s2', 'a')
-    held.add('s10001', token)
+    held.add('s10001', one)
     expect([has(2), has(3), has(10_001)], 'there was room again').toEqual([false, true, true])
   })
 })

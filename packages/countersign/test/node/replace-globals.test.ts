@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { createNodeListener, type Handler } from 'countersign/node'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 
@@ -196,5 +198,28 @@ describe('fetch', () => {
       createNodeListener(async () => new Response(), { origin: 'https://resource.example' })
     expect(await (await fetch('https://other.example/')).text()).toBe('https://other.example/')
     expect(traced).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe('replaceGlobals', () => {
+  /** What of the globals is another one after a listener was made, in a process of its own. */
+  async function replacedWith(options: object): Promise<unknown> {
+    const program = `
+      import { createNodeListener } from 'countersign/node'
+      const names = ['Response', 'Request', 'fetch']
+      const before = names.map((name) => globalThis[name])
+      createNodeListener(() => new Response(), ${JSON.stringify({ origin: 'https://resource.example', ...options })})
+      console.log(JSON.stringify(names.filter((name, index) => globalThis[name] !== before[index])))`
+    const args = ['--input-type=module', '--eval', program]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname })
+    return JSON.parse(stdout)
+  }
+
+  it.each([
+    [{ replaceGlobals: false }, []],
+    [{ replaceGlobals: true }, ['Response', 'Request', 'fetch']],
+    [{}, ['Response', 'Request', 'fetch']],
+  ])('with %o replaces %o of the process', async (options, names) => {
+    expect(await replacedWith(options)).toEqual(names)
   })
 })

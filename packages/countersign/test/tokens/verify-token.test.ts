@@ -502,6 +502,16 @@ describe('decodeToken', () => {
   })
 })
 
+it.each<[string, (entry: string) => object]>([
+  ['revoked', (entry) => ({ revoked: [entry] })],
+  ['revoked_before', (entry) => ({ revoked_before: { [entry]: now } })],
+])('an entry of a list of revocations has at most 32 characters: %s', async (_claim, of) => {
+  const list = await craft('revocations+jwt', of('x'.repeat(32)))
+  expect(await verify('revocations+jwt', list)).toMatchObject({ claims: of('x'.repeat(32)) })
+  const tooLong = await craft('revocations+jwt', of('x'.repeat(33)))
+  expect(await refusalCode(() => verify('revocations+jwt', tooLong, beforeAnyKey))).toBe('revocation_list_refused')
+})
+
 describe('issueToken', () => {
   it('keeps iat and jti that the claims bring', async () => {
     const token = await issueToken(
