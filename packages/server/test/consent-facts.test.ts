@@ -1,4 +1,5 @@
 import { decodeToken } from 'countersign/wire'
+import type { PolicyDecision } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
 import { type Allowed, allow, authRequest, openRequest, ownRequest, redeem, signForm, view } from './attacks/flow.js'
 import { openMapStage } from './attacks/stage.js'
@@ -105,6 +106,22 @@ it('judges by what the operator says, and refuses to start with what can fit not
   await expect(openMapStage({ risks: [['*.read', 'read']] })).rejects.toThrow(
     'risks[0]: must be a word or a whole name',
   )
+})
+
+it('asks all the same where a rule lets the agent act for itself by now, and passes on what the person says', async () => {
+  let decision: PolicyDecision = 'ask'
+  const stage = await openMapStage({ policy: () => decision })
+  onTestFinished(() => stage.close())
+  const opened = [await openRequest(stage), await openRequest(stage)] as const
+  decision = { grant: 'own-agents' }
+  const { user, page } = await view(stage, opened[0])
+  expect(page).toContain('data-state="consent-first-time"')
+  const denied = await user.submit(page, opened[0].url, { consent: 'deny' })
+  const told = new URL(denied.headers.get('location') ?? '').searchParams
+  expect([told.get('error'), told.get('error_description')]).toEqual(['access_denied', 'The person said no.'])
+  const next = await view(stage, opened[1], user)
+  const allowed = await user.submit(next.page, opened[1].url, { consent: 'grant' })
+  expect(allowed.headers.get('location')).toContain('code=')
 })
 
 it.each([

@@ -1,6 +1,7 @@
 import { AgentError } from 'countersign/agent'
 import { decodeToken } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
+import { words } from './pages/reading.js'
 import { createScriptedUser, decideAs } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
 
@@ -79,19 +80,27 @@ describe('the consent flow over a map of origins', () => {
     )
   })
 
-  it('leads back to an app by a page with a link, where the agent is one', async () => {
-    let answer = ''
-    const abort = new AbortController()
-    const world = await createWorld({
-      agent: { redirectUri: 'com.example.app:/callback' },
-      onConsent: async (created, url) => {
-        answer = await decideAs(createScriptedUser(created.fetch), url, 'grant')
-        abort.abort()
-      },
-    })
-    await world.agent.fetch(`${ids.resource}/data-auth`, { signal: abort.signal }).catch(() => undefined)
-    expect(answer).toMatch(/href="com\.example\.app:\/callback\?code=aacd_[\w-]+&amp;state=[\w-]+&amp;iss=https/)
-  })
+  it.each([
+    ['grant', /^\?code=aacd_[\w-]+&amp;state=[\w-]+&amp;iss=https/, 'was allowed'],
+    ['deny', /^\?error=access_denied&amp;.*state=[\w-]+&amp;iss=https/, 'was not allowed'],
+  ] as const)(
+    'leads back to an app by a page with a link, where the agent is one: %s',
+    async (decision, link, said) => {
+      let answer = ''
+      const abort = new AbortController()
+      const world = await createWorld({
+        agent: { redirectUri: 'com.example.app:/callback' },
+        onConsent: async (created, url) => {
+          answer = await decideAs(createScriptedUser(created.fetch), url, decision)
+          abort.abort()
+        },
+      })
+      await world.agent.fetch(`${ids.resource}/data-auth`, { signal: abort.signal }).catch(() => undefined)
+      const [, query] = /href="com\.example\.app:\/callback([^"]*)"/.exec(answer) ?? []
+      expect(query).toMatch(link)
+      expect(words(answer)).toContain(`The request from agent.example ${said}.`)
+    },
+  )
 
   it('refuses to send a person to an auth server that is not accepted', async () => {
     const world = await createWorld({ agent: { authServers: [] } })

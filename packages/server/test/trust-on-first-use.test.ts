@@ -44,6 +44,14 @@ it('tells a person what changed since they allowed it, though a request nobody l
   expect(consent).toContain('Test Agent')
 })
 
+it('remembers the name of an agent up to 256 characters', async () => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  stage.agent.document.name = `${'n'.repeat(255)}ab`
+  await openRequest(stage)
+  expect(await stage.storage.findAgent(stage.agent.id)).toMatchObject({ name: `${'n'.repeat(255)}a` })
+})
+
 describe('what changed about an agent', () => {
   /** What the page says of changes, to Alice, or to Bob. */
   async function told(stage: Stage, asked: Asked = {}, person: { username: string; password: string } = people.alice) {

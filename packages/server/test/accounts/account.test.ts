@@ -251,6 +251,18 @@ describe('My agents', () => {
     expect(seen.html).not.toContain('data.write')
   })
 
+  it('says when what an agent may do ends', async () => {
+    const { stage, alice } = await opened()
+    await allow(stage, undefined, { duration: '3600' }, { user: alice.browser })
+    const [grant] = await stage.storage.listGrants({ live: true })
+    const end = new Date((stage.clock.now + 3600) * 1000).toISOString()
+    for (const path of ['/account', `/account/agents/${grant?.id}`]) {
+      const { html } = await alice.open(path)
+      expect(html).toContain(`<time datetime="${end}"`)
+      expect(html).not.toContain('Stays until you remove it.')
+    }
+  })
+
   it('says what ends before the rest of what an agent may do', async () => {
     const { stage, alice } = await opened()
     await allow(stage, undefined, { duration: 'until-removed' }, { user: alice.browser, asked: { scope: 'data.read' } })
@@ -411,7 +423,9 @@ describe('what was done', () => {
     ]) {
       expect(await alice.open(forged)).toMatchObject({ status: 200, state: 'agents-empty' })
     }
-    stage.clock.now += 601
+    stage.clock.now += 600
+    expect(await alice.open(told)).toMatchObject({ state: 'agents-removed' })
+    stage.clock.now += 1
     expect(await alice.open(told)).toMatchObject({ status: 200, state: 'agents-empty' })
     stage.clock.now -= 601
     const { username, password } = people.bob
@@ -471,6 +485,12 @@ describe('the password', () => {
     expect(seen).toMatchObject({ status: 400, state: 'password', problem })
     const again = createPerson(stage)
     expect(await again.submit('/account/sign-in', { ...people.alice, action: 'login' })).toMatchObject({ status: 303 })
+  })
+
+  it('is not changed by a form without a new one', async () => {
+    const { alice } = await opened()
+    const seen = await alice.submit('/account/password', { action: 'change-password', password })
+    expect(seen).toMatchObject({ status: 400, state: 'password', problem: 'new_password_too_short' })
   })
 })
 

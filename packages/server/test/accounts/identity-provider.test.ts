@@ -429,6 +429,21 @@ describe('signing in with an identity provider', () => {
       },
     )
 
+    it('is not taken for granted of who signs in at a provider that does not say when', async () => {
+      const stage = await opened()
+      const person = createPerson(stage)
+      const asked = new URL((await start(person)).location ?? '')
+      asked.searchParams.delete('max_age')
+      await arrive(person, new URL(await provider.signIn(asked.href, 'carol')))
+      expect(await person.open('/account')).toMatchObject({ status: 200 })
+      expect(await person.open('/account/security')).toMatchObject({ status: 303 })
+      const stateAt = async (scope: string) => {
+        const { url } = await openRequest(stage, undefined, { scope })
+        return (await person.open(url.slice(stage.authServer.length))).state
+      }
+      expect([await stateAt('data.read'), await stateAt('data.delete')]).toEqual(['consent-first-time', 'sign-in'])
+    })
+
     it('is not gone round by signing out and in with a provider session from before', async () => {
       const { person, atProvider } = await returning()
       await person.submit('/account', { action: 'logout' })

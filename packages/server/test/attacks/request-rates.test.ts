@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { receiveRequest } from 'countersign/wire'
-import { createAuthServer, fixedKeys } from 'countersign-server'
+import { createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser } from '../scripted-user.js'
@@ -54,6 +54,13 @@ it('A20: an agent beyond its own limit takes nothing from the others at its addr
   expect((await ask('https://quiet.crowd.example', '192.0.2.7')).status).toBe(403)
 })
 
+it('A13: an agent that nobody allowed anything has 20 open requests at most, however many others may have', async () => {
+  const { ask } = await openCrowd({ limits: { openRequests: 1000 } })
+  for (let count = 0; count < 20; count++) expect((await ask('https://a.crowd.example', '192.0.2.7')).status).toBe(200)
+  expect((await ask('https://a.crowd.example', '192.0.2.7')).status).toBe(429)
+  expect((await ask('https://b.crowd.example', '192.0.2.7')).status).toBe(200)
+})
+
 describe('A20: an agent that somebody allowed once', () => {
   const hashOf = (text: string) => createHash('sha256').update(text).digest('base64url')
   const manyOpen = { limits: { openRequests: 1000 } }
@@ -89,6 +96,15 @@ describe('A20: an agent that somebody allowed once', () => {
     return passed
   }
 
+  /** Has requests of somebody counted as if there had been so many more in each window. */
+  const countedBefore = (of: string, requests: number) => (storage: Storage) => ({
+    ...storage,
+    async countAttempt(attempt: Parameters<Storage['countAttempt']>[0]) {
+      const { count, resetAt } = await storage.countAttempt(attempt)
+      return { count: attempt.key === hashOf(`requests of ${of}`) ? count + requests : count, resetAt }
+    },
+  })
+
   it('asks for 300 more in an hour, and 20 for each further person, however long it goes on', {
     timeout: 120_000,
   }, async () => {
@@ -104,20 +120,57 @@ describe('A20: an agent that somebody allowed once', () => {
 
   it('asks for 1,500 in a day, and 100 for each further person', { timeout: 120_000 }, async () => {
     const before = 1400
-    const crowd = await openCrowd({
-      ...manyOpen,
-      wrap: (storage) => ({
-        ...storage,
-        async countAttempt(attempt) {
-          const { count, resetAt } = await storage.countAttempt(attempt)
-          return { count: attempt.window === 86_400 ? count + before : count, resetAt }
-        },
-      }),
-    })
+    const wrap = countedBefore('agent https://a.crowd.example per day', before)
+    const crowd = await openCrowd({ ...manyOpen, wrap })
     await allowBy(crowd, 'https://a.crowd.example', 1)
     expect(await letThrough(crowd, 'https://a.crowd.example', 210)).toBe(1600 - before)
     crowd.clock.now += 3600
     expect(await letThrough(crowd, 'https://a.crowd.example', 10)).toBe(0)
+  })
+
+  it.each<[string, { of: string; most: number; window: number }]>([
+    ['an hour', { of: 'agent https://a.crowd.example per hour', most: 320, window: 3600 }],
+    ['a day', { of: 'agent https://a.crowd.example per day', most: 1600, window: 86_400 }],
+    ['an hour from one address', { of: 'small agents at 203.0.113.1', most: 3000, window: 3600 }],
+  ])('is counted from its first request on, for %s', async (_claim, { of, most, window }) => {
+    const crowd = await openCrowd({ ...manyOpen, wrap: countedBefore(of, most - 2) })
+    await allowBy(crowd, 'https://a.crowd.example', 1)
+    const ask = async () => {
+      const { status, headers } = await crowd.ask('https://a.crowd.example', '203.0.113.1')
+      return [status, headers.get('retry-after')]
+    }
+    expect(await ask()).toEqual([200, null])
+    expect(await ask(), 'the last one').toEqual([200, null])
+    expect(await ask(), 'one more').toEqual([429, String(window)])
+    crowd.clock.now += window - 1
+    expect(await ask()).toEqual([429, '1'])
+    crowd.clock.now += 1
+    expect(await ask()).toEqual([200, null])
+  })
+
+  const repeated = (person: string, times: number) => Array.from({ length: times }, () => person)
+  const different = (people: number) => Array.from({ length: people }, (_, person) => `person${person}`)
+
+  it.each<[string, { people: readonly string[]; asked: number; status: number }]>([
+    ['500 people, whatever it asked for', { people: different(500), asked: 10_300, status: 200 }],
+    ['499 people, 20 times as often', { people: different(499), asked: 10_280, status: 429 }],
+    ['two people, the second long ago', { people: [...repeated('a', 4999), 'b'], asked: 320, status: 200 }],
+    ['two people, the second longer ago', { people: [...repeated('a', 5000), 'b'], asked: 320, status: 429 }],
+  ])('is looked at by who allowed it, the latest 5,000 times: %s', async (_claim, { people, asked, status }) => {
+    const agent = 'https://a.crowd.example'
+    const wrap = (storage: Storage): Storage => ({
+      ...countedBefore(`agent ${agent} per hour`, asked)(storage),
+      async listGrants({ limit = 100, after } = {}) {
+        const [grant] = await storage.listGrants({ agent })
+        if (!grant) return []
+        const start = after === undefined ? 0 : Number(after) + 1
+        const page = people.slice(start, start + limit)
+        return page.map((userId, index) => ({ ...grant, userId, id: String(start + index) }))
+      },
+    })
+    const crowd = await openCrowd({ ...manyOpen, wrap })
+    await allowBy(crowd, agent, 1)
+    expect((await crowd.ask(agent, '203.0.113.1')).status).toBe(status)
   })
 
   it('asks for more once more people allow it something', { timeout: 120_000 }, async () => {
