@@ -119,6 +119,7 @@ export function storageContract(name: string, makeStorage: (options: StorageOpti
         const { user, idHash } = await session()
         await storage.setUserStatus(user.id, 'disabled')
         expect(await storage.findSession(idHash)).toBeUndefined()
+        expect(await storage.listSessions({ userId: user.id })).toEqual([])
         await storage.setUserStatus(user.id, 'active')
         expect(await storage.findSession(idHash)).toBeUndefined()
       })
