@@ -1,0 +1,32 @@
+import type { ServerEdition } from 'countersign-server/edition'
+import { draft11 } from './draft-11.js'
+import type { PersonDocument } from './library/documents.js'
+import { readAuthAccess } from './server/auth-access.js'
+import { createConsentTransport } from './server/consent-transport.js'
+import { paths } from './server/paths.js'
+import { createPendingEndpoint } from './server/pending-endpoint.js'
+import { readPersonAccess } from './server/person-access.js'
+import { tokenEndpoint } from './server/token-endpoint.js'
+
+/** The person server of draft -11: person tokens and auth tokens, each after a person decided. */
+export const draft11Server: ServerEdition = {
+  edition: draft11,
+  createTransport: createConsentTransport,
+  describe({ issuer, name }) {
+    const document: PersonDocument = {
+      issuer,
+      jwks_uri: issuer + paths.jwks,
+      person_token_endpoint: issuer + paths.personToken,
+      auth_token_endpoint: issuer + paths.authToken,
+      name,
+    }
+    return { ...document }
+  },
+  endpoints(context) {
+    return new Map([
+      [paths.personToken, { POST: tokenEndpoint(context, readPersonAccess) }],
+      [paths.authToken, { POST: tokenEndpoint(context, readAuthAccess) }],
+      [`${paths.pending}/:ticket`, { GET: createPendingEndpoint(context) }],
+    ])
+  },
+}

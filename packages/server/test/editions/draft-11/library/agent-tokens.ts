@@ -1,0 +1,34 @@
+import { issueToken } from 'countersign'
+import { type AgentTools, publishedJwk } from 'countersign/wire'
+import { ownAgentId } from './agent-id.js'
+import { documents } from './documents.js'
+import { joseNames } from './jose-names.js'
+import { tokens } from './tokens.js'
+
+const seconds = { life: 3600, renewal: 300 }
+
+/** Creates what gives the agent token of an agent that vouches for itself: a new one some minutes before one ends. */
+export function createAgentTokens({ id, signer, authServers, now }: AgentTools): () => Promise<string> {
+  const [ps] = authServers
+  let held: { jwt: Promise<string>; until: number } | undefined
+
+  function issue(at: number): Promise<string> {
+    const claims = {
+      iss: id,
+      dwk: documents.agent.name,
+      sub: ownAgentId(id),
+      cnf: { jwk: publishedJwk(signer.jwk, joseNames) },
+      ...(ps === undefined ? {} : { ps }),
+      iat: at,
+      exp: at + seconds.life,
+      jti: crypto.randomUUID(),
+    }
+    return issueToken(tokens.agent, claims, { signer, now })
+  }
+
+  return async function agentToken() {
+    const at = Math.floor(now())
+    if (!held || held.until <= at) held = { jwt: issue(at), until: at + seconds.life - seconds.renewal }
+    return held.jwt
+  }
+}

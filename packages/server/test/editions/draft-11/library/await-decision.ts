@@ -1,0 +1,101 @@
+import { setTimeout } from 'node:timers/promises'
+import { AgentError, type AgentErrorCode } from 'countersign/agent'
+import { type AgentTools, parseJsonObject, type TokenNeed } from 'countersign/wire'
+import { headers } from './headers.js'
+import { parseRequirement } from './requirement.js'
+
+/** Who needs a token, and until when. */
+export interface Asking {
+  owner: string
+  signal: AbortSignal
+}
+
+type Body = Readonly<Record<string, unknown>>
+
+const seconds = { interval: 5, held: 20, longest: 3 * 3600 }
+
+/** The errors that say how a decision ended. */
+const ends: Readonly<Record<string, AgentErrorCode>> = {
+  denied: 'access_denied',
+  abandoned: 'access_denied',
+  revoked: 'access_denied',
+  expired: 'consent_expired',
+  invalid_code: 'consent_expired',
+}
+
+/** Sends a request to a person server; where a person must decide, tells them so and asks again until they have. */
+export async function awaitDecision(
+  tools: AgentTools,
+  request: Request,
+  { need, owner, signal }: Asking & { need: TokenNeed },
+): Promise<Body> {
+  const failed = new AbortController()
+  const until = tools.now() + (tools.consentTimeout ?? seconds.longest)
+  const ending = AbortSignal.any([signal, failed.signal])
+  let response = await tools.send(request, { scheme: 'agent' })
+  let interval = seconds.interval
+  if (response.status === 202)
+    askPerson(tools, response, { need, owner, signal }).catch((error: unknown) => failed.abort(error))
+  const location = locationOf(response, request.url)
+  while (response.status === 202 || response.status === 429) {
+    if (tools.now() > until) throw new AgentError('consent_expired', 'Nobody decided in time.')
+    if (response.status === 429) interval += seconds.interval
+    await response.body?.cancel()
+    await pause(waitOf(response, interval), ending)
+    const poll = new Request(location, {
+      headers: { prefer: `wait=${seconds.held}` },
+      signal: ending,
+      redirect: 'manual',
+    })
+    response = await tools.send(poll, { scheme: 'agent' })
+    ending.throwIfAborted()
+  }
+  const body = parseJsonObject(await response.text())
+  if (response.ok && body) return body
+  throw failureOf(response.status, body)
+}
+
+/** Rejects with what the signal aborts for. */
+async function pause(length: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(length * 1000, undefined, { signal }).catch((error: unknown) => {
+    signal.throwIfAborted()
+    throw error
+  })
+}
+
+/** @throws AgentError for an address that is not of the server that was asked */
+function locationOf(response: Response, asked: string): string {
+  const location = new URL(response.headers.get('location') ?? asked, asked)
+  if (location.origin === new URL(asked).origin) return location.href
+  throw new AgentError('token_request_failed', 'The person server sends this agent on to another origin.')
+}
+
+function waitOf(response: Response, interval: number): number {
+  const said = response.headers.get('retry-after')
+  return response.status === 202 && said !== null && /^\d{1,4}$/.test(said) ? Number(said) : interval
+}
+
+async function askPerson(
+  tools: AgentTools,
+  response: Response,
+  { need, owner, signal }: Asking & { need: TokenNeed },
+): Promise<void> {
+  const asked = parseRequirement(response.headers.get(headers.requirement) ?? '')
+  if (asked?.requirement !== 'interaction') return
+  const { code, url } = asked
+  if (new URL(url).protocol !== 'https:')
+    throw new AgentError('endpoint_refused', 'The person server sends people to a page that is not https.')
+  const link = new URL(url)
+  link.searchParams.set('code', code)
+  const { authServer, resource, scope } = need
+  const expiresAt = Math.floor(tools.now()) + 600
+  await tools.onConsent({ url: link.href, code, authServer, resource, scope, expiresAt, signal }, owner)
+}
+
+function failureOf(status: number, body: Body | undefined): AgentError {
+  const error = typeof body?.error === 'string' ? body.error : undefined
+  const detail = typeof body?.detail === 'string' ? body.detail.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?') : ''
+  const code = ends[error ?? '']
+  if (code === 'access_denied') return new AgentError(code, `Access was not allowed: ${detail}`, { error })
+  return new AgentError(code ?? 'token_request_failed', `The person server answered ${status}: ${detail}`, { error })
+}

@@ -1,0 +1,2 @@
+/** The fields of answers. */
+export const headers = { requirement: 'aauth-requirement', problem: 'signature-error' } as const

@@ -1,0 +1,58 @@
+import { AAuthError } from 'countersign'
+import type { AuthClaims, Requirement, ResolvedKey, VerifiedRequest, VerifiedSignature } from 'countersign/wire'
+import type { Level } from './requirement.js'
+import { tokens } from './tokens.js'
+
+type Verified = VerifiedSignature<ResolvedKey>
+
+/**
+ * Judges the token of a request: any will do for `signature`, an agent token for `identity`, an auth token with the scope
+ * for `authorization`. What is missing is asked for one token after the other.
+ *
+ * @throws AAuthError `identity_required`, `authorization_required`, `scope_insufficient`
+ */
+export function judgeRequest<R extends Requirement>(
+  verified: Verified,
+  { require, scope = '' }: { require: R; scope?: string | undefined },
+): VerifiedRequest<R> {
+  return needs[require](verified, scope) as VerifiedRequest<R>
+}
+
+const needs: Readonly<Record<Requirement, (verified: Verified, scope: string) => VerifiedRequest>> = {
+  signature: signedRequest,
+  identity: (verified) => ({ ...signedRequest(verified), agent: requireAgent(verified.resolved) }),
+  authorization: authorizedRequest,
+}
+
+function signedRequest({ resolved, method, authority, path, covered, body }: Verified): VerifiedRequest<'signature'> {
+  const { agent, delegate, key, scheme, token } = resolved
+  const { thumbprint } = key
+  return { method, authority, path, covered, body, thumbprint, scheme, tokenType: token?.type.typ, agent, delegate }
+}
+
+function requireAgent({ agent }: ResolvedKey): string {
+  if (agent !== undefined) return agent
+  throw ask('identity_required', 'The request carries no agent token.', { level: 'agent-token' })
+}
+
+function authorizedRequest(verified: Verified, asked: string): VerifiedRequest<'authorization'> {
+  const { authorization, key, token } = verified.resolved
+  if (!token || token.type.typ === tokens.agent.typ)
+    throw ask('authorization_required', 'The request carries no person token.', { level: 'person-token' })
+  const presented: AuthClaims = { ...token.claims }
+  const binding = { agent: undefined, thumbprint: key.thumbprint, presented }
+  const { claims = presented, scope: granted = [] } = authorization ?? {}
+  const scope = [...new Set([...granted, ...asked.split(' ')])].join(' ')
+  const challenge = { level: 'auth-token', scope, binding } as const
+  if (!authorization) throw ask('authorization_required', 'The request carries no auth token.', challenge)
+  const missing = asked.split(' ').filter((value) => !granted.includes(value))
+  if (missing.length > 0)
+    throw ask('scope_insufficient', `The auth token does not have ${missing.join(' ')}.`, challenge)
+  return { ...signedRequest(verified), iss: claims.iss, sub: claims.sub, scope: granted, claims }
+}
+
+type Asked = NonNullable<AAuthError['challenge']> & { level: Level }
+
+function ask(code: 'identity_required' | 'authorization_required' | 'scope_insufficient', why: string, of: Asked) {
+  return new AAuthError(code, why, { challenge: of })
+}

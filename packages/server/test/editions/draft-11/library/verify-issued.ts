@@ -1,0 +1,51 @@
+import { AAuthError } from 'countersign'
+import { AgentError } from 'countersign/agent'
+import {
+  type AgentTools,
+  type Found,
+  type TokenNeed,
+  type TokenType,
+  tokenKeys,
+  type VerificationKey,
+  type VerifiedToken,
+  verifyToken,
+} from 'countersign/wire'
+import type { AuthTokenClaims, PersonTokenClaims } from './tokens.js'
+
+/**
+ * Verifies a token that a person server gave this agent: that it is from there, for the resource, and for the agent's key.
+ *
+ * @throws AgentError `auth_token_refused`
+ */
+export async function verifyIssued<C extends PersonTokenClaims | AuthTokenClaims>(
+  tools: AgentTools,
+  type: TokenType<C>,
+  jwt: string,
+  { resource, authServer }: Pick<TokenNeed, 'resource' | 'authServer'>,
+): Promise<VerifiedToken<C>> {
+  const { discovery, signer, now, allowInsecureLoopback = false, allowPath = false } = tools
+  try {
+    const verified = await verifyToken(type, jwt, {
+      allowInsecureLoopback,
+      allowPath,
+      audience: resource,
+      issuers: [authServer],
+      now,
+      ...tokenKeys(discovery, type.issuerDocument, requireKey),
+    })
+    if (verified.confirmationKey?.thumbprint !== signer.thumbprint) throw refuse('it is for another key')
+    return verified
+  } catch (error) {
+    if (error instanceof AAuthError) throw new AgentError('auth_token_refused', error.message, { cause: error })
+    throw error
+  }
+}
+
+function requireKey(found: Found<VerificationKey>): VerificationKey {
+  if ('found' in found) return found.found
+  throw new AgentError('auth_token_refused', 'The key of the token was not found.', { cause: found.failure })
+}
+
+function refuse(why: string): AgentError {
+  return new AgentError('auth_token_refused', `The token is refused: ${why}.`)
+}

@@ -1,0 +1,28 @@
+import { type ConsentTransport, hashSecret, type MintedSecrets } from 'countersign-server/edition'
+import { displayCode, readCode } from './interaction-code.js'
+import { paths } from './paths.js'
+
+/** The person comes with a code, and nobody goes back: the agent asks what became of its request. */
+export function createConsentTransport(_issuer: string, secrets: MintedSecrets): ConsentTransport {
+  return {
+    path: paths.interact,
+    async readLink(parameters) {
+      const typed = parameters.get('code')
+      if (typed === undefined) return undefined
+      const code = readCode(typed)
+      if (code === undefined) return 'request_unknown'
+      return {
+        tokenHash: hashSecret(code),
+        redirectUri: null,
+        state: undefined,
+        path: `${paths.interact}?${new URLSearchParams({ code }).toString()}`,
+        fields: { code },
+        code: displayCode(code),
+      }
+    },
+    handleOf: (requestId) => secrets.codeOf(requestId),
+    isAlive: ({ codeAlive }) => codeAlive,
+    reachesOnlyAgent: () => true,
+    addressOf: () => undefined,
+  }
+}

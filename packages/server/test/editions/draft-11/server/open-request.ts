@@ -1,0 +1,89 @@
+import {
+  type AccessAsked,
+  type AuthRequest,
+  hashSecret,
+  type RequestDisplay,
+  type ServerContext,
+  type SigningAgent,
+} from 'countersign-server/edition'
+import { documents } from '../library/documents.js'
+import { pendingResponse } from './pending-response.js'
+import { type Asked, createTicket, ticketHash } from './ticket.js'
+
+/** A request that a person will decide. */
+export interface RequestToOpen {
+  access: AccessAsked
+  asked: Asked
+  /** How many requests of the agent may then be open. */
+  maxOpen: number
+}
+
+/** Remembers the agent as it is seen now and stores the request. Returns the answer to the agent. */
+export async function openRequest(
+  context: ServerContext,
+  agent: SigningAgent,
+  { access, asked, maxOpen }: RequestToOpen,
+): Promise<Response> {
+  const { storage, secrets, lifetimes } = context
+  const display = await displayOf(context, agent, access)
+  await storage.recordAgent({
+    agent: agent.agent,
+    name: display.agent.name?.slice(0, 256),
+    redirectHosts: [],
+    keyThumbprints: (await storage.findAgent(agent.agent))?.keyThumbprints ?? [],
+  })
+  const ticket = createTicket(asked, secrets)
+  const request = await storage.createAuthRequest({
+    tokenHash: ticketHash(ticket),
+    agent: agent.agent,
+    delegate: agent.delegate,
+    agentJkt: agent.key.thumbprint,
+    resource: access.resource,
+    scope: access.scope.join(' '),
+    redirectUri: null,
+    display,
+    lifetime: lifetimes.requestToken,
+    maxOpen,
+  })
+  const isDecided = await allowRemembered(context, request, { ticket, userId: asked.userId })
+  return pendingResponse(context, ticket, { retryAfter: 0, needs: isDecided ? 'nobody' : 'interaction' })
+}
+
+/** Allows what the person has allowed before for as long as it takes: nobody need come. */
+async function allowRemembered(
+  { storage, transport, lifetimes }: ServerContext,
+  request: AuthRequest,
+  { ticket, userId }: { ticket: string; userId: string | undefined },
+): Promise<boolean> {
+  if (userId === undefined) return false
+  const { agent, delegate, resource } = request
+  const grant = await storage.findRememberedGrant({ userId, agent, delegate, resource })
+  const handle = transport.handleOf(request.id)
+  if (!grant || handle === undefined) return false
+  const { outcome } = await storage.allowRemembered({
+    tokenHash: ticketHash(ticket),
+    // No browser has it.
+    browserHash: hashSecret(ticket),
+    userId,
+    state: null,
+    grantId: grant.id,
+    handle: { handleHash: hashSecret(handle), handleLifetime: lifetimes.code },
+  })
+  return outcome === 'allowed'
+}
+
+/** What the pages show of who vouches for the agent, and of the resource, as they were when it asked. */
+async function displayOf(
+  { discovery }: ServerContext,
+  { agent, remoteAddress }: SigningAgent,
+  { resource }: AccessAsked,
+): Promise<RequestDisplay> {
+  const provider = await discovery.findMetadata(documents.agent, agent, remoteAddress)
+  const described = await discovery.findMetadata(documents.resource, resource, remoteAddress)
+  const { name, policy_uri: policyUri, tos_uri: tosUri } = 'found' in provider ? provider.found : {}
+  const { scope_descriptions: scopeDescriptions } = 'found' in described ? described.found : {}
+  return {
+    agent: { name, policyUri, tosUri },
+    resource: { supportedScopes: scopeDescriptions && Object.keys(scopeDescriptions), scopeDescriptions },
+  }
+}

@@ -1,0 +1,8 @@
+/** The endpoints of the person server. */
+export const paths = {
+  jwks: '/person/jwks.json',
+  personToken: '/person/token',
+  authToken: '/person/authorize',
+  pending: '/person/pending',
+  interact: '/person/interact',
+} as const

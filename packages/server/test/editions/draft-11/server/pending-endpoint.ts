@@ -1,0 +1,76 @@
+import { setTimeout } from 'node:timers/promises'
+import { AAuthError } from 'countersign'
+import {
+  type AuthRequest,
+  type ProgramEndpoint,
+  type ServerContext,
+  type SigningAgent,
+  signedRequest,
+} from 'countersign-server/edition'
+import { deliverToken } from './deliver-token.js'
+import { paths } from './paths.js'
+import { pendingResponse } from './pending-response.js'
+import { type Asked, readTicket, ticketHash } from './ticket.js'
+
+const limits = { held: 20, heldAtOnce: 1000, lookEvery: 100 }
+
+/** `GET /person/pending/{ticket}`: what became of a request, for the agent and key that made it; to anybody else there is none. */
+export function createPendingEndpoint(context: ServerContext): ProgramEndpoint {
+  let held = 0
+
+  /** Looks again until somebody decided, or the time is over for which the agent wants to wait. */
+  async function hold(ticket: string, stored: AuthRequest, wait: number): Promise<AuthRequest> {
+    if (held >= limits.heldAtOnce) return stored
+    held++
+    try {
+      const until = performance.now() + wait * 1000
+      let latest = stored
+      while (latest.status === 'open' && performance.now() < until) {
+        await setTimeout(limits.lookEvery)
+        latest = (await context.storage.findAuthRequest(ticketHash(ticket))) ?? latest
+      }
+      return latest
+    } finally {
+      held--
+    }
+  }
+
+  return (signed) =>
+    signedRequest(context, signed, async (agent) => {
+      const ticket = new URL(signed.request.url).pathname.slice(paths.pending.length + 1)
+      const { asked, stored } = await requireOwn(context, agent, ticket)
+      const wait = preferredWait(signed.request)
+      return async () => {
+        const latest = await hold(ticket, stored, wait)
+        if (latest.status === 'allowed') return deliverToken(context, agent, { request: latest, asked })
+        if (latest.status !== 'open') throw ending(latest.status)
+        return pendingResponse(context, ticket, {
+          retryAfter: wait > 0 ? 0 : 5,
+          needs: latest.browserHash === null ? 'interaction' : 'patience',
+        })
+      }
+    })
+}
+
+async function requireOwn(
+  { storage }: ServerContext,
+  { agent, delegate, key }: SigningAgent,
+  ticket: string,
+): Promise<{ asked: Asked; stored: AuthRequest }> {
+  const asked = readTicket(ticket)
+  const stored = asked && (await storage.findAuthRequest(ticketHash(ticket)))
+  const isOwn = stored?.agent === agent && stored.delegate === delegate && stored.agentJkt === key.thumbprint
+  if (asked && stored && isOwn) return { asked, stored }
+  throw new AAuthError('not_found', 'There is no such request of this agent and key.')
+}
+
+function ending(status: Exclude<AuthRequest['status'], 'open' | 'allowed'>): AAuthError {
+  if (status === 'denied') return new AAuthError('consent_denied', 'The person said no.')
+  if (status === 'expired') return new AAuthError('consent_expired', 'Nobody decided in time.')
+  return new AAuthError('consent_ended', `The request has ended: ${status}.`)
+}
+
+function preferredWait(request: Request): number {
+  const [, said] = /(?:^|[,;]\s*)wait=(\d{1,4})(?:$|[,;\s])/.exec(request.headers.get('prefer') ?? '') ?? []
+  return Math.min(Number(said ?? 0), limits.held)
+}

@@ -1,0 +1,12 @@
+import { AAuthError } from 'countersign'
+import { isIdentifier } from 'countersign/wire'
+import { requireText } from './read-json.js'
+import type { AccessReader } from './token-endpoint.js'
+
+/** `POST /person/token`: to act at a resource as somebody, which is what people know as being recognised there. */
+export const readPersonAccess: AccessReader = async (context, _agent, members) => {
+  const resource = requireText(members, 'resource')
+  if (!isIdentifier(resource, context.identifiers))
+    throw new AAuthError('request_malformed', 'The resource is no server identifier.')
+  return { access: { resource, scope: ['openid'] }, asked: { token: 'person', userId: undefined } }
+}

@@ -1,0 +1,37 @@
+import {
+  type AccessAsked,
+  type ProgramEndpoint,
+  requireAdmitted,
+  requireFreshKeys,
+  requireRoom,
+  type ServerContext,
+  type SigningAgent,
+  signedRequest,
+} from 'countersign-server/edition'
+import { openRequest } from './open-request.js'
+import { readJson } from './read-json.js'
+import type { Asked } from './ticket.js'
+
+/** What the members of a request ask for, verified. */
+export type AccessReader = (
+  context: ServerContext,
+  agent: SigningAgent,
+  members: Readonly<Record<string, unknown>>,
+) => Promise<{ access: AccessAsked; asked: Pick<Asked, 'token' | 'userId'> & { until?: number } }>
+
+const longestToken = 3600
+
+/** An endpoint at which an agent asks for a token with JSON; a person will decide. */
+export function tokenEndpoint(context: ServerContext, readAccess: AccessReader): ProgramEndpoint {
+  return (signed) =>
+    signedRequest(context, signed, async (agent, { body, resolved }) => {
+      requireFreshKeys(agent)
+      const members = readJson(signed.request.headers.get('content-type'), body)
+      const { access, asked } = await readAccess(context, agent, members)
+      await requireAdmitted(context, agent, access)
+      const maxOpen = await requireRoom(context, agent)
+      const ends = [context.now() + longestToken, resolved.token?.claims.exp, asked.until]
+      const until = Math.min(...ends.filter((end) => end !== undefined))
+      return () => openRequest(context, agent, { access, asked: { ...asked, until }, maxOpen })
+    })
+}

@@ -1,0 +1,125 @@
+import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import { decodeToken, publishedJwk, signRequest } from 'countersign/wire'
+import { createScriptedUser, decideAs } from '../../scripted-user.js'
+import { createWorld, ids, type World, type WorldOptions } from '../../world.js'
+import { draft11 } from './draft-11.js'
+import { draft11Server } from './draft-11-server.js'
+import { ownAgentId } from './library/agent-id.js'
+import type { AgentTokenClaims } from './library/tokens.js'
+
+/** What went over the wire, in order. */
+export interface Exchange {
+  request: Request
+  response: Response
+}
+
+export interface Stage extends World {
+  exchanges: Exchange[]
+  /** How often a person was asked. */
+  asked: string[]
+}
+
+/** What a person does who is sent to a page. */
+export type Person = (world: World, url: string) => Promise<unknown>
+
+/** Signs in as somebody and decides; gives the page on which it ends. */
+export function deciding(consent: 'grant' | 'deny', username = 'testuser'): Person {
+  return (world, url) => decideAs(createScriptedUser(world.fetch), url, consent, { username })
+}
+
+/** The three parties, all of draft -11, and a person who allows everything unless another is given. */
+export async function openStage({
+  person = deciding('grant'),
+  ...options
+}: WorldOptions & { person?: Person } = {}): Promise<Stage> {
+  const asked: string[] = []
+  const world = await createWorld({
+    edition: draft11Server,
+    async onConsent(created, url) {
+      asked.push(url)
+      await person(created, url)
+    },
+    ...options,
+  })
+  const exchanges: Exchange[] = []
+  for (const [origin, answer] of world.origins) {
+    world.origins.set(origin, async (request) => {
+      const copy = request.clone()
+      const answered = await answer(request)
+      const { status, headers } = answered
+      const body = await answered.text()
+      const response = () => new Response(body === '' ? null : body, { status, headers })
+      exchanges.push({ request: copy, response: response() })
+      return response()
+    })
+  }
+  return { ...world, exchanges, asked }
+}
+
+/** The exchanges at a path, in order. */
+export function exchangesAt({ exchanges }: Stage, path: string): Exchange[] {
+  return exchanges.filter(({ request }) => new URL(request.url).pathname.startsWith(path))
+}
+
+/** The last exchange at a path. */
+export function lastAt(stage: Stage, path: string): Exchange {
+  const exchange = exchangesAt(stage, path).at(-1)
+  if (!exchange) throw new Error(`nothing was sent to ${path}`)
+  return exchange
+}
+
+/** The token that a request was signed with. */
+export function shownToken({ request }: Exchange) {
+  return decodeToken(/jwt="([^"]+)"/.exec(request.headers.get('signature-key') ?? '')?.[1] ?? '')
+}
+
+/** The agent token of an agent that vouches for itself, with some claims as a test wants them. */
+export function agentToken(
+  { clock, agentSigner }: World,
+  { signer = agentSigner, ...claims }: Partial<AgentTokenClaims> & { signer?: Signer } = {},
+): Promise<string> {
+  const all = {
+    iss: ids.agent,
+    dwk: 'aauth-agent.json',
+    sub: ownAgentId(ids.agent),
+    cnf: { jwk: publishedJwk(signer.jwk, draft11.documents.agent.jose) },
+    iat: clock.now,
+    exp: clock.now + 3600,
+    jti: 'a',
+    ...claims,
+  }
+  return issueToken(draft11.tokens.agent, all, { signer: agentSigner })
+}
+
+/** Sends a request that is signed with a token. */
+export async function sendWith(
+  stage: Stage,
+  jwt: string,
+  request: Request,
+  signer: Signer = stage.agentSigner,
+): Promise<Response> {
+  const signatureKey = { scheme: 'jwt', jwt } as const
+  const { signing: profile } = draft11
+  return stage.fetch(await signRequest(request, { profile, signer, signatureKey, created: stage.clock.now }))
+}
+
+/** Asks the person server for something. */
+export function postTo(path: string, members: object): Request {
+  return new Request(ids.authServer + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(members),
+  })
+}
+
+/** An agent's request for a person token, to be decided: where to ask what became of it, and the page. */
+export async function openPending(stage: Stage): Promise<{ location: string; page: string }> {
+  const response = await sendWith(stage, await agentToken(stage), postTo('/person/token', { resource: ids.resource }))
+  const said = response.headers.get('aauth-requirement') ?? ''
+  const [, url, code] = /^requirement=interaction;url="([^"]+)";code="([^"]+)"$/.exec(said) ?? []
+  return { location: response.headers.get('location') ?? '', page: `${url}?code=${code}` }
+}
+
+export async function newSigner(kid: string): Promise<Signer> {
+  return createSigner(await generatePrivateJwk({ kid }))
+}
