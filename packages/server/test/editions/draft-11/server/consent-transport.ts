@@ -17,7 +17,7 @@ export function createConsentTransport(_issuer: string, secrets: MintedSecrets):
         state: undefined,
         path: `${paths.interact}?${new URLSearchParams({ code }).toString()}`,
         fields: { code },
-        code: displayCode(code),
+        displayCode: displayCode(code),
       }
     },
     handleOf: (requestId) => secrets.codeOf(requestId),
