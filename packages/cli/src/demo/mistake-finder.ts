@@ -1,8 +1,11 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import {
+  confirmationJwk,
   decodeToken,
   fieldValues,
   importVerificationKey,
+  january,
+  type KeyReference,
   parseJsonObject,
   parseSignatureInput,
   parseSignatureKey,
@@ -13,35 +16,41 @@ import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
 
 /** Finds out what the signer of a refused request did otherwise. */
 export interface MistakeFinder {
-  /** Remembers the keys in what is fetched: they verify the requests that follow. */
+  /** Remembers documents and keys that are fetched: they verify the requests that follow. */
   note(event: TraceEvent): void
   /** What is known to be wrong with its signature, in words; undefined where nothing is. Never rejects. */
   find(request: TracedRequest): Promise<string | undefined>
 }
 
-const maxKeys = 1000
+const maxDocuments = 1000
 
 export function createMistakeFinder(): MistakeFinder {
-  const published = new Map<string, unknown>()
+  /** Documents and key sets, by their URL. */
+  const published = new Map<string, Readonly<Record<string, unknown>>>()
 
   function keyOf(signatureKey: string): unknown {
     const { key } = parseSignatureKey(signatureKey)
     if (key.scheme === 'hwk') return key.jwk
-    if (key.scheme === 'jwks') return published.get(key.kid)
-    const cnf = key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload.cnf : undefined
-    return typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
+    if (key.scheme === 'jwt') return confirmationJwk(decodeToken(key.jwt)?.payload ?? {})
+    if (key.scheme !== 'jwks') return undefined
+    const { keys } = published.get(keySetOf(key)) ?? {}
+    return Array.isArray(keys) ? keys.find((jwk) => isNamed(jwk, key.kid)) : undefined
+  }
+
+  function keySetOf(key: Extract<KeyReference, { scheme: 'jwks' }>): string {
+    if ('jwksUri' in key) return key.jwksUri
+    const { id, wellKnown = january.documents.agent.name } = key
+    const jwksUri = published.get(`${id}/.well-known/${wellKnown}`)?.jwks_uri
+    return typeof jwksUri === 'string' ? jwksUri : id
   }
 
   return {
     note(event) {
       if (event.kind !== 'response-received') return
-      const keys = parseJsonObject(event.response.body ?? '')?.keys
-      for (const jwk of Array.isArray(keys) ? (keys as unknown[]) : []) {
-        const kid = typeof jwk === 'object' && jwk !== null && 'kid' in jwk ? jwk.kid : undefined
-        if (typeof kid !== 'string') continue
-        if (published.size >= maxKeys) published.clear()
-        published.set(kid, jwk)
-      }
+      const document = parseJsonObject(event.response.body ?? '')
+      if (!document || !('keys' in document || 'jwks_uri' in document)) return
+      if (published.size >= maxDocuments) published.clear()
+      published.set(event.request.url, document)
     },
     async find(request) {
       const message = messageOf(request)
@@ -57,6 +66,10 @@ export function createMistakeFinder(): MistakeFinder {
       }
     },
   }
+}
+
+function isNamed(jwk: unknown, kid: string): boolean {
+  return typeof jwk === 'object' && jwk !== null && 'kid' in jwk && jwk.kid === kid
 }
 
 function messageOf({ method, url, headers, body }: TracedRequest): ReceivedMessage {

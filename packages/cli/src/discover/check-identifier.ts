@@ -3,6 +3,7 @@ import {
   type Discovery,
   documentUrl,
   endpointProblem,
+  fetchLimits,
   isLoopbackIdentifier,
   type NetworkOptions,
   parseJsonObject,
@@ -63,7 +64,7 @@ async function checkDocument(
       absent.length > 0
         ? `Add ${absent.join(', ')}: without ${absent.length > 1 ? 'them' : 'it'} peers can do nothing with the document.`
         : 'Every URL in it must be absolute, https (or http on loopback), as a URL parser spells it, without #.'
-    const expected = { maxBytes: 16_384, self: { member: type.self, identifier }, mend }
+    const expected = { maxBytes: fetchLimits.metadataBytes, self: { member: type.self, identifier }, mend }
     return {
       ...report,
       outcome: outcome.failure.reason === 'unreachable' ? 'unreachable' : 'refused',

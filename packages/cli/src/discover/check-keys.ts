@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Discovery } from 'countersign/wire'
-import { parseJsonObject } from 'countersign/wire'
+import { fetchLimits, parseJsonObject, showsSecret } from 'countersign/wire'
 import { explainRefusal } from './explain-refusal.js'
 import type { Finding } from './finding.js'
 import type { ObservedFetch } from './observed-fetch.js'
@@ -19,7 +19,6 @@ export interface KeySetReport {
   findings: Finding[]
 }
 
-const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'] as const
 const replaceKey = 'Make a new key and publish its public members only: everybody may have seen this one.'
 
 /** Fetches a key set and tries every key in it. */
@@ -27,7 +26,10 @@ export async function checkKeys(url: string, discovery: Discovery, observed: Obs
   // No key has this name, so the answer is about the set alone.
   const probe = await discovery.findKeyAt(url, randomUUID())
   if ('failure' in probe && probe.failure.reason !== 'unknown_kid') {
-    const expected = { maxBytes: 65_536, mend: 'Publish {"keys": […]} with at most 100 public keys.' }
+    const expected = {
+      maxBytes: fetchLimits.jwksBytes,
+      mend: `Publish {"keys": […]} with at most ${fetchLimits.keys} public keys.`,
+    }
     const outcome = probe.failure.reason === 'unreachable' ? 'unreachable' : 'refused'
     return { url, outcome, keys: [], findings: [explainRefusal(probe.failure, observed.seen(url), expected)] }
   }
@@ -64,8 +66,7 @@ async function checkKey(
     report: { kid, outcome: 'refused' as const },
     finding: { level, what: `The key ${kid === null ? 'without a kid' : kid}: ${what}`, mend },
   })
-  if (secretMembers.some((member) => member in members))
-    return refuse('error', 'it shows its private part.', replaceKey)
+  if (showsSecret(members)) return refuse('error', 'it shows its private part.', replaceKey)
   if (kid === null) return refuse('advice', 'nobody can name it.', 'Give it a kid that no other key here has.')
   if (kids.has(kid))
     return refuse('error', 'another key before it has the same kid.', 'Give every key a kid of its own.')

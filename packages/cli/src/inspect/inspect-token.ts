@@ -1,5 +1,5 @@
 import { AAuthError, type PublicJwk } from 'countersign'
-import { decodeToken, jwkThumbprint, parseJsonObject } from 'countersign/wire'
+import { confirmationJwk, decodeToken, jwkThumbprint, maxTokenLength, parseJsonObject } from 'countersign/wire'
 import { describeDistance } from './describe-distance.js'
 import type { Inspection } from './inspection.js'
 
@@ -24,7 +24,7 @@ function refusalOf(parts: readonly string[], hasPayload: boolean): string {
   if (parts.length !== 3) return `it has ${parts.length} parts, where a signed token has three`
   if (!hasPayload) return 'its payload is not a JSON object in base64url'
   if (parts[2] === '') return 'it is not signed at all'
-  if (parts.join('.').length > 8192) return 'it is longer than 8 KiB'
+  if (parts.join('.').length > maxTokenLength) return `it is longer than ${maxTokenLength / 1024} KiB`
   return 'a part of it is not base64url without padding, in its one canonical form, or its JSON has a member twice'
 }
 
@@ -53,9 +53,9 @@ function timeRemarks(payload: Record<string, unknown>, now: number): string[] {
   })
 }
 
-async function keyRemarks({ cnf }: Record<string, unknown>): Promise<string[]> {
-  const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
-  if (typeof jwk !== 'object' || jwk === null) return []
+async function keyRemarks(claims: Record<string, unknown>): Promise<string[]> {
+  const jwk = confirmationJwk(claims)
+  if (!jwk) return []
   try {
     return [`It is bound to the key with the thumbprint ${await jwkThumbprint(jwk as PublicJwk)}.`]
   } catch (error) {

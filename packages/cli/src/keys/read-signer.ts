@@ -1,19 +1,13 @@
 import { createSigner, type PrivateJwk, type Signer } from 'countersign'
 import { usageError } from '../command/command-error.js'
 import { readJsonFile } from '../flags/read-json-file.js'
+import { requireUsableKey } from '../flags/require-usable-key.js'
 
 /** The signer over the private JWK in a file, such as `countersign keys generate` writes. */
 export async function readSigner(path: string): Promise<Signer> {
   const jwk = await readJsonFile('--key', path)
   if (!isPrivateJwk(jwk)) throw usageError(`--key: ${path} holds no private JWK (with the members kty and d).`)
-  try {
-    return await createSigner(jwk)
-  } catch (cause) {
-    throw usageError(
-      `--key: ${path} holds no usable key: ${cause instanceof Error ? cause.message : String(cause)}`,
-      cause,
-    )
-  }
+  return requireUsableKey(path, createSigner(jwk))
 }
 
 function isPrivateJwk(jwk: object): jwk is PrivateJwk {

@@ -1,3 +1,4 @@
+import { escapeUnit } from '../text/escape-unit.js'
 import { redactSecrets } from './redact-secrets.js'
 
 /** What a line of the log may say. */
@@ -20,6 +21,7 @@ export function createLog(stream: NodeJS.WritableStream): Log {
   })
 
   function write(level: string, event: string, fields: LogFields = {}): void {
+    // Strangers have a say in what is logged: no terminal or reader of lines is to act on it.
     const line = JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })
     stream.write(`${redactSecrets(line).replaceAll(/[^\x20-\x7e…]/g, escapeUnit)}\n`)
   }
@@ -41,9 +43,4 @@ function describe(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause === undefined || depth === 5 ? '' : `\ncaused by ${describe(error.cause, depth + 1)}`
   return ((error.stack ?? String(error)) + cause).slice(0, longestDescription)
-}
-
-/** Strangers have a say in what is logged: no terminal or reader of lines is to act on it. */
-function escapeUnit(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

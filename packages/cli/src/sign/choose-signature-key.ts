@@ -1,5 +1,5 @@
 import { AAuthError, january, type PublicJwk, type Signer } from 'countersign'
-import { decodeToken, jwkThumbprint, type KeyReference } from 'countersign/wire'
+import { confirmationJwk, decodeToken, jwkThumbprint, type KeyReference } from 'countersign/wire'
 import { usageError } from '../command/command-error.js'
 
 export interface KeyReferenceFlags {
@@ -64,9 +64,8 @@ export async function chooseSignatureKey(
 }
 
 async function boundThumbprint(token: string): Promise<string | undefined> {
-  const cnf = decodeToken(token)?.payload.cnf
-  const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
-  if (typeof jwk !== 'object' || jwk === null) return undefined
+  const jwk = confirmationJwk(decodeToken(token)?.payload ?? {})
+  if (!jwk) return undefined
   try {
     return await jwkThumbprint(jwk as PublicJwk)
   } catch (error) {

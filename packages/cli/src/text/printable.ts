@@ -1,3 +1,5 @@
+import { escapeUnit } from './escape-unit.js'
+
 /** What a terminal acts on instead of showing it: controls but tab and line feed, what turns text around or joins it unseen, separators of lines. */
 const acted = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
@@ -7,8 +9,4 @@ const acted = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
  */
 export function printable(text: string): string {
   return text.replace(acted, (character) => character.split('').map(escapeUnit).join(''))
-}
-
-function escapeUnit(unit: string): string {
-  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

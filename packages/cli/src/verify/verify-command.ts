@@ -8,6 +8,7 @@ import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
 import { parseSeconds } from '../flags/parse-seconds.js'
 import { readJsonFile } from '../flags/read-json-file.js'
 import { requireIdentifierFlag } from '../flags/require-identifier-flag.js'
+import { requireUsableKey } from '../flags/require-usable-key.js'
 import { toldFetch } from '../network/told-fetch.js'
 import { maxRequest } from './parse-http-request.js'
 import { renderReport } from './render-report.js'
@@ -87,13 +88,9 @@ async function readJwks(path: string): Promise<readonly unknown[]> {
 
 async function readKey(path: string): Promise<VerificationKey> {
   const jwk = await readJsonFile('--key', path)
-  try {
-    // Of a private key the public half is enough.
-    return await importVerificationKey('d' in jwk ? (await createSigner(jwk as PrivateJwk)).jwk : jwk)
-  } catch (cause) {
-    throw usageError(
-      `--key: ${path} holds no usable key: ${cause instanceof Error ? cause.message : String(cause)}`,
-      cause,
-    )
-  }
+  return requireUsableKey(path, importPublicHalf(jwk))
+}
+
+async function importPublicHalf(jwk: object): Promise<VerificationKey> {
+  return importVerificationKey('d' in jwk ? (await createSigner(jwk as PrivateJwk)).jwk : jwk)
 }

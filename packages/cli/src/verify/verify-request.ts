@@ -3,6 +3,7 @@ import {
   fieldValues,
   parseSignatureInput,
   parseSignatureKey,
+  plainHost,
   type ResolvedKey,
   type VerificationKey,
   verifySignature,
@@ -107,8 +108,7 @@ interface ChosenAuthority {
 }
 
 function chooseAuthority({ host }: ParsedRequest, options: VerifyRequestOptions): ChosenAuthority {
-  // Some clients write the default port out; it is not in the authority (RFC 9421 §2.2.3).
-  const asked = host?.toLowerCase().replace(/:(?:80|443)?$/, '')
+  const asked = host === undefined ? undefined : plainHost(host)
   const server = [options.resource, options.authServer].map((id) => id && new URL(id).host)
   const typed = options.authority?.toLowerCase() ?? server[0] ?? (server[1] === asked ? asked : undefined)
   if (typed !== undefined) {

@@ -58,8 +58,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
   } = options
   const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
-  if (identifiers.allowInsecureLoopback)
-    warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')
+  if (allowInsecureLoopback) warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireAgentOptions(options, owners.onConsent, identifiers)
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const send = options.fetch ?? globalThis.fetch

@@ -13,8 +13,8 @@ import { type IdentifierOptions, identifierProblem, isIdentifier } from '../prot
 import { type DocumentSource, Documents, type LoadedDocument } from './documents.js'
 import type { DiscoveryLimits } from './fetch-budget.js'
 import type { DiscoveryFailure, FetchDocument, Found } from './fetch-document.js'
+import { fetchLimits } from './fetch-limits.js'
 import { type KeyFinder, privateKeysIn, readJwks } from './jwks.js'
-import { limits } from './limits.js'
 import type { Lookup, LookupGuard } from './lookup-guard.js'
 import type { NetworkOptions } from './network-options.js'
 
@@ -106,15 +106,17 @@ interface KeyOwner {
 export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOptions): Discovery {
   const now = options.now ?? systemClock
   /** Found keys by all that led to them; out of date whenever a document has changed since. */
-  const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number; changes: number }>(limits.cachedDocuments)
+  const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number; changes: number }>(
+    fetchLimits.cachedDocuments,
+  )
   requireOneWay(options)
   const { fetch = createGuardedFetch(options), configuredIssuers = [] } = options
   const { fetchConfigured = options.fetch ? () => fetch : (issuer) => guardedFetchOf(issuer, options) } = options
   const configuredFetches = new Map(configuredIssuers.map((issuer) => [issuer, fetchConfigured(issuer)]))
   const documents = new Documents(now, guard.budget, options.failureAge ?? 30)
-  const { failureTime = 'equal', renewalInterval = limits.refetchInterval } = options
-  const lastRefetch = new LruCache<true>(limits.cachedDocuments)
-  const reported = new LruCache<true>(limits.cachedDocuments)
+  const { failureTime = 'equal', renewalInterval = fetchLimits.refetchInterval } = options
+  const lastRefetch = new LruCache<true>(fetchLimits.cachedDocuments)
+  const reported = new LruCache<true>(fetchLimits.cachedDocuments)
 
   function fetchFor({ type, identifier }: KeyOwner): FetchDocument {
     return (isOfAuthServer(type) ? configuredFetches.get(identifier) : undefined) ?? fetch
@@ -125,7 +127,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
     return {
       key: `document ${url}`,
       url,
-      maxBytes: limits.metadataBytes,
+      maxBytes: fetchLimits.metadataBytes,
       read: ({ document }) => {
         const parsed = parseDocument(type, identifier, document, options)
         return 'metadata' in parsed ? { value: parsed.metadata } : parsed
@@ -141,7 +143,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
     if (!first || !options.onPrivateKey) return
     const name = `${jwksUri} ${first.kid ?? ''}`
     if (reported.get(name, now())) return
-    reported.set(name, true, now() + limits.reportedAge)
+    reported.set(name, true, now() + fetchLimits.reportedAge)
     options.onPrivateKey(jwksUri, first.kid, remoteAddress)
   }
 
@@ -151,7 +153,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
       // Apart: what a stranger who names the same URL gets or does not get must not count for the auth server, nor show.
       key: configured ? `jwks of ${owner.identifier} ${jwksUri}` : `jwks ${jwksUri}`,
       url: jwksUri,
-      maxBytes: limits.jwksBytes,
+      maxBytes: fetchLimits.jwksBytes,
       read: ({ document }) => {
         const outcome = readJwks(document, new URL(jwksUri).origin, owner?.type.jose)
         if ('value' in outcome) reportPrivateKey(document, jwksUri, remoteAddress)
@@ -202,7 +204,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
     if ('found' in key) return isNew ? { ...key, isNew } : key
     if (key.failure.reason !== 'unknown_kid' && key.failure.reason !== 'unusable') return key
     const mayRefetch = !isNew && !lastRefetch.get(source.key, now())
-    if (isNew || mayRefetch) lastRefetch.set(source.key, true, now() + limits.refetchInterval)
+    if (isNew || mayRefetch) lastRefetch.set(source.key, true, now() + fetchLimits.refetchInterval)
     if (!mayRefetch && !documents.isLoading(source)) {
       const latest = documents.find(source, first.found.fetched)
       return latest ? latest.value(kid) : key

@@ -1,7 +1,7 @@
 import { errorReasons } from '../lib/error-reasons.js'
 import { LruCache } from '../lib/lru-cache.js'
 import { type FetchDocument, type FetchedDocument, type Found, fetchDocument } from './fetch-document.js'
-import { limits } from './limits.js'
+import { fetchLimits } from './fetch-limits.js'
 import type { FailedFetch, FetchBudget, Lookup } from './lookup-guard.js'
 
 /** A document to be fetched, and what is made of it. */
@@ -50,10 +50,10 @@ export class Documents {
   readonly #now: () => number
   readonly #budget: FetchBudget
   readonly #failureAge: number
-  readonly #small = new LruCache<LoadedDocument<unknown>>(limits.cachedDocuments)
+  readonly #small = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedDocuments)
   // Apart, so that strangers with large documents neither fill the memory nor drive out the small ones that most have.
-  readonly #large = new LruCache<LoadedDocument<unknown>>(limits.cachedLargeDocuments)
-  readonly #failures = new LruCache<RememberedFailure>(limits.failures)
+  readonly #large = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedLargeDocuments)
+  readonly #failures = new LruCache<RememberedFailure>(fetchLimits.failures)
   readonly #flights = new Map<string, Flight>()
   #fetches = 0
 
@@ -86,14 +86,14 @@ export class Documents {
     if ('found' in outcome || !cached) return outcome
     const { reason } = outcome.failure
     // For a moment only: else one who holds a key that was taken out could keep it alive by keeping us busy.
-    if (reason === 'busy' && cached.freshUntil + limits.refetchInterval > this.#now()) {
+    if (reason === 'busy' && cached.freshUntil + fetchLimits.refetchInterval > this.#now()) {
       cached.stale = true
       return { found: cached }
     }
     if (reason !== 'unreachable') return outcome
     cached.stale = true
     // Not asked again at once: else every request would wait for an origin that is down.
-    cached.freshUntil = Math.max(cached.freshUntil, this.#now() + limits.refetchInterval)
+    cached.freshUntil = Math.max(cached.freshUntil, this.#now() + fetchLimits.refetchInterval)
     return { found: cached }
   }
 
@@ -165,14 +165,14 @@ export class Documents {
   }
 
   #keep(key: string, size: number, loaded: LoadedDocument<unknown>): void {
-    const [cache, other] = size > limits.largeDocument ? [this.#large, this.#small] : [this.#small, this.#large]
-    cache.set(key, loaded, loaded.freshUntil + limits.staleAge)
+    const [cache, other] = size > fetchLimits.largeDocument ? [this.#large, this.#small] : [this.#small, this.#large]
+    cache.set(key, loaded, loaded.freshUntil + fetchLimits.staleAge)
     other.delete(key)
   }
 
   async #read<T>(source: DocumentSource<T>): Promise<Found<{ value: T; freshUntil: number; size: number }>> {
     const { url, maxBytes, read, fetch } = source
-    const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: limits.timeoutMilliseconds })
+    const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: fetchLimits.timeoutMilliseconds })
     if ('refusal' in fetched) {
       const reason = fetched.unreachable ? 'unreachable' : 'refused'
       return { failure: { reason, message: fetched.refusal, cause: fetched.cause } }
@@ -180,7 +180,7 @@ export class Documents {
     const outcome = read(fetched)
     if ('refusal' in outcome)
       return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
-    const age = Math.min(Math.max(fetched.maxAge ?? limits.defaultAge, limits.minAge), limits.maxAge)
+    const age = Math.min(Math.max(fetched.maxAge ?? fetchLimits.defaultAge, fetchLimits.minAge), fetchLimits.maxAge)
     return { found: { value: outcome.value, freshUntil: this.#now() + age, size: fetched.size } }
   }
 }

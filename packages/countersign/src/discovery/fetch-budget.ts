@@ -1,5 +1,5 @@
 import { LruCache } from '../lib/lru-cache.js'
-import { limits } from './limits.js'
+import { fetchLimits } from './fetch-limits.js'
 import { busyFailure, type FetchBudget, type FetchCause } from './lookup-guard.js'
 
 /** What strangers can make a server fetch, and how it answers when nothing is found (attacks K25). */
@@ -83,12 +83,16 @@ export function createFetchBudget(
 ): FetchBudget {
   const { fetchesPerMinute = 3000, fetchesPerSource = 300 } = options
   // Concurrency limits; those of the options are rate limits.
-  const all = createConcurrencyLimit(limits.fetches, limits.fetchesPerHost)
-  const cold = createConcurrencyLimit(limits.coldFetches, limits.coldFetchesPerSource, limits.coldPartPerSource)
-  const known = createConcurrencyLimit(limits.knownFetches, limits.knownFetchesPerSource)
-  const slow = createConcurrencyLimit(limits.slowFetches, limits.slowFetchesPerSource)
-  const slowHosts = new LruCache<true>(limits.sources)
-  const bySource = new LruCache<MinuteCount>(limits.sources)
+  const all = createConcurrencyLimit(fetchLimits.fetches, fetchLimits.fetchesPerHost)
+  const cold = createConcurrencyLimit(
+    fetchLimits.coldFetches,
+    fetchLimits.coldFetchesPerSource,
+    fetchLimits.coldPartPerSource,
+  )
+  const known = createConcurrencyLimit(fetchLimits.knownFetches, fetchLimits.knownFetchesPerSource)
+  const slow = createConcurrencyLimit(fetchLimits.slowFetches, fetchLimits.slowFetchesPerSource)
+  const slowHosts = new LruCache<true>(fetchLimits.sources)
+  const bySource = new LruCache<MinuteCount>(fetchLimits.sources)
   let together: MinuteCount = { begun: 0, endsAt: 0 }
 
   function countTogether(): MinuteCount {
@@ -108,8 +112,8 @@ export function createFetchBudget(
     const wanted: [limit: ConcurrencyLimit, holder: string | undefined][] = [
       [isKnown ? known : cold, source],
       [all, host],
-      ...(slowHosts.get(host, now()) ? [[slow, source] satisfies [ConcurrencyLimit, string | undefined]] : []),
     ]
+    if (slowHosts.get(host, now())) wanted.push([slow, source])
     const taken: (() => void)[] = []
     const leave = (): void => {
       for (const leaveOne of taken) leaveOne()
@@ -139,13 +143,14 @@ export function createFetchBudget(
         return { failure: busyFailure('enough was fetched in this minute', retryAfter) }
       }
       const leave = enterAll(cause)
-      if (!leave) return { failure: busyFailure('too much is being fetched', limits.busyRetryAfter) }
+      if (!leave) return { failure: busyFailure('too much is being fetched') }
       for (const count of counts) count.begun++
       const begunAt = elapsed()
       return {
         end: () => {
           leave()
-          if (elapsed() - begunAt >= limits.slowMilliseconds) slowHosts.set(cause.host, true, now() + limits.slowAge)
+          if (elapsed() - begunAt >= fetchLimits.slowMilliseconds)
+            slowHosts.set(cause.host, true, now() + fetchLimits.slowAge)
         },
       }
     },

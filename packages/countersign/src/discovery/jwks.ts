@@ -1,10 +1,10 @@
 import { type JoseRules, registeredNames } from '../lib/algorithms.js'
 import { AAuthError } from '../lib/errors.js'
-import { importVerificationKey, type VerificationKey } from '../lib/jwk.js'
+import { importVerificationKey, showsSecret, type VerificationKey } from '../lib/jwk.js'
 import { publishedKeyProblem } from '../lib/published-keys.js'
 import { isLoopbackIdentifier } from '../protocol/identifier.js'
 import type { Found } from './fetch-document.js'
-import { limits } from './limits.js'
+import { fetchLimits } from './fetch-limits.js'
 
 /** Finds a key of the set by its `kid`. */
 export type KeyFinder = (kid: string) => Promise<Found<VerificationKey>>
@@ -23,7 +23,7 @@ export function readJwks(
 ): { value: KeyFinder } | { refusal: string } {
   const keys = typeof document === 'object' && document !== null && 'keys' in document ? document.keys : undefined
   if (!Array.isArray(keys)) return { refusal: 'it has no keys array' }
-  if (keys.length > limits.keys) return { refusal: `it has more than ${limits.keys} keys` }
+  if (keys.length > fetchLimits.keys) return { refusal: `it has more than ${fetchLimits.keys} keys` }
   const byKid = new Map<string, Promise<VerificationKey> | object>()
   const repeated = new Set<string>()
   for (const jwk of keys as unknown[]) {
@@ -57,6 +57,6 @@ function unusable(message: string): Found<never> {
 export function privateKeysIn(document: unknown): { kid: string | undefined }[] {
   const { keys } = document as { keys: readonly unknown[] }
   return keys
-    .filter((jwk): jwk is { kid?: unknown } => typeof jwk === 'object' && jwk !== null && ('d' in jwk || 'k' in jwk))
+    .filter((jwk): jwk is { kid?: unknown } => typeof jwk === 'object' && jwk !== null && showsSecret(jwk))
     .map(({ kid }) => ({ kid: typeof kid === 'string' ? kid.slice(0, 256) : undefined }))
 }

@@ -65,7 +65,7 @@ export const noGuard: LookupGuard = {
   run: (_remoteAddress, _failureTime, look) => look(openLookup),
 }
 
-/** @param retryAfter seconds */
-export function busyFailure(message: string, retryAfter: number): DiscoveryFailure {
+/** @param retryAfter seconds; soon, where it is not known when a place will be free */
+export function busyFailure(message: string, retryAfter = 3): DiscoveryFailure {
   return { reason: 'busy', message, retryAfter }
 }

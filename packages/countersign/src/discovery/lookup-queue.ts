@@ -1,7 +1,7 @@
 import { networkOf } from '../lib/network-of.js'
 import { type ConcurrencyLimit, createConcurrencyLimit } from './fetch-budget.js'
 import type { Found } from './fetch-document.js'
-import { limits } from './limits.js'
+import { fetchLimits } from './fetch-limits.js'
 import { busyFailure, type FailedFetch, type FailureTime, type Lookup } from './lookup-guard.js'
 
 /** Waits for a number of milliseconds, or until the signal aborts; resolves in either case. */
@@ -16,8 +16,8 @@ export type Delay = (milliseconds: number, signal: AbortSignal) => Promise<void>
 export class LookupQueue {
   readonly #now: () => number
   readonly #delay: Delay
-  readonly #forNew = createConcurrencyLimit(limits.waiting, limits.waitingPerSource)
-  readonly #forKnown = createConcurrencyLimit(limits.waiting, limits.waitingPerSource)
+  readonly #forNew = createConcurrencyLimit(fetchLimits.waiting, fetchLimits.waitingPerSource)
+  readonly #forKnown = createConcurrencyLimit(fetchLimits.waiting, fetchLimits.waitingPerSource)
 
   constructor(now: () => number, delay: Delay = timedDelay) {
     this.#now = now
@@ -42,7 +42,7 @@ export class LookupQueue {
   }
 }
 
-const queueIsFull: Found<never> = { failure: busyFailure('too many lookups are waiting', limits.busyRetryAfter) }
+const queueIsFull: Found<never> = { failure: busyFailure('too many lookups are waiting') }
 
 class QueuedLookup implements Lookup {
   /** The network that the request came from. */
@@ -90,7 +90,7 @@ class QueuedLookup implements Lookup {
    */
   recall({ failure, begunAt }: FailedFetch, known: boolean): Found<never> {
     // A second more, since the clock shows whole ones.
-    const isAnswered = (this.#clocks.now() - begunAt - 1) * 1000 > limits.timeoutMilliseconds
+    const isAnswered = (this.#clocks.now() - begunAt - 1) * 1000 > fetchLimits.timeoutMilliseconds
     return isAnswered ? { failure } : (this.enter(known) ?? { failure })
   }
 
@@ -100,8 +100,8 @@ class QueuedLookup implements Lookup {
   }
 
   async #timeOut(): Promise<Found<never>> {
-    await this.#clocks.delay(limits.timeoutMilliseconds, this.#ended.signal)
-    return { failure: { reason: 'unreachable', message: `nothing within ${limits.timeoutMilliseconds} ms` } }
+    await this.#clocks.delay(fetchLimits.timeoutMilliseconds, this.#ended.signal)
+    return { failure: { reason: 'unreachable', message: `nothing within ${fetchLimits.timeoutMilliseconds} ms` } }
   }
 }
 

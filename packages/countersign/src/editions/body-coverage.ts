@@ -1,5 +1,5 @@
 import type { BodyCoverage } from '../httpsig/verify-signature.js'
-import { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
+import { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 import type { ResolvedKey } from './key-resolver.js'
 
 /**
@@ -7,6 +7,6 @@ import type { ResolvedKey } from './key-resolver.js'
  * depends on the agent, keys are looked for before it is known.
  */
 export function bodyCoverage(unsignedBodies: AgentSelection): ((resolved: ResolvedKey) => BodyCoverage) | undefined {
-  if (!selectsAny(unsignedBodies)) return undefined
+  if (typeof unsignedBodies !== 'function' && unsignedBodies.length === 0) return undefined
   return ({ agent }) => (isSelected(unsignedBodies, agent) ? 'if-covered' : 'required')
 }

@@ -1,5 +1,5 @@
 import { systemClock } from '../lib/clock.js'
-import { AAuthError, type ErrorCode } from '../lib/errors.js'
+import { AAuthError } from '../lib/errors.js'
 import type { NonceClaim, NonceSource } from './claim-nonce.js'
 import { type NonceLimits, type ReachedLimit, reachedLimit, requireNonceLimits, widerNetwork } from './nonce-limits.js'
 
@@ -55,7 +55,9 @@ export function createMemoryNonces({
     const counts = { isAgent: holder.isAgent, ofHolder: holder.held, ...placesOf(holder).counts(network) }
     const reached = reachedLimit(counts, limits)
     // Forgetting a live nonce would let it be used again: refuse instead.
-    if (reached) throw new AAuthError(...refusals[reached], { retryAfter: 60 })
+    if (!reached) return
+    const code = reached === 'total' ? 'unavailable' : 'too_many_requests'
+    throw new AAuthError(code, refusals[reached], { retryAfter: 60 })
   }
 
   return function claimNonce({ key, source, lifetime }) {
@@ -149,17 +151,11 @@ function createTally() {
   }
 }
 
-const refusals: Readonly<Record<ReachedLimit, readonly [code: ErrorCode, message: string]>> = {
-  perKey: ['too_many_requests', 'Too many nonces of this key are remembered: wait, or sign as an agent.'],
-  perNetwork: [
-    'too_many_requests',
-    'Too many nonces of keys in this network are remembered: wait, or sign as an agent.',
-  ],
-  perAgent: ['too_many_requests', 'Too many nonces of this agent are remembered: wait.'],
-  network: ['too_many_requests', 'Too many nonces are remembered, most of this network: wait.'],
-  strangers: [
-    'too_many_requests',
-    'Too many nonces of keys that prove no agent are remembered: wait, or sign as an agent.',
-  ],
-  total: ['unavailable', 'The store of nonces is full.'],
+const refusals: Readonly<Record<ReachedLimit, string>> = {
+  perKey: 'Too many nonces of this key are remembered: wait, or sign as an agent.',
+  perNetwork: 'Too many nonces of keys in this network are remembered: wait, or sign as an agent.',
+  perAgent: 'Too many nonces of this agent are remembered: wait.',
+  network: 'Too many nonces are remembered, most of this network: wait.',
+  strangers: 'Too many nonces of keys that prove no agent are remembered: wait, or sign as an agent.',
+  total: 'Too many nonces are remembered.',
 }

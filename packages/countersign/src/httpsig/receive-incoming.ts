@@ -3,6 +3,7 @@ import type { Http2ServerRequest } from 'node:http2'
 import type { Readable } from 'node:stream'
 import { AAuthError } from '../lib/errors.js'
 import { joinChunks, withinLimit } from '../lib/read-stream.js'
+import { plainHost } from './plain-host.js'
 import { type ReceivedMessage, readBefore } from './received-message.js'
 
 /** What was read of a request: a stream can be read once, and two middlewares may ask. In it, since a WeakMap costs more. */
@@ -66,10 +67,6 @@ function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTar
     rawTarget: pseudo.get(':path') ?? originalUrl,
     rawHeaders: isSaid ? lines : ['host', authority, ...lines],
   }
-}
-
-function plainHost(host: string): string {
-  return host.toLowerCase().replace(/:(?:80|443)?$/, '')
 }
 
 async function bodyOf(incoming: NodeRequest, limit: number): Promise<Uint8Array> {

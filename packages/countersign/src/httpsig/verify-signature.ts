@@ -9,6 +9,7 @@ import { type ClaimNonce, requireUnusedNonce, type VerifiedNonce } from './claim
 import { requireContentDigest } from './content-digest.js'
 import type { KeyReference, ParsedKeyReference } from './key-reference.js'
 import { type MessageField, type MessageFields, readMessageFields } from './message-fields.js'
+import { plainHost } from './plain-host.js'
 import { fieldValues, type ReceivedMessage } from './received-message.js'
 import { serializeSignatureBase } from './signature-base.js'
 import { parseSignature, parseSignatureInput, type SignatureInput } from './signature-input.js'
@@ -208,13 +209,7 @@ const otherHost =
 /** Whether the request was sent to another host than the one it is verified with. */
 function isForeign({ host }: MessageFields, authority: string): boolean {
   if (host === undefined) return false
-  const asked = host.toLowerCase()
-  return asked !== authority && plainHost(asked) !== authority
-}
-
-// Some clients write the default port out, or a colon without one; neither is in @authority (RFC 9421 §2.2.3).
-function plainHost(host: string): string {
-  return host.replace(/:(?:80|443)?$/, '')
+  return host.toLowerCase() !== authority && plainHost(host) !== authority
 }
 
 // RFC 9110 §7.2, RFC 3986 §3.2.2. A server must refuse any other, for example two that were joined (RFC 9112 §3.2).

@@ -65,6 +65,11 @@ export function createKeyImporter(): ImportKey {
 
 const secretMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
 
+/** Whether a key shows something of its private part, or is a shared secret. */
+export function showsSecret(jwk: object): boolean {
+  return Object.keys(jwk).some((member) => secretMembers.has(member))
+}
+
 function requirePublicKey(
   jwk: unknown,
   { names, algRequired }: JoseRules,
@@ -72,9 +77,7 @@ function requirePublicKey(
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
     throw new AAuthError('key_invalid', 'The key is not a JSON object.')
   }
-  for (const member of Object.keys(jwk)) {
-    if (secretMembers.has(member)) throw new AAuthError('key_invalid', 'The key has private members.')
-  }
+  if (showsSecret(jwk)) throw new AAuthError('key_invalid', 'The key has private members.')
   const candidate = jwk as PublicJwk
   const algorithm = requireAlgorithm(candidate)
   const row = algorithmTable[algorithm]

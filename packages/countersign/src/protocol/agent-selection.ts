@@ -6,8 +6,3 @@ export function isSelected(selection: AgentSelection, agent: string | undefined)
   if (agent === undefined) return false
   return typeof selection === 'function' ? selection(agent) : selection.includes(agent)
 }
-
-/** Whether there may be any agent among those selected. */
-export function selectsAny(selection: AgentSelection): boolean {
-  return typeof selection === 'function' || selection.length > 0
-}

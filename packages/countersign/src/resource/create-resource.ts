@@ -186,10 +186,8 @@ export function createResource(options: ResourceOptions): Resource {
   requireKnownOptions('denyList', options.denyList ?? {}, { whenUnreachable: true })
   const { id, signer, authServer, edition = january, now = systemClock, resourceTokenLifetime = 600 } = options
   const { allowInsecureLoopback = false, allowPath = false, endpointOrigins = {} } = options
-  const { unsignedBodies = [] } = options.interop ?? {}
   const identifiers = { allowInsecureLoopback, allowPath }
-  if (identifiers.allowInsecureLoopback)
-    warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')
+  if (allowInsecureLoopback) warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)
   requireOwnSigner('signer', signer, id)
@@ -254,7 +252,7 @@ export function createResource(options: ResourceOptions): Resource {
     now,
     claimNonce: 'later',
     algorithms,
-    body: bodyCoverage(unsignedBodies),
+    body: bodyCoverage(options.interop?.unsignedBodies ?? []),
     maxBody: options.maxBody,
     nonce: options.nonce,
   }
@@ -283,20 +281,20 @@ export function createResource(options: ResourceOptions): Resource {
     const judged = protocol.judge(verified, required)
     // Last, so that nothing is remembered of a request that is refused: a stranger sends as many as the server takes.
     const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
-    const more = owner.agent === undefined ? protocol.levelAbove('signature') : undefined
-    await challenging(required.require, () => requireUnusedNonce(claimNonce, nonce, owner), more)
+    const orIdentify = judged.agent === undefined ? protocol.levelAbove('signature') : undefined
+    await challenging(required.require, () => requireUnusedNonce(claimNonce, nonce, owner), orIdentify)
     return judged
   }
 
   /** Adds to a refusal of the signature what would let the request through, and to one of too many which level may do more. */
-  async function challenging<T>(required: Requirement, work: () => Promise<T>, more?: string): Promise<T> {
+  async function challenging<T>(required: Requirement, work: () => Promise<T>, orElse?: string): Promise<T> {
     try {
       return await work()
     } catch (error) {
       if (!(error instanceof AAuthError)) throw error
-      const { status, code } = error
-      const level = status === 401 ? protocol.levelToAsk(code, required) : status === 429 ? more : undefined
-      throw level === undefined ? error : error.withChallenge({ level })
+      const { status } = error
+      const level = status === 429 ? orElse : status === 401 && protocol.levelToAsk(error.code, required)
+      throw level ? error.withChallenge({ level }) : error
     }
   }
 

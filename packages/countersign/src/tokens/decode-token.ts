@@ -11,13 +11,16 @@ export interface DecodedToken {
   signingInput: string
 }
 
+/** Characters of a token; enough for everything that rides in a header. */
+export const maxTokenLength = 8192
+
 /**
  * Takes a compact token apart without verifying anything, or undefined when it is none of this length. JSON with a
  * member twice is none (RFC 7515 §4, RFC 7519 §4).
  *
- * @param maxLength characters; 8 KiB is enough for everything that rides in a header
+ * @param maxLength characters
  */
-export function decodeToken(compact: string, maxLength = 8192): DecodedToken | undefined {
+export function decodeToken(compact: string, maxLength = maxTokenLength): DecodedToken | undefined {
   if (compact.length > maxLength) return undefined
   const firstDot = compact.indexOf('.')
   const secondDot = compact.indexOf('.', firstDot + 1)

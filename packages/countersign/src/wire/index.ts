@@ -8,6 +8,7 @@ export { createDiscovery, type GuardedDiscoveryOptions } from '../discovery/crea
 export type { Discovery, DiscoveryOptions, FoundKey } from '../discovery/discovery.js'
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 export type { DiscoveryFailure, Found } from '../discovery/fetch-document.js'
+export { fetchLimits } from '../discovery/fetch-limits.js'
 export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
 export type { Delay } from '../discovery/lookup-queue.js'
 export type { NetworkOptions } from '../discovery/network-options.js'
@@ -66,6 +67,7 @@ export {
   requireNonceLimits,
   widerNetwork,
 } from '../httpsig/nonce-limits.js'
+export { plainHost } from '../httpsig/plain-host.js'
 export { receiveRequest } from '../httpsig/receive-request.js'
 export { fieldValues } from '../httpsig/received-message.js'
 export {
@@ -92,13 +94,13 @@ export { parseBase64, parseBase64url, serializeBase64, serializeBase64url } from
 export { systemClock } from '../lib/clock.js'
 export { errorReasons } from '../lib/error-reasons.js'
 export { type AAuthErrorOptions, type ChallengeContext, errorCases, type ResourceTokenBinding } from '../lib/errors.js'
-export { importVerificationKey, jwkThumbprint, type VerificationKey, verifyBytes } from '../lib/jwk.js'
+export { importVerificationKey, jwkThumbprint, showsSecret, type VerificationKey, verifyBytes } from '../lib/jwk.js'
 export type { MaybePromise } from '../lib/maybe-promise.js'
 export { nearestName } from '../lib/nearest-name.js'
 export { networkOf } from '../lib/network-of.js'
 export { parseJsonObject } from '../lib/parse-json.js'
 export type { GeneratePrivateJwkOptions } from '../lib/signer.js'
-export { type AgentSelection, isSelected, selectsAny } from '../protocol/agent-selection.js'
+export { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 export type { Challenge } from '../protocol/challenge.js'
 export { documentResponse } from '../protocol/document-response.js'
 export {
@@ -120,7 +122,8 @@ export {
 } from '../protocol/identifier.js'
 export { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
 export { parseScope } from '../protocol/scope.js'
-export { type DecodedToken, decodeToken } from '../tokens/decode-token.js'
+export { confirmationJwk } from '../tokens/confirmation-jwk.js'
+export { type DecodedToken, decodeToken, maxTokenLength } from '../tokens/decode-token.js'
 export type { IssueTokenOptions } from '../tokens/issue-token.js'
 export { requestCode } from '../tokens/request-code.js'
 export { requireOwnSigner } from '../tokens/require-own-signer.js'

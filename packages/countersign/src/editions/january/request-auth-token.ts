@@ -7,6 +7,7 @@ import { jwkThumbprint } from '../../lib/jwk.js'
 import { documentUrl } from '../../protocol/document-type.js'
 import { endpointProblem } from '../../protocol/endpoint-origins.js'
 import { parseScope } from '../../protocol/scope.js'
+import { confirmationJwk } from '../../tokens/confirmation-jwk.js'
 import { decodeToken } from '../../tokens/decode-token.js'
 import { requestCode } from '../../tokens/request-code.js'
 import type { AgentTools, ConsentRequest, HeldToken, TokenNeed } from '../agent-protocol.js'
@@ -219,12 +220,11 @@ async function requireAuthToken(
   const token = decodeToken(jwt)
   const { typ } = januaryTokens.auth
   if (token?.header.typ !== typ) throw refuse(`it is not an ${typ}`)
-  const { iss, aud, cnf, scope, exp } = token.payload
+  const { iss, aud, scope, exp } = token.payload
   if (iss !== authServer) throw refuse('its iss is not the auth server asked')
   if (Array.isArray(aud) ? !aud.includes(resource) : aud !== resource) throw refuse('its aud is not the resource asked')
-  const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
-  if (typeof jwk !== 'object' || jwk === null || !('kty' in jwk) || typeof jwk.kty !== 'string')
-    throw refuse('it is bound to no key')
+  const jwk = confirmationJwk(token.payload)
+  if (!jwk || !('kty' in jwk) || typeof jwk.kty !== 'string') throw refuse('it is bound to no key')
   if ((await thumbprintOf({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
   if (typeof exp !== 'number' || exp <= now()) throw refuse('it has expired')
   const expiresAt = typeof expiresIn === 'number' ? Math.min(exp, now() + expiresIn) : exp

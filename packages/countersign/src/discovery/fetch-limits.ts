@@ -1,8 +1,9 @@
 /** Limits of what is fetched. Times are seconds unless they say otherwise. */
-export const limits = {
+export const fetchLimits = {
   timeoutMilliseconds: 2500,
   metadataBytes: 16_384,
   jwksBytes: 65_536,
+  /** In one JWKS. */
   keys: 100,
   /** Cache bounds. */
   cachedDocuments: 10_000,
@@ -39,5 +40,4 @@ export const limits = {
   /** The queue: lookups that wait for a fetch, or for the time to answer. */
   waiting: 2000,
   waitingPerSource: 500,
-  busyRetryAfter: 3,
 } as const
