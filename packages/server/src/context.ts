@@ -35,7 +35,7 @@ import type { Storage } from './storage/storage.js'
 import type { ConsentTransport, CreateTransport } from './transport/consent-transport.js'
 
 /** Seconds. */
-export interface Lifetimes {
+interface Lifetimes {
   requestToken: number
   code: number
   authToken: number

@@ -78,7 +78,7 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   const context = createContext(options, edition)
   const { issuer } = context
   const metadata = edition.describe(context)
-  const app = createApp(context, createRoutes(context, edition))
+  const app = createApp(context, createRoutes(context, edition, metadata))
   const handler = async (
     request: Request,
     received: ReceivedMessage = receiveRequest(request),
@@ -116,16 +116,16 @@ type Routes = ReadonlyMap<string, Route>
 export function createRoutes(
   context: ServerContext,
   edition: ServerEdition = januaryServer,
+  metadata: OwnDocument = edition.describe(context),
 ): { programs: Routes; people: Routes } {
-  return { programs: programRoutes(context, edition), people: pageRoutes(context) }
+  return { programs: programRoutes(context, edition, metadata), people: pageRoutes(context) }
 }
 
-function programRoutes(context: ServerContext, edition: ServerEdition): Routes {
+function programRoutes(context: ServerContext, edition: ServerEdition, metadata: OwnDocument): Routes {
   const answering =
     (endpoint: ProgramEndpoint): Endpoint =>
     (c) =>
       endpoint({ request: c.req.raw, ...c.env })
-  const metadata = edition.describe(context)
   const { authServer } = edition.edition.documents
   return new Map<string, Route>([
     [new URL(documentUrl(authServer, context.issuer)).pathname, { GET: () => documentResponse(metadata) }],

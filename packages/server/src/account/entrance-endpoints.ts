@@ -11,6 +11,7 @@ import { signInPath } from '../pages/account-paths.js'
 import { type FailedSignIn, finishProviderSignIn, startProviderSignIn } from '../sign-in/provider-sign-in.js'
 import { signIn, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
 import { signInPageAt, signUpPageAt } from '../sign-in/sign-in-page-at.js'
+import type { ConsentLink } from '../transport/consent-transport.js'
 
 /** `GET /account/sign-in`, on the way to a page of this server: one of the account, or an agent's request. */
 export async function showSignIn(context: ServerContext, visit: Visit): Promise<Response> {
@@ -28,14 +29,16 @@ export async function showSignUp(context: ServerContext, visit: Visit): Promise<
   return way instanceof Response ? way : signUpPageAt(context, visit, { way })
 }
 
-const actions: ReadonlyMap<string, (context: ServerContext, visit: Visit) => Promise<Response>> = new Map([
+type Action = (context: ServerContext, visit: Visit, link: ConsentLink | undefined) => Promise<Response>
+
+const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['login', onTheWay(signIn)],
   ['passkey', onTheWay(signInWithPasskey)],
   [
     'sign-up',
-    async (context: ServerContext, visit: Visit) => {
+    async (context, visit, link) => {
       requireSignUp(context)
-      return onTheWay(signUp)(context, visit)
+      return onTheWay(signUp)(context, visit, link)
     },
   ],
   ['language', chooseLanguage],
@@ -48,7 +51,7 @@ export async function submitEntranceForm(context: ServerContext, visit: Visit): 
   if (!action) throw new PageError('bad_form')
   const link = await findLink(context, form)
   const path = link?.path ?? localPath(form.get('return_to'))
-  return action(context, { ...visit, path })
+  return action(context, { ...visit, path }, link)
 }
 
 /** `GET /account/with/{provider}`: on to the identity provider. */

@@ -3,7 +3,7 @@ import { viewerOf } from '../http/viewer-of.js'
 import type { Visit } from '../http/visit.js'
 
 /** What an action of the account did, and when. */
-export interface Notice {
+interface Notice {
   what: string
   /** Unix seconds. */
   at: number

@@ -3,7 +3,7 @@ import type { SettingRow } from '../settings/setting-rows.js'
 import { settingTable } from './configuration-schema.js'
 
 /** What the environment overrides. */
-export interface EnvironmentSettings {
+interface EnvironmentSettings {
   /** Values by the names of their settings. */
   values: ReadonlyMap<string, unknown>
   problems: readonly ConfigurationProblem[]

@@ -2,75 +2,110 @@ import type { ServerContext } from '../context.js'
 import { seeOther, withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { viewerOf } from '../http/viewer-of.js'
-import type { Visit } from '../http/visit.js'
+import type { SignedInVisit, Visit } from '../http/visit.js'
 import { grantable } from '../policy/permissions.js'
 import { accountChanged } from '../sign-in/account-changed.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { renewSession } from '../sign-in/session.js'
-import type { DecideOutcome, ExtendOutcome, ReasonOf } from '../storage/storage.js'
+import type { AuthRequest, DecideOutcome, ExtendOutcome, ReasonOf } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
 import { waitBeforeAllowing } from './allowing-rate.js'
 import { extension } from './extension.js'
-import { decisionFacts } from './facts.js'
+import { type DecisionFacts, decisionFacts } from './facts.js'
 import { newHandle } from './handle.js'
-import { linkWay, requireLink, requireStored } from './link.js'
+import { linkWay, requireStored } from './link.js'
 import { outcomeResponse } from './outcome.js'
 import { consentPageAt } from './page.js'
 
 /** What is allowed for longer than this, in seconds, may answer the agent's next request without a page. */
 const rememberedFrom = 86_400
 
-/** `consent=grant` and `consent=deny`: records the decision of the person the page was made for, in the browser it was made for. */
-export async function decide(context: ServerContext, visit: Visit): Promise<Response> {
-  const { form, session, browserHash } = visit
-  const link = await requireLink(context, form)
-  const stored = await requireStored(context, link)
-  if (!session) return seeOther(link.path)
-  requirePagePerson(context, visit, link)
-  const person = { ...visit, session }
+/** `consent=grant`: records that the person the page was made for allows the request, in the browser it was made for. */
+export async function allow(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
+  const decider = await deciderOf(context, visit, link)
+  if (decider instanceof Response) return decider
+  const { person, stored } = decider
   const facts = await decisionFacts(context, person, stored)
-  const allow = form.get('consent') === 'grant'
-  // Before anything is judged: what is judged must be what the storage decides on.
-  const decides = stored.browserHash === browserHash && stored.userId === session.user.id
-  if (stored.status === 'open' && !decides) {
-    const reason = stored.browserHash === browserHash ? 'other_user' : 'other_browser'
-    return decideRefusals[reason](context, visit, link)
-  }
-  const proves = allow && stored.status === 'open'
-  if (proves && facts.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: facts.forbidden })
-  if (proves && facts.signInAgain) return seeOther(link.path)
-  if (proves && facts.askPassword) {
-    const { username } = session.user
-    const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
-    if (check.outcome !== 'right' || check.user.id !== session.user.id) {
-      const throttled = check.outcome === 'throttled' ? { retryAfter: check.retryAfter } : {}
-      const problem = check.outcome === 'throttled' ? 'throttled' : 'wrong_password'
-      return consentPageAt(context, person, { link, request: stored, problem, ...throttled })
-    }
-  }
-  const wait = proves ? await waitBeforeAllowing(context, session.user.id) : undefined
-  if (wait !== undefined) throw new PageError('too_many_requests', { retryAfter: wait, retry: link.path })
-  const duration = facts.durations.find((choice) => String(choice) === form.get('duration')) ?? facts.preset
+  const isOpen = stored.status === 'open'
+  const stopped = isOpen ? await stopBeforeAllowing(context, person, { link, stored, facts }) : undefined
+  if (stopped) return stopped
+  const duration = facts.durations.find((choice) => String(choice) === visit.form.get('duration')) ?? facts.preset
   const outcome = await context.storage.decideRequest({
-    tokenHash: link.tokenHash,
-    browserHash,
-    userId: session.user.id,
-    revision: readRevision(form) ?? stored.revision,
-    decision: allow ? 'allow' : 'deny',
+    ...decisionBy(person, link, stored),
+    decision: 'allow',
     scope: grantable(stored.scope.split(' ')).join(' '),
     handle: newHandle(context, stored.id),
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered: facts.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
   })
   if (outcome.outcome === 'refused') return decideRefusals[outcome.reason](context, visit, link)
-  const renewed = proves && facts.askPassword ? await renewSession(context, visit) : []
+  const renewed = isOpen && facts.askPassword ? await renewSession(context, visit) : []
   return withCookies(await outcomeResponse(context, visit, outcome.request), renewed)
 }
 
+/** `consent=deny`: records that they do not. */
+export async function deny(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
+  const decider = await deciderOf(context, visit, link)
+  if (decider instanceof Response) return decider
+  const { person, stored } = decider
+  const outcome = await context.storage.decideRequest({
+    ...decisionBy(person, link, stored),
+    decision: 'deny',
+    grantLifetime: null,
+    remembered: false,
+  })
+  if (outcome.outcome === 'refused') return decideRefusals[outcome.reason](context, visit, link)
+  return outcomeResponse(context, visit, outcome.request)
+}
+
+interface Decider {
+  person: SignedInVisit
+  stored: AuthRequest
+}
+
+/** Who decides, and on what: an open request is decided by the person who was shown it, where they were. */
+async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Decider | Response> {
+  const { session, browserHash } = visit
+  const stored = await requireStored(context, link)
+  if (!session) return seeOther(link.path)
+  requirePagePerson(context, visit, link)
+  const decider = { person: { ...visit, session }, stored }
+  // Before anything is judged: what is judged must be what the storage decides on.
+  const isHere = stored.browserHash === browserHash
+  if (stored.status !== 'open' || (isHere && stored.userId === session.user.id)) return decider
+  return decideRefusals[isHere ? 'other_user' : 'other_browser'](context, visit, link)
+}
+
+/** What must come before an Allow: the operator's consent, a proof of who allows it, and time to read. */
+async function stopBeforeAllowing(
+  context: ServerContext,
+  person: SignedInVisit,
+  { link, stored, facts }: { link: ConsentLink; stored: AuthRequest; facts: DecisionFacts },
+): Promise<Response | undefined> {
+  const { form, session } = person
+  if (facts.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: facts.forbidden })
+  if (facts.signInAgain) return seeOther(link.path)
+  if (facts.askPassword) {
+    const { id, username } = session.user
+    const check = await checkPassword(context, person, { username, password: form.get('password') ?? '' })
+    const shown = { link, request: stored, facts }
+    if (check.outcome === 'throttled')
+      return consentPageAt(context, person, { ...shown, problem: 'throttled', retryAfter: check.retryAfter })
+    if (check.outcome === 'wrong' || check.user.id !== id)
+      return consentPageAt(context, person, { ...shown, problem: 'wrong_password' })
+  }
+  const wait = await waitBeforeAllowing(context, session.user.id)
+  if (wait !== undefined) throw new PageError('too_many_requests', { retryAfter: wait, retry: link.path })
+  return undefined
+}
+
+function decisionBy({ form, session, browserHash }: SignedInVisit, { tokenHash }: ConsentLink, stored: AuthRequest) {
+  return { tokenHash, browserHash, userId: session.user.id, revision: readRevision(form) ?? stored.revision }
+}
+
 /** `action=extend`: keeps the request open longer, at most twelve times (WCAG 2.2.1: ten at least). */
-export async function extend(context: ServerContext, visit: Visit): Promise<Response> {
-  const { form, session, browserHash } = visit
-  const link = await requireLink(context, form)
+export async function extend(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
+  const { session, browserHash } = visit
   if (!session) return seeOther(link.path)
   requirePagePerson(context, visit, link)
   const outcome = await context.storage.extendRequest({

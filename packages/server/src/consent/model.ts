@@ -9,7 +9,7 @@ import type { Holdings } from './holdings.js'
 import { nameCaution } from './name-caution.js'
 
 /** What the consent page needs besides the stored request. */
-export interface ConsentModelInput {
+interface ConsentModelInput {
   frame: PageFrame
   form: FormFields
   request: AuthRequest

@@ -15,7 +15,7 @@ import { fieldsOf } from '../sign-in/way.js'
 import type { AuthRequest } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
 import { canExtend } from './extension.js'
-import { type DecisionFacts, decisionFacts } from './facts.js'
+import type { DecisionFacts } from './facts.js'
 import { holdingsOf } from './holdings.js'
 import { requestWay } from './link.js'
 import { type ConsentChoices, consentModel } from './model.js'
@@ -24,6 +24,7 @@ import { type ConsentChoices, consentModel } from './model.js'
 interface Shown {
   link: ConsentLink
   request: AuthRequest
+  facts: DecisionFacts
   problem?: ConsentPage['problem']
   retryAfter?: number | undefined
 }
@@ -32,10 +33,9 @@ interface Shown {
 export async function consentPageAt(
   context: ServerContext,
   visit: SignedInVisit,
-  { link, request, problem, retryAfter }: Shown,
+  { link, request, facts, problem, retryAfter }: Shown,
 ): Promise<Response> {
   const { session, messages } = visit
-  const facts = await decisionFacts(context, visit, request)
   const { fields, asker } = requestWay(link, request)
   const form = fieldsOf(context, visit, { action: context.transport.path, fields })
   const frame = pageFrame(context, visit)

@@ -43,7 +43,7 @@ export async function showRequest(context: ServerContext, visit: Visit): Promise
     state: link.state ?? null,
   })
   if (bound.outcome === 'bound') {
-    return consentPageAt(context, person, { link, request: bound.request })
+    return consentPageAt(context, person, { link, request: bound.request, facts })
   }
   if (bound.reason === 'other_browser') throw new PageError('request_other_session')
   // Decided or run out between the two reads: look again.

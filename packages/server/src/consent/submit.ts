@@ -4,17 +4,18 @@ import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { endSession } from '../sign-in/session.js'
 import { signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
-import { decide, extend } from './decide.js'
+import type { ConsentLink } from '../transport/consent-transport.js'
+import { allow, deny, extend } from './decide.js'
 import { requireLink } from './link.js'
 import { onTheWay } from './way-of.js'
 
-type Action = (context: ServerContext, visit: Visit) => Promise<Response>
+type Action = (context: ServerContext, visit: Visit, link: ConsentLink) => Promise<Response>
 
 /** `action=logout` */
 const signOut: Action = async (context, visit) => seeOther(visit.path, await endSession(context, visit))
 
 /** What the forms of a request do, by `action`. */
-const actions: ReadonlyMap<string, Action> = new Map([
+const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['login', onTheWay(signIn)],
   ['passkey', onTheWay(signInWithPasskey)],
   ['logout', signOut],
@@ -22,9 +23,9 @@ const actions: ReadonlyMap<string, Action> = new Map([
 ])
 
 /** What the decision does, by `consent`. */
-const decisions: ReadonlyMap<string, Action> = new Map([
-  ['grant', decide],
-  ['deny', decide],
+const decisions: ReadonlyMap<string, Action> = new Map<string, Action>([
+  ['grant', allow],
+  ['deny', deny],
 ])
 
 /** A form of a request's pages: signs in, signs out, or decides (S§9.5). */
@@ -33,6 +34,6 @@ export async function submitForm(context: ServerContext, visit: Visit): Promise<
   const consent = form.get('consent')
   const action = consent === undefined ? actions.get(form.get('action') ?? '') : decisions.get(consent)
   if (!action) throw new PageError('bad_form')
-  const { path } = await requireLink(context, form)
-  return action(context, { ...visit, path })
+  const link = await requireLink(context, form)
+  return action(context, { ...visit, path: link.path }, link)
 }

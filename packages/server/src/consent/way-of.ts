@@ -4,31 +4,33 @@ import { localPath } from '../http/local-path.js'
 import type { Visit } from '../http/visit.js'
 import type { SignInAction } from '../sign-in/sign-in-actions.js'
 import { accountWay, type Way } from '../sign-in/way.js'
+import type { ConsentLink } from '../transport/consent-transport.js'
 import { findLink, requestWay, requireStored } from './link.js'
 import { answerUnlessOpen } from './outcome.js'
 
-/** The way that a form is on. A request must exist, and be open to this browser; else its page or redirect is the answer. */
-export async function wayOf(
-  context: ServerContext,
-  visit: Visit,
-  form: ReadonlyMap<string, string>,
-): Promise<Way | Response> {
-  const link = await findLink(context, form)
-  if (!link) return accountWay(localPath(form.get('return_to')))
+/** The way to the request of a link. It must exist, and be open to this browser; else its page or redirect is the answer. */
+async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Way | Response> {
   const stored = await requireStored(context, link)
   return (await answerUnlessOpen(context, visit, stored)) ?? requestWay(link, stored)
 }
 
-/** The way to a path of this server; a request must exist and be open, as for {@link wayOf}. */
+/** The way to a path of this server, as {@link wayBy} where a request is there. */
 export async function wayTo(context: ServerContext, visit: Visit, path: string): Promise<Way | Response> {
   const { pathname, searchParams } = new URL(path, context.issuer)
-  return pathname === context.transport.path ? wayOf(context, visit, readParameters(searchParams)) : accountWay(path)
+  if (pathname !== context.transport.path) return accountWay(path)
+  const parameters = readParameters(searchParams)
+  const link = await findLink(context, parameters)
+  return link ? wayBy(context, visit, link) : accountWay(localPath(parameters.get('return_to')))
 }
 
-/** The action on the way that its form is on. */
+/** The action of a form, on the way to the request of its link, or where it says. */
 export function onTheWay(action: SignInAction) {
-  return async function actOnTheWay(context: ServerContext, visit: Visit): Promise<Response> {
-    const way = await wayOf(context, visit, visit.form)
+  return async function actOnTheWay(
+    context: ServerContext,
+    visit: Visit,
+    link: ConsentLink | undefined,
+  ): Promise<Response> {
+    const way = link ? await wayBy(context, visit, link) : accountWay(localPath(visit.form.get('return_to')))
     return way instanceof Response ? way : action(context, visit, way)
   }
 }

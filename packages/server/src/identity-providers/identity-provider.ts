@@ -31,7 +31,7 @@ export interface ProviderState {
 }
 
 /** Who signed in, as the provider says. */
-export interface ProviderIdentity {
+interface ProviderIdentity {
   issuer: string
   subject: string
   username: string
@@ -52,7 +52,7 @@ export interface IdentityProviderClient {
 }
 
 /** What is asked of a provider; `maxAge` is how many seconds ago the person may have signed in there. */
-export interface ProviderSignIn extends Pick<ProviderState, 'returnTo' | 'startedAt' | 'again'> {
+interface ProviderSignIn extends Pick<ProviderState, 'returnTo' | 'startedAt' | 'again'> {
   maxAge: number
 }
 

@@ -25,7 +25,7 @@ export class ProviderFailure extends Error {
 }
 
 /** What ended a sign-in at a provider: the page's problem, and the reason for the operator. */
-export interface ProviderProblem {
+interface ProviderProblem {
   problem: 'provider_denied' | 'provider_failed' | 'provider_not_fresh'
   reason: string
 }

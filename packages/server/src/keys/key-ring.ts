@@ -4,7 +4,7 @@ import { KeyError } from './key-error.js'
 import { openPrivateKey } from './sealed-private-key.js'
 
 /** The signing keys as they stood at one reading. */
-export interface KeyRing {
+interface KeyRing {
   active: Signer
   /** Next, active and retiring keys, until they are gone. */
   published: readonly { jwk: PublicJwk; until: number | null }[]

@@ -4,7 +4,7 @@ import type { LogoStorage } from '../storage/logos/logo-storage.js'
 import type { LogoReEncoder } from './logo-re-encoder.js'
 import { createWorkLane } from './work-lane.js'
 
-export interface LogoKeeperOptions {
+interface LogoKeeperOptions {
   fetch: FetchDocumentOptions['fetch']
   reEncode: LogoReEncoder
   storage: LogoStorage

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export interface WorkLaneOptions {
+interface WorkLaneOptions {
   /** How much may wait. */
   waiting: number
   /** How much is taken on in a minute. */
@@ -12,7 +12,7 @@ export interface WorkLaneOptions {
 }
 
 /** Work done one after the other, that may be left undone when there is too much of it. */
-export interface WorkLane {
+interface WorkLane {
   /** Whether there is room for more now. */
   hasRoom(): boolean
   /** Does the work when its turn comes; drops it when there is no room. */

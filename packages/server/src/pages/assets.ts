@@ -18,7 +18,7 @@ const types = {
   'apple-touch-icon.png': 'image/png',
 }
 
-export type AssetName = keyof typeof types
+type AssetName = keyof typeof types
 
 const assets = new Map(Object.entries(types).map(([name, type]) => [name, read(name, type)]))
 

@@ -5,7 +5,7 @@ import type { ConsentPage } from './models.js'
 import { TimeOfDay } from './moment.js'
 
 /** Seconds before the end at which the page warns: more than the two minutes of WCAG 2.2.1. */
-export const WARN_BEFORE = 180
+const WARN_BEFORE = 180
 
 /** When the request ends, as a time of day, and the form that keeps it open. */
 export function Deadline({ model, messages }: { model: ConsentPage; messages: Messages }) {

@@ -3,7 +3,7 @@ import type { Messages } from './messages/messages.js'
 import { PROBLEM_ID } from './problem-box.js'
 
 /** How a problem on the page concerns a field. */
-export interface FieldProblem {
+interface FieldProblem {
   /** There is a problem, which the field is described by. */
   described?: boolean
   /** What the person typed into this field is the problem. */

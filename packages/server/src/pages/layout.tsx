@@ -4,7 +4,7 @@ import type { PageFrame } from './models.js'
 import { FooterLinks } from './page-footer.js'
 
 /** What every page has around its own content. */
-export interface Layout {
+interface Layout {
   frame: PageFrame
   messages: Messages
   /** Of the page, without the name of the server. */

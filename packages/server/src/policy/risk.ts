@@ -33,7 +33,7 @@ export function riskOf(permission: string, patterns: RiskPatterns): Risk {
 }
 
 /** What the name of a permission tells. */
-export interface PermissionReading {
+interface PermissionReading {
   risk: Risk
   /** Whether any of its words says what may be done. */
   isKnown: boolean

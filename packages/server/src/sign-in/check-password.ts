@@ -6,7 +6,7 @@ import { hashSecret } from '../secrets/minted-secrets.js'
 import { foldUsername } from '../storage/accounts/fold-username.js'
 import type { User } from '../storage/storage.js'
 
-export type PasswordCheck =
+type PasswordCheck =
   | { outcome: 'right'; user: User }
   | { outcome: 'wrong' }
   | { outcome: 'throttled'; retryAfter: number }

@@ -1,12 +1,28 @@
-import { january } from 'countersign'
-import type { IssuerMetadata } from 'countersign/wire'
+import { AAuthError, january } from 'countersign'
+import { type IssuerMetadata, requireParameter } from 'countersign/wire'
 import { type FormEndpoint, signedForm } from '../../token/signed-form.js'
 import type { ProgramRequest } from '../../token/signed-request.js'
 import type { ProgramEndpoint, ServerEdition } from '../edition.js'
+import { requestAuthorization } from './auth.js'
+import { exchangeCode } from './code.js'
 import { consentPath, createConsentTransport } from './consent-transport.js'
+import { refreshToken } from './refresh.js'
 import { createRevocationListEndpoint, revocationListPath } from './revocation-list.js'
 import { revokeToken } from './revoke.js'
-import { answerTokenRequest, requestTypes } from './token-endpoint.js'
+
+/** What `POST /agent/token` does, by the form's `request_type` (S§9.3–9.7); the metadata lists the same names. */
+const requestTypes: ReadonlyMap<string, FormEndpoint> = new Map<string, FormEndpoint>([
+  ['auth', requestAuthorization],
+  ['code', exchangeCode],
+  ['refresh', refreshToken],
+])
+
+const answerByType: FormEndpoint = (context, agent, form) => {
+  const answer = requestTypes.get(requireParameter(form, 'request_type'))
+  if (answer) return answer(context, agent, form)
+  const known = [...requestTypes.keys()].join(', ')
+  throw new AAuthError('request_type_unsupported', `request_type must be one of: ${known}.`)
+}
 
 /** The auth server of AAuth as of January 2026 (S§8.2, 9.3–9.7). */
 export const januaryServer: ServerEdition = {
@@ -30,7 +46,7 @@ export const januaryServer: ServerEdition = {
     const form = (judge: FormEndpoint) => ({ POST: (request: ProgramRequest) => signedForm(context, request, judge) })
     return new Map<string, Readonly<Record<string, ProgramEndpoint>>>([
       [revocationListPath, { GET: createRevocationListEndpoint(context) }],
-      ['/agent/token', form(answerTokenRequest)],
+      ['/agent/token', form(answerByType)],
       ['/agent/revoke', form(revokeToken)],
     ])
   },

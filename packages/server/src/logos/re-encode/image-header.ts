@@ -1,5 +1,5 @@
 /** What an image says of itself before any of it is decoded. */
-export interface ImageHeader {
+interface ImageHeader {
   format: 'png' | 'jpeg' | 'webp'
   /** Pixels. */
   width: number

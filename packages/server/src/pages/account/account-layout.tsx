@@ -7,11 +7,11 @@ import type { FormFields } from '../models.js'
 import { SignedInAs } from '../signed-in-as.js'
 
 /** The parts of an account that the navigation leads to. */
-export type AccountSection = 'agents' | 'activity' | 'security' | 'yours'
+type AccountSection = 'agents' | 'activity' | 'security' | 'yours'
 
 const sections: readonly AccountSection[] = ['agents', 'activity', 'security', 'yours']
 
-export interface AccountLayout {
+interface AccountLayout {
   frame: AccountFrame
   messages: Messages
   title: string

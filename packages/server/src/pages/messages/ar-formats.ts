@@ -8,7 +8,7 @@ export const arFormats = createFormats(arLocale)
 const rules = new Intl.PluralRules('ar')
 
 /** The forms of a counted noun: alone, dual, after 3–10, after 11–99, after a round hundred. */
-export interface CountedNoun {
+interface CountedNoun {
   one: string
   two: string
   few: string

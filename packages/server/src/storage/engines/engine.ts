@@ -22,7 +22,7 @@ export interface Unit extends Statement {
 }
 
 /** A query whose rows can be locked. */
-export interface Lockable {
+interface Lockable {
   forShare(): { execute(): Promise<unknown> }
   forUpdate(): { execute(): Promise<unknown> }
 }

@@ -3,6 +3,7 @@ import { requireUnblocked } from '../agents/agents.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { hashBytes, hashText } from '../engines/stored-bytes.js'
+import type { NewHandle } from '../requests/request-storage.js'
 import { type FoundRequest, requestParties, requests, toAuthRequest } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
 import { type FoundGrant, lockGrant } from './grant-lists.js'
@@ -16,6 +17,21 @@ import { generateTokenIssue, storeIssue } from './token-issues.js'
 interface FoundCode extends PresentedCode {
   requestRow: FoundRequest
   grantRow: FoundGrant
+}
+
+/** What an Allow of a request is answered with, to be redeemed for a grant of it. */
+export async function createCode(
+  { db, now }: Unit,
+  { id }: FoundRequest,
+  grantId: number,
+  scope: string,
+  { handleHash, handleLifetime }: NewHandle,
+): Promise<void> {
+  const code = { request_id: id, code_hash: hashBytes(handleHash), grant_id: grantId, scope, consumed_at: null }
+  await db
+    .insertInto('code')
+    .values({ ...code, expires_at: now + handleLifetime })
+    .execute()
 }
 
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {

@@ -11,7 +11,7 @@ import type { GrantedScope, GrantRevocation, GrantsRevocation } from './grant-st
 import { grantEnded, grantedScopesOf, lastEnd, livePermissions, unitePermissions } from './granted-scopes.js'
 
 /** What is granted, of what is asked for in a request, by the person it is bound to. */
-export interface NewGrant {
+interface NewGrant {
   request: Pick<AuthRequestRow, 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
   userId: number
   scope: string
@@ -21,7 +21,7 @@ export interface NewGrant {
 }
 
 /** The row of a grant, by its number and by what it is called outside. */
-export interface GrantKeys {
+interface GrantKeys {
   id: number
   public_id: Uint8Array
 }

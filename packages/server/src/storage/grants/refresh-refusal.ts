@@ -17,7 +17,7 @@ export interface PresentedRefreshToken {
   user: User
 }
 
-export interface RefreshRefusal {
+interface RefreshRefusal {
   reason: Exclude<ReasonOf<RefreshOutcome>, 'unknown' | 'scope_exceeded'>
   /** The audit row this leaves. */
   event?: string

@@ -1,7 +1,7 @@
 import { lockUser } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
-import { hashBytes } from '../engines/stored-bytes.js'
+import { createCode } from '../grants/codes.js'
 import { lockGrant } from '../grants/grant-lists.js'
 import type { Grant } from '../grants/grant-storage.js'
 import { grantEnded, isWithinScope, scopeToGrant } from '../grants/granted-scopes.js'
@@ -137,18 +137,4 @@ function isCovered(request: AuthRequest, grant: Grant, userId: string, now: numb
     grant.resource === request.resource &&
     isWithinScope(request.scope, grant.scope)
   )
-}
-
-async function createCode(
-  { db, now }: Unit,
-  { id }: FoundRequest,
-  grantId: number,
-  scope: string,
-  { handleHash, handleLifetime }: NewHandle,
-): Promise<void> {
-  const code = { request_id: id, code_hash: hashBytes(handleHash), grant_id: grantId, scope, consumed_at: null }
-  await db
-    .insertInto('code')
-    .values({ ...code, expires_at: now + handleLifetime })
-    .execute()
 }
