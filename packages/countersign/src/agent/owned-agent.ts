@@ -1,6 +1,6 @@
 import { createDiscoveryBehind } from '../discovery/discovery.js'
 import { noGuard } from '../discovery/lookup-guard.js'
-import type { AgentProtocol, ConsentRequest, Credential } from '../editions/agent-protocol.js'
+import type { ConsentRequest, Credential } from '../editions/agent-protocol.js'
 import type { AuthClaims } from '../editions/authorization.js'
 import { describeUnknownKey } from '../editions/describe-unknown-key.js'
 import { januaryAgent } from '../editions/january/january-agent.js'
@@ -9,24 +9,19 @@ import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { warnOnce } from '../lib/warn-once.js'
-import { documentResponse } from '../protocol/document-response.js'
 import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
 import { isIdentifier, isLoopbackIdentifier } from '../protocol/identifier.js'
 import type { RedirectKind } from '../protocol/redirect-uri.js'
+import { createAgentHandler } from './agent-handler.js'
 import type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
-import { callbackPage, refusalTexts } from './callback-page.js'
+import { answerCallback } from './answer-callback.js'
 import { createChallengeSteps } from './challenge-steps.js'
 import { describeClockOffset } from './clock-offset.js'
 import { createOwnerWork } from './owner-work.js'
 import { requireAgentOptions, requireRedirectUri } from './require-agent-options.js'
 
-interface Route {
-  methods: readonly string[]
-  answer: (request: Request) => Promise<Response>
-}
-
 /** What the two kinds of agents do differently. */
-export interface Owners {
+export interface OwnerHooks {
   /** Asks the person behind an owner. */
   onConsent: (consent: ConsentRequest, owner: string) => void | Promise<void>
   /** Whose browser sent a request. */
@@ -47,7 +42,7 @@ export interface OwnedAgent {
 }
 
 /** @throws TypeError for options that cannot work */
-export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): OwnedAgent {
+export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks): OwnedAgent {
   const {
     id,
     signer,
@@ -158,32 +153,15 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
     })
   }
 
-  const { metadata } = protocol
-  const pathOf = (url: string) => new URL(url).pathname
-  const published = (document: object): Route => ({
-    methods: ['GET', 'HEAD'],
-    answer: async () => documentResponse(document),
+  const { metadata, keys, complete } = protocol
+  const { ownerOf } = owners
+  const handler = createAgentHandler({
+    documents: { [documentAddress]: metadata, [metadata.jwks_uri]: { keys } },
+    callback: complete && {
+      url: redirectUri,
+      answer: (request) => answerCallback(request, { complete, ownerOf, page: options.callbackResponse }),
+    },
   })
-  const routes = new Map<string, Route>([
-    [pathOf(documentAddress), published(metadata)],
-    [pathOf(metadata.jwks_uri), published({ keys: protocol.keys })],
-  ])
-  const { complete } = protocol
-  // HEAD comes from what looks at links, never from a person.
-  if (complete)
-    routes.set(pathOf(redirectUri), { methods: ['GET'], answer: (request) => answerCallback(request, complete) })
-
-  async function answerCallback(request: Request, complete: NonNullable<AgentProtocol['complete']>): Promise<Response> {
-    // Only the person's own visit counts: a browser that looks ahead would use up the code.
-    if (/\bprefetch\b/.test(request.headers.get('sec-purpose') ?? ''))
-      return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
-    const page = options.callbackResponse ?? callbackPage
-    const found = complete(new URL(request.url).searchParams, await owners.ownerOf(request))
-    if (!found.matched) return page('refused', refusalTexts[found.problem])
-    const end = await found.finished
-    if (found.decision !== 'allowed') return page(found.decision)
-    return page(end === 'done' ? 'allowed' : 'failed')
-  }
 
   return {
     id,
@@ -197,15 +175,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: Owners): O
       work.end(owner, new AgentError('session_forgotten', 'The session was forgotten while the request ran.'))
       steps.forget(owner)
     },
-    async handler(request) {
-      const route = routes.get(new URL(request.url).pathname)
-      if (!route) return new Response('No such document.\n', { status: 404 })
-      if (!route.methods.includes(request.method)) {
-        const allow = route.methods.join(', ')
-        return new Response(`Ask for it with ${allow}.\n`, { status: 405, headers: { allow } })
-      }
-      return route.answer(request)
-    },
+    handler,
   }
 }
 
