@@ -221,6 +221,15 @@ describe('an agent token, a person token and an auth token of draft -11', () => 
     }
   })
 
+  it('are no agent token, not even those that are for the person server itself', async () => {
+    const stage = await openStage()
+    const { location, page } = await openPending(stage, ids.authServer)
+    await deciding('grant')(stage, page)
+    const given = await sendWith(stage, await agentToken(stage), new Request(location))
+    const { person_token: person } = await given.json()
+    expect(await problemIn(await sendWith(stage, person, askPerson()))).toEqual({ status: 401, error: 'invalid_jwt' })
+  })
+
   it('fit together, or give nothing', async () => {
     const stage = await openStage()
     await stage.agent.fetch(`${ids.resource}/data-auth`)

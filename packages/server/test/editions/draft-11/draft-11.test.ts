@@ -31,6 +31,8 @@ describe('draft -11 over a map of origins', () => {
     expect(asked[0]).toBe('requirement=person-token')
     expect(asked[1]).toMatch(/^requirement=auth-token;resource-token="[\w.-]+"$/)
     expect(calls.map(({ response }) => response.status)).toEqual([401, 401, 200])
+    expect(await calls[0]?.response.json()).toMatchObject({ detail: 'The request carries no person token.' })
+    expect(await calls[1]?.response.json()).toMatchObject({ detail: 'The request carries no auth token.' })
     for (const { request } of calls) {
       expect(request.headers.get('signature-key')).toMatch(/^sig=jwt;jwt="[\w.-]+"$/)
       expect(request.headers.get('signature-input')).toMatch(/^sig=\("@method" "@authority" "@path" "signature-key"\)/)

@@ -113,8 +113,11 @@ export function postTo(path: string, members: object): Request {
 }
 
 /** An agent's request for a person token, to be decided: where to ask what became of it, and the page. */
-export async function openPending(stage: Stage): Promise<{ location: string; page: string }> {
-  const response = await sendWith(stage, await agentToken(stage), postTo('/person/token', { resource: ids.resource }))
+export async function openPending(
+  stage: Stage,
+  resource: string = ids.resource,
+): Promise<{ location: string; page: string }> {
+  const response = await sendWith(stage, await agentToken(stage), postTo('/person/token', { resource }))
   const said = response.headers.get('aauth-requirement') ?? ''
   const [, url, code] = /^requirement=interaction;url="([^"]+)";code="([^"]+)"$/.exec(said) ?? []
   return { location: response.headers.get('location') ?? '', page: `${url}?code=${code}` }
