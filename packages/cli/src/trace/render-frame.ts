@@ -82,7 +82,7 @@ function headerSection(headers: HeaderLines, { names }: FrameRow, { tokens, deco
 }
 
 /** A header value as it is shown: cut to 97 characters and three dots where it is longer than 100. */
-export function cutValue(value: string): string {
+function cutValue(value: string): string {
   return value.length > maxValue ? `${value.slice(0, maxValue - 3)}...` : value
 }
 

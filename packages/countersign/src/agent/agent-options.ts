@@ -96,13 +96,13 @@ export interface SignInRequest {
 export interface AgentActions {
   /**
    * `fetch`, with every request signed and challenges answered: it may wait for a person. Redirects are not followed.
-   * Resolves to the last response when a challenge repeats. Rejects with {@link AgentError} when authorization fails, and
+   * Resolves to the last response when a challenge repeats. Rejects with `AgentError` when authorization fails, and
    * with a TypeError for plain http, except on loopback with a port where `allowInsecureLoopback` is set.
    */
   readonly fetch: typeof globalThis.fetch
   /**
    * Signs a person in to the agent itself, and gets access to its own API, with one token (S§3.5). Resolves to the
-   * token's claims, verified; a person is `iss` and `sub` together. Rejects with {@link AgentError}.
+   * token's claims, verified; a person is `iss` and `sub` together. Rejects with `AgentError`.
    */
   signIn(request: SignInRequest): Promise<AuthClaims>
 }

@@ -131,7 +131,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
         }
         const { challenge, problem } = protocol.readRefusal(response)
         if (problem === 'key_unknown')
-          warnOnce(id, 'unknown_key', describeUnknownKey(new URL(url).origin, id, documentAddress))
+          warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, documentAddress))
         const step = challenge && protocol.stepFor(response.status, challenge, credential)
         if (!challenge || !step || taken.has(`${step} ${challenge.level}`)) return response
         taken.add(`${step} ${challenge.level}`)

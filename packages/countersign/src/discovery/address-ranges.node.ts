@@ -11,7 +11,7 @@ export interface Network {
 }
 
 /** The bytes of an address in text form; undefined for other text, and for an address with a zone (`fe80::1%eth0`). */
-export function parseAddress(text: string): AddressBytes | undefined {
+function parseAddress(text: string): AddressBytes | undefined {
   if (isIPv4(text)) return text.split('.').map(Number)
   if (!isIPv6(text) || text.includes('%')) return undefined
   const [head = '', tail] = text.split('::')
@@ -41,7 +41,7 @@ export function isInNetwork(address: AddressBytes, { bytes, prefix }: Network): 
 }
 
 /** Whether two networks have addresses in common: the wider one then has all of the other. */
-export function networksOverlap(one: Network, other: Network): boolean {
+function networksOverlap(one: Network, other: Network): boolean {
   return isInNetwork(one.bytes, other) || isInNetwork(other.bytes, one)
 }
 

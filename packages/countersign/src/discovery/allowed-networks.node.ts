@@ -53,7 +53,7 @@ export function createNetworkRules(allowNetworks: readonly AllowedNetwork[]): Ne
 }
 
 /** Throws a TypeError that says which allowed network cannot be meant, and what to write. */
-export function requireAllowedNetworks(allowNetworks: readonly AllowedNetwork[]): void {
+function requireAllowedNetworks(allowNetworks: readonly AllowedNetwork[]): void {
   if (!Array.isArray(allowNetworks))
     throw new TypeError(`allowNetworks must be a list, such as [{ cidr: '10.0.0.0/8' }]`)
   for (const [index, network] of (allowNetworks as readonly unknown[]).entries()) {

@@ -75,7 +75,7 @@ export async function fetchText(url: string, options: FetchDocumentOptions): Pro
 /**
  * Fetches what a stranger's URL gives, or says why not: no redirect is followed, a body of more than `maxBytes` is
  * refused, and everything together takes at most `timeout`. Which addresses may be connected to is up to `fetch`: see
- * {@link createGuardedFetch}. Rejects with what is no failure of the network: a mistake in `fetch`.
+ * `createGuardedFetch`. Rejects with what is no failure of the network: a mistake in `fetch`.
  *
  * @example
  * ```ts

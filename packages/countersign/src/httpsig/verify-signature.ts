@@ -95,22 +95,22 @@ export async function verifySignature<R extends SigningKey>(
   options: VerifySignatureOptions<R>,
 ): Promise<VerifiedSignature<R>> {
   const { profile } = options
-  requireFewHeaders(message) //                                                invalid_request (431)
-  const target = requireTarget(message.rawTarget) //                           invalid_request
+  requireFewHeaders(message) //                                                  headers_too_large
+  const target = requireTarget(message.rawTarget) //                             target_ambiguous
   const fields = readMessageFields(message)
-  const authority = requireAuthority(fields, options.authorities) //           invalid_request
-  const { input, signature, parsedKey } = requireHeaders(fields, profile) // invalid_signature
-  requireFresh(input, profile, (options.now ?? systemClock)()) //              invalid_signature
-  const nonce = requireNonce(message.method, fields, profile, options) //      invalid_signature, invalid_input
-  const body = await message.body(options.maxBody ?? 1_048_576) //             invalid_request (413)
+  const authority = requireAuthority(fields, options.authorities) //             host_malformed
+  const { input, signature, parsedKey } = requireHeaders(fields, profile) //     signature_missing, signature_malformed, …
+  requireFresh(input, profile, (options.now ?? systemClock)()) //                signature_created_outside_window, signature_expired
+  const nonce = requireNonce(message.method, fields, profile, options) //        nonce_missing, nonce_malformed
+  const body = await message.body(options.maxBody ?? 1_048_576) //               body_too_large
   const present = { query: target.query !== undefined, body: body.length > 0, nonce: nonce !== undefined }
   const coverage = options.body ?? 'required'
-  requireCoverage(input, profile, present, typeof coverage === 'function' ? 'if-covered' : coverage) // invalid_input
+  requireCoverage(input, profile, present, typeof coverage === 'function' ? 'if-covered' : coverage) // component_missing
   const values: string[] = []
   for (const component of input.components) values.push(componentValue(component, message, fields, target, authority))
   const base = serializeSignatureBase(input.components, values, input.parameters)
-  let resolved = await options.resolveKey(parsedKey.key, message.remoteAddress) // unknown_key, invalid_key
-  requireAlgorithm(input, resolved.key, options.algorithms) //                 unsupported_algorithm
+  let resolved = await options.resolveKey(parsedKey.key, message.remoteAddress) // key_unknown, key_invalid
+  requireAlgorithm(input, resolved.key, options.algorithms) //                   algorithm_unsupported, algorithm_mismatch
   if (typeof coverage === 'function') requireCoverage(input, profile, present, coverage(resolved))
   if (!(await verifyBytes(resolved.key, signature, base))) {
     const renewed = await options.renewKey?.(parsedKey.key, resolved, message.remoteAddress)
@@ -135,7 +135,7 @@ export async function verifySignature<R extends SigningKey>(
       : { key: await nonceKey(authority, thumbprint, nonce), lifetime: freshFor + profile.window }
   if (options.claimNonce !== 'later') {
     const owner = { agent: resolved.agent, thumbprint, remoteAddress: message.remoteAddress }
-    await requireUnusedNonce(options.claimNonce, verifiedNonce, owner) //      invalid_signature
+    await requireUnusedNonce(options.claimNonce, verifiedNonce, owner) //        nonce_replayed
   }
   return {
     method: message.method,

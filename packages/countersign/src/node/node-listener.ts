@@ -23,7 +23,7 @@ export interface NodeListenerOptions {
   maxBody?: number
   /**
    * Finds the address of the client behind proxies: without it, everybody behind one proxy counts as one address, also
-   * where sign-ins are limited. {@link createClientAddress} fits. @default the peer of the connection
+   * where sign-ins are limited. `createClientAddress` fits. @default the peer of the connection
    */
   clientAddress?: ClientAddress
   /**

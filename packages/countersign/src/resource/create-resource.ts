@@ -69,7 +69,7 @@ export interface ResourceOptions {
   claimNonce?: ClaimNonce | undefined
   /**
    * Counts requests after their signature verified and before anything is issued for them (S§4.5): see
-   * {@link createRateLimit}. Beyond the limit the answer is 429 with the challenge of the next level.
+   * `createRateLimit`. Beyond the limit the answer is 429 with the challenge of the next level.
    * @default none: a stranger may send as many as the server takes
    */
   rateLimit?: RateLimit | undefined

@@ -186,7 +186,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     async renew(reference, resolved, remoteAddress) {
       if (reference.scheme !== 'jwks' || 'jwksUri' in reference) return undefined
       if (resolved.agent === undefined || resolved.isNew) return undefined
-      const { id, kid, wellKnown = januaryDocuments.agent.name } = reference
+      const { id, kid, wellKnown = absentWellKnown } = reference
       const publisher = publisherOf(wellKnown)
       const key = publisher && (await discovery.renewKey(publisher, id, kid, resolved.key, remoteAddress))
       return key && { ...resolved, key }

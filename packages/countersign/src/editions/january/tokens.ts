@@ -31,7 +31,7 @@ export interface AuthTokenClaims extends RegisteredClaims {
 /** What an auth server took back of the auth tokens that may still be alive. */
 export interface RevocationClaims extends RegisteredClaims {
   iat: number
-  /** {@link revocationEntry} of each grant, agent and person. */
+  /** The `revocationEntry` of each grant, agent and person. */
   revoked: string[]
   /** By the entry of a person: the tokens for them that were issued at this time or before are taken back, under any grant. */
   revoked_before?: Record<string, number>
