@@ -10,13 +10,14 @@ import {
   parseDocument,
 } from '../protocol/document-type.js'
 import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
-import { type DocumentSource, Documents, type LoadedDocument } from './documents.js'
+import { type DocumentSource, Documents } from './documents.js'
 import type { DiscoveryLimits } from './fetch-budget.js'
-import type { DiscoveryFailure, FetchDocument, Found } from './fetch-document.js'
+import type { FetchDocument, Found } from './fetch-document.js'
 import { fetchLimits } from './fetch-limits.js'
 import { type KeyFinder, privateKeysIn, readJwks } from './jwks.js'
 import type { Lookup, LookupGuard } from './lookup-guard.js'
 import type { NetworkOptions } from './network-options.js'
+import { createRefetches, type FoundKey } from './refetches.js'
 
 export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
   /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */
@@ -38,9 +39,6 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
   /** The public keys of this process's own identifiers, by the URL of their document: it fetches nothing from itself (attacks K28). */
   local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
-
-/** A key, and whether it is of a document that was fetched for this very lookup: then no newer one is published. */
-export type FoundKey = { found: VerificationKey; isNew?: true } | { failure: DiscoveryFailure }
 
 /**
  * Finds documents and keys where identifiers point (S§8). Holds bounded caches.
@@ -111,12 +109,16 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
   )
   requireOneWay(options)
   const { fetch = createGuardedFetch(options), configuredIssuers = [] } = options
-  const { fetchConfigured = options.fetch ? () => fetch : (issuer) => guardedFetchOf(issuer, options) } = options
   const configuredFetches = new Map(configuredIssuers.map((issuer) => [issuer, fetchConfigured(issuer)]))
   const documents = new Documents(now, guard.budget, options.failureAge ?? 30)
-  const { failureTime = 'equal', renewalInterval = fetchLimits.refetchInterval } = options
-  const lastRefetch = new LruCache<true>(fetchLimits.cachedDocuments)
+  const { failureTime = 'equal' } = options
+  const { loadKey, loadRenewed } = createRefetches(documents, now, options.renewalInterval)
   const reported = new LruCache<true>(fetchLimits.cachedDocuments)
+
+  function fetchConfigured(issuer: string): FetchDocument {
+    if (options.fetchConfigured) return options.fetchConfigured(issuer)
+    return options.fetch ?? createGuardedFetch({ ...options, configuredOrigin: new URL(issuer).origin })
+  }
 
   function fetchFor({ type, identifier }: KeyOwner): FetchDocument {
     return (isOfAuthServer(type) ? configuredFetches.get(identifier) : undefined) ?? fetch
@@ -195,42 +197,6 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
     foundKeys.set(nameOf(type, identifier, kid), { key, freshUntil, changes: documents.changes }, freshUntil)
   }
 
-  async function loadKey(source: DocumentSource<KeyFinder>, kid: string, lookup: Lookup): Promise<FoundKey> {
-    const before = documents.find(source)
-    const first = await documents.load(source, lookup)
-    if (!('found' in first)) return first
-    const key = await first.found.value(kid)
-    const isNew = first.found !== before
-    if ('found' in key) return isNew ? { ...key, isNew } : key
-    if (key.failure.reason !== 'unknown_kid' && key.failure.reason !== 'unusable') return key
-    const mayRefetch = !isNew && !lastRefetch.get(source.key, now())
-    if (isNew || mayRefetch) lastRefetch.set(source.key, true, now() + fetchLimits.refetchInterval)
-    if (!mayRefetch && !documents.isLoading(source)) {
-      const latest = documents.find(source, first.found.fetched)
-      return latest ? latest.value(kid) : key
-    }
-    const second = await documents.load(source, lookup, first.found.fetched)
-    if ('found' in second) return second.found.value(kid)
-    const { reason } = second.failure
-    // Nothing was fetched: the next request may have it fetched, and need not wait for a minute.
-    if (reason === 'busy' && mayRefetch) lastRefetch.delete(source.key)
-    return reason === 'refused' || reason === 'busy' ? second : key
-  }
-
-  async function loadRenewed<T>(
-    source: DocumentSource<T>,
-    held: LoadedDocument<T>,
-    lookup: Lookup,
-  ): Promise<LoadedDocument<T>> {
-    const mayFetch = !lastRefetch.get(source.key, now())
-    if (mayFetch) lastRefetch.set(source.key, true, now() + renewalInterval)
-    if (!mayFetch && !documents.isLoading(source)) return held
-    const outcome = await documents.load(source, lookup, held.fetched)
-    if ('found' in outcome) return outcome.found
-    if (outcome.failure.reason === 'busy' && mayFetch) lastRefetch.delete(source.key)
-    return held
-  }
-
   return {
     findMetadata: (type, identifier, remoteAddress) =>
       guard.run(remoteAddress, 'shortest', (lookup) => loadMetadata(type, identifier, lookup)),
@@ -295,10 +261,6 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
 
 function isOfAuthServer({ party }: DocumentType): boolean {
   return party === 'authServer'
-}
-
-function guardedFetchOf(issuer: string, options: DiscoveryOptions): FetchDocument {
-  return createGuardedFetch({ ...options, configuredOrigin: new URL(issuer).origin })
 }
 
 function requireOneWay({ fetch, allowNetworks = [], egressProxy }: DiscoveryOptions): void {

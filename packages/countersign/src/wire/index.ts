@@ -5,13 +5,14 @@
  */
 
 export { createDiscovery, type GuardedDiscoveryOptions } from '../discovery/create-discovery.js'
-export type { Discovery, DiscoveryOptions, FoundKey } from '../discovery/discovery.js'
+export type { Discovery, DiscoveryOptions } from '../discovery/discovery.js'
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 export type { DiscoveryFailure, Found } from '../discovery/fetch-document.js'
 export { fetchLimits } from '../discovery/fetch-limits.js'
 export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
 export type { Delay } from '../discovery/lookup-queue.js'
 export type { NetworkOptions } from '../discovery/network-options.js'
+export type { FoundKey } from '../discovery/refetches.js'
 export { tokenKeys } from '../discovery/token-keys.js'
 export type {
   AgentProtocol,
