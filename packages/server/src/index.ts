@@ -53,11 +53,17 @@ export type { RiskPatterns } from './policy/risk.js'
 export { hashPassword } from './secrets/passwords.js'
 export type { ConfigurationProblem } from './settings/configuration-problem.js'
 export type { SettingRow } from './settings/setting-rows.js'
-export { foldUsername } from './storage/accounts/fold-username.js'
 export type { ListedAgent } from './storage/agents/agent-storage.js'
 export type { RecordedEvent } from './storage/audit/audit-storage.js'
 export { eventNames } from './storage/audit/event-names.js'
 export { requireOwnDatabase } from './storage/deployment/require-own-database.js'
 export type { ListedGrant } from './storage/grants/grant-storage.js'
 export type { KeyState, StoredKey } from './storage/keys/key-storage.js'
-export { type Storage, StorageError, type StorageLimits, type StorageOptions, type User } from './storage/storage.js'
+export {
+  foldUsername,
+  type Storage,
+  StorageError,
+  type StorageLimits,
+  type StorageOptions,
+  type User,
+} from './storage/storage.js'

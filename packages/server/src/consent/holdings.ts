@@ -1,7 +1,6 @@
 import type { ServerContext } from '../context.js'
 import type { SignedInVisit } from '../http/visit.js'
-import { tokensAliveSince } from '../storage/grants/tokens-alive-since.js'
-import type { AuthRequest, Grant } from '../storage/storage.js'
+import { type AuthRequest, type Grant, tokensAliveSince } from '../storage/storage.js'
 
 /** What an agent already has from a person, when it asks for more. */
 export interface Holdings {

@@ -3,8 +3,7 @@ import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
 import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import { foldUsername } from '../storage/accounts/fold-username.js'
-import type { User } from '../storage/storage.js'
+import { foldUsername, type User } from '../storage/storage.js'
 
 type PasswordCheck =
   | { outcome: 'right'; user: User }

@@ -12,6 +12,7 @@ import type { SessionStorage } from './sessions/session-storage.js'
 import type { ThrottleStorage } from './throttle/throttle-storage.js'
 
 export type { NewUser, StoredPassword } from './accounts/account-storage.js'
+export { foldUsername } from './accounts/fold-username.js'
 export type { User } from './accounts/user.js'
 export type { SeenAgent } from './agents/agent-storage.js'
 export type { AuditEvent, RecordedEvent } from './audit/audit-storage.js'
@@ -27,6 +28,7 @@ export type {
   Revocations,
   TokenIssue,
 } from './grants/grant-storage.js'
+export { tokensAliveSince } from './grants/tokens-alive-since.js'
 export type { ReasonOf } from './reason-of.js'
 export type {
   AuthRequest,

@@ -1,8 +1,7 @@
 import { issueToken, january } from 'countersign'
 import { type RevocationClaims, revocationEntry, revocationListLimits } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
-import { tokensAliveSince } from '../../storage/grants/tokens-alive-since.js'
-import type { Revocations } from '../../storage/storage.js'
+import { type Revocations, tokensAliveSince } from '../../storage/storage.js'
 
 /** Entries of one person at most: beyond, one time stands for all that was issued for them until then. */
 const perPerson = 20
