@@ -13,25 +13,33 @@ export interface WrittenRefusal {
   body: string
 }
 
-/** What an agent needs of an edition, so that its pages load nothing of the other parts. */
-export interface AgentEdition {
+interface SharedEdition {
   readonly name: string
   /** What the parties publish about themselves. */
   readonly documents: Readonly<Record<DocumentType['party'], DocumentType>>
+}
+
+/** What an agent needs of an edition, so that its pages load nothing of the other parts. */
+export interface AgentEdition extends SharedEdition {
   /** How requests are signed. */
   readonly signing: SigningForm
   createAgentProtocol(tools: AgentTools): AgentProtocol
 }
 
-/**
- * One edition of AAuth: all that differs between it and another. The roles and the auth server take one as a value, and
- * know no text of it.
- */
-export interface Edition extends AgentEdition {
+/** What a resource needs of an edition, and who else takes requests. */
+export interface ResourceEdition extends SharedEdition {
   /** How requests are signed and verified. */
   readonly signing: SigningProfile
   createKeyResolver(options: KeyResolverOptions): KeyResolver
   /** Writes a refusal, with what would let the request through. */
   writeRefusal(error: AAuthError, challenge?: Challenge): WrittenRefusal
   createResourceProtocol(tools: ResourceTools): ResourceProtocol
+}
+
+/**
+ * One edition of AAuth: all that differs between it and another. The roles and the auth server take one as a value, and
+ * know no text of it.
+ */
+export interface Edition extends AgentEdition, ResourceEdition {
+  readonly signing: SigningProfile
 }

@@ -1,5 +1,5 @@
-import type { Edition } from '../editions/edition.js'
-import { january } from '../editions/january/january.js'
+import type { ResourceEdition } from '../editions/edition.js'
+import { januaryResource } from '../editions/january/january-resource.js'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import { keepContent } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
@@ -18,7 +18,7 @@ export interface NodeListenerOptions {
   /** What the handler's URLs start with: `http://127.0.0.1:8002`. Never taken from the request. */
   origin: string
   /** The edition of AAuth in which the listener refuses what no handler could be given. @default January 2026 */
-  edition?: Edition
+  edition?: Pick<ResourceEdition, 'writeRefusal'>
   /** Largest body in bytes; more is answered 413. @default 1 MiB */
   maxBody?: number
   /**
@@ -62,7 +62,7 @@ export function createNodeListener(
 
 async function answer(
   handler: Handler,
-  { origin, edition = january, maxBody = 1_048_576, clientAddress }: NodeListenerOptions,
+  { origin, edition = januaryResource, maxBody = 1_048_576, clientAddress }: NodeListenerOptions,
   incoming: NodeRequest,
   outgoing: NodeResponse,
 ): Promise<void> {

@@ -93,8 +93,9 @@ function isNumeric(label: string): boolean {
 
 // An A-label that decodes to nothing, or to what would be spelled otherwise, is a URL to some parsers only.
 function isALabelHost(name: string): boolean {
-  const url = `https://${name}`
-  return URL.canParse(url) && new URL(url).host === name
+  // A label beyond ASCII before it: newer parsers look into A-labels only then.
+  const url = `https://\u00e9.${name}`
+  return URL.canParse(url) && new URL(url).host === `xn--9ca.${name}`
 }
 
 /** Whether a URL lies under an identifier. */

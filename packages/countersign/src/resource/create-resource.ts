@@ -5,8 +5,8 @@ import type { FetchDocument } from '../discovery/fetch-document.js'
 import type { CertificateFinder } from '../discovery/found-certificate.js'
 import type { AllowedNetwork } from '../discovery/network-options.js'
 import { bodyCoverage } from '../editions/body-coverage.js'
-import type { Edition } from '../editions/edition.js'
-import { january } from '../editions/january/january.js'
+import type { ResourceEdition } from '../editions/edition.js'
+import { januaryResource } from '../editions/january/january-resource.js'
 import type { ResolvedKey } from '../editions/key-resolver.js'
 import type { ResourceEndpoint } from '../editions/resource-protocol.js'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
@@ -39,7 +39,7 @@ export interface ResourceInterop {
 
 export interface ResourceOptions {
   /** The edition of AAuth that is spoken. @default January 2026 */
-  edition?: Edition | undefined
+  edition?: ResourceEdition | undefined
   /** The resource's identifier: its `https` URL (W10). */
   id: string
   /** Signs resource tokens. */
@@ -184,7 +184,7 @@ export function createResource(options: ResourceOptions): Resource {
   requireKnownOptions('createResource', options, resourceOptions)
   requireKnownOptions('interop', options.interop ?? {}, { unsignedBodies: true })
   requireKnownOptions('denyList', options.denyList ?? {}, { whenUnreachable: true })
-  const { id, signer, authServer, edition = january, now = systemClock, resourceTokenLifetime = 600 } = options
+  const { id, signer, authServer, edition = januaryResource, now = systemClock, resourceTokenLifetime = 600 } = options
   const { allowInsecureLoopback = false, allowPath = false, endpointOrigins = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   if (allowInsecureLoopback) warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')

@@ -26,7 +26,7 @@ export type {
 } from '../editions/agent-protocol.js'
 export type { AuthClaims, Authorization } from '../editions/authorization.js'
 export { bodyCoverage } from '../editions/body-coverage.js'
-export type { AgentEdition, Edition, WrittenRefusal } from '../editions/edition.js'
+export type { AgentEdition, Edition, ResourceEdition, WrittenRefusal } from '../editions/edition.js'
 export { type JanuaryChallenge, parseChallenge, serializeChallenge } from '../editions/january/challenge.js'
 export type { AgentMetadata, IssuerMetadata, ResourceMetadata } from '../editions/january/documents.js'
 export { january } from '../editions/january/january.js'

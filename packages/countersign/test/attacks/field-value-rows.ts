@@ -18,6 +18,7 @@ import {
   resigned,
   tampered,
 } from './crafted-cases.js'
+import { isNode24 } from './is-node-24.js'
 import { signers } from './parties.js'
 
 const get = requiredComponents(false, false, false)
@@ -175,7 +176,13 @@ export const fieldValueRows: readonly Row[] = [
         tampered(
           `a second ${name} behind 2,000`,
           (sent) => ({ ...sent, headers: [...sent.headers, ...manyLines(2000), [name, 'a'] as const] }),
-          { status: 431, error: 'invalid_request', unasked: 'any' },
+          // From Node 24 on the parser refuses so many by itself.
+          {
+            status: 431,
+            error: 'invalid_request',
+            unasked: 'any',
+            ...(isNode24 ? { overHttp: { status: 431 } } : {}),
+          },
           { base: post },
         ),
       ),

@@ -10,6 +10,7 @@ import {
   resourceForm,
   tampered,
 } from './crafted-cases.js'
+import { isNode24 } from './is-node-24.js'
 import { dataFrame, type Frames, headersFrame } from './raw-http2.js'
 import { assemble, slots } from './token-slots.js'
 
@@ -141,7 +142,8 @@ export const http2Rows: readonly Row[] = [
       named('Host of another', 'resource.example', ['evil.example'], badRequest),
       named(':authority of another', 'evil.example', ['resource.example'], badRequest),
       named('Host with another port', 'resource.example', ['resource.example:8443'], badRequest),
-      named('Host with user-info', 'resource.example', ['a@resource.example'], badRequest),
+      // From Node 24 on the platform leaves such a field out, so that the handler does not see it either.
+      named('Host with user-info', 'resource.example', ['a@resource.example'], isNode24 ? accepted : badRequest),
       named('an empty Host', 'resource.example', [''], badRequest),
       named('two Hosts', 'resource.example', ['resource.example', 'resource.example'], reset),
       resigned('signed for another', { authority: 'evil.example' }, refused, { on: 'http2' }),

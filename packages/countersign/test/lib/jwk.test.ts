@@ -91,13 +91,17 @@ describe('S33: importVerificationKey', () => {
     expect(await refusalCode(() => importVerificationKey({ kty: 'OKP', crv: 'Ed25519', x }))).toBe('key_invalid')
   })
 
-  it('control: under such a key Node takes one signature for any message', () => {
-    const x = Buffer.from([1, ...new Uint8Array(31)])
-    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: x.toString('base64url') }, format: 'jwk' })
-    const signature = Buffer.concat([x, Buffer.alloc(32)])
-    expect(nodeVerify(null, Buffer.from('anything'), key, signature)).toBe(true)
-    expect(nodeVerify(null, Buffer.from('at all'), key, signature)).toBe(true)
-  })
+  // From Node 24 on the platform refuses such a signature by itself.
+  it.runIf(Number(process.versions.node.split('.')[0]) < 24)(
+    'control: under such a key Node takes one signature for any message',
+    () => {
+      const x = Buffer.from([1, ...new Uint8Array(31)])
+      const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: x.toString('base64url') }, format: 'jwk' })
+      const signature = Buffer.concat([x, Buffer.alloc(32)])
+      expect(nodeVerify(null, Buffer.from('anything'), key, signature)).toBe(true)
+      expect(nodeVerify(null, Buffer.from('at all'), key, signature)).toBe(true)
+    },
+  )
 
   it('refuses a point that is written beyond the prime', async () => {
     for (let more = 0n; more < 19n; more++) {
