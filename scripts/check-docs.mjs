@@ -26,6 +26,11 @@ const tests = [...names.map((name) => `packages/${name}/test`), 'test'].flatMap(
 /** What a document may call a file by, beside those that it shows. */
 const fileNames = [...sources, ...tests].map((path) => basename(path))
 
+/** The programs that documents show, and tell to save. */
+const saved = documents.flatMap((document) =>
+  [...read(document).matchAll(/^```\w+ (\S+\.\w+)$/gm)].map(([, name]) => name),
+)
+
 /** The anchors of a document: what GitHub makes of its headings, and those that are written out. */
 function anchorsIn(text) {
   const headings = [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
@@ -52,7 +57,10 @@ for (const document of documents) {
     if (document.startsWith('docs/') && target.startsWith('..'))
       failures.push(`${document} links to ${target}, which the package does not have`)
   }
-  const saved = [...text.matchAll(/^```\w+ (\S+\.\w+)$/gm)].map(([, name]) => name)
+  // zsh has no comments at its prompt.
+  for (const [, block] of text.matchAll(/^```sh.*\n([\s\S]*?)^```$/gm))
+    for (const [line] of block.matchAll(/^.*(?:^| )# .*$/gm))
+      failures.push(`${document} has a comment in a block to paste: ${line}`)
   for (const [, name] of text.matchAll(/`([\w.-]+\.tsx?|[\w-]+\.mjs)`/g))
     if (![...saved, ...fileNames].includes(name)) failures.push(`${document} names ${name}, which is no file`)
   for (const [, script] of text.matchAll(/npm run (?:-s )?([\w:]+)/g))
@@ -92,8 +100,9 @@ for (const [, mark, shown] of attacks) {
   const showing = texts.filter(({ text }) => new RegExp(`\\b${mark}\\b`).test(text))
   if (shown.trim() === '') failures.push(`docs/attacks.md names no test for ${mark}`)
   for (const [, test] of shown.matchAll(/`([^`]+)`/g)) {
-    const shows = ({ path, text }) => basename(path) === test || text.includes(test)
-    if (!tests.some((path) => basename(path) === test) || !showing.some(shows))
+    const isIt = (path) => path === test || basename(path) === test
+    const shows = ({ path, text }) => isIt(path) || text.includes(test)
+    if (!tests.some(isIt) || !showing.some(shows))
       failures.push(`docs/attacks.md says that ${test} shows ${mark}, and it does not`)
   }
 }

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { decide } from '../packages/cli/dist/demo/decide.js'
 
@@ -53,7 +53,7 @@ function blocksOf(document) {
 function scriptOf(blocks) {
   const parts = blocks.map(({ language, name, body, where }) => {
     if (language === 'js') return `cat > ${name} <<'END_OF_FILE'\n${body}END_OF_FILE`
-    const stays = /&(?: *#.*)?$/m.test(body)
+    const stays = /(?<!&)&$/m.test(body)
     return [`block=${where}`, ...(stays ? ['before=$(listeners)'] : []), body, ...(stays ? ['settle'] : [])].join('\n')
   })
   return `set -Eeuo pipefail
@@ -79,13 +79,23 @@ function freshRepository(document) {
   return repository
 }
 
-/** Installs what a block says, once for all blocks that say the same; where, by its words. */
+/** The tarballs that a word such as `"$OLDPWD"/tarballs/*.tgz` stands for, or the word itself. */
+function expand(word) {
+  const [, glob] = /\/tarballs\/(\S+\.tgz)$/.exec(word) ?? []
+  if (glob === undefined) return [word]
+  const pattern = new RegExp(`^${glob.replaceAll('.', '\\.').replaceAll('*', '.*')}$`)
+  return readdirSync(join(folder, 'tarballs'))
+    .filter((name) => pattern.test(name))
+    .map((name) => join(folder, 'tarballs', name))
+}
+
+/** Installs what a block says, once for all blocks that say the same; where, by the names of what is installed. */
 function install(words) {
-  const project = join(folder, 'installed', words.replaceAll(/\W+/g, '-'))
+  const args = words.split(' ').flatMap(expand)
+  const names = args.map((each) => basename(each)).sort()
+  const project = join(folder, 'installed', names.join(' ').replaceAll(/\W+/g, '-'))
   mkdirSync(project, { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "type": "commonjs" }\n')
-  const tarballs = readdirSync(join(folder, 'tarballs')).map((name) => join(folder, 'tarballs', name))
-  const args = words.split(' ').flatMap((word) => (word.endsWith('/tarballs/*.tgz') ? tarballs : [word]))
   const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
   const { status, stderr } = spawnSync('npm', ['install', ...flags, ...args], { cwd: project, encoding: 'utf8' })
   if (status !== 0) throw new Error(`npm install ${words}: ${stderr}`)
@@ -106,7 +116,7 @@ function writeNpm() {
 case "$*" in
   ci) echo "npm ci was the first step of this check" ;;
   "run -s tarballs") ;;
-  install*) args="\${*:2}"; cp -al ${folder}/installed/"$(echo "$args" | sed -E 's#[^ ]*/tarballs/\\S+\\.tgz( |$)#T #g; s#(T )+#"$OLDPWD"/tarballs/*.tgz#; s#[^A-Za-z0-9_]+#-#g')"/node_modules . ;;
+  install*) names=$(printf '%s\\n' "\${@:2}" | sed 's#.*/##' | LC_ALL=C sort | paste -sd ' '); cp -al ${folder}/installed/"$(echo "$names" | sed -E 's#[^A-Za-z0-9_]+#-#g')"/node_modules . ;;
   *) exec ${npm} "$@" ;;
 esac
 `
@@ -176,7 +186,7 @@ function prepare() {
   execFileSync(process.execPath, [join(root, 'scripts/tarballs.mjs')], { cwd: folder, stdio: 'ignore' })
   writeNpm()
   const installs = runnable.flatMap(({ blocks }) =>
-    blocks.flatMap(({ body }) => [...body.matchAll(/^npm install (.*)$/gm)].map(([, words]) => words)),
+    blocks.flatMap(({ body }) => [...body.matchAll(/^npm install (.*?)(?: &&)?$/gm)].map(([, words]) => words)),
   )
   for (const words of new Set(installs)) install(words)
 }

@@ -36,7 +36,10 @@ export async function decide(url: string, { decision, fetch, signal }: DecideOpt
       throw new CommandError(`The page at ${placeOf(page)} has no form to sign in with, and none to decide with.`)
     }
     if (!consent && signedIn)
-      throw new CommandError(`${demoPerson.username} could not sign in at ${placeOf(page)}: it has another password.`)
+      throw new CommandError(
+        `${demoPerson.username} could not sign in at ${placeOf(page)}: no such user, or another password than ` +
+          `${demoPerson.password}. Add it: countersign users add ${demoPerson.username}`,
+      )
     signedIn = !consent
     page = await browser.submit(page, form, { ...demoPerson, ...(consent ? { consent: decision } : loginAction(form)) })
   }

@@ -1,3 +1,4 @@
+import { isLoopbackIdentifier } from 'countersign/wire'
 import { loadConfig } from 'countersign-server'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
@@ -5,6 +6,7 @@ import type { Run } from '../command/run.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { createLog } from './create-log.js'
 import { firstSteps } from './first-steps.js'
+import { isIssuerPort } from './is-issuer-port.js'
 import { readForStart } from './read-for-start.js'
 import { startServer } from './start-server.js'
 
@@ -23,6 +25,10 @@ export const serveCommand: Run = async ({ config: path }, terminal) => {
     if (firstStart) terminal.notify(firstSteps(config))
     if (config.settings.allowInsecureLoopback)
       terminal.notify('Warning: allowInsecureLoopback is set: this is for development on one machine only.')
+    if (isLoopbackIdentifier(issuer) && !isIssuerPort(config.settings))
+      terminal.notify(
+        `Warning: listen.port is ${listen.port}, and issuer is ${issuer}. Signing in fails with 403 unless people open ${issuer}.`,
+      )
     terminal.notify(`${issuer} is served at ${listen.host}, port ${listen.port}. Ctrl-C stops it.`)
     log.write('info', 'started', { issuer, host: listen.host, port: listen.port, adminPort: admin?.port })
     const signal = await firstStop(terminal)

@@ -13,6 +13,7 @@ import { createAdminListener } from './admin-listener.js'
 import type { Log } from './create-log.js'
 import { createObserver, type Observer } from './create-observer.js'
 import { createReadinessView } from './create-readiness-view.js'
+import { isIssuerPort } from './is-issuer-port.js'
 import { openListener } from './open-listener.js'
 import type { StartFiles } from './read-for-start.js'
 import { createRequestCounts, type RequestCounts } from './request-counts.js'
@@ -129,9 +130,13 @@ async function listen(
     }),
     { connections },
   )
-  await openListener(open.server, settings.listen, 'listen')
+  const ofIssuer = isIssuerPort(settings)
+  await openListener(open.server, settings.listen, {
+    host: 'listen.host',
+    port: ofIssuer ? 'the port of issuer' : 'listen.port',
+  })
   try {
-    if (settings.admin) await openListener(admin.server, settings.admin, 'admin')
+    if (settings.admin) await openListener(admin.server, settings.admin, { host: 'admin.host', port: 'admin.port' })
   } catch (error) {
     await open.stop()
     throw error

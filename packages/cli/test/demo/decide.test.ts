@@ -123,7 +123,11 @@ describe('the scripted person at servers of others', () => {
 
   it.each([
     ['shows neither form', ['<p>Hello</p>'], 'no form to sign in with'],
-    ['shows the sign-in form again', [signIn(), signIn()], 'could not sign in'],
+    [
+      'shows the sign-in form again',
+      [signIn(), signIn()],
+      'no such user, or another password than testpass. Add it: countersign users add testuser',
+    ],
     [
       'has no such answer',
       ['<form><button name=consent value=maybe></button></form>'],

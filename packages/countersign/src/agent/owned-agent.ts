@@ -53,7 +53,12 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
   } = options
   const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
-  if (allowInsecureLoopback) warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')
+  if (allowInsecureLoopback)
+    warnOnce(
+      id,
+      'allowInsecureLoopback',
+      'any program on this machine can pretend to be this agent. Use it for trying only.',
+    )
   requireAgentOptions(options, owners.onConsent, identifiers)
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const send = options.fetch ?? globalThis.fetch

@@ -20,7 +20,7 @@ import type { AllowedNetwork } from './network-options.js'
 export interface AllowedNetworkProblem {
   /** Where it is: `['hosts', 0]`. */
   path: readonly (string | number)[]
-  /** To go after the name of what is wrong: "must be …". */
+  /** Text to append to the setting's name: "must be …". */
   problem: string
 }
 

@@ -11,7 +11,7 @@ const parameters = {
   'rsa-pss-sha512': { imported: { name: 'RSA-PSS', hash: 'SHA-512' }, used: { name: 'RSA-PSS', saltLength: 64 } },
 } as const satisfies Record<Algorithm, unknown>
 
-/** Imports a public JWK; rejects when its numbers are no key of its type. */
+/** Imports a public JWK; rejects if the JWK is not a valid key of its type. */
 export function importPublicKey(jwk: PublicJwk, algorithm: Algorithm): MaybePromise<KeyHandle> {
   return crypto.subtle.importKey('jwk', keyMembers(jwk), parameters[algorithm].imported, true, ['verify'])
 }

@@ -26,7 +26,7 @@ export function createTrustedPeers(trusted: readonly string[]): (peer: string) =
   }
 }
 
-/** The address; an IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`), as sockets of both families show it, as IPv4. */
+/** The address. `::ffff:192.0.2.1` becomes `192.0.2.1`. */
 export function plainAddress(address: string): string {
   return address.toLowerCase().startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address
 }

@@ -187,7 +187,12 @@ export function createResource(options: ResourceOptions): Resource {
   const { id, signer, authServer, edition = januaryResource, now = systemClock, resourceTokenLifetime = 600 } = options
   const { allowInsecureLoopback = false, allowPath = false, endpointOrigins = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
-  if (allowInsecureLoopback) warnOnce(id, 'allowInsecureLoopback', 'anybody on this machine can answer for it')
+  if (allowInsecureLoopback)
+    warnOnce(
+      id,
+      'allowInsecureLoopback',
+      'any program on this machine can pretend to be this resource. Use it for trying only.',
+    )
   requireIdentifier('id', id, identifiers)
   requireIdentifier('authServer', authServer, identifiers)
   requireOwnSigner('signer', signer, id)
@@ -286,7 +291,7 @@ export function createResource(options: ResourceOptions): Resource {
     return judged
   }
 
-  /** Adds to a refusal of the signature what would let the request through, and to one of too many which level may do more. */
+  /** Adds a challenge to the error: for a refused signature, what is needed; for a 429, which level has higher limits. */
   async function challenging<T>(required: Requirement, work: () => Promise<T>, orElse?: string): Promise<T> {
     try {
       return await work()

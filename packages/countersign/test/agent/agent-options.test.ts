@@ -242,5 +242,9 @@ it('warns of allowInsecureLoopback once for each agent, and not without it', asy
   createAgent({ ...options, id: first, allowInsecureLoopback: true })
   createAgent({ ...options, id: second, allowInsecureLoopback: true })
   await new Promise(setImmediate)
-  expect(warnings).toEqual(Array(2).fill('allowInsecureLoopback: anybody on this machine can answer for it'))
+  expect(warnings).toEqual(
+    Array(2).fill(
+      'allowInsecureLoopback: any program on this machine can pretend to be this agent. Use it for trying only.',
+    ),
+  )
 })

@@ -20,7 +20,7 @@ interface LogoKeeperOptions {
 
 /** Has agents' logos at hand for the pages. */
 export interface LogoKeeper {
-  /** Sees to the logo at the address an agent names, in the background: nobody waits for it, and nothing rejects. */
+  /** Fetches the logo in the background; returns at once and never throws. */
   note(agent: string, uri: string | undefined): void
 }
 

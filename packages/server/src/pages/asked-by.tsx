@@ -11,7 +11,7 @@ interface Asked {
   next?: string | undefined
 }
 
-/** Who asked for this page to be opened, before anything is typed into it. */
+/** The lead text that says which agent asked, above the sign-in form. */
 export function AskedBy({ agentHost, resourceHost, messages, otherwise, next = messages.signInNext }: Asked) {
   if (agentHost === undefined || resourceHost === undefined) return <p class="lead">{otherwise}</p>
   return (

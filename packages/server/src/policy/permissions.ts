@@ -38,8 +38,8 @@ export function grantable(asked: readonly string[]): string[] {
 }
 
 /**
- * Names of permissions with the resource's words for them and the operator's judgement of their risk. What tells an agent
- * who the person is has this server's own words.
+ * Names of permissions with the resource's words for them and the operator's judgement of their risk. Permissions
+ * that reveal who the person is are described in this server's own words.
  */
 export function permissionsOf(
   names: readonly string[],

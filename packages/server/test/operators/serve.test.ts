@@ -346,7 +346,14 @@ describe('countersign serve refuses to start, and says why', () => {
     await stage.serve()
     const { status, stderr } = await stage.run('serve')
     expect(status).toBe(1)
-    expect(stderr).toContain('is in use: change listen.port.')
+    expect(stderr).toContain('is in use: change the port of issuer.')
+  })
+
+  it('on a port that is not the one of an http issuer, with a warning', async () => {
+    const port = await freePort()
+    const stage = await createOperatorStage()
+    const { said } = await stage.serve({ port })
+    expect(said().stderr).toContain(`listen.port is ${port}, and issuer is ${stage.issuer}.`)
   })
 
   it('on a port that both would open, or an address that is not its own, which setting to change', async () => {

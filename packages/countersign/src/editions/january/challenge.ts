@@ -74,7 +74,7 @@ function parseAlgorithms(header: string): { names?: string[]; rest: string } {
 const parameter =
   /;[ ]*([a-z*][a-z0-9_.*-]*)(?:=(?:"((?:[ !#-[\]-~]|\\["\\])*)"|\?([01])|(?:-?\d{1,12}(?:\.\d{1,3}|\d{0,3})|[A-Za-z*][!#$%&'*+\-.^_`|~:/\w]*|:[A-Za-z0-9+/=]*:)(?=;|$)))?(?=;|$)/y
 
-/** The parameters by name, null for what is no string or boolean; one that is there twice is refused, since nobody knows which was meant. */
+/** The parameters by name: strings and booleans. Other types become null. A repeated parameter is refused. */
 function parseParameters(header: string): ReadonlyMap<string, string | boolean | null> {
   const [scheme = ''] = /^ *httpsig(?![^; ])/.exec(header) ?? []
   if (scheme === '') throw malformed('is not of the scheme httpsig')

@@ -1,6 +1,6 @@
 /** What happened, append-only. */
 export interface AuditStorage {
-  /** Appends an event that changes nothing else. */
+  /** Appends an event on its own, without another change. */
   recordEvent(event: AuditEvent): Promise<void>
   /** Events in the order they were recorded, or newest first; page on with `after`. */
   listEvents(filter?: EventFilter): Promise<RecordedEvent[]>

@@ -121,7 +121,7 @@ export interface AutonomousIssue {
   delegate: string | null
   resource: string
   scope: string
-  /** The policy's name, which begins the `jti`. */
+  /** The policy's name; the `jti` starts with it. */
   policy: string
   tokenLifetime: number
 }
