@@ -131,18 +131,18 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
         signal.throwIfAborted()
         const response = await sendSigned(request.clone(), credential)
         if (signal.aborted) {
-          await response.body?.cancel()
+          discard(response)
           signal.throwIfAborted()
         }
         const { challenge, problem } = protocol.readRefusal(response)
         if (problem === 'key_unknown')
           warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, documentAddress))
         const step = challenge && protocol.stepFor(response.status, challenge, credential)
-        if (!challenge || !step || taken.has(`${step} ${challenge.level}`)) return response
+        if (!challenge || !step || taken.size === maxSteps || taken.has(`${step} ${challenge.level}`)) return response
         taken.add(`${step} ${challenge.level}`)
         const next = await steps.take(step, challenge, { url, credential, owner, signal })
         if (!next) return response
-        await response.body?.cancel()
+        discard(response)
         credential = next
       }
     })
@@ -182,6 +182,14 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     },
     handler,
   }
+}
+
+/** Steps that one request may take, whatever its answers ask for. */
+const maxSteps = 6
+
+// Not waited for: it never ends where a copy of the answer is left unread.
+function discard({ body }: Response): void {
+  body?.cancel().catch(() => undefined)
 }
 
 // What is signed can be read on the way over plain http, and sent again for a minute.

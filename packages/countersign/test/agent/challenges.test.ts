@@ -1,4 +1,5 @@
 import { createAgent } from 'countersign/agent'
+import { type AgentEdition, january } from 'countersign/wire'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { agentSigner, ended, ids, openStage, type Stage, settled } from './stage.js'
 
@@ -263,4 +264,33 @@ describe('a refresh in the background', () => {
     await settled()
     expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'refresh', 'refresh'])
   })
+})
+
+it('takes six steps for one request at most, whatever an edition reads in its answers', async () => {
+  let levels = 0
+  const endless: AgentEdition = {
+    ...january,
+    createAgentProtocol: (tools) => ({
+      ...january.createAgentProtocol(tools),
+      readRefusal: () => ({ challenge: { level: `level ${levels++}` } }),
+      stepFor: () => 'identify',
+    }),
+  }
+  const stage = openStage({ edition: endless })
+  stage.api = () => asking('httpsig')
+  expect((await stage.agent.for('s1').fetch(data)).status).toBe(401)
+  expect(stage.seen).toHaveLength(7)
+})
+
+it('waits for nobody who has a copy of an answer, such as a fetch that writes down what it sees', async () => {
+  const stage = openDirect({ interop: { introduce: 'key' } })
+  const copies: Response[] = []
+  const answering = stage.api
+  stage.api = async (path, one) => {
+    const answer = await answering(path, one)
+    if (answer instanceof Response) copies.push(answer.clone())
+    return answer
+  }
+  expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
+  expect(copies.length).toBeGreaterThan(1)
 })
