@@ -18,6 +18,7 @@ export interface SignatureInput {
 const maxLength = 4096
 const maxComponents = 32
 const opening = /^([a-z*][a-z0-9_.*-]{0,63})=\(([^()]*)\)/
+const unclosed = /^[a-z*][a-z0-9_.*-]{0,63}=\([^()]*$/
 const componentList = /^"[^"\\ ;]+"(?: "[^"\\ ;]+")*$/
 const knownNames = /^"@?[a-z0-9!#$%&'*+.^_`|~-]+"(?: "@?[a-z0-9!#$%&'*+.^_`|~-]+")*$/
 const onlyCreated = /^([a-z*][a-z0-9_.*-]{0,63})=(\(([^()]*)\);created=([1-9]\d{0,14}))$/
@@ -49,7 +50,8 @@ export function parseSignatureInput(text: string): SignatureInput {
     return { label, components, created: Number(created), expires: undefined, algorithm: undefined, parameters }
   }
   const match = opening.exec(text)
-  if (!match) throw malformed('does not start with label=(…)')
+  if (!match)
+    throw malformed(unclosed.test(text) ? 'is not label=(…): the list is not closed' : 'does not start with label=(…)')
   const [whole, label = '', list = ''] = match
   const components = parseComponents(list)
   const values: Record<string, string | number> = Object.create(null)

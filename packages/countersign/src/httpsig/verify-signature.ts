@@ -218,10 +218,11 @@ function isHostField(host: string): boolean {
 }
 
 function requireFresh(input: SignatureInput, profile: SigningProfile, now: number): void {
+  const age = Math.round(now - input.created)
   if (Math.abs(now - input.created) > profile.window) {
     throw new AAuthError(
       'signature_created_outside_window',
-      `created is more than ${profile.window} s away from this clock, which the Date of the answer shows.`,
+      `created is ${Math.abs(age)} s ${age < 0 ? 'ahead' : 'ago'} by this clock; ${profile.window} s are allowed.`,
     )
   }
   if (input.expires !== undefined && input.expires <= now) {
