@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { generatePrivateJwk } from 'countersign'
 import { afterEach, describe, expect, it } from 'vitest'
+import { freePort } from './free-port.js'
 import { runInProcess } from './run-program.js'
 
 interface Answer {
@@ -167,6 +168,12 @@ describe('countersign discover', () => {
       expect(stderr).toContain('no identifier')
     },
   )
+
+  it('says once why a host does not answer', async () => {
+    const { stdout } = await runInProcess('discover', `http://127.0.0.1:${await freePort()}`)
+    expect(stdout.match(/ Mend: /g)).toHaveLength(1)
+    expect(stdout.match(/ {2}Why: as above\.$/gm)).toHaveLength(2)
+  })
 
   it('takes the address of a document for a mistake, and says what to give', async () => {
     const { status, stdout, stderr } = await runInProcess('discover', 'https://agent.example/.well-known/aauth-agent')

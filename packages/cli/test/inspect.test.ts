@@ -81,6 +81,7 @@ describe('countersign inspect', () => {
     ['a token whose base64url is not canonical', `${token.slice(0, -4)}AB`, 'canonical'],
     ['an error of another form', 'Signature-Error: error=invalid_input, required_input=(@query)', 'is not error=…'],
     ['a header of another form', 'Signature-Input: nonsense', 'does not start with label='],
+    ['a list that is not closed', 'Signature-Input: sig1=("@method"', 'is not label=(…): the list is not closed'],
     ['a header key with its private part', 'sig1=(scheme=hwk kty="OKP" d="AAAA")', 'private'],
     ['a header that is none of ours', 'Cookie: a=b', 'It is neither a JWT nor'],
     ['anything else', 'hello', 'It is neither a JWT nor'],

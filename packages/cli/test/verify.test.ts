@@ -350,8 +350,16 @@ describe('countersign verify refuses', () => {
       ['--resource', 'https://api.example/?a=1'],
       'from the question mark or hash sign on (https://api.example)',
     ],
-    ['an IP address', ['--resource', 'https://10.0.0.1'], 'an IP address is none: give https:// and a host name'],
-    ['an IPv6 address', ['--resource', 'https://[2001:db8::1]'], 'an IP address is none'],
+    [
+      'an IP address',
+      ['--resource', 'https://10.0.0.1'],
+      'https://10.0.0.1 cannot be used: it is an IP address. Give a host name, such as https://api.example, or on this machine http://127.0.0.1:8080.',
+    ],
+    [
+      'an IPv6 address',
+      ['--resource', 'https://[2001:db8::1]'],
+      'cannot be used: it is an IP address. Give a host name',
+    ],
     ['a host without a dot', ['--resource', 'https://intranet'], 'its host has no dot: give https:// and a host name'],
     ['a user name', ['--resource', 'https://me@api.example'], 'which resolves to public addresses, without user name'],
     ['loopback that is not allowed', ['--resource', 'http://127.0.0.1:8002'], 'needs --allow-insecure-loopback'],

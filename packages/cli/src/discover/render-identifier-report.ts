@@ -13,29 +13,41 @@ const verdicts: Readonly<Record<IdentifierReport['outcome'], string>> = {
 export function renderIdentifierReport({ identifier, outcome, documents }: IdentifierReport): string {
   const none = documents.every((document) => document.outcome === 'absent')
   const verdict = none ? 'It publishes none of the documents.' : verdicts[outcome]
-  return `${[identifier, ...documents.flatMap(documentLines), '', verdict].join('\n')}\n`
+  const said = new Set<string>()
+  return `${[identifier, ...documents.flatMap((document) => documentLines(document, said)), '', verdict].join('\n')}\n`
 }
 
-function documentLines({ party, url, outcome, findings, document, key_set }: DocumentReport): string[] {
+/** `said` has the findings that were told above: of one host that does not answer, each is told once. */
+function documentLines(
+  { party, url, outcome, findings, document, key_set }: DocumentReport,
+  said: Set<string>,
+): string[] {
   const lines = ['', printable(wrapText(`${party.padEnd(9)} ${outcome.padEnd(12)}`, url))]
   if (document) {
     const { name } = document as { name?: unknown }
     if (typeof name === 'string') lines.push(printable(wrapText('  calls itself ', `“${name}”`)))
   }
-  lines.push(...findings.flatMap((finding) => findingLines(finding, outcome)))
+  lines.push(...findings.flatMap((finding) => findingLines(finding, { outcome, url }, said)))
   if (key_set) {
     lines.push(printable(wrapText(`  keys    ${key_set.outcome.padEnd(12)}`, key_set.url)))
     for (const { kid, algorithm, thumbprint, outcome: usable } of key_set.keys) {
       const text = usable === 'ok' ? `${algorithm} ${thumbprint}` : 'refused'
       lines.push(printable(wrapText('    ', `${kid ?? '(no kid)'} ${text}`)))
     }
-    lines.push(...key_set.findings.flatMap((finding) => findingLines(finding, key_set.outcome)))
+    lines.push(...key_set.findings.flatMap((finding) => findingLines(finding, key_set, said)))
   }
   return lines
 }
 
-function findingLines({ level, what, mend }: Finding, outcome: string): string[] {
+function findingLines(
+  { level, what, mend }: Finding,
+  { outcome, url }: { outcome: string; url: string },
+  said: Set<string>,
+): string[] {
   const lead = level === 'advice' ? '  Advice: ' : outcome === 'unreachable' ? '  Why: ' : '  Refused: '
+  const text = `${what.replace(url, '')} ${mend}`
+  if (outcome === 'unreachable' && said.has(text)) return [`${lead}as above.`]
+  said.add(text)
   return [wrapText(lead, sentence(what)), wrapText('  Mend: ', mend)].map(printable)
 }
 

@@ -1,6 +1,7 @@
 import type { FetchDocument } from 'countersign'
 import { createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
 import { printable } from '../text/printable.js'
+import { wrapText } from '../text/wrap-text.js'
 
 /** A guarded fetch that tells what it fetched, and what came of it. */
 export function toldFetch(options: GuardedFetchOptions, tell: (text: string) => void): FetchDocument {
@@ -8,10 +9,10 @@ export function toldFetch(options: GuardedFetchOptions, tell: (text: string) => 
   return async (url, init) => {
     try {
       const response = await fetch(url, init)
-      tell(printable(`GET ${url} -> ${response.status}`))
+      tell(printable(wrapText('GET ', `${url} -> ${response.status}`)))
       return response
     } catch (error) {
-      tell(printable(`GET ${url} -> ${error instanceof Error ? reasonOf(error) : String(error)}`))
+      tell(printable(wrapText('GET ', `${url} -> ${error instanceof Error ? reasonOf(error) : String(error)}`)))
       throw error
     }
   }

@@ -1,8 +1,16 @@
+import type { ErrorCode } from 'countersign'
 import { printable } from '../text/printable.js'
 import { wrapText } from '../text/wrap-text.js'
 import type { VerificationReport } from './verification-report.js'
 
 const rule = '-'.repeat(80)
+
+/** Why there is no base, where it is not that `Signature-Input` is malformed. */
+const withoutBase: Partial<Record<ErrorCode, string>> = {
+  request_malformed: 'the request could not be read.',
+  signature_missing: 'the request has no Signature-Input.',
+  signature_created_missing: 'Signature-Input has no created.',
+}
 
 /** A verification for people: the verdict, the steps, and the base exactly as it is signed. */
 export function renderReport(report: VerificationReport): string {
@@ -47,9 +55,9 @@ function describeToken({ kind, claims }: { kind: string; claims: object }): stri
   return `With an ${kind} of ${String(iss)}${of}${typeof scope === 'string' ? `, scope ${scope}` : ''}.`
 }
 
-function baseLines({ base, missing }: VerificationReport): string[] {
+function baseLines({ base, missing, failure }: VerificationReport): string[] {
   if (base !== null) return [`Signature base (${base.length} bytes, no line feed at the end):`, rule, base, rule]
   if (missing.length > 0)
     return [wrapText('No signature base: ', `the request has no usable ${missing.join(', ')}.`)].map(printable)
-  return ['No signature base: Signature-Input could not be read.']
+  return [`No signature base: ${(failure && withoutBase[failure.code]) ?? 'Signature-Input could not be read.'}`]
 }
