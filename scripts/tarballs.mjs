@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -11,6 +11,7 @@ const workspaces = readdirSync(join(root, 'packages')).flatMap((name) => ['-w', 
 try {
   execFileSync('npm', ['pack', '--silent', '--pack-destination', packed, ...workspaces], { cwd: root, stdio: 'ignore' })
   rmSync(folder, { recursive: true, force: true })
+  chmodSync(packed, 0o755)
   renameSync(packed, folder)
 } finally {
   rmSync(packed, { recursive: true, force: true })

@@ -27,6 +27,18 @@ describe('our agent, where a peer answers badly, names --interop', () => {
     expect(already).toMatchObject({ status: 1, stderr: `The resource answered ${status} at the end.\n` })
   })
 
+  it('not where a resource says what is wrong, and that is no matter of form', async () => {
+    const answer = { error: 'unknown_key', error_description: 'The agent publishes no such key.' }
+    const resource = await serve((_incoming, outgoing) =>
+      outgoing.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(answer)),
+    )
+    const { status, stderr } = await ask('--resource-url', `${resource}/data-auth`)
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: 'The resource answered 401 at the end: The agent publishes no such key.\n',
+    })
+  })
+
   it.each([
     [500, 'text/html', '<h1>Internal Server Error</h1>'],
     [500, 'application/json', '{"error":"server_error"}'],

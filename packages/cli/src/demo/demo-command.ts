@@ -63,7 +63,20 @@ function requireExpected(result: DemoResult, { deny, browser, only, interop }: D
   if ('error' in result) {
     if (!deny && !browser) throw new CommandError('Access was refused, although the person allowed it.')
   } else if (result.status !== 200) {
-    const hint = only !== undefined && !interop ? ` ${interopHint}` : ''
-    throw new CommandError(`The resource answered ${result.status} at the end.${hint}`)
+    const answered = `The resource answered ${result.status} at the end`
+    const cause = exactCause(result.body)
+    if (cause !== undefined) throw new CommandError(`${answered}: ${cause}`)
+    throw new CommandError(`${answered}.${only !== undefined && !interop ? ` ${interopHint}` : ''}`)
   }
+}
+
+/** What a peer says about a request that it cannot read, which may be of another form for it. */
+const aboutForm: readonly unknown[] = ['invalid_input', 'invalid_request', 'invalid_signature']
+
+/** What the resource says is wrong, where that has nothing to do with the form of the request. */
+function exactCause(body: unknown): string | undefined {
+  if (typeof body !== 'object' || body === null || !('error' in body) || !('error_description' in body))
+    return undefined
+  const { error, error_description: description } = body
+  return typeof description === 'string' && !aboutForm.includes(error) ? description : undefined
 }
