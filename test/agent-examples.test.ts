@@ -143,7 +143,7 @@ it('an agent for the command line needs a static document and a loopback redirec
     return document ? Response.json(document) : new Response(null, { status: 404 })
   })
   const script = compile('docs/agents.md', '// only this machine', 0, id)
-  writeFileSync(join(folder, 'agent-key.json'), file)
+  writeFileSync(join(folder, 'my-key.json'), file)
   const { code, lines } = await runToItsEnd(script)
   expect(lines.join('\n')).toMatch(/^events of \S+/m)
   expect(code).toBe(0)
