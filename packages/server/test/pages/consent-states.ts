@@ -127,6 +127,7 @@ export function consentStates(messages: Messages): [string, string][] {
       'redirect-elsewhere',
       consentModel({ redirect: redirectModel({ elsewhere: true, display: 'hub.example/cb' }) }),
     ),
+    consent('no-redirect', consentModel({ redirect: undefined })),
     consent(
       'loopback',
       consentModel({
@@ -167,5 +168,6 @@ export function consentStates(messages: Messages): [string, string][] {
     ['policy-forbids', renderPolicyForbids(policyForbidsModel(), messages)],
     ['return-to-app-allowed', renderReturnToApp(returnToAppModel(), messages)],
     ['return-to-app-denied', renderReturnToApp(returnToAppModel({ outcome: 'denied' }), messages)],
+    ['return-to-app-by-itself', renderReturnToApp(returnToAppModel({ href: undefined }), messages)],
   ]
 }
