@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest'
+import { endOf } from '../../src/account/end-of.js'
+
+type Ended = Parameters<typeof endOf>[0]
+
+const now = 1_800_000_000
+const live = { userId: 'alice', revokedAt: null, revokedBy: null, expiresAt: null } as Ended
+
+it.each<[string, Partial<Ended>, ReturnType<typeof endOf>]>([
+  ['holds without an end', {}, undefined],
+  ['holds until its end', { expiresAt: now + 1 }, undefined],
+  ['has ended at its end', { expiresAt: now }, { at: now, by: 'time' }],
+  ['was removed by the person', { revokedAt: now - 9, revokedBy: 'alice' }, { at: now - 9, by: 'person' }],
+  ['was removed by an operator', { revokedAt: now - 9, revokedBy: 'operator' }, { at: now - 9, by: 'server' }],
+  [
+    'was removed before its end',
+    { revokedAt: now - 9, revokedBy: 'alice', expiresAt: now - 5 },
+    { at: now - 9, by: 'person' },
+  ],
+])('a permission that %s', (_what, changes, end) => {
+  expect(endOf({ ...live, ...changes }, now)).toEqual(end)
+})
