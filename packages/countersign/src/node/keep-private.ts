@@ -38,13 +38,13 @@ function writePrivateHead(this: HeadWriter, status: number, ...given: unknown[])
 }
 
 /** Sets the fields that `writeHead` was given, then ours; returns what it was given besides. */
-function setPrivateFields(writer: HeadWriter, given: readonly unknown[]): unknown[] {
+function setPrivateFields(writer: HeadWriter, given: unknown[]): unknown[] {
   const fields = given.find((part) => typeof part === 'object' && part !== null)
   if (fields) for (const [name, value] of fieldsOf(fields)) writer.setHeader(name, value)
   for (const [name, rule] of rules) writer.setHeader(name, rule(textOf(writer.getHeader(name))))
   for (const name of writer.getHeaderNames())
     if (isTargeted(name) && !mayTarget(name, textOf(writer.getHeader(name)))) writer.removeHeader(name)
-  return given.filter((part) => typeof part === 'string')
+  return given.length === 0 ? given : given.filter((part) => typeof part === 'string')
 }
 
 function textOf(value: string | number | string[] | undefined): string {

@@ -1,5 +1,7 @@
 const cacheControl = 'private, no-store'
 const signatureKey = 'Signature-Key'
+const cdnCacheControl = 'cdn-cache-control'
+const vendorFields = new Set(['surrogate-control', 'edge-control', 'x-accel-expires', 'x-litespeed-cache-control'])
 
 /**
  * `Cache-Control` of an answer to a signed request: what was set, where no shared cache may keep that either, else
@@ -22,9 +24,9 @@ export function varyBySigner(set: string): string {
  * that of a vendor, such as `Cloudflare-CDN-Cache-Control`, and those from before.
  */
 export function isTargeted(name: string): boolean {
-  return /(?:^|-)cdn-cache-control$|^(?:surrogate-control|edge-control|x-accel-expires|x-litespeed-cache-control)$/i.test(
-    name,
-  )
+  const lower = name.toLowerCase()
+  if (!lower.endsWith(cdnCacheControl)) return vendorFields.has(lower)
+  return lower.length === cdnCacheControl.length || lower.at(-cdnCacheControl.length - 1) === '-'
 }
 
 /** Whether such a field of an answer to a signed request lets no cache keep it. What does not is left out. */

@@ -96,8 +96,8 @@ function provideBody(req: ExpressRequest, message: ReceivedMessage, content: Uin
   if (!isUnset(req.body)) {
     if (!isReadingOf(content, parsed, req.body)) throw requestChanged('body')
   } else if (parsed !== undefined) req.body = parsed
-  // What parsers for Express 4 look at, before they read a stream that has ended.
-  req._body = true
+  // What parsers for Express 4 look at, before they read a stream that has ended; they pass by what announces no body.
+  if ('content-length' in req.headers || 'transfer-encoding' in req.headers) req._body = true
 }
 
 /** Express 4 has an empty object where nothing was parsed. */
