@@ -1,9 +1,23 @@
+import { statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { defineConfig } from 'vitest/config'
+
+/** Temporary files lie in memory where there is room: a test kills processes, not machines, and waits for no disk. */
+function temporaryFolder(): string {
+  const inMemory = '/dev/shm'
+  try {
+    const { bavail, bsize } = statfsSync(inMemory)
+    return bavail * bsize > 2 ** 30 ? inMemory : tmpdir()
+  } catch {
+    return tmpdir()
+  }
+}
 
 const settings = {
   testTimeout: 20_000,
   hookTimeout: 60_000,
   restoreMocks: true,
+  env: { TMPDIR: temporaryFolder() },
   expect: { poll: { timeout: 10_000 } },
   // What was built runs as it is: to transform it again would take longer than most files' tests.
   server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },

@@ -16,24 +16,45 @@ const memory = ':memory:'
  * @throws {StorageError} `not_ours`, `schema_newer` or `not_writable`, with what to do
  */
 export function openDatabase(path: string): Database.Database {
-  if (path !== memory) {
-    requireWritable(path)
-    createPrivately(path)
-  }
+  if (path === memory) return openInMemory()
+  requireWritable(path)
+  createPrivately(path)
   const database = new Database(path, { timeout: patience })
   try {
     requireOurSchema(database, path)
     enableWal(database)
     database.pragma('synchronous = FULL')
-    database.pragma('foreign_keys = ON')
-    database.pragma('trusted_schema = OFF')
     migrate(database)
-    database.pragma('busy_timeout = 0') // from here on a PatientConnection waits
-    return database
+    return prepared(database)
   } catch (error) {
     database.close()
     throw error
   }
+}
+
+/** What a database in memory begins as: to read it takes a fortieth of the time that it takes to make the tables. */
+let empty: Buffer | undefined
+
+function openInMemory(): Database.Database {
+  empty ??= emptyDatabase()
+  return prepared(new Database(empty))
+}
+
+function emptyDatabase(): Buffer {
+  const database = new Database(memory)
+  try {
+    migrate(database)
+    return database.serialize()
+  } finally {
+    database.close()
+  }
+}
+
+function prepared(database: Database.Database): Database.Database {
+  database.pragma('foreign_keys = ON')
+  database.pragma('trusted_schema = OFF')
+  database.pragma('busy_timeout = 0') // from here on a PatientConnection waits
+  return database
 }
 
 function requireOurSchema(database: Database.Database, path: string): void {
