@@ -109,6 +109,7 @@ const dependencies = {
 const optionalPeers = {
   countersign: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'],
   cli: ['countersign-server'],
+  server: ['pg'],
 }
 
 /**
@@ -118,6 +119,7 @@ const optionalPeers = {
 const separate = [
   { name: 'countersign', folder: 'x509', needs: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'] },
   { name: 'server', folder: 'storage/engines/sqlite', needs: ['better-sqlite3'] },
+  { name: 'server', folder: 'storage/engines/postgres', needs: ['pg'] },
   { name: 'server', folder: 'logos/re-encode', needs: ['@cf-wasm/photon'] },
 ]
 

@@ -94,7 +94,14 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     }
   }
 
-  const sweepAll = () => sweep(together)
+  async function sweepAll(): Promise<number> {
+    let deleted = 0
+    const work = async () => {
+      deleted = await sweep(engine, together)
+    }
+    await answered(() => engine.ifNobodyElse('retention', work))
+    return deleted
+  }
   const stopRetention = startRetention(sweepAll, options)
 
   return {

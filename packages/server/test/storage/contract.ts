@@ -1,5 +1,6 @@
-import type { Storage, StorageOptions } from 'countersign-server'
+import type { Storage } from 'countersign-server'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { MakeStorage } from './contract/in-storage.js'
 import {
   type AllowedRequest,
   agent,
@@ -17,18 +18,18 @@ import {
   times,
 } from './fixtures.js'
 
-const start = 1_790_000_000
+const start = 1_600_000_000
 const day = 86_400
 
 /** What every adapter promises; `makeStorage` gives an empty storage with the given clock. */
-export function storageContract(name: string, makeStorage: (options: StorageOptions) => Storage): void {
+export function storageContract(name: string, makeStorage: MakeStorage): void {
   describe(name, () => {
     let now: number
     let storage: Storage
 
-    beforeEach(() => {
+    beforeEach(async () => {
       now = start
-      storage = makeStorage({ now: () => now, sweepInterval: 0 })
+      storage = await makeStorage({ now: () => now, sweepInterval: 0 })
     })
 
     afterEach(() => storage.close())

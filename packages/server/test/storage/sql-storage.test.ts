@@ -15,6 +15,8 @@ function failing(times: number, mayRepeat: boolean) {
       if (runs <= times) throw new Error('could not serialize access')
       return Promise.reject(new RangeError('it worked'))
     },
+    ifNobodyElse: (_name, work) => work(),
+    keepEvents: async () => ({ events: 0, agentIds: [], resourceIds: [] }),
     mayRepeat: () => mayRepeat && runs <= times,
     isUnavailable: () => false,
     close: async () => undefined,

@@ -409,7 +409,7 @@ test('names and what pages show are kept as long as a row names them, and no lon
 })
 
 const searches: readonly [string, string][] = [
-  ['select * from session where user_id = ? and idle_expires_at > ?', 'session_user'],
+  ['select * from session where user_id = ? and idle_expires_at > ?', 'session_of_user'],
   ['select * from passkey where user_id = ?', 'passkey_user'],
   ['select * from federated_identity where user_id = ?', 'federated_identity_user'],
   ['delete from username_skeleton where user_id = ?', 'username_skeleton_user'],

@@ -27,12 +27,26 @@ interface Lockable {
   forUpdate(): { execute(): Promise<unknown> }
 }
 
+/** How many events were deleted, and the ids of what they named, which nothing else may name now. */
+export interface DeletedEvents {
+  events: number
+  agentIds: number[]
+  resourceIds: number[]
+}
+
 /** What differs between databases. Every verb is written to be safe where a statement sees what was committed before it. */
 export interface Engine {
   /** For a verb of one statement. */
   statement(): Statement
   /** Runs a verb in a transaction, which is taken back when it rejects. Its answer is durable. */
   transaction<T>(verb: (unit: Unit) => Promise<T>): Promise<T>
+  /** Runs what only one instance needs to do at a time, unless another one does. */
+  ifNobodyElse(name: string, work: () => Promise<void>): Promise<void>
+  /**
+   * Makes room for the events to come, and deletes some of those up to a time (Unix seconds): nobody may do that otherwise,
+   * and it is refused for the last 400 days.
+   */
+  keepEvents(before: number): Promise<DeletedEvents>
   /** Whether a transaction failed only because of others (serialization, deadlock): it is then run again, a few times. */
   mayRepeat(error: unknown): boolean
   /** Whether this error means that the database did not answer, rather than that the call was wrong. */

@@ -17,6 +17,9 @@ type Counted = Pick<NonceCountRow, 'kind' | 'source'>
 
 const batch = 500
 
+/** More than are claimed at once. */
+const nearlyFull = 1000
+
 /**
  * Claims a nonce, and counts it for its source. The counts hold nonces that have ended until {@link forgetNonces}: where
  * the claim is refused, forget and claim again.
@@ -92,8 +95,14 @@ async function countNonce(
   const before = (kind: Counted['kind']) => (counts.find((count) => count.kind === kind)?.held ?? 1) - 1
   const { kind } = nonce
   const isAgent = kind === 'agent'
-  const all = (await countAll(unit, kind)) - 1
-  const isFull = all >= nonceRoom(isAgent, limits).full
+  const { full } = nonceRoom(isAgent, limits)
+  let all = (await countAll(unit, kind)) - 1
+  if (all >= full - nearlyFull) {
+    // What others are claiming at this moment is not counted yet: near the end one waits for the other.
+    await unit.exclusive(`nonces of ${kind}s`)
+    all = (await countAll(unit, kind)) - 1
+  }
+  const isFull = all >= full
   // What is most counts in a full store alone.
   const most = async (of: Counted['kind']) => (isFull ? await mostOf(unit, of, counts) : 0)
   return reachedLimit(

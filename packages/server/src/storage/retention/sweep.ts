@@ -1,7 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { dropAgents, dropResources } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
-import type { Unit } from '../engines/engine.js'
+import type { Engine, Unit } from '../engines/engine.js'
 import type { Tables } from '../engines/tables.js'
 import { forgetNonces } from '../nonces/nonces.js'
 import { dropDisplays } from '../requests/displays.js'
@@ -110,30 +110,32 @@ async function forgetAgents(unit: Unit): Promise<number> {
   return ids.length
 }
 
-const deleteOldEvents = deletion({
-  table: 'audit_event',
-  isOver: (now) => sql`at <= ${now - retention.event}`,
-  names: ['agent_id', 'resource_id'],
-})
-
-/** An event that records the deletion comes first: the newest event tells the database which ones are old enough. */
-async function deleteEvents(unit: Unit): Promise<number> {
+/** The event that records the deletion comes first: the newest event tells the database which ones are old enough. */
+async function announceDeletion(unit: Unit): Promise<number> {
   const { db, now } = unit
-  const oldest = await db
-    .selectFrom('audit_event')
-    .select('id')
-    .where('at', '<=', now - retention.event)
-    .limit(1)
-    .executeTakeFirst()
-  if (!oldest) return 0
-  await writeEvent(unit, { event: 'audit.swept', data: { before: now - retention.event } })
-  return deleteOldEvents(unit)
+  const before = now - retention.event
+  const oldest = await db.selectFrom('audit_event').select('id').where('at', '<=', before).limit(1).executeTakeFirst()
+  if (oldest) await writeEvent(unit, { event: 'audit.swept', data: { before } })
+  return before
 }
 
+async function keepEvents(engine: Engine, together: Together): Promise<number> {
+  const { events, agentIds, resourceIds } = await engine.keepEvents(await together(announceDeletion)())
+  const forgetNamed = together(async (unit) => {
+    await dropAgents(unit, agentIds)
+    await dropResources(unit, resourceIds)
+    return events
+  })
+  return events === 0 ? 0 : forgetNamed()
+}
+
+type Together = (work: Deletion) => () => Promise<number>
+
 /** Deletes until nothing past its retention is left; each batch in a transaction of its own. */
-export async function sweep(together: (work: Deletion) => () => Promise<number>): Promise<number> {
+export async function sweep(engine: Engine, together: Together): Promise<number> {
   let total = 0
-  for (const deleteBatch of [forgetNonces, ...over.map(deletion), forgetAgents, deleteEvents].map(together)) {
+  const batches = [forgetNonces, ...over.map(deletion), forgetAgents].map(together)
+  for (const deleteBatch of [...batches, () => keepEvents(engine, together)]) {
     let deleted: number
     do {
       deleted = await deleteBatch()

@@ -158,7 +158,8 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       const unredeemed = await allowedRequest(storage, {}, {}, user)
       const { refresh, grantId } = await refreshable(storage, {}, {}, user)
 
-      expect(await Promise.all(times(5, () => storage.closeAccount(user.id)))).toEqual([true, ...times(4, () => false)])
+      const closings = await Promise.all(times(5, () => storage.closeAccount(user.id)))
+      expect(closings.filter((closed) => closed)).toEqual([true])
 
       expect(await storage.findUser(user.id)).toEqual({
         ...user,

@@ -61,7 +61,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       const open = await boundRequest(storage)
       const unredeemed = await allowedRequest(storage)
       expect(await storage.isAgentBlocked(agent)).toBe(false)
-      expect(await Promise.all(times(5, () => block(true)))).toEqual([true, ...times(4, () => false)])
+      expect((await Promise.all(times(5, () => block(true)))).filter((isDone) => isDone)).toEqual([true])
       expect(await storage.isAgentBlocked(agent)).toBe(true)
       expect(await storage.isAgentBlocked('https://other.example')).toBe(false)
       expect(await storage.findAgent(agent)).toMatchObject({ blockedAt: start, blockedBy: 'operator' })

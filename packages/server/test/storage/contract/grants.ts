@@ -258,7 +258,7 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       world.now = start + 402 * day
       await storage.sweep()
       expect(await kept()).toEqual([live.grantId])
-      world.now = start + 4000 * day
+      world.now = start + 1500 * day
       await storage.sweep()
       expect(await kept()).toEqual([live.grantId])
       expect(await storage.listGrantUsage({ userId: live.user.id })).toEqual([])

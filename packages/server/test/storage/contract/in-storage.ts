@@ -1,7 +1,7 @@
 import type { Storage, StorageOptions } from 'countersign-server'
 import { afterEach, beforeEach, describe } from 'vitest'
 
-export const start = 1_790_000_000
+export const start = 1_600_000_000
 export const day = 86_400
 
 /** An empty storage for each test, and the clock it goes by. */
@@ -10,7 +10,7 @@ export interface World {
   now: number
 }
 
-export type MakeStorage = (options: StorageOptions) => Storage
+export type MakeStorage = (options: StorageOptions) => Storage | Promise<Storage>
 
 export function inStorage(name: string, makeStorage: MakeStorage, define: (world: World) => void): void {
   describe(name, () => {
@@ -22,9 +22,9 @@ export function inStorage(name: string, makeStorage: MakeStorage, define: (world
         return storage
       },
     }
-    beforeEach(() => {
+    beforeEach(async () => {
       world.now = start
-      storage = makeStorage({ now: () => world.now, sweepInterval: 0 })
+      storage = await makeStorage({ now: () => world.now, sweepInterval: 0 })
     })
     afterEach(() => storage?.close())
     define(world)

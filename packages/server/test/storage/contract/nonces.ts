@@ -144,9 +144,11 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
   })
 
   describe(`${name}: the limits of nonces`, () => {
-    test('that are no whole numbers above 0 are refused', () => {
-      for (const limit of ['perKey', 'perNetwork', 'perAgent', 'total'])
-        expect(() => makeStorage({ sweepInterval: 0, limits: { nonces: { [limit]: 0 } } })).toThrow(limit)
+    test('that are no whole numbers above 0 are refused', async () => {
+      for (const limit of ['perKey', 'perNetwork', 'perAgent', 'total']) {
+        const make = async () => makeStorage({ sweepInterval: 0, limits: { nonces: { [limit]: 0 } } })
+        await expect(make()).rejects.toThrow(limit)
+      }
     })
   })
 }

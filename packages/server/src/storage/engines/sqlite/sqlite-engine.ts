@@ -2,7 +2,7 @@ import Database from 'better-sqlite3'
 import { systemClock } from 'countersign/wire'
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import { StorageError } from '../../storage-error.js'
-import type { Engine } from '../engine.js'
+import type { DeletedEvents, Engine } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { ImmediateDriver } from './immediate-driver.js'
 import { openDatabase } from './open-database.js'
@@ -26,12 +26,30 @@ export function sqliteEngine(path: string, now: () => number = systemClock): Eng
         const at = readClock()
         return verb({ db: transaction, clock: sql.val(at), now: at, ...locks })
       }),
+    ifNobodyElse: (_name, work) => work(),
+    keepEvents: (before) => db.transaction().execute((transaction) => deleteEvents(transaction, before)),
     mayRepeat,
     isUnavailable: (error) => !database.open || isOutage(error),
     close: async () => {
       await db.destroy()
       database.close()
     },
+  }
+}
+
+const batch = 5000
+
+async function deleteEvents(db: Kysely<Tables>, before: number): Promise<DeletedEvents> {
+  const old = db.selectFrom('audit_event').select('id').where('at', '<=', before).limit(batch)
+  const deleted = await db
+    .deleteFrom('audit_event')
+    .where('id', 'in', old)
+    .returning(['agent_id', 'resource_id'])
+    .execute()
+  return {
+    events: deleted.length,
+    agentIds: [...new Set(deleted.flatMap((event) => event.agent_id ?? []))],
+    resourceIds: [...new Set(deleted.flatMap((event) => event.resource_id ?? []))],
   }
 }
 

@@ -70,7 +70,7 @@ export const version1 = `
     ip text,
     user_agent text
   ) strict;
-  create index session_user on session (user_id);
+  create index session_of_user on session (user_id);
   create index session_expiry on session (idle_expires_at);
 
   create table agent (

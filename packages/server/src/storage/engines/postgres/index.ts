@@ -1,0 +1,19 @@
+import { StorageError } from '../../storage-error.js'
+
+export type { PostgresOptions } from './postgres-storage.js'
+
+async function loadPostgres() {
+  try {
+    await import('pg')
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
+    if (!isMissing) throw cause
+    const what = 'PostgreSQL needs the package pg, which is not installed: npm install pg'
+    throw new StorageError('unavailable', what, { cause })
+  }
+  return import('./postgres-storage.js')
+}
+
+const storage = await loadPostgres()
+
+export const postgresStorage: typeof storage.postgresStorage = storage.postgresStorage

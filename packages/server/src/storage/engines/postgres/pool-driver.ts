@@ -1,0 +1,109 @@
+import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult } from 'kysely'
+import type { Pool, PoolClient } from 'pg'
+import { DatabaseFailure, isStalePlan } from './database-failure.js'
+
+/** How many statements have a name, under which every connection keeps them prepared. */
+const maxNames = 500
+
+/** Gives kysely the connections of a pool. A connection on which anything but a statement failed is not used again. */
+export class PoolDriver implements Driver {
+  readonly #pool: Pool
+  readonly #names = new Map<string, string>()
+
+  constructor(pool: Pool) {
+    this.#pool = pool
+  }
+
+  async init(): Promise<void> {
+    // The pool connects by itself.
+  }
+
+  async acquireConnection(): Promise<PoolConnection> {
+    try {
+      return new PoolConnection(await this.#pool.connect(), (sql) => this.#nameOf(sql))
+    } catch (error) {
+      throw new DatabaseFailure(error)
+    }
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin'))
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'))
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('rollback'))
+  }
+
+  async releaseConnection(connection: PoolConnection): Promise<void> {
+    connection.release()
+  }
+
+  async destroy(): Promise<void> {
+    // Who opened the pool ends it: a driver that was never used would not be told to.
+  }
+
+  #nameOf(sql: string): string | undefined {
+    const known = this.#names.get(sql)
+    if (known !== undefined || this.#names.size >= maxNames) return known
+    const name = `countersign-${this.#names.size}`
+    this.#names.set(sql, name)
+    return name
+  }
+}
+
+class PoolConnection implements DatabaseConnection {
+  readonly #client: PoolClient
+  readonly #nameOf: (sql: string) => string | undefined
+  #isBroken = false
+
+  constructor(client: PoolClient, nameOf: (sql: string) => string | undefined) {
+    this.#client = client
+    this.#nameOf = nameOf
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    try {
+      return resultOf<R>(await this.#send(query))
+    } catch (cause) {
+      const failure = new DatabaseFailure(cause)
+      if (failure.state === undefined || failure.state.startsWith('57P') || isStalePlan(failure)) this.#isBroken = true
+      throw failure
+    }
+  }
+
+  streamQuery(): never {
+    throw new TypeError('rows are not streamed')
+  }
+
+  release(): void {
+    this.#client.release(this.#isBroken)
+  }
+
+  /** Without parameters it may be several statements at once, which cannot be prepared. */
+  async #send({ sql, parameters }: CompiledQuery): Promise<Answer | Answer[]> {
+    if (parameters.length === 0) return this.#client.query(sql)
+    const name = this.#nameOf(sql)
+    return this.#client.query({ text: sql, values: [...parameters], ...(name !== undefined && { name }) })
+  }
+}
+
+interface Answer {
+  command: string
+  rowCount: number | null
+  rows: unknown[]
+}
+
+const changes = new Set(['INSERT', 'UPDATE', 'DELETE'])
+
+/** Of several statements, what the last one answered. */
+function resultOf<R>(answers: Answer | Answer[]): QueryResult<R> {
+  const answer = Array.isArray(answers) ? answers.at(-1) : answers
+  if (!answer) return { rows: [] }
+  const rows = answer.rows as R[]
+  if (!changes.has(answer.command)) return { rows }
+  return { rows, numAffectedRows: BigInt(answer.rowCount ?? 0) }
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto'
+import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type RawBuilder, sql } from 'kysely'
+import type { Client, ClientBase, Pool } from 'pg'
+import type { Engine, Unit } from '../engine.js'
+import type { Tables } from '../tables.js'
+import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
+import { PoolDriver } from './pool-driver.js'
+
+/** Unix seconds, by the clock of the database: when the statement, or the transaction it belongs to, began. */
+const databaseClock = sql<number>`floor(extract(epoch from now()))::bigint`
+
+/**
+ * An engine over connections to PostgreSQL, whose transactions are READ COMMITTED.
+ *
+ * @param connect opens a connection for what takes longer
+ * @param now Unix seconds, in place of the database's clock
+ */
+export function postgresEngine(pool: Pool, connect: () => Promise<Client>, now?: () => number): Engine {
+  const db = new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new PoolDriver(pool),
+      createIntrospector: (introspected) => new PostgresIntrospector(introspected),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  })
+  let isOpen = true
+  /** On a connection of its own, whose statements may take as long as they need. */
+  async function patient<T>(work: (client: ClientBase) => Promise<T>): Promise<T> {
+    const client = await connect().catch((cause: unknown) => {
+      throw new DatabaseFailure(cause)
+    })
+    try {
+      return await work(client)
+    } finally {
+      await client.end()
+    }
+  }
+  const clockOf = (at: number): RawBuilder<number> => sql`${Math.floor(at)}::bigint`
+  return {
+    statement: () => ({ db, clock: now ? clockOf(now()) : databaseClock }),
+    transaction: (verb) =>
+      db.transaction().execute(async (transaction) => {
+        const at = now ? Math.floor(now()) : await readClock(transaction)
+        return verb({ db: transaction, clock: clockOf(at), now: at, ...locksOf(transaction) })
+      }),
+    ifNobodyElse: (name, work) =>
+      patient(async (client) => {
+        const number = lockNumber(name)
+        const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock($1) as mine', [number])
+        if (!rows[0]?.mine) return
+        try {
+          await work()
+        } finally {
+          await client.query('select pg_advisory_unlock($1)', [number])
+        }
+      }),
+    keepEvents: (before) =>
+      patient(async (client) => {
+        const { rows } = await client.query<KeptAudit>('select * from keep_audit($1)', [before])
+        const { events = 0, agents = [], resources = [] } = rows[0] ?? {}
+        return { events, agentIds: [...new Set(agents)], resourceIds: [...new Set(resources)] }
+      }),
+    mayRepeat: isConflict,
+    isUnavailable: (error) => !isOpen || isOutage(error),
+    async close() {
+      if (!isOpen) return
+      isOpen = false
+      await pool.end()
+    },
+  }
+}
+
+interface KeptAudit {
+  events: number
+  agents: number[]
+  resources: number[]
+}
+
+async function readClock(db: Kysely<Tables>): Promise<number> {
+  const { rows } = await sql<{ now: number }>`select ${databaseClock} as now`.execute(db)
+  if (!rows[0]) throw new TypeError('the database has no clock')
+  return rows[0].now
+}
+
+function locksOf(db: Kysely<Tables>): Pick<Unit, 'exclusive' | 'lockRows'> {
+  return {
+    async exclusive(name) {
+      await sql`select pg_advisory_xact_lock(${lockNumber(name)}::bigint)`.execute(db)
+    },
+    async lockRows(strength, rows) {
+      await (strength === 'shared' ? rows.forShare() : rows.forUpdate()).execute()
+    },
+  }
+}
+
+function lockNumber(name: string): string {
+  return createHash('sha256').update(name).digest().readBigInt64BE().toString()
+}

