@@ -21,7 +21,7 @@ import {
 } from './agents/agents.js'
 import { listEvents, recordEvent } from './audit/audit.js'
 import { claimIssuer } from './deployment/deployment.js'
-import type { Engine, Statement, Unit } from './engines/engine.js'
+import type { Engine, Lasting, Statement, Unit } from './engines/engine.js'
 import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
 import { hasBeenAllowed, revokeGrant, revokeGrants } from './grants/grants.js'
@@ -68,19 +68,29 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     }
   }
 
-  /** For a verb that changes one row at most, in one statement. */
-  function alone<A extends unknown[], T>(
+  function reading<A extends unknown[], T>(
     verb: (statement: Statement, ...args: A) => Promise<T>,
   ): (...args: A) => Promise<T> {
-    return (...args) => answered(async () => verb(engine.statement(), ...args))
+    return (...args) => answered(async () => verb(engine.reading(), ...args))
   }
 
-  function together<A extends unknown[], T>(verb: (unit: Unit, ...args: A) => Promise<T>): (...args: A) => Promise<T> {
-    return (...args) => answered(() => engine.transaction((unit) => verb(unit, ...args)))
+  /** For a verb that changes one row at most, in one statement. */
+  function alone<A extends unknown[], T>(
+    lasting: Lasting,
+    verb: (statement: Statement, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T> {
+    return (...args) => answered(() => engine.statement(lasting, (statement) => verb(statement, ...args)))
   }
 
-  const claim = together((unit, wanted: NonceClaim) => claimNonce(unit, wanted, nonceLimits))
-  const forget = together(forgetNonces)
+  function together<A extends unknown[], T>(
+    lasting: Lasting,
+    verb: (unit: Unit, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T> {
+    return (...args) => answered(() => engine.transaction(lasting, (unit) => verb(unit, ...args)))
+  }
+
+  const claim = together('nonce', (unit, wanted: NonceClaim) => claimNonce(unit, wanted, nonceLimits))
+  const forget = together('nonce', forgetNonces)
 
   /** Nonces that have ended leave their places when these are needed, be it that another claim makes them. */
   async function claimOrForget(wanted: NonceClaim): Promise<boolean> {
@@ -97,7 +107,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   async function sweepAll(): Promise<number> {
     let deleted = 0
     const work = async () => {
-      deleted = await sweep(engine, together)
+      deleted = await sweep(engine, (deletion) => together('process', deletion))
     }
     await answered(() => engine.ifNobodyElse('retention', work))
     return deleted
@@ -105,85 +115,85 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   const stopRetention = startRetention(sweepAll, options)
 
   return {
-    createUser: together(createUser),
-    findUser: alone(findUser),
-    findCredential: alone(findCredential),
-    listUsers: alone(listUsers),
-    countUsers: alone(countUsers),
-    setUserStatus: together(setUserStatus),
-    setPasswordHash: together(setPasswordHash),
-    closeAccount: together(closeAccount),
-    exportUser: together(exportUser),
-    findFederatedUser: alone(findFederatedUser),
-    createFederatedUser: together(createFederatedUser),
-    linkFederated: together(linkFederated),
-    listFederated: alone(listFederated),
+    createUser: together('disk', createUser),
+    findUser: reading(findUser),
+    findCredential: reading(findCredential),
+    listUsers: reading(listUsers),
+    countUsers: reading(countUsers),
+    setUserStatus: together('disk', setUserStatus),
+    setPasswordHash: together('disk', setPasswordHash),
+    closeAccount: together('disk', closeAccount),
+    exportUser: together('disk', exportUser),
+    findFederatedUser: reading(findFederatedUser),
+    createFederatedUser: together('disk', createFederatedUser),
+    linkFederated: together('disk', linkFederated),
+    listFederated: reading(listFederated),
 
-    createSession: together(createSession),
-    findSession: alone(findSession),
-    endSession: together(endSession),
-    listSessions: alone(listSessions),
-    endSessionById: together(endSessionById),
-    endSessions: together(endSessions),
-    reauthenticate: together(reauthenticate),
+    createSession: together('disk', createSession),
+    findSession: alone('process', findSession),
+    endSession: together('disk', endSession),
+    listSessions: reading(listSessions),
+    endSessionById: together('disk', endSessionById),
+    endSessions: together('disk', endSessions),
+    reauthenticate: together('disk', reauthenticate),
 
-    addPasskey: together(addPasskey),
-    listPasskeys: alone(listPasskeys),
-    findPasskey: alone(findPasskey),
-    usePasskey: together(usePasskey),
-    removePasskey: together(removePasskey),
+    addPasskey: together('disk', addPasskey),
+    listPasskeys: reading(listPasskeys),
+    findPasskey: reading(findPasskey),
+    usePasskey: together('disk', usePasskey),
+    removePasskey: together('disk', removePasskey),
 
     claimNonce: claimOrForget,
-    countAttempt: alone(countAttempt),
-    forgiveAttempt: alone(forgiveAttempt),
-    clearAttempts: alone(clearAttempts),
-    rememberDevice: alone(rememberDevice),
-    isKnownDevice: alone(isKnownDevice),
+    countAttempt: alone('process', countAttempt),
+    forgiveAttempt: alone('process', forgiveAttempt),
+    clearAttempts: alone('process', clearAttempts),
+    rememberDevice: alone('process', rememberDevice),
+    isKnownDevice: reading(isKnownDevice),
 
-    createAuthRequest: together(createAuthRequest),
-    findAuthRequest: alone(findAuthRequest),
-    rememberState: alone(rememberState),
-    bindRequest: together(bindRequest),
-    extendRequest: together(extendRequest),
-    decideRequest: together(decideRequest),
-    allowRemembered: together(allowRemembered),
-    abandonRequests: together(abandonRequests),
+    createAuthRequest: together('disk', createAuthRequest),
+    findAuthRequest: reading(findAuthRequest),
+    rememberState: alone('process', rememberState),
+    bindRequest: together('process', bindRequest),
+    extendRequest: together('disk', extendRequest),
+    decideRequest: together('disk', decideRequest),
+    allowRemembered: together('disk', allowRemembered),
+    abandonRequests: together('disk', abandonRequests),
 
-    redeemCode: together(redeemCode),
-    refreshGrant: together(refreshGrant),
-    revokeRefreshToken: together(revokeRefreshToken),
-    recordAutonomousIssue: together(recordAutonomousIssue),
-    findGrant: alone(findGrant),
-    findRememberedGrant: alone(findRememberedGrant),
-    listGrants: alone(listGrants),
-    listGrantUsage: alone(listGrantUsage),
-    revokeGrant: together(revokeGrant),
-    revokeGrants: together(revokeGrants),
-    listRevocations: alone(listRevocations),
-    findOldestIssue: alone(findOldestIssue),
-    hasBeenAllowed: alone(hasBeenAllowed),
+    redeemCode: together('disk', redeemCode),
+    refreshGrant: together('disk', refreshGrant),
+    revokeRefreshToken: together('disk', revokeRefreshToken),
+    recordAutonomousIssue: together('disk', recordAutonomousIssue),
+    findGrant: reading(findGrant),
+    findRememberedGrant: reading(findRememberedGrant),
+    listGrants: reading(listGrants),
+    listGrantUsage: reading(listGrantUsage),
+    revokeGrant: together('disk', revokeGrant),
+    revokeGrants: together('disk', revokeGrants),
+    listRevocations: reading(listRevocations),
+    findOldestIssue: reading(findOldestIssue),
+    hasBeenAllowed: reading(hasBeenAllowed),
 
-    recordAgent: together(recordAgent),
-    findAgent: alone(findAgent),
-    listAgents: alone(listAgents),
-    setAgentBlocked: together(setAgentBlocked),
-    isAgentBlocked: alone(isAgentBlocked),
+    recordAgent: together('disk', recordAgent),
+    findAgent: reading(findAgent),
+    listAgents: reading(listAgents),
+    setAgentBlocked: together('disk', setAgentBlocked),
+    isAgentBlocked: reading(isAgentBlocked),
 
-    claimLogo: alone(claimLogo),
-    keepLogo: alone(keepLogo),
-    removeLogo: alone(removeLogo),
-    findLogos: alone(findLogos),
-    readLogo: alone(readLogo),
+    claimLogo: alone('process', claimLogo),
+    keepLogo: alone('process', keepLogo),
+    removeLogo: alone('process', removeLogo),
+    findLogos: reading(findLogos),
+    readLogo: reading(readLogo),
 
-    claimIssuer: alone(claimIssuer),
+    claimIssuer: alone('disk', claimIssuer),
 
-    listKeys: alone(listKeys),
-    addKey: together(addKey),
-    createKeysIfNone: together(createKeysIfNone),
-    moveKeys: together(moveKeys),
+    listKeys: reading(listKeys),
+    addKey: together('disk', addKey),
+    createKeysIfNone: together('disk', createKeysIfNone),
+    moveKeys: together('disk', moveKeys),
 
-    recordEvent: together(recordEvent),
-    listEvents: alone(listEvents),
+    recordEvent: together('disk', recordEvent),
+    listEvents: reading(listEvents),
 
     sweep: sweepAll,
     close: async () => {

@@ -3,13 +3,16 @@ import { sqlStorage } from '../../src/storage/sql-storage.js'
 
 type Engine = Parameters<typeof sqlStorage>[0]
 
+function notCalled(): never {
+  throw new TypeError('no verb of one statement is called')
+}
+
 /** An engine whose transactions fail so often before they work, as where others were first. */
 function failing(times: number, mayRepeat: boolean) {
   let runs = 0
   const engine: Engine = {
-    statement: () => {
-      throw new TypeError('no verb of one statement is called')
-    },
+    reading: notCalled,
+    statement: notCalled,
     transaction: async () => {
       runs += 1
       if (runs <= times) throw new Error('could not serialize access')

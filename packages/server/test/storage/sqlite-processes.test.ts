@@ -214,3 +214,20 @@ test('a process killed inside a decision leaves the request open before the comm
   expectWhole(path)
   await storage.close()
 })
+
+test('what counts and what was claimed outlives the process that is killed right after', async () => {
+  const path = temporaryFile()
+  const attempt = { key: freshHash(), window: 600 }
+  const claim = { key: freshHash(), source: { agent, thumbprint: 'key', network: '192.0.2.0' }, lifetime: 600 }
+  const calls: Task['calls'] = [
+    ['countAttempt', attempt],
+    ['countAttempt', attempt],
+    ['claimNonce', claim],
+  ]
+  const [ended] = await runTogether([{ path, calls, killAt: { point: 'after_commit', visit: 1 } }])
+  expect(ended).toMatchObject({ signal: 'SIGKILL' })
+  const storage = sqliteStorage(path, untimed)
+  expect(await storage.countAttempt(attempt)).toMatchObject({ count: 3 })
+  expect(await storage.claimNonce(claim)).toBe(false)
+  await storage.close()
+})

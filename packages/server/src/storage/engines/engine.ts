@@ -1,6 +1,13 @@
 import type { Kysely, RawBuilder } from 'kysely'
 import type { Tables } from './tables.js'
 
+/**
+ * What a write that was answered outlives. `disk`: a power cut. `process`: the end of this program, be it killed; the
+ * machine, or the server of a database, may take its last moments with it. `nonce`: as `process` where another copy of the
+ * database can never take over without them, else as `disk`.
+ */
+export type Lasting = 'disk' | 'nonce' | 'process'
+
 /** What a verb of one statement works with. */
 export interface Statement {
   db: Kysely<Tables>
@@ -36,10 +43,12 @@ export interface DeletedEvents {
 
 /** What differs between databases. Every verb is written to be safe where a statement sees what was committed before it. */
 export interface Engine {
-  /** For a verb of one statement. */
-  statement(): Statement
-  /** Runs a verb in a transaction, which is taken back when it rejects. Its answer is durable. */
-  transaction<T>(verb: (unit: Unit) => Promise<T>): Promise<T>
+  /** For verbs that only read. */
+  reading(): Statement
+  /** Runs a verb that writes in one statement. Its answer lasts. */
+  statement<T>(lasting: Lasting, verb: (statement: Statement) => Promise<T>): Promise<T>
+  /** Runs a verb in a transaction, which is taken back when it rejects. Its answer lasts. */
+  transaction<T>(lasting: Lasting, verb: (unit: Unit) => Promise<T>): Promise<T>
   /** Runs what only one instance needs to do at a time, unless another one does. */
   ifNobodyElse(name: string, work: () => Promise<void>): Promise<void>
   /**

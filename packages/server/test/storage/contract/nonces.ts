@@ -60,7 +60,7 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       expect(await granted(storage, 20, stranger)).toBe(1)
       expect(await granted(storage, 20, (index) => agent('a', `10.0.${index}`))).toBe(4)
       expect(await granted(storage, 20, () => agent('b'))).toBe(4)
-      expect(await granted(storage, 20, () => stranger(2, '192.0.3'))).toBe(2)
+      expect(await granted(storage, 20, () => stranger('new', '192.0.3'))).toBe(2)
     })
 
     test('has its places again, one by one, as its nonces end, swept or not', async () => {

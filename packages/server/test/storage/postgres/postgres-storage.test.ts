@@ -6,7 +6,7 @@ import { inTurn } from '../in-turn.js'
 import { openPostgres, type PostgresServer } from './postgres-server.js'
 
 /** A machine that runs other tests may be slow. */
-const patient = { connectionTimeout: 15 }
+const patient = { timeouts: { connection: 15, lock: 15, statement: 15 } }
 
 let server: PostgresServer
 let template: string

@@ -9,21 +9,22 @@ import { PoolDriver } from './pool-driver.js'
 /** Unix seconds, by the clock of the database: when the statement, or the transaction it belongs to, began. */
 const databaseClock = sql<number>`floor(extract(epoch from now()))::bigint`
 
+/** Connections whose writes have reached the disk, and others that do not wait for it. */
+export interface Pools {
+  durable: Pool
+  quick: Pool
+}
+
 /**
  * An engine over connections to PostgreSQL, whose transactions are READ COMMITTED.
  *
  * @param connect opens a connection for what takes longer
  * @param now Unix seconds, in place of the database's clock
  */
-export function postgresEngine(pool: Pool, connect: () => Promise<Client>, now?: () => number): Engine {
-  const db = new Kysely<Tables>({
-    dialect: {
-      createAdapter: () => new PostgresAdapter(),
-      createDriver: () => new PoolDriver(pool),
-      createIntrospector: (introspected) => new PostgresIntrospector(introspected),
-      createQueryCompiler: () => new PostgresQueryCompiler(),
-    },
-  })
+export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now?: () => number): Engine {
+  const durable = queriesOn(pools.durable)
+  // Of a server that fails over, a copy without the last nonces would let them be used again.
+  const writers = { disk: durable, nonce: durable, process: queriesOn(pools.quick) }
   let isOpen = true
   /** On a connection of its own, whose statements may take as long as they need. */
   async function patient<T>(work: (client: ClientBase) => Promise<T>): Promise<T> {
@@ -37,10 +38,12 @@ export function postgresEngine(pool: Pool, connect: () => Promise<Client>, now?:
     }
   }
   const clockOf = (at: number): RawBuilder<number> => sql`${Math.floor(at)}::bigint`
+  const statementOn = (db: Kysely<Tables>) => ({ db, clock: now ? clockOf(now()) : databaseClock })
   return {
-    statement: () => ({ db, clock: now ? clockOf(now()) : databaseClock }),
-    transaction: (verb) =>
-      db.transaction().execute(async (transaction) => {
+    reading: () => statementOn(durable),
+    statement: (lasting, verb) => verb(statementOn(writers[lasting])),
+    transaction: (lasting, verb) =>
+      writers[lasting].transaction().execute(async (transaction) => {
         const at = now ? Math.floor(now()) : await readClock(transaction)
         return verb({ db: transaction, clock: clockOf(at), now: at, ...locksOf(transaction) })
       }),
@@ -66,9 +69,20 @@ export function postgresEngine(pool: Pool, connect: () => Promise<Client>, now?:
     async close() {
       if (!isOpen) return
       isOpen = false
-      await pool.end()
+      await Promise.all([pools.durable.end(), pools.quick.end()])
     },
   }
+}
+
+function queriesOn(pool: Pool): Kysely<Tables> {
+  return new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new PoolDriver(pool),
+      createIntrospector: (introspected) => new PostgresIntrospector(introspected),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  })
 }
 
 interface KeptAudit {

@@ -1,8 +1,8 @@
 import { sqlStorage } from '../../sql-storage.js'
 import type { Storage, StorageOptions } from '../../storage.js'
 import { StorageError } from '../../storage-error.js'
+import { openClient, openPools, type PoolOptions } from './connections.js'
 import { migrate } from './migrate.js'
-import { openClient, openPool, type PoolOptions } from './open-pool.js'
 import { postgresEngine } from './postgres-engine.js'
 
 export interface PostgresOptions extends Omit<StorageOptions, 'now'>, PoolOptions {
@@ -35,5 +35,5 @@ export async function postgresStorage(url: string, { now, ...options }: Postgres
     const why = error instanceof Error ? error.message : String(error)
     throw new StorageError('unavailable', `The database cannot be opened: ${why}`, { cause: error })
   }
-  return sqlStorage(postgresEngine(openPool(url, options), connect, now), options)
+  return sqlStorage(postgresEngine(openPools(url, options), connect, now), options)
 }

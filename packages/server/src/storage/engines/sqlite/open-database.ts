@@ -35,6 +35,11 @@ export function openDatabase(path: string): Database.Database {
 /** What a database in memory begins as: to read it takes a fortieth of the time that it takes to make the tables. */
 let empty: Buffer | undefined
 
+/** Another connection to a file that {@link openDatabase} has opened; undefined for one in memory, which has but one. */
+export function openAgain(path: string): Database.Database | undefined {
+  return path === memory ? undefined : prepared(new Database(path, { fileMustExist: true }))
+}
+
 function openInMemory(): Database.Database {
   empty ??= emptyDatabase()
   return prepared(new Database(empty))

@@ -2,15 +2,82 @@ import Database from 'better-sqlite3'
 import { systemClock } from 'countersign/wire'
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import { StorageError } from '../../storage-error.js'
-import type { DeletedEvents, Engine } from '../engine.js'
+import type { DeletedEvents, Engine, Lasting } from '../engine.js'
 import type { Tables } from '../tables.js'
+import { createTurns } from '../turns.js'
 import { ImmediateDriver } from './immediate-driver.js'
-import { openDatabase } from './open-database.js'
+import { openAgain, openDatabase } from './open-database.js'
 
 /** Opens a SQLite file as an engine. Throws {@link StorageError} when it cannot be opened, or not be used. */
 export function sqliteEngine(path: string, now: () => number = systemClock): Engine {
-  const database = open(path)
-  const db = new Kysely<Tables>({
+  const connections = openConnections(path)
+  const { reader, writers } = connections
+  const inTurn = createTurns()
+  const readClock = () => Math.floor(now())
+  let isClosed = false
+
+  function writing<T>(work: () => Promise<T>): Promise<T> {
+    return inTurn(() => {
+      if (isClosed) throw new StorageError('unavailable', 'the database was closed')
+      return work()
+    })
+  }
+
+  return {
+    reading: () => ({ db: reader, clock: sql.val(readClock()) }),
+    statement: (lasting, verb) => writing(() => verb({ db: writers[lasting], clock: sql.val(readClock()) })),
+    transaction: (lasting, verb) =>
+      writing(() =>
+        writers[lasting].transaction().execute((transaction) => {
+          const at = readClock()
+          return verb({ db: transaction, clock: sql.val(at), now: at, ...locks })
+        }),
+      ),
+    ifNobodyElse: (_name, work) => work(),
+    keepEvents: (before) =>
+      writing(() => writers.process.transaction().execute((transaction) => deleteEvents(transaction, before))),
+    mayRepeat,
+    isUnavailable: (error) => isClosed || isOutage(error),
+    close() {
+      isClosed = true
+      return inTurn(() => connections.close())
+    },
+  }
+}
+
+interface Connections {
+  /** Sees what was committed, and never waits for a transaction; in memory there is but one connection. */
+  reader: Kysely<Tables>
+  writers: Readonly<Record<Lasting, Kysely<Tables>>>
+  close(): Promise<void>
+}
+
+function openConnections(path: string): Connections {
+  const disk = opened(() => openDatabase(path))
+  const killed = opened(() => openAgain(path)) ?? disk
+  const reading = opened(() => openAgain(path)) ?? disk
+  if (killed !== disk) {
+    // What is written less durably comes to the disk with whatever is written after it: they share one log.
+    killed.pragma('synchronous = NORMAL')
+    reading.pragma('query_only = ON')
+  }
+  const databases = [...new Set([disk, killed, reading])]
+  const queries = new Map(databases.map((database) => [database, queriesOn(database)]))
+  const of = (database: Database.Database) => queries.get(database) ?? queriesOn(database)
+  return {
+    reader: of(reading),
+    writers: { disk: of(disk), nonce: of(killed), process: of(killed) },
+    async close() {
+      for (const [database, db] of queries) {
+        await db.destroy()
+        database.close()
+      }
+    },
+  }
+}
+
+function queriesOn(database: Database.Database): Kysely<Tables> {
+  return new Kysely<Tables>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
       createDriver: () => new ImmediateDriver(database),
@@ -18,23 +85,6 @@ export function sqliteEngine(path: string, now: () => number = systemClock): Eng
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
   })
-  const readClock = () => Math.floor(now())
-  return {
-    statement: () => ({ db, clock: sql.val(readClock()) }),
-    transaction: (verb) =>
-      db.transaction().execute((transaction) => {
-        const at = readClock()
-        return verb({ db: transaction, clock: sql.val(at), now: at, ...locks })
-      }),
-    ifNobodyElse: (_name, work) => work(),
-    keepEvents: (before) => db.transaction().execute((transaction) => deleteEvents(transaction, before)),
-    mayRepeat,
-    isUnavailable: (error) => !database.open || isOutage(error),
-    close: async () => {
-      await db.destroy()
-      database.close()
-    },
-  }
 }
 
 const batch = 5000
@@ -61,9 +111,9 @@ function mayRepeat(): boolean {
   return false
 }
 
-function open(path: string): Database.Database {
+function opened<T>(open: () => T): T {
   try {
-    return openDatabase(path)
+    return open()
   } catch (error) {
     if (error instanceof StorageError) throw error
     throw new StorageError('unavailable', 'the database could not be opened', { cause: error })

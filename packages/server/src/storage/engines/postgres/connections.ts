@@ -1,32 +1,51 @@
 import pg from 'pg'
+import type { Pools } from './postgres-engine.js'
 
-/** Milliseconds. Together with the wait for a connection, a silent database is noticed within three seconds. */
-const patience = { lock: 1500, statement: 2000, answer: 2500, idleTransaction: 10_000 }
+/** Seconds after which a request is told that the database does not answer. */
+export interface PostgresTimeouts {
+  /** For a free connection. @default 0.5 */
+  connection?: number
+  /** For what others have locked. @default 1.5 */
+  lock?: number
+  /** For a statement. @default 2 */
+  statement?: number
+}
+
+/** Milliseconds that the network may add to a statement, and that a transaction may rest. */
+const patience = { network: 500, idleTransaction: 10_000 }
 
 /** Milliseconds that a connection for what takes longer may take. */
 const firstConnection = 5000
 
 export interface PoolOptions {
-  /** How many connections are open at most. @default 10 */
+  /** How many connections are open at most for what must last, and as many for counters. @default 10 */
   connections?: number
-  /** Seconds that a request waits for one. @default 0.5 */
-  connectionTimeout?: number
+  timeouts?: PostgresTimeouts
 }
 
 /**
  * Connections to PostgreSQL for requests. What the URL leaves out comes from the variables that `libpq` reads (`PGHOST`,
  * `PGPASSWORD`, `PGPASSFILE`, …), and `sslmode` means what it means there.
  */
-export function openPool(url: string, { connections = 10, connectionTimeout = 0.5 }: PoolOptions = {}): pg.Pool {
+export function openPools(url: string, options: PoolOptions = {}): Pools {
+  return { durable: openPool(url, options), quick: openPool(url, options, { waits: false }) }
+}
+
+function openPool(url: string, { connections = 10, timeouts = {} }: PoolOptions, { waits } = { waits: true }): pg.Pool {
+  const { connection = 0.5, lock = 1.5, statement = 2 } = timeouts
   const pool = new pg.Pool({
     ...common(url),
     max: connections,
-    connectionTimeoutMillis: connectionTimeout * 1000,
-    lock_timeout: patience.lock,
-    statement_timeout: patience.statement,
-    query_timeout: patience.answer,
+    connectionTimeoutMillis: connection * 1000,
+    lock_timeout: lock * 1000,
+    statement_timeout: statement * 1000,
+    query_timeout: statement * 1000 + patience.network,
     idle_in_transaction_session_timeout: patience.idleTransaction,
   })
+  if (!waits) {
+    // Where this fails, so does what is sent next.
+    pool.on('connect', (client) => void client.query('set synchronous_commit = off').catch(() => undefined))
+  }
   // A connection that rests and is lost leaves the pool; whoever needs one next is told if there is none.
   pool.on('error', () => undefined)
   return pool
