@@ -81,8 +81,9 @@ export function refuseTheRest(incoming: NodeRequest, outgoing: NodeResponse): vo
 
 /** Ends an answer that cannot be finished, so that the client does not take it for whole. */
 export function breakOff(outgoing: NodeResponse): void {
-  if (isHttp2(outgoing)) outgoing.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
-  else outgoing.destroy()
+  if (!isHttp2(outgoing)) return void outgoing.destroy()
+  // In the turn that wrote something, Node 24 would never come back from it.
+  setImmediate(() => outgoing.stream.close(constants.NGHTTP2_INTERNAL_ERROR))
 }
 
 function isHttp2(outgoing: NodeResponse): outgoing is Http2ServerResponse {
