@@ -204,4 +204,18 @@ export const operations: readonly CommandRow[] = [
     needs: 'countersign-server',
     load: async () => (await import('../operate/db-backup.js')).dbBackup,
   },
+  {
+    name: 'db restored',
+    about: 'end what came back to life with a restored backup: sessions, open requests, codes and refresh tokens',
+    flags: changing,
+    needs: 'countersign-server',
+    load: async () => (await import('../operate/db-restored.js')).dbRestored,
+  },
+  {
+    name: 'db check',
+    about: 'look for what must never be stored, such as a token that was given after a removal',
+    flags: operating,
+    needs: 'countersign-server',
+    load: async () => (await import('../operate/db-check.js')).dbCheck,
+  },
 ]

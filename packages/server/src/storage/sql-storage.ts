@@ -21,6 +21,8 @@ import {
 } from './agents/agents.js'
 import { listEvents, recordEvent } from './audit/audit.js'
 import { claimIssuer } from './deployment/deployment.js'
+import { endRestored } from './deployment/restored.js'
+import { findViolations } from './deployment/violations.js'
 import type { Engine, Lasting, Statement, Unit } from './engines/engine.js'
 import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
@@ -186,6 +188,8 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     readLogo: reading(readLogo),
 
     claimIssuer: alone('disk', claimIssuer),
+    endRestored: together('disk', endRestored),
+    findViolations: reading(findViolations),
 
     listKeys: reading(listKeys),
     addKey: together('disk', addKey),

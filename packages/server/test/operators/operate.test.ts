@@ -6,7 +6,7 @@ import Database from 'better-sqlite3'
 import type { ListedGrant, RecordedEvent, Storage, User } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
-import { rememberedGrant } from '../storage/fixtures.js'
+import { refreshable, rememberedGrant } from '../storage/fixtures.js'
 import { commandPath, createOperatorStage, type OperatorStage } from './operator-stage.js'
 
 const password = { input: 'a long password\n' }
@@ -342,6 +342,50 @@ describe('countersign db backup', () => {
     expect(await stage.run('db backup')).toMatchObject({ status: 2 })
     expect(await stage.ask(`db backup ${join(stage.folder, 'other.db')}`)).toEqual({
       file: join(stage.folder, 'other.db'),
+    })
+  })
+})
+
+describe('countersign db restored', () => {
+  it('ends what a backup brought back, in the operator’s name, and says what it leaves', async () => {
+    const [stage, grant] = await createStageWith((storage) => refreshable(storage))
+    const { status, stdout } = await stage.run('db restored --by carol')
+    expect({ status, stdout }).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('0 sessions, 0 open requests, 0 codes, 1 refresh tokens.'),
+    })
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    expect(await stage.ask('db restored')).toEqual({ sessions: 0, requests: 0, codes: 0, refreshTokens: 0 })
+    const refused = await inDatabase(stage, (storage) => storage.refreshGrant(grant.refresh))
+    expect(refused).toEqual({ outcome: 'refused', reason: 'revoked' })
+    expect((await stage.run('audit export --event database.restored')).stdout).toContain('"by":"operator:carol"')
+  })
+})
+
+describe('countersign db check', () => {
+  it('finds nothing in a database that only this program wrote', async () => {
+    const [stage] = await createStageWith((storage) => refreshable(storage))
+    expect(await stage.run('db check')).toMatchObject({ status: 0, stdout: 'Every check holds.\n', stderr: '' })
+    expect(await stage.ask('db check')).toEqual([])
+  })
+
+  it('tells what must never be, by the ids of rows, and ends with status 1', async () => {
+    const [stage, { grantId }] = await createStageWith((storage) => refreshable(storage))
+    const other = new Database(stage.database)
+    other.exec('update consent_grant set revoked_at = created_at - 1')
+    other.close()
+    const { status, stdout, stderr } = await stage.run('db check')
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
+    expect(stdout).toContain(`I4 token_after_removal.`)
+    expect(stdout).toContain(`\n  grant ${grantId}\n`)
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    const json = await stage.run('db check --json')
+    expect(json.status).toBe(1)
+    expect(JSON.parse(json.stdout)).toContainEqual({
+      invariant: 'I12',
+      check: 'removal_without_event',
+      never: 'A grant was taken back, and the audit does not say so.',
+      rows: { grant: grantId },
     })
   })
 })

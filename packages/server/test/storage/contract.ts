@@ -698,6 +698,8 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           findLogos: () => storage.findLogos([agent]),
           readLogo: () => storage.readLogo('logo'),
           claimIssuer: () => storage.claimIssuer('https://auth.example'),
+          endRestored: () => storage.endRestored('operator'),
+          findViolations: () => storage.findViolations(),
           listKeys: () => storage.listKeys(),
           addKey: () => storage.addKey(key),
           createKeysIfNone: () => storage.createKeysIfNone([key]),

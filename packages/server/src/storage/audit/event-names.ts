@@ -16,6 +16,7 @@ export const eventNames = [
   'code.redirect_mismatch',
   'code.reused',
   'consent.forged',
+  'database.restored',
   'form.forged',
   'grant.revoked',
   'identity.linked',

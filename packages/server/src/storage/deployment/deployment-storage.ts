@@ -1,8 +1,27 @@
-/** Whose database this is (W31). */
+import type { Violation } from './violation.js'
+
+/** Whose database this is (W31), and what holds for all of it. */
 export interface DeploymentStorage {
   /**
    * Makes the database that of an issuer unless it is another's already, and tells whose it is. It writes each time, and so
    * shows whether that is possible.
    */
   claimIssuer(issuer: string): Promise<string>
+  /**
+   * Ends what came back to life with a restored backup: sessions, open requests, codes and refresh tokens. Any of them may
+   * have been ended, or used, after the backup was made. Grants stay.
+   *
+   * @param by who restored it, for the audit
+   */
+  endRestored(by: string): Promise<EndedByRestore>
+  /** What is stored against the invariants; nothing where all hold. At most {@link mostViolations} of each check. */
+  findViolations(): Promise<Violation[]>
+}
+
+/** How many of each were alive. */
+export interface EndedByRestore {
+  sessions: number
+  requests: number
+  codes: number
+  refreshTokens: number
 }

@@ -1,6 +1,17 @@
 import { expect, test } from 'vitest'
-import { times } from '../fixtures.js'
-import { inStorage, type MakeStorage } from './in-storage.js'
+import {
+  agent,
+  allowedRequest,
+  boundRequest,
+  freshHash,
+  newUser,
+  nonceClaim,
+  outcomeOf,
+  refreshable,
+  rememberedGrant,
+  times,
+} from '../fixtures.js'
+import { day, inStorage, type MakeStorage } from './in-storage.js'
 
 export function deploymentContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: whose database it is`, makeStorage, (world) => {
@@ -18,5 +29,72 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       expect(new Set(owners).size).toBe(1)
       expect(owners[0]).toMatch(/^https:\/\/auth-\d+\.example$/)
     })
+
+    test('after a restore sessions, open requests, codes and refresh tokens are over; grants are not (W31)', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const idHash = freshHash()
+      await storage.createSession({ idHash, userId: user.id, idleSeconds: 300, lifetime: 1000, most: 50 })
+      const open = await boundRequest(storage, {}, user)
+      const allowed = await allowedRequest(storage, {}, {}, user)
+      const { refresh, grantId } = await refreshable(storage, {}, {}, user)
+      world.now += 1
+      const ended = { sessions: 1, requests: 1, codes: 1, refreshTokens: 1 }
+      expect(await storage.endRestored('operator:carol')).toEqual(ended)
+      expect(await storage.findSession(idHash)).toBeUndefined()
+      expect(outcomeOf(await storage.decideRequest(open.decision))).toBe('not_open')
+      expect(outcomeOf(await storage.redeemCode(allowed.redemption))).toBe('expired')
+      expect(await storage.findAuthRequest(allowed.tokenHash)).toMatchObject({ status: 'allowed', codeAlive: false })
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('revoked')
+      expect(await storage.findGrant(grantId)).toMatchObject({ revokedAt: null })
+      expect(await storage.listEvents({ event: 'database.restored' })).toMatchObject([
+        { data: { ...ended, by: 'operator:carol' } },
+      ])
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('of 20 parallel restores one ends what there was', async () => {
+      const { storage } = world
+      await refreshable(storage)
+      const ended = await Promise.all(times(20, () => storage.endRestored('operator')))
+      expect(ended.filter(({ refreshTokens }) => refreshTokens === 1)).toHaveLength(1)
+    })
+
+    test('whatever is done leaves no violation', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const kept = await refreshable(storage, {}, { remembered: true }, alice)
+      await rememberedGrant(storage, { scope: 'calendar.read' }, {}, alice)
+      world.now += 100
+      expect(outcomeOf(await storage.refreshGrant(kept.refresh))).toBe('refreshed')
+      await allowedRequest(storage, {}, { scope: 'calendar.read', grantLifetime: 60 }, alice)
+      const denied = await boundRequest(storage, {}, alice)
+      await storage.decideRequest({ ...denied.decision, decision: 'deny' })
+      const taken = await refreshable(storage, {}, {}, alice)
+      expect(outcomeOf(await storage.redeemCode(taken.redemption))).toBe('used')
+      await storage.revokeGrant({ grantId: taken.grantId, by: alice.id })
+      const foreign = await allowedRequest(storage, {}, {}, alice)
+      expect(outcomeOf(await storage.redeemCode({ ...foreign.redemption, delegate: 'other' }))).toBe('foreign_delegate')
+      const closing = await refreshable(storage)
+      await storage.closeAccount(closing.user.id)
+      const disabled = await refreshable(storage)
+      await storage.setUserStatus(disabled.user.id, 'disabled')
+      await storage.recordAutonomousIssue({ ...byPolicy, agent })
+      await storage.claimNonce(nonceClaim())
+      await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
+      world.now += day
+      expect(await storage.findViolations()).toEqual([])
+      world.now += 401 * day
+      await storage.sweep()
+      expect(await storage.findViolations()).toEqual([])
+    })
   })
+}
+
+const byPolicy = {
+  delegate: null,
+  resource: 'https://api.example',
+  scope: 'report.read',
+  policy: 'nightly',
+  tokenLifetime: 600,
 }

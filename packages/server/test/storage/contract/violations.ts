@@ -1,0 +1,141 @@
+import type { Storage } from 'countersign-server'
+import { describe, expect, test } from 'vitest'
+import { boundRequest, newRequest, newUser, nonceClaim, refreshable } from '../fixtures.js'
+import { start } from './in-storage.js'
+
+/** A storage, and a way to its tables that heeds no foreign key. */
+export interface OpenTables {
+  storage: Storage
+  run: (statement: string) => Promise<void>
+}
+
+type Plant = readonly [check: string, statements: string | readonly string[], ...also: string[]]
+
+const removed = '(select id from consent_grant where revoked_at is not null)'
+const withoutConstraints = (table: string) => [
+  `alter table ${table} rename to ${table}_before`,
+  `create table ${table} as select * from ${table}_before`,
+]
+
+/** Statements that store what must never be, and what is found then. */
+const plants: readonly Plant[] = [
+  [
+    'code_gave_two_tokens',
+    [
+      ...withoutConstraints('token_issue'),
+      'insert into token_issue select * from token_issue where request_id is not null',
+    ],
+  ],
+  [
+    'code_redeemed_twice',
+    "insert into audit_event (at, event, request_public_id) select at, event, request_public_id from audit_event where event = 'code.redeemed'",
+  ],
+  [
+    'request_decided_twice',
+    "insert into audit_event (at, event, user_id, request_public_id) select at, 'request.denied', user_id, request_public_id from audit_event where event = 'request.allowed'",
+  ],
+  ['code_unused_after_token', 'update code set consumed_at = null'],
+  ['nonce_claimed_twice', [...withoutConstraints('nonce'), 'insert into nonce select * from nonce']],
+  [
+    'token_of_nothing',
+    'update token_issue set grant_id = 4711 where grant_id is not null',
+    'code_of_other_parties', // the code has another grant
+  ],
+  ['redeemed_without_token', 'delete from token_issue where request_id is not null'],
+  ['keys_active', "update signing_key set state = 'active'"],
+  [
+    'key_signed_early',
+    `insert into audit_event (at, event, data) values (${start + 599}, 'keys.rotated', '{"two":"next → active","by":"server"}')`,
+  ],
+  ['token_after_removal', `update token_issue set issued_at = issued_at + 1 where grant_id in ${removed}`],
+  ['used_after_removal', 'update consent_grant set last_used_at = revoked_at + 1 where revoked_at is not null'],
+  ['refresh_token_of_removed', `update refresh_token set revoked_at = null where grant_id in ${removed}`],
+  ['refresh_token_of_removed', `update refresh_token set last_used_at = revoked_at + 1 where grant_id in ${removed}`],
+  ['token_of_blocked_agent', 'update token_issue set issued_at = issued_at + 1 where policy is not null'],
+  [
+    'token_of_disabled_person',
+    'update token_issue set issued_at = issued_at + 1 where grant_id in (select g.id from consent_grant as g join app_user as u on u.id = g.user_id where u.disabled_at is not null)',
+  ],
+  ['code_beyond_request', "update code set scope = scope || ' all'"],
+  ['token_beyond_grant', "delete from grant_scope where name = 'calendar.write'"],
+  ['token_outlives_permission', `update grant_scope set expires_at = ${start + 599}`],
+  ['refresh_token_beyond_token', "update refresh_token set scope = scope || ' all'"],
+  ['code_of_other_parties', "update consent_grant set delegate = 'laptop'"],
+  ['code_of_other_person', 'update consent_grant set user_id = (select max(id) from app_user)'],
+  [
+    'decided_by_other_person',
+    "update auth_request set user_id = (select max(id) from app_user) where status = 'denied'",
+  ],
+  ['allowed_without_grant', "update auth_request set status = 'allowed' where status = 'denied'"],
+  [
+    'secret_in_audit',
+    `insert into audit_event (at, event, data) values (${start}, 'thing.happened', '{"text":"code aacd_${'x'.repeat(43)}"}')`,
+  ],
+  [
+    'token_without_event',
+    "insert into token_issue (jti_end, issued_at, expires_at, scope, grant_id, request_id) select t.jti_end, t.issued_at, t.expires_at, t.scope, t.grant_id, r.id from token_issue as t, auth_request as r where r.status = 'denied' and t.grant_id is not null limit 1",
+  ],
+  ['decision_without_event', "update auth_request set status = 'denied' where status = 'open'"],
+  [
+    'grant_without_event',
+    `insert into consent_grant (public_id, user_id, agent_id, resource_id, remembered, display_id, created_at)
+      select u.sub, u.id, g.agent_id, g.resource_id, 0, g.display_id, g.created_at from app_user as u, consent_grant as g limit 1`,
+  ],
+  [
+    'removal_without_event',
+    'update consent_grant set revoked_at = created_at where revoked_at is null',
+    'refresh_token_of_removed', // they are alive
+  ],
+  [
+    'block_without_event',
+    `update agent set first_seen_at = ${start}, last_seen_at = ${start}, blocked_at = ${start} where blocked_at is null`,
+  ],
+  [
+    'person_without_event',
+    `insert into app_user (public_id, sub, username, username_key, created_at)
+      select sub, public_id, 'other', 'other', created_at from app_user where username = 'alice'`,
+  ],
+  ['disabling_without_event', 'update app_user set disabled_at = created_at where disabled_at is null'],
+]
+
+/** Each check finds what is stored against it. The storage's clock says `start`. */
+export function violationContract(name: string, open: () => Promise<OpenTables>): void {
+  describe(`${name}: what must never be stored`, () => {
+    test.each(plants)('%s is found, by the rows it is about', async (check, statements, ...also) => {
+      const { storage, run } = await open()
+      try {
+        await fill(storage)
+        expect(await storage.findViolations()).toEqual([])
+        for (const statement of [statements].flat()) await run(statement)
+        const found = await storage.findViolations()
+        expect(new Set(found.map((violation) => violation.check))).toEqual(new Set([check, ...also]))
+        for (const { rows } of found) expect(Object.values(rows).join()).toMatch(/./)
+      } finally {
+        await storage.close()
+      }
+    })
+  })
+}
+
+/** Some of everything. */
+async function fill(storage: Storage): Promise<void> {
+  const alice = await newUser(storage, 'alice')
+  await refreshable(storage, {}, {}, alice)
+  const denied = await boundRequest(storage, {}, alice)
+  await storage.decideRequest({ ...denied.decision, decision: 'deny' })
+  await storage.createAuthRequest(newRequest())
+  const taken = await refreshable(storage, {}, {}, alice)
+  await storage.revokeGrant({ grantId: taken.grantId, by: alice.id })
+  const { user } = await refreshable(storage)
+  await storage.setUserStatus(user.id, 'disabled')
+  const agent = 'https://jobs.example'
+  const issue = { delegate: null, resource: 'https://api.example', scope: 'report.read', tokenLifetime: 600 }
+  await storage.recordAutonomousIssue({ ...issue, agent, policy: 'nightly' })
+  await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
+  await storage.claimNonce(nonceClaim())
+  const key = { purpose: 'sign', alg: 'Ed25519', private: 'sealed', publicJwk: {} } as const
+  await storage.createKeysIfNone([
+    { ...key, kid: 'one', state: 'active' },
+    { ...key, kid: 'two', state: 'next', notBefore: start + 600 },
+  ])
+}
