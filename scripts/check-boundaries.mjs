@@ -71,7 +71,7 @@ const layers = {
     ['command'],
     ['terminal', 'database', 'flags', 'network'],
     ['trace', 'inspect', 'discover', 'keys', 'verify'],
-    ['sign', 'operate', 'serve', 'demo'],
+    ['sign', 'operate', 'serve', 'demo', 'doctor'],
     ['commands'],
     ['program'],
     ['main'],

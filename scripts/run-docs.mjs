@@ -25,6 +25,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const notRun = {
   'docs/agents.md discover-agent': 'a public host',
   'docs/command-line.md discover-public': 'a public host',
+  'docs/command-line.md doctor-public': 'a public host',
   'docs/operators.md restore': 'systemd',
   'docs/operators.md upgrade': 'systemd',
 }

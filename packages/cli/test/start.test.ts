@@ -63,16 +63,19 @@ describe('without countersign-server', () => {
   })
   afterAll(() => rmSync(dirname(folder), { recursive: true, force: true }))
 
-  it.each(['serve --config config.json', 'users list --db auth.db', 'keys list --db auth.db', 'demo'])(
-    'countersign %s ends with the line that installs it',
-    (command) => {
-      const { status, stdout, stderr } = countersign(...command.split(' '))
-      expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
-      expect(stderr).toBe(
-        'This needs the package countersign-server, which is not installed: npm install countersign-server\n',
-      )
-    },
-  )
+  it.each([
+    'serve --config config.json',
+    'users list --db auth.db',
+    'keys list --db auth.db',
+    'doctor --config config.json',
+    'demo',
+  ])('countersign %s ends with the line that installs it', (command) => {
+    const { status, stdout, stderr } = countersign(...command.split(' '))
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toBe(
+      'This needs the package countersign-server, which is not installed: npm install countersign-server\n',
+    )
+  })
 
   it.each(['serve', 'users add', 'keys rotate', 'agents list', 'grants revoke', 'audit export', 'db backup'])(
     'countersign %s --help shows its flags all the same',
@@ -83,10 +86,12 @@ describe('without countersign-server', () => {
     },
   )
 
-  it('everything else is there: help, keys, signatures, the demo’s agent', async () => {
+  it('everything else is there: help, keys, signatures, checks from outside, the demo’s agent', async () => {
     expect(countersign('--help')).toMatchObject({ status: 0, stderr: '' })
     expect(countersign('keys', 'generate-master')).toMatchObject({ status: 0, stderr: '' })
     expect(countersign('sign', 'https://api.example/data')).toMatchObject({ status: 0 })
+    const nobody = countersign('doctor', `http://127.0.0.1:${await freePort()}`)
+    expect(nobody).toMatchObject({ status: 1, stdout: expect.stringContaining('could not be fetched') })
     const agent = countersign(
       'demo',
       '--only',

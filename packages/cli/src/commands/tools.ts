@@ -140,4 +140,16 @@ export const tools: readonly CommandRow[] = [
     flags: [allowNetwork, egressProxy, json],
     load: async () => (await import('../discover/discover-command.js')).discoverCommand,
   },
+  {
+    name: 'doctor',
+    about: 'check an auth server as it is deployed, from outside and on its machine, and say what to mend',
+    subject: { name: '[url]', description: 'its issuer, to check from outside: https://auth.example' },
+    flags: [
+      { flags: '--config <file>', description: 'its configuration, to check on its machine' },
+      { flags: '--backups <folder>', description: 'the folder with copies of its database' },
+      allowNetwork,
+      json,
+    ],
+    load: async () => (await import('../doctor/doctor-command.js')).doctorCommand,
+  },
 ]

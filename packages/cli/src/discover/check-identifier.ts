@@ -1,3 +1,4 @@
+import type { GuardedFetchOptions } from 'countersign/node'
 import {
   createDiscovery,
   type Discovery,
@@ -32,18 +33,19 @@ export interface IdentifierReport {
   documents: DocumentReport[]
 }
 
-/** Fetches and checks what an identifier publishes, as a peer would. */
+/** Fetches and checks what an identifier publishes, as a peer would; its own origin may be `configuredOrigin`. */
 export async function checkIdentifier(
   identifier: string,
-  network: NetworkOptions,
+  network: NetworkOptions & Pick<GuardedFetchOptions, 'configuredOrigin'>,
   tell: (text: string) => void,
+  kinds = documentKinds,
 ): Promise<IdentifierReport> {
   // Whoever typed an identifier on this machine means this machine.
   const identifiers = { allowInsecureLoopback: isLoopbackIdentifier(identifier), allowPath: true }
   const observed = observedFetch(toldFetch({ ...identifiers, ...network }, tell))
   const discovery = createDiscovery({ ...identifiers, fetch: observed.fetch, failureTime: 'shortest' })
   const documents: DocumentReport[] = []
-  for (const kind of documentKinds) documents.push(await checkDocument(kind, identifier, discovery, observed))
+  for (const kind of kinds) documents.push(await checkDocument(kind, identifier, discovery, observed))
   return { identifier, outcome: judge(documents), documents }
 }
 

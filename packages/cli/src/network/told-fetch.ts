@@ -1,5 +1,6 @@
 import type { FetchDocument } from 'countersign'
 import { createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
+import { errorReason } from '../command/error-reason.js'
 import { printable } from '../text/printable.js'
 import { wrapText } from '../text/wrap-text.js'
 
@@ -12,13 +13,8 @@ export function toldFetch(options: GuardedFetchOptions, tell: (text: string) => 
       tell(printable(wrapText('GET ', `${url} -> ${response.status}`)))
       return response
     } catch (error) {
-      tell(printable(wrapText('GET ', `${url} -> ${error instanceof Error ? reasonOf(error) : String(error)}`)))
+      tell(printable(wrapText('GET ', `${url} -> ${errorReason(error)}`)))
       throw error
     }
   }
-}
-
-function reasonOf(error: Error): string {
-  // Of several addresses that were tried, Node tells only in the code.
-  return error.message === '' && 'code' in error ? String(error.code) : error.message
 }

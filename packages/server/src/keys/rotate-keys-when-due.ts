@@ -1,5 +1,5 @@
 import { systemClock } from 'countersign/wire'
-import type { KeyStorage } from '../storage/keys/key-storage.js'
+import type { KeyStorage, StoredKey } from '../storage/keys/key-storage.js'
 import { StorageError } from '../storage/storage-error.js'
 import { KeyError } from './key-error.js'
 import { type RotateKeysOptions, type Rotation, rotateKeys } from './rotate-keys.js'
@@ -22,11 +22,8 @@ export async function rotateKeysWhenDue(
 ): Promise<Rotation | undefined> {
   const { now = systemClock, by } = options
   const keys = (await storage.listKeys()).filter(({ purpose }) => purpose === 'sign')
-  const next = keys.find(({ state }) => state === 'next')
-  // Each rotation makes a key, so the newest one is as old as the last rotation.
-  const dueAt = next ? Math.max(0, ...keys.map(({ createdAt }) => createdAt)) + rotateAfter : 0
   try {
-    if (now() >= Math.max(dueAt, next?.notBefore ?? 0)) return await rotateKeys(storage, options)
+    if (now() >= rotationDueAt(keys, rotateAfter)) return await rotateKeys(storage, options)
     const over = keys.filter(({ state, retireAt }) => state === 'retiring' && (retireAt ?? 0) <= now())
     if (over.length > 0) {
       await storage.moveKeys(
@@ -39,6 +36,15 @@ export async function rotateKeysWhenDue(
     if (wasFirst(error)) return undefined
     throw error
   }
+}
+
+/** When the next rotation is due, in Unix seconds; 0 where there is no key that could sign next. */
+export function rotationDueAt(keys: readonly StoredKey[], rotateAfter: number): number {
+  const signing = keys.filter(({ purpose }) => purpose === 'sign')
+  const next = signing.find(({ state }) => state === 'next')
+  if (!next) return 0
+  // Each rotation makes a key, so the newest one is as old as the last rotation.
+  return Math.max(Math.max(...signing.map(({ createdAt }) => createdAt)) + rotateAfter, next.notBefore ?? 0)
 }
 
 /** Another instance rotated between the reading and the moving: the keys moved, or the next one is new already. */

@@ -9,10 +9,15 @@ async function loadSqlite() {
     const what = 'SQLite needs the package better-sqlite3, which is not installed: npm install better-sqlite3'
     throw new StorageError('unavailable', what, { cause })
   }
-  return [await import('./sqlite-storage.js'), await import('./copy-database.js')] as const
+  return {
+    ...(await import('./sqlite-storage.js')),
+    ...(await import('./copy-database.js')),
+    ...(await import('./read-schema-version.js')),
+  }
 }
 
-const [storage, copy] = await loadSqlite()
+const loaded = await loadSqlite()
 
-export const sqliteStorage: typeof storage.sqliteStorage = storage.sqliteStorage
-export const copyDatabase: typeof copy.copyDatabase = copy.copyDatabase
+export const sqliteStorage: typeof loaded.sqliteStorage = loaded.sqliteStorage
+export const copyDatabase: typeof loaded.copyDatabase = loaded.copyDatabase
+export const readSchemaVersion: typeof loaded.readSchemaVersion = loaded.readSchemaVersion

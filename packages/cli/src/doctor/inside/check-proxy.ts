@@ -1,0 +1,39 @@
+import { createTrustedPeers } from 'countersign/node'
+import { isLoopbackIdentifier } from 'countersign/wire'
+import type { LoadedConfig } from 'countersign-server'
+import { checking, type Finding } from '../finding.js'
+
+const loopback = ['127.0.0.1', '::1', 'localhost']
+
+/** Whether the server knows its proxy, and only its proxy can reach it. */
+export function checkProxy({ settings }: LoadedConfig): Finding[] {
+  const { issuer, listen, trustProxy } = settings
+  const report = checking('proxy')
+  if (isLoopbackIdentifier(issuer)) return [report.unknown('The issuer is http on this machine: no proxy is in front.')]
+  const isLocal = loopback.includes(listen.host)
+  const findings: Finding[] = []
+  if (trustProxy.length === 0) {
+    findings.push(
+      report.problem(
+        'trustProxy names nobody, so everybody behind the proxy is one address, and is limited together.',
+        `Name the address that the proxy connects from${isLocal ? ', here "trustProxy": ["127.0.0.1"]' : ''}.`,
+      ),
+    )
+  } else if (isLocal && !['127.0.0.1', '::1'].some(createTrustedPeers(trustProxy))) {
+    findings.push(
+      report.problem(
+        `The server listens on ${listen.host}, and trustProxy (${trustProxy.join(', ')}) has no address of this machine.`,
+        'Add the address that the proxy connects from, 127.0.0.1 or ::1.',
+      ),
+    )
+  } else findings.push(report.ok(`X-Forwarded-For is believed from ${trustProxy.join(', ')} only.`))
+  if (!isLocal) {
+    findings.push(
+      report.warning(
+        `The server speaks plain http on ${listen.host}, port ${listen.port}, where others may reach it past the proxy.`,
+        'Let a firewall pass only the proxy to that port.',
+      ),
+    )
+  }
+  return findings
+}

@@ -1,0 +1,394 @@
+import { execFileSync } from 'node:child_process'
+import { createPrivateKey, randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'
+import { certificateOf, startTlsServer, trust } from '../../../countersign/test/discovery/tls-server.js'
+import { type Issued, issueCertificate } from '../../../countersign/test/x509/certificates.js'
+import { createOperatorStage, freePort, type OperatorStage } from './operator-stage.js'
+
+interface Finding {
+  check: string
+  outcome: 'ok' | 'warning' | 'problem' | 'unknown'
+  found: string
+  mend?: string
+}
+
+/** What a proxy does wrong. */
+interface Fault {
+  /** The target that it sends on. */
+  target?: (url: string) => string
+  /** What it answers itself. */
+  answer?: (request: IncomingMessage) => number | undefined
+  /** What it makes of the headers of an answer. */
+  headers?: (headers: Record<string, string | string[] | undefined>, path: string) => void
+  body?: (text: string) => string
+}
+
+/** A proxy to a server on this machine, with a fault. */
+function passOn(port: number, { target, answer, headers, body }: Fault = {}) {
+  return (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const { method = 'GET', url = '/' } = incoming
+    const status = answer?.(incoming)
+    if (status !== undefined) return void outgoing.writeHead(status).end()
+    const path = target?.(url) ?? url
+    const sent = request({ host: '127.0.0.1', port, method, path, headers: incoming.headers }, (response) => {
+      const changed = { ...response.headers }
+      headers?.(changed, url)
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.once('end', () => {
+        const text = Buffer.concat(chunks).toString()
+        delete changed['content-length']
+        outgoing.writeHead(response.statusCode ?? 502, changed).end(body?.(text) ?? text)
+      })
+    })
+    incoming.pipe(sent)
+    return undefined
+  }
+}
+
+async function examine(stage: OperatorStage, args: string, env: NodeJS.ProcessEnv = {}) {
+  const run = (flags: string) => stage.run(`doctor ${args}${flags}`, { config: false, env })
+  const { status, stdout, stderr } = await run(' --json')
+  const all = (JSON.parse(stdout) as { findings: Finding[] }[]).flatMap((part) => part.findings)
+  // How full the disk of this machine is says nothing about the command.
+  const findings = all.filter(({ check }) => check !== 'disk')
+  const of = (outcome: Finding['outcome']) =>
+    findings.filter((finding) => finding.outcome === outcome).map(({ check }) => check)
+  return { status, stderr, findings, of, run }
+}
+
+describe('countersign doctor from outside', () => {
+  const checks = ['document', 'keys', 'caching', 'pages', 'links', 'paths', 'header sizes', 'admin port', 'clock']
+
+  async function behind(fault: Fault = {}) {
+    const stage = await createOperatorStage({ trustProxy: ['127.0.0.1'] })
+    const inner = await freePort()
+    await stage.serve({ port: inner })
+    const proxy = createServer({ maxHeaderSize: 32_768 }, passOn(inner, fault))
+    await new Promise<void>((resolve) => proxy.listen(Number(new URL(stage.issuer).port), '127.0.0.1', resolve))
+    onTestFinished(() => void proxy.close())
+    return examine(stage, stage.issuer)
+  }
+
+  it('finds nothing wrong behind a proxy that changes nothing, and says what it cannot see', async () => {
+    const { status, of, run } = await behind()
+    expect({ status, ok: of('ok'), unknown: of('unknown') }).toEqual({
+      status: 0,
+      ok: checks,
+      unknown: ['certificate', 'plain http', 'client addresses'],
+    })
+    const { stdout } = await run('')
+    expect(stdout).toMatch(/\n9 ok, 0 warnings, 0 problems, 3 not checked\.\n$/)
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  it.each<[string, string, Fault, string]>([
+    ['decodes paths', 'paths', { target: decodeURIComponent }, '/%6Awks.json is answered with 200'],
+    ['merges slashes', 'paths', { target: (url) => url.replace(/^\/\/+/, '/') }, '//jwks.json is answered with 200'],
+    ['resolves dots', 'paths', { target: (url) => url.replace('/x/..', '') }, '/x/../jwks.json is answered with 200'],
+    [
+      'takes a header from pages',
+      'pages',
+      { headers: (headers) => delete headers['x-frame-options'] },
+      'comes without x-frame-options as',
+    ],
+    [
+      'takes no long headers',
+      'header sizes',
+      { answer: ({ headers }) => (String(headers['signature-key']).length > 4000 ? 431 : undefined) },
+      'the answer is 431',
+    ],
+    ['shows metrics', 'admin port', { answer: ({ url }) => (url === '/metrics' ? 200 : undefined) }, 'read /metrics'],
+    [
+      'leads elsewhere',
+      'links',
+      {
+        headers: (headers) => {
+          if (headers.location !== undefined) headers.location = 'http://10.0.0.1:8080/account'
+        },
+      },
+      'leads to http://10.0.0.1:8080/account',
+    ],
+    [
+      'has a clock that is behind',
+      'clock',
+      { headers: (headers) => (headers.date = new Date(Date.now() - 90_000).toUTCString()) },
+      's behind the one of this machine',
+    ],
+    [
+      'serves another issuer',
+      'document',
+      { body: (text) => text.replace(/"issuer":"[^"]*"/, '"issuer":"https://other.example"') },
+      '',
+    ],
+    ['serves other documents', 'document', { answer: () => 404 }, 'There is none at http://127.0.0.1:'],
+  ])('finds a proxy that %s', async (_what, check, fault, said) => {
+    const { status, findings, of } = await behind(fault)
+    expect({ status, problems: of('problem') }).toEqual({ status: 1, problems: [check] })
+    const problem = findings.find(({ outcome }) => outcome === 'problem')
+    expect(problem).toMatchObject({ found: expect.stringContaining(said), mend: expect.stringMatching(/./) })
+  })
+
+  it('warns of a proxy that lets documents be kept for too long', async () => {
+    const { status, of } = await behind({ headers: (headers) => (headers['cache-control'] = 'public, max-age=3600') })
+    // Pages are not to be kept at all.
+    expect({ status, warnings: of('warning'), problems: of('problem') }).toEqual({
+      status: 1,
+      warnings: ['caching'],
+      problems: ['pages'],
+    })
+  })
+
+  it('says that nobody answers, and looks no further', async () => {
+    const stage = await createOperatorStage()
+    const { status, of } = await examine(stage, stage.issuer)
+    expect({ status, problems: of('problem'), ok: of('ok') }).toEqual({ status: 1, problems: ['document'], ok: [] })
+  })
+
+  it('says what it needs where it is told nothing', async () => {
+    const stage = await createOperatorStage()
+    for (const args of ['doctor', `doctor ${stage.issuer} --backups .`, 'doctor auth.example'])
+      expect(await stage.run(args, { config: false }), args).toMatchObject({ status: 2, stdout: '' })
+  })
+})
+
+describe('countersign doctor over TLS', () => {
+  const host = 'auth.corp.example'
+
+  async function behind(certificate: Issued, fault?: Fault, trusted: readonly Issued[] = [certificate]) {
+    const stage = await createOperatorStage({
+      issuer: `https://${host}`,
+      allowInsecureLoopback: false,
+      trustProxy: ['127.0.0.1'],
+    })
+    const { origin } = await stage.serve()
+    const server = await startTlsServer(certificate, passOn(Number(new URL(origin).port), fault))
+    trust(...trusted)
+    simulatePublicNetwork({ [host]: [['10.1.2.3']] }, server.port)
+    return examine(stage, `https://${host}`)
+  }
+
+  it('tells until when the certificate is valid, on a private network too', async () => {
+    const { status, findings, of } = await behind(certificateOf(host))
+    expect({ status, problems: of('problem'), warnings: of('warning') }).toEqual({
+      status: 0,
+      problems: [],
+      warnings: [],
+    })
+    expect(findings[0]).toMatchObject({
+      check: 'certificate',
+      found: expect.stringMatching(/^Valid until \d{4}-.* for 36[45] more days; .*TLSv1\.3/),
+    })
+  })
+
+  it('warns of one that ends soon, and of a cookie without Secure', async () => {
+    const soon = issueCertificate({ name: host, extensions: [`subjectAltName=DNS:${host}`], days: 10 })
+    const insecure: Fault = {
+      headers: (headers) =>
+        (headers['set-cookie'] = [headers['set-cookie'] ?? []].flat().map((cookie) => cookie.replace(/; Secure/i, ''))),
+    }
+    const { status, of, findings } = await behind(soon, insecure)
+    expect({ status, warnings: of('warning'), problems: of('problem') }).toEqual({
+      status: 1,
+      warnings: ['certificate'],
+      problems: ['pages'],
+    })
+    expect(findings.find(({ check }) => check === 'pages')?.found).toBe('A cookie comes without Secure.')
+  })
+
+  it.each<[string, () => [Issued, Issued[]], string]>([
+    [
+      'of another name',
+      () => alone(certificateOf('other.example')),
+      'It is for DNS:other.example, and not for auth.corp.example.',
+    ],
+    [
+      'that nobody vouches for',
+      () => [certificateOf(host), [certificateOf('root.example')]],
+      'This machine does not trust it (',
+    ],
+    ['that has ended', () => alone(endedCertificate(host)), 'It ended on 20'],
+  ])('finds one %s, and believes nothing else', async (_what, make, said) => {
+    const [certificate, trusted] = make()
+    const { status, of, findings } = await behind(certificate, {}, trusted)
+    expect({ status, problems: of('problem'), ok: of('ok') }).toEqual({ status: 1, problems: ['certificate'], ok: [] })
+    expect(findings[0]).toMatchObject({ found: expect.stringContaining(said), mend: expect.stringMatching(/./) })
+  })
+})
+
+/** `openssl req` makes none that is over already. */
+function endedCertificate(name: string): Issued {
+  const folder = mkdtempSync(join(tmpdir(), 'ended-certificate-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const files = {
+    'index.txt': '',
+    serial: '01',
+    'ca.cnf': `[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=any
+[any]\ncommonName=supplied\n[extensions]\nsubjectAltName=DNS:${name}\n`,
+  }
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
+  const openssl = (command: string) => execFileSync('openssl', command.split(' '), { cwd: folder, stdio: 'pipe' })
+  openssl(
+    `req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -subj /CN=${name} -out asked.pem`,
+  )
+  openssl(
+    'ca -batch -config ca.cnf -selfsign -keyfile key.pem -in asked.pem -extensions extensions -startdate 20200101000000Z -enddate 20210101000000Z -notext -out certificate.pem',
+  )
+  const read = (file: string) => readFileSync(join(folder, file), 'utf8')
+  return { pem: read('certificate.pem'), thumbprint: '', privateKey: createPrivateKey(read('key.pem')) }
+}
+
+const alone = (certificate: Issued): [Issued, Issued[]] => [certificate, [certificate]]
+
+describe('countersign doctor from inside', () => {
+  const settings = {
+    issuer: 'https://auth.example',
+    allowInsecureLoopback: false,
+    trustProxy: ['127.0.0.1'],
+  }
+
+  /** A server that has run once. */
+  async function started(changes: object = {}) {
+    const stage = await createOperatorStage({ ...settings, ...changes })
+    const running = await stage.serve()
+    return { stage, running, ...stage }
+  }
+
+  it('finds a server that runs, with a backup of today, in order, and shows no secret', async () => {
+    const port = await freePort()
+    const { stage, folder, config, masterKey } = await started({ admin: { port } })
+    const backups = join(folder, 'backups')
+    mkdirSync(backups)
+    await stage.run(`db backup ${join(backups, 'auth.db')}`)
+    writeFileSync(join(backups, 'notes.txt'), 'no copy')
+    const { findings, of, run } = await examine(stage, `--config ${config} --backups ${backups}`)
+    expect(of('problem')).toEqual([])
+    expect(of('ok')).toEqual(
+      expect.arrayContaining([
+        'settings',
+        'safe start',
+        'master key',
+        'database',
+        'keys',
+        'key rotation',
+        'proxy',
+        'server',
+        'readiness',
+        'backups',
+      ]),
+    )
+    const { stdout, stderr } = await run('')
+    expect(stdout).toMatch(/ disk +\d+ MB are free where\s/)
+    for (const line of stdout.split('\n').filter((text) => !text.includes(folder)))
+      expect(line.length).toBeLessThanOrEqual(80)
+    expect(stdout + stderr + JSON.stringify(findings)).not.toContain(readFileSync(masterKey, 'utf8').trim())
+  })
+
+  it.each<[string, string, 'problem' | 'warning', (stage: OperatorStage) => void, object?]>([
+    [
+      'a setting that there is not',
+      'settings',
+      'problem',
+      ({ config }) => writeFileSync(config, '{"isuer":"https://auth.example"}'),
+    ],
+    ['a key that everybody can read', 'safe start', 'problem', ({ masterKey }) => chmodSync(masterKey, 0o644)],
+    ['a master key that is no key', 'master key', 'problem', ({ masterKey }) => writeFileSync(masterKey, 'short')],
+    [
+      'another master key',
+      'keys',
+      'problem',
+      ({ masterKey }) => writeFileSync(masterKey, randomBytes(32).toString('base64url')),
+    ],
+    [
+      'a database of another issuer',
+      'database',
+      'problem',
+      ({ database }) => change(database, "update deployment set issuer = 'https://other.example'"),
+    ],
+    [
+      'a database of a newer program',
+      'database',
+      'problem',
+      ({ database }) => change(database, 'pragma user_version = 99'),
+    ],
+    [
+      'a database of an older program',
+      'database',
+      'warning',
+      ({ database }) => change(database, 'pragma user_version = 0'),
+    ],
+    [
+      'a database that is something else',
+      'database',
+      'problem',
+      ({ database }) => writeFileSync(database, 'text '.repeat(1000)),
+    ],
+    [
+      'a rotation that did not happen',
+      'key rotation',
+      'problem',
+      ({ database }) =>
+        change(database, 'update signing_key set created_at = created_at - 8000000, not_before_at = null'),
+    ],
+    [
+      'a clock that went back',
+      'clock and records',
+      'problem',
+      ({ database }) =>
+        change(database, "insert into audit_event (at, event) values (unixepoch() + 3600, 'thing.happened')"),
+    ],
+    ['a proxy that is not named', 'proxy', 'problem', () => undefined, { trustProxy: [] }],
+    [
+      'a proxy on another machine, where the server listens on this one',
+      'proxy',
+      'problem',
+      () => undefined,
+      { trustProxy: ['10.1.2.3'] },
+    ],
+  ])('finds %s', async (_what, check, outcome, spoil, changes) => {
+    const { stage, running, config } = await started(changes)
+    await running.stop()
+    spoil(stage)
+    const { findings, of, status } = await examine(stage, `--config ${config}`)
+    expect(of(outcome)).toContain(check)
+    // And the server, which was stopped.
+    expect(of('problem').filter((name) => name !== check)).toEqual(check === 'settings' ? [] : ['server'])
+    expect(status).toBe(1)
+    for (const finding of findings) if (finding.outcome === 'problem') expect(finding.mend, finding.found).toMatch(/./)
+  })
+
+  it('tells the age of the newest backup, and who can read it', async () => {
+    const { stage, folder, config, database } = await started()
+    const backups = join(folder, 'backups')
+    mkdirSync(backups)
+    const judge = async () => {
+      const { findings } = await examine(stage, `--config ${config} --backups ${backups}`)
+      return findings.filter(({ check }) => check === 'backups').map(({ outcome }) => outcome)
+    }
+    expect(await judge()).toEqual(['problem'])
+    const copy = join(backups, 'copy.db')
+    writeFileSync(copy, readFileSync(database), { mode: 0o600 })
+    const ago = (days: number) => utimesSync(copy, new Date(), new Date(Date.now() - days * 86_400_000))
+    ago(2)
+    expect(await judge()).toEqual(['warning'])
+    ago(8)
+    expect(await judge()).toEqual(['problem'])
+    ago(0)
+    chmodSync(copy, 0o644)
+    expect(await judge()).toEqual(['ok', 'problem'])
+    const { findings } = await examine(stage, `--config ${config} --backups ${join(folder, 'missing')}`)
+    expect(findings.find(({ check }) => check === 'backups')).toMatchObject({ outcome: 'problem' })
+  })
+})
+
+function change(path: string, statement: string): void {
+  const database = new Database(path)
+  database.exec(statement)
+  database.close()
+}
