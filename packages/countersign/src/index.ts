@@ -11,5 +11,16 @@ export type { ClaimNonce } from './httpsig/claim-nonce.js'
 export type { ReceivedMessage } from './httpsig/received-message.js'
 export type { Algorithm, PrivateJwk, PublicJwk } from './lib/algorithms.js'
 export { AAuthError, type ErrorCode } from './lib/errors.js'
+export type {
+  CountersignEvent,
+  DecisionEvent,
+  LookupEvent,
+  OnEvent,
+  PasswordEvent,
+  RefusalEvent,
+  RequestEvent,
+  Role,
+  StorageEvent,
+} from './lib/events.js'
 export { createSigner, generatePrivateJwk, type Signer } from './lib/signer.js'
 export { issueToken } from './tokens/issue-token.js'

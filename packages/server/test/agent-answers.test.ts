@@ -35,7 +35,7 @@ describe('what an agent says of an auth server’s answer', () => {
     const refused = restarted.signIn({ authServer: ids.authServer })
     await expect(refused).rejects.toMatchObject({ code: 'key_unknown', error: 'invalid_signature' })
     await expect(refused).rejects.toThrow(
-      /found no key of this agent at https:\/\/agent\.example\..*works within a minute/,
+      /found no key of this agent at https:\/\/agent\.example\..*try again in a minute/,
     )
     world.clock.now += 60
     await asks(restarted)

@@ -3,6 +3,7 @@ import type { AllowedNetwork } from '../discovery/network-options.js'
 import type { AgentDescription, AgentInterop } from '../editions/agent-protocol.js'
 import type { AuthClaims } from '../editions/authorization.js'
 import type { AgentEdition } from '../editions/edition.js'
+import type { OnEvent } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
@@ -56,6 +57,8 @@ export interface SharedAgentOptions {
    * what is at their own origin. Those that only a function accepts do, and so do keys at another origin. @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
+  /** Told each request, refusal and lookup: logs, metrics and traces are made of it. @default nobody is */
+  onEvent?: OnEvent | undefined
   /** Unix seconds. @default the system clock */
   now?: (() => number) | undefined
   /** Accepts `http` on literal loopback hosts with a port, for development. @default false */
@@ -80,6 +83,7 @@ export const sharedAgentOptions = {
   fetch: true,
   fetchDocument: true,
   allowNetworks: true,
+  onEvent: true,
   now: true,
   allowInsecureLoopback: true,
   allowPath: true,

@@ -7,6 +7,7 @@
 export type { AgentDescription, AgentInterop, ConsentRequest } from '../editions/agent-protocol.js'
 export type { AuthClaims } from '../editions/authorization.js'
 export { AgentError, type AgentErrorCode } from '../lib/agent-error.js'
+export type { CountersignEvent, OnEvent } from '../lib/events.js'
 export type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
 export type { CallbackOutcome } from './callback-page.js'
 export { type Agent, type AgentOptions, createAgent } from './create-agent.js'

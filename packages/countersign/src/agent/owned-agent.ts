@@ -7,6 +7,7 @@ import { januaryAgent } from '../editions/january/january-agent.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
+import { createTell } from '../lib/create-tell.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { warnOnce } from '../lib/warn-once.js'
 import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
@@ -19,6 +20,7 @@ import { createChallengeSteps } from './challenge-steps.js'
 import { describeClockOffset } from './clock-offset.js'
 import { createOwnerWork } from './owner-work.js'
 import { requireAgentOptions, requireRedirectUri } from './require-agent-options.js'
+import { type Answered, tellAsked } from './tell-asked.js'
 
 /** What the two kinds of agents do differently. */
 export interface OwnerHooks {
@@ -63,6 +65,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const send = options.fetch ?? globalThis.fetch
   const documentAddress = documentUrl(edition.documents.agent, id)
+  const tell = createTell('agent', id, options.onEvent)
   const discovery = createDiscoveryBehind(noGuard, {
     ...identifiers,
     fetch: options.fetchDocument ?? options.fetch,
@@ -70,6 +73,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     configuredIssuers: typeof authServers === 'function' ? [] : authServers,
     now,
     failureTime: 'shortest',
+    onLookup: tell,
   })
   const work = createOwnerWork()
   const protocol = edition.createAgentProtocol({
@@ -120,8 +124,14 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     init?: RequestInit,
   ): Promise<Response> {
     const given = new Request(input, { ...init, redirect: 'manual' })
-    const { url } = given
+    const { url, method } = given
     requireSecure(url, allowInsecureLoopback)
+    const asked = { route: 'fetch', method, host: new URL(url).host }
+    return (await tellAsked(tell, asked, () => lastAnswer(owner, given))).response
+  }
+
+  async function lastAnswer(owner: string, given: Request): Promise<Answered & { response: Response }> {
+    const { url } = given
     return work.run(owner, given.signal, async (signal) => {
       const request = await bufferRequest(given)
       const token = await steps.tokenFor(owner, url, signal)
@@ -135,13 +145,14 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
           signal.throwIfAborted()
         }
         const { challenge, problem } = protocol.readRefusal(response)
+        const answer = { response, code: problem ?? (challenge && 'challenged') }
         if (problem === 'key_unknown')
           warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, documentAddress))
         const step = challenge && protocol.stepFor(response.status, challenge, credential)
-        if (!challenge || !step || taken.size === maxSteps || taken.has(`${step} ${challenge.level}`)) return response
+        if (!challenge || !step || taken.size === maxSteps || taken.has(`${step} ${challenge.level}`)) return answer
         taken.add(`${step} ${challenge.level}`)
         const next = await steps.take(step, challenge, { url, credential, owner, signal })
-        if (!next) return response
+        if (!next) return answer
         discard(response)
         credential = next
       }
@@ -150,17 +161,21 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
 
   async function signInAs(owner: string, request: SignInRequest): Promise<AuthClaims> {
     const { authServer, scope = 'openid', signal = new AbortController().signal } = request
-    return work.run(owner, signal, async (ending) => {
-      const token = await steps.askForOwn({ authServer, scope, owner, signal: ending })
-      const claims = await protocol.verifyOwn(token)
-      ending.throwIfAborted()
-      return claims
-    })
+    const { claims } = await tellAsked<Answered & { claims: AuthClaims }>(tell, { route: 'sign-in' }, () =>
+      work.run(owner, signal, async (ending) => {
+        const token = await steps.askForOwn({ authServer, scope, owner, signal: ending })
+        const claims = await protocol.verifyOwn(token)
+        ending.throwIfAborted()
+        return { claims }
+      }),
+    )
+    return claims
   }
 
   const { metadata, keys, complete } = protocol
   const { ownerOf } = owners
   const handler = createAgentHandler({
+    tell,
     documents: { [documentAddress]: metadata, [metadata.jwks_uri]: { keys } },
     callback: complete && {
       url: redirectUri,

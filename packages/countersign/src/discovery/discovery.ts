@@ -1,5 +1,6 @@
 import { createGuardedFetch } from '#guarded-fetch'
 import { systemClock } from '../lib/clock.js'
+import type { LookupEvent } from '../lib/events.js'
 import type { VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
 import {
@@ -36,6 +37,8 @@ export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, Ne
    * `remoteAddress` is whose request caused the fetch: limit how much one address can make you record.
    */
   onPrivateKey?: (jwksUri: string, kid: string | undefined, remoteAddress: string | undefined) => void
+  /** Told of every document and key that is needed, and what came of it. */
+  onLookup?: ((lookup: Omit<LookupEvent, 'role'>) => void) | undefined
   /** The public keys of this process's own identifiers, by the URL of their document: it fetches nothing from itself (attacks K28). */
   local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
@@ -108,9 +111,9 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
     fetchLimits.cachedDocuments,
   )
   requireOneWay(options)
-  const { fetch = createGuardedFetch(options), configuredIssuers = [] } = options
+  const { fetch = createGuardedFetch(options), configuredIssuers = [], onLookup } = options
   const configuredFetches = new Map(configuredIssuers.map((issuer) => [issuer, fetchConfigured(issuer)]))
-  const documents = new Documents(now, guard.budget, options.failureAge ?? 30)
+  const documents = new Documents(now, guard.budget, options.failureAge ?? 30, onLookup)
   const { failureTime = 'equal' } = options
   const { loadKey, loadRenewed } = createRefetches(documents, now, options.renewalInterval)
   const reported = new LruCache<true>(fetchLimits.cachedDocuments)
@@ -128,6 +131,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
     const url = documentUrl(type, identifier)
     return {
       key: `document ${url}`,
+      what: 'document',
       url,
       maxBytes: fetchLimits.metadataBytes,
       read: ({ document }) => {
@@ -154,6 +158,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
     return {
       // Apart: what a stranger who names the same URL gets or does not get must not count for the auth server, nor show.
       key: configured ? `jwks of ${owner.identifier} ${jwksUri}` : `jwks ${jwksUri}`,
+      what: 'keys',
       url: jwksUri,
       maxBytes: fetchLimits.jwksBytes,
       read: ({ document }) => {
@@ -235,7 +240,14 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
         return key
       })
     },
-    peekKey: (type, identifier, kid) => peek(type, identifier, kid)?.key,
+    peekKey(type, identifier, kid) {
+      const key = peek(type, identifier, kid)?.key
+      if (key && onLookup) {
+        const { host } = new URL(identifier)
+        onLookup({ kind: 'lookup', what: 'keys', host, outcome: 'found', cached: true, duration: 0 })
+      }
+      return key
+    },
     peekFreshness: (type, identifier, kid) => peek(type, identifier, kid)?.freshUntil,
     async renewKey(type, identifier, kid, current, remoteAddress) {
       const metadata = documents.find(metadataSource(type, identifier))

@@ -1,4 +1,5 @@
 import { errorReasons } from '../lib/error-reasons.js'
+import type { LookupEvent } from '../lib/events.js'
 import { LruCache } from '../lib/lru-cache.js'
 import { type FetchDocument, type FetchedDocument, type Found, fetchDocument } from './fetch-document.js'
 import { fetchLimits } from './fetch-limits.js'
@@ -8,6 +9,7 @@ import type { FailedFetch, FetchBudget, Lookup } from './lookup-guard.js'
 export interface DocumentSource<T> {
   /** Of cache and flights: the URL, and as what it is read. A URL read as two things is two documents. */
   key: string
+  what: LookupEvent['what']
   url: string
   maxBytes: number
   read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string }
@@ -40,6 +42,9 @@ interface RememberedFailure extends FailedFetch {
 /** Characters that are kept of why a fetch failed. */
 const longestCause = 200
 
+/** Characters that are told of it. */
+const longestReason = 512
+
 /** Seconds for which what was configured is not asked for again after it failed. */
 const configuredFailureAge = 5
 
@@ -50,6 +55,7 @@ export class Documents {
   readonly #now: () => number
   readonly #budget: FetchBudget
   readonly #failureAge: number
+  readonly #onLookup: ((lookup: Omit<LookupEvent, 'role'>) => void) | undefined
   readonly #small = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedDocuments)
   // Apart, so that strangers with large documents neither fill the memory nor drive out the small ones that most have.
   readonly #large = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedLargeDocuments)
@@ -57,11 +63,20 @@ export class Documents {
   readonly #flights = new Map<string, Flight>()
   #fetches = 0
 
-  /** @param failureAge seconds for which a failed fetch is remembered */
-  constructor(now: () => number, budget: FetchBudget, failureAge: number) {
+  /**
+   * @param failureAge seconds for which a failed fetch is remembered
+   * @param onLookup told of every document that is needed
+   */
+  constructor(
+    now: () => number,
+    budget: FetchBudget,
+    failureAge: number,
+    onLookup?: (lookup: Omit<LookupEvent, 'role'>) => void,
+  ) {
     this.#now = now
     this.#budget = budget
     this.#failureAge = failureAge
+    this.#onLookup = onLookup
   }
 
   /**
@@ -80,6 +95,27 @@ export class Documents {
 
   /** The document, fetched when it is not fresh; stale while its origin is down. */
   async load<T>(source: DocumentSource<T>, lookup: Lookup, laterThan = 0): Promise<Found<LoadedDocument<T>>> {
+    if (!this.#onLookup) return this.#load(source, lookup, laterThan)
+    const began = performance.now()
+    const loading = this.#load(source, lookup, laterThan)
+    const cached = !this.isLoading(source)
+    const outcome = await loading
+    const { what, key, url } = source
+    const isFailed = 'failure' in outcome
+    const failure = isFailed ? outcome.failure : outcome.found.stale && this.#failures.get(key, this.#now())?.failure
+    this.#onLookup({
+      kind: 'lookup',
+      what,
+      host: new URL(url).host,
+      outcome: isFailed ? outcome.failure.reason : outcome.found.stale ? 'stale' : 'found',
+      cached,
+      duration: (performance.now() - began) / 1000,
+      reason: failure && [failure.message, ...errorReasons(failure)].join(': ').slice(0, longestReason),
+    })
+    return outcome
+  }
+
+  async #load<T>(source: DocumentSource<T>, lookup: Lookup, laterThan: number): Promise<Found<LoadedDocument<T>>> {
     const cached = this.find(source, laterThan)
     if (cached && cached.freshUntil > this.#now()) return { found: cached }
     const outcome = await this.#fetchLater(source, lookup, laterThan, cached)

@@ -1,5 +1,5 @@
 import { LruCache } from '../lib/lru-cache.js'
-import { fetchLimits } from './fetch-limits.js'
+import { guardLimits } from './guard-limits.js'
 import { busyFailure, type FetchBudget, type FetchCause } from './lookup-guard.js'
 
 /** What strangers can make a server fetch, and how it answers when nothing is found (attacks K25). */
@@ -83,16 +83,16 @@ export function createFetchBudget(
 ): FetchBudget {
   const { fetchesPerMinute = 3000, fetchesPerSource = 300 } = options
   // Concurrency limits; those of the options are rate limits.
-  const all = createConcurrencyLimit(fetchLimits.fetches, fetchLimits.fetchesPerHost)
+  const all = createConcurrencyLimit(guardLimits.fetches, guardLimits.fetchesPerHost)
   const cold = createConcurrencyLimit(
-    fetchLimits.coldFetches,
-    fetchLimits.coldFetchesPerSource,
-    fetchLimits.coldPartPerSource,
+    guardLimits.coldFetches,
+    guardLimits.coldFetchesPerSource,
+    guardLimits.coldPartPerSource,
   )
-  const known = createConcurrencyLimit(fetchLimits.knownFetches, fetchLimits.knownFetchesPerSource)
-  const slow = createConcurrencyLimit(fetchLimits.slowFetches, fetchLimits.slowFetchesPerSource)
-  const slowHosts = new LruCache<true>(fetchLimits.sources)
-  const bySource = new LruCache<MinuteCount>(fetchLimits.sources)
+  const known = createConcurrencyLimit(guardLimits.knownFetches, guardLimits.knownFetchesPerSource)
+  const slow = createConcurrencyLimit(guardLimits.slowFetches, guardLimits.slowFetchesPerSource)
+  const slowHosts = new LruCache<true>(guardLimits.sources)
+  const bySource = new LruCache<MinuteCount>(guardLimits.sources)
   let together: MinuteCount = { begun: 0, endsAt: 0 }
 
   function countTogether(): MinuteCount {
@@ -149,8 +149,8 @@ export function createFetchBudget(
       return {
         end: () => {
           leave()
-          if (elapsed() - begunAt >= fetchLimits.slowMilliseconds)
-            slowHosts.set(cause.host, true, now() + fetchLimits.slowAge)
+          if (elapsed() - begunAt >= guardLimits.slowMilliseconds)
+            slowHosts.set(cause.host, true, now() + guardLimits.slowAge)
         },
       }
     },

@@ -2,6 +2,7 @@ import { networkOf } from '../lib/network-of.js'
 import { type ConcurrencyLimit, createConcurrencyLimit } from './fetch-budget.js'
 import type { Found } from './fetch-document.js'
 import { fetchLimits } from './fetch-limits.js'
+import { guardLimits } from './guard-limits.js'
 import { busyFailure, type FailedFetch, type FailureTime, type Lookup } from './lookup-guard.js'
 
 /** Waits for a number of milliseconds, or until the signal aborts; resolves in either case. */
@@ -16,8 +17,8 @@ export type Delay = (milliseconds: number, signal: AbortSignal) => Promise<void>
 export class LookupQueue {
   readonly #now: () => number
   readonly #delay: Delay
-  readonly #forNew = createConcurrencyLimit(fetchLimits.waiting, fetchLimits.waitingPerSource)
-  readonly #forKnown = createConcurrencyLimit(fetchLimits.waiting, fetchLimits.waitingPerSource)
+  readonly #forNew = createConcurrencyLimit(guardLimits.waiting, guardLimits.waitingPerSource)
+  readonly #forKnown = createConcurrencyLimit(guardLimits.waiting, guardLimits.waitingPerSource)
 
   constructor(now: () => number, delay: Delay = timedDelay) {
     this.#now = now

@@ -5,8 +5,7 @@
  */
 export function describeUnknownKey(server: string, id: string, address: string): string {
   return (
-    `${server} found no key of this agent at ${id}. Servers fetch the keys of an agent once a minute at most, so a key ` +
-    `that is new there works within a minute: try again then. If it does not, see that ${address} and its jwks_uri can ` +
-    `be reached from ${server} and hold the key (countersign discover ${id}).`
+    `${server} found no key of this agent at ${id}. It looks for a new key once a minute at most: try again in a minute. ` +
+    `If that fails, see that ${address} and its jwks_uri can be reached from there (countersign discover ${id}).`
   )
 }

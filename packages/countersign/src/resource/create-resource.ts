@@ -8,17 +8,19 @@ import { bodyCoverage } from '../editions/body-coverage.js'
 import type { ResourceEdition } from '../editions/edition.js'
 import { januaryResource } from '../editions/january/january-resource.js'
 import type { ResolvedKey } from '../editions/key-resolver.js'
-import type { ResourceEndpoint } from '../editions/resource-protocol.js'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { type ClaimNonce, requireUnusedNonce } from '../httpsig/claim-nonce.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { receiveRequest } from '../httpsig/receive-request.js'
-import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
 import { type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
 import { type Algorithm, publishedJwk } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
+import { createTell } from '../lib/create-tell.js'
 import { AAuthError } from '../lib/errors.js'
+import type { OnEvent } from '../lib/events.js'
 import { jsonResponse } from '../lib/json-response.js'
+import type { Refused } from '../lib/refusal.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
@@ -29,6 +31,7 @@ import { type EndpointOrigins, requireEndpointOrigins } from '../protocol/endpoi
 import { requireIdentifier } from '../protocol/identifier.js'
 import { requireOwnSigner } from '../tokens/require-own-signer.js'
 import { type RateLimit, requireRate } from './rate-limit.js'
+import { tellRequest } from './tell-request.js'
 import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
 
 /** What a resource accepts from agents that speak another form of the protocol; each member is weaker than its default. */
@@ -98,6 +101,8 @@ export interface ResourceOptions {
   egressProxy?: string | undefined
   /** @default a guarded fetch */
   fetch?: FetchDocument | undefined
+  /** Told each request, refusal and lookup: logs, metrics and traces are made of it. @default nobody is */
+  onEvent?: OnEvent | undefined
   /** Unix seconds. @default the system clock */
   now?: (() => number) | undefined
   /** Accepts `http` on literal loopback hosts with a port, for development. Warns once. @default false */
@@ -129,6 +134,7 @@ const resourceOptions = {
   allowNetworks: true,
   egressProxy: true,
   fetch: true,
+  onEvent: true,
   now: true,
   allowInsecureLoopback: true,
   allowPath: true,
@@ -202,6 +208,7 @@ export function createResource(options: ResourceOptions): Resource {
     throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
   const { allowNetworks, egressProxy, scopes, algorithms, rateLimit } = options
   const network = { allowNetworks, egressProxy }
+  const tell = createTell('resource', id, options.onEvent)
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])].map((jwk) =>
     publishedJwk(jwk, edition.documents.resource.jose),
   )
@@ -214,6 +221,7 @@ export function createResource(options: ResourceOptions): Resource {
     configuredIssuers: [authServer],
     now,
     local: new Map([[documentAddress, async () => publicKeys]]),
+    onLookup: tell,
   })
   const keys = edition.createKeyResolver({
     ...identifiers,
@@ -233,7 +241,7 @@ export function createResource(options: ResourceOptions): Resource {
     resourceTokenLifetime,
     ownAgent,
     now,
-    verify: (message, require) => verify(message, { require }),
+    verify: (message, require) => judge(message, { require }),
   })
   const revocations =
     options.denyList &&
@@ -275,9 +283,22 @@ export function createResource(options: ResourceOptions): Resource {
   const verify: Resource['verify'] = async (source, required) => {
     requireVerifyOptions(required, { id, scopes: declared })
     const message = source instanceof Request ? receiveRequest(source) : source
+    if (!tell) return judge(message, required)
+    const { method, rawTarget: target } = message
+    const signatureKey = () => fieldValues(message, 'signature-key').join(', ')
+    const told = { route: required.require, method, target, signatureKey }
+    return tellRequest(tell, edition.signing, told, (identify) => judge(message, required, identify))
+  }
+
+  async function judge<R extends Requirement>(
+    message: ReceivedMessage,
+    required: VerifyRequestOptions<R>,
+    identify?: (agent: Refused) => void,
+  ): Promise<VerifiedRequest<R>> {
     const byLevel = required.require === 'authorization' ? authorizationOptions : signatureOptions
     const verified = await challenging(required.require, () => verifySignature(message, byLevel))
     const { resolved, nonce } = verified
+    identify?.({ agent: resolved.agent, delegate: resolved.delegate })
     const { remoteAddress } = message
     if (rateLimit) await requireRate(rateLimit, resolved, { remoteAddress, levelAbove: protocol.levelAbove })
     const { authorization } = resolved
@@ -311,35 +332,44 @@ export function createResource(options: ResourceOptions): Resource {
     return new Response(body, { status, headers })
   }
 
-  async function answer(endpoint: ResourceEndpoint, request: Request, received?: ReceivedMessage): Promise<Response> {
-    try {
+  async function answer(request: Request, pathname: string, received?: ReceivedMessage): Promise<Response> {
+    const endpoint = endpoints.get(pathname)
+    if (endpoint && request.method === 'POST') {
       const answered = await endpoint(received ?? receiveRequest(request), request.headers.get('content-type'))
       return jsonResponse(200, answered, { 'cache-control': 'no-store' })
-    } catch (error) {
-      return toResponse(error)
     }
+    const document = documents.get(pathname)
+    if (!document && !endpoint) throw new AAuthError('not_found', 'No such document.')
+    if (document && (request.method === 'GET' || request.method === 'HEAD')) return documentResponse(document)
+    throw new AAuthError('method_not_allowed', `Ask for it with ${methodsAt(pathname)}.`)
   }
+
+  function methodsAt(pathname: string): string {
+    return documents.has(pathname) ? 'GET, HEAD' : 'POST'
+  }
+
+  const publishedPaths = new Set([...documents.keys(), ...endpoints.keys()])
 
   return {
     id,
     metadata,
     scopes: declared,
-    publishedPaths: new Set([...documents.keys(), ...endpoints.keys()]),
+    publishedPaths,
     verify,
     toResponse,
     async handler(request, received) {
       const { pathname } = new URL(request.url)
-      const endpoint = endpoints.get(pathname)
-      if (endpoint && request.method === 'POST') return answer(endpoint, request, received)
-      const document = documents.get(pathname)
-      if (!document && !endpoint) return toResponse(new AAuthError('not_found', 'No such document.'))
-      if (!document || (request.method !== 'GET' && request.method !== 'HEAD')) {
-        const allow = document ? 'GET, HEAD' : 'POST'
-        const refused = await toResponse(new AAuthError('method_not_allowed', `Ask for it with ${allow}.`))
-        refused.headers.set('allow', allow)
+      try {
+        if (!tell) return await answer(request, pathname, received)
+        const signatureKey = () => request.headers.get('signature-key') ?? ''
+        const route = publishedPaths.has(pathname) ? pathname : 'none'
+        const told = { route, method: request.method, target: pathname, signatureKey }
+        return await tellRequest(tell, edition.signing, told, () => answer(request, pathname, received))
+      } catch (error) {
+        const refused = await toResponse(error)
+        if (refused.status === 405) refused.headers.set('allow', methodsAt(pathname))
         return refused
       }
-      return documentResponse(document)
     },
   }
 }

@@ -1,0 +1,116 @@
+import type { MaybePromise } from './maybe-promise.js'
+import type { Refusal } from './refusal.js'
+
+/** Which part tells. */
+export type Role = 'agent' | 'resource' | 'authServer'
+
+/** A request that was answered; at an agent, one that it made, with all the steps that it took. */
+export interface RequestEvent {
+  kind: 'request'
+  role: Role
+  /**
+   * The name of what was asked for, one of few. Auth server: the path of the route, such as `/agent/token`. Resource: the
+   * level that was required, or the path that is published. Agent: `fetch`, `sign-in`, or the path that is served. `none`
+   * where there is nothing.
+   */
+  route: string
+  /** `ok`, or the code of what went wrong, one of few. */
+  outcome: string
+  /** Seconds; at an agent, also those that a person took. */
+  duration: number
+  /** Of the answer; undefined: there was none, or a resource let the request through. */
+  status?: number | undefined
+  method?: string | undefined
+  /** As it was sent, without the query, cut to 256 characters. A stranger chose it, so anything can be in it. */
+  path?: string | undefined
+  /** Whom an agent asked. */
+  host?: string | undefined
+  /** The id that the caller was shown. */
+  requestId?: string | undefined
+}
+
+/** Why a request was refused, with what the answer hides. */
+export interface RefusalEvent extends Refusal {
+  kind: 'refusal'
+  role: Role
+  /** The id that the caller was shown. */
+  requestId?: string | undefined
+}
+
+/** A document of somebody else that was needed, and what came of it. */
+export interface LookupEvent {
+  kind: 'lookup'
+  role: Role
+  /** `document`: what an identifier points at; `keys`: the key set that it names. */
+  what: 'document' | 'keys'
+  host: string
+  /**
+   * `unreachable`: its origin does not answer; `stale`: neither, and what was known before goes on for a while (W32);
+   * `refused`: what it answers is not acceptable; `busy`: too many are being fetched; `unknown_kid`, `unusable`: it has no
+   * such key, or one that may not be used.
+   */
+  outcome: 'found' | 'stale' | 'unreachable' | 'refused' | 'busy' | 'unknown_kid' | 'unusable'
+  /** Whether nothing was fetched for it. */
+  cached: boolean
+  /** Seconds until it was known; the answer to a stranger may come later, so that the time tells nothing. */
+  duration: number
+  /** Why it was not found, from the outside in; at most 512 characters, in which strangers have a say. */
+  reason?: string | undefined
+}
+
+/** Somebody or something decided whether an agent may do something. */
+export interface DecisionEvent {
+  kind: 'decision'
+  role: 'authServer'
+  /** `grant`: what the person allowed before answered, without a page. */
+  by: 'person' | 'policy' | 'grant'
+  /** `asked`: no rule decides, so that a person is asked. */
+  outcome: 'allowed' | 'denied' | 'asked'
+  agent: string
+  delegate?: string | undefined
+  resource: string
+  /** Space-separated. */
+  scope: string
+  /** The rule of the policy. */
+  rule?: string | undefined
+}
+
+/** A verb of the auth server's storage. */
+export interface StorageEvent {
+  kind: 'storage'
+  role: 'authServer'
+  /** Its name in `Storage`. */
+  verb: string
+  /** `ok`, the code of a `StorageError`, or `failed`. */
+  outcome: string
+  /** Seconds. */
+  duration: number
+}
+
+/** A password that the auth server hashed or checked, one of few at a time. */
+export interface PasswordEvent {
+  kind: 'password'
+  role: 'authServer'
+  /** `unavailable`: too many were waiting. */
+  outcome: 'ok' | 'unavailable' | 'failed'
+  /** Seconds until its turn. */
+  waited: number
+  /** Seconds of the computation. */
+  duration: number
+  /** How many wait now. */
+  waiting: number
+}
+
+/** What a part tells of itself. Switch on `kind`, and leave kinds that you do not know: more may come. */
+export type CountersignEvent = RequestEvent | RefusalEvent | LookupEvent | DecisionEvent | StorageEvent | PasswordEvent
+
+/**
+ * Told each event as it happens, in the asynchronous context of the request. It is not waited for, and what it throws or
+ * rejects with is a process warning: it harms no request. But it holds up the process while it runs, so keep it short.
+ */
+export type OnEvent = (event: CountersignEvent) => MaybePromise<void>
+
+type Untold<E> = E extends CountersignEvent ? Omit<E, 'role'> : never
+
+/** Tells an event of one part. */
+export type Tell = (event: Untold<CountersignEvent>) => void

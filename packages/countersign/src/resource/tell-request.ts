@@ -1,0 +1,42 @@
+import { claimedAgent } from '../editions/claimed-agent.js'
+import type { SigningProfile } from '../httpsig/signing-profile.js'
+import { AAuthError } from '../lib/errors.js'
+import type { Tell } from '../lib/events.js'
+import { describeRefusal, type Refused } from '../lib/refusal.js'
+
+/** What is told of a request. */
+export interface ToldRequest {
+  route: string
+  method: string
+  /** Path and query. */
+  target: string
+  /** The text of the header `Signature-Key`. */
+  signatureKey: () => string
+}
+
+/** Answers or verifies a request, and tells that it was, or why it was refused. */
+export async function tellRequest<T>(
+  tell: Tell,
+  signing: SigningProfile,
+  { route, method, target, signatureKey }: ToldRequest,
+  work: (identify: (agent: Refused) => void) => Promise<T>,
+): Promise<T> {
+  const began = performance.now()
+  const path = target.split('?', 1)[0]?.slice(0, 256)
+  let verified: Refused | undefined
+  const told = (outcome: string, status?: number): void =>
+    tell({ kind: 'request', route, outcome, status, method, path, duration: (performance.now() - began) / 1000 })
+  try {
+    const done = await work((agent) => {
+      verified = agent
+    })
+    told('ok')
+    return done
+  } catch (error) {
+    if (!(error instanceof AAuthError)) throw error
+    const who = verified ?? claimedAgent(signing, signatureKey())
+    tell({ kind: 'refusal', ...describeRefusal(error, error, who) })
+    told(error.code, error.status)
+    throw error
+  }
+}
