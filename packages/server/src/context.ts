@@ -80,6 +80,8 @@ export interface ServerContext {
   maxOpenRequests: number
   /** How many live sessions one person may have. */
   maxSessions: number
+  /** By how much the rates of requests and decisions are multiplied. */
+  rateFactor: number
   /** How long a person may allow something for, shortest first; the first is preset. */
   durations: readonly [Duration, ...Duration[]]
   /** Whether people may make accounts themselves. */
@@ -172,6 +174,7 @@ export function createContext(
     lifetimes,
     maxOpenRequests: limits.openRequests,
     maxSessions: limits.sessions,
+    rateFactor: limits.rateFactor,
     nonce: options.nonce,
     bindCodeToKey: options.bindCodeToKey,
     durations: options.durations,

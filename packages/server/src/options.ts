@@ -39,12 +39,17 @@ export interface LifetimeOptions {
   code?: number | undefined
 }
 
-/** How much one agent or person may have at once. */
+/** How much one agent or person may have at once, and how often. */
 export interface LimitOptions {
   /** How many requests of one agent, delegate and resource may be open at once; one more is refused with 429. @default 20 */
   openRequests?: number | undefined
   /** In how many browsers one person may be signed in at once; signing in in one more ends the oldest session. @default 50 */
   sessions?: number | undefined
+  /**
+   * Multiplies how often one address or agent may ask for access, and one person allow something, before they are told to wait.
+   * Raise it for load tests, or where many come from one address. @default 1
+   */
+  rateFactor?: number | undefined
 }
 
 /** How people get an account and sign in. */
@@ -187,6 +192,7 @@ export type ShapeOf<T> = { [Name in keyof T]-?: z.ZodType<unknown, T[Name]> }
 export const limitShape = {
   openRequests: whole(1, 10_000).default(20),
   sessions: whole(1, 10_000).default(50),
+  rateFactor: whole(1, 1_000_000).default(1),
 } satisfies ShapeOf<LimitOptions>
 
 export const settingShape = {

@@ -10,8 +10,11 @@ const rate = { window: 60, most: 60 }
  *
  * @returns seconds to wait where it was too often, else undefined
  */
-export async function waitBeforeAllowing({ storage, now }: ServerContext, userId: string): Promise<number | undefined> {
+export async function waitBeforeAllowing(
+  { storage, now, rateFactor }: ServerContext,
+  userId: string,
+): Promise<number | undefined> {
   const key = hashSecret(`allowed by ${userId}`)
   const { count, resetAt } = await storage.countAttempt({ key, window: rate.window })
-  return count > rate.most ? Math.max(1, resetAt - now()) : undefined
+  return count > rate.most * rateFactor ? Math.max(1, resetAt - now()) : undefined
 }

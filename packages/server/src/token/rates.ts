@@ -10,6 +10,7 @@ interface Rate {
   of: string
   /** Seconds. */
   window: number
+  /** Before the setting that multiplies it. */
   most: number
   /** Whether more are let through all the same. */
   mayExceed?: (count: number) => Promise<boolean>
@@ -63,10 +64,11 @@ export async function requireLastingRate(
     of: `agent ${agent} per ${span}`,
     window,
     most,
-    mayExceed: (count: number) => isAllowedBy(context, agent, Math.min(manyPeople, (count - most) / perPerson)),
+    mayExceed: (count: number) =>
+      isAllowedBy(context, agent, Math.min(manyPeople, (count - most * context.rateFactor) / perPerson)),
   }))
   const counts = await countAll(context, rates)
-  const isSmall = counts.every((count, index) => count <= (rates[index]?.most ?? 0))
+  const isSmall = counts.every((count, index) => count <= (rates[index]?.most ?? 0) * context.rateFactor)
   if (!isSmall || remoteAddress === undefined) return
   await countAll(context, [{ of: `small agents at ${networkOf(remoteAddress)}`, window: 3600, most: 3000 }])
 }
@@ -87,13 +89,13 @@ async function isAllowedBy({ storage }: ServerContext, agent: string, least: num
   return false
 }
 
-async function countAll({ storage, now }: ServerContext, rates: readonly Rate[]): Promise<number[]> {
+async function countAll({ storage, now, rateFactor }: ServerContext, rates: readonly Rate[]): Promise<number[]> {
   const counted: string[] = []
   const counts: number[] = []
   for (const { of, window, most, mayExceed } of rates) {
     const key = hashSecret(`requests of ${of}`)
     const { count, resetAt } = await storage.countAttempt({ key, window })
-    if (count > most && !(await mayExceed?.(count))) {
+    if (count > most * rateFactor && !(await mayExceed?.(count))) {
       // One agent beyond its own limit takes nothing from the others at its address.
       await Promise.all(counted.map((before) => storage.forgiveAttempt(before)))
       const retryAfter = Math.max(1, resetAt - now())

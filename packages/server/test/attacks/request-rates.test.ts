@@ -54,6 +54,14 @@ it('A20: an agent beyond its own limit takes nothing from the others at its addr
   expect((await ask('https://quiet.crowd.example', '192.0.2.7')).status).toBe(403)
 })
 
+it('lets through more by the factor that is set', { timeout: 120_000 }, async () => {
+  const { ask } = await openCrowd({ policy: () => ({ deny: 'nobody' }), limits: { rateFactor: 2 } })
+  for (let count = 0; count < 601; count++) {
+    const { status } = await ask('https://a.crowd.example', '192.0.2.7')
+    expect(status).toBe(count < 600 ? 403 : 429)
+  }
+})
+
 it('A13: an agent that nobody allowed anything has 20 open requests at most, however many others may have', async () => {
   const { ask } = await openCrowd({ limits: { openRequests: 1000 } })
   for (let count = 0; count < 20; count++) expect((await ask('https://a.crowd.example', '192.0.2.7')).status).toBe(200)
