@@ -1,0 +1,28 @@
+import { Agent, request as send } from 'node:http'
+import { gunzipSync } from 'node:zlib'
+
+/** Sends requests to one server over so many keep-alive connections. */
+export function createClient(port, connections) {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections, noDelay: true })
+  return {
+    /** Resolves to the answer with its whole body, whatever its status. */
+    send: ({ method = 'GET', path, headers = {}, body }) =>
+      new Promise((resolve, reject) => {
+        const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+        const options = { agent, port, host: '127.0.0.1', method, path, headers: { ...headers, ...length } }
+        const outgoing = send(options, (incoming) => {
+          const chunks = []
+          incoming.on('data', (chunk) => chunks.push(chunk)).on('error', reject)
+          incoming.on('end', () => {
+            const { statusCode: status, headers } = incoming
+            const bytes = Buffer.concat(chunks)
+            const text = (headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()
+            resolve({ status, headers, text })
+          })
+        })
+        outgoing.setTimeout(30_000, () => outgoing.destroy(new Error(`no answer to ${path} within 30 s`)))
+        outgoing.on('error', reject).end(body)
+      }),
+    close: () => agent.destroy(),
+  }
+}

@@ -1,0 +1,108 @@
+import { median } from './measure.mjs'
+
+const names = {
+  flow: 'consent flow, 4 requests',
+  refresh: 'refresh',
+  signIn: 'sign-in, 2 requests',
+  page: 'consent page',
+  document: 'document',
+}
+
+const goals = {
+  ratio: { flow: 0.11, refresh: 0.4, document: 0.9 },
+  syncs: { flow: 3 },
+  statements: { flow: 25 },
+  /** Milliseconds. */
+  delay: 20,
+}
+
+/** What everything costs, beside its floor, at most 80 columns wide. */
+export function formatServerReport(measured, counted) {
+  const rows = rowsOf(measured, counted)
+  return `${[...costs(rows), '', ...times(rows), '', ...counts(rows, measured)].join('\n')}\n`
+}
+
+/** The same for programs. */
+export function formatServerJson(measured, counted) {
+  return `${JSON.stringify({ results: rowsOf(measured, counted), bytesPerFlow: measured.bytes })}\n`
+}
+
+function rowsOf({ results }, counted) {
+  return results.map(({ operation, own, limit, half, storageShare }) => {
+    const micros = median(own.map((each) => each.micros))
+    return {
+      operation,
+      rate: median(own.map((each) => each.rate)),
+      micros,
+      storageMicros: micros * storageShare,
+      floorMicros: median(limit.map((each) => each.micros)),
+      ratio: median(own.map((each, round) => limit[round].micros / each.micros)),
+      half,
+      ...counted[operation],
+    }
+  })
+}
+
+function costs(rows) {
+  return [
+    'CPU time of the tested process for one operation, in microseconds; how many',
+    'there are in a second, with 16 clients. The floor is a bare node:http server',
+    'with the same cryptography, for documents a route of hono, in the same rounds.',
+    '',
+    line('', ['a second', 'CPU', 'storage', 'floor', 'ratio', 'goal']),
+    ...rows.map(({ operation, rate, micros, storageMicros, floorMicros, ratio }) => {
+      const goal = goals.ratio[operation]
+      const cells = [rate, micros, storageMicros, floorMicros].map((value) => value.toFixed(0))
+      return line(
+        names[operation],
+        [...cells, ratio.toFixed(2), goal?.toFixed(2) ?? ''],
+        verdict(goal, () => ratio >= goal),
+      )
+    }),
+  ]
+}
+
+function times(rows) {
+  const shown = rows.filter(({ half }) => half)
+  return [
+    'Half of the peak: milliseconds for one, half and 99 of 100 at most; how late the',
+    'event loop was, 99 of 100 times at most. The floor does as many in a second.',
+    '',
+    line('', ['p50', 'p99', 'late', 'floor', 'p99', 'late']),
+    ...shown.map(({ operation, half: { own, limit } }) => {
+      const cells = [own.p50, own.p99, own.delay, limit.p50, limit.p99, limit.delay].map((value) => value.toFixed(1))
+      const isQuick = own.p99 <= Math.max(5 * own.p50, 2 * limit.p99) && own.delay - limit.delay <= goals.delay
+      return line(names[operation], cells, isQuick ? 'PASS' : 'behind')
+    }),
+  ]
+}
+
+function counts(rows, { bytes }) {
+  const shown = rows.filter(({ statements }) => statements !== undefined)
+  return [
+    'One client: statements without those that begin and end transactions, and writes',
+    'that wait for the disk.',
+    '',
+    line('', ['statements', '', 'syncs', '']),
+    ...shown.map(({ operation, statements, syncs }) => {
+      const most = [goals.statements[operation], goals.syncs[operation]]
+      const cells = [statements.toFixed(1), atMost(most[0]), syncs?.toFixed(2) ?? 'no strace', atMost(most[1])]
+      const isWithin = () => statements <= most[0] && syncs <= most[1]
+      return line(names[operation], cells, verdict(most[0], isWithin))
+    }),
+    '',
+    `A flow leaves ${bytes.toFixed(0)} bytes on the disk.`,
+  ]
+}
+
+function atMost(goal) {
+  return goal === undefined ? '' : `≤ ${goal}`
+}
+
+function verdict(goal, isReached) {
+  return goal === undefined ? '' : isReached() ? 'PASS' : 'behind'
+}
+
+function line(name, cells, mark = '') {
+  return `${name.padEnd(24)}${cells.map((cell) => ` ${cell.padStart(7)}`).join('')}  ${mark}`.trimEnd()
+}

@@ -1,0 +1,47 @@
+import { createSigner } from 'countersign'
+import { createNodeListener } from 'countersign/node'
+import { Hono } from 'hono'
+import { createFloor } from './floor.mjs'
+import { nameOf, people } from './operations.mjs'
+import { openStorage } from './storages.mjs'
+import { documentsOf, issuer, password } from './world.mjs'
+
+/** The servers that are tested, by name. */
+const tested = {
+  /** The auth server, with the limits raised that would refuse one machine that does all this. */
+  async server({ keys, storage: place }) {
+    const { createAuthServer, fixedKeys } = await import('countersign-server')
+    const opened = await openStorage(place)
+    const { storage } = opened
+    const server = createAuthServer({
+      issuer,
+      storage,
+      keys: fixedKeys({ signer: await createSigner(keys.authServer), secret: new Uint8Array(32).fill(7) }),
+      fetch: documentsOf(keys),
+      limits: { rateFactor: 1_000_000, openRequests: 10_000, sessions: 10_000 },
+    })
+    await server.ready()
+    for (let person = 0; person < people; person++) await server.addUser({ username: nameOf(person), password })
+    return {
+      listener: createNodeListener((...message) => server.handler(...message), { origin: issuer }),
+      bytes: () => opened.bytes(),
+      async close() {
+        await server.close()
+        await storage.close()
+      },
+    }
+  },
+  floor: async ({ keys }) => ({ listener: await createFloor(keys) }),
+  /** A route of hono that answers a document. */
+  async hono() {
+    const document = { issuer, jwks_uri: `${issuer}/jwks.json`, padding: 'x'.repeat(500) }
+    const headers = { 'cache-control': 'public, max-age=300' }
+    const app = new Hono()
+    for (const path of ['/.well-known/aauth-issuer', '/jwks.json']) app.get(path, (c) => c.json(document, 200, headers))
+    return { listener: createNodeListener(app.fetch, { origin: issuer }) }
+  },
+}
+
+export function startTested({ name, ...settings }) {
+  return tested[name](settings)
+}

@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { Session } from 'node:inspector/promises'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { countStatements } from './count-statements.mjs'
+import { shareOfStorage } from './share-of-storage.mjs'
+
+process.once('disconnect', () => process.exit())
+
+// One tested server in a process of its own. The parent says which, and then asks for readings.
+const [settings] = await once(process, 'message')
+const counted = settings.counts ? countStatements() : () => 0
+const { startTested } = await import('./servers.mjs')
+const { listener, close = () => undefined, bytes = () => 0 } = await startTested(settings)
+const server = createServer(listener)
+// Connections rest while other servers are measured.
+server.keepAliveTimeout = 0
+const delay = monitorEventLoopDelay({ resolution: 10 })
+const profiler = new Session()
+profiler.connect()
+
+const answers = {
+  read() {
+    const { user, system } = process.cpuUsage()
+    return { cpu: user + system, statements: counted(), bytes: bytes() }
+  },
+  watchDelay() {
+    delay.reset()
+    delay.enable()
+  },
+  /** Milliseconds that the loop was late: half of the times at most, and 99 of 100. */
+  readDelay() {
+    delay.disable()
+    return { p50: delay.percentile(50) / 1e6 - 10, p99: delay.percentile(99) / 1e6 - 10, max: delay.max / 1e6 - 10 }
+  },
+  async watchCalls() {
+    await profiler.post('Profiler.enable')
+    await profiler.post('Profiler.setSamplingInterval', { interval: 500 })
+    await profiler.post('Profiler.start')
+  },
+  async readCalls() {
+    const { profile } = await profiler.post('Profiler.stop')
+    return shareOfStorage(profile)
+  },
+  async end() {
+    server.close()
+    server.closeAllConnections()
+    await close()
+  },
+}
+
+process.on('message', (name) => void answer(name))
+
+async function answer(name) {
+  process.send({ answer: (await answers[name]()) ?? null })
+}
+
+server.listen(0, '127.0.0.1', () => process.send({ answer: { port: server.address().port } }))
