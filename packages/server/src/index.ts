@@ -17,6 +17,7 @@ export {
   serverOptions,
   settingTable,
 } from './config/configuration-schema.js'
+export { isPostgresUrl, shownDatabase } from './config/database-setting.js'
 export { environmentName } from './config/environment-settings.js'
 export { type LoadedConfig, loadConfig } from './config/load-config.js'
 export { loadLogoReEncoder } from './config/load-logo-re-encoder.js'
@@ -59,6 +60,7 @@ export { eventNames } from './storage/audit/event-names.js'
 export type { EndedByRestore } from './storage/deployment/deployment-storage.js'
 export { requireOwnDatabase } from './storage/deployment/require-own-database.js'
 export { type Invariant, mostViolations, type Violation } from './storage/deployment/violation.js'
+export { type CopiedRows, copyRows } from './storage/engines/copy-rows.js'
 export type { ListedGrant } from './storage/grants/grant-storage.js'
 export type { KeyState, StoredKey } from './storage/keys/key-storage.js'
 export {

@@ -6,7 +6,7 @@ const json: Flag = { flags: '--json', description: 'print JSON for programs' }
 /** What every command that works on an auth server takes. */
 const operating: readonly Flag[] = [
   { flags: '--config <file>', description: 'the configuration of the auth server', conflicts: ['db'] },
-  { flags: '--db <file>', description: 'the SQLite file of the auth server, in place of its configuration' },
+  { flags: '--db <database>', description: 'its SQLite file or PostgreSQL URL, in place of its configuration' },
   json,
 ]
 
@@ -203,6 +203,30 @@ export const operations: readonly CommandRow[] = [
     flags: operating,
     needs: 'countersign-server',
     load: async () => (await import('../operate/db-backup.js')).dbBackup,
+  },
+  {
+    name: 'db migrate',
+    about: 'make the tables of the database, or bring them up to date, with the role that owns them',
+    flags: [
+      {
+        flags: '--serve-as <role>',
+        description: 'let this role serve with them; it cannot change what the audit says',
+      },
+      ...operating,
+    ],
+    needs: 'countersign-server',
+    load: async () => (await import('../operate/db-migrate.js')).dbMigrate,
+  },
+  {
+    name: 'db copy',
+    about: 'copy a SQLite file into an empty PostgreSQL database, and compare every row; stop the server before',
+    flags: [
+      { flags: '--from <file>', description: 'the SQLite file' },
+      { flags: '--to <url>', description: 'the PostgreSQL database: postgres://user@host/database' },
+      json,
+    ],
+    needs: 'countersign-server',
+    load: async () => (await import('../operate/db-copy.js')).dbCopy,
   },
   {
     name: 'db restored',

@@ -22,7 +22,7 @@ export async function createDemoAuthServer(
   { database, requestTokenLifetime, ...options }: DemoAuthServerOptions,
   closers: Closers,
 ): Promise<AuthServer> {
-  const storage = openStorage(database ?? join(await temporaryDirectory(closers), 'auth.db'))
+  const storage = await openStorage(database ?? join(await temporaryDirectory(closers), 'auth.db'))
   closers.add(() => storage.close())
   const server = createAuthServer({
     ...options,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { type LoadedConfig, loadConfig, requireOwnDatabase, type Storage } from 'countersign-server'
+import { isPostgresUrl, type LoadedConfig, loadConfig, requireOwnDatabase, type Storage } from 'countersign-server'
 import { CommandError, usageError } from '../command/command-error.js'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -8,8 +8,8 @@ import type { OperationOptions } from './flags.js'
 /** What an operator's command works on. */
 export interface Operation {
   storage: Storage
-  /** The SQLite file. */
-  path: string
+  /** The path of the SQLite file, or the URL of the PostgreSQL database. */
+  database: string
   /** Absent where the command was given only the database. */
   config: LoadedConfig | undefined
 }
@@ -26,17 +26,17 @@ export async function inStorage<T>(
 ): Promise<T> {
   if (config === undefined && db === undefined) throw usageError('Say which server: --config <file> or --db <file>.')
   const loaded = config === undefined ? undefined : await loadConfig(config, env)
-  const path = loaded?.settings.database ?? db ?? ''
+  const database = loaded?.settings.database ?? db ?? ''
   // Opening would make an empty one, and the real one would seem to have lost everything.
-  if (!existsSync(path)) {
-    throw new CommandError(`There is no database ${path}: countersign serve makes it at its first start.`)
+  if (!isPostgresUrl(database) && !existsSync(database)) {
+    throw new CommandError(`There is no database ${database}: countersign serve makes it at its first start.`)
   }
-  const storage = openStorage(path, { sweepInterval: 0 })
+  const storage = await openStorage(database, { sweepInterval: 0 })
   try {
     if (loaded) await requireOwnDatabase(storage, loaded.settings.issuer)
-    return await work({ storage, path, config: loaded })
+    return await work({ storage, database, config: loaded })
   } catch (error) {
-    throw databaseProblem(path, error)
+    throw databaseProblem(database, error)
   } finally {
     await storage.close()
   }

@@ -1,6 +1,6 @@
 import { january } from 'countersign'
 import { documentUrl } from 'countersign/wire'
-import type { LoadedConfig } from 'countersign-server'
+import { type LoadedConfig, shownDatabase } from 'countersign-server'
 
 /** What an operator does after the first start. */
 export function firstSteps({ file, settings }: LoadedConfig): string {
@@ -16,7 +16,7 @@ export function firstSteps({ file, settings }: LoadedConfig): string {
       : [`before long:       countersign keys rotate --config ${file}, every 90 days`]),
   ]
   return [
-    `This was the first start: the keys were made, in ${database}. What to do next:`,
+    `This was the first start: the keys were made, in ${shownDatabase(database)}. What to do next:`,
     ...steps.map((step, index) => `  ${index + 1}. ${step}`),
   ].join('\n')
 }

@@ -36,7 +36,7 @@ export async function startServer(
   { settings }: LoadedConfig,
   { masterKey, certificates, reEncodeLogo, log }: StartFiles & { log: Log },
 ): Promise<RunningServer> {
-  const storage = openStorage(settings.database, {
+  const storage = await openStorage(settings.database, {
     onSweepError: (error) => log.failure('sweep.failed', error),
     limits: { nonces: settings.limits.nonces },
   })

@@ -9,6 +9,7 @@ import {
 } from '../options.js'
 import { networks, text, whole } from '../settings/fields.js'
 import { type SettingRow, settingRows } from '../settings/setting-rows.js'
+import { databaseProblem } from './database-setting.js'
 
 /** Where the server listens. */
 export interface ListenSettings {
@@ -68,7 +69,7 @@ export interface ProgramLimits extends LimitOptions {
 export interface Configuration extends Omit<AuthServerSettings, 'limits'> {
   listen?: ListenSettings | undefined
   admin?: AdminSettings | undefined
-  /** The SQLite file; its folder must exist. */
+  /** The SQLite file, whose folder must exist; or the URL of a PostgreSQL database, `postgres://user@host/database`. */
   database: string
   /** The file with the master key that encrypts the stored keys. */
   masterKeyFile?: string | undefined
@@ -122,13 +123,6 @@ export const configurationShape = {
     .prefault({}),
   trustProxy: networks.default([]),
 } satisfies ShapeOf<Configuration>
-
-function databaseProblem(value: string): string | undefined {
-  if (/^postgres(?:ql)?:/i.test(value)) return 'PostgreSQL is not supported yet: name a SQLite file, such as auth.db'
-  return /^(?:file|sqlite3?):|:\/\//i.test(value)
-    ? 'must be the path of a SQLite file, such as auth.db, not a URL'
-    : undefined
-}
 
 export const configurationSchema = z.strictObject(configurationShape)
 

@@ -6,6 +6,7 @@ import { contradictionsOf } from '../settings/contradictions-of.js'
 import { problemsOf } from '../settings/problems-of.js'
 import { ConfigurationError } from './configuration-error.js'
 import { configurationSchema, configurationShape, type Settings } from './configuration-schema.js'
+import { isPostgresUrl } from './database-setting.js'
 import { environmentName, environmentSettings } from './environment-settings.js'
 import { readConfigurationFile } from './read-configuration-file.js'
 
@@ -42,7 +43,7 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
     settings: {
       ...settings,
       listen: { ...settings.listen, port: portOf(merged, settings) },
-      database: absolute(settings.database),
+      database: isPostgresUrl(settings.database) ? settings.database : absolute(settings.database),
       masterKeyFile: settings.masterKeyFile === undefined ? undefined : absolute(settings.masterKeyFile),
       certificateRoots: settings.certificateRoots?.map(absolute),
     },

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import type { ConfigurationProblem } from '../settings/configuration-problem.js'
 import { ConfigurationError } from './configuration-error.js'
 import type { Settings } from './configuration-schema.js'
+import { holdsPassword, isPostgresUrl } from './database-setting.js'
 import type { LoadedConfig } from './load-config.js'
 
 /** Secrets that examples use. */
@@ -27,10 +28,11 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
     ...providerProblems(settings.accounts.identityProviders),
   ]
   const { database, masterKey, masterKeyFile, accounts } = settings
-  const misplaced = await databaseProblem(database)
+  const inFolder = !isPostgresUrl(database)
+  const misplaced = inFolder ? await misplacedDatabase(database) : undefined
   if (misplaced !== undefined) problems.push({ setting: 'database', problem: misplaced })
   const files = [
-    ...(misplaced === undefined
+    ...(inFolder && misplaced === undefined
       ? (['', '-wal', '-shm'] as const).map((end) => ['database', database + end] as const)
       : []),
     ...(masterKeyFile === undefined ? [] : [['masterKeyFile', masterKeyFile] as const]),
@@ -49,7 +51,10 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
   const isFromFile = (secret: string | undefined, variable: string) => secret !== undefined && !env[variable]
   const holdsProxySecret = settings.egressProxy !== undefined && new URL(settings.egressProxy).password !== ''
   const holdsSecret =
-    (holdsProxySecret && !env.COUNTERSIGN_EGRESS_PROXY) || isFromFile(masterKey, 'COUNTERSIGN_MASTER_KEY') || inFile
+    (holdsProxySecret && !env.COUNTERSIGN_EGRESS_PROXY) ||
+    (holdsPassword(database) && !env.COUNTERSIGN_DATABASE) ||
+    isFromFile(masterKey, 'COUNTERSIGN_MASTER_KEY') ||
+    inFile
   const readsAsText = file.endsWith('.json')
   if (holdsSecret && readsAsText && (await isOpenToAll(file))) {
     problems.push({ setting: 'the file', problem: `holds a secret and ${exposed(file)}` })
@@ -91,7 +96,7 @@ function providerProblems(identityProviders: Settings['accounts']['identityProvi
   })
 }
 
-async function databaseProblem(path: string): Promise<string | undefined> {
+async function misplacedDatabase(path: string): Promise<string | undefined> {
   const folder = dirname(path)
   if (!(await statOf(folder))?.isDirectory()) return `there is no folder ${folder}: mkdir -p ${folder}`
   if ((await statOf(path))?.isDirectory()) return `is a folder: name a file, such as ${join(path, 'auth.db')}`

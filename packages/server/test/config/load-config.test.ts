@@ -113,8 +113,8 @@ describe('loadConfig', () => {
   it.each<[string, object, string]>([
     ['no issuer', { issuer: undefined }, 'issuer: is missing; it must be a text'],
     ['an issuer with a slash', { issuer: 'https://auth.example/' }, 'issuer: is no identifier: leave out the slash'],
-    ['PostgreSQL', { database: 'postgres://u@localhost/auth' }, 'database: PostgreSQL is not supported yet: name a'],
-    ['PostgreSQL by its other name', { database: 'postgresql:///auth' }, 'database: PostgreSQL is not supported yet'],
+    ['PostgreSQL without a database', { database: 'postgres://u@localhost' }, 'database: names no database: write'],
+    ['a URL of nothing', { database: 'postgres:auth' }, 'database: must be the path of a SQLite file'],
     ['another database server', { database: 'mysql://localhost/auth' }, 'database: must be the path of a SQLite file'],
     ['a file as a URL', { database: 'file:auth.db' }, 'database: must be the path of a SQLite file'],
     [

@@ -20,6 +20,7 @@ function failing(times: number, mayRepeat: boolean) {
     },
     ifNobodyElse: (_name, work) => work(),
     keepEvents: async () => ({ events: 0, agentIds: [], resourceIds: [] }),
+    continueIds: async () => undefined,
     mayRepeat: () => mayRepeat && runs <= times,
     isUnavailable: () => false,
     close: async () => undefined,

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import {
+  isPostgresUrl,
   KeyError,
   type LoadedConfig,
   requireOwnDatabase,
@@ -7,9 +8,9 @@ import {
   type Storage,
   StorageError,
   type StoredKey,
+  shownDatabase,
   storedKeys,
 } from 'countersign-server'
-import { readSchemaVersion } from 'countersign-server/sqlite'
 import { errorReason } from '../../command/error-reason.js'
 import { databaseProblem, openStorage } from '../../database/open-storage.js'
 import { checking, type Finding } from '../finding.js'
@@ -18,36 +19,47 @@ const day = 86_400
 
 /** Opens the database that a configuration names as serve does, unless that would change its schema, and looks into it. */
 export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array | undefined): Promise<Finding[]> {
-  const path = config.settings.database
+  const { database } = config.settings
+  const path = shownDatabase(database)
   const report = checking('database')
-  if (!existsSync(path)) {
+  const isFile = !isPostgresUrl(database)
+  if (isFile && !existsSync(database)) {
     return [
       report.warning(`There is none at ${path} yet.`, 'Start countersign serve: it makes the database and the keys.'),
     ]
   }
   let storage: Storage | undefined
   try {
-    const { found, newest } = readSchemaVersion(path)
+    const { found, newest } = await readVersion(database)
     if (found < newest) {
       const mend = 'Make a backup first (countersign db backup): the next start brings it up to date.'
       return [report.warning(`Its schema has version ${found}, and this program makes ${newest}.`, mend)]
     }
-    storage = openStorage(path, { sweepInterval: 0 })
+    storage = await openStorage(database, { sweepInterval: 0 })
     await requireOwnDatabase(storage, config.settings.issuer)
     const fine = report.ok(
       `${path} opens, takes writes, belongs to ${config.settings.issuer}, and has schema ${found}.`,
     )
     return [fine, ...(await checkKeys(config, storage, masterKey)), await checkTime(storage)]
   } catch (error) {
-    const problem = databaseProblem(path, error)
+    const problem = databaseProblem(database, error)
     const isOutage = error instanceof StorageError && error.code === 'unavailable'
-    const mend = isOutage
-      ? 'Check the space and the rights of its folder, and that nothing holds the file locked.'
-      : 'Do what this says; the server does not start otherwise.'
+    const mend = isOutage ? mendOutage(isFile) : 'Do what this says; the server does not start otherwise.'
     return [report.problem(errorReason(problem), mend)]
   } finally {
     await storage?.close()
   }
+}
+
+async function readVersion(database: string): Promise<{ found: number; newest: number }> {
+  if (isPostgresUrl(database)) return (await import('countersign-server/postgres')).readSchemaVersion(database)
+  return (await import('countersign-server/sqlite')).readSchemaVersion(database)
+}
+
+function mendOutage(isFile: boolean): string {
+  return isFile
+    ? 'Check the space and the rights of its folder, and that nothing holds the file locked.'
+    : 'Check that the database runs, and that this machine and this role may connect to it.'
 }
 
 async function checkKeys(

@@ -56,6 +56,8 @@ export interface Engine {
    * and it is refused for the last 400 days.
    */
   keepEvents(before: number): Promise<DeletedEvents>
+  /** Makes new rows go on after those that were inserted with ids. */
+  continueIds(unit: Unit): Promise<void>
   /** Whether a transaction failed only because of others (serialization, deadlock): it is then run again, a few times. */
   mayRepeat(error: unknown): boolean
   /** Whether this error means that the database did not answer, rather than that the call was wrong. */

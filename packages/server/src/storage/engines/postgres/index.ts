@@ -14,6 +14,9 @@ async function loadPostgres() {
   return import('./postgres-storage.js')
 }
 
-const storage = await loadPostgres()
+const loaded = await loadPostgres()
 
-export const postgresStorage: typeof storage.postgresStorage = storage.postgresStorage
+export const postgresStorage: typeof loaded.postgresStorage = loaded.postgresStorage
+export const openPostgres: typeof loaded.openPostgres = loaded.openPostgres
+export const migratePostgres: typeof loaded.migratePostgres = loaded.migratePostgres
+export const readSchemaVersion: typeof loaded.readSchemaVersion = loaded.readSchemaVersion

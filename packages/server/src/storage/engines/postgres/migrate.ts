@@ -20,7 +20,8 @@ export async function migrate(client: ClientBase, steps: readonly string[] = mig
   }
 }
 
-async function versionOf(client: ClientBase, steps: readonly string[]): Promise<number> {
+/** The version of the schema, 0 where there is none. @throws {StorageError} `not_ours`, `schema_newer` */
+export async function versionOf(client: ClientBase, steps: readonly string[] = migrations): Promise<number> {
   const { rows } = await client.query<{ ours: boolean; tables: number }>(
     `select to_regclass('schema_version') is not null as ours,
       (select count(*) from pg_class where relkind in ('r', 'p') and relnamespace = current_schema()::regnamespace) as tables`,

@@ -64,6 +64,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
         const { events = 0, agents = [], resources = [] } = rows[0] ?? {}
         return { events, agentIds: [...new Set(agents)], resourceIds: [...new Set(resources)] }
       }),
+    continueIds: async ({ db }) => void (await sql`select continue_ids()`.execute(db)),
     mayRepeat: isConflict,
     isUnavailable: (error) => !isOpen || isOutage(error),
     async close() {

@@ -1,11 +1,14 @@
+import type { ClientBase } from 'pg'
 import { sqlStorage } from '../../sql-storage.js'
 import type { Storage, StorageOptions } from '../../storage.js'
 import { StorageError } from '../../storage-error.js'
+import type { Engine } from '../engine.js'
 import { openClient, openPools, type PoolOptions } from './connections.js'
-import { migrate } from './migrate.js'
+import { migrate, versionOf } from './migrate.js'
+import { migrations } from './migrations.js'
 import { postgresEngine } from './postgres-engine.js'
 
-export interface PostgresOptions extends Omit<StorageOptions, 'now'>, PoolOptions {
+export interface PostgresOptions extends StorageOptions, PoolOptions {
   /** Clock, Unix seconds, for tests. @default the clock of the database */
   now?: () => number
 }
@@ -21,12 +24,47 @@ export interface PostgresOptions extends Omit<StorageOptions, 'now'>, PoolOption
  * @example
  * const storage = await postgresStorage('postgres://countersign@db.internal/countersign?sslmode=verify-full')
  */
-export async function postgresStorage(url: string, { now, ...options }: PostgresOptions = {}): Promise<Storage> {
-  const connect = () => openClient(url)
+export async function postgresStorage(url: string, options: PostgresOptions = {}): Promise<Storage> {
+  return sqlStorage(await openPostgres(url, options), options)
+}
+
+/**
+ * A database for {@link copyRows}; its schema is brought up to date.
+ *
+ * @throws {StorageError} as {@link postgresStorage}
+ */
+export async function openPostgres(url: string, { now, ...options }: PostgresOptions = {}): Promise<Engine> {
+  await migratePostgres(url)
+  return postgresEngine(openPools(url, options), () => openClient(url), now)
+}
+
+/**
+ * Brings the schema up to date, and lets a role serve with it: one that may not change or delete what the audit says.
+ *
+ * @param url of the role that owns the tables
+ * @throws {StorageError} as {@link postgresStorage}; `not_ours` where there is no such role
+ */
+export async function migratePostgres(url: string, { serveAs }: { serveAs?: string } = {}): Promise<void> {
+  await onConnection(url, async (client) => {
+    await migrate(client)
+    if (serveAs !== undefined) await client.query('select may_serve($1)', [serveAs])
+  })
+}
+
+/**
+ * The version of the schema that the database has, 0 where it is empty, and the newest that this program knows.
+ *
+ * @throws {StorageError} as {@link postgresStorage}
+ */
+export async function readSchemaVersion(url: string): Promise<{ found: number; newest: number }> {
+  return onConnection(url, async (client) => ({ found: await versionOf(client), newest: migrations.length }))
+}
+
+async function onConnection<T>(url: string, work: (client: ClientBase) => Promise<T>): Promise<T> {
   try {
-    const client = await connect()
+    const client = await openClient(url)
     try {
-      await migrate(client)
+      return await work(client)
     } finally {
       await client.end()
     }
@@ -35,5 +73,4 @@ export async function postgresStorage(url: string, { now, ...options }: Postgres
     const why = error instanceof Error ? error.message : String(error)
     throw new StorageError('unavailable', `The database cannot be opened: ${why}`, { cause: error })
   }
-  return sqlStorage(postgresEngine(openPools(url, options), connect, now), options)
 }

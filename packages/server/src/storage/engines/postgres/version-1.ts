@@ -371,6 +371,20 @@ export const version1 = `
   end $$;
   revoke all on function keep_audit(bigint) from public;
 
+  create function continue_ids() returns void language plpgsql as $$
+  declare
+    of_table record;
+  begin
+    for of_table in
+      select c.relname, pg_get_serial_sequence(quote_ident(c.relname), 'id') as ids from pg_class c
+      where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r'
+        and exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attidentity <> '')
+      union all select 'audit_event', 'audit_event_id'
+    loop
+      execute format('select setval(%L, coalesce(max(id), 0) + 1, false) from %I', of_table.ids, of_table.relname);
+    end loop;
+  end $$;
+
   -- Lets a role serve: it may do everything with rows but change events or delete them.
   create function may_serve(role name) returns void language plpgsql as $$
   declare

@@ -11,6 +11,7 @@ async function loadSqlite() {
   }
   return {
     ...(await import('./sqlite-storage.js')),
+    ...(await import('./sqlite-engine.js')),
     ...(await import('./copy-database.js')),
     ...(await import('./read-schema-version.js')),
   }
@@ -19,5 +20,6 @@ async function loadSqlite() {
 const loaded = await loadSqlite()
 
 export const sqliteStorage: typeof loaded.sqliteStorage = loaded.sqliteStorage
+export const sqliteEngine: typeof loaded.sqliteEngine = loaded.sqliteEngine
 export const copyDatabase: typeof loaded.copyDatabase = loaded.copyDatabase
 export const readSchemaVersion: typeof loaded.readSchemaVersion = loaded.readSchemaVersion

@@ -36,6 +36,7 @@ export function sqliteEngine(path: string, now: () => number = systemClock): Eng
     ifNobodyElse: (_name, work) => work(),
     keepEvents: (before) =>
       writing(() => writers.process.transaction().execute((transaction) => deleteEvents(transaction, before))),
+    continueIds: async () => undefined,
     mayRepeat,
     isUnavailable: (error) => isClosed || isOutage(error),
     close() {
