@@ -13,6 +13,10 @@ export interface PostgresServer {
   /** Sends statements as the owner of everything. */
   query(sql: string, database?: string): Promise<Record<string, unknown>[]>
   close(): Promise<void>
+  /** Ends the server at once, as a crash does; only of one that was started here. */
+  crash(): Promise<void>
+  /** Starts it again. */
+  restart(): Promise<void>
 }
 
 export interface TestDatabase {
@@ -28,9 +32,29 @@ const owner = 'countersign_owner'
  */
 export async function openPostgres(): Promise<PostgresServer> {
   const given = process.env.COUNTERSIGN_TEST_POSTGRES
-  if (given) return databasesAt(given, async () => undefined)
-  const cluster = await startCluster()
-  return databasesAt(cluster.url, () => cluster.stop())
+  if (given) return databasesAt(given, elsewhere)
+  return startCluster()
+}
+
+/** Starts a server of our own, even where another one is named: for tests that end it. */
+export async function startCluster(): Promise<PostgresServer> {
+  const cluster = await createCluster()
+  await cluster.start()
+  return databasesAt(cluster.url, cluster)
+}
+
+/** A server that runs, and can be ended. */
+interface Cluster {
+  start(): Promise<void>
+  /** @param signal `SIGQUIT` ends it as a crash does */
+  stop(signal: 'SIGINT' | 'SIGQUIT'): Promise<void>
+  remove(): void
+}
+
+const elsewhere: Cluster = {
+  start: () => Promise.reject(new TypeError('this server is not ours to start')),
+  stop: () => Promise.reject(new TypeError('this server is not ours to end')),
+  remove: () => undefined,
 }
 
 /** The rights that a server must not have: nobody's, where the tests run as root. */
@@ -38,7 +62,7 @@ function unprivileged(): { uid: number; gid: number } | undefined {
   return process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : undefined
 }
 
-async function startCluster(): Promise<{ url: string; stop: () => Promise<void> }> {
+async function createCluster(): Promise<Cluster & { url: string }> {
   const { initdb, postgres } = await binaries()
   const folder = mkdtempSync(join(tmpdir(), 'countersign-postgres-'))
   const user = unprivileged()
@@ -50,19 +74,26 @@ async function startCluster(): Promise<{ url: string; stop: () => Promise<void> 
   // What a test writes need not outlive the machine.
   const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '200', autovacuum: 'off' }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const server = spawn(postgres, ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', '', ...flags], {
-    ...as,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const end = () => server.kill('SIGQUIT')
+  let server: ChildProcess | undefined
+  const end = () => server?.kill('SIGQUIT')
   process.once('exit', end)
-  await untilReady(server)
   return {
     url: `postgres://${owner}@127.0.0.1:${port}/postgres`,
-    async stop() {
+    async start() {
+      server = spawn(postgres, ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', '', ...flags], {
+        ...as,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      await untilReady(server)
+    },
+    async stop(signal) {
+      if (!server || server.exitCode !== null) return
+      const exited = once(server, 'exit')
+      server.kill(signal)
+      await exited
+    },
+    remove() {
       process.off('exit', end)
-      server.kill('SIGINT')
-      await once(server, 'exit')
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -102,9 +133,14 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-async function databasesAt(url: string, stop: () => Promise<void>): Promise<PostgresServer> {
-  const admin = new pg.Client(url)
-  await admin.connect()
+async function databasesAt(url: string, cluster: Cluster): Promise<PostgresServer> {
+  const connect = async () => {
+    const client = new pg.Client(url)
+    client.on('error', () => undefined)
+    await client.connect()
+    return client
+  }
+  let admin = await connect()
   const created: string[] = []
   const prefix = `countersign_${process.pid}_${Date.now().toString(36)}`
   const urlOf = (name: string) => Object.assign(new URL(url), { pathname: `/${name}` }).href
@@ -126,10 +162,17 @@ async function databasesAt(url: string, stop: () => Promise<void>): Promise<Post
       }
     },
     async close() {
-      if (process.env.COUNTERSIGN_TEST_POSTGRES)
+      if (cluster === elsewhere)
         for (const name of created.reverse()) await admin.query(`drop database if exists ${name} with (force)`)
       await admin.end()
-      await stop()
+      if (cluster === elsewhere) return
+      await cluster.stop('SIGINT')
+      cluster.remove()
+    },
+    crash: () => cluster.stop('SIGQUIT'),
+    async restart() {
+      await cluster.start()
+      admin = await connect()
     },
   }
 }

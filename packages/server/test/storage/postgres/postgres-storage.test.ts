@@ -4,18 +4,14 @@ import { afterAll, beforeAll } from 'vitest'
 import { contracts } from '../contracts.js'
 import { inTurn } from '../in-turn.js'
 import { openPostgres, type PostgresServer } from './postgres-server.js'
-
-/** A machine that runs other tests may be slow. */
-const patient = { timeouts: { connection: 15, lock: 15, statement: 15 } }
+import { createTemplate, patient } from './template.js'
 
 let server: PostgresServer
 let template: string
 
 beforeAll(async () => {
   server = await openPostgres()
-  const database = await server.createDatabase()
-  await (await postgresStorage(database.url, { sweepInterval: 0 })).close()
-  template = database.name
+  template = await createTemplate(server)
 })
 afterAll(() => server?.close())
 

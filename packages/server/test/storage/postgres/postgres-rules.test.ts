@@ -1,0 +1,251 @@
+import { copyRows, type Storage } from 'countersign-server'
+import { migratePostgres, openPostgres as openEngine, postgresStorage } from 'countersign-server/postgres'
+import { sqliteEngine, sqliteStorage } from 'countersign-server/sqlite'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { boundRequest, newUser, outcomeOf, refreshable, rememberedGrant, resource, times } from '../fixtures.js'
+import { temporaryFile } from '../temporary-file.js'
+import { openPostgres, type PostgresServer, type TestDatabase } from './postgres-server.js'
+import { createTemplate, patient } from './template.js'
+
+const day = 86_400
+
+let server: PostgresServer
+let template: string
+
+beforeAll(async () => {
+  server = await openPostgres()
+  template = await createTemplate(server)
+})
+afterAll(() => server?.close())
+
+async function opened(url: string, now?: () => number): Promise<Storage> {
+  const storage = await postgresStorage(url, { sweepInterval: 0, ...patient, ...(now && { now }) })
+  onTestFinished(() => storage.close())
+  return storage
+}
+
+const withUser = (url: string, name: string) => Object.assign(new URL(url), { username: name }).href
+
+/** A role that may serve, and nothing else. */
+async function createRole({ url }: TestDatabase): Promise<string> {
+  const role = `serving_${Math.random().toString(36).slice(2)}`
+  await server.query(`create role ${role} login`)
+  await migratePostgres(url, { serveAs: role })
+  return withUser(url, role)
+}
+
+describe('the role that serves', () => {
+  it('does all that a server does', async () => {
+    const database = await server.createDatabase(template)
+    const storage = await opened(await createRole(database))
+    expect(await storage.claimIssuer('https://auth.example')).toBe('https://auth.example')
+    const { refresh } = await refreshable(storage, {}, { remembered: true })
+    expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+    await storage.closeAccount((await newUser(storage)).id)
+    await storage.sweep()
+    expect(await storage.findViolations()).toEqual([])
+  })
+
+  it.each([
+    ["update audit_event set event = 'x'", 'permission denied'],
+    ['delete from audit_event', 'permission denied'],
+    ['truncate audit_event', 'permission denied'],
+    ["update audit_event_other set event = 'x'", 'permission denied'],
+    ["insert into audit_event (id, at, event) values (1, 1, 'x')", 'permission denied'],
+    ['drop table audit_event', 'must be owner'],
+    ['update schema_version set version = 0', 'permission denied'],
+    ['select keep_audit(extract(epoch from now())::bigint)', 'kept for 400 days'],
+    ["select may_serve('public')", 'permission denied|does not exist'],
+  ])('cannot: %s (O07)', async (sql, reason) => {
+    const database = await server.createDatabase(template)
+    const url = await createRole(database)
+    await newUser(await opened(url))
+    const { default: pg } = await import('pg')
+    const client = new pg.Client(url)
+    await client.connect()
+    onTestFinished(() => client.end())
+    await expect(client.query(sql)).rejects.toThrow(new RegExp(reason))
+  })
+
+  it('says what to run where the schema is to be changed first', async () => {
+    const database = await server.createDatabase()
+    const role = `weak_${Math.random().toString(36).slice(2)}`
+    await server.query(`create role ${role} login`)
+    await server.query(`revoke create on schema public from public, ${role}`, database.name)
+    await expect(postgresStorage(withUser(database.url, role))).rejects.toMatchObject({
+      code: 'not_writable',
+      message: expect.stringContaining('countersign db migrate'),
+    })
+  })
+})
+
+describe('the audit', () => {
+  it.each(["update audit_event set event = 'x'", 'delete from audit_event', 'truncate audit_event'])(
+    'is kept from its owner, too: %s',
+    async (sql) => {
+      const database = await server.createDatabase(template)
+      await newUser(await opened(database.url))
+      await expect(server.query(sql, database.name)).rejects.toThrow('kept for 400 days')
+    },
+  )
+
+  it('has a table for each month, of which the old ones are dropped, with agents that only they named', async () => {
+    const { url, name } = await server.createDatabase(template)
+    const storage = await opened(url)
+    await newUser(storage)
+    const tables = async () =>
+      (
+        await server.query(
+          "select relname from pg_class where relname ~ '^audit_event_\\d{4}_\\d{2}$' order by 1",
+          name,
+        )
+      ).map(({ relname }) => relname)
+    const made = await tables()
+    expect(made).toHaveLength(3)
+    const rows = await server.query(`select count(*) from ${made[0]}`, name)
+    expect(rows).toEqual([{ count: '1' }])
+
+    const old = 'audit_event_2020_01'
+    await server.query(
+      `create table ${old} partition of audit_event for values from (1577836800) to (1580515200)`,
+      name,
+    )
+    await server.query("insert into agent (identifier) values ('https://gone.example')", name)
+    await server.query(
+      "insert into audit_event (at, event, agent_id) select 1577836800, 'agent.refused', id from agent",
+      name,
+    )
+    await server.query("insert into audit_event (at, event) values (1500000000, 'very.old')", name)
+    expect(await storage.sweep()).toBe(2)
+    expect(await tables()).toEqual(made)
+    expect((await storage.listEvents()).map(({ event }) => event)).toEqual(['user.created', 'audit.swept'])
+    expect(await server.query('select * from agent', name)).toEqual([])
+  })
+})
+
+describe('instances at once', () => {
+  it('that start first on an empty database make one schema and one set of keys', async () => {
+    const { url } = await server.createDatabase()
+    const storages = await Promise.all(times(4, () => opened(url)))
+    const key = (index: number) => ({
+      kid: `key-${index}`,
+      purpose: 'sign' as const,
+      alg: 'EdDSA',
+      private: 'sealed',
+      publicJwk: {},
+      state: 'active' as const,
+    })
+    await Promise.all(storages.map((storage, index) => storage.createKeysIfNone([key(index)])))
+    expect(await storages[0]?.listKeys()).toHaveLength(1)
+  })
+
+  it('remember one permission where a person allows it twice at once', async () => {
+    const { url, name } = await server.createDatabase(template)
+    const storages = await Promise.all(times(2, () => opened(url)))
+    const storage = storages[0] as Storage
+    const user = await newUser(storage)
+    for (let round = 0; round < 5; round += 1) {
+      const requests = await Promise.all(times(2, () => boundRequest(storage, { delegate: `copy-${round}` }, user)))
+      const outcomes = await Promise.all(
+        requests.map(({ decision }, index) => storages[index]?.decideRequest({ ...decision, remembered: true })),
+      )
+      expect(outcomes.map((result) => result?.outcome)).toEqual(['allowed', 'allowed'])
+    }
+    const live = await server.query(
+      'select count(*) from consent_grant where remembered = 1 and revoked_at is null group by delegate',
+      name,
+    )
+    expect(live).toEqual(times(5, () => ({ count: '1' })))
+  })
+
+  it('sweep one at a time', async () => {
+    const { url, name } = await server.createDatabase(template)
+    let now = 1_600_000_000
+    const storages = await Promise.all(times(3, () => opened(url, () => now)))
+    await refreshable(storages[0] as Storage)
+    now += 400 * day
+    const { default: pg } = await import('pg')
+    const other = new pg.Client(url)
+    await other.connect()
+    const [lock] = await server.query(
+      "select ('x' || encode(substr(sha256('retention'), 1, 8), 'hex'))::bit(64)::bigint as number",
+      name,
+    )
+    await other.query('select pg_advisory_lock($1)', [lock?.number])
+    expect(await storages[0]?.sweep()).toBe(0)
+    await other.end()
+    const swept = await Promise.all(storages.map((storage) => storage.sweep()))
+    expect(Math.max(...swept)).toBeGreaterThan(0)
+    expect(await storages[0]?.sweep()).toBe(0)
+  })
+})
+
+describe('a deadlock', () => {
+  it('is run again, and nobody is told', async () => {
+    const { url } = await server.createDatabase(template)
+    // Who waits looks for a deadlock once, after this time: here it is taken back, and not the other one.
+    const storage = await opened(`${url}?options=-c%20deadlock_timeout%3D700ms`)
+    const { refresh, grantId } = await refreshable(storage, {}, { remembered: true })
+    const { default: pg } = await import('pg')
+    const other = new pg.Client(`${url}?options=-c%20deadlock_timeout%3D60s`)
+    await other.connect()
+    onTestFinished(() => other.end())
+    await other.query('begin')
+    await other.query('select * from consent_grant for update')
+    const refreshed = storage.refreshGrant(refresh)
+    // The refresh has locked its token by now, and waits for the grant.
+    await expect
+      .poll(async () => (await server.query('select 1 from pg_locks where not granted')).length)
+      .toBeGreaterThan(0)
+    await other.query('select * from refresh_token for update')
+    await other.query('commit')
+    expect(outcomeOf(await refreshed)).toBe('refreshed')
+    expect(await storage.findGrant(grantId)).toMatchObject({ revokedAt: null })
+  })
+})
+
+describe('copyRows', () => {
+  it('copies all there is, and the new database goes on where the old one was', async () => {
+    const path = temporaryFile()
+    const old = sqliteStorage(path, { sweepInterval: 0 })
+    await old.claimIssuer('https://auth.example')
+    const { refresh, user } = await rememberedAndRefreshable(old)
+    await old.recordAgent({
+      agent: 'https://agent.example',
+      redirectHosts: ['a'],
+      keyThumbprints: ['b'],
+      name: 'Plänér 😀',
+    })
+    await old.claimNonce({
+      key: refresh.tokenHash,
+      source: { agent: undefined, thumbprint: 'k', network: '10.0.0' },
+      lifetime: 100,
+    })
+    await old.countAttempt({ key: refresh.tokenHash, window: 1000 })
+    const events = await old.listEvents()
+    const grants = await old.listGrants()
+    await old.close()
+
+    const { url } = await server.createDatabase(template)
+    const [from, to] = [sqliteEngine(path), await openEngine(url, patient)]
+    const { tables, rows } = await copyRows(from, to)
+    expect(tables).toBe(24)
+    expect(rows).toBeGreaterThan(30)
+    await expect(copyRows(from, to)).rejects.toThrow('name an empty one')
+    await Promise.all([from.close(), to.close()])
+
+    const storage = await opened(url)
+    expect(await storage.listEvents()).toEqual(events)
+    expect(await storage.listGrants()).toEqual(grants)
+    expect(await storage.claimIssuer('https://other.example')).toBe('https://auth.example')
+    expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+    await rememberedGrant(storage, { resource, delegate: 'another' }, {}, user)
+    expect(await storage.findViolations()).toEqual([])
+  })
+})
+
+async function rememberedAndRefreshable(storage: Storage) {
+  const user = await newUser(storage, 'alice')
+  await rememberedGrant(storage, { delegate: 'laptop' }, {}, user)
+  return refreshable(storage, {}, { remembered: true }, user)
+}
