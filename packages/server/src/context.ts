@@ -2,6 +2,7 @@ import type { Algorithm } from 'countersign'
 import { createGuardedFetch } from 'countersign/node'
 import {
   createDiscovery,
+  createTell,
   type Discovery,
   documentUrl,
   type Edition,
@@ -10,9 +11,9 @@ import {
   type KeyResolver,
   type NetworkOptions,
   systemClock,
+  type Tell,
 } from 'countersign/wire'
 import { recordSparingly } from './audit/record-sparingly.js'
-import type { Refusal } from './audit/refusal.js'
 import { createRefusalRecorder, type RefusalRecorder } from './audit/refusal-recorder.js'
 import {
   createIdentityProviderClient,
@@ -31,6 +32,7 @@ import type { RiskPatterns } from './policy/risk.js'
 import { createMintedSecrets, type MintedSecrets } from './secrets/minted-secrets.js'
 import { createPasswords, type Passwords } from './secrets/passwords.js'
 import { type BackgroundWork, createBackgroundWork } from './storage/background-work.js'
+import { observeStorage } from './storage/observe-storage.js'
 import type { Storage } from './storage/storage.js'
 import type { ConsentTransport, CreateTransport } from './transport/consent-transport.js'
 
@@ -100,8 +102,8 @@ export interface ServerContext {
   bindCodeToKey: boolean
   now: () => number
   recordRefusal: RefusalRecorder
-  /** Told of every answer that refuses. */
-  onRefusal: (refusal: Refusal, requestId: string) => void
+  /** Tells what happens; undefined where nobody listens. */
+  tell: Tell | undefined
   /** Told of what is not the caller's fault; the response shows only the id. */
   onError: (error: unknown, requestId: string) => void
 }
@@ -112,10 +114,12 @@ export function createContext(
   { edition, createTransport }: { edition: Edition; createTransport: CreateTransport },
 ): ServerContext {
   const options = checkOptions(given)
-  const { issuer, storage, accounts, pages, limits, interop, now: clock = systemClock, reEncodeLogo } = options
+  const { issuer, accounts, pages, limits, interop, now: clock = systemClock, reEncodeLogo } = options
   const now = () => Math.floor(clock())
   const { allowInsecureLoopback, allowPath } = options
   const identifiers = { allowInsecureLoopback, allowPath }
+  const tell = createTell('authServer', issuer, options.onEvent)
+  const storage = tell ? observeStorage(options.storage, tell) : options.storage
   const name = options.name ?? new URL(issuer).host
   const lifetimes: Lifetimes = {
     ...options.lifetimes,
@@ -140,6 +144,7 @@ export function createContext(
     fetch,
     now,
     local: ownDocuments(edition, issuer, keys),
+    onLookup: tell,
     onPrivateKey: (jwksUri, kid, ip) => {
       const data = { jwks_uri: jwksUri, kid: kid ?? null }
       background.run(() => recordSparingly({ storage }, { event: 'agent.private_key_published', data, ip }))
@@ -159,7 +164,7 @@ export function createContext(
     name,
     keys,
     secrets,
-    passwords: createPasswords(),
+    passwords: createPasswords(tell),
     storage,
     discovery,
     edition,
@@ -201,7 +206,7 @@ export function createContext(
     background,
     now,
     recordRefusal: createRefusalRecorder({ storage, now }),
-    onRefusal: options.onRefusal ?? (() => undefined),
+    tell,
     onError,
   }
 }

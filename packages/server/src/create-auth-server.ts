@@ -199,19 +199,34 @@ function createApp(context: ServerContext, { programs, people }: { programs: Rou
   }
   app.onError(refuse)
   app.notFound((c) => refuse(new PageError('not_found'), c))
-  app.use(async function tellRefusal(c, next) {
+  app.use(async function tellOutcome(c, next) {
+    const began = performance.now()
     await next().catch((thrown: unknown) => {
       // The router's own handler is given nothing but errors.
       c.res = refuse(thrown, c)
     })
-    // The router runs this twice for the path `/*`.
-    const refusal = takeRefusal(c.res)
-    if (!refusal) return
     const { received, requestId } = c.env
-    context.onRefusal(refusal, requestId)
-    await context
-      .recordRefusal(refusal, received.remoteAddress)
-      .catch((error: unknown) => context.onError(error, requestId))
+    const refusal = takeRefusal(c.res)
+    if (refusal) {
+      context.tell?.({ kind: 'refusal', ...refusal, requestId })
+      await context
+        .recordRefusal(refusal, received.remoteAddress)
+        .catch((error: unknown) => context.onError(error, requestId))
+    }
+    // The router runs this twice for the path `/*`.
+    if (c.get('told')) return
+    c.set('told', true)
+    const { status } = c.res
+    context.tell?.({
+      kind: 'request',
+      route: c.get('route') ?? 'none',
+      outcome: refusal?.code ?? (status < 400 ? 'ok' : 'refused'),
+      status,
+      duration: (performance.now() - began) / 1000,
+      method: received.method,
+      path: received.rawTarget.split('?', 1)[0]?.slice(0, 256),
+      requestId,
+    })
   })
   app.use(async function requireServed(c, next) {
     await requireOwn()
@@ -222,6 +237,7 @@ function createApp(context: ServerContext, { programs, people }: { programs: Rou
   for (const [path, route] of [...programs, ...people]) {
     app.use(path, async function allow(c, next) {
       c.set('allow', Object.keys(route).join(', '))
+      c.set('route', path)
       await next()
     })
     for (const [method, endpoint] of Object.entries(route)) app.on(method, path, endpoint)

@@ -4,7 +4,6 @@
  * @packageDocumentation
  */
 
-export type { Refusal } from './audit/refusal.js'
 export { ConfigurationError } from './config/configuration-error.js'
 export {
   type AdminSettings,

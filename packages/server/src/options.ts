@@ -1,7 +1,6 @@
-import type { Algorithm, AllowedNetwork, FetchDocument } from 'countersign'
+import type { Algorithm, AllowedNetwork, FetchDocument, OnEvent } from 'countersign'
 import { type AgentSelection, algorithmNames, type CertificateFinder, type DiscoveryLimits } from 'countersign/wire'
 import * as z from 'zod'
-import type { Refusal } from './audit/refusal.js'
 import type { IdentityProvider } from './identity-providers/identity-provider.js'
 import type { ServerKeys } from './keys/server-keys.js'
 import type { LogoReEncoder } from './logos/logo-re-encoder.js'
@@ -178,10 +177,11 @@ export interface AuthServerOptions extends AuthServerSettings {
   /** Unix seconds. @default the system clock */
   now?: (() => number) | undefined
   /**
-   * Told why each request that is refused was, with the id the caller was shown: more than the answer says, such as the rule
-   * that denied it or why an agent could not be looked up. @default nobody is
+   * Told each request, refusal, lookup, decision, verb of the storage and password: logs, metrics and traces are made of it.
+   * A refusal says more than the answer does, such as the rule that denied it or why an agent could not be looked up.
+   * `countersign-server/observability` has a log and metrics. @default nobody is
    */
-  onRefusal?: ((refusal: Refusal, requestId: string) => void) | undefined
+  onEvent?: OnEvent | undefined
   /** Told of failures that are not the caller's, with the id the caller was shown. @default a process warning */
   onError?: ((error: unknown, requestId: string) => void) | undefined
 }
@@ -267,7 +267,7 @@ const optionsSchema = z.strictObject({
   reEncodeLogo: functionOf<LogoReEncoder>().optional(),
   fetch: functionOf<FetchDocument>().optional(),
   now: functionOf<() => number>().optional(),
-  onRefusal: functionOf<NonNullable<AuthServerOptions['onRefusal']>>().optional(),
+  onEvent: functionOf<OnEvent>().optional(),
   onError: functionOf<NonNullable<AuthServerOptions['onError']>>().optional(),
 } satisfies ShapeOf<AuthServerOptions>)
 

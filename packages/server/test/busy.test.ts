@@ -1,9 +1,10 @@
 import { issueToken } from 'countersign'
 import { importVerificationKey, january, receiveRequest, signRequest } from 'countersign/wire'
-import { createAuthServer, fixedKeys, type Refusal } from 'countersign-server'
+import { createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
 import { createParty, newSigner } from './attacks/party.js'
+import { keepRefusals, type ToldRefusal } from './told-refusals.js'
 
 const issuer = 'https://auth.example'
 
@@ -16,7 +17,7 @@ async function openBusy(fetchesPerSource: number) {
   ])
   const storage = sqliteStorage(':memory:', { sweepInterval: 0, now: () => clock.now })
   onTestFinished(() => storage.close())
-  const told: Refusal[] = []
+  const told: ToldRefusal[] = []
   const server = createAuthServer({
     issuer,
     keys: fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) }),
@@ -24,7 +25,7 @@ async function openBusy(fetchesPerSource: number) {
     now: () => clock.now,
     fetch: (url) => (url.startsWith(agent.id) ? agent : resource).handler(new Request(url)),
     discovery: { failureTime: 'shortest', fetchesPerSource },
-    onRefusal: (refusal) => told.push(refusal),
+    onEvent: keepRefusals(told),
   })
   const audit = () => storage.listEvents({ event: 'agent.refused' })
   async function ask(): Promise<Response> {

@@ -66,7 +66,7 @@ describe('createAuthServer', () => {
     ['footer', 'pages.footer'],
     ['contact', 'pages.contact'],
     ['fetchesPerSource', 'discovery.fetchesPerSource'],
-    ['onRefusals', 'onRefusal'],
+    ['onEvents', 'onEvent'],
     ['allowNetwork', 'allowNetworks'],
   ])('asks, about the unknown option %s, whether %s was meant', (name, meant) => {
     expect(refusalOf({ [name]: 1 })).toBe(`createAuthServer: ${name}: is no setting; did you mean ${meant}?`)

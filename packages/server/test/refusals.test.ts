@@ -1,21 +1,20 @@
 import { january, type KeyReference, signRequest } from 'countersign/wire'
-import { type AuthServerOptions, createAuthServer, fixedKeys, type Refusal } from 'countersign-server'
+import { type AuthServerOptions, createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { issuer, openCrowd } from './attacks/crowd.js'
 import { allow, authRequest, openRequest, redeem, refresh, refreshTokenOf, signForm, view } from './attacks/flow.js'
 import { delegateOf, identityOf, newSigner } from './attacks/party.js'
 import { openMapStage, type Stage, type StageOptions } from './attacks/stage.js'
+import { keepRefusals, type ToldRefusal } from './told-refusals.js'
 
 /** A stage, and what the server told of what it refused. */
-async function openTold(options: StageOptions = {}): Promise<{ stage: Stage; told: Refusal[]; ids: string[] }> {
-  const told: Refusal[] = []
-  const ids: string[] = []
-  const onRefusal = (refusal: Refusal, requestId: string) => {
-    told.push(refusal)
-    ids.push(requestId)
-  }
-  const stage = await openMapStage({ ...options, onRefusal })
+async function openTold(
+  options: StageOptions = {},
+): Promise<{ stage: Stage; told: ToldRefusal[]; ids: (string | undefined)[] }> {
+  const told: ToldRefusal[] = []
+  const ids: (string | undefined)[] = []
+  const stage = await openMapStage({ ...options, onEvent: keepRefusals(told, ids) })
   onTestFinished(() => stage.close())
   return { stage, told, ids }
 }
@@ -199,7 +198,7 @@ async function openLookups(
   fetch: NonNullable<AuthServerOptions['fetch']>,
   failureTime: 'equal' | 'shortest' = 'shortest',
 ) {
-  const told: Refusal[] = []
+  const told: ToldRefusal[] = []
   const errors: unknown[] = []
   const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
   onTestFinished(() => storage.close())
@@ -209,7 +208,7 @@ async function openLookups(
     storage,
     fetch,
     discovery: { failureTime },
-    onRefusal: (refusal) => told.push(refusal),
+    onEvent: keepRefusals(told),
     onError: (error) => errors.push(error),
   })
   const signer = await newSigner()
@@ -407,11 +406,11 @@ describe('what anybody can make happen leaves few rows', () => {
   })
 
   it('what is over a bound is told, and costs no write', async () => {
-    const told: Refusal[] = []
+    const told: ToldRefusal[] = []
     let writes = 0
     const crowd = await openCrowd({
       ...denied,
-      onRefusal: (refusal) => told.push(refusal),
+      onEvent: keepRefusals(told),
       wrap: (storage) => ({
         ...storage,
         countAttempt: (attempt) => {

@@ -1,46 +1,47 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
-import type { Refusal } from 'countersign-server'
-import type { Log } from './create-log.js'
-import type { RequestCounts } from './request-counts.js'
+import type { CountersignEvent } from 'countersign'
 
-/** Counts and logs what listeners answer. */
+/** Gives requests their ids, and tells of those that never came to the server's handler. */
 export interface Observer {
   readonly observe: (listener: RequestListener) => RequestListener
   /** The id of the request that is being answered, as in the log. */
   readonly requestId: () => string | undefined
-  /** Why the request that is being answered is refused: its line of the log says so. */
-  readonly noteRefusal: (refusal: Refusal) => void
+  /** Tells on what the server tells. */
+  readonly onEvent: (event: CountersignEvent) => void
 }
 
 interface Observed {
   readonly id: string
-  refusal?: Refusal
+  isTold: boolean
 }
 
-export function createObserver(log: Log, counts: RequestCounts): Observer {
+/** @param tell told every event, of the server and of what it never saw: a request that is malformed or was broken off */
+export function createObserver(tell: (event: CountersignEvent) => void): Observer {
   const requests = new AsyncLocalStorage<Observed>()
   return {
     requestId: () => requests.getStore()?.id,
-    noteRefusal(refusal) {
-      const observed = requests.getStore()
-      if (observed) observed.refusal = refusal
+    onEvent(event) {
+      const observed = event.kind === 'request' ? requests.getStore() : undefined
+      if (observed) observed.isTold = true
+      tell(event)
     },
     observe: (listener) => (incoming, outgoing) => {
-      const observed: Observed = { id: randomUUID() }
+      const observed: Observed = { id: randomUUID(), isTold: false }
       const began = performance.now()
       outgoing.once('close', () => {
-        const status = outgoing.statusCode
-        counts.add(status)
-        log.write('info', 'request', {
-          id: observed.id,
+        if (observed.isTold) return
+        tell({
+          kind: 'request',
+          role: 'authServer',
+          route: 'none',
+          outcome: outgoing.writableFinished ? 'unread' : 'aborted',
+          status: outgoing.statusCode,
+          duration: (performance.now() - began) / 1000,
           method: incoming.method,
           path: (incoming.url ?? '').split('?', 1)[0]?.slice(0, 256),
-          ...observed.refusal,
-          status,
-          ms: Math.round((performance.now() - began) * 10) / 10,
-          aborted: outgoing.writableFinished ? undefined : true,
+          requestId: observed.id,
         })
       })
       requests.run(observed, () => listener(incoming, outgoing))

@@ -1,10 +1,10 @@
 import { isLoopbackIdentifier } from 'countersign/wire'
 import { loadConfig } from 'countersign-server'
+import { createLog } from 'countersign-server/observability'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
 import type { Terminal } from '../terminal/terminal.js'
-import { createLog } from './create-log.js'
 import { firstSteps } from './first-steps.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import { readForStart } from './read-for-start.js'
@@ -16,7 +16,7 @@ export const serveCommand: Run = async ({ config: path }, terminal) => {
   const config = await loadConfig(path, terminal.env)
   const files = await readForStart(config, terminal.env)
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
-  const log = createLog(terminal.output)
+  const log = createLog({ to: descriptorOf(terminal.output) ?? terminal.output })
   const onUnhandled = (error: unknown) => log.failure('unhandled_rejection', error)
   process.on('unhandledRejection', onUnhandled)
   try {
@@ -38,7 +38,13 @@ export const serveCommand: Run = async ({ config: path }, terminal) => {
     return exitStatus.done
   } finally {
     process.removeListener('unhandledRejection', onUnhandled)
+    await log.close()
   }
+}
+
+/** Of standard output: writing to the stream itself would wait for whoever reads it. */
+function descriptorOf(output: NodeJS.WritableStream): number | undefined {
+  return 'fd' in output && typeof output.fd === 'number' ? output.fd : undefined
 }
 
 const needsConfig = `serve needs --config <file>. The smallest file, after countersign keys generate-master --out master.key:

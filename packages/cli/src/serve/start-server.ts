@@ -8,15 +8,14 @@ import {
   startKeyRotation,
   storedKeys,
 } from 'countersign-server'
+import { createMetrics, type Log, type Metrics } from 'countersign-server/observability'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { createAdminListener } from './admin-listener.js'
-import type { Log } from './create-log.js'
 import { createObserver, type Observer } from './create-observer.js'
 import { createReadinessView } from './create-readiness-view.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import { openListener } from './open-listener.js'
 import type { StartFiles } from './read-for-start.js'
-import { createRequestCounts, type RequestCounts } from './request-counts.js'
 import { createStoppableServer } from './stoppable-server.js'
 
 /** A server that runs. */
@@ -36,12 +35,22 @@ export async function startServer(
   { settings }: LoadedConfig,
   { masterKey, certificates, reEncodeLogo, log }: StartFiles & { log: Log },
 ): Promise<RunningServer> {
+  let sweptAt = performance.now()
   const storage = await openStorage(settings.database, {
+    onSwept: () => {
+      sweptAt = performance.now()
+    },
     onSweepError: (error) => log.failure('sweep.failed', error),
     limits: { nonces: settings.limits.nonces },
   })
-  const counts = createRequestCounts()
-  const observer = createObserver(log, counts)
+  const metrics = createMetrics({
+    logWriteErrors: () => log.writeErrors,
+    retentionLag: () => (performance.now() - sweptAt) / 1000,
+  })
+  const observer = createObserver((event) => {
+    log.onEvent(event)
+    metrics.onEvent(event)
+  })
   try {
     await requireOwnDatabase(storage, settings.issuer)
     const firstStart = (await storage.listKeys()).length === 0
@@ -52,11 +61,11 @@ export async function startServer(
       reEncodeLogo,
       keys,
       storage,
-      onRefusal: observer.noteRefusal,
+      onEvent: observer.onEvent,
       onError: (error, requestId) => log.failure('request.failed', error, { id: requestId }),
     })
     await server.ready()
-    const stopListening = await listen(server, settings, { log, counts, observer })
+    const stopListening = await listen(server, settings, { log, metrics, observer })
     const stopRotation = startRotation(settings, storage, masterKey, log)
     const stop = async () => {
       await Promise.all([stopListening(), stopRotation()])
@@ -96,14 +105,14 @@ function startRotation(
 /** What is noted of requests. */
 interface Watch {
   log: Log
-  counts: RequestCounts
+  metrics: Metrics
   observer: Observer
 }
 
 async function listen(
   server: ReturnType<typeof createAuthServer>,
   settings: LoadedConfig['settings'],
-  { log, counts, observer: { observe, requestId } }: Watch,
+  { log, metrics: { registry }, observer: { observe, requestId } }: Watch,
 ): Promise<() => Promise<void>> {
   const clientAddress = createClientAddress(settings.trustProxy)
   const answer = createNodeListener(
@@ -126,7 +135,7 @@ async function listen(
   const admin = createStoppableServer(
     createAdminListener({
       readinessProblem: createReadinessView({ isStopping: () => open.stopping, ready: () => server.ready() }, log),
-      metrics: () => counts.render(log.writeErrors),
+      metrics: async () => ({ text: await registry.metrics(), type: registry.contentType }),
     }),
     { connections },
   )

@@ -107,7 +107,7 @@ export class Documents {
       kind: 'lookup',
       what,
       host: new URL(url).host,
-      outcome: isFailed ? outcome.failure.reason : outcome.found.stale ? 'stale' : 'found',
+      outcome: isFailed ? (outcome.failure.reason as LookupEvent['outcome']) : outcome.found.stale ? 'stale' : 'found',
       cached,
       duration: (performance.now() - began) / 1000,
       reason: failure && [failure.message, ...errorReasons(failure)].join(': ').slice(0, longestReason),

@@ -20,6 +20,7 @@ export interface RequestEvent {
   duration: number
   /** Of the answer; undefined: there was none, or a resource let the request through. */
   status?: number | undefined
+  /** Of HTTP. */
   method?: string | undefined
   /** As it was sent, without the query, cut to 256 characters. A stranger chose it, so anything can be in it. */
   path?: string | undefined
@@ -43,13 +44,13 @@ export interface LookupEvent {
   role: Role
   /** `document`: what an identifier points at; `keys`: the key set that it names. */
   what: 'document' | 'keys'
+  /** Whose it is, with the port where that is not 443. */
   host: string
   /**
    * `unreachable`: its origin does not answer; `stale`: neither, and what was known before goes on for a while (W32);
-   * `refused`: what it answers is not acceptable; `busy`: too many are being fetched; `unknown_kid`, `unusable`: it has no
-   * such key, or one that may not be used.
+   * `refused`: what it answers is not acceptable; `busy`: too many are being fetched.
    */
-  outcome: 'found' | 'stale' | 'unreachable' | 'refused' | 'busy' | 'unknown_kid' | 'unusable'
+  outcome: 'found' | 'stale' | 'unreachable' | 'refused' | 'busy'
   /** Whether nothing was fetched for it. */
   cached: boolean
   /** Seconds until it was known; the answer to a stranger may come later, so that the time tells nothing. */
@@ -66,10 +67,13 @@ export interface DecisionEvent {
   by: 'person' | 'policy' | 'grant'
   /** `asked`: no rule decides, so that a person is asked. */
   outcome: 'allowed' | 'denied' | 'asked'
+  /** Its identifier. */
   agent: string
+  /** The delegate of the agent, where one asked. */
   delegate?: string | undefined
+  /** What it is access to, by its identifier. */
   resource: string
-  /** Space-separated. */
+  /** What was asked for, space-separated. */
   scope: string
   /** The rule of the policy. */
   rule?: string | undefined

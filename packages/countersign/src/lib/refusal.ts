@@ -11,7 +11,9 @@ export interface Refusal {
   status?: number | undefined
   /** Our name of the case, such as `policy_denied`, or of the page. */
   code: string
+  /** Who was refused, by its identifier. */
   agent?: string | undefined
+  /** The delegate of the agent, where one asked. */
   delegate?: string | undefined
   /** Whether anybody may have named the agent, since no signature of its was verified. */
   claimed?: true | undefined

@@ -1,7 +1,6 @@
-import { networkOf } from 'countersign/wire'
+import { networkOf, type Refusal } from 'countersign/wire'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Storage } from '../storage/storage.js'
-import type { Refusal } from './refusal.js'
 
 /** Rows in 15 minutes about one agent, from one address, and in all: more say nothing new, and the log has them. */
 const window = 900

@@ -16,6 +16,7 @@ import { newHandle } from './handle.js'
 import { linkWay, requireStored } from './link.js'
 import { outcomeResponse } from './outcome.js'
 import { consentPageAt } from './page.js'
+import { tellDecision } from './tell-decision.js'
 
 /** What is allowed for longer than this, in seconds, may answer the agent's next request without a page. */
 const rememberedFrom = 86_400
@@ -39,6 +40,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
     remembered: facts.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
   })
   if (outcome.outcome === 'refused') return decideRefusals[outcome.reason](context, visit, link)
+  if (isOpen) tellDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
   const renewed = isOpen && facts.askPassword ? await renewSession(context, visit) : []
   return withCookies(await outcomeResponse(context, visit, outcome.request), renewed)
 }
@@ -55,6 +57,7 @@ export async function deny(context: ServerContext, visit: Visit, link: ConsentLi
     remembered: false,
   })
   if (outcome.outcome === 'refused') return decideRefusals[outcome.reason](context, visit, link)
+  if (stored.status === 'open') tellDecision(context, outcome.request, { by: 'person', outcome: 'denied' })
   return outcomeResponse(context, visit, outcome.request)
 }
 

@@ -1,4 +1,4 @@
-import { describeRefusal } from '../audit/refusal.js'
+import { describeRefusal } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { htmlResponse } from '../http/html-response.js'
 import { problemStatus } from '../http/page-error.js'
@@ -54,7 +54,7 @@ export async function consentPageAt(
     )
     const code = 'policy_forbids'
     const refusal = describeRefusal(facts.forbidden, { status: problemStatus[code], code }, { agent: request.agent })
-    return withRefusal(htmlResponse(html, { ...options, status: refusal.status }), refusal)
+    return withRefusal(htmlResponse(html, { ...options, status: problemStatus[code] }), refusal)
   }
   const model = consentModel({
     frame,

@@ -13,6 +13,7 @@ import { newHandle } from './handle.js'
 import { requestWay, requireLink, requireStored } from './link.js'
 import { answerUnlessOpen, outcomeResponse } from './outcome.js'
 import { consentPageAt } from './page.js'
+import { tellDecision } from './tell-decision.js'
 
 /** A link to a request: the sign-in page, then the consent page, or why there is neither (S§9.5). */
 export async function showRequest(context: ServerContext, visit: Visit): Promise<Response> {
@@ -68,7 +69,7 @@ async function allowRemembered(
     grantId,
     handle: newHandle(context, stored.id),
   })
-  return outcome.outcome === 'refused'
-    ? undefined
-    : withCookies(await outcomeResponse(context, visit, outcome.request), visit.newCookies)
+  if (outcome.outcome === 'refused') return undefined
+  tellDecision(context, outcome.request, { by: 'grant', outcome: 'allowed' })
+  return withCookies(await outcomeResponse(context, visit, outcome.request), visit.newCookies)
 }

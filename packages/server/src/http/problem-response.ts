@@ -1,5 +1,5 @@
+import { describeRefusal } from 'countersign/wire'
 import type { Context as HonoContext } from 'hono'
-import { describeRefusal } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
 import { renderProblem } from '../pages/problem-page.js'
 import { htmlResponse } from './html-response.js'

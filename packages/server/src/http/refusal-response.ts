@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { describeRefusal, type Refusal, type Refused } from '../audit/refusal.js'
+import { describeRefusal, type Refusal, type Refused } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/storage.js'

@@ -21,6 +21,10 @@ export interface Arrival {
   Variables: {
     /** The methods of the path, for `Allow`. */
     allow: string
+    /** The path as the table of routes has it. */
+    route?: string
+    /** The request was told to who listens. */
+    told?: true
     /** Programs call the path, and not people: what is wrong is then said as the edition says it. */
     forPrograms?: true
   }

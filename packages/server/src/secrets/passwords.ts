@@ -1,5 +1,6 @@
 import { hash, verify } from '@node-rs/argon2'
 import { AAuthError } from 'countersign'
+import type { Tell } from 'countersign/wire'
 
 /** argon2id, 19 MiB and two passes (OWASP); computed off the event loop. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
@@ -29,27 +30,35 @@ export interface Passwords {
 }
 
 /** Creates the one queue in which passwords wait. */
-export function createPasswords(): Passwords {
+export function createPasswords(tell?: Tell): Passwords {
   let running = 0
   const queue: (() => void)[] = []
   let dummy: Promise<string> | undefined
 
   async function inTurn<T>(compute: () => Promise<T>): Promise<T> {
+    const came = performance.now()
     if (running >= limits.running) {
       if (queue.length >= limits.waiting) {
+        tell?.({ kind: 'password', outcome: 'unavailable', waited: 0, duration: 0, waiting: queue.length })
         throw new AAuthError('unavailable', 'Too many passwords are being checked.', { retryAfter: 2 })
       }
       await new Promise<void>((resolve) => queue.push(resolve))
     } else {
       running++
     }
+    const began = performance.now()
+    let outcome: 'ok' | 'failed' = 'failed'
     try {
-      return await compute()
+      const computed = await compute()
+      outcome = 'ok'
+      return computed
     } finally {
       // A waiting computation takes this one's place, so the count stays.
       const next = queue.shift()
       if (next) next()
       else running--
+      const seconds = { waited: (began - came) / 1000, duration: (performance.now() - began) / 1000 }
+      tell?.({ kind: 'password', outcome, ...seconds, waiting: queue.length })
     }
   }
 

@@ -74,6 +74,8 @@ export interface StorageOptions {
   now?: () => number
   /** Seconds between retention runs; 0 turns them off. @default 60 */
   sweepInterval?: number
+  /** Told when a retention run left nothing over, with the number of rows that it deleted. */
+  onSwept?: (rows: number) => void
   /** Told when a retention run failed; the next one tries again. @default a process warning */
   onSweepError?: (error: unknown) => void
   limits?: StorageLimits

@@ -45,6 +45,17 @@ function policyGrant(
 ): string | undefined {
   const decision = context.policy({ agent, delegate, ...access })
   const denial = denialOf(decision)
+  const granted = decision !== 'ask' && 'grant' in decision ? decision.grant : undefined
+  context.tell?.({
+    kind: 'decision',
+    by: 'policy',
+    outcome: denial ? 'denied' : granted === undefined ? 'asked' : 'allowed',
+    agent,
+    delegate: delegate ?? undefined,
+    resource: access.resource,
+    scope: access.scope.join(' '),
+    rule: denial?.rule ?? granted,
+  })
   if (denial) throw denial
-  return decision !== 'ask' && 'grant' in decision ? decision.grant : undefined
+  return granted
 }

@@ -1,17 +1,17 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import {
   bodyCoverage,
+  claimedAgent,
   type DiscoveryFailure,
-  decodeToken,
   type MaybePromise,
   maxFormBytes,
+  type Refused,
   type ResolvedKey,
   requireUnusedNonce,
   type VerifiedNonce,
   type VerifiedSignature,
   verifySignature,
 } from 'countersign/wire'
-import type { Refused } from '../audit/refusal.js'
 import type { ServerContext } from '../context.js'
 import { refusalResponse } from '../http/refusal-response.js'
 
@@ -53,6 +53,7 @@ export async function signedRequest(
   judge: RequestJudge,
 ): Promise<Response> {
   let agent: SigningAgent | undefined
+  const claimed = () => claimedAgent(context.edition.signing, request.headers.get('signature-key') ?? '')
   try {
     const verified = await verifySignature(received, {
       authorities: [new URL(context.issuer).host],
@@ -71,24 +72,12 @@ export async function signedRequest(
     await claimNonce(context, verified.nonce, agent)
     return await answer()
   } catch (error) {
-    return refusalResponse(context, error, requestId, agent ? refused(agent) : claimedBy(context, request))
+    return refusalResponse(context, error, requestId, agent ? refused(agent) : claimed())
   }
 }
 
 function refused({ agent, delegate }: SigningAgent): Refused {
   return { agent, delegate: delegate ?? undefined }
-}
-
-/** Who a request that was not verified says it is from: whose keys were looked for, whatever else its token claims. */
-function claimedBy({ edition }: ServerContext, request: Request): Refused {
-  try {
-    const { key } = edition.signing.parseKey(request.headers.get('signature-key') ?? '')
-    const agent = 'id' in key ? key.id : key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload.iss : undefined
-    return typeof agent === 'string' ? { agent, claimed: true } : {}
-  } catch (error) {
-    if (error instanceof AAuthError) return {}
-    throw error
-  }
 }
 
 function claimNonce({ storage }: ServerContext, nonce: VerifiedNonce | undefined, by: SigningAgent): Promise<void> {

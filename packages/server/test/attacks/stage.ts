@@ -39,7 +39,7 @@ export interface StageOptions
     | 'policy'
     | 'accounts'
     | 'onError'
-    | 'onRefusal'
+    | 'onEvent'
     | 'reEncodeLogo'
   > {
   /** What the servers get for a storage. @default the storage itself */

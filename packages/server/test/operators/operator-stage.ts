@@ -27,6 +27,11 @@ interface ServeOptions {
   env?: NodeJS.ProcessEnv
 }
 
+interface SpawnOptions extends ServeOptions {
+  /** A file that its log goes to. @default what {@link InstanceProcess.said} shows */
+  stdout?: number
+}
+
 /** What an operator has: a folder with a configuration and a master key, and the command. */
 export interface OperatorStage {
   folder: string
@@ -41,7 +46,7 @@ export interface OperatorStage {
   /** Starts an instance in this process and waits until it listens. */
   serve(options?: ServeOptions): Promise<Instance>
   /** Starts an instance as a process of its own and waits until it listens. */
-  spawnServe(options?: ServeOptions): Promise<InstanceProcess>
+  spawnServe(options?: SpawnOptions): Promise<InstanceProcess>
 }
 
 /** The built command. */
@@ -111,16 +116,17 @@ export async function createOperatorStage(
       await program.seen(/"event":"started"/)
       return { said: program.said, stop: program.stop, origin: `http://127.0.0.1:${other}` }
     },
-    async spawnServe({ port: other = port, env = {} } = {}) {
+    async spawnServe({ port: other = port, env = {}, stdout: log } = {}) {
       const child = spawn(process.execPath, [commandPath, 'serve', '--config', config], {
         cwd: folder,
         env: { ...process.env, COUNTERSIGN_LISTEN_PORT: String(other), ...env },
+        stdio: ['ignore', log ?? 'pipe', 'pipe'],
       })
       children.add(child)
       let stdout = ''
       let stderr = ''
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        stderr += text
+      child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+        stdout += text
       })
       const finished = new Promise<Finished>((resolve) => {
         child.once('close', (status) => {
@@ -129,9 +135,9 @@ export async function createOperatorStage(
         })
       })
       await new Promise<void>((resolve, reject) => {
-        child.stdout.setEncoding('utf8').on('data', (text: string) => {
-          stdout += text
-          if (stdout.includes('"event":"started"')) resolve()
+        child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+          stderr += text
+          if (stderr.includes('is served at')) resolve()
         })
         void finished.then(({ status }) => reject(new Error(`serve ended with ${status}: ${stderr}`)))
       })

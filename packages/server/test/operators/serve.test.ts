@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -39,7 +39,16 @@ describe('countersign serve', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
     const logged = lines.find(({ path }) => path === '/agent/token')
-    expect(logged).toMatchObject({ method: 'POST', status: 200, ms: expect.any(Number), id: expect.any(String) })
+    expect(logged).toMatchObject({
+      event: 'request',
+      method: 'POST',
+      route: '/agent/token',
+      outcome: 'ok',
+      status: 200,
+      ms: expect.any(Number),
+      id: expect.any(String),
+    })
+    expect(lines).toContainEqual(expect.objectContaining({ event: 'decision', by: 'person', outcome: 'allowed' }))
     for (const secret of [person.password, 'aarq_', 'aacd_', 'aasn_', 'eyJ', '?']) expect(stdout).not.toContain(secret)
   })
 
@@ -191,7 +200,7 @@ describe('countersign serve', () => {
         .filter((line) => line.includes(`"code":"${code}"`))
         .map((line) => JSON.parse(line) as Record<string, unknown>)
     const byRule = { status: 403, description: 'A rule of this server does not allow that.' }
-    const common = { event: 'request', path: '/agent/token', status: 403, agent: id }
+    const common = { event: 'refusal', status: 403, agent: id }
     expect(await ask('data.read')).toMatchObject({ status: 200 })
     expect(await ask('data.write')).toEqual(byRule)
     expect(await ask('data.delete')).toEqual(byRule)
@@ -229,6 +238,34 @@ describe('countersign serve', () => {
     const { child } = await stage.spawnServe()
     child.stdout?.destroy()
     for (let i = 0; i < 5; i++) expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
+  })
+
+  it('serves on with its log on a disk that is full, counts it, and stops when it is told (F6)', async () => {
+    const port = await freePort()
+    const stage = await createOperatorStage({ admin: { port } })
+    const full = openSync('/dev/full', 'w')
+    onTestFinished(() => closeSync(full))
+    const { child, finished } = await stage.spawnServe({ stdout: full })
+    const lost = async () =>
+      Number(/log_write_errors_total (\d+)/.exec(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())?.[1])
+    for (let sent = 0; sent < 50; sent++) expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
+    await expect.poll(lost).toBeGreaterThanOrEqual(50)
+    child.kill('SIGTERM')
+    expect(await finished).toMatchObject({ status: 0 })
+  })
+
+  it('serves on with a log that is read by nobody who took it, and stops when it is told', async () => {
+    const stage = await createOperatorStage()
+    const { child, finished } = await stage.spawnServe()
+    child.stdout?.pause()
+    // More than a pipe holds.
+    const long = 'x'.repeat(200)
+    for (let sent = 0; sent < 800; sent++) await fetch(`${stage.issuer}/${long}`, { method: 'HEAD' })
+    expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
+    child.kill('SIGTERM')
+    await new Promise((resolve) => child.once('exit', resolve))
+    child.stdout?.resume()
+    expect(await finished).toMatchObject({ status: 0 })
   })
 })
 

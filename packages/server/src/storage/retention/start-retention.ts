@@ -6,13 +6,14 @@ import type { StorageOptions } from '../storage.js'
  * @returns a function that stops it
  */
 export function startRetention(sweep: () => Promise<number>, options: StorageOptions): () => void {
-  const { sweepInterval = 60, onSweepError = warn } = options
+  const { sweepInterval = 60, onSwept, onSweepError = warn } = options
   if (sweepInterval === 0) return () => undefined
   let running = false
   const timer = setInterval(() => {
     if (running) return
     running = true
     sweep()
+      .then(onSwept)
       .catch(onSweepError)
       .finally(() => {
         running = false

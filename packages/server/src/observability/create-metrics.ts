@@ -1,0 +1,181 @@
+import type { CountersignEvent } from 'countersign'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What is read when somebody asks for the metrics. */
+export interface MetricsOptions {
+  /** `writeErrors` of a log. @default the metric is left out */
+  logWriteErrors?: (() => number) | undefined
+  /** Seconds since retention last left nothing over. @default the metric is left out */
+  retentionLag?: (() => number) | undefined
+  /** The connections to the database, where there is a pool. @default the metric is left out */
+  pool?: (() => PoolState) | undefined
+  /** Also those of the process: memory, CPU, delay of the event loop, garbage collection. @default true */
+  process?: boolean | undefined
+}
+
+export interface PoolState {
+  idle: number
+  used: number
+  /** Who waits for a connection. */
+  waiting: number
+}
+
+/** Metrics for Prometheus. */
+export interface Metrics {
+  /** Counts events: give it to a part as its `onEvent`. */
+  readonly onEvent: (event: CountersignEvent) => void
+  /** All of them, by the names of `prom-client`: add your own. */
+  readonly registry: Registry
+}
+
+/** Seconds. */
+const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
+/**
+ * Creates metrics, kept by prom-client in a registry of their own. Labels have few values, whatever strangers send: never an
+ * agent, a host or a person.
+ *
+ * @example
+ * ```ts
+ * const metrics = createMetrics()
+ * const server = createAuthServer({ issuer, keys, storage, onEvent: metrics.onEvent })
+ * const text = await metrics.registry.metrics()
+ * ```
+ */
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const requests = new Counter({
+    name: 'countersign_requests_total',
+    help: 'Requests, by route and by what came of them: ok, or the code of the refusal',
+    labelNames: ['role', 'route', 'outcome'],
+    registers,
+  })
+  const requestSeconds = new Histogram({
+    name: 'countersign_request_duration_seconds',
+    help: 'Time to an answer, by route',
+    labelNames: ['role', 'route'],
+    buckets,
+    registers,
+  })
+  const lookups = new Counter({
+    name: 'countersign_lookups_total',
+    help: 'Documents and key sets of others that were needed; cached: nothing was fetched',
+    labelNames: ['role', 'what', 'outcome', 'cached'],
+    registers,
+  })
+  const lookupSeconds = new Histogram({
+    name: 'countersign_lookup_duration_seconds',
+    help: 'Time of lookups for which something was fetched',
+    labelNames: ['role', 'what'],
+    buckets,
+    registers,
+  })
+  const decisions = new Counter({
+    name: 'countersign_decisions_total',
+    help: 'Decisions of people, policies and grants',
+    labelNames: ['by', 'outcome'],
+    registers,
+  })
+  const storageSeconds = new Histogram({
+    name: 'countersign_storage_duration_seconds',
+    help: 'Time of the verbs of the storage',
+    labelNames: ['verb'],
+    buckets,
+    registers,
+  })
+  const storageErrors = new Counter({
+    name: 'countersign_storage_errors_total',
+    help: 'Verbs of the storage that were not done: the code of the StorageError, or failed',
+    labelNames: ['verb', 'code'],
+    registers,
+  })
+  const passwords = new Counter({
+    name: 'countersign_passwords_total',
+    help: 'Passwords that were hashed or checked (argon2); unavailable: too many were waiting',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const passwordWait = new Histogram({
+    name: 'countersign_password_wait_seconds',
+    help: 'Time until the turn of a password',
+    buckets,
+    registers,
+  })
+  const passwordQueue = new Gauge({
+    name: 'countersign_password_queue',
+    help: 'Passwords that wait',
+    registers,
+  })
+  addReadings(registry, options)
+  if (options.process !== false) addProcess(registry)
+
+  return {
+    registry,
+    onEvent(event) {
+      const { kind, role } = event
+      if (kind === 'request') {
+        const { route, outcome, duration } = event
+        requests.inc({ role, route, outcome })
+        requestSeconds.observe({ role, route }, duration)
+      } else if (kind === 'lookup') {
+        const { what, outcome, cached, duration } = event
+        lookups.inc({ role, what, outcome, cached: String(cached) })
+        if (!cached) lookupSeconds.observe({ role, what }, duration)
+      } else if (kind === 'decision') {
+        const { by, outcome } = event
+        decisions.inc({ by, outcome })
+      } else if (kind === 'storage') {
+        const { verb, outcome, duration } = event
+        storageSeconds.observe({ verb }, duration)
+        if (outcome !== 'ok') storageErrors.inc({ verb, code: outcome })
+      } else if (kind === 'password') {
+        passwords.inc({ outcome: event.outcome })
+        passwordQueue.set(event.waiting)
+        if (event.outcome !== 'unavailable') passwordWait.observe(event.waited)
+      }
+    },
+  }
+}
+
+/** What no event tells: it is read when somebody asks. */
+function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool }: MetricsOptions): void {
+  const registers = [registry]
+  if (logWriteErrors)
+    new Counter({
+      name: 'countersign_log_write_errors_total',
+      help: 'Writes of the log that failed, and lines that were left out since too many wait',
+      registers,
+      collect() {
+        this.reset()
+        this.inc(logWriteErrors())
+      },
+    })
+  if (retentionLag)
+    new Gauge({
+      name: 'countersign_retention_lag_seconds',
+      help: 'Time since retention last left nothing over; alarm at 86400',
+      registers,
+      collect() {
+        this.set(retentionLag())
+      },
+    })
+  if (pool)
+    new Gauge({
+      name: 'countersign_pool_connections',
+      help: 'Connections to the database, and who waits for one',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const [state, count] of Object.entries(pool())) this.set({ state }, count)
+      },
+    })
+}
+
+// Those with a label for each kind of handle that is open are as many as Node has kinds.
+const unbounded = ['nodejs_active_resources', 'nodejs_active_handles', 'nodejs_active_requests']
+
+function addProcess(registry: Registry): void {
+  collectDefaultMetrics({ register: registry })
+  for (const name of unbounded) registry.removeSingleMetric(name)
+}

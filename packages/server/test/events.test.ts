@@ -1,0 +1,140 @@
+import type { CountersignEvent } from 'countersign'
+import { hashPassword } from 'countersign-server'
+import { createMetrics } from 'countersign-server/observability'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { allow, authRequest, openRequest, redeem, refresh, refreshTokenOf, signForm, view } from './attacks/flow.js'
+import { openMapStage, people, type StageOptions } from './attacks/stage.js'
+import { createScriptedUser } from './scripted-user.js'
+
+/** A stage, and what its server told. */
+async function openTold(options: StageOptions = {}) {
+  const told: CountersignEvent[] = []
+  const stage = await openMapStage({ onEvent: (event) => void told.push(event), ...options })
+  onTestFinished(() => stage.close())
+  const of = <K extends CountersignEvent['kind']>(kind: K) =>
+    told.filter((event): event is Extract<CountersignEvent, { kind: K }> => event.kind === kind)
+  return { stage, told, of }
+}
+
+it('an auth server tells its requests by route, and what people and policies decide', async () => {
+  const { stage, told, of } = await openTold()
+  const allowed = await allow(stage)
+  expect((await redeem(stage, allowed)).status).toBe(200)
+  await stage.fetch(`${stage.authServer}/account/with/nobody`)
+  await stage.fetch(`${stage.authServer}/nowhere?secret=x`)
+  const requests = of('request').map(({ method, route, outcome, status }) => [method, route, outcome, status])
+  expect(requests).toContainEqual(['POST', '/agent/token', 'ok', 200])
+  expect(requests).toContainEqual(['POST', '/agent/auth', 'ok', 303])
+  expect(requests.slice(-2)).toEqual([
+    ['GET', '/account/with/:id', 'not_found', 404],
+    ['GET', 'none', 'not_found', 404],
+  ])
+  expect(of('request').at(-1)).toMatchObject({ path: '/nowhere', requestId: expect.any(String) as string })
+  expect(told.every((event) => event.role === 'authServer')).toBe(true)
+  const about = { kind: 'decision', role: 'authServer', agent: stage.agent.id, resource: stage.resource.id }
+  expect(of('decision')).toMatchObject([
+    { ...about, by: 'policy', outcome: 'asked' },
+    { ...about, by: 'person', outcome: 'allowed' },
+  ])
+})
+
+it('a rule that denies is a decision and a refusal of one request, which is told once', async () => {
+  const { stage, told, of } = await openTold({ policy: () => ({ deny: 'no-banks' }) })
+  const response = await stage.fetch(await signForm(stage, await authRequest(stage)))
+  const requestId = response.headers.get('x-request-id')
+  expect(of('decision')).toMatchObject([{ by: 'policy', outcome: 'denied', rule: 'no-banks' }])
+  expect(of('refusal')).toMatchObject([{ code: 'policy_denied', rule: 'no-banks', requestId }])
+  expect(of('request')).toMatchObject([{ route: '/agent/token', outcome: 'policy_denied', status: 403, requestId }])
+  expect(told.map(({ kind }) => kind).filter((kind) => kind !== 'storage' && kind !== 'lookup')).toEqual([
+    'decision',
+    'refusal',
+    'request',
+  ])
+})
+
+it('verbs of the storage are told with their time, and why one was not done', async () => {
+  const { stage, of } = await openTold({
+    wrap: (storage) => ({
+      ...storage,
+      findAuthRequest: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 30))
+        throw Object.assign(new Error('broken'))
+      },
+    }),
+    onError: () => undefined,
+  })
+  const open = await openRequest(stage)
+  await view(stage, open).catch(() => undefined)
+  const { duration, ...found } = of('storage').find(({ verb }) => verb === 'findAuthRequest') ?? {}
+  expect(found).toEqual({ kind: 'storage', role: 'authServer', verb: 'findAuthRequest', outcome: 'failed' })
+  expect(duration).toBeGreaterThan(0.025)
+  expect(duration).toBeLessThan(5)
+  expect(of('storage')).toContainEqual(expect.objectContaining({ verb: 'createAuthRequest', outcome: 'ok' }))
+})
+
+it('passwords are told with the time until their turn', async () => {
+  const { stage, of } = await openTold({ hashPassword })
+  const url = `${stage.authServer}/account/sign-in`
+  const pages = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const user = createScriptedUser(stage.fetch)
+      return { user, page: await (await user.open(url)).text() }
+    }),
+  )
+  await Promise.all(pages.map(({ user, page }) => user.submit(page, url, { ...people.alice, action: 'login' })))
+  const passwords = of('password')
+  expect(passwords.map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'ok', 'ok'])
+  expect(passwords.filter(({ waited }) => waited > 0.001)).toHaveLength(2)
+  expect(passwords.at(-1)?.waiting).toBe(0)
+})
+
+it('a listener that fails, or never ends, harms no request', async () => {
+  vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  for (const onEvent of [
+    () => {
+      throw new Error('the listener is broken')
+    },
+    () => new Promise<void>(() => undefined),
+  ]) {
+    const { stage } = await openTold({ onEvent })
+    const allowed = await allow(stage)
+    const token = await refreshTokenOf(stage, allowed)
+    expect((await refresh(stage, allowed.by, token)).status).toBe(200)
+  }
+})
+
+it('metrics count what is told, by labels that no agent chooses', async () => {
+  const metrics = createMetrics({ process: false, logWriteErrors: () => 7, retentionLag: () => 90 })
+  const { stage } = await openTold({ onEvent: metrics.onEvent })
+  await allow(stage)
+  await stage.fetch(`${stage.authServer}/https://agent.example/x`)
+  const text = await metrics.registry.metrics()
+  expect(text).toContain('countersign_requests_total{role="authServer",route="/agent/token",outcome="ok"} 1\n')
+  expect(text).toContain('countersign_requests_total{role="authServer",route="none",outcome="not_found"} 1\n')
+  expect(text).toContain('countersign_decisions_total{by="person",outcome="allowed"} 1\n')
+  expect(text).toContain('countersign_storage_duration_seconds_count{verb="decideRequest"} 1\n')
+  expect(text).toMatch(/countersign_lookups_total\{role="authServer",what="keys",outcome="found",cached="false"\} \d/)
+  expect(text).toContain('countersign_log_write_errors_total 7\n')
+  expect(text).toContain('countersign_retention_lag_seconds 90\n')
+  expect(text).not.toContain('.example')
+})
+
+it('metrics read the pool where there is one, and the process unless it is left out', async () => {
+  const metrics = createMetrics({ pool: () => ({ idle: 3, used: 1, waiting: 2 }) })
+  const text = await metrics.registry.metrics()
+  expect(text).toContain('countersign_pool_connections{state="waiting"} 2\n')
+  expect(text).toContain('nodejs_eventloop_lag_p99_seconds')
+  expect(text).not.toContain('{type=')
+  expect(await createMetrics({ process: false }).registry.metrics()).not.toContain('nodejs_')
+})
+
+it('retention tells when it left nothing over', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval'] })
+  const swept: number[] = []
+  const storage = sqliteStorage(':memory:', { sweepInterval: 5, onSwept: (rows) => swept.push(rows) })
+  vi.advanceTimersByTime(5000)
+  vi.useRealTimers()
+  await expect.poll(() => swept).toEqual([0])
+  await storage.close()
+})

@@ -1,0 +1,77 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createMetrics } from 'countersign-server/observability'
+
+/**
+ * The tables of docs/observability.md: the members of events, made from the comments of their interfaces, and the metrics,
+ * made from those that are registered. With --write they are written; else they must be there as they would be written.
+ */
+const document = 'docs/observability.md'
+const sources = ['packages/countersign/src/lib/events.ts', 'packages/countersign/src/lib/refusal.ts']
+const code = sources.map((path) => readFileSync(path, 'utf8')).join('\n')
+const failures = []
+
+/** Name, type and comment of each member, those of what an interface extends first. */
+function membersOf(name) {
+  const [, base, body] =
+    new RegExp(`^export interface ${name}(?: extends (\\w+))? \\{\\n([\\s\\S]*?)^\\}`, 'm').exec(code) ?? []
+  if (body === undefined) {
+    failures.push(`${sources.join(' and ')} have no interface ${name}`)
+    return []
+  }
+  const own = [...body.matchAll(/(?: {2}\/\*\*([\s\S]*?)\*\/\n)? {2}(\w+)(\??): (.*)\n/g)].map(
+    ([, comment = '', member, optional, type]) => ({ comment: plain(comment), member, optional, type: type.trim() }),
+  )
+  return [...(base === undefined ? [] : membersOf(base)), ...own].filter(
+    ({ member }) => member !== 'kind' && member !== 'role',
+  )
+}
+
+function plain(comment) {
+  return comment.replaceAll(/\s*\n\s*\* ?|\s+/g, ' ').trim()
+}
+
+function cell(text) {
+  return text.replaceAll('|', '\\|')
+}
+
+function eventTable(kind) {
+  const rows = membersOf(`${kind[0].toUpperCase()}${kind.slice(1)}Event`).map(({ comment, member, optional, type }) => {
+    const values = type.replace(/ \| undefined$/, '')
+    return `| \`${member}${optional}\` | ${cell(`\`${values}\``)} | ${cell(comment)} |`
+  })
+  return ['| member | type | |', '|---|---|---|', ...rows].join('\n')
+}
+
+async function metricTable() {
+  const all = { logWriteErrors: () => 0, retentionLag: () => 0, pool: () => ({ idle: 0, used: 0, waiting: 0 }) }
+  const { registry } = createMetrics({ ...all, process: false })
+  const source = readFileSync('packages/server/src/observability/create-metrics.ts', 'utf8')
+  const rows = (await registry.getMetricsAsJSON()).map(({ name, help, type }) => {
+    const [, labels = ''] = new RegExp(`name: '${name}',\\s*help: .*\\s*labelNames: \\[(.*)\\]`).exec(source) ?? []
+    return `| \`${name}\` | ${type} | ${labels.replaceAll(/'(\w+)'/g, '`$1`')} | ${cell(help)} |`
+  })
+  return ['| metric | type | labels | |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+const text = readFileSync(document, 'utf8')
+let written = text
+for (const [, kind] of code.matchAll(/^ {2}kind: '(\w+)'/gm)) replaceTable(`### \`${kind}\``, eventTable(kind))
+replaceTable('### The metrics', await metricTable())
+
+/** Replaces the first table behind a heading. */
+function replaceTable(heading, table) {
+  const at = written.indexOf(`${heading}\n`)
+  if (at === -1) {
+    failures.push(`${document} has no heading "${heading}"`)
+    return
+  }
+  const rest = written.slice(at).replace(/^\|.*\|\n(?:\|.*\n)+/m, () => `${table}\n`)
+  written = written.slice(0, at) + rest
+}
+
+if (process.argv.includes('--write')) writeFileSync(document, written)
+else if (written !== text)
+  failures.push(`the tables of ${document} are not as the code says: node scripts/observability-tables.mjs --write`)
+
+for (const failure of failures) process.stderr.write(`${failure}\n`)
+process.exitCode = failures.length === 0 ? 0 : 1
