@@ -30,6 +30,7 @@ const layers = {
     agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],
+    otel: ['lib'],
     wire: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     index: ['lib', 'httpsig', 'tokens', 'discovery', 'editions'],
     // What it knows of Node is the shape of a response, so that it is loaded anywhere.
@@ -111,7 +112,7 @@ const dependencies = {
 
 /** Packages that some files of a package need, and that are installed by whoever uses these. */
 const optionalPeers = {
-  countersign: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'],
+  countersign: ['@opentelemetry/api', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
   cli: ['countersign-server'],
   server: ['pg'],
 }
@@ -121,6 +122,7 @@ const optionalPeers = {
  * it loads them when they are asked for.
  */
 const separate = [
+  { name: 'countersign', folder: 'otel', needs: ['@opentelemetry/api'] },
   { name: 'countersign', folder: 'x509', needs: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'] },
   { name: 'server', folder: 'storage/engines/sqlite', needs: ['better-sqlite3'] },
   { name: 'server', folder: 'storage/engines/postgres', needs: ['pg'] },

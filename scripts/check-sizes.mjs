@@ -15,9 +15,11 @@ const timed = [
   'countersign/node',
   'countersign/wire',
   'countersign/x509',
+  'countersign/otel',
   'countersign-server',
   'countersign-server/sqlite',
   'countersign-server/logos',
+  'countersign-server/observability',
 ]
 
 let failed = false

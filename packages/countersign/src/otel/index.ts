@@ -1,0 +1,15 @@
+/**
+ * Events in the spans of OpenTelemetry. This entry alone needs `@opentelemetry/api`.
+ *
+ * @packageDocumentation
+ */
+
+import { importOptional } from '../lib/import-optional.js'
+
+const listener = await importOptional(
+  'countersign/otel',
+  ['@opentelemetry/api'],
+  () => import('./create-span-listener.js'),
+)
+
+export const createSpanListener: typeof listener.createSpanListener = listener.createSpanListener
