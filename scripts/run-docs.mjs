@@ -182,7 +182,8 @@ function requireListed() {
     if (!named.includes(name)) failures.push(`scripts/run-docs.mjs lists ${name}, which is not there`)
   if (named.length > 10) failures.push('more than ten blocks are not run')
   for (const reason of Object.values(notRun))
-    if (!['a public host', 'systemd', 'apt', 'a test'].includes(reason)) failures.push(`"${reason}" is no reason to run no block`)
+    if (!['a public host', 'systemd', 'apt', 'a test'].includes(reason))
+      failures.push(`"${reason}" is no reason to run no block`)
 }
 
 function prepare() {
