@@ -1,17 +1,15 @@
 import { EventEmitter, once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type AgentError, type AgentOptions, createAgent } from 'countersign/agent'
 import { createResource } from 'countersign/resource'
 import { createAuthServer, fixedKeys } from 'countersign-server'
-import { sqliteStorage } from 'countersign-server/sqlite'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { hasChromium, launchChromium } from './chromium.js'
+import { takeInTurn } from './in-turn.js'
 import { type ListeningOrigin, listenOnLoopback } from './listening-origin.js'
 import { takeScreenshot } from './screenshot.js'
+import { openTwoStorages } from './storage/postgres/in-postgres.js'
 import { protectedApi, scopes } from './world.js'
 
 interface RealWorld {
@@ -24,27 +22,23 @@ interface RealWorld {
   start(): Promise<{ url: string; ended: Promise<number | string> }>
 }
 
-/** Agent, resource and auth server on ports, with SQLite and the real `fetch`. */
+/** Agent, resource and two instances of an auth server on ports, which answer in turn, with PostgreSQL and the real `fetch`. */
 async function openWorld(about: Partial<AgentOptions> = {}): Promise<RealWorld> {
   const [agent, resource, authServer] = await Promise.all([listenOnLoopback(), listenOnLoopback(), listenOnLoopback()])
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-browser-'))
-  const storage = sqliteStorage(join(folder, 'auth.db'))
+  const storages = await openTwoStorages()
   onTestFinished(async () => {
     await Promise.all([agent.close(), resource.close(), authServer.close()])
-    await storage.close()
-    rmSync(folder, { recursive: true, force: true })
+    await Promise.all(storages.map((each) => each.close()))
   })
-  const server = createAuthServer({
-    issuer: authServer.origin,
-    keys: fixedKeys({
-      signer: await createSigner(await generatePrivateJwk()),
-      secret: crypto.getRandomValues(new Uint8Array(32)),
-    }),
-    storage,
-    name: 'Home',
-    allowInsecureLoopback: true,
+  const keys = fixedKeys({
+    signer: await createSigner(await generatePrivateJwk()),
+    secret: crypto.getRandomValues(new Uint8Array(32)),
   })
-  await server.addUser({ username: 'alice', password: 'correct horse' })
+  const instances = storages.map((storage) =>
+    createAuthServer({ issuer: authServer.origin, keys, storage, name: 'Home', allowInsecureLoopback: true }),
+  )
+  const next = takeInTurn(instances)
+  await next().addUser({ username: 'alice', password: 'correct horse' })
   const api = createResource({
     id: resource.origin,
     signer: await createSigner(await generatePrivateJwk()),
@@ -68,7 +62,7 @@ async function openWorld(about: Partial<AgentOptions> = {}): Promise<RealWorld> 
     return caller.handler(request)
   })
   resource.serve(protectedApi(api))
-  authServer.serve((request, received) => server.handler(request, received))
+  authServer.serve((request, received) => next().handler(request, received))
   return {
     agent,
     resource,

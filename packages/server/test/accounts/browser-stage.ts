@@ -3,13 +3,14 @@ import type { AddressInfo } from 'node:net'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { createNodeListener } from 'countersign/node'
 import { createAuthServer, fixedKeys } from 'countersign-server'
-import { sqliteStorage } from 'countersign-server/sqlite'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 import { type Asked, type OpenRequest, openRequest } from '../attacks/flow.js'
 import { createParty, identityOf, type Party } from '../attacks/party.js'
 import { people, type Stage } from '../attacks/stage.js'
+import { takeInTurn } from '../in-turn.js'
 import { listenOnLoopback } from '../listening-origin.js'
+import { openTwoStorages } from '../storage/postgres/in-postgres.js'
 import { scopes } from '../world.js'
 
 export interface BrowserStage extends Stage {
@@ -17,7 +18,7 @@ export interface BrowserStage extends Stage {
   ask(asked?: Asked, by?: Stage['agent']): Promise<OpenRequest>
 }
 
-/** An auth server named `localhost`, so that it can have passkeys, with two agents and a resource on ports. */
+/** Two instances of an auth server named `localhost`, so that it can have passkeys, which answer in turn, with two agents and a resource on ports. */
 export async function openBrowserStage(): Promise<BrowserStage> {
   const [agentPort, otherPort, resourcePort, otherResourcePort] = [
     await listenOnLoopback(),
@@ -54,24 +55,33 @@ export async function openBrowserStage(): Promise<BrowserStage> {
     },
   }
   const now = () => clock.now
-  const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
+  const storages = await openTwoStorages(now)
+  const [storage] = storages
+  if (!storage) throw new TypeError('there are two storages')
   const listener = createServer()
   await new Promise<void>((resolve) => listener.listen(0, 'localhost', resolve))
   const authServer = `http://localhost:${(listener.address() as AddressInfo).port}`
-  const server = createAuthServer({
-    issuer: authServer,
-    name: 'Home',
-    keys: fixedKeys({ signer: await createSigner(await generatePrivateJwk()), secret: new Uint8Array(32).fill(7) }),
-    storage,
-    now,
-    accounts: { signUp: true },
-    allowInsecureLoopback: true,
+  const keys = fixedKeys({
+    signer: await createSigner(await generatePrivateJwk()),
+    secret: new Uint8Array(32).fill(7),
   })
+  const instances = storages.map((each) =>
+    createAuthServer({
+      issuer: authServer,
+      name: 'Home',
+      keys,
+      storage: each,
+      now,
+      accounts: { signUp: true },
+      allowInsecureLoopback: true,
+    }),
+  )
+  const next = takeInTurn(instances)
   listener.on(
     'request',
-    createNodeListener((request, received) => server.handler(request, received), { origin: authServer }),
+    createNodeListener((request, received) => next().handler(request, received), { origin: authServer }),
   )
-  for (const person of Object.values(people)) await server.addUser(person)
+  for (const person of Object.values(people)) await next().addUser(person)
   const stage: Stage = {
     authServer,
     agent,
@@ -87,8 +97,8 @@ export async function openBrowserStage(): Promise<BrowserStage> {
       listener.closeAllConnections()
       await new Promise<void>((resolve) => listener.close(() => resolve()))
       await Promise.all([agentPort, otherPort, resourcePort, otherResourcePort].map((port) => port.close()))
-      await server.close()
-      await storage.close()
+      await Promise.all(instances.map((each) => each.close()))
+      await Promise.all(storages.map((each) => each.close()))
     },
   }
   return { ...stage, clock, ask: (asked = {}, by = agent) => openRequest(stage, identityOf(by), asked) }

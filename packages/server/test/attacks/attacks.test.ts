@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { isLong } from '../long.js'
 import { play, playRace } from './attack.js'
 import { authRequestAttacks, authRequestRaces } from './auth-request-attacks.js'
 import { codeAttacks, codeRaces } from './code-attacks.js'
@@ -10,7 +11,7 @@ import { refreshAttacks, refreshRaces } from './refresh-attacks.js'
 import { rememberedAttacks } from './remembered-attacks.js'
 import { signInAttacks } from './sign-in-attacks.js'
 import { signatureAttacks, signatureRaces } from './signature-attacks.js'
-import { openHttpStage, openMapStage, openSharedStage } from './stage.js'
+import { openHttpStage, openMapStage, openPostgresStage, openSharedPostgresStage, openSharedStage } from './stage.js'
 
 const attacks = [
   ...signatureAttacks,
@@ -25,10 +26,14 @@ const attacks = [
 ]
 const races = [...signatureRaces, ...authRequestRaces, ...consentRaces, ...codeRaces, ...refreshRaces]
 
-describe.each([
+const stages = [
   ['one server over a map of origins', openMapStage, openMapStage],
+  ['two instances over HTTP on one PostgreSQL database', openPostgresStage, openSharedPostgresStage],
   ['two instances over HTTP on one SQLite file', openHttpStage, openSharedStage],
-] as const)('%s', (_name, openStage, openHttpsStage) => {
+] as const
+
+// What two engines on one file promise, the contract of the storage tries at every commit.
+describe.each(isLong ? stages : stages.slice(0, 2))('%s', (_name, openStage, openHttpsStage) => {
   it.each(attacks.map((attack) => [attack.id, attack.claim, attack] as const))(
     '%s: %s',
     async (_id, _claim, attack) => {

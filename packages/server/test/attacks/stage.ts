@@ -5,8 +5,10 @@ import type { Handler } from 'countersign/node'
 import { receiveRequest } from 'countersign/wire'
 import { type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
+import { takeInTurn } from '../in-turn.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { quickHash } from '../quick-hash.js'
+import { openTwoStorages } from '../storage/postgres/in-postgres.js'
 import { scopes } from '../world.js'
 import { createParty, newSigner, type Party } from './party.js'
 
@@ -73,39 +75,47 @@ async function addPeople(storage: Storage, hashPassword: (password: string) => P
 
 /** One server over a map of origins, with storage in memory. */
 export function openMapStage(options: StageOptions = {}): Promise<Stage> {
-  return openMap(options, (now) => ({
-    storages: [sqliteStorage(':memory:', { now, sweepInterval: 0 })],
-    file: undefined,
-  }))
+  return openMap(options, (now) => ({ storages: [sqliteStorage(':memory:', { now, sweepInterval: 0 })] }))
 }
 
 /** Two instances of one server over a map of origins, on one SQLite file: identifiers stay `https`. */
-export async function openSharedStage(options: StageOptions = {}): Promise<Stage> {
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-attacks-'))
-  const file = join(folder, 'auth.db')
-  const stage = await openMap(options, (now) => ({
-    storages: [1, 2].map(() => sqliteStorage(file, { now, sweepInterval: 0 })),
-    file,
-  }))
-  return {
-    ...stage,
-    async close() {
-      await stage.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
+export function openSharedStage(options: StageOptions = {}): Promise<Stage> {
+  return openMap(options, inOneFile)
+}
+
+/** The same on one PostgreSQL database. */
+export function openSharedPostgresStage(options: StageOptions = {}): Promise<Stage> {
+  return openMap(options, inOnePostgres)
 }
 
 const asIs = (storage: Storage) => storage
 
+/** The storages of the instances. */
 interface Stored {
   storages: Storage[]
-  file: string | undefined
+  file?: string
+  remove?: () => void
+}
+
+type Store = (now: () => number) => Stored | Promise<Stored>
+
+function inOneFile(now: () => number): Stored {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-attacks-'))
+  const file = join(folder, 'auth.db')
+  return {
+    storages: [1, 2].map(() => sqliteStorage(file, { now, sweepInterval: 0 })),
+    file,
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+async function inOnePostgres(now: () => number): Promise<Stored> {
+  return { storages: await openTwoStorages(now) }
 }
 
 async function openMap(
   { wrap = asIs, hashPassword = quickHash, ...options }: StageOptions,
-  store: (now: () => number) => Stored,
+  store: Store,
 ): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
@@ -125,7 +135,7 @@ async function openMap(
     if (!handler) throw new TypeError(`no such origin: ${request.url}`)
     return handler(request)
   }
-  const { storages, file } = store(now)
+  const { storages, file, remove } = await store(now)
   const signer = await newSigner()
   const keys = fixedKeys({ signer, secret: serverSecret })
   const servers = storages.map((each) =>
@@ -139,27 +149,33 @@ async function openMap(
       ...options,
     }),
   )
-  let turn = 0
-  origins.set(authServer, async (request) => {
-    const server = servers[turn++ % servers.length]
-    return server?.handler(request, receiveRequest(request, '192.0.2.1')) ?? Response.error()
-  })
+  const next = takeInTurn(servers)
+  origins.set(authServer, (request) => next().handler(request, receiveRequest(request, '192.0.2.1')))
   const [storage] = storages
   if (!storage) throw new TypeError('there is a storage')
   const secrets = await addPeople(storage, hashPassword)
   const close = async () => {
     await Promise.all(servers.map((each) => each.close()))
     await Promise.all(storages.map((each) => each.close()))
+    remove?.()
   }
   return { authServer, ...parties, fetch, clock, storage, secrets, file, close }
 }
 
 /** Two instances of one server over HTTP on loopback, on one SQLite file; everybody else has a port too. */
-export async function openHttpStage({
-  wrap = asIs,
-  hashPassword = quickHash,
-  ...options
-}: StageOptions = {}): Promise<Stage> {
+export function openHttpStage(options: StageOptions = {}): Promise<Stage> {
+  return openHttp(options, inOneFile)
+}
+
+/** The same on one PostgreSQL database. */
+export function openPostgresStage(options: StageOptions = {}): Promise<Stage> {
+  return openHttp(options, inOnePostgres)
+}
+
+async function openHttp(
+  { wrap = asIs, hashPassword = quickHash, ...options }: StageOptions,
+  store: Store,
+): Promise<Stage> {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
   const ports = await Promise.all(Array.from({ length: 6 }, () => listenOnLoopback()))
@@ -177,10 +193,8 @@ export async function openHttpStage({
   resourcePort.serve(parties.resource.handler)
   otherResourcePort.serve(parties.otherResource.handler)
   const authServer = instances[0].origin
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-attacks-'))
-  const file = join(folder, 'auth.db')
   const signer = await newSigner()
-  const storages = instances.map(() => sqliteStorage(file, { now, sweepInterval: 0 }))
+  const { storages, file, remove } = await store(now)
   const servers = storages.map((storage) =>
     createAuthServer({
       issuer: authServer,
@@ -196,11 +210,11 @@ export async function openHttpStage({
     const handler: Handler = (request, received) => server.handler(request, received)
     instances[index]?.serve(handler, authServer)
   }
-  let turn = 0
+  const nextInstance = takeInTurn(instances)
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const request = new Request(input, init)
     const { origin } = new URL(request.url)
-    const instance = origin === authServer ? instances[turn++ % instances.length] : undefined
+    const instance = origin === authServer ? nextInstance() : undefined
     const body = request.body === null ? null : await request.arrayBuffer()
     return globalThis.fetch((instance?.origin ?? origin) + request.url.slice(origin.length), {
       method: request.method,
@@ -224,7 +238,7 @@ export async function openHttpStage({
       await Promise.all(ports.map((port) => port.close()))
       await Promise.all(servers.map((server) => server.close()))
       await Promise.all(storages.map((opened) => opened.close()))
-      rmSync(folder, { recursive: true, force: true })
+      remove?.()
     },
   }
 }

