@@ -71,13 +71,18 @@ export interface InsideServer {
   connections: () => number
 }
 
+/** The certificate of all names inside, and its key, as files for programs that read them. */
+export function certificateFiles(): { certificate: string; key: string } {
+  return { certificate: join(inside ?? '', 'certificate.pem'), key: join(inside ?? '', 'key.pem') }
+}
+
 /** Starts an HTTPS server at an address inside, until the test ends. */
 export async function startInside(address: string, listener: RequestListener, port = 443): Promise<InsideServer> {
-  const read = (name: string) => readFileSync(join(inside ?? '', name))
+  const { certificate, key } = certificateFiles()
   const asked: string[] = []
   const sockets = new Set<Socket>()
   let connections = 0
-  const server = createServer({ key: read('key.pem'), cert: read('certificate.pem') }, (request, response) => {
+  const server = createServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (request, response) => {
     asked.push(`${request.headers.host} ${request.url}`)
     listener(request, response)
   })

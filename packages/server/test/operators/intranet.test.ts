@@ -1,15 +1,13 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
-import { createAgent } from 'countersign/agent'
-import { createGuardedFetch, createNodeListener } from 'countersign/node'
-import { createResource, type ResourceOptions } from 'countersign/resource'
+import { createGuardedFetch } from 'countersign/node'
+import type { ResourceOptions } from 'countersign/resource'
 import { january, type KeyReference, signRequest } from 'countersign/wire'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { type InsideServer, inNetworkNamespace, startInside } from '../../../countersign/test/network-namespace.js'
+import { inNetworkNamespace, startInside } from '../../../countersign/test/network-namespace.js'
 import { agentDocuments } from '../../../countersign/test/origins.js'
-import { createScriptedUser, decideAs } from '../scripted-user.js'
-import { protectedApi, scopes } from '../world.js'
+import { startInsideAgent, startInsideResource } from './inside-parties.js'
 import { createOperatorStage } from './operator-stage.js'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -62,6 +60,8 @@ async function startAuthServer(settings: object = {}) {
     allowInsecureLoopback: false,
     trustProxy: ['127.0.0.1'],
     allowNetworks,
+    // How long a refusal takes is not what is looked at here.
+    discovery: { failureTime: 'shortest' },
     ...settings,
   })
   const instance = await stage.serve()
@@ -70,35 +70,9 @@ async function startAuthServer(settings: object = {}) {
   return startInside(hosts['auth.corp.example'], passOn(instance.origin))
 }
 
-async function startResource(options: Partial<ResourceOptions> = {}): Promise<InsideServer> {
-  const resource = createResource({
-    id: api,
-    signer: await signerOf('resource-1'),
-    authServer: issuer,
-    scopes,
-    denyList: {},
-    allowNetworks: [{ cidr: '10.77.0.0/24', hosts: ['agent.corp.example'] }],
-    ...options,
-  })
-  return startInside(hosts['api.corp.example'], createNodeListener(protectedApi(resource), { origin: api }))
-}
-
-async function startAgent() {
-  const asked: string[] = []
-  const agent = createAgent({
-    id: agentId,
-    signer: await signerOf('agent-1'),
-    authServers: [issuer],
-    onePerson: true,
-    onConsent: async ({ url }) => {
-      asked.push(url)
-      const user = createScriptedUser(globalThis.fetch)
-      void user.open(await decideAs(user, url, 'grant', person))
-    },
-  })
-  const listener = createNodeListener((request) => agent.handler(request), { origin: agentId })
-  return { agent, asked, server: await startInside(hosts['agent.corp.example'], listener) }
-}
+const startResource = (options: Partial<ResourceOptions> = {}) =>
+  startInsideResource({ id: api, address: hosts['api.corp.example'], issuer, agents: 'agent.corp.example', options })
+const startAgent = () => startInsideAgent({ id: agentId, address: hosts['agent.corp.example'], issuer, person })
 
 /** A server that publishes an agent, or whatever the documents are. */
 const publishing =

@@ -83,7 +83,7 @@ describe('countersign serve', () => {
     expect((await stage.run('audit export --event keys.rotated')).stdout).toContain('"by":"server"')
   })
 
-  it('goes on where a copy of the database was made: keys, grants and refresh tokens (F14)', async () => {
+  it('goes on where a copy of the database was made: keys, grants and refresh tokens, these until db restored (F14)', async () => {
     const stage = await createOperatorStage({ lifetimes: { authToken: 10 }, durations: ['until-removed'] })
     const first = await stage.spawnServe()
     await stage.run('users add alice --password-stdin', addAlice)
@@ -112,6 +112,12 @@ describe('countersign serve', () => {
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     expect(asked).toHaveLength(1)
     expect(asksForTokens.at(-1)).toContain('request_type=refresh')
+
+    // As an operator does after a restore: the refresh token gives nothing any more, and the person is asked again.
+    expect(await stage.run(`db restored --db ${copy}`, { config: false })).toMatchObject({ status: 0 })
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+    expect(asked).toHaveLength(2)
+    expect(await stage.run(`db check --db ${copy}`, { config: false })).toMatchObject({ status: 0 })
   })
 
   it.each<[string, object, number]>([

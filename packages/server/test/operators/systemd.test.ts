@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+
+const files = new URL('../../../../docs/deployment/', import.meta.url)
+const names = readdirSync(files).filter((name) => /\.(?:service|timer)$/.test(name))
+
+const isThere = spawnSync('systemd-analyze', ['--version']).status === 0
+if (!isThere)
+  process.stderr.write('SKIPPED: systemd-analyze is not installed, so the units of the manual are not checked.\n')
+const skips = !isThere && process.env.CI === undefined
+
+/** The units of the manual in a folder, with the node of this machine. */
+function writeUnits(change = (unit: string) => unit): string {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-units-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  for (const name of names) {
+    const unit = change(readFileSync(new URL(name, files), 'utf8'))
+    // Whether there is such a program is part of what is checked.
+    const node = existsSync('/usr/bin/node') ? '/usr/bin/node' : process.execPath
+    writeFileSync(join(folder, name), unit.replaceAll('/usr/bin/node', node))
+  }
+  return folder
+}
+
+function analyze(...args: string[]) {
+  const env = { ...process.env, SYSTEMD_COLORS: '0', SYSTEMD_PAGER: 'cat' }
+  const { status, stdout, stderr } = spawnSync('systemd-analyze', args, { encoding: 'utf8', env })
+  return { status, stdout, stderr }
+}
+
+const verify = (folder: string) => analyze('verify', '--man=no', ...names.map((name) => join(folder, name)))
+
+/** What of 10 is exposed, times 10, at most. */
+const exposed = { 'countersign.service': 20, 'countersign-backup.service': 10 } as const
+const judge = (folder: string, name: keyof typeof exposed) =>
+  analyze('security', '--offline=yes', `--threshold=${exposed[name]}`, join(folder, name))
+
+it.skipIf(skips)('systemd has nothing to say against the units of the manual', () => {
+  expect(names).toHaveLength(3)
+  expect(verify(writeUnits())).toEqual({ status: 0, stdout: '', stderr: '' })
+  const misspelt = verify(writeUnits((unit) => unit.replace('NoNewPrivileges', 'NoNewPrivilege')))
+  expect(misspelt.stderr).toContain('NoNewPrivilege')
+})
+
+it.skipIf(skips).each(['countersign.service', 'countersign-backup.service'] as const)(
+  '%s can do little beside its work',
+  (name) => {
+    expect(judge(writeUnits(), name)).toMatchObject({ status: 0 })
+    const open = writeUnits((unit) => unit.replaceAll(/^(?:SystemCallFilter|Protect\w+)=.*\n/gm, ''))
+    expect(judge(open, name).status).not.toBe(0)
+  },
+)
