@@ -3,6 +3,7 @@ import { seeOther, withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { viewerOf } from '../http/viewer-of.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
+import type { ConsentPage } from '../pages/models.js'
 import { grantable } from '../policy/permissions.js'
 import { accountChanged } from '../sign-in/account-changed.js'
 import { checkPassword } from '../sign-in/check-password.js'
@@ -11,7 +12,7 @@ import type { AuthRequest, DecideOutcome, ExtendOutcome, ReasonOf } from '../sto
 import type { ConsentLink } from '../transport/consent-transport.js'
 import { waitBeforeAllowing } from './allowing-rate.js'
 import { extension } from './extension.js'
-import { type DecisionFacts, decisionFacts } from './facts.js'
+import { type DecisionTerms, decisionFacts, decisionTerms } from './facts.js'
 import { newHandle } from './handle.js'
 import { linkWay, requireStored } from './link.js'
 import { outcomeResponse } from './outcome.js'
@@ -26,22 +27,22 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   const decider = await deciderOf(context, visit, link)
   if (decider instanceof Response) return decider
   const { person, stored } = decider
-  const facts = await decisionFacts(context, person, stored)
+  const terms = await decisionTerms(context, person, stored)
   const isOpen = stored.status === 'open'
-  const stopped = isOpen ? await stopBeforeAllowing(context, person, { link, stored, facts }) : undefined
+  const stopped = isOpen ? await stopBeforeAllowing(context, person, { link, stored, terms }) : undefined
   if (stopped) return stopped
-  const duration = facts.durations.find((choice) => String(choice) === visit.form.get('duration')) ?? facts.preset
+  const duration = terms.durations.find((choice) => String(choice) === visit.form.get('duration')) ?? terms.preset
   const outcome = await context.storage.decideRequest({
     ...decisionBy(person, link, stored),
     decision: 'allow',
     scope: grantable(stored.scope.split(' ')).join(' '),
     handle: newHandle(context, stored.id),
     grantLifetime: duration === 'until-removed' ? null : duration,
-    remembered: facts.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
+    remembered: terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
   })
   if (outcome.outcome === 'refused') return decideRefusals[outcome.reason](context, visit, link)
   if (isOpen) tellDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
-  const renewed = isOpen && facts.askPassword ? await renewSession(context, visit) : []
+  const renewed = isOpen && terms.askPassword ? await renewSession(context, visit) : []
   return withCookies(await outcomeResponse(context, visit, outcome.request), renewed)
 }
 
@@ -83,19 +84,20 @@ async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink
 async function stopBeforeAllowing(
   context: ServerContext,
   person: SignedInVisit,
-  { link, stored, facts }: { link: ConsentLink; stored: AuthRequest; facts: DecisionFacts },
+  { link, stored, terms }: { link: ConsentLink; stored: AuthRequest; terms: DecisionTerms },
 ): Promise<Response | undefined> {
   const { form, session } = person
-  if (facts.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: facts.forbidden })
-  if (facts.signInAgain) return seeOther(link.path)
-  if (facts.askPassword) {
+  if (terms.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: terms.forbidden })
+  if (terms.signInAgain) return seeOther(link.path)
+  if (terms.askPassword) {
     const { id, username } = session.user
     const check = await checkPassword(context, person, { username, password: form.get('password') ?? '' })
-    const shown = { link, request: stored, facts }
-    if (check.outcome === 'throttled')
-      return consentPageAt(context, person, { ...shown, problem: 'throttled', retryAfter: check.retryAfter })
-    if (check.outcome === 'wrong' || check.user.id !== id)
-      return consentPageAt(context, person, { ...shown, problem: 'wrong_password' })
+    const again = async (problem: { problem: ConsentPage['problem']; retryAfter?: number }) => {
+      const facts = await decisionFacts(context, person, stored)
+      return consentPageAt(context, person, { link, request: stored, facts, ...problem })
+    }
+    if (check.outcome === 'throttled') return again({ problem: 'throttled', retryAfter: check.retryAfter })
+    if (check.outcome === 'wrong' || check.user.id !== id) return again({ problem: 'wrong_password' })
   }
   const wait = await waitBeforeAllowing(context, session.user.id)
   if (wait !== undefined) throw new PageError('too_many_requests', { retryAfter: wait, retry: link.path })

@@ -9,19 +9,10 @@ import type { Danger } from '../policy/risk-order.js'
 import { isFresh } from '../sign-in/session.js'
 import type { AuthRequest, Grant } from '../storage/storage.js'
 import { agentChanges } from './agent-changes.js'
+import { type Holdings, holdingsOf, ownGrants } from './holdings.js'
 
-/** What about a request decides how it may be allowed; worked out anew for the page and for the decision. */
-export interface DecisionFacts {
-  /** What about the agent is not as people saw it before. */
-  changes: readonly AgentChange[]
-  /** The person's live permission for the same agent, delegate and resource. */
-  remembered: Grant | undefined
-  /** When the person last allowed this delegate of the agent anything, in Unix seconds; a delegate is as new as a stranger. */
-  lastAllowed: number | undefined
-  /** When they last allowed the agent anything, by whichever delegate. */
-  agentLastAllowed: number | undefined
-  /** It answers this request without a page. */
-  answersAlone: boolean
+/** On what terms a request may be allowed; worked out anew for the page and for the decision. */
+export interface DecisionTerms {
   /** What of what is asked for is dangerous, the worst first. */
   dangers: readonly Danger[]
   /** The person signed in too long ago for that, and has a password to prove it is still them (attacks C24). */
@@ -37,50 +28,76 @@ export interface DecisionFacts {
   forbidden: AAuthError | undefined
 }
 
-/** How many grants of an agent are read. A delegate without one of them is new. */
-const looked = 500
+/** What a page says of a request, and what decides whether there is one. */
+export interface DecisionFacts extends DecisionTerms {
+  /** What about the agent is not as people saw it before. */
+  changes: readonly AgentChange[]
+  /** What the agent already has. */
+  holdings: Holdings
+  /** The person's live permission for the same agent, delegate and resource. */
+  remembered: Grant | undefined
+  /** When the person last allowed this delegate of the agent anything, in Unix seconds; a delegate is as new as a stranger. */
+  lastAllowed: number | undefined
+  /** When they last allowed the agent anything, by whichever delegate. */
+  agentLastAllowed: number | undefined
+  /** It answers this request without a page. */
+  answersAlone: boolean
+}
 
-/** Judges a stored request for the person who looks at it. */
-export async function decisionFacts(
+/** Judges a stored request for the person who decides it. */
+export async function decisionTerms(
   context: ServerContext,
   { session }: SignedInVisit,
   request: AuthRequest,
-): Promise<DecisionFacts> {
-  const { agent, delegate, resource, display } = request
-  const asked = request.scope.split(' ')
-  const dangers = dangersOf(asked, context.risks)
+): Promise<DecisionTerms> {
+  const { agent, delegate, resource } = request
+  const scope = request.scope.split(' ')
+  const dangers = dangersOf(scope, context.risks)
   const sensitive = dangers.length > 0
-  const remembered = await context.storage.findRememberedGrant({ userId: session.user.id, agent, delegate, resource })
-  const own = await context.storage.listGrants({ userId: session.user.id, agent, limit: looked })
-  const changes = await agentChanges(context, request, own)
-  const granted = remembered?.scope.split(' ') ?? []
-  const onlyAgent = context.transport.reachesOnlyAgent(request)
-  const denied = denialOf(context.policy({ agent, delegate, resource, scope: asked }))
-  const forbidden = denied ?? ((await context.storage.isAgentBlocked(agent)) ? agentBlocked() : undefined)
+  const denied = denialOf(context.policy({ agent, delegate, resource, scope }))
   const stale = sensitive && !isFresh(context, session)
   const hasPassword = stale && (await context.storage.findCredential(session.user.username)) !== undefined
   const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations
   return {
-    changes,
-    remembered,
-    lastAllowed: own.find((grant) => grant.delegate === delegate)?.createdAt,
-    agentLastAllowed: own[0]?.createdAt,
-    answersAlone:
-      remembered !== undefined &&
-      !sensitive &&
-      !forbidden &&
-      onlyAgent &&
-      !(request.prompt ?? '').split(' ').includes('consent') &&
-      changes.every(({ what }) => what === 'keys') &&
-      remembered.display.agent.name === display.agent.name &&
-      asked.every((name) => granted.includes(name)),
     dangers,
     askPassword: stale && hasPassword,
     signInAgain: stale && !hasPassword,
-    mayRemember: !sensitive && onlyAgent,
+    mayRemember: !sensitive && context.transport.reachesOnlyAgent(request),
     durations,
     preset: durations[0],
-    forbidden,
+    forbidden: denied ?? (request.agentBlocked ? agentBlocked() : undefined),
+  }
+}
+
+/** Judges a stored request for the person who looks at it. */
+export async function decisionFacts(
+  context: ServerContext,
+  visit: SignedInVisit,
+  request: AuthRequest,
+): Promise<DecisionFacts> {
+  const { delegate, resource, display } = request
+  const terms = await decisionTerms(context, visit, request)
+  const own = await ownGrants(context, visit.session.user.id, request.agent)
+  const remembered = own.live.find(
+    (grant) => grant.remembered && grant.delegate === delegate && grant.resource === resource,
+  )
+  const changes = await agentChanges(context, request, own.newest)
+  const granted = remembered?.scope.split(' ') ?? []
+  return {
+    ...terms,
+    changes,
+    holdings: await holdingsOf(context, request, own),
+    remembered,
+    lastAllowed: own.newest.find((grant) => grant.delegate === delegate)?.createdAt,
+    agentLastAllowed: own.newest[0]?.createdAt,
+    answersAlone:
+      remembered !== undefined &&
+      terms.mayRemember &&
+      !terms.forbidden &&
+      !(request.prompt ?? '').split(' ').includes('consent') &&
+      changes.every(({ what }) => what === 'keys') &&
+      remembered.display.agent.name === display.agent.name &&
+      request.scope.split(' ').every((name) => granted.includes(name)),
   }
 }
 

@@ -1,5 +1,4 @@
 import type { ServerContext } from '../context.js'
-import type { SignedInVisit } from '../http/visit.js'
 import { type AuthRequest, type Grant, tokensAliveSince } from '../storage/storage.js'
 
 /** What an agent already has from a person, when it asks for more. */
@@ -19,20 +18,39 @@ export interface Holdings {
 /** How many grants are read. With more, the page does not say what is missing. */
 const most = 500
 
-/** Reads what an agent has from a person at the resource of a request, and elsewhere. */
+/** What a person ever allowed an agent. */
+export interface OwnGrants {
+  /** The newest first, live or ended. A delegate without one of them is new. */
+  newest: readonly Grant[]
+  live: readonly Grant[]
+  ended: readonly Grant[]
+}
+
+/** Reads what a person ever allowed an agent: in one list, unless it is a long one. */
+export async function ownGrants({ storage, now }: ServerContext, userId: string, agent: string): Promise<OwnGrants> {
+  const newest = await storage.listGrants({ userId, agent, limit: most })
+  if (newest.length === most) {
+    const live = await storage.listGrants({ userId, agent, live: true, limit: most })
+    return { newest, live, ended: await storage.listGrants({ userId, agent, live: false, limit: most }) }
+  }
+  const at = now()
+  const isLive = ({ revokedAt, expiresAt }: Grant) => revokedAt === null && (expiresAt === null || expiresAt > at)
+  return { newest, live: newest.filter(isLive), ended: newest.filter((grant) => !isLive(grant)) }
+}
+
+/** What an agent has from a person at the resource of a request, and elsewhere. */
 export async function holdingsOf(
   { storage, lifetimes, now }: ServerContext,
-  { session }: SignedInVisit,
-  { agent, delegate, resource }: AuthRequest,
+  { delegate, resource }: AuthRequest,
+  { live, ended }: OwnGrants,
 ): Promise<Holdings> {
-  const { id: userId } = session.user
-  const here = await storage.listGrants({ userId, agent, resource, live: true, limit: most })
-  const live = await storage.listGrants({ userId, agent, live: true, limit: most })
-  const ended = await storage.listGrants({ userId, agent, live: false, limit: most })
+  const removed = ended.filter(({ revokedAt }) => revokedAt !== null)
   // A token that was given before a removal works until it ends.
-  const aliveSince = await tokensAliveSince(storage, { at: now(), lifetime: lifetimes.authToken })
-  const fading = ended.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
+  const aliveSince =
+    removed.length === 0 ? 0 : await tokensAliveSince(storage, { at: now(), lifetime: lifetimes.authToken })
+  const fading = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
   const isElsewhere = (grant: Grant) => grant.resource !== resource
+  const here = live.filter((grant) => !isElsewhere(grant))
   return {
     same: scopesOf(here.filter((grant) => grant.delegate === delegate)),
     here: scopesOf(here),

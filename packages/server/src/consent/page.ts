@@ -16,7 +16,6 @@ import type { AuthRequest } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
 import { canExtend } from './extension.js'
 import type { DecisionFacts } from './facts.js'
-import { holdingsOf } from './holdings.js'
 import { requestWay } from './link.js'
 import { type ConsentChoices, consentModel } from './model.js'
 
@@ -64,13 +63,13 @@ export async function consentPageAt(
     issuer: context.issuer,
     displayCode: link.displayCode,
     firstTime: facts.lastAllowed === undefined,
-    askedBefore: await hasAskedBefore(context, visit, request),
+    askedBefore: facts.agentLastAllowed !== undefined || (await hasAskedBefore(context, visit, request)),
     now: context.now(),
     risks: context.risks,
     brands: context.brands,
     tokenLifetime: context.lifetimes.authToken,
     logo: (await logoPaths(context, [request.agent])).get(request.agent),
-    holdings: await holdingsOf(context, visit, request),
+    holdings: facts.holdings,
     changes: facts.changes,
   })
   const html = renderConsent({ ...model, ...choices(context, { request, facts, problem }) }, messages)

@@ -70,6 +70,8 @@ export interface NewAuthRequest {
 export interface AuthRequest {
   id: string
   agent: string
+  /** Whether an operator blocks the agent. */
+  agentBlocked: boolean
   delegate: string | null
   agentJkt: string
   resource: string

@@ -180,7 +180,7 @@ export function requests({ db, clock }: Statement) {
     .innerJoin('display as d', 'd.id', 'r.display_id')
     .leftJoin('app_user as u', 'u.id', 'r.user_id')
     .selectAll('r')
-    .select(['a.identifier as agent', 's.identifier as resource', 'd.display', 'u.public_id as user'])
+    .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource', 'd.display', 'u.public_id as user'])
     .select(sql<SqlBool>`r.status = 'open' and r.expires_at <= ${clock}`.as('has_expired'))
     .select(codeAlive.as('code_alive'))
 }
@@ -192,6 +192,7 @@ export function toAuthRequest(row: FoundRequest): AuthRequest {
   return {
     id: idText(row.public_id),
     agent: row.agent,
+    agentBlocked: row.blocked_at !== null,
     delegate: row.delegate,
     agentJkt: hashText(row.agent_jkt),
     resource: row.resource,

@@ -7,6 +7,7 @@ const denied = { error: 'access_denied', description: 'The person said no.' } as
 const request: Parameters<typeof consentRedirect>[0] = {
   id: 'request-1',
   agent: 'https://agent.example',
+  agentBlocked: false,
   delegate: null,
   agentJkt: 'jkt',
   resource: 'https://api.example',
