@@ -91,12 +91,6 @@ async function openRequest(
   { access, redirectUri, document, prompt, maxOpen }: RequestToOpen,
 ): Promise<{ request_token: string; expires_in: number }> {
   const { storage, lifetimes, logos, secrets } = context
-  await storage.recordAgent({
-    agent: agent.agent,
-    name: document.name?.slice(0, 256),
-    redirectHosts: [redirectHost(redirectUri)],
-    keyThumbprints: await publishedKeys(context, agent),
-  })
   const requestToken = secrets.random('aarq_')
   await storage.createAuthRequest({
     tokenHash: hashSecret(requestToken),
@@ -110,17 +104,15 @@ async function openRequest(
     lifetime: lifetimes.requestToken,
     prompt: prompt?.slice(0, 64),
     maxOpen,
+    sighting: {
+      name: document.name?.slice(0, 256),
+      redirectHosts: [redirectHost(redirectUri)],
+      // A delegate's key is its own and changes often; what is known of the agent's published keys stays.
+      keyThumbprints: agent.delegate === null ? [agent.key.thumbprint] : undefined,
+    },
   })
   logos?.note(agent.agent, document.logo_uri)
   return { request_token: requestToken, expires_in: lifetimes.requestToken }
-}
-
-// A delegate's key is its own and changes often; what is known of the agent's published keys stays.
-async function publishedKeys(
-  { storage }: ServerContext,
-  { agent, delegate, key }: SigningAgent,
-): Promise<readonly string[]> {
-  return delegate === null ? [key.thumbprint] : ((await storage.findAgent(agent))?.keyThumbprints ?? [])
 }
 
 /** What the pages show of the agent and the resource, as they were when it asked. */

@@ -23,7 +23,8 @@ export interface AgentSighting {
   agent: string
   name?: string | undefined
   redirectHosts: readonly string[]
-  keyThumbprints: readonly string[]
+  /** Undefined: those that were known before. */
+  keyThumbprints?: readonly string[] | undefined
 }
 
 export interface SeenAgent {

@@ -6,9 +6,9 @@ import { StorageError } from '../storage-error.js'
 import type { AgentFilter, AgentSighting, AgentTraits, ListedAgent, SeenAgent } from './agent-storage.js'
 import { agentIdOf } from './identifiers.js'
 
-/** Makes or marks the agent's row, and holds it to the end of the transaction; gives its id. */
-export async function markSeen({ db, now }: Unit, agent: string): Promise<number> {
-  const { id } = await db
+/** Makes or marks the agent's row, and holds it to the end of the transaction; gives what it says else. */
+export async function markSeen({ db, now }: Unit, agent: string): Promise<MarkedAgent> {
+  return db
     .insertInto('agent')
     .values({ identifier: agent, first_seen_at: now, last_seen_at: now })
     .onConflict((conflict) =>
@@ -16,10 +16,11 @@ export async function markSeen({ db, now }: Unit, agent: string): Promise<number
         .column('identifier')
         .doUpdateSet({ first_seen_at: sql`coalesce(agent.first_seen_at, ${now})`, last_seen_at: now }),
     )
-    .returning('id')
+    .returning(['id', 'name', 'redirect_hosts', 'key_thumbprints', 'blocked_at'])
     .executeTakeFirstOrThrow()
-  return id
 }
+
+type MarkedAgent = Pick<SeenRow, 'id' | 'name' | 'redirect_hosts' | 'key_thumbprints' | 'blocked_at'>
 
 /** Rejects with `agent_blocked`; where it does not, the agent is blocked after this transaction at the earliest. */
 export async function requireUnblocked(unit: Unit, agent: string): Promise<void> {
@@ -28,31 +29,39 @@ export async function requireUnblocked(unit: Unit, agent: string): Promise<void>
 }
 
 export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<SeenAgent> {
-  const { db, now } = unit
   const { agent } = sighting
   await unit.exclusive(`agent ${agent}`)
   const before = await findRow(unit, agent)
-  const id = await markSeen(unit, agent)
-  const known = before && knownTraits(before)
+  const known = await noteTraits(unit, await markSeen(unit, agent), sighting)
+  return { firstSeenAt: before?.first_seen_at ?? unit.now, lastSeenAt: before?.last_seen_at ?? unit.now, known }
+}
+
+/** Keeps what an agent that is marked shows of itself, and gives what had been known; a change leaves an audit row. */
+export async function noteTraits(
+  unit: Unit,
+  marked: MarkedAgent,
+  sighting: Omit<AgentSighting, 'agent'>,
+): Promise<AgentTraits | undefined> {
+  const known = knownTraits(marked)
   const shown: AgentTraits = {
     name: sighting.name ?? null,
     redirectHosts: [...sighting.redirectHosts],
-    keyThumbprints: [...sighting.keyThumbprints],
+    keyThumbprints: [...(sighting.keyThumbprints ?? known?.keyThumbprints ?? [])],
   }
   const changes = known && changedTraits(known, shown)
   if (!known || changes) {
-    await db
+    await unit.db
       .updateTable('agent')
       .set({
         name: shown.name,
         redirect_hosts: JSON.stringify(shown.redirectHosts),
         key_thumbprints: JSON.stringify(shown.keyThumbprints),
       })
-      .where('id', '=', id)
+      .where('id', '=', marked.id)
       .execute()
   }
-  if (changes) await writeEvent(unit, { event: 'agent.changed', agentId: id, data: changes })
-  return { firstSeenAt: before?.first_seen_at ?? now, lastSeenAt: before?.last_seen_at ?? now, known }
+  if (changes) await writeEvent(unit, { event: 'agent.changed', agentId: marked.id, data: changes })
+  return known
 }
 
 /** What differs between two sightings of an agent, for the audit; undefined: nothing. */
@@ -86,7 +95,7 @@ async function findRow(statement: Statement, agent: string): Promise<SeenRow | u
   return seenAgents(statement).where('identifier', '=', agent).executeTakeFirst()
 }
 
-function knownTraits({ name, redirect_hosts, key_thumbprints }: SeenRow): AgentTraits | undefined {
+function knownTraits({ name, redirect_hosts, key_thumbprints }: MarkedAgent): AgentTraits | undefined {
   if (redirect_hosts === null) return undefined
   return { name, redirectHosts: JSON.parse(redirect_hosts), keyThumbprints: JSON.parse(key_thumbprints ?? '[]') }
 }

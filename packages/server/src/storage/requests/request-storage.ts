@@ -1,3 +1,4 @@
+import type { AgentSighting } from '../agents/agent-storage.js'
 /** Pending authorizations, from the agent's request to the person's decision. */
 export interface RequestStorage {
   /**
@@ -65,6 +66,8 @@ export interface NewAuthRequest {
   prompt?: string | undefined
   /** How many open requests one (agent, delegate, resource) may have. */
   maxOpen: number
+  /** What the agent shows of itself now, to be recorded with the request. */
+  sighting?: Omit<AgentSighting, 'agent'> | undefined
 }
 
 export interface AuthRequest {

@@ -1,6 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
 import { findUserId } from '../accounts/users.js'
-import { markSeen, requireUnblocked } from '../agents/agents.js'
+import { markSeen, noteTraits } from '../agents/agents.js'
 import { internResource } from '../agents/identifiers.js'
 import { type Happening, writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
@@ -21,14 +21,16 @@ import type {
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
   const { db, now } = unit
   // The agent's row is held from here on, so that its requests are counted one after the other.
-  const agentId = await markSeen(unit, request.agent)
-  await requireUnblocked(unit, request.agent)
+  const marked = await markSeen(unit, request.agent)
+  const { id: agentId } = marked
+  if (marked.blocked_at !== null) throw new StorageError('agent_blocked', 'the agent is blocked')
+  if (request.sighting) await noteTraits(unit, marked, request.sighting)
   const resourceId = await internResource(unit, request.resource)
   const parties = { agentId, resourceId, delegate: request.delegate }
   if ((await countOpen(unit, parties)) >= request.maxOpen) {
     throw new StorageError('too_many_requests', 'too many open requests of this agent for this resource')
   }
-  const { id, public_id } = await db
+  const made = await db
     .insertInto('auth_request')
     .values({
       public_id: generateId(),
@@ -47,16 +49,37 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
       created_at: now,
       expires_at: now + request.lifetime,
     })
-    .returning(['id', 'public_id'])
+    .returning('public_id')
     .executeTakeFirstOrThrow()
   await writeEvent(unit, {
     event: 'request.created',
     agentId,
     resourceId,
-    request: public_id,
+    request: made.public_id,
     data: { ...auditDelegate(request), scope: request.scope, jkt: request.agentJkt },
   })
-  return toAuthRequest(await requests(unit).where('r.id', '=', id).executeTakeFirstOrThrow())
+  return {
+    id: idText(made.public_id),
+    agent: request.agent,
+    agentBlocked: false,
+    delegate: request.delegate,
+    agentJkt: request.agentJkt,
+    resource: request.resource,
+    scope: request.scope,
+    redirectUri: request.redirectUri,
+    state: null,
+    display: request.display,
+    status: 'open',
+    revision: 0,
+    browserHash: null,
+    userId: null,
+    prompt: request.prompt ?? null,
+    extensions: 0,
+    createdAt: now,
+    expiresAt: now + request.lifetime,
+    decidedAt: null,
+    codeAlive: false,
+  }
 }
 
 async function countOpen(
