@@ -61,7 +61,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     return handler(request)
   }
   const agentSigner = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
-  const storage = options.storage?.(now) ?? sqliteStorage(':memory:', { now, sweepInterval: 0 })
+  const storage = options.storage?.(now) ?? sqliteStorage(':memory:', { now, sweepInterval: 0, usageDelay: 0 })
   const server = createAuthServer(
     {
       issuer: ids.authServer,

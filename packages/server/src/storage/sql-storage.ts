@@ -26,8 +26,9 @@ import { findViolations } from './deployment/violations.js'
 import type { Engine, Lasting, Statement, Unit } from './engines/engine.js'
 import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
+import type { Refresh, RefreshOutcome } from './grants/grant-storage.js'
 import { hasBeenAllowed, revokeGrant, revokeGrants } from './grants/grants.js'
-import { refreshGrant, revokeRefreshToken } from './grants/refreshes.js'
+import { judgeRefresh, recordRefusedRefresh, recordUse, revokeRefreshToken } from './grants/refreshes.js'
 import { findOldestIssue, listRevocations } from './grants/revocations.js'
 import { recordAutonomousIssue } from './grants/token-issues.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys/keys.js'
@@ -49,6 +50,8 @@ import {
 } from './sessions/sessions.js'
 import { type Storage, StorageError, type StorageOptions } from './storage.js'
 import { clearAttempts, countAttempt, forgiveAttempt, isKnownDevice, rememberDevice } from './throttle/throttle.js'
+import { writeUsage } from './usage/usage.js'
+import { createWriteBehind } from './usage/write-behind.js'
 
 /** How often a transaction is run in all, where it failed because of others. */
 const tries = 5
@@ -114,6 +117,26 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     await answered(() => engine.ifNobodyElse('retention', work))
     return deleted
   }
+  const usage = createWriteBehind(together('process', writeUsage), {
+    delay: options.usageDelay ?? 1,
+    onError: options.onUsageError ?? warnOfUsage,
+  })
+  const find = reading(findSession)
+  const judge = reading(judgeRefresh)
+  const recordRefused = together('disk', recordRefusedRefresh)
+  const record = together('process', recordUse)
+
+  async function refreshGrant(refresh: Refresh): Promise<RefreshOutcome> {
+    const { outcome, use, isRecorded } = await judge(refresh)
+    if (isRecorded) await recordRefused(refresh)
+    if (use) {
+      const { grantId, dueToken: tokenId, at } = use
+      if (tokenId !== undefined) await record({ grantId, tokenId, at })
+      await usage.note(at, ({ refreshes }) => refreshes.set(grantId, (refreshes.get(grantId) ?? 0) + 1))
+    }
+    return outcome
+  }
+
   const stopRetention = startRetention(sweepAll, options)
 
   return {
@@ -132,7 +155,14 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     listFederated: reading(listFederated),
 
     createSession: together('disk', createSession),
-    findSession: alone('process', findSession),
+    async findSession(idHash) {
+      const found = await find(idHash)
+      if (found?.seen) {
+        const { id, at } = found.seen
+        await usage.note(at, ({ sessions }) => sessions.add(id))
+      }
+      return found?.session
+    },
     endSession: together('disk', endSession),
     listSessions: reading(listSessions),
     endSessionById: together('disk', endSessionById),
@@ -162,7 +192,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     abandonRequests: together('disk', abandonRequests),
 
     redeemCode: together('disk', redeemCode),
-    refreshGrant: together('disk', refreshGrant),
+    refreshGrant,
     revokeRefreshToken: together('disk', revokeRefreshToken),
     recordAutonomousIssue: together('disk', recordAutonomousIssue),
     findGrant: reading(findGrant),
@@ -202,7 +232,12 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     sweep: sweepAll,
     close: async () => {
       stopRetention()
+      await usage.flush().catch(options.onUsageError ?? warnOfUsage)
       await engine.close()
     },
   }
+}
+
+function warnOfUsage(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
 }

@@ -78,6 +78,13 @@ export interface StorageOptions {
   onSwept?: (rows: number) => void
   /** Told when a retention run failed; the next one tries again. @default a process warning */
   onSweepError?: (error: unknown) => void
+  /**
+   * Seconds that uses wait to be written, many at once: how often a permission was used, and when a session was last seen.
+   * What waits is lost where the process is killed. 0: none waits. @default 1
+   */
+  usageDelay?: number
+  /** Told when uses could not be written in time. @default a process warning */
+  onUsageError?: (error: unknown) => void
   limits?: StorageLimits
 }
 

@@ -75,7 +75,9 @@ async function addPeople(storage: Storage, hashPassword: (password: string) => P
 
 /** One server over a map of origins, with storage in memory. */
 export function openMapStage(options: StageOptions = {}): Promise<Stage> {
-  return openMap(options, (now) => ({ storages: [sqliteStorage(':memory:', { now, sweepInterval: 0 })] }))
+  return openMap(options, (now) => ({
+    storages: [sqliteStorage(':memory:', { now, sweepInterval: 0, usageDelay: 0 })],
+  }))
 }
 
 /** Two instances of one server over a map of origins, on one SQLite file: identifiers stay `https`. */
@@ -103,7 +105,7 @@ function inOneFile(now: () => number): Stored {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-attacks-'))
   const file = join(folder, 'auth.db')
   return {
-    storages: [1, 2].map(() => sqliteStorage(file, { now, sweepInterval: 0 })),
+    storages: [1, 2].map(() => sqliteStorage(file, { now, sweepInterval: 0, usageDelay: 0 })),
     file,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }

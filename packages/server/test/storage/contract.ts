@@ -29,7 +29,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
 
     beforeEach(async () => {
       now = start
-      storage = await makeStorage({ now: () => now, sweepInterval: 0 })
+      storage = await makeStorage({ now: () => now, sweepInterval: 0, usageDelay: 0 })
     })
 
     afterEach(() => storage.close())

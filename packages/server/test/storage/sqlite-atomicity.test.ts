@@ -20,7 +20,7 @@ import {
 import { temporaryFile } from './temporary-file.js'
 
 const now = 1_790_000_000
-const options = { sweepInterval: 0, now: () => now }
+const options = { sweepInterval: 0, usageDelay: 3600, now: () => now }
 const opened: { close(): unknown }[] = []
 
 afterEach(async () => {

@@ -23,7 +23,7 @@ import {
 } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
-const untimed = { sweepInterval: 0 }
+const untimed = { sweepInterval: 0, usageDelay: 0 }
 
 test('a new file, its log and its index are for their owner only', async () => {
   const path = temporaryFile()

@@ -1,4 +1,3 @@
-import { lockUser, toUser } from '../accounts/users.js'
 import { requireUnblocked } from '../agents/agents.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
@@ -6,7 +5,7 @@ import { hashBytes, hashText } from '../engines/stored-bytes.js'
 import type { NewHandle } from '../requests/request-storage.js'
 import { type FoundRequest, requestParties, requests, toAuthRequest } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
-import { type FoundGrant, lockGrant } from './grant-lists.js'
+import { type FoundGrant, lockGrant, personOf } from './grant-lists.js'
 import type { CodeRedemption, NewRefreshToken, RedeemOutcome } from './grant-storage.js'
 import { commonScope, lastEndOf } from './granted-scopes.js'
 import { markUsed } from './grants.js'
@@ -69,8 +68,7 @@ async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undef
   if (!code) return undefined
   const requestRow = await requests(unit).where('r.id', '=', code.request_id).executeTakeFirstOrThrow()
   const kept = await lockGrant(unit, { id: code.grant_id })
-  const user = kept && (await lockUser(unit, { id: kept.row.user_id }))
-  if (!user) throw new TypeError('a code has lost its grant or user')
+  if (!kept) throw new TypeError('a code has lost its grant')
   return {
     request: toAuthRequest(requestRow),
     requestTokenHash: hashText(requestRow.token_hash),
@@ -78,7 +76,7 @@ async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undef
     expiresAt: code.expires_at,
     consumedAt: code.consumed_at,
     grant: kept.grant,
-    user: toUser(user),
+    user: personOf(kept.row),
     requestRow,
     grantRow: kept.row,
   }

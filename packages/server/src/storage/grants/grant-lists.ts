@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { foldUsername } from '../accounts/fold-username.js'
-import { userIdOf } from '../accounts/users.js'
+import type { User } from '../accounts/user.js'
+import { toUser, userIdOf } from '../accounts/users.js'
 import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { contains } from '../engines/contains.js'
 import type { Statement, Unit } from '../engines/engine.js'
@@ -25,23 +26,43 @@ export function grants({ db, clock }: Statement) {
     .innerJoin('resource as s', 's.id', 'g.resource_id')
     .innerJoin('display as d', 'd.id', 'g.display_id')
     .selectAll('g')
-    .select(['u.public_id as user', 'u.username', 'a.identifier as agent', 's.identifier as resource', 'd.display'])
+    .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource', 'd.display'])
+    .select(['u.public_id as user', 'u.username', 'u.email', 'u.display_name', 'u.sub'])
+    .select(['u.created_at as joined_at', 'u.disabled_at', 'u.closed_at'])
     .select(clock.as('read_at'))
 }
 
 export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
 
-/** A grant as it stays to the end of the transaction, with its row: it is removed after it at the earliest. */
+/** A grant as it and its person stay to the end of the transaction, with its row: it is removed after it at the earliest. */
 export async function lockGrant(
   unit: Unit,
   which: { id: number } | { publicId: string },
 ): Promise<{ row: FoundGrant; grant: Grant } | undefined> {
-  const [column, value] =
-    'id' in which ? (['id', which.id] as const) : (['public_id', idBytes(which.publicId)] as const)
-  await unit.lockRows('shared', unit.db.selectFrom('consent_grant').select('id').where(column, '=', value))
-  const row = await grants(unit).where(`g.${column}`, '=', value).executeTakeFirst()
-  const [grant] = row ? await toGrants(unit, [row]) : []
+  const kept = unit.db
+    .selectFrom('consent_grant')
+    .where((e) => ('id' in which ? e('id', '=', which.id) : e('public_id', '=', idBytes(which.publicId))))
+  await unit.lockRows('shared', kept.select('id'))
+  await unit.lockRows('shared', unit.db.selectFrom('app_user').select('id').where('id', 'in', kept.select('user_id')))
+  return findGrantRow(unit, 'id' in which ? which.id : which.publicId)
+}
+
+/** A grant by its number, or by what it is called outside, with its row. */
+export async function findGrantRow(
+  statement: Statement,
+  which: number | string,
+): Promise<{ row: FoundGrant; grant: Grant } | undefined> {
+  const row = await grants(statement)
+    .where((e) => (typeof which === 'number' ? e('g.id', '=', which) : e('g.public_id', '=', idBytes(which))))
+    .executeTakeFirst()
+  const [grant] = row ? await toGrants(statement, [row]) : []
   return row && grant && { row, grant }
+}
+
+/** Whose grant it is. */
+export function personOf(row: FoundGrant): User {
+  const { user, joined_at: createdAt, disabled_at: disabledAt } = row
+  return toUser({ ...row, public_id: user, created_at: createdAt, status: disabledAt === null ? 'active' : 'disabled' })
 }
 
 export async function findGrant(statement: Statement, grantId: string): Promise<ListedGrant | undefined> {

@@ -1,22 +1,17 @@
-import { lockUser, toUser } from '../accounts/users.js'
-import { isAgentBlocked } from '../agents/agents.js'
+import { sql } from 'kysely'
 import { agentIdOf } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
-import type { Unit } from '../engines/engine.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import { hashBytes } from '../engines/stored-bytes.js'
 import { auditDelegate } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
-import { type FoundGrant, lockGrant } from './grant-lists.js'
+import { usedEvery } from '../usage/usage.js'
+import { type FoundGrant, findGrantRow, lockGrant, personOf } from './grant-lists.js'
 import type { Refresh, RefreshOutcome } from './grant-storage.js'
 import { commonScope, scopeToGrant } from './granted-scopes.js'
 import { markUsed } from './grants.js'
 import { type PresentedRefreshToken, refreshRefusal } from './refresh-refusal.js'
 import { generateTokenIssue } from './token-issues.js'
-
-/** Seconds within which the use of a grant is written once. */
-export const usedEvery = 60
-
-const day = 24 * 60 * 60
 
 /** A presented refresh token with the rows that it stands for. */
 interface FoundToken extends PresentedRefreshToken {
@@ -24,69 +19,84 @@ interface FoundToken extends PresentedRefreshToken {
   grantRow: FoundGrant
 }
 
-export async function refreshGrant(unit: Unit, refresh: Refresh): Promise<RefreshOutcome> {
-  const { now } = unit
-  const token = await lockToken(unit, refresh.tokenHash)
-  if (!token) return { outcome: 'refused', reason: 'unknown' }
-  const refusal = refreshRefusal(token, refresh, now)
-  if (refusal) {
-    if (refusal.event) await writeRefusal(unit, token, refresh, refusal.event)
-    return { outcome: 'refused', reason: refusal.reason }
-  }
-  const scope = scopeToGrant(token.scope, refresh.scope)
-  if (scope === undefined) return { outcome: 'refused', reason: 'scope_exceeded' } // RFC 6749 §6
-  const { grant, user } = token
-  await countRefresh(unit, token.grantRow.id)
-  await recordUse(unit, token)
-  return { outcome: 'refreshed', grant, user, issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now) }
+/** What a refresh token gives, and what is to be written of that. */
+export interface JudgedRefresh {
+  outcome: RefreshOutcome
+  /** The grant that gives something, and the token where its use was not written shortly before. */
+  use?: { grantId: number; dueToken: number | undefined; at: number }
+  /** Whether the refusal is to be put on record. */
+  isRecorded?: boolean
 }
 
-/** A refresh token that nobody else changes to the end of the transaction. */
-async function lockToken(unit: Unit, tokenHash: string): Promise<FoundToken | undefined> {
-  const presented = unit.db.selectFrom('refresh_token').selectAll().where('token_hash', '=', hashBytes(tokenHash))
-  await unit.lockRows('alone', presented)
-  const row = await presented.executeTakeFirst()
+/** Judges a refresh token, and writes nothing. */
+export async function judgeRefresh(statement: Statement, refresh: Refresh): Promise<JudgedRefresh> {
+  const token = await findToken(statement, refresh.tokenHash)
+  if (!token) return { outcome: { outcome: 'refused', reason: 'unknown' } }
+  const now = token.grantRow.read_at
+  const refusal = refreshRefusal(token, refresh, now)
+  if (refusal) {
+    return { outcome: { outcome: 'refused', reason: refusal.reason }, isRecorded: refusal.event !== undefined }
+  }
+  const scope = scopeToGrant(token.scope, refresh.scope)
+  if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
+  const { grant, user, lastUsedAt } = token
+  const isDue = lastUsedAt === null || lastUsedAt <= now - usedEvery
+  return {
+    outcome: { outcome: 'refreshed', grant, user, issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now) },
+    use: { grantId: token.grantRow.id, dueToken: isDue ? token.id : undefined, at: now },
+  }
+}
+
+/** Puts on record why a refresh token was refused; it is judged again. */
+export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promise<void> {
+  const token = await findToken(unit, refresh.tokenHash)
+  const event = token && refreshRefusal(token, refresh, unit.now)?.event
+  if (event) await writeRefusal(unit, token, refresh, event)
+}
+
+async function findToken(statement: Statement, tokenHash: string): Promise<FoundToken | undefined> {
+  const row = await statement.db
+    .selectFrom('refresh_token')
+    .selectAll()
+    .where('token_hash', '=', hashBytes(tokenHash))
+    .executeTakeFirst()
   if (!row) return undefined
-  const kept = await lockGrant(unit, { id: row.grant_id })
-  const user = kept && (await lockUser(unit, { id: kept.row.user_id }))
-  if (!user) throw new TypeError('a refresh token has lost its grant or user')
-  await unit.lockRows('shared', agentIdOf(unit, kept.grant.agent))
+  const found = await findGrantRow(statement, row.grant_id)
+  if (!found) throw new TypeError('a refresh token has lost its grant')
   return {
     id: row.id,
-    scope: commonScope(row.scope, kept.grant.scope),
+    scope: commonScope(row.scope, found.grant.scope),
     expiresAt: row.expires_at,
     idleSeconds: row.idle_seconds,
     idleExpiresAt: row.idle_expires_at,
     lastUsedAt: row.last_used_at,
     revokedAt: row.revoked_at,
-    agentBlocked: await isAgentBlocked(unit, kept.grant.agent),
-    grant: kept.grant,
-    user: toUser(user),
-    grantRow: kept.row,
+    agentBlocked: found.row.blocked_at !== null,
+    grant: found.grant,
+    user: personOf(found.row),
+    grantRow: found.row,
   }
 }
 
-async function countRefresh({ db, now }: Unit, grantId: number): Promise<void> {
-  await db
-    .insertInto('grant_usage_day')
-    .values({ grant_id: grantId, day_at: now - (now % day), refreshes: 1 })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['grant_id', 'day_at'])
-        .doUpdateSet((e) => ({ refreshes: e('grant_usage_day.refreshes', '+', 1) })),
-    )
-    .execute()
-}
-
-async function recordUse(unit: Unit, { id, grantRow, lastUsedAt, idleSeconds, expiresAt }: FoundToken): Promise<void> {
-  const { db, now } = unit
-  if (lastUsedAt !== null && lastUsedAt > now - usedEvery) return
-  await db
+/**
+ * Writes when a refresh token and its grant were last used. Which tokens may be alive under a removed grant is known by
+ * that, so it is written before one is given.
+ */
+export async function recordUse(
+  unit: Unit,
+  { grantId, tokenId, at }: { grantId: number; tokenId: number; at: number },
+): Promise<void> {
+  const written = await unit.db
     .updateTable('refresh_token')
-    .set({ last_used_at: now, idle_expires_at: Math.min(now + idleSeconds, expiresAt) })
-    .where('id', '=', id)
-    .execute()
-  await markUsed(unit, grantRow.id)
+    .set({
+      last_used_at: at,
+      idle_expires_at: sql`case when expires_at < ${at} + idle_seconds then expires_at else ${at} + idle_seconds end`,
+    })
+    .where('id', '=', tokenId)
+    .where((e) => e.or([e('last_used_at', 'is', null), e('last_used_at', '<=', at - usedEvery)]))
+    .returning('id')
+    .executeTakeFirst()
+  if (written) await markUsed(unit, grantId)
 }
 
 async function writeRefusal(

@@ -2,8 +2,8 @@ import { sql } from 'kysely'
 import type { Statement } from '../engines/engine.js'
 import { idText } from '../engines/stored-bytes.js'
 import type { GrantRow } from '../engines/tables.js'
+import { usedEvery } from '../usage/usage.js'
 import type { Revocation, RevocationFilter, Revocations } from './grant-storage.js'
-import { usedEvery } from './refreshes.js'
 
 export async function listRevocations(statement: Statement, filter: RevocationFilter): Promise<Revocations> {
   const { limit, perPerson } = filter

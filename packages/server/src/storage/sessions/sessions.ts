@@ -1,13 +1,10 @@
-import { sql } from 'kysely'
 import { lockUser, toUser, userIdOf, users } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { hashBytes, hashText, idBytes, idText } from '../engines/stored-bytes.js'
+import { usedEvery } from '../usage/usage.js'
 import type { AuthenticationMethod, ListedSession, NewSession, Reauthentication, Session } from './session-storage.js'
-
-/** Seconds within which the use of a session is written once. */
-const seenEvery = 60
 
 export async function createSession(unit: Unit, session: NewSession): Promise<Session> {
   const { db, now } = unit
@@ -66,24 +63,17 @@ async function endOldest(unit: Unit, userId: number, newest: number, most: numbe
   }
 }
 
-export async function findSession(statement: Statement, idHash: string): Promise<Session | undefined> {
-  const { db, clock } = statement
+/** A live session; `seen`: what is to be noted of it, where that was not done shortly before. */
+export async function findSession(
+  statement: Statement,
+  idHash: string,
+): Promise<{ session: Session; seen: { id: number; at: number } | undefined } | undefined> {
   const row = await liveSessions(statement, idHash)
-    .select(sql<number>`e.last_seen_at <= ${clock} - ${seenEvery}`.as('is_due'))
+    .select(['e.last_seen_at', statement.clock.as('read_at')])
     .executeTakeFirst()
   if (!row) return undefined
-  if (row.is_due) {
-    await db
-      .updateTable('session')
-      .set({
-        last_seen_at: clock,
-        idle_expires_at: sql`case when expires_at < ${clock} + idle_seconds then expires_at else ${clock} + idle_seconds end`,
-      })
-      .where('id', '=', row.session_id)
-      .where('last_seen_at', '<=', sql<number>`${clock} - ${seenEvery}`)
-      .execute()
-  }
-  return toSession(row)
+  const isDue = row.last_seen_at <= row.read_at - usedEvery
+  return { session: toSession(row), seen: isDue ? { id: row.session_id, at: row.read_at } : undefined }
 }
 
 function liveSessions(statement: Statement, idHash: string) {

@@ -24,7 +24,7 @@ export function inStorage(name: string, makeStorage: MakeStorage, define: (world
     }
     beforeEach(async () => {
       world.now = start
-      storage = await makeStorage({ now: () => world.now, sweepInterval: 0 })
+      storage = await makeStorage({ now: () => world.now, sweepInterval: 0, usageDelay: 0 })
     })
     afterEach(() => storage?.close())
     define(world)

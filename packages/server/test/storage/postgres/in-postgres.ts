@@ -26,7 +26,7 @@ async function begin(): Promise<Instances> {
   const server = await openPostgres()
   const database = await server.createDatabase(await createTemplate(server))
   const clock = { now: systemClock }
-  const options = { sweepInterval: 0, connections: 5, ...patient, now: () => clock.now() }
+  const options = { sweepInterval: 0, usageDelay: 0, connections: 5, ...patient, now: () => clock.now() }
   const storages = [await postgresStorage(database.url, options), await postgresStorage(database.url, options)]
   return { server, database, storages, clock }
 }

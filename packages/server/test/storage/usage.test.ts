@@ -1,0 +1,33 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { expect, it, onTestFinished } from 'vitest'
+import { outcomeOf, refreshable, times } from './fixtures.js'
+import { temporaryFile } from './temporary-file.js'
+
+/** A file in which a permission is refreshed 20 times by one storage, and another storage to look at it. */
+async function refreshed(usageDelay: number) {
+  const path = temporaryFile()
+  const [storage, other] = [{ usageDelay }, {}].map((more) => sqliteStorage(path, { sweepInterval: 0, ...more }))
+  if (!storage || !other) throw new TypeError('two storages are open')
+  onTestFinished(() => other.close())
+  const { refresh, user, grantId } = await refreshable(storage)
+  const results = await Promise.all(times(20, () => storage.refreshGrant(refresh)))
+  expect(results.map(outcomeOf)).toEqual(times(20, () => 'refreshed'))
+  return { storage, seen: () => other.listGrantUsage({ userId: user.id }), grant: () => other.findGrant(grantId) }
+}
+
+it('counts refreshes a little later, and writes when a permission was used before it gives anything', async () => {
+  const { storage, seen, grant } = await refreshed(0.05)
+  expect((await grant())?.lastUsedAt).toBeGreaterThan(0)
+  expect(await seen()).toEqual([])
+  for (let tries = 0; tries < 100 && (await seen()).length === 0; tries += 1) await wait(20)
+  expect(await seen()).toMatchObject([{ refreshes: 20 }])
+  await storage.close()
+})
+
+it('writes what waits when it is closed', async () => {
+  const { storage, seen } = await refreshed(3600)
+  expect(await seen()).toEqual([])
+  await storage.close()
+  expect(await seen()).toMatchObject([{ refreshes: 20 }])
+})
