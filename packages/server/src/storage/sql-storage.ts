@@ -127,13 +127,17 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   const record = together('process', recordUse)
 
   async function refreshGrant(refresh: Refresh): Promise<RefreshOutcome> {
-    const { outcome, use, isRecorded } = await judge(refresh)
-    if (isRecorded) await recordRefused(refresh)
-    if (use) {
-      const { grantId, dueToken: tokenId, at } = use
-      if (tokenId !== undefined) await record({ grantId, tokenId, at })
-      await usage.note(at, ({ refreshes }) => refreshes.set(grantId, (refreshes.get(grantId) ?? 0) + 1))
+    let judged = await judge(refresh)
+    if (judged.use?.dueToken !== undefined) {
+      const { grantId, dueToken: tokenId, at } = judged.use
+      await record({ grantId, tokenId, at })
+      // A removal may have come while this waited to be written.
+      judged = await judge(refresh)
     }
+    const { outcome, use, isRecorded } = judged
+    if (isRecorded) await recordRefused(refresh)
+    if (use)
+      await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))
     return outcome
   }
 
