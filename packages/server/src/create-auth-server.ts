@@ -23,6 +23,7 @@ import { submitForm } from './consent/submit.js'
 import { createContext, type ServerContext } from './context.js'
 import type { ProgramEndpoint, ServerEdition } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'
+import { compressed } from './http/compressed.js'
 import { seeOther } from './http/html-response.js'
 import { PageError, problemStatus } from './http/page-error.js'
 import { problemResponse } from './http/problem-response.js'
@@ -83,7 +84,7 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
     request: Request,
     received: ReceivedMessage = receiveRequest(request),
     requestId: string = randomUUID(),
-  ) => app.fetch(request, { received, requestId })
+  ) => compressed(request, await app.fetch(request, { received, requestId }))
 
   return {
     issuer,

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { constants, gzipSync } from 'node:zlib'
 
 /** A file that the pages need, as it is served. */
 export interface Asset {
   type: string
   body: Uint8Array<ArrayBuffer>
+  /** The same, compressed, where that is shorter. */
+  gzip: Uint8Array<ArrayBuffer> | undefined
   /** Another one whenever the body is. */
   hash: string
 }
@@ -25,7 +28,13 @@ const assets = new Map(Object.entries(types).map(([name, type]) => [name, read(n
 function read(name: string, type: string): Asset {
   const file = readFileSync(new URL(`../../assets/${name}`, import.meta.url))
   const body = new Uint8Array(type.startsWith('text/css') ? Buffer.from(squeezed(file.toString())) : file)
-  return { type, body, hash: createHash('sha256').update(body).digest('hex').slice(0, 12) }
+  const gzip = new Uint8Array(gzipSync(body, { level: constants.Z_BEST_COMPRESSION }))
+  return {
+    type,
+    body,
+    gzip: gzip.length < 0.9 * body.length ? gzip : undefined,
+    hash: createHash('sha256').update(body).digest('hex').slice(0, 12),
+  }
 }
 
 /** A style sheet without comments and indentation. */

@@ -15,7 +15,7 @@ import { StorageError } from '../storage-error.js'
 type OwnedNonce = Pick<NonceRow, 'key_hash' | 'kind' | 'holder' | 'network'>
 type Counted = Pick<NonceCountRow, 'kind' | 'source'>
 
-const batch = 500
+const batch = 200
 
 /** More than are claimed at once. */
 const nearlyFull = 1000

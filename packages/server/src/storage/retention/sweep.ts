@@ -7,7 +7,8 @@ import { forgetNonces } from '../nonces/nonces.js'
 import { dropDisplays } from '../requests/displays.js'
 import { maxStrangersLogos, retention } from './retention-periods.js'
 
-const batch = 5000
+/** How many rows a transaction deletes: while it does, a SQLite file takes no other writes, and its process does nothing else. */
+const batch = 200
 
 /** Deletes some rows that are over; returns how many. */
 type Deletion = (unit: Unit) => Promise<number>

@@ -88,7 +88,8 @@ function queriesOn(database: Database.Database): Kysely<Tables> {
   })
 }
 
-const batch = 5000
+/** How many events are deleted in one go, in which the process does nothing else. */
+const batch = 200
 
 async function deleteEvents(db: Kysely<Tables>, before: number): Promise<DeletedEvents> {
   const old = db.selectFrom('audit_event').select('id').where('at', '<=', before).limit(batch)

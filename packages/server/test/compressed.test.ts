@@ -1,0 +1,48 @@
+import { gunzipSync } from 'node:zlib'
+import { expect, it, onTestFinished } from 'vitest'
+import { openMapStage } from './attacks/stage.js'
+
+/** What is answered to a client that takes these codings. */
+async function opened(path: string, codings: string, more: Record<string, string> = {}) {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const get = async () => {
+    const headers = { ...more, 'accept-encoding': codings }
+    const { status, headers: answered, ...response } = await answerTo(new Request(stage.authServer + path, { headers }))
+    return { status, coding: answered.get('content-encoding'), headers: answered, ...response }
+  }
+  const answerTo = async (request: Request) => {
+    const response = await stage.fetch(request)
+    return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) }
+  }
+  return get
+}
+
+it('compresses a page for who takes gzip, to a length that tells nothing', async () => {
+  const get = await opened('/account/sign-in', 'br, gzip')
+  const answers = await Promise.all(Array.from({ length: 20 }, get))
+  for (const { coding, headers, body } of answers) {
+    expect(coding).toBe('gzip')
+    expect(headers.get('vary')).toContain('accept-encoding')
+    expect(headers.getSetCookie()).toHaveLength(1)
+    expect(gunzipSync(body).toString()).toContain('data-state="sign-in"')
+  }
+  expect(new Set(answers.map(({ body }) => body.length)).size).toBeGreaterThan(5)
+})
+
+it.each(['', 'br', 'gzip;q=0', 'gzip; q=0.0, br'])('compresses nothing for who takes "%s"', async (codings) => {
+  const { coding, body } = await (await opened('/account/sign-in', codings))()
+  expect(coding).toBeNull()
+  expect(body.toString()).toContain('data-state="sign-in"')
+})
+
+it('compresses what pages are made of, under a tag of its own', async () => {
+  const plain = await (await opened('/assets/pages.css', ''))()
+  const gzip = await (await opened('/assets/pages.css', 'gzip'))()
+  expect(gunzipSync(gzip.body)).toEqual(plain.body)
+  expect(gzip.headers.get('vary')).toBe('accept-encoding')
+  const etag = gzip.headers.get('etag') ?? ''
+  expect(etag).not.toBe(plain.headers.get('etag'))
+  expect(await (await opened('/assets/pages.css', 'gzip', { 'if-none-match': etag }))()).toMatchObject({ status: 304 })
+  expect(await (await opened('/assets/pages.css', '', { 'if-none-match': etag }))()).toMatchObject({ status: 200 })
+})
