@@ -32,8 +32,7 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
   try {
     const { found, newest } = await readVersion(database)
     if (found < newest) {
-      const mend = 'Make a backup first (countersign db backup): the next start brings it up to date.'
-      return [report.warning(`Its schema has version ${found}, and this program makes ${newest}.`, mend)]
+      return [report.warning(`Its schema has version ${found}, and this program makes ${newest}.`, mendSchema(isFile))]
     }
     storage = await openStorage(database, { sweepInterval: 0 })
     await requireOwnDatabase(storage, config.settings.issuer)
@@ -54,6 +53,12 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
 async function readVersion(database: string): Promise<{ found: number; newest: number }> {
   if (isPostgresUrl(database)) return (await import('countersign-server/postgres')).readSchemaVersion(database)
   return (await import('countersign-server/sqlite')).readSchemaVersion(database)
+}
+
+function mendSchema(isFile: boolean): string {
+  return isFile
+    ? 'Make a backup first (countersign db backup): the next start brings it up to date.'
+    : 'Make a backup first (pg_dump): countersign db migrate brings it up to date.'
 }
 
 function mendOutage(isFile: boolean): string {

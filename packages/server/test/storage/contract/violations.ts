@@ -1,5 +1,5 @@
 import type { Storage } from 'countersign-server'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { boundRequest, newRequest, newUser, nonceClaim, refreshable } from '../fixtures.js'
 import { start } from './in-storage.js'
 
@@ -98,27 +98,32 @@ const plants: readonly Plant[] = [
   ['disabling_without_event', 'update app_user set disabled_at = created_at where disabled_at is null'],
 ]
 
-/** Each check finds what is stored against it. The storage's clock says `start`. */
+/**
+ * Each check finds what is stored against it.
+ *
+ * @param open a storage of its own for each test, with what {@link fillWithEverything} stored, whose clock says `start`
+ */
 export function violationContract(name: string, open: () => Promise<OpenTables>): void {
   describe(`${name}: what must never be stored`, () => {
+    test('is not there before', async () => {
+      const { storage } = await open()
+      onTestFinished(() => storage.close())
+      expect(await storage.findViolations()).toEqual([])
+    })
+
     test.each(plants)('%s is found, by the rows it is about', async (check, statements, ...also) => {
       const { storage, run } = await open()
-      try {
-        await fill(storage)
-        expect(await storage.findViolations()).toEqual([])
-        for (const statement of [statements].flat()) await run(statement)
-        const found = await storage.findViolations()
-        expect(new Set(found.map((violation) => violation.check))).toEqual(new Set([check, ...also]))
-        for (const { rows } of found) expect(Object.values(rows).join()).toMatch(/./)
-      } finally {
-        await storage.close()
-      }
+      onTestFinished(() => storage.close())
+      for (const statement of [statements].flat()) await run(statement)
+      const found = await storage.findViolations()
+      expect(new Set(found.map((violation) => violation.check))).toEqual(new Set([check, ...also]))
+      for (const { rows } of found) expect(Object.values(rows).join()).toMatch(/./)
     })
   })
 }
 
 /** Some of everything. */
-async function fill(storage: Storage): Promise<void> {
+export async function fillWithEverything(storage: Storage): Promise<void> {
   const alice = await newUser(storage, 'alice')
   await refreshable(storage, {}, {}, alice)
   const denied = await boundRequest(storage, {}, alice)

@@ -1,6 +1,8 @@
 import type { Storage, StorageOptions } from 'countersign-server'
 import { postgresStorage } from 'countersign-server/postgres'
 import { afterAll, beforeAll } from 'vitest'
+import { start } from '../contract/in-storage.js'
+import { fillWithEverything, violationContract } from '../contract/violations.js'
 import { contracts } from '../contracts.js'
 import { inTurn } from '../in-turn.js'
 import { openPostgres, type PostgresServer } from './postgres-server.js'
@@ -33,3 +35,24 @@ for (const contract of contracts) {
   contract('postgresStorage', inPostgres)
   contract('two engines on one PostgreSQL database', inPostgresInTurn)
 }
+
+const atStart = { now: () => start, sweepInterval: 0, ...patient }
+let filled: string
+
+beforeAll(async () => {
+  const { name, url } = await server.createDatabase(template)
+  const storage = await postgresStorage(url, atStart)
+  await fillWithEverything(storage)
+  await storage.close()
+  filled = name
+})
+
+violationContract('postgresStorage', async () => {
+  const { name, url } = await server.createDatabase(filled)
+  return {
+    storage: await postgresStorage(url, atStart),
+    async run(statement) {
+      await server.query(`set session_replication_role = replica; ${statement}`, name)
+    },
+  }
+})
