@@ -71,7 +71,8 @@ describe('docs/operators.md', () => {
     for (const args of ['grants revoke --help', 'help grants revoke', 'grants help revoke']) {
       const { status, stdout } = await runInProcess(...args.split(' '))
       expect(status).toBe(0)
-      for (const flag of ['--user <username>', '--all', '--yes', '--db <file>']) expect(stdout).toContain(`  ${flag} `)
+      for (const flag of ['--user <username>', '--all', '--yes', '--db <database>'])
+        expect(stdout).toContain(`  ${flag} `)
       for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
     }
   })
