@@ -38,6 +38,7 @@ export const operations: readonly CommandRow[] = [
     about: 'run the auth server; a line of JSON for each request goes to standard output',
     flags: [
       { flags: '--config <file>', description: 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on' },
+      { flags: '--workers <n>', description: 'processes on one port, with PostgreSQL only; default: 1' },
     ],
     needs: 'countersign-server',
     load: async () => (await import('../serve/serve-command.js')).serveCommand,

@@ -1,19 +1,26 @@
+import cluster from 'node:cluster'
 import { isLoopbackIdentifier } from 'countersign/wire'
-import { loadConfig } from 'countersign-server'
+import { isPostgresUrl, loadConfig } from 'countersign-server'
 import { createLog } from 'countersign-server/observability'
-import { usageError } from '../command/command-error.js'
+import { CommandError, usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { firstSteps } from './first-steps.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import { readForStart } from './read-for-start.js'
+import { leaveWorkers, runWorkers, tellListening } from './run-workers.js'
 import { startServer } from './start-server.js'
 
 /** `countersign serve`: the auth server, until it is told to stop. */
-export const serveCommand: Run = async ({ config: path }, terminal) => {
+export const serveCommand: Run = async ({ config: path, workers }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
   const config = await loadConfig(path, terminal.env)
+  const count = parseWorkers(workers)
+  if (count > 1) {
+    if (!isPostgresUrl(config.settings.database)) throw new CommandError(needsPostgres)
+    if (cluster.isPrimary) return runWorkers(count, terminal)
+  }
   const files = await readForStart(config, terminal.env)
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
   const log = createLog({ to: descriptorOf(terminal.output) ?? terminal.output })
@@ -30,6 +37,7 @@ export const serveCommand: Run = async ({ config: path }, terminal) => {
         `Warning: listen.port is ${listen.port}, and issuer is ${issuer}. Signing in fails with 403 unless people open ${issuer}.`,
       )
     terminal.notify(`${issuer} is served at ${listen.host}, port ${listen.port}. Ctrl-C stops it.`)
+    tellListening()
     log.write('info', 'started', { issuer, host: listen.host, port: listen.port, adminPort: admin?.port })
     const signal = await firstStop(terminal)
     log.write('info', 'stopping', { signal })
@@ -39,6 +47,7 @@ export const serveCommand: Run = async ({ config: path }, terminal) => {
   } finally {
     process.removeListener('unhandledRejection', onUnhandled)
     await log.close()
+    leaveWorkers()
   }
 }
 
@@ -46,6 +55,18 @@ export const serveCommand: Run = async ({ config: path }, terminal) => {
 function descriptorOf(output: NodeJS.WritableStream): number | undefined {
   return 'fd' in output && typeof output.fd === 'number' ? output.fd : undefined
 }
+
+const mostWorkers = 64
+
+/** How many processes: one where nothing is said. */
+function parseWorkers(text: unknown): number {
+  const count = Number(text ?? 1)
+  if (Number.isInteger(count) && count >= 1 && count <= mostWorkers) return count
+  throw usageError(`--workers takes a whole number from 1 to ${mostWorkers}.`)
+}
+
+const needsPostgres =
+  '--workers needs PostgreSQL, which many processes write to at once; SQLite takes one writer at a time. Name a PostgreSQL database in the configuration, or leave --workers out.'
 
 const needsConfig = `serve needs --config <file>. The smallest file, after countersign keys generate-master --out master.key:
 { "issuer": "https://auth.example", "database": "auth.db", "masterKeyFile": "master.key", "listen": { "port": 8080 } }

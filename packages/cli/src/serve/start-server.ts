@@ -16,6 +16,7 @@ import { createReadinessView } from './create-readiness-view.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import { openListener } from './open-listener.js'
 import type { StartFiles } from './read-for-start.js'
+import { workerPlace } from './run-workers.js'
 import { createStoppableServer } from './stoppable-server.js'
 
 /** A server that runs. */
@@ -145,7 +146,10 @@ async function listen(
     port: ofIssuer ? 'the port of issuer' : 'listen.port',
   })
   try {
-    if (settings.admin) await openListener(admin.server, settings.admin, { host: 'admin.host', port: 'admin.port' })
+    if (settings.admin) {
+      const at = { ...settings.admin, port: settings.admin.port + workerPlace() }
+      await openListener(admin.server, at, { host: 'admin.host', port: 'admin.port' })
+    }
   } catch (error) {
     await open.stop()
     throw error

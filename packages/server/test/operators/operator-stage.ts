@@ -30,6 +30,8 @@ interface ServeOptions {
 interface SpawnOptions extends ServeOptions {
   /** A file that its log goes to. @default what {@link InstanceProcess.said} shows */
   stdout?: number
+  /** Further flags. */
+  flags?: readonly string[]
 }
 
 /** What an operator has: a folder with a configuration and a master key, and the command. */
@@ -116,8 +118,8 @@ export async function createOperatorStage(
       await program.seen(/"event":"started"/)
       return { said: program.said, stop: program.stop, origin: `http://127.0.0.1:${other}` }
     },
-    async spawnServe({ port: other = port, env = {}, stdout: log } = {}) {
-      const child = spawn(process.execPath, [commandPath, 'serve', '--config', config], {
+    async spawnServe({ port: other = port, env = {}, stdout: log, flags = [] } = {}) {
+      const child = spawn(process.execPath, [commandPath, 'serve', '--config', config, ...flags], {
         cwd: folder,
         env: { ...process.env, COUNTERSIGN_LISTEN_PORT: String(other), ...env },
         stdio: ['ignore', log ?? 'pipe', 'pipe'],

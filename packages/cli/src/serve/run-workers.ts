@@ -1,0 +1,72 @@
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { exitStatus } from '../command/exit-status.js'
+import type { Terminal } from '../terminal/terminal.js'
+
+/** Milliseconds before a worker that ended by itself is replaced. */
+const pause = 1000
+
+const listening = 'listening'
+const placeVariable = 'WORKER_PLACE'
+
+/** Tells that this process listens, where it is one of several. */
+export function tellListening(): void {
+  cluster.worker?.send(listening)
+}
+
+/** Lets go of the other processes, which would keep this one alive. */
+export function leaveWorkers(): void {
+  cluster.worker?.disconnect()
+}
+
+/** Which of several processes this is, from 0: its own port for operators comes after that of the one before. */
+export function workerPlace(): number {
+  return cluster.isWorker ? Number(process.env[placeVariable] ?? 0) : 0
+}
+
+/**
+ * Runs this very command in so many processes, which take the connections of one port in turn, until it is told to stop.
+ * One that ends is replaced; where the first one cannot start, none does.
+ *
+ * @returns the exit status
+ */
+export async function runWorkers(count: number, { notify, onStop }: Terminal): Promise<number> {
+  let isStopping = false
+  let hasStarted = false
+  const workers = new Set<Worker>()
+  const stopListening = onStop(() => {
+    isStopping = true
+    for (const worker of workers) worker.kill('SIGTERM')
+  })
+
+  async function keep(place: number): Promise<number> {
+    for (;;) {
+      const worker = cluster.fork({ [placeVariable]: String(place) })
+      workers.add(worker)
+      const [status] = (await once(worker, 'exit')) as [number | null]
+      workers.delete(worker)
+      if (isStopping || !hasStarted) return status ?? exitStatus.refused
+      notify(`A process of the server ended with ${status ?? 'a signal'}, and is replaced.`)
+      await new Promise((resolve) => setTimeout(resolve, pause))
+      if (isStopping) return exitStatus.done
+    }
+  }
+
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      const kept: Promise<number>[] = []
+      cluster.on('message', (_worker, message) => {
+        if (message !== listening || hasStarted) return
+        hasStarted = true
+        // The first one has made what all need: the schema, the keys.
+        for (let place = 1; place < count; place += 1) kept.push(keep(place))
+      })
+      const first = keep(0)
+      kept.push(first)
+      first.then(() => Promise.all(kept)).then((statuses) => resolve(Math.max(...statuses)), reject)
+    })
+  } finally {
+    stopListening()
+    cluster.removeAllListeners('message')
+  }
+}

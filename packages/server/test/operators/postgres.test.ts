@@ -1,0 +1,154 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { request as ask, createServer } from 'node:http'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { takeInTurn } from '../in-turn.js'
+import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
+import { startParties } from './loopback-parties.js'
+import { createOperatorStage, freePort } from './operator-stage.js'
+
+const person = { username: 'alice', password: 'a password of alice' }
+const addAlice = { input: `${person.password}\n` }
+
+let server: PostgresServer
+beforeAll(async () => {
+  server = await openPostgres()
+})
+afterAll(() => server?.close())
+
+/** The commands of a block of the manual, without `npx countersign`. */
+function commandsOf(block: string): string[] {
+  const manual = readFileSync(new URL('../../../../docs/operators.md', import.meta.url), 'utf8')
+  const [, body = ''] = new RegExp(`^\`\`\`sh ${block}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(manual) ?? []
+  return [...body.matchAll(/^npx countersign (.*)$/gm)].map(([, command = '']) => command)
+}
+
+const withUser = (url: string, name: string) => Object.assign(new URL(url), { username: name }).href
+
+/** A proxy that sends each request to the next instance. */
+async function openProxy(origins: readonly string[], port: number): Promise<void> {
+  const next = takeInTurn(origins)
+  const proxy = createServer((incoming, outgoing) => {
+    const { host: _, ...headers } = incoming.headers
+    const onward = ask(next() + (incoming.url ?? ''), { method: incoming.method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(outgoing)
+    })
+    onward.on('error', () => outgoing.destroy())
+    incoming.pipe(onward)
+  })
+  await new Promise<void>((resolve) => proxy.listen(port, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    proxy.closeAllConnections()
+    proxy.close()
+  })
+}
+
+/** The processes that a process started, where the system tells. */
+function childrenOf(pid: number | undefined): number[] {
+  const file = `/proc/${pid}/task/${pid}/children`
+  return existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').map(Number) : []
+}
+
+describe('the manual on PostgreSQL', () => {
+  it('moves a server from SQLite to PostgreSQL with two roles, and it goes on where it was', async () => {
+    const roles = [`owner_${process.pid}`, `serving_${process.pid}`] as const
+    for (const role of roles) await server.query(`create role ${role} login`)
+    const { name, url } = await server.createDatabase()
+    await server.query(`alter database ${name} owner to ${roles[0]}`)
+    await server.query(`alter schema public owner to ${roles[0]}`, name)
+    const before = await createOperatorStage()
+    const first = await before.serve()
+    await before.run('users add alice --password-stdin', addAlice)
+    await first.stop()
+
+    const commands = [...commandsOf('from-sqlite'), ...commandsOf('two-roles')]
+    expect(commands).toHaveLength(3)
+    for (const command of commands) {
+      const here = command
+        .replace('postgres://countersign_owner@db.internal/countersign', withUser(url, roles[0]))
+        .replace('--from auth.db', `--from ${before.database}`)
+        .replace('--serve-as countersign', `--serve-as ${roles[1]}`)
+      expect(await before.run(here, { config: false })).toMatchObject({ status: 0, stderr: '' })
+    }
+
+    const served = withUser(url, roles[1])
+    const env = { COUNTERSIGN_DATABASE: served }
+    const second = await before.serve({ env })
+    expect(second.said().stderr).not.toContain('first start')
+    const { agent, resource } = await startParties(before.issuer, person)
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+    expect((await before.run('users list', { env })).stdout).toContain('alice')
+    expect((await before.run('db check', { env })).stdout).toBe('Every check holds.\n')
+    expect(await before.run('db backup copy.db', { env })).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('pg_dump'),
+    })
+    expect((await before.run('doctor', { env })).stdout).toContain('schema 1')
+  })
+})
+
+describe('two instances behind a plain proxy', () => {
+  it('serve one flow together, each request at the other one, and both see at once what is taken back', async () => {
+    const { url } = await server.createDatabase()
+    const stage = await createOperatorStage({ database: url })
+    const ports = [await freePort(), await freePort()]
+    const instances = await Promise.all(ports.map((port) => stage.serve({ port })))
+    expect(instances.filter(({ said }) => said().stderr.includes('first start')).length).toBeGreaterThan(0)
+    await openProxy(
+      instances.map(({ origin }) => origin),
+      Number(new URL(stage.issuer).port),
+    )
+    const kids = await Promise.all(
+      instances.map(async ({ origin }) => JSON.stringify(await (await fetch(`${origin}/jwks.json`)).json())),
+    )
+    expect(kids[0]).toBe(kids[1])
+    await stage.run('users add alice --password-stdin', addAlice)
+    for (let round = 0; round < 2; round += 1) {
+      const { agent, resource } = await startParties(stage.issuer, person)
+      expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+    }
+    expect((await stage.run('db check')).stdout).toBe('Every check holds.\n')
+  })
+})
+
+describe('countersign serve --workers', () => {
+  it('is refused on SQLite, and without a number', async () => {
+    const stage = await createOperatorStage()
+    expect(await stage.run('serve --workers 2')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('--workers needs PostgreSQL'),
+    })
+    expect(await stage.run('serve --workers many')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--workers takes a whole number from 1 to 64'),
+    })
+  })
+
+  it('serves one port with two processes, replaces one that is killed, and ends with all of them', async () => {
+    const { url } = await server.createDatabase()
+    const adminPort = await freePort()
+    const stage = await createOperatorStage({ database: url, admin: { port: adminPort } })
+    const instance = await stage.spawnServe({ flags: ['--workers', '2'] })
+    const answering = () =>
+      Promise.all(
+        [0, 1].map(async (place) => {
+          const answer = await fetch(`http://127.0.0.1:${adminPort + place}/readyz`).catch(() => undefined)
+          return answer?.status
+        }),
+      )
+    await expect.poll(answering, { timeout: 20_000 }).toEqual([200, 200])
+    const [killed] = childrenOf(instance.child.pid)
+    if (killed !== undefined) {
+      process.kill(killed, 'SIGKILL')
+      await expect.poll(() => instance.said().stderr, { timeout: 20_000 }).toContain('is replaced')
+      await expect.poll(answering, { timeout: 20_000 }).toEqual([200, 200])
+    }
+    await stage.run('users add alice --password-stdin', addAlice)
+    const { agent, resource } = await startParties(stage.issuer, person)
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+    instance.child.kill('SIGTERM')
+    const { status } = await instance.finished
+    expect(status).toBe(0)
+    await expect(fetch(stage.issuer)).rejects.toThrow()
+  })
+})
