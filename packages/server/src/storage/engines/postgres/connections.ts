@@ -12,7 +12,7 @@ export interface PostgresTimeouts {
 }
 
 /** Milliseconds that the network may add to a statement, and that a transaction may rest. */
-const patience = { network: 500, idleTransaction: 10_000 }
+const patience = { network: 250, idleTransaction: 10_000 }
 
 /** Milliseconds that a connection for what takes longer may take. */
 const firstConnection = 5000
@@ -42,10 +42,12 @@ function openPool(url: string, { connections = 10, timeouts = {} }: PoolOptions,
     query_timeout: statement * 1000 + patience.network,
     idle_in_transaction_session_timeout: patience.idleTransaction,
   })
-  if (!waits) {
+  pool.on('connect', (client) => {
+    // In use it may be lost between two statements: whatever is sent next is told.
+    client.on('error', () => undefined)
     // Where this fails, so does what is sent next.
-    pool.on('connect', (client) => void client.query('set synchronous_commit = off').catch(() => undefined))
-  }
+    if (!waits) void client.query('set synchronous_commit = off').catch(() => undefined)
+  })
   // A connection that rests and is lost leaves the pool; whoever needs one next is told if there is none.
   pool.on('error', () => undefined)
   return pool

@@ -34,8 +34,9 @@ export class PoolDriver implements Driver {
     await connection.executeQuery(CompiledQuery.raw('commit'))
   }
 
-  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('rollback'))
+  /** What a connection that does not answer has begun, the database takes back when it is closed. */
+  async rollbackTransaction(connection: PoolConnection): Promise<void> {
+    if (!connection.isBroken) await connection.executeQuery(CompiledQuery.raw('rollback'))
   }
 
   async releaseConnection(connection: PoolConnection): Promise<void> {
@@ -58,7 +59,7 @@ export class PoolDriver implements Driver {
 class PoolConnection implements DatabaseConnection {
   readonly #client: PoolClient
   readonly #nameOf: (sql: string) => string | undefined
-  #isBroken = false
+  isBroken = false
 
   constructor(client: PoolClient, nameOf: (sql: string) => string | undefined) {
     this.#client = client
@@ -70,7 +71,7 @@ class PoolConnection implements DatabaseConnection {
       return resultOf<R>(await this.#send(query))
     } catch (cause) {
       const failure = new DatabaseFailure(cause)
-      if (failure.state === undefined || failure.state.startsWith('57P') || isStalePlan(failure)) this.#isBroken = true
+      if (failure.state === undefined || failure.state.startsWith('57P') || isStalePlan(failure)) this.isBroken = true
       throw failure
     }
   }
@@ -80,7 +81,7 @@ class PoolConnection implements DatabaseConnection {
   }
 
   release(): void {
-    this.#client.release(this.#isBroken)
+    this.#client.release(this.isBroken)
   }
 
   /** Without parameters it may be several statements at once, which cannot be prepared. */
