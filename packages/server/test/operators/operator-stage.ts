@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, onTestFinished, type TestContext } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
 import type { Finished } from '../../../cli/test/run-command.js'
 import { type ProgramOptions, type RunningProgram, startProgram } from '../../../cli/test/run-program.js'
 
@@ -64,7 +64,9 @@ afterAll(async () => {
 })
 
 /** What tells that a test has ended: a test that runs beside others has its own. */
-export type TestEnd = Pick<TestContext, 'onTestFinished'>
+export interface TestEnd {
+  onTestFinished(end: () => Promise<void> | void): void
+}
 
 /** A stage for one test, in development on loopback; everything is stopped when the test has ended. */
 export async function createOperatorStage(

@@ -1,0 +1,102 @@
+// Loaded before the server by `node --import`: ends the process, as `kill -9` does, at a named point of an exchange or a
+// decision. The file FAULT_FILE says which, as { point, target, held }; without it nothing happens.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { ServerResponse } from 'node:http'
+import Database from 'better-sqlite3'
+import pg from 'pg'
+
+const file = process.env.FAULT_FILE
+
+/** The statement that counts, by how it begins, and the path that is asked. */
+const targets = {
+  exchange: { begins: /^update "code" set "consumed_at/, path: '/agent/token' },
+  decision: { begins: /^update "auth_request" set "status/, path: '/agent/auth' },
+}
+/** Milliseconds that others get to come to the same point. */
+const patience = 150
+
+function armed() {
+  try {
+    const { target, ...fault } = JSON.parse(readFileSync(file, 'utf8'))
+    return { ...fault, ...targets[target] }
+  } catch {
+    return undefined
+  }
+}
+
+let hits = 0
+
+/** Whether the process ends here: at once, or when as many as may are held at this point. */
+function isHeld(point) {
+  const fault = armed()
+  if (!fault || fault.point !== point) return false
+  hits += 1
+  writeFileSync(`${file}.hits`, String(hits))
+  if (hits >= fault.held) process.kill(process.pid, 'SIGKILL')
+  else if (hits === 1) setTimeout(() => process.kill(process.pid, 'SIGKILL'), patience)
+  return true
+}
+
+function methodOf({ prototype }, name) {
+  return Object.getOwnPropertyDescriptor(prototype, name).value
+}
+
+const never = new Promise(() => undefined)
+let commits = 0
+/** Connections in whose transaction the statement that counts was sent. */
+const inside = new WeakSet()
+
+/** The points before and after a statement, of which the second is passed when it was executed. */
+function pointsOf(connection, sql) {
+  if (armed()?.begins.test(sql)) {
+    inside.add(connection)
+    return ['before_consume', 'after_consume']
+  }
+  if (!sql.startsWith('commit') || !inside.delete(connection)) return []
+  return ['before_commit', 'after_commit']
+}
+
+const prepare = methodOf(Database, 'prepare')
+Object.defineProperty(Database.prototype, 'prepare', {
+  value(sql) {
+    const statement = prepare.call(this, sql)
+    for (const method of ['all', 'run']) {
+      const execute = statement[method].bind(statement)
+      statement[method] = (...values) => {
+        const [before, after] = pointsOf(this, sql)
+        isHeld(before)
+        const result = execute(...values)
+        if (after === 'after_commit') commits += 1
+        isHeld(after)
+        return result
+      }
+    }
+    return statement
+  },
+})
+
+const query = methodOf(pg.Client, 'query')
+pg.Client.prototype.query = function send(statement, ...rest) {
+  const [before, after] = pointsOf(this, statement?.text ?? statement)
+  if (before === undefined) return query.call(this, statement, ...rest)
+  return (async () => {
+    if (isHeld(before)) await never
+    const result = await Promise.resolve(query.call(this, statement, ...rest))
+    if (after === 'after_commit') commits += 1
+    if (isHeld(after)) await never
+    return result
+  })()
+}
+
+const writeHead = methodOf(ServerResponse, 'writeHead')
+ServerResponse.prototype.writeHead = function write(...head) {
+  const { method, url } = this.req
+  const isAnswer = commits > 0 && method === 'POST' && url.split('?', 1)[0] === armed()?.path
+  if (isAnswer && isHeld('before_write')) {
+    this.end = () => this
+    this.write = () => true
+    return this
+  }
+  return writeHead.apply(this, head)
+}

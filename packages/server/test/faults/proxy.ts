@@ -1,0 +1,122 @@
+import { once } from 'node:events'
+import { Agent, createServer as createHttpServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+/** What a proxy does to a connection. `drops`: nothing goes through, and nothing is closed. */
+export type Line = 'whole' | 'slow' | 'drops' | 'half-closed' | 'refuses'
+
+/** Stands before a database. */
+export interface DatabaseProxy {
+  url: string
+  /** Changes what becomes of connections, those that are open too. */
+  line: Line
+  /** Where they lead. Those that are open are ended. */
+  leadTo(url: string): void
+}
+
+/** Milliseconds by which a slow line is late. */
+const delay = 5000
+
+/** Starts a proxy on loopback, to be connected to instead of a database. */
+export async function proxyTo(url: string): Promise<DatabaseProxy> {
+  let target = new URL(url)
+  let line: Line = 'whole'
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    if (line === 'refuses') return void near.destroy()
+    const far = connect(Number(target.port), target.hostname)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (bytes) => {
+        if (line === 'slow') setTimeout(() => to.destroyed || to.write(bytes), delay)
+        else if (line !== 'drops') to.write(bytes)
+      })
+      from.once('end', () => line !== 'drops' && to.end())
+      from.once('error', () => to.destroy())
+      from.once('close', () => {
+        sockets.delete(from)
+        if (line !== 'drops') to.destroy()
+      })
+    }
+  })
+  const port = await listening(server)
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return {
+    url: Object.assign(new URL(url), { hostname: '127.0.0.1', port }).href,
+    get line() {
+      return line
+    },
+    set line(next) {
+      line = next
+      if (next === 'half-closed') for (const socket of sockets) socket.end()
+      if (next === 'refuses') for (const socket of sockets) socket.destroy()
+      // What was dropped is lost: such a connection is of no use any more.
+      if (next === 'whole') for (const socket of sockets) socket.destroy()
+    },
+    leadTo(next) {
+      target = new URL(next)
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** A plain proxy before several instances, in turn. One that takes no connection is passed over. */
+export async function balance(origins: readonly string[]): Promise<string> {
+  const agent = new Agent({ keepAlive: true })
+  let turn = 0
+  async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = []
+    for await (const chunk of incoming) chunks.push(chunk as Buffer)
+    const first = turn++
+    for (let tries = 0; tries < origins.length; tries += 1) {
+      const origin = origins[(first + tries) % origins.length] ?? ''
+      try {
+        const answer = await send(origin, incoming, Buffer.concat(chunks), agent)
+        const { connection: _hop, 'keep-alive': _kept, ...headers } = answer.headers
+        outgoing.writeHead(answer.statusCode ?? 502, headers)
+        answer.pipe(outgoing)
+        return
+      } catch (error) {
+        const isRefused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
+        if (isRefused) continue
+        outgoing.writeHead(502).end(String(error))
+        return
+      }
+    }
+    outgoing.writeHead(502).end('nobody is there')
+  }
+  const server = createHttpServer((incoming, outgoing) => void pass(incoming, outgoing))
+  const port = await listening(server)
+  onTestFinished(() => {
+    agent.destroy()
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${port}`
+}
+
+async function send(origin: string, incoming: IncomingMessage, body: Buffer, agent: Agent): Promise<IncomingMessage> {
+  const { method, headers, url } = incoming
+  const { connection: _hop, 'transfer-encoding': _coding, ...passed } = headers
+  const outgoing = request(origin + (url ?? ''), {
+    method,
+    agent,
+    headers: { ...passed, 'content-length': body.length },
+  })
+  outgoing.end(body)
+  const [answer] = (await once(outgoing, 'response')) as [IncomingMessage]
+  return answer
+}
+
+async function listening(server: ReturnType<typeof createServer>): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}

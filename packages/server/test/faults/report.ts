@@ -1,0 +1,16 @@
+import { expect } from 'vitest'
+
+/** Whether loops run as long as they should now and then (`npm run test:faults`), or as short as at every commit. */
+export const isThorough = process.env.THOROUGH_FAULTS !== undefined
+
+/** How often something is tried: at every commit, and now and then. */
+export function rounds(few: number, many: number): number {
+  return isThorough ? many : few
+}
+
+/** Prints what was tried how often, and that nothing was lost, which it requires. */
+export function report(fault: string, tried: Record<string, number>, lost: readonly string[] = []): void {
+  const counts = Object.entries(tried).map(([what, count]) => `${count} ${what}`)
+  process.stdout.write(`${fault}: ${counts.join(', ')}; lost: ${lost.length === 0 ? 'nothing' : lost.join(', ')}\n`)
+  expect(lost).toEqual([])
+}
