@@ -129,7 +129,7 @@ function writeNpm() {
 case "$*" in
   ci) echo "npm ci was the first step of this check" ;;
   "run -s tarballs") ;;
-  install*) rm -rf node_modules; names=$(printf '%s\\n' "\${@:2}" | sed 's#.*/##' | LC_ALL=C sort | paste -sd ' '); cp -al ${folder}/installed/"$(echo "$names" | sed -E 's#[^A-Za-z0-9_]+#-#g')"/node_modules . ;;
+  install*) names=$(printf '%s\\n' "\${@:2}" | sed 's#.*/##' | LC_ALL=C sort | paste -sd ' '); cp -alf ${folder}/installed/"$(echo "$names" | sed -E 's#[^A-Za-z0-9_]+#-#g')"/node_modules . ;;
   *) exec ${npm} "$@" ;;
 esac
 `

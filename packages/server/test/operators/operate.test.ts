@@ -372,7 +372,7 @@ describe('countersign db check', () => {
   it('tells what must never be, by the ids of rows, and ends with status 1', async () => {
     const [stage, { grantId }] = await createStageWith((storage) => refreshable(storage))
     const other = new Database(stage.database)
-    other.exec('update consent_grant set revoked_at = created_at - 1')
+    other.exec('update consent_grant set revoked_at = created_at - 3')
     other.close()
     const { status, stdout, stderr } = await stage.run('db check')
     expect({ status, stderr }).toEqual({ status: 1, stderr: '' })

@@ -11,6 +11,12 @@ const names = (list: string, name: string): RawBuilder<SqlBool> =>
 const lengthOf = (list: string): RawBuilder<number> =>
   sql`length(${sql.ref(list)}) - length(replace(${sql.ref(list)}, ' ', '')) + 1`
 
+/**
+ * Seconds that work which overlaps may take: a row has the time at which its transaction began, and one that waited for
+ * another, or a use that is written after it was judged, is no violation.
+ */
+const overlap = 2
+
 /** What is given under a grant, and to whom. */
 export const grantChecks: readonly Check[] = [
   {
@@ -21,7 +27,7 @@ export const grantChecks: readonly Check[] = [
       db
         .selectFrom('token_issue as t')
         .innerJoin('consent_grant as g', 'g.id', 't.grant_id')
-        .whereRef('t.issued_at', '>', 'g.revoked_at')
+        .where('t.issued_at', '>', (e) => e('g.revoked_at', '+', overlap))
         .select('g.public_id as grant')
         .limit(most)
         .execute(),
@@ -33,7 +39,7 @@ export const grantChecks: readonly Check[] = [
     find: ({ db }) =>
       db
         .selectFrom('consent_grant')
-        .whereRef('last_used_at', '>', 'revoked_at')
+        .where('last_used_at', '>', (e) => e('revoked_at', '+', overlap))
         .select('public_id as grant')
         .limit(most)
         .execute(),
@@ -49,7 +55,7 @@ export const grantChecks: readonly Check[] = [
         .where((e) =>
           e.or([
             e.and([e('g.revoked_at', 'is not', null), e('f.revoked_at', 'is', null)]),
-            e('f.last_used_at', '>', e.ref('f.revoked_at')),
+            e('f.last_used_at', '>', e('f.revoked_at', '+', overlap)),
           ]),
         )
         .select('g.public_id as grant')
@@ -65,7 +71,7 @@ export const grantChecks: readonly Check[] = [
         .selectFrom('token_issue as t')
         .leftJoin('consent_grant as g', 'g.id', 't.grant_id')
         .innerJoin('agent as a', (join) => join.on('a.id', '=', (e) => e.fn.coalesce('g.agent_id', 't.agent_id')))
-        .whereRef('t.issued_at', '>', 'a.blocked_at')
+        .where('t.issued_at', '>', (e) => e('a.blocked_at', '+', overlap))
         .select('a.identifier as agent')
         .distinct()
         .limit(most)
@@ -80,7 +86,7 @@ export const grantChecks: readonly Check[] = [
         .selectFrom('token_issue as t')
         .innerJoin('consent_grant as g', 'g.id', 't.grant_id')
         .innerJoin('app_user as u', 'u.id', 'g.user_id')
-        .whereRef('t.issued_at', '>', 'u.disabled_at')
+        .where('t.issued_at', '>', (e) => e('u.disabled_at', '+', overlap))
         .select(['u.public_id as user', 'g.public_id as grant'])
         .limit(most)
         .execute(),
