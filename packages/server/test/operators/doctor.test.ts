@@ -9,6 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../../countersign/test/discovery/tls-server.js'
 import { type Issued, issueCertificate } from '../../../countersign/test/x509/certificates.js'
+import { openPostgres } from '../storage/postgres/postgres-server.js'
 import { createOperatorStage, freePort, type OperatorStage } from './operator-stage.js'
 
 interface Finding {
@@ -386,6 +387,31 @@ describe('countersign doctor from inside', () => {
     expect(findings.find(({ check }) => check === 'backups')).toMatchObject({ outcome: 'problem' })
   })
 })
+
+it('countersign doctor, db check and db restored know PostgreSQL, and show no password', async () => {
+  const server = await openPostgres()
+  onTestFinished(() => server.close())
+  const { url } = await server.createDatabase()
+  const database = Object.assign(new URL(url), { password: 'a-word-that-is-secret' }).href
+  const stage = await createOperatorStage({ database })
+  chmodSync(stage.config, 0o600)
+  const running = await stage.serve()
+  onTestFinished(() => void running.stop())
+  const { findings, of } = await examine(stage, `--config ${stage.config}`)
+  expect(of('problem')).toEqual([])
+  expect(of('ok')).toEqual(expect.arrayContaining(['database', 'keys', 'key rotation', 'clock and records']))
+  expect(await stage.ask('db check')).toEqual([])
+  expect(await stage.ask('db restored')).toMatchObject({ sessions: 0 })
+  await running.stop()
+  const gone = await stage.run(`doctor --config ${stage.config} --json`, {
+    config: false,
+    env: { COUNTERSIGN_DATABASE: `${database}_gone` },
+  })
+  expect(gone.status).toBe(1)
+  const [inside] = JSON.parse(gone.stdout) as { findings: Finding[] }[]
+  expect(inside?.findings).toContainEqual(expect.objectContaining({ check: 'database', outcome: 'problem' }))
+  expect(JSON.stringify(findings) + gone.stdout + gone.stderr).not.toContain('a-word-that-is-secret')
+}, 60_000)
 
 function change(path: string, statement: string): void {
   const database = new Database(path)

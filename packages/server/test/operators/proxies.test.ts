@@ -58,7 +58,7 @@ const proxies: readonly Proxy[] = [
       const file = join(folder, 'nginx.conf')
       writeFileSync(
         file,
-        `daemon off; user root; pid ${join(folder, 'nginx.pid')}; error_log stderr; events {}
+        `daemon off; master_process off; user root; pid ${join(folder, 'nginx.pid')}; error_log stderr; events {}
         http { access_log off; ${temporary.join(' ')} include ${join(folder, 'site.conf')}; }`,
       )
       return ['-p', folder, '-e', 'stderr', '-c', file]
