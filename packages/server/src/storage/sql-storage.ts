@@ -49,7 +49,14 @@ import {
   reauthenticate,
 } from './sessions/sessions.js'
 import { type Storage, StorageError, type StorageOptions } from './storage.js'
-import { clearAttempts, countAttempt, forgiveAttempt, isKnownDevice, rememberDevice } from './throttle/throttle.js'
+import {
+  clearAttempts,
+  countAttempt,
+  countAttempts,
+  forgiveAttempt,
+  isKnownDevice,
+  rememberDevice,
+} from './throttle/throttle.js'
 import { writeUsage } from './usage/usage.js'
 import { createWriteBehind } from './usage/write-behind.js'
 
@@ -181,6 +188,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 
     claimNonce: claimOrForget,
     countAttempt: alone('process', countAttempt),
+    countAttempts: alone('process', countAttempts),
     forgiveAttempt: alone('process', forgiveAttempt),
     clearAttempts: alone('process', clearAttempts),
     rememberDevice: alone('process', rememberDevice),

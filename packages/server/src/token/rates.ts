@@ -12,8 +12,6 @@ interface Rate {
   window: number
   /** Before the setting that multiplies it. */
   most: number
-  /** Whether more are let through all the same. */
-  mayExceed?: (count: number) => Promise<boolean>
 }
 
 /**
@@ -40,6 +38,9 @@ export async function requireNewcomerRate(context: ServerContext, { remoteAddres
   await countAll(context, [{ of: `unknown agents at ${networkOf(remoteAddress)}`, window: 3600, most: 1000 }])
 }
 
+/** What the agents at one address may ask for that are within those. */
+const smallAgents = { window: 3600, most: 3000 }
+
 /** From how many people on an agent is bounded by its rate in a minute alone. */
 const manyPeople = 500
 
@@ -60,17 +61,26 @@ export async function requireLastingRate(
   context: ServerContext,
   { agent, remoteAddress }: SigningAgent,
 ): Promise<void> {
-  const rates = lasting.map(({ span, window, most, perPerson }) => ({
-    of: `agent ${agent} per ${span}`,
-    window,
-    most,
-    mayExceed: (count: number) =>
-      isAllowedBy(context, agent, Math.min(manyPeople, (count - most * context.rateFactor) / perPerson)),
-  }))
-  const counts = await countAll(context, rates)
-  const isSmall = counts.every((count, index) => count <= (rates[index]?.most ?? 0) * context.rateFactor)
-  if (!isSmall || remoteAddress === undefined) return
-  await countAll(context, [{ of: `small agents at ${networkOf(remoteAddress)}`, window: 3600, most: 3000 }])
+  const { storage, rateFactor } = context
+  const ofAgent = lasting.map(({ span, window }) => ({ key: keyOf(`agent ${agent} per ${span}`), window }))
+  const { window, most } = smallAgents
+  const ofNetwork =
+    remoteAddress === undefined ? [] : [{ key: keyOf(`small agents at ${networkOf(remoteAddress)}`), window }]
+  const counted = await storage.countAttempts([...ofAgent, ...ofNetwork])
+  const network = counted[ofAgent.length]
+  let isSmall = true
+  for (const [index, rate] of lasting.entries()) {
+    const { count = 0, resetAt = 0 } = counted[index] ?? {}
+    const beyond = count - rate.most * rateFactor
+    if (beyond <= 0) continue
+    isSmall = false
+    if (await isAllowedBy(context, agent, Math.min(manyPeople, beyond / rate.perPerson))) continue
+    const others = [...ofAgent, ...ofNetwork].filter((_, other) => other !== index)
+    await Promise.all(others.map(({ key }) => storage.forgiveAttempt(key)))
+    throw tooMany(context, resetAt)
+  }
+  if (!isSmall) await Promise.all(ofNetwork.map(({ key }) => storage.forgiveAttempt(key)))
+  else if (network && network.count > most * rateFactor) throw tooMany(context, network.resetAt)
 }
 
 const page = { size: 500, most: 10 }
@@ -89,20 +99,26 @@ async function isAllowedBy({ storage }: ServerContext, agent: string, least: num
   return false
 }
 
-async function countAll({ storage, now, rateFactor }: ServerContext, rates: readonly Rate[]): Promise<number[]> {
+async function countAll(context: ServerContext, rates: readonly Rate[]): Promise<void> {
+  const { storage, rateFactor } = context
   const counted: string[] = []
-  const counts: number[] = []
-  for (const { of, window, most, mayExceed } of rates) {
-    const key = hashSecret(`requests of ${of}`)
+  for (const { of, window, most } of rates) {
+    const key = keyOf(of)
     const { count, resetAt } = await storage.countAttempt({ key, window })
-    if (count > most * rateFactor && !(await mayExceed?.(count))) {
+    if (count > most * rateFactor) {
       // One agent beyond its own limit takes nothing from the others at its address.
       await Promise.all(counted.map((before) => storage.forgiveAttempt(before)))
-      const retryAfter = Math.max(1, resetAt - now())
-      throw new AAuthError('too_many_requests', 'Too many requests for access.', { retryAfter })
+      throw tooMany(context, resetAt)
     }
     counted.push(key)
-    counts.push(count)
   }
-  return counts
+}
+
+function keyOf(counted: string): string {
+  return hashSecret(`requests of ${counted}`)
+}
+
+function tooMany({ now }: ServerContext, resetAt: number): AAuthError {
+  const retryAfter = Math.max(1, resetAt - now())
+  return new AAuthError('too_many_requests', 'Too many requests for access.', { retryAfter })
 }

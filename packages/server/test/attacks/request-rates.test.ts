@@ -107,9 +107,12 @@ describe('A20: an agent that somebody allowed once', () => {
   /** Has requests of somebody counted as if there had been so many more in each window. */
   const countedBefore = (of: string, requests: number) => (storage: Storage) => ({
     ...storage,
-    async countAttempt(attempt: Parameters<Storage['countAttempt']>[0]) {
-      const { count, resetAt } = await storage.countAttempt(attempt)
-      return { count: attempt.key === hashOf(`requests of ${of}`) ? count + requests : count, resetAt }
+    async countAttempts(attempts: Parameters<Storage['countAttempts']>[0]) {
+      const counted = await storage.countAttempts(attempts)
+      return counted.map(({ count, resetAt }, index) => {
+        const isMeant = attempts[index]?.key === hashOf(`requests of ${of}`)
+        return { count: isMeant ? count + requests : count, resetAt }
+      })
     },
   })
 

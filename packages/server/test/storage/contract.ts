@@ -661,6 +661,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           removePasskey: () => storage.removePasskey(passkey),
           claimNonce: () => storage.claimNonce(nonceClaim()),
           countAttempt: () => storage.countAttempt({ key: hashOf('key'), window: 900 }),
+          countAttempts: () => storage.countAttempts([{ key: hashOf('key'), window: 900 }]),
           forgiveAttempt: () => storage.forgiveAttempt(hashOf('key')),
           clearAttempts: () => storage.clearAttempts(hashOf('key')),
           rememberDevice: () => storage.rememberDevice(binding),

@@ -34,11 +34,10 @@ export async function claimNonce(
     agent === undefined ? ({ kind: 'key', holder: thumbprint } as const) : ({ kind: 'agent', holder: agent } as const)
   const keyHash = hashBytes(key)
   const nonce = { key_hash: keyHash, ...holder, network }
-  if (!(await insertNonce(unit, nonce, lifetime))) {
-    const hasEnded = (await forget(unit, [keyHash])) > 0
-    if (!hasEnded || !(await insertNonce(unit, nonce, lifetime))) return false
-  }
-  const reached = await countNonce(unit, nonce, limits)
+  let all = await insertNonce(unit, nonce, lifetime)
+  if (all === undefined && (await forget(unit, [keyHash])) > 0) all = await insertNonce(unit, nonce, lifetime)
+  if (all === undefined) return false
+  const reached = await countNonce(unit, nonce, all, limits)
   // Forgetting a live nonce would let it be used again: refuse instead, and take back with it what was written here.
   if (reached) throw new StorageError('too_many_nonces', refusals[reached])
   return true
@@ -76,19 +75,21 @@ async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> 
   return forgotten.length
 }
 
-async function insertNonce({ db, now }: Unit, nonce: OwnedNonce, lifetime: number): Promise<boolean> {
+/** How many there were before; undefined: this one is held. */
+async function insertNonce({ db, now }: Unit, nonce: OwnedNonce, lifetime: number): Promise<number | undefined> {
   const inserted = await db
     .insertInto('nonce')
     .values({ ...nonce, expires_at: now + lifetime })
     .onConflict((conflict) => conflict.column('key_hash').doNothing())
-    .returning('id')
+    .returning(allHeld(db, nonce.kind).as('all'))
     .executeTakeFirst()
-  return inserted !== undefined
+  return inserted && Number(inserted.all ?? 0)
 }
 
 async function countNonce(
   unit: Unit,
   nonce: OwnedNonce,
+  heldBefore: number,
   limits: Required<NonceLimits>,
 ): Promise<ReachedLimit | undefined> {
   const counts = await addToCounts(unit, [nonce], 1)
@@ -96,7 +97,7 @@ async function countNonce(
   const { kind } = nonce
   const isAgent = kind === 'agent'
   const { full } = nonceRoom(isAgent, limits)
-  let all = (await countAll(unit, kind)) - 1
+  let all = heldBefore
   if (all >= full - nearlyFull) {
     // What others are claiming at this moment is not counted yet: near the end one waits for the other.
     await unit.exclusive(`nonces of ${kind}s`)
@@ -163,12 +164,15 @@ async function deleteCount({ db }: Unit, { kind, source }: Counted): Promise<voi
 // A kind is written as the indexes say it: a parameter would not be taken for it.
 
 async function countAll({ db }: Unit, kind: NonceRow['kind']): Promise<number> {
-  const { held } = await db
+  const { held } = await allHeld(db, kind).executeTakeFirstOrThrow()
+  return Number(held ?? 0)
+}
+
+function allHeld(db: Unit['db'], kind: NonceRow['kind']) {
+  return db
     .selectFrom('nonce_count')
     .select((e) => e.fn.sum<number | null>('held').as('held'))
     .where('kind', '=', sql.lit(`${kind}s-part` as const))
-    .executeTakeFirstOrThrow()
-  return Number(held ?? 0)
 }
 
 /** What the network that holds most held before one more was counted. */

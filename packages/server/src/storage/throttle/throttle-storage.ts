@@ -10,7 +10,9 @@ export interface ThrottleStorage {
    * Counts an attempt in the window of `window` seconds that the first attempt opened. The caller makes the key, a
    * hash of what is limited.
    */
-  countAttempt(attempt: { key: string; window: number }): Promise<AttemptCount>
+  countAttempt(attempt: Attempt): Promise<AttemptCount>
+  /** Counts several at once, each with a key of its own; in their order. */
+  countAttempts(attempts: readonly Attempt[]): Promise<AttemptCount[]>
   /** Takes one attempt back, after it succeeded. */
   forgiveAttempt(key: string): Promise<void>
   /** Forgets the attempts, after one that succeeded. */
@@ -18,6 +20,12 @@ export interface ThrottleStorage {
   /** Remembers, at a sign-in, the browser in which it succeeded (attacks C16). */
   rememberDevice(device: Device): Promise<void>
   isKnownDevice(device: Device): Promise<boolean>
+}
+
+export interface Attempt {
+  key: string
+  /** Seconds. */
+  window: number
 }
 
 export interface AttemptCount {

@@ -3,29 +3,50 @@ import { sql } from 'kysely'
 import { userIdOf } from '../accounts/users.js'
 import type { Statement } from '../engines/engine.js'
 import { hashBytes } from '../engines/stored-bytes.js'
-import type { AttemptCount, Device } from './throttle-storage.js'
+import type { Attempt, AttemptCount, Device } from './throttle-storage.js'
 
-export async function countAttempt(
-  statement: Statement,
-  { key, window }: { key: string; window: number },
-): Promise<AttemptCount> {
-  return count(statement, hashBytes(key), window)
+export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
+  return count(statement, hashBytes(attempt.key), attempt.window)
 }
 
-async function count({ db, clock }: Statement, keyHash: Uint8Array, window: number): Promise<AttemptCount> {
-  const end = sql<number>`${clock} + ${window}`
-  const row = await db
+async function count(statement: Statement, keyHash: Uint8Array, window: number): Promise<AttemptCount> {
+  const [counted] = await countAll(statement, [{ keyHash, window }])
+  if (!counted) throw new TypeError('an attempt was not counted')
+  return { count: counted.count, resetAt: counted.reset_at }
+}
+
+export async function countAttempts(statement: Statement, attempts: readonly Attempt[]): Promise<AttemptCount[]> {
+  const wanted = attempts.map(({ key, window }) => ({ keyHash: hashBytes(key), window }))
+  const counted = await countAll(
+    statement,
+    // In one order everywhere: two that lock the same rows must not wait for each other.
+    wanted.toSorted((one, other) => Buffer.compare(one.keyHash, other.keyHash)),
+  )
+  return wanted.map(({ keyHash }) => {
+    const row = counted.find(({ key_hash }) => Buffer.compare(key_hash, keyHash) === 0)
+    if (!row) throw new TypeError('each attempt has a key of its own')
+    return { count: row.count, resetAt: row.reset_at }
+  })
+}
+
+function countAll({ db, clock }: Statement, attempts: readonly { keyHash: Uint8Array; window: number }[]) {
+  return db
     .insertInto('attempt')
-    .values({ key_hash: keyHash, count: 1, reset_at: end })
+    .values(
+      attempts.map(({ keyHash, window }) => ({
+        key_hash: keyHash,
+        count: 1,
+        reset_at: sql<number>`${clock} + ${window}`,
+      })),
+    )
     .onConflict((conflict) =>
       conflict.column('key_hash').doUpdateSet({
         count: sql`case when attempt.reset_at <= ${clock} then 1 else attempt.count + 1 end`,
-        reset_at: sql`case when attempt.reset_at <= ${clock} then ${end} else attempt.reset_at end`,
+        reset_at: sql`case when attempt.reset_at <= ${clock} then excluded.reset_at else attempt.reset_at end`,
       }),
     )
-    .returning(['count', 'reset_at'])
-    .executeTakeFirstOrThrow()
-  return { count: row.count, resetAt: row.reset_at }
+    .returning(['key_hash', 'count', 'reset_at'])
+    .execute()
 }
 
 /** Rows that one code or refresh token leaves of each refusal in a day: an agent may present it as often as it likes, and more say nothing new. */

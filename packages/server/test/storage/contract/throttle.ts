@@ -21,6 +21,26 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.countAttempt(attempt)).toEqual({ count: 1, resetAt: start + 1800 })
     })
 
+    test('several are counted at once, in whatever order, each in its own window', async () => {
+      const { storage } = world
+      const [first, second] = [freshHash(), freshHash()]
+      await storage.countAttempt({ key: second, window: 900 })
+      const attempts = [
+        { key: first, window: 60 },
+        { key: second, window: 900 },
+      ]
+      expect(await storage.countAttempts(attempts)).toEqual([
+        { count: 1, resetAt: start + 60 },
+        { count: 2, resetAt: start + 900 },
+      ])
+      world.now = start + 60
+      const counts = await Promise.all(
+        times(20, async (index) => storage.countAttempts(index % 2 === 0 ? attempts : attempts.toReversed())),
+      )
+      const ofFirst = counts.map((each, index) => each[index % 2]?.count ?? 0)
+      expect(ofFirst.sort((a, b) => a - b)).toEqual(times(20, (index) => index + 1))
+    })
+
     test('keys are counted apart, and cleared one by one', async () => {
       const { storage } = world
       const [first, second] = [freshHash(), freshHash()]
