@@ -3,12 +3,21 @@ import { errorReasons } from 'countersign/wire'
 import { isPostgresUrl, type Storage, StorageError, type StorageOptions, shownDatabase } from 'countersign-server'
 import { CommandError } from '../command/command-error.js'
 
+export interface OpenOptions extends StorageOptions {
+  /** Seconds that PostgreSQL may work on one statement. @default as for a server */
+  statementTimeout?: number | undefined
+}
+
 /** Opens the SQLite file or the PostgreSQL database of a configuration, or says why it cannot be opened. */
-export async function openStorage(database: string, options: StorageOptions = {}): Promise<Storage> {
+export async function openStorage(
+  database: string,
+  { statementTimeout, ...options }: OpenOptions = {},
+): Promise<Storage> {
   try {
     if (isPostgresUrl(database)) {
       const { postgresStorage } = await import('countersign-server/postgres')
-      return await postgresStorage(database, options)
+      const timeouts = statementTimeout === undefined ? {} : { statement: statementTimeout }
+      return await postgresStorage(database, { ...options, timeouts })
     }
     const { sqliteStorage } = await import('countersign-server/sqlite')
     return sqliteStorage(database, options)

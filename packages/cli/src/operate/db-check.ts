@@ -5,10 +5,15 @@ import { wrapText } from '../text/wrap-text.js'
 import type { OperationOptions } from './flags.js'
 import { inStorage } from './in-storage.js'
 
+/** Seconds that a query may take: some read a whole table. */
+const longest = 3600
+
 /** `countersign db check`: what is stored and must never be. */
 export const dbCheck: Run = async (options, terminal) => {
   const flags: OperationOptions = options
-  const violations = await inStorage(flags, terminal, ({ storage }) => storage.findViolations())
+  const violations = await inStorage(flags, terminal, ({ storage }) => storage.findViolations(), {
+    statementTimeout: longest,
+  })
   terminal.write(flags.json ? `${JSON.stringify(violations, null, 2)}\n` : render(violations))
   return violations.length === 0 ? exitStatus.done : exitStatus.refused
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { isPostgresUrl, type LoadedConfig, loadConfig, requireOwnDatabase, type Storage } from 'countersign-server'
 import { CommandError, usageError } from '../command/command-error.js'
-import { databaseProblem, openStorage } from '../database/open-storage.js'
+import { databaseProblem, type OpenOptions, openStorage } from '../database/open-storage.js'
 import type { Terminal } from '../terminal/terminal.js'
 import type { OperationOptions } from './flags.js'
 
@@ -23,6 +23,7 @@ export async function inStorage<T>(
   { config, db }: OperationOptions,
   { env }: Terminal,
   work: (operation: Operation) => Promise<T>,
+  options: Pick<OpenOptions, 'statementTimeout'> = {},
 ): Promise<T> {
   if (config === undefined && db === undefined) throw usageError('Say which server: --config <file> or --db <file>.')
   const loaded = config === undefined ? undefined : await loadConfig(config, env)
@@ -31,7 +32,7 @@ export async function inStorage<T>(
   if (!isPostgresUrl(database) && !existsSync(database)) {
     throw new CommandError(`There is no database ${database}: countersign serve makes it at its first start.`)
   }
-  const storage = await openStorage(database, { sweepInterval: 0 })
+  const storage = await openStorage(database, { sweepInterval: 0, ...options })
   try {
     if (loaded) await requireOwnDatabase(storage, loaded.settings.issuer)
     return await work({ storage, database, config: loaded })
