@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 
 /** What the rooms of the auth server that people or programs reach are made of. */
 const serverStock = [
+  'load',
   'policy',
   'pages',
   'storage',
@@ -48,6 +49,7 @@ const layers = {
     pages: ['letters', 'policy'],
     storage: ['letters'],
     observability: [],
+    load: [],
     secrets: [],
     keys: ['storage'],
     logos: ['storage'],

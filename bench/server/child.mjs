@@ -7,12 +7,16 @@ import { fileURLToPath } from 'node:url'
 import { createClient } from './client.mjs'
 import { createOperations } from './operations.mjs'
 
-/** Starts a tested server in a process of its own, and gives what the client does there, over so many connections. */
-export async function startChild(settings, connections) {
+/**
+ * Starts a tested server in a process of its own, and gives what the client does there, over so many connections.
+ *
+ * @param onAnswer told the status of each answer, and the milliseconds until it was there
+ */
+export async function startChild(settings, connections, onAnswer) {
   const child = fork(fileURLToPath(new URL('tested.mjs', import.meta.url)))
   child.send(settings)
   const { port } = await answerOf(child)
-  const client = createClient(port, connections)
+  const client = createClient(port, connections, onAnswer)
   return {
     name: settings.name,
     operations: await createOperations(settings.keys, client),

@@ -2,7 +2,7 @@ import { Agent, request as send } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 
 /** Sends requests to one server over so many keep-alive connections. */
-export function createClient(port, connections) {
+export function createClient(port, connections, onAnswer = () => undefined) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections, noDelay: true })
   return {
     /** Resolves to the answer with its whole body, whatever its status. */
@@ -10,11 +10,13 @@ export function createClient(port, connections) {
       new Promise((resolve, reject) => {
         const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
         const options = { agent, port, host: '127.0.0.1', method, path, headers: { ...headers, ...length } }
+        const begun = performance.now()
         const outgoing = send(options, (incoming) => {
           const chunks = []
           incoming.on('data', (chunk) => chunks.push(chunk)).on('error', reject)
           incoming.on('end', () => {
             const { statusCode: status, headers } = incoming
+            onAnswer({ status, time: performance.now() - begun })
             const bytes = Buffer.concat(chunks)
             const text = (headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()
             resolve({ status, headers, text })

@@ -21,6 +21,7 @@ import {
   type IdentityProviderClient,
 } from './identity-providers/identity-provider.js'
 import { requireOwnKeys, type ServerKeys } from './keys/server-keys.js'
+import { createWorkload, type Workload } from './load/workload.js'
 import { createLogoKeeper, type LogoKeeper } from './logos/logo-keeper.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions } from './options.js'
 import type { PageFooter } from './pages/models.js'
@@ -92,6 +93,7 @@ export interface ServerContext {
   /** Identity providers that people may sign in with, by the id in their path. */
   providers: ReadonlyMap<string, IdentityProviderClient>
   background: BackgroundWork
+  workload: Workload
   /** Undefined: pages show no logos, and none is fetched. */
   logos: LogoKeeper | undefined
   footer: PageFooter
@@ -132,13 +134,14 @@ export function createContext(
     options.onError ??
     ((error: unknown, requestId: string) => process.emitWarning(`request ${requestId} failed: ${String(error)}`))
   const background = createBackgroundWork((error) => onError(error, '-'))
+  const workload = createWorkload(limits.requests)
   const { jose } = edition.documents.authServer
   const keys = requireOwnKeys(options.keys, issuer, { jose, background })
   const { allowNetworks, egressProxy } = options
   const network = { allowNetworks, egressProxy }
   const fetch = options.fetch ?? createGuardedFetch({ ...identifiers, ...network })
   const secrets = createMintedSecrets(keys.secret)
-  const discovery = createDiscovery({
+  const lookups = createDiscovery({
     ...identifiers,
     ...options.discovery,
     fetch,
@@ -150,6 +153,7 @@ export function createContext(
       background.run(() => recordSparingly({ storage }, { event: 'agent.private_key_published', data, ip }))
     },
   })
+  const discovery = workload.aside(lookups)
   const signers = edition.createKeyResolver({
     ...identifiers,
     discovery,
@@ -164,7 +168,7 @@ export function createContext(
     name,
     keys,
     secrets,
-    passwords: createPasswords(tell),
+    passwords: workload.aside(createPasswords(tell)),
     storage,
     discovery,
     edition,
@@ -186,7 +190,10 @@ export function createContext(
     signUp: accounts.signUp,
     passkeys: passkeySettings(options, name),
     providers: new Map(
-      accounts.identityProviders.map((provider) => [provider.id, providerClient(provider, issuer, network)]),
+      accounts.identityProviders.map((provider) => [
+        provider.id,
+        workload.aside(providerClient(provider, issuer, network)),
+      ]),
     ),
     logos:
       pages.logos && reEncodeLogo
@@ -204,6 +211,7 @@ export function createContext(
     footer: pages.footer,
     contact: pages.contact,
     background,
+    workload,
     now,
     recordRefusal: createRefusalRecorder({ storage, now }),
     tell,

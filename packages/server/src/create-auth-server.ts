@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { documentResponse, documentUrl, type OwnDocument, receiveRequest } from 'countersign/wire'
+import { documentResponse, documentUrl, maxFormBytes, type OwnDocument, receiveRequest } from 'countersign/wire'
 import { type Context, Hono } from 'hono'
 import {
   newPasskeyOptions,
@@ -79,7 +79,7 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   const context = createContext(options, edition)
   const { issuer } = context
   const metadata = edition.describe(context)
-  const app = createApp(context, createRoutes(context, edition, metadata))
+  const app = createApp(context, edition, createRoutes(context, edition, metadata))
   const handler = async (
     request: Request,
     received: ReceivedMessage = receiveRequest(request),
@@ -179,7 +179,11 @@ function pageRoutes(context: ServerContext): Routes {
 }
 
 /** The routes, with what holds for all of them: whose database it is, what is refused, and who is told. */
-function createApp(context: ServerContext, { programs, people }: { programs: Routes; people: Routes }): Hono<Arrival> {
+function createApp(
+  context: ServerContext,
+  edition: ServerEdition,
+  { programs, people }: { programs: Routes; people: Routes },
+): Hono<Arrival> {
   // A path is compared as it was sent: encoded letters are others.
   const app = new Hono<Arrival>({ getPath: (request) => new URL(request.url).pathname })
   const requireOwn = createOwnership(context)
@@ -241,12 +245,44 @@ function createApp(context: ServerContext, { programs, people }: { programs: Rou
       c.set('route', path)
       await next()
     })
+    if (!isLight(path, route)) {
+      app.use(path, async function requireCapacity(c, next) {
+        if (context.workload.isHalfFull) await requireRoom(context, edition, c.env.received, path)
+        await context.workload.run(next)
+      })
+    }
     for (const [method, endpoint] of Object.entries(route)) app.on(method, path, endpoint)
     app.all(path, () => {
       throw new PageError('method_not_allowed')
     })
   }
   return app
+}
+
+/** What is served however much there is to do: it is made once, and others work with it for a while. */
+function isLight(path: string, route: Route): boolean {
+  return !('POST' in route) && (lightPaths.has(path) || /^\/(?:\.well-known|assets)\//.test(path))
+}
+
+const lightPaths: ReadonlySet<string> = new Set(['/', '/jwks.json', '/favicon.ico', '/apple-touch-icon.png'])
+
+/** Where half of the room is taken, what was begun before comes before what is new. @throws AAuthError `unavailable` */
+async function requireRoom(
+  { workload }: ServerContext,
+  edition: ServerEdition,
+  received: ReceivedMessage,
+  path: string,
+): Promise<void> {
+  const isRefused = workload.isFull || (received.method === 'POST' && (await beginsAnew(edition, received, path)))
+  if (!isRefused) return
+  // Not all at once: else they would be too many again.
+  const retryAfter = 1 + Math.floor(Math.random() * 3)
+  throw new AAuthError('unavailable', 'The server has too much to do.', { retryAfter })
+}
+
+async function beginsAnew(edition: ServerEdition, received: ReceivedMessage, path: string): Promise<boolean> {
+  if (!edition.beginsAnew) return false
+  return edition.beginsAnew(path, new TextDecoder().decode(await received.body(maxFormBytes)))
 }
 
 /** Also where nobody called {@link AuthServer.ready}: not a request is answered from the database of another issuer. */

@@ -42,6 +42,11 @@ export interface LifetimeOptions {
 export interface LimitOptions {
   /** How many requests of one agent, delegate and resource may be open at once; one more is refused with 429. @default 20 */
   openRequests?: number | undefined
+  /**
+   * How many requests are worked on or wait for that at once, without those that wait for a document or a password. One more
+   * is answered 503 with `Retry-After`; from the half on, so is an agent that begins something new. @default 200
+   */
+  requests?: number | undefined
   /** In how many browsers one person may be signed in at once; signing in in one more ends the oldest session. @default 50 */
   sessions?: number | undefined
   /**
@@ -191,6 +196,7 @@ export type ShapeOf<T> = { [Name in keyof T]-?: z.ZodType<unknown, T[Name]> }
 
 export const limitShape = {
   openRequests: whole(1, 10_000).default(20),
+  requests: whole(2, 1_000_000).default(200),
   sessions: whole(1, 10_000).default(50),
   rateFactor: whole(1, 1_000_000).default(1),
 } satisfies ShapeOf<LimitOptions>

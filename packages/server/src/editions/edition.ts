@@ -12,6 +12,11 @@ export interface ServerEdition {
   readonly createTransport: CreateTransport
   /** What the server publishes about itself, at the address that its document type names. */
   describe(context: ServerContext): OwnDocument
+  /**
+   * Whether a request of a program begins something new, by the text of its body, which nobody has verified: it is refused
+   * before others where the server has too much to do. @default none does
+   */
+  beginsAnew?(path: string, body: string): boolean
   /** What programs call, by path and method; a path may have parts that differ, as in `/pending/:id`. */
   endpoints(context: ServerContext): ReadonlyMap<string, Readonly<Record<string, ProgramEndpoint>>>
 }

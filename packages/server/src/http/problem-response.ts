@@ -5,7 +5,7 @@ import { renderProblem } from '../pages/problem-page.js'
 import { htmlResponse } from './html-response.js'
 import { PageError } from './page-error.js'
 import { pageFrame } from './page-frame.js'
-import { asRefusal, withRefusal } from './refusal-response.js'
+import { asRefusal, isFailure, withRefusal } from './refusal-response.js'
 import { retryPath } from './retry-path.js'
 import { type Arrival, messagesFor } from './visit.js'
 
@@ -14,7 +14,7 @@ export function problemResponse(context: ServerContext, c: HonoContext<Arrival>,
   const { requestId } = c.env
   const messages = messagesFor(context, c)
   const problem = error instanceof PageError ? error : asPageError(error)
-  if (problem.status >= 500) context.onError(error, requestId)
+  if (isFailure(error, problem.status)) context.onError(error, requestId)
   const retry = problem.shown.retry ?? retryPath(problem.code, c.req.raw, context)
   const html = renderProblem(
     {

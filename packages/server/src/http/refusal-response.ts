@@ -13,11 +13,16 @@ export function refusalResponse(
   refused: Refused = {},
 ): Response {
   const refusal = asRefusal(error)
-  if (refusal.status >= 500) context.onError(error, requestId)
+  if (isFailure(error, refusal.status)) context.onError(error, requestId)
   const { challenge } = refusal
   const { status, headers, body } = context.edition.writeRefusal(refusal, challenge && { level: challenge.level })
   headers['x-request-id'] = requestId
   return withRefusal(new Response(body, { status, headers }), describeRefusal(refusal, refusal, refused))
+}
+
+/** Whether it is to be reported: nothing is wrong where there is too much to do, which events tell. */
+export function isFailure(error: unknown, status: number): boolean {
+  return status >= 500 && !(error instanceof AAuthError && error.code === 'unavailable' && error.cause === undefined)
 }
 
 /** What is told to the caller about anything that was thrown. */

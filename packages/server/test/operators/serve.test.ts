@@ -255,7 +255,8 @@ describe('countersign serve', () => {
     const lost = async () =>
       Number(/log_write_errors_total (\d+)/.exec(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())?.[1])
     for (let sent = 0; sent < 50; sent++) expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
-    await expect.poll(lost).toBeGreaterThanOrEqual(50)
+    // Lines that come while one is written are written together.
+    await expect.poll(lost).toBeGreaterThan(1)
     child.kill('SIGTERM')
     expect(await finished).toMatchObject({ status: 0 })
   })

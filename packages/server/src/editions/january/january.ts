@@ -10,9 +10,12 @@ import { refreshToken } from './refresh.js'
 import { createRevocationListEndpoint, revocationListPath } from './revocation-list.js'
 import { revokeToken } from './revoke.js'
 
+const tokenPath = '/agent/token'
+const requestTypeOfConsent = 'auth'
+
 /** What `POST /agent/token` does, by the form's `request_type` (S§9.3–9.7); the metadata lists the same names. */
 const requestTypes: ReadonlyMap<string, FormEndpoint> = new Map<string, FormEndpoint>([
-  ['auth', requestAuthorization],
+  [requestTypeOfConsent, requestAuthorization],
   ['code', exchangeCode],
   ['refresh', refreshToken],
 ])
@@ -32,7 +35,7 @@ export const januaryServer: ServerEdition = {
     const metadata: IssuerMetadata = {
       issuer,
       jwks_uri: `${issuer}/jwks.json`,
-      agent_token_endpoint: `${issuer}/agent/token`,
+      agent_token_endpoint: issuer + tokenPath,
       agent_auth_endpoint: issuer + consentPath,
       agent_revocation_endpoint: `${issuer}/agent/revoke`,
       revocation_list_uri: issuer + revocationListPath,
@@ -42,11 +45,13 @@ export const januaryServer: ServerEdition = {
     }
     return { ...metadata }
   },
+  beginsAnew: (path, body) =>
+    path === tokenPath && new URLSearchParams(body).get('request_type') === requestTypeOfConsent,
   endpoints(context) {
     const form = (judge: FormEndpoint) => ({ POST: (request: ProgramRequest) => signedForm(context, request, judge) })
     return new Map<string, Readonly<Record<string, ProgramEndpoint>>>([
       [revocationListPath, { GET: createRevocationListEndpoint(context) }],
-      ['/agent/token', form(answerByType)],
+      [tokenPath, form(answerByType)],
       ['/agent/revoke', form(revokeToken)],
     ])
   },

@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { startChild } from './child.mjs'
+import { measureRound, median, repeat } from './measure.mjs'
+import { createKeys } from './world.mjs'
+
+const usage = `usage: npm run -s bench:overload -- [--seconds N] [--folder PATH]
+
+What becomes of a server that is asked for three times what it can do: how much of
+its peak it still does, and how soon it refuses the rest.
+
+--seconds N   seconds of three times the peak, for each operation (default 10)
+--folder      on which disk the database is (default: the folder for temporary files)
+`
+
+/** Clients at once, for the peak. */
+const parallel = 32
+/** Connections of the flood. */
+const connections = 2000
+const plan = [
+  { operation: 'flow', times: 300 },
+  { operation: 'page', times: 800 },
+  { operation: 'refresh', times: 1500 },
+]
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '10' },
+    folder: { type: 'string', default: tmpdir() },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+if (values.help) process.stdout.write(usage)
+else await run(Number(values.seconds), values.folder)
+
+async function run(seconds, parent) {
+  const folder = mkdtempSync(join(parent, 'countersign-overload-'))
+  const answers = []
+  const server = await startChild(
+    { keys: await createKeys(), name: 'server', storage: { kind: 'sqlite', folder } },
+    connections,
+    (answer) => answers.push(answer),
+  )
+  try {
+    await server.operations.prepare()
+    await repeat(() => server.operations.flow(), { times: 512, parallel })
+    await server.operations.openRequests(64)
+    for (const { operation, times } of plan) {
+      const work = () => server.operations[operation]()
+      await repeat(work, { times: times / 2, parallel })
+      const before = await measureRound(server, operation, { times, parallel })
+      answers.length = 0
+      const flooded = await flood(server, work, { rate: 3 * before.rate, seconds })
+      const taken = answers.splice(0)
+      // What is left of the flood is over before the peak is measured again.
+      await wait(1000)
+      const after = await measureRound(server, operation, { times, parallel })
+      process.stdout.write(describe(operation, flooded, { before, after }, taken))
+    }
+  } finally {
+    await server.end()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function describe(operation, { asked, done, p50, micros }, { before, after }, answers) {
+  const [peak, peakMicros] = ['rate', 'micros'].map((name) => (before[name] + after[name]) / 2)
+  const refused = answers.filter(({ status }) => status === 429 || status === 503)
+  const others = answers.filter(({ status }) => status >= 400 && status !== 429 && status !== 503)
+  const soon = refused.length === 0 ? '' : `, half within ${median(refused.map(({ time }) => time)).toFixed(0)} ms`
+  return `${operation}: asked for ${asked.toFixed(0)}/s
+  done      ${done.toFixed(0)}/s, ${(done / peak).toFixed(2)} of the peak of ${peak.toFixed(0)}/s, half within ${p50.toFixed(0)} ms
+  CPU       ${(micros / 1000).toFixed(2)} ms for each that is done, ${(peakMicros / 1000).toFixed(2)} at the peak: ${(peakMicros / micros).toFixed(2)}
+  refused   ${refused.length}${soon}
+  failed    ${others.length}
+`
+}
+
+/**
+ * Begins `rate` operations a second, whatever becomes of them. What is done is counted from the second half of the time on,
+ * when the queue is as long as it gets.
+ */
+async function flood({ ask }, work, { rate, seconds }) {
+  const times = []
+  const running = []
+  const begun = performance.now()
+  const counted = begun + seconds * 500
+  const ends = begun + seconds * 1000
+  let asked = 0
+  let cpu
+  for (; performance.now() < ends; asked++) {
+    const ahead = begun + (asked / rate) * 1000 - performance.now()
+    if (ahead > 1) await wait(ahead)
+    const at = performance.now()
+    if (at >= counted) cpu ??= ask('read')
+    running.push(
+      work().then(
+        () => counted <= performance.now() && performance.now() < ends && times.push(performance.now() - at),
+        () => undefined,
+      ),
+    )
+  }
+  const took = (performance.now() - begun) / 1000
+  const micros = (await ask('read')).cpu - (await cpu).cpu
+  await Promise.all(running)
+  const { length } = times
+  return { asked: asked / took, done: length / (seconds / 2), p50: median(times), micros: micros / length }
+}

@@ -1,0 +1,79 @@
+import { setImmediate } from 'node:timers'
+
+/** What a server has to do at this moment: how many requests it works on, without those that wait for somebody else. */
+export interface Workload {
+  /** Whether nothing new should begin: what was begun before needs the room. */
+  readonly isHalfFull: boolean
+  /** Whether nothing should be worked on besides what is. */
+  readonly isFull: boolean
+  /**
+   * Works on a request when its turn comes. One begins in a turn of the event loop: most take what they need of the process
+   * at one go, and who comes meanwhile would otherwise not be heard, nor refused, before all of them are done.
+   */
+  run<T>(work: () => Promise<T>): Promise<T>
+  /**
+   * The same object. Until the promise of one of its methods is settled, a request waits for it and is not worked on: a
+   * document that is fetched, a password whose turn comes.
+   */
+  aside<T extends object>(awaited: T): T
+}
+
+/** @param most how many requests are worked on, or wait for their turn, at once */
+export function createWorkload(most: number): Workload {
+  let running = 0
+  let waiting = 0
+  let isTaken = false
+  const queue: (() => void)[] = []
+
+  function passTurn(): void {
+    const begin = queue.shift()
+    isTaken = begin !== undefined
+    if (!begin) return
+    setImmediate(passTurn)
+    begin()
+  }
+
+  async function takeTurn(): Promise<void> {
+    if (isTaken) return new Promise((resolve) => queue.push(resolve))
+    isTaken = true
+    setImmediate(passTurn)
+  }
+
+  async function count<T>(promise: Promise<T>): Promise<T> {
+    waiting++
+    try {
+      return await promise
+    } finally {
+      waiting--
+    }
+  }
+
+  return {
+    get isHalfFull() {
+      return running - waiting >= most / 2
+    },
+    get isFull() {
+      return running - waiting >= most
+    },
+    async run(work) {
+      running++
+      try {
+        await takeTurn()
+        return await work()
+      } finally {
+        running--
+      }
+    },
+    aside: (awaited) =>
+      new Proxy(awaited, {
+        get(target, name): unknown {
+          const found: unknown = Reflect.get(target, name)
+          if (typeof found !== 'function') return found
+          return (...args: unknown[]): unknown => {
+            const answer: unknown = Reflect.apply(found, target, args)
+            return answer instanceof Promise ? count(answer) : answer
+          }
+        },
+      }),
+  }
+}

@@ -1,0 +1,112 @@
+import type { CountersignEvent } from 'countersign'
+import { january, signRequest } from 'countersign/wire'
+import { createAuthServer, fixedKeys } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { expect, it, onTestFinished } from 'vitest'
+import { allow, authRequest, openRequest, redeem, refresh, refreshTokenOf, signForm, view } from './attacks/flow.js'
+import { newSigner } from './attacks/party.js'
+import { openMapStage, type Stage, type StageOptions } from './attacks/stage.js'
+
+/** A stage whose server works on four requests at once, and whose storage can be held up. */
+async function openBusy(options: StageOptions = {}) {
+  const told: CountersignEvent[] = []
+  const errors: unknown[] = []
+  const held: (() => void)[] = []
+  let holds = false
+  const stage = await openMapStage({
+    limits: { requests: 4 },
+    onEvent: (event) => void told.push(event),
+    onError: (error) => errors.push(error),
+    wrap: (storage) => ({
+      ...storage,
+      async findSession(hash) {
+        if (holds) await new Promise<void>((resolve) => held.push(resolve))
+        return storage.findSession(hash)
+      },
+    }),
+    ...options,
+  })
+  onTestFinished(() => stage.close())
+  /** Has so many requests for a page of a person wait for the storage. */
+  async function hold(count: number): Promise<() => Promise<number[]>> {
+    holds = true
+    const cookie = { cookie: `__Host-countersign-session=aasn_${'x'.repeat(43)}` }
+    const url = `${stage.authServer}/account/sign-in`
+    const answers = Array.from({ length: count }, () => stage.fetch(url, { headers: cookie }))
+    await expect.poll(() => held.length).toBe(count)
+    holds = false
+    return async () => {
+      for (const release of held.splice(0)) release()
+      return (await Promise.all(answers)).map(({ status }) => status)
+    }
+  }
+  return { stage, told, errors, hold }
+}
+
+const statusOf = async (answer: Promise<Response>) => (await answer).status
+const askAnew = async (stage: Stage) => stage.fetch(await signForm(stage, await authRequest(stage)))
+
+it('a server with as much to do as it takes answers 503 at once, and serves what others live on', async () => {
+  const { stage, told, errors, hold } = await openBusy()
+  const release = await hold(4)
+  const refused = await stage.fetch(`${stage.authServer}/account/sign-in`)
+  expect(refused.status).toBe(503)
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+  expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(3)
+  expect(await refused.text()).toContain('data-error-code="temporarily_unavailable"')
+  const program = await askAnew(stage)
+  expect([program.status, await program.json()]).toEqual([
+    503,
+    { error: 'temporarily_unavailable', error_description: 'Try again in a moment.' },
+  ])
+  for (const path of ['/.well-known/aauth-issuer', '/jwks.json', '/.well-known/aauth-revocations', '/favicon.ico'])
+    expect(await statusOf(stage.fetch(stage.authServer + path)), path).toBe(200)
+  expect(told).toContainEqual(expect.objectContaining({ kind: 'request', outcome: 'unavailable', status: 503 }))
+  expect(errors).toEqual([])
+  expect(await release()).toEqual([200, 200, 200, 200])
+  expect(await statusOf(askAnew(stage))).toBe(200)
+})
+
+it('from the half on, what agents begin anew is refused, and what was begun goes on', async () => {
+  const { stage, hold } = await openBusy()
+  const [allowed, open] = [await allow(stage), await openRequest(stage)]
+  const token = await refreshTokenOf(stage, await allow(stage))
+  const release = await hold(2)
+  expect(await statusOf(askAnew(stage))).toBe(503)
+  expect(await statusOf(redeem(stage, allowed))).toBe(200)
+  expect(await statusOf(refresh(stage, allowed.by, token))).toBe(200)
+  expect((await view(stage, open)).page).toContain('data-state="consent-known"')
+  await release()
+  expect(await statusOf(askAnew(stage))).toBe(200)
+})
+
+it('requests that wait for the document of an agent take no room', async () => {
+  const issuer = 'https://auth.example'
+  const asked: ((response: Response) => void)[] = []
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+  onTestFinished(() => storage.close())
+  const signer = await newSigner()
+  const server = createAuthServer({
+    issuer,
+    keys: fixedKeys({ signer, secret: new Uint8Array(32).fill(7) }),
+    storage,
+    limits: { requests: 2 },
+    discovery: { failureTime: 'shortest' },
+    fetch: () => new Promise((resolve) => asked.push(resolve)),
+  })
+  const ask = async (name: string) => {
+    const id = `https://${name}.example`
+    const body = new URLSearchParams({ request_type: 'auth', scope: 'read', redirect_uri: `${id}/callback` })
+    const request = new Request(`${issuer}/agent/token`, { method: 'POST', body })
+    const signatureKey = { scheme: 'jwks', id, kid: signer.kid, wellKnown: 'aauth-agent' } as const
+    return server.fetch(await signRequest(request, { profile: january.signing, signer, signatureKey }))
+  }
+  const answers: Promise<Response>[] = []
+  for (const name of ['a', 'b', 'c']) {
+    answers.push(ask(name))
+    await expect.poll(() => asked.length).toBe(answers.length)
+  }
+  expect(await statusOf(server.fetch(new Request(`${issuer}/account/sign-in`)))).toBe(200)
+  for (const answer of asked) answer(new Response(null, { status: 404 }))
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([401, 401, 401])
+})
