@@ -72,13 +72,18 @@ function brandIn(name: string, host: string, own: Brands): string | undefined {
   )?.[0]
 
   function uses(brand: string): boolean {
-    const folded = joined(brand)
+    const folded = foldedBrands.get(brand) ?? joined(brand)
     // A long name is found within other letters too; a short one would be found in many words.
     return texts.some(
       (text) => text === folded || (folded.length >= 6 ? text.includes(folded) : isWithAddition(text, folded)),
     )
   }
 }
+
+/** The built-in brands as they are compared: the same for every page. */
+const foldedBrands: ReadonlyMap<string, string> = new Map(
+  Object.keys(defaultBrands).map((brand) => [brand, joined(brand)]),
+)
 
 /** What stands before or after a short name that is written together with it, as in `slackapp`. */
 const additions = `
