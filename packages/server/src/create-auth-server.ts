@@ -50,8 +50,8 @@ export interface AuthServer {
   /** The handler as platforms call it. */
   readonly fetch: (request: Request) => Promise<Response>
   /**
-   * Resolves when the server can write to its database, which must be this issuer's, and sign; really tries, at most once a
-   * second. Call it before you listen, and where a load balancer asks. Rejects with `StorageError` or `KeyError`, whose
+   * Resolves when the server can write to its database, which must be this issuer's and of the same time, and sign; really
+   * tries, at most once a second. Call it before you listen, and where a load balancer asks. Rejects with `StorageError` or `KeyError`, whose
    * message tells an operator what to do.
    */
   ready(): Promise<void>

@@ -4,6 +4,7 @@ import {
   type LoadedConfig,
   requireOwnDatabase,
   type Storage,
+  StorageError,
   serverOptions,
   startKeyRotation,
   storedKeys,
@@ -65,7 +66,11 @@ export async function startServer(
       onEvent: observer.onEvent,
       onError: (error, requestId) => log.failure('request.failed', error, { id: requestId }),
     })
-    await server.ready()
+    await server.ready().catch((error: unknown) => {
+      // It serves what it can, and is not ready, until the clock is right.
+      if (!(error instanceof StorageError) || error.code !== 'clock_skew') throw error
+      log.failure('clock_skew', error)
+    })
     const stopListening = await listen(server, settings, { log, metrics, observer })
     const stopRotation = startRotation(settings, storage, masterKey, log)
     const stop = async () => {

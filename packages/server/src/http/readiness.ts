@@ -1,6 +1,7 @@
 import type { ServerContext } from '../context.js'
 import { KeyError } from '../keys/key-error.js'
 import { requireOwnDatabase } from '../storage/deployment/require-own-database.js'
+import { requireSameTime } from '../storage/deployment/require-same-time.js'
 
 /** Milliseconds for which an outcome stands, so that asking often costs little. */
 const outcomeAge = 1000
@@ -8,11 +9,11 @@ const outcomeAge = 1000
 const patience = 2000
 
 /**
- * Creates what really tries whether the server can do its work: a write to the database, which must be this issuer's, and a
- * signature. At most one try a second; it rejects with what went wrong.
+ * Creates what really tries whether the server can do its work: a write to the database, which must be this issuer's and
+ * of the same time, and a signature. At most one try a second; it rejects with what went wrong.
  */
 export function createReadiness(
-  { issuer, storage, keys }: Pick<ServerContext, 'issuer' | 'storage' | 'keys'>,
+  { issuer, storage, keys, now }: Pick<ServerContext, 'issuer' | 'storage' | 'keys' | 'now'>,
   clock: () => number = () => performance.now(),
 ): () => Promise<void> {
   let tried: { at: number; outcome: Promise<void> } | undefined
@@ -38,6 +39,7 @@ export function createReadiness(
   async function tryAll(): Promise<void> {
     try {
       await requireOwnDatabase(storage, issuer)
+      await requireSameTime(storage, now)
       await trySigning()
     } finally {
       trying = false

@@ -20,7 +20,7 @@ import {
   setAgentBlocked,
 } from './agents/agents.js'
 import { listEvents, recordEvent } from './audit/audit.js'
-import { claimIssuer } from './deployment/deployment.js'
+import { claimIssuer, readClock } from './deployment/deployment.js'
 import { endRestored } from './deployment/restored.js'
 import { findViolations } from './deployment/violations.js'
 import type { Engine, Lasting, Statement, Unit } from './engines/engine.js'
@@ -230,6 +230,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     readLogo: reading(readLogo),
 
     claimIssuer: alone('disk', claimIssuer),
+    readClock: reading(readClock),
     endRestored: together('disk', endRestored),
     findViolations: reading(findViolations),
 

@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, type TestContext } from 'vitest'
 
 /** Whether loops run as long as they should now and then (`npm run test:faults`), or as short as at every commit. */
 export const isThorough = process.env.THOROUGH_FAULTS !== undefined
@@ -13,4 +13,12 @@ export function report(fault: string, tried: Record<string, number>, lost: reado
   const counts = Object.entries(tried).map(([what, count]) => `${count} ${what}`)
   process.stdout.write(`${fault}: ${counts.join(', ')}; lost: ${lost.length === 0 ? 'nothing' : lost.join(', ')}\n`)
   expect(lost).toEqual([])
+}
+
+/** Skips a test where this machine lacks something, and says so where it cannot be overlooked; in CI nothing may be lacking. */
+export function skipUnless(isThere: boolean, test: Pick<TestContext, 'skip'>, needed: string): void {
+  if (isThere) return
+  process.stderr.write(`\n*** SKIPPED: ${needed} ***\n`)
+  if (process.env.CI) throw new Error(needed)
+  test.skip(needed)
 }

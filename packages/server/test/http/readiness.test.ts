@@ -10,6 +10,7 @@ const secret = new Uint8Array(32).fill(7)
 async function openReadiness() {
   const signer = await newSigner()
   const clock = { now: 5000 }
+  const ahead = { seconds: 0 }
   const calls = { writes: 0, signatures: 0 }
   const fails: { write?: Error; sign?: Error } = {}
   const opened = sqliteStorage(':memory:', { sweepInterval: 0 })
@@ -33,8 +34,11 @@ async function openReadiness() {
     },
     secret,
   })
-  const ready = createReadiness({ issuer, storage, keys }, () => clock.now)
-  return { ready, clock, calls, fails, opened }
+  const ready = createReadiness(
+    { issuer, storage, keys, now: () => Date.now() / 1000 + ahead.seconds },
+    () => clock.now,
+  )
+  return { ready, clock, ahead, calls, fails, opened }
 }
 
 describe('whether a server is ready', () => {
@@ -59,6 +63,23 @@ describe('whether a server is ready', () => {
     expect(calls).toEqual({ writes: 1, signatures: 0 })
     clock.now += 1000
     await ready()
+  })
+
+  it('is no where its clock and that of the database differ by more than 5 s, and says how (F7)', async () => {
+    const { ready, clock, ahead } = await openReadiness()
+    for (const [seconds, how] of [
+      [8, /[789] seconds ahead of/],
+      [-8, /[789] seconds behind/],
+    ] as const) {
+      ahead.seconds = seconds
+      clock.now += 1000
+      await expect(ready()).rejects.toMatchObject({ code: 'clock_skew', message: expect.stringMatching(how) })
+    }
+    for (const seconds of [4, -4]) {
+      ahead.seconds = seconds
+      clock.now += 1000
+      await ready()
+    }
   })
 
   it('is no where the key does not sign, with the cause', async () => {
@@ -90,7 +111,12 @@ describe('whether a server is ready', () => {
       return new Promise<Uint8Array>(() => undefined)
     }
     const ready = createReadiness(
-      { issuer, storage, keys: fixedKeys({ signer: { ...signer, sign: never }, secret }) },
+      {
+        issuer,
+        storage,
+        keys: fixedKeys({ signer: { ...signer, sign: never }, secret }),
+        now: () => Date.now() / 1000,
+      },
       () => clock,
     )
     for (let tries = 0; tries < 3; tries++) {

@@ -699,6 +699,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           findLogos: () => storage.findLogos([agent]),
           readLogo: () => storage.readLogo('logo'),
           claimIssuer: () => storage.claimIssuer('https://auth.example'),
+          readClock: () => storage.readClock(),
           endRestored: () => storage.endRestored('operator'),
           findViolations: () => storage.findViolations(),
           listKeys: () => storage.listKeys(),

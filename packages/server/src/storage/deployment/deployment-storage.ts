@@ -7,6 +7,8 @@ export interface DeploymentStorage {
    * shows whether that is possible.
    */
   claimIssuer(issuer: string): Promise<string>
+  /** The clock that decides what has ended, in Unix seconds. */
+  readClock(): Promise<number>
   /**
    * Ends what came back to life with a restored backup: sessions, open requests, codes and refresh tokens. Any of them may
    * have been ended, or used, after the backup was made. Grants stay.

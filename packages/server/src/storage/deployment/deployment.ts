@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Statement } from '../engines/engine.js'
 
 /** One statement: of two that claim at once, the second finds the row of the first. */
@@ -9,4 +10,10 @@ export async function claimIssuer({ db, clock }: Statement, issuer: string): Pro
     .returning('issuer')
     .executeTakeFirstOrThrow()
   return claimed.issuer
+}
+
+export async function readClock({ db, clock }: Statement): Promise<number> {
+  const { rows } = await sql<{ now: number }>`select ${clock} as now`.execute(db)
+  if (!rows[0]) throw new TypeError('the database has no clock')
+  return rows[0].now
 }

@@ -8,12 +8,16 @@ import { createTurns } from '../turns.js'
 import { ImmediateDriver } from './immediate-driver.js'
 import { openAgain, openDatabase } from './open-database.js'
 
-/** Opens a SQLite file as an engine. Throws {@link StorageError} when it cannot be opened, or not be used. */
-export function sqliteEngine(path: string, now: () => number = systemClock): Engine {
+/**
+ * Opens a SQLite file as an engine. Throws {@link StorageError} when it cannot be opened, or not be used.
+ *
+ * @param now Unix seconds, in place of the system clock, which counts as {@link steadyClock}
+ */
+export function sqliteEngine(path: string, now?: () => number): Engine {
   const connections = openConnections(path)
   const { reader, writers } = connections
   const inTurn = createTurns()
-  const readClock = () => Math.floor(now())
+  const readClock = now ? () => Math.floor(now()) : steadyClock(connections.writtenAt)
   let isClosed = false
 
   function writing<T>(work: () => Promise<T>): Promise<T> {
@@ -46,10 +50,21 @@ export function sqliteEngine(path: string, now: () => number = systemClock): Eng
   }
 }
 
+/** The system clock in seconds, which stands still where it is set back: what has ended does not come back to life. */
+function steadyClock(from: number): () => number {
+  let latest = from
+  return () => {
+    latest = Math.max(latest, Math.floor(systemClock()))
+    return latest
+  }
+}
+
 interface Connections {
   /** Sees what was committed, and never waits for a transaction; in memory there is but one connection. */
   reader: Kysely<Tables>
   writers: Readonly<Record<Lasting, Kysely<Tables>>>
+  /** When a server was last found ready with this file: 0 where none was. */
+  writtenAt: number
   close(): Promise<void>
 }
 
@@ -68,6 +83,7 @@ function openConnections(path: string): Connections {
   return {
     reader: of(reading),
     writers: { disk: of(disk), nonce: of(killed), process: of(killed) },
+    writtenAt: disk.prepare<[], number>('select written_at from deployment').pluck().get() ?? 0,
     async close() {
       for (const [database, db] of queries) {
         await db.destroy()

@@ -1,0 +1,91 @@
+import { existsSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { allow, openRequest, redeem, redemption, signForm, view } from '../attacks/flow.js'
+import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
+import { temporaryFile } from '../storage/temporary-file.js'
+import { type FaultStage, openFaultStage } from './fault-stage.js'
+import { isThorough, report, skipUnless } from './report.js'
+
+const library = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  server = await openPostgres()
+})
+afterAll(() => server?.close())
+
+/** Seconds that the clock of the server jumps by, while those of the database and of the agent go on. */
+const jumps = isThorough ? [90, -90, 3600, -3600, -Math.floor(Date.now() / 1000) + 1000] : [3600, -3600]
+
+/** The same stage for an agent and a browser whose clock is that of the server. */
+function withClock(stage: FaultStage, ahead: number): FaultStage {
+  const clock = {
+    get now() {
+      return Math.floor(Date.now() / 1000) + ahead
+    },
+  }
+  return { ...stage, clock }
+}
+
+it('the clock of the server jumps: nothing that has ended comes back, and it says clock_skew (F7)', {
+  timeout: 240_000,
+}, async (test) => {
+  skipUnless(existsSync(library), test, 'F7 needs the Debian package libfaketime')
+  const { url } = await server.createDatabase()
+  const lifetimes = { code: 5 }
+  const stage = await openFaultStage({ database: url, settings: { lifetimes } })
+  const [instance] = stage.instances
+  const readyz = async () => (await fetch(`${instance?.admin}/readyz`)).text()
+  const { user } = await view(stage, await openRequest(stage))
+  for (const ahead of jumps) {
+    const ended = await allow(stage, undefined, {}, { user })
+    const alive = await allow(stage, undefined, {}, { user })
+    expect((await redeem(stage, alive)).status).toBe(200)
+    await wait(lifetimes.code * 1000 + 1100)
+    await instance?.end('SIGTERM')
+    const sign = ahead < 0 ? '' : '+'
+    await instance?.start({ LD_PRELOAD: library, FAKETIME: `${sign}${ahead}`, DONT_FAKE_MONOTONIC: '1' })
+    expect(await readyz()).toMatch(/^not ready: clock_skew: The clock of this machine is \d+ seconds (ahead of|behind)/)
+    // Who has the right time signs at another one than the server has.
+    expect((await redeem(stage, ended)).status).toBe(401)
+    const sameClock = withClock(stage, ahead)
+    const refused = await sameClock.fetch(await signForm(sameClock, redemption(ended)))
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('invalid_grant')])
+    await stage.expectWhole()
+    await instance?.end('SIGTERM')
+    expect((await instance?.process.finished)?.stdout.match(/"event":"clock_skew"/g)).toHaveLength(1)
+    await instance?.start()
+    expect(await readyz()).toBe('ready\n')
+    expect((await redeem(stage, await allow(stage, undefined, {}, { user }))).status).toBe(200)
+  }
+  report('F7 on PostgreSQL', { jumps: jumps.length, 'codes that had ended': jumps.length })
+})
+
+it('the clock of SQLite storage never goes back, also when the file is opened again (F7)', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const start = 2_000_000_000
+  const path = temporaryFile()
+  const at = (seconds: number) => vi.setSystemTime(seconds * 1000)
+  const open = () => {
+    const storage = sqliteStorage(path, { sweepInterval: 0 })
+    onTestFinished(() => storage.close())
+    return storage
+  }
+  at(start)
+  const first = open()
+  await first.claimIssuer('https://auth.example')
+  for (const jump of [-90, -3600, -start]) {
+    at(start + jump)
+    expect(await first.readClock()).toBe(start)
+    expect(await open().readClock()).toBe(start)
+  }
+  at(start + 10)
+  expect(await first.readClock()).toBe(start + 10)
+  at(start + 5)
+  expect(await first.readClock()).toBe(start + 10)
+  report('F7 on SQLite', { jumps: 4 })
+})
