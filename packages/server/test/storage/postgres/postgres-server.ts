@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join } from 'node:path'
@@ -36,9 +36,12 @@ export async function openPostgres(): Promise<PostgresServer> {
   return startCluster()
 }
 
+/** What a test puts into the folder of a server before it starts, and the settings that name it. */
+type Prepare = (data: string) => Readonly<Record<string, string>>
+
 /** Starts a server of our own, even where another one is named: for tests that end it. */
-export async function startCluster(): Promise<PostgresServer> {
-  const cluster = await createCluster()
+export async function startCluster(prepare?: Prepare): Promise<PostgresServer> {
+  const cluster = await createCluster(prepare)
   await cluster.start()
   return databasesAt(cluster.url, cluster)
 }
@@ -62,7 +65,7 @@ function unprivileged(): { uid: number; gid: number } | undefined {
   return process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : undefined
 }
 
-async function createCluster(): Promise<Cluster & { url: string }> {
+async function createCluster(prepare: Prepare = () => ({})): Promise<Cluster & { url: string }> {
   const { initdb, postgres } = await binaries()
   const folder = mkdtempSync(join(tmpdir(), 'countersign-postgres-'))
   const libraries = linkLibraries(initdb, folder)
@@ -73,7 +76,14 @@ async function createCluster(): Promise<Cluster & { url: string }> {
   execFileSync(initdb, ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C'], as)
   const port = await freePort()
   // What a test writes need not outlive the machine.
-  const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '200', autovacuum: 'off' }
+  const settings = {
+    fsync: 'off',
+    full_page_writes: 'off',
+    max_connections: '200',
+    autovacuum: 'off',
+    ...prepare(data),
+  }
+  if (user) for (const name of readdirSync(data)) chownSync(join(data, name), user.uid, user.gid)
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   let server: ChildProcess | undefined
   const end = () => server?.kill('SIGQUIT')

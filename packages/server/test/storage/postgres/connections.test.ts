@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { postgresStorage } from 'countersign-server/postgres'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { newUser } from '../fixtures.js'
+import { type PostgresServer, startCluster } from './postgres-server.js'
+import { patient } from './template.js'
+
+const password = 'a password of a role'
+
+let folder: string
+let server: PostgresServer
+let url: URL
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
+  for (const name of ['server', 'other']) {
+    const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
+    const out = ['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.pem`)]
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ed25519', '-noenc', ...subject, ...out], { stdio: 'pipe' })
+  }
+  server = await startCluster((data) => {
+    copyFileSync(join(folder, 'server.pem'), join(data, 'server.crt'))
+    execFileSync('install', ['-m', '600', join(folder, 'server.key'), join(data, 'server.key')])
+    // Roles that log in over TLS with a password, and the owner as it likes.
+    writeFileSync(
+      join(data, 'pg_hba.conf'),
+      'host all countersign_owner all trust\nhostssl all all all scram-sha-256\n',
+    )
+    return { ssl: 'on' }
+  })
+  await server.query(`create role over_tls login password '${password}'`)
+  const database = await server.createDatabase()
+  await server.query(`alter database ${database.name} owner to over_tls`)
+  await server.query('alter schema public owner to over_tls', database.name)
+  url = Object.assign(new URL(database.url), { username: 'over_tls' })
+})
+
+afterAll(async () => {
+  await server?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Opens the database as the role, with these words in the URL and these lines in the password file. */
+async function open(search: string, line = `127.0.0.1:*:*:over_tls:${password}`): Promise<void> {
+  const passwords = join(folder, 'pgpass')
+  writeFileSync(passwords, `${line}\n`, { mode: 0o600 })
+  vi.stubEnv('PGPASSFILE', passwords)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const storage = await postgresStorage(`${url.href}?${search}`, { sweepInterval: 0, ...patient })
+  await newUser(storage)
+  await storage.close()
+}
+
+const root = (name: string) => `sslrootcert=${encodeURIComponent(join(folder, `${name}.pem`))}`
+
+describe('a connection to PostgreSQL', () => {
+  it('is encrypted to the server that the certificate names, with the password of the password file', async () => {
+    await open(`sslmode=verify-full&${root('server')}`)
+    await open('sslmode=require')
+  })
+
+  it.each([
+    ['to a server with another certificate', `sslmode=verify-full&ROOT`, /self-signed|unable to verify|certificate/i],
+    ['without encryption', 'sslmode=disable', /no encryption/],
+    ['where the URL says nothing of it', '', /no encryption/],
+  ])('is not made %s', async (_claim, search, reason) => {
+    await expect(open(search.replace('ROOT', root('other')))).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(reason),
+    })
+  })
+
+  it('is not made with a wrong password, which nobody is shown', async () => {
+    const wrong = open(`sslmode=verify-full&${root('server')}`, '*:*:*:*:another password')
+    await expect(wrong).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('over_tls') })
+    await expect(wrong).rejects.not.toMatchObject({ message: expect.stringContaining('another password') })
+  })
+})
