@@ -64,6 +64,7 @@ export type { ListedGrant } from './storage/grants/grant-storage.js'
 export type { KeyState, StoredKey } from './storage/keys/key-storage.js'
 export {
   foldUsername,
+  type PooledStorage,
   type Storage,
   StorageError,
   type StorageLimits,

@@ -1,7 +1,17 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { errorReasons } from 'countersign/wire'
-import { isPostgresUrl, type Storage, StorageError, type StorageOptions, shownDatabase } from 'countersign-server'
+import {
+  isPostgresUrl,
+  type PooledStorage,
+  type Storage,
+  StorageError,
+  type StorageOptions,
+  shownDatabase,
+} from 'countersign-server'
 import { CommandError } from '../command/command-error.js'
+
+/** A storage, with the counts of its connections where it has a pool. */
+type OpenedStorage = Storage & Partial<Pick<PooledStorage, 'connections'>>
 
 export interface OpenOptions extends StorageOptions {
   /** Seconds that PostgreSQL may work on one statement. @default as for a server */
@@ -12,7 +22,7 @@ export interface OpenOptions extends StorageOptions {
 export async function openStorage(
   database: string,
   { statementTimeout, ...options }: OpenOptions = {},
-): Promise<Storage> {
+): Promise<OpenedStorage> {
   try {
     if (isPostgresUrl(database)) {
       const { postgresStorage } = await import('countersign-server/postgres')

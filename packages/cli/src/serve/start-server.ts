@@ -47,6 +47,7 @@ export async function startServer(
   })
   const metrics = createMetrics({
     logWriteErrors: () => log.writeErrors,
+    pool: storage.connections,
     retentionLag: () => (performance.now() - sweptAt) / 1000,
   })
   const observer = createObserver((event) => {

@@ -3,6 +3,7 @@ import type { AccountStorage } from './accounts/account-storage.js'
 import type { AgentStorage } from './agents/agent-storage.js'
 import type { AuditStorage } from './audit/audit-storage.js'
 import type { DeploymentStorage } from './deployment/deployment-storage.js'
+import type { ConnectionCounts } from './engines/engine.js'
 import type { GrantStorage } from './grants/grant-storage.js'
 import type { KeyStorage } from './keys/key-storage.js'
 import type { LogoStorage } from './logos/logo-storage.js'
@@ -86,6 +87,12 @@ export interface StorageOptions {
   /** Told when uses could not be written in time. @default a process warning */
   onUsageError?: (error: unknown) => void
   limits?: StorageLimits
+}
+
+/** A storage over a pool of connections. */
+export interface PooledStorage extends Storage {
+  /** How many connections to the database are open. */
+  connections(): ConnectionCounts
 }
 
 /** How much is held at once. */

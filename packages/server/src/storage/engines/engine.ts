@@ -41,6 +41,14 @@ export interface DeletedEvents {
   resourceIds: number[]
 }
 
+/** The connections of a pool. */
+export interface ConnectionCounts {
+  idle: number
+  used: number
+  /** Who waits for one. */
+  waiting: number
+}
+
 /** What differs between databases. Every verb is written to be safe where a statement sees what was committed before it. */
 export interface Engine {
   /** For verbs that only read. */

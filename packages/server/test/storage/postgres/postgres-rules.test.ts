@@ -1,4 +1,4 @@
-import { copyRows, type Storage } from 'countersign-server'
+import { copyRows, type PooledStorage, type Storage } from 'countersign-server'
 import { migratePostgres, openPostgres as openEngine, postgresStorage } from 'countersign-server/postgres'
 import { sqliteEngine, sqliteStorage } from 'countersign-server/sqlite'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
-async function opened(url: string, now?: () => number): Promise<Storage> {
+async function opened(url: string, now?: () => number): Promise<PooledStorage> {
   const storage = await postgresStorage(url, { sweepInterval: 0, ...patient, ...(now && { now }) })
   onTestFinished(() => storage.close())
   return storage
@@ -33,6 +33,14 @@ async function createRole({ url }: TestDatabase): Promise<string> {
   await migratePostgres(url, { serveAs: role })
   return withUser(url, role)
 }
+
+it('says how many connections are open, for the metrics', async () => {
+  const { url } = await server.createDatabase(template)
+  const storage = await opened(url)
+  expect(storage.connections()).toEqual({ idle: 0, used: 0, waiting: 0 })
+  await storage.countUsers()
+  expect(storage.connections()).toEqual({ idle: 1, used: 0, waiting: 0 })
+})
 
 describe('the role that serves', () => {
   it('does all that a server does', async () => {

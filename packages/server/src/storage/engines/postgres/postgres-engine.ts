@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type RawBuilder, sql } from 'kysely'
 import type { Client, ClientBase, Pool } from 'pg'
-import type { Engine, Unit } from '../engine.js'
+import type { ConnectionCounts, Engine, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
 import { PoolDriver } from './pool-driver.js'
@@ -15,13 +15,19 @@ export interface Pools {
   quick: Pool
 }
 
+/** An engine over a pool of connections. */
+export interface PooledEngine extends Engine {
+  /** How many are open. */
+  connections(): ConnectionCounts
+}
+
 /**
  * An engine over connections to PostgreSQL, whose transactions are READ COMMITTED.
  *
  * @param connect opens a connection for what takes longer
  * @param now Unix seconds, in place of the database's clock
  */
-export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now?: () => number): Engine {
+export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now?: () => number): PooledEngine {
   const durable = queriesOn(pools.durable)
   // Of a server that fails over, a copy without the last nonces would let them be used again.
   const writers = { disk: durable, nonce: durable, process: queriesOn(pools.quick) }
@@ -67,6 +73,15 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
     continueIds: async ({ db }) => void (await sql`select continue_ids()`.execute(db)),
     mayRepeat: isConflict,
     isUnavailable: (error) => !isOpen || isOutage(error),
+    connections() {
+      const all = [pools.durable, pools.quick]
+      const sum = (count: (pool: Pool) => number) => all.reduce((total, pool) => total + count(pool), 0)
+      return {
+        idle: sum(({ idleCount }) => idleCount),
+        used: sum(({ totalCount, idleCount }) => totalCount - idleCount),
+        waiting: sum(({ waitingCount }) => waitingCount),
+      }
+    },
     async close() {
       if (!isOpen) return
       isOpen = false

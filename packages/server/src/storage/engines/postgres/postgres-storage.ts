@@ -1,12 +1,11 @@
 import type { ClientBase } from 'pg'
 import { sqlStorage } from '../../sql-storage.js'
-import type { Storage, StorageOptions } from '../../storage.js'
+import type { PooledStorage, StorageOptions } from '../../storage.js'
 import { StorageError } from '../../storage-error.js'
-import type { Engine } from '../engine.js'
 import { openClient, openPools, type PoolOptions } from './connections.js'
 import { migrate, versionOf } from './migrate.js'
 import { migrations } from './migrations.js'
-import { postgresEngine } from './postgres-engine.js'
+import { type PooledEngine, postgresEngine } from './postgres-engine.js'
 
 export interface PostgresOptions extends StorageOptions, PoolOptions {
   /** Clock, Unix seconds, for tests. @default the clock of the database */
@@ -24,8 +23,9 @@ export interface PostgresOptions extends StorageOptions, PoolOptions {
  * @example
  * const storage = await postgresStorage('postgres://countersign@db.internal/countersign?sslmode=verify-full')
  */
-export async function postgresStorage(url: string, options: PostgresOptions = {}): Promise<Storage> {
-  return sqlStorage(await openPostgres(url, options), options)
+export async function postgresStorage(url: string, options: PostgresOptions = {}): Promise<PooledStorage> {
+  const engine = await openPostgres(url, options)
+  return { ...sqlStorage(engine, options), connections: () => engine.connections() }
 }
 
 /**
@@ -33,7 +33,7 @@ export async function postgresStorage(url: string, options: PostgresOptions = {}
  *
  * @throws {StorageError} as {@link postgresStorage}
  */
-export async function openPostgres(url: string, { now, ...options }: PostgresOptions = {}): Promise<Engine> {
+export async function openPostgres(url: string, { now, ...options }: PostgresOptions = {}): Promise<PooledEngine> {
   await migratePostgres(url)
   return postgresEngine(openPools(url, options), () => openClient(url), now)
 }
