@@ -4,31 +4,56 @@ import { afterAll } from 'vitest'
 import { openPostgres, type PostgresServer, type TestDatabase } from './postgres-server.js'
 import { createTemplate, patient } from './template.js'
 
-/** The storages of two instances on one database, which the tests of one file use one after the other. */
-interface Instances {
+/** A server with one database, which the tests of one file use one after the other. */
+interface Begun {
   server: PostgresServer
   database: TestDatabase
+}
+
+/** The storages of two instances, which stay open. */
+interface Instances {
   storages: Storage[]
   clock: { now: () => number }
 }
 
-let begun: Promise<Instances> | undefined
+let begun: Promise<Begun> | undefined
+let instances: Promise<Instances> | undefined
 const systemClock = () => Date.now() / 1000
 
 afterAll(async () => {
-  const instances = await begun
+  const [{ storages } = { storages: [] }, opened] = await Promise.all([instances, begun])
+  instances = undefined
   begun = undefined
-  await Promise.all((instances?.storages ?? []).map((storage) => storage.close()))
-  await instances?.server.close()
+  await Promise.all(storages.map((storage) => storage.close()))
+  await opened?.server.close()
 })
 
-async function begin(): Promise<Instances> {
+async function begin(): Promise<Begun> {
   const server = await openPostgres()
-  const database = await server.createDatabase(await createTemplate(server))
+  return { server, database: await server.createDatabase(await createTemplate(server)) }
+}
+
+/** The database of this file's tests, with no row in it: to make a new one would take longer than most tests. */
+export async function emptyDatabase(): Promise<TestDatabase> {
+  begun ??= begin()
+  const { server, database } = await begun
+  // The audit is emptied by somebody to whom no trigger applies.
+  await server.query(
+    `set session_replication_role = replica;
+    do $$ declare name text; begin
+      for name in select tablename from pg_tables where schemaname = 'public' and tablename <> 'schema_version'
+      loop execute format('delete from %I', name); end loop;
+    end $$`,
+    database.name,
+  )
+  return database
+}
+
+async function openInstances(): Promise<Instances> {
+  const { url } = await emptyDatabase()
   const clock = { now: systemClock }
   const options = { sweepInterval: 0, usageDelay: 0, connections: 5, ...patient, now: () => clock.now() }
-  const storages = [await postgresStorage(database.url, options), await postgresStorage(database.url, options)]
-  return { server, database, storages, clock }
+  return { storages: [await postgresStorage(url, options), await postgresStorage(url, options)], clock }
 }
 
 /**
@@ -36,27 +61,14 @@ async function begin(): Promise<Instances> {
  * connection costs more than most tests.
  */
 export async function openTwoStorages(now = systemClock): Promise<Storage[]> {
-  begun ??= begin()
-  const { server, database, storages, clock } = await begun
+  instances ??= openInstances()
+  const { storages, clock } = await instances
   clock.now = now
-  await empty(server, database)
+  await emptyDatabase()
   return storages.map(
     (storage) =>
       new Proxy(storage, {
         get: (_, verb) => (verb === 'close' ? async () => undefined : (Reflect.get(storage, verb) as unknown)),
       }),
-  )
-}
-
-/** Deletes every row, the audit's too, as only somebody can to whom no trigger applies. */
-async function empty(server: PostgresServer, { name }: TestDatabase): Promise<void> {
-  const kept = ['schema_version']
-  await server.query(
-    `set session_replication_role = replica;
-    do $$ declare name text; begin
-      for name in select tablename from pg_tables where schemaname = 'public' and tablename not in ('${kept.join("','")}')
-      loop execute format('delete from %I', name); end loop;
-    end $$`,
-    name,
   )
 }
