@@ -15,20 +15,22 @@ export function problemResponse(context: ServerContext, c: HonoContext<Arrival>,
   const messages = messagesFor(context, c)
   const problem = error instanceof PageError ? error : asPageError(error)
   if (isFailure(error, problem.status)) context.onError(error, requestId)
-  const retry = problem.shown.retry ?? retryPath(problem.code, c.req.raw, context)
-  const html = renderProblem(
-    {
-      ...pageFrame(context),
-      code: problem.code,
-      requestId,
-      ...problem.shown,
-      retry,
-    },
-    messages,
-  )
+  const isBusy = problem.status >= 500 && !isFailure(error, problem.status)
+  const made = busyPages.get(context) ?? new WeakMap<object, string>()
+  const html = (isBusy ? made.get(messages) : undefined) ?? render()
+  if (isBusy) busyPages.set(context, made.set(messages, html))
   const { status, retryAfter, agent } = problem
   return withRefusal(htmlResponse(html, { status, retryAfter }), describeRefusal(problem, problem, { agent }))
+
+  function render(): string {
+    const retry = isBusy ? undefined : (problem.shown.retry ?? retryPath(problem.code, c.req.raw, context))
+    const shown = { code: problem.code, requestId: isBusy ? '-' : requestId, ...problem.shown, retry }
+    return renderProblem({ ...pageFrame(context), ...shown }, messages)
+  }
 }
+
+/** Pages of a server with too much to do, by language: making one takes as long as some requests that it refuses. */
+const busyPages = new WeakMap<ServerContext, WeakMap<object, string>>()
 
 function asPageError(error: unknown): PageError {
   const { code, status, retryAfter } = asRefusal(error)
