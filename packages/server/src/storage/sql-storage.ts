@@ -116,8 +116,9 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     }
   }
 
-  async function sweepAll(): Promise<number> {
-    let deleted = 0
+  /** Nothing where another instance sweeps. */
+  async function sweepUnlessAnother(): Promise<number | undefined> {
+    let deleted: number | undefined
     const work = async () => {
       deleted = await sweep(engine, (deletion) => together('process', deletion))
     }
@@ -148,7 +149,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     return outcome
   }
 
-  const stopRetention = startRetention(sweepAll, options)
+  const stopRetention = startRetention(sweepUnlessAnother, options)
 
   return {
     createUser: together('disk', createUser),
@@ -242,7 +243,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     recordEvent: together('disk', recordEvent),
     listEvents: reading(listEvents),
 
-    sweep: sweepAll,
+    sweep: async () => (await sweepUnlessAnother()) ?? 0,
     close: async () => {
       stopRetention()
       await usage.flush().catch(options.onUsageError ?? warnOfUsage)

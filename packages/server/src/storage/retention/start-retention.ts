@@ -1,11 +1,11 @@
 import type { StorageOptions } from '../storage.js'
 
 /**
- * Runs `sweep` every `sweepInterval` seconds, never two runs at once, without keeping the process alive.
+ * Runs `sweep`, which gives nothing where another instance does it, every `sweepInterval` seconds, never two runs at once, without keeping the process alive.
  *
  * @returns a function that stops it
  */
-export function startRetention(sweep: () => Promise<number>, options: StorageOptions): () => void {
+export function startRetention(sweep: () => Promise<number | undefined>, options: StorageOptions): () => void {
   const { sweepInterval = 60, onSwept, onSweepError = warn } = options
   if (sweepInterval === 0) return () => undefined
   let running = false
@@ -13,7 +13,7 @@ export function startRetention(sweep: () => Promise<number>, options: StorageOpt
     if (running) return
     running = true
     sweep()
-      .then(onSwept)
+      .then((rows) => rows !== undefined && onSwept?.(rows))
       .catch(onSweepError)
       .finally(() => {
         running = false
