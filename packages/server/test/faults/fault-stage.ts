@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Storage } from 'countersign-server'
+import { isPostgresUrl, type Storage } from 'countersign-server'
 import { postgresStorage } from 'countersign-server/postgres'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, onTestFinished } from 'vitest'
@@ -23,9 +23,10 @@ export const points = ['before_consume', 'after_consume', 'before_commit', 'afte
 
 /** Where a server is ended: when so many are at this point, or some time after the first is. */
 export interface Fault {
-  point: (typeof points)[number]
+  /** `bug`: it goes on, and the statement fails as by a mistake in the program, of which a part is awaited by nobody. */
+  point: (typeof points)[number] | 'bug'
   target: 'exchange' | 'decision'
-  held: number
+  held?: number
 }
 
 /** An instance of the server, which can be ended and started again. */
@@ -45,6 +46,8 @@ export interface FaultStage extends Stage {
   readonly instances: readonly FaultyInstance[]
   /** Reaches the auth server at one of its instances, or elsewhere. */
   fetchAt(origin: string): typeof globalThis.fetch
+  /** Starts one more instance. */
+  add(env: NodeJS.ProcessEnv): Promise<FaultyInstance>
   /** Has every process end at a point, from now on. */
   arm(fault: Fault): void
   /** Has them go on, and says how many were held. */
@@ -54,7 +57,7 @@ export interface FaultStage extends Stage {
 }
 
 interface FaultStageOptions {
-  /** The URL of a PostgreSQL database. @default a SQLite file */
+  /** The URL of a PostgreSQL database, or the path of a SQLite file. @default a SQLite file */
   database?: string
   /** What the processes use instead of it. */
   seenAs?: string
@@ -97,13 +100,16 @@ export async function openFaultStage(
     test,
   )
   const file = join(operator.folder, 'fault.json')
-  const instances = await Promise.all(
-    Array.from({ length: count }, async (_, index) => {
-      const port = index === 0 ? Number(new URL(operator.issuer).port) : await freePort()
-      return createInstance(operator, port, { NODE_OPTIONS: `--import=${hook}`, FAULT_FILE: file, ...env })
-    }),
-  )
-  for (const instance of instances) await instance.start()
+  const instances: FaultyInstance[] = []
+  async function add(own: NodeJS.ProcessEnv = {}): Promise<FaultyInstance> {
+    const port = instances.length === 0 ? Number(new URL(operator.issuer).port) : await freePort()
+    const options = `--import=${hook} ${own.NODE_OPTIONS ?? ''}`
+    const instance = await createInstance(operator, port, { FAULT_FILE: file, ...own, NODE_OPTIONS: options })
+    await instance.start()
+    instances.push(instance)
+    return instance
+  }
+  for (let index = 0; index < count; index += 1) await add(env)
   const storage = await openStorage(database, operator.database)
   test.onTestFinished(() => storage.close())
   for (const { username, password } of Object.values(people))
@@ -118,6 +124,7 @@ export async function openFaultStage(
     operator,
     instances,
     fetchAt,
+    add,
     fetch: (input, init) => fetchAt(instances[turn++ % instances.length]?.origin ?? '')(input, init),
     clock: {
       get now() {
@@ -140,9 +147,9 @@ export async function openFaultStage(
 }
 
 function openStorage(database: string | undefined, file: string): Promise<Storage> | Storage {
-  return database === undefined
-    ? sqliteStorage(file, { sweepInterval: 0 })
-    : postgresStorage(database, { sweepInterval: 0, ...patient })
+  return isPostgresUrl(database ?? file)
+    ? postgresStorage(database ?? file, { sweepInterval: 0, ...patient })
+    : sqliteStorage(database ?? file, { sweepInterval: 0 })
 }
 
 async function createInstance(

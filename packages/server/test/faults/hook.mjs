@@ -49,7 +49,12 @@ const inside = new WeakSet()
 
 /** The points before and after a statement, of which the second is passed when it was executed. */
 function pointsOf(connection, sql) {
-  if (armed()?.begins.test(sql)) {
+  const fault = armed()
+  if (fault?.begins.test(sql)) {
+    if (fault.point === 'bug') {
+      void Promise.reject(new Error('nobody waits for this mistake'))
+      throw new Error('a mistake in a handler')
+    }
     inside.add(connection)
     return ['before_consume', 'after_consume']
   }

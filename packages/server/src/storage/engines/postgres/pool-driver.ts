@@ -9,6 +9,7 @@ const maxNames = 500
 export class PoolDriver implements Driver {
   readonly #pool: Pool
   readonly #names = new Map<string, string>()
+  #generation = 0
 
   constructor(pool: Pool) {
     this.#pool = pool
@@ -20,7 +21,7 @@ export class PoolDriver implements Driver {
 
   async acquireConnection(): Promise<PoolConnection> {
     try {
-      return new PoolConnection(await this.#pool.connect(), (sql) => this.#nameOf(sql))
+      return new PoolConnection(await this.#pool.connect(), this)
     } catch (error) {
       throw new DatabaseFailure(error)
     }
@@ -47,23 +48,35 @@ export class PoolDriver implements Driver {
     // Who opened the pool ends it: a driver that was never used would not be told to.
   }
 
-  #nameOf(sql: string): string | undefined {
+  nameOf(sql: string): string | undefined {
     const known = this.#names.get(sql)
     if (known !== undefined || this.#names.size >= maxNames) return known
-    const name = `countersign-${this.#names.size}`
+    const name = `countersign-${this.#generation}-${this.#names.size}`
     this.#names.set(sql, name)
     return name
   }
+
+  /** Has every connection prepare its statements again, under new names: what they answer with was changed. */
+  forgetPlans(): void {
+    this.#names.clear()
+    this.#generation += 1
+  }
+}
+
+/** The names of prepared statements. */
+interface Plans {
+  nameOf(sql: string): string | undefined
+  forgetPlans(): void
 }
 
 class PoolConnection implements DatabaseConnection {
   readonly #client: PoolClient
-  readonly #nameOf: (sql: string) => string | undefined
+  readonly #plans: Plans
   isBroken = false
 
-  constructor(client: PoolClient, nameOf: (sql: string) => string | undefined) {
+  constructor(client: PoolClient, plans: Plans) {
     this.#client = client
-    this.#nameOf = nameOf
+    this.#plans = plans
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -71,7 +84,8 @@ class PoolConnection implements DatabaseConnection {
       return resultOf<R>(await this.#send(query))
     } catch (cause) {
       const failure = new DatabaseFailure(cause)
-      if (failure.state === undefined || failure.state.startsWith('57P') || isStalePlan(failure)) this.isBroken = true
+      if (failure.state === undefined || failure.state.startsWith('57P')) this.isBroken = true
+      if (isStalePlan(failure)) this.#plans.forgetPlans()
       throw failure
     }
   }
@@ -87,7 +101,7 @@ class PoolConnection implements DatabaseConnection {
   /** Without parameters it may be several statements at once, which cannot be prepared. */
   async #send({ sql, parameters }: CompiledQuery): Promise<Answer | Answer[]> {
     if (parameters.length === 0) return this.#client.query(sql)
-    const name = this.#nameOf(sql)
+    const name = this.#plans.nameOf(sql)
     return this.#client.query({ text: sql, values: [...parameters], ...(name !== undefined && { name }) })
   }
 }

@@ -1,0 +1,105 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { postgresStorage } from 'countersign-server/postgres'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { allow, redeem, refresh } from '../attacks/flow.js'
+import { identityOf } from '../attacks/party.js'
+import { freePort } from '../operators/operator-stage.js'
+import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
+import { openFaultStage } from './fault-stage.js'
+import { grantSome, isServed, slowest, startLoad } from './load.js'
+import { report, rounds, skipUnless } from './report.js'
+
+const tools = '/usr/lib/postgresql/17/bin'
+const nextVersion = fileURLToPath(new URL('next-version.mjs', import.meta.url))
+const patience = { timeout: 240_000 }
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  server = await openPostgres()
+})
+afterAll(() => server?.close())
+
+it(
+  'the next version migrates while this one serves: no request fails, and this one starts no more (F13)',
+  patience,
+  async () => {
+    const { url } = await server.createDatabase()
+    const stage = await openFaultStage({ database: url })
+    const load = startLoad(stage, await grantSome(stage, 4))
+    await wait(rounds(500, 5000))
+    const before = load.answers.length
+    const next = await stage.add({ NODE_OPTIONS: `--import=${nextVersion}` })
+    expect((await fetch(`${next.admin}/readyz`)).status).toBe(200)
+    await wait(rounds(1000, 20_000))
+    await load.stop()
+    const lost = [
+      ...load.answers
+        .filter((answer) => !isServed(answer))
+        .map(({ what, status, text }) => `${what}: ${status} ${text}`),
+      ...load.failures.map(({ why }) => why),
+    ]
+    await expect(stage.operator.spawnServe({ port: await freePort() })).rejects.toThrow(
+      /written by a newer version of this program \(schema 2, this one knows 1\)/,
+    )
+    await stage.expectWhole()
+    const tried = {
+      'requests before': before,
+      'with both versions': load.answers.length - before,
+      'ms the slowest': slowest(load.answers),
+    }
+    report('F13', tried, lost)
+  },
+)
+
+it(
+  'a dump that is restored: keys and grants go on, what a backup must not bring back has ended (F14)',
+  patience,
+  async (test) => {
+    skipUnless(existsSync(join(tools, 'pg_dump')), test, 'F14 needs the Debian package postgresql-17')
+    const { url } = await server.createDatabase()
+    const stage = await openFaultStage({ database: url })
+    const { user, tokens } = await grantSome(stage, rounds(3, 50))
+    const unused = await allow(stage, undefined, {}, { user })
+    const keysOf = async () => (await fetch(`${stage.authServer}/jwks.json`)).json()
+    const keys = await keysOf()
+    const grants = await stage.storage.listGrants()
+    const file = join(stage.operator.folder, 'backup.dump')
+    execFileSync(join(tools, 'pg_dump'), ['--format=custom', `--file=${file}`, url])
+    const [instance] = stage.instances
+    await instance?.end('SIGKILL')
+
+    const { url: restored } = await server.createDatabase()
+    execFileSync(join(tools, 'pg_restore'), ['--exit-on-error', `--dbname=${restored}`, file])
+    const env = { COUNTERSIGN_DATABASE: restored }
+    const storage = await postgresStorage(restored, { sweepInterval: 0 })
+    onTestFinished(() => storage.close())
+    expect(await storage.listGrants()).toEqual(grants)
+    expect(await stage.operator.run('db restored', { env })).toMatchObject({ status: 0 })
+    const otherKey = join(stage.operator.folder, 'missing.key')
+    await expect(instance?.start({ ...env, COUNTERSIGN_MASTER_KEY_FILE: otherKey })).rejects.toThrow(
+      /masterKeyFile: is missing/,
+    )
+    await stage.operator.run(`keys generate-master --out ${otherKey}`, { config: false })
+    await expect(instance?.start({ ...env, COUNTERSIGN_MASTER_KEY_FILE: otherKey })).rejects.toThrow(
+      /encrypted with another master key/,
+    )
+    await instance?.start(env)
+    expect(await keysOf()).toEqual(keys)
+    expect((await redeem(stage, unused)).status).toBe(400)
+    for (const token of tokens) expect((await refresh(stage, identityOf(stage.agent), token)).status).toBe(400)
+    expect((await user.open(`${stage.authServer}/account`)).headers.get('location') ?? '').toContain('sign-in')
+    expect((await redeem(stage, await allow(stage))).status).toBe(200)
+    expect(await storage.findViolations()).toEqual([])
+    report('F14', {
+      'grants kept': grants.length,
+      'refresh tokens ended': tokens.length,
+      'codes ended': 1,
+      'sessions ended': 1,
+    })
+  },
+)
