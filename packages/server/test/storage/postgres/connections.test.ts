@@ -21,15 +21,17 @@ beforeAll(async () => {
     const out = ['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.pem`)]
     execFileSync('openssl', ['req', '-x509', '-newkey', 'ed25519', '-noenc', ...subject, ...out], { stdio: 'pipe' })
   }
-  server = await startCluster((data) => {
-    copyFileSync(join(folder, 'server.pem'), join(data, 'server.crt'))
-    execFileSync('install', ['-m', '600', join(folder, 'server.key'), join(data, 'server.key')])
-    // Roles that log in over TLS with a password, and the owner as it likes.
-    writeFileSync(
-      join(data, 'pg_hba.conf'),
-      'host all countersign_owner all trust\nhostssl all all all scram-sha-256\n',
-    )
-    return { ssl: 'on' }
+  server = await startCluster({
+    prepare: (data) => {
+      copyFileSync(join(folder, 'server.pem'), join(data, 'server.crt'))
+      execFileSync('install', ['-m', '600', join(folder, 'server.key'), join(data, 'server.key')])
+      // Roles that log in over TLS with a password, and the owner as it likes.
+      writeFileSync(
+        join(data, 'pg_hba.conf'),
+        'host all countersign_owner all trust\nhostssl all all all scram-sha-256\n',
+      )
+      return { ssl: 'on' }
+    },
   })
   await server.query(`create role over_tls login password '${password}'`)
   const database = await server.createDatabase()

@@ -36,12 +36,15 @@ export async function openPostgres(): Promise<PostgresServer> {
   return startCluster()
 }
 
-/** What a test puts into the folder of a server before it starts, and the settings that name it. */
-type Prepare = (data: string) => Readonly<Record<string, string>>
+/** Where the folder of a server is made; what a test puts into it before it starts, and the settings that name that. */
+interface ClusterOptions {
+  parent?: string
+  prepare?: (data: string) => Readonly<Record<string, string>>
+}
 
 /** Starts a server of our own, even where another one is named: for tests that end it. */
-export async function startCluster(prepare?: Prepare): Promise<PostgresServer> {
-  const cluster = await createCluster(prepare)
+export async function startCluster(options: ClusterOptions = {}): Promise<PostgresServer> {
+  const cluster = await createCluster(options)
   await cluster.start()
   return databasesAt(cluster.url, cluster)
 }
@@ -65,9 +68,12 @@ function unprivileged(): { uid: number; gid: number } | undefined {
   return process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : undefined
 }
 
-async function createCluster(prepare: Prepare = () => ({})): Promise<Cluster & { url: string }> {
+async function createCluster({
+  parent = tmpdir(),
+  prepare = () => ({}),
+}: ClusterOptions): Promise<Cluster & { url: string }> {
   const { initdb, postgres } = await binaries()
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-postgres-'))
+  const folder = mkdtempSync(join(parent, 'countersign-postgres-'))
   const libraries = linkLibraries(initdb, folder)
   const user = unprivileged()
   if (user) chownSync(folder, user.uid, user.gid)

@@ -1,0 +1,77 @@
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { expect, it, type TestContext } from 'vitest'
+import { startCluster } from '../storage/postgres/postgres-server.js'
+import { type FaultStage, openFaultStage } from './fault-stage.js'
+import { grantSome, isServed, redeemRest, startLoad } from './load.js'
+import { isThorough, report, rounds, skipUnless } from './report.js'
+import { canHaveSmallDisk, mountSmallDisk, type SmallDisk } from './small-disk.js'
+
+const patience = { timeout: 240_000 }
+const nobody = 65_534
+
+function requireSmallDisks(test: Pick<TestContext, 'skip'>): void {
+  skipUnless(canHaveSmallDisk(), test, 'F5 needs root, and the right to mount')
+}
+
+/** Fills the disk under load, frees it, and says what became of requests. */
+async function fillUnderLoad(engine: string, stage: FaultStage, disk: SmallDisk): Promise<void> {
+  const load = startLoad(stage, await grantSome(stage, 4))
+  await wait(500)
+  const full = performance.now()
+  disk.fill()
+  const until = full + rounds(1500, 20_000)
+  while (performance.now() < until) {
+    // What was freed meanwhile, as when a log is cut, is filled too.
+    disk.fill()
+    for (const path of ['/jwks.json', '/.well-known/aauth-issuer'])
+      expect((await fetch(stage.authServer + path)).status).toBe(200)
+    await wait(50)
+  }
+  const free = performance.now()
+  disk.free()
+  await expect
+    .poll(() => load.answers.some(({ what, status, at }) => what === 'redeem' && status === 200 && at > free), {
+      timeout: 10_000,
+    })
+    .toBe(true)
+  const recovery = performance.now() - free
+  await load.stop()
+  const refused = load.answers.filter(({ status }) => status === 503)
+  expect(refused.length).toBeGreaterThan(0)
+  expect(recovery).toBeLessThan(5000)
+  const wrong = load.answers.filter((answer) => !isServed(answer) && answer.status !== 503)
+  const lost = [
+    ...wrong.map(({ what, status, text }) => `${what}: ${status} ${text.slice(0, 200)}`),
+    ...load.failures.map(({ why }) => why),
+    ...(await redeemRest(stage, load.shown)),
+  ]
+  await stage.expectWhole()
+  const tried = { answers: load.answers.length, 'of them 503': refused.length, 'ms to recover': Math.round(recovery) }
+  report(`F5 on ${engine}`, tried, lost)
+}
+
+it(
+  'the disk of the SQLite file is full: 503, documents go on, and nothing is half written (F5)',
+  patience,
+  async (test) => {
+    requireSmallDisks(test)
+    const disk = mountSmallDisk(8, 0)
+    const stage = await openFaultStage({ database: join(disk.folder, 'auth.db') })
+    await fillUnderLoad('SQLite', stage, disk)
+  },
+)
+
+it.runIf(isThorough)(
+  'the disk of the PostgreSQL server is full: 503, documents go on, and nothing is half written (F5)',
+  patience,
+  async (test) => {
+    requireSmallDisks(test)
+    const disk = mountSmallDisk(160, nobody)
+    const cluster = await startCluster({ parent: disk.folder })
+    test.onTestFinished(() => cluster.close())
+    const { url } = await cluster.createDatabase()
+    const stage = await openFaultStage({ database: url })
+    await fillUnderLoad('PostgreSQL', stage, disk)
+  },
+)
