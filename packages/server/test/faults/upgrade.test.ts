@@ -14,7 +14,7 @@ import { grantSome, isServed, slowest, startLoad } from './load.js'
 import { report, rounds, skipUnless } from './report.js'
 
 const tools = '/usr/lib/postgresql/17/bin'
-const nextVersion = fileURLToPath(new URL('next-version.mjs', import.meta.url))
+const nextVersion = fileURLToPath(new URL('next-version.hook.mjs', import.meta.url))
 const patience = { timeout: 240_000 }
 
 let server: PostgresServer
