@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -12,8 +11,8 @@ import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-
 import { openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, slowest, startLoad } from './load.js'
 import { report, rounds, skipUnless } from './report.js'
+import { hasTools, tools } from './standby.js'
 
-const tools = '/usr/lib/postgresql/17/bin'
 const nextVersion = fileURLToPath(new URL('next-version.hook.mjs', import.meta.url))
 const patience = { timeout: 240_000 }
 
@@ -60,7 +59,7 @@ it(
   'a dump that is restored: keys and grants go on, what a backup must not bring back has ended (F14)',
   patience,
   async (test) => {
-    skipUnless(existsSync(join(tools, 'pg_dump')), test, 'F14 needs the Debian package postgresql-17')
+    skipUnless(hasTools, test, 'F14 needs the Debian package postgresql-17')
     const { url } = await server.createDatabase()
     const stage = await openFaultStage({ database: url })
     const { user, tokens } = await grantSome(stage, rounds(3, 50))
