@@ -33,7 +33,6 @@ const timed = [
   'packages/server/test/pages/script.browser.test.ts',
   'test/bench.test.ts',
   'packages/cli/test/start.test.ts',
-  'packages/server/test/faults/*.test.ts',
 ]
 
 /** Files whose tests leave nothing behind in their process share it: to start one takes longer than most of them run. */

@@ -29,7 +29,8 @@ export function isOutage(error: unknown): boolean {
   return error instanceof DatabaseFailure && (error.state === undefined || outages.test(error.state))
 }
 
-function stateOf(cause: unknown): string | undefined {
+/** SQLSTATE of what PostgreSQL said. */
+export function stateOf(cause: unknown): string | undefined {
   if (!(cause instanceof Error) || !('code' in cause) || !('severity' in cause)) return undefined
   return typeof cause.code === 'string' ? cause.code : undefined
 }

@@ -1,5 +1,7 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { StorageError } from '../../storage-error.js'
+import { stateOf } from './database-failure.js'
 import { migrations } from './migrations.js'
 
 /**
@@ -8,15 +10,31 @@ import { migrations } from './migrations.js'
  * @throws {StorageError} `not_ours`, `schema_newer`, or `not_writable` for a role that may not change it
  */
 export async function migrate(client: ClientBase, steps: readonly string[] = migrations): Promise<void> {
-  if ((await versionOf(client, steps)) === steps.length) return
+  for (let left = tries - 1; (await versionOf(client, steps)) < steps.length; left -= 1) {
+    try {
+      return await applyMissing(client, steps)
+    } catch (error) {
+      if (isForbidden(error)) throw notMigrated(error)
+      if (!isInTheWay(error) || left === 0) throw error
+      await wait(100 + Math.random() * 400)
+    }
+  }
+}
+
+/** How often in all; half a minute at most. */
+const tries = 20
+
+async function applyMissing(client: ClientBase, steps: readonly string[]): Promise<void> {
   await client.query('begin; set local statement_timeout = 0; set local lock_timeout = 0')
   try {
     await client.query("select pg_advisory_xact_lock(hashtext('countersign migrations'))")
+    // Requests of the version before wait behind a change that waits: it gives way, and is tried again.
+    await client.query("set local lock_timeout = '1s'")
     for (const step of steps.slice(await versionOf(client, steps))) await client.query(step)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')
-    throw isForbidden(error) ? notMigrated(error) : error
+    throw error
   }
 }
 
@@ -42,7 +60,12 @@ export async function versionOf(client: ClientBase, steps: readonly string[] = m
 }
 
 function isForbidden(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '42501'
+  return stateOf(error) === '42501'
+}
+
+/** Whether requests that were being answered were in the way: a deadlock, or locks that came too late. */
+function isInTheWay(error: unknown): boolean {
+  return ['40P01', '40001', '55P03'].includes(stateOf(error) ?? '')
 }
 
 function notMigrated(cause: unknown): StorageError {
