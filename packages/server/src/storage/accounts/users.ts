@@ -25,8 +25,7 @@ export async function lockUser(
 ): Promise<FoundUser | undefined> {
   const [column, value] =
     typeof user === 'string' ? (['public_id', idBytes(user)] as const) : (['id', user.id] as const)
-  await unit.lockRows(strength, unit.db.selectFrom('app_user').select('id').where(column, '=', value))
-  return users(unit).where(`u.${column}`, '=', value).executeTakeFirst()
+  return unit.locking(users(unit).where(`u.${column}`, '=', value), { u: strength }).executeTakeFirst()
 }
 
 /** People, to be narrowed and joined. */

@@ -24,8 +24,12 @@ type MarkedAgent = Pick<SeenRow, 'id' | 'name' | 'redirect_hosts' | 'key_thumbpr
 
 /** Rejects with `agent_blocked`; where it does not, the agent is blocked after this transaction at the earliest. */
 export async function requireUnblocked(unit: Unit, agent: string): Promise<void> {
-  await unit.lockRows('shared', agentIdOf(unit, agent))
-  if (await isAgentBlocked(unit, agent)) throw new StorageError('agent_blocked', 'the agent is blocked')
+  const row = await unit.locking(agentIdOf(unit, agent).select('blocked_at'), { agent: 'shared' }).executeTakeFirst()
+  if (row && row.blocked_at !== null) throw agentBlocked()
+}
+
+export function agentBlocked(): StorageError {
+  return new StorageError('agent_blocked', 'the agent is blocked')
 }
 
 export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<SeenAgent> {

@@ -13,9 +13,7 @@ export function resourceIdOf({ db }: Statement, identifier: string) {
 
 /** The row by which other rows name an agent; seen or not. */
 export async function internAgent(unit: Unit, identifier: string): Promise<number> {
-  const named = agentIdOf(unit, identifier)
-  await unit.lockRows('shared', named)
-  const known = await named.executeTakeFirst()
+  const known = await unit.locking(agentIdOf(unit, identifier), { agent: 'shared' }).executeTakeFirst()
   if (known) return known.id
   const { id } = await unit.db
     .insertInto('agent')
@@ -28,9 +26,7 @@ export async function internAgent(unit: Unit, identifier: string): Promise<numbe
 
 /** The row by which other rows name a resource. */
 export async function internResource(unit: Unit, identifier: string): Promise<number> {
-  const named = resourceIdOf(unit, identifier)
-  await unit.lockRows('shared', named)
-  const known = await named.executeTakeFirst()
+  const known = await unit.locking(resourceIdOf(unit, identifier), { resource: 'shared' }).executeTakeFirst()
   if (known) return known.id
   const { id } = await unit.db
     .insertInto('resource')

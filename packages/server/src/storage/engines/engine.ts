@@ -1,4 +1,4 @@
-import type { Kysely, RawBuilder } from 'kysely'
+import type { Kysely, RawBuilder, SelectQueryBuilder } from 'kysely'
 import type { Tables } from './tables.js'
 
 /**
@@ -25,8 +25,18 @@ export interface Unit extends Statement {
    * Waits until nobody else changes the rows of a query, and keeps them as they are to the end of the transaction:
    * `shared` with others who keep them, `alone` where this transaction changes them. What was read before may be older.
    */
-  lockRows(strength: 'shared' | 'alone', rows: Lockable): Promise<void>
+  lockRows(strength: LockStrength, rows: Lockable): Promise<void>
+  /**
+   * The same query, which locks what it reads of these tables as {@link lockRows} does, in this order. It reads those rows
+   * as they are then, and all others, what is counted among them too, as they were when it began.
+   */
+  locking<DB, TB extends keyof DB, O>(query: SelectQueryBuilder<DB, TB, O>, tables: Locks<TB>): typeof query
 }
+
+export type LockStrength = 'shared' | 'alone'
+
+/** How rows are locked, by the names that tables have in a query. */
+export type Locks<TB extends PropertyKey> = Readonly<Partial<Record<TB, LockStrength>>>
 
 /** A query whose rows can be locked. */
 interface Lockable {

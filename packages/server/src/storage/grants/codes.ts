@@ -1,4 +1,4 @@
-import { requireUnblocked } from '../agents/agents.js'
+import { agentBlocked, requireUnblocked } from '../agents/agents.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { hashBytes, hashText } from '../engines/stored-bytes.js'
@@ -36,8 +36,9 @@ export async function createCode(
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
   const { jkt, refresh } = redemption
   const { now } = unit
-  await requireUnblocked(unit, redemption.agent)
   const code = await lockCode(unit, redemption.codeHash)
+  if (code?.request.agent !== redemption.agent) await requireUnblocked(unit, redemption.agent)
+  else if (code.request.agentBlocked) throw agentBlocked()
   if (!code) return { outcome: 'refused', reason: 'unknown' }
   const refusal = redemptionRefusal(code, redemption, now)
   if (refusal) return refuse(unit, code, redemption, refusal)
@@ -60,21 +61,22 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   }
 }
 
-/** A code that nobody else redeems to the end of the transaction. */
+/** A code that nobody else redeems to the end of the transaction, in which its agent is not blocked either. */
 async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
-  const presented = unit.db.selectFrom('code').selectAll().where('code_hash', '=', hashBytes(codeHash))
-  await unit.lockRows('alone', presented)
-  const code = await presented.executeTakeFirst()
-  if (!code) return undefined
-  const requestRow = await requests(unit).where('r.id', '=', code.request_id).executeTakeFirstOrThrow()
-  const kept = await lockGrant(unit, { id: code.grant_id })
+  const presented = requests(unit)
+    .innerJoin('code as c', 'c.request_id', 'r.id')
+    .select(['c.grant_id', 'c.consumed_at', 'c.scope as code_scope', 'c.expires_at as code_expires_at'])
+    .where('c.code_hash', '=', hashBytes(codeHash))
+  const requestRow = await unit.locking(presented, { a: 'shared', c: 'alone' }).executeTakeFirst()
+  if (!requestRow) return undefined
+  const kept = await lockGrant(unit, { id: requestRow.grant_id })
   if (!kept) throw new TypeError('a code has lost its grant')
   return {
     request: toAuthRequest(requestRow),
     requestTokenHash: hashText(requestRow.token_hash),
-    scope: commonScope(code.scope, kept.grant.scope),
-    expiresAt: code.expires_at,
-    consumedAt: code.consumed_at,
+    scope: commonScope(requestRow.code_scope, kept.grant.scope),
+    expiresAt: requestRow.code_expires_at,
+    consumedAt: requestRow.consumed_at,
     grant: kept.grant,
     user: personOf(kept.row),
     requestRow,

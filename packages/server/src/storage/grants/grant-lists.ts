@@ -29,7 +29,24 @@ export function grants({ db, clock }: Statement) {
     .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource', 'd.display'])
     .select(['u.public_id as user', 'u.username', 'u.email', 'u.display_name', 'u.sub'])
     .select(['u.created_at as joined_at', 'u.disabled_at', 'u.closed_at'])
+    .select(permissionsOfGrant.as('permissions'))
     .select(clock.as('read_at'))
+}
+
+/** The permissions of the grant `g`, which never change, in the order they were asked for: name, end, name, end, … */
+export const permissionsOfGrant = sql<string | null>`(
+  select string_agg(p.name || ' ' || coalesce(cast(p.expires_at as text), ''), ' ' order by p.position)
+  from grant_scope as p where p.grant_id = g.id)`
+
+/** Of {@link permissionsOfGrant}. No name has a space. */
+export function toPermissions(list: string | null): GrantedScope[] {
+  const parts = list?.split(' ') ?? []
+  const permissions: GrantedScope[] = []
+  for (let at = 0; at < parts.length; at += 2) {
+    const [name = '', end = ''] = parts.slice(at, at + 2)
+    permissions.push({ name, expiresAt: end === '' ? null : Number(end) })
+  }
+  return permissions
 }
 
 export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
@@ -39,24 +56,11 @@ export async function lockGrant(
   unit: Unit,
   which: { id: number } | { publicId: string },
 ): Promise<{ row: FoundGrant; grant: Grant } | undefined> {
-  const kept = unit.db
-    .selectFrom('consent_grant')
-    .where((e) => ('id' in which ? e('id', '=', which.id) : e('public_id', '=', idBytes(which.publicId))))
-  await unit.lockRows('shared', kept.select('id'))
-  await unit.lockRows('shared', unit.db.selectFrom('app_user').select('id').where('id', 'in', kept.select('user_id')))
-  return findGrantRow(unit, 'id' in which ? which.id : which.publicId)
-}
-
-/** A grant by its number, or by what it is called outside, with its row. */
-export async function findGrantRow(
-  statement: Statement,
-  which: number | string,
-): Promise<{ row: FoundGrant; grant: Grant } | undefined> {
-  const row = await grants(statement)
-    .where((e) => (typeof which === 'number' ? e('g.id', '=', which) : e('g.public_id', '=', idBytes(which))))
-    .executeTakeFirst()
-  const [grant] = row ? await toGrants(statement, [row]) : []
-  return row && grant && { row, grant }
+  const wanted = grants(unit).where((e) =>
+    'id' in which ? e('g.id', '=', which.id) : e('g.public_id', '=', idBytes(which.publicId)),
+  )
+  const row = await unit.locking(wanted, { g: 'shared', u: 'shared' }).executeTakeFirst()
+  return row && { row, grant: toGrant(row) }
 }
 
 /** Whose grant it is. */
@@ -66,13 +70,12 @@ export function personOf(row: FoundGrant): User {
 }
 
 export async function findGrant(statement: Statement, grantId: string): Promise<ListedGrant | undefined> {
-  const rows = await grants(statement).where('g.public_id', '=', idBytes(grantId)).execute()
-  const [grant] = await toListedGrants(statement, rows)
-  return grant
+  const row = await grants(statement).where('g.public_id', '=', idBytes(grantId)).executeTakeFirst()
+  return row && toListedGrant(row)
 }
 
 export async function findRememberedGrant(statement: Statement, parties: GrantParties): Promise<Grant | undefined> {
-  const rows = await grants(statement)
+  const row = await grants(statement)
     .where('g.user_id', '=', userIdOf(statement, parties.userId))
     .where('g.agent_id', '=', agentIdOf(statement, parties.agent))
     .where('g.resource_id', '=', resourceIdOf(statement, parties.resource))
@@ -80,9 +83,8 @@ export async function findRememberedGrant(statement: Statement, parties: GrantPa
     .where('g.remembered', '=', sql.lit(1))
     .where('g.revoked_at', 'is', null)
     .where((e) => e.or([e('g.expires_at', 'is', null), e('g.expires_at', '>', statement.clock)]))
-    .execute()
-  const [grant] = await toGrants(statement, rows)
-  return grant
+    .executeTakeFirst()
+  return row && toGrant(row)
 }
 
 export async function listGrants(statement: Statement, filter: GrantFilter = {}): Promise<ListedGrant[]> {
@@ -110,7 +112,8 @@ export async function listGrants(statement: Statement, filter: GrantFilter = {})
     )
   }
   if (after !== undefined) found = found.where('g.id', '<', grantIdOf(statement, after))
-  return toListedGrants(statement, await found.orderBy('g.id', 'desc').limit(limit).execute())
+  const rows = await found.orderBy('g.id', 'desc').limit(limit).execute()
+  return rows.map(toListedGrant)
 }
 
 function grantIdOf({ db }: Statement, grantId: string) {
@@ -129,20 +132,12 @@ export async function listGrantUsage(statement: Statement, filter: GrantUsageFil
   return rows.map((row) => ({ grantId: idText(row.public_id), day: row.day_at, refreshes: row.refreshes }))
 }
 
-async function toListedGrants(statement: Statement, rows: readonly FoundGrant[]): Promise<ListedGrant[]> {
-  const found = await toGrants(statement, rows)
-  return found.map((grant, index) => ({ ...grant, username: rows[index]?.username ?? '' }))
+function toListedGrant(row: FoundGrant): ListedGrant {
+  return { ...toGrant(row), username: row.username }
 }
 
-async function toGrants(statement: Statement, rows: readonly FoundGrant[]): Promise<Grant[]> {
-  const permissions = await findPermissions(
-    statement,
-    rows.map(({ id }) => id),
-  )
-  return rows.map((row) => toGrant(row, permissions.get(row.id) ?? []))
-}
-
-function toGrant(row: FoundGrant, permissions: GrantedScope[]): Grant {
+export function toGrant(row: FoundGrant): Grant {
+  const permissions = toPermissions(row.permissions)
   const ends = { revokedAt: row.revoked_at, expiresAt: row.expires_at }
   const granted = grantEnded(ends, row.read_at) ? permissions : livePermissions(permissions, row.read_at)
   return {
@@ -160,26 +155,4 @@ function toGrant(row: FoundGrant, permissions: GrantedScope[]): Grant {
     ...ends,
     display: JSON.parse(row.display),
   }
-}
-
-/** How many grants are looked up in one statement. */
-const batch = 500
-
-/** The permissions of grants, which never change, in the order they were asked for. */
-export async function findPermissions(
-  { db }: Statement,
-  grantIds: readonly number[],
-): Promise<ReadonlyMap<number, GrantedScope[]>> {
-  const found = new Map<number, GrantedScope[]>(grantIds.map((id) => [id, []]))
-  for (let first = 0; first < grantIds.length; first += batch) {
-    const rows = await db
-      .selectFrom('grant_scope')
-      .select(['grant_id', 'name', 'expires_at'])
-      .where('grant_id', 'in', grantIds.slice(first, first + batch))
-      .orderBy('grant_id')
-      .orderBy('position')
-      .execute()
-    for (const { grant_id, name, expires_at } of rows) found.get(grant_id)?.push({ name, expiresAt: expires_at })
-  }
-  return found
 }

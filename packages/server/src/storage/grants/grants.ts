@@ -6,7 +6,7 @@ import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type { AuthRequestRow } from '../engines/tables.js'
-import { findPermissions } from './grant-lists.js'
+import { permissionsOfGrant, toPermissions } from './grant-lists.js'
 import type { GrantedScope, GrantRevocation, GrantsRevocation } from './grant-storage.js'
 import { grantEnded, grantedScopesOf, lastEnd, livePermissions, unitePermissions } from './granted-scopes.js'
 
@@ -36,8 +36,8 @@ export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKey
     return insertGrant(unit, grant, given)
   }
   await markRevoked(unit, before.id, 'replaced')
-  const kept = (await findPermissions(unit, [before.id])).get(before.id) ?? []
-  const successor = await insertGrant(unit, grant, unitePermissions(livePermissions(kept, now), given))
+  const kept = livePermissions(toPermissions(before.permissions), now)
+  const successor = await insertGrant(unit, grant, unitePermissions(kept, given))
   await unit.db.updateTable('refresh_token').set({ grant_id: successor.id }).where('grant_id', '=', before.id).execute()
   await recordRevocation(unit, before, 'replaced', idText(successor.public_id))
   return successor
@@ -46,9 +46,9 @@ export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKey
 /** The person's grants are held by the transaction, so that there is at most one; a unique index sees to it too. */
 async function findRemembered({ db }: Unit, { userId, request }: NewGrant) {
   return db
-    .selectFrom('consent_grant')
+    .selectFrom('consent_grant as g')
     .select(revokedColumns)
-    .select('expires_at')
+    .select(['expires_at', permissionsOfGrant.as('permissions')])
     .where('user_id', '=', userId)
     .where('agent_id', '=', request.agent_id)
     .where('resource_id', '=', request.resource_id)

@@ -6,7 +6,7 @@ import { hashBytes } from '../engines/stored-bytes.js'
 import { auditDelegate } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
 import { usedEvery } from '../usage/usage.js'
-import { type FoundGrant, findGrantRow, lockGrant, personOf } from './grant-lists.js'
+import { type FoundGrant, grants, lockGrant, personOf, toGrant } from './grant-lists.js'
 import type { Refresh, RefreshOutcome } from './grant-storage.js'
 import { commonScope, scopeToGrant } from './granted-scopes.js'
 import { markUsed } from './grants.js'
@@ -55,26 +55,26 @@ export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promis
 }
 
 async function findToken(statement: Statement, tokenHash: string): Promise<FoundToken | undefined> {
-  const row = await statement.db
-    .selectFrom('refresh_token')
-    .selectAll()
-    .where('token_hash', '=', hashBytes(tokenHash))
+  const row = await grants(statement)
+    .innerJoin('refresh_token as t', 't.grant_id', 'g.id')
+    .select(['t.id as token_id', 't.scope as token_scope', 't.idle_seconds', 't.idle_expires_at'])
+    .select(['t.expires_at as token_expires_at', 't.last_used_at as token_used_at', 't.revoked_at as token_revoked_at'])
+    .where('t.token_hash', '=', hashBytes(tokenHash))
     .executeTakeFirst()
   if (!row) return undefined
-  const found = await findGrantRow(statement, row.grant_id)
-  if (!found) throw new TypeError('a refresh token has lost its grant')
+  const grant = toGrant(row)
   return {
-    id: row.id,
-    scope: commonScope(row.scope, found.grant.scope),
-    expiresAt: row.expires_at,
+    id: row.token_id,
+    scope: commonScope(row.token_scope, grant.scope),
+    expiresAt: row.token_expires_at,
     idleSeconds: row.idle_seconds,
     idleExpiresAt: row.idle_expires_at,
-    lastUsedAt: row.last_used_at,
-    revokedAt: row.revoked_at,
-    agentBlocked: found.row.blocked_at !== null,
-    grant: found.grant,
-    user: personOf(found.row),
-    grantRow: found.row,
+    lastUsedAt: row.token_used_at,
+    revokedAt: row.token_revoked_at,
+    agentBlocked: row.blocked_at !== null,
+    grant,
+    user: personOf(row),
+    grantRow: row,
   }
 }
 

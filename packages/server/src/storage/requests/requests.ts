@@ -1,6 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
 import { findUserId } from '../accounts/users.js'
-import { markSeen, noteTraits } from '../agents/agents.js'
+import { agentBlocked, markSeen, noteTraits } from '../agents/agents.js'
 import { internResource } from '../agents/identifiers.js'
 import { type Happening, writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
@@ -23,7 +23,7 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
   // The agent's row is held from here on, so that its requests are counted one after the other.
   const marked = await markSeen(unit, request.agent)
   const { id: agentId } = marked
-  if (marked.blocked_at !== null) throw new StorageError('agent_blocked', 'the agent is blocked')
+  if (marked.blocked_at !== null) throw agentBlocked()
   if (request.sighting) await noteTraits(unit, marked, request.sighting)
   const resourceId = await internResource(unit, request.resource)
   const parties = { agentId, resourceId, delegate: request.delegate }

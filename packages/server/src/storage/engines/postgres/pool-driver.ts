@@ -27,8 +27,8 @@ export class PoolDriver implements Driver {
     }
   }
 
-  async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin'))
+  async beginTransaction(connection: PoolConnection): Promise<void> {
+    connection.begin()
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
@@ -72,6 +72,7 @@ interface Plans {
 class PoolConnection implements DatabaseConnection {
   readonly #client: PoolClient
   readonly #plans: Plans
+  #begins = false
   isBroken = false
 
   constructor(client: PoolClient, plans: Plans) {
@@ -90,6 +91,11 @@ class PoolConnection implements DatabaseConnection {
     }
   }
 
+  /** Begins a transaction with the statement that is sent next. */
+  begin(): void {
+    this.#begins = true
+  }
+
   streamQuery(): never {
     throw new TypeError('rows are not streamed')
   }
@@ -100,7 +106,10 @@ class PoolConnection implements DatabaseConnection {
 
   /** Without parameters it may be several statements at once, which cannot be prepared. */
   async #send({ sql, parameters }: CompiledQuery): Promise<Answer | Answer[]> {
-    if (parameters.length === 0) return this.#client.query(sql)
+    const begins = this.#begins
+    this.#begins = false
+    if (parameters.length === 0) return this.#client.query(begins ? `begin; ${sql}` : sql)
+    if (begins) await this.#client.query('begin')
     const name = this.#plans.nameOf(sql)
     return this.#client.query({ text: sql, values: [...parameters], ...(name !== undefined && { name }) })
   }

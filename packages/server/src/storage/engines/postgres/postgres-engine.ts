@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto'
-import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type RawBuilder, sql } from 'kysely'
+import {
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+  type SelectQueryBuilder,
+  sql,
+} from 'kysely'
 import type { Client, ClientBase, Pool } from 'pg'
-import type { ConnectionCounts, Engine, Unit } from '../engine.js'
+import type { ConnectionCounts, Engine, Locks, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
 import { PoolDriver } from './pool-driver.js'
@@ -113,7 +121,7 @@ async function readClock(db: Kysely<Tables>): Promise<number> {
   return rows[0].now
 }
 
-function locksOf(db: Kysely<Tables>): Pick<Unit, 'exclusive' | 'lockRows'> {
+function locksOf(db: Kysely<Tables>): Pick<Unit, 'exclusive' | 'lockRows' | 'locking'> {
   return {
     async exclusive(name) {
       await sql`select pg_advisory_xact_lock(${lockNumber(name)}::bigint)`.execute(db)
@@ -121,7 +129,19 @@ function locksOf(db: Kysely<Tables>): Pick<Unit, 'exclusive' | 'lockRows'> {
     async lockRows(strength, rows) {
       await (strength === 'shared' ? rows.forShare() : rows.forUpdate()).execute()
     },
+    locking: lockingQuery,
   }
+}
+
+function lockingQuery<DB, TB extends keyof DB, O>(
+  query: SelectQueryBuilder<DB, TB, O>,
+  tables: Locks<TB>,
+): SelectQueryBuilder<DB, TB, O> {
+  let locking = query
+  for (const table in tables) {
+    locking = tables[table] === 'shared' ? locking.forShare(table) : locking.forUpdate(table)
+  }
+  return locking
 }
 
 function lockNumber(name: string): string {

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3'
 import { systemClock } from 'countersign/wire'
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import { StorageError } from '../../storage-error.js'
-import type { DeletedEvents, Engine, Lasting } from '../engine.js'
+import type { DeletedEvents, Engine, Lasting, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { createTurns } from '../turns.js'
 import { ImmediateDriver } from './immediate-driver.js'
@@ -122,7 +122,11 @@ async function deleteEvents(db: Kysely<Tables>, before: number): Promise<Deleted
 }
 
 /** A transaction begins as the only writer of the file: nobody changes a row, or takes a lock, until it ends. */
-const locks = { exclusive: async () => undefined, lockRows: async () => undefined }
+const locks: Pick<Unit, 'exclusive' | 'lockRows' | 'locking'> = {
+  exclusive: async () => undefined,
+  lockRows: async () => undefined,
+  locking: (query) => query,
+}
 
 /** Transactions wait for each other where they begin, so none fails because of another one. */
 function mayRepeat(): boolean {
