@@ -27,7 +27,7 @@ export const serveCommand: Run = async ({ config: path, workers }, terminal) => 
   const onUnhandled = (error: unknown) => log.failure('unhandled_rejection', error)
   process.on('unhandledRejection', onUnhandled)
   try {
-    const { firstStart, stop } = await startServer(config, { ...files, log })
+    const { firstStart, stop } = await startServer(config, { ...files, log, env: terminal.env })
     const { issuer, listen, admin } = config.settings
     if (firstStart) terminal.notify(firstSteps(config))
     if (config.settings.allowInsecureLoopback)

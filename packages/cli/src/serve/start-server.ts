@@ -14,6 +14,7 @@ import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { createAdminListener } from './admin-listener.js'
 import { createObserver, type Observer } from './create-observer.js'
 import { createReadinessView } from './create-readiness-view.js'
+import { followPolicies } from './follow-policies.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import { openListener } from './open-listener.js'
 import type { StartFiles } from './read-for-start.js'
@@ -34,9 +35,10 @@ export interface RunningServer {
  * @throws CommandError, KeyError or TypeError with a sentence for the operator; nothing is left open then
  */
 export async function startServer(
-  { settings }: LoadedConfig,
-  { masterKey, certificates, reEncodeLogo, log }: StartFiles & { log: Log },
+  config: LoadedConfig,
+  { masterKey, certificates, reEncodeLogo, log, env }: StartFiles & { log: Log; env: NodeJS.ProcessEnv },
 ): Promise<RunningServer> {
+  const { settings } = config
   let sweptAt = performance.now()
   const storage = await openStorage(settings.database, {
     onSwept: () => {
@@ -54,12 +56,15 @@ export async function startServer(
     log.onEvent(event)
     metrics.onEvent(event)
   })
+  const followed = followPolicies(config, env, log)
   try {
     await requireOwnDatabase(storage, settings.issuer)
     const firstStart = (await storage.listKeys()).length === 0
     const keys = await storedKeys({ storage, masterKey })
     const server = createAuthServer({
       ...serverOptions(settings),
+      policies: [],
+      policy: followed.policy,
       certificates,
       reEncodeLogo,
       keys,
@@ -75,12 +80,14 @@ export async function startServer(
     const stopListening = await listen(server, settings, { log, metrics, observer })
     const stopRotation = startRotation(settings, storage, masterKey, log)
     const stop = async () => {
+      followed.stop()
       await Promise.all([stopListening(), stopRotation()])
       await server.close()
       await storage.close()
     }
     return { firstStart, stop }
   } catch (error) {
+    followed.stop()
     await storage.close()
     throw databaseProblem(settings.database, error)
   }
