@@ -75,7 +75,7 @@ export function agentsOf(grants: readonly ListedGrant[]): string[] {
 /** Those of the agents that the operator blocks now. */
 export async function blockedAmong({ storage }: ServerContext, agents: readonly string[]): Promise<Set<string>> {
   const blocked = new Set<string>()
-  for (const agent of agents) if (await storage.isAgentBlocked(agent)) blocked.add(agent)
+  for (const agent of agents) if ((await storage.findStanding(agent)).isBlocked) blocked.add(agent)
   return blocked
 }
 

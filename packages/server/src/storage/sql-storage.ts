@@ -11,14 +11,7 @@ import {
 import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './accounts/federated.js'
 import { exportUser } from './accounts/user-export.js'
 import { findUser } from './accounts/users.js'
-import {
-  abandonRequests,
-  findAgent,
-  isAgentBlocked,
-  listAgents,
-  recordAgent,
-  setAgentBlocked,
-} from './agents/agents.js'
+import { abandonRequests, findAgent, findStanding, listAgents, recordAgent, setAgentBlocked } from './agents/agents.js'
 import { listEvents, recordEvent } from './audit/audit.js'
 import { claimIssuer, readClock } from './deployment/deployment.js'
 import { endRestored } from './deployment/restored.js'
@@ -27,7 +20,7 @@ import type { Engine, Lasting, Statement, Unit } from './engines/engine.js'
 import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
 import type { Refresh, RefreshOutcome } from './grants/grant-storage.js'
-import { hasBeenAllowed, revokeGrant, revokeGrants } from './grants/grants.js'
+import { revokeGrant, revokeGrants } from './grants/grants.js'
 import { judgeRefresh, recordRefusedRefresh, recordUse, revokeRefreshToken } from './grants/refreshes.js'
 import { findOldestIssue, listRevocations } from './grants/revocations.js'
 import { recordAutonomousIssue } from './grants/token-issues.js'
@@ -216,13 +209,12 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     revokeGrants: together('disk', revokeGrants),
     listRevocations: reading(listRevocations),
     findOldestIssue: reading(findOldestIssue),
-    hasBeenAllowed: reading(hasBeenAllowed),
 
     recordAgent: together('disk', recordAgent),
     findAgent: reading(findAgent),
     listAgents: reading(listAgents),
     setAgentBlocked: together('disk', setAgentBlocked),
-    isAgentBlocked: reading(isAgentBlocked),
+    findStanding: reading(findStanding),
 
     claimLogo: alone('process', claimLogo),
     keepLogo: alone('process', keepLogo),

@@ -11,31 +11,34 @@ export interface AccessAsked {
   scope: readonly string[]
 }
 
+export interface Admission {
+  /** The policy under which the agent acts for itself; undefined: a person is asked. */
+  policy: string | undefined
+  /** Whether anybody ever allowed the agent something. */
+  hasBeenAllowed: boolean
+}
+
 /**
  * Lets an agent ask for access, unless it is blocked, asks too often, for nothing, or for what a rule denies.
  *
- * @returns the policy under which the agent acts for itself; undefined: a person is asked
  * @throws AAuthError `scope_invalid`, `agent_blocked`, `too_many_requests`, `policy_denied`
  */
 export async function requireAdmitted(
   context: ServerContext,
   agent: SigningAgent,
   access: AccessAsked,
-): Promise<string | undefined> {
+): Promise<Admission> {
   requireGrantable(access)
-  await requireUnblocked(context, agent)
+  const { isBlocked, hasBeenAllowed } = await context.storage.findStanding(agent.agent)
+  if (isBlocked) throw agentBlocked()
   await requireRate(context, agent)
-  return policyGrant(context, agent, access)
+  return { policy: policyGrant(context, agent, access), hasBeenAllowed }
 }
 
 function requireGrantable({ scope }: AccessAsked): void {
   if (grantable(scope).length === 0) {
     throw new AAuthError('scope_invalid', 'Without openid, profile and email give nothing: ask for openid too.')
   }
-}
-
-async function requireUnblocked({ storage }: ServerContext, { agent }: SigningAgent): Promise<void> {
-  if (await storage.isAgentBlocked(agent)) throw agentBlocked()
 }
 
 function policyGrant(

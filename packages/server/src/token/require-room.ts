@@ -1,5 +1,6 @@
 import type { ServerContext } from '../context.js'
 import { requireLastingRate, requireNewcomerRate } from './rates.js'
+import type { Admission } from './require-admitted.js'
 import type { SigningAgent } from './signed-request.js'
 
 /** How many open requests an agent may have that nobody has allowed anything yet (attacks A13). */
@@ -10,8 +11,12 @@ const unknownAgentOpenRequests = 20
  *
  * @throws AAuthError `too_many_requests`
  */
-export async function requireRoom(context: ServerContext, agent: SigningAgent): Promise<number> {
-  if (await context.storage.hasBeenAllowed(agent.agent)) {
+export async function requireRoom(
+  context: ServerContext,
+  agent: SigningAgent,
+  { hasBeenAllowed }: Pick<Admission, 'hasBeenAllowed'>,
+): Promise<number> {
+  if (hasBeenAllowed) {
     await requireLastingRate(context, agent)
     return context.maxOpenRequests
   }

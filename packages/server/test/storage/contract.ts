@@ -228,6 +228,26 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(bound[0]).toMatchObject({ request: { browserHash: request?.browserHash } })
       })
 
+      test('where two people bind in parallel in one browser, each change of the person raises the revision', async () => {
+        const users = [await newUser(storage), await newUser(storage)]
+        const { tokenHash } = newRequest()
+        await storage.createAuthRequest(newRequest({ tokenHash }))
+        const browserHash = hashOf('browser')
+        const results = await Promise.all(
+          times(20, async (index) => {
+            const userId = users[index % 2]?.id ?? ''
+            const result = await storage.bindRequest({ tokenHash, browserHash, userId, state: null })
+            expect(result).toMatchObject({ outcome: 'bound', request: { userId } })
+            return result
+          }),
+        )
+        const request = await storage.findAuthRequest(tokenHash)
+        const events = await storage.listEvents({ event: 'request.bound' })
+        const changes = events.filter(({ requestId }) => requestId === request?.id).length - 1
+        expect(request?.revision).toBe(changes)
+        expect(Math.max(...results.map((result) => result.request?.revision ?? -1))).toBe(changes)
+      })
+
       test('another browser learns nothing about the request (C05)', async () => {
         const { binding } = await boundRequest(storage)
         expect(await storage.bindRequest({ ...binding, browserHash: hashOf('other') })).toEqual({
@@ -323,6 +343,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           expect(results.filter((result) => 'first' in result && result.first)).toHaveLength(1)
           const request = await storage.findAuthRequest(tokenHash)
           expect(request).toMatchObject({ status: results[0]?.outcome })
+          for (const result of results) expect(result).toMatchObject({ request })
           const events = await storage.listEvents()
           expect(events.filter((e) => e.requestId === request?.id && e.event.match(/allowed|denied/))).toHaveLength(1)
         }
@@ -401,7 +422,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     })
 
     describe('codes', () => {
-      test('a redeemed code gives request, grant, user and an issue under the grant', async () => {
+      test('a redeemed code gives grant, user and an issue under the grant', async () => {
         const { redemption, user, tokenHash } = await allowedRequest(storage, { delegate: 'laptop' })
         now += 5
         const result = await storage.redeemCode({
@@ -411,11 +432,10 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         })
         if (result.outcome !== 'redeemed') throw new Error(result.reason)
         expect(result.user).toEqual(user)
-        expect(result.request).toMatchObject({ delegate: 'laptop', status: 'allowed', codeAlive: false })
         expect(result.grant).toMatchObject({ userId: user.id, agent, resource, delegate: 'laptop', expiresAt: null })
         expect(result.issue).toMatchObject({ issuedAt: start + 5, expiresAt: start + 605 })
         expect(result.issue.jti.startsWith(`${result.grant.id}.`)).toBe(true)
-        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ codeAlive: false })
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeAlive: false })
       })
 
       test('50 parallel redemptions of one code give exactly one token (X02)', async () => {
@@ -687,12 +707,11 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           revokeGrants: () => storage.revokeGrants({ userId: user.id, by: user.id }),
           findOldestIssue: () => storage.findOldestIssue(0),
           listRevocations: () => storage.listRevocations({ since: 0, perPerson: 1, limit: 1 }),
-          hasBeenAllowed: () => storage.hasBeenAllowed(agent),
           recordAgent: () => storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] }),
           findAgent: () => storage.findAgent(agent),
           listAgents: () => storage.listAgents(),
           setAgentBlocked: () => storage.setAgentBlocked({ agent, blocked: true, by: user.id }),
-          isAgentBlocked: () => storage.isAgentBlocked(agent),
+          findStanding: () => storage.findStanding(agent),
           claimLogo: () => storage.claimLogo({ agent, uri: 'https://agent.example/logo', maxAge: 1, retryAfter: 1 }),
           keepLogo: () => storage.keepLogo({ agent, uri: 'https://agent.example/logo', logo: null }),
           removeLogo: () => storage.removeLogo(agent),

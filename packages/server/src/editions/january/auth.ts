@@ -25,11 +25,12 @@ export async function requestAuthorization(
   requireFreshKeys(agent) //                                            key_unknown
   const redirectUri = requireParameter(form, 'redirect_uri') //         request_malformed
   const access = await requireAccess(context, agent, form) //           resource_token_invalid, scope_invalid
-  const policy = await requireAdmitted(context, agent, access) //       scope_invalid, agent_blocked, too_many_requests, policy_denied
+  const admission = await requireAdmitted(context, agent, access) //    scope_invalid, agent_blocked, too_many_requests, policy_denied
+  const { policy } = admission
   if (policy !== undefined) return () => issueAutonomously(context, agent, { access, policy })
   const document = await requireDocument(context, agent, redirectUri) // key_unknown
   requireListedRedirect(redirectUri, document, context.interop.redirectUrisOptional) // redirect_uri_not_listed
-  const maxOpen = await requireRoom(context, agent) //                  too_many_requests
+  const maxOpen = await requireRoom(context, agent, admission) //       too_many_requests
   const prompt = form.get('prompt')
   return () => openRequest(context, agent, { access, redirectUri, document, prompt, maxOpen })
 }

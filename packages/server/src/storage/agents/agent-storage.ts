@@ -10,7 +10,13 @@ export interface AgentStorage {
    * of it gives anything while it lasts. True when this changed something.
    */
   setAgentBlocked(block: { agent: string; blocked: boolean; by: string }): Promise<boolean>
-  isAgentBlocked(agent: string): Promise<boolean>
+  findStanding(agent: string): Promise<AgentStanding>
+}
+
+export interface AgentStanding {
+  isBlocked: boolean
+  /** Whether anybody ever allowed it something, whatever became of that. */
+  hasBeenAllowed: boolean
 }
 
 export interface AgentTraits {

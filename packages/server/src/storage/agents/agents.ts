@@ -3,7 +3,7 @@ import { writeEvent } from '../audit/audit.js'
 import { contains } from '../engines/contains.js'
 import type { Statement, Unit } from '../engines/engine.js'
 import { StorageError } from '../storage-error.js'
-import type { AgentFilter, AgentSighting, AgentTraits, ListedAgent, SeenAgent } from './agent-storage.js'
+import type { AgentFilter, AgentSighting, AgentStanding, AgentTraits, ListedAgent, SeenAgent } from './agent-storage.js'
 import { agentIdOf } from './identifiers.js'
 
 /** Makes or marks the agent's row, and holds it to the end of the transaction; gives what it says else. */
@@ -156,14 +156,16 @@ export async function setAgentBlocked(
   return true
 }
 
-export async function isAgentBlocked({ db }: Statement, agent: string): Promise<boolean> {
+export async function findStanding({ db }: Statement, agent: string): Promise<AgentStanding> {
   const row = await db
-    .selectFrom('agent')
-    .select('id')
-    .where('identifier', '=', agent)
-    .where('blocked_at', 'is not', null)
+    .selectFrom('agent as a')
+    .select('a.blocked_at')
+    .select((e) =>
+      e.exists(e.selectFrom('consent_grant as g').select('g.id').whereRef('g.agent_id', '=', 'a.id')).as('allowed'),
+    )
+    .where('a.identifier', '=', agent)
     .executeTakeFirst()
-  return row !== undefined
+  return { isBlocked: row !== undefined && row.blocked_at !== null, hasBeenAllowed: Boolean(row?.allowed) }
 }
 
 export async function abandonRequests(unit: Unit, { agent, by }: { agent: string; by: string }): Promise<number> {

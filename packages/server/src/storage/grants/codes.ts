@@ -3,9 +3,9 @@ import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { hashBytes, hashText } from '../engines/stored-bytes.js'
 import type { NewHandle } from '../requests/request-storage.js'
-import { type FoundRequest, requestParties, requests, toAuthRequest } from '../requests/requests.js'
+import type { FoundRequest } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
-import { type FoundGrant, lockGrant, personOf } from './grant-lists.js'
+import { grants, personOf, toGrant } from './grant-lists.js'
 import type { CodeRedemption, NewRefreshToken, RedeemOutcome } from './grant-storage.js'
 import { commonScope, lastEndOf } from './granted-scopes.js'
 import { markUsed } from './grants.js'
@@ -14,8 +14,7 @@ import { generateTokenIssue, storeIssue } from './token-issues.js'
 
 /** A presented code with the rows that it stands for. */
 interface FoundCode extends PresentedCode {
-  requestRow: FoundRequest
-  grantRow: FoundGrant
+  row: FoundRow
 }
 
 /** What an Allow of a request is answered with, to be redeemed for a grant of it. */
@@ -37,23 +36,22 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   const { jkt, refresh } = redemption
   const { now } = unit
   const code = await lockCode(unit, redemption.codeHash)
-  if (code?.request.agent !== redemption.agent) await requireUnblocked(unit, redemption.agent)
-  else if (code.request.agentBlocked) throw agentBlocked()
+  if (code?.grant.agent !== redemption.agent) await requireUnblocked(unit, redemption.agent)
+  else if (code.row.blocked_at !== null) throw agentBlocked()
   if (!code) return { outcome: 'refused', reason: 'unknown' }
   const refusal = redemptionRefusal(code, redemption, now)
   if (refusal) return refuse(unit, code, redemption, refusal)
   await consumeCode(unit, code)
-  const { grant, grantRow, requestRow, scope } = code
+  const { grant, row, scope } = code
   const issue = generateTokenIssue(grant, scope, redemption.tokenLifetime, now)
-  await storeIssue(unit, issue, { grant_id: grantRow.id, request_id: requestRow.id })
-  await markUsed(unit, grantRow.id)
+  await storeIssue(unit, issue, { grant_id: row.id, request_id: row.request_id })
+  await markUsed(unit, row.id)
   const end = lastEndOf(grant.permissions, scope)
   const refreshIssued = refresh !== undefined && (end === null || end > issue.expiresAt) // W14
   if (refreshIssued) await createRefreshToken(unit, code, refresh)
   await writeRedemption(unit, code, 'code.redeemed', { jkt, jti: issue.jti, refreshIssued })
   return {
     outcome: 'redeemed',
-    request: { ...code.request, codeAlive: false },
     grant: { ...grant, lastUsedAt: now },
     user: code.user,
     issue,
@@ -61,34 +59,43 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   }
 }
 
-/** A code that nobody else redeems to the end of the transaction, in which its agent is not blocked either. */
+/** A code that nobody else redeems to the end of the transaction, while its agent, grant and person stay as they are. */
 async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
-  const presented = requests(unit)
-    .innerJoin('code as c', 'c.request_id', 'r.id')
-    .select(['c.grant_id', 'c.consumed_at', 'c.scope as code_scope', 'c.expires_at as code_expires_at'])
-    .where('c.code_hash', '=', hashBytes(codeHash))
-  const requestRow = await unit.locking(presented, { a: 'shared', c: 'alone' }).executeTakeFirst()
-  if (!requestRow) return undefined
-  const kept = await lockGrant(unit, { id: requestRow.grant_id })
-  if (!kept) throw new TypeError('a code has lost its grant')
+  const presented = codes(unit).where('c.code_hash', '=', hashBytes(codeHash))
+  const row = await unit.locking(presented, { a: 'shared', c: 'alone', g: 'shared', u: 'shared' }).executeTakeFirst()
+  if (!row) return undefined
+  const grant = toGrant(row)
   return {
-    request: toAuthRequest(requestRow),
-    requestTokenHash: hashText(requestRow.token_hash),
-    scope: commonScope(requestRow.code_scope, kept.grant.scope),
-    expiresAt: requestRow.code_expires_at,
-    consumedAt: requestRow.consumed_at,
-    grant: kept.grant,
-    user: personOf(kept.row),
-    requestRow,
-    grantRow: kept.row,
+    request: {
+      tokenHash: hashText(row.token_hash),
+      agentJkt: hashText(row.agent_jkt),
+      redirectUri: row.redirect_uri,
+    },
+    scope: commonScope(row.code_scope, grant.scope),
+    expiresAt: row.code_expires_at,
+    consumedAt: row.consumed_at,
+    grant,
+    user: personOf(row),
+    row,
   }
 }
 
-async function consumeCode({ db, now }: Unit, { requestRow }: FoundCode): Promise<void> {
+/** Codes with their grants, and with what their requests, which are of the same parties, say of who may redeem them. */
+function codes(unit: Unit) {
+  return grants(unit)
+    .innerJoin('code as c', 'c.grant_id', 'g.id')
+    .innerJoin('auth_request as r', 'r.id', 'c.request_id')
+    .select(['c.request_id', 'c.scope as code_scope', 'c.expires_at as code_expires_at', 'c.consumed_at'])
+    .select(['r.public_id as request_public_id', 'r.token_hash', 'r.agent_jkt', 'r.redirect_uri'])
+}
+
+type FoundRow = Awaited<ReturnType<ReturnType<typeof codes>['executeTakeFirstOrThrow']>>
+
+async function consumeCode({ db, now }: Unit, { row }: FoundCode): Promise<void> {
   const consumed = await db
     .updateTable('code')
     .set({ consumed_at: now })
-    .where('request_id', '=', requestRow.id)
+    .where('request_id', '=', row.request_id)
     .where('consumed_at', 'is', null)
     .returning('request_id')
     .executeTakeFirst()
@@ -97,15 +104,15 @@ async function consumeCode({ db, now }: Unit, { requestRow }: FoundCode): Promis
 
 async function createRefreshToken(
   { db, now }: Unit,
-  { grantRow, requestRow, scope }: FoundCode,
+  { row, scope }: FoundCode,
   { tokenHash, idleSeconds, lifetime }: NewRefreshToken,
 ): Promise<void> {
   await db
     .insertInto('refresh_token')
     .values({
       token_hash: hashBytes(tokenHash),
-      grant_id: grantRow.id,
-      request_id: requestRow.id,
+      grant_id: row.id,
+      request_id: row.request_id,
       scope,
       expires_at: now + lifetime,
       idle_seconds: idleSeconds,
@@ -137,11 +144,11 @@ async function refuse(
   return { outcome: 'refused', reason: refusal.reason }
 }
 
-async function revokeRefreshOf({ db, now }: Unit, { requestRow }: FoundCode): Promise<boolean> {
+async function revokeRefreshOf({ db, now }: Unit, { row }: FoundCode): Promise<boolean> {
   const revoked = await db
     .updateTable('refresh_token')
     .set({ revoked_at: now })
-    .where('request_id', '=', requestRow.id)
+    .where('request_id', '=', row.request_id)
     .where('revoked_at', 'is', null)
     .returning('id')
     .executeTakeFirst()
@@ -150,15 +157,17 @@ async function revokeRefreshOf({ db, now }: Unit, { requestRow }: FoundCode): Pr
 
 async function writeRedemption(
   unit: Unit,
-  { requestRow, grantRow }: FoundCode,
+  { row }: FoundCode,
   event: string,
   data: Record<string, string | boolean | null | undefined>,
 ): Promise<void> {
   await writeEvent(unit, {
     event,
-    ...requestParties(requestRow),
-    userId: grantRow.user_id,
-    grant: grantRow.public_id,
+    userId: row.user_id,
+    agentId: row.agent_id,
+    resourceId: row.resource_id,
+    grant: row.public_id,
+    request: row.request_public_id,
     data,
   })
 }

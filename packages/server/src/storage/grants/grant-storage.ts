@@ -1,5 +1,5 @@
 import type { User } from '../accounts/user.js'
-import type { AuthRequest, RequestDisplay } from '../requests/request-storage.js'
+import type { RequestDisplay } from '../requests/request-storage.js'
 
 /** What people allowed, and the codes and refresh tokens under it. */
 export interface GrantStorage {
@@ -40,8 +40,6 @@ export interface GrantStorage {
   listRevocations(filter: RevocationFilter): Promise<Revocations>
   /** When the oldest auth token that expires after `aliveAfter` was issued, whatever its lifetime; undefined: there is none. */
   findOldestIssue(aliveAfter: number): Promise<number | undefined>
-  /** Whether anybody has allowed this agent anything before. */
-  hasBeenAllowed(agent: string): Promise<boolean>
 }
 
 export interface CodeRedemption {
@@ -63,7 +61,7 @@ export interface CodeRedemption {
 }
 
 export type RedeemOutcome =
-  | { outcome: 'redeemed'; request: AuthRequest; grant: Grant; user: User; issue: TokenIssue; refreshIssued: boolean }
+  | { outcome: 'redeemed'; grant: Grant; user: User; issue: TokenIssue; refreshIssued: boolean }
   | {
       outcome: 'refused'
       reason:

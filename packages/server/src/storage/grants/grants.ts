@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { userIdOf } from '../accounts/users.js'
 import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
-import type { Statement, Unit } from '../engines/engine.js'
+import type { Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type { AuthRequestRow } from '../engines/tables.js'
@@ -155,14 +155,4 @@ async function recordRevocation(unit: Unit, row: RevokedRow, by: string, success
 
 export async function markUsed({ db, now }: Unit, grantId: number): Promise<void> {
   await db.updateTable('consent_grant').set({ last_used_at: now }).where('id', '=', grantId).execute()
-}
-
-export async function hasBeenAllowed(statement: Statement, agent: string): Promise<boolean> {
-  const row = await statement.db
-    .selectFrom('consent_grant')
-    .select('id')
-    .where('agent_id', '=', agentIdOf(statement, agent))
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
 }

@@ -1,13 +1,12 @@
 import type { User } from '../accounts/user.js'
 import type { ReasonOf } from '../reason-of.js'
-import type { AuthRequest } from '../requests/request-storage.js'
 import type { CodeRedemption, Grant, RedeemOutcome } from './grant-storage.js'
 import { grantEnded } from './granted-scopes.js'
 
 /** A stored code with what it stands for. */
 export interface PresentedCode {
-  request: AuthRequest
-  requestTokenHash: string
+  /** Of the request that it answers. */
+  request: { tokenHash: string; agentJkt: string; redirectUri: string | null }
   /** What the token it gives is for, without the permissions that have ended. */
   scope: string
   expiresAt: number
@@ -26,11 +25,11 @@ export interface RedemptionRefusal {
 
 const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number) => boolean, RedemptionRefusal][] = [
   [
-    (code, by) => code.request.agent !== by.agent,
+    (code, by) => code.grant.agent !== by.agent,
     { reason: 'foreign_agent', burns: true, event: 'code.foreign_agent' }, // X04
   ],
   [
-    (code, by) => code.request.delegate !== by.delegate,
+    (code, by) => code.grant.delegate !== by.delegate,
     { reason: 'foreign_delegate', burns: true, event: 'code.foreign_delegate' }, // X05
   ],
   [
@@ -40,7 +39,7 @@ const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number)
   [(code) => code.consumedAt !== null, { reason: 'used', burns: false, event: 'code.reused' }], // X01
   [(code, _by, now) => code.expiresAt <= now, { reason: 'expired', burns: false }], // X03
   [
-    (code, by) => by.requestTokenHash !== undefined && by.requestTokenHash !== code.requestTokenHash,
+    (code, by) => by.requestTokenHash !== undefined && by.requestTokenHash !== code.request.tokenHash,
     { reason: 'injected', burns: true, event: 'code.injected' }, // X20
   ],
   [

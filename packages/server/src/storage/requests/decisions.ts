@@ -81,10 +81,11 @@ async function recordDecision({ db, now }: Unit, { id }: FoundRequest, status: '
 }
 
 async function grant(unit: Unit, row: FoundRequest, scope: string, decision: RequestDecision) {
-  const user = await lockUser(unit, decision.userId, 'alone')
-  if (!user) throw new TypeError('a request has lost its user')
+  const { user_id: userId } = row
+  if (userId === null) throw new TypeError('a decision is that of the person whom the request is bound to')
+  await unit.lockRows('alone', unit.db.selectFrom('app_user').select('id').where('id', '=', userId))
   const { grantLifetime: lifetime, remembered } = decision
-  return createGrant(unit, { request: row, userId: user.id, scope, lifetime, remembered })
+  return createGrant(unit, { request: row, userId, scope, lifetime, remembered })
 }
 
 function decided(

@@ -5,12 +5,11 @@ import type { RequestDisplay } from './request-storage.js'
 
 /** The row of what pages show, shared by all that show the same. */
 export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<number> {
-  const display = JSON.stringify(shown)
-  const contentHash = createHash('sha256').update(display).digest()
+  const contentHash = displayHash(shown)
   const same = unit.db.selectFrom('display').select('id').where('content_hash', '=', contentHash)
-  await unit.lockRows('shared', same)
-  const known = await same.executeTakeFirst()
+  const known = await unit.locking(same, { display: 'shared' }).executeTakeFirst()
   if (known) return known.id
+  const display = JSON.stringify(shown)
   const { id } = await unit.db
     .insertInto('display')
     .values({ content_hash: contentHash, display })
@@ -18,6 +17,11 @@ export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<
     .returning('id')
     .executeTakeFirstOrThrow()
   return id
+}
+
+/** What says that two show the same. */
+export function displayHash(shown: RequestDisplay): Buffer {
+  return createHash('sha256').update(JSON.stringify(shown)).digest()
 }
 
 /** Deletes those of these that no request and no grant shows any more. */

@@ -1,13 +1,14 @@
-import { type SqlBool, sql } from 'kysely'
-import { findUserId } from '../accounts/users.js'
+import { type Selectable, type SqlBool, sql } from 'kysely'
+import { userIdOf } from '../accounts/users.js'
 import { agentBlocked, markSeen, noteTraits } from '../agents/agents.js'
 import { internResource } from '../agents/identifiers.js'
 import { type Happening, writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { hashBytes, hashText, idText } from '../engines/stored-bytes.js'
+import type { AuthRequestRow } from '../engines/tables.js'
 import { StorageError } from '../storage-error.js'
-import { internDisplay } from './displays.js'
+import { displayHash, internDisplay } from './displays.js'
 import type {
   AuthRequest,
   AuthRequestStatus,
@@ -19,47 +20,42 @@ import type {
 } from './request-storage.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
-  const { db, now } = unit
+  const { now } = unit
   // The agent's row is held from here on, so that its requests are counted one after the other.
   const marked = await markSeen(unit, request.agent)
   const { id: agentId } = marked
   if (marked.blocked_at !== null) throw agentBlocked()
   if (request.sighting) await noteTraits(unit, marked, request.sighting)
-  const resourceId = await internResource(unit, request.resource)
-  const parties = { agentId, resourceId, delegate: request.delegate }
-  if ((await countOpen(unit, parties)) >= request.maxOpen) {
+  const { resourceId, displayId } = await internNamed(unit, request)
+  const row = {
+    public_id: generateId(),
+    token_hash: hashBytes(request.tokenHash),
+    agent_id: agentId,
+    delegate: request.delegate,
+    agent_jkt: hashBytes(request.agentJkt),
+    resource_id: resourceId,
+    scope: request.scope,
+    redirect_uri: request.redirectUri,
+    display_id: displayId,
+    status: 'open' as const,
+    revision: 0,
+    prompt: request.prompt ?? null,
+    extensions: 0,
+    created_at: now,
+    expires_at: now + request.lifetime,
+  }
+  if (!(await insertRequest(unit, row, request.maxOpen))) {
     throw new StorageError('too_many_requests', 'too many open requests of this agent for this resource')
   }
-  const made = await db
-    .insertInto('auth_request')
-    .values({
-      public_id: generateId(),
-      token_hash: hashBytes(request.tokenHash),
-      agent_id: agentId,
-      delegate: request.delegate,
-      agent_jkt: hashBytes(request.agentJkt),
-      resource_id: resourceId,
-      scope: request.scope,
-      redirect_uri: request.redirectUri,
-      display_id: await internDisplay(unit, request.display),
-      status: 'open',
-      revision: 0,
-      prompt: request.prompt ?? null,
-      extensions: 0,
-      created_at: now,
-      expires_at: now + request.lifetime,
-    })
-    .returning('public_id')
-    .executeTakeFirstOrThrow()
   await writeEvent(unit, {
     event: 'request.created',
     agentId,
     resourceId,
-    request: made.public_id,
+    request: row.public_id,
     data: { ...auditDelegate(request), scope: request.scope, jkt: request.agentJkt },
   })
   return {
-    id: idText(made.public_id),
+    id: idText(row.public_id),
     agent: request.agent,
     agentBlocked: false,
     delegate: request.delegate,
@@ -82,21 +78,42 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
   }
 }
 
-async function countOpen(
-  { db, now }: Unit,
-  { agentId, resourceId, delegate }: { agentId: number; resourceId: number; delegate: string | null },
-): Promise<number> {
-  const { open } = await db
-    .selectFrom('auth_request')
-    .select((e) => e.fn.countAll().as('open'))
-    .where('agent_id', '=', agentId)
-    .where('resource_id', '=', resourceId)
-    .where('delegate', 'is not distinct from', delegate)
-    .where('status', '=', 'open')
-    .where('expires_at', '>', now)
-    .executeTakeFirstOrThrow()
-  return Number(open)
+/** The rows by which a request names its resource and what pages show of it: in one statement where both are known. */
+async function internNamed(
+  unit: Unit,
+  { resource, display }: NewAuthRequest,
+): Promise<{ resourceId: number; displayId: number }> {
+  const named = unit.db
+    .selectFrom(['resource', 'display'])
+    .select(['resource.id as resourceId', 'display.id as displayId'])
+    .where('resource.identifier', '=', resource)
+    .where('display.content_hash', '=', displayHash(display))
+  const known = await unit.locking(named, { resource: 'shared', display: 'shared' }).executeTakeFirst()
+  return known ?? { resourceId: await internResource(unit, resource), displayId: await internDisplay(unit, display) }
 }
+
+/** Inserts an open request, unless so many are open of its agent, delegate and resource; whether it did. */
+async function insertRequest({ db, now }: Unit, row: NewRow, maxOpen: number): Promise<boolean> {
+  const open = db
+    .selectFrom('auth_request as o')
+    .select((e) => e.fn.countAll<number>().as('open'))
+    .where('o.agent_id', '=', row.agent_id)
+    .where('o.resource_id', '=', row.resource_id)
+    .where('o.delegate', 'is not distinct from', row.delegate)
+    .where('o.status', '=', 'open')
+    .where('o.expires_at', '>', now)
+  const columns = Object.keys(row) as (keyof NewRow)[]
+  const values = columns.map((column) => sql.val(row[column]).as(column))
+  const inserted = await db
+    .insertInto('auth_request')
+    .columns(columns)
+    .expression(db.selectNoFrom(values).where(open, '<', maxOpen))
+    .returning('id')
+    .executeTakeFirst()
+  return inserted !== undefined
+}
+
+type NewRow = Omit<Selectable<AuthRequestRow>, 'id' | 'state' | 'browser_hash' | 'user_id' | 'decided_at'>
 
 export async function findAuthRequest(statement: Statement, tokenHash: string): Promise<AuthRequest | undefined> {
   const row = await requests(statement).where('r.token_hash', '=', hashBytes(tokenHash)).executeTakeFirst()
@@ -151,21 +168,20 @@ export async function bind(
   { browserHash, userId, state }: RequestBinding,
 ): Promise<AuthRequest> {
   const request = toAuthRequest(row)
-  const user = await findUserId(unit, userId)
-  if (user === undefined) throw new TypeError('a request is bound to a person that there is')
   const isFirst = request.browserHash === null
-  const isNew = row.user_id !== user
+  const isNew = request.userId !== userId
   const bound = {
     state: isFirst ? (state ?? request.state) : request.state,
-    revision: request.revision + (isNew && row.user_id !== null ? 1 : 0),
+    revision: request.revision + (isNew && request.userId !== null ? 1 : 0),
   }
-  if (isFirst || isNew) {
-    await unit.db
-      .updateTable('auth_request')
-      .set({ ...bound, browser_hash: hashBytes(browserHash), user_id: user })
-      .where('id', '=', row.id)
-      .execute()
-  }
+  if (!isFirst && !isNew) return request
+  const { user_id: user } = await unit.db
+    .updateTable('auth_request')
+    .set({ ...bound, browser_hash: hashBytes(browserHash), user_id: userIdOf(unit, userId) })
+    .where('id', '=', row.id)
+    .returning('user_id')
+    .executeTakeFirstOrThrow()
+  if (user === null) throw new TypeError('a request is bound to a person that there is')
   if (isNew) await writeEvent(unit, { event: 'request.bound', ...requestParties(row), userId: user })
   return { ...request, ...bound, browserHash, userId }
 }
@@ -185,9 +201,12 @@ export async function extendRequest(unit: Unit, extension: RequestExtension): Pr
 
 /** A request that nobody else changes to the end of the transaction. */
 export async function lockRequest(unit: Unit, tokenHash: string): Promise<FoundRequest | undefined> {
-  const hash = hashBytes(tokenHash)
-  await unit.lockRows('alone', unit.db.selectFrom('auth_request').select('id').where('token_hash', '=', hash))
-  return requests(unit).where('r.token_hash', '=', hash).executeTakeFirst()
+  const wanted = requests(unit).where('r.token_hash', '=', hashBytes(tokenHash))
+  const row = await unit.locking(wanted, { r: 'alone' }).executeTakeFirst()
+  if (!row) return undefined
+  // Where this waited for another decision or binding, it has not read the code or the person of that.
+  const isWhole = row.status === 'open' && (row.user_id === null) === (row.user === null)
+  return isWhole ? row : wanted.executeTakeFirst()
 }
 
 /** Requests with all that they name, how they stand now, and whether their codes are alive, to be narrowed. */

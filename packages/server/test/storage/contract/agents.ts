@@ -60,10 +60,10 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const open = await boundRequest(storage)
       const unredeemed = await allowedRequest(storage)
-      expect(await storage.isAgentBlocked(agent)).toBe(false)
+      expect(await storage.findStanding(agent)).toMatchObject({ isBlocked: false })
       expect((await Promise.all(times(5, () => block(true)))).filter((isDone) => isDone)).toEqual([true])
-      expect(await storage.isAgentBlocked(agent)).toBe(true)
-      expect(await storage.isAgentBlocked('https://other.example')).toBe(false)
+      expect(await storage.findStanding(agent)).toEqual({ isBlocked: true, hasBeenAllowed: true })
+      expect(await storage.findStanding('https://other.example')).toMatchObject({ isBlocked: false })
       expect(await storage.findAgent(agent)).toMatchObject({ blockedAt: start, blockedBy: 'operator' })
       expect(outcomeOf(await storage.decideRequest(open.decision))).toBe('not_open')
       await expect(storage.createAuthRequest(newRequest())).rejects.toMatchObject({ code: 'agent_blocked' })

@@ -202,14 +202,14 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await world.storage.listGrants({ live: true })).toHaveLength(1)
     })
 
-    test('hasBeenAllowed is per agent, whoever allowed it and whatever became of it', async () => {
+    test('whether an agent has been allowed something is per agent, whoever allowed it and whatever became of it', async () => {
       const { storage } = world
       await storage.createAuthRequest(newRequest())
-      expect(await storage.hasBeenAllowed(agent)).toBe(false)
+      expect(await storage.findStanding(agent)).toEqual({ isBlocked: false, hasBeenAllowed: false })
       const allowed = await allowedRequest(storage)
       await storage.revokeGrant({ grantId: await grantOf(storage, allowed), by: 'test' })
-      expect(await storage.hasBeenAllowed(agent)).toBe(true)
-      expect(await storage.hasBeenAllowed('https://other.example')).toBe(false)
+      expect(await storage.findStanding(agent)).toEqual({ isBlocked: false, hasBeenAllowed: true })
+      expect(await storage.findStanding('https://other.example')).toMatchObject({ hasBeenAllowed: false })
     })
   })
 

@@ -67,7 +67,6 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       const allowed = await allowedRequest(storage, { scope }, { scope: 'c a a' })
       expect(await storage.listEvents({ event: 'request.allowed' })).toMatchObject([{ data: { scope: 'a c' } }])
       expect(await storage.redeemCode(allowed.redemption)).toMatchObject({
-        request: { scope },
         grant: { scope: 'a c' },
         issue: { scope: 'a c' },
       })

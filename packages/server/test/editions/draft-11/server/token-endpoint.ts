@@ -28,8 +28,8 @@ export function tokenEndpoint(context: ServerContext, readAccess: AccessReader):
       requireFreshKeys(agent)
       const members = readJson(signed.request.headers.get('content-type'), body)
       const { access, asked } = await readAccess(context, agent, members)
-      await requireAdmitted(context, agent, access)
-      const maxOpen = await requireRoom(context, agent)
+      const admission = await requireAdmitted(context, agent, access)
+      const maxOpen = await requireRoom(context, agent, admission)
       const ends = [context.now() + longestToken, resolved.token?.claims.exp, asked.until]
       const until = Math.min(...ends.filter((end) => end !== undefined))
       return () => openRequest(context, agent, { access, asked: { ...asked, until }, maxOpen })
