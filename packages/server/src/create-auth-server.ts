@@ -25,6 +25,7 @@ import type { ProgramEndpoint, ServerEdition } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'
 import { compressed } from './http/compressed.js'
 import { seeOther } from './http/html-response.js'
+import { createOwnership, type Ownership } from './http/ownership.js'
 import { PageError, problemStatus } from './http/page-error.js'
 import { problemResponse } from './http/problem-response.js'
 import { createReadiness } from './http/readiness.js'
@@ -35,8 +36,7 @@ import { type Arrival, openFormVisit, openVisit, type Visit } from './http/visit
 import type { AuthServerOptions } from './options.js'
 import { accountPaths } from './pages/account-paths.js'
 import { passwordMinimum, passwordProblem, usernameProblem } from './policy/account-policy.js'
-import { requireOwnDatabase } from './storage/deployment/require-own-database.js'
-import { StorageError, type User } from './storage/storage.js'
+import type { User } from './storage/storage.js'
 
 export interface AuthServer {
   readonly issuer: string
@@ -79,12 +79,27 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   const context = createContext(options, edition)
   const { issuer } = context
   const metadata = edition.describe(context)
-  const app = createApp(context, edition, createRoutes(context, edition, metadata))
+  const ownership = createOwnership(context)
+  const app = createApp(context, edition, ownership, createRoutes(context, edition, metadata))
+  const documents = createDocuments(context, edition, metadata)
+  /** A document that is asked for by its very path needs nothing of what is around the routes; undefined: they answer. */
+  async function answerDocument(received: ReceivedMessage, requestId: string): Promise<Response | undefined> {
+    const { method, rawTarget } = received
+    const write = method === 'GET' && ownership.isKnown ? documents.get(rawTarget) : undefined
+    if (!write) return undefined
+    const began = performance.now()
+    // Where it cannot be written, the routes try again and say what is wrong.
+    const response = await write().catch(() => undefined)
+    if (response) tellRequest(context, { received, requestId }, { route: rawTarget, outcome: 'ok', status: 200, began })
+    return response
+  }
   const handler = async (
     request: Request,
     received: ReceivedMessage = receiveRequest(request),
     requestId: string = randomUUID(),
-  ) => compressed(request, await app.fetch(request, { received, requestId }))
+  ) =>
+    (await answerDocument(received, requestId)) ??
+    compressed(request, await app.fetch(request, { received, requestId }))
 
   return {
     issuer,
@@ -127,17 +142,24 @@ function programRoutes(context: ServerContext, edition: ServerEdition, metadata:
     (endpoint: ProgramEndpoint): Endpoint =>
     (c) =>
       endpoint({ request: c.req.raw, ...c.env })
-  const { authServer } = edition.edition.documents
   return new Map<string, Route>([
-    [new URL(documentUrl(authServer, context.issuer)).pathname, { GET: () => documentResponse(metadata) }],
-    [
-      new URL(metadata.jwks_uri).pathname,
-      { GET: async () => documentResponse({ keys: await context.keys.publicKeys() }) },
-    ],
+    ...[...createDocuments(context, edition, metadata)].map(([path, write]): [string, Route] => [path, { GET: write }]),
     ...[...edition.endpoints(context)].map(([path, methods]): [string, Route] => [
       path,
       Object.fromEntries(Object.entries(methods).map(([method, endpoint]) => [method, answering(endpoint)])),
     ]),
+  ])
+}
+
+/** What writes each document that anybody may read, by its path. */
+function createDocuments(
+  { issuer, keys }: ServerContext,
+  { edition }: ServerEdition,
+  metadata: OwnDocument,
+): ReadonlyMap<string, () => Promise<Response>> {
+  return new Map([
+    [new URL(documentUrl(edition.documents.authServer, issuer)).pathname, async () => documentResponse(metadata)],
+    [new URL(metadata.jwks_uri).pathname, async () => documentResponse({ keys: await keys.publicKeys() })],
   ])
 }
 
@@ -182,11 +204,11 @@ function pageRoutes(context: ServerContext): Routes {
 function createApp(
   context: ServerContext,
   edition: ServerEdition,
+  ownership: Ownership,
   { programs, people }: { programs: Routes; people: Routes },
 ): Hono<Arrival> {
   // A path is compared as it was sent: encoded letters are others.
   const app = new Hono<Arrival>({ getPath: (request) => new URL(request.url).pathname })
-  const requireOwn = createOwnership(context)
 
   function refuse(error: unknown, c: Context<Arrival>): Response {
     const refused = c.get('forPrograms')
@@ -222,19 +244,11 @@ function createApp(
     if (c.get('told')) return
     c.set('told', true)
     const { status } = c.res
-    context.tell?.({
-      kind: 'request',
-      route: c.get('route') ?? 'none',
-      outcome: refusal?.code ?? (status < 400 ? 'ok' : 'refused'),
-      status,
-      duration: (performance.now() - began) / 1000,
-      method: received.method,
-      path: received.rawTarget.split('?', 1)[0]?.slice(0, 256),
-      requestId,
-    })
+    const outcome = refusal?.code ?? (status < 400 ? 'ok' : 'refused')
+    tellRequest(context, c.env, { route: c.get('route') ?? 'none', outcome, status, began })
   })
   app.use(async function requireServed(c, next) {
-    await requireOwn()
+    await ownership.require()
     requirePlainPath(c.env.received, c.req.path)
     if (!isDecodable(c.req.path)) throw new PageError('not_found')
     await next()
@@ -257,6 +271,21 @@ function createApp(
     })
   }
   return app
+}
+
+function tellRequest(
+  { tell }: ServerContext,
+  { received, requestId }: Arrival['Bindings'],
+  { began, ...answer }: { route: string; outcome: string; status: number; began: number },
+): void {
+  tell?.({
+    kind: 'request',
+    ...answer,
+    duration: (performance.now() - began) / 1000,
+    method: received.method,
+    path: received.rawTarget.split('?', 1)[0]?.slice(0, 256),
+    requestId,
+  })
 }
 
 /** What is served however much there is to do: it is made once, and others work with it for a while. */
@@ -283,21 +312,6 @@ async function requireRoom(
 async function beginsAnew(edition: ServerEdition, received: ReceivedMessage, path: string): Promise<boolean> {
   if (!edition.beginsAnew) return false
   return edition.beginsAnew(path, new TextDecoder().decode(await received.body(maxFormBytes)))
-}
-
-/** Also where nobody called {@link AuthServer.ready}: not a request is answered from the database of another issuer. */
-function createOwnership({ storage, issuer }: ServerContext): () => Promise<void> {
-  let isOwn = false
-  return async function requireOwn() {
-    if (isOwn) return
-    try {
-      await requireOwnDatabase(storage, issuer)
-      isOwn = true
-    } catch (error) {
-      // Documents and keys are served without it; what needs it says so.
-      if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
-    }
-  }
 }
 
 // A proxy in front that keeps some paths for itself must see the path that is answered here (attacks S28).

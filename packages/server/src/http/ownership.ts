@@ -1,0 +1,29 @@
+import type { ServerContext } from '../context.js'
+import { requireOwnDatabase } from '../storage/deployment/require-own-database.js'
+import { StorageError } from '../storage/storage.js'
+
+export interface Ownership {
+  /** Whether the database is known to be this issuer's. */
+  readonly isKnown: boolean
+  require(): Promise<void>
+}
+
+/** Also where nobody called `ready`: not a request is answered from the database of another issuer. */
+export function createOwnership({ storage, issuer }: ServerContext): Ownership {
+  let isKnown = false
+  return {
+    get isKnown() {
+      return isKnown
+    },
+    async require() {
+      if (isKnown) return
+      try {
+        await requireOwnDatabase(storage, issuer)
+        isKnown = true
+      } catch (error) {
+        // Documents and keys are served without it; what needs it says so.
+        if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
+      }
+    },
+  }
+}
