@@ -1,6 +1,7 @@
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -8,33 +9,61 @@ import { createClient } from './client.mjs'
 import { createOperations } from './operations.mjs'
 
 /**
- * Starts a tested server in a process of its own, and gives what the client does there, over so many connections.
+ * Starts a tested server in processes of its own, which the client takes in turn, and gives what the client does there.
  *
- * @param onAnswer told the status of each answer, and the milliseconds until it was there
+ * @param settings of the server; `database` is where it keeps what it knows, of {@link openDatabases}
+ * @param options.connections to each process
+ * @param options.processes how many there are
+ * @param options.onAnswer told the status of each answer, and the milliseconds until it was there
  */
-export async function startChild(settings, connections, onAnswer) {
-  const child = fork(fileURLToPath(new URL('tested.mjs', import.meta.url)))
-  child.send(settings)
-  const { port } = await answerOf(child)
-  const client = createClient(port, connections, onAnswer)
+export async function startTested(settings, { connections, processes = 1, onAnswer }) {
+  const { databases, database, ...others } = settings
+  const children = []
+  const ports = []
+  for (let number = 0; number < processes; number++) {
+    const child = fork(fileURLToPath(new URL('tested.mjs', import.meta.url)))
+    children.push(child)
+    child.send({ ...others, place: database?.place, isFirst: number === 0 })
+    ports.push((await answerOf(child)).port)
+  }
+  const client = createClient(ports, connections, onAnswer)
+  const ask = (question) =>
+    Promise.all(
+      children.map((child) => {
+        child.send(question)
+        return answerOf(child)
+      }),
+    )
   return {
-    name: settings.name,
-    operations: await createOperations(settings.keys, client),
-    ask(question) {
-      child.send(question)
-      return answerOf(child)
+    operations: await createOperations(others.keys, client),
+    /** Microseconds of CPU of all processes, apart from those of the database, and statements, until now. */
+    async read() {
+      const all = await ask('read')
+      return { cpu: sum(all, 'cpu'), statements: sum(all, 'statements'), databaseCpu: databases?.cpu() }
     },
+    memory: () => ask('readMemory'),
+    watchDelay: () => ask('watchDelay'),
+    /** Of the process that was latest. */
+    readDelay: async () => (await ask('readDelay')).reduce((worst, each) => (each.p99 > worst.p99 ? each : worst)),
+    watchCalls: () => ask('watchCalls'),
+    readCalls: async () => (await ask('readCalls')).reduce((total, share) => total + share / processes, 0),
     /** Counts `fsync` and `fdatasync` during some work; undefined without strace, or where it may not look. */
-    countSyncs: (folder, work) => countSyncs(child.pid, join(folder, 'syncs'), work),
+    countSyncs: (work) => countSyncs(databases?.pids() ?? children.map(({ pid }) => pid), work),
     async end() {
       client.close()
-      if (child.exitCode !== null) return
-      child.send('end')
-      await answerOf(child)
-      child.disconnect()
-      await once(child, 'exit')
+      for (const child of children) {
+        if (child.exitCode !== null) continue
+        child.send('end')
+        await answerOf(child)
+        child.disconnect()
+        await once(child, 'exit')
+      }
     },
   }
+}
+
+function sum(all, name) {
+  return all.reduce((total, each) => total + each[name], 0)
 }
 
 function answerOf(child) {
@@ -48,16 +77,19 @@ function answerOf(child) {
   })
 }
 
-async function countSyncs(pid, file, work) {
-  const options = ['-f', '-qq', '-e', 'trace=fsync,fdatasync', '-e', 'signal=none', '-o', file, '-p', String(pid)]
-  const tracer = spawn('strace', options, { stdio: 'ignore' })
+async function countSyncs(pids, work) {
+  const file = join(tmpdir(), `countersign-syncs-${process.pid}`)
+  const options = ['-f', '-qq', '-e', 'trace=fsync,fdatasync', '-e', 'signal=none', '-o', file]
+  const tracer = spawn('strace', [...options, ...pids.flatMap((pid) => ['-p', String(pid)])], { stdio: 'ignore' })
   const ended = new Promise((resolve) => tracer.once('error', resolve).once('exit', resolve))
-  const attached = await isTraced(pid, ended)
+  const attached = (await Promise.all(pids.map((pid) => isTraced(pid, ended)))).every(Boolean)
   await work()
   if (!attached) return undefined
   tracer.kill('SIGINT')
   await ended
-  return readFileSync(file, 'utf8').match(/(?:fsync|fdatasync)\(/g)?.length ?? 0
+  const calls = readFileSync(file, 'utf8').match(/(?:fsync|fdatasync)\(/g) ?? []
+  rmSync(file)
+  return calls.length
 }
 
 /** Waits until a process is traced; false when its tracer ended first. */

@@ -1,14 +1,16 @@
 import { Agent, request as send } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 
-/** Sends requests to one server over so many keep-alive connections. */
-export function createClient(port, connections, onAnswer = () => undefined) {
+/** Sends requests to servers in turn, over so many keep-alive connections to each. */
+export function createClient(ports, connections, onAnswer = () => undefined) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections, noDelay: true })
+  let turn = 0
   return {
     /** Resolves to the answer with its whole body, whatever its status. */
     send: ({ method = 'GET', path, headers = {}, body }) =>
       new Promise((resolve, reject) => {
         const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+        const port = ports[turn++ % ports.length]
         const options = { agent, port, host: '127.0.0.1', method, path, headers: { ...headers, ...length } }
         const begun = performance.now()
         const outgoing = send(options, (incoming) => {

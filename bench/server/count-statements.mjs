@@ -1,22 +1,24 @@
 import Database from 'better-sqlite3'
+import pg from 'pg'
 
 const bounds = /^\s*(?:begin|commit|rollback|savepoint|release|pragma)/i
 
-/** Counts what is executed in SQLite from now on, without what begins and ends transactions; gives the number so far. */
+/** Counts what is executed from now on, without what begins and ends transactions; gives the number so far. */
 export function countStatements() {
   let count = 0
+  const counted = (object, method, isCounted) => {
+    const execute = object[method]
+    object[method] = function executeCounted(...values) {
+      if (isCounted(...values)) count += 1
+      return execute.apply(this, values)
+    }
+  }
+  counted(pg.Client.prototype, 'query', (query) => !bounds.test(query.text ?? query))
   const prepare = Object.getOwnPropertyDescriptor(Database.prototype, 'prepare').value
   Object.defineProperty(Database.prototype, 'prepare', {
     value(sql) {
       const statement = prepare.call(this, sql)
-      if (bounds.test(sql)) return statement
-      for (const method of ['all', 'get', 'run']) {
-        const execute = statement[method].bind(statement)
-        statement[method] = (...values) => {
-          count += 1
-          return execute(...values)
-        }
-      }
+      if (!bounds.test(sql)) for (const method of ['all', 'get', 'run']) counted(statement, method, () => true)
       return statement
     },
   })

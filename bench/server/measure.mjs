@@ -12,19 +12,23 @@ export async function repeat(operation, { times, parallel }) {
   return (performance.now() - begun) / 1000
 }
 
-/** What the tested process takes for one operation, in microseconds of CPU, and how many there are in a second. */
-export async function measureRound({ ask, operations }, operation, { times, parallel }) {
-  const before = await ask('read')
+/** What the tested processes, and those of the database, take for one operation, in microseconds of CPU, and how many there are in a second. */
+export async function measureRound({ read, operations }, operation, { times, parallel }) {
+  const before = await read()
   const seconds = await repeat(operations[operation], { times, parallel })
-  const after = await ask('read')
-  return { micros: (after.cpu - before.cpu) / times, rate: times / seconds }
+  const after = await read()
+  return {
+    micros: (after.cpu - before.cpu) / times,
+    databaseMicros: (after.databaseCpu - before.databaseCpu) / times,
+    rate: times / seconds,
+  }
 }
 
 /** Begins `rate` operations a second for some seconds, whatever becomes of them; gives their times in milliseconds. */
-export async function measureTimes({ ask, operations }, operation, { rate, seconds }) {
+export async function measureTimes({ watchDelay, readDelay, operations }, operation, { rate, seconds }) {
   const times = []
   const running = []
-  await ask('watchDelay')
+  await watchDelay()
   const begun = performance.now()
   for (let number = 0; number < rate * seconds; number++) {
     // As strangers come: on average in time, and not one after the other.
@@ -34,7 +38,7 @@ export async function measureTimes({ ask, operations }, operation, { rate, secon
     running.push(timed(operations[operation], due).then((time) => times.push(time)))
   }
   await Promise.all(running)
-  const delay = await ask('readDelay')
+  const delay = await readDelay()
   times.sort((a, b) => a - b)
   return { p50: percentile(times, 0.5), p99: percentile(times, 0.99), delay: delay.p99 }
 }

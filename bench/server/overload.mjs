@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { startChild } from './child.mjs'
+import { startTested } from './child.mjs'
 import { measureRound, median, repeat } from './measure.mjs'
+import { openDatabases } from './storages.mjs'
 import { createKeys } from './world.mjs'
 
 const usage = `usage: npm run -s bench:overload -- [--seconds N] [--folder PATH]
@@ -37,12 +36,11 @@ if (values.help) process.stdout.write(usage)
 else await run(Number(values.seconds), values.folder)
 
 async function run(seconds, parent) {
-  const folder = mkdtempSync(join(parent, 'countersign-overload-'))
+  const databases = await openDatabases('sqlite', parent)
   const answers = []
-  const server = await startChild(
-    { keys: await createKeys(), name: 'server', storage: { kind: 'sqlite', folder } },
-    connections,
-    (answer) => answers.push(answer),
+  const server = await startTested(
+    { keys: await createKeys(), name: 'server', databases, database: await databases.create() },
+    { connections, onAnswer: (answer) => answers.push(answer) },
   )
   try {
     await server.operations.prepare()
@@ -62,7 +60,7 @@ async function run(seconds, parent) {
     }
   } finally {
     await server.end()
-    rmSync(folder, { recursive: true, force: true })
+    await databases.close()
   }
 }
 
@@ -83,7 +81,7 @@ function describe(operation, { asked, done, p50, micros }, { before, after }, an
  * Begins `rate` operations a second, whatever becomes of them. What is done is counted from the second half of the time on,
  * when the queue is as long as it gets.
  */
-async function flood({ ask }, work, { rate, seconds }) {
+async function flood({ read }, work, { rate, seconds }) {
   const times = []
   const running = []
   const begun = performance.now()
@@ -95,7 +93,7 @@ async function flood({ ask }, work, { rate, seconds }) {
     const ahead = begun + (asked / rate) * 1000 - performance.now()
     if (ahead > 1) await wait(ahead)
     const at = performance.now()
-    if (at >= counted) cpu ??= ask('read')
+    if (at >= counted) cpu ??= read()
     running.push(
       work().then(
         () => counted <= performance.now() && performance.now() < ends && times.push(performance.now() - at),
@@ -104,7 +102,7 @@ async function flood({ ask }, work, { rate, seconds }) {
     )
   }
   const took = (performance.now() - begun) / 1000
-  const micros = (await ask('read')).cpu - (await cpu).cpu
+  const micros = (await read()).cpu - (await cpu).cpu
   await Promise.all(running)
   const { length } = times
   return { asked: asked / took, done: length / (seconds / 2), p50: median(times), micros: micros / length }

@@ -1,22 +1,24 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startChild } from './child.mjs'
+import { startTested } from './child.mjs'
 import { measureRound, measureTimes, median, repeat } from './measure.mjs'
 import { formatServerJson, formatServerReport } from './report.mjs'
-import { requireStorage } from './storages.mjs'
+import { openDatabases, requireStorage } from './storages.mjs'
 import { createKeys } from './world.mjs'
 
 const usage = `usage: npm run -s bench:server -- [--json] [--rounds N] [--seconds N]
-       [--storage sqlite] [--folder PATH]
+       [--storage WHERE] [--processes N] [--folder PATH]
 
 --json        one JSON object on stdout and nothing else
 --rounds N    rounds, each of which has every server do everything (default 6)
 --seconds N   seconds at half of the peak, for each server (default 5)
---storage     where the auth server keeps what it knows: sqlite (the default)
---folder      on which disk, for sqlite; it gets a folder of its own there, which
-              is removed (default: the folder for temporary files)
+--storage     where the auth server keeps what it knows: sqlite (the default);
+              postgres, which is started for it; or the postgres:// URL of a role
+              that may create databases, whose own CPU and writes are not seen
+--processes N processes of the auth server, which the client takes in turn; more
+              than one on PostgreSQL only (default 1)
+--folder      on which disk, for sqlite and postgres; they get a folder of their
+              own there, which is removed (default: the folder for temporary files)
 `
 
 const parallel = 16
@@ -41,27 +43,33 @@ try {
 if (options.help) process.stdout.write(usage)
 else await run(options)
 
-async function run({ json, rounds, seconds, storage, folder: parent }) {
-  const folder = mkdtempSync(join(parent, 'countersign-bench-'))
+async function run({ json, rounds, seconds, processes, storage, folder }) {
   const keys = await createKeys()
+  const databases = await openDatabases(storage, folder)
   const started = []
-  const start = async (settings, connections) => {
-    const child = await startChild({ keys, ...settings }, connections)
-    started.push(child)
-    return child
+  const start = async (settings, options) => {
+    const server = await startTested({ keys, ...settings }, options)
+    started.push(server)
+    return server
   }
+  const startServer = async (settings, options) =>
+    start({ name: 'server', databases, database: await databases.create(), ...settings }, options)
   try {
-    const place = { kind: storage, folder }
-    const server = await start({ name: 'server', storage: place }, 64)
-    const children = { server, floor: await start({ name: 'floor' }, 64), hono: await start({ name: 'hono' }, 64) }
+    const database = await databases.create()
+    const children = {
+      server: await startServer({ database }, { connections: 64, processes }),
+      floor: await start({ name: 'floor' }, { connections: 64 }),
+      hono: await start({ name: 'hono' }, { connections: 64 }),
+    }
     await warmUp(children)
-    const measured = await measureRounds(children, { rounds, seconds })
+    const measured = await measureRounds(children, database, { rounds, seconds })
     for (const child of started.splice(0)) await child.end()
-    const counted = await count(start, { ...place, folder: mkdtempSync(join(folder, 'counted-')) })
-    process.stdout.write((json ? formatServerJson : formatServerReport)(measured, counted))
+    const counted = await count(await startServer({ counts: true }, { connections: 1 }))
+    const { engine } = databases
+    process.stdout.write((json ? formatServerJson : formatServerReport)({ ...measured, engine }, counted))
   } finally {
     for (const child of started) await child.end()
-    rmSync(folder, { recursive: true, force: true })
+    await databases.close()
   }
 }
 
@@ -77,7 +85,7 @@ async function warmUp({ server, floor, hono }) {
   for (const { operations } of [server, hono]) await repeat(operations.document, { times: 4000, parallel })
 }
 
-async function measureRounds(children, { rounds, seconds }) {
+async function measureRounds(children, database, { rounds, seconds }) {
   const results = plan.map((row) => ({ ...row, own: [], limit: [] }))
   for (let round = 0; round < rounds; round++) {
     for (const { operation, floor, times, own, limit } of results) {
@@ -89,7 +97,7 @@ async function measureRounds(children, { rounds, seconds }) {
         into.push(await measureRound(child, operation, { times, parallel }))
     }
   }
-  const bytes = await bytesPerFlow(children.server)
+  const bytes = await bytesPerFlow(children.server, database)
   for (const result of results) {
     const { operation, own, floor } = result
     if (!['flow', 'refresh', 'page'].includes(operation)) continue
@@ -100,23 +108,22 @@ async function measureRounds(children, { rounds, seconds }) {
     }
   }
   for (const result of results) {
-    await children.server.ask('watchCalls')
+    await children.server.watchCalls()
     await repeat(children.server.operations[result.operation], { times: 2 * result.times, parallel })
-    result.storageShare = await children.server.ask('readCalls')
+    result.storageShare = await children.server.readCalls()
   }
   return { results, bytes }
 }
 
-async function bytesPerFlow({ ask, operations }) {
+async function bytesPerFlow({ operations }, database) {
   const times = 320
-  const before = await ask('read')
+  const before = await database.bytes()
   await repeat(operations.flow, { times, parallel })
-  return ((await ask('read')).bytes - before.bytes) / times
+  return ((await database.bytes()) - before) / times
 }
 
 /** Statements and writes to the disk of one operation, with one client. */
-async function count(start, storage) {
-  const server = await start({ name: 'server', storage, counts: true }, 1)
+async function count(server) {
   const { operations } = server
   await operations.prepare()
   await repeat(operations.flow, { times: 512, parallel: 1 })
@@ -124,9 +131,9 @@ async function count(start, storage) {
   const counted = {}
   for (const [operation, times] of Object.entries(counts)) {
     await repeat(operations[operation], { times: 5, parallel: 1 })
-    const before = await server.ask('read')
-    const syncs = await server.countSyncs(storage.folder, () => repeat(operations[operation], { times, parallel: 1 }))
-    const { statements } = await server.ask('read')
+    const before = await server.read()
+    const syncs = await server.countSyncs(() => repeat(operations[operation], { times, parallel: 1 }))
+    const { statements } = await server.read()
     counted[operation] = {
       statements: (statements - before.statements) / times,
       syncs: syncs === undefined ? undefined : syncs / times,
@@ -142,12 +149,16 @@ function readArguments() {
       rounds: { type: 'string', default: '6' },
       seconds: { type: 'string', default: '5' },
       storage: { type: 'string', default: 'sqlite' },
+      processes: { type: 'string', default: '1' },
       folder: { type: 'string', default: tmpdir() },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
-  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)]
-  if (![rounds, seconds].every((number) => Number.isSafeInteger(number) && number > 0))
-    throw new TypeError('--rounds and --seconds take a whole number above 0')
-  return { ...values, rounds, seconds, storage: requireStorage(values.storage) }
+  const storage = requireStorage(values.storage)
+  const [rounds, seconds, processes] = ['rounds', 'seconds', 'processes'].map((name) => Number(values[name]))
+  if (![rounds, seconds, processes].every((number) => Number.isSafeInteger(number) && number > 0))
+    throw new TypeError('--rounds, --seconds and --processes take a whole number above 0')
+  if (storage === 'sqlite' && processes > 1)
+    throw new TypeError('--processes: a SQLite file is used by one process; add --storage postgres')
+  return { ...values, rounds, seconds, processes, storage }
 }

@@ -9,10 +9,9 @@ import { documentsOf, issuer, password } from './world.mjs'
 /** The servers that are tested, by name. */
 const tested = {
   /** The auth server, with the limits raised that would refuse one machine that does all this. */
-  async server({ keys, storage: place }) {
+  async server({ keys, place, isFirst }) {
     const { createAuthServer, fixedKeys } = await import('countersign-server')
-    const opened = await openStorage(place)
-    const { storage } = opened
+    const storage = await openStorage(place)
     const server = createAuthServer({
       issuer,
       storage,
@@ -21,10 +20,10 @@ const tested = {
       limits: { rateFactor: 1_000_000, openRequests: 10_000, sessions: 10_000 },
     })
     await server.ready()
-    for (let person = 0; person < people; person++) await server.addUser({ username: nameOf(person), password })
+    for (let person = 0; isFirst && person < people; person++)
+      await server.addUser({ username: nameOf(person), password })
     return {
       listener: createNodeListener((...message) => server.handler(...message), { origin: issuer }),
-      bytes: () => opened.bytes(),
       async close() {
         await server.close()
         await storage.close()

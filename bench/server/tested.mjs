@@ -11,7 +11,7 @@ process.once('disconnect', () => process.exit())
 const [settings] = await once(process, 'message')
 const counted = settings.counts ? countStatements() : () => 0
 const { startTested } = await import('./servers.mjs')
-const { listener, close = () => undefined, bytes = () => 0 } = await startTested(settings)
+const { listener, close = () => undefined } = await startTested(settings)
 const server = createServer(listener)
 // Connections rest while other servers are measured.
 server.keepAliveTimeout = 0
@@ -22,7 +22,13 @@ profiler.connect()
 const answers = {
   read() {
     const { user, system } = process.cpuUsage()
-    return { cpu: user + system, statements: counted(), bytes: bytes() }
+    return { cpu: user + system, statements: counted() }
+  },
+  /** Bytes of the process, and of what is in use after a full collection. */
+  async readMemory() {
+    await profiler.post('HeapProfiler.collectGarbage')
+    const { rss, heapUsed } = process.memoryUsage()
+    return { rss, heap: heapUsed }
   },
   watchDelay() {
     delay.reset()

