@@ -56,6 +56,15 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.recordAgent(sighting)).toEqual({ firstSeenAt: start, lastSeenAt: start, known: undefined })
     })
 
+    test('a text that strangers chose is kept whatever is in it', async () => {
+      const { storage } = world
+      const strange = 'a\0b \ud800 \u202e 😀'
+      await storage.recordAgent({ agent, redirectHosts: [strange], keyThumbprints: [strange], name: strange })
+      expect((await storage.findAgent(agent))?.name).toMatch(/^a.b/su)
+      await storage.createAuthRequest(newRequest({ delegate: strange, prompt: strange }))
+      expect((await storage.listEvents()).length).toBeGreaterThan(0)
+    })
+
     test('a blocked agent can ask, redeem and refresh nothing, and its open requests are closed (A19)', async () => {
       const { storage } = world
       const open = await boundRequest(storage)

@@ -111,7 +111,7 @@ class PoolConnection implements DatabaseConnection {
     if (parameters.length === 0) return this.#client.query(begins ? `begin; ${sql}` : sql)
     if (begins) await this.#client.query('begin')
     const name = this.#plans.nameOf(sql)
-    return this.#client.query({ text: sql, values: [...parameters], ...(name !== undefined && { name }) })
+    return this.#client.query({ text: sql, values: parameters.map(storable), ...(name !== undefined && { name }) })
   }
 }
 
@@ -130,4 +130,9 @@ function resultOf<R>(answers: Answer | Answer[]): QueryResult<R> {
   const rows = answer.rows as R[]
   if (!changes.has(answer.command)) return { rows }
   return { rows, numAffectedRows: BigInt(answer.rowCount ?? 0) }
+}
+
+/** PostgreSQL keeps every character of a text but this one. */
+function storable(value: unknown): unknown {
+  return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\u{FFFD}') : value
 }
