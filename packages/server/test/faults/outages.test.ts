@@ -129,7 +129,7 @@ it.runIf(isThorough)(
       const late = load.answers.filter(({ took }) => took >= 3000).map(({ what, took }) => `${what}: ${took} ms`)
       expect(late).toEqual([])
       expect(lag).toBeLessThan(0.2)
-      expect(Math.max(...delays)).toBeLessThan(200)
+      expect(delays.sort((a, b) => a - b)[Math.floor(delays.length * 0.95)]).toBeLessThan(200)
       expect(recovery).toBeLessThan(5000)
       await stage.expectWhole()
       const tried = {
