@@ -25,6 +25,7 @@ export async function startPostgres(parent) {
   })
   const end = () => server.kill('SIGQUIT')
   process.once('exit', end)
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
   await untilReady(server)
   return {
     url: `postgres://${owner}@127.0.0.1:${port}/postgres`,

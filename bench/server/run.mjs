@@ -159,6 +159,6 @@ function readArguments() {
   if (![rounds, seconds, processes].every((number) => Number.isSafeInteger(number) && number > 0))
     throw new TypeError('--rounds, --seconds and --processes take a whole number above 0')
   if (storage === 'sqlite' && processes > 1)
-    throw new TypeError('--processes: a SQLite file is used by one process; add --storage postgres')
+    throw new TypeError('--processes: more than one is measured on PostgreSQL only; add --storage postgres')
   return { ...values, rounds, seconds, processes, storage }
 }
