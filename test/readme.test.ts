@@ -7,7 +7,12 @@ import { expect, it } from 'vitest'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 it('has call sites in the README and the documents that compile as they stand', () => {
-  const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))]
+  const documents = [
+    'README.md',
+    ...readdirSync(join(root, 'docs'))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join('docs', name)),
+  ]
   const text = documents.map((document) => readFileSync(join(root, document), 'utf8')).join('\n')
   const blocks = [...text.matchAll(/^```(?:ts|js(?: [\w.-]+)?)\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
   expect(blocks.length).toBeGreaterThanOrEqual(16)
