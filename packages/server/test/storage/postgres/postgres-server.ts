@@ -63,9 +63,17 @@ const elsewhere: Cluster = {
   remove: () => undefined,
 }
 
-/** The rights that a server must not have: nobody's, where the tests run as root. */
-function unprivileged(): { uid: number; gid: number } | undefined {
-  return process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : undefined
+const nobody = 65534
+
+/** Whether the tests run as root, which a server refuses to be. */
+const isRoot = process.getuid?.() === 0
+
+/** A command and its arguments as nobody, where the tests run as root; it may still read this checkout, whoever else may. */
+function unprivileged(command: string, args: readonly string[]): [command: string, args: string[]] {
+  if (!isRoot) return [command, [...args]]
+  // The last is for programs that ask whether they may, before they do it.
+  const rights = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
+  return ['setpriv', [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', ...rights, command, ...args]]
 }
 
 async function createCluster({
@@ -75,11 +83,11 @@ async function createCluster({
   const { initdb, postgres } = await binaries()
   const folder = mkdtempSync(join(parent, 'countersign-postgres-'))
   const libraries = linkLibraries(initdb, folder)
-  const user = unprivileged()
-  if (user) chownSync(folder, user.uid, user.gid)
+  if (isRoot) chownSync(folder, nobody, nobody)
   const data = join(folder, 'data')
-  const as = { ...user, env: { ...process.env, LC_ALL: 'C', HOME: folder, ...libraries } }
-  execFileSync(initdb, ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C'], as)
+  const as = { cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder, ...libraries } }
+  const first = ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C']
+  execFileSync(...unprivileged(initdb, first), as)
   const port = await freePort()
   // What a test writes need not outlive the machine.
   const settings = {
@@ -89,7 +97,7 @@ async function createCluster({
     autovacuum: 'off',
     ...prepare(data),
   }
-  if (user) for (const name of readdirSync(data)) chownSync(join(data, name), user.uid, user.gid)
+  if (isRoot) for (const name of readdirSync(data)) chownSync(join(data, name), nobody, nobody)
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   let server: ChildProcess | undefined
   const end = () => server?.kill('SIGQUIT')
@@ -97,7 +105,8 @@ async function createCluster({
   return {
     url: `postgres://${owner}@127.0.0.1:${port}/postgres`,
     async start() {
-      server = spawn(postgres, ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', '', ...flags], {
+      const asked = ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', '', ...flags]
+      server = spawn(...unprivileged(postgres, asked), {
         ...as,
         stdio: ['ignore', 'ignore', 'pipe'],
       })
