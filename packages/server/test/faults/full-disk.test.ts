@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, it, type TestContext } from 'vitest'
+import { expect, type TestContext } from 'vitest'
 import { startCluster } from '../storage/postgres/postgres-server.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, redeemRest, startLoad } from './load.js'
-import { isThorough, report, skipUnless } from './report.js'
+import { isThorough, itIf, report, skipUnless } from './report.js'
 import { canHaveSmallDisk, mountSmallDisk, type SmallDisk } from './small-disk.js'
 
 const patience = { timeout: 240_000 }
@@ -51,7 +51,7 @@ async function fillUnderLoad(engine: string, stage: FaultStage, disk: SmallDisk)
   report(`F5 on ${engine}`, tried, lost)
 }
 
-it.runIf(isThorough)(
+itIf(isThorough)(
   'the disk of the SQLite file is full: 503, documents go on, and nothing is half written (F5)',
   patience,
   async (test) => {
@@ -62,7 +62,7 @@ it.runIf(isThorough)(
   },
 )
 
-it.runIf(isThorough)(
+itIf(isThorough)(
   'the disk of the PostgreSQL server is full: 503, documents go on, and nothing is half written (F5)',
   patience,
   async (test) => {

@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Signer } from 'countersign'
 import { january, signRequest } from 'countersign/wire'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { newSigner } from '../attacks/party.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, type Load, startLoad } from './load.js'
-import { isThorough, report, rounds } from './report.js'
+import { isThorough, itIf, report, rounds } from './report.js'
 
 /** What becomes of a request for the keys of an agent. */
 const faults: Readonly<Record<string, (body: string) => Promise<Response>>> = {
@@ -53,7 +53,7 @@ async function ask(stage: FaultStage, agent: string, signer: Signer): Promise<{ 
 
 const median = ({ answers }: Load) => answers.map(({ took }) => took).sort((a, b) => a - b)[answers.length >> 1] ?? 0
 
-it.runIf(isThorough)(
+itIf(isThorough)(
   'agents whose keys cannot be had are refused within 4 s, and nobody else waits (F8)',
   {
     timeout: 240_000,

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { type Allowed, allow, type OpenRequest, openRequest, redeem, type Viewer, view } from '../attacks/flow.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { type Fault, type FaultStage, openFaultStage, points } from './fault-stage.js'
-import { isThorough, report, rounds } from './report.js'
+import { isThorough, itIf, report, rounds } from './report.js'
 
 let server: PostgresServer
 
@@ -40,7 +40,7 @@ async function endAt(stage: FaultStage, fault: Fault, requests: () => Promise<Re
 }
 
 describe.each(engines)('a server on $engine that is killed', ({ engine, held, times, database }) => {
-  it.runIf(isThorough || engine === 'PostgreSQL')(
+  itIf(isThorough || engine === 'PostgreSQL')(
     'in an exchange gives one token for a code at most, and the code works until it does (F1)',
     patience,
     async () => {
@@ -83,7 +83,7 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, held, ti
     },
   )
 
-  it.runIf(isThorough || engine === 'SQLite')(
+  itIf(isThorough || engine === 'SQLite')(
     'in a decision never showed one that is lost, and the page goes on where it was (F2)',
     patience,
     async () => {

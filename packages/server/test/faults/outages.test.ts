@@ -4,7 +4,7 @@ import { type PostgresServer, startCluster } from '../storage/postgres/postgres-
 import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { type Answer, grantSome, isServed, type Load, redeemRest, slowest, startLoad } from './load.js'
 import { type Line, proxyTo } from './proxy.js'
-import { isThorough, report, rounds } from './report.js'
+import { isThorough, itIf, report, rounds } from './report.js'
 
 let cluster: PostgresServer
 
@@ -97,7 +97,7 @@ it(
   },
 )
 
-it.runIf(isThorough)(
+itIf(isThorough)(
   'a database whose line is slow, lost, half closed or refused under load: nobody waits longer than 3 s (F4)',
   patience,
   async () => {

@@ -20,7 +20,7 @@ const engines = [
   { engine: 'PostgreSQL', count: 2, database: async () => (await server.createDatabase()).url },
 ]
 
-describe.runIf(minutes > 0).each(engines)('servers on $engine under load', ({ engine, count, database }) => {
+describe.each(minutes > 0 ? engines : [])('servers on $engine under load', ({ engine, count, database }) => {
   it('lose nothing, whenever one of them is killed', { timeout: (minutes + 5) * 60_000 }, async () => {
     const url = await database()
     const stage = await openFaultStage({ ...(url && { database: url }), instances: count })

@@ -1,7 +1,16 @@
-import { expect, type TestContext } from 'vitest'
+import { expect, it, type TestContext } from 'vitest'
 
 /** Whether loops run as long as they should now and then (`npm run test:faults`), or as short as at every commit. */
 export const isThorough = process.env.THOROUGH_FAULTS !== undefined
+
+/** A test that is there only where this is so: what is not tried at every commit is not skipped, but elsewhere. */
+export function itIf(isThere: boolean): typeof it {
+  return isThere ? it : (nowhere as unknown as typeof it)
+}
+
+function nowhere(): void {
+  // It is not there.
+}
 
 /** How often something is tried: at every commit, and now and then. */
 export function rounds(few: number, many: number): number {

@@ -10,7 +10,7 @@ import { freePort } from '../operators/operator-stage.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, slowest, startLoad } from './load.js'
-import { isThorough, report, rounds, skipUnless } from './report.js'
+import { isThorough, itIf, report, rounds, skipUnless } from './report.js'
 import { hasTools, tools } from './standby.js'
 
 const nextVersion = fileURLToPath(new URL('next-version.hook.mjs', import.meta.url))
@@ -55,7 +55,7 @@ it(
   },
 )
 
-it.runIf(isThorough)(
+itIf(isThorough)(
   'a dump that is restored: keys and grants go on, what a backup must not bring back has ended (F14)',
   patience,
   async (test) => {
