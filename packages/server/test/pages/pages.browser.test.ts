@@ -275,7 +275,8 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
 
   it('moves the focus to what went wrong, without JavaScript', async () => {
     await opened('sign-in-wrong-password', {}, async (page) => {
-      expect(await page.evaluate(() => document.activeElement?.id)).toBe('problem')
+      // The browser moves it when it first draws, which may be after the page was loaded.
+      await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('problem')
     })
   })
 
