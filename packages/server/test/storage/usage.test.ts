@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import Database from 'better-sqlite3'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
 import { outcomeOf, refreshable, times } from './fixtures.js'
@@ -30,4 +31,27 @@ it('writes what waits when it is closed', async () => {
   expect(await seen()).toEqual([])
   await storage.close()
   expect(await seen()).toMatchObject([{ refreshes: 20 }])
+})
+
+it('keeps what could not be written, and writes it with what comes next', async () => {
+  const path = temporaryFile()
+  const failures: unknown[] = []
+  const storage = sqliteStorage(path, {
+    sweepInterval: 0,
+    usageDelay: 0.02,
+    onUsageError: (error) => failures.push(error),
+  })
+  const { refresh, user } = await refreshable(storage)
+  await storage.refreshGrant(refresh)
+  const writer = new Database(path)
+  writer.exec('begin immediate')
+  await storage.refreshGrant(refresh)
+  while (failures.length === 0) await wait(20)
+  writer.exec('rollback')
+  writer.close()
+  await storage.refreshGrant(refresh)
+  await storage.close()
+  const other = sqliteStorage(path, { sweepInterval: 0 })
+  onTestFinished(() => other.close())
+  expect(await other.listGrantUsage({ userId: user.id })).toMatchObject([{ refreshes: 3 }])
 })

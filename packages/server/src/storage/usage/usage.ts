@@ -18,6 +18,13 @@ export function noUsage(): Usage {
   return { refreshes: new Map(), sessions: new Set() }
 }
 
+/** What was used at the same time. */
+export function joined(one: Usage, other = noUsage()): Usage {
+  const refreshes = new Map(one.refreshes)
+  for (const [grant, count] of other.refreshes) refreshes.set(grant, (refreshes.get(grant) ?? 0) + count)
+  return { refreshes, sessions: new Set([...one.sessions, ...other.sessions]) }
+}
+
 /** Writes what was used at a time. */
 export async function writeUsage(unit: Unit, at: number, { refreshes, sessions }: Usage): Promise<void> {
   if (refreshes.size > 0) await countRefreshes(unit, at, refreshes)

@@ -1,4 +1,4 @@
-import { noUsage, type Usage } from './usage.js'
+import { joined, noUsage, type Usage } from './usage.js'
 
 /** How many uses wait at most; where one more comes, they are written. */
 const most = 500
@@ -19,7 +19,7 @@ export function createWriteBehind(
   write: (at: number, usage: Usage) => Promise<void>,
   { delay, onError }: { delay: number; onError: (error: unknown) => void },
 ): WriteBehind {
-  let waiting = new Map<number, Usage>()
+  const waiting = new Map<number, Usage>()
   let count = 0
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> = Promise.resolve()
@@ -27,12 +27,16 @@ export function createWriteBehind(
   async function writeAll(): Promise<void> {
     clearTimeout(timer)
     timer = undefined
-    const taken = waiting
-    waiting = new Map()
+    const taken = [...waiting]
+    waiting.clear()
     count = 0
-    for (const [at, usage] of taken) {
-      await write(at, usage)
-      taken.delete(at)
+    for (const [index, [at, usage]] of taken.entries()) {
+      try {
+        await write(at, usage)
+      } catch (error) {
+        for (const [time, unwritten] of taken.slice(index)) waiting.set(time, joined(unwritten, waiting.get(time)))
+        throw error
+      }
     }
   }
 

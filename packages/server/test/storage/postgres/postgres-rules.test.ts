@@ -1,6 +1,8 @@
 import { copyRows, type PooledStorage, type Storage } from 'countersign-server'
 import { migratePostgres, openPostgres as openEngine, postgresStorage } from 'countersign-server/postgres'
 import { sqliteEngine, sqliteStorage } from 'countersign-server/sqlite'
+import { sql } from 'kysely'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { boundRequest, newUser, outcomeOf, refreshable, rememberedGrant, resource, times } from '../fixtures.js'
 import { temporaryFile } from '../temporary-file.js'
@@ -22,6 +24,13 @@ async function opened(url: string, now?: () => number): Promise<PooledStorage> {
   const storage = await postgresStorage(url, { sweepInterval: 0, ...patient, ...(now && { now }) })
   onTestFinished(() => storage.close())
   return storage
+}
+
+async function connected(url: string): Promise<pg.Client> {
+  const client = new pg.Client(url)
+  await client.connect()
+  onTestFinished(() => client.end())
+  return client
 }
 
 const withUser = (url: string, name: string) => Object.assign(new URL(url), { username: name }).href
@@ -68,11 +77,34 @@ describe('the role that serves', () => {
     const database = await server.createDatabase(template)
     const url = await createRole(database)
     await newUser(await opened(url))
-    const { default: pg } = await import('pg')
-    const client = new pg.Client(url)
-    await client.connect()
-    onTestFinished(() => client.end())
+    const client = await connected(url)
     await expect(client.query(sql)).rejects.toThrow(new RegExp(reason))
+  })
+
+  it('changes no table of a month by its own name (O07)', async () => {
+    const database = await server.createDatabase(template)
+    const [month] = await server.query(
+      "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'audit_event'::regclass and inhrelid::regclass::text ~ '20'",
+      database.name,
+    )
+    const client = await connected(await createRole(database))
+    for (const change of ['select 1 from %', "insert into % (at, event) values (1, 'x')", "update % set event = 'x'"])
+      await expect(client.query(change.replace('%', String(month?.name)))).rejects.toThrow('permission denied')
+  })
+
+  it('has nothing done as the owner but what the owner wrote (O07)', async () => {
+    const database = await server.createDatabase(template)
+    const client = await connected(await createRole(database))
+    await client.query(`
+      create temp table done (who text);
+      create function pg_temp.mine() returns trigger language plpgsql as
+        $$ begin insert into pg_temp.done values (current_user); return null; end $$;
+      create temp table audit_event_other (id bigint, at bigint, agent_id bigint, resource_id bigint);
+      insert into pg_temp.audit_event_other values (1, 1);
+      create trigger mine before delete on pg_temp.audit_event_other for each row execute function pg_temp.mine();
+      grant all on pg_temp.done to public`)
+    await client.query('select keep_audit(2)')
+    expect((await client.query('select * from pg_temp.done')).rows).toEqual([])
   })
 
   it('says what to run where the schema is to be changed first', async () => {
@@ -172,7 +204,6 @@ describe('instances at once', () => {
     const storages = await Promise.all(times(3, () => opened(url, () => now)))
     await refreshable(storages[0] as Storage)
     now += 400 * day
-    const { default: pg } = await import('pg')
     const other = new pg.Client(url)
     await other.connect()
     const [lock] = await server.query(
@@ -194,7 +225,6 @@ describe('a deadlock', () => {
     // Who waits looks for a deadlock once, after this time: here it is taken back, and not the other one.
     const storage = await opened(`${url}?options=-c%20deadlock_timeout%3D700ms`)
     const { refresh, grantId } = await refreshable(storage, {}, { remembered: true })
-    const { default: pg } = await import('pg')
     const other = new pg.Client(`${url}?options=-c%20deadlock_timeout%3D60s`)
     await other.connect()
     onTestFinished(() => other.end())
@@ -209,6 +239,19 @@ describe('a deadlock', () => {
     await other.query('commit')
     expect(outcomeOf(await refreshed)).toBe('refreshed')
     expect(await storage.findGrant(grantId)).toMatchObject({ revokedAt: null })
+  })
+})
+
+describe('a transaction', () => {
+  it('in which a statement failed is not answered as done, whatever the verb makes of that', async () => {
+    const engine = await openEngine((await server.createDatabase(template)).url, patient)
+    onTestFinished(() => engine.close())
+    const careless = engine.transaction('disk', async ({ db }) => {
+      await sql`insert into resource (identifier) values ('https://lost.example')`.execute(db)
+      await sql`select 1 / 0`.execute(db).catch(() => undefined)
+      return 'done'
+    })
+    await expect(careless).rejects.toThrow('taken back')
   })
 })
 

@@ -31,8 +31,8 @@ export class PoolDriver implements Driver {
     connection.begin()
   }
 
-  async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('commit'))
+  async commitTransaction(connection: PoolConnection): Promise<void> {
+    await connection.commit()
   }
 
   /** What a connection that does not answer has begun, the database takes back when it is closed. */
@@ -81,8 +81,16 @@ class PoolConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const { command, rowCount, rows } = await this.#answered(query)
+    const answered = { rows: rows as R[] }
+    return changes.has(command) ? { ...answered, numAffectedRows: BigInt(rowCount ?? 0) } : answered
+  }
+
+  /** Of several statements, what the last one answered. */
+  async #answered(query: CompiledQuery): Promise<Answer> {
     try {
-      return resultOf<R>(await this.#send(query))
+      const answers = await this.#send(query)
+      return Array.isArray(answers) ? (answers.at(-1) ?? nothing) : answers
     } catch (cause) {
       const failure = new DatabaseFailure(cause)
       if (failure.state === undefined || failure.state.startsWith('57P')) this.isBroken = true
@@ -94,6 +102,12 @@ class PoolConnection implements DatabaseConnection {
   /** Begins a transaction with the statement that is sent next. */
   begin(): void {
     this.#begins = true
+  }
+
+  /** @throws DatabaseFailure where a statement had failed before: PostgreSQL takes the transaction back then, without an error */
+  async commit(): Promise<void> {
+    const { command } = await this.#answered(CompiledQuery.raw('commit'))
+    if (command !== 'COMMIT') throw new DatabaseFailure('a statement had failed, and the transaction was taken back')
   }
 
   streamQuery(): never {
@@ -123,14 +137,7 @@ interface Answer {
 
 const changes = new Set(['INSERT', 'UPDATE', 'DELETE'])
 
-/** Of several statements, what the last one answered. */
-function resultOf<R>(answers: Answer | Answer[]): QueryResult<R> {
-  const answer = Array.isArray(answers) ? answers.at(-1) : answers
-  if (!answer) return { rows: [] }
-  const rows = answer.rows as R[]
-  if (!changes.has(answer.command)) return { rows }
-  return { rows, numAffectedRows: BigInt(answer.rowCount ?? 0) }
-}
+const nothing: Answer = { command: '', rowCount: null, rows: [] }
 
 /** PostgreSQL keeps every character of a text but this one. */
 function storable(value: unknown): unknown {

@@ -389,17 +389,26 @@ export const version1 = `
   create function may_serve(role name) returns void language plpgsql as $$
   declare
     here text := quote_ident(current_schema());
+    part text;
   begin
     execute format('grant usage on schema %s to %I', here, role);
     execute format('grant select, insert, update, delete on all tables in schema %s to %I', here, role);
     execute format('revoke insert, update, delete on schema_version, audit_event from %I', role);
-    execute format('revoke all on audit_event_other from %I', role);
+    for part in select inhrelid::regclass::text from pg_inherits where inhparent = 'audit_event'::regclass loop
+      execute format('revoke all on %s from %I', part, role);
+    end loop;
     execute format(
       'grant insert (at, event, user_id, agent_id, resource_id, grant_public_id, request_public_id, ip, data) on audit_event to %I',
       role
     );
     execute format('grant usage on all sequences in schema %s to %I', here, role);
     execute format('grant execute on function keep_audit(bigint) to %I', role);
+  end $$;
+
+  -- Who calls it must not choose what its names mean: it acts as the owner. Temporary tables would come first.
+  do $$ begin
+    execute format('alter function keep_audit(bigint) set search_path = %I, pg_temp', current_schema());
+    execute format('alter function audit_event_kept() set search_path = %I, pg_temp', current_schema());
   end $$;
 
   select keep_audit(0);
