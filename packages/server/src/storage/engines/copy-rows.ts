@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { type SqlBool, sql } from 'kysely'
 import { StorageError } from '../storage-error.js'
 import type { Engine, Statement } from './engine.js'
 import type { Tables } from './tables.js'
@@ -69,24 +70,32 @@ async function requireEmpty(target: Statement): Promise<void> {
 
 async function copyTable(name: keyof Tables, source: Statement, target: Statement): Promise<number> {
   let copied = 0
-  for (;;) {
-    const rows = await page(name, source, copied)
-    if (rows.length === 0) return copied
+  for (let rows = await page(name, source); rows.length > 0; rows = await page(name, source, rows.at(-1))) {
     await target.db.insertInto(name).values(rows).execute()
     copied += rows.length
   }
+  return copied
 }
 
 async function compareTable(name: keyof Tables, source: Statement, target: Statement): Promise<void> {
-  for (let offset = 0; ; offset += batch) {
-    const [rows, copies] = [await page(name, source, offset), await page(name, target, offset)]
+  let last: Row | undefined
+  do {
+    const [rows, copies] = [await page(name, source, last), await page(name, target, last)]
     if (!isDeepStrictEqual(rows, copies)) throw new Error(`a row of ${name} came out different: nothing was copied`)
-    if (rows.length === 0) return
-  }
+    last = rows.at(-1)
+  } while (last)
 }
 
-async function page(name: keyof Tables, { db }: Statement, offset: number): Promise<Record<string, unknown>[]> {
-  let query = db.selectFrom(name).selectAll().offset(offset).limit(batch)
-  for (const column of tables[name]) query = query.orderBy(db.dynamic.ref(column))
+type Row = Record<string, unknown>
+
+/** The rows that come after one. */
+async function page(name: keyof Tables, { db }: Statement, last?: Row): Promise<Row[]> {
+  const key = tables[name]
+  let query = db.selectFrom(name).selectAll().limit(batch)
+  if (last) {
+    const columns = sql.join(key.map((column) => sql.ref(column)))
+    query = query.where(sql<SqlBool>`(${columns}) > (${sql.join(key.map((column) => last[column]))})`)
+  }
+  for (const column of key) query = query.orderBy(db.dynamic.ref(column))
   return (await query.execute()).map((row) => ({ ...row }))
 }

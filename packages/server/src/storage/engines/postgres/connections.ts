@@ -71,10 +71,9 @@ function common(url: string): pg.ClientConfig {
   }
 }
 
+/** As it stands: of a socket (`postgres://user@/database?host=/run/postgresql`) it is no URL to others. */
 function asLibpq(url: string): string {
-  const parsed = new URL(url)
-  if (!parsed.searchParams.has('uselibpqcompat')) parsed.searchParams.set('uselibpqcompat', 'true')
-  return parsed.href
+  return `${url}${url.includes('?') ? '&' : '?'}uselibpqcompat=true`
 }
 
 const { INT8, NUMERIC } = pg.types.builtins

@@ -33,7 +33,8 @@ async function applyMissing(client: ClientBase, steps: readonly string[]): Promi
     for (const step of steps.slice(await versionOf(client, steps))) await client.query(step)
     await client.query('commit')
   } catch (error) {
-    await client.query('rollback')
+    // Where the connection is lost, the database takes it back by itself.
+    await client.query('rollback').catch(() => undefined)
     throw error
   }
 }

@@ -8,7 +8,7 @@ import {
   type SelectQueryBuilder,
   sql,
 } from 'kysely'
-import type { Client, ClientBase, Pool } from 'pg'
+import type { Client, Pool } from 'pg'
 import type { ConnectionCounts, Engine, Locks, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
@@ -41,12 +41,13 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
   const writers = { disk: durable, nonce: durable, process: queriesOn(pools.quick) }
   let isOpen = true
   /** On a connection of its own, whose statements may take as long as they need. */
-  async function patient<T>(work: (client: ClientBase) => Promise<T>): Promise<T> {
-    const client = await connect().catch((cause: unknown) => {
+  async function patient<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+    const failed = (cause: unknown): never => {
       throw new DatabaseFailure(cause)
-    })
+    }
+    const client = await connect().catch(failed)
     try {
-      return await work(client)
+      return await work((statement, values) => client.query(statement, values).catch(failed))
     } finally {
       await client.end()
     }
@@ -62,20 +63,15 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
         return verb({ db: transaction, clock: clockOf(at), now: at, ...locksOf(transaction) })
       }),
     ifNobodyElse: (name, work) =>
-      patient(async (client) => {
-        const number = lockNumber(name)
-        const { rows } = await client.query<{ mine: boolean }>('select pg_try_advisory_lock($1) as mine', [number])
-        if (!rows[0]?.mine) return
-        try {
-          await work()
-        } finally {
-          await client.query('select pg_advisory_unlock($1)', [number])
-        }
+      patient(async (ask) => {
+        // The lock ends with the connection.
+        const { rows } = await ask('select pg_try_advisory_lock($1) as mine', [lockNumber(name)])
+        if (rows[0]?.mine === true) await work()
       }),
     keepEvents: (before) =>
-      patient(async (client) => {
-        const { rows } = await client.query<KeptAudit>('select * from keep_audit($1)', [before])
-        const { events = 0, agents = [], resources = [] } = rows[0] ?? {}
+      patient(async (ask) => {
+        const { rows } = await ask('select * from keep_audit($1)', [before])
+        const { events = 0, agents = [], resources = [] }: Partial<KeptAudit> = rows[0] ?? {}
         return { events, agentIds: [...new Set(agents)], resourceIds: [...new Set(resources)] }
       }),
     continueIds: async ({ db }) => void (await sql`select continue_ids()`.execute(db)),
@@ -108,6 +104,9 @@ function queriesOn(pool: Pool): Kysely<Tables> {
     },
   })
 }
+
+/** Sends a statement. Rejects with {@link DatabaseFailure}. */
+type Ask = (statement: string, values: unknown[]) => Promise<{ rows: Record<string, unknown>[] }>
 
 interface KeptAudit {
   events: number
