@@ -24,7 +24,7 @@ export function problemResponse(context: ServerContext, c: HonoContext<Arrival>,
 
   function render(): string {
     const retry = isBusy ? undefined : (problem.shown.retry ?? retryPath(problem.code, c.req.raw, context))
-    const shown = { code: problem.code, requestId: isBusy ? '-' : requestId, ...problem.shown, retry }
+    const shown = { code: problem.code, requestId: isBusy ? undefined : requestId, ...problem.shown, retry }
     return renderProblem({ ...pageFrame(context), ...shown }, messages)
   }
 }

@@ -262,8 +262,8 @@ export interface ProblemPage extends PageFrame {
     | 'server_error'
   /** Host of the agent, where it is known and may be shown. */
   agentHost?: string | undefined
-  /** Shown as a reference for the operator. */
-  requestId: string
+  /** Shown as a reference for the operator, where the page is of one request alone. */
+  requestId?: string | undefined
   /** A same-origin link that tries again, where that helps. */
   retry?: string | undefined
   /** Who is signed in now, for `account_changed`. */

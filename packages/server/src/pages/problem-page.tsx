@@ -46,7 +46,7 @@ export function renderProblem(model: ProblemPage, messages: Messages = en): stri
         <WaysOn model={model} messages={messages} />
       </>
     ),
-    footer: <p>{messages.reference(<code>{model.requestId}</code>)}</p>,
+    footer: model.requestId !== undefined && <p>{messages.reference(<code>{model.requestId}</code>)}</p>,
   })
 }
 

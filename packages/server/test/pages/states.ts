@@ -39,6 +39,10 @@ export function statesIn(messages: Messages): ReadonlyMap<string, string> {
     ...consentStates(messages),
     ...accountStates(messages),
     ...problemStates(messages),
+    [
+      'problem-of-many-requests',
+      renderProblem(problemModel('temporarily_unavailable', { requestId: undefined, agentHost: undefined }), messages),
+    ],
   ])
 }
 
