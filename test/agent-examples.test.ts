@@ -10,7 +10,8 @@ import { createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { createScriptedUser, decideAs } from '../packages/server/test/scripted-user.js'
-import { createLoopback, freePort } from './peer/loopback.js'
+import { freePort } from './free-port.js'
+import { createLoopback } from './peer/loopback.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = join(root, '.reports', 'agent-examples')

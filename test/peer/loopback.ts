@@ -34,14 +34,6 @@ export function createLoopback(): Loopback {
   }
 }
 
-/** A port that was free a moment ago, for identifiers that must be known before anything listens there. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await open(server)
-  await close(server)
-  return port
-}
-
 async function open(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return (server.address() as AddressInfo).port

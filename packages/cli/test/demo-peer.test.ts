@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { freePort } from '../../../test/free-port.js'
 import { canRunPeer, type Peer, startPeer } from '../../../test/peer/start-peer.js'
-import { freePort } from './free-port.js'
 import { runInProcess, startProgram } from './run-program.js'
 
 const runnable = canRunPeer()

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { generatePrivateJwk } from 'countersign'
 import { afterEach, describe, expect, it } from 'vitest'
-import { freePort } from './free-port.js'
+import { freePort } from '../../../test/free-port.js'
 import { runInProcess } from './run-program.js'
 
 interface Answer {

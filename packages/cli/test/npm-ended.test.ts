@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, it, type TestContext, vi } from 'vitest'
-import { freePort } from './free-port.js'
+import { freePort } from '../../../test/free-port.js'
 import { runInProcess } from './run-program.js'
 
 vi.setConfig({ testTimeout: 120_000 })

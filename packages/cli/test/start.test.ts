@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { freePort } from './free-port.js'
+import { freePort } from '../../../test/free-port.js'
 
 vi.setConfig({ testTimeout: 60_000 })
 

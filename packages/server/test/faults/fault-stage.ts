@@ -5,12 +5,12 @@ import { isPostgresUrl, type Storage } from 'countersign-server'
 import { postgresStorage } from 'countersign-server/postgres'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
 import { createParty } from '../attacks/party.js'
 import { people, type Stage } from '../attacks/stage.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import {
   createOperatorStage,
-  freePort,
   type InstanceProcess,
   type OperatorStage,
   type TestEnd,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { expect, onTestFinished } from 'vitest'
-import { freePort } from '../operators/operator-stage.js'
+import { freePort } from '../../../../test/free-port.js'
 
 /** The tools of Debian's package, which the binaries from npm leave out. */
 export const tools = '/usr/lib/postgresql/17/bin'

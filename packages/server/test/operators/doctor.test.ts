@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
 import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../../countersign/test/discovery/tls-server.js'
 import { type Issued, issueCertificate } from '../../../countersign/test/x509/certificates.js'
 import { openPostgres } from '../storage/postgres/postgres-server.js'
-import { createOperatorStage, freePort, type OperatorStage } from './operator-stage.js'
+import { createOperatorStage, type OperatorStage } from './operator-stage.js'
 
 interface Finding {
   check: string

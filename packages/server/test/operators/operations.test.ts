@@ -8,12 +8,13 @@ import { january, signRequest } from 'countersign/wire'
 import { parseMasterKey, type StoredKey } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, vi } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
 import { newSigner } from '../attacks/party.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { createScriptedUser, hiddenFields, signInToAccount } from '../scripted-user.js'
 import { collectFromFetch, createSecrets, type Secrets } from './collect-secrets.js'
 import { startParties } from './loopback-parties.js'
-import { createOperatorStage, freePort, type OperatorStage } from './operator-stage.js'
+import { createOperatorStage, type OperatorStage } from './operator-stage.js'
 
 vi.setConfig({ testTimeout: 120_000 })
 

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
 import type { Finished } from '../../../cli/test/run-command.js'
 import { type ProgramOptions, type RunningProgram, startProgram } from '../../../cli/test/run-program.js'
 
@@ -150,13 +149,4 @@ export async function createOperatorStage(
   }
   await stage.run(`keys generate-master --out ${masterKey}`, { config: false })
   return stage
-}
-
-/** A port of 127.0.0.1 that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

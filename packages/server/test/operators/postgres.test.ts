@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { request as ask, createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
 import { takeInTurn } from '../in-turn.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { startParties } from './loopback-parties.js'
-import { createOperatorStage, freePort } from './operator-stage.js'
+import { createOperatorStage } from './operator-stage.js'
 
 const person = { username: 'alice', password: 'a password of alice' }
 const addAlice = { input: `${person.password}\n` }

@@ -6,9 +6,10 @@ import Database from 'better-sqlite3'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken, january, signRequest } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { startParties } from './loopback-parties.js'
-import { createOperatorStage, freePort } from './operator-stage.js'
+import { createOperatorStage } from './operator-stage.js'
 
 const person = { username: 'alice', password: 'a password of alice' }
 const addAlice = { input: `${person.password}\n` }
