@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Statement, Unit } from '../engines/engine.js'
+import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type { User } from './user.js'
 
@@ -29,7 +29,7 @@ export async function lockUser(
 }
 
 /** People, to be narrowed and joined. */
-export function users({ db }: Statement) {
+export function users({ db }: Pick<Parts, 'db'>) {
   return db
     .selectFrom('app_user as u')
     .select(['u.id', 'u.public_id', 'u.username', 'u.email', 'u.display_name', 'u.created_at', 'u.closed_at', 'u.sub'])

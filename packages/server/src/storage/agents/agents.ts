@@ -2,23 +2,29 @@ import { sql } from 'kysely'
 import { writeEvent } from '../audit/audit.js'
 import { contains } from '../engines/contains.js'
 import type { Statement, Unit } from '../engines/engine.js'
+import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { StorageError } from '../storage-error.js'
 import type { AgentFilter, AgentSighting, AgentStanding, AgentTraits, ListedAgent, SeenAgent } from './agent-storage.js'
 import { agentIdOf } from './identifiers.js'
 
 /** Makes or marks the agent's row, and holds it to the end of the transaction; gives what it says else. */
-export async function markSeen({ db, now }: Unit, agent: string): Promise<MarkedAgent> {
-  return db
+export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> {
+  const [marked] = await marking(unit, { agent })
+  if (!marked) throw new TypeError('an agent was not marked')
+  return marked
+}
+
+const marking = keptQuery(({ db, clock }, { agent }: Placeholders<{ agent: string }>) =>
+  db
     .insertInto('agent')
-    .values({ identifier: agent, first_seen_at: now, last_seen_at: now })
+    .values({ identifier: agent, first_seen_at: clock, last_seen_at: clock })
     .onConflict((conflict) =>
       conflict
         .column('identifier')
-        .doUpdateSet({ first_seen_at: sql`coalesce(agent.first_seen_at, ${now})`, last_seen_at: now }),
+        .doUpdateSet({ first_seen_at: sql`coalesce(agent.first_seen_at, ${clock})`, last_seen_at: clock }),
     )
-    .returning(['id', 'name', 'redirect_hosts', 'key_thumbprints', 'blocked_at'])
-    .executeTakeFirstOrThrow()
-}
+    .returning(['id', 'name', 'redirect_hosts', 'key_thumbprints', 'blocked_at']),
+)
 
 type MarkedAgent = Pick<SeenRow, 'id' | 'name' | 'redirect_hosts' | 'key_thumbprints' | 'blocked_at'>
 
@@ -156,15 +162,18 @@ export async function setAgentBlocked(
   return true
 }
 
-export async function findStanding({ db }: Statement, agent: string): Promise<AgentStanding> {
-  const row = await db
+const standing = keptQuery(({ db }, { agent }: Placeholders<{ agent: string }>) =>
+  db
     .selectFrom('agent as a')
     .select('a.blocked_at')
     .select((e) =>
       e.exists(e.selectFrom('consent_grant as g').select('g.id').whereRef('g.agent_id', '=', 'a.id')).as('allowed'),
     )
-    .where('a.identifier', '=', agent)
-    .executeTakeFirst()
+    .where('a.identifier', '=', agent),
+)
+
+export async function findStanding(statement: Statement, agent: string): Promise<AgentStanding> {
+  const [row] = await standing(statement, { agent })
   return { isBlocked: row !== undefined && row.blocked_at !== null, hasBeenAllowed: Boolean(row?.allowed) }
 }
 

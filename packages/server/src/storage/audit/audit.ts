@@ -1,8 +1,10 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { findUserId, userIdOf } from '../accounts/users.js'
 import { agentIdOf, internAgent, internResource } from '../agents/identifiers.js'
 import type { Statement, Unit } from '../engines/engine.js'
+import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
+import type { AuditEventRow } from '../engines/tables.js'
 import type { AuditEvent, EventFilter, RecordedEvent } from './audit-storage.js'
 
 /** An event by the rows it is about. */
@@ -15,23 +17,33 @@ export interface Happening extends Pick<AuditEvent, 'event' | 'ip' | 'data'> {
   request?: Uint8Array | undefined
 }
 
-export async function writeEvent({ db, clock }: Statement, happening: Happening): Promise<void> {
+export async function writeEvent(statement: Statement, happening: Happening): Promise<void> {
   const { event, userId, agentId, resourceId, grant, request, ip, data } = happening
-  await db
-    .insertInto('audit_event')
-    .values({
-      at: clock,
-      event,
-      user_id: userId ?? null,
-      agent_id: agentId ?? null,
-      resource_id: resourceId ?? null,
-      grant_public_id: grant ?? null,
-      request_public_id: request ?? null,
-      ip: ip ?? null,
-      data: data ? JSON.stringify(data) : null,
-    })
-    .execute()
+  await eventInsertion(statement, {
+    event,
+    user_id: userId ?? null,
+    agent_id: agentId ?? null,
+    resource_id: resourceId ?? null,
+    grant_public_id: grant ?? null,
+    request_public_id: request ?? null,
+    ip: ip ?? null,
+    data: data ? JSON.stringify(data) : null,
+  })
 }
+
+const eventInsertion = keptQuery(({ db, clock }, event: Placeholders<Omit<Selectable<AuditEventRow>, 'id' | 'at'>>) =>
+  db.insertInto('audit_event').values({
+    at: clock,
+    event: event.event,
+    user_id: event.user_id,
+    agent_id: event.agent_id,
+    resource_id: event.resource_id,
+    grant_public_id: event.grant_public_id,
+    request_public_id: event.request_public_id,
+    ip: event.ip,
+    data: event.data,
+  }),
+)
 
 /** Who did something, as the data of its event; nothing where that is the person the event is about. */
 export function doneBy(by: string | undefined): { by: string } | undefined {

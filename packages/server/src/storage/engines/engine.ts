@@ -8,11 +8,30 @@ import type { Tables } from './tables.js'
  */
 export type Lasting = 'disk' | 'nonce' | 'process'
 
-/** What a verb of one statement works with. */
-export interface Statement {
+/** What queries are written with. */
+export interface Parts {
   db: Kysely<Tables>
   /** The storage's clock as an expression: Unix seconds, one time throughout the statement. */
   clock: RawBuilder<number>
+  /**
+   * The same query, which locks what it reads of these tables as {@link Unit.lockRows} does, in this order. It reads those
+   * rows as they are then, and all others, what is counted among them too, as they were when it began. In a transaction only.
+   */
+  locking<DB, TB extends keyof DB, O>(query: SelectQueryBuilder<DB, TB, O>, tables: Locks<TB>): typeof query
+}
+
+/** What queries differ in from database to database, and is the same for all of one. */
+export interface Form {
+  parts: Omit<Parts, 'clock'>
+  /** The clock, where the time is given with the query, and where the database has its own. */
+  clock(at: RawBuilder<number>): RawBuilder<number>
+}
+
+/** What a verb of one statement works with. */
+export interface Statement extends Parts {
+  form: Form
+  /** What `clock` says; undefined: that is known by the database alone. */
+  at: number | undefined
 }
 
 /** What a verb of several statements works in: one transaction, in which nothing else is awaited. */
@@ -26,11 +45,6 @@ export interface Unit extends Statement {
    * `shared` with others who keep them, `alone` where this transaction changes them. What was read before may be older.
    */
   lockRows(strength: LockStrength, rows: Lockable): Promise<void>
-  /**
-   * The same query, which locks what it reads of these tables as {@link lockRows} does, in this order. It reads those rows
-   * as they are then, and all others, what is counted among them too, as they were when it began.
-   */
-  locking<DB, TB extends keyof DB, O>(query: SelectQueryBuilder<DB, TB, O>, tables: Locks<TB>): typeof query
 }
 
 export type LockStrength = 'shared' | 'alone'

@@ -1,7 +1,9 @@
 import { agentBlocked, requireUnblocked } from '../agents/agents.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
+import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes, hashText } from '../engines/stored-bytes.js'
+import type { CodeRow, RefreshTokenRow } from '../engines/tables.js'
 import type { NewHandle } from '../requests/request-storage.js'
 import type { FoundRequest } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
@@ -19,18 +21,26 @@ interface FoundCode extends PresentedCode {
 
 /** What an Allow of a request is answered with, to be redeemed for a grant of it. */
 export async function createCode(
-  { db, now }: Unit,
-  { id }: FoundRequest,
+  unit: Unit,
+  { id }: Pick<FoundRequest, 'id'>,
   grantId: number,
   scope: string,
   { handleHash, handleLifetime }: NewHandle,
 ): Promise<void> {
-  const code = { request_id: id, code_hash: hashBytes(handleHash), grant_id: grantId, scope, consumed_at: null }
-  await db
-    .insertInto('code')
-    .values({ ...code, expires_at: now + handleLifetime })
-    .execute()
+  const code = { request_id: id, code_hash: hashBytes(handleHash), grant_id: grantId, scope }
+  await codeInsertion(unit, { ...code, expires_at: unit.now + handleLifetime })
 }
+
+const codeInsertion = keptQuery(({ db }, code: Placeholders<Omit<CodeRow, 'consumed_at'>>) =>
+  db.insertInto('code').values({
+    request_id: code.request_id,
+    code_hash: code.code_hash,
+    grant_id: code.grant_id,
+    scope: code.scope,
+    expires_at: code.expires_at,
+    consumed_at: null,
+  }),
+)
 
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
   const { jkt, refresh } = redemption
@@ -61,8 +71,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
 
 /** A code that nobody else redeems to the end of the transaction, while its agent, grant and person stay as they are. */
 async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
-  const presented = codes(unit).where('c.code_hash', '=', hashBytes(codeHash))
-  const row = await unit.locking(presented, { a: 'shared', c: 'alone', g: 'shared', u: 'shared' }).executeTakeFirst()
+  const [row] = await presented(unit, { codeHash: hashBytes(codeHash) })
   if (!row) return undefined
   const grant = toGrant(row)
   return {
@@ -81,47 +90,62 @@ async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undef
 }
 
 /** Codes with their grants, and with what their requests, which are of the same parties, say of who may redeem them. */
-function codes(unit: Unit) {
-  return grants(unit)
+const presented = keptQuery((parts, { codeHash }: Placeholders<{ codeHash: Uint8Array }>) => {
+  const found = grants(parts)
     .innerJoin('code as c', 'c.grant_id', 'g.id')
     .innerJoin('auth_request as r', 'r.id', 'c.request_id')
     .select(['c.request_id', 'c.scope as code_scope', 'c.expires_at as code_expires_at', 'c.consumed_at'])
     .select(['r.public_id as request_public_id', 'r.token_hash', 'r.agent_jkt', 'r.redirect_uri'])
-}
+    .where('c.code_hash', '=', codeHash)
+  return parts.locking(found, { a: 'shared', c: 'alone', g: 'shared', u: 'shared' })
+})
 
-type FoundRow = Awaited<ReturnType<ReturnType<typeof codes>['executeTakeFirstOrThrow']>>
+type FoundRow = Awaited<ReturnType<typeof presented>>[number]
 
-async function consumeCode({ db, now }: Unit, { row }: FoundCode): Promise<void> {
-  const consumed = await db
+const consumption = keptQuery(({ db, clock }, { requestId }: Placeholders<{ requestId: number }>) =>
+  db
     .updateTable('code')
-    .set({ consumed_at: now })
-    .where('request_id', '=', row.request_id)
+    .set({ consumed_at: clock })
+    .where('request_id', '=', requestId)
     .where('consumed_at', 'is', null)
-    .returning('request_id')
-    .executeTakeFirst()
+    .returning('request_id'),
+)
+
+async function consumeCode(unit: Unit, { row }: FoundCode): Promise<void> {
+  const [consumed] = await consumption(unit, { requestId: row.request_id })
   if (!consumed) throw new TypeError('a code that is kept was redeemed')
 }
 
 async function createRefreshToken(
-  { db, now }: Unit,
+  unit: Unit,
   { row, scope }: FoundCode,
   { tokenHash, idleSeconds, lifetime }: NewRefreshToken,
 ): Promise<void> {
-  await db
-    .insertInto('refresh_token')
-    .values({
-      token_hash: hashBytes(tokenHash),
-      grant_id: row.id,
-      request_id: row.request_id,
-      scope,
-      expires_at: now + lifetime,
-      idle_seconds: idleSeconds,
-      idle_expires_at: now + Math.min(idleSeconds, lifetime),
+  await refreshTokenInsertion(unit, {
+    token_hash: hashBytes(tokenHash),
+    grant_id: row.id,
+    request_id: row.request_id,
+    scope,
+    expires_at: unit.now + lifetime,
+    idle_seconds: idleSeconds,
+    idle_expires_at: unit.now + Math.min(idleSeconds, lifetime),
+  })
+}
+
+const refreshTokenInsertion = keptQuery(
+  ({ db }, token: Placeholders<Omit<RefreshTokenRow, 'id' | 'last_used_at' | 'revoked_at'>>) =>
+    db.insertInto('refresh_token').values({
+      token_hash: token.token_hash,
+      grant_id: token.grant_id,
+      request_id: token.request_id,
+      scope: token.scope,
+      expires_at: token.expires_at,
+      idle_seconds: token.idle_seconds,
+      idle_expires_at: token.idle_expires_at,
       last_used_at: null,
       revoked_at: null,
-    })
-    .execute()
-}
+    }),
+)
 
 async function refuse(
   unit: Unit,

@@ -4,7 +4,7 @@ import type { User } from '../accounts/user.js'
 import { toUser, userIdOf } from '../accounts/users.js'
 import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { contains } from '../engines/contains.js'
-import type { Statement, Unit } from '../engines/engine.js'
+import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type {
   Grant,
@@ -18,7 +18,7 @@ import type {
 import { grantEnded, livePermissions } from './granted-scopes.js'
 
 /** Grants with all that they name, to be narrowed. */
-export function grants({ db, clock }: Statement) {
+export function grants({ db, clock }: Parts) {
   return db
     .selectFrom('consent_grant as g')
     .innerJoin('app_user as u', 'u.id', 'g.user_id')

@@ -1,11 +1,12 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { userIdOf } from '../accounts/users.js'
 import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
+import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
-import type { AuthRequestRow } from '../engines/tables.js'
+import type { AuthRequestRow, GrantRow, GrantScopeRow } from '../engines/tables.js'
 import { permissionsOfGrant, toPermissions } from './grant-lists.js'
 import type { GrantedScope, GrantRevocation, GrantsRevocation } from './grant-storage.js'
 import { grantEnded, grantedScopesOf, lastEnd, livePermissions, unitePermissions } from './granted-scopes.js'
@@ -59,37 +60,55 @@ async function findRemembered({ db }: Unit, { userId, request }: NewGrant) {
 }
 
 async function insertGrant(
-  { db, now }: Unit,
+  unit: Unit,
   { request, userId, remembered }: NewGrant,
   permissions: readonly GrantedScope[],
 ): Promise<GrantKeys> {
-  const made = await db
+  const [made] = await grantInsertion(unit, {
+    public_id: generateId(),
+    user_id: userId,
+    agent_id: request.agent_id,
+    delegate: request.delegate,
+    resource_id: request.resource_id,
+    remembered: remembered ? 1 : 0,
+    display_id: request.display_id,
+    expires_at: lastEnd(permissions),
+  })
+  if (!made) throw new TypeError('a grant was not made')
+  await permissionInsertion(
+    unit,
+    permissions.map(({ name, expiresAt }, position) => ({ grant_id: made.id, position, name, expires_at: expiresAt })),
+  )
+  return made
+}
+
+type NewGrantRow = Omit<Selectable<GrantRow>, 'id' | 'created_at' | 'last_used_at' | 'revoked_at' | 'revoked_by'>
+
+const grantInsertion = keptQuery(({ db, clock }, grant: Placeholders<NewGrantRow>) =>
+  db
     .insertInto('consent_grant')
     .values({
-      public_id: generateId(),
-      user_id: userId,
-      agent_id: request.agent_id,
-      delegate: request.delegate,
-      resource_id: request.resource_id,
-      remembered: remembered ? 1 : 0,
-      display_id: request.display_id,
-      created_at: now,
-      expires_at: lastEnd(permissions),
+      public_id: grant.public_id,
+      user_id: grant.user_id,
+      agent_id: grant.agent_id,
+      delegate: grant.delegate,
+      resource_id: grant.resource_id,
+      remembered: grant.remembered,
+      display_id: grant.display_id,
+      created_at: clock,
+      expires_at: grant.expires_at,
       last_used_at: null,
       revoked_at: null,
       revoked_by: null,
     })
-    .returning(['id', 'public_id'])
-    .executeTakeFirstOrThrow()
-  const rows = permissions.map(({ name, expiresAt }, position) => ({
-    grant_id: made.id,
-    position,
-    name,
-    expires_at: expiresAt,
-  }))
-  await db.insertInto('grant_scope').values(rows).execute()
-  return made
-}
+    .returning(['id', 'public_id']),
+)
+
+const permissionInsertion = keptQueryOfRows(({ db }, rows: readonly Placeholders<GrantScopeRow>[]) =>
+  db
+    .insertInto('grant_scope')
+    .values(rows.map(({ grant_id, position, name, expires_at }) => ({ grant_id, position, name, expires_at }))),
+)
 
 async function markRevoked({ db, now }: Unit, id: number, by: string): Promise<void> {
   await db.updateTable('consent_grant').set({ revoked_at: now, revoked_by: by }).where('id', '=', id).execute()
@@ -153,6 +172,10 @@ async function recordRevocation(unit: Unit, row: RevokedRow, by: string, success
   })
 }
 
-export async function markUsed({ db, now }: Unit, grantId: number): Promise<void> {
-  await db.updateTable('consent_grant').set({ last_used_at: now }).where('id', '=', grantId).execute()
+export async function markUsed(unit: Unit, grantId: number): Promise<void> {
+  await usedMark(unit, { grantId })
 }
+
+const usedMark = keptQuery(({ db, clock }, { grantId }: Placeholders<{ grantId: number }>) =>
+  db.updateTable('consent_grant').set({ last_used_at: clock }).where('id', '=', grantId),
+)

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { agentIdOf } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
+import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes } from '../engines/stored-bytes.js'
 import { auditDelegate } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
@@ -54,13 +55,16 @@ export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promis
   if (event) await writeRefusal(unit, token, refresh, event)
 }
 
-async function findToken(statement: Statement, tokenHash: string): Promise<FoundToken | undefined> {
-  const row = await grants(statement)
+const tokens = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
+  grants(parts)
     .innerJoin('refresh_token as t', 't.grant_id', 'g.id')
     .select(['t.id as token_id', 't.scope as token_scope', 't.idle_seconds', 't.idle_expires_at'])
     .select(['t.expires_at as token_expires_at', 't.last_used_at as token_used_at', 't.revoked_at as token_revoked_at'])
-    .where('t.token_hash', '=', hashBytes(tokenHash))
-    .executeTakeFirst()
+    .where('t.token_hash', '=', tokenHash),
+)
+
+async function findToken(statement: Statement, tokenHash: string): Promise<FoundToken | undefined> {
+  const [row] = await tokens(statement, { tokenHash: hashBytes(tokenHash) })
   if (!row) return undefined
   const grant = toGrant(row)
   return {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import type { Selectable } from 'kysely'
 import { requireUnblocked } from '../agents/agents.js'
 import { internAgent, internResource } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
+import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import type { TokenIssueRow } from '../engines/tables.js'
 import { auditDelegate } from '../requests/requests.js'
 import type { AutonomousIssue, Grant, TokenIssue } from './grant-storage.js'
@@ -29,18 +31,40 @@ type Origin =
   | Pick<TokenIssueRow, 'grant_id' | 'request_id'>
   | Pick<TokenIssueRow, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
 
-export async function storeIssue({ db }: Unit, issue: TokenIssue, origin: Origin): Promise<void> {
-  await db
-    .insertInto('token_issue')
-    .values({
-      jti_end: Buffer.from(issue.jti.slice(issue.jti.lastIndexOf('.') + 1), 'base64url'),
-      issued_at: issue.issuedAt,
-      expires_at: issue.expiresAt,
-      scope: issue.scope,
-      ...origin,
-    })
-    .execute()
+export async function storeIssue(unit: Unit, issue: TokenIssue, origin: Origin): Promise<void> {
+  await issueInsertion(unit, {
+    jti_end: Buffer.from(issue.jti.slice(issue.jti.lastIndexOf('.') + 1), 'base64url'),
+    issued_at: issue.issuedAt,
+    expires_at: issue.expiresAt,
+    scope: issue.scope,
+    ...noOrigin,
+    ...origin,
+  })
 }
+
+const noOrigin = {
+  grant_id: null,
+  request_id: null,
+  policy: null,
+  agent_id: null,
+  delegate: null,
+  resource_id: null,
+} as const
+
+const issueInsertion = keptQuery(({ db }, issue: Placeholders<Omit<Selectable<TokenIssueRow>, 'id'>>) =>
+  db.insertInto('token_issue').values({
+    jti_end: issue.jti_end,
+    issued_at: issue.issued_at,
+    expires_at: issue.expires_at,
+    scope: issue.scope,
+    grant_id: issue.grant_id,
+    request_id: issue.request_id,
+    policy: issue.policy,
+    agent_id: issue.agent_id,
+    delegate: issue.delegate,
+    resource_id: issue.resource_id,
+  }),
+)
 
 export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {
   const { agent, delegate, resource, scope, policy } = issue

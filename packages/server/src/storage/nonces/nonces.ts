@@ -8,6 +8,7 @@ import {
 } from 'countersign/wire'
 import { sql } from 'kysely'
 import type { Unit } from '../engines/engine.js'
+import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes, hashText } from '../engines/stored-bytes.js'
 import type { NonceCountRow, NonceRow } from '../engines/tables.js'
 import { StorageError } from '../storage-error.js'
@@ -76,14 +77,27 @@ async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> 
 }
 
 /** How many there were before; undefined: this one is held. */
-async function insertNonce({ db, now }: Unit, nonce: OwnedNonce, lifetime: number): Promise<number | undefined> {
-  const inserted = await db
-    .insertInto('nonce')
-    .values({ ...nonce, expires_at: now + lifetime })
-    .onConflict((conflict) => conflict.column('key_hash').doNothing())
-    .returning(allHeld(db, nonce.kind).as('all'))
-    .executeTakeFirst()
+async function insertNonce(unit: Unit, nonce: OwnedNonce, lifetime: number): Promise<number | undefined> {
+  const [inserted] = await nonceInsertions[nonce.kind](unit, { ...nonce, expires_at: unit.now + lifetime })
   return inserted && Number(inserted.all ?? 0)
+}
+
+const nonceInsertions = { agent: nonceInsertion('agent'), key: nonceInsertion('key') }
+
+function nonceInsertion(kind: NonceRow['kind']) {
+  return keptQuery(({ db }, nonce: Placeholders<Omit<NonceRow, 'id' | 'kind'>>) =>
+    db
+      .insertInto('nonce')
+      .values({
+        key_hash: nonce.key_hash,
+        kind,
+        holder: nonce.holder,
+        network: nonce.network,
+        expires_at: nonce.expires_at,
+      })
+      .onConflict((conflict) => conflict.column('key_hash').doNothing())
+      .returning(allHeld(db, kind).as('all')),
+  )
 }
 
 async function countNonce(
@@ -130,7 +144,7 @@ function countedBy({ key_hash, kind, holder, network }: OwnedNonce): Counted[] {
   ]
 }
 
-async function addToCounts({ db }: Unit, nonces: readonly OwnedNonce[], each: 1 | -1): Promise<NonceCountRow[]> {
+async function addToCounts(unit: Unit, nonces: readonly OwnedNonce[], each: 1 | -1): Promise<NonceCountRow[]> {
   const rows = new Map<string, NonceCountRow>()
   for (const counted of nonces.flatMap(countedBy)) {
     const id = `${counted.kind} ${counted.source}`
@@ -139,18 +153,23 @@ async function addToCounts({ db }: Unit, nonces: readonly OwnedNonce[], each: 1 
     else rows.set(id, { ...counted, held: each })
   }
   // In one order everywhere: two that lock the same rows must not wait for each other.
-  const inOrder = [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row)
-  return db
+  return countInsertion(
+    unit,
+    [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row),
+  )
+}
+
+const countInsertion = keptQueryOfRows(({ db }, rows: readonly Placeholders<NonceCountRow>[]) =>
+  db
     .insertInto('nonce_count')
-    .values(inOrder)
+    .values(rows.map(({ kind, source, held }) => ({ kind, source, held })))
     .onConflict((conflict) =>
       conflict
         .columns(['source', 'kind'])
         .doUpdateSet((e) => ({ held: e('nonce_count.held', '+', e.ref('excluded.held')) })),
     )
-    .returningAll()
-    .execute()
-}
+    .returningAll(),
+)
 
 async function deleteCount({ db }: Unit, { kind, source }: Counted): Promise<void> {
   await db

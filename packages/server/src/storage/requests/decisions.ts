@@ -1,6 +1,7 @@
 import { lockUser } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
+import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { createCode } from '../grants/codes.js'
 import { lockGrant } from '../grants/grant-lists.js'
 import type { Grant } from '../grants/grant-storage.js'
@@ -69,14 +70,18 @@ function decisionRefusal(request: AuthRequest, decision: RequestDecision): Reaso
   return undefined
 }
 
-async function recordDecision({ db, now }: Unit, { id }: FoundRequest, status: 'allowed' | 'denied'): Promise<void> {
-  const recorded = await db
-    .updateTable('auth_request')
-    .set({ status, decided_at: now })
-    .where('id', '=', id)
-    .where('status', '=', 'open')
-    .returning('id')
-    .executeTakeFirst()
+const decisionUpdate = keptQuery(
+  ({ db, clock }, decision: Placeholders<{ id: number; status: 'allowed' | 'denied' }>) =>
+    db
+      .updateTable('auth_request')
+      .set({ status: decision.status, decided_at: clock })
+      .where('id', '=', decision.id)
+      .where('status', '=', 'open')
+      .returning('id'),
+)
+
+async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed' | 'denied'): Promise<void> {
+  const [recorded] = await decisionUpdate(unit, { id, status })
   if (!recorded) throw new TypeError('a request that is kept was decided')
 }
 

@@ -1,10 +1,11 @@
-import { type Selectable, type SqlBool, sql } from 'kysely'
+import { type SqlBool, sql } from 'kysely'
 import { userIdOf } from '../accounts/users.js'
 import { agentBlocked, markSeen, noteTraits } from '../agents/agents.js'
 import { internResource } from '../agents/identifiers.js'
 import { type Happening, writeEvent } from '../audit/audit.js'
-import type { Statement, Unit } from '../engines/engine.js'
+import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
+import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes, hashText, idText } from '../engines/stored-bytes.js'
 import type { AuthRequestRow } from '../engines/tables.js'
 import { StorageError } from '../storage-error.js'
@@ -26,27 +27,23 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
   const { id: agentId } = marked
   if (marked.blocked_at !== null) throw agentBlocked()
   if (request.sighting) await noteTraits(unit, marked, request.sighting)
-  const { resourceId, displayId } = await internNamed(unit, request)
   const row = {
     public_id: generateId(),
     token_hash: hashBytes(request.tokenHash),
     agent_id: agentId,
     delegate: request.delegate,
     agent_jkt: hashBytes(request.agentJkt),
-    resource_id: resourceId,
     scope: request.scope,
     redirect_uri: request.redirectUri,
-    display_id: displayId,
-    status: 'open' as const,
-    revision: 0,
     prompt: request.prompt ?? null,
-    extensions: 0,
-    created_at: now,
     expires_at: now + request.lifetime,
+    resource: request.resource,
+    display_hash: displayHash(request.display),
+    most_open: request.maxOpen,
   }
-  if (!(await insertRequest(unit, row, request.maxOpen))) {
-    throw new StorageError('too_many_requests', 'too many open requests of this agent for this resource')
-  }
+  const inserted = (await insertRequest(unit, row)) ?? (await insertAfterNaming(unit, request, row))
+  if (!inserted) throw new StorageError('too_many_requests', 'too many open requests of this agent for this resource')
+  const { resource_id: resourceId } = inserted
   await writeEvent(unit, {
     event: 'request.created',
     agentId,
@@ -78,47 +75,91 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
   }
 }
 
-/** The rows by which a request names its resource and what pages show of it: in one statement where both are known. */
-async function internNamed(
-  unit: Unit,
-  { resource, display }: NewAuthRequest,
-): Promise<{ resourceId: number; displayId: number }> {
-  const named = unit.db
-    .selectFrom(['resource', 'display'])
-    .select(['resource.id as resourceId', 'display.id as displayId'])
-    .where('resource.identifier', '=', resource)
-    .where('display.content_hash', '=', displayHash(display))
-  const known = await unit.locking(named, { resource: 'shared', display: 'shared' }).executeTakeFirst()
-  return known ?? { resourceId: await internResource(unit, resource), displayId: await internDisplay(unit, display) }
+/** A request to be inserted, which names what it is about; `most_open`: its agent's, with it, for the same. */
+type NewRow = Pick<
+  AuthRequestRow,
+  | 'public_id'
+  | 'token_hash'
+  | 'agent_id'
+  | 'delegate'
+  | 'agent_jkt'
+  | 'scope'
+  | 'redirect_uri'
+  | 'prompt'
+  | 'expires_at'
+> & { resource: string; display_hash: Uint8Array; most_open: number }
+
+/** Inserts a request, unless so many are open, or what it names has no row; undefined: it did not. */
+async function insertRequest(unit: Unit, row: NewRow): Promise<{ resource_id: number } | undefined> {
+  const [inserted] = await requestInsertion(unit, row)
+  return inserted
 }
 
-/** Inserts an open request, unless so many are open of its agent, delegate and resource; whether it did. */
-async function insertRequest({ db, now }: Unit, row: NewRow, maxOpen: number): Promise<boolean> {
+async function insertAfterNaming(unit: Unit, { resource, display }: NewAuthRequest, row: NewRow) {
+  await internResource(unit, resource)
+  await internDisplay(unit, display)
+  return insertRequest(unit, row)
+}
+
+/** In the order in which the insertion names them. */
+const insertedColumns = [
+  'public_id',
+  'token_hash',
+  'agent_id',
+  'delegate',
+  'agent_jkt',
+  'resource_id',
+  'scope',
+  'redirect_uri',
+  'display_id',
+  'prompt',
+  'status',
+  'revision',
+  'extensions',
+  'created_at',
+  'expires_at',
+] as const
+
+const requestInsertion = keptQuery(({ db, clock, locking }, row: Placeholders<NewRow>) => {
+  const named = db
+    .selectFrom(['resource as s', 'display as d'])
+    .where('s.identifier', '=', row.resource)
+    .where('d.content_hash', '=', row.display_hash)
   const open = db
     .selectFrom('auth_request as o')
+    .innerJoin('resource as s', 's.id', 'o.resource_id')
     .select((e) => e.fn.countAll<number>().as('open'))
     .where('o.agent_id', '=', row.agent_id)
-    .where('o.resource_id', '=', row.resource_id)
+    .where('s.identifier', '=', row.resource)
     .where('o.delegate', 'is not distinct from', row.delegate)
     .where('o.status', '=', 'open')
-    .where('o.expires_at', '>', now)
-  const columns = Object.keys(row) as (keyof NewRow)[]
-  const values = columns.map((column) => sql.val(row[column]).as(column))
-  const inserted = await db
+    .where('o.expires_at', '>', clock)
+  const values = named
+    .select([row.public_id.as('public_id'), row.token_hash.as('token_hash'), row.agent_id.as('agent_id')])
+    .select([row.delegate.as('delegate'), row.agent_jkt.as('agent_jkt'), 's.id as resource_id', row.scope.as('scope')])
+    .select([row.redirect_uri.as('redirect_uri'), 'd.id as display_id', row.prompt.as('prompt')])
+    .select([sql.lit('open').as('status'), sql.lit(0).as('revision'), sql.lit(0).as('extensions')])
+    .select([clock.as('created_at'), row.expires_at.as('expires_at')])
+    .where(open, '<', row.most_open)
+  return db
     .insertInto('auth_request')
-    .columns(columns)
-    .expression(db.selectNoFrom(values).where(open, '<', maxOpen))
-    .returning('id')
-    .executeTakeFirst()
-  return inserted !== undefined
-}
-
-type NewRow = Omit<Selectable<AuthRequestRow>, 'id' | 'state' | 'browser_hash' | 'user_id' | 'decided_at'>
+    .columns(insertedColumns)
+    .expression(locking(values, { s: 'shared', d: 'shared' }))
+    .returning('resource_id')
+})
 
 export async function findAuthRequest(statement: Statement, tokenHash: string): Promise<AuthRequest | undefined> {
-  const row = await requests(statement).where('r.token_hash', '=', hashBytes(tokenHash)).executeTakeFirst()
+  const [row] = await request(statement, { tokenHash: hashBytes(tokenHash) })
   return row && toAuthRequest(row)
 }
+
+const request = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
+  requests(parts).where('r.token_hash', '=', tokenHash),
+)
+
+const lockedRequest = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
+  parts.locking(requests(parts).where('r.token_hash', '=', tokenHash), { r: 'alone' }),
+)
 
 export async function rememberState({ db, clock }: Statement, tokenHash: string, state: string): Promise<void> {
   await db
@@ -201,16 +242,16 @@ export async function extendRequest(unit: Unit, extension: RequestExtension): Pr
 
 /** A request that nobody else changes to the end of the transaction. */
 export async function lockRequest(unit: Unit, tokenHash: string): Promise<FoundRequest | undefined> {
-  const wanted = requests(unit).where('r.token_hash', '=', hashBytes(tokenHash))
-  const row = await unit.locking(wanted, { r: 'alone' }).executeTakeFirst()
+  const wanted = { tokenHash: hashBytes(tokenHash) }
+  const [row] = await lockedRequest(unit, wanted)
   if (!row) return undefined
   // Where this waited for another decision or binding, it has not read the code or the person of that.
   const isWhole = row.status === 'open' && (row.user_id === null) === (row.user === null)
-  return isWhole ? row : wanted.executeTakeFirst()
+  return isWhole ? row : (await request(unit, wanted))[0]
 }
 
 /** Requests with all that they name, how they stand now, and whether their codes are alive, to be narrowed. */
-export function requests({ db, clock }: Statement) {
+export function requests({ db, clock }: Parts) {
   const codeAlive = sql<SqlBool>`exists (
     select 1 from code as c join consent_grant as g on g.id = c.grant_id
     where c.request_id = r.id and c.consumed_at is null and c.expires_at > ${clock}

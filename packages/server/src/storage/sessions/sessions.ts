@@ -2,6 +2,7 @@ import { lockUser, toUser, userIdOf, users } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
+import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes, hashText, idBytes, idText } from '../engines/stored-bytes.js'
 import { usedEvery } from '../usage/usage.js'
 import type { AuthenticationMethod, ListedSession, NewSession, Reauthentication, Session } from './session-storage.js'
@@ -68,25 +69,23 @@ export async function findSession(
   statement: Statement,
   idHash: string,
 ): Promise<{ session: Session; seen: { id: number; at: number } | undefined } | undefined> {
-  const row = await liveSessions(statement, idHash)
-    .select(['e.last_seen_at', statement.clock.as('read_at')])
-    .executeTakeFirst()
+  const [row] = await liveSession(statement, { idHash: hashBytes(idHash) })
   if (!row) return undefined
   const isDue = row.last_seen_at <= row.read_at - usedEvery
   return { session: toSession(row), seen: isDue ? { id: row.session_id, at: row.read_at } : undefined }
 }
 
-function liveSessions(statement: Statement, idHash: string) {
-  return users(statement)
+const liveSession = keptQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) =>
+  users(parts)
     .innerJoin('session as e', 'e.user_id', 'u.id')
     .select(['e.id as session_id', 'e.public_id as session', 'e.authenticated_at', 'e.amr', 'e.expires_at'])
-    .select('e.idle_seconds')
-    .where('e.id_hash', '=', hashBytes(idHash))
-    .where('e.idle_expires_at', '>', statement.clock)
-    .where('u.disabled_at', 'is', null)
-}
+    .select(['e.idle_seconds', 'e.last_seen_at', parts.clock.as('read_at')])
+    .where('e.id_hash', '=', idHash)
+    .where('e.idle_expires_at', '>', parts.clock)
+    .where('u.disabled_at', 'is', null),
+)
 
-type LiveRow = Awaited<ReturnType<ReturnType<typeof liveSessions>['executeTakeFirstOrThrow']>>
+type LiveRow = Awaited<ReturnType<typeof liveSession>>[number]
 
 function toSession(row: LiveRow): Session {
   return {
@@ -166,7 +165,7 @@ export async function reauthenticate(unit: Unit, renewal: Reauthentication): Pro
   const { db, now } = unit
   const idHash = hashBytes(renewal.idHash)
   await unit.lockRows('alone', db.selectFrom('session').select('id').where('id_hash', '=', idHash))
-  const row = await liveSessions(unit, renewal.idHash).executeTakeFirst()
+  const [row] = await liveSession(unit, { idHash })
   if (!row) return undefined
   const amr = renewal.amr?.join(' ') ?? row.amr
   await db

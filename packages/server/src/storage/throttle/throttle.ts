@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { userIdOf } from '../accounts/users.js'
 import type { Statement } from '../engines/engine.js'
+import { keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes } from '../engines/stored-bytes.js'
 import type { Attempt, AttemptCount, Device } from './throttle-storage.js'
 
@@ -29,25 +30,25 @@ export async function countAttempts(statement: Statement, attempts: readonly Att
   })
 }
 
-function countAll({ db, clock }: Statement, attempts: readonly { keyHash: Uint8Array; window: number }[]) {
-  return db
-    .insertInto('attempt')
-    .values(
-      attempts.map(({ keyHash, window }) => ({
-        key_hash: keyHash,
-        count: 1,
-        reset_at: sql<number>`${clock} + ${window}`,
-      })),
-    )
-    .onConflict((conflict) =>
-      conflict.column('key_hash').doUpdateSet({
-        count: sql`case when attempt.reset_at <= ${clock} then 1 else attempt.count + 1 end`,
-        reset_at: sql`case when attempt.reset_at <= ${clock} then excluded.reset_at else attempt.reset_at end`,
-      }),
-    )
-    .returning(['key_hash', 'count', 'reset_at'])
-    .execute()
-}
+const countAll = keptQueryOfRows(
+  ({ db, clock }, attempts: readonly Placeholders<{ keyHash: Uint8Array; window: number }>[]) =>
+    db
+      .insertInto('attempt')
+      .values(
+        attempts.map(({ keyHash, window }) => ({
+          key_hash: keyHash,
+          count: 1,
+          reset_at: sql<number>`${clock} + ${window}`,
+        })),
+      )
+      .onConflict((conflict) =>
+        conflict.column('key_hash').doUpdateSet({
+          count: sql`case when attempt.reset_at <= ${clock} then 1 else attempt.count + 1 end`,
+          reset_at: sql`case when attempt.reset_at <= ${clock} then excluded.reset_at else attempt.reset_at end`,
+        }),
+      )
+      .returning(['key_hash', 'count', 'reset_at']),
+)
 
 /** Rows that one code or refresh token leaves of each refusal in a day: an agent may present it as often as it likes, and more say nothing new. */
 const refusedRows = { window: 86_400, most: 100 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
+  type Driver,
+  DummyDriver,
   Kysely,
   PostgresAdapter,
   PostgresIntrospector,
@@ -9,7 +11,7 @@ import {
   sql,
 } from 'kysely'
 import type { Client, Pool } from 'pg'
-import type { ConnectionCounts, Engine, Locks, Unit } from '../engine.js'
+import type { ConnectionCounts, Engine, Form, Locks, Statement, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
 import { PoolDriver } from './pool-driver.js'
@@ -52,15 +54,14 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
       await client.end()
     }
   }
-  const clockOf = (at: number): RawBuilder<number> => sql`${Math.floor(at)}::bigint`
-  const statementOn = (db: Kysely<Tables>) => ({ db, clock: now ? clockOf(now()) : databaseClock })
+  const statementOn = (db: Kysely<Tables>) => (now ? timedOn(db, Math.floor(now())) : untimedOn(db))
   return {
     reading: () => statementOn(durable),
     statement: (lasting, verb) => verb(statementOn(writers[lasting])),
     transaction: (lasting, verb) =>
       writers[lasting].transaction().execute(async (transaction) => {
         const at = now ? Math.floor(now()) : await readClock(transaction)
-        return verb({ db: transaction, clock: clockOf(at), now: at, ...locksOf(transaction) })
+        return verb({ ...timedOn(transaction, at), ...locksOf(transaction), now: at })
       }),
     ifNobodyElse: (name, work) =>
       patient(async (ask) => {
@@ -95,14 +96,34 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
 }
 
 function queriesOn(pool: Pool): Kysely<Tables> {
+  return queriesBy(() => new PoolDriver(pool))
+}
+
+function queriesBy(createDriver: () => Driver): Kysely<Tables> {
   return new Kysely<Tables>({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
-      createDriver: () => new PoolDriver(pool),
+      createDriver,
       createIntrospector: (introspected) => new PostgresIntrospector(introspected),
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
   })
+}
+
+const parts = { db: queriesBy(() => new DummyDriver()), locking: lockingQuery }
+const untimed: Form = { parts, clock: () => databaseClock }
+const timed: Form = { parts, clock: timeOf }
+
+function untimedOn(db: Kysely<Tables>): Statement {
+  return { db, clock: databaseClock, at: undefined, form: untimed, locking: lockingQuery }
+}
+
+function timedOn(db: Kysely<Tables>, at: number): Statement {
+  return { db, clock: timeOf(at), at, form: timed, locking: lockingQuery }
+}
+
+function timeOf(at: number | RawBuilder<number>): RawBuilder<number> {
+  return sql`${at}::bigint`
 }
 
 /** Sends a statement. Rejects with {@link DatabaseFailure}. */
@@ -120,7 +141,7 @@ async function readClock(db: Kysely<Tables>): Promise<number> {
   return rows[0].now
 }
 
-function locksOf(db: Kysely<Tables>): Pick<Unit, 'exclusive' | 'lockRows' | 'locking'> {
+function locksOf(db: Kysely<Tables>): Pick<Unit, 'exclusive' | 'lockRows'> {
   return {
     async exclusive(name) {
       await sql`select pg_advisory_xact_lock(${lockNumber(name)}::bigint)`.execute(db)
@@ -128,7 +149,6 @@ function locksOf(db: Kysely<Tables>): Pick<Unit, 'exclusive' | 'lockRows' | 'loc
     async lockRows(strength, rows) {
       await (strength === 'shared' ? rows.forShare() : rows.forUpdate()).execute()
     },
-    locking: lockingQuery,
   }
 }
 

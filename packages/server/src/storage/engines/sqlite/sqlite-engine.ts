@@ -1,8 +1,8 @@
 import Database from 'better-sqlite3'
 import { systemClock } from 'countersign/wire'
-import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
+import { type Driver, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
 import { StorageError } from '../../storage-error.js'
-import type { DeletedEvents, Engine, Lasting, Unit } from '../engine.js'
+import type { DeletedEvents, Engine, Form, Lasting, Statement, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { createTurns } from '../turns.js'
 import { ImmediateDriver } from './immediate-driver.js'
@@ -28,13 +28,13 @@ export function sqliteEngine(path: string, now?: () => number): Engine {
   }
 
   return {
-    reading: () => ({ db: reader, clock: sql.val(readClock()) }),
-    statement: (lasting, verb) => writing(() => verb({ db: writers[lasting], clock: sql.val(readClock()) })),
+    reading: () => statementOn(reader, readClock()),
+    statement: (lasting, verb) => writing(() => verb(statementOn(writers[lasting], readClock()))),
     transaction: (lasting, verb) =>
       writing(() =>
         writers[lasting].transaction().execute((transaction) => {
-          const at = readClock()
-          return verb({ db: transaction, clock: sql.val(at), now: at, ...locks })
+          const now = readClock()
+          return verb({ ...statementOn(transaction, now), ...locks, now })
         }),
       ),
     ifNobodyElse: (_name, work) => work(),
@@ -94,10 +94,14 @@ function openConnections(path: string): Connections {
 }
 
 function queriesOn(database: Database.Database): Kysely<Tables> {
+  return queriesBy(() => new ImmediateDriver(database))
+}
+
+function queriesBy(createDriver: () => Driver): Kysely<Tables> {
   return new Kysely<Tables>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new ImmediateDriver(database),
+      createDriver,
       createIntrospector: (introspected) => new SqliteIntrospector(introspected),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
@@ -122,10 +126,16 @@ async function deleteEvents(db: Kysely<Tables>, before: number): Promise<Deleted
 }
 
 /** A transaction begins as the only writer of the file: nobody changes a row, or takes a lock, until it ends. */
-const locks: Pick<Unit, 'exclusive' | 'lockRows' | 'locking'> = {
+const locks: Pick<Unit, 'exclusive' | 'lockRows'> = {
   exclusive: async () => undefined,
   lockRows: async () => undefined,
-  locking: (query) => query,
+}
+const locking: Unit['locking'] = (query) => query
+
+const form: Form = { parts: { db: queriesBy(() => new DummyDriver()), locking }, clock: (at) => at }
+
+function statementOn(db: Kysely<Tables>, at: number): Statement {
+  return { db, clock: sql.val(at), at, form, locking }
 }
 
 /** Transactions wait for each other where they begin, so none fails because of another one. */
