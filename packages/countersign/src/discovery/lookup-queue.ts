@@ -53,7 +53,7 @@ class QueuedLookup implements Lookup {
   readonly #clocks: { now: () => number; delay: Delay }
   readonly #forNew: ConcurrencyLimit
   readonly #forKnown: ConcurrencyLimit
-  readonly #ended = new AbortController()
+  #waiting: AbortController | undefined
   #leave: (() => void) | undefined
 
   constructor(
@@ -96,12 +96,13 @@ class QueuedLookup implements Lookup {
   }
 
   end(): void {
-    this.#ended.abort()
+    this.#waiting?.abort()
     this.#leave?.()
   }
 
   async #timeOut(): Promise<Found<never>> {
-    await this.#clocks.delay(fetchLimits.timeoutMilliseconds, this.#ended.signal)
+    this.#waiting = new AbortController()
+    await this.#clocks.delay(fetchLimits.timeoutMilliseconds, this.#waiting.signal)
     return { failure: { reason: 'unreachable', message: `nothing within ${fetchLimits.timeoutMilliseconds} ms` } }
   }
 }

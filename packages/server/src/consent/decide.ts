@@ -105,7 +105,13 @@ async function stopBeforeAllowing(
 }
 
 function decisionBy({ form, session, browserHash }: SignedInVisit, { tokenHash }: ConsentLink, stored: AuthRequest) {
-  return { tokenHash, browserHash, userId: session.user.id, revision: readRevision(form) ?? stored.revision }
+  return {
+    tokenHash,
+    found: stored,
+    browserHash,
+    userId: session.user.id,
+    revision: readRevision(form) ?? stored.revision,
+  }
 }
 
 /** `action=extend`: keeps the request open longer, at most twelve times (WCAG 2.2.1: ten at least). */

@@ -39,6 +39,7 @@ export async function showRequest(context: ServerContext, visit: Visit): Promise
   }
   const bound = await context.storage.bindRequest({
     tokenHash: link.tokenHash,
+    found: stored,
     browserHash: visit.browserHash,
     userId: person.session.user.id,
     state: link.state ?? null,

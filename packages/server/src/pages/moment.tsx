@@ -48,16 +48,9 @@ export function Ago({ at, now, messages }: Dated) {
   const seconds = Math.max(0, now - at)
   return (
     <time datetime={exactly(at)} data-seconds-ago={seconds}>
-      {ago(seconds, messages)}
+      {messages.ago(seconds)}
     </time>
   )
-}
-
-/** In the largest unit that is whole, up to hours; a second at least. */
-function ago(seconds: number, { locale }: Messages): string {
-  const [size, unit] =
-    seconds < 60 ? [1, 'second' as const] : seconds < 3600 ? [60, 'minute' as const] : [3600, 'hour' as const]
-  return new Intl.RelativeTimeFormat(locale).format(-Math.max(1, Math.floor(seconds / size)), unit)
 }
 
 function exactly(unixSeconds: number): string {

@@ -183,7 +183,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     claimNonce: claimOrForget,
     countAttempt: alone('process', countAttempt),
     countAttempts: alone('process', countAttempts),
-    forgiveAttempt: alone('process', forgiveAttempt),
+    forgiveAttempt: together('process', forgiveAttempt),
     clearAttempts: alone('process', clearAttempts),
     rememberDevice: alone('process', rememberDevice),
     isKnownDevice: reading(isKnownDevice),

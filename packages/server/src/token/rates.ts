@@ -15,8 +15,7 @@ interface Rate {
 }
 
 /**
- * Requests for access in a minute, from one address and from one agent (attacks A20). The address comes first: agents
- * that are made up for it leave no more counters than it may send requests.
+ * Requests for access in a minute, from one address and from one agent (attacks A20).
  *
  * @throws AAuthError `too_many_requests`
  */
@@ -101,17 +100,13 @@ async function isAllowedBy({ storage }: ServerContext, agent: string, least: num
 
 async function countAll(context: ServerContext, rates: readonly Rate[]): Promise<void> {
   const { storage, rateFactor } = context
-  const counted: string[] = []
-  for (const { of, window, most } of rates) {
-    const key = keyOf(of)
-    const { count, resetAt } = await storage.countAttempt({ key, window })
-    if (count > most * rateFactor) {
-      // One agent beyond its own limit takes nothing from the others at its address.
-      await Promise.all(counted.map((before) => storage.forgiveAttempt(before)))
-      throw tooMany(context, resetAt)
-    }
-    counted.push(key)
-  }
+  const keys = rates.map(({ of }) => keyOf(of))
+  const counted = await storage.countAttempts(rates.map(({ window }, index) => ({ key: keys[index] ?? '', window })))
+  const beyond = rates.findIndex(({ most }, index) => (counted[index]?.count ?? 0) > most * rateFactor)
+  if (beyond === -1) return
+  // One agent beyond its own limit takes nothing from the others at its address; one beyond that leaves no counter of its own.
+  await Promise.all(keys.filter((_, index) => index !== beyond).map((key) => storage.forgiveAttempt(key)))
+  throw tooMany(context, counted[beyond]?.resetAt ?? 0)
 }
 
 function keyOf(counted: string): string {

@@ -25,6 +25,7 @@ export const ar: Messages = {
   timeOfDay: (unixSeconds) => `${arFormats.timeOfDay(unixSeconds)} بتوقيت UTC`,
   day: arFormats.day,
   dayAndTime: (unixSeconds, now) => `${arFormats.dayAndTime(unixSeconds, now)} بتوقيت UTC`,
+  ago: arFormats.ago,
 
   title: (page, serverName) => `${page} – ${serverName}`,
   errorTitle: (title) => `خطأ: ${title}`,

@@ -9,5 +9,6 @@ export function enDates(locale: string) {
     timeOfDay: (unixSeconds: number) => `${formats.timeOfDay(unixSeconds)} UTC`,
     day: (unixSeconds: number, now: number) => formats.day(unixSeconds, now),
     dayAndTime: (unixSeconds: number, now: number) => `${formats.dayAndTime(unixSeconds, now)} UTC`,
+    ago: formats.ago,
   }
 }

@@ -5,6 +5,8 @@ export interface Formats {
   /** The year only where it is not the year of `now`. */
   day: (unixSeconds: number, now: number) => string
   dayAndTime: (unixSeconds: number, now: number) => string
+  /** How long ago: in the largest unit that is whole, up to hours; a second at least. */
+  ago: (seconds: number) => string
 }
 
 const day = { day: 'numeric', month: 'long' } as const
@@ -14,6 +16,7 @@ export function createFormats(locale: string): Formats {
   const numbers = new Intl.NumberFormat(locale)
   const { hour12 } = new Intl.DateTimeFormat(locale, { hour: 'numeric' }).resolvedOptions()
   const timeOfDay = { hour: hour12 ? 'numeric' : '2-digit', minute: '2-digit' } as const
+  const ago = new Intl.RelativeTimeFormat(locale)
   const format = (options: Intl.DateTimeFormatOptions) => {
     const formatter = new Intl.DateTimeFormat(locale, { timeZone: 'UTC', ...options })
     return (unixSeconds: number) => formatter.format(unixSeconds * 1000)
@@ -28,6 +31,11 @@ export function createFormats(locale: string): Formats {
     timeOfDay: format(timeOfDay),
     day: dated(day),
     dayAndTime: dated({ ...day, ...timeOfDay }),
+    ago(seconds) {
+      const [size, unit] =
+        seconds < 60 ? [1, 'second' as const] : seconds < 3600 ? [60, 'minute' as const] : [3600, 'hour' as const]
+      return ago.format(-Math.max(1, Math.floor(seconds / size)), unit)
+    },
   }
 }
 

@@ -2,6 +2,7 @@ import { lockUser } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
+import { hashBytes, idBytes } from '../engines/stored-bytes.js'
 import { createCode } from '../grants/codes.js'
 import { lockGrant } from '../grants/grant-lists.js'
 import type { Grant } from '../grants/grant-storage.js'
@@ -28,6 +29,18 @@ import {
 } from './requests.js'
 
 export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
+  const status = decision.decision === 'allow' ? 'allowed' : 'denied'
+  const { found } = decision
+  if (found && !decisionRefusal(found, decision)) {
+    const [row] = await foundDecision(unit, {
+      token_hash: hashBytes(decision.tokenHash),
+      status,
+      browser_hash: hashBytes(decision.browserHash),
+      user: idBytes(decision.userId),
+      revision: decision.revision,
+    })
+    if (row) return carryOut(unit, row, found, decision)
+  }
   const row = await lockRequest(unit, decision.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
@@ -35,9 +48,19 @@ export async function decideRequest(unit: Unit, decision: RequestDecision): Prom
   if (recorded) return recorded
   const reason = decisionRefusal(request, decision)
   if (reason) return { outcome: 'refused', reason }
+  await recordDecision(unit, row, status)
+  return carryOut(unit, row, request, decision)
+}
+
+/** Gives what was decided, and says so. */
+async function carryOut(
+  unit: Unit,
+  row: DecidedRow,
+  request: AuthRequest,
+  decision: RequestDecision,
+): Promise<DecideOutcome> {
   const { handle } = decision
   const status = decision.decision === 'allow' ? 'allowed' : 'denied'
-  await recordDecision(unit, row, status)
   const scope = (status === 'allowed' && scopeToGrant(request.scope, decision.scope)) || undefined
   const granted = scope === undefined ? undefined : await grant(unit, row, scope, decision)
   if (granted && scope !== undefined && handle) await createCode(unit, row, granted.id, scope, handle)
@@ -70,6 +93,34 @@ function decisionRefusal(request: AuthRequest, decision: RequestDecision): Reaso
   return undefined
 }
 
+/** What of a request its decision needs. */
+type DecidedRow = Pick<
+  FoundRequest,
+  'id' | 'public_id' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'
+>
+
+interface FoundDecision {
+  token_hash: Uint8Array
+  status: 'allowed' | 'denied'
+  browser_hash: Uint8Array
+  user: Uint8Array
+  revision: number
+}
+
+/** Decides a request that is open as it was found. */
+const foundDecision = keptQuery(({ db, clock }, decision: Placeholders<FoundDecision>) =>
+  db
+    .updateTable('auth_request')
+    .set({ status: decision.status, decided_at: clock })
+    .where('token_hash', '=', decision.token_hash)
+    .where('status', '=', 'open')
+    .where('expires_at', '>', clock)
+    .where('browser_hash', '=', decision.browser_hash)
+    .where('user_id', '=', (e) => e.selectFrom('app_user').select('id').where('public_id', '=', decision.user))
+    .where('revision', '=', decision.revision)
+    .returning(['id', 'public_id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id']),
+)
+
 const decisionUpdate = keptQuery(
   ({ db, clock }, decision: Placeholders<{ id: number; status: 'allowed' | 'denied' }>) =>
     db
@@ -85,7 +136,7 @@ async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed
   if (!recorded) throw new TypeError('a request that is kept was decided')
 }
 
-async function grant(unit: Unit, row: FoundRequest, scope: string, decision: RequestDecision) {
+async function grant(unit: Unit, row: DecidedRow, scope: string, decision: RequestDecision) {
   const { user_id: userId } = row
   if (userId === null) throw new TypeError('a decision is that of the person whom the request is bound to')
   await unit.lockRows('alone', unit.db.selectFrom('app_user').select('id').where('id', '=', userId))

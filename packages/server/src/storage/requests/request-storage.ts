@@ -100,6 +100,8 @@ export interface AuthRequest {
 
 export interface RequestBinding {
   tokenHash: string
+  /** The request, where it was just read: what is the rule is then done without reading it again. */
+  found?: AuthRequest | undefined
   browserHash: string
   userId: string
   state: string | null
@@ -136,6 +138,8 @@ export interface NewHandle {
 
 export interface RequestDecision {
   tokenHash: string
+  /** The request, where it was just read: what is the rule is then done without reading it again. */
+  found?: AuthRequest | undefined
   browserHash: string
   userId: string
   revision: number

@@ -6,7 +6,7 @@ import { type Happening, writeEvent } from '../audit/audit.js'
 import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
-import { hashBytes, hashText, idText } from '../engines/stored-bytes.js'
+import { hashBytes, hashText, idBytes, idText } from '../engines/stored-bytes.js'
 import type { AuthRequestRow } from '../engines/tables.js'
 import { StorageError } from '../storage-error.js'
 import { displayHash, internDisplay } from './displays.js'
@@ -173,12 +173,66 @@ export async function rememberState({ db, clock }: Statement, tokenHash: string,
 }
 
 export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<BindOutcome> {
+  const first = await bindFound(unit, binding)
+  if (first) return { outcome: 'bound', request: first }
   const row = await lockRequest(unit, binding.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
   const reason = bindingRefusal(request, binding)
   if (reason) return { outcome: 'refused', reason, request: reason === 'other_browser' ? undefined : request }
   return { outcome: 'bound', request: await bind(unit, row, binding) }
+}
+
+/** Binds a request that was found unbound, if it still is. */
+async function bindFound(
+  unit: Unit,
+  { found, tokenHash, browserHash, userId, state }: RequestBinding,
+): Promise<AuthRequest | undefined> {
+  if (found?.status !== 'open' || found.browserHash !== null) return undefined
+  const [bound] = await firstBinding(unit, {
+    token_hash: hashBytes(tokenHash),
+    browser_hash: hashBytes(browserHash),
+    user: idBytes(userId),
+    state,
+  })
+  if (!bound) return undefined
+  await writeEvent(unit, { event: 'request.bound', ...requestParties(bound), userId: requireBound(bound.user_id) })
+  return {
+    ...found,
+    state: bound.state,
+    browserHash,
+    userId,
+    expiresAt: bound.expires_at,
+    extensions: bound.extensions,
+  }
+}
+
+interface FirstBinding {
+  token_hash: Uint8Array
+  browser_hash: Uint8Array
+  user: Uint8Array
+  state: string | null
+}
+
+const firstBinding = keptQuery(({ db, clock }, binding: Placeholders<FirstBinding>) =>
+  db
+    .updateTable('auth_request')
+    .set((e) => ({
+      state: e.fn.coalesce(binding.state, 'state'),
+      browser_hash: binding.browser_hash,
+      user_id: e.selectFrom('app_user').select('id').where('public_id', '=', binding.user),
+    }))
+    .where('token_hash', '=', binding.token_hash)
+    .where('status', '=', 'open')
+    .where('expires_at', '>', clock)
+    .where('browser_hash', 'is', null)
+    .where('user_id', 'is', null)
+    .returning(['public_id', 'agent_id', 'resource_id', 'user_id', 'state', 'expires_at', 'extensions']),
+)
+
+function requireBound(user: number | null): number {
+  if (user === null) throw new TypeError('a request is bound to a person that there is')
+  return user
 }
 
 /** Why a request may not be bound to a browser; undefined: it may, or is. */
@@ -222,8 +276,8 @@ export async function bind(
     .where('id', '=', row.id)
     .returning('user_id')
     .executeTakeFirstOrThrow()
-  if (user === null) throw new TypeError('a request is bound to a person that there is')
-  if (isNew) await writeEvent(unit, { event: 'request.bound', ...requestParties(row), userId: user })
+  const boundTo = requireBound(user)
+  if (isNew) await writeEvent(unit, { event: 'request.bound', ...requestParties(row), userId: boundTo })
   return { ...request, ...bound, browserHash, userId }
 }
 
@@ -297,7 +351,9 @@ export function toAuthRequest(row: FoundRequest): AuthRequest {
 }
 
 /** Whom an event of a request is about. */
-export function requestParties(row: FoundRequest): Pick<Happening, 'userId' | 'agentId' | 'resourceId' | 'request'> {
+export function requestParties(
+  row: Pick<FoundRequest, 'user_id' | 'agent_id' | 'resource_id' | 'public_id'>,
+): Pick<Happening, 'userId' | 'agentId' | 'resourceId' | 'request'> {
   return { userId: row.user_id, agentId: row.agent_id, resourceId: row.resource_id, request: row.public_id }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { userIdOf } from '../accounts/users.js'
-import type { Statement } from '../engines/engine.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import { keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes } from '../engines/stored-bytes.js'
 import type { Attempt, AttemptCount, Device } from './throttle-storage.js'
@@ -60,12 +60,20 @@ export async function isOneTooMany(statement: Statement, refusal: string, of: st
   return counted.count > refusedRows.most
 }
 
-export async function forgiveAttempt({ db }: Statement, key: string): Promise<void> {
+/** What nothing is counted of any more leaves no row. */
+export async function forgiveAttempt({ db }: Unit, key: string): Promise<void> {
+  const of = hashBytes(key)
+  const last = await db
+    .deleteFrom('attempt')
+    .where('key_hash', '=', of)
+    .where('count', '<=', 1)
+    .returning('key_hash')
+    .executeTakeFirst()
+  if (last) return
   await db
     .updateTable('attempt')
     .set((e) => ({ count: e('count', '-', 1) }))
-    .where('key_hash', '=', hashBytes(key))
-    .where('count', '>', 0)
+    .where('key_hash', '=', of)
     .execute()
 }
 

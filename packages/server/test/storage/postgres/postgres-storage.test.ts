@@ -1,8 +1,10 @@
 import type { Storage, StorageOptions } from 'countersign-server'
 import { postgresStorage } from 'countersign-server/postgres'
 import { isLong } from '../../long.js'
+import { requestContract } from '../contract/requests.js'
 import { contracts } from '../contracts.js'
 import { inTurn } from '../in-turn.js'
+import { readBefore } from '../read-before.js'
 import { emptyDatabase } from './in-postgres.js'
 import { patient } from './template.js'
 
@@ -26,3 +28,7 @@ for (const contract of contracts) {
   contract('two engines on one PostgreSQL database', inPostgresInTurn)
   if (isLong) contract('one engine on a PostgreSQL database', inPostgres)
 }
+
+requestContract('a PostgreSQL database asked with what was read before', async (options) =>
+  readBefore(await inPostgresInTurn(options)),
+)
