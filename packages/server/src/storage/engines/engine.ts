@@ -17,7 +17,7 @@ export interface Parts {
    * The same query, which locks what it reads of these tables as {@link Unit.lockRows} does, in this order. It reads those
    * rows as they are then, and all others, what is counted among them too, as they were when it began. In a transaction only.
    */
-  locking<DB, TB extends keyof DB, O>(query: SelectQueryBuilder<DB, TB, O>, tables: Locks<TB>): typeof query
+  locking: <DB, TB extends keyof DB, O>(query: SelectQueryBuilder<DB, TB, O>, tables: Locks<TB>) => typeof query
 }
 
 /** What queries differ in from database to database, and is the same for all of one. */
