@@ -9,6 +9,7 @@ import {
   shownDatabase,
 } from 'countersign-server'
 import { CommandError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
 
 /** A storage, with the counts of its connections where it has a pool. */
 type OpenedStorage = Storage & Partial<Pick<PooledStorage, 'connections'>>
@@ -58,5 +59,6 @@ export function databaseProblem(database: string, error: unknown, problem = 'doe
   if (!(error instanceof StorageError)) return error
   if (error.code !== 'unavailable') return new CommandError(error.message, { cause: error })
   const why = errorReasons(error).join(': ') || error.message
-  return new CommandError(`The database ${shownDatabase(database)} ${problem}: ${why}.`, { cause: error })
+  const exitCode = isPostgresUrl(database) ? exitStatus.network : exitStatus.refused
+  return new CommandError(`The database ${shownDatabase(database)} ${problem}: ${why}.`, { exitCode, cause: error })
 }

@@ -23,7 +23,8 @@ export const doctorCommand: Run = async (options, terminal, subject) => {
   const examinations: Examination[] = []
   if (subject !== '') {
     const issuer = requireIdentifierFlag('It', subject, 'allowed')
-    const findings = await examineOutside(issuer, readNetworkFlags(flags), terminal.notify)
+    const isInside = config !== undefined
+    const findings = await examineOutside(issuer, { network: readNetworkFlags(flags), isInside, tell: terminal.notify })
     examinations.push({ subject: issuer, from: 'outside', findings })
   }
   if (config !== undefined) {

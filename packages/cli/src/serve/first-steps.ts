@@ -16,7 +16,7 @@ export function firstSteps({ file, settings }: LoadedConfig): string {
       : [`before long:       countersign keys rotate --config ${file}, every 90 days`]),
   ]
   return [
-    `This was the first start: the keys were made, in ${shownDatabase(database)}. What to do next:`,
+    `This was a first start: ${shownDatabase(database)} was empty, and has keys now. What to do next:`,
     ...steps.map((step, index) => `  ${index + 1}. ${step}`),
   ].join('\n')
 }

@@ -7,6 +7,13 @@ import { errorReason } from '../command/error-reason.js'
 /** Milliseconds between looks at the file. */
 const interval = 2000
 
+/** The settings that are not the same, by their names. */
+function namesOfChanges(before: object, after: object): string[] {
+  const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))]
+  const names = new Set([...old.keys(), ...now.keys()])
+  return [...names].filter((name) => !isDeepStrictEqual(old.get(name), now.get(name)))
+}
+
 /** The policies of a configuration file, as they are now. */
 export interface FollowedPolicies {
   policy: Policy
@@ -22,6 +29,7 @@ export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.Pro
   let policy = policyOfRules(settings.policies)
   let seen: number | undefined
   let isLooking = false
+  let wasUnread = false
 
   async function look(): Promise<void> {
     const { mtimeMs } = await stat(file)
@@ -37,14 +45,20 @@ export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.Pro
       policy = policyOfRules(policies)
       log.write('info', 'policies.changed', { rules: policies.length })
     }
-    if (!isDeepStrictEqual(others, othersNow)) log.write('warn', 'config.needs_restart', { file })
+    const changed = namesOfChanges(others, othersNow)
+    if (changed.length > 0) log.write('warn', 'config.needs_restart', { file, settings: changed.join(' ') })
+    if (wasUnread) log.write('info', 'config.read', { file })
+    wasUnread = false
   }
 
   function tick(): void {
     if (isLooking) return
     isLooking = true
     look()
-      .catch((error: unknown) => log.write('error', 'config.not_read', { file, reason: errorReason(error) }))
+      .catch((error: unknown) => {
+        wasUnread = true
+        log.write('error', 'config.not_read', { file, reason: errorReason(error) })
+      })
       .finally(() => {
         isLooking = false
       })

@@ -87,11 +87,27 @@ function send(
         reject(error)
       }
     })
-    sent.on('error', reject)
+    sent.on('error', (error) => reject(withTrustHint(error)))
     // An upgrade ends without an answer and without an error.
     sent.on('close', () => reject(networkFailure('ECONNABORTED', 'the connection was closed without an answer')))
     sent.end(body)
   })
+}
+
+const untrusted = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+])
+
+/** The same error; where nobody vouches for the certificate, with what to do if that is an authority of one's own. */
+function withTrustHint(error: Error): Error {
+  const code = 'code' in error ? String(error.code) : ''
+  if (!untrusted.has(code)) return error
+  const hint = 'if its authority is your own, start this program with NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem'
+  return Object.assign(new Error(`${error.message}: ${hint}`, { cause: error }), { code })
 }
 
 /** The addresses of a host, as the operating system finds them. Rejects when there are none, or the signal aborts. */

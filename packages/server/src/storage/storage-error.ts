@@ -1,8 +1,8 @@
 /**
  * A verb that could not be done. `unavailable`: the database did not answer; nothing happened, try again later.
  * `keys_changed`: somebody else moved one of the keys first; nothing happened, look again. `other_issuer`, `schema_newer`,
- * `not_ours`, `not_writable` and `clock_skew`: the database cannot be used as it is, and the message tells an operator what to
- * do.
+ * `not_ours`, `not_writable`, `clock_skew` and `misconfigured`: the database cannot be used as it is, or as it is named, and the
+ * message tells an operator what to do.
  */
 export class StorageError extends Error {
   readonly code:
@@ -18,6 +18,7 @@ export class StorageError extends Error {
     | 'not_ours'
     | 'not_writable'
     | 'clock_skew'
+    | 'misconfigured'
 
   constructor(code: StorageError['code'], message: string, options?: ErrorOptions) {
     super(message, options)

@@ -10,6 +10,6 @@ it('is what needs pg: the root entry is imported without it', async () => {
 it('says, without pg, how to install it', async () => {
   const program = `await import('countersign-server/postgres').catch(({ name, code, message }) => console.log(name, code, message))`
   expect(await run(program)).toBe(
-    'StorageError unavailable PostgreSQL needs the package pg, which is not installed: npm install pg',
+    'StorageError misconfigured PostgreSQL needs the package pg, which is not installed: npm install pg@8',
   )
 })

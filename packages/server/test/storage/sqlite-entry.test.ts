@@ -10,6 +10,6 @@ it('is what needs better-sqlite3: the root entry is imported without it', async 
 it('says, without better-sqlite3, how to install it', async () => {
   const program = `await import('countersign-server/sqlite').catch(({ name, code, message }) => console.log(name, code, message))`
   expect(await run(program)).toBe(
-    'StorageError unavailable SQLite needs the package better-sqlite3, which is not installed: npm install better-sqlite3',
+    'StorageError misconfigured SQLite needs the package better-sqlite3, which is not installed: npm install better-sqlite3',
   )
 })

@@ -15,8 +15,12 @@ interface Copy {
   isPrivate: boolean
 }
 
-/** How old the newest copy in a folder is, and who can read it. */
-export function checkBackups(folder: string | undefined): Finding[] {
+/**
+ * How old the newest copy in a folder is, and who can read it.
+ *
+ * @param isFile whether the database is a file, whose copies the server's own timer makes
+ */
+export function checkBackups(folder: string | undefined, isFile: boolean): Finding[] {
   const report = checking('backups')
   if (folder === undefined)
     return [report.unknown('No folder was named.', 'Name the one that backups are in: --backups <folder>.')]
@@ -32,7 +36,9 @@ export function checkBackups(folder: string | undefined): Finding[] {
     ]
   }
   const [newest] = copies.toSorted((one, other) => one.age - other.age)
-  const timer = 'See why the backup did not run: systemctl status countersign-backup.timer countersign-backup.service'
+  const timer = isFile
+    ? 'See why the backup did not run: systemctl status countersign-backup.timer countersign-backup.service'
+    : 'See why the backup of PostgreSQL did not run, or is not whole: pg_dump --format=custom, as the role that owns the tables.'
   if (!newest) return [report.problem(`There is no copy of a database in ${folder}.`, timer)]
   const hours = Math.floor(newest.age / hour)
   const found = `The newest is ${newest.path}, ${hours} h old, of ${megabytes(newest.bytes)} MB.`

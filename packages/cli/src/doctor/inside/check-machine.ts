@@ -57,8 +57,14 @@ export async function checkRunning({ settings }: LoadedConfig): Promise<Finding[
     ]
   const ready = await statusOf(admin, '/readyz')
   const readiness = checking('readiness')
+  const mendReadiness =
+    served === 200
+      ? `It runs, and says why at http://${admin.host}:${admin.port}/readyz and in its log: it is ready again by itself when that is mended.`
+      : mend
   findings.push(
-    ready === 200 ? readiness.ok('It takes writes and signs.') : readiness.problem(`/readyz answers: ${ready}.`, mend),
+    ready === 200
+      ? readiness.ok('It takes writes and signs.')
+      : readiness.problem(`/readyz answers: ${ready}.`, mendReadiness),
   )
   return findings
 }

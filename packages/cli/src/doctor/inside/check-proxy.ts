@@ -37,3 +37,14 @@ export function checkProxy({ settings }: LoadedConfig): Finding[] {
   }
   return findings
 }
+
+/** Whether others than this machine may reach the port that tells what happens. */
+export function checkAdminPort({ settings: { admin } }: LoadedConfig): Finding[] {
+  if (!admin || loopback.includes(admin.host)) return []
+  return [
+    checking('admin port').warning(
+      `It listens on ${admin.host}, port ${admin.port}, and tells whoever reaches it what the server does.`,
+      'Let a firewall pass only what watches the server to that port, or set admin.host to 127.0.0.1.',
+    ),
+  ]
+}

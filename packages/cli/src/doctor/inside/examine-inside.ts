@@ -1,8 +1,9 @@
+import { isPostgresUrl } from 'countersign-server'
 import { checking, type Finding } from '../finding.js'
 import { checkBackups } from './check-backups.js'
 import { checkDatabase } from './check-database.js'
 import { checkRunning, checkSpace, checkSynchronization, writtenFolders } from './check-machine.js'
-import { checkProxy } from './check-proxy.js'
+import { checkAdminPort, checkProxy } from './check-proxy.js'
 import { checkMasterKey, checkSettings, checkStart } from './check-settings.js'
 
 export interface Inside {
@@ -18,7 +19,7 @@ export async function examineInside({ config: file, backups, env }: Inside): Pro
   const { findings, config } = await checkSettings(file, env)
   if (!config) {
     const rest = checking('everything else')
-    return [...findings, rest.unknown('It needs settings that can be used.'), ...checkBackups(backups)]
+    return [...findings, rest.unknown('It needs settings that can be used.'), ...checkBackups(backups, true)]
   }
   const { findings: ofMasterKey, masterKey } = await checkMasterKey(config)
   return [
@@ -27,8 +28,9 @@ export async function examineInside({ config: file, backups, env }: Inside): Pro
     ...ofMasterKey,
     ...(await checkDatabase(config, masterKey)),
     ...checkProxy(config),
+    ...checkAdminPort(config),
     ...(await checkRunning(config)),
-    ...checkBackups(backups),
+    ...checkBackups(backups, !isPostgresUrl(config.settings.database)),
     ...checkSpace(writtenFolders(config, backups)),
     checkSynchronization(),
   ]

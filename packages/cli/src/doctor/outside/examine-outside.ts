@@ -14,12 +14,15 @@ import { checkCertificate } from './check-certificate.js'
 import { checkDocuments } from './check-documents.js'
 import { checkRedirect } from './check-redirect.js'
 
+export interface Outside {
+  network: NetworkOptions
+  /** Whether the machine that it runs on is looked at too. */
+  isInside: boolean
+  tell: (text: string) => void
+}
+
 /** Looks at an auth server as its agents, resources and people reach it. Nothing is sent but GET requests. */
-export async function examineOutside(
-  identifier: string,
-  network: NetworkOptions,
-  tell: (text: string) => void,
-): Promise<Finding[]> {
+export async function examineOutside(identifier: string, { network, isInside, tell }: Outside): Promise<Finding[]> {
   const issuer = new URL(identifier)
   const { finding, isTrusted } = await checkCertificate(issuer)
   if (!isTrusted) {
@@ -51,7 +54,7 @@ export async function examineOutside(
       }
     }),
   )
-  return [...begun, ...answered.flat(), clientAddress]
+  return [...begun, ...answered.flat(), ...(isInside ? [] : [clientAddress])]
 }
 
 const clientAddress = checking('client addresses').unknown(

@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { postgresStorage } from 'countersign-server/postgres'
+import { promisify } from 'node:util'
+import { migratePostgres, postgresStorage, readSchemaVersion } from 'countersign-server/postgres'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { newUser } from '../fixtures.js'
 import { type PostgresServer, startCluster } from './postgres-server.js'
@@ -64,20 +65,56 @@ describe('a connection to PostgreSQL', () => {
     await open('sslmode=require')
   })
 
-  it.each([
-    ['to a server with another certificate', `sslmode=verify-full&ROOT`, /self-signed|unable to verify|certificate/i],
-    ['without encryption', 'sslmode=disable', /no encryption/],
-    ['where the URL says nothing of it', '', /no encryption/],
-  ])('is not made %s', async (_claim, search, reason) => {
+  it.each<[string, string, RegExp]>([
+    ['to a server with another certificate', 'sslmode=verify-full&ROOT', /sslrootcert=/],
+    ['without encryption', 'sslmode=disable', /no encryption.*sslmode=verify-full/],
+    ['where the URL says nothing of it', '', /no encryption.*sslmode=verify-full/],
+    ['with a mode of TLS that there is not', 'sslmode=verify-ful', /^sslmode=verify-ful is none: .*verify-full/],
+  ])('is not made %s, and what to do is said', async (_claim, search, reason) => {
     await expect(open(search.replace('ROOT', root('other')))).rejects.toMatchObject({
-      code: 'unavailable',
+      code: 'misconfigured',
       message: expect.stringMatching(reason),
     })
   })
 
   it('is not made with a wrong password, which nobody is shown', async () => {
     const wrong = open(`sslmode=verify-full&${root('server')}`, '*:*:*:*:another password')
-    await expect(wrong).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('over_tls') })
+    await expect(wrong).rejects.toMatchObject({ code: 'misconfigured', message: expect.stringContaining('over_tls') })
     await expect(wrong).rejects.not.toMatchObject({ message: expect.stringContaining('another password') })
+  })
+
+  it('is not made without a password; the program ends at once, and nothing is deprecated', async () => {
+    vi.stubEnv('PGPASSFILE', join(folder, 'of-nobody'))
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const program = `
+      import { postgresStorage } from 'countersign-server/postgres'
+      await postgresStorage(${JSON.stringify(`${url.href}?sslmode=require`)}).catch(({ code, message }) => console.log(code, message))`
+    const began = performance.now()
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
+    expect(stdout).toMatch(/^misconfigured .* asks for a password, and there is none: .*PGPASSFILE/)
+    expect(stderr).toBe('')
+    expect(performance.now() - began).toBeLessThan(10_000)
+  })
+})
+
+describe('a role that is to serve', () => {
+  it('is one that there is: else nothing is made', async () => {
+    const database = await server.createDatabase()
+    await expect(migratePostgres(database.url, { serveAs: 'countersgin' })).rejects.toMatchObject({
+      code: 'misconfigured',
+      message: expect.stringContaining('no role countersgin'),
+    })
+    expect(await readSchemaVersion(database.url)).toMatchObject({ found: 0 })
+  })
+
+  it('is told how to become that, where it is not yet', async () => {
+    const database = await server.createDatabase()
+    await migratePostgres(database.url)
+    await server.query(`grant connect on database ${database.name} to over_tls`)
+    const served = Object.assign(new URL(database.url), { username: 'over_tls', password })
+    await expect(postgresStorage(`${served.href}?sslmode=require`)).rejects.toMatchObject({
+      code: 'misconfigured',
+      message: expect.stringContaining('countersign db migrate --serve-as'),
+    })
   })
 })

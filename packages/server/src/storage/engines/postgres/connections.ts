@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { passwordFromFile } from './password-file.js'
 import type { Pools } from './postgres-engine.js'
 
 /** Seconds after which a request is told that the database does not answer. */
@@ -35,6 +36,7 @@ function openPool(url: string, { connections = 10, timeouts = {} }: PoolOptions,
   const { connection = 0.5, lock = 1.5, statement = 2 } = timeouts
   const pool = new pg.Pool({
     ...common(url),
+    Client,
     max: connections,
     connectionTimeoutMillis: connection * 1000,
     lock_timeout: lock * 1000,
@@ -55,10 +57,16 @@ function openPool(url: string, { connections = 10, timeouts = {} }: PoolOptions,
 
 /** One connection, for what may take its time: migrations, retention. */
 export async function openClient(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ ...common(url), connectionTimeoutMillis: firstConnection })
+  const client = new Client({ ...common(url), connectionTimeoutMillis: firstConnection })
   // Whatever is sent next is told that the connection is lost.
   client.on('error', () => undefined)
-  await client.connect()
+  try {
+    await client.connect()
+  } catch (error) {
+    // Else the database would wait for the rest of a sign-in, and this process for the database.
+    void client.end().catch(() => undefined)
+    throw error
+  }
   return client
 }
 
@@ -68,6 +76,14 @@ function common(url: string): pg.ClientConfig {
     application_name: 'countersign',
     keepAlive: true,
     types: { getTypeParser },
+  }
+}
+
+/** Looks for a password in the password file where neither the URL nor the environment has one. */
+class Client extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config)
+    this.password ??= passwordFromFile
   }
 }
 

@@ -5,6 +5,7 @@ import { StorageError } from '../../storage-error.js'
 import { openClient, openPools, type PoolOptions } from './connections.js'
 import { migrate, versionOf } from './migrate.js'
 import { migrations } from './migrations.js'
+import { openFailure, requireSslMode } from './open-failure.js'
 import { type PooledEngine, postgresEngine } from './postgres-engine.js'
 
 export interface PostgresOptions extends StorageOptions, PoolOptions {
@@ -17,8 +18,8 @@ export interface PostgresOptions extends StorageOptions, PoolOptions {
  * that; a write that was answered is as durable as the database makes it.
  *
  * @param url `postgres://user@host/database`; what it leaves out comes from the variables that `libpq` reads
- * @throws {StorageError} `unavailable` when the database cannot be reached; `not_writable`, `schema_newer` or `not_ours`, with
- * what to do, when it cannot be used
+ * @throws {StorageError} `unavailable` when the database cannot be reached; `misconfigured`, `not_writable`, `schema_newer`
+ * or `not_ours`, with what to do, when it cannot be used
  *
  * @example
  * const storage = await postgresStorage('postgres://countersign@db.internal/countersign?sslmode=verify-full')
@@ -42,13 +43,23 @@ export async function openPostgres(url: string, { now, ...options }: PostgresOpt
  * Brings the schema up to date, and lets a role serve with it: one that may not change or delete what the audit says.
  *
  * @param url of the role that owns the tables
- * @throws {StorageError} as {@link postgresStorage}; `not_ours` where there is no such role
+ * @throws {StorageError} as {@link postgresStorage}; `misconfigured` where there is no such role, and nothing happened
  */
 export async function migratePostgres(url: string, { serveAs }: { serveAs?: string } = {}): Promise<void> {
   await onConnection(url, async (client) => {
+    if (serveAs !== undefined) await requireRole(client, serveAs)
     await migrate(client)
     if (serveAs !== undefined) await client.query('select may_serve($1)', [serveAs])
   })
+}
+
+async function requireRole(client: ClientBase, role: string): Promise<void> {
+  const { rowCount } = await client.query('select 1 from pg_roles where rolname = $1', [role])
+  if (rowCount === 0)
+    throw new StorageError(
+      'misconfigured',
+      `There is no role ${role}: create it first (create role … login), or mend its name.`,
+    )
 }
 
 /**
@@ -61,6 +72,7 @@ export async function readSchemaVersion(url: string): Promise<{ found: number; n
 }
 
 async function onConnection<T>(url: string, work: (client: ClientBase) => Promise<T>): Promise<T> {
+  requireSslMode(url)
   try {
     const client = await openClient(url)
     try {
@@ -69,8 +81,6 @@ async function onConnection<T>(url: string, work: (client: ClientBase) => Promis
       await client.end()
     }
   } catch (error) {
-    if (error instanceof StorageError) throw error
-    const why = error instanceof Error ? error.message : String(error)
-    throw new StorageError('unavailable', `The database cannot be opened: ${why}`, { cause: error })
+    throw openFailure(error)
   }
 }

@@ -7,7 +7,7 @@ async function loadSqlite() {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
     if (!isMissing) throw cause
     const what = 'SQLite needs the package better-sqlite3, which is not installed: npm install better-sqlite3'
-    throw new StorageError('unavailable', what, { cause })
+    throw new StorageError('misconfigured', what, { cause })
   }
   return {
     ...(await import('./sqlite-storage.js')),
