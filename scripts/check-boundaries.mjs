@@ -116,7 +116,7 @@ const dependencies = {
 const optionalPeers = {
   countersign: ['@opentelemetry/api', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
   cli: ['countersign-server'],
-  server: ['pg'],
+  server: ['pg', 'pgpass'],
 }
 
 /**
@@ -127,7 +127,7 @@ const separate = [
   { name: 'countersign', folder: 'otel', needs: ['@opentelemetry/api'] },
   { name: 'countersign', folder: 'x509', needs: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'] },
   { name: 'server', folder: 'storage/engines/sqlite', needs: ['better-sqlite3'] },
-  { name: 'server', folder: 'storage/engines/postgres', needs: ['pg'] },
+  { name: 'server', folder: 'storage/engines/postgres', needs: ['pg', 'pgpass'] },
   { name: 'server', folder: 'observability', needs: ['pino', 'prom-client', 'sonic-boom'] },
   { name: 'server', folder: 'logos/re-encode', needs: ['@cf-wasm/photon'] },
 ]

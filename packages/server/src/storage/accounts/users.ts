@@ -17,6 +17,16 @@ export async function findUserId(statement: Statement, userId: string): Promise<
   return (await userIdOf(statement, userId).executeTakeFirst())?.id
 }
 
+/** Keeps a person for what is done in their name; their rows come after this (see {@link Unit.lockRows}). */
+export async function holdPerson(unit: Unit, userId: string): Promise<void> {
+  await unit.lockRows('alone', userIdOf(unit, userId))
+}
+
+export async function isActive(unit: Unit, userId: string): Promise<boolean> {
+  const active = await userIdOf(unit, userId).where('disabled_at', 'is', null).executeTakeFirst()
+  return active !== undefined
+}
+
 /** A person as they stay to the end of the transaction: their status is changed after it at the earliest. */
 export async function lockUser(
   unit: Unit,

@@ -41,7 +41,7 @@ export async function internResource(unit: Unit, identifier: string): Promise<nu
 export async function dropAgents(unit: Unit, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
   const unseen = unit.db.selectFrom('agent').select('id').where('id', 'in', ids).where('first_seen_at', 'is', null)
-  await unit.lockRows('alone', unseen)
+  await unit.lockRows('whole', unseen)
   await unit.db
     .deleteFrom('agent')
     .where('id', 'in', ids)
@@ -53,7 +53,7 @@ export async function dropAgents(unit: Unit, ids: readonly number[]): Promise<vo
 /** Deletes those of these resources that no row names any more. */
 export async function dropResources(unit: Unit, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
-  await unit.lockRows('alone', unit.db.selectFrom('resource').select('id').where('id', 'in', ids))
+  await unit.lockRows('whole', unit.db.selectFrom('resource').select('id').where('id', 'in', ids))
   await unit.db
     .deleteFrom('resource')
     .where('id', 'in', ids)

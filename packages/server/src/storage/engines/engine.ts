@@ -42,19 +42,22 @@ export interface Unit extends Statement {
   exclusive(name: string): Promise<void>
   /**
    * Waits until nobody else changes the rows of a query, and keeps them as they are to the end of the transaction:
-   * `shared` with others who keep them, `alone` where this transaction changes them. What was read before may be older.
+   * `shared` with others who keep them, `alone` where this transaction changes them, `whole` where it may delete them, so
+   * that no new row names them. What was read before may be older. Everybody locks in one order, so that no two wait for
+   * each other: people, agents, requests, grants, then what hangs on these; of several rows those with lower ids first.
    */
   lockRows(strength: LockStrength, rows: Lockable): Promise<void>
 }
 
-export type LockStrength = 'shared' | 'alone'
+export type LockStrength = 'shared' | 'alone' | 'whole'
 
 /** How rows are locked, by the names that tables have in a query. */
 export type Locks<TB extends PropertyKey> = Readonly<Partial<Record<TB, LockStrength>>>
 
 /** A query whose rows can be locked. */
-interface Lockable {
+export interface Lockable {
   forShare(): { execute(): Promise<unknown> }
+  forNoKeyUpdate(): { execute(): Promise<unknown> }
   forUpdate(): { execute(): Promise<unknown> }
 }
 

@@ -97,7 +97,7 @@ const presented = keptQuery((parts, { codeHash }: Placeholders<{ codeHash: Uint8
     .select(['c.request_id', 'c.scope as code_scope', 'c.expires_at as code_expires_at', 'c.consumed_at'])
     .select(['r.public_id as request_public_id', 'r.token_hash', 'r.agent_jkt', 'r.redirect_uri'])
     .where('c.code_hash', '=', codeHash)
-  return parts.locking(found, { a: 'shared', c: 'alone', g: 'shared', u: 'shared' })
+  return parts.locking(found, { u: 'shared', a: 'shared', g: 'alone', c: 'alone' })
 })
 
 type FoundRow = Awaited<ReturnType<typeof presented>>[number]

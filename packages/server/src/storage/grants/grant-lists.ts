@@ -51,7 +51,7 @@ export function toPermissions(list: string | null): GrantedScope[] {
 
 export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
 
-/** A grant as it and its person stay to the end of the transaction, with its row: it is removed after it at the earliest. */
+/** A grant that this transaction may change, and whose person stays as they are, with its row. */
 export async function lockGrant(
   unit: Unit,
   which: { id: number } | { publicId: string },
@@ -59,7 +59,7 @@ export async function lockGrant(
   const wanted = grants(unit).where((e) =>
     'id' in which ? e('g.id', '=', which.id) : e('g.public_id', '=', idBytes(which.publicId)),
   )
-  const row = await unit.locking(wanted, { g: 'shared', u: 'shared' }).executeTakeFirst()
+  const row = await unit.locking(wanted, { u: 'shared', g: 'alone' }).executeTakeFirst()
   return row && { row, grant: toGrant(row) }
 }
 

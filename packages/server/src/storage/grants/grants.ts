@@ -1,4 +1,4 @@
-import { type Selectable, sql } from 'kysely'
+import { type Selectable, type SelectQueryBuilder, sql } from 'kysely'
 import { userIdOf } from '../accounts/users.js'
 import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
@@ -6,7 +6,7 @@ import type { Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
-import type { AuthRequestRow, GrantRow, GrantScopeRow } from '../engines/tables.js'
+import type { AuthRequestRow, GrantRow, GrantScopeRow, Tables } from '../engines/tables.js'
 import { permissionsOfGrant, toPermissions } from './grant-lists.js'
 import type { GrantedScope, GrantRevocation, GrantsRevocation } from './grant-storage.js'
 import { grantEnded, grantedScopesOf, lastEnd, livePermissions, unitePermissions } from './granted-scopes.js'
@@ -27,6 +27,9 @@ interface GrantKeys {
   public_id: Uint8Array
 }
 
+/** Whom a grant is ended by where another takes its place. */
+const replaced = 'replaced'
+
 export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKeys> {
   const { now } = unit
   const given = grantedScopesOf(grant.scope, grant.lifetime === null ? null : now + grant.lifetime)
@@ -36,16 +39,19 @@ export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKey
     await unit.db.updateTable('consent_grant').set({ remembered: 0 }).where('id', '=', before.id).execute()
     return insertGrant(unit, grant, given)
   }
-  await markRevoked(unit, before.id, 'replaced')
+  await markRevoked(unit, before.id, replaced)
   const kept = livePermissions(toPermissions(before.permissions), now)
   const successor = await insertGrant(unit, grant, unitePermissions(kept, given))
   await unit.db.updateTable('refresh_token').set({ grant_id: successor.id }).where('grant_id', '=', before.id).execute()
-  await recordRevocation(unit, before, 'replaced', idText(successor.public_id))
+  await recordRevocation(unit, before, replaced, idText(successor.public_id))
   return successor
 }
 
 /** The person's grants are held by the transaction, so that there is at most one; a unique index sees to it too. */
-async function findRemembered({ db }: Unit, { userId, request }: NewGrant) {
+async function findRemembered(
+  { db }: Unit,
+  { userId, request }: { userId: number; request: Pick<NewGrant['request'], 'agent_id' | 'delegate' | 'resource_id'> },
+) {
   return db
     .selectFrom('consent_grant as g')
     .select(revokedColumns)
@@ -115,16 +121,36 @@ async function markRevoked({ db, now }: Unit, id: number, by: string): Promise<v
 }
 
 export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevocation): Promise<boolean> {
-  let update = unit.db
+  const { db, now } = unit
+  let named = db.selectFrom('consent_grant').where('public_id', '=', idBytes(grantId))
+  if (userId !== undefined) named = named.where('user_id', '=', userIdOf(unit, userId))
+  await holdPeople(unit, named.select('user_id'))
+  const grant = await named
+    .select(['id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'revoked_by'])
+    .executeTakeFirst()
+  if (!grant) return false
+  // What took its place since gives what it gave.
+  const successor =
+    grant.revoked_by === replaced && (await findRemembered(unit, { userId: grant.user_id, request: grant }))
+  const revoked = await db
     .updateTable('consent_grant')
-    .set({ revoked_at: unit.now, revoked_by: by })
-    .where('public_id', '=', idBytes(grantId))
+    .set({ revoked_at: now, revoked_by: by })
+    .where('id', '=', successor ? successor.id : grant.id)
     .where('revoked_at', 'is', null)
-  if (userId !== undefined) update = update.where('user_id', '=', userIdOf(unit, userId))
-  const revoked = await update.returning(revokedColumns).executeTakeFirst()
+    .returning(revokedColumns)
+    .executeTakeFirst()
   if (!revoked) return false
   await recordRevocation(unit, revoked, by)
   return true
+}
+
+/** Keeps the people whom grants are of: none of these is replaced, and none made, to the end of the transaction. */
+async function holdPeople(
+  unit: Unit,
+  users: SelectQueryBuilder<Tables, 'consent_grant', { user_id: number }>,
+): Promise<void> {
+  const people = unit.db.selectFrom('app_user').select('id').where('id', 'in', users).orderBy('id')
+  await unit.lockRows('alone', people)
 }
 
 export async function revokeGrants(unit: Unit, { userId, agent, resource, by }: GrantsRevocation): Promise<number> {
@@ -132,15 +158,21 @@ export async function revokeGrants(unit: Unit, { userId, agent, resource, by }: 
   if (userId === undefined && agent === undefined && resource === undefined) {
     throw new TypeError('say whose grants to revoke')
   }
-  let update = db
-    .updateTable('consent_grant')
-    .set({ revoked_at: now, revoked_by: by })
+  let live = db
+    .selectFrom('consent_grant')
     .where('revoked_at', 'is', null)
     .where((e) => e.or([e('expires_at', 'is', null), e('expires_at', '>', now)]))
-  if (userId !== undefined) update = update.where('user_id', '=', userIdOf(unit, userId))
-  if (agent !== undefined) update = update.where('agent_id', '=', agentIdOf(unit, agent))
-  if (resource !== undefined) update = update.where('resource_id', '=', resourceIdOf(unit, resource))
-  const revoked = await update.returning(revokedColumns).execute()
+  if (userId !== undefined) live = live.where('user_id', '=', userIdOf(unit, userId))
+  if (agent !== undefined) live = live.where('agent_id', '=', agentIdOf(unit, agent))
+  if (resource !== undefined) live = live.where('resource_id', '=', resourceIdOf(unit, resource))
+  await holdPeople(unit, live.select('user_id'))
+  await unit.lockRows('alone', live.select('id').orderBy('id'))
+  const revoked = await db
+    .updateTable('consent_grant')
+    .set({ revoked_at: now, revoked_by: by })
+    .where('id', 'in', live.select('id'))
+    .returning(revokedColumns)
+    .execute()
   for (const row of revoked) await recordRevocation(unit, row, by)
   return revoked.length
 }

@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { agentIdOf } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
@@ -90,6 +89,7 @@ export async function recordUse(
   unit: Unit,
   { grantId, tokenId, at }: { grantId: number; tokenId: number; at: number },
 ): Promise<void> {
+  await unit.lockRows('alone', unit.db.selectFrom('consent_grant').select('id').where('id', '=', grantId))
   const written = await unit.db
     .updateTable('refresh_token')
     .set({
@@ -121,24 +121,21 @@ export async function revokeRefreshToken(
   unit: Unit,
   { tokenHash, agent, delegate }: { tokenHash: string; agent: string; delegate: string | null },
 ): Promise<boolean> {
-  const { db, now } = unit
-  const revoked = await db
+  const held = await unit.db
+    .selectFrom('refresh_token')
+    .select('grant_id')
+    .where('token_hash', '=', hashBytes(tokenHash))
+    .executeTakeFirst()
+  const kept = held && (await lockGrant(unit, { id: held.grant_id }))
+  if (kept?.row.agent !== agent || kept.row.delegate !== delegate) return false
+  const revoked = await unit.db
     .updateTable('refresh_token')
-    .set({ revoked_at: now })
+    .set({ revoked_at: unit.now })
     .where('token_hash', '=', hashBytes(tokenHash))
     .where('revoked_at', 'is', null)
-    .where('grant_id', 'in', (e) =>
-      e
-        .selectFrom('consent_grant as g')
-        .select('g.id')
-        .whereRef('g.id', '=', 'refresh_token.grant_id')
-        .where('g.agent_id', '=', agentIdOf(unit, agent))
-        .where('g.delegate', 'is not distinct from', delegate),
-    )
-    .returning('grant_id')
+    .returning('id')
     .executeTakeFirst()
-  const kept = revoked && (await lockGrant(unit, { id: revoked.grant_id }))
-  if (!kept) return false
+  if (!revoked) return false
   await writeEvent(unit, { event: 'refresh.revoked', ...grantParties(kept.row), data: auditDelegate(kept.row) })
   return true
 }

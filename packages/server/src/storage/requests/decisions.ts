@@ -1,4 +1,4 @@
-import { lockUser } from '../accounts/users.js'
+import { holdPerson, isActive, lockUser } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
@@ -18,6 +18,7 @@ import type {
   RequestDecision,
 } from './request-storage.js'
 import {
+  activeUser,
   auditDelegate,
   bind,
   bindingRefusal,
@@ -31,6 +32,7 @@ import {
 export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
   const status = decision.decision === 'allow' ? 'allowed' : 'denied'
   const { found } = decision
+  if (status === 'allowed') await holdPerson(unit, decision.userId)
   if (found && !decisionRefusal(found, decision)) {
     const [row] = await foundDecision(unit, {
       token_hash: hashBytes(decision.tokenHash),
@@ -48,6 +50,7 @@ export async function decideRequest(unit: Unit, decision: RequestDecision): Prom
   if (recorded) return recorded
   const reason = decisionRefusal(request, decision)
   if (reason) return { outcome: 'refused', reason }
+  if (!(await isActive(unit, decision.userId))) return { outcome: 'refused', reason: 'other_user' }
   await recordDecision(unit, row, status)
   return carryOut(unit, row, request, decision)
 }
@@ -116,7 +119,7 @@ const foundDecision = keptQuery(({ db, clock }, decision: Placeholders<FoundDeci
     .where('status', '=', 'open')
     .where('expires_at', '>', clock)
     .where('browser_hash', '=', decision.browser_hash)
-    .where('user_id', '=', (e) => e.selectFrom('app_user').select('id').where('public_id', '=', decision.user))
+    .where('user_id', '=', (e) => activeUser(e, decision.user))
     .where('revision', '=', decision.revision)
     .returning(['id', 'public_id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id']),
 )
@@ -139,7 +142,6 @@ async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed
 async function grant(unit: Unit, row: DecidedRow, scope: string, decision: RequestDecision) {
   const { user_id: userId } = row
   if (userId === null) throw new TypeError('a decision is that of the person whom the request is bound to')
-  await unit.lockRows('alone', unit.db.selectFrom('app_user').select('id').where('id', '=', userId))
   const { grantLifetime: lifetime, remembered } = decision
   return createGrant(unit, { request: row, userId, scope, lifetime, remembered })
 }
@@ -156,6 +158,7 @@ function decided(
 
 /** Binds, then decides as the person who is bound would. */
 export async function allowRemembered(unit: Unit, permission: RememberedPermission): Promise<RememberedOutcome> {
+  const person = await lockUser(unit, permission.userId)
   const row = await lockRequest(unit, permission.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
@@ -163,8 +166,7 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   if (recorded) return recorded
   const reason = bindingRefusal(request, permission)
   if (reason) return { outcome: 'refused', reason }
-  const active = (await lockUser(unit, permission.userId))?.status === 'active'
-  const kept = active ? await lockGrant(unit, { publicId: permission.grantId }) : undefined
+  const kept = person?.status === 'active' ? await lockGrant(unit, { publicId: permission.grantId }) : undefined
   if (!kept || !isCovered(request, kept.grant, permission.userId, unit.now))
     return { outcome: 'refused', reason: 'not_covered' }
   const bound = await bind(unit, row, permission)

@@ -27,7 +27,7 @@ export function displayHash(shown: RequestDisplay): Buffer {
 /** Deletes those of these that no request and no grant shows any more. */
 export async function dropDisplays(unit: Unit, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
-  await unit.lockRows('alone', unit.db.selectFrom('display').select('id').where('id', 'in', ids))
+  await unit.lockRows('whole', unit.db.selectFrom('display').select('id').where('id', 'in', ids))
   await unit.db
     .deleteFrom('display')
     .where('id', 'in', ids)

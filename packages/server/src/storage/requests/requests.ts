@@ -1,5 +1,5 @@
-import { type SqlBool, sql } from 'kysely'
-import { userIdOf } from '../accounts/users.js'
+import { type ExpressionBuilder, type RawBuilder, type SqlBool, sql } from 'kysely'
+import { isActive, userIdOf } from '../accounts/users.js'
 import { agentBlocked, markSeen, noteTraits } from '../agents/agents.js'
 import { internResource } from '../agents/identifiers.js'
 import { type Happening, writeEvent } from '../audit/audit.js'
@@ -7,7 +7,7 @@ import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes, hashText, idBytes, idText } from '../engines/stored-bytes.js'
-import type { AuthRequestRow } from '../engines/tables.js'
+import type { AuthRequestRow, Tables } from '../engines/tables.js'
 import { StorageError } from '../storage-error.js'
 import { displayHash, internDisplay } from './displays.js'
 import type {
@@ -180,6 +180,7 @@ export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<
   const request = toAuthRequest(row)
   const reason = bindingRefusal(request, binding)
   if (reason) return { outcome: 'refused', reason, request: reason === 'other_browser' ? undefined : request }
+  if (!(await isActive(unit, binding.userId))) return { outcome: 'refused', reason: 'unknown' }
   return { outcome: 'bound', request: await bind(unit, row, binding) }
 }
 
@@ -220,15 +221,21 @@ const firstBinding = keptQuery(({ db, clock }, binding: Placeholders<FirstBindin
     .set((e) => ({
       state: e.fn.coalesce(binding.state, 'state'),
       browser_hash: binding.browser_hash,
-      user_id: e.selectFrom('app_user').select('id').where('public_id', '=', binding.user),
+      user_id: activeUser(e, binding.user),
     }))
     .where('token_hash', '=', binding.token_hash)
     .where('status', '=', 'open')
     .where('expires_at', '>', clock)
     .where('browser_hash', 'is', null)
     .where('user_id', 'is', null)
+    .where((e) => e.exists(activeUser(e, binding.user)))
     .returning(['public_id', 'agent_id', 'resource_id', 'user_id', 'state', 'expires_at', 'extensions']),
 )
+
+/** The row of a person who may decide. */
+export function activeUser(e: ExpressionBuilder<Tables, 'auth_request'>, user: RawBuilder<Uint8Array>) {
+  return e.selectFrom('app_user').select('id').where('public_id', '=', user).where('disabled_at', 'is', null)
+}
 
 function requireBound(user: number | null): number {
   if (user === null) throw new TypeError('a request is bound to a person that there is')

@@ -117,6 +117,34 @@ describe('the role that serves', () => {
     expect((await client.query('select * from pg_temp.done')).rows).toEqual([])
   })
 
+  it('takes no function for another in what is done as the owner, be it in the schema (O07)', async () => {
+    const database = await server.createDatabase(template)
+    const url = await createRole(database)
+    const role = new URL(url).username
+    await server.query(`grant create on schema public to ${role}`, database.name)
+    const client = await connected(url)
+    await client.query(`
+      create table public.done (who text);
+      create function public."right"(name, integer) returns text language plpgsql as
+        $$ begin insert into public.done values (current_user); return pg_catalog.right($1::text, $2); end $$;
+      create function public.to_char(timestamp, text) returns text language plpgsql as
+        $$ begin insert into public.done values (current_user); return pg_catalog.to_char($1, $2); end $$;
+      grant all on public.done to public; grant execute on all functions in schema public to public`)
+    await client.query('select keep_audit(2)')
+    expect((await client.query('select * from public.done')).rows).toEqual([])
+  })
+
+  it('is none that may create in the schema, and the operator is told what to revoke', async () => {
+    const database = await server.createDatabase(template)
+    const role = `creating_${Math.random().toString(36).slice(2)}`
+    await server.query(`create role ${role} login`)
+    await server.query(`grant create on schema public to ${role}`, database.name)
+    await expect(migratePostgres(database.url, { serveAs: role })).rejects.toMatchObject({
+      code: 'misconfigured',
+      message: expect.stringContaining('revoke create on schema public'),
+    })
+  })
+
   it('says what to run where the schema is to be changed first', async () => {
     const database = await server.createDatabase()
     const role = `weak_${Math.random().toString(36).slice(2)}`

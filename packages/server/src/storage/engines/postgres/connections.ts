@@ -83,7 +83,8 @@ function common(url: string): pg.ClientConfig {
 class Client extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config)
-    this.password ??= passwordFromFile
+    // The types know none that is looked for.
+    this.password ??= passwordFromFile as unknown as string
   }
 }
 

@@ -45,6 +45,11 @@ const mistakes: readonly Mistake[] = [
       `The role of this connection may not do that (${message}): run “countersign db migrate --serve-as <role>” with the role that owns the tables.`,
   },
   {
+    // What our own functions say.
+    isIt: (_, state) => state === 'P0001',
+    says: ({ message }) => message,
+  },
+  {
     isIt: (error) => untrusted.has(codeOf(error)),
     says: ({ message }) =>
       `The certificate of the database is of nobody who is trusted (${message}): name the file of its CA in the URL, sslrootcert=/etc/…/ca.pem. NODE_EXTRA_CA_CERTS is not looked at for it.`,

@@ -11,7 +11,7 @@ import {
   sql,
 } from 'kysely'
 import type { Client, Pool } from 'pg'
-import type { ConnectionCounts, Engine, Form, Locks, Statement, Unit } from '../engine.js'
+import type { ConnectionCounts, Engine, Form, Lockable, LockStrength, Locks, Statement, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
 import { PoolDriver } from './pool-driver.js'
@@ -42,15 +42,19 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
   // Of a server that fails over, a copy without the last nonces would let them be used again.
   const writers = { disk: durable, nonce: durable, process: queriesOn(pools.quick) }
   let isOpen = true
+  /** What takes longer; it ends with the engine. */
+  const opened = new Set<Client>()
   /** On a connection of its own, whose statements may take as long as they need. */
   async function patient<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
     const failed = (cause: unknown): never => {
       throw new DatabaseFailure(cause)
     }
     const client = await connect().catch(failed)
+    opened.add(client)
     try {
       return await work((statement, values) => client.query(statement, values).catch(failed))
     } finally {
+      opened.delete(client)
       await client.end()
     }
   }
@@ -71,6 +75,8 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
       }),
     keepEvents: (before) =>
       patient(async (ask) => {
+        // Whoever writes an event waits behind a change of its tables: it gives way to those who read, and comes again.
+        await ask("set lock_timeout = '500ms'", [])
         const { rows } = await ask('select * from keep_audit($1)', [before])
         const { events = 0, agents = [], resources = [] }: Partial<KeptAudit> = rows[0] ?? {}
         return { events, agentIds: [...new Set(agents)], resourceIds: [...new Set(resources)] }
@@ -90,7 +96,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
     async close() {
       if (!isOpen) return
       isOpen = false
-      await Promise.all([pools.durable.end(), pools.quick.end()])
+      await Promise.all([...opened, pools.durable, pools.quick].map((each) => each.end()))
     },
   }
 }
@@ -141,13 +147,19 @@ async function readClock(db: Kysely<Tables>): Promise<number> {
   return rows[0].now
 }
 
+const lockedBy: Record<LockStrength, (rows: Lockable) => { execute(): Promise<unknown> }> = {
+  shared: (rows) => rows.forShare(),
+  alone: (rows) => rows.forNoKeyUpdate(),
+  whole: (rows) => rows.forUpdate(),
+}
+
 function locksOf(db: Kysely<Tables>): Pick<Unit, 'exclusive' | 'lockRows'> {
   return {
     async exclusive(name) {
       await sql`select pg_advisory_xact_lock(${lockNumber(name)}::bigint)`.execute(db)
     },
     async lockRows(strength, rows) {
-      await (strength === 'shared' ? rows.forShare() : rows.forUpdate()).execute()
+      await lockedBy[strength](rows).execute()
     },
   }
 }
@@ -158,7 +170,9 @@ function lockingQuery<DB, TB extends keyof DB, O>(
 ): SelectQueryBuilder<DB, TB, O> {
   let locking = query
   for (const table in tables) {
-    locking = tables[table] === 'shared' ? locking.forShare(table) : locking.forUpdate(table)
+    const strength = tables[table]
+    if (strength === 'shared') locking = locking.forShare(table)
+    else locking = strength === 'alone' ? locking.forNoKeyUpdate(table) : locking.forUpdate(table)
   }
   return locking
 }

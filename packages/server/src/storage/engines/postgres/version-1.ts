@@ -11,7 +11,7 @@ export const version1 = `
     public_id bytea not null unique check (length(public_id) = 16),
     sub bytea not null unique check (length(sub) = 16),
     username text collate "C" not null,
-    username_key text collate "C" not null unique,
+    username_key text collate "C" not null,
     email text collate "C",
     display_name text collate "C",
     created_at bigint not null,
@@ -19,6 +19,8 @@ export const version1 = `
     closed_at bigint,
     check (closed_at is null or disabled_at is not null)
   );
+  -- Of some rows, as it seems to PostgreSQL: a name that changes then waits for nobody who refers to its person.
+  create unique index app_user_username_key on app_user (username_key) where username_key is not null;
   create index app_user_disabled on app_user (disabled_at) where disabled_at is not null;
 
   create table username_skeleton (
@@ -304,24 +306,28 @@ export const version1 = `
   create index audit_event_resource on audit_event (resource_id) where resource_id is not null;
   create table audit_event_other partition of audit_event default;
 
-  -- Events are only ever added. Those of 400 days before the newest event, and before now, may go.
-  create function audit_event_ends_at() returns bigint stable language sql as $$
-    select least((select max(at) from audit_event), floor(extract(epoch from now()))::bigint) - 34560000
+  -- Events are only ever added. Those of 400 days before the newest event, and before now, may go. Functions that act as
+  -- the owner take every name from where it was meant: whoever calls them may have others of the same name.
+  do $migration$ begin execute replace(replace($functions$
+  create function {schema}.audit_event_ends_at() returns bigint stable language sql
+  set search_path = pg_catalog, pg_temp as $$
+    select least((select max(at) from {schema}.audit_event), floor(extract(epoch from now()))::bigint) - 34560000
   $$;
-  create function audit_event_kept() returns trigger language plpgsql as $$
+  create function {schema}.audit_event_kept() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
   begin
-    if tg_op = 'DELETE' and old.at <= audit_event_ends_at() then return old; end if;
+    if tg_op = 'DELETE' and old.at <= {schema}.audit_event_ends_at() then return old; end if;
     raise exception 'an audit event is never changed, and kept for 400 days';
   end $$;
-  create trigger audit_event_kept before update or delete on audit_event
-    for each row execute function audit_event_kept();
-  create trigger audit_event_not_emptied before truncate on audit_event
-    for each statement execute function audit_event_kept();
+  create trigger audit_event_kept before update or delete on {schema}.audit_event
+    for each row execute function {schema}.audit_event_kept();
+  create trigger audit_event_not_emptied before truncate on {schema}.audit_event
+    for each statement execute function {schema}.audit_event_kept();
 
   -- Makes the tables of this month and the next two, and drops those whose events all came before a time, a batch of the
   -- others' with them. Who serves may call it, and can do neither otherwise.
-  create function keep_audit(before bigint, out events bigint, out agents bigint[], out resources bigint[])
-  language plpgsql security definer as $$
+  create function {schema}.keep_audit(before bigint, out events bigint, out agents bigint[], out resources bigint[])
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
   declare
     month timestamp;
     part name;
@@ -330,34 +336,38 @@ export const version1 = `
     events := 0; agents := '{}'; resources := '{}';
     for ahead in 0..2 loop
       month := date_trunc('month', now() at time zone 'UTC') + make_interval(months => ahead);
+      part := 'audit_event_' || to_char(month, 'YYYY_MM');
+      -- To make one that is there would wait for everybody who reads.
+      continue when to_regclass(format('%I.%I', {schema name}, part)) is not null;
       begin
         execute format(
-          'create table if not exists %I partition of audit_event for values from (%s) to (%s)',
-          'audit_event_' || to_char(month, 'YYYY_MM'),
+          'create table {schema}.%I partition of {schema}.audit_event for values from (%s) to (%s)',
+          part,
           extract(epoch from month)::bigint,
           extract(epoch from month + interval '1 month')::bigint
         );
       exception when check_violation then null; -- Some of its events are in audit_event_other already.
       end;
     end loop;
-    if before <= audit_event_ends_at() then
+    if before <= {schema}.audit_event_ends_at() then
       for part in
         select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-        where i.inhparent = 'audit_event'::regclass and c.relname ~ '^audit_event_\\d{4}_\\d{2}$'
-          and extract(epoch from to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') <= before
+        where i.inhparent = to_regclass(format('%I.audit_event', {schema name}))
+          and c.relname ~ '^audit_event_\\d{4}_\\d{2}$'
+          and extract(epoch from to_date(right(c.relname::text, 7), 'YYYY_MM') + interval '1 month') <= before
       loop
         execute format(
-          'select count(*) as events, array_agg(distinct agent_id) as agents, array_agg(distinct resource_id) as resources from %I',
+          'select count(*) as events, array_agg(distinct agent_id) as agents, array_agg(distinct resource_id) as resources from {schema}.%I',
           part
         ) into of_part;
-        execute format('drop table %I', part);
+        execute format('drop table {schema}.%I', part);
         events := events + of_part.events;
         agents := agents || of_part.agents;
         resources := resources || of_part.resources;
       end loop;
       with gone as (
-        delete from audit_event_other
-        where (id, at) in (select id, at from audit_event_other where at <= before limit 5000)
+        delete from {schema}.audit_event_other
+        where (id, at) in (select id, at from {schema}.audit_event_other where at <= before limit 5000)
         returning agent_id, resource_id
       )
       select count(*) as events, array_agg(distinct agent_id) as agents, array_agg(distinct resource_id) as resources
@@ -365,11 +375,13 @@ export const version1 = `
       events := events + of_part.events;
       agents := agents || of_part.agents;
       resources := resources || of_part.resources;
-    elsif exists (select 1 from audit_event where at <= before) then
+    elsif exists (select 1 from {schema}.audit_event where at <= before) then
       raise exception 'an audit event is kept for 400 days';
     end if;
   end $$;
-  revoke all on function keep_audit(bigint) from public;
+  revoke all on function {schema}.keep_audit(bigint) from public;
+  $functions$, '{schema}', quote_ident(current_schema())), '{schema name}', quote_literal(current_schema()));
+  end $migration$;
 
   create function continue_ids() returns void language plpgsql as $$
   declare
@@ -391,6 +403,10 @@ export const version1 = `
     here text := quote_ident(current_schema());
     part text;
   begin
+    if has_schema_privilege(role, current_schema(), 'create') then
+      raise exception 'The role % may create in the schema %, and could then act as the owner of the tables: revoke create on schema % from public, and from the role.',
+        role, here, here;
+    end if;
     execute format('grant usage on schema %s to %I', here, role);
     execute format('grant select, insert, update, delete on all tables in schema %s to %I', here, role);
     execute format('revoke insert, update, delete on schema_version, audit_event from %I', role);
@@ -403,12 +419,6 @@ export const version1 = `
     );
     execute format('grant usage on all sequences in schema %s to %I', here, role);
     execute format('grant execute on function keep_audit(bigint) to %I', role);
-  end $$;
-
-  -- Who calls it must not choose what its names mean: it acts as the owner. Temporary tables would come first.
-  do $$ begin
-    execute format('alter function keep_audit(bigint) set search_path = %I, pg_temp', current_schema());
-    execute format('alter function audit_event_kept() set search_path = %I, pg_temp', current_schema());
   end $$;
 
   select keep_audit(0);

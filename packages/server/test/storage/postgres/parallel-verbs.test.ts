@@ -1,0 +1,219 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Storage, User } from 'countersign-server'
+import { postgresStorage } from 'countersign-server/postgres'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import {
+  boundRequest,
+  freshHash,
+  type NewHandle,
+  newRequest,
+  newUser,
+  outcomeOf,
+  type RefreshableGrant,
+  refreshable,
+  times,
+} from '../fixtures.js'
+import { openPostgres, type PostgresServer, type TestDatabase } from './postgres-server.js'
+import { createTemplate } from './template.js'
+
+let server: PostgresServer
+let database: TestDatabase
+let instances: Storage[]
+
+beforeAll(async () => {
+  server = await openPostgres()
+  database = await server.createDatabase(await createTemplate(server))
+  // With the limits of time that servers have: who waits for a deadlock to be found is too late.
+  instances = await Promise.all([open(), open()])
+})
+afterAll(async () => {
+  await Promise.all(instances.map((storage) => storage.close()))
+  await server.close()
+})
+
+function open(): Promise<Storage> {
+  return postgresStorage(database.url, { sweepInterval: 0, usageDelay: 0 })
+}
+
+async function deadlocks(): Promise<number> {
+  const [found] = await server.query(
+    `select deadlocks from pg_stat_database where datname = '${database.name}'`,
+    database.name,
+  )
+  return Number(found?.deadlocks)
+}
+
+const handle = (): NewHandle => ({ handleHash: freshHash(), handleLifetime: 600 })
+
+/** A person with an agent that they allowed something, who is about to do more. */
+interface Life extends RefreshableGrant {
+  user: User
+  session: string
+  open: Awaited<ReturnType<typeof boundRequest>>['decision']
+  unanswered: string
+  code: RefreshableGrant['redemption']
+}
+
+async function beginLife(storage: Storage): Promise<Life> {
+  const user = await newUser(storage)
+  const agent = `https://${freshHash()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, '')}.example`
+  const given = await refreshable(storage, { agent }, { remembered: true }, user)
+  const { decision } = await boundRequest(storage, { agent }, user)
+  const [second, third] = [newRequest({ agent }), newRequest({ agent })]
+  await storage.createAuthRequest(second)
+  await storage.createAuthRequest(third)
+  const { handleHash, handleLifetime } = handle()
+  await storage.allowRemembered(remembering(given, second.tokenHash, { handleHash, handleLifetime }))
+  const session = freshHash()
+  await storage.createSession({ idHash: session, userId: user.id, idleSeconds: 1000, lifetime: 10_000, most: 5 })
+  return {
+    ...given,
+    session,
+    open: { ...decision, remembered: true, scope: 'calendar.read' },
+    unanswered: third.tokenHash,
+    code: { ...given.redemption, codeHash: handleHash },
+  }
+}
+
+function remembering({ user, grantId }: Pick<Life, 'user' | 'grantId'>, tokenHash: string, answer: NewHandle) {
+  return { tokenHash, browserHash: freshHash(), userId: user.id, state: null, grantId, handle: answer }
+}
+
+/** What may happen in one life at any time. */
+const verbs: Readonly<Record<string, (storage: Storage, life: Life) => Promise<unknown>>> = {
+  decide: (storage, { open }) => storage.decideRequest(open),
+  redeem: (storage, { code }) =>
+    storage.redeemCode({ ...code, refresh: { tokenHash: freshHash(), idleSeconds: 1000, lifetime: 10_000 } }),
+  refresh: (storage, { refresh }) => storage.refreshGrant(refresh),
+  revokeGrant: (storage, { grantId, user }) => storage.revokeGrant({ grantId, by: user.id, userId: user.id }),
+  revokeGrants: (storage, { user }) => storage.revokeGrants({ userId: user.id, by: user.id }),
+  revokeGrantsOfAgent: (storage, { refresh: { agent } }) => storage.revokeGrants({ agent, by: 'operator' }),
+  revokeRefreshToken: (storage, { refresh }) => storage.revokeRefreshToken(refresh),
+  setAgentBlocked: (storage, { refresh: { agent } }) =>
+    storage.setAgentBlocked({ agent, blocked: true, by: 'operator' }),
+  closeAccount: (storage, { user }) => storage.closeAccount(user.id),
+  disable: (storage, { user }) => storage.setUserStatus(user.id, 'disabled'),
+  createSession: (storage, { user }) =>
+    storage.createSession({ idHash: freshHash(), userId: user.id, idleSeconds: 1000, lifetime: 10_000, most: 2 }),
+  endSession: (storage, { session }) => storage.endSession(session),
+  allowRemembered: (storage, life) => storage.allowRemembered(remembering(life, life.unanswered, handle())),
+  createAuthRequest: (storage, { refresh: { agent } }) => storage.createAuthRequest(newRequest({ agent })),
+  setPasswordHash: (storage, { user }) => storage.setPasswordHash({ userId: user.id, passwordHash: 'another' }),
+}
+
+const pairs = Object.keys(verbs).flatMap((one, index) =>
+  Object.keys(verbs)
+    .slice(index)
+    .map((other): [string, string] => [one, other]),
+)
+
+/** What nobody can be told but a refusal: who is gone signs in no more, whom an operator blocks asks for nothing. */
+const refused = /needs an active user|agent is blocked/
+
+it(`of ${pairs.length} pairs of verbs for one person at once none waits for the other for ever`, {
+  timeout: 60_000,
+}, async () => {
+  const before = await deadlocks()
+  const slow: string[] = []
+  for (const [one, other] of pairs) {
+    const life = await beginLife(instances[0] as Storage)
+    const began = performance.now()
+    const ended = await Promise.allSettled([
+      verbs[one]?.(instances[0] as Storage, life),
+      verbs[other]?.(instances[1] as Storage, life),
+    ])
+    if (performance.now() - began > 900) slow.push(`${one} and ${other}`)
+    for (const each of ended) if (each.status === 'rejected') expect(String(each.reason)).toMatch(refused)
+  }
+  expect(slow).toEqual([])
+  await wait(600) // The counts are written twice a second.
+  expect(await deadlocks()).toBe(before)
+  expect(await instances[0]?.findViolations()).toEqual([])
+})
+
+describe('a permission that is removed while another one takes its place', () => {
+  const removals: [string, (storage: Storage, life: Life) => Promise<unknown>][] = [
+    ['by its id', (storage, life) => verbs.revokeGrant?.(storage, life) ?? Promise.reject()],
+    ['with all of the person', (storage, life) => verbs.revokeGrants?.(storage, life) ?? Promise.reject()],
+    ['with all of the agent', (storage, life) => verbs.revokeGrantsOfAgent?.(storage, life) ?? Promise.reject()],
+  ]
+
+  it.each(removals)('gives nothing any more: removed %s', async (_claim, remove) => {
+    for (const round of times(15, (index) => index)) {
+      const storage = instances[0] as Storage
+      const life = await beginLife(storage)
+      const [removed] = await Promise.all([
+        wait(round % 5).then(() => remove(instances[1] as Storage, life)),
+        storage.decideRequest(life.open),
+      ])
+      expect(removed, 'something was removed').toBeTruthy()
+      expect(outcomeOf(await storage.refreshGrant(life.refresh))).not.toBe('refreshed')
+      const live = await storage.listGrants({ userId: life.user.id, live: true })
+      // What was allowed after the removal is all there is.
+      for (const { scope } of live) expect(scope).toBe('calendar.read')
+    }
+  })
+})
+
+it('sixteen codes of one remembered grant are redeemed at once, by two instances', async () => {
+  const storage = instances[0] as Storage
+  const { user, grantId, refresh, redemption } = await beginLife(storage)
+  const codes = await Promise.all(
+    times(16, async () => {
+      const request = newRequest({ agent: refresh.agent })
+      await storage.createAuthRequest(request)
+      const answer = handle()
+      await storage.allowRemembered(remembering({ user, grantId }, request.tokenHash, answer))
+      return answer.handleHash
+    }),
+  )
+  const redeemed = await Promise.all(
+    codes.map((codeHash, index) => (instances[index % 2] as Storage).redeemCode({ ...redemption, codeHash })),
+  )
+  expect(redeemed.map(outcomeOf)).toEqual(times(16, () => 'redeemed'))
+})
+
+it('a person who is no longer active decides nothing, and is bound to nothing', async () => {
+  const storage = instances[0] as Storage
+  const { user, decision } = await boundRequest(storage)
+  const request = newRequest()
+  await storage.createAuthRequest(request)
+  await storage.setUserStatus(user.id, 'disabled')
+  expect(outcomeOf(await storage.decideRequest(decision))).toBe('other_user')
+  const found = await storage.findAuthRequest(decision.tokenHash)
+  expect(outcomeOf(await storage.decideRequest({ ...decision, found }))).toBe('other_user')
+  const binding = { tokenHash: request.tokenHash, browserHash: freshHash(), userId: user.id, state: null }
+  expect(outcomeOf(await storage.bindRequest(binding))).toBe('unknown')
+  const unbound = await storage.findAuthRequest(request.tokenHash)
+  expect(outcomeOf(await storage.bindRequest({ ...binding, found: unbound }))).toBe('unknown')
+  expect(await storage.listGrants({ userId: user.id })).toEqual([])
+})
+
+it('a reader of the audit holds up nobody who writes to it, though the next month needs a table', async () => {
+  const [month] = await server.query(
+    "select max(inhrelid::regclass::text) as name from pg_inherits where inhparent = 'audit_event'::regclass and inhrelid::regclass::text ~ '20'",
+    database.name,
+  )
+  await server.query(`drop table ${String(month?.name)}`, database.name)
+  const reader = new pg.Client(database.url)
+  await reader.connect()
+  onTestFinished(() => reader.end())
+  await reader.query('begin; select count(*) from audit_event')
+  const storage = instances[0] as Storage
+  const swept = instances[1]?.sweep().then(
+    () => 'swept',
+    ({ code }) => String(code),
+  )
+  await wait(100)
+  const began = performance.now()
+  await newUser(storage)
+  expect(performance.now() - began).toBeLessThan(1200)
+  expect(await swept).toBe('unavailable')
+  await reader.query('commit')
+  await instances[1]?.sweep()
+  const tables = await server.query(`select 1 from pg_class where relname = '${String(month?.name)}'`, database.name)
+  expect(tables).toHaveLength(1)
+})
