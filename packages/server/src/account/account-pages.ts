@@ -5,6 +5,7 @@ import { renderActivity } from '../pages/account/activity-page.js'
 import { renderCloseAccount, renderYours } from '../pages/account/yours-page.js'
 import type { CloseAccountPage } from '../pages/account-models.js'
 import { accountPaths } from '../pages/account-paths.js'
+import { longestTokenLife } from '../storage/storage.js'
 import { accountDownload } from './account-download.js'
 import { accountFrame } from './account-frame.js'
 import { type AccountHandler, accountResponse } from './account-handler.js'
@@ -53,7 +54,7 @@ export const closePage = async (
   const model = {
     ...accountFrame(context, visit),
     agents: agentsOf(grants).length,
-    tokenLifetime: context.lifetimes.authToken,
+    tokenLifetime: await longestTokenLife(context.storage, context.lifetimes.authToken),
     password: (await context.storage.findCredential(user.username)) !== undefined,
     problem,
   }

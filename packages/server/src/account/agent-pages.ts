@@ -7,7 +7,7 @@ import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'
 import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pages.js'
 import { accountPaths } from '../pages/account-paths.js'
-import type { ListedGrant } from '../storage/storage.js'
+import { type ListedGrant, longestTokenLife } from '../storage/storage.js'
 import { accountFrame } from './account-frame.js'
 import { type AccountHandler, accountResponse } from './account-handler.js'
 import { activityOf } from './activity-of.js'
@@ -47,7 +47,7 @@ export const agentsPage: AccountHandler = async (context, visit) => {
       filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
       removed:
         notice?.what === 'removed'
-          ? { stoppedAt: notice.at, runsOutBy: notice.at + context.lifetimes.authToken }
+          ? { stoppedAt: notice.at, runsOutBy: minuteAfter(notice.at + (await tokenLife(context))) }
           : undefined,
     },
     visit.messages,
@@ -95,15 +95,25 @@ export const removeAgentPage: AccountHandler = async (context, visit) => {
   const grant = await requireOwnGrant(context, visit)
   if ((await liveGrants(context, grant)).length === 0) return seeOther(accountPaths.agent(visit.id))
   const agent = { id: grant.id, ...shownParties(grant) }
-  const model = { ...accountFrame(context, visit), agent, tokenLifetime: context.lifetimes.authToken }
+  const model = { ...accountFrame(context, visit), agent, tokenLifetime: await tokenLife(context) }
   return accountResponse(renderRemoveAgent(model, visit.messages), visit)
 }
 
 export const removeAllPage: AccountHandler = async (context, visit) => {
   const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
   const agents = byParties(grants).map(([grant]) => shownParties(grant))
-  const model = { ...accountFrame(context, visit), agents, tokenLifetime: context.lifetimes.authToken }
+  const model = { ...accountFrame(context, visit), agents, tokenLifetime: await tokenLife(context) }
   return accountResponse(renderRemoveAll(model, visit.messages), visit)
+}
+
+/** Seconds that what was given before a removal may work on. */
+function tokenLife({ storage, lifetimes }: ServerContext): Promise<number> {
+  return longestTokenLife(storage, lifetimes.authToken)
+}
+
+/** Pages show no seconds: what they say must not be too early. */
+function minuteAfter(unixSeconds: number): number {
+  return Math.ceil(unixSeconds / 60) * 60
 }
 
 async function requireOwnGrant({ storage }: ServerContext, visit: SignedInVisit): Promise<ListedGrant> {

@@ -9,7 +9,7 @@ export interface Ownership {
 }
 
 /** Also where nobody called `ready`: not a request is answered from the database of another issuer. */
-export function createOwnership({ storage, issuer }: ServerContext): Ownership {
+export function createOwnership({ storage, issuer, lifetimes }: ServerContext): Ownership {
   let isKnown = false
   return {
     get isKnown() {
@@ -18,7 +18,7 @@ export function createOwnership({ storage, issuer }: ServerContext): Ownership {
     async require() {
       if (isKnown) return
       try {
-        await requireOwnDatabase(storage, issuer)
+        await requireOwnDatabase(storage, issuer, lifetimes.authToken)
         isKnown = true
       } catch (error) {
         // Documents and keys are served without it; what needs it says so.

@@ -8,12 +8,16 @@ const outcomeAge = 1000
 /** Milliseconds that a signature may take: the key may be with a service. The database has a bound of its own. */
 const patience = 2000
 
+type ReadinessParts = Pick<ServerContext, 'issuer' | 'storage' | 'keys' | 'now'> & {
+  lifetimes: Pick<ServerContext['lifetimes'], 'authToken'>
+}
+
 /**
  * Creates what really tries whether the server can do its work: a write to the database, which must be this issuer's and
  * of the same time, and a signature. At most one try a second; it rejects with what went wrong.
  */
 export function createReadiness(
-  { issuer, storage, keys, now }: Pick<ServerContext, 'issuer' | 'storage' | 'keys' | 'now'>,
+  { issuer, storage, keys, now, lifetimes }: ReadinessParts,
   clock: () => number = () => performance.now(),
 ): () => Promise<void> {
   let tried: { at: number; outcome: Promise<void> } | undefined
@@ -38,7 +42,7 @@ export function createReadiness(
 
   async function tryAll(): Promise<void> {
     try {
-      await requireOwnDatabase(storage, issuer)
+      await requireOwnDatabase(storage, issuer, lifetimes.authToken)
       await requireSameTime(storage, now)
       await trySigning()
     } finally {

@@ -13,7 +13,7 @@ import { exportUser } from './accounts/user-export.js'
 import { findUser } from './accounts/users.js'
 import { abandonRequests, findAgent, findStanding, listAgents, recordAgent, setAgentBlocked } from './agents/agents.js'
 import { listEvents, recordEvent } from './audit/audit.js'
-import { claimIssuer, readClock } from './deployment/deployment.js'
+import { claimIssuer, findLongestTokenLife, readClock } from './deployment/deployment.js'
 import { endRestored } from './deployment/restored.js'
 import { findViolations } from './deployment/violations.js'
 import type { Engine, Lasting, Statement, Unit } from './engines/engine.js'
@@ -22,7 +22,7 @@ import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './gr
 import type { Refresh, RefreshOutcome } from './grants/grant-storage.js'
 import { revokeGrant, revokeGrants } from './grants/grants.js'
 import { judgeRefresh, recordRefusedRefresh, recordUse, revokeRefreshToken } from './grants/refreshes.js'
-import { findOldestIssue, listRevocations } from './grants/revocations.js'
+import { listRevocations } from './grants/revocations.js'
 import { recordAutonomousIssue } from './grants/token-issues.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys/keys.js'
 import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './logos/logos.js'
@@ -208,7 +208,6 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     revokeGrant: together('disk', revokeGrant),
     revokeGrants: together('disk', revokeGrants),
     listRevocations: reading(listRevocations),
-    findOldestIssue: reading(findOldestIssue),
 
     recordAgent: together('disk', recordAgent),
     findAgent: reading(findAgent),
@@ -223,6 +222,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     readLogo: reading(readLogo),
 
     claimIssuer: alone('disk', claimIssuer),
+    findLongestTokenLife: reading(findLongestTokenLife),
     readClock: reading(readClock),
     endRestored: together('disk', endRestored),
     findViolations: reading(findViolations),

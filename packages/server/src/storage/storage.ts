@@ -29,7 +29,7 @@ export type {
   Revocations,
   TokenIssue,
 } from './grants/grant-storage.js'
-export { tokensAliveSince } from './grants/tokens-alive-since.js'
+export { longestTokenLife, tokensAliveSince } from './grants/tokens-alive-since.js'
 export type { ReasonOf } from './reason-of.js'
 export type {
   AuthRequest,

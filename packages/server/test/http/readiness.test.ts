@@ -7,6 +7,8 @@ import { newSigner } from '../attacks/party.js'
 const issuer = 'https://auth.example'
 const secret = new Uint8Array(32).fill(7)
 
+const lifetimes = { authToken: 600 }
+
 async function openReadiness() {
   const signer = await newSigner()
   const clock = { now: 5000 }
@@ -17,10 +19,10 @@ async function openReadiness() {
   onTestFinished(() => opened.close())
   const storage: Storage = {
     ...opened,
-    claimIssuer: async (owner) => {
+    claimIssuer: async (...claim) => {
       calls.writes++
       if (fails.write) throw fails.write
-      return opened.claimIssuer(owner)
+      return opened.claimIssuer(...claim)
     },
   }
   const keys = fixedKeys({
@@ -35,7 +37,7 @@ async function openReadiness() {
     secret,
   })
   const ready = createReadiness(
-    { issuer, storage, keys, now: () => Date.now() / 1000 + ahead.seconds },
+    { issuer, storage, keys, lifetimes, now: () => Date.now() / 1000 + ahead.seconds },
     () => clock.now,
   )
   return { ready, clock, ahead, calls, fails, opened }
@@ -115,6 +117,7 @@ describe('whether a server is ready', () => {
         issuer,
         storage,
         keys: fixedKeys({ signer: { ...signer, sign: never }, secret }),
+        lifetimes,
         now: () => Date.now() / 1000,
       },
       () => clock,

@@ -195,7 +195,7 @@ describe('the list', () => {
       return decodeToken(await list.text())?.payload.revoked
     }
     const [grant] = await storage.listGrants()
-    clock.now += 659
+    clock.now += 660
     expect(await listed()).toEqual([await revocationEntry('grant', grant?.id ?? '')])
     clock.now += 1
     expect(await listed()).toEqual([])

@@ -5,8 +5,15 @@ export interface DeploymentStorage {
   /**
    * Makes the database that of an issuer unless it is another's already, and tells whose it is. It writes each time, and so
    * shows whether that is possible.
+   *
+   * @param tokenLife seconds that auth tokens live which a server of this issuer gives from now on
    */
-  claimIssuer(issuer: string): Promise<string>
+  claimIssuer(issuer: string, tokenLife?: number): Promise<string>
+  /**
+   * Seconds that auth tokens live which may be alive: also those that servers gave before a shorter life was set, and for an
+   * hour more, in which one of these may still run. Undefined: no server has said so.
+   */
+  findLongestTokenLife(): Promise<number | undefined>
   /** The clock that decides what has ended, in Unix seconds. */
   readClock(): Promise<number>
   /**

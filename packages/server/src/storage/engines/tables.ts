@@ -300,4 +300,8 @@ export interface DeploymentRow {
   issuer: string
   /** When the database was last found to take writes. */
   written_at: number
+  /** The longest life of the auth tokens that servers give; null: none has said so. */
+  token_seconds: number | null
+  /** Until when tokens of that life may be alive, where servers give shorter ones now. */
+  token_seconds_until_at: number | null
 }

@@ -38,8 +38,6 @@ export interface GrantStorage {
    * back. One person fills no list: see {@link Revocations}.
    */
   listRevocations(filter: RevocationFilter): Promise<Revocations>
-  /** When the oldest auth token that expires after `aliveAfter` was issued, whatever its lifetime; undefined: there is none. */
-  findOldestIssue(aliveAfter: number): Promise<number | undefined>
 }
 
 export interface CodeRedemption {

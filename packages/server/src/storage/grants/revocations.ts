@@ -21,21 +21,6 @@ export async function listRevocations(statement: Statement, filter: RevocationFi
   }
 }
 
-export async function findOldestIssue({ db }: Statement, aliveAfter: number): Promise<number | undefined> {
-  const issue = await db
-    .selectFrom('token_issue')
-    .select('issued_at')
-    // Ids grow with time, and are in the index of what ends when.
-    .where('id', '=', (e) =>
-      e
-        .selectFrom('token_issue')
-        .select((i) => i.fn.min('id').as('first'))
-        .where('expires_at', '>', aliveAfter),
-    )
-    .executeTakeFirst()
-  return issue?.issued_at
-}
-
 interface Remover {
   userId: number
   sub: string

@@ -1,17 +1,19 @@
-import type { GrantStorage } from './grant-storage.js'
+import type { DeploymentStorage } from '../deployment/deployment-storage.js'
+
+type Lives = Pick<DeploymentStorage, 'findLongestTokenLife'>
 
 /** Seconds that the clock of a resource may be behind. */
 const clockDifference = 60
 
-/**
- * The time since when auth tokens were issued that may be alive: also those with a longer lifetime, which the server was
- * configured with before.
- */
+/** Seconds after which no auth token is alive that was given before, be it by a server that gave longer lives. */
+export async function longestTokenLife(storage: Lives, lifetime: number): Promise<number> {
+  return Math.max(lifetime, (await storage.findLongestTokenLife()) ?? 0)
+}
+
+/** The time since when auth tokens were issued that may be alive, as the slowest clock of a resource has it. */
 export async function tokensAliveSince(
-  storage: Pick<GrantStorage, 'findOldestIssue'>,
+  storage: Lives,
   { at, lifetime }: { at: number; lifetime: number },
 ): Promise<number> {
-  const aliveAfter = at - clockDifference
-  const oldest = await storage.findOldestIssue(aliveAfter)
-  return Math.min(aliveAfter - lifetime, oldest ?? aliveAfter)
+  return at - clockDifference - (await longestTokenLife(storage, lifetime))
 }

@@ -30,6 +30,42 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       expect(owners[0]).toMatch(/^https:\/\/auth-\d+\.example$/)
     })
 
+    test('the longest life of a token is that of any that may be alive, an hour longer than servers of before may run', async () => {
+      const { storage } = world
+      const own = 'https://auth.example'
+      expect(await storage.findLongestTokenLife()).toBeUndefined()
+      await storage.claimIssuer(own)
+      expect(await storage.findLongestTokenLife()).toBeUndefined()
+      await storage.claimIssuer(own, 600)
+      expect(await storage.findLongestTokenLife()).toBe(600)
+      await storage.claimIssuer(own, 7200)
+      await storage.claimIssuer('https://other.example', 86_400)
+      await storage.claimIssuer(own)
+      expect(await storage.findLongestTokenLife()).toBe(7200)
+      await storage.claimIssuer(own, 30)
+      const ended = world.now + 7200 + 3600
+      for (const now of [world.now + 60, ended - 1]) {
+        world.now = now
+        await storage.claimIssuer(own, 30)
+        expect(await storage.findLongestTokenLife()).toBe(7200)
+      }
+      world.now = ended
+      expect(await storage.findLongestTokenLife(), 'nobody has claimed since').toBeUndefined()
+      await storage.claimIssuer(own, 30)
+      expect(await storage.findLongestTokenLife()).toBe(30)
+    })
+
+    test('a life that is longer again holds at once, and for as long as it is', async () => {
+      const { storage } = world
+      const own = 'https://auth.example'
+      for (const life of [600, 60, 7200, 60]) await storage.claimIssuer(own, life)
+      world.now += 7200 + 3599
+      expect(await storage.findLongestTokenLife()).toBe(7200)
+      world.now += 1
+      await storage.claimIssuer(own, 60)
+      expect(await storage.findLongestTokenLife()).toBe(60)
+    })
+
     test('after a restore sessions, open requests, codes and refresh tokens are over; grants are not (W31)', async () => {
       const { storage } = world
       const user = await newUser(storage)

@@ -27,19 +27,6 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       return { user: person, grants: grants.map(grant) }
     }
 
-    test('the oldest token that is alive says since when something may have to be listed', async () => {
-      const { storage } = world
-      expect(await storage.findOldestIssue(start)).toBeUndefined()
-      const issue = async (tokenLifetime: number) =>
-        storage.redeemCode({ ...(await allowedRequest(storage)).redemption, tokenLifetime })
-      await issue(3600)
-      world.now = start + 100
-      await issue(60)
-      expect(await storage.findOldestIssue(start + 159)).toBe(start)
-      expect(await storage.findOldestIssue(start + 3599)).toBe(start)
-      expect(await storage.findOldestIssue(start + 3600)).toBeUndefined()
-    })
-
     test('a grant that was taken back is listed since then', async () => {
       const { storage } = world
       const [first, second] = [await refreshable(storage), await refreshable(storage)]

@@ -282,7 +282,9 @@ export const version1 = `
   create table deployment (
     id smallint primary key check (id = 1),
     issuer text collate "C" not null,
-    written_at bigint not null
+    written_at bigint not null,
+    token_seconds bigint,
+    token_seconds_until_at bigint
   );
 
   create sequence audit_event_id;

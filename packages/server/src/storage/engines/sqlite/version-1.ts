@@ -274,7 +274,9 @@ export const version1 = `
   create table deployment (
     id integer primary key check (id = 1),
     issuer text not null,
-    written_at integer not null
+    written_at integer not null,
+    token_seconds integer,
+    token_seconds_until_at integer
   ) strict;
 
   create table audit_event (
