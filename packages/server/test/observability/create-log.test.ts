@@ -35,6 +35,22 @@ it('writes no token, wherever it stands', () => {
   })
 })
 
+it('writes no token, whatever stands beside it', () => {
+  const { log, written } = openLog()
+  const secret = 'x'.repeat(43)
+  const ascii = Array.from({ length: 128 }, (_, unit) => String.fromCharCode(unit))
+  const neighbours = ['', ...ascii, 'é', '\u2028', '\ud800', '𝔸', '/agent/auth', 'aa', 'aarq', 'eyJ']
+  for (const beginning of ['aarq_', 'aacd_', 'aart_', 'aasn_', 'aabr_', 'eyJ']) {
+    for (const neighbour of neighbours) {
+      log.write('info', 'request', { path: `${neighbour}${beginning}${secret}${neighbour}` })
+      log.failure('request.failed', new Error(`it said:${neighbour}${beginning}${secret}`))
+      const lines = written()
+      expect(lines, JSON.stringify(neighbour + beginning)).not.toContain('xxx')
+      for (const line of lines.trimEnd().split('\n')) expect(() => JSON.parse(line) as unknown).not.toThrow()
+    }
+  }
+})
+
 it('writes an error with what caused it, and no more than a line can hold', () => {
   const { log, written } = openLog()
   const first = new Error('the first', { cause: new Error('the second', { cause: 'the third' }) })
