@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
 import type { Log } from 'countersign-server/observability'
@@ -14,6 +15,12 @@ function namesOfChanges(before: object, after: object): string[] {
   return [...names].filter((name) => !isDeepStrictEqual(old.get(name), now.get(name)))
 }
 
+async function digestOf(file: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest('base64')
+}
+
 /** The policies of a configuration file, as they are now. */
 export interface FollowedPolicies {
   policy: Policy
@@ -27,16 +34,16 @@ export interface FollowedPolicies {
 export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv, log: Log): FollowedPolicies {
   let current = settings
   let policy = policyOfRules(settings.policies)
-  let seen: number | undefined
+  /** Of what the file said at the last look; nothing is known of when the settings were loaded. */
+  let seen: string | undefined
   let isLooking = false
-  let wasUnread = false
+  /** Why the file could not be read at the last look. */
+  let unread: string | undefined
 
   async function look(): Promise<void> {
-    const { mtimeMs } = await stat(file)
-    const isFirst = seen === undefined
-    if (mtimeMs === seen) return
-    seen = mtimeMs
-    if (isFirst) return
+    const digest = await digestOf(file)
+    if (digest === seen && unread === undefined) return
+    seen = digest
     const { settings: next } = await loadConfig(file, env)
     const { policies: before, ...others } = current
     const { policies, ...othersNow } = next
@@ -47,18 +54,21 @@ export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.Pro
     }
     const changed = namesOfChanges(others, othersNow)
     if (changed.length > 0) log.write('warn', 'config.needs_restart', { file, settings: changed.join(' ') })
-    if (wasUnread) log.write('info', 'config.read', { file })
-    wasUnread = false
+    if (unread !== undefined) log.write('info', 'config.read', { file })
+    unread = undefined
+  }
+
+  function tellUnread(error: unknown): void {
+    const reason = errorReason(error)
+    if (reason !== unread) log.write('error', 'config.not_read', { file, reason })
+    unread = reason
   }
 
   function tick(): void {
     if (isLooking) return
     isLooking = true
     look()
-      .catch((error: unknown) => {
-        wasUnread = true
-        log.write('error', 'config.not_read', { file, reason: errorReason(error) })
-      })
+      .catch(tellUnread)
       .finally(() => {
         isLooking = false
       })

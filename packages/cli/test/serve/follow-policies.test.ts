@@ -1,0 +1,111 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { loadConfig, type PolicyRule } from 'countersign-server'
+import { createLog } from 'countersign-server/observability'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { followPolicies } from '../../src/serve/follow-policies.js'
+
+const smallest = { issuer: 'https://auth.example', database: 'auth.db', masterKeyFile: 'master.key' }
+const request = {
+  agent: 'https://agent.example',
+  delegate: null,
+  resource: 'https://api.example',
+  scope: ['data.read'],
+}
+
+const denyAll = (name: string): PolicyRule[] => [{ name, agent: '*', decision: 'deny' }]
+
+/** A configuration file, loaded, and what follows it. */
+async function createStage() {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-follow-'))
+  const file = join(folder, 'countersign.config.json')
+  const write = (settings: object) => writeFileSync(file, JSON.stringify({ ...smallest, ...settings }))
+  write({ policies: denyAll('first') })
+  const loaded = await loadConfig(file, {})
+  const stream = new PassThrough()
+  let logged = ''
+  stream.setEncoding('utf8').on('data', (text: string) => {
+    logged += text
+  })
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+    rmSync(folder, { recursive: true })
+  })
+  const events = () => [...logged.matchAll(/"event":"([^"]+)"/g)].map(([, event]) => event)
+  return {
+    file,
+    write,
+    events,
+    logged: () => logged,
+    follow: () => {
+      const followed = followPolicies(loaded, {}, createLog({ to: stream }))
+      onTestFinished(() => followed.stop())
+      return () => followed.policy(request)
+    },
+    /** Looks at the file, and waits for as long as that may take. */
+    look: async () => {
+      vi.advanceTimersByTime(2000)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    },
+  }
+}
+
+it('follows a file that was changed between being loaded and the first look', async () => {
+  const { write, follow, events, logged } = await createStage()
+  write({ policies: denyAll('second'), name: 'Another name' })
+  const decide = follow()
+  await expect.poll(decide).toEqual({ deny: 'second' })
+  await expect.poll(events).toEqual(['policies.changed', 'config.needs_restart'])
+  expect(logged()).toContain('"settings":"name"')
+})
+
+it('follows a file that was replaced by one of the same length and time', async () => {
+  const { file, write, follow, look, events } = await createStage()
+  const decide = follow()
+  await look()
+  const { atime, mtime, size } = statSync(file)
+  const replacement = `${file}.new`
+  writeFileSync(replacement, readFileSync(file, 'utf8').replace('first', 'other'))
+  utimesSync(replacement, atime, mtime)
+  utimesSync(file, atime, mtime)
+  await look()
+  renameSync(replacement, file)
+  expect(statSync(file)).toMatchObject({ mtime, size })
+  await look()
+  await expect.poll(decide).toEqual({ deny: 'other' })
+  write({ policies: [] })
+  await look()
+  await expect.poll(decide).toBe('ask')
+  expect(events()).toEqual(['policies.changed', 'policies.changed'])
+})
+
+it('says nothing of a file that stays as it is', async () => {
+  const { file, follow, look, events } = await createStage()
+  follow()
+  await look()
+  utimesSync(file, new Date(), new Date())
+  await look()
+  expect(events()).toEqual([])
+})
+
+it.each<[string, (file: string) => void]>([
+  ['is gone', (file) => renameSync(file, `${file}.gone`)],
+  ['is no JSON', (file) => writeFileSync(file, '{"issuer":')],
+  ['has a rule that is none', (file) => writeFileSync(file, '{"policies":[{"agent":"*","decision":"maybe"}]}')],
+])('a file that %s changes nothing, is told of once, and again when it is as it was', async (_what, spoil) => {
+  const { file, follow, look, events } = await createStage()
+  const content = readFileSync(file)
+  const decide = follow()
+  await look()
+  spoil(file)
+  for (let looks = 0; looks < 3; looks++) await look()
+  expect(decide()).toEqual({ deny: 'first' })
+  await expect.poll(events).toEqual(['config.not_read'])
+  writeFileSync(file, content)
+  for (let looks = 0; looks < 3; looks++) await look()
+  await expect.poll(events).toEqual(['config.not_read', 'config.read'])
+  expect(decide()).toEqual({ deny: 'first' })
+})
