@@ -2,11 +2,13 @@ import { execFileSync } from 'node:child_process'
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
+import { drip } from '../../../cli/test/doctor/outside/hostile-server.js'
 import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../../countersign/test/discovery/tls-server.js'
 import { type Issued, issueCertificate } from '../../../countersign/test/x509/certificates.js'
@@ -29,12 +31,15 @@ interface Fault {
   /** What it makes of the headers of an answer. */
   headers?: (headers: Record<string, string | string[] | undefined>, path: string) => void
   body?: (text: string) => string
+  /** What it does to the connection of a request instead of answering. */
+  instead?: (socket: Socket, path: string) => boolean
 }
 
 /** A proxy to a server on this machine, with a fault. */
-function passOn(port: number, { target, answer, headers, body }: Fault = {}) {
+function passOn(port: number, { target, answer, headers, body, instead }: Fault = {}) {
   return (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { method = 'GET', url = '/' } = incoming
+    if (instead?.(incoming.socket, url)) return undefined
     const status = answer?.(incoming)
     if (status !== undefined) return void outgoing.writeHead(status).end()
     const path = target?.(url) ?? url
@@ -54,6 +59,8 @@ function passOn(port: number, { target, answer, headers, body }: Fault = {}) {
   }
 }
 
+const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'
+
 async function examine(stage: OperatorStage, args: string, env: NodeJS.ProcessEnv = {}) {
   const run = (flags: string) => stage.run(`doctor ${args}${flags}`, { config: false, env })
   const { status, stdout, stderr } = await run(' --json')
@@ -66,6 +73,7 @@ async function examine(stage: OperatorStage, args: string, env: NodeJS.ProcessEn
 }
 
 describe('countersign doctor from outside', () => {
+  const ofPages = ['pages', 'links', 'paths', 'header sizes', 'admin port']
   const checks = ['document', 'keys', 'caching', 'pages', 'links', 'paths', 'header sizes', 'admin port', 'clock']
 
   async function behind(fault: Fault = {}) {
@@ -74,7 +82,10 @@ describe('countersign doctor from outside', () => {
     await stage.serve({ port: inner })
     const proxy = createServer({ maxHeaderSize: 32_768 }, passOn(inner, fault))
     await new Promise<void>((resolve) => proxy.listen(Number(new URL(stage.issuer).port), '127.0.0.1', resolve))
-    onTestFinished(() => void proxy.close())
+    onTestFinished(() => {
+      proxy.closeAllConnections()
+      proxy.close()
+    })
     return examine(stage, stage.issuer)
   }
 
@@ -145,6 +156,40 @@ describe('countersign doctor from outside', () => {
       warnings: ['caching'],
       problems: ['pages'],
     })
+  })
+
+  it.each<[string, (socket: Socket) => void, string[]]>([
+    ['closes connections', (socket) => socket.end(), ['pages', 'links', 'paths', 'header sizes']],
+    ['goes on in another protocol', (socket) => socket.write(switching), ofPages],
+    ['never ends to answer', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', 'x'), ofPages],
+    ['says nothing', () => undefined, ofPages],
+  ])('finds a proxy that %s for all but documents, and ends soon', async (_what, instead, problems) => {
+    const began = performance.now()
+    const { status, findings, of } = await behind({
+      instead(socket, path) {
+        const isHere = path !== '/jwks.json' && !path.startsWith('/.well-known/')
+        if (isHere) instead(socket)
+        return isHere
+      },
+    })
+    expect({ status, problems: of('problem') }).toEqual({ status: 1, problems })
+    expect(of('unknown')).toEqual(['certificate', 'plain http', 'client addresses'])
+    for (const { outcome, mend } of findings) if (outcome === 'problem') expect(mend).toMatch(/./)
+    expect(performance.now() - began).toBeLessThan(15_000)
+  })
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['goes on in another protocol', (socket) => socket.write(switching)],
+    ['never ends to answer', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', ' ')],
+    ['always asks to go on', (socket) => drip(socket, '', 'HTTP/1.1 100 Continue\r\n\r\n')],
+  ])('finds a server that %s, whatever is asked', async (_what, instead) => {
+    const { status, of } = await behind({
+      instead(socket) {
+        instead(socket)
+        return true
+      },
+    })
+    expect({ status, problems: of('problem'), ok: of('ok') }).toEqual({ status: 1, problems: ['document'], ok: [] })
   })
 
   it('says that nobody answers, and looks no further', async () => {

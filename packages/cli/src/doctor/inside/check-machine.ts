@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, statfsSync, statSync } from 'node:fs'
-import { request } from 'node:http'
 import { dirname } from 'node:path'
 import { january } from 'countersign'
 import { documentUrl } from 'countersign/wire'
 import type { LoadedConfig } from 'countersign-server'
 import { errorReason } from '../../command/error-reason.js'
 import { checking, type Finding } from '../finding.js'
+import { askAt, type Place } from '../outside/origin.js'
 import { megabytes } from './check-backups.js'
 
 /** Free space of the file systems that are written to. */
@@ -69,17 +69,9 @@ export async function checkRunning({ settings }: LoadedConfig): Promise<Finding[
   return findings
 }
 
-function statusOf({ host, port }: { host: string; port: number }, path: string): Promise<number | string> {
+function statusOf({ host, port }: Place, path: string): Promise<number | string> {
   const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return new Promise((resolve) => {
-    const sent = request({ host: reached, port, path, agent: false, timeout: 3000 }, (response) => {
-      response.resume().once('end', () => resolve(response.statusCode ?? 0))
-      response.once('error', (error) => resolve(errorReason(error)))
-    })
-    sent.once('timeout', () => sent.destroy(new Error('nothing within 3 seconds')))
-    sent.once('error', (error) => resolve(errorReason(error)))
-    sent.end()
-  })
+  return askAt({ host: reached, port }, path).then(({ status }) => status, errorReason)
 }
 
 /** Folders that grow: of the database, and of its copies where that is another file system. */

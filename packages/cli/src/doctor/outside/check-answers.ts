@@ -1,7 +1,8 @@
 import { january } from 'countersign'
 import { documentUrl } from 'countersign/wire'
+import { errorCode } from '../../command/error-code.js'
 import { checking, type Finding } from '../finding.js'
-import { type Answer, ask } from './origin.js'
+import { type Answer, ask, BrokenAnswer } from './origin.js'
 
 const signInPath = '/account/sign-in'
 
@@ -26,13 +27,13 @@ const adminPaths = ['/healthz', '/readyz', '/metrics']
 /** Whether caches may keep the document and the keys as the server says. */
 export async function checkCaching(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('caching')
-  const wrong: string[] = []
-  for (const path of [documentPath(issuer), jwksPath]) {
-    const control = (await ask(issuer, path)).headers['cache-control'] ?? 'nothing'
+  const paths = [documentPath(issuer), jwksPath]
+  const wrong = (await askEach(issuer, paths)).flatMap(([path, { headers }]) => {
+    const control = headers['cache-control'] ?? 'nothing'
     const [, age] = /\bmax-age=(\d+)/.exec(control) ?? []
-    if (age === undefined || Number(age) > longestAge || /\b(?:no-store|private)\b/.test(control))
-      wrong.push(`Cache-Control of ${path} says ${control}.`)
-  }
+    const isRight = age !== undefined && Number(age) <= longestAge && !/\b(?:no-store|private)\b/.test(control)
+    return isRight ? [] : [`Cache-Control of ${path} says ${control}.`]
+  })
   if (wrong.length === 0) return report.ok('Caches keep the document and the keys for as long as the server says.')
   return report.warning(
     wrong.join(' '),
@@ -86,11 +87,16 @@ export async function checkLinks(issuer: URL): Promise<Finding> {
       `The first page answers ${status} and leads nowhere.`,
       'Let the proxy pass the path / to the server.',
     )
-  if (new URL(location, issuer).origin === issuer.origin) return report.ok(`Redirects stay at ${issuer.origin}.`)
+  if (originOf(location, issuer) === issuer.origin) return report.ok(`Redirects stay at ${issuer.origin}.`)
   return report.problem(
     `The first page leads to ${location}.`,
     'Let the proxy leave Location alone (proxy_redirect off), and serve the issuer at its own name.',
   )
+}
+
+/** Of a redirect; undefined: it leads nowhere. */
+function originOf(location: string, issuer: URL): string | undefined {
+  return URL.canParse(location, issuer.href) ? new URL(location, issuer).origin : undefined
 }
 
 /** Targets that a proxy must not touch: the server answers none of them as it answers the key set. */
@@ -103,11 +109,9 @@ function untouchable(jwksPath: string): readonly string[] {
 /** Whether paths arrive as they were sent: agents sign them. */
 export async function checkTargets(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('paths')
-  const changed: string[] = []
-  for (const target of untouchable(jwksPath)) {
-    const { status } = await ask(issuer, target)
-    if (status !== 400 && status !== 404) changed.push(`${target} is answered with ${status}`)
-  }
+  const changed = (await askEach(issuer, untouchable(jwksPath)))
+    .filter(([, { status }]) => status !== 400 && status !== 404)
+    .map(([target, { status }]) => `${target} is answered with ${status}`)
   if (changed.length === 0) return report.ok('They arrive as they were sent, with dots, slashes and % in them.')
   return report.problem(
     `Paths are changed on the way: ${changed.join('; ')}.`,
@@ -129,13 +133,23 @@ export async function checkHeaderSizes(issuer: URL, jwksPath: string): Promise<F
 /** Whether strangers reach what is for operators. */
 export async function checkAdmin(issuer: URL): Promise<Finding> {
   const report = checking('admin port')
-  const open: string[] = []
-  for (const path of adminPaths) if ((await ask(issuer, path)).status === 200) open.push(path)
+  const answered = await Promise.all(adminPaths.map((path) => isReadable(issuer, path)))
+  const open = adminPaths.filter((_path, index) => answered[index])
   if (open.length === 0) return report.ok(`${adminPaths.join(', ')} are not to be had here.`)
   return report.problem(
     `Everybody can read ${open.join(', ')}.`,
     'Pass only listen.port on, and let nobody reach admin.port from outside.',
   )
+}
+
+/** A connection that is closed without a word shows nothing: proxies can be told to do that. */
+async function isReadable(issuer: URL, path: string): Promise<boolean> {
+  try {
+    return (await ask(issuer, path)).status === 200
+  } catch (error) {
+    if (!(error instanceof BrokenAnswer) && errorCode(error) === 'ECONNRESET') return false
+    throw error
+  }
 }
 
 /** How far the clock of the server is from the one of this machine. */
@@ -156,6 +170,11 @@ function offsetOf({ headers, sentAt, answeredAt }: Answer): number | undefined {
   if (Number.isNaN(date)) return undefined
   if (date + 1000 < sentAt) return Math.round((date - sentAt) / 1000)
   return date > answeredAt ? Math.round((date - answeredAt) / 1000) : 0
+}
+
+/** At once, so that it takes no longer than one. */
+function askEach(issuer: URL, targets: readonly string[]): Promise<(readonly [target: string, answer: Answer])[]> {
+  return Promise.all(targets.map(async (target) => [target, await ask(issuer, target)] as const))
 }
 
 function documentPath(issuer: URL): string {

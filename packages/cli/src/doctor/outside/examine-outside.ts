@@ -21,7 +21,10 @@ export interface Outside {
   tell: (text: string) => void
 }
 
-/** Looks at an auth server as its agents, resources and people reach it. Nothing is sent but GET requests. */
+/**
+ * Looks at an auth server as its agents, resources and people reach it. Nothing is sent but GET requests. Whatever is
+ * answered, it ends within half a minute: one request or handshake takes five seconds at most, and there are five in a row.
+ */
 export async function examineOutside(identifier: string, { network, isInside, tell }: Outside): Promise<Finding[]> {
   const issuer = new URL(identifier)
   const { finding, isTrusted } = await checkCertificate(issuer)
@@ -50,12 +53,15 @@ export async function examineOutside(identifier: string, { network, isInside, te
       try {
         return await check()
       } catch (error) {
-        return checking(name).unknown(`It was not answered: ${errorReason(error)}.`)
+        return checking(name).problem(`It was not answered: ${errorReason(error)}.`, mendUnanswered)
       }
     }),
   )
   return [...begun, ...answered.flat(), ...(isInside ? [] : [clientAddress])]
 }
+
+const mendUnanswered =
+  'Look into the logs of the proxy and of the server, and let the proxy answer whatever the server answers, whole and within a few seconds.'
 
 const clientAddress = checking('client addresses').unknown(
   'Whose address the server counts cannot be seen from here.',
