@@ -19,7 +19,7 @@ import { isIssuerPort } from './is-issuer-port.js'
 import { openListener } from './open-listener.js'
 import type { StartFiles } from './read-for-start.js'
 import { workerPlace } from './run-workers.js'
-import { createStoppableServer } from './stoppable-server.js'
+import { createStoppableServer, patience } from './stoppable-server.js'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -168,7 +168,9 @@ async function listen(
     throw error
   }
   return async () => {
+    const end = performance.now() + patience
     await open.stop()
-    if (settings.admin) await admin.stop()
+    // Until now /readyz said that it is stopping.
+    if (settings.admin) await admin.stop(Math.max(0, end - performance.now()))
   }
 }

@@ -5,14 +5,14 @@ import { type ConnectionShares, limitConnections } from './limit-connections.js'
 /** Milliseconds that kept-alive connections get for one more request, which is answered with `Connection: close`. */
 const linger = 1000
 /** Milliseconds after which what still runs is cut off. */
-const patience = 8000
+export const patience = 8000
 
 /** An HTTP server that can stop without failing a request. */
 export interface StoppableServer {
   readonly server: Server
   readonly stopping: boolean
-  /** Accepts nothing more, finishes what runs, and resolves when every connection is closed: within 8 s. */
-  stop(): Promise<void>
+  /** Accepts nothing more, finishes what runs, and resolves when every connection is closed. @param time milliseconds for that */
+  stop(time?: number): Promise<void>
 }
 
 export interface ConnectionLimits {
@@ -41,7 +41,7 @@ export function createStoppableServer(
   server.maxConnections = connections
   if (shares) limitConnections(server, shares)
 
-  async function stop(): Promise<void> {
+  async function stop(time = patience): Promise<void> {
     stopping = true
     for (const outgoing of running) if (!outgoing.headersSent) outgoing.setHeader('connection', 'close')
     const closed = new Promise<void>((resolve) => {
@@ -52,7 +52,7 @@ export function createStoppableServer(
     const closing = setInterval(() => {
       if (performance.now() - began >= linger) server.closeIdleConnections()
     }, 100)
-    const late = setTimeout(() => server.closeAllConnections(), patience)
+    const late = setTimeout(() => server.closeAllConnections(), time)
     await closed
     clearInterval(closing)
     clearTimeout(late)

@@ -525,6 +525,26 @@ describe.concurrent('several instances on one database', () => {
 })
 
 describe('SIGTERM', () => {
+  it('with half a request on each port ends within 10 s, and until then /readyz says that it is stopping', async () => {
+    const adminPort = await freePort()
+    const stage = await createOperatorStage({ admin: { port: adminPort } })
+    const { child, finished } = await stage.spawnServe()
+    for (const port of [Number(new URL(stage.issuer).port), adminPort]) {
+      const socket = connect(port, '127.0.0.1')
+      onTestFinished(() => void socket.destroy())
+      socket.on('error', () => undefined)
+      await new Promise<void>((resolve) => socket.write('POST /half HTTP/1.1\r\nhost: a\r\n', () => resolve()))
+      // Whoever comes later is answered when the half was read.
+      await (await fetch(`http://127.0.0.1:${port}/`, { redirect: 'manual' })).text()
+    }
+    const began = performance.now()
+    child.kill('SIGTERM')
+    const readyz = async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text()
+    await expect.poll(readyz).toBe('not ready: it is stopping\n')
+    expect(await finished).toMatchObject({ status: 0 })
+    expect(performance.now() - began).toBeLessThan(10_000)
+  })
+
   it('under load fails no request that was taken, and ends within 10 s', async () => {
     const stage = await createOperatorStage()
     const { child, finished } = await stage.spawnServe()
