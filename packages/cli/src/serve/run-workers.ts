@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { exitStatus } from '../command/exit-status.js'
 import type { Terminal } from '../terminal/terminal.js'
+import { followHandedOver } from './follow-handed-over.js'
 
 /** Milliseconds before a worker that ended by itself is replaced. */
 const pause = 1000
@@ -43,9 +44,12 @@ export async function runWorkers(count: number, { notify, onStop }: Terminal): P
     for (;;) {
       const worker = cluster.fork({ [placeVariable]: String(place) })
       workers.add(worker)
-      const [status] = (await once(worker, 'exit')) as [number | null]
+      const handedOver = followHandedOver(worker)
+      const [status, signal] = (await once(worker, 'exit')) as [number | null, NodeJS.Signals | null]
       workers.delete(worker)
-      if (isStopping || !hasStarted) return status ?? exitStatus.refused
+      if (isStopping) return statusOfStopped(status, signal)
+      if (status !== exitStatus.done) handedOver.close()
+      if (!hasStarted) return status ?? exitStatus.refused
       notify(`A process of the server ended with ${status ?? 'a signal'}, and is replaced.`)
       await new Promise((resolve) => setTimeout(resolve, pause))
       if (isStopping) return exitStatus.done
@@ -56,7 +60,7 @@ export async function runWorkers(count: number, { notify, onStop }: Terminal): P
     return await new Promise<number>((resolve, reject) => {
       const kept: Promise<number>[] = []
       cluster.on('message', (_worker, message) => {
-        if (message !== listening || hasStarted) return
+        if (message !== listening || hasStarted || isStopping) return
         hasStarted = true
         // The first one has made what all need: the schema, the keys.
         for (let place = 1; place < count; place += 1) kept.push(keep(place))
@@ -69,4 +73,11 @@ export async function runWorkers(count: number, { notify, onStop }: Terminal): P
     stopListening()
     cluster.removeAllListeners('message')
   }
+}
+
+/** Signals that ask a process to end; one that has not started yet does not catch them. */
+const asking: ReadonlySet<string | null> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP'])
+
+function statusOfStopped(status: number | null, signal: NodeJS.Signals | null): number {
+  return status ?? (asking.has(signal) ? exitStatus.done : exitStatus.refused)
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { request as ask, createServer } from 'node:http'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 import { takeInTurn } from '../in-turn.js'
@@ -123,6 +124,44 @@ describe('countersign serve --workers', () => {
       status: 2,
       stderr: expect.stringContaining('--workers takes a whole number from 1 to 64'),
     })
+  })
+
+  it.each([0, 200, 400, 600])('ends with 0 when it is told to %i ms after it serves', async (wait) => {
+    const { url } = await server.createDatabase()
+    const stage = await createOperatorStage({ database: url })
+    const instance = await stage.spawnServe({ flags: ['--workers', '3'] })
+    await new Promise((resolve) => setTimeout(resolve, wait))
+    const began = performance.now()
+    instance.child.kill('SIGTERM')
+    expect(await instance.finished).toMatchObject({ status: 0, stderr: expect.not.stringContaining('is replaced') })
+    expect(performance.now() - began).toBeLessThan(10_000)
+  })
+
+  it('closes a connection that was handed to a process which is killed before it takes it', async () => {
+    const { url } = await server.createDatabase()
+    const adminPort = await freePort()
+    const stage = await createOperatorStage({ database: url, admin: { port: adminPort } })
+    const instance = await stage.spawnServe({ flags: ['--workers', '2'] })
+    const readyz = () => fetch(`http://127.0.0.1:${adminPort + 1}/readyz`).catch(() => undefined)
+    await expect.poll(async () => (await readyz())?.status, { timeout: 20_000 }).toBe(200)
+    const [killed = 0] = childrenOf(instance.child.pid)
+    process.kill(killed, 'SIGSTOP')
+    const asked = Array.from({ length: 4 }, () => {
+      const socket = connect(Number(new URL(stage.issuer).port), '127.0.0.1')
+      onTestFinished(() => void socket.destroy())
+      const seen = { isAnswered: false, isClosed: false }
+      socket.on('error', () => undefined)
+      socket.once('data', () => Object.assign(seen, { isAnswered: true }))
+      socket.once('close', () => Object.assign(seen, { isClosed: true }))
+      socket.write('GET /jwks.json HTTP/1.1\r\nhost: a\r\n\r\n')
+      return seen
+    })
+    await expect.poll(() => asked.filter(({ isAnswered }) => isAnswered).length).toBe(3)
+    process.kill(killed, 'SIGKILL')
+    const held = asked.find(({ isAnswered }) => !isAnswered)
+    await expect.poll(() => held?.isClosed, { timeout: 5000 }).toBe(true)
+    instance.child.kill('SIGTERM')
+    expect(await instance.finished).toMatchObject({ status: 0 })
   })
 
   it('serves one port with two processes, replaces one that is killed, and ends with all of them', async () => {
