@@ -75,7 +75,8 @@ docs/operators.md has all that can be in it.`
 function firstStop({ onStop }: Terminal): Promise<string> {
   return new Promise((resolve) => {
     const stopListening = onStop(({ by }) => {
-      stopListening()
+      // Ctrl-C reaches each of several processes, and the first one tells the others to end too: that is no second signal.
+      if (cluster.isPrimary) stopListening()
       resolve(by)
     })
   })

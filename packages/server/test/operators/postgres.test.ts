@@ -164,6 +164,27 @@ describe('countersign serve --workers', () => {
     expect(await instance.finished).toMatchObject({ status: 0 })
   })
 
+  it('answers what it took when all its processes are interrupted, as Ctrl-C does', async () => {
+    const { url } = await server.createDatabase()
+    const stage = await createOperatorStage({ database: url })
+    const instance = await stage.spawnServe({ flags: ['--workers', '2'] })
+    const socket = connect(Number(new URL(stage.issuer).port), '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    let answer = ''
+    socket.on('error', () => undefined)
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      answer += text
+    })
+    socket.write('GET /jwks.json HTTP/1.1\r\n')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    for (const pid of childrenOf(instance.child.pid)) process.kill(pid, 'SIGINT')
+    instance.child.kill('SIGINT')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    socket.write('host: a\r\n\r\n')
+    await expect.poll(() => answer).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await instance.finished).toMatchObject({ status: 0 })
+  })
+
   it('serves one port with two processes, replaces one that is killed, and ends with all of them', async () => {
     const { url } = await server.createDatabase()
     const adminPort = await freePort()
