@@ -28,7 +28,9 @@ const layers = {
     discovery: ['lib', 'protocol', 'tokens'],
     // The seam that roles see, and the editions behind it; nobody but an edition knows its texts.
     editions: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
-    agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
+    // What a store of an agent is; those on disk are of Node.
+    'agent/agent-store': ['lib'],
+    agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions', 'agent/agent-store'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
@@ -36,7 +38,7 @@ const layers = {
     index: ['lib', 'httpsig', 'tokens', 'discovery', 'editions'],
     // What it knows of Node is the shape of a response, so that it is loaded anywhere.
     'node/keep-private': ['protocol'],
-    node: ['lib', 'httpsig', 'discovery', 'editions', 'node/keep-private'],
+    node: ['lib', 'httpsig', 'discovery', 'editions', 'agent/agent-store', 'node/keep-private'],
     'resource/hono': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
     // For frameworks of Node, which nothing else in the library reaches.
     'resource/request-gate': ['httpsig', 'editions', 'node', 'node/keep-private', 'resource'],

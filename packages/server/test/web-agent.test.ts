@@ -110,7 +110,7 @@ describe('a web agent', () => {
     expect(await scene.arrive(callback, 'a1')).toContain('This was started in another browser')
     expect(await scene.arrive(callback, '')).toContain('The agent does not know this browser')
     expect(await Promise.race([attacker, new Promise((resolve) => setTimeout(resolve, 50, 'waits'))])).toBe('waits')
-    scene.agent.forget('attacker')
+    void scene.agent.forget('attacker')
     expect(await ended(attacker)).toBe('session_forgotten')
   })
 
@@ -149,7 +149,7 @@ describe('forget, at sign-out', () => {
     const scene = await openScene()
     await allow(scene, 'a1', 'alice')
     const bob = await allow(scene, 'b2', 'bob')
-    scene.agent.forget('a1')
+    void scene.agent.forget('a1')
     await allow(scene, 'a1', 'bob')
     expect(scene.asked.map(({ session }) => session)).toEqual(['a1', 'b2', 'a1'])
     expect(await scene.ask('a1')).toMatchObject({ sub: bob.sub })
@@ -164,7 +164,7 @@ describe('forget, at sign-out', () => {
     const callback = await scene.decide('alice')
     const other = scene.ask('b2')
     await expect.poll(() => scene.asked.length).toBe(3)
-    scene.agent.forget('a1')
+    void scene.agent.forget('a1')
     expect(await scene.arrive(callback, 'a1')).toContain('Nothing here waits for this answer')
     expect(await Promise.all(requests)).toEqual(Array(3).fill('session_forgotten'))
     expect(scene.asked.map(({ signal }) => signal.aborted)).toEqual([true, true, false])
@@ -176,7 +176,7 @@ describe('forget, at sign-out', () => {
     const scene = await openScene()
     const before = ended(scene.ask('a1'))
     await expect.poll(() => scene.asked.length).toBe(1)
-    scene.agent.forget('a1')
+    void scene.agent.forget('a1')
     await allow(scene, 'a1', 'alice')
     expect(await before).toBe('session_forgotten')
   })
@@ -194,7 +194,7 @@ describe('forget, at sign-out', () => {
       page = scene.arrive(await scene.decide('alice'), 'a1')
     }
     await expect.poll(held).toBe(1)
-    scene.agent.forget('a1')
+    void scene.agent.forget('a1')
     expect(await answer).toBe('session_forgotten')
     letGo()
     if (page) expect(await page).toContain('data-state="failed"')
@@ -203,7 +203,7 @@ describe('forget, at sign-out', () => {
     expect(askedBefore).toBe(type === 'code' ? 1 : 0)
     const again = ended(scene.ask('a1'))
     await expect.poll(() => scene.asked.length).toBe(askedBefore + 1)
-    scene.agent.forget('a1')
+    void scene.agent.forget('a1')
     expect(await again).toBe('session_forgotten')
   })
 
@@ -218,13 +218,13 @@ describe('forget, at sign-out', () => {
     const answer = ended(scene.ask('a1'))
     await expect.poll(held).toBe(1)
     if (life < 1) expect(await answer).toBe('answered')
-    scene.agent.forget('a1')
+    void scene.agent.forget('a1')
     letGo()
     if (life > 1) expect(await answer).toBe('session_forgotten')
     await new Promise((resolve) => setTimeout(resolve, 50))
     const again = ended(scene.ask('a1'))
     await expect.poll(() => scene.asked.length).toBe(2)
-    scene.agent.forget('a1')
+    void scene.agent.forget('a1')
     expect(await again).toBe('session_forgotten')
   })
 
@@ -235,7 +235,7 @@ describe('forget, at sign-out', () => {
     let cancelled = false
     scene.world.origins.set(ids.resource, async (request) => {
       await answering?.(request)
-      scene.agent.forget('a1')
+      void scene.agent.forget('a1')
       const cancel = () => {
         cancelled = true
       }
@@ -249,12 +249,12 @@ describe('forget, at sign-out', () => {
     const scene = await openScene()
     const claims = ended(scene.agent.for('a1').signIn({ authServer: ids.authServer }))
     await expect.poll(() => scene.asked.length).toBe(1)
-    scene.agent.forget('a1')
+    void scene.agent.forget('a1')
     expect(await claims).toBe('session_forgotten')
   })
 
   it('of a session that has nothing does nothing', async () => {
     const { agent } = await openScene()
-    expect(agent.forget('a1')).toBeUndefined()
+    expect(await agent.forget('a1')).toBeUndefined()
   })
 })

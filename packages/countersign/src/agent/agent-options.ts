@@ -7,6 +7,7 @@ import type { OnEvent } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
+import type { AgentStore } from './agent-store.js'
 import type { CallbackOutcome } from './callback-page.js'
 
 /** The names of the members of `interop`. */
@@ -46,6 +47,11 @@ export interface SharedAgentOptions {
   endpointOrigins?: EndpointOrigins | undefined
   /** Weaker rules for peers that speak an older form of the protocol. @default none */
   interop?: AgentInterop | undefined
+  /**
+   * Keeps tokens and the consents that people have not decided yet. With `fileStore` of `countersign/node` nothing is asked
+   * twice, also after a restart. @default memory
+   */
+  store?: AgentStore | undefined
   /** Seconds to wait for a person. People can keep a request open for longer than the server says at first. @default three hours */
   consentTimeout?: number | undefined
   /** Sends requests, and fetches documents if `fetchDocument` is absent. @default `globalThis.fetch`, and a guarded fetch for documents */
@@ -79,6 +85,7 @@ export const sharedAgentOptions = {
   callbackResponse: true,
   endpointOrigins: true,
   interop: true,
+  store: true,
   consentTimeout: true,
   fetch: true,
   fetchDocument: true,

@@ -1,7 +1,7 @@
 import type { AgentProtocol } from '../editions/agent-protocol.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { SharedAgentOptions } from './agent-options.js'
-import { callbackPage, refusalTexts } from './callback-page.js'
+import { callbackPage, otherPersonText, refusalTexts } from './callback-page.js'
 
 interface CallbackTools {
   complete: NonNullable<AgentProtocol['complete']>
@@ -18,9 +18,10 @@ export async function answerCallback(
   // Only the person's own visit counts: a browser that looks ahead would use up the code.
   if (/\bprefetch\b/.test(request.headers.get('sec-purpose') ?? ''))
     return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
-  const found = complete(new URL(request.url).searchParams, await ownerOf(request))
+  const found = await complete(new URL(request.url).searchParams, await ownerOf(request))
   if (!found.matched) return page('refused', refusalTexts[found.problem])
   const end = await found.finished
   if (found.decision !== 'allowed') return page(found.decision)
+  if (end === 'other_person') return page('refused', otherPersonText)
   return page(end === 'done' ? 'allowed' : 'failed')
 }

@@ -30,13 +30,16 @@ const warning =
 
 /** What happened to an answer that was refused. */
 export const refusalTexts: Readonly<Record<CallbackProblem, string>> = {
-  unknown:
-    'Nothing here waits for this answer. It was used already, its time is over, or the agent was started again since.',
+  unknown: 'Nothing here waits for this answer. It was used already, or its time is over.',
   no_owner: `The agent does not know this browser, so the answer was not used. ${warning}`,
   other_owner: `This was started in another browser, so the answer was not used. ${warning}`,
   other_server: 'This answer does not come from the server that was asked.',
   malformed: 'This answer is not complete, or has a part twice.',
 }
+
+/** What somebody is told who decided for an agent that acts for another person. */
+export const otherPersonText =
+  'This agent acts for somebody else, so what you allowed was not kept: take it back at the server where you allowed it.'
 
 /** The page a person lands on after the decision. It loads nothing and sends no `Referer`, which would hold the code. */
 export function callbackPage(outcome: CallbackOutcome, detail?: string): Response {

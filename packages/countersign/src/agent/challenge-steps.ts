@@ -1,7 +1,7 @@
 import type { AgentProtocol, Credential, HeldToken, Step } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
 import type { Challenge } from '../protocol/challenge.js'
-import { createHeldTokens } from './held-tokens.js'
+import type { HeldTokens } from './held-tokens.js'
 import type { OwnerWork } from './owner-work.js'
 import { createSharedFlights } from './shared-flight.js'
 
@@ -20,6 +20,7 @@ export interface ChallengeStepsOptions {
   /** The agent's identifier. */
   id: string
   protocol: AgentProtocol
+  held: HeldTokens
   work: OwnerWork
   isAccepted: (authServer: string) => Promise<boolean>
   now: () => number
@@ -32,8 +33,6 @@ export interface ChallengeSteps {
   take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined>
   /** Asks for access to the agent itself (S§3.5). */
   askForOwn(request: OwnAccess): Promise<HeldToken>
-  /** Drops the tokens of an owner. */
-  forget(owner: string): void
 }
 
 /** Access to the agent itself, which needs no resource token. */
@@ -45,8 +44,14 @@ export interface OwnAccess {
 }
 
 /** The steps that answer challenges, and the tokens that they bring. */
-export function createChallengeSteps({ id, protocol, work, isAccepted, now }: ChallengeStepsOptions): ChallengeSteps {
-  const held = createHeldTokens(now)
+export function createChallengeSteps({
+  id,
+  protocol,
+  held,
+  work,
+  isAccepted,
+  now,
+}: ChallengeStepsOptions): ChallengeSteps {
   const shareConsent = createSharedFlights<HeldToken>()
   const shareRefresh = createSharedFlights<HeldToken | undefined>()
 
@@ -65,12 +70,11 @@ export function createChallengeSteps({ id, protocol, work, isAccepted, now }: Ch
       )
     }
     const refused = credential.scheme === 'token' ? credential.held.jwt : undefined
-    const other = scope === undefined ? undefined : held.withScope(owner, resource, scope.split(' '))
+    const other = scope === undefined ? undefined : await held.withScope(owner, resource, scope.split(' '))
     if (other && other.jwt !== refused) return { scheme: 'token', held: other }
     const key = JSON.stringify([owner, resource, authServer, scope])
     const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
     signal.throwIfAborted()
-    held.add(owner, token)
     return { scheme: 'token', held: token }
   }
 
@@ -82,7 +86,6 @@ export function createChallengeSteps({ id, protocol, work, isAccepted, now }: Ch
     const need = { resource: id, authServer, scope }
     const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
     signal.throwIfAborted()
-    held.add(owner, token)
     return token
   }
 
@@ -91,14 +94,14 @@ export function createChallengeSteps({ id, protocol, work, isAccepted, now }: Ch
       protocol.refresh(token, flight),
     )
     signal.throwIfAborted()
-    held.remove(owner, token.jwt)
-    if (fresh) held.add(owner, fresh)
+    if (fresh) await held.add(owner, fresh)
+    else await held.remove(owner, token)
     return fresh
   }
 
   /** The token to show first. It is fetched anew if nobody has to decide. */
   async function tokenFor(owner: string, url: string, signal: AbortSignal): Promise<HeldToken | undefined> {
-    const token = held.forUrl(owner, url)
+    const token = await held.forUrl(owner, url)
     if (!token || (token.refreshAt > now() && held.isLive(token))) return token
     if (token.refreshToken === undefined) return token
     if (!held.isLive(token)) return refresh(owner, token, signal)
@@ -117,7 +120,7 @@ export function createChallengeSteps({ id, protocol, work, isAccepted, now }: Ch
       return fresh ? { scheme: 'token', held: fresh } : { scheme: 'agent' }
     },
     dropToken: async (_challenge, { credential, owner }) => {
-      if (credential.scheme === 'token') held.remove(owner, credential.held.jwt)
+      if (credential.scheme === 'token') await held.remove(owner, credential.held)
       return { scheme: 'agent' }
     },
     authorize,
@@ -127,6 +130,5 @@ export function createChallengeSteps({ id, protocol, work, isAccepted, now }: Ch
     tokenFor,
     askForOwn,
     take: (step, challenge, exchange) => steps[step](challenge, exchange),
-    forget: (owner) => held.forget(owner),
   }
 }

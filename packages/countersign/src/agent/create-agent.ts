@@ -7,9 +7,10 @@ import { createOwnedAgent } from './owned-agent.js'
 export interface AgentOptions extends SharedAgentOptions {
   /**
    * Called when the person must decide: show them `url` in a browser of theirs. The request waits meanwhile; abort its
-   * signal to give up. What this throws or rejects with before the person decided, the request rejects with.
+   * signal to give up: what they decide later is kept for the next one. What this throws or rejects with before the person
+   * decided, the request rejects with. Absent: such a request rejects with `consent_required` at once.
    */
-  onConsent: (consent: ConsentRequest) => void | Promise<void>
+  onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
   /**
    * One person alone uses this agent, although the answer comes back to a web page: a service or script of your own.
    * Whoever else is sent the link to decide gives that person what is theirs. For people in browsers there is
@@ -25,6 +26,8 @@ export interface Agent extends AgentActions {
   readonly metadata: OwnDocument
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   handler(request: Request): Promise<Response>
+  /** Drops all tokens and pending consents, so that somebody else can be asked. What was allowed stays so at the auth server. */
+  forget(): Promise<void>
 }
 
 /**
@@ -59,7 +62,7 @@ export function createAgent(options: AgentOptions): Agent {
         'browsers, or say onePerson: true where one person alone uses this agent',
     )
   }
-  return { id, metadata, handler, ...created.actionsFor(onlyOwner) }
+  return { id, metadata, handler, forget: () => created.forget(onlyOwner), ...created.actionsFor(onlyOwner) }
 }
 
 const onlyOwner = ''

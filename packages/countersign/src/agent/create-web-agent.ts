@@ -42,7 +42,7 @@ export interface WebAgent {
    * At sign-out: drops the session's tokens and pending consents. Its requests that still run reject with
    * `session_forgotten`. What the person allowed stays allowed until they take it back at the auth server.
    */
-  forget(session: string): void
+  forget(session: string): Promise<void>
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   handler(request: Request): Promise<Response>
 }
@@ -71,6 +71,8 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
   const { sessionOf, onConsent } = options
   if (typeof sessionOf !== 'function')
     throw new TypeError('sessionOf is required: it says which browser session a callback came in')
+  if (typeof onConsent !== 'function')
+    throw new TypeError('onConsent is required: it sends the browser of a session to the url where its person decides')
   const created = createOwnedAgent(options, {
     onConsent: onConsent && ((consent, session) => onConsent({ ...consent, session })),
     ownerOf: async (request) => readSession(await sessionOf(request)),

@@ -18,6 +18,9 @@ import type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-op
 import { answerCallback } from './answer-callback.js'
 import { createChallengeSteps } from './challenge-steps.js'
 import { describeClockOffset } from './clock-offset.js'
+import { createHeldTokens } from './held-tokens.js'
+import { keptConsents } from './kept-consents.js'
+import { memoryStore } from './memory-store.js'
 import { createOwnerWork } from './owner-work.js'
 import { requireAgentOptions, requireRedirectUri } from './require-agent-options.js'
 import { type Answered, tellAsked } from './tell-asked.js'
@@ -25,7 +28,7 @@ import { type Answered, tellAsked } from './tell-asked.js'
 /** What the two kinds of agents do differently. */
 export interface OwnerHooks {
   /** Asks the person behind an owner. */
-  onConsent: (consent: ConsentRequest, owner: string) => void | Promise<void>
+  onConsent: ((consent: ConsentRequest, owner: string) => void | Promise<void>) | undefined
   /** Whose browser sent a request. */
   ownerOf: (request: Request) => MaybePromise<string | undefined>
 }
@@ -38,7 +41,7 @@ export interface OwnedAgent {
   redirect: { uri: string; kind: RedirectKind } | undefined
   actionsFor(owner: string): AgentActions
   /** Ends what runs for an owner, and drops their tokens and pending consents. */
-  forget(owner: string): void
+  forget(owner: string): Promise<void>
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   handler: (request: Request) => Promise<Response>
 }
@@ -76,6 +79,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     onLookup: tell,
   })
   const work = createOwnerWork()
+  const store = options.store ?? memoryStore()
+  const held = createHeldTokens({ store, edition: edition.name, thumbprint: signer.thumbprint, now })
   const protocol = edition.createAgentProtocol({
     ...identifiers,
     id,
@@ -87,6 +92,10 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     discovery,
     send: sendSigned,
     onConsent: owners.onConsent,
+    consents: keptConsents(store, { edition: edition.name, now }),
+    keep: (token, owner) => held.add(owner, token),
+    heldFor: ({ resource, scope = '' }, owner) => held.withScope(owner, resource, scope.split(' ').filter(Boolean)),
+    forOwner: (owner, exchange) => work.run(owner, AbortSignal.timeout(exchangeTimeout), exchange),
     authServers: typeof authServers === 'function' ? [] : authServers,
     endpointOrigins: options.endpointOrigins,
     consentTimeout: options.consentTimeout,
@@ -116,7 +125,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     return typeof authServers === 'function' ? authServers(authServer) : authServers.includes(authServer)
   }
 
-  const steps = createChallengeSteps({ id, protocol, work, isAccepted, now })
+  const steps = createChallengeSteps({ id, protocol, held, work, isAccepted, now })
 
   async function fetchAs(
     owner: string,
@@ -191,13 +200,16 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
       fetch: (input, init) => fetchAs(owner, input, init),
       signIn: (request) => signInAs(owner, request),
     }),
-    forget(owner) {
+    async forget(owner) {
       work.end(owner, new AgentError('session_forgotten', 'The session was forgotten while the request ran.'))
-      steps.forget(owner)
+      await held.forget(owner)
     },
     handler,
   }
 }
+
+/** Milliseconds that the exchange of a code may take. */
+const exchangeTimeout = 30_000
 
 /** Steps that one request may take, whatever its answers ask for. */
 const maxSteps = 6

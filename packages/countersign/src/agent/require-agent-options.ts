@@ -31,8 +31,8 @@ export function requireAgentOptions(
     identifiers,
     (authServer) => typeof authServers === 'function' || authServers.includes(authServer),
   )
-  if (typeof onConsent !== 'function')
-    throw new TypeError('onConsent is required: it shows a person the url where they decide')
+  if (onConsent !== undefined && typeof onConsent !== 'function')
+    throw new TypeError('onConsent must be a function: it shows a person the url where they decide')
   if (consentTimeout !== undefined && !(consentTimeout > 0))
     throw new TypeError('consentTimeout must be more than 0 seconds')
 }

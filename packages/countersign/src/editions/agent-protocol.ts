@@ -96,16 +96,41 @@ export interface TokenNeed {
   presented?: HeldToken | undefined
 }
 
+/** A consent that a person has not decided, as an edition keeps it: JSON, found by its `id` among those of an owner. */
+export interface KeptConsent {
+  id: string
+}
+
+/** The consents of owners, in the agent's store. */
+export interface KeptConsents {
+  /** Whether other processes may use the store at the same time. */
+  readonly isShared: boolean
+  list(owner: string): Promise<readonly KeptConsent[]>
+  /** Keeps a consent in place of the one of the same id. */
+  put(owner: string, consent: KeptConsent): Promise<void>
+  /** Keeps a consent unless there is one of its id; gives the one that is there then. */
+  add(owner: string, consent: KeptConsent): Promise<KeptConsent>
+  /** Whether it was there: of several at once one is told so. */
+  remove(owner: string, id: string): Promise<boolean>
+  /** Says that this process waits for a consent, or has its callback, now. */
+  beat(owner: string, id: string): Promise<void>
+  /** When a process last said so, in Unix seconds. */
+  lastBeat(owner: string, id: string): Promise<number | undefined>
+}
+
 /** Why a callback fits nothing. */
 export type CallbackProblem = 'unknown' | 'no_owner' | 'other_owner' | 'other_server' | 'malformed'
+
+/** How a consent ended for the agent; `other_person`: it was not the one whose tokens the agent has. */
+export type ConsentEnd = 'done' | 'failed' | 'other_person'
 
 /** What a person who comes back brings. */
 export type CallbackMatch =
   | {
       matched: true
       decision: 'allowed' | 'denied' | 'failed'
-      /** Whether the agent got what it wanted. */
-      finished: Promise<'done' | 'failed'>
+      /** Whether the agent got what it wanted, and keeps it. */
+      finished: Promise<ConsentEnd>
     }
   | { matched: false; problem: CallbackProblem }
 
@@ -122,8 +147,20 @@ export interface AgentTools extends IdentifierOptions {
   discovery: Discovery
   /** Sends a request, signed with what it proves. */
   send: (request: Request, credential: Credential) => Promise<Response>
-  /** Asks the person behind an owner. */
-  onConsent: (consent: ConsentRequest, owner: string) => void | Promise<void>
+  /** Asks the person behind an owner; absent: nobody can be asked. */
+  onConsent: ((consent: ConsentRequest, owner: string) => void | Promise<void>) | undefined
+  /** Where consents are kept until a person has decided. */
+  consents: KeptConsents
+  /**
+   * Keeps a token for an owner. The person is told that it worked only after that.
+   *
+   * @throws AgentError `other_person`
+   */
+  keep: (token: HeldToken, owner: string) => Promise<void>
+  /** A live token of an owner for what is needed, also one that another process got. */
+  heldFor: (need: TokenNeed, owner: string) => Promise<HeldToken | undefined>
+  /** Does something for an owner, with a signal that aborts when the owner is forgotten. */
+  forOwner: <T>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** The auth servers in the agent's own list; none where a function decides. */
   authServers: readonly string[]
   /** Other origins that endpoints of auth servers may be at. */
@@ -150,12 +187,17 @@ export interface AgentProtocol {
    * @throws AgentError for a challenge that is not about this request (W21), or that asks for what is not done here
    */
   needOf(challenge: Challenge, asked: { url: string; credential: Credential }): TokenNeed | undefined
-  /** Gets a token from an auth server, by way of a person where one must decide. */
+  /**
+   * Gets a token from an auth server, by way of a person where one must decide, and keeps it. What a person decides after the
+   * signal aborted is for later: their token is kept as well.
+   */
   obtain(need: TokenNeed, owner: string, signal: AbortSignal): Promise<HeldToken>
   /** Gets a new token for one that can be renewed without asking anybody; undefined: it cannot any more. */
   refresh(held: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined>
   /** The claims of a token for the agent itself, verified. */
   verifyOwn(token: HeldToken): Promise<AuthClaims>
   /** Takes the query that a person brings back to `redirectUri`; undefined: nobody comes back in this edition. */
-  readonly complete: ((parameters: URLSearchParams, owner: string | undefined) => CallbackMatch) | undefined
+  readonly complete:
+    | ((parameters: URLSearchParams, owner: string | undefined) => MaybePromise<CallbackMatch>)
+    | undefined
 }

@@ -20,6 +20,10 @@ export type AgentErrorCode =
   | 'token_request_failed'
   /** Nobody decided before the request token ran out. */
   | 'consent_expired'
+  /** Somebody else decided than the person whose tokens the agent has: nothing was kept. */
+  | 'other_person'
+  /** A person must decide, and the agent was given no way to ask them: `url` is where they do. */
+  | 'consent_required'
   /** The session was forgotten while the request ran: its person signed out. */
   | 'session_forgotten'
 
@@ -27,11 +31,18 @@ export type AgentErrorCode =
 export class AgentError extends Error {
   readonly code: AgentErrorCode
   readonly error: string | undefined
+  /** Where a person decides, with `consent_required`. */
+  readonly url: string | undefined
 
-  constructor(code: AgentErrorCode, message: string, options: { error?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    code: AgentErrorCode,
+    message: string,
+    options: { error?: string | undefined; url?: string | undefined; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'AgentError'
     this.code = code
     this.error = options.error
+    this.url = options.url
   }
 }

@@ -20,5 +20,6 @@ export type { AllowedNetwork, NetworkOptions } from '../discovery/network-option
 export { receiveIncoming } from '../httpsig/receive-incoming.js'
 export { importOptional, MissingPackageError } from '../lib/import-optional.js'
 export { type ClientAddress, createClientAddress } from './client-address.js'
+export { FileStoreError, fileStore } from './file-store.js'
 export { createNodeListener, type Handler, type NodeListenerOptions } from './node-listener.js'
 export { createTrustedPeers, trustedNetworkProblem, trustedNetworksProblem } from './trusted-networks.js'

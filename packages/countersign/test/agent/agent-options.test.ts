@@ -89,7 +89,7 @@ it.each<[string, Record<string, unknown>, string]>([
   ['one in other letters', { authservers: [] }, 'did you mean authServers?'],
   ['one that resembles none', { retries: 3 }, 'createAgent has no option retries'],
   ['a misspelled one of interop', { interop: { nonse: 'never' } }, 'interop has no option nonse: did you mean nonce?'],
-  ['no onConsent', { onConsent: undefined }, 'onConsent is required'],
+  ['an onConsent that is none', { onConsent: 'ask' as never }, 'onConsent must be a function'],
   ['a timeout of no time', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
   ['a timeout that is no number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],
   ['no signer', { signer: undefined }, 'signer is no signer: give what "await createSigner(privateJwk)" returns'],

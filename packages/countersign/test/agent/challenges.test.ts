@@ -156,7 +156,7 @@ describe('a request', () => {
     const stage = openDirect()
     const body = new ReadableStream({
       pull(controller) {
-        stage.agent.forget('s1')
+        void stage.agent.forget('s1')
         controller.enqueue(Buffer.from('hello'))
         controller.close()
       },

@@ -60,7 +60,7 @@ describe('a consent', () => {
     void ended(stage.agent.for('s1').fetch(data))
     await untilAsked(stage)
     expect(stage.asked[0]?.expiresAt).toBe(stage.clock.now + seconds)
-    stage.agent.forget('s1')
+    void stage.agent.forget('s1')
   })
 
   it('has a new state each time, and keeps the query of the page that the auth server names', async () => {
@@ -73,7 +73,7 @@ describe('a consent', () => {
     const states = [consent, again.asked[0]].map((one) => new URL(one?.url ?? '').searchParams.get('state'))
     expect(states[0]).not.toBe(states[1])
     expect(new URL(again.asked[0]?.url ?? '').searchParams.get('tenant')).toBe('1')
-    for (const { agent } of [stage, again]) agent.forget('s1')
+    for (const { agent } of [stage, again]) void agent.forget('s1')
   })
 
   it('is shared by the requests of a session that need the same, and asked for once', async () => {
@@ -96,11 +96,11 @@ describe('a consent', () => {
     stage.resourceToken = (scope) => resourceToken(changes.scope ?? scope, changes)
     const other = ended(stage.agent.for(session).fetch(`${origin}/data`))
     await untilAsked(stage, 2)
-    for (const one of ['s1', 's2']) stage.agent.forget(one)
+    for (const one of ['s1', 's2']) void stage.agent.forget(one)
     expect([await end, await other]).toEqual(['session_forgotten', 'session_forgotten'])
   })
 
-  it('that one request gives up goes on for the others; given up by all it ends, and is asked for anew', async () => {
+  it('that one request gives up goes on for the others; given up by all it stays, and the next request asks for it', async () => {
     const aborts = [new AbortController(), new AbortController()]
     const { stage, end, consent } = await waiting({}, aborts[0]?.signal)
     const second = ended(stage.agent.for('s1').fetch(data, { signal: aborts[1]?.signal ?? null }))
@@ -111,11 +111,27 @@ describe('a consent', () => {
     aborts[1]?.abort(new Error('second'))
     expect(await second).toBe('second')
     expect(consent.signal.aborted).toBe(true)
-    expect(await stage.answer(consent)).toContain('Nothing here waits for this answer')
     const third = ended(stage.agent.for('s1').fetch(data))
     await untilAsked(stage, 2)
-    await stage.answer(stage.asked[1] ?? consent)
+    expect(stage.asked[1]?.url).toBe(consent.url)
+    expect(stage.asked[1]?.signal.aborted).toBe(false)
+    await stage.answer(consent)
     expect(await third).toBe('data')
+    expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'code'])
+  })
+
+  it('that is given up by all is kept where the person decides later; what was given up is not sent again (L06)', async () => {
+    const abort = new AbortController()
+    const { stage, end, consent } = await waiting({}, abort.signal)
+    abort.abort(new Error('given up'))
+    expect(await end).toBe('given up')
+    const sent = stage.seen.filter(({ url }) => url === data).length
+    expect(await stage.answer(consent)).toContain('data-state="allowed"')
+    await settled()
+    expect(stage.seen.filter(({ url }) => url === data)).toHaveLength(sent)
+    expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
+    expect(stage.asked).toHaveLength(1)
+    expect(await stage.answer(consent)).toContain('Nothing here waits for this answer')
   })
 
   it('of a request that was given up before is not asked for', async () => {
@@ -173,26 +189,42 @@ describe('a consent', () => {
     // Nothing was left behind that the next request would wait for.
     const next = ended(stage.agent.for('s1').fetch(data))
     await untilAsked(stage)
-    stage.agent.forget('s1')
+    void stage.agent.forget('s1')
     expect(await next).toBe('session_forgotten')
   })
 
-  it('that is given up while its code is exchanged: its page says that it failed, and no token is kept', async () => {
+  it('that is given up while its code is exchanged is kept all the same, and nothing is asked twice', async () => {
     const abort = new AbortController()
     const { stage, end, consent } = await waiting({}, abort.signal)
     const answering = stage.token.code
     stage.token.code = (form, seen) => {
       abort.abort(new Error('given up'))
+      expect(seen.signal.aborted).toBe(false)
+      return answering(form, seen)
+    }
+    expect(await stage.answer(consent)).toContain('data-state="allowed"')
+    expect(await end).toBe('given up')
+    stage.seen.length = 0
+    expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
+    expect(stage.seen[0]?.scheme).toBe('jwt')
+    expect(stage.asked).toHaveLength(1)
+  })
+
+  it('whose session is forgotten while its code is exchanged gives nothing, and its page says so', async () => {
+    const { stage, end, consent } = await waiting()
+    const answering = stage.token.code
+    stage.token.code = async (form, seen) => {
+      await stage.agent.forget('s1')
       expect(seen.signal.aborted).toBe(true)
       return answering(form, seen)
     }
     expect(await stage.answer(consent)).toContain('data-state="failed"')
-    expect(await end).toBe('given up')
+    expect(await end).toBe('session_forgotten')
     stage.seen.length = 0
     void ended(stage.agent.for('s1').fetch(data))
     await untilAsked(stage, 2)
     expect(stage.seen[0]?.scheme).toBe('jwks')
-    stage.agent.forget('s1')
+    await stage.agent.forget('s1')
   })
 
   it.each<[string, () => void | Promise<void>]>([
@@ -283,7 +315,7 @@ describe('the answer of a person', () => {
     await untilAsked(stage)
     const page = await stage.answer(stage.asked[0] ?? expect.fail(), { code: 'a', ...parameters } as never)
     expect(page).toContain(`data-state="${state}"`)
-    stage.agent.forget('s1')
+    void stage.agent.forget('s1')
   })
 
   it('with a code that gives no token is a failure on the page', async () => {
@@ -348,7 +380,7 @@ describe('nobody decides', () => {
     expect(vi.getTimerCount()).toBe(0)
     const again = ended(stage.agent.for('s2').fetch(data))
     await untilAsked(stage, 2)
-    stage.agent.forget('s2')
+    void stage.agent.forget('s2')
     await again
     await settled()
     expect(vi.getTimerCount()).toBe(0)

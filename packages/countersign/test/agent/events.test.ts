@@ -25,6 +25,7 @@ it('an agent tells its request with all its steps, what it looked up, and who ca
   expect((await response).status).toBe(200)
   expect(told).toEqual([
     { ...lookup, what: 'document' },
+    { ...lookup, what: 'document', cached: true },
     { ...request, route: '/callback', method: 'GET', outcome: 'ok', status: 200 },
     { ...request, route: 'fetch', method: 'GET', host: 'api.example', outcome: 'ok', status: 200 },
   ])

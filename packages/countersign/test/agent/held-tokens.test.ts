@@ -1,3 +1,4 @@
+import { memoryStore } from 'countersign/agent'
 import { describe, expect, it } from 'vitest'
 import { createHeldTokens } from '../../src/agent/held-tokens.js'
 import { ended, ids, openStage, type Stage, settled } from './stage.js'
@@ -128,14 +129,18 @@ const one = {
   refreshToken: undefined,
 }
 
-it('a token that is removed leaves the other ones of its session', () => {
-  const held = createHeldTokens(() => 0)
-  held.add('s1', one)
-  held.add('s1', { ...one, jwt: 'b', scope: ['write'] })
-  held.remove('s1', 'b')
-  expect(held.forUrl('s1', ids.api)?.jwt).toBe('a')
-  held.remove('s1', 'a')
-  expect(held.forUrl('s1', ids.api)).toBeUndefined()
+const openHeld = () =>
+  createHeldTokens({ store: memoryStore(), edition: 'an edition', thumbprint: 'a key', now: () => 0 })
+
+it('a token that is removed leaves the other ones of its session', async () => {
+  const held = openHeld()
+  const other = { ...one, jwt: 'b', scope: ['write'] }
+  await held.add('s1', one)
+  await held.add('s1', other)
+  await held.remove('s1', other)
+  expect((await held.forUrl('s1', ids.api))?.jwt).toBe('a')
+  await held.remove('s1', one)
+  expect(await held.forUrl('s1', ids.api)).toBeUndefined()
 })
 
 describe('what is held is bounded', () => {
@@ -149,18 +154,19 @@ describe('what is held is bounded', () => {
     expect(stage.given, 'the oldest is not').toHaveLength(102)
   })
 
-  it('to 10,000 sessions: the one that got a token longest ago is forgotten', () => {
-    const held = createHeldTokens(() => 0)
-    const has = (session: number) => held.forUrl(`s${session}`, ids.api) !== undefined
-    for (let session = 0; session < 10_000; session++) held.add(`s${session}`, one)
-    expect([has(0), has(9999)]).toEqual([true, true])
-    held.add('s0', one)
-    expect([has(0), has(1)], 'no new one came').toEqual([true, true])
-    held.add('s10000', one)
-    expect([has(0), has(1), has(2), has(10_000)]).toEqual([true, false, true, true])
-    held.remove('s2', 'a')
-    held.add('s10001', one)
-    expect([has(2), has(3), has(10_001)], 'there was room again').toEqual([false, true, true])
+  it('to 10,000 sessions: the one that got a token longest ago is forgotten', async () => {
+    const held = openHeld()
+    const has = async (...sessions: number[]) =>
+      Promise.all(sessions.map(async (session) => (await held.forUrl(`s${session}`, ids.api)) !== undefined))
+    for (let session = 0; session < 10_000; session++) await held.add(`s${session}`, one)
+    expect(await has(0, 9999)).toEqual([true, true])
+    await held.add('s0', one)
+    expect(await has(0, 1), 'no new one came').toEqual([true, true])
+    await held.add('s10000', one)
+    expect(await has(0, 1, 2, 10_000)).toEqual([true, false, true, true])
+    await held.remove('s2', one)
+    await held.add('s10001', one)
+    expect(await has(2, 3, 10_001), 'there was room again').toEqual([false, true, true])
   })
 })
 

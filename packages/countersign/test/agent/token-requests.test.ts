@@ -35,7 +35,7 @@ describe('a token request', () => {
     void ended(ask(stage))
     await settled()
     expect(redirects).toEqual(['manual'])
-    stage.agent.forget(session)
+    void stage.agent.forget(session)
   })
 
   it.each<[string, Response | object, Partial<AgentError>]>([

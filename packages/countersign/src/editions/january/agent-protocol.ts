@@ -10,7 +10,7 @@ import { type JanuaryChallenge, parseChallenge } from './challenge.js'
 import { type AgentMetadata, januaryDocuments } from './documents.js'
 import { januaryHeaders } from './headers.js'
 import { createPendingConsents } from './pending-consents.js'
-import { refreshAuthToken, requestAuthToken, type TokenRequester } from './request-auth-token.js'
+import { redeemConsent, refreshAuthToken, requestAuthToken, type TokenRequester } from './request-auth-token.js'
 import { requireResourceToken } from './require-resource-token.js'
 import { signatureProblem } from './signature-problem.js'
 import { januaryTokens } from './tokens.js'
@@ -18,14 +18,16 @@ import { januaryTokens } from './tokens.js'
 /** What an agent says and does (S§3, 4, 8.1, 9). */
 export function createAgentProtocol(tools: AgentTools): AgentProtocol {
   const { id, signer, discovery, agentToken, interop, redirectUri, now } = tools
-  const pending = createPendingConsents()
   const requester: TokenRequester = {
     ...tools,
     send: (request) => tools.send(request, { scheme: 'agent' }),
-    pending,
     thumbprint: signer.thumbprint,
     stateOptional: interop.stateOptional ?? [],
   }
+  const pending = createPendingConsents({
+    ...tools,
+    redeem: (consent, answer, owner) => redeemConsent(requester, consent, answer, owner),
+  })
   const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
   const headerKey: KeyReference = { scheme: 'hwk', jwk: members }
   const { name: wellKnown } = januaryDocuments.agent
@@ -55,7 +57,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
       const { resource, scope } = requireResourceToken(resourceToken, { url, authServer, agent: id, thumbprint })
       return { resource, authServer, scope, resourceToken }
     },
-    obtain: (need, owner, signal) => requestAuthToken(requester, need, { owner, signal }),
+    obtain: (need, owner, signal) => requestAuthToken(requester, pending, need, { owner, signal }),
     refresh: (held, signal) => refreshAuthToken(requester, held, signal),
     async verifyOwn({ jwt, authServer }) {
       const { claims } = await verifyToken(januaryTokens.auth, jwt, {
@@ -67,8 +69,8 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
       })
       return { ...claims }
     },
-    complete(parameters, owner) {
-      const match = pending.complete(parameters, owner)
+    async complete(parameters, owner) {
+      const match = await pending.complete(parameters, owner)
       if (!match.matched) return match
       const { answer, finished } = match
       const refused = 'error' in answer ? (answer.error === 'access_denied' ? 'denied' : 'failed') : undefined

@@ -1,50 +1,65 @@
-import { AgentError } from '../../lib/agent-error.js'
-import type { CallbackProblem } from '../agent-protocol.js'
+import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
+import type { AgentTools, CallbackProblem, ConsentEnd, HeldToken, KeptConsent, TokenNeed } from '../agent-protocol.js'
 
-/** A consent that a person has not decided yet. */
-export interface PendingConsent {
-  authServer: string
-  /** Whose it is: only a browser of this owner completes it (W13, W25). */
-  owner: string
+/** A consent that a person has not decided yet, with all that is needed to go on in another process. */
+export interface PendingConsent extends KeptConsent {
+  need: Pick<TokenNeed, 'resource' | 'authServer' | 'scope'>
+  requestToken: string
+  state: string
+  redirectUri: string
+  /** Where the person decides. */
+  url: string
+  /** What the page shows beside it. */
+  code: string
+  /** Until when the auth server keeps the request open unless the person asks for more time, in Unix seconds. */
+  askedUntil: number
+  /** Until when the agent waits, in Unix seconds, and for how many of them in all. */
+  until: number
+  patience: number
   /** Whether the callback must carry `iss` (RFC 9207). */
   issRequired: boolean
   /** Whether the auth server is known to drop `state`. */
   stateOptional: boolean
+  /** How it ended, for other processes that wait for it. */
+  ended?: { code: AgentErrorCode; message: string; error: string | undefined } | undefined
 }
 
 /** What the callback brought. */
 export type CallbackAnswer = { code: string } | { error: string; description: string | null }
 
-/** Whether `use` finished, or something went wrong. */
-export type ConsentEnd = 'done' | 'failed'
-
 export type ConsentMatch =
   | { matched: true; answer: CallbackAnswer; finished: Promise<ConsentEnd> }
   | { matched: false; problem: CallbackProblem }
 
-interface Waiting extends PendingConsent {
-  resolve: (answer: CallbackAnswer) => void
-  finished: Promise<ConsentEnd>
+export interface PendingConsentsOptions extends Pick<AgentTools, 'consents' | 'redirectUri' | 'now' | 'heldFor'> {
+  /** Gets and keeps the token that an answer stands for. */
+  redeem: (consent: PendingConsent, answer: CallbackAnswer, owner: string) => Promise<HeldToken>
 }
 
 export interface PendingConsents {
+  /** The consent for a need that a person may still decide, and whether another process waits for it. */
+  find(need: TokenNeed, owner: string): Promise<{ consent: PendingConsent; isElsewhere: boolean } | undefined>
+  /** Keeps a new consent; false where another process was first. */
+  begin(consent: PendingConsent, owner: string): Promise<boolean>
   /**
-   * Waits for the callback of a consent. `use` gets its answer; the callback page waits until `use` is done. Rejects when
-   * the signal aborts or the time is up, and the consent is then no longer pending.
+   * Waits for the token. Rejects when the signal aborts, and the consent is then still pending; or when its time is up.
    */
-  wait<T>(
-    state: string,
-    consent: PendingConsent,
-    limits: { expiresIn: number; signal: AbortSignal },
-    use: (answer: CallbackAnswer) => Promise<T>,
-  ): Promise<T>
+  wait(consent: PendingConsent, owner: string, signal: AbortSignal): Promise<HeldToken>
+  /** Waits for what another process waits for; undefined: it does not any more, and nobody has decided. */
+  waitElsewhere(consent: PendingConsent, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
+  /** Takes a consent back that nobody was asked for; false where somebody has decided it all the same. */
+  drop(consent: PendingConsent, owner: string): Promise<boolean>
   /**
-   * Finds what a callback belongs to, checked as W13 says, and hands it the answer. A callback that fits nothing changes
-   * nothing.
+   * Finds what a callback belongs to, checked as W13 says, and gets its token, whether or not somebody still waits for it. A
+   * callback that fits nothing changes nothing.
    *
    * @param owner whose browser brought it, where that is known
    */
-  complete(parameters: URLSearchParams, owner: string | undefined): ConsentMatch
+  complete(parameters: URLSearchParams, owner: string | undefined): Promise<ConsentMatch>
+}
+
+export function idOf({ authServer, resource, scope = '' }: PendingConsent['need']): string {
+  return `${authServer} ${resource} ${scope}`
 }
 
 /** At most this many consents wait at once; more are refused rather than older ones forgotten. */
@@ -53,54 +68,221 @@ const maxPending = 10_000
 /** Milliseconds that a timer can wait. */
 const longestTimer = 2 ** 31 - 1
 
-/** Creates the store of consents that wait for their callback, in this process. */
-export function createPendingConsents(): PendingConsents {
+const seconds = {
+  /** Between two looks at what other processes did. */
+  look: 0.5,
+  /** After which a process that said nothing is gone. */
+  silence: 8,
+  /** That another process may take to exchange a code. */
+  exchange: 20,
+  /** That others are told how a consent ended. */
+  ended: 60,
+}
+
+/** Those who wait for one consent in this process. */
+interface Waiting {
+  owner: string
+  /** Somebody has decided: what happens else changes nothing. */
+  isDecided: boolean
+  waiters: Set<{ resolve: (token: HeldToken) => void; reject: (reason: unknown) => void }>
+  timer: ReturnType<typeof setTimeout> | undefined
+}
+
+/** Creates the consents that wait for their callback. */
+export function createPendingConsents({
+  consents,
+  redirectUri,
+  now,
+  heldFor,
+  redeem,
+}: PendingConsentsOptions): PendingConsents {
   const waiting = new Map<string, Waiting>()
+  const isPending = ({ ended, until }: PendingConsent) => ended === undefined && until > now()
+
+  async function list(owner: string): Promise<readonly PendingConsent[]> {
+    return (await consents.list(owner)) as readonly PendingConsent[]
+  }
+
+  async function isAlive(owner: string, id: string): Promise<boolean> {
+    const last = await consents.lastBeat(owner, id)
+    return last !== undefined && Math.abs(now() - last) < seconds.silence
+  }
+
+  /** Notes that this process waits; says so to others as long as the consent is pending. */
+  function hold(consent: PendingConsent, owner: string): Waiting {
+    const { state, id, until } = consent
+    const known = waiting.get(state)
+    if (known) return known
+    if (waiting.size >= maxPending) throw new AgentError('token_request_failed', 'Too many consents are pending.')
+    const held: Waiting = { owner, isDecided: false, waiters: new Set(), timer: undefined }
+    waiting.set(state, held)
+    if (consents.isShared) beatOn(held, { id, state })
+    else held.timer = later((until - now()) * 1000, () => expire(consent))
+    return held
+  }
+
+  function beatOn(held: Waiting, { id, state }: { id: string; state: string }): void {
+    held.timer = later(2000, () => {
+      void consents
+        .beat(held.owner, id)
+        .catch(() => undefined)
+        .finally(() => waiting.get(state) === held && beatOn(held, { id, state }))
+    })
+  }
+
+  function expire(consent: PendingConsent): void {
+    settle(consent.state, (waiter) => waiter.reject(tooLate(consent)))
+  }
+
+  function settle(
+    state: string,
+    how: (waiter: { resolve: (token: HeldToken) => void; reject: (reason: unknown) => void }) => void,
+  ): void {
+    const held = waiting.get(state)
+    if (!held) return
+    clearTimeout(held.timer)
+    waiting.delete(state)
+    for (const waiter of held.waiters) how(waiter)
+  }
+
+  /** What became of a consent, as the store shows it; undefined: nobody has decided. */
+  async function outcomeOf(consent: PendingConsent, owner: string): Promise<HeldToken | 'gone' | undefined> {
+    const there = (await list(owner)).find(({ id }) => id === consent.id)
+    if (there?.ended && there.state === consent.state) {
+      const { code, message, error } = there.ended
+      throw new AgentError(code, message, { error })
+    }
+    if (there?.state === consent.state) return undefined
+    return (await heldFor(consent.need, owner)) ?? 'gone'
+  }
+
+  /** Looks until another process has decided what becomes of a consent; undefined: nobody waits any more. */
+  async function watch(
+    consent: PendingConsent,
+    owner: string,
+    signal: AbortSignal,
+    isStillWaited: () => Promise<boolean>,
+  ): Promise<HeldToken | undefined> {
+    let goneSince: number | undefined
+    while (consent.until > now()) {
+      signal.throwIfAborted()
+      const outcome = await outcomeOf(consent, owner)
+      if (typeof outcome === 'object') return outcome
+      if (outcome === 'gone') {
+        goneSince ??= now()
+        if (now() - goneSince > seconds.exchange) return undefined
+      } else if (!(await isStillWaited())) return undefined
+      await pause(seconds.look * 1000, signal)
+    }
+    throw tooLate(consent)
+  }
+
+  async function finish(consent: PendingConsent, answer: CallbackAnswer, owner: string): Promise<ConsentEnd> {
+    const { state } = consent
+    try {
+      const token = await redeem(consent, answer, owner)
+      settle(state, (waiter) => waiter.resolve(token))
+      return 'done'
+    } catch (error) {
+      if (consents.isShared && error instanceof AgentError) {
+        const { code, message, error: said } = error
+        const until = now() + seconds.ended
+        await consents.put(owner, { ...consent, until, ended: { code, message, error: said } } as PendingConsent)
+      }
+      settle(state, (waiter) => waiter.reject(error))
+      return error instanceof AgentError && error.code === 'other_person' ? 'other_person' : 'failed'
+    }
+  }
 
   return {
-    async wait(state, consent, { expiresIn, signal }, use) {
+    async find(need, owner) {
+      const consent = (await list(owner)).find(({ id }) => id === idOf(need))
+      if (!consent || !isPending(consent) || consent.askedUntil <= now()) return undefined
+      if (waiting.has(consent.state)) return { consent, isElsewhere: false }
+      if (consents.isShared && (await isAlive(owner, consent.id))) return { consent, isElsewhere: true }
+      // Nobody else can have its callback.
+      return consent.redirectUri === redirectUri ? { consent, isElsewhere: false } : undefined
+    },
+
+    async begin(consent, owner) {
+      const wasWaitedFor = consents.isShared && (await isAlive(owner, consent.id))
+      if (consents.isShared) await consents.beat(owner, consent.id)
+      const there = (await consents.add(owner, consent)) as PendingConsent
+      if (there.state === consent.state) return true
+      const isNew = now() - (there.until - there.patience) < seconds.silence
+      if (consents.isShared && isPending(there) && (wasWaitedFor || isNew)) return false
+      await consents.put(owner, consent)
+      return true
+    },
+
+    async wait(consent, owner, signal) {
       signal.throwIfAborted()
-      if (waiting.size >= maxPending) throw new AgentError('token_request_failed', 'Too many consents are pending.')
-      const { promise: finished, settle: finish } = settleable<ConsentEnd>()
-      let end: ConsentEnd = 'failed'
-      let timer: NodeJS.Timeout | undefined
-      let onAbort: () => void = () => undefined
+      const held = hold(consent, owner)
+      const { waiters, timer } = held
+      // Who waits keeps the program alive.
+      if (typeof timer === 'object') timer.ref()
+      const ended = new AbortController()
+      const local = new Promise<HeldToken>((resolve, reject) => {
+        const waiter = { resolve, reject }
+        waiters.add(waiter)
+        signal.addEventListener(
+          'abort',
+          () => {
+            waiters.delete(waiter)
+            reject(signal.reason as Error)
+          },
+          { signal: ended.signal },
+        )
+      })
       try {
-        const answer = await new Promise<CallbackAnswer>((resolve, reject) => {
-          waiting.set(state, { ...consent, resolve, finished })
-          const giveUp = (reason: Error) => {
-            waiting.delete(state)
-            reject(reason)
-          }
-          const late = () => giveUp(new AgentError('consent_expired', `Nobody decided within ${expiresIn} s.`))
-          timer = setTimeout(late, Math.min(expiresIn * 1000, longestTimer))
-          onAbort = () => giveUp(signal.reason as Error)
-          signal.addEventListener('abort', onAbort)
+        if (!consents.isShared) return await local
+        const stop = AbortSignal.any([signal, ended.signal])
+        const seen = watch(consent, owner, stop, async () => true).then((token) => {
+          if (token) return token
+          throw new AgentError(
+            'token_request_failed',
+            'Another process of the agent took the answer, and kept no token.',
+          )
         })
-        const used = await use(answer)
-        end = 'done'
-        return used
+        return await Promise.race([local, seen])
+      } catch (error) {
+        if (error instanceof AgentError && error.code === 'consent_expired') await consents.remove(owner, consent.id)
+        throw error
       } finally {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
-        finish(end)
+        ended.abort()
+        // Other processes are told as long as its callback is taken here.
+        if (waiters.size === 0 && !held.isDecided && !consents.isShared) settle(consent.state, () => undefined)
       }
     },
-    complete(parameters, owner) {
+
+    waitElsewhere: (consent, owner, signal) => watch(consent, owner, signal, () => isAlive(owner, consent.id)),
+
+    async drop(consent, owner) {
+      const held = waiting.get(consent.state)
+      if (!held || held.isDecided) return false
+      settle(consent.state, () => undefined)
+      return consents.remove(owner, consent.id)
+    },
+
+    async complete(parameters, owner) {
       const refuse = (problem: CallbackProblem): ConsentMatch => ({ matched: false, problem })
       if (owner === undefined) return refuse('no_owner')
       if (answerParameters.some((name) => parameters.getAll(name).length > 1)) return refuse('malformed')
-      const entry = find(waiting, parameters.get('state'), owner)
-      if (!entry) return refuse('unknown')
-      const [state, pending] = entry
-      if (pending.owner !== owner) return refuse('other_owner')
+      const state = parameters.get('state')
+      const own = (await list(owner)).filter(isPending)
+      const consent = state === null ? onlyStateless(own) : own.find((each) => each.state === state)
+      if (!consent) {
+        const held = state === null ? undefined : waiting.get(state)
+        return refuse(held && held.owner !== owner ? 'other_owner' : 'unknown')
+      }
       const iss = parameters.get('iss')
-      if (iss === null ? pending.issRequired : iss !== pending.authServer) return refuse('other_server')
+      if (iss === null ? consent.issRequired : iss !== consent.need.authServer) return refuse('other_server')
       const answer = answerOf(parameters)
       if (!answer) return refuse('malformed')
-      waiting.delete(state)
-      pending.resolve(answer)
-      return { matched: true, answer, finished: pending.finished }
+      if (!(await consents.remove(owner, consent.id))) return refuse('unknown')
+      const held = waiting.get(consent.state)
+      if (held) held.isDecided = true
+      return { matched: true, answer, finished: finish(consent, answer, owner) }
     },
   }
 }
@@ -114,24 +296,32 @@ function answerOf(parameters: URLSearchParams): CallbackAnswer | undefined {
   return error === null ? undefined : { error, description: parameters.get('error_description') }
 }
 
-function find(
-  waiting: ReadonlyMap<string, Waiting>,
-  state: string | null,
-  owner: string,
-): [string, Waiting] | undefined {
-  if (state !== null) {
-    const pending = waiting.get(state)
-    return pending && [state, pending]
-  }
-  const own = [...waiting].filter(([, pending]) => pending.owner === owner)
+function onlyStateless(own: readonly PendingConsent[]): PendingConsent | undefined {
   const [only] = own
-  return own.length === 1 && only?.[1].stateOptional ? only : undefined
+  return own.length === 1 && only?.stateOptional ? only : undefined
 }
 
-function settleable<T>(): { promise: Promise<T>; settle: (value: T) => void } {
-  let settle: (value: T) => void = () => undefined
-  const promise = new Promise<T>((resolve) => {
-    settle = resolve
+function tooLate({ patience }: PendingConsent): AgentError {
+  return new AgentError('consent_expired', `Nobody decided within ${patience} s.`)
+}
+
+/** Does something later, without keeping the program alive for it. */
+function later(milliseconds: number, work: () => void): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(work, Math.min(milliseconds, longestTimer))
+  if (typeof timer === 'object') timer.unref()
+  return timer
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => {
+      clearTimeout(timer)
+      reject(signal.reason as Error)
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', giveUp)
+      resolve()
+    }, milliseconds)
+    signal.addEventListener('abort', giveUp, { once: true })
   })
-  return { promise, settle }
 }

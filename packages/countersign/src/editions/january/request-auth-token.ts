@@ -10,10 +10,10 @@ import { parseScope } from '../../protocol/scope.js'
 import { confirmationJwk } from '../../tokens/confirmation-jwk.js'
 import { decodeToken } from '../../tokens/decode-token.js'
 import { requestCode } from '../../tokens/request-code.js'
-import type { AgentTools, ConsentRequest, HeldToken, TokenNeed } from '../agent-protocol.js'
+import type { AgentTools, HeldToken, TokenNeed } from '../agent-protocol.js'
 import { describeUnknownKey } from '../describe-unknown-key.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
-import type { CallbackAnswer, PendingConsents } from './pending-consents.js'
+import { type CallbackAnswer, idOf, type PendingConsent, type PendingConsents } from './pending-consents.js'
 import { readAnswer } from './read-answer.js'
 import { signatureProblem } from './signature-problem.js'
 import { januaryTokens } from './tokens.js'
@@ -28,11 +28,18 @@ export interface Asking {
 export interface TokenRequester
   extends Pick<
     AgentTools,
-    'id' | 'discovery' | 'redirectUri' | 'endpointOrigins' | 'consentTimeout' | 'now' | 'onConsent'
+    | 'id'
+    | 'discovery'
+    | 'redirectUri'
+    | 'endpointOrigins'
+    | 'consentTimeout'
+    | 'now'
+    | 'onConsent'
+    | 'keep'
+    | 'forOwner'
   > {
   /** Sends a request as the agent. */
   send: (request: Request) => Promise<Response>
-  pending: PendingConsents
   /** Thumbprint of the agent's key. */
   thumbprint: string
   /** Auth servers that drop `state` (W13). */
@@ -42,15 +49,46 @@ export interface TokenRequester
 /** Takes a resource token to its auth server and comes back with an auth token, by way of a person where one must decide (S§9.3–9.6). */
 export async function requestAuthToken(
   requester: TokenRequester,
+  pending: PendingConsents,
   request: TokenNeed,
   { owner, signal }: Asking,
 ): Promise<HeldToken> {
+  for (let tries = 0; tries < mostTries; tries++) {
+    const found = await pending.find(request, owner)
+    if (found?.isElsewhere) {
+      const token = await pending.waitElsewhere(found.consent, owner, signal)
+      if (token) return token
+      continue
+    }
+    if (found) return askAndWait(requester, pending, found.consent, { owner, signal })
+    const begun = await beginConsent(requester, request, signal)
+    if ('jwt' in begun) {
+      await requester.keep(begun, owner)
+      return begun
+    }
+    signal.throwIfAborted()
+    if (!(await pending.begin(begun, owner))) continue
+    return askAndWait(requester, pending, begun, { owner, signal, isNew: true })
+  }
+  throw new AgentError('token_request_failed', 'Other processes of the agent took each consent away.')
+}
+
+/** How often a consent is begun or found that another process then gives up. */
+const mostTries = 5
+
+/** Asks the auth server: it gives a token, or says where a person must decide. */
+async function beginConsent(
+  requester: TokenRequester,
+  request: TokenNeed,
+  signal: AbortSignal,
+): Promise<PendingConsent | HeldToken> {
   const metadata = await findAuthServer(requester, request.authServer)
-  const { resourceToken, scope } = request
+  const { resource, authServer, resourceToken, scope } = request
+  const { redirectUri } = requester
   const answer = await postForm(requester, metadata, signal, {
     request_type: 'auth',
     ...(resourceToken === undefined ? { scope: scope ?? '' } : { resource_token: resourceToken }),
-    redirect_uri: requester.redirectUri,
+    redirect_uri: redirectUri,
   })
   if (typeof answer.auth_token === 'string') return requireAuthToken(requester, request, answer)
   const { request_token: requestToken } = answer
@@ -61,42 +99,83 @@ export async function requestAuthToken(
     )
   }
   const expiresIn = typeof answer.expires_in === 'number' ? answer.expires_in : 600
-  const code = await requestCode(requestToken)
   const state = serializeBase64url(platform.randomBytes(24))
-  const consent = {
-    authServer: request.authServer,
-    owner,
+  const at = requester.now()
+  // The person may keep the request open longer than the agent was told.
+  const patience = requester.consentTimeout ?? Math.max(expiresIn, longestConsent)
+  const need = { resource, authServer, scope }
+  return {
+    id: idOf(need),
+    need,
+    requestToken,
+    state,
+    redirectUri,
+    url: consentUrl(metadata, { request_token: requestToken, redirect_uri: redirectUri, state }),
+    code: await requestCode(requestToken),
+    askedUntil: Math.floor(at) + expiresIn,
+    until: at + patience,
+    patience,
     issRequired: metadata.authorization_response_iss_parameter_supported === true,
-    stateOptional: requester.stateOptional.includes(request.authServer),
+    stateOptional: requester.stateOptional.includes(authServer),
   }
-  const redeem = async (callback: CallbackAnswer) => {
-    if ('error' in callback) throw refusal(callback.error, callback.description)
+}
+
+async function askAndWait(
+  { onConsent }: TokenRequester,
+  pending: PendingConsents,
+  consent: PendingConsent,
+  { owner, signal, isNew = false }: Asking & { isNew?: boolean },
+): Promise<HeldToken> {
+  const { url, code, need, askedUntil } = consent
+  if (!onConsent)
+    throw new AgentError('consent_required', `A person must decide at ${need.authServer}, and nobody can be asked.`, {
+      url,
+    })
+  const failed = new AbortController()
+  const obtained = pending.wait(consent, owner, AbortSignal.any([signal, failed.signal]))
+  const giveUp = async (error: unknown) => {
+    if (!isNew) return failed.abort(error)
+    // Nobody knows of it, unless somebody has decided it all the same.
+    if (await pending.drop(consent, owner)) failed.abort(error)
+  }
+  const ask = async () =>
+    onConsent(
+      {
+        url,
+        code,
+        authServer: need.authServer,
+        resource: need.resource,
+        scope: need.scope,
+        expiresAt: askedUntil,
+        signal,
+      },
+      owner,
+    )
+  ask().catch((error: unknown) => giveUp(error).catch(() => failed.abort(error)))
+  return obtained
+}
+
+/** Exchanges what a person brought for the token, and keeps it, whether or not somebody still waits for it. */
+export async function redeemConsent(
+  requester: TokenRequester,
+  { need, redirectUri, requestToken }: PendingConsent,
+  answer: CallbackAnswer,
+  owner: string,
+): Promise<HeldToken> {
+  if ('error' in answer) throw refusal(answer.error, answer.description)
+  return requester.forOwner(owner, async (signal) => {
+    const metadata = await findAuthServer(requester, need.authServer)
     const tokens = await postForm(requester, metadata, signal, {
       request_type: 'code',
-      code: callback.code,
-      redirect_uri: requester.redirectUri,
+      code: answer.code,
+      redirect_uri: redirectUri,
       request_token: requestToken,
     })
-    return requireAuthToken(requester, request, tokens)
-  }
-  const failed = new AbortController()
-  // The person may keep the request open longer than the agent was told.
-  const limits = {
-    expiresIn: requester.consentTimeout ?? Math.max(expiresIn, longestConsent),
-    signal: AbortSignal.any([signal, failed.signal]),
-  }
-  const redeemed = requester.pending.wait(state, consent, limits, redeem)
-  const ask = async (consentRequest: ConsentRequest) => requester.onConsent(consentRequest, owner)
-  ask({
-    url: consentUrl(metadata, { request_token: requestToken, redirect_uri: requester.redirectUri, state }),
-    code,
-    authServer: request.authServer,
-    resource: request.resource,
-    scope: request.scope,
-    expiresAt: Math.floor(requester.now()) + expiresIn,
-    signal,
-  }).catch((error: unknown) => failed.abort(error))
-  return redeemed
+    const token = await requireAuthToken(requester, need, tokens)
+    signal.throwIfAborted()
+    await requester.keep(token, owner)
+    return token
+  })
 }
 
 /**

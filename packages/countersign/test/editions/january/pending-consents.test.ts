@@ -1,36 +1,101 @@
 import type { AgentError } from 'countersign/agent'
+import type { KeptConsent, KeptConsents } from 'countersign/wire'
 import { expect, it } from 'vitest'
-import { createPendingConsents } from '../../../src/editions/january/pending-consents.js'
+import {
+  createPendingConsents,
+  type PendingConsent,
+  type PendingConsents,
+} from '../../../src/editions/january/pending-consents.js'
 import { ids } from '../../agent/stage.js'
 
-it('a consent that was given up before it is waited for is not waited for', async () => {
-  const pending = createPendingConsents()
-  const consent = { authServer: ids.authServer, owner: 's1', issRequired: false, stateOptional: false }
-  const signal = AbortSignal.abort(new Error('given up'))
-  await expect(pending.wait('early', consent, { expiresIn: 600, signal }, async () => 'done')).rejects.toThrow(
-    'given up',
-  )
-  expect(pending.complete(new URLSearchParams({ state: 'early', code: 'a' }), 's1').matched).toBe(false)
+const token = {
+  jwt: 'a token',
+  resource: ids.api,
+  scope: [],
+  expiresAt: 600,
+  refreshAt: 480,
+  authServer: ids.authServer,
+  refreshToken: undefined,
+}
+
+/** Those of one owner, in this process. */
+function openConsents(): KeptConsents {
+  const kept = new Map<string, KeptConsent>()
+  return {
+    isShared: false,
+    list: async () => [...kept.values()],
+    put: async (_owner, consent) => void kept.set(consent.id, consent),
+    async add(_owner, consent) {
+      const there = kept.get(consent.id) ?? consent
+      kept.set(consent.id, there)
+      return there
+    },
+    remove: async (_owner, id) => kept.delete(id),
+    beat: async () => undefined,
+    lastBeat: async () => undefined,
+  }
+}
+
+function openPending(): PendingConsents {
+  return createPendingConsents({
+    consents: openConsents(),
+    redirectUri: `${ids.agent}/callback`,
+    now: () => 0,
+    heldFor: async () => undefined,
+    redeem: async () => token,
+  })
+}
+
+function consentOf(state: string): PendingConsent {
+  return {
+    id: state,
+    need: { resource: ids.api, authServer: ids.authServer, scope: undefined },
+    requestToken: 'a request token',
+    state,
+    redirectUri: `${ids.agent}/callback`,
+    url: `${ids.authServer}/agent/auth`,
+    code: 'CODE',
+    askedUntil: 600,
+    until: 600,
+    patience: 600,
+    issRequired: false,
+    stateOptional: false,
+  }
+}
+
+const completes = async (pending: PendingConsents, state: string) =>
+  (await pending.complete(new URLSearchParams({ state, code: 'a' }), 's1')).matched
+
+it('a consent that was given up before it is waited for is not waited for, and may still be decided', async () => {
+  const pending = openPending()
+  const consent = consentOf('early')
+  await pending.begin(consent, 's1')
+  await expect(pending.wait(consent, 's1', AbortSignal.abort(new Error('given up')))).rejects.toThrow('given up')
+  expect(await completes(pending, 'early')).toBe(true)
+  expect(await completes(pending, 'early'), 'once').toBe(false)
 })
 
 it('at most 10,000 consents wait; the next is refused, and the others go on', async () => {
-  const pending = createPendingConsents()
-  const consent = { authServer: ids.authServer, owner: 's1', issRequired: false, stateOptional: false }
+  const pending = openPending()
   const aborts = new Map<string, AbortController>()
-  const wait = (state: string) => {
+  const wait = async (state: string) => {
     const abort = new AbortController()
     aborts.set(state, abort)
-    const waits = pending.wait(state, consent, { expiresIn: 600, signal: abort.signal }, async () => 'done')
-    return waits.catch((error: AgentError) => error.message)
+    await pending.begin(consentOf(state), 's1')
+    return pending.wait(consentOf(state), 's1', abort.signal).then(
+      ({ jwt }) => jwt,
+      (error: AgentError) => error.message,
+    )
   }
   const waits = Array.from({ length: 10_000 }, (_, state) => wait(String(state)))
   expect(await wait('late')).toBe('Too many consents are pending.')
   aborts.get('7')?.abort(new Error('given up'))
   expect(await waits[7]).toBe('given up')
   const late = wait('in time')
-  const complete = (state: string) => pending.complete(new URLSearchParams({ state, code: 'a' }), 's1').matched
-  expect([complete('in time'), complete('7'), complete('late'), complete('0')]).toEqual([true, false, false, true])
-  expect([await late, await waits[0]]).toEqual(['done', 'done'])
+  await new Promise(setImmediate)
+  expect(await completes(pending, 'in time')).toBe(true)
+  expect(await completes(pending, '0')).toBe(true)
+  expect([await late, await waits[0]]).toEqual(['a token', 'a token'])
   for (const abort of aborts.values()) abort.abort(new Error('given up'))
-  expect(new Set(await Promise.all(waits))).toEqual(new Set(['done', 'given up']))
+  expect(new Set(await Promise.all(waits))).toEqual(new Set(['a token', 'given up']))
 })

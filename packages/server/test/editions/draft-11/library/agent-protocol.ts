@@ -39,7 +39,11 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
       if (credential.scheme !== 'token' || challenge.resourceToken === undefined) return undefined
       return requireResourceToken(challenge.resourceToken, { url, presented: credential.held, signer })
     },
-    obtain: (need, owner, signal) => obtainToken(tools, need, { owner, signal }),
+    async obtain(need, owner, signal) {
+      const token = await obtainToken(tools, need, { owner, signal })
+      await tools.keep(token, owner)
+      return token
+    },
     refresh: async () => undefined,
     async verifyOwn({ jwt, authServer }): Promise<AuthClaims> {
       const { claims } = await verifyIssued(tools, tokens.person, jwt, { resource: id, authServer })

@@ -83,6 +83,7 @@ async function askPerson(
   const asked = parseRequirement(response.headers.get(headers.requirement) ?? '')
   if (asked?.requirement !== 'interaction') return
   const { code, url } = asked
+  if (!tools.onConsent) throw new AgentError('consent_required', 'A person must decide.', { url })
   if (new URL(url).protocol !== 'https:')
     throw new AgentError('endpoint_refused', 'The person server sends people to a page that is not https.')
   const link = new URL(url)

@@ -1,0 +1,38 @@
+import type { MaybePromise } from '../lib/maybe-promise.js'
+
+/** What an agent keeps, as JSON. */
+export interface AgentRecord {
+  /** The edition of AAuth that it is of, by name: another one leaves it alone. */
+  edition: string
+  /**
+   * `token`: what a person, or a rule, gave. `consent`: what a person is to decide. `waiting`: when a process last waited for
+   * that. `person`: whose the tokens of an auth server are.
+   */
+  kind: 'token' | 'consent' | 'waiting' | 'person'
+  /** Its name among those of its kind and owner; any text. */
+  id: string
+  data: unknown
+}
+
+/** A record by its name. */
+export type RecordName = Pick<AgentRecord, 'kind' | 'id'>
+
+/**
+ * Where an agent keeps tokens and the consents that people have not decided yet, by owner: a browser session of a web agent,
+ * or the one person of any other (W26). Each verb happens whole or not at all. Records hold secrets: whoever reads them acts
+ * for the agent where it can sign, too.
+ */
+export interface AgentStore {
+  /** Whether other processes may use it at the same time: the agent then looks again while it waits. */
+  readonly isShared: boolean
+  /** All records of an owner, in any order. */
+  list(owner: string): MaybePromise<readonly AgentRecord[]>
+  /** Keeps a record in place of the one of the same name. Of several writers the last one wins. */
+  put(owner: string, record: AgentRecord): MaybePromise<void>
+  /** Keeps a record unless there is one of its name; gives the one that is there then. */
+  add(owner: string, record: AgentRecord): MaybePromise<AgentRecord>
+  /** Removes a record; whether it was there: of several at once one is told so. */
+  remove(owner: string, name: RecordName): MaybePromise<boolean>
+  /** Removes all records of an owner. */
+  forget(owner: string): MaybePromise<void>
+}

@@ -1,0 +1,260 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { type AgentStore, createAgent, memoryStore } from 'countersign/agent'
+import { fileStore } from 'countersign/node'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { agentSigner, ended, ids, openStage, type Stage } from './stage.js'
+
+const data = `${ids.api}/data`
+
+function newStore(): AgentStore {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-stored-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return fileStore(folder)
+}
+
+async function untilAsked(stage: Stage, times = 1): Promise<void> {
+  for (let turn = 0; turn < 400 && stage.asked.length < times; turn++) await new Promise((soon) => setTimeout(soon, 5))
+  expect(stage.asked).toHaveLength(times)
+}
+
+const fetchIn = (stage: Stage, session = 's1') => ended(stage.agent.for(session).fetch(data))
+
+/** The same agent in another process, which hears nothing more of this one. */
+function restarted(stage: Stage, store: AgentStore, options: Parameters<typeof openStage>[0] = {}): Stage {
+  const again = openStage({ store, ...options })
+  again.clock.now = stage.clock.now + 60
+  return again
+}
+
+async function allowed(store: AgentStore, answer: Record<string, string> = { code: 'the-code' }): Promise<Stage> {
+  const stage = openStage({ store })
+  const end = fetchIn(stage)
+  await untilAsked(stage)
+  const [consent] = stage.asked
+  if (!consent) throw new TypeError('somebody was asked')
+  expect(await stage.answer(consent, answer)).toContain('data-state="allowed"')
+  expect(await end).toBe('data')
+  return stage
+}
+
+describe('after a restart', () => {
+  it('a token is shown, and nobody is asked again', async () => {
+    const store = newStore()
+    const before = await allowed(store)
+    const stage = restarted(before, store)
+    expect(await fetchIn(stage)).toBe('data')
+    expect(stage.asked).toEqual([])
+    expect(stage.seen.map(({ scheme }) => scheme)).toEqual(['jwt'])
+    const other = fetchIn(stage, 's2')
+    await untilAsked(stage)
+    await stage.agent.forget('s2')
+    expect(await other, 'of nobody else').toBe('session_forgotten')
+  })
+
+  it('a refresh token gives a new one', async () => {
+    const store = newStore()
+    const first = openStage({ store })
+    first.token.code = async () => ({ auth_token: await first.authToken(), refresh_token: 'refresh-1' })
+    const end = fetchIn(first)
+    await untilAsked(first)
+    await first.answer(first.asked[0] ?? expect.fail())
+    await end
+    const stage = restarted(first, store)
+    stage.clock.now += 86_400
+    expect(await fetchIn(stage)).toBe('data')
+    expect(stage.forms()).toEqual([{ request_type: 'refresh', refresh_token: 'refresh-1' }])
+  })
+
+  it('a token of another key is not shown, and what renews it is used', async () => {
+    const store = memoryStore()
+    const first = openStage({ store })
+    first.token.code = async () => ({ auth_token: await first.authToken(), refresh_token: 'refresh-1' })
+    const end = fetchIn(first)
+    await untilAsked(first)
+    await first.answer(first.asked[0] ?? expect.fail())
+    await end
+    const signer = await createSigner(await generatePrivateJwk({ kid: 'agent-2' }))
+    const stage = restarted(first, store, { signer })
+    stage.token.refresh = async () => ({ auth_token: await stage.authToken({ cnf: { jwk: signer.jwk } }) })
+    expect(await fetchIn(stage)).toBe('data')
+    expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['refresh'])
+  })
+
+  it('a consent that the person decides then is exchanged and kept, be it that no request waits', async () => {
+    const store = newStore()
+    const first = openStage({ store })
+    void fetchIn(first)
+    await untilAsked(first)
+    const stage = restarted(first, store)
+    expect(await stage.answer(first.asked[0] ?? expect.fail())).toContain('data-state="allowed"')
+    expect(await fetchIn(stage)).toBe('data')
+    expect(stage.asked).toEqual([])
+    expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['code'])
+  })
+
+  it('the next request that needs a consent shows the person the same page', async () => {
+    const store = newStore()
+    const first = openStage({ store })
+    void fetchIn(first)
+    await untilAsked(first)
+    const stage = restarted(first, store)
+    const end = fetchIn(stage)
+    await untilAsked(stage)
+    expect(stage.asked[0]?.url).toBe(first.asked[0]?.url)
+    await stage.answer(stage.asked[0] ?? expect.fail())
+    expect(await end).toBe('data')
+  })
+
+  it.each<[string, Parameters<typeof openStage>[0], number]>([
+    ['comes back elsewhere', { redirectUri: `${ids.agent}/elsewhere` }, 0],
+    ['has run out', {}, 600],
+  ])('a consent that %s is asked for anew', async (_why, options, seconds) => {
+    const store = newStore()
+    const first = openStage({ store })
+    void fetchIn(first)
+    await untilAsked(first)
+    const stage = restarted(first, store, options)
+    stage.clock.now += seconds
+    stage.token.auth = () => ({ request_token: 'another request' })
+    const end = fetchIn(stage)
+    await untilAsked(stage)
+    expect(stage.asked[0]?.url).not.toBe(first.asked[0]?.url)
+    await stage.answer(stage.asked[0] ?? expect.fail())
+    expect(await end).toBe('data')
+  })
+
+  it('what was forgotten is gone', async () => {
+    const store = newStore()
+    const first = await allowed(store)
+    await first.agent.forget('s1')
+    const stage = restarted(first, store)
+    void fetchIn(stage)
+    await untilAsked(stage)
+    await stage.agent.forget('s1')
+  })
+})
+
+describe('two processes on one store', () => {
+  it('show the person one page, and both get their answer (L05)', async () => {
+    const store = newStore()
+    const stages = [openStage({ store }), openStage({ store })] as const
+    const ends = stages.map((stage) => fetchIn(stage))
+    await Promise.race(stages.map((stage) => untilAsked(stage)))
+    await new Promise((soon) => setTimeout(soon, 700))
+    const asked = stages.filter((stage) => stage.asked.length > 0)
+    expect(asked).toHaveLength(1)
+    const [asking] = asked
+    await asking?.answer(asking.asked[0] ?? expect.fail())
+    expect(await Promise.all(ends)).toEqual(['data', 'data'])
+    expect(stages.flatMap((stage) => stage.forms()).filter(({ request_type }) => request_type === 'code')).toHaveLength(
+      1,
+    )
+  })
+
+  it('both hear that the person said no', async () => {
+    const store = newStore()
+    const stages = [openStage({ store }), openStage({ store })] as const
+    const first = fetchIn(stages[0])
+    await untilAsked(stages[0])
+    const second = fetchIn(stages[1])
+    await new Promise((soon) => setTimeout(soon, 100))
+    await stages[0].answer(stages[0].asked[0] ?? expect.fail(), { error: 'access_denied' })
+    expect(await Promise.all([first, second])).toEqual(['access_denied', 'access_denied'])
+    expect(stages[1].asked).toEqual([])
+  })
+
+  it('the answer may come to either', async () => {
+    const store = newStore()
+    const stages = [openStage({ store }), openStage({ store })] as const
+    const end = fetchIn(stages[0])
+    await untilAsked(stages[0])
+    expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
+    expect(await end).toBe('data')
+    expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('Nothing here waits')
+  })
+
+  it('a token that one of them got is used by the other, which removes none that it does not know', async () => {
+    const store = newStore()
+    const stages = [openStage({ store }), openStage({ store })] as const
+    const end = fetchIn(stages[0])
+    await untilAsked(stages[0])
+    await stages[0].answer(stages[0].asked[0] ?? expect.fail())
+    await end
+    expect(await fetchIn(stages[1])).toBe('data')
+    expect(stages[1].forms()).toEqual([])
+  })
+})
+
+describe('the person whom an agent acts for', () => {
+  it('stays the same: what somebody else allows is not kept, and their page says so (L01)', async () => {
+    const store = newStore()
+    const first = await allowed(store)
+    const stage = restarted(first, store)
+    stage.api = async (path, { jwt }) =>
+      jwt && path.endsWith('data') ? new Response('data') : stage.challenge('data.write')
+    stage.token.code = async () => ({ auth_token: await stage.authToken({ sub: 'mallory', scope: 'data.write' }) })
+    const end = ended(stage.agent.for('s1').fetch(`${ids.api}/other`))
+    await untilAsked(stage)
+    const page = await stage.answer(stage.asked[0] ?? expect.fail())
+    expect(page).toContain('data-state="refused"')
+    expect(page).toContain('This agent acts for somebody else')
+    expect(await end).toBe('other_person')
+    expect(await fetchIn(stage), 'what there was is there').toBe('data')
+  })
+
+  it('may be another one after it was forgotten', async () => {
+    const store = memoryStore()
+    const stage = await allowed(store)
+    await stage.agent.forget('s1')
+    stage.token.code = async () => ({ auth_token: await stage.authToken({ sub: 'bob' }) })
+    const end = fetchIn(stage)
+    await untilAsked(stage, 2)
+    expect(await stage.answer(stage.asked[1] ?? expect.fail())).toContain('data-state="allowed"')
+    expect(await end).toBe('data')
+  })
+})
+
+it('an agent that can ask nobody says at once where a person decides; once they have, it goes on', async () => {
+  const stage = openStage()
+  const answers = openStage()
+  const agent = createAgent({
+    id: ids.agent,
+    onePerson: true,
+    signer: agentSigner,
+    authServers: [ids.authServer],
+    now: () => stage.clock.now,
+    fetch: async (input, init) => {
+      const request = new Request(input, init)
+      if (request.url === data)
+        return request.headers.get('signature-key')?.includes('scheme=jwt')
+          ? new Response('data')
+          : answers.challenge('data.read')
+      if (request.url === `${ids.authServer}/agent/token`) {
+        const type = new URLSearchParams(await request.text()).get('request_type')
+        return Response.json(type === 'auth' ? { request_token: 'a' } : { auth_token: await answers.authToken() })
+      }
+      return Response.json({
+        issuer: ids.authServer,
+        jwks_uri: `${ids.authServer}/jwks.json`,
+        agent_token_endpoint: `${ids.authServer}/agent/token`,
+        agent_auth_endpoint: `${ids.authServer}/agent/auth`,
+      })
+    },
+  })
+  const error = await agent.fetch(data).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({
+    code: 'consent_required',
+    url: expect.stringContaining(`${ids.authServer}/agent/auth?`),
+  })
+  const again = await agent.fetch(data).catch((thrown: unknown) => thrown)
+  expect(again, 'of the same consent').toMatchObject({ url: (error as { url: string }).url })
+  const callback = new URL(`${ids.agent}/callback?code=a`)
+  callback.searchParams.set('state', new URL((error as { url: string }).url).searchParams.get('state') ?? '')
+  expect(await (await agent.handler(new Request(callback))).text()).toContain('data-state="allowed"')
+  expect(await (await agent.fetch(data)).text()).toBe('data')
+  await agent.forget()
+  await expect(agent.fetch(data)).rejects.toMatchObject({ code: 'consent_required' })
+})

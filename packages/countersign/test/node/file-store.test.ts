@@ -1,0 +1,161 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type AgentRecord, type AgentStore, memoryStore } from 'countersign/agent'
+import { FileStoreError, fileStore } from 'countersign/node'
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-store-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+const record = (id: string, data: unknown = { of: id }): AgentRecord => ({
+  edition: 'an edition',
+  kind: 'token',
+  id,
+  data,
+})
+
+const stores: [string, () => AgentStore][] = [
+  ['memoryStore', memoryStore],
+  ['fileStore', () => fileStore(newFolder())],
+]
+
+describe.each(stores)('%s', (_name, open) => {
+  it('keeps the records of each owner, whatever they are called, apart from the others', async () => {
+    const store = open()
+    const owners = ['', 'alice', '../alice', 'a/b', `${'long'.repeat(200)}`, 'العربية']
+    for (const owner of owners) await store.put(owner, record(`of ${owner}`))
+    for (const owner of owners) expect(await store.list(owner)).toEqual([record(`of ${owner}`)])
+    expect(await store.list('nobody')).toEqual([])
+  })
+
+  it('puts a record in place of the one of its kind and id; the last one wins', async () => {
+    const store = open()
+    await store.put('alice', record('a', 1))
+    await store.put('alice', { ...record('a', 'of another kind'), kind: 'person' })
+    await store.put('alice', record('a', 2))
+    const data = (await store.list('alice')).map((each) => each.data)
+    expect(new Set(data)).toEqual(new Set([2, 'of another kind']))
+    expect(data).toHaveLength(2)
+  })
+
+  it('adds a record once: of twenty at once all are told which one is there', async () => {
+    const store = open()
+    const there = await Promise.all(
+      Array.from({ length: 20 }, async (_, number) => store.add('alice', record('a', number))),
+    )
+    const [kept] = await store.list('alice')
+    expect(new Set(there.map(({ data }) => data))).toEqual(new Set([kept?.data]))
+  })
+
+  it('removes a record once: of twenty at once one is told that it was there', async () => {
+    const store = open()
+    await store.put('alice', record('a'))
+    const removed = await Promise.all(Array.from({ length: 20 }, async () => store.remove('alice', record('a'))))
+    expect(removed.filter(Boolean)).toHaveLength(1)
+    expect(await store.list('alice')).toEqual([])
+    expect(await store.remove('nobody', record('a'))).toBe(false)
+  })
+
+  it('forgets an owner, and nobody else', async () => {
+    const store = open()
+    for (const owner of ['alice', 'bob']) await store.put(owner, record('a'))
+    await store.forget('alice')
+    await store.forget('nobody')
+    expect([await store.list('alice'), await store.list('bob')]).toEqual([[], [record('a')]])
+    await store.put('alice', record('b'))
+    expect(await store.list('alice')).toEqual([record('b')])
+  })
+})
+
+describe('the folder of a fileStore', () => {
+  const filesOf = (folder: string) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
+
+  it('is for its user alone, and so is all in it; no name tells whose it is', async () => {
+    const folder = join(newFolder(), 'new', 'er')
+    const store = fileStore(folder)
+    await store.put('alice', record('https://api.example'))
+    await store.add('alice', record('b'))
+    const modes = [folder, ...filesOf(folder)].map((path) => (statSync(path).mode & 0o777).toString(8))
+    expect(modes.toSorted()).toEqual(['600', '600', '700', '700'])
+    expect(filesOf(folder).join()).not.toMatch(/alice|api\.example/)
+  })
+
+  it('is shared with other processes, and there after a restart', async () => {
+    const folder = newFolder()
+    const store = fileStore(folder)
+    await store.put('alice', record('a'))
+    expect(await fileStore(folder).list('alice')).toEqual([record('a')])
+    expect([store.isShared, memoryStore().isShared]).toEqual([true, false])
+  })
+
+  it.each([0o755, 0o770, 0o701])('is refused where others could read it, with what mends it: %o (L04)', (mode) => {
+    const folder = newFolder()
+    chmodSync(folder, mode)
+    expect(() => fileStore(folder)).toThrow(
+      new FileStoreError(`Others can read the tokens in ${folder}: chmod 700 ${folder}`),
+    )
+  })
+
+  it.runIf(process.getuid?.() === 0)('is refused where it is another user’s (L04)', () => {
+    const folder = newFolder()
+    chownSync(folder, 12_345, 12_345)
+    expect(() => fileStore(folder)).toThrow(/is another user’s \(12345\).*chown/)
+  })
+
+  it('is refused where it is a file, or cannot be made', () => {
+    const file = join(newFolder(), 'file')
+    writeFileSync(file, '')
+    expect(() => fileStore(file)).toThrow(FileStoreError)
+    expect(() => fileStore(join(file, 'below'))).toThrow(/cannot be made/)
+  })
+
+  it('tells of a file in it that others could read, and of one that is no record', async () => {
+    const folder = newFolder()
+    const store = fileStore(folder)
+    await store.put('alice', record('a'))
+    const file = filesOf(folder).find((path) => path.endsWith('.json')) ?? ''
+    chmodSync(file, 0o644)
+    await expect(store.list('alice')).rejects.toThrow(`chmod 600 ${file}`)
+    chmodSync(file, 0o600)
+    writeFileSync(file, '{"edition"')
+    await expect(store.list('alice')).rejects.toThrow(/is not what was written there: move it away/)
+  })
+
+  it('tells at once that a process which waited has ended, and keeps what one on another machine says', async () => {
+    const folder = newFolder()
+    const store = fileStore(folder)
+    const waiting: AgentRecord = { ...record('a consent'), kind: 'waiting' }
+    await store.put('alice', waiting)
+    expect(await store.list('alice')).toEqual([waiting])
+    const file = filesOf(folder).find((path) => path.endsWith('.json')) ?? ''
+    const ended = spawnSync(process.execPath, ['-e', '']).pid
+    const here = { host: hostname(), pid: process.pid, instance: 'before' }
+    const by = async (who: object) => {
+      writeFileSync(file, JSON.stringify({ ...waiting, by: who }))
+      return (await store.list('alice')).length
+    }
+    expect(await by({ ...here, pid: ended }), 'it has ended').toBe(0)
+    expect(await by(here), 'it had the number of this one').toBe(0)
+    expect(await by({ ...here, pid: process.ppid }), 'it runs').toBe(1)
+    expect(await by({ ...here, host: 'another', pid: ended }), 'it may run').toBe(1)
+  })
+
+  it('loses what a killed program left half-written, an hour later, and nothing else', async () => {
+    const folder = newFolder()
+    const store = fileStore(folder)
+    await store.put('alice', record('a'))
+    const [of = ''] = readdirSync(folder)
+    const [old, young] = [join(folder, of, 'x.json.old'), join(folder, of, 'x.json.young')]
+    for (const path of [old, young]) writeFileSync(path, '{"edi', { mode: 0o600 })
+    const hourAgo = Date.now() / 1000 - 3700
+    utimesSync(old, hourAgo, hourAgo)
+    expect(await store.list('alice')).toEqual([record('a')])
+    expect(readdirSync(join(folder, of)).filter((name) => name.startsWith('x'))).toEqual(['x.json.young'])
+  })
+})
