@@ -30,6 +30,8 @@ const notRun = {
   'docs/deployment.md caddy': 'apt',
   'docs/deployment.md doctor-outside': 'a public host',
   'docs/deployment.md nginx': 'apt',
+  'docs/deployment.md one-by-one': 'a test',
+  'docs/deployment.md two-servers': 'a test',
   'docs/operators.md from-sqlite': 'a test',
   'docs/operators.md two-roles': 'a test',
 }
@@ -192,7 +194,8 @@ function requireListed() {
     if (!(name in notRun)) failures.push(`${name} has a name, and is not listed in scripts/run-docs.mjs`)
   for (const name of Object.keys(notRun))
     if (!named.includes(name)) failures.push(`scripts/run-docs.mjs lists ${name}, which is not there`)
-  if (named.length > 10) failures.push('more than ten blocks are not run')
+  const nowhere = Object.values(notRun).filter((reason) => reason !== 'a test')
+  if (nowhere.length > 6) failures.push('more than six blocks are run nowhere')
   for (const reason of Object.values(notRun))
     if (!['a public host', 'apt', 'a test'].includes(reason)) failures.push(`"${reason}" is no reason to run no block`)
 }

@@ -1,16 +1,18 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import { request } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { Agent, request } from 'node:https'
+import { type AddressInfo, connect } from 'node:net'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { january, signRequest } from 'countersign/wire'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { certificateFiles, inNetworkNamespace } from '../../../countersign/test/network-namespace.js'
 import { startInsideAgent, startInsideResource } from './inside-parties.js'
-import { createOperatorStage, type OperatorStage } from './operator-stage.js'
+import { blockOf, runBlock } from './manual.js'
+import { createOperatorStage, type InstanceProcess, type OperatorStage } from './operator-stage.js'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -27,8 +29,8 @@ const person = { username: 'alice', password: 'a password of alice' }
 function shown(name: string): string {
   const { certificate, key } = certificateFiles()
   return readFileSync(new URL(`../../../../docs/deployment/${name}`, import.meta.url), 'utf8')
-    .replaceAll('/etc/ssl/auth.example/fullchain.pem', certificate)
-    .replaceAll('/etc/ssl/auth.example/key.pem', key)
+    .replaceAll(/\/etc\/ssl\/[a-z.]+\/fullchain\.pem/g, certificate)
+    .replaceAll(/\/etc\/ssl\/[a-z.]+\/key\.pem/g, key)
 }
 
 interface Proxy {
@@ -37,47 +39,70 @@ interface Proxy {
   files: { one: string; two: string }
   /** Writes the file that it starts from, and gives the arguments. */
   configure: (folder: string, name: string) => string[]
+  /** Takes an instance out before it is restarted, and puts it back: where what is sent meanwhile would be lost otherwise. */
+  without?: (port: number, folder: string, work: () => Promise<void>) => Promise<void>
 }
 
-const proxies: readonly Proxy[] = [
-  {
-    command: 'nginx',
-    files: { one: 'nginx.conf', two: 'nginx-two-instances.conf' },
-    configure(folder, name) {
-      let site = shown(name)
-      const [, minor = 0] = /nginx\/1\.(\d+)/.exec(spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr) ?? []
-      // As the file says.
-      if (Number(minor) < 25) site = site.replace('http2 on;', '').replaceAll(/(listen .*443 ssl);/g, '$1 http2;')
-      if (!networkInterfaces().lo?.some(({ family }) => family === 'IPv6'))
-        site = site.replaceAll(/listen \[::\].*/g, '')
-      writeFileSync(join(folder, 'site.conf'), site)
-      mkdirSync(join(folder, 'nginx'))
-      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-        (kind) => `${kind}_temp_path ${join(folder, 'nginx')};`,
-      )
-      const file = join(folder, 'nginx.conf')
-      writeFileSync(
-        file,
-        `daemon off; master_process off; user root; pid ${join(folder, 'nginx.pid')}; error_log stderr; events {}
+const nginx: Proxy = {
+  command: 'nginx',
+  files: { one: 'nginx.conf', two: 'nginx-two-instances.conf' },
+  configure(folder, name) {
+    let site = shown(name)
+    const [, minor = 0] = /nginx\/1\.(\d+)/.exec(spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr) ?? []
+    // As the file says.
+    if (Number(minor) < 25) site = site.replace('http2 on;', '').replaceAll(/(listen .*443 ssl);/g, '$1 http2;')
+    if (!networkInterfaces().lo?.some(({ family }) => family === 'IPv6')) site = site.replaceAll(/listen \[::\].*/g, '')
+    writeFileSync(join(folder, 'site.conf'), site)
+    mkdirSync(join(folder, 'nginx'))
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+      (kind) => `${kind}_temp_path ${join(folder, 'nginx')};`,
+    )
+    const file = join(folder, 'nginx.conf')
+    writeFileSync(
+      file,
+      `daemon off; master_process off; user root; pid ${join(folder, 'nginx.pid')}; error_log stderr; events {}
         http { access_log off; ${temporary.join(' ')} include ${join(folder, 'site.conf')}; }`,
-      )
-      return ['-p', folder, '-e', 'stderr', '-c', file]
-    },
+    )
+    return ['-p', folder, '-e', 'stderr', '-c', file]
   },
-  {
-    command: 'caddy',
-    files: { one: 'Caddyfile', two: 'Caddyfile-two-instances' },
-    configure(folder, name) {
-      const file = join(folder, 'Caddyfile')
-      // There is nobody inside who gives certificates.
-      writeFileSync(file, shown(name).replace('# tls ', 'tls '))
-      return ['run', '--adapter', 'caddyfile', '--config', file]
-    },
+}
+
+const caddy: Proxy = {
+  command: 'caddy',
+  files: { one: 'Caddyfile', two: 'Caddyfile-two-instances' },
+  configure(folder, name) {
+    const file = join(folder, 'Caddyfile')
+    // There is nobody inside who gives certificates.
+    writeFileSync(file, shown(name).replace('# tls ', 'tls '))
+    return ['run', '--adapter', 'caddyfile', '--config', file]
   },
-]
+  async without(port, folder, work) {
+    const file = join(folder, 'Caddyfile')
+    const whole = readFileSync(file, 'utf8')
+    writeFileSync(file, whole.replace(` 127.0.0.1:${port}`, ''))
+    reloadCaddy(file)
+    await work()
+    writeFileSync(file, whole)
+    reloadCaddy(file)
+  },
+}
+
+/** As `systemctl reload caddy` does. */
+function reloadCaddy(file: string): void {
+  const { status, stderr } = spawnSync('caddy', ['reload', '--adapter', 'caddyfile', '--config', file], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(stderr)
+}
+
+const proxies: readonly Proxy[] = [nginx, caddy]
 
 /** Starts it, and waits until it sends requests on. */
-async function start({ command, files, configure }: Proxy, count: keyof Proxy['files'], { folder }: OperatorStage) {
+async function start(
+  { command, files, configure }: Proxy,
+  count: keyof Proxy['files'],
+  { folder }: Pick<OperatorStage, 'folder'>,
+) {
   const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
   const args = configure(folder, files[count])
   const child: ChildProcess = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -157,6 +182,97 @@ async function runFlow(stage: OperatorStage): Promise<number> {
   return (await agent.fetch(`${api}/data-auth?x=%2F&y`)).status
 }
 
+/** What was answered to a person's page, to documents and to forms of agents, by how it went. */
+interface Load {
+  /** Those that the server did not answer, and when. */
+  lost: string[]
+  sent: number
+  /** Milliseconds that each took. */
+  times: number[]
+}
+
+const paths = [
+  { method: 'GET', path: '/jwks.json' },
+  { method: 'GET', path: '/account/sign-in' },
+  // Of nobody: what counts is that the server says so.
+  { method: 'POST', path: '/agent/token', body: 'request_type=auth&scope=read' },
+]
+
+/** Sends this to the proxy while something is done, one request each so many milliseconds. */
+async function load(pause: number, work: () => Promise<void>): Promise<Load> {
+  // No connection is used twice: a client that keeps one may send on it while a proxy that reads its file anew closes it.
+  const agent = new Agent({ keepAlive: false })
+  const seen: Load = { lost: [], sent: 0, times: [] }
+  const began = performance.now()
+  const send = async () => {
+    const { method, path, body } = paths[seen.sent++ % paths.length] ?? { method: 'GET', path: '/' }
+    const headers = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
+    const at = performance.now()
+    const outcome = await new Promise<number | string | undefined>((resolve) => {
+      const sent = request(issuer + path, { agent, method, headers }, (response) => {
+        response.resume().once('end', () => resolve(response.statusCode))
+      })
+      sent.once('error', ({ message }) => resolve(message)).end(body)
+    })
+    seen.times.push(performance.now() - at)
+    if (outcome !== (method === 'POST' ? 401 : 200))
+      seen.lost.push(`${Math.round(at - began)} ms: ${method} ${path}: ${outcome}`)
+  }
+  const running: Promise<void>[] = []
+  const timer = setInterval(() => running.push(send()), pause)
+  await work()
+  clearInterval(timer)
+  await Promise.all(running)
+  agent.destroy()
+  return seen
+}
+
+/** A port at which nothing answers who connects, as at a machine that is gone. */
+async function listenToNobody(port: number): Promise<void> {
+  const program = `require('node:net').createServer().listen({ port: ${port}, host: '127.0.0.1', backlog: 1 }, () => {
+    require('node:fs').writeSync(1, 'listening')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  })`
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await new Promise((resolve) => child.stdout.once('data', resolve))
+  // These fill the queue of those that wait to be accepted.
+  for (let filled = 0; filled < 4; filled += 1) {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+    onTestFinished(() => void socket.destroy())
+  }
+}
+
+/** Two instances as processes of their own, by the last digit of their ports, as the units have it. */
+async function startTwo(stage: OperatorStage): Promise<{ restart: (place: number) => Promise<void> }> {
+  const running: InstanceProcess[] = []
+  const startAt = async (place: number) => {
+    const env = { COUNTERSIGN_ADMIN_PORT: String(9080 + place) }
+    running[place] = await stage.spawnServe({ port: 8080 + place, env })
+    const isReady = () => fetch(`http://127.0.0.1:${9080 + place}/readyz`).then(({ status }) => status)
+    await expect.poll(isReady, { timeout: 10_000 }).toBe(200)
+  }
+  await startAt(0)
+  await startAt(1)
+  return {
+    async restart(place) {
+      running[place]?.child.kill('SIGTERM')
+      expect(await running[place]?.finished).toMatchObject({ status: 0 })
+      await startAt(place)
+    },
+  }
+}
+
+/** Something that listens, until the test ends. */
+async function listen(port: number, listener: RequestListener): Promise<void> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+}
+
 inNetworkNamespace(import.meta.url, hosts, () => {
   for (const proxy of proxies) {
     const { command } = proxy
@@ -208,5 +324,60 @@ inNetworkNamespace(import.meta.url, hosts, () => {
         expect(new Set(await Promise.all(statuses))).toEqual(new Set([200]))
       },
     )
+
+    it.skipIf(skips)(`${command}: two servers that are restarted one after the other lose nothing`, async () => {
+      const stage = await createStage()
+      const { restart } = await startTwo(stage)
+      await start(proxy, 'two', stage)
+      const without: NonNullable<Proxy['without']> = proxy.without ?? ((_port, _folder, work) => work())
+      // What the manual says, where systemctl is the one of this test; but without its rest of three seconds.
+      await listen(9999, ({ url }, response) => {
+        const place = Number(/^\/restart%20countersign@([01])\.service$/.exec(url ?? '')?.[1])
+        const done = without(8080 + place, stage.folder, () => restart(place))
+        done.then(
+          () => response.end(),
+          () => response.destroy(),
+        )
+      })
+      const stubs = { systemctl: 'curl -sf "http://127.0.0.1:9999/$1%20$2"', sleep: '' }
+      const { lost, sent } = await load(25, async () => {
+        for (let round = 0; round < 2; round += 1) await runBlock(blockOf('deployment.md', 'one-by-one'), stubs)
+      })
+      expect(lost.join('; ')).toBe('')
+      expect(sent).toBeGreaterThan(100)
+    })
+
+    it.skipIf(skips)(`${command}: a machine that is gone costs a few requests two seconds`, async () => {
+      const stage = await createStage()
+      await stage.serve({ port: 8080 })
+      await listenToNobody(8081)
+      await start(proxy, 'two', stage)
+      const { lost, times } = await load(50, () => wait(4000))
+      expect(lost).toEqual([])
+      expect(times.filter((ms) => ms > 1000).length).toBeLessThanOrEqual(2)
+      expect(Math.max(...times)).toBeLessThan(3500)
+    })
   }
+
+  it.skipIf(spawnSync('nginx', ['-v']).error !== undefined && process.env.CI === undefined)(
+    'nginx in front of an API, by the file of the manual: a stream comes as it is sent, with the address of the client',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'countersign-nginx-'))
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+      let more: () => unknown = () => undefined
+      await listen(8080, ({ url, headers }, response) => {
+        if (url === '/jwks.json') response.end()
+        else response.write(`${url} ${String(headers['x-forwarded-for'])} ${headers.host}`)
+        more = () => response.end('the rest')
+      })
+      await start({ ...nginx, files: { one: 'nginx-api.conf', two: '' } }, 'one', { folder })
+      const headers = { 'x-forwarded-for': '203.0.113.9', signature: 'x'.repeat(10_000) }
+      const answer = await fetch(`${issuer}/a%2Fb?x=%2F&y`, { headers })
+      const reader = answer.body?.getReader()
+      const read = async () => Buffer.from((await reader?.read())?.value ?? []).toString()
+      expect(await read()).toMatch(/^\/a%2Fb\?x=%2F&y 10\.77\.0\.1 auth\.example$/)
+      more()
+      expect(await read()).toBe('the rest')
+    },
+  )
 })

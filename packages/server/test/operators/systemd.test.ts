@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { blockOf } from './manual.js'
 
 const files = new URL('../../../../docs/deployment/', import.meta.url)
 const names = readdirSync(files).filter((name) => /\.(?:service|timer)$/.test(name))
@@ -34,18 +35,18 @@ function analyze(...args: string[]) {
 const verify = (folder: string) => analyze('verify', '--man=no', ...names.map((name) => join(folder, name)))
 
 /** What of 10 is exposed, times 10, at most. */
-const exposed = { 'countersign.service': 20, 'countersign-backup.service': 10 } as const
+const exposed = { 'countersign.service': 20, 'countersign@.service': 20, 'countersign-backup.service': 10 } as const
 const judge = (folder: string, name: keyof typeof exposed) =>
   analyze('security', '--offline=yes', `--threshold=${exposed[name]}`, join(folder, name))
 
 it.skipIf(skips)('systemd has nothing to say against the units of the manual', () => {
-  expect(names).toHaveLength(3)
+  expect(names).toHaveLength(4)
   expect(verify(writeUnits())).toEqual({ status: 0, stdout: '', stderr: '' })
   const misspelt = verify(writeUnits((unit) => unit.replace('NoNewPrivileges', 'NoNewPrivilege')))
   expect(misspelt.stderr).toContain('NoNewPrivilege')
 })
 
-it.skipIf(skips).each(['countersign.service', 'countersign-backup.service'] as const)(
+it.skipIf(skips).each(['countersign.service', 'countersign@.service', 'countersign-backup.service'] as const)(
   '%s can do little beside its work',
   (name) => {
     expect(judge(writeUnits(), name)).toMatchObject({ status: 0 })
@@ -53,3 +54,24 @@ it.skipIf(skips).each(['countersign.service', 'countersign-backup.service'] as c
     expect(judge(open, name).status).not.toBe(0)
   },
 )
+
+/** The settings of a unit, without comments. */
+const settingsOf = (name: string) => readFileSync(new URL(name, files), 'utf8').replaceAll(/^#.*\n/gm, '')
+
+it('the unit for one server and the one for several differ in their names and ports only', () => {
+  const own = /^Environment=COUNTERSIGN_LISTEN_PORT=808%i COUNTERSIGN_ADMIN_PORT=908%i\n/m
+  expect(settingsOf('countersign@.service')).toMatch(own)
+  expect(settingsOf('countersign@.service').replace(own, '').replace(' server %i\n', ' server\n')).toBe(
+    settingsOf('countersign.service'),
+  )
+  const named = blockOf('deployment.md', 'two-servers').match(/\S+\.service/g) ?? []
+  expect(named).toEqual(['countersign.service', 'countersign@0.service', 'countersign@1.service'])
+  for (const name of named) expect(names).toContain(name.replace(/@\d/, '@'))
+})
+
+it('a server that ends for want of its database is started again for as long as it takes, and not too often', () => {
+  const settings = settingsOf('countersign.service')
+  for (const line of ['Restart=on-failure', 'StartLimitIntervalSec=0', 'RestartPreventExitStatus=2'])
+    expect(settings).toContain(`${line}\n`)
+  expect(Number(/^RestartSec=(\d+)$/m.exec(settings)?.[1])).toBeGreaterThanOrEqual(5)
+})

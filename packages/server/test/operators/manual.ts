@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { onTestFinished } from 'vitest'
+
+/** The commands of a named block of a document. */
+export function blockOf(document: 'deployment.md' | 'operators.md', block: string): string {
+  const manual = readFileSync(new URL(`../../../../docs/${document}`, import.meta.url), 'utf8')
+  const [, body] = new RegExp(`^\`\`\`sh ${block}\\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(manual) ?? []
+  if (body === undefined) throw new Error(`${document} has no block ${block}`)
+  return body
+}
+
+/**
+ * Runs commands for a whole machine here.
+ *
+ * @param stubs what some of them do here, as text for `sh`, by their names
+ */
+export async function runBlock(
+  commands: string,
+  stubs: Readonly<Record<string, string>>,
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-manual-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  for (const [name, text] of Object.entries(stubs))
+    writeFileSync(join(bin, name), `#!/bin/sh -e\n${text}\n`, { mode: 0o755 })
+  const { PATH = '', ...others } = process.env
+  const child = spawn('bash', ['-euo', 'pipefail', '-c', commands], {
+    cwd: folder,
+    env: { ...others, ...env, PATH: [bin, env.PATH, PATH].filter(Boolean).join(delimiter) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text: Buffer) => {
+      said += text.toString()
+    })
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  if (status !== 0) throw new Error(`${commands}\nended with ${status}: ${said}`)
+}
