@@ -31,9 +31,11 @@ const notRun = {
   'docs/deployment.md doctor-outside': 'a public host',
   'docs/deployment.md nginx': 'apt',
   'docs/deployment.md one-by-one': 'a test',
+  'docs/deployment.md postgres-backup': 'a test',
+  'docs/deployment.md postgres-restore': 'a test',
+  'docs/deployment.md two-roles': 'a test',
   'docs/deployment.md two-servers': 'a test',
   'docs/operators.md from-sqlite': 'a test',
-  'docs/operators.md two-roles': 'a test',
 }
 
 /** Seconds that the blocks of one document may take. */

@@ -1,12 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { request as ask, createServer } from 'node:http'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
+import { skipUnless } from '../faults/report.js'
+import { hasTools, tools } from '../faults/standby.js'
 import { takeInTurn } from '../in-turn.js'
-import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
+import { openPostgres, type PostgresServer, startCluster } from '../storage/postgres/postgres-server.js'
 import { startParties } from './loopback-parties.js'
-import { createOperatorStage } from './operator-stage.js'
+import { blockOf, runBlock } from './manual.js'
+import { commandPath, createOperatorStage } from './operator-stage.js'
 
 const person = { username: 'alice', password: 'a password of alice' }
 const addAlice = { input: `${person.password}\n` }
@@ -19,9 +23,7 @@ afterAll(() => server?.close())
 
 /** The commands of a block of the manual, without `npx countersign`. */
 function commandsOf(block: string): string[] {
-  const manual = readFileSync(new URL('../../../../docs/operators.md', import.meta.url), 'utf8')
-  const [, body = ''] = new RegExp(`^\`\`\`sh ${block}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(manual) ?? []
-  return [...body.matchAll(/^npx countersign (.*)$/gm)].map(([, command = '']) => command)
+  return [...blockOf('operators.md', block).matchAll(/^npx countersign (.*)$/gm)].map(([, command = '']) => command)
 }
 
 const withUser = (url: string, name: string) => Object.assign(new URL(url), { username: name }).href
@@ -63,8 +65,8 @@ describe('the manual on PostgreSQL', () => {
     await before.run('users add alice --password-stdin', addAlice)
     await first.stop()
 
-    const commands = [...commandsOf('from-sqlite'), ...commandsOf('two-roles')]
-    expect(commands).toHaveLength(3)
+    const commands = commandsOf('from-sqlite')
+    expect(commands).toHaveLength(2)
     for (const command of commands) {
       const here = command
         .replace('postgres://countersign_owner@db.internal/countersign', withUser(url, roles[0]))
@@ -86,6 +88,60 @@ describe('the manual on PostgreSQL', () => {
       stderr: expect.stringContaining('pg_dump'),
     })
     expect((await before.run('doctor', { env })).stdout).toContain('schema 1')
+  })
+})
+
+describe('the manual on PostgreSQL, on a whole machine', () => {
+  it('makes two roles, a backup as the one that owns, and restores it', async (test) => {
+    skipUnless(hasTools, test, 'backups of PostgreSQL need the Debian package postgresql-17')
+    const cluster = await startCluster()
+    test.onTestFinished(() => cluster.close())
+    const [{ port } = {}] = await cluster.query("select current_setting('port') as port")
+    const stage = await createOperatorStage({
+      database: `postgres://countersign@127.0.0.1:${String(port)}/countersign`,
+    })
+    const backups = join(stage.folder, 'backups')
+    mkdirSync(backups)
+    const stubs = {
+      useradd: '',
+      chown: '',
+      systemctl: '',
+      // The superuser of this server has the name that the manual gives to the owner.
+      runuser: '[ "$1 $3" = "-u --" ]; PGUSER=$2; shift 3; exec env PGUSER="$PGUSER" "$@"',
+      countersign: `exec ${process.execPath} ${commandPath} "$@"`,
+    }
+    const env = { PATH: tools, PGHOST: '127.0.0.1', PGPORT: String(port), PGDATABASE: 'postgres' }
+    const owner = `owner_${process.pid}`
+    const run = (block: string) => {
+      const commands = blockOf('deployment.md', block)
+        .replaceAll('-u postgres', '-u countersign_superuser')
+        .replaceAll('countersign_owner', owner)
+        .replaceAll('countersign_superuser', 'countersign_owner')
+        .replaceAll('?host=/run/postgresql', '?host=127.0.0.1')
+        .replaceAll('/var/backups/countersign', backups)
+        .replaceAll('/etc/countersign/countersign.config.json', stage.config)
+      return runBlock(commands, stubs, env)
+    }
+
+    await run('two-roles')
+    const first = await stage.serve()
+    await stage.run('users add alice --password-stdin', addAlice)
+    await run('postgres-backup')
+    await stage.run('users add bob --password-stdin', addAlice)
+    await first.stop()
+    await run('postgres-restore')
+    const second = await stage.serve()
+    expect(second.said().stderr).not.toContain('first start')
+    const { stdout } = await stage.run('users list')
+    expect(stdout).toContain('alice')
+    expect(stdout).not.toContain('bob')
+    const { agent, resource } = await startParties(stage.issuer, person)
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+    expect((await stage.run(`doctor --backups ${backups}`)).stdout).toMatch(/The newest is\s+\S+\.dump,\s+0 h old/)
+    const asServing = { PGUSER: 'countersign', ...env }
+    await expect(runBlock('pg_dump --format=custom countersign > /dev/null', {}, asServing)).rejects.toThrow(
+      /permission denied for table audit_event/,
+    )
   })
 })
 
