@@ -34,6 +34,7 @@ it('tells a person what changed since they allowed it, though a request nobody l
   })
   world.clock.now += 86_400
   const unseen = await consentUrl(world, urls, '/read')
+  await world.agent.forget()
   const shown = await consentUrl(world, urls, '/read')
   expect(unseen).not.toBe(shown)
   const signIn = createScriptedUser(world.fetch)

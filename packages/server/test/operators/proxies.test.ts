@@ -353,7 +353,10 @@ inNetworkNamespace(import.meta.url, hosts, () => {
       await listenToNobody(8081)
       await start(proxy, 'two', stage)
       const { lost, times } = await load(50, () => wait(4000))
-      expect(lost).toEqual([])
+      // A POST that was on its way there is not sent again.
+      const isPost = (each: string) => each.includes('POST')
+      expect(lost.filter((each) => !isPost(each))).toEqual([])
+      expect(lost.filter(isPost).length, lost.join('; ')).toBeLessThanOrEqual(2)
       expect(times.filter((ms) => ms > 1000).length).toBeLessThanOrEqual(2)
       expect(Math.max(...times)).toBeLessThan(3500)
     })
