@@ -59,7 +59,6 @@ function prepared(database: Database.Database): Database.Database {
   database.pragma('foreign_keys = ON')
   database.pragma('trusted_schema = OFF')
   database.pragma('busy_timeout = 0') // from here on a PatientConnection waits
-  database.pragma('wal_autocheckpoint = 4000') // 16 MB: what is copied from the log waits for the disk twice
   return database
 }
 
