@@ -1,7 +1,7 @@
 import type { AgentProtocol, Credential, HeldToken, Step } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
 import type { Challenge } from '../protocol/challenge.js'
-import type { HeldTokens } from './held-tokens.js'
+import type { Asked, HeldTokens } from './held-tokens.js'
 import type { OwnerWork } from './owner-work.js'
 import { createSharedFlights } from './shared-flight.js'
 
@@ -28,7 +28,7 @@ export interface ChallengeStepsOptions {
 
 export interface ChallengeSteps {
   /** The token to show first. It is fetched anew if nobody has to decide. */
-  tokenFor(owner: string, url: string, signal: AbortSignal): Promise<HeldToken | undefined>
+  tokenFor(owner: string, asked: Asked, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Takes a step; undefined when nothing more can be done. */
   take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined>
   /** Asks for access to the agent itself (S§3.5). */
@@ -100,8 +100,8 @@ export function createChallengeSteps({
   }
 
   /** The token to show first. It is fetched anew if nobody has to decide. */
-  async function tokenFor(owner: string, url: string, signal: AbortSignal): Promise<HeldToken | undefined> {
-    const token = await held.forUrl(owner, url)
+  async function tokenFor(owner: string, asked: Asked, signal: AbortSignal): Promise<HeldToken | undefined> {
+    const token = await held.forRequest(owner, asked)
     if (!token || (token.refreshAt > now() && held.isLive(token))) return token
     if (token.refreshToken === undefined) return token
     if (!held.isLive(token)) return refresh(owner, token, signal)

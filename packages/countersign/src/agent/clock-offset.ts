@@ -1,18 +1,43 @@
 /** Seconds of tolerance: how long an answer may travel, and the fraction that `Date` leaves out. */
 const tolerance = 5
 
-/**
- * What is wrong with this clock, where a server refused a signature and its `Date` shows that the two clocks are further
- * apart than a signature may be old (W7).
- *
- * @param now Unix seconds, when the answer came; `window` seconds a signature may be old
- */
-export function describeClockOffset(
-  response: Response,
-  { now, window }: { now: number; window: number },
-): string | undefined {
-  const offset = Math.round(now - Date.parse(response.headers.get('date') ?? '') / 1000)
-  if (!(Math.abs(offset) > window - tolerance)) return undefined
-  const apart = `${Math.abs(offset)} s ${offset > 0 ? 'ahead of' : 'behind'}`
-  return `it is ${apart} the server, which refuses signatures that are more than ${window} s off: set it, for example with NTP`
+/** Seconds that a clock is made up for at most; one that is further off is to be set. */
+const most = 3600
+
+/** More origins than an agent talks to at once. */
+const maxOrigins = 1000
+
+/** What servers showed of their clocks, by origin (W7). It never says when a token ends. */
+export interface Clocks {
+  /** What a server says the time is, in Unix seconds, as far as it has shown. */
+  at(origin: string): number
+  /**
+   * Learns from an answer that refuses a signature, where its `Date` is further from {@link at} than a signature may be old:
+   * what is wrong, and whether another signature may help.
+   *
+   * @param window seconds a signature may be old
+   */
+  learn(origin: string, response: Response, window: number): { problem: string; mayHelp: boolean } | undefined
+}
+
+/** @param now this clock, in Unix seconds */
+export function createClocks(now: () => number): Clocks {
+  const offsets = new Map<string, number>()
+  const at = (origin: string) => now() + (offsets.get(origin) ?? 0)
+  return {
+    at,
+    learn(origin, response, window) {
+      const shown = Date.parse(response.headers.get('date') ?? '') / 1000
+      if (!(Math.abs(shown - at(origin)) > window - tolerance)) return undefined
+      const offset = Math.round(shown - now())
+      const apart = `${Math.abs(offset)} s ${offset < 0 ? 'ahead of' : 'behind'}`
+      const problem = `it is ${apart} the server, which refuses signatures that are more than ${window} s off: set it, for example with NTP`
+      const mayHelp = Math.abs(offset) <= most
+      offsets.delete(origin)
+      if (mayHelp) offsets.set(origin, offset)
+      const oldest = offsets.keys().next()
+      if (offsets.size > maxOrigins && !oldest.done) offsets.delete(oldest.value)
+      return { problem, mayHelp }
+    },
+  }
 }

@@ -4,10 +4,21 @@ import { isUnder } from '../protocol/identifier.js'
 import { decodeToken } from '../tokens/decode-token.js'
 import type { AgentStore } from './agent-store.js'
 
+/** What a token is shown for. */
+export interface Asked {
+  method: string
+  url: string
+}
+
 /** The tokens of a store by owner and resource; the newest first. */
 export interface HeldTokens {
-  /** The token to try first for a URL; one with a refresh token also when it has expired. */
-  forUrl(owner: string, url: string): Promise<HeldToken | undefined>
+  /**
+   * The token to try first: the one that served the same method and path before, or the newest of the resource; one with a
+   * refresh token also when it has expired.
+   */
+  forRequest(owner: string, asked: Asked): Promise<HeldToken | undefined>
+  /** Remembers which token served a request. */
+  noteServed(owner: string, asked: Asked, token: HeldToken): void
   /** Whether a token can still be shown to a resource. */
   isLive(token: HeldToken): boolean
   /** A token that has all these scopes, as another process may just have got it. */
@@ -35,6 +46,7 @@ export interface HeldTokensOptions {
 
 const maxOwners = 10_000
 const maxTokensPerOwner = 100
+const maxRoutes = 1000
 
 /** Seconds before its end at which a token counts as gone, so that it does not expire on the way. */
 const margin = 5
@@ -49,6 +61,8 @@ interface StoredToken {
 
 export function createHeldTokens({ store, edition, thumbprint, now }: HeldTokensOptions): HeldTokens {
   const known = new Map<string, readonly HeldToken[]>()
+  /** The names of the tokens that served a route. */
+  const served = new Map<string, string>()
   let lastAt = 0
   const isLive = ({ expiresAt }: HeldToken) => expiresAt - margin > now()
   const isUsable = (token: HeldToken) => isLive(token) || token.refreshToken !== undefined
@@ -91,7 +105,19 @@ export function createHeldTokens({ store, edition, thumbprint, now }: HeldTokens
 
   return {
     isLive,
-    forUrl: (owner, url) => find(owner, ({ resource }) => isUnder(url, resource)),
+    async forRequest(owner, asked) {
+      const isIt = ({ resource }: HeldToken) => isUnder(asked.url, resource)
+      const name = served.get(routeOf(owner, asked))
+      const last = name === undefined ? undefined : known.get(owner)?.find((token) => idOf(token) === name)
+      return last && isUsable(last) && isIt(last) ? last : find(owner, isIt)
+    },
+    noteServed(owner, asked, token) {
+      const route = routeOf(owner, asked)
+      served.delete(route)
+      served.set(route, idOf(token))
+      const oldest = served.keys().next()
+      if (served.size > maxRoutes && !oldest.done) served.delete(oldest.value)
+    },
     async withScope(owner, resource, scope) {
       const has = (token: HeldToken) =>
         isLive(token) && token.resource === resource && scope.every((value) => token.scope.includes(value))
@@ -124,6 +150,11 @@ export function createHeldTokens({ store, edition, thumbprint, now }: HeldTokens
       await store.forget(owner)
     },
   }
+}
+
+function routeOf(owner: string, { method, url }: Asked): string {
+  const { origin, pathname } = new URL(url)
+  return JSON.stringify([owner, method, origin, pathname])
 }
 
 /** One token of each kind is kept. */

@@ -17,7 +17,7 @@ import { createAgentHandler } from './agent-handler.js'
 import type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
 import { answerCallback } from './answer-callback.js'
 import { createChallengeSteps } from './challenge-steps.js'
-import { describeClockOffset } from './clock-offset.js'
+import { createClocks } from './clock-offset.js'
 import { createHeldTokens } from './held-tokens.js'
 import { keptConsents } from './kept-consents.js'
 import { memoryStore } from './memory-store.js'
@@ -78,6 +78,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     failureTime: 'shortest',
     onLookup: tell,
   })
+  const clocks = createClocks(now)
   const work = createOwnerWork()
   const store = options.store ?? memoryStore()
   const held = createHeldTokens({ store, edition: edition.name, thumbprint: signer.thumbprint, now })
@@ -102,22 +103,29 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     now,
   })
 
-  async function sendSigned(request: Request, credential: Credential): Promise<Response> {
+  async function sendOnce(request: Request, credential: Credential): Promise<Response> {
     const signed = await signRequest(request, {
       profile: edition.signing,
       signer,
       signatureKey: await protocol.referenceTo(credential),
-      created: now(),
+      created: clocks.at(new URL(request.url).origin),
       encoding: interop.signatureEncoding ?? 'base64',
       nonce: interop.nonce ?? 'automatic',
     })
-    const response = await send(signed)
-    if (protocol.readRefusal(response).problem === 'signature_refused') {
-      const problem = describeClockOffset(response, { now: now(), window: edition.signing.window })
-      if (problem !== undefined)
-        warnOnce(id, `the clock of this agent, seen from ${new URL(signed.url).origin}`, problem)
-    }
-    return response
+    return send(signed)
+  }
+
+  /** Once more where the signature was refused and the server's clock shows why: it did nothing then. */
+  async function sendSigned(request: Request, credential: Credential): Promise<Response> {
+    const { origin } = new URL(request.url)
+    const response = await sendOnce(request.clone(), credential)
+    if (protocol.readRefusal(response).problem !== 'signature_refused') return response
+    const learnt = clocks.learn(origin, response, edition.signing.window)
+    if (!learnt) return response
+    warnOnce(id, `the clock of this agent, seen from ${origin}`, learnt.problem)
+    if (!learnt.mayHelp || request.signal.aborted) return response
+    discard(response)
+    return sendOnce(request, credential)
   }
 
   async function isAccepted(authServer: string): Promise<boolean> {
@@ -143,7 +151,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     const { url } = given
     return work.run(owner, given.signal, async (signal) => {
       const request = await bufferRequest(given)
-      const token = await steps.tokenFor(owner, url, signal)
+      const { method } = request
+      const token = await steps.tokenFor(owner, { url, method }, signal)
       let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: interop.introduce ?? 'agent' }
       const taken = new Set<string>()
       for (;;) {
@@ -157,6 +166,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
         const answer = { response, code: problem ?? (challenge && 'challenged') }
         if (problem === 'key_unknown')
           warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, documentAddress))
+        if (credential.scheme === 'token' && response.ok) held.noteServed(owner, { url, method }, credential.held)
         const step = challenge && protocol.stepFor(response.status, challenge, credential)
         if (!challenge || !step || taken.size === maxSteps || taken.has(`${step} ${challenge.level}`)) return answer
         taken.add(`${step} ${challenge.level}`)

@@ -129,6 +129,8 @@ const one = {
   refreshToken: undefined,
 }
 
+const asked = { method: 'GET', url: `${ids.api}/data` }
+
 const openHeld = () =>
   createHeldTokens({ store: memoryStore(), edition: 'an edition', thumbprint: 'a key', now: () => 0 })
 
@@ -138,9 +140,44 @@ it('a token that is removed leaves the other ones of its session', async () => {
   await held.add('s1', one)
   await held.add('s1', other)
   await held.remove('s1', other)
-  expect((await held.forUrl('s1', ids.api))?.jwt).toBe('a')
+  expect((await held.forRequest('s1', asked))?.jwt).toBe('a')
   await held.remove('s1', one)
-  expect(await held.forUrl('s1', ids.api)).toBeUndefined()
+  expect(await held.forRequest('s1', asked)).toBeUndefined()
+})
+
+describe('of two tokens for one resource', () => {
+  it('each is shown where it served before, so that reads and writes in turn cost no refusal', async () => {
+    const stage = openDirect()
+    stage.api = async (path, { jwt, method }) => {
+      const scope = method === 'GET' ? 'read' : 'write'
+      const has = jwt ? claimsOf(jwt).scope.split(' ') : []
+      return has.includes(scope) ? new Response(path) : stage.challenge(scope, jwt ? 403 : 401)
+    }
+    const { fetch } = stage.agent.for('s1')
+    const read = () => fetch(`${ids.api}/data?of=${Math.random()}`)
+    const write = () => fetch(`${ids.api}/data`, { method: 'DELETE' })
+    await read()
+    await write()
+    stage.seen.length = 0
+    for (const ask of [read, write, read, write, read]) expect((await ask()).status).toBe(200)
+    // The first one after the write learns that the older token is the right one.
+    expect(stage.seen).toHaveLength(5)
+    expect(new Set(stage.seen.map(({ jwt }) => jwt)).size).toBe(2)
+  })
+
+  it('the one that served a path is forgotten with its session', async () => {
+    const held = openHeld()
+    const other = { ...one, jwt: 'b', scope: ['write'] }
+    await held.add('s1', one)
+    held.noteServed('s1', asked, one)
+    await held.add('s1', other)
+    expect((await held.forRequest('s1', asked))?.jwt).toBe('a')
+    expect((await held.forRequest('s1', { ...asked, method: 'POST' }))?.jwt).toBe('b')
+    await held.remove('s1', one)
+    expect((await held.forRequest('s1', asked))?.jwt).toBe('b')
+    await held.forget('s1')
+    expect(await held.forRequest('s1', asked)).toBeUndefined()
+  })
 })
 
 describe('what is held is bounded', () => {
@@ -157,7 +194,7 @@ describe('what is held is bounded', () => {
   it('to 10,000 sessions: the one that got a token longest ago is forgotten', async () => {
     const held = openHeld()
     const has = async (...sessions: number[]) =>
-      Promise.all(sessions.map(async (session) => (await held.forUrl(`s${session}`, ids.api)) !== undefined))
+      Promise.all(sessions.map(async (session) => (await held.forRequest(`s${session}`, asked)) !== undefined))
     for (let session = 0; session < 10_000; session++) await held.add(`s${session}`, one)
     expect(await has(0, 9999)).toEqual([true, true])
     await held.add('s0', one)

@@ -102,13 +102,8 @@ describe('a clock that is off', () => {
     expect((await fetchWith(-30)).status).toBe(200)
     await new Promise(setImmediate)
     expect(warnings).toEqual([])
-    for (const round of [1, 2]) {
-      const response = await fetchWith(-300)
-      expect([round, response.status]).toEqual([round, 401])
-      expect(((await response.json()) as Record<string, string>).error_description).toMatch(
-        /^created is (?:299|300|301) s ago by this clock; 60 s are allowed\.$/,
-      )
-    }
+    // The server says what its clock shows: the next signature is made by that.
+    for (const round of [1, 2]) expect([round, (await fetchWith(-300)).status]).toEqual([round, 200])
     await new Promise(setImmediate)
     expect(warnings).toEqual([
       expect.stringMatching(

@@ -1,4 +1,5 @@
 import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
+import { pause } from '../../lib/pause.js'
 import type { AgentTools, CallbackProblem, ConsentEnd, HeldToken, KeptConsent, TokenNeed } from '../agent-protocol.js'
 
 /** A consent that a person has not decided yet, with all that is needed to go on in another process. */
@@ -310,18 +311,4 @@ function later(milliseconds: number, work: () => void): ReturnType<typeof setTim
   const timer = setTimeout(work, Math.min(milliseconds, longestTimer))
   if (typeof timer === 'object') timer.unref()
   return timer
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => {
-      clearTimeout(timer)
-      reject(signal.reason as Error)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', giveUp)
-      resolve()
-    }, milliseconds)
-    signal.addEventListener('abort', giveUp, { once: true })
-  })
 }

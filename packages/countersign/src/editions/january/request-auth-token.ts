@@ -15,6 +15,7 @@ import { describeUnknownKey } from '../describe-unknown-key.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
 import { type CallbackAnswer, idOf, type PendingConsent, type PendingConsents } from './pending-consents.js'
 import { readAnswer } from './read-answer.js'
+import { sendAgain } from './send-again.js'
 import { signatureProblem } from './signature-problem.js'
 import { januaryTokens } from './tokens.js'
 
@@ -233,15 +234,18 @@ async function postForm(
   signal: AbortSignal,
   form: Record<string, string>,
 ): Promise<Record<string, unknown>> {
-  const response = await requester.send(
-    new Request(metadata.agent_token_endpoint, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams(form).toString(),
-      signal,
-      redirect: 'manual',
-    }),
-  )
+  const request = new Request(metadata.agent_token_endpoint, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams(form).toString(),
+    signal,
+    redirect: 'manual',
+  })
+  const response = await sendAgain(() => requester.send(request.clone()), {
+    // A code that was sent twice takes back what it gave.
+    mayHaveArrived: form.request_type !== 'code',
+    signal,
+  })
   const body = await readAnswer(response)
   // Not every fetch heeds the signal.
   signal.throwIfAborted()

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { createClocks } from '../../src/agent/clock-offset.js'
+
+const at = 1_800_000_000
+const answerAt = (seconds: number | undefined) =>
+  new Response(null, { headers: seconds === undefined ? {} : { date: new Date(seconds * 1000).toUTCString() } })
+
+describe('the clock of a server', () => {
+  it('is learnt from an answer that refuses a signature, and for that origin alone', () => {
+    const clocks = createClocks(() => at)
+    expect(clocks.learn('https://a.example', answerAt(at + 300), 60)).toMatchObject({ mayHelp: true })
+    expect(clocks.at('https://a.example')).toBe(at + 300)
+    expect(clocks.at('https://b.example')).toBe(at)
+    expect(clocks.learn('https://a.example', answerAt(at + 310), 60), 'that is near enough').toBeUndefined()
+    expect(clocks.learn('https://a.example', answerAt(at), 60), 'it was set').toMatchObject({ mayHelp: true })
+    expect(clocks.at('https://a.example')).toBe(at)
+  })
+
+  it.each([
+    [55, undefined],
+    [56, true],
+    [-56, true],
+    [3600, true],
+    [3601, false],
+    [-86_400, false],
+    [undefined, undefined],
+  ])('that is %s s ahead is made up for within an hour', (ahead, mayHelp) => {
+    const clocks = createClocks(() => at)
+    const learnt = clocks.learn('https://a.example', answerAt(ahead === undefined ? undefined : at + ahead), 60)
+    expect(learnt?.mayHelp).toBe(mayHelp)
+    expect(clocks.at('https://a.example')).toBe(mayHelp ? at + (ahead ?? 0) : at)
+  })
+
+  it('is remembered of a thousand origins', () => {
+    const clocks = createClocks(() => at)
+    for (let origin = 0; origin < 1001; origin++) clocks.learn(`https://a${origin}.example`, answerAt(at + 300), 60)
+    expect([0, 1, 1000].map((origin) => clocks.at(`https://a${origin}.example`) - at)).toEqual([0, 300, 300])
+  })
+})

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { sendAgain } from '../../../src/editions/january/send-again.js'
+
+const lost = (code: string) =>
+  new TypeError('fetch failed', { cause: Object.assign(new Error(`connect ${code}`), { code }) })
+const never = new AbortController().signal
+
+/** Sends to a network that fails so often before it carries something. */
+function network(failures: readonly Error[]) {
+  const sent: number[] = []
+  const send = async () => {
+    sent.push(performance.now())
+    const failure = failures[sent.length - 1]
+    if (failure) throw failure
+    return new Response('carried')
+  }
+  return { sent, send }
+}
+
+describe('what a network failed to carry', () => {
+  it.each([
+    ['at once', 0],
+    ['twice', 2],
+  ])('is sent again, three times in all: lost %s', async (_often, failures) => {
+    const { send, sent } = network(Array.from({ length: failures }, () => lost('ECONNRESET')))
+    expect(await (await sendAgain(send, { mayHaveArrived: true, signal: never })).text()).toBe('carried')
+    expect(sent).toHaveLength(failures + 1)
+    for (const [index, at] of sent.entries()) if (index > 0) expect(at - (sent[index - 1] ?? 0)).toBeGreaterThan(90)
+  })
+
+  it('three times is lost', async () => {
+    const { send, sent } = network([lost('1'), lost('2'), lost('3'), lost('4')])
+    await expect(sendAgain(send, { mayHaveArrived: true, signal: never })).rejects.toMatchObject({
+      cause: { code: '3' },
+    })
+    expect(sent).toHaveLength(3)
+  })
+
+  it.each([
+    ['ECONNREFUSED', 2],
+    ['ENOTFOUND', 2],
+    ['ECONNRESET', 1],
+    ['UND_ERR_SOCKET', 1],
+  ])('is sent again, where twice would do harm, only if it cannot have arrived: %s', async (code, times) => {
+    const { send, sent } = network([lost(code)])
+    await sendAgain(send, { mayHaveArrived: false, signal: never }).catch(() => undefined)
+    expect(sent).toHaveLength(times)
+  })
+
+  it.each<[string, Error]>([
+    ['a mistake', new TypeError('no such option')],
+    ['something else', new Error('a bug')],
+  ])('is not what %s is: that is told at once', async (_what, error) => {
+    const { send, sent } = network([error])
+    await expect(sendAgain(send, { mayHaveArrived: true, signal: never })).rejects.toBe(error)
+    expect(sent).toHaveLength(1)
+  })
+
+  it('is not sent again by who gave up', async () => {
+    const abort = new AbortController()
+    const { send, sent } = network([lost('1'), lost('2')])
+    const sending = sendAgain(send, { mayHaveArrived: true, signal: abort.signal })
+    await new Promise(setImmediate)
+    abort.abort(new Error('given up'))
+    await expect(sending).rejects.toThrow('given up')
+    expect(sent).toHaveLength(1)
+  })
+})
