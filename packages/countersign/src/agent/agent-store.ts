@@ -2,7 +2,8 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /** What an agent keeps, as JSON. */
 export interface AgentRecord {
-  /** The edition of AAuth that it is of, by name: another one leaves it alone. */
+  /** The agent that it is of, by its identifier, and the edition of AAuth, by name: others leave it alone. */
+  agent: string
   edition: string
   /**
    * `token`: what a person, or a rule, gave. `consent`: what a person is to decide. `waiting`: when a process last waited for

@@ -10,13 +10,16 @@ interface CallbackTools {
   page: SharedAgentOptions['callbackResponse']
 }
 
+/** What browsers say who look ahead. */
+const looksAhead = ['sec-purpose', 'purpose', 'x-moz', 'x-purpose']
+
 /** Takes what a person brings who comes back, and says in their browser what came of it. */
 export async function answerCallback(
   request: Request,
   { complete, ownerOf, page = callbackPage }: CallbackTools,
 ): Promise<Response> {
   // Only the person's own visit counts: a browser that looks ahead would use up the code.
-  if (/\bprefetch\b/.test(request.headers.get('sec-purpose') ?? ''))
+  if (looksAhead.some((name) => /\b(?:prefetch|preview)\b/i.test(request.headers.get(name) ?? '')))
     return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
   const found = await complete(new URL(request.url).searchParams, await ownerOf(request))
   if (!found.matched) return page('refused', refusalTexts[found.problem])

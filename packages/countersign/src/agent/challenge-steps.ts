@@ -70,7 +70,7 @@ export function createChallengeSteps({
       )
     }
     const refused = credential.scheme === 'token' ? credential.held.jwt : undefined
-    const other = scope === undefined ? undefined : await held.withScope(owner, resource, scope.split(' '))
+    const other = scope === undefined ? undefined : await held.withScope(owner, { resource, scope: scope.split(' ') })
     if (other && other.jwt !== refused) return { scheme: 'token', held: other }
     const key = JSON.stringify([owner, resource, authServer, scope])
     const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
@@ -94,7 +94,7 @@ export function createChallengeSteps({
       protocol.refresh(token, flight),
     )
     signal.throwIfAborted()
-    if (fresh) await held.add(owner, fresh)
+    if (fresh) await held.add(owner, fresh, signal)
     else await held.remove(owner, token)
     return fresh
   }

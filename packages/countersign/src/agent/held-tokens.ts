@@ -1,8 +1,9 @@
 import type { HeldToken } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
+import { preciseClock } from '../lib/clock.js'
 import { isUnder } from '../protocol/identifier.js'
 import { decodeToken } from '../tokens/decode-token.js'
-import type { AgentStore } from './agent-store.js'
+import type { OwnRecords } from './own-records.js'
 
 /** What a token is shown for. */
 export interface Asked {
@@ -13,32 +14,32 @@ export interface Asked {
 /** The tokens of a store by owner and resource; the newest first. */
 export interface HeldTokens {
   /**
-   * The token to try first: the one that served the same method and path before, or the newest of the resource; one with a
-   * refresh token also when it has expired.
+   * The token to try first: one like the one that served the same method and path before, or the newest of the resource; one
+   * with a refresh token also when it has expired.
    */
   forRequest(owner: string, asked: Asked): Promise<HeldToken | undefined>
   /** Remembers which token served a request. */
   noteServed(owner: string, asked: Asked, token: HeldToken): void
   /** Whether a token can still be shown to a resource. */
   isLive(token: HeldToken): boolean
-  /** A token that has all these scopes, as another process may just have got it. */
-  withScope(owner: string, resource: string, scope: readonly string[]): Promise<HeldToken | undefined>
+  /** A token that has all these scopes, kept after a time (Unix seconds), as another process may just have got it. */
+  withScope(
+    owner: string,
+    wanted: { resource: string; scope: readonly string[]; since?: number },
+  ): Promise<HeldToken | undefined>
   /**
-   * Keeps a token.
+   * Keeps a token, unless the signal has aborted: its owner may be forgotten.
    *
    * @throws AgentError `other_person` for one of another person than the owner's tokens of its auth server (attacks L01)
    */
-  add(owner: string, token: HeldToken): Promise<void>
-  /** Removes a token, unless another one has its place by now. */
+  add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
   remove(owner: string, token: HeldToken): Promise<void>
   /** Removes all that is kept of an owner. */
   forget(owner: string): Promise<void>
 }
 
 export interface HeldTokensOptions {
-  store: AgentStore
-  /** The edition's name. */
-  edition: string
+  records: OwnRecords
   /** Of the agent's key: a token of another one can be renewed, but not shown. */
   thumbprint: string
   now: () => number
@@ -55,101 +56,131 @@ const margin = 5
 interface StoredToken {
   token: HeldToken
   thumbprint: string
-  /** When it was kept, in Unix seconds. */
+  /** When it was kept, in Unix seconds of the system: it says which is newer, whatever clock ends tokens. */
   at: number
 }
 
-export function createHeldTokens({ store, edition, thumbprint, now }: HeldTokensOptions): HeldTokens {
-  const known = new Map<string, readonly HeldToken[]>()
-  /** The names of the tokens that served a route. */
+export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions): HeldTokens {
+  /** What is in a store of this process alone; another one is read each time, since others may have forgotten it. */
+  const known = new Map<string, readonly StoredToken[]>()
+  /** The kinds of the tokens that served a route. */
   const served = new Map<string, string>()
+  /** What is being written for an owner: one after the other, so that what is forgotten stays so. */
+  const writing = new Map<string, Promise<unknown>>()
   let lastAt = 0
   const isLive = ({ expiresAt }: HeldToken) => expiresAt - margin > now()
   const isUsable = (token: HeldToken) => isLive(token) || token.refreshToken !== undefined
 
-  function remember(owner: string, tokens: readonly HeldToken[]): readonly HeldToken[] {
-    known.delete(owner)
-    if (tokens.length > 0) known.set(owner, tokens)
-    const oldest = known.keys().next()
-    if (known.size > maxOwners && !oldest.done) known.delete(oldest.value)
-    return tokens
-  }
-
-  async function read(owner: string): Promise<readonly HeldToken[]> {
-    const stored = (await store.list(owner))
-      .filter((record) => record.kind === 'token' && record.edition === edition)
-      .map(({ data }) => data as StoredToken)
-      .toSorted((one, other) => other.at - one.at)
-    const tokens = stored.map((each) =>
-      each.thumbprint === thumbprint ? each.token : { ...each.token, expiresAt: 0, refreshAt: 0 },
+  async function inTurn<T>(owner: string, work: () => Promise<T>): Promise<T> {
+    const done = (writing.get(owner) ?? Promise.resolve()).then(work, work)
+    const end = done.then(
+      () => undefined,
+      () => undefined,
     )
-    return remember(owner, tokens.filter(isUsable))
+    writing.set(owner, end)
+    try {
+      return await done
+    } finally {
+      if (writing.get(owner) === end) writing.delete(owner)
+    }
   }
 
-  async function find(owner: string, isIt: (token: HeldToken) => boolean): Promise<HeldToken | undefined> {
-    const held = known.get(owner)?.find((token) => isUsable(token) && isIt(token))
-    return held ?? (await read(owner)).find(isIt)
+  async function read(owner: string): Promise<readonly StoredToken[]> {
+    const cached = records.isShared ? undefined : known.get(owner)
+    if (cached) return cached
+    const stored = (await records.list(owner, 'token')).map(({ data }) => asShown(data as StoredToken))
+    return remember(
+      owner,
+      stored.toSorted((one, other) => other.at - one.at),
+    )
+  }
+
+  /** One that is bound to another key is as good as expired. */
+  function asShown(stored: StoredToken): StoredToken {
+    if (stored.thumbprint === thumbprint) return stored
+    return { ...stored, token: { ...stored.token, expiresAt: 0, refreshAt: 0 } }
+  }
+
+  function remember(owner: string, tokens: readonly StoredToken[]): readonly StoredToken[] {
+    known.delete(owner)
+    if (records.isShared) return tokens
+    if (tokens.length > 0) known.set(owner, tokens)
+    bound(known, maxOwners)
+    return tokens
   }
 
   /** Nobody else's tokens take the place of an owner's, whoever decides at the auth server. */
   async function requireSamePerson(owner: string, { jwt, authServer }: HeldToken): Promise<void> {
     const sub = decodeToken(jwt)?.payload.sub
     if (typeof sub !== 'string') return
-    const { data } = await store.add(owner, { edition, kind: 'person', id: authServer, data: { sub } })
-    if ((data as { sub: string }).sub === sub) return
+    const kept = (await records.add(owner, { kind: 'person', id: authServer }, { sub })) as { sub: string }
+    if (kept.sub === sub) return
     throw new AgentError(
       'other_person',
       `Somebody else allowed this at ${authServer} than the person whom the agent acts for: nothing was kept. To change the person, forget what the agent has first.`,
     )
   }
 
+  async function keep(owner: string, token: HeldToken, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    await requireSamePerson(owner, token)
+    // Of those of one second, too, one is the newest.
+    lastAt = Math.max(preciseClock(), lastAt + 0.001)
+    const stored: StoredToken = { token, thumbprint, at: lastAt }
+    const isCovered = ({ resource, scope }: HeldToken) =>
+      resource === token.resource && scope.every((value) => token.scope.includes(value))
+    const others = (await read(owner)).filter((other) => other.token.jwt !== token.jwt)
+    await records.put(owner, { kind: 'token', id: idOf(token) }, stored)
+    const kept = others
+      .filter((other) => isUsable(other.token) && !isCovered(other.token))
+      .slice(0, maxTokensPerOwner - 1)
+    for (const gone of others)
+      if (!kept.includes(gone)) await records.remove(owner, { kind: 'token', id: idOf(gone.token) })
+    remember(owner, [stored, ...kept])
+  }
+
   return {
     isLive,
     async forRequest(owner, asked) {
-      const isIt = ({ resource }: HeldToken) => isUnder(asked.url, resource)
-      const name = served.get(routeOf(owner, asked))
-      const last = name === undefined ? undefined : known.get(owner)?.find((token) => idOf(token) === name)
-      return last && isUsable(last) && isIt(last) ? last : find(owner, isIt)
+      const all = (await read(owner)).map(({ token }) => token)
+      const usable = all.filter((token) => isUsable(token) && isUnder(asked.url, token.resource))
+      const kind = served.get(routeOf(owner, asked))
+      return usable.find((token) => kindOf(token) === kind) ?? usable[0]
     },
     noteServed(owner, asked, token) {
       const route = routeOf(owner, asked)
       served.delete(route)
-      served.set(route, idOf(token))
-      const oldest = served.keys().next()
-      if (served.size > maxRoutes && !oldest.done) served.delete(oldest.value)
+      served.set(route, kindOf(token))
+      bound(served, maxRoutes)
     },
-    async withScope(owner, resource, scope) {
-      const has = (token: HeldToken) =>
-        isLive(token) && token.resource === resource && scope.every((value) => token.scope.includes(value))
-      return (await read(owner)).find(has)
+    async withScope(owner, { resource, scope, since = 0 }) {
+      const has = ({ token, at }: StoredToken) =>
+        at > since &&
+        isLive(token) &&
+        token.resource === resource &&
+        scope.every((value) => token.scope.includes(value))
+      return (await read(owner)).find(has)?.token
     },
-    async add(owner, token) {
-      await requireSamePerson(owner, token)
-      // Of those of one second, too, one is the newest.
-      lastAt = Math.max(now(), lastAt + 0.001)
-      const data: StoredToken = { token, thumbprint, at: lastAt }
-      await store.put(owner, { edition, kind: 'token', id: idOf(token), data })
-      const isCovered = ({ resource, scope }: HeldToken) =>
-        resource === token.resource && scope.every((value) => token.scope.includes(value))
-      const before = known.get(owner) ?? (await read(owner))
-      const others = before.filter((other) => other.jwt !== token.jwt)
-      const kept = others.filter((other) => isUsable(other) && !isCovered(other)).slice(0, maxTokensPerOwner - 1)
-      for (const gone of others)
-        if (!kept.includes(gone) && idOf(gone) !== idOf(token))
-          await store.remove(owner, { kind: 'token', id: idOf(gone) })
-      remember(owner, [token, ...kept])
-    },
-    async remove(owner, token) {
-      const stored = (await read(owner)).find((other) => idOf(other) === idOf(token))
-      if (stored && stored.jwt !== token.jwt) return
-      await store.remove(owner, { kind: 'token', id: idOf(token) })
-      await read(owner)
-    },
-    async forget(owner) {
-      known.delete(owner)
-      await store.forget(owner)
-    },
+    add: (owner, token, signal) => inTurn(owner, () => keep(owner, token, signal)),
+    remove: (owner, token) =>
+      inTurn(owner, async () => {
+        await records.remove(owner, { kind: 'token', id: idOf(token) })
+        remember(
+          owner,
+          (await read(owner)).filter((other) => other.token.jwt !== token.jwt),
+        )
+      }),
+    forget: (owner) =>
+      inTurn(owner, async () => {
+        known.delete(owner)
+        await records.forget(owner)
+      }),
   }
+}
+
+function bound(map: Map<string, unknown>, most: number): void {
+  const oldest = map.keys().next()
+  if (map.size > most && !oldest.done) map.delete(oldest.value)
 }
 
 function routeOf(owner: string, { method, url }: Asked): string {
@@ -157,7 +188,12 @@ function routeOf(owner: string, { method, url }: Asked): string {
   return JSON.stringify([owner, method, origin, pathname])
 }
 
-/** One token of each kind is kept. */
-function idOf({ authServer, resource, scope }: HeldToken): string {
+/** What tokens give the same have in common. */
+function kindOf({ authServer, resource, scope }: HeldToken): string {
   return [authServer, resource, ...scope.toSorted()].join(' ')
+}
+
+/** Of this very token: whoever removes it removes no newer one. */
+function idOf(token: HeldToken): string {
+  return `${kindOf(token)} ${token.jwt.slice(-43)}`
 }

@@ -1,25 +1,35 @@
+import * as platform from '#crypto'
 import type { KeptConsent, KeptConsents } from '../editions/agent-protocol.js'
-import type { AgentRecord, AgentStore } from './agent-store.js'
+import { serializeBase64url } from '../lib/base64url.js'
+import type { OwnRecords } from './own-records.js'
+
+interface Beat {
+  /** The consent's id. */
+  of: string
+  at: number
+  by: string
+}
 
 /** The consents of one edition in the store of an agent. */
-export function keptConsents(
-  store: AgentStore,
-  { edition, now }: { edition: string; now: () => number },
-): KeptConsents {
-  const recordOf = (consent: KeptConsent): AgentRecord => ({ edition, kind: 'consent', id: consent.id, data: consent })
-  async function dataOf(owner: string, kind: AgentRecord['kind']): Promise<readonly AgentRecord[]> {
-    return (await store.list(owner)).filter((record) => record.kind === kind && record.edition === edition)
-  }
+export function keptConsents(records: OwnRecords, now: () => number): KeptConsents {
+  /** This agent, among others that use the store. */
+  const by = serializeBase64url(platform.randomBytes(12))
+  const nameOf = (id: string) => ({ kind: 'consent' as const, id })
   return {
-    isShared: store.isShared,
-    list: async (owner) => (await dataOf(owner, 'consent')).map(({ data }) => data as KeptConsent),
-    put: async (owner, consent) => store.put(owner, recordOf(consent)),
-    add: async (owner, consent) => (await store.add(owner, recordOf(consent))).data as KeptConsent,
-    remove: async (owner, id) => store.remove(owner, { kind: 'consent', id }),
-    beat: async (owner, id) => store.put(owner, { edition, kind: 'waiting', id, data: { at: now() } }),
-    async lastBeat(owner, id) {
-      const record = (await dataOf(owner, 'waiting')).find((each) => each.id === id)
-      return (record?.data as { at: number } | undefined)?.at
+    isShared: records.isShared,
+    list: async (owner) => (await records.list(owner, 'consent')).map(({ data }) => data as KeptConsent),
+    put: (owner, consent) => records.put(owner, nameOf(consent.id), consent),
+    add: async (owner, consent) => (await records.add(owner, nameOf(consent.id), consent)) as KeptConsent,
+    remove: (owner, id) => records.remove(owner, nameOf(id)),
+    beat: (owner, of) =>
+      records.put(owner, { kind: 'waiting', id: `${of} ${by}` }, { of, at: now(), by } satisfies Beat),
+    async rest(owner, of) {
+      await records.remove(owner, { kind: 'waiting', id: `${of} ${by}` })
+    },
+    async lastBeat(owner, of) {
+      const beats = (await records.list(owner, 'waiting')).map(({ data }) => data as Beat)
+      const others = beats.filter((beat) => beat.of === of && beat.by !== by)
+      return others.length === 0 ? undefined : Math.max(...others.map(({ at }) => at))
     },
   }
 }

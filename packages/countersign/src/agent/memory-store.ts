@@ -1,6 +1,6 @@
 import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 
-/** More than that many owners at once, and those that were not heard of for longest are forgotten. */
+/** More than that many owners at once, and those that were not asked for for longest are forgotten. */
 const maxOwners = 10_000
 
 /** A store in this process, which a restart empties. */
@@ -19,7 +19,7 @@ export function memoryStore(): AgentStore {
 
   return {
     isShared: false,
-    list: (owner) => [...(owners.get(owner)?.values() ?? [])],
+    list: (owner) => (owners.has(owner) ? [...recordsOf(owner).values()] : []),
     put: (owner, record) => void recordsOf(owner).set(keyOf(record), record),
     add(owner, record) {
       const there = owners.get(owner)?.get(keyOf(record))

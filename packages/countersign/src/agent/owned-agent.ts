@@ -21,6 +21,7 @@ import { createClocks } from './clock-offset.js'
 import { createHeldTokens } from './held-tokens.js'
 import { keptConsents } from './kept-consents.js'
 import { memoryStore } from './memory-store.js'
+import { ownRecords } from './own-records.js'
 import { createOwnerWork } from './owner-work.js'
 import { requireAgentOptions, requireRedirectUri } from './require-agent-options.js'
 import { type Answered, tellAsked } from './tell-asked.js'
@@ -81,7 +82,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
   const clocks = createClocks(now)
   const work = createOwnerWork()
   const store = options.store ?? memoryStore()
-  const held = createHeldTokens({ store, edition: edition.name, thumbprint: signer.thumbprint, now })
+  const records = ownRecords(store, { agent: id, edition: edition.name })
+  const held = createHeldTokens({ records, thumbprint: signer.thumbprint, now })
   const protocol = edition.createAgentProtocol({
     ...identifiers,
     id,
@@ -93,9 +95,10 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     discovery,
     send: sendSigned,
     onConsent: owners.onConsent,
-    consents: keptConsents(store, { edition: edition.name, now }),
-    keep: (token, owner) => held.add(owner, token),
-    heldFor: ({ resource, scope = '' }, owner) => held.withScope(owner, resource, scope.split(' ').filter(Boolean)),
+    consents: keptConsents(records, now),
+    keep: (token, owner, signal) => held.add(owner, token, signal),
+    heldSince: ({ resource, scope = '' }, owner, since) =>
+      held.withScope(owner, { resource, scope: scope.split(' ').filter(Boolean), since }),
     forOwner: (owner, exchange) => work.run(owner, AbortSignal.timeout(exchangeTimeout), exchange),
     authServers: typeof authServers === 'function' ? [] : authServers,
     endpointOrigins: options.endpointOrigins,

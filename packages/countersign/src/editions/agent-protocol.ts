@@ -112,9 +112,11 @@ export interface KeptConsents {
   add(owner: string, consent: KeptConsent): Promise<KeptConsent>
   /** Whether it was there: of several at once one is told so. */
   remove(owner: string, id: string): Promise<boolean>
-  /** Says that this process waits for a consent, or has its callback, now. */
+  /** Says that this process waits for a consent now. */
   beat(owner: string, id: string): Promise<void>
-  /** When a process last said so, in Unix seconds. */
+  /** Says that it does not any more. */
+  rest(owner: string, id: string): Promise<void>
+  /** When another process last said that it waits, in Unix seconds. */
   lastBeat(owner: string, id: string): Promise<number | undefined>
 }
 
@@ -152,13 +154,13 @@ export interface AgentTools extends IdentifierOptions {
   /** Where consents are kept until a person has decided. */
   consents: KeptConsents
   /**
-   * Keeps a token for an owner. The person is told that it worked only after that.
+   * Keeps a token for an owner, unless the signal has aborted. The person is told that it worked only after that.
    *
    * @throws AgentError `other_person`
    */
-  keep: (token: HeldToken, owner: string) => Promise<void>
-  /** A live token of an owner for what is needed, also one that another process got. */
-  heldFor: (need: TokenNeed, owner: string) => Promise<HeldToken | undefined>
+  keep: (token: HeldToken, owner: string, signal: AbortSignal) => Promise<void>
+  /** A live token of an owner for what is needed that was kept after a time (Unix seconds), also by another process. */
+  heldSince: (need: TokenNeed, owner: string, since: number) => Promise<HeldToken | undefined>
   /** Does something for an owner, with a signal that aborts when the owner is forgotten. */
   forOwner: <T>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** The auth servers in the agent's own list; none where a function decides. */

@@ -43,29 +43,31 @@ export function fileStore(folder: string): AgentStore {
       return records.flatMap((record) => (record === undefined || isOfTheDead(record) ? [] : [plain(record)]))
     },
 
-    async put(owner, record) {
-      const path = fileOf(owner, record)
-      await rename(await writeNew(path, record), path)
-      await sync(dirname(path))
-    },
+    put: (owner, record) =>
+      whileForgotten(async () => {
+        const path = fileOf(owner, record)
+        await rename(await writeNew(path, record), path)
+        await sync(dirname(path))
+      }),
 
-    async add(owner, record) {
-      const path = fileOf(owner, record)
-      const written = await writeNew(path, record)
-      try {
-        for (let tries = 0; tries < 100; tries += 1) {
-          if (await linked(written, path)) {
-            await sync(dirname(path))
-            return record
+    add: (owner, record) =>
+      whileForgotten(async () => {
+        const path = fileOf(owner, record)
+        const written = await writeNew(path, record)
+        try {
+          for (let tries = 0; tries < 100; tries += 1) {
+            if (await linked(written, path)) {
+              await sync(dirname(path))
+              return record
+            }
+            const there = await readRecord(path)
+            if (there) return plain(there)
           }
-          const there = await readRecord(path)
-          if (there) return plain(there)
+          throw new FileStoreError(`${path} comes and goes: another program writes there, too.`)
+        } finally {
+          await rm(written, { force: true })
         }
-        throw new FileStoreError(`${path} comes and goes: another program writes there, too.`)
-      } finally {
-        await rm(written, { force: true })
-      }
-    },
+      }),
 
     async remove(owner, name) {
       const path = fileOf(owner, name)
@@ -78,11 +80,30 @@ export function fileStore(folder: string): AgentStore {
     },
 
     async forget(owner) {
-      await rm(folderOf(owner), { recursive: true, force: true })
+      // Whole at once: what is written meanwhile begins a new folder.
+      const gone = `${folderOf(owner)}.${suffix()}`
+      await unlessGone(rename(folderOf(owner), gone))
       await sync(root)
+      await rm(gone, { recursive: true, force: true, maxRetries: 3 })
     },
   }
 }
+
+/** Writes again where the folder was put away while that was written to it; says which folder takes nothing. */
+async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
+  for (let left = 20; ; left -= 1) {
+    try {
+      return await write()
+    } catch (error) {
+      const code = codeOf(error) ?? ''
+      if (code === 'ENOENT' && left > 0) continue
+      if (!unwritable.has(code)) throw error
+      throw new FileStoreError(`Nothing can be kept: ${(error as Error).message}`, { cause: error })
+    }
+  }
+}
+
+const unwritable = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'])
 
 /** A record as it is written: who waits for something is told from one who ended since. */
 interface StoredRecord extends AgentRecord {
@@ -192,19 +213,25 @@ const abandoned = 3_600_000
 /** Removes what a program left that was killed while it wrote. */
 async function removeAbandoned(path: string): Promise<void> {
   const stats = await unlessGone(stat(path))
-  if (stats && Date.now() - stats.mtimeMs > abandoned) await rm(path, { force: true })
+  if (stats?.isFile() && Date.now() - stats.mtimeMs > abandoned) await rm(path, { force: true })
 }
 
 /** @throws FileStoreError for a file that this did not write, or that others could read */
 async function readRecord(path: string): Promise<StoredRecord | undefined> {
-  const file = await unlessGone(open(path))
+  // Neither what another place holds, nor what waits for somebody to write.
+  const file = await unlessGone(
+    open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)),
+  )
   if (!file) return undefined
   try {
     const stats = await file.stat()
+    if (!stats.isFile()) throw new SyntaxError('no file')
     if (!isWindows && (stats.mode & 0o077) !== 0)
       throw new FileStoreError(`Others can read the token in ${path}: chmod 600 ${path}`)
     if (!isWindows) requireOwn(path, stats)
-    return JSON.parse(await file.readFile('utf8')) as StoredRecord
+    const record: unknown = JSON.parse(await file.readFile('utf8'))
+    if (typeof record !== 'object' || record === null || !('kind' in record)) throw new SyntaxError('no record')
+    return record as StoredRecord
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause
     throw new FileStoreError(`${path} is not what was written there: move it away.`, { cause })
@@ -218,6 +245,10 @@ async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
     return await work
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
+    if (codeOf(error) === 'ELOOP')
+      throw new FileStoreError(`A link is where a record should be: remove it (${(error as Error).message})`, {
+        cause: error,
+      })
     throw error
   }
 }

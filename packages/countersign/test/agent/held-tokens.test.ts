@@ -1,4 +1,4 @@
-import { memoryStore } from 'countersign/agent'
+import { memoryStore, type RecordName } from 'countersign/agent'
 import { describe, expect, it } from 'vitest'
 import { createHeldTokens } from '../../src/agent/held-tokens.js'
 import { ended, ids, openStage, type Stage, settled } from './stage.js'
@@ -131,8 +131,32 @@ const one = {
 
 const asked = { method: 'GET', url: `${ids.api}/data` }
 
-const openHeld = () =>
-  createHeldTokens({ store: memoryStore(), edition: 'an edition', thumbprint: 'a key', now: () => 0 })
+/** Of a store in this process, with the records of one agent. */
+function openHeld() {
+  const store = memoryStore()
+  const recordOf = (name: RecordName, data: unknown) => ({ ...name, agent: ids.agent, edition: 'an edition', data })
+  const records: Parameters<typeof createHeldTokens>[0]['records'] = {
+    isShared: false,
+    list: async (owner, kind) => (await store.list(owner)).filter((record) => record.kind === kind),
+    put: async (owner, name, data) => store.put(owner, recordOf(name, data)),
+    add: async (owner, name, data) => (await store.add(owner, recordOf(name, data))).data,
+    remove: async (owner, name) => store.remove(owner, name),
+    forget: async (owner) => store.forget(owner),
+  }
+  const held = createHeldTokens({ records, thumbprint: 'a key', now: () => 0 })
+  const never = new AbortController().signal
+  return { ...held, add: (owner: string, token: typeof one, signal = never) => held.add(owner, token, signal) }
+}
+
+it('a token whose owner was forgotten meanwhile is not kept', async () => {
+  const held = openHeld()
+  const abort = new AbortController()
+  const adding = [held.add('s1', one), held.add('s1', { ...one, jwt: 'b', scope: ['write'] }, abort.signal)]
+  abort.abort(new Error('forgotten'))
+  await held.forget('s1')
+  expect((await Promise.allSettled(adding)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+  expect(await held.forRequest('s1', asked)).toBeUndefined()
+})
 
 it('a token that is removed leaves the other ones of its session', async () => {
   const held = openHeld()

@@ -132,7 +132,8 @@ async function run(
     }
   })
   const timer = setTimeout(() => child.kill('SIGKILL'), life)
-  await once(child, 'exit')
+  const [, signal] = (await once(child, 'exit')) as [number | null, string | null]
+  expect(signal, 'it ends by a kill alone').toBe('SIGKILL')
   clearTimeout(timer)
   running.delete(child)
   return { asked, pages: await Promise.all(deciding), answer: told }

@@ -95,35 +95,54 @@ describe('after a restart', () => {
     expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['code'])
   })
 
-  it('the next request that needs a consent shows the person the same page', async () => {
+  it('the next request asks anew, since nobody knows what became of the page before; that one works too', async () => {
     const store = newStore()
     const first = openStage({ store })
     void fetchIn(first)
     await untilAsked(first)
     const stage = restarted(first, store)
-    const end = fetchIn(stage)
-    await untilAsked(stage)
-    expect(stage.asked[0]?.url).toBe(first.asked[0]?.url)
-    await stage.answer(stage.asked[0] ?? expect.fail())
-    expect(await end).toBe('data')
-  })
-
-  it.each<[string, Parameters<typeof openStage>[0], number]>([
-    ['comes back elsewhere', { redirectUri: `${ids.agent}/elsewhere` }, 0],
-    ['has run out', {}, 600],
-  ])('a consent that %s is asked for anew', async (_why, options, seconds) => {
-    const store = newStore()
-    const first = openStage({ store })
-    void fetchIn(first)
-    await untilAsked(first)
-    const stage = restarted(first, store, options)
-    stage.clock.now += seconds
     stage.token.auth = () => ({ request_token: 'another request' })
     const end = fetchIn(stage)
     await untilAsked(stage)
     expect(stage.asked[0]?.url).not.toBe(first.asked[0]?.url)
+    expect(await stage.answer(first.asked[0] ?? expect.fail())).toContain('data-state="allowed"')
+    expect(await fetchIn(stage), 'it has what it needs').toBe('data')
     await stage.answer(stage.asked[0] ?? expect.fail())
     expect(await end).toBe('data')
+  })
+
+  it.each<[string, () => AgentStore]>([
+    ['on disk', newStore],
+    ['in memory', memoryStore],
+  ])('a consent that has run out is asked for anew, by the same process too: %s', async (_where, open) => {
+    const stage = openStage({ store: open() })
+    const abort = new AbortController()
+    const given = ended(stage.agent.for('s1').fetch(data, { signal: abort.signal }))
+    await untilAsked(stage)
+    abort.abort(new Error('given up'))
+    await given
+    stage.clock.now += 601
+    stage.token.auth = () => ({ request_token: 'another request' })
+    const end = fetchIn(stage)
+    await untilAsked(stage, 2)
+    expect(stage.asked[1]?.url).not.toBe(stage.asked[0]?.url)
+    await stage.answer(stage.asked[1] ?? expect.fail())
+    expect(await end).toBe('data')
+  })
+
+  it('of another agent, or another edition, nothing is touched', async () => {
+    const store = newStore()
+    await allowed(store)
+    const id = 'https://other.example'
+    const other = openStage({ store, id })
+    const { resourceToken } = other
+    other.resourceToken = (scope) => resourceToken(scope, { agent: id })
+    void fetchIn(other)
+    await untilAsked(other)
+    await other.answer(other.asked[0] ?? expect.fail())
+    const stage = openStage({ store })
+    expect(await fetchIn(stage)).toBe('data')
+    expect(stage.asked).toEqual([])
   })
 
   it('what was forgotten is gone', async () => {
@@ -174,6 +193,51 @@ describe('two processes on one store', () => {
     expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
     expect(await end).toBe('data')
     expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('Nothing here waits')
+  })
+
+  it('what one of them forgets the other one has no more', async () => {
+    const store = newStore()
+    const first = await allowed(store)
+    const second = openStage({ store })
+    expect(await fetchIn(second)).toBe('data')
+    await first.agent.forget('s1')
+    void fetchIn(second)
+    await untilAsked(second)
+    await second.agent.forget('s1')
+  })
+
+  it('a refused token is no answer to a consent: the new one is waited for', async () => {
+    const store = newStore()
+    const stage = await allowed(store)
+    const old = stage.seen.findLast(({ jwt }) => jwt)?.jwt
+    stage.api = async (_path, { jwt }) => (jwt && jwt !== old ? new Response('data') : stage.challenge('data.read'))
+    stage.token.code = async () => {
+      await new Promise((soon) => setTimeout(soon, 800))
+      return { auth_token: await stage.authToken({ jti: 'new' }) }
+    }
+    const end = fetchIn(stage)
+    await untilAsked(stage, 2)
+    await stage.answer(stage.asked[1] ?? expect.fail())
+    expect(await end).toBe('data')
+  })
+
+  it('nobody is asked while a code is exchanged', async () => {
+    const store = newStore()
+    const stage = openStage({ store })
+    const abort = new AbortController()
+    const given = ended(stage.agent.for('s1').fetch(data, { signal: abort.signal }))
+    await untilAsked(stage)
+    abort.abort(new Error('given up'))
+    await given
+    stage.token.code = async () => {
+      await new Promise((soon) => setTimeout(soon, 500))
+      return { auth_token: await stage.authToken() }
+    }
+    const page = stage.answer(stage.asked[0] ?? expect.fail())
+    await new Promise((soon) => setTimeout(soon, 100))
+    expect(await fetchIn(stage)).toBe('data')
+    expect(await page).toContain('data-state="allowed"')
+    expect(stage.asked).toHaveLength(1)
   })
 
   it('a token that one of them got is used by the other, which removes none that it does not know', async () => {

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AgentRecord, type AgentStore, memoryStore } from 'countersign/agent'
@@ -13,6 +23,7 @@ function newFolder(): string {
 }
 
 const record = (id: string, data: unknown = { of: id }): AgentRecord => ({
+  agent: 'https://agent.example',
   edition: 'an edition',
   kind: 'token',
   id,
@@ -144,6 +155,32 @@ describe('the folder of a fileStore', () => {
     expect(await by(here), 'it had the number of this one').toBe(0)
     expect(await by({ ...here, pid: process.ppid }), 'it runs').toBe(1)
     expect(await by({ ...here, host: 'another', pid: ended }), 'it may run').toBe(1)
+  })
+
+  it('holds files alone: a link, a pipe or another thing is refused, and changed by nobody', async () => {
+    const folder = newFolder()
+    const store = fileStore(folder)
+    await store.put('alice', record('a'))
+    const file = filesOf(folder).find((path) => path.endsWith('.json')) ?? ''
+    for (const make of [
+      () => symlinkSync('/etc/hostname', file),
+      () => spawnSync('mkfifo', ['-m', '600', file]),
+      () => writeFileSync(file, 'null', { mode: 0o600 }),
+    ]) {
+      rmSync(file, { force: true })
+      make()
+      await expect(store.list('alice')).rejects.toThrow(FileStoreError)
+    }
+  })
+
+  it('takes what is written while its owner is forgotten, or loses it whole', async () => {
+    const store = fileStore(newFolder())
+    for (let round = 0; round < 20; round++) {
+      const writes = ['a', 'b', 'c'].map((id) => store.put('alice', record(id)))
+      await Promise.all([...writes, store.add('alice', record('d')), store.forget('alice')])
+    }
+    await store.forget('alice')
+    expect(await store.list('alice')).toEqual([])
   })
 
   it('loses what a killed program left half-written, an hour later, and nothing else', async () => {

@@ -14,6 +14,8 @@ export interface PendingConsent extends KeptConsent {
   code: string
   /** Until when the auth server keeps the request open unless the person asks for more time, in Unix seconds. */
   askedUntil: number
+  /** When it was begun, in Unix seconds of the system: what was kept before is no answer to it. */
+  begunAt: number
   /** Until when the agent waits, in Unix seconds, and for how many of them in all. */
   until: number
   patience: number
@@ -21,6 +23,8 @@ export interface PendingConsent extends KeptConsent {
   issRequired: boolean
   /** Whether the auth server is known to drop `state`. */
   stateOptional: boolean
+  /** When its code began to be exchanged, in Unix seconds: nobody decides it any more. */
+  exchangedAt?: number | undefined
   /** How it ended, for other processes that wait for it. */
   ended?: { code: AgentErrorCode; message: string; error: string | undefined } | undefined
 }
@@ -32,20 +36,24 @@ export type ConsentMatch =
   | { matched: true; answer: CallbackAnswer; finished: Promise<ConsentEnd> }
   | { matched: false; problem: CallbackProblem }
 
-export interface PendingConsentsOptions extends Pick<AgentTools, 'consents' | 'redirectUri' | 'now' | 'heldFor'> {
+export interface PendingConsentsOptions extends Pick<AgentTools, 'consents' | 'now' | 'heldSince'> {
   /** Gets and keeps the token that an answer stands for. */
   redeem: (consent: PendingConsent, answer: CallbackAnswer, owner: string) => Promise<HeldToken>
 }
 
 export interface PendingConsents {
-  /** The consent for a need that a person may still decide, and whether another process waits for it. */
+  /**
+   * The consent for a need that was begun here and that a person may still decide; or that another process waits for, or that
+   * is being exchanged (`isElsewhere`).
+   */
   find(need: TokenNeed, owner: string): Promise<{ consent: PendingConsent; isElsewhere: boolean } | undefined>
   /** Keeps a new consent; false where another process was first. */
   begin(consent: PendingConsent, owner: string): Promise<boolean>
   /**
-   * Waits for the token. Rejects when the signal aborts, and the consent is then still pending; or when its time is up.
+   * Waits for the token; undefined: another consent took the place of this one. Rejects when the signal aborts, and the
+   * consent is then still pending; or when its time is up.
    */
-  wait(consent: PendingConsent, owner: string, signal: AbortSignal): Promise<HeldToken>
+  wait(consent: PendingConsent, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Waits for what another process waits for; undefined: it does not any more, and nobody has decided. */
   waitElsewhere(consent: PendingConsent, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Takes a consent back that nobody was asked for; false where somebody has decided it all the same. */
@@ -76,8 +84,15 @@ const seconds = {
   silence: 8,
   /** That another process may take to exchange a code. */
   exchange: 20,
+  /** Until what a process wrote is seen by all. */
+  settle: 2,
   /** That others are told how a consent ended. */
   ended: 60,
+}
+
+interface Waiter {
+  resolve: (token: HeldToken) => void
+  reject: (reason: unknown) => void
 }
 
 /** Those who wait for one consent in this process. */
@@ -85,20 +100,27 @@ interface Waiting {
   owner: string
   /** Somebody has decided: what happens else changes nothing. */
   isDecided: boolean
-  waiters: Set<{ resolve: (token: HeldToken) => void; reject: (reason: unknown) => void }>
+  waiters: Set<Waiter>
   timer: ReturnType<typeof setTimeout> | undefined
 }
 
 /** Creates the consents that wait for their callback. */
-export function createPendingConsents({
-  consents,
-  redirectUri,
-  now,
-  heldFor,
-  redeem,
-}: PendingConsentsOptions): PendingConsents {
+export function createPendingConsents({ consents, now, heldSince, redeem }: PendingConsentsOptions): PendingConsents {
   const waiting = new Map<string, Waiting>()
-  const isPending = ({ ended, until }: PendingConsent) => ended === undefined && until > now()
+  /** The states of consents that were begun here: their callbacks are heard. */
+  const begunHere = new Set<string>()
+  const isPending = ({ ended, exchangedAt, until }: PendingConsent) =>
+    ended === undefined && exchangedAt === undefined && until > now()
+  /** The states of consents whose codes are exchanged here. */
+  const exchanging = new Set<string>()
+  const isExchanged = ({ exchangedAt }: PendingConsent) =>
+    exchangedAt !== undefined && Math.abs(now() - exchangedAt) < seconds.exchange
+
+  /** Whether somebody exchanges its code, and has not ended meanwhile. */
+  async function isUnderway(consent: PendingConsent, owner: string): Promise<boolean> {
+    if (!isExchanged(consent)) return false
+    return exchanging.has(consent.state) || (consents.isShared && (await isAlive(owner, consent.id)))
+  }
 
   async function list(owner: string): Promise<readonly PendingConsent[]> {
     return (await consents.list(owner)) as readonly PendingConsent[]
@@ -135,10 +157,7 @@ export function createPendingConsents({
     settle(consent.state, (waiter) => waiter.reject(tooLate(consent)))
   }
 
-  function settle(
-    state: string,
-    how: (waiter: { resolve: (token: HeldToken) => void; reject: (reason: unknown) => void }) => void,
-  ): void {
+  function settle(state: string, how: (waiter: Waiter) => void): void {
     const held = waiting.get(state)
     if (!held) return
     clearTimeout(held.timer)
@@ -149,12 +168,13 @@ export function createPendingConsents({
   /** What became of a consent, as the store shows it; undefined: nobody has decided. */
   async function outcomeOf(consent: PendingConsent, owner: string): Promise<HeldToken | 'gone' | undefined> {
     const there = (await list(owner)).find(({ id }) => id === consent.id)
-    if (there?.ended && there.state === consent.state) {
+    const isSame = there?.state === consent.state
+    if (isSame && there.ended) {
       const { code, message, error } = there.ended
       throw new AgentError(code, message, { error })
     }
-    if (there?.state === consent.state) return undefined
-    return (await heldFor(consent.need, owner)) ?? 'gone'
+    if (isSame && (isPending(there) || isExchanged(there))) return undefined
+    return (await heldSince(consent.need, owner, consent.begunAt)) ?? 'gone'
   }
 
   /** Looks until another process has decided what becomes of a consent; undefined: nobody waits any more. */
@@ -170,8 +190,8 @@ export function createPendingConsents({
       const outcome = await outcomeOf(consent, owner)
       if (typeof outcome === 'object') return outcome
       if (outcome === 'gone') {
-        goneSince ??= now()
-        if (now() - goneSince > seconds.exchange) return undefined
+        goneSince ??= performance.now()
+        if (performance.now() - goneSince > seconds.settle * 1000) return undefined
       } else if (!(await isStillWaited())) return undefined
       await pause(seconds.look * 1000, signal)
     }
@@ -180,39 +200,68 @@ export function createPendingConsents({
 
   async function finish(consent: PendingConsent, answer: CallbackAnswer, owner: string): Promise<ConsentEnd> {
     const { state } = consent
+    exchanging.add(state)
     try {
       const token = await redeem(consent, answer, owner)
+      await leave(consent, owner)
       settle(state, (waiter) => waiter.resolve(token))
       return 'done'
     } catch (error) {
-      if (consents.isShared && error instanceof AgentError) {
-        const { code, message, error: said } = error
-        const until = now() + seconds.ended
-        await consents.put(owner, { ...consent, until, ended: { code, message, error: said } } as PendingConsent)
-      }
+      await leave(consent, owner, error).catch(() => undefined)
       settle(state, (waiter) => waiter.reject(error))
       return error instanceof AgentError && error.code === 'other_person' ? 'other_person' : 'failed'
+    } finally {
+      exchanging.delete(state)
+      if (consents.isShared) await consents.rest(owner, consent.id).catch(() => undefined)
     }
+  }
+
+  /** Removes a consent that has ended, or tells others how; unless another one has its place. */
+  async function leave(consent: PendingConsent, owner: string, error?: unknown): Promise<void> {
+    begunHere.delete(consent.state)
+    const there = (await list(owner)).find(({ id }) => id === consent.id)
+    if (there?.state !== consent.state) return
+    const isForgotten = error instanceof AgentError && error.code === 'session_forgotten'
+    if (!consents.isShared || !(error instanceof AgentError) || isForgotten) {
+      await consents.remove(owner, consent.id)
+      return
+    }
+    const { code, message, error: said } = error
+    const ended: PendingConsent = { ...consent, until: now() + seconds.ended, ended: { code, message, error: said } }
+    await consents.put(owner, ended)
+  }
+
+  function noteBegun({ state }: PendingConsent): void {
+    begunHere.add(state)
+    const [oldest] = begunHere
+    if (begunHere.size > maxPending && oldest !== undefined) begunHere.delete(oldest)
   }
 
   return {
     async find(need, owner) {
       const consent = (await list(owner)).find(({ id }) => id === idOf(need))
-      if (!consent || !isPending(consent) || consent.askedUntil <= now()) return undefined
-      if (waiting.has(consent.state)) return { consent, isElsewhere: false }
-      if (consents.isShared && (await isAlive(owner, consent.id))) return { consent, isElsewhere: true }
-      // Nobody else can have its callback.
-      return consent.redirectUri === redirectUri ? { consent, isElsewhere: false } : undefined
+      if (!consent) return undefined
+      if (await isUnderway(consent, owner)) return { consent, isElsewhere: true }
+      if (!isPending(consent) || consent.askedUntil <= now()) return undefined
+      // Of one that a process began which has ended nobody knows whether it was decided since.
+      if (begunHere.has(consent.state)) return { consent, isElsewhere: false }
+      return consents.isShared && (await isAlive(owner, consent.id)) ? { consent, isElsewhere: true } : undefined
     },
 
     async begin(consent, owner) {
-      const wasWaitedFor = consents.isShared && (await isAlive(owner, consent.id))
+      // Before it is there: whoever finds it finds that it is waited for.
       if (consents.isShared) await consents.beat(owner, consent.id)
       const there = (await consents.add(owner, consent)) as PendingConsent
-      if (there.state === consent.state) return true
-      const isNew = now() - (there.until - there.patience) < seconds.silence
-      if (consents.isShared && isPending(there) && (wasWaitedFor || isNew)) return false
-      await consents.put(owner, consent)
+      if (there.state !== consent.state) {
+        const isOpen = isPending(there) && there.askedUntil > now()
+        if (await isUnderway(there, owner)) return false
+        if (consents.isShared && isOpen && (await isAlive(owner, consent.id))) return false
+        // Whoever still has that page open may decide on it, too.
+        if (isPending(there))
+          await consents.put(owner, { ...there, id: `${there.id} ${there.state}` } as PendingConsent)
+        await consents.put(owner, consent)
+      }
+      noteBegun(consent)
       return true
     },
 
@@ -223,40 +272,31 @@ export function createPendingConsents({
       // Who waits keeps the program alive.
       if (typeof timer === 'object') timer.ref()
       const ended = new AbortController()
+      let waiter: Waiter | undefined
       const local = new Promise<HeldToken>((resolve, reject) => {
-        const waiter = { resolve, reject }
+        waiter = { resolve, reject }
         waiters.add(waiter)
-        signal.addEventListener(
-          'abort',
-          () => {
-            waiters.delete(waiter)
-            reject(signal.reason as Error)
-          },
-          { signal: ended.signal },
-        )
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { signal: ended.signal })
       })
       try {
         if (!consents.isShared) return await local
         const stop = AbortSignal.any([signal, ended.signal])
-        const seen = watch(consent, owner, stop, async () => true).then((token) => {
-          if (token) return token
-          throw new AgentError(
-            'token_request_failed',
-            'Another process of the agent took the answer, and kept no token.',
-          )
-        })
-        return await Promise.race([local, seen])
+        return await Promise.race([local, watch(consent, owner, stop, async () => true)])
       } catch (error) {
-        if (error instanceof AgentError && error.code === 'consent_expired') await consents.remove(owner, consent.id)
+        if (error instanceof AgentError && error.code === 'consent_expired') await leave(consent, owner)
         throw error
       } finally {
         ended.abort()
-        // Other processes are told as long as its callback is taken here.
-        if (waiters.size === 0 && !held.isDecided && !consents.isShared) settle(consent.state, () => undefined)
+        if (waiter) waiters.delete(waiter)
+        if (waiters.size === 0 && !held.isDecided) {
+          settle(consent.state, () => undefined)
+          if (consents.isShared) await consents.rest(owner, consent.id).catch(() => undefined)
+        }
       }
     },
 
-    waitElsewhere: (consent, owner, signal) => watch(consent, owner, signal, () => isAlive(owner, consent.id)),
+    waitElsewhere: (consent, owner, signal) =>
+      watch(consent, owner, signal, async () => exchanging.has(consent.state) || isAlive(owner, consent.id)),
 
     async drop(consent, owner) {
       const held = waiting.get(consent.state)
@@ -281,6 +321,8 @@ export function createPendingConsents({
       const answer = answerOf(parameters)
       if (!answer) return refuse('malformed')
       if (!(await consents.remove(owner, consent.id))) return refuse('unknown')
+      if (consents.isShared) await consents.beat(owner, consent.id)
+      await consents.put(owner, { ...consent, exchangedAt: now() } as PendingConsent)
       const held = waiting.get(consent.state)
       if (held) held.isDecided = true
       return { matched: true, answer, finished: finish(consent, answer, owner) }

@@ -2,6 +2,7 @@ import * as platform from '#crypto'
 import { AgentError } from '../../lib/agent-error.js'
 import type { PublicJwk } from '../../lib/algorithms.js'
 import { serializeBase64url } from '../../lib/base64url.js'
+import { preciseClock } from '../../lib/clock.js'
 import { AAuthError } from '../../lib/errors.js'
 import { jwkThumbprint } from '../../lib/jwk.js'
 import { documentUrl } from '../../protocol/document-type.js'
@@ -56,26 +57,40 @@ export async function requestAuthToken(
 ): Promise<HeldToken> {
   for (let tries = 0; tries < mostTries; tries++) {
     const found = await pending.find(request, owner)
+    if (found) requireWay(requester, found.consent)
     if (found?.isElsewhere) {
       const token = await pending.waitElsewhere(found.consent, owner, signal)
       if (token) return token
       continue
     }
-    if (found) return askAndWait(requester, pending, found.consent, { owner, signal })
+    if (found) {
+      const token = await askAndWait(requester, pending, found.consent, { owner, signal })
+      if (token) return token
+      continue
+    }
     const begun = await beginConsent(requester, request, signal)
     if ('jwt' in begun) {
-      await requester.keep(begun, owner)
+      await requester.keep(begun, owner, signal)
       return begun
     }
     signal.throwIfAborted()
     if (!(await pending.begin(begun, owner))) continue
-    return askAndWait(requester, pending, begun, { owner, signal, isNew: true })
+    requireWay(requester, begun)
+    const token = await askAndWait(requester, pending, begun, { owner, signal, isNew: true })
+    if (token) return token
   }
   throw new AgentError('token_request_failed', 'Other processes of the agent took each consent away.')
 }
 
 /** How often a consent is begun or found that another process then gives up. */
 const mostTries = 5
+
+/** @throws AgentError `consent_required` where nobody can be asked */
+function requireWay({ onConsent }: TokenRequester, { url, need }: PendingConsent): void {
+  if (onConsent) return
+  const why = `A person must decide at ${need.authServer}, and nobody can be asked.`
+  throw new AgentError('consent_required', why, { url })
+}
 
 /** Asks the auth server: it gives a token, or says where a person must decide. */
 async function beginConsent(
@@ -113,6 +128,7 @@ async function beginConsent(
     redirectUri,
     url: consentUrl(metadata, { request_token: requestToken, redirect_uri: redirectUri, state }),
     code: await requestCode(requestToken),
+    begunAt: preciseClock(),
     askedUntil: Math.floor(at) + expiresIn,
     until: at + patience,
     patience,
@@ -126,12 +142,8 @@ async function askAndWait(
   pending: PendingConsents,
   consent: PendingConsent,
   { owner, signal, isNew = false }: Asking & { isNew?: boolean },
-): Promise<HeldToken> {
+): Promise<HeldToken | undefined> {
   const { url, code, need, askedUntil } = consent
-  if (!onConsent)
-    throw new AgentError('consent_required', `A person must decide at ${need.authServer}, and nobody can be asked.`, {
-      url,
-    })
   const failed = new AbortController()
   const obtained = pending.wait(consent, owner, AbortSignal.any([signal, failed.signal]))
   const giveUp = async (error: unknown) => {
@@ -140,7 +152,7 @@ async function askAndWait(
     if (await pending.drop(consent, owner)) failed.abort(error)
   }
   const ask = async () =>
-    onConsent(
+    onConsent?.(
       {
         url,
         code,
@@ -173,8 +185,7 @@ export async function redeemConsent(
       request_token: requestToken,
     })
     const token = await requireAuthToken(requester, need, tokens)
-    signal.throwIfAborted()
-    await requester.keep(token, owner)
+    await requester.keep(token, owner, signal)
     return token
   })
 }

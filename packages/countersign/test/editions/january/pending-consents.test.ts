@@ -32,6 +32,7 @@ function openConsents(): KeptConsents {
     },
     remove: async (_owner, id) => kept.delete(id),
     beat: async () => undefined,
+    rest: async () => undefined,
     lastBeat: async () => undefined,
   }
 }
@@ -39,9 +40,8 @@ function openConsents(): KeptConsents {
 function openPending(): PendingConsents {
   return createPendingConsents({
     consents: openConsents(),
-    redirectUri: `${ids.agent}/callback`,
     now: () => 0,
-    heldFor: async () => undefined,
+    heldSince: async () => undefined,
     redeem: async () => token,
   })
 }
@@ -55,6 +55,7 @@ function consentOf(state: string): PendingConsent {
     redirectUri: `${ids.agent}/callback`,
     url: `${ids.authServer}/agent/auth`,
     code: 'CODE',
+    begunAt: 0,
     askedUntil: 600,
     until: 600,
     patience: 600,
@@ -83,7 +84,7 @@ it('at most 10,000 consents wait; the next is refused, and the others go on', as
     aborts.set(state, abort)
     await pending.begin(consentOf(state), 's1')
     return pending.wait(consentOf(state), 's1', abort.signal).then(
-      ({ jwt }) => jwt,
+      (held) => held?.jwt,
       (error: AgentError) => error.message,
     )
   }

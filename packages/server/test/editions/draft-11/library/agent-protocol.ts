@@ -41,7 +41,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
     },
     async obtain(need, owner, signal) {
       const token = await obtainToken(tools, need, { owner, signal })
-      await tools.keep(token, owner)
+      await tools.keep(token, owner, signal)
       return token
     },
     refresh: async () => undefined,

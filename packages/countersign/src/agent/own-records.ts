@@ -1,0 +1,37 @@
+import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
+
+/** The records of one agent and edition in a store that others may use, too. */
+export interface OwnRecords {
+  readonly isShared: boolean
+  /** Those of one kind, by their ids among these. */
+  list(owner: string, kind: AgentRecord['kind']): Promise<readonly { id: string; data: unknown }[]>
+  put(owner: string, name: RecordName, data: unknown): Promise<void>
+  /** Gives the data of the record that is there then. */
+  add(owner: string, name: RecordName, data: unknown): Promise<unknown>
+  remove(owner: string, name: RecordName): Promise<boolean>
+  forget(owner: string): Promise<void>
+}
+
+export function ownRecords(store: AgentStore, { agent, edition }: { agent: string; edition: string }): OwnRecords {
+  const prefix = `${edition} ${agent} `
+  const recordOf = ({ kind, id }: RecordName, data: unknown): AgentRecord => ({
+    agent,
+    edition,
+    kind,
+    id: prefix + id,
+    data,
+  })
+  return {
+    isShared: store.isShared,
+    async list(owner, kind) {
+      const records = (await store.list(owner)).filter(
+        (record) => record.kind === kind && record.agent === agent && record.edition === edition,
+      )
+      return records.map(({ id, data }) => ({ id: id.slice(prefix.length), data }))
+    },
+    put: async (owner, name, data) => store.put(owner, recordOf(name, data)),
+    add: async (owner, name, data) => (await store.add(owner, recordOf(name, data))).data,
+    remove: async (owner, { kind, id }) => store.remove(owner, { kind, id: prefix + id }),
+    forget: async (owner) => store.forget(owner),
+  }
+}
