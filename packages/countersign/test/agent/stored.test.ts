@@ -130,6 +130,19 @@ describe('after a restart', () => {
     expect(await end).toBe('data')
   })
 
+  it('what nobody decided in time leaves the store', async () => {
+    const store = newStore()
+    for (const [round, hours] of [0, 4, 8].entries()) {
+      const stage = openStage({ store })
+      stage.clock.now += hours * 3600
+      stage.token.auth = () => ({ request_token: `request of round ${round}` })
+      void fetchIn(stage)
+      await untilAsked(stage)
+    }
+    const consents = (await store.list('s1')).filter(({ kind }) => kind === 'consent')
+    expect(consents).toHaveLength(1)
+  })
+
   it('of another agent, or another edition, nothing is touched', async () => {
     const store = newStore()
     await allowed(store)

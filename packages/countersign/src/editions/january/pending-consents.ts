@@ -262,6 +262,7 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
         await consents.put(owner, consent)
       }
       noteBegun(consent)
+      for (const { id, until } of await list(owner)) if (until <= now()) await consents.remove(owner, id)
       return true
     },
 
