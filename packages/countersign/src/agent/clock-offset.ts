@@ -1,3 +1,5 @@
+import { LruCache } from '../lib/lru-cache.js'
+
 /** Seconds of tolerance: how long an answer may travel, and the fraction that `Date` leaves out. */
 const tolerance = 5
 
@@ -22,8 +24,8 @@ export interface Clocks {
 
 /** @param now this clock, in Unix seconds */
 export function createClocks(now: () => number): Clocks {
-  const offsets = new Map<string, number>()
-  const at = (origin: string) => now() + (offsets.get(origin) ?? 0)
+  const offsets = new LruCache<number>(maxOrigins)
+  const at = (origin: string) => now() + (offsets.get(origin, now()) ?? 0)
   return {
     at,
     learn(origin, response, window) {
@@ -33,10 +35,8 @@ export function createClocks(now: () => number): Clocks {
       const apart = `${Math.abs(offset)} s ${offset < 0 ? 'ahead of' : 'behind'}`
       const problem = `it is ${apart} the server, which refuses signatures that are more than ${window} s off: set it, for example with NTP`
       const mayHelp = Math.abs(offset) <= most
-      offsets.delete(origin)
-      if (mayHelp) offsets.set(origin, offset)
-      const oldest = offsets.keys().next()
-      if (offsets.size > maxOrigins && !oldest.done) offsets.delete(oldest.value)
+      if (mayHelp) offsets.set(origin, offset, Number.POSITIVE_INFINITY)
+      else offsets.delete(origin)
       return { problem, mayHelp }
     },
   }

@@ -1,6 +1,7 @@
 import type { HeldToken } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
 import { preciseClock } from '../lib/clock.js'
+import { LruCache } from '../lib/lru-cache.js'
 import { isUnder } from '../protocol/identifier.js'
 import { decodeToken } from '../tokens/decode-token.js'
 import type { OwnRecords } from './own-records.js'
@@ -64,7 +65,7 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
   /** What is in a store of this process alone; another one is read each time, since others may have forgotten it. */
   const known = new Map<string, readonly StoredToken[]>()
   /** The kinds of the tokens that served a route. */
-  const served = new Map<string, string>()
+  const served = new LruCache<string>(maxRoutes)
   /** What is being written for an owner: one after the other, so that what is forgotten stays so. */
   const writing = new Map<string, Promise<unknown>>()
   let lastAt = 0
@@ -105,16 +106,18 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
     known.delete(owner)
     if (records.isShared) return tokens
     if (tokens.length > 0) known.set(owner, tokens)
-    bound(known, maxOwners)
+    const oldest = known.keys().next()
+    if (known.size > maxOwners && !oldest.done) known.delete(oldest.value)
     return tokens
   }
 
   /** Nobody else's tokens take the place of an owner's, whoever decides at the auth server. */
   async function requireSamePerson(owner: string, { jwt, authServer }: HeldToken): Promise<void> {
-    const sub = decodeToken(jwt)?.payload.sub
-    if (typeof sub !== 'string') return
-    const kept = (await records.add(owner, { kind: 'person', id: authServer }, { sub })) as { sub: string }
-    if (kept.sub === sub) return
+    const { sub } = decodeToken(jwt)?.payload ?? {}
+    // A rule gave it, and no person.
+    if (sub === undefined) return
+    const kept = (await records.add(owner, { kind: 'person', id: authServer }, { sub })) as { sub: unknown }
+    if (typeof sub === 'string' && kept.sub === sub) return
     throw new AgentError(
       'other_person',
       `Somebody else allowed this at ${authServer} than the person whom the agent acts for: nothing was kept. To change the person, forget what the agent has first.`,
@@ -144,14 +147,11 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
     async forRequest(owner, asked) {
       const all = (await read(owner)).map(({ token }) => token)
       const usable = all.filter((token) => isUsable(token) && isUnder(asked.url, token.resource))
-      const kind = served.get(routeOf(owner, asked))
+      const kind = served.get(routeOf(owner, asked), now())
       return usable.find((token) => kindOf(token) === kind) ?? usable[0]
     },
     noteServed(owner, asked, token) {
-      const route = routeOf(owner, asked)
-      served.delete(route)
-      served.set(route, kindOf(token))
-      bound(served, maxRoutes)
+      served.set(routeOf(owner, asked), kindOf(token), Number.POSITIVE_INFINITY)
     },
     async withScope(owner, { resource, scope, since = 0 }) {
       const has = ({ token, at }: StoredToken) =>
@@ -176,11 +176,6 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
         await records.forget(owner)
       }),
   }
-}
-
-function bound(map: Map<string, unknown>, most: number): void {
-  const oldest = map.keys().next()
-  if (map.size > most && !oldest.done) map.delete(oldest.value)
 }
 
 function routeOf(owner: string, { method, url }: Asked): string {

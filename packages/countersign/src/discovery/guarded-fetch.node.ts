@@ -5,6 +5,7 @@ import { isIP, type LookupFunction } from 'node:net'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import { connect as tlsConnect } from 'node:tls'
+import { isUntrustedCertificate } from '../lib/untrusted-certificate.js'
 import { isLoopbackIdentifier } from '../protocol/identifier.js'
 import { isPublicAddress, judgeAddress } from './address-ranges.node.js'
 import { createNetworkRules } from './allowed-networks.node.js'
@@ -94,20 +95,13 @@ function send(
   })
 }
 
-const untrusted = new Set([
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-])
-
 /** The same error; where nobody vouches for the certificate, with what to do if that is an authority of one's own. */
 function withTrustHint(error: Error): Error {
-  const code = 'code' in error ? String(error.code) : ''
-  if (!untrusted.has(code)) return error
+  if (!isUntrustedCertificate(error)) return error
   const hint = 'if its authority is your own, start this program with NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem'
-  return Object.assign(new Error(`${error.message}: ${hint}`, { cause: error }), { code })
+  return Object.assign(new Error(`${error.message}: ${hint}`, { cause: error }), {
+    code: 'code' in error && error.code,
+  })
 }
 
 /** The addresses of a host, as the operating system finds them. Rejects when there are none, or the signal aborts. */

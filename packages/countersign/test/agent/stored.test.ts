@@ -132,7 +132,8 @@ describe('after a restart', () => {
 
   it('what nobody decided in time leaves the store', async () => {
     const store = newStore()
-    for (const [round, hours] of [0, 4, 8].entries()) {
+    // The second one puts the first aside, which could still be decided then.
+    for (const [round, hours] of [0, 1, 8].entries()) {
       const stage = openStage({ store })
       stage.clock.now += hours * 3600
       stage.token.auth = () => ({ request_token: `request of round ${round}` })
@@ -280,6 +281,15 @@ describe('the person whom an agent acts for', () => {
     expect(page).toContain('This agent acts for somebody else')
     expect(await end).toBe('other_person')
     expect(await fetchIn(stage), 'what there was is there').toBe('data')
+  })
+
+  it('is named by a text: a token that names them otherwise is not kept', async () => {
+    const stage = openStage({ store: memoryStore() })
+    stage.token.code = async () => ({ auth_token: await stage.authToken({ sub: 5 as never }) })
+    const end = fetchIn(stage)
+    await untilAsked(stage)
+    expect(await stage.answer(stage.asked[0] ?? expect.fail())).toContain('data-state="refused"')
+    expect(await end).toBe('other_person')
   })
 
   it('may be another one after it was forgotten', async () => {

@@ -126,6 +126,10 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
     return (await consents.list(owner)) as readonly PendingConsent[]
   }
 
+  async function put(owner: string, consent: PendingConsent): Promise<void> {
+    await consents.put(owner, consent)
+  }
+
   async function isAlive(owner: string, id: string): Promise<boolean> {
     const last = await consents.lastBeat(owner, id)
     return last !== undefined && Math.abs(now() - last) < seconds.silence
@@ -227,8 +231,7 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
       return
     }
     const { code, message, error: said } = error
-    const ended: PendingConsent = { ...consent, until: now() + seconds.ended, ended: { code, message, error: said } }
-    await consents.put(owner, ended)
+    await put(owner, { ...consent, until: now() + seconds.ended, ended: { code, message, error: said } })
   }
 
   function noteBegun({ state }: PendingConsent): void {
@@ -257,9 +260,8 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
         if (await isUnderway(there, owner)) return false
         if (consents.isShared && isOpen && (await isAlive(owner, consent.id))) return false
         // Whoever still has that page open may decide on it, too.
-        if (isPending(there))
-          await consents.put(owner, { ...there, id: `${there.id} ${there.state}` } as PendingConsent)
-        await consents.put(owner, consent)
+        if (isPending(there)) await put(owner, { ...there, id: `${there.id} ${there.state}` })
+        await put(owner, consent)
       }
       noteBegun(consent)
       for (const { id, until } of await list(owner)) if (until <= now()) await consents.remove(owner, id)
@@ -323,7 +325,7 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
       if (!answer) return refuse('malformed')
       if (!(await consents.remove(owner, consent.id))) return refuse('unknown')
       if (consents.isShared) await consents.beat(owner, consent.id)
-      await consents.put(owner, { ...consent, exchangedAt: now() } as PendingConsent)
+      await put(owner, { ...consent, exchangedAt: now() })
       const held = waiting.get(consent.state)
       if (held) held.isDecided = true
       return { matched: true, answer, finished: finish(consent, answer, owner) }

@@ -57,26 +57,18 @@ export async function requestAuthToken(
 ): Promise<HeldToken> {
   for (let tries = 0; tries < mostTries; tries++) {
     const found = await pending.find(request, owner)
-    if (found) requireWay(requester, found.consent)
-    if (found?.isElsewhere) {
-      const token = await pending.waitElsewhere(found.consent, owner, signal)
-      if (token) return token
-      continue
-    }
-    if (found) {
-      const token = await askAndWait(requester, pending, found.consent, { owner, signal })
-      if (token) return token
-      continue
-    }
-    const begun = await beginConsent(requester, request, signal)
-    if ('jwt' in begun) {
-      await requester.keep(begun, owner, signal)
-      return begun
+    const consent = found?.consent ?? (await beginConsent(requester, request, signal))
+    if ('jwt' in consent) {
+      await requester.keep(consent, owner, signal)
+      return consent
     }
     signal.throwIfAborted()
-    if (!(await pending.begin(begun, owner))) continue
-    requireWay(requester, begun)
-    const token = await askAndWait(requester, pending, begun, { owner, signal, isNew: true })
+    const isNew = found === undefined
+    if (isNew && !(await pending.begin(consent, owner))) continue
+    requireWay(requester, consent)
+    const token = await (found?.isElsewhere
+      ? pending.waitElsewhere(consent, owner, signal)
+      : askAndWait(requester, pending, consent, { owner, signal, isNew }))
     if (token) return token
   }
   throw new AgentError('token_request_failed', 'Other processes of the agent took each consent away.')
@@ -141,7 +133,7 @@ async function askAndWait(
   { onConsent }: TokenRequester,
   pending: PendingConsents,
   consent: PendingConsent,
-  { owner, signal, isNew = false }: Asking & { isNew?: boolean },
+  { owner, signal, isNew }: Asking & { isNew: boolean },
 ): Promise<HeldToken | undefined> {
   const { url, code, need, askedUntil } = consent
   const failed = new AbortController()

@@ -41,7 +41,7 @@ export async function decideRequest(unit: Unit, decision: RequestDecision): Prom
       user: idBytes(decision.userId),
       revision: decision.revision,
     })
-    if (row) return carryOut(unit, row, found, decision)
+    if (row) return carryOut(unit, row, found, { ...decision, status })
   }
   const row = await lockRequest(unit, decision.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
@@ -52,7 +52,7 @@ export async function decideRequest(unit: Unit, decision: RequestDecision): Prom
   if (reason) return { outcome: 'refused', reason }
   if (!(await isActive(unit, decision.userId))) return { outcome: 'refused', reason: 'other_user' }
   await recordDecision(unit, row, status)
-  return carryOut(unit, row, request, decision)
+  return carryOut(unit, row, request, { ...decision, status })
 }
 
 /** Gives what was decided, and says so. */
@@ -60,10 +60,9 @@ async function carryOut(
   unit: Unit,
   row: DecidedRow,
   request: AuthRequest,
-  decision: RequestDecision,
+  decision: RequestDecision & { status: 'allowed' | 'denied' },
 ): Promise<DecideOutcome> {
-  const { handle } = decision
-  const status = decision.decision === 'allow' ? 'allowed' : 'denied'
+  const { handle, status } = decision
   const scope = (status === 'allowed' && scopeToGrant(request.scope, decision.scope)) || undefined
   const granted = scope === undefined ? undefined : await grant(unit, row, scope, decision)
   if (granted && scope !== undefined && handle) await createCode(unit, row, granted.id, scope, handle)

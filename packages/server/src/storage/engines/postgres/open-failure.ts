@@ -1,3 +1,4 @@
+import { isUntrustedCertificate } from 'countersign/wire'
 import { StorageError } from '../../storage-error.js'
 import { stateOf } from './database-failure.js'
 import { MissingPassword } from './password-file.js'
@@ -7,14 +8,6 @@ interface Mistake {
   isIt: (error: Error, state: string | undefined) => boolean
   says: (error: Error) => string
 }
-
-const untrusted = new Set([
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-])
 
 const mistakes: readonly Mistake[] = [
   {
@@ -50,12 +43,12 @@ const mistakes: readonly Mistake[] = [
     says: ({ message }) => message,
   },
   {
-    isIt: (error) => untrusted.has(codeOf(error)),
+    isIt: isUntrustedCertificate,
     says: ({ message }) =>
       `The certificate of the database is of nobody who is trusted (${message}): name the file of its CA in the URL, sslrootcert=/etc/…/ca.pem. NODE_EXTRA_CA_CERTS is not looked at for it.`,
   },
   {
-    isIt: (error) => codeOf(error) === 'ERR_TLS_CERT_ALTNAME_INVALID',
+    isIt: (error) => 'code' in error && error.code === 'ERR_TLS_CERT_ALTNAME_INVALID',
     says: ({ message }) =>
       `The certificate of the database is for another name (${message}): use that name in the URL.`,
   },
@@ -82,8 +75,4 @@ export function requireSslMode(url: string): void {
   const [, mode] = /[?&]sslmode=([^&]*)/.exec(url) ?? []
   if (mode === undefined || sslModes.includes(mode)) return
   throw new StorageError('misconfigured', `sslmode=${mode} is none: use one of ${sslModes.join(', ')}.`)
-}
-
-function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
