@@ -30,7 +30,9 @@ const layers = {
     editions: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery'],
     // What a store of an agent is; those on disk are of Node.
     'agent/agent-store': ['lib'],
-    agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions', 'agent/agent-store'],
+    // How a person is asked; the terminal is of Node.
+    'agent/consent-way': ['lib', 'editions'],
+    agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-way'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
@@ -38,7 +40,7 @@ const layers = {
     index: ['lib', 'httpsig', 'tokens', 'discovery', 'editions'],
     // What it knows of Node is the shape of a response, so that it is loaded anywhere.
     'node/keep-private': ['protocol'],
-    node: ['lib', 'httpsig', 'discovery', 'editions', 'agent/agent-store', 'node/keep-private'],
+    node: ['lib', 'httpsig', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-way', 'node/keep-private'],
     'resource/hono': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
     // For frameworks of Node, which nothing else in the library reaches.
     'resource/request-gate': ['httpsig', 'editions', 'node', 'node/keep-private', 'resource'],

@@ -31,8 +31,6 @@ export interface SharedAgentOptions {
    * person will type a password there (W21).
    */
   authServers: readonly string[] | ((authServer: string) => MaybePromise<boolean>)
-  /** Where the auth server sends the person back to; listed in the agent's document. @default `${id}/callback` */
-  redirectUri?: string | undefined
   /** What the agent says about itself in its document. */
   about?: AgentDescription | undefined
   /** Returns an agent token, which makes this process a delegate of `id` (S§5). Absent: the key is one that `id` publishes. */
@@ -79,7 +77,6 @@ export const sharedAgentOptions = {
   id: true,
   signer: true,
   authServers: true,
-  redirectUri: true,
   about: true,
   agentToken: true,
   callbackResponse: true,

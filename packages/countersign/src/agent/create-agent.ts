@@ -2,15 +2,24 @@ import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { OwnDocument } from '../protocol/document-type.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
+import type { ConsentWay } from './consent-way.js'
 import { createOwnedAgent } from './owned-agent.js'
+import { askBy, askThrough, type WayToOwners } from './way-to-owners.js'
 
 export interface AgentOptions extends SharedAgentOptions {
+  /** Where the auth server sends the person back to; listed in the agent's document. @default `${id}/callback` */
+  redirectUri?: string | undefined
   /**
    * Called when the person must decide: show them `url` in a browser of theirs. The request waits meanwhile; abort its
    * signal to give up: what they decide later is kept for the next one. What this throws or rejects with before the person
    * decided, the request rejects with. Absent: such a request rejects with `consent_required` at once.
    */
   onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
+  /**
+   * A way to ask the person that is open only while they decide, in place of `onConsent` and `redirectUri`:
+   * `loopbackConsent()` of `countersign/node` asks in the terminal.
+   */
+  consent?: ConsentWay | undefined
   /**
    * One person alone uses this agent, although the answer comes back to a web page: a service or script of your own.
    * Whoever else is sent the link to decide gives that person what is theirs. For people in browsers there is
@@ -52,8 +61,8 @@ export function createAgent(options: AgentOptions): Agent {
   if (typeof options === 'object' && options !== null && 'sessionOf' in options)
     throw new TypeError('sessionOf is for people in browsers: use createWebAgent, which keeps them apart')
   requireKnownOptions('createAgent', options, agentOptions)
-  const { onConsent, onePerson } = options
-  const created = createOwnedAgent(options, { onConsent, ownerOf: () => onlyOwner })
+  const { onePerson } = options
+  const created = createOwnedAgent(options, { way: wayTo(options), ownerOf: () => onlyOwner })
   const { id, metadata, redirect, handler } = created
   if ((redirect === undefined || redirect.kind === 'web') && onePerson !== true) {
     const where = redirect === undefined ? '' : ` at ${redirect.uri}`
@@ -67,8 +76,17 @@ export function createAgent(options: AgentOptions): Agent {
 
 const onlyOwner = ''
 
+function wayTo({ id, consent, onConsent, redirectUri }: AgentOptions): WayToOwners {
+  if (consent === undefined) return askBy(onConsent, redirectUri ?? `${id}/callback`)
+  const other = onConsent === undefined ? redirectUri && 'redirectUri' : 'onConsent'
+  if (other) throw new TypeError(`consent asks by itself: leave ${other} out`)
+  return askThrough(consent)
+}
+
 const agentOptions = {
   ...sharedAgentOptions,
+  redirectUri: true,
   onConsent: true,
+  consent: true,
   onePerson: true,
 } as const satisfies Record<keyof AgentOptions, true>

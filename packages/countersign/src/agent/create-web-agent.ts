@@ -4,6 +4,7 @@ import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { OwnDocument } from '../protocol/document-type.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
 import { createOwnedAgent } from './owned-agent.js'
+import { askBy } from './way-to-owners.js'
 
 /** What a person in a browser is asked to decide. */
 export interface WebConsentRequest extends ConsentRequest {
@@ -12,6 +13,8 @@ export interface WebConsentRequest extends ConsentRequest {
 }
 
 export interface WebAgentOptions extends SharedAgentOptions {
+  /** Where the auth server sends people back to; listed in the agent's document. @default `${id}/callback` */
+  redirectUri?: string | undefined
   /**
    * The session behind a request to the callback, from the cookie that your app gave this browser; undefined for a
    * browser without one. Check the cookie (look it up, or verify its signature): sessions must be made by you, be
@@ -68,13 +71,13 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
   if (typeof options === 'object' && options !== null && 'onePerson' in options)
     throw new TypeError('onePerson is for createAgent: a web agent is for many people')
   requireKnownOptions('createWebAgent', options, webAgentOptions)
-  const { sessionOf, onConsent } = options
+  const { sessionOf, onConsent, redirectUri = `${options.id}/callback` } = options
   if (typeof sessionOf !== 'function')
     throw new TypeError('sessionOf is required: it says which browser session a callback came in')
   if (typeof onConsent !== 'function')
     throw new TypeError('onConsent is required: it sends the browser of a session to the url where its person decides')
   const created = createOwnedAgent(options, {
-    onConsent: onConsent && ((consent, session) => onConsent({ ...consent, session })),
+    way: askBy((consent, session) => onConsent({ ...consent, session }), redirectUri),
     ownerOf: async (request) => readSession(await sessionOf(request)),
   })
   const { id, metadata, redirect, handler } = created
@@ -95,6 +98,7 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
 
 const webAgentOptions = {
   ...sharedAgentOptions,
+  redirectUri: true,
   sessionOf: true,
   onConsent: true,
 } as const satisfies Record<keyof WebAgentOptions, true>

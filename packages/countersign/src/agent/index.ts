@@ -4,13 +4,14 @@
  * @packageDocumentation
  */
 
-export type { AgentDescription, AgentInterop, ConsentRequest } from '../editions/agent-protocol.js'
+export type { AgentDescription, AgentInterop, ConsentRequest, OpenConsent } from '../editions/agent-protocol.js'
 export type { AuthClaims } from '../editions/authorization.js'
 export { AgentError, type AgentErrorCode } from '../lib/agent-error.js'
 export type { CountersignEvent, OnEvent } from '../lib/events.js'
 export type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
 export type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 export type { CallbackOutcome } from './callback-page.js'
+export type { ConsentWay } from './consent-way.js'
 export { type Agent, type AgentOptions, createAgent } from './create-agent.js'
 export { createWebAgent, type WebAgent, type WebAgentOptions, type WebConsentRequest } from './create-web-agent.js'
 export { memoryStore } from './memory-store.js'

@@ -1,6 +1,6 @@
 import { createDiscoveryBehind } from '../discovery/discovery.js'
 import { noGuard } from '../discovery/lookup-guard.js'
-import type { ConsentRequest, Credential } from '../editions/agent-protocol.js'
+import type { Credential } from '../editions/agent-protocol.js'
 import type { AuthClaims } from '../editions/authorization.js'
 import { describeUnknownKey } from '../editions/describe-unknown-key.js'
 import { januaryAgent } from '../editions/january/january-agent.js'
@@ -25,11 +25,12 @@ import { ownRecords } from './own-records.js'
 import { createOwnerWork } from './owner-work.js'
 import { requireAgentOptions, requireRedirectUri } from './require-agent-options.js'
 import { type Answered, tellAsked } from './tell-asked.js'
+import type { WayToOwners } from './way-to-owners.js'
 
 /** What the two kinds of agents do differently. */
 export interface OwnerHooks {
-  /** Asks the person behind an owner. */
-  onConsent: ((consent: ConsentRequest, owner: string) => void | Promise<void>) | undefined
+  /** The way to the person behind an owner. */
+  way: WayToOwners
   /** Whose browser sent a request. */
   ownerOf: (request: Request) => MaybePromise<string | undefined>
 }
@@ -49,14 +50,7 @@ export interface OwnedAgent {
 
 /** @throws TypeError for options that cannot work */
 export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks): OwnedAgent {
-  const {
-    id,
-    signer,
-    authServers,
-    edition = januaryAgent,
-    now = systemClock,
-    redirectUri = `${options.id}/callback`,
-  } = options
+  const { id, signer, authServers, edition = januaryAgent, now = systemClock } = options
   const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   if (allowInsecureLoopback)
@@ -65,7 +59,9 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
       'allowInsecureLoopback',
       'any program on this machine can pretend to be this agent. Use it for trying only.',
     )
-  requireAgentOptions(options, owners.onConsent, identifiers)
+  requireAgentOptions(options, identifiers)
+  const { ownerOf, way } = owners
+  const { redirectUri, canAsk } = way
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const send = options.fetch ?? globalThis.fetch
   const documentAddress = documentUrl(edition.documents.agent, id)
@@ -94,7 +90,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     interop,
     discovery,
     send: sendSigned,
-    onConsent: owners.onConsent,
+    canAsk,
+    openConsent: (owner) => way.open(owner, takeAnswer),
     consents: keptConsents(records, now),
     keep: (token, owner, signal) => held.add(owner, token, signal),
     heldSince: ({ resource, scope = '' }, owner, since) =>
@@ -195,14 +192,15 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
   }
 
   const { metadata, keys, complete } = protocol
-  const { ownerOf } = owners
+  async function takeAnswer(request: Request): Promise<Response> {
+    if (!complete) throw new TypeError(`In the edition ${edition.name} nobody brings an answer back.`)
+    return answerCallback(request, { complete, ownerOf, page: options.callbackResponse })
+  }
+
   const handler = createAgentHandler({
     tell,
     documents: { [documentAddress]: metadata, [metadata.jwks_uri]: { keys } },
-    callback: complete && {
-      url: redirectUri,
-      answer: (request) => answerCallback(request, { complete, ownerOf, page: options.callbackResponse }),
-    },
+    callback: complete && { url: redirectUri, answer: takeAnswer },
   })
 
   return {

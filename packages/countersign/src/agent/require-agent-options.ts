@@ -12,7 +12,6 @@ import { agentInterop, type SharedAgentOptions } from './agent-options.js'
  */
 export function requireAgentOptions(
   { id, signer, authServers, consentTimeout, endpointOrigins = {}, interop = {} }: SharedAgentOptions,
-  onConsent: unknown,
   identifiers: IdentifierOptions,
 ): void {
   requireKnownOptions('interop', interop, agentInterop)
@@ -31,8 +30,6 @@ export function requireAgentOptions(
     identifiers,
     (authServer) => typeof authServers === 'function' || authServers.includes(authServer),
   )
-  if (onConsent !== undefined && typeof onConsent !== 'function')
-    throw new TypeError('onConsent must be a function: it shows a person the url where they decide')
   if (consentTimeout !== undefined && !(consentTimeout > 0))
     throw new TypeError('consentTimeout must be more than 0 seconds')
 }

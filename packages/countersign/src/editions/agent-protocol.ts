@@ -57,6 +57,19 @@ export interface ConsentRequest {
   signal: AbortSignal
 }
 
+/** A way to a person and back, open for one consent. */
+export interface OpenConsent {
+  /** Where their browser comes back to. */
+  readonly redirectUri: string
+  /** Asks the person; what it rejects with before they decided, the request rejects with. */
+  ask(consent: ConsentRequest): void | Promise<void>
+  /**
+   * The consent has ended, or nobody has to decide after all: closes what was opened for it. Called once at most; never for a
+   * consent that was given up, which may still be decided until its time is up.
+   */
+  close(): void
+}
+
 /** A token that an agent holds. */
 export interface HeldToken {
   jwt: string
@@ -140,7 +153,7 @@ export type CallbackMatch =
 export interface AgentTools extends IdentifierOptions {
   id: string
   signer: Signer
-  /** Where the person comes back to. */
+  /** Where people come back to, as the agent's document lists it. */
   redirectUri: string
   about: AgentDescription | undefined
   /** Makes this process a delegate of `id`. */
@@ -149,8 +162,10 @@ export interface AgentTools extends IdentifierOptions {
   discovery: Discovery
   /** Sends a request, signed with what it proves. */
   send: (request: Request, credential: Credential) => Promise<Response>
-  /** Asks the person behind an owner; absent: nobody can be asked. */
-  onConsent: ((consent: ConsentRequest, owner: string) => void | Promise<void>) | undefined
+  /** Whether a person can be asked here at all. */
+  canAsk: boolean
+  /** Opens the way to the person behind an owner, before an auth server is asked. */
+  openConsent: (owner: string) => MaybePromise<OpenConsent>
   /** Where consents are kept until a person has decided. */
   consents: KeptConsents
   /**

@@ -20,6 +20,8 @@ export type AgentErrorCode =
   | 'token_request_failed'
   /** Nobody decided before the request token ran out. */
   | 'consent_expired'
+  /** What a person pasted is not where their browser came back to. */
+  | 'answer_refused'
   /** Somebody else decided than the person whose tokens the agent has: nothing was kept. */
   | 'other_person'
   /** A person must decide, and the agent was given no way to ask them: `url` is where they do. */

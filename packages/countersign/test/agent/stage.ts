@@ -1,11 +1,5 @@
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
-import {
-  createWebAgent,
-  type SharedAgentOptions,
-  type WebAgent,
-  type WebAgentOptions,
-  type WebConsentRequest,
-} from 'countersign/agent'
+import { createWebAgent, type WebAgent, type WebAgentOptions, type WebConsentRequest } from 'countersign/agent'
 import { type AuthTokenClaims, january, type ResourceTokenClaims, serializeChallenge } from 'countersign/wire'
 import { issuerDocuments } from '../origins.js'
 
@@ -40,6 +34,8 @@ export interface Stage {
   clock: { now: number }
   /** The agent, with one session per browser. */
   agent: WebAgent
+  /** Sends a request to the peers, of any agent. */
+  toPeers: typeof globalThis.fetch
   /** Requests to the API and to the token endpoint, in order; documents are left out. */
   seen: Seen[]
   /** The forms that the token endpoint received. */
@@ -79,6 +75,7 @@ export function openStage(options: Partial<WebAgentOptions> = {}): Stage {
         .filter(({ url }) => url.startsWith(ids.authServer))
         .map(({ body }) => Object.fromEntries(new URLSearchParams(body))),
     document: {},
+    toPeers,
     api: async (_path, { scheme }) => (scheme === 'jwt' ? new Response('data') : stage.challenge('data.read')),
     token: {
       auth: () => ({ request_token: `request-${++requests}`, expires_in: 600 }),
@@ -138,36 +135,32 @@ export function openStage(options: Partial<WebAgentOptions> = {}): Stage {
       sessionOf: (request) => request.headers.get('cookie'),
       onConsent: (consent) => void asked.push(consent),
       now,
-      ...sending(),
+      fetch: toPeers,
       ...options,
     }),
   }
 
-  function sending(): Pick<SharedAgentOptions, 'fetch'> {
-    return {
-      fetch: async (input, init) => {
-        const request = new Request(input, init)
-        const documents = issuerDocuments(ids.authServer, [peerSigner.jwk])
-        const document = documents[request.url]
-        if (document) return Response.json('issuer' in document ? { ...document, ...stage.document } : document)
-        const key = request.headers.get('signature-key') ?? ''
-        const one: Seen = {
-          url: request.url,
-          method: request.method,
-          scheme: /scheme=(\w+)/.exec(key)?.[1] ?? '',
-          jwt: /jwt="([^"]+)"/.exec(key)?.[1],
-          body: await request.clone().text(),
-          headers: request.headers,
-          redirect: request.redirect,
-          signal: request.signal,
-        }
-        seen.push(one)
-        if (!request.url.startsWith(`${ids.authServer}/agent/token`))
-          return asResponse(await stage.api(request.url.slice(ids.api.length), one))
-        const form = new URLSearchParams(one.body)
-        return asResponse(await stage.token[form.get('request_type') as 'auth'](form, one))
-      },
+  async function toPeers(...[input, init]: Parameters<typeof globalThis.fetch>): Promise<Response> {
+    const request = new Request(input, init)
+    const documents = issuerDocuments(ids.authServer, [peerSigner.jwk])
+    const document = documents[request.url]
+    if (document) return Response.json('issuer' in document ? { ...document, ...stage.document } : document)
+    const key = request.headers.get('signature-key') ?? ''
+    const one: Seen = {
+      url: request.url,
+      method: request.method,
+      scheme: /scheme=(\w+)/.exec(key)?.[1] ?? '',
+      jwt: /jwt="([^"]+)"/.exec(key)?.[1],
+      body: await request.clone().text(),
+      headers: request.headers,
+      redirect: request.redirect,
+      signal: request.signal,
     }
+    seen.push(one)
+    if (!request.url.startsWith(`${ids.authServer}/agent/token`))
+      return asResponse(await stage.api(request.url.slice(ids.api.length), one))
+    const form = new URLSearchParams(one.body)
+    return asResponse(await stage.token[form.get('request_type') as 'auth'](form, one))
   }
   return stage
 }

@@ -1,6 +1,14 @@
 import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
 import { pause } from '../../lib/pause.js'
-import type { AgentTools, CallbackProblem, ConsentEnd, HeldToken, KeptConsent, TokenNeed } from '../agent-protocol.js'
+import type {
+  AgentTools,
+  CallbackProblem,
+  ConsentEnd,
+  HeldToken,
+  KeptConsent,
+  OpenConsent,
+  TokenNeed,
+} from '../agent-protocol.js'
 
 /** A consent that a person has not decided yet, with all that is needed to go on in another process. */
 export interface PendingConsent extends KeptConsent {
@@ -41,14 +49,20 @@ export interface PendingConsentsOptions extends Pick<AgentTools, 'consents' | 'n
   redeem: (consent: PendingConsent, answer: CallbackAnswer, owner: string) => Promise<HeldToken>
 }
 
+/** A consent that somebody has begun; `way`: to the person, where that was here and nobody has decided. */
+export interface FoundConsent {
+  consent: PendingConsent
+  way: OpenConsent | undefined
+}
+
 export interface PendingConsents {
   /**
-   * The consent for a need that was begun here and that a person may still decide; or that another process waits for, or that
-   * is being exchanged (`isElsewhere`).
+   * The consent for a need that was begun here and that a person may still decide; or, without a way, that another process
+   * waits for, or that is being exchanged.
    */
-  find(need: TokenNeed, owner: string): Promise<{ consent: PendingConsent; isElsewhere: boolean } | undefined>
-  /** Keeps a new consent; false where another process was first. */
-  begin(consent: PendingConsent, owner: string): Promise<boolean>
+  find(need: TokenNeed, owner: string): Promise<FoundConsent | undefined>
+  /** Keeps a new consent, and closes its way when it has ended; false where another process was first. */
+  begin(consent: PendingConsent, owner: string, way: OpenConsent): Promise<boolean>
   /**
    * Waits for the token; undefined: another consent took the place of this one. Rejects when the signal aborts, and the
    * consent is then still pending; or when its time is up.
@@ -107,8 +121,8 @@ interface Waiting {
 /** Creates the consents that wait for their callback. */
 export function createPendingConsents({ consents, now, heldSince, redeem }: PendingConsentsOptions): PendingConsents {
   const waiting = new Map<string, Waiting>()
-  /** The states of consents that were begun here: their callbacks are heard. */
-  const begunHere = new Set<string>()
+  /** The ways of the consents that were begun here, by their states: their callbacks are heard. */
+  const ways = new Map<string, OpenConsent>()
   const isPending = ({ ended, exchangedAt, until }: PendingConsent) =>
     ended === undefined && exchangedAt === undefined && until > now()
   /** The states of consents whose codes are exchanged here. */
@@ -222,7 +236,7 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
 
   /** Removes a consent that has ended, or tells others how; unless another one has its place. */
   async function leave(consent: PendingConsent, owner: string, error?: unknown): Promise<void> {
-    begunHere.delete(consent.state)
+    closeWay(consent.state)
     const there = (await list(owner)).find(({ id }) => id === consent.id)
     if (there?.state !== consent.state) return
     const isForgotten = error instanceof AgentError && error.code === 'session_forgotten'
@@ -234,24 +248,31 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
     await put(owner, { ...consent, until: now() + seconds.ended, ended: { code, message, error: said } })
   }
 
-  function noteBegun({ state }: PendingConsent): void {
-    begunHere.add(state)
-    const [oldest] = begunHere
-    if (begunHere.size > maxPending && oldest !== undefined) begunHere.delete(oldest)
+  function keepWay({ state }: PendingConsent, way: OpenConsent): void {
+    ways.set(state, way)
+    const [oldest] = ways.keys()
+    if (ways.size > maxPending && oldest !== undefined) closeWay(oldest)
+  }
+
+  function closeWay(state: string): void {
+    const way = ways.get(state)
+    ways.delete(state)
+    way?.close()
   }
 
   return {
     async find(need, owner) {
       const consent = (await list(owner)).find(({ id }) => id === idOf(need))
       if (!consent) return undefined
-      if (await isUnderway(consent, owner)) return { consent, isElsewhere: true }
+      if (await isUnderway(consent, owner)) return { consent, way: undefined }
       if (!isPending(consent) || consent.askedUntil <= now()) return undefined
       // Of one that a process began which has ended nobody knows whether it was decided since.
-      if (begunHere.has(consent.state)) return { consent, isElsewhere: false }
-      return consents.isShared && (await isAlive(owner, consent.id)) ? { consent, isElsewhere: true } : undefined
+      const way = ways.get(consent.state)
+      if (way) return { consent, way }
+      return consents.isShared && (await isAlive(owner, consent.id)) ? { consent, way } : undefined
     },
 
-    async begin(consent, owner) {
+    async begin(consent, owner, way) {
       // Before it is there: whoever finds it finds that it is waited for.
       if (consents.isShared) await consents.beat(owner, consent.id)
       const there = (await consents.add(owner, consent)) as PendingConsent
@@ -263,8 +284,8 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
         if (isPending(there)) await put(owner, { ...there, id: `${there.id} ${there.state}` })
         await put(owner, consent)
       }
-      noteBegun(consent)
       for (const { id, until } of await list(owner)) if (until <= now()) await consents.remove(owner, id)
+      keepWay(consent, way)
       return true
     },
 
@@ -290,6 +311,8 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
         throw error
       } finally {
         ended.abort()
+        // Given up, it is still pending: a person may decide it for the next request.
+        if (!signal.aborted) closeWay(consent.state)
         if (waiter) waiters.delete(waiter)
         if (waiters.size === 0 && !held.isDecided) {
           settle(consent.state, () => undefined)
@@ -305,6 +328,7 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
       const held = waiting.get(consent.state)
       if (!held || held.isDecided) return false
       settle(consent.state, () => undefined)
+      closeWay(consent.state)
       return consents.remove(owner, consent.id)
     },
 

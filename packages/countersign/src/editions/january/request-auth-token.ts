@@ -14,7 +14,13 @@ import { requestCode } from '../../tokens/request-code.js'
 import type { AgentTools, HeldToken, TokenNeed } from '../agent-protocol.js'
 import { describeUnknownKey } from '../describe-unknown-key.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
-import { type CallbackAnswer, idOf, type PendingConsent, type PendingConsents } from './pending-consents.js'
+import {
+  type CallbackAnswer,
+  type FoundConsent,
+  idOf,
+  type PendingConsent,
+  type PendingConsents,
+} from './pending-consents.js'
 import { readAnswer } from './read-answer.js'
 import { sendAgain } from './send-again.js'
 import { signatureProblem } from './signature-problem.js'
@@ -30,15 +36,7 @@ export interface Asking {
 export interface TokenRequester
   extends Pick<
     AgentTools,
-    | 'id'
-    | 'discovery'
-    | 'redirectUri'
-    | 'endpointOrigins'
-    | 'consentTimeout'
-    | 'now'
-    | 'onConsent'
-    | 'keep'
-    | 'forOwner'
+    'id' | 'discovery' | 'endpointOrigins' | 'consentTimeout' | 'now' | 'canAsk' | 'openConsent' | 'keep' | 'forOwner'
   > {
   /** Sends a request as the agent. */
   send: (request: Request) => Promise<Response>
@@ -53,23 +51,16 @@ export async function requestAuthToken(
   requester: TokenRequester,
   pending: PendingConsents,
   request: TokenNeed,
-  { owner, signal }: Asking,
+  asking: Asking,
 ): Promise<HeldToken> {
+  const { owner, signal } = asking
   for (let tries = 0; tries < mostTries; tries++) {
     const found = await pending.find(request, owner)
-    const consent = found?.consent ?? (await beginConsent(requester, request, signal))
-    if ('jwt' in consent) {
-      await requester.keep(consent, owner, signal)
-      return consent
-    }
-    signal.throwIfAborted()
-    const isNew = found === undefined
-    if (isNew && !(await pending.begin(consent, owner))) continue
-    requireWay(requester, consent)
-    const token = await (found?.isElsewhere
-      ? pending.waitElsewhere(consent, owner, signal)
-      : askAndWait(requester, pending, consent, { owner, signal, isNew }))
+    const token = found
+      ? await waitFor(requester, pending, found, { ...asking, isNew: false })
+      : await beginAndWait(requester, pending, request, asking)
     if (token) return token
+    signal.throwIfAborted()
   }
   throw new AgentError('token_request_failed', 'Other processes of the agent took each consent away.')
 }
@@ -77,22 +68,38 @@ export async function requestAuthToken(
 /** How often a consent is begun or found that another process then gives up. */
 const mostTries = 5
 
-/** @throws AgentError `consent_required` where nobody can be asked */
-function requireWay({ onConsent }: TokenRequester, { url, need }: PendingConsent): void {
-  if (onConsent) return
-  const why = `A person must decide at ${need.authServer}, and nobody can be asked.`
-  throw new AgentError('consent_required', why, { url })
+/** Asks the auth server, and then a person where it wants one; undefined: another process asks. */
+async function beginAndWait(
+  requester: TokenRequester,
+  pending: PendingConsents,
+  request: TokenNeed,
+  asking: Asking,
+): Promise<HeldToken | undefined> {
+  const { owner, signal } = asking
+  const way = await requester.openConsent(owner)
+  let isPending = false
+  try {
+    const consent = await beginConsent(requester, request, { signal, redirectUri: way.redirectUri })
+    if ('jwt' in consent) {
+      await requester.keep(consent, owner, signal)
+      return consent
+    }
+    signal.throwIfAborted()
+    isPending = await pending.begin(consent, owner, way)
+    return isPending ? await waitFor(requester, pending, { consent, way }, { ...asking, isNew: true }) : undefined
+  } finally {
+    if (!isPending) way.close()
+  }
 }
 
 /** Asks the auth server: it gives a token, or says where a person must decide. */
 async function beginConsent(
   requester: TokenRequester,
   request: TokenNeed,
-  signal: AbortSignal,
+  { signal, redirectUri }: { signal: AbortSignal; redirectUri: string },
 ): Promise<PendingConsent | HeldToken> {
   const metadata = await findAuthServer(requester, request.authServer)
   const { resource, authServer, resourceToken, scope } = request
-  const { redirectUri } = requester
   const answer = await postForm(requester, metadata, signal, {
     request_type: 'auth',
     ...(resourceToken === undefined ? { scope: scope ?? '' } : { resource_token: resourceToken }),
@@ -129,13 +136,23 @@ async function beginConsent(
   }
 }
 
-async function askAndWait(
-  { onConsent }: TokenRequester,
+/**
+ * Waits for what a person decides, who is asked here or by another process.
+ *
+ * @throws AgentError `consent_required` where nobody can be asked
+ */
+async function waitFor(
+  { canAsk }: TokenRequester,
   pending: PendingConsents,
-  consent: PendingConsent,
+  { consent, way }: FoundConsent,
   { owner, signal, isNew }: Asking & { isNew: boolean },
 ): Promise<HeldToken | undefined> {
   const { url, code, need, askedUntil } = consent
+  if (!canAsk) {
+    const why = `A person must decide at ${need.authServer}, and nobody can be asked.`
+    throw new AgentError('consent_required', why, { url })
+  }
+  if (!way) return pending.waitElsewhere(consent, owner, signal)
   const failed = new AbortController()
   const obtained = pending.wait(consent, owner, AbortSignal.any([signal, failed.signal]))
   const giveUp = async (error: unknown) => {
@@ -143,19 +160,8 @@ async function askAndWait(
     // Nobody knows of it, unless somebody has decided it all the same.
     if (await pending.drop(consent, owner)) failed.abort(error)
   }
-  const ask = async () =>
-    onConsent?.(
-      {
-        url,
-        code,
-        authServer: need.authServer,
-        resource: need.resource,
-        scope: need.scope,
-        expiresAt: askedUntil,
-        signal,
-      },
-      owner,
-    )
+  const { authServer, resource, scope } = need
+  const ask = async () => way.ask({ url, code, authServer, resource, scope, expiresAt: askedUntil, signal })
   ask().catch((error: unknown) => giveUp(error).catch(() => failed.abort(error)))
   return obtained
 }

@@ -64,13 +64,16 @@ function consentOf(state: string): PendingConsent {
   }
 }
 
+/** A way that nothing has to be closed for. */
+const way = { redirectUri: 'https://agent.example/callback', ask: () => undefined, close: () => undefined }
+
 const completes = async (pending: PendingConsents, state: string) =>
   (await pending.complete(new URLSearchParams({ state, code: 'a' }), 's1')).matched
 
 it('a consent that was given up before it is waited for is not waited for, and may still be decided', async () => {
   const pending = openPending()
   const consent = consentOf('early')
-  await pending.begin(consent, 's1')
+  await pending.begin(consent, 's1', way)
   await expect(pending.wait(consent, 's1', AbortSignal.abort(new Error('given up')))).rejects.toThrow('given up')
   expect(await completes(pending, 'early')).toBe(true)
   expect(await completes(pending, 'early'), 'once').toBe(false)
@@ -82,7 +85,7 @@ it('at most 10,000 consents wait; the next is refused, and the others go on', as
   const wait = async (state: string) => {
     const abort = new AbortController()
     aborts.set(state, abort)
-    await pending.begin(consentOf(state), 's1')
+    await pending.begin(consentOf(state), 's1', way)
     return pending.wait(consentOf(state), 's1', abort.signal).then(
       (held) => held?.jwt,
       (error: AgentError) => error.message,

@@ -83,14 +83,19 @@ async function askPerson(
   const asked = parseRequirement(response.headers.get(headers.requirement) ?? '')
   if (asked?.requirement !== 'interaction') return
   const { code, url } = asked
-  if (!tools.onConsent) throw new AgentError('consent_required', 'A person must decide.', { url })
+  if (!tools.canAsk) throw new AgentError('consent_required', 'A person must decide.', { url })
   if (new URL(url).protocol !== 'https:')
     throw new AgentError('endpoint_refused', 'The person server sends people to a page that is not https.')
   const link = new URL(url)
   link.searchParams.set('code', code)
   const { authServer, resource, scope } = need
   const expiresAt = Math.floor(tools.now()) + 600
-  await tools.onConsent({ url: link.href, code, authServer, resource, scope, expiresAt, signal }, owner)
+  const way = await tools.openConsent(owner)
+  try {
+    await way.ask({ url: link.href, code, authServer, resource, scope, expiresAt, signal })
+  } finally {
+    way.close()
+  }
 }
 
 function failureOf(status: number, body: Body | undefined): AgentError {

@@ -1,0 +1,100 @@
+import type { Readable } from 'node:stream'
+import type { ConsentWay } from '../agent/consent-way.js'
+import type { ConsentRequest } from '../editions/agent-protocol.js'
+import { requireKnownOptions } from '../lib/require-known-options.js'
+import { consentLines, createConsentDisplay, type TerminalOutput } from './loopback-consent/consent-display.js'
+import { listedRedirectUri, listenOnLoopback } from './loopback-consent/listen-on-loopback.js'
+import { hasBrowser, openBrowser } from './loopback-consent/open-browser.js'
+import { readPasted } from './loopback-consent/read-pasted.js'
+
+export interface LoopbackConsentOptions {
+  /** Shows the person where to decide, in place of the terminal: for a program with windows of its own. */
+  onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
+  /** Opens the page in the browser of this machine. @default true where there is one: not over SSH, nor without a desktop */
+  openBrowser?: boolean | undefined
+  /**
+   * Also takes the whole address that the browser ended at, pasted into the terminal: for a browser on another machine.
+   * @default false
+   */
+  paste?: boolean | undefined
+  /** Where the person is told, in place of standard error. Nobody is asked where it is no terminal. */
+  output?: TerminalOutput | undefined
+  /** Where an address is pasted, in place of standard input. */
+  input?: (Readable & { isTTY?: boolean | undefined }) | undefined
+  /** @default process.env */
+  env?: NodeJS.ProcessEnv | undefined
+}
+
+/**
+ * Asks the person at the terminal, without a server of the agent's own: a free port of 127.0.0.1 takes the answer, and is open
+ * only while they decide (RFC 8252 §7.3). The agent's document lists `http://127.0.0.1/callback`, which stands for every port
+ * (W24). The address goes to standard error with the code that the page shows, too; a line counts down; the browser is opened
+ * where there is one, and over SSH the command is shown that leads it here. Nothing of it keeps a program alive.
+ *
+ * Where standard error is no terminal nobody is asked: `fetch` rejects with `consent_required`.
+ *
+ * @throws TypeError for options that cannot be meant
+ * @example
+ * ```ts
+ * const agent = createAgent({ id: 'https://me.example', signer, authServers, consent: loopbackConsent() })
+ * const response = await agent.fetch('https://api.example/events')
+ * ```
+ */
+export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWay {
+  requireKnownOptions('loopbackConsent', options, optionNames)
+  const { onConsent, paste = false, output = process.stderr, input = process.stdin, env = process.env } = options
+  const isOpened = options.openBrowser ?? hasBrowser(env)
+  const display = createConsentDisplay(output, !paste)
+  const isThere = output.isTTY === true && (!paste || input.isTTY === true)
+  const canAsk = onConsent !== undefined || isThere
+
+  return {
+    canAsk,
+    redirectUri: listedRedirectUri,
+    async open(answer) {
+      // The answer comes to nobody here: whoever opens the page pastes it elsewhere.
+      if (!canAsk) return { redirectUri: listedRedirectUri, ask: () => undefined, close: () => undefined }
+      const listener = await listenOnLoopback(answer)
+      const { redirectUri, port } = listener
+      const ended = new AbortController()
+      const tooLate = setTimeout(() => listener.close(), longestConsent).unref()
+      let asked: ConsentRequest | undefined
+
+      async function takePasted(consent: ConsentRequest): Promise<void> {
+        display.say(['Then paste the whole address that the browser ends at, and press Enter:'])
+        const signal = AbortSignal.any([consent.signal, ended.signal])
+        const address = await readPasted(input, { consent, redirectUri }, { display, signal })
+        if (address !== undefined) await answer(new Request(address))
+      }
+
+      return {
+        redirectUri,
+        async ask(consent) {
+          if (onConsent) return onConsent(consent)
+          asked = consent
+          display.begin(consent, consentLines(consent, { port, isOpened, env, isPasted: paste }))
+          if (isOpened) openBrowser(consent.url)
+          if (paste) await takePasted(consent)
+        },
+        close() {
+          clearTimeout(tooLate)
+          ended.abort()
+          listener.close()
+          if (asked) display.end(asked)
+        },
+      }
+    },
+  }
+}
+
+/** Milliseconds after which an answer is taken no more, also of a consent that was given up. */
+const longestConsent = 3 * 3_600_000
+
+const optionNames = {
+  onConsent: true,
+  openBrowser: true,
+  paste: true,
+  output: true,
+  input: true,
+  env: true,
+} as const satisfies Record<keyof LoopbackConsentOptions, true>

@@ -1,0 +1,312 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { get, type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
+import { PassThrough } from 'node:stream'
+import { createAgent } from 'countersign/agent'
+import { type LoopbackConsentOptions, loopbackConsent } from 'countersign/node'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { agentSigner, ended, ids, openStage, type Stage, settled } from '../agent/stage.js'
+
+/** A terminal that remembers what was written. */
+class Screen {
+  written = ''
+  readonly isTTY: boolean
+  constructor(isTTY = true) {
+    this.isTTY = isTTY
+  }
+  write(text: string): void {
+    this.written += text
+  }
+  /** What can be read there: a line is drawn over by what comes after a carriage return. */
+  get lines(): string[] {
+    return this.written.split('\n').map((line) => line.split('\r\u001b[K').at(-1) ?? '')
+  }
+}
+
+interface Program {
+  stage: Stage
+  screen: Screen
+  fetch: typeof globalThis.fetch
+  /** Where the person decides, as soon as it is shown. */
+  page: () => Promise<URL>
+}
+
+const environment = { USER: 'alice' }
+
+/** A program at a terminal, whose person has no browser there. */
+function startProgram(options: LoopbackConsentOptions = {}, screen = new Screen()): Program {
+  const stage = openStage()
+  const { fetch } = createAgent({
+    id: ids.agent,
+    signer: agentSigner,
+    authServers: [ids.authServer],
+    consent: loopbackConsent({ output: screen, env: environment, ...options }),
+    fetch: stage.toPeers,
+    now: () => stage.clock.now,
+  })
+  return {
+    stage,
+    screen,
+    fetch,
+    async page() {
+      for (let turn = 0; turn < 400 && !screen.written.includes('https://auth'); turn++)
+        await new Promise((soon) => setTimeout(soon, 5))
+      const url = screen.lines.map((line) => line.trim()).find((line) => line.startsWith('https://auth'))
+      return new URL(url ?? '')
+    },
+  }
+}
+
+/** Where the auth server sends the browser back to. */
+function callback(page: URL, parameters: Record<string, string> = { code: 'the-code' }): URL {
+  const url = new URL(page.searchParams.get('redirect_uri') ?? '')
+  const answer = { state: page.searchParams.get('state') ?? '', iss: ids.authServer, ...parameters }
+  for (const [name, value] of Object.entries(answer)) url.searchParams.set(name, value)
+  return url
+}
+
+async function visit(url: URL, options: { method?: string; headers?: Record<string, string> } = {}) {
+  const asked = request(url, { ...options, agent: false })
+  asked.end()
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  let text = ''
+  for await (const chunk of response) text += String(chunk)
+  return { status: response.statusCode, text }
+}
+
+async function isListening({ port }: URL): Promise<boolean> {
+  const socket = connect(Number(port), '127.0.0.1')
+  const isOpen = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  )
+  socket.destroy()
+  return isOpen
+}
+
+const data = `${ids.api}/data`
+
+describe('a person at a terminal', () => {
+  it('is told where to decide and with which code, on lines that fit, and comes back to a free port', async () => {
+    const { fetch, page, screen, stage } = startProgram()
+    const end = ended(fetch(data))
+    const url = await page()
+    expect(screen.written).toContain('api.example needs your consent, which you give at auth.example:\n  - data.read\n')
+    expect(screen.written).toMatch(/It shows the code [0-9A-Z]{4}\. If it shows another one, close it\./)
+    expect(screen.lines.filter((line) => line.length > 80 && !line.includes('https://'))).toEqual([])
+    const back = callback(url)
+    expect(back.href).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback\?/)
+    expect(stage.forms()[0]?.redirect_uri).toBe(`${back.origin}/callback`)
+    const shown = await visit(back)
+    expect(shown.text).toContain('data-state="allowed"')
+    expect(await end).toBe('data')
+    expect(stage.forms()[1]).toMatchObject({ code: 'the-code', redirect_uri: `${back.origin}/callback` })
+    expect(await isListening(back), 'the port is closed').toBe(false)
+    expect(screen.lines.at(-1), 'the line that counts down is gone').toBe('')
+  })
+
+  it('sees the time that is left', async () => {
+    const screen = new Screen()
+    const { fetch, page } = startProgram({}, screen)
+    const abort = new AbortController()
+    const end = ended(fetch(data, { signal: abort.signal }))
+    await page()
+    expect(screen.lines.at(-1)).toMatch(/^Waiting for you: \d+:\d\d left\.$/)
+    abort.abort(new Error('given up'))
+    expect(await end).toBe('given up')
+    expect(screen.lines.at(-1)).toBe('')
+  })
+
+  it.each([
+    ['says no', { error: 'access_denied' }, 'access_denied', 'denied'],
+    ['comes back with an error', { error: 'server_error' }, 'token_request_failed', 'failed'],
+  ])('%s: the request ends with that, and the port is closed', async (_case, answer, code, state) => {
+    const { fetch, page } = startProgram()
+    const end = ended(fetch(data))
+    const back = callback(await page(), answer as Record<string, string>)
+    expect((await visit(back)).text).toContain(`data-state="${state}"`)
+    expect(await end).toBe(code)
+    expect(await isListening(back)).toBe(false)
+  })
+
+  it('decides for two APIs at once, each by a port of its own', async () => {
+    const { fetch, page, screen, stage } = startProgram()
+    stage.api = async (path, { scheme }) => (scheme === 'jwt' ? new Response(path) : stage.challenge(path.slice(1)))
+    stage.token.code = async (form) => ({ auth_token: await stage.authToken({ scope: form.get('code') ?? '' }) })
+    const ends = Promise.all([ended(fetch(`${ids.api}/one`)), ended(fetch(`${ids.api}/two`))])
+    await page()
+    for (let turn = 0; turn < 400 && screen.written.split('needs your consent').length < 3; turn++)
+      await new Promise((soon) => setTimeout(soon, 5))
+    const pages = screen.lines.filter((line) => line.trim().startsWith('https://')).map((line) => new URL(line.trim()))
+    const backs = pages.map((url) => callback(url, { code: 'one' }))
+    expect(new Set(backs.map(({ port }) => port)).size).toBe(2)
+    for (const [at, scope] of ['one', 'two'].entries()) {
+      const back = backs[at]
+      back?.searchParams.set('code', scope)
+      if (back) await visit(back)
+    }
+    expect((await ends).toSorted()).toEqual(['/one', '/two'])
+  })
+
+  it('may decide after the request was given up: the next one finds the token', async () => {
+    const { fetch, page, stage } = startProgram()
+    const abort = new AbortController()
+    const end = ended(fetch(data, { signal: abort.signal }))
+    const back = callback(await page())
+    abort.abort(new Error('given up'))
+    expect(await end).toBe('given up')
+    expect((await visit(back)).text).toContain('data-state="allowed"')
+    expect(await ended(fetch(data))).toBe('data')
+    expect(stage.forms(), 'asked once').toHaveLength(2)
+    expect(await isListening(back)).toBe(false)
+  })
+
+  it('is not asked where a rule of the auth server decides', async () => {
+    const { fetch, screen, stage } = startProgram()
+    stage.token.auth = async () => ({ auth_token: await stage.authToken(), expires_in: 600 })
+    expect(await ended(fetch(data))).toBe('data')
+    expect(screen.written).toBe('')
+    const opened = new URL(stage.forms()[0]?.redirect_uri ?? '')
+    expect(await isListening(opened)).toBe(false)
+  })
+
+  it('is not asked where standard error is no terminal: the request rejects at once, with the page', async () => {
+    const screen = new Screen(false)
+    const { fetch } = startProgram({}, screen)
+    const error = await fetch(data).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'consent_required' })
+    expect(String((error as { url?: string }).url)).toContain('redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback')
+    expect(screen.written).toBe('')
+  })
+
+  it('is asked by the program itself where that has windows of its own', async () => {
+    const urls: string[] = []
+    const { fetch, screen } = startProgram({ onConsent: ({ url }) => void urls.push(url) }, new Screen(false))
+    const end = ended(fetch(data))
+    for (let turn = 0; turn < 400 && urls.length === 0; turn++) await new Promise((soon) => setTimeout(soon, 5))
+    await visit(callback(new URL(urls[0] ?? '')))
+    expect(await end).toBe('data')
+    expect(screen.written).toBe('')
+  })
+
+  it('over SSH is shown the command that leads the browser here', async () => {
+    const env = { SSH_CONNECTION: '192.0.2.1 50000 192.0.2.7 2222', DISPLAY: ':0' }
+    const { fetch, page, screen } = startProgram({ env })
+    const abort = new AbortController()
+    const end = ended(fetch(data, { signal: abort.signal }))
+    const { port } = callback(await page())
+    expect(screen.lines.find((line) => line.includes('ssh -N'))).toMatch(
+      new RegExp(String.raw`^ {2}ssh -N -p 2222 -L ${port}:127\.0\.0\.1:${port} \S+@192\.0\.2\.7$`),
+    )
+    abort.abort(new Error('given up'))
+    await end
+  })
+})
+
+describe('M08: what else comes to the port', () => {
+  it.each<[string, (back: URL) => [URL, { method?: string; headers?: Record<string, string> }], number]>([
+    ['by another name', (back) => [back, { headers: { host: 'evil.example' } }], 403],
+    ['by localhost', (back) => [back, { headers: { host: `localhost:${back.port}` } }], 403],
+    ['from a page’s script', (back) => [back, { headers: { origin: 'https://evil.example' } }], 403],
+    ['from a page without an origin', (back) => [back, { headers: { origin: 'null' } }], 403],
+    ['elsewhere', (back) => [new URL('/', back), {}], 404],
+    ['with POST', (back) => [back, { method: 'POST' }], 405],
+    ['with another state', (back) => [new URL(`${back.href.replace(/state=[^&]+/, 'state=x')}`), {}], 400],
+    ['from another server', (back) => [new URL(back.href.replace(/iss=[^&]+/, 'iss=https://evil.example')), {}], 400],
+  ])('%s changes nothing', async (_case, changed, status) => {
+    const { fetch, page } = startProgram()
+    const end = ended(fetch(data))
+    const back = callback(await page())
+    expect((await visit(...changed(back))).status).toBe(status)
+    expect((await visit(back)).text).toContain('data-state="allowed"')
+    expect(await end).toBe('data')
+  })
+})
+
+describe('L09: a pasted address', () => {
+  /** A program at whose terminal somebody pastes. */
+  function startPasting(isTTY = true) {
+    const input = Object.assign(new PassThrough(), { isTTY })
+    return { ...startProgram({ paste: true, input }), paste: (text: string) => input.write(`${text}\n`) }
+  }
+
+  it('answers a consent', async () => {
+    const { fetch, page, paste, screen } = startPasting()
+    const end = ended(fetch(data))
+    const back = callback(await page())
+    expect(screen.written).toContain('Then paste the whole address that the browser ends at, and press Enter:')
+    paste(`  ${back.href}`)
+    expect(await end).toBe('data')
+    expect(await isListening(back)).toBe(false)
+  })
+
+  it.each<[string, (back: URL) => string, string]>([
+    ['a code only', () => 'the-code', 'That is no whole address'],
+    ['another port', (back) => back.href.replace(`:${back.port}`, ':1'), 'That is another address'],
+    ['another host', (back) => back.href.replace('127.0.0.1', 'localhost'), 'That is another address'],
+    ['another state', (back) => back.href.replace(/state=[^&]+/, 'state=x'), 'belongs to another request'],
+    ['two states', (back) => `${back.href}&state=x`, 'belongs to another request'],
+    ['no iss', (back) => back.href.replace(/&iss=[^&]+/, ''), 'does not come from https://auth.example'],
+    ['another iss', (back) => back.href.replace(/iss=[^&]+/, 'iss=https://evil.example'), 'does not come from'],
+    ['no answer', (back) => back.href.replace(/&code=[^&]+/, ''), 'holds no answer'],
+    ['two answers', (back) => `${back.href}&error=access_denied`, 'holds no answer'],
+  ])('with %s is refused in one sentence, and asked for again', async (_case, changed, sentence) => {
+    const { fetch, page, paste, screen, stage } = startPasting()
+    const end = ended(fetch(data))
+    const back = callback(await page())
+    paste(changed(back))
+    await settled()
+    expect(screen.written).toContain(sentence)
+    expect(stage.forms(), 'nothing was sent').toHaveLength(1)
+    paste(back.href)
+    expect(await end).toBe('data')
+  })
+
+  it('that does not fit three times ends the request', async () => {
+    const { fetch, page, paste } = startPasting()
+    const end = ended(fetch(data))
+    const back = callback(await page())
+    for (const text of ['one', 'two', 'three']) paste(text)
+    expect(await end).toBe('answer_refused')
+    expect(await isListening(back)).toBe(false)
+  })
+
+  it('is not asked for where nobody is at the keyboard', async () => {
+    const { fetch } = startPasting(false)
+    expect(await ended(fetch(data))).toBe('consent_required')
+  })
+})
+
+it('a program ends once the person decided and the page is there, and nobody closes anything', async () => {
+  const program = spawn(process.execPath, [new URL('loopback-program.mjs', import.meta.url).pathname], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void program.kill())
+  const exited = once(program, 'exit')
+  let written = ''
+  program.stdout.on('data', (chunk) => {
+    written += String(chunk)
+  })
+  for (let turn = 0; turn < 1000 && !written.includes('\n'); turn++) await new Promise((soon) => setTimeout(soon, 10))
+  const back = callback(new URL(written.split('\n')[0] ?? ''))
+  // A browser opens a connection ahead of time, too, and keeps it.
+  const spare = get(new URL('/favicon.ico', back))
+  await once(spare, 'response')
+  expect((await visit(back)).text).toContain('data-state="allowed"')
+  expect(await exited).toEqual([0, null])
+  expect(written.split('\n')[1]).toBe('data')
+  spare.destroy()
+})
+
+it('options that cannot be meant are refused', () => {
+  expect(() => loopbackConsent({ port: 8080 } as object)).toThrow(/port/)
+  const { signer, ...rest } = { id: ids.agent, signer: agentSigner, authServers: [ids.authServer] }
+  const consent = loopbackConsent()
+  expect(() => createAgent({ ...rest, signer, consent, onConsent: () => undefined })).toThrow(/leave onConsent out/)
+  expect(() => createAgent({ ...rest, signer, consent, redirectUri: 'http://127.0.0.1/callback' })).toThrow(
+    /leave redirectUri out/,
+  )
+  expect(() => createAgent({ ...rest, signer, consent: (() => undefined) as never })).toThrow(/loopbackConsent/)
+  expect(createAgent({ ...rest, signer, consent }).metadata.redirect_uris).toEqual(['http://127.0.0.1/callback'])
+})
