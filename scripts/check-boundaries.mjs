@@ -77,7 +77,7 @@ const layers = {
   cli: upwards([
     ['text', 'mistakes', 'terminal/terminal'],
     ['command'],
-    ['terminal', 'database', 'flags', 'network'],
+    ['terminal', 'database', 'flags', 'network', 'agent-folder'],
     ['trace', 'inspect', 'discover', 'keys', 'verify'],
     ['sign', 'operate', 'serve', 'demo', 'doctor'],
     ['commands'],
@@ -362,6 +362,7 @@ function checkDocument(name, heading) {
 checkPermissions('countersign')
 checkDocument('countersign', 'The layers of the library')
 checkDocument('server', 'The rooms of the auth server')
+checkDocument('cli', 'The floors of the command')
 
 const tests = ['packages/countersign/test', 'packages/server/test', 'packages/cli/test', 'test', 'bench']
   .flatMap(listFiles)

@@ -1,17 +1,19 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { constants, mkdirSync, type Stats, statSync } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { copyFile, link, readdir, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { AgentRecord, AgentStore, RecordName } from '../agent/agent-store.js'
-
-/** What a store cannot do with its folder; the message says how to mend it. */
-export class FileStoreError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'FileStoreError'
-  }
-}
+import {
+  FileStoreError,
+  openPrivateFolder,
+  randomSuffix,
+  readPrivateFile,
+  syncFolder,
+  writeBeside,
+  writePrivateFile,
+} from './private-files.js'
+import { systemErrorCode, unlessGone } from './unless-gone.js'
 
 /**
  * Keeps what people allowed an agent in files of their own, one for each record, so that nothing is asked twice: tokens and
@@ -27,7 +29,7 @@ export class FileStoreError extends Error {
  */
 export function fileStore(folder: string): AgentStore {
   const root = resolve(folder)
-  openPrivately(root)
+  openPrivateFolder(root)
   const folderOf = (owner: string) => join(root, nameOf(owner))
   const fileOf = (owner: string, { kind, id }: RecordName) => join(folderOf(owner), `${nameOf(`${kind} ${id}`)}.json`)
 
@@ -43,21 +45,16 @@ export function fileStore(folder: string): AgentStore {
       return records.flatMap((record) => (record === undefined || isOfTheDead(record) ? [] : [plain(record)]))
     },
 
-    put: (owner, record) =>
-      whileForgotten(async () => {
-        const path = fileOf(owner, record)
-        await rename(await writeNew(path, record), path)
-        await sync(dirname(path))
-      }),
+    put: (owner, record) => whileForgotten(() => writePrivateFile(fileOf(owner, record), textOf(record))),
 
     add: (owner, record) =>
       whileForgotten(async () => {
         const path = fileOf(owner, record)
-        const written = await writeNew(path, record)
+        const written = await writeBeside(path, textOf(record))
         try {
           for (let tries = 0; tries < 100; tries += 1) {
             if (await linked(written, path)) {
-              await sync(dirname(path))
+              await syncFolder(dirname(path))
               return record
             }
             const there = await readRecord(path)
@@ -72,18 +69,18 @@ export function fileStore(folder: string): AgentStore {
     async remove(owner, name) {
       const path = fileOf(owner, name)
       // Of several at once one moves it.
-      const taken = `${path}.${suffix()}`
+      const taken = `${path}.${randomSuffix()}`
       const moved = await unlessGone(rename(path, taken).then(() => true))
       await rm(taken, { force: true })
-      if (moved) await sync(dirname(path))
+      if (moved) await syncFolder(dirname(path))
       return moved ?? false
     },
 
     async forget(owner) {
       // Whole at once: what is written meanwhile begins a new folder.
-      const gone = `${folderOf(owner)}.${suffix()}`
+      const gone = `${folderOf(owner)}.${randomSuffix()}`
       await unlessGone(rename(folderOf(owner), gone))
-      await sync(root)
+      await syncFolder(root)
       await rm(gone, { recursive: true, force: true, maxRetries: 3 })
     },
   }
@@ -95,7 +92,7 @@ async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
     try {
       return await write()
     } catch (error) {
-      const code = codeOf(error) ?? ''
+      const code = systemErrorCode(error) ?? ''
       if (code === 'ENOENT' && left > 0) continue
       if (!unwritable.has(code)) throw error
       throw new FileStoreError(`Nothing can be kept: ${(error as Error).message}`, { cause: error })
@@ -113,8 +110,10 @@ interface StoredRecord extends AgentRecord {
 /** This process, among those that had its number before. */
 const instance = randomUUID()
 
-function stored(record: AgentRecord): StoredRecord {
-  return record.kind === 'waiting' ? { ...record, by: { host: hostname(), pid: process.pid, instance } } : record
+function textOf(record: AgentRecord): string {
+  const written: StoredRecord =
+    record.kind === 'waiting' ? { ...record, by: { host: hostname(), pid: process.pid, instance } } : record
+  return JSON.stringify(written)
 }
 
 function plain({ by: _by, ...record }: StoredRecord): AgentRecord {
@@ -132,7 +131,7 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return codeOf(error) === 'EPERM'
+    return systemErrorCode(error) === 'EPERM'
   }
 }
 
@@ -141,58 +140,15 @@ function nameOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 27)
 }
 
-function suffix(): string {
-  return randomBytes(9).toString('base64url')
-}
-
-const isWindows = process.platform === 'win32'
-
-/** @throws FileStoreError for a folder that others could read, or that is another user's (attacks L04) */
-function openPrivately(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-  } catch (cause) {
-    throw new FileStoreError(`The folder ${folder} cannot be made: ${(cause as Error).message}`, { cause })
-  }
-  const stats = statSync(folder)
-  if (!stats.isDirectory()) throw new FileStoreError(`${folder} is no folder: name another one.`)
-  if (isWindows) return
-  requireOwn(folder, stats)
-  if ((stats.mode & 0o077) !== 0)
-    throw new FileStoreError(`Others can read the tokens in ${folder}: chmod 700 ${folder}`)
-}
-
-function requireOwn(path: string, { uid }: Stats): void {
-  const own = process.geteuid?.()
-  if (own === undefined || uid === own) return
-  throw new FileStoreError(
-    `${path} is another user’s (${uid}), who could read the tokens: name another folder, or as root: chown -R ${own} ${path}`,
-  )
-}
-
-/** Writes a record beside its place, where it has reached the disk; nobody takes it for a record there. */
-async function writeNew(path: string, record: AgentRecord): Promise<string> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const written = `${path}.${suffix()}`
-  const file = await open(written, 'wx', 0o600)
-  try {
-    await file.writeFile(JSON.stringify(stored(record)))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  return written
-}
-
 /** Whether a file got its name: not where there is one of that name. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to)
     return true
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
+    if (systemErrorCode(error) === 'EEXIST') return false
     // Not every file system has a second name for a file.
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(codeOf(error) ?? '')) throw error
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(systemErrorCode(error) ?? '')) throw error
     return copied(from, to)
   }
 }
@@ -202,7 +158,7 @@ async function copied(from: string, to: string): Promise<boolean> {
     await copyFile(from, to, constants.COPYFILE_EXCL)
     return true
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
+    if (systemErrorCode(error) === 'EEXIST') return false
     throw error
   }
 }
@@ -218,52 +174,13 @@ async function removeAbandoned(path: string): Promise<void> {
 
 /** @throws FileStoreError for a file that this did not write, or that others could read */
 async function readRecord(path: string): Promise<StoredRecord | undefined> {
-  // Neither what another place holds, nor what waits for somebody to write.
-  const file = await unlessGone(
-    open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)),
-  )
-  if (!file) return undefined
+  const text = await readPrivateFile(path)
+  if (text === undefined) return undefined
   try {
-    const stats = await file.stat()
-    if (!stats.isFile()) throw new SyntaxError('no file')
-    if (!isWindows && (stats.mode & 0o077) !== 0)
-      throw new FileStoreError(`Others can read the token in ${path}: chmod 600 ${path}`)
-    if (!isWindows) requireOwn(path, stats)
-    const record: unknown = JSON.parse(await file.readFile('utf8'))
+    const record: unknown = JSON.parse(text)
     if (typeof record !== 'object' || record === null || !('kind' in record)) throw new SyntaxError('no record')
     return record as StoredRecord
   } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause
     throw new FileStoreError(`${path} is not what was written there: move it away.`, { cause })
-  } finally {
-    await file.close()
   }
-}
-
-async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    if (codeOf(error) === 'ELOOP')
-      throw new FileStoreError(`A link is where a record should be: remove it (${(error as Error).message})`, {
-        cause: error,
-      })
-    throw error
-  }
-}
-
-/** Has a name in a folder reach the disk; Windows does that with the file. */
-async function sync(folder: string): Promise<void> {
-  if (isWindows) return
-  const opened = await unlessGone(open(folder))
-  try {
-    await opened?.sync()
-  } finally {
-    await opened?.close()
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }

@@ -109,7 +109,7 @@ describe('the folder of a fileStore', () => {
     const folder = newFolder()
     chmodSync(folder, mode)
     expect(() => fileStore(folder)).toThrow(
-      new FileStoreError(`Others can read the tokens in ${folder}: chmod 700 ${folder}`),
+      new FileStoreError(`Others can read what is in ${folder}: chmod 700 ${folder}`),
     )
   })
 

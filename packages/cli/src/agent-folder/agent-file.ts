@@ -1,0 +1,66 @@
+import { isIdentifier, nearestName } from 'countersign/wire'
+
+/** What is in `agent.json`: everything about the agent but its keys, which lie beside it. */
+export interface AgentFile {
+  id: string
+  name?: string | undefined
+  authServers: readonly string[]
+  /** The file with the key that signs, such as `key-abc.json`. */
+  signingKey: string
+  /** The file with the key that is to sign next. */
+  nextKey?: string | undefined
+  /** The Unix seconds at which both keys were first seen where the agent publishes them. */
+  since?: number | undefined
+}
+
+const anyForm = { allowInsecureLoopback: true, allowPath: true }
+const isKeyFile = (value: unknown) => typeof value === 'string' && keyFilePattern.test(value)
+const isAgentIdentifier = (value: unknown) => isIdentifier(value, anyForm)
+
+/** A key lies in a file that has its kid in the name. */
+const keyFilePattern = /^key-[\w.-]{1,128}\.json$/
+
+interface MemberRule {
+  isRequired: boolean
+  must: string
+  isFine: (value: unknown) => boolean
+}
+
+const members: Readonly<Record<keyof AgentFile, MemberRule>> = {
+  id: { isRequired: true, must: 'be the agent’s identifier, such as https://me.example', isFine: isAgentIdentifier },
+  name: { isRequired: false, must: 'be a text of 1 to 200 characters on one line', isFine: isAgentName },
+  authServers: {
+    isRequired: true,
+    must: 'be a list of identifiers, such as ["https://auth.example"]',
+    isFine: (value) => Array.isArray(value) && value.every(isAgentIdentifier),
+  },
+  signingKey: { isRequired: true, must: 'name a file beside it, such as key-abc.json', isFine: isKeyFile },
+  nextKey: { isRequired: false, must: 'name a file beside it, such as key-abc.json', isFine: isKeyFile },
+  since: { isRequired: false, must: 'be Unix seconds', isFine: (value) => Number.isSafeInteger(value) },
+}
+
+/** Whether people can be shown it as an agent's name. */
+export function isAgentName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 200 && /^(?=.*\S)[^\p{Cc}\p{Zl}\p{Zp}]+$/u.test(value)
+}
+
+/** What is in `agent.json`, or the first thing that is wrong with it. */
+export function parseAgentFile(document: Readonly<Record<string, unknown>>): { file: AgentFile } | { problem: string } {
+  const known = Object.keys(members)
+  for (const name of Object.keys(document)) {
+    if (known.includes(name)) continue
+    const near = nearestName(name, known)
+    return { problem: `has no member ${name}: ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
+  }
+  if (isAgentFile(document)) return { file: document }
+  const [wrong = '', rule] = Object.entries(members).find(([name, each]) => !isFollowed(each, document[name])) ?? []
+  return { problem: `${document[wrong] === undefined ? 'lacks' : 'needs another'} ${wrong}: it must ${rule?.must}` }
+}
+
+function isAgentFile(document: object): document is AgentFile {
+  return Object.entries(members).every(([name, rule]) => isFollowed(rule, (document as Record<string, unknown>)[name]))
+}
+
+function isFollowed({ isRequired, isFine }: MemberRule, value: unknown): boolean {
+  return value === undefined ? !isRequired : isFine(value)
+}

@@ -1,0 +1,58 @@
+import { join } from 'node:path'
+import { createSigner, type PrivateJwk } from 'countersign'
+import { openPrivateFolder, readPrivateFile } from 'countersign/node'
+import { parseJsonObject } from 'countersign/wire'
+import { usageError } from '../command/command-error.js'
+import { parseAgentFile } from './agent-file.js'
+import type { AgentFolder, AgentKey } from './agent-folder.js'
+import { keyFileOf } from './key-file-of.js'
+
+const forWhom = 'run countersign init --id https://… with a URL of yours'
+
+/**
+ * The command line's own agent, from its folder.
+ *
+ * @throws CommandError where there is none, or where something in it is not as it was written
+ * @throws FileStoreError where others could read the folder or a file in it, with the command that mends it
+ */
+export async function readAgentFolder(path: string): Promise<AgentFolder> {
+  const agent = await findAgentFolder(path)
+  if (!agent) throw usageError(`There is no agent in ${path}: ${forWhom}.`)
+  return agent
+}
+
+/** The same, or undefined where there is none yet. */
+export async function findAgentFolder(path: string): Promise<AgentFolder | undefined> {
+  const place = join(path, 'agent.json')
+  const text = await readPrivateFile(place)
+  if (text === undefined) return undefined
+  openPrivateFolder(path)
+  const document = parseJsonObject(text.trim())
+  if (!document) throw usageError(`${place} is not a JSON object: mend it, or move it away.`)
+  const parsed = parseAgentFile(document)
+  if ('problem' in parsed) throw usageError(`${place} ${parsed.problem}.`)
+  const { id, name, authServers, signingKey, nextKey, since } = parsed.file
+  const signing = await readKey(path, signingKey)
+  const next = nextKey === undefined ? undefined : await readKey(path, nextKey)
+  return { path, id, name, authServers, keys: { signing, next }, since, storePath: join(path, 'store') }
+}
+
+async function readKey(path: string, file: string): Promise<AgentKey> {
+  const place = join(path, file)
+  const text = await readPrivateFile(place)
+  if (text === undefined) throw usageError(`${place} is not there, and agent.json names it as a key of the agent.`)
+  const jwk = parseJsonObject(text.trim())
+  if (!jwk || !isPrivateJwk(jwk)) throw usageError(`${place} holds no private JWK (with the members kty, d and kid).`)
+  if (keyFileOf(jwk) !== file)
+    throw usageError(`${place} holds the key ${jwk.kid}: its name must be ${keyFileOf(jwk)}.`)
+  try {
+    await createSigner(jwk)
+  } catch (cause) {
+    throw usageError(`${place} holds no usable key: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
+  }
+  return jwk
+}
+
+function isPrivateJwk(jwk: Readonly<Record<string, unknown>>): jwk is PrivateJwk & { kid: string } & typeof jwk {
+  return ['kty', 'd', 'kid'].every((member) => typeof jwk[member] === 'string')
+}

@@ -1,0 +1,45 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FileStoreError, openPrivateFolder, readPrivateFile, writePrivateFile } from 'countersign/node'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'countersign-private-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('a private file', () => {
+  it('is written whole, for its user alone, in folders for its user alone', async () => {
+    const path = join(folder, 'a', 'key.json')
+    await writePrivateFile(path, 'one')
+    await writePrivateFile(path, 'two')
+    expect(await readPrivateFile(path)).toBe('two')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(join(folder, 'a')).mode & 0o777).toBe(0o700)
+    expect(readdirSync(join(folder, 'a'))).toEqual(['key.json'])
+  })
+
+  it('that is not there is undefined', async () => {
+    expect(await readPrivateFile(join(folder, 'none'))).toBeUndefined()
+    expect(await readPrivateFile(join(folder, 'no', 'folder'))).toBeUndefined()
+  })
+
+  it('is refused where others can read it, or it is a link or a folder (L04)', async () => {
+    const path = join(folder, 'key.json')
+    await writePrivateFile(path, 'one')
+    chmodSync(path, 0o604)
+    await expect(readPrivateFile(path)).rejects.toThrow(`Others can read what is in ${path}: chmod 600 ${path}`)
+    symlinkSync(path, join(folder, 'link'))
+    await expect(readPrivateFile(join(folder, 'link'))).rejects.toThrow(FileStoreError)
+    await expect(readPrivateFile(folder)).rejects.toThrow(FileStoreError)
+  })
+})
+
+it('a private folder is made where it is not there, and refused where others can read it (L04)', () => {
+  openPrivateFolder(join(folder, 'a', 'b'))
+  expect(statSync(join(folder, 'a', 'b')).mode & 0o777).toBe(0o700)
+  chmodSync(folder, 0o750)
+  expect(() => openPrivateFolder(folder)).toThrow(`Others can read what is in ${folder}: chmod 700 ${folder}`)
+})
