@@ -100,6 +100,18 @@ export interface SignInRequest {
   signal?: AbortSignal | undefined
 }
 
+/** A token that an agent holds, without the token itself. */
+export interface TokenSummary {
+  /** Where it is shown. */
+  resource: string
+  authServer: string
+  scope: readonly string[]
+  /** Unix seconds. */
+  expiresAt: number
+  /** Whether a new one is got when it has expired, without asking anybody. */
+  isRenewable: boolean
+}
+
 /** What an agent does for one owner of tokens. */
 export interface AgentActions {
   /**
@@ -113,4 +125,6 @@ export interface AgentActions {
    * token's claims, verified; a person is `iss` and `sub` together. Rejects with `AgentError`.
    */
   signIn(request: SignInRequest): Promise<AuthClaims>
+  /** The tokens that are held and can be used, the newest first. */
+  tokens(): Promise<readonly TokenSummary[]>
 }

@@ -35,8 +35,11 @@ export interface Agent extends AgentActions {
   readonly metadata: OwnDocument
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   handler(request: Request): Promise<Response>
-  /** Drops all tokens and pending consents, so that somebody else can be asked. What was allowed stays so at the auth server. */
-  forget(): Promise<void>
+  /**
+   * Drops all tokens and pending consents, so that somebody else can be asked; or the tokens for one resource. What was allowed
+   * stays so at the auth server.
+   */
+  forget(only?: { resource: string }): Promise<void>
 }
 
 /**
@@ -71,7 +74,13 @@ export function createAgent(options: AgentOptions): Agent {
         'browsers, or say onePerson: true where one person alone uses this agent',
     )
   }
-  return { id, metadata, handler, forget: () => created.forget(onlyOwner), ...created.actionsFor(onlyOwner) }
+  return {
+    id,
+    metadata,
+    handler,
+    forget: (only) => created.forget(onlyOwner, only?.resource),
+    ...created.actionsFor(onlyOwner),
+  }
 }
 
 const onlyOwner = ''

@@ -4,6 +4,7 @@ import { preciseClock } from '../lib/clock.js'
 import { LruCache } from '../lib/lru-cache.js'
 import { isUnder } from '../protocol/identifier.js'
 import { decodeToken } from '../tokens/decode-token.js'
+import type { TokenSummary } from './agent-options.js'
 import type { OwnRecords } from './own-records.js'
 
 /** What a token is shown for. */
@@ -35,8 +36,10 @@ export interface HeldTokens {
    */
   add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
   remove(owner: string, token: HeldToken): Promise<void>
-  /** Removes all that is kept of an owner. */
-  forget(owner: string): Promise<void>
+  /** Those that can be used, the newest first. */
+  list(owner: string): Promise<readonly TokenSummary[]>
+  /** Removes the tokens of an owner for one resource, or all that is kept of the owner. */
+  forget(owner: string, resource?: string): Promise<void>
 }
 
 export interface HeldTokensOptions {
@@ -161,6 +164,12 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
         scope.every((value) => token.scope.includes(value))
       return (await read(owner)).find(has)?.token
     },
+    async list(owner) {
+      const usable = (await read(owner)).filter(({ token }) => isUsable(token))
+      return usable.map(({ token: { resource, authServer, scope, expiresAt, refreshToken } }) => {
+        return { resource, authServer, scope, expiresAt, isRenewable: refreshToken !== undefined }
+      })
+    },
     add: (owner, token, signal) => inTurn(owner, () => keep(owner, token, signal)),
     remove: (owner, token) =>
       inTurn(owner, async () => {
@@ -170,10 +179,19 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
           (await read(owner)).filter((other) => other.token.jwt !== token.jwt),
         )
       }),
-    forget: (owner) =>
+    forget: (owner, resource) =>
       inTurn(owner, async () => {
-        known.delete(owner)
-        await records.forget(owner)
+        if (resource === undefined) {
+          known.delete(owner)
+          return records.forget(owner)
+        }
+        const tokens = await read(owner)
+        const gone = tokens.filter(({ token }) => token.resource === resource)
+        for (const { token } of gone) await records.remove(owner, { kind: 'token', id: idOf(token) })
+        remember(
+          owner,
+          tokens.filter((token) => !gone.includes(token)),
+        )
       }),
   }
 }

@@ -8,7 +8,7 @@ export type { AgentDescription, AgentInterop, ConsentRequest, OpenConsent } from
 export type { AuthClaims } from '../editions/authorization.js'
 export { AgentError, type AgentErrorCode } from '../lib/agent-error.js'
 export type { CountersignEvent, OnEvent } from '../lib/events.js'
-export type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
+export type { AgentActions, SharedAgentOptions, SignInRequest, TokenSummary } from './agent-options.js'
 export type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 export type { CallbackOutcome } from './callback-page.js'
 export type { ConsentWay } from './consent-way.js'

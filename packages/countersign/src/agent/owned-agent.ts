@@ -42,8 +42,8 @@ export interface OwnedAgent {
   /** Where the browser comes back to; undefined: nowhere, so that whoever is sent the link to decide completes it. */
   redirect: { uri: string; kind: RedirectKind } | undefined
   actionsFor(owner: string): AgentActions
-  /** Ends what runs for an owner, and drops their tokens and pending consents. */
-  forget(owner: string): Promise<void>
+  /** Ends what runs for an owner, and drops their tokens and pending consents; with a resource, only the tokens for that. */
+  forget(owner: string, resource?: string): Promise<void>
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   handler: (request: Request) => Promise<Response>
 }
@@ -210,10 +210,12 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     actionsFor: (owner) => ({
       fetch: (input, init) => fetchAs(owner, input, init),
       signIn: (request) => signInAs(owner, request),
+      tokens: () => held.list(owner),
     }),
-    async forget(owner) {
-      work.end(owner, new AgentError('session_forgotten', 'The session was forgotten while the request ran.'))
-      await held.forget(owner)
+    async forget(owner, resource) {
+      if (resource === undefined)
+        work.end(owner, new AgentError('session_forgotten', 'The session was forgotten while the request ran.'))
+      await held.forget(owner, resource)
     },
     handler,
   }

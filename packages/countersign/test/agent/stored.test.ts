@@ -345,3 +345,42 @@ it('an agent that can ask nobody says at once where a person decides; once they 
   await agent.forget()
   await expect(agent.fetch(data)).rejects.toMatchObject({ code: 'consent_required' })
 })
+
+it('what is held can be listed, and dropped for one resource', async () => {
+  const store = newStore()
+  const stage = openStage({ store })
+  stage.token.code = async () => ({ auth_token: await stage.authToken(), refresh_token: 'refresh-1', expires_in: 600 })
+  const end = fetchIn(stage)
+  await untilAsked(stage)
+  const [consent] = stage.asked
+  if (consent) await stage.answer(consent)
+  expect(await end).toBe('data')
+  const agent = createAgent({
+    id: ids.agent,
+    signer: agentSigner,
+    authServers: [ids.authServer],
+    onePerson: true,
+    store,
+    fetch: stage.toPeers,
+    now: () => stage.clock.now,
+  })
+  expect(await agent.tokens(), 'of nobody else').toEqual([])
+  const summary = {
+    resource: ids.api,
+    authServer: ids.authServer,
+    scope: ['data.read'],
+    expiresAt: stage.clock.now + 600,
+    isRenewable: true,
+  }
+  expect(await stage.agent.for('s1').tokens()).toEqual([summary])
+  stage.token.auth = async () => ({ auth_token: await stage.authToken(), expires_in: 600 })
+  await agent.fetch(data)
+  expect(await agent.tokens()).toEqual([{ ...summary, isRenewable: false }])
+  await agent.forget({ resource: 'https://other.example' })
+  expect(await agent.tokens()).toHaveLength(1)
+  await agent.forget({ resource: ids.api })
+  expect(await agent.tokens()).toEqual([])
+  expect(await stage.agent.for('s1').tokens(), 'another owner’s').toHaveLength(1)
+  stage.clock.now += 601
+  expect(await stage.agent.for('s1').tokens(), 'one that can be renewed').toHaveLength(1)
+})
