@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
 import { runProgram } from '../src/program.js'
 import type { Finished } from './run-command.js'
 
@@ -9,6 +9,10 @@ export interface ProgramOptions {
   input?: string | Uint8Array
   /** What somebody at its keyboard types without seeing it; absent: there is nobody. */
   hidden?: readonly string[]
+  /** Called with each page that somebody at the terminal is asked to open; absent: there is nobody. */
+  person?: (url: string) => void
+  /** What they type, where a terminal is at standard input. */
+  keyboard?: PassThrough & { isTTY?: boolean }
   /** Variables beside those of this process. */
   env?: NodeJS.ProcessEnv
 }
@@ -29,7 +33,7 @@ const exitCodes: Readonly<Record<Stop['by'], number>> = { SIGHUP: 129, SIGINT: 1
 /** Starts a command line in this process, without a screen. */
 export function startProgram(
   args: readonly string[],
-  { input = '', hidden, env = {} }: ProgramOptions = {},
+  { input = '', hidden, person, keyboard = new PassThrough(), env = {} }: ProgramOptions = {},
 ): RunningProgram {
   const { DISPLAY: _display, WAYLAND_DISPLAY: _wayland, ...inherited } = process.env
   const typed = [...(hidden ?? [])]
@@ -42,6 +46,15 @@ export function startProgram(
     stdout.push(Buffer.from(text))
     for (const look of looks) look()
   }
+  const tell = (text: string) => {
+    stderr += text
+    for (const look of looks) look()
+  }
+  const tellPerson = (text: string) => {
+    tell(text)
+    const [url] = /https?:\S+/.exec(text) ?? []
+    if (url !== undefined) person?.(url)
+  }
   const output = new Writable({
     write(chunk: Buffer, _encoding, done) {
       write(chunk)
@@ -50,12 +63,10 @@ export function startProgram(
   })
   const finished = runProgram(['node', 'countersign', ...args], {
     write,
-    notify: (text) => {
-      stderr += `${text}\n`
-      for (const look of looks) look()
-    },
+    notify: (text) => tell(`${text}\n`),
     readInput: async (limit) => Buffer.from(input).subarray(0, limit + 1),
     ...(hidden ? { readHidden: async () => typed.shift() ?? '' } : {}),
+    asking: { output: { write: tellPerson, isTTY: person !== undefined }, input: keyboard },
     output,
     colour: false,
     env: { ...inherited, ...env },

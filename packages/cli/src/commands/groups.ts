@@ -1,6 +1,7 @@
 /** What groups of commands are about. */
 export const groups: Readonly<Record<string, string>> = {
   users: 'the people who can sign in',
+  tokens: 'what people allowed the agent of this command line',
   keys: 'keys to sign with, and those of the auth server',
   agents: 'the agents that the auth server has seen',
   grants: 'what people allowed',

@@ -15,6 +15,11 @@ const egressProxy: Flag = {
   description: 'the HTTP proxy to fetch by, where there is no direct way out',
 }
 
+const agentFolder: Flag = {
+  flags: '--agent <folder>',
+  description: 'the folder of the agent, as init makes it; default: COUNTERSIGN_HOME, or your configuration folder',
+}
+
 /** For whoever writes agents and resources, in the order that help shows them. */
 export const tools: readonly CommandRow[] = [
   {
@@ -41,6 +46,61 @@ export const tools: readonly CommandRow[] = [
       { flags: '--interop', description: 'get along with peers that speak an older form of the protocol' },
     ],
     load: async () => (await import('../demo/demo-command.js')).demoCommand,
+  },
+  {
+    name: 'fetch',
+    about: 'ask an API as your own agent, as curl does; a person decides in the terminal where one must',
+    subject: { name: '<url>', description: 'what to ask for' },
+    flags: [
+      { flags: '-X, --request <method>', description: 'the method; default: GET, or POST with a body' },
+      { flags: '-H, --header <line>', description: 'a “Name: value” line; may be given several times', repeated: true },
+      {
+        flags: '-d, --data <data>',
+        description: 'a form’s data, or @file, or @- for standard input; several are joined by &',
+        repeated: true,
+      },
+      { flags: '--data-binary <data>', description: 'the same, byte for byte', repeated: true },
+      { flags: '--json <data>', description: 'the same as JSON, which is also asked for', repeated: true },
+      { flags: '-i, --include', description: 'print status and headers before the body' },
+      { flags: '-o, --output <file>', description: 'write the body to this file' },
+      { flags: '-L, --location', description: 'go where the answer sends on, at the same origin' },
+      { flags: '-f, --fail', description: 'print no body of an error, and end with status 22' },
+      { flags: '-m, --max-time <seconds>', description: 'give up after this time, without that which a person takes' },
+      { flags: '-s, --silent', description: 'say nothing about errors; a person is still asked' },
+      { flags: '-S, --show-error', description: 'with --silent: say something about errors' },
+      { flags: '-v, --verbose', description: 'show each message on standard error, its tokens decoded' },
+      {
+        flags: '--auth-server <id>',
+        description: 'one that people may be sent to, besides those of init; may be given several times',
+        repeated: true,
+      },
+      { flags: '--no-consent', description: 'ask nobody: end with status 4 where a person must decide' },
+      { flags: '--paste', description: 'also take the address that the browser ended at, pasted here' },
+      { flags: '--consent-timeout <seconds>', description: 'how long to wait for the person; default: 1800' },
+      agentFolder,
+      allowNetwork,
+    ],
+    load: async () => (await import('../fetch/fetch-command.js')).fetchCommand,
+  },
+  {
+    name: 'tokens list',
+    about: 'list what the agent may do, and until when',
+    flags: [agentFolder, json],
+    load: async () => (await import('../tokens/list.js')).tokensList,
+  },
+  {
+    name: 'tokens forget',
+    about: 'forget the tokens for a resource, so that a person is asked again',
+    subject: { name: '[resource]', description: 'as tokens list shows it: https://api.example' },
+    flags: [{ flags: '--all', description: 'everything, also who allowed it, so that somebody else can' }, agentFolder],
+    load: async () => (await import('../tokens/forget.js')).tokensForget,
+  },
+  {
+    name: 'tokens add',
+    about: 'take the answer of a person who decided while no command waited',
+    subject: { name: '<address>', description: 'the whole address that the browser ended at, in quotes' },
+    flags: [agentFolder],
+    load: async () => (await import('../tokens/add.js')).tokensAdd,
   },
   {
     name: 'verify',

@@ -2,6 +2,7 @@ import type { Agent, ConsentRequest } from 'countersign/agent'
 import { createGuardedFetch } from 'countersign/node'
 import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/wire'
 import { requirePackage } from '../command/require-package.js'
+import { listen, type OpenPort } from '../network/listen.js'
 import { createTrace, type Trace } from '../trace/create-trace.js'
 import type { Party, TraceEvent } from '../trace/trace-event.js'
 import type { Closers } from './closers.js'
@@ -17,7 +18,6 @@ import {
   isOnLoopback,
   loopbackId,
 } from './demo-world.js'
-import { listen, type OpenPort } from './listen.js'
 import { sendWithin } from './send-within.js'
 
 /** Seconds that others get for an answer: servers in turn ask others before they answer. */

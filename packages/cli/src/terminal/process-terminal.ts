@@ -23,6 +23,7 @@ export const processTerminal: Terminal = {
     return Buffer.concat(chunks).subarray(0, limit + 1)
   },
   readHidden: isatty(0) ? readHidden : undefined,
+  asking: { output: process.stderr, input: process.stdin },
   output: process.stdout,
   colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
   env: process.env,

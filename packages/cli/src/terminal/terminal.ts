@@ -1,3 +1,5 @@
+import type { LoopbackConsentOptions } from 'countersign/node'
+
 /** What asked a command to end. */
 export interface Stop {
   by: 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'npm ended'
@@ -15,6 +17,11 @@ export interface Terminal {
   readonly readInput: (limit: number) => Promise<Uint8Array>
   /** Asks for a line that is not shown while it is typed; absent where nobody is at the keyboard. */
   readonly readHidden?: ((prompt: string) => Promise<string>) | undefined
+  /** Where a person is asked who must decide: standard error and input. */
+  readonly asking: {
+    readonly output: NonNullable<LoopbackConsentOptions['output']>
+    readonly input: NonNullable<LoopbackConsentOptions['input']>
+  }
   /** Standard output itself, for a log that is written as long as a command runs. */
   readonly output: NodeJS.WritableStream
   /** Whether standard output takes colour. */

@@ -8,6 +8,8 @@ import type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } fr
 export interface TraceOptions {
   /** Who answers at which origin. */
   parties: ReadonlyMap<string, Party>
+  /** Whether the body of an answer is shown, which is then read whole before the sender gets it. @default always */
+  showsBody?: (response: Response, to: Party) => boolean
   /** Gets every event, in order. */
   onEvent: (event: TraceEvent) => void
 }
@@ -30,7 +32,7 @@ interface Departed {
 }
 
 /** Creates a trace of everything that goes through its senders and receivers. */
-export function createTrace({ parties, onEvent }: TraceOptions): Trace {
+export function createTrace({ parties, onEvent, showsBody = () => true }: TraceOptions): Trace {
   let exchanges = 0
   const departed = new Set<Departed>()
 
@@ -46,7 +48,7 @@ export function createTrace({ parties, onEvent }: TraceOptions): Trace {
         onEvent({ kind: 'request-sent', exchange, from, to, request: seen })
         try {
           const response = await send(request)
-          const answer = await readResponse(response)
+          const answer = await readResponse(response, showsBody(response, to))
           const elsewhere = departed.has(departure) ? { elsewhere: true as const } : {}
           onEvent({ kind: 'response-received', exchange, from, to, request: seen, response: answer, ...elsewhere })
           return response
@@ -96,9 +98,10 @@ async function readRequest(request: Request, headers: HeaderLines): Promise<Trac
   return { method, url, headers: redactHeaders(headers), body: await readBody(request) }
 }
 
-async function readResponse(response: Response): Promise<TracedResponse> {
+async function readResponse(response: Response, showsBody = true): Promise<TracedResponse> {
   const { status } = response
-  return { status, headers: redactHeaders([...response.headers]), body: await readBody(response) }
+  const headers = redactHeaders([...response.headers])
+  return { status, headers, body: showsBody ? await readBody(response) : null }
 }
 
 async function readBody(message: Request | Response): Promise<string | null> {

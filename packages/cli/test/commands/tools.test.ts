@@ -17,7 +17,7 @@ it.each(tools)('documents every flag of $name as the table has it, and no other'
     return `| \`${flag}\` | ${description}${choices ? ` (${choices.join(', ')})` : ''} |`
   })
   expect(section.split('\n').filter((line) => line.startsWith('| `'))).toEqual(rows)
-  const known = new Set(tools.flatMap((command) => command.flags.map((row) => row.flags.split(' ')[0])))
+  const known = new Set(tools.flatMap((command) => command.flags.flatMap((row) => row.flags.split(/[ ,]+/))))
   for (const [mentioned] of section.matchAll(/--[a-z][a-z-]*/g)) expect(known).toContain(mentioned)
 })
 

@@ -8,6 +8,7 @@ function recorded(colour: boolean) {
     write: (text) => void written.push(text),
     notify: (text) => void notified.push(text),
     readInput: async () => new Uint8Array(),
+    asking: { output: process.stderr, input: process.stdin },
     output: process.stdout,
     colour,
     env: {},

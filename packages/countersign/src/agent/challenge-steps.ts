@@ -67,6 +67,7 @@ export function createChallengeSteps({
       throw new AgentError(
         'auth_server_refused',
         `${asked}, which authServers does not accept: add it there if people may type their password at it.`,
+        { authServer },
       )
     }
     const refused = credential.scheme === 'token' ? credential.held.jwt : undefined

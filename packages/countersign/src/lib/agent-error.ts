@@ -35,16 +35,19 @@ export class AgentError extends Error {
   readonly error: string | undefined
   /** Where a person decides, with `consent_required`. */
   readonly url: string | undefined
+  /** The auth server that was refused, with `auth_server_refused`. */
+  readonly authServer: string | undefined
 
   constructor(
     code: AgentErrorCode,
     message: string,
-    options: { error?: string | undefined; url?: string | undefined; cause?: unknown } = {},
+    options: { error?: string | undefined; url?: string | undefined; authServer?: string; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'AgentError'
     this.code = code
     this.error = options.error
     this.url = options.url
+    this.authServer = options.authServer
   }
 }

@@ -17,6 +17,8 @@ export interface LoopbackConsentOptions {
    * @default false
    */
   paste?: boolean | undefined
+  /** Counts the time down on the last line. @default true; false where others write to the same terminal meanwhile */
+  countdown?: boolean | undefined
   /** Where the person is told, in place of standard error. Nobody is asked where it is no terminal. */
   output?: TerminalOutput | undefined
   /** Where an address is pasted, in place of standard input. */
@@ -42,9 +44,10 @@ export interface LoopbackConsentOptions {
  */
 export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWay {
   requireKnownOptions('loopbackConsent', options, optionNames)
-  const { onConsent, paste = false, output = process.stderr, input = process.stdin, env = process.env } = options
+  const { onConsent, paste = false, countdown = true } = options
+  const { output = process.stderr, input = process.stdin, env = process.env } = options
   const isOpened = options.openBrowser ?? hasBrowser(env)
-  const display = createConsentDisplay(output, !paste)
+  const display = createConsentDisplay(output, countdown && !paste)
   const isThere = output.isTTY === true && (!paste || input.isTTY === true)
   const canAsk = onConsent !== undefined || isThere
 
@@ -94,6 +97,7 @@ const optionNames = {
   onConsent: true,
   openBrowser: true,
   paste: true,
+  countdown: true,
   output: true,
   input: true,
   env: true,

@@ -2,7 +2,6 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createNodeListener, type Handler } from 'countersign/node'
 import { CommandError } from '../command/command-error.js'
-import { demoHost } from './demo-world.js'
 
 /** A port of this machine that nothing is served on yet. */
 export interface OpenPort {
@@ -12,6 +11,9 @@ export interface OpenPort {
   /** Closes the port and every connection. */
   close(): Promise<void>
 }
+
+/** Only programs of this machine reach it. */
+const host = '127.0.0.1'
 
 /** Milliseconds that answers on their way get when the server closes. */
 const grace = 500
@@ -30,7 +32,7 @@ export async function listen(port: number, needed: string): Promise<OpenPort> {
   const server = createServer((incoming, outgoing) => void listener.then((answer) => answer(incoming, outgoing)))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(port, needed, error)))
-    server.listen(port, demoHost, resolve)
+    server.listen(port, host, resolve)
   })
   return {
     port: (server.address() as AddressInfo).port,
@@ -49,5 +51,5 @@ export async function listen(port: number, needed: string): Promise<OpenPort> {
 
 function listenError(port: number, needed: string, cause: NodeJS.ErrnoException): CommandError {
   const why = cause.code === 'EADDRINUSE' ? 'is in use' : `cannot be opened (${cause.code})`
-  return new CommandError(`Port ${port} on ${demoHost} ${why}; ${needed}.`, { cause })
+  return new CommandError(`Port ${port} on ${host} ${why}; ${needed}.`, { cause })
 }

@@ -1,0 +1,76 @@
+import { createWriteStream } from 'node:fs'
+import { STATUS_CODES } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { CommandError, usageError } from '../command/command-error.js'
+import { errorCode } from '../command/error-code.js'
+import { exitStatus } from '../command/exit-status.js'
+import type { Terminal } from '../terminal/terminal.js'
+import { printable } from '../text/printable.js'
+import { titleCase } from '../text/title-case.js'
+
+export interface OutputFlags {
+  /** Status and headers before the body. */
+  include?: true
+  /** The file that the body goes to. */
+  output?: string
+}
+
+/** Writes an answer as it comes: to standard output, or to a file. */
+export async function writeResponse(response: Response, flags: OutputFlags, terminal: Terminal): Promise<void> {
+  const head = flags.include ? headOf(response) : ''
+  const isToFile = flags.output !== undefined && flags.output !== '-'
+  const toScreen = !isToFile && flags.output !== '-' && isTerminal(terminal.output)
+  if (toScreen) return writeToScreen(response, head, terminal)
+  const target = isToFile ? createWriteStream(flags.output ?? '') : terminal.output
+  try {
+    await pipeline(chunksOf(response, head), target, { end: isToFile })
+  } catch (error) {
+    throw isToFile && isOfFile(error) ? fileError(flags.output ?? '', error) : brokenOff(error)
+  }
+}
+
+/** A terminal acts on some of what a stranger may send; what is no text is not shown. */
+async function writeToScreen(response: Response, head: string, { write }: Terminal): Promise<void> {
+  write(head)
+  const decoder = new TextDecoder()
+  try {
+    for await (const chunk of chunksOf(response, '')) {
+      const text = decoder.decode(chunk, { stream: true })
+      if (text.includes('\0'))
+        throw usageError('The answer is no text: write it to a file with --output <file>, or anyway with --output -')
+      write(printable(text.replaceAll('\r\n', '\n')))
+    }
+    write(printable(decoder.decode()))
+  } catch (error) {
+    throw error instanceof CommandError ? error : brokenOff(error)
+  }
+}
+
+async function* chunksOf({ body }: Response, head: string): AsyncGenerator<Uint8Array> {
+  if (head !== '') yield Buffer.from(head)
+  if (body) for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) yield chunk
+}
+
+function headOf({ status, headers }: Response): string {
+  const lines = [...headers].map(([name, value]) => `${titleCase(name)}: ${value}\r\n`)
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`
+}
+
+function isTerminal(output: NodeJS.WritableStream): boolean {
+  return 'isTTY' in output && output.isTTY === true
+}
+
+function isOfFile(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'path' in error
+}
+
+function fileError(path: string, cause: NodeJS.ErrnoException): CommandError {
+  return usageError(`--output: ${path} cannot be written (${errorCode(cause)}).`, cause)
+}
+
+function brokenOff(cause: unknown): unknown {
+  // The command itself was stopped, or nobody reads.
+  if (cause instanceof CommandError) return cause
+  if (!(cause instanceof Error)) return cause
+  return new CommandError(`The answer broke off: ${cause.message}.`, { exitCode: exitStatus.network, cause })
+}

@@ -1,0 +1,337 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generatePrivateJwk } from 'countersign'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../../test/free-port.js'
+import { listenWith } from './listen-with.js'
+import { type ProgramOptions, startProgram } from './run-program.js'
+import { decidesAt } from './terminal-person.js'
+
+const parties = { authServer: '', api: '' }
+const stops: (() => Promise<unknown>)[] = []
+
+async function startParty(party: 'resource' | 'auth-server', ...flags: string[]): Promise<string> {
+  const running = startProgram(['demo', '--only', party, '--port', '0', '--quiet', ...flags])
+  stops.push(() => running.stop('SIGINT'))
+  const [, id = ''] = await running.seen(/^(?:resource|auth-server) +(\S+)\n/)
+  return id
+}
+
+beforeAll(async () => {
+  parties.authServer = await startParty('auth-server')
+  parties.api = await startParty('resource', '--auth-server-url', parties.authServer)
+})
+afterAll(async () => {
+  await Promise.all(stops.map((stop) => stop()))
+})
+
+/** An agent of this machine in a folder of its own; gives what runs a command as it. */
+async function newAgent(authServers: readonly string[] = [parties.authServer]) {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-fetch-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const id = `http://127.0.0.1:${await freePort()}`
+  writeFileSync(join(folder, 'agent.json'), JSON.stringify({ id, authServers, signingKey: 'key-1.json' }), {
+    mode: 0o600,
+  })
+  writeFileSync(join(folder, 'key-1.json'), JSON.stringify(await generatePrivateJwk({ kid: '1' })), { mode: 0o600 })
+  const start = (args: readonly string[], options: ProgramOptions = {}) =>
+    startProgram(args, { ...options, env: { COUNTERSIGN_HOME: folder } })
+  return {
+    id,
+    folder,
+    start,
+    run: (args: readonly string[], options: ProgramOptions = {}) => start(args, options).finished,
+  }
+}
+
+describe('an API that needs a person', () => {
+  it('has them asked once in the terminal; the answer goes to standard output, everything else does not', async () => {
+    const { id, run } = await newAgent()
+    const { decide, page } = decidesAt('grant')
+    const first = await run(['fetch', `${parties.api}/data-auth`], { person: decide })
+    expect(first).toMatchObject({ status: 0 })
+    expect(JSON.parse(first.stdout)).toMatchObject({ message: 'Access granted', agent: id, method: 'GET' })
+    expect(first.stderr).toContain('needs your consent')
+    expect(await page()).toContain('data-state="allowed"')
+    const again = await run(['fetch', '-d', 'a=b', `${parties.api}/data-auth`])
+    expect(again).toMatchObject({ status: 0, stderr: '' })
+    expect(JSON.parse(again.stdout)).toMatchObject({ method: 'POST' })
+  })
+
+  it('says no where the person does, with a status of its own', async () => {
+    const { run } = await newAgent()
+    const ended = await run(['fetch', `${parties.api}/data-auth`], { person: decidesAt('deny').decide })
+    expect(ended).toMatchObject({ status: 5, stdout: '' })
+    expect(ended.stderr).toMatch(/Access was not allowed[^\n]*\n$/)
+    const silent = await run(['fetch', '-s', `${parties.api}/data-auth`], { person: decidesAt('deny').decide })
+    expect(silent.status).toBe(5)
+    expect(silent.stderr).not.toContain('Access was not allowed')
+  })
+
+  it('ends where nobody decides in time, and on Ctrl-C, with one sentence each', async () => {
+    const { run, start } = await newAgent()
+    const late = await run(['fetch', '--consent-timeout', '1', `${parties.api}/data-auth`], { person: () => undefined })
+    expect(late).toMatchObject({ status: 6, stdout: '' })
+    expect(late.stderr).toMatch(/KNobody decided within 1 s\.\n$/)
+    const stopped = start(['fetch', `${parties.api}/data-auth`], { person: () => undefined })
+    await stopped.seen(/Waiting for you/)
+    expect(await stopped.stop('SIGINT')).toMatchObject({ status: 130, stdout: '' })
+  })
+
+  it.each([
+    ['with --no-consent', ['--no-consent'], { person: () => undefined }],
+    ['where standard error is no terminal', [], {}],
+  ])('asks nobody %s: it ends with the page, whose answer can be brought later', async (_case, flags, options) => {
+    const { run } = await newAgent()
+    const ended = await run(['fetch', ...flags, `${parties.api}/data-auth`], options)
+    expect(ended).toMatchObject({ status: 4, stdout: '' })
+    const url = ended.stderr.split('\n').at(-2) ?? ''
+    expect(ended.stderr).toContain('countersign tokens add')
+    const back = await landing(url)
+    expect(new URL(back).port, 'that of every port').toBe('')
+    expect(await run(['tokens', 'add', back])).toMatchObject({
+      status: 0,
+      stderr: 'It worked: run the command again.\n',
+    })
+    expect(await run(['tokens', 'add', back])).toMatchObject({ status: 1 })
+    const again = await run(['fetch', `${parties.api}/data-auth`])
+    expect(again).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  it('takes an address that was pasted', async () => {
+    const { run } = await newAgent()
+    const keyboard = Object.assign(new (await import('node:stream')).PassThrough(), { isTTY: true })
+    const ended = await run(['fetch', '--paste', `${parties.api}/data-auth`], {
+      keyboard,
+      person: (url) => void landing(url).then((back) => keyboard.write(`${back}\n`)),
+    })
+    expect(ended).toMatchObject({ status: 0 })
+    const nowhere = await run(['fetch', '--paste', `${parties.api}/data-auth`])
+    expect(nowhere).toMatchObject({ status: 2 })
+  })
+
+  it('L03: sends nobody to an auth server that was not given, and says how to give it', async () => {
+    const { run } = await newAgent([])
+    const refused = await run(['fetch', `${parties.api}/data-auth`], { person: () => expect.unreachable() })
+    expect(refused).toMatchObject({ status: 1, stdout: '' })
+    expect(refused.stderr).toContain(`sends people to ${parties.authServer} to decide`)
+    expect(refused.stderr).toContain(`add --auth-server ${parties.authServer}\n`)
+    const { decide } = decidesAt('grant')
+    const given = await run(['fetch', '--auth-server', parties.authServer, `${parties.api}/data-auth`], {
+      person: decide,
+    })
+    expect(given.status).toBe(0)
+  })
+
+  it('with -v shows each message on standard error, its tokens decoded, and not what was asked for', async () => {
+    const { run } = await newAgent()
+    const { decide } = decidesAt('grant')
+    const { stdout, stderr } = await run(['fetch', '-v', `${parties.api}/data-auth`], { person: decide })
+    expect(JSON.parse(stdout)).toMatchObject({ message: 'Access granted' })
+    expect(stderr).toContain(`>>> AGENT REQUEST to ${parties.api}/data-auth`)
+    expect(stderr).toContain(`<<< AGENT RESPONSE from ${parties.authServer}/agent/token`)
+    expect(stderr).toContain('"typ": "resource+jwt"')
+    expect(stderr).not.toContain('Access granted')
+    expect(stderr, 'others write there').not.toContain('Waiting for you')
+  })
+})
+
+/** Where a browser is sent that allows, without going there. */
+async function landing(url: string): Promise<string> {
+  const { createScriptedUser, decideAs } = await import('../../server/test/scripted-user.js')
+  return decideAs(createScriptedUser(fetch), url, 'grant')
+}
+
+/** An API that asks for nothing, and repeats what it got. */
+async function openEcho(answer: (path: string) => { status?: number; headers?: Record<string, string> } = () => ({})) {
+  const seen: { method: string; url: string; body: string; headers: Record<string, unknown> }[] = []
+  const { origin, close } = await listenWith((incoming, outgoing) => {
+    let body = ''
+    incoming.on('data', (chunk) => {
+      body += String(chunk)
+    })
+    incoming.on('end', () => {
+      const { method = '', url = '', headers } = incoming
+      seen.push({ method, url, body, headers })
+      const { status = 200, headers: more = {} } = answer(url)
+      outgoing.writeHead(status, { 'content-type': 'text/plain', ...more }).end(`${method} ${url} ${body}`)
+    })
+  })
+  onTestFinished(close)
+  return { origin, seen }
+}
+
+describe('flags as of curl', () => {
+  it.each<[string, string[], Partial<{ method: string; body: string; type: string; accept: string }>, string?]>([
+    ['-d', ['-d', 'a=1', '-d', 'b=2'], { method: 'POST', body: 'a=1&b=2', type: 'application/x-www-form-urlencoded' }],
+    ['-d @-', ['-d', '@-'], { method: 'POST', body: 'onetwo' }, 'one\r\ntwo\n'],
+    ['--data-binary @-', ['--data-binary', '@-'], { body: 'one\r\ntwo\n' }, 'one\r\ntwo\n'],
+    [
+      '--json',
+      ['--json', '{"a":', '--json', '1}'],
+      { body: '{"a":1}', type: 'application/json', accept: 'application/json' },
+    ],
+    ['-X', ['-X', 'DELETE'], { method: 'DELETE', body: '' }],
+    ['-X with a body', ['-X', 'PUT', '-d', 'a'], { method: 'PUT', body: 'a' }],
+    ['-H', ['-d', 'x', '-H', 'Content-Type: text/plain'], { body: 'x', type: 'text/plain' }],
+  ])('%s', async (_flag, flags, expected, input = '') => {
+    const { origin, seen } = await openEcho()
+    const { run } = await newAgent()
+    const ended = await run(['fetch', ...flags, `${origin}/here?q=1`], { input })
+    expect(ended).toMatchObject({ status: 0, stderr: '' })
+    const [one] = seen
+    const got = { ...one, type: one?.headers['content-type'], accept: one?.headers.accept }
+    expect(got).toMatchObject({ url: '/here?q=1', ...expected })
+    expect(one?.headers).toHaveProperty('signature')
+  })
+
+  it('-i and -o', async () => {
+    const { origin } = await openEcho()
+    const { folder, run } = await newAgent()
+    const shown = await run(['fetch', '-i', origin])
+    expect(shown.stdout).toMatch(
+      /^HTTP\/1\.1 200 OK\r\n(?:[\w-]+: [^\r\n]*\r\n)*Content-Type: text\/plain\r\n.*\r\n\r\nGET \/ $/s,
+    )
+    const file = join(folder, 'answer')
+    expect(await run(['fetch', '-o', file, origin])).toMatchObject({ status: 0, stdout: '', stderr: '' })
+    expect(readFileSync(file, 'utf8')).toBe('GET / ')
+    const nowhere = await run(['fetch', '-o', join(folder, 'no', 'answer'), origin])
+    expect(nowhere).toMatchObject({ status: 2 })
+    expect(nowhere.stderr).toMatch(/--output: .* cannot be written \(ENOENT\)/)
+  })
+
+  it('-f ends with status 22 and without a body; -s says nothing, -S does', async () => {
+    const { origin } = await openEcho(() => ({ status: 404 }))
+    const { run } = await newAgent()
+    expect(await run(['fetch', origin])).toMatchObject({ status: 0, stdout: 'GET / ' })
+    const failed = await run(['fetch', '-f', origin])
+    expect(failed).toMatchObject({ status: 22, stdout: '' })
+    expect(failed.stderr).toMatch(/answered 404\.\n$/)
+    expect(await run(['fetch', '-sf', origin])).toMatchObject({ status: 22, stderr: '' })
+    expect((await run(['fetch', '-sSf', origin])).stderr).toMatch(/answered 404\.\n$/)
+  })
+
+  it('-L follows at the same origin, as browsers do, and nowhere else', async () => {
+    const places: Record<string, [number, string]> = {
+      '/see-other': [303, '/there'],
+      '/found': [302, '/there'],
+      '/kept': [307, '/there'],
+      '/away': [302, 'https://elsewhere.example/x'],
+      '/round': [302, '/round'],
+    }
+    const { origin, seen } = await openEcho((path) => {
+      const [status, location] = places[path] ?? [200, '']
+      return location === '' ? {} : { status, headers: { location } }
+    })
+    const { run } = await newAgent()
+    expect((await run(['fetch', '-d', 'a', `${origin}/found`])).stdout, 'not followed').toBe('POST /found a')
+    expect((await run(['fetch', '-L', '-d', 'a', `${origin}/found`])).stdout).toBe('GET /there ')
+    expect((await run(['fetch', '-L', '-X', 'PUT', '-d', 'a', `${origin}/see-other`])).stdout).toBe('GET /there ')
+    expect((await run(['fetch', '-L', '-d', 'a', `${origin}/kept`])).stdout).toBe('POST /there a')
+    expect(await run(['fetch', '-L', `${origin}/away`])).toMatchObject({ status: 1, stdout: '' })
+    const before = seen.length
+    expect(await run(['fetch', '-L', `${origin}/round`])).toMatchObject({ status: 1, stdout: '' })
+    expect(seen.length - before).toBe(21)
+  })
+
+  it('-m gives up, but counts no time that a person takes', async () => {
+    const { origin, close } = await listenWith(() => undefined)
+    onTestFinished(close)
+    const { run } = await newAgent()
+    const late = await run(['fetch', '-m', '0.3', origin])
+    expect(late).toMatchObject({ status: 3, stderr: 'There was no whole answer within 0.3 s.\n' })
+    const { decide } = decidesAt('grant')
+    const slow = (url: string) => void setTimeout(() => decide(url), 2500)
+    expect(await run(['fetch', '-m', '2', `${parties.api}/data-auth`], { person: slow })).toMatchObject({ status: 0 })
+  })
+})
+
+it('an answer is written as it comes', async () => {
+  let end: (() => void) | undefined
+  const { origin, close } = await listenWith((_incoming, outgoing) => {
+    outgoing.write('first\n')
+    end = () => outgoing.end('last\n')
+  })
+  onTestFinished(close)
+  const { start } = await newAgent()
+  const running = start(['fetch', origin])
+  await running.seen(/first\n/)
+  end?.()
+  expect(await running.finished).toMatchObject({ status: 0, stdout: 'first\nlast\n' })
+})
+
+it('an answer that breaks off is no answer', async () => {
+  const { origin, close } = await listenWith((_incoming, outgoing) => {
+    outgoing.write('first\n')
+    setTimeout(() => outgoing.destroy(), 50)
+  })
+  onTestFinished(close)
+  const { run } = await newAgent()
+  const ended = await run(['fetch', origin])
+  expect(ended).toMatchObject({ status: 3, stdout: 'first\n' })
+  expect(ended.stderr).toMatch(/^The answer broke off: [^\n]*\n$/)
+})
+
+describe('what cannot be meant', () => {
+  it.each<[string[], RegExp, number?]>([
+    [['fetch', 'api.example'], /absolute/],
+    [['fetch', 'ftp://api.example/'], /https or http/],
+    [['fetch', 'https://a:b@api.example/'], /no user name/],
+    [['fetch', 'http://api.example/'], /over https only/, 1],
+    [['fetch', '-d', 'a', '-X', 'GET', 'https://api.example/'], /GET request has no body/],
+    [['fetch', '-d', 'a', '--json', '{}', 'https://api.example/'], /by one of --data/],
+    [['fetch', '-d', '@/no/such', 'https://api.example/'], /\/no\/such cannot be read \(ENOENT\)/],
+    [['fetch', '-H', 'Signature: x', 'https://api.example/'], /cannot set Signature/],
+    [['fetch', '-m', 'soon', 'https://api.example/'], /--max-time takes seconds/],
+    [['fetch', '-m', '0', 'https://api.example/'], /--max-time takes seconds/],
+    [['fetch', '--auth-server', 'auth.example', 'https://api.example/'], /--auth-server is no identifier/],
+    [['fetch', '--auth-serve', 'https://auth.example', 'https://api.example/'], /unknown option|did you mean/i],
+    [['tokens', 'add', 'a-code'], /whole address/],
+    [['tokens', 'add', 'http://127.0.0.1/callback?code=x&state=y'], /Nothing here waits for this answer/, 1],
+    [['tokens', 'forget'], /Name the resource/],
+    [['tokens', 'forget', 'https://api.example', '--all'], /Name the resource/],
+    [['tokens', 'forget', 'https://api.example'], /There are no tokens for https:\/\/api\.example/],
+  ])('%j', async (args, why, status = 2) => {
+    const { run } = await newAgent()
+    const ended = await run(args)
+    expect(ended.stderr).toMatch(why)
+    expect(ended).toMatchObject({ status, stdout: '' })
+  })
+
+  it('an agent that is not there, or whose port another program has', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-none-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const none = await startProgram(['fetch', '--agent', folder, 'https://api.example/']).finished
+    expect(none).toMatchObject({ status: 2 })
+    expect(none.stderr).toContain('run countersign init --id')
+    const { id, run } = await newAgent()
+    const { createServer } = await import('node:http')
+    const other = createServer().listen(Number(new URL(id).port), '127.0.0.1')
+    onTestFinished(() => void other.close())
+    const taken = await run(['fetch', `${parties.api}/data-jwks`])
+    expect(taken).toMatchObject({ status: 1 })
+    expect(taken.stderr).toContain('another program has its port')
+  })
+})
+
+describe('tokens', () => {
+  it('are listed, and forgotten for one resource', async () => {
+    const { run } = await newAgent()
+    expect(await run(['tokens', 'list'])).toMatchObject({ status: 0, stdout: '' })
+    await run(['fetch', `${parties.api}/data-auth`], { person: decidesAt('grant').decide })
+    const { stdout } = await run(['tokens', 'list'])
+    expect(stdout).toMatch(new RegExp(`^${parties.api}\n  data\\.read data\\.write; until `))
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+    const listed = await run(['tokens', 'list', '--json'])
+    expect(JSON.parse(listed.stdout)).toMatchObject({
+      tokens: [{ resource: parties.api, auth_server: parties.authServer, scope: 'data.read data.write' }],
+    })
+    expect(listed.stdout).not.toContain('eyJ')
+    const forgotten = await run(['tokens', 'forget', parties.api])
+    expect(forgotten).toMatchObject({ status: 0, stdout: '' })
+    expect(forgotten.stderr.replaceAll('\n', ' ')).toContain(`go to your account at ${parties.authServer}`)
+    expect(JSON.parse((await run(['tokens', 'list', '--json'])).stdout)).toEqual({ tokens: [] })
+    expect(await run(['tokens', 'forget', '--all'])).toMatchObject({ status: 0 })
+  })
+})
