@@ -27,7 +27,6 @@ const notRun = {
   'docs/agents.md discover-agent': 'a public host',
   'docs/command-line.md discover-public': 'a public host',
   'docs/command-line.md doctor-public': 'a public host',
-  'docs/command-line.md fetch-public': 'a public host',
   'docs/deployment.md caddy': 'apt',
   'docs/deployment.md doctor-outside': 'a public host',
   'docs/deployment.md nginx': 'apt',
