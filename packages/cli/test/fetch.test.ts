@@ -1,49 +1,17 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { generatePrivateJwk } from 'countersign'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { freePort } from '../../../test/free-port.js'
+import { PassThrough } from 'node:stream'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
 import { listenWith } from './listen-with.js'
-import { type ProgramOptions, startProgram } from './run-program.js'
+import { newAgent as agentOf, openParties } from './own-agent.js'
+import { startProgram } from './run-program.js'
 import { decidesAt } from './terminal-person.js'
 
-const parties = { authServer: '', api: '' }
-const stops: (() => Promise<unknown>)[] = []
-
-async function startParty(party: 'resource' | 'auth-server', ...flags: string[]): Promise<string> {
-  const running = startProgram(['demo', '--only', party, '--port', '0', '--quiet', ...flags])
-  stops.push(() => running.stop('SIGINT'))
-  const [, id = ''] = await running.seen(/^(?:resource|auth-server) +(\S+)\n/)
-  return id
-}
-
-beforeAll(async () => {
-  parties.authServer = await startParty('auth-server')
-  parties.api = await startParty('resource', '--auth-server-url', parties.authServer)
-})
-afterAll(async () => {
-  await Promise.all(stops.map((stop) => stop()))
-})
-
-/** An agent of this machine in a folder of its own; gives what runs a command as it. */
-async function newAgent(authServers: readonly string[] = [parties.authServer]) {
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-fetch-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const id = `http://127.0.0.1:${await freePort()}`
-  writeFileSync(join(folder, 'agent.json'), JSON.stringify({ id, authServers, signingKey: 'key-1.json' }), {
-    mode: 0o600,
-  })
-  writeFileSync(join(folder, 'key-1.json'), JSON.stringify(await generatePrivateJwk({ kid: '1' })), { mode: 0o600 })
-  const start = (args: readonly string[], options: ProgramOptions = {}) =>
-    startProgram(args, { ...options, env: { COUNTERSIGN_HOME: folder } })
-  return {
-    id,
-    folder,
-    start,
-    run: (args: readonly string[], options: ProgramOptions = {}) => start(args, options).finished,
-  }
-}
+const parties = openParties()
+const newAgent = (authServers: readonly string[] = [parties.authServer]) => agentOf(authServers)
 
 describe('an API that needs a person', () => {
   it('has them asked once in the terminal; the answer goes to standard output, everything else does not', async () => {
@@ -101,7 +69,7 @@ describe('an API that needs a person', () => {
 
   it('takes an address that was pasted', async () => {
     const { run } = await newAgent()
-    const keyboard = Object.assign(new (await import('node:stream')).PassThrough(), { isTTY: true })
+    const keyboard = Object.assign(new PassThrough(), { isTTY: true })
     const ended = await run(['fetch', '--paste', `${parties.api}/data-auth`], {
       keyboard,
       person: (url) => void landing(url).then((back) => keyboard.write(`${back}\n`)),
@@ -138,8 +106,7 @@ describe('an API that needs a person', () => {
 })
 
 /** Where a browser is sent that allows, without going there. */
-async function landing(url: string): Promise<string> {
-  const { createScriptedUser, decideAs } = await import('../../server/test/scripted-user.js')
+function landing(url: string): Promise<string> {
   return decideAs(createScriptedUser(fetch), url, 'grant')
 }
 
@@ -306,7 +273,6 @@ describe('what cannot be meant', () => {
     expect(none).toMatchObject({ status: 2 })
     expect(none.stderr).toContain('run countersign init --id')
     const { id, run } = await newAgent()
-    const { createServer } = await import('node:http')
     const other = createServer().listen(Number(new URL(id).port), '127.0.0.1')
     onTestFinished(() => void other.close())
     const taken = await run(['fetch', `${parties.api}/data-jwks`])

@@ -103,6 +103,33 @@ export const tools: readonly CommandRow[] = [
     load: async () => (await import('../tokens/add.js')).tokensAdd,
   },
   {
+    name: 'sidecar',
+    about: 'sign what programs of this machine ask for in plain HTTP, in any language, as your own agent',
+    flags: [
+      {
+        flags: '--allow-host <host>',
+        description: 'a host that may be asked; may be given several times',
+        repeated: true,
+      },
+      { flags: '--port <number>', description: 'the port of 127.0.0.1; 0 chooses a free one; default: 8005' },
+      { flags: '--secret-file <file>', description: 'the secret that programs give; default: in the agent’s folder' },
+      { flags: '--socket <path>', description: 'a Unix socket in place of the port, for your own programs alone' },
+      {
+        flags: '--on-consent <command>',
+        description: 'a command that asks the person; COUNTERSIGN_CONSENT_URL has the page',
+      },
+      { flags: '--no-consent', description: 'ask nobody: programs get status 401 and the page' },
+      {
+        flags: '--auth-server <id>',
+        description: 'one that people may be sent to, besides those of init; may be given several times',
+        repeated: true,
+      },
+      agentFolder,
+      allowNetwork,
+    ],
+    load: async () => (await import('../sidecar/sidecar-command.js')).sidecarCommand,
+  },
+  {
     name: 'verify',
     about: 'verify the HTTP/1.1 request on standard input, step by step, and show its signature base',
     flags: [

@@ -15,6 +15,8 @@ export interface OwnAgentOptions {
   targets?: readonly string[]
   /** How the person is asked; absent: they are not. */
   consent?: ConsentWay | undefined
+  /** Where people come back to who were not asked here. @default that of every port, where nothing listens */
+  redirectUri?: string
   /** Seconds to wait for the person. */
   consentTimeout?: number | undefined
   /** Answers a callback in place of a page. */
@@ -38,7 +40,7 @@ export interface OwnAgent {
  * @throws CommandError where its port is taken
  */
 export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> {
-  const { folder, authServers = [], targets = [], consent, network, ...given } = options
+  const { folder, authServers = [], targets = [], consent, redirectUri = portableRedirect, network, ...given } = options
   const { id, name, keys, storePath } = folder
   const accepted = [...new Set([...folder.authServers, ...authServers])]
   const known = [id, ...accepted, ...targets]
@@ -49,7 +51,7 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
     signer: await createSigner(keys.signing),
     authServers: accepted,
     about: name === undefined ? undefined : { name },
-    ...(consent ? { consent } : { redirectUri: portableRedirect }),
+    ...(consent ? { consent } : { redirectUri }),
     store: fileStore(storePath),
     fetchDocument: fetchDocuments(accepted, { ...network, allowInsecureLoopback }),
     allowInsecureLoopback,

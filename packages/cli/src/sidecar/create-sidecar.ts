@@ -1,0 +1,120 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { describeFailure } from './describe-failure.js'
+import { requestHeaders, responseHeaders } from './forward-headers.js'
+import { type AskedTarget, judgeRequest, type SidecarRules } from './judge-request.js'
+
+export interface SidecarOptions extends SidecarRules {
+  /** Sends as the agent. */
+  fetch: typeof globalThis.fetch
+  /** Told what was refused, or not answered, in one line. */
+  onProblem: (text: string) => void
+}
+
+/** Most that a body holds: it is signed, and so read whole before it is sent. */
+const mostBody = 256 * 1024 * 1024
+
+/** A server for programs of this machine, which has what they ask for sent as the agent. */
+export function createSidecar(options: SidecarOptions): Server {
+  const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) => {
+    answer(incoming, outgoing, options).catch((error: unknown) => {
+      options.onProblem(String(error))
+      outgoing.destroy()
+    })
+  })
+  // What is in a tunnel cannot be signed.
+  server.on('connect', (_incoming, socket: Duplex) => refuseSocket(socket, '405 Method Not Allowed', tunnel))
+  server.on('upgrade', (_incoming, socket: Duplex) => refuseSocket(socket, '501 Not Implemented', upgrade))
+  return server
+}
+
+const tunnel = 'CONNECT is not answered: write http:// for the hosts of the sidecar, which asks them by https.'
+const upgrade = 'Connections are not upgraded here.'
+
+async function answer(incoming: IncomingMessage, outgoing: ServerResponse, options: SidecarOptions): Promise<void> {
+  const asked = judgeRequest({ rawTarget: incoming.url ?? '', headers: incoming.headers }, options)
+  if (!('url' in asked)) {
+    const { status, error, problem } = asked
+    options.onProblem(problem)
+    if (status === 407) outgoing.setHeader('proxy-authenticate', 'Basic realm="countersign"')
+    return refuse(outgoing, status, { error, error_description: problem })
+  }
+  const gone = new AbortController()
+  outgoing.once('close', () => gone.abort(new Error('the program went away')))
+  try {
+    const body = await readBody(incoming)
+    if (body === undefined) return refuse(outgoing, 413, tooLong)
+    const headers = requestHeaders(incoming.rawHeaders, options.secret)
+    // What a body is must be said, since it is signed; not every client says it.
+    if (body.length > 0 && !headers.has('content-type')) headers.set('content-type', 'application/octet-stream')
+    const response = await options.fetch(asked.url.href, {
+      method: incoming.method ?? 'GET',
+      headers,
+      body: body.length > 0 ? body : null,
+      signal: gone.signal,
+    })
+    await pass(response, outgoing, asked, options)
+  } catch (error) {
+    if (gone.signal.aborted || outgoing.headersSent) {
+      outgoing.destroy()
+      return
+    }
+    const { status, body } = describeFailure(error)
+    options.onProblem(`${asked.url.host}: ${body.error_description}`)
+    refuse(outgoing, status, body)
+  }
+}
+
+const tooLong = { error: 'request_malformed', error_description: 'A body has at most 256 MiB: it is signed whole.' }
+
+async function pass(
+  response: Response,
+  outgoing: ServerResponse,
+  asked: AskedTarget,
+  { hosts, onProblem }: SidecarOptions,
+): Promise<void> {
+  let headers: [string, string][]
+  try {
+    headers = responseHeaders(response.headers, asked, hosts)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    await response.body?.cancel()
+    const problem = `${asked.url.host} sends on to ${error.message}, which this sidecar does not ask.`
+    onProblem(problem)
+    return refuse(outgoing, 502, { error: 'host_not_allowed', error_description: problem })
+  }
+  outgoing.writeHead(response.status, headers.flat())
+  if (response.body === null) {
+    outgoing.end()
+    return
+  }
+  // Headers at once: a stream may begin much later.
+  outgoing.flushHeaders()
+  await pipeline(response.body as unknown as AsyncIterable<Uint8Array>, outgoing)
+}
+
+/** Undefined for one that is too long. */
+async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
+    length += chunk.length
+    if (length > mostBody) return undefined
+    chunks.push(chunk)
+  }
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+function refuse(outgoing: ServerResponse, status: number, body: object): void {
+  const text = `${JSON.stringify(body)}\n`
+  outgoing.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', connection: 'close' })
+  outgoing.end(text)
+}
+
+function refuseSocket(socket: Duplex, status: string, problem: string): void {
+  socket.on('error', () => undefined)
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: ${problem.length + 1}\r\n\r\n${problem}\n`,
+  )
+}

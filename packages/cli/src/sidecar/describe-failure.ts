@@ -1,0 +1,26 @@
+import { AgentError } from 'countersign/agent'
+import { errorReasons } from 'countersign/wire'
+
+/** What a program is told whose request was not answered: JSON, with where a person decides where one must. */
+export interface SidecarFailure {
+  status: number
+  body: { error: string; error_description: string; consent_url?: string | undefined }
+}
+
+const statuses: Partial<Record<AgentError['code'], number>> = {
+  consent_required: 401,
+  consent_expired: 401,
+  access_denied: 403,
+  auth_server_refused: 403,
+  other_person: 403,
+}
+
+export function describeFailure(error: unknown): SidecarFailure {
+  if (error instanceof AgentError) {
+    const { code, message, url } = error
+    return { status: statuses[code] ?? 502, body: { error: code, error_description: message, consent_url: url } }
+  }
+  const reasons = errorReasons(error)
+  const why = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
+  return { status: 502, body: { error: 'not_answered', error_description: `There was no answer: ${why}` } }
+}

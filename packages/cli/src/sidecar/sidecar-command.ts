@@ -1,0 +1,114 @@
+import type { Server } from 'node:http'
+import { loopbackConsent } from 'countersign/node'
+import type { AgentFolder } from '../agent-folder/agent-folder.js'
+import { readAgentFolder } from '../agent-folder/read-agent-folder.js'
+import { exitStatus } from '../command/exit-status.js'
+import type { Run } from '../command/run.js'
+import { listen } from '../network/listen.js'
+import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/open-own-agent.js'
+import type { Terminal } from '../terminal/terminal.js'
+import { wrapText } from '../text/wrap-text.js'
+import { askByCommand } from './ask-by-command.js'
+import { createSidecar } from './create-sidecar.js'
+import { listenForPrograms } from './listen-for-programs.js'
+import { readSecret } from './read-secret.js'
+import { readSidecarFlags, type SidecarFlags, type SidecarSettings } from './sidecar-flags.js'
+
+/** Milliseconds that answers on their way get when it is told to end. */
+const grace = 30_000
+
+/** `countersign sidecar`: signs what programs of this machine ask for in plain HTTP, in any language. */
+export const sidecarCommand: Run = async (options, terminal) => {
+  const flags = options as unknown as SidecarFlags
+  const settings = readSidecarFlags(flags, terminal.env)
+  const { at, hosts } = settings
+  const secret = 'secretFile' in at ? await readSecret(at.secretFile) : undefined
+  const folder = await readAgentFolder(settings.folderPath)
+  const ownHosts = new Set<string>()
+  let own: OwnAgent | undefined
+  const server = createSidecar({
+    hosts,
+    secret,
+    ownHosts: 'socket' in at ? undefined : ownHosts,
+    fetch: (input, init) => {
+      if (!own) throw new Error('the sidecar is just starting')
+      return own.agent.fetch(input, init)
+    },
+    onProblem: terminal.notify,
+  })
+  try {
+    const port = await listenForPrograms(server, at)
+    if (port !== undefined) for (const host of ['127.0.0.1', 'localhost']) ownHosts.add(`${host}:${port}`)
+    own = await openAgent(folder, { flags, settings, terminal })
+    tellWhere(terminal, at, port)
+    await stopped(terminal)
+    await drain(server)
+    return exitStatus.done
+  } finally {
+    server.closeAllConnections()
+    server.close()
+    await own?.close()
+  }
+}
+
+/** Asks people in the terminal, by a command, or not at all: programs are then told where they decide. */
+async function openAgent(
+  folder: AgentFolder,
+  { flags, settings, terminal }: { flags: SidecarFlags; settings: SidecarSettings; terminal: Terminal },
+): Promise<OwnAgent> {
+  const { authServers, network, hosts } = settings
+  const targets = [...hosts]
+    .filter((host) => /^(?:127\.0\.0\.1|\[::1\]|localhost):/.test(host))
+    .map((host) => `http://${host}`)
+  const shared: OwnAgentOptions = { folder, authServers, network, targets }
+  const { onConsent } = flags
+  if (onConsent !== undefined) {
+    const ask = loopbackConsent({ onConsent: (consent) => askByCommand(onConsent, consent, terminal.env) })
+    return openOwnAgent({ ...shared, consent: ask })
+  }
+  const inTerminal = loopbackConsent({ ...terminal.asking, env: terminal.env, countdown: false })
+  if (flags.consent && inTerminal.canAsk) return openOwnAgent({ ...shared, consent: inTerminal })
+  // Whoever is told where to decide comes back to a port that is open as long as this runs.
+  const port = await listen(0, 'no port is free for people to come back to')
+  const origin = `http://127.0.0.1:${port.port}`
+  try {
+    const own = await openOwnAgent({ ...shared, redirectUri: `${origin}/callback` })
+    port.serve((request) => own.agent.handler(request), origin)
+    return { agent: own.agent, close: async () => void (await Promise.all([own.close(), port.close()])) }
+  } catch (error) {
+    await port.close()
+    throw error
+  }
+}
+
+function tellWhere({ write, notify }: Terminal, at: SidecarSettings['at'], port: number | undefined): void {
+  if ('socket' in at) {
+    write(`${at.socket}\n`)
+    return
+  }
+  write(`http://127.0.0.1:${port}\n`)
+  notify(wrapText('', `Programs give the secret in ${at.secretFile} as a password. Ctrl-C ends it.`))
+}
+
+function stopped({ onStop }: Terminal): Promise<void> {
+  return new Promise((resolve) => {
+    const stopListening = onStop(() => {
+      // A second signal ends the program at once.
+      stopListening()
+      resolve()
+    })
+  })
+}
+
+/** Takes no more, and waits for what is being answered. */
+function drain(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => server.closeAllConnections(), grace)
+    const idle = setInterval(() => server.closeIdleConnections(), 50)
+    server.close(() => {
+      clearTimeout(late)
+      clearInterval(idle)
+      resolve()
+    })
+  })
+}

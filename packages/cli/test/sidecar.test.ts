@@ -1,0 +1,342 @@
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import type { IncomingHttpHeaders, RequestListener } from 'node:http'
+import { createServer } from 'node:https'
+import { type AddressInfo, createConnection } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { listenWith } from './listen-with.js'
+import { newAgent, openParties } from './own-agent.js'
+import { type Running, startCommand } from './run-command.js'
+import { decidesAt } from './terminal-person.js'
+
+const parties = openParties()
+const run = promisify(execFile)
+
+// The package is Debian's, so the interpreter must be.
+const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
+
+interface Sidecar {
+  folder: string
+  running: Running
+  /** With the secret, as programs write it. */
+  url: string
+  port: string
+  secret: string
+}
+
+/** A sidecar in a process of its own, with nobody at a terminal. */
+async function startSidecar(flags: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Sidecar> {
+  const { folder } = await newAgent([parties.authServer])
+  const running = startCommand(['sidecar', '--port', '0', ...flags], { ...env, COUNTERSIGN_HOME: folder })
+  onTestFinished(() => void running.child.kill('SIGKILL'))
+  const [, port = ''] = await running.seen(/^http:\/\/127\.0\.0\.1:(\d+)\n/)
+  const secret = readFileSync(join(folder, 'sidecar-secret'), 'utf8').trim()
+  return { folder, running, port, secret, url: `http://x:${secret}@127.0.0.1:${port}` }
+}
+
+const hostOf = (url: string) => new URL(url).host
+
+/** What a program of this machine gets; its status stands after the body. */
+async function curl(...args: string[]): Promise<{ status: number; body: string }> {
+  const { stdout } = await run('curl', ['-sS', '--max-time', '20', '-w', '\n%{http_code}', ...args])
+  const lines = stdout.split('\n')
+  return { status: Number(lines.at(-1)), body: lines.slice(0, -1).join('\n') }
+}
+
+/** A Python script, as somebody has it: one line of it names the sidecar. */
+async function runPython(script: string, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
+  const { stdout } = await run(python, ['-c', script], { env: { ...process.env, ...env }, timeout: 20_000 })
+  return stdout.trim().split('\n')
+}
+
+interface Echo {
+  host: string
+  seen: { method: string; url: string; body: string; headers: IncomingHttpHeaders }[]
+}
+
+const tls = { folder: '', key: '', cert: '' }
+beforeAll(() => {
+  tls.folder = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
+  tls.key = join(tls.folder, 'key.pem')
+  tls.cert = join(tls.folder, 'cert.pem')
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  const files = ['-keyout', tls.key, '-out', tls.cert]
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject, ...files], {
+    stdio: 'ignore',
+  })
+  return () => rmSync(tls.folder, { recursive: true })
+})
+
+/** An API by https that asks for nothing and says what it got. */
+async function openEcho(answer?: RequestListener): Promise<Echo> {
+  const seen: Echo['seen'] = []
+  const server = createServer({ key: readFileSync(tls.key), cert: readFileSync(tls.cert) }, (incoming, outgoing) => {
+    let body = ''
+    incoming.on('data', (chunk) => {
+      body += String(chunk)
+    })
+    incoming.on('end', () => {
+      const { method = '', url = '', headers } = incoming
+      seen.push({ method, url, body, headers })
+      if (answer) answer(incoming, outgoing)
+      else outgoing.setHeader('set-cookie', ['a=1', 'b=2']).end(`${method} ${url} ${body}`)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { host: `localhost:${(server.address() as AddressInfo).port}`, seen }
+}
+
+const trusted = () => ({ NODE_EXTRA_CA_CERTS: tls.cert })
+
+describe('a program of another language', () => {
+  it('in Python changes one line; it is told where a person decides, and works once they have', async () => {
+    const { url } = await startSidecar(['--allow-host', hostOf(parties.api)])
+    const script = `
+import requests
+api = "${url}/${parties.api}"
+response = requests.get(api + "/data-auth")
+print(response.status_code)
+print(response.text.strip())
+print(requests.post(api + "/data-jwks", json={"note": 1}).json()["method"])
+`
+    const [status, body, method] = await runPython(script)
+    expect([status, method]).toEqual(['401', 'POST'])
+    const { error, consent_url: page } = JSON.parse(body ?? '') as { error: string; consent_url: string }
+    expect(error).toBe('consent_required')
+    const person = decidesAt('grant')
+    person.decide(page)
+    expect(await person.page()).toContain('data-state="allowed"')
+    const [again, answer] = await runPython(script)
+    expect(again).toBe('200')
+    expect(JSON.parse(answer ?? '')).toMatchObject({ message: 'Access granted' })
+  })
+
+  it('uses it as a proxy for http, which is sent by https; the secret goes nowhere, other credentials do', async () => {
+    const echo = await openEcho()
+    const { url, secret } = await startSidecar(['--allow-host', echo.host], trusted())
+    const lines = await runPython(
+      `
+import requests
+response = requests.put("http://${echo.host}/orders?x=1", data=b"two", headers={"authorization": "Bearer own"})
+print(response.status_code, response.text)
+print(sorted(response.cookies.items()))
+`,
+      { http_proxy: url, no_proxy: '' },
+    )
+    expect(lines).toEqual(['200 PUT /orders?x=1 two', "[('a', '1'), ('b', '2')]"])
+    const [{ headers } = { headers: {} }] = echo.seen
+    expect(headers).toMatchObject({ authorization: 'Bearer own', host: echo.host })
+    expect(headers).toHaveProperty('signature')
+    expect(headers).toHaveProperty('content-digest')
+    expect(JSON.stringify(headers)).not.toContain(secret)
+    expect(JSON.stringify(headers)).not.toContain(Buffer.from(`x:${secret}`).toString('base64'))
+    expect(headers).not.toHaveProperty('proxy-authorization')
+    const shown = await curl('-x', url, `http://${echo.host}/x`)
+    expect(shown).toEqual({ status: 200, body: 'GET /x ' })
+  })
+
+  it('by curl, in the path; neither the secret nor headers of the connection go on', async () => {
+    const echo = await openEcho()
+    const { url, secret } = await startSidecar(['--allow-host', echo.host], trusted())
+    const more = ['-H', 'Connection: x-hop', '-H', 'X-Hop: 1', '-H', 'X-Own: 2', '-H', 'Signature: forged']
+    expect(await curl('-d', 'a=b', ...more, `${url}/https://${echo.host}/there`)).toEqual({
+      status: 200,
+      body: 'POST /there a=b',
+    })
+    const headers = echo.seen[0]?.headers ?? {}
+    expect(headers).toMatchObject({ 'x-own': '2', host: echo.host })
+    expect(headers).not.toHaveProperty('x-hop')
+    expect(headers).not.toHaveProperty('authorization')
+    expect(headers.signature).not.toContain('forged')
+    expect(JSON.stringify(headers)).not.toContain(secret)
+  })
+})
+
+describe('how a person is asked', () => {
+  it('by a command of the user’s own, which finds the page in its environment', async () => {
+    const place = join(tls.folder, 'page')
+    const { url } = await startSidecar([
+      '--allow-host',
+      hostOf(parties.api),
+      '--on-consent',
+      `printf %s "$COUNTERSIGN_CONSENT_URL" > ${place}.new && mv ${place}.new ${place}`,
+    ])
+    const asked = curl(`${url}/${parties.api}/data-auth`)
+    for (let turn = 0; turn < 500 && !existsSync(place); turn++) await new Promise((soon) => setTimeout(soon, 10))
+    decidesAt('grant').decide(readFileSync(place, 'utf8'))
+    expect(await asked).toMatchObject({ status: 200 })
+  })
+
+  it('by a command that fails: the program is told', async () => {
+    const { url } = await startSidecar(['--allow-host', hostOf(parties.api), '--on-consent', 'exit 3'])
+    const { status, body } = await curl(`${url}/${parties.api}/data-auth`)
+    expect(status).toBe(502)
+    expect(body).toContain('The command of --on-consent ended with status 3.')
+  })
+
+  it('in the terminal, where there is one', async () => {
+    const agent = await newAgent([parties.authServer])
+    const running = agent.start(['sidecar', '--port', '0', '--allow-host', hostOf(parties.api)], {
+      person: decidesAt('grant').decide,
+    })
+    const [, port = ''] = await running.seen(/http:\/\/127\.0\.0\.1:(\d+)\n/)
+    const secret = readFileSync(join(agent.folder, 'sidecar-secret'), 'utf8').trim()
+    expect(await curl(`http://x:${secret}@127.0.0.1:${port}/${parties.api}/data-auth`)).toMatchObject({ status: 200 })
+    expect(await running.stop('SIGTERM')).toMatchObject({ status: 0 })
+  })
+
+  it('who says no is heard by the program', async () => {
+    const { url } = await startSidecar(['--allow-host', hostOf(parties.api)])
+    const { body } = await curl(`${url}/${parties.api}/data-auth`)
+    const person = decidesAt('deny')
+    person.decide((JSON.parse(body) as { consent_url: string }).consent_url)
+    expect(await person.page()).toContain('data-state="denied"')
+    expect((await curl(`${url}/${parties.api}/data-auth`)).status, 'asked anew').toBe(401)
+  })
+})
+
+describe('what is refused, and nothing of it sent', () => {
+  it('L10: requests of web pages, and those without the secret', async () => {
+    const echo = await openEcho()
+    const { port, url } = await startSidecar(['--allow-host', echo.host], trusted())
+    const target = `/https://${echo.host}/x`
+    expect(await curl('-H', 'Origin: https://evil.example', url + target)).toMatchObject({ status: 403 })
+    expect(await curl('-H', 'Host: evil.example', url + target)).toMatchObject({ status: 403 })
+    expect(await curl(`http://127.0.0.1:${port}${target}`)).toMatchObject({ status: 401 })
+    expect(await curl(`http://x:wrong@127.0.0.1:${port}${target}`)).toMatchObject({ status: 401 })
+    expect(await curl('-x', `http://127.0.0.1:${port}`, `http://${echo.host}/x`)).toMatchObject({ status: 407 })
+    expect(echo.seen).toEqual([])
+  })
+
+  it('L11: other hosts, tunnels, and places elsewhere; places at the same host are asked here as well', async () => {
+    const echo = await openEcho((incoming, outgoing) => {
+      const places: Record<string, string> = {
+        '/away': 'https://other.example/x',
+        '/back': '/x?y=1',
+        '/whole': `https://${incoming.headers.host}/x`,
+      }
+      const location = places[incoming.url ?? '']
+      if (location !== undefined) outgoing.writeHead(302, { location })
+      outgoing.end('here')
+    })
+    const { url } = await startSidecar(['--allow-host', echo.host], trusted())
+    expect(await curl(`${url}/https://other.example/x`)).toMatchObject({ status: 403 })
+    const away = await curl(`${url}/https://${echo.host}/away`)
+    expect(away.status).toBe(502)
+    expect(away.body).toContain('sends on to other.example')
+    expect(await curl('-L', `${url}/https://${echo.host}/back`)).toEqual({ status: 200, body: 'here' })
+    expect(await curl('-L', '-x', url, `http://${echo.host}/whole`)).toEqual({ status: 200, body: 'here' })
+    expect(echo.seen.map((one) => one.url)).toEqual(['/away', '/back', '/x?y=1', '/whole', '/x'])
+    const tunnel = await run('curl', ['-sS', '-x', url, `https://${echo.host}/x`]).catch(
+      (error: Error) => error.message,
+    )
+    expect(tunnel).toContain('405')
+  })
+
+  it('an upgrade of the connection', async () => {
+    const { port } = await startSidecar(['--allow-host', 'api.example'])
+    const socket = createConnection(Number(port), '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    socket.write('GET /https://api.example/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    const [first] = (await once(socket, 'data')) as [Buffer]
+    expect(String(first)).toMatch(/^HTTP\/1\.1 501 /)
+  })
+})
+
+it('answers come as they are made, and end where the program goes away', async () => {
+  let closed: Promise<unknown> | undefined
+  const echo = await openEcho((_incoming, outgoing) => {
+    outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
+    outgoing.write('data: first\n\n')
+    closed = once(outgoing, 'close')
+  })
+  const { url } = await startSidecar(['--allow-host', echo.host], trusted())
+  const program = spawn('curl', ['-sSN', `${url}/https://${echo.host}/events`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void program.kill('SIGKILL'))
+  const [first] = (await once(program.stdout, 'data')) as [Buffer]
+  expect(String(first)).toBe('data: first\n\n')
+  program.kill('SIGKILL')
+  await closed
+})
+
+it('told to end, it answers what it has begun, and takes no more', async () => {
+  let arrived: () => void = () => undefined
+  const isThere = new Promise<void>((resolve) => {
+    arrived = resolve
+  })
+  const echo = await openEcho((_incoming, outgoing) => {
+    arrived()
+    setTimeout(() => outgoing.end('late'), 700)
+  })
+  const { running, url } = await startSidecar(['--allow-host', echo.host], trusted())
+  const slow = curl(`${url}/https://${echo.host}/slow`)
+  await isThere
+  running.child.kill('SIGTERM')
+  expect(await slow).toEqual({ status: 200, body: 'late' })
+  expect((await running.finished).status).toBe(0)
+})
+
+it('on a socket, its file says who may use it; one that a killed program left is taken over', async () => {
+  const echo = await openEcho()
+  const { folder } = await newAgent([parties.authServer])
+  const path = join(folder, 'socket')
+  const args = ['sidecar', '--socket', path, '--allow-host', echo.host]
+  const begin = async () => {
+    const running = startCommand(args, { ...trusted(), COUNTERSIGN_HOME: folder })
+    onTestFinished(() => void running.child.kill('SIGKILL'))
+    await running.seen(/\n/)
+    return running
+  }
+  const first = await begin()
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  const ask = ['--unix-socket', path, `http://localhost/https://${echo.host}/x`]
+  expect(await curl(...ask)).toEqual({ status: 200, body: 'GET /x ' })
+  const second = await startCommand(args, { COUNTERSIGN_HOME: folder }).finished
+  expect(second).toMatchObject({ status: 1 })
+  expect(second.stderr).toContain('is in use')
+  first.child.kill('SIGKILL')
+  await first.finished
+  const third = await begin()
+  expect(await curl(...ask)).toMatchObject({ status: 200 })
+  third.child.kill('SIGTERM')
+  expect((await third.finished).status).toBe(0)
+})
+
+it.each<[string[], RegExp]>([
+  [[], /--allow-host api\.example/],
+  [['--allow-host', 'https://api.example'], /--allow-host takes a host/],
+  [['--allow-host', 'api.example/x'], /--allow-host takes a host/],
+  [['--allow-host', '*'], /--allow-host takes a host/],
+  [['--allow-host', 'api.example', '--port', '70000'], /--port takes/],
+  [['--allow-host', 'api.example', '--socket', 'x', '--port', '1'], /neither --port nor/],
+  [['--allow-host', 'api.example', '--no-consent', '--on-consent', 'x'], /--on-consent or --no-consent/],
+])('flags that cannot be meant: %j', async (flags, why) => {
+  const agent = await newAgent([])
+  const ended = await agent.run(['sidecar', ...flags])
+  expect(ended).toMatchObject({ status: 2, stdout: '' })
+  expect(ended.stderr).toMatch(why)
+})
+
+it('a secret that others can read is none', async () => {
+  const agent = await newAgent([])
+  writeFileSync(join(agent.folder, 'sidecar-secret'), 'a-secret-that-others-can-read\n', { mode: 0o644 })
+  const ended = await agent.run(['sidecar', '--port', '0', '--allow-host', 'api.example'])
+  expect(ended).toMatchObject({ status: 1 })
+  expect(ended.stderr).toContain('chmod 600')
+  const { origin, close } = await listenWith((_incoming, outgoing) => outgoing.end())
+  onTestFinished(close)
+  const fresh = await newAgent([])
+  const taken = await fresh.run(['sidecar', '--port', new URL(origin).port, '--allow-host', 'api.example'])
+  expect(taken.stderr).toMatch(/port \d+ on 127\.0\.0\.1 is in use/)
+})
