@@ -79,7 +79,7 @@ const layers = {
     ['command'],
     ['terminal', 'database', 'flags', 'network', 'agent-folder'],
     ['trace', 'inspect', 'discover', 'keys', 'verify', 'own-agent'],
-    ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar'],
+    ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'init'],
     ['commands'],
     ['program'],
     ['main'],

@@ -147,6 +147,8 @@ async function run(document, blocks) {
     ...process.env,
     PATH: [...(machine?.path ?? []), join(folder, 'bin'), process.env.PATH].join(':'),
     npm_config_offline: 'true',
+    // The agent of the command line, which would be that of whoever runs this.
+    COUNTERSIGN_HOME: join(cwd, '..', 'agent-home'),
     NO_COLOR: '1',
   }
   const child = spawn('bash', ['-c', machine ? machine.within(scriptOf(blocks)) : scriptOf(blocks)], {

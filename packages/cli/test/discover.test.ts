@@ -72,6 +72,19 @@ describe('countersign discover', () => {
     })
   })
 
+  it.each([
+    [undefined, 300],
+    ['max-age=120', 120],
+    ['no-cache', 60],
+    ['public, max-age=86400', 600],
+  ])('says how long others keep keys, with Cache-Control %s', async (cacheControl, seconds) => {
+    const headers = cacheControl === undefined ? {} : { 'cache-control': cacheControl, age: '50' }
+    const id = await publish(agentWith({ jwks: { headers, body: { keys: [publicJwk] } } }))
+    const { stdout } = await runInProcess('discover', id, '--json')
+    const { documents } = JSON.parse(stdout) as { documents: { key_set: { cache_seconds: number } | null }[] }
+    expect(documents[0]?.key_set?.cache_seconds).toBe(seconds)
+  })
+
   it.each<[string, Parameters<typeof agentWith>[0], string]>([
     ['names another identifier', { document: { agent: 'https://other.example' } }, 'Set agent to http://127.0.0.1:'],
     [

@@ -1,6 +1,6 @@
 import { createSigner, january } from 'countersign'
 import { documentUrl } from 'countersign/wire'
-import type { AgentFolder } from './agent-folder.js'
+import type { WrittenAgent } from './agent-folder.js'
 
 /** A document of an agent: where it is published, and what is in it. */
 export interface AgentDocument {
@@ -14,11 +14,16 @@ export interface AgentDocument {
 export const portableRedirect = 'http://127.0.0.1/callback'
 
 /** What an agent publishes, such as on a host of static files: its description, and its public keys. */
-export async function agentDocuments({ id, name, keys }: AgentFolder): Promise<[AgentDocument, AgentDocument]> {
+export async function agentDocuments({ id, name, keys }: WrittenAgent): Promise<[AgentDocument, AgentDocument]> {
   const { signing, next } = keys
   const signers = await Promise.all((next ? [signing, next] : [signing]).map(createSigner))
   const jwksUri = `${id}/jwks.json`
-  const about = { agent: id, jwks_uri: jwksUri, redirect_uris: [portableRedirect], name }
+  const about = {
+    agent: id,
+    jwks_uri: jwksUri,
+    redirect_uris: [portableRedirect],
+    ...(name === undefined ? {} : { name }),
+  }
   return [
     documentAt(id, documentUrl(january.documents.agent, id), about),
     documentAt(id, jwksUri, { keys: signers.map(({ jwk }) => jwk) }),

@@ -20,3 +20,6 @@ export interface AgentFolder {
   /** Where tokens are kept; made when something is kept there. */
   storePath: string
 }
+
+/** What of it is written down. */
+export type WrittenAgent = Omit<AgentFolder, 'storePath'>

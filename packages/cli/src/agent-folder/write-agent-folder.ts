@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openPrivateFolder, readPrivateFile, writePrivateFile } from 'countersign/node'
 import type { AgentFile } from './agent-file.js'
-import type { AgentFolder, AgentKey } from './agent-folder.js'
+import type { AgentKey, WrittenAgent } from './agent-folder.js'
 import { keyFileOf } from './key-file-of.js'
 
 /**
@@ -10,7 +10,7 @@ import { keyFileOf } from './key-file-of.js'
  *
  * @throws FileStoreError where others could read the folder or a key in it, with the command that mends it
  */
-export async function writeAgentFolder({ path, id, name, authServers, keys, since }: AgentFolder): Promise<void> {
+export async function writeAgentFolder({ path, id, name, authServers, keys, since }: WrittenAgent): Promise<void> {
   openPrivateFolder(path)
   const { signing, next } = keys
   for (const key of next ? [signing, next] : [signing]) await addKey(path, key)

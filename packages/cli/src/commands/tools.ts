@@ -15,9 +15,10 @@ const egressProxy: Flag = {
   description: 'the HTTP proxy to fetch by, where there is no direct way out',
 }
 
-const agentFolder: Flag = {
+/** For commands that act as the command line's own agent. */
+const agent: Flag = {
   flags: '--agent <folder>',
-  description: 'the folder of the agent, as init makes it; default: COUNTERSIGN_HOME, or your configuration folder',
+  description: 'the folder of the agent; default: COUNTERSIGN_HOME, or countersign among your settings',
 }
 
 /** For whoever writes agents and resources, in the order that help shows them. */
@@ -46,6 +47,35 @@ export const tools: readonly CommandRow[] = [
       { flags: '--interop', description: 'get along with peers that speak an older form of the protocol' },
     ],
     load: async () => (await import('../demo/demo-command.js')).demoCommand,
+  },
+  {
+    name: 'init',
+    about: 'make an agent of your own: its key, and two documents that any host of static files can serve',
+    flags: [
+      { flags: '--id <id>', description: 'a URL of yours, such as https://me.example; later that of the folder' },
+      { flags: '--name <text>', description: 'what people see beside the URL, such as “My scripts”' },
+      {
+        flags: '--auth-server <id>',
+        description: 'an auth server that you may be sent to; may be given several times',
+        repeated: true,
+      },
+      { flags: '--out <folder>', description: 'where the documents to upload go; default: one named after the host' },
+      agent,
+      {
+        flags: '--rotate',
+        description: 'change the key: at first both are published; run it again, and the new one signs',
+      },
+      { flags: '--leaked', description: 'with --rotate: a new key at once, since others may have the old one' },
+      {
+        flags: '--now',
+        description: 'with --rotate: the new one signs, though others may not know it yet',
+        conflicts: ['leaked'],
+      },
+      allowNetwork,
+      egressProxy,
+      json,
+    ],
+    load: async () => (await import('../init/init-command.js')).initCommand,
   },
   {
     name: 'fetch',
@@ -77,7 +107,7 @@ export const tools: readonly CommandRow[] = [
       { flags: '--no-consent', description: 'ask nobody: end with status 4 where a person must decide' },
       { flags: '--paste', description: 'also take the address that the browser ended at, pasted here' },
       { flags: '--consent-timeout <seconds>', description: 'how long to wait for the person; default: 1800' },
-      agentFolder,
+      agent,
       allowNetwork,
     ],
     load: async () => (await import('../fetch/fetch-command.js')).fetchCommand,
@@ -85,21 +115,21 @@ export const tools: readonly CommandRow[] = [
   {
     name: 'tokens list',
     about: 'list what the agent may do, and until when',
-    flags: [agentFolder, json],
+    flags: [agent, json],
     load: async () => (await import('../tokens/list.js')).tokensList,
   },
   {
     name: 'tokens forget',
     about: 'forget the tokens for a resource, so that a person is asked again',
     subject: { name: '[resource]', description: 'as tokens list shows it: https://api.example' },
-    flags: [{ flags: '--all', description: 'everything, also who allowed it, so that somebody else can' }, agentFolder],
+    flags: [{ flags: '--all', description: 'everything, also who allowed it, so that somebody else can' }, agent],
     load: async () => (await import('../tokens/forget.js')).tokensForget,
   },
   {
     name: 'tokens add',
     about: 'take the answer of a person who decided while no command waited',
     subject: { name: '<address>', description: 'the whole address that the browser ended at, in quotes' },
-    flags: [agentFolder],
+    flags: [agent],
     load: async () => (await import('../tokens/add.js')).tokensAdd,
   },
   {
@@ -124,7 +154,7 @@ export const tools: readonly CommandRow[] = [
         description: 'one that people may be sent to, besides those of init; may be given several times',
         repeated: true,
       },
-      agentFolder,
+      agent,
       allowNetwork,
     ],
     load: async () => (await import('../sidecar/sidecar-command.js')).sidecarCommand,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Discovery } from 'countersign/wire'
-import { fetchLimits, parseJsonObject, showsSecret } from 'countersign/wire'
+import { fetchLimits, longestKept, parseJsonObject, showsSecret } from 'countersign/wire'
 import { explainRefusal } from './explain-refusal.js'
 import type { Finding } from './finding.js'
 import type { ObservedFetch } from './observed-fetch.js'
@@ -15,6 +15,8 @@ export interface KeyReport {
 export interface KeySetReport {
   url: string
   outcome: 'ok' | 'refused' | 'unreachable'
+  /** The most seconds that others keep it before they look again; null where it could not be fetched. */
+  cache_seconds: number | null
   keys: KeyReport[]
   findings: Finding[]
 }
@@ -25,15 +27,18 @@ const replaceKey = 'Make a new key and publish its public members only: everybod
 export async function checkKeys(url: string, discovery: Discovery, observed: ObservedFetch): Promise<KeySetReport> {
   // No key has this name, so the answer is about the set alone.
   const probe = await discovery.findKeyAt(url, randomUUID())
+  const seen = observed.seen(url)
+  const cacheSeconds = seen ? longestKept(seen.headers) : null
   if ('failure' in probe && probe.failure.reason !== 'unknown_kid') {
     const expected = {
       maxBytes: fetchLimits.jwksBytes,
       mend: `Publish {"keys": […]} with at most ${fetchLimits.keys} public keys.`,
     }
     const outcome = probe.failure.reason === 'unreachable' ? 'unreachable' : 'refused'
-    return { url, outcome, keys: [], findings: [explainRefusal(probe.failure, observed.seen(url), expected)] }
+    const findings = [explainRefusal(probe.failure, seen, expected)]
+    return { url, outcome, cache_seconds: cacheSeconds, keys: [], findings }
   }
-  const published = parseJsonObject(observed.seen(url)?.text.trim() ?? '')?.keys
+  const published = parseJsonObject(seen?.text.trim() ?? '')?.keys
   const findings: Finding[] = []
   const keys: KeyReport[] = []
   const kids = new Set<string>()
@@ -51,7 +56,7 @@ export async function checkKeys(url: string, discovery: Discovery, observed: Obs
     })
   }
   const refused = findings.some(({ level }) => level === 'error')
-  return { url, outcome: refused ? 'refused' : 'ok', keys, findings }
+  return { url, outcome: refused ? 'refused' : 'ok', cache_seconds: cacheSeconds, keys, findings }
 }
 
 async function checkKey(

@@ -1,3 +1,4 @@
+import { quoteForShell } from '../text/quote-for-shell.js'
 import type { RenderableRequest } from './renderable-request.js'
 
 /** What curl adds by itself. */
@@ -8,19 +9,19 @@ export function renderCurl({ method, url, headers, body }: RenderableRequest, da
   const sent = headers.filter(([name]) => !automatic.has(name))
   const data =
     dataFile === undefined
-      ? ['--data-raw', quote(Buffer.from(body).toString('utf8'))]
-      : ['--data-binary', quote(`@${dataFile}`)]
+      ? ['--data-raw', quoteForShell(Buffer.from(body).toString('utf8'))]
+      : ['--data-binary', quoteForShell(`@${dataFile}`)]
   const parts = [
-    ['curl', '--globoff', '--path-as-is', method === 'HEAD' ? '--head' : `--request ${quote(method)}`, quote(url)].join(
-      ' ',
-    ),
+    [
+      'curl',
+      '--globoff',
+      '--path-as-is',
+      method === 'HEAD' ? '--head' : `--request ${quoteForShell(method)}`,
+      quoteForShell(url),
+    ].join(' '),
     // An empty value would take the header away; with a semicolon curl sends it empty.
-    ...sent.map(([name, value]) => `--header ${quote(value === '' ? `${name};` : `${name}: ${value}`)}`),
+    ...sent.map(([name, value]) => `--header ${quoteForShell(value === '' ? `${name};` : `${name}: ${value}`)}`),
     ...(body.length > 0 ? [data.join(' ')] : []),
   ]
   return `${parts.join(' \\\n  ')}\n`
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }

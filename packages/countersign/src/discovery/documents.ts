@@ -1,6 +1,7 @@
 import { errorReasons } from '../lib/error-reasons.js'
 import type { LookupEvent } from '../lib/events.js'
 import { LruCache } from '../lib/lru-cache.js'
+import { keptSeconds } from './cache-time.js'
 import { type FetchDocument, type FetchedDocument, type Found, fetchDocument } from './fetch-document.js'
 import { fetchLimits } from './fetch-limits.js'
 import type { FailedFetch, FetchBudget, Lookup } from './lookup-guard.js'
@@ -216,7 +217,7 @@ export class Documents {
     const outcome = read(fetched)
     if ('refusal' in outcome)
       return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
-    const age = Math.min(Math.max(fetched.maxAge ?? fetchLimits.defaultAge, fetchLimits.minAge), fetchLimits.maxAge)
+    const age = keptSeconds(fetched.maxAge)
     return { found: { value: outcome.value, freshUntil: this.#now() + age, size: fetched.size } }
   }
 }

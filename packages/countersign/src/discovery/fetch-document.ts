@@ -2,6 +2,7 @@ import { parseUtf8 } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
 import { parseJson } from '../lib/parse-json.js'
 import { readStream } from '../lib/read-stream.js'
+import { freshnessOf } from './cache-time.js'
 
 /**
  * What discovery needs of a `fetch`; `globalThis.fetch` fits. When the network fails it rejects with a `TypeError`, as
@@ -152,30 +153,6 @@ function isNetworkFailure(error: unknown): boolean {
   // With these codes Node names a wrong argument; with all others, what the network did.
   if ('code' in error && typeof error.code === 'string') return !error.code.startsWith('ERR_INVALID_')
   return error instanceof TypeError || ['AbortError', 'TimeoutError', 'NetworkError'].includes(error.name)
-}
-
-/** Seconds for which an answer says it is still fresh (RFC 9111 §4.2, for a private cache); undefined where it does not say. */
-function freshnessOf(headers: Headers): number | undefined {
-  const lifetime = lifetimeOf(headers)
-  return lifetime === undefined ? undefined : Math.max(0, lifetime - ageOf(headers))
-}
-
-function lifetimeOf(headers: Headers): number | undefined {
-  const control = headers.get('cache-control') ?? ''
-  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/i.test(control)) return 0
-  const seconds = /(?:^|[\s,])max-age="?(\d{1,10})"?/i.exec(control)?.[1]
-  if (seconds !== undefined) return Number(seconds)
-  const expires = headers.get('expires')
-  if (expires === null) return undefined
-  const [from, until] = [Date.parse(headers.get('date') ?? ''), Date.parse(expires)]
-  // An Expires that is no date, such as 0, is over (RFC 9111 §5.3).
-  return Number.isNaN(until) || Number.isNaN(from) ? 0 : Math.max(0, (until - from) / 1000)
-}
-
-/** What caches on the way have used of it. */
-function ageOf(headers: Headers): number {
-  const age = headers.get('age') ?? ''
-  return /^\d{1,10}$/.test(age) ? Number(age) : 0
 }
 
 /** A failure of the network, with a code as all have on Node. */

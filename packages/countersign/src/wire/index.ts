@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+export { longestKept } from '../discovery/cache-time.js'
 export { createDiscovery, type GuardedDiscoveryOptions } from '../discovery/create-discovery.js'
 export type { Discovery, DiscoveryOptions } from '../discovery/discovery.js'
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'

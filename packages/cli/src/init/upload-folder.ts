@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { parseJsonObject } from 'countersign/wire'
+import { agentDocuments, portableRedirect } from '../agent-folder/agent-documents.js'
+import type { WrittenAgent } from '../agent-folder/agent-folder.js'
+import { CommandError, usageError } from '../command/command-error.js'
+import { errorCode } from '../command/error-code.js'
+
+/** The folder that is to be uploaded. */
+export interface Upload {
+  folder: string
+  files: readonly { file: string; url: string }[]
+  /** The description that is in it already: what somebody added to it stays. */
+  there: Readonly<Record<string, unknown>>
+}
+
+/** Where the documents go: the folder that was given, or one named after the agent's host. */
+export function uploadFolder({ id, path }: Pick<WrittenAgent, 'id' | 'path'>, out: string | undefined): string {
+  const folder = out ?? new URL(id).hostname
+  const way = relative(resolve(folder), path)
+  if (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
+    throw usageError(`${folder} would be uploaded with the private key, which is in ${path}: give another --out.`)
+  return folder
+}
+
+/** @throws CommandError where the folder has documents that are not the agent's: they are not overwritten */
+export async function readUpload(agent: WrittenAgent, folder: string): Promise<Upload> {
+  const documents = await agentDocuments(agent)
+  const [there, keysThere] = await Promise.all(documents.map(({ path }) => readDocument(join(folder, path))))
+  if (there === undefined ? keysThere !== undefined : there.agent !== agent.id)
+    throw new CommandError(`${folder} has documents that are not of ${agent.id}: give another folder with --out.`)
+  const files = documents.map(({ path, url }) => ({ file: join(folder, path), url }))
+  return { folder, files, there: there ?? {} }
+}
+
+/** Writes the two documents of an agent for a host of static files, each whole or not at all. */
+export async function writeUpload(agent: WrittenAgent, { folder, there }: Upload): Promise<void> {
+  const [description, keySet] = await agentDocuments(agent)
+  const redirects = Array.isArray(there.redirect_uris) ? (there.redirect_uris as unknown[]) : []
+  const redirect_uris = [...new Set([portableRedirect, ...redirects])]
+  await writeDocument(join(folder, description.path), { ...there, ...description.document, redirect_uris })
+  await writeDocument(join(folder, keySet.path), keySet.document)
+}
+
+async function readDocument(path: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    const document = parseJsonObject((await readFile(path, 'utf8')).trim())
+    if (document) return document
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return undefined
+    throw new CommandError(`${path} cannot be read (${errorCode(cause)}).`, { cause })
+  }
+  throw new CommandError(`${path} is not a JSON object: move it away.`)
+}
+
+async function writeDocument(path: string, document: object): Promise<void> {
+  const written = `${path}.${randomUUID()}`
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(written, `${JSON.stringify(document, null, 2)}\n`, { flag: 'wx' })
+    await rename(written, path)
+  } catch (cause) {
+    throw new CommandError(`${path} cannot be written (${errorCode(cause)}).`, { cause })
+  }
+}

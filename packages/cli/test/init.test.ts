@@ -1,0 +1,528 @@
+import fs, {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSigner, type PrivateJwk } from 'countersign'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { simulatePublicNetwork } from '../../countersign/test/discovery/public-network.js'
+import { certificateOf, startTlsServer, trust } from '../../countersign/test/discovery/tls-server.js'
+import type { Finished } from './run-command.js'
+import { startProgram } from './run-program.js'
+
+const id = 'https://me.example'
+const certificate = certificateOf('me.example')
+
+let scratch: string
+let home: string
+let out: string
+beforeEach(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'countersign-init-'))
+  home = join(scratch, 'home')
+  out = join(scratch, 'site')
+})
+afterEach(() => {
+  vi.useRealTimers()
+  rmSync(scratch, { recursive: true, force: true })
+})
+
+/** A host of static files at https://me.example, which serves what was uploaded last. */
+async function openHost({ cacheControl }: { cacheControl?: string } = {}) {
+  trust(certificate)
+  const files = new Map<string, string>()
+  const host = {
+    files,
+    status: 404,
+    upload() {
+      for (const path of ['.well-known/aauth-agent', 'jwks.json'])
+        files.set(`/${path}`, readFileSync(join(out, path), 'utf8'))
+    },
+    change(path: string, change: object) {
+      files.set(path, JSON.stringify({ ...(JSON.parse(files.get(path) ?? '{}') as object), ...change }))
+    },
+  }
+  const server = await startTlsServer(certificate, ({ url = '' }, response) => {
+    const text = files.get(url)
+    // As hosts of files do with a name that has no ending.
+    const headers = {
+      'content-type': 'application/octet-stream',
+      ...(cacheControl === undefined ? {} : { 'cache-control': cacheControl }),
+    }
+    response.writeHead(text === undefined ? host.status : 200, headers).end(text)
+  })
+  simulatePublicNetwork({ 'me.example': [['93.184.216.34']] }, server.port)
+  return host
+}
+
+function init(...flags: string[]): Promise<Finished> {
+  return startProgram(['init', ...flags], { env: { COUNTERSIGN_HOME: home } }).finished
+}
+
+/** The same for an agent with a host. */
+function initHere(...flags: string[]): Promise<Finished> {
+  return init('--out', out, ...flags)
+}
+
+const readJson = (...path: string[]) => JSON.parse(readFileSync(join(...path), 'utf8')) as Record<string, unknown>
+const agentFile = () => readJson(home, 'agent.json') as { signingKey: string; nextKey?: string; since?: number }
+const keyFiles = () =>
+  readdirSync(home)
+    .filter((name) => name.startsWith('key-'))
+    .toSorted()
+const publishedKids = () => (readJson(out, 'jwks.json').keys as { kid: string }[]).map(({ kid }) => `key-${kid}.json`)
+const flat = (text: string) => text.replaceAll(/\s+/g, ' ')
+
+/** Whatever is printed fits a terminal, but for what is to be copied. */
+function expectNarrow({ stdout, stderr }: Finished) {
+  for (const line of (stdout + stderr).split('\n'))
+    if (!/^ *(?:- |GET )?\S+$|^ {2}countersign/.test(line)) expect(line.length).toBeLessThanOrEqual(80)
+}
+
+describe('countersign init', () => {
+  it('makes the key, and the two documents for a host of static files', async () => {
+    await openHost()
+    const made = await initHere('--id', id, '--name', 'My scripts')
+    expect(made.status).toBe(0)
+    expectNarrow(made)
+    expect(readJson(out, '.well-known/aauth-agent')).toEqual({
+      agent: id,
+      jwks_uri: `${id}/jwks.json`,
+      redirect_uris: ['http://127.0.0.1/callback'],
+      name: 'My scripts',
+    })
+    const { signingKey } = agentFile()
+    const { jwk } = await createSigner(readJson(home, signingKey) as unknown as PrivateJwk)
+    expect(readJson(out, 'jwks.json')).toEqual({ keys: [jwk] })
+    expect(jwk).not.toHaveProperty('d')
+    for (const name of ['agent.json', signingKey]) expect(statSync(join(home, name)).mode & 0o777).toBe(0o600)
+    expect(statSync(home).mode & 0o777).toBe(0o700)
+    expect(made.stdout).toContain('They are not up yet.')
+    expect(made.stdout).toContain('  countersign fetch --auth-server https://auth.example https://api.example/events\n')
+    expect(made.stdout).not.toContain(String(readJson(home, signingKey).d))
+    const upload = made.stdout.slice(made.stdout.indexOf('Upload'), made.stdout.indexOf('They are not'))
+    expect(upload.trim().split('\n').length).toBeLessThanOrEqual(10)
+  })
+
+  it('says that both are up, whatever the host calls them', async () => {
+    const host = await openHost()
+    await initHere('--id', id)
+    host.upload()
+    const seen = await initHere()
+    expect({ status: seen.status, up: seen.stdout.includes('Both documents are up') }).toEqual({ status: 0, up: true })
+    expect(seen.stdout).not.toMatch(/Upload|Content-Type/)
+  })
+
+  it('run again keeps the key, and writes the documents again', async () => {
+    await openHost()
+    await initHere('--id', id, '--name', 'One')
+    const before = { keys: keyFiles(), file: agentFile(), jwks: readJson(out, 'jwks.json') }
+    rmSync(out, { recursive: true })
+    expect((await initHere()).status).toBe(1)
+    expect({ keys: keyFiles(), file: agentFile(), jwks: readJson(out, 'jwks.json') }).toEqual(before)
+    expect((await initHere('--id', id, '--name', 'Two', '--auth-server', 'https://auth.example')).status).toBe(0)
+    expect(keyFiles()).toEqual(before.keys)
+    expect(agentFile()).toEqual({ ...before.file, name: 'Two', authServers: ['https://auth.example'] })
+    const { stdout } = await initHere()
+    expect(stdout).toContain('  countersign fetch https://api.example/events\n')
+  })
+
+  it('keeps what somebody added to the description', async () => {
+    await openHost()
+    await initHere('--id', id)
+    const path = join(out, '.well-known/aauth-agent')
+    const added = { homepage: `${id}/scripts`, redirect_uris: ['com.example.app:/callback'] }
+    writeFileSync(path, JSON.stringify({ ...readJson(path), ...added }))
+    await initHere('--name', 'Two')
+    expect(readJson(path)).toEqual({
+      agent: id,
+      jwks_uri: `${id}/jwks.json`,
+      name: 'Two',
+      homepage: `${id}/scripts`,
+      redirect_uris: ['http://127.0.0.1/callback', 'com.example.app:/callback'],
+    })
+  })
+
+  it.each<[string, string, object, string]>([
+    ['no keys', '/jwks.json', { keys: [] }, 'Its jwks.json lacks the key of the agent: upload the new one.'],
+    [
+      'another key',
+      '/jwks.json',
+      { keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'Xx4_L89E6RsyvDTzN9wuN3cDwgifPkXMgFJv_HMIxdk', kid: 'theirs' }] },
+      'Its jwks.json lacks the key of the agent: upload the new one.',
+    ],
+    [
+      'keys elsewhere',
+      '/.well-known/aauth-agent',
+      { jwks_uri: `${id}/other.json` },
+      `It says that its keys are at ${id}/other.json`,
+    ],
+    [
+      'another redirect',
+      '/.well-known/aauth-agent',
+      { redirect_uris: ['http://127.0.0.1:8004/callback'] },
+      'It does not list http://127.0.0.1/callback',
+    ],
+    ['another name', '/.well-known/aauth-agent', { name: 'x' }, 'It is not called “My scripts” there'],
+    ['another agent', '/.well-known/aauth-agent', { agent: 'https://you.example' }, `Set agent to ${id}, exactly.`],
+  ])('says what to mend where the host has %s', async (_case, path, change, problem) => {
+    const host = await openHost()
+    await initHere('--id', id, '--name', 'My scripts')
+    host.upload()
+    host.files.set('/other.json', host.files.get('/jwks.json') ?? '')
+    host.change(path, change)
+    const seen = await initHere()
+    expect(seen.status).toBe(1)
+    expect(flat(seen.stdout)).toContain('What is up there is not what it should be. - ')
+    expect(flat(seen.stdout)).toContain(problem)
+    expectNarrow(seen)
+  })
+
+  it('ends with 3 where the host does not answer, and with 0 where it made something', async () => {
+    const host = await openHost()
+    host.status = 503
+    expect((await initHere('--id', id)).status).toBe(0)
+    const seen = await initHere()
+    expect(seen.status).toBe(3)
+    expect(seen.stdout).toContain('They could not be looked at.')
+  })
+
+  it('warns of an identifier with a path, and writes documents that belong there', async () => {
+    await openHost()
+    const made = await initHere('--id', `${id}/~me`)
+    expect(made.status).toBe(0)
+    expect(flat(made.stderr)).toContain(`Warning: ${id}/~me has a path. Most APIs and auth servers refuse that`)
+    expect(made.stdout).toContain(`  ${id}/~me/.well-known/aauth-agent\n  ${id}/~me/jwks.json\n`)
+    expect(readJson(out, '.well-known/aauth-agent')).toMatchObject({
+      agent: `${id}/~me`,
+      jwks_uri: `${id}/~me/jwks.json`,
+    })
+    expectNarrow(made)
+  })
+
+  it('prints one JSON document', async () => {
+    const host = await openHost()
+    const made = await initHere('--id', id, '--auth-server', 'https://auth.example', '--json')
+    const kid = agentFile().signingKey.slice(4, -5)
+    const files = ['.well-known/aauth-agent', 'jwks.json'].map((path) => ({
+      file: join(out, path),
+      url: `${id}/${path}`,
+    }))
+    const document = {
+      agent: id,
+      folder: home,
+      did: 'made',
+      signing_key: kid,
+      next_key: null,
+      wait_seconds: null,
+      upload: { folder: out, files },
+      published: { outcome: 'absent', problems: [], advice: [] },
+      warnings: [],
+      next: 'countersign fetch https://api.example/events',
+    }
+    expect({ status: made.status, document: JSON.parse(made.stdout) as unknown }).toEqual({ status: 0, document })
+    host.upload()
+    expect(JSON.parse((await initHere('--json')).stdout)).toEqual({
+      ...document,
+      did: 'kept',
+      published: { outcome: 'up', problems: [], advice: [] },
+    })
+  })
+
+  it('makes an agent on this machine, which has nothing to upload', async () => {
+    const made = await init('--id', 'http://127.0.0.1:8004')
+    expect({ status: made.status, stderr: made.stderr }).toEqual({ status: 0, stderr: '' })
+    expect(made.stdout).not.toContain('Upload')
+    expect((await init()).status).toBe(0)
+    expect(keyFiles()).toHaveLength(1)
+  })
+
+  it('names the folder that was given in the next command, for a shell', async () => {
+    const folder = join(scratch, "it's mine")
+    const { stdout } = await init('--id', 'http://127.0.0.1:8004', '--agent', folder)
+    expect(stdout).toContain(`countersign fetch --agent '${folder.replace("'", "'\\''")}' --auth-server`)
+    expect(existsSync(join(folder, 'agent.json'))).toBe(true)
+    expect(existsSync(home)).toBe(false)
+  })
+
+  it.each<[string, string[], string]>([
+    ['no id', [], 'init needs --id https://…'],
+    ['an id that is none', ['--id', 'me.example'], 'write https:// before it (https://me.example)'],
+    ['an id by http', ['--id', 'http://me.example'], 'write https in place of http'],
+    ['an auth server that is none', ['--id', id, '--auth-server', 'x'], '--auth-server is no identifier'],
+    ['a name of blanks', ['--id', id, '--name', ' '], '--name takes 1 to 200 characters on one line.'],
+    ['a key to change that is not there', ['--rotate'], 'There is no agent in '],
+    ['a leak without a change', ['--id', id, '--leaked'], '--leaked needs --rotate'],
+    ['an insistence without a change', ['--id', id, '--now'], '--now needs --rotate'],
+    ['a leak with an insistence', ['--id', id, '--rotate', '--now', '--leaked'], "option '--now' cannot be used with"],
+    ['documents for this machine', ['--id', 'http://127.0.0.1:8004', '--out', 'x'], 'nothing to upload'],
+    ['a network that is none', ['--id', id, '--allow-network', 'x'], '--allow-network: x'],
+  ])('exits with 2 for %s, and makes nothing', async (_case, flags, message) => {
+    const { status, stdout, stderr } = await init(...flags)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain(message)
+    expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(2)
+    expect(existsSync(home)).toBe(false)
+  })
+
+  it('refuses another id than the folder’s', async () => {
+    await init('--id', 'http://127.0.0.1:8004')
+    const before = agentFile()
+    const { status, stderr } = await initHere('--id', id)
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: `${home} has the agent http://127.0.0.1:8004: give another folder with --agent, or move that one away.\n`,
+    })
+    expect(agentFile()).toEqual(before)
+    expect(existsSync(out)).toBe(false)
+  })
+
+  it('refuses to put documents above its own key, and over those of others', async () => {
+    const above = await init('--id', id, '--out', scratch)
+    expect({ status: above.status, stderr: above.stderr }).toEqual({
+      status: 2,
+      stderr: `${scratch} would be uploaded with the private key, which is in ${home}: give another --out.\n`,
+    })
+    mkdirSync(join(out, '.well-known'), { recursive: true })
+    writeFileSync(join(out, 'jwks.json'), '{"keys":[]}')
+    const alone = await initHere('--id', id)
+    expect({ status: alone.status, stderr: alone.stderr }).toEqual({
+      status: 1,
+      stderr: `${out} has documents that are not of ${id}: give another folder with --out.\n`,
+    })
+    writeFileSync(join(out, '.well-known/aauth-agent'), '{"agent":"https://you.example"}')
+    expect((await initHere('--id', id)).status).toBe(1)
+    expect(existsSync(home)).toBe(false)
+    expect(readFileSync(join(out, 'jwks.json'), 'utf8')).toBe('{"keys":[]}')
+  })
+
+  it('refuses a folder that others can read (L04)', async () => {
+    await init('--id', 'http://127.0.0.1:8004')
+    chmodSync(home, 0o755)
+    const { status, stderr } = await init()
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `Others can read what is in ${home}: chmod 700 ${home}\n`,
+    })
+  })
+})
+
+/** A clock that stands still until it is moved. */
+function holdClock() {
+  vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+  return { pass: (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000) }
+}
+
+describe('countersign init --rotate', () => {
+  it('publishes two keys, then one, and goes on only when everybody knows both', async () => {
+    const clock = holdClock()
+    const host = await openHost({ cacheControl: 'max-age=240' })
+    await initHere('--id', id)
+    host.upload()
+    const { signingKey: old } = agentFile()
+
+    const announced = await initHere('--rotate')
+    expect(announced.status).toBe(0)
+    expectNarrow(announced)
+    const next = agentFile().nextKey ?? ''
+    expect(agentFile()).toMatchObject({ signingKey: old })
+    expect(publishedKids()).toEqual([old, next])
+
+    const early = await initHere('--rotate')
+    expect(early.status).toBe(1)
+    expect(early.stderr).toContain(
+      `${id} does not publish both keys yet, so the old one goes on. Its jwks.json lacks the key that is next: upload the new one.\n`,
+    )
+
+    host.upload()
+    const first = await initHere('--rotate')
+    expect({ status: first.status, stderr: first.stderr.split('\n').at(-2) }).toEqual({
+      status: 1,
+      stderr:
+        'Others may know the old key alone for 4 minutes more: run countersign init --rotate again then, or with --now if requests may fail.',
+    })
+    clock.pass(181)
+    expect((await initHere('--rotate')).stderr).toContain('for 1 minute more')
+    expect(agentFile()).toEqual(expect.objectContaining({ signingKey: old, nextKey: next }))
+    expect(publishedKids()).toEqual([old, next])
+
+    clock.pass(59)
+    const changed = await initHere('--rotate')
+    expect(changed.status).toBe(0)
+    expectNarrow(changed)
+    expect(agentFile()).toEqual({ id, authServers: [], signingKey: next })
+    expect(keyFiles()).toEqual([next])
+    expect(publishedKids()).toEqual([next])
+
+    const behind = await initHere()
+    expect(flat(behind.stdout)).toContain(`has the key ${old.slice(4, -5)}, too, which this agent does not sign with.`)
+    host.upload()
+    expect((await initHere()).stdout).not.toContain('too, which')
+  })
+
+  it('counts from when init saw both, and tells how long it takes', async () => {
+    const clock = holdClock()
+    const host = await openHost()
+    await initHere('--id', id)
+    await initHere('--rotate')
+    host.upload()
+    const seen = await initHere()
+    expect(seen.status).toBe(0)
+    expect(seen.stdout).toContain('In 5 minutes everybody knows both keys:\n  countersign init --rotate\n')
+    expect(JSON.parse((await initHere('--json')).stdout)).toMatchObject({ wait_seconds: 300 })
+    clock.pass(300)
+    expect((await initHere()).stdout).toContain('Everybody knows both keys:\n  countersign init --rotate\n')
+    expect((await initHere('--rotate')).status).toBe(0)
+  })
+
+  it.each([
+    ['max-age=5', 60],
+    ['max-age=86400', 600],
+    ['no-store', 60],
+  ])('waits as long as others keep what says %s', async (cacheControl, seconds) => {
+    holdClock()
+    const host = await openHost({ cacheControl })
+    await initHere('--id', id)
+    await initHere('--rotate')
+    host.upload()
+    expect(JSON.parse((await initHere('--json')).stdout)).toMatchObject({ wait_seconds: seconds })
+  })
+
+  it('counts anew where the host lost one of them, and where the clock was put back', async () => {
+    const clock = holdClock()
+    const host = await openHost()
+    await initHere('--id', id)
+    host.upload()
+    const single = host.files.get('/jwks.json') ?? ''
+    await initHere('--rotate')
+    host.upload()
+    await initHere()
+    clock.pass(300)
+    host.files.set('/jwks.json', single)
+    expect((await initHere('--rotate')).status).toBe(1)
+    host.upload()
+    expect((await initHere('--rotate')).stderr).toContain('for 5 minutes more')
+    clock.pass(-9000)
+    expect((await initHere('--rotate')).stderr).toContain('for 5 minutes more')
+    clock.pass(300)
+    expect((await initHere('--rotate')).status).toBe(0)
+  })
+
+  it('does not go on where the host does not answer, and does not forget what it saw', async () => {
+    const clock = holdClock()
+    const host = await openHost()
+    await initHere('--id', id)
+    await initHere('--rotate')
+    host.upload()
+    await initHere()
+    clock.pass(300)
+    const files = new Map(host.files)
+    host.files.clear()
+    host.status = 503
+    const away = await initHere('--rotate')
+    expect(away.status).toBe(3)
+    expect(away.stderr).toContain(`${id} could not be looked at, so the old key goes on.`)
+    for (const [path, text] of files) host.files.set(path, text)
+    expect((await initHere('--rotate')).status).toBe(0)
+  })
+
+  it('goes on at once if somebody insists, and says what may fail', async () => {
+    holdClock()
+    const host = await openHost()
+    await initHere('--id', id)
+    await initHere('--rotate')
+    const { nextKey } = agentFile()
+    const unseen = await initHere('--rotate', '--now')
+    expect(unseen.status).toBe(0)
+    expect(flat(unseen.stderr)).toContain('Warning: The new key is not seen where the agent publishes its keys')
+    expect(agentFile()).toEqual({ id, authServers: [], signingKey: nextKey })
+    await initHere('--rotate')
+    host.upload()
+    const early = await initHere('--rotate', '--now')
+    expect(flat(early.stderr)).toContain('Warning: Others may refuse the new key for 5 minutes.')
+  })
+
+  it('--leaked has a new key alone at once, also in the middle of a change', async () => {
+    const host = await openHost({ cacheControl: 'max-age=120' })
+    await initHere('--id', id)
+    host.upload()
+    for (const middle of [false, true]) {
+      if (middle) await initHere('--rotate')
+      const before = keyFiles()
+      const replaced = await initHere('--rotate', '--leaked')
+      expect(replaced.status).toBe(0)
+      expectNarrow(replaced)
+      expect(keyFiles()).toHaveLength(1)
+      for (const name of before) expect(keyFiles()).not.toContain(name)
+      expect(publishedKids()).toEqual(keyFiles())
+      expect(agentFile()).toEqual({ id, authServers: [], signingKey: keyFiles()[0] })
+      expect(flat(replaced.stdout)).toContain('The old key works for at most 2 minutes after the upload.')
+      expect(replaced.stdout).toContain(`  countersign agents block ${id}\n`)
+    }
+  })
+
+  it('changes the key of an agent on this machine at once', async () => {
+    await init('--id', 'http://127.0.0.1:8004')
+    const before = keyFiles()
+    expect((await init('--rotate')).status).toBe(0)
+    expect(keyFiles()).toHaveLength(1)
+    expect(keyFiles()).not.toEqual(before)
+  })
+})
+
+/** Has the program die at its nth change of a name or removal of a file, and all that it does after it. */
+function dieAt(step: number): { died: () => boolean } {
+  const real = { rename: fs.promises.rename, rm: fs.promises.rm }
+  let steps = 0
+  const unlessDead = <A extends unknown[]>(work: (...args: A) => Promise<void>) =>
+    async function orDead(...args: A): Promise<void> {
+      steps++
+      if (steps >= step) throw new Error('killed')
+      return work(...args)
+    }
+  Object.assign(fs.promises, { rename: unlessDead(real.rename), rm: unlessDead(real.rm) })
+  syncBuiltinESMExports()
+  return {
+    died() {
+      Object.assign(fs.promises, real)
+      syncBuiltinESMExports()
+      return steps >= step
+    },
+  }
+}
+
+describe('countersign init that is killed', () => {
+  it.each<[string, string[][], string[]]>([
+    ['at first', [], ['--id', id]],
+    ['when it announces a key', [['--id', id]], ['--rotate']],
+    ['when it changes the key', [['--id', id], ['--rotate']], ['--rotate', '--now']],
+    ['when a key leaked', [['--id', id]], ['--rotate', '--leaked']],
+    ['when a key leaked in the middle', [['--id', id], ['--rotate']], ['--rotate', '--leaked']],
+  ])('%s leaves a folder that works, at any moment', async (_case, before, flags) => {
+    await openHost()
+    let deaths = 0
+    for (let step = 1; step < 20; step++) {
+      for (const folder of [home, out]) rmSync(folder, { recursive: true, force: true })
+      for (const each of before) await initHere(...each)
+      const death = dieAt(step)
+      const { status } = await initHere(...flags)
+      if (!death.died()) break
+      deaths++
+      expect(status).toBe(1)
+      const again = await initHere('--id', id)
+      expect({ step, stderr: again.stderr.replaceAll(/^GET .*\n/gm, '') }).toEqual({ step, stderr: '' })
+      const { signingKey, nextKey } = agentFile()
+      expect(publishedKids()).toEqual(nextKey === undefined ? [signingKey] : [signingKey, nextKey])
+      expect(keyFiles()).toEqual(expect.arrayContaining(publishedKids()))
+    }
+    expect(deaths).toBeGreaterThanOrEqual(4)
+  })
+})
