@@ -304,6 +304,18 @@ describe('countersign init', () => {
     expect(readFileSync(join(out, 'jwks.json'), 'utf8')).toBe('{"keys":[]}')
   })
 
+  it('says which document or folder cannot be written', async () => {
+    await openHost()
+    writeFileSync(out, 'a file')
+    const { status, stderr } = await initHere('--id', id)
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `${out}/.well-known/aauth-agent cannot be read (ENOTDIR).\n`,
+    })
+    writeFileSync(home, 'a file')
+    expect((await init('--id', id)).stderr).toBe(`${home}/agent.json cannot be read (ENOTDIR).\n`)
+  })
+
   it('refuses a folder that others can read (L04)', async () => {
     await init('--id', 'http://127.0.0.1:8004')
     chmodSync(home, 0o755)

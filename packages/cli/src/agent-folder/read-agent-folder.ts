@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { createSigner, type PrivateJwk } from 'countersign'
-import { openPrivateFolder, readPrivateFile } from 'countersign/node'
+import { FileStoreError, openPrivateFolder, readPrivateFile } from 'countersign/node'
 import { parseJsonObject } from 'countersign/wire'
-import { usageError } from '../command/command-error.js'
+import { CommandError, usageError } from '../command/command-error.js'
+import { errorCode } from '../command/error-code.js'
 import { parseAgentFile } from './agent-file.js'
 import type { AgentFolder, AgentKey } from './agent-folder.js'
 import { keyFileOf } from './key-file-of.js'
@@ -24,7 +25,7 @@ export async function readAgentFolder(path: string): Promise<AgentFolder> {
 /** The same, or undefined where there is none yet. */
 export async function findAgentFolder(path: string): Promise<AgentFolder | undefined> {
   const place = join(path, 'agent.json')
-  const text = await readPrivateFile(place)
+  const text = await readText(place)
   if (text === undefined) return undefined
   openPrivateFolder(path)
   const document = parseJsonObject(text.trim())
@@ -37,9 +38,18 @@ export async function findAgentFolder(path: string): Promise<AgentFolder | undef
   return { path, id, name, authServers, keys: { signing, next }, since, storePath: join(path, 'store') }
 }
 
+async function readText(place: string): Promise<string | undefined> {
+  try {
+    return await readPrivateFile(place)
+  } catch (cause) {
+    if (cause instanceof FileStoreError) throw cause
+    throw new CommandError(`${place} cannot be read (${errorCode(cause)}).`, { cause })
+  }
+}
+
 async function readKey(path: string, file: string): Promise<AgentKey> {
   const place = join(path, file)
-  const text = await readPrivateFile(place)
+  const text = await readText(place)
   if (text === undefined) throw usageError(`${place} is not there, and agent.json names it as a key of the agent.`)
   const jwk = parseJsonObject(text.trim())
   if (!jwk || !isPrivateJwk(jwk)) throw usageError(`${place} holds no private JWK (with the members kty, d and kid).`)

@@ -92,6 +92,11 @@ describe('the folder of an agent', () => {
     },
   )
 
+  it('is refused where a file is in its place', async () => {
+    const path = join(folderWith(), 'agent.json')
+    await expect(readAgentFolder(path)).rejects.toThrow(`${path}/agent.json cannot be read (ENOTDIR).`)
+  })
+
   it('is refused where a link is in the place of a key', async () => {
     const path = folderWith()
     rmSync(join(path, 'key-a.json'))
