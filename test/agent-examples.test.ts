@@ -65,6 +65,11 @@ function compile(document: string, text: string, port: number, id: string): stri
     .replaceAll("'https://auth.example'", `'${authServer}'`)
     .replaceAll("'https://api.example/events'", `'${api}/events'`)
     .replaceAll('authServers: [', 'allowInsecureLoopback: true, authServers: [')
+    // Nobody is asked where there is no terminal.
+    .replaceAll(
+      'loopbackConsent()',
+      `loopbackConsent({ onConsent: ({ url }) => console.error(\`decide here (shown): \${url}\`) })`,
+    )
     .replaceAll('.listen(8080)', `.listen(${port}, '127.0.0.1')`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
@@ -143,7 +148,7 @@ it('an agent for the command line needs a static document and a loopback redirec
     const document = documents[request.url]
     return document ? Response.json(document) : new Response(null, { status: 404 })
   })
-  const script = compile('docs/agents.md', '// only this machine', 0, id)
+  const script = compile('docs/agents.md', '// asks in the terminal', 0, id)
   writeFileSync(join(folder, 'my-key.json'), file)
   const { code, lines } = await runToItsEnd(script)
   expect(lines.join('\n')).toMatch(/^events of \S+/m)
