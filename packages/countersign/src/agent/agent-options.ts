@@ -8,7 +8,7 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
 import type { AgentStore } from './agent-store.js'
-import type { CallbackOutcome } from './callback-page.js'
+import type { CallbackOutcome } from './callback-messages.js'
 
 /** The names of the members of `interop`. */
 export const agentInterop = {
@@ -35,8 +35,13 @@ export interface SharedAgentOptions {
   about?: AgentDescription | undefined
   /** Returns an agent token, which makes this process a delegate of `id` (S§5). Absent: the key is one that `id` publishes. */
   agentToken?: (() => MaybePromise<string>) | undefined
-  /** Answers the callback in place of the built-in page. `detail` says why an answer was refused. */
-  callbackResponse?: ((outcome: CallbackOutcome, detail?: string) => MaybePromise<Response>) | undefined
+  /**
+   * Answers the callback in place of the built-in page. `detail` says why an answer was refused, in the language of the
+   * browser; `request` is its visit, whose URL holds the code: lead it away from there, or send no `Referer`.
+   */
+  callbackResponse?:
+    | ((outcome: CallbackOutcome, detail: string | undefined, request: Request) => MaybePromise<Response>)
+    | undefined
   /**
    * Other origins where the endpoints of an auth server may be, by auth server, as in
    * `{ 'https://auth.example': ['https://login.example'] }`: people then type their password there.

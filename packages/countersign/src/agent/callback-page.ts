@@ -1,67 +1,77 @@
 import * as platform from '#crypto'
-import type { CallbackProblem } from '../editions/agent-protocol.js'
+import type { AgentDescription } from '../editions/agent-protocol.js'
 import { serializeBase64url } from '../lib/base64url.js'
+import { plainLine } from '../lib/plain-line.js'
+import { type CallbackOutcome, chooseCallbackMessages } from './callback-messages.js'
 
-/** How a consent ended, as the person sees it on the agent's callback page. */
-export type CallbackOutcome = 'allowed' | 'denied' | 'failed' | 'refused'
-
-const texts: Readonly<Record<CallbackOutcome, { status: number; title: string; text: string }>> = {
-  allowed: {
-    status: 200,
-    title: 'It worked',
-    text: 'The agent has what it needs and goes on. You can close this window.',
-  },
-  denied: {
-    status: 200,
-    title: 'Nothing was allowed',
-    text: 'The agent was told that you said no. You can close this window.',
-  },
-  failed: {
-    status: 502,
-    title: 'It did not work',
-    text: 'You decided, but the agent could not finish. Go back to it and try again.',
-  },
-  refused: { status: 400, title: 'This page does not fit', text: 'Go back to the agent and start again.' },
+export interface CallbackPageOptions {
+  /** The agent's identifier. */
+  id: string
+  about: AgentDescription | undefined
+  /** The visit that is answered: its `Accept-Language` chooses the language. */
+  request: Request
+  /** Why an answer was refused, in that language. */
+  detail?: string | undefined
+  /** A path at the agent where the person can go on. */
+  back?: string | undefined
 }
 
-const warning =
-  'If somebody sent you the link that led here, they may want to get at what is yours through you. They got nothing. ' +
-  'If you allowed something, take it back at the server where you allowed it.'
-
-/** What happened to an answer that was refused. */
-export const refusalTexts: Readonly<Record<CallbackProblem, string>> = {
-  unknown: 'Nothing here waits for this answer. It was used already, or its time is over.',
-  no_owner: `The agent does not know this browser, so the answer was not used. ${warning}`,
-  other_owner: `This was started in another browser, so the answer was not used. ${warning}`,
-  other_server: 'This answer does not come from the server that was asked.',
-  malformed: 'This answer is not complete, or has a part twice.',
+/** Each with its drawing, on 24 by 24. */
+const looks: Readonly<Record<CallbackOutcome, { status: number; drawing: string }>> = {
+  allowed: { status: 200, drawing: 'M5 12.5l4.7 4.7L19 7.5' },
+  denied: { status: 200, drawing: 'M6 6l12 12M18 6 6 18' },
+  failed: { status: 502, drawing: 'M12 5v9M12 18.5v.1' },
+  refused: { status: 400, drawing: 'M12 5v9M12 18.5v.1' },
 }
 
-/** What somebody is told who decided for an agent that acts for another person. */
-export const otherPersonText =
-  'This agent acts for somebody else, so what you allowed was not kept: take it back at the server where you allowed it.'
+const style = `
+:root { color-scheme: light dark; --paper: #f4f3ef; --sheet: #fff; --ink: #17202b; --soft: #55606e; --line: #e2dfd7; --edge: #7d8591; --seal: #0b5f57; --seal-soft: #e3f1ee; --amber: #7a4300; --amber-soft: #fdf2dc; --focus: #1a5fd6; }
+@media (prefers-color-scheme: dark) { :root { --paper: #0e1217; --sheet: #171c24; --ink: #e8ebf0; --soft: #a6b0bd; --line: #2b333f; --edge: #7c8795; --seal: #74d3c3; --seal-soft: #16312e; --amber: #f2cb82; --amber-soft: #2d2414; --focus: #8bb6ff; } }
+* { box-sizing: border-box; margin: 0; }
+body { max-inline-size: 37rem; margin-inline: auto; padding: clamp(1.5rem, 9vh, 6rem) 1rem 3rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 -apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", Arial, system-ui, sans-serif; overflow-wrap: anywhere; }
+main { padding: clamp(1.25rem, 5vw, 2.25rem); border: 1px solid var(--line); border-radius: 16px; background: var(--sheet); }
+main > * + * { margin-block-start: 1rem; }
+.agent { display: flex; align-items: center; gap: .875rem; padding-block-end: 1.25rem; border-block-end: 1px solid var(--line); }
+.mark { flex: none; display: grid; place-items: center; inline-size: 3rem; block-size: 3rem; border-radius: 12px; background: var(--amber-soft); color: var(--amber); }
+[data-state=allowed] .mark { background: var(--seal-soft); color: var(--seal); }
+svg { inline-size: 1.5rem; block-size: 1.5rem; fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linecap: round; stroke-linejoin: round; }
+.agent b, .agent bdi { display: block; }
+.agent b, .agent bdi:only-child { font-weight: 650; }
+.agent b + bdi { color: var(--soft); font-size: .875rem; }
+h1 { font-size: clamp(1.375rem, 1.1rem + 1.4vw, 1.75rem); line-height: 1.25; text-wrap: balance; }
+p { text-wrap: pretty; }
+a { display: inline-grid; align-items: center; min-block-size: 2.75rem; padding: .25rem 1.125rem; border: 1px solid var(--edge); border-radius: 10px; color: inherit; font-weight: 600; text-decoration: none; }
+a:hover { text-decoration: underline; }
+:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
+`
 
 /** The page a person lands on after the decision. It loads nothing and sends no `Referer`, which would hold the code. */
-export function callbackPage(outcome: CallbackOutcome, detail?: string): Response {
-  const { status, title, text } = texts[outcome]
+export function callbackPage(outcome: CallbackOutcome, options: CallbackPageOptions): Response {
+  const { id, about, request, detail, back } = options
+  const { lang, dir, titles, texts, ...messages } = chooseCallbackMessages(request.headers.get('accept-language'))
+  const { status, drawing } = looks[outcome]
   const nonce = serializeBase64url(platform.randomBytes(16))
-  const explained = detail === undefined ? '' : `<p>${detail}</p>`
+  const host = escapeHtml(id.replace(/^https?:\/\//, ''))
+  const name = escapeHtml(plainLine(String(about?.name ?? ''), 60))
+  const text = outcome === 'refused' ? (detail ?? '') : texts[outcome]
+  const next = outcome === 'allowed' || outcome === 'denied' ? messages.close : messages.again
+  const way =
+    back === undefined
+      ? escapeHtml(next)
+      : `<a href="${escapeHtml(back)}"><span>${messages.back.replace('{host}', `<bdi dir="ltr">${host}</bdi>`)}</span></a>`
   const html = `<!DOCTYPE html>
-<html lang="en">
+<html lang="${lang}" dir="${dir}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style nonce="${nonce}">
-:root { color-scheme: light dark; --paper: #f4f3ef; --sheet: #fff; --ink: #17202b; --line: #e2dfd7; }
-@media (prefers-color-scheme: dark) { :root { --paper: #0e1217; --sheet: #171c24; --ink: #e8ebf0; --line: #2b333f; } }
-body { margin: 0; padding: 12vh 1rem 1rem; background: var(--paper); color: var(--ink); font: 1.0625rem/1.5 system-ui, sans-serif; }
-main { box-sizing: border-box; max-inline-size: 35rem; margin-inline: auto; padding: 1.75rem; border: 1px solid var(--line); border-radius: 16px; background: var(--sheet); overflow-wrap: anywhere; }
-h1 { margin-block: 0 .75rem; font-size: 1.75rem; line-height: 1.2; }
-p { margin-block: .75rem 0; }
-</style>
+<title>${titles[outcome]} – ${host}</title>
+<style nonce="${nonce}">${style}</style>
 </head>
-<body><main data-state="${outcome}"><h1>${title}</h1>${explained}<p>${text}</p></main></body>
+<body><main data-state="${outcome}">
+<div class="agent"><span class="mark"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="${drawing}"/></svg></span><div>${name && `<b><bdi>${name}</bdi></b>`}<bdi dir="ltr">${host}</bdi></div></div>
+<h1>${titles[outcome]}</h1>
+${text && `<p>${escapeHtml(text)}</p>\n`}<p>${way}</p>
+</main></body>
 </html>
 `
   return new Response(html, {
@@ -75,4 +85,10 @@ p { margin-block: .75rem 0; }
       'x-frame-options': 'DENY',
     },
   })
+}
+
+const entities: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": '#39' }
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&${entities[character]};`)
 }

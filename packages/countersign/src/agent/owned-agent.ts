@@ -194,7 +194,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
   const { metadata, keys, complete } = protocol
   async function takeAnswer(request: Request): Promise<Response> {
     if (!complete) throw new TypeError(`In the edition ${edition.name} nobody brings an answer back.`)
-    return answerCallback(request, { complete, ownerOf, page: options.callbackResponse })
+    return answerCallback(request, { id, about: options.about, complete, ownerOf, page: options.callbackResponse })
   }
 
   const handler = createAgentHandler({

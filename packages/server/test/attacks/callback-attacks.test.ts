@@ -232,6 +232,9 @@ describe('the agent’s callback', () => {
     })
     expect((await arrive(scene, scene.callback, '')).status).toBe(303)
     await arrive(scene, scene.callback)
-    expect(said).toEqual([['refused', expect.stringContaining(noSession)], ['allowed']])
+    expect(said).toEqual([
+      ['refused', expect.stringContaining(noSession), expect.any(Request)],
+      ['allowed', undefined, expect.any(Request)],
+    ])
   })
 })

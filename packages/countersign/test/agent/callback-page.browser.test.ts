@@ -1,0 +1,75 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { hasChromium, launchChromium } from '../../../server/test/chromium.js'
+import { listenOnLoopback } from '../../../server/test/listening-origin.js'
+import { takeScreenshot } from '../../../server/test/screenshot.js'
+import { violations } from '../../../server/test/violations.js'
+import { callbackPage } from '../../src/agent/callback-page.js'
+
+type Options = Omit<Parameters<typeof callbackPage>[1], 'request'>
+
+const plain: Options = { id: 'https://calendar.example', about: { name: 'Calendar helper' } }
+const long = { name: 'A calendar helper whose name takes up all of the sixty places' }
+const states: Record<string, Options> = {
+  allowed: plain,
+  denied: { ...plain, back: '/' },
+  failed: plain,
+  refused: { ...plain, detail: 'This was started in another browser, so the answer was not used. '.repeat(4) },
+  'allowed.long': { id: `https://${'calendar-'.repeat(6)}helper.example`, about: long, back: '/' },
+  'denied.nameless': { id: 'http://127.0.0.1:8004', about: undefined },
+}
+
+describe.skipIf(!hasChromium())('the page after a consent, in Chromium', () => {
+  let browser: Browser
+
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+
+  afterAll(() => browser?.close())
+
+  async function openPage(state: string, language: string, bypassCSP: boolean) {
+    const site = await listenOnLoopback()
+    onTestFinished(() => site.close())
+    const [outcome] = state.split('.') as ['allowed']
+    site.serve((request) => callbackPage(outcome, { ...(states[state] as Options), request }))
+    const context = await browser.newContext({ locale: language, viewport: { width: 800, height: 600 }, bypassCSP })
+    onTestFinished(() => context.close())
+    const page = await context.newPage()
+    const complaints: string[] = []
+    page.on('console', (message) => complaints.push(message.text()))
+    await page.goto(`${site.origin}/callback`)
+    return { page, complaints }
+  }
+
+  const cases = Object.keys(states).flatMap((state) => ['en-GB', 'ar'].map((language) => [state, language] as const))
+
+  it.each(cases)(
+    '%s (%s) has nothing for axe-core to report in light and dark, and fits 320 px and large text',
+    async (state, language) => {
+      const { page } = await openPage(state, language, true)
+      const name = `callback-${state}${language === 'ar' ? '.rtl' : ''}`
+      expect(await violations(page, 'all')).toEqual([])
+      await takeScreenshot(page, `${name}.light`)
+      await page.emulateMedia({ colorScheme: 'dark' })
+      expect(await violations(page, 'colours')).toEqual([])
+      await takeScreenshot(page, `${name}.dark`)
+      await page.emulateMedia({ colorScheme: 'light' })
+      const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+      await page.setViewportSize({ width: 320, height: 640 })
+      await takeScreenshot(page, `${name}.320`)
+      expect(await overflow()).toBeLessThanOrEqual(0)
+      await page.setViewportSize({ width: 640, height: 900 })
+      await page.addStyleTag({ content: 'html { font-size: 200% !important }' })
+      expect(await overflow()).toBeLessThanOrEqual(0)
+    },
+  )
+
+  it.each(Object.keys(states))('%s is styled under its own policy, and nothing is refused by it', async (state) => {
+    const { page, complaints } = await openPage(state, 'en-GB', false)
+    expect(complaints.filter((text) => !text.startsWith('Failed to load'))).toEqual([])
+    expect(await page.locator('main').evaluate((main) => getComputedStyle(main).borderRadius)).toBe('16px')
+    for (const link of await page.locator('a').all())
+      expect((await link.boundingBox())?.height).toBeGreaterThanOrEqual(44)
+  })
+})
