@@ -77,6 +77,7 @@ describe('countersign demo --json', () => {
       'auth-server agent GET /jwks.json 200',
       'auth-server resource GET /.well-known/aauth-resource 200',
       'auth-server resource GET /jwks.json 200',
+      'agent resource GET /.well-known/aauth-resource 200',
       'browser auth-server GET /agent/auth 200',
       'browser auth-server POST /agent/auth 303',
       'browser auth-server GET /agent/auth 200',

@@ -4,7 +4,13 @@
  * @packageDocumentation
  */
 
-export type { AgentDescription, AgentInterop, ConsentRequest, OpenConsent } from '../editions/agent-protocol.js'
+export type {
+  AgentDescription,
+  AgentInterop,
+  AskedPermission,
+  ConsentRequest,
+  OpenConsent,
+} from '../editions/agent-protocol.js'
 export type { AuthClaims } from '../editions/authorization.js'
 export { AgentError, type AgentErrorCode } from '../lib/agent-error.js'
 export type { CountersignEvent, OnEvent } from '../lib/events.js'

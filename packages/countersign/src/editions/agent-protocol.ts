@@ -41,6 +41,16 @@ export interface AgentDescription {
   homepage?: string
 }
 
+/** A permission that an agent asks for. */
+export interface AskedPermission {
+  scope: string
+  /**
+   * What the resource's own document says of it: one line of at most 200 characters, which may say anything. Escape it for
+   * HTML. Undefined where the resource gives none, or its document cannot be had.
+   */
+  description: string | undefined
+}
+
 /** What a person is asked to decide, and where. */
 export interface ConsentRequest {
   /** Where the person must go, in the browser that started this. */
@@ -51,7 +61,9 @@ export interface ConsentRequest {
   resource: string
   /** Space-separated, where the resource token carries a scope. */
   scope: string | undefined
-  /** Unix seconds. */
+  /** The same, in the words of the resource. */
+  permissions: readonly AskedPermission[]
+  /** Until when the auth server keeps the request open, unless the person asks it for more time. Unix seconds. */
   expiresAt: number
   /** Aborts when the request that needs the consent is given up. */
   signal: AbortSignal

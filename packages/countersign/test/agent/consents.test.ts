@@ -32,6 +32,7 @@ describe('a consent', () => {
       authServer: ids.authServer,
       resource: ids.api,
       scope: 'data.read',
+      permissions: [{ scope: 'data.read', description: undefined }],
       expiresAt: stage.clock.now + 600,
     })
     expect(signal.aborted).toBe(false)

@@ -25,6 +25,8 @@ it('an agent tells its request with all its steps, what it looked up, and who ca
   expect((await response).status).toBe(200)
   expect(told).toEqual([
     { ...lookup, what: 'document' },
+    // Its own words for what it asks.
+    { ...lookup, what: 'document', host: 'api.example', outcome: 'refused', reason: expect.any(String) as string },
     { ...lookup, what: 'document', cached: true },
     { ...request, route: '/callback', method: 'GET', outcome: 'ok', status: 200 },
     { ...request, route: 'fetch', method: 'GET', host: 'api.example', outcome: 'ok', status: 200 },

@@ -48,6 +48,8 @@ export interface Stage {
   token: Record<'auth' | 'code' | 'refresh', Answering<URLSearchParams>>
   /** Members of the auth server's document, besides those it needs. */
   document: Record<string, unknown>
+  /** What the API answers who asks for its document; by default there is none. */
+  apiDocument: () => Answer | Promise<Answer>
   resourceToken: (scope?: string, changes?: Partial<ResourceTokenClaims>) => Promise<string>
   authToken: (changes?: Partial<AuthTokenClaims>) => Promise<string>
   /** A refusal that asks for a scope. */
@@ -76,6 +78,7 @@ export function openStage(options: Partial<WebAgentOptions> = {}): Stage {
         .map(({ body }) => Object.fromEntries(new URLSearchParams(body))),
     document: {},
     toPeers,
+    apiDocument: () => new Response('', { status: 404 }),
     api: async (_path, { scheme }) => (scheme === 'jwt' ? new Response('data') : stage.challenge('data.read')),
     token: {
       auth: () => ({ request_token: `request-${++requests}`, expires_in: 600 }),
@@ -145,6 +148,7 @@ export function openStage(options: Partial<WebAgentOptions> = {}): Stage {
     const documents = issuerDocuments(ids.authServer, [peerSigner.jwk])
     const document = documents[request.url]
     if (document) return Response.json('issuer' in document ? { ...document, ...stage.document } : document)
+    if (request.url.endsWith('/.well-known/aauth-resource')) return asResponse(await stage.apiDocument())
     const key = request.headers.get('signature-key') ?? ''
     const one: Seen = {
       url: request.url,

@@ -20,7 +20,11 @@ async function untilAsked(stage: Stage, times = 1): Promise<void> {
   expect(stage.asked).toHaveLength(times)
 }
 
-const fetchIn = (stage: Stage, session = 's1') => ended(stage.agent.for(session).fetch(data))
+function fetchIn({ agent }: Stage, session = 's1'): Promise<string> {
+  // What waits for another process looks again and again, also in the next file's tests.
+  onTestFinished(() => agent.forget(session))
+  return ended(agent.for(session).fetch(data))
+}
 
 /** The same agent in another process, which hears nothing more of this one. */
 function restarted(stage: Stage, store: AgentStore, options: Parameters<typeof openStage>[0] = {}): Stage {

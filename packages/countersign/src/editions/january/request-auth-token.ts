@@ -13,6 +13,7 @@ import { decodeToken } from '../../tokens/decode-token.js'
 import { requestCode } from '../../tokens/request-code.js'
 import type { AgentTools, HeldToken, TokenNeed } from '../agent-protocol.js'
 import { describeUnknownKey } from '../describe-unknown-key.js'
+import { describeScopes } from './describe-scopes.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
 import {
   type CallbackAnswer,
@@ -142,7 +143,7 @@ async function beginConsent(
  * @throws AgentError `consent_required` where nobody can be asked
  */
 async function waitFor(
-  { canAsk }: TokenRequester,
+  { canAsk, discovery }: TokenRequester,
   pending: PendingConsents,
   { consent, way }: FoundConsent,
   { owner, signal, isNew }: Asking & { isNew: boolean },
@@ -160,8 +161,12 @@ async function waitFor(
     // Nobody knows of it, unless somebody has decided it all the same.
     if (await pending.drop(consent, owner)) failed.abort(error)
   }
-  const { authServer, resource, scope } = need
-  const ask = async () => way.ask({ url, code, authServer, resource, scope, expiresAt: askedUntil, signal })
+  const ask = async () => {
+    const permissions = await describeScopes(discovery, need)
+    if (signal.aborted) return
+    const { authServer, resource, scope } = need
+    await way.ask({ url, code, authServer, resource, scope, permissions, expiresAt: askedUntil, signal })
+  }
   ask().catch((error: unknown) => giveUp(error).catch(() => failed.abort(error)))
   return obtained
 }

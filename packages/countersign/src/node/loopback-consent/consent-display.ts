@@ -60,14 +60,15 @@ function countdown(expiresAt: number): string {
 
 /** What a person is told who must decide, line by line. */
 export function consentLines(
-  { url, code, authServer, resource, scope }: ConsentRequest,
+  { url, code, authServer, resource, permissions }: ConsentRequest,
   how: { port: number; isOpened: boolean; env: NodeJS.ProcessEnv; isPasted: boolean },
 ): string[] {
   const { host } = new URL(authServer)
-  const permissions = (scope ?? '').split(' ').filter(Boolean)
   return [
     `${new URL(resource).host} needs your consent, which you give at ${host}${permissions.length > 0 ? ':' : '.'}`,
-    ...permissions.map((permission) => `  - ${permission}`),
+    ...permissions.map(
+      ({ scope, description }) => `  - ${description === undefined ? scope : `${description} (${scope})`}`,
+    ),
     ...(how.isPasted || how.isOpened ? [] : tunnelLines(how.env, how.port)),
     how.isOpened ? 'Your browser opens this page:' : 'Open this page in your browser:',
     '',

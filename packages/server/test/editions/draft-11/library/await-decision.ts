@@ -90,9 +90,13 @@ async function askPerson(
   link.searchParams.set('code', code)
   const { authServer, resource, scope } = need
   const expiresAt = Math.floor(tools.now()) + 600
+  const permissions = (scope ?? '')
+    .split(' ')
+    .filter(Boolean)
+    .map((each) => ({ scope: each, description: undefined }))
   const way = await tools.openConsent(owner)
   try {
-    await way.ask({ url: link.href, code, authServer, resource, scope, expiresAt, signal })
+    await way.ask({ url: link.href, code, authServer, resource, scope, permissions, expiresAt, signal })
   } finally {
     way.close()
   }
