@@ -42,6 +42,7 @@ const layers = {
     'node/keep-private': ['protocol'],
     node: ['lib', 'httpsig', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-way', 'node/keep-private'],
     'resource/hono': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
+    'resource/mcp': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
     // For frameworks of Node, which nothing else in the library reaches.
     'resource/request-gate': ['httpsig', 'editions', 'node', 'node/keep-private', 'resource'],
     'resource/express': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],

@@ -1,5 +1,5 @@
 import type { KeyReference } from '../httpsig/key-reference.js'
-import type { AuthClaims } from './authorization.js'
+import type { AuthClaims, Authorization } from './authorization.js'
 
 /** What a request must prove: that it is signed, which agent it is from, that somebody allowed it. */
 export type Requirement = 'signature' | 'identity' | 'authorization'
@@ -19,6 +19,8 @@ export interface SignedRequest {
   body: Uint8Array
   agent: string | undefined
   delegate: string | undefined
+  /** What the auth token says that was shown, verified, also where the level asks for none. */
+  authorization: Authorization | undefined
 }
 
 export interface IdentifiedRequest extends SignedRequest {

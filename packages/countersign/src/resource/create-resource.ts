@@ -168,6 +168,11 @@ export interface Resource {
     source: Request | ReceivedMessage,
     options: VerifyRequestOptions<R>,
   ): Promise<VerifiedRequest<R>>
+  /**
+   * Whether an authorization still holds, for answers that take long: the token has not ended, and with `denyList` nobody took
+   * it back. What was verified without one holds.
+   */
+  stillHolds(verified: VerifiedRequest): Promise<boolean>
   /** The refusal as a response, with the challenge that says what is missing. Rethrows what is not an {@link AAuthError}. */
   toResponse(error: unknown): Promise<Response>
   /**
@@ -312,6 +317,19 @@ export function createResource(options: ResourceOptions): Resource {
     return judged
   }
 
+  const stillHolds: Resource['stillHolds'] = async (verified) => {
+    if (!verified.authorization) return true
+    const { claims } = verified.authorization
+    if (claims.exp <= now()) return false
+    try {
+      await revocations?.requireUnrevoked(claims, ownAgent ? id : undefined)
+      return true
+    } catch (error) {
+      if (error instanceof AAuthError) return false
+      throw error
+    }
+  }
+
   /** Adds a challenge to the error: for a refused signature, what is needed; for a 429, which level has higher limits. */
   async function challenging<T>(required: Requirement, work: () => Promise<T>, orElse?: string): Promise<T> {
     try {
@@ -356,6 +374,7 @@ export function createResource(options: ResourceOptions): Resource {
     scopes: declared,
     publishedPaths,
     verify,
+    stillHolds,
     toResponse,
     async handler(request, received) {
       const { pathname } = new URL(request.url)

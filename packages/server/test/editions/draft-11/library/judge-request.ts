@@ -25,9 +25,10 @@ const needs: Readonly<Record<Requirement, (verified: Verified, scope: string) =>
 }
 
 function signedRequest({ resolved, method, authority, path, covered, body }: Verified): VerifiedRequest<'signature'> {
-  const { agent, delegate, key, scheme, token } = resolved
+  const { agent, delegate, key, scheme, token, authorization } = resolved
   const { thumbprint } = key
-  return { method, authority, path, covered, body, thumbprint, scheme, tokenType: token?.type.typ, agent, delegate }
+  const tokenType = token?.type.typ
+  return { method, authority, path, covered, body, thumbprint, scheme, tokenType, agent, delegate, authorization }
 }
 
 function requireAgent({ agent }: ResolvedKey): string {

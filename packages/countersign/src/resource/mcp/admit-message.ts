@@ -1,0 +1,127 @@
+import type { VerifiedRequest } from '../../editions/verified-request.js'
+import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
+import { utf8 } from '../../lib/base64url.js'
+import { AAuthError } from '../../lib/errors.js'
+import type { Resource } from '../create-resource.js'
+import { parseBody } from '../parse-body.js'
+import { checkMirrors } from './check-mirrors.js'
+import { judgeMcp } from './judge-mcp.js'
+import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
+import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mcp-message.js'
+import type { McpCaller, McpSessions } from './mcp-sessions.js'
+import type { McpTable } from './mcp-table.js'
+import type { StateHolder, StateSeal } from './sealed-state.js'
+
+export interface AdmissionTools {
+  resource: Resource
+  table: McpTable
+  /** The scopes that every use needs, space-separated; empty: an identified agent will do. */
+  connect: string
+  maxBody: number
+  sessions: McpSessions
+  seal: StateSeal | undefined
+}
+
+/** A request that may go on to the server. */
+export interface AdmittedMessage {
+  verified: VerifiedRequest<'identity'> | VerifiedRequest<'authorization'>
+  authInfo: McpAuthInfo
+  caller: McpCaller
+  holder: StateHolder
+  /** Undefined for a request without a body. */
+  message: McpMessage | undefined
+  /** The body for the server: what was judged. */
+  body: Uint8Array | undefined
+  sessionId: string | undefined
+}
+
+/**
+ * Judges a request for an MCP server, then verifies that its sender may have it; or gives the answer that refuses it. Who is not
+ * even known is told nothing of what is wrong with the message.
+ */
+export async function admitMessage(
+  tools: AdmissionTools,
+  received: ReceivedMessage,
+): Promise<AdmittedMessage | Response> {
+  const { resource, connect } = tools
+  try {
+    const asked = await readAsked(tools, received)
+    const need = 'refusal' in asked ? '' : asked.scope
+    const scope = [connect, need].filter((part) => part !== '').join(' ')
+    const verified =
+      scope === ''
+        ? await resource.verify(received, { require: 'identity' })
+        : await resource.verify(received, { require: 'authorization', scope })
+    if ('refusal' in asked) return refusalResponse(asked.refusal)
+    return await handOn(tools, received, verified, asked.message)
+  } catch (error) {
+    return resource.toResponse(error)
+  }
+}
+
+type Asked = { message: McpMessage | undefined; scope: string } | { refusal: McpRefusal }
+
+async function readAsked({ table, maxBody }: AdmissionTools, received: ReceivedMessage): Promise<Asked> {
+  const { method } = received
+  if (method !== 'POST') {
+    if (method === 'GET' || method === 'DELETE') return { message: undefined, scope: '' }
+    throw new AAuthError('method_not_allowed', 'MCP is spoken with POST, GET and DELETE.')
+  }
+  const bytes = await received.body(maxBody)
+  let body: unknown
+  try {
+    body = parseBody(received, bytes)
+  } catch (error) {
+    if (!(error instanceof AAuthError)) throw error
+    return { refusal: { status: error.status, code: mcpCodes.invalidRequest, reason: error.message, id: null } }
+  }
+  const message = readMcpMessage(body)
+  if ('reason' in message) return { refusal: message }
+  const refusal = checkMirrors(message, received)
+  if (refusal) return { refusal }
+  const judged = judgeMcp(message, table)
+  return 'reason' in judged ? { refusal: judged } : { message, scope: judged.scope }
+}
+
+async function handOn(
+  { resource, sessions, seal, maxBody }: AdmissionTools,
+  received: ReceivedMessage,
+  verified: AdmittedMessage['verified'],
+  given: McpMessage | undefined,
+): Promise<AdmittedMessage | Response> {
+  const agent = verified.agent ?? resource.id
+  const { iss, sub } = verified.authorization?.claims ?? { iss: undefined, sub: undefined }
+  const person = iss === undefined ? undefined : JSON.stringify([iss, sub ?? null])
+  const caller = { agent, person }
+  const holder = { agent, iss, sub }
+  const [sessionId, another] = fieldValues(received, 'mcp-session-id')
+  if (another !== undefined || (sessionId !== undefined && !sessions.isOf(sessionId, caller)))
+    return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
+  const message = given && (await withOpenState(given, holder, seal))
+  if (message && 'reason' in message) return refusalResponse(message)
+  const body = given && (message === given ? await received.body(maxBody) : utf8(JSON.stringify(message?.value)))
+  const authInfo = mcpAuthInfo(verified, resource.id)
+  return { verified, authInfo, caller, holder, message, body, sessionId }
+}
+
+/** As SDKs say it. */
+const noSession = -32_001
+
+async function withOpenState(
+  message: McpMessage,
+  holder: StateHolder,
+  seal: StateSeal | undefined,
+): Promise<McpMessage | McpRefusal> {
+  const { requestState: sealed } = message.params
+  if (!seal || sealed === undefined) return message
+  const state = typeof sealed === 'string' ? await seal.open(sealed, message, holder) : undefined
+  const reason = 'requestState is not what was given for this call, or is too old: call again without it.'
+  if (state === undefined) return { status: 200, code: mcpCodes.invalidParams, reason, id: message.id ?? null }
+  const params = { ...message.params, requestState: state }
+  return { ...message, params, value: { ...message.value, params } }
+}
+
+/** A refusal as JSON-RPC says it. */
+function refusalResponse({ status, code, reason, id }: McpRefusal): Response {
+  return Response.json({ jsonrpc: '2.0', id, error: { code, message: reason } }, { status })
+}

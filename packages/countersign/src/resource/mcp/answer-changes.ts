@@ -1,0 +1,28 @@
+import type { AdmittedMessage } from './admit-message.js'
+import { isObject } from './mcp-message.js'
+import type { McpTable } from './mcp-table.js'
+import { type AnswerRewriter, createRewriter } from './rewrite-answer.js'
+import type { StateSeal } from './sealed-state.js'
+import { asksForList, shownList } from './shown-lists.js'
+
+/** Methods whose answers may ask for more, with a state (MCP 2026-07-28, multi round-trip requests). */
+const mayAskForMore: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
+
+/** What has to be changed in the answer to a message; undefined: nothing. */
+export function changesOf(
+  { message, holder }: AdmittedMessage,
+  { table, seal }: { table: McpTable; seal: StateSeal | undefined },
+  contentType: string,
+): AnswerRewriter | undefined {
+  if (!message) return undefined
+  const seals = seal && mayAskForMore.has(message.method ?? '')
+  if (!seals && !asksForList(message)) return undefined
+  return createRewriter(contentType, async (answer) => {
+    if (!isObject(answer) || answer.id !== message.id) return answer
+    if (!seals) return shownList(answer, message, table)
+    const { result } = answer
+    if (!isObject(result) || typeof result.requestState !== 'string') return answer
+    const requestState = await seal.seal(result.requestState, message, holder)
+    return { ...answer, result: { ...result, requestState } }
+  })
+}

@@ -1,0 +1,86 @@
+import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
+import { firstWithoutSessions, isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
+
+/** The member of `params` that `Mcp-Name` mirrors. */
+const named: Readonly<Record<string, string>> = {
+  'tools/call': 'name',
+  'prompts/get': 'name',
+  'resources/read': 'uri',
+}
+
+const encoded = /^=\?base64\?([\w+/]*={0,2})\?=$/
+const paramPrefix = 'mcp-param-'
+
+/**
+ * Whether the headers that mirror a message say the same: whoever routes by them must not see another message than the one that
+ * runs (MCP 2026-07-28, Streamable HTTP; attacks M05). The message decides, and is never completed from a header.
+ */
+export function checkMirrors(
+  message: McpMessage,
+  received: Pick<ReceivedMessage, 'rawHeaders'>,
+): McpRefusal | undefined {
+  const { method, params, id, version } = message
+  const refuse = (reason: string): McpRefusal => ({
+    status: 400,
+    code: mcpCodes.headerMismatch,
+    reason,
+    id: id ?? null,
+  })
+  const versions = fieldValues(received, 'mcp-protocol-version')
+  const [said] = versions
+  if (versions.length > 1) return refuse('MCP-Protocol-Version is there twice.')
+  const isModern = [said, version].some((each) => each !== undefined && each >= firstWithoutSessions)
+  if (isModern && said !== version) return refuse('MCP-Protocol-Version is not the version in _meta.')
+  const member = method === undefined ? undefined : named[method]
+  const mirrors: [header: string, value: unknown, isRequired: boolean][] = [
+    ['Mcp-Method', method, isModern && method !== undefined],
+    ['Mcp-Name', member && params[member], isModern && member !== undefined],
+  ]
+  for (const [header, value, isRequired] of mirrors) {
+    const values = fieldValues(received, header.toLowerCase())
+    if (values.length > 1) return refuse(`${header} is there twice.`)
+    const [found] = values
+    if (found === undefined ? isRequired : decode(found) !== value)
+      return refuse(`${header} ${found === undefined ? 'is missing' : 'is not what the body says'}.`)
+  }
+  return wrongParam(params, received, refuse)
+}
+
+/** Which member of the arguments a header mirrors, the server's own schema says: here it must be one of them. */
+function wrongParam(
+  { arguments: given }: McpMessage['params'],
+  { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
+  refuse: (reason: string) => McpRefusal,
+): McpRefusal | undefined {
+  const names = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase().startsWith(paramPrefix))
+  if (names.length === 0) return undefined
+  const values = primitivesIn(given)
+  for (const name of new Set(names.map((each) => each.toLowerCase()))) {
+    const found = fieldValues({ rawHeaders }, name)
+    if (found.length > 1) return refuse(`${name} is there twice.`)
+    if (!values.has(decode(found[0] ?? '') ?? '')) return refuse(`${name} is not what the body says.`)
+  }
+  return undefined
+}
+
+function primitivesIn(value: unknown): Set<string> {
+  const found = new Set<string>()
+  const open = [value]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (isObject(next)) open.push(...Object.values(next))
+    else if (typeof next === 'string' || typeof next === 'number' || typeof next === 'boolean') found.add(String(next))
+  }
+  return found
+}
+
+/** A value as it was before it was made fit for a header; undefined where it cannot be read. */
+function decode(value: string): string | undefined {
+  const [, base64] = encoded.exec(value) ?? []
+  if (base64 === undefined) return value
+  try {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ *
+ * @packageDocumentation
+ */
+
+export { checkMirrors } from './check-mirrors.js'
+export { judgeMcp, type McpNeed } from './judge-mcp.js'
+export type { McpAuthInfo } from './mcp-auth-info.js'
+export { type McpMessage, type McpRefusal, readMcpMessage } from './mcp-message.js'
+export type { McpTable } from './mcp-table.js'
+export type { McpMiddleware, McpNodeRequest, McpNodeResponse } from './node-middleware.js'
+export { type McpFetch, type McpOptions, type ProtectedMcp, protectMcp } from './protect-mcp.js'

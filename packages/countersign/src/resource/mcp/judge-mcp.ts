@@ -1,0 +1,88 @@
+import { isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
+import { type McpTable, scopeFor, scopeForUri } from './mcp-table.js'
+
+/** What a message needs: the scopes of all that it is about, space-separated; an empty text: none of its own. */
+export interface McpNeed {
+  scope: string
+}
+
+/** Methods of MCP that are about nothing in a table. */
+const free: ReadonlySet<string> = new Set([
+  'initialize',
+  'ping',
+  'server/discover',
+  'logging/setLevel',
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+])
+
+/** What a message needs, by the table; or why it is refused, whoever sent it. Pure: it looks at nothing else. */
+export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRefusal {
+  const { method, params } = message
+  const refuse = (code: number, reason: string): McpRefusal => {
+    const status = code === mcpCodes.methodNotFound && message.version !== undefined ? 404 : 200
+    return { status: message.kind === 'request' ? status : 400, code, reason, id: message.id ?? null }
+  }
+  if (method === undefined || free.has(method)) return { scope: '' }
+  const asked = subjectsOf(method, params)
+  if (asked === undefined) {
+    const scope = scopeFor(table, 'methods', method)
+    return scope === undefined ? refuse(mcpCodes.methodNotFound, 'There is no such method here.') : { scope }
+  }
+  if (asked === 'malformed')
+    return refuse(mcpCodes.invalidParams, `The params of ${method} do not say what it is about.`)
+  const scopes = asked.map(({ kind, name }) =>
+    kind === 'resources' ? scopeForUri(table, name) : scopeFor(table, kind, name),
+  )
+  if (scopes.includes(undefined)) return refuse(mcpCodes.invalidParams, `There is no such thing here: ${method}.`)
+  return { scope: [...new Set(scopes.flatMap((scope) => (scope ?? '').split(' ')))].filter(Boolean).join(' ') }
+}
+
+interface Subject {
+  kind: 'tools' | 'prompts' | 'resources'
+  name: string
+}
+
+/** What a method of MCP is about; undefined for another method. */
+function subjectsOf(method: string, params: McpMessage['params']): Subject[] | 'malformed' | undefined {
+  switch (method) {
+    case 'tools/call':
+      return one('tools', params.name)
+    case 'prompts/get':
+      return one('prompts', params.name)
+    case 'resources/read':
+    case 'resources/subscribe':
+    case 'resources/unsubscribe':
+      return one('resources', params.uri)
+    case 'completion/complete':
+      return completed(params.ref)
+    case 'subscriptions/listen':
+      return listened(params.notifications)
+    default:
+      return undefined
+  }
+}
+
+function one(kind: Subject['kind'], name: unknown): Subject[] | 'malformed' {
+  return typeof name === 'string' && name !== '' ? [{ kind, name }] : 'malformed'
+}
+
+function completed(ref: unknown): Subject[] | 'malformed' {
+  if (!isObject(ref)) return 'malformed'
+  if (ref.type === 'ref/prompt') return one('prompts', ref.name)
+  return ref.type === 'ref/resource' ? one('resources', ref.uri) : 'malformed'
+}
+
+function listened(filter: unknown): Subject[] | 'malformed' {
+  if (!isObject(filter)) return 'malformed'
+  const { resourceSubscriptions: uris = [] } = filter
+  if (!Array.isArray(uris)) return 'malformed'
+  const subjects = uris.map((uri: unknown) => one('resources', uri))
+  return subjects.includes('malformed') ? 'malformed' : subjects.flatMap((each) => each as Subject[])
+}

@@ -1,0 +1,85 @@
+/** One JSON-RPC message of MCP, read strictly. */
+export interface McpMessage {
+  kind: 'request' | 'notification' | 'response'
+  /** What the message is, as it was parsed: this and nothing else is handed on. */
+  value: Readonly<Record<string, unknown>>
+  /** Undefined for a response. */
+  method: string | undefined
+  params: Readonly<Record<string, unknown>>
+  id: string | number | undefined
+  /** The version of MCP that it says it speaks; messages say so from 2026-07-28 on. */
+  version: string | undefined
+}
+
+/** Why a message is refused: before anything runs, with a code of JSON-RPC or MCP. */
+export interface McpRefusal {
+  status: number
+  code: number
+  reason: string
+  id: string | number | null
+}
+
+/** Codes of JSON-RPC 2.0 §5.1, and of MCP 2026-07-28. */
+export const mcpCodes = {
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  headerMismatch: -32020,
+} as const
+
+/** Since this version of MCP there are no sessions, and headers mirror the body. */
+export const firstWithoutSessions = '2026-07-28'
+
+const versionMember = 'io.modelcontextprotocol/protocolVersion'
+
+/** Members that decide what a message does. A reader that is lenient about capitals would find another one. */
+const decisive = {
+  message: ['jsonrpc', 'id', 'method', 'params', 'result', 'error'],
+  params: ['name', 'uri', 'arguments', 'ref', 'notifications', '_meta', 'requestState', 'inputResponses'],
+} as const
+
+/** Reads a parsed body as one message of MCP; batches are refused in every version. */
+export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
+  if (!isObject(body)) return malformed('The body must be one JSON-RPC message: batches are not taken.')
+  const id = typeof body.id === 'string' || typeof body.id === 'number' ? body.id : undefined
+  const refuse = (reason: string) => malformed(reason, id)
+  const misspelt = inOtherCase(body, decisive.message)
+  if (misspelt !== undefined) return refuse(`Write ${misspelt.toLowerCase()}, and not ${misspelt}.`)
+  const { jsonrpc, method, params = {} } = body
+  if (jsonrpc !== '2.0') return refuse('jsonrpc must be "2.0".')
+  if (Object.hasOwn(body, 'id') && id === undefined) return refuse('id must be a string or a number.')
+  if (method === undefined) return readResponse(body, id)
+  if (typeof method !== 'string') return refuse('method must be a string.')
+  if (Object.hasOwn(body, 'result') || Object.hasOwn(body, 'error'))
+    return refuse('A message is a request or a response, and not both.')
+  if (!isObject(params)) return refuse('params must be an object.')
+  const misspeltParam = inOtherCase(params, decisive.params)
+  if (misspeltParam !== undefined) return refuse(`params has ${misspeltParam}, which is not written so.`)
+  const { _meta: meta = {} } = params
+  if (!isObject(meta)) return refuse('_meta must be an object.')
+  const version = meta[versionMember]
+  if (version !== undefined && typeof version !== 'string') return refuse(`${versionMember} must be a string.`)
+  return { kind: id === undefined ? 'notification' : 'request', value: body, method, params, id, version }
+}
+
+function readResponse(body: Record<string, unknown>, id: string | number | undefined): McpMessage | McpRefusal {
+  const isOne = Object.hasOwn(body, 'result') !== Object.hasOwn(body, 'error')
+  if (!isOne || id === undefined) return malformed('The message has no method, and is no response.', id)
+  return { kind: 'response', value: body, method: undefined, params: {}, id, version: undefined }
+}
+
+function inOtherCase(object: object, names: readonly string[]): string | undefined {
+  return Object.keys(object).find((name) => !names.includes(name) && names.some((known) => isSameWord(name, known)))
+}
+
+function isSameWord(one: string, other: string): boolean {
+  return one.normalize('NFKC').toLowerCase() === other.toLowerCase()
+}
+
+function malformed(reason: string, id: string | number | null = null): McpRefusal {
+  return { status: 400, code: mcpCodes.invalidRequest, reason, id }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,37 @@
+import { LruCache } from '../../lib/lru-cache.js'
+
+/** Who sends a message. */
+export interface McpCaller {
+  agent: string
+  /** The person whose token it shows, by issuer and subject; undefined: it shows none. */
+  person: string | undefined
+}
+
+/** Whose the sessions of servers before 2026-07-28 are: another one's is as good as none. */
+export interface McpSessions {
+  /** Notes a session that a server opened. */
+  open(id: string, caller: McpCaller): void
+  /** Whether a caller may use a session; the first person who does is the one whose it is. */
+  isOf(id: string, caller: McpCaller): boolean
+  close(id: string): void
+}
+
+const mostSessions = 10_000
+
+/** Seconds that a session is known without being used. */
+const idle = 86_400
+
+export function createMcpSessions(now: () => number): McpSessions {
+  const owners = new LruCache<McpCaller>(mostSessions)
+  return {
+    open: (id, caller) => owners.set(id, caller, now() + idle),
+    isOf(id, { agent, person }) {
+      const owner = owners.get(id, now())
+      if (owner?.agent !== agent) return false
+      if (owner.person !== undefined && owner.person !== person) return false
+      owners.set(id, { agent, person }, now() + idle)
+      return true
+    },
+    close: (id) => owners.delete(id),
+  }
+}

@@ -1,0 +1,108 @@
+import { type NodeRequest, receiveIncoming } from '../../httpsig/receive-incoming.js'
+import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
+import { type AdmissionTools, type AdmittedMessage, admitMessage } from './admit-message.js'
+import { changesOf } from './answer-changes.js'
+import type { McpAuthInfo } from './mcp-auth-info.js'
+import { noteSession } from './note-session.js'
+import type { AnswerRewriter } from './rewrite-answer.js'
+import { whenEnded } from './until-ended.js'
+
+/** A request of Node, of Express, or of what Fastify calls `raw`. */
+export type McpNodeRequest = NodeRequest & { auth?: McpAuthInfo; body?: unknown }
+
+/** What of a response of Node is used. */
+export interface McpNodeResponse extends HeadWriter {
+  readonly headersSent: boolean
+  readonly statusCode: number
+  write(chunk: unknown, ...rest: unknown[]): boolean
+  end(...given: unknown[]): unknown
+  once(event: 'close', listener: () => void): unknown
+}
+
+export type McpMiddleware = (
+  incoming: McpNodeRequest,
+  outgoing: McpNodeResponse,
+  next: (error?: unknown) => unknown,
+) => void
+
+export function createMcpMiddleware(tools: AdmissionTools): McpMiddleware {
+  return function protectMcpRequest(incoming, outgoing, next) {
+    admit(tools, incoming, outgoing).then(
+      (isAdmitted) => isAdmitted && next(),
+      (error: unknown) => next(error),
+    )
+  }
+}
+
+async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: McpNodeResponse): Promise<boolean> {
+  const admitted = await admitMessage(tools, receiveIncoming(incoming))
+  if (admitted instanceof Response) {
+    keepPrivate(outgoing)
+    outgoing.writeHead(admitted.status, Object.fromEntries(admitted.headers))
+    outgoing.end(await admitted.text())
+    return false
+  }
+  const { message, authInfo, body } = admitted
+  incoming.auth = authInfo
+  if (message) {
+    incoming.body = message.value
+    // What reads the body itself finds what was judged.
+    incoming.rawBody = Buffer.from(body ?? [])
+  }
+  watchAnswer(tools, admitted, outgoing)
+  return true
+}
+
+/** Has the answer go through the changes that it needs, and end with what allowed it. */
+function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing: McpNodeResponse): void {
+  const write = outgoing.write.bind(outgoing)
+  const end = outgoing.end.bind(outgoing)
+  const writeHead = outgoing.writeHead.bind(outgoing)
+  let changes: AnswerRewriter | undefined
+  let isBegun = false
+  let sent = Promise.resolve()
+
+  function begin(status: number): void {
+    if (isBegun) return
+    isBegun = true
+    const contentType = String(outgoing.getHeader('content-type') ?? '')
+    const sessionId = outgoing.getHeader('mcp-session-id')
+    noteSession(tools, admitted, sessionId === undefined ? undefined : String(sessionId), status < 400)
+    changes = changesOf(admitted, tools, contentType)
+    if (changes) outgoing.removeHeader('content-length')
+    if (!/^text\/event-stream\b/i.test(contentType)) return
+    outgoing.once(
+      'close',
+      whenEnded(tools.resource, admitted.verified, () => void sent.then(() => end())),
+    )
+  }
+
+  // All fields of the head are set when this is called: see keepPrivate.
+  outgoing.writeHead = (status, ...rest) => {
+    begin(status)
+    return writeHead(status, ...rest)
+  }
+  keepPrivate(outgoing)
+  outgoing.write = (chunk, ...rest) => {
+    begin(outgoing.statusCode)
+    const rewriter = changes
+    if (!rewriter) return write(chunk, ...rest)
+    sent = sent.then(async () => void write(await rewriter.push(bytesOf(chunk))))
+    return true
+  }
+  outgoing.end = (...given) => {
+    begin(outgoing.statusCode)
+    const rewriter = changes
+    if (!rewriter) return end(...given)
+    const [chunk] = given
+    sent = sent.then(async () => {
+      const last = typeof chunk === 'string' || chunk instanceof Uint8Array ? await rewriter.push(bytesOf(chunk)) : ''
+      end(last + (await rewriter.end()))
+    })
+    return outgoing
+  }
+}
+
+function bytesOf(chunk: unknown): Uint8Array {
+  return typeof chunk === 'string' ? new TextEncoder().encode(chunk) : (chunk as Uint8Array)
+}

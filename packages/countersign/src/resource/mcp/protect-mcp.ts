@@ -1,0 +1,169 @@
+import { receiveRequest } from '../../httpsig/receive-request.js'
+import type { ReceivedMessage } from '../../httpsig/received-message.js'
+import { systemClock } from '../../lib/clock.js'
+import type { MaybePromise } from '../../lib/maybe-promise.js'
+import { requireKnownOptions } from '../../lib/require-known-options.js'
+import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../../protocol/private-answer.js'
+import type { Resource } from '../create-resource.js'
+import { requireResource } from '../require-resource.js'
+import { requireVerifyOptions } from '../verify-request-options.js'
+import { type AdmissionTools, type AdmittedMessage, admitMessage } from './admit-message.js'
+import { changesOf } from './answer-changes.js'
+import type { McpAuthInfo } from './mcp-auth-info.js'
+import { createMcpSessions } from './mcp-sessions.js'
+import { type McpTable, requireMcpTable, scopesOf } from './mcp-table.js'
+import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
+import { noteSession } from './note-session.js'
+import type { AnswerRewriter } from './rewrite-answer.js'
+import { createStateSeal } from './sealed-state.js'
+import { whenEnded } from './until-ended.js'
+
+export interface McpOptions extends McpTable {
+  /**
+   * The scopes that every use needs, space-separated, also to see what there is. @default none: an agent that says who it is may
+   * look at the lists, which show what it may use or may ask a person for
+   */
+  connect?: string | undefined
+  /**
+   * Seals the `requestState` that the server gives clients to keep: only who got it brings it back, with the same call, within
+   * ten minutes. The server reads what it wrote. With several instances give them one key of 32 bytes. @default false
+   */
+  sealState?: boolean | { key: Uint8Array } | undefined
+  /** Largest body in bytes. @default 1 MiB */
+  maxBody?: number | undefined
+  /** Unix seconds. @default the system clock */
+  now?: (() => number) | undefined
+}
+
+/** An MCP server as a function, such as `createMcpHandler(…).fetch` of the SDK 2, or one around a Web transport of the SDK 1. */
+export type McpFetch = (
+  request: Request,
+  options: { authInfo: McpAuthInfo; parsedBody?: unknown },
+) => MaybePromise<Response>
+
+export interface ProtectedMcp {
+  /** The protected server, as a Web handler: for `createNodeListener`, hono, and platforms with `fetch`. */
+  around(server: McpFetch): (request: Request, received?: ReceivedMessage) => Promise<Response>
+  /**
+   * Middleware of Express and of `node:http`, in front of the SDK's own transport for Node: it sets `request.auth`, and
+   * `request.body` to the parsed message. Put it before every parser.
+   */
+  readonly middleware: McpMiddleware
+}
+
+/**
+ * Protects a streamable-HTTP MCP server of either era: who asks is known, each tool, resource and prompt needs the scope of the
+ * table, and what is not listed is refused. A missing scope is answered 403, and the agent asks its person for just that.
+ *
+ * @throws TypeError for options that cannot be meant
+ * @example
+ * ```ts
+ * const mcp = protectMcp(resource, { tools: { list_notes: 'notes.read', add_note: 'notes.write' } })
+ * const handler = mcp.around(createMcpHandler(() => newServer()).fetch)
+ * ```
+ */
+export function protectMcp(resource: Resource, options: McpOptions): ProtectedMcp {
+  requireResource(resource)
+  requireKnownOptions('protectMcp', options, mcpOptions)
+  requireMcpTable(options)
+  const { connect = '', sealState = false, maxBody = 1_048_576, now = systemClock } = options
+  for (const scope of [...scopesOf(options), connect])
+    if (scope !== '') requireVerifyOptions({ require: 'authorization', scope }, resource)
+  const key = typeof sealState === 'object' ? sealState.key : undefined
+  const tools: AdmissionTools = {
+    resource,
+    table: options,
+    connect,
+    maxBody,
+    sessions: createMcpSessions(now),
+    seal: sealState === false ? undefined : createStateSeal(key, now),
+  }
+
+  function around(server: McpFetch): (request: Request, received?: ReceivedMessage) => Promise<Response> {
+    if (typeof server !== 'function')
+      throw new TypeError('the server must be a function, such as createMcpHandler(…).fetch')
+    return async function protectedMcp(request, received = receiveRequest(request)) {
+      const admitted = await admitMessage(tools, received)
+      if (admitted instanceof Response) return admitted
+      const { message, authInfo } = admitted
+      const parsed = message ? { parsedBody: message.value } : {}
+      return finish(tools, admitted, await server(handedOn(request, admitted), { authInfo, ...parsed }))
+    }
+  }
+
+  return { around, middleware: createMcpMiddleware(tools) }
+}
+
+const mcpOptions = {
+  tools: true,
+  resources: true,
+  prompts: true,
+  methods: true,
+  connect: true,
+  sealState: true,
+  maxBody: true,
+  now: true,
+} as const satisfies Record<keyof McpOptions, true>
+
+/** The request for the server: with the body that was judged. */
+function handedOn(request: Request, { body }: AdmittedMessage): Request {
+  const { method, url, signal } = request
+  const headers = new Headers(request.headers)
+  headers.delete('content-length')
+  return new Request(url, { method, headers, signal, body: body ? new Uint8Array(body) : null })
+}
+
+/** The answer of the server, as the caller gets it. */
+function finish(tools: AdmissionTools, admitted: AdmittedMessage, response: Response): Response {
+  noteSession(tools, admitted, response.headers.get('mcp-session-id'), response.ok)
+  const headers = privateHeaders(response.headers)
+  const { status, statusText, body } = response
+  if (!body) return new Response(null, { status, statusText, headers })
+  const changes = changesOf(admitted, tools, headers.get('content-type') ?? '')
+  if (changes) headers.delete('content-length')
+  const isStream = /^text\/event-stream\b/i.test(headers.get('content-type') ?? '')
+  const passed = isStream || changes ? passOn(body, changes, isStream ? { tools, admitted } : undefined) : body
+  return new Response(passed, { status, statusText, headers })
+}
+
+function privateHeaders(given: Headers): Headers {
+  const headers = new Headers(given)
+  headers.set('cache-control', privateCacheControl(headers.get('cache-control') ?? ''))
+  headers.set('vary', varyBySigner(headers.get('vary') ?? ''))
+  for (const [name, value] of given) if (isTargeted(name) && !mayTarget(name, value)) headers.delete(name)
+  return headers
+}
+
+/** Passes a body on as it comes, with its changes, until it ends or what allowed it does. */
+function passOn(
+  body: ReadableStream<Uint8Array>,
+  changes: AnswerRewriter | undefined,
+  watched: { tools: AdmissionTools; admitted: AdmittedMessage } | undefined,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  const encoder = new TextEncoder()
+  let stop = () => undefined as unknown
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      if (!watched) return
+      stop = whenEnded(watched.tools.resource, watched.admitted.verified, () => {
+        controller.close()
+        reader.cancel().catch(() => undefined)
+      })
+    },
+    async pull(controller) {
+      for (;;) {
+        const { done, value } = await reader.read()
+        if (done) stop()
+        const out = changes ? encoder.encode(done ? await changes.end() : await changes.push(value)) : value
+        if (out && out.length > 0) controller.enqueue(out)
+        if (done) return controller.close()
+        if (out && out.length > 0) return undefined
+      }
+    },
+    async cancel(reason) {
+      stop()
+      await reader.cancel(reason)
+    },
+  })
+}

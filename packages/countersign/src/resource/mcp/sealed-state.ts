@@ -1,0 +1,65 @@
+import { parseBase64url, serializeBase64url, utf8 } from '../../lib/base64url.js'
+import { isObject, type McpMessage } from './mcp-message.js'
+
+/** Who a state is given to, and may bring it back. */
+export interface StateHolder {
+  agent: string
+  iss: string | undefined
+  sub: string | undefined
+}
+
+/** Seals what a server has a client keep for it, so that only who got it brings it back, with the same call (attacks M06). */
+export interface StateSeal {
+  seal(state: string, message: McpMessage, holder: StateHolder): Promise<string>
+  /** The state of the server; undefined for one that was changed, is too old, or of another holder or call. */
+  open(sealed: string, message: McpMessage, holder: StateHolder): Promise<string | undefined>
+}
+
+/** Seconds that a state can be brought back. */
+const life = 600
+
+const ivLength = 12
+
+/** @param key 32 bytes, the same in all instances; absent: one of this process, whose states a restart ends */
+export function createStateSeal(key: Uint8Array | undefined, now: () => number): StateSeal {
+  const bytes = key ?? crypto.getRandomValues(new Uint8Array(32))
+  if (!(bytes instanceof Uint8Array) || bytes.length !== 32) throw new TypeError('sealState: its key must be 32 bytes')
+  const imported = crypto.subtle.importKey('raw', new Uint8Array(bytes), 'AES-GCM', false, ['encrypt', 'decrypt'])
+  return {
+    async seal(state, message, holder) {
+      const iv = crypto.getRandomValues(new Uint8Array(ivLength))
+      const content = utf8(JSON.stringify({ state, until: Math.floor(now()) + life }))
+      const additionalData = utf8(await boundTo(message, holder))
+      const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, await imported, content)
+      return serializeBase64url(Uint8Array.from([...iv, ...new Uint8Array(sealed)]))
+    },
+    async open(sealed, message, holder) {
+      const bytes = parseBase64url(sealed)
+      if (!bytes || bytes.length <= ivLength) return undefined
+      const additionalData = utf8(await boundTo(message, holder))
+      const iv = bytes.slice(0, ivLength)
+      const opened = await crypto.subtle
+        .decrypt({ name: 'AES-GCM', iv, additionalData }, await imported, bytes.slice(ivLength))
+        .catch(() => undefined)
+      if (!opened) return undefined
+      const { state, until } = JSON.parse(new TextDecoder().decode(opened)) as { state: string; until: number }
+      return until > now() ? state : undefined
+    },
+  }
+}
+
+/** What a state is bound to, besides its time: who, and which call with which parameters. */
+async function boundTo({ method, params }: McpMessage, { agent, iss, sub }: StateHolder): Promise<string> {
+  const { requestState: _state, inputResponses: _responses, _meta, ...salient } = params
+  const digest = await crypto.subtle.digest('SHA-256', utf8(JSON.stringify(sorted(salient))))
+  return JSON.stringify([agent, iss ?? null, sub ?? null, method, serializeBase64url(new Uint8Array(digest))])
+}
+
+/** The order of members says nothing. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (!isObject(value)) return value
+  const names = Object.keys(value).toSorted()
+  // In an object, so that no array is the same.
+  return { members: names.map((name) => [name, sorted(value[name])]) }
+}

@@ -1,0 +1,32 @@
+import type { VerifiedRequest } from '../../editions/verified-request.js'
+import type { Resource } from '../create-resource.js'
+
+/** Milliseconds between two looks whether a permission still holds. */
+const interval = 2500
+
+/**
+ * Calls back when what a request was allowed by ends while its answer goes on: its token is over, or was taken back. Gives what
+ * stops looking.
+ */
+export function whenEnded(resource: Resource, verified: VerifiedRequest, onEnd: () => void): () => void {
+  if (!verified.authorization) return () => undefined
+  let stopped = false
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const stop = () => {
+    stopped = true
+    clearTimeout(timer)
+  }
+  async function look(): Promise<void> {
+    const holds = await resource.stillHolds(verified).catch(() => false)
+    if (stopped) return
+    if (holds) return wait()
+    stop()
+    onEnd()
+  }
+  function wait(): void {
+    timer = setTimeout(() => void look(), interval)
+    if (typeof timer === 'object') timer.unref()
+  }
+  wait()
+  return stop
+}

@@ -1,0 +1,142 @@
+import { checkMirrors, judgeMcp, type McpMessage, type McpTable, readMcpMessage } from 'countersign/resource/mcp'
+import { describe, expect, it } from 'vitest'
+import { message, modern } from './mcp-stage.js'
+
+const table: McpTable = {
+  tools: { read_note: 'notes.read', write_note: 'notes.write', ping_me: '' },
+  resources: {
+    'notes://public/*': '',
+    'notes://*': 'notes.read',
+    'notes://*/draft': 'notes.write',
+    'x:*:z': 'notes.read',
+  },
+  prompts: { summary: 'notes.read' },
+  methods: { 'x/special': 'notes.write' },
+}
+
+function read(body: unknown): McpMessage {
+  const found = readMcpMessage(body)
+  if ('reason' in found) throw new TypeError(found.reason)
+  return found
+}
+
+const judged = (body: unknown) => {
+  const found = judgeMcp(read(body), table)
+  return 'scope' in found ? found.scope : found.code
+}
+
+describe('M03: what a message needs is in the table, or it is refused', () => {
+  it.each<[string, Record<string, unknown>, string | number]>([
+    ['initialize', {}, ''],
+    ['tools/list', {}, ''],
+    ['tools/call', { name: 'read_note' }, 'notes.read'],
+    ['tools/call', { name: 'write_note', arguments: {} }, 'notes.write'],
+    ['tools/call', { name: 'ping_me' }, ''],
+    ['tools/call', { name: 'other' }, -32602],
+    ['tools/call', { name: 'toString' }, -32602],
+    ['tools/call', { name: '__proto__' }, -32602],
+    ['tools/call', { name: 'Read_note' }, -32602],
+    ['tools/call', { name: ['read_note'] }, -32602],
+    ['tools/call', {}, -32602],
+    ['prompts/get', { name: 'summary' }, 'notes.read'],
+    ['prompts/get', { name: 'read_note' }, -32602],
+    ['resources/read', { uri: 'notes://public/1' }, ''],
+    ['resources/read', { uri: 'notes://mine/1' }, 'notes.read'],
+    ['resources/read', { uri: 'notes://mine/draft' }, 'notes.write'],
+    ['resources/read', { uri: 'x:y:z' }, 'notes.read'],
+    ['resources/read', { uri: 'x:z' }, -32602],
+    ['resources/read', { uri: 'notes://*' }, 'notes.read'],
+    ['resources/read', { uri: 'file:///etc/passwd' }, -32602],
+    ['resources/read', { uri: 'notes://public/../mine/1' }, -32602],
+    ['resources/read', { uri: 'notes://public/%2e%2e/mine/1' }, -32602],
+    ['resources/read', { uri: 'notes://public\\..\\mine' }, -32602],
+    ['resources/subscribe', { uri: 'notes://mine/1' }, 'notes.read'],
+    ['completion/complete', { ref: { type: 'ref/prompt', name: 'summary' } }, 'notes.read'],
+    ['completion/complete', { ref: { type: 'ref/resource', uri: 'notes://mine/{id}' } }, 'notes.read'],
+    ['completion/complete', { ref: { type: 'ref/tool', name: 'read_note' } }, -32602],
+    ['subscriptions/listen', { notifications: { toolsListChanged: true } }, ''],
+    [
+      'subscriptions/listen',
+      { notifications: { resourceSubscriptions: ['notes://mine/1', 'notes://a/draft'] } },
+      'notes.read notes.write',
+    ],
+    ['subscriptions/listen', { notifications: { resourceSubscriptions: ['notes://mine/1', 'file:///x'] } }, -32602],
+    ['subscriptions/listen', { notifications: { resourceSubscriptions: 'file:///x' } }, -32602],
+    ['x/special', {}, 'notes.write'],
+    ['tasks/get', {}, -32601],
+    ['toString', {}, -32601],
+    ['Tools/call', { name: 'read_note' }, -32601],
+  ])('%s %j', (method, params, expected) => {
+    expect(judged(message(method, params))).toBe(expected)
+  })
+
+  it('an answer of the client needs nothing of its own', () => {
+    expect(judged({ jsonrpc: '2.0', id: 1, result: {} })).toBe('')
+  })
+})
+
+describe('M01: a body that two readers could read in two ways is refused', () => {
+  it.each<[string, unknown]>([
+    ['a batch', [message('tools/list')]],
+    ['no object', 'tools/list'],
+    ['another version of JSON-RPC', message('tools/list', {}, { jsonrpc: '1.0' })],
+    ['a method in capitals besides', message('tools/list', {}, { Method: 'tools/call' })],
+    ['Params besides', message('tools/list', {}, { PARAMS: { name: 'write_note' } })],
+    ['a name in capitals besides', message('tools/call', { name: 'read_note', Name: 'write_note' })],
+    ['a name in wide letters besides', message('tools/call', { name: 'read_note', ｎａｍｅ: 'write_note' })],
+    ['a uri in capitals', message('resources/read', { URI: 'notes://mine/1' })],
+    ['a request that is a response', message('tools/list', {}, { result: {} })],
+    ['neither', { jsonrpc: '2.0', id: 1 }],
+    ['both answers', { jsonrpc: '2.0', id: 1, result: {}, error: {} }],
+    ['params as a list', message('tools/call', [] as never)],
+    ['no number', message('tools/list', {}, { id: null })],
+    ['a method that is no text', message(['tools/list'] as never)],
+    ['_meta that is no object', message('tools/list', { _meta: 'x' })],
+    ['a version that is no text', message('tools/list', { _meta: { 'io.modelcontextprotocol/protocolVersion': 1 } })],
+  ])('%s', (_case, body) => {
+    expect(readMcpMessage(body)).toMatchObject({ status: 400, code: -32600 })
+  })
+})
+
+describe('M05: headers that mirror a message say what it says', () => {
+  const call = modern('tools/call', { name: 'read_note', arguments: { id: 7, place: { city: 'Köln' } } })
+  const lines = (headers: Record<string, string>) => Object.entries(headers).flat()
+  const checked = (body: unknown, headers: Record<string, string>, more: string[] = []) =>
+    checkMirrors(read(body), { rawHeaders: [...lines(headers), ...more] })?.code
+
+  it('or it is refused', () => {
+    const { body, headers } = call
+    expect(checked(body, headers)).toBeUndefined()
+    for (const name of Object.keys(headers)) {
+      expect(checked(body, Object.fromEntries(Object.entries(headers).filter(([key]) => key !== name))), name).toBe(
+        -32020,
+      )
+      expect(checked(body, { ...headers, [name]: 'other' }), name).toBe(-32020)
+      expect(checked(body, headers, [name.toUpperCase(), headers[name] ?? '']), `${name} twice`).toBe(-32020)
+    }
+    expect(checked(message('tools/call', { name: 'read_note' }), headers), 'no version in the body').toBe(-32020)
+    expect(checked(body, { ...headers, 'mcp-name': `=?base64?${btoa('read_note')}?=` })).toBeUndefined()
+    expect(checked(body, { ...headers, 'mcp-name': `=?base64?${btoa('write_note')}?=` })).toBe(-32020)
+    expect(checked(body, { ...headers, 'mcp-name': '=?base64?%?=' })).toBe(-32020)
+  })
+
+  it.each<[string, number | undefined]>([
+    ['7', undefined],
+    ['8', -32020],
+    [`=?base64?${Buffer.from('Köln').toString('base64')}?=`, undefined],
+    [`=?base64?${Buffer.from('Bonn').toString('base64')}?=`, -32020],
+  ])('of a parameter: %s', (value, expected) => {
+    const { body, headers } = call
+    expect(checked(body, { ...headers, 'mcp-param-id': value })).toBe(expected)
+    expect(checked(body, { ...headers, 'mcp-param-id': value }, ['Mcp-Param-Id', value]), 'twice').toBe(-32020)
+  })
+
+  it('in older versions they may be absent, and not wrong', () => {
+    const body = message('tools/call', { name: 'read_note' })
+    expect(checked(body, { 'mcp-protocol-version': '2025-11-25' })).toBeUndefined()
+    expect(checked(body, {})).toBeUndefined()
+    expect(checked(body, { 'mcp-method': 'tools/list' })).toBe(-32020)
+    expect(checked(body, { 'mcp-name': 'write_note' })).toBe(-32020)
+    expect(checked(message('tools/list'), { 'mcp-name': 'read_note' })).toBe(-32020)
+  })
+})

@@ -1,0 +1,153 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { type Agent, createAgent } from 'countersign/agent'
+import { createResource, type Resource } from 'countersign/resource'
+import { decodeToken, january } from 'countersign/wire'
+import { onTestFinished } from 'vitest'
+import { issuerDocuments } from '../../origins.js'
+
+export const ids = { api: 'https://mcp.example', authServer: 'https://auth.example' } as const
+
+const signers = {
+  api: await createSigner(await generatePrivateJwk({ kid: 'api-1' })),
+  authServer: await createSigner(await generatePrivateJwk({ kid: 'auth-1' })),
+}
+
+/** A person behind an agent: what they allow, and what they were asked for. */
+export interface Person {
+  sub: string
+  /** Seconds that a token lives. */
+  life: number
+  /** The scopes that they were asked for, in order. */
+  asked: string[]
+  /** Whether they say yes. */
+  allows: boolean
+}
+
+export interface McpAgent extends Pick<Agent, 'fetch'> {
+  id: string
+  person: Person
+}
+
+export interface McpStage {
+  resource: Resource
+  url: URL
+  /** An agent with a person of its own. */
+  newAgent: (name: string, person?: Partial<Person>) => Promise<McpAgent>
+  /** What answers at the API. */
+  serve: (answer: (request: Request) => Promise<Response> | Response) => void
+}
+
+/** An MCP server's surroundings: an auth server whose people decide at once, and agents. Nothing is on the network. */
+export function openMcpStage(id: string = ids.api): McpStage {
+  const origins = new Map<string, (request: Request) => Promise<Response> | Response>()
+  const people = new Map<string, Person>()
+  const send: typeof globalThis.fetch = async (input, init) => {
+    const request = new Request(input, init)
+    const answer = origins.get(new URL(request.url).origin)
+    return answer ? answer(request) : fetch(request)
+  }
+  const resource = createResource({
+    id,
+    signer: signers.api,
+    authServer: ids.authServer,
+    scopes: { 'notes.read': 'See your notes', 'notes.write': 'Change your notes', 'mcp.use': 'Look around' },
+    fetch: send,
+    allowInsecureLoopback: id.startsWith('http:'),
+  })
+  const documents = issuerDocuments(ids.authServer, [signers.authServer.jwk])
+  origins.set(ids.authServer, async (request) => {
+    const document = documents[request.url]
+    if (document) return Response.json(document)
+    const form = new URLSearchParams(await request.text())
+    const asked = decodeToken(form.get('resource_token') ?? '')?.payload as { agent: string; scope: string }
+    const person = people.get(asked.agent)
+    if (!person) return Response.json({ error: 'invalid_request' }, { status: 400 })
+    person.asked.push(asked.scope)
+    if (!person.allows) return Response.json({ error: 'access_denied' }, { status: 403 })
+    const exp = Math.floor(Date.now() / 1000) + person.life
+    const claims = { iss: ids.authServer, aud: id, sub: person.sub, scope: asked.scope, agent: asked.agent, exp }
+    const { jwk } = agents.get(asked.agent) ?? { jwk: undefined }
+    const token = await issueToken(january.tokens.auth, { ...claims, cnf: { jwk } } as never, {
+      signer: signers.authServer,
+    })
+    return Response.json({ auth_token: token, expires_in: person.life })
+  })
+  const agents = new Map<string, { jwk: object }>()
+  return {
+    resource,
+    url: new URL(`${id}/mcp`),
+    serve: (answer) => void origins.set(id, answer),
+    async newAgent(name, given = {}) {
+      const person: Person = { sub: name, life: 600, asked: [], allows: true, ...given }
+      const agentId = `https://${name}.example`
+      const signer = await createSigner(await generatePrivateJwk({ kid: 'agent-1' }))
+      const agent = createAgent({
+        id: agentId,
+        signer,
+        authServers: [ids.authServer],
+        onePerson: true,
+        fetch: send,
+        allowInsecureLoopback: id.startsWith('http:'),
+      })
+      agents.set(agentId, { jwk: signer.jwk })
+      people.set(agentId, person)
+      origins.set(agentId, (request) => agent.handler(request))
+      return { id: agentId, person, fetch: agent.fetch }
+    },
+  }
+}
+
+/** A port of this machine; what answers there is set later. */
+export async function openPort(): Promise<{ origin: string; serve: (listener: RequestListener) => void }> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { origin, serve: (listener) => void server.on('request', listener) }
+}
+
+/** A message of MCP as clients send it. */
+export function message(method: string, params: Record<string, unknown> = {}, more: Record<string, unknown> = {}) {
+  return { jsonrpc: '2.0', id: 1, method, params, ...more }
+}
+
+/** The same as of 2026-07-28, with the headers that mirror it. */
+export function modern(method: string, params: Record<string, unknown> = {}) {
+  const version = '2026-07-28'
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': version,
+    'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {}, url: {} } },
+  }
+  const name = params.name ?? params.uri
+  const headers: Record<string, string> = { 'mcp-protocol-version': version, 'mcp-method': method }
+  if (typeof name === 'string') headers['mcp-name'] = name
+  return { body: message(method, { ...params, _meta: meta }), headers }
+}
+
+/** Posts a message as an agent. */
+export function post(
+  agent: McpAgent,
+  url: URL,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return agent.fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+}
+
+/** The one message of an answer, of JSON or of an event stream. */
+export async function answerOf(response: Response): Promise<Record<string, unknown>> {
+  const text = await response.text()
+  const data = /^data: ?(.*)$/m.exec(text)?.[1] ?? text
+  return JSON.parse(data) as Record<string, unknown>
+}

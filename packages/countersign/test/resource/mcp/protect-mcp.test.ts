@@ -1,0 +1,280 @@
+import { createMcpHandler, inputRequired, McpServer } from '@modelcontextprotocol/server'
+import { type McpOptions, protectMcp } from 'countersign/resource/mcp'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { z } from 'zod'
+import { answerOf, ids, type McpStage, message, modern, openMcpStage, post } from './mcp-stage.js'
+
+const table = {
+  tools: { read_note: 'notes.read', write_note: 'notes.write', hello: '', rename_all: 'notes.write' },
+  resources: { 'notes://*': 'notes.read' },
+  prompts: { summary: 'notes.read' },
+} satisfies McpOptions
+
+interface Served extends McpStage {
+  /** What ran, with who asked. */
+  ran: string[]
+}
+
+/** A server of the SDK 2 in three lines. */
+function openServer(options: Partial<McpOptions> = {}): Served {
+  const stage = openMcpStage()
+  const ran: string[] = []
+  const newServer = () => {
+    const server = new McpServer({ name: 'notes', version: '1.0.0' })
+    const text = (said: string) => ({ content: [{ type: 'text' as const, text: said }] })
+    for (const name of ['read_note', 'write_note', 'hello', 'not_listed'])
+      server.registerTool(name, { inputSchema: z.object({ id: z.string().optional() }) }, async (_given, { http }) => {
+        const { clientId = '', scopes = [], extra = {} } = http?.authInfo ?? {}
+        ran.push(`${name} ${clientId} ${String(extra.sub)} ${scopes.join('+')}`)
+        return text(`${name} done`)
+      })
+    server.registerTool('rename_all', { inputSchema: z.object({ to: z.string() }) }, async ({ to }, { mcpReq }) => {
+      const state = mcpReq.requestState() as string | undefined
+      ran.push(`rename_all ${to} ${state}`)
+      if (state !== undefined) return text(`renamed with ${state}`)
+      return inputRequired({
+        requestState: 'the server’s own state',
+        inputRequests: {
+          sure: inputRequired.elicit({
+            message: 'Are you sure?',
+            requestedSchema: { type: 'object', properties: { yes: { type: 'boolean' } } },
+          }),
+        },
+      })
+    })
+    server.registerResource('one', 'notes://mine/1', {}, async (uri) => ({
+      contents: [{ uri: uri.href, text: 'one' }],
+    }))
+    server.registerResource('other', 'file:///etc/other', {}, async (uri) => ({
+      contents: [{ uri: uri.href, text: 'x' }],
+    }))
+    server.registerPrompt('summary', {}, async () => ({ messages: [] }))
+    server.registerPrompt('hidden', {}, async () => ({ messages: [] }))
+    return server
+  }
+  const handler = createMcpHandler(newServer)
+  const mcp = protectMcp(stage.resource, { ...table, ...options })
+  stage.serve(mcp.around(handler.fetch))
+  return { ...stage, ran }
+}
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const call = (name: string, more: Record<string, unknown> = {}) =>
+  modern('tools/call', { name, arguments: {}, ...more })
+
+describe.each([
+  ['2026-07-28', (method: string, params: Record<string, unknown>) => modern(method, params)],
+  [
+    '2025-11-25',
+    (method: string, params: Record<string, unknown>) => ({
+      body: message(method, params),
+      headers: { 'mcp-protocol-version': '2025-11-25' },
+    }),
+  ],
+])('a server of the SDK 2 for clients of %s', (_era, write) => {
+  it('is asked by a known agent; who allowed it stands in authInfo, and a missing scope is asked for alone', async () => {
+    const { newAgent, ran, url } = openServer()
+    const agent = await newAgent('planner')
+    const read = write('tools/call', { name: 'read_note', arguments: {} })
+    expect(await answerOf(await post(agent, url, read.body, read.headers))).toMatchObject({
+      result: { content: [{ text: 'read_note done' }] },
+    })
+    const change = write('tools/call', { name: 'write_note', arguments: {} })
+    expect((await post(agent, url, change.body, change.headers)).status).toBe(200)
+    const free = write('tools/call', { name: 'hello', arguments: {} })
+    expect((await post(agent, url, free.body, free.headers)).status).toBe(200)
+    expect(agent.person.asked, 'the union, once each').toEqual(['notes.read', 'notes.read notes.write'])
+    expect(ran).toEqual([
+      'read_note https://planner.example planner notes.read',
+      'write_note https://planner.example planner notes.read+notes.write',
+      'hello https://planner.example planner notes.read+notes.write',
+    ])
+  })
+
+  it('shows in lists what may be used or asked for, and keeps them from shared caches (M07)', async () => {
+    const { newAgent, url } = openServer()
+    const agent = await newAgent('planner')
+    const listed = async (method: string) => {
+      const asked = write(method, {})
+      const response = await post(agent, url, asked.body, asked.headers)
+      expect(response.headers.get('cache-control')).toBe('private, no-store')
+      return (await answerOf(response)).result as Record<string, { name?: string; uri?: string }[]>
+    }
+    const tools = await listed('tools/list')
+    expect(tools.tools?.map(({ name }) => name)).toEqual(['read_note', 'write_note', 'hello', 'rename_all'])
+    expect((await listed('resources/list')).resources?.map(({ uri }) => uri)).toEqual(['notes://mine/1'])
+    expect((await listed('prompts/list')).prompts?.map(({ name }) => name)).toEqual(['summary'])
+    if (_era === '2026-07-28') expect(tools).toMatchObject({ cacheScope: 'private' })
+    expect(agent.person.asked, 'nobody was asked').toEqual([])
+  })
+
+  it('M03: refuses what is not listed, whatever the token says', async () => {
+    const { newAgent, ran, url } = openServer()
+    const agent = await newAgent('planner')
+    for (const [method, params, code] of [
+      ['tools/call', { name: 'not_listed', arguments: {} }, -32602],
+      ['resources/read', { uri: 'file:///etc/other' }, -32602],
+      ['prompts/get', { name: 'hidden' }, -32602],
+      ['tasks/list', {}, -32601],
+    ] as const) {
+      const asked = write(method, params)
+      const answer = await answerOf(await post(agent, url, asked.body, asked.headers))
+      expect(answer, method).toMatchObject({ id: 1, error: { code } })
+    }
+    expect(ran).toEqual([])
+  })
+
+  it('is not asked by who says no', async () => {
+    const { newAgent, ran, url } = openServer()
+    const agent = await newAgent('planner', { allows: false })
+    const asked = write('tools/call', { name: 'read_note', arguments: {} })
+    await expect(post(agent, url, asked.body, asked.headers)).rejects.toMatchObject({ code: 'access_denied' })
+    expect(ran).toEqual([])
+  })
+})
+
+describe('what is refused before anything runs', () => {
+  it('M01: bodies that can be read in two ways', async () => {
+    const { newAgent, ran, url } = openServer()
+    const agent = await newAgent('planner')
+    const twice = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hello","name":"write_note"}}'
+    const escaped = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hello","na\\u006de":"write_note"}}'
+    const bodies = [
+      twice,
+      escaped,
+      [message('tools/call', { name: 'hello' })],
+      '{',
+      message('tools/call', { name: 'hello', Name: 'x' }),
+    ]
+    for (const body of bodies) {
+      const response = await post(agent, url, body)
+      expect(response.status, JSON.stringify(body)).toBe(400)
+      expect(await response.json()).toMatchObject({ error: { code: -32600 } })
+    }
+    const text = await agent.fetch(url, { method: 'POST', body: 'x', headers: { 'content-type': 'text/plain' } })
+    expect(text.status).toBe(400)
+    expect(ran).toEqual([])
+  })
+
+  it('M05: headers that differ from the body', async () => {
+    const { newAgent, ran, url } = openServer()
+    const agent = await newAgent('planner')
+    const { body, headers } = call('write_note')
+    const response = await post(agent, url, body, { ...headers, 'mcp-name': 'hello' })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ id: 1, error: { code: -32020 } })
+    expect(ran).toEqual([])
+  })
+
+  it('strangers learn what they must prove, and nothing else', async () => {
+    const { resource, ran } = openServer()
+    const mcp = protectMcp(resource, table)
+    const handler = mcp.around(() => {
+      ran.push('ran')
+      return new Response()
+    })
+    for (const body of ['{', JSON.stringify(message('tools/call', { name: 'not_listed' })), JSON.stringify([1])]) {
+      const request = new Request(`${ids.api}/mcp`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json' },
+      })
+      const response = await handler(request)
+      expect(response.status).toBe(401)
+      expect(response.headers.get('agent-auth')).toContain('httpsig')
+    }
+    expect((await handler(new Request(`${ids.api}/mcp`, { method: 'PUT', body: 'x' }))).status).toBe(405)
+    expect(ran).toEqual([])
+  })
+
+  it('connect: a scope for every use, also to look', async () => {
+    const { newAgent, url } = openServer({ connect: 'mcp.use' })
+    const agent = await newAgent('planner')
+    const asked = modern('tools/list')
+    await post(agent, url, asked.body, asked.headers)
+    const read = call('read_note')
+    await post(agent, url, read.body, read.headers)
+    expect(agent.person.asked).toEqual(['mcp.use', 'mcp.use notes.read'])
+  })
+})
+
+describe('M06: a sealed state', () => {
+  const rename = (to: string, more: Record<string, unknown> = {}) =>
+    modern('tools/call', { name: 'rename_all', arguments: { to }, ...more })
+
+  async function stateOf(stage: Served, agent: Awaited<ReturnType<Served['newAgent']>>, to = 'x'): Promise<string> {
+    const { body, headers } = rename(to)
+    const answer = await answerOf(await post(agent, stage.url, body, headers))
+    const { requestState } = answer.result as { requestState: string }
+    return requestState
+  }
+
+  const bring = async (stage: Served, agent: Awaited<ReturnType<Served['newAgent']>>, to: string, state: string) => {
+    const { body, headers } = rename(to, {
+      requestState: state,
+      inputResponses: { sure: { action: 'accept', content: { yes: true } } },
+    })
+    return answerOf(await post(agent, stage.url, body, headers))
+  }
+
+  it('is brought back by who got it, with the same call; the server reads its own', async () => {
+    const stage = openServer({ sealState: true })
+    const agent = await stage.newAgent('planner')
+    const state = await stateOf(stage, agent)
+    expect(state).not.toContain('state')
+    expect(await bring(stage, agent, 'x', state)).toMatchObject({
+      result: { content: [{ text: 'renamed with the server’s own state' }] },
+    })
+  })
+
+  it('is refused of another agent, person, argument, tool, or changed', async () => {
+    const stage = openServer({ sealState: true })
+    const agent = await stage.newAgent('planner')
+    const state = await stateOf(stage, agent)
+    const ran = stage.ran.length
+    const refused = { error: { code: -32602 } }
+    expect(await bring(stage, await stage.newAgent('other'), 'x', state), 'another agent').toMatchObject(refused)
+    expect(
+      await bring(stage, await stage.newAgent('planner', { sub: 'bob' }), 'x', state),
+      'another person',
+    ).toMatchObject(refused)
+    expect(await bring(stage, agent, 'y', state), 'another argument').toMatchObject(refused)
+    const { body, headers } = call('write_note', { requestState: state })
+    expect(await answerOf(await post(agent, stage.url, body, headers)), 'another tool').toMatchObject(refused)
+    for (const at of [0, 20, state.length - 2]) {
+      const other = state[at] === 'A' ? 'B' : 'A'
+      const changed = state.slice(0, at) + other + state.slice(at + 1)
+      expect(await bring(stage, agent, 'x', changed), `changed at ${at}`).toMatchObject(refused)
+    }
+    expect(await bring(stage, agent, 'x', ''), 'empty').toMatchObject(refused)
+    expect(await bring(stage, agent, 'x', 'the server’s own state'), 'made up').toMatchObject(refused)
+    expect(stage.ran).toHaveLength(ran)
+  })
+
+  it('is refused eleven minutes later; with a key of its own also after a restart it is known', async () => {
+    let now = 1000
+    const key = new Uint8Array(32).fill(7)
+    const stage = openServer({ sealState: { key }, now: () => now })
+    const agent = await stage.newAgent('planner')
+    const state = await stateOf(stage, agent)
+    now += 599
+    expect(await bring(stage, agent, 'x', state)).toHaveProperty('result')
+    now += 2
+    expect(await bring(stage, agent, 'x', state)).toMatchObject({ error: { code: -32602 } })
+  })
+})
+
+it.each<[string, Record<string, unknown>, RegExp]>([
+  ['another option', { tool: {} }, /tool/],
+  ['a list', { tools: ['read_note'] }, /tools must be an object/],
+  ['a scope that is none', { tools: { read_note: true } }, /scope of read_note/],
+  ['a scope of other letters', { tools: { read_note: 'a"b' } }, /scope of read_note/],
+  ['a short key', { sealState: { key: new Uint8Array(16) } }, /32 bytes/],
+])('options that cannot be meant are refused: %s', (_case, options, why) => {
+  const { resource } = openMcpStage()
+  expect(() => protectMcp(resource, options)).toThrow(why)
+  expect(() => protectMcp({} as never, {})).toThrow(/createResource/)
+})
