@@ -33,6 +33,9 @@ const layers = {
     // How a person is asked; the terminal is of Node.
     'agent/consent-way': ['lib', 'editions'],
     agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-way'],
+    // What the adapters for web apps are made of; it runs anywhere, too.
+    'agent/web-app': ['lib', 'httpsig', 'protocol', 'editions', 'agent'],
+    'agent/hono': ['lib', 'agent', 'agent/web-app'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
@@ -44,6 +47,8 @@ const layers = {
     'resource/hono': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
     'resource/mcp': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
     // For frameworks of Node, which nothing else in the library reaches.
+    'agent/express': ['httpsig', 'node', 'agent', 'agent/web-app'],
+    'agent/fastify': ['node', 'agent', 'agent/web-app'],
     'resource/request-gate': ['httpsig', 'editions', 'node', 'node/keep-private', 'resource'],
     'resource/express': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     'resource/fastify': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],

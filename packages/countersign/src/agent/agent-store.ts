@@ -7,9 +7,9 @@ export interface AgentRecord {
   edition: string
   /**
    * `token`: what a person, or a rule, gave. `consent`: what a person is to decide. `waiting`: when a process last waited for
-   * that. `person`: whose the tokens of an auth server are.
+   * that. `person`: whose the tokens of an auth server are. `session`: that a browser has this owner's cookie.
    */
-  kind: 'token' | 'consent' | 'waiting' | 'person'
+  kind: 'token' | 'consent' | 'waiting' | 'person' | 'session'
   /** Its name among those of its kind and owner; any text. */
   id: string
   data: unknown

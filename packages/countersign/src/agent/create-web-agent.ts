@@ -25,9 +25,10 @@ export interface WebAgentOptions extends SharedAgentOptions {
   /**
    * Called when a person must decide: send the browser of `session` to `url`. The request waits meanwhile; abort its
    * signal to give up. What this throws or rejects with before the person decided, the request rejects with. Called once
-   * for all requests of a session that wait for the same consent.
+   * for all requests of a session that wait for the same consent. Absent: such a request rejects with `consent_required` at
+   * once, and the error's `url` is where to send this session's browser; the answer is kept for its next request.
    */
-  onConsent: (consent: WebConsentRequest) => void | Promise<void>
+  onConsent?: ((consent: WebConsentRequest) => void | Promise<void>) | undefined
 }
 
 /** An agent of many people, each in a browser session of their own. */
@@ -74,10 +75,12 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
   const { sessionOf, onConsent, redirectUri = `${options.id}/callback` } = options
   if (typeof sessionOf !== 'function')
     throw new TypeError('sessionOf is required: it says which browser session a callback came in')
-  if (typeof onConsent !== 'function')
-    throw new TypeError('onConsent is required: it sends the browser of a session to the url where its person decides')
+  if (onConsent !== undefined && typeof onConsent !== 'function')
+    throw new TypeError(
+      'onConsent must be a function: it sends the browser of a session to the url where its person decides',
+    )
   const created = createOwnedAgent(options, {
-    way: askBy((consent, session) => onConsent({ ...consent, session }), redirectUri),
+    way: askBy(onConsent && ((consent, session) => onConsent({ ...consent, session })), redirectUri),
     ownerOf: async (request) => readSession(await sessionOf(request)),
   })
   const { id, metadata, redirect, handler } = created

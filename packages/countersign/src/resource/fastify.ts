@@ -2,29 +2,15 @@ import { Readable } from 'node:stream'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { readBefore } from '../httpsig/received-message.js'
+import type { FastifyReplyLike, FastifyRequestLike } from '../node/fastify-like.js'
 import { createNodeListener } from '../node/node-listener.js'
-import type { NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { MountedOptions } from './mount-path.js'
 import { type Admission, createRequestGate } from './request-gate.js'
 import { requireResource } from './require-resource.js'
 import { requestChanged } from './require-unchanged.js'
 
-/** What is used of Fastify's request. `ip` follows its option `trustProxy`. */
-export interface FastifyRequestLike {
-  readonly raw: NodeRequest
-  readonly ip: string
-  readonly body?: unknown
-}
-
-/** What is used of Fastify's reply. */
-export interface FastifyReplyLike {
-  readonly raw: NodeResponse
-  code(status: number): unknown
-  header(name: string, value: string): unknown
-  send(payload: unknown): unknown
-  hijack(): unknown
-}
+export type { FastifyReplyLike, FastifyRequestLike }
 
 export interface FastifyGate<R extends Requirement> {
   /** A `preParsing` hook. */

@@ -189,7 +189,7 @@ describe('an agent of many people', () => {
   it.each<[string, Record<string, unknown>, string]>([
     ['no sessionOf', { sessionOf: undefined }, 'sessionOf is required: it says which browser session'],
     ['the name of a cookie for sessionOf', { sessionOf: 'sid' }, 'sessionOf is required'],
-    ['no onConsent', { onConsent: undefined }, 'onConsent is required'],
+    ['an onConsent that is none', { onConsent: 'ask' }, 'onConsent must be a function'],
     ['onePerson', { onePerson: true }, 'onePerson is for createAgent'],
     ['a redirect into an app', { redirectUri: 'com.example.app:/callback' }, 'a page of your web app'],
     ['a redirect URI that is none', { redirectUri: '/callback' }, 'redirectUri must be a URL'],

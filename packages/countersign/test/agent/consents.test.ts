@@ -387,3 +387,25 @@ describe('nobody decides', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 })
+
+describe('a web agent with no way to ask', () => {
+  it('says at once where the browser of the session must go, each time the same, and keeps what it brings', async () => {
+    const stage = openStage({ onConsent: undefined })
+    const where = async () =>
+      stage.agent
+        .for('s1')
+        .fetch(data)
+        .catch((error: AgentError) => error)
+    const asked = (await where()) as AgentError
+    expect(asked).toMatchObject({ code: 'consent_required', url: expect.stringContaining('request_token=request-1') })
+    expect(await where()).toMatchObject({ code: 'consent_required', url: asked.url })
+    expect(await ended(stage.agent.for('s2').fetch(data))).toBe('consent_required')
+    const { url = '' } = asked
+    const bring = (session: string) => stage.answer({ url, session } as Parameters<Stage['answer']>[0])
+    expect(await bring('s2'), 'in another session').toContain('This was started in another browser')
+    expect(await bring('s1')).toContain('data-state="allowed"')
+    expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
+    expect(await ended(stage.agent.for('s2').fetch(data))).toBe('consent_required')
+    expect(stage.asked).toEqual([])
+  })
+})

@@ -121,8 +121,8 @@ interface Waiting {
 /** Creates the consents that wait for their callback. */
 export function createPendingConsents({ consents, now, heldSince, redeem }: PendingConsentsOptions): PendingConsents {
   const waiting = new Map<string, Waiting>()
-  /** The ways of the consents that were begun here, by their states: their callbacks are heard. */
-  const ways = new Map<string, OpenConsent>()
+  /** Whose the consents are that were begun here, and their ways, by their states: their callbacks are heard. */
+  const ways = new Map<string, { owner: string; way: OpenConsent }>()
   const isPending = ({ ended, exchangedAt, until }: PendingConsent) =>
     ended === undefined && exchangedAt === undefined && until > now()
   /** The states of consents whose codes are exchanged here. */
@@ -248,16 +248,16 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
     await put(owner, { ...consent, until: now() + seconds.ended, ended: { code, message, error: said } })
   }
 
-  function keepWay({ state }: PendingConsent, way: OpenConsent): void {
-    ways.set(state, way)
+  function keepWay({ state }: PendingConsent, owner: string, way: OpenConsent): void {
+    ways.set(state, { owner, way })
     const [oldest] = ways.keys()
     if (ways.size > maxPending && oldest !== undefined) closeWay(oldest)
   }
 
   function closeWay(state: string): void {
-    const way = ways.get(state)
+    const begun = ways.get(state)
     ways.delete(state)
-    way?.close()
+    begun?.way.close()
   }
 
   return {
@@ -267,7 +267,7 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
       if (await isUnderway(consent, owner)) return { consent, way: undefined }
       if (!isPending(consent) || consent.askedUntil <= now()) return undefined
       // Of one that a process began which has ended nobody knows whether it was decided since.
-      const way = ways.get(consent.state)
+      const way = ways.get(consent.state)?.way
       if (way) return { consent, way }
       return consents.isShared && (await isAlive(owner, consent.id)) ? { consent, way } : undefined
     },
@@ -285,7 +285,7 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
         await put(owner, consent)
       }
       for (const { id, until } of await list(owner)) if (until <= now()) await consents.remove(owner, id)
-      keepWay(consent, way)
+      keepWay(consent, owner, way)
       return true
     },
 
@@ -340,8 +340,8 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
       const own = (await list(owner)).filter(isPending)
       const consent = state === null ? onlyStateless(own) : own.find((each) => each.state === state)
       if (!consent) {
-        const held = state === null ? undefined : waiting.get(state)
-        return refuse(held && held.owner !== owner ? 'other_owner' : 'unknown')
+        const begunBy = state === null ? undefined : ways.get(state)?.owner
+        return refuse(begunBy !== undefined && begunBy !== owner ? 'other_owner' : 'unknown')
       }
       const iss = parameters.get('iss')
       if (iss === null ? consent.issRequired : iss !== consent.need.authServer) return refuse('other_server')

@@ -149,7 +149,8 @@ async function waitFor(
   { owner, signal, isNew }: Asking & { isNew: boolean },
 ): Promise<HeldToken | undefined> {
   const { url, code, need, askedUntil } = consent
-  if (!canAsk) {
+  // What somebody has decided is only waited for.
+  if (!canAsk && consent.exchangedAt === undefined) {
     const why = `A person must decide at ${need.authServer}, and nobody can be asked.`
     throw new AgentError('consent_required', why, { url })
   }

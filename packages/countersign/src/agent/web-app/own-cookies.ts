@@ -1,0 +1,25 @@
+/** The cookies of one agent. */
+export interface OwnCookies {
+  /** The one of the session; those of others begin with it. */
+  readonly name: string
+  /** @param age seconds; absent: until the browser is closed */
+  write(name: string, value: string, age?: number): string
+}
+
+/** Over https no other host can write them: `__Host-` sees to it (RFC 6265bis). */
+export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
+  const { port, pathname } = new URL(id)
+  const path = pathname === '/' ? '' : pathname.replaceAll(/[^\w.-]/g, '_')
+  const attributes = `; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
+  return {
+    // Cookies know nothing of ports.
+    name: isSecure ? `__Host-agent${path}` : `agent-${port}${path}`,
+    write: (name, value, age) => `${name}=${value}${attributes}${age === undefined ? '' : `; Max-Age=${age}`}`,
+  }
+}
+
+/** Of cookies of one name the first, as it was sent. */
+export function readCookie(header: string | undefined, name: string): string | undefined {
+  const pairs = (header ?? '').split(';').map((pair) => pair.trim())
+  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1)
+}

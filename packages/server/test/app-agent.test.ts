@@ -1,0 +1,462 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type AgentActions, AgentError, createAgent } from 'countersign/agent'
+import { createAppAgent } from 'countersign/agent/hono'
+import { fileStore } from 'countersign/node'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type AppOptions, mounts } from './app-mounts.js'
+import { createScriptedUser, type ScriptedUser } from './scripted-user.js'
+import { createWorld, ids, type World } from './world.js'
+
+const people = { alice: 'correct horse', bob: 'battery staple' } as const
+type Name = keyof typeof people
+
+const session = '__Host-agent'
+const events = `${ids.agent}/events`
+
+interface Scene {
+  world: World
+  options: AppOptions
+  /** Starts the app anew: what is not in the store is gone. */
+  restart(): Promise<void>
+  browser(): ScriptedUser
+  /** What the pages do; by default they say who the API takes the person for. */
+  page: (agent: AgentActions) => Promise<string>
+  /** How often a page was made. */
+  made: number
+}
+
+const who = async ({ fetch }: AgentActions) =>
+  ((await (await fetch(`${ids.resource}/data-auth`)).json()) as { sub: string }).sub
+
+type Mount = (typeof mounts)['hono']
+
+async function openScene(mount: Mount, options: Partial<AppOptions> = {}): Promise<Scene> {
+  const world = await createWorld()
+  for (const [username, password] of Object.entries(people)) await world.server.addUser({ username, password })
+  const scene: Scene = {
+    world,
+    options: {
+      id: ids.agent,
+      signer: world.agentSigner,
+      authServers: [ids.authServer],
+      about: { name: 'Calendar helper' },
+      fetch: world.fetch,
+      now: () => world.clock.now,
+      ...options,
+    },
+    restart: async () => {
+      const page = (agent: AgentActions) => {
+        scene.made++
+        return scene.page(agent)
+      }
+      world.origins.set(ids.agent, await mount(scene.options, { page }))
+    },
+    browser: () => createScriptedUser(world.fetch),
+    page: who,
+    made: 0,
+  }
+  await scene.restart()
+  return scene
+}
+
+const location = (response: Response) => response.headers.get('location') ?? ''
+
+/** Visits a page that leads to the consent; where that is. */
+async function led(browser: ScriptedUser, url = events, headers = {}): Promise<string> {
+  const response = await browser.open(url, headers)
+  expect([response.status, await response.clone().text()]).toEqual([303, ''])
+  expect(location(response)).toContain(`${ids.authServer}/agent/auth?request_token=`)
+  return location(response)
+}
+
+/** Decides as a person, who signs in first if they have to; where the decision leads. */
+async function decide(browser: ScriptedUser, consent: string, name: Name, how: 'grant' | 'deny' = 'grant') {
+  const [username, password] = [name, people[name]]
+  let page = await (await browser.open(consent)).text()
+  if (page.includes('name="username"')) {
+    await browser.submit(page, consent, { username, password, action: 'login' })
+    page = await (await browser.open(consent)).text()
+  }
+  return location(await browser.submit(page, consent, { consent: how }))
+}
+
+/** Lets a person allow what a page needs; what the page says then. */
+async function allow(browser: ScriptedUser, name: Name, url = events): Promise<string> {
+  const callback = await browser.open(await decide(browser, await led(browser, url), name))
+  expect([callback.status, location(callback)]).toEqual([303, url])
+  return (await browser.open(url)).text()
+}
+
+function post(browser: ScriptedUser, path = '/events', headers: Record<string, string> = { origin: ids.agent }) {
+  return browser.send(new Request(ids.agent + path, { method: 'POST', headers, body: new URLSearchParams({ a: 'b' }) }))
+}
+
+describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => {
+  it('leads a browser to where its person decides, and back to the page it was on', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    const page = `${ids.agent}/any/friday?of=week%201&to=`
+    expect(await allow(browser, 'alice', page)).toMatch(/^friday: \S{10,}$/)
+    expect([...browser.cookies.keys()].filter((name) => name.startsWith(session))).toEqual([session])
+    expect((await browser.open(events)).status).toBe(200)
+  })
+
+  it('gives a browser a cookie that no script reads and no other host writes', async () => {
+    const scene = await openScene(mount)
+    const cookies = (await scene.browser().open(events)).headers.getSetCookie()
+    const attributes = 'Path=/; HttpOnly; SameSite=Lax; Secure'
+    expect(cookies).toEqual([
+      expect.stringMatching(new RegExp(`^__Host-agent=[\\w-]{43}; ${attributes}$`)),
+      expect.stringMatching(new RegExp(`^__Host-agent-back-[\\w-]{16}=%2Fevents; ${attributes}; Max-Age=10800$`)),
+    ])
+  })
+
+  it('L08: answers each of two people with what is theirs, whoever asks first', async () => {
+    const scene = await openScene(mount)
+    const [alice, bob] = [scene.browser(), scene.browser()]
+    const consents = [await led(alice), await led(bob)]
+    expect(alice.cookies.get(session)).not.toBe(bob.cookies.get(session))
+    await bob.open(await decide(bob, consents[1] ?? '', 'bob'))
+    await alice.open(await decide(alice, consents[0] ?? '', 'alice'))
+    const [first, second] = await Promise.all([alice, bob].map(async (one) => (await one.open(events)).text()))
+    expect(first).toMatch(/^\S{10,}$/)
+    expect(second).toMatch(/^\S{10,}$/)
+    expect(first).not.toBe(second)
+    expect(await (await scene.browser().open(events)).text(), 'to somebody new').toBe('')
+  })
+
+  it.each(['a browser of somebody else', 'a browser that was never here'])(
+    'L08: an answer in %s is not used and does no harm',
+    async (which) => {
+      const scene = await openScene(mount)
+      const [alice, mallory] = [scene.browser(), scene.browser()]
+      if (which.includes('somebody')) await allow(mallory, 'bob')
+      const callback = await decide(alice, await led(alice), 'alice')
+      const cookies = new Map(mallory.cookies)
+      const refused = await mallory.open(callback, { 'accept-language': 'en' })
+      expect(refused.status).toBe(400)
+      expect(await refused.text()).toMatch(/This was started in another browser|The agent does not know this browser/)
+      expect(mallory.cookies).toEqual(cookies)
+      expect(location(await alice.open(callback))).toBe(events)
+      expect((await alice.open(events)).status).toBe(200)
+    },
+  )
+
+  it('L08: a session that was not made here is none, whoever put it into the browser', async () => {
+    const scene = await openScene(mount)
+    const victim = scene.browser()
+    for (const planted of ['A'.repeat(43), '', 'a=b', '../../etc', '%00', 'x'.repeat(4000)]) {
+      victim.cookies.set(session, planted)
+      await led(victim)
+      expect(victim.cookies.get(session)).not.toBe(planted)
+      expect(victim.cookies.get(session)).toMatch(/^[\w-]{43}$/)
+    }
+  })
+
+  it('what was posted is not posted again: the person comes back to the form', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    const response = await post(browser, '/events', { origin: ids.agent, referer: `${ids.agent}/form?for=friday` })
+    expect(response.status).toBe(303)
+    const callback = await browser.open(await decide(browser, location(response), 'alice'))
+    expect([callback.status, location(callback)]).toEqual([303, `${ids.agent}/form?for=friday`])
+    expect(scene.made).toBe(1)
+    expect((await post(browser)).status).toBe(200)
+  })
+
+  it.each<[string, Record<string, string>]>([
+    ['another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
+    ['another site, as an old browser says it', { origin: 'https://evil.example' }],
+    ['another host of the same site', { origin: 'https://evil.agent.example', 'sec-fetch-site': 'same-site' }],
+    ['plain http', { origin: 'http://agent.example' }],
+    ['a page that hides where it is', { origin: 'null' }],
+    ['nowhere', {}],
+  ])('a form that %s sent is refused, and no page is made', async (_where, headers) => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    await allow(browser, 'alice')
+    const made = scene.made
+    for (const path of ['/events', '/sign-out']) expect((await post(browser, path, headers)).status).toBe(403)
+    expect(scene.made).toBe(made)
+    expect((await browser.open(events)).status, 'still signed in').toBe(200)
+    expect((await post(browser, '/events', { origin: 'null', 'sec-fetch-site': 'same-origin' })).status).toBe(200)
+  })
+
+  it.each([
+    'https://evil.example/',
+    '//evil.example/',
+    '/\\evil.example/',
+    '\\\\evil.example/',
+    'javascript:alert(1)',
+    '/callback?code=a',
+    '%',
+    '',
+    'https:evil.example',
+  ])('leads nobody to %s, whoever wrote it into the cookie', async (planted) => {
+    const scene = await openScene(mount, { home: '/start' })
+    const browser = scene.browser()
+    const consent = await led(browser)
+    const name = [...browser.cookies.keys()].find((each) => each.includes('-back-')) ?? ''
+    for (const value of [encodeURIComponent(planted), planted]) browser.cookies.set(name, value)
+    const callback = await browser.open(await decide(browser, consent, 'alice'))
+    const to = new URL(location(callback))
+    expect(to.origin).toBe(ids.agent)
+    expect(to.pathname).not.toBe('/callback')
+  })
+
+  it('leads back within the app from a path that looks like another host, and home from a long one', async () => {
+    const scene = await openScene(mount, { home: '/start' })
+    const back = async (target: string, headers = {}) => {
+      const browser = scene.browser()
+      const consent = await led(browser, ids.agent + target, headers)
+      return location(await browser.open(await decide(browser, consent, 'alice')))
+    }
+    expect(await back(`/any/${'x'.repeat(3000)}`)).toBe(`${ids.agent}/start`)
+    expect(await back('/any//evil.example/x')).toBe(`${ids.agent}/any//evil.example/x`)
+    expect(await back('/events', { referer: 'https://evil.example/' })).toBe(events)
+  })
+
+  it('a POST without a page of the app before it comes back home', async () => {
+    const scene = await openScene(mount, { home: '/start' })
+    const browser = scene.browser()
+    const response = await post(browser, '/events', { origin: ids.agent, referer: 'https://evil.example/form' })
+    const callback = await browser.open(await decide(browser, location(response), 'alice'))
+    expect(location(callback)).toBe(`${ids.agent}/start`)
+  })
+
+  it('each tab comes back to its own page', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    const first = await led(browser)
+    scene.page = async ({ fetch }) => (await fetch(`${ids.resource}/read`)).text()
+    const second = await led(browser, `${ids.agent}/any/two`)
+    expect(location(await browser.open(await decide(browser, first, 'alice')))).toBe(events)
+    expect(location(await browser.open(await decide(browser, second, 'alice')))).toBe(`${ids.agent}/any/two`)
+  })
+
+  it('tells who said no, and whom it did not work for, with a way back', async () => {
+    const scene = await openScene(mount, { home: '/start' })
+    const browser = scene.browser()
+    const denied = await browser.open(await decide(browser, await led(browser), 'alice', 'deny'))
+    const page = await denied.text()
+    expect(page).toContain('data-state="denied"')
+    expect(page).toContain('Calendar helper')
+    expect(page).toContain('<a href="/start">')
+    const callback = await decide(browser, await led(browser), 'alice')
+    const answering = scene.world.origins.get(ids.authServer)
+    scene.world.origins.set(ids.authServer, () => new Response('', { status: 500 }))
+    const failed = await (await browser.open(callback)).text()
+    expect(failed).toContain('data-state="failed"')
+    expect(failed).toContain(`<a href="${events}">`)
+    if (answering) scene.world.origins.set(ids.authServer, answering)
+    expect((await browser.open(events)).status, 'and can try again').toBe(303)
+  })
+
+  it('has pages of its own for all but the way back', async () => {
+    const callbackResponse = (outcome: string) => new Response(`It was ${outcome}.`)
+    const scene = await openScene(mount, { callbackResponse })
+    const browser = scene.browser()
+    const denied = await browser.open(await decide(browser, await led(browser), 'alice', 'deny'))
+    expect(await denied.text()).toBe('It was denied.')
+    expect(await allow(browser, 'alice')).toMatch(/^\S{10,}$/)
+  })
+
+  it('at sign-out forgets the session and what was allowed in it', async () => {
+    const scene = await openScene(mount, { home: '/start' })
+    const browser = scene.browser()
+    await allow(browser, 'alice')
+    const old = browser.cookies.get(session) ?? ''
+    const out = await post(browser, '/sign-out')
+    expect([out.status, location(out)]).toEqual([303, `${ids.agent}/start`])
+    expect(browser.cookies.has(session)).toBe(false)
+    browser.cookies.set(session, old)
+    await led(browser)
+    expect(browser.cookies.get(session)).not.toBe(old)
+  })
+
+  it('survives a restart in the middle of a consent, with a store on disk', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-app-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const scene = await openScene(mount, { store: fileStore(folder) })
+    const [alice, bob] = [scene.browser(), scene.browser()]
+    const consent = await led(alice)
+    await led(bob)
+    scene.options.store = fileStore(folder)
+    await scene.restart()
+    const callback = await decide(alice, consent, 'alice')
+    expect((await bob.open(callback)).status, 'in the wrong browser').toBe(400)
+    expect(location(await alice.open(callback))).toBe(events)
+    await scene.restart()
+    expect((await alice.open(events)).status).toBe(200)
+    expect((await bob.open(events)).status).toBe(303)
+  })
+
+  it('without one everybody begins anew, and is told so', async () => {
+    const scene = await openScene(mount)
+    const alice = scene.browser()
+    const callback = await decide(alice, await led(alice), 'alice')
+    await scene.restart()
+    expect(await (await alice.open(callback)).text()).toContain('The agent does not know this browser')
+    expect(await allow(alice, 'alice')).toMatch(/^\S{10,}$/)
+  })
+
+  it('ends a session after its time, with what was allowed in it', async () => {
+    const scene = await openScene(mount, { sessionTime: 600 })
+    const browser = scene.browser()
+    await allow(browser, 'alice')
+    const old = browser.cookies.get(session)
+    scene.world.clock.now += 599
+    expect((await browser.open(events)).status).toBe(200)
+    scene.world.clock.now += 1
+    await led(browser)
+    expect(browser.cookies.get(session)).not.toBe(old)
+  })
+
+  it('takes the sessions that the app has, and makes none then', async () => {
+    const scene = await openScene(mount, { ownSession: (header) => header('x-signed-in-as') })
+    const [alice, bob] = [scene.browser(), scene.browser()]
+    const as = (name: string) => ({ 'x-signed-in-as': name })
+    const callback = await decide(alice, await led(alice, events, as('a1')), 'alice')
+    expect((await bob.open(callback, as('b2'))).status).toBe(400)
+    expect(location(await alice.open(callback, as('a1')))).toBe(events)
+    expect((await alice.open(events, as('a1'))).status).toBe(200)
+    expect((await alice.open(events, as('b2'))).status).toBe(303)
+    expect(alice.cookies.has(session)).toBe(false)
+    const nobody = await alice.open(events)
+    expect([nobody.status, await nobody.text()]).toEqual([500, expect.stringContaining('sessionOf gave no session')])
+  })
+
+  it('tells a script where its page must go, since it cannot follow', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    const asking = { 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin', referer: `${ids.agent}/calendar` }
+    const response = await browser.open(events, asking)
+    expect(response.status).toBe(401)
+    const { error, url } = (await response.json()) as { error: string; url: string }
+    expect(error).toBe('consent_required')
+    expect(location(await browser.open(await decide(browser, url, 'alice')))).toBe(`${ids.agent}/calendar`)
+  })
+
+  it('asks nobody for what a browser only loads ahead', async () => {
+    const scene = await openScene(mount)
+    const response = await scene.browser().open(events, { 'sec-purpose': 'prefetch;prerender' })
+    expect([response.status, scene.made, response.headers.getSetCookie()]).toEqual([503, 0, []])
+  })
+
+  it('keeps pages out of caches', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    expect((await browser.open(events)).headers.get('cache-control')).toBe('no-store')
+    await allow(browser, 'alice')
+    expect((await browser.open(events)).headers.get('cache-control')).toBe('no-store')
+  })
+
+  it('leaves to the app what else a page throws, and consents that are not this person’s to give', async () => {
+    const scene = await openScene(mount)
+    scene.page = async () => Promise.reject(new Error('the page is broken'))
+    const broken = await scene.browser().open(events)
+    expect([broken.status, await broken.text()]).toEqual([500, expect.stringContaining('the page is broken')])
+    const { agentSigner: signer, fetch } = scene.world
+    const own = { id: ids.agent, signer, authServers: [ids.authServer], onePerson: true, fetch }
+    const service = createAgent({ ...own, now: () => scene.world.clock.now })
+    scene.page = async () => (await service.fetch(`${ids.resource}/data-auth`)).text()
+    const response = await scene.browser().open(events)
+    expect(response.status).toBe(500)
+    expect(await response.text()).toContain('A person must decide')
+  })
+
+  it('a page that catches what asks for a decision shows its own link to it', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    scene.page = (agent) =>
+      who(agent).catch((error: unknown) => {
+        if (error instanceof AgentError && error.code === 'consent_required') return `Please allow: ${error.url}`
+        throw error
+      })
+    const [, url = ''] = /^Please allow: (.*)$/.exec(await (await browser.open(events)).text()) ?? []
+    expect(location(await browser.open(await decide(browser, url, 'alice')))).toBe(events)
+    expect(await (await browser.open(events)).text()).toMatch(/^\S{10,}$/)
+  })
+
+  it('a page that needs the same while the answer is exchanged waits for it, and asks nobody', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    const callback = await decide(browser, await led(browser), 'alice')
+    const answering = scene.world.origins.get(ids.authServer)
+    let letGo: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    let held = 0
+    scene.world.origins.set(ids.authServer, async (request) => {
+      if (request.url.endsWith('/agent/token') && (await request.clone().text()).includes('request_type=code')) {
+        held++
+        await gate
+      }
+      return answering?.(request) ?? new Response('', { status: 500 })
+    })
+    const coming = browser.open(callback)
+    await expect.poll(() => held).toBe(1)
+    const other = browser.open(`${ids.agent}/any/two`)
+    await new Promise((soon) => setTimeout(soon, 100))
+    letGo()
+    expect(location(await coming)).toBe(events)
+    expect(await (await other).text()).toMatch(/^two: \S{10,}$/)
+  })
+
+  it('serves the agent’s document and keys, and leaves all other paths to the app', async () => {
+    const scene = await openScene(mount)
+    const read = async (path: string) => (await scene.world.fetch(ids.agent + path)).json()
+    expect(await read('/.well-known/aauth-agent')).toMatchObject({ agent: ids.agent, name: 'Calendar helper' })
+    expect(await read('/jwks.json?a')).toMatchObject({ keys: [{ kid: 'key-1' }] })
+    expect((await scene.world.fetch(`${ids.agent}/nowhere`)).status).toBe(404)
+  })
+})
+
+describe('createAppAgent', () => {
+  const given = async () => {
+    const { agentSigner: signer } = await createWorld()
+    return { id: ids.agent, signer, authServers: [ids.authServer] }
+  }
+
+  it.each<[string, object, string]>([
+    ['a home elsewhere', { home: 'https://evil.example/' }, 'home must be a path of the app'],
+    ['a home that looks like a path', { home: '//evil.example' }, 'home must be a path of the app'],
+    ['no time for sessions', { sessionTime: 0 }, 'sessionTime must be more than 0'],
+    ['sessionOf that is a text', { sessionOf: 'sid' }, 'sessionOf must be a function'],
+    ['onConsent', { onConsent: () => undefined }, 'onConsent'],
+    ['onePerson', { onePerson: true }, 'onePerson'],
+    ['an app’s redirect', { redirectUri: 'com.example.app:/callback' }, 'redirectUri must be a page of your web app'],
+  ])('is not made with %s', async (_what, options, message) => {
+    const all = { ...(await given()), ...options }
+    expect(() => createAppAgent(all)).toThrow(TypeError)
+    expect(() => createAppAgent(all)).toThrow(message)
+  })
+
+  it('has cookies of its own for each port of loopback, and for each path of a host', async () => {
+    const { signer } = await given()
+    const names = await Promise.all(
+      ['http://127.0.0.1:8004', 'http://127.0.0.1:8005', 'https://a.example/~one', 'https://a.example/~two'].map(
+        async (id) => {
+          const world = await createWorld()
+          const options = {
+            allowInsecureLoopback: true,
+            allowPath: true,
+            fetch: world.fetch,
+            now: () => world.clock.now,
+          }
+          const { page } = createAppAgent({ id, signer, authServers: [ids.authServer], ...options })
+          const { Hono } = await import('hono')
+          const app = new Hono().get(
+            '/',
+            page(async (c, { fetch }) => c.text(await (await fetch(`${ids.resource}/nothing`)).text())),
+          )
+          return (await app.request('/')).headers.getSetCookie()[0]?.split('=')[0]
+        },
+      ),
+    )
+    expect(names).toEqual(['agent-8004', 'agent-8005', '__Host-agent__one', '__Host-agent__two'])
+  })
+})
