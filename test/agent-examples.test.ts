@@ -158,7 +158,7 @@ it('an agent for the command line needs a static document and a loopback redirec
 it('a web agent keeps the people of two browsers apart, and forgets them when they sign out', async () => {
   const port = await freePort()
   const id = `http://127.0.0.1:${port}`
-  const script = compile('docs/agents.md', 'createWebAgent({', port, id)
+  const script = compile('docs/agents.md', "'countersign/agent/hono'", port, id)
   writeFileSync(join(folder, 'agent-key.json'), (await newKey()).file)
   start(script)
   await expect
@@ -195,13 +195,13 @@ it('a web agent keeps the people of two browsers apart, and forgets them when th
     ['bob', await decide('bob', bobUrl)],
   ] as const) {
     const back = await browsers[username].open(callback)
-    expect([back.status, back.headers.get('location')]).toEqual([303, '/events'])
+    expect([back.status, back.headers.get('location')]).toEqual([303, `${id}/events`])
   }
   const [alice, bob] = [await events('alice'), await events('bob')]
   expect(alice).toMatch(/^events of /)
   expect(bob).toMatch(/^events of /)
   expect(bob).not.toBe(alice)
-  await browsers.alice.send(new Request(`${id}/sign-out`, { method: 'POST' }))
+  await browsers.alice.send(new Request(`${id}/sign-out`, { method: 'POST', headers: { origin: id } }))
   await consentUrl('alice')
   expect(await events('bob')).toBe(bob)
 })

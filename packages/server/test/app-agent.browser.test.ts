@@ -205,6 +205,22 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     expect(await alice.locator('main').textContent()).toBe('Added 1')
   })
 
+  it('a script is told where its page must go, and the page is come back to', async () => {
+    const { site } = await openWorld()
+    const alice = await openBrowser()
+    await alice.goto(`${site.origin}/form?open`)
+    const asked = await alice.evaluate(async () => {
+      const response = await fetch('/events')
+      return { status: response.status, ...((await response.json()) as { error: string; url: string }) }
+    })
+    expect(asked).toMatchObject({ status: 401, error: 'consent_required' })
+    await alice.evaluate((url) => location.assign(url), asked.url)
+    await signIn(alice, 'alice')
+    await decide(alice, 'grant')
+    await alice.waitForURL(`${site.origin}/form?open`)
+    expect(await alice.evaluate(async () => (await fetch('/events')).status)).toBe(200)
+  })
+
   it('another site’s form does nothing, in a browser where its person allowed something', async () => {
     const { site } = await openWorld()
     const evil = await listenOnLoopback()

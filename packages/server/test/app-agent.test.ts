@@ -331,7 +331,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
   it('tells a script where its page must go, since it cannot follow', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
-    const asking = { 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin', referer: `${ids.agent}/calendar` }
+    const asking = { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin', referer: `${ids.agent}/calendar` }
     const response = await browser.open(events, asking)
     expect(response.status).toBe(401)
     const { error, url } = (await response.json()) as { error: string; url: string }

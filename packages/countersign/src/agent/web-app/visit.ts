@@ -13,9 +13,9 @@ export function isRead({ method }: Visit<unknown>): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** Whether a browser goes to the page, in place of a script that asks for it. */
+/** Whether a browser goes to the page: neither a script nor another page asks for it. */
 export function isNavigation({ header }: Visit<unknown>): boolean {
-  return (header('sec-fetch-mode') ?? 'navigate') === 'navigate'
+  return (header('sec-fetch-dest') ?? 'document') === 'document'
 }
 
 /** Whether a page of the app itself sent a request: browsers say so, and no other site can have them say it. */
