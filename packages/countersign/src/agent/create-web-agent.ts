@@ -75,12 +75,8 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
   const { sessionOf, onConsent, redirectUri = `${options.id}/callback` } = options
   if (typeof sessionOf !== 'function')
     throw new TypeError('sessionOf is required: it says which browser session a callback came in')
-  if (onConsent !== undefined && typeof onConsent !== 'function')
-    throw new TypeError(
-      'onConsent must be a function: it sends the browser of a session to the url where its person decides',
-    )
   const created = createOwnedAgent(options, {
-    way: askBy(onConsent && ((consent, session) => onConsent({ ...consent, session })), redirectUri),
+    way: askBy(withSession(onConsent), redirectUri),
     ownerOf: async (request) => readSession(await sessionOf(request)),
   })
   const { id, metadata, redirect, handler } = created
@@ -97,6 +93,12 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
     for: (session) => created.actionsFor(requireSession(session)),
     forget: (session) => created.forget(requireSession(session)),
   }
+}
+
+/** What is no function is handed on, to be refused as it is. */
+function withSession(onConsent: WebAgentOptions['onConsent']): Parameters<typeof askBy>[0] {
+  if (typeof onConsent !== 'function') return onConsent
+  return (consent, session) => onConsent({ ...consent, session })
 }
 
 const webAgentOptions = {

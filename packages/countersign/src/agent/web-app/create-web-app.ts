@@ -100,26 +100,37 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
       visits.set(request, own)
       return agent.handler(request)
     },
-    async makePage(visit, make) {
-      const refusal = refuseVisit(visit, origin)
-      if (refusal) return { answer: refusal }
-      const { actions, isAsking } = actForBrowser(
-        async () => agent.for(await sessionFor(visit)),
-        (url) => visit.addCookie(wayBack.remember(visit, url)),
-      )
-      try {
-        return { made: await make(actions) }
-      } catch (error) {
-        if (!isAsking(error)) throw error
-        return { answer: isNavigation(visit) ? redirect(error.url) : tellScript(error.url) }
-      }
-    },
+    makePage: (visit, make) =>
+      makePageFor(visit, make, { origin, wayBack, actionsOf: async () => agent.for(await sessionFor(visit)) }),
     async signOut(visit) {
       if (!isFromOwnPage(visit, origin)) return refuseForeign()
       const session = await sessionIn(visit.request, visit.header('cookie'))
       if (session) await agent.forget(session)
       return redirect(new URL(home, origin).href, sessionOf ? [] : [sessions.end])
     },
+  }
+}
+
+interface PageTools {
+  origin: string
+  wayBack: WayBack
+  /** The agent as it acts for the browser of this visit. */
+  actionsOf: () => Promise<AgentActions>
+}
+
+async function makePageFor<T>(
+  visit: Visit<unknown>,
+  make: (agent: AgentActions) => MaybePromise<T>,
+  { origin, wayBack, actionsOf }: PageTools,
+): Promise<{ made: T } | { answer: Response }> {
+  const refusal = refuseVisit(visit, origin)
+  if (refusal) return { answer: refusal }
+  const { actions, isAsking } = actForBrowser(actionsOf, (url) => visit.addCookie(wayBack.remember(visit, url)))
+  try {
+    return { made: await make(actions) }
+  } catch (error) {
+    if (!isAsking(error)) throw error
+    return { answer: isNavigation(visit) ? redirect(error.url) : tellScript(error.url) }
   }
 }
 
