@@ -18,7 +18,10 @@ import { protectedApi, scopes } from './world.js'
 const people = { alice: 'correct horse', bob: 'battery staple' } as const
 type Name = keyof typeof people
 
-/** A web app, an API and an auth server on ports, with the real `fetch`. */
+/** Another site than 127.0.0.1, at the same ports. */
+const asOtherSite = (origin: string) => origin.replace('127.0.0.1', 'localhost')
+
+/** A web app, an API and, on another site, an auth server on ports, with the real `fetch`. */
 async function openWorld() {
   const [site, api, authServer] = await Promise.all([listenOnLoopback(), listenOnLoopback(), listenOnLoopback()])
   const folder = mkdtempSync(join(tmpdir(), 'countersign-app-'))
@@ -30,16 +33,17 @@ async function openWorld() {
   })
   const secret = crypto.getRandomValues(new Uint8Array(32))
   const keys = fixedKeys({ signer: await createSigner(await generatePrivateJwk()), secret })
-  const server = createAuthServer({ issuer: authServer.origin, keys, storage, allowInsecureLoopback: true })
+  const issuer = asOtherSite(authServer.origin)
+  const server = createAuthServer({ issuer, keys, storage, allowInsecureLoopback: true })
   for (const [username, password] of Object.entries(people)) await server.addUser({ username, password })
-  authServer.serve((request, received) => server.handler(request, received))
+  authServer.serve((request, received) => server.handler(request, received), issuer)
   const resourceSigner = await createSigner(await generatePrivateJwk())
   api.serve(
     protectedApi(
       createResource({
         id: api.origin,
         signer: resourceSigner,
-        authServer: authServer.origin,
+        authServer: issuer,
         scopes,
         allowInsecureLoopback: true,
       }),
@@ -53,7 +57,7 @@ async function openWorld() {
     const agent = createAppAgent({
       id: site.origin,
       signer,
-      authServers: [authServer.origin],
+      authServers: [issuer],
       about: { name: 'Calendar helper' },
       store: fileStore(folder),
       allowInsecureLoopback: true,
@@ -97,7 +101,7 @@ async function openWorld() {
       hold = resolve
     })
   }
-  return { site, authServer, start, nextCallback }
+  return { site, issuer, start, nextCallback }
 }
 
 const sub = (page: Page) => page.locator('main').getAttribute('data-sub')
@@ -234,13 +238,13 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     await signIn(alice, 'alice')
     await decide(alice, 'grant')
     await alice.waitForURL(`${site.origin}/events`)
-    await alice.goto(evil.origin)
+    await alice.goto(asOtherSite(evil.origin))
     await alice.getByRole('button').click()
     expect(await alice.locator('body').textContent()).toContain('Another site sent this request')
   })
 
   it('after no, the page says so with a way back; after sign-out the next visit is asked anew', async () => {
-    const { site, authServer } = await openWorld()
+    const { site, issuer } = await openWorld()
     const alice = await openBrowser()
     await alice.goto(`${site.origin}/events`)
     await signIn(alice, 'alice')
@@ -255,6 +259,6 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
     await alice.getByRole('button').click()
     await alice.waitForURL(`${site.origin}/`)
     await alice.goto(`${site.origin}/events`)
-    expect(new URL(alice.url()).origin).toBe(authServer.origin)
+    expect(new URL(alice.url()).origin).toBe(issuer)
   })
 })

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AgentActions, AgentError, createAgent } from 'countersign/agent'
@@ -291,6 +291,15 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     await scene.restart()
     expect((await alice.open(events)).status).toBe(200)
     expect((await bob.open(events)).status).toBe(303)
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    const texts = files.filter((name) => name.endsWith('.json')).map((name) => readFileSync(join(folder, name), 'utf8'))
+    expect(texts.length).toBeGreaterThan(2)
+    const cookies = [alice, bob].map(({ cookies }) => cookies.get(session) ?? 'none')
+    for (const cookie of cookies)
+      expect(
+        [...files, ...texts].filter((text) => text.includes(cookie)),
+        'who reads the disk has no session',
+      ).toEqual([])
   })
 
   it('without one everybody begins anew, and is told so', async () => {
