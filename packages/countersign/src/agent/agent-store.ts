@@ -13,6 +13,11 @@ export interface AgentRecord {
   /** Its name among those of its kind and owner; any text. */
   id: string
   data: unknown
+  /**
+   * Unix seconds after which nobody needs it any more, so that a store may drop it: for a session, with all else of its owner.
+   * Absent: it is kept until it is removed.
+   */
+  until?: number | undefined
 }
 
 /** A record by its name. */

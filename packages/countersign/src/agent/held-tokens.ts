@@ -136,7 +136,8 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
     const isCovered = ({ resource, scope }: HeldToken) =>
       resource === token.resource && scope.every((value) => token.scope.includes(value))
     const others = (await read(owner)).filter((other) => other.token.jwt !== token.jwt)
-    await records.put(owner, { kind: 'token', id: idOf(token) }, stored)
+    const until = token.refreshToken === undefined ? token.expiresAt : undefined
+    await records.put(owner, { kind: 'token', id: idOf(token) }, stored, until)
     const kept = others
       .filter((other) => isUsable(other.token) && !isCovered(other.token))
       .slice(0, maxTokensPerOwner - 1)

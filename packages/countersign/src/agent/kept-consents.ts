@@ -18,11 +18,12 @@ export function keptConsents(records: OwnRecords, now: () => number): KeptConsen
   return {
     isShared: records.isShared,
     list: async (owner) => (await records.list(owner, 'consent')).map(({ data }) => data as KeptConsent),
-    put: (owner, consent) => records.put(owner, nameOf(consent.id), consent),
-    add: async (owner, consent) => (await records.add(owner, nameOf(consent.id), consent)) as KeptConsent,
+    put: (owner, consent) => records.put(owner, nameOf(consent.id), consent, consent.until),
+    add: async (owner, consent) =>
+      (await records.add(owner, nameOf(consent.id), consent, consent.until)) as KeptConsent,
     remove: (owner, id) => records.remove(owner, nameOf(id)),
     beat: (owner, of) =>
-      records.put(owner, { kind: 'waiting', id: `${of} ${by}` }, { of, at: now(), by } satisfies Beat),
+      records.put(owner, { kind: 'waiting', id: `${of} ${by}` }, { of, at: now(), by } satisfies Beat, now() + 60),
     async rest(owner, of) {
       await records.remove(owner, { kind: 'waiting', id: `${of} ${by}` })
     },

@@ -5,21 +5,23 @@ export interface OwnRecords {
   readonly isShared: boolean
   /** Those of one kind, by their ids among these. */
   list(owner: string, kind: AgentRecord['kind']): Promise<readonly { id: string; data: unknown }[]>
-  put(owner: string, name: RecordName, data: unknown): Promise<void>
+  /** @param until Unix seconds after which a store may drop it; absent: never */
+  put(owner: string, name: RecordName, data: unknown, until?: number): Promise<void>
   /** Gives the data of the record that is there then. */
-  add(owner: string, name: RecordName, data: unknown): Promise<unknown>
+  add(owner: string, name: RecordName, data: unknown, until?: number): Promise<unknown>
   remove(owner: string, name: RecordName): Promise<boolean>
   forget(owner: string): Promise<void>
 }
 
 export function ownRecords(store: AgentStore, { agent, edition }: { agent: string; edition: string }): OwnRecords {
   const prefix = `${edition} ${agent} `
-  const recordOf = ({ kind, id }: RecordName, data: unknown): AgentRecord => ({
+  const recordOf = ({ kind, id }: RecordName, data: unknown, until: number | undefined): AgentRecord => ({
     agent,
     edition,
     kind,
     id: prefix + id,
     data,
+    until,
   })
   return {
     isShared: store.isShared,
@@ -29,8 +31,8 @@ export function ownRecords(store: AgentStore, { agent, edition }: { agent: strin
       )
       return records.map(({ id, data }) => ({ id: id.slice(prefix.length), data }))
     },
-    put: async (owner, name, data) => store.put(owner, recordOf(name, data)),
-    add: async (owner, name, data) => (await store.add(owner, recordOf(name, data))).data,
+    put: async (owner, name, data, until) => store.put(owner, recordOf(name, data, until)),
+    add: async (owner, name, data, until) => (await store.add(owner, recordOf(name, data, until))).data,
     remove: async (owner, { kind, id }) => store.remove(owner, { kind, id: prefix + id }),
     forget: async (owner) => store.forget(owner),
   }

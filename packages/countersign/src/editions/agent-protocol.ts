@@ -124,6 +124,8 @@ export interface TokenNeed {
 /** A consent that a person has not decided, as an edition keeps it: JSON, found by its `id` among those of an owner. */
 export interface KeptConsent {
   id: string
+  /** Unix seconds after which it is of no use. */
+  until: number
 }
 
 /** The consents of owners, in the agent's store. */

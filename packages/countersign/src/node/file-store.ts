@@ -13,7 +13,11 @@ import {
   writeBeside,
   writePrivateFile,
 } from './private-files.js'
+import { sweepRecords } from './sweep-records.js'
 import { systemErrorCode, unlessGone } from './unless-gone.js'
+
+/** Milliseconds between two times that what nobody needs any more is dropped. */
+const sweepInterval = 3_600_000
 
 /**
  * Keeps what people allowed an agent in files of their own, one for each record, so that nothing is asked twice: tokens and
@@ -31,6 +35,7 @@ export function fileStore(folder: string): AgentStore {
   const root = resolve(folder)
   openPrivateFolder(root)
   const folderOf = (owner: string) => join(root, nameOf(owner))
+  setInterval(() => void sweepRecords(root, Date.now() / 1000).catch(() => undefined), sweepInterval).unref()
   const fileOf = (owner: string, { kind, id }: RecordName) => join(folderOf(owner), `${nameOf(`${kind} ${id}`)}.json`)
 
   return {

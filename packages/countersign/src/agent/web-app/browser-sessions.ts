@@ -49,7 +49,8 @@ export function createBrowserSessions({
     },
     async start() {
       const session = serializeBase64url(platform.randomBytes(32))
-      await records.put(session, { kind: 'session', id: 'browser' }, { until: now() + lifetime } satisfies KeptSession)
+      const until = now() + lifetime
+      await records.put(session, { kind: 'session', id: 'browser' }, { until } satisfies KeptSession, until)
       return { session, cookie: cookies.write(cookies.name, session) }
     },
     end: cookies.write(cookies.name, '', 0),

@@ -24,8 +24,7 @@ export interface PendingConsent extends KeptConsent {
   askedUntil: number
   /** When it was begun, in Unix seconds of the system: what was kept before is no answer to it. */
   begunAt: number
-  /** Until when the agent waits, in Unix seconds, and for how many of them in all. */
-  until: number
+  /** For how many seconds in all the agent waits, until then. */
   patience: number
   /** Whether the callback must carry `iss` (RFC 9207). */
   issRequired: boolean
