@@ -22,5 +22,6 @@ export type {
   Role,
   StorageEvent,
 } from './lib/events.js'
+export { createRemoteSigner, type RemoteSignerOptions } from './lib/remote-signer.js'
 export { createSigner, generatePrivateJwk, type Signer } from './lib/signer.js'
 export { issueToken } from './tokens/issue-token.js'

@@ -34,7 +34,7 @@ export interface Agent extends AgentActions {
   /** The published document. */
   readonly metadata: OwnDocument
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
-  handler(request: Request): Promise<Response>
+  readonly handler: (request: Request) => Promise<Response>
   /**
    * Drops all tokens and pending consents, so that somebody else can be asked; or the tokens for one resource. What was allowed
    * stays so at the auth server.

@@ -78,6 +78,7 @@ export const errorCases = {
   revocation_list_refused: later,
   body_read_before: failed,
   request_changed: failed,
+  signer_refused: { status: 500, description: 'Something went wrong.' },
   bug: { status: 500, description: 'Something went wrong.' },
 } as const satisfies Record<string, ErrorCase>
 

@@ -82,6 +82,7 @@ const wireErrors: Readonly<Record<ErrorCode, WireError>> = {
   revocation_list_refused: unavailable,
   body_read_before: bug,
   request_changed: bug,
+  signer_refused: bug,
   bug: bug,
 }
 

@@ -1,0 +1,79 @@
+import type { PublicJwk } from './algorithms.js'
+import { AAuthError } from './errors.js'
+import { importVerificationKey, verifyBytes } from './jwk.js'
+import { requireKnownOptions } from './require-known-options.js'
+import type { Signer } from './signer.js'
+
+export interface RemoteSignerOptions {
+  /** The public half, as the agent publishes it. Its `kid`, or the thumbprint where it has none, says which key it is. */
+  jwk: PublicJwk
+  /**
+   * Has the service sign: Ed25519 over the bytes as they are, ECDSA over their SHA-256, RSA-PSS over their SHA-512. The
+   * request waits for it, and rejects with what it rejects with; give it a time limit well below a minute, after which the
+   * signature would be refused as too old.
+   */
+  sign: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>
+  /**
+   * How the service writes ECDSA signatures: `der`, as most do, or `ieee-p1363`, two numbers of 32 bytes.
+   * @default 'ieee-p1363'
+   */
+  dsaEncoding?: 'der' | 'ieee-p1363' | undefined
+}
+
+/**
+ * A signer whose private key stays elsewhere, such as in a cloud's key service. Each signature is verified before it is used:
+ * one by another key would be refused by everybody, without a word about why.
+ *
+ * @throws AAuthError `key_invalid` for a public key that cannot be used. `sign` rejects with `signer_refused` for a signature
+ *   that is not by that key
+ * @throws TypeError for options that cannot be meant
+ * @example
+ * ```ts
+ * const signer = await createRemoteSigner({ jwk, sign: (bytes) => keyService.sign('agent-key', bytes) })
+ * ```
+ */
+export async function createRemoteSigner(options: RemoteSignerOptions): Promise<Signer> {
+  requireKnownOptions('createRemoteSigner', options, optionNames)
+  const { jwk, sign, dsaEncoding = 'ieee-p1363' } = options
+  if (typeof sign !== 'function') throw new TypeError('createRemoteSigner needs sign, a function that has a key sign')
+  if (!['der', 'ieee-p1363'].includes(dsaEncoding)) throw new TypeError('dsaEncoding must be der or ieee-p1363')
+  const key = await importVerificationKey(jwk)
+  const kid = key.jwk.kid ?? key.thumbprint
+  const isDer = dsaEncoding === 'der' && key.algorithm === 'ecdsa-p256-sha256'
+
+  async function signChecked(data: string | Uint8Array): Promise<Uint8Array> {
+    const bytes = typeof data === 'string' ? Uint8Array.from(data, (each) => each.charCodeAt(0)) : new Uint8Array(data)
+    const given = await sign(bytes)
+    const signature = isDer ? rawFromDer(given) : given
+    if (signature && (await verifyBytes(key, signature, bytes))) return signature
+    throw new AAuthError(
+      'signer_refused',
+      `What signed is not the key ${kid}, or signs in another way than ${key.algorithm}${isDer ? ' in DER' : ''}.`,
+    )
+  }
+
+  return { algorithm: key.algorithm, kid, jwk: { ...key.jwk, kid }, thumbprint: key.thumbprint, sign: signChecked }
+}
+
+/** The two numbers of an ECDSA signature in DER (RFC 3279 §2.2.3), 32 bytes each; undefined for anything else. */
+function rawFromDer(der: Uint8Array): Uint8Array | undefined {
+  if (der[0] !== 0x30 || der[1] !== der.length - 2) return undefined
+  const raw = new Uint8Array(64)
+  let at = 2
+  for (const end of [32, 64]) {
+    const length = der[at + 1] ?? 0
+    const number = der.subarray(at + 2, at + 2 + length)
+    // A leading zero keeps a number positive.
+    const digits = number[0] === 0 ? number.subarray(1) : number
+    if (der[at] !== 0x02 || number.length !== length || digits.length > 32) return undefined
+    raw.set(digits, end - digits.length)
+    at += 2 + length
+  }
+  return at === der.length ? raw : undefined
+}
+
+const optionNames = {
+  jwk: true,
+  sign: true,
+  dsaEncoding: true,
+} as const satisfies Record<keyof RemoteSignerOptions, true>

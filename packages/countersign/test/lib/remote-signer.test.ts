@@ -1,0 +1,84 @@
+import { sign as nodeSign } from 'node:crypto'
+import { createRemoteSigner, createSigner, generatePrivateJwk, type PrivateJwk } from 'countersign'
+import { importVerificationKey, verifyBytes } from 'countersign/wire'
+import { describe, expect, it } from 'vitest'
+
+const publicHalf = ({ d: _d, p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...jwk }: PrivateJwk & Record<string, unknown>) =>
+  jwk
+const derOf = (jwk: PrivateJwk) => (bytes: Uint8Array) =>
+  Promise.resolve<Uint8Array>(nodeSign('sha256', bytes, { key: { ...jwk }, format: 'jwk', dsaEncoding: 'der' }))
+
+const ed25519 = await generatePrivateJwk({ kid: 'one' })
+const p256 = await generatePrivateJwk({ algorithm: 'ecdsa-p256-sha256' })
+
+async function verifies(jwk: PrivateJwk, signature: Uint8Array, data: string): Promise<boolean> {
+  return verifyBytes(await importVerificationKey(publicHalf(jwk)), signature, data)
+}
+
+describe('createRemoteSigner', () => {
+  it.each(['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'] as const)(
+    'signs with %s, elsewhere',
+    async (algorithm) => {
+      const jwk = await generatePrivateJwk({ algorithm })
+      const local = await createSigner(jwk)
+      const remote = await createRemoteSigner({ jwk: publicHalf(jwk), sign: async (bytes) => local.sign(bytes) })
+      expect({ ...remote, sign: 0 }).toEqual({ ...local, sign: 0 })
+      // A string is its Latin-1 bytes.
+      expect(await verifies(jwk, await remote.sign('caf\u00e9'), 'caf\u00e9')).toBe(true)
+    },
+  )
+
+  it('reads ECDSA signatures in DER, also those whose numbers are shorter or have a leading zero', async () => {
+    const remote = await createRemoteSigner({ jwk: publicHalf(p256), sign: derOf(p256), dsaEncoding: 'der' })
+    const lengths = new Set<number>()
+    for (let i = 0; i < 1500; i++) {
+      const der = await derOf(p256)(new Uint8Array([i & 255, i >> 8]))
+      lengths.add(der.length)
+      const signer = await createRemoteSigner({ jwk: publicHalf(p256), sign: async () => der, dsaEncoding: 'der' })
+      expect((await signer.sign(new Uint8Array([i & 255, i >> 8]))).length).toBe(64)
+    }
+    // Both numbers short, and both with a zero before them.
+    expect([...lengths]).toEqual(expect.arrayContaining([70, 71, 72]))
+    expect(Math.min(...lengths)).toBeLessThan(70)
+    expect(await verifies(p256, await remote.sign('text'), 'text')).toBe(true)
+  })
+
+  it('refuses a signature that is not by the key, and says which key', async () => {
+    const other = await createSigner(await generatePrivateJwk())
+    const remote = await createRemoteSigner({ jwk: publicHalf(ed25519), sign: async (bytes) => other.sign(bytes) })
+    await expect(async () => remote.sign('text')).rejects.toMatchObject({
+      code: 'signer_refused',
+      status: 500,
+      description: 'Something went wrong.',
+      message: 'What signed is not the key one, or signs in another way than ed25519.',
+    })
+  })
+
+  it.each<[string, (der: Uint8Array) => Uint8Array]>([
+    ['nothing', () => new Uint8Array()],
+    ['no sequence', (der) => new Uint8Array([0x31, ...der.subarray(1)])],
+    ['a byte after its end', (der) => new Uint8Array([...der, 0])],
+    ['less than it says', (der) => der.subarray(0, -1)],
+    ['no integers', (der) => new Uint8Array([0x30, der.length - 2, 0x03, ...der.subarray(3)])],
+    [
+      'a number that is too long',
+      () => new Uint8Array([0x30, 38, 0x02, 33, ...new Uint8Array(33).fill(1), 0x02, 1, 1]),
+    ],
+    ['a number after the second', (der) => new Uint8Array([0x30, der.length + 1, ...der.subarray(2), 0x02, 1, 1])],
+  ])('refuses DER with %s', async (_what, change) => {
+    const sign = async (bytes: Uint8Array) => change(await derOf(p256)(bytes))
+    const remote = await createRemoteSigner({ jwk: publicHalf(p256), sign, dsaEncoding: 'der' })
+    await expect(async () => remote.sign('text')).rejects.toMatchObject({ code: 'signer_refused' })
+  })
+
+  it('refuses options that cannot be meant, and public keys that cannot be used', async () => {
+    const sign = async () => new Uint8Array(64)
+    const jwk = publicHalf(ed25519)
+    await expect(createRemoteSigner({ jwk, sign, dsaEncodings: 'der' } as never)).rejects.toThrow(
+      'did you mean dsaEncoding?',
+    )
+    await expect(createRemoteSigner({ jwk, sign, dsaEncoding: 'raw' } as never)).rejects.toThrow(TypeError)
+    await expect(createRemoteSigner({ jwk } as never)).rejects.toThrow('needs sign')
+    await expect(createRemoteSigner({ jwk: ed25519, sign })).rejects.toMatchObject({ code: 'key_invalid' })
+  })
+})
