@@ -18,7 +18,7 @@ const documents = [
   ...filesIn('docs', /\.md$/),
   ...names.map((name) => `packages/${name}/README.md`),
 ]
-const sources = [...names.map((name) => `packages/${name}/src`), 'scripts', 'bench'].flatMap((folder) =>
+const sources = [...names.map((name) => `packages/${name}/src`), 'scripts', 'bench', 'examples'].flatMap((folder) =>
   filesIn(folder, /\.(?:tsx?|mjs)$/),
 )
 const tests = [...names.map((name) => `packages/${name}/test`), 'test'].flatMap((folder) => filesIn(folder, /\.tsx?$/))
@@ -46,7 +46,7 @@ const anchors = new Map(documents.map((document) => [document, anchorsIn(read(do
 const scripts = JSON.parse(read('package.json')).scripts
 for (const document of documents) {
   const text = read(document)
-  for (const [, path] of text.matchAll(/`((?:packages|scripts|test|docs|bench|\.ci)\/[\w./*-]+)`/g))
+  for (const [, path] of text.matchAll(/`((?:packages|scripts|test|docs|bench|examples|\.ci)\/[\w./*-]+)`/g))
     if (!path.includes('*') && !existsSync(path)) failures.push(`${document} names ${path}, which does not exist`)
   for (const [, target = '', anchor] of text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)/g)) {
     const path = target === '' ? document : join(dirname(document), target)
@@ -87,6 +87,20 @@ for (const path of [...documents, ...sources]) {
     for (const [section] of citation.matchAll(/\d+(?:\.\d+)*/g))
       if (!sections.has(section)) failures.push(`${path} cites S§${section}, which docs/protocol.md does not explain`)
 }
+
+// The page about agents shows each example as it is run.
+const shown = new Map(
+  [...read('docs/agents.md').matchAll(/^```(?:ts|python) (\S+)\n([\s\S]*?)^```$/gm)].map(([, name, code]) => [
+    name,
+    code,
+  ]),
+)
+const examples = filesIn('examples', /\.(?:ts|py)$/)
+for (const path of examples)
+  if (shown.get(basename(path)) !== read(path)) failures.push(`docs/agents.md does not show ${path} as it is`)
+for (const name of shown.keys())
+  if (!examples.some((path) => basename(path) === name))
+    failures.push(`docs/agents.md shows ${name}, which is no example`)
 
 // Readers have the documents of the repository, and no others.
 for (const path of sources)

@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs'
 
-const report = JSON.parse(readFileSync(process.argv[2], 'utf8'))
-const skipped = report.numPendingTests + (report.numTodoTests ?? 0)
-// A suite that could not even be loaded counts as a failure, or it would vanish from the sum.
-const unloaded = report.testResults.filter(
-  ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
-).length
-const counts = `${report.numPassedTests} passed, ${report.numFailedTests + unloaded} failed`
-process.stdout.write(skipped > 0 ? `${counts}, ${skipped} skipped\n` : `${counts}\n`)
+/** Of all reports together. */
+const sum = { passed: 0, failed: 0, skipped: 0 }
+for (const path of process.argv.slice(2)) {
+  const report = JSON.parse(readFileSync(path, 'utf8'))
+  // A suite that could not even be loaded counts as a failure, or it would vanish from the sum.
+  const unloaded = report.testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+  ).length
+  sum.passed += report.numPassedTests
+  sum.failed += report.numFailedTests + unloaded
+  sum.skipped += report.numPendingTests + (report.numTodoTests ?? 0)
+}
+const counts = `${sum.passed} passed, ${sum.failed} failed`
+process.stdout.write(sum.skipped > 0 ? `${counts}, ${sum.skipped} skipped\n` : `${counts}\n`)

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs'
+import { createSigner } from 'countersign'
+import { AgentError, createAgent } from 'countersign/agent'
+import { fileStore, loopbackConsent } from 'countersign/node'
+
+const {
+  AGENT_ID = 'https://me.example', // a URL of yours, where the agent's two documents are
+  AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
+  API = 'https://api.example/events',
+} = process.env
+
+const agent = createAgent({
+  id: AGENT_ID,
+  signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
+  authServers: [AUTH_SERVER],
+  consent: loopbackConsent(), // asks where there is a terminal, and nobody at night
+  store: fileStore('./state'),
+  allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
+})
+
+try {
+  const response = await agent.fetch(API, { signal: AbortSignal.timeout(600_000) })
+  console.log(response.status, await response.text())
+  process.exitCode = response.ok ? 0 : 1
+} catch (error) {
+  if (!(error instanceof AgentError) || error.code !== 'consent_required') throw error
+  console.error('Nobody has allowed this yet, or not for this long. Run the same command in a terminal once.')
+  process.exitCode = 75 // "try again later", for whatever starts it
+}

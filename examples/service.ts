@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createSigner } from 'countersign'
+import { createAgent } from 'countersign/agent'
+import { createNodeListener, fileStore } from 'countersign/node'
+
+const {
+  AGENT_ID = 'https://agent.example', // where this program is reached: it serves the agent's documents itself
+  AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
+  API = 'https://api.example/events',
+  PORT = '8080', // behind your TLS
+} = process.env
+
+const agent = createAgent({
+  id: AGENT_ID,
+  signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
+  authServers: [AUTH_SERVER],
+  onePerson: true, // only you use it: anybody else who decides would give you what is theirs
+  about: { name: 'My scripts', homepage: `${AGENT_ID}/about` },
+  onConsent: ({ url, code }) => console.log(`Please decide here (the page shows ${code}): ${url}`),
+  store: fileStore('./state'),
+  allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
+})
+
+// On Bun, Deno and Workers: export default { fetch: agent.handler }
+const server = createServer(createNodeListener(agent.handler, { origin: agent.id })).listen(Number(PORT))
+
+const response = await agent.fetch(API)
+console.log(response.status, await response.text())
+server.close() // the program ends

@@ -1,0 +1,53 @@
+import { hasControl } from '../../packages/cli/dist/demo/fill-form.js'
+import { parseForms } from '../../packages/cli/dist/demo/page-form.js'
+import { createScriptedBrowser } from '../../packages/cli/dist/demo/scripted-browser.js'
+
+/** Sign-in, consent, and one more. */
+const mostPages = 3
+
+/** The people who can sign in at the auth server: the demo's own, and a second one. */
+export const people = {
+  testuser: 'testpass',
+  bob: 'correct horse battery',
+}
+
+/**
+ * A person with a browser of their own, which keeps its cookies.
+ *
+ * @param username one of `people`
+ * @param reaches whether the browser reaches an address; by default all
+ */
+export function createPerson(username, reaches = () => true) {
+  const reach = async (url, init) =>
+    reaches(new URL(url)) ? fetch(url, init) : new Response('This site cannot be reached.', { status: 502 })
+  const browser = createScriptedBrowser(reach, AbortSignal.timeout(120_000))
+
+  /** Opens a page, signs in and decides where that is asked; gives the page that the browser ends on. */
+  async function visit(url, consent = 'grant') {
+    let page = await browser.open(url)
+    for (let pages = 0; pages < mostPages; pages += 1) {
+      const forms = parseForms(page.html)
+      const deciding = forms.find(({ controls }) =>
+        controls.some(({ name, value }) => name === 'consent' && value === consent),
+      )
+      const signIn = forms.find((form) => hasControl(form, 'username') && hasControl(form, 'password'))
+      const answers = deciding ? { consent } : { username, password: people[username], action: 'login' }
+      const form = deciding ?? signIn
+      if (!form) return page
+      page = await browser.submit(page, form, answers)
+    }
+    return page
+  }
+  return {
+    visit,
+    /** What the browser is shown, where nothing is filled in. */
+    peek: async (url) => (await browser.open(url)).html,
+    /** Presses the button on a page that posts to this path. */
+    async press(url, path) {
+      const page = await browser.open(url)
+      const form = parseForms(page.html).find(({ action }) => action === path)
+      if (!form) throw new Error(`the page at ${url} has no form to ${path}`)
+      return browser.submit(page, form, {})
+    },
+  }
+}

@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openKeyService } from './key-service.mjs'
+import { countersign, freePort, publishAgent } from './parties.mjs'
+import { createPerson } from './person.mjs'
+import { start, startAtTerminal } from './run-program.mjs'
+
+/** The page that a terminal shows. */
+const shownPage = /\n {2}(http:\/\/\S+request_token\S+)\r?\n/
+const printedPage = /decide here.*: (http\S+)\n/
+const events = /^200 The events of \S+\.\n$/
+
+/** Debian's, which has the package that the example needs. */
+const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
+
+/** How the programs of a stage are started: compiled, each in the folder of its check. */
+function programsOf({ dist, cwd }) {
+  const script = (name) => join(dist, `${name}.js`)
+  return {
+    run: (name, env, ...args) => start(process.execPath, [script(name), ...args], { cwd, env }),
+    runAtTerminal: (name, env, ...args) => startAtTerminal(process.execPath, [script(name), ...args], { cwd, env }),
+  }
+}
+
+/** An agent without a server: its key in the folder, its documents on a host of static files. */
+async function ownAgent(stage) {
+  const { root, cwd, authServer, api, closers } = stage
+  const made = await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
+  assert.equal(made.status, 0, made.stderr)
+  const host = await publishAgent(JSON.parse(made.stdout).keys)
+  closers.push(() => host.close())
+  return { host, env: { AGENT_ID: host.id, AUTH_SERVER: authServer, API: api.url } }
+}
+
+/** Runs a program at a terminal, where its person allows what it asks for. */
+async function runAndAllow({ runAtTerminal }, name, env) {
+  const running = runAtTerminal(name, env)
+  const [, page] = await running.seen(shownPage)
+  const { html } = await createPerson('testuser').visit(page)
+  assert.match(html, /go back to|close this/i)
+  return running.ended
+}
+
+async function script(stage) {
+  const programs = programsOf(stage)
+  const { env } = await ownAgent(stage)
+  const first = await runAndAllow(programs, 'script', env)
+  assert.deepEqual([first.status, events.test(first.printed)], [0, true], first.printed + first.stdout)
+  const second = await programs.run('script', env).ended
+  assert.deepEqual(second, { status: 0, stdout: first.printed, stderr: second.stderr })
+  assert.doesNotMatch(second.stderr, /decide|consent/i)
+}
+
+async function cronJob(stage) {
+  const programs = programsOf(stage)
+  const { env } = await ownAgent(stage)
+  const atNight = await programs.run('cron-job', env).ended
+  assert.deepEqual([atNight.status, atNight.stdout], [75, ''])
+  assert.match(atNight.stderr, /^Nobody has allowed this yet, .* Run the same command in a terminal once\.$/m)
+  const byDay = await runAndAllow(programs, 'cron-job', env)
+  assert.deepEqual([byDay.status, events.test(byDay.printed)], [0, true], byDay.stdout)
+  const nextNight = await programs.run('cron-job', env).ended
+  assert.deepEqual([nextNight.status, nextNight.stdout], [0, byDay.printed], nextNight.stderr)
+}
+
+async function overSsh(stage) {
+  const { runAtTerminal } = programsOf(stage)
+  const { env: own } = await ownAgent(stage)
+  const env = { ...own, SSH_CONNECTION: '192.0.2.7 50000 192.0.2.9 22', SSH_TTY: '/dev/pts/9' }
+  const first = runAtTerminal('over-ssh', env, `${own.API}?day=monday`)
+  const [, page] = await first.seen(shownPage)
+  const { url } = await createPerson('testuser', ({ origin }) => origin === stage.authServer).visit(page)
+  assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/callback\?/)
+  await first.seen(/paste the whole address/)
+  first.say('https://elsewhere.example/callback?code=1\n')
+  await first.seen(/That is another address/)
+  first.say(`${url}\n`)
+  const end = await first.ended
+  assert.deepEqual([end.status, /^The events of \S+\.\n$/.test(end.printed)], [0, true], end.stdout)
+  const second = await runAtTerminal('over-ssh', env).ended
+  assert.deepEqual([second.status, second.printed, second.stdout.includes('http')], [0, end.printed, false])
+}
+
+async function saidNo(stage) {
+  const { runAtTerminal } = programsOf(stage)
+  const { env } = await ownAgent(stage)
+  const running = runAtTerminal('over-ssh', env)
+  const [, page] = await running.seen(shownPage)
+  await createPerson('testuser').visit(page, 'deny')
+  const { status, printed, stdout } = await running.ended
+  assert.deepEqual([status, printed], [1, ''])
+  assert.match(stdout, /You said no, so nothing was asked for\./)
+}
+
+/** A program that is reached at its own address, and asks by a line that it prints. */
+async function runReachable(stage, name, names, pattern) {
+  const { run } = programsOf(stage)
+  const { root, cwd, authServer, api } = stage
+  await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
+  const port = String(await freePort())
+  const env = { [names]: `http://127.0.0.1:${port}`, PORT: port, AUTH_SERVER: authServer, API: api.url }
+  const first = run(name, env)
+  const [, page] = await first.seen(printedPage)
+  await createPerson('testuser').visit(page)
+  const end = await first.ended
+  assert.equal(end.status, 0, end.stderr)
+  assert.match(end.stdout, pattern)
+  const second = await run(name, env).ended
+  const [answer] = /.+\n$/.exec(end.stdout) ?? []
+  assert.deepEqual([second.status, second.stdout], [0, answer], second.stderr)
+}
+
+const service = (stage) => runReachable(stage, 'service', 'AGENT_ID', /\n200 The events of \S+\.\n$/)
+const ownResource = (stage) =>
+  runReachable(stage, 'own-resource', 'ID', /\nSigned in: testuser, who is (\S+) at http\S+\nThe notes of \1\.\n$/)
+
+/** The whole of a web app, with two people in browsers of their own. */
+async function webApp(stage) {
+  const { run } = programsOf(stage)
+  const { root, cwd, authServer, api } = stage
+  await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
+  const port = String(await freePort())
+  const id = `http://127.0.0.1:${port}`
+  const env = { AGENT_ID: id, PORT: port, AUTH_SERVER: authServer, API: api.url }
+  let isCut = true
+  const alice = createPerson('testuser', ({ pathname }) => !isCut || pathname !== '/callback')
+  const bob = createPerson('bob')
+  const eventsOf = async (person) => {
+    const page = await person.visit(`${id}/events`)
+    assert.deepEqual([page.url, page.status], [`${id}/events`, 200], page.html)
+    return page.html
+  }
+  let app = run('web-app', env)
+  try {
+    await untilServed(id)
+    const { url: back } = await alice.visit(`${id}/events`)
+    const mixedUp = await bob.visit(back)
+    assert.deepEqual([mixedUp.status, mixedUp.url], [400, back], 'what she allowed is not for his browser')
+    isCut = false
+    assert.match((await alice.visit(back)).html, /^The events of \S+\.$/)
+    const [hers, his] = await Promise.all([eventsOf(alice), eventsOf(bob)])
+    assert.match(hers, /^The events of \S+\.$/)
+    assert.match(his, /^The events of \S+\.$/)
+    assert.notEqual(hers, his)
+    await app.stop()
+    app = run('web-app', env)
+    await untilServed(id)
+    assert.deepEqual([await bob.peek(`${id}/events`), await alice.peek(`${id}/events`)], [his, hers], 'after a restart')
+    await alice.press(`${id}/`, '/sign-out')
+    assert.notEqual(await alice.peek(`${id}/events`), hers, 'she is asked again')
+    assert.equal(await bob.peek(`${id}/events`), his)
+  } finally {
+    await app.stop()
+  }
+}
+
+/** Waits for a server that was just started. */
+async function untilServed(id) {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const { ok } = await fetch(`${id}/jwks.json`).catch(() => ({ ok: false }))
+    if (ok) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error(`nothing answers at ${id}`)
+}
+
+async function pythonThroughSidecar(stage) {
+  const { root, cwd, examples, authServer, api } = stage
+  const home = { COUNTERSIGN_HOME: join(cwd, 'home') }
+  const id = `http://127.0.0.1:${await freePort()}`
+  const made = await countersign(root, ['init', '--id', id, '--auth-server', authServer], { cwd, env: home }).ended
+  assert.equal(made.status, 0, made.stderr)
+  const args = ['sidecar', '--port', '0', '--allow-host', new URL(api.id).host]
+  const sidecar = countersign(root, args, { cwd, env: home })
+  try {
+    const [, port] = await sidecar.seen(/^http:\/\/127\.0\.0\.1:(\d+)\n/)
+    const secret = readFileSync(join(cwd, 'home', 'sidecar-secret'), 'utf8').trim()
+    const env = { SIDECAR: `http://x:${secret}@127.0.0.1:${port}`, API: api.url }
+    const orders = () => start(python, [join(examples, 'python', 'orders.py')], { cwd, env }).ended
+    const first = await orders()
+    assert.deepEqual([first.status, first.stdout], [1, ''])
+    const [, page] = /^Please decide here, then run this again: (\S+)$/m.exec(first.stderr) ?? []
+    assert.ok(page, first.stderr)
+    await createPerson('testuser').visit(page)
+    const second = await orders()
+    assert.deepEqual([second.status, second.stderr], [0, ''])
+    assert.match(second.stdout, /^The events of \S+\.\n$/)
+  } finally {
+    await sidecar.stop()
+  }
+}
+
+/** An agent whose key is in the stand-in, and published. */
+async function agentInKeyService(stage) {
+  const programs = programsOf(stage)
+  const { env: own, host } = await ownAgent(stage)
+  const name = 'projects/p/locations/l/keyRings/r/cryptoKeys/agent/cryptoKeyVersions/1'
+  const kms = await openKeyService(stage.cwd, name, 'token-of-today')
+  stage.closers.push(() => kms.close())
+  const env = { ...own, KMS: kms.id, KMS_KEY: name, KMS_TOKEN: 'token-of-today' }
+  const { stdout } = await programs.run('kms-signer', env, '--jwks').ended
+  const { keys } = JSON.parse(stdout)
+  assert.deepEqual([keys.length, keys[0].crv, keys[0].d], [1, 'P-256', undefined])
+  host.publish(keys)
+  return { programs, kms, env }
+}
+
+async function keyInKeyService(stage) {
+  const { programs, kms, env } = await agentInKeyService(stage)
+  kms.next.push(429)
+  const first = await runAndAllow(programs, 'kms-signer', env)
+  assert.deepEqual([first.status, events.test(first.printed)], [0, true], first.stdout)
+  assert.ok(kms.counts.signed >= 4, 'each request is signed there')
+  assert.equal(kms.counts.refused, 1)
+  const second = await programs.run('kms-signer', env).ended
+  assert.deepEqual([second.status, second.stdout], [0, first.printed], second.stderr)
+}
+
+async function failingKeyService(stage) {
+  const { programs, kms, env } = await agentInKeyService(stage)
+  const cases = [
+    [[503, 503, 503], /Error: The key service answered 503: /],
+    [[403], /Error: The key service answered 403: /],
+    [['late'], /\[TimeoutError\]: /],
+    [['foreign'], /What signed is not the key \S+, or signs in another way than ecdsa-p256-sha256 in DER\./],
+  ]
+  for (const [answers, said] of cases) {
+    kms.next.splice(0, kms.next.length, ...answers)
+    const { status, stdout, stderr } = await programs.run('kms-signer', env).ended
+    assert.deepEqual([status, stdout, kms.next], [1, '', []])
+    assert.match(stderr, said)
+  }
+  const stranger = await programs.run('kms-signer', { ...env, KMS_TOKEN: 'of-yesterday' }).ended
+  assert.equal(stranger.status, 1)
+  assert.match(stranger.stderr, /Error: The key service answered 401: who are you\?/)
+}
+
+/** What a check gives where this machine lacks what it is about. */
+export const notThere = Symbol('not there')
+
+async function keyInKeychain(stage) {
+  const programs = programsOf(stage)
+  const { env, host } = await ownAgent(stage)
+  const made = await programs.run('keychain-signer', env, '--jwks').ended
+  if (made.status === 69) {
+    assert.equal(made.stdout, '')
+    assert.match(made.stderr, /^This machine has no keychain that can be used: \S.*\n$/)
+    return notThere
+  }
+  const { Entry } = await import('@napi-rs/keyring')
+  try {
+    assert.equal(made.status, 0, made.stderr)
+    const again = await programs.run('keychain-signer', env, '--jwks').ended
+    assert.deepEqual([again.status, again.stdout], [0, made.stdout], 'the key is kept')
+    host.publish(JSON.parse(made.stdout).keys)
+    const { status, printed, stdout } = await runAndAllow(programs, 'keychain-signer', env)
+    assert.deepEqual([status, events.test(printed)], [0, true], stdout)
+  } finally {
+    new Entry('countersign', host.id, { linux: { store: 'secret-service' } }).deletePassword()
+  }
+}
+
+/** What each program must do, in words, by the files that do it. */
+export const checks = [
+  { files: ['script.ts'], name: 'a script asks its person once, and never again', run: script },
+  { files: ['cron-job.ts'], name: 'a cron job asks in a terminal, and works at night', run: cronJob },
+  { files: ['over-ssh.ts'], name: 'over SSH the address is pasted that the browser ended at', run: overSsh },
+  { files: ['over-ssh.ts'], name: 'whoever says no is told so', run: saidNo },
+  { files: ['service.ts'], name: 'a service of one person is asked for at its own address', run: service },
+  { files: ['own-resource.ts'], name: 'an app asks its own API with the token of the sign-in', run: ownResource },
+  { files: ['web-app.ts'], name: 'a web app keeps two people apart, also after a restart', run: webApp },
+  { files: ['python/orders.py'], name: 'Python asks through the sidecar', run: pythonThroughSidecar },
+  { files: ['kms-signer.ts'], name: 'a key service signs, also after a 429', run: keyInKeyService },
+  { files: ['kms-signer.ts'], name: 'what a key service fails with is said', run: failingKeyService },
+  { files: ['keychain-signer.ts'], name: 'the key is in the keychain', run: keyInKeychain },
+]

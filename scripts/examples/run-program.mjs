@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Seconds that a program may take, where nothing else is said. */
+const usualLimit = 40
+
+/** Everything that was started and may still run. */
+const running = new Set()
+
+/** Ends, by their ids, all that are left. */
+export function endAll() {
+  for (const child of running) child.kill('SIGKILL')
+}
+
+/** Without what says that somebody sits at this machine, who would see pages open. */
+function quietEnvironment(own) {
+  const { DISPLAY: _d, WAYLAND_DISPLAY: _w, SSH_CONNECTION: _c, SSH_TTY: _t, ...inherited } = process.env
+  return { ...inherited, NO_COLOR: '1', NODE_NO_WARNINGS: '1', ...own }
+}
+
+/**
+ * Starts a program without a terminal, which ends after `limit` seconds at the latest; `input` is all that it can read.
+ *
+ * @returns what it has written, `seen(pattern)`, `say(text)` for its input, and `ended`
+ */
+export function start(command, args, { cwd, env = {}, input, limit = usualLimit }) {
+  const child = spawn(command, args, { cwd, env: quietEnvironment(env) })
+  running.add(child)
+  const late = setTimeout(() => child.kill('SIGKILL'), limit * 1000)
+  const program = { stdout: '', stderr: '' }
+  const watchers = new Set()
+  for (const stream of ['stdout', 'stderr'])
+    child[stream].setEncoding('utf8').on('data', (text) => {
+      program[stream] += text
+      for (const watch of watchers) watch()
+    })
+  child.stdin.on('error', () => undefined)
+  if (input !== undefined) child.stdin.end(input)
+  const ended = once(child, 'close').then(([status, signal]) => {
+    clearTimeout(late)
+    running.delete(child)
+    return { status: status ?? signal, stdout: program.stdout, stderr: program.stderr }
+  })
+
+  /** The first match in what it has written. */
+  function seen(pattern) {
+    return new Promise((resolve, reject) => {
+      const watch = () => {
+        const match = pattern.exec(program.stdout) ?? pattern.exec(program.stderr)
+        if (match) resolve(match)
+        return match
+      }
+      watchers.add(watch)
+      watch()
+      void ended.then(
+        () => watch() ?? reject(new Error(`ended without ${pattern}: ${program.stdout}${program.stderr}`)),
+      )
+    })
+  }
+  return {
+    ended,
+    seen,
+    say: (text) => child.stdin.write(text),
+    async stop() {
+      child.kill('SIGTERM')
+      return ended
+    },
+  }
+}
+
+/** Starts a program at a terminal: what it writes there is its `stdout`, and what it prints is in `printed`. */
+export function startAtTerminal(command, args, { cwd, env = {} }) {
+  const printed = join(cwd, 'printed.txt')
+  rmSync(printed, { force: true })
+  const line = [command, ...args].map((word) => `'${word}'`).join(' ')
+  const program = start('script', ['-qefc', `${line} >'${printed}'`, '/dev/null'], { cwd, env })
+  const ended = program.ended.then((end) => ({ ...end, printed: readFileSync(printed, 'utf8') }))
+  return { ...program, ended }
+}
