@@ -56,5 +56,10 @@ export async function requireUnusedNonce(
   owner: NonceOwner,
 ): Promise<void> {
   if (!nonce || (await claimNonce({ ...nonce, source: nonceSource(owner) }))) return
-  throw new AAuthError('nonce_replayed', 'This nonce was used before: sign each request anew.')
+  throw nonceReplayed()
+}
+
+/** What a request is refused with whose nonce was claimed before. */
+export function nonceReplayed(options?: ErrorOptions): AAuthError {
+  return new AAuthError('nonce_replayed', 'This nonce was used before: sign each request anew.', options)
 }

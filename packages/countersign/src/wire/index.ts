@@ -58,6 +58,7 @@ export {
   type NonceClaim,
   type NonceOwner,
   type NonceSource,
+  nonceReplayed,
   nonceSource,
   requireUnusedNonce,
   type VerifiedNonce,

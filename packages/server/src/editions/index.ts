@@ -13,6 +13,8 @@ export { type AccessAsked, type Admission, requireAdmitted } from '../token/requ
 export { requireRoom } from '../token/require-room.js'
 export { type FormEndpoint, signedForm } from '../token/signed-form.js'
 export {
+  type Answer,
+  type ClaimingAnswer,
   type ProgramRequest,
   type RequestJudge,
   requireFreshKeys,

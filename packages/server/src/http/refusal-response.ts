@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { describeRefusal, type Refusal, type Refused } from 'countersign/wire'
+import { describeRefusal, nonceReplayed, type Refusal, type Refused } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/storage.js'
@@ -42,6 +42,9 @@ export function asRefusal(error: unknown): AAuthError {
       cause: error,
       retryAfter: 60,
     })
+  }
+  if (error instanceof StorageError && error.code === 'nonce_used') {
+    return nonceReplayed({ cause: error })
   }
   if (error instanceof StorageError && error.code === 'agent_blocked') {
     return agentBlocked(error)

@@ -1,4 +1,4 @@
-import { type NonceClaim, requireNonceLimits } from 'countersign/wire'
+import { requireNonceLimits } from 'countersign/wire'
 import { closeAccount } from './accounts/account-closing.js'
 import {
   countUsers,
@@ -21,12 +21,12 @@ import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
 import type { Refresh, RefreshOutcome } from './grants/grant-storage.js'
 import { revokeGrant, revokeGrants } from './grants/grants.js'
-import { judgeRefresh, recordRefusedRefresh, recordUse, revokeRefreshToken } from './grants/refreshes.js'
+import { judgeRefresh, recordRefusedRefresh, revokeRefreshToken, useRefreshToken } from './grants/refreshes.js'
 import { listRevocations } from './grants/revocations.js'
 import { recordAutonomousIssue } from './grants/token-issues.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys/keys.js'
 import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './logos/logos.js'
-import { claimNonce, forgetNonces } from './nonces/nonces.js'
+import { createClaiming } from './nonces/claiming.js'
 import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './passkeys/passkeys.js'
 import { allowRemembered, decideRequest } from './requests/decisions.js'
 import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './requests/requests.js'
@@ -58,8 +58,6 @@ const tries = 5
 
 /** The storage verbs over an engine. */
 export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storage {
-  const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
-
   async function answered<T>(work: () => Promise<T>): Promise<T> {
     for (let left = tries - 1; ; left -= 1) {
       try {
@@ -94,20 +92,8 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     return (...args) => answered(() => engine.transaction(lasting, (unit) => verb(unit, ...args)))
   }
 
-  const claim = together('nonce', (unit, wanted: NonceClaim) => claimNonce(unit, wanted, nonceLimits))
-  const forget = together('nonce', forgetNonces)
-
-  /** Nonces that have ended leave their places when these are needed, be it that another claim makes them. */
-  async function claimOrForget(wanted: NonceClaim): Promise<boolean> {
-    for (let forgotten: number | undefined; ; forgotten = await forget()) {
-      try {
-        return await claim(wanted)
-      } catch (error) {
-        const isFull = error instanceof StorageError && error.code === 'too_many_nonces'
-        if (!isFull || forgotten === 0) throw error
-      }
-    }
-  }
+  const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
+  const { claimNonce, claiming } = createClaiming(together, nonceLimits)
 
   /** Nothing where another instance sweeps. */
   async function sweepUnlessAnother(): Promise<number | undefined> {
@@ -125,17 +111,13 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   const find = reading(findSession)
   const judge = reading(judgeRefresh)
   const recordRefused = together('disk', recordRefusedRefresh)
-  const record = together('process', recordUse)
+  const record = claiming('nonce', useRefreshToken)
 
+  /** Where there is no nonce to claim, and no use to write, it only reads. */
   async function refreshGrant(refresh: Refresh): Promise<RefreshOutcome> {
-    let judged = await judge(refresh)
-    if (judged.use?.dueToken !== undefined) {
-      const { grantId, dueToken: tokenId, at } = judged.use
-      await record({ grantId, tokenId, at })
-      // A removal may have come while this waited to be written.
-      judged = await judge(refresh)
-    }
-    const { outcome, use, isRecorded } = judged
+    const read = refresh.nonce ? undefined : await judge(refresh)
+    const isDue = !read || read.use?.dueToken !== undefined
+    const { outcome, use, isRecorded } = isDue ? await record(refresh) : read
     if (isRecorded) await recordRefused(refresh)
     if (use)
       await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))
@@ -180,7 +162,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     usePasskey: together('disk', usePasskey),
     removePasskey: together('disk', removePasskey),
 
-    claimNonce: claimOrForget,
+    claimNonce,
     countAttempt: alone('process', countAttempt),
     countAttempts: alone('process', countAttempts),
     forgiveAttempt: together('process', forgiveAttempt),
@@ -188,7 +170,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     rememberDevice: alone('process', rememberDevice),
     isKnownDevice: reading(isKnownDevice),
 
-    createAuthRequest: together('disk', createAuthRequest),
+    createAuthRequest: claiming('disk', createAuthRequest),
     findAuthRequest: reading(findAuthRequest),
     rememberState: alone('process', rememberState),
     bindRequest: together('process', bindRequest),
@@ -197,10 +179,10 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     allowRemembered: together('disk', allowRemembered),
     abandonRequests: together('disk', abandonRequests),
 
-    redeemCode: together('disk', redeemCode),
+    redeemCode: claiming('disk', redeemCode),
     refreshGrant,
-    revokeRefreshToken: together('disk', revokeRefreshToken),
-    recordAutonomousIssue: together('disk', recordAutonomousIssue),
+    revokeRefreshToken: claiming('disk', revokeRefreshToken),
+    recordAutonomousIssue: claiming('disk', recordAutonomousIssue),
     findGrant: reading(findGrant),
     findRememberedGrant: reading(findRememberedGrant),
     listGrants: reading(listGrants),

@@ -1,5 +1,6 @@
 /**
  * A verb that could not be done. `unavailable`: the database did not answer; nothing happened, try again later.
+ * `nonce_used`: the nonce of the request was claimed before; nothing happened.
  * `keys_changed`: somebody else moved one of the keys first; nothing happened, look again. `other_issuer`, `schema_newer`,
  * `not_ours`, `not_writable`, `clock_skew` and `misconfigured`: the database cannot be used as it is, or as it is named, and the
  * message tells an operator what to do.
@@ -10,6 +11,7 @@ export class StorageError extends Error {
     | 'username_looks_alike'
     | 'too_many_requests'
     | 'too_many_nonces'
+    | 'nonce_used'
     | 'agent_blocked'
     | 'keys_changed'
     | 'unavailable'

@@ -5,9 +5,11 @@ import {
   type DiscoveryFailure,
   type MaybePromise,
   maxFormBytes,
+  type NonceClaim,
+  nonceReplayed,
+  nonceSource,
   type Refused,
   type ResolvedKey,
-  requireUnusedNonce,
   type VerifiedNonce,
   type VerifiedSignature,
   verifySignature,
@@ -28,7 +30,7 @@ export interface SigningAgent {
 
 /**
  * Judges a verified request, changing nothing but what limits count. What it returns then does what is asked, and answers.
- * In between the nonce is claimed, where the edition has one: a copy of a request changes nothing, and a request that is
+ * Before that, or in one with it, the nonce is claimed, where the request has one: a copy of a request changes nothing, and a request that is
  * refused takes no place in the store.
  *
  * @param verified the message, with the token that its key came in
@@ -36,7 +38,16 @@ export interface SigningAgent {
 export type RequestJudge = (
   agent: SigningAgent,
   verified: VerifiedSignature<ResolvedKey>,
-) => MaybePromise<() => MaybePromise<Response>>
+) => MaybePromise<Answer<Response>>
+
+/** What does what is asked, and answers, once the nonce is claimed; or what claims it by itself. */
+export type Answer<T> = (() => MaybePromise<T>) | ClaimingAnswer<T>
+
+/** Changes something with one verb of the storage, which claims the nonce as well: both with one wait for the disk. */
+export interface ClaimingAnswer<T> {
+  /** @param nonce to be given to the verb: nobody else claims it */
+  claiming(nonce: NonceClaim | undefined): Promise<T>
+}
 
 /** A request of a program. */
 export interface ProgramRequest {
@@ -69,7 +80,9 @@ export async function signedRequest(
     })
     agent = requireAgent(context, verified, received.remoteAddress)
     const answer = await judge(agent, verified)
-    await claimNonce(context, verified.nonce, agent)
+    const nonce = claimOf(verified.nonce, agent)
+    if ('claiming' in answer) return await answer.claiming(nonce)
+    if (nonce && !(await context.storage.claimNonce(nonce))) throw nonceReplayed()
     return await answer()
   } catch (error) {
     return refusalResponse(context, error, requestId, agent ? refused(agent) : claimed())
@@ -80,9 +93,11 @@ function refused({ agent, delegate }: SigningAgent): Refused {
   return { agent, delegate: delegate ?? undefined }
 }
 
-function claimNonce({ storage }: ServerContext, nonce: VerifiedNonce | undefined, by: SigningAgent): Promise<void> {
-  const owner = { agent: by.agent, thumbprint: by.key.thumbprint, remoteAddress: by.remoteAddress }
-  return requireUnusedNonce((claim) => storage.claimNonce(claim), nonce, owner)
+function claimOf(
+  nonce: VerifiedNonce | undefined,
+  { agent, key, remoteAddress }: SigningAgent,
+): NonceClaim | undefined {
+  return nonce && { ...nonce, source: nonceSource({ agent, thumbprint: key.thumbprint, remoteAddress }) }
 }
 
 function requireAgent(

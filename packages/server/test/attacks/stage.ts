@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Handler } from 'countersign/node'
-import { receiveRequest } from 'countersign/wire'
+import { type NonceLimits, receiveRequest } from 'countersign/wire'
 import { type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { takeInTurn } from '../in-turn.js'
@@ -73,10 +73,14 @@ async function addPeople(storage: Storage, hashPassword: (password: string) => P
   return new Set(Object.values(people).map(({ password }) => password))
 }
 
-/** One server over a map of origins, with storage in memory. */
-export function openMapStage(options: StageOptions = {}): Promise<Stage> {
+/**
+ * One server over a map of origins, with storage in memory.
+ *
+ * @param nonces how many nonces are remembered
+ */
+export function openMapStage(options: StageOptions = {}, nonces: NonceLimits = {}): Promise<Stage> {
   return openMap(options, (now) => ({
-    storages: [sqliteStorage(':memory:', { now, sweepInterval: 0, usageDelay: 0 })],
+    storages: [sqliteStorage(':memory:', { now, sweepInterval: 0, usageDelay: 0, limits: { nonces } })],
   }))
 }
 

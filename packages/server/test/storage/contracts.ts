@@ -11,6 +11,7 @@ import { refreshContract } from './contract/refreshes.js'
 import { requestContract } from './contract/requests.js'
 import { revocationContract } from './contract/revocations.js'
 import { sessionContract } from './contract/sessions.js'
+import { signedRequestContract } from './contract/signed-requests.js'
 import { throttleContract } from './contract/throttle.js'
 import { storageContract } from './contract.js'
 
@@ -22,6 +23,7 @@ export const contracts = [
   passkeyContract,
   throttleContract,
   nonceContract,
+  signedRequestContract,
   requestContract,
   grantContract,
   refreshContract,

@@ -13,6 +13,7 @@ import {
   hashOf,
   newRequest,
   newUser,
+  nonceClaim,
   refreshable,
   rememberedGrant,
   resource,
@@ -57,6 +58,7 @@ async function preparedFile() {
   const grantId = (await storage.listEvents({ event: 'request.allowed', limit: 1 }))[0]?.grantId ?? ''
   const refresh = { tokenHash: freshHash(), idleSeconds: 90 * 86_400, lifetime: 365 * 86_400 }
   const thief = 'https://thief.example'
+  const nonce = nonceClaim({ agent })
   const verbs: Readonly<Record<string, (storage: Storage) => Promise<unknown>>> = {
     createUser: (to) => newUser(to, 'new'),
     setUserStatus: (to) => to.setUserStatus(person.id, 'disabled'),
@@ -74,7 +76,7 @@ async function preparedFile() {
     'usePasskey, forward': (to) => to.usePasskey({ ...passkey, counter: 6 }),
     'usePasskey, back': (to) => to.usePasskey({ ...passkey, counter: 4 }),
     removePasskey: (to) => to.removePasskey(passkey),
-    createAuthRequest: (to) => to.createAuthRequest(newRequest({ agent: 'https://new.example' })),
+    createAuthRequest: (to) => to.createAuthRequest(newRequest({ agent: 'https://new.example', nonce })),
     bindRequest: (to) => to.bindRequest({ ...bound.binding, tokenHash: asked.tokenHash }),
     extendRequest: (to) => to.extendRequest({ ...bound.binding, seconds: 600, maxExtensions: 10 }),
     'decideRequest, allow': (to) => to.decideRequest(bound.decision),
@@ -82,16 +84,16 @@ async function preparedFile() {
     'decideRequest, remembered': (to) => to.decideRequest({ ...bound.decision, remembered: true }),
     allowRemembered: (to) => to.allowRemembered({ ...bound.decision, ...bound.binding, grantId: remembered.grantId }),
     abandonRequests: (to) => to.abandonRequests({ agent, by: 'operator' }),
-    redeemCode: (to) => to.redeemCode({ ...allowed.redemption, refresh }),
-    'redeemCode, by another agent': (to) => to.redeemCode({ ...allowed.redemption, agent: thief }),
+    redeemCode: (to) => to.redeemCode({ ...allowed.redemption, refresh, nonce }),
+    'redeemCode, by another agent': (to) => to.redeemCode({ ...allowed.redemption, agent: thief, nonce }),
     'redeemCode, with another redirect URI': (to) =>
       to.redeemCode({ ...allowed.redemption, redirectUri: 'https://agent.example/other' }),
-    'redeemCode, again': (to) => to.redeemCode(refreshed.redemption),
-    refreshGrant: (to) => to.refreshGrant(refreshed.refresh),
+    'redeemCode, again': (to) => to.redeemCode({ ...refreshed.redemption, nonce }),
+    refreshGrant: (to) => to.refreshGrant({ ...refreshed.refresh, nonce }),
     'refreshGrant, by another agent': (to) => to.refreshGrant({ ...refreshed.refresh, agent: thief }),
-    revokeRefreshToken: (to) => to.revokeRefreshToken(refreshed.refresh),
+    revokeRefreshToken: (to) => to.revokeRefreshToken({ ...refreshed.refresh, nonce }),
     recordAutonomousIssue: (to) =>
-      to.recordAutonomousIssue({ ...refreshed.redemption, resource, scope: 'read', policy: 'nightly' }),
+      to.recordAutonomousIssue({ ...refreshed.redemption, resource, scope: 'read', policy: 'nightly', nonce }),
     revokeGrant: (to) => to.revokeGrant({ grantId, by: person.id }),
     'revokeGrant, with a refresh token': (to) => to.revokeGrant({ grantId: refreshed.grantId, by: person.id }),
     revokeGrants: (to) => to.revokeGrants({ userId: person.id, by: person.id }),

@@ -1,16 +1,22 @@
 import { AAuthError, january } from 'countersign'
-import { type AgentMetadata, requireParameter } from 'countersign/wire'
+import { type AgentMetadata, type NonceClaim, requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { RequestDisplay } from '../../storage/storage.js'
 import { type AccessAsked, requireAdmitted } from '../../token/require-admitted.js'
 import { requireRoom } from '../../token/require-room.js'
-import { requireFreshKeys, type SigningAgent } from '../../token/signed-request.js'
+import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../../token/signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 import { requireAccess, requireNotBusy } from './require-access.js'
 import { isListedRedirect, requireListedRedirect } from './require-listed-redirect.js'
 
 type Form = ReadonlyMap<string, string>
+
+/** What an agent is answered with that a person is asked for (S§9.4). */
+interface RequestAnswer {
+  request_token: string
+  expires_in: number
+}
 
 /**
  * `request_type=auth`: an agent asks for access to a resource, with its resource token, or to itself, with a scope
@@ -20,19 +26,21 @@ export async function requestAuthorization(
   context: ServerContext,
   agent: SigningAgent,
   form: Form,
-): Promise<() => Promise<{ request_token: string; expires_in: number } | AuthTokenAnswer>> {
+): Promise<ClaimingAnswer<RequestAnswer | AuthTokenAnswer>> {
   requireOneSubject(form) //                                            request_malformed
   requireFreshKeys(agent) //                                            key_unknown
   const redirectUri = requireParameter(form, 'redirect_uri') //         request_malformed
   const access = await requireAccess(context, agent, form) //           resource_token_invalid, scope_invalid
   const admission = await requireAdmitted(context, agent, access) //    scope_invalid, agent_blocked, too_many_requests, policy_denied
   const { policy } = admission
-  if (policy !== undefined) return () => issueAutonomously(context, agent, { access, policy })
+  if (policy !== undefined) return { claiming: (nonce) => issueAutonomously(context, agent, { access, policy, nonce }) }
   const document = await requireDocument(context, agent, redirectUri) // key_unknown
   requireListedRedirect(redirectUri, document, context.interop.redirectUrisOptional) // redirect_uri_not_listed
   const maxOpen = await requireRoom(context, agent, admission) //       too_many_requests
   const prompt = form.get('prompt')
-  return () => openRequest(context, agent, { access, redirectUri, document, prompt, maxOpen })
+  return {
+    claiming: (nonce) => openRequest(context, agent, { access, redirectUri, document, prompt, maxOpen, nonce }),
+  }
 }
 
 function requireOneSubject(form: Form): void {
@@ -61,9 +69,14 @@ async function requireDocument(
 async function issueAutonomously(
   context: ServerContext,
   agent: SigningAgent,
-  { access: { resource, scope }, policy }: { access: AccessAsked; policy: string },
+  {
+    access: { resource, scope },
+    policy,
+    nonce,
+  }: { access: AccessAsked; policy: string; nonce: NonceClaim | undefined },
 ): Promise<AuthTokenAnswer> {
   const issue = await context.storage.recordAutonomousIssue({
+    nonce,
     agent: agent.agent,
     delegate: agent.delegate,
     resource,
@@ -83,17 +96,19 @@ interface RequestToOpen {
   prompt: string | undefined
   /** How many requests of the agent may then be open. */
   maxOpen: number
+  nonce: NonceClaim | undefined
 }
 
 /** Remembers the agent as it is seen now and stores the request. Returns the answer to the agent (S§9.4). */
 async function openRequest(
   context: ServerContext,
   agent: SigningAgent,
-  { access, redirectUri, document, prompt, maxOpen }: RequestToOpen,
-): Promise<{ request_token: string; expires_in: number }> {
+  { access, redirectUri, document, prompt, maxOpen, nonce }: RequestToOpen,
+): Promise<RequestAnswer> {
   const { storage, lifetimes, logos, secrets } = context
   const requestToken = secrets.random('aarq_')
   await storage.createAuthRequest({
+    nonce,
     tokenHash: hashSecret(requestToken),
     agent: agent.agent,
     delegate: agent.delegate,

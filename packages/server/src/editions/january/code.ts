@@ -3,7 +3,7 @@ import { requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { ReasonOf, RedeemOutcome } from '../../storage/storage.js'
-import { requireFreshKeys, type SigningAgent } from '../../token/signed-request.js'
+import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../../token/signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 
 /** What the wire says of a code that was not redeemed: always `invalid_grant`. */
@@ -28,32 +28,35 @@ export function exchangeCode(
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): () => Promise<AuthTokenAnswer & { refresh_token?: string }> {
+): ClaimingAnswer<AuthTokenAnswer & { refresh_token?: string }> {
   requireFreshKeys(agent)
   const codeHash = hashSecret(requireParameter(form, 'code'))
   const requestToken = form.get('request_token')
-  return async () => {
-    const refreshToken = context.secrets.random('aart_')
-    const outcome = await context.storage.redeemCode({
-      codeHash,
-      agent: agent.agent,
-      delegate: agent.delegate,
-      jkt: agent.key.thumbprint,
-      bindToKey: context.bindCodeToKey,
-      redirectUri: form.get('redirect_uri'),
-      requestTokenHash: requestToken === undefined ? undefined : hashSecret(requestToken),
-      tokenLifetime: context.lifetimes.authToken,
-      refresh: {
-        tokenHash: hashSecret(refreshToken),
-        idleSeconds: context.lifetimes.refreshIdle,
-        lifetime: context.lifetimes.refresh,
-      },
-    })
-    if (outcome.outcome === 'refused') {
-      throw new AAuthError(refusals[outcome.reason], `The code was not redeemed: ${outcome.reason}.`)
-    }
-    const { grant, user, issue } = outcome
-    const answer = await issueAuthToken(context, { agent, resource: grant.resource, issue, user })
-    return outcome.refreshIssued ? { ...answer, refresh_token: refreshToken } : answer
+  return {
+    async claiming(nonce) {
+      const refreshToken = context.secrets.random('aart_')
+      const outcome = await context.storage.redeemCode({
+        nonce,
+        codeHash,
+        agent: agent.agent,
+        delegate: agent.delegate,
+        jkt: agent.key.thumbprint,
+        bindToKey: context.bindCodeToKey,
+        redirectUri: form.get('redirect_uri'),
+        requestTokenHash: requestToken === undefined ? undefined : hashSecret(requestToken),
+        tokenLifetime: context.lifetimes.authToken,
+        refresh: {
+          tokenHash: hashSecret(refreshToken),
+          idleSeconds: context.lifetimes.refreshIdle,
+          lifetime: context.lifetimes.refresh,
+        },
+      })
+      if (outcome.outcome === 'refused') {
+        throw new AAuthError(refusals[outcome.reason], `The code was not redeemed: ${outcome.reason}.`)
+      }
+      const { grant, user, issue } = outcome
+      const answer = await issueAuthToken(context, { agent, resource: grant.resource, issue, user })
+      return outcome.refreshIssued ? { ...answer, refresh_token: refreshToken } : answer
+    },
   }
 }

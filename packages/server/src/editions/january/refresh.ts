@@ -3,7 +3,7 @@ import { parseScope, requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { ReasonOf, RefreshOutcome } from '../../storage/storage.js'
-import type { SigningAgent } from '../../token/signed-request.js'
+import type { ClaimingAnswer, SigningAgent } from '../../token/signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 
 const refusals: Readonly<Record<ReasonOf<RefreshOutcome>, ErrorCode>> = {
@@ -27,23 +27,26 @@ export function refreshToken(
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): () => Promise<AuthTokenAnswer> {
+): ClaimingAnswer<AuthTokenAnswer> {
   const scope = form.get('scope')
   if (scope !== undefined && !parseScope(scope))
     throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
   const tokenHash = hashSecret(requireParameter(form, 'refresh_token'))
-  return async () => {
-    const outcome = await context.storage.refreshGrant({
-      tokenHash,
-      agent: agent.agent,
-      delegate: agent.delegate,
-      jkt: agent.key.thumbprint,
-      tokenLifetime: context.lifetimes.authToken,
-      scope,
-    })
-    if (outcome.outcome === 'refused') throw refusal(outcome.reason)
-    const { grant, issue, user } = outcome
-    return issueAuthToken(context, { agent, resource: grant.resource, issue, user })
+  return {
+    async claiming(nonce) {
+      const outcome = await context.storage.refreshGrant({
+        nonce,
+        tokenHash,
+        agent: agent.agent,
+        delegate: agent.delegate,
+        jkt: agent.key.thumbprint,
+        tokenLifetime: context.lifetimes.authToken,
+        scope,
+      })
+      if (outcome.outcome === 'refused') throw refusal(outcome.reason)
+      const { grant, issue, user } = outcome
+      return issueAuthToken(context, { agent, resource: grant.resource, issue, user })
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 import { requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
-import type { SigningAgent } from '../../token/signed-request.js'
+import type { ClaimingAnswer, SigningAgent } from '../../token/signed-request.js'
 
 /**
  * `POST /agent/revoke`: an agent gives back a refresh token it no longer needs. The answer is the same whether the token
@@ -11,10 +11,12 @@ export function revokeToken(
   context: ServerContext,
   { agent, delegate }: SigningAgent,
   form: ReadonlyMap<string, string>,
-): () => Promise<Record<string, never>> {
+): ClaimingAnswer<Record<string, never>> {
   const tokenHash = hashSecret(requireParameter(form, 'token'))
-  return async () => {
-    await context.storage.revokeRefreshToken({ tokenHash, agent, delegate })
-    return {}
+  return {
+    async claiming(nonce) {
+      await context.storage.revokeRefreshToken({ nonce, tokenHash, agent, delegate })
+      return {}
+    },
   }
 }

@@ -1,4 +1,5 @@
 import type { User } from '../accounts/user.js'
+import type { OfSignedRequest } from '../nonces/signed-request.js'
 import type { RequestDisplay } from '../requests/request-storage.js'
 
 /** What people allowed, and the codes and refresh tokens under it. */
@@ -17,7 +18,7 @@ export interface GrantStorage {
    */
   refreshGrant(refresh: Refresh): Promise<RefreshOutcome>
   /** Revokes a refresh token. False, and without effect, when it is unknown, revoked, or of another agent or delegate. */
-  revokeRefreshToken(token: { tokenHash: string; agent: string; delegate: string | null }): Promise<boolean>
+  revokeRefreshToken(token: RefreshTokenRevocation): Promise<boolean>
   /** Records, before it is signed, a token for an agent itself under a policy (W19). Rejects with `agent_blocked`. */
   recordAutonomousIssue(issue: AutonomousIssue): Promise<TokenIssue>
 
@@ -40,7 +41,7 @@ export interface GrantStorage {
   listRevocations(filter: RevocationFilter): Promise<Revocations>
 }
 
-export interface CodeRedemption {
+export interface CodeRedemption extends OfSignedRequest {
   codeHash: string
   agent: string
   delegate: string | null
@@ -83,7 +84,7 @@ export interface NewRefreshToken {
   lifetime: number
 }
 
-export interface Refresh {
+export interface Refresh extends OfSignedRequest {
   tokenHash: string
   agent: string
   delegate: string | null
@@ -112,7 +113,13 @@ export type RefreshOutcome =
         | 'scope_exceeded'
     }
 
-export interface AutonomousIssue {
+export interface RefreshTokenRevocation extends OfSignedRequest {
+  tokenHash: string
+  agent: string
+  delegate: string | null
+}
+
+export interface AutonomousIssue extends OfSignedRequest {
   agent: string
   delegate: string | null
   resource: string

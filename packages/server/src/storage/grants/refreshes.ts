@@ -7,7 +7,7 @@ import { auditDelegate } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
 import { usedEvery } from '../usage/usage.js'
 import { type FoundGrant, grants, lockGrant, personOf, toGrant } from './grant-lists.js'
-import type { Refresh, RefreshOutcome } from './grant-storage.js'
+import type { Refresh, RefreshOutcome, RefreshTokenRevocation } from './grant-storage.js'
 import { commonScope, scopeToGrant } from './granted-scopes.js'
 import { markUsed } from './grants.js'
 import { type PresentedRefreshToken, refreshRefusal } from './refresh-refusal.js'
@@ -45,6 +45,18 @@ export async function judgeRefresh(statement: Statement, refresh: Refresh): Prom
     outcome: { outcome: 'refreshed', grant, user, issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now) },
     use: { grantId: token.grantRow.id, dueToken: isDue ? token.id : undefined, at: now },
   }
+}
+
+/**
+ * Judges a refresh token and writes its use, unless that was done shortly before. It judges again after that: a removal may
+ * have come while this waited to write.
+ */
+export async function useRefreshToken(unit: Unit, refresh: Refresh): Promise<JudgedRefresh> {
+  const judged = await judgeRefresh(unit, refresh)
+  if (judged.use?.dueToken === undefined) return judged
+  const { grantId, dueToken: tokenId, at } = judged.use
+  await recordUse(unit, { grantId, tokenId, at })
+  return judgeRefresh(unit, refresh)
 }
 
 /** Puts on record why a refresh token was refused; it is judged again. */
@@ -85,7 +97,7 @@ async function findToken(statement: Statement, tokenHash: string): Promise<Found
  * Writes when a refresh token and its grant were last used. Which tokens may be alive under a removed grant is known by
  * that, so it is written before one is given.
  */
-export async function recordUse(
+async function recordUse(
   unit: Unit,
   { grantId, tokenId, at }: { grantId: number; tokenId: number; at: number },
 ): Promise<void> {
@@ -119,7 +131,7 @@ function grantParties({ user_id, agent_id, resource_id, public_id }: FoundGrant)
 
 export async function revokeRefreshToken(
   unit: Unit,
-  { tokenHash, agent, delegate }: { tokenHash: string; agent: string; delegate: string | null },
+  { tokenHash, agent, delegate }: RefreshTokenRevocation,
 ): Promise<boolean> {
   const held = await unit.db
     .selectFrom('refresh_token')

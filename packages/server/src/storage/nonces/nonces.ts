@@ -25,23 +25,49 @@ const nearlyFull = 1000
  * Claims a nonce, and counts it for its source. The counts hold nonces that have ended until {@link forgetNonces}: where
  * the claim is refused, forget and claim again.
  */
-export async function claimNonce(
+export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required<NonceLimits>): Promise<boolean> {
+  const nonce = ownedNonce(claim)
+  let all = await insertNonce(unit, nonce, claim.lifetime)
+  if (all === undefined && (await forget(unit, [nonce.key_hash])) > 0)
+    all = await insertNonce(unit, nonce, claim.lifetime)
+  if (all === undefined) return false
+  await requireCounted(unit, nonce, all, limits)
+  return true
+}
+
+/**
+ * Claims a nonce, and does what is asked with it; undefined: it is held, be it by one that has ended. It is counted last,
+ * since the counts are those of a whole network, whose other agents wait for them.
+ */
+export async function withNonce<T>(
   unit: Unit,
-  { key, source, lifetime }: NonceClaim,
+  claim: NonceClaim,
   limits: Required<NonceLimits>,
-): Promise<boolean> {
-  const { agent, thumbprint, network } = source
+  work: () => Promise<T>,
+): Promise<{ outcome: T } | undefined> {
+  const nonce = ownedNonce(claim)
+  const all = await insertNonce(unit, nonce, claim.lifetime)
+  if (all === undefined) return undefined
+  const outcome = await work()
+  await requireCounted(unit, nonce, all, limits)
+  return { outcome }
+}
+
+function ownedNonce({ key, source: { agent, thumbprint, network } }: NonceClaim): OwnedNonce {
   const holder =
     agent === undefined ? ({ kind: 'key', holder: thumbprint } as const) : ({ kind: 'agent', holder: agent } as const)
-  const keyHash = hashBytes(key)
-  const nonce = { key_hash: keyHash, ...holder, network }
-  let all = await insertNonce(unit, nonce, lifetime)
-  if (all === undefined && (await forget(unit, [keyHash])) > 0) all = await insertNonce(unit, nonce, lifetime)
-  if (all === undefined) return false
+  return { key_hash: hashBytes(key), ...holder, network }
+}
+
+/** Forgetting a live nonce would let it be used again: refuses instead, so that all is taken back. */
+async function requireCounted(
+  unit: Unit,
+  nonce: OwnedNonce,
+  all: number,
+  limits: Required<NonceLimits>,
+): Promise<void> {
   const reached = await countNonce(unit, nonce, all, limits)
-  // Forgetting a live nonce would let it be used again: refuse instead, and take back with it what was written here.
   if (reached) throw new StorageError('too_many_nonces', refusals[reached])
-  return true
 }
 
 const refusals: Readonly<Record<ReachedLimit, string>> = {

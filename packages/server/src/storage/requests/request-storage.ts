@@ -1,4 +1,6 @@
 import type { AgentSighting } from '../agents/agent-storage.js'
+import type { OfSignedRequest } from '../nonces/signed-request.js'
+
 /** Pending authorizations, from the agent's request to the person's decision. */
 export interface RequestStorage {
   /**
@@ -50,7 +52,7 @@ export interface RequestDisplay {
   resource: { supportedScopes?: string[] | undefined; scopeDescriptions?: Record<string, string> | undefined }
 }
 
-export interface NewAuthRequest {
+export interface NewAuthRequest extends OfSignedRequest {
   tokenHash: string
   agent: string
   delegate: string | null

@@ -9,6 +9,7 @@ import {
   type NewHandle,
   newRequest,
   newUser,
+  nonceClaim,
   outcomeOf,
   type RefreshableGrant,
   refreshable,
@@ -82,16 +83,23 @@ function remembering({ user, grantId }: Pick<Life, 'user' | 'grantId'>, tokenHas
   return { tokenHash, browserHash: freshHash(), userId: user.id, state: null, grantId, handle: answer }
 }
 
+/** All come from one network, and so are counted in the same rows. */
+const signedBy = (agent: string) => ({ nonce: nonceClaim({ agent }) })
+
 /** What may happen in one life at any time. */
 const verbs: Readonly<Record<string, (storage: Storage, life: Life) => Promise<unknown>>> = {
   decide: (storage, { open }) => storage.decideRequest(open),
   redeem: (storage, { code }) =>
-    storage.redeemCode({ ...code, refresh: { tokenHash: freshHash(), idleSeconds: 1000, lifetime: 10_000 } }),
-  refresh: (storage, { refresh }) => storage.refreshGrant(refresh),
+    storage.redeemCode({
+      ...code,
+      ...signedBy(code.agent),
+      refresh: { tokenHash: freshHash(), idleSeconds: 1000, lifetime: 10_000 },
+    }),
+  refresh: (storage, { refresh }) => storage.refreshGrant({ ...refresh, ...signedBy(refresh.agent) }),
   revokeGrant: (storage, { grantId, user }) => storage.revokeGrant({ grantId, by: user.id, userId: user.id }),
   revokeGrants: (storage, { user }) => storage.revokeGrants({ userId: user.id, by: user.id }),
   revokeGrantsOfAgent: (storage, { refresh: { agent } }) => storage.revokeGrants({ agent, by: 'operator' }),
-  revokeRefreshToken: (storage, { refresh }) => storage.revokeRefreshToken(refresh),
+  revokeRefreshToken: (storage, { refresh }) => storage.revokeRefreshToken({ ...refresh, ...signedBy(refresh.agent) }),
   setAgentBlocked: (storage, { refresh: { agent } }) =>
     storage.setAgentBlocked({ agent, blocked: true, by: 'operator' }),
   closeAccount: (storage, { user }) => storage.closeAccount(user.id),
@@ -100,7 +108,8 @@ const verbs: Readonly<Record<string, (storage: Storage, life: Life) => Promise<u
     storage.createSession({ idHash: freshHash(), userId: user.id, idleSeconds: 1000, lifetime: 10_000, most: 2 }),
   endSession: (storage, { session }) => storage.endSession(session),
   allowRemembered: (storage, life) => storage.allowRemembered(remembering(life, life.unanswered, handle())),
-  createAuthRequest: (storage, { refresh: { agent } }) => storage.createAuthRequest(newRequest({ agent })),
+  createAuthRequest: (storage, { refresh: { agent } }) =>
+    storage.createAuthRequest(newRequest({ agent, ...signedBy(agent) })),
   setPasswordHash: (storage, { user }) => storage.setPasswordHash({ userId: user.id, passwordHash: 'another' }),
 }
 

@@ -1,0 +1,73 @@
+import type { NonceClaim, NonceLimits } from 'countersign/wire'
+import type { Lasting, Unit } from '../engines/engine.js'
+import { StorageError } from '../storage-error.js'
+import { claimNonce, forgetNonces, withNonce } from './nonces.js'
+import type { OfSignedRequest } from './signed-request.js'
+
+/** Makes a verb of what is done in one transaction. */
+export type Together = <A extends unknown[], T>(
+  lasting: Lasting,
+  verb: (unit: Unit, ...args: A) => Promise<T>,
+) => (...args: A) => Promise<T>
+
+export interface Claiming {
+  readonly claimNonce: (claim: NonceClaim) => Promise<boolean>
+  /** A verb that claims the nonce of the request with what it does, see {@link OfSignedRequest}. */
+  readonly claiming: <W extends OfSignedRequest, T>(
+    lasting: Exclude<Lasting, 'process'>,
+    verb: (unit: Unit, wanted: W) => Promise<T>,
+  ) => (wanted: W) => Promise<T>
+}
+
+export function createClaiming(together: Together, limits: Required<NonceLimits>): Claiming {
+  const claim = together('nonce', (unit, wanted: NonceClaim) => claimNonce(unit, wanted, limits))
+  const forget = together('nonce', forgetNonces)
+
+  /** Nonces that have ended leave their places when these are needed, be it that another claim makes them. */
+  async function makingRoom<T>(claiming: () => Promise<T>): Promise<T> {
+    for (let forgotten: number | undefined; ; forgotten = await forget()) {
+      try {
+        return await claiming()
+      } catch (error) {
+        const isFull = error instanceof StorageError && error.code === 'too_many_nonces'
+        if (!isFull || forgotten === 0) throw error
+      }
+    }
+  }
+
+  async function requireClaim(wanted: NonceClaim): Promise<void> {
+    if (await makingRoom(() => claim(wanted))) return
+    throw new StorageError('nonce_used', 'the nonce was claimed before')
+  }
+
+  return {
+    claimNonce: (wanted) => makingRoom(() => claim(wanted)),
+    claiming(lasting, verb) {
+      type Wanted = Parameters<typeof verb>[1]
+      const alone = together(lasting, verb)
+      const withClaim = together(lasting, (unit, wanted: Wanted, nonce: NonceClaim) =>
+        withNonce(unit, nonce, limits, () => verb(unit, wanted)),
+      )
+      return async (wanted) => {
+        const { nonce } = wanted
+        if (!nonce) return alone(wanted)
+        try {
+          const done = await makingRoom(() => withClaim(wanted, nonce))
+          if (done) return done.outcome
+        } catch (error) {
+          // What the verb had claimed was taken back with all else.
+          if (isRefusal(error)) await requireClaim(nonce)
+          throw error
+        }
+        // It was claimed before, unless that has ended.
+        await requireClaim(nonce)
+        return alone(wanted)
+      }
+    },
+  }
+}
+
+/** Whether a verb said no. Where anything else went wrong, nothing has happened to the request, and it may come again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof StorageError && error.code !== 'unavailable' && error.code !== 'too_many_nonces'
+}

@@ -1,0 +1,210 @@
+import type { NonceClaim } from 'countersign/wire'
+import type { Storage } from 'countersign-server'
+import { expect, test } from 'vitest'
+import {
+  type AllowedRequest,
+  agent,
+  allowedRequest,
+  newRequest,
+  newUser,
+  nonceClaim,
+  type RefreshableGrant,
+  refreshable,
+  resource,
+  times,
+} from '../fixtures.js'
+import { inStorage, type MakeStorage } from './in-storage.js'
+
+/** What agents ask for. */
+interface Asked {
+  /** Does it once more, each time with what was not used before. */
+  act: (nonce: NonceClaim) => Promise<unknown>
+  /** How often it was done. */
+  done: () => Promise<number>
+}
+
+/** How often each is called at most. */
+const most = 8
+
+async function eventsOf(storage: Storage, event: string): Promise<number> {
+  return (await storage.listEvents({ event })).length
+}
+
+const verbs: Readonly<Record<string, (storage: Storage) => Promise<Asked>>> = {
+  createAuthRequest: async (storage) => ({
+    act: (nonce) => storage.createAuthRequest(newRequest({ nonce })),
+    done: () => eventsOf(storage, 'request.created'),
+  }),
+  recordAutonomousIssue: async (storage) => ({
+    act: (nonce) =>
+      storage.recordAutonomousIssue({
+        nonce,
+        agent,
+        delegate: null,
+        resource,
+        scope: 'read',
+        policy: 'nightly',
+        tokenLifetime: 600,
+      }),
+    done: () => eventsOf(storage, 'token.issued_by_policy'),
+  }),
+  async redeemCode(storage) {
+    const person = await newUser(storage)
+    const codes: AllowedRequest['redemption'][] = []
+    for (let number = 0; number < most; number++) codes.push((await allowedRequest(storage, {}, {}, person)).redemption)
+    return {
+      act: (nonce) => storage.redeemCode({ ...next(codes), nonce }),
+      done: () => eventsOf(storage, 'code.redeemed'),
+    }
+  },
+  async refreshGrant(storage) {
+    const { refresh, user } = await refreshable(storage)
+    return {
+      act: (nonce) => storage.refreshGrant({ ...refresh, nonce }),
+      async done() {
+        const days = await storage.listGrantUsage({ userId: user.id })
+        return days.reduce((sum, { refreshes }) => sum + refreshes, 0)
+      },
+    }
+  },
+  async revokeRefreshToken(storage) {
+    const person = await newUser(storage)
+    const tokens: RefreshableGrant['refresh'][] = []
+    for (let number = 0; number < most; number++) tokens.push((await refreshable(storage, {}, {}, person)).refresh)
+    return {
+      act: (nonce) => storage.revokeRefreshToken({ ...next(tokens), nonce }),
+      done: () => eventsOf(storage, 'refresh.revoked'),
+    }
+  },
+}
+
+function next<T>(unused: T[]): T {
+  const taken = unused.pop()
+  if (taken === undefined) throw new TypeError('there is one for each call')
+  return taken
+}
+
+const each = Object.entries(verbs)
+const ofAgent = () => nonceClaim({ agent })
+
+/** The codes of those that rejected. */
+function refusals(results: readonly PromiseSettledResult<unknown>[]): unknown[] {
+  return results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []))
+}
+
+export function signedRequestContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: a verb with the nonce of a request`, makeStorage, (world) => {
+    test.each(each)(
+      '%s: of some at once with one nonce one acts, and the others do nothing',
+      async (_verb, prepare) => {
+        const { storage } = world
+        const { act, done } = await prepare(storage)
+        const before = await done()
+        const nonce = ofAgent()
+        const results = await Promise.allSettled(times(most - 1, () => act(nonce)))
+        expect(refusals(results)).toEqual(times(most - 2, () => 'nonce_used'))
+        expect(await done()).toBe(before + 1)
+        expect(await storage.claimNonce(nonce)).toBe(false)
+        await act(ofAgent())
+        expect(await done()).toBe(before + 2)
+      },
+    )
+
+    test('of all of them at once with one nonce one acts', async () => {
+      const { storage } = world
+      const asked: Asked[] = []
+      for (const [, prepare] of each) asked.push(await prepare(storage))
+      const doneOf = async () => {
+        const counts = await Promise.all(asked.map(({ done }) => done()))
+        return counts.reduce((sum, count) => sum + count, 0)
+      }
+      const before = await doneOf()
+      const nonce = ofAgent()
+      const results = await Promise.allSettled(asked.flatMap(({ act }) => times(3, () => act(nonce))))
+      expect(refusals(results)).toEqual(times(asked.length * 3 - 1, () => 'nonce_used'))
+      expect(await doneOf()).toBe(before + 1)
+    })
+
+    test.each(each)('%s: does nothing where the nonce was claimed alone', async (_verb, prepare) => {
+      const { storage } = world
+      const { act, done } = await prepare(storage)
+      const before = [await done(), await storage.listEvents()]
+      const nonce = ofAgent()
+      await storage.claimNonce(nonce)
+      await expect(act(nonce)).rejects.toMatchObject({ name: 'StorageError', code: 'nonce_used' })
+      expect([await done(), await storage.listEvents()]).toEqual(before)
+    })
+
+    test.each(each)('%s: acts again when the nonce has ended, swept or not, once', async (_verb, prepare) => {
+      const { storage } = world
+      const { act, done } = await prepare(storage)
+      const before = await done()
+      const nonce = { ...ofAgent(), lifetime: 5 }
+      await act(nonce)
+      for (const swept of [false, true]) {
+        world.now += 5
+        if (swept) await storage.sweep()
+        await act(nonce)
+        await expect(act(nonce)).rejects.toMatchObject({ code: 'nonce_used' })
+      }
+      expect(await done()).toBe(before + 3)
+    })
+
+    test.each([
+      ['createAuthRequest', 'agent_blocked'],
+      ['recordAutonomousIssue', 'agent_blocked'],
+      ['redeemCode', 'agent_blocked'],
+    ])('%s: of an agent that is blocked has claimed the nonce, and does nothing when it is not', async (verb, code) => {
+      const { storage } = world
+      const { act, done } = (await verbs[verb]?.(storage)) ?? expect.unreachable()
+      const before = await done()
+      const nonce = ofAgent()
+      await storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] })
+      await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
+      await expect(act(nonce)).rejects.toMatchObject({ code })
+      expect(await storage.claimNonce(nonce)).toBe(false)
+      await storage.setAgentBlocked({ agent, blocked: false, by: 'operator' })
+      await expect(act(nonce)).rejects.toMatchObject({ code: 'nonce_used' })
+      expect(await done()).toBe(before)
+    })
+
+    test('what is refused has claimed the nonce, and leaves what it leaves', async () => {
+      const { storage } = world
+      const { refresh, redemption } = await refreshable(storage)
+      const thief = { agent: 'https://thief.example' }
+      const refused: Readonly<Record<string, (nonce: NonceClaim) => Promise<unknown>>> = {
+        'request.created': (nonce) => storage.createAuthRequest(newRequest({ nonce, maxOpen: 0 })),
+        'code.reused': (nonce) => storage.redeemCode({ ...redemption, nonce }),
+        'refresh.foreign_agent': (nonce) => storage.refreshGrant({ ...refresh, ...thief, nonce }),
+        'refresh.revoked': (nonce) => storage.revokeRefreshToken({ ...refresh, ...thief, nonce }),
+      }
+      for (const [event, refuse] of Object.entries(refused)) {
+        const nonce = ofAgent()
+        const before = await eventsOf(storage, event)
+        await refuse(nonce).catch((error: unknown) => expect(error).toMatchObject({ code: 'too_many_requests' }))
+        const left = await eventsOf(storage, event)
+        expect(left, event).toBe(before + (event === 'code.reused' || event === 'refresh.foreign_agent' ? 1 : 0))
+        await expect(refuse(nonce), event).rejects.toMatchObject({ code: 'nonce_used' })
+        expect(await eventsOf(storage, event), event).toBe(left)
+      }
+    })
+  })
+
+  const one: MakeStorage = (options) => makeStorage({ ...options, limits: { nonces: { perAgent: 1 } } })
+
+  inStorage(`${name}: a verb with a nonce too many`, one, (world) => {
+    test.each(each)('%s: does nothing, and acts when there is a place again', async (_verb, prepare) => {
+      const { storage } = world
+      const { act, done } = await prepare(storage)
+      const before = await done()
+      const [first, second] = [{ ...ofAgent(), lifetime: 5 }, ofAgent()]
+      await act(first)
+      const events = await storage.listEvents()
+      await expect(act(second)).rejects.toMatchObject({ name: 'StorageError', code: 'too_many_nonces' })
+      expect(await storage.listEvents()).toEqual(events)
+      world.now += 5
+      await act(second)
+      expect(await done()).toBe(before + 2)
+    })
+  })
+}
