@@ -417,9 +417,9 @@ describe('what anybody can make happen leaves few rows', () => {
           writes++
           return storage.countAttempt(attempt)
         },
-        countAttempts: (attempts) => {
+        countRequest: (request) => {
           writes++
-          return storage.countAttempts(attempts)
+          return storage.countRequest(request)
         },
       }),
     })

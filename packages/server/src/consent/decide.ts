@@ -10,7 +10,7 @@ import { checkPassword } from '../sign-in/check-password.js'
 import { renewSession } from '../sign-in/session.js'
 import type { AuthRequest, DecideOutcome, ExtendOutcome, ReasonOf } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
-import { waitBeforeAllowing } from './allowing-rate.js'
+import { allowing } from './allowing-rate.js'
 import { extension } from './extension.js'
 import { type DecisionTerms, decisionFacts, decisionTerms } from './facts.js'
 import { newHandle } from './handle.js'
@@ -39,8 +39,9 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
     handle: newHandle(context, stored.id),
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered: terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
+    attempt: isOpen ? allowing(context, person.session.user.id) : undefined,
   })
-  if (outcome.outcome === 'refused') return decideRefusals[outcome.reason](context, visit, link)
+  if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
   if (isOpen) tellDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
   const renewed = isOpen && terms.askPassword ? await renewSession(context, visit) : []
   return withCookies(await outcomeResponse(context, visit, outcome.request), renewed)
@@ -57,7 +58,7 @@ export async function deny(context: ServerContext, visit: Visit, link: ConsentLi
     grantLifetime: null,
     remembered: false,
   })
-  if (outcome.outcome === 'refused') return decideRefusals[outcome.reason](context, visit, link)
+  if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
   if (stored.status === 'open') tellDecision(context, outcome.request, { by: 'person', outcome: 'denied' })
   return outcomeResponse(context, visit, outcome.request)
 }
@@ -80,7 +81,7 @@ async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink
   return decideRefusals[isHere ? 'other_user' : 'other_browser'](context, visit, link)
 }
 
-/** What must come before an Allow: the operator's consent, a proof of who allows it, and time to read. */
+/** What must come before an Allow: the operator's consent, and a proof of who allows it. */
 async function stopBeforeAllowing(
   context: ServerContext,
   person: SignedInVisit,
@@ -99,8 +100,6 @@ async function stopBeforeAllowing(
     if (check.outcome === 'throttled') return again({ problem: 'throttled', retryAfter: check.retryAfter })
     if (check.outcome === 'wrong' || check.user.id !== id) return again({ problem: 'wrong_password' })
   }
-  const wait = await waitBeforeAllowing(context, session.user.id)
-  if (wait !== undefined) throw new PageError('too_many_requests', { retryAfter: wait, retry: link.path })
   return undefined
 }
 
@@ -145,8 +144,18 @@ type Refusals<R extends string> = Readonly<
   Record<R, (context: ServerContext, visit: Visit, link: ConsentLink) => Response>
 >
 
+function refusedDecision(
+  context: ServerContext,
+  visit: Visit,
+  link: ConsentLink,
+  refused: Extract<DecideOutcome, { outcome: 'refused' }>,
+): Response {
+  if (refused.reason !== 'too_often') return decideRefusals[refused.reason](context, visit, link)
+  throw new PageError('too_many_requests', { retryAfter: refused.retryAfter, retry: link.path })
+}
+
 /** Where a decision that was not taken leads. */
-const decideRefusals: Refusals<ReasonOf<DecideOutcome>> = {
+const decideRefusals: Refusals<Exclude<ReasonOf<DecideOutcome>, 'too_often'>> = {
   unknown: () => turnAway('request_unknown'),
   expired: () => turnAway('request_expired'),
   other_browser: () => turnAway('request_other_session'),

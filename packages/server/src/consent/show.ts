@@ -6,7 +6,7 @@ import type { SignedInVisit, Visit } from '../http/visit.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import type { AuthRequest } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
-import { waitBeforeAllowing } from './allowing-rate.js'
+import { allowing } from './allowing-rate.js'
 import { comesFromAgent } from './comes-from-agent.js'
 import { decisionFacts } from './facts.js'
 import { newHandle } from './handle.js'
@@ -61,7 +61,6 @@ async function allowRemembered(
   { link, stored, grantId }: { link: ConsentLink; stored: AuthRequest; grantId: string },
 ): Promise<Response | undefined> {
   const { user } = visit.session
-  if ((await waitBeforeAllowing(context, user.id)) !== undefined) return undefined
   const outcome = await context.storage.allowRemembered({
     tokenHash: link.tokenHash,
     browserHash: visit.browserHash,
@@ -69,6 +68,7 @@ async function allowRemembered(
     state: link.state ?? null,
     grantId,
     handle: newHandle(context, stored.id),
+    attempt: allowing(context, user.id),
   })
   if (outcome.outcome === 'refused') return undefined
   tellDecision(context, outcome.request, { by: 'grant', outcome: 'allowed' })

@@ -50,6 +50,6 @@ export async function checkPassword(
   }
   await storage.clearAttempts(account)
   if (device !== undefined) await storage.clearAttempts(device)
-  if (address !== undefined) await storage.forgiveAttempt(address)
+  if (address !== undefined) await storage.forgiveAttempts([address])
   return { outcome: 'right', user: credential.user }
 }

@@ -45,8 +45,8 @@ import { type Storage, StorageError, type StorageOptions } from './storage.js'
 import {
   clearAttempts,
   countAttempt,
-  countAttempts,
-  forgiveAttempt,
+  countRequest,
+  forgiveAttempts,
   isKnownDevice,
   rememberDevice,
 } from './throttle/throttle.js'
@@ -164,8 +164,8 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 
     claimNonce,
     countAttempt: alone('process', countAttempt),
-    countAttempts: alone('process', countAttempts),
-    forgiveAttempt: together('process', forgiveAttempt),
+    countRequest: alone('process', countRequest),
+    forgiveAttempts: together('process', forgiveAttempts),
     clearAttempts: alone('process', clearAttempts),
     rememberDevice: alone('process', rememberDevice),
     isKnownDevice: reading(isKnownDevice),

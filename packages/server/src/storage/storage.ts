@@ -45,6 +45,7 @@ export type {
 } from './requests/request-storage.js'
 export type { NewSession, Session } from './sessions/session-storage.js'
 export { StorageError } from './storage-error.js'
+export type { AttemptCount, LimitedAttempt, RequestAttempt } from './throttle/throttle-storage.js'
 
 /**
  * What the auth server keeps, as atomic verbs. A verb either happens whole, with its audit row, or not at all; no

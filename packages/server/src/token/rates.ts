@@ -1,85 +1,122 @@
 import { AAuthError } from 'countersign'
 import { networkOf } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
+import { agentBlocked } from '../policy/policy.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
+import type { AttemptCount, RequestAttempt } from '../storage/storage.js'
 import type { SigningAgent } from './signed-request.js'
 
 /** How many requests for access are let through in a window, counted in the storage and so on all instances together. */
-interface Rate {
-  /** What is counted. */
-  of: string
-  /** Seconds. */
-  window: number
+interface Rate extends RequestAttempt {
   /** Before the setting that multiplies it. */
   most: number
+  /** What each person who has allowed the agent something adds to that. */
+  perPerson?: number
+}
+
+type CountedRate = Rate & AttemptCount
+
+/** A request for access, counted. */
+export interface CountedAccess {
+  /** Whether anybody ever allowed the agent something. */
+  hasBeenAllowed: boolean
+  /** What it counts in for longer than a minute, where a person will be asked: {@link requireLastingRate} judges it. */
+  lasting: readonly CountedRate[]
+}
+
+/** Requests in a minute, from one address and from one agent (attacks A20). */
+function minuteRates({ agent, remoteAddress }: SigningAgent): Rate[] {
+  return [
+    ...(remoteAddress === undefined ? [] : [rate(`address ${networkOf(remoteAddress)}`, { window: 60, most: 1000 })]),
+    rate(`agent ${agent}`, { window: 60, most: 300 }),
+  ]
 }
 
 /**
- * Requests for access in a minute, from one address and from one agent (attacks A20).
- *
- * @throws AAuthError `too_many_requests`
+ * Requests that leave rows which are kept for long, in an hour and in a day. For agents that nobody has allowed anything yet
+ * they are counted by the address. For those that somebody has allowed something, but not many people, by the agent, since
+ * whoever allows an agent of their own could fill the database, and by the address, since they may have many agents.
  */
-export async function requireRate(context: ServerContext, { agent, remoteAddress }: SigningAgent): Promise<void> {
-  await countAll(context, [
-    ...(remoteAddress === undefined ? [] : [{ of: `address ${networkOf(remoteAddress)}`, window: 60, most: 1000 }]),
-    { of: `agent ${agent}`, window: 60, most: 300 },
-  ])
+function lastingRates({ agent, remoteAddress }: SigningAgent): Rate[] {
+  const ofAgent = [
+    rate(`agent ${agent} per hour`, { window: 3600, most: 300, perPerson: 20, of: 'allowed' }),
+    rate(`agent ${agent} per day`, { window: 86_400, most: 1500, perPerson: 100, of: 'allowed' }),
+  ]
+  if (remoteAddress === undefined) return ofAgent
+  const network = networkOf(remoteAddress)
+  return [
+    ...ofAgent,
+    rate(`small agents at ${network}`, { window: 3600, most: 3000, of: 'allowed' }),
+    rate(`unknown agents at ${network}`, { window: 3600, most: 1000, of: 'unknown' }),
+  ]
+}
+
+function rate(counted: string, terms: Omit<Rate, 'key'>): Rate {
+  return { key: hashSecret(`requests of ${counted}`), ...terms }
 }
 
 /**
- * Requests in an hour from one address for agents that nobody has allowed anything yet: each leaves rows that are kept
- * for months.
+ * Counts a request for access in all its rates at once, and judges those of a minute.
  *
- * @throws AAuthError `too_many_requests`
+ * @param options.lasts whether it will leave rows that are kept for long
+ * @throws AAuthError `agent_blocked`, `too_many_requests`
  */
-export async function requireNewcomerRate(context: ServerContext, { remoteAddress }: SigningAgent): Promise<void> {
-  if (remoteAddress === undefined) return
-  await countAll(context, [{ of: `unknown agents at ${networkOf(remoteAddress)}`, window: 3600, most: 1000 }])
+export async function countRequest(
+  context: ServerContext,
+  agent: SigningAgent,
+  { lasts }: { lasts: boolean },
+): Promise<CountedAccess> {
+  const ofMinute = minuteRates(agent)
+  const rates = lasts ? [...ofMinute, ...lastingRates(agent)] : ofMinute
+  const { isBlocked, hasBeenAllowed, counts } = await context.storage.countRequest({
+    agent: agent.agent,
+    attempts: rates.map(({ key, window, of }) => ({ key, window, of })),
+  })
+  if (isBlocked) throw agentBlocked()
+  const counted = rates.flatMap((each, index) => {
+    const count = counts[index]
+    return count ? [{ ...each, ...count }] : []
+  })
+  const beyond = counted.slice(0, ofMinute.length).find((each) => beyondMost(context, each) > 0)
+  if (beyond) await refuse(context, beyond, counted)
+  return { hasBeenAllowed, lasting: counted.slice(ofMinute.length) }
 }
-
-/** What the agents at one address may ask for that are within those. */
-const smallAgents = { window: 3600, most: 3000 }
 
 /** From how many people on an agent is bounded by its rate in a minute alone. */
 const manyPeople = 500
 
-/** What an agent may ask for at least, and for each person who has allowed it something. */
-const lasting = [
-  { span: 'hour', window: 3600, most: 300, perPerson: 20 },
-  { span: 'day', window: 86_400, most: 1500, perPerson: 100 },
-] as const
-
-/**
- * Requests in an hour and in a day of agents that somebody has allowed something, but not many people: each leaves rows
- * that are kept for more than a year, and whoever allows an agent of their own could fill the database with them. From one
- * address, too, since they may have many agents.
- *
- * @throws AAuthError `too_many_requests`
- */
+/** @throws AAuthError `too_many_requests` */
 export async function requireLastingRate(
   context: ServerContext,
-  { agent, remoteAddress }: SigningAgent,
+  { agent }: SigningAgent,
+  { lasting }: Pick<CountedAccess, 'lasting'>,
 ): Promise<void> {
-  const { storage, rateFactor } = context
-  const ofAgent = lasting.map(({ span, window }) => ({ key: keyOf(`agent ${agent} per ${span}`), window }))
-  const { window, most } = smallAgents
-  const ofNetwork =
-    remoteAddress === undefined ? [] : [{ key: keyOf(`small agents at ${networkOf(remoteAddress)}`), window }]
-  const counted = await storage.countAttempts([...ofAgent, ...ofNetwork])
-  const network = counted[ofAgent.length]
+  const ofAddress = lasting.filter(({ perPerson }) => perPerson === undefined)
   let isSmall = true
-  for (const [index, rate] of lasting.entries()) {
-    const { count = 0, resetAt = 0 } = counted[index] ?? {}
-    const beyond = count - rate.most * rateFactor
-    if (beyond <= 0) continue
+  for (const each of lasting) {
+    const beyond = beyondMost(context, each)
+    if (each.perPerson === undefined || beyond <= 0) continue
     isSmall = false
-    if (await isAllowedBy(context, agent, Math.min(manyPeople, beyond / rate.perPerson))) continue
-    const others = [...ofAgent, ...ofNetwork].filter((_, other) => other !== index)
-    await Promise.all(others.map(({ key }) => storage.forgiveAttempt(key)))
-    throw tooMany(context, resetAt)
+    if (await isAllowedBy(context, agent, Math.min(manyPeople, beyond / each.perPerson))) continue
+    await refuse(context, each, lasting)
   }
-  if (!isSmall) await Promise.all(ofNetwork.map(({ key }) => storage.forgiveAttempt(key)))
-  else if (network && network.count > most * rateFactor) throw tooMany(context, network.resetAt)
+  if (!isSmall) return giveBack(context, ofAddress)
+  const full = ofAddress.find((each) => beyondMost(context, each) > 0)
+  if (full) throw tooMany(context, full)
+}
+
+/** Judges what comes between the rates; a request that is refused there leaves nothing, and counts in its minute alone. */
+export async function orGiveBack<T>(
+  context: ServerContext,
+  { lasting }: Pick<CountedAccess, 'lasting'>,
+  judge: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await judge()
+  } catch (error) {
+    await giveBack(context, lasting)
+    throw error
+  }
 }
 
 const page = { size: 500, most: 10 }
@@ -98,22 +135,24 @@ async function isAllowedBy({ storage }: ServerContext, agent: string, least: num
   return false
 }
 
-async function countAll(context: ServerContext, rates: readonly Rate[]): Promise<void> {
-  const { storage, rateFactor } = context
-  const keys = rates.map(({ of }) => keyOf(of))
-  const counted = await storage.countAttempts(rates.map(({ window }, index) => ({ key: keys[index] ?? '', window })))
-  const beyond = rates.findIndex(({ most }, index) => (counted[index]?.count ?? 0) > most * rateFactor)
-  if (beyond === -1) return
-  // One agent beyond its own limit takes nothing from the others at its address; one beyond that leaves no counter of its own.
-  await Promise.all(keys.filter((_, index) => index !== beyond).map((key) => storage.forgiveAttempt(key)))
-  throw tooMany(context, counted[beyond]?.resetAt ?? 0)
+function beyondMost({ rateFactor }: ServerContext, { count, most }: CountedRate): number {
+  return count - most * rateFactor
 }
 
-function keyOf(counted: string): string {
-  return hashSecret(`requests of ${counted}`)
+/** One agent beyond its own limit takes nothing from the others at its address; one beyond that leaves no counter of its own. */
+async function refuse(context: ServerContext, beyond: CountedRate, counted: readonly CountedRate[]): Promise<never> {
+  await giveBack(
+    context,
+    counted.filter((each) => each !== beyond),
+  )
+  throw tooMany(context, beyond)
 }
 
-function tooMany({ now }: ServerContext, resetAt: number): AAuthError {
+async function giveBack({ storage }: ServerContext, counted: readonly CountedRate[]): Promise<void> {
+  if (counted.length > 0) await storage.forgiveAttempts(counted.map(({ key }) => key))
+}
+
+function tooMany({ now }: ServerContext, { resetAt }: CountedRate): AAuthError {
   const retryAfter = Math.max(1, resetAt - now())
   return new AAuthError('too_many_requests', 'Too many requests for access.', { retryAfter })
 }

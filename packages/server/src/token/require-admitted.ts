@@ -1,8 +1,8 @@
 import { AAuthError } from 'countersign'
 import type { ServerContext } from '../context.js'
 import { grantable } from '../policy/permissions.js'
-import { agentBlocked, denialOf } from '../policy/policy.js'
-import { requireRate } from './rates.js'
+import { denialOf, type PolicyDecision } from '../policy/policy.js'
+import { type CountedAccess, countRequest } from './rates.js'
 import type { SigningAgent } from './signed-request.js'
 
 /** What an agent asks for, verified. */
@@ -11,11 +11,9 @@ export interface AccessAsked {
   scope: readonly string[]
 }
 
-export interface Admission {
+export interface Admission extends CountedAccess {
   /** The policy under which the agent acts for itself; undefined: a person is asked. */
   policy: string | undefined
-  /** Whether anybody ever allowed the agent something. */
-  hasBeenAllowed: boolean
 }
 
 /**
@@ -29,10 +27,10 @@ export async function requireAdmitted(
   access: AccessAsked,
 ): Promise<Admission> {
   requireGrantable(access)
-  const { isBlocked, hasBeenAllowed } = await context.storage.findStanding(agent.agent)
-  if (isBlocked) throw agentBlocked()
-  await requireRate(context, agent)
-  return { policy: policyGrant(context, agent, access), hasBeenAllowed }
+  const { agent: id, delegate } = agent
+  const decision = context.policy({ agent: id, delegate, ...access })
+  const counted = await countRequest(context, agent, { lasts: decision === 'ask' })
+  return { ...counted, policy: policyGrant(context, agent, { access, decision }) }
 }
 
 function requireGrantable({ scope }: AccessAsked): void {
@@ -44,9 +42,8 @@ function requireGrantable({ scope }: AccessAsked): void {
 function policyGrant(
   context: ServerContext,
   { agent, delegate }: SigningAgent,
-  access: AccessAsked,
+  { access, decision }: { access: AccessAsked; decision: PolicyDecision },
 ): string | undefined {
-  const decision = context.policy({ agent, delegate, ...access })
   const denial = denialOf(decision)
   const granted = decision !== 'ask' && 'grant' in decision ? decision.grant : undefined
   context.tell?.({

@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.js'
-import { requireLastingRate, requireNewcomerRate } from './rates.js'
+import { requireLastingRate } from './rates.js'
 import type { Admission } from './require-admitted.js'
 import type { SigningAgent } from './signed-request.js'
 
@@ -14,12 +14,9 @@ const unknownAgentOpenRequests = 20
 export async function requireRoom(
   context: ServerContext,
   agent: SigningAgent,
-  { hasBeenAllowed }: Pick<Admission, 'hasBeenAllowed'>,
+  admission: Pick<Admission, 'hasBeenAllowed' | 'lasting'>,
 ): Promise<number> {
-  if (hasBeenAllowed) {
-    await requireLastingRate(context, agent)
-    return context.maxOpenRequests
-  }
-  await requireNewcomerRate(context, agent)
-  return Math.min(context.maxOpenRequests, unknownAgentOpenRequests)
+  await requireLastingRate(context, agent, admission)
+  const { maxOpenRequests } = context
+  return admission.hasBeenAllowed ? maxOpenRequests : Math.min(maxOpenRequests, unknownAgentOpenRequests)
 }

@@ -33,8 +33,8 @@ export async function openCrowd({
     }),
   )
   let sent = 0
-  async function ask(agent: string, address: string): Promise<Response> {
-    const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: `${agent}/callback` })
+  async function ask(agent: string, address: string, redirectUri = `${agent}/callback`): Promise<Response> {
+    const form = new URLSearchParams({ request_type: 'auth', scope: 'data.read', redirect_uri: redirectUri })
     const request = await signRequest(new Request(`${issuer}/agent/token`, { method: 'POST', body: form }), {
       profile: january.signing,
       signer,

@@ -62,6 +62,20 @@ it('lets through more by the factor that is set', { timeout: 120_000 }, async ()
   }
 })
 
+it('A20: a request that is refused for where it leads back to counts in its minute alone', {
+  timeout: 120_000,
+}, async () => {
+  const { ask, clock, rows } = await openCrowd()
+  for (let count = 0; count < 1010; count++) {
+    if (count % 250 === 0) clock.now += 60
+    const answer = await ask('https://a.crowd.example', '192.0.2.7', 'https://a.crowd.example/other')
+    expect(answer.status).toBe(400)
+  }
+  expect(rows('attempt')).toBe(2)
+  expect((await ask('https://b.crowd.example', '192.0.2.7')).status).toBe(200)
+  expect(rows('attempt')).toBe(4)
+})
+
 it('A13: an agent that nobody allowed anything has 20 open requests at most, however many others may have', async () => {
   const { ask } = await openCrowd({ limits: { openRequests: 1000 } })
   for (let count = 0; count < 20; count++) expect((await ask('https://a.crowd.example', '192.0.2.7')).status).toBe(200)
@@ -107,12 +121,13 @@ describe('A20: an agent that somebody allowed once', () => {
   /** Has requests of somebody counted as if there had been so many more in each window. */
   const countedBefore = (of: string, requests: number) => (storage: Storage) => ({
     ...storage,
-    async countAttempts(attempts: Parameters<Storage['countAttempts']>[0]) {
-      const counted = await storage.countAttempts(attempts)
-      return counted.map(({ count, resetAt }, index) => {
-        const isMeant = attempts[index]?.key === hashOf(`requests of ${of}`)
-        return { count: isMeant ? count + requests : count, resetAt }
+    async countRequest(request: Parameters<Storage['countRequest']>[0]) {
+      const { counts, ...standing } = await storage.countRequest(request)
+      const more = counts.map((each, index) => {
+        const isMeant = request.attempts[index]?.key === hashOf(`requests of ${of}`)
+        return each && { ...each, count: isMeant ? each.count + requests : each.count }
       })
+      return { ...standing, counts: more }
     },
   })
 

@@ -3,6 +3,7 @@ import { type AgentMetadata, type NonceClaim, requireParameter } from 'countersi
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { RequestDisplay } from '../../storage/storage.js'
+import { orGiveBack } from '../../token/rates.js'
 import { type AccessAsked, requireAdmitted } from '../../token/require-admitted.js'
 import { requireRoom } from '../../token/require-room.js'
 import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../../token/signed-request.js'
@@ -34,8 +35,11 @@ export async function requestAuthorization(
   const admission = await requireAdmitted(context, agent, access) //    scope_invalid, agent_blocked, too_many_requests, policy_denied
   const { policy } = admission
   if (policy !== undefined) return { claiming: (nonce) => issueAutonomously(context, agent, { access, policy, nonce }) }
-  const document = await requireDocument(context, agent, redirectUri) // key_unknown
-  requireListedRedirect(redirectUri, document, context.interop.redirectUrisOptional) // redirect_uri_not_listed
+  const document = await orGiveBack(context, admission, async () => {
+    const found = await requireDocument(context, agent, redirectUri) // key_unknown
+    requireListedRedirect(redirectUri, found, context.interop.redirectUrisOptional) // redirect_uri_not_listed
+    return found
+  })
   const maxOpen = await requireRoom(context, agent, admission) //       too_many_requests
   const prompt = form.get('prompt')
   return {

@@ -7,6 +7,7 @@ import type { CodeRow, RefreshTokenRow } from '../engines/tables.js'
 import type { NewHandle } from '../requests/request-storage.js'
 import type { FoundRequest } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
+import { isUseDue } from '../usage/usage.js'
 import { grants, personOf, toGrant } from './grant-lists.js'
 import type { CodeRedemption, NewRefreshToken, RedeemOutcome } from './grant-storage.js'
 import { commonScope, lastEndOf } from './granted-scopes.js'
@@ -55,7 +56,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   const { grant, row, scope } = code
   const issue = generateTokenIssue(grant, scope, redemption.tokenLifetime, now)
   await storeIssue(unit, issue, { grant_id: row.id, request_id: row.request_id })
-  await markUsed(unit, row.id)
+  if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, row.id)
   const end = lastEndOf(grant.permissions, scope)
   const refreshIssued = refresh !== undefined && (end === null || end > issue.expiresAt) // W14
   if (refreshIssued) await createRefreshToken(unit, code, refresh)

@@ -5,7 +5,7 @@ import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes } from '../engines/stored-bytes.js'
 import { auditDelegate } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
-import { usedEvery } from '../usage/usage.js'
+import { isUseDue, usedEvery } from '../usage/usage.js'
 import { type FoundGrant, grants, lockGrant, personOf, toGrant } from './grant-lists.js'
 import type { Refresh, RefreshOutcome, RefreshTokenRevocation } from './grant-storage.js'
 import { commonScope, scopeToGrant } from './granted-scopes.js'
@@ -40,10 +40,9 @@ export async function judgeRefresh(statement: Statement, refresh: Refresh): Prom
   const scope = scopeToGrant(token.scope, refresh.scope)
   if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
   const { grant, user, lastUsedAt } = token
-  const isDue = lastUsedAt === null || lastUsedAt <= now - usedEvery
   return {
     outcome: { outcome: 'refreshed', grant, user, issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now) },
-    use: { grantId: token.grantRow.id, dueToken: isDue ? token.id : undefined, at: now },
+    use: { grantId: token.grantRow.id, dueToken: isUseDue(lastUsedAt, now) ? token.id : undefined, at: now },
   }
 }
 

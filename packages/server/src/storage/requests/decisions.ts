@@ -9,6 +9,7 @@ import type { Grant } from '../grants/grant-storage.js'
 import { grantEnded, isWithinScope, scopeToGrant } from '../grants/granted-scopes.js'
 import { createGrant, markUsed } from '../grants/grants.js'
 import type { ReasonOf } from '../reason-of.js'
+import { waitAfter } from '../throttle/throttle.js'
 import type {
   AuthRequest,
   DecideOutcome,
@@ -31,8 +32,9 @@ import {
 
 export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
   const status = decision.decision === 'allow' ? 'allowed' : 'denied'
-  const { found } = decision
-  if (status === 'allowed') await holdPerson(unit, decision.userId)
+  const { found, attempt } = decision
+  const wait = attempt && (await waitAfter(unit, attempt))
+  if (wait !== undefined) return { outcome: 'refused', reason: 'too_often', retryAfter: wait }
   if (found && !decisionRefusal(found, decision)) {
     const [row] = await foundDecision(unit, {
       token_hash: hashBytes(decision.tokenHash),
@@ -43,6 +45,7 @@ export async function decideRequest(unit: Unit, decision: RequestDecision): Prom
     })
     if (row) return carryOut(unit, row, found, { ...decision, status })
   }
+  if (status === 'allowed') await holdPerson(unit, decision.userId)
   const row = await lockRequest(unit, decision.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
@@ -87,7 +90,10 @@ function recordedDecision(
 }
 
 /** Why a decision may not be recorded; undefined: it may. */
-function decisionRefusal(request: AuthRequest, decision: RequestDecision): ReasonOf<DecideOutcome> | undefined {
+function decisionRefusal(
+  request: AuthRequest,
+  decision: RequestDecision,
+): Exclude<ReasonOf<DecideOutcome>, 'too_often'> | undefined {
   const refusal = boundRefusal(request, decision)
   if (refusal) return refusal
   if (request.revision !== decision.revision) return 'changed'
@@ -109,8 +115,8 @@ interface FoundDecision {
   revision: number
 }
 
-/** Decides a request that is open as it was found. */
-const foundDecision = keptQuery(({ db, clock }, decision: Placeholders<FoundDecision>) =>
+/** Decides a request that is open as it was found, while its person stays as they are. */
+const foundDecision = keptQuery(({ db, clock, locking }, decision: Placeholders<FoundDecision>) =>
   db
     .updateTable('auth_request')
     .set({ status: decision.status, decided_at: clock })
@@ -118,7 +124,7 @@ const foundDecision = keptQuery(({ db, clock }, decision: Placeholders<FoundDeci
     .where('status', '=', 'open')
     .where('expires_at', '>', clock)
     .where('browser_hash', '=', decision.browser_hash)
-    .where('user_id', '=', (e) => activeUser(e, decision.user))
+    .where('user_id', '=', (e) => locking(activeUser(e, decision.user), { app_user: 'alone' }))
     .where('revision', '=', decision.revision)
     .returning(['id', 'public_id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id']),
 )
@@ -157,6 +163,8 @@ function decided(
 
 /** Binds, then decides as the person who is bound would. */
 export async function allowRemembered(unit: Unit, permission: RememberedPermission): Promise<RememberedOutcome> {
+  const wait = permission.attempt && (await waitAfter(unit, permission.attempt))
+  if (wait !== undefined) return { outcome: 'refused', reason: 'too_often', retryAfter: wait }
   const person = await lockUser(unit, permission.userId)
   const row = await lockRequest(unit, permission.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }

@@ -1,5 +1,6 @@
 import type { AgentSighting } from '../agents/agent-storage.js'
 import type { OfSignedRequest } from '../nonces/signed-request.js'
+import type { LimitedAttempt } from '../throttle/throttle-storage.js'
 
 /** Pending authorizations, from the agent's request to the person's decision. */
 export interface RequestStorage {
@@ -157,18 +158,32 @@ export interface RequestDecision {
   grantLifetime: number | null
   /** Whether the grant may answer later requests without a page. */
   remembered: boolean
+  /** Counted before all else. */
+  attempt?: LimitedAttempt | undefined
+}
+
+/** What was tried too often. */
+interface TooOften {
+  outcome: 'refused'
+  reason: 'too_often'
+  /** Seconds to wait. */
+  retryAfter: number
 }
 
 export type DecideOutcome =
   | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
   | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'not_open' | 'changed' }
+  | TooOften
 
 export interface RememberedPermission extends RequestBinding {
   grantId: string
   /** What it is answered with. */
   handle?: NewHandle | undefined
+  /** Counted before all else. */
+  attempt?: LimitedAttempt | undefined
 }
 
 export type RememberedOutcome =
   | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
   | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'not_open' | 'not_covered' }
+  | TooOften

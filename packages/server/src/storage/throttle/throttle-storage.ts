@@ -1,4 +1,5 @@
 import type { NonceClaim } from 'countersign/wire'
+import type { AgentStanding } from '../agents/agent-storage.js'
 
 export interface ThrottleStorage {
   /**
@@ -11,10 +12,10 @@ export interface ThrottleStorage {
    * hash of what is limited.
    */
   countAttempt(attempt: Attempt): Promise<AttemptCount>
-  /** Counts several at once, each with a key of its own; in their order. */
-  countAttempts(attempts: readonly Attempt[]): Promise<AttemptCount[]>
-  /** Takes one attempt back, after it succeeded. */
-  forgiveAttempt(key: string): Promise<void>
+  /** Counts a request of an agent, each attempt with a key of its own; nothing where the agent is blocked. */
+  countRequest(request: { agent: string; attempts: readonly RequestAttempt[] }): Promise<CountedRequest>
+  /** Takes one attempt of each key back. */
+  forgiveAttempts(keys: readonly string[]): Promise<void>
   /** Forgets the attempts, after one that succeeded. */
   clearAttempts(key: string): Promise<void>
   /** Remembers, at a sign-in, the browser in which it succeeded (attacks C16). */
@@ -26,6 +27,21 @@ export interface Attempt {
   key: string
   /** Seconds. */
   window: number
+}
+
+export interface RequestAttempt extends Attempt {
+  /** Counted for agents that anybody ever allowed something, or for others only. @default for all */
+  of?: 'allowed' | 'unknown' | undefined
+}
+
+export interface CountedRequest extends AgentStanding {
+  /** In the order of the attempts; undefined: not counted for this agent. */
+  counts: (AttemptCount | undefined)[]
+}
+
+/** An attempt at what a verb does, which refuses beyond so many in the window. What it refuses counts as well. */
+export interface LimitedAttempt extends Attempt {
+  most: number
 }
 
 export interface AttemptCount {

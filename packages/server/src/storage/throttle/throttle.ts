@@ -1,54 +1,106 @@
 import { createHash } from 'node:crypto'
-import { sql } from 'kysely'
+import { type InsertQueryBuilder, type InsertResult, type SqlBool, sql } from 'kysely'
 import { userIdOf } from '../accounts/users.js'
-import type { Statement, Unit } from '../engines/engine.js'
-import { keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
+import type { Parts, Statement, Unit } from '../engines/engine.js'
+import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes } from '../engines/stored-bytes.js'
-import type { Attempt, AttemptCount, Device } from './throttle-storage.js'
+import type { AttemptRow, Tables } from '../engines/tables.js'
+import type {
+  Attempt,
+  AttemptCount,
+  CountedRequest,
+  Device,
+  LimitedAttempt,
+  RequestAttempt,
+} from './throttle-storage.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
   return count(statement, hashBytes(attempt.key), attempt.window)
 }
 
 async function count(statement: Statement, keyHash: Uint8Array, window: number): Promise<AttemptCount> {
-  const [counted] = await countAll(statement, [{ keyHash, window }])
-  if (!counted) throw new TypeError('an attempt was not counted')
-  return { count: counted.count, resetAt: counted.reset_at }
+  const [row] = await countOne(statement, { keyHash, window })
+  if (!row) throw new TypeError('an attempt was not counted')
+  return { count: row.count, resetAt: row.reset_at }
 }
 
-export async function countAttempts(statement: Statement, attempts: readonly Attempt[]): Promise<AttemptCount[]> {
-  const wanted = attempts.map(({ key, window }) => ({ keyHash: hashBytes(key), window }))
-  const counted = await countAll(
-    statement,
-    // In one order everywhere: two that lock the same rows must not wait for each other.
-    wanted.toSorted((one, other) => Buffer.compare(one.keyHash, other.keyHash)),
-  )
-  return wanted.map(({ keyHash }) => {
-    const row = counted.find(({ key_hash }) => Buffer.compare(key_hash, keyHash) === 0)
-    if (!row) throw new TypeError('each attempt has a key of its own')
-    return { count: row.count, resetAt: row.reset_at }
+/** Counts an attempt; gives the seconds to wait where there were too many, else undefined. */
+export async function waitAfter(unit: Unit, { most, ...attempt }: LimitedAttempt): Promise<number | undefined> {
+  const { count, resetAt } = await countAttempt(unit, attempt)
+  return count > most ? Math.max(1, resetAt - unit.now) : undefined
+}
+
+/** Of whom an attempt is counted, as the query has it. */
+const whose = { all: 0, allowed: 1, unknown: 2 } as const
+
+export async function countRequest(
+  statement: Statement,
+  { agent, attempts }: { agent: string; attempts: readonly RequestAttempt[] },
+): Promise<CountedRequest> {
+  const wanted = attempts.map(({ key, window, of }) => ({
+    keyHash: hashBytes(key),
+    window,
+    of: whose[of ?? 'all'],
+    agent,
+  }))
+  const rows = await countAllOf(statement, wanted)
+  const counts = wanted.map(({ keyHash }) => {
+    const row = rows.find(({ key_hash }) => Buffer.compare(key_hash, keyHash) === 0)
+    return row && { count: row.count, resetAt: row.reset_at }
   })
+  const [row] = rows
+  return { isBlocked: row === undefined, hasBeenAllowed: Boolean(row?.allowed), counts }
 }
 
-const countAll = keptQueryOfRows(
-  ({ db, clock }, attempts: readonly Placeholders<{ keyHash: Uint8Array; window: number }>[]) =>
-    db
-      .insertInto('attempt')
-      .values(
-        attempts.map(({ keyHash, window }) => ({
-          key_hash: keyHash,
-          count: 1,
-          reset_at: sql<number>`${clock} + ${window}`,
-        })),
-      )
-      .onConflict((conflict) =>
-        conflict.column('key_hash').doUpdateSet({
-          count: sql`case when attempt.reset_at <= ${clock} then 1 else attempt.count + 1 end`,
-          reset_at: sql`case when attempt.reset_at <= ${clock} then excluded.reset_at else attempt.reset_at end`,
-        }),
-      )
-      .returning(['key_hash', 'count', 'reset_at']),
+interface NewAttempt {
+  keyHash: Uint8Array
+  window: number
+}
+
+const countOne = keptQuery((parts, { keyHash, window }: Placeholders<NewAttempt>) => {
+  const { db, clock } = parts
+  return counting(
+    parts,
+    db.insertInto('attempt').values({ key_hash: keyHash, count: 1, reset_at: sql<number>`${clock} + ${window}` }),
+  )
+})
+
+/**
+ * Some attempts, of an agent that is not blocked, in one order everywhere: two that lock the same rows must not wait for each
+ * other. The first of the selects has no rows; it says of which types those of the others are.
+ */
+const countAllOf = keptQueryOfRows(
+  (parts, attempts: readonly Placeholders<NewAttempt & { of: number; agent: string }>[]) => {
+    const { db, clock } = parts
+    const agent = attempts[0]?.agent ?? sql.lit('')
+    const isBlocked = sql<SqlBool>`exists (select 1 from agent where identifier = ${agent} and blocked_at is not null)`
+    const isAllowed = sql<SqlBool>`exists (select 1 from consent_grant where agent_id =
+      (select id from agent where identifier = ${agent}))`
+    const given = attempts.map(({ keyHash, window, of }) => sql`select ${keyHash}, ${window}, ${of}`)
+    const values = sql<Pick<AttemptRow, 'key_hash' | 'count' | 'reset_at'>>`
+      select w.key_hash, 1, ${clock} + w.reset_at
+      from (${sql.join([sql`select key_hash, reset_at, count from attempt where 1 = 0`, ...given], sql` union all `)}) as w
+      where not ${isBlocked} and w.count in (${sql.lit(whose.all)}, case when ${isAllowed}
+        then ${sql.lit(whose.allowed)} else ${sql.lit(whose.unknown)} end)
+      order by w.key_hash`
+    return counting(
+      parts,
+      db.insertInto('attempt').columns(['key_hash', 'count', 'reset_at']).expression(values),
+    ).returning(isAllowed.as('allowed'))
+  },
 )
+
+/** Adds to what is counted in the same window. */
+function counting({ clock }: Pick<Parts, 'clock'>, insertion: InsertQueryBuilder<Tables, 'attempt', InsertResult>) {
+  return insertion
+    .onConflict((conflict) =>
+      conflict.column('key_hash').doUpdateSet({
+        count: sql`case when attempt.reset_at <= ${clock} then 1 else attempt.count + 1 end`,
+        reset_at: sql`case when attempt.reset_at <= ${clock} then excluded.reset_at else attempt.reset_at end`,
+      }),
+    )
+    .returning(['key_hash', 'count', 'reset_at'])
+}
 
 /** Rows that one code or refresh token leaves of each refusal in a day: an agent may present it as often as it likes, and more say nothing new. */
 const refusedRows = { window: 86_400, most: 100 }
@@ -61,19 +113,16 @@ export async function isOneTooMany(statement: Statement, refusal: string, of: st
 }
 
 /** What nothing is counted of any more leaves no row. */
-export async function forgiveAttempt({ db }: Unit, key: string): Promise<void> {
-  const of = hashBytes(key)
-  const last = await db
-    .deleteFrom('attempt')
-    .where('key_hash', '=', of)
-    .where('count', '<=', 1)
-    .returning('key_hash')
-    .executeTakeFirst()
-  if (last) return
+export async function forgiveAttempts(unit: Unit, keys: readonly string[]): Promise<void> {
+  const { db } = unit
+  const hashes = keys.map(hashBytes)
+  const kept = db.selectFrom('attempt').select('key_hash').where('key_hash', 'in', hashes).orderBy('key_hash')
+  await unit.lockRows('whole', kept)
+  await db.deleteFrom('attempt').where('key_hash', 'in', hashes).where('count', '<=', 1).execute()
   await db
     .updateTable('attempt')
     .set((e) => ({ count: e('count', '-', 1) }))
-    .where('key_hash', '=', of)
+    .where('key_hash', 'in', hashes)
     .execute()
 }
 

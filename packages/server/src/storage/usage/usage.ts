@@ -4,6 +4,11 @@ import type { Unit } from '../engines/engine.js'
 /** Seconds within which the last use of a row is written once. */
 export const usedEvery = 60
 
+/** Whether a use is to be written now. */
+export function isUseDue(lastUsedAt: number | null, now: number): boolean {
+  return lastUsedAt === null || lastUsedAt <= now - usedEvery
+}
+
 const day = 24 * 60 * 60
 
 /** What was used at one time, by the numbers of the rows. It refuses nobody. */

@@ -123,6 +123,48 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       tokenLifetime: 600,
     })
 
+    test('the use of a permission is written once in a minute, be it by an answer without a page or by its code', async () => {
+      const { storage } = world
+      const { permission, grantId } = await permitted()
+      const lastUsedAt = async () => (await storage.findGrant(grantId))?.lastUsedAt
+      world.now += 10
+      await storage.allowRemembered(permission)
+      expect(await lastUsedAt()).toBe(start + 10)
+      world.now += 59
+      expect(outcomeOf(await storage.redeemCode(redemptionOf(permission)))).toBe('redeemed')
+      expect(await lastUsedAt()).toBe(start + 10)
+      const { tokenHash } = newRequest()
+      await storage.createAuthRequest(newRequest({ tokenHash, scope: 'calendar.read' }))
+      const again = { ...permission, tokenHash, handle: { handleHash: freshHash(), handleLifetime: 600 } }
+      await storage.allowRemembered(again)
+      world.now += 60
+      expect(outcomeOf(await storage.redeemCode(redemptionOf(again)))).toBe('redeemed')
+      expect(await lastUsedAt()).toBe(start + 129)
+    })
+
+    test('what a person allows too often is refused, with a page or without, counts, and changes nothing', async () => {
+      const { storage } = world
+      const { permission, user } = await permitted()
+      const { decision, tokenHash } = await boundRequest(storage, {}, user)
+      const attempt = { key: freshHash(), window: 60, most: 1 }
+      const count = async () => (await storage.countAttempt(attempt)).count
+      expect(await count()).toBe(1)
+      const events = await storage.listEvents()
+      world.now += 20
+      const tooOften = { outcome: 'refused', reason: 'too_often', retryAfter: 40 }
+      expect(await storage.decideRequest({ ...decision, attempt })).toEqual(tooOften)
+      expect(await storage.allowRemembered({ ...permission, attempt })).toEqual(tooOften)
+      expect(await count()).toBe(4)
+      expect(await storage.listEvents()).toEqual(events)
+      expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open' })
+      world.now += 40
+      expect(outcomeOf(await storage.decideRequest({ ...decision, attempt }))).toBe('allowed')
+      expect(outcomeOf(await storage.allowRemembered({ ...permission, attempt: { ...attempt, most: 2 } }))).toBe(
+        'allowed',
+      )
+      expect(await count()).toBe(3)
+    })
+
     test('a live remembered grant that covers a request allows it, bound to the browser, under the same grant', async () => {
       const { storage } = world
       const { permission, grantId, user } = await permitted()

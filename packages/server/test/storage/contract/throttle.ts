@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { freshHash, hashOf, newUser, times } from '../fixtures.js'
+import { agent, allowedRequest, freshHash, hashOf, newUser, times } from '../fixtures.js'
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function throttleContract(name: string, makeStorage: MakeStorage): void {
@@ -21,7 +21,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.countAttempt(attempt)).toEqual({ count: 1, resetAt: start + 1800 })
     })
 
-    test('several are counted at once, in whatever order, each in its own window', async () => {
+    test('several of a request are counted at once, in whatever order, each in its own window', async () => {
       const { storage } = world
       const [first, second] = [freshHash(), freshHash()]
       await storage.countAttempt({ key: second, window: 900 })
@@ -29,16 +29,57 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
         { key: first, window: 60 },
         { key: second, window: 900 },
       ]
-      expect(await storage.countAttempts(attempts)).toEqual([
+      expect((await storage.countRequest({ agent, attempts })).counts).toEqual([
         { count: 1, resetAt: start + 60 },
         { count: 2, resetAt: start + 900 },
       ])
       world.now = start + 60
-      const counts = await Promise.all(
-        times(20, async (index) => storage.countAttempts(index % 2 === 0 ? attempts : attempts.toReversed())),
+      const counted = await Promise.all(
+        times(20, async (index) =>
+          storage.countRequest({ agent, attempts: index % 2 === 0 ? attempts : attempts.toReversed() }),
+        ),
       )
-      const ofFirst = counts.map((each, index) => each[index % 2]?.count ?? 0)
+      const ofFirst = counted.map(({ counts }, index) => counts[index % 2]?.count ?? 0)
       expect(ofFirst.sort((a, b) => a - b)).toEqual(times(20, (index) => index + 1))
+    })
+
+    test('what is of agents that somebody allowed something, or of others, is counted of those alone', async () => {
+      const { storage } = world
+      const attempts = [
+        { key: freshHash(), window: 60, of: 'unknown' },
+        { key: freshHash(), window: 60 },
+        { key: freshHash(), window: 60, of: 'allowed' },
+      ] as const
+      const one = { count: 1, resetAt: start + 60 }
+      const two = { count: 2, resetAt: start + 60 }
+      expect(await storage.countRequest({ agent, attempts })).toEqual({
+        isBlocked: false,
+        hasBeenAllowed: false,
+        counts: [one, one, undefined],
+      })
+      await allowedRequest(storage)
+      expect(await storage.countRequest({ agent, attempts })).toEqual({
+        isBlocked: false,
+        hasBeenAllowed: true,
+        counts: [undefined, two, one],
+      })
+      expect((await storage.countRequest({ agent: 'https://other.example', attempts })).counts).toEqual([
+        two,
+        { ...two, count: 3 },
+        undefined,
+      ])
+    })
+
+    test('nothing is counted of an agent that is blocked', async () => {
+      const { storage } = world
+      const attempts = [{ key: freshHash(), window: 60 }]
+      await storage.setAgentBlocked({ agent, blocked: true, by: 'operator' })
+      expect(await storage.countRequest({ agent, attempts })).toMatchObject({ isBlocked: true, counts: [undefined] })
+      await storage.setAgentBlocked({ agent, blocked: false, by: 'operator' })
+      expect(await storage.countRequest({ agent, attempts })).toMatchObject({
+        isBlocked: false,
+        counts: [{ count: 1 }],
+      })
     })
 
     test('keys are counted apart, and cleared one by one', async () => {
@@ -51,14 +92,29 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.countAttempt({ key: second, window: 900 })).toMatchObject({ count: 2 })
     })
 
+    test('of several one is taken back each, also where they are counted and taken back at once', async () => {
+      const { storage } = world
+      const attempts = times(4, () => ({ key: freshHash(), window: 900 }))
+      const keys = attempts.map(({ key }) => key)
+      await storage.countAttempt({ key: keys[0] ?? '', window: 900 })
+      await Promise.all(
+        times(20, async (index) => {
+          await storage.countRequest({ agent, attempts: index % 2 === 0 ? attempts : attempts.toReversed() })
+          await storage.forgiveAttempts(index % 2 === 0 ? keys : keys.toReversed())
+        }),
+      )
+      const { counts } = await storage.countRequest({ agent, attempts })
+      expect(counts.map((each) => each?.count)).toEqual([2, 1, 1, 1])
+    })
+
     test('an attempt that succeeded is taken back, and no more than there were', async () => {
       const { storage } = world
       const key = freshHash()
       for (let attempt = 0; attempt < 3; attempt++) await storage.countAttempt({ key, window: 900 })
-      await storage.forgiveAttempt(key)
+      await storage.forgiveAttempts([key])
       expect(await storage.countAttempt({ key, window: 900 })).toMatchObject({ count: 3 })
-      for (let attempt = 0; attempt < 5; attempt++) await storage.forgiveAttempt(key)
-      await storage.forgiveAttempt(hashOf('unknown'))
+      for (let attempt = 0; attempt < 5; attempt++) await storage.forgiveAttempts([key])
+      await storage.forgiveAttempts([hashOf('unknown')])
       expect(await storage.countAttempt({ key, window: 900 })).toMatchObject({ count: 1 })
     })
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import {
   boundRequest,
   freshHash,
+  hashOf,
   type NewHandle,
   newRequest,
   newUser,
@@ -83,12 +84,14 @@ function remembering({ user, grantId }: Pick<Life, 'user' | 'grantId'>, tokenHas
   return { tokenHash, browserHash: freshHash(), userId: user.id, state: null, grantId, handle: answer }
 }
 
+const allowingOf = ({ id }: User) => ({ key: hashOf(id), window: 60, most: 100 })
+
 /** All come from one network, and so are counted in the same rows. */
 const signedBy = (agent: string) => ({ nonce: nonceClaim({ agent }) })
 
 /** What may happen in one life at any time. */
 const verbs: Readonly<Record<string, (storage: Storage, life: Life) => Promise<unknown>>> = {
-  decide: (storage, { open }) => storage.decideRequest(open),
+  decide: (storage, { open, user }) => storage.decideRequest({ ...open, attempt: allowingOf(user) }),
   redeem: (storage, { code }) =>
     storage.redeemCode({
       ...code,
@@ -107,7 +110,11 @@ const verbs: Readonly<Record<string, (storage: Storage, life: Life) => Promise<u
   createSession: (storage, { user }) =>
     storage.createSession({ idHash: freshHash(), userId: user.id, idleSeconds: 1000, lifetime: 10_000, most: 2 }),
   endSession: (storage, { session }) => storage.endSession(session),
-  allowRemembered: (storage, life) => storage.allowRemembered(remembering(life, life.unanswered, handle())),
+  allowRemembered: (storage, life) =>
+    storage.allowRemembered({
+      ...remembering(life, life.unanswered, handle()),
+      attempt: allowingOf(life.user),
+    }),
   createAuthRequest: (storage, { refresh: { agent } }) =>
     storage.createAuthRequest(newRequest({ agent, ...signedBy(agent) })),
   setPasswordHash: (storage, { user }) => storage.setPasswordHash({ userId: user.id, passwordHash: 'another' }),
