@@ -15,31 +15,32 @@ import { openAgain, openDatabase } from './open-database.js'
  */
 export function sqliteEngine(path: string, now?: () => number): Engine {
   const connections = openConnections(path)
-  const { reader, writers } = connections
+  const { reader, writer } = connections
   const inTurn = createTurns()
   const readClock = now ? () => Math.floor(now()) : steadyClock(connections.writtenAt)
   let isClosed = false
 
-  function writing<T>(work: () => Promise<T>): Promise<T> {
+  function writing<T>(lasting: Lasting, work: () => Promise<T>): Promise<T> {
     return inTurn(() => {
       if (isClosed) throw new StorageError('unavailable', 'the database was closed')
+      connections.makeLast(lasting)
       return work()
     })
   }
 
   return {
     reading: () => statementOn(reader, readClock()),
-    statement: (lasting, verb) => writing(() => verb(statementOn(writers[lasting], readClock()))),
+    statement: (lasting, verb) => writing(lasting, () => verb(statementOn(writer, readClock()))),
     transaction: (lasting, verb) =>
-      writing(() =>
-        writers[lasting].transaction().execute((transaction) => {
+      writing(lasting, () =>
+        writer.transaction().execute((transaction) => {
           const now = readClock()
           return verb({ ...statementOn(transaction, now), ...locks, now })
         }),
       ),
     ifNobodyElse: (_name, work) => work(),
     keepEvents: (before) =>
-      writing(() => writers.process.transaction().execute((transaction) => deleteEvents(transaction, before))),
+      writing('process', () => writer.transaction().execute((transaction) => deleteEvents(transaction, before))),
     continueIds: async () => undefined,
     mayRepeat,
     isUnavailable: (error) => isClosed || isOutage(error),
@@ -62,33 +63,36 @@ function steadyClock(from: number): () => number {
 interface Connections {
   /** Sees what was committed, and never waits for a transaction; in memory there is but one connection. */
   reader: Kysely<Tables>
-  writers: Readonly<Record<Lasting, Kysely<Tables>>>
+  /** One for all: what another connection writes, each has to read again. */
+  writer: Kysely<Tables>
+  /** Says, between transactions, what those that come outlive. */
+  makeLast(lasting: Lasting): void
   /** When a server was last found ready with this file: 0 where none was. */
   writtenAt: number
   close(): Promise<void>
 }
 
 function openConnections(path: string): Connections {
-  const disk = opened(() => openDatabase(path))
-  const killed = opened(() => openAgain(path)) ?? disk
-  const reading = opened(() => openAgain(path)) ?? disk
-  if (killed !== disk) {
-    // What is written less durably comes to the disk with whatever is written after it: they share one log.
-    killed.pragma('synchronous = NORMAL')
-    reading.pragma('query_only = ON')
-  }
-  const databases = [...new Set([disk, killed, reading])]
-  const queries = new Map(databases.map((database) => [database, queriesOn(database)]))
-  const of = (database: Database.Database) => queries.get(database) ?? queriesOn(database)
+  const writing = opened(() => openDatabase(path))
+  const reading = opened(() => openAgain(path))
+  reading?.pragma('query_only = ON')
+  const writer = queriesOn(writing)
+  const reader = reading ? queriesOn(reading) : writer
+  let isSynced = true
   return {
-    reader: of(reading),
-    writers: { disk: of(disk), nonce: of(killed), process: of(killed) },
-    writtenAt: disk.prepare<[], number>('select written_at from deployment').pluck().get() ?? 0,
+    reader,
+    writer,
+    makeLast(lasting) {
+      const toSync = lasting === 'disk'
+      if (toSync === isSynced) return
+      // What is written less durably comes to the disk with whatever is written after it: they share one log.
+      writing.pragma(toSync ? 'synchronous = FULL' : 'synchronous = NORMAL')
+      isSynced = toSync
+    },
+    writtenAt: writing.prepare<[], number>('select written_at from deployment').pluck().get() ?? 0,
     async close() {
-      for (const [database, db] of queries) {
-        await db.destroy()
-        database.close()
-      }
+      for (const db of new Set([writer, reader])) await db.destroy()
+      for (const database of [writing, reading]) database?.close()
     },
   }
 }

@@ -1,0 +1,62 @@
+import Database from 'better-sqlite3'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { afterAll, expect, it, onTestFinished } from 'vitest'
+import { agent, boundRequest, freshHash, newRequest, nonceClaim, refreshable } from './fixtures.js'
+import { temporaryFile } from './temporary-file.js'
+
+type Prepare = (text: string) => Database.Statement<unknown[]>
+
+/** Of each write that was committed, whether SQLite waited for the disk. */
+const committed: boolean[] = []
+
+const prepare = Object.getOwnPropertyDescriptor(Database.prototype, 'prepare')?.value as Prepare
+Object.defineProperty(Database.prototype, 'prepare', { configurable: true, value: watched })
+afterAll(() => void Object.defineProperty(Database.prototype, 'prepare', { configurable: true, value: prepare }))
+
+const full = 2
+
+function watched(this: Database.Database, text: string): Database.Statement<unknown[]> {
+  const statement = prepare.call(this, text)
+  for (const method of ['run', 'all'] as const) {
+    const execute = statement[method].bind(statement)
+    statement[method] = (...values: unknown[]) => {
+      const isWrite = text === 'commit' || (!this.inTransaction && /^(?:insert|update|delete)/.test(text))
+      if (isWrite) committed.push(this.pragma('synchronous', { simple: true }) === full)
+      return execute(...values) as never
+    }
+  }
+  return statement
+}
+
+it('waits for the disk with what must outlive a power cut, and with nothing else, in whatever order they come', async () => {
+  const storage = sqliteStorage(temporaryFile(), { sweepInterval: 0, usageDelay: 3600 })
+  onTestFinished(() => storage.close())
+  const { refresh, redemption } = await refreshable(storage)
+  const { decision, binding } = await boundRequest(storage)
+  const unbound = newRequest()
+  await storage.createAuthRequest(unbound)
+  const nonce = () => nonceClaim({ agent })
+  const lasting: (() => Promise<unknown>)[] = [
+    () => storage.createAuthRequest(newRequest({ nonce: nonce() })),
+    () => storage.decideRequest({ ...decision, attempt: { key: freshHash(), window: 60, most: 9 } }),
+    () => storage.redeemCode({ ...redemption, nonce: nonce() }),
+    () => storage.setAgentBlocked({ agent, blocked: true, by: 'operator' }),
+    () => storage.setAgentBlocked({ agent, blocked: false, by: 'operator' }),
+    () => storage.revokeRefreshToken({ ...refresh, nonce: nonce() }),
+  ]
+  const others: (() => Promise<unknown>)[] = [
+    () => storage.refreshGrant({ ...refresh, nonce: nonce() }),
+    () => storage.countRequest({ agent, attempts: [{ key: freshHash(), window: 60 }] }),
+    () => storage.bindRequest({ ...binding, tokenHash: unbound.tokenHash }),
+    () => storage.claimNonce(nonce()),
+    () => storage.countAttempt({ key: freshHash(), window: 60 }),
+    () => storage.rememberDevice(binding),
+  ]
+  for (const [index, write] of lasting.entries()) {
+    committed.length = 0
+    await write()
+    expect(committed, `what lasts, ${index}`).toEqual([true])
+    await others[index]?.()
+    expect(committed, `another, ${index}`).toEqual([true, false])
+  }
+})
