@@ -1,31 +1,33 @@
 const RealResponse = globalThis.Response
 
 type BodyInit = ConstructorParameters<typeof Response>[0] | null
+type WholeBody = string | Uint8Array<ArrayBuffer>
 
 /**
- * A `Response` that keeps a body of text as text, so that it can be sent without a stream. A real one is made of another
- * body, and where the body is read.
+ * A `Response` that keeps a body of text or bytes as it is, so that it can be sent without a stream. A real one is made of
+ * another body, and where the body is read.
  */
 export class LightResponse implements Response {
   readonly status: number
   readonly statusText: string
   readonly headers: Headers
   /** The body, unless a real response has it. */
-  readonly #text: string | null
+  readonly #whole: WholeBody | null
   #real: Response | undefined
 
   constructor(body: BodyInit = null, init: ResponseInit = {}) {
     const { status = 200, statusText = '' } = init
     if (isLight(body, status, statusText)) {
       this.headers = new Headers(init.headers)
-      if (body !== null && !this.headers.has('content-type'))
+      if (typeof body === 'string' && !this.headers.has('content-type'))
         this.headers.set('content-type', 'text/plain;charset=UTF-8')
-      this.#text = body
+      // Whose bytes they are may write others into them.
+      this.#whole = body instanceof Uint8Array ? new Uint8Array(body) : body
       this.status = status
     } else {
       this.#real = body === null ? new RealResponse(null, init) : new RealResponse(body, init)
       this.headers = this.#real.headers
-      this.#text = null
+      this.#whole = null
       this.status = this.#real.status
     }
     this.statusText = statusText
@@ -52,19 +54,19 @@ export class LightResponse implements Response {
     return RealResponse.redirect(...args)
   }
 
-  /** The body if it is text that nobody has read yet; null if there is no body; else undefined. */
-  static textOf(response: Response): string | null | undefined {
-    return #text in response && !response.#real ? response.#text : undefined
+  /** The body if it is at hand, and nobody has read it yet; null if there is no body; else undefined. */
+  static wholeOf(response: Response): WholeBody | null | undefined {
+    return #whole in response && !response.#real ? response.#whole : undefined
   }
 
   #realOne(): Response {
     const { status, statusText, headers } = this
-    this.#real ??= new RealResponse(this.#text, { status, statusText, headers })
+    this.#real ??= new RealResponse(this.#whole, { status, statusText, headers })
     return this.#real
   }
 
   get body(): Response['body'] {
-    return this.#text === null && !this.#real ? null : this.#realOne().body
+    return this.#whole === null && !this.#real ? null : this.#realOne().body
   }
 
   get bodyUsed(): boolean {
@@ -101,7 +103,7 @@ export class LightResponse implements Response {
 
   clone(): Response {
     const { status, statusText, headers } = this
-    if (!this.#real) return new LightResponse(this.#text, { status, statusText, headers })
+    if (!this.#real) return new LightResponse(this.#whole, { status, statusText, headers })
     const { body } = this.#real.clone()
     return new LightResponse(body, { status, statusText, headers })
   }
@@ -122,7 +124,9 @@ export class LightResponse implements Response {
 Object.setPrototypeOf(LightResponse.prototype, RealResponse.prototype)
 
 /** Everything else is made real at once, which also refuses what cannot be. */
-function isLight(body: BodyInit, status: unknown, statusText: unknown): body is string | null {
+function isLight(body: BodyInit, status: unknown, statusText: unknown): body is WholeBody | null {
   if (!Number.isInteger(status) || Number(status) < 200 || Number(status) > 599 || statusText !== '') return false
-  return body === null || (typeof body === 'string' && status !== 204 && status !== 205 && status !== 304)
+  if (body === null) return true
+  const isWhole = typeof body === 'string' || (body instanceof Uint8Array && body.buffer instanceof ArrayBuffer)
+  return isWhole && status !== 204 && status !== 205 && status !== 304
 }

@@ -22,8 +22,8 @@ const connectionFields: ReadonlySet<string> = new Set([
  * wait for it, and the body is cancelled when the client goes.
  */
 export async function sendResponse(response: Response, outgoing: NodeResponse, method: string): Promise<void> {
-  const text = LightResponse.textOf(response)
-  if (typeof text === 'string' && method !== 'HEAD') return sendWhole(text, response, outgoing)
+  const whole = LightResponse.wholeOf(response)
+  if (whole !== undefined && whole !== null && method !== 'HEAD') return sendWhole(whole, response, outgoing)
   const { body } = response
   if (isGone(outgoing)) return body?.cancel()
   if (method === 'HEAD' || body === null) {

@@ -155,6 +155,19 @@ describe('the Response of a process with a listener', () => {
     expect([sent.headers.get('x-a'), sent.headers.get('content-length'), await sent.text()]).toEqual(['2', '3', 'abc'])
   })
 
+  it('has the bytes that it was made of, whatever is written into them after that', async () => {
+    const create = () => {
+      const bytes = new Uint8Array([0xff, 0, 0x61])
+      const response = new Response(bytes.subarray(1))
+      bytes.fill(0x62)
+      return response
+    }
+    for (const response of [create(), create().clone(), await ask({}, '/', create)])
+      expect([...new Uint8Array(await response.arrayBuffer())]).toEqual([0, 0x61])
+    expect((await ask({}, '/', create)).headers.get('content-length')).toBe('2')
+    expect((await ask({ method: 'HEAD' }, '/', create)).status).toBe(200)
+  })
+
   it('has a body that is read once, and no clone after that', async () => {
     const response = new Response('a')
     expect([response.bodyUsed, await response.text(), response.bodyUsed]).toEqual([false, 'a', true])

@@ -1,12 +1,11 @@
 import { cleanName, cleanText, lookAlikeHost } from '../letters/plain-text.js'
 import { displayHost, displayRedirect } from '../pages/display-host.js'
 import type { AgentChange, ConsentPage, FormFields, NameCaution, PageFrame, Permission } from '../pages/models.js'
-import type { Brands } from '../policy/default-brands.js'
 import { grantable, isIdentityScope, permissionsOf } from '../policy/permissions.js'
 import { mayInclude, type RiskPatterns, readPermission } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/storage.js'
 import type { Holdings } from './holdings.js'
-import { nameCaution } from './name-caution.js'
+import type { JudgeName } from './name-caution.js'
 
 /** What the consent page needs besides the stored request. */
 interface ConsentModelInput {
@@ -14,13 +13,12 @@ interface ConsentModelInput {
   form: FormFields
   request: AuthRequest
   user: User
-  issuer: string
   displayCode: string
   firstTime: boolean
   askedBefore: boolean
   now: number
   risks: RiskPatterns
-  brands: Brands
+  judgeName: JudgeName
   /** Seconds. */
   tokenLifetime: number
   /** Where this server has the agent's logo. */
@@ -43,13 +41,13 @@ const maxOffered = 500
 
 /** Makes the consent page's model from verified facts and the stored request; a pure function. */
 export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof ConsentChoices> {
-  const { frame, form, request, user, issuer, risks, logo, holdings, changes } = input
+  const { frame, form, request, user, risks, logo, holdings, changes } = input
   const { agent, resource, display, redirectUri } = request
   const asked = request.scope.split(' ')
   const agentName = cleanName(display.agent.name ?? '')
-  const cautionFor = (name: string) =>
-    nameCaution({ name, agent, issuer, serverName: frame.serverName, brands: input.brands })
-  const caution = cautionFor(agentName) ?? imitationOnly(cautionFor(cleanName(request.delegate ?? '')))
+  const { judgeName } = input
+  const ofDelegate = request.delegate === null ? undefined : judgeName(cleanName(request.delegate), agent)
+  const caution = judgeName(agentName, agent) ?? imitationOnly(ofDelegate)
   const links = ownLinks(agent, display.agent)
   return {
     ...frame,

@@ -3,11 +3,8 @@ import type { NameCaution } from '../pages/models.js'
 import { type Brands, defaultBrands } from '../policy/default-brands.js'
 import { foldLookAlikes } from './look-alike.js'
 
-/** What an agent calls itself, and what that is compared with. */
-interface Claim {
-  /** As the page shows it. */
-  name: string
-  agent: string
+/** What names are compared with. */
+interface Known {
   issuer: string
   serverName: string
   /** Besides the built-in ones, or instead of those with the same name. */
@@ -53,37 +50,50 @@ const ownWordsAnywhere = [
 const ownSigns =
   /[\u221a\u237b\u2611\u26a0\u2705\u2713\u2714\u272a\u{10102}\u{1f396}\u{1f3c5}\u{1f44d}\u{1f4af}\u{1f50f}\u{1f510}\u{1f512}\u{1f530}\u{1f535}\u{1f5f8}\u{1f5f9}\u{1f6c2}\u{1f6e1}\u{1f7e2}\u{1f7e6}\u{1f7e9}\u{1f947}\u{1f197}]/u
 
-/** What about a name that nobody checked could make a person believe something that is not so; the gravest. */
-export function nameCaution(claim: Claim): NameCaution | undefined {
-  const host = new URL(claim.agent).hostname
-  const brand = brandIn(claim.name, host, claim.brands)
-  if (brand !== undefined) return { what: 'brand', brand }
-  const address = otherAddressIn(claim.name, host)
-  if (address !== undefined) return { what: 'address', address }
-  return imitates(claim.name, claim) ? { what: 'imitation' } : undefined
-}
+/** Judges a name as the page shows it, which the agent with this identifier gives itself or its delegate. */
+export type JudgeName = (name: string, agent: string) => NameCaution | undefined
 
-/** A brand that the name or the host uses and that does not belong to the host. */
-function brandIn(name: string, host: string, own: Brands): string | undefined {
-  const texts = [...spansOf(name), ...spansOf(domainToUnicode(host))]
-  const brands = Object.entries({ ...defaultBrands, ...own })
-  return brands.find(
-    ([brand, hosts]) => !hosts.some((each) => each === '*' || isAtOrBelow(host, each)) && uses(brand),
-  )?.[0]
-
-  function uses(brand: string): boolean {
-    const folded = foldedBrands.get(brand) ?? joined(brand)
-    // A long name is found within other letters too; a short one would be found in many words.
-    return texts.some(
-      (text) => text === folded || (folded.length >= 6 ? text.includes(folded) : isWithAddition(text, folded)),
-    )
+/** Judges what about a name that nobody checked could make a person believe something that is not so; the gravest. */
+export function createJudgeName({ issuer, serverName, brands }: Known): JudgeName {
+  const known = Object.entries({ ...defaultBrands, ...brands }).map(
+    ([brand, hosts]): KnownBrand => ({ brand, hosts, folded: joined(wordsOf(brand)) }),
+  )
+  const server = [serverName, new URL(issuer).hostname].map((own) => joined(wordsOf(own)))
+  const longEnough = server.filter((own) => own.length >= 6)
+  return function judgeName(name, agent) {
+    const host = new URL(agent).hostname
+    const words = wordsOf(name)
+    const spans = spansOf(words)
+    const brand = brandIn([...spans, ...spansOf(wordsOf(domainToUnicode(host)))], host, known)
+    if (brand !== undefined) return { what: 'brand', brand }
+    const address = otherAddressIn(name, host)
+    if (address !== undefined) return { what: 'address', address }
+    const all = joined(words)
+    const isOwn = ownSigns.test(name) || saysOwn(spans, all) || longEnough.some((own) => all.includes(own))
+    return isOwn ? { what: 'imitation' } : undefined
   }
 }
 
-/** The built-in brands as they are compared: the same for every page. */
-const foldedBrands: ReadonlyMap<string, string> = new Map(
-  Object.keys(defaultBrands).map((brand) => [brand, joined(brand)]),
-)
+interface KnownBrand {
+  brand: string
+  hosts: readonly string[]
+  /** As it is compared. */
+  folded: string
+}
+
+/** A brand that the texts of a name or a host use and that does not belong to the host. */
+function brandIn(texts: readonly string[], host: string, known: readonly KnownBrand[]): string | undefined {
+  return known.find(
+    ({ hosts, folded }) => !hosts.some((each) => each === '*' || isAtOrBelow(host, each)) && isUsed(folded, texts),
+  )?.brand
+}
+
+/** A long name is found within other letters too; a short one would be found in many words. */
+function isUsed(folded: string, texts: readonly string[]): boolean {
+  return texts.some(
+    (text) => text === folded || (folded.length >= 6 ? text.includes(folded) : isWithAddition(text, folded)),
+  )
+}
 
 /** What stands before or after a short name that is written together with it, as in `slackapp`. */
 const additions = `
@@ -121,15 +131,10 @@ function otherAddressIn(name: string, host: string): string | undefined {
 /** Names of programs that end like an address, such as Node.js. */
 const files = /\.(?:js|ts|jsx|tsx|mjs|exe|html?)$/
 
-function imitates(name: string, { issuer, serverName }: Claim): boolean {
-  if (ownSigns.test(name)) return true
-  const all = joined(name)
-  const spans = spansOf(name)
-  const server = [joined(serverName), joined(new URL(issuer).hostname)].filter((own) => own.length >= 6)
+function saysOwn(spans: readonly string[], all: string): boolean {
   return (
     spans.some((span) => ownWords.some((word) => span === word || (word.length >= 6 && span.startsWith(word)))) ||
-    ownWordsAnywhere.some((word) => all.includes(word)) ||
-    server.some((own) => all.includes(own))
+    ownWordsAnywhere.some((word) => all.includes(word))
   )
 }
 
@@ -138,13 +143,12 @@ function isAtOrBelow(host: string, other: string): boolean {
 }
 
 /** A text's letters and digits, as they can be read. */
-function joined(text: string): string {
-  return wordsOf(text).join('')
+function joined(words: readonly string[]): string {
+  return words.join('')
 }
 
 /** The words of a text, and what neighbours make together: letters may stand apart, and names be cut anywhere. */
-function spansOf(text: string): string[] {
-  const words = wordsOf(text)
+function spansOf(words: readonly string[]): string[] {
   return words.flatMap((_, from) =>
     words.slice(from).map((_word, length) => words.slice(from, from + length + 1).join('')),
   )

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { constants, gzipSync } from 'node:zlib'
+import { pageIn } from './html-response.js'
 
 /** Below this many characters a page is sent as it is. */
 const least = 1000
@@ -16,13 +17,12 @@ export function takesGzip(request: Request): boolean {
  * A page as it is sent to a client that takes gzip; any other response as it is. The file name in the head of the gzip
  * stream has a random length: what a link brings into a page must not tell by the length what else is on it (BREACH).
  */
-export async function compressed(request: Request, response: Response): Promise<Response> {
-  const isPage = response.headers.get('content-type')?.startsWith('text/html') ?? false
-  if (!isPage || response.body === null) return response
+export function compressed(request: Request, response: Response): Response {
+  const html = pageIn(response)
+  if (html === undefined) return response
   const headers = new Headers(response.headers)
   headers.append('vary', 'accept-encoding')
   const { status } = response
-  const html = await response.text()
   if (html.length < least || !takesGzip(request)) return new Response(html, { status, headers })
   headers.set('content-encoding', 'gzip')
   return new Response(padded(gzipSync(html, { level: constants.Z_BEST_SPEED })), { status, headers })

@@ -43,8 +43,21 @@ interface PermissionReading {
   things: readonly string[]
 }
 
+/** What was read by the patterns of a server: pages and decisions read the same names again and again. */
+const readings = new WeakMap<RiskPatterns, Map<string, PermissionReading>>()
+const remembered = { most: 500, longestName: 200 }
+
 /** Judges a permission by its name, see {@link riskOf}. */
 export function readPermission(permission: string, patterns: RiskPatterns): PermissionReading {
+  const known = readings.get(patterns) ?? new Map<string, PermissionReading>()
+  readings.set(patterns, known)
+  const reading = known.get(permission) ?? readName(permission, patterns)
+  if (known.size >= remembered.most) known.clear()
+  if (permission.length <= remembered.longestName) known.set(permission, reading)
+  return reading
+}
+
+function readName(permission: string, patterns: RiskPatterns): PermissionReading {
   const sequence = sequenceOf(permission)
   const words = wordsOf(permission, sequence, patterns)
   const risks = new Set(words.flatMap((word) => wordRisk(word, patterns) ?? []))

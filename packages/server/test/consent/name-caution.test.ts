@@ -1,15 +1,9 @@
 import { cleanName } from 'countersign-server/pages'
 import { describe, expect, it } from 'vitest'
-import { nameCaution } from '../../src/consent/name-caution.js'
+import { createJudgeName } from '../../src/consent/name-caution.js'
 
 const cautionOf = (name: string, agent = 'https://calendar-helper.example', brands = {}) =>
-  nameCaution({
-    name: cleanName(name),
-    agent,
-    issuer: 'https://auth.home.example',
-    serverName: 'Home Accounts',
-    brands,
-  })
+  createJudgeName({ issuer: 'https://auth.home.example', serverName: 'Home Accounts', brands })(cleanName(name), agent)
 
 describe('a name that nobody checked', () => {
   it.each([

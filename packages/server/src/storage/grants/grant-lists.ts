@@ -5,6 +5,7 @@ import { toUser, userIdOf } from '../accounts/users.js'
 import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { contains } from '../engines/contains.js'
 import type { Parts, Statement, Unit } from '../engines/engine.js'
+import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type {
   Grant,
@@ -90,6 +91,9 @@ export async function findRememberedGrant(statement: Statement, parties: GrantPa
 export async function listGrants(statement: Statement, filter: GrantFilter = {}): Promise<ListedGrant[]> {
   const { clock } = statement
   const { userId, agent, resource, live, query, after, limit = 100 } = filter
+  const others = [resource, live, query, after]
+  if (userId !== undefined && agent !== undefined && others.every((other) => other === undefined))
+    return (await grantsOfPair(statement, { user: idBytes(userId), agent, limit })).map(toListedGrant)
   let found = grants(statement)
   if (userId !== undefined) found = found.where('g.user_id', '=', userIdOf(statement, userId))
   if (agent !== undefined) found = found.where('g.agent_id', '=', agentIdOf(statement, agent))
@@ -115,6 +119,15 @@ export async function listGrants(statement: Statement, filter: GrantFilter = {})
   const rows = await found.orderBy('g.id', 'desc').limit(limit).execute()
   return rows.map(toListedGrant)
 }
+
+/** What every consent page reads. */
+const grantsOfPair = keptQuery((parts, pair: Placeholders<{ user: Uint8Array; agent: string; limit: number }>) =>
+  grants(parts)
+    .where('g.user_id', '=', parts.db.selectFrom('app_user').select('id').where('public_id', '=', pair.user))
+    .where('g.agent_id', '=', parts.db.selectFrom('agent').select('id').where('identifier', '=', pair.agent))
+    .orderBy('g.id', 'desc')
+    .limit(pair.limit),
+)
 
 function grantIdOf({ db }: Statement, grantId: string) {
   return db.selectFrom('consent_grant').select('id').where('public_id', '=', idBytes(grantId))
