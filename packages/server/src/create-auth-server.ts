@@ -174,7 +174,7 @@ function pageRoutes(context: ServerContext): Routes {
       submit(context, await openFormVisit(context, c))
 
   return new Map<string, Route>([
-    [context.transport.path, { GET: page(showRequest), POST: form(submitForm) }],
+    [context.transport.path, { GET: (c) => showRequest(context, c), POST: (c) => submitForm(context, c) }],
     [accountPaths.signIn, { GET: page(showSignIn), POST: form(submitEntranceForm) }],
     [accountPaths.signUp, { GET: page(showSignUp), POST: form(submitEntranceForm) }],
     ['/account/language', { POST: form(submitEntranceForm) }],

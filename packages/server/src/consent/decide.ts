@@ -71,7 +71,7 @@ interface Decider {
 /** Who decides, and on what: an open request is decided by the person who was shown it, where they were. */
 async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Decider | Response> {
   const { session, browserHash } = visit
-  const stored = await requireStored(context, link)
+  const stored = await requireStored(context, link, visit)
   if (!session) return seeOther(link.path)
   requirePagePerson(context, visit, link)
   const decider = { person: { ...visit, session }, stored }

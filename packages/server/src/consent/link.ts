@@ -1,33 +1,47 @@
 import type { ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
+import type { Visit } from '../http/visit.js'
 import { displayHost } from '../pages/display-host.js'
 import type { Way } from '../sign-in/way.js'
 import type { AuthRequest } from '../storage/storage.js'
-import type { ConsentLink } from '../transport/consent-transport.js'
+import type { ConsentLink, LinkProblem } from '../transport/consent-transport.js'
 
 /** The link that a query or a form is about; undefined: it is about none. */
 export async function findLink(
   { transport }: ServerContext,
   parameters: ReadonlyMap<string, string>,
 ): Promise<ConsentLink | undefined> {
-  const link = await transport.readLink(parameters)
-  if (typeof link === 'string') throw new PageError(link)
-  return link
+  return followed(await transport.readLink(parameters))
+}
+
+/** What a transport read of a query or a form. */
+export type ReadLink = ConsentLink | LinkProblem | undefined
+
+function followed(read: ReadLink): ConsentLink | undefined {
+  if (typeof read === 'string') throw new PageError(read)
+  return read
 }
 
 /** The link that a query or a form is about; what is missing ends on the page that says the link is not known. */
-export async function requireLink(
-  context: ServerContext,
-  parameters: ReadonlyMap<string, string>,
-): Promise<ConsentLink> {
-  const link = await findLink(context, parameters)
+export function requireLink(read: ReadLink): ConsentLink {
+  const link = followed(read)
   if (!link) throw new PageError('request_unknown')
   return link
 }
 
-/** The stored request that a link leads to. */
-export async function requireStored({ storage }: ServerContext, link: ConsentLink): Promise<AuthRequest> {
-  const stored = await storage.findAuthRequest(link.tokenHash)
+/** The request that a visit is about, to be read with the session; undefined: a link that is not followed. */
+export function tokenHashIn(read: ReadLink): string | undefined {
+  return typeof read === 'object' ? read.tokenHash : undefined
+}
+
+/** The stored request that a link leads to, as it is now, or as it was read for a visit. */
+export async function requireStored(
+  { storage }: ServerContext,
+  link: ConsentLink,
+  visit?: Pick<Visit, 'about'>,
+): Promise<AuthRequest> {
+  const about = visit?.about?.tokenHash === link.tokenHash ? visit.about : undefined
+  const stored = about ? about.request : await storage.findAuthRequest(link.tokenHash)
   if (!stored) throw new PageError('request_unknown')
   if (stored.redirectUri !== link.redirectUri) throw new PageError('redirect_mismatch')
   return stored

@@ -1,8 +1,9 @@
 import { readParameters } from 'countersign/wire'
+import type { Context } from 'hono'
 import type { ServerContext } from '../context.js'
 import { withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import type { SignedInVisit, Visit } from '../http/visit.js'
+import { type Arrival, openVisit, type SignedInVisit, type Visit } from '../http/visit.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import type { AuthRequest } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
@@ -16,13 +17,19 @@ import { consentPageAt } from './page.js'
 import { tellDecision } from './tell-decision.js'
 
 /** A link to a request: the sign-in page, then the consent page, or why there is neither (S§9.5). */
-export async function showRequest(context: ServerContext, visit: Visit): Promise<Response> {
+export async function showRequest(context: ServerContext, c: Context<Arrival>): Promise<Response> {
+  const { method, url } = c.req.raw
   // Programs that look at links ask for the head.
-  if (visit.request.method === 'HEAD') throw new PageError('method_not_allowed')
-  const parameters = readParameters(visit.url.searchParams)
+  if (method === 'HEAD') throw new PageError('method_not_allowed')
+  const parameters = readParameters(new URL(url).searchParams)
   if (parameters.has('consent')) throw new PageError('method_not_allowed')
-  const link = await requireLink(context, parameters)
-  const stored = await requireStored(context, link)
+  const link = requireLink(await context.transport.readLink(parameters))
+  const visit = await openVisit(context, c, link.tokenHash)
+  return showTo(context, visit, link)
+}
+
+async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
+  const stored = await requireStored(context, link, visit)
   const answered = await answerUnlessOpen(context, visit, stored)
   if (answered) return answered
   const { session } = visit

@@ -10,7 +10,7 @@ import { answerUnlessOpen } from './outcome.js'
 
 /** The way to the request of a link. It must exist, and be open to this browser; else its page or redirect is the answer. */
 async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Way | Response> {
-  const stored = await requireStored(context, link)
+  const stored = await requireStored(context, link, visit)
   return (await answerUnlessOpen(context, visit, stored)) ?? requestWay(link, stored)
 }
 

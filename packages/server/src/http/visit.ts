@@ -6,7 +6,7 @@ import type { ServerContext } from '../context.js'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import type { Messages } from '../pages/messages/messages.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { Session } from '../storage/storage.js'
+import type { AuthRequest, Session } from '../storage/storage.js'
 import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
 import { PageError } from './page-error.js'
 import { isOfOtherSession, viewerOf } from './viewer-of.js'
@@ -49,6 +49,8 @@ export interface Visit {
   /** Who is signed in there. */
   session: Session | undefined
   sessionHash: string | undefined
+  /** The request that the visit is about, where it was read with the session. */
+  about: { tokenHash: string; request: AuthRequest | undefined } | undefined
   /** In the language that the person picked, or the browser prefers. */
   messages: Messages
   /** The fields of a form; empty where none was sent. */
@@ -65,8 +67,12 @@ export type SignedInVisit = Visit & { session: Session }
 
 const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
 
-/** Who asks for a page. A browser without a cookie gets one. An unknown session counts as signed out. */
-export async function openVisit(context: ServerContext, c: Context<Arrival>): Promise<Visit> {
+/**
+ * Who asks for a page. A browser without a cookie gets one. An unknown session counts as signed out.
+ *
+ * @param tokenHash of the request that the page is about, which is then read with the session
+ */
+export async function openVisit(context: ServerContext, c: Context<Arrival>, tokenHash?: string): Promise<Visit> {
   const request = c.req.raw
   const { received, requestId } = c.env
   const url = new URL(request.url)
@@ -75,7 +81,7 @@ export async function openVisit(context: ServerContext, c: Context<Arrival>): Pr
   const known = presented !== undefined && browserCookie.test(presented) ? presented : undefined
   const browser = known ?? context.secrets.random('aabr_')
   const sessionHash = sessionCookie === undefined ? undefined : hashSecret(sessionCookie)
-  const session = sessionHash === undefined ? undefined : await context.storage.findSession(sessionHash)
+  const { session, about } = await readSession(context, sessionHash, tokenHash)
   return {
     request,
     requestId,
@@ -88,6 +94,7 @@ export async function openVisit(context: ServerContext, c: Context<Arrival>): Pr
     providerStates: readProviderStates(context, c),
     session,
     sessionHash,
+    about,
     messages: messagesFor(context, c),
     form: new Map(),
     formOf: viewerOf(session),
@@ -96,13 +103,31 @@ export async function openVisit(context: ServerContext, c: Context<Arrival>): Pr
   }
 }
 
+async function readSession(
+  { storage }: ServerContext,
+  sessionHash: string | undefined,
+  tokenHash: string | undefined,
+): Promise<Pick<Visit, 'session' | 'about'>> {
+  if (sessionHash === undefined) return { session: undefined, about: undefined }
+  if (tokenHash === undefined) return { session: await storage.findSession(sessionHash), about: undefined }
+  const viewed = await storage.findViewedRequest({ tokenHash, sessionHash })
+  const session = viewed ? viewed.session : await storage.findSession(sessionHash)
+  return { session, about: { tokenHash, request: viewed?.request } }
+}
+
 /**
  * Who sends a form, and the form; refuses one that no page of this server made for this browser (attacks C06, C07, C22).
  * What is refused leaves an audit row.
+ *
+ * @param tokenHashOf of the request that a form is about, which is then read with the session
  */
-export async function openFormVisit(context: ServerContext, c: Context<Arrival>): Promise<Visit> {
+export async function openFormVisit(
+  context: ServerContext,
+  c: Context<Arrival>,
+  tokenHashOf?: (form: ReadonlyMap<string, string>) => Promise<string | undefined>,
+): Promise<Visit> {
   const form = readForm(c.req.header('content-type') ?? null, await c.env.received.body(maxFormBytes))
-  const visit = await openVisit(context, c)
+  const visit = await openVisit(context, c, await tokenHashOf?.(form))
   const { request, browser, session, ip } = visit
   const page = isSameOrigin(request, context.issuer)
     ? context.secrets.readCsrf(form.get('csrf') ?? '', browser)

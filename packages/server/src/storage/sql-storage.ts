@@ -30,6 +30,7 @@ import { createClaiming } from './nonces/claiming.js'
 import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './passkeys/passkeys.js'
 import { allowRemembered, decideRequest } from './requests/decisions.js'
 import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './requests/requests.js'
+import { findViewedRequest } from './requests/viewed-requests.js'
 import { startRetention } from './retention/start-retention.js'
 import { sweep } from './retention/sweep.js'
 import {
@@ -37,11 +38,12 @@ import {
   endSession,
   endSessionById,
   endSessions,
+  type FoundSession,
   findSession,
   listSessions,
   reauthenticate,
 } from './sessions/sessions.js'
-import { type Storage, StorageError, type StorageOptions } from './storage.js'
+import { type Session, type Storage, StorageError, type StorageOptions } from './storage.js'
 import {
   clearAttempts,
   countAttempt,
@@ -109,6 +111,16 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     onError: options.onUsageError ?? warnOfUsage,
   })
   const find = reading(findSession)
+  const findViewed = reading(findViewedRequest)
+
+  async function noted(found: FoundSession | undefined): Promise<Session | undefined> {
+    if (found?.seen) {
+      const { id, at } = found.seen
+      await usage.note(at, ({ sessions }) => sessions.add(id))
+    }
+    return found?.session
+  }
+
   const judge = reading(judgeRefresh)
   const recordRefused = together('disk', recordRefusedRefresh)
   const record = claiming('nonce', useRefreshToken)
@@ -142,14 +154,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     listFederated: reading(listFederated),
 
     createSession: together('disk', createSession),
-    async findSession(idHash) {
-      const found = await find(idHash)
-      if (found?.seen) {
-        const { id, at } = found.seen
-        await usage.note(at, ({ sessions }) => sessions.add(id))
-      }
-      return found?.session
-    },
+    findSession: async (idHash) => noted(await find(idHash)),
     endSession: together('disk', endSession),
     listSessions: reading(listSessions),
     endSessionById: together('disk', endSessionById),
@@ -172,6 +177,10 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 
     createAuthRequest: claiming('disk', createAuthRequest),
     findAuthRequest: reading(findAuthRequest),
+    async findViewedRequest(viewing) {
+      const viewed = await findViewed(viewing)
+      return viewed && { request: viewed.request, session: await noted(viewed.found) }
+    },
     rememberState: alone('process', rememberState),
     bindRequest: together('process', bindRequest),
     extendRequest: together('disk', extendRequest),

@@ -688,6 +688,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           isKnownDevice: () => storage.isKnownDevice(binding),
           createAuthRequest: () => storage.createAuthRequest(newRequest()),
           findAuthRequest: () => storage.findAuthRequest(tokenHash),
+          findViewedRequest: () => storage.findViewedRequest({ tokenHash, sessionHash: hashOf('id') }),
           rememberState: () => storage.rememberState(tokenHash, 'state'),
           bindRequest: () => storage.bindRequest(binding),
           extendRequest: () => storage.extendRequest({ ...binding, seconds: 600, maxExtensions: 10 }),

@@ -1,5 +1,6 @@
 import type { AgentSighting } from '../agents/agent-storage.js'
 import type { OfSignedRequest } from '../nonces/signed-request.js'
+import type { Session } from '../sessions/session-storage.js'
 import type { LimitedAttempt } from '../throttle/throttle-storage.js'
 
 /** Pending authorizations, from the agent's request to the person's decision. */
@@ -11,6 +12,10 @@ export interface RequestStorage {
   createAuthRequest(request: NewAuthRequest): Promise<AuthRequest>
   /** The request behind a request token, whatever its state. */
   findAuthRequest(tokenHash: string): Promise<AuthRequest | undefined>
+  /**
+   * The same, with the live session of the person who looks at it, in one statement; undefined: there is no such request.
+   */
+  findViewedRequest(viewing: RequestViewing): Promise<ViewedRequest | undefined>
   /** Keeps the agent's `state` of the latest view while no browser is bound; later calls change nothing. */
   rememberState(tokenHash: string, state: string): Promise<void>
   /**
@@ -99,6 +104,17 @@ export interface AuthRequest {
   decidedAt: number | null
   /** Whether it has a code that could still be redeemed: unused, in time, and its grant not ended. */
   codeAlive: boolean
+}
+
+export interface RequestViewing {
+  tokenHash: string
+  /** SHA-256 of the session's id. */
+  sessionHash: string
+}
+
+export interface ViewedRequest {
+  request: AuthRequest
+  session: Session | undefined
 }
 
 export interface RequestBinding {

@@ -4,7 +4,7 @@ import type { Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes, hashText, idBytes, idText } from '../engines/stored-bytes.js'
-import { usedEvery } from '../usage/usage.js'
+import { isUseDue } from '../usage/usage.js'
 import type { AuthenticationMethod, ListedSession, NewSession, Reauthentication, Session } from './session-storage.js'
 
 export async function createSession(unit: Unit, session: NewSession): Promise<Session> {
@@ -64,14 +64,20 @@ async function endOldest(unit: Unit, userId: number, newest: number, most: numbe
   }
 }
 
-/** A live session; `seen`: what is to be noted of it, where that was not done shortly before. */
-export async function findSession(
-  statement: Statement,
-  idHash: string,
-): Promise<{ session: Session; seen: { id: number; at: number } | undefined } | undefined> {
+/** A live session. */
+export interface FoundSession {
+  session: Session
+  /** What is to be noted of it, where that was not done shortly before. */
+  seen: { id: number; at: number } | undefined
+}
+
+export async function findSession(statement: Statement, idHash: string): Promise<FoundSession | undefined> {
   const [row] = await liveSession(statement, { idHash: hashBytes(idHash) })
-  if (!row) return undefined
-  const isDue = row.last_seen_at <= row.read_at - usedEvery
+  return row && foundSession(row)
+}
+
+export function foundSession(row: LiveRow): FoundSession {
+  const isDue = isUseDue(row.last_seen_at, row.read_at)
   return { session: toSession(row), seen: isDue ? { id: row.session_id, at: row.read_at } : undefined }
 }
 

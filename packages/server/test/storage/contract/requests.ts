@@ -60,6 +60,71 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
     })
   })
 
+  inStorage(`${name}: a request with the session of who looks at it`, makeStorage, (world) => {
+    async function viewing() {
+      const { storage } = world
+      const { tokenHash, user } = await boundRequest(storage)
+      const viewer = await storage.createUser({
+        username: 'viewer',
+        passwordHash: '$argon2id$of-a-password',
+        email: 'viewer@example.org',
+        displayName: 'A Viewer',
+      })
+      const session = {
+        idHash: freshHash(),
+        userId: viewer.id,
+        idleSeconds: 300,
+        lifetime: 1000,
+        most: 5,
+        amr: ['pwd'] as const,
+      }
+      await storage.createSession(session)
+      const wait = (seconds: number) => {
+        world.now += seconds
+      }
+      return { storage, tokenHash, user, viewer, sessionHash: session.idHash, wait }
+    }
+
+    test('is what both are alone, whoever the request is bound to', async () => {
+      const { storage, tokenHash, sessionHash } = await viewing()
+      const session = await storage.findSession(sessionHash)
+      expect(session).toMatchObject({ user: { username: 'viewer', email: 'viewer@example.org', status: 'active' } })
+      expect(await storage.findViewedRequest({ tokenHash, sessionHash })).toEqual({
+        request: await storage.findAuthRequest(tokenHash),
+        session,
+      })
+      expect(await storage.findViewedRequest({ tokenHash: freshHash(), sessionHash })).toBeUndefined()
+    })
+
+    test('keeps the session alive as it is by itself', async () => {
+      const { storage, tokenHash, sessionHash } = await viewing()
+      for (let minute = 0; minute < 8; minute++) {
+        world.now += 120
+        const viewed = await storage.findViewedRequest({ tokenHash, sessionHash })
+        expect(viewed?.session, `minute ${minute * 2}`).toBeDefined()
+      }
+      world.now = start + 1000
+      expect(await storage.findViewedRequest({ tokenHash, sessionHash })).toMatchObject({ session: undefined })
+    })
+
+    test.each<[string, (viewed: Awaited<ReturnType<typeof viewing>>) => Promise<unknown>]>([
+      ['has ended', ({ storage, sessionHash }) => storage.endSession(sessionHash)],
+      ['was not used for too long', async ({ wait }) => wait(300)],
+      ['is of a person who is disabled', ({ storage, viewer }) => storage.setUserStatus(viewer.id, 'disabled')],
+      ['is of an account that is closed', ({ storage, viewer }) => storage.closeAccount(viewer.id)],
+    ])('is the request alone where the session %s, or is unknown', async (_why, change) => {
+      const viewed = await viewing()
+      const { storage, tokenHash } = viewed
+      await change(viewed)
+      for (const sessionHash of [viewed.sessionHash, freshHash()]) {
+        expect(await storage.findViewedRequest({ tokenHash, sessionHash })).toEqual({
+          request: await storage.findAuthRequest(tokenHash),
+          session: undefined,
+        })
+      }
+    })
+  })
+
   inStorage(`${name}: what is granted`, makeStorage, (world) => {
     test('a person may grant a part of what was asked; grant and token are for that part, in the order asked', async () => {
       const { storage } = world
