@@ -267,6 +267,34 @@ describe('M06: a sealed state', () => {
   })
 })
 
+it('a stream ends within five seconds of a removal, and not before', async () => {
+  const stage = openMcpStage()
+  let holds = true
+  let closed = false
+  const resource = { ...stage.resource, stillHolds: async () => holds }
+  const endless = () =>
+    new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode(': begun\n\n')),
+      cancel: () => {
+        closed = true
+      },
+    })
+  const mcp = protectMcp(resource, { connect: 'mcp.use' })
+  stage.serve(mcp.around(() => new Response(endless(), { headers: { 'content-type': 'text/event-stream' } })))
+  const agent = await stage.newAgent('planner')
+  const stream = await agent.fetch(stage.url, { headers: { accept: 'text/event-stream' } })
+  expect(stream.headers.get('cache-control')).toBe('private, no-store')
+  const began = performance.now()
+  setTimeout(() => {
+    holds = false
+  }, 3000)
+  expect(await stream.text()).toBe(': begun\n\n')
+  const seconds = (performance.now() - began) / 1000
+  expect(seconds).toBeGreaterThan(3)
+  expect(seconds).toBeLessThan(8)
+  expect(closed, 'the server hears of it').toBe(true)
+})
+
 it.each<[string, Record<string, unknown>, RegExp]>([
   ['another option', { tool: {} }, /tool/],
   ['a list', { tools: ['read_note'] }, /tools must be an object/],
