@@ -56,6 +56,26 @@ describe('countersign keys generate', () => {
   })
 })
 
+describe('countersign keys show', () => {
+  it('prints again what was printed when the key was made, and its thumbprint', async () => {
+    const shown = await runInProcess('keys', 'show', files.keyFile)
+    expect(shown.status).toBe(0)
+    expect(JSON.parse(shown.stdout)).toEqual(JSON.parse(readFileSync(files.jwksFile, 'utf8')))
+    expect(shown.stderr.replaceAll('\n', ' ')).toMatch(/^The thumbprint of the key is [\w-]{43}\. $/)
+  })
+
+  it('exits with 2 for what is not there, and for a public key', async () => {
+    for (const [file, message] of [
+      ['/no/such', 'keys show: /no/such cannot be read (ENOENT).'],
+      [files.jwksFile, 'holds no private JWK'],
+    ] as const) {
+      const { status, stdout, stderr } = await runInProcess('keys', 'show', file)
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+      expect(stderr).toContain(message)
+    }
+  })
+})
+
 describe('countersign sign', () => {
   it('prints a curl command that a shell reads as it was meant', async () => {
     const data = `it's {"a": "$HOME"}`

@@ -251,6 +251,13 @@ export const tools: readonly CommandRow[] = [
     load: async () => (await import('../keys/generate.js')).keysGenerate,
   },
   {
+    name: 'keys show',
+    about: 'print the key set to publish of a private key, and its thumbprint',
+    subject: { name: '<file>', description: 'the private JWK, as keys generate and init write it' },
+    flags: [],
+    load: async () => (await import('../keys/show.js')).keysShow,
+  },
+  {
     name: 'discover',
     about: 'fetch and check the documents and keys that an identifier publishes',
     subject: { name: '<identifier>', description: 'of an agent, a resource or an auth server: https://agent.example' },
