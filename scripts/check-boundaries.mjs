@@ -51,6 +51,7 @@ const layers = {
     'agent/fastify': ['node', 'agent', 'agent/web-app'],
     'resource/request-gate': ['httpsig', 'editions', 'node', 'node/keep-private', 'resource'],
     'resource/express': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
+    'resource/koa': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     'resource/fastify': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
   },
   server: {

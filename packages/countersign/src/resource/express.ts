@@ -6,7 +6,7 @@ import { createNodeListener } from '../node/node-listener.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { MountedOptions } from './mount-path.js'
-import { parseBody } from './parse-body.js'
+import { provideBody } from './provide-body.js'
 import { type Admission, createRequestGate } from './request-gate.js'
 import { requireResource } from './require-resource.js'
 import { requestChanged } from './require-unchanged.js'
@@ -46,6 +46,8 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
     const accept: Admission['accept'] = ({ body }, message) => {
       requireUntouched(req, message)
       provideBody(req, message, body)
+      // What parsers for Express 4 look at, before they read a stream that has ended; they pass by what announces no body.
+      if ('content-length' in req.headers || 'transfer-encoding' in req.headers) req._body = true
     }
     const refusal = await gate.refuse(req, res, { address: addressOf(req), accept })
     if (refusal) await sendResponse(refusal, res, req.method ?? 'GET')
@@ -84,36 +86,6 @@ function requireUntouched(req: ExpressRequest, message: ReceivedMessage): void {
   const mark = message.rawTarget.indexOf('?')
   const asSent: unknown = parse(mark === -1 ? null : message.rawTarget.slice(mark + 1))
   if (!isDeepStrictEqual(req.query, asSent)) throw requestChanged('query')
-}
-
-/**
- * Sets `req.body` to what the signed bytes say; where a parser did so before, that is what it must have made of them.
- *
- * @throws AAuthError of {@link parseBody}, `request_changed`
- */
-function provideBody(req: ExpressRequest, message: ReceivedMessage, content: Uint8Array): void {
-  const parsed = parseBody(message, content)
-  if (!isUnset(req.body)) {
-    if (!isReadingOf(content, parsed, req.body)) throw requestChanged('body')
-  } else if (parsed !== undefined) req.body = parsed
-  // What parsers for Express 4 look at, before they read a stream that has ended; they pass by what announces no body.
-  if ('content-length' in req.headers || 'transfer-encoding' in req.headers) req._body = true
-}
-
-/** Express 4 has an empty object where nothing was parsed. */
-function isUnset(body: unknown): boolean {
-  return body === undefined || (isObject(body) && Object.keys(body).length === 0 && !ArrayBuffer.isView(body))
-}
-
-/** Whether a parser could have made this of the content: of JSON or a form the same values, else its text or its bytes. */
-function isReadingOf(content: Uint8Array, parsed: unknown, body: unknown): boolean {
-  if (typeof body === 'string') return body === new TextDecoder().decode(content)
-  if (body instanceof Uint8Array) return Buffer.compare(body, content) === 0
-  return parsed !== undefined && JSON.stringify(body) === JSON.stringify(parsed)
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }
 
 // Routers of Express take their own path out of `url`; what was signed is the whole one.

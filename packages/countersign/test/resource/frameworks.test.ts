@@ -5,10 +5,12 @@ import type { Resource } from 'countersign/resource'
 import * as forExpress from 'countersign/resource/express'
 import * as forFastify from 'countersign/resource/fastify'
 import * as forHono from 'countersign/resource/hono'
+import * as forKoa from 'countersign/resource/koa'
 import { january, type KeyReference, signRequest } from 'countersign/wire'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
+import Koa, { type Middleware } from 'koa'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   agent,
@@ -86,6 +88,42 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
     })
     app.post('/events', writes, (req, res) => void res.json({ body: JSON.parse(textOf(writes.verified(req).body)) }))
     return listen(app)
+  },
+
+  async koa(resource) {
+    const reads = forKoa.aauth(resource, mayRead)
+    const writes = forKoa.aauth(resource, mayWrite)
+    const at = (path: string, method: string, ...chain: Middleware[]): Middleware => {
+      return (ctx, next) => {
+        const isAsked = ctx.path === path && (method === '*' || ctx.method === method)
+        const call = async (index: number): Promise<unknown> => chain[index]?.(ctx, () => call(index + 1))
+        return isAsked ? call(0) : next()
+      }
+    }
+    const app = new Koa()
+    app.use(forKoa.aauthDocuments(resource))
+    app.use(
+      at('/open', 'GET', (ctx) => {
+        ctx.body = { open: true }
+      }),
+    )
+    app.use(
+      at('/events', 'GET', reads, (ctx) => {
+        const { agent, iss, sub } = reads.verified(ctx)
+        ctx.body = { agent, iss, sub }
+      }),
+    )
+    app.use(
+      at('/twice', '*', writes, reads, (ctx) => {
+        ctx.body = { agent: reads.verified(ctx).agent }
+      }),
+    )
+    app.use(
+      at('/events', 'POST', writes, (ctx) => {
+        ctx.body = { body: JSON.parse(textOf(writes.verified(ctx).body)) }
+      }),
+    )
+    return listen(app.callback())
   },
 
   async fastify(resource) {

@@ -1,0 +1,90 @@
+import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
+import type { NodeRequest } from '../httpsig/receive-incoming.js'
+import { createNodeListener } from '../node/node-listener.js'
+import type { NodeResponse } from '../node/send-response.js'
+import type { Resource } from './create-resource.js'
+import type { MountedOptions } from './mount-path.js'
+import { provideBody } from './provide-body.js'
+import { createRequestGate } from './request-gate.js'
+import { requireResource } from './require-resource.js'
+
+/** What is used of Koa's context. `ip` follows its setting `proxy`. */
+export interface KoaContextLike {
+  readonly req: NodeRequest
+  readonly res: NodeResponse
+  readonly ip: string
+  /** As it was sent. */
+  readonly originalUrl: string
+  /** What koa-mount took off the path. */
+  readonly mountPath?: string | undefined
+  /** Where parsers put the body. */
+  readonly request: object
+  status: number
+  body: unknown
+  respond?: boolean | undefined
+  /** What parsers of bodies look at, which would read a stream that has ended. */
+  disableBodyParser?: boolean | undefined
+  set(name: string, value: string): unknown
+}
+
+type Next = () => Promise<unknown>
+
+export interface KoaGate<R extends Requirement> {
+  (ctx: KoaContextLike, next: Next): Promise<void>
+  /** What was verified of this request. @throws TypeError for a request that did not pass here */
+  verified(ctx: { readonly req: NodeRequest }): VerifiedRequest<R>
+}
+
+/**
+ * Koa middleware: what comes after it runs only for verified requests; everything else is answered with the challenge. The
+ * body that was signed is in `verified(ctx).body`, and in `ctx.request.body` where it is JSON or a form: no parser is needed
+ * behind it, and none may be in front.
+ *
+ * @throws TypeError for options that cannot be meant
+ * @example
+ * ```ts
+ * const mayRead = aauth(resource, { require: 'authorization', scope: 'calendar.read' })
+ * router.get('/events', mayRead, (ctx) => { ctx.body = { sub: mayRead.verified(ctx).sub } })
+ * ```
+ */
+export function aauth<R extends Requirement>(resource: Resource, options: MountedOptions<R>): KoaGate<R> {
+  const gate = createRequestGate(resource, options)
+  async function aauthMiddleware(ctx: KoaContextLike, next: Next): Promise<void> {
+    const { req, res, ip: address, originalUrl, mountPath } = ctx
+    req.originalUrl ??= originalUrl
+    if (mountPath !== undefined) req.baseUrl = mountPath
+    const refusal = await gate.refuse(req, res, {
+      address,
+      accept: ({ body }, message) => provideBody(ctx.request, message, body),
+    })
+    if (refusal) {
+      ctx.status = refusal.status
+      for (const [name, value] of refusal.headers) ctx.set(name, value)
+      ctx.body = await refusal.text()
+      return
+    }
+    ctx.disableBodyParser = true
+    await next()
+  }
+  return Object.assign(aauthMiddleware, { verified: (ctx: { req: NodeRequest }) => gate.verified(ctx.req) })
+}
+
+/** Koa middleware that serves `resource.handler` at the resource's own paths, and lets everything else pass. Put it first. */
+export function aauthDocuments(resource: Resource): (ctx: KoaContextLike, next: Next) => Promise<void> {
+  requireResource(resource)
+  const { publishedPaths: paths, id } = resource
+  const { origin } = new URL(id)
+  return async function documentsMiddleware(ctx, next) {
+    const { req, res, ip, originalUrl } = ctx
+    if (!paths.has(originalUrl.split('?', 1)[0] as string)) {
+      await next()
+      return
+    }
+    ctx.respond = false
+    createNodeListener((request, received) => resource.handler(request, received), {
+      origin,
+      clientAddress: () => ip,
+      replaceGlobals: false,
+    })(req, res)
+  }
+}
