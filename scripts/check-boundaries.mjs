@@ -46,6 +46,8 @@ const layers = {
     node: ['lib', 'httpsig', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-way', 'node/keep-private'],
     'resource/hono': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
     'resource/mcp': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
+    // A store that several instances share.
+    'resource/redis': ['lib', 'httpsig', 'resource'],
     // For frameworks of Node, which nothing else in the library reaches.
     'agent/express': ['httpsig', 'node', 'agent', 'agent/web-app'],
     'agent/fastify': ['node', 'agent', 'agent/web-app'],

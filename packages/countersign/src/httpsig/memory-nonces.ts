@@ -1,7 +1,7 @@
 import { systemClock } from '../lib/clock.js'
-import { AAuthError } from '../lib/errors.js'
 import type { NonceClaim, NonceSource } from './claim-nonce.js'
-import { type NonceLimits, type ReachedLimit, reachedLimit, requireNonceLimits, widerNetwork } from './nonce-limits.js'
+import { type NonceLimits, reachedLimit, requireNonceLimits, widerNetwork } from './nonce-limits.js'
+import { holderName, nonceRefusal } from './nonce-refusal.js'
 
 export interface MemoryNoncesOptions extends NonceLimits {
   /** Unix seconds. @default the system clock */
@@ -55,9 +55,7 @@ export function createMemoryNonces({
     const counts = { isAgent: holder.isAgent, ofHolder: holder.held, ...placesOf(holder).counts(network) }
     const reached = reachedLimit(counts, limits)
     // Forgetting a live nonce would let it be used again: refuse instead.
-    if (!reached) return
-    const code = reached === 'total' ? 'unavailable' : 'too_many_requests'
-    throw new AAuthError(code, refusals[reached], { retryAfter: 60 })
+    if (reached) throw nonceRefusal(reached)
   }
 
   return function claimNonce({ key, source, lifetime }) {
@@ -90,10 +88,6 @@ interface Holder {
   readonly name: string
   readonly isAgent: boolean
   held: number
-}
-
-function holderName({ agent, thumbprint }: NonceSource): string {
-  return agent === undefined ? `key ${thumbprint}` : `agent ${agent}`
 }
 
 function newHolder(source: NonceSource): Holder {
@@ -149,13 +143,4 @@ function createTally() {
       while (most > 0 && !sizes[most]) most--
     },
   }
-}
-
-const refusals: Readonly<Record<ReachedLimit, string>> = {
-  perKey: 'Too many nonces of this key are remembered: wait, or sign as an agent.',
-  perNetwork: 'Too many nonces of keys in this network are remembered: wait, or sign as an agent.',
-  perAgent: 'Too many nonces of this agent are remembered: wait.',
-  network: 'Too many nonces are remembered, most of this network: wait.',
-  strangers: 'Too many nonces of keys that prove no agent are remembered: wait, or sign as an agent.',
-  total: 'Too many nonces are remembered.',
 }

@@ -41,34 +41,53 @@ export interface RateLimitOptions {
   now?: () => number
 }
 
-const window = 60
+/** Seconds in which requests are counted together. */
+export const rateWindow = 60
 const maxCounters = 100_000
 
 /**
  * A `rateLimit` that counts in this process. With several instances each counts its own: share a store, or divide. It
  * counts no request that was refused for its signature: limit those before they get here. A copy of a request counts.
  */
-export function createRateLimit(options: RateLimitOptions = {}): RateLimit {
-  const { signature = 10, address = 100, identity = 100, authorization = 1000, now = systemClock } = options
+export function createRateLimit({ now = systemClock, ...limits }: RateLimitOptions = {}): RateLimit {
+  const countersOf = countBy(limits)
   const counters = new LruCache<{ count: number; resetAt: number }>(maxCounters)
 
-  function waitFor(most: number, ...of: readonly (string | undefined)[]): number | undefined {
+  function waitFor({ most, key }: RateCounter): number | undefined {
     const at = now()
-    const key = JSON.stringify(of)
     let counter = counters.get(key, at)
     if (!counter) {
-      counter = { count: 0, resetAt: at + window }
+      counter = { count: 0, resetAt: at + rateWindow }
       counters.set(key, counter, counter.resetAt)
     }
     return ++counter.count > most ? counter.resetAt - at : undefined
   }
 
+  return (request) => {
+    for (const counter of countersOf(request)) {
+      const wait = waitFor(counter)
+      if (wait !== undefined) return wait
+    }
+    return undefined
+  }
+}
+
+/** How many requests there may be in a minute by one name. */
+export interface RateCounter {
+  most: number
+  key: string
+}
+
+/** What a request is counted by, one after the other until there are too many. */
+export function countBy(limits: Omit<RateLimitOptions, 'now'>): (request: CountedRequest) => RateCounter[] {
+  const { signature = 10, address = 100, identity = 100, authorization = 1000 } = limits
+  const counter = (most: number, ...of: readonly (string | undefined)[]) => ({ most, key: JSON.stringify(of) })
   return ({ level, thumbprint, agent, iss, sub, remoteAddress }) => {
-    if (level === 'authorization') return waitFor(authorization, 'person', iss, sub, agent)
-    if (level === 'identity') return waitFor(identity, 'agent', agent)
+    if (level === 'authorization') return [counter(authorization, 'person', iss, sub, agent)]
+    if (level === 'identity') return [counter(identity, 'agent', agent)]
     // The address first: keys made up for the purpose leave no more counters than it may send requests.
     const network = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
-    return waitFor(address, 'address', network) ?? waitFor(signature, 'key', thumbprint)
+    return [counter(address, 'address', network), counter(signature, 'key', thumbprint)]
   }
 }
 

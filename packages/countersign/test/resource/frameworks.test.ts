@@ -123,7 +123,8 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
         ctx.body = { body: JSON.parse(textOf(writes.verified(ctx).body)) }
       }),
     )
-    return listen(app.callback())
+    const answer = app.callback()
+    return listen((incoming, outgoing) => void answer(incoming, outgoing))
   },
 
   async fastify(resource) {

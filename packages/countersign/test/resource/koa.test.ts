@@ -15,6 +15,11 @@ async function post(port: number, path: string, init: RequestInit, sentTo = path
   return fetch(`http://127.0.0.1:${port}${sentTo}`, { method, headers, body: init.body ?? null })
 }
 
+function listenTo(app: Koa): Promise<number> {
+  const answer = app.callback()
+  return listen((incoming, outgoing) => void answer(incoming, outgoing))
+}
+
 const note = json({ note: 1 })
 
 describe('bodies behind the gate', () => {
@@ -25,7 +30,7 @@ describe('bodies behind the gate', () => {
     app.use((ctx) => {
       ctx.body = { parsed: ctx.request.body ?? null, bytes: writes.verified(ctx).body.length }
     })
-    const port = await listen(app.callback())
+    const port = await listenTo(app)
     expect(await (await post(port, '/events', note)).json()).toEqual({ parsed: { note: 1 }, bytes: 10 })
     const text = await post(port, '/events', { body: 'plain', headers: { 'content-type': 'text/plain' } })
     expect(await text.json()).toEqual({ parsed: null, bytes: 5 })
@@ -39,7 +44,7 @@ describe('bodies behind the gate', () => {
     app.use((ctx) => {
       ctx.body = 'ran'
     })
-    const answer = await post(await listen(app.callback()), '/events', note)
+    const answer = await post(await listenTo(app), '/events', note)
     expect(answer.status).toBe(500)
     expect(await answer.text()).not.toContain('ran')
   })
@@ -54,7 +59,7 @@ describe('below a mount path', () => {
     })
     const app = new Koa()
     app.use(mount(path, inner))
-    return listen(app.callback())
+    return listenTo(app)
   }
 
   it.each([
@@ -80,7 +85,7 @@ it('a request that was changed behind the gate is not one that was verified', as
     ctx.url = '/other'
     ctx.body = writes.verified(ctx).path
   })
-  expect((await post(await listen(app.callback()), '/events', note)).status).toBe(500)
+  expect((await post(await listenTo(app), '/events', note)).status).toBe(500)
   expect(errors).toMatchObject([{ code: 'request_changed' }])
 })
 
@@ -92,7 +97,7 @@ it('the documents are served at their own paths, and no shared cache keeps an an
     ctx.set('cache-control', 'public, max-age=60')
     ctx.body = 'ran'
   })
-  const port = await listen(app.callback())
+  const port = await listenTo(app)
   const document = await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource`)
   expect(await document.json()).toMatchObject({ resource: id })
   const answer = await post(port, '/events', note)

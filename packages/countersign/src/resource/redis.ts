@@ -1,0 +1,130 @@
+import type { ClaimNonce } from '../httpsig/claim-nonce.js'
+import { type NonceLimits, reachedLimit, requireNonceLimits, widerNetwork } from '../httpsig/nonce-limits.js'
+import { holderName, nonceRefusal } from '../httpsig/nonce-refusal.js'
+import { AAuthError } from '../lib/errors.js'
+import { countBy, type RateLimit, type RateLimitOptions, rateWindow } from './rate-limit.js'
+
+/** What is used of a client of `redis` or `@redis/client`, connected to Redis, Valkey or what speaks as they do. */
+export interface RedisClient {
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+}
+
+export interface RedisStoreOptions {
+  /** What the names of all keys begin with. In a cluster they lie in one slot. @default 'countersign' */
+  prefix?: string | undefined
+  /** Milliseconds after which a request is refused, since the store does not answer. @default 1000 */
+  timeout?: number | undefined
+}
+
+/**
+ * A `claimNonce` that all instances share. Where the store does not answer, requests with a nonce are refused (503): none is
+ * accepted twice. A store that loses what it was told, as by a restart without `appendfsync always`, lets what it lost be sent
+ * again for two minutes.
+ *
+ * @throws TypeError for limits that cannot work
+ * @example
+ * ```ts
+ * const client = await createClient({ url: 'redis://127.0.0.1:6379' }).connect()
+ * const resource = createResource({ id, signer, authServer, claimNonce: redisNonces(client), rateLimit: redisRateLimit(client) })
+ * ```
+ */
+export function redisNonces(client: RedisClient, options: RedisStoreOptions & NonceLimits = {}): ClaimNonce {
+  const { prefix, timeout, ...given } = options
+  const limits = requireNonceLimits(given, 1_000_000)
+  const run = runScripts(client, { prefix, timeout })
+  return async function claimNonce({ key, source, lifetime }) {
+    const { agent, network } = source
+    const isAgent = agent !== undefined
+    const holder = holderName(source)
+    const info = JSON.stringify([holder, network, widerNetwork(network)])
+    const group = isAgent ? 'agents' : 'strangers'
+    const names = ['ends', 'holders', 'networks', 'wider', 'infos'].map((name) => `${name} ${group}`)
+    const counted = await run(claimScript, names, [key, String(Math.ceil(lifetime)), info])
+    if (!Array.isArray(counted)) return false
+    const [ofHolder = 0, ofNetwork = 0, most = 0, ofWider = 0, mostOfWider = 0, all = 0] = counted.map(Number)
+    const reached = reachedLimit({ isAgent, ofHolder, ofNetwork, most, ofWider, mostOfWider, all }, limits)
+    if (!reached) return true
+    await run(releaseScript, names, [key])
+    throw nonceRefusal(reached)
+  }
+}
+
+/**
+ * A `rateLimit` that all instances share: what {@link createRateLimit} counts in one process. Where the store does not answer,
+ * requests are refused (503).
+ */
+export function redisRateLimit(
+  client: RedisClient,
+  options: RedisStoreOptions & Omit<RateLimitOptions, 'now'> = {},
+): RateLimit {
+  const { prefix, timeout, ...limits } = options
+  const run = runScripts(client, { prefix, timeout })
+  const countersOf = countBy(limits)
+  return async (request) => {
+    for (const { most, key } of countersOf(request)) {
+      const left = Number(await run(countScript, [`rate ${key}`], [String(most), String(rateWindow * 1000)]))
+      if (left >= 0) return Math.max(1, Math.ceil(left / 1000))
+    }
+    return undefined
+  }
+}
+
+/** Runs scripts, each of which happens whole or not at all. */
+function runScripts(client: RedisClient, { prefix = 'countersign', timeout = 1000 }: RedisStoreOptions) {
+  if (typeof client?.eval !== 'function') throw new TypeError('the client must be one of redis or @redis/client')
+  return async function run(script: string, names: readonly string[], given: string[]): Promise<unknown> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout)
+    })
+    try {
+      const keys = names.map((name) => `{${prefix}} ${name}`)
+      return await Promise.race([client.eval(script, { keys, arguments: given }), late])
+    } catch (cause) {
+      throw new AAuthError('unavailable', 'The shared store does not answer.', { retryAfter: 5, cause })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** By the clock of the store, which is the same for all. */
+const clock = "local t = redis.call('TIME') local now = t[1] + t[2] / 1000000"
+
+/** What is counted for a nonce, by holder, network and wider network. */
+const forgetOne = `
+local function forget(nonce)
+  if redis.call('ZREM', KEYS[1], nonce) == 0 then return end
+  local names = cjson.decode(redis.call('HGET', KEYS[5], nonce))
+  redis.call('HDEL', KEYS[5], nonce)
+  for i, name in ipairs(names) do
+    if tonumber(redis.call('ZINCRBY', KEYS[i + 1], -1, name)) <= 0 then redis.call('ZREM', KEYS[i + 1], name) end
+  end
+end`
+
+/** Remembers a nonce, and gives the counts of before; false where it was remembered. What has ended is forgotten on the way. */
+const claimScript = `${clock}
+${forgetOne}
+for _, nonce in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 100)) do forget(nonce) end
+local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if ends and tonumber(ends) > now then return false end
+forget(ARGV[1])
+local names = cjson.decode(ARGV[3])
+local function of(i) return redis.call('ZSCORE', KEYS[i + 1], names[i]) or 0 end
+local function most(i) return redis.call('ZREVRANGE', KEYS[i + 1], 0, 0, 'WITHSCORES')[2] or 0 end
+local counts = { of(1), of(2), most(2), of(3), most(3), redis.call('ZCARD', KEYS[1]) }
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('HSET', KEYS[5], ARGV[1], ARGV[3])
+for i, name in ipairs(names) do redis.call('ZINCRBY', KEYS[i + 1], 1, name) end
+return counts`
+
+const releaseScript = `${forgetOne}
+forget(ARGV[1])
+return 1`
+
+/** Counts one request; gives the milliseconds until there may be more, or -1. */
+const countScript = `
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if count <= tonumber(ARGV[1]) then return -1 end
+return math.max(redis.call('PTTL', KEYS[1]), 0)`

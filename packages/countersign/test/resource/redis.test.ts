@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from '@redis/client'
+import type { NonceClaim } from 'countersign/resource'
+import { type RedisClient, redisNonces, redisRateLimit } from 'countersign/resource/redis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
+
+/** Whether there is a server to try with; on CI there must be. */
+function hasServer(): boolean {
+  if (spawnSync('valkey-server', ['--version']).status === 0) return true
+  const message = 'there is no valkey-server: apt-get install valkey-server'
+  if (process.env.CI) throw new Error(message)
+  process.stderr.write(`SKIPPED: the tests of a shared store: ${message}\n`)
+  return false
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'countersign-valkey-'))
+let port = 0
+let server: ChildProcess | undefined
+
+async function startServer(): Promise<void> {
+  const kept = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
+  server = spawn('valkey-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...kept], {
+    stdio: 'ignore',
+  })
+  for (let turn = 0; turn < 500; turn++) {
+    const socket = connect(port, '127.0.0.1')
+    const isOpen = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
+    socket.destroy()
+    if (isOpen) return
+    await new Promise((soon) => setTimeout(soon, 10))
+  }
+  throw new Error('valkey-server did not start')
+}
+
+async function stopServer(signal: NodeJS.Signals): Promise<void> {
+  const child = server
+  server = undefined
+  if (!child) return
+  const gone = once(child, 'exit')
+  child.kill(signal)
+  await gone
+}
+
+describe.skipIf(!hasServer())('a store of Redis', () => {
+  const clients: { destroy: () => void }[] = []
+  async function newClient(): Promise<RedisClient> {
+    const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true })
+    client.on('error', () => undefined)
+    await client.connect()
+    clients.push(client)
+    return client as unknown as RedisClient
+  }
+
+  beforeAll(async () => {
+    port = await freePort()
+    await startServer()
+  })
+  afterAll(async () => {
+    for (const client of clients) client.destroy()
+    await stopServer('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  let names = 0
+  const ownPrefix = () => `test-${++names}`
+  const claimOf = (key: string, more: Partial<NonceClaim['source']> = {}, lifetime = 120): NonceClaim => {
+    return { key, lifetime, source: { agent: 'https://agent.example', thumbprint: 't', network: '192.0.2', ...more } }
+  }
+
+  it('takes a nonce once, whichever of many instances asks, and wherever it comes from', async () => {
+    const prefix = ownPrefix()
+    const instances = await Promise.all([newClient(), newClient(), newClient()])
+    const claims = instances.map((client) => redisNonces(client, { prefix }))
+    const taken = await Promise.all(
+      Array.from({ length: 300 }, async (_, at) =>
+        claims[at % 3]?.(claimOf(`n-${at % 20}`, { network: `198.51.${at % 7}` })),
+      ),
+    )
+    expect(taken.filter((one) => one === true)).toHaveLength(20)
+    expect(taken.filter((one) => one === false)).toHaveLength(280)
+  })
+
+  it('takes it again when its time is over, and forgets what it counted', async () => {
+    const claim = redisNonces(await newClient(), { prefix: ownPrefix(), perAgent: 2 })
+    expect(await claim(claimOf('a', {}, 1))).toBe(true)
+    expect(await claim(claimOf('b', {}, 1))).toBe(true)
+    await expect(claim(claimOf('c', {}, 1))).rejects.toMatchObject({ code: 'too_many_requests' })
+    expect(await claim(claimOf('a', {}, 1))).toBe(false)
+    await new Promise((soon) => setTimeout(soon, 1200))
+    expect(await claim(claimOf('a'))).toBe(true)
+    expect(await claim(claimOf('b'))).toBe(true)
+    await expect(claim(claimOf('c'))).rejects.toMatchObject({ code: 'too_many_requests' })
+  })
+
+  it('lets no source fill it for others, and remembers nothing of what it refuses', async () => {
+    const claim = redisNonces(await newClient(), { prefix: ownPrefix(), perKey: 2, perNetwork: 3, total: 100 })
+    const stranger = (thumbprint: string, network = '192.0.2') => ({ agent: undefined, thumbprint, network })
+    expect(await claim(claimOf('1', stranger('k1')))).toBe(true)
+    expect(await claim(claimOf('2', stranger('k1')))).toBe(true)
+    await expect(claim(claimOf('3', stranger('k1')))).rejects.toThrow(/of this key/)
+    expect(await claim(claimOf('4', stranger('k2')))).toBe(true)
+    await expect(claim(claimOf('5', stranger('k3')))).rejects.toThrow(/in this network/)
+    expect(await claim(claimOf('3', stranger('k9', '203.0.113'))), 'it was refused before').toBe(true)
+    expect(await claim(claimOf('6')), 'an agent').toBe(true)
+  })
+
+  it('counts requests for all instances by what they proved', async () => {
+    const prefix = ownPrefix()
+    const limits = { signature: 2, address: 4, identity: 3, authorization: 5 }
+    const [one, other] = [
+      redisRateLimit(await newClient(), { prefix, ...limits }),
+      redisRateLimit(await newClient(), { prefix, ...limits }),
+    ]
+    const request = { thumbprint: 'k1', iss: undefined, sub: undefined, remoteAddress: '192.0.2.1' }
+    const agent = { ...request, level: 'identity', agent: 'https://agent.example' } as const
+    const key = { ...request, level: 'signature', agent: undefined } as const
+    expect([await one(agent), await other(agent), await one(agent)]).toEqual([undefined, undefined, undefined])
+    const wait = await other(agent)
+    expect(wait).toBeGreaterThan(50)
+    expect(wait).toBeLessThanOrEqual(60)
+    expect([await one(key), await other(key)]).toEqual([undefined, undefined])
+    expect(await one(key)).toBeGreaterThan(0)
+    expect(await one({ ...key, thumbprint: 'k2' }), 'the fourth of this address').toBeUndefined()
+    expect(await one({ ...key, thumbprint: 'k3' }), 'the fifth').toBeGreaterThan(0)
+  })
+
+  it('lost under load, refuses at once; found again, takes what it has not taken, and nothing twice', async () => {
+    const prefix = ownPrefix()
+    const claim = redisNonces(await newClient(), { prefix, timeout: 500 })
+    const limit = redisRateLimit(await newClient(), { prefix, timeout: 500 })
+    const taken = new Set<string>()
+    const refused: { code: string | undefined; took: number }[] = []
+    let stopped = false
+    async function load(of: number): Promise<void> {
+      for (let at = 0; !stopped; at++) {
+        const key = `load-${of}-${at}`
+        const began = performance.now()
+        try {
+          if (await claim(claimOf(key))) taken.add(key)
+          await limit({
+            level: 'identity',
+            thumbprint: 't',
+            agent: `https://a${of}.example`,
+            iss: undefined,
+            sub: undefined,
+            remoteAddress: undefined,
+          })
+        } catch (error) {
+          refused.push({ code: (error as { code?: string }).code, took: performance.now() - began })
+          await new Promise((soon) => setTimeout(soon, 20))
+        }
+      }
+    }
+    const loads = Promise.all(Array.from({ length: 8 }, (_, of) => load(of)))
+    await new Promise((soon) => setTimeout(soon, 500))
+    await stopServer('SIGKILL')
+    await new Promise((soon) => setTimeout(soon, 500))
+    const before = taken.size
+    await startServer()
+    for (let turn = 0; turn < 500 && taken.size === before; turn++) await new Promise((soon) => setTimeout(soon, 20))
+    stopped = true
+    await loads
+    expect(before).toBeGreaterThan(10)
+    expect(taken.size, 'found again').toBeGreaterThan(before)
+    expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['unavailable']))
+    expect(Math.max(...refused.map(({ took }) => took))).toBeLessThan(2000)
+    const again = await Promise.all([...taken].map(async (key) => claim(claimOf(key))))
+    expect(
+      again.filter((one) => one),
+      'taken twice',
+    ).toEqual([])
+  }, 30_000)
+})
+
+it('what is no client is refused', () => {
+  expect(() => redisNonces({} as never)).toThrow(/client/)
+  expect(() => redisRateLimit(undefined as never)).toThrow(/client/)
+  expect(() => redisNonces({ eval: async () => 1 }, { perKey: 0 })).toThrow(/perKey/)
+})
