@@ -88,7 +88,7 @@ const layers = {
     ['command'],
     ['terminal', 'database', 'flags', 'network', 'agent-folder'],
     ['trace', 'inspect', 'discover', 'keys', 'verify', 'own-agent'],
-    ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'init'],
+    ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'mcp', 'init'],
     ['commands'],
     ['program'],
     ['main'],

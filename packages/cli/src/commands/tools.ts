@@ -160,6 +160,26 @@ export const tools: readonly CommandRow[] = [
     load: async () => (await import('../sidecar/sidecar-command.js')).sidecarCommand,
   },
   {
+    name: 'mcp',
+    about: 'be the MCP server of an app on this machine, and ask a protected one as your own agent',
+    subject: { name: '<url>', description: 'the protected server: https://api.example/mcp' },
+    flags: [
+      {
+        flags: '--auth-server <id>',
+        description: 'one that people may be sent to, besides those of init; may be given several times',
+        repeated: true,
+      },
+      {
+        flags: '--patience <seconds>',
+        description: 'how long a call waits for the person who must decide; default: 20',
+      },
+      { flags: '--url-in-answers', description: 'also tell the model where the person decides' },
+      agent,
+      allowNetwork,
+    ],
+    load: async () => (await import('../mcp/mcp-command.js')).mcpCommand,
+  },
+  {
     name: 'verify',
     about: 'verify the HTTP/1.1 request on standard input, step by step, and show its signature base',
     flags: [

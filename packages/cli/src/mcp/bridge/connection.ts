@@ -1,0 +1,219 @@
+import { AgentError } from 'countersign/agent'
+import { AnsweredInstead, ConsentNeeded } from '../consent/answered-instead.js'
+import { unwrap } from '../consent/asked-before.js'
+import { type AskConsent, answerInWords } from '../consent/consent-asker.js'
+import { connectedText, connectTool, standInList, standInOpening } from '../consent/stand-in.js'
+import { lists, metaKeys, metaOf, versions, withMeta } from '../messages/eras.js'
+import type { Exchange } from '../messages/exchange.js'
+import {
+  type Answer,
+  isJsonObject,
+  type JsonObject,
+  type Message,
+  notification,
+  objectIn,
+  type RpcNotification,
+  type RpcRequest,
+  refusal,
+  rpcCodes,
+  stringIn,
+} from '../messages/json-rpc.js'
+import { openRelay } from '../relay/open-relay.js'
+import type { Client, ClientDescription, Opened, Relay } from '../relay/relay.js'
+import { createListHolder } from './list-holder.js'
+
+export interface ConnectionOptions {
+  client: Client
+  url: string
+  /** Sends as the agent; rejects with `consent_required` where a person must decide. */
+  fetch: typeof globalThis.fetch
+  askConsent: AskConsent
+  /** Aborts when the bridge ends. */
+  ending: AbortSignal
+  /** Told in one line. */
+  onProblem: (text: string) => void
+}
+
+/** A client of one era, and the server as that client sees it. */
+export interface Connection {
+  answer(request: RpcRequest, signal: AbortSignal): Promise<Answer>
+  notify(message: RpcNotification, signal: AbortSignal): Promise<void>
+  /** A person has decided something: lists may hold more. */
+  decided(): void
+  close(): Promise<void>
+}
+
+/** Milliseconds that a server may take for what a client opens with. */
+const longestStart = 10_000
+
+/** How often one request is sent again because a person has decided something for it. */
+const mostConsents = 5
+
+export function createConnection(options: ConnectionOptions): Connection {
+  const { client, url, ending, onProblem } = options
+  const { host } = new URL(url)
+  const holder = createListHolder(client)
+  let server: Presented | undefined
+  let description: ClientDescription | undefined
+  /** Whether the client was told of a server that it has not seen. */
+  let isStandIn = false
+  let isReady = false
+
+  const standing: Exchange = {
+    signal: ending,
+    toClient: (message) => client.tell(message),
+    send: (init) => options.fetch(url, init),
+  }
+
+  /** What a request has, whose person is asked where one must decide. */
+  function exchangeFor(request: RpcRequest, signal: AbortSignal, hasAgreed: boolean): Exchange {
+    const toClient = (message: Message) => client.tell(message)
+    async function send(init: RequestInit): Promise<Response> {
+      for (let consents = 0; ; consents++) {
+        try {
+          return await options.fetch(url, init)
+        } catch (error) {
+          const page = pageOf(error)
+          if (page === undefined || consents === mostConsents) throw error
+          const capabilities = description?.capabilities ?? {}
+          await options.askConsent(page, { request, client, capabilities, hasAgreed, signal, toClient })
+        }
+      }
+    }
+    return { signal, toClient, send }
+  }
+
+  /** The server, and how it presented itself. @throws AnsweredInstead where it refuses the client */
+  async function open(described: ClientDescription, exchange: Exchange): Promise<Presented> {
+    if (server) return server
+    const opened = await openRelay({ host, client, description: described, standing, onProblem }, exchange)
+    if ('refused' in opened) throw new AnsweredInstead(opened.refused)
+    // Another request was first.
+    if (server) {
+      await opened.relay.close()
+      return server
+    }
+    server = opened
+    if (isReady) await opened.relay.notify(notification('notifications/initialized'), exchange)
+    return opened
+  }
+
+  /** The answer to what a client opens with; it is never kept waiting for a person. */
+  async function openWith(request: RpcRequest, described: ClientDescription, signal: AbortSignal): Promise<Answer> {
+    const start = AbortSignal.any([signal, AbortSignal.timeout(longestStart)])
+    const exchange = exchangeFor(request, start, false)
+    try {
+      const { relay, answer: presentation } = await open(described, exchange)
+      return client.era === 'sessions' ? withLogs(presentation) : await relay.request(request, exchange)
+    } catch (error) {
+      if (error instanceof ConsentNeeded) {
+        isStandIn = true
+        return standInOpening(client.era, host, request.params)
+      }
+      if (start.aborted && !signal.aborted) return refusal(rpcCodes.unanswered, `${host} did not answer in time.`)
+      throw error
+    }
+  }
+
+  async function connect(request: RpcRequest, exchange: Exchange): Promise<Answer> {
+    const { relay } = await open(describedBy(request, description), exchange)
+    const meta = client.era === 'stateless' ? metaOf(request) : {}
+    // Lists may need more than the server itself.
+    const list = withMeta({ jsonrpc: '2.0', id: `countersign-list-${String(request.id)}`, method: 'tools/list' }, meta)
+    const answer = await relay.request(list, exchange)
+    if ('error' in answer) return answer
+    changed()
+    const kind = client.era === 'stateless' ? { resultType: 'complete' } : {}
+    return { result: { content: [{ type: 'text', text: connectedText(host) }], ...kind } }
+  }
+
+  function changed(): void {
+    if (!isStandIn) return
+    isStandIn = false
+    holder.changed()
+  }
+
+  async function answer(given: RpcRequest, signal: AbortSignal): Promise<Answer> {
+    const { request, said } = unwrap(given)
+    const { method, params } = request
+    const described = describedBy(request, description)
+    description = described
+    if (said === 'decline')
+      return answerInWords({ request, client }, `Not allowed: the person did not want to decide about ${host}.`)
+    if (method === 'initialize' || method === 'server/discover') return openWith(request, described, signal)
+    if (method === 'logging/setLevel' && client.era === 'sessions' && !hasLogs(server)) return { result: {} }
+    if (isStandIn && method === 'ping') return { result: {} }
+    const exchange = exchangeFor(request, signal, said === 'accept')
+    try {
+      if (isStandIn && method === 'tools/call' && params?.name === connectTool) return await connect(request, exchange)
+      const { relay } = await open(described, exchange)
+      return await relay.request(request, exchange)
+    } catch (error) {
+      if (!(error instanceof ConsentNeeded)) throw error
+      if (method === 'subscriptions/listen') return holdListener(request, exchange)
+      isStandIn ||= method in lists
+      return standInList(client.era, host, method) ?? answerInWords({ request, client }, needsConsent(host))
+    }
+  }
+
+  /** A stream of changes, where the server tells of none before a person has decided. */
+  async function holdListener(request: RpcRequest, exchange: Exchange): Promise<Answer> {
+    isStandIn = true
+    await holder.hold(request, exchange.signal)
+    const toClient = (message: Message) => {
+      if (!('method' in message) || message.method !== 'notifications/subscriptions/acknowledged')
+        exchange.toClient(message)
+    }
+    const again = { ...exchange, toClient }
+    const { relay } = await open(describedBy(request, description), again)
+    return relay.request(request, again)
+  }
+
+  return {
+    answer,
+    async notify(message, signal) {
+      if (message.method === 'notifications/initialized') isReady = true
+      const exchange = { ...standing, signal: AbortSignal.any([signal, ending]) }
+      await server?.relay.notify(message, exchange)
+    },
+    decided: changed,
+    close: async () => server?.relay.close(),
+  }
+}
+
+/** A server, and what it said of itself. */
+type Presented = Extract<Opened, { relay: Relay }>
+
+/** Whether the server takes levels of log messages: the bridge has some of its own. */
+function hasLogs(server: Presented | undefined): boolean {
+  return (
+    server !== undefined && 'result' in server.answer && 'logging' in objectIn(server.answer.result, 'capabilities')
+  )
+}
+
+const needsConsent = (host: string) => `${host} needs your consent first: call a tool, and decide.`
+
+/** What a client says of itself, at the start or in each request. */
+function describedBy(request: RpcRequest, before: ClientDescription | undefined): ClientDescription {
+  const { method, params = {} } = request
+  const meta = metaOf(request)
+  const isComplete = metaKeys.version in meta
+  if (method !== 'initialize' && !isComplete && before) return before
+  const source: JsonObject = isComplete
+    ? { capabilities: meta[metaKeys.clientCapabilities], clientInfo: meta[metaKeys.clientInfo] }
+    : params
+  const protocolVersion = isComplete ? versions.sessions : stringIn(params, 'protocolVersion') || versions.sessions
+  const clientInfo = isJsonObject(source.clientInfo) ? source.clientInfo : { name: 'unnamed', version: '0' }
+  return { protocolVersion, capabilities: objectIn(source, 'capabilities'), clientInfo }
+}
+
+/** Where a person decides, where that is why a request was not sent. */
+function pageOf(error: unknown): string | undefined {
+  return error instanceof AgentError && error.code === 'consent_required' ? error.url : undefined
+}
+
+/** The bridge says in the log where to decide, whatever the server has. */
+function withLogs(answer: Answer): Answer {
+  if ('error' in answer) return answer
+  return { result: { ...answer.result, capabilities: { logging: {}, ...objectIn(answer.result, 'capabilities') } } }
+}

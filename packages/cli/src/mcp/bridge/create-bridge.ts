@@ -1,0 +1,102 @@
+import { AnsweredInstead } from '../consent/answered-instead.js'
+import { answerInWords } from '../consent/consent-asker.js'
+import type { Era } from '../messages/eras.js'
+import {
+  type Answer,
+  isRequest,
+  isResponse,
+  type Message,
+  type RpcNotification,
+  type RpcRequest,
+  refusal,
+  rpcCodes,
+} from '../messages/json-rpc.js'
+import { isComplete } from '../relay/open-relay.js'
+import { createClientRequests } from './client-requests.js'
+import { type Connection, type ConnectionOptions, createConnection } from './connection.js'
+
+export interface BridgeOptions extends Omit<ConnectionOptions, 'client' | 'ending'> {
+  /** Writes a message to the client. */
+  tell: (message: Message) => void
+  /** Why the server gave no answer, in a sentence. */
+  describe: (error: unknown) => string
+}
+
+/** What stands between a client that speaks in lines and a server that is asked by HTTP. */
+export interface Bridge {
+  receive(message: Message): void
+  /** A person has decided something. */
+  decided(): void
+  close(): Promise<void>
+}
+
+export function createBridge({ tell, describe, ...options }: BridgeOptions): Bridge {
+  const ending = new AbortController()
+  const requests = createClientRequests(tell)
+  /** A client may try one era before the other. */
+  const connections = new Map<Era, Connection>()
+  const running = new Map<RpcRequest['id'], AbortController>()
+
+  function connectionOf(era: Era): Connection {
+    const known = connections.get(era)
+    if (known) return known
+    const client = { era, tell, ask: requests.ask, withdraw: requests.withdraw }
+    const made = createConnection({ ...options, client, ending: ending.signal })
+    connections.set(era, made)
+    return made
+  }
+
+  async function answer(request: RpcRequest): Promise<void> {
+    const { id } = request
+    const era: Era = isComplete(request) ? 'stateless' : 'sessions'
+    const abort = new AbortController()
+    running.set(id, abort)
+    const signal = AbortSignal.any([abort.signal, ending.signal])
+    const given = await answered(request, era, signal)
+    if (running.get(id) === abort) running.delete(id)
+    // Who gave up waits for nothing.
+    if (!signal.aborted) tell({ jsonrpc: '2.0', id, ...given })
+  }
+
+  async function answered(request: RpcRequest, era: Era, signal: AbortSignal): Promise<Answer> {
+    if (era === 'sessions' && request.method !== 'initialize' && !connections.has('sessions')) return notOpened
+    try {
+      return await connectionOf(era).answer(request, signal)
+    } catch (error) {
+      if (error instanceof AnsweredInstead) return error.answer
+      const text = describe(error)
+      if (!signal.aborted) options.onProblem(text)
+      return answerInWords({ request, client: { era } }, text)
+    }
+  }
+
+  function notify(message: RpcNotification): void {
+    const { method, params = {} } = message
+    const { requestId } = params
+    const abort = method === 'notifications/cancelled' ? running.get(requestId as RpcRequest['id']) : undefined
+    const connection = connections.get('sessions') ?? connections.get('stateless')
+    void (connection?.notify(message, ending.signal) ?? Promise.resolve())
+      .catch((error: unknown) => options.onProblem(describe(error)))
+      .finally(() => abort?.abort(new Error('the client gave the request up')))
+  }
+
+  return {
+    receive(message) {
+      if (isRequest(message)) void answer(message)
+      else if (!isResponse(message)) notify(message)
+      else requests.take(message)
+    },
+    decided() {
+      for (const connection of connections.values()) connection.decided()
+    },
+    async close() {
+      await Promise.all([...connections.values()].map((connection) => connection.close()))
+      ending.abort(new Error('the bridge ends'))
+    },
+  }
+}
+
+const notOpened = refusal(
+  rpcCodes.invalidRequest,
+  'A request needs _meta with its protocol version (2026-07-28), or initialize before it (2025-11-25).',
+)

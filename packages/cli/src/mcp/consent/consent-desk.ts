@@ -1,0 +1,69 @@
+/** What became of a page where a person decides. */
+export type Decision = 'allowed' | 'denied' | 'open'
+
+/** Where calls wait for what people decide on pages elsewhere. */
+export interface ConsentDesk {
+  /** Waits for a decision; `open` after so many seconds. Rejects where the signal aborts. */
+  decision(page: string, seconds: number, signal: AbortSignal): Promise<Decision>
+  /** Notes what a person came back with, and tells everybody that waits. */
+  note(state: string | null, decision: Exclude<Decision, 'open'>): void
+  /** Calls back after each decision. */
+  onDecided(callback: () => void): void
+}
+
+/** Milliseconds between two looks at what other programs of the agent got. */
+const look = 1000
+
+/** Most decisions that are remembered for whoever asks late. */
+const mostDecisions = 1000
+
+/** @param held changes whenever the agent has other tokens than before */
+export function createConsentDesk(held: () => Promise<string>): ConsentDesk {
+  const decided = new Map<string, Exclude<Decision, 'open'>>()
+  const hearers = new Set<() => void>()
+  const listeners = new Set<() => void>()
+  // The page's own state comes back with the person, and tells consents apart (W13).
+  const stateOf = (page: string) => new URL(page).searchParams.get('state') ?? page
+
+  return {
+    async decision(page, seconds, signal) {
+      const state = stateOf(page)
+      const until = performance.now() + seconds * 1000
+      const before = await held()
+      for (;;) {
+        signal.throwIfAborted()
+        const known = decided.get(state)
+        if (known) return known
+        const left = until - performance.now()
+        if (left <= 0) return 'open'
+        await nextDecision(hearers, Math.min(look, left), signal)
+        if (!decided.has(state) && (await held()) !== before) return 'allowed'
+      }
+    },
+    note(state, decision) {
+      if (state !== null) {
+        const [oldest] = decided.keys()
+        if (decided.size >= mostDecisions && oldest !== undefined) decided.delete(oldest)
+        decided.set(state, decision)
+      }
+      for (const hear of hearers) hear()
+      for (const listener of listeners) listener()
+    },
+    onDecided: (callback) => void listeners.add(callback),
+  }
+}
+
+/** Resolves at the next decision, after some time, or where the signal aborts. */
+function nextDecision(hearers: Set<() => void>, milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      hearers.delete(done)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, milliseconds)
+    hearers.add(done)
+    signal.addEventListener('abort', done, { once: true })
+  })
+}

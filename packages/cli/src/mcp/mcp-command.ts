@@ -1,0 +1,76 @@
+import { readAgentFolder } from '../agent-folder/read-agent-folder.js'
+import { exitStatus } from '../command/exit-status.js'
+import type { Run } from '../command/run.js'
+import { agentFailure } from '../own-agent/agent-failure.js'
+import { openOwnAgent } from '../own-agent/open-own-agent.js'
+import { openBrowser } from '../terminal/open-browser.js'
+import type { Terminal } from '../terminal/terminal.js'
+import { type Bridge, createBridge } from './bridge/create-bridge.js'
+import { openCallbackPort } from './consent/callback-port.js'
+import { createConsentAsker } from './consent/consent-asker.js'
+import { createConsentDesk } from './consent/consent-desk.js'
+import { type McpFlags, readMcpFlags } from './mcp-flags.js'
+import { readMessages, serializeMessage } from './messages/stdio.js'
+import { ServerProblem } from './server/server-problem.js'
+
+/** `countersign mcp <url>`: an MCP server on standard input and output, which asks a protected one as the command line's own agent. */
+export const mcpCommand: Run = async (options, terminal, address) => {
+  const { url, folderPath, authServers, patience, isUrlInAnswers, network } = readMcpFlags(
+    address,
+    options as unknown as McpFlags,
+    terminal.env,
+  )
+  const folder = await readAgentFolder(folderPath)
+  const port = await openCallbackPort(folder.path, url)
+  try {
+    const { redirectUri } = port
+    const own = await openOwnAgent({ folder, authServers, targets: [url], network, redirectUri })
+    try {
+      const desk = createConsentDesk(async () => JSON.stringify(await own.agent.tokens()))
+      port.serve((request) => own.agent.handler(request), desk)
+      const write = (text: string) => terminal.write(Buffer.from(text))
+      const { host } = new URL(url)
+      const show = (text: string, page: string) => {
+        terminal.notify(text)
+        openBrowser(page, terminal.env).catch(() => undefined)
+      }
+      const bridge = createBridge({
+        url,
+        fetch: own.agent.fetch,
+        askConsent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show }),
+        tell: (message) => write(serializeMessage(message)),
+        describe: (error) => describe(error, url),
+        onProblem: terminal.notify,
+      })
+      desk.onDecided(() => bridge.decided())
+      await serve(bridge, terminal, write)
+    } finally {
+      await own.close()
+    }
+  } finally {
+    await port.close()
+  }
+  return exitStatus.done
+}
+
+/** Until the client closes its end, or the command is told to end. */
+async function serve(bridge: Bridge, { asking, onStop }: Terminal, write: (text: string) => void): Promise<void> {
+  const { input } = asking
+  const stopListening = onStop(() => input.destroy())
+  try {
+    for await (const message of readMessages(input, write)) bridge.receive(message)
+  } catch (error) {
+    // Told to end while it reads.
+    if (!input.destroyed) throw error
+  } finally {
+    stopListening()
+    await bridge.close()
+  }
+}
+
+/** Why a server gave no answer, for the person at the client. */
+function describe(error: unknown, url: string): string {
+  if (error instanceof ServerProblem) return error.message
+  const failure = agentFailure(error, url)
+  return failure instanceof Error ? failure.message : String(failure)
+}

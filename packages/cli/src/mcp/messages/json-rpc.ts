@@ -1,0 +1,103 @@
+/** What travels as one JSON object. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export type MessageId = string | number
+
+export interface RpcRequest {
+  readonly jsonrpc: '2.0'
+  readonly id: MessageId
+  readonly method: string
+  readonly params?: JsonObject
+}
+
+export interface RpcNotification {
+  readonly jsonrpc: '2.0'
+  readonly method: string
+  readonly params?: JsonObject
+}
+
+export interface RpcErrorBody {
+  readonly code: number
+  readonly message: string
+  readonly data?: unknown
+}
+
+/** What a request is answered with, before it has its id. */
+export type Answer = { readonly result: JsonObject } | { readonly error: RpcErrorBody }
+
+export type RpcResponse = { readonly jsonrpc: '2.0'; readonly id: MessageId | null } & Answer
+
+export type Message = RpcRequest | RpcNotification | RpcResponse
+
+/** Errors of JSON-RPC and of MCP that the bridge makes or tells apart. */
+export const rpcCodes = {
+  parse: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internal: -32603,
+  /** The bridge's own: the server did not answer, or nobody may ask it yet. */
+  unanswered: -32010,
+  /** 2026-07-28: headers and body differ, a capability of the client is missing, the version is not spoken. */
+  headerMismatch: -32020,
+  missingCapability: -32021,
+  unsupportedVersion: -32022,
+  /** 2025-11-25: a person must open a page first. */
+  urlElicitationRequired: -32042,
+} as const
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A message of JSON-RPC 2.0; undefined for anything else. */
+export function readMessage(value: unknown): Message | undefined {
+  if (!isJsonObject(value) || value.jsonrpc !== '2.0') return undefined
+  const { id, method, params, result, error } = value
+  const hasId = typeof id === 'string' || typeof id === 'number'
+  if (typeof method === 'string') {
+    const isFit = params === undefined || isJsonObject(params)
+    return isFit && (hasId || id === undefined) ? (value as unknown as RpcRequest | RpcNotification) : undefined
+  }
+  if (!hasId && id !== null && id !== undefined) return undefined
+  if (isJsonObject(result)) return hasId ? { jsonrpc: '2.0', id, result } : undefined
+  if (!isJsonObject(error) || typeof error.code !== 'number') return undefined
+  const { code, message = '', data } = error
+  return {
+    jsonrpc: '2.0',
+    id: hasId ? id : null,
+    error: { code, message: typeof message === 'string' ? message : '', ...(data === undefined ? {} : { data }) },
+  }
+}
+
+export function isRequest(message: Message): message is RpcRequest {
+  return 'method' in message && 'id' in message
+}
+
+export function isResponse(message: Message): message is RpcResponse {
+  return !('method' in message)
+}
+
+export function answerOf(response: RpcResponse): Answer {
+  return 'result' in response ? { result: response.result } : { error: response.error }
+}
+
+export function refusal(code: number, message: string, data?: unknown): Answer {
+  return { error: { code, message, ...(data === undefined ? {} : { data }) } }
+}
+
+export function notification(method: string, params?: JsonObject): RpcNotification {
+  return { jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }
+}
+
+/** The object in a member of an object; an empty one where there is none. */
+export function objectIn(value: unknown, name: string): JsonObject {
+  const member = isJsonObject(value) ? value[name] : undefined
+  return isJsonObject(member) ? member : {}
+}
+
+/** The text in a member of an object; an empty one where there is none. */
+export function stringIn(value: unknown, name: string): string {
+  const member = isJsonObject(value) ? value[name] : undefined
+  return typeof member === 'string' ? member : ''
+}

@@ -1,0 +1,28 @@
+import { type Answer, isJsonObject, type JsonObject, objectIn, rpcCodes, stringIn } from './json-rpc.js'
+
+/**
+ * What a server asks a person, with who asks: the client sees one server, and what is asked for a consent comes from it, too
+ * (attacks M09).
+ */
+export function namedAsServers(params: JsonObject | undefined, host: string): JsonObject {
+  return { ...params, message: `${host} asks: ${stringIn(params, 'message')}` }
+}
+
+/** An answer whose questions to the person say who asks. */
+export function questionsNamed(answer: Answer, host: string): Answer {
+  if ('error' in answer) {
+    const { code, data } = answer.error
+    if (code !== rpcCodes.urlElicitationRequired || !isJsonObject(data) || !Array.isArray(data.elicitations))
+      return answer
+    const elicitations = data.elicitations.map((each) => (isJsonObject(each) ? namedAsServers(each, host) : each))
+    return { error: { ...answer.error, data: { ...data, elicitations } } }
+  }
+  if (answer.result.resultType !== 'input_required') return answer
+  const inputRequests = Object.entries(objectIn(answer.result, 'inputRequests')).map(([key, request]) => [
+    key,
+    isJsonObject(request) && request.method === 'elicitation/create'
+      ? { ...request, params: namedAsServers(objectIn(request, 'params'), host) }
+      : request,
+  ])
+  return { result: { ...answer.result, inputRequests: Object.fromEntries(inputRequests) } }
+}

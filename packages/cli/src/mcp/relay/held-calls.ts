@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto'
+import { mayAskPerson, metaOf, withoutEnvelope } from '../messages/eras.js'
+import type { Exchange } from '../messages/exchange.js'
+import {
+  type Answer,
+  isJsonObject,
+  isRequest,
+  type JsonObject,
+  type Message,
+  notification,
+  objectIn,
+  type RpcNotification,
+  type RpcRequest,
+  refusal,
+  rpcCodes,
+  stringIn,
+} from '../messages/json-rpc.js'
+import { namedAsServers } from '../messages/named-as-servers.js'
+import type { SessionServer } from '../server/session-server.js'
+
+/** Calls of a client of 2026-07-28 to a server that asks by requests of its own: they are held while the client finds out. */
+export interface HeldCalls {
+  request(request: RpcRequest, exchange: Exchange): Promise<Answer>
+  close(): void
+}
+
+interface HeldCall {
+  /** What the server asks and nobody has answered. */
+  questions: Map<string, RpcRequest>
+  /** The server's answer. */
+  finished: Promise<Answer>
+  /** Resolves when there is a question; made anew for each. */
+  asked: Promise<void>
+  noteAsked: () => void
+  /** The request of the client that waits at present. */
+  waiting: { exchange: Exchange; progressToken: unknown } | undefined
+  end: AbortController
+}
+
+export interface HeldCallsOptions {
+  server: SessionServer
+  host: string
+  standing: Exchange
+}
+
+/** Milliseconds that a call is held for a client that does not come back. */
+const longestHeld = 15 * 60_000
+
+/** Most calls that are held. */
+const mostHeld = 100
+
+/** What the client gives back that was told to open pages: the call is then sent again. */
+const again = 'again'
+
+export function createHeldCalls({ server, host, standing }: HeldCallsOptions): HeldCalls {
+  const held = new Map<string, HeldCall>()
+
+  function begin(request: RpcRequest, exchange: Exchange): HeldCall {
+    const end = new AbortController()
+    const call: HeldCall = {
+      questions: new Map(),
+      finished: Promise.resolve(refusal(rpcCodes.internal, '')),
+      ...nextQuestion(),
+      waiting: undefined,
+      end,
+    }
+    const signal = AbortSignal.any([end.signal, standing.signal])
+    const toClient = (message: Message) => hear(call, message)
+    const send = (init: RequestInit) => (call.waiting?.exchange ?? exchange).send(init)
+    call.finished = ask(request, { send, signal, toClient })
+    // Whoever waits hears of it; nobody may.
+    call.finished.catch(() => undefined)
+    return call
+  }
+
+  function hear(call: HeldCall, message: Message): void {
+    if (!isRequest(message)) {
+      const shown = 'method' in message ? withToken(message, call.waiting?.progressToken) : undefined
+      if (shown) call.waiting?.exchange.toClient(shown)
+      return
+    }
+    const { id, method } = message
+    if (method in questionMethods) {
+      call.questions.set(String(id), message)
+      call.noteAsked()
+      return
+    }
+    const answer: Answer =
+      method === 'ping' ? { result: {} } : refusal(rpcCodes.methodNotFound, 'The client does not know this question.')
+    server.pass({ jsonrpc: '2.0', id, ...answer }, standing).catch(() => undefined)
+  }
+
+  /** Waits until the server answers or asks. */
+  async function wait(call: HeldCall, request: RpcRequest, exchange: Exchange): Promise<Answer> {
+    call.waiting = { exchange, progressToken: metaOf(request).progressToken }
+    const giveUp = () => call.end.abort(exchange.signal.reason)
+    exchange.signal.addEventListener('abort', giveUp, { once: true })
+    try {
+      const outcome = await Promise.race([call.finished, call.asked])
+      if (outcome) return pagesFirst(outcome, host)
+      return hold(call)
+    } finally {
+      exchange.signal.removeEventListener('abort', giveUp)
+      call.waiting = undefined
+    }
+  }
+
+  function hold(call: HeldCall): Answer {
+    if (held.size >= mostHeld) {
+      call.end.abort()
+      return refusal(rpcCodes.unanswered, 'Too many calls wait for answers of yours.')
+    }
+    const requestState = randomUUID()
+    held.set(requestState, call)
+    setTimeout(() => held.delete(requestState) && call.end.abort(), longestHeld).unref()
+    const inputRequests = Object.fromEntries(
+      [...call.questions].map(([key, { method, params }]) => {
+        const isNamed = method === 'elicitation/create'
+        return [key, { method, params: isNamed ? withoutId(namedAsServers(params, host)) : (params ?? {}) }]
+      }),
+    )
+    return { result: { resultType: 'input_required', inputRequests, requestState } }
+  }
+
+  async function goOn(call: HeldCall, request: RpcRequest, exchange: Exchange): Promise<Answer> {
+    const responses = objectIn(request.params, 'inputResponses')
+    for (const [key, { id }] of call.questions) {
+      const result = responses[key]
+      if (!isJsonObject(result)) continue
+      call.questions.delete(key)
+      await server.pass({ jsonrpc: '2.0', id, result }, standing)
+    }
+    if (call.questions.size === 0) Object.assign(call, nextQuestion())
+    return wait(call, request, exchange)
+  }
+
+  return {
+    async request(request, exchange) {
+      const { requestState, inputResponses, ...params } = request.params ?? {}
+      if (requestState === undefined && !mayAskPerson.has(request.method)) return plain(request, exchange)
+      if (requestState === undefined) return wait(begin(request, exchange), request, exchange)
+      const state = stringIn(request.params, 'requestState')
+      if (state === again) {
+        const isDeclined = Object.values(objectIn({ inputResponses }, 'inputResponses')).some(
+          (said) => !isAccepted(said),
+        )
+        if (isDeclined) return refusal(rpcCodes.unanswered, `What ${host} asked for was declined.`)
+        const fresh = { ...request, params }
+        return wait(begin(fresh, exchange), fresh, exchange)
+      }
+      const call = held.get(state)
+      if (!call)
+        return refusal(rpcCodes.invalidParams, 'Nobody waits for these answers any more: call again without them.')
+      held.delete(state)
+      return goOn(call, request, exchange)
+    },
+    close() {
+      for (const { end } of held.values()) end.abort()
+      held.clear()
+    },
+  }
+
+  /** A request during which a server may ask nothing. */
+  function plain(request: RpcRequest, exchange: Exchange): Promise<Answer> {
+    const toClient = (message: Message) => {
+      if (!isRequest(message)) return exchange.toClient(message)
+      const answer: Answer =
+        message.method === 'ping'
+          ? { result: {} }
+          : refusal(rpcCodes.methodNotFound, 'This client is asked during calls of tools, resources and prompts only.')
+      server.pass({ jsonrpc: '2.0', id: message.id, ...answer }, standing).catch(() => undefined)
+    }
+    return ask(request, { ...exchange, toClient })
+  }
+
+  /** Asks, and says where a request is given up: the end of a stream says nothing to a server with sessions. */
+  async function ask(request: RpcRequest, exchange: Exchange): Promise<Answer> {
+    const { signal } = exchange
+    const cancelled = notification('notifications/cancelled', { requestId: request.id })
+    const tell = () => {
+      if (!standing.signal.aborted) server.pass(cancelled, standing).catch(() => undefined)
+    }
+    signal.addEventListener('abort', tell, { once: true })
+    try {
+      return await server.request(withoutEnvelope(request), exchange)
+    } finally {
+      signal.removeEventListener('abort', tell)
+    }
+  }
+}
+
+const questionMethods: Readonly<Record<string, true>> = {
+  'elicitation/create': true,
+  'sampling/createMessage': true,
+  'roots/list': true,
+}
+
+function nextQuestion(): Pick<HeldCall, 'asked' | 'noteAsked'> {
+  let noteAsked: () => void = () => undefined
+  const asked = new Promise<void>((resolve) => {
+    noteAsked = resolve
+  })
+  return { asked, noteAsked }
+}
+
+/** An error that names pages to open, as a question. */
+function pagesFirst(answer: Answer, host: string): Answer {
+  if (!('error' in answer) || answer.error.code !== rpcCodes.urlElicitationRequired) return answer
+  const { data } = answer.error
+  const pages = isJsonObject(data) && Array.isArray(data.elicitations) ? data.elicitations.filter(isJsonObject) : []
+  const inputRequests = Object.fromEntries(
+    pages.map((page, at) => [
+      `page-${at}`,
+      { method: 'elicitation/create', params: withoutId(namedAsServers(page, host)) },
+    ]),
+  )
+  return { result: { resultType: 'input_required', inputRequests, requestState: again } }
+}
+
+function withoutId(params: JsonObject): JsonObject {
+  const { elicitationId: _id, ...rest } = params
+  return rest
+}
+
+function isAccepted(said: unknown): boolean {
+  return isJsonObject(said) && said.action === 'accept'
+}
+
+/** Progress of a call that was held is that of the request which waits for it now. */
+function withToken(message: RpcNotification, progressToken: unknown): RpcNotification | undefined {
+  if (message.method !== 'notifications/progress') return message
+  return progressToken === undefined ? undefined : { ...message, params: { ...message.params, progressToken } }
+}

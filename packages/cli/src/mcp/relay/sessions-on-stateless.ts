@@ -1,0 +1,147 @@
+import { metaKeys, sessionVersions, versions, withMeta } from '../messages/eras.js'
+import type { Exchange } from '../messages/exchange.js'
+import {
+  type Answer,
+  isJsonObject,
+  type JsonObject,
+  objectIn,
+  type RpcRequest,
+  refusal,
+  rpcCodes,
+  stringIn,
+} from '../messages/json-rpc.js'
+import { namedAsServers } from '../messages/named-as-servers.js'
+import { createStatelessServer, type StatelessServer } from '../server/stateless-server.js'
+import { createChangeStream } from './change-stream.js'
+import type { Client, Opened, RelayOptions } from './relay.js'
+
+/** How often a server may ask the person for one request. */
+const mostRounds = 20
+
+/** A client with a handshake on a server of 2026-07-28. */
+export async function sessionsOnStateless(options: RelayOptions, exchange: Exchange): Promise<Opened> {
+  const { host, client, description, standing, onProblem } = options
+  const server = createStatelessServer(host, onProblem)
+  let logLevel: unknown
+  const complete = (request: RpcRequest): RpcRequest =>
+    withMeta(request, {
+      [metaKeys.version]: versions.stateless,
+      [metaKeys.clientInfo]: description.clientInfo,
+      [metaKeys.clientCapabilities]: capabilitiesOf(description.capabilities),
+      ...(logLevel === undefined ? {} : { [metaKeys.logLevel]: logLevel }),
+    })
+  const discover: RpcRequest = { jsonrpc: '2.0', id: 'countersign-discover', method: 'server/discover' }
+  const answer = await server.request(complete(discover), exchange)
+  if ('error' in answer) return { refused: answer }
+  const { capabilities } = answer.result
+  const changes = createChangeStream({
+    server,
+    complete,
+    standing,
+    client,
+    capabilities: objectIn(answer.result, 'capabilities'),
+  })
+
+  const own: Readonly<Record<string, (request: RpcRequest) => Promise<Answer>>> = {
+    ping: async () => ({ result: {} }),
+    'logging/setLevel': async ({ params }) => {
+      if (!isJsonObject(capabilities) || !('logging' in capabilities))
+        return refusal(rpcCodes.methodNotFound, `${host} sends no log messages.`)
+      logLevel = params?.level
+      return { result: {} }
+    },
+    'resources/subscribe': ({ params }) => changes.subscribe(stringIn(params, 'uri')),
+    'resources/unsubscribe': ({ params }) => changes.unsubscribe(stringIn(params, 'uri')),
+  }
+
+  return {
+    answer: { result: initializeResult(answer.result, description.protocolVersion) },
+    relay: {
+      async request(request, given) {
+        const answered = own[request.method]?.(request)
+        return answered ?? answerRounds(server, complete(request), { host, client, exchange: given })
+      },
+      async notify({ method }) {
+        if (method === 'notifications/initialized') return changes.start()
+        if (method !== 'notifications/cancelled') onProblem(`${method} is not passed on: ${host} has no such message.`)
+      },
+      close: async () => changes.close(),
+    },
+  }
+}
+
+/** What a server of 2026-07-28 says of itself, as a handshake says it. */
+function initializeResult(discovered: JsonObject, asked: string): JsonObject {
+  const { instructions, _meta } = discovered
+  const { extensions: _none, ...capabilities } = objectIn(discovered, 'capabilities')
+  return {
+    protocolVersion: sessionVersions.includes(asked) ? asked : versions.sessions,
+    capabilities: {
+      ...capabilities,
+      ...(isJsonObject(capabilities.resources) ? { resources: { ...capabilities.resources } } : {}),
+    },
+    serverInfo:
+      isJsonObject(_meta) && isJsonObject(_meta[metaKeys.serverInfo])
+        ? _meta[metaKeys.serverInfo]
+        : { name: 'unnamed', version: '0' },
+    ...(typeof instructions === 'string' ? { instructions } : {}),
+  }
+}
+
+/** What a client can that both eras know. */
+function capabilitiesOf({ elicitation, sampling, roots, experimental }: JsonObject): JsonObject {
+  const shared = { elicitation, sampling, roots, experimental }
+  return Object.fromEntries(Object.entries(shared).filter(([, value]) => value !== undefined))
+}
+
+interface Round {
+  host: string
+  client: Client
+  exchange: Exchange
+}
+
+/** Asks until there is an answer: what the server wants to know of the person is asked of the client between. */
+async function answerRounds(server: StatelessServer, request: RpcRequest, round: Round): Promise<Answer> {
+  const { host, exchange } = round
+  let next = request
+  for (let rounds = 0; rounds < mostRounds; rounds++) {
+    const answer = await server.request(next, exchange)
+    if ('error' in answer || answer.result.resultType !== 'input_required') return plainAnswer(answer)
+    const { requestState } = answer.result
+    const inputResponses: Record<string, unknown> = {}
+    for (const [key, question] of Object.entries(objectIn(answer.result, 'inputRequests'))) {
+      const said = await askClient(question, round)
+      if ('error' in said)
+        return { error: { ...said.error, message: `What ${host} asked was not answered: ${said.error.message}` } }
+      inputResponses[key] = said.result
+    }
+    exchange.signal.throwIfAborted()
+    const retry = requestState === undefined ? { inputResponses } : { inputResponses, requestState }
+    next = {
+      ...request,
+      id: `countersign-${String(request.id)}-${rounds + 1}`,
+      params: { ...request.params, ...retry },
+    }
+  }
+  return refusal(rpcCodes.unanswered, `${host} asked ${mostRounds} times, and did not answer.`)
+}
+
+async function askClient(question: unknown, { host, client }: Round): Promise<Answer> {
+  if (!isJsonObject(question) || typeof question.method !== 'string')
+    return refusal(rpcCodes.invalidRequest, 'it is no question.')
+  const { method } = question
+  const params = objectIn(question, 'params')
+  if (!['elicitation/create', 'sampling/createMessage', 'roots/list'].includes(method))
+    return refusal(rpcCodes.methodNotFound, `${method} is no question.`)
+  if (method !== 'elicitation/create') return client.ask(method, params)
+  // Only the older era has an id for it.
+  const ofPage = params.mode === 'url' ? { elicitationId: crypto.randomUUID() } : {}
+  return client.ask(method, { ...namedAsServers(params, host), ...ofPage })
+}
+
+/** An answer without what only 2026-07-28 has. */
+function plainAnswer(answer: Answer): Answer {
+  if ('error' in answer) return answer
+  const { resultType: _kind, ttlMs: _age, cacheScope: _scope, ...result } = answer.result
+  return { result }
+}

@@ -1,0 +1,79 @@
+import { isJsonObject, type JsonObject, objectIn, stringIn } from '../messages/json-rpc.js'
+
+/** A parameter of a tool that is shown in a header, too. */
+interface ShownParameter {
+  header: string
+  path: readonly string[]
+}
+
+/** What tools show of their parameters in headers, as their definitions say (`x-mcp-header`). */
+export interface ParamHeaders {
+  /** Takes the tools of a list, and gives those whose definitions are sound. */
+  learn(tools: readonly unknown[]): unknown[]
+  /** The headers of a call. */
+  of(params: JsonObject): Record<string, string>
+}
+
+/** Most tools whose parameters are remembered. */
+const mostTools = 10_000
+
+/** @param onProblem told which tools were left out, and why */
+export function createParamHeaders(onProblem: (text: string) => void): ParamHeaders {
+  const known = new Map<string, readonly ShownParameter[]>()
+  return {
+    learn: (tools) =>
+      tools.filter((tool) => {
+        if (!isJsonObject(tool) || typeof tool.name !== 'string') return true
+        const shown = shownParameters(tool.inputSchema)
+        if (typeof shown === 'string') {
+          onProblem(`The tool ${tool.name.slice(0, 100)} is left out: ${shown}.`)
+          return false
+        }
+        if (known.size < mostTools || known.has(tool.name)) known.set(tool.name, shown)
+        return true
+      }),
+    of(params) {
+      const headers: Record<string, string> = {}
+      for (const { header, path } of known.get(stringIn(params, 'name')) ?? []) {
+        let value: unknown = params.arguments
+        for (const step of path) value = isJsonObject(value) && Object.hasOwn(value, step) ? value[step] : undefined
+        if (['string', 'number', 'boolean'].includes(typeof value))
+          headers[`mcp-param-${header}`] = headerText(String(value))
+      }
+      return headers
+    },
+  }
+}
+
+/** A value as it stands in a header: as it is where that is safe, or encoded. */
+export function headerText(value: string): string {
+  const isPlain = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value) && !/^=\?base64\?.*\?=$/.test(value)
+  return isPlain ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`
+}
+
+/** The parameters that a definition shows in headers, or why it is none. */
+function shownParameters(schema: unknown): ShownParameter[] | string {
+  const shown: ShownParameter[] = []
+  let problem: string | undefined
+  function visit(value: unknown, path: readonly string[] | undefined): void {
+    if (Array.isArray(value)) for (const each of value) visit(each, undefined)
+    if (!isJsonObject(value)) return
+    if ('x-mcp-header' in value && typeof value.type === 'string') {
+      const { 'x-mcp-header': header, type } = value
+      if (path === undefined || path.length === 0) problem = 'x-mcp-header stands where no parameter is'
+      else if (typeof header !== 'string' || !/^[!#$%&'*+.^_`|~\dA-Za-z-]+$/.test(header))
+        problem = 'its x-mcp-header is no name of a header'
+      else if (!['integer', 'string', 'boolean'].includes(type))
+        problem = `x-mcp-header stands at a parameter of type ${type}`
+      else shown.push({ header: header.toLowerCase(), path })
+    }
+    for (const [name, inner] of Object.entries(value)) {
+      if (name !== 'properties') visit(inner, undefined)
+      else for (const [key, each] of Object.entries(objectIn(value, name))) visit(each, path && [...path, key])
+    }
+  }
+  visit(schema, [])
+  if (problem !== undefined) return problem
+  const names = new Set(shown.map(({ header }) => header))
+  return names.size === shown.length ? shown : 'two of its parameters have one x-mcp-header'
+}

@@ -1,0 +1,11 @@
+/** A server that gave no answer of MCP; the message is a sentence for the person at the client. */
+export class ServerProblem extends Error {
+  /** The HTTP status, where there was one. */
+  readonly status: number | undefined
+
+  constructor(message: string, options: { status?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'ServerProblem'
+    this.status = options.status
+  }
+}

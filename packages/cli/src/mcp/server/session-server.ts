@@ -1,0 +1,205 @@
+import type { Exchange } from '../messages/exchange.js'
+import {
+  type Answer,
+  answerOf,
+  isResponse,
+  type JsonObject,
+  type Message,
+  notification,
+  type RpcRequest,
+  stringIn,
+} from '../messages/json-rpc.js'
+import { messagesIn, postMessage } from './post-message.js'
+import { ServerProblem } from './server-problem.js'
+
+/** A server of 2025-11-25 or before, in a session that is opened anew where the server has lost it. */
+export interface SessionServer {
+  /** Opens the session; the answer is the server's to `initialize`. */
+  open(exchange: Exchange): Promise<Answer>
+  /** The client is ready: the server is told, and may then send what belongs to no request. */
+  ready(exchange: Exchange): Promise<void>
+  /** @throws ServerProblem where it does not answer */
+  request(request: RpcRequest, exchange: Exchange): Promise<Answer>
+  /** Sends a notification, or an answer to a request of the server's. */
+  pass(message: Message, exchange: Exchange): Promise<void>
+  /** Ends the session. */
+  close(): Promise<void>
+}
+
+export interface SessionServerOptions {
+  host: string
+  /** The parameters of `initialize`. */
+  params: JsonObject
+  /** Carries what belongs to no request: sends without asking anybody, until the bridge ends. */
+  standing: Exchange
+}
+
+interface Session {
+  id: string | undefined
+  version: string
+}
+
+export function createSessionServer({ host, params, standing }: SessionServerOptions): SessionServer {
+  let session: Session | undefined
+  let reopening: Promise<void> | undefined
+  let isReady = false
+  /** Ends the stream of the session that was. */
+  let listening = new AbortController()
+  /** What a new session must be told: requests by what they set. */
+  const settings = new Map<string, RpcRequest>()
+
+  const headers = (): Record<string, string> => ({
+    ...(session ? { 'mcp-protocol-version': session.version } : {}),
+    ...(session?.id === undefined ? {} : { 'mcp-session-id': session.id }),
+  })
+
+  async function open(exchange: Exchange): Promise<Answer> {
+    session = undefined
+    const request: RpcRequest = { jsonrpc: '2.0', id: 'countersign-initialize', method: 'initialize', params }
+    const response = await postMessage(request, {}, exchange)
+    const id = response.headers.get('mcp-session-id') ?? undefined
+    const answer = await answerIn(response, request, exchange)
+    if ('result' in answer) session = { id, version: stringIn(answer.result, 'protocolVersion') }
+    return answer
+  }
+
+  async function ready(exchange: Exchange): Promise<void> {
+    isReady = true
+    await pass(notification('notifications/initialized'), exchange)
+    listening.abort()
+    listening = new AbortController()
+    void listen(AbortSignal.any([listening.signal, standing.signal]))
+  }
+
+  async function pass(message: Message, exchange: Exchange): Promise<void> {
+    const response = await postMessage(message, headers(), exchange)
+    await response.body?.cancel()
+  }
+
+  /** The session again, with what it had been told. */
+  async function reopen(exchange: Exchange): Promise<void> {
+    const answer = await open(exchange)
+    if ('error' in answer) throw new ServerProblem(`${host} has lost the session, and opens no other.`)
+    if (isReady) await ready(exchange)
+    for (const request of settings.values()) {
+      const response = await postMessage(request, headers(), exchange)
+      await answerIn(response, request, exchange)
+    }
+  }
+
+  /** The answer to a request; a stream that broke is taken up where the server lets it be. */
+  async function answerIn(first: Response, { id }: RpcRequest, exchange: Exchange): Promise<Answer> {
+    let response = first
+    let lastId: string | undefined
+    for (let tries = 0; tries < mostTries; tries++) {
+      const before = lastId
+      try {
+        for await (const { message, eventId } of messagesIn(response, host)) {
+          lastId = eventId ?? lastId
+          if (message === undefined) continue
+          if (!isResponse(message)) exchange.toClient(message)
+          else if (message.id === id || message.id === null) return answerOf(message)
+        }
+      } catch (error) {
+        if (exchange.signal.aborted || error instanceof ServerProblem || lastId === undefined) throw error
+      }
+      if (lastId === undefined || (tries > 0 && lastId === before)) break
+      await pause(1000, exchange.signal)
+      response = await exchange.send({ headers: streamHeaders(lastId), signal: exchange.signal })
+    }
+    throw new ServerProblem(`The answer of ${host} broke off: ask again.`)
+  }
+
+  const streamHeaders = (lastId: string | undefined) => ({
+    accept: 'text/event-stream',
+    ...headers(),
+    ...(lastId === undefined ? {} : { 'last-event-id': lastId }),
+  })
+
+  /** Hears what the server sends of its own accord, as long as the session lasts. */
+  async function listen(signal: AbortSignal): Promise<void> {
+    let lastId: string | undefined
+    let wait = 1000
+    while (!signal.aborted) {
+      try {
+        const response = await standing.send({ headers: streamHeaders(lastId), signal })
+        if (!response.ok) {
+          await response.body?.cancel()
+          return
+        }
+        for await (const { message, eventId } of messagesIn(response, host)) {
+          wait = 1000
+          lastId = eventId ?? lastId
+          if (message !== undefined && !isResponse(message)) standing.toClient(message)
+        }
+      } catch (error) {
+        if (error instanceof ServerProblem) return
+      }
+      await pause(wait, signal)
+      wait = Math.min(wait * 2, longestWait)
+    }
+  }
+
+  return {
+    open,
+    ready,
+    pass,
+    async request(request, exchange) {
+      for (let tries = 0; ; tries++) {
+        const was = session
+        const response = await postMessage(request, headers(), exchange)
+        const isLost = response.status === 404 && was?.id !== undefined
+        if (!isLost || tries > 0) {
+          const answer = await answerIn(response, request, exchange)
+          if ('result' in answer) noteSetting(settings, request)
+          return answer
+        }
+        await response.body?.cancel()
+        if (session === was)
+          reopening ??= reopen(exchange).finally(() => {
+            reopening = undefined
+          })
+        await reopening
+      }
+    },
+    async close() {
+      listening.abort()
+      if (session?.id === undefined) return
+      const signal = AbortSignal.timeout(1000)
+      const response = await standing.send({ method: 'DELETE', headers: headers(), signal }).catch(() => undefined)
+      await response?.body?.cancel()
+      session = undefined
+    },
+  }
+}
+
+/** Remembers what a session was told, for the next one. */
+function noteSetting(settings: Map<string, RpcRequest>, request: RpcRequest): void {
+  const { method, params = {} } = request
+  const of = `resource ${stringIn(params, 'uri')}`
+  if (method === 'logging/setLevel') settings.set('level', request)
+  if (method === 'resources/subscribe' && settings.size < mostSettings) settings.set(of, request)
+  if (method === 'resources/unsubscribe') settings.delete(of)
+}
+
+/** Resolves early where the signal aborts. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, milliseconds)
+    signal.addEventListener('abort', done, { once: true })
+    if (signal.aborted) done()
+  })
+}
+
+/** How often one stream is taken up again. */
+const mostTries = 20
+
+/** Milliseconds between two tries to hear a server. */
+const longestWait = 30_000
+
+const mostSettings = 1000

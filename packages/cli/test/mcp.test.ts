@@ -1,0 +1,324 @@
+import { request } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { freePort } from '../../../test/free-port.js'
+import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
+import { openClient } from './mcp/clients.js'
+import { tools } from './mcp/offered.js'
+import { protectServer, type ServerEra } from './mcp/protected-server.js'
+import { newAgent, openParties } from './own-agent.js'
+import { startCommand } from './run-command.js'
+import { decidesAt } from './terminal-person.js'
+
+const parties = openParties()
+
+const eras: readonly ServerEra[] = ['sessions', 'stateless']
+const pairs = eras.flatMap((client) => eras.map((server) => ({ client, server })))
+
+async function open(
+  { client, server }: { client: ServerEra; server: ServerEra },
+  options: Partial<Parameters<typeof openClient>[1]> & { everything?: boolean } = {},
+) {
+  const { authServer } = parties
+  const agent = await newAgent([authServer])
+  const protectedServer = await protectServer(server, { authServer, everything: options.everything ?? false })
+  const given = { url: protectedServer.url, folder: agent.folder, ...options }
+  return { server: protectedServer, agent, given, bridge: await openClient(client, given) }
+}
+
+describe.each(pairs)('a client of the era “$client” on a server of the era “$server”', (pair) => {
+  it('has its tools, resources, prompts and completions', async () => {
+    const { bridge, server } = await open(pair)
+    expect(await bridge.tools()).toEqual(tools.map(({ name }) => name))
+    expect(await bridge.call('hello', { name: 'Ada' })).toEqual({ text: 'hello Ada', isError: false })
+    const { client } = bridge
+    expect((await client.listResources()).resources).toMatchObject([{ uri: 'note://one' }])
+    expect((await client.readResource({ uri: 'note://one' })).contents).toMatchObject([{ text: 'a note' }])
+    expect((await client.getPrompt({ name: 'greet', arguments: { who: 'Ada' } })).messages).toHaveLength(1)
+    const ref = { type: 'ref/prompt', name: 'greet' } as const
+    const { completion } = await client.complete({ ref, argument: { name: 'who', value: 'A' } })
+    expect(completion.values).toEqual(['Ada'])
+    expect(client.getInstructions()).toBe('Be kind.')
+    expect(client.getServerVersion()).toMatchObject({ name: 'notes' })
+    expect(server.asked).toContain('tools/call hello')
+  })
+
+  it('hears progress, and gives up what takes too long', async () => {
+    const { bridge, server } = await open(pair)
+    const heard: unknown[] = []
+    const onprogress = ({ message }: { message?: string | undefined }) => void heard.push(message)
+    expect(await bridge.call('slow', {}, { onprogress })).toEqual({ text: 'done', isError: false })
+    expect(heard).toEqual(['half'])
+    const abort = new AbortController()
+    const endless = bridge.call('endless', {}, { signal: abort.signal })
+    await expect.poll(() => server.asked).toContain('tools/call endless')
+    abort.abort()
+    await expect(endless).rejects.toThrow()
+    await expect.poll(() => server.givenUp).toEqual(['endless'])
+  })
+
+  it('M09: what the server asks the person is passed on, named as the server’s, and opened by nobody', async () => {
+    const { bridge, server } = await open(pair, {
+      shows: 'pages and forms',
+      person: ({ mode }) => (mode === 'url' ? { action: 'accept' } : { action: 'accept', content: { name: 'Ada' } }),
+    })
+    const { host } = new URL(server.url)
+    expect(await bridge.call('ask')).toEqual({ text: 'accept Ada', isError: false })
+    expect(bridge.shown).toMatchObject([{ message: `${host} asks: What is your name?` }])
+    await bridge.call('page').catch((error: unknown) => error)
+    expect(bridge.stderr()).not.toContain('evil.example')
+  })
+})
+
+describe.each(pairs)('what changes, “$client” on “$server”', (pair) => {
+  it('is heard: lists, and resources that are followed', async () => {
+    const { bridge, server } = await open(pair)
+    const { client } = bridge
+    if ('listen' in client && pair.client === 'stateless') {
+      const { honoredFilter } = await client.listen({ toolsListChanged: true, resourceSubscriptions: ['note://one'] })
+      expect(honoredFilter).toEqual({ toolsListChanged: true, resourceSubscriptions: ['note://one'] })
+    } else await client.subscribeResource({ uri: 'note://one' })
+    await expect
+      .poll(() => {
+        server.toolsChanged()
+        server.resourceChanged()
+        return new Set(bridge.heard)
+      })
+      .toEqual(new Set(['notifications/tools/list_changed', 'notifications/resources/updated']))
+  })
+
+  it('the session is opened anew where the server lost it', async () => {
+    const { bridge, server } = await open(pair)
+    expect(await bridge.call('hello')).toMatchObject({ isError: false })
+    server.restart()
+    const answers = await Promise.all(Array.from({ length: 5 }, () => bridge.call('hello')))
+    expect(answers).toEqual(answers.map(() => ({ text: 'hello', isError: false })))
+  })
+})
+
+describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
+  it('is asked for on standard error where the client can show nothing; the call waits', async () => {
+    const { bridge } = await open(pair)
+    const call = bridge.call('read')
+    const person = decidesAt('grant')
+    person.decide(await bridge.pageOnStderr())
+    expect(await call).toEqual({ text: 'read', isError: false })
+    expect(await person.page()).toContain('data-state="allowed"')
+  })
+
+  it('is asked for by the client where it can show a page; nothing of it is on standard error', async () => {
+    const person = decidesAt('grant')
+    const { bridge } = await open(pair, {
+      shows: 'pages and forms',
+      person({ url = '' }) {
+        person.decide(url)
+        return { action: 'accept' }
+      },
+    })
+    expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
+    const { host } = new URL(parties.authServer)
+    expect(bridge.shown).toMatchObject([{ mode: 'url', message: expect.stringContaining(`Decide at ${host}.`) }])
+    expect(bridge.shown[0]?.message).toMatch(/^Countersign: /)
+    expect(bridge.stderr()).toBe('')
+  })
+
+  it('is refused: the call says so, and the next one asks anew', async () => {
+    const { bridge } = await open(pair)
+    const call = bridge.call('read')
+    const first = await bridge.pageOnStderr()
+    decidesAt('deny').decide(first)
+    expect(await call).toEqual({ text: expect.stringContaining('Denied'), isError: true })
+    const again = bridge.call('read')
+    await expect.poll(() => pagesIn(bridge.stderr())).toHaveLength(2)
+    decidesAt('grant').decide(pagesIn(bridge.stderr())[1] ?? '')
+    expect(await again).toEqual({ text: 'read', isError: false })
+  })
+
+  it('of a person who does not want to see the page: the call says so', async () => {
+    const { bridge } = await open(pair, { shows: 'pages and forms', person: () => ({ action: 'decline' }) })
+    expect(await bridge.call('read')).toEqual({ text: expect.stringContaining('did not want'), isError: true })
+    expect(await bridge.call('hello')).toMatchObject({ isError: false })
+  })
+
+  it('of a person slower than the patience: nothing is lost, also after a restart', async () => {
+    const { bridge, given } = await open(pair, { flags: ['--patience', '0.5'] })
+    const waiting = await bridge.call('read')
+    expect(waiting).toEqual({ text: expect.stringMatching(/^Waiting for your consent: /), isError: true })
+    const page = await bridge.pageOnStderr()
+    // M04
+    expect(waiting.text).not.toContain(new URL(page).host)
+    expect(waiting.text).not.toContain('http')
+    expect(await bridge.call('read'), 'asked again').toEqual(waiting)
+    expect(pagesIn(bridge.stderr())).toEqual([page])
+    await bridge.close()
+    const next = await openClient(pair.client, given)
+    // A client of 2026-07-28 has connected before its server has begun.
+    await next.tools()
+    const person = decidesAt('grant')
+    person.decide(page)
+    expect(await person.page()).toContain('data-state="allowed"')
+    expect(await next.call('read')).toEqual({ text: 'read', isError: false })
+    expect(next.stderr()).toBe('')
+  })
+
+  it('of ten parallel calls is one page', async () => {
+    const { bridge } = await open(pair)
+    const calls = Array.from({ length: 10 }, () => bridge.call('read'))
+    decidesAt('grant').decide(await bridge.pageOnStderr())
+    const answers = await Promise.all(calls)
+    expect(answers).toEqual(answers.map(() => ({ text: 'read', isError: false })))
+    expect(pagesIn(bridge.stderr())).toHaveLength(1)
+  })
+
+  it('of ten parallel calls is shown once by a client that can', async () => {
+    const person = decidesAt('grant')
+    const { bridge } = await open(pair, {
+      shows: 'pages and forms',
+      person({ url = '' }) {
+        person.decide(url)
+        return { action: 'accept' }
+      },
+    })
+    const answers = await Promise.all(Array.from({ length: 10 }, () => bridge.call('read')))
+    expect(answers).toEqual(answers.map(() => ({ text: 'read', isError: false })))
+    expect(bridge.shown).toHaveLength(1)
+  })
+
+  it('for more is asked for when a call needs more', async () => {
+    const { bridge } = await open(pair)
+    const read = bridge.call('read')
+    decidesAt('grant').decide(await bridge.pageOnStderr())
+    await read
+    const write = bridge.call('write')
+    await expect.poll(() => pagesIn(bridge.stderr())).toHaveLength(2)
+    decidesAt('grant').decide(pagesIn(bridge.stderr())[1] ?? '')
+    expect(await write).toEqual({ text: 'write', isError: false })
+  })
+
+  it('for everything: there is one tool that connects, and the others come when the person has decided', async () => {
+    const { bridge, server } = await open(pair, { everything: true })
+    expect(await bridge.tools()).toEqual(['connect'])
+    expect((await bridge.client.listResources()).resources).toEqual([])
+    expect(bridge.stderr()).toBe('')
+    if (pair.client === 'stateless' && 'listen' in bridge.client) await bridge.client.listen({ toolsListChanged: true })
+    const connect = bridge.call('connect')
+    decidesAt('grant').decide(await bridge.pageOnStderr())
+    expect(await connect).toEqual({ text: expect.stringContaining('Connected'), isError: false })
+    await expect.poll(() => bridge.heard).toContain('notifications/tools/list_changed')
+    expect(await bridge.tools()).toEqual(tools.map(({ name }) => name))
+    expect(await bridge.call('hello')).toEqual({ text: 'hello', isError: false })
+    bridge.heard.length = 0
+    await expect.poll(() => bridge.heard.length > 0 || server.toolsChanged()).toBe(true)
+  })
+})
+
+describe.each(eras)('a client of the era “%s”', (client) => {
+  const pair = { client, server: client }
+
+  it('L03: is told of an auth server that nobody gave, and nobody is sent there', async () => {
+    const { url } = await protectServer(client, { authServer: parties.authServer })
+    const { folder } = await newAgent(['https://other.example'])
+    const bridge = await openClient(client, { url, folder })
+    const { text, isError } = await bridge.call('read')
+    expect(isError).toBe(true)
+    expect(text).toContain(`sends people to ${parties.authServer} to decide`)
+    expect(text).toContain(`--auth-server ${parties.authServer}`)
+    expect(pagesIn(bridge.stderr())).toEqual([])
+    await bridge.close()
+    const allowed = await openClient(client, { url, folder, flags: ['--auth-server', parties.authServer] })
+    const call = allowed.call('read')
+    decidesAt('grant').decide(await allowed.pageOnStderr())
+    expect(await call).toMatchObject({ isError: false })
+  })
+
+  it('M04: the model learns where the person decides only with --url-in-answers', async () => {
+    const { bridge } = await open(pair, { flags: ['--patience', '0.2', '--url-in-answers'] })
+    const { text } = await bridge.call('read')
+    expect(text).toContain(await bridge.pageOnStderr())
+  })
+
+  it('M08: what a page’s script or a name that leads here brings is refused; a second answer changes nothing', async () => {
+    const { bridge } = await open(pair)
+    const call = bridge.call('read')
+    const page = await bridge.pageOnStderr()
+    const back = await decideAs(createScriptedUser(fetch), page, 'grant')
+    expect((await fetch(back, { headers: { origin: 'https://evil.example' } })).status).toBe(403)
+    expect(await statusByName(back, 'evil.example')).toBe(403)
+    const first = await fetch(back)
+    expect(await first.text()).toContain('data-state="allowed"')
+    expect(await call).toEqual({ text: 'read', isError: false })
+    const second = await fetch(back)
+    expect(second.status).toBe(400)
+    expect(await second.text()).toContain('It was used already')
+    expect(await bridge.call('read'), 'the token still works').toEqual({ text: 'read', isError: false })
+  })
+
+  it('parameters that a tool shows in headers are shown, also before its list was read', async () => {
+    const { bridge } = await open({ client, server: 'stateless' })
+    expect(await bridge.call('region', { where: 'Zürich' })).toEqual({ text: 'region Zürich', isError: false })
+  })
+})
+
+it('a client is told in a sentence where the server is not there', async () => {
+  const { folder } = await newAgent([parties.authServer])
+  const url = `http://127.0.0.1:${await freePort()}/mcp`
+  await expect(openClient('sessions', { url, folder })).rejects.toThrow('did not answer')
+})
+
+it('is a program that ends with its input, and writes nothing to its output but messages', async () => {
+  const { authServer } = parties
+  const { url } = await protectServer('sessions', { authServer })
+  const { folder } = await newAgent([authServer])
+  const running = startCommand(['mcp', url], { COUNTERSIGN_HOME: folder })
+  const { stdin } = running.child
+  const send = (message: object) => stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
+  const clientInfo = { name: 'raw', version: '1' }
+  send({ id: 1, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo } })
+  await running.seen(/"id":1/)
+  send({ method: 'notifications/initialized' })
+  stdin.write('no message\n')
+  stdin.write('[{"jsonrpc":"2.0","id":7,"method":"ping"}]\n')
+  send({ id: 2, method: 'tools/call', params: { name: 'read', _meta: { progressToken: 'p' } } })
+  await running.seen(/notifications\/message/)
+  const began = performance.now()
+  stdin.end()
+  const { status, stdout } = await running.finished
+  expect(performance.now() - began).toBeLessThan(3000)
+  expect(status).toBe(0)
+  const messages = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { jsonrpc: string; method?: string; id?: unknown })
+  expect(messages.every(({ jsonrpc }) => jsonrpc === '2.0')).toBe(true)
+  expect(messages.map(({ method, id }) => method ?? id)).toEqual([
+    1,
+    null,
+    null,
+    'notifications/progress',
+    'notifications/message',
+  ])
+})
+
+it.each<[string[], RegExp]>([
+  [['mcp', 'ftp://api.example'], /Give the address of an MCP server/],
+  [['mcp', 'https://api.example/mcp', '--patience', 'long'], /--patience takes seconds/],
+  [['mcp', 'https://api.example/mcp', '--auth-server', 'x'], /--auth-server/],
+])('flags that cannot be meant: %j', async (args, why) => {
+  const agent = await newAgent([])
+  const ended = await agent.run(args)
+  expect(ended).toMatchObject({ status: 2, stdout: '' })
+  expect(ended.stderr).toMatch(why)
+})
+
+/** What a page gets whose name leads to this machine. */
+function statusByName(url: string, host: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request(url, { headers: { host } }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+const pagesIn = (stderr: string) => [...stderr.matchAll(/Decide here: (\S+)/g)].map(([, page = '']) => page)

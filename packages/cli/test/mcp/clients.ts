@@ -1,0 +1,168 @@
+import { fileURLToPath } from 'node:url'
+import { Client as StatelessClient } from '@modelcontextprotocol/client'
+import { StdioClientTransport as StatelessStdio } from '@modelcontextprotocol/client/stdio'
+import { Client as SessionClient } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport as SessionStdio } from '@modelcontextprotocol/sdk/client/stdio.js'
+import {
+  ElicitationCompleteNotificationSchema,
+  ElicitRequestSchema,
+  LoggingMessageNotificationSchema,
+  ResourceUpdatedNotificationSchema,
+  ToolListChangedNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js'
+import { expect, onTestFinished } from 'vitest'
+import type { ServerEra } from './protected-server.js'
+
+/** What a client is asked to show its person. */
+export interface Shown {
+  mode?: string | undefined
+  message: string
+  url?: string | undefined
+}
+
+export type Said = { action: 'accept' | 'decline' | 'cancel'; content?: Record<string, string> }
+
+export interface BridgeOptions {
+  url: string
+  /** The agent's. */
+  folder: string
+  flags?: readonly string[]
+  /** What the client can show. @default nothing */
+  shows?: 'pages and forms' | 'forms' | undefined
+  /** What its person does. */
+  person?: (shown: Shown) => Said | Promise<Said>
+}
+
+/** A client of one SDK whose server is the bridge, in a process of its own. */
+export interface BridgeClient {
+  call: (name: string, args?: Record<string, unknown>, options?: CallOptions) => Promise<Called>
+  tools: () => Promise<string[]>
+  /** What its person was shown. */
+  shown: Shown[]
+  /** Notifications that came. */
+  heard: string[]
+  stderr: () => string
+  /** Resolves to the page that a person is told of on standard error. */
+  pageOnStderr: () => Promise<string>
+  capabilities: () => unknown
+  client: SessionClient | StatelessClient
+  pid: () => number | null
+  close: () => Promise<void>
+}
+
+export interface CallOptions {
+  signal?: AbortSignal
+  onprogress?: (progress: { message?: string | undefined }) => void
+}
+
+export interface Called {
+  text: string
+  isError: boolean
+}
+
+const bin = fileURLToPath(new URL('../../bin/countersign.js', import.meta.url))
+
+export async function openClient(era: ServerEra, options: BridgeOptions): Promise<BridgeClient> {
+  const { url, folder, flags = [] } = options
+  const parameters = {
+    command: process.execPath,
+    args: [bin, 'mcp', url, ...flags],
+    env: { COUNTERSIGN_HOME: folder },
+    stderr: 'pipe' as const,
+  }
+  const opened = era === 'sessions' ? sessionClient(options, parameters) : statelessClient(options, parameters)
+  let stderr = ''
+  opened.transport.stderr?.on('data', (chunk) => {
+    stderr += String(chunk)
+  })
+  onTestFinished(() => opened.close())
+  await opened.connect()
+  const readPage = () => /Decide here: (\S+)/.exec(stderr)?.[1] ?? ''
+  return {
+    ...opened,
+    stderr: () => stderr,
+    async pageOnStderr() {
+      await expect.poll(readPage).not.toBe('')
+      return readPage()
+    },
+    pid: () => opened.transport.pid,
+  }
+}
+
+interface Parameters {
+  command: string
+  args: string[]
+  env: Record<string, string>
+  stderr: 'pipe'
+}
+
+function capabilitiesOf({ shows }: BridgeOptions) {
+  return shows === undefined ? {} : { elicitation: { form: {}, ...(shows === 'forms' ? {} : { url: {} }) } }
+}
+
+function sessionClient(options: BridgeOptions, parameters: Parameters) {
+  const transport = new SessionStdio(parameters)
+  const shown: Shown[] = []
+  const heard: string[] = []
+  const client = new SessionClient({ name: 'desktop', version: '1' }, { capabilities: capabilitiesOf(options) })
+  const { person } = options
+  if (options.shows)
+    client.setRequestHandler(ElicitRequestSchema, async ({ params }) => {
+      shown.push(params as Shown)
+      return (await person?.(params as Shown)) ?? { action: 'cancel' as const }
+    })
+  for (const schema of [
+    ToolListChangedNotificationSchema,
+    ResourceUpdatedNotificationSchema,
+    ElicitationCompleteNotificationSchema,
+  ])
+    client.setNotificationHandler(schema, ({ method }) => void heard.push(method))
+  client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => void heard.push(String(params.data)))
+  return {
+    client,
+    transport,
+    shown,
+    heard,
+    connect: () => client.connect(transport),
+    capabilities: () => client.getServerCapabilities(),
+    call: async (name: string, args: Record<string, unknown> = {}, given: CallOptions = {}) =>
+      readResult(await client.callTool({ name, arguments: args }, undefined, given)),
+    tools: async () => (await client.listTools()).tools.map((tool) => tool.name),
+    close: () => client.close(),
+  }
+}
+
+function statelessClient(options: BridgeOptions, parameters: Parameters) {
+  const transport = new StatelessStdio(parameters)
+  const shown: Shown[] = []
+  const heard: string[] = []
+  const client = new StatelessClient(
+    { name: 'desktop', version: '2' },
+    { capabilities: capabilitiesOf(options), versionNegotiation: { mode: { pin: '2026-07-28' } } },
+  )
+  const { person } = options
+  if (options.shows)
+    client.setRequestHandler('elicitation/create', async ({ params }) => {
+      shown.push(params as Shown)
+      return (await person?.(params as Shown)) ?? { action: 'cancel' as const }
+    })
+  for (const method of ['notifications/tools/list_changed', 'notifications/resources/updated'] as const)
+    client.setNotificationHandler(method, () => void heard.push(method))
+  return {
+    client,
+    transport,
+    shown,
+    heard,
+    connect: () => client.connect(transport),
+    capabilities: () => client.getServerCapabilities(),
+    call: async (name: string, args: Record<string, unknown> = {}, given: CallOptions = {}) =>
+      readResult(await client.callTool({ name, arguments: args }, given)),
+    tools: async () => (await client.listTools(undefined, { cacheMode: 'bypass' })).tools.map((tool) => tool.name),
+    close: () => client.close(),
+  }
+}
+
+function readResult(result: object): Called {
+  const { content = [], isError = false } = result as { content?: { text?: string }[]; isError?: boolean }
+  return { text: content.map(({ text = '' }) => text).join('\n'), isError }
+}
