@@ -30,6 +30,12 @@ it('compresses a page for who takes gzip, to a length that tells nothing', async
   expect(new Set(answers.map(({ body }) => body.length)).size).toBeGreaterThan(5)
 })
 
+it('compresses a page that says what is wrong, too', async () => {
+  const answer = await (await opened('/agent/auth?request_token=unknown', 'gzip'))()
+  expect(answer).toMatchObject({ status: 400, coding: 'gzip' })
+  expect(gunzipSync(answer.body).toString()).toContain('data-error-code="request_unknown"')
+})
+
 it.each(['', 'br', 'gzip;q=0', 'gzip; q=0.0, br'])('compresses nothing for who takes "%s"', async (codings) => {
   const { coding, body } = await (await opened('/account/sign-in', codings))()
   expect(coding).toBeNull()

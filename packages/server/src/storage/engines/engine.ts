@@ -44,7 +44,8 @@ export interface Unit extends Statement {
    * Waits until nobody else changes the rows of a query, and keeps them as they are to the end of the transaction:
    * `shared` with others who keep them, `alone` where this transaction changes them, `whole` where it may delete them, so
    * that no new row names them. What was read before may be older. Everybody locks in one order, so that no two wait for
-   * each other: people, agents, requests, grants, then what hangs on these; of several rows those with lower ids first.
+   * each other: the nonce of a request or the attempt of a person, people, agents, requests, grants, then what hangs on these,
+   * and the counts of nonces last; of several rows those with lower ids first.
    */
   lockRows(strength: LockStrength, rows: Lockable): Promise<void>
 }

@@ -117,8 +117,14 @@ export async function forgiveAttempts(unit: Unit, keys: readonly string[]): Prom
   const { db } = unit
   const hashes = keys.map(hashBytes)
   const kept = db.selectFrom('attempt').select('key_hash').where('key_hash', 'in', hashes).orderBy('key_hash')
-  await unit.lockRows('whole', kept)
-  await db.deleteFrom('attempt').where('key_hash', 'in', hashes).where('count', '<=', 1).execute()
+  if (hashes.length > 1) await unit.lockRows('whole', kept)
+  const last = await db
+    .deleteFrom('attempt')
+    .where('key_hash', 'in', hashes)
+    .where('count', '<=', 1)
+    .returning('key_hash')
+    .execute()
+  if (last.length === hashes.length) return
   await db
     .updateTable('attempt')
     .set((e) => ({ count: e('count', '-', 1) }))
