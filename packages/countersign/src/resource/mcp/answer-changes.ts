@@ -3,18 +3,18 @@ import { isObject } from './mcp-message.js'
 import type { McpTable } from './mcp-table.js'
 import { type AnswerRewriter, createRewriter } from './rewrite-answer.js'
 import type { StateSeal } from './sealed-state.js'
-import { asksForList, shownList } from './shown-lists.js'
+import { asksForList, shownList, shownReplay } from './shown-lists.js'
 
 /** Methods whose answers may ask for more, with a state (MCP 2026-07-28, multi round-trip requests). */
 const mayAskForMore: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
 
 /** What has to be changed in the answer to a message; undefined: nothing. */
 export function changesOf(
-  { message, holder }: AdmittedMessage,
+  { message, holder, verified }: AdmittedMessage,
   { table, seal }: { table: McpTable; seal: StateSeal | undefined },
   contentType: string,
 ): AnswerRewriter | undefined {
-  if (!message) return undefined
+  if (!message) return verified.method === 'GET' ? replayed(contentType, table) : undefined
   const seals = seal && mayAskForMore.has(message.method ?? '')
   if (!seals && !asksForList(message)) return undefined
   return createRewriter(contentType, async (answer) => {
@@ -24,5 +24,15 @@ export function changesOf(
     if (!isObject(result) || typeof result.requestState !== 'string') return answer
     const requestState = await seal.seal(result.requestState, message, holder)
     return { ...answer, result: { ...result, requestState } }
+  })
+}
+
+/** A stream that is taken up again holds answers to calls that nobody sees any more: what they are shows in them. */
+function replayed(contentType: string, table: McpTable): AnswerRewriter | undefined {
+  return createRewriter(contentType, (answer) => {
+    if (!isObject(answer) || !isObject(answer.result)) return answer
+    // Sealed it was only on its first way.
+    const { requestState: _state, ...result } = answer.result
+    return shownReplay({ ...answer, result }, table)
   })
 }

@@ -67,7 +67,7 @@ function primitivesIn(value: unknown): Set<string> {
   const found = new Set<string>()
   const open = [value]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (isObject(next)) open.push(...Object.values(next))
+    if (isObject(next)) for (const inside of Object.values(next)) open.push(inside)
     else if (typeof next === 'string' || typeof next === 'number' || typeof next === 'boolean') found.add(String(next))
   }
   return found

@@ -1,5 +1,5 @@
 import { isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
-import { type McpTable, scopeFor, scopeForUri } from './mcp-table.js'
+import { type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
 
 /** What a message needs: the scopes of all that it is about, space-separated; an empty text: none of its own. */
 export interface McpNeed {
@@ -37,16 +37,19 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
   }
   if (asked === 'malformed')
     return refuse(mcpCodes.invalidParams, `The params of ${method} do not say what it is about.`)
-  const scopes = asked.map(({ kind, name }) =>
-    kind === 'resources' ? scopeForUri(table, name) : scopeFor(table, kind, name),
-  )
+  const scopes = asked.map((subject) => scopeOf(subject, table))
   if (scopes.includes(undefined)) return refuse(mcpCodes.invalidParams, `There is no such thing here: ${method}.`)
   return { scope: [...new Set(scopes.flatMap((scope) => (scope ?? '').split(' ')))].filter(Boolean).join(' ') }
 }
 
 interface Subject {
-  kind: 'tools' | 'prompts' | 'resources'
+  kind: 'tools' | 'prompts' | 'resources' | 'templates'
   name: string
+}
+
+function scopeOf({ kind, name }: Subject, table: McpTable): string | undefined {
+  if (kind === 'templates') return scopeForTemplate(table, name)
+  return kind === 'resources' ? scopeForUri(table, name) : scopeFor(table, kind, name)
 }
 
 /** What a method of MCP is about; undefined for another method. */
@@ -76,7 +79,9 @@ function one(kind: Subject['kind'], name: unknown): Subject[] | 'malformed' {
 function completed(ref: unknown): Subject[] | 'malformed' {
   if (!isObject(ref)) return 'malformed'
   if (ref.type === 'ref/prompt') return one('prompts', ref.name)
-  return ref.type === 'ref/resource' ? one('resources', ref.uri) : 'malformed'
+  // A template, or a resource that has none.
+  const kind = typeof ref.uri === 'string' && ref.uri.includes('{') ? 'templates' : 'resources'
+  return ref.type === 'ref/resource' ? one(kind, ref.uri) : 'malformed'
 }
 
 function listened(filter: unknown): Subject[] | 'malformed' {

@@ -41,13 +41,13 @@ const decisive = {
 /** Reads a parsed body as one message of MCP; batches are refused in every version. */
 export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
   if (!isObject(body)) return malformed('The body must be one JSON-RPC message: batches are not taken.')
-  const id = typeof body.id === 'string' || typeof body.id === 'number' ? body.id : undefined
+  const id = typeof body.id === 'string' || Number.isSafeInteger(body.id) ? (body.id as string | number) : undefined
   const refuse = (reason: string) => malformed(reason, id)
   const misspelt = inOtherCase(body, decisive.message)
   if (misspelt !== undefined) return refuse(`Write ${misspelt.toLowerCase()}, and not ${misspelt}.`)
   const { jsonrpc, method, params = {} } = body
   if (jsonrpc !== '2.0') return refuse('jsonrpc must be "2.0".')
-  if (Object.hasOwn(body, 'id') && id === undefined) return refuse('id must be a string or a number.')
+  if (Object.hasOwn(body, 'id') && id === undefined) return refuse('id must be a string or a whole number.')
   if (method === undefined) return readResponse(body, id)
   if (typeof method !== 'string') return refuse('method must be a string.')
   if (Object.hasOwn(body, 'result') || Object.hasOwn(body, 'error'))
@@ -69,11 +69,13 @@ function readResponse(body: Record<string, unknown>, id: string | number | undef
 }
 
 function inOtherCase(object: object, names: readonly string[]): string | undefined {
-  return Object.keys(object).find((name) => !names.includes(name) && names.some((known) => isSameWord(name, known)))
-}
-
-function isSameWord(one: string, other: string): boolean {
-  return one.normalize('NFKC').toLowerCase() === other.toLowerCase()
+  const words = new Set(names.map((name) => name.toLowerCase()))
+  // Another writing of a name has no more characters than it, but for those that combine.
+  const longest = 3 * Math.max(...names.map((name) => name.length))
+  return Object.keys(object).find((name) => {
+    if (name.length > longest || names.includes(name)) return false
+    return words.has(name.normalize('NFKC').toLowerCase())
+  })
 }
 
 function malformed(reason: string, id: string | number | null = null): McpRefusal {

@@ -18,13 +18,23 @@ export interface McpSessions {
 
 const mostSessions = 10_000
 
+/** Of one agent: whoever opens more loses the oldest of their own. */
+const mostOfOne = 100
+
 /** Seconds that a session is known without being used. */
 const idle = 86_400
 
 export function createMcpSessions(now: () => number): McpSessions {
   const owners = new LruCache<McpCaller>(mostSessions)
+  const ofAgents = new LruCache<string[]>(mostSessions)
   return {
-    open: (id, caller) => owners.set(id, caller, now() + idle),
+    open(id, caller) {
+      const own = ofAgents.get(caller.agent, now()) ?? []
+      own.push(id)
+      if (own.length > mostOfOne) owners.delete(own.shift() ?? '')
+      ofAgents.set(caller.agent, own, now() + idle)
+      owners.set(id, caller, now() + idle)
+    },
     isOf(id, { agent, person }) {
       const owner = owners.get(id, now())
       if (owner?.agent !== agent) return false

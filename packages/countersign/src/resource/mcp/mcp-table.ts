@@ -27,6 +27,9 @@ export function requireMcpTable(table: McpTable): void {
       if (typeof scope !== 'string' || (scope !== '' && !parseScope(scope)))
         throw new TypeError(`${kind}: the scope of ${name} must be a text, such as 'data.read', or '' for none`)
   }
+  for (const uri of Object.keys(table.resources ?? {}))
+    if (!isPlainUri(uri.replaceAll('*', 'x')))
+      throw new TypeError(`resources: ${uri} is no URI as servers write it, such as notes://mine/* or file:///srv/*`)
 }
 
 /** All scopes that a table names. */
@@ -42,12 +45,46 @@ export function scopeFor(table: McpTable, kind: 'tools' | 'prompts' | 'methods',
 
 /** The scope that the resource of a URI needs; undefined where none is listed, and for a URI that can be read in two ways. */
 export function scopeForUri({ resources = {} }: McpTable, uri: string): string | undefined {
+  if (!isPlainUri(uri)) return undefined
   if (Object.hasOwn(resources, uri) && !uri.includes('*')) return resources[uri]
-  // What a server resolves, such as /../, would be another one than what was looked up.
-  if (/(?:^|[/\\])\.{1,2}(?:[/\\?#]|$)|%2[ef]|%5c|\\/i.test(uri)) return undefined
   const fitting = Object.keys(resources).filter((pattern) => pattern.includes('*') && fits(pattern, uri))
   const [longest] = fitting.toSorted((one, other) => other.length - one.length)
   return longest === undefined ? undefined : resources[longest]
+}
+
+/**
+ * Whether a URI is written in the one way that every reader keeps: servers parse it, which takes out tabs, resolves `/../` and
+ * writes hosts in small letters, and turn it into names of files, which decodes what needed no encoding (RFC 3986 §6.2.2).
+ */
+function isPlainUri(uri: string): boolean {
+  if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri)) return false
+  const { href } = new URL(uri)
+  // A URL without a path is the only one that a parser completes.
+  if (href !== uri && href !== `${uri}/`) return false
+  const [path = ''] = uri.replace(/^[a-z][a-z\d+.-]*:(?:\/\/[^/?#]*)?/i, '').split(/[?#]/, 1)
+  const encoded = [...uri.matchAll(/%(..)?/g)].map(([, code = '']) => code)
+  return encoded.every(needsEncoding) && !path.includes('//')
+}
+
+/** Whether an octet has to be encoded in a path, and says nothing else than when it is not. */
+function needsEncoding(code: string): boolean {
+  if (!/^[\da-f]{2}$/i.test(code)) return false
+  const character = String.fromCharCode(Number.parseInt(code, 16))
+  return !/[\w.~/\\-]/.test(character) && !/\p{Cc}/u.test(character)
+}
+
+/**
+ * The scopes of all that a URI template may make, together; undefined where nothing of it is listed. What stands before its
+ * first variable is all that is known of it.
+ */
+export function scopeForTemplate({ resources = {} }: McpTable, template: string): string | undefined {
+  const start = template.split('{', 1)[0] ?? ''
+  const reached = Object.entries(resources).filter(([pattern]) => {
+    const fixed = pattern.split('*', 1)[0] ?? ''
+    return fixed.startsWith(start) || (pattern.includes('*') && start.startsWith(fixed))
+  })
+  if (reached.length === 0) return undefined
+  return reached.map(([, scope]) => scope).join(' ')
 }
 
 function fits(pattern: string, uri: string): boolean {

@@ -17,6 +17,7 @@ export interface McpNodeResponse extends HeadWriter {
   write(chunk: unknown, ...rest: unknown[]): boolean
   end(...given: unknown[]): unknown
   once(event: 'close', listener: () => void): unknown
+  emit(event: 'drain'): unknown
 }
 
 export type McpMiddleware = (
@@ -29,7 +30,12 @@ export function createMcpMiddleware(tools: AdmissionTools): McpMiddleware {
   return function protectMcpRequest(incoming, outgoing, next) {
     admit(tools, incoming, outgoing).then(
       (isAdmitted) => isAdmitted && next(),
-      (error: unknown) => next(error),
+      (error: unknown) => {
+        // Handed on, it would let the request through where somebody calls the server from `next`.
+        process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+        if (!outgoing.headersSent) outgoing.writeHead(500)
+        outgoing.end()
+      },
     )
   }
 }
@@ -60,6 +66,7 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
   const writeHead = outgoing.writeHead.bind(outgoing)
   let changes: AnswerRewriter | undefined
   let isBegun = false
+  let isOver = false
   let sent = Promise.resolve()
 
   function begin(status: number): void {
@@ -73,7 +80,10 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
     if (!/^text\/event-stream\b/i.test(contentType)) return
     outgoing.once(
       'close',
-      whenEnded(tools.resource, admitted.verified, () => void sent.then(() => end())),
+      whenEnded(tools.resource, admitted.verified, () => {
+        isOver = true
+        end()
+      }),
     )
   }
 
@@ -85,22 +95,37 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
   keepPrivate(outgoing)
   outgoing.write = (chunk, ...rest) => {
     begin(outgoing.statusCode)
+    const done = callbackIn(rest)
+    if (isOver) {
+      done()
+      return false
+    }
     const rewriter = changes
     if (!rewriter) return write(chunk, ...rest)
-    sent = sent.then(async () => void write(await rewriter.push(bytesOf(chunk))))
-    return true
+    sent = sent.then(async () => void (isOver ? done() : write(await rewriter.push(bytesOf(chunk)), done)))
+    // Until it has gone through, no more of it is wanted.
+    void sent.then(() => outgoing.emit('drain'))
+    return false
   }
   outgoing.end = (...given) => {
     begin(outgoing.statusCode)
     const rewriter = changes
-    if (!rewriter) return end(...given)
+    if (isOver) callbackIn(given)()
+    else if (!rewriter) return end(...given)
+    if (isOver || !rewriter) return outgoing
     const [chunk] = given
     sent = sent.then(async () => {
       const last = typeof chunk === 'string' || chunk instanceof Uint8Array ? await rewriter.push(bytesOf(chunk)) : ''
-      end(last + (await rewriter.end()))
+      if (!isOver) end(last + (await rewriter.end()), callbackIn(given))
     })
     return outgoing
   }
+}
+
+/** What is to be called when something was written: the last of what `write` and `end` are given. */
+function callbackIn(given: readonly unknown[]): () => void {
+  const last = given.at(-1)
+  return typeof last === 'function' ? (last as () => void) : () => undefined
 }
 
 function bytesOf(chunk: unknown): Uint8Array {

@@ -1,5 +1,5 @@
 import { isObject, type McpMessage } from './mcp-message.js'
-import { type McpTable, scopeFor, scopeForUri } from './mcp-table.js'
+import { type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
 
 interface ListRule {
   member: string
@@ -22,7 +22,8 @@ const lists: Readonly<Record<string, ListRule>> = {
   },
   'resources/templates/list': {
     member: 'resourceTemplates',
-    isListed: (table, { uriTemplate }) => typeof uriTemplate === 'string' && isTemplateListed(table, uriTemplate),
+    isListed: (table, { uriTemplate }) =>
+      typeof uriTemplate === 'string' && scopeForTemplate(table, uriTemplate) !== undefined,
   },
 }
 
@@ -34,21 +35,20 @@ export function asksForList({ method }: McpMessage): boolean {
 /** An answer to a request for a list, without what nobody may use; no cache may show it to somebody else (attacks M07). */
 export function shownList(answer: unknown, { method = '', version }: McpMessage, table: McpTable): unknown {
   const rule = Object.hasOwn(lists, method) ? lists[method] : undefined
-  if (!rule || !isObject(answer) || !isObject(answer.result)) return answer
+  return rule ? withoutUnlisted(answer, rule, table, version !== undefined) : answer
+}
+
+/** The same of an answer whose call is not known: a list is told by its member. */
+export function shownReplay(answer: unknown, table: McpTable): unknown {
+  return Object.values(lists).reduce((shown, rule) => withoutUnlisted(shown, rule, table, false), answer)
+}
+
+function withoutUnlisted(answer: unknown, rule: ListRule, table: McpTable, isModern: boolean): unknown {
+  if (!isObject(answer) || !isObject(answer.result)) return answer
   const { result } = answer
   const items = result[rule.member]
   if (!Array.isArray(items)) return answer
   const shown = items.filter((item: unknown) => isObject(item) && rule.isListed(table, item))
-  const cacheScope = version === undefined && !Object.hasOwn(result, 'cacheScope') ? {} : { cacheScope: 'private' }
+  const cacheScope = isModern || Object.hasOwn(result, 'cacheScope') ? { cacheScope: 'private' } : {}
   return { ...answer, result: { ...result, ...cacheScope, [rule.member]: shown } }
-}
-
-/** A template is of use where what it makes can be listed: the fixed text before its first variable is compared. */
-function isTemplateListed(table: McpTable, template: string): boolean {
-  const start = template.split('{', 1)[0] ?? ''
-  const patterns = Object.keys(table.resources ?? {})
-  return patterns.some((pattern) => {
-    const fixed = pattern.split('*', 1)[0] ?? ''
-    return fixed.startsWith(start) || (pattern.includes('*') && start.startsWith(fixed))
-  })
 }

@@ -14,14 +14,14 @@ const table: McpTable = {
   methods: { 'x/special': 'notes.write' },
 }
 
-function read(body: unknown): McpMessage {
+function readStrictly(body: unknown): McpMessage {
   const found = readMcpMessage(body)
   if ('reason' in found) throw new TypeError(found.reason)
   return found
 }
 
 const judged = (body: unknown) => {
-  const found = judgeMcp(read(body), table)
+  const found = judgeMcp(readStrictly(body), table)
   return 'scope' in found ? found.scope : found.code
 }
 
@@ -52,7 +52,10 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     ['resources/read', { uri: 'notes://public\\..\\mine' }, -32602],
     ['resources/subscribe', { uri: 'notes://mine/1' }, 'notes.read'],
     ['completion/complete', { ref: { type: 'ref/prompt', name: 'summary' } }, 'notes.read'],
-    ['completion/complete', { ref: { type: 'ref/resource', uri: 'notes://mine/{id}' } }, 'notes.read'],
+    ['completion/complete', { ref: { type: 'ref/resource', uri: 'notes://mine/{id}' } }, 'notes.read notes.write'],
+    ['completion/complete', { ref: { type: 'ref/resource', uri: 'notes://{+path}' } }, 'notes.read notes.write'],
+    ['completion/complete', { ref: { type: 'ref/resource', uri: 'file:///{+path}' } }, -32602],
+    ['completion/complete', { ref: { type: 'ref/resource', uri: 'notes://mine/1' } }, 'notes.read'],
     ['completion/complete', { ref: { type: 'ref/tool', name: 'read_note' } }, -32602],
     ['subscriptions/listen', { notifications: { toolsListChanged: true } }, ''],
     [
@@ -69,6 +72,41 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
   ])('%s %j', (method, params, expected) => {
     expect(judged(message(method, params))).toBe(expected)
   })
+
+  it.each([
+    'notes://priv\tate/1',
+    'notes://mine\n/1',
+    'file:///srv/public/.\t./.\t./etc/secret',
+    ' notes://mine/1',
+    'notes://mine/1 ',
+    'file:///srv/%70rivate/x',
+    'file:///srv/pri%76ate/x',
+    'file:///srv//private/x',
+    'file:///srv/public/%00',
+    'file:///srv/public/%2',
+    'file:///srv/public/x%2Fy',
+    'file:///srv/public/ü',
+    'https://API.example/x',
+    'https://api.example:443/x',
+    'no-scheme',
+  ])('a URI that another reader reads as another one is of nothing: %j', (uri) => {
+    const open = { resources: { '*:*': '', 'file:///srv/public/*': '', 'notes://*': '' } }
+    const read = (method: string, params: Record<string, unknown>) =>
+      judgeMcp(readStrictly(message(method, params)), open)
+    expect(read('resources/read', { uri })).toMatchObject({ code: -32602 })
+    expect(read('resources/subscribe', { uri })).toMatchObject({ code: -32602 })
+    expect(read('subscriptions/listen', { notifications: { resourceSubscriptions: [uri] } })).toMatchObject({
+      code: -32602,
+    })
+  })
+
+  it.each(['file:///srv/public/a%20b', 'notes://Mine/1?x=%26', 'https://api.example', 'urn:x:1', 'x:y:z'])(
+    'a URI that is written in the one way is found: %s',
+    (uri) => {
+      const found = judgeMcp(readStrictly(message('resources/read', { uri })), { resources: { [uri]: 'notes.read' } })
+      expect(found).toEqual({ scope: 'notes.read' })
+    },
+  )
 
   it('an answer of the client needs nothing of its own', () => {
     expect(judged({ jsonrpc: '2.0', id: 1, result: {} })).toBe('')
@@ -90,6 +128,8 @@ describe('M01: a body that two readers could read in two ways is refused', () =>
     ['both answers', { jsonrpc: '2.0', id: 1, result: {}, error: {} }],
     ['params as a list', message('tools/call', [] as never)],
     ['no number', message('tools/list', {}, { id: null })],
+    ['a number that JSON has no end for', message('tools/list', {}, { id: Number.POSITIVE_INFINITY })],
+    ['a part of a number', message('tools/list', {}, { id: 1.5 })],
     ['a method that is no text', message(['tools/list'] as never)],
     ['_meta that is no object', message('tools/list', { _meta: 'x' })],
     ['a version that is no text', message('tools/list', { _meta: { 'io.modelcontextprotocol/protocolVersion': 1 } })],
@@ -102,7 +142,7 @@ describe('M05: headers that mirror a message say what it says', () => {
   const call = modern('tools/call', { name: 'read_note', arguments: { id: 7, place: { city: 'Köln' } } })
   const lines = (headers: Record<string, string>) => Object.entries(headers).flat()
   const checked = (body: unknown, headers: Record<string, string>, more: string[] = []) =>
-    checkMirrors(read(body), { rawHeaders: [...lines(headers), ...more] })?.code
+    checkMirrors(readStrictly(body), { rawHeaders: [...lines(headers), ...more] })?.code
 
   it('or it is refused', () => {
     const { body, headers } = call
@@ -139,4 +179,25 @@ describe('M05: headers that mirror a message say what it says', () => {
     expect(checked(body, { 'mcp-name': 'write_note' })).toBe(-32020)
     expect(checked(message('tools/list'), { 'mcp-name': 'read_note' })).toBe(-32020)
   })
+})
+
+it('a body of a stranger costs no more than parsing it', () => {
+  const long = message('tools/call', { ['\ufdfa'.repeat(340_000)]: 1, name: 'read_note' })
+  const many = message('tools/call', {
+    name: 'read_note',
+    arguments: Object.fromEntries(Array.from({ length: 130_000 }, (_, at) => [`k${at}`, at])),
+  })
+  const timeOf = (work: () => unknown) => {
+    const began = process.cpuUsage().user
+    for (let times = 0; times < 5; times++) work()
+    return process.cpuUsage().user - began
+  }
+  const texts = [JSON.stringify(long), JSON.stringify(many)]
+  const parsing = timeOf(() => texts.map((text) => JSON.parse(text) as unknown))
+  expect(timeOf(() => readMcpMessage(long))).toBeLessThan(parsing)
+  const headers = { rawHeaders: ['Mcp-Param-X', 'none'] }
+  const judging = timeOf(() => {
+    expect(checkMirrors(readStrictly(many), headers)?.code).toBe(-32020)
+  })
+  expect(judging).toBeLessThan(3 * parsing)
 })

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { InMemoryEventStore } from '@modelcontextprotocol/sdk/examples/shared/inMemoryEventStore.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { ElicitRequestSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
@@ -56,6 +57,7 @@ function sessionServer(ran: string[]): Answering {
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
       onsessioninitialized: (session) => void transports.set(session, transport),
+      eventStore: new InMemoryEventStore(),
     })
     await newServer().connect(transport as never)
     await transport.handleRequest(incoming as never, outgoing)
@@ -104,14 +106,18 @@ const platforms: Record<
   },
 }
 
-async function openServer(platform = 'express', options: Partial<McpOptions> = {}): Promise<Served> {
+async function openServer(
+  platform = 'express',
+  options: Partial<McpOptions> = {},
+  answering?: Answering,
+): Promise<Served> {
   const port = await openPort()
   const stage = openMcpStage(port.origin)
   const ran: string[] = []
   const { middleware } = protectMcp(stage.resource, { ...table, ...options })
   const make = platforms[platform]
   if (!make) throw new TypeError(platform)
-  const listener = make(middleware, sessionServer(ran))
+  const listener = make(middleware, answering ?? sessionServer(ran))
   const documents = stage.resource.publishedPaths
   port.serve((incoming, outgoing) => {
     if (!documents.has(incoming.url ?? '')) listener(incoming, outgoing)
@@ -216,6 +222,88 @@ describe('a session', () => {
     expect((await post(agent, stage.url, call, session)).status).toBe(404)
     expect(stage.ran).toEqual([])
   })
+})
+
+it('a stream that is taken up again shows no more of a list than the list did', async () => {
+  const stage = await openServer()
+  const agent = await stage.newAgent('planner')
+  const clientInfo = { name: 'test', version: '1' }
+  const start = message('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo })
+  const started = await post(agent, stage.url, start)
+  const session = {
+    'mcp-session-id': started.headers.get('mcp-session-id') ?? '',
+    'mcp-protocol-version': '2025-11-25',
+  }
+  await started.text()
+  const list = await (await post(agent, stage.url, message('tools/list'), session)).text()
+  expect(list).not.toContain('not_listed')
+  const id = /^id: (.*)$/m.exec(list)?.[1] ?? ''
+  const headers = { ...session, accept: 'text/event-stream', 'last-event-id': id }
+  const replay = await agent.fetch(stage.url, { headers, signal: AbortSignal.timeout(2000) })
+  let text = ''
+  try {
+    for await (const chunk of replay.body as unknown as AsyncIterable<Uint8Array>) text += Buffer.from(chunk).toString()
+  } catch {
+    // It stays open.
+  }
+  expect(text).toContain('read_note')
+  expect(text).not.toContain('not_listed')
+})
+
+it('what a server writes after the permission has ended goes nowhere, and harms nothing', async () => {
+  const failures: unknown[] = []
+  const note = (error: unknown) => void failures.push(error)
+  process.on('uncaughtException', note)
+  onTestFinished(() => void process.off('uncaughtException', note))
+  let closed = false
+  const stage = await openServer('node:http', { connect: 'mcp.use' }, async (_incoming, outgoing) => {
+    outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
+    const timer = setInterval(() => outgoing.write(`data: ${'x'.repeat(1_000_000)}\n\n`), 100)
+    outgoing.once('close', () => {
+      clearInterval(timer)
+      closed = true
+    })
+    setTimeout(() => clearInterval(timer), 15_000)
+  })
+  const agent = await stage.newAgent('planner', { life: 6 })
+  const stream = await agent.fetch(stage.url, { headers: { accept: 'text/event-stream' } })
+  // It reads nothing.
+  await new Promise((soon) => setTimeout(soon, 12_000))
+  await stream.body?.cancel()
+  for (let turn = 0; turn < 100 && !closed; turn++) await new Promise((soon) => setTimeout(soon, 20))
+  expect(failures).toEqual([])
+  expect(closed).toBe(true)
+}, 25_000)
+
+it('what is called when something was written is called, also where it was changed on its way', async () => {
+  const called: string[] = []
+  const stage = await openServer('node:http', {}, async (_incoming, outgoing) => {
+    outgoing.writeHead(200, { 'content-type': 'application/json' })
+    outgoing.write('{"jsonrpc":"2.0","id":1,', () => void called.push('write'))
+    outgoing.end('"result":{"tools":[{"name":"read_note"},{"name":"x"}]}}', () => void called.push('end'))
+  })
+  const agent = await stage.newAgent('planner')
+  const answer = await answerOf(await post(agent, stage.url, message('tools/list')))
+  expect(answer).toEqual({ jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'read_note' }] } })
+  for (let turn = 0; turn < 100 && called.length < 2; turn++) await new Promise((soon) => setTimeout(soon, 10))
+  expect(called).toEqual(['write', 'end'])
+})
+
+it('one agent’s sessions push out its own alone', async () => {
+  const stage = await openServer()
+  const [victim, other] = [await stage.newAgent('planner'), await stage.newAgent('other')]
+  const clientInfo = { name: 'test', version: '1' }
+  const start = message('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo })
+  const open = async (agent: McpAgent) => {
+    const started = await post(agent, stage.url, start)
+    await started.text()
+    return { 'mcp-session-id': started.headers.get('mcp-session-id') ?? '' }
+  }
+  const kept = await open(victim)
+  const first = await open(other)
+  for (let count = 0; count < 100; count++) await open(other)
+  expect((await post(victim, stage.url, message('ping'), kept)).status).toBe(200)
+  expect((await post(other, stage.url, message('ping'), first)).status).toBe(404)
 })
 
 it('a stream ends with the token that it was opened with', async () => {

@@ -300,6 +300,8 @@ it.each<[string, Record<string, unknown>, RegExp]>([
   ['a list', { tools: ['read_note'] }, /tools must be an object/],
   ['a scope that is none', { tools: { read_note: true } }, /scope of read_note/],
   ['a scope of other letters', { tools: { read_note: 'a"b' } }, /scope of read_note/],
+  ['a URI that no server writes', { resources: { 'notes://a b': '' } }, /is no URI/],
+  ['a URI with a way up', { resources: { 'file:///srv/../etc/*': '' } }, /is no URI/],
   ['a short key', { sealState: { key: new Uint8Array(16) } }, /32 bytes/],
 ])('options that cannot be meant are refused: %s', (_case, options, why) => {
   const { resource } = openMcpStage()
