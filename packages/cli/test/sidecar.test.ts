@@ -242,13 +242,49 @@ describe('what is refused, and nothing of it sent', () => {
     expect(tunnel).toContain('405')
   })
 
-  it('an upgrade of the connection', async () => {
-    const { port } = await startSidecar(['--allow-host', 'api.example'])
-    const socket = createConnection(Number(port), '127.0.0.1')
+  it('a tunnel, which is closed although the other side never does; a program that would upgrade is answered as it is', async () => {
+    const echo = await openEcho()
+    const { port, url } = await startSidecar(['--allow-host', echo.host], trusted())
+    const socket = createConnection({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true })
     onTestFinished(() => void socket.destroy())
-    socket.write('GET /https://api.example/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    socket.write('CONNECT api.example:443 HTTP/1.1\r\nHost: api.example:443\r\n\r\n')
     const [first] = (await once(socket, 'data')) as [Buffer]
-    expect(String(first)).toMatch(/^HTTP\/1\.1 501 /)
+    expect(String(first)).toMatch(/^HTTP\/1\.1 405 /)
+    await once(socket, 'end')
+    expect(await curl('--http2', `${url}/https://${echo.host}/x`)).toEqual({ status: 200, body: 'GET /x ' })
+  })
+
+  it('places that cannot be read; what merely names a place elsewhere is passed on', async () => {
+    const echo = await openEcho((incoming, outgoing) => {
+      const isMade = incoming.url === '/made'
+      const location = isMade ? 'https://other.example/1' : 'http://xn--a.localhost:7103/steal'
+      outgoing.writeHead(isMade ? 201 : 307, { location }).end('done')
+    })
+    const { url } = await startSidecar(['--allow-host', echo.host], trusted())
+    expect(await curl(`${url}/https://${echo.host}/away`)).toMatchObject({ status: 502 })
+    expect(await curl('-d', 'x', `${url}/https://${echo.host}/made`)).toEqual({ status: 201, body: 'done' })
+  })
+
+  it('a cookie of one host to another, or to another port of this machine', async () => {
+    const answer: RequestListener = (incoming, outgoing) => {
+      const cookies = ['sid=1; Domain=localhost; Path=/; Secure; HttpOnly', 'deep=2; Secure']
+      outgoing.setHeader('set-cookie', cookies).end(incoming.headers.cookie ?? 'none')
+    }
+    const [one, other] = [await openEcho(answer), await openEcho(answer)]
+    const { url, port } = await startSidecar(['--allow-host', one.host, '--allow-host', other.host], trusted())
+    const jar = join(mkdtempSync(join(tls.folder, 'jar-')), 'jar')
+    const ask = async (target: string) => (await curl('-c', jar, '-b', jar, target)).body
+    await ask(`${url}/https://${one.host}/a/b`)
+    expect(readFileSync(jar, 'utf8')).toContain(`/https://${one.host}/`)
+    expect(await ask(`${url}/https://${one.host}/c`)).toBe('sid=1')
+    expect(new Set((await ask(`${url}/https://${one.host}/a/d`)).split('; '))).toEqual(new Set(['deep=2', 'sid=1']))
+    const empty = join(mkdtempSync(join(tls.folder, 'jar-')), 'jar')
+    await curl('-c', empty, '-b', jar, `${url}/https://${other.host}/c`)
+    expect(other.seen[0]?.headers.cookie).toBeUndefined()
+    const local = await listenWith((incoming, outgoing) => outgoing.end(incoming.headers.cookie ?? 'none'))
+    onTestFinished(local.close)
+    expect((await curl('-b', jar, `${local.origin}/c`)).body).toBe('none')
+    expect(port).not.toBe(new URL(local.origin).port)
   })
 })
 

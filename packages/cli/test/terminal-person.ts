@@ -14,6 +14,8 @@ export function decidesAt(decision: 'grant' | 'deny'): TerminalPerson {
   const shown = new Promise<string>((resolve) => {
     show = resolve
   })
+  // Not every test looks at the page, and the program may end before it is there.
+  shown.catch(() => undefined)
   return {
     page: () => shown,
     decide(url) {

@@ -23,14 +23,13 @@ export function createSidecar(options: SidecarOptions): Server {
       outgoing.destroy()
     })
   })
+  server.headersTimeout = 30_000
   // What is in a tunnel cannot be signed.
-  server.on('connect', (_incoming, socket: Duplex) => refuseSocket(socket, '405 Method Not Allowed', tunnel))
-  server.on('upgrade', (_incoming, socket: Duplex) => refuseSocket(socket, '501 Not Implemented', upgrade))
+  server.on('connect', (_incoming, socket: Duplex) => refuseTunnel(socket))
   return server
 }
 
 const tunnel = 'CONNECT is not answered: write http:// for the hosts of the sidecar, which asks them by https.'
-const upgrade = 'Connections are not upgraded here.'
 
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse, options: SidecarOptions): Promise<void> {
   const asked = judgeRequest({ rawTarget: incoming.url ?? '', headers: incoming.headers }, options)
@@ -76,7 +75,7 @@ async function pass(
 ): Promise<void> {
   let headers: [string, string][]
   try {
-    headers = responseHeaders(response.headers, asked, hosts)
+    headers = responseHeaders(response, asked, hosts)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     await response.body?.cancel()
@@ -112,9 +111,9 @@ function refuse(outgoing: ServerResponse, status: number, body: object): void {
   outgoing.end(text)
 }
 
-function refuseSocket(socket: Duplex, status: string, problem: string): void {
+function refuseTunnel(socket: Duplex): void {
   socket.on('error', () => undefined)
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: ${problem.length + 1}\r\n\r\n${problem}\n`,
-  )
+  const head = 'HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain\r\nConnection: close'
+  // The other side may never close it.
+  socket.end(`${head}\r\nContent-Length: ${tunnel.length + 1}\r\n\r\n${tunnel}\n`, () => socket.destroy())
 }

@@ -40,24 +40,45 @@ export function requestHeaders(rawHeaders: readonly string[], secret: string | u
 }
 
 /**
- * The headers of an answer, for the program. A place that it is sent on to is asked through the sidecar as well.
+ * The headers of an answer, for the program. A place that it is sent on to is asked through the sidecar as well, and a cookie
+ * is the host's that gave it, although the program sees one host for all.
  *
  * @throws RangeError with the host of a place that is not asked (attacks L11)
  */
 export function responseHeaders(
-  headers: Headers,
-  { url, form }: AskedTarget,
+  { status, headers }: Response,
+  target: AskedTarget,
   hosts: ReadonlySet<string>,
 ): [name: string, value: string][] {
   const kept = [...headers].filter(([name]) => !ofCoding.has(name) && !notForwarded.has(name))
-  return kept.map(([name, value]) => [name, name === 'location' ? placeFor(value, { url, form }, hosts) : value])
+  return kept.map(([name, value]) => {
+    if (name === 'location')
+      return [name, placeFor(value, target, { hosts, isFollowed: status >= 300 && status < 400 })]
+    return name === 'set-cookie' && target.form === 'path' ? [name, ownCookie(value, target)] : [name, value]
+  })
 }
 
-function placeFor(location: string, { url, form }: AskedTarget, hosts: ReadonlySet<string>): string {
-  if (!URL.canParse(location, url.href)) return location
-  const to = new URL(location, url)
-  if (!hosts.has(to.host) || (to.protocol !== 'https:' && to.protocol !== url.protocol)) throw new RangeError(to.host)
-  return form === 'path' ? `/${to.href}` : to.href.replace(/^https:/, 'http:')
+function placeFor(
+  location: string,
+  { url, form }: AskedTarget,
+  { hosts, isFollowed }: { hosts: ReadonlySet<string>; isFollowed: boolean },
+): string {
+  const to = URL.canParse(location, url.href) ? new URL(location, url) : undefined
+  const isAsked = to && hosts.has(to.host) && (to.protocol === 'https:' || to.protocol === url.protocol)
+  if (isAsked) return form === 'path' ? `/${to.href}` : to.href.replace(/^https:/, 'http:')
+  // Programs go there by themselves only where the answer sends them on.
+  if (!isFollowed) return location
+  throw new RangeError(to?.host ?? 'a place that cannot be read')
+}
+
+/** Below the path of its host, and without what a program keeps it back for on this machine. */
+function ownCookie(cookie: string, { url }: AskedTarget): string {
+  const [pair = '', ...attributes] = cookie.split(';').map((part) => part.trim())
+  const nameOf = (attribute: string) => attribute.split('=', 1)[0]?.trim().toLowerCase() ?? ''
+  const path = attributes.find((attribute) => nameOf(attribute) === 'path')?.replace(/^[^=]*=?\s*/, '') ?? ''
+  const own = path.startsWith('/') ? path : url.pathname.replace(/\/[^/]*$/, '') || '/'
+  const others = attributes.filter((attribute) => !['path', 'domain', 'secure', 'samesite'].includes(nameOf(attribute)))
+  return [pair, `Path=/${url.origin}${own}`, ...others].join('; ')
 }
 
 function connectionOptions(rawHeaders: readonly string[]): Set<string> {

@@ -71,7 +71,7 @@ export function knowsSecret(headers: IncomingHttpHeaders, secret: string): boole
 
 /** Whether a value is `Basic`, with the secret as its password. */
 export function isSecretIn(value: string | undefined, secret: string): boolean {
-  const [, encoded = ''] = /^basic +([\w+/=-]+)$/i.exec(value ?? '') ?? []
+  const [, encoded = ''] = /^basic[ \t]+([\w+/=-]+)$/i.exec(value ?? '') ?? []
   const password = Buffer.from(encoded, 'base64')
     .toString('utf8')
     .replace(/^[^:]*:/, '')

@@ -50,6 +50,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
   const display = createConsentDisplay(output, countdown && !paste)
   const isThere = output.isTTY === true && (!paste || input.isTTY === true)
   const canAsk = onConsent !== undefined || isThere
+  let pasting: Promise<unknown> = Promise.resolve()
 
   return {
     canAsk,
@@ -64,6 +65,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
       let asked: ConsentRequest | undefined
 
       async function takePasted(consent: ConsentRequest): Promise<void> {
+        if (consent.signal.aborted || ended.signal.aborted) return
         display.say(['Then paste the whole address that the browser ends at, and press Enter:'])
         const signal = AbortSignal.any([consent.signal, ended.signal])
         const address = await readPasted(input, { consent, redirectUri }, { display, signal })
@@ -76,8 +78,12 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
           if (onConsent) return onConsent(consent)
           asked = consent
           display.begin(consent, consentLines(consent, { port, isOpened, env, isPasted: paste }))
-          if (isOpened) openBrowser(consent.url)
-          if (paste) await takePasted(consent)
+          if (isOpened) openBrowser(listener.leadTo(consent.url))
+          if (!paste) return undefined
+          // One after the other: there is one keyboard.
+          const pasted = pasting.then(() => takePasted(consent))
+          pasting = pasted.catch(() => undefined)
+          return pasted
         },
         close() {
           clearTimeout(tooLate)

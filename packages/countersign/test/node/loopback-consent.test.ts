@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { createAgent } from 'countersign/agent'
 import { type LoopbackConsentOptions, loopbackConsent } from 'countersign/node'
@@ -290,6 +293,9 @@ it('a program ends once the person decided and the page is there, and nobody clo
   })
   for (let turn = 0; turn < 1000 && !written.includes('\n'); turn++) await new Promise((soon) => setTimeout(soon, 10))
   const back = callback(new URL(written.split('\n')[0] ?? ''))
+  // Somebody begins a request and never ends it.
+  const half = connect(Number(back.port), '127.0.0.1')
+  half.write(`GET /callback HTTP/1.1\r\nHost: ${back.host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx`)
   // A browser opens a connection ahead of time, too, and keeps it.
   const spare = get(new URL('/favicon.ico', back))
   await once(spare, 'response')
@@ -297,6 +303,55 @@ it('a program ends once the person decided and the page is there, and nobody clo
   expect(await exited).toEqual([0, null])
   expect(written.split('\n')[1]).toBe('data')
   spare.destroy()
+  half.destroy()
+})
+
+it('a browser is started with an address that leads to the page once, since others can read what is started', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-opener-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const place = join(folder, 'opened')
+  writeFileSync(join(folder, 'xdg-open'), `#!/bin/sh\nprintf %s "$*" > ${place}.new && mv ${place}.new ${place}\n`, {
+    mode: 0o755,
+  })
+  const { PATH: before } = process.env
+  process.env.PATH = `${folder}:${before}`
+  onTestFinished(() => {
+    process.env.PATH = before
+  })
+  const { fetch, page, screen } = startProgram({ openBrowser: true })
+  const end = ended(fetch(data))
+  const url = await page()
+  expect(screen.written).toContain('Your browser opens this page:')
+  for (let turn = 0; turn < 400 && !existsSync(place); turn++) await new Promise((soon) => setTimeout(soon, 5))
+  const opened = readFileSync(place, 'utf8')
+  expect(opened).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/open\/[\w-]{32}$/)
+  const followed = await globalThis.fetch(opened, { redirect: 'manual' })
+  expect([followed.status, followed.headers.get('location')]).toEqual([303, url.href])
+  expect((await globalThis.fetch(opened, { redirect: 'manual' })).status, 'once').toBe(410)
+  await visit(callback(url))
+  expect(await end).toBe('data')
+})
+
+it('two consents at one keyboard are pasted one after the other', async () => {
+  const input = Object.assign(new PassThrough(), { isTTY: true })
+  const { fetch, screen, stage } = startProgram({ paste: true, input })
+  stage.api = async (path, { scheme }) => (scheme === 'jwt' ? new Response(path) : stage.challenge(path.slice(1)))
+  stage.token.code = async (form) => ({ auth_token: await stage.authToken({ scope: form.get('code') ?? '' }) })
+  const ends = Promise.all([ended(fetch(`${ids.api}/one`)), ended(fetch(`${ids.api}/two`))])
+  const until = async (count: number) => {
+    for (let turn = 0; turn < 400 && screen.written.split('Then paste').length <= count; turn++)
+      await new Promise((soon) => setTimeout(soon, 5))
+  }
+  await until(1)
+  for (let turn = 0; turn < 400 && screen.written.split('needs your consent').length < 3; turn++)
+    await new Promise((soon) => setTimeout(soon, 5))
+  const pages = screen.lines.filter((line) => line.trim().startsWith('https://')).map((line) => new URL(line.trim()))
+  const [first, second] = pages
+  if (!first || !second) throw new TypeError('both are shown')
+  input.write(`${callback(first, { code: 'one' }).href}\n`)
+  await until(2)
+  input.write(`${callback(second, { code: 'two' }).href}\n`)
+  expect((await ends).toSorted()).toEqual(['/one', '/two'])
 })
 
 it('options that cannot be meant are refused', () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -8,6 +9,11 @@ export interface LoopbackListener {
   /** Where the browser comes back to: on the free port that was found. */
   redirectUri: string
   port: number
+  /**
+   * An address that leads to a page, once: what a program is started with other users of this machine can read, and whoever
+   * has the address of a consent can answer it.
+   */
+  leadTo(url: string): string
   /** Takes no more; a page that is being sent still arrives. */
   close(): void
 }
@@ -15,43 +21,72 @@ export interface LoopbackListener {
 /** Without its port, as an agent's document lists it (W24). */
 export const listedRedirectUri = 'http://127.0.0.1/callback'
 
+/** Milliseconds that a page may take to be sent. */
+const grace = 2000
+
 /**
  * Listens at a free port of 127.0.0.1, which keeps no program alive but while it sends a page.
  *
  * @param answer takes the callback, and gives the page that the browser is shown
  */
 export async function listenOnLoopback(answer: (request: Request) => Promise<Response>): Promise<LoopbackListener> {
-  const server = createServer({ requestTimeout: 10_000 })
-  server.maxConnections = 20
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, connectionsCheckingInterval: 1000 })
+  server.maxConnections = 500
   server.on('connection', (socket: Socket) => socket.unref())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   server.unref()
   const { port } = server.address() as AddressInfo
   const origin = `http://127.0.0.1:${port}`
-  const listener = createNodeListener(answerAt, { origin, maxBody: 0, replaceGlobals: false })
+  const links = new Map<string, string | undefined>()
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    stayFor(outgoing, incoming.socket)
-    listener(incoming, outgoing)
+    outgoing.setHeader('connection', 'close')
+    const options = { origin, maxBody: 0, replaceGlobals: false }
+    // Only now the request is whole: who never ends one keeps nothing alive.
+    const answerWhole = (request: Request) => {
+      stayFor(outgoing, incoming.socket)
+      return answerAt(request)
+    }
+    createNodeListener(answerWhole, options)(incoming, outgoing)
   })
 
   async function answerAt(request: Request): Promise<Response> {
     // A page elsewhere that sends here by a name of its own, or by a script, brings no person's answer (attacks M08).
     if (request.headers.get('host') !== new URL(origin).host || request.headers.has('origin'))
       return new Response('Only a browser that comes back from an auth server is answered.\n', { status: 403 })
-    if (new URL(request.url).pathname !== new URL(listedRedirectUri).pathname)
+    const { pathname } = new URL(request.url)
+    const isLink = links.has(pathname)
+    if (!isLink && pathname !== new URL(listedRedirectUri).pathname)
       return new Response('There is nothing here.\n', { status: 404 })
     if (request.method !== 'GET')
       return new Response('Ask for it with GET.\n', { status: 405, headers: { allow: 'GET' } })
-    return answer(request)
+    return isLink ? follow(pathname) : answer(request)
   }
 
-  return { redirectUri: `${origin}/callback`, port, close: () => closeQuietly(server) }
+  function follow(pathname: string): Response {
+    const to = links.get(pathname)
+    links.set(pathname, undefined)
+    if (to === undefined) return new Response(openedBefore, { status: 410 })
+    return new Response(null, { status: 303, headers: { location: to, 'cache-control': 'no-store' } })
+  }
+
+  return {
+    redirectUri: `${origin}/callback`,
+    port,
+    leadTo(url) {
+      const pathname = `/open/${randomBytes(24).toString('base64url')}`
+      links.set(pathname, url)
+      return origin + pathname
+    },
+    close: () => closeQuietly(server),
+  }
 }
+
+const openedBefore =
+  'This was opened before. If that was not you, end the program, start it again, and open the address that it prints.\n'
 
 /** The page is sent before the program ends, and its connection ends with it. */
 function stayFor(outgoing: ServerResponse, socket: Socket): void {
-  outgoing.setHeader('connection', 'close')
   socket.ref()
   outgoing.once('close', () => socket.unref())
 }
@@ -59,4 +94,5 @@ function stayFor(outgoing: ServerResponse, socket: Socket): void {
 function closeQuietly(server: Server): void {
   server.close()
   server.closeIdleConnections()
+  setTimeout(() => server.closeAllConnections(), grace).unref()
 }

@@ -38,8 +38,17 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
   if (asked === 'malformed')
     return refuse(mcpCodes.invalidParams, `The params of ${method} do not say what it is about.`)
   const scopes = asked.map((subject) => scopeOf(subject, table))
-  if (scopes.includes(undefined)) return refuse(mcpCodes.invalidParams, `There is no such thing here: ${method}.`)
+  const missing = asked[scopes.indexOf(undefined)]
+  if (missing)
+    return refuse(mcpCodes.invalidParams, `There is no ${kindsInWords[missing.kind]} ${shown(missing.name)} here.`)
   return { scope: [...new Set(scopes.flatMap((scope) => (scope ?? '').split(' ')))].filter(Boolean).join(' ') }
+}
+
+const kindsInWords = { tools: 'tool', prompts: 'prompt', resources: 'resource', templates: 'resource' } as const
+
+/** A stranger chose it. */
+function shown(name: string): string {
+  return name.slice(0, 100).replaceAll(/[^\x20-\x7e]/g, '?')
 }
 
 interface Subject {

@@ -3,9 +3,8 @@ import { createServer } from 'node:http'
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { InMemoryEventStore } from '@modelcontextprotocol/sdk/examples/shared/inMemoryEventStore.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import { type EventStore, StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { ElicitRequestSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { type McpMiddleware, type McpOptions, protectMcp } from 'countersign/resource/mcp'
 import express from 'express'
@@ -23,6 +22,24 @@ type Answering = (
 
 interface Served extends McpStage {
   ran: string[]
+}
+
+/** Keeps what was sent, in order, so that a stream can be taken up again. */
+function newEventStore(): EventStore {
+  const events: { id: string; stream: string; message: Parameters<EventStore['storeEvent']>[1] }[] = []
+  return {
+    async storeEvent(stream, message) {
+      const id = String(events.length + 1)
+      events.push({ id, stream, message })
+      return id
+    },
+    async replayEventsAfter(last, { send }) {
+      const from = events[Number(last) - 1]
+      for (const { id, stream, message } of events.slice(Number(last)))
+        if (stream === from?.stream) await send(id, message)
+      return from?.stream ?? ''
+    },
+  }
 }
 
 /** The server of many examples of the SDK 1: a transport for each session, which reads the request itself. */
@@ -57,7 +74,7 @@ function sessionServer(ran: string[]): Answering {
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
       onsessioninitialized: (session) => void transports.set(session, transport),
-      eventStore: new InMemoryEventStore(),
+      eventStore: newEventStore(),
     })
     await newServer().connect(transport as never)
     await transport.handleRequest(incoming as never, outgoing)
@@ -152,7 +169,7 @@ describe.each(Object.keys(platforms))('a server of the SDK 1 in %s', (platform) 
     expect(textOf(await client.callTool({ name: 'read_note' }))).toBe('read_note done')
     expect(agent.person.asked).toEqual(['notes.read', 'notes.read notes.write'])
     expect(stage.ran[0]).toBe('read_note https://planner.example planner notes.read')
-    await expect(client.callTool({ name: 'not_listed' })).rejects.toThrow(/There is no such thing here/)
+    await expect(client.callTool({ name: 'not_listed' })).rejects.toThrow(/There is no tool not_listed here/)
     expect(stage.ran).toHaveLength(3)
   })
 })
