@@ -1,0 +1,103 @@
+import type { SharedAgentOptions } from '../agent/index.js'
+import { createSigner, generatePrivateJwk } from '../index.js'
+import type { ResourceOptions } from '../resource/index.js'
+import { systemClock } from '../wire/index.js'
+import { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.js'
+import { createTestAuthServer } from './test-auth-server.js'
+import { createTestClock } from './test-clock.js'
+import { createTestGrants } from './test-grants.js'
+import { createTestFetch, requireTestName, type TestOrigins } from './test-origins.js'
+import { type Account, createTestBrowser, type TestPerson, type TestPersonOptions } from './test-person.js'
+
+export interface TestWorldOptions {
+  /** The identifier of the auth server; it ends in `.test`. @default 'https://auth.test' */
+  authServer?: string | undefined
+  /** When it is, in Unix seconds. @default the time at which the world is made */
+  now?: number | undefined
+}
+
+/** An auth server, people and agents in memory: no network, no ports. */
+export interface TestWorld {
+  /** What answers at each origin. Put your API or agent here; replace a handler to have it fail. */
+  readonly origins: TestOrigins
+  /** Reaches these origins and nothing else. */
+  readonly fetch: typeof globalThis.fetch
+  /** The time, which stands. Unix seconds. */
+  readonly now: () => number
+  /** Moves the clock. Timers of the system stay as they are. */
+  advance(seconds: number): void
+  /** The identifier of the auth server. */
+  readonly authServer: string
+  /** What `createResource` needs besides an `id`; the key is made for this world. */
+  readonly forResource: Pick<ResourceOptions, 'signer' | 'authServer'> & {
+    fetch: typeof globalThis.fetch
+    now: () => number
+  }
+  /** What `createAgent` and `createWebAgent` need besides an `id`; the key is made for this world. */
+  readonly forAgent: Required<Pick<SharedAgentOptions, 'signer' | 'authServers'>> & {
+    fetch: typeof globalThis.fetch
+    now: () => number
+  }
+  /** A person with an account and a browser. */
+  person(name: string, options?: TestPersonOptions): TestPerson
+  /** An agent, which answers at its own origin. */
+  agent(options?: TestAgentOptions): Promise<TestAgent>
+}
+
+/**
+ * A world to test an API or an agent in. Its auth server speaks the protocol as it is; every check of every role is made. Its keys
+ * are made for it, and its names end in `.test`: a role that was not given its `fetch` never finds them.
+ *
+ * @throws TypeError for an auth server whose name does not end in `.test`
+ * @example
+ * ```ts
+ * const world = await createTestWorld()
+ * const resource = createResource({ id: 'https://api.test', ...world.forResource })
+ * world.origins.set(resource.id, createApp(resource).fetch)
+ * const agent = await world.agent()
+ * const response = await agent.fetch('https://api.test/events')
+ * ```
+ */
+export async function createTestWorld(options: TestWorldOptions = {}): Promise<TestWorld> {
+  const { authServer = 'https://auth.test', now = systemClock() } = options
+  requireTestName('authServer', authServer)
+  const origins: TestOrigins = new Map()
+  const clock = createTestClock(now)
+  const fetch = createTestFetch(origins)
+  const newSigner = async () => createSigner(await generatePrivateJwk())
+  const grants = createTestGrants(authServer, await newSigner(), clock.now)
+  const accounts = new Map<string, Account>()
+  const accountOf = (cookies: string) => accounts.get(cookies.replace(/^session=/, ''))
+  origins.set(authServer, createTestAuthServer({ grants, clock, fetch, accountOf }))
+  let agents = 0
+
+  function person(name: string, { allows = 'all', takes = 0 }: TestPersonOptions = {}): TestPerson {
+    const sub = crypto.randomUUID()
+    const session = crypto.randomUUID()
+    const asked: Account['asked'] = []
+    const open = createTestBrowser(fetch, new Map([[authServer, ['session', session]]]))
+    const takeBack = (agent?: string) => grants.takeBack(sub, agent)
+    const created: TestPerson = { name, sub, allows, takes, asked, open, takeBack }
+    accounts.set(session, { person: created, asked })
+    return created
+  }
+
+  return {
+    origins,
+    fetch,
+    now: clock.now,
+    advance: (seconds) => clock.advance(seconds),
+    authServer,
+    forResource: { signer: await newSigner(), authServer, fetch, now: clock.now },
+    forAgent: { signer: await newSigner(), authServers: [authServer], fetch, now: clock.now },
+    person,
+    agent: ({ id, person: decides, about } = {}) => {
+      agents++
+      const name = id ?? (agents === 1 ? 'https://agent.test' : `https://agent-${agents}.test`)
+      return createTestAgent(
+        { origins, fetch, clock, grants },
+        { id: name, person: decides ?? person(`person of ${name}`), about },
+      )
+    },
+  }
+}

@@ -1,0 +1,111 @@
+import { AAuthError, january } from '../index.js'
+import { createMemoryNonces } from '../resource/index.js'
+import {
+  createDiscovery,
+  documentResponse,
+  documentUrl,
+  type IssuerMetadata,
+  readParameters,
+  requireParameter,
+} from '../wire/index.js'
+import type { TestClock } from './test-clock.js'
+import type { TestGrants } from './test-grants.js'
+import type { OriginHandler } from './test-origins.js'
+import { type Account, decide } from './test-person.js'
+import { answerForm, randomText, requestTypes, type TokenContext } from './test-token-endpoint.js'
+
+export interface TestAuthServerOptions {
+  grants: TestGrants
+  clock: TestClock
+  fetch: typeof globalThis.fetch
+  /** The person who is signed in with a cookie. */
+  accountOf: (cookies: string) => Account | undefined
+}
+
+/** Seconds that a code lives. */
+const codeLifetime = 60
+
+/** An auth server on the wire of the edition (S§8.2, 9.3–9.7), whose people decide without a page. */
+export function createTestAuthServer(options: TestAuthServerOptions): OriginHandler {
+  const { grants, fetch } = options
+  const { now } = options.clock
+  const { issuer, signer } = grants
+  const discovery = createDiscovery({ fetch, now })
+  const context: TokenContext = {
+    grants,
+    discovery,
+    keys: january.createKeyResolver({ discovery, role: 'authServer', audience: issuer, authTokenIssuers: [], now }),
+    claimNonce: createMemoryNonces({ now }),
+    requests: new Map(),
+    codes: new Map(),
+    refreshTokens: new Map(),
+    now,
+  }
+  const metadata = describe(issuer)
+  const routes = new Map<string, OriginHandler>([
+    [`GET ${documentUrl(january.documents.authServer, issuer)}`, () => documentResponse(metadata)],
+    [`GET ${metadata.jwks_uri}`, () => documentResponse({ keys: [signer.jwk] })],
+    [`GET ${metadata.revocation_list_uri}`, () => answerList(grants)],
+    [`POST ${metadata.agent_token_endpoint}`, (request) => answerForm(context, request)],
+    [`GET ${metadata.agent_auth_endpoint}`, (request) => answerPerson(context, options, request)],
+  ])
+
+  return async (request) => {
+    const { origin, pathname } = new URL(request.url)
+    const route = routes.get(`${request.method} ${origin}${pathname}`)
+    if (!route) return new Response('', { status: 404 })
+    try {
+      return await route(request)
+    } catch (error) {
+      if (!(error instanceof AAuthError)) throw error
+      const { status, headers, body } = january.writeRefusal(error)
+      return new Response(body, { status, headers })
+    }
+  }
+}
+
+function describe(issuer: string) {
+  return {
+    issuer,
+    jwks_uri: `${issuer}/jwks.json`,
+    agent_token_endpoint: `${issuer}/agent/token`,
+    agent_auth_endpoint: `${issuer}/agent/auth`,
+    revocation_list_uri: `${issuer}/.well-known/aauth-revocations`,
+    request_types_supported: [...requestTypes.keys()],
+    authorization_response_iss_parameter_supported: true,
+  } satisfies IssuerMetadata
+}
+
+async function answerList(grants: TestGrants): Promise<Response> {
+  return new Response(await grants.list(), { headers: { 'content-type': 'application/jwt' } })
+}
+
+/** The person behind a browser decides at once, and is sent back (S§9.5). */
+function answerPerson(context: TokenContext, { clock, accountOf }: TestAuthServerOptions, request: Request): Response {
+  const { grants, requests, codes, now } = context
+  const account = accountOf(request.headers.get('cookie') ?? '')
+  if (!account)
+    return new Response('Nobody is signed in: open this with a person of the test world.\n', { status: 401 })
+  const parameters = readParameters(new URL(request.url).searchParams)
+  const requestToken = requireParameter(parameters, 'request_token')
+  const open = requests.get(requestToken)
+  if (!open) throw new AAuthError('consent_ended', 'Nothing waits for a decision here.')
+  const { agent, resource, scope, redirectUri, expiresAt } = open
+  if (parameters.get('redirect_uri') !== redirectUri)
+    throw new AAuthError('request_malformed', 'The redirect URI is not the one of the request.')
+  requests.delete(requestToken)
+  const allowed = decide(account, { agent, resource, scope }, clock)
+  if (expiresAt <= now()) throw new AAuthError('consent_expired', 'The person decided too late.')
+  const back = new URL(redirectUri)
+  const state = parameters.get('state')
+  if (state !== undefined) back.searchParams.set('state', state)
+  back.searchParams.set('iss', grants.issuer)
+  if (allowed === undefined) back.searchParams.set('error', 'access_denied')
+  else {
+    const code = randomText()
+    const grant = grants.add({ agent, resource, scope: allowed, sub: account.person.sub })
+    codes.set(code, { grant, requestToken, redirectUri, expiresAt: now() + codeLifetime })
+    back.searchParams.set('code', code)
+  }
+  return new Response(null, { status: 303, headers: { location: back.href } })
+}

@@ -1,0 +1,16 @@
+/** A clock that stands until it is moved. Unix seconds. */
+export interface TestClock {
+  readonly now: () => number
+  advance(seconds: number): void
+}
+
+export function createTestClock(start: number): TestClock {
+  let time = start
+  return {
+    now: () => time,
+    advance(seconds) {
+      if (!(seconds >= 0 && seconds < 2 ** 53)) throw new TypeError(`a clock goes forward, not by ${seconds} seconds`)
+      time += seconds
+    },
+  }
+}

@@ -1,0 +1,74 @@
+import { issueToken, january, type Signer } from '../index.js'
+import { type AuthTokenClaims, type RevocationClaims, revocationEntry } from '../wire/index.js'
+
+/** Who may do what, as an auth server keeps it. */
+export interface TestGrant {
+  id: string
+  agent: string
+  resource: string
+  scope: string
+  /** The person. */
+  sub: string
+  isTakenBack: boolean
+}
+
+/** What one auth server has given out. */
+export interface TestGrants {
+  readonly issuer: string
+  readonly signer: Signer
+  add(grant: Omit<TestGrant, 'id' | 'isTakenBack'>): TestGrant
+  /** Takes back what a person allowed; with an agent, only what they allowed that one. */
+  takeBack(sub: string, agent?: string): void
+  /** An auth token bound to a key (S§7.3), with changes to its claims, or signed by another key. */
+  issue(grant: TestGrant, jwk: object, changes?: TokenChanges): Promise<string>
+  /** The signed list of what was taken back. */
+  list(): Promise<string>
+}
+
+export interface TokenChanges {
+  claims?: Partial<AuthTokenClaims> | undefined
+  signer?: Signer | undefined
+}
+
+/** Seconds that auth tokens and lists live. */
+export const lifetimes = { token: 600, list: 120 } as const
+
+export function createTestGrants(issuer: string, signer: Signer, now: () => number): TestGrants {
+  const grants: TestGrant[] = []
+  let tokens = 0
+
+  return {
+    issuer,
+    signer,
+    add(given) {
+      const grant = { ...given, id: `grant-${grants.length + 1}`, isTakenBack: false }
+      grants.push(grant)
+      return grant
+    },
+    takeBack(sub, agent) {
+      for (const grant of grants)
+        if (grant.sub === sub && (agent === undefined || grant.agent === agent)) grant.isTakenBack = true
+    },
+    issue({ id, agent, resource, scope, sub }, jwk, changes = {}) {
+      const claims: AuthTokenClaims = {
+        iss: issuer,
+        aud: resource,
+        cnf: { jwk },
+        ...(scope === '' ? {} : { scope }),
+        exp: now() + lifetimes.token,
+        // Left out where the agent is the resource (S§3.5).
+        ...(agent === resource ? {} : { agent }),
+        sub,
+        jti: `${id}.${++tokens}`,
+        ...changes.claims,
+      }
+      return issueToken(january.tokens.auth, claims, { signer: changes.signer ?? signer, now })
+    },
+    async list() {
+      const gone = grants.filter(({ isTakenBack }) => isTakenBack)
+      const revoked = await Promise.all(gone.map(({ id }) => revocationEntry('grant', id)))
+      const claims: RevocationClaims = { iss: issuer, iat: now(), exp: now() + lifetimes.list, revoked }
+      return issueToken(january.tokens.revocations, claims, { signer, now })
+    },
+  }
+}

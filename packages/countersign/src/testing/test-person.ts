@@ -1,0 +1,99 @@
+import type { TestClock } from './test-clock.js'
+
+/** What a person was asked to allow. */
+export interface AskedConsent {
+  agent: string
+  resource: string
+  /** Space-separated. */
+  scope: string
+}
+
+export interface TestPersonOptions {
+  /** The scopes that the person allows: of what is asked they allow these, and deny a request that has none of them. @default 'all' */
+  allows?: 'all' | readonly string[] | undefined
+  /** Seconds that the clock moves while the person decides. The auth server waits for 600. @default 0 */
+  takes?: number | undefined
+}
+
+/** A person with an account at the auth server and a browser of their own. */
+export interface TestPerson {
+  readonly name: string
+  /** The `sub` of tokens for them: no name (W18). */
+  readonly sub: string
+  allows: 'all' | readonly string[]
+  takes: number
+  /** The consents that they were asked for, in order. */
+  readonly asked: readonly AskedConsent[]
+  /**
+   * Opens an address in the person's browser, and resolves to the page where it ends: it keeps cookies and follows redirects.
+   * At the auth server the person decides at once. A method other than GET is a form on a page of the same origin.
+   */
+  open(url: string, init?: RequestInit): Promise<Response>
+  /** Takes back what they allowed; with an agent, only what they allowed that one. */
+  takeBack(agent?: string): void
+}
+
+/** What the auth server has of a person. */
+export interface Account {
+  person: TestPerson
+  asked: AskedConsent[]
+}
+
+/** What a person decides. Undefined: they deny. */
+export function decide({ person, asked }: Account, request: AskedConsent, clock: TestClock): string | undefined {
+  asked.push(request)
+  clock.advance(person.takes)
+  const { allows } = person
+  const allowed = request.scope.split(' ').filter((scope) => allows === 'all' || allows.includes(scope))
+  return allowed.length === 0 ? undefined : allowed.join(' ')
+}
+
+/** Redirects that are followed. */
+const mostRedirects = 10
+
+/**
+ * A browser: cookies by host, and redirects.
+ *
+ * @param signedIn the cookies that it has from before, by origin
+ */
+export function createTestBrowser(
+  fetch: typeof globalThis.fetch,
+  signedIn: ReadonlyMap<string, readonly [name: string, value: string]>,
+): TestPerson['open'] {
+  const jars = new Map([...signedIn].map(([origin, cookie]) => [origin, new Map([cookie])]))
+
+  async function visit(url: string, init: RequestInit): Promise<Response> {
+    const { origin } = new URL(url)
+    const jar = jars.get(origin) ?? new Map<string, string>()
+    jars.set(origin, jar)
+    const request = new Request(url, { ...init, redirect: 'manual' })
+    const cookies = [...jar].map(([name, value]) => `${name}=${value}`)
+    if (cookies.length > 0) request.headers.set('cookie', cookies.join('; '))
+    request.headers.set('sec-fetch-dest', 'document')
+    request.headers.set('sec-fetch-site', request.method === 'GET' ? 'none' : 'same-origin')
+    const response = await fetch(request)
+    for (const text of response.headers.getSetCookie()) keep(jar, text)
+    return response
+  }
+
+  return async (address, init = {}) => {
+    let url = address
+    let response = await visit(url, init)
+    for (let count = 0; count < mostRedirects; count++) {
+      const location = response.headers.get('location')
+      if (location === null || response.status < 300 || response.status > 399) return response
+      url = new URL(location, url).href
+      response = await visit(url, {})
+    }
+    throw new TypeError(`more than ${mostRedirects} redirects, the last to ${new URL(url).origin}`)
+  }
+}
+
+function keep(jar: Map<string, string>, text: string): void {
+  const [pair = '', ...attributes] = text.split(';')
+  const mark = pair.indexOf('=')
+  const name = pair.slice(0, mark).trim()
+  jar.delete(name)
+  const isGone = attributes.some((each) => /^\s*max-age=(?:0|-\d+)\s*$/i.test(each))
+  if (!isGone) jar.set(name, pair.slice(mark + 1).trim())
+}
