@@ -16,6 +16,7 @@ const timed = [
   'countersign/agent/fastify',
   'countersign/node',
   'countersign/wire',
+  'countersign/testing',
   'countersign/x509',
   'countersign/otel',
   'countersign-server',

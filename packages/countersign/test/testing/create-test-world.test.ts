@@ -71,6 +71,46 @@ it('renews what has expired without asking, until the person takes it back', asy
   expect(person.asked).toHaveLength(2)
 })
 
+it('takes back what one agent was allowed, or all', async () => {
+  const world = await createTestWorld()
+  openApi(world)
+  const alice = world.person('Alice')
+  const [first, second] = [await world.agent({ person: alice }), await world.agent({ person: alice })]
+  const askAgain = async () => {
+    world.advance(700)
+    const before = alice.asked.length
+    await first.fetch(`${api}/events`)
+    await second.fetch(`${api}/events`)
+    return alice.asked.slice(before).map(({ agent }) => agent)
+  }
+  expect(await askAgain()).toEqual([first.id, second.id])
+  alice.takeBack(first.id)
+  expect(await askAgain()).toEqual([first.id])
+  alice.takeBack()
+  expect(await askAgain()).toEqual([first.id, second.id])
+})
+
+it('gives people a browser that keeps cookies for their host until they end', async () => {
+  const world = await createTestWorld()
+  world.origins.set('https://app.test', (request) => {
+    const { pathname } = new URL(request.url)
+    const headers = new Headers({ location: 'https://app.test/end' })
+    if (pathname === '/begin') headers.append('set-cookie', 'a=1; Path=/; HttpOnly')
+    if (pathname === '/begin') headers.append('set-cookie', 'b=2; Path=/')
+    if (pathname === '/forget') headers.append('set-cookie', 'a=; Path=/; Max-Age=0')
+    if (pathname !== '/end') return new Response(null, { status: 302, headers })
+    return new Response(request.headers.get('cookie') ?? 'none')
+  })
+  world.origins.set('https://other.test', (request) => new Response(request.headers.get('cookie') ?? 'none'))
+  world.origins.set('https://round.test', () => new Response(null, { status: 302, headers: { location: '/' } }))
+  const alice = world.person('Alice')
+  const seen = async (url: string) => (await alice.open(url)).text()
+  expect(await seen('https://app.test/begin')).toBe('a=1; b=2')
+  expect(await seen('https://other.test/')).toBe('none')
+  expect(await seen('https://app.test/forget')).toBe('b=2')
+  await expect(alice.open('https://round.test/')).rejects.toThrow('more than 10 redirects')
+})
+
 it('serves an agent of your own, and its sign-in', async () => {
   const world = await createTestWorld()
   openApi(world)

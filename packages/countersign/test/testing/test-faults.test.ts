@@ -51,6 +51,16 @@ describe('one request with one thing wrong', () => {
     expect((await agent.send('revoked-token', `${api}/events`)).status).toBe(200)
   })
 
+  it('takes it back after the API knows what was taken back before', async () => {
+    const world = await createTestWorld()
+    openApi(world, { denyList: {} })
+    const agent = await world.agent()
+    await agent.fetch(`${api}/events`)
+    expect((await agent.send('revoked-token', `${api}/events`)).status).toBe(401)
+    expect((await agent.fetch(`${api}/events`)).status).toBe(200)
+    expect(agent.person.asked).toHaveLength(1)
+  })
+
   it('is about the agent where the route asks for no token, and its handler does not run', async () => {
     const world = await createTestWorld()
     const { served } = openApi(world)

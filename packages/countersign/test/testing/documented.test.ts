@@ -1,0 +1,25 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { transformSync } from 'esbuild'
+import { expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url))
+
+// What has no API of its own only compiles (test/readme.test.ts); the quick start is run by scripts/run-docs.mjs.
+it('has an API at a port in docs/testing.md that runs as it stands', () => {
+  const text = readFileSync(join(root, 'docs/testing.md'), 'utf8')
+  const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
+  const code = blocks.find((block) => block.includes("from 'express'")) ?? ''
+  // Beside the packages that it imports.
+  const folder = join(root, '.reports', 'testing')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const program = join(folder, 'api-at-a-port.mjs')
+  writeFileSync(program, transformSync(code, { loader: 'ts', format: 'esm' }).code)
+  const { stdout, stderr, status } = spawnSync(process.execPath, [program], { encoding: 'utf8', timeout: 15_000 })
+  expect(stderr).toBe('')
+  expect(stdout).toContain("200 [\n  {\n    agent: 'https://agent.test',")
+  expect(status).toBe(0)
+})
