@@ -76,6 +76,12 @@ export interface ResourceOptions {
    * @default none: a stranger may send as many as the server takes
    */
   rateLimit?: RateLimit | undefined
+  /**
+   * Sent as `WWW-Authenticate` beside `Agent-Auth` with each 401 (S§4.7), for clients that sign in another way, as in
+   * `Bearer realm="api.example"`. Nothing is verified for it: take those requests before you call
+   * {@link Resource.verify}. @default none
+   */
+  wwwAuthenticate?: string | undefined
   /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
   certificates?: CertificateFinder | undefined
   /**
@@ -126,6 +132,7 @@ const resourceOptions = {
   nonce: true,
   claimNonce: true,
   rateLimit: true,
+  wwwAuthenticate: true,
   certificates: true,
   denyList: true,
   endpointOrigins: true,
@@ -211,8 +218,10 @@ export function createResource(options: ResourceOptions): Resource {
   if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
   if (!(Number.isInteger(resourceTokenLifetime) && resourceTokenLifetime >= 1 && resourceTokenLifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
-  const { allowNetworks, egressProxy, scopes, algorithms, rateLimit } = options
+  const { allowNetworks, egressProxy, scopes, algorithms, rateLimit, wwwAuthenticate } = options
   const network = { allowNetworks, egressProxy }
+  // A value that no header can have is refused here.
+  const otherWay = Object.fromEntries(new Headers(wwwAuthenticate ? { 'www-authenticate': wwwAuthenticate } : {}))
   const tell = createTell('resource', id, options.onEvent)
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])].map((jwk) =>
     publishedJwk(jwk, edition.documents.resource.jose),
@@ -346,6 +355,7 @@ export function createResource(options: ResourceOptions): Resource {
     if (!(error instanceof AAuthError)) throw error
     const challenge = error.challenge && { ...(await protocol.challenge(error.challenge)), algorithms }
     const { status, headers, body } = edition.writeRefusal(error, challenge)
+    if (challenge && status === 401) Object.assign(headers, otherWay)
     if (status === 500) warnOnce(id, error.code, error.message)
     return new Response(body, { status, headers })
   }

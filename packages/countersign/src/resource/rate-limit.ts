@@ -38,7 +38,7 @@ export interface RateLimitOptions {
   /** Of one agent for one person. @default 1000 */
   authorization?: number
   /** Unix seconds. @default the system clock */
-  now?: () => number
+  now?: (() => number) | undefined
 }
 
 /** Seconds in which requests are counted together. */
