@@ -355,7 +355,7 @@ export function createResource(options: ResourceOptions): Resource {
     if (!(error instanceof AAuthError)) throw error
     const challenge = error.challenge && { ...(await protocol.challenge(error.challenge)), algorithms }
     const { status, headers, body } = edition.writeRefusal(error, challenge)
-    if (challenge && status === 401) Object.assign(headers, otherWay)
+    if (status === 401) Object.assign(headers, otherWay)
     if (status === 500) warnOnce(id, error.code, error.message)
     return new Response(body, { status, headers })
   }
