@@ -103,7 +103,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     now,
   })
 
-  async function sendOnce(request: Request, credential: Credential): Promise<Response> {
+  async function sendOnce(request: Request, credential: Credential, signal: AbortSignal): Promise<Response> {
     const signed = await signRequest(request, {
       profile: edition.signing,
       signer,
@@ -112,20 +112,21 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
       encoding: interop.signatureEncoding ?? 'base64',
       nonce: interop.nonce ?? 'automatic',
     })
-    return send(signed)
+    // Node 20 forgets the signal of a request that only fetch holds.
+    return send(signed, { signal })
   }
 
   /** Once more where the signature was refused and the server's clock shows why: it did nothing then. */
-  async function sendSigned(request: Request, credential: Credential): Promise<Response> {
+  async function sendSigned(request: Request, credential: Credential, signal = request.signal): Promise<Response> {
     const { origin } = new URL(request.url)
-    const response = await sendOnce(request.clone(), credential)
+    const response = await sendOnce(request.clone(), credential, signal)
     if (protocol.readRefusal(response).problem !== 'signature_refused') return response
     const learnt = clocks.learn(origin, response, edition.signing.window)
     if (!learnt) return response
     warnOnce(id, `the clock of this agent, seen from ${origin}`, learnt.problem)
-    if (!learnt.mayHelp || request.signal.aborted) return response
+    if (!learnt.mayHelp || signal.aborted) return response
     discard(response)
-    return sendOnce(request, credential)
+    return sendOnce(request, credential, signal)
   }
 
   async function isAccepted(authServer: string): Promise<boolean> {
@@ -144,20 +145,26 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     const { url, method } = given
     requireSecure(url, allowInsecureLoopback)
     const asked = { route: 'fetch', method, host: new URL(url).host }
-    return (await tellAsked(tell, asked, () => lastAnswer(owner, given))).response
+    const { signal = given.signal } = input as Partial<Request>
+    return (await tellAsked(tell, asked, () => lastAnswer(owner, given, init?.signal ?? signal))).response
   }
 
-  async function lastAnswer(owner: string, given: Request): Promise<Answered & { response: Response }> {
-    const { url } = given
-    return work.run(owner, given.signal, async (signal) => {
+  async function lastAnswer(
+    owner: string,
+    given: Request,
+    callers: AbortSignal,
+  ): Promise<Answered & { response: Response }> {
+    const { url, method } = given
+    return work.run(owner, callers, async (signal) => {
+      // The caller can also end an answer on its way.
+      const ending = AbortSignal.any([callers, signal])
       const request = await bufferRequest(given)
-      const { method } = request
       const token = await steps.tokenFor(owner, { url, method }, signal)
       let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: interop.introduce ?? 'agent' }
       const taken = new Set<string>()
       for (;;) {
         signal.throwIfAborted()
-        const response = await sendSigned(request.clone(), credential)
+        const response = await sendSigned(request.clone(), credential, ending)
         if (signal.aborted) {
           discard(response)
           signal.throwIfAborted()
@@ -244,6 +251,5 @@ function requireSecure(url: string, allowInsecureLoopback: boolean): void {
 
 async function bufferRequest(request: Request): Promise<Request> {
   if (request.body === null) return request
-  const { method, headers, signal } = request
-  return new Request(request.url, { method, headers, signal, redirect: 'manual', body: await request.arrayBuffer() })
+  return new Request(request, { method: request.method, body: await request.arrayBuffer() })
 }
