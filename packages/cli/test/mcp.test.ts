@@ -211,6 +211,28 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
   })
 })
 
+describe.each(pairs)('a slow person, “$client” on “$server”, where everything needs consent', (pair) => {
+  it('may call the tool that connects again: it is not the server’s that is asked then', async () => {
+    const { bridge } = await open(pair, { everything: true, flags: ['--patience', '0.3'] })
+    expect(await bridge.tools()).toEqual(['connect'])
+    if (pair.client === 'stateless' && 'listen' in bridge.client) await bridge.client.listen({ toolsListChanged: true })
+    const waiting = await bridge.call('connect')
+    expect(waiting.text).toContain('Waiting for your consent')
+    const denier = decidesAt('deny')
+    denier.decide(await bridge.pageOnStderr())
+    expect(await denier.page()).toContain('data-state="denied"')
+    expect(await bridge.tools(), 'nothing was allowed').toEqual(['connect'])
+    expect(bridge.heard.filter((heard) => heard.startsWith('notifications/'))).toEqual([])
+    await bridge.call('connect')
+    const person = decidesAt('grant')
+    person.decide(pagesIn(bridge.stderr())[1] ?? '')
+    expect(await person.page()).toContain('data-state="allowed"')
+    await expect.poll(() => bridge.heard).toContain('notifications/tools/list_changed')
+    expect(await bridge.call('connect')).toEqual({ text: expect.stringContaining('Connected'), isError: false })
+    expect(await bridge.tools()).toEqual(tools.map(({ name }) => name))
+  })
+})
+
 describe.each(eras)('a client of the era “%s”', (client) => {
   const pair = { client, server: client }
 

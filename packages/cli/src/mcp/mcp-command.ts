@@ -1,8 +1,10 @@
+import { AgentError } from 'countersign/agent'
 import { readAgentFolder } from '../agent-folder/read-agent-folder.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
 import { agentFailure } from '../own-agent/agent-failure.js'
 import { openOwnAgent } from '../own-agent/open-own-agent.js'
+import { catchInterruption } from '../terminal/catch-interruption.js'
 import { openBrowser } from '../terminal/open-browser.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { type Bridge, createBridge } from './bridge/create-bridge.js'
@@ -42,7 +44,7 @@ export const mcpCommand: Run = async (options, terminal, address) => {
         describe: (error) => describe(error, url),
         onProblem: terminal.notify,
       })
-      desk.onDecided(() => bridge.decided())
+      desk.onAllowed(() => bridge.allowed())
       await serve(bridge, terminal, write)
     } finally {
       await own.close()
@@ -54,23 +56,27 @@ export const mcpCommand: Run = async (options, terminal, address) => {
 }
 
 /** Until the client closes its end, or the command is told to end. */
-async function serve(bridge: Bridge, { asking, onStop }: Terminal, write: (text: string) => void): Promise<void> {
-  const { input } = asking
-  const stopListening = onStop(() => input.destroy())
+async function serve(bridge: Bridge, terminal: Terminal, write: (text: string) => void): Promise<void> {
+  const { input } = terminal.asking
+  const interruption = catchInterruption(terminal)
+  interruption.signal.addEventListener('abort', () => input.destroy())
   try {
     for await (const message of readMessages(input, write)) bridge.receive(message)
   } catch (error) {
     // Told to end while it reads.
     if (!input.destroyed) throw error
   } finally {
-    stopListening()
     await bridge.close()
+    interruption.release()
   }
 }
 
 /** Why a server gave no answer, for the person at the client. */
 function describe(error: unknown, url: string): string {
   if (error instanceof ServerProblem) return error.message
+  // Where they decide is not for the model.
+  if (error instanceof AgentError && error.code === 'consent_required')
+    return `${new URL(url).host} needs your consent: ask again, and decide.`
   const failure = agentFailure(error, url)
   return failure instanceof Error ? failure.message : String(failure)
 }

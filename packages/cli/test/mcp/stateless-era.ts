@@ -15,11 +15,20 @@ export function statelessEra(): McpServerAtHand {
   const handler = createMcpHandler(() => createStatelessServer(givenUp), { legacy: 'reject' })
   return {
     givenUp,
-    answer: (request) => handler.fetch(request),
+    answer: async (request) => (await missingHeader(request)) ?? handler.fetch(request),
     toolsChanged: () => handler.notify.toolsChanged(),
     resourceChanged: () => handler.notify.resourceUpdated('note://one'),
     close: () => handler.close(),
   }
+}
+
+/** The refusal of a call that does not show a parameter in its header: the SDK looks at those of its own registry of tools only. */
+async function missingHeader(request: Request): Promise<Response | undefined> {
+  if (request.headers.get('mcp-name') !== 'region') return undefined
+  const { id, params } = (await request.clone().json()) as { id: unknown; params: { arguments: { where: string } } }
+  const encoded = `=?base64?${Buffer.from(params.arguments.where).toString('base64')}?=`
+  if (request.headers.get('mcp-param-where') === encoded) return undefined
+  return Response.json({ jsonrpc: '2.0', id, error: { code: -32020, message: 'Header mismatch' } }, { status: 400 })
 }
 
 function createStatelessServer(givenUp: string[]): Server {

@@ -14,12 +14,11 @@ import {
   objectIn,
   type RpcNotification,
   type RpcRequest,
-  refusal,
-  rpcCodes,
   stringIn,
 } from '../messages/json-rpc.js'
 import { openRelay } from '../relay/open-relay.js'
 import type { Client, ClientDescription, Opened, Relay } from '../relay/relay.js'
+import { ServerProblem } from '../server/server-problem.js'
 import { createListHolder } from './list-holder.js'
 
 export interface ConnectionOptions {
@@ -38,8 +37,8 @@ export interface ConnectionOptions {
 export interface Connection {
   answer(request: RpcRequest, signal: AbortSignal): Promise<Answer>
   notify(message: RpcNotification, signal: AbortSignal): Promise<void>
-  /** A person has decided something: lists may hold more. */
-  decided(): void
+  /** A person has allowed something: lists may hold more. */
+  allowed(): void
   close(): Promise<void>
 }
 
@@ -55,8 +54,10 @@ export function createConnection(options: ConnectionOptions): Connection {
   const holder = createListHolder(client)
   let server: Presented | undefined
   let description: ClientDescription | undefined
-  /** Whether the client was told of a server that it has not seen. */
+  /** Whether the client was shown what stands in for the server. */
   let isStandIn = false
+  /** Whether the tool that connects is the bridge's own: a model may call it also after the server's have taken its place. */
+  let isConnectOwn = false
   let isReady = false
 
   const standing: Exchange = {
@@ -68,15 +69,18 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** What a request has, whose person is asked where one must decide. */
   function exchangeFor(request: RpcRequest, signal: AbortSignal, hasAgreed: boolean): Exchange {
     const toClient = (message: Message) => client.tell(message)
+    let since: number | undefined
     async function send(init: RequestInit): Promise<Response> {
       for (let consents = 0; ; consents++) {
         try {
           return await options.fetch(url, init)
         } catch (error) {
           const page = pageOf(error)
-          if (page === undefined || consents === mostConsents) throw error
+          if (page === undefined) throw error
+          if (consents === mostConsents) throw new ServerProblem(`${host} asks for consent again and again.`)
+          since ??= performance.now()
           const capabilities = description?.capabilities ?? {}
-          await options.askConsent(page, { request, client, capabilities, hasAgreed, signal, toClient })
+          await options.askConsent(page, { request, client, capabilities, hasAgreed, since, signal, toClient })
         }
       }
     }
@@ -100,8 +104,9 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   /** The answer to what a client opens with; it is never kept waiting for a person. */
   async function openWith(request: RpcRequest, described: ClientDescription, signal: AbortSignal): Promise<Answer> {
-    const start = AbortSignal.any([signal, AbortSignal.timeout(longestStart)])
-    const exchange = exchangeFor(request, start, false)
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(new ServerProblem(`${host} did not answer in time.`)), longestStart)
+    const exchange = exchangeFor(request, AbortSignal.any([signal, late.signal]), false)
     try {
       const { relay, answer: presentation } = await open(described, exchange)
       return client.era === 'sessions' ? withLogs(presentation) : await relay.request(request, exchange)
@@ -110,8 +115,9 @@ export function createConnection(options: ConnectionOptions): Connection {
         isStandIn = true
         return standInOpening(client.era, host, request.params)
       }
-      if (start.aborted && !signal.aborted) return refusal(rpcCodes.unanswered, `${host} did not answer in time.`)
-      throw error
+      throw late.signal.aborted ? late.signal.reason : error
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -145,28 +151,39 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (isStandIn && method === 'ping') return { result: {} }
     const exchange = exchangeFor(request, signal, said === 'accept')
     try {
-      if (isStandIn && method === 'tools/call' && params?.name === connectTool) return await connect(request, exchange)
+      if (isConnectOwn && method === 'tools/call' && params?.name === connectTool)
+        return await connect(request, exchange)
       const { relay } = await open(described, exchange)
-      return await relay.request(request, exchange)
+      const answered = await relay.request(request, exchange)
+      if (hasConnect(method, answered)) isConnectOwn = false
+      return answered
     } catch (error) {
       if (!(error instanceof ConsentNeeded)) throw error
       if (method === 'subscriptions/listen') return holdListener(request, exchange)
       isStandIn ||= method in lists
+      isConnectOwn ||= method === 'tools/list'
       return standInList(client.era, host, method) ?? answerInWords({ request, client }, needsConsent(host))
     }
   }
 
   /** A stream of changes, where the server tells of none before a person has decided. */
   async function holdListener(request: RpcRequest, exchange: Exchange): Promise<Answer> {
-    isStandIn = true
-    await holder.hold(request, exchange.signal)
+    holder.acknowledge(request)
     const toClient = (message: Message) => {
       if (!('method' in message) || message.method !== 'notifications/subscriptions/acknowledged')
         exchange.toClient(message)
     }
     const again = { ...exchange, toClient }
-    const { relay } = await open(describedBy(request, description), again)
-    return relay.request(request, again)
+    for (;;) {
+      isStandIn = true
+      await holder.hold(request, exchange.signal)
+      try {
+        const { relay } = await open(describedBy(request, description), again)
+        return await relay.request(request, again)
+      } catch (error) {
+        if (!(error instanceof ConsentNeeded)) throw error
+      }
+    }
   }
 
   return {
@@ -176,7 +193,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       const exchange = { ...standing, signal: AbortSignal.any([signal, ending]) }
       await server?.relay.notify(message, exchange)
     },
-    decided: changed,
+    allowed: changed,
     close: async () => server?.relay.close(),
   }
 }
@@ -189,6 +206,12 @@ function hasLogs(server: Presented | undefined): boolean {
   return (
     server !== undefined && 'result' in server.answer && 'logging' in objectIn(server.answer.result, 'capabilities')
   )
+}
+
+/** Whether a list of tools has one of the server's own by the name of the bridge's. */
+function hasConnect(method: string, answer: Answer): boolean {
+  if (method !== 'tools/list' || 'error' in answer || !Array.isArray(answer.result.tools)) return false
+  return answer.result.tools.some((tool) => stringIn(tool, 'name') === connectTool)
 }
 
 const needsConsent = (host: string) => `${host} needs your consent first: call a tool, and decide.`
@@ -204,7 +227,8 @@ function describedBy(request: RpcRequest, before: ClientDescription | undefined)
     : params
   const protocolVersion = isComplete ? versions.sessions : stringIn(params, 'protocolVersion') || versions.sessions
   const clientInfo = isJsonObject(source.clientInfo) ? source.clientInfo : { name: 'unnamed', version: '0' }
-  return { protocolVersion, capabilities: objectIn(source, 'capabilities'), clientInfo }
+  const more = isComplete ? {} : params
+  return { ...more, protocolVersion, capabilities: objectIn(source, 'capabilities'), clientInfo }
 }
 
 /** Where a person decides, where that is why a request was not sent. */

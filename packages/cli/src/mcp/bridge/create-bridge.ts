@@ -25,8 +25,8 @@ export interface BridgeOptions extends Omit<ConnectionOptions, 'client' | 'endin
 /** What stands between a client that speaks in lines and a server that is asked by HTTP. */
 export interface Bridge {
   receive(message: Message): void
-  /** A person has decided something. */
-  decided(): void
+  /** A person has allowed something. */
+  allowed(): void
   close(): Promise<void>
 }
 
@@ -86,8 +86,8 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
       else if (!isResponse(message)) notify(message)
       else requests.take(message)
     },
-    decided() {
-      for (const connection of connections.values()) connection.decided()
+    allowed() {
+      for (const connection of connections.values()) connection.allowed()
     },
     async close() {
       await Promise.all([...connections.values()].map((connection) => connection.close()))

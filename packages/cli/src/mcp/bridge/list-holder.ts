@@ -5,7 +5,9 @@ import type { Client } from '../relay/relay.js'
 
 /** Those who hear that lists hold more since a person has decided. */
 export interface ListHolder {
-  /** Holds a stream of changes until then. */
+  /** Tells the client that its stream of changes is held. */
+  acknowledge(request: RpcRequest): void
+  /** Holds it until then. */
   hold(request: RpcRequest, signal: AbortSignal): Promise<void>
   changed(): void
 }
@@ -13,9 +15,11 @@ export interface ListHolder {
 export function createListHolder(client: Client): ListHolder {
   const waiting = new Map<RpcRequest['id'], () => void>()
   return {
-    hold({ id, params }, signal) {
+    acknowledge({ id, params }) {
       const notifications = isJsonObject(params?.notifications) ? params.notifications : {}
       client.tell(stamped(notification('notifications/subscriptions/acknowledged', { notifications }), id))
+    },
+    hold({ id }, signal) {
       return new Promise((resolve, reject) => {
         waiting.set(id, resolve)
         signal.addEventListener('abort', () => waiting.delete(id) && reject(signal.reason as Error), { once: true })

@@ -22,6 +22,8 @@ export interface AskedFor {
   capabilities: JsonObject
   /** The person has been shown the page, and wants to decide there. */
   hasAgreed: boolean
+  /** When the first consent for it was asked, by `performance.now()`. */
+  since: number
   signal: AbortSignal
   toClient: (message: Message) => void
 }
@@ -63,13 +65,12 @@ export function createConsentAsker(options: ConsentAskerOptions): AskConsent {
   const note = (page: string, milliseconds: number) => shown.set(page, performance.now() + milliseconds)
 
   return async function askConsent(page, asked) {
-    const { request, signal } = asked
+    const { request, since, signal } = asked
     if (!mayAskPerson.has(request.method)) throw new ConsentNeeded()
-    const began = performance.now()
     const given = new AbortController()
     const declined = asked.hasAgreed ? undefined : showPage(page, asked, given.signal)
     if (asked.hasAgreed) note(page, shownFor)
-    const left = patience - (performance.now() - began) / 1000
+    const left = patience - (performance.now() - since) / 1000
     const decision = desk.decision(page, Math.max(left, 0), signal)
     const outcome = await Promise.race([decision, ...(declined ? [declined] : [])])
     if (outcome !== 'open') {

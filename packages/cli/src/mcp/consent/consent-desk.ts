@@ -7,8 +7,8 @@ export interface ConsentDesk {
   decision(page: string, seconds: number, signal: AbortSignal): Promise<Decision>
   /** Notes what a person came back with, and tells everybody that waits. */
   note(state: string | null, decision: Exclude<Decision, 'open'>): void
-  /** Calls back after each decision. */
-  onDecided(callback: () => void): void
+  /** Calls back when a person has allowed something. */
+  onAllowed(callback: () => void): void
 }
 
 /** Milliseconds between two looks at what other programs of the agent got. */
@@ -47,9 +47,9 @@ export function createConsentDesk(held: () => Promise<string>): ConsentDesk {
         decided.set(state, decision)
       }
       for (const hear of hearers) hear()
-      for (const listener of listeners) listener()
+      if (decision === 'allowed') for (const listener of listeners) listener()
     },
-    onDecided: (callback) => void listeners.add(callback),
+    onAllowed: (callback) => void listeners.add(callback),
   }
 }
 

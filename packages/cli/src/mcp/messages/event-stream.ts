@@ -41,4 +41,6 @@ async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string
     if (rest.length > longestEvent) throw new RangeError('a line of the stream is too long')
     yield* lines
   }
+  // What follows the last end of a line is no line.
+  yield* rest.split(/\r\n|\n|\r/).slice(0, -1)
 }

@@ -76,10 +76,7 @@ function initializeResult(discovered: JsonObject, asked: string): JsonObject {
   const { extensions: _none, ...capabilities } = objectIn(discovered, 'capabilities')
   return {
     protocolVersion: sessionVersions.includes(asked) ? asked : versions.sessions,
-    capabilities: {
-      ...capabilities,
-      ...(isJsonObject(capabilities.resources) ? { resources: { ...capabilities.resources } } : {}),
-    },
+    capabilities,
     serverInfo:
       isJsonObject(_meta) && isJsonObject(_meta[metaKeys.serverInfo])
         ? _meta[metaKeys.serverInfo]
@@ -110,12 +107,11 @@ async function answerRounds(server: StatelessServer, request: RpcRequest, round:
     const { requestState } = answer.result
     const inputResponses: Record<string, unknown> = {}
     for (const [key, question] of Object.entries(objectIn(answer.result, 'inputRequests'))) {
-      const said = await askClient(question, round)
+      const said = await unlessGivenUp(round, (ask) => askClient(question, { host, ask }))
       if ('error' in said)
         return { error: { ...said.error, message: `What ${host} asked was not answered: ${said.error.message}` } }
       inputResponses[key] = said.result
     }
-    exchange.signal.throwIfAborted()
     const retry = requestState === undefined ? { inputResponses } : { inputResponses, requestState }
     next = {
       ...request,
@@ -126,17 +122,41 @@ async function answerRounds(server: StatelessServer, request: RpcRequest, round:
   return refusal(rpcCodes.unanswered, `${host} asked ${mostRounds} times, and did not answer.`)
 }
 
-async function askClient(question: unknown, { host, client }: Round): Promise<Answer> {
+async function askClient(question: unknown, { host, ask }: { host: string; ask: Ask }): Promise<Answer> {
   if (!isJsonObject(question) || typeof question.method !== 'string')
     return refusal(rpcCodes.invalidRequest, 'it is no question.')
   const { method } = question
   const params = objectIn(question, 'params')
   if (!['elicitation/create', 'sampling/createMessage', 'roots/list'].includes(method))
     return refusal(rpcCodes.methodNotFound, `${method} is no question.`)
-  if (method !== 'elicitation/create') return client.ask(method, params)
+  if (method !== 'elicitation/create') return ask(method, params)
   // Only the older era has an id for it.
   const ofPage = params.mode === 'url' ? { elicitationId: crypto.randomUUID() } : {}
-  return client.ask(method, { ...namedAsServers(params, host), ...ofPage })
+  return ask(method, { ...namedAsServers(params, host), ...ofPage })
+}
+
+type Ask = (method: string, params: JsonObject) => Promise<Answer>
+
+/** Asks the client; where it gives up the request that this is for, it is not to ask its person any more. */
+async function unlessGivenUp(
+  { client, exchange: { signal } }: Round,
+  question: (ask: Ask) => Promise<Answer>,
+): Promise<Answer> {
+  const key = crypto.randomUUID()
+  let giveUp: () => void = () => undefined
+  const givenUp = new Promise<never>((_, reject) => {
+    giveUp = () => {
+      client.withdraw(key, { reason: 'The request that this was for was given up.' })
+      reject(signal.reason as Error)
+    }
+  })
+  signal.addEventListener('abort', giveUp, { once: true })
+  try {
+    signal.throwIfAborted()
+    return await Promise.race([question((method, params) => client.ask(method, params, key)), givenUp])
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
 }
 
 /** An answer without what only 2026-07-28 has. */

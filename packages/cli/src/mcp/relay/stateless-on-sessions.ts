@@ -10,6 +10,7 @@ import {
   type RpcRequest,
   refusal,
   rpcCodes,
+  stringIn,
 } from '../messages/json-rpc.js'
 import { createSessionServer, type SessionServer } from '../server/session-server.js'
 import { createHeldCalls } from './held-calls.js'
@@ -50,6 +51,8 @@ export async function statelessOnSessions(options: RelayOptions, exchange: Excha
     relay: {
       async request(request, given) {
         const { method } = request
+        const requested = stringIn(metaOf(request), metaKeys.version)
+        if (requested !== versions.stateless) return unknownVersion(requested)
         if (method === 'server/discover') return { result: discoverResult(opened.result) }
         if (method === 'subscriptions/listen')
           return listeners.listen(request, { server, capabilities, exchange: given })
@@ -65,6 +68,11 @@ export async function statelessOnSessions(options: RelayOptions, exchange: Excha
       },
     },
   }
+}
+
+function unknownVersion(requested: string): Answer {
+  const supported = [versions.stateless]
+  return refusal(rpcCodes.unsupportedVersion, 'This version of MCP is not spoken here.', { supported, requested })
 }
 
 /** What a handshake says of a server, as 2026-07-28 has it. */

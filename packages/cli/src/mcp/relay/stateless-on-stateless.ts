@@ -10,7 +10,10 @@ export function statelessOnStateless({ host, onProblem }: Pick<RelayOptions, 'ho
   return {
     request: async (request: RpcRequest, exchange: Exchange) =>
       questionsNamed(await server.request(request, exchange), host),
-    notify: (message, exchange) => server.notify(message, exchange),
+    async notify(message, exchange) {
+      // The end of its stream cancels a request.
+      if (message.method !== 'notifications/cancelled') await server.notify(message, exchange)
+    },
     close: async () => undefined,
   }
 }

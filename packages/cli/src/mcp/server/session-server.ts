@@ -54,7 +54,6 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   })
 
   async function open(exchange: Exchange): Promise<Answer> {
-    session = undefined
     const request: RpcRequest = { jsonrpc: '2.0', id: 'countersign-initialize', method: 'initialize', params }
     const response = await postMessage(request, {}, exchange)
     const id = response.headers.get('mcp-session-id') ?? undefined
@@ -146,6 +145,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     pass,
     async request(request, exchange) {
       for (let tries = 0; ; tries++) {
+        if (reopening) await reopening
         const was = session
         const response = await postMessage(request, headers(), exchange)
         const isLost = response.status === 404 && was?.id !== undefined

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest'
+import { readEvents } from '../../../src/mcp/messages/event-stream.js'
+
+async function eventsIn(...chunks: (string | Uint8Array)[]) {
+  const encoder = new TextEncoder()
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(typeof chunk === 'string' ? encoder.encode(chunk) : chunk)
+      controller.close()
+    },
+  })
+  const events = []
+  for await (const event of readEvents(body)) events.push(event)
+  return events
+}
+
+it.each<[string, string[], object[]]>([
+  ['one event', ['data: a\n\n'], [{ data: 'a', id: undefined }]],
+  ['lines ended by CRLF or CR', ['data: a\r\n\r\ndata: b\r\r'], [{ data: 'a' }, { data: 'b' }]],
+  ['a CRLF cut in two', ['data: a\r', '\n\r', '\ndata: b\n\n'], [{ data: 'a' }, { data: 'b' }]],
+  ['several lines of data', ['data: a\ndata:b\ndata\n\n'], [{ data: 'a\nb\n' }]],
+  ['comments and other fields', [': hi\nevent: message\nretry: 5\ndata: a\n\n: bye\n\n'], [{ data: 'a' }]],
+  [
+    'ids, which last',
+    ['id: 7\ndata: a\n\ndata: b\n\n'],
+    [
+      { data: 'a', id: '7' },
+      { data: 'b', id: '7' },
+    ],
+  ],
+  ['an event that is not finished', ['data: a\n\ndata: b\n'], [{ data: 'a' }]],
+])('reads %s', async (_what, chunks, events) => {
+  expect(await eventsIn(...chunks)).toMatchObject(events)
+})
+
+it('reads letters that are cut in two', async () => {
+  const bytes = new TextEncoder().encode('data: ü\n\n')
+  expect(await eventsIn(bytes.slice(0, 7), bytes.slice(7))).toMatchObject([{ data: 'ü' }])
+})
