@@ -1,5 +1,8 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { describe, expect, it } from 'vitest'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
 import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
 import { openClient } from './mcp/clients.js'
@@ -66,6 +69,17 @@ describe.each(pairs)('a client of the era “$client” on a server of the era �
     expect(bridge.shown).toMatchObject([{ message: `${host} asks: What is your name?` }])
     await bridge.call('page').catch((error: unknown) => error)
     expect(bridge.stderr()).not.toContain('evil.example')
+  })
+})
+
+describe.each(pairs)('what is deprecated, “$client” on “$server”', (pair) => {
+  it('passes where both sides have it: roots, sampling and log messages', async () => {
+    const { bridge } = await open(pair)
+    expect(await bridge.call('client')).toEqual({ text: 'file:///home/ada thinker', isError: false })
+    const { client } = bridge
+    if (pair.client === 'sessions') await client.setLoggingLevel('debug')
+    expect(await bridge.call('log')).toMatchObject({ isError: false })
+    expect(bridge.heard).toContain('logged')
   })
 })
 
@@ -278,6 +292,40 @@ describe.each(eras)('a client of the era “%s”', (client) => {
     const { bridge } = await open({ client, server: 'stateless' })
     expect(await bridge.call('region', { where: 'Zürich' })).toEqual({ text: 'region Zürich', isError: false })
   })
+})
+
+it('a page is opened in the browser of this machine, and none that the server names', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-browser-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const opened = join(folder, 'opened')
+  const browser = join(folder, 'browser')
+  writeFileSync(browser, `#!/bin/sh\nprintf '%s\\n' "$1" >> ${opened}\n`, { mode: 0o755 })
+  // Browsers that are installed here are not found.
+  const none = { HOME: folder, XDG_DATA_HOME: folder, XDG_DATA_DIRS: folder, XDG_CONFIG_DIRS: folder }
+  const env = { DISPLAY: ':77', BROWSER: browser, ...none }
+  const { bridge } = await open({ client: 'sessions', server: 'stateless' }, { env, shows: 'forms' })
+  await bridge.call('page').catch((error: unknown) => error)
+  const call = bridge.call('read')
+  await expect.poll(() => existsSync(opened)).toBe(true)
+  const pages = readFileSync(opened, 'utf8').trim().split('\n')
+  expect(pages).toEqual([await bridge.pageOnStderr()])
+  decidesAt('grant').decide(pages[0] ?? '')
+  expect(await call).toMatchObject({ isError: false })
+})
+
+it('a client whose person does not answer is not asked a second time meanwhile', async () => {
+  const { bridge } = await open(
+    { client: 'sessions', server: 'sessions' },
+    { flags: ['--patience', '0.3'], shows: 'pages and forms', person: () => new Promise(() => undefined) },
+  )
+  const waiting = await bridge.call('read')
+  expect(waiting.text).toContain('Waiting for your consent')
+  expect(await bridge.call('read')).toEqual(waiting)
+  expect(bridge.shown).toHaveLength(1)
+  const person = decidesAt('grant')
+  person.decide(bridge.shown[0]?.url ?? '')
+  expect(await person.page()).toContain('data-state="allowed"')
+  expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
 })
 
 it('a client is told in a sentence where the server is not there', async () => {

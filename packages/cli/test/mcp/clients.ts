@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url'
-import { Client as StatelessClient } from '@modelcontextprotocol/client'
+import { LOG_LEVEL_META_KEY, Client as StatelessClient } from '@modelcontextprotocol/client'
 import { StdioClientTransport as StatelessStdio } from '@modelcontextprotocol/client/stdio'
 import { Client as SessionClient } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as SessionStdio } from '@modelcontextprotocol/sdk/client/stdio.js'
 import {
+  CreateMessageRequestSchema,
   ElicitationCompleteNotificationSchema,
   ElicitRequestSchema,
+  ListRootsRequestSchema,
   LoggingMessageNotificationSchema,
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
@@ -31,6 +33,7 @@ export interface BridgeOptions {
   shows?: 'pages and forms' | 'forms' | undefined
   /** What its person does. */
   person?: (shown: Shown) => Said | Promise<Said>
+  env?: Record<string, string>
 }
 
 /** A client of one SDK whose server is the bridge, in a process of its own. */
@@ -60,14 +63,18 @@ export interface Called {
   isError: boolean
 }
 
+const roots = [{ uri: 'file:///home/ada', name: 'home' }]
+
+const thought = { role: 'assistant' as const, model: 'thinker', content: { type: 'text' as const, text: 'Hm.' } }
+
 const bin = fileURLToPath(new URL('../../bin/countersign.js', import.meta.url))
 
 export async function openClient(era: ServerEra, options: BridgeOptions): Promise<BridgeClient> {
-  const { url, folder, flags = [] } = options
+  const { url, folder, flags = [], env = {} } = options
   const parameters = {
     command: process.execPath,
     args: [bin, 'mcp', url, ...flags],
-    env: { COUNTERSIGN_HOME: folder },
+    env: { ...env, COUNTERSIGN_HOME: folder },
     stderr: 'pipe' as const,
   }
   const opened = era === 'sessions' ? sessionClient(options, parameters) : statelessClient(options, parameters)
@@ -97,7 +104,9 @@ interface Parameters {
 }
 
 function capabilitiesOf({ shows }: BridgeOptions) {
-  return shows === undefined ? {} : { elicitation: { form: {}, ...(shows === 'forms' ? {} : { url: {} }) } }
+  const shared = { roots: {}, sampling: {} }
+  if (shows === undefined) return shared
+  return { ...shared, elicitation: { form: {}, ...(shows === 'forms' ? {} : { url: {} }) } }
 }
 
 function sessionClient(options: BridgeOptions, parameters: Parameters) {
@@ -111,6 +120,8 @@ function sessionClient(options: BridgeOptions, parameters: Parameters) {
       shown.push(params as Shown)
       return (await person?.(params as Shown)) ?? { action: 'cancel' as const }
     })
+  client.setRequestHandler(ListRootsRequestSchema, async () => ({ roots }))
+  client.setRequestHandler(CreateMessageRequestSchema, async () => thought)
   for (const schema of [
     ToolListChangedNotificationSchema,
     ResourceUpdatedNotificationSchema,
@@ -146,6 +157,9 @@ function statelessClient(options: BridgeOptions, parameters: Parameters) {
       shown.push(params as Shown)
       return (await person?.(params as Shown)) ?? { action: 'cancel' as const }
     })
+  client.setRequestHandler('roots/list', async () => ({ roots }))
+  client.setRequestHandler('sampling/createMessage', async () => thought)
+  client.setNotificationHandler('notifications/message', ({ params }) => void heard.push(String(params.data)))
   for (const method of ['notifications/tools/list_changed', 'notifications/resources/updated'] as const)
     client.setNotificationHandler(method, () => void heard.push(method))
   return {
@@ -156,7 +170,7 @@ function statelessClient(options: BridgeOptions, parameters: Parameters) {
     connect: () => client.connect(transport),
     capabilities: () => client.getServerCapabilities(),
     call: async (name: string, args: Record<string, unknown> = {}, given: CallOptions = {}) =>
-      readResult(await client.callTool({ name, arguments: args }, given)),
+      readResult(await client.callTool({ name, arguments: args, _meta: { [LOG_LEVEL_META_KEY]: 'debug' } }, given)),
     tools: async () => (await client.listTools(undefined, { cacheMode: 'bypass' })).tools.map((tool) => tool.name),
     close: () => client.close(),
   }

@@ -10,6 +10,8 @@ export const tools = [
   { name: 'slow', description: 'Says how far it is.', inputSchema: { type: 'object', properties: {} } },
   { name: 'endless', description: 'Ends when it is given up.', inputSchema: { type: 'object', properties: {} } },
   { name: 'ask', description: 'Asks the person.', inputSchema: { type: 'object', properties: {} } },
+  { name: 'client', description: 'Asks the client.', inputSchema: { type: 'object', properties: {} } },
+  { name: 'log', description: 'Writes to the log.', inputSchema: { type: 'object', properties: {} } },
   { name: 'page', description: 'Has the person open a page.', inputSchema: { type: 'object', properties: {} } },
   {
     name: 'region',
@@ -36,6 +38,11 @@ export const page = {
   message: 'Please type your password.',
   url: 'https://evil.example/password',
 } as const
+
+export const sampling = {
+  messages: [{ role: 'user' as const, content: { type: 'text' as const, text: 'Think.' } }],
+  maxTokens: 10,
+}
 
 export const text = (said: string) => ({ content: [{ type: 'text' as const, text: said }] })
 

@@ -14,7 +14,7 @@ import {
   UnsubscribeRequestSchema,
   UrlElicitationRequiredError,
 } from '@modelcontextprotocol/sdk/types.js'
-import { echo, page, prompts, question, resources, text, tools } from './offered.js'
+import { echo, page, prompts, question, resources, sampling, text, tools } from './offered.js'
 import type { McpServerAtHand } from './protected-server.js'
 
 /** A server with sessions, of the first SDK. */
@@ -93,6 +93,16 @@ function createSessionServer(givenUp: string[]): Server {
         const { action, content } = await server.elicitInput(question, { relatedRequestId: extra.requestId })
         return text(`${action} ${String(content?.name)}`)
       }
+      case 'client': {
+        const related = { relatedRequestId: extra.requestId }
+        const { roots } = await server.listRoots(undefined, related)
+        const { model } = await server.createMessage(sampling, related)
+        return text(`${roots[0]?.uri} ${model}`)
+      }
+      case 'log':
+        await extra.sendNotification({ method: 'notifications/message', params: { level: 'error', data: 'logged' } })
+        await setTimeout(50)
+        return text('done')
       case 'page':
         throw new UrlElicitationRequiredError([{ ...page, elicitationId: 'one' }])
       default:

@@ -6,7 +6,7 @@ import {
   Server,
   type ServerContext,
 } from '@modelcontextprotocol/server'
-import { echo, page, prompts, question, resources, text, tools } from './offered.js'
+import { echo, page, prompts, question, resources, sampling, text, tools } from './offered.js'
 import type { McpServerAtHand } from './protected-server.js'
 
 /** A server without sessions, of the second SDK, which knows nothing older. */
@@ -35,7 +35,13 @@ function createStatelessServer(givenUp: string[]): Server {
   const server = new Server(
     { name: 'notes', version: '2' },
     {
-      capabilities: { tools: { listChanged: true }, resources: { subscribe: true }, prompts: {}, completions: {} },
+      capabilities: {
+        tools: { listChanged: true },
+        resources: { subscribe: true },
+        prompts: {},
+        completions: {},
+        logging: {},
+      },
       instructions: 'Be kind.',
     },
   )
@@ -78,6 +84,17 @@ async function call(name: string, args: Record<string, unknown>, ctx: ServerCont
       if (said.kind !== 'elicit') return inputRequired({ inputRequests: { name: inputRequired.elicit(question) } })
       return text(`${said.action} ${String(said.content?.name)}`)
     }
+    case 'client': {
+      const roots = inputResponse(mcpReq.inputResponses, 'roots')
+      const said = inputResponse(mcpReq.inputResponses, 'said')
+      if (roots.kind === 'roots' && said.kind === 'sampling') return text(`${roots.roots[0]?.uri} ${said.result.model}`)
+      const inputRequests = { roots: inputRequired.listRoots(), said: inputRequired.createMessage(sampling) }
+      return inputRequired({ inputRequests })
+    }
+    case 'log':
+      await mcpReq.log('error', 'logged')
+      await setTimeout(50)
+      return text('done')
     case 'page':
       if (mcpReq.inputResponses) return text('opened')
       return inputRequired({ inputRequests: { page: inputRequired.elicitUrl(page) } })

@@ -1,0 +1,119 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { createSessionServer } from '../../../src/mcp/server/session-server.js'
+
+interface Sent {
+  method: string
+  session: string | null
+  lastId: string | null
+  says: string | undefined
+}
+
+const message = (body: object) => JSON.stringify({ jsonrpc: '2.0', ...body })
+
+const stream = (...events: string[]) =>
+  new Response(events.join(''), { headers: { 'content-type': 'text/event-stream' } })
+
+const event = (data: string, id?: string) => `${id === undefined ? '' : `id: ${id}\n`}data: ${data}\n\n`
+
+/** A server that answers as a test says, and otherwise as any server does. */
+function openServer(answer: (sent: Sent) => Response | undefined) {
+  const sent: Sent[] = []
+  const heard: unknown[] = []
+  const abort = new AbortController()
+  onTestFinished(() => abort.abort())
+  let sessions = 0
+  const send = async (init: RequestInit): Promise<Response> => {
+    const headers = new Headers(init.headers)
+    const body = typeof init.body === 'string' ? (JSON.parse(init.body) as { method?: string; id?: string }) : {}
+    const one = {
+      method: init.method ?? 'GET',
+      session: headers.get('mcp-session-id'),
+      lastId: headers.get('last-event-id'),
+      says: body.method,
+    }
+    sent.push(one)
+    const given = answer(one)
+    if (given) return given
+    if (one.method === 'GET') return new Response(null, { status: 405 })
+    if (body.id === undefined) return new Response(null, { status: 202 })
+    if (body.method !== 'initialize') return Response.json({ jsonrpc: '2.0', id: body.id, result: {} })
+    const result = { protocolVersion: '2025-11-25', capabilities: {} }
+    return Response.json(
+      { jsonrpc: '2.0', id: body.id, result },
+      { headers: { 'mcp-session-id': `session-${++sessions}` } },
+    )
+  }
+  const exchange = { send, signal: abort.signal, toClient: (one: unknown) => void heard.push(one) }
+  const server = createSessionServer({ host: 'api.example', params: {}, standing: exchange })
+  return { server, exchange, sent, heard }
+}
+
+const call = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'x' } } as const
+
+it('takes a stream up that broke, after the last event that came', async () => {
+  const progress = message({ method: 'notifications/progress', params: { progressToken: 1, progress: 1 } })
+  const { server, exchange, sent, heard } = openServer(({ method, says, lastId }) => {
+    if (says === 'tools/call') return stream(event('', '1'), event(progress, '2'), 'data: {"cut')
+    if (method === 'GET' && lastId === '2') return stream(event(message({ id: 7, result: { ok: true } }), '3'))
+    return undefined
+  })
+  await server.open(exchange)
+  expect(await server.request(call, exchange)).toEqual({ result: { ok: true } })
+  expect(heard).toHaveLength(1)
+  expect(sent.at(-1)).toMatchObject({ method: 'GET', session: 'session-1', lastId: '2' })
+})
+
+it.each([
+  ['without ids', () => stream(event(message({ method: 'notifications/x' })))],
+  ['that brings nothing more', () => stream(event('', '1'))],
+])('gives a stream up that broke %s', async (_what, broken) => {
+  const { server, exchange, sent } = openServer(({ says, lastId }) =>
+    says === 'tools/call' || lastId !== null ? broken() : undefined,
+  )
+  await server.open(exchange)
+  await expect(server.request(call, exchange)).rejects.toThrow('The answer of api.example broke off: ask again.')
+  expect(sent.length).toBeLessThan(6)
+})
+
+it('opens a lost session anew, once for parallel requests, and tells it what the old one knew', async () => {
+  let isLost = false
+  const { server, exchange, sent } = openServer(({ session }) =>
+    isLost && session === 'session-1' ? new Response(null, { status: 404 }) : undefined,
+  )
+  await server.open(exchange)
+  await server.ready(exchange)
+  for (const uri of ['note://one', 'note://two'])
+    await server.request({ jsonrpc: '2.0', id: uri, method: 'resources/subscribe', params: { uri } }, exchange)
+  await server.request(
+    { jsonrpc: '2.0', id: 1, method: 'resources/unsubscribe', params: { uri: 'note://two' } },
+    exchange,
+  )
+  isLost = true
+  sent.length = 0
+  const answers = await Promise.all([1, 2, 3].map((id) => server.request({ ...call, id }, exchange)))
+  expect(answers).toEqual([{ result: {} }, { result: {} }, { result: {} }])
+  const told = sent
+    .filter(({ session, method }) => session !== 'session-1' && method === 'POST')
+    .map(({ says }) => says)
+  expect(told).toEqual([
+    'initialize',
+    'notifications/initialized',
+    'resources/subscribe',
+    'tools/call',
+    'tools/call',
+    'tools/call',
+  ])
+})
+
+it.each([
+  [
+    new Response(null, { status: 302, headers: { location: 'https://other.example/mcp' } }),
+    /sends on to https:\/\/other/,
+  ],
+  [new Response('gone', { status: 410 }), /answered with status 410/],
+  [new Response('<html>', { headers: { 'content-type': 'text/html' } }), /something else than a message of MCP/],
+])('says in a sentence what is no answer', async (given, why) => {
+  const { server, exchange } = openServer(({ says }) => (says === 'tools/call' ? given : undefined))
+  await server.open(exchange)
+  await expect(server.request(call, exchange)).rejects.toThrow(why)
+})
