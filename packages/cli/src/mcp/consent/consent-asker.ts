@@ -143,8 +143,10 @@ function hearsLogs(era: Era, request: RpcRequest): boolean {
 }
 
 function subjectOf({ method, params }: RpcRequest): string {
-  const subject = stringIn(params, 'name') || stringIn(params, 'uri') || method
-  return method === 'tools/call' ? `the tool ${subject.slice(0, 100)}` : subject.slice(0, 100)
+  const name = stringIn(params, 'name') || stringIn(params, 'uri')
+  const kind = { 'tools/call': 'tool', 'prompts/get': 'prompt' }[method] ?? 'resource'
+  // The server chose the name: it is no sentence beside ours.
+  return /^[^\s“”\p{C}]{1,80}$/u.test(name) ? `the ${kind} “${name}”` : `a ${kind}`
 }
 
 function waitingText(host: string, page: string | undefined): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mayAskPerson, metaOf, withoutEnvelope } from '../messages/eras.js'
+import { mayAskPerson, metaKeys, metaOf, withoutEnvelope } from '../messages/eras.js'
 import type { Exchange } from '../messages/exchange.js'
 import {
   type Answer,
@@ -25,6 +25,8 @@ export interface HeldCalls {
 }
 
 interface HeldCall {
+  /** What the client can that made the call. */
+  capabilities: JsonObject
   /** What the server asks and nobody has answered. */
   questions: Map<string, RpcRequest>
   /** The server's answer. */
@@ -58,10 +60,11 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
   function begin(request: RpcRequest, exchange: Exchange): HeldCall {
     const end = new AbortController()
     const call: HeldCall = {
+      capabilities: objectIn(metaOf(request), metaKeys.clientCapabilities),
       questions: new Map(),
       finished: Promise.resolve(refusal(rpcCodes.internal, '')),
       ...nextQuestion(),
-      waiting: undefined,
+      waiting: waitingOf(request, exchange),
       end,
     }
     const signal = AbortSignal.any([end.signal, standing.signal])
@@ -80,7 +83,8 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
       return
     }
     const { id, method } = message
-    if (method in questionMethods) {
+    const needed = questionMethods[method]
+    if (needed !== undefined && needed in call.capabilities) {
       call.questions.set(String(id), message)
       call.noteAsked()
       return
@@ -91,8 +95,7 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
   }
 
   /** Waits until the server answers or asks. */
-  async function wait(call: HeldCall, request: RpcRequest, exchange: Exchange): Promise<Answer> {
-    call.waiting = { exchange, progressToken: metaOf(request).progressToken }
+  async function wait(call: HeldCall, exchange: Exchange): Promise<Answer> {
     const giveUp = () => call.end.abort(exchange.signal.reason)
     exchange.signal.addEventListener('abort', giveUp, { once: true })
     try {
@@ -123,6 +126,7 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
   }
 
   async function goOn(call: HeldCall, request: RpcRequest, exchange: Exchange): Promise<Answer> {
+    call.waiting = waitingOf(request, exchange)
     const responses = objectIn(request.params, 'inputResponses')
     for (const [key, { id }] of call.questions) {
       const result = responses[key]
@@ -131,14 +135,14 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
       await server.pass({ jsonrpc: '2.0', id, result }, standing)
     }
     if (call.questions.size === 0) Object.assign(call, nextQuestion())
-    return wait(call, request, exchange)
+    return wait(call, exchange)
   }
 
   return {
     async request(request, exchange) {
       const { requestState, inputResponses, ...params } = request.params ?? {}
       if (requestState === undefined && !mayAskPerson.has(request.method)) return plain(request, exchange)
-      if (requestState === undefined) return wait(begin(request, exchange), request, exchange)
+      if (requestState === undefined) return wait(begin(request, exchange), exchange)
       const state = stringIn(request.params, 'requestState')
       if (state === again) {
         const isDeclined = Object.values(objectIn({ inputResponses }, 'inputResponses')).some(
@@ -146,7 +150,7 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
         )
         if (isDeclined) return refusal(rpcCodes.unanswered, `What ${host} asked for was declined.`)
         const fresh = { ...request, params }
-        return wait(begin(fresh, exchange), fresh, exchange)
+        return wait(begin(fresh, exchange), exchange)
       }
       const call = held.get(state)
       if (!call)
@@ -189,10 +193,15 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
   }
 }
 
-const questionMethods: Readonly<Record<string, true>> = {
-  'elicitation/create': true,
-  'sampling/createMessage': true,
-  'roots/list': true,
+/** What a server may ask, and the capability of a client that it needs. */
+const questionMethods: Readonly<Record<string, string>> = {
+  'elicitation/create': 'elicitation',
+  'sampling/createMessage': 'sampling',
+  'roots/list': 'roots',
+}
+
+function waitingOf(request: RpcRequest, exchange: Exchange): HeldCall['waiting'] {
+  return { exchange, progressToken: metaOf(request).progressToken }
 }
 
 function nextQuestion(): Pick<HeldCall, 'asked' | 'noteAsked'> {

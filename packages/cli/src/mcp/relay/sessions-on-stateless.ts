@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { metaKeys, sessionVersions, versions, withMeta } from '../messages/eras.js'
 import type { Exchange } from '../messages/exchange.js'
 import {
@@ -17,6 +18,9 @@ import type { Client, Opened, RelayOptions } from './relay.js'
 
 /** How often a server may ask the person for one request. */
 const mostRounds = 20
+
+/** Milliseconds between two tries of a request that the server wants to have again. */
+const betweenRounds = 1000
 
 /** A client with a handshake on a server of 2026-07-28. */
 export async function sessionsOnStateless(options: RelayOptions, exchange: Exchange): Promise<Opened> {
@@ -106,7 +110,10 @@ async function answerRounds(server: StatelessServer, request: RpcRequest, round:
     if ('error' in answer || answer.result.resultType !== 'input_required') return plainAnswer(answer)
     const { requestState } = answer.result
     const inputResponses: Record<string, unknown> = {}
-    for (const [key, question] of Object.entries(objectIn(answer.result, 'inputRequests'))) {
+    const questions = Object.entries(objectIn(answer.result, 'inputRequests'))
+    // It waits for something else.
+    if (questions.length === 0) await setTimeout(betweenRounds)
+    for (const [key, question] of questions) {
       const said = await unlessGivenUp(round, (ask) => askClient(question, { host, ask }))
       if ('error' in said)
         return { error: { ...said.error, message: `What ${host} asked was not answered: ${said.error.message}` } }
