@@ -39,6 +39,9 @@ function uploadLines({ folder, files }: Upload): string[] {
   ]
 }
 
+/** Seconds that servers keep a key set at most (W32). */
+const mostCacheSeconds = 600
+
 /** What is up there, where that is not what it was a moment ago; of a key that leaked, how long it works. */
 function lookLines({ did, look, agent }: InitResult): string[] {
   if (!look || did === 'announced' || did === 'changed') return []
@@ -52,12 +55,14 @@ function lookLines({ did, look, agent }: InitResult): string[] {
   return [lead, ...[...look.problems, ...look.advice].map((each) => wrapText('- ', each))]
 }
 
-function leakLines(id: string, { cacheSeconds }: Look): string[] {
+function leakLines(id: string, { outcome, cacheSeconds }: Look): string[] {
+  // What was not seen may be kept for as long as anything is.
+  const longest = outcome === 'absent' || outcome === 'unreachable' ? mostCacheSeconds : cacheSeconds
   return [
     ...paragraph(
-      `The old key works for at most ${inMinutes(cacheSeconds)} after the upload. Tokens that were given for it work until ` +
+      `The old key works for at most ${inMinutes(longest)} after the upload. Tokens that were given for it work until ` +
         'they end: ten minutes, or what their auth server has set, a day at most. Whoever runs one can refuse the agent ' +
-        'there at once, until agents unblock:',
+        'there at once, and let it in again later:',
     ),
     `  countersign agents block ${id}`,
   ]
@@ -77,7 +82,8 @@ function nextLines(result: InitResult): string[] {
     ]
   if (look && look.outcome !== 'up')
     return [...paragraph(`Once they are up (${initCommandLine(result)} looks again):`), next]
-  return ['Next:', next]
+  const served = look ? [] : paragraph('Its documents are served by fetch and sidecar, as long as they run.')
+  return [...served, 'Next:', next]
 }
 
 function paragraph(text: string): string[] {

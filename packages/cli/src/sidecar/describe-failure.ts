@@ -21,6 +21,7 @@ export function describeFailure(error: unknown): SidecarFailure {
     return { status: statuses[code] ?? 502, body: { error: code, error_description: message, consent_url: url } }
   }
   const reasons = errorReasons(error)
-  const why = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
+  const said = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
+  const why = /wrong version number|SSL routines/.test(said) ? 'it does not speak https' : said.trim()
   return { status: 502, body: { error: 'not_answered', error_description: `There was no answer: ${why}` } }
 }
