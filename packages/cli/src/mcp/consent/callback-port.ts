@@ -30,10 +30,10 @@ async function openPort(usual: number): Promise<OpenPort> {
   return listen(usual, needed).catch(() => listen(0, needed))
 }
 
-/** A port for private use (RFC 6335 §6), always the same for one agent and server. */
+/** A port for private use (RFC 6335 §6) that Linux gives to no connection; always the same for one agent and server. */
 function usualPort(folder: string, url: string): number {
   const digest = createHash('sha256').update(`${folder}\n${url}`).digest()
-  return 49_152 + (digest.readUInt16BE() % 16_384)
+  return 61_000 + (digest.readUInt16BE() % 4500)
 }
 
 interface Callback {

@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest'
+import { askToOpen, unwrap } from '../../../src/mcp/consent/asked-before.js'
+
+const page = { url: 'https://auth.example/consent', message: 'Countersign: decide.' }
+
+const call = (params: Record<string, unknown>) =>
+  ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'x', ...params } }) as const
+
+it.each([
+  ['a first call', {}],
+  [
+    'a call that brings answers to the server’s questions',
+    { inputResponses: { q: { action: 'accept' } }, requestState: 's' },
+  ],
+])('%s comes back as it was, once the person has agreed to see the page', (_what, params) => {
+  const { requestState, ...result } = askToOpen(call(params), page)
+  expect(result).toEqual({
+    resultType: 'input_required',
+    inputRequests: { consent: { method: 'elicitation/create', params: { mode: 'url', ...page } } },
+  })
+  const retry = call({ requestState, inputResponses: { consent: { action: 'accept' } } })
+  expect(unwrap(retry)).toEqual({ request: call(params), said: 'accept' })
+})
+
+it.each([{}, { consent: {} }, { consent: { action: 'decline' } }, { consent: { action: 'cancel' } }])(
+  'anything else that the person says is a no: %j',
+  (inputResponses) => {
+    const { requestState } = askToOpen(call({}), page)
+    expect(unwrap(call({ requestState, inputResponses })).said).toBe('decline')
+  },
+)
+
+it('what belongs to the server is left alone', () => {
+  const request = call({ requestState: 'of the server', inputResponses: { consent: { action: 'accept' } } })
+  expect(unwrap(request)).toEqual({ request, said: undefined })
+})
+
+it('what somebody made up is no state', () => {
+  const request = call({ requestState: 'countersign.!!', inputResponses: { consent: { action: 'accept' } } })
+  expect(unwrap(request)).toEqual({ request: call({}), said: 'accept' })
+})
