@@ -3,10 +3,11 @@ import * as platform from '#crypto'
 import { serializeBase64 } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
+import type { ContentDigests } from './received-message.js'
 
 const maxLength = 4096
 
-const digests: Readonly<Record<string, (body: Uint8Array) => MaybePromise<Uint8Array>>> = {
+const digests: Readonly<Record<'sha-256' | 'sha-512', (body: Uint8Array) => MaybePromise<Uint8Array>>> = {
   'sha-256': platform.sha256,
   'sha-512': platform.sha512,
 }
@@ -22,20 +23,28 @@ export async function contentDigest(body: Uint8Array): Promise<string> {
  * @throws AAuthError `digest_malformed`, `digest_mismatch`
  */
 export async function requireContentDigest(header: string, body: Uint8Array): Promise<void> {
-  let known = 0
-  for (const [algorithm, expected] of parseDigests(header)) {
-    const digest = Object.hasOwn(digests, algorithm) ? digests[algorithm] : undefined
-    if (!digest) continue
-    known++
-    const actual = await digest(body)
-    if (expected !== serializeBase64(actual)) {
-      throw new AAuthError(
-        'digest_mismatch',
-        `The body does not have the ${algorithm} digest that the signature covers.`,
-      )
-    }
+  for (const [algorithm, expected] of parseContentDigest(header)) {
+    const actual = await digests[algorithm](body)
+    if (expected !== serializeBase64(actual)) throw digestMismatch(algorithm)
   }
-  if (known === 0) throw new AAuthError('digest_malformed', 'Content-Digest has neither sha-256 nor sha-512.')
+}
+
+/** Content that is not what was signed. */
+export function digestMismatch(algorithm: string): AAuthError {
+  return new AAuthError('digest_mismatch', `The body does not have the ${algorithm} digest that the signature covers.`)
+}
+
+/**
+ * The digests of a `Content-Digest` field by the algorithms that are known here.
+ *
+ * @throws AAuthError `digest_malformed`, also where there is none
+ */
+export function parseContentDigest(header: string): ContentDigests {
+  const known = new Map<'sha-256' | 'sha-512', string>()
+  for (const [algorithm, expected] of parseDigests(header))
+    if (algorithm === 'sha-256' || algorithm === 'sha-512') known.set(algorithm, expected)
+  if (known.size === 0) throw new AAuthError('digest_malformed', 'Content-Digest has neither sha-256 nor sha-512.')
+  return known
 }
 
 function* parseDigests(header: string): Generator<[string, string]> {

@@ -16,7 +16,28 @@ export interface ReceivedMessage {
    */
   body(limit: number): MaybePromise<Uint8Array>
   readonly remoteAddress?: string | undefined
+  /** Where there is one, it is taken in place of `body`, which is not called. */
+  readonly upload?: Upload | undefined
 }
+
+/**
+ * Content that is taken in only when nothing else can refuse the request any more, and that need not fit into memory: a proxy
+ * keeps it until it is whole, and sends it on. What is verified has an empty `body` then.
+ */
+export interface Upload {
+  /** Whether the head of the message announces content, be it empty. */
+  readonly isAnnounced: boolean
+  /**
+   * Takes the content in.
+   *
+   * @param digests what it must have by each algorithm, as base64; undefined where the signature leaves it out (W6)
+   * @throws AAuthError `digest_mismatch`, `body_too_large`, `body_incomplete`
+   */
+  take(digests: ContentDigests | undefined): Promise<void>
+}
+
+/** Digests by algorithm, as base64; at least one. */
+export type ContentDigests = ReadonlyMap<'sha-256' | 'sha-512', string>
 
 /** Why a body whose bytes are gone cannot be verified; `remedy` follows. */
 export function readBefore(remedy = ''): AAuthError {

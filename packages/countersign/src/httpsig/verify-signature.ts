@@ -6,7 +6,7 @@ import { AAuthError } from '../lib/errors.js'
 import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type ClaimNonce, requireUnusedNonce, type VerifiedNonce } from './claim-nonce.js'
-import { requireContentDigest } from './content-digest.js'
+import { parseContentDigest, requireContentDigest } from './content-digest.js'
 import type { KeyReference, ParsedKeyReference } from './key-reference.js'
 import { type MessageField, type MessageFields, readMessageFields } from './message-fields.js'
 import { plainHost } from './plain-host.js'
@@ -79,6 +79,13 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   resolved: R
   /** The content, equal to what was signed unless `body` is `if-covered` and the signature leaves it out. */
   body: Uint8Array
+  /**
+   * There where the content is still to be taken in, which was not done unless `claimNonce` is given: call it before the nonce is
+   * claimed, and use nothing of the request before it resolved.
+   *
+   * @throws AAuthError of `take` of the upload
+   */
+  takeUpload: (() => Promise<void>) | undefined
   /** There where the request has one; claimed already unless `claimNonce` is `later`. */
   nonce: VerifiedNonce | undefined
 }
@@ -102,8 +109,10 @@ export async function verifySignature<R extends SigningKey>(
   const { input, signature, parsedKey } = requireHeaders(fields, profile) //     signature_missing, signature_malformed, …
   requireFresh(input, profile, (options.now ?? systemClock)()) //                signature_created_outside_window, signature_expired
   const nonce = requireNonce(message.method, fields, profile, options) //        nonce_missing, nonce_malformed
-  const body = await message.body(options.maxBody ?? 1_048_576) //               body_too_large
-  const present = { query: target.query !== undefined, body: body.length > 0, nonce: nonce !== undefined }
+  const { upload } = message
+  const body = upload ? noContent : await message.body(options.maxBody ?? 1_048_576) // body_too_large
+  const hasBody = upload ? upload.isAnnounced : body.length > 0
+  const present = { query: target.query !== undefined, body: hasBody, nonce: nonce !== undefined }
   const coverage = options.body ?? 'required'
   requireCoverage(input, profile, present, typeof coverage === 'function' ? 'if-covered' : coverage) // component_missing
   const values: string[] = []
@@ -123,10 +132,13 @@ export async function verifySignature<R extends SigningKey>(
     }
     resolved = renewed
   }
+  const coversBody = input.components.includes('content-digest')
   const [digest] = body.length > 0 ? fieldValues(message, 'content-digest') : []
-  if (digest !== undefined || input.components.includes('content-digest')) {
+  if (!upload && (digest !== undefined || coversBody)) {
     await requireContentDigest(requireField(message, 'content-digest'), body)
   }
+  const digests = upload && coversBody ? parseContentDigest(requireField(message, 'content-digest')) : undefined
+  const takeUpload = upload?.isAnnounced ? () => upload.take(digests) : undefined
   const { thumbprint } = resolved.key
   const freshFor = Math.ceil(Math.max(0, input.created + profile.window - (options.now ?? systemClock)()))
   const verifiedNonce =
@@ -134,6 +146,7 @@ export async function verifySignature<R extends SigningKey>(
       ? undefined
       : { key: await nonceKey(authority, thumbprint, nonce), lifetime: freshFor + profile.window }
   if (options.claimNonce !== 'later') {
+    await takeUpload?.()
     const owner = { agent: resolved.agent, thumbprint, remoteAddress: message.remoteAddress }
     await requireUnusedNonce(options.claimNonce, verifiedNonce, owner) //        nonce_replayed
   }
@@ -147,9 +160,12 @@ export async function verifySignature<R extends SigningKey>(
     signatureKey: parsedKey.key,
     resolved,
     body,
+    takeUpload,
     nonce: verifiedNonce,
   }
 }
+
+const noContent = new Uint8Array(0)
 
 /** Node drops header lines beyond 2,000 without a word: a second signature or `Host` could hide behind them. */
 const maxHeaderLines = 1000

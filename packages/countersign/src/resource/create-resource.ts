@@ -319,6 +319,7 @@ export function createResource(options: ResourceOptions): Resource {
     if (revocations && authorization && !authorization.expired)
       await revocations.requireUnrevoked(authorization.claims, ownAgent ? id : undefined)
     const judged = protocol.judge(verified, required)
+    if (verified.takeUpload) await challenging(required.require, verified.takeUpload)
     // Last, so that nothing is remembered of a request that is refused: a stranger sends as many as the server takes.
     const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
     const orIdentify = judged.agent === undefined ? protocol.levelAbove('signature') : undefined

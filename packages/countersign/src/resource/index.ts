@@ -17,4 +17,5 @@ export {
   type ResourceOptions,
 } from './create-resource.js'
 export { type CountedRequest, createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.js'
+export { whenEnded } from './until-ended.js'
 export type { VerifyRequestOptions } from './verify-request-options.js'

@@ -63,7 +63,7 @@ export {
   requireUnusedNonce,
   type VerifiedNonce,
 } from '../httpsig/claim-nonce.js'
-export { contentDigest, requireContentDigest } from '../httpsig/content-digest.js'
+export { contentDigest, digestMismatch, parseContentDigest, requireContentDigest } from '../httpsig/content-digest.js'
 export type { KeyReference, ParsedKeyReference } from '../httpsig/key-reference.js'
 export {
   type NonceCounts,

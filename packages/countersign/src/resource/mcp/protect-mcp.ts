@@ -6,6 +6,7 @@ import { requireKnownOptions } from '../../lib/require-known-options.js'
 import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../../protocol/private-answer.js'
 import type { Resource } from '../create-resource.js'
 import { requireResource } from '../require-resource.js'
+import { whenEnded } from '../until-ended.js'
 import { requireVerifyOptions } from '../verify-request-options.js'
 import { type AdmissionTools, type AdmittedMessage, admitMessage } from './admit-message.js'
 import { changesOf } from './answer-changes.js'
@@ -16,7 +17,6 @@ import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
 import { noteSession } from './note-session.js'
 import type { AnswerRewriter } from './rewrite-answer.js'
 import { createStateSeal } from './sealed-state.js'
-import { whenEnded } from './until-ended.js'
 
 export interface McpOptions extends McpTable {
   /**

@@ -1,5 +1,5 @@
-import type { VerifiedRequest } from '../../editions/verified-request.js'
-import type { Resource } from '../create-resource.js'
+import type { VerifiedRequest } from '../editions/verified-request.js'
+import type { Resource } from './create-resource.js'
 
 /** Milliseconds between two looks whether a permission still holds. */
 const interval = 2500

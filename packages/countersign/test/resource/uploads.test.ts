@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import type { ContentDigests, ReceivedMessage } from 'countersign'
+import { AAuthError } from 'countersign/resource'
+import { describe, expect, it } from 'vitest'
+import { byAgent, byToken, mayRead, mayWrite, openResource, signed } from './events-resource.js'
+
+const content = Buffer.from('{"title":"lunch"}')
+
+async function uploaded(signatureKey = byAgent): Promise<{ message: ReceivedMessage; took: ContentDigests[] }> {
+  const init = { method: 'POST', body: content, headers: { 'content-type': 'application/json' } }
+  const request = await signed('/events', init, signatureKey)
+  const took: ContentDigests[] = []
+  const message = {
+    method: 'POST',
+    rawTarget: '/events',
+    rawHeaders: [...request.headers, ['host', 'api.example']].flat(),
+    body: () => Promise.reject(new Error('the body was read')),
+    upload: {
+      isAnnounced: true,
+      async take(digests: ContentDigests | undefined) {
+        if (digests) took.push(digests)
+      },
+    },
+  }
+  return { message, took }
+}
+
+describe('an upload', () => {
+  it('is taken in with the digest that the signature covers, after all else was verified', async () => {
+    const { message, took } = await uploaded()
+    const { body } = await openResource().verify(message, mayWrite)
+    expect(body).toHaveLength(0)
+    const digest = createHash('sha256').update(content).digest('base64')
+    expect(took).toEqual([new Map([['sha-256', digest]])])
+  })
+
+  it('is not taken in for a signature that is not over the request', async () => {
+    const { message, took } = await uploaded()
+    const changed = { ...message, rawTarget: '/others' }
+    await expect(openResource().verify(changed, mayWrite)).rejects.toMatchObject({ code: 'signature_mismatch' })
+    expect(took).toEqual([])
+  })
+
+  it('is not taken in for a level that is not reached, nor for a scope that is missing', async () => {
+    const low = await uploaded()
+    await expect(openResource().verify(low.message, mayRead)).rejects.toMatchObject({ code: 'authorization_required' })
+    const narrow = await uploaded(await byToken('events.other'))
+    await expect(openResource().verify(narrow.message, mayRead)).rejects.toMatchObject({ code: 'scope_insufficient' })
+    expect([...low.took, ...narrow.took]).toEqual([])
+  })
+
+  it('refuses the request when it is refused itself', async () => {
+    const { message } = await uploaded()
+    const take = () => Promise.reject(new AAuthError('digest_mismatch', 'It is another body.'))
+    const refused = openResource().verify({ ...message, upload: { isAnnounced: true, take } }, mayWrite)
+    await expect(refused).rejects.toMatchObject({ code: 'digest_mismatch', challenge: {} })
+  })
+
+  it('that is not announced must not be covered', async () => {
+    const { message } = await uploaded()
+    const upload = { isAnnounced: false, take: () => Promise.reject(new Error('taken')) }
+    await expect(openResource().verify({ ...message, upload }, mayWrite)).rejects.toMatchObject({
+      code: 'component_forbidden',
+    })
+  })
+})
