@@ -85,6 +85,7 @@ const layers = {
     'create-auth-server': [...serverStock, 'options', 'context', 'http', 'sign-in', 'consent', 'account', 'editions'],
     index: [...serverStock, 'settings', 'options', 'config', 'sign-in', 'create-auth-server'],
   },
+  gateway: upwards([['fields'], ['routes'], ['identity'], ['index']]),
   cli: upwards([
     ['text', 'mistakes', 'terminal/terminal'],
     ['command'],
@@ -124,6 +125,7 @@ const dependencies = {
     'sonic-boom',
     'zod',
   ],
+  gateway: ['countersign'],
   cli: ['commander', 'countersign', 'open', 'parse5'],
 }
 
@@ -373,9 +375,17 @@ function checkDocument(name, heading) {
 checkPermissions('countersign')
 checkDocument('countersign', 'The layers of the library')
 checkDocument('server', 'The rooms of the auth server')
+checkDocument('gateway', 'The parts of the gateway')
 checkDocument('cli', 'The floors of the command')
 
-const tests = ['packages/countersign/test', 'packages/server/test', 'packages/cli/test', 'test', 'bench']
+const tests = [
+  'packages/countersign/test',
+  'packages/server/test',
+  'packages/gateway/test',
+  'packages/cli/test',
+  'test',
+  'bench',
+]
   .flatMap(listFiles)
   .filter((file) => /\.(?:tsx?|mjs)$/.test(file) && !file.includes('node_modules'))
 for (const file of tests) checkTest(file)

@@ -70,7 +70,7 @@ for (const document of documents) {
 /** Where each kind of mark leads. */
 const marks = [
   { pattern: /(?<![\w§-])W\d{1,2}\b/g, document: 'docs/protocol.md', anchor: (mark) => mark.toLowerCase() },
-  { pattern: /(?<![\w-])[SKTACXRULO]\d\db?\b/g, document: 'docs/attacks.md', anchor: (mark) => mark.toLowerCase() },
+  { pattern: /(?<![\w-])[SKTACXRULOG]\d\db?\b/g, document: 'docs/attacks.md', anchor: (mark) => mark.toLowerCase() },
 ]
 /** The sections that `S§9.3–9.7, 10` cites. */
 const cited = /S§\d+(?:\.\d+)*(?:(?:–|, (?:and )?| and )(?:S§)?\d+(?:\.\d+)*(?! steps))*/g
@@ -122,7 +122,7 @@ for (const [, mark, shown] of attacks) {
 }
 const described = new Set(attacks.map(([, mark]) => mark))
 for (const { path, text } of texts)
-  for (const [, mark] of text.matchAll(/(?<![\w-])'([SKTACXRULO]\d\db?)'/g))
+  for (const [, mark] of text.matchAll(/(?<![\w-])'([SKTACXRULOG]\d\db?)'/g))
     if (!described.has(mark)) failures.push(`${path} plays ${mark}, which docs/attacks.md does not describe`)
 
 const packages = names.map((name) => JSON.parse(read(`packages/${name}/package.json`)))

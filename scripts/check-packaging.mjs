@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 const license = readFileSync('LICENSE', 'utf8')
 
 let failed = false
-for (const name of ['countersign', 'server', 'cli']) {
+for (const name of ['countersign', 'server', 'gateway', 'cli']) {
   const folder = `packages/${name}`
   // npm takes these two from the folder of the package only.
   const isLicensed = existsSync(`${folder}/LICENSE`) && readFileSync(`${folder}/LICENSE`, 'utf8') === license
@@ -23,5 +23,5 @@ for (const name of ['countersign', 'server', 'cli']) {
     }
   }
 }
-if (!failed) process.stdout.write('publint and attw accept the three packages\n')
+if (!failed) process.stdout.write('publint and attw accept the four packages\n')
 process.exitCode = failed ? 1 : 0

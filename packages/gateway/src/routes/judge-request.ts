@@ -1,0 +1,50 @@
+import { AAuthError } from 'countersign/resource'
+import { requirePlainPath } from './plain-path.js'
+import { requirePlainFields } from './require-plain-fields.js'
+import type { Need, RouteTable } from './route-table.js'
+
+/** The head of a request, as it was on the wire. */
+export interface RequestHead {
+  method: string
+  rawTarget: string
+  rawHeaders: readonly string[]
+}
+
+export interface GatewayRules {
+  table: RouteTable
+  /** What becomes of a request without signature headers: refused, or left to the upstream's own authentication. */
+  otherwise: 'refuse' | 'pass'
+}
+
+/** What is to be done with a request. */
+export type Judgement =
+  /** It passes with what it proves. */
+  | { verify: true; need: Need }
+  /** It passes as nobody. */
+  | { verify: false; need: Need | undefined }
+
+/**
+ * Judges a request by its head alone. Pure: it looks at nothing else.
+ *
+ * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`
+ */
+export function judgeRequest(head: RequestHead, { table, otherwise }: GatewayRules): Judgement {
+  if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
+    throw new AAuthError('method_not_allowed', `${head.method} is not passed on.`)
+  const path = requirePlainPath(head.rawTarget)
+  requirePlainFields(head)
+  const need = table.find(head.method, path)
+  if (need?.level === 'none') return { verify: false, need }
+  if (otherwise === 'pass' && !isSigned(head)) return { verify: false, need }
+  if (need) return { verify: true, need }
+  const methods = table.methodsAt(path)
+  throw methods.length > 0
+    ? new AAuthError('method_not_allowed', `Ask for it with ${methods.join(', ')}.`)
+    : new AAuthError('not_found', 'There is nothing here that agents may ask for.')
+}
+
+const signatureFields: ReadonlySet<string> = new Set(['signature', 'signature-input', 'signature-key'])
+
+function isSigned({ rawHeaders }: RequestHead): boolean {
+  return rawHeaders.some((name, at) => at % 2 === 0 && signatureFields.has(name.toLowerCase()))
+}

@@ -1,0 +1,61 @@
+import { AAuthError } from 'countersign/resource'
+import { requireTarget } from 'countersign/wire'
+
+const ambiguous = (what: string) =>
+  new AAuthError('target_ambiguous', `The path has ${what}: send it as a URL parser would, with one way to read it.`)
+
+/** Letters, digits, and `-._~` (RFC 3986 §2.3). */
+const needlesslyEncoded = /%(?:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])/i
+
+/**
+ * The segments of the path of a raw target that everybody reads in one way. Refused is what some servers read as another path:
+ * `//`, dot segments, encoded slashes and encoded characters that need none (W29), what is not UTF-8, and the same under further
+ * layers of encoding or behind `;`.
+ *
+ * @throws AAuthError `target_ambiguous`
+ */
+export function requirePlainPath(rawTarget: string): readonly string[] {
+  const { path } = requireTarget(rawTarget)
+  if (/%(?![0-9A-Fa-f]{2})/.test(path)) throw ambiguous('a % that encodes nothing')
+  if (needlesslyEncoded.test(path)) throw ambiguous('encoded characters that need no encoding')
+  const segments = path.slice(1).split('/')
+  for (const [at, segment] of segments.entries()) {
+    const isLast = at === segments.length - 1
+    if (segment === '' && !isLast) throw ambiguous('an empty segment')
+    const read = fullyDecoded(segment)
+    if (/[/\\\p{Cc}]/u.test(read)) throw ambiguous('an encoded slash or control character')
+    const name = nameOf(read)
+    if (/^\.{1,2}$/.test(name)) throw ambiguous('a dot segment')
+    if (name === '' && segment !== '' && !isLast) throw ambiguous('a segment without a name')
+  }
+  return segments
+}
+
+/** As the most lenient of servers read a segment: decoded until nothing is left to decode, letters in their plain form. */
+export function fullyDecoded(segment: string): string {
+  let read = segment
+  for (let layer = 0; layer < 5 && read.includes('%'); layer++) {
+    const decoded = decodeLayer(read)
+    if (decoded === undefined) {
+      // Only the outermost layer must be UTF-8: what is below may be a text with a percent sign.
+      if (layer === 0) throw ambiguous('bytes that are not UTF-8')
+      break
+    }
+    read = decoded
+  }
+  return read.normalize('NFKC')
+}
+
+function decodeLayer(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch (error) {
+    if (error instanceof URIError) return undefined
+    throw error
+  }
+}
+
+/** What is before parameters of a segment, a query or a fragment. */
+export function nameOf(decoded: string): string {
+  return decoded.replace(/[;?#].*$/s, '')
+}

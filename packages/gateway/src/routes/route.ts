@@ -1,0 +1,47 @@
+import type { Requirement } from 'countersign/resource'
+import { methodProblem } from './methods.js'
+import { pathPatternProblem } from './path-pattern.js'
+
+/** What a request must prove. `none`: nothing is verified, and nobody is named to the upstream. */
+export type Level = 'none' | Requirement
+
+/** One line of the table: which requests, and what they need. */
+export interface Route {
+  /** `GET`, with which HEAD goes, or another method; `*`: GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS. */
+  method: string
+  /**
+   * The path, as in `/events`; `{id}` is one segment or a part of one, `*` at the end is all that follows, be it nothing:
+   * `/users/{id}`, `/files/*`.
+   */
+  path: string
+  /** The level. */
+  require: Level
+  /** Space-separated values that the auth token must all have; with `authorization`, and required there. */
+  scope?: string | undefined
+  /** Largest body in bytes. @default that of the gateway */
+  maxBody?: number | undefined
+}
+
+const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
+
+/** Levels from the weakest to the strongest. */
+export function strengthOf(level: Level): number {
+  return levels.indexOf(level)
+}
+
+/** What is wrong with a route, member by member. */
+export function routeProblems(route: Route): { member: keyof Route; problem: string }[] {
+  const problems: { member: keyof Route; problem: string }[] = []
+  const refuse = (member: keyof Route, problem: string | undefined) => problem && problems.push({ member, problem })
+  refuse('method', methodProblem(route.method))
+  refuse('path', pathPatternProblem(route.path))
+  if (!levels.includes(route.require)) refuse('require', `must be one of ${levels.join(', ')}`)
+  else if (route.require === 'authorization') {
+    if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(route.scope ?? ''))
+      refuse('scope', 'must be what a person allows, such as "events.read"')
+  } else if (route.scope !== undefined) refuse('scope', 'has a meaning with require: "authorization" only')
+  const { maxBody } = route
+  if (maxBody !== undefined && !(Number.isSafeInteger(maxBody) && maxBody >= 0))
+    refuse('maxBody', 'must be a number of bytes')
+  return problems
+}

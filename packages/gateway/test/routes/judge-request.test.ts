@@ -1,0 +1,219 @@
+import { AAuthError } from 'countersign/resource'
+import { createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { describe, expect, it } from 'vitest'
+
+const read = { require: 'authorization', scope: 'read' } as const
+const write = { require: 'authorization', scope: 'write' } as const
+const routes: Route[] = [
+  { method: '*', path: '/*', ...read },
+  { method: '*', path: '/admin', ...write },
+  { method: 'GET', path: '/users/{id}', require: 'identity' },
+  { method: 'DELETE', path: '/users/{id}', ...write },
+  { method: 'GET', path: '/users/me', require: 'signature' },
+  { method: 'GET', path: '/openapi.json', require: 'none' },
+  { method: '*', path: '/reports/*', require: 'authorization', scope: 'reports', maxBody: 10 },
+]
+
+interface Asked {
+  method?: string
+  headers?: [string, string][]
+  otherwise?: 'refuse' | 'pass'
+  of?: Route[]
+}
+
+function judge(rawTarget: string, { method = 'GET', headers = [], otherwise = 'refuse', of = routes }: Asked = {}) {
+  const rawHeaders = [['Host', 'api.example'], ...headers].flat()
+  return judgeRequest({ method, rawTarget, rawHeaders }, { table: createRouteTable(of), otherwise })
+}
+
+function refusalOf(rawTarget: string, asked?: Asked): string {
+  try {
+    judge(rawTarget, asked)
+  } catch (error) {
+    if (error instanceof AAuthError) return error.code
+    throw error
+  }
+  return 'passed'
+}
+
+const needOf = (rawTarget: string, asked?: Asked) => judge(rawTarget, asked).need
+
+describe('a request is judged by the route that says most of it', () => {
+  it.each([
+    ['GET', '/', 'authorization', 'read'],
+    ['GET', '/anything/below', 'authorization', 'read'],
+    ['GET', '/admin', 'authorization', 'write'],
+    ['GET', '/users/7', 'identity', undefined],
+    ['HEAD', '/users/7', 'identity', undefined],
+    ['DELETE', '/users/7', 'authorization', 'write'],
+    ['GET', '/users/me', 'signature', undefined],
+    ['PUT', '/users/7', 'authorization', 'read'],
+    ['GET', '/users/', 'authorization', 'read'],
+    ['GET', '/openapi.json', 'none', undefined],
+    ['GET', '/reports/', 'authorization', 'reports'],
+    ['GET', '/reports/2026/11', 'authorization', 'reports'],
+    ['GET', '/admin?x=/users/me', 'authorization', 'write'],
+  ])('%s %s needs %s %s', (method, target, level, scope) => {
+    expect(needOf(target, { method })).toMatchObject({ level, scope })
+    expect(needOf(target, { method })?.routes).toHaveLength(1)
+  })
+
+  it('in whatever order they are listed', () => {
+    for (const of of [routes, routes.toReversed()]) expect(needOf('/admin', { of })).toMatchObject({ scope: 'write' })
+  })
+})
+
+// G15
+describe('a path that the upstream may read as that of another route needs what both need', () => {
+  const both = [
+    '/Admin',
+    '/ADMIN',
+    '/admin/',
+    '/admin;x',
+    '/admin;x=1/',
+    '/Admin/;y',
+    '/admin.',
+    '/admin%20',
+    '/admin%3Bx',
+  ]
+  const more = ['/admin.json', '/Admin.XML', '/admin%3Fx', '/%EF%BD%81dmin', '/%C5%BFign', '/adm%C4%B1n', '/admin%2520']
+  const signs: Route[] = [...routes, { method: '*', path: '/sign', ...write }]
+  it.each([...both, ...more])('%s', (target) => {
+    expect(needOf(target, { of: signs })).toMatchObject({ level: 'authorization', scope: 'read write' })
+  })
+
+  it('whichever of them is the weaker one', () => {
+    const of: Route[] = [
+      { method: '*', path: '/*', ...read },
+      { method: '*', path: '/public', require: 'none' },
+      { method: '*', path: '/Secret', ...write },
+      { method: '*', path: '/secret', require: 'none' },
+    ]
+    for (const target of ['/Public', '/public/', '/public;x'])
+      expect(needOf(target, { of })).toMatchObject(read2('read'))
+    expect(needOf('/public', { of })).toMatchObject({ level: 'none' })
+    expect(needOf('/SECRET', { of })).toMatchObject(read2('read write'))
+  })
+
+  it('also behind a parameter, and without the slash in front of *', () => {
+    expect(needOf('/users/ME')).toMatchObject({ level: 'identity' })
+    expect(needOf('/Reports')).toMatchObject({ scope: 'read reports', maxBody: 10 })
+    const of: Route[] = [
+      { method: '*', path: '/{page}', require: 'none' },
+      { method: '*', path: '/admin/*', ...write },
+    ]
+    expect(needOf('/admin', { of })).toMatchObject({ level: 'authorization', scope: 'write' })
+  })
+
+  it('and nothing else does', () => {
+    expect(needOf('/openapi.json')).toMatchObject({ level: 'none' })
+    expect(needOf('/administrators')).toMatchObject({ scope: 'read' })
+    expect(needOf('/users/7/')).toMatchObject({ level: 'authorization', scope: 'read' })
+  })
+})
+
+const read2 = (scope: string) => ({ level: 'authorization', scope })
+
+describe('a path that can be read in two ways is refused', () => {
+  it.each([
+    '//admin',
+    '/x//admin',
+    '/x/../admin',
+    '/x/./admin',
+    '/%2e%2e/admin',
+    '/x/..;/admin',
+    '/x/.;a=b/admin',
+    '/;x/admin',
+    '/%61dmin',
+    '/admi%6E',
+    '/a%2Dmin',
+    '/x%2Fadmin',
+    '/x%2fadmin',
+    '/x%5Cadmin',
+    '/x%252Fadmin',
+    '/%252e%252e/admin',
+    '/%25252e%25252e/admin',
+    '/x%00',
+    '/admin%0d%0aX: y',
+    '/admin%0A',
+    '/%c0%ae%c0%ae/admin',
+    '/%E9',
+    '/admin%',
+    '/admin%zz',
+    '/x%EF%BC%8Fadmin',
+    '/%EF%BC%8E%EF%BC%8E/admin',
+    '/\\admin',
+    'admin',
+    'http://api.example/admin',
+    '*',
+    '/admin#x',
+  ])('%s', (target) => {
+    expect(refusalOf(target)).toBe('target_ambiguous')
+    expect(refusalOf(target, { otherwise: 'pass' })).toBe('target_ambiguous')
+  })
+})
+
+// G02
+describe('what would make another request of it is refused', () => {
+  it.each([
+    'X-HTTP-Method-Override',
+    'X-HTTP-Method',
+    'X-Method-Override',
+    'x_http_method_override',
+    'X.HTTP.Method-Override',
+    'X-Original-URL',
+    'X-Rewrite-URL',
+    'X-Original-URI',
+    'X-Forwarded-Uri',
+    'X_Forwarded_Prefix',
+  ])('the header %s', (name) => {
+    expect(refusalOf('/users/7', { headers: [[name, 'DELETE']] })).toBe('request_malformed')
+    expect(refusalOf('/users/7', { headers: [[name, '']], otherwise: 'pass' })).toBe('request_malformed')
+  })
+
+  it.each([
+    '_method=DELETE',
+    'x=1&_METHOD=DELETE',
+    '%5Fmethod=PUT',
+    '_%6dethod=PUT',
+    'a;_method=PUT',
+    'X-HTTP-Method-Override=PUT',
+  ])('the parameter %s', (query) => {
+    expect(refusalOf(`/users/7?${query}`)).toBe('request_malformed')
+    expect(refusalOf('/users/7?payment_method=card&%6dethod=x')).toBe('passed')
+  })
+
+  // G01
+  it('a Connection that takes away what was signed, a second Host, a coding of the transfer', () => {
+    expect(refusalOf('/users/7', { headers: [['Connection', 'close, Content-Type']] })).toBe('request_malformed')
+    expect(refusalOf('/users/7', { headers: [['connection', 'x, cookie']] })).toBe('request_malformed')
+    expect(refusalOf('/users/7', { headers: [['host', 'other.example']] })).toBe('header_duplicate')
+    expect(refusalOf('/users/7', { headers: [['Transfer-Encoding', 'gzip, chunked']] })).toBe('request_malformed')
+    expect(refusalOf('/users/7', { headers: [['Connection', 'keep-alive, x-aauth-level']] })).toBe('passed')
+  })
+})
+
+describe('what is not listed is refused', () => {
+  const of: Route[] = [{ method: 'GET', path: '/events', ...read }]
+  it('by its path, its method, and a method that * does not stand for', () => {
+    expect(refusalOf('/others', { of })).toBe('not_found')
+    expect(refusalOf('/', { of })).toBe('not_found')
+    expect(refusalOf('/events', { of, method: 'POST' })).toBe('method_not_allowed')
+    expect(refusalOf('/events', { of, method: 'HEAD' })).toBe('passed')
+    for (const method of ['MOVE', 'PROPFIND', 'PURGE', 'get'])
+      expect(refusalOf('/admin', { method })).toBe('method_not_allowed')
+    for (const method of ['TRACE', 'CONNECT'])
+      expect(refusalOf('/admin', { method, otherwise: 'pass' })).toBe('method_not_allowed')
+  })
+
+  // G13
+  it('or left to the upstream where that is said, unless it has a signature header', () => {
+    expect(judge('/others', { of, otherwise: 'pass' })).toEqual({ verify: false, need: undefined })
+    expect(judge('/events', { of, otherwise: 'pass' })).toMatchObject({ verify: false })
+    for (const name of ['Signature', 'signature-input', 'Signature-Key']) {
+      const headers: [string, string][] = [[name, '']]
+      expect(judge('/events', { of, otherwise: 'pass', headers })).toMatchObject({ verify: true })
+      expect(refusalOf('/others', { of, otherwise: 'pass', headers })).toBe('not_found')
+    }
+  })
+})
