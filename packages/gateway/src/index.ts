@@ -4,6 +4,9 @@
  * @packageDocumentation
  */
 
+export type { CorsOptions } from './answers/cors.js'
+export { createGateway, type Gateway } from './create-gateway.js'
+export type { GatewayLimits, GatewayOptions } from './gateway-options.js'
 export { type GatewayRules, type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
 export type { Level, Route } from './routes/route.js'
 export { createRouteTable, type Need, type RouteTable } from './routes/route-table.js'

@@ -23,8 +23,11 @@ export function whenEnded(resource: Resource, verified: VerifiedRequest, onEnd: 
     stop()
     onEnd()
   }
+  const { exp } = verified.authorization.claims
   function wait(): void {
-    timer = setTimeout(() => void look(), interval)
+    // Not later than its end, where that comes before the next look.
+    const left = Math.max(50, exp * 1000 - Date.now())
+    timer = setTimeout(() => void look(), Math.min(interval, left))
     if (typeof timer === 'object') timer.unref()
   }
   wait()

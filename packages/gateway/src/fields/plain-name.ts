@@ -5,8 +5,3 @@
 export function plainName(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')
 }
-
-/** Whether a header could be read as one that only we write (G01). */
-export function readsAsIdentity(name: string): boolean {
-  return /^-*x-+aauth(?:-|$)/.test(plainName(name))
-}

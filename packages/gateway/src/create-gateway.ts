@@ -1,0 +1,83 @@
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { createConnections } from './forward/upstream.js'
+import type { GatewayOptions } from './gateway-options.js'
+import { setUpGateway } from './gateway-setup.js'
+import { type Exchange, type GatewayShared, serveRequest } from './serve-request.js'
+import { createSpool } from './uploads/spool.js'
+
+export interface Gateway {
+  /** Ready to listen, for plain HTTP/1.1 behind your TLS. */
+  readonly server: Server
+  /** Takes other options: what is under way ends by the old ones, and no connection is closed. @throws TypeError as {@link createGateway} */
+  use(options: GatewayOptions): void
+  /** Ends WebSockets and idle connections, and removes what uploads left. The server is yours to close first. */
+  close(): void
+}
+
+/**
+ * A reverse proxy in front of any HTTP API: verifies each request as its route says, tells the API who asks in `X-AAuth-…`
+ * headers that no client can write, and passes answers on as they come.
+ *
+ * @throws TypeError for options that cannot be meant
+ * @example
+ * ```ts
+ * const routes = [{ method: 'GET', path: '/events', require: 'authorization', scope: 'events.read' }] as const
+ * createGateway({ resource, upstream: 'http://127.0.0.1:3000', routes }).server.listen(8080)
+ * ```
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  let setup = setUpGateway(options)
+  const connections = createConnections()
+  const shared: GatewayShared = { connections, spool: createSpool(setup.limits.uploads), tunnels: new Map() }
+  const server = createServer({
+    maxHeaderSize: 32_768,
+    headersTimeout: 15_000,
+    connectionsCheckingInterval: 5000,
+    // Bodies have limits of their own.
+    requestTimeout: 0,
+    keepAliveTimeout: 75_000,
+  })
+
+  function serve(exchange: Exchange): void {
+    serveRequest(exchange, setup, shared).catch((error: unknown) => {
+      process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+      exchange.outgoing.destroy()
+      exchange.upgrade?.socket.destroy()
+    })
+  }
+
+  server.on('request', (incoming, outgoing) => serve({ incoming, outgoing, waits: false }))
+  server.on('checkContinue', (incoming, outgoing) => serve({ incoming, outgoing, waits: true }))
+  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const outgoing = answerOn(incoming, socket)
+    serve({ incoming, outgoing, waits: false, upgrade: { socket, head } })
+  })
+
+  return {
+    server,
+    use(next) {
+      setup = setUpGateway(next)
+    },
+    close() {
+      for (const end of shared.tunnels.values()) end()
+      connections.http.destroy()
+      connections.https.destroy()
+      shared.spool.close()
+    },
+  }
+}
+
+/** An ordinary answer to a request for an upgrade; the connection ends with it. */
+function answerOn(incoming: IncomingMessage, socket: Duplex): ServerResponse {
+  const outgoing = new ServerResponse(incoming)
+  outgoing.shouldKeepAlive = false
+  outgoing.assignSocket(socket as Socket)
+  socket.on('error', () => undefined)
+  outgoing.once('finish', () => {
+    outgoing.detachSocket(socket as Socket)
+    socket.end()
+  })
+  return outgoing
+}

@@ -1,0 +1,45 @@
+import { endToEndLines } from '../fields/header-lines.js'
+import { readsAsForwarded, readsAsIdentity } from '../fields/reads-as-identity.js'
+import type { IdentityFields } from '../identity/identity-fields.js'
+
+export interface ForwardedHead {
+  method: string
+  rawHeaders: readonly string[]
+  identity: IdentityFields
+  /** The upstream's own `Host`. */
+  authority: string
+  /** Where the client asked: the origin of the resource. */
+  origin: URL
+  remoteAddress: string | undefined
+  /** Bytes of the content; undefined where there is none. */
+  length: number | undefined
+  isUpgrade: boolean
+}
+
+/**
+ * The head that the upstream gets: the client's own lines as they were, without those that are of its connection or that only the
+ * gateway writes; then who asks, and from where.
+ */
+export function forwardedHeaders(head: ForwardedHead): string[] {
+  const { method, rawHeaders, identity, authority, origin, remoteAddress, length, isUpgrade } = head
+  const kept = endToEndLines(
+    rawHeaders,
+    (name) => /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || readsAsForwarded(name),
+  )
+  const hasLength = length !== undefined || ['POST', 'PUT', 'PATCH'].includes(method)
+  return [
+    ['Host', authority],
+    kept,
+    hasLength ? ['Content-Length', String(length ?? 0)] : [],
+    isUpgrade ? ['Connection', 'Upgrade', 'Upgrade', 'websocket'] : [],
+    Object.entries(identity).flat(),
+    remoteAddress === undefined ? [] : ['X-Forwarded-For', remoteAddress],
+    ['X-Forwarded-Host', origin.host],
+    ['X-Forwarded-Proto', origin.protocol.slice(0, -1)],
+  ].flat()
+}
+
+/** The head of an answer for the client: without what is of the connection, and without what was told to the upstream. */
+export function answerHeaders(rawHeaders: readonly string[]): string[] {
+  return endToEndLines(rawHeaders, readsAsIdentity)
+}

@@ -1,0 +1,114 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { Duplex, Readable } from 'node:stream'
+import { AAuthError } from 'countersign/resource'
+import type { Connections, Upstream } from './upstream.js'
+
+/** A request for the upstream. */
+export interface Forwarded {
+  method: string
+  /** As the client sent it. */
+  rawTarget: string
+  /** Names and values in turn. */
+  headers: readonly string[]
+  /** The content, from its beginning; undefined where there is none. */
+  content: (() => Readable) | undefined
+  isUpgrade: boolean
+}
+
+export interface UpstreamTimes {
+  /** Seconds until a connection stands. */
+  connectTime: number
+  /** Seconds until the head of the answer. */
+  answerTime: number
+}
+
+/** What the upstream answers; with a socket where it changed to another protocol. */
+export interface UpstreamReply {
+  answer: IncomingMessage
+  socket?: Duplex
+  head?: Buffer
+}
+
+interface Way extends UpstreamTimes {
+  upstream: Upstream
+  connections: Connections
+  /** Aborted when the client is gone. */
+  signal: AbortSignal
+  onInformation: (status: number, rawHeaders: readonly string[]) => void
+}
+
+/** Methods that may be sent twice (RFC 9110 §9.2.2). */
+const repeatable: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+/** @throws AAuthError `upstream_failed`, `upstream_late` */
+export async function sendUpstream(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
+  try {
+    return await sendOnce(forwarded, way)
+  } catch (error) {
+    // A kept connection may have been closed by the other side just before.
+    if (!(error instanceof StaleConnection) || !repeatable.has(forwarded.method) || way.signal.aborted) throw error
+    return sendOnce(forwarded, way)
+  }
+}
+
+class StaleConnection extends AAuthError {}
+
+function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
+  const { method, rawTarget, headers, content, isUpgrade } = forwarded
+  const { upstream, connections, connectTime, answerTime, signal } = way
+  return new Promise((resolve, reject) => {
+    const options = {
+      method,
+      path: rawTarget,
+      headers: headers as string[],
+      host: upstream.hostname,
+      port: upstream.port,
+      timeout: 0,
+      maxHeaderSize: 65_536,
+      signal,
+    }
+    const request = upstream.secure
+      ? httpsRequest({ ...options, agent: connections.https })
+      : httpRequest({ ...options, agent: connections.http })
+    let timer: NodeJS.Timeout | undefined
+    const allow = (seconds: number, text: string): void => {
+      clearTimeout(timer)
+      timer = setTimeout(() => {
+        reject(new AAuthError('upstream_late', text))
+        request.destroy()
+      }, seconds * 1000)
+    }
+    const settle = (reply: UpstreamReply): void => {
+      clearTimeout(timer)
+      resolve(reply)
+    }
+    const waitForAnswer = () => allow(answerTime, 'The API behind this gateway did not answer in time.')
+    allow(connectTime, 'The API behind this gateway could not be reached in time.')
+    request.once('socket', (socket) => (socket.connecting ? socket.once('connect', waitForAnswer) : waitForAnswer()))
+    request.on('information', ({ statusCode, rawHeaders }) => way.onInformation(statusCode, rawHeaders))
+    request.once('response', (answer) => settle({ answer }))
+    if (isUpgrade) request.once('upgrade', (answer, socket, head) => settle({ answer, socket, head }))
+    request.on('error', (cause) => {
+      clearTimeout(timer)
+      reject(failure(request, cause))
+    })
+    request.once('close', () => {
+      clearTimeout(timer)
+      reject(failure(request))
+    })
+    if (content)
+      content()
+        .once('error', (error) => request.destroy(error))
+        .pipe(request)
+    else request.end()
+  })
+}
+
+function failure(request: ClientRequest, cause?: Error): AAuthError {
+  const isReset = cause !== undefined && 'code' in cause && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE')
+  const text = 'The API behind this gateway cannot be reached, or gave no answer that can be read.'
+  return isReset && request.reusedSocket
+    ? new StaleConnection('upstream_failed', text, { cause })
+    : new AAuthError('upstream_failed', text, { cause })
+}

@@ -1,0 +1,34 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+
+/** The API behind the gateway. */
+export interface Upstream {
+  readonly secure: boolean
+  /** As `Host` says it. */
+  readonly authority: string
+  readonly hostname: string
+  readonly port: number
+}
+
+/** Connections that are kept for the next request, for all upstreams that a gateway has while it runs. */
+export interface Connections {
+  http: HttpAgent
+  https: HttpsAgent
+}
+
+export function createConnections(): Connections {
+  // Most servers keep an idle connection for 5 seconds or longer.
+  const options = { keepAlive: true, timeout: 4000, maxFreeSockets: 256 }
+  return { http: new HttpAgent(options), https: new HttpsAgent(options) }
+}
+
+/** @throws TypeError for what is no origin */
+export function parseUpstream(text: string): Upstream {
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
+  const isOrigin = url && ['http:', 'https:'].includes(url.protocol) && url.pathname === '/' && url.username === ''
+  if (!url || !isOrigin || url.search !== '' || url.hash !== '')
+    throw new TypeError('upstream must be a scheme, a host and a port, without a path: http://127.0.0.1:3000')
+  const secure = url.protocol === 'https:'
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  return { secure, authority: url.host, hostname, port: Number(url.port === '' ? (secure ? 443 : 80) : url.port) }
+}

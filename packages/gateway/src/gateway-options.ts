@@ -1,0 +1,59 @@
+import type { Resource } from 'countersign/resource'
+import type { CorsOptions } from './answers/cors.js'
+import type { Route } from './routes/route.js'
+
+export interface GatewayLimits {
+  /** Largest body in bytes, where a route says no other. @default 16 MiB */
+  maxBody?: number | undefined
+  /** Bytes on disk that all uploads may take together; a body of up to 1 MiB stays in memory. @default 1 GiB */
+  uploads?: number | undefined
+  /** Seconds that a body may take in all. @default 120 */
+  bodyTime?: number | undefined
+  /** Seconds without a byte of a body. @default 15 */
+  stallTime?: number | undefined
+  /** Seconds until the API is connected to. @default 5 */
+  connectTime?: number | undefined
+  /** Seconds until the API begins to answer. @default 60 */
+  answerTime?: number | undefined
+  /** Seconds that the API may be silent within an answer that is no event stream. @default 120 */
+  silence?: number | undefined
+}
+
+export interface GatewayOptions {
+  /** The API as agents know it: verifies requests, and serves its documents and keys. */
+  resource: Resource
+  /** Where the API listens: a scheme, a host and a port, such as `http://127.0.0.1:3000`. */
+  upstream: string
+  /** What requests need. What is not listed is refused. */
+  routes: readonly Route[]
+  /**
+   * What becomes of a request without signature headers. `pass`: it goes on to the API's own authentication, with empty identity
+   * headers, so that agents can be let in step by step; a bad signature is refused all the same. @default 'refuse'
+   */
+  otherwise?: 'refuse' | 'pass' | undefined
+  /** Web pages that may ask from a browser: the gateway answers preflights, which are never signed. @default none */
+  cors?: CorsOptions | undefined
+  /** Addresses or networks of your proxies. Only their `X-Forwarded-For` is read. @default none */
+  trustProxy?: readonly string[] | undefined
+  limits?: GatewayLimits | undefined
+}
+
+export const gatewayOptions = {
+  resource: true,
+  upstream: true,
+  routes: true,
+  otherwise: true,
+  cors: true,
+  trustProxy: true,
+  limits: true,
+} as const satisfies Record<keyof GatewayOptions, true>
+
+export const defaultLimits: Required<{ [Name in keyof GatewayLimits]: number }> = {
+  maxBody: 16 * 1_048_576,
+  uploads: 1024 * 1_048_576,
+  bodyTime: 120,
+  stallTime: 15,
+  connectTime: 5,
+  answerTime: 60,
+  silence: 120,
+}

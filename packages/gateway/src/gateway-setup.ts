@@ -1,0 +1,56 @@
+import { type ClientAddress, createClientAddress } from 'countersign/node'
+import type { Resource, VerifyRequestOptions } from 'countersign/resource'
+import type { CorsOptions } from './answers/cors.js'
+import { parseUpstream, type Upstream } from './forward/upstream.js'
+import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
+import type { GatewayRules } from './routes/judge-request.js'
+import { routeProblems } from './routes/route.js'
+import { createRouteTable, type Need } from './routes/route-table.js'
+
+/** The options of a gateway, checked and made ready. */
+export interface GatewaySetup {
+  resource: Resource
+  origin: URL
+  upstream: Upstream
+  rules: GatewayRules
+  cors: CorsOptions | undefined
+  clientAddress: ClientAddress
+  limits: typeof defaultLimits
+}
+
+/** @throws TypeError for options that cannot be meant */
+export function setUpGateway(options: GatewayOptions): GatewaySetup {
+  const { resource, routes, otherwise = 'refuse', cors, trustProxy = [], limits = {} } = options
+  requireNames('createGateway', options, gatewayOptions)
+  requireNames('limits', limits, defaultLimits)
+  if (typeof resource?.verify !== 'function') throw new TypeError('resource must be what createResource returns')
+  if (!Array.isArray(routes)) throw new TypeError("routes must be a list: [{ method: 'GET', path: '/events', … }]")
+  if (otherwise !== 'refuse' && otherwise !== 'pass') throw new TypeError("otherwise must be 'refuse' or 'pass'")
+  for (const [at, route] of (routes as GatewayOptions['routes']).entries())
+    for (const { member, problem } of routeProblems(route)) throw new TypeError(`routes[${at}].${member} ${problem}`)
+  for (const [name, value] of Object.entries(limits))
+    if (!(typeof value === 'number' && value > 0)) throw new TypeError(`limits.${name} must be a number above 0`)
+  return {
+    resource,
+    origin: new URL(resource.id),
+    upstream: parseUpstream(options.upstream),
+    rules: { table: createRouteTable(routes), otherwise },
+    cors,
+    clientAddress: createClientAddress(trustProxy),
+    limits: { ...defaultLimits, ...(limits as { [Name in keyof GatewayLimits]: number }) },
+  }
+}
+
+function requireNames(of: string, given: object, known: object): void {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
+  if (unknown !== undefined) throw new TypeError(`${of} has no option ${unknown}`)
+}
+
+/** What the resource is asked to verify. */
+export function requirementOf({
+  level,
+  scope,
+}: Need): VerifyRequestOptions<'signature' | 'identity' | 'authorization'> {
+  if (level === 'none') throw new TypeError('nothing is verified at the level none')
+  return scope === undefined ? { require: level } : { require: level, scope }
+}

@@ -1,0 +1,356 @@
+import { createHash } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { createServer as createNetServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { createGateway } from 'countersign-gateway'
+import { describe, expect, it } from 'vitest'
+import { agent, byToken, json, listenWith, openResource } from '../../countersign/test/resource/events-resource.js'
+import { exchange, message, openGateway, routes, signedLines, statusOf } from './gateway-stage.js'
+
+const identity = (headers: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name.replaceAll(/[^a-z]/g, '').includes('aauth')))
+
+const empty = {
+  'x-aauth-level': '',
+  'x-aauth-agent-server': '',
+  'x-aauth-delegate': '',
+  'x-aauth-jkt': '',
+  'x-aauth-issuer': '',
+  'x-aauth-subject': '',
+  'x-aauth-scope': '',
+}
+
+describe('what the upstream gets', () => {
+  it('is who asks, the raw target, and the other headers as they were', async () => {
+    const { port, arrived } = await openGateway()
+    const lines = await signedLines('/events?b=%7B&a=1', undefined, await byToken('events.read'))
+    const answer = await exchange(
+      port,
+      message([
+        ...lines,
+        'Authorization: Basic eDp5',
+        'Cookie: a=1',
+        'X-Twice: 1',
+        'x-twice: 2',
+        'Proxy-Connection: x',
+      ]),
+    )
+    expect(statusOf(answer)).toBe(200)
+    expect(arrived).toHaveLength(1)
+    expect(arrived[0]).toMatchObject({ method: 'GET', url: '/events?b=%7B&a=1', body: '' })
+    expect(arrived[0]?.headers).toMatchObject({
+      authorization: 'Basic eDp5',
+      cookie: 'a=1',
+      'x-twice': '1, 2',
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-host': 'api.example',
+      'x-forwarded-proto': 'https',
+      'x-aauth-level': 'authorization',
+      'x-aauth-agent-server': agent,
+      'x-aauth-delegate': '',
+      'x-aauth-issuer': 'https://auth.example',
+      'x-aauth-subject': 'person-1',
+      'x-aauth-scope': 'events.read',
+    })
+    expect(arrived[0]?.headers.host).toMatch(/^127\.0\.0\.1:\d+$/)
+    expect(arrived[0]?.headers).not.toHaveProperty('proxy-connection')
+    expect(answer).toMatch(/cache-control: private, no-store/i)
+    expect(answer).toMatch(/vary: Signature-Key/i)
+  })
+
+  // G01
+  it.each([
+    'X-AAuth-Subject: admin',
+    'X_AAuth_Subject: admin',
+    'x-aauth_scope: all',
+    'X.AAuth.Subject: admin',
+    'x~aauth~subject: admin',
+    'X-AAUTH-Anything-New: admin',
+    '_X-AAuth-Subject: admin',
+    'X-Forwarded-For: 10.0.0.1',
+    'X_Forwarded_For: 10.0.0.1',
+    'Forwarded: for=10.0.0.1',
+    'X-Real-IP: 10.0.0.1',
+    'X-Forwarded-Host: evil.example',
+  ])('is not what a client writes: %s', async (line) => {
+    const { port, arrived } = await openGateway()
+    const lines = await signedLines('/signed')
+    const connection = 'Connection: close, x-aauth-level, x-aauth-subject, x-forwarded-for, x-forwarded-host'
+    await exchange(port, `${[...lines, line, connection].join('\r\n')}\r\n\r\n`)
+    expect(arrived).toHaveLength(1)
+    const { 'x-aauth-jkt': thumbprint, ...others } = identity(arrived[0]?.headers ?? {})
+    expect(thumbprint).toMatch(/^[\w-]{43}$/)
+    const { 'x-aauth-jkt': _, ...nobody } = empty
+    expect(others).toEqual({ ...nobody, 'x-aauth-level': 'signature', 'x-aauth-agent-server': agent })
+    expect(JSON.stringify(arrived[0]?.rawHeaders)).not.toMatch(/admin|10\.0\.0\.1|evil/)
+  })
+
+  // G01
+  it('has no trailers of the client', async () => {
+    const { port, arrived } = await openGateway()
+    const lines = await signedLines('/events', json({ a: 1 }))
+    const chunked = lines.filter((line) => !line.startsWith('content-length'))
+    const body = '7\r\n{"a":1}\r\n0\r\nX-AAuth-Scope: all\r\nX-HTTP-Method-Override: DELETE\r\n\r\n'
+    const head = [...chunked, 'Transfer-Encoding: chunked', 'Trailer: X-AAuth-Scope']
+    expect(statusOf(await exchange(port, message(head, body)))).toBe(200)
+    expect(arrived[0]).toMatchObject({ body: '{"a":1}', trailers: {} })
+    expect(arrived[0]?.headers).toMatchObject({ 'content-length': '7', 'x-aauth-scope': '' })
+    expect(arrived[0]?.headers).not.toHaveProperty('trailer')
+  })
+
+  // G05
+  it('names no person and no scope at a level that asks for none, whatever the client shows', async () => {
+    const { port, arrived } = await openGateway()
+    const lines = await signedLines('/signed', undefined, await byToken('events.read'))
+    await exchange(port, message([...lines, 'X-AAuth-Scope: all', 'X-AAuth-Subject: admin']))
+    expect(arrived[0]?.headers).toMatchObject({ 'x-aauth-subject': '', 'x-aauth-scope': '', 'x-aauth-issuer': '' })
+  })
+
+  it('is nothing of a request that is not signed, not for the route, or not listed', async () => {
+    const { port, arrived } = await openGateway()
+    const host = 'Host: api.example'
+    expect(statusOf(await exchange(port, message(['GET /events HTTP/1.1', host])))).toBe(401)
+    expect(statusOf(await exchange(port, message(await signedLines('/others'))))).toBe(404)
+    expect(statusOf(await exchange(port, message(await signedLines('/events', { method: 'DELETE' }))))).toBe(405)
+    const low = await exchange(port, message(await signedLines('/events')))
+    expect(low).toMatch(/^HTTP\/1\.1 401[\s\S]*agent-auth: [\s\S]*resource_token=/i)
+    const narrow = await signedLines('/events', undefined, await byToken('events.other'))
+    expect(statusOf(await exchange(port, message(narrow)))).toBe(403)
+    const over = (await signedLines('/events', json({}))).map((line) => line.replace('POST', 'PUT'))
+    expect(statusOf(await exchange(port, message([...over, 'Content-Length: 2'], '{}')))).toBe(405)
+    expect(arrived).toEqual([])
+  })
+
+  it('is a request for a route without a level, as nobody’s, signed or not', async () => {
+    const { port, arrived } = await openGateway()
+    await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: api.example', 'X-AAuth-Subject: admin']))
+    await exchange(port, message(await signedLines('/open/x', json({}))), 500)
+    expect(arrived.map(({ headers }) => identity(headers))).toEqual([empty, empty])
+  })
+
+  // G13
+  it('with otherwise: pass, is also a request without signature headers, as nobody’s; a bad signature is refused', async () => {
+    const { port, arrived } = await openGateway({ otherwise: 'pass' })
+    const head = ['POST /events HTTP/1.1', 'Host: api.example', 'Authorization: Bearer x', 'X-AAuth-Subject: admin']
+    const body = [...head, 'Content-Length: 2', 'Content-Type: application/json']
+    expect(statusOf(await exchange(port, message(body, '{}')))).toBe(200)
+    expect(arrived[0]).toMatchObject({ body: '{}', headers: { authorization: 'Bearer x', ...empty } })
+    const bad = (await signedLines('/events')).map((line) =>
+      line.replace(/signature: sig1=:..../, 'signature: sig1=:AAAA'),
+    )
+    expect(statusOf(await exchange(port, message(bad)))).toBe(401)
+    expect(statusOf(await exchange(port, message([...head.slice(0, 2), 'Signature-Key: ', 'Content-Length: 0'])))).toBe(
+      401,
+    )
+    expect(arrived).toHaveLength(1)
+  })
+
+  it('keeps the documents of the resource for the gateway', async () => {
+    const { port, arrived } = await openGateway()
+    const answer = await exchange(port, message(['GET /.well-known/aauth-resource HTTP/1.1', 'Host: api.example']))
+    expect(answer).toMatch(/"resource":"https:\/\/api\.example"/)
+    expect(arrived).toEqual([])
+  })
+})
+
+// G11
+describe('a body', () => {
+  const upload = (body: string | Buffer, path = '/events') =>
+    signedLines(path, {
+      method: 'POST',
+      body: new Uint8Array(Buffer.from(body)),
+      headers: { 'content-type': 'text/plain' },
+    })
+  const spools = () => readdirSync(tmpdir()).filter((name) => name.startsWith('countersign-gateway-'))
+
+  it('above 1 MiB is spooled, arrives whole, and leaves nothing behind', async () => {
+    const { gateway, port, arrived } = await openGateway()
+    const big = 'x'.repeat(3_000_000)
+    const lines = await upload(big)
+    expect(statusOf(await exchange(port, message([...lines, `Content-Length: ${big.length}`], big)))).toBe(200)
+    expect(
+      createHash('sha256')
+        .update(arrived[0]?.body ?? '')
+        .digest('hex'),
+    ).toBe(createHash('sha256').update(big).digest('hex'))
+    const before = spools().length
+    gateway.close()
+    expect(spools().length).toBeLessThan(Math.max(1, before))
+  })
+
+  it('that is not the one that was signed is refused, and the upstream sees nothing', async () => {
+    const { port, arrived } = await openGateway()
+    for (const size of [10, 2_000_000]) {
+      const lines = await upload('x'.repeat(size))
+      const other = `${'x'.repeat(size - 1)}y`
+      expect(statusOf(await exchange(port, message([...lines, `Content-Length: ${size}`], other)))).toBe(401)
+    }
+    const unsigned = await signedLines('/events', { method: 'POST' })
+    const type = ['Content-Type: text/plain', 'Content-Length: 1']
+    expect(statusOf(await exchange(port, message([...unsigned, ...type], 'x')))).toBe(401)
+    expect(statusOf(await exchange(port, message([...(await upload('x'))])))).toBe(401)
+    expect(arrived).toEqual([])
+  })
+
+  it('beyond the limit of the gateway or the route is refused, announced or not', async () => {
+    const { port, arrived } = await openGateway({ limits: { maxBody: 1000 } })
+    const lines = await upload('x'.repeat(2000))
+    expect(statusOf(await exchange(port, message([...lines, 'Content-Length: 104857600'])))).toBe(413)
+    const chunk = `7d0\r\n${'x'.repeat(2000)}\r\n0\r\n\r\n`
+    expect(statusOf(await exchange(port, message([...lines, 'Transfer-Encoding: chunked'], chunk)))).toBe(413)
+    const small = await upload('x'.repeat(20), '/small')
+    expect(statusOf(await exchange(port, message([...small, 'Content-Length: 20'], 'x'.repeat(20))))).toBe(413)
+    expect(arrived).toEqual([])
+  })
+
+  it('that is slow, stalls, or is cut off is refused, and the upstream sees nothing', async () => {
+    const { port, arrived } = await openGateway({ limits: { stallTime: 0.2, bodyTime: 1 } })
+    const lines = await upload('x'.repeat(20))
+    expect(statusOf(await exchange(port, message([...lines, 'Content-Length: 20'], 'x'), 3000))).toBe(408)
+    expect(arrived).toEqual([])
+  })
+
+  it('is asked for only when the head was verified', async () => {
+    const { port, arrived } = await openGateway()
+    const lines = await upload('hello')
+    const expecting = ['Content-Length: 5', 'Expect: 100-continue']
+    const bad = lines.map((line) => line.replace('POST /events', 'POST /small'))
+    const refused = await exchange(port, message([...bad, ...expecting]), 1000)
+    expect(refused).toMatch(/^HTTP\/1\.1 401/)
+    const asked = await exchange(port, message([...lines, ...expecting]), 1000)
+    expect(asked).toMatch(/^HTTP\/1\.1 100 Continue/)
+    const whole = await exchange(port, message([...(await upload('hello')), ...expecting], 'hello'))
+    expect(whole).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200/)
+    expect(arrived).toHaveLength(1)
+  })
+
+  it('beyond the room on disk is refused for now', async () => {
+    const { port } = await openGateway({ limits: { uploads: 1_500_000 } })
+    const big = 'x'.repeat(2_000_000)
+    const answer = await exchange(port, message([...(await upload(big)), `Content-Length: ${big.length}`], big))
+    expect(answer).toMatch(/^HTTP\/1\.1 503[\s\S]*retry-after: 5/i)
+  })
+
+  // G02
+  it.each([
+    ['application/x-www-form-urlencoded', 'a=1&%5Fmethod=DELETE'],
+    [
+      'multipart/form-data; boundary=b',
+      '--b\r\nContent-Disposition: form-data; name="_method"\r\n\r\nDELETE\r\n--b--\r\n',
+    ],
+    [
+      'multipart/form-data; boundary=b',
+      '--b\r\ncontent-disposition: form-data; name=_method\r\n\r\nDELETE\r\n--b--\r\n',
+    ],
+    [
+      'multipart/form-data; boundary=b',
+      "--b\r\nContent-Disposition: form-data; name*=utf-8''_method\r\n\r\nPUT\r\n--b--\r\n",
+    ],
+  ])('of %s that names another method is refused', async (type, body) => {
+    const { port, arrived } = await openGateway()
+    const lines = await signedLines('/events', { method: 'POST', body, headers: { 'content-type': type } })
+    const answer = await exchange(port, message([...lines, `Content-Length: ${body.length}`], body))
+    expect(statusOf(answer)).toBe(400)
+    expect(arrived).toEqual([])
+  })
+})
+
+// G14
+describe('an upstream that', () => {
+  const ask = async (port: number, time?: number) => exchange(port, message(await signedLines('/signed')), time)
+
+  it('is down is 502 with a clear body', async () => {
+    const { port, upstream } = await openGateway()
+    await new Promise((resolve) => upstream.close(resolve))
+    expect(await ask(port)).toMatch(/^HTTP\/1\.1 502[\s\S]*"error":"temporarily_unavailable"[\s\S]*cannot be reached/)
+  })
+
+  it('does not answer is 504', async () => {
+    const { port } = await openGateway({ limits: { answerTime: 0.3 } }, () => undefined)
+    expect(statusOf(await ask(port))).toBe(504)
+  })
+
+  it.each([
+    ['closes', ''],
+    ['speaks something else', 'SSH-2.0-x\r\n'],
+    ['sends headers without end', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`],
+    ['changes the protocol unasked', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'],
+    ['says its length twice', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx'],
+  ])('%s is 502', async (_, text) => {
+    const server = createNetServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => socket.end(text))
+    })
+    const port = await listenWith(server as never)
+    const stage = await openGateway({ upstream: `http://127.0.0.1:${port}` })
+    const answer = await ask(stage.port)
+    expect(statusOf(answer)).toBe(502)
+    expect(answer).not.toMatch(/127\.0\.0\.1|ECONN|HPE/)
+  })
+
+  it('breaks off its answer breaks off ours', async () => {
+    const { port } = await openGateway({}, (_, outgoing) => {
+      outgoing.setHeader('content-length', '100')
+      outgoing.write('part')
+      setTimeout(() => outgoing.destroy(), 50)
+    })
+    const answer = await ask(port)
+    expect(answer).toMatch(/content-length: 100/i)
+    expect(answer.endsWith('part')).toBe(true)
+  })
+
+  it('falls silent in its answer is cut off', async () => {
+    const { port } = await openGateway({ limits: { silence: 0.3 } }, (_, outgoing) => void outgoing.write('part'))
+    const answer = await ask(port, 4000)
+    expect(answer).toMatch(/part/)
+    expect(answer).not.toMatch(/\r\n0\r\n\r\n$/)
+  })
+
+  it('sends 1xx first, echoes what it was told, and allows shared caches', async () => {
+    const { port } = await openGateway({}, (incoming, outgoing) => {
+      outgoing.writeProcessing()
+      outgoing.writeEarlyHints({ link: '</a.css>; rel=preload', 'x-aauth-jkt': 'hint' })
+      for (const [name, value] of Object.entries(incoming.headers))
+        if (name.startsWith('x-aauth')) outgoing.setHeader(name, String(value))
+      outgoing.setHeader('X_AAuth_Subject', 'x')
+      outgoing.setHeader('connection', 'x-hop, keep-alive')
+      outgoing.setHeader('x-hop', '1')
+      outgoing.setHeader('set-cookie', ['a=1', 'b=2'])
+      outgoing.setHeader('cache-control', 'public, max-age=60')
+      outgoing.setHeader('cdn-cache-control', 'max-age=60')
+      outgoing.end('done')
+    })
+    const answer = await ask(port)
+    expect(answer).toMatch(/HTTP\/1\.1 200/)
+    expect(answer).toMatch(/HTTP\/1\.1 103/)
+    expect(answer).toMatch(/set-cookie: a=1\r\nset-cookie: b=2/i)
+    expect(answer).toMatch(/\r\ncache-control: private, no-store\r\n/i)
+    expect(answer).not.toMatch(/aauth|x-hop|public|cdn-cache/i)
+  })
+
+  it('closed the kept connection does not fail the next request', async () => {
+    const { port, upstream } = await openGateway()
+    expect(statusOf(await ask(port))).toBe(200)
+    upstream.closeAllConnections()
+    expect(statusOf(await ask(port))).toBe(200)
+  })
+})
+
+describe('options', () => {
+  const resource = openResource()
+  const upstream = 'http://127.0.0.1:1'
+  it.each([
+    [{ upstream: 'http://127.0.0.1:1/base' }, /without a path/],
+    [{ upstream: 'ftp://x' }, /upstream/],
+    [{ otherwise: 'allow' }, /otherwise/],
+    [{ routs: [] }, /no option routs/],
+    [{ limits: { maxbody: 1 } }, /no option maxbody/],
+    [{ routes: [{ method: 'get', path: '/', require: 'none' }] }, /routes\[0\]\.method must be a method in capitals/],
+    [{ routes: [{ method: 'GET', path: '/a//b', require: 'none' }] }, /empty segment/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'authorization' }] }, /scope/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'identity', scope: 'x' }] }, /scope/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'admin' }] }, /require/],
+  ])('%j are refused', (given, reason) => {
+    expect(() => createGateway({ resource, upstream, routes, ...given } as never)).toThrow(reason)
+  })
+})

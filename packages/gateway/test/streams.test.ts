@@ -1,0 +1,227 @@
+import { createServer } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { issueToken } from 'countersign'
+import { january, type KeyReference } from 'countersign/wire'
+import { createGateway } from 'countersign-gateway'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  agent,
+  agentSigner,
+  authServer,
+  byToken,
+  id,
+  issuerSigner,
+  listenWith,
+} from '../../countersign/test/resource/events-resource.js'
+import { exchange, message, openGateway, routes, signedLines, statusOf } from './gateway-stage.js'
+
+/** A token that ends in so many seconds. */
+async function shortToken(seconds: number): Promise<KeyReference> {
+  const claims = {
+    iss: authServer,
+    aud: id,
+    agent,
+    sub: 'person-1',
+    scope: 'events.read',
+    cnf: { jwk: agentSigner.jwk },
+    exp: Math.floor(Date.now() / 1000) + seconds,
+  }
+  return { scheme: 'jwt', jwt: await issueToken(january.tokens.auth, claims, { signer: issuerSigner }) }
+}
+
+const handshake = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: abc']
+
+/** A gateway in front of an upstream that answers handshakes, and says back what it is told. */
+async function openSockets(): Promise<{ port: number; handshakes: string[]; left: () => number }> {
+  const handshakes: string[] = []
+  let open = 0
+  const upstream = createServer((_, outgoing) => outgoing.writeHead(426).end('plain'))
+  upstream.on('upgrade', (incoming, socket: Duplex) => {
+    handshakes.push(incoming.rawHeaders.join('\n'))
+    open++
+    // Half of a connection stays open here until it is ended, too.
+    socket.on('end', () => socket.end())
+    socket.on('close', () => open--).on('error', () => undefined)
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-AAuth-JKT: x\r\n\r\nhi',
+    )
+    socket.on('data', (chunk: Buffer) => socket.write(`<${chunk.toString()}>`))
+  })
+  const { port } = await openGateway({ upstream: `http://127.0.0.1:${await listenWith(upstream)}` })
+  return { port, handshakes, left: () => open }
+}
+
+interface Talk {
+  socket: Socket
+  heard: () => string
+  closed: Promise<void>
+}
+
+function talk(port: number, head: string): Talk {
+  const socket = connect(port, '127.0.0.1')
+  let text = ''
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    text += chunk
+  })
+  socket.on('error', () => undefined)
+  onTestFinished(() => void socket.destroy())
+  socket.write(head)
+  return { socket, heard: () => text, closed: new Promise((resolve) => socket.once('close', () => resolve())) }
+}
+
+describe('a WebSocket', () => {
+  it('is passed through once its handshake is verified', async () => {
+    const { port, handshakes } = await openSockets()
+    const lines = await signedLines('/socket', undefined, await byToken('events.read'))
+    const { socket, heard } = talk(
+      port,
+      `${[...lines, ...handshake, 'X-AAuth-Subject: admin'].join('\r\n')}\r\n\r\nearly`,
+    )
+    await expect.poll(heard).toMatch(/^HTTP\/1\.1 101[\s\S]*\r\n\r\nhi<early>$/)
+    socket.write('more')
+    await expect.poll(heard).toMatch(/<more>$/)
+    expect(heard()).not.toMatch(/aauth/i)
+    expect(handshakes[0]).toMatch(/X-AAuth-Subject\nperson-1\n/)
+    expect(handshakes[0]).not.toMatch(/admin/)
+  })
+
+  it('is refused without a signature, without the scope, for another protocol, and with a body', async () => {
+    const { port, handshakes } = await openSockets()
+    const ask = async (lines: string[]) => exchange(port, `${lines.join('\r\n')}\r\n\r\n`)
+    expect(statusOf(await ask(['GET /socket HTTP/1.1', 'Host: api.example', ...handshake]))).toBe(401)
+    const narrow = await signedLines('/socket', undefined, await byToken('events.other'))
+    expect(statusOf(await ask([...narrow, ...handshake]))).toBe(403)
+    const good = async () => signedLines('/socket', undefined, await byToken('events.read'))
+    expect(statusOf(await ask([...(await good()), 'Connection: Upgrade', 'Upgrade: h2c']))).toBe(400)
+    expect(statusOf(await ask([...(await good()), ...handshake, 'Content-Length: 30']))).toBe(400)
+    expect(statusOf(await ask(['POST /open/ HTTP/1.1', 'Host: x', ...handshake]))).toBe(400)
+    expect(handshakes).toEqual([])
+  })
+
+  // G14
+  it('that the upstream does not open gets its answer, and the connection ends', async () => {
+    const upstream = createServer((_, outgoing) => outgoing.writeHead(426).end('plain'))
+    upstream.on('upgrade', (_, socket: Duplex) => socket.end('HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno'))
+    const { port } = await openGateway({ upstream: `http://127.0.0.1:${await listenWith(upstream)}` })
+    const lines = await signedLines('/socket', undefined, await byToken('events.read'))
+    const after = 'GET /open/ HTTP/1.1\r\nHost: x\r\n\r\n'
+    const answer = await exchange(port, `${[...lines, ...handshake].join('\r\n')}\r\n\r\n${after}`)
+    expect(answer).toMatch(/^HTTP\/1\.1 403/)
+    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1)
+  })
+
+  // G08
+  it('is closed on both sides when its token ends', async () => {
+    const { port, left } = await openSockets()
+    const lines = await signedLines('/socket', undefined, await shortToken(2))
+    const { closed, heard } = talk(port, `${[...lines, ...handshake].join('\r\n')}\r\n\r\n`)
+    await expect.poll(heard).toMatch(/hi$/)
+    const began = Date.now()
+    await closed
+    expect(Date.now() - began).toBeLessThan(3000)
+    await expect.poll(left).toBe(0)
+  })
+
+  it('ends with either side', async () => {
+    const { port, left } = await openSockets()
+    const lines = await signedLines('/socket', undefined, await byToken('events.read'))
+    const { socket, heard } = talk(port, `${[...lines, ...handshake].join('\r\n')}\r\n\r\n`)
+    await expect.poll(heard).toMatch(/hi$/)
+    socket.destroy()
+    await expect.poll(left).toBe(0)
+  })
+})
+
+describe('an event stream', () => {
+  const events = (type: string) =>
+    openGateway({}, (_, outgoing) => {
+      outgoing.setHeader('content-type', type)
+      outgoing.write('data: 1\n\n')
+      const timer = setInterval(() => outgoing.write('data: 2\n\n'), 100)
+      outgoing.once('close', () => clearInterval(timer))
+    })
+
+  it('comes as it is sent, not when it is whole', async () => {
+    const { port } = await events('text/event-stream')
+    const lines = await signedLines('/events', undefined, await byToken('events.read'))
+    const { heard } = talk(port, `${lines.join('\r\n')}\r\n\r\n`)
+    await expect.poll(heard, { timeout: 1000 }).toMatch(/data: 1/)
+    await expect.poll(heard, { timeout: 1000 }).toMatch(/data: 2/)
+  })
+
+  // G08
+  it.each(['text/event-stream', 'application/x-ndjson'])('of %s ends when its token does', async (type) => {
+    const { port } = await events(type)
+    const lines = await signedLines('/events', undefined, await shortToken(2))
+    const began = Date.now()
+    const answer = await exchange(port, message(lines), 6000)
+    expect(Date.now() - began).toBeLessThan(4000)
+    // What is no event stream must not look whole.
+    expect(answer.endsWith('\r\n0\r\n\r\n')).toBe(type === 'text/event-stream')
+  })
+
+  it('is given up when the client goes', async () => {
+    let open = 0
+    const { port } = await openGateway({}, (_, outgoing) => {
+      open++
+      outgoing.once('close', () => open--)
+      outgoing.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+    })
+    const lines = await signedLines('/events', undefined, await byToken('events.read'))
+    const { socket, heard } = talk(port, `${lines.join('\r\n')}\r\n\r\n`)
+    await expect.poll(heard).toMatch(/200/)
+    socket.destroy()
+    await expect.poll(() => open).toBe(0)
+  })
+})
+
+describe('other options', () => {
+  it('hold for the next request, and what is under way ends by the old ones, on the same connection', async () => {
+    let answer = () => undefined as unknown
+    const { port, gateway, options, arrived } = await openGateway({}, (incoming, outgoing) => {
+      if (incoming.url === '/signed') answer = () => outgoing.end('slow')
+      else outgoing.end('open')
+    })
+    const open = 'GET /open/ HTTP/1.1\r\nHost: x\r\n\r\n'
+    const { socket, heard } = talk(port, `${(await signedLines('/signed')).join('\r\n')}\r\n\r\n`)
+    await expect.poll(() => arrived.length).toBe(1)
+    gateway.use({ ...options, routes: routes.filter(({ path }) => path === '/open/*') })
+    answer()
+    await expect.poll(heard).toMatch(/slow/)
+    socket.write(open)
+    await expect.poll(heard).toMatch(/open/)
+    expect(statusOf(await exchange(port, message(await signedLines('/signed'))))).toBe(404)
+    expect(() => gateway.use({ ...options, upstream: 'nowhere' })).toThrow(TypeError)
+    expect(statusOf(await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x'])))).toBe(200)
+  })
+})
+
+describe('pages of other origins', () => {
+  const preflight = (origin: string, method = 'GET', path = '/events') => [
+    `OPTIONS ${path} HTTP/1.1`,
+    'Host: api.example',
+    `Origin: ${origin}`,
+    `Access-Control-Request-Method: ${method}`,
+    'Access-Control-Request-Headers: signature, signature-input',
+  ]
+
+  it('are answered where the setting lists them and a route the method', async () => {
+    const { port, arrived } = await openGateway({ cors: { origins: ['https://app.example'] } })
+    const allowed = await exchange(port, message(preflight('https://app.example')))
+    expect(allowed).toMatch(/^HTTP\/1\.1 204[\s\S]*allow-origin: https:\/\/app\.example\r\n/i)
+    expect(allowed).toMatch(/allow-headers: signature, signature-input\r\n/i)
+    const others = [preflight('https://evil.example'), preflight('https://app.example', 'DELETE')]
+    others.push(preflight('https://app.example', 'GET', '/nowhere'))
+    for (const lines of others) expect(await exchange(port, message(lines))).not.toMatch(/allow-origin/i)
+    const refused = await exchange(port, message(['GET /events HTTP/1.1', 'Host: x', 'Origin: https://app.example']))
+    expect(refused).toMatch(/^HTTP\/1\.1 401[\s\S]*allow-origin: https:\/\/app\.example\r\n/i)
+    expect(arrived).toEqual([])
+  })
+
+  it('are not without it', async () => {
+    const { port, options } = await openGateway()
+    expect(statusOf(await exchange(port, message(preflight('https://app.example'))))).toBe(405)
+    expect(createGateway({ ...options, cors: { origins: '*' } }).server).toBeDefined()
+  })
+})
