@@ -22,6 +22,8 @@ const serverStock = [
 const layers = {
   countersign: {
     lib: [],
+    // Settings of programs, whatever they are: what is wrong with them, in words for whoever wrote them.
+    settings: ['lib'],
     httpsig: ['lib'],
     protocol: ['lib'],
     tokens: ['lib', 'protocol'],
@@ -39,11 +41,20 @@ const layers = {
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
-    wire: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
+    wire: ['lib', 'settings', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     index: ['lib', 'httpsig', 'tokens', 'discovery', 'editions'],
     // What it knows of Node is the shape of a response, so that it is loaded anywhere.
     'node/keep-private': ['protocol'],
-    node: ['lib', 'httpsig', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-way', 'node/keep-private'],
+    node: [
+      'lib',
+      'settings',
+      'httpsig',
+      'discovery',
+      'editions',
+      'agent/agent-store',
+      'agent/consent-way',
+      'node/keep-private',
+    ],
     'resource/hono': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
     'resource/mcp': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
     // A store that several instances share.

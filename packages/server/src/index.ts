@@ -4,7 +4,6 @@
  * @packageDocumentation
  */
 
-export { ConfigurationError } from './config/configuration-error.js'
 export {
   type AdminSettings,
   type Configuration,
@@ -17,7 +16,7 @@ export {
   settingTable,
 } from './config/configuration-schema.js'
 export { isPostgresUrl, shownDatabase } from './config/database-setting.js'
-export { environmentName } from './config/environment-settings.js'
+export { environmentName } from './config/environment-name.js'
 export { type LoadedConfig, loadConfig } from './config/load-config.js'
 export { loadLogoReEncoder } from './config/load-logo-re-encoder.js'
 export { parseMasterKey } from './config/parse-master-key.js'
@@ -51,8 +50,6 @@ export { askAlways, type Policy, type PolicyDecision, type PolicyRequest } from 
 export { type PolicyRule, policyOfRules } from './policy/policy-of-rules.js'
 export type { RiskPatterns } from './policy/risk.js'
 export { hashPassword } from './secrets/passwords.js'
-export type { ConfigurationProblem } from './settings/configuration-problem.js'
-export type { SettingRow } from './settings/setting-rows.js'
 export type { ListedAgent } from './storage/agents/agent-storage.js'
 export type { RecordedEvent } from './storage/audit/audit-storage.js'
 export { eventNames } from './storage/audit/event-names.js'

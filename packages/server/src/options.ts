@@ -1,5 +1,11 @@
 import type { Algorithm, AllowedNetwork, FetchDocument, OnEvent } from 'countersign'
-import { type AgentSelection, algorithmNames, type CertificateFinder, type DiscoveryLimits } from 'countersign/wire'
+import {
+  type AgentSelection,
+  algorithmNames,
+  type CertificateFinder,
+  type DiscoveryLimits,
+  problemsOf,
+} from 'countersign/wire'
 import * as z from 'zod'
 import type { IdentityProvider } from './identity-providers/identity-provider.js'
 import type { ServerKeys } from './keys/server-keys.js'
@@ -25,7 +31,6 @@ import {
   text,
   whole,
 } from './settings/fields.js'
-import { problemsOf } from './settings/problems-of.js'
 import type { Storage } from './storage/storage.js'
 
 /** How long things are good for, in seconds. */

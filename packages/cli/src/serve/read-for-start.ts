@@ -1,6 +1,5 @@
-import type { CertificateFinder } from 'countersign/wire'
+import { type CertificateFinder, ConfigurationError } from 'countersign/wire'
 import {
-  ConfigurationError,
   type LoadedConfig,
   type LogoReEncoder,
   loadLogoReEncoder,

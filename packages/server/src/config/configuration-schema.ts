@@ -1,3 +1,4 @@
+import { type SettingRow, settingRows } from 'countersign/wire'
 import * as z from 'zod'
 import {
   type AuthServerOptions,
@@ -8,7 +9,6 @@ import {
   settingShape,
 } from '../options.js'
 import { networks, text, whole } from '../settings/fields.js'
-import { type SettingRow, settingRows } from '../settings/setting-rows.js'
 import { databaseProblem } from './database-setting.js'
 
 /** Where the server listens. */

@@ -1,14 +1,18 @@
 import { dirname, resolve } from 'node:path'
-import { isLoopbackIdentifier } from 'countersign/wire'
+import { readConfigurationFile } from 'countersign/node'
+import {
+  ConfigurationError,
+  type ConfigurationProblem,
+  environmentSettings,
+  isLoopbackIdentifier,
+  problemsOf,
+  withOverrides,
+} from 'countersign/wire'
 import type * as z from 'zod'
-import type { ConfigurationProblem } from '../settings/configuration-problem.js'
 import { contradictionsOf } from '../settings/contradictions-of.js'
-import { problemsOf } from '../settings/problems-of.js'
-import { ConfigurationError } from './configuration-error.js'
-import { configurationSchema, configurationShape, type Settings } from './configuration-schema.js'
+import { configurationSchema, configurationShape, type Settings, settingTable } from './configuration-schema.js'
 import { isPostgresUrl } from './database-setting.js'
-import { environmentName, environmentSettings } from './environment-settings.js'
-import { readConfigurationFile } from './read-configuration-file.js'
+import { environmentName, variablePrefix } from './environment-name.js'
 
 /** A configuration that was read and checked by itself; {@link requireSafeStart} judges the machine it runs on. */
 export interface LoadedConfig {
@@ -28,7 +32,7 @@ export interface LoadedConfig {
 export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<LoadedConfig> {
   const file = resolve(path)
   const content = await readConfigurationFile(file)
-  const overrides = environmentSettings(env)
+  const overrides = environmentSettings(env, settingTable, variablePrefix)
   const merged = withOverrides(content, overrides.values)
   const parsed = configurationSchema.safeParse(merged, { reportInput: true })
   const problems = [
@@ -77,17 +81,6 @@ function contradictionsIn(settings: { [Name in keyof Settings]?: Settings[Name] 
 function portOf(given: object, { issuer, listen }: Settings): number {
   const set = 'listen' in given && typeof given.listen === 'object' && given.listen !== null && 'port' in given.listen
   return set || !isLoopbackIdentifier(issuer) ? listen.port : Number(new URL(issuer).port)
-}
-
-/** The file's object with the environment's values in their places. */
-function withOverrides(content: object, values: ReadonlyMap<string, unknown>): object {
-  return [...values].reduce((merged, [name, value]) => withMember(merged, name.split('.'), value), content)
-}
-
-function withMember(object: object, [first = '', ...rest]: readonly string[], value: unknown): object {
-  if (rest.length === 0) return { ...object, [first]: value }
-  const group = (object as Record<string, unknown>)[first]
-  return { ...object, [first]: withMember(typeof group === 'object' && group !== null ? group : {}, rest, value) }
 }
 
 function withVariable(setting: string, values: ReadonlyMap<string, unknown>): string {

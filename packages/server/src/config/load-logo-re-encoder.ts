@@ -1,6 +1,6 @@
 import { MissingPackageError } from 'countersign/node'
+import { ConfigurationError } from 'countersign/wire'
 import type { LogoReEncoder } from '../logos/logo-re-encoder.js'
-import { ConfigurationError } from './configuration-error.js'
 import type { LoadedConfig } from './load-config.js'
 
 /**

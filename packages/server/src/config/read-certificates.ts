@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { MissingPackageError } from 'countersign/node'
-import type { CertificateFinder } from 'countersign/wire'
-import type { ConfigurationProblem } from '../settings/configuration-problem.js'
-import { ConfigurationError } from './configuration-error.js'
+import { type CertificateFinder, ConfigurationError, type ConfigurationProblem } from 'countersign/wire'
 import type { LoadedConfig } from './load-config.js'
 
 /**

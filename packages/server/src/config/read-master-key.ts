@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { ConfigurationError } from './configuration-error.js'
+import { ConfigurationError } from 'countersign/wire'
 import type { LoadedConfig } from './load-config.js'
 import { parseMasterKey } from './parse-master-key.js'
 

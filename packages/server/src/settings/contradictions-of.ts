@@ -1,5 +1,4 @@
-import { identifierRepair, isIdentifier } from 'countersign/wire'
-import type { ConfigurationProblem } from './configuration-problem.js'
+import { type ConfigurationProblem, identifierRepair, isIdentifier } from 'countersign/wire'
 
 /** The settings that can be at odds; those that are not well formed are left out. */
 interface Related {

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Configuration, ConfigurationError, environmentName, loadConfig, settingTable } from 'countersign-server'
+import { ConfigurationError } from 'countersign/wire'
+import { type Configuration, environmentName, loadConfig, settingTable } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { configurationFolder } from './configuration-folder.js'
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { ConfigurationError, loadConfig, parseMasterKey, readMasterKey, requireSafeStart } from 'countersign-server'
+import { ConfigurationError } from 'countersign/wire'
+import { loadConfig, parseMasterKey, readMasterKey, requireSafeStart } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { configurationFolder } from './configuration-folder.js'
 

@@ -1,11 +1,5 @@
-import {
-  ConfigurationError,
-  type LoadedConfig,
-  loadConfig,
-  readCertificates,
-  readMasterKey,
-  requireSafeStart,
-} from 'countersign-server'
+import { ConfigurationError } from 'countersign/wire'
+import { type LoadedConfig, loadConfig, readCertificates, readMasterKey, requireSafeStart } from 'countersign-server'
 import { checking, type Finding } from '../finding.js'
 
 /** The settings, where they can be used at all. */

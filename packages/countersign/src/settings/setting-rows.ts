@@ -1,4 +1,10 @@
-import type * as z from 'zod'
+/** A schema of zod, as far as it is read here. */
+export interface SettingSchema {
+  readonly _zod: { readonly def: object & { type: string } }
+}
+
+/** The schemas of settings by their names. */
+export type SchemaShape = Readonly<Record<string, SettingSchema>>
 
 /** A setting: its name, and how its environment variable is read. */
 export interface SettingRow {
@@ -18,19 +24,19 @@ const reads: Readonly<Record<string, SettingRow['read']>> = {
 }
 
 /** Every setting of a schema, in its order; a group is its members. */
-export function settingRows(shape: Readonly<Record<string, z.core.$ZodType>>, group = ''): SettingRow[] {
+export function settingRows(shape: SchemaShape, group = ''): SettingRow[] {
   return Object.entries(shape).flatMap(([member, schema]) => {
     const name = `${group}${member}`
     const { inner, preset } = unwrapped(schema)
-    if (inner.type === 'object' && 'shape' in inner) return settingRows(inner.shape as typeof shape, `${name}.`)
+    if (inner.type === 'object' && 'shape' in inner) return settingRows(inner.shape as SchemaShape, `${name}.`)
     return [{ name, read: reads[inner.type] ?? 'json', default: preset }]
   })
 }
 
 /** A schema without what says that it may be absent. */
-function unwrapped(schema: z.core.$ZodType): { inner: z.core.$ZodTypeDef; preset: unknown } {
+function unwrapped(schema: SettingSchema): { inner: SettingSchema['_zod']['def']; preset: unknown } {
   const { def } = schema._zod
   if (!('innerType' in def)) return { inner: def, preset: undefined }
-  const { inner, preset } = unwrapped(def.innerType as z.core.$ZodType)
+  const { inner, preset } = unwrapped(def.innerType as SettingSchema)
   return { inner, preset: def.type === 'default' && 'defaultValue' in def ? def.defaultValue : preset }
 }

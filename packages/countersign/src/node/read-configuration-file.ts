@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { ConfigurationError } from './configuration-error.js'
+import { ConfigurationError } from '../settings/configuration-error.js'
 
 type Reader = (path: string) => Promise<unknown>
 

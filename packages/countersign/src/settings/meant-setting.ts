@@ -1,4 +1,4 @@
-import { nearestName } from 'countersign/wire'
+import { nearestName } from '../lib/nearest-name.js'
 
 /** The setting, or group, that was meant by an unknown name: it may be misspelled, at another level, or longer. */
 export function meantSetting(unknown: string, settings: readonly string[]): string | undefined {

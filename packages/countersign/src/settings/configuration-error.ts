@@ -1,4 +1,4 @@
-import type { ConfigurationProblem } from '../settings/configuration-problem.js'
+import type { ConfigurationProblem } from './configuration-problem.js'
 
 /** A configuration that the server does not start with; its message has a line for each wrong setting. */
 export class ConfigurationError extends Error {

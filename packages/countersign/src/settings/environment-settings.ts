@@ -1,9 +1,8 @@
-import type { ConfigurationProblem } from '../settings/configuration-problem.js'
-import type { SettingRow } from '../settings/setting-rows.js'
-import { settingTable } from './configuration-schema.js'
+import type { ConfigurationProblem } from './configuration-problem.js'
+import type { SettingRow } from './setting-rows.js'
 
 /** What the environment overrides. */
-interface EnvironmentSettings {
+export interface EnvironmentSettings {
   /** Values by the names of their settings. */
   values: ReadonlyMap<string, unknown>
   problems: readonly ConfigurationProblem[]
@@ -11,17 +10,22 @@ interface EnvironmentSettings {
   unknown: readonly string[]
 }
 
-/** The environment variable of a setting: `listen.port` → `COUNTERSIGN_LISTEN_PORT`. */
-export function environmentName(setting: string): string {
-  return `COUNTERSIGN_${setting.replaceAll('.', '_').replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`
+/** The environment variable of a setting: `listen.port` → `COUNTERSIGN_LISTEN_PORT`, with that prefix. */
+export function variableOf(setting: string, prefix: string): string {
+  return `${prefix}${setting.replaceAll('.', '_').replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`
 }
-/** Reads `COUNTERSIGN_…`; an empty variable counts as absent. */
-export function environmentSettings(env: NodeJS.ProcessEnv): EnvironmentSettings {
+
+/** Reads the variables of a prefix such as `COUNTERSIGN_`; an empty one counts as absent. */
+export function environmentSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  table: readonly SettingRow[],
+  prefix: string,
+): EnvironmentSettings {
   const values = new Map<string, unknown>()
   const problems: ConfigurationProblem[] = []
   const names = new Set<string>()
-  for (const row of settingTable) {
-    const variable = environmentName(row.name)
+  for (const row of table) {
+    const variable = variableOf(row.name, prefix)
     names.add(variable)
     const text = env[variable]
     if (text === undefined || text === '') continue
@@ -31,7 +35,7 @@ export function environmentSettings(env: NodeJS.ProcessEnv): EnvironmentSettings
   }
   // The last one is what an orchestrator sets for a service of that name.
   const unknown = Object.keys(env).filter(
-    (name) => name.startsWith('COUNTERSIGN_') && !names.has(name) && !/_(?:SERVICE|PORT)(?:_|$)/.test(name),
+    (name) => name.startsWith(prefix) && !names.has(name) && !/_(?:SERVICE|PORT)(?:_|$)/.test(name),
   )
   return { values, problems, unknown }
 }
