@@ -106,6 +106,7 @@ const layers = {
     ['gateway-setup'],
     ['serve-request'],
     ['create-gateway'],
+    ['config'],
     ['index'],
   ]),
   cli: upwards([
@@ -113,7 +114,7 @@ const layers = {
     ['command'],
     ['terminal', 'database', 'flags', 'network', 'agent-folder'],
     ['trace', 'inspect', 'discover', 'keys', 'verify', 'own-agent'],
-    ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'mcp', 'init'],
+    ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'mcp', 'init', 'gateway'],
     ['commands'],
     ['program'],
     ['main'],
@@ -147,14 +148,14 @@ const dependencies = {
     'sonic-boom',
     'zod',
   ],
-  gateway: ['countersign'],
+  gateway: ['countersign', 'zod'],
   cli: ['commander', 'countersign', 'open', 'parse5'],
 }
 
 /** Packages that some files of a package need, and that are installed by whoever uses these. */
 const optionalPeers = {
   countersign: ['@opentelemetry/api', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
-  cli: ['countersign-server'],
+  cli: ['countersign-gateway', 'countersign-server'],
   server: ['pg', 'pgpass'],
 }
 

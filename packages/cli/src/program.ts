@@ -24,12 +24,12 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
   for (const { name, about, subject, flags, needs, load } of [...tools, ...operations]) {
     const { group, rest } = groupOf(program, name)
     const command = group.command(rest).description(about)
-    if (subject) command.addArgument(new Argument(subject.name, subject.description))
+    for (const word of subject?.name.split(' ') ?? []) command.addArgument(new Argument(word, subject?.description))
     for (const flag of flags) command.addOption(optionOf(flag))
     command.action(async () => {
       if (needs) requirePackage(needs)
       const run = await load()
-      status = await run(command.opts(), terminal, command.args[0] ?? '')
+      status = await run(command.opts(), terminal, command.args.join(' '))
     })
   }
   const args = argv.slice(2)

@@ -11,9 +11,9 @@ export interface Gateway {
   /** Ready to listen, for plain HTTP/1.1 behind your TLS. */
   readonly server: Server
   /** Takes other options: what is under way ends by the old ones, and no connection is closed. @throws TypeError as {@link createGateway} */
-  use(options: GatewayOptions): void
+  readonly use: (options: GatewayOptions) => void
   /** Ends WebSockets and idle connections, and removes what uploads left. The server is yours to close first. */
-  close(): void
+  readonly close: () => void
 }
 
 /**

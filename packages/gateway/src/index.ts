@@ -5,8 +5,12 @@
  */
 
 export type { CorsOptions } from './answers/cors.js'
+export { type ConfiguredGateway, createConfiguredGateway } from './config/configured-gateway.js'
+export type { GatewaySettings } from './config/gateway-schema.js'
+export { type LoadedGatewayConfig, loadGatewayConfig } from './config/load-gateway-config.js'
 export { createGateway, type Gateway } from './create-gateway.js'
 export type { GatewayLimits, GatewayOptions } from './gateway-options.js'
 export { type GatewayRules, type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
+export { requirePlainPath } from './routes/plain-path.js'
 export type { Level, Route } from './routes/route.js'
 export { createRouteTable, type Need, type RouteTable } from './routes/route-table.js'

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { CommandError } from './command-error.js'
 
 /** Packages that some commands need, and that are installed by whoever uses these. */
-export type OptionalPackage = 'countersign-server'
+export type OptionalPackage = 'countersign-server' | 'countersign-gateway'
 
 /** @throws CommandError with the line that installs the package, where it is not there */
 export function requirePackage(name: OptionalPackage): void {

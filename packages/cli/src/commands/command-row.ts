@@ -18,7 +18,7 @@ export interface Flag {
 export interface CommandRow {
   name: string
   about: string
-  /** The one thing that the command is about: `<url>`. */
+  /** What the command is about: `<url>`, mostly one word. */
   subject?: { name: string; description: string }
   flags: readonly Flag[]
   /** The package that must be installed when it is called. */

@@ -1,5 +1,6 @@
 /** What groups of commands are about. */
 export const groups: Readonly<Record<string, string>> = {
+  gateway: 'the reverse proxy for APIs without code',
   users: 'the people who can sign in',
   tokens: 'what people allowed the agent of this command line',
   keys: 'keys to sign with, and those of the auth server',

@@ -257,6 +257,24 @@ export const tools: readonly CommandRow[] = [
     load: async () => (await import('../sign/sign-command.js')).signCommand,
   },
   {
+    name: 'gateway',
+    about: 'protect an API without code in it: a reverse proxy that verifies each request by a table of routes',
+    flags: [
+      { flags: '--config <file>', description: 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on' },
+      { flags: '--upstream <url>', description: 'the API behind it, in place of upstream of the configuration' },
+    ],
+    needs: 'countersign-gateway',
+    load: async () => (await import('../gateway/gateway-command.js')).gatewayCommand,
+  },
+  {
+    name: 'gateway check',
+    about: 'say which route, level and scope a request would meet at the gateway',
+    subject: { name: '<method> <path>', description: 'as in GET /events/7' },
+    flags: [{ flags: '--config <file>', description: 'the configuration of the gateway' }, json],
+    needs: 'countersign-gateway',
+    load: async () => (await import('../gateway/check-command.js')).gatewayCheck,
+  },
+  {
     name: 'keys generate',
     about: 'generate a private key in a file that only you can read, and print the key set to publish',
     flags: [

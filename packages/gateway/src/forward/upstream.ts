@@ -22,12 +22,19 @@ export function createConnections(): Connections {
   return { http: new HttpAgent(options), https: new HttpsAgent(options) }
 }
 
+/** What is wrong with an upstream. */
+export function upstreamProblem(text: string): string | undefined {
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
+  const isHttp = url && ['http:', 'https:'].includes(url.protocol)
+  const isBare = url && `${url.username}${url.password}${url.search}${url.hash}` === '' && url.pathname === '/'
+  return isHttp && isBare ? undefined : 'must be a scheme, a host and a port, without a path: http://127.0.0.1:3000'
+}
+
 /** @throws TypeError for what is no origin */
 export function parseUpstream(text: string): Upstream {
-  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
-  const isOrigin = url && ['http:', 'https:'].includes(url.protocol) && url.pathname === '/' && url.username === ''
-  if (!url || !isOrigin || url.search !== '' || url.hash !== '')
-    throw new TypeError('upstream must be a scheme, a host and a port, without a path: http://127.0.0.1:3000')
+  const problem = upstreamProblem(text)
+  if (problem !== undefined) throw new TypeError(`upstream ${problem}`)
+  const url = new URL(text)
   const secure = url.protocol === 'https:'
   const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
   return { secure, authority: url.host, hostname, port: Number(url.port === '' ? (secure ? 443 : 80) : url.port) }

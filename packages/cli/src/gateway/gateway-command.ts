@@ -1,0 +1,62 @@
+import { type ConfiguredGateway, createConfiguredGateway, loadGatewayConfig } from 'countersign-gateway'
+import { usageError } from '../command/command-error.js'
+import { exitStatus } from '../command/exit-status.js'
+import type { Run } from '../command/run.js'
+import { openListener } from '../network/open-listener.js'
+import type { Terminal } from '../terminal/terminal.js'
+import { followFile } from './follow-file.js'
+
+/** Milliseconds that what is under way gets when the gateway stops. */
+const patience = 8000
+
+/** `countersign gateway`: a reverse proxy, until it is told to stop. */
+export const gatewayCommand: Run = async ({ config: path, upstream }, terminal) => {
+  if (typeof path !== 'string') throw usageError(needsConfig)
+  const flags = new Map(upstream === undefined ? [] : [['upstream', upstream]])
+  const load = () => loadGatewayConfig(path, terminal.env, flags)
+  const config = await load()
+  for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
+  const { id, listen } = config.settings
+  const gateway = createConfiguredGateway(config)
+  await openListener(gateway.server, listen, { host: 'listen.host', port: 'listen.port' })
+  terminal.notify(`${id} is protected at ${listen.host}, port ${listen.port}, in front of ${config.settings.upstream}.`)
+  async function reload(): Promise<void> {
+    const next = await load()
+    gateway.use(next)
+    terminal.notify(`${next.file} was read again: ${next.settings.routes.length} routes.`)
+  }
+  const followed = followFile(config.file, reload, (reason) => terminal.notify(`Goes on as before. ${reason}`))
+  await untilStopped(terminal, () => followed.now())
+  followed.stop()
+  await stop(gateway)
+  return exitStatus.done
+}
+
+/** What ends a shell's programs makes this one read its configuration again. */
+function untilStopped({ onStop }: Terminal, onHangUp: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    const listen = (): void => {
+      const release = onStop(({ by }) => {
+        if (by !== 'SIGHUP') return resolve()
+        release()
+        listen()
+        onHangUp()
+      })
+    }
+    listen()
+  })
+}
+
+async function stop({ server, close }: ConfiguredGateway): Promise<void> {
+  const late = setTimeout(() => server.closeAllConnections(), patience)
+  const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
+  server.closeIdleConnections()
+  close()
+  await closed
+  clearTimeout(late)
+}
+
+const needsConfig = `gateway needs --config <file>. The smallest file, after countersign keys generate --out api-key.json:
+{ "id": "https://api.example", "authServer": "https://auth.example", "keyFile": "api-key.json", "upstream": "http://127.0.0.1:3000",
+  "routes": [{ "method": "GET", "path": "/events", "require": "authorization", "scope": "events.read" }] }
+docs/gateway.md has all that can be in it.`

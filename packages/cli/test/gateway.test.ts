@@ -1,0 +1,120 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generatePrivateJwk } from 'countersign'
+import { loadGatewayConfig } from 'countersign-gateway'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { listenWith } from '../../countersign/test/resource/events-resource.js'
+import { runInProcess, startProgram } from './run-program.js'
+
+const shown = readFileSync(new URL('../../../docs/gateway.md', import.meta.url), 'utf8')
+const [, manual = ''] = /```json\n([\s\S]*?)```/.exec(shown) ?? []
+
+/** The configuration of the manual, with changes. */
+async function configuration(change: object = {}): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-gateway-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'api-key.json'), JSON.stringify(await generatePrivateJwk()))
+  const file = join(folder, 'gateway.json')
+  writeFileSync(file, JSON.stringify({ ...(JSON.parse(manual) as object), ...change }))
+  return file
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+describe('countersign gateway check', () => {
+  const check = async (file: string, ...request: string[]) =>
+    JSON.parse((await runInProcess('gateway', 'check', ...request, '--config', file, '--json')).stdout) as unknown
+
+  it('says which route, level and scope a request would meet', async () => {
+    const file = await configuration()
+    expect(await check(file, 'GET', '/events/7')).toEqual({
+      routes: ['GET /events/*'],
+      require: 'authorization',
+      scope: 'events.read',
+      unsigned: 'refused',
+    })
+    expect(await check(file, 'DELETE', '/events/7')).toMatchObject({ scope: 'events.write' })
+    expect(await check(file, 'GET', '/Status/')).toMatchObject({ routes: ['GET /status'], require: 'none' })
+    expect(await check(file, 'POST', '/status')).toMatchObject({ status: 405 })
+    expect(await check(file, 'GET', '/nowhere')).toMatchObject({ status: 404, unsigned: 'refused' })
+    expect(await check(await configuration({ otherwise: 'pass' }), 'GET', '/x')).toMatchObject({ unsigned: 'passed' })
+    const text = await runInProcess('gateway', 'check', 'GET', '/events//7', '--config', file)
+    expect(text).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/^Refused with 400: .*empty segment/) as string,
+    })
+  })
+})
+
+describe('the configuration of a gateway', () => {
+  it('is refused with all its mistakes at once, and what may be meant', async () => {
+    const routes = [{ method: 'get', path: 'x', require: 'authorized', scop: 'x' }]
+    const file = await configuration({ id: 1, upsteam: 'x', routes, limits: { maxbody: 1 } })
+    const { status, stderr } = await runInProcess('gateway', '--config', file)
+    expect(status).toBe(1)
+    for (const problem of [
+      /id: must be a text/,
+      /upsteam: is no setting; did you mean upstream\?/,
+      /routes\[0\]\.require: must be one of "none"/,
+      /limits\.maxbody: is no setting; did you mean limits\.maxBody\?/,
+    ])
+      expect(stderr).toMatch(problem)
+  })
+
+  it.each([
+    [{ id: 'https://api.example/' }, /id: must be an https URL/],
+    [{ upstream: 'http://127.0.0.1:3000/base' }, /upstream: must be a scheme, a host and a port/],
+    [{ routes: [{ method: 'GET', path: '/a//b', require: 'identity' }] }, /routes\[0\]\.path: has an empty segment/],
+    [{ scopes: {} }, /routes\[0\]\.scope: names events\.read, which scopes does not describe/],
+    [{ keyFile: 'gone.json' }, /keyFile: .*countersign keys generate/],
+  ])('%j is refused', async (change, reason) => {
+    const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
+    expect(stderr).toMatch(reason)
+  })
+
+  it('is overridden by the environment and by a flag, and the manual has every setting', async () => {
+    const file = await configuration()
+    const env = { COUNTERSIGN_GATEWAY_LISTEN_PORT: '9', COUNTERSIGN_GATEWAY_NOTHING: '1' }
+    const flags = new Map([['upstream', 'http://127.0.0.1:7']])
+    const { settings, warnings } = await loadGatewayConfig(file, env, flags)
+    expect(settings).toMatchObject({ listen: { port: 9 }, upstream: 'http://127.0.0.1:7' })
+    expect(warnings).toHaveLength(1)
+    for (const name of Object.keys(settings)) expect(shown).toContain(`\`${name}`)
+    for (const name of Object.keys(settings.limits)) expect(shown).toContain(`\`limits.${name}\``)
+  })
+})
+
+describe('countersign gateway', () => {
+  it('serves, reads a changed file again, keeps on with one that is wrong, and stops', async () => {
+    const upstream = createServer((_, outgoing) => outgoing.end('from the API'))
+    const target = `http://127.0.0.1:${await listenWith(upstream)}`
+    const listen = { port: await freePort() }
+    const file = await configuration({ listen, upstream: 'http://127.0.0.1:1' })
+    const running = startProgram(['gateway', '--config', file, '--upstream', target])
+    await running.seen(/is protected at/)
+    const ask = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${listen.port}${path}`)
+      return `${response.status} ${response.ok ? await response.text() : ''}`
+    }
+    expect(await ask('/status')).toBe('200 from the API')
+    expect(await ask('/events/1')).toBe('401 ')
+    expect(await ask('/.well-known/aauth-resource')).toMatch(/^200 .*"https:\/\/api\.example"/)
+    const { routes, ...others } = JSON.parse(readFileSync(file, 'utf8')) as { routes: object[] }
+    writeFileSync(file, '{')
+    await running.seen(/Goes on as before/)
+    expect(await ask('/status')).toBe('200 from the API')
+    writeFileSync(file, JSON.stringify({ ...others, routes: routes.slice(0, 2) }))
+    await running.seen(/was read again: 2 routes/)
+    expect(await ask('/status')).toBe('404 ')
+    expect(await running.stop()).toMatchObject({ status: 0 })
+  })
+})

@@ -1,0 +1,91 @@
+import type { AllowedNetwork } from 'countersign'
+import {
+  allowedNetworkProblems,
+  egressProxyProblem,
+  trustedNetworkProblem,
+  trustedNetworksProblem,
+} from 'countersign/node'
+import { type SettingRow, settingRows } from 'countersign/wire'
+import * as z from 'zod'
+import { upstreamProblem } from '../forward/upstream.js'
+import { defaultLimits } from '../gateway-options.js'
+import { type Level, type Route, routeProblems } from '../routes/route.js'
+
+const text = (longest: number) => z.string().min(1).max(longest)
+const whole = (most: number) => z.int().min(1).max(most)
+
+/** A text that something has to say about. */
+function judged(problemOf: (value: string) => string | undefined) {
+  return z.string().superRefine((value, context) => {
+    const message = problemOf(value)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+}
+
+const networks = z.array(judged(trustedNetworkProblem)).superRefine((values, context) => {
+  const message = trustedNetworksProblem(values)
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
+})
+
+const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, context) => {
+  for (const { path, problem } of allowedNetworkProblems(value))
+    context.addIssue({ code: 'custom', path: [...path], message: problem })
+})
+
+const route = z
+  .strictObject({
+    method: text(32),
+    path: text(1024),
+    require: z.enum(['none', 'signature', 'identity', 'authorization'] satisfies Level[]),
+    scope: text(4096).optional(),
+    maxBody: whole(1_099_511_627_776).optional(),
+  } satisfies Record<keyof Route, z.ZodType>)
+  .superRefine((value, context) => {
+    for (const { member, problem } of routeProblems(value))
+      context.addIssue({ code: 'custom', path: [member], message: problem })
+  })
+
+const limit = (preset: number) => z.number().positive().max(1_099_511_627_776).default(preset)
+
+/** What a configuration may hold. */
+export const gatewayShape = {
+  id: text(2048),
+  authServer: text(2048),
+  keyFile: text(4096),
+  upstream: judged(upstreamProblem),
+  listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535).default(8080) }).prefault({}),
+  scopes: z.record(text(256), text(1024)).optional(),
+  routes: z.array(route),
+  otherwise: z.enum(['refuse', 'pass']).default('refuse'),
+  cors: z
+    .strictObject({
+      origins: z.union([z.literal('*'), z.array(z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be an origin'))]),
+      maxAge: z.int().min(0).max(86_400).optional(),
+    })
+    .optional(),
+  trustProxy: networks.default([]),
+  nonce: z.enum(['optional', 'required']).default('optional'),
+  denyList: z.boolean().default(false),
+  limits: z
+    .strictObject({
+      maxBody: limit(defaultLimits.maxBody),
+      uploads: limit(defaultLimits.uploads),
+      bodyTime: limit(defaultLimits.bodyTime),
+      stallTime: limit(defaultLimits.stallTime),
+      connectTime: limit(defaultLimits.connectTime),
+      answerTime: limit(defaultLimits.answerTime),
+      silence: limit(defaultLimits.silence),
+    } satisfies Record<keyof typeof defaultLimits, z.ZodType>)
+    .prefault({}),
+  allowNetworks: z.array(allowedNetwork).optional(),
+  egressProxy: judged(egressProxyProblem).optional(),
+  allowInsecureLoopback: z.boolean().default(false),
+}
+
+export const gatewaySchema = z.strictObject(gatewayShape)
+
+/** A configuration that was checked, with its defaults. */
+export type GatewaySettings = z.output<typeof gatewaySchema>
+
+/** Every setting there is, in the order of the manual. */
+export const gatewaySettingTable: readonly SettingRow[] = settingRows(gatewayShape)

@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { createSigner, type PrivateJwk, type Signer } from 'countersign'
+import { readConfigurationFile } from 'countersign/node'
+import {
+  ConfigurationError,
+  type ConfigurationProblem,
+  environmentSettings,
+  isIdentifier,
+  problemsOf,
+  variableOf,
+  withOverrides,
+} from 'countersign/wire'
+import { type GatewaySettings, gatewaySchema, gatewaySettingTable, gatewayShape } from './gateway-schema.js'
+
+/** A configuration that was read and checked. */
+export interface LoadedGatewayConfig {
+  /** The file, absolute. */
+  file: string
+  settings: GatewaySettings
+  signer: Signer
+  /** What is odd, but no reason not to start. */
+  warnings: readonly string[]
+}
+
+const prefix = 'COUNTERSIGN_GATEWAY_'
+
+/**
+ * Reads a configuration file (`.json`, or the default export of a module), and what the environment overrides
+ * (`COUNTERSIGN_GATEWAY_LISTEN_PORT`). Paths in it are relative to the file.
+ *
+ * @param flags settings that count more than both
+ * @throws ConfigurationError naming every wrong setting
+ */
+export async function loadGatewayConfig(
+  path: string,
+  env: Readonly<Record<string, string | undefined>>,
+  flags: ReadonlyMap<string, unknown> = new Map(),
+): Promise<LoadedGatewayConfig> {
+  const file = resolve(path)
+  const overrides = environmentSettings(env, gatewaySettingTable, prefix)
+  const merged = withOverrides(withOverrides(await readConfigurationFile(file), overrides.values), flags)
+  const parsed = gatewaySchema.safeParse(merged, { reportInput: true })
+  const found = parsed.success ? contradictionsIn(parsed.data) : problemsOf(parsed.error.issues, gatewayShape)
+  const problems = [...overrides.problems, ...found.map((problem) => withVariable(problem, overrides.values))]
+  if (!parsed.success || problems.length > 0) throw new ConfigurationError(file, problems)
+  const keyFile = resolve(dirname(file), parsed.data.keyFile)
+  const warnings = overrides.unknown.map((name) => `${name} is no setting and has no effect.`)
+  return { file, settings: parsed.data, signer: await readSigner(file, keyFile), warnings }
+}
+
+function contradictionsIn(settings: GatewaySettings): ConfigurationProblem[] {
+  const { allowInsecureLoopback, scopes, routes } = settings
+  const named = (['id', 'authServer'] as const).flatMap((setting) =>
+    isIdentifier(settings[setting], { allowInsecureLoopback })
+      ? []
+      : [{ setting, problem: 'must be an https URL without a path, a slash at the end or a default port' }],
+  )
+  const unknown = routes.flatMap(({ scope }, at) =>
+    (scope?.split(' ') ?? [])
+      .filter((value) => scopes && !Object.hasOwn(scopes, value))
+      .map((value) => ({ setting: `routes[${at}].scope`, problem: `names ${value}, which scopes does not describe` })),
+  )
+  return [...named, ...unknown]
+}
+
+function withVariable(found: ConfigurationProblem, values: ReadonlyMap<string, unknown>): ConfigurationProblem {
+  const { setting, problem } = found
+  return values.has(setting) ? { setting: `${setting} (${variableOf(setting, prefix)})`, problem } : found
+}
+
+async function readSigner(file: string, keyFile: string): Promise<Signer> {
+  try {
+    return await createSigner(JSON.parse(await readFile(keyFile, 'utf8')) as PrivateJwk)
+  } catch (cause) {
+    const problem = `${keyFile} holds no private JWK that can be read: countersign keys generate makes one`
+    throw new ConfigurationError(file, [{ setting: 'keyFile', problem }], cause)
+  }
+}
