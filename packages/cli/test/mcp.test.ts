@@ -307,9 +307,15 @@ it('a page is opened in the browser of this machine, and none that the server na
   await bridge.call('page').catch((error: unknown) => error)
   const call = bridge.call('read')
   await expect.poll(() => existsSync(opened)).toBe(true)
-  const pages = readFileSync(opened, 'utf8').trim().split('\n')
-  expect(pages).toEqual([await bridge.pageOnStderr()])
-  decidesAt('grant').decide(pages[0] ?? '')
+  const [link = '', ...others] = readFileSync(opened, 'utf8').trim().split('\n')
+  expect(others).toEqual([])
+  const page = await bridge.pageOnStderr()
+  // Other users of this machine see what a browser is started with.
+  expect(link).not.toContain(new URL(page).searchParams.get('state'))
+  const led = await fetch(link, { redirect: 'manual' })
+  expect([led.status, led.headers.get('location')]).toEqual([303, page])
+  expect((await fetch(link, { redirect: 'manual' })).status).toBe(410)
+  decidesAt('grant').decide(page)
   expect(await call).toMatchObject({ isError: false })
 })
 

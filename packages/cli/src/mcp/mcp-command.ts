@@ -34,7 +34,7 @@ export const mcpCommand: Run = async (options, terminal, address) => {
       const { host } = new URL(url)
       const show = (text: string, page: string) => {
         terminal.notify(text)
-        openBrowser(page, terminal.env).catch(() => undefined)
+        openBrowser(port.leadTo(page), terminal.env).catch(() => undefined)
       }
       const bridge = createBridge({
         url,
