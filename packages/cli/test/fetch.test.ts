@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { canRunPeer, startPeer } from '../../../test/peer/start-peer.js'
 import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
 import { listenWith } from './listen-with.js'
 import { newAgent as agentOf, openParties } from './own-agent.js'
@@ -102,6 +103,21 @@ describe('an API that needs a person', () => {
     expect(stderr).toContain('"typ": "resource+jwt"')
     expect(stderr).not.toContain('Access granted')
     expect(stderr, 'others write there').not.toContain('Waiting for you')
+  })
+})
+
+describe.skipIf(!canRunPeer())('an API in another language, of an older form', () => {
+  it('is asked in its form, where that is asked for', async () => {
+    const api = await startPeer('resource', '--refuse-nonce', '400', '--auth-server-url', parties.authServer)
+    onTestFinished(() => api.stop())
+    const { run } = await newAgent()
+    const strict = await run(['fetch', '--no-consent', `${api.id}/data-auth`])
+    expect(strict.stdout).toContain('base64url')
+    const ask = ['fetch', '--interop', `${api.id}/data-auth`]
+    const first = await run(ask, { person: decidesAt('grant').decide })
+    expect(first.status).toBe(0)
+    expect(JSON.parse(first.stdout)).toMatchObject({ message: 'Access granted' })
+    expect(await run(ask)).toMatchObject({ status: 0, stderr: '' })
   })
 })
 

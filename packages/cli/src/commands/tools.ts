@@ -15,6 +15,11 @@ const egressProxy: Flag = {
   description: 'the HTTP proxy to fetch by, where there is no direct way out',
 }
 
+const interop: Flag = {
+  flags: '--interop',
+  description: 'get along with peers that speak an older form of the protocol',
+}
+
 /** For commands that act as the command line's own agent. */
 const agent: Flag = {
   flags: '--agent <folder>',
@@ -44,7 +49,7 @@ export const tools: readonly CommandRow[] = [
       { flags: '--agent-id <id>', description: 'the one agent that --interop is for; default: any on this machine' },
       { flags: '--resource-url <url>', description: 'the protected path that the only agent asks for' },
       allowNetwork,
-      { flags: '--interop', description: 'get along with peers that speak an older form of the protocol' },
+      interop,
     ],
     load: async () => (await import('../demo/demo-command.js')).demoCommand,
   },
@@ -109,6 +114,7 @@ export const tools: readonly CommandRow[] = [
       { flags: '--consent-timeout <seconds>', description: 'how long to wait for the person; default: 1800' },
       agent,
       allowNetwork,
+      interop,
     ],
     load: async () => (await import('../fetch/fetch-command.js')).fetchCommand,
   },
@@ -156,6 +162,7 @@ export const tools: readonly CommandRow[] = [
       },
       agent,
       allowNetwork,
+      interop,
     ],
     load: async () => (await import('../sidecar/sidecar-command.js')).sidecarCommand,
   },

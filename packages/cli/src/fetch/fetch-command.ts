@@ -28,6 +28,7 @@ interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags {
   silent?: true
   showError?: true
   verbose?: true
+  interop?: true
 }
 
 /** Seconds that a person has who must decide. */
@@ -61,6 +62,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
     authServers,
     targets: [url],
     network,
+    interop: flags.interop,
     consent: flags.consent ? deadline.pausedBy(way) : undefined,
     consentTimeout: secondsOf('--consent-timeout', flags.consentTimeout) ?? defaultPatience,
     fetch: flags.verbose && showMessages(terminal, { url, authServers: [...folder.authServers, ...authServers] }),

@@ -24,6 +24,8 @@ export interface OwnAgentOptions {
   /** Sends requests. @default that of the platform */
   fetch?: typeof globalThis.fetch | undefined
   network?: NetworkOptions
+  /** Gets along with peers that speak an older form of the protocol. */
+  interop?: boolean | undefined
 }
 
 /** The command line's own agent, ready to ask. */
@@ -40,7 +42,16 @@ export interface OwnAgent {
  * @throws CommandError where its port is taken
  */
 export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> {
-  const { folder, authServers = [], targets = [], consent, redirectUri = portableRedirect, network, ...given } = options
+  const {
+    folder,
+    authServers = [],
+    targets = [],
+    consent,
+    redirectUri = portableRedirect,
+    network,
+    interop,
+    ...given
+  } = options
   const { id, name, keys, storePath } = folder
   const accepted = [...new Set([...folder.authServers, ...authServers])]
   const known = [id, ...accepted, ...targets]
@@ -54,6 +65,7 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
     ...(consent ? { consent } : { redirectUri }),
     store: fileStore(storePath),
     fetchDocument: fetchDocuments(accepted, { ...network, allowInsecureLoopback }),
+    interop: interop ? { signatureEncoding: 'base64url', nonce: 'never', stateOptional: accepted } : {},
     allowInsecureLoopback,
     allowPath: [id, ...accepted].some((url) => new URL(url).pathname !== '/'),
   })

@@ -60,7 +60,7 @@ async function openAgent(
   const targets = [...hosts]
     .filter((host) => /^(?:127\.0\.0\.1|\[::1\]|localhost):/.test(host))
     .map((host) => `http://${host}`)
-  const shared: OwnAgentOptions = { folder, authServers, network, targets }
+  const shared: OwnAgentOptions = { folder, authServers, network, targets, interop: flags.interop }
   const { onConsent } = flags
   if (onConsent !== undefined) {
     const ask = loopbackConsent({ onConsent: (consent) => askByCommand(onConsent, consent, terminal.env) })

@@ -12,6 +12,7 @@ export interface SidecarFlags extends NetworkFlags {
   socket?: string
   secretFile?: string
   onConsent?: string
+  interop?: true
   /** False with `--no-consent`. */
   consent: boolean
 }
