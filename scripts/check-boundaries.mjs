@@ -105,7 +105,7 @@ const layers = {
     ['gateway-options'],
     ['gateway-setup'],
     ['serve-request'],
-    ['create-gateway'],
+    ['create-gateway', 'subrequests'],
     ['config'],
     ['index'],
   ]),

@@ -14,3 +14,6 @@ export { type GatewayRules, type Judgement, judgeRequest, type RequestHead } fro
 export { requirePlainPath } from './routes/plain-path.js'
 export type { Level, Route } from './routes/route.js'
 export { createRouteTable, type Need, type RouteTable } from './routes/route-table.js'
+export { createSubrequestGateway, type SubrequestGateway } from './subrequests/create-subrequest-gateway.js'
+export type { ProxyName } from './subrequests/dialects.js'
+export type { SubrequestOptions } from './subrequests/subrequest-options.js'

@@ -269,6 +269,11 @@ export const tools: readonly CommandRow[] = [
     flags: [
       { flags: '--config <file>', description: 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on' },
       { flags: '--upstream <url>', description: 'the API behind it, in place of upstream of the configuration' },
+      {
+        flags: '--verify-only',
+        description: 'pass nothing on: answer the subrequests of nginx or Caddy',
+        conflicts: ['upstream'],
+      },
     ],
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/gateway-command.js')).gatewayCommand,

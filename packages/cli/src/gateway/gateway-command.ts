@@ -10,16 +10,22 @@ import { followFile } from './follow-file.js'
 const patience = 8000
 
 /** `countersign gateway`: a reverse proxy, until it is told to stop. */
-export const gatewayCommand: Run = async ({ config: path, upstream }, terminal) => {
+export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
-  const flags = new Map(upstream === undefined ? [] : [['upstream', upstream]])
+  const given: [string, unknown][] = [
+    ['upstream', upstream],
+    ['verifyOnly', verifyOnly],
+  ]
+  const flags = new Map(given.filter(([, value]) => value !== undefined))
   const load = () => loadGatewayConfig(path, terminal.env, flags)
   const config = await load()
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
   const { id, listen } = config.settings
   const gateway = createConfiguredGateway(config)
   await openListener(gateway.server, listen, { host: 'listen.host', port: 'listen.port' })
-  terminal.notify(`${id} is protected at ${listen.host}, port ${listen.port}, in front of ${config.settings.upstream}.`)
+  const { verifyOnly: only, proxy, upstream: behind } = config.settings
+  const what = only ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`
+  terminal.notify(`${what} at ${listen.host}, port ${listen.port}${only ? '' : `, in front of ${behind}`}.`)
   async function reload(): Promise<void> {
     const next = await load()
     gateway.use(next)

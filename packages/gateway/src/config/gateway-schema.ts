@@ -10,6 +10,7 @@ import * as z from 'zod'
 import { upstreamProblem } from '../forward/upstream.js'
 import { defaultLimits } from '../gateway-options.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
+import type { ProxyName } from '../subrequests/dialects.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)
 const whole = (most: number) => z.int().min(1).max(most)
@@ -39,6 +40,7 @@ const route = z
     require: z.enum(['none', 'signature', 'identity', 'authorization'] satisfies Level[]),
     scope: text(4096).optional(),
     maxBody: whole(1_099_511_627_776).optional(),
+    body: z.literal('unseen').optional(),
   } satisfies Record<keyof Route, z.ZodType>)
   .superRefine((value, context) => {
     for (const { member, problem } of routeProblems(value))
@@ -52,7 +54,9 @@ export const gatewayShape = {
   id: text(2048),
   authServer: text(2048),
   keyFile: text(4096),
-  upstream: judged(upstreamProblem),
+  upstream: judged(upstreamProblem).optional(),
+  verifyOnly: z.boolean().default(false),
+  proxy: z.enum(['nginx', 'caddy'] satisfies ProxyName[]).default('nginx'),
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535).default(8080) }).prefault({}),
   scopes: z.record(text(256), text(1024)).optional(),
   routes: z.array(route),

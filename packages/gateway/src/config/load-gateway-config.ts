@@ -61,7 +61,15 @@ function contradictionsIn(settings: GatewaySettings): ConfigurationProblem[] {
       .filter((value) => scopes && !Object.hasOwn(scopes, value))
       .map((value) => ({ setting: `routes[${at}].scope`, problem: `names ${value}, which scopes does not describe` })),
   )
-  return [...named, ...unknown]
+  return [...named, ...unknown, ...missingFor(settings)]
+}
+
+function missingFor({ verifyOnly, upstream, trustProxy }: GatewaySettings): ConfigurationProblem[] {
+  if (!verifyOnly && upstream === undefined)
+    return [{ setting: 'upstream', problem: 'is missing; it must be where the API listens: http://127.0.0.1:3000' }]
+  if (verifyOnly && trustProxy.length === 0)
+    return [{ setting: 'trustProxy', problem: 'must name the proxy that asks: nobody else is answered' }]
+  return []
 }
 
 function withVariable(found: ConfigurationProblem, values: ReadonlyMap<string, unknown>): ConfigurationProblem {

@@ -12,6 +12,8 @@ export interface Need {
   scope: string | undefined
   /** Bytes; undefined: what the gateway says. */
   maxBody: number | undefined
+  /** Whether a body may pass that a proxy does not show. */
+  isBodyUnseen: boolean
 }
 
 export interface RouteTable {
@@ -105,6 +107,7 @@ function needOf(routes: readonly [Route, ...Route[]]): Need {
     routes,
     level,
     scope: level === 'authorization' ? [...new Set(scopes)].join(' ') : undefined,
+    isBodyUnseen: routes.every(({ body }) => body === 'unseen'),
     maxBody: limits.length === 0 ? undefined : Math.min(...limits),
   }
 }

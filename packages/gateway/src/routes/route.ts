@@ -20,7 +20,15 @@ export interface Route {
   scope?: string | undefined
   /** Largest body in bytes. @default that of the gateway */
   maxBody?: number | undefined
+  /**
+   * For a proxy that asks by subrequests and so shows no body: `unseen` lets a signed one pass, whatever was made of it on the way.
+   * Weaker than the gateway in the path, and refused on routes that delete or spend (W30). @default only GET and HEAD pass there
+   */
+  body?: 'unseen' | undefined
 }
+
+/** Words for what cannot be taken back. */
+const grave = /delet|remov|destroy|purge|erase|wipe|pay|spend|transfer|purchas|refund|charge|withdraw|order|buy|sell/i
 
 const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
 
@@ -40,7 +48,10 @@ export function routeProblems(route: Route): { member: keyof Route; problem: str
     if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(route.scope ?? ''))
       refuse('scope', 'must be what a person allows, such as "events.read"')
   } else if (route.scope !== undefined) refuse('scope', 'has a meaning with require: "authorization" only')
-  const { maxBody } = route
+  const { maxBody, body } = route
+  if (body !== undefined && body !== 'unseen') refuse('body', 'can only be "unseen"')
+  if (body === 'unseen' && (['*', 'DELETE'].includes(route.method) || grave.test(`${route.path} ${route.scope ?? ''}`)))
+    refuse('body', 'cannot be unseen on a route that deletes or spends: put the gateway in the path')
   if (maxBody !== undefined && !(Number.isSafeInteger(maxBody) && maxBody >= 0))
     refuse('maxBody', 'must be a number of bytes')
   return problems

@@ -1,0 +1,112 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createNodeListener, createTrustedPeers } from 'countersign/node'
+import { AAuthError } from 'countersign/resource'
+import { sendRefusal } from '../answers/send-refusal.js'
+import { type GatewaySetup, requirementOf, setUpGateway } from '../gateway-setup.js'
+import { type IdentityFields, identityOf, nobody } from '../identity/identity-fields.js'
+import { judgeRequest } from '../routes/judge-request.js'
+import { type Dialect, dialects, requireAsked } from './dialects.js'
+import type { SubrequestOptions } from './subrequest-options.js'
+import { unseenUpload } from './unseen-upload.js'
+
+export interface SubrequestGateway {
+  /** Ready to listen. */
+  readonly server: Server
+  /** Takes other options, without a dropped connection. */
+  readonly use: (options: SubrequestOptions) => void
+}
+
+/** The options of one moment. */
+interface SubrequestSetup {
+  setup: GatewaySetup
+  dialect: Dialect
+  isProxy: (peer: string) => boolean
+}
+
+/**
+ * Answers the subrequests of a proxy that people already run: `GET /verify` says 200 with the `X-AAuth-…` headers, or refuses with
+ * the challenge. It also serves the documents of the resource. Only the proxies in `trustProxy` are answered.
+ *
+ * @throws TypeError for options that cannot be meant
+ */
+export function createSubrequestGateway(options: SubrequestOptions): SubrequestGateway {
+  let current = setUp(options)
+  const server = createServer({ maxHeaderSize: 65_536, headersTimeout: 15_000, keepAliveTimeout: 75_000 })
+  server.on('request', (incoming, outgoing) => {
+    answer(incoming, outgoing, current).catch((error: unknown) => {
+      process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+      outgoing.destroy()
+    })
+  })
+  return {
+    server,
+    use: (next) => {
+      current = setUp(next)
+    },
+  }
+}
+
+function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
+  if (!Object.hasOwn(dialects, proxy ?? ''))
+    throw new TypeError(`proxy must be one of ${Object.keys(dialects).join(', ')}`)
+  const { trustProxy } = options
+  if (!Array.isArray(trustProxy) || trustProxy.length === 0)
+    throw new TypeError('trustProxy must name the proxy: nobody else is believed')
+  // Nothing is sent there.
+  const setup = setUpGateway({ ...options, upstream: 'http://127.0.0.1:1' })
+  return { setup, dialect: dialects[proxy], isProxy: createTrustedPeers(trustProxy) }
+}
+
+async function answer(incoming: IncomingMessage, outgoing: ServerResponse, current: SubrequestSetup): Promise<void> {
+  const { setup, dialect, isProxy } = current
+  const { resource, origin, clientAddress } = setup
+  const [path] = (incoming.url ?? '').split('?', 1)
+  if (resource.publishedPaths.has(path ?? '')) {
+    const handler = createNodeListener((request, received) => resource.handler(request, received), {
+      origin: origin.origin,
+      clientAddress,
+      replaceGlobals: false,
+    })
+    return handler(incoming, outgoing)
+  }
+  try {
+    if (path !== '/verify' || !isProxy(incoming.socket.remoteAddress ?? ''))
+      throw new AAuthError('not_found', 'There is nothing here.')
+    const identity = await verify(incoming, current)
+    outgoing.writeHead(200, { ...identity, 'Cache-Control': 'no-store', 'Content-Length': '0' })
+    outgoing.end()
+  } catch (error) {
+    const refusal = await resource.toResponse(error)
+    if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
+    await sendRefusal(readable(refusal, dialect), incoming, outgoing, Object.entries(nobody))
+  }
+}
+
+async function verify(incoming: IncomingMessage, { setup, dialect }: SubrequestSetup): Promise<IdentityFields> {
+  const { resource, rules, clientAddress } = setup
+  const asked = requireAsked(incoming.rawHeaders, dialect)
+  const judged = judgeRequest(asked, rules)
+  if (!judged.verify) return nobody
+  const { method, rawTarget, rawHeaders } = asked
+  const verified = await resource.verify(
+    {
+      method,
+      rawTarget,
+      rawHeaders,
+      remoteAddress: clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders),
+      body: () => new Uint8Array(0),
+      upload: unseenUpload(asked, judged.need),
+    },
+    requirementOf(judged.need),
+  )
+  return identityOf(verified, judged.need.level)
+}
+
+/** A refusal that the proxy understands: with another status, some answer 500. The real one is beside it. */
+function readable(refusal: Response, { takesAnyStatus }: Dialect): Response {
+  const { status, body } = refusal
+  const headers = new Headers(refusal.headers)
+  headers.set('x-aauth-status', String(status))
+  headers.set('cache-control', 'no-store')
+  return new Response(body, { status: takesAnyStatus || status === 401 ? status : 403, headers })
+}

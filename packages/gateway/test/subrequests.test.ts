@@ -1,0 +1,277 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSubrequestGateway, type ProxyName, type Route, type SubrequestOptions } from 'countersign-gateway'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { agent, byToken, json, listenWith, openResource } from '../../countersign/test/resource/events-resource.js'
+import { type Arrived, exchange, message, signedLines, statusOf } from './gateway-stage.js'
+
+const routes: Route[] = [
+  { method: 'GET', path: '/events', require: 'authorization', scope: 'events.read' },
+  { method: 'POST', path: '/events', require: 'identity' },
+  { method: 'POST', path: '/unseen', require: 'identity', body: 'unseen' },
+  { method: '*', path: '/signed', require: 'signature' },
+]
+
+const headerNames = ['Level', 'Agent-Server', 'Delegate', 'JKT', 'Issuer', 'Subject', 'Scope'].map(
+  (name) => `x-aauth-${name.toLowerCase()}`,
+)
+
+async function openVerify(proxy: ProxyName, given: Partial<SubrequestOptions> = {}): Promise<number> {
+  const options = { resource: openResource(), routes, proxy, trustProxy: ['127.0.0.1'], ...given }
+  return listenWith(createSubrequestGateway(options).server)
+}
+
+/** The lines of a subrequest about a signed request, as nginx sends it. */
+function about(lines: readonly string[], names = ['X-Original-Method', 'X-Original-URI']): string[] {
+  const [method = '', target = ''] = (lines[0] ?? '').split(' ')
+  return ['GET /verify HTTP/1.1', ...lines.slice(1), `${names[0]}: ${method}`, `${names[1]}: ${target}`]
+}
+
+const realStatus = (answer: string) => Number(/\r\nx-aauth-status: (\d+)/i.exec(answer)?.[1])
+
+describe('GET /verify', () => {
+  it('answers with who asks, all headers of it, absent ones empty', async () => {
+    const port = await openVerify('nginx')
+    const lines = await signedLines('/events?a=%7B', undefined, await byToken('events.read'))
+    const answer = (await exchange(port, message(about(lines)))).toLowerCase()
+    expect(statusOf(answer.toUpperCase())).toBe(200)
+    for (const line of ['level: authorization', `agent-server: ${agent}`, 'subject: person-1', 'scope: events.read'])
+      expect(answer).toContain(`\r\nx-aauth-${line}\r\n`)
+    expect(answer).toContain('\r\nx-aauth-delegate: \r\n')
+    const refused = (await exchange(port, message(about(await signedLines('/signed')).slice(0, 2)))).toLowerCase()
+    for (const name of headerNames) expect(refused).toContain(`\r\n${name}: \r\n`)
+  })
+
+  // G04
+  it.each([
+    ['another dialect too', ['X-Forwarded-Uri: /signed']],
+    ['another method', ['X-Forwarded-Method: GET']],
+    ['two targets', ['X-Original-URI: /events']],
+    ['two targets in two spellings', ['X_Original_URI: /events']],
+    ['two methods', ['x-original-method: GET']],
+    ['a method override', ['X-HTTP-Method-Override: DELETE']],
+    ['an identity in a spelling that passes', ['X_AAuth_Subject: admin']],
+  ])('is refused with 400 for %s', async (_, more) => {
+    const port = await openVerify('nginx')
+    const answer = await exchange(port, message([...about(await signedLines('/signed')), ...more]))
+    expect([statusOf(answer), realStatus(answer)]).toEqual([403, 400])
+  })
+
+  it('is refused with 400 without a target, with the other dialect alone, and for an ambiguous target', async () => {
+    const port = await openVerify('caddy')
+    const lines = await signedLines('/signed')
+    expect(statusOf(await exchange(port, message(about(lines))))).toBe(400)
+    expect(statusOf(await exchange(port, message(['GET /verify HTTP/1.1', ...lines.slice(1)])))).toBe(400)
+    const caddy = ['X-Forwarded-Method', 'X-Forwarded-Uri']
+    expect(statusOf(await exchange(port, message(about(lines, caddy))))).toBe(200)
+    const twisted = ['GET /x/../signed HTTP/1.1', ...lines.slice(1)]
+    expect(statusOf(await exchange(port, message(about(twisted, caddy))))).toBe(400)
+  })
+
+  // G06
+  it('lets no body pass that nobody sees, unless the route says so', async () => {
+    const port = await openVerify('nginx')
+    for (const init of [json({ a: 1 }), { method: 'POST' }, { method: 'PUT' }]) {
+      const path = init.method === 'PUT' ? '/signed' : '/events'
+      const answer = await exchange(port, message(about(await signedLines(path, init))))
+      expect(statusOf(answer)).toBe(401)
+    }
+    for (const init of [json({ a: 1 }), { method: 'POST' }])
+      expect(statusOf(await exchange(port, message(about(await signedLines('/unseen', init)))))).toBe(200)
+    const withBody = [...about(await signedLines('/signed')), 'X-Original-Body: 7']
+    expect(statusOf(await exchange(port, message(withBody)))).toBe(401)
+    const without = [...about(await signedLines('/signed')), 'X-Original-Body: 0']
+    expect(statusOf(await exchange(port, message(without)))).toBe(200)
+  })
+
+  // G10
+  it('is 404 for a peer that is no proxy of ours, and so is every other path', async () => {
+    const port = await openVerify('nginx', { trustProxy: ['10.0.0.1'] })
+    const answer = await exchange(port, message(about(await signedLines('/signed'))))
+    expect(realStatus(answer) || statusOf(answer)).toBe(404)
+    const other = await openVerify('nginx')
+    expect(statusOf(await exchange(other, message(await signedLines('/signed'))))).toBe(404)
+    const document = await exchange(other, message(['GET /.well-known/aauth-resource HTTP/1.1', 'Host: x']))
+    expect(document).toMatch(/"resource":"https:\/\/api\.example"/)
+  })
+
+  it('answers once for a nonce', async () => {
+    const port = await openVerify('nginx')
+    const lines = about(await signedLines('/unseen', json({ a: 1 })))
+    expect(lines.some((line) => line.startsWith('nonce'))).toBe(true)
+    expect(statusOf(await exchange(port, message(lines)))).toBe(200)
+    expect(statusOf(await exchange(port, message(lines)))).toBe(401)
+  })
+
+  it('is made of options that can be meant', () => {
+    const options = { resource: openResource(), routes, proxy: 'nginx', trustProxy: ['127.0.0.1'] } as const
+    const open = (change: object) => () => createSubrequestGateway({ ...options, ...change })
+    expect(open({ trustProxy: [] })).toThrow(/trustProxy/)
+    expect(open({ proxy: 'apache' })).toThrow(/proxy must be one of nginx, caddy/)
+    const grave: Partial<Route>[] = [{ method: 'DELETE' }, { method: '*' }, { path: '/payments' }, { path: '/remove' }]
+    for (const change of grave)
+      expect(open({ routes: [{ ...routes[2], ...change }] })).toThrow(
+        /cannot be unseen on a route that deletes or spends/,
+      )
+  })
+})
+
+interface Proxy {
+  command: string
+  file: string
+  configure: (folder: string, site: string) => string[]
+}
+
+const proxies: Record<ProxyName, Proxy> = {
+  nginx: {
+    command: 'nginx',
+    file: 'nginx-gateway.conf',
+    configure(folder, site) {
+      mkdirSync(join(folder, 'temp'))
+      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path temp;`)
+      writeFileSync(
+        join(folder, 'nginx.conf'),
+        `daemon off; master_process off; user root; pid nginx.pid; error_log stderr; events {}
+         http { access_log off; ${temporary.join(' ')} ${site} }`,
+      )
+      return ['-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')]
+    },
+  },
+  caddy: {
+    command: 'caddy',
+    file: 'Caddyfile-gateway',
+    configure(folder, site) {
+      writeFileSync(join(folder, 'Caddyfile'), `{\n admin off\n auto_https off\n}\n${site}`)
+      return ['run', '--adapter', 'caddyfile', '--config', join(folder, 'Caddyfile')]
+    },
+  },
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Starts a proxy with the file of the manual, on loopback and without TLS, in front of an API that notes what arrives. */
+async function openProxy(name: ProxyName): Promise<{ port: number; arrived: Arrived[] }> {
+  const { command, file, configure } = proxies[name]
+  const arrived: Arrived[] = []
+  const api = createServer((incoming, outgoing) => {
+    const { method = '', url = '', rawHeaders, headers, trailers } = incoming
+    const request = { method, url, rawHeaders, headers, trailers, body: '' }
+    arrived.push(request)
+    outgoing.setHeader('cache-control', 'public, max-age=60')
+    incoming.on('data', (chunk: Buffer) => {
+      request.body += chunk.toString()
+    })
+    incoming.once('end', () => outgoing.end('from the API'))
+  })
+  const [port, verify, behind] = [await freePort(), await openVerify(name), await listenWith(api)]
+  const shown = readFileSync(new URL(`../../../docs/deployment/${file}`, import.meta.url), 'utf8')
+  const site = shown
+    .replaceAll('127.0.0.1:8080', `127.0.0.1:${verify}`)
+    .replaceAll('127.0.0.1:3000', `127.0.0.1:${behind}`)
+    .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
+    .replaceAll(/^ *(?:listen \[::\].*|http2 on;|ssl_certificate.*)$/gm, '')
+    .replace(/^api\.example \{/m, `http://:${port} {\n bind 127.0.0.1`)
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-proxy-'))
+  const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
+  const child: ChildProcess = spawn(command, configure(folder, site), {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr?.on('data', (text: Buffer) => {
+    said += text.toString()
+  })
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  onTestFinished(async () => {
+    child.kill('SIGTERM')
+    await ended
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const look = () =>
+    fetch(`http://127.0.0.1:${port}/jwks.json`).then(
+      ({ status }) => `${status}`,
+      () => said,
+    )
+  await expect.poll(look, { timeout: 15_000, interval: 100 }).toBe('200')
+  return { port, arrived }
+}
+
+describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures it', (name) => {
+  it('an API learns who asks, and nobody else gets there', { timeout: 40_000 }, async () => {
+    const { port, arrived } = await openProxy(name)
+    const ask = async (lines: readonly string[], body = '') => exchange(port, message(lines, body))
+
+    const good = await ask(await signedLines('/events?b=%7B&a', undefined, await byToken('events.read')))
+    expect(statusOf(good)).toBe(200)
+    expect(good).toMatch(/from the API/)
+    expect(good).toMatch(/cache-control: private, no-store/i)
+    expect(good).not.toMatch(/max-age/)
+    expect(arrived[0]).toMatchObject({
+      url: '/events?b=%7B&a',
+      headers: { 'x-aauth-level': 'authorization', 'x-aauth-agent-server': agent, 'x-aauth-subject': 'person-1' },
+    })
+    arrived.length = 0
+
+    // G05
+    const forged = [
+      'X-AAuth-Subject: admin',
+      'X-AAuth-Scope: all',
+      'x-aauth-issuer: https://evil.example',
+      'X-AAuth-New: 1',
+    ]
+    expect(statusOf(await ask([...(await signedLines('/signed')), ...forged]))).toBe(200)
+    const headers = arrived[0]?.headers ?? {}
+    for (const part of ['subject', 'scope', 'issuer', 'delegate']) expect(headers[`x-aauth-${part}`] ?? '').toBe('')
+    expect(headers).toMatchObject({ 'x-aauth-level': 'signature', 'x-aauth-agent-server': agent })
+    expect(JSON.stringify(arrived[0]?.rawHeaders)).not.toMatch(/admin|evil/)
+    arrived.length = 0
+
+    // Spellings that pass as X-AAuth-… in some programs are refused, or dropped.
+    for (const line of ['X_AAuth_Subject: admin', 'X-AAuth_Subject: admin', 'x.aauth.subject: admin']) {
+      await ask([...(await signedLines('/signed')), line])
+      expect(JSON.stringify(arrived.map(({ rawHeaders }) => rawHeaders))).not.toMatch(/admin/)
+    }
+    arrived.length = 0
+
+    const unsigned = await ask(['GET /events HTTP/1.1', 'Host: api.example'])
+    expect(unsigned).toMatch(/^HTTP\/1\.1 401[\s\S]*\r\nagent-auth: httpsig/i)
+    expect(await ask(await signedLines('/events'))).toMatch(/^HTTP\/1\.1 401[\s\S]*\r\nagent-auth: .*resource_token=/i)
+    const narrow = await ask(await signedLines('/events', undefined, await byToken('events.other')))
+    expect(narrow).toMatch(/^HTTP\/1\.1 403[\s\S]*\r\nagent-auth: .*resource_token=/i)
+    expect(statusOf(await ask(await signedLines('/nowhere')))).toBe(404)
+    expect(statusOf(await ask(['GET //events HTTP/1.1', 'Host: api.example']))).toBe(400)
+    expect(statusOf(await ask(['GET /%65vents HTTP/1.1', 'Host: api.example']))).toBe(400)
+
+    // G04
+    const lines = await signedLines('/signed')
+    for (const line of ['X-Original-URI: /signed', 'X-Forwarded-Uri: /signed', 'X-Original-Method: GET']) {
+      const other = lines.map((each) => each.replace('GET /signed', 'GET /events'))
+      expect(statusOf(await ask([...other, line, 'X-Forwarded-Method: GET']))).not.toBe(200)
+    }
+
+    // G06
+    const post = async (path: string) => [...(await signedLines(path, json({ a: 1 }))), 'Content-Length: 7']
+    expect(statusOf(await ask(await post('/events'), '{"a":1}'))).toBe(401)
+    expect(statusOf(await ask(await signedLines('/events', { method: 'POST' })))).toBe(401)
+    const withBody = await ask([...(await signedLines('/signed')), 'Content-Length: 7'], '{"a":1}')
+    expect(statusOf(withBody)).toBe(401)
+    const chunked = [...(await signedLines('/signed')), 'Transfer-Encoding: chunked']
+    expect(statusOf(await ask(chunked, '7\r\n{"a":1}\r\n0\r\n\r\n'))).toBeGreaterThanOrEqual(400)
+    // Caddy passes the head on, and one byte, before it breaks off.
+    for (const { body } of arrived) expect(body.length).toBeLessThanOrEqual(1)
+    arrived.length = 0
+    expect(statusOf(await ask(await post('/unseen'), '{"a":1}'))).toBe(200)
+    expect(arrived).toHaveLength(1)
+  })
+})
