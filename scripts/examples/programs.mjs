@@ -165,6 +165,28 @@ async function untilServed(id) {
   throw new Error(`nothing answers at ${id}`)
 }
 
+/** An MCP server of one SDK generation, asked by a client of the newer one. */
+async function mcp(stage, server) {
+  const programs = programsOf(stage)
+  const { root, cwd, authServer } = stage
+  const { env: own } = await ownAgent(stage)
+  await countersign(root, ['keys', 'generate', '--out', 'resource-key.json'], { cwd }).ended
+  const port = String(await freePort())
+  const id = `http://127.0.0.1:${port}`
+  const served = programs.run(server, { ID: id, PORT: port, AUTH_SERVER: authServer })
+  try {
+    await untilServed(id)
+    const env = { ...own, MCP_SERVER: `${id}/mcp` }
+    const first = await runAndAllow(programs, 'mcp-client', env)
+    assert.equal(first.status, 0, first.stdout)
+    assert.match(first.printed, /^Note 7 of \S+\.\n$/)
+    const second = await programs.run('mcp-client', env).ended
+    assert.deepEqual([second.status, second.stdout], [0, first.printed], second.stderr)
+  } finally {
+    await served.stop()
+  }
+}
+
 async function pythonThroughSidecar(stage) {
   const { root, cwd, examples, authServer, api } = stage
   const home = { COUNTERSIGN_HOME: join(cwd, 'home') }
@@ -270,6 +292,16 @@ export const checks = [
   { files: ['service.ts'], name: 'a service of one person is asked for at its own address', run: service },
   { files: ['own-resource.ts'], name: 'an app asks its own API with the token of the sign-in', run: ownResource },
   { files: ['web-app.ts'], name: 'a web app keeps two people apart, also after a restart', run: webApp },
+  {
+    files: ['mcp-server.ts', 'mcp-client.ts'],
+    name: 'a tool of an MCP server is called once its person has allowed it',
+    run: (stage) => mcp(stage, 'mcp-server'),
+  },
+  {
+    files: ['mcp-server-sdk1.ts', 'mcp-client.ts'],
+    name: 'the same of a server of the SDK before',
+    run: (stage) => mcp(stage, 'mcp-server-sdk1'),
+  },
   { files: ['python/orders.py'], name: 'Python asks through the sidecar', run: pythonThroughSidecar },
   { files: ['kms-signer.ts'], name: 'a key service signs, also after a 429', run: keyInKeyService },
   { files: ['kms-signer.ts'], name: 'what a key service fails with is said', run: failingKeyService },
