@@ -88,16 +88,16 @@ for (const path of [...documents, ...sources]) {
       if (!sections.has(section)) failures.push(`${path} cites S§${section}, which docs/protocol.md does not explain`)
 }
 
-// The page about agents shows each example as it is run.
+// The pages about agents and MCP show each example as it is run.
 const shown = new Map(
-  [...read('docs/agents.md').matchAll(/^```(?:ts|python) (\S+)\n([\s\S]*?)^```$/gm)].map(([, name, code]) => [
-    name,
-    code,
-  ]),
+  [...`${read('docs/agents.md')}\n${read('docs/mcp.md')}`.matchAll(/^```(?:ts|python) (\S+)\n([\s\S]*?)^```$/gm)].map(
+    ([, name, code]) => [name, code],
+  ),
 )
 const examples = filesIn('examples', /\.(?:ts|py)$/)
 for (const path of examples)
-  if (shown.get(basename(path)) !== read(path)) failures.push(`docs/agents.md does not show ${path} as it is`)
+  if (shown.get(basename(path)) !== read(path))
+    failures.push(`neither docs/agents.md nor docs/mcp.md shows ${path} as it is`)
 for (const name of shown.keys())
   if (!examples.some((path) => basename(path) === name))
     failures.push(`docs/agents.md shows ${name}, which is no example`)
