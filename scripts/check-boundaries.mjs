@@ -99,7 +99,7 @@ const layers = {
   gateway: upwards([
     ['fields'],
     ['routes'],
-    ['identity', 'uploads'],
+    ['identity', 'uploads', 'openapi'],
     ['forward'],
     ['answers'],
     ['gateway-options'],
@@ -148,7 +148,7 @@ const dependencies = {
     'sonic-boom',
     'zod',
   ],
-  gateway: ['countersign', 'zod'],
+  gateway: ['countersign', 'yaml', 'zod'],
   cli: ['commander', 'countersign', 'open', 'parse5'],
 }
 

@@ -55,6 +55,55 @@ describe('countersign gateway check', () => {
   })
 })
 
+describe('countersign gateway init', () => {
+  const yaml = `openapi: 3.1.0
+servers: [{ url: https://api.example/v1/ }]
+security: [{ oauth: [] }]
+paths:
+  /orders/{id}:
+    get: { security: [{ oauth: [orders.see] }] }
+    head: {}
+    post: {}
+    delete: { $ref: '#/components/x-operations/removal' }
+  /status: { get: { security: [] } }
+  /odd//path: { get: {} }
+  /elsewhere: { $ref: 'other.yaml#/x' }
+components:
+  x-operations: { removal: { security: [{ oauth: [orders.see, orders.end] }] } }
+  securitySchemes:
+    oauth: { type: oauth2, flows: { authorizationCode: { scopes: { orders.see: Look at your orders } } } }
+`
+
+  it('writes what gateway takes: routes, permissions in words, and what was left out', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-gateway-test-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    writeFileSync(join(folder, 'openapi.yaml'), yaml)
+    writeFileSync(join(folder, 'api-key.json'), JSON.stringify(await generatePrivateJwk()))
+    const out = join(folder, 'gateway.json')
+    const flags = ['--id', 'https://api.example', '--auth-server', 'https://auth.example', '--out', out]
+    const done = await runInProcess('gateway', 'init', join(folder, 'openapi.yaml'), ...flags)
+    expect(done.status).toBe(0)
+    expect(done.stderr).toMatch(/GET \/v1\/odd\/\/path is left out[\s\S]*elsewhere is described elsewhere/)
+    expect(done.stderr).toMatch(/GET \/v1\/status needs nothing/)
+    const { settings } = await loadGatewayConfig(out, {})
+    const path = '/v1/orders/{id}'
+    expect(settings.routes).toEqual([
+      { method: 'GET', path, require: 'authorization', scope: 'orders.see' },
+      { method: 'POST', path, require: 'authorization', scope: 'orders.write' },
+      { method: 'DELETE', path, require: 'authorization', scope: 'orders.see orders.end' },
+      { method: 'GET', path: '/v1/status', require: 'none' },
+    ])
+    expect(settings.scopes).toMatchObject({
+      'orders.see': 'Look at your orders',
+      'orders.write': 'Create, change and delete your orders',
+    })
+    expect(await runInProcess('gateway', 'init', join(folder, 'openapi.yaml'), ...flags)).toMatchObject({ status: 1 })
+    writeFileSync(join(folder, 'old.json'), JSON.stringify({ swagger: '2.0', paths: {} }))
+    const old = await runInProcess('gateway', 'init', join(folder, 'old.json'), ...flags)
+    expect(old.stderr).toMatch(/no OpenAPI description of version 3\.0 or 3\.1/)
+  })
+})
+
 describe('the configuration of a gateway', () => {
   it('is refused with all its mistakes at once, and what may be meant', async () => {
     const routes = [{ method: 'get', path: 'x', require: 'authorized', scop: 'x' }]

@@ -279,6 +279,19 @@ export const tools: readonly CommandRow[] = [
     load: async () => (await import('../gateway/gateway-command.js')).gatewayCommand,
   },
   {
+    name: 'gateway init',
+    about: 'write a configuration of the gateway from an OpenAPI description, version 3.0 or 3.1',
+    subject: { name: '<file>', description: 'the description, in YAML or JSON' },
+    flags: [
+      { flags: '--id <id>', description: 'the https URL of the API, as agents know it' },
+      { flags: '--auth-server <id>', description: 'the auth server that signs people in and asks them' },
+      { flags: '--upstream <url>', description: 'where the API listens; default: http://127.0.0.1:3000' },
+      { flags: '--out <file>', description: 'where it goes; a file that exists is never overwritten' },
+    ],
+    needs: 'countersign-gateway',
+    load: async () => (await import('../gateway/init-command.js')).gatewayInit,
+  },
+  {
     name: 'gateway check',
     about: 'say which route, level and scope a request would meet at the gateway',
     subject: { name: '<method> <path>', description: 'as in GET /events/7' },

@@ -1,0 +1,38 @@
+import { readDescription, routesFromOpenApi } from 'countersign-gateway'
+import { CommandError, usageError } from '../command/command-error.js'
+import { errorReason } from '../command/error-reason.js'
+import { exitStatus } from '../command/exit-status.js'
+import type { Run } from '../command/run.js'
+import { writeNewFile } from '../keys/write-new-file.js'
+
+/** `countersign gateway init`: a configuration from an OpenAPI description. */
+export const gatewayInit: Run = async ({ id, authServer, upstream, out }, terminal, file) => {
+  if (typeof id !== 'string' || typeof authServer !== 'string') throw usageError(needed)
+  const { routes, scopes, notes } = await described(file)
+  const settings = {
+    id,
+    authServer,
+    keyFile: 'api-key.json',
+    upstream: upstream ?? 'http://127.0.0.1:3000',
+    scopes,
+    routes,
+  }
+  const text = `${JSON.stringify(settings, null, 2)}\n`
+  if (typeof out === 'string') await writeNewFile(out, text, 'exists already, and is not overwritten')
+  else terminal.write(text)
+  for (const note of notes) terminal.notify(note)
+  terminal.notify(
+    `${routes.length} routes, ${Object.keys(scopes).length} permissions. People read the words in scopes: look at them.`,
+  )
+  return exitStatus.done
+}
+
+async function described(file: string): Promise<ReturnType<typeof routesFromOpenApi>> {
+  try {
+    return routesFromOpenApi(await readDescription(file))
+  } catch (cause) {
+    throw new CommandError(`${file} cannot be used: ${errorReason(cause)}`, { cause })
+  }
+}
+
+const needed = 'gateway init needs --id, the https URL of the API, and --auth-server, that of who asks people.'

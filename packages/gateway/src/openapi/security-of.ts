@@ -1,0 +1,57 @@
+import { isObject, membersOf, resolved } from './references.js'
+
+/** What an operation asks for. */
+export interface Secured {
+  /** Whether the description says that it needs nothing. */
+  isOpen: boolean
+  /** Permissions, each with what people read of it. */
+  scopes: ReadonlyMap<string, string>
+}
+
+interface Asked {
+  isRead: boolean
+  path: string
+}
+
+/** What an operation needs: the first of its alternatives, or that of the whole description. */
+export function securityOf(
+  document: Record<string, unknown>,
+  operation: Record<string, unknown>,
+  { isRead, path }: Asked,
+): Secured {
+  const alternatives = operation.security ?? document.security
+  const isOpen = Array.isArray(alternatives) && (alternatives.length === 0 || alternatives.some(isEmpty))
+  if (isOpen) return { isOpen, scopes: new Map() }
+  const first: unknown = Array.isArray(alternatives) ? alternatives[0] : undefined
+  const named = membersOf(first).flatMap(([, names]) => (Array.isArray(names) ? names : []))
+  const usable = named.filter((name): name is string => typeof name === 'string' && scopeForm.test(name))
+  if (usable.length === 0) return { isOpen, scopes: new Map([made(path, isRead)]) }
+  const described = descriptionsIn(document)
+  return { isOpen, scopes: new Map(usable.map((name) => [name, described.get(name) ?? name])) }
+}
+
+const scopeForm = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/
+
+function isEmpty(alternative: unknown): boolean {
+  return isObject(alternative) && Object.keys(alternative).length === 0
+}
+
+/** A permission for what has none: `orders.read` of `/v1/orders/{id}`. */
+function made(path: string, isRead: boolean): [string, string] {
+  const words = path.split('/').filter((part) => /^[A-Za-z][\w-]*$/.test(part) && !/^(?:api|v\d+)$/i.test(part))
+  const subject = words[0] ?? 'api'
+  const plain = subject.replaceAll(/[-_]+/g, ' ')
+  return isRead
+    ? [`${subject}.read`, `See your ${plain}`]
+    : [`${subject}.write`, `Create, change and delete your ${plain}`]
+}
+
+/** What the schemes of OAuth in a description say of their scopes. */
+function descriptionsIn(document: Record<string, unknown>): ReadonlyMap<string, string> {
+  const components = resolved(document, document.components)
+  const schemes = membersOf(components?.securitySchemes).map(([, scheme]) => resolved(document, scheme))
+  const scopes = schemes.flatMap((scheme) =>
+    membersOf(scheme?.flows).flatMap(([, flow]) => (isObject(flow) ? membersOf(flow.scopes) : [])),
+  )
+  return new Map(scopes.flatMap(([name, text]) => (typeof text === 'string' && text !== '' ? [[name, text]] : [])))
+}
