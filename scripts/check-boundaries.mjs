@@ -36,7 +36,7 @@ const layers = {
     'agent/consent-way': ['lib', 'editions'],
     agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-way'],
     // What the adapters for web apps are made of; it runs anywhere, too.
-    'agent/web-app': ['lib', 'httpsig', 'protocol', 'editions', 'agent'],
+    'agent/web-app': ['lib', 'httpsig', 'protocol', 'editions', 'agent', 'agent/agent-store', 'node/keep-private'],
     'agent/hono': ['lib', 'agent', 'agent/web-app'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],

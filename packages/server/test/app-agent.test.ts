@@ -5,7 +5,7 @@ import { type AgentActions, AgentError, createAgent } from 'countersign/agent'
 import { createAppAgent } from 'countersign/agent/hono'
 import { fileStore } from 'countersign/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type AppOptions, mounts } from './app-mounts.js'
+import { type AppOptions, mounts, publicFields } from './app-mounts.js'
 import { createScriptedUser, type ScriptedUser } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
 
@@ -60,6 +60,29 @@ async function openScene(mount: Mount, options: Partial<AppOptions> = {}): Promi
   await scene.restart()
   return scene
 }
+
+/** A folder for a store, and the folders in it: one for each session. */
+function openFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-app-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return { folder, owners: () => readdirSync(folder) }
+}
+
+/** What holds whoever comes by, until it is opened. */
+function closeGate() {
+  let open: () => void = () => undefined
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
+/** A page that says where its person must decide. */
+const showLink = (agent: AgentActions) =>
+  who(agent).catch((error: unknown) => {
+    if (error instanceof AgentError && error.code === 'consent_required') return `Please allow: ${error.url}`
+    throw error
+  })
 
 const location = (response: Response) => response.headers.get('location') ?? ''
 
@@ -277,8 +300,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
   })
 
   it('survives a restart in the middle of a consent, with a store on disk', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'countersign-app-'))
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const { folder } = openFolder()
     const scene = await openScene(mount, { store: fileStore(folder) })
     const [alice, bob] = [scene.browser(), scene.browser()]
     const consent = await led(alice)
@@ -357,10 +379,124 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
   it('keeps pages out of caches', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
-    expect((await browser.open(events)).headers.get('cache-control')).toBe('no-store')
+    expect((await browser.open(events)).headers.get('cache-control')).toBe('private, no-store')
     await allow(browser, 'alice')
-    expect((await browser.open(events)).headers.get('cache-control')).toBe('no-store')
+    expect((await browser.open(events)).headers.get('cache-control')).toBe('private, no-store')
   })
+
+  it('no cache keeps a page that gives a browser its session, and no shared cache any other, whatever the page sets', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    scene.page = showLink
+    const first = await browser.open(`${ids.agent}/public`)
+    expect(first.headers.getSetCookie()).toEqual([
+      'theme=dark',
+      expect.stringMatching(/^__Host-agent=[\w-]{43};/),
+      expect.stringMatching(/^__Host-agent-back-[\w-]{16}=%2Fpublic;/),
+    ])
+    scene.page = who
+    await allow(browser, 'alice')
+    const second = await browser.open(`${ids.agent}/public`)
+    expect([second.status, second.headers.getSetCookie()]).toEqual([200, ['theme=dark']])
+    for (const { headers } of [first, second]) {
+      expect(headers.get('cache-control')).toBe('private, no-store')
+      expect(headers.get('cdn-cache-control')).toBeNull()
+    }
+  })
+
+  it('L08: an API whose answer a page hands on cannot give a browser a session', async () => {
+    const scene = await openScene(mount)
+    const mallory = scene.browser()
+    await allow(mallory, 'bob')
+    const line = `${session}=${mallory.cookies.get(session)}; Path=/; Secure`
+    publicFields['set-cookie'].push(line)
+    onTestFinished(() => void publicFields['set-cookie'].splice(publicFields['set-cookie'].indexOf(line), 1))
+    scene.page = async () => 'a page'
+    const victim = scene.browser()
+    expect(await (await victim.open(`${ids.agent}/public`)).text()).toBe('a page')
+    expect([...victim.cookies.keys()]).toEqual(['theme'])
+  })
+
+  it('keeps nothing of a visit that needs no person, and gives it no cookie', async () => {
+    const { folder, owners } = openFolder()
+    const scene = await openScene(mount, { store: fileStore(folder) })
+    for (const page of [
+      async () => 'without the agent',
+      async ({ fetch }: AgentActions) => String((await fetch(`${ids.resource}/nothing`)).status),
+      async (agent: AgentActions) => String((await agent.tokens()).length),
+    ]) {
+      scene.page = page
+      const response = await scene.browser().open(events)
+      expect([response.status, response.headers.getSetCookie()]).toEqual([200, []])
+    }
+    expect(owners()).toEqual([])
+    scene.page = who
+    await led(scene.browser())
+    expect(owners()).toHaveLength(1)
+  })
+
+  it('refuses what another site loads, for which browsers send no cookie, but follows its links', async () => {
+    const scene = await openScene(mount)
+    for (const destination of ['image', 'script', 'empty', 'iframe', 'style']) {
+      const elsewhere = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': destination }
+      const response = await scene.browser().open(events, elsewhere)
+      expect([response.status, response.headers.getSetCookie()]).toEqual([403, []])
+    }
+    expect(scene.made).toBe(0)
+    await led(scene.browser(), events, { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' })
+  })
+
+  it('of two first visits at once each has a session of its own, and the browser goes on in one of them', async () => {
+    const { folder, owners } = openFolder()
+    const scene = await openScene(mount, { store: fileStore(folder) })
+    const browser = scene.browser()
+    const consents = await Promise.all([led(browser), led(browser, `${ids.agent}/any/two`)])
+    expect(owners()).toHaveLength(2)
+    const callbacks: string[] = []
+    for (const consent of consents) callbacks.push(await decide(browser, consent, 'alice'))
+    const statuses = await Promise.all(callbacks.map(async (callback) => (await browser.open(callback)).status))
+    expect(statuses.toSorted((one, other) => one - other)).toEqual([303, 400])
+    expect(await (await browser.open(events)).text()).toMatch(/^\S{10,}$/)
+    expect(await (await browser.open(`${ids.agent}/any/two`)).text()).toMatch(/^two: \S{10,}$/)
+  })
+
+  it('requests of one first visit share one session, and one cookie', async () => {
+    const scene = await openScene(mount)
+    scene.page = async (agent) =>
+      (await Promise.all([showLink(agent), agent.fetch(`${ids.resource}/read`).then(String, String)])).join()
+    const cookies = (await scene.browser().open(events)).headers.getSetCookie()
+    expect(cookies.filter((line) => line.startsWith(`${session}=`))).toHaveLength(1)
+  })
+
+  it.each([
+    ['here', async (browser: ScriptedUser) => void (await post(browser, '/sign-out'))],
+    [
+      'in another process',
+      (browser: ScriptedUser, folder: string) => fileStore(folder).forget(browser.cookies.get(session) ?? ''),
+    ],
+  ] as const)(
+    'a sign-out %s while a page is made ends what the page asks for later, and leaves nothing',
+    async (_where, leave) => {
+      const { folder, owners } = openFolder()
+      const scene = await openScene(mount, { store: fileStore(folder) })
+      const browser = scene.browser()
+      await allow(browser, 'alice')
+      const [inSession, gate] = [closeGate(), closeGate()]
+      scene.page = async (agent) => {
+        await agent.tokens()
+        inSession.open()
+        await gate.opened
+        return who(agent)
+      }
+      const coming = browser.open(events)
+      await inSession.opened
+      await leave(browser, folder)
+      gate.open()
+      const late = await coming
+      expect([late.status, await late.text()]).toEqual([500, expect.stringContaining('The session had ended')])
+      expect(owners()).toEqual([])
+    },
+  )
 
   it('leaves to the app what else a page throws, and consents that are not this person’s to give', async () => {
     const scene = await openScene(mount)
@@ -379,11 +515,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
   it('a page that catches what asks for a decision shows its own link to it', async () => {
     const scene = await openScene(mount)
     const browser = scene.browser()
-    scene.page = (agent) =>
-      who(agent).catch((error: unknown) => {
-        if (error instanceof AgentError && error.code === 'consent_required') return `Please allow: ${error.url}`
-        throw error
-      })
+    scene.page = showLink
     const [, url = ''] = /^Please allow: (.*)$/.exec(await (await browser.open(events)).text()) ?? []
     expect(location(await browser.open(await decide(browser, url, 'alice')))).toBe(events)
     expect(await (await browser.open(events)).text()).toMatch(/^\S{10,}$/)
@@ -394,15 +526,12 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const browser = scene.browser()
     const callback = await decide(browser, await led(browser), 'alice')
     const answering = scene.world.origins.get(ids.authServer)
-    let letGo: () => void = () => undefined
-    const gate = new Promise<void>((resolve) => {
-      letGo = resolve
-    })
+    const gate = closeGate()
     let held = 0
     scene.world.origins.set(ids.authServer, async (request) => {
       if (request.url.endsWith('/agent/token') && (await request.clone().text()).includes('request_type=code')) {
         held++
-        await gate
+        await gate.opened
       }
       return answering?.(request) ?? new Response('', { status: 500 })
     })
@@ -410,7 +539,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     await expect.poll(() => held).toBe(1)
     const other = browser.open(`${ids.agent}/any/two`)
     await new Promise((soon) => setTimeout(soon, 100))
-    letGo()
+    gate.open()
     expect(location(await coming)).toBe(events)
     expect(await (await other).text()).toMatch(/^two: \S{10,}$/)
   })
@@ -456,13 +585,11 @@ describe('createAppAgent', () => {
             fetch: world.fetch,
             now: () => world.clock.now,
           }
-          const { page } = createAppAgent({ id, signer, authServers: [ids.authServer], ...options })
+          const { signOut } = createAppAgent({ id, signer, authServers: [ids.authServer], ...options })
           const { Hono } = await import('hono')
-          const app = new Hono().get(
-            '/',
-            page(async (c, { fetch }) => c.text(await (await fetch(`${ids.resource}/nothing`)).text())),
-          )
-          return (await app.request('/')).headers.getSetCookie()[0]?.split('=')[0]
+          const app = new Hono().post('/', signOut)
+          const left = await app.request('/', { method: 'POST', headers: { origin: new URL(id).origin } })
+          return left.headers.getSetCookie()[0]?.split('=')[0]
         },
       ),
     )

@@ -20,8 +20,15 @@ export interface AppOptions extends Omit<Parameters<typeof forHono.createAppAgen
 
 /** What the app's pages do: they say what the API answers, or that they failed. */
 export interface AppPages {
-  /** Of `GET` and `POST` at `/events`, and `GET` at any path below `/any`. */
+  /** Of `GET` and `POST` at `/events`, and `GET` at any path below `/any`, and at `/public` with {@link publicFields}. */
   page: (agent: AgentActions) => Promise<string>
+}
+
+/** What a page hands on that an API sent, which should not. */
+export const publicFields = {
+  'cache-control': 'public, max-age=600',
+  'cdn-cache-control': 'max-age=600',
+  'set-cookie': ['theme=dark', `__Host-agent=${'A'.repeat(43)}`, '__Host-agent-back-a=%2F'],
 }
 
 type Mounted = (request: Request) => Promise<Response>
@@ -57,6 +64,15 @@ export const mounts: Record<string, (options: AppOptions, pages: AppPages) => Pr
       '/any/:name{.*}',
       agent.page(async (c, actions) => c.text(`${c.req.param('name')}: ${await page(actions)}`)),
     )
+    app.get(
+      '/public',
+      agent.page(async (_c, actions) => {
+        const { 'set-cookie': cookies, ...fields } = publicFields
+        const headers = new Headers(fields)
+        for (const each of cookies) headers.append('set-cookie', each)
+        return new Response(await page(actions), { headers })
+      }),
+    )
     app.post('/sign-out', agent.signOut)
     app.onError((error, c) => c.text(`500: ${error.message}`, 500))
     return async (request) => app.fetch(request)
@@ -76,6 +92,13 @@ export const mounts: Record<string, (options: AppOptions, pages: AppPages) => Pr
       agent.page(async (req, res, actions) =>
         res.type('text').send(`${String(req.params.name)}: ${await page(actions)}`),
       ),
+    )
+    app.get(
+      '/public',
+      agent.page(async (_req, res, actions) => {
+        const text = await page(actions)
+        res.writeHead(200, publicFields).end(text)
+      }),
     )
     app.post('/sign-out', agent.signOut)
     app.use((error: Error, _req: unknown, res: ExpressResponse, _next: unknown) => {
@@ -106,6 +129,10 @@ export const mounts: Record<string, (options: AppOptions, pages: AppPages) => Pr
       agent.page(
         async (request, _reply, actions) => `${(request.params as { '*': string })['*']}: ${await page(actions)}`,
       ),
+    )
+    app.get(
+      '/public',
+      agent.page(async (_request, reply, actions) => reply.headers(publicFields).send(await page(actions))),
     )
     app.post('/sign-out', agent.signOut)
     app.setErrorHandler((error: Error, _request, reply) => reply.code(500).send(`500: ${error.message}`))

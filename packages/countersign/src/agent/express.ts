@@ -3,7 +3,8 @@ import { createNodeListener } from '../node/node-listener.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { AgentActions } from './agent-options.js'
 import { type AppAgentOptions, createWebApp } from './web-app/create-web-app.js'
-import { nodeVisit } from './web-app/node-visit.js'
+import { keepPage, nodeVisit } from './web-app/node-visit.js'
+import type { Visit } from './web-app/visit.js'
 
 type Next = (error?: unknown) => void
 
@@ -23,15 +24,12 @@ type Next = (error?: unknown) => void
 export function createAppAgent<R extends NodeRequest = NodeRequest, S extends NodeResponse = NodeResponse>(
   options: AppAgentOptions<R>,
 ) {
-  const { agent, origin, isOwn, serve, makePage, signOut } = createWebApp(options)
-  const visitOf = (req: R, res: NodeResponse) =>
-    nodeVisit(req, req, (cookie) => {
-      res.setHeader('set-cookie', [res.getHeader('set-cookie') ?? [], cookie].flat().map(String))
-    })
+  const { agent, origin, isOwn, isOwnCookie, serve, makePage, signOut } = createWebApp(options)
+  const visitOf = (req: R, addCookie: Visit<R>['addCookie'] = () => undefined) => nodeVisit(req, req, addCookie)
 
   /** Put it into the app itself, not into a router. */
   function ownRoutes(req: R, res: NodeResponse, next: Next): void {
-    if (isOwn(visitOf(req, res).target))
+    if (isOwn(visitOf(req).target))
       createNodeListener((request) => serve(request, req), { origin, replaceGlobals: false })(req, res)
     else next()
   }
@@ -39,15 +37,14 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
   /** A page, which may use the agent for this browser's session. What else the handler throws goes to `next`. */
   function page<Q extends R, P extends S>(handler: (req: Q, res: P, agent: AgentActions) => unknown) {
     async function answer(req: Q, res: P): Promise<void> {
-      res.setHeader('cache-control', 'no-store')
-      const page = await makePage(visitOf(req, res), (actions) => handler(req, res, actions))
+      const page = await makePage(visitOf(req, keepPage(res, isOwnCookie)), (actions) => handler(req, res, actions))
       if ('answer' in page) await sendResponse(page.answer, res, req.method ?? 'GET')
     }
     return (req: Q, res: P, next: Next): void => void answer(req, res).catch(next)
   }
 
   async function leave(req: R, res: NodeResponse): Promise<void> {
-    await sendResponse(await signOut(visitOf(req, res)), res, 'POST')
+    await sendResponse(await signOut(visitOf(req)), res, 'POST')
   }
   const signOutHandler = (req: R, res: NodeResponse, next: Next): void => void leave(req, res).catch(next)
   return { agent, ownRoutes, page, signOut: signOutHandler }

@@ -2,7 +2,8 @@ import type { FastifyReplyLike, FastifyRequestLike } from '../node/fastify-like.
 import { createNodeListener } from '../node/node-listener.js'
 import type { AgentActions } from './agent-options.js'
 import { type AppAgentOptions, createWebApp } from './web-app/create-web-app.js'
-import { nodeVisit } from './web-app/node-visit.js'
+import { keepPage, nodeVisit } from './web-app/node-visit.js'
+import type { Visit } from './web-app/visit.js'
 
 type AppRequest = Pick<FastifyRequestLike, 'raw'>
 
@@ -22,13 +23,13 @@ type AppRequest = Pick<FastifyRequestLike, 'raw'>
 export function createAppAgent<R extends AppRequest = AppRequest, S extends FastifyReplyLike = FastifyReplyLike>(
   options: AppAgentOptions<R>,
 ) {
-  const { agent, origin, isOwn, serve, makePage, signOut } = createWebApp(options)
-  const visitOf = (request: R, reply: FastifyReplyLike) =>
-    nodeVisit(request, request.raw, (cookie) => void reply.header('set-cookie', cookie))
+  const { agent, origin, isOwn, isOwnCookie, serve, makePage, signOut } = createWebApp(options)
+  const visitOf = (request: R, addCookie: Visit<R>['addCookie'] = () => undefined) =>
+    nodeVisit(request, request.raw, addCookie)
 
   /** An `onRequest` hook. */
   async function ownRoutes(request: R, reply: FastifyReplyLike): Promise<void> {
-    if (!isOwn(visitOf(request, reply).target)) return
+    if (!isOwn(visitOf(request).target)) return
     reply.hijack()
     createNodeListener((web) => serve(web, request), { origin, replaceGlobals: false })(request.raw, reply.raw)
   }
@@ -36,13 +37,13 @@ export function createAppAgent<R extends AppRequest = AppRequest, S extends Fast
   /** A page, which may use the agent for this browser's session. What else the handler throws, this throws. */
   function page<Q extends R, P extends S>(handler: (request: Q, reply: P, agent: AgentActions) => unknown) {
     return async function agentPage(request: Q, reply: P): Promise<unknown> {
-      reply.header('cache-control', 'no-store')
-      const page = await makePage(visitOf(request, reply), (actions) => handler(request, reply, actions))
+      const addCookie = keepPage(reply.raw, isOwnCookie)
+      const page = await makePage(visitOf(request, addCookie), (actions) => handler(request, reply, actions))
       return 'made' in page ? page.made : send(page.answer, reply)
     }
   }
 
-  const leave = async (request: R, reply: FastifyReplyLike) => send(await signOut(visitOf(request, reply)), reply)
+  const leave = async (request: R, reply: FastifyReplyLike) => send(await signOut(visitOf(request)), reply)
   return { agent, ownRoutes, page, signOut: leave }
 }
 

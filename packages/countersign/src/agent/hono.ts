@@ -2,6 +2,7 @@ import type { Context, Env, Input, MiddlewareHandler } from 'hono'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { AgentActions } from './agent-options.js'
 import { type AppAgentOptions, createWebApp } from './web-app/create-web-app.js'
+import { type PageHead, privatePage } from './web-app/page-head.js'
 import type { Visit } from './web-app/visit.js'
 
 /**
@@ -18,12 +19,11 @@ import type { Visit } from './web-app/visit.js'
  * ```
  */
 export function createAppAgent(options: AppAgentOptions<Context>) {
-  const { agent, isOwn, serve, makePage, signOut } = createWebApp(options)
+  const { agent, isOwn, isOwnCookie, serve, makePage, signOut } = createWebApp(options)
 
-  function visitOf(c: Context, cookies: string[]): Visit<Context> {
+  function visitOf(c: Context, addCookie: Visit<Context>['addCookie']): Visit<Context> {
     const { pathname, search } = new URL(c.req.url)
     const header = (name: string) => c.req.header(name)
-    const addCookie = (cookie: string) => void cookies.push(cookie)
     return { request: c, method: c.req.method, target: pathname + search, header, addCookie }
   }
 
@@ -38,19 +38,30 @@ export function createAppAgent(options: AppAgentOptions<Context>) {
     handler: (c: Context<E, P, I>, agent: AgentActions) => MaybePromise<Response>,
   ) {
     return async function agentPage(c: Context<E, P, I>): Promise<Response> {
-      const cookies: string[] = []
-      const page = await makePage(visitOf(c, cookies), (actions) => handler(c, actions))
-      return withCookies('made' in page ? page.made : page.answer, cookies)
+      const head: PageHead = { cookies: [], isOwnCookie }
+      let isMade = false
+      function addCookie(cookie: string): void {
+        if (isMade) throw privatePage.tooLate()
+        head.cookies.push(cookie)
+      }
+      const page = await makePage(visitOf(c, addCookie), (actions) => handler(c, actions))
+      isMade = true
+      return withHead('made' in page ? page.made : page.answer, head)
     }
   }
 
-  return { agent, ownRoutes, page, signOut: (c: Context) => signOut(visitOf(c, [])) }
+  return { agent, ownRoutes, page, signOut: (c: Context) => signOut(visitOf(c, () => undefined)) }
 }
 
 /** The headers of what `fetch` answered cannot be set, so this is a response of its own. */
-function withCookies(answer: Response, cookies: readonly string[]): Response {
+function withHead(answer: Response, head: PageHead): Response {
   const response = new Response(answer.body, answer)
-  for (const each of cookies) response.headers.append('set-cookie', each)
-  if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store')
+  const { headers } = response
+  const cookies = privatePage.cookies(headers.getSetCookie(), head)
+  headers.delete('set-cookie')
+  for (const each of cookies) headers.append('set-cookie', each)
+  headers.set('cache-control', privatePage.cacheControl(headers.get('cache-control') ?? '', head))
+  const refused = [...headers].filter(([name, value]) => privatePage.isRefused(name, value))
+  for (const [name] of refused) headers.delete(name)
   return response
 }

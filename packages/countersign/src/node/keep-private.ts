@@ -13,32 +13,39 @@ export interface HeadWriter {
 /** Of a message that a handler got: what Node answers it with. */
 export const answeredBy = Symbol('answered by')
 
-const rules = new Map([
+/** What becomes of some fields, by name in small letters: of what was set before, or an empty text. */
+export type FieldRules = ReadonlyMap<string, (set: string) => string>
+
+const signedRules: FieldRules = new Map([
   ['cache-control', privateCacheControl],
   ['vary', varyBySigner],
 ])
 
-/** Keeps the answer out of shared caches, whatever the handler sets before its head is written, and with it. */
+/**
+ * Keeps the answer to a signed request out of shared caches, whatever the handler sets before its head is written, and with it.
+ */
 export function keepPrivate(writer: HeadWriter): void {
-  if (!Object.hasOwn(writer, 'writeHead')) {
-    writer.writeHead = writePrivateHead
-    return
-  }
+  if (Object.hasOwn(writer, 'writeHead')) keepPrivateBy(signedRules, writer)
+  else writer.writeHead = writePrivateHead
+}
+
+/** The same by other rules, which are asked when the head is written. */
+export function keepPrivateBy(rules: FieldRules, writer: HeadWriter): void {
   const writeHead = writer.writeHead.bind(writer)
   writer.writeHead = (status, ...given) => {
-    const rest = setPrivateFields(writer, given)
-    return keepFields(writer, () => writeHead(status, ...rest))
+    const rest = setPrivateFields(rules, writer, given)
+    return keepFields(rules, writer, () => writeHead(status, ...rest))
   }
 }
 
 /** One for all answers: a function of each would give each a shape of its own. */
 function writePrivateHead(this: HeadWriter, status: number, ...given: unknown[]): unknown {
   const shared: HeadWriter = Object.getPrototypeOf(this)
-  return shared.writeHead.call(this, status, ...setPrivateFields(this, given))
+  return shared.writeHead.call(this, status, ...setPrivateFields(signedRules, this, given))
 }
 
 /** Sets the fields that `writeHead` was given, then ours; returns what it was given besides. */
-function setPrivateFields(writer: HeadWriter, given: unknown[]): unknown[] {
+function setPrivateFields(rules: FieldRules, writer: HeadWriter, given: unknown[]): unknown[] {
   const fields = given.find((part) => typeof part === 'object' && part !== null)
   if (fields) for (const [name, value] of fieldsOf(fields)) writer.setHeader(name, value)
   for (const [name, rule] of rules) writer.setHeader(name, rule(textOf(writer.getHeader(name))))
@@ -53,7 +60,7 @@ function textOf(value: string | number | string[] | undefined): string {
 }
 
 // Middleware in front of `aauth` that wraps `writeHead` itself, as on-headers does, sets its headers after this.
-function keepFields<T>(writer: HeadWriter, write: () => T): T {
+function keepFields<T>(rules: FieldRules, writer: HeadWriter, write: () => T): T {
   const bound = {
     setHeader: writer.setHeader.bind(writer),
     appendHeader: writer.appendHeader.bind(writer),

@@ -9,8 +9,8 @@ import { systemErrorCode } from './unless-gone.js'
 const margin = 3600
 
 /**
- * Drops what nobody needs any more from the folder of a store: records that have ended, and all of a browser whose session has.
- * What cannot be read stays where it is.
+ * Drops what nobody needs any more from the folder of a store: records that have ended, and all of a browser whose session has,
+ * or holds nothing any more. What cannot be read stays where it is.
  *
  * @param now Unix seconds
  */
@@ -21,12 +21,17 @@ export async function sweepRecords(root: string, now: number): Promise<void> {
 
 async function sweepOwner(folder: string, now: number): Promise<void> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json')).map((name) => join(folder, name))
+  const left = new Set<AgentRecord['kind'] | undefined>()
   for (const file of files) {
     const { kind, until } = await readEnd(file)
-    if (until === undefined || until + margin > now) continue
-    if (kind === 'session') return removeWhole(folder)
-    await rm(file, { force: true })
+    const hasEnded = until !== undefined && until + margin <= now
+    if (hasEnded && kind === 'session') return removeWhole(folder)
+    if (hasEnded) await rm(file, { force: true })
+    else left.add(kind)
   }
+  // Of a session whose consent nobody answered, the browser knows no more than the cookie.
+  if (left.has('session') && [...left].every((kind) => kind === 'session' || kind === 'person'))
+    return removeWhole(folder)
   // Only where nothing is left, also of what another process writes just now.
   await rmdir(folder)
 }

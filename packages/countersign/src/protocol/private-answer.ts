@@ -1,4 +1,5 @@
-const cacheControl = 'private, no-store'
+/** `Cache-Control` of what is for one alone, and is kept nowhere. */
+export const keptNowhere = 'private, no-store'
 const signatureKey = 'Signature-Key'
 const cdnCacheControl = 'cdn-cache-control'
 const vendorFields = new Set(['surrogate-control', 'edge-control', 'x-accel-expires', 'x-litespeed-cache-control'])
@@ -8,7 +9,7 @@ const vendorFields = new Set(['surrogate-control', 'edge-control', 'x-accel-expi
  * `private, no-store`. Signed requests carry no `Authorization`, which would keep shared caches off (RFC 9111 §3.5).
  */
 export function privateCacheControl(set: string): string {
-  return set !== '' && isPrivate(set) ? set : cacheControl
+  return set !== '' && isPrivate(set) ? set : keptNowhere
 }
 
 /** `Vary` of an answer to a signed request, which depends on who signed it. */

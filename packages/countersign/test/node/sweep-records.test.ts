@@ -55,6 +55,22 @@ it('drops all of a browser whose session has ended, and nothing of another one',
   expect(readdirSync(root)).toHaveLength(1)
 })
 
+it('drops a session that holds nothing any more, and none with a token or a consent in it', async () => {
+  const root = newFolder()
+  const store = fileStore(root)
+  const later = now + 30 * 86_400
+  for (const owner of ['unanswered', 'waits', 'allowed']) await store.put(owner, record('session', 'browser', later))
+  await store.put('unanswered', record('consent', 'ended', over))
+  await store.put('unanswered', record('person', 'https://auth.example'))
+  await store.put('waits', record('consent', 'open', now))
+  await store.put('allowed', record('token', 'renewable'))
+  await store.put('nobody', record('person', 'https://auth.example'))
+  await sweepRecords(root, now)
+  expect(await store.list('unanswered')).toEqual([])
+  for (const owner of ['waits', 'allowed']) expect(await store.list(owner)).toHaveLength(2)
+  expect(await store.list('nobody'), 'is no session').toHaveLength(1)
+})
+
 it('leaves what it cannot read, and goes on', async () => {
   const root = newFolder()
   const store = fileStore(root)

@@ -45,6 +45,8 @@ export interface WebApp<R> {
   origin: string
   /** Whether a path, with or without a query, is the agent's own. */
   isOwn: (target: string) => boolean
+  /** Whether a line `Set-Cookie` is of a cookie of the agent. */
+  isOwnCookie: (line: string) => boolean
   /** Answers at those paths: the document, the keys and the callback. */
   serve: (request: Request, own: R) => Promise<Response>
   /** Makes a page with the agent of this browser's session; or gives the answer that leads the browser to its decision. */
@@ -64,18 +66,18 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     throw new TypeError('sessionOf must be a function: it says which session of the app a request is in')
   /** What the framework has of the visits to the callback. */
   const visits = new WeakMap<Request, R>()
+  const { origin, protocol, pathname: callbackPath } = new URL(redirectUri)
+  const cookies = createOwnCookies(id, protocol === 'https:')
+  const records = ownRecords(store, { agent: id, edition: edition.name })
+  const forget = (session: string) => agent.forget(session)
+  const sessions = createBrowserSessions({ store, records, cookies, lifetime: sessionTime, forget, now })
   const agent = createWebAgent({
     ...given,
-    store,
+    store: sessionOf ? store : sessions.store,
     sessionOf: (request) => sessionIn(visits.get(request) as R, cookiesOf(request)),
     callbackResponse: (...answer) => answerCallback({ ...given, home, wayBack }, ...answer),
   })
-  const { origin, protocol, pathname: callbackPath } = new URL(redirectUri)
-  const cookies = createOwnCookies(id, protocol === 'https:')
   const wayBack = createWayBack({ cookies, origin, home, callbackPath })
-  const records = ownRecords(store, { agent: id, edition: edition.name })
-  const forget = (session: string) => agent.forget(session)
-  const sessions = createBrowserSessions({ records, cookies, lifetime: sessionTime, forget, now })
   const ownUrls = [documentUrl(edition.documents.agent, id), agent.metadata.jwks_uri, redirectUri]
   const ownPaths = new Set(ownUrls.map((url) => new URL(url).pathname))
 
@@ -83,25 +85,32 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     return sessionOf ? sessionOf(request) : sessions.find(cookieHeader)
   }
 
-  async function sessionFor({ request, header, addCookie }: Visit<R>): Promise<string> {
-    const known = await sessionIn(request, header('cookie'))
-    if (known) return known
-    if (sessionOf) throw new TypeError('sessionOf gave no session: let people sign in before they come to this page')
-    const { session, cookie } = await sessions.start()
-    addCookie(cookie)
-    return session
+  async function makePage<T>(visit: Visit<R>, make: (agent: AgentActions) => MaybePromise<T>) {
+    let begun: string | undefined
+    async function actionsOf(): Promise<AgentActions> {
+      const known = await sessionIn(visit.request, visit.header('cookie'))
+      if (known) return agent.for(known)
+      if (sessionOf) throw new TypeError('sessionOf gave no session: let people sign in before they come to this page')
+      begun = sessions.begin(visit.addCookie)
+      return agent.for(begun)
+    }
+    try {
+      return await makePageFor(visit, make, { origin, wayBack, actionsOf })
+    } finally {
+      if (begun !== undefined) sessions.settle(begun)
+    }
   }
 
   return {
     agent,
     origin,
+    isOwnCookie: cookies.isOwn,
     isOwn: (target) => ownPaths.has(target.split('?', 1)[0] as string),
     serve(request, own) {
       visits.set(request, own)
       return agent.handler(request)
     },
-    makePage: (visit, make) =>
-      makePageFor(visit, make, { origin, wayBack, actionsOf: async () => agent.for(await sessionFor(visit)) }),
+    makePage,
     async signOut(visit) {
       if (!isFromOwnPage(visit, origin)) return refuseForeign()
       const session = await sessionIn(visit.request, visit.header('cookie'))

@@ -4,6 +4,8 @@ export interface OwnCookies {
   readonly name: string
   /** @param age seconds; absent: until the browser is closed */
   write(name: string, value: string, age?: number): string
+  /** Whether a line `Set-Cookie` is of one of these. */
+  isOwn: (line: string) => boolean
 }
 
 /** Over https no other host can write them: `__Host-` sees to it (RFC 6265bis). */
@@ -11,10 +13,15 @@ export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
   const { port, pathname } = new URL(id)
   const path = pathname === '/' ? '' : pathname.replaceAll(/[^\w.-]/g, '_')
   const attributes = `; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
+  // Cookies know nothing of ports.
+  const name = isSecure ? `__Host-agent${path}` : `agent-${port}${path}`
   return {
-    // Cookies know nothing of ports.
-    name: isSecure ? `__Host-agent${path}` : `agent-${port}${path}`,
-    write: (name, value, age) => `${name}=${value}${attributes}${age === undefined ? '' : `; Max-Age=${age}`}`,
+    name,
+    isOwn(line) {
+      const given = line.split(/[;=]/, 1)[0]?.trim() ?? ''
+      return given === name || given.startsWith(`${name}-back-`)
+    },
+    write: (its, value, age) => `${its}=${value}${attributes}${age === undefined ? '' : `; Max-Age=${age}`}`,
   }
 }
 

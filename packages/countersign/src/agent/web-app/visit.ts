@@ -1,3 +1,5 @@
+import { keptNowhere } from '../../protocol/private-answer.js'
+
 /** One request of a browser, as its framework has it; `R` is the framework's own. */
 export interface Visit<R> {
   request: R
@@ -29,6 +31,9 @@ export function refuseVisit(visit: Visit<unknown>, origin: string): Response | u
   // Nobody is asked for what a browser only loads ahead.
   if (/\b(?:prefetch|preview)\b/i.test(visit.header('sec-purpose') ?? ''))
     return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
+  // Browsers send no cookie of ours with what other sites load, and keep none of its answer.
+  const isLoadedElsewhere = visit.header('sec-fetch-site') === 'cross-site' && !isNavigation(visit)
+  if (isLoadedElsewhere) return refuseForeign()
   return isRead(visit) || isFromOwnPage(visit, origin) ? undefined : refuseForeign()
 }
 
@@ -39,7 +44,7 @@ export function refuseForeign(): Response {
 
 /** Leads a browser on, by GET, whatever it sent. */
 export function redirect(location: string, cookies: readonly string[] = []): Response {
-  const headers = new Headers({ location, 'cache-control': 'no-store' })
+  const headers = new Headers({ location, 'cache-control': keptNowhere })
   for (const each of cookies) headers.append('set-cookie', each)
   return new Response(null, { status: 303, headers })
 }
