@@ -4,6 +4,7 @@ import type { AgentActions } from './agent-options.js'
 import { type AppAgentOptions, createWebApp } from './web-app/create-web-app.js'
 import { type PageHead, privatePage } from './web-app/page-head.js'
 import type { Visit } from './web-app/visit.js'
+import { withHead } from './web-app/with-head.js'
 
 /**
  * The agent of a web app in hono: each browser has a session of its own, and where its person must decide it is led there
@@ -51,17 +52,4 @@ export function createAppAgent(options: AppAgentOptions<Context>) {
   }
 
   return { agent, ownRoutes, page, signOut: (c: Context) => signOut(visitOf(c, () => undefined)) }
-}
-
-/** The headers of what `fetch` answered cannot be set, so this is a response of its own. */
-function withHead(answer: Response, head: PageHead): Response {
-  const response = new Response(answer.body, answer)
-  const { headers } = response
-  const cookies = privatePage.cookies(headers.getSetCookie(), head)
-  headers.delete('set-cookie')
-  for (const each of cookies) headers.append('set-cookie', each)
-  headers.set('cache-control', privatePage.cacheControl(headers.get('cache-control') ?? '', head))
-  const refused = [...headers].filter(([name, value]) => privatePage.isRefused(name, value))
-  for (const [name] of refused) headers.delete(name)
-  return response
 }
