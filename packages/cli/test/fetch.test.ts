@@ -1,8 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { canRunPeer, startPeer } from '../../../test/peer/start-peer.js'
 import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
@@ -13,6 +17,21 @@ import { decidesAt } from './terminal-person.js'
 
 const parties = openParties()
 const newAgent = (authServers: readonly string[] = [parties.authServer]) => agentOf(authServers)
+
+/** Runs the command as a process whose standard output is a disk without space; what it says, and its status. */
+async function intoFull(args: readonly string[], folder: string) {
+  const full = openSync('/dev/full', 'w')
+  const bin = fileURLToPath(new URL('../bin/countersign.js', import.meta.url))
+  const child = spawn(process.execPath, [bin, ...args], {
+    stdio: ['ignore', full, 'pipe'],
+    env: { ...process.env, COUNTERSIGN_HOME: folder },
+  })
+  const ended = once(child, 'close')
+  const stderr = await text(child.stderr as Readable)
+  const [status] = (await ended) as [number | null]
+  closeSync(full)
+  return { status, stderr }
+}
 
 describe('an API that needs a person', () => {
   it('has them asked once in the terminal; the answer goes to standard output, everything else does not', async () => {
@@ -182,6 +201,25 @@ describe('flags as of curl', () => {
     const nowhere = await run(['fetch', '-o', join(folder, 'no', 'answer'), origin])
     expect(nowhere).toMatchObject({ status: 2 })
     expect(nowhere.stderr).toMatch(/--output: .* cannot be written \(ENOENT\)/)
+  })
+
+  it('says in one sentence what takes no output, with the status of a file that cannot be written', async () => {
+    const { origin } = await openEcho()
+    const { folder, run } = await newAgent()
+    const full = await run(['fetch', '-o', '/dev/full', origin])
+    expect(full).toEqual({ status: 2, stdout: '', stderr: '--output: /dev/full cannot be written (ENOSPC).\n' })
+    for (const args of [['fetch', origin], ['--help']])
+      expect(await intoFull(args, folder)).toEqual({
+        status: 2,
+        stderr: 'Standard output cannot be written (ENOSPC).\n',
+      })
+  })
+
+  it('-i shows plain lines on a terminal', async () => {
+    const { origin } = await openEcho()
+    const { run } = await newAgent()
+    const { stdout } = await run(['fetch', '-i', origin], { screen: true })
+    expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\n(?:[\w-]+: [^\n\\]*\n)+\nGET \/ $/)
   })
 
   it('-f ends with status 22 and without a body; -s says nothing, -S does', async () => {

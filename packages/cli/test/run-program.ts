@@ -11,6 +11,8 @@ export interface ProgramOptions {
   hidden?: readonly string[]
   /** Called with each page that somebody at the terminal is asked to open; absent: there is nobody. */
   person?: (url: string) => void
+  /** Whether standard output is a terminal. */
+  screen?: boolean
   /** What they type, where a terminal is at standard input. */
   keyboard?: PassThrough & { isTTY?: boolean }
   /** Variables beside those of this process. */
@@ -33,7 +35,7 @@ const exitCodes: Readonly<Record<Stop['by'], number>> = { SIGHUP: 129, SIGINT: 1
 /** Starts a command line in this process, without a screen. */
 export function startProgram(
   args: readonly string[],
-  { input = '', hidden, person, keyboard = new PassThrough(), env = {} }: ProgramOptions = {},
+  { input = '', hidden, person, screen = false, keyboard = new PassThrough(), env = {} }: ProgramOptions = {},
 ): RunningProgram {
   const { DISPLAY: _display, WAYLAND_DISPLAY: _wayland, ...inherited } = process.env
   const typed = [...(hidden ?? [])]
@@ -67,7 +69,7 @@ export function startProgram(
     readInput: async (limit) => Buffer.from(input).subarray(0, limit + 1),
     ...(hidden ? { readHidden: async () => typed.shift() ?? '' } : {}),
     asking: { output: { write: tellPerson, isTTY: person !== undefined }, input: keyboard },
-    output,
+    output: Object.assign(output, { isTTY: screen }),
     colour: false,
     env: { ...inherited, ...env },
     onStop(callback) {

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { CommandError, usageError } from '../command/command-error.js'
 import { errorCode } from '../command/error-code.js'
 import { exitStatus } from '../command/exit-status.js'
+import { outputError } from '../terminal/output-error.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { printable } from '../text/printable.js'
 import { titleCase } from '../text/title-case.js'
@@ -25,30 +26,43 @@ export async function writeResponse(response: Response, flags: OutputFlags, term
   try {
     await pipeline(chunksOf(response, head), target, { end: isToFile })
   } catch (error) {
-    throw isToFile && isOfFile(error) ? fileError(flags.output ?? '', error) : brokenOff(error)
+    // That of an answer is one already.
+    if (error instanceof CommandError) throw error
+    throw isToFile ? fileError(flags.output ?? '', error) : outputError(error)
   }
 }
 
 /** A terminal acts on some of what a stranger may send; what is no text is not shown. */
 async function writeToScreen(response: Response, head: string, { write }: Terminal): Promise<void> {
-  write(head)
+  write(head.replaceAll('\r\n', '\n'))
   const decoder = new TextDecoder()
-  try {
-    for await (const chunk of chunksOf(response, '')) {
-      const text = decoder.decode(chunk, { stream: true })
-      if (text.includes('\0'))
-        throw usageError('The answer is no text: write it to a file with --output <file>, or anyway with --output -')
-      write(printable(text.replaceAll('\r\n', '\n')))
-    }
-    write(printable(decoder.decode()))
-  } catch (error) {
-    throw error instanceof CommandError ? error : brokenOff(error)
+  for await (const chunk of chunksOf(response, '')) {
+    const text = decoder.decode(chunk, { stream: true })
+    if (text.includes('\0'))
+      throw usageError('The answer is no text: write it to a file with --output <file>, or anyway with --output -')
+    write(printable(text.replaceAll('\r\n', '\n')))
   }
+  write(printable(decoder.decode()))
 }
 
 async function* chunksOf({ body }: Response, head: string): AsyncGenerator<Uint8Array> {
   if (head !== '') yield Buffer.from(head)
-  if (body) for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) yield chunk
+  if (!body) return
+  const reader = body.getReader()
+  try {
+    for (let next = await read(reader); !next.done; next = await read(reader)) yield next.value
+  } finally {
+    // Whoever writes may have given up. Not waited for: it never ends where a copy of the answer is left unread.
+    void reader.cancel().catch(() => undefined)
+  }
+}
+
+async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  try {
+    return await reader.read()
+  } catch (error) {
+    throw brokenOff(error)
+  }
 }
 
 function headOf({ status, headers }: Response): string {
@@ -60,16 +74,12 @@ function isTerminal(output: NodeJS.WritableStream): boolean {
   return 'isTTY' in output && output.isTTY === true
 }
 
-function isOfFile(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'path' in error
-}
-
-function fileError(path: string, cause: NodeJS.ErrnoException): CommandError {
+function fileError(path: string, cause: unknown): CommandError {
   return usageError(`--output: ${path} cannot be written (${errorCode(cause)}).`, cause)
 }
 
 function brokenOff(cause: unknown): unknown {
-  // The command itself was stopped, or nobody reads.
+  // The command itself was stopped.
   if (cause instanceof CommandError) return cause
   if (!(cause instanceof Error)) return cause
   return new CommandError(`The answer broke off: ${cause.message}.`, { exitCode: exitStatus.network, cause })

@@ -1,8 +1,9 @@
 import { CommandError } from '../command/command-error.js'
+import { outputError } from './output-error.js'
 import type { Terminal } from './terminal.js'
 
 export interface Interruption {
-  /** Aborts with a {@link CommandError} when the command is asked to end, or when nobody reads the output any more. */
+  /** Aborts with a {@link CommandError} when the command is asked to end, or when its output cannot be written any more. */
   signal: AbortSignal
   /** Stops listening. */
   release(): void
@@ -18,10 +19,7 @@ export function catchInterruption({ onStop, output }: Terminal): Interruption {
         : `Stopped by ${by}; nothing was left running.`
     abort.abort(new CommandError(why, { exitCode }))
   })
-  const onOutputError = (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    abort.abort(new CommandError('Stopped: nobody reads the output.', { cause: error }))
-  }
+  const onOutputError = (error: unknown) => abort.abort(outputError(error))
   output.on('error', onOutputError)
   return {
     signal: abort.signal,
