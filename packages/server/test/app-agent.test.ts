@@ -293,6 +293,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const old = browser.cookies.get(session) ?? ''
     const out = await post(browser, '/sign-out')
     expect([out.status, location(out)]).toEqual([303, `${ids.agent}/start`])
+    expect(out.headers.get('cache-control')).toBe('private, no-store')
     expect(browser.cookies.has(session)).toBe(false)
     browser.cookies.set(session, old)
     await led(browser)
@@ -433,6 +434,17 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     scene.page = who
     await led(scene.browser())
     expect(owners()).toHaveLength(1)
+  })
+
+  it('begins no session for an answer that has begun, since it gives no cookie any more', async () => {
+    const { folder, owners } = openFolder()
+    const scene = await openScene(mount, { store: fileStore(folder) })
+    const browser = scene.browser()
+    const late = await browser.open(`${ids.agent}/early`)
+    expect(await late.text()).toMatch(/^early, \w*Error: A page must wait for fetch/)
+    expect(owners()).toEqual([])
+    await allow(browser, 'alice')
+    expect(await (await browser.open(`${ids.agent}/early`)).text()).toMatch(/^early, \S{10,}$/)
   })
 
   it('refuses what another site loads, for which browsers send no cookie, but follows its links', async () => {

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import type { AgentActions } from 'countersign/agent'
 import * as forExpress from 'countersign/agent/express'
 import * as forFastify from 'countersign/agent/fastify'
@@ -9,6 +11,7 @@ import * as forHono from 'countersign/agent/hono'
 import express, { type Request as ExpressRequest, type Response as ExpressResponse } from 'express'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Context, Hono } from 'hono'
+import { stream } from 'hono/streaming'
 import { onTestFinished } from 'vitest'
 
 /** A way for a framework to find a session of the app's own. */
@@ -20,7 +23,7 @@ export interface AppOptions extends Omit<Parameters<typeof forHono.createAppAgen
 
 /** What the app's pages do: they say what the API answers, or that they failed. */
 export interface AppPages {
-  /** Of `GET` and `POST` at `/events`, and `GET` at any path below `/any`, and at `/public` with {@link publicFields}. */
+  /** Of `GET` and `POST` at `/events`, and `GET` at any path below `/any`, at `/public` with {@link publicFields}, and at `/early` after the answer has begun. */
   page: (agent: AgentActions) => Promise<string>
 }
 
@@ -29,6 +32,13 @@ export const publicFields = {
   'cache-control': 'public, max-age=600',
   'cdn-cache-control': 'max-age=600',
   'set-cookie': ['theme=dark', `__Host-agent=${'A'.repeat(43)}`, '__Host-agent-back-a=%2F'],
+}
+
+/** An answer that begins before its page asks for anything. */
+async function* early(page: AppPages['page'], agent: AgentActions): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('early, ')
+  await new Promise((soon) => setTimeout(soon, 20))
+  yield Buffer.from(await page(agent).catch(String))
 }
 
 type Mounted = (request: Request) => Promise<Response>
@@ -73,6 +83,14 @@ export const mounts: Record<string, (options: AppOptions, pages: AppPages) => Pr
         return new Response(await page(actions), { headers })
       }),
     )
+    app.get(
+      '/early',
+      agent.page((c, actions) =>
+        stream(c, async (out) => {
+          for await (const chunk of early(page, actions)) await out.write(chunk)
+        }),
+      ),
+    )
     app.post('/sign-out', agent.signOut)
     app.onError((error, c) => c.text(`500: ${error.message}`, 500))
     return async (request) => app.fetch(request)
@@ -99,6 +117,10 @@ export const mounts: Record<string, (options: AppOptions, pages: AppPages) => Pr
         const text = await page(actions)
         res.writeHead(200, publicFields).end(text)
       }),
+    )
+    app.get(
+      '/early',
+      agent.page((_req, res, actions) => pipeline(early(page, actions), res)),
     )
     app.post('/sign-out', agent.signOut)
     app.use((error: Error, _req: unknown, res: ExpressResponse, _next: unknown) => {
@@ -133,6 +155,10 @@ export const mounts: Record<string, (options: AppOptions, pages: AppPages) => Pr
     app.get(
       '/public',
       agent.page(async (_request, reply, actions) => reply.headers(publicFields).send(await page(actions))),
+    )
+    app.get(
+      '/early',
+      agent.page((_request, reply, actions) => reply.send(Readable.from(early(page, actions)))),
     )
     app.post('/sign-out', agent.signOut)
     app.setErrorHandler((error: Error, _request, reply) => reply.code(500).send(`500: ${error.message}`))

@@ -40,13 +40,8 @@ export function createAppAgent(options: AppAgentOptions<Context>) {
   ) {
     return async function agentPage(c: Context<E, P, I>): Promise<Response> {
       const head: PageHead = { cookies: [], isOwnCookie }
-      let isMade = false
-      function addCookie(cookie: string): void {
-        if (isMade) throw privatePage.tooLate()
-        head.cookies.push(cookie)
-      }
+      const addCookie = (cookie: string) => void head.cookies.push(cookie)
       const page = await makePage(visitOf(c, addCookie), (actions) => handler(c, actions))
-      isMade = true
       return withHead('made' in page ? page.made : page.answer, head)
     }
   }

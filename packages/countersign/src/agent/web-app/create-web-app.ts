@@ -13,6 +13,7 @@ import { ownRecords } from '../own-records.js'
 import { actForBrowser } from './act-for-browser.js'
 import { createBrowserSessions } from './browser-sessions.js'
 import { createOwnCookies } from './own-cookies.js'
+import { privatePage } from './page-head.js'
 import { isFromOwnPage, isNavigation, redirect, refuseForeign, refuseVisit, type Visit } from './visit.js'
 import { createWayBack, type WayBack } from './way-back.js'
 
@@ -87,16 +88,19 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
 
   async function makePage<T>(visit: Visit<R>, make: (agent: AgentActions) => MaybePromise<T>) {
     let begun: string | undefined
+    let isMade = false
     async function actionsOf(): Promise<AgentActions> {
       const known = await sessionIn(visit.request, visit.header('cookie'))
       if (known) return agent.for(known)
       if (sessionOf) throw new TypeError('sessionOf gave no session: let people sign in before they come to this page')
+      if (isMade) throw privatePage.tooLate()
       begun = sessions.begin(visit.addCookie)
       return agent.for(begun)
     }
     try {
       return await makePageFor(visit, make, { origin, wayBack, actionsOf })
     } finally {
+      isMade = true
       if (begun !== undefined) sessions.settle(begun)
     }
   }
