@@ -1,5 +1,6 @@
 import type { Resource } from 'countersign/resource'
 import type { CorsOptions } from './answers/cors.js'
+import type { AssertionOptions } from './identity/assertion.js'
 import type { Route } from './routes/route.js'
 
 export interface GatewayLimits {
@@ -36,6 +37,11 @@ export interface GatewayOptions {
   /** Addresses or networks of your proxies. Only their `X-Forwarded-For` is read. @default none */
   trustProxy?: readonly string[] | undefined
   limits?: GatewayLimits | undefined
+  /**
+   * Adds `X-AAuth-Assertion`: who asks as a JWT that the resource's key signs, for one request and 30 seconds. For an API that others on
+   * its network can reach, too. @default none
+   */
+  assertion?: AssertionOptions | undefined
 }
 
 export const gatewayOptions = {
@@ -46,6 +52,7 @@ export const gatewayOptions = {
   cors: true,
   trustProxy: true,
   limits: true,
+  assertion: true,
 } as const satisfies Record<keyof GatewayOptions, true>
 
 export const defaultLimits: Required<{ [Name in keyof GatewayLimits]: number }> = {

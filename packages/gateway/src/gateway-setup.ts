@@ -3,6 +3,7 @@ import type { Resource, VerifyRequestOptions } from 'countersign/resource'
 import type { CorsOptions } from './answers/cors.js'
 import { parseUpstream, type Upstream } from './forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
+import type { AssertionOptions } from './identity/assertion.js'
 import type { GatewayRules } from './routes/judge-request.js'
 import { routeProblems } from './routes/route.js'
 import { createRouteTable, type Need } from './routes/route-table.js'
@@ -16,11 +17,13 @@ export interface GatewaySetup {
   cors: CorsOptions | undefined
   clientAddress: ClientAddress
   limits: typeof defaultLimits
+  /** With who it is for. */
+  assertion: { signer: AssertionOptions['signer']; audience: string } | undefined
 }
 
 /** @throws TypeError for options that cannot be meant */
 export function setUpGateway(options: GatewayOptions): GatewaySetup {
-  const { resource, routes, otherwise = 'refuse', cors, trustProxy = [], limits = {} } = options
+  const { resource, routes, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion } = options
   requireNames('createGateway', options, gatewayOptions)
   requireNames('limits', limits, defaultLimits)
   if (typeof resource?.verify !== 'function') throw new TypeError('resource must be what createResource returns')
@@ -37,6 +40,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     rules: { table: createRouteTable(routes), otherwise },
     cors,
     clientAddress: createClientAddress(trustProxy),
+    assertion: assertion && { signer: assertion.signer, audience: assertion.audience ?? options.upstream },
     limits: { ...defaultLimits, ...(limits as { [Name in keyof GatewayLimits]: number }) },
   }
 }

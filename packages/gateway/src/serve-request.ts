@@ -10,7 +10,8 @@ import { answerHeaders, forwardedHeaders } from './forward/forwarded-headers.js'
 import { sendUpstream, type UpstreamReply } from './forward/send-upstream.js'
 import type { Connections } from './forward/upstream.js'
 import { type GatewaySetup, requirementOf } from './gateway-setup.js'
-import { type IdentityFields, identityOf, nobody } from './identity/identity-fields.js'
+import { issueAssertion } from './identity/assertion.js'
+import { identityOf, nobody } from './identity/identity-fields.js'
 import { type Judgement, judgeRequest } from './routes/judge-request.js'
 import { requirePlainPath } from './routes/plain-path.js'
 import { type KeptUpload, keepUpload, requireFitting } from './uploads/kept-upload.js'
@@ -36,7 +37,8 @@ export interface Exchange {
 
 /** Who asks, and the content, verified. */
 interface Admitted {
-  identity: IdentityFields
+  /** As headers. */
+  identity: Readonly<Record<string, string>>
   verified: VerifiedRequest | undefined
   upload: KeptUpload
 }
@@ -105,16 +107,25 @@ async function admit(
   incoming: IncomingMessage,
   judged: Judgement,
   upload: KeptUpload,
-  { resource, clientAddress }: GatewaySetup,
+  { resource, clientAddress, assertion }: GatewaySetup,
 ): Promise<Admitted> {
   if (!judged.verify) {
     await upload.take(undefined)
-    return { identity: nobody, verified: undefined, upload }
+    const identity = assertion ? { ...nobody, [assertionField]: '' } : nobody
+    return { identity, verified: undefined, upload }
   }
   const received = receiveIncoming(incoming, clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders))
   const verified = await resource.verify({ ...received, upload }, requirementOf(judged.need))
-  return { identity: identityOf(verified, judged.need.level), verified, upload }
+  const { level } = judged.need
+  const identity = identityOf(verified, level)
+  if (!assertion) return { identity, verified, upload }
+  const { method, rawTarget } = received
+  const { signer, audience } = assertion
+  const token = await issueAssertion({ verified, level, issuer: resource.id, audience, method, rawTarget }, signer)
+  return { identity: { ...identity, [assertionField]: token }, verified, upload }
 }
+
+const assertionField = 'X-AAuth-Assertion'
 
 function forward(
   { incoming, outgoing, upgrade }: Exchange,

@@ -2,9 +2,19 @@ import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { createServer as createNetServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { january, verifyToken } from 'countersign/wire'
 import { createGateway } from 'countersign-gateway'
+import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { agent, byToken, json, listenWith, openResource } from '../../countersign/test/resource/events-resource.js'
+import {
+  agent,
+  byToken,
+  id,
+  json,
+  listenWith,
+  openResource,
+  resourceSigner,
+} from '../../countersign/test/resource/events-resource.js'
 import { exchange, message, openGateway, routes, signedLines, statusOf } from './gateway-stage.js'
 
 const identity = (headers: Record<string, unknown>) =>
@@ -96,6 +106,33 @@ describe('what the upstream gets', () => {
     expect(arrived[0]).toMatchObject({ body: '{"a":1}', trailers: {} })
     expect(arrived[0]?.headers).toMatchObject({ 'content-length': '7', 'x-aauth-scope': '' })
     expect(arrived[0]?.headers).not.toHaveProperty('trailer')
+  })
+
+  // G01
+  it('with an assertion, says so signed, for this request and this API only', async () => {
+    const { port, arrived, options } = await openGateway({ assertion: { signer: resourceSigner } })
+    const lines = await signedLines('/events?a=1', undefined, await byToken('events.read'))
+    await exchange(port, message([...lines, 'X_AAuth_Assertion: forged']))
+    const token = String(arrived[0]?.headers['x-aauth-assertion'])
+    const keys = createLocalJWKSet({ keys: [resourceSigner.jwk as JWK] })
+    const { payload, protectedHeader } = await jwtVerify(token, keys, { issuer: id, audience: options.upstream })
+    expect(protectedHeader.typ).toBe('gateway-assertion+jwt')
+    expect(payload).toMatchObject({
+      level: 'authorization',
+      agent,
+      auth_server: 'https://auth.example',
+      sub: 'person-1',
+      scope: 'events.read',
+      method: 'GET',
+      target: '/events?a=1',
+    })
+    expect(payload.exp).toBeLessThanOrEqual(Date.now() / 1000 + 30)
+    for (const type of [january.tokens.resource, january.tokens.auth, january.tokens.agent]) {
+      const findKey = () => Promise.reject(new Error('a key was looked for'))
+      await expect(verifyToken(type as never, token, { audience: options.upstream, findKey })).rejects.toThrow(/typ/)
+    }
+    await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x', 'X-AAuth-Assertion: forged']))
+    expect(arrived[1]?.headers['x-aauth-assertion']).toBe('')
   })
 
   // G05

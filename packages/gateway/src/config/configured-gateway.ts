@@ -36,7 +36,8 @@ export function createConfiguredGateway(config: LoadedGatewayConfig): Configured
   }
   const optionsOf = (given: LoadedGatewayConfig): GatewayOptions => {
     const { upstream = '', routes, otherwise, cors, trustProxy, limits } = given.settings
-    return { resource: resourceOf(given), upstream, routes, otherwise, cors, trustProxy, limits }
+    const assertion = given.settings.assertion ? { signer: given.signer } : undefined
+    return { resource: resourceOf(given), upstream, routes, otherwise, cors, trustProxy, limits, assertion }
   }
   const { server, use, close } = createGateway(optionsOf(config))
   return { server, use: (next) => use(optionsOf(next)), close }

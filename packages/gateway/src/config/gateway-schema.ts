@@ -70,6 +70,7 @@ export const gatewayShape = {
   trustProxy: networks.default([]),
   nonce: z.enum(['optional', 'required']).default('optional'),
   denyList: z.boolean().default(false),
+  assertion: z.boolean().default(false),
   limits: z
     .strictObject({
       maxBody: limit(defaultLimits.maxBody),

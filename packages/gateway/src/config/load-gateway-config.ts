@@ -64,9 +64,11 @@ function contradictionsIn(settings: GatewaySettings): ConfigurationProblem[] {
   return [...named, ...unknown, ...missingFor(settings)]
 }
 
-function missingFor({ verifyOnly, upstream, trustProxy }: GatewaySettings): ConfigurationProblem[] {
+function missingFor({ verifyOnly, upstream, trustProxy, assertion }: GatewaySettings): ConfigurationProblem[] {
   if (!verifyOnly && upstream === undefined)
     return [{ setting: 'upstream', problem: 'is missing; it must be where the API listens: http://127.0.0.1:3000' }]
+  if (verifyOnly && assertion)
+    return [{ setting: 'assertion', problem: 'is for the gateway in the path: take it out, or verifyOnly' }]
   if (verifyOnly && trustProxy.length === 0)
     return [{ setting: 'trustProxy', problem: 'must name the proxy that asks: nobody else is answered' }]
   return []

@@ -1,11 +1,11 @@
 import { endToEndLines } from '../fields/header-lines.js'
 import { readsAsForwarded, readsAsIdentity } from '../fields/reads-as-identity.js'
-import type { IdentityFields } from '../identity/identity-fields.js'
 
 export interface ForwardedHead {
   method: string
   rawHeaders: readonly string[]
-  identity: IdentityFields
+  /** Who asks, as headers. */
+  identity: Readonly<Record<string, string>>
   /** The upstream's own `Host`. */
   authority: string
   /** Where the client asked: the origin of the resource. */
