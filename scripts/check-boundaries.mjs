@@ -112,7 +112,7 @@ const layers = {
   cli: upwards([
     ['text', 'mistakes', 'terminal/terminal'],
     ['command'],
-    ['terminal', 'database', 'flags', 'network', 'agent-folder'],
+    ['terminal', 'database', 'flags', 'network', 'workers', 'agent-folder'],
     ['trace', 'inspect', 'discover', 'keys', 'verify', 'own-agent'],
     ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'mcp', 'init', 'gateway'],
     ['commands'],

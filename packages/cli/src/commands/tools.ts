@@ -274,6 +274,7 @@ export const tools: readonly CommandRow[] = [
         description: 'pass nothing on: answer the subrequests of nginx or Caddy',
         conflicts: ['upstream'],
       },
+      { flags: '--workers <n>', description: 'processes on one port, which share nonces and rates; default: 1' },
     ],
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/gateway-command.js')).gatewayCommand,

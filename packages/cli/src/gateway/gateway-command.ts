@@ -1,16 +1,26 @@
-import { type ConfiguredGateway, createConfiguredGateway, loadGatewayConfig } from 'countersign-gateway'
+import cluster from 'node:cluster'
+import { createMemoryNonces, createRateLimit } from 'countersign/resource'
+import {
+  type ConfiguredGateway,
+  createConfiguredGateway,
+  loadGatewayConfig,
+  type SharedMemory,
+} from 'countersign-gateway'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
 import { openListener } from '../network/open-listener.js'
 import type { Terminal } from '../terminal/terminal.js'
+import { parseWorkers } from '../workers/parse-workers.js'
+import { leaveWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
+import { answerWorkers, callFirst } from '../workers/shared-calls.js'
 import { followFile } from './follow-file.js'
 
 /** Milliseconds that what is under way gets when the gateway stops. */
 const patience = 8000
 
 /** `countersign gateway`: a reverse proxy, until it is told to stop. */
-export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly }, terminal) => {
+export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, workers }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
   const given: [string, unknown][] = [
     ['upstream', upstream],
@@ -19,13 +29,19 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly }
   const flags = new Map(given.filter(([, value]) => value !== undefined))
   const load = () => loadGatewayConfig(path, terminal.env, flags)
   const config = await load()
+  const count = parseWorkers(workers)
+  if (count > 1 && cluster.isPrimary) {
+    answerWorkers({ claimNonce: createMemoryNonces(), rateLimit: createRateLimit() })
+    return runWorkers(count, terminal)
+  }
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
   const { id, listen } = config.settings
-  const gateway = createConfiguredGateway(config)
+  const gateway = createConfiguredGateway(config, count > 1 ? sharedByWorkers() : undefined)
   await openListener(gateway.server, listen, { host: 'listen.host', port: 'listen.port' })
   const { verifyOnly: only, proxy, upstream: behind } = config.settings
   const what = only ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`
   terminal.notify(`${what} at ${listen.host}, port ${listen.port}${only ? '' : `, in front of ${behind}`}.`)
+  tellListening()
   async function reload(): Promise<void> {
     const next = await load()
     gateway.use(next)
@@ -35,7 +51,13 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly }
   await untilStopped(terminal, () => followed.now())
   followed.stop()
   await stop(gateway)
+  leaveWorkers()
   return exitStatus.done
+}
+
+/** A nonce works once, and a rate counts once, in all processes together (G12). */
+function sharedByWorkers(): SharedMemory {
+  return { claimNonce: callFirst('claimNonce'), rateLimit: callFirst('rateLimit') }
 }
 
 /** What ends a shell's programs makes this one read its configuration again. */

@@ -6,10 +6,11 @@ import { CommandError, usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
 import type { Terminal } from '../terminal/terminal.js'
+import { parseWorkers } from '../workers/parse-workers.js'
+import { leaveWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
 import { firstSteps } from './first-steps.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import { readForStart } from './read-for-start.js'
-import { leaveWorkers, runWorkers, tellListening } from './run-workers.js'
 import { startServer } from './start-server.js'
 
 /** `countersign serve`: the auth server, until it is told to stop. */
@@ -54,15 +55,6 @@ export const serveCommand: Run = async ({ config: path, workers }, terminal) => 
 /** Of standard output: writing to the stream itself would wait for whoever reads it. */
 function descriptorOf(output: NodeJS.WritableStream): number | undefined {
   return 'fd' in output && typeof output.fd === 'number' ? output.fd : undefined
-}
-
-const mostWorkers = 64
-
-/** How many processes: one where nothing is said. */
-function parseWorkers(text: unknown): number {
-  const count = Number(text ?? 1)
-  if (Number.isInteger(count) && count >= 1 && count <= mostWorkers) return count
-  throw usageError(`--workers takes a whole number from 1 to ${mostWorkers}.`)
 }
 
 const needsPostgres =

@@ -12,13 +12,13 @@ import {
 import { createMetrics, type Log, type Metrics } from 'countersign-server/observability'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { openListener } from '../network/open-listener.js'
+import { workerPlace } from '../workers/run-workers.js'
 import { createAdminListener } from './admin-listener.js'
 import { createObserver, type Observer } from './create-observer.js'
 import { createReadinessView } from './create-readiness-view.js'
 import { followPolicies } from './follow-policies.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import type { StartFiles } from './read-for-start.js'
-import { workerPlace } from './run-workers.js'
 import { createStoppableServer, patience } from './stoppable-server.js'
 
 /** A server that runs. */

@@ -1,5 +1,13 @@
+import cluster from 'node:cluster'
 import type { Server } from 'node:http'
-import { createMemoryNonces, createRateLimit, createResource, type Resource } from 'countersign/resource'
+import type { ClaimNonce } from 'countersign'
+import {
+  createMemoryNonces,
+  createRateLimit,
+  createResource,
+  type RateLimit,
+  type Resource,
+} from 'countersign/resource'
 import { createGateway } from '../create-gateway.js'
 import type { GatewayOptions } from '../gateway-options.js'
 import { createSubrequestGateway } from '../subrequests/create-subrequest-gateway.js'
@@ -16,10 +24,24 @@ export interface ConfiguredGateway {
   readonly close: () => void
 }
 
-/** @throws TypeError for what cannot be meant together */
-export function createConfiguredGateway(config: LoadedGatewayConfig): ConfiguredGateway {
+/** What is remembered of requests, where several processes must remember it together. */
+export interface SharedMemory {
+  /** Remembers nonces for all of them. */
+  claimNonce: ClaimNonce
+  /** Counts requests for all of them. */
+  rateLimit: RateLimit
+}
+
+/**
+ * @param shared for several processes. @default in this process
+ * @throws TypeError for what cannot be meant together, and in a worker of a cluster without `shared`: a request would work once in
+ * each (G12)
+ */
+export function createConfiguredGateway(config: LoadedGatewayConfig, shared?: SharedMemory): ConfiguredGateway {
+  if (cluster.isWorker && !shared)
+    throw new TypeError('a worker of a cluster needs shared.claimNonce: else a signed request would work once in each')
   // Kept when the configuration changes: a request that was used up would work again.
-  const kept = { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
+  const kept = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
   const resourceOf = ({ settings, signer }: LoadedGatewayConfig): Resource => {
     const { id, authServer, scopes, nonce, denyList, allowNetworks, egressProxy, allowInsecureLoopback } = settings
     const network = { allowNetworks, egressProxy, allowInsecureLoopback }

@@ -1,0 +1,88 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { january, signRequest } from 'countersign/wire'
+import { expect, it, onTestFinished } from 'vitest'
+import { listenWith } from '../../countersign/test/resource/events-resource.js'
+import { startCommand } from './run-command.js'
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function configuration(upstream: string, id: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-workers-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'api-key.json'), JSON.stringify(await generatePrivateJwk()))
+  const file = join(folder, 'gateway.json')
+  const settings = {
+    id,
+    authServer: 'https://auth.example',
+    keyFile: 'api-key.json',
+    upstream,
+    listen: { port: Number(new URL(id).port) },
+    routes: [{ method: 'POST', path: '/events', require: 'signature' }],
+    allowInsecureLoopback: true,
+  }
+  writeFileSync(file, JSON.stringify(settings))
+  return file
+}
+
+// G12
+it('copies of one signed request work once in all workers together, and rates count once', async () => {
+  let arrived = 0
+  const upstream = createServer((_, outgoing) => {
+    arrived++
+    outgoing.end('done')
+  })
+  const id = `http://127.0.0.1:${await freePort()}`
+  const file = await configuration(`http://127.0.0.1:${await listenWith(upstream)}`, id)
+  const running = startCommand(['gateway', '--config', file, '--workers', '3'])
+  const { child, finished } = running
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await running.seen(/(?:is protected at[\s\S]*){3}/)
+  const signer = await createSigner(await generatePrivateJwk())
+  const signatureKey = { scheme: 'hwk', jwk: signer.jwk } as const
+  const sign = () =>
+    signRequest(new Request(`${id}/events`, { method: 'POST' }), { profile: january.signing, signer, signatureKey })
+  const send = async (request: Request) => {
+    const headers = { ...Object.fromEntries(request.headers), connection: 'close' }
+    return (await fetch(request.url, { method: 'POST', headers })).status
+  }
+  const one = await sign()
+  const statuses = await Promise.all(Array.from({ length: 9 }, () => send(one)))
+  expect(statuses.filter((status) => status === 200)).toHaveLength(1)
+  expect(statuses.filter((status) => status === 401)).toHaveLength(8)
+  expect(arrived).toBe(1)
+  // Ten a minute for a key that proves no agent; the copies counted, too.
+  const more = await Promise.all(Array.from({ length: 6 }, async () => send(await sign())))
+  expect(more.filter((status) => status === 429)).toHaveLength(5)
+  child.kill('SIGTERM')
+  expect((await finished).status).toBe(0)
+})
+
+// G12
+it('a worker of another program refuses to start without shared nonces', async () => {
+  const file = await configuration('http://127.0.0.1:1', 'http://127.0.0.1:9')
+  const program = `
+    import cluster from 'node:cluster'
+    import { createConfiguredGateway, loadGatewayConfig } from 'countersign-gateway'
+    if (cluster.isPrimary) cluster.fork().on('exit', (status) => process.exit(status))
+    else createConfiguredGateway(await loadGatewayConfig(${JSON.stringify(file)}, {}))`
+  const folder = fileURLToPath(new URL('.', import.meta.url))
+  const script = join(folder, `workers-${process.pid}.mjs`)
+  writeFileSync(script, program)
+  onTestFinished(() => rmSync(script, { force: true }))
+  const { status, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 15_000 })
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/shared\.claimNonce/)
+})
