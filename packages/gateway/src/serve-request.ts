@@ -91,7 +91,7 @@ function answerDirectly({ incoming, outgoing, upgrade }: Exchange, setup: Gatewa
   }
   if (!cors || !isPreflight(head)) return false
   const headers = preflightHeaders(head, requirePlainPath(head.rawTarget), rules.table, cors)
-  outgoing.writeHead(204, [['Vary', 'Origin, Access-Control-Request-Method'], ...headers].flat())
+  outgoing.writeHead(204, [['Vary', 'Access-Control-Request-Method'], ...headers].flat())
   outgoing.end()
   return true
 }
@@ -165,7 +165,7 @@ function passInformation(outgoing: ServerResponse, status: number, rawHeaders: r
 
 /** Headers of the upstream that say the same as ours, which would be two answers. */
 function withoutPageHeaders(headers: readonly string[], ours: readonly [string, string][]): string[] {
-  const names = new Set(ours.map(([name]) => name.toLowerCase()))
+  const names = new Set(ours.map(([name]) => name.toLowerCase()).filter((name) => name !== 'vary'))
   return headers.flatMap((name, at) =>
     at % 2 === 1 || names.has(name.toLowerCase()) ? [] : [name, headers[at + 1] ?? ''],
   )

@@ -271,6 +271,8 @@ describe('a body', () => {
   // G02
   it.each([
     ['application/x-www-form-urlencoded', 'a=1&%5Fmethod=DELETE'],
+    ['application/json', '{"a":1,"\\u005fmethod":"DELETE"}'],
+    ['application/vnd.api+json', '{"_METHOD":"DELETE"}'],
     [
       'multipart/form-data; boundary=b',
       '--b\r\nContent-Disposition: form-data; name="_method"\r\n\r\nDELETE\r\n--b--\r\n',

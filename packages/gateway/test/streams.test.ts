@@ -214,6 +214,10 @@ describe('pages of other origins', () => {
     const others = [preflight('https://evil.example'), preflight('https://app.example', 'DELETE')]
     others.push(preflight('https://app.example', 'GET', '/nowhere'))
     for (const lines of others) expect(await exchange(port, message(lines))).not.toMatch(/allow-origin/i)
+    const open = await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x', 'Origin: https://evil.example']))
+    expect(open).toMatch(/vary: origin/i)
+    expect(open).not.toMatch(/allow-origin/i)
+    arrived.length = 0
     const refused = await exchange(port, message(['GET /events HTTP/1.1', 'Host: x', 'Origin: https://app.example']))
     expect(refused).toMatch(/^HTTP\/1\.1 401[\s\S]*allow-origin: https:\/\/app\.example\r\n/i)
     expect(arrived).toEqual([])

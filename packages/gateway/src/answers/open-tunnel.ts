@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { answerHeaders } from '../forward/forwarded-headers.js'
 
@@ -22,7 +23,11 @@ export function openTunnel(
     client.destroy()
     upstream.destroy()
   }
-  for (const side of [client, upstream]) side.on('error', end).on('close', end)
+  for (const side of [client, upstream]) {
+    side.on('error', end).on('close', end)
+    // An end that is gone without a word is found out.
+    if (side instanceof Socket) side.setKeepAlive(true, 30_000)
+  }
   client.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
   client.write(upstreamHead)
   upstream.write(clientHead)

@@ -53,7 +53,7 @@ export function requirePlainFields(message: { rawTarget: string; rawHeaders: rea
     if (overriding.has(plainName(name)))
       throw new AAuthError('request_malformed', `${name} is not taken here: send the request that is meant.`)
   }
-  requireOneHost(message)
+  requireOnce(message)
   for (const option of connectionOptions(rawHeaders))
     if (kept.has(option)) throw new AAuthError('request_malformed', `Connection must not name ${option}.`)
   const coding = fieldValues(message, 'transfer-encoding')
@@ -75,7 +75,12 @@ export function requirePlainParameters(encoded: string): void {
       throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 32)} is not taken here.`)
 }
 
-function requireOneHost(message: { rawHeaders: readonly string[] }): void {
+function requireOnce(message: { rawHeaders: readonly string[] }): void {
   if (fieldValues(message, 'host').length > 1)
     throw new AAuthError('header_duplicate', 'The request names two hosts: send one Host.')
+  if (fieldValues(message, 'content-type').length > 1)
+    throw new AAuthError(
+      'header_duplicate',
+      'The request has two Content-Type headers: one would read it as one, one as the other.',
+    )
 }

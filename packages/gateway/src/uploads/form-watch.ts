@@ -14,6 +14,7 @@ const longestForm = 1_048_576
 /** Undefined for what is no form. */
 export function createFormWatch(headers: IncomingHttpHeaders): FormWatch | undefined {
   const type = (headers['content-type'] ?? '').trim().toLowerCase()
+  if (/^application\/(?:json|[\w.+-]+\+json)\b/.test(type)) return watchMembers()
   const isPlain = type.startsWith('application/x-www-form-urlencoded')
   if (!isPlain && !type.startsWith('multipart/form-data')) return undefined
   if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity')
@@ -30,6 +31,33 @@ function watchParameters(): FormWatch {
         throw new AAuthError('body_too_large', `A form of names and values has at most ${longestForm} bytes.`)
     },
     end: () => requirePlainParameters(text),
+  }
+}
+
+/** JSON, which some frameworks read as a form. */
+function watchMembers(): FormWatch {
+  let text = ''
+  return {
+    push(chunk) {
+      text += text.length > longestForm ? '' : Buffer.from(chunk).toString('latin1')
+    },
+    end() {
+      // In what is longer, only what is written plainly is found: it is no form of anybody's.
+      const names =
+        text.length > longestForm ? text.slice(0, longestForm).match(/"[^"]*method"(?=\s*:)/gi) : namesIn(text)
+      if (names?.some((name) => name.replaceAll('"', '').toLowerCase() === '_method'))
+        throw new AAuthError('request_malformed', 'The member _method is not taken here.')
+    },
+  }
+}
+
+function namesIn(text: string): string[] {
+  try {
+    const value = JSON.parse(text) as unknown
+    return typeof value === 'object' && value !== null ? Object.keys(value) : []
+  } catch (error) {
+    if (error instanceof SyntaxError) return []
+    throw error
   }
 }
 

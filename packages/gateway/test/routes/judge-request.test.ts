@@ -188,6 +188,11 @@ describe('what would make another request of it is refused', () => {
     expect(refusalOf('/users/7', { headers: [['Connection', 'close, Content-Type']] })).toBe('request_malformed')
     expect(refusalOf('/users/7', { headers: [['connection', 'x, cookie']] })).toBe('request_malformed')
     expect(refusalOf('/users/7', { headers: [['host', 'other.example']] })).toBe('header_duplicate')
+    const types: [string, string][] = [
+      ['Content-Type', 'text/plain'],
+      ['content-type', 'application/x-www-form-urlencoded'],
+    ]
+    expect(refusalOf('/users/7', { headers: types })).toBe('header_duplicate')
     expect(refusalOf('/users/7', { headers: [['Transfer-Encoding', 'gzip, chunked']] })).toBe('request_malformed')
     expect(refusalOf('/users/7', { headers: [['Connection', 'keep-alive, x-aauth-level']] })).toBe('passed')
   })
