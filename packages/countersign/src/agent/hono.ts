@@ -2,7 +2,7 @@ import type { Context, Env, Input, MiddlewareHandler } from 'hono'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { AgentActions } from './agent-options.js'
 import { type AppAgentOptions, createWebApp } from './web-app/create-web-app.js'
-import { type PageHead, privatePage } from './web-app/page-head.js'
+import type { PageHead } from './web-app/page-head.js'
 import type { Visit } from './web-app/visit.js'
 import { withHead } from './web-app/with-head.js'
 
