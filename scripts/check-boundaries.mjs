@@ -104,6 +104,7 @@ const layers = {
     ['answers'],
     ['gateway-options'],
     ['gateway-setup'],
+    ['mcp'],
     ['serve-request'],
     ['create-gateway', 'subrequests'],
     ['config'],

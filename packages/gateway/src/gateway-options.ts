@@ -1,4 +1,5 @@
 import type { Resource } from 'countersign/resource'
+import type { McpTable } from 'countersign/resource/mcp'
 import type { CorsOptions } from './answers/cors.js'
 import type { AssertionOptions } from './identity/assertion.js'
 import type { Route } from './routes/route.js'
@@ -42,6 +43,16 @@ export interface GatewayOptions {
    * its network can reach, too. @default none
    */
   assertion?: AssertionOptions | undefined
+  /** MCP servers: what is said at their paths is judged by their tables. No route is needed for these. @default none */
+  mcp?: readonly McpPath[] | undefined
+}
+
+/** An MCP server behind the gateway, with the scopes of its tools, resources and prompts. */
+export interface McpPath extends McpTable {
+  /** Its one path, such as `/mcp`. */
+  path: string
+  /** The scopes that every use needs, space-separated. @default none: an agent that says who it is may look at the lists */
+  connect?: string | undefined
 }
 
 export const gatewayOptions = {
@@ -53,6 +64,7 @@ export const gatewayOptions = {
   trustProxy: true,
   limits: true,
   assertion: true,
+  mcp: true,
 } as const satisfies Record<keyof GatewayOptions, true>
 
 export const defaultLimits: Required<{ [Name in keyof GatewayLimits]: number }> = {

@@ -1,12 +1,19 @@
 import { type ClientAddress, createClientAddress } from 'countersign/node'
 import type { Resource, VerifyRequestOptions } from 'countersign/resource'
+import { type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import type { CorsOptions } from './answers/cors.js'
 import { parseUpstream, type Upstream } from './forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
 import type { AssertionOptions } from './identity/assertion.js'
 import type { GatewayRules } from './routes/judge-request.js'
+import { pathPatternProblem } from './routes/path-pattern.js'
 import { routeProblems } from './routes/route.js'
 import { createRouteTable, type Need } from './routes/route-table.js'
+
+/** A path at which MCP is spoken. */
+export interface ProtectedPath {
+  mcp: ProtectedMcp
+}
 
 /** The options of a gateway, checked and made ready. */
 export interface GatewaySetup {
@@ -18,12 +25,14 @@ export interface GatewaySetup {
   clientAddress: ClientAddress
   limits: typeof defaultLimits
   /** With who it is for. */
+  /** MCP servers, by their paths. */
+  mcp: ReadonlyMap<string, ProtectedPath>
   assertion: { signer: AssertionOptions['signer']; audience: string } | undefined
 }
 
 /** @throws TypeError for options that cannot be meant */
 export function setUpGateway(options: GatewayOptions): GatewaySetup {
-  const { resource, routes, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion } = options
+  const { resource, routes, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion, mcp = [] } = options
   requireNames('createGateway', options, gatewayOptions)
   requireNames('limits', limits, defaultLimits)
   if (typeof resource?.verify !== 'function') throw new TypeError('resource must be what createResource returns')
@@ -37,12 +46,24 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     resource,
     origin: new URL(resource.id),
     upstream: parseUpstream(options.upstream),
-    rules: { table: createRouteTable(routes), otherwise },
+    rules: {
+      table: createRouteTable(routes),
+      closed: createRouteTable(mcp.map(({ path }) => ({ method: '*', path, require: 'none' }))),
+      otherwise,
+    },
     cors,
     clientAddress: createClientAddress(trustProxy),
+    mcp: new Map(mcp.map(({ path, ...table }) => [requireMcpPath(path), { mcp: protectMcp(resource, table) }])),
     assertion: assertion && { signer: assertion.signer, audience: assertion.audience ?? options.upstream },
     limits: { ...defaultLimits, ...(limits as { [Name in keyof GatewayLimits]: number }) },
   }
+}
+
+function requireMcpPath(path: string): string {
+  const problem = pathPatternProblem(path)
+  if (problem !== undefined) throw new TypeError(`mcp: the path ${problem}`)
+  if (/[*{]/.test(path)) throw new TypeError(`mcp: ${path} must be one path`)
+  return path
 }
 
 function requireNames(of: string, given: object, known: object): void {

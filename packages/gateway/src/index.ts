@@ -9,7 +9,7 @@ export { type ConfiguredGateway, createConfiguredGateway, type SharedMemory } fr
 export type { GatewaySettings } from './config/gateway-schema.js'
 export { type LoadedGatewayConfig, loadGatewayConfig } from './config/load-gateway-config.js'
 export { createGateway, type Gateway } from './create-gateway.js'
-export type { GatewayLimits, GatewayOptions } from './gateway-options.js'
+export type { GatewayLimits, GatewayOptions, McpPath } from './gateway-options.js'
 export { type AssertionClaims, type AssertionOptions, assertionType } from './identity/assertion.js'
 export { readDescription } from './openapi/read-description.js'
 export { type DescribedRoutes, routesFromOpenApi } from './openapi/routes-from-open-api.js'

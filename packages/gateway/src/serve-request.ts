@@ -12,8 +12,10 @@ import type { Connections } from './forward/upstream.js'
 import { type GatewaySetup, requirementOf } from './gateway-setup.js'
 import { issueAssertion } from './identity/assertion.js'
 import { identityOf, nobody } from './identity/identity-fields.js'
+import { serveMcp } from './mcp/serve-mcp.js'
 import { type Judgement, judgeRequest } from './routes/judge-request.js'
 import { requirePlainPath } from './routes/plain-path.js'
+import { requirePlainFields } from './routes/require-plain-fields.js'
 import { type KeptUpload, keepUpload, requireFitting } from './uploads/kept-upload.js'
 import type { Spool } from './uploads/spool.js'
 
@@ -53,7 +55,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   outgoing.once('close', () => outgoing.writableFinished || gone.abort())
   exchange.upgrade?.socket.once('close', () => gone.abort())
   try {
-    if (answerDirectly(exchange, setup)) return
+    if (answerDirectly(exchange, setup, shared)) return
     const judged = judgeRequest(headOf(incoming), setup.rules)
     if (exchange.upgrade) requireWebSocket(incoming)
     const limits = { ...setup.limits, maxBody: judged.need?.maxBody ?? setup.limits.maxBody }
@@ -78,10 +80,25 @@ function headOf({ method = 'GET', url = '/', rawHeaders }: IncomingMessage) {
 }
 
 /** The documents of the resource, and preflights. */
-function answerDirectly({ incoming, outgoing, upgrade }: Exchange, setup: GatewaySetup): boolean {
-  const { resource, origin, clientAddress, cors, rules } = setup
+function answerDirectly(
+  { incoming, outgoing, upgrade, waits }: Exchange,
+  setup: GatewaySetup,
+  { connections }: GatewayShared,
+): boolean {
+  const { resource, origin, clientAddress, cors, rules, limits } = setup
   const head = headOf(incoming)
-  if (!upgrade && resource.publishedPaths.has(head.rawTarget.split('?', 1)[0] ?? '')) {
+  const path = head.rawTarget.split('?', 1)[0] ?? ''
+  const mcp = setup.mcp.get(path)
+  const isPublished = resource.publishedPaths.has(path)
+  if (!upgrade && (isPublished || mcp) && !(cors && isPreflight(head))) {
+    const late = setTimeout(() => incoming.complete || outgoing.destroy(), limits.bodyTime * 1000)
+    outgoing.once('close', () => clearTimeout(late))
+    if (waits) outgoing.writeContinue()
+    if (mcp) {
+      requirePlainFields(head)
+      serveMcp(incoming, outgoing, mcp, setup, connections)
+      return true
+    }
     createNodeListener((request, received) => resource.handler(request, received), {
       origin: origin.origin,
       clientAddress,

@@ -57,9 +57,9 @@ export function createConfiguredGateway(config: LoadedGatewayConfig, shared?: Sh
     return { server, use: (next) => use(optionsOf(next)), close: () => undefined }
   }
   const optionsOf = (given: LoadedGatewayConfig): GatewayOptions => {
-    const { upstream = '', routes, otherwise, cors, trustProxy, limits } = given.settings
+    const { mcp, upstream = '', routes, otherwise, cors, trustProxy, limits } = given.settings
     const assertion = given.settings.assertion ? { signer: given.signer } : undefined
-    return { resource: resourceOf(given), upstream, routes, otherwise, cors, trustProxy, limits, assertion }
+    return { resource: resourceOf(given), upstream, routes, otherwise, cors, trustProxy, limits, assertion, mcp }
   }
   const { server, use, close } = createGateway(optionsOf(config))
   return { server, use: (next) => use(optionsOf(next)), close }

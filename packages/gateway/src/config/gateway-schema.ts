@@ -8,7 +8,7 @@ import {
 import { type SettingRow, settingRows } from 'countersign/wire'
 import * as z from 'zod'
 import { upstreamProblem } from '../forward/upstream.js'
-import { defaultLimits } from '../gateway-options.js'
+import { defaultLimits, type McpPath } from '../gateway-options.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
 import type { ProxyName } from '../subrequests/dialects.js'
 
@@ -49,6 +49,9 @@ const route = z
 
 const limit = (preset: number) => z.number().positive().max(1_099_511_627_776).default(preset)
 
+/** Scopes by the names of what needs them; an empty text: none of its own. */
+const scopeTable = z.record(text(2048), z.string().max(4096)).optional()
+
 /** What a configuration may hold. */
 export const gatewayShape = {
   id: text(2048),
@@ -60,6 +63,18 @@ export const gatewayShape = {
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535).default(8080) }).prefault({}),
   scopes: z.record(text(256), text(1024)).optional(),
   routes: z.array(route),
+  mcp: z
+    .array(
+      z.strictObject({
+        path: text(1024),
+        connect: text(4096).optional(),
+        tools: scopeTable,
+        resources: scopeTable,
+        prompts: scopeTable,
+        methods: scopeTable,
+      } satisfies Record<keyof McpPath, z.ZodType>),
+    )
+    .default([]),
   otherwise: z.enum(['refuse', 'pass']).default('refuse'),
   cors: z
     .strictObject({

@@ -12,6 +12,8 @@ export interface RequestHead {
 
 export interface GatewayRules {
   table: RouteTable
+  /** Paths that are not judged here: another spelling of one must not get there by another route. @default none */
+  closed?: RouteTable | undefined
   /** What becomes of a request without signature headers: refused, or left to the upstream's own authentication. */
   otherwise: 'refuse' | 'pass'
 }
@@ -28,11 +30,12 @@ export type Judgement =
  *
  * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`
  */
-export function judgeRequest(head: RequestHead, { table, otherwise }: GatewayRules): Judgement {
+export function judgeRequest(head: RequestHead, { table, closed, otherwise }: GatewayRules): Judgement {
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
     throw new AAuthError('method_not_allowed', `${head.method} is not passed on.`)
   const path = requirePlainPath(head.rawTarget)
   requirePlainFields(head)
+  if (closed && closed.methodsAt(path).length > 0) throw new AAuthError('not_found', 'There is nothing by this name.')
   const need = table.find(head.method, path)
   if (need?.level === 'none') return { verify: false, need }
   if (otherwise === 'pass' && !isSigned(head)) return { verify: false, need }

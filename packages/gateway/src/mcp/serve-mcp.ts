@@ -1,0 +1,93 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { createNodeListener } from 'countersign/node'
+import type { McpFetch } from 'countersign/resource/mcp'
+import { answerHeaders, forwardedHeaders } from '../forward/forwarded-headers.js'
+import { sendUpstream } from '../forward/send-upstream.js'
+import type { Connections } from '../forward/upstream.js'
+import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
+import { nobody } from '../identity/identity-fields.js'
+
+/** Largest message of MCP: it is read whole, since its table says what it needs. */
+export const longestMessage = 1_048_576
+
+/**
+ * Serves a path behind which an MCP server is: each tool, resource and prompt needs the scope of the table, lists show what may be
+ * used, and sessions are of who got them, as `protectMcp` does it.
+ */
+export function serveMcp(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { mcp }: ProtectedPath,
+  setup: GatewaySetup,
+  connections: Connections,
+): void {
+  const { resource, origin, clientAddress } = setup
+  const answer = mcp.around((request, given) => ask(incoming, outgoing, { request, given, setup, connections }))
+  const handler: Parameters<typeof createNodeListener>[0] = (request, received) =>
+    answer(request, received).catch((error: unknown) => resource.toResponse(error))
+  const options = { origin: origin.origin, clientAddress, maxBody: longestMessage, replaceGlobals: false }
+  createNodeListener(handler, options)(incoming, outgoing)
+}
+
+interface Admitted {
+  request: Request
+  given: Parameters<McpFetch>[1]
+  setup: GatewaySetup
+  connections: Connections
+}
+
+async function ask(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { request, given, setup, connections }: Admitted,
+): Promise<Response> {
+  const { upstream, origin, clientAddress, limits } = setup
+  const { authInfo } = given
+  const { method } = request
+  // What was judged, which is not always what was sent: the state of a call is opened.
+  const content = Buffer.from(await request.arrayBuffer())
+  const gone = new AbortController()
+  outgoing.once('close', () => gone.abort())
+  const headers = forwardedHeaders({
+    method,
+    rawHeaders: incoming.rawHeaders,
+    identity: identityOf(authInfo),
+    authority: upstream.authority,
+    origin,
+    remoteAddress: clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders),
+    length: content.length > 0 ? content.length : undefined,
+    isUpgrade: false,
+  })
+  const { answer } = await sendUpstream(
+    {
+      method,
+      rawTarget: incoming.url ?? '/',
+      headers,
+      content: content.length > 0 ? () => Readable.from([content]) : undefined,
+      isUpgrade: false,
+    },
+    { ...limits, upstream, connections, signal: gone.signal, onInformation: () => undefined },
+  )
+  const status = answer.statusCode ?? 502
+  const lines = answerHeaders(answer.rawHeaders)
+  const shown = new Headers()
+  for (let at = 0; at < lines.length; at += 2) shown.append(lines[at] as string, lines[at + 1] as string)
+  const isEmpty = [204, 205, 304].includes(status) || method === 'HEAD'
+  if (isEmpty) answer.resume()
+  return new Response(isEmpty ? null : (Readable.toWeb(answer) as ReadableStream), { status, headers: shown })
+}
+
+function identityOf({ token, scopes, extra }: Admitted['given']['authInfo']): Record<string, string> {
+  const { agent, iss, sub, delegate } = extra
+  return {
+    ...nobody,
+    'X-AAuth-Level': iss === undefined ? 'identity' : 'authorization',
+    'X-AAuth-Agent-Server': agent,
+    'X-AAuth-Delegate': delegate ?? '',
+    'X-AAuth-JKT': token,
+    'X-AAuth-Issuer': iss ?? '',
+    'X-AAuth-Subject': sub ?? '',
+    'X-AAuth-Scope': scopes.join(' '),
+  }
+}

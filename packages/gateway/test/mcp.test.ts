@@ -1,0 +1,64 @@
+import { createGateway } from 'countersign-gateway'
+import { describe, expect, it } from 'vitest'
+import { agent, byToken, json } from '../../countersign/test/resource/events-resource.js'
+import { exchange, message, openGateway, signedLines, statusOf } from './gateway-stage.js'
+
+const mcp = [{ path: '/mcp', tools: { look: 'events.read', change: 'events.write' } }]
+const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
+
+async function openMcp() {
+  const stage = await openGateway({ mcp, routes: [{ method: '*', path: '/*', require: 'none' }] }, (_, outgoing) => {
+    outgoing.setHeader('content-type', 'application/json')
+    outgoing.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: [] } }))
+  })
+  async function send(body: object, more: string[] = [], path = '/mcp') {
+    const text = JSON.stringify(body)
+    const accept = { accept: 'application/json, text/event-stream' }
+    const init = { ...json(body), headers: { 'content-type': 'application/json', ...accept } }
+    const lines = await signedLines(path, init, await byToken('events.read'))
+    return exchange(stage.port, message([...lines, `Content-Length: ${text.length}`, ...more], text))
+  }
+  return { ...stage, send }
+}
+
+describe('an MCP server behind the gateway', () => {
+  it('gets the calls that its table allows, with who asks', async () => {
+    const { send, arrived } = await openMcp()
+    const answer = await send(call('look'), ['X-AAuth-Scope: all', 'X_AAuth_Subject: admin'])
+    expect(statusOf(answer)).toBe(200)
+    expect(answer).toMatch(/"result":\{"content":\[\]\}/)
+    expect(answer).toMatch(/cache-control: private, no-store/i)
+    expect(JSON.parse(arrived[0]?.body ?? '')).toEqual(call('look'))
+    expect(arrived[0]?.headers).toMatchObject({
+      'x-aauth-level': 'authorization',
+      'x-aauth-agent-server': agent,
+      'x-aauth-subject': 'person-1',
+      'x-aauth-scope': 'events.read',
+    })
+    expect(JSON.stringify(arrived[0]?.rawHeaders)).not.toMatch(/admin/)
+  })
+
+  it('gets no other call, no batch, no override, and nothing by another spelling of its path', async () => {
+    const { send, arrived, port } = await openMcp()
+    expect(statusOf(await send(call('change')))).toBe(403)
+    expect(await send(call('unknown'))).toMatch(/"error"/)
+    expect(statusOf(await send([call('look')]))).toBe(400)
+    expect(statusOf(await send(call('look'), ['X-HTTP-Method-Override: DELETE']))).toBe(400)
+    for (const path of ['/Mcp', '/mcp/', '/mcp;x', '/mcp.json'])
+      expect(statusOf(await send(call('change'), [], path))).toBe(404)
+    expect(statusOf(await exchange(port, message(['GET /mcp HTTP/1.1', 'Host: api.example'])))).toBe(401)
+    expect(arrived).toEqual([])
+    expect(statusOf(await exchange(port, message(['GET /others HTTP/1.1', 'Host: api.example'])))).toBe(200)
+  })
+
+  it('that is down is 502', async () => {
+    const { send, upstream } = await openMcp()
+    await new Promise((resolve) => upstream.close(resolve))
+    expect(statusOf(await send(call('look')))).toBe(502)
+  })
+
+  it('has one path', async () => {
+    const { options } = await openGateway()
+    expect(() => createGateway({ ...options, mcp: [{ path: '/mcp/*' }] })).toThrow(/must be one path/)
+  })
+})
