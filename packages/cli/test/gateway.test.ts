@@ -164,6 +164,30 @@ describe('countersign gateway', () => {
     writeFileSync(file, JSON.stringify({ ...others, routes: routes.slice(0, 2) }))
     await running.seen(/was read again: 2 routes/)
     expect(await ask('/status')).toBe('404 ')
+    const before = running.said().stderr.length
+    void running.stop('SIGHUP')
+    await expect.poll(() => running.said().stderr.slice(before)).toMatch(/was read again: 2 routes/)
+    expect(await ask('/events/1')).toBe('401 ')
     expect(await running.stop()).toMatchObject({ status: 0 })
+  })
+
+  it('with --verify-only answers the subrequests of the proxy, needs no upstream, and passes nothing on', async () => {
+    const listen = { port: await freePort() }
+    const file = await configuration({ listen, upstream: undefined })
+    const running = startProgram(['gateway', '--config', file, '--verify-only'])
+    await running.seen(/Subrequests of nginx for https:\/\/api\.example are answered/)
+    const about = (target: string) => ({ headers: { 'x-original-method': 'GET', 'x-original-uri': target } })
+    const verify = (target: string) => fetch(`http://127.0.0.1:${listen.port}/verify`, about(target))
+    expect((await verify('/status')).status).toBe(200)
+    expect((await verify('/events/1')).status).toBe(401)
+    expect((await verify('/nowhere')).headers.get('x-aauth-status')).toBe('404')
+    expect((await fetch(`http://127.0.0.1:${listen.port}/status`)).status).toBe(404)
+    expect(await running.stop()).toMatchObject({ status: 0 })
+    const without = await configuration({ upstream: undefined })
+    expect((await runInProcess('gateway', '--config', without)).stderr).toMatch(/upstream: is missing/)
+    const unnamed = await configuration({ trustProxy: [] })
+    expect((await runInProcess('gateway', '--config', unnamed, '--verify-only')).stderr).toMatch(
+      /trustProxy: must name/,
+    )
   })
 })

@@ -67,7 +67,8 @@ function untilStopped({ onStop }: Terminal, onHangUp: () => void): Promise<void>
       const release = onStop(({ by }) => {
         if (by !== 'SIGHUP') return resolve()
         release()
-        listen()
+        // When whoever told us has told everybody: what listens now is told of the next one.
+        queueMicrotask(listen)
         onHangUp()
       })
     }
