@@ -37,11 +37,14 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
   }
   if (asked === 'malformed')
     return refuse(mcpCodes.invalidParams, `The params of ${method} do not say what it is about.`)
-  const scopes = asked.map((subject) => scopeOf(subject, table))
-  const missing = asked[scopes.indexOf(undefined)]
-  if (missing)
-    return refuse(mcpCodes.invalidParams, `There is no ${kindsInWords[missing.kind]} ${shown(missing.name)} here.`)
-  return { scope: [...new Set(scopes.flatMap((scope) => (scope ?? '').split(' ')))].filter(Boolean).join(' ') }
+  const scopes = new Set<string>()
+  for (const subject of asked) {
+    const scope = scopeOf(subject, table)
+    if (scope === undefined)
+      return refuse(mcpCodes.invalidParams, `There is no ${kindsInWords[subject.kind]} ${shown(subject.name)} here.`)
+    for (const each of scope.split(' ')) if (each !== '') scopes.add(each)
+  }
+  return { scope: [...scopes].join(' ') }
 }
 
 const kindsInWords = { tools: 'tool', prompts: 'prompt', resources: 'resource', templates: 'resource' } as const
@@ -81,8 +84,11 @@ function subjectsOf(method: string, params: McpMessage['params']): Subject[] | '
   }
 }
 
+/** Characters of a name or a URI. */
+const longestName = 2048
+
 function one(kind: Subject['kind'], name: unknown): Subject[] | 'malformed' {
-  return typeof name === 'string' && name !== '' ? [{ kind, name }] : 'malformed'
+  return typeof name === 'string' && name !== '' && name.length <= longestName ? [{ kind, name }] : 'malformed'
 }
 
 function completed(ref: unknown): Subject[] | 'malformed' {
@@ -93,10 +99,13 @@ function completed(ref: unknown): Subject[] | 'malformed' {
   return ref.type === 'ref/resource' ? one(kind, ref.uri) : 'malformed'
 }
 
+/** Of one message. */
+const mostSubscriptions = 100
+
 function listened(filter: unknown): Subject[] | 'malformed' {
   if (!isObject(filter)) return 'malformed'
   const { resourceSubscriptions: uris = [] } = filter
-  if (!Array.isArray(uris)) return 'malformed'
+  if (!Array.isArray(uris) || uris.length > mostSubscriptions) return 'malformed'
   const subjects = uris.map((uri: unknown) => one('resources', uri))
   return subjects.includes('malformed') ? 'malformed' : subjects.flatMap((each) => each as Subject[])
 }

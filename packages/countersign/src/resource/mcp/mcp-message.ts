@@ -36,6 +36,9 @@ const versionMember = 'io.modelcontextprotocol/protocolVersion'
 const decisive = {
   message: ['jsonrpc', 'id', 'method', 'params', 'result', 'error'],
   params: ['name', 'uri', 'arguments', 'ref', 'notifications', '_meta', 'requestState', 'inputResponses'],
+  ref: ['type', 'name', 'uri'],
+  notifications: ['resourceSubscriptions', 'toolsListChanged', 'promptsListChanged', 'resourcesListChanged'],
+  _meta: [versionMember],
 } as const
 
 /** Reads a parsed body as one message of MCP; batches are refused in every version. */
@@ -55,6 +58,11 @@ export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
   if (!isObject(params)) return refuse('params must be an object.')
   const misspeltParam = inOtherCase(params, decisive.params)
   if (misspeltParam !== undefined) return refuse(`params has ${misspeltParam}, which is not written so.`)
+  for (const name of ['ref', 'notifications', '_meta'] as const) {
+    const inside = params[name]
+    const misspeltInside = isObject(inside) ? inOtherCase(inside, decisive[name]) : undefined
+    if (misspeltInside !== undefined) return refuse(`${name} has ${misspeltInside}, which is not written so.`)
+  }
   const { _meta: meta = {} } = params
   if (!isObject(meta)) return refuse('_meta must be an object.')
   const version = meta[versionMember]

@@ -18,7 +18,7 @@ export interface McpSessions {
 
 const mostSessions = 10_000
 
-/** Of one agent: whoever opens more loses the oldest of their own. */
+/** Of one agent for one person: whoever opens more loses the oldest of their own. */
 const mostOfOne = 100
 
 /** Seconds that a session is known without being used. */
@@ -26,13 +26,14 @@ const idle = 86_400
 
 export function createMcpSessions(now: () => number): McpSessions {
   const owners = new LruCache<McpCaller>(mostSessions)
-  const ofAgents = new LruCache<string[]>(mostSessions)
+  const ofCallers = new LruCache<string[]>(mostSessions)
   return {
     open(id, caller) {
-      const own = ofAgents.get(caller.agent, now()) ?? []
+      const name = JSON.stringify([caller.agent, caller.person ?? null])
+      const own = (ofCallers.get(name, now()) ?? []).filter((each) => owners.get(each, now()) !== undefined)
       own.push(id)
       if (own.length > mostOfOne) owners.delete(own.shift() ?? '')
-      ofAgents.set(caller.agent, own, now() + idle)
+      ofCallers.set(name, own, now() + idle)
       owners.set(id, caller, now() + idle)
     },
     isOf(id, { agent, person }) {

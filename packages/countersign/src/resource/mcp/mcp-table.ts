@@ -57,14 +57,18 @@ export function scopeForUri({ resources = {} }: McpTable, uri: string): string |
  * writes hosts in small letters, and turn it into names of files, which decodes what needed no encoding (RFC 3986 §6.2.2).
  */
 function isPlainUri(uri: string): boolean {
-  if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri)) return false
+  // Longer ones take longer to compare than they are worth, and a fragment is nobody's to send.
+  if (uri.length > longestUri || !/^[\x21-\x7e]+$/.test(uri) || /[\\#]/.test(uri) || !URL.canParse(uri)) return false
   const { href } = new URL(uri)
   // A URL without a path is the only one that a parser completes.
   if (href !== uri && href !== `${uri}/`) return false
-  const [path = ''] = uri.replace(/^[a-z][a-z\d+.-]*:(?:\/\/[^/?#]*)?/i, '').split(/[?#]/, 1)
-  const encoded = [...uri.matchAll(/%(..)?/g)].map(([, code = '']) => code)
-  return encoded.every(needsEncoding) && !path.includes('//')
+  // Templates of servers match over `?`, too, and what is not below an authority is not resolved by parsers.
+  const [, rest = ''] = /^[a-z][a-z\d+.-]*:(?:\/\/[^/?]*)?(.*)$/i.exec(uri) ?? []
+  if (/(?:^|[:/?&=;])\.{1,2}(?:$|[/?&;])/.test(rest) || rest.includes('//')) return false
+  return [...uri.matchAll(/%(..)?/g)].every(([, code = '']) => needsEncoding(code))
 }
+
+const longestUri = 2048
 
 /** Whether an octet has to be encoded in a path, and says nothing else than when it is not. */
 function needsEncoding(code: string): boolean {

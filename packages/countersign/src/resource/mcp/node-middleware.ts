@@ -16,7 +16,7 @@ export interface McpNodeResponse extends HeadWriter {
   readonly statusCode: number
   write(chunk: unknown, ...rest: unknown[]): boolean
   end(...given: unknown[]): unknown
-  once(event: 'close', listener: () => void): unknown
+  once(event: 'close' | 'drain', listener: () => void): unknown
   emit(event: 'drain'): unknown
 }
 
@@ -67,6 +67,12 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
   let changes: AnswerRewriter | undefined
   let isBegun = false
   let isOver = false
+  /** Until the socket has room, or is gone. */
+  const room = () =>
+    new Promise<void>((resolve) => {
+      outgoing.once('drain', resolve)
+      outgoing.once('close', resolve)
+    })
   let sent = Promise.resolve()
 
   function begin(status: number): void {
@@ -102,9 +108,12 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
     }
     const rewriter = changes
     if (!rewriter) return write(chunk, ...rest)
-    sent = sent.then(async () => void (isOver ? done() : write(await rewriter.push(bytesOf(chunk)), done)))
-    // Until it has gone through, no more of it is wanted.
-    void sent.then(() => outgoing.emit('drain'))
+    sent = sent.then(async () => {
+      if (isOver) return done()
+      // Node says when a full socket has room again; otherwise more may come at once.
+      if (write(await rewriter.push(bytesOf(chunk)), done)) outgoing.emit('drain')
+      else await room()
+    })
     return false
   }
   outgoing.end = (...given) => {

@@ -153,7 +153,10 @@ function passOn(
     },
     async pull(controller) {
       for (;;) {
-        const { done, value } = await reader.read()
+        const { done, value } = await reader.read().catch((error: unknown) => {
+          stop()
+          throw error
+        })
         if (done) stop()
         const out = changes ? encoder.encode(done ? await changes.end() : await changes.push(value)) : value
         if (out && out.length > 0) controller.enqueue(out)

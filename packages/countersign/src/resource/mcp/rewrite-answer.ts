@@ -39,34 +39,52 @@ function rewriteJson(change: Change): AnswerRewriter {
   }
 }
 
+/** A line ends with any of these (HTML §9.2). */
+const lineEnd = /\r\n|\n|\r/g
+
 /** Events end with an empty line; the lines of one `data` field are one message (HTML §9.2). */
 function rewriteEvents(change: Change): AnswerRewriter {
   const decoder = new TextDecoder()
-  let rest = ''
+  /** Of the line that has not ended. */
+  let pieces: string[] = []
+  /** Of the event that has not ended. */
+  let lines: string[] = []
+  let endedByReturn = false
+
+  async function take(text: string): Promise<string> {
+    // A line feed after it belongs to the end of the line before.
+    const chunk = endedByReturn && text.startsWith('\n') ? text.slice(1) : text
+    if (text !== '') endedByReturn = text.endsWith('\r')
+    let out = ''
+    let from = 0
+    for (const { index, 0: end } of chunk.matchAll(lineEnd)) {
+      const line = pieces.join('') + chunk.slice(from, index)
+      pieces = []
+      from = index + end.length
+      if (line === '') out += await endEvent()
+      else lines.push(line)
+    }
+    if (from < chunk.length) pieces.push(chunk.slice(from))
+    return out
+  }
+
+  async function endEvent(): Promise<string> {
+    const event = await rewrittenEvent(lines, change)
+    lines = []
+    return `${event.join('\n')}\n\n`
+  }
+
   return {
-    async push(bytes) {
-      rest += decoder.decode(bytes, { stream: true })
-      let out = ''
-      for (;;) {
-        const end = /\r\n\r\n|\n\n|\r\r/.exec(rest)
-        if (!end) return out
-        const event = rest.slice(0, end.index)
-        rest = rest.slice(end.index + end[0].length)
-        out += (await rewrittenEvent(event, change)) + end[0]
-      }
-    },
-    async end() {
-      return rest + decoder.decode()
-    },
+    push: (bytes) => take(decoder.decode(bytes, { stream: true })),
+    // What has not ended is no event: nobody would read it.
+    end: () => take(decoder.decode()),
   }
 }
 
-async function rewrittenEvent(event: string, change: Change): Promise<string> {
-  const lines = event.split(/\r\n|\n|\r/)
+async function rewrittenEvent(lines: readonly string[], change: Change): Promise<readonly string[]> {
   const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.replace(/^data: ?/, ''))
-  if (data.length === 0) return event
+  if (data.length === 0) return lines
   const before = data.join('\n')
   const after = await rewritten(before, change)
-  if (after === before) return event
-  return [...lines.filter((line) => !line.startsWith('data:')), `data: ${after}`].join('\n')
+  return after === before ? lines : [...lines.filter((line) => !line.startsWith('data:')), `data: ${after}`]
 }

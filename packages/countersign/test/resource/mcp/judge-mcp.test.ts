@@ -86,6 +86,16 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     'file:///srv/public/%2',
     'file:///srv/public/x%2Fy',
     'file:///srv/public/ü',
+    'notes://mine/a?/../../private/b',
+    'notes://mine/a?x=../private',
+    'notes://mine/a#/../../private/b',
+    'notes://mine/a#b',
+    'notes:mine/../private/b',
+    'notes:../private/b',
+    'notes:mine/./b',
+    'notes://mine/..\\..\\private\\b',
+    'notes://mine/a?//b',
+    `notes://mine/${'a'.repeat(2048)}`,
     'https://API.example/x',
     'https://api.example:443/x',
     'no-scheme',
@@ -131,6 +141,14 @@ describe('M01: a body that two readers could read in two ways is refused', () =>
     ['a number that JSON has no end for', message('tools/list', {}, { id: Number.POSITIVE_INFINITY })],
     ['a part of a number', message('tools/list', {}, { id: 1.5 })],
     ['a method that is no text', message(['tools/list'] as never)],
+    [
+      'a name in capitals in a ref',
+      message('completion/complete', { ref: { type: 'ref/prompt', name: 'summary', Name: 'x' } }),
+    ],
+    [
+      'subscriptions in capitals',
+      message('subscriptions/listen', { notifications: { ResourceSubscriptions: ['notes://a/draft'] } }),
+    ],
     ['_meta that is no object', message('tools/list', { _meta: 'x' })],
     ['a version that is no text', message('tools/list', { _meta: { 'io.modelcontextprotocol/protocolVersion': 1 } })],
   ])('%s', (_case, body) => {
@@ -192,7 +210,10 @@ it('a body of a stranger costs no more than parsing it', () => {
     for (let times = 0; times < 5; times++) work()
     return process.cpuUsage().user - began
   }
-  const texts = [JSON.stringify(long), JSON.stringify(many)]
+  const subscriptions = message('subscriptions/listen', {
+    notifications: { resourceSubscriptions: Array.from({ length: 130_000 }, () => 'a:b') },
+  })
+  const texts = [JSON.stringify(long), JSON.stringify(many), JSON.stringify(subscriptions)]
   const parsing = timeOf(() => texts.map((text) => JSON.parse(text) as unknown))
   expect(timeOf(() => readMcpMessage(long))).toBeLessThan(parsing)
   const headers = { rawHeaders: ['Mcp-Param-X', 'none'] }
@@ -200,4 +221,9 @@ it('a body of a stranger costs no more than parsing it', () => {
     expect(checkMirrors(readStrictly(many), headers)?.code).toBe(-32020)
   })
   expect(judging).toBeLessThan(3 * parsing)
+  const patterns = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`a${at}:*`, '']))
+  const resources = { ...patterns, 'a:*': '' }
+  expect(timeOf(() => judgeMcp(readStrictly(subscriptions), { resources }))).toBeLessThan(parsing)
+  const uri = `a:${'%20'.repeat(340_000)}`
+  expect(timeOf(() => judgeMcp(readStrictly(message('resources/read', { uri })), { resources }))).toBeLessThan(parsing)
 })

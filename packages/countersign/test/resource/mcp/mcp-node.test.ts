@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
+import { Readable } from 'node:stream'
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -305,6 +306,32 @@ it('what is called when something was written is called, also where it was chang
   for (let turn = 0; turn < 100 && called.length < 2; turn++) await new Promise((soon) => setTimeout(soon, 10))
   expect(called).toEqual(['write', 'end'])
 })
+
+it('a client that does not read holds the server up, also where answers are changed on their way', async () => {
+  let produced = 0
+  const stage = await openServer('node:http', {}, async (_incoming, outgoing) => {
+    outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
+    const event = Buffer.from(`data: ${'x'.repeat(100_000)}\n\n`)
+    const source = new Readable({
+      read() {
+        produced += event.length
+        this.push(event)
+      },
+    })
+    source.pipe(outgoing)
+    outgoing.once('close', () => void source.destroy())
+  })
+  const agent = await stage.newAgent('planner')
+  const stream = await agent.fetch(stage.url, { headers: { accept: 'text/event-stream' } })
+  const reader = stream.body?.getReader()
+  await reader?.read()
+  await new Promise((soon) => setTimeout(soon, 1500))
+  const held = produced
+  expect(held).toBeLessThan(60_000_000)
+  for (let read = 0; read < held + 1_000_000; ) read += (await reader?.read())?.value?.length ?? held
+  expect(produced, 'it goes on when they read').toBeGreaterThan(held)
+  await reader?.cancel()
+}, 20_000)
 
 it('one agent’s sessions push out its own alone', async () => {
   const stage = await openServer()

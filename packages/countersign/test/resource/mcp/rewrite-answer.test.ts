@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest'
+import { createRewriter } from '../../../src/resource/mcp/rewrite-answer.js'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+/** What comes out of a stream of events in these pieces, where a message becomes one that says it was seen. */
+async function rewritten(...pieces: string[]): Promise<string> {
+  const rewriter = createRewriter('text/event-stream; charset=utf-8', (message) => ({ seen: message }))
+  let out = ''
+  for (const piece of pieces) out += (await rewriter?.push(bytes(piece))) ?? ''
+  return out + ((await rewriter?.end()) ?? '')
+}
+
+const seen = 'data: {"seen":{"a":1}}\n\n'
+
+describe('events of a stream', () => {
+  it.each<[string, string[]]>([
+    ['line feeds', ['data: {"a":1}\n\n']],
+    ['returns and line feeds', ['data: {"a":1}\r\n\r\n']],
+    ['returns', ['data: {"a":1}\r\r']],
+    ['a mixture', ['data: {"a":1}\n\r\n']],
+    ['another mixture', ['data: {"a":1}\r\n\n']],
+    ['a third one', ['data: {"a":1}\r\n\r']],
+    ['ends cut in two', ['data: {"a":1}\r', '\n\r', '\n']],
+    ['every byte alone', 'data: {"a":1}\r\n\r\n'.split('')],
+    ['two lines of one message', ['data: {"a":\ndata: 1}\n\n']],
+    ['no blank', ['data:{"a":1}\n\n']],
+  ])('are seen whichever way they end: %s', async (_case, pieces) => {
+    expect(await rewritten(...pieces)).toBe(seen)
+    expect(await rewritten(...pieces, ...pieces)).toBe(seen + seen)
+  })
+
+  it('keep their other fields; comments pass, and what is no JSON', async () => {
+    expect(await rewritten('id: 7\nevent: message\ndata: {"a":1}\n\n')).toBe(`id: 7\nevent: message\n${seen}`)
+    expect(await rewritten(': alive\n\n')).toBe(': alive\n\n')
+    expect(await rewritten('data: {\n\n')).toBe('data: {\n\n')
+  })
+
+  it('that have not ended are none', async () => {
+    expect(await rewritten('data: {"a":1}\n\ndata: {"secret":1}\n')).toBe(seen)
+    expect(await rewritten('data: {"secret":1}')).toBe('')
+  })
+
+  it('of any length take time by their length', async () => {
+    const timeOf = async (length: number) => {
+      const chunk = bytes('x'.repeat(16_384))
+      const rewriter = createRewriter('text/event-stream', (message) => message)
+      const began = process.cpuUsage().user
+      await rewriter?.push(bytes('data: "'))
+      for (let sent = 0; sent < length; sent += chunk.length) await rewriter?.push(chunk)
+      await rewriter?.push(bytes('"\n\n'))
+      return process.cpuUsage().user - began
+    }
+    await timeOf(1_000_000)
+    const [short, long] = [await timeOf(4_000_000), await timeOf(16_000_000)]
+    expect(long).toBeLessThan(10 * Math.max(short, 5000))
+  })
+})
