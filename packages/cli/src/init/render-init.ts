@@ -82,7 +82,7 @@ function nextLines(result: InitResult): string[] {
     ]
   if (look && look.outcome !== 'up')
     return [...paragraph(`Once they are up (${initCommandLine(result)} looks again):`), next]
-  const served = look ? [] : paragraph('Its documents are served by fetch and sidecar, as long as they run.')
+  const served = look ? [] : paragraph('Its documents are served by fetch, sidecar and mcp, as long as they run.')
   return [...served, 'Next:', next]
 }
 

@@ -27,7 +27,10 @@ export function uploadFolder({ id, path }: Pick<WrittenAgent, 'id' | 'path'>, ou
 /** @throws CommandError where the folder has documents that are not the agent's: they are not overwritten */
 export async function readUpload(agent: WrittenAgent, folder: string): Promise<Upload> {
   const documents = await agentDocuments(agent)
-  const [there, keysThere] = await Promise.all(documents.map(({ path }) => readDocument(join(folder, path))))
+  const [description, keySet] = documents
+  // One after the other: of two that cannot be read it is always the same that is said.
+  const there = await readDocument(join(folder, description.path))
+  const keysThere = await readDocument(join(folder, keySet.path))
   if (there === undefined ? keysThere !== undefined : there.agent !== agent.id)
     throw new CommandError(`${folder} has documents that are not of ${agent.id}: give another folder with --out.`)
   const files = documents.map(({ path, url }) => ({ file: join(folder, path), url }))
