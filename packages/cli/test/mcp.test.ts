@@ -50,7 +50,7 @@ describe.each(pairs)('a client of the era “$client” on a server of the era �
     const heard: unknown[] = []
     const onprogress = ({ message }: { message?: string | undefined }) => void heard.push(message)
     expect(await bridge.call('slow', {}, { onprogress })).toEqual({ text: 'done', isError: false })
-    expect(heard).toEqual(['half'])
+    expect(heard).toEqual([`${new URL(server.url).host}: half`])
     const abort = new AbortController()
     const endless = bridge.call('endless', {}, { signal: abort.signal })
     await expect.poll(() => server.asked).toContain('tools/call endless')

@@ -14,8 +14,8 @@ export function createClientRequests(tell: (message: Message) => void): ClientRe
     ask(method, params, key) {
       const id = `countersign-${++asked}`
       return new Promise((resolve) => {
-        waiting.set(id, { key, resolve })
         tell({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) })
+        waiting.set(id, { key, resolve })
       })
     },
     withdraw(key, params) {

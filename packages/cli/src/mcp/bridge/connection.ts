@@ -1,6 +1,6 @@
 import { AgentError } from 'countersign/agent'
 import { AnsweredInstead, ConsentNeeded } from '../consent/answered-instead.js'
-import { unwrap } from '../consent/asked-before.js'
+import { unwrap, withServersState } from '../consent/asked-before.js'
 import { type AskConsent, answerInWords } from '../consent/consent-asker.js'
 import { connectedText, connectTool, standInList, standInOpening } from '../consent/stand-in.js'
 import { lists, metaKeys, metaOf, versions, withMeta } from '../messages/eras.js'
@@ -154,7 +154,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (isConnectOwn && method === 'tools/call' && params?.name === connectTool)
         return await connect(request, exchange)
       const { relay } = await open(described, exchange)
-      const answered = await relay.request(request, exchange)
+      const answered = withServersState(await relay.request(request, exchange))
       if (hasConnect(method, answered)) isConnectOwn = false
       return answered
     } catch (error) {

@@ -12,6 +12,7 @@ import {
   rpcCodes,
 } from '../messages/json-rpc.js'
 import { isComplete } from '../relay/open-relay.js'
+import { ServerProblem } from '../server/server-problem.js'
 import { createClientRequests } from './client-requests.js'
 import { type Connection, type ConnectionOptions, createConnection } from './connection.js'
 
@@ -55,7 +56,13 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
     const given = await answered(request, era, signal)
     if (running.get(id) === abort) running.delete(id)
     // Who gave up waits for nothing.
-    if (!signal.aborted) tell({ jsonrpc: '2.0', id, ...given })
+    if (signal.aborted) return
+    try {
+      tell({ jsonrpc: '2.0', id, ...given })
+    } catch (error) {
+      options.onProblem(describe(error))
+      tell({ jsonrpc: '2.0', id, ...answerInWords({ request, client: { era } }, lost) })
+    }
   }
 
   async function answered(request: RpcRequest, era: Era, signal: AbortSignal): Promise<Answer> {
@@ -65,7 +72,8 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
     } catch (error) {
       if (error instanceof AnsweredInstead) return error.answer
       const text = describe(error)
-      if (!signal.aborted) options.onProblem(text)
+      const more = error instanceof ServerProblem ? error.forPerson : undefined
+      if (!signal.aborted) options.onProblem(more === undefined ? text : `${text} ${more}`)
       return answerInWords({ request, client: { era } }, text)
     }
   }
@@ -95,6 +103,8 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
     },
   }
 }
+
+const lost = 'The answer of the server could not be passed on.'
 
 const notOpened = refusal(
   rpcCodes.invalidRequest,

@@ -1,4 +1,4 @@
-import { type JsonObject, objectIn, type RpcRequest } from '../messages/json-rpc.js'
+import { type Answer, type JsonObject, objectIn, type RpcRequest } from '../messages/json-rpc.js'
 
 /** A request of the client without what the bridge had put into it, and what its person said to the bridge's question. */
 export interface Unwrapped {
@@ -10,7 +10,14 @@ export interface Unwrapped {
 /** The name of the bridge's own question among those of a result. */
 const question = 'consent'
 
+/** What no state begins with that reaches the client as a server made it. */
 const mark = 'countersign.'
+
+/** Before a state of the bridge's own. */
+const ownMark = `${mark}consent.`
+
+/** Before a state of the server's that begins with {@link mark}. */
+const serversMark = `${mark}server.`
 
 /**
  * The result that has a client of 2026-07-28 show a page and then call again. What the call itself gives back to the server comes
@@ -22,27 +29,40 @@ export function askToOpen({ params }: RpcRequest, page: { url: string; message: 
   return {
     resultType: 'input_required',
     inputRequests: { [question]: { method: 'elicitation/create', params: { mode: 'url', ...page } } },
-    requestState: `${mark}${state}`,
+    requestState: `${ownMark}${state}`,
   }
+}
+
+/** The answer of a server, whose state is not taken for one of the bridge's when it comes back. */
+export function withServersState(answer: Answer): Answer {
+  if ('error' in answer) return answer
+  const { requestState } = answer.result
+  if (typeof requestState !== 'string' || !requestState.startsWith(mark)) return answer
+  return { result: { ...answer.result, requestState: `${serversMark}${requestState}` } }
 }
 
 /** Takes the bridge's part out of a request. */
 export function unwrap(request: RpcRequest): Unwrapped {
   const { requestState, inputResponses: _said, ...params } = request.params ?? {}
-  if (typeof requestState !== 'string' || !requestState.startsWith(mark)) return { request, said: undefined }
+  if (typeof requestState !== 'string') return { request, said: undefined }
+  if (requestState.startsWith(serversMark)) {
+    const state = requestState.slice(serversMark.length)
+    return { request: { ...request, params: { ...request.params, requestState: state } }, said: undefined }
+  }
+  const inner = requestState.startsWith(ownMark) ? readState(requestState.slice(ownMark.length)) : undefined
+  if (inner === undefined) return { request, said: undefined }
   const { action } = objectIn(objectIn(request.params, 'inputResponses'), question)
-  const inner = readState(requestState.slice(mark.length))
   return { request: { ...request, params: { ...params, ...inner } }, said: action === 'accept' ? 'accept' : 'decline' }
 }
 
 /** What was to go to the server; whoever changes it changes what they send themselves. */
-function readState(text: string): JsonObject {
+function readState(text: string): JsonObject | undefined {
   try {
     const { inputResponses, requestState } = JSON.parse(Buffer.from(text, 'base64url').toString()) as JsonObject
     return Object.fromEntries(
       Object.entries({ inputResponses, requestState }).filter(([, value]) => value !== undefined),
     )
   } catch {
-    return {}
+    return undefined
   }
 }

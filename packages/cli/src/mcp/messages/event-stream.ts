@@ -1,3 +1,5 @@
+import { createLineSplitter } from './line-splitter.js'
+
 /** One event of a stream of server-sent events. */
 export interface ServerEvent {
   data: string
@@ -5,8 +7,8 @@ export interface ServerEvent {
   id: string | undefined
 }
 
-/** Most characters of one event. */
-const longestEvent = 64 * 1024 * 1024
+/** Most characters of one message. */
+export const longestMessage = 64 * 1024 * 1024
 
 /** Reads a stream of server-sent events as it comes. An event that is not finished when the stream ends is dropped. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
@@ -23,24 +25,22 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
     const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
     if (name === 'id' && !value.includes('\0')) id = value
     if (name !== 'data') continue
-    length += value.length
-    if (length > longestEvent) throw new RangeError('an event of the stream is too long')
+    length += value.length + 1
+    if (length > longestMessage) throw new RangeError('an event of the stream is too long')
     data.push(value)
   }
 }
 
 async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
-  let rest = ''
+  const splitter = createLineSplitter(/\r\n|\n|\r/, longestMessage)
+  let isAfterCr = false
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
-    rest += decoder.decode(chunk, { stream: true })
-    // A CR at the end may be half of a CRLF.
-    const until = rest.endsWith('\r') ? rest.length - 1 : rest.length
-    const lines = rest.slice(0, until).split(/\r\n|\n|\r/)
-    rest = (lines.pop() ?? '') + rest.slice(until)
-    if (rest.length > longestEvent) throw new RangeError('a line of the stream is too long')
-    yield* lines
+    const text = decoder.decode(chunk, { stream: true })
+    if (text === '') continue
+    // The other half of a CRLF that was cut in two.
+    const isHalf = isAfterCr && text.startsWith('\n')
+    isAfterCr = text.endsWith('\r')
+    yield* splitter.take(isHalf ? text.slice(1) : text)
   }
-  // What follows the last end of a line is no line.
-  yield* rest.split(/\r\n|\n|\r/).slice(0, -1)
 }

@@ -50,9 +50,17 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A message of JSON-RPC 2.0; undefined for anything else. */
+/** Most objects and lists of a message within one another: deeper ones cannot be written again. */
+const deepest = 1000
+
+/**
+ * A message of JSON-RPC 2.0; undefined for anything else.
+ *
+ * @throws RangeError for one that is nested deeper than 1000
+ */
 export function readMessage(value: unknown): Message | undefined {
   if (!isJsonObject(value) || value.jsonrpc !== '2.0') return undefined
+  requireShallow(value)
   const { id, method, params, result, error } = value
   const hasId = typeof id === 'string' || typeof id === 'number'
   if (typeof method === 'string') {
@@ -67,6 +75,18 @@ export function readMessage(value: unknown): Message | undefined {
     jsonrpc: '2.0',
     id: hasId ? id : null,
     error: { code, message: typeof message === 'string' ? message : '', ...(data === undefined ? {} : { data }) },
+  }
+}
+
+function requireShallow(message: JsonObject): void {
+  let level: unknown[] = [message]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > deepest) throw new RangeError('the message is nested too deep')
+    const inner: unknown[] = []
+    for (const each of level)
+      for (const value of Object.values(each as object))
+        if (typeof value === 'object' && value !== null) inner.push(value)
+    level = inner
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Answer, isJsonObject, type JsonObject, objectIn, rpcCodes, stringIn } from './json-rpc.js'
+import { type Answer, isJsonObject, type JsonObject, type Message, objectIn, rpcCodes, stringIn } from './json-rpc.js'
 
 /**
  * What a server asks a person, with who asks: the client sees one server, and what is asked for a consent comes from it, too
@@ -25,4 +25,16 @@ export function questionsNamed(answer: Answer, host: string): Answer {
       : request,
   ])
   return { result: { ...answer.result, inputRequests: Object.fromEntries(inputRequests) } }
+}
+
+/** What a server says in the log and of its progress, with who says it: the bridge has notices of its own there. */
+export function noticeNamed(message: Message, host: string): Message {
+  if (!('method' in message)) return message
+  const { method, params } = message
+  if (method === 'notifications/message') {
+    const logger = stringIn(params, 'logger')
+    return { ...message, params: { ...params, logger: logger === '' ? host : `${host}/${logger}` } }
+  }
+  if (method !== 'notifications/progress' || params?.message === undefined) return message
+  return { ...message, params: { ...params, message: `${host}: ${stringIn(params, 'message')}` } }
 }

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
 import { type Message, type MessageId, readMessage, refusal, rpcCodes } from './json-rpc.js'
+import { createLineSplitter } from './line-splitter.js'
 
-/** Most bytes of a line. */
+/** Most characters of a line. */
 const longestLine = 64 * 1024 * 1024
 
 /** Messages of a client, one on each line, until it closes its end. What is no message is answered and passed over. */
@@ -23,14 +24,11 @@ export function serializeMessage(message: Message): string {
 
 async function* readLines(input: Readable): AsyncGenerator<string> {
   const decoder = new TextDecoder()
-  let rest = ''
+  const splitter = createLineSplitter(/\n/, longestLine)
   for await (const chunk of input as AsyncIterable<Uint8Array | string>) {
-    rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
-    const lines = rest.split('\n')
-    rest = lines.pop() ?? ''
-    if (rest.length > longestLine) return
-    yield* lines
+    yield* splitter.take(typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true }))
   }
+  const rest = splitter.rest()
   if (rest !== '') yield rest
 }
 

@@ -1,5 +1,13 @@
 import type { Exchange } from '../messages/exchange.js'
-import { isRequest, type Message, notification, objectIn, type RpcRequest } from '../messages/json-rpc.js'
+import {
+  isRequest,
+  type Message,
+  notification,
+  objectIn,
+  type RpcRequest,
+  refusal,
+  rpcCodes,
+} from '../messages/json-rpc.js'
 import { namedAsServers, questionsNamed } from '../messages/named-as-servers.js'
 import { createSessionServer } from '../server/session-server.js'
 import type { Opened, RelayOptions } from './relay.js'
@@ -19,7 +27,9 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
 
   async function relayRequest({ id, method, params }: RpcRequest): Promise<void> {
     const asked = method === 'elicitation/create' ? namedAsServers(params, host) : params
-    const answer = await client.ask(method, asked, `server ${JSON.stringify(id)}`)
+    const answer = await client
+      .ask(method, asked, `server ${JSON.stringify(id)}`)
+      .catch(() => refusal(rpcCodes.internal, 'The client could not be asked.'))
     await server
       .pass({ jsonrpc: '2.0', id, ...answer }, standing)
       .catch((error: unknown) => onProblem(`The answer to a question of ${host} was lost: ${String(error)}`))

@@ -1,6 +1,8 @@
-import { readEvents } from '../messages/event-stream.js'
+import { printable } from '../../text/printable.js'
+import { longestMessage, readEvents } from '../messages/event-stream.js'
 import type { Exchange } from '../messages/exchange.js'
 import { type Message, readMessage } from '../messages/json-rpc.js'
+import { noticeNamed } from '../messages/named-as-servers.js'
 import { ServerProblem } from './server-problem.js'
 
 /** What a server sent, with the id that its stream can be taken up after. */
@@ -31,25 +33,47 @@ export function postMessage(
 export async function* messagesIn(response: Response, host: string): AsyncGenerator<Received> {
   const { body, status } = response
   const type = response.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-  if (type === 'text/event-stream' && response.ok && body) {
-    for await (const { data, id } of readEvents(body as ReadableStream<Uint8Array>))
-      yield { message: data === '' ? undefined : parse(data), eventId: id }
-    return
-  }
-  if (type === 'application/json') {
-    const text = await response.text()
-    const message = text === '' ? undefined : parse(text)
-    // Errors of HTTP come with a message, too, or with something that is none.
-    if (message !== undefined || response.ok) return yield { message, eventId: undefined }
-    throw problemOf(response, host)
+  try {
+    if (type === 'text/event-stream' && response.ok && body) {
+      for await (const { data, id } of readEvents(body as ReadableStream<Uint8Array>))
+        yield { message: parse(data, host), eventId: id }
+      return
+    }
+    if (type === 'application/json') {
+      const message = parse(body ? await readText(body as ReadableStream<Uint8Array>) : '', host)
+      // Errors of HTTP come with a message, too, or with something that is none.
+      if (message !== undefined || response.ok) return yield { message, eventId: undefined }
+      throw problemOf(response, host)
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new ServerProblem(`${host} sent a message that is too long, or nested too deep.`, { status, cause: error })
   }
   await body?.cancel()
   if (status !== 202 && status !== 204) throw problemOf(response, host)
 }
 
-function parse(text: string): Message | undefined {
+/** A whole text; what is left of one that is too long is not read. */
+async function readText(body: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder()
+  const pieces: string[] = []
+  let length = 0
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    length += chunk.byteLength
+    if (length > longestMessage) throw new RangeError('the answer is too long')
+    pieces.push(decoder.decode(chunk, { stream: true }))
+  }
+  return pieces.join('') + decoder.decode()
+}
+
+function parse(text: string, host: string): Message | undefined {
+  const message = readMessage(parseJson(text))
+  return message && noticeNamed(message, host)
+}
+
+function parseJson(text: string): unknown {
   try {
-    return readMessage(JSON.parse(text))
+    return JSON.parse(text)
   } catch {
     return undefined
   }
@@ -58,9 +82,14 @@ function parse(text: string): Message | undefined {
 function problemOf({ status, headers }: Response, host: string): ServerProblem {
   const to = headers.get('location')
   if (status >= 300 && status < 400 && to !== null)
-    return new ServerProblem(`${host} sends on to ${to.slice(0, 300)}: give that address to countersign mcp.`, {
-      status,
-    })
+    return new ServerProblem(`${host} redirects, which is not followed.`, { status, forPerson: redirectText(to) })
   const why = status < 300 ? 'with something else than a message of MCP' : `with status ${status}`
   return new ServerProblem(`${host} answered ${why}.`, { status })
+}
+
+/** Where a server sends people on to, as far as it is an address: the rest could be sentences of the server's. */
+function redirectText(location: string): string | undefined {
+  const url = URL.canParse(location) ? new URL(location) : undefined
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') return undefined
+  return `It names ${printable(url.origin + url.pathname).slice(0, 100)}`
 }

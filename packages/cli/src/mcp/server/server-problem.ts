@@ -3,9 +3,13 @@ export class ServerProblem extends Error {
   /** The HTTP status, where there was one. */
   readonly status: number | undefined
 
-  constructor(message: string, options: { status?: number; cause?: unknown } = {}) {
+  /** What the person may know besides, and no model. */
+  readonly forPerson: string | undefined
+
+  constructor(message: string, options: { status?: number; cause?: unknown; forPerson?: string | undefined } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'ServerProblem'
     this.status = options.status
+    this.forPerson = options.forPerson
   }
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { askToOpen, unwrap } from '../../../src/mcp/consent/asked-before.js'
+import { askToOpen, unwrap, withServersState } from '../../../src/mcp/consent/asked-before.js'
 
 const page = { url: 'https://auth.example/consent', message: 'Countersign: decide.' }
 
@@ -35,7 +35,22 @@ it('what belongs to the server is left alone', () => {
   expect(unwrap(request)).toEqual({ request, said: undefined })
 })
 
-it('what somebody made up is no state', () => {
-  const request = call({ requestState: 'countersign.!!', inputResponses: { consent: { action: 'accept' } } })
-  expect(unwrap(request)).toEqual({ request: call({}), said: 'accept' })
+it('what somebody made up is no state of the bridge', () => {
+  const request = call({ requestState: 'countersign.consent.!!', inputResponses: { consent: { action: 'accept' } } })
+  expect(unwrap(request)).toEqual({ request, said: undefined })
+})
+
+it('a state of the server that looks like the bridge’s is not taken for it', () => {
+  for (const state of [
+    String(askToOpen(call({}), page).requestState),
+    'countersign.server.x',
+    'countersign.',
+    'plain',
+  ]) {
+    const answer = withServersState({ result: { resultType: 'input_required', requestState: state } })
+    const { requestState } = 'result' in answer ? answer.result : {}
+    const inputResponses = { consent: { action: 'accept' } }
+    const request = call({ requestState: state, inputResponses })
+    expect(unwrap(call({ requestState, inputResponses }))).toEqual({ request, said: undefined })
+  }
 })

@@ -37,3 +37,16 @@ it('reads letters that are cut in two', async () => {
   const bytes = new TextEncoder().encode('data: ü\n\n')
   expect(await eventsIn(bytes.slice(0, 7), bytes.slice(7))).toMatchObject([{ data: 'ü' }])
 })
+
+it('reads a long line in little pieces within seconds', async () => {
+  const piece = 'x'.repeat(4096)
+  const began = performance.now()
+  const events = await eventsIn('data: ', ...Array.from({ length: 4096 }, () => piece), '\n\n')
+  expect(events[0]?.data).toHaveLength(4096 * 4096)
+  expect(performance.now() - began).toBeLessThan(5000)
+}, 120_000)
+
+it('counts the ends of lines of an event, too', async () => {
+  const line = `data:${'x'.repeat(8191)}\n`
+  await expect(eventsIn(...Array.from({ length: 8193 }, () => line), '\n')).rejects.toThrow(RangeError)
+}, 30_000)
