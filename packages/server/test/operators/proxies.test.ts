@@ -81,6 +81,8 @@ const caddy: Proxy = {
     const whole = readFileSync(file, 'utf8')
     writeFileSync(file, whole.replace(` 127.0.0.1:${port}`, ''))
     reloadCaddy(file)
+    // As the manual says: what Caddy had begun by the file before is not tried again at the other server.
+    await wait(1000)
     await work()
     writeFileSync(file, whole)
     reloadCaddy(file)
@@ -343,10 +345,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
       const { lost, sent } = await load(25, async () => {
         for (let round = 0; round < 2; round += 1) await runBlock(blockOf('deployment.md', 'one-by-one'), stubs)
       })
-      // Caddy sends no POST again that met a server which was just closing, and the rest that avoids it is left out here.
-      const posts = lost.filter((each) => command === 'caddy' && /: POST \S+: 502$/.test(each))
-      expect(lost.filter((each) => !posts.includes(each)).join('; ')).toBe('')
-      expect(posts.length).toBeLessThanOrEqual(2)
+      expect(lost.join('; ')).toBe('')
       expect(sent).toBeGreaterThan(100)
     })
 
