@@ -338,7 +338,9 @@ it('on a socket, its file says who may use it; one that a killed program left is
   expect(statSync(path).mode & 0o777).toBe(0o600)
   const ask = ['--unix-socket', path, `http://localhost/https://${echo.host}/x`]
   expect(await curl(...ask)).toEqual({ status: 200, body: 'GET /x ' })
-  const second = await startCommand(args, { COUNTERSIGN_HOME: folder }).finished
+  const again = startCommand(args, { COUNTERSIGN_HOME: folder })
+  onTestFinished(() => void again.child.kill('SIGKILL'))
+  const second = await again.finished
   expect(second).toMatchObject({ status: 1 })
   expect(second.stderr).toContain('is in use')
   first.child.kill('SIGKILL')
@@ -347,6 +349,26 @@ it('on a socket, its file says who may use it; one that a killed program left is
   expect(await curl(...ask)).toMatchObject({ status: 200 })
   third.child.kill('SIGTERM')
   expect((await third.finished).status).toBe(0)
+})
+
+it('a socket of a program that has too much to do to accept is not taken from it', async () => {
+  const { folder } = await newAgent([parties.authServer])
+  const path = join(folder, 'socket')
+  const program = `require('node:net').createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
+    require('node:fs').writeSync(1, 'listening')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  })`
+  const busy = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void busy.kill('SIGKILL'))
+  await once(busy.stdout, 'data')
+  // These fill the queue of those that wait to be accepted.
+  for (let filled = 0; filled < 4; filled += 1) {
+    const socket = createConnection(path).on('error', () => undefined)
+    onTestFinished(() => void socket.destroy())
+  }
+  const late = startCommand(['sidecar', '--socket', path, '--allow-host', 'api.example'], { COUNTERSIGN_HOME: folder })
+  onTestFinished(() => void late.child.kill('SIGKILL'))
+  expect((await late.finished).stderr).toContain('is in use')
 })
 
 it.each<[string[], RegExp]>([

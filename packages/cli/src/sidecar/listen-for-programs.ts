@@ -40,11 +40,12 @@ async function removeAbandoned(path: string): Promise<void> {
     throw error
   }
   const socket = connect(path)
-  const answers = await once(socket, 'connect').then(
-    () => true,
+  const isAbandoned = await once(socket, 'connect').then(
     () => false,
+    // Any other code may come of a program that has too much to do.
+    (error: unknown) => errorCode(error) === 'ECONNREFUSED',
   )
   socket.destroy()
-  if (answers) throw new CommandError(`${path} is in use: end what has it, or choose another.`)
+  if (!isAbandoned) throw new CommandError(`${path} is in use: end what has it, or choose another.`)
   unlinkSync(path)
 }
