@@ -9,6 +9,7 @@ import { operations } from './commands/operations.js'
 import { tools } from './commands/tools.js'
 import { safeTerminal } from './terminal/safe-terminal.js'
 import type { Terminal } from './terminal/terminal.js'
+import { wrapText } from './text/wrap-text.js'
 
 /** Runs a command line and returns its exit status. Only the command that is called is loaded. */
 export async function runProgram(argv: readonly string[], given: Terminal): Promise<number> {
@@ -43,9 +44,19 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
     return status
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitStatus.done : exitStatus.usage
-    terminal.notify(error instanceof Error ? error.message : String(error))
+    terminal.notify(forTerminal(error instanceof Error ? error.message : String(error), terminal))
     return error instanceof CommandError ? error.exitCode : exitStatus.refused
   }
+}
+
+/** The sentence as it is where a program reads it, and in lines where a person does. */
+function forTerminal(text: string, { asking }: Terminal): string {
+  if (asking.output.isTTY !== true) return text
+  const lines = text.split('\n').map((line) => {
+    const indent = /^ */.exec(line)?.[0] ?? ''
+    return wrapText(indent, line.slice(indent.length))
+  })
+  return lines.join('\n')
 }
 
 /** Where a command goes: `users add` is `add` under `users`. */
