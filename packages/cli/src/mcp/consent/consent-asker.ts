@@ -112,7 +112,7 @@ export function createConsentAsker(options: ConsentAskerOptions): AskConsent {
     if (progressToken !== undefined)
       toClient(notification('notifications/progress', { progressToken, progress: 0, message: text }))
     if (hearsLogs(client.era, request))
-      toClient(notification('notifications/message', { level: 'notice', logger: 'countersign', data: text }))
+      toClient(notification('notifications/message', { level: 'notice', logger: 'countersign mcp', data: text }))
   }
 
   /** A page is shown by a request of the bridge's own, which stays open where the person is slow. */

@@ -51,8 +51,13 @@ describe('events of a stream', () => {
       await rewriter?.push(bytes('"\n\n'))
       return process.cpuUsage().user - began
     }
+    // The shortest of several, taken in turn: what else the machine does only ever adds to a time.
     await timeOf(1_000_000)
-    const [short, long] = [await timeOf(4_000_000), await timeOf(16_000_000)]
-    expect(long).toBeLessThan(10 * Math.max(short, 5000))
+    const [short, long]: [number[], number[]] = [[], []]
+    for (let turn = 0; turn < 4; turn++) {
+      short.push(await timeOf(4_000_000))
+      long.push(await timeOf(16_000_000))
+    }
+    expect(Math.min(...long)).toBeLessThan(8 * Math.max(Math.min(...short), 5000))
   })
 })
