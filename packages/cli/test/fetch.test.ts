@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { PassThrough, type Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { createSigner, generatePrivateJwk } from 'countersign'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { canRunPeer, startPeer } from '../../../test/peer/start-peer.js'
 import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
@@ -332,6 +333,20 @@ describe('what cannot be meant', () => {
     const taken = await run(['fetch', `${parties.api}/data-jwks`])
     expect(taken).toMatchObject({ status: 1 })
     expect(taken.stderr).toContain('another program has its port')
+  })
+
+  it('an agent whose port a command has from before the agent was changed', async () => {
+    const { id, run } = await newAgent()
+    const keys = JSON.stringify({ keys: [(await createSigner(await generatePrivateJwk({ kid: '0' }))).jwk] })
+    const about = { agent: id, jwks_uri: `${id}/jwks.json`, redirect_uris: ['http://127.0.0.1/callback'] }
+    const before = createServer(({ url }, answer) => {
+      answer.writeHead(200, { 'content-type': 'application/json' })
+      answer.end(url === '/jwks.json' ? keys : JSON.stringify(about))
+    }).listen(Number(new URL(id).port), '127.0.0.1')
+    onTestFinished(() => void before.close())
+    const taken = await run(['fetch', `${parties.api}/data-jwks`])
+    expect(taken).toMatchObject({ status: 1 })
+    expect(taken.stderr.replaceAll(/\s+/g, ' ')).toContain('a command from before the agent was changed has its port')
   })
 })
 

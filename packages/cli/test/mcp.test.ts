@@ -225,6 +225,28 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
   })
 })
 
+describe('two bridges of one agent of this machine', () => {
+  it('are there at once, each with its consent; when one ends, the other publishes the agent', async () => {
+    const { authServer } = parties
+    const pair = { client: 'sessions', server: 'sessions' } as const
+    const { bridge: first, agent } = await open(pair)
+    const { url } = await protectServer(pair.server, { authServer, everything: false })
+    const second = await openClient(pair.client, { url, folder: agent.folder })
+    for (const bridge of [first, second]) {
+      const call = bridge.call('read')
+      decidesAt('grant').decide(await bridge.pageOnStderr())
+      expect(await call).toEqual({ text: 'read', isError: false })
+    }
+    process.kill(first.pid() ?? 0, 'SIGKILL')
+    const published = () => fetch(`${agent.id}/jwks.json`).then(({ status }) => status, String)
+    await expect.poll(published).toBe(200)
+    const write = second.call('write')
+    await expect.poll(() => pagesIn(second.stderr())).toHaveLength(2)
+    decidesAt('grant').decide(pagesIn(second.stderr())[1] ?? '')
+    expect(await write).toEqual({ text: 'write', isError: false })
+  })
+})
+
 describe.each(pairs)('a slow person, “$client” on “$server”, where everything needs consent', (pair) => {
   it('may call the tool that connects again: it is not the server’s that is asked then', async () => {
     const { bridge } = await open(pair, { everything: true, flags: ['--patience', '0.3'] })

@@ -1,5 +1,5 @@
 import type { WrittenAgent } from '../agent-folder/agent-folder.js'
-import type { Look } from './look.js'
+import type { Look } from '../own-agent/look.js'
 import { nextCommand } from './next-command.js'
 import type { Upload } from './upload-folder.js'
 

@@ -1,7 +1,7 @@
 import type { WrittenAgent } from '../agent-folder/agent-folder.js'
 import { CommandError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
-import type { Look } from './look.js'
+import type { Look } from '../own-agent/look.js'
 
 /** Since when both keys are seen where they are published; undefined where they are not both there. */
 export function knownSince({ since }: WrittenAgent, look: Look, now: number): number | undefined {

@@ -1,8 +1,8 @@
+import type { Look } from '../own-agent/look.js'
 import { printable } from '../text/printable.js'
 import { wrapText } from '../text/wrap-text.js'
 import type { InitResult } from './init-result.js'
 import { inMinutes } from './known-keys.js'
-import type { Look } from './look.js'
 import { initCommandLine, nextCommand } from './next-command.js'
 import type { Upload } from './upload-folder.js'
 

@@ -4,8 +4,8 @@ import { fileStore } from 'countersign/node'
 import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/wire'
 import { portableRedirect } from '../agent-folder/agent-documents.js'
 import type { AgentFolder } from '../agent-folder/agent-folder.js'
-import { listen } from '../network/listen.js'
 import { fetchDocuments } from './fetch-documents.js'
+import { publishHere } from './publish-here.js'
 
 export interface OwnAgentOptions {
   folder: AgentFolder
@@ -39,7 +39,7 @@ export interface OwnAgent {
  * Opens the agent of a folder, with the tokens that it has. One of this machine, for trying, has nobody else who publishes it:
  * its documents are served as long as it is open.
  *
- * @throws CommandError where its port is taken
+ * @throws CommandError as {@link publishHere}
  */
 export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> {
   const {
@@ -70,10 +70,6 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
     allowPath: [id, ...accepted].some((url) => new URL(url).pathname !== '/'),
   })
   if (!isLoopbackIdentifier(id)) return { agent, close: async () => undefined }
-  const port = await listen(
-    Number(new URL(id).port),
-    `${id} is only there while this command runs, and another program has its port`,
-  )
-  port.serve((request) => agent.handler(request), id)
-  return { agent, close: () => port.close() }
+  const publication = await publishHere(folder)
+  return { agent, close: () => publication.close() }
 }
