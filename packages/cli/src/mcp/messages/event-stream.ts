@@ -10,6 +10,9 @@ export interface ServerEvent {
 /** Most characters of one message. */
 export const longestMessage = 64 * 1024 * 1024
 
+/** What a line counts besides its characters: an empty one takes memory, too. */
+const lineCost = 32
+
 /** Reads a stream of server-sent events as it comes. An event that is not finished when the stream ends is dropped. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   let data: string[] = []
@@ -25,7 +28,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
     const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
     if (name === 'id' && !value.includes('\0')) id = value
     if (name !== 'data') continue
-    length += value.length + 1
+    length += value.length + lineCost
     if (length > longestMessage) throw new RangeError('an event of the stream is too long')
     data.push(value)
   }

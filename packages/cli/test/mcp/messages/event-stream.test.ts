@@ -50,3 +50,8 @@ it('counts the ends of lines of an event, too', async () => {
   const line = `data:${'x'.repeat(8191)}\n`
   await expect(eventsIn(...Array.from({ length: 8193 }, () => line), '\n')).rejects.toThrow(RangeError)
 }, 30_000)
+
+it('counts empty lines of an event, which take memory', async () => {
+  const lines = 'data\n'.repeat(100_000)
+  await expect(eventsIn(...Array.from({ length: 21 }, () => lines), '\n')).rejects.toThrow(RangeError)
+})
