@@ -125,6 +125,10 @@ describe('the configuration of a gateway', () => {
     [{ routes: [{ method: 'GET', path: '/a//b', require: 'identity' }] }, /routes\[0\]\.path: has an empty segment/],
     [{ scopes: {} }, /routes\[0\]\.scope: names events\.read, which scopes does not describe/],
     [{ keyFile: 'gone.json' }, /keyFile: .*countersign keys generate/],
+    [
+      { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
+      /upstream: is missing; .*an assertion is addressed to it[\s\S]*trustProxy: must name/,
+    ],
   ])('%j is refused', async (change, reason) => {
     const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
     expect(stderr).toMatch(reason)

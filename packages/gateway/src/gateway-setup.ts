@@ -4,7 +4,7 @@ import { type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import type { CorsOptions } from './answers/cors.js'
 import { parseUpstream, type Upstream } from './forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
-import type { AssertionOptions } from './identity/assertion.js'
+import type { AssertionSetup } from './identity/assertion.js'
 import type { GatewayRules } from './routes/judge-request.js'
 import { pathPatternProblem } from './routes/path-pattern.js'
 import { routeProblems } from './routes/route.js'
@@ -24,10 +24,9 @@ export interface GatewaySetup {
   cors: CorsOptions | undefined
   clientAddress: ClientAddress
   limits: typeof defaultLimits
-  /** With who it is for. */
   /** MCP servers, by their paths. */
   mcp: ReadonlyMap<string, ProtectedPath>
-  assertion: { signer: AssertionOptions['signer']; audience: string } | undefined
+  assertion: AssertionSetup | undefined
 }
 
 /** @throws TypeError for options that cannot be meant */
@@ -54,7 +53,11 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     cors,
     clientAddress: createClientAddress(trustProxy),
     mcp: new Map(mcp.map(({ path, ...table }) => [requireMcpPath(path), { mcp: protectMcp(resource, table) }])),
-    assertion: assertion && { signer: assertion.signer, audience: assertion.audience ?? options.upstream },
+    assertion: assertion && {
+      signer: assertion.signer,
+      issuer: resource.id,
+      audience: assertion.audience ?? options.upstream,
+    },
     limits: { ...defaultLimits, ...(limits as { [Name in keyof GatewayLimits]: number }) },
   }
 }

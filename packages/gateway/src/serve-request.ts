@@ -10,8 +10,8 @@ import { answerHeaders, forwardedHeaders } from './forward/forwarded-headers.js'
 import { sendUpstream, type UpstreamReply } from './forward/send-upstream.js'
 import type { Connections } from './forward/upstream.js'
 import { type GatewaySetup, requirementOf } from './gateway-setup.js'
-import { issueAssertion } from './identity/assertion.js'
-import { identityOf, nobody } from './identity/identity-fields.js'
+import { tellIdentity } from './identity/assertion.js'
+import { identityOf } from './identity/identity-fields.js'
 import { serveMcp } from './mcp/serve-mcp.js'
 import { type Judgement, judgeRequest } from './routes/judge-request.js'
 import { requirePlainPath } from './routes/plain-path.js'
@@ -128,21 +128,13 @@ async function admit(
 ): Promise<Admitted> {
   if (!judged.verify) {
     await upload.take(undefined)
-    const identity = assertion ? { ...nobody, [assertionField]: '' } : nobody
-    return { identity, verified: undefined, upload }
+    return { identity: await tellIdentity(undefined, headOf(incoming), assertion), verified: undefined, upload }
   }
   const received = receiveIncoming(incoming, clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders))
   const verified = await resource.verify({ ...received, upload }, requirementOf(judged.need))
-  const { level } = judged.need
-  const identity = identityOf(verified, level)
-  if (!assertion) return { identity, verified, upload }
-  const { method, rawTarget } = received
-  const { signer, audience } = assertion
-  const token = await issueAssertion({ verified, level, issuer: resource.id, audience, method, rawTarget }, signer)
-  return { identity: { ...identity, [assertionField]: token }, verified, upload }
+  const identity = await tellIdentity(identityOf(verified, judged.need.level), received, assertion)
+  return { identity, verified, upload }
 }
-
-const assertionField = 'X-AAuth-Assertion'
 
 function forward(
   { incoming, outgoing, upgrade }: Exchange,

@@ -108,7 +108,7 @@ describe('what the upstream gets', () => {
     expect(arrived[0]?.headers).not.toHaveProperty('trailer')
   })
 
-  // G01
+  // G16
   it('with an assertion, says so signed, for this request and this API only', async () => {
     const { port, arrived, options } = await openGateway({ assertion: { signer: resourceSigner } })
     const lines = await signedLines('/events?a=1', undefined, await byToken('events.read'))

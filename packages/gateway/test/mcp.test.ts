@@ -1,13 +1,15 @@
-import { createGateway } from 'countersign-gateway'
+import { createGateway, type GatewayOptions } from 'countersign-gateway'
+import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { agent, byToken, json } from '../../countersign/test/resource/events-resource.js'
+import { agent, byToken, id, json, resourceSigner } from '../../countersign/test/resource/events-resource.js'
 import { exchange, message, openGateway, signedLines, statusOf } from './gateway-stage.js'
 
 const mcp = [{ path: '/mcp', tools: { look: 'events.read', change: 'events.write' } }]
 const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
 
-async function openMcp() {
-  const stage = await openGateway({ mcp, routes: [{ method: '*', path: '/*', require: 'none' }] }, (_, outgoing) => {
+async function openMcp(given: Partial<GatewayOptions> = {}) {
+  const options: Partial<GatewayOptions> = { mcp, routes: [{ method: '*', path: '/*', require: 'none' }], ...given }
+  const stage = await openGateway(options, (_, outgoing) => {
     outgoing.setHeader('content-type', 'application/json')
     outgoing.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: [] } }))
   })
@@ -49,6 +51,17 @@ describe('an MCP server behind the gateway', () => {
     expect(statusOf(await exchange(port, message(['GET /mcp HTTP/1.1', 'Host: api.example'])))).toBe(401)
     expect(arrived).toEqual([])
     expect(statusOf(await exchange(port, message(['GET /others HTTP/1.1', 'Host: api.example'])))).toBe(200)
+  })
+
+  // G16
+  it('gets an assertion, where there is one', async () => {
+    const { send, arrived, options } = await openMcp({ assertion: { signer: resourceSigner } })
+    expect(statusOf(await send(call('look'), ['X-AAuth-Assertion: forged']))).toBe(200)
+    const keys = createLocalJWKSet({ keys: [resourceSigner.jwk as JWK] })
+    const token = String(arrived[0]?.headers['x-aauth-assertion'])
+    const { payload } = await jwtVerify(token, keys, { issuer: id, audience: options.upstream })
+    expect(payload).toMatchObject({ level: 'authorization', agent, sub: 'person-1', scope: 'events.read' })
+    expect(payload).toMatchObject({ method: 'POST', target: '/mcp', auth_server: 'https://auth.example' })
   })
 
   it('that is down is 502', async () => {

@@ -5,8 +5,17 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSubrequestGateway, type ProxyName, type Route, type SubrequestOptions } from 'countersign-gateway'
+import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { agent, byToken, json, listenWith, openResource } from '../../countersign/test/resource/events-resource.js'
+import {
+  agent,
+  byToken,
+  id,
+  json,
+  listenWith,
+  openResource,
+  resourceSigner,
+} from '../../countersign/test/resource/events-resource.js'
 import { type Arrived, exchange, message, signedLines, statusOf } from './gateway-stage.js'
 
 const routes: Route[] = [
@@ -14,7 +23,14 @@ const routes: Route[] = [
   { method: 'POST', path: '/events', require: 'identity' },
   { method: 'POST', path: '/unseen', require: 'identity', body: 'unseen' },
   { method: '*', path: '/signed', require: 'signature' },
+  { method: 'GET', path: '/public', require: 'none' },
 ]
+
+const audience = 'http://127.0.0.1:3000'
+const assertion = { signer: resourceSigner, audience }
+
+const readAssertion = (token: string) =>
+  jwtVerify(token, createLocalJWKSet({ keys: [resourceSigner.jwk as JWK] }), { issuer: id, audience })
 
 const headerNames = ['Level', 'Agent-Server', 'Delegate', 'JKT', 'Issuer', 'Subject', 'Scope'].map(
   (name) => `x-aauth-${name.toLowerCase()}`,
@@ -107,11 +123,27 @@ describe('GET /verify', () => {
     expect(statusOf(await exchange(port, message(lines)))).toBe(401)
   })
 
+  // G16
+  it('answers with an assertion for the API and the request, and with an empty one where nothing was verified', async () => {
+    const port = await openVerify('nginx', { assertion })
+    const lines = await signedLines('/events?a=%7B', undefined, await byToken('events.read'))
+    const answer = await exchange(port, message(about(lines)))
+    const { payload } = await readAssertion(/\r\nX-AAuth-Assertion: (\S+)\r\n/.exec(answer)?.[1] ?? '')
+    expect(payload).toMatchObject({ level: 'authorization', agent, method: 'GET', target: '/events?a=%7B' })
+    expect(payload).toMatchObject({ sub: 'person-1', scope: 'events.read' })
+    for (const path of ['/events', '/public']) {
+      const unsigned = await exchange(port, message(about([`GET ${path} HTTP/1.1`, 'Host: api.example'])))
+      expect(unsigned).toContain('\r\nX-AAuth-Assertion: \r\n')
+    }
+    expect(await exchange(await openVerify('nginx'), message(about(lines)))).not.toMatch(/assertion/i)
+  })
+
   it('is made of options that can be meant', () => {
     const options = { resource: openResource(), routes, proxy: 'nginx', trustProxy: ['127.0.0.1'] } as const
     const open = (change: object) => () => createSubrequestGateway({ ...options, ...change })
     expect(open({ trustProxy: [] })).toThrow(/trustProxy/)
     expect(open({ proxy: 'apache' })).toThrow(/proxy must be one of nginx, caddy/)
+    expect(open({ assertion: { signer: resourceSigner } })).toThrow(/assertion\.audience/)
     const grave: Partial<Route>[] = [{ method: 'DELETE' }, { method: '*' }, { path: '/payments' }, { path: '/remove' }]
     for (const change of grave)
       expect(open({ routes: [{ ...routes[2], ...change }] })).toThrow(
@@ -173,7 +205,7 @@ async function openProxy(name: ProxyName): Promise<{ port: number; arrived: Arri
     })
     incoming.once('end', () => outgoing.end('from the API'))
   })
-  const [port, verify, behind] = [await freePort(), await openVerify(name), await listenWith(api)]
+  const [port, verify, behind] = [await freePort(), await openVerify(name, { assertion }), await listenWith(api)]
   const shown = readFileSync(new URL(`../../../docs/deployment/${file}`, import.meta.url), 'utf8')
   const site = shown
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${verify}`)
@@ -221,6 +253,17 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
       url: '/events?b=%7B&a',
       headers: { 'x-aauth-level': 'authorization', 'x-aauth-agent-server': agent, 'x-aauth-subject': 'person-1' },
     })
+    const { payload } = await readAssertion(String(arrived[0]?.headers['x-aauth-assertion']))
+    expect(payload).toMatchObject({ sub: 'person-1', scope: 'events.read', method: 'GET', target: '/events?b=%7B&a' })
+    arrived.length = 0
+
+    // G16
+    const forgery = 'X-AAuth-Assertion: forged'
+    expect(statusOf(await ask([...(await signedLines('/signed')), forgery]))).toBe(200)
+    const own = await readAssertion(String(arrived[0]?.headers['x-aauth-assertion']))
+    expect(own.payload).toMatchObject({ level: 'signature', target: '/signed' })
+    expect(statusOf(await ask(['GET /public HTTP/1.1', 'Host: api.example', forgery]))).toBe(200)
+    expect(arrived[1]?.headers['x-aauth-assertion'] ?? '').toBe('')
     arrived.length = 0
 
     // G05

@@ -50,8 +50,10 @@ export function createConfiguredGateway(config: LoadedGatewayConfig, shared?: Sh
   }
   if (config.settings.verifyOnly) {
     const optionsOf = (given: LoadedGatewayConfig): SubrequestOptions => {
-      const { proxy, routes, otherwise, trustProxy } = given.settings
-      return { resource: resourceOf(given), proxy, routes, otherwise, trustProxy }
+      const { proxy, routes, otherwise, trustProxy, upstream = '' } = given.settings
+      // The API compares one name, whichever way it is asked.
+      const assertion = given.settings.assertion ? { signer: given.signer, audience: upstream } : undefined
+      return { resource: resourceOf(given), proxy, routes, otherwise, trustProxy, assertion }
     }
     const { server, use } = createSubrequestGateway(optionsOf(config))
     return { server, use: (next) => use(optionsOf(next)), close: () => undefined }

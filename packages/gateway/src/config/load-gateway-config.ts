@@ -67,11 +67,16 @@ function contradictionsIn(settings: GatewaySettings): ConfigurationProblem[] {
 function missingFor({ verifyOnly, upstream, trustProxy, assertion }: GatewaySettings): ConfigurationProblem[] {
   if (!verifyOnly && upstream === undefined)
     return [{ setting: 'upstream', problem: 'is missing; it must be where the API listens: http://127.0.0.1:3000' }]
-  if (verifyOnly && assertion)
-    return [{ setting: 'assertion', problem: 'is for the gateway in the path: take it out, or verifyOnly' }]
-  if (verifyOnly && trustProxy.length === 0)
-    return [{ setting: 'trustProxy', problem: 'must name the proxy that asks: nobody else is answered' }]
-  return []
+  if (!verifyOnly) return []
+  const problems: ConfigurationProblem[] = []
+  if (assertion && upstream === undefined)
+    problems.push({
+      setting: 'upstream',
+      problem: 'is missing; it must be where the API listens, since an assertion is addressed to it',
+    })
+  if (trustProxy.length === 0)
+    problems.push({ setting: 'trustProxy', problem: 'must name the proxy that asks: nobody else is answered' })
+  return problems
 }
 
 function withVariable(found: ConfigurationProblem, values: ReadonlyMap<string, unknown>): ConfigurationProblem {

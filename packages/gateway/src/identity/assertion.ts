@@ -1,8 +1,7 @@
 import { issueToken, january, type Signer } from 'countersign'
-import type { VerifiedRequest } from 'countersign/resource'
 import { type RegisteredClaims, registeredNames, type TokenType } from 'countersign/wire'
 import type { Level } from '../routes/route.js'
-import { identityOf } from './identity-fields.js'
+import { fieldsOf, type Identity, nobody } from './identity-fields.js'
 
 /** What the API is told of a request, signed. Names are those of the tokens where they say the same. */
 export interface AssertionClaims extends RegisteredClaims {
@@ -50,42 +49,56 @@ export const assertionType: TokenType<AssertionClaims> = {
 export interface AssertionOptions {
   /** The resource's own key, which its documents publish. */
   signer: Signer
-  /** Who it is for. @default the upstream */
+  /** Who it is for. @default the upstream; for subrequests there is none */
   audience?: string | undefined
+}
+
+/** How the assertions of a gateway are made. */
+export interface AssertionSetup {
+  signer: Signer
+  /** The resource. */
+  issuer: string
+  audience: string
 }
 
 /** Seconds that an assertion lives: as long as a request is on its way. */
 const lifetime = 30
 
-export interface AssertedRequest {
-  verified: VerifiedRequest
-  level: Level
-  issuer: string
-  audience: string
-  method: string
-  rawTarget: string
+const assertionField = 'X-AAuth-Assertion'
+
+/**
+ * The headers that tell who asks; undefined: nobody. With an assertion there is one header more, which is empty for nobody.
+ *
+ * @throws AAuthError `upstream_failed` for a value that no header can have
+ */
+export async function tellIdentity(
+  identity: Identity | undefined,
+  request: { method: string; rawTarget: string },
+  assertion: AssertionSetup | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  const fields = identity ? fieldsOf(identity) : nobody
+  if (!assertion) return fields
+  return { ...fields, [assertionField]: identity ? await issueAssertion(identity, request, assertion) : '' }
 }
 
-export function issueAssertion(asserted: AssertedRequest, signer: Signer): Promise<string> {
-  const { verified, level, issuer, audience, method, rawTarget } = asserted
-  const said = identityOf(verified, level)
+function issueAssertion(
+  { level, agent, delegate, thumbprint, iss, sub, scope }: Identity,
+  { method, rawTarget }: { method: string; rawTarget: string },
+  { signer, issuer, audience }: AssertionSetup,
+): Promise<string> {
   const claims: AssertionClaims = {
     iss: issuer,
     aud: audience,
     exp: Date.now() / 1000 + lifetime,
     level,
-    agent_jkt: said['X-AAuth-JKT'],
+    agent_jkt: thumbprint,
     method,
     target: rawTarget,
-    ...whereThere('agent', said['X-AAuth-Agent-Server']),
-    ...whereThere('agent_delegate', said['X-AAuth-Delegate']),
-    ...whereThere('auth_server', said['X-AAuth-Issuer']),
-    ...whereThere('sub', said['X-AAuth-Subject']),
-    ...whereThere('scope', said['X-AAuth-Scope']),
+    ...(agent === undefined ? {} : { agent }),
+    ...(delegate === undefined ? {} : { agent_delegate: delegate }),
+    ...(iss === undefined ? {} : { auth_server: iss }),
+    ...(sub === undefined ? {} : { sub }),
+    ...(scope.length === 0 ? {} : { scope: scope.join(' ') }),
   }
   return issueToken(assertionType, claims, { signer })
-}
-
-function whereThere(name: string, value: string): Record<string, string> {
-  return value === '' ? {} : { [name]: value }
 }

@@ -21,22 +21,34 @@ export const nobody: IdentityFields = Object.freeze(
   Object.fromEntries(identityFields.map((name) => [name, ''])) as Record<IdentityField, string>,
 )
 
-/**
- * What was verified, at the level that was asked for: a person and a scope only where `authorization` was.
- *
- * @throws AAuthError `upstream_failed` for a value that no header can have
- */
-export function identityOf(verified: VerifiedRequest, level: Level): IdentityFields {
-  const { authorization } = verified
+/** Who asks, and what was verified of it. */
+export interface Identity {
+  level: Level
+  agent: string | undefined
+  delegate: string | undefined
+  thumbprint: string
+  iss: string | undefined
+  sub: string | undefined
+  scope: readonly string[]
+}
+
+/** What was verified, at the level that was asked for: a person and a scope only where `authorization` was. */
+export function identityOf({ agent, delegate, thumbprint, authorization }: VerifiedRequest, level: Level): Identity {
   const allowed = level === 'authorization' && authorization ? authorization : undefined
+  const { iss, sub } = allowed?.claims ?? { iss: undefined, sub: undefined }
+  return { level, agent, delegate, thumbprint, iss, sub, scope: allowed?.scope ?? [] }
+}
+
+/** @throws AAuthError `upstream_failed` for a value that no header can have */
+export function fieldsOf({ level, agent, delegate, thumbprint, iss, sub, scope }: Identity): IdentityFields {
   const fields: IdentityFields = {
     'X-AAuth-Level': level,
-    'X-AAuth-Agent-Server': verified.agent ?? '',
-    'X-AAuth-Delegate': verified.delegate ?? '',
-    'X-AAuth-JKT': verified.thumbprint,
-    'X-AAuth-Issuer': allowed?.claims.iss ?? '',
-    'X-AAuth-Subject': allowed?.claims.sub ?? '',
-    'X-AAuth-Scope': allowed?.scope.join(' ') ?? '',
+    'X-AAuth-Agent-Server': agent ?? '',
+    'X-AAuth-Delegate': delegate ?? '',
+    'X-AAuth-JKT': thumbprint,
+    'X-AAuth-Issuer': iss ?? '',
+    'X-AAuth-Subject': sub ?? '',
+    'X-AAuth-Scope': scope.join(' '),
   }
   for (const [name, value] of Object.entries(fields))
     if (!/^[\x20-\x7e]*$/.test(value))

@@ -6,7 +6,8 @@ import { answerHeaders, forwardedHeaders } from '../forward/forwarded-headers.js
 import { sendUpstream } from '../forward/send-upstream.js'
 import type { Connections } from '../forward/upstream.js'
 import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
-import { nobody } from '../identity/identity-fields.js'
+import { tellIdentity } from '../identity/assertion.js'
+import type { Identity } from '../identity/identity-fields.js'
 
 /** Largest message of MCP: it is read whole, since its table says what it needs. */
 export const longestMessage = 1_048_576
@@ -42,9 +43,9 @@ async function ask(
   outgoing: ServerResponse,
   { request, given, setup, connections }: Admitted,
 ): Promise<Response> {
-  const { upstream, origin, clientAddress, limits } = setup
-  const { authInfo } = given
+  const { upstream, origin, clientAddress, limits, assertion } = setup
   const { method } = request
+  const rawTarget = incoming.url ?? '/'
   // What was judged, which is not always what was sent: the state of a call is opened.
   const content = Buffer.from(await request.arrayBuffer())
   const gone = new AbortController()
@@ -52,7 +53,7 @@ async function ask(
   const headers = forwardedHeaders({
     method,
     rawHeaders: incoming.rawHeaders,
-    identity: identityOf(authInfo),
+    identity: await tellIdentity(identityOf(given.authInfo), { method, rawTarget }, assertion),
     authority: upstream.authority,
     origin,
     remoteAddress: clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders),
@@ -62,7 +63,7 @@ async function ask(
   const { answer } = await sendUpstream(
     {
       method,
-      rawTarget: incoming.url ?? '/',
+      rawTarget,
       headers,
       content: content.length > 0 ? () => Readable.from([content]) : undefined,
       isUpgrade: false,
@@ -78,16 +79,8 @@ async function ask(
   return new Response(isEmpty ? null : (Readable.toWeb(answer) as ReadableStream), { status, headers: shown })
 }
 
-function identityOf({ token, scopes, extra }: Admitted['given']['authInfo']): Record<string, string> {
-  const { agent, iss, sub, delegate } = extra
-  return {
-    ...nobody,
-    'X-AAuth-Level': iss === undefined ? 'identity' : 'authorization',
-    'X-AAuth-Agent-Server': agent,
-    'X-AAuth-Delegate': delegate ?? '',
-    'X-AAuth-JKT': token,
-    'X-AAuth-Issuer': iss ?? '',
-    'X-AAuth-Subject': sub ?? '',
-    'X-AAuth-Scope': scopes.join(' '),
-  }
+function identityOf({ token, scopes, extra }: Admitted['given']['authInfo']): Identity {
+  const { agent, delegate, iss, sub } = extra
+  const level = iss === undefined ? 'identity' : 'authorization'
+  return { level, agent, delegate, thumbprint: token, iss, sub, scope: scopes }
 }

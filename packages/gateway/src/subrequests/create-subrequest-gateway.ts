@@ -3,7 +3,8 @@ import { createNodeListener, createTrustedPeers } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { sendRefusal } from '../answers/send-refusal.js'
 import { type GatewaySetup, requirementOf, setUpGateway } from '../gateway-setup.js'
-import { type IdentityFields, identityOf, nobody } from '../identity/identity-fields.js'
+import { tellIdentity } from '../identity/assertion.js'
+import { identityOf } from '../identity/identity-fields.js'
 import { judgeRequest } from '../routes/judge-request.js'
 import { type Dialect, dialects, requireAsked } from './dialects.js'
 import type { SubrequestOptions } from './subrequest-options.js'
@@ -52,6 +53,8 @@ function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
   const { trustProxy } = options
   if (!Array.isArray(trustProxy) || trustProxy.length === 0)
     throw new TypeError('trustProxy must name the proxy: nobody else is believed')
+  if (options.assertion && typeof options.assertion.audience !== 'string')
+    throw new TypeError('assertion.audience must say which API the assertion is for')
   // Nothing is sent there.
   const setup = setUpGateway({ ...options, upstream: 'http://127.0.0.1:1' })
   return { setup, dialect: dialects[proxy], isProxy: createTrustedPeers(trustProxy) }
@@ -78,15 +81,20 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
   } catch (error) {
     const refusal = await resource.toResponse(error)
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
+    const nobody = await tellIdentity(undefined, { method: '', rawTarget: '' }, setup.assertion)
     await sendRefusal(readable(refusal, dialect), incoming, outgoing, Object.entries(nobody))
   }
 }
 
-async function verify(incoming: IncomingMessage, { setup, dialect }: SubrequestSetup): Promise<IdentityFields> {
-  const { resource, rules, clientAddress } = setup
+/** Who asks, as headers. */
+async function verify(
+  incoming: IncomingMessage,
+  { setup, dialect }: SubrequestSetup,
+): Promise<Readonly<Record<string, string>>> {
+  const { resource, rules, clientAddress, assertion } = setup
   const asked = requireAsked(incoming.rawHeaders, dialect)
   const judged = judgeRequest(asked, rules)
-  if (!judged.verify) return nobody
+  if (!judged.verify) return tellIdentity(undefined, asked, assertion)
   const { method, rawTarget, rawHeaders } = asked
   const verified = await resource.verify(
     {
@@ -99,7 +107,7 @@ async function verify(incoming: IncomingMessage, { setup, dialect }: SubrequestS
     },
     requirementOf(judged.need),
   )
-  return identityOf(verified, judged.need.level)
+  return tellIdentity(identityOf(verified, judged.need.level), asked, assertion)
 }
 
 /** A refusal that the proxy understands: with another status, some answer 500. The real one is beside it. */

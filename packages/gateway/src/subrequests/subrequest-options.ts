@@ -1,4 +1,5 @@
 import type { GatewayOptions } from '../gateway-options.js'
+import type { AssertionOptions } from '../identity/assertion.js'
 import type { ProxyName } from './dialects.js'
 
 export interface SubrequestOptions extends Pick<GatewayOptions, 'resource' | 'routes' | 'otherwise'> {
@@ -6,4 +7,6 @@ export interface SubrequestOptions extends Pick<GatewayOptions, 'resource' | 'ro
   proxy: ProxyName
   /** The addresses or networks of the proxies: nobody else is answered. */
   trustProxy: readonly string[]
+  /** As of the gateway: who asks, also as `X-AAuth-Assertion`. `audience` is the API's own name for itself. @default none */
+  assertion?: (AssertionOptions & { audience: string }) | undefined
 }
