@@ -1,8 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { createNodeListener, receiveIncoming } from 'countersign/node'
+import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
 import { AAuthError, type VerifiedRequest, whenEnded } from 'countersign/resource'
-import { corsHeaders, isPreflight, preflightHeaders } from './answers/cors.js'
+import {
+  corsHeaders,
+  isPreflight,
+  type PageHeaders,
+  preflightHeaders,
+  showToPages,
+  withoutPageHeaders,
+} from './answers/cors.js'
 import { openTunnel } from './answers/open-tunnel.js'
 import { passAnswer } from './answers/pass-answer.js'
 import { sendRefusal } from './answers/send-refusal.js'
@@ -12,7 +19,7 @@ import type { Connections } from './forward/upstream.js'
 import { type GatewaySetup, requirementOf } from './gateway-setup.js'
 import { tellIdentity } from './identity/assertion.js'
 import { identityOf } from './identity/identity-fields.js'
-import { serveMcp } from './mcp/serve-mcp.js'
+import { longestMessage, mcpMethods, serveMcp } from './mcp/serve-mcp.js'
 import { type Judgement, judgeRequest } from './routes/judge-request.js'
 import { requirePlainPath } from './routes/plain-path.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
@@ -55,7 +62,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   outgoing.once('close', () => outgoing.writableFinished || gone.abort())
   exchange.upgrade?.socket.once('close', () => gone.abort())
   try {
-    if (answerDirectly(exchange, setup, shared)) return
+    if (answerDirectly(exchange, setup, shared, pageHeaders)) return
     const judged = judgeRequest(headOf(incoming), setup.rules)
     if (exchange.upgrade) requireWebSocket(incoming)
     const limits = { ...setup.limits, maxBody: judged.need?.maxBody ?? setup.limits.maxBody }
@@ -79,38 +86,57 @@ function headOf({ method = 'GET', url = '/', rawHeaders }: IncomingMessage) {
   return { method, rawTarget: url, rawHeaders }
 }
 
-/** The documents of the resource, and preflights. */
+/** What is not passed on by a route: preflights, the documents of the resource, and MCP servers by their tables. */
 function answerDirectly(
-  { incoming, outgoing, upgrade, waits }: Exchange,
+  exchange: Exchange,
   setup: GatewaySetup,
   { connections }: GatewayShared,
+  pageHeaders: PageHeaders,
 ): boolean {
-  const { resource, origin, clientAddress, cors, rules, limits } = setup
+  const { incoming, outgoing, upgrade } = exchange
+  const { resource, cors, rules } = setup
   const head = headOf(incoming)
   const path = head.rawTarget.split('?', 1)[0] ?? ''
   const mcp = setup.mcp.get(path)
   const isPublished = resource.publishedPaths.has(path)
-  if (!upgrade && (isPublished || mcp) && !(cors && isPreflight(head))) {
-    const late = setTimeout(() => incoming.complete || outgoing.destroy(), limits.bodyTime * 1000)
-    outgoing.once('close', () => clearTimeout(late))
-    if (waits) outgoing.writeContinue()
-    if (mcp) {
-      requirePlainFields(head)
-      serveMcp(incoming, outgoing, mcp, setup, connections)
-      return true
-    }
-    createNodeListener((request, received) => resource.handler(request, received), {
-      origin: origin.origin,
-      clientAddress,
-      replaceGlobals: false,
-    })(incoming, outgoing)
+  if (cors && isPreflight(head)) {
+    const segments = requirePlainPath(head.rawTarget)
+    const own = mcp ? mcpMethods : isPublished ? publishedMethods : undefined
+    const allows = (method: string) => (own ? own.has(method) : rules.table.find(method, segments) !== undefined)
+    const headers = preflightHeaders(head, allows, cors)
+    outgoing.writeHead(204, [['Vary', 'Access-Control-Request-Method'], ...headers].flat())
+    outgoing.end()
     return true
   }
-  if (!cors || !isPreflight(head)) return false
-  const headers = preflightHeaders(head, requirePlainPath(head.rawTarget), rules.table, cors)
-  outgoing.writeHead(204, [['Vary', 'Access-Control-Request-Method'], ...headers].flat())
-  outgoing.end()
+  if (upgrade || !(isPublished || mcp)) return false
+  if (mcp) requirePlainFields(head)
+  const publish: Handler = (request, received) => resource.handler(request, received)
+  listen(exchange, mcp ? serveMcp(incoming, outgoing, mcp, setup, connections) : publish, setup, pageHeaders)
   return true
+}
+
+const publishedMethods: ReadonlySet<string> = new Set(['GET', 'POST'])
+
+/** Has a Web handler answer, for pages too. */
+function listen(
+  { incoming, outgoing, waits }: Exchange,
+  handler: Handler,
+  { origin, clientAddress, limits }: GatewaySetup,
+  pageHeaders: PageHeaders,
+): void {
+  const late = setTimeout(() => incoming.complete || outgoing.destroy(), limits.bodyTime * 1000)
+  outgoing.once('close', () => clearTimeout(late))
+  if (waits) outgoing.writeContinue()
+  // What no handler is given has no others.
+  for (const [name, value] of pageHeaders) outgoing.setHeader(name, value)
+  createNodeListener(
+    async (request, received) => {
+      const response = await handler(request, received)
+      showToPages(response.headers, pageHeaders)
+      return response
+    },
+    { origin: origin.origin, clientAddress, maxBody: longestMessage, replaceGlobals: false },
+  )(incoming, outgoing)
 }
 
 /** Another protocol would hide what is asked for, and content in front of one is in nobody's hands. */
@@ -170,14 +196,6 @@ function passInformation(outgoing: ServerResponse, status: number, rawHeaders: r
   const link = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'link')
   if (link.length > 0 && link.every((value) => /^<[^>\r\n]*>(?:; *[\w-]+(?:="?[^"\r\n]*"?)?)*$/.test(value)))
     outgoing.writeEarlyHints({ link })
-}
-
-/** Headers of the upstream that say the same as ours, which would be two answers. */
-function withoutPageHeaders(headers: readonly string[], ours: readonly [string, string][]): string[] {
-  const names = new Set(ours.map(([name]) => name.toLowerCase()).filter((name) => name !== 'vary'))
-  return headers.flatMap((name, at) =>
-    at % 2 === 1 || names.has(name.toLowerCase()) ? [] : [name, headers[at + 1] ?? ''],
-  )
 }
 
 function openUpgraded(

@@ -64,6 +64,51 @@ describe('an MCP server behind the gateway', () => {
     expect(payload).toMatchObject({ method: 'POST', target: '/mcp', auth_server: 'https://auth.example' })
   })
 
+  // G17
+  it('is asked by a page whose origin is listed, which reads the challenge and the session', async () => {
+    const { send, arrived, port } = await openMcp({ cors: { origins: ['https://app.example'] } })
+    const preflight = (method: string, origin = 'https://app.example') =>
+      exchange(
+        port,
+        message([
+          'OPTIONS /mcp HTTP/1.1',
+          'Host: api.example',
+          `Origin: ${origin}`,
+          `Access-Control-Request-Method: ${method}`,
+          'Access-Control-Request-Headers: content-digest, mcp-protocol-version, signature',
+        ]),
+      )
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      const answer = await preflight(method)
+      expect(answer).toMatch(/^HTTP\/1\.1 204[\s\S]*allow-origin: https:\/\/app\.example\r\n/i)
+      expect(answer).toMatch(/allow-headers: content-digest, mcp-protocol-version, signature\r\n/i)
+      expect(answer).toContain(`Access-Control-Allow-Methods: ${method}\r\n`)
+    }
+    for (const answer of [await preflight('PUT'), await preflight('POST', 'https://evil.example')])
+      expect(answer).not.toMatch(/allow-origin/i)
+    expect(arrived).toEqual([])
+
+    const page = ['Origin: https://app.example']
+    const answers = [
+      [200, await send(call('look'), page)],
+      [403, await send(call('change'), page)],
+      [400, await send([call('look')], page)],
+      [400, await send(call('look'), [...page, 'X-HTTP-Method-Override: DELETE'])],
+      [413, await send({ ...call('look'), more: 'x'.repeat(1_100_000) }, page)],
+      [401, await exchange(port, message(['GET /mcp HTTP/1.1', 'Host: api.example', ...page]))],
+      [405, await exchange(port, message(['PUT /mcp HTTP/1.1', 'Host: api.example', ...page]))],
+    ] as const
+    for (const [status, answer] of answers) {
+      expect(statusOf(answer)).toBe(status)
+      expect(answer.match(/allow-origin: https:\/\/app\.example\r\n/gi), answer).toHaveLength(1)
+      expect(answer).toMatch(/expose-headers: [^\r]*agent-auth[^\r]*mcp-session-id/i)
+      expect(answer).toMatch(/vary: [^\r]*origin/i)
+    }
+    const other = await send(call('look'), ['Origin: https://evil.example'])
+    expect(statusOf(other)).toBe(200)
+    expect(other).not.toMatch(/allow-origin/i)
+  })
+
   it('that is down is 502', async () => {
     const { send, upstream } = await openMcp()
     await new Promise((resolve) => upstream.close(resolve))

@@ -12,6 +12,7 @@ import {
   byToken,
   id,
   issuerSigner,
+  json,
   listenWith,
 } from '../../countersign/test/resource/events-resource.js'
 import { exchange, message, openGateway, routes, signedLines, statusOf } from './gateway-stage.js'
@@ -206,6 +207,7 @@ describe('pages of other origins', () => {
     'Access-Control-Request-Headers: signature, signature-input',
   ]
 
+  // G17
   it('are answered where the setting lists them and a route the method', async () => {
     const { port, arrived } = await openGateway({ cors: { origins: ['https://app.example'] } })
     const allowed = await exchange(port, message(preflight('https://app.example')))
@@ -221,6 +223,55 @@ describe('pages of other origins', () => {
     const refused = await exchange(port, message(['GET /events HTTP/1.1', 'Host: x', 'Origin: https://app.example']))
     expect(refused).toMatch(/^HTTP\/1\.1 401[\s\S]*allow-origin: https:\/\/app\.example\r\n/i)
     expect(arrived).toEqual([])
+  })
+
+  it('read the challenge and what else says why, whatever is refused', async () => {
+    const { port, upstream } = await openGateway({
+      cors: { origins: ['https://app.example'] },
+      limits: { maxBody: 10, bodyTime: 0.3 },
+    })
+    const page = 'Origin: https://app.example'
+    const ask = async (lines: readonly string[], body = '') => exchange(port, message([...lines, page], body))
+    const unsigned = (start: string) => ask([`${start} HTTP/1.1`, 'Host: api.example'])
+    const narrow = await signedLines('/events', undefined, await byToken('events.other'))
+    const long = [...(await signedLines('/events', json({ a: 1 }))), 'Content-Length: 11']
+    const handshakeOnly = ['GET /socket HTTP/1.1', 'Host: api.example', ...handshake, page]
+    await new Promise((resolve) => upstream.close(resolve))
+    const answers = [
+      [400, await unsigned('GET //events')],
+      [400, await unsigned('GET /events?_method=DELETE')],
+      [401, await unsigned('GET /events')],
+      [401, await ask(await signedLines('/events'))],
+      [401, await exchange(port, `${handshakeOnly.join('\r\n')}\r\n\r\n`)],
+      [403, await ask(narrow)],
+      [404, await unsigned('GET /nowhere')],
+      [405, await unsigned('DELETE /events')],
+      [408, await ask([...(await signedLines('/events', json({ a: 1 }))), 'Content-Length: 7'])],
+      [413, await ask(long)],
+      [502, await ask(await signedLines('/signed'))],
+      [401, await ask(['POST /resource/token HTTP/1.1', 'Host: api.example', 'Content-Length: 0'])],
+      [405, await unsigned('TRACE /events')],
+    ] as const
+    for (const [status, answer] of answers) {
+      expect(statusOf(answer), answer).toBe(status)
+      expect(answer.match(/allow-origin: https:\/\/app\.example/gi), answer).toHaveLength(1)
+      expect(answer).toMatch(/expose-headers: agent-auth, signature-error, retry-after, www-authenticate/i)
+    }
+    const token = await exchange(port, message(preflight('https://app.example', 'POST', '/resource/token')))
+    expect(token).toMatch(/allow-methods: POST\r\n/i)
+    const document = await unsigned('GET /.well-known/aauth-resource')
+    expect(document).toMatch(/allow-origin: https:\/\/app\.example/i)
+  })
+
+  it('read what the API exposes, beside that', async () => {
+    const { port } = await openGateway({ cors: { origins: '*' } }, (_, outgoing) => {
+      outgoing.setHeader('access-control-allow-origin', 'https://other.example')
+      outgoing.setHeader('access-control-expose-headers', 'x-total')
+      outgoing.end()
+    })
+    const answer = await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x', 'Origin: https://app.example']))
+    expect(answer.match(/allow-origin: .*/gi)).toEqual(['Allow-Origin: *'])
+    expect(answer).toMatch(/expose-headers: x-total\r\n[\s\S]*expose-headers: Agent-Auth/i)
   })
 
   it('are not without it', async () => {

@@ -1,6 +1,5 @@
 import { fieldValues } from 'countersign/wire'
 import type { RequestHead } from '../routes/judge-request.js'
-import type { RouteTable } from '../routes/route-table.js'
 
 /** Web pages that may ask the API from a browser. */
 export interface CorsOptions {
@@ -11,9 +10,12 @@ export interface CorsOptions {
 }
 
 /** What a page of another origin may read, beside what browsers show anyway. */
-const exposed = 'Agent-Auth, Signature-Error, Retry-After'
+const exposed = 'Agent-Auth, Signature-Error, Retry-After, WWW-Authenticate, Mcp-Session-Id'
 
 const allowOrigin = 'Access-Control-Allow-Origin'
+
+/** What an answer says for pages of other origins, names and values. */
+export type PageHeaders = readonly (readonly [string, string])[]
 
 /** A preflight: a browser asks whether it may ask. It is never signed. */
 export function isPreflight({ method, rawHeaders }: RequestHead): boolean {
@@ -22,34 +24,51 @@ export function isPreflight({ method, rawHeaders }: RequestHead): boolean {
 }
 
 /** The headers of an answer for a page; none that allow anything where its origin is not listed. */
-export function corsHeaders(rawHeaders: readonly string[], { origins }: CorsOptions): [string, string][] {
+export function corsHeaders(rawHeaders: readonly string[], { origins }: CorsOptions): PageHeaders {
   const [origin, another] = fieldValues({ rawHeaders }, 'origin')
   // Who is not listed must not get what a cache keeps for who is.
-  const vary: [string, string][] = origins === '*' ? [] : [['Vary', 'Origin']]
+  const vary: PageHeaders = origins === '*' ? [] : [['Vary', 'Origin']]
   if (origin === undefined || another !== undefined || !(origins === '*' || origins.includes(origin))) return vary
-  const allowed: [string, string] = [allowOrigin, origins === '*' ? '*' : origin]
+  const allowed = [allowOrigin, origins === '*' ? '*' : origin] as const
   return [...vary, allowed, ['Access-Control-Expose-Headers', exposed]]
 }
 
-/** The headers that answer a preflight. @param path its segments, which everybody reads in one way */
+/** The headers that answer a preflight. @param allows whether a method may be asked with */
 export function preflightHeaders(
   { rawHeaders }: RequestHead,
-  path: readonly string[],
-  table: RouteTable,
+  allows: (method: string) => boolean,
   cors: CorsOptions,
-): [string, string][] {
+): PageHeaders {
   const [wanted = ''] = fieldValues({ rawHeaders }, 'access-control-request-method')
   const [asked = ''] = fieldValues({ rawHeaders }, 'access-control-request-headers')
   const allowed = corsHeaders(rawHeaders, cors)
   const isListed = allowed.some(([name]) => name === allowOrigin)
-  if (!isListed || !table.find(wanted, path)) return []
-  const fields = /^[\w-]+(?: ?, ?[\w-]+)*$/.test(asked)
-    ? [['Access-Control-Allow-Headers', asked] as [string, string]]
-    : []
+  if (!isListed || !allows(wanted)) return []
+  const fields: PageHeaders = /^[\w-]+(?: ?, ?[\w-]+)*$/.test(asked) ? [['Access-Control-Allow-Headers', asked]] : []
   return [
     ...allowed,
     ['Access-Control-Allow-Methods', wanted],
     ...fields,
     ['Access-Control-Max-Age', String(cors.maxAge ?? 600)],
   ]
+}
+
+/** Has an answer say what pages may read. */
+export function showToPages(headers: Headers, pageHeaders: PageHeaders): void {
+  for (const [name, value] of pageHeaders)
+    if (isShared(name)) headers.append(name, value)
+    else headers.set(name, value)
+}
+
+/** Headers of the upstream without those that say the same as ours, which would be two answers. */
+export function withoutPageHeaders(headers: readonly string[], ours: PageHeaders): string[] {
+  const names = new Set(ours.filter(([name]) => !isShared(name)).map(([name]) => name.toLowerCase()))
+  return headers.flatMap((name, at) =>
+    at % 2 === 1 || names.has(name.toLowerCase()) ? [] : [name, headers[at + 1] ?? ''],
+  )
+}
+
+/** Whether it is a list to which both the upstream and the gateway may add. */
+function isShared(name: string): boolean {
+  return /^(?:vary|access-control-expose-headers)$/i.test(name)
 }

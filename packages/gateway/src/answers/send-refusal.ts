@@ -5,7 +5,7 @@ export async function sendRefusal(
   refusal: Response,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  extra: readonly [string, string][] = [],
+  extra: readonly (readonly [string, string])[] = [],
 ): Promise<void> {
   const body = Buffer.from(await refusal.arrayBuffer())
   if (outgoing.headersSent || outgoing.destroyed) return void outgoing.destroy()

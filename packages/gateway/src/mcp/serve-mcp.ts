@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { createNodeListener } from 'countersign/node'
+import type { Handler } from 'countersign/node'
 import type { McpFetch } from 'countersign/resource/mcp'
 import { answerHeaders, forwardedHeaders } from '../forward/forwarded-headers.js'
 import { sendUpstream } from '../forward/send-upstream.js'
@@ -12,6 +12,9 @@ import type { Identity } from '../identity/identity-fields.js'
 /** Largest message of MCP: it is read whole, since its table says what it needs. */
 export const longestMessage = 1_048_576
 
+/** Methods by which MCP is spoken. */
+export const mcpMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE'])
+
 /**
  * Serves a path behind which an MCP server is: each tool, resource and prompt needs the scope of the table, lists show what may be
  * used, and sessions are of who got them, as `protectMcp` does it.
@@ -22,13 +25,9 @@ export function serveMcp(
   { mcp }: ProtectedPath,
   setup: GatewaySetup,
   connections: Connections,
-): void {
-  const { resource, origin, clientAddress } = setup
+): Handler {
   const answer = mcp.around((request, given) => ask(incoming, outgoing, { request, given, setup, connections }))
-  const handler: Parameters<typeof createNodeListener>[0] = (request, received) =>
-    answer(request, received).catch((error: unknown) => resource.toResponse(error))
-  const options = { origin: origin.origin, clientAddress, maxBody: longestMessage, replaceGlobals: false }
-  createNodeListener(handler, options)(incoming, outgoing)
+  return (request, received) => answer(request, received).catch((error: unknown) => setup.resource.toResponse(error))
 }
 
 interface Admitted {
