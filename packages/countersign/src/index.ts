@@ -20,7 +20,10 @@ export type {
   RefusalEvent,
   RequestEvent,
   Role,
+  SocketEvent,
   StorageEvent,
+  UploadEvent,
+  UpstreamEvent,
 } from './lib/events.js'
 export { createRemoteSigner, type RemoteSignerOptions } from './lib/remote-signer.js'
 export { createSigner, generatePrivateJwk, type Signer } from './lib/signer.js'

@@ -1,4 +1,4 @@
-import type { Resource } from 'countersign/resource'
+import type { OnEvent, Resource } from 'countersign/resource'
 import type { McpTable } from 'countersign/resource/mcp'
 import type { CorsOptions } from './answers/cors.js'
 import type { AssertionOptions } from './identity/assertion.js'
@@ -45,6 +45,11 @@ export interface GatewayOptions {
   assertion?: AssertionOptions | undefined
   /** MCP servers: what is said at their paths is judged by their tables. No route is needed for these. @default none */
   mcp?: readonly McpPath[] | undefined
+  /**
+   * Told each request with its route, each refusal with what the answer hides, and how the API behind it does. Give the same
+   * function to `createResource`, which knows who was refused, and tells lookups. @default that of the resource
+   */
+  onEvent?: OnEvent | undefined
 }
 
 /** An MCP server behind the gateway, with the scopes of its tools, resources and prompts. */
@@ -65,6 +70,7 @@ export const gatewayOptions = {
   limits: true,
   assertion: true,
   mcp: true,
+  onEvent: true,
 } as const satisfies Record<keyof GatewayOptions, true>
 
 export const defaultLimits: Required<{ [Name in keyof GatewayLimits]: number }> = {

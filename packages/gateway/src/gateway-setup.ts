@@ -1,7 +1,9 @@
 import { type ClientAddress, createClientAddress } from 'countersign/node'
 import type { Resource, VerifyRequestOptions } from 'countersign/resource'
 import { type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
+import { createTell, type Tell } from 'countersign/wire'
 import type { CorsOptions } from './answers/cors.js'
+import { type HeardResource, hearResource } from './events/heard-resource.js'
 import { parseUpstream, type Upstream } from './forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
 import type { AssertionSetup } from './identity/assertion.js'
@@ -18,6 +20,9 @@ export interface ProtectedPath {
 /** The options of a gateway, checked and made ready. */
 export interface GatewaySetup {
   resource: Resource
+  heard: HeardResource
+  /** Undefined where nobody listens. */
+  tell: Tell | undefined
   origin: URL
   upstream: Upstream
   rules: GatewayRules
@@ -41,8 +46,12 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     for (const { member, problem } of routeProblems(route)) throw new TypeError(`routes[${at}].${member} ${problem}`)
   for (const [name, value] of Object.entries(limits))
     if (!(typeof value === 'number' && value > 0)) throw new TypeError(`limits.${name} must be a number above 0`)
+  const { onEvent = resource.onEvent } = options
+  const heard = hearResource(resource, onEvent)
   return {
-    resource,
+    resource: heard.resource,
+    heard,
+    tell: createTell('gateway', resource.id, onEvent),
     origin: new URL(resource.id),
     upstream: parseUpstream(options.upstream),
     rules: {
@@ -52,7 +61,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     },
     cors,
     clientAddress: createClientAddress(trustProxy),
-    mcp: new Map(mcp.map(({ path, ...table }) => [requireMcpPath(path), { mcp: protectMcp(resource, table) }])),
+    mcp: new Map(mcp.map(({ path, ...table }) => [requireMcpPath(path), { mcp: protectMcp(heard.resource, table) }])),
     assertion: assertion && {
       signer: assertion.signer,
       issuer: resource.id,

@@ -5,7 +5,12 @@
  */
 
 export type { CorsOptions } from './answers/cors.js'
-export { type ConfiguredGateway, createConfiguredGateway, type SharedMemory } from './config/configured-gateway.js'
+export {
+  type ConfiguredGateway,
+  type ConfiguredGatewayOptions,
+  createConfiguredGateway,
+  type SharedMemory,
+} from './config/configured-gateway.js'
 export type { GatewaySettings } from './config/gateway-schema.js'
 export { type LoadedGatewayConfig, loadGatewayConfig } from './config/load-gateway-config.js'
 export { createGateway, type Gateway } from './create-gateway.js'

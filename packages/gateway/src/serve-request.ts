@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { SocketEvent } from 'countersign'
 import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
 import { AAuthError, type VerifiedRequest, whenEnded } from 'countersign/resource'
 import {
@@ -13,8 +14,11 @@ import {
 import { openTunnel } from './answers/open-tunnel.js'
 import { passAnswer } from './answers/pass-answer.js'
 import { sendRefusal } from './answers/send-refusal.js'
+import { type Followed, followExchange } from './events/follow-exchange.js'
+import { tellRefused } from './events/tell-refused.js'
+import { askUpstream } from './forward/ask-upstream.js'
 import { answerHeaders, forwardedHeaders } from './forward/forwarded-headers.js'
-import { sendUpstream, type UpstreamReply } from './forward/send-upstream.js'
+import type { UpstreamReply } from './forward/send-upstream.js'
 import type { Connections } from './forward/upstream.js'
 import { type GatewaySetup, requirementOf } from './gateway-setup.js'
 import { tellIdentity } from './identity/assertion.js'
@@ -23,6 +27,7 @@ import { longestMessage, mcpMethods, serveMcp } from './mcp/serve-mcp.js'
 import { type Judgement, judgeRequest } from './routes/judge-request.js'
 import { requirePlainPath } from './routes/plain-path.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
+import { routeName } from './routes/route-table.js'
 import { type KeptUpload, keepUpload, requireFitting } from './uploads/kept-upload.js'
 import type { Spool } from './uploads/spool.js'
 
@@ -30,7 +35,7 @@ import type { Spool } from './uploads/spool.js'
 export interface GatewayShared {
   connections: Connections
   spool: Spool
-  /** Ends what is upgraded, by its socket. */
+  /** Ends what is upgraded, by its socket, since the gateway stops. */
   tunnels: Map<Duplex, () => void>
 }
 
@@ -55,30 +60,38 @@ interface Admitted {
 /** Serves one request: judged, verified, passed on and answered, or refused. */
 export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shared: GatewayShared): Promise<void> {
   const { incoming, outgoing } = exchange
-  const { resource, cors } = setup
+  const { resource, cors, heard, tell } = setup
+  const followed = followExchange(tell, incoming, outgoing)
+  const began = performance.now()
   const pageHeaders = cors ? corsHeaders(incoming.rawHeaders, cors) : []
   let upload: KeptUpload | undefined
+  let verified: VerifiedRequest | undefined
   const gone = new AbortController()
   outgoing.once('close', () => outgoing.writableFinished || gone.abort())
   exchange.upgrade?.socket.once('close', () => gone.abort())
   try {
-    if (answerDirectly(exchange, setup, shared, pageHeaders)) return
+    if (answerDirectly(exchange, setup, shared, { pageHeaders, followed })) return
     const judged = judgeRequest(headOf(incoming), setup.rules)
+    if (judged.need) followed.route = routeName(judged.need)
     if (exchange.upgrade) requireWebSocket(incoming)
     const limits = { ...setup.limits, maxBody: judged.need?.maxBody ?? setup.limits.maxBody }
     requireFitting(incoming, limits.maxBody)
     upload = keepUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
     const admitted = await admit(incoming, judged, upload, setup)
-    const reply = await forward(exchange, admitted, gone.signal, setup, shared)
-    if (reply.socket) return openUpgraded(exchange, reply, admitted, setup, shared)
+    verified = admitted.verified
+    const reply = await forward(exchange, admitted, { signal: gone.signal, followed }, setup, shared)
+    if (reply.socket) return openUpgraded(exchange, reply, verified, { setup, shared, followed })
     const headers = [...withoutPageHeaders(answerHeaders(reply.answer.rawHeaders), pageHeaders), ...pageHeaders.flat()]
-    const { verified } = admitted
-    await passAnswer(reply.answer, outgoing, { headers, resource, verified, silence: setup.limits.silence })
+    await passAnswer(reply.answer, outgoing, { headers, resource, verified, silence: setup.limits.silence, followed })
   } catch (error) {
     if (gone.signal.aborted) return void outgoing.destroy()
+    tellRefused(followed, error, heard, verified)
     await sendRefusal(await resource.toResponse(error), incoming, outgoing, pageHeaders)
   } finally {
+    const bytes = upload?.onDisk ?? 0
     await upload?.discard()
+    if (bytes > 0)
+      tell?.({ kind: 'upload', route: followed.route, bytes, duration: (performance.now() - began) / 1000 })
   }
 }
 
@@ -91,7 +104,7 @@ function answerDirectly(
   exchange: Exchange,
   setup: GatewaySetup,
   { connections }: GatewayShared,
-  pageHeaders: PageHeaders,
+  { pageHeaders, followed }: { pageHeaders: PageHeaders; followed: Followed },
 ): boolean {
   const { incoming, outgoing, upgrade } = exchange
   const { resource, cors, rules } = setup
@@ -100,6 +113,7 @@ function answerDirectly(
   const mcp = setup.mcp.get(path)
   const isPublished = resource.publishedPaths.has(path)
   if (cors && isPreflight(head)) {
+    followed.route = 'preflight'
     const segments = requirePlainPath(head.rawTarget)
     const own = mcp ? mcpMethods : isPublished ? publishedMethods : undefined
     const allows = (method: string) => (own ? own.has(method) : rules.table.find(method, segments) !== undefined)
@@ -109,9 +123,11 @@ function answerDirectly(
     return true
   }
   if (upgrade || !(isPublished || mcp)) return false
+  followed.route = path
   if (mcp) requirePlainFields(head)
   const publish: Handler = (request, received) => resource.handler(request, received)
-  listen(exchange, mcp ? serveMcp(incoming, outgoing, mcp, setup, connections) : publish, setup, pageHeaders)
+  const handler = mcp ? serveMcp(incoming, outgoing, mcp, { setup, connections, followed }) : publish
+  listen(exchange, handler, setup, pageHeaders)
   return true
 }
 
@@ -165,7 +181,7 @@ async function admit(
 function forward(
   { incoming, outgoing, upgrade }: Exchange,
   { identity, upload }: Admitted,
-  signal: AbortSignal,
+  { signal, followed }: { signal: AbortSignal; followed: Followed },
   { upstream, origin, clientAddress, limits }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamReply> {
@@ -183,9 +199,10 @@ function forward(
   })
   const content = upload.isAnnounced ? () => upload.read() : undefined
   const onInformation = (status: number, lines: readonly string[]) => passInformation(outgoing, status, lines)
-  return sendUpstream(
+  return askUpstream(
     { method, rawTarget, headers, content, isUpgrade },
     { ...limits, upstream, connections, signal, onInformation },
+    followed,
   )
 }
 
@@ -201,18 +218,27 @@ function passInformation(outgoing: ServerResponse, status: number, rawHeaders: r
 function openUpgraded(
   { outgoing, upgrade }: Exchange,
   { answer, socket, head = Buffer.alloc(0) }: UpstreamReply,
-  { verified }: Admitted,
-  { resource }: GatewaySetup,
-  { tunnels }: GatewayShared,
+  verified: VerifiedRequest | undefined,
+  { setup, shared, followed }: { setup: GatewaySetup; shared: GatewayShared; followed: Followed },
 ): void {
   if (!upgrade || !socket) return
+  const { tell, route } = followed
   const client = upgrade.socket
   outgoing.detachSocket(client as Parameters<ServerResponse['detachSocket']>[0])
   const end = openTunnel(answer, { client, clientHead: upgrade.head, upstream: socket, upstreamHead: head })
-  const stop = verified ? whenEnded(resource, verified, end) : () => undefined
-  tunnels.set(client, end)
+  const began = performance.now()
+  followed.end(answer.statusCode)
+  tell?.({ kind: 'socket', route, outcome: 'opened', duration: 0 })
+  let outcome: SocketEvent['outcome'] = 'ended'
+  const endAs = (why: typeof outcome) => () => {
+    outcome = why
+    end()
+  }
+  const stop = verified ? whenEnded(setup.resource, verified, endAs('revoked')) : () => undefined
+  shared.tunnels.set(client, endAs('stopped'))
   client.once('close', () => {
     stop()
-    tunnels.delete(client)
+    shared.tunnels.delete(client)
+    tell?.({ kind: 'socket', route, outcome, duration: (performance.now() - began) / 1000 })
   })
 }

@@ -36,7 +36,7 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, 
   }
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
   const { id, listen } = config.settings
-  const gateway = createConfiguredGateway(config, count > 1 ? sharedByWorkers() : undefined)
+  const gateway = createConfiguredGateway(config, { shared: count > 1 ? sharedByWorkers() : undefined })
   await openListener(gateway.server, listen, { host: 'listen.host', port: 'listen.port' })
   const { verifyOnly: only, proxy, upstream: behind } = config.settings
   const what = only ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`

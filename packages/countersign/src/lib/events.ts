@@ -2,7 +2,7 @@ import type { MaybePromise } from './maybe-promise.js'
 import type { Refusal } from './refusal.js'
 
 /** Which part tells. */
-export type Role = 'agent' | 'resource' | 'authServer'
+export type Role = 'agent' | 'resource' | 'authServer' | 'gateway'
 
 /** A request that was answered; at an agent, one that it made, with all the steps that it took. */
 export interface RequestEvent {
@@ -11,12 +11,17 @@ export interface RequestEvent {
   /**
    * The name of what was asked for, one of few. Auth server: the path of the route, such as `/agent/token`. Resource: the
    * level that was required, or the path that is published. Agent: `fetch`, `sign-in`, or the path that is served. `none`
-   * where there is nothing.
+   * where there is nothing. Gateway: the route as its table has it, such as `GET /events/*`, the path that is published or
+   * where MCP is spoken, `preflight`, or `other` where no route is.
    */
   route: string
-  /** `ok`, or the code of what went wrong, one of few. */
+  /**
+   * `ok`, or the code of what went wrong, one of few. Gateway: also `aborted`, where the client left; `revoked`, where
+   * what allowed a long answer ended before it; `refused`, where what was asked is no message that could be judged. What the
+   * API refuses itself is `ok`.
+   */
   outcome: string
-  /** Seconds; at an agent, also those that a person took. */
+  /** Seconds; at an agent, also those that a person took; at a gateway, until the answer was sent whole. */
   duration: number
   /** Of the answer; undefined: there was none, or a resource let the request through. */
   status?: number | undefined
@@ -105,8 +110,60 @@ export interface PasswordEvent {
   waiting: number
 }
 
+/** A request that a gateway sent to the API behind it, and what came of it. */
+export interface UpstreamEvent {
+  kind: 'upstream'
+  role: 'gateway'
+  /** As in `request`. */
+  route: string
+  /**
+   * `unreachable`: no connection stood in time; `late`: it did not begin to answer in time; `reset`: it ended the connection
+   * before it answered; `unreadable`: what it answered is no HTTP; `broken_off`: its answer began and did not end.
+   */
+  outcome: 'answered' | 'unreachable' | 'late' | 'reset' | 'unreadable' | 'broken_off'
+  /** What the API answered. */
+  status?: number | undefined
+  /** Seconds until its answer began, or until it failed. */
+  duration: number
+  /** Why it failed; at most 512 characters. */
+  reason?: string | undefined
+}
+
+/** A body that was too large for memory, so that a gateway kept it on disk until it was verified and sent on, or refused. */
+export interface UploadEvent {
+  kind: 'upload'
+  role: 'gateway'
+  /** As in `request`. */
+  route: string
+  /** How much of it was on disk. */
+  bytes: number
+  /** Seconds until the room was free again. */
+  duration: number
+}
+
+/** A WebSocket through a gateway. */
+export interface SocketEvent {
+  kind: 'socket'
+  role: 'gateway'
+  /** As in `request`. */
+  route: string
+  /** `ended`: by either side; `revoked`: what allowed it is over; `stopped`: the gateway stops. */
+  outcome: 'opened' | 'ended' | 'revoked' | 'stopped'
+  /** Seconds that it was open. */
+  duration: number
+}
+
 /** What a part tells of itself. Switch on `kind`, and leave kinds that you do not know: more may come. */
-export type CountersignEvent = RequestEvent | RefusalEvent | LookupEvent | DecisionEvent | StorageEvent | PasswordEvent
+export type CountersignEvent =
+  | RequestEvent
+  | RefusalEvent
+  | LookupEvent
+  | DecisionEvent
+  | StorageEvent
+  | PasswordEvent
+  | UpstreamEvent
+  | UploadEvent
+  | SocketEvent
 
 /**
  * Told each event as it happens, in the asynchronous context of the request. It is not waited for, and what it throws or

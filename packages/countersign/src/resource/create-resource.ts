@@ -164,6 +164,8 @@ export interface Resource {
   readonly scopes: readonly string[] | undefined
   /** The paths that {@link Resource.handler} answers. */
   readonly publishedPaths: ReadonlySet<string>
+  /** What it tells events to, for whoever builds on it. */
+  readonly onEvent: OnEvent | undefined
   /**
    * Verifies a request and its level. Which rows the person may see is yours to check: a person is `iss` and `sub` together.
    * No shared cache may keep the answer: give it `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the
@@ -384,6 +386,7 @@ export function createResource(options: ResourceOptions): Resource {
     metadata,
     scopes: declared,
     publishedPaths,
+    onEvent: options.onEvent,
     verify,
     stillHolds,
     toResponse,

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import type { Server } from 'node:http'
-import type { ClaimNonce } from 'countersign'
+import type { ClaimNonce, OnEvent } from 'countersign'
 import {
   createMemoryNonces,
   createRateLimit,
@@ -32,12 +32,21 @@ export interface SharedMemory {
   rateLimit: RateLimit
 }
 
+export interface ConfiguredGatewayOptions {
+  /** What is remembered of requests, where several processes must remember it together. @default in this process */
+  shared?: SharedMemory | undefined
+  /** Told what the gateway and its resource tell. @default nobody is */
+  onEvent?: OnEvent | undefined
+}
+
 /**
- * @param shared for several processes. @default in this process
  * @throws TypeError for what cannot be meant together, and in a worker of a cluster without `shared`: a request would work once in
  * each (G12)
  */
-export function createConfiguredGateway(config: LoadedGatewayConfig, shared?: SharedMemory): ConfiguredGateway {
+export function createConfiguredGateway(
+  config: LoadedGatewayConfig,
+  { shared, onEvent }: ConfiguredGatewayOptions = {},
+): ConfiguredGateway {
   if (cluster.isWorker && !shared)
     throw new TypeError('a worker of a cluster needs shared.claimNonce: else a signed request would work once in each')
   // Kept when the configuration changes: a request that was used up would work again.
@@ -46,7 +55,7 @@ export function createConfiguredGateway(config: LoadedGatewayConfig, shared?: Sh
     const { id, authServer, scopes, nonce, denyList, allowNetworks, egressProxy, allowInsecureLoopback } = settings
     const network = { allowNetworks, egressProxy, allowInsecureLoopback }
     const revoked = denyList ? { denyList: {} } : {}
-    return createResource({ id, signer, authServer, scopes, nonce, ...network, ...revoked, ...kept })
+    return createResource({ id, signer, authServer, scopes, nonce, ...network, ...revoked, ...kept, onEvent })
   }
   if (config.settings.verifyOnly) {
     const optionsOf = (given: LoadedGatewayConfig): SubrequestOptions => {

@@ -1,7 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
-import { AAuthError } from 'countersign/resource'
+import { UpstreamFailure, type UpstreamOutcome } from '../events/upstream-failure.js'
 import type { Connections, Upstream } from './upstream.js'
 
 /** A request for the upstream. */
@@ -30,7 +30,8 @@ export interface UpstreamReply {
   head?: Buffer
 }
 
-interface Way extends UpstreamTimes {
+/** How a request gets there. */
+export interface Way extends UpstreamTimes {
   upstream: Upstream
   connections: Connections
   /** Aborted when the client is gone. */
@@ -41,7 +42,7 @@ interface Way extends UpstreamTimes {
 /** Methods that may be sent twice (RFC 9110 §9.2.2). */
 const repeatable: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
-/** @throws AAuthError `upstream_failed`, `upstream_late` */
+/** @throws UpstreamFailure */
 export async function sendUpstream(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
   try {
     return await sendOnce(forwarded, way)
@@ -52,7 +53,7 @@ export async function sendUpstream(forwarded: Forwarded, way: Way): Promise<Upst
   }
 }
 
-class StaleConnection extends AAuthError {}
+class StaleConnection extends UpstreamFailure {}
 
 function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
   const { method, rawTarget, headers, content, isUpgrade } = forwarded
@@ -72,10 +73,11 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       ? httpsRequest({ ...options, agent: connections.https })
       : httpRequest({ ...options, agent: connections.http })
     let timer: NodeJS.Timeout | undefined
-    const allow = (seconds: number, text: string): void => {
+    let isConnected = false
+    const allow = (seconds: number, outcome: UpstreamOutcome, text: string): void => {
       clearTimeout(timer)
       timer = setTimeout(() => {
-        reject(new AAuthError('upstream_late', text))
+        reject(new UpstreamFailure('upstream_late', outcome, text))
         request.destroy()
       }, seconds * 1000)
     }
@@ -83,19 +85,22 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       clearTimeout(timer)
       resolve(reply)
     }
-    const waitForAnswer = () => allow(answerTime, 'The API behind this gateway did not answer in time.')
-    allow(connectTime, 'The API behind this gateway could not be reached in time.')
+    const waitForAnswer = () => {
+      isConnected = true
+      allow(answerTime, 'late', 'The API behind this gateway did not answer in time.')
+    }
+    allow(connectTime, 'unreachable', 'The API behind this gateway could not be reached in time.')
     request.once('socket', (socket) => (socket.connecting ? socket.once('connect', waitForAnswer) : waitForAnswer()))
     request.on('information', ({ statusCode, rawHeaders }) => way.onInformation(statusCode, rawHeaders))
     request.once('response', (answer) => settle({ answer }))
     if (isUpgrade) request.once('upgrade', (answer, socket, head) => settle({ answer, socket, head }))
     request.on('error', (cause) => {
       clearTimeout(timer)
-      reject(failure(request, cause))
+      reject(failure(request, isConnected, cause))
     })
     request.once('close', () => {
       clearTimeout(timer)
-      reject(failure(request))
+      reject(failure(request, isConnected))
     })
     if (content)
       content()
@@ -105,10 +110,11 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
   })
 }
 
-function failure(request: ClientRequest, cause?: Error): AAuthError {
-  const isReset = cause !== undefined && 'code' in cause && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE')
+function failure(request: ClientRequest, isConnected: boolean, cause?: Error): UpstreamFailure {
+  const code = cause && 'code' in cause ? String(cause.code) : ''
+  const isReset = code === 'ECONNRESET' || code === 'EPIPE'
   const text = 'The API behind this gateway cannot be reached, or gave no answer that can be read.'
-  return isReset && request.reusedSocket
-    ? new StaleConnection('upstream_failed', text, { cause })
-    : new AAuthError('upstream_failed', text, { cause })
+  if (isReset && request.reusedSocket) return new StaleConnection('upstream_failed', 'reset', text, { cause })
+  const answered = code.startsWith('HPE_') ? 'unreadable' : 'reset'
+  return new UpstreamFailure('upstream_failed', isConnected ? answered : 'unreachable', text, { cause })
 }

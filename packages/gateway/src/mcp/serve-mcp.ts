@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Handler } from 'countersign/node'
 import type { McpFetch } from 'countersign/resource/mcp'
+import type { Followed } from '../events/follow-exchange.js'
+import { tellRefused } from '../events/tell-refused.js'
+import { askUpstream } from '../forward/ask-upstream.js'
 import { answerHeaders, forwardedHeaders } from '../forward/forwarded-headers.js'
-import { sendUpstream } from '../forward/send-upstream.js'
 import type { Connections } from '../forward/upstream.js'
 import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
 import { tellIdentity } from '../identity/assertion.js'
@@ -14,6 +16,12 @@ export const longestMessage = 1_048_576
 
 /** Methods by which MCP is spoken. */
 export const mcpMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE'])
+/** What serving a path works with. */
+export interface McpTools {
+  setup: GatewaySetup
+  connections: Connections
+  followed: Followed
+}
 
 /**
  * Serves a path behind which an MCP server is: each tool, resource and prompt needs the scope of the table, lists show what may be
@@ -23,24 +31,27 @@ export function serveMcp(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   { mcp }: ProtectedPath,
-  setup: GatewaySetup,
-  connections: Connections,
+  tools: McpTools,
 ): Handler {
-  const answer = mcp.around((request, given) => ask(incoming, outgoing, { request, given, setup, connections }))
-  return (request, received) => answer(request, received).catch((error: unknown) => setup.resource.toResponse(error))
+  const { resource, heard } = tools.setup
+  const answer = mcp.around((request, given) => ask(incoming, outgoing, { ...tools, request, given }))
+  return async (request, received) => {
+    const response = await answer(request, received).catch((error: unknown) => resource.toResponse(error))
+    const error = heard.errorOf(response)
+    if (error) tellRefused(tools.followed, error, heard)
+    return response
+  }
 }
 
-interface Admitted {
+interface Admitted extends McpTools {
   request: Request
   given: Parameters<McpFetch>[1]
-  setup: GatewaySetup
-  connections: Connections
 }
 
 async function ask(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { request, given, setup, connections }: Admitted,
+  { request, given, setup, connections, followed }: Admitted,
 ): Promise<Response> {
   const { upstream, origin, clientAddress, limits, assertion } = setup
   const { method } = request
@@ -59,7 +70,7 @@ async function ask(
     length: content.length > 0 ? content.length : undefined,
     isUpgrade: false,
   })
-  const { answer } = await sendUpstream(
+  const { answer } = await askUpstream(
     {
       method,
       rawTarget,
@@ -68,7 +79,9 @@ async function ask(
       isUpgrade: false,
     },
     { ...limits, upstream, connections, signal: gone.signal, onInformation: () => undefined },
+    followed,
   )
+  followed.outcome = 'ok'
   const status = answer.statusCode ?? 502
   const lines = answerHeaders(answer.rawHeaders)
   const shown = new Headers()

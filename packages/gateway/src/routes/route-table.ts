@@ -16,6 +16,11 @@ export interface Need {
   isBodyUnseen: boolean
 }
 
+/** What operators know the routes of a need by: the one that says most of the path. */
+export function routeName({ routes: [route] }: Need): string {
+  return `${route.method} ${route.path}`
+}
+
 export interface RouteTable {
   /** What a request needs; undefined where no route lists it. `path` is its segments, which everybody reads in one way. */
   find(method: string, path: readonly string[]): Need | undefined

@@ -2,10 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createNodeListener, createTrustedPeers } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { sendRefusal } from '../answers/send-refusal.js'
+import { type Followed, followExchange } from '../events/follow-exchange.js'
+import { tellRefused } from '../events/tell-refused.js'
 import { type GatewaySetup, requirementOf, setUpGateway } from '../gateway-setup.js'
 import { tellIdentity } from '../identity/assertion.js'
 import { identityOf } from '../identity/identity-fields.js'
 import { judgeRequest } from '../routes/judge-request.js'
+import { routeName } from '../routes/route-table.js'
 import { type Dialect, dialects, requireAsked } from './dialects.js'
 import type { SubrequestOptions } from './subrequest-options.js'
 import { unseenUpload } from './unseen-upload.js'
@@ -62,9 +65,11 @@ function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
 
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse, current: SubrequestSetup): Promise<void> {
   const { setup, dialect, isProxy } = current
-  const { resource, origin, clientAddress } = setup
-  const [path] = (incoming.url ?? '').split('?', 1)
-  if (resource.publishedPaths.has(path ?? '')) {
+  const { resource, origin, clientAddress, heard, tell } = setup
+  const followed = followExchange(tell, incoming, outgoing)
+  const [path = ''] = (incoming.url ?? '').split('?', 1)
+  if (resource.publishedPaths.has(path)) {
+    followed.route = path
     const handler = createNodeListener((request, received) => resource.handler(request, received), {
       origin: origin.origin,
       clientAddress,
@@ -75,10 +80,11 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
   try {
     if (path !== '/verify' || !isProxy(incoming.socket.remoteAddress ?? ''))
       throw new AAuthError('not_found', 'There is nothing here.')
-    const identity = await verify(incoming, current)
+    const identity = await verify(incoming, current, followed)
     outgoing.writeHead(200, { ...identity, 'Cache-Control': 'no-store', 'Content-Length': '0' })
     outgoing.end()
   } catch (error) {
+    tellRefused(followed, error, heard)
     const refusal = await resource.toResponse(error)
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
     const nobody = await tellIdentity(undefined, { method: '', rawTarget: '' }, setup.assertion)
@@ -90,10 +96,12 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
 async function verify(
   incoming: IncomingMessage,
   { setup, dialect }: SubrequestSetup,
+  followed: Followed,
 ): Promise<Readonly<Record<string, string>>> {
   const { resource, rules, clientAddress, assertion } = setup
   const asked = requireAsked(incoming.rawHeaders, dialect)
   const judged = judgeRequest(asked, rules)
+  if (judged.need) followed.route = routeName(judged.need)
   if (!judged.verify) return tellIdentity(undefined, asked, assertion)
   const { method, rawTarget, rawHeaders } = asked
   const verified = await resource.verify(

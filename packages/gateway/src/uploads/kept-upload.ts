@@ -15,6 +15,8 @@ const inMemory = 1_048_576
 export interface KeptUpload extends Upload {
   /** Bytes, once it was taken in. */
   readonly length: number
+  /** Bytes of it that are on disk. */
+  readonly onDisk: number
   /** The content, from its beginning; may be called again. */
   read(): Readable
   /** Lets go of it. */
@@ -60,6 +62,9 @@ export function keepUpload(
     isAnnounced,
     get length() {
       return length
+    },
+    get onDisk() {
+      return onDisk
     },
     async take(digests) {
       if (!isAnnounced) return

@@ -107,6 +107,42 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     help: 'Passwords that wait',
     registers,
   })
+  const upstreams = new Counter({
+    name: 'countersign_upstream_total',
+    help: 'Requests that a gateway sent to the API behind it, by what came of them',
+    labelNames: ['route', 'outcome'],
+    registers,
+  })
+  const upstreamSeconds = new Histogram({
+    name: 'countersign_upstream_duration_seconds',
+    help: 'Time until the API behind a gateway begins to answer, or fails',
+    labelNames: ['route'],
+    buckets,
+    registers,
+  })
+  const uploads = new Counter({
+    name: 'countersign_uploads_total',
+    help: 'Bodies that a gateway kept on disk',
+    labelNames: ['route'],
+    registers,
+  })
+  const uploadBytes = new Counter({
+    name: 'countersign_upload_bytes_total',
+    help: 'Bytes of them',
+    labelNames: ['route'],
+    registers,
+  })
+  const sockets = new Counter({
+    name: 'countersign_sockets_total',
+    help: 'WebSockets through a gateway that were opened, and how they ended',
+    labelNames: ['route', 'outcome'],
+    registers,
+  })
+  const openSockets = new Gauge({
+    name: 'countersign_sockets_open',
+    help: 'WebSockets through a gateway that are open',
+    registers,
+  })
   addReadings(registry, options)
   if (options.process !== false) addProcess(registry)
 
@@ -133,6 +169,17 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         passwords.inc({ outcome: event.outcome })
         passwordQueue.set(event.waiting)
         if (event.outcome !== 'unavailable') passwordWait.observe(event.waited)
+      } else if (kind === 'upstream') {
+        const { route, outcome, duration } = event
+        upstreams.inc({ route, outcome })
+        if (outcome !== 'broken_off') upstreamSeconds.observe({ route }, duration)
+      } else if (kind === 'upload') {
+        uploads.inc({ route: event.route })
+        uploadBytes.inc({ route: event.route }, event.bytes)
+      } else if (kind === 'socket') {
+        const { route, outcome } = event
+        sockets.inc({ route, outcome })
+        openSockets.inc(outcome === 'opened' ? 1 : -1)
       }
     },
   }

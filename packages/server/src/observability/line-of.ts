@@ -42,6 +42,16 @@ export function lineOf(event: CountersignEvent): Line | undefined {
       const { outcome, waiting } = event
       return outcome === 'ok' ? undefined : line('warn', 'password', { outcome, waiting })
     }
+    case 'upstream': {
+      const { kind, duration, ...upstream } = event
+      if (event.outcome === 'answered') return undefined
+      return line('warn', kind, { ...upstream, ms: milliseconds(duration) })
+    }
+    case 'upload':
+    case 'socket': {
+      const { kind, duration, ...told } = event
+      return line('info', kind, { ...told, ms: milliseconds(duration) })
+    }
     default:
       return undefined
   }

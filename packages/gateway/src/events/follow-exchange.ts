@@ -1,0 +1,56 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Tell } from 'countersign/wire'
+
+/** What is told of one request when it is over. */
+export interface Followed {
+  /** Undefined where nobody listens. */
+  readonly tell: Tell | undefined
+  /** The name of its route. */
+  route: string
+  /** `ok`, or the code of what went wrong; undefined: the status says all that is known. */
+  outcome: string | undefined
+  /** Tells now that it is over. @param status of an answer that was not sent by way of `outgoing` */
+  end(status?: number): void
+}
+
+/** Where no route of the table is. */
+export const otherRoute = 'other'
+
+/** Follows a request until it is answered, or its client is gone. */
+export function followExchange(
+  tell: Tell | undefined,
+  { method, url = '' }: IncomingMessage,
+  outgoing: ServerResponse,
+): Followed {
+  const began = performance.now()
+  let isTold = false
+  const followed: Followed = { tell, route: otherRoute, outcome: undefined, end }
+  if (tell) {
+    outgoing.once('finish', () => end())
+    outgoing.once('close', () => end())
+  }
+  function end(status?: number): void {
+    if (!tell || isTold) return
+    isTold = true
+    const { statusCode, headersSent, writableFinished } = outgoing
+    const isWhole = status !== undefined || writableFinished
+    const { route, outcome = 'ok' } = followed
+    tell({
+      kind: 'request',
+      route,
+      outcome: outcome === 'ok' ? plainOutcome(isWhole, statusCode, followed.outcome) : outcome,
+      status: status ?? (headersSent ? statusCode : undefined),
+      method,
+      path: url.split('?', 1)[0]?.slice(0, 256),
+      duration: (performance.now() - began) / 1000,
+    })
+  }
+  return followed
+}
+
+/** @param passed `ok` where the answer is that of the API */
+function plainOutcome(isWhole: boolean, status: number, passed: string | undefined): string {
+  if (!isWhole) return 'aborted'
+  if (passed !== undefined || status < 400) return 'ok'
+  return status >= 500 ? 'bug' : 'refused'
+}

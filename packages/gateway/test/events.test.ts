@@ -1,0 +1,250 @@
+import { createServer, type RequestListener } from 'node:http'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { CountersignEvent } from 'countersign'
+import type { Resource } from 'countersign/resource'
+import { createSubrequestGateway, type GatewayOptions } from 'countersign-gateway'
+import { createMetrics } from 'countersign-server/observability'
+import { describe, expect, it } from 'vitest'
+import { agent, byToken, json, listenWith, openResource } from '../../countersign/test/resource/events-resource.js'
+import { exchange, type GatewayStage, message, openGateway, routes, signedLines } from './gateway-stage.js'
+
+interface Told extends GatewayStage {
+  told: CountersignEvent[]
+  /** What the gateway itself told, of some kind, without what is different each time. */
+  of: (kind: CountersignEvent['kind'], role?: CountersignEvent['role']) => object[]
+}
+
+async function openTold(given: Partial<GatewayOptions> = {}, listener?: RequestListener): Promise<Told> {
+  const told: CountersignEvent[] = []
+  const onEvent = (event: CountersignEvent) => void told.push(event)
+  const stage = await openGateway({ onEvent, ...given }, listener)
+  const of: Told['of'] = (kind, role = 'gateway') =>
+    told.flatMap((event) => {
+      const { duration, ...rest } = { duration: 0, ...event }
+      expect(duration).toBeGreaterThanOrEqual(0)
+      expect(duration).toBeLessThan(10)
+      return event.kind === kind && event.role === role ? [rest] : []
+    })
+  return { ...stage, told, of }
+}
+
+const plain = (path: string, more: string[] = []) => message([`GET ${path} HTTP/1.1`, 'Host: api.example', ...more])
+
+/** The agent and the auth server of the tests, with a listener of the resource. */
+const toldResource = (onEvent: (event: CountersignEvent) => void): Resource => openResource({ onEvent })
+
+describe('a gateway tells', () => {
+  it('each request once it is answered: route of the table, outcome, status and path, never the query', async () => {
+    const { port, of, told } = await openTold({ cors: { origins: '*' } }, (incoming, outgoing) =>
+      outgoing.writeHead(incoming.url === '/open/broken' ? 500 : 200).end(),
+    )
+    await exchange(port, message(await signedLines('/events?secret=1', undefined, await byToken('events.read'))))
+    await exchange(port, plain('/open/broken'))
+    await exchange(port, plain('/nowhere/1'))
+    await exchange(port, plain('/nowhere/2'))
+    await exchange(port, plain('/.well-known/aauth-resource'))
+    await exchange(port, plain('/events'))
+    const preflight = ['OPTIONS /events HTTP/1.1', 'Host: x', 'Origin: https://a.example']
+    await exchange(port, message([...preflight, 'Access-Control-Request-Method: GET']))
+    const kind = { kind: 'request', role: 'gateway' }
+    const get = { ...kind, method: 'GET', outcome: 'ok' }
+    const missing = { ...get, route: 'other', outcome: 'not_found', status: 404 }
+    await expect
+      .poll(() => of('request'))
+      .toEqual([
+        { ...get, route: 'GET /events', status: 200, path: '/events' },
+        { ...get, route: '* /open/*', status: 500, path: '/open/broken' },
+        { ...missing, path: '/nowhere/1' },
+        { ...missing, path: '/nowhere/2' },
+        { ...get, route: '/.well-known/aauth-resource', status: 200, path: '/.well-known/aauth-resource' },
+        { ...get, route: 'GET /events', outcome: 'signature_missing', status: 401, path: '/events' },
+        { ...kind, method: 'OPTIONS', route: 'preflight', outcome: 'ok', status: 204, path: '/events' },
+      ])
+    expect(JSON.stringify(told)).not.toMatch(/secret|eyJ/)
+  })
+
+  it('why it refuses, which the answer hides; what its resource tells is not told twice', async () => {
+    const lines = await signedLines('/events', undefined, {
+      scheme: 'jwks',
+      id: 'https://gone.example',
+      kid: 'k',
+      wellKnown: 'aauth-agent',
+    })
+    const alone = await openTold()
+    const answer = await exchange(alone.port, message(lines))
+    expect(answer).not.toMatch(/gone\.example/)
+    expect(alone.of('refusal')).toMatchObject([{ code: 'key_unknown', status: 401, lookup: true }])
+    const shared: CountersignEvent[] = []
+    const onEvent = (event: CountersignEvent) => void shared.push(event)
+    const { port } = await openGateway({ resource: toldResource(onEvent), onEvent })
+    await exchange(port, message(lines))
+    await exchange(port, plain('/events//'))
+    const refusals = shared.filter(({ kind }) => kind === 'refusal')
+    expect(refusals).toMatchObject([
+      { role: 'resource', agent: 'https://gone.example', claimed: true, lookup: true },
+      { role: 'gateway', code: 'target_ambiguous', status: 400 },
+    ])
+    expect(shared.some(({ kind }) => kind === 'lookup')).toBe(true)
+  })
+
+  it('to the listener of its resource, where it has none of its own', async () => {
+    const told: CountersignEvent[] = []
+    const { port } = await openGateway({ resource: toldResource((event) => void told.push(event)) })
+    await exchange(port, plain('/open/1'))
+    expect(told).toMatchObject([{ kind: 'upstream' }, { kind: 'request', role: 'gateway', outcome: 'ok' }])
+  })
+
+  it('that a client left', async () => {
+    const { port, of, arrived } = await openTold({}, () => undefined)
+    const socket = connect(port, '127.0.0.1', () => socket.write(plain('/open/slow')))
+    await expect.poll(() => arrived.length).toBe(1)
+    socket.destroy()
+    await expect.poll(() => of('request')).toMatchObject([{ route: '* /open/*', outcome: 'aborted' }])
+    expect(of('request')[0]).toHaveProperty('status', undefined)
+    expect(of('upstream')).toEqual([])
+  })
+
+  it('how the upstream does: answered, down, late, reset, unreadable, broken off, silent', async () => {
+    const limits = { answerTime: 0.2, silence: 0.2 }
+    const { port, of, gateway, options } = await openTold({ limits }, ({ url = '' }, outgoing) => {
+      const { socket } = outgoing
+      if (url === '/open/late') return
+      if (url === '/open/reset') return void socket?.resetAndDestroy()
+      if (url === '/open/noise') return void socket?.end('what?\r\n\r\n')
+      outgoing.writeHead(200, { 'content-length': url === '/open/ok' ? '2' : '20' })
+      outgoing.write('ok')
+      if (url === '/open/half') setTimeout(() => socket?.resetAndDestroy(), 50)
+    })
+    const names = ['ok', 'late', 'reset', 'noise', 'half', 'silent']
+    for (const name of names) await exchange(port, message([`POST /open/${name} HTTP/1.1`, 'Host: x']))
+    gateway.use({ ...options, upstream: 'http://127.0.0.1:1' })
+    await exchange(port, plain('/open/down'))
+    expect(of('upstream')).toMatchObject([
+      { outcome: 'answered', status: 200 },
+      { outcome: 'late', reason: expect.stringMatching(/in time/) as string },
+      { outcome: 'reset', reason: expect.stringMatching(/ECONNRESET/) as string },
+      { outcome: 'unreadable' },
+      { outcome: 'answered' },
+      { outcome: 'broken_off', status: 200 },
+      { outcome: 'answered' },
+      { outcome: 'broken_off', reason: expect.stringMatching(/silent/) as string },
+      { outcome: 'unreachable', reason: expect.stringMatching(/ECONNREFUSED/) as string },
+    ])
+    const [ok, late, failed] = ['ok', 'upstream_late', 'upstream_failed']
+    expect(of('request').map((event) => (event as { outcome?: string }).outcome)).toEqual([
+      ok,
+      late,
+      failed,
+      failed,
+      failed,
+      failed,
+      failed,
+    ])
+    expect(of('refusal')).toEqual([])
+  })
+
+  it('which uploads were on disk', async () => {
+    const { port, of } = await openTold()
+    const body = 'a'.repeat(2_000_000)
+    for (const [path, content] of [
+      ['/open/large', body],
+      ['/open/small', 'small'],
+    ] as const)
+      await exchange(port, message([`POST ${path} HTTP/1.1`, 'Host: x', `Content-Length: ${content.length}`], content))
+    await expect
+      .poll(() => of('upload'))
+      .toEqual([{ kind: 'upload', role: 'gateway', route: '* /open/*', bytes: body.length }])
+  })
+
+  it('WebSockets: opened, and how they ended', async () => {
+    const upstream = createServer()
+    upstream.on('upgrade', (_, socket: Duplex) => {
+      socket
+        .on('error', () => undefined)
+        .on('end', () => socket.end())
+        .resume()
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    })
+    const { port, of, gateway } = await openTold({ upstream: `http://127.0.0.1:${await listenWith(upstream)}` })
+    const head = ['GET /open/ws HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket']
+    const open = () => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(`${head.join('\r\n')}\r\n\r\n`))
+      return socket.on('error', () => undefined)
+    }
+    const first = open()
+    await expect.poll(() => of('socket').length).toBe(1)
+    first.destroy()
+    await expect.poll(() => of('socket').length).toBe(2)
+    open()
+    await expect.poll(() => of('socket').length).toBe(3)
+    gateway.close()
+    const socket = { kind: 'socket', role: 'gateway', route: '* /open/*' }
+    await expect
+      .poll(() => of('socket'))
+      .toEqual(['opened', 'ended', 'opened', 'stopped'].map((outcome) => ({ ...socket, outcome })))
+    expect(of('request')).toMatchObject([{ status: 101, outcome: 'ok' }, { status: 101 }])
+  })
+
+  it('what is asked of MCP servers, and why it is refused', async () => {
+    const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
+    const { port, of } = await openTold({ mcp }, (_, outgoing) => {
+      outgoing.setHeader('content-type', 'application/json')
+      outgoing.end('{"jsonrpc":"2.0","id":1,"result":{"content":[]}}')
+    })
+    const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'look' } }
+    const text = JSON.stringify(call)
+    const init = {
+      ...json(call),
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+    }
+    for (const scope of ['events.read', 'events.other']) {
+      const lines = await signedLines('/mcp', init, await byToken(scope))
+      await exchange(port, message([...lines, `Content-Length: ${text.length}`], text))
+    }
+    await exchange(port, plain('/mcp'))
+    expect(of('request')).toMatchObject([
+      { route: '/mcp', outcome: 'ok', status: 200 },
+      { route: '/mcp', outcome: 'scope_insufficient', status: 403 },
+      { route: '/mcp', outcome: 'signature_missing', status: 401 },
+    ])
+    expect(of('upstream')).toMatchObject([{ route: '/mcp', outcome: 'answered' }])
+    expect(of('refusal')).toMatchObject([{ code: 'scope_insufficient' }, { code: 'signature_missing' }])
+  })
+})
+
+it('a gateway for subrequests tells them by the route of what was asked about', async () => {
+  const told: CountersignEvent[] = []
+  const resource = toldResource((event) => void told.push(event))
+  const { server } = createSubrequestGateway({ resource, routes, proxy: 'nginx', trustProxy: ['127.0.0.1'] })
+  const port = await listenWith(server)
+  const about = (lines: string[], target: string) =>
+    message(['GET /verify HTTP/1.1', ...lines.slice(1), 'X-Original-Method: GET', `X-Original-URI: ${target}`])
+  await exchange(port, about(await signedLines('/signed?q=secret'), '/signed?q=secret'))
+  await exchange(port, about(['', 'Host: x'], '/events'))
+  await exchange(port, about(['', 'Host: x'], '/nowhere'))
+  const requests = told.filter(({ kind, role }) => kind === 'request' && role === 'gateway')
+  expect(requests).toMatchObject([
+    { route: 'GET /signed', outcome: 'ok', status: 200, path: '/verify' },
+    { route: 'GET /events', outcome: 'signature_missing', status: 401 },
+    { route: 'other', outcome: 'not_found', status: 403 },
+  ])
+  expect(told.filter(({ kind }) => kind === 'refusal')).toMatchObject([
+    { role: 'resource', code: 'signature_missing' },
+    { role: 'gateway', code: 'not_found' },
+  ])
+  expect(JSON.stringify(told.filter(({ role }) => role === 'gateway'))).not.toMatch(/secret/)
+  expect(JSON.stringify(told)).not.toContain(agent.replace('https://', 'sig='))
+})
+
+it('metrics of a gateway have the routes of its table and no more, whatever is asked for', async () => {
+  const metrics = createMetrics({ process: false })
+  const { port } = await openGateway({ onEvent: metrics.onEvent })
+  for (let at = 0; at < 20; at++) await exchange(port, plain(`/made-up-${at}`))
+  for (let at = 0; at < 20; at++) await exchange(port, plain(`/open/${at}`))
+  const text = await metrics.registry.metrics()
+  expect(text).toContain('countersign_requests_total{role="gateway",route="other",outcome="not_found"} 20\n')
+  expect(text).toContain('countersign_requests_total{role="gateway",route="* /open/*",outcome="ok"} 20\n')
+  expect(text).toContain('countersign_upstream_total{route="* /open/*",outcome="answered"} 20\n')
+  expect(text).not.toMatch(/made-up/)
+})
