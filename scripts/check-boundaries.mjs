@@ -41,6 +41,7 @@ const layers = {
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
+    observability: ['lib'],
     wire: ['lib', 'settings', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     index: ['lib', 'httpsig', 'tokens', 'discovery', 'editions'],
     // What it knows of Node is the shape of a response, so that it is loaded anywhere.
@@ -74,7 +75,6 @@ const layers = {
     policy: ['letters'],
     pages: ['letters', 'policy'],
     storage: ['letters'],
-    observability: [],
     load: [],
     secrets: [],
     keys: ['storage'],
@@ -150,13 +150,21 @@ const dependencies = {
     'sonic-boom',
     'zod',
   ],
-  gateway: ['countersign', 'yaml', 'zod'],
+  // What writes the log and counts is loaded by the library's entry for these.
+  gateway: ['countersign', 'pino', 'prom-client', 'sonic-boom', 'yaml', 'zod'],
   cli: ['commander', 'countersign', 'open', 'parse5'],
 }
 
 /** Packages that some files of a package need, and that are installed by whoever uses these. */
 const optionalPeers = {
-  countersign: ['@opentelemetry/api', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
+  countersign: [
+    '@opentelemetry/api',
+    '@peculiar/asn1-schema',
+    '@peculiar/asn1-x509',
+    'pino',
+    'prom-client',
+    'sonic-boom',
+  ],
   cli: ['countersign-gateway', 'countersign-server'],
   server: ['pg', 'pgpass'],
 }
@@ -167,10 +175,10 @@ const optionalPeers = {
  */
 const separate = [
   { name: 'countersign', folder: 'otel', needs: ['@opentelemetry/api'] },
+  { name: 'countersign', folder: 'observability', needs: ['pino', 'prom-client', 'sonic-boom'] },
   { name: 'countersign', folder: 'x509', needs: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'] },
   { name: 'server', folder: 'storage/engines/sqlite', needs: ['better-sqlite3'] },
   { name: 'server', folder: 'storage/engines/postgres', needs: ['pg', 'pgpass'] },
-  { name: 'server', folder: 'observability', needs: ['pino', 'prom-client', 'sonic-boom'] },
   { name: 'server', folder: 'logos/re-encode', needs: ['@cf-wasm/photon'] },
 ]
 

@@ -19,10 +19,10 @@ const timed = [
   'countersign/testing',
   'countersign/x509',
   'countersign/otel',
+  'countersign/observability',
   'countersign-server',
   'countersign-server/sqlite',
   'countersign-server/logos',
-  'countersign-server/observability',
 ]
 
 let failed = false

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createMetrics } from 'countersign-server/observability'
+import { createMetrics } from 'countersign/observability'
 
 /**
  * The tables of docs/observability.md: the members of events, made from the comments of their interfaces, and the metrics,
@@ -45,7 +45,7 @@ function eventTable(kind) {
 async function metricTable() {
   const all = { logWriteErrors: () => 0, retentionLag: () => 0, pool: () => ({ idle: 0, used: 0, waiting: 0 }) }
   const { registry } = createMetrics({ ...all, process: false })
-  const source = readFileSync('packages/server/src/observability/create-metrics.ts', 'utf8')
+  const source = readFileSync('packages/countersign/src/observability/create-metrics.ts', 'utf8')
   const rows = (await registry.getMetricsAsJSON()).map(({ name, help, type }) => {
     const [, labels = ''] = new RegExp(`name: '${name}',\\s*help: .*\\s*labelNames: \\[(.*)\\]`).exec(source) ?? []
     return `| \`${name}\` | ${type} | ${labels.replaceAll(/'(\w+)'/g, '`$1`')} | ${cell(help)} |`

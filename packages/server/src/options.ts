@@ -189,7 +189,7 @@ export interface AuthServerOptions extends AuthServerSettings {
   /**
    * Told each request, refusal, lookup, decision, verb of the storage and password: logs, metrics and traces are made of it.
    * A refusal says more than the answer does, such as the rule that denied it or why an agent could not be looked up.
-   * `countersign-server/observability` has a log and metrics. @default nobody is
+   * `countersign/observability` has a log and metrics. @default nobody is
    */
   onEvent?: OnEvent | undefined
   /** Told of failures that are not the caller's, with the id the caller was shown. @default a process warning */

@@ -1,6 +1,6 @@
 import type { CountersignEvent } from 'countersign'
+import { createMetrics } from 'countersign/observability'
 import { hashPassword } from 'countersign-server'
-import { createMetrics } from 'countersign-server/observability'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { allow, authRequest, openRequest, redeem, refresh, refreshTokenOf, signForm, view } from './attacks/flow.js'

@@ -1,5 +1,5 @@
+import type { Log } from 'countersign/observability'
 import { KeyError, StorageError } from 'countersign-server'
-import type { Log } from 'countersign-server/observability'
 
 /** Creates what says in words why requests should not be sent here; the log has the whole of it, once for each change. */
 export function createReadinessView(

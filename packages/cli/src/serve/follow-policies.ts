@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
+import type { Log } from 'countersign/observability'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
-import type { Log } from 'countersign-server/observability'
 import { errorReason } from '../command/error-reason.js'
 
 /** Milliseconds between looks at the file. */

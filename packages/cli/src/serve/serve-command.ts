@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
+import { createLog } from 'countersign/observability'
 import { isLoopbackIdentifier } from 'countersign/wire'
 import { isPostgresUrl, loadConfig } from 'countersign-server'
-import { createLog } from 'countersign-server/observability'
 import { CommandError, usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'

@@ -1,4 +1,5 @@
 import { createClientAddress, createNodeListener, createTrustedPeers } from 'countersign/node'
+import { createMetrics, type Log, type Metrics } from 'countersign/observability'
 import {
   createAuthServer,
   type LoadedConfig,
@@ -9,7 +10,6 @@ import {
   startKeyRotation,
   storedKeys,
 } from 'countersign-server'
-import { createMetrics, type Log, type Metrics } from 'countersign-server/observability'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { openListener } from '../network/open-listener.js'
 import { workerPlace } from '../workers/run-workers.js'

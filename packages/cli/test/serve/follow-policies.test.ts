@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, utimesSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { createLog } from 'countersign/observability'
 import { loadConfig, type PolicyRule } from 'countersign-server'
-import { createLog } from 'countersign-server/observability'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { followPolicies } from '../../src/serve/follow-policies.js'
 

@@ -1,5 +1,5 @@
-import type { CountersignEvent } from 'countersign'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { CountersignEvent } from '../lib/events.js'
 
 /** What is read when somebody asks for the metrics. */
 export interface MetricsOptions {

@@ -1,5 +1,5 @@
-import type { CountersignEvent } from 'countersign'
 import { type Logger, pino } from 'pino'
+import type { CountersignEvent } from '../lib/events.js'
 import { type LogFields, type LogLevel, lineOf } from './line-of.js'
 import { openLineWriter } from './open-line-writer.js'
 import { redactSecrets } from './redact-secrets.js'

@@ -1,4 +1,4 @@
-import type { CountersignEvent } from 'countersign'
+import type { CountersignEvent } from '../lib/events.js'
 
 /** What a line of the log may say. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>

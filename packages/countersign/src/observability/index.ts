@@ -1,0 +1,18 @@
+/**
+ * A log and metrics that are made of events. This entry alone needs `pino`, `sonic-boom` and `prom-client`.
+ *
+ * @packageDocumentation
+ */
+
+import { importOptional } from '../lib/import-optional.js'
+
+export type { Log, LogOptions } from './create-log.js'
+export type { Metrics, MetricsOptions, PoolState } from './create-metrics.js'
+export type { LogFields, LogLevel } from './line-of.js'
+
+const [log, metrics] = await importOptional('countersign/observability', ['pino', 'sonic-boom', 'prom-client'], () =>
+  Promise.all([import('./create-log.js'), import('./create-metrics.js')]),
+)
+
+export const createLog: typeof log.createLog = log.createLog
+export const createMetrics: typeof metrics.createMetrics = metrics.createMetrics
