@@ -81,28 +81,84 @@ describe('the benchmark', () => {
   })
 })
 
+function runHttp(options: string[], env: NodeJS.ProcessEnv = process.env) {
+  return spawnSync(process.execPath, [join(root, 'bench/http/run.mjs'), ...options], {
+    cwd: root,
+    encoding: 'utf8',
+    env,
+  })
+}
+
+interface HttpMeasured {
+  results: {
+    name: string
+    micros: number
+    share?: number
+    half?: { rate: number; p50: number; p99: number }
+    events?: { count: number; added: number }
+  }[]
+  memory: { streams: number; added: number }
+}
+
 describe('the benchmark over HTTP', () => {
+  const proxies = ['plain proxy', 'plain proxy + one raw verification', 'gateway']
+  const asking = 'nginx asking gateway --verify-only'
+  const hasNginx = spawnSync('nginx', ['-v']).error === undefined
+  const skipped = 'SKIPPED: nginx is not installed, so it is not measured.\n'
+
   it('measures every server, each above what it is compared with, and the memory of slow streams', () => {
-    const run = spawnSync(
-      process.execPath,
-      [join(root, 'bench/http/run.mjs'), '--json', '--rounds', '2', '--requests', '40'],
-      {
-        cwd: root,
-        encoding: 'utf8',
-      },
-    )
-    expect(run.stderr).toBe('')
+    const run = runHttp(['--json', '--rounds', '2', '--requests', '40'])
+    expect(run.stderr).toBe(hasNginx ? '' : skipped)
     expect(run.status).toBe(0)
-    const { results, memory } = JSON.parse(run.stdout) as {
-      results: { name: string; micros: number; share?: number }[]
-      memory: { streams: number; added: number }
-    }
+    const { results, memory } = JSON.parse(run.stdout) as HttpMeasured
     expect(results.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['bare', 'hono on createNodeListener', 'fastify', 'express']),
+      expect.arrayContaining(['bare', 'hono on createNodeListener', 'fastify', 'express', ...proxies]),
     )
     // Whoever does not verify would be as fast as the bare server.
     for (const { name, share } of results)
       if (share !== undefined) expect({ name, beats: share > 1.3 }).toEqual({ name, beats: false })
     expect(memory).toMatchObject({ streams: 1000, added: expect.any(Number) })
+
+    const byName = new Map(results.map((result) => [result.name, result]))
+    const through = hasNginx ? [...proxies, asking] : proxies
+    for (const name of through) {
+      const { half } = byName.get(name) as HttpMeasured['results'][number]
+      expect({ name, inOrder: half && half.rate > 0 && half.p50 > 0 && half.p99 >= half.p50 }).toEqual({
+        name,
+        inOrder: true,
+      })
+    }
+    expect(byName.has(asking)).toBe(hasNginx)
+    const shares = results.filter(({ share, half }) => share !== undefined && half).map(({ name }) => name)
+    expect(shares).toEqual(through.slice(2))
+    for (const name of ['plain proxy', 'gateway']) expect(byName.get(name)?.events).toMatchObject({ count: 1000 })
+    // One raw verification is dearer than all else that a plain proxy does.
+    const [plain = 0, raw = 0] = proxies.map((name) => byName.get(name)?.micros)
+    expect(raw).toBeGreaterThan(plain)
+  }, 120_000)
+
+  it('shows the limit beside the goal', () => {
+    const { stdout, status } = runHttp(['--rounds', '1', '--requests', '20', '--only', 'gateway'])
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^plain proxy \+ one raw verification +\d+$/m)
+    expect(stdout).toMatch(/^gateway +\d+ +\d\.\d\d +≥ 0\.60 {2}(?:PASS|behind)$/m)
+    expect(stdout).toMatch(/^gateway( +\d+\.\d){2} +-?\d+$/m)
+    expect(stdout).not.toMatch(/express/)
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
   }, 60_000)
+
+  it('says that nginx is left out where there is none, and fails for it in CI', () => {
+    const { CI: _, ...env } = process.env
+    const options = ['--rounds', '1', '--requests', '20', '--only', 'nginx', '--json']
+    const without = runHttp(options, { ...env, PATH: '/nowhere' })
+    expect(without.stderr).toBe(skipped)
+    expect((JSON.parse(without.stdout) as HttpMeasured).results.map(({ name }) => name)).toEqual([proxies[1]])
+    const inCi = runHttp(options, { ...env, PATH: '/nowhere', CI: 'true' })
+    expect(inCi.status).toBe(2)
+    expect(inCi.stderr).toMatch(/^nginx is not installed/)
+  }, 60_000)
+
+  it('refuses options that it does not know, and names of no server', () => {
+    for (const options of [['--fast'], ['--rounds', '0'], ['--only', 'nobody']]) expect(runHttp(options).status).toBe(2)
+  })
 })

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 
 const patience = 20_000
 
@@ -23,6 +24,33 @@ export class Client {
     )
   }
 
+  /**
+   * Begins so many requests a second at random moments, whatever becomes of those before; one that finds no connection free waits for
+   * it. Gives the milliseconds that each took, in order.
+   */
+  async sendAtRate(requests, rate) {
+    const free = [...this.#connections]
+    const waiting = []
+    const times = []
+    const running = requests.map(async (request, number) => {
+      await wait(((number + Math.random()) / rate) * 1000)
+      const begun = performance.now()
+      const connection = free.pop() ?? (await new Promise((resolve) => waiting.push(resolve)))
+      await exchange(connection, request)
+      times.push(performance.now() - begun)
+      const next = waiting.shift()
+      if (next) next(connection)
+      else free.push(connection)
+    })
+    await Promise.all(running)
+    return times.sort((a, b) => a - b)
+  }
+
+  /** Sends each on a connection of its own, and resolves when all answers have begun: they are not waited for. */
+  async openStreams(requests) {
+    await Promise.all(requests.map((request, at) => exchange(this.#connections[at], request, isEvent)))
+  }
+
   close() {
     for (const connection of this.#connections) connection.destroy()
   }
@@ -35,7 +63,7 @@ function openConnection(port) {
   })
 }
 
-function exchange(socket, request) {
+function exchange(socket, request, isComplete = isWhole) {
   return new Promise((resolve, reject) => {
     let text = ''
     const finish = (error) => {
@@ -51,14 +79,21 @@ function exchange(socket, request) {
     const closed = () => finish(new Error(`the connection was closed after ${text.slice(0, 200)}`))
     const read = (bytes) => {
       text += bytes.toString('latin1')
-      const end = text.indexOf('\r\n\r\n')
-      if (end === -1) return
-      const [, length] = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, end + 2)) ?? []
-      const complete = length === undefined ? text.endsWith('0\r\n\r\n') : text.length >= end + 4 + Number(length)
-      if (!complete) return
+      if (!isComplete(text)) return
       finish(text.startsWith('HTTP/1.1 200') ? undefined : new Error(`not answered 200: ${text.slice(0, 600)}`))
     }
     socket.on('data', read).on('error', finish).on('close', closed)
     socket.write(request)
   })
+}
+
+function isWhole(text) {
+  const end = text.indexOf('\r\n\r\n')
+  if (end === -1) return false
+  const [, length] = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, end + 2)) ?? []
+  return length === undefined ? text.endsWith('0\r\n\r\n') : text.length >= end + 4 + Number(length)
+}
+
+function isEvent(text) {
+  return /\r\ndata: .*\n\n/.test(text) || (/^HTTP\/1\.1 (?!200)/.test(text) && isWhole(text))
 }

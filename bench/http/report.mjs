@@ -1,25 +1,38 @@
+import { median } from '../median.mjs'
 import { servers } from './servers.mjs'
 
 /** CPU time for one request, and the share of its floor that each server reaches, at most 80 columns wide. */
 export function formatHttpReport(measured, { streams, added }) {
+  const all = rows(measured)
   const lines = [
-    'CPU time of the tested process for one authorized GET, in microseconds.',
+    'CPU time of the tested processes for one authorized GET, in microseconds.',
     'A share is that of the row it is compared with, in the same round: median.',
     '',
     row('', 'µs', 'share', 'goal', ''),
   ]
-  for (const { name, micros, share, goal } of rows(measured)) {
+  for (const { name, micros, share, goal } of all) {
     const mark = goal === undefined ? '' : share >= goal ? 'PASS' : 'behind'
     lines.push(row(name, micros.toFixed(0), share?.toFixed(2) ?? '', goal ? `≥ ${goal.toFixed(2)}` : '', mark))
   }
-  lines.push('', `${streams} slow streamed answers at once add ${(added / 2 ** 20).toFixed(0)} MB at the peak.`)
+  const timed = all.filter(({ half }) => half)
+  if (timed.length > 0)
+    lines.push(
+      '',
+      'Milliseconds at half of the peak, and MB that 1000 open event streams add.',
+      '',
+      row('', 'p50', 'p99', 'streams', ''),
+    )
+  for (const { name, half, events } of timed) {
+    const size = events ? megabytes(events.added) : ''
+    lines.push(row(name, half.p50.toFixed(1), half.p99.toFixed(1), size, ''))
+  }
+  lines.push('', `${streams} slow streamed answers at once add ${megabytes(added)} MB at the peak.`)
   return `${lines.join('\n')}\n`
 }
 
-/** The same for programs: names, microseconds and shares. */
+/** The same for programs: microseconds, milliseconds, requests a second and bytes. */
 export function formatHttpJson(measured, memory) {
-  const results = rows(measured).map(({ name, micros, share }) => ({ name, micros, share }))
-  return `${JSON.stringify({ results, memory })}\n`
+  return `${JSON.stringify({ results: rows(measured), memory })}\n`
 }
 
 function rows(measured) {
@@ -29,16 +42,23 @@ function rows(measured) {
     if (!server) return []
     const compared = byName.get(of)
     const share = compared && median(server.micros.map((micros, round) => compared.micros[round] / micros))
-    return [{ name, micros: median(server.micros), share, goal }]
+    return [{ name, micros: median(server.micros), share, goal, half: halfOf(server), events: server.events }]
   })
 }
 
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+function halfOf({ rates, times }) {
+  if (!times) return undefined
+  return { rate: median(rates) / 2, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
 }
 
-function row(name, micros, share, goal, mark) {
-  return `${name.padEnd(50)}${micros.padStart(6)}${share.padStart(7)}${goal.padStart(8)}  ${mark}`.trimEnd()
+function percentile(sorted, part) {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]
+}
+
+function megabytes(bytes) {
+  return (bytes / 2 ** 20).toFixed(0)
+}
+
+function row(name, first, second, third, mark) {
+  return `${name.padEnd(50)}${first.padStart(6)}${second.padStart(7)}${third.padStart(8)}  ${mark}`.trimEnd()
 }

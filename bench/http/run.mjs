@@ -1,16 +1,20 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { median } from '../median.mjs'
 import { Client } from './client.mjs'
+import { hasNginx } from './nginx.mjs'
+import { nginxName } from './proxies.mjs'
 import { formatHttpJson, formatHttpReport } from './report.mjs'
-import { servers, streamName } from './servers.mjs'
-import { createKeys, createRequestMaker } from './world.mjs'
+import { apiName, servers, streamName } from './servers.mjs'
+import { createKeys, createSignedRequests } from './world.mjs'
 
-const usage = `usage: npm run -s bench:http -- [--json] [--rounds N] [--requests N]
+const usage = `usage: npm run -s bench:http -- [--json] [--rounds N] [--requests N] [--only TEXT]
 
 --json        one JSON object on stdout and nothing else
 --rounds N    rounds, each of which asks every server (default 12)
 --requests N  requests to each server in a round (default 400)
+--only TEXT   the servers with TEXT in their name, and those they are compared with
 `
 
 const connections = 16
@@ -26,39 +30,76 @@ try {
 if (options.help) process.stdout.write(usage)
 else await run(options)
 
-async function run({ json, rounds, requests }) {
+async function run({ json, rounds, requests, wanted }) {
   const keys = await createKeys()
-  const makeRequests = await createRequestMaker(keys)
-  const tested = []
+  const { sample, makeRequests } = await createSignedRequests(keys)
+  const started = []
+  const start = async (name, needed, count) => {
+    started.push(await startServer(name, { keys, sample, ...needed }, count))
+    return started.at(-1)
+  }
   try {
-    for (const { name } of servers) tested.push(await start(name, keys))
-    const measured = tested.filter(({ name }) => name !== streamName())
+    const api = await start(apiName(), {}, 0)
+    const needed = { apiPort: api.port }
+    const measured = []
+    for (const { name } of wanted) measured.push(await start(name, needed, connections))
     for (const server of measured) await server.client.send(await makeRequests(5 * requests))
     for (let round = 0; round < rounds; round++) {
       for (const server of shuffled(measured)) await measureRound(server, await makeRequests(requests))
     }
-    const memory = await measureStreams(tested.find(({ name }) => name === streamName()))
+    for (const [at, { name, isProxy, keepsStreams }] of wanted.entries()) {
+      if (isProxy) await measureTimes(measured[at], await makeRequests(5 * requests))
+      if (!keepsStreams) continue
+      const fresh = await start(name, needed, connections)
+      await fresh.client.send(await makeRequests(requests))
+      measured[at].events = await measureEvents(fresh, await makeRequests(streams, '/stream'))
+    }
+    const memory = await measureStreams(await start(streamName(), {}, 1))
     process.stdout.write(json ? formatHttpJson(measured, memory) : formatHttpReport(measured, memory))
   } finally {
-    for (const { child, client } of tested) {
+    for (const { child, client } of started) {
       client.close()
       child.kill()
     }
   }
 }
 
-async function start(name, keys) {
+async function startServer(name, needed, count) {
   const child = fork(fileURLToPath(new URL('server.mjs', import.meta.url)))
-  child.send({ name, keys })
+  child.send({ name, ...needed })
   const { port } = await message(child)
-  return { name, child, port, client: await Client.open(port, name === streamName() ? 1 : connections), micros: [] }
+  return { name, child, port, client: await Client.open(port, count), micros: [], rates: [] }
 }
 
-async function measureRound({ child, client, micros }, requests) {
+async function measureRound({ child, client, micros, rates }, requests) {
   const before = await reading(child)
+  const begun = performance.now()
   await client.send(requests)
+  rates.push((requests.length / (performance.now() - begun)) * 1000)
   const after = await reading(child)
   micros.push((after.cpu - before.cpu) / requests.length)
+}
+
+/** How long requests take while there are half as many as it can answer, so that only some wait for others. */
+async function measureTimes(server, requests) {
+  const client = await Client.open(server.port, 4 * connections)
+  try {
+    server.times = await client.sendAtRate(requests, median(server.rates) / 2)
+  } finally {
+    client.close()
+  }
+}
+
+/** What 1,000 open event streams add to the memory of a process that has answered other requests before. */
+async function measureEvents({ child, port }, requests) {
+  const before = await reading(child)
+  const client = await Client.open(port, requests.length)
+  try {
+    await client.openStreams(requests)
+    return { count: requests.length, added: (await reading(child)).rss - before.rss }
+  } finally {
+    client.close()
+  }
 }
 
 /** What 1,000 slow answers at once add to the memory of the process at its peak. */
@@ -104,11 +145,21 @@ function readArguments() {
       json: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '12' },
       requests: { type: 'string', default: '400' },
+      only: { type: 'string', default: '' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
   const [rounds, requests] = [Number(values.rounds), Number(values.requests)]
   if (![rounds, requests].every((count) => Number.isSafeInteger(count) && count > 0))
     throw new TypeError('--rounds and --requests take a whole number above 0')
-  return { ...values, rounds, requests }
+  return { ...values, rounds, requests, wanted: wantedServers(values.only) }
+}
+
+function wantedServers(text) {
+  const shown = servers.filter(({ hidden }) => !hidden)
+  const named = shown.filter(({ name }) => name.includes(text))
+  if (named.length === 0) throw new TypeError(`no server has ${text} in its name`)
+  const wanted = shown.filter((server) => named.some((each) => each === server || each.of === server.name))
+  const isLacking = wanted.some(({ name }) => name === nginxName()) && !hasNginx()
+  return wanted.filter(({ name }) => !(isLacking && name === nginxName()))
 }

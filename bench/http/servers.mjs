@@ -1,15 +1,17 @@
-import { createPublicKey, sign, verify } from 'node:crypto'
+import { createPublicKey, verify } from 'node:crypto'
 import { createServer } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { createSigner } from 'countersign'
 import { createNodeListener, receiveIncoming } from 'countersign/node'
-import { createResource } from 'countersign/resource'
+import { createRateLimit, createResource } from 'countersign/resource'
 import { aauth as expressGate } from 'countersign/resource/express'
 import { aauth as fastifyGate } from 'countersign/resource/fastify'
 import { aauth as honoGate } from 'countersign/resource/hono'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
+import { listening } from './listening.mjs'
+import { proxies, startApi } from './proxies.mjs'
 import { issuer, issuerDocuments, resourceId, scope } from './world.mjs'
 
 const level = { require: 'authorization', scope }
@@ -19,7 +21,7 @@ const padding = 'x'.repeat(1000)
 const answerTo = (path, accept) => ({ path, accept, padding })
 const pathOf = (url) => new URL(url, resourceId).pathname
 
-/** Every server that is measured: `start` resolves to what listens. `of` names the row that its goal is a share of. */
+/** Every server that is measured: `start` resolves to what listens and its port, and may tell of CPU `beside` its process. `of` names the row that its goal is a share of. */
 export const servers = [
   { name: 'bare', start: () => nodeServer(answerBare) },
   {
@@ -89,6 +91,8 @@ export const servers = [
     name: 'express + one raw verification',
     start: ({ rawVerify }) => expressServer((_req, _res, next) => rawVerify() && next()),
   },
+  ...proxies,
+  { name: apiName(), hidden: true, start: () => startApi(answerBare) },
   {
     name: streamName(),
     hidden: true,
@@ -96,32 +100,43 @@ export const servers = [
   },
 ]
 
+/** What the proxies pass requests on to. */
+export function apiName() {
+  return 'API behind the proxies'
+}
+
 /** The row that answers with slow streams; its memory is read, not its time. */
 export function streamName() {
   return 'createNodeListener, slow streams'
 }
 
 /** What the servers share: a resource whose caches are warm after the first request, and the limit. */
-export async function createTools({ agent, authServer, resource }) {
+export async function createTools({ keys: { agent, authServer, resource }, sample, apiPort }) {
   const authSigner = await createSigner(authServer)
+  const options = {
+    id: resourceId,
+    signer: await createSigner(resource),
+    authServer: issuer,
+    scopes: { [scope]: 'See your events' },
+    fetch: issuerDocuments(authSigner.jwk),
+  }
   return {
-    resource: createResource({
-      id: resourceId,
-      signer: await createSigner(resource),
-      authServer: issuer,
-      scopes: { [scope]: 'See your events' },
-      fetch: issuerDocuments(authSigner.jwk),
-    }),
-    rawVerify: createRawVerify(agent),
+    apiPort,
+    resource: createResource(options),
+    // `countersign gateway` counts requests.
+    limitedResource: createResource({ ...options, rateLimit: createRateLimit({ authorization: 1e9 }) }),
+    rawVerify: createRawVerify(agent, sample),
   }
 }
 
-function createRawVerify(privateJwk) {
-  const base = Buffer.alloc(400, 'a signature base of the usual length ')
-  const signature = sign(null, base, { key: privateJwk, format: 'jwk' })
-  const { d: _d, ...publicJwk } = privateJwk
+/** Verifies the signature of one request of the client over its base: `node:crypto`, an imported key, and nothing else. */
+function createRawVerify({ d: _d, ...publicJwk }, sample) {
   const key = createPublicKey({ key: publicJwk, format: 'jwk' })
-  return () => verify(null, base, key, signature)
+  const [base, signature] = [sample.base, sample.signature].map((text) => Buffer.from(text, 'base64'))
+  return () => {
+    if (!verify(null, base, key, signature)) throw new Error('the raw verification verifies nothing')
+    return true
+  }
 }
 
 function answerBare(incoming, outgoing) {
@@ -172,9 +187,5 @@ async function fastifyServer(hooks) {
   const app = fastify()
   app.get('/events', hooks, async (request) => answerTo(pathOf(request.url), request.headers.accept))
   await app.listen({ port: 0, host: '127.0.0.1' })
-  return app.server
-}
-
-function listening(server) {
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
+  return { server: app.server, port: app.server.address().port }
 }

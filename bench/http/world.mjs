@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk, issueToken, january } from 'countersign'
-import { signMessage } from 'countersign/wire'
+import { serializeSignatureBase, signMessage } from 'countersign/wire'
 import { headerJwk } from '../contenders/raw.mjs'
 
 /** The authority that requests are signed for; they are sent to loopback, since `Host` never decides it. */
@@ -17,8 +17,11 @@ export async function createKeys() {
   }
 }
 
-/** Signed GETs that differ in their query, as bytes to write; all carry one auth token. */
-export async function createRequestMaker({ agent, authServer }) {
+/**
+ * What the client signs: `makeRequests` gives GETs that differ in their query, as bytes to write, and all carry one auth token.
+ * `sample` is the signature base of one of them and its signature, in base64.
+ */
+export async function createSignedRequests({ agent, authServer }) {
   const signer = await createSigner(agent)
   const { alg: _alg, ...agentJwk } = signer.jwk
   const claims = {
@@ -34,25 +37,31 @@ export async function createRequestMaker({ agent, authServer }) {
     scheme: 'jwt',
     jwt: await issueToken(january.tokens.auth, claims, { signer: await createSigner(authServer) }),
   }
+  const signed = (path, query) =>
+    signMessage({ method: 'GET', authority, path, query }, { profile: january.signing, signer, signatureKey })
   let number = 0
-  return async function makeRequests(count) {
-    const requests = []
-    for (let i = 0; i < count; i++) {
-      const query = `?n=${number++}`
-      const target = `/events${query}`
-      const headers = await signMessage(
-        { method: 'GET', authority, path: '/events', query },
-        { profile: january.signing, signer, signatureKey },
-      )
-      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-      requests.push(
-        Buffer.from(
-          `GET ${target} HTTP/1.1\r\nHost: ${authority}\r\nAccept: application/json\r\n${lines.join('')}\r\n`,
-        ),
-      )
-    }
-    return requests
+  return {
+    sample: sampleOf('/events', '?n=1000', await signed('/events', '?n=1000')),
+    makeRequests: async (count, path = '/events') => {
+      const requests = []
+      for (let i = 0; i < count; i++) {
+        const query = `?n=${number++}`
+        const lines = Object.entries(await signed(path, query)).map(([name, value]) => `${name}: ${value}\r\n`)
+        const head = `GET ${path}${query} HTTP/1.1\r\nHost: ${authority}\r\nAccept: application/json\r\n`
+        requests.push(Buffer.from(`${head}${lines.join('')}\r\n`))
+      }
+      return requests
+    },
   }
+}
+
+function sampleOf(path, query, headers) {
+  const [, parameters, names] = /^sig1=((\(.*\)).*)$/.exec(headers['signature-input'])
+  const components = names.slice(1, -1).replaceAll('"', '').split(' ')
+  const derived = { '@method': 'GET', '@authority': authority, '@path': path, '@query': query }
+  const values = components.map((name) => derived[name] ?? headers[name])
+  const [, signature] = /^sig1=:(.*):$/.exec(headers.signature)
+  return { base: Buffer.from(serializeSignatureBase(components, values, parameters)).toString('base64'), signature }
 }
 
 /** The documents of the issuer, for a resource that looks its keys up. */

@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { basename, delimiter, dirname, join } from 'node:path'
+import { childrenOf, cpuOf } from '../cpu-of.mjs'
 
 const owner = 'countersign_owner'
 
@@ -31,8 +32,7 @@ export async function startPostgres(parent) {
     url: `postgres://${owner}@127.0.0.1:${port}/postgres`,
     pids: () => [server.pid, ...childrenOf(server.pid)],
     /** Microseconds of CPU that its processes have taken, with those that have ended. */
-    cpu: () =>
-      ticksOf(server.pid, { ended: true }) + childrenOf(server.pid).reduce((sum, pid) => sum + ticksOf(pid), 0),
+    cpu: () => cpuOf(server.pid, { ended: true }) + childrenOf(server.pid).reduce((sum, pid) => sum + cpuOf(pid), 0),
     async close() {
       process.off('exit', end)
       const exited = once(server, 'exit')
@@ -83,28 +83,4 @@ function untilReady(server) {
     })
     server.once('error', reject).once('exit', () => reject(new Error(`PostgreSQL did not start: ${said}`)))
   })
-}
-
-function childrenOf(parent) {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && statOf(name)?.[1] === String(parent))
-    .map(Number)
-}
-
-/** Microseconds of CPU of one process. Linux counts in hundredths of a second. */
-function ticksOf(pid, { ended } = { ended: false }) {
-  const times = statOf(pid)?.slice(11, ended ? 15 : 13) ?? []
-  return times.reduce((sum, ticks) => sum + Number(ticks) * 10_000, 0)
-}
-
-/** The fields of `/proc/…/stat` from the state on; undefined when the process has ended. */
-function statOf(pid) {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ')
-  } catch (error) {
-    if (error.code === 'ENOENT' || error.code === 'ESRCH') return undefined
-    throw error
-  }
 }

@@ -1,4 +1,4 @@
-import { median } from './measure.mjs'
+import { median } from '../median.mjs'
 
 const names = {
   flow: 'consent flow, 4 requests',
