@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream/promises'
 import { keepPrivate } from 'countersign/node'
 import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
 import type { Followed } from '../events/follow-exchange.js'
+import { pump } from './pump.js'
 import { varyBySigner } from './vary-by-signer.js'
 
 export interface PassedAnswer {
@@ -26,8 +26,10 @@ export async function passAnswer(
   const hasEnd = answer.headers['content-length'] !== undefined
   if (verified) keepPrivate(outgoing)
   outgoing.writeHead(answer.statusCode ?? 502, verified ? [...headers] : varyBySigner(headers))
-  outgoing.flushHeaders()
   followed.outcome = 'ok'
+  // What came in one piece with its head goes on in one piece.
+  if (answer.complete) return void outgoing.end(answer.read() ?? undefined)
+  if (answer.readableLength === 0) outgoing.flushHeaders()
   const began = performance.now()
   const { socket } = answer
   let isLeft = false
@@ -50,7 +52,7 @@ export async function passAnswer(
         })
       : () => undefined
   try {
-    await pipeline(answer, outgoing)
+    await pump(answer, outgoing)
   } catch {
     if (followed.outcome === 'upstream_failed') tellBrokenOff(answer, followed, began)
     // What was sent of it must not be taken for whole.
