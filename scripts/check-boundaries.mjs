@@ -146,6 +146,8 @@ const dependencies = {
     'kysely',
     'openid-client',
     'pino',
+    'preact',
+    'preact-render-to-string',
     'prom-client',
     'sonic-boom',
     'zod',

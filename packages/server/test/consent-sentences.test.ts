@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { requestCode } from 'countersign/wire'
 import { languages, type Messages } from 'countersign-server/pages'
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Allowed, type Asked, allow, type OpenRequest, openRequest, ownRequest, view } from './attacks/flow.js'
 import { delegateOf, type Identity } from './attacks/party.js'
@@ -24,7 +24,7 @@ type Case = [claim: string, scene: (scene: Scene) => Promise<Asked | ReturnType<
 
 /** A sentence of the consent page, and cases in which it is true and untrue. */
 interface Row {
-  sentence: (messages: Messages) => Child
+  sentence: (messages: Messages) => ComponentChildren
   /** It stands there. */
   said: readonly Case[]
   /** It does not. */
@@ -493,7 +493,7 @@ const rows: Record<string, Row> = {
 const squashed = (text: string) => text.replace(/\s+/g, '')
 
 /** Sentences with places are made of pieces. */
-function textOf(sentence: Child): string {
+function textOf(sentence: ComponentChildren): string {
   if (Array.isArray(sentence)) return sentence.map(textOf).join('')
   if (sentence === undefined) return ''
   if (typeof sentence !== 'string') throw new TypeError('a place of a sentence is filled with text here')

@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import { CopyName } from './agent-copy.js'
 import { AgentMark } from './agent-mark.js'
 import { Caution, Unsaid } from './caution.js'
@@ -87,7 +87,7 @@ function Details({ model, messages }: Card) {
 }
 
 /** A name and a value to be read letter by letter. */
-export function Fact(props: { name: string; children: Child }) {
+export function Fact(props: { name: string; children: ComponentChildren }) {
   return (
     <div>
       <dt>{props.name}</dt>
@@ -118,13 +118,13 @@ function Changes({ model, messages }: Card) {
   )
 }
 
-function origin({ delegate }: ConsentPage, agent: Child, messages: Messages): Child {
+function origin({ delegate }: ConsentPage, agent: ComponentChildren, messages: Messages): ComponentChildren {
   if (delegate === undefined) return messages.comesFrom(agent)
   return messages.comesFromCopy(agent, <CopyName delegate={delegate} messages={messages} />)
 }
 
 /** When the person last said yes to this copy of the agent, else to another one; else whether the agent asked before. */
-function seen(model: ConsentPage, messages: Messages): Child {
+function seen(model: ConsentPage, messages: Messages): ComponentChildren {
   const { allowedBefore, otherCopyAllowed } = model
   const day = (at: number) => <Day at={at} now={model.now} messages={messages} />
   if (allowedBefore === undefined) {
@@ -143,7 +143,7 @@ function unchecked({ agentName, logo }: ConsentPage, { notChecked }: Messages): 
   return logo === undefined ? notChecked.nothing : notChecked.logo
 }
 
-function claimWords(caution: NameCaution, agent: Child, messages: Messages): Child {
+function claimWords(caution: NameCaution, agent: ComponentChildren, messages: Messages): ComponentChildren {
   if (caution.what === 'brand') return messages.claims.brand(<bdi>{caution.brand}</bdi>, agent)
   if (caution.what === 'address') return messages.claims.address(<bdi>{caution.address}</bdi>, agent)
   return messages.claims.imitation

@@ -1,8 +1,8 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import { Icon } from './icon.js'
 
 /** A boxed line to read before going on. */
-export function Caution(props: { children: Child }) {
+export function Caution(props: { children: ComponentChildren }) {
   return (
     <p class="box caution">
       <Icon name="caution" />
@@ -12,7 +12,7 @@ export function Caution(props: { children: Child }) {
 }
 
 /** A line that says what agent or resource left out. */
-export function Unsaid(props: { children: Child }) {
+export function Unsaid(props: { children: ComponentChildren }) {
   return (
     <p class="unsaid">
       <Icon name="caution" />
@@ -22,7 +22,7 @@ export function Unsaid(props: { children: Child }) {
 }
 
 /** A boxed line that says what was just done. */
-export function Done(props: { children: Child }) {
+export function Done(props: { children: ComponentChildren }) {
   return (
     <p class="box done" role="status">
       <Icon name="yes" />

@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import type { Danger } from '../policy/risk-order.js'
 import { AgentCard } from './agent-card.js'
 import { Caution } from './caution.js'
@@ -54,7 +54,10 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
 }
 
 /** An agent that is its own resource signs the person in, and may ask for more. */
-function question({ agent, resource, agentHost, resourceHost, able }: ConsentPage, messages: Messages): Child {
+function question(
+  { agent, resource, agentHost, resourceHost, able }: ConsentPage,
+  messages: Messages,
+): ComponentChildren {
   const host = <Host>{agentHost}</Host>
   if (agent !== resource) return messages.allowQuestion(host, <Host>{resourceHost}</Host>)
   return able.every(({ identity }) => identity) ? messages.allowSignIn(host) : messages.allowOwn(host)

@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import type { Messages } from './messages/messages.js'
 import { PROBLEM_ID } from './problem-box.js'
 
@@ -12,11 +12,11 @@ interface FieldProblem {
 
 interface TextField extends FieldProblem {
   name: string
-  label: Child
+  label: ComponentChildren
   type?: 'text' | 'email'
   autocomplete: string
   value?: string | undefined
-  hint?: Child
+  hint?: ComponentChildren
   optional?: boolean
 }
 
@@ -35,6 +35,7 @@ export function TextField(field: TextField) {
         id={field.name}
         name={field.name}
         type={field.type ?? 'text'}
+        list={undefined}
         autocomplete={field.autocomplete}
         autocapitalize="none"
         spellcheck={false}
@@ -50,9 +51,9 @@ export function TextField(field: TextField) {
 interface PasswordField extends FieldProblem {
   messages: Messages
   name?: string
-  label?: Child
+  label?: ComponentChildren
   use?: 'current' | 'new'
-  hint?: Child
+  hint?: ComponentChildren
   minlength?: number
   /** A box of its own shows what was typed: there is a script. */
   revealed?: boolean
@@ -106,7 +107,7 @@ export function OwnPassword({ page, problem, messages }: OwnPassword) {
 }
 
 /** A box to tick, which the script shows, and which shows what is typed in these fields. */
-export function Reveal({ names, label }: { names: readonly string[]; label: Child }) {
+export function Reveal({ names, label }: { names: readonly string[]; label: ComponentChildren }) {
   return (
     <label class="reveal" hidden>
       <input type="checkbox" data-reveals={names.join(' ')} />

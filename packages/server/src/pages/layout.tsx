@@ -1,4 +1,5 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
+import { renderToString } from 'preact-render-to-string'
 import type { Messages } from './messages/messages.js'
 import type { PageFrame } from './models.js'
 import { FooterLinks } from './page-footer.js'
@@ -16,14 +17,14 @@ interface Layout {
   /** What this kind of page needs besides `frame.stylesheet`. */
   stylesheet?: string
   /** Beside the name of the server. */
-  account?: Child
+  account?: ComponentChildren
   /** Between the header and the page's own content. */
-  navigation?: Child
+  navigation?: ComponentChildren
   /** Above the links at the foot. */
-  footer?: Child
+  footer?: ComponentChildren
   /** Whether an agent can be reported from here. */
   reports?: boolean | undefined
-  children: Child
+  children: ComponentChildren
 }
 
 /** Renders a complete HTML document, which needs nothing but `frame.stylesheet` and works without `frame.script`. */
@@ -66,6 +67,6 @@ export function renderLayout(layout: Layout): string {
       </body>
     </html>
   )
-  if (document instanceof Promise) throw new TypeError('a page has no asynchronous parts')
-  return `<!DOCTYPE html>${document.toString()}`
+
+  return `<!DOCTYPE html>${renderToString(document)}`
 }

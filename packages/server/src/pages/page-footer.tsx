@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import { Hidden } from './hidden-fields.js'
 import { languages } from './messages/languages.js'
 import type { Messages } from './messages/messages.js'
@@ -27,7 +27,7 @@ export function FooterLinks({ footer, messages, reports }: Footer) {
   )
 }
 
-function FooterLink({ href, children }: { href: string | undefined; children: Child }) {
+function FooterLink({ href, children }: { href: string | undefined; children: ComponentChildren }) {
   if (href === undefined) return null
   return (
     <li>
@@ -36,7 +36,7 @@ function FooterLink({ href, children }: { href: string | undefined; children: Ch
   )
 }
 
-function LanguageChooser({ form, messages }: { form: LanguageForm; messages: Messages }): Child {
+function LanguageChooser({ form, messages }: { form: LanguageForm; messages: Messages }): ComponentChildren {
   const others = Object.values(languages).filter(({ lang }) => lang !== messages.lang)
   return (
     <form method="post" action={form.action} aria-labelledby="language">

@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import { byDanger, type Risk } from '../policy/risk-order.js'
 import { Unsaid } from './caution.js'
 import { Host } from './host.js'
@@ -144,7 +144,7 @@ export function NotAbleList({ model, messages }: Lists) {
   )
 }
 
-function Not({ children }: { children: Child }) {
+function Not({ children }: { children: ComponentChildren }) {
   return (
     <li>
       <Icon name="no" />
@@ -176,7 +176,7 @@ function Elsewhere({ model, messages }: Lists) {
 const ELSEWHERE_SHOWN = 3
 
 /** Elements as a list in a sentence, with the commas and the "and" of the language. */
-function listed(elements: readonly Child[], locale: string): Child[] {
+function listed(elements: readonly ComponentChildren[], locale: string): ComponentChildren[] {
   const parts = new Intl.ListFormat(locale).formatToParts(elements.map((_, index) => String(index)))
   return parts.map(({ type, value }) => (type === 'element' ? elements[Number(value)] : value))
 }

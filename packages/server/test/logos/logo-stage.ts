@@ -166,7 +166,7 @@ function endWithTest(origins: readonly ListeningOrigin[], server: AuthServer, st
 
 /** The path of the logo on a page; undefined: a letter stands for the agent. */
 export function logoOn(page: string): string | undefined {
-  const [tag, src] = /<img class="logo" src="([^"]*)" alt="" width="48" height="48"\/>/.exec(page) ?? []
+  const [tag, src] = /<img class="logo" src="([^"]*)" alt width="48" height="48"\/>/.exec(page) ?? []
   expect(page.match(/<img/g) ?? []).toHaveLength(tag === undefined ? 0 : 1)
   expect(page.includes('class="initial"')).toBe(tag === undefined)
   return src

@@ -31,7 +31,7 @@ export function formsOf(html: string) {
   return [...html.matchAll(/<form([^>]*)>(.*?)<\/form>/gs)].map(([, attributes = '', content = '']) => ({
     attributes,
     hidden: Object.fromEntries(
-      [...content.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)].map(([, name, value]) => [
+      [...content.matchAll(/<input type="hidden" name="([^"]*)" value(?:="([^"]*)")?/g)].map(([, name, value = '']) => [
         name,
         value,
       ]),

@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import type { AccountFrame } from '../account-models.js'
 import { accountPaths } from '../account-paths.js'
 import { renderLayout } from '../layout.js'
@@ -22,7 +22,7 @@ interface AccountLayout {
   /** Whether an agent can be reported from here. */
   reports?: boolean
   errorCode?: string | undefined
-  children: Child
+  children: ComponentChildren
 }
 
 /** Renders a page of somebody's own account, with the way to its other parts and the way out. */

@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import type { AccountEvent, Activity, AgentEvent } from '../account-models.js'
 import { AgentCopy } from '../agent-copy.js'
 import { Host } from '../host.js'
@@ -52,7 +52,7 @@ export function ActivityList({ activity, now, messages }: List) {
   )
 }
 
-function sentenceOf(entry: Activity, messages: Messages): Child {
+function sentenceOf(entry: Activity, messages: Messages): ComponentChildren {
   const { account } = messages
   if ('agentHost' in entry) {
     const agent = <AgentCopy host={entry.agentHost} delegate={entry.delegate} messages={messages} />

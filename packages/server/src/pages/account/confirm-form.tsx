@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import type { AccountFrame } from '../account-models.js'
 import { Hidden, HiddenFields } from '../hidden-fields.js'
 import { formOf } from './account-layout.js'
@@ -9,12 +9,12 @@ interface Confirm {
   /** What it is done to: the name of the field and its value. */
   subject?: readonly [name: string, value: string]
   /** The words of the button that does it. */
-  yes: Child
+  yes: ComponentChildren
   /** The words of the link that does nothing, and where it leads. */
-  no: Child
+  no: ComponentChildren
   back: string
   /** Fields above the buttons. */
-  children?: Child
+  children?: ComponentChildren
 }
 
 /** The last question before something ends; both answers look the same. */

@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import type {
   AccountEvent,
   AgentEvent,
@@ -12,17 +12,18 @@ import { phrase } from './phrase.js'
 
 const agentsOf = (count: number) => (count === 1 ? '1 agent' : `${count} agents`)
 
-const agentEvents: Record<AgentEvent, (agent: Child, resource: Child) => Child[]> = {
-  allowed: (agent, resource) => phrase`You gave ${agent} access to ${resource}.`,
-  denied: (agent, resource) => phrase`You didn’t give ${agent} access to ${resource}.`,
-  remembered: (agent, resource) =>
-    phrase`${agent} asked again for access to ${resource} that you had already given. We didn’t ask you again.`,
-  used: (agent, resource) => phrase`${agent} used its access to ${resource}.`,
-  removed: (agent, resource) => phrase`You removed access to ${resource} for ${agent}.`,
-  removed_by_server: (agent, resource) => phrase`An administrator removed access to ${resource} for ${agent}.`,
-}
+const agentEvents: Record<AgentEvent, (agent: ComponentChildren, resource: ComponentChildren) => ComponentChildren[]> =
+  {
+    allowed: (agent, resource) => phrase`You gave ${agent} access to ${resource}.`,
+    denied: (agent, resource) => phrase`You didn’t give ${agent} access to ${resource}.`,
+    remembered: (agent, resource) =>
+      phrase`${agent} asked again for access to ${resource} that you had already given. We didn’t ask you again.`,
+    used: (agent, resource) => phrase`${agent} used its access to ${resource}.`,
+    removed: (agent, resource) => phrase`You removed access to ${resource} for ${agent}.`,
+    removed_by_server: (agent, resource) => phrase`An administrator removed access to ${resource} for ${agent}.`,
+  }
 
-const signInEvents: Record<AgentEvent, (agent: Child) => Child[]> = {
+const signInEvents: Record<AgentEvent, (agent: ComponentChildren) => ComponentChildren[]> = {
   allowed: (agent) => phrase`You let ${agent} sign you in.`,
   denied: (agent) => phrase`You didn’t let ${agent} sign you in.`,
   remembered: (agent) =>
@@ -63,7 +64,7 @@ const passwordProblems: Record<NonNullable<PasswordPage['problem']>, string> = {
   new_password_same: 'This is your current password. Choose another.',
 }
 
-const ended: Record<NonNullable<AgentPage['ended']>['by'], (moment: Child) => Child[]> = {
+const ended: Record<NonNullable<AgentPage['ended']>['by'], (moment: ComponentChildren) => ComponentChildren[]> = {
   person: (moment) => phrase`You removed its access on ${moment}.`,
   server: (moment) => phrase`An administrator removed its access on ${moment}.`,
   time: (moment) => phrase`Its access ended on ${moment}.`,
@@ -94,35 +95,37 @@ export const enAccount = {
   find: 'Find',
   found: (shown: number, total: number) => `${shown} of ${agentsOf(total)}.`,
   showAll: 'Show all',
-  actsAt: (resource: Child) => phrase`has access to ${resource}`,
+  actsAt: (resource: ComponentChildren) => phrase`has access to ${resource}`,
   signsIn: 'signs you in',
   blocked: 'An administrator has blocked this agent: it gets no new access.',
-  ofAgent: (agent: Child, resource: Child) => phrase`of ${agent} at ${resource}`,
-  agentHeading: (agent: Child, resource: Child) => phrase`${agent} at ${resource}`,
-  allowedOn: (day: Child) => phrase`Allowed on ${day}.`,
-  lastUsedOn: (day: Child) => phrase`Last used on ${day}.`,
+  ofAgent: (agent: ComponentChildren, resource: ComponentChildren) => phrase`of ${agent} at ${resource}`,
+  agentHeading: (agent: ComponentChildren, resource: ComponentChildren) => phrase`${agent} at ${resource}`,
+  allowedOn: (day: ComponentChildren) => phrase`Allowed on ${day}.`,
+  lastUsedOn: (day: ComponentChildren) => phrase`Last used on ${day}.`,
   notUsedYet: 'Not used yet.',
-  until: (moment: Child) => phrase`until ${moment}`,
-  endsOn: (day: Child) => phrase`Ends on ${day}.`,
+  until: (moment: ComponentChildren) => phrase`until ${moment}`,
+  endsOn: (day: ComponentChildren) => phrase`Ends on ${day}.`,
   endsWhenRemoved: 'Stays until you remove it.',
   isAble: 'It can',
   wasAble: 'It could',
-  noLonger: (agent: Child, resource: Child) => phrase`${agent} no longer has access to ${resource}.`,
-  noLongerSignsIn: (agent: Child) => phrase`${agent} can no longer sign you in.`,
+  noLonger: (agent: ComponentChildren, resource: ComponentChildren) =>
+    phrase`${agent} no longer has access to ${resource}.`,
+  noLongerSignsIn: (agent: ComponentChildren) => phrase`${agent} can no longer sign you in.`,
   ended,
   latestActivity: 'Recent activity',
 
   remove: 'Remove access',
   removeTitle: (agentHost: string) => `Remove ${agentHost}?`,
-  removeQuestion: (agent: Child) => phrase`Remove access for ${agent}?`,
-  removeEffect: (agent: Child, resource: Child) => phrase`${agent} will no longer have access to ${resource}.`,
-  removeSignIn: (agent: Child) => phrase`${agent} will no longer be able to sign you in.`,
+  removeQuestion: (agent: ComponentChildren) => phrase`Remove access for ${agent}?`,
+  removeEffect: (agent: ComponentChildren, resource: ComponentChildren) =>
+    phrase`${agent} will no longer have access to ${resource}.`,
+  removeSignIn: (agent: ComponentChildren) => phrase`${agent} will no longer be able to sign you in.`,
   removeStops: (seconds: number) =>
     `New access stops now. Access that was already given may work for up to ${enDuration(seconds)}.`,
   removeKeeps: 'This doesn’t undo what it has already done. If you need it again, start from the agent.',
   keep: 'Keep it',
   removedTitle: 'Access removed',
-  removed: (stopped: Child, runsOut: Child) =>
+  removed: (stopped: ComponentChildren, runsOut: ComponentChildren) =>
     phrase`Removed. New access stopped at ${stopped}; existing access ends by ${runsOut}.`,
   removeAll: 'Remove all agents',
   removeAllQuestion: 'Remove all agents’ access?',
@@ -149,20 +152,20 @@ export const enAccount = {
   passwordProblems,
   passkeys: 'Passkeys',
   passkeysLead: 'A passkey lets you sign in with your fingerprint, your face or your device’s screen lock.',
-  addedOn: (day: Child) => phrase`Added on ${day}.`,
+  addedOn: (day: ComponentChildren) => phrase`Added on ${day}.`,
   removeIt: 'Remove',
   passkeyName: 'Passkey name (for example, “My laptop”)',
   addPasskey: 'Add a passkey',
   withoutPasskeys: 'To add a passkey, use a browser that supports passkeys, with JavaScript on.',
   removePasskey: 'Remove passkey',
-  removePasskeyQuestion: (name: Child) => phrase`Remove the passkey ${name}?`,
+  removePasskeyQuestion: (name: ComponentChildren) => phrase`Remove the passkey ${name}?`,
   removePasskeyEffect: 'You will no longer be able to sign in with it. Remove it from your device too.',
   sessions: 'Where you are signed in',
   sessionsLead: 'If you don’t recognise one of these, sign it out and change your password.',
   unknownDevice: 'Unknown device',
   thisDevice: 'This device',
-  signedInOn: (moment: Child) => phrase`Signed in on ${moment}.`,
-  lastSeenOn: (moment: Child) => phrase`Last seen on ${moment}.`,
+  signedInOn: (moment: ComponentChildren) => phrase`Signed in on ${moment}.`,
+  lastSeenOn: (moment: ComponentChildren) => phrase`Last seen on ${moment}.`,
   endIt: 'Sign out',
   signOutEverywhere: 'Sign out everywhere',
   signOutEverywhereEffect: 'This includes this device. Your agents keep their access.',

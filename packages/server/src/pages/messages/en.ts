@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import type { ComponentChildren } from 'preact'
 import type { Danger, Risk } from '../../policy/risk-order.js'
 import { enAccount } from './en-account.js'
 import { enDates } from './en-dates.js'
@@ -34,16 +34,18 @@ export const en = {
   errorTitle: (title: string) => `Error: ${title}`,
   theAgent: 'the agent',
   /** What the agent says, in the quotation marks of the language. */
-  quoted: (words: Child) => phrase`“${words}”`,
+  quoted: (words: ComponentChildren) => phrase`“${words}”`,
 
   signIn: 'Sign in',
-  signInHeading: (server: Child) => phrase`Sign in to ${server}`,
-  signInReason: (agent: Child, resource: Child) => phrase`${agent} is asking for access to ${resource}.`,
-  signInForAgent: (agent: Child) => phrase`${agent} is asking to sign you in.`,
+  signInHeading: (server: ComponentChildren) => phrase`Sign in to ${server}`,
+  signInReason: (agent: ComponentChildren, resource: ComponentChildren) =>
+    phrase`${agent} is asking for access to ${resource}.`,
+  signInForAgent: (agent: ComponentChildren) => phrase`${agent} is asking to sign you in.`,
   signInNext: 'Sign in to see what it’s asking for. Nothing new is allowed until you say so.',
   userName: 'Username',
   password: 'Password',
-  passwordStays: (server: Child, agent: Child) => phrase`Only ${server} sees your password, never ${agent}.`,
+  passwordStays: (server: ComponentChildren, agent: ComponentChildren) =>
+    phrase`Only ${server} sees your password, never ${agent}.`,
   signInProblems: {
     wrong_password: 'That username and password don’t work here. Check them and try again.',
     throttled: 'Too many attempts. Wait a few minutes, then try again.',
@@ -56,7 +58,7 @@ export const en = {
     passkey_failed: 'Signing in with that passkey didn’t work. Try again, or sign in another way.',
   },
   forgotPassword: 'Forgot your password?',
-  askForPassword: (whom: Child) => phrase`Ask ${whom} for a new one.`,
+  askForPassword: (whom: ComponentChildren) => phrase`Ask ${whom} for a new one.`,
   administrator: 'your administrator',
   passwordProblems: {
     wrong_password: 'That password is incorrect. Try again.',
@@ -71,14 +73,14 @@ export const en = {
     security: 'To continue, sign in again.',
   },
   otherWays: 'Other ways to sign in',
-  signInWith: (provider: Child) => phrase`Sign in with ${provider}`,
+  signInWith: (provider: ComponentChildren) => phrase`Sign in with ${provider}`,
   signInWithPasskey: 'Sign in with a passkey',
   usePasskey: 'Use a passkey instead',
   passkeyStopped: 'That didn’t work, and nothing changed. Try again.',
-  noAccount: (link: Child) => phrase`No account yet? ${link}`,
+  noAccount: (link: ComponentChildren) => phrase`No account yet? ${link}`,
 
   signUp: 'Create an account',
-  signUpHeading: (server: Child) => phrase`Create an account at ${server}`,
+  signUpHeading: (server: ComponentChildren) => phrase`Create an account at ${server}`,
   signUpReason: 'With an account, you decide what agents can do for you.',
   signUpNext: 'With an account, you can see what it’s asking for. Nothing is allowed until you say so.',
   email: 'E-mail address',
@@ -99,27 +101,28 @@ export const en = {
     password_common: 'Many people use this password, so it’s easy to guess. Choose another.',
     throttled: 'Too many attempts from your network. Try again later.',
   },
-  haveAccount: (link: Child) => phrase`Already have an account? ${link}`,
+  haveAccount: (link: ComponentChildren) => phrase`Already have an account? ${link}`,
 
   reauthenticate: 'Confirm it’s you',
   reauthenticateReason: 'Enter your password again to continue.',
   goOn: 'Continue',
   cancel: 'Cancel',
 
-  signedInAs: (user: Child) => phrase`Signed in as ${user}`,
+  signedInAs: (user: ComponentChildren) => phrase`Signed in as ${user}`,
   notYou: 'Not you?',
 
   allowTitle: (agentHost: string) => `Allow ${agentHost}?`,
-  allowQuestion: (agent: Child, resource: Child) => phrase`Allow ${agent} to access ${resource} for you?`,
-  allowSignIn: (agent: Child) => phrase`Allow ${agent} to sign you in?`,
-  allowOwn: (agent: Child) => phrase`Allow ${agent} to sign you in, and to access its own service for you?`,
+  allowQuestion: (agent: ComponentChildren, resource: ComponentChildren) =>
+    phrase`Allow ${agent} to access ${resource} for you?`,
+  allowSignIn: (agent: ComponentChildren) => phrase`Allow ${agent} to sign you in?`,
+  allowOwn: (agent: ComponentChildren) => phrase`Allow ${agent} to sign you in, and to access its own service for you?`,
   whoAsks: 'Who asks',
-  callsItself: (name: Child) => phrase`calls itself ${name}`,
+  callsItself: (name: ComponentChildren) => phrase`calls itself ${name}`,
   noName: 'This agent gives no name.',
-  comesFrom: (agent: Child) => phrase`This request really comes from ${agent}.`,
-  comesFromCopy: (agent: Child, name: Child) =>
+  comesFrom: (agent: ComponentChildren) => phrase`This request really comes from ${agent}.`,
+  comesFromCopy: (agent: ComponentChildren, name: ComponentChildren) =>
     phrase`This request comes from a copy of ${agent}, such as an app or a server. ${agent} calls it ${name} and vouches for it.`,
-  copyOf: (agent: Child, name: Child) => phrase`${agent} (copy ${name})`,
+  copyOf: (agent: ComponentChildren, name: ComponentChildren) => phrase`${agent} (copy ${name})`,
   /** Of what nobody checked. */
   notChecked: {
     nothing: 'We haven’t checked who runs it.',
@@ -129,12 +132,14 @@ export const en = {
   },
   firstTime: 'This is the first time this agent has asked you.',
   askedBefore: 'This agent has asked you before.',
-  asked: (ago: Child) => phrase`Asked ${ago}.`,
-  code: (code: Child) => phrase`Code ${code}`,
-  codeMeaning: (code: Child) => phrase`If an app on your computer asked, it may show a code. It should be ${code} too.`,
-  allowedBefore: (day: Child) => phrase`You allowed this agent on ${day}.`,
-  allowedOtherCopy: (day: Child) => phrase`You allowed this agent on ${day}, but not this copy of it.`,
-  allowedOnlyCopy: (day: Child) => phrase`You allowed a copy of this agent on ${day}, but not the agent itself.`,
+  asked: (ago: ComponentChildren) => phrase`Asked ${ago}.`,
+  code: (code: ComponentChildren) => phrase`Code ${code}`,
+  codeMeaning: (code: ComponentChildren) =>
+    phrase`If an app on your computer asked, it may show a code. It should be ${code} too.`,
+  allowedBefore: (day: ComponentChildren) => phrase`You allowed this agent on ${day}.`,
+  allowedOtherCopy: (day: ComponentChildren) => phrase`You allowed this agent on ${day}, but not this copy of it.`,
+  allowedOnlyCopy: (day: ComponentChildren) =>
+    phrase`You allowed a copy of this agent on ${day}, but not the agent itself.`,
   asksForMore: 'It’s now asking for more.',
   changed: 'Something about this agent has changed since you last allowed it:',
   changedForOthers: 'Something about this agent has changed since someone else last allowed it:',
@@ -144,14 +149,15 @@ export const en = {
     name: 'It has a new name.',
     unnamed: 'It no longer gives a name.',
   },
-  before: (value: Child) => phrase`Before: ${value}`,
-  saysNothing: (agent: Child) => phrase`${agent} gives no name and no pages of its own, so be extra careful.`,
-  lookAlike: (agent: Child) =>
+  before: (value: ComponentChildren) => phrase`Before: ${value}`,
+  saysNothing: (agent: ComponentChildren) =>
+    phrase`${agent} gives no name and no pages of its own, so be extra careful.`,
+  lookAlike: (agent: ComponentChildren) =>
     phrase`Look closely: ${agent} stands for an address with letters from outside a–z. Letters like these can imitate an address you know.`,
   claims: {
-    brand: (brand: Child, agent: Child) =>
+    brand: (brand: ComponentChildren, agent: ComponentChildren) =>
       phrase`“${brand}” is a name that people trust, but ${agent} isn’t one of its addresses that we know.`,
-    address: (address: Child, agent: Child) =>
+    address: (address: ComponentChildren, agent: ComponentChildren) =>
       phrase`Its name looks like the address ${address}, but the request comes from ${agent}.`,
     imitation:
       'Its name could be taken for a message from us. It isn’t one: the agent chose it, and we haven’t checked it.',
@@ -169,8 +175,8 @@ export const en = {
   terms: 'Terms of use',
 
   able: 'It will be able to',
-  ableNothing: (resource: Child) => phrase`${resource} gives no list.`,
-  noDescription: (resource: Child) => phrase`${resource} gives no description`,
+  ableNothing: (resource: ComponentChildren) => phrase`${resource} gives no list.`,
+  noDescription: (resource: ComponentChildren) => phrase`${resource} gives no description`,
   risks,
   identity: {
     openid: 'Recognise you when you come back',
@@ -186,41 +192,42 @@ export const en = {
   notAsked: 'not asked for',
   moreNotAsked: 'More that it didn’t ask for',
   notElsewhere: 'Access your other services',
-  alreadyElsewhere: (services: Child, myAgents: Child) => phrase`It can already access ${services} (see ${myAgents}).`,
-  alreadySignsIn: (myAgents: Child) => phrase`It can already sign you in (see ${myAgents}).`,
+  alreadyElsewhere: (services: ComponentChildren, myAgents: ComponentChildren) =>
+    phrase`It can already access ${services} (see ${myAgents}).`,
+  alreadySignsIn: (myAgents: ComponentChildren) => phrase`It can already sign you in (see ${myAgents}).`,
   moreServices: (count: number) => `${count} more`,
   howLong: 'For how long',
   untilRemoved: 'Until I remove it',
   whileAway: 'It can use this while you’re away.',
-  removeIn: (myAgents: Child) => phrase`You can remove it any time in ${myAgents}.`,
+  removeIn: (myAgents: ComponentChildren) => phrase`You can remove it any time in ${myAgents}.`,
   worksOn: (seconds: number) => `After that it may still work for up to ${enDuration(seconds)}.`,
   myAgents: 'My agents',
 
-  loopback: (port: Child) =>
+  loopback: (port: ComponentChildren) =>
     phrase`Your answer goes to an app on this device (port ${port}). Continue only if you just started it yourself.`,
-  elsewhere: (redirect: Child, agent: Child) =>
+  elsewhere: (redirect: ComponentChildren, agent: ComponentChildren) =>
     phrase`Your answer goes to ${redirect}, which is a different address from ${agent}. Continue only if you expected this.`,
-  toldToOpen: (deny: Child) =>
+  toldToOpen: (deny: ComponentChildren) =>
     phrase`Did you just ask this agent for something? If a person, a message or a phone call told you to open this page, choose ${deny}.`,
-  dangerous: (agent: Child, what: Child) =>
+  dangerous: (agent: ComponentChildren, what: ComponentChildren) =>
     phrase`With this, ${agent} could ${what}. Allow this only if you know why it needs it.`,
   dangers,
   passwordAgain: 'To allow this, enter your password again.',
   deny: 'Don’t allow',
   allow: 'Allow',
-  goBackTo: (redirect: Child) => phrase`You’ll go back to ${redirect}`,
-  goOnTo: (redirect: Child) => phrase`You’ll go on to ${redirect}`,
-  endsAt: (time: Child) => phrase`This request ends at ${time}.`,
-  endsSoon: (time: Child) => phrase`This request ends soon, at ${time}. You can ask for more time.`,
+  goBackTo: (redirect: ComponentChildren) => phrase`You’ll go back to ${redirect}`,
+  goOnTo: (redirect: ComponentChildren) => phrase`You’ll go on to ${redirect}`,
+  endsAt: (time: ComponentChildren) => phrase`This request ends at ${time}.`,
+  endsSoon: (time: ComponentChildren) => phrase`This request ends soon, at ${time}. You can ask for more time.`,
   extend: 'Give me more time',
 
   forbids: 'Your administrator doesn’t allow this.',
-  askContact: (contact: Child) => phrase`If you need it, ask ${contact}.`,
+  askContact: (contact: ComponentChildren) => phrase`If you need it, ask ${contact}.`,
   goBack: 'Go back',
 
   returnToApp: 'Go back to your app',
-  appAllowed: (agent: Child) => phrase`The request from ${agent} was allowed.`,
-  appDenied: (agent: Child) => phrase`The request from ${agent} was not allowed.`,
+  appAllowed: (agent: ComponentChildren) => phrase`The request from ${agent} was allowed.`,
+  appDenied: (agent: ComponentChildren) => phrase`The request from ${agent} was not allowed.`,
   appNext: 'Open your app to finish. You can close this page after that.',
 
   help: 'Help',
@@ -230,10 +237,10 @@ export const en = {
 
   problems: enProblems,
   account: enAccount,
-  nowSignedInAs: (user: Child) => phrase`You are now signed in as ${user}`,
-  continueAs: (user: Child) => phrase`Continue as ${user}`,
+  nowSignedInAs: (user: ComponentChildren) => phrase`You are now signed in as ${user}`,
+  continueAs: (user: ComponentChildren) => phrase`Continue as ${user}`,
   switchAccount: 'Use another account',
   canRemove: 'If you didn’t want to allow it, remove its access.',
   tryAgain: 'Try again',
-  reference: (id: Child) => phrase`Reference: ${id}`,
+  reference: (id: ComponentChildren) => phrase`Reference: ${id}`,
 }
