@@ -17,6 +17,7 @@ import { sendRefusal } from './answers/send-refusal.js'
 import { type Followed, followExchange } from './events/follow-exchange.js'
 import { tellRefused } from './events/tell-refused.js'
 import { askUpstream } from './forward/ask-upstream.js'
+import { type Departure, watchDeparture } from './forward/departure.js'
 import { answerHeaders, forwardedHeaders } from './forward/forwarded-headers.js'
 import type { UpstreamReply } from './forward/send-upstream.js'
 import type { Connections } from './forward/upstream.js'
@@ -66,9 +67,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   const pageHeaders = cors ? corsHeaders(incoming.rawHeaders, cors) : []
   let upload: KeptUpload | undefined
   let verified: VerifiedRequest | undefined
-  const gone = new AbortController()
-  outgoing.once('close', () => outgoing.writableFinished || gone.abort())
-  exchange.upgrade?.socket.once('close', () => gone.abort())
+  const departure = watchDeparture(outgoing, exchange.upgrade?.socket)
   try {
     if (answerDirectly(exchange, setup, shared, { pageHeaders, followed })) return
     const judged = judgeRequest(headOf(incoming), setup.rules)
@@ -79,12 +78,12 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     upload = keepUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
     const admitted = await admit(incoming, judged, upload, setup)
     verified = admitted.verified
-    const reply = await forward(exchange, admitted, { signal: gone.signal, followed }, setup, shared)
+    const reply = await forward(exchange, admitted, { departure, followed }, setup, shared)
     if (reply.socket) return openUpgraded(exchange, reply, verified, { setup, shared, followed })
     const headers = [...withoutPageHeaders(answerHeaders(reply.answer.rawHeaders), pageHeaders), ...pageHeaders.flat()]
     await passAnswer(reply.answer, outgoing, { headers, resource, verified, silence: setup.limits.silence, followed })
   } catch (error) {
-    if (gone.signal.aborted) return void outgoing.destroy()
+    if (departure.isGone) return void outgoing.destroy()
     tellRefused(followed, error, heard, verified)
     await sendRefusal(await resource.toResponse(error), incoming, outgoing, pageHeaders)
   } finally {
@@ -181,7 +180,7 @@ async function admit(
 function forward(
   { incoming, outgoing, upgrade }: Exchange,
   { identity, upload }: Admitted,
-  { signal, followed }: { signal: AbortSignal; followed: Followed },
+  { departure, followed }: { departure: Departure; followed: Followed },
   { upstream, origin, clientAddress, limits }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamReply> {
@@ -201,7 +200,7 @@ function forward(
   const onInformation = (status: number, lines: readonly string[]) => passInformation(outgoing, status, lines)
   return askUpstream(
     { method, rawTarget, headers, content, isUpgrade },
-    { ...limits, upstream, connections, signal, onInformation },
+    { ...limits, upstream, connections, departure, onInformation },
     followed,
   )
 }

@@ -177,6 +177,19 @@ describe('an event stream', () => {
   })
 })
 
+describe('a request', () => {
+  it('is given up when the client goes before it is answered', async () => {
+    const asked: Promise<void>[] = []
+    const { port } = await openGateway({}, (_, outgoing) => {
+      asked.push(new Promise((resolve) => outgoing.once('close', resolve)))
+    })
+    const { socket } = talk(port, `${(await signedLines('/signed')).join('\r\n')}\r\n\r\n`)
+    await expect.poll(() => asked.length).toBe(1)
+    socket.destroy()
+    await asked[0]
+  })
+})
+
 describe('other options', () => {
   it('hold for the next request, and what is under way ends by the old ones, on the same connection', async () => {
     let answer = () => undefined as unknown

@@ -14,7 +14,7 @@ export async function askUpstream(forwarded: Forwarded, way: Way, { tell, route 
     return reply
   } catch (error) {
     // A client that left is no failure of the API.
-    if (error instanceof UpstreamFailure && !way.signal.aborted)
+    if (error instanceof UpstreamFailure && !way.departure.isGone)
       tell?.({ kind: 'upstream', route, outcome: error.outcome, duration: duration(), reason: reasonOf(error) })
     throw error
   }

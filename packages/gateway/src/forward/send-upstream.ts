@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
 import { UpstreamFailure, type UpstreamOutcome } from '../events/upstream-failure.js'
+import type { Departure } from './departure.js'
 import type { Connections, Upstream } from './upstream.js'
 
 /** A request for the upstream. */
@@ -34,8 +35,8 @@ export interface UpstreamReply {
 export interface Way extends UpstreamTimes {
   upstream: Upstream
   connections: Connections
-  /** Aborted when the client is gone. */
-  signal: AbortSignal
+  /** Of the client: nothing is sent for who is gone. */
+  departure: Departure
   onInformation: (status: number, rawHeaders: readonly string[]) => void
 }
 
@@ -48,7 +49,7 @@ export async function sendUpstream(forwarded: Forwarded, way: Way): Promise<Upst
     return await sendOnce(forwarded, way)
   } catch (error) {
     // A kept connection may have been closed by the other side just before.
-    if (!(error instanceof StaleConnection) || !repeatable.has(forwarded.method) || way.signal.aborted) throw error
+    if (!(error instanceof StaleConnection) || !repeatable.has(forwarded.method) || way.departure.isGone) throw error
     return sendOnce(forwarded, way)
   }
 }
@@ -57,7 +58,7 @@ class StaleConnection extends UpstreamFailure {}
 
 function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
   const { method, rawTarget, headers, content, isUpgrade } = forwarded
-  const { upstream, connections, connectTime, answerTime, signal } = way
+  const { upstream, connections, connectTime, answerTime, departure } = way
   return new Promise((resolve, reject) => {
     const options = {
       method,
@@ -67,42 +68,47 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       port: upstream.port,
       timeout: 0,
       maxHeaderSize: 65_536,
-      signal,
     }
     const request = upstream.secure
       ? httpsRequest({ ...options, agent: connections.https })
       : httpRequest({ ...options, agent: connections.http })
     let timer: NodeJS.Timeout | undefined
     let isConnected = false
+    let isSettled = false
     const allow = (seconds: number, outcome: UpstreamOutcome, text: string): void => {
       clearTimeout(timer)
       timer = setTimeout(() => {
-        reject(new UpstreamFailure('upstream_late', outcome, text))
+        fail(new UpstreamFailure('upstream_late', outcome, text))
         request.destroy()
       }, seconds * 1000)
     }
     const settle = (reply: UpstreamReply): void => {
+      isSettled = true
       clearTimeout(timer)
       resolve(reply)
+    }
+    const fail = (error: UpstreamFailure): void => {
+      isSettled = true
+      clearTimeout(timer)
+      reject(error)
     }
     const waitForAnswer = () => {
       isConnected = true
       allow(answerTime, 'late', 'The API behind this gateway did not answer in time.')
     }
-    allow(connectTime, 'unreachable', 'The API behind this gateway could not be reached in time.')
-    request.once('socket', (socket) => (socket.connecting ? socket.once('connect', waitForAnswer) : waitForAnswer()))
+    request.once('socket', (socket) => {
+      if (!socket.connecting) return waitForAnswer()
+      allow(connectTime, 'unreachable', 'The API behind this gateway could not be reached in time.')
+      socket.once('connect', waitForAnswer)
+    })
     request.on('information', ({ statusCode, rawHeaders }) => way.onInformation(statusCode, rawHeaders))
     request.once('response', (answer) => settle({ answer }))
     if (isUpgrade) request.once('upgrade', (answer, socket, head) => settle({ answer, socket, head }))
-    request.on('error', (cause) => {
-      clearTimeout(timer)
-      reject(failure(request, isConnected, cause))
-    })
-    request.once('close', () => {
-      clearTimeout(timer)
-      reject(failure(request, isConnected))
-    })
-    if (content)
+    request.on('error', (cause) => isSettled || fail(failure(request, isConnected, cause)))
+    request.once('close', () => isSettled || fail(failure(request, isConnected)))
+    departure.onGone(() => request.destroy())
+    if (departure.isGone) request.destroy()
+    else if (content)
       content()
         .once('error', (error) => request.destroy(error))
         .pipe(request)

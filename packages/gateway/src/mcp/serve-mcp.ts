@@ -5,6 +5,7 @@ import type { McpFetch } from 'countersign/resource/mcp'
 import type { Followed } from '../events/follow-exchange.js'
 import { tellRefused } from '../events/tell-refused.js'
 import { askUpstream } from '../forward/ask-upstream.js'
+import { watchDeparture } from '../forward/departure.js'
 import { answerHeaders, forwardedHeaders } from '../forward/forwarded-headers.js'
 import type { Connections } from '../forward/upstream.js'
 import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
@@ -58,8 +59,6 @@ async function ask(
   const rawTarget = incoming.url ?? '/'
   // What was judged, which is not always what was sent: the state of a call is opened.
   const content = Buffer.from(await request.arrayBuffer())
-  const gone = new AbortController()
-  outgoing.once('close', () => gone.abort())
   const headers = forwardedHeaders({
     method,
     rawHeaders: incoming.rawHeaders,
@@ -78,7 +77,7 @@ async function ask(
       content: content.length > 0 ? () => Readable.from([content]) : undefined,
       isUpgrade: false,
     },
-    { ...limits, upstream, connections, signal: gone.signal, onInformation: () => undefined },
+    { ...limits, upstream, connections, departure: watchDeparture(outgoing), onInformation: () => undefined },
     followed,
   )
   followed.outcome = 'ok'
