@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { keepPrivate } from 'countersign/node'
 import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
 import type { Followed } from '../events/follow-exchange.js'
+import { announcedTrailers, passedTrailers } from '../fields/trailers.js'
 import { pump } from './pump.js'
 import { varyBySigner } from './vary-by-signer.js'
 
@@ -16,7 +17,7 @@ export interface PassedAnswer {
   followed: Followed
 }
 
-/** Passes an answer on as it comes. What has no known end ends with what allowed it (G08). */
+/** Passes an answer on as it comes, with its trailers. What has no known end ends with what allowed it (G08). */
 export async function passAnswer(
   answer: IncomingMessage,
   outgoing: ServerResponse,
@@ -25,10 +26,12 @@ export async function passAnswer(
   const isEvents = /^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')
   const hasEnd = answer.headers['content-length'] !== undefined
   if (verified) keepPrivate(outgoing)
-  outgoing.writeHead(answer.statusCode ?? 502, verified ? [...headers] : varyBySigner(headers))
+  const announced = mayTrail(answer, outgoing) ? announcedTrailers(answer.rawHeaders) : []
+  const head = announced.length > 0 ? [...headers, 'Trailer', announced.join(', ')] : [...headers]
+  outgoing.writeHead(answer.statusCode ?? 502, verified ? head : varyBySigner(head))
   followed.outcome = 'ok'
   // What came in one piece with its head goes on in one piece.
-  if (answer.complete) return void outgoing.end(answer.read() ?? undefined)
+  if (answer.complete) return endAs(answer, outgoing, answer.read() as Buffer | null)
   if (answer.readableLength === 0) outgoing.flushHeaders()
   const began = performance.now()
   const { socket } = answer
@@ -52,7 +55,7 @@ export async function passAnswer(
         })
       : () => undefined
   try {
-    await pump(answer, outgoing)
+    await pump(answer, outgoing, () => endAs(answer, outgoing))
   } catch {
     if (followed.outcome === 'upstream_failed') tellBrokenOff(answer, followed, began)
     // What was sent of it must not be taken for whole.
@@ -72,4 +75,21 @@ function tellBrokenOff(
   const duration = (performance.now() - began) / 1000
   const reason = errored ? 'its connection ended' : 'it was silent for too long'
   tell?.({ kind: 'upstream', route, outcome: 'broken_off', status, duration, reason })
+}
+
+/** Ends an answer with the trailers that it came with. */
+function endAs(answer: IncomingMessage, outgoing: ServerResponse, rest: Buffer | null = null): void {
+  if (answer.rawTrailers.length > 0)
+    outgoing.addTrailers(pairsOf(passedTrailers(answer.rawTrailers, answer.rawHeaders)))
+  outgoing.end(rest ?? undefined)
+}
+
+/** Whether trailers can follow: only behind chunks, which HTTP/1.0 and answers without content do not have. */
+function mayTrail({ headers, statusCode = 0 }: IncomingMessage, { req }: ServerResponse): boolean {
+  const isChunked = headers['transfer-encoding'] !== undefined && ![204, 304].includes(statusCode)
+  return isChunked && req.method !== 'HEAD' && req.httpVersion === '1.1'
+}
+
+function pairsOf(lines: readonly string[]): [string, string][] {
+  return lines.flatMap((name, at) => (at % 2 === 0 ? [[name, lines[at + 1] ?? '']] : []))
 }

@@ -1,5 +1,6 @@
 import { endToEndLines } from '../fields/header-lines.js'
 import { readsAsForwarded, readsAsIdentity } from '../fields/reads-as-identity.js'
+import { takesTrailers } from '../fields/trailers.js'
 
 export interface ForwardedHead {
   method: string
@@ -32,6 +33,7 @@ export function forwardedHeaders(head: ForwardedHead): string[] {
     kept,
     hasLength ? ['Content-Length', String(length ?? 0)] : [],
     isUpgrade ? ['Connection', 'Upgrade', 'Upgrade', 'websocket'] : [],
+    takesTrailers(rawHeaders) && !isUpgrade ? ['TE', 'trailers', 'Connection', 'TE'] : [],
     Object.entries(identity).flat(),
     remoteAddress === undefined ? [] : ['X-Forwarded-For', remoteAddress],
     ['X-Forwarded-Host', origin.host],
