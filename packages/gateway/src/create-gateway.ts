@@ -12,7 +12,9 @@ export interface Gateway {
   readonly server: Server
   /** Takes other options: what is under way ends by the old ones, and no connection is closed. @throws TypeError as {@link createGateway} */
   readonly use: (options: GatewayOptions) => void
-  /** Ends WebSockets and idle connections, and removes what uploads left. The server is yours to close first. */
+  /** Ends WebSockets and event streams, which have no end of their own, so that the server can close; the rest goes on. */
+  readonly endStreams: () => void
+  /** Ends WebSockets and connections to the API, and removes what uploads left. The server is yours to close first. */
   readonly close: () => void
 }
 
@@ -30,7 +32,12 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   let setup = setUpGateway(options)
   const connections = createConnections()
-  const shared: GatewayShared = { connections, spool: createSpool(setup.limits.uploads), tunnels: new Map() }
+  const shared: GatewayShared = {
+    connections,
+    spool: createSpool(setup.limits.uploads),
+    tunnels: new Map(),
+    streams: new Set(),
+  }
   const server = createServer({
     maxHeaderSize: 32_768,
     headersTimeout: 15_000,
@@ -48,6 +55,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     })
   }
 
+  function endStreams(): void {
+    for (const end of [...shared.tunnels.values(), ...shared.streams]) end()
+  }
+
   server.on('request', (incoming, outgoing) => serve({ incoming, outgoing, waits: false }))
   server.on('checkContinue', (incoming, outgoing) => serve({ incoming, outgoing, waits: true }))
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -60,8 +71,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     use(next) {
       setup = setUpGateway(next)
     },
+    endStreams,
     close() {
-      for (const end of shared.tunnels.values()) end()
+      endStreams()
       connections.http.destroy()
       connections.https.destroy()
       shared.spool.close()

@@ -17,7 +17,6 @@ import { sendRefusal } from './answers/send-refusal.js'
 import { type Followed, followExchange } from './events/follow-exchange.js'
 import { tellRefused } from './events/tell-refused.js'
 import { askUpstream } from './forward/ask-upstream.js'
-import { type Departure, watchDeparture } from './forward/departure.js'
 import { answerHeaders, forwardedHeaders } from './forward/forwarded-headers.js'
 import type { UpstreamReply } from './forward/send-upstream.js'
 import type { Connections } from './forward/upstream.js'
@@ -38,6 +37,8 @@ export interface GatewayShared {
   spool: Spool
   /** Ends what is upgraded, by its socket, since the gateway stops. */
   tunnels: Map<Duplex, () => void>
+  /** Each ends an event stream, since the gateway stops. */
+  streams: Set<() => void>
 }
 
 /** A request for the gateway, and how its answer goes out. */
@@ -62,12 +63,11 @@ interface Admitted {
 export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shared: GatewayShared): Promise<void> {
   const { incoming, outgoing } = exchange
   const { resource, cors, heard, tell } = setup
-  const followed = followExchange(tell, incoming, outgoing)
+  const followed = followExchange(tell, incoming, outgoing, exchange.upgrade?.socket)
   const began = performance.now()
   const pageHeaders = cors ? corsHeaders(incoming.rawHeaders, cors) : []
   let upload: KeptUpload | undefined
   let verified: VerifiedRequest | undefined
-  const departure = watchDeparture(outgoing, exchange.upgrade?.socket)
   try {
     if (answerDirectly(exchange, setup, shared, { pageHeaders, followed })) return
     const judged = judgeRequest(headOf(incoming), setup.rules)
@@ -78,12 +78,19 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     upload = keepUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
     const admitted = await admit(incoming, judged, upload, setup)
     verified = admitted.verified
-    const reply = await forward(exchange, admitted, { departure, followed }, setup, shared)
+    const reply = await forward(exchange, admitted, followed, setup, shared)
     if (reply.socket) return openUpgraded(exchange, reply, verified, { setup, shared, followed })
     const headers = [...withoutPageHeaders(answerHeaders(reply.answer.rawHeaders), pageHeaders), ...pageHeaders.flat()]
-    await passAnswer(reply.answer, outgoing, { headers, resource, verified, silence: setup.limits.silence, followed })
+    await passAnswer(reply.answer, outgoing, {
+      headers,
+      resource,
+      verified,
+      silence: setup.limits.silence,
+      followed,
+      streams: shared.streams,
+    })
   } catch (error) {
-    if (departure.isGone) return void outgoing.destroy()
+    if (followed.departure.isGone) return void outgoing.destroy()
     tellRefused(followed, error, heard, verified)
     await sendRefusal(await resource.toResponse(error), incoming, outgoing, pageHeaders)
   } finally {
@@ -102,7 +109,7 @@ function headOf({ method = 'GET', url = '/', rawHeaders }: IncomingMessage) {
 function answerDirectly(
   exchange: Exchange,
   setup: GatewaySetup,
-  { connections }: GatewayShared,
+  { connections, streams }: GatewayShared,
   { pageHeaders, followed }: { pageHeaders: PageHeaders; followed: Followed },
 ): boolean {
   const { incoming, outgoing, upgrade } = exchange
@@ -125,7 +132,7 @@ function answerDirectly(
   followed.route = path
   if (mcp) requirePlainFields(head)
   const publish: Handler = (request, received) => resource.handler(request, received)
-  const handler = mcp ? serveMcp(incoming, outgoing, mcp, { setup, connections, followed }) : publish
+  const handler = mcp ? serveMcp(incoming, mcp, { setup, connections, streams, followed }) : publish
   listen(exchange, handler, setup, pageHeaders)
   return true
 }
@@ -180,7 +187,7 @@ async function admit(
 function forward(
   { incoming, outgoing, upgrade }: Exchange,
   { identity, upload }: Admitted,
-  { departure, followed }: { departure: Departure; followed: Followed },
+  followed: Followed,
   { upstream, origin, clientAddress, limits }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamReply> {
@@ -200,7 +207,7 @@ function forward(
   const onInformation = (status: number, lines: readonly string[]) => passInformation(outgoing, status, lines)
   return askUpstream(
     { method, rawTarget, headers, content, isUpgrade },
-    { ...limits, upstream, connections, departure, onInformation },
+    { ...limits, upstream, connections, departure: followed.departure, onInformation },
     followed,
   )
 }

@@ -162,6 +162,23 @@ describe('an event stream', () => {
     expect(answer.endsWith('\r\n0\r\n\r\n')).toBe(type === 'text/event-stream')
   })
 
+  it('ends as one does when the gateway stops, of an MCP server too', async () => {
+    const { port, gateway } = await openGateway({ mcp: [{ path: '/mcp' }] }, (_, outgoing) => {
+      outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
+      outgoing.write('data: 1\n\n')
+    })
+    for (const lines of [
+      ['GET /open/stream HTTP/1.1', 'Host: api.example'],
+      [...(await signedLines('/mcp')), 'Accept: text/event-stream'],
+    ]) {
+      const { heard, closed } = talk(port, message(lines))
+      await expect.poll(heard).toMatch(/data: 1/)
+      gateway.endStreams()
+      await closed
+      expect(heard()).toMatch(/\r\n0\r\n\r\n$/)
+    }
+  })
+
   it('is given up when the client goes', async () => {
     let open = 0
     const { port } = await openGateway({}, (_, outgoing) => {

@@ -1,23 +1,17 @@
 import cluster from 'node:cluster'
+import type { Log } from 'countersign/observability'
 import { createMemoryNonces, createRateLimit } from 'countersign/resource'
-import {
-  type ConfiguredGateway,
-  createConfiguredGateway,
-  loadGatewayConfig,
-  type SharedMemory,
-} from 'countersign-gateway'
+import { type LoadedGatewayConfig, loadGatewayConfig, type SharedMemory } from 'countersign-gateway'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
-import { openListener } from '../network/open-listener.js'
+import { withLog } from '../network/with-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { parseWorkers } from '../workers/parse-workers.js'
 import { leaveWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
 import { answerWorkers, callFirst } from '../workers/shared-calls.js'
 import { followFile } from './follow-file.js'
-
-/** Milliseconds that what is under way gets when the gateway stops. */
-const patience = 8000
+import { startGateway } from './start-gateway.js'
 
 /** `countersign gateway`: a reverse proxy, until it is told to stop. */
 export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, workers }, terminal) => {
@@ -35,23 +29,40 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, 
     return runWorkers(count, terminal)
   }
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
-  const { id, listen } = config.settings
-  const gateway = createConfiguredGateway(config, { shared: count > 1 ? sharedByWorkers() : undefined })
-  await openListener(gateway.server, listen, { host: 'listen.host', port: 'listen.port' })
-  const { verifyOnly: only, proxy, upstream: behind } = config.settings
-  const what = only ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`
-  terminal.notify(`${what} at ${listen.host}, port ${listen.port}${only ? '' : `, in front of ${behind}`}.`)
+  const shared = count > 1 ? sharedByWorkers() : undefined
+  return withLog(terminal, (log) => run(config, { load, shared, log }, terminal)).finally(leaveWorkers)
+}
+
+interface Given {
+  load: () => Promise<LoadedGatewayConfig>
+  shared: SharedMemory | undefined
+  log: Log
+}
+
+async function run(config: LoadedGatewayConfig, { load, shared, log }: Given, terminal: Terminal): Promise<number> {
+  const { id, listen, admin, verifyOnly, proxy, upstream } = config.settings
+  const gateway = await startGateway(config, { shared, log })
+  const what = verifyOnly ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`
+  terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, in front of ${upstream}`}.`)
   tellListening()
+  log.write('info', 'started', { id, host: listen.host, port: listen.port, adminPort: admin?.port })
   async function reload(): Promise<void> {
     const next = await load()
     gateway.use(next)
-    terminal.notify(`${next.file} was read again: ${next.settings.routes.length} routes.`)
+    const routes = next.settings.routes.length
+    terminal.notify(`${next.file} was read again: ${routes} routes.`)
+    log.write('info', 'config.read', { file: next.file, routes })
   }
-  const followed = followFile(config.file, reload, (reason) => terminal.notify(`Goes on as before. ${reason}`))
-  await untilStopped(terminal, () => followed.now())
+  function keep(reason: string): void {
+    terminal.notify(`Goes on as before. ${reason}`)
+    log.write('error', 'config.not_read', { file: config.file, reason })
+  }
+  const followed = followFile(config.file, reload, keep)
+  const signal = await untilStopped(terminal, () => followed.now())
   followed.stop()
-  await stop(gateway)
-  leaveWorkers()
+  log.write('info', 'stopping', { signal })
+  await gateway.stop()
+  log.write('info', 'stopped')
   return exitStatus.done
 }
 
@@ -61,11 +72,11 @@ function sharedByWorkers(): SharedMemory {
 }
 
 /** What ends a shell's programs makes this one read its configuration again. */
-function untilStopped({ onStop }: Terminal, onHangUp: () => void): Promise<void> {
+function untilStopped({ onStop }: Terminal, onHangUp: () => void): Promise<string> {
   return new Promise((resolve) => {
     const listen = (): void => {
       const release = onStop(({ by }) => {
-        if (by !== 'SIGHUP') return resolve()
+        if (by !== 'SIGHUP') return resolve(by)
         release()
         // When whoever told us has told everybody: what listens now is told of the next one.
         queueMicrotask(listen)
@@ -74,15 +85,6 @@ function untilStopped({ onStop }: Terminal, onHangUp: () => void): Promise<void>
     }
     listen()
   })
-}
-
-async function stop({ server, close }: ConfiguredGateway): Promise<void> {
-  const late = setTimeout(() => server.closeAllConnections(), patience)
-  const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
-  server.closeIdleConnections()
-  close()
-  await closed
-  clearTimeout(late)
 }
 
 const needsConfig = `gateway needs --config <file>. The smallest file, after countersign keys generate --out api-key.json:

@@ -1,16 +1,17 @@
 import cluster from 'node:cluster'
-import { createLog } from 'countersign/observability'
+import type { Log } from 'countersign/observability'
 import { isLoopbackIdentifier } from 'countersign/wire'
-import { isPostgresUrl, loadConfig } from 'countersign-server'
+import { isPostgresUrl, type LoadedConfig, loadConfig } from 'countersign-server'
 import { CommandError, usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
+import { withLog } from '../network/with-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { parseWorkers } from '../workers/parse-workers.js'
 import { leaveWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
 import { firstSteps } from './first-steps.js'
 import { isIssuerPort } from './is-issuer-port.js'
-import { readForStart } from './read-for-start.js'
+import { readForStart, type StartFiles } from './read-for-start.js'
 import { startServer } from './start-server.js'
 
 /** `countersign serve`: the auth server, until it is told to stop. */
@@ -24,37 +25,28 @@ export const serveCommand: Run = async ({ config: path, workers }, terminal) => 
   }
   const files = await readForStart(config, terminal.env)
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
-  const log = createLog({ to: descriptorOf(terminal.output) ?? terminal.output })
-  const onUnhandled = (error: unknown) => log.failure('unhandled_rejection', error)
-  process.on('unhandledRejection', onUnhandled)
-  try {
-    const { firstStart, stop } = await startServer(config, { ...files, log, env: terminal.env })
-    const { issuer, listen, admin } = config.settings
-    if (firstStart) terminal.notify(firstSteps(config))
-    if (config.settings.allowInsecureLoopback)
-      terminal.notify('Warning: allowInsecureLoopback is set: this is for development on one machine only.')
-    if (isLoopbackIdentifier(issuer) && !isIssuerPort(config.settings))
-      terminal.notify(
-        `Warning: listen.port is ${listen.port}, and issuer is ${issuer}. Signing in fails with 403 unless people open ${issuer}.`,
-      )
-    terminal.notify(`${issuer} is served at ${listen.host}, port ${listen.port}. Ctrl-C stops it.`)
-    tellListening()
-    log.write('info', 'started', { issuer, host: listen.host, port: listen.port, adminPort: admin?.port })
-    const signal = await firstStop(terminal)
-    log.write('info', 'stopping', { signal })
-    await stop()
-    log.write('info', 'stopped')
-    return exitStatus.done
-  } finally {
-    process.removeListener('unhandledRejection', onUnhandled)
-    await log.close()
-    leaveWorkers()
-  }
+  return withLog(terminal, (log) => serve(config, { ...files, log }, terminal)).finally(leaveWorkers)
 }
 
-/** Of standard output: writing to the stream itself would wait for whoever reads it. */
-function descriptorOf(output: NodeJS.WritableStream): number | undefined {
-  return 'fd' in output && typeof output.fd === 'number' ? output.fd : undefined
+async function serve(config: LoadedConfig, given: StartFiles & { log: Log }, terminal: Terminal): Promise<number> {
+  const { log } = given
+  const { firstStart, stop } = await startServer(config, { ...given, env: terminal.env })
+  const { issuer, listen, admin } = config.settings
+  if (firstStart) terminal.notify(firstSteps(config))
+  if (config.settings.allowInsecureLoopback)
+    terminal.notify('Warning: allowInsecureLoopback is set: this is for development on one machine only.')
+  if (isLoopbackIdentifier(issuer) && !isIssuerPort(config.settings))
+    terminal.notify(
+      `Warning: listen.port is ${listen.port}, and issuer is ${issuer}. Signing in fails with 403 unless people open ${issuer}.`,
+    )
+  terminal.notify(`${issuer} is served at ${listen.host}, port ${listen.port}. Ctrl-C stops it.`)
+  tellListening()
+  log.write('info', 'started', { issuer, host: listen.host, port: listen.port, adminPort: admin?.port })
+  const signal = await firstStop(terminal)
+  log.write('info', 'stopping', { signal })
+  await stop()
+  log.write('info', 'stopped')
+  return exitStatus.done
 }
 
 const needsPostgres =

@@ -1,3 +1,4 @@
+import { createServer } from 'node:http'
 import { createClientAddress, createNodeListener, createTrustedPeers } from 'countersign/node'
 import { createMetrics, type Log, type Metrics } from 'countersign/observability'
 import {
@@ -11,15 +12,16 @@ import {
   storedKeys,
 } from 'countersign-server'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
-import { openListener } from '../network/open-listener.js'
+import { limitConnections } from '../network/limit-connections.js'
+import { httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
+import { createReadinessView } from '../network/readiness-view.js'
+import { createStoppableServer } from '../network/stoppable-server.js'
 import { workerPlace } from '../workers/run-workers.js'
-import { createAdminListener } from './admin-listener.js'
 import { createObserver, type Observer } from './create-observer.js'
-import { createReadinessView } from './create-readiness-view.js'
+import { describeUnready } from './describe-unready.js'
 import { followPolicies } from './follow-policies.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import type { StartFiles } from './read-for-start.js'
-import { createStoppableServer, patience } from './stoppable-server.js'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -126,7 +128,7 @@ interface Watch {
 async function listen(
   server: ReturnType<typeof createAuthServer>,
   settings: LoadedConfig['settings'],
-  { log, metrics: { registry }, observer: { observe, requestId } }: Watch,
+  { log, metrics, observer: { observe, requestId } }: Watch,
 ): Promise<() => Promise<void>> {
   const clientAddress = createClientAddress(settings.trustProxy)
   const answer = createNodeListener(
@@ -144,33 +146,21 @@ async function listen(
     idlePerAddress = Math.ceil(connections / 4),
     connectionsPerNetwork: perNetwork = Math.ceil(connections / 2),
   } = settings.limits
-  const shares = { idlePerAddress, perNetwork, isExempt: createTrustedPeers(settings.trustProxy) }
-  const open = createStoppableServer(observe(answer), { connections, shares })
-  const admin = createStoppableServer(
-    createAdminListener({
-      readinessProblem: createReadinessView({ isStopping: () => open.stopping, ready: () => server.ready() }, log),
-      metrics: async () => ({ text: await registry.metrics(), type: registry.contentType }),
-    }),
-    { connections },
+  const open = createStoppableServer(createServer(httpTimes, observe(answer)))
+  open.server.maxConnections = connections
+  limitConnections(open.server, { idlePerAddress, perNetwork, isExempt: createTrustedPeers(settings.trustProxy) })
+  const readinessProblem = createReadinessView(
+    { isStopping: () => open.stopping, ready: () => server.ready(), describe: describeUnready },
+    log,
   )
-  const ofIssuer = isIssuerPort(settings)
-  await openListener(open.server, settings.listen, {
-    host: 'listen.host',
-    port: ofIssuer ? 'the port of issuer' : 'listen.port',
+  const port = isIssuerPort(settings) ? 'the port of issuer' : 'listen.port'
+  const { listen: at, admin } = settings
+  return listenWithAdmin(open, {
+    listen: at,
+    settings: { host: 'listen.host', port },
+    admin: admin && { ...admin, port: admin.port + workerPlace() },
+    connections,
+    readinessProblem,
+    metrics,
   })
-  try {
-    if (settings.admin) {
-      const at = { ...settings.admin, port: settings.admin.port + workerPlace() }
-      await openListener(admin.server, at, { host: 'admin.host', port: 'admin.port' })
-    }
-  } catch (error) {
-    await open.stop()
-    throw error
-  }
-  return async () => {
-    const end = performance.now() + patience
-    await open.stop()
-    // Until now /readyz said that it is stopping.
-    if (settings.admin) await admin.stop(Math.max(0, end - performance.now()))
-  }
 }

@@ -15,13 +15,15 @@ export interface PassedAnswer {
   /** Seconds that the upstream may be silent within an answer that is no event stream. */
   silence: number
   followed: Followed
+  /** What ends event streams, since the gateway stops. */
+  streams: Set<() => void>
 }
 
 /** Passes an answer on as it comes, with its trailers. What has no known end ends with what allowed it (G08). */
 export async function passAnswer(
   answer: IncomingMessage,
   outgoing: ServerResponse,
-  { headers, resource, verified, silence, followed }: PassedAnswer,
+  { headers, resource, verified, silence, followed, streams }: PassedAnswer,
 ): Promise<void> {
   const isEvents = /^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')
   const hasEnd = answer.headers['content-length'] !== undefined
@@ -31,37 +33,35 @@ export async function passAnswer(
   outgoing.writeHead(answer.statusCode ?? 502, verified ? head : varyBySigner(head))
   followed.outcome = 'ok'
   // What came in one piece with its head goes on in one piece.
-  if (answer.complete) return endAs(answer, outgoing, answer.read() as Buffer | null)
+  if (answer.complete) return endWithTrailers(answer, outgoing, answer.read() as Buffer | null)
   if (answer.readableLength === 0) outgoing.flushHeaders()
   const began = performance.now()
   const { socket } = answer
-  let isLeft = false
   let isOver = false
-  outgoing.once('close', () => {
-    isLeft = !answer.destroyed
-  })
   answer.once('close', () => {
-    if (!answer.complete && !isLeft && !isOver) followed.outcome = 'upstream_failed'
+    // Where the client left, that was first.
+    if (!answer.complete && !isOver && !followed.departure.isGone) followed.outcome = 'upstream_failed'
   })
   if (!isEvents) answer.setTimeout(silence * 1000, () => answer.destroy())
-  const stop =
-    verified && !hasEnd
-      ? whenEnded(resource, verified, () => {
-          isOver = true
-          followed.outcome = 'revoked'
-          answer.destroy()
-          if (isEvents) outgoing.end()
-          else outgoing.destroy()
-        })
-      : () => undefined
+  const endAs = (outcome: string) => () => {
+    isOver = true
+    followed.outcome = outcome
+    answer.destroy()
+    if (isEvents) outgoing.end()
+    else outgoing.destroy()
+  }
+  const stop = verified && !hasEnd ? whenEnded(resource, verified, endAs('revoked')) : () => undefined
+  const onStop = endAs('ok')
+  if (isEvents) streams.add(onStop)
   try {
-    await pump(answer, outgoing, () => endAs(answer, outgoing))
+    await pump(answer, outgoing, () => endWithTrailers(answer, outgoing))
   } catch {
     if (followed.outcome === 'upstream_failed') tellBrokenOff(answer, followed, began)
     // What was sent of it must not be taken for whole.
     if (!outgoing.writableEnded) outgoing.destroy()
   } finally {
     stop()
+    streams.delete(onStop)
     answer.removeAllListeners('timeout')
     socket.setTimeout(0)
   }
@@ -78,7 +78,7 @@ function tellBrokenOff(
 }
 
 /** Ends an answer with the trailers that it came with. */
-function endAs(answer: IncomingMessage, outgoing: ServerResponse, rest: Buffer | null = null): void {
+function endWithTrailers(answer: IncomingMessage, outgoing: ServerResponse, rest: Buffer | null = null): void {
   if (answer.rawTrailers.length > 0)
     outgoing.addTrailers(pairsOf(passedTrailers(answer.rawTrailers, answer.rawHeaders)))
   outgoing.end(rest ?? undefined)

@@ -20,7 +20,9 @@ export interface ConfiguredGateway {
   readonly server: Server
   /** Takes another configuration, without a dropped connection. The port stays, and whether only subrequests are answered. */
   readonly use: (config: LoadedGatewayConfig) => void
-  /** Ends WebSockets and idle connections to the API. */
+  /** Ends WebSockets and event streams, so that the server can close; the rest goes on. */
+  readonly endStreams: () => void
+  /** Ends connections to the API. The server is yours to close first. */
   readonly close: () => void
 }
 
@@ -65,13 +67,13 @@ export function createConfiguredGateway(
       return { resource: resourceOf(given), proxy, routes, otherwise, trustProxy, assertion }
     }
     const { server, use } = createSubrequestGateway(optionsOf(config))
-    return { server, use: (next) => use(optionsOf(next)), close: () => undefined }
+    return { server, use: (next) => use(optionsOf(next)), endStreams: () => undefined, close: () => undefined }
   }
   const optionsOf = (given: LoadedGatewayConfig): GatewayOptions => {
     const { mcp, upstream = '', routes, otherwise, cors, trustProxy, limits } = given.settings
     const assertion = given.settings.assertion ? { signer: given.signer } : undefined
     return { resource: resourceOf(given), upstream, routes, otherwise, cors, trustProxy, limits, assertion, mcp }
   }
-  const { server, use, close } = createGateway(optionsOf(config))
-  return { server, use: (next) => use(optionsOf(next)), close }
+  const { server, use, endStreams, close } = createGateway(optionsOf(config))
+  return { server, use: (next) => use(optionsOf(next)), endStreams, close }
 }

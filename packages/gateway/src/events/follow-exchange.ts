@@ -1,10 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { Tell } from 'countersign/wire'
+import { type Departure, watchDeparture } from './departure.js'
 
 /** What is told of one request when it is over. */
 export interface Followed {
   /** Undefined where nobody listens. */
   readonly tell: Tell | undefined
+  /** Whether the client left before it was answered. */
+  readonly departure: Departure
   /** The name of its route. */
   route: string
   /** `ok`, or the code of what went wrong; undefined: the status says all that is known. */
@@ -21,14 +25,19 @@ export function followExchange(
   tell: Tell | undefined,
   { method, url = '' }: IncomingMessage,
   outgoing: ServerResponse,
+  upgraded?: Duplex,
 ): Followed {
   const began = performance.now()
   let isTold = false
-  const followed: Followed = { tell, route: otherRoute, outcome: undefined, end }
-  if (tell) {
-    outgoing.once('finish', () => end())
-    outgoing.once('close', () => end())
+  const followed: Followed = {
+    tell,
+    departure: watchDeparture(outgoing, upgraded),
+    route: otherRoute,
+    outcome: undefined,
+    end,
   }
+  if (tell) outgoing.once('finish', () => end())
+  outgoing.once('close', () => end())
   function end(status?: number): void {
     if (!tell || isTold) return
     isTold = true

@@ -1,8 +1,8 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
+import type { Departure } from '../events/departure.js'
 import { UpstreamFailure, type UpstreamOutcome } from '../events/upstream-failure.js'
-import type { Departure } from './departure.js'
 import type { Connections, Upstream } from './upstream.js'
 
 /** A request for the upstream. */

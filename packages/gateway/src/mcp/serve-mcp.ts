@@ -1,11 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
+import { PassThrough, Readable } from 'node:stream'
 import type { Handler } from 'countersign/node'
 import type { McpFetch } from 'countersign/resource/mcp'
 import type { Followed } from '../events/follow-exchange.js'
 import { tellRefused } from '../events/tell-refused.js'
 import { askUpstream } from '../forward/ask-upstream.js'
-import { watchDeparture } from '../forward/departure.js'
 import { answerHeaders, forwardedHeaders } from '../forward/forwarded-headers.js'
 import type { Connections } from '../forward/upstream.js'
 import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
@@ -21,6 +20,8 @@ export const mcpMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE']
 export interface McpTools {
   setup: GatewaySetup
   connections: Connections
+  /** What ends event streams, since the gateway stops. */
+  streams: Set<() => void>
   followed: Followed
 }
 
@@ -28,14 +29,9 @@ export interface McpTools {
  * Serves a path behind which an MCP server is: each tool, resource and prompt needs the scope of the table, lists show what may be
  * used, and sessions are of who got them, as `protectMcp` does it.
  */
-export function serveMcp(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  { mcp }: ProtectedPath,
-  tools: McpTools,
-): Handler {
+export function serveMcp(incoming: IncomingMessage, { mcp }: ProtectedPath, tools: McpTools): Handler {
   const { resource, heard } = tools.setup
-  const answer = mcp.around((request, given) => ask(incoming, outgoing, { ...tools, request, given }))
+  const answer = mcp.around((request, given) => ask(incoming, { ...tools, request, given }))
   return async (request, received) => {
     const response = await answer(request, received).catch((error: unknown) => resource.toResponse(error))
     const error = heard.errorOf(response)
@@ -51,8 +47,7 @@ interface Admitted extends McpTools {
 
 async function ask(
   incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  { request, given, setup, connections, followed }: Admitted,
+  { request, given, setup, connections, streams, followed }: Admitted,
 ): Promise<Response> {
   const { upstream, origin, clientAddress, limits, assertion } = setup
   const { method } = request
@@ -77,7 +72,7 @@ async function ask(
       content: content.length > 0 ? () => Readable.from([content]) : undefined,
       isUpgrade: false,
     },
-    { ...limits, upstream, connections, departure: watchDeparture(outgoing), onInformation: () => undefined },
+    { ...limits, upstream, connections, departure: followed.departure, onInformation: () => undefined },
     followed,
   )
   followed.outcome = 'ok'
@@ -87,7 +82,28 @@ async function ask(
   for (let at = 0; at < lines.length; at += 2) shown.append(lines[at] as string, lines[at + 1] as string)
   const isEmpty = [204, 205, 304].includes(status) || method === 'HEAD'
   if (isEmpty) answer.resume()
-  return new Response(isEmpty ? null : (Readable.toWeb(answer) as ReadableStream), { status, headers: shown })
+  const isEvents = /^text\/event-stream\b/i.test(shown.get('content-type') ?? '')
+  const events = isEvents ? endedBy(streams, answer) : answer
+  return new Response(isEmpty ? null : (Readable.toWeb(events) as ReadableStream), { status, headers: shown })
+}
+
+/** An event stream that ends as one does, when the gateway stops. */
+function endedBy(streams: Set<() => void>, answer: IncomingMessage): Readable {
+  const passed = answer.pipe(new PassThrough())
+  const end = () => {
+    answer.unpipe(passed)
+    answer.destroy()
+    passed.end()
+  }
+  streams.add(end)
+  answer.once('close', () => {
+    if (!answer.complete && !passed.writableEnded) passed.destroy()
+  })
+  passed.once('close', () => {
+    streams.delete(end)
+    answer.destroy()
+  })
+  return passed
 }
 
 function identityOf({ token, scopes, extra }: Admitted['given']['authInfo']): Identity {

@@ -1,6 +1,5 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
-import { type ConnectionShares, limitConnections } from './limit-connections.js'
 
 /** Milliseconds that kept-alive connections get for one more request, which is answered with `Connection: close`. */
 const linger = 1000
@@ -15,31 +14,18 @@ export interface StoppableServer {
   stop(time?: number): Promise<void>
 }
 
-export interface ConnectionLimits {
-  /** All together. */
-  connections: number
-  /** @default none */
-  shares?: ConnectionShares
-}
-
-/** Creates the server; it does not listen yet. */
-export function createStoppableServer(
-  listener: RequestListener,
-  { connections, shares }: ConnectionLimits,
-): StoppableServer {
+/** Follows what a server answers, so that it can stop; it does not listen yet. */
+export function createStoppableServer(server: Server): StoppableServer {
   const running = new Set<ServerResponse>()
   let stopping = false
-  const server = createServer(
-    { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 75_000 },
-    (incoming, outgoing) => {
-      running.add(outgoing)
-      outgoing.once('close', () => running.delete(outgoing))
-      if (stopping) outgoing.setHeader('connection', 'close')
-      listener(incoming, outgoing)
-    },
-  )
-  server.maxConnections = connections
-  if (shares) limitConnections(server, shares)
+  function follow(_incoming: IncomingMessage, outgoing: ServerResponse): void {
+    running.add(outgoing)
+    outgoing.once('close', () => running.delete(outgoing))
+    if (stopping) outgoing.setHeader('connection', 'close')
+  }
+  server.prependListener('request', follow)
+  // Without a listener Node itself tells the client to go on, and calls the one for requests.
+  if (server.listenerCount('checkContinue') > 0) server.prependListener('checkContinue', follow)
 
   async function stop(time = patience): Promise<void> {
     stopping = true

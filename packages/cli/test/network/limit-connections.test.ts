@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
-import { type ConnectionShares, limitConnections } from '../../src/serve/limit-connections.js'
+import { type ConnectionShares, limitConnections } from '../../src/network/limit-connections.js'
 
 interface Client {
   socket: Socket

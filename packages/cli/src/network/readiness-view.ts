@@ -1,9 +1,16 @@
 import type { Log } from 'countersign/observability'
-import { KeyError, StorageError } from 'countersign-server'
+
+export interface ReadinessViewOptions {
+  isStopping: () => boolean
+  /** Rejects where requests should not be sent here. */
+  ready: () => Promise<void>
+  /** In words, why it rejects. */
+  describe: (error: unknown) => string
+}
 
 /** Creates what says in words why requests should not be sent here; the log has the whole of it, once for each change. */
 export function createReadinessView(
-  { isStopping, ready }: { isStopping: () => boolean; ready: () => Promise<void> },
+  { isStopping, ready, describe }: ReadinessViewOptions,
   log: Log,
 ): () => Promise<string | undefined> {
   let told: string | undefined
@@ -26,13 +33,4 @@ export function createReadinessView(
     else if (!found) log.write('info', 'ready')
     return told
   }
-}
-
-function describe(error: unknown): string {
-  if (error instanceof KeyError) return 'its key does not sign'
-  if (error instanceof StorageError && error.code === 'unavailable')
-    return 'the database does not answer, or takes no writes'
-  if (error instanceof StorageError && error.code === 'clock_skew') return `clock_skew: ${error.message}`
-  if (error instanceof StorageError && error.code === 'other_issuer') return 'the database is another issuer’s'
-  return 'something is wrong, see the log'
 }

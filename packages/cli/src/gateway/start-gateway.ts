@@ -1,0 +1,67 @@
+import type { CountersignEvent } from 'countersign'
+import { createMetrics, type Log } from 'countersign/observability'
+import {
+  type ConfiguredGateway,
+  createConfiguredGateway,
+  type LoadedGatewayConfig,
+  type SharedMemory,
+} from 'countersign-gateway'
+import { listenWithAdmin } from '../network/listen-with-admin.js'
+import { createReadinessView } from '../network/readiness-view.js'
+import { createStoppableServer } from '../network/stoppable-server.js'
+import { workerPlace } from '../workers/run-workers.js'
+
+/** Milliseconds after which streams without an end are ended, so that the rest can come to its end. */
+const streamGrace = 4000
+
+/** A gateway that runs. */
+export interface RunningGateway extends Pick<ConfiguredGateway, 'use'> {
+  /** Answers what has begun, ends streams, and closes everything: within 10 s. */
+  readonly stop: () => Promise<void>
+}
+
+/** Opens the ports. @throws CommandError with a sentence for the operator; nothing is left open then */
+export async function startGateway(
+  config: LoadedGatewayConfig,
+  { shared, log }: { shared: SharedMemory | undefined; log: Log },
+): Promise<RunningGateway> {
+  const metrics = createMetrics({ logWriteErrors: () => log.writeErrors })
+  const gateway = createConfiguredGateway(config, {
+    shared,
+    onEvent(event) {
+      if (!isToldByGateway(event)) log.onEvent(event)
+      metrics.onEvent(event)
+    },
+  })
+  const open = createStoppableServer(gateway.server)
+  const { listen, admin } = config.settings
+  const stopListening = await listenWithAdmin(open, {
+    listen,
+    settings: { host: 'listen.host', port: 'listen.port' },
+    admin: admin && { ...admin, port: admin.port + workerPlace() },
+    connections: 256,
+    readinessProblem: createReadinessView(
+      {
+        isStopping: () => open.stopping,
+        ready: async () => undefined,
+        describe: () => 'something is wrong, see the log',
+      },
+      log,
+    ),
+    metrics,
+  })
+  return {
+    use: gateway.use,
+    async stop() {
+      const ending = setTimeout(() => gateway.endStreams(), streamGrace)
+      await stopListening()
+      clearTimeout(ending)
+      gateway.close()
+    },
+  }
+}
+
+/** That a request was verified is told again when it is answered. */
+function isToldByGateway({ kind, role }: CountersignEvent): boolean {
+  return kind === 'request' && role === 'resource'
+}

@@ -1,0 +1,20 @@
+import { createLog, type Log } from 'countersign/observability'
+import type { Terminal } from '../terminal/terminal.js'
+
+/** Writes a log to standard output while a command serves. */
+export async function withLog<T>({ output }: Terminal, work: (log: Log) => Promise<T>): Promise<T> {
+  const log = createLog({ to: descriptorOf(output) ?? output })
+  const onUnhandled = (error: unknown) => log.failure('unhandled_rejection', error)
+  process.on('unhandledRejection', onUnhandled)
+  try {
+    return await work(log)
+  } finally {
+    process.removeListener('unhandledRejection', onUnhandled)
+    await log.close()
+  }
+}
+
+/** Of standard output: writing to the stream itself would wait for whoever reads it. */
+function descriptorOf(output: NodeJS.WritableStream): number | undefined {
+  return 'fd' in output && typeof output.fd === 'number' ? output.fd : undefined
+}

@@ -1,0 +1,132 @@
+import { get } from 'node:http'
+import { expect, it, onTestFinished } from 'vitest'
+import { type Running, startCommand } from '../run-command.js'
+import { runInProcess, startProgram } from '../run-program.js'
+import { configure } from './configuration.js'
+
+const linesOf = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { event: string; role?: string; level: string })
+
+it('writes a log of its requests, and tells Prometheus of them on a port of its own, without tokens or queries', async () => {
+  const { file, id, adminPort } = await configure((incoming, outgoing) =>
+    incoming.url === '/open/broken' ? outgoing.destroy() : outgoing.end('done'),
+  )
+  const running = startProgram(['gateway', '--config', file])
+  await running.seen(/is protected at/)
+  const ask = async (path: string) => (await fetch(`${id}${path}`, { headers: { connection: 'close' } })).status
+  expect(await ask('/open/1?token=secret')).toBe(200)
+  expect(await ask('/open/broken')).toBe(502)
+  expect(await ask('/events/1')).toBe(401)
+  expect(await ask('/metrics')).toBe(404)
+  expect(await ask('/healthz')).toBe(404)
+  const look = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${adminPort}${path}`)
+    return `${response.status} ${await response.text()}`
+  }
+  expect(await look('/healthz')).toBe('200 alive\n')
+  expect(await look('/readyz')).toBe('200 ready\n')
+  const metrics = await look('/metrics')
+  expect(metrics).toContain('countersign_requests_total{role="gateway",route="GET /open/*",outcome="ok"} 1\n')
+  expect(metrics).toContain('countersign_requests_total{role="gateway",route="other",outcome="not_found"} 2\n')
+  expect(metrics).toContain('countersign_upstream_total{route="GET /open/*",outcome="reset"} 1\n')
+  expect(metrics).toContain('nodejs_eventloop_lag_p99_seconds')
+  const { status, stdout } = await running.stop()
+  expect(status).toBe(0)
+  const lines = linesOf(stdout)
+  expect(lines[0]).toMatchObject({ level: 'info', event: 'started', id, adminPort })
+  expect(lines.filter(({ event }) => event === 'request')).toMatchObject([
+    { role: 'gateway', route: 'GET /open/*', outcome: 'ok', status: 200, path: '/open/1' },
+    { role: 'gateway', route: 'GET /open/*', outcome: 'upstream_failed', status: 502 },
+    { role: 'gateway', route: 'GET /events/*', outcome: 'signature_missing', status: 401 },
+    { role: 'gateway', route: 'other', outcome: 'not_found' },
+    { role: 'gateway', route: 'other', outcome: 'not_found' },
+  ])
+  expect(lines.filter(({ event }) => event === 'refusal')).toMatchObject([
+    { role: 'resource', code: 'signature_missing' },
+    { role: 'gateway', code: 'not_found' },
+    { role: 'gateway', code: 'not_found' },
+  ])
+  expect(lines.filter(({ event }) => event === 'upstream')).toMatchObject([{ level: 'warn', outcome: 'reset' }])
+  expect(lines.slice(-2)).toMatchObject([{ event: 'stopping', signal: 'SIGTERM' }, { event: 'stopped' }])
+  expect(stdout).not.toContain('secret')
+})
+
+it('has an admin port whose settings are checked', async () => {
+  const api = () => undefined
+  const misspelt = await configure(api, { admin: { prot: 1 }, admni: {} })
+  const { status, stderr } = await runInProcess('gateway', '--config', misspelt.file)
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/admin\.prot: is no setting; did you mean admin\.port\?/)
+  expect(stderr).toMatch(/admni: is no setting; did you mean admin\?/)
+  const { file, port } = await configure(api)
+  const env = { COUNTERSIGN_GATEWAY_ADMIN_PORT: String(port) }
+  const taken = await startProgram(['gateway', '--config', file], { env }).finished
+  expect(taken.stderr).toMatch(/is in use: change admin\.port\./)
+})
+
+/** The first bytes of an answer, and how it ended. */
+function read(url: string): { begun: Promise<string>; ended: Promise<{ text: string; isWhole: boolean }> } {
+  let text = ''
+  let begin: (text: string) => void = () => undefined
+  const begun = new Promise<string>((resolve) => {
+    begin = resolve
+  })
+  const ended = new Promise<{ text: string; isWhole: boolean }>((resolve) => {
+    const request = get(url, { agent: false }, (answer) => {
+      answer.setEncoding('utf8')
+      answer.on('data', (chunk: string) => {
+        text += chunk
+        begin(text)
+      })
+      answer.on('error', () => undefined)
+      answer.once('close', () => resolve({ text, isWhole: answer.complete }))
+    })
+    request.on('error', () => resolve({ text, isWhole: false }))
+  })
+  return { begun, ended }
+}
+
+async function stopped({ child, finished }: Running): Promise<{ status: number | null; took: number }> {
+  const began = performance.now()
+  child.kill('SIGTERM')
+  const { status } = await finished
+  return { status, took: performance.now() - began }
+}
+
+it.each([
+  ['in one process', []],
+  ['in two', ['--workers', '2']],
+])(
+  'at SIGTERM answers what has begun, says that it stops, and ends streams as streams end, %s',
+  async (_, flags) => {
+    const { file, id, adminPort } = await configure(({ url }, outgoing) => {
+      if (url === '/open/slow') return void setTimeout(() => outgoing.end('slow and whole'), 2500)
+      outgoing.writeHead(200, { 'content-type': url === '/open/stream' ? 'text/event-stream' : 'text/plain' })
+      const timer = setInterval(() => outgoing.write('data: tick\n\n'), 100)
+      outgoing.once('close', () => clearInterval(timer))
+    })
+    const running = startCommand(['gateway', '--config', file, ...flags])
+    onTestFinished(() => void running.child.kill('SIGKILL'))
+    await running.seen(flags.length > 0 ? /(?:is protected at[\s\S]*){2}/ : /is protected at/)
+    const slow = Array.from({ length: 4 }, () => read(`${id}/open/slow`))
+    const streams = Array.from({ length: 4 }, () => read(`${id}/open/stream`))
+    const endless = read(`${id}/open/endless`)
+    await Promise.all([...streams, endless].map(({ begun }) => begun))
+    const stopping = stopped(running)
+    await running.seen(/"stopping"/)
+    expect(await (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text()).toBe('not ready: it is stopping\n')
+    await expect(fetch(`${id}/open/slow`)).rejects.toThrow()
+    for (const { ended } of slow) expect(await ended).toEqual({ text: 'slow and whole', isWhole: true })
+    for (const { ended } of streams) expect(await ended).toMatchObject({ isWhole: true })
+    // What is no event stream must not look whole.
+    expect(await endless.ended).toMatchObject({ isWhole: false })
+    const { status, took } = await stopping
+    expect(status).toBe(0)
+    expect(took).toBeGreaterThan(4000)
+    expect(took).toBeLessThan(10_000)
+  },
+  30_000,
+)
