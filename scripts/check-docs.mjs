@@ -88,19 +88,23 @@ for (const path of [...documents, ...sources]) {
       if (!sections.has(section)) failures.push(`${path} cites S§${section}, which docs/protocol.md does not explain`)
 }
 
-// The pages about agents and MCP show each example as it is run.
-const shown = new Map(
-  [...`${read('docs/agents.md')}\n${read('docs/mcp.md')}`.matchAll(/^```(?:ts|python) (\S+)\n([\s\S]*?)^```$/gm)].map(
-    ([, name, code]) => [name, code],
-  ),
+// These pages show each example as it is run, and no other program in TypeScript or Python.
+const pages = ['agents', 'apis', 'gateway', 'mcp', 'testing'].map((page) => `docs/${page}.md`)
+const shown = pages.flatMap((page) =>
+  [...read(page).matchAll(/^```(\w+) (\S+)\n([\s\S]*?)^```$/gm)].map(([, language, name, code]) => ({
+    page,
+    language,
+    name,
+    code,
+  })),
 )
-const examples = filesIn('examples', /\.(?:ts|py)$/)
+const examples = filesIn('examples', /\.(?:ts|py|mjs|json)$/).filter((path) => basename(path) !== 'tsconfig.json')
 for (const path of examples)
-  if (shown.get(basename(path)) !== read(path))
-    failures.push(`neither docs/agents.md nor docs/mcp.md shows ${path} as it is`)
-for (const name of shown.keys())
-  if (!examples.some((path) => basename(path) === name))
-    failures.push(`docs/agents.md shows ${name}, which is no example`)
+  if (!shown.some(({ name, code }) => name === basename(path) && code === read(path)))
+    failures.push(`none of ${pages.join(', ')} shows ${path} as it is`)
+for (const { page, language, name } of shown)
+  if (['ts', 'python'].includes(language) && !examples.some((path) => basename(path) === name))
+    failures.push(`${page} shows ${name}, which is no example`)
 
 // Readers have the documents of the repository, and no others.
 for (const path of sources)

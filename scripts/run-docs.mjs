@@ -55,7 +55,7 @@ const failures = []
 /** The blocks of a document that are commands or files, in order. */
 function blocksOf(document) {
   const text = readFileSync(join(root, document), 'utf8')
-  return [...text.matchAll(/^```(sh|js)(?: ([\w.-]+))?\n([\s\S]*?)^```$/gm)].flatMap(
+  return [...text.matchAll(/^```(sh|js|json|python|nginx)(?: ([\w.-]+))?\n([\s\S]*?)^```$/gm)].flatMap(
     ({ 1: language, 2: name, 3: body, index }) => {
       const line = text.slice(0, index).split('\n').length
       return language === 'sh' || name ? [{ language, name, body, where: `${document}:${line}` }] : []
@@ -66,18 +66,26 @@ function blocksOf(document) {
 /** The document that is about a whole machine. */
 const ofMachine = 'docs/deployment.md'
 
-/** What bash is given: files are written, and what a block leaves running is waited for. */
+/** What bash is given: files are written, and what a block leaves running, or ends, is waited for. */
 function scriptOf(blocks) {
   const parts = blocks.map(({ language, name, body, where }) => {
-    if (language === 'js') return `cat > ${name} <<'END_OF_FILE'\n${body}END_OF_FILE`
+    if (language !== 'sh') return `cat > ${name} <<'END_OF_FILE'\n${body}END_OF_FILE`
     const stays = /(?<!&)&$/m.test(body)
-    return [`block=${where}`, ...(stays ? ['before=$(listeners)'] : []), body, ...(stays ? ['settle'] : [])].join('\n')
+    const ends = /^kill /m.test(body)
+    return [
+      `block=${where}`,
+      ...(stays ? ['before=$(listeners)'] : []),
+      body,
+      ...(stays ? ['settle'] : []),
+      ...(ends ? ['rest'] : []),
+    ].join('\n')
   })
   return `set -Eeuo pipefail
 trap 'echo "$block: $BASH_COMMAND: status $?" >&3' ERR
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 listeners() { grep -c " 0A " /proc/net/tcp || true; }
 settle() { for _ in $(seq 100); do sleep 0.2; [ "$(listeners)" -gt "$before" ] && sleep 0.5 && return; done; echo "$block: nothing listens" >&3; exit 1; }
+rest() { for _ in $(seq 20); do seen=$(listeners); sleep 1; [ "$(listeners)" = "$seen" ] && return; done; true; }
 ${parts.join('\n')}
 `
 }
@@ -140,6 +148,27 @@ esac
   writeFileSync(join(folder, 'bin', 'npm'), script, { mode: 0o755 })
 }
 
+/** An `npx` for the blocks: `countersign fetch` asks its person in a terminal, and so has one. */
+function writeNpx() {
+  const npx = spawnSync('sh', ['-c', 'command -v npx'], { encoding: 'utf8' }).stdout.trim()
+  const script = `#!/usr/bin/env bash
+case "$*" in
+  "countersign fetch "*) printf -v line '%q ' ${npx} "$@"; exec script -qefc "$line" /dev/null ;;
+  *) exec ${npx} "$@" ;;
+esac
+`
+  writeFileSync(join(folder, 'bin', 'npx'), script, { mode: 0o755 })
+}
+
+/** An `nginx` for the blocks: they are run as root, who is the only one in a network of its own. */
+function writeNginx() {
+  const script = `#!/bin/sh\nPATH="$PATH:/usr/sbin"\nexec "$(which -a nginx | tail -n 1)" -g 'user root;' "$@"\n`
+  writeFileSync(join(folder, 'bin', 'nginx'), script, { mode: 0o755 })
+}
+
+/** Where a program tells its person to decide. */
+const asked = /(?:decide here.*: |Open this page in your browser:\r?\n\r?\n {2})(http\S+)\r?\n/g
+
 async function run(document, blocks) {
   const cwd = freshRepository(document)
   const machine = document === ofMachine ? createMachine(join(folder, 'machine')) : undefined
@@ -150,6 +179,9 @@ async function run(document, blocks) {
     // The agent of the command line, which would be that of whoever runs this.
     COUNTERSIGN_HOME: join(cwd, '..', 'agent-home'),
     NO_COLOR: '1',
+    // Pages are opened by the scripted person, and by nobody else.
+    DISPLAY: '',
+    WAYLAND_DISPLAY: '',
   }
   const child = spawn('bash', ['-c', machine ? machine.within(scriptOf(blocks)) : scriptOf(blocks)], {
     cwd,
@@ -165,7 +197,7 @@ async function run(document, blocks) {
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (data) => {
       output += data
-      for (const [, url] of output.matchAll(/decide here.*: (http\S+)\n/g)) {
+      for (const [, url] of output.matchAll(asked)) {
         if (visited.has(url)) continue
         visited.add(url)
         decide(url, person).catch((error) => {
@@ -185,7 +217,7 @@ const byDocument = documents.map((document) => ({ document, blocks: blocksOf(doc
 const runnable = byDocument
   .map(({ document, blocks }) => ({
     document,
-    blocks: blocks.filter(({ language, name }) => language === 'js' || !name),
+    blocks: blocks.filter(({ language, name }) => language !== 'sh' || !name),
   }))
   .filter(({ document, blocks }) => wanted.includes(document) && blocks.some(({ language }) => language === 'sh'))
 
@@ -207,6 +239,8 @@ function requireListed() {
 function prepare() {
   execFileSync(process.execPath, [join(root, 'scripts/tarballs.mjs')], { cwd: folder, stdio: 'ignore' })
   writeNpm()
+  writeNpx()
+  writeNginx()
   const installs = runnable.flatMap(({ blocks }) =>
     blocks.flatMap(({ body }) => [...body.matchAll(/^npm install (.*?)(?: &&)?$/gm)].map(([, words]) => words)),
   )

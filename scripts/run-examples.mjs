@@ -28,7 +28,7 @@ function compile() {
 /** Every program is short, and is run. */
 function requireShortAndRun() {
   const programs = readdirSync(examples, { recursive: true, encoding: 'utf8' }).filter(
-    (path) => /\.(?:ts|py)$/.test(path) && !path.startsWith('dist'),
+    (path) => /\.(?:ts|py|mjs|json)$/.test(path) && path !== 'tsconfig.json' && !path.startsWith('dist'),
   )
   const run = checks.flatMap(({ files }) => files)
   for (const path of programs) {

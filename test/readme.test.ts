@@ -14,12 +14,13 @@ it('has call sites in the README and the documents that compile as they stand', 
       .map((name) => join('docs', name)),
   ]
   const text = documents.map((document) => readFileSync(join(root, document), 'utf8')).join('\n')
-  const blocks = [...text.matchAll(/^```(?:ts|js(?: [\w.-]+)?)\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
+  const blocks = [...text.matchAll(/^```(ts|js)(?: [\w.-]+\.mjs)?\n([\s\S]*?)^```/gm)]
   expect(blocks.length).toBeGreaterThanOrEqual(16)
   const folder = join(root, '.reports', 'readme')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  for (const [index, code] of blocks.entries()) writeFileSync(join(folder, `example-${index}.ts`), code)
+  for (const [index, [, language, code = '']] of blocks.entries())
+    writeFileSync(join(folder, `example-${index}.${language === 'js' ? 'mjs' : 'ts'}`), code)
   const config = {
     extends: '../../tsconfig.base.json',
     compilerOptions: {
@@ -28,8 +29,10 @@ it('has call sites in the README and the documents that compile as they stand', 
       declarationMap: false,
       noEmit: true,
       noUnusedLocals: false,
+      allowJs: true,
+      checkJs: true,
     },
-    include: ['*.ts'],
+    include: ['*.ts', '*.mjs'],
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   const { status, stdout } = spawnSync(

@@ -1,46 +1,15 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openKeyService } from './key-service.mjs'
-import { countersign, freePort, publishAgent } from './parties.mjs'
+import { countersign, freePort } from './parties.mjs'
 import { createPerson } from './person.mjs'
-import { start, startAtTerminal } from './run-program.mjs'
+import { protectedApis } from './protected-apis.mjs'
+import { start } from './run-program.mjs'
+import { ownAgent, programsOf, python, runAndAllow, shownPage, untilServed } from './stage.mjs'
 
-/** The page that a terminal shows. */
-const shownPage = /\n {2}(http:\/\/\S+request_token\S+)\r?\n/
 const printedPage = /decide here.*: (http\S+)\n/
 const events = /^200 The events of \S+\.\n$/
-
-/** Debian's, which has the package that the example needs. */
-const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
-
-/** How the programs of a stage are started: compiled, each in the folder of its check. */
-function programsOf({ dist, cwd }) {
-  const script = (name) => join(dist, `${name}.js`)
-  return {
-    run: (name, env, ...args) => start(process.execPath, [script(name), ...args], { cwd, env }),
-    runAtTerminal: (name, env, ...args) => startAtTerminal(process.execPath, [script(name), ...args], { cwd, env }),
-  }
-}
-
-/** An agent without a server: its key in the folder, its documents on a host of static files. */
-async function ownAgent(stage) {
-  const { root, cwd, authServer, api, closers } = stage
-  const made = await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
-  assert.equal(made.status, 0, made.stderr)
-  const host = await publishAgent(JSON.parse(made.stdout).keys)
-  closers.push(() => host.close())
-  return { host, env: { AGENT_ID: host.id, AUTH_SERVER: authServer, API: api.url } }
-}
-
-/** Runs a program at a terminal, where its person allows what it asks for. */
-async function runAndAllow({ runAtTerminal }, name, env) {
-  const running = runAtTerminal(name, env)
-  const [, page] = await running.seen(shownPage)
-  const { html } = await createPerson('testuser').visit(page)
-  assert.match(html, /go back to|close this/i)
-  return running.ended
-}
 
 async function script(stage) {
   const programs = programsOf(stage)
@@ -153,16 +122,6 @@ async function webApp(stage) {
   } finally {
     await app.stop()
   }
-}
-
-/** Waits for a server that was just started. */
-async function untilServed(id) {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const { ok } = await fetch(`${id}/jwks.json`).catch(() => ({ ok: false }))
-    if (ok) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  throw new Error(`nothing answers at ${id}`)
 }
 
 /** An MCP server of one SDK generation, asked by a client of the newer one. */
@@ -306,4 +265,5 @@ export const checks = [
   { files: ['kms-signer.ts'], name: 'a key service signs, also after a 429', run: keyInKeyService },
   { files: ['kms-signer.ts'], name: 'what a key service fails with is said', run: failingKeyService },
   { files: ['keychain-signer.ts'], name: 'the key is in the keychain', run: keyInKeychain },
+  ...protectedApis,
 ]

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { countersign, freePort } from './parties.mjs'
+import { start } from './run-program.mjs'
+import { ownAgent, programsOf, python, runAndAllow, untilServed } from './stage.mjs'
+
+/** The folder of a check, with the key of an API. */
+async function withKey({ root, cwd }) {
+  const made = await countersign(root, ['keys', 'generate', '--out', 'api-key.json'], { cwd }).ended
+  assert.equal(made.status, 0, made.stderr)
+}
+
+/** A configuration of the examples, at other addresses. */
+function configure({ examples, cwd }, file, changes) {
+  const shown = JSON.parse(readFileSync(join(examples, file), 'utf8'))
+  writeFileSync(join(cwd, file), JSON.stringify({ ...shown, ...changes }))
+}
+
+/** Starts a program that listens, and ends it with the check. */
+async function serveUntilClosed({ closers }, running, pattern) {
+  closers.push(() => running.stop())
+  await running.seen(pattern)
+}
+
+async function startNotes(stage, port) {
+  const { examples, cwd, closers } = stage
+  const running = start(python, ['-u', join(examples, 'python', 'notes.py')], { cwd, env: { PORT: String(port) } })
+  closers.push(() => running.stop())
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error(`nothing answers at ${port}`)
+}
+
+/** What a person's agent gets who allows it, and what nobody gets who signs nothing. */
+async function requireProtected(stage, id) {
+  await untilServed(id)
+  assert.equal((await fetch(`${id}/notes`)).status, 401, 'a request that nobody signed')
+  const forged = { 'X-AAuth-Issuer': stage.authServer, 'X-AAuth-Subject': 'somebody' }
+  assert.equal((await fetch(`${id}/notes`, { headers: forged })).status, 401, 'and says who asks itself')
+  const { env } = await ownAgent(stage)
+  const allowed = await runAndAllow(programsOf(stage), 'script', { ...env, API: `${id}/notes` })
+  assert.equal(allowed.status, 0, allowed.stdout)
+  const { person, notes } = JSON.parse(allowed.printed.replace(/^200 /, ''))
+  assert.deepEqual([person[0], notes], [stage.authServer, []])
+  assert.match(person[1], /^\S+$/)
+}
+
+async function pythonBehindGateway(stage) {
+  const { root, cwd, authServer } = stage
+  const [port, behind] = [await freePort(), await freePort()]
+  const id = `http://127.0.0.1:${port}`
+  await withKey(stage)
+  await startNotes(stage, behind)
+  configure(stage, 'gateway.json', { id, authServer, upstream: `http://127.0.0.1:${behind}`, listen: { port } })
+  const gateway = countersign(root, ['gateway', '--config', 'gateway.json'], { cwd })
+  await serveUntilClosed(stage, gateway, /is protected at/)
+  await requireProtected(stage, id)
+}
+
+/** How each proxy is started with the file of the manual, on loopback and without TLS. */
+const proxies = {
+  nginx: {
+    file: 'nginx-gateway.conf',
+    atPort: (text, port) =>
+      text
+        .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
+        .replaceAll(/^ *(?:listen \[::\].*|http2 on;|ssl_certificate.*)$/gm, ''),
+    run(cwd, site) {
+      mkdirSync(join(cwd, 'temp'))
+      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path temp;`)
+      writeFileSync(
+        join(cwd, 'nginx.conf'),
+        `daemon off; master_process off; user root; pid nginx.pid; events {}
+         http { access_log off; ${temporary.join(' ')} ${site} }`,
+      )
+      return start('nginx', ['-p', cwd, '-e', 'stderr', '-c', join(cwd, 'nginx.conf')], { cwd })
+    },
+  },
+  caddy: {
+    file: 'Caddyfile-gateway',
+    atPort: (text, port) => text.replace(/^api\.example \{/m, `http://127.0.0.1:${port} {`),
+    run(cwd, site) {
+      writeFileSync(join(cwd, 'Caddyfile'), `{\n admin off\n}\n${site}`)
+      const env = { HOME: cwd, XDG_DATA_HOME: cwd, XDG_CONFIG_HOME: cwd }
+      return start('caddy', ['run', '--config', join(cwd, 'Caddyfile')], { cwd, env })
+    },
+  },
+}
+
+async function behindProxy(stage, proxy) {
+  const { root, cwd, authServer, closers } = stage
+  const [port, verify, behind] = [await freePort(), await freePort(), await freePort()]
+  const id = `http://127.0.0.1:${port}`
+  await withKey(stage)
+  await startNotes(stage, behind)
+  configure(stage, 'subrequests.json', { id, authServer, proxy, listen: { port: verify } })
+  const gateway = countersign(root, ['gateway', '--verify-only', '--config', 'subrequests.json'], { cwd })
+  await serveUntilClosed(stage, gateway, /are answered at/)
+  const { file, atPort, run } = proxies[proxy]
+  const shown = readFileSync(join(root, 'docs/deployment', file), 'utf8')
+    .replaceAll('127.0.0.1:8080', `127.0.0.1:${verify}`)
+    .replaceAll('127.0.0.1:3000', `127.0.0.1:${behind}`)
+  const running = run(cwd, atPort(shown, port))
+  closers.push(() => running.stop())
+  await requireProtected(stage, id)
+}
+
+/** What the examples of the page about APIs must do. */
+export const protectedApis = [
+  {
+    files: ['python/notes.py', 'gateway.json'],
+    name: 'an API in Python is protected by the gateway in front',
+    run: pythonBehindGateway,
+  },
+  {
+    files: ['python/notes.py', 'subrequests.json'],
+    name: 'the same behind nginx, which asks the gateway',
+    run: (stage) => behindProxy(stage, 'nginx'),
+  },
+  {
+    files: ['python/notes.py', 'subrequests.json'],
+    name: 'the same behind Caddy',
+    run: (stage) => behindProxy(stage, 'caddy'),
+  },
+]

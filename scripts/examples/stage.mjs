@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { countersign, publishAgent } from './parties.mjs'
+import { createPerson } from './person.mjs'
+import { start, startAtTerminal } from './run-program.mjs'
+
+/** The page that a terminal shows. */
+export const shownPage = /\n {2}(http:\/\/\S+request_token\S+)\r?\n/
+
+/** Debian's, which has the package that the example needs. */
+export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
+
+/** How the programs of a stage are started: compiled, each in the folder of its check. */
+export function programsOf({ dist, cwd }) {
+  const script = (name) => join(dist, `${name}.js`)
+  return {
+    run: (name, env, ...args) => start(process.execPath, [script(name), ...args], { cwd, env }),
+    runAtTerminal: (name, env, ...args) => startAtTerminal(process.execPath, [script(name), ...args], { cwd, env }),
+  }
+}
+
+/** An agent without a server: its key in the folder, its documents on a host of static files. */
+export async function ownAgent(stage) {
+  const { root, cwd, authServer, api, closers } = stage
+  const made = await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
+  assert.equal(made.status, 0, made.stderr)
+  const host = await publishAgent(JSON.parse(made.stdout).keys)
+  closers.push(() => host.close())
+  return { host, env: { AGENT_ID: host.id, AUTH_SERVER: authServer, API: api.url } }
+}
+
+/** Runs a program at a terminal, where its person allows what it asks for. */
+export async function runAndAllow({ runAtTerminal }, name, env) {
+  const running = runAtTerminal(name, env)
+  const [, page] = await running.seen(shownPage)
+  const { html } = await createPerson('testuser').visit(page)
+  assert.match(html, /go back to|close this/i)
+  return running.ended
+}
+
+/** Waits for a server that was just started. */
+export async function untilServed(id) {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const { ok } = await fetch(`${id}/jwks.json`).catch(() => ({ ok: false }))
+    if (ok) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error(`nothing answers at ${id}`)
+}
