@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { SocketEvent } from 'countersign'
+import type { ReceivedMessage, SocketEvent } from 'countersign'
 import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
 import { AAuthError, type VerifiedRequest, whenEnded } from 'countersign/resource'
 import {
@@ -55,6 +55,8 @@ export interface Exchange {
 interface Admitted {
   /** As headers. */
   identity: Readonly<Record<string, string>>
+  /** Of the client. */
+  remoteAddress: string | undefined
   verified: VerifiedRequest | undefined
   upload: KeptUpload
 }
@@ -76,7 +78,8 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     const limits = { ...setup.limits, maxBody: judged.need?.maxBody ?? setup.limits.maxBody }
     requireFitting(incoming, limits.maxBody)
     upload = keepUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
-    const admitted = await admit(incoming, judged, upload, setup)
+    const remoteAddress = setup.clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders)
+    const admitted = await admit(receiveIncoming(incoming, remoteAddress), judged, upload, setup)
     verified = admitted.verified
     const reply = await forward(exchange, admitted, followed, setup, shared)
     if (reply.socket) return openUpgraded(exchange, reply, verified, { setup, shared, followed })
@@ -169,26 +172,26 @@ function requireWebSocket({ method, headers }: IncomingMessage): void {
 }
 
 async function admit(
-  incoming: IncomingMessage,
+  received: ReceivedMessage,
   judged: Judgement,
   upload: KeptUpload,
-  { resource, clientAddress, assertion }: GatewaySetup,
+  { resource, assertion }: GatewaySetup,
 ): Promise<Admitted> {
+  const { remoteAddress } = received
   if (!judged.verify) {
     await upload.take(undefined)
-    return { identity: await tellIdentity(undefined, headOf(incoming), assertion), verified: undefined, upload }
+    return { identity: await tellIdentity(undefined, received, assertion), remoteAddress, verified: undefined, upload }
   }
-  const received = receiveIncoming(incoming, clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders))
   const verified = await resource.verify({ ...received, upload }, requirementOf(judged.need))
   const identity = await tellIdentity(identityOf(verified, judged.need.level), received, assertion)
-  return { identity, verified, upload }
+  return { identity, remoteAddress, verified, upload }
 }
 
 function forward(
   { incoming, outgoing, upgrade }: Exchange,
-  { identity, upload }: Admitted,
+  { identity, remoteAddress, upload }: Admitted,
   followed: Followed,
-  { upstream, origin, clientAddress, limits }: GatewaySetup,
+  { upstream, origin, limits }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamReply> {
   const { method, rawTarget, rawHeaders } = headOf(incoming)
@@ -199,7 +202,7 @@ function forward(
     identity,
     authority: upstream.authority,
     origin,
-    remoteAddress: clientAddress(incoming.socket.remoteAddress, rawHeaders),
+    remoteAddress,
     length: upload.isAnnounced ? upload.length : undefined,
     isUpgrade,
   })

@@ -102,6 +102,7 @@ it.each([
   ['::1', true],
   ['11.1.2.3', false],
   ['::2', false],
+  ['10.0.0.0/8', false],
   ['unknown', false],
   ['', false],
 ])('createTrustedPeers: %j is one of 10.0.0.0/8 and ::1: %s', (peer, expected) => {
