@@ -9,7 +9,7 @@ import {
   type PageHeaders,
   preflightHeaders,
   showToPages,
-  withoutPageHeaders,
+  withPageHeaders,
 } from './answers/cors.js'
 import { openTunnel } from './answers/open-tunnel.js'
 import { passAnswer } from './answers/pass-answer.js'
@@ -83,7 +83,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     verified = admitted.verified
     const reply = await forward(exchange, admitted, followed, setup, shared)
     if (reply.socket) return openUpgraded(exchange, reply, verified, { setup, shared, followed })
-    const headers = [...withoutPageHeaders(answerHeaders(reply.answer.rawHeaders), pageHeaders), ...pageHeaders.flat()]
+    const headers = withPageHeaders(answerHeaders(reply.answer.rawHeaders), pageHeaders)
     await passAnswer(reply.answer, outgoing, {
       headers,
       resource,

@@ -60,12 +60,14 @@ export function showToPages(headers: Headers, pageHeaders: PageHeaders): void {
     else headers.set(name, value)
 }
 
-/** Headers of the upstream without those that say the same as ours, which would be two answers. */
-export function withoutPageHeaders(headers: readonly string[], ours: PageHeaders): string[] {
+/** Headers of the upstream and ours, without those of the upstream that say the same, which would be two answers. */
+export function withPageHeaders(headers: readonly string[], ours: PageHeaders): readonly string[] {
+  if (ours.length === 0) return headers
   const names = new Set(ours.filter(([name]) => !isShared(name)).map(([name]) => name.toLowerCase()))
-  return headers.flatMap((name, at) =>
+  const others = headers.flatMap((name, at) =>
     at % 2 === 1 || names.has(name.toLowerCase()) ? [] : [name, headers[at + 1] ?? ''],
   )
+  return [...others, ...ours.flat()]
 }
 
 /** Whether it is a list to which both the upstream and the gateway may add. */

@@ -1,7 +1,10 @@
 import { fieldValues } from 'countersign/wire'
 
+const none: ReadonlySet<string> = new Set()
+
 /** The header names that `Connection` says are of this connection only, in lower case (RFC 9110 §7.6.1). */
 export function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<string> {
   const values = fieldValues({ rawHeaders }, 'connection')
+  if (values.length === 0) return none
   return new Set(values.flatMap((value) => value.split(',').map((option) => option.trim().toLowerCase())))
 }

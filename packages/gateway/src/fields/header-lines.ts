@@ -18,10 +18,12 @@ const ofConnection: ReadonlySet<string> = new Set([
 /** The lines of a message that go on to its other end, names and values in turn, as they were. */
 export function endToEndLines(rawHeaders: readonly string[], isDropped: (name: string) => boolean): string[] {
   const options = connectionOptions(rawHeaders)
-  return rawHeaders.flatMap((name, at) => {
-    if (at % 2 === 1) return []
+  const kept: string[] = []
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
     const lower = name.toLowerCase()
-    if (ofConnection.has(lower) || options.has(lower) || isDropped(name)) return []
-    return [name, rawHeaders[at + 1] ?? '']
-  })
+    if (!ofConnection.has(lower) && !options.has(lower) && !isDropped(name))
+      kept.push(name, rawHeaders[at + 1] as string)
+  }
+  return kept
 }

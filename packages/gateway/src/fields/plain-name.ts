@@ -3,5 +3,6 @@
  * every other character.
  */
 export function plainName(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')
+  const lower = name.toLowerCase()
+  return /[^a-z0-9-]/.test(lower) ? lower.replaceAll(/[^a-z0-9]/g, '-') : lower
 }

@@ -23,22 +23,19 @@ export interface ForwardedHead {
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
   const { method, rawHeaders, identity, authority, origin, remoteAddress, length, isUpgrade } = head
-  const kept = endToEndLines(
-    rawHeaders,
-    (name) => /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || readsAsForwarded(name),
-  )
-  const hasLength = length !== undefined || ['POST', 'PUT', 'PATCH'].includes(method)
-  return [
-    ['Host', authority],
-    kept,
-    hasLength ? ['Content-Length', String(length ?? 0)] : [],
-    isUpgrade ? ['Connection', 'Upgrade', 'Upgrade', 'websocket'] : [],
-    takesTrailers(rawHeaders) && !isUpgrade ? ['TE', 'trailers', 'Connection', 'TE'] : [],
-    Object.entries(identity).flat(),
-    remoteAddress === undefined ? [] : ['X-Forwarded-For', remoteAddress],
-    ['X-Forwarded-Host', origin.host],
-    ['X-Forwarded-Proto', origin.protocol.slice(0, -1)],
-  ].flat()
+  const lines = ['Host', authority, ...endToEndLines(rawHeaders, isWrittenHere)]
+  if (length !== undefined || ['POST', 'PUT', 'PATCH'].includes(method))
+    lines.push('Content-Length', String(length ?? 0))
+  if (isUpgrade) lines.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
+  else if (takesTrailers(rawHeaders)) lines.push('TE', 'trailers', 'Connection', 'TE')
+  for (const [name, value] of Object.entries(identity)) lines.push(name, value)
+  if (remoteAddress !== undefined) lines.push('X-Forwarded-For', remoteAddress)
+  lines.push('X-Forwarded-Host', origin.host, 'X-Forwarded-Proto', origin.protocol.slice(0, -1))
+  return lines
+}
+
+function isWrittenHere(name: string): boolean {
+  return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || readsAsForwarded(name)
 }
 
 /** The head of an answer for the client: without what is of the connection, and without what was told to the upstream. */
