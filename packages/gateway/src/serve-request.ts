@@ -28,7 +28,7 @@ import { type Judgement, judgeRequest } from './routes/judge-request.js'
 import { requirePlainPath } from './routes/plain-path.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
 import { routeName } from './routes/route-table.js'
-import { type KeptUpload, keepUpload, requireFitting } from './uploads/kept-upload.js'
+import { KeptUpload, requireFitting } from './uploads/kept-upload.js'
 import type { Spool } from './uploads/spool.js'
 
 /** What all requests of a gateway share, whatever its options are at the time. */
@@ -77,7 +77,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     if (exchange.upgrade) requireWebSocket(incoming)
     const limits = { ...setup.limits, maxBody: judged.need?.maxBody ?? setup.limits.maxBody }
     requireFitting(incoming, limits.maxBody)
-    upload = keepUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
+    upload = new KeptUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
     const remoteAddress = setup.clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders)
     const admitted = await admit(receiveIncoming(incoming, remoteAddress), judged, upload, setup)
     verified = admitted.verified

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Tell } from 'countersign/wire'
-import { type Departure, watchDeparture } from './departure.js'
+import { Departure } from './departure.js'
 
 /** What is told of one request when it is over. */
 export interface Followed {
@@ -31,13 +31,15 @@ export function followExchange(
   let isTold = false
   const followed: Followed = {
     tell,
-    departure: watchDeparture(outgoing, upgraded),
+    departure: new Departure(outgoing, upgraded),
     route: otherRoute,
     outcome: undefined,
     end,
   }
-  if (tell) outgoing.once('finish', () => end())
-  outgoing.once('close', () => end())
+  if (tell) {
+    outgoing.once('finish', () => end())
+    outgoing.once('close', () => end())
+  }
   function end(status?: number): void {
     if (!tell || isTold) return
     isTold = true

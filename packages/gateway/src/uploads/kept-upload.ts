@@ -11,18 +11,6 @@ import type { Spool } from './spool.js'
 /** Most that is kept in memory of one upload. */
 const inMemory = 1_048_576
 
-/** An upload that is whole and verified before any of it goes on. */
-export interface KeptUpload extends Upload {
-  /** Bytes, once it was taken in. */
-  readonly length: number
-  /** Bytes of it that are on disk. */
-  readonly onDisk: number
-  /** The content, from its beginning; may be called again. */
-  read(): Readable
-  /** Lets go of it. */
-  discard(): Promise<void>
-}
-
 export interface UploadLimits {
   /** Bytes. */
   maxBody: number
@@ -32,68 +20,84 @@ export interface UploadLimits {
   stallTime: number
 }
 
-/** @param onTake called before the first byte is read: only then is a client told to go on */
-export function keepUpload(
-  incoming: IncomingMessage,
-  { maxBody, bodyTime, stallTime }: UploadLimits,
-  spool: Spool,
-  onTake: () => void,
-): KeptUpload {
-  const announced = Number(incoming.headers['content-length'] ?? 0)
-  const isAnnounced = announced > 0 || incoming.headers['transfer-encoding'] !== undefined
-  const chunks: Uint8Array[] = []
-  let file: FileHandle | undefined
-  let length = 0
-  let onDisk = 0
+/** An upload that is whole and verified before any of it goes on. */
+export class KeptUpload implements Upload {
+  readonly isAnnounced: boolean
+  readonly #incoming: IncomingMessage
+  readonly #announced: number
+  readonly #limits: UploadLimits
+  readonly #spool: Spool
+  readonly #onTake: () => void
+  #chunks: Uint8Array[] = []
+  #file: FileHandle | undefined
+  #length = 0
+  #onDisk = 0
 
-  async function keep(chunk: Uint8Array): Promise<void> {
-    length += chunk.length
-    if (length > maxBody) throw tooLarge(maxBody)
-    if (!file && length <= inMemory) return void chunks.push(chunk)
-    file ??= await spool.open()
-    for (const part of [...chunks.splice(0), chunk]) {
-      spool.take(part.length)
-      onDisk += part.length
-      await writeAll(file, part)
-    }
+  /** @param onTake called before the first byte is read: only then is a client told to go on */
+  constructor(incoming: IncomingMessage, limits: UploadLimits, spool: Spool, onTake: () => void) {
+    this.#incoming = incoming
+    this.#announced = Number(incoming.headers['content-length'] ?? 0)
+    this.isAnnounced = this.#announced > 0 || incoming.headers['transfer-encoding'] !== undefined
+    this.#limits = limits
+    this.#spool = spool
+    this.#onTake = onTake
   }
 
-  return {
-    isAnnounced,
-    get length() {
-      return length
-    },
-    get onDisk() {
-      return onDisk
-    },
-    async take(digests) {
-      if (!isAnnounced) return
-      if (announced > maxBody) throw tooLarge(maxBody)
-      const hashes = hashesFor(digests)
-      const form = createFormWatch(incoming.headers)
-      onTake()
-      for await (const chunk of chunksOf(incoming, bodyTime, stallTime)) {
-        for (const { hash } of hashes) hash.update(chunk)
-        form?.push(chunk)
-        await keep(chunk)
-      }
-      if (!incoming.complete) throw incomplete()
-      form?.end()
-      for (const { algorithm, hash, expected } of hashes)
-        if (hash.digest('base64') !== expected) throw digestMismatch(algorithm)
-    },
-    read() {
-      if (!file) return Readable.from(chunks, { objectMode: false })
-      return file.createReadStream({ start: 0, autoClose: false })
-    },
-    async discard() {
-      chunks.length = 0
-      spool.free(onDisk)
-      onDisk = 0
-      const open = file
-      file = undefined
-      await open?.close()
-    },
+  /** Bytes, once it was taken in. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Bytes of it that are on disk. */
+  get onDisk(): number {
+    return this.#onDisk
+  }
+
+  async take(digests: ContentDigests | undefined): Promise<void> {
+    if (!this.isAnnounced) return
+    const { maxBody, bodyTime, stallTime } = this.#limits
+    if (this.#announced > maxBody) throw tooLarge(maxBody)
+    const hashes = hashesFor(digests)
+    const form = createFormWatch(this.#incoming.headers)
+    this.#onTake()
+    for await (const chunk of chunksOf(this.#incoming, bodyTime, stallTime)) {
+      for (const { hash } of hashes) hash.update(chunk)
+      form?.push(chunk)
+      await this.#keep(chunk)
+    }
+    if (!this.#incoming.complete) throw incomplete()
+    form?.end()
+    for (const { algorithm, hash, expected } of hashes)
+      if (hash.digest('base64') !== expected) throw digestMismatch(algorithm)
+  }
+
+  /** The content, from its beginning; may be called again. */
+  read(): Readable {
+    if (!this.#file) return Readable.from(this.#chunks, { objectMode: false })
+    return this.#file.createReadStream({ start: 0, autoClose: false })
+  }
+
+  /** Lets go of it. */
+  async discard(): Promise<void> {
+    this.#chunks = []
+    this.#spool.free(this.#onDisk)
+    this.#onDisk = 0
+    const open = this.#file
+    this.#file = undefined
+    await open?.close()
+  }
+
+  async #keep(chunk: Uint8Array): Promise<void> {
+    const { maxBody } = this.#limits
+    this.#length += chunk.length
+    if (this.#length > maxBody) throw tooLarge(maxBody)
+    if (!this.#file && this.#length <= inMemory) return void this.#chunks.push(chunk)
+    this.#file ??= await this.#spool.open()
+    for (const part of [...this.#chunks.splice(0), chunk]) {
+      this.#spool.take(part.length)
+      this.#onDisk += part.length
+      await writeAll(this.#file, part)
+    }
   }
 }
 
