@@ -97,7 +97,7 @@ const layers = {
     index: [...serverStock, 'settings', 'options', 'config', 'sign-in', 'create-auth-server'],
   },
   gateway: upwards([
-    ['fields', 'events'],
+    ['fields', 'events', 'connection'],
     ['routes'],
     ['identity', 'uploads', 'openapi'],
     ['forward'],

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { createTurns } from './connection/turns.js'
 import { createConnections } from './forward/upstream.js'
 import type { GatewayOptions } from './gateway-options.js'
 import { setUpGateway } from './gateway-setup.js'
@@ -38,6 +39,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     tunnels: new Map(),
     streams: new Set(),
   }
+  const turns = createTurns()
   const server = createServer({
     maxHeaderSize: 32_768,
     headersTimeout: 15_000,
@@ -59,9 +61,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     for (const end of [...shared.tunnels.values(), ...shared.streams]) end()
   }
 
-  server.on('request', (incoming, outgoing) => serve({ incoming, outgoing, waits: false }))
-  server.on('checkContinue', (incoming, outgoing) => serve({ incoming, outgoing, waits: true }))
+  function serveInTurn(exchange: Exchange): void {
+    turns.take(exchange.incoming.socket, exchange.outgoing, () => serve(exchange))
+  }
+
+  server.on('request', (incoming, outgoing) => serveInTurn({ incoming, outgoing, waits: false }))
+  server.on('checkContinue', (incoming, outgoing) => serveInTurn({ incoming, outgoing, waits: true }))
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // The connection belongs to the answers before it, which a change of protocol would run into.
+    if (turns.isBusy(socket)) return void socket.destroy()
     const outgoing = answerOn(incoming, socket)
     serve({ incoming, outgoing, waits: false, upgrade: { socket, head } })
   })
@@ -74,12 +82,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     endStreams,
     close() {
       endStreams()
-      connections.http.destroy()
-      connections.https.destroy()
+      connections.close()
       shared.spool.close()
     },
   }
 }
+
+/** Milliseconds that a client has to close its end. */
+const graceful = 5000
 
 /** An ordinary answer to a request for an upgrade; the connection ends with it. */
 function answerOn(incoming: IncomingMessage, socket: Duplex): ServerResponse {
@@ -90,6 +100,10 @@ function answerOn(incoming: IncomingMessage, socket: Duplex): ServerResponse {
   outgoing.once('finish', () => {
     outgoing.detachSocket(socket as Socket)
     socket.end()
+    // What the client still sends is nobody's.
+    socket.resume()
+    const late = setTimeout(() => socket.destroy(), graceful)
+    socket.once('close', () => clearTimeout(late))
   })
   return outgoing
 }

@@ -13,10 +13,12 @@ import {
 } from './answers/cors.js'
 import { openTunnel } from './answers/open-tunnel.js'
 import { passAnswer } from './answers/pass-answer.js'
+import { passInformation } from './answers/pass-information.js'
 import { sendRefusal } from './answers/send-refusal.js'
 import { type Followed, followExchange } from './events/follow-exchange.js'
 import { tellRefused } from './events/tell-refused.js'
 import { askUpstream } from './forward/ask-upstream.js'
+import { endsConnection } from './forward/ends-connection.js'
 import { answerHeaders, forwardedHeaders } from './forward/forwarded-headers.js'
 import type { UpstreamReply } from './forward/send-upstream.js'
 import type { Connections } from './forward/upstream.js'
@@ -196,6 +198,7 @@ function forward(
 ): Promise<UpstreamReply> {
   const { method, rawTarget, rawHeaders } = headOf(incoming)
   const isUpgrade = upgrade !== undefined
+  const isLast = isUpgrade || endsConnection(method, upload.isAnnounced)
   const headers = forwardedHeaders({
     method,
     rawHeaders,
@@ -205,23 +208,15 @@ function forward(
     remoteAddress,
     length: upload.isAnnounced ? upload.length : undefined,
     isUpgrade,
+    isLast,
   })
   const content = upload.isAnnounced ? () => upload.read() : undefined
-  const onInformation = (status: number, lines: readonly string[]) => passInformation(outgoing, status, lines)
+  const onInformation = passInformation(outgoing)
   return askUpstream(
-    { method, rawTarget, headers, content, isUpgrade },
+    { method, rawTarget, headers, content, isUpgrade, isLast },
     { ...limits, upstream, connections, departure: followed.departure, onInformation },
     followed,
   )
-}
-
-/** Early hints go on; other news of the kind is for the gateway. */
-function passInformation(outgoing: ServerResponse, status: number, rawHeaders: readonly string[]): void {
-  if (status === 102 && !outgoing.headersSent) outgoing.writeProcessing()
-  if (status !== 103 || outgoing.headersSent) return
-  const link = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'link')
-  if (link.length > 0 && link.every((value) => /^<[^>\r\n]*>(?:; *[\w-]+(?:="?[^"\r\n]*"?)?)*$/.test(value)))
-    outgoing.writeEarlyHints({ link })
 }
 
 function openUpgraded(

@@ -29,12 +29,13 @@ export async function passAnswer(
   const hasEnd = answer.headers['content-length'] !== undefined
   if (verified) keepPrivate(outgoing)
   const announced = mayTrail(answer, outgoing) ? announcedTrailers(answer.rawHeaders) : []
-  const head = announced.length > 0 ? [...headers, 'Trailer', announced.join(', ')] : [...headers]
+  const lines = answer.statusCode === 204 ? withoutLength(headers) : [...headers]
+  const head = announced.length > 0 ? [...lines, 'Trailer', announced.join(', ')] : lines
   outgoing.writeHead(answer.statusCode ?? 502, verified ? head : varyBySigner(head))
   followed.outcome = 'ok'
   // What came in one piece with its head goes on in one piece.
   if (answer.complete) return endWithTrailers(answer, outgoing, answer.read() as Buffer | null)
-  if (answer.readableLength === 0) outgoing.flushHeaders()
+  if (answer.readableLength === 0) sendHead(outgoing)
   const began = performance.now()
   const { socket } = answer
   let isOver = false
@@ -75,6 +76,16 @@ function tellBrokenOff(
   const duration = (performance.now() - began) / 1000
   const reason = errored ? 'its connection ended' : 'it was silent for too long'
   tell?.({ kind: 'upstream', route, outcome: 'broken_off', status, duration, reason })
+}
+
+/** An answer without content has no length (RFC 9110 §8.6). */
+function withoutLength(headers: readonly string[]): string[] {
+  return pairsOf(headers).flatMap(([name, value]) => (name.toLowerCase() === 'content-length' ? [] : [name, value]))
+}
+
+/** Sends the head alone. `flushHeaders` would encode anew what is not ASCII. */
+function sendHead(outgoing: ServerResponse): void {
+  if (outgoing.req.method !== 'HEAD' && outgoing.statusCode !== 304) outgoing.write(Buffer.alloc(0))
 }
 
 /** Ends an answer with the trailers that it came with. */

@@ -15,6 +15,8 @@ export interface ForwardedHead {
   /** Bytes of the content; undefined where there is none. */
   length: number | undefined
   isUpgrade: boolean
+  /** Whether the connection ends with it. */
+  isLast: boolean
 }
 
 /**
@@ -22,12 +24,17 @@ export interface ForwardedHead {
  * gateway writes; then who asks, and from where.
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
-  const { method, rawHeaders, identity, authority, origin, remoteAddress, length, isUpgrade } = head
+  const { method, rawHeaders, identity, authority, origin, remoteAddress, length, isUpgrade, isLast } = head
   const lines = ['Host', authority, ...endToEndLines(rawHeaders, isWrittenHere)]
   if (length !== undefined || ['POST', 'PUT', 'PATCH'].includes(method))
     lines.push('Content-Length', String(length ?? 0))
   if (isUpgrade) lines.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
-  else if (takesTrailers(rawHeaders)) lines.push('TE', 'trailers', 'Connection', 'TE')
+  else {
+    const hasTrailers = takesTrailers(rawHeaders)
+    if (hasTrailers) lines.push('TE', 'trailers')
+    const options = [...(isLast ? ['close'] : []), ...(hasTrailers ? ['TE'] : [])]
+    if (options.length > 0) lines.push('Connection', options.join(', '))
+  }
   for (const [name, value] of Object.entries(identity)) lines.push(name, value)
   if (remoteAddress !== undefined) lines.push('X-Forwarded-For', remoteAddress)
   lines.push('X-Forwarded-Host', origin.host, 'X-Forwarded-Proto', origin.protocol.slice(0, -1))

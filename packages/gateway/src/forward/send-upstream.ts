@@ -15,6 +15,8 @@ export interface Forwarded {
   /** The content, from its beginning; undefined where there is none. */
   content: (() => Readable) | undefined
   isUpgrade: boolean
+  /** Whether its connection ends with it. */
+  isLast: boolean
 }
 
 export interface UpstreamTimes {
@@ -56,8 +58,10 @@ export async function sendUpstream(forwarded: Forwarded, way: Way): Promise<Upst
 
 class StaleConnection extends UpstreamFailure {}
 
+const unreadable = 'The API behind this gateway cannot be reached, or gave no answer that can be read.'
+
 function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
-  const { method, rawTarget, headers, content, isUpgrade } = forwarded
+  const { method, rawTarget, headers, content, isUpgrade, isLast } = forwarded
   const { upstream, connections, connectTime, answerTime, departure } = way
   return new Promise((resolve, reject) => {
     const options = {
@@ -68,10 +72,11 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       port: upstream.port,
       timeout: 0,
       maxHeaderSize: 65_536,
+      agent: connections.agent(upstream.secure, isLast),
     }
-    const request = upstream.secure
-      ? httpsRequest({ ...options, agent: connections.https })
-      : httpRequest({ ...options, agent: connections.http })
+    const request = upstream.secure ? httpsRequest(options) : httpRequest(options)
+    // Their size is the limit: what is beyond a number would be lost without a word.
+    request.maxHeadersCount = 0
     let timer: NodeJS.Timeout | undefined
     let isConnected = false
     let isSettled = false
@@ -102,7 +107,18 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       socket.once('connect', waitForAnswer)
     })
     request.on('information', ({ statusCode, rawHeaders }) => way.onInformation(statusCode, rawHeaders))
-    request.once('response', (answer) => settle({ answer }))
+    request.once('response', (answer) => {
+      const status = answer.statusCode ?? 0
+      if (status < 200 || status > 599) {
+        fail(new UpstreamFailure('upstream_failed', 'unreadable', unreadable))
+        return void request.destroy()
+      }
+      // Content behind an answer that has none would be taken for the next answer.
+      if (status === 204 || status === 304) request.shouldKeepAlive = false
+      // Whoever has answered does not wait for the rest.
+      answer.once('end', () => request.writableFinished || request.destroy())
+      settle({ answer })
+    })
     if (isUpgrade) request.once('upgrade', (answer, socket, head) => settle({ answer, socket, head }))
     request.on('error', (cause) => isSettled || fail(failure(request, isConnected, cause)))
     request.once('close', () => isSettled || fail(failure(request, isConnected)))
@@ -119,8 +135,7 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
 function failure(request: ClientRequest, isConnected: boolean, cause?: Error): UpstreamFailure {
   const code = cause && 'code' in cause ? String(cause.code) : ''
   const isReset = code === 'ECONNRESET' || code === 'EPIPE'
-  const text = 'The API behind this gateway cannot be reached, or gave no answer that can be read.'
-  if (isReset && request.reusedSocket) return new StaleConnection('upstream_failed', 'reset', text, { cause })
+  if (isReset && request.reusedSocket) return new StaleConnection('upstream_failed', 'reset', unreadable, { cause })
   const answered = code.startsWith('HPE_') ? 'unreadable' : 'reset'
-  return new UpstreamFailure('upstream_failed', isConnected ? answered : 'unreachable', text, { cause })
+  return new UpstreamFailure('upstream_failed', isConnected ? answered : 'unreachable', unreadable, { cause })
 }

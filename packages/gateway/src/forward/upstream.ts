@@ -1,5 +1,6 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import type { Duplex } from 'node:stream'
 
 /** The API behind the gateway. */
 export interface Upstream {
@@ -10,16 +11,51 @@ export interface Upstream {
   readonly port: number
 }
 
-/** Connections that are kept for the next request, for all upstreams that a gateway has while it runs. */
+/** Connections to all upstreams that a gateway has while it runs. */
 export interface Connections {
-  http: HttpAgent
-  https: HttpsAgent
+  /**
+   * @param isLast for a request that is the last one of its connection. Where the upstream may not read all that is sent, or send what
+   *   is not read, the rest would be the next request, or the answer to it.
+   */
+  agent(secure: boolean, isLast: boolean): HttpAgent
+  close(): void
 }
 
 export function createConnections(): Connections {
   // Most servers keep an idle connection for 5 seconds or longer.
-  const options = { keepAlive: true, timeout: 4000, maxFreeSockets: 256 }
-  return { http: new HttpAgent(options), https: new HttpsAgent(options) }
+  const kept = { keepAlive: true, timeout: 4000, maxFreeSockets: 256 }
+  const agents = {
+    http: { kept: watchIdle(new HttpAgent(kept)), once: new HttpAgent() },
+    https: { kept: watchIdle(new HttpsAgent(kept)), once: new HttpsAgent() },
+  }
+  return {
+    agent: (secure, isLast) => agents[secure ? 'https' : 'http'][isLast ? 'once' : 'kept'],
+    close() {
+      for (const { kept, once } of Object.values(agents)) {
+        kept.destroy()
+        once.destroy()
+      }
+    },
+  }
+}
+
+/** Ends a connection on which something comes that nobody asked for. */
+function watchIdle<Agent extends HttpAgent>(agent: Agent): Agent {
+  const keep = agent.keepSocketAlive.bind(agent)
+  const reuse = agent.reuseSocket.bind(agent)
+  agent.keepSocketAlive = (socket) => {
+    socket.once('data', endUnasked)
+    return keep(socket)
+  }
+  agent.reuseSocket = (socket, request) => {
+    socket.off('data', endUnasked)
+    reuse(socket, request)
+  }
+  return agent
+}
+
+function endUnasked(this: Duplex): void {
+  this.destroy()
 }
 
 /** What is wrong with an upstream. */

@@ -5,6 +5,7 @@ import type { McpFetch } from 'countersign/resource/mcp'
 import type { Followed } from '../events/follow-exchange.js'
 import { tellRefused } from '../events/tell-refused.js'
 import { askUpstream } from '../forward/ask-upstream.js'
+import { endsConnection } from '../forward/ends-connection.js'
 import { answerHeaders, forwardedHeaders } from '../forward/forwarded-headers.js'
 import type { Connections } from '../forward/upstream.js'
 import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
@@ -54,6 +55,7 @@ async function ask(
   const rawTarget = incoming.url ?? '/'
   // What was judged, which is not always what was sent: the state of a call is opened.
   const content = Buffer.from(await request.arrayBuffer())
+  const isLast = endsConnection(method, content.length > 0)
   const headers = forwardedHeaders({
     method,
     rawHeaders: incoming.rawHeaders,
@@ -63,6 +65,7 @@ async function ask(
     remoteAddress: clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders),
     length: content.length > 0 ? content.length : undefined,
     isUpgrade: false,
+    isLast,
   })
   const { answer } = await askUpstream(
     {
@@ -71,6 +74,7 @@ async function ask(
       headers,
       content: content.length > 0 ? () => Readable.from([content]) : undefined,
       isUpgrade: false,
+      isLast,
     },
     { ...limits, upstream, connections, departure: followed.departure, onInformation: () => undefined },
     followed,

@@ -63,6 +63,7 @@ export class KeptUpload implements Upload {
     for await (const chunk of chunksOf(this.#incoming, bodyTime, stallTime)) {
       for (const { hash } of hashes) hash.update(chunk)
       form?.push(chunk)
+      requireMethodWithBody(this.#incoming)
       await this.#keep(chunk)
     }
     if (!this.#incoming.complete) throw incomplete()
@@ -103,7 +104,15 @@ export class KeptUpload implements Upload {
 
 /** Refused by what it announces, before anything else is done for it. */
 export function requireFitting(incoming: IncomingMessage, maxBody: number): void {
-  if (Number(incoming.headers['content-length'] ?? 0) > maxBody) throw tooLarge(maxBody)
+  const announced = Number(incoming.headers['content-length'] ?? 0)
+  if (announced > maxBody) throw tooLarge(maxBody)
+  if (announced > 0) requireMethodWithBody(incoming)
+}
+
+/** Many servers do not read the content of such a request, and would take it for the next one. */
+function requireMethodWithBody({ method }: IncomingMessage): void {
+  if (method === 'GET' || method === 'HEAD')
+    throw new AAuthError('request_malformed', `A ${method} request has no body.`)
 }
 
 const nodeNames = { 'sha-256': 'sha256', 'sha-512': 'sha512' } as const
