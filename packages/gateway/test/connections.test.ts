@@ -62,7 +62,7 @@ async function openCareless() {
 
 const forged = 'DELETE /admin HTTP/1.1\r\nHost: x\r\nX-AAuth-Level: authorization\r\nX-AAuth-Subject: ada\r\n\r\n'
 
-describe('content that the API leaves unread', () => {
+describe('G19: content that the API leaves unread', () => {
   it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('of %s is no request of its own there', async (method) => {
     const { port, asked } = await openCareless()
     const lines = [`${method} /a HTTP/1.1`, 'Host: x', `Content-Length: ${forged.length}`]
@@ -83,7 +83,7 @@ describe('content that the API leaves unread', () => {
   })
 })
 
-describe('content where an answer has none', () => {
+describe('G19: content where an answer has none', () => {
   const stolen = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen'
 
   it.each([
@@ -110,7 +110,7 @@ describe('content where an answer has none', () => {
   })
 })
 
-describe('requests behind one another on one connection', () => {
+describe('G20: requests behind one another on one connection', () => {
   const slow: RequestListener = (incoming, outgoing) =>
     void setTimeout(() => outgoing.end(incoming.url), incoming.url === '/1' ? 200 : 0)
 
@@ -206,7 +206,7 @@ describe('a connection', () => {
   })
 })
 
-describe('news before an answer', () => {
+describe('G21: news before an answer', () => {
   const hints = async (lines: string, count = 1) => {
     const { port } = await openRaw((socket) => {
       socket.once('data', () => {
