@@ -108,6 +108,7 @@ const layers = {
     ['serve-request'],
     ['create-gateway', 'subrequests'],
     ['config'],
+    ['redis'],
     ['index'],
   ]),
   cli: upwards([
@@ -168,6 +169,7 @@ const optionalPeers = {
     'sonic-boom',
   ],
   cli: ['countersign-gateway', 'countersign-server'],
+  gateway: ['@redis/client'],
   server: ['pg', 'pgpass'],
 }
 
@@ -179,6 +181,7 @@ const separate = [
   { name: 'countersign', folder: 'otel', needs: ['@opentelemetry/api'] },
   { name: 'countersign', folder: 'observability', needs: ['pino', 'prom-client', 'sonic-boom'] },
   { name: 'countersign', folder: 'x509', needs: ['@peculiar/asn1-schema', '@peculiar/asn1-x509'] },
+  { name: 'gateway', folder: 'redis', needs: ['@redis/client'] },
   { name: 'server', folder: 'storage/engines/sqlite', needs: ['better-sqlite3'] },
   { name: 'server', folder: 'storage/engines/postgres', needs: ['pg', 'pgpass'] },
   { name: 'server', folder: 'logos/re-encode', needs: ['@cf-wasm/photon'] },

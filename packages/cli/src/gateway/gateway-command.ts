@@ -1,7 +1,6 @@
 import cluster from 'node:cluster'
 import type { Log } from 'countersign/observability'
-import { createMemoryNonces, createRateLimit } from 'countersign/resource'
-import { type LoadedGatewayConfig, loadGatewayConfig, type SharedMemory } from 'countersign-gateway'
+import { type LoadedGatewayConfig, loadGatewayConfig } from 'countersign-gateway'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
@@ -9,8 +8,8 @@ import { withLog } from '../network/with-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { parseWorkers } from '../workers/parse-workers.js'
 import { leaveWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
-import { answerWorkers, callFirst } from '../workers/shared-calls.js'
 import { followFile } from './follow-file.js'
+import { openSharedMemory, rememberForWorkers } from './open-shared-memory.js'
 import { startGateway } from './start-gateway.js'
 
 /** `countersign gateway`: a reverse proxy, until it is told to stop. */
@@ -25,23 +24,25 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, 
   const config = await load()
   const count = parseWorkers(workers)
   if (count > 1 && cluster.isPrimary) {
-    answerWorkers({ claimNonce: createMemoryNonces(), rateLimit: createRateLimit() })
+    rememberForWorkers(config.settings)
     return runWorkers(count, terminal)
   }
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
-  const shared = count > 1 ? sharedByWorkers() : undefined
-  return withLog(terminal, (log) => run(config, { load, shared, log }, terminal)).finally(leaveWorkers)
+  return withLog(terminal, (log) => run(config, { load, log }, terminal)).finally(leaveWorkers)
 }
 
 interface Given {
   load: () => Promise<LoadedGatewayConfig>
-  shared: SharedMemory | undefined
   log: Log
 }
 
-async function run(config: LoadedGatewayConfig, { load, shared, log }: Given, terminal: Terminal): Promise<number> {
+async function run(config: LoadedGatewayConfig, { load, log }: Given, terminal: Terminal): Promise<number> {
   const { id, listen, admin, verifyOnly, proxy, upstream } = config.settings
-  const gateway = await startGateway(config, { shared, log })
+  const memory = await openSharedMemory(config.settings, terminal, log)
+  const gateway = await startGateway(config, { memory, log }).catch((error: unknown) => {
+    memory.close()
+    throw error
+  })
   const what = verifyOnly ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`
   terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, in front of ${upstream}`}.`)
   tellListening()
@@ -64,11 +65,6 @@ async function run(config: LoadedGatewayConfig, { load, shared, log }: Given, te
   await gateway.stop()
   log.write('info', 'stopped')
   return exitStatus.done
-}
-
-/** A nonce works once, and a rate counts once, in all processes together (G12). */
-function sharedByWorkers(): SharedMemory {
-  return { claimNonce: callFirst('claimNonce'), rateLimit: callFirst('rateLimit') }
 }
 
 /** What ends a shell's programs makes this one read its configuration again. */

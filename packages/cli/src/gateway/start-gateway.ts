@@ -1,15 +1,11 @@
 import type { CountersignEvent } from 'countersign'
 import { createMetrics, type Log } from 'countersign/observability'
-import {
-  type ConfiguredGateway,
-  createConfiguredGateway,
-  type LoadedGatewayConfig,
-  type SharedMemory,
-} from 'countersign-gateway'
+import { type ConfiguredGateway, createConfiguredGateway, type LoadedGatewayConfig } from 'countersign-gateway'
 import { listenWithAdmin } from '../network/listen-with-admin.js'
 import { createReadinessView } from '../network/readiness-view.js'
 import { createStoppableServer } from '../network/stoppable-server.js'
 import { workerPlace } from '../workers/run-workers.js'
+import type { OpenMemory } from './open-shared-memory.js'
 
 /** Milliseconds after which streams without an end are ended, so that the rest can come to its end. */
 const streamGrace = 4000
@@ -23,11 +19,11 @@ export interface RunningGateway extends Pick<ConfiguredGateway, 'use'> {
 /** Opens the ports. @throws CommandError with a sentence for the operator; nothing is left open then */
 export async function startGateway(
   config: LoadedGatewayConfig,
-  { shared, log }: { shared: SharedMemory | undefined; log: Log },
+  { memory, log }: { memory: OpenMemory; log: Log },
 ): Promise<RunningGateway> {
   const metrics = createMetrics({ logWriteErrors: () => log.writeErrors })
   const gateway = createConfiguredGateway(config, {
-    shared,
+    shared: memory.shared,
     onEvent(event) {
       if (!isToldByGateway(event)) log.onEvent(event)
       metrics.onEvent(event)
@@ -43,8 +39,8 @@ export async function startGateway(
     readinessProblem: createReadinessView(
       {
         isStopping: () => open.stopping,
-        ready: async () => undefined,
-        describe: () => 'something is wrong, see the log',
+        ready: memory.ready,
+        describe: () => 'Redis does not answer',
       },
       log,
     ),
@@ -57,6 +53,7 @@ export async function startGateway(
       await stopListening()
       clearTimeout(ending)
       gateway.close()
+      memory.close()
     },
   }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSigner, generatePrivateJwk } from 'countersign'
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { january, signRequest } from 'countersign/wire'
 import { onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
@@ -46,20 +46,23 @@ export async function configure(api: RequestListener, change: object = {}): Prom
   return { file, id, port, adminPort, settings }
 }
 
-/** A signed POST of `/signed`, by a key of its own or the one given. */
-export async function signedPost(id: string, signer = createSigner): Promise<Request> {
-  const key = await signer(await generatePrivateJwk())
+export const newSigner = async (): Promise<Signer> => createSigner(await generatePrivateJwk())
+
+/** A signed POST of `/signed`, by a key of its own unless one is given. */
+export async function signedPost(id: string, given?: Signer): Promise<Request> {
+  const signer = given ?? (await newSigner())
   return signRequest(new Request(`${id}/signed`, { method: 'POST' }), {
     profile: january.signing,
-    signer: key,
-    signatureKey: { scheme: 'hwk', jwk: key.jwk },
+    signer,
+    signatureKey: { scheme: 'hwk', jwk: signer.jwk },
   })
 }
 
-/** Sends a copy of a request on a connection of its own, and gives the status. */
-export async function send(request: Request): Promise<number> {
-  const headers = { ...Object.fromEntries(request.headers), connection: 'close' }
-  const response = await fetch(request.url, { method: request.method, headers })
+/** Sends a copy of a request on a connection of its own to a gateway, and gives the status. @param from the address of its client */
+export async function send(request: Request, port: number, from = '192.0.2.1'): Promise<number> {
+  const headers = { ...Object.fromEntries(request.headers), connection: 'close', 'x-forwarded-for': from }
+  const { pathname } = new URL(request.url)
+  const response = await fetch(`http://127.0.0.1:${port}${pathname}`, { method: request.method, headers })
   await response.arrayBuffer()
   return response.status
 }

@@ -1,59 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createClient } from '@redis/client'
 import type { NonceClaim } from 'countersign/resource'
 import { type RedisClient, redisNonces, redisRateLimit } from 'countersign/resource/redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freePort } from '../../../../test/free-port.js'
+import { createValkey, hasValkey, type Valkey } from '../../../../test/valkey.js'
 
-/** Whether there is a server to try with; on CI there must be. */
-function hasServer(): boolean {
-  if (spawnSync('valkey-server', ['--version']).status === 0) return true
-  const message = 'there is no valkey-server: apt-get install valkey-server'
-  if (process.env.CI) throw new Error(message)
-  process.stderr.write(`SKIPPED: the tests of a shared store: ${message}\n`)
-  return false
-}
-
-const folder = mkdtempSync(join(tmpdir(), 'countersign-valkey-'))
-let port = 0
-let server: ChildProcess | undefined
-
-async function startServer(): Promise<void> {
-  const kept = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
-  server = spawn('valkey-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...kept], {
-    stdio: 'ignore',
-  })
-  for (let turn = 0; turn < 500; turn++) {
-    const socket = connect(port, '127.0.0.1')
-    const isOpen = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    )
-    socket.destroy()
-    if (isOpen) return
-    await new Promise((soon) => setTimeout(soon, 10))
-  }
-  throw new Error('valkey-server did not start')
-}
-
-async function stopServer(signal: NodeJS.Signals): Promise<void> {
-  const child = server
-  server = undefined
-  if (!child) return
-  const gone = once(child, 'exit')
-  child.kill(signal)
-  await gone
-}
-
-describe.skipIf(!hasServer())('a store of Redis', () => {
+describe.skipIf(!hasValkey())('a store of Redis', () => {
+  let valkey: Valkey
   const clients: { destroy: () => void }[] = []
   async function newClient(): Promise<RedisClient> {
-    const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true })
+    const client = createClient({ url: valkey.url, disableOfflineQueue: true })
     client.on('error', () => undefined)
     await client.connect()
     clients.push(client)
@@ -61,13 +16,12 @@ describe.skipIf(!hasServer())('a store of Redis', () => {
   }
 
   beforeAll(async () => {
-    port = await freePort()
-    await startServer()
+    valkey = await createValkey()
+    await valkey.start()
   })
   afterAll(async () => {
     for (const client of clients) client.destroy()
-    await stopServer('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
+    await valkey.remove()
   })
 
   let names = 0
@@ -162,10 +116,10 @@ describe.skipIf(!hasServer())('a store of Redis', () => {
     }
     const loads = Promise.all(Array.from({ length: 8 }, (_, of) => load(of)))
     await new Promise((soon) => setTimeout(soon, 500))
-    await stopServer('SIGKILL')
+    await valkey.stop('SIGKILL')
     await new Promise((soon) => setTimeout(soon, 500))
     const before = taken.size
-    await startServer()
+    await valkey.start()
     for (let turn = 0; turn < 500 && taken.size === before; turn++) await new Promise((soon) => setTimeout(soon, 20))
     stopped = true
     await loads

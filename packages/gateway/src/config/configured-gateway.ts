@@ -52,12 +52,23 @@ export function createConfiguredGateway(
   if (cluster.isWorker && !shared)
     throw new TypeError('a worker of a cluster needs shared.claimNonce: else a signed request would work once in each')
   // Kept when the configuration changes: a request that was used up would work again.
-  const kept = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
+  const { claimNonce, rateLimit } = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
   const resourceOf = ({ settings, signer }: LoadedGatewayConfig): Resource => {
     const { id, authServer, scopes, nonce, denyList, allowNetworks, egressProxy, allowInsecureLoopback } = settings
     const network = { allowNetworks, egressProxy, allowInsecureLoopback }
     const revoked = denyList ? { denyList: {} } : {}
-    return createResource({ id, signer, authServer, scopes, nonce, ...network, ...revoked, ...kept, onEvent })
+    return createResource({
+      id,
+      signer,
+      authServer,
+      scopes,
+      nonce,
+      ...network,
+      ...revoked,
+      claimNonce,
+      rateLimit,
+      onEvent,
+    })
   }
   if (config.settings.verifyOnly) {
     const optionsOf = (given: LoadedGatewayConfig): SubrequestOptions => {

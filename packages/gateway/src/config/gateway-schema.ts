@@ -23,6 +23,12 @@ function judged(problemOf: (value: string) => string | undefined) {
   })
 }
 
+/** Its text may have a password in it, so that it is not repeated. */
+function redisProblem(text: string): string | undefined {
+  const isRedis = URL.canParse(text) && ['redis:', 'rediss:'].includes(new URL(text).protocol)
+  return isRedis ? undefined : 'must be the URL of Redis or Valkey: redis://127.0.0.1:6379, or rediss:// for TLS'
+}
+
 const networks = z.array(judged(trustedNetworkProblem)).superRefine((values, context) => {
   const message = trustedNetworksProblem(values)
   if (message !== undefined) context.addIssue({ code: 'custom', message })
@@ -84,6 +90,8 @@ export const gatewayShape = {
     })
     .optional(),
   trustProxy: networks.default([]),
+  redis: judged(redisProblem).optional(),
+  instances: whole(1000).default(1),
   nonce: z.enum(['optional', 'required']).default('optional'),
   denyList: z.boolean().default(false),
   assertion: z.boolean().default(false),

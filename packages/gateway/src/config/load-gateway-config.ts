@@ -61,7 +61,14 @@ function contradictionsIn(settings: GatewaySettings): ConfigurationProblem[] {
       .filter((value) => scopes && !Object.hasOwn(scopes, value))
       .map((value) => ({ setting: `routes[${at}].scope`, problem: `names ${value}, which scopes does not describe` })),
   )
-  return [...named, ...unknown, ...missingFor(settings)]
+  return [...named, ...unknown, ...missingFor(settings), ...notShared(settings)]
+}
+
+/** A signed request would work once in each (G12). */
+function notShared({ instances, redis }: GatewaySettings): ConfigurationProblem[] {
+  if (instances === 1 || redis !== undefined) return []
+  const problem = `is ${instances}, so a signed request would work once in each: name in redis where they remember it together`
+  return [{ setting: 'instances', problem }]
 }
 
 function missingFor({ verifyOnly, upstream, trustProxy, assertion }: GatewaySettings): ConfigurationProblem[] {

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
+import { createValkey, hasValkey, type Valkey } from '../../../../test/valkey.js'
+import { runWithout } from '../../../countersign/test/run-without.js'
+import { type Running, startCommand } from '../run-command.js'
+import { runInProcess } from '../run-program.js'
+import { type Configured, configure, newSigner, send, signedPost } from './configuration.js'
+
+interface Gateways extends Configured {
+  /** Their ports. */
+  ports: number[]
+  /** What has reached the API. */
+  arrived: () => number
+  running: Running[]
+}
+
+/** Two gateways of one API, as on two machines. */
+async function startTwo(redis: string, flags: string[] = []): Promise<Gateways> {
+  let arrived = 0
+  const given = { redis, instances: 2, trustProxy: ['127.0.0.1'] }
+  const configured = await configure((_, outgoing) => {
+    arrived++
+    outgoing.end('done')
+  }, given)
+  const other = { port: await freePort(), adminPort: await freePort() }
+  const env = {
+    COUNTERSIGN_GATEWAY_LISTEN_PORT: String(other.port),
+    COUNTERSIGN_GATEWAY_ADMIN_PORT: String(other.adminPort),
+  }
+  const args = ['gateway', '--config', configured.file, ...flags]
+  const running = [startCommand(args), startCommand(args, env)]
+  for (const each of running) {
+    onTestFinished(() => void each.child.kill('SIGKILL'))
+    await each.seen(flags.length > 0 ? /(?:is protected at[\s\S]*){2}/ : /is protected at/)
+  }
+  return { ...configured, ports: [configured.port, other.port], arrived: () => arrived, running }
+}
+
+const count = (statuses: readonly number[], status: number) => statuses.filter((each) => each === status).length
+const soon = (time: number) => new Promise((resolve) => setTimeout(resolve, time))
+
+describe.skipIf(!hasValkey())('gateways on several machines', () => {
+  let valkey: Valkey
+  beforeAll(async () => {
+    valkey = await createValkey()
+    await valkey.start()
+  })
+  afterAll(() => valkey.remove())
+
+  // G12
+  it.each([
+    ['of one process', []],
+    ['of two', ['--workers', '2']],
+  ])(
+    'take a signed request once in all of them, and count rates together, each %s',
+    async (_, flags) => {
+      const { id, ports, arrived, running } = await startTwo(valkey.url, flags)
+      const one = await signedPost(id)
+      const statuses = await Promise.all(Array.from({ length: 8 }, (__, at) => send(one, ports[at % 2] as number)))
+      expect([count(statuses, 200), count(statuses, 401)]).toEqual([1, 7])
+      expect(arrived()).toBe(1)
+      // Ten a minute for a key that proves no agent.
+      const signer = await newSigner()
+      const more: number[] = []
+      for (let at = 0; at < 14; at++)
+        more.push(await send(await signedPost(id, signer), ports[at % 2] as number, '192.0.2.2'))
+      expect([count(more, 200), count(more, 429)]).toEqual([10, 4])
+      for (const { child, finished } of running) {
+        child.kill('SIGTERM')
+        expect((await finished).status).toBe(0)
+      }
+    },
+    30_000,
+  )
+
+  it('refuse while the store is lost, at once and nothing else, and go on by themselves when it is found', async () => {
+    const { id, port, ports, adminPort, arrived, running } = await startTwo(valkey.url)
+    const ready = async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text()
+    expect(await ready()).toBe('ready\n')
+    const answered: { request: Request; status: number; took: number; at: number }[] = []
+    let isOver = false
+    let addresses = 0
+    async function load(of: number): Promise<void> {
+      while (!isOver) {
+        const request = await signedPost(id)
+        const began = performance.now()
+        const from = `198.51.${(addresses >> 8) & 255}.${addresses++ & 255}`
+        const status = await send(request, ports[of % 2] as number, from)
+        answered.push({ request, status, took: performance.now() - began, at: performance.now() })
+        await soon(10)
+      }
+    }
+    const loads = Promise.all(Array.from({ length: 6 }, (_, of) => load(of)))
+    await soon(700)
+    await valkey.stop('SIGKILL')
+    const lostAt = performance.now()
+    await expect.poll(ready).toBe('not ready: Redis does not answer\n')
+    expect((await fetch(`http://127.0.0.1:${port}/open/1`)).status).toBe(200)
+    expect((await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource`)).status).toBe(200)
+    await soon(700)
+    const foundAt = performance.now()
+    const reached = arrived()
+    await valkey.start()
+    await expect.poll(ready, { timeout: 10_000 }).toBe('ready\n')
+    await soon(700)
+    isOver = true
+    await loads
+    const statuses = (from: number, to: number) =>
+      answered.filter(({ at, took }) => at - took > from && at < to).map(({ status }) => status)
+    const before = statuses(0, lostAt)
+    expect(before.length).toBeGreaterThan(10)
+    expect(count(before, 200)).toBe(before.length)
+    const lost = statuses(lostAt, foundAt)
+    expect(lost.length).toBeGreaterThan(10)
+    expect(count(lost, 503)).toBe(lost.length)
+    expect(Math.max(...answered.map(({ took }) => took))).toBeLessThan(2500)
+    expect(arrived()).toBeGreaterThan(reached + 10)
+    expect(answered.filter(({ status }) => ![200, 503].includes(status))).toEqual([])
+    // Nothing that was taken is taken again, in neither.
+    const taken = answered.filter(({ status }) => status === 200).slice(-40)
+    const again = await Promise.all(
+      taken.map(({ request }, at) => send(request, ports[at % 2] as number, `203.0.113.${at}`)),
+    )
+    expect(count(again, 401)).toBe(taken.length)
+    const seen = await Promise.all(
+      running.map(async ({ child, finished }) => {
+        child.kill('SIGTERM')
+        return finished
+      }),
+    )
+    for (const { status, stdout, stderr } of seen) {
+      expect(status).toBe(0)
+      expect(stdout.match(/"event":"redis\.lost"/g)).toHaveLength(1)
+      expect(stdout.match(/"event":"redis\.found"/g)).toHaveLength(2)
+      expect(stderr).toMatch(/Redis does not answer\. Until it does/)
+    }
+  }, 60_000)
+
+  it('start without it, and are ready when it comes', async () => {
+    await valkey.stop('SIGTERM')
+    const { id, port, adminPort } = await startTwo(valkey.url)
+    expect(await send(await signedPost(id), port)).toBe(503)
+    await valkey.start()
+    const ready = async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).status
+    await expect.poll(ready, { timeout: 10_000 }).toBe(200)
+    expect(await send(await signedPost(id), port)).toBe(200)
+  }, 30_000)
+})
+
+// G12
+it('several without a store that they share refuse to start, and name the setting', async () => {
+  const { file } = await configure(() => undefined, { instances: 2 })
+  const { status, stderr } = await runInProcess('gateway', '--config', file)
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/instances: is 2, so a signed request would work once in each: name in redis/)
+  const wrong = await configure(() => undefined, { instances: 2, redis: 'http://user:hidden@x' })
+  const { stderr: said } = await runInProcess('gateway', '--config', wrong.file)
+  expect(said).toMatch(/redis: must be the URL of Redis or Valkey/)
+  expect(said).not.toContain('hidden')
+})
+
+it('without its client, the store cannot be opened, and how to install it is said', async () => {
+  const program = `await import('countersign-gateway/redis').catch(({ name, message }) => console.log(name, message))`
+  expect(await runWithout('@redis/client', program, import.meta.dirname)).toBe(
+    'MissingPackageError countersign-gateway/redis needs a package that is not installed: npm install @redis/client@6',
+  )
+})

@@ -1,0 +1,17 @@
+/**
+ * What several gateways remember together, in Redis or Valkey. This entry alone needs `@redis/client`.
+ *
+ * @packageDocumentation
+ */
+
+import { importOptional } from 'countersign/node'
+
+export type { RedisMemory, RedisMemoryOptions } from './open-redis-memory.js'
+
+const loaded = await importOptional(
+  'countersign-gateway/redis',
+  ['@redis/client@6'],
+  () => import('./open-redis-memory.js'),
+)
+
+export const openRedisMemory: typeof loaded.openRedisMemory = loaded.openRedisMemory

@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from './free-port.js'
+
+/** Whether there is a server to try with; on CI there must be. */
+export function hasValkey(): boolean {
+  if (spawnSync('valkey-server', ['--version']).status === 0) return true
+  const message = 'there is no valkey-server: apt-get install valkey-server'
+  if (process.env.CI) throw new Error(message)
+  process.stderr.write(`SKIPPED: the tests of a shared store: ${message}\n`)
+  return false
+}
+
+/** A server that keeps what it is told, however it ends. */
+export interface Valkey {
+  readonly url: string
+  start(): Promise<void>
+  stop(signal: NodeJS.Signals): Promise<void>
+  /** Ends it, and removes what it kept. */
+  remove(): Promise<void>
+}
+
+export async function createValkey(): Promise<Valkey> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-valkey-'))
+  const port = await freePort()
+  let server: ChildProcess | undefined
+
+  async function start(): Promise<void> {
+    const kept = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
+    server = spawn('valkey-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...kept], {
+      stdio: 'ignore',
+    })
+    for (let turn = 0; turn < 500; turn++) {
+      const socket = connect(port, '127.0.0.1')
+      const isOpen = await once(socket, 'connect').then(
+        () => true,
+        () => false,
+      )
+      socket.destroy()
+      if (isOpen) return
+      await new Promise((soon) => setTimeout(soon, 10))
+    }
+    throw new Error('valkey-server did not start')
+  }
+
+  async function stop(signal: NodeJS.Signals): Promise<void> {
+    const child = server
+    server = undefined
+    if (!child) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+  }
+
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    start,
+    stop,
+    async remove() {
+      await stop('SIGKILL')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
