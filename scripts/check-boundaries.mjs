@@ -105,7 +105,7 @@ const layers = {
     ['gateway-options'],
     ['gateway-setup'],
     ['mcp'],
-    ['serve-request'],
+    ['serve-request', 'limit-gateway-connections'],
     ['create-gateway', 'subrequests'],
     ['config'],
     ['redis'],

@@ -5,6 +5,7 @@ import { createTurns } from './connection/turns.js'
 import { createConnections } from './forward/upstream.js'
 import type { GatewayOptions } from './gateway-options.js'
 import { setUpGateway } from './gateway-setup.js'
+import { limitGatewayConnections } from './limit-gateway-connections.js'
 import { type Exchange, type GatewayShared, serveRequest } from './serve-request.js'
 import { createSpool } from './uploads/spool.js'
 
@@ -73,6 +74,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const outgoing = answerOn(incoming, socket)
     serve({ incoming, outgoing, waits: false, upgrade: { socket, head } })
   })
+  limitGatewayConnections(server, () => setup)
 
   return {
     server,

@@ -5,6 +5,13 @@ import type { AssertionOptions } from './identity/assertion.js'
 import type { Route } from './routes/route.js'
 
 export interface GatewayLimits {
+  /** Connections at once. One more closes the one that is idle longest; where none is, it is answered 503. @default 4096 */
+  connections?: number | undefined
+  /**
+   * Connections that one address may hold (of IPv6, the first 64 bits). It does not count for those in `trustProxy`, which hold the
+   * connections of everybody. @default a quarter of `connections`
+   */
+  connectionsPerAddress?: number | undefined
   /** Largest body in bytes, where a route says no other. @default 16 MiB */
   maxBody?: number | undefined
   /** Bytes on disk that all uploads may take together; a body of up to 1 MiB stays in memory. @default 1 GiB */
@@ -73,7 +80,9 @@ export const gatewayOptions = {
   onEvent: true,
 } as const satisfies Record<keyof GatewayOptions, true>
 
-export const defaultLimits: Required<{ [Name in keyof GatewayLimits]: number }> = {
+/** `connectionsPerAddress` depends on another. */
+export const defaultLimits: Required<{ [Name in Exclude<keyof GatewayLimits, 'connectionsPerAddress'>]: number }> = {
+  connections: 4096,
   maxBody: 16 * 1_048_576,
   uploads: 1024 * 1_048_576,
   bodyTime: 120,

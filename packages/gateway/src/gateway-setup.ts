@@ -1,4 +1,4 @@
-import { type ClientAddress, createClientAddress } from 'countersign/node'
+import { type ClientAddress, createClientAddress, createTrustedPeers } from 'countersign/node'
 import type { Resource, VerifyRequestOptions } from 'countersign/resource'
 import { type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { createTell, type Tell } from 'countersign/wire'
@@ -28,7 +28,9 @@ export interface GatewaySetup {
   rules: GatewayRules
   cors: CorsOptions | undefined
   clientAddress: ClientAddress
-  limits: typeof defaultLimits
+  limits: typeof defaultLimits & { connectionsPerAddress: number }
+  /** Whether a peer is one of the proxies. */
+  isProxy: (peer: string) => boolean
   /** MCP servers, by their paths. */
   mcp: ReadonlyMap<string, ProtectedPath>
   assertion: AssertionSetup | undefined
@@ -38,14 +40,15 @@ export interface GatewaySetup {
 export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const { resource, routes, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion, mcp = [] } = options
   requireNames('createGateway', options, gatewayOptions)
-  requireNames('limits', limits, defaultLimits)
+  requireNames('limits', limits, { ...defaultLimits, connectionsPerAddress: true })
   if (typeof resource?.verify !== 'function') throw new TypeError('resource must be what createResource returns')
   if (!Array.isArray(routes)) throw new TypeError("routes must be a list: [{ method: 'GET', path: '/events', … }]")
   if (otherwise !== 'refuse' && otherwise !== 'pass') throw new TypeError("otherwise must be 'refuse' or 'pass'")
   for (const [at, route] of (routes as GatewayOptions['routes']).entries())
     for (const { member, problem } of routeProblems(route)) throw new TypeError(`routes[${at}].${member} ${problem}`)
   for (const [name, value] of Object.entries(limits))
-    if (!(typeof value === 'number' && value > 0)) throw new TypeError(`limits.${name} must be a number above 0`)
+    if (value !== undefined && !(typeof value === 'number' && value > 0))
+      throw new TypeError(`limits.${name} must be a number above 0`)
   const { onEvent = resource.onEvent } = options
   const heard = hearResource(resource, onEvent)
   return {
@@ -67,8 +70,15 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
       issuer: resource.id,
       audience: assertion.audience ?? options.upstream,
     },
-    limits: { ...defaultLimits, ...(limits as { [Name in keyof GatewayLimits]: number }) },
+    limits: withDefaults(limits),
+    isProxy: createTrustedPeers(trustProxy),
   }
+}
+
+function withDefaults(given: GatewayLimits): GatewaySetup['limits'] {
+  const named = Object.entries(given).filter(([, value]) => value !== undefined)
+  const limits = { ...defaultLimits, ...(Object.fromEntries(named) as { [Name in keyof GatewayLimits]: number }) }
+  return { connectionsPerAddress: Math.ceil(limits.connections / 4), ...limits }
 }
 
 function requireMcpPath(path: string): string {

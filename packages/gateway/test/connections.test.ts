@@ -1,274 +1,106 @@
-import { once } from 'node:events'
-import type { RequestListener } from 'node:http'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { createGateway } from 'countersign-gateway'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { listenWith } from '../../countersign/test/resource/events-resource.js'
-import { exchange, message, openGateway, statusOf } from './gateway-stage.js'
+import { exchange, message, openGateway, signedLines, statusOf } from './gateway-stage.js'
 
-const open = [{ method: '*', path: '/*', require: 'none' }] as const
-
-const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
-
-/** A client whose connection stays open; what it heard, so far. */
-function openClient(port: number): { socket: Socket; heard: () => string; isClosed: () => boolean } {
-  const socket = connect(port, '127.0.0.1')
-  let heard = ''
-  let isClosed = false
-  socket.setEncoding('latin1')
-  socket
-    .on('data', (text: string) => {
-      heard += text
-    })
-    .on('error', () => undefined)
-    .once('close', () => {
-      isClosed = true
-    })
-  onTestFinished(() => void socket.destroy())
-  return { socket, heard: () => heard, isClosed: () => isClosed }
+interface Held {
+  socket: Socket
+  isOpen: () => boolean
 }
 
-/** A gateway in front of a program that is given each connection. */
-async function openRaw(onConnection: (socket: Socket) => void) {
-  const upstream = createServer((socket) => {
-    socket.on('error', () => undefined)
-    onConnection(socket)
-  })
-  const port = await listenWith(upstream as never)
-  return openGateway({ routes: open, upstream: `http://127.0.0.1:${port}` })
+/** Connections from an address of 127.0.0.0/8 that have said so much. */
+async function hold(port: number, count: number, localAddress: (at: number) => string, said = ''): Promise<Held[]> {
+  return Promise.all(
+    Array.from({ length: count }, async (_, at) => {
+      const socket = connect({ port, host: '127.0.0.1', localAddress: localAddress(at) })
+      let isOpen = true
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        isOpen = false
+      })
+      onTestFinished(() => void socket.destroy())
+      await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve))
+      if (said !== '') socket.write(said)
+      socket.resume()
+      return { socket, isOpen: () => isOpen }
+    }),
+  )
 }
 
-/**
- * A program that reads the head of a request and answers it, over and over on one connection; content it leaves unread, as many small
- * servers do, and takes it for the next request.
- */
-async function openCareless() {
-  const asked: string[] = []
-  const { port } = await openRaw((socket) => {
-    let text = ''
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1')
-      for (let end = text.indexOf('\r\n\r\n'); end !== -1; end = text.indexOf('\r\n\r\n')) {
-        const head = text.slice(0, end)
-        text = text.slice(end + 4)
-        asked.push(head)
-        const isLast = /\r\nconnection: close/i.test(head)
-        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${isLast ? 'Connection: close\r\n' : ''}\r\nok`)
-        if (isLast) return void socket.end()
-      }
-    })
-  })
-  return { port, asked }
-}
+const openOf = (held: readonly Held[]) => held.filter(({ isOpen }) => isOpen()).length
+const halfAHead = 'GET /open/ HTTP/1.1\r\nHost: x\r\nX-Slow: '
 
-const forged = 'DELETE /admin HTTP/1.1\r\nHost: x\r\nX-AAuth-Level: authorization\r\nX-AAuth-Subject: ada\r\n\r\n'
+describe('many who open connections and send nothing, or half a head', () => {
+  const limits = { connections: 100, connectionsPerAddress: 30 }
 
-describe('G19: content that the API leaves unread', () => {
-  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('of %s is no request of its own there', async (method) => {
-    const { port, asked } = await openCareless()
-    const lines = [`${method} /a HTTP/1.1`, 'Host: x', `Content-Length: ${forged.length}`]
-    expect(statusOf(await exchange(port, message(lines, forged)))).toBe(200)
-    expect(statusOf(await exchange(port, message(['GET /b HTTP/1.1', 'Host: x'])))).toBe(200)
-    await sleep(50)
-    expect(asked.map((head) => head.split(' ', 2).join(' '))).toEqual([`${method} /a`, 'GET /b'])
-  })
-
-  it.each([
-    ['GET', `Content-Length: ${forged.length}`, forged],
-    ['HEAD', `Content-Length: ${forged.length}`, forged],
-    ['GET', 'Transfer-Encoding: chunked', `${forged.length.toString(16)}\r\n${forged}\r\n0\r\n\r\n`],
-  ])('of %s is refused', async (method, line, body) => {
-    const { port, asked } = await openCareless()
-    expect(statusOf(await exchange(port, message([`${method} /a HTTP/1.1`, 'Host: x', line], body)))).toBe(400)
-    expect(asked).toEqual([])
-  })
-})
-
-describe('G19: content where an answer has none', () => {
-  const stolen = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen'
-
-  it.each([
-    ['of HEAD', 'HEAD /a HTTP/1.1', `HTTP/1.1 200 OK\r\nContent-Length: ${stolen.length}\r\n\r\n`],
-    ['of 304', 'GET /a HTTP/1.1', 'HTTP/1.1 304 Not Modified\r\n\r\n'],
-    ['of 204', 'GET /a HTTP/1.1', 'HTTP/1.1 204 No Content\r\n\r\n'],
-    ['behind its end', 'GET /a HTTP/1.1', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'],
-  ])('%s is nobody’s answer', async (_, line, head) => {
-    const { port } = await openRaw((socket) => {
-      socket.on('data', (chunk: Buffer) => {
-        if (!chunk.includes(' /a ')) return void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nme')
-        socket.write(head)
-        setTimeout(() => socket.write(stolen), 20)
-      })
-    })
-    const attacker = openClient(port)
-    attacker.socket.write(`${line}\r\nHost: x\r\n\r\n`)
-    await expect.poll(attacker.heard).toMatch(/\r\n\r\n/)
-    await sleep(60)
-    const answers = await Promise.all(
-      Array.from({ length: 5 }, () => exchange(port, message(['GET /b HTTP/1.1', 'Host: x']))),
-    )
-    for (const answer of answers) expect(answer).toMatch(/\r\n\r\nme$/)
-  })
-})
-
-describe('G20: requests behind one another on one connection', () => {
-  const slow: RequestListener = (incoming, outgoing) =>
-    void setTimeout(() => outgoing.end(incoming.url), incoming.url === '/1' ? 200 : 0)
-
-  it('are answered in order, one at a time', async () => {
-    const { port, upstream, arrived } = await openGateway({ routes: open }, slow)
-    let connections = 0
-    upstream.on('connection', () => connections++)
-    const { socket, heard } = openClient(port)
-    for (const path of ['/1', '/2', '/3']) socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
-    await sleep(100)
-    expect(arrived.map(({ url }) => url)).toEqual(['/1'])
-    await expect.poll(heard).toMatch(/\/1[\s\S]*\/2[\s\S]*\/3$/)
-    expect(connections).toBe(1)
-  })
-
-  it('end the connection where they are too many', async () => {
-    const { port, arrived } = await openGateway({ routes: open }, () => undefined)
-    const { socket, isClosed } = openClient(port)
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100))
-    await expect.poll(isClosed).toBe(true)
-    expect(arrived.length).toBeLessThan(2)
-  })
-
-  it('a change of protocol among them ends the connection, and nothing else', async () => {
-    const { port } = await openGateway({ routes: open }, slow)
-    const { socket, isClosed } = openClient(port)
-    const upgrade = 'GET /2 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
-    socket.write(`GET /1 HTTP/1.1\r\nHost: x\r\n\r\n${upgrade}`)
-    await expect.poll(isClosed).toBe(true)
-    expect(statusOf(await exchange(port, message(['GET /3 HTTP/1.1', 'Host: x'])))).toBe(200)
-  })
-
-  it('whose client goes leave nothing on disk', async () => {
-    const limits = { uploads: 4_000_000 }
-    const { port } = await openGateway({ routes: open, limits }, (incoming, outgoing) => {
-      if (incoming.url !== '/slow') outgoing.end('ok')
-    })
-    const body = Buffer.alloc(3_000_000, 'a')
-    const upload = ['POST /up HTTP/1.1', 'Host: x', 'Content-Type: text/plain', `Content-Length: ${body.length}`]
-    for (let turn = 0; turn < 2; turn++) {
-      const { socket } = openClient(port)
-      socket.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n')
-      socket.write(`${upload.join('\r\n')}\r\n\r\n`)
-      socket.write(body)
-      await sleep(150)
-      socket.destroy()
-    }
-    await sleep(50)
-    expect(statusOf(await exchange(port, [message(upload), body]))).toBe(200)
-  })
-})
-
-describe('a connection', () => {
-  it('to the API ends where it answered before it read all that was sent', async () => {
-    let connections = 0
-    const { port } = await openRaw((socket) => {
-      connections++
-      socket.once('close', () => connections--)
-      socket.once('data', () => {
-        socket.pause()
-        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-        setTimeout(() => socket.resume(), 500)
-      })
-    })
-    const body = Buffer.alloc(12_000_000, 'a')
-    const lines = ['POST /up HTTP/1.1', 'Host: x', 'Content-Type: text/plain', `Content-Length: ${body.length}`]
-    const { socket, heard } = openClient(port)
-    socket.write(`${lines.join('\r\n')}\r\n\r\n`)
-    socket.write(body)
-    await expect.poll(heard).toMatch(/\r\n\r\nok$/)
-    await expect.poll(() => connections).toBe(0)
-  })
-
-  it('of a client whose change of protocol was refused ends, also where it keeps its end open', async () => {
-    const { port } = await openGateway({ routes: [] })
-    const { socket, heard, isClosed } = openClient(port)
-    socket.setTimeout(0)
-    const half = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-    half.on('error', () => undefined)
-    onTestFinished(() => void half.destroy())
-    const upgrade = 'GET /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
-    socket.write(upgrade)
-    half.write(upgrade)
-    await expect.poll(heard).toMatch(/^HTTP\/1\.1 404/)
-    await expect.poll(isClosed).toBe(true)
-    half.resume()
-    await once(half, 'end')
-    const isRefused = () => {
-      half.write('x')
-      return half.destroyed
-    }
-    await expect.poll(isRefused, { timeout: 8000, interval: 500 }).toBe(true)
-  })
-})
-
-describe('G21: news before an answer', () => {
-  const hints = async (lines: string, count = 1) => {
-    const { port } = await openRaw((socket) => {
-      socket.once('data', () => {
-        for (let at = 0; at < count; at++) socket.write(`HTTP/1.1 103 Early Hints\r\n${lines}\r\n\r\n`)
-        socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-      })
-    })
-    return exchange(port, message(['GET / HTTP/1.1', 'Host: x']))
-  }
-
-  it.each([
-    ['a text with a blank', 'Link: </a.css>; rel=preload; title="My style"'],
-    ['two relations', 'Link: </a.css>; rel="preload stylesheet"'],
-    ['two links in a line', 'Link: </a.css>; rel=preload, </b.css>; rel=preload'],
-    ['no link', 'Link: nothing'],
-    ['parameters without end', `Link: <x>${';a=b'.repeat(2000)}"!"`],
-    ['a long address', `Link: <${'a'.repeat(5000)}>`],
-  ])('that Node.js does not send are left out: %s', async (_, line) => {
+  it.each(['', halfAHead])('from one address hold their share, and stop nobody (%j)', async (said) => {
+    const { port } = await openGateway({ limits })
+    const held = await hold(port, 300, () => '127.0.0.2', said)
+    await expect.poll(() => openOf(held)).toBe(30)
     const began = performance.now()
-    expect(await hints(line)).toMatch(/^HTTP\/1\.1 200/)
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async () => exchange(port, message(await signedLines('/signed')))),
+    )
+    expect(answers.map(statusOf)).toEqual(answers.map(() => 200))
     expect(performance.now() - began).toBeLessThan(2000)
   })
 
-  it('pass where they are plain, and at most eight', async () => {
-    const answer = await hints('Link: </a.css>; rel=preload; as="style"', 20)
-    expect(
-      answer.match(/HTTP\/1\.1 103 Early Hints\r\nLink: <\/a\.css>; rel=preload; as="style"/g)?.length,
-    ).toBeLessThan(9)
-    expect(answer).toMatch(/^HTTP\/1\.1 103[\s\S]*HTTP\/1\.1 200/)
+  it('from many addresses hold what nobody else needs, while honest ones ask and are answered', async () => {
+    const { port, arrived } = await openGateway({ limits }, ({ url }, outgoing) => {
+      setTimeout(() => outgoing.end('done'), url === '/open/slow' ? 1000 : 0)
+    })
+    const slow = exchange(port, message(['GET /open/slow HTTP/1.1', 'Host: x']))
+    await expect.poll(() => arrived.length).toBe(1)
+    const anywhere = (at: number) => `127.${1 + (at % 200)}.${at % 7}.1`
+    const held = await hold(port, 400, anywhere, halfAHead)
+    await expect.poll(() => openOf(held)).toBeLessThan(100)
+    for (let round = 0; round < 10; round++) {
+      const more = hold(port, 50, anywhere, halfAHead)
+      expect(statusOf(await exchange(port, message(await signedLines('/signed'))))).toBe(200)
+      await more
+    }
+    // It began before all of them.
+    expect(statusOf(await slow)).toBe(200)
+  })
+
+  it('through a proxy that is trusted are for the proxy to limit: it is no address among others', async () => {
+    const { port } = await openGateway({ limits, trustProxy: ['127.0.0.3'] })
+    const held = await hold(port, 60, () => '127.0.0.3', halfAHead)
+    const direct = await hold(port, 60, () => '127.0.0.4', halfAHead)
+    await expect.poll(() => openOf(direct)).toBe(30)
+    expect(openOf(held)).toBe(60)
   })
 })
 
-describe('an answer', () => {
-  const answered = async (text: string) => {
-    const { port } = await openRaw((socket) => void socket.once('data', () => socket.end(Buffer.from(text, 'latin1'))))
-    return exchange(port, message(['GET / HTTP/1.1', 'Host: x']))
-  }
+it('beyond the limit, with all at work, the answer is 503 at once', async () => {
+  const { port, arrived, gateway, options } = await openGateway({ limits: { connections: 3 } }, () => undefined)
+  await hold(port, 3, (at) => `127.0.0.${at + 1}`, message(['GET /open/ HTTP/1.1', 'Host: x']))
+  await expect.poll(() => arrived.length).toBe(3)
+  const began = performance.now()
+  // It says nothing, so that nothing is on its way when it is closed.
+  expect(statusOf(await exchange(port, ''))).toBe(503)
+  expect(performance.now() - began).toBeLessThan(500)
+  gateway.use({ ...options, limits: { connections: 10 } })
+  void exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x']), 1000)
+  // A limit changes while it runs.
+  await expect.poll(() => arrived.length).toBe(4)
+})
 
-  it.each(['101 Switching Protocols', '099 Odd', '600 Odd', '000 Odd'])('of the status %s is 502', async (status) => {
-    expect(statusOf(await answered(`HTTP/1.1 ${status}\r\nContent-Length: 2\r\n\r\nok`))).toBe(502)
-  })
+it('a head that trickles in is given up, and a connection that idles is closed', async () => {
+  const { port, gateway } = await openGateway()
+  expect(gateway.server).toMatchObject({ headersTimeout: 15_000, keepAliveTimeout: 75_000 })
+  gateway.server.headersTimeout = 1000
+  gateway.server.keepAliveTimeout = 500
+  const [slow] = await hold(port, 1, () => '127.0.0.1', halfAHead)
+  const trickle = setInterval(() => slow?.socket.write('x'), 200)
+  const [idle] = await hold(port, 1, () => '127.0.0.1', 'GET /open/ HTTP/1.1\r\nHost: x\r\n\r\n')
+  await expect.poll(() => idle?.isOpen(), { timeout: 4000 }).toBe(false)
+  await expect.poll(() => slow?.isOpen(), { timeout: 9000 }).toBe(false)
+  clearInterval(trickle)
+}, 15_000)
 
-  it('keeps the bytes of its headers', async () => {
-    expect(await answered('HTTP/1.1 200 OK\r\nX-Name: caf\xe9\r\nContent-Length: 2\r\n\r\nok')).toContain('caf\xe9\r\n')
-  })
-
-  it('keeps the bytes of its headers where its content comes later', async () => {
-    const { port } = await openRaw((socket) => {
-      socket.once('data', () => {
-        socket.write(Buffer.from('HTTP/1.1 200 OK\r\nX-Name: caf\xe9\r\nContent-Length: 2\r\n\r\n', 'latin1'))
-        setTimeout(() => socket.end('ok'), 100)
-      })
-    })
-    expect(await exchange(port, message(['GET / HTTP/1.1', 'Host: x']))).toContain('caf\xe9\r\n')
-  })
-
-  it('keeps all of its header lines', async () => {
-    const lines = Array.from({ length: 3000 }, (_, at) => `X-${at}: y`).join('\r\n')
-    expect(await answered(`HTTP/1.1 200 OK\r\n${lines}\r\nContent-Length: 2\r\n\r\nok`)).toContain('X-2999: y')
-  })
-
-  it('without content has no length', async () => {
-    expect(await answered('HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n')).not.toMatch(/content-length/i)
-  })
+it('limits that cannot be meant are refused', async () => {
+  const { options } = await openGateway()
+  for (const limits of [{ connections: 0 }, { connectionsPerAddress: -1 }])
+    expect(() => createGateway({ ...options, limits })).toThrow(/limits\.connections(?:PerAddress)? must be/)
 })

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import { createClientAddress, createNodeListener, createTrustedPeers } from 'countersign/node'
+import { createClientAddress, createNodeListener, createTrustedPeers, limitConnections } from 'countersign/node'
 import { createMetrics, type Log, type Metrics } from 'countersign/observability'
 import {
   createAuthServer,
@@ -12,7 +12,6 @@ import {
   storedKeys,
 } from 'countersign-server'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
-import { limitConnections } from '../network/limit-connections.js'
 import { httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
 import { createReadinessView } from '../network/readiness-view.js'
 import { createStoppableServer } from '../network/stoppable-server.js'

@@ -72,10 +72,10 @@ export function createConfiguredGateway(
   }
   if (config.settings.verifyOnly) {
     const optionsOf = (given: LoadedGatewayConfig): SubrequestOptions => {
-      const { proxy, routes, otherwise, trustProxy, upstream = '' } = given.settings
+      const { proxy, routes, otherwise, trustProxy, limits, upstream = '' } = given.settings
       // The API compares one name, whichever way it is asked.
       const assertion = given.settings.assertion ? { signer: given.signer, audience: upstream } : undefined
-      return { resource: resourceOf(given), proxy, routes, otherwise, trustProxy, assertion }
+      return { resource: resourceOf(given), proxy, routes, otherwise, trustProxy, limits, assertion }
     }
     const { server, use } = createSubrequestGateway(optionsOf(config))
     return { server, use: (next) => use(optionsOf(next)), endStreams: () => undefined, close: () => undefined }

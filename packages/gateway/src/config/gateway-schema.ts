@@ -8,7 +8,7 @@ import {
 import { type SettingRow, settingRows } from 'countersign/wire'
 import * as z from 'zod'
 import { upstreamProblem } from '../forward/upstream.js'
-import { defaultLimits, type McpPath } from '../gateway-options.js'
+import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
 import type { ProxyName } from '../subrequests/dialects.js'
 
@@ -97,6 +97,8 @@ export const gatewayShape = {
   assertion: z.boolean().default(false),
   limits: z
     .strictObject({
+      connections: whole(1_000_000).default(defaultLimits.connections),
+      connectionsPerAddress: whole(1_000_000).optional(),
       maxBody: limit(defaultLimits.maxBody),
       uploads: limit(defaultLimits.uploads),
       bodyTime: limit(defaultLimits.bodyTime),
@@ -104,7 +106,7 @@ export const gatewayShape = {
       connectTime: limit(defaultLimits.connectTime),
       answerTime: limit(defaultLimits.answerTime),
       silence: limit(defaultLimits.silence),
-    } satisfies Record<keyof typeof defaultLimits, z.ZodType>)
+    } satisfies Record<keyof GatewayLimits, z.ZodType>)
     .prefault({}),
   allowNetworks: z.array(allowedNetwork).optional(),
   egressProxy: judged(egressProxyProblem).optional(),

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createNodeListener, createTrustedPeers } from 'countersign/node'
+import { createNodeListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { sendRefusal } from '../answers/send-refusal.js'
 import { type Followed, followExchange } from '../events/follow-exchange.js'
@@ -7,6 +7,7 @@ import { tellRefused } from '../events/tell-refused.js'
 import { type GatewaySetup, requirementOf, setUpGateway } from '../gateway-setup.js'
 import { tellIdentity } from '../identity/assertion.js'
 import { identityOf } from '../identity/identity-fields.js'
+import { limitGatewayConnections } from '../limit-gateway-connections.js'
 import { judgeRequest } from '../routes/judge-request.js'
 import { routeName } from '../routes/route-table.js'
 import { type Dialect, dialects, requireAsked } from './dialects.js'
@@ -24,7 +25,6 @@ export interface SubrequestGateway {
 interface SubrequestSetup {
   setup: GatewaySetup
   dialect: Dialect
-  isProxy: (peer: string) => boolean
 }
 
 /**
@@ -42,6 +42,7 @@ export function createSubrequestGateway(options: SubrequestOptions): SubrequestG
       outgoing.destroy()
     })
   })
+  limitGatewayConnections(server, () => current.setup)
   return {
     server,
     use: (next) => {
@@ -60,11 +61,11 @@ function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
     throw new TypeError('assertion.audience must say which API the assertion is for')
   // Nothing is sent there.
   const setup = setUpGateway({ ...options, upstream: 'http://127.0.0.1:1' })
-  return { setup, dialect: dialects[proxy], isProxy: createTrustedPeers(trustProxy) }
+  return { setup, dialect: dialects[proxy] }
 }
 
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse, current: SubrequestSetup): Promise<void> {
-  const { setup, dialect, isProxy } = current
+  const { setup, dialect } = current
   const { resource, origin, clientAddress, heard, tell } = setup
   const followed = followExchange(tell, incoming, outgoing)
   const [path = ''] = (incoming.url ?? '').split('?', 1)
@@ -78,7 +79,7 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
     return handler(incoming, outgoing)
   }
   try {
-    if (path !== '/verify' || !isProxy(incoming.socket.remoteAddress ?? ''))
+    if (path !== '/verify' || !setup.isProxy(incoming.socket.remoteAddress ?? ''))
       throw new AAuthError('not_found', 'There is nothing here.')
     const identity = await verify(incoming, current, followed)
     outgoing.writeHead(200, { ...identity, 'Cache-Control': 'no-store', 'Content-Length': '0' })

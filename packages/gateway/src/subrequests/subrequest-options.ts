@@ -2,7 +2,8 @@ import type { GatewayOptions } from '../gateway-options.js'
 import type { AssertionOptions } from '../identity/assertion.js'
 import type { ProxyName } from './dialects.js'
 
-export interface SubrequestOptions extends Pick<GatewayOptions, 'resource' | 'routes' | 'otherwise' | 'onEvent'> {
+export interface SubrequestOptions
+  extends Pick<GatewayOptions, 'resource' | 'routes' | 'otherwise' | 'onEvent' | 'limits'> {
   /** Which proxy asks: whose headers are read, and no others. */
   proxy: ProxyName
   /** The addresses or networks of the proxies: nobody else is answered. */

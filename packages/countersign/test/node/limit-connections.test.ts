@@ -1,7 +1,7 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
-import { type ConnectionShares, limitConnections } from '../../src/network/limit-connections.js'
+import { type ConnectionShares, limitConnections } from '../../src/node/limit-connections.js'
 
 interface Client {
   socket: Socket
@@ -11,13 +11,18 @@ interface Client {
 }
 
 /** A server on loopback whose answers to `/held` wait, and clients from any address of 127.0.0.0/8. */
-async function startServer(idlePerAddress: number, shares: Partial<ConnectionShares> = {}) {
+async function startServer(
+  idlePerAddress: number | undefined,
+  shares: Partial<ConnectionShares> = {},
+  prepare: (server: Server) => void = () => undefined,
+) {
   const held: ServerResponse[] = []
   const server = createServer({ keepAliveTimeout: 60_000 }, (incoming, outgoing) => {
     if (incoming.url === '/held') held.push(outgoing)
     else if (incoming.method === 'POST') incoming.resume().once('end', () => outgoing.end('answer'))
     else outgoing.end('answer')
   })
+  prepare(server)
   limitConnections(server, { idlePerAddress, perNetwork: 100, isExempt: () => false, ...shares })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -32,7 +37,8 @@ async function startServer(idlePerAddress: number, shares: Partial<ConnectionSha
     socket.on('close', () => {
       closed = true
     })
-    socket.on('error', () => undefined)
+    // What is not read keeps a connection from being seen to end.
+    socket.on('error', () => undefined).on('data', () => undefined)
     onTestFinished(() => void socket.destroy())
     await new Promise((resolve) => socket.once('connect', resolve))
     await expect.poll(() => connectionsOf(server)).toBeGreaterThan(0)
@@ -172,4 +178,67 @@ it('proxies are not counted', async () => {
   const direct = await several(2, () => open('127.0.0.3'))
   await expect.poll(() => openOf(direct)).toEqual([false, true])
   expect(openOf(proxied)).toEqual([true, true, true, true, true])
+})
+
+it('in all: what is idle longest is closed for who comes, and what works is not', async () => {
+  const { open, held } = await startServer(undefined, { total: 4 })
+  const busy = await open()
+  void busy.ask('/held')
+  await expect.poll(() => held).toHaveLength(1)
+  const idle = await several(3, () => open('127.0.0.2'))
+  const late = await open('127.0.9.9')
+  await expect.poll(() => openOf([busy, ...idle, late])).toEqual([true, false, true, true, true])
+  expect(await late.ask()).toContain('200 OK')
+})
+
+it('in all, where every connection works: the new one is answered 503 and closed', async () => {
+  const { open, held, server } = await startServer(undefined, { total: 2, isExempt: (peer) => peer === '127.0.0.2' })
+  const busy = [await open('127.0.0.1'), await open('127.0.0.2')]
+  for (const client of busy) void client.ask('/held')
+  await expect.poll(() => held).toHaveLength(2)
+  const late = await open('127.0.0.3')
+  const heard = new Promise<string>((resolve) => late.socket.once('data', (data) => resolve(String(data))))
+  expect(await heard).toMatch(/^HTTP\/1\.1 503 [\s\S]*Retry-After: 5[\s\S]*\r\n\r\nToo many connections\.\n$/)
+  await expect.poll(() => late.isOpen()).toBe(false)
+  held[0]?.end('done')
+  await settled()
+  expect(await (await open('127.0.0.3')).ask()).toContain('200 OK')
+  expect(await connectionsOf(server)).toBe(2)
+})
+
+it('of one address, whether it asks for something or not', async () => {
+  const { open, held } = await startServer(undefined, { perAddress: 2 })
+  const busy = await several(2, open)
+  for (const client of busy) void client.ask('/held')
+  await expect.poll(() => held).toHaveLength(2)
+  const late = await open()
+  await expect.poll(() => openOf([...busy, late])).toEqual([true, true, false])
+  expect(await (await open('127.0.0.2')).ask()).toContain('200 OK')
+})
+
+it('a body on its way is work where the head makes a connection busy, and so is another protocol', async () => {
+  const { open, server } = await startServer(undefined, { total: 3 })
+  const { open: openBusy, server: other } = await startServer(undefined, { total: 3, busyFrom: 'head' }, (one) =>
+    one.on('upgrade', (_, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')),
+  )
+  for (const [make, isOpen] of [
+    [open, false],
+    [openBusy, true],
+  ] as const) {
+    const upload = await make()
+    upload.socket.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\na')
+    await settled()
+    if (isOpen) {
+      const changed = await make()
+      const answer = new Promise<string>((resolve) => changed.socket.once('data', (data) => resolve(String(data))))
+      changed.socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+      expect(await answer).toContain('101')
+      await several(4, make)
+      await settled()
+      expect(changed.isOpen()).toBe(true)
+    } else await several(4, make)
+    await expect.poll(() => upload.isOpen()).toBe(isOpen)
+  }
+  expect(await connectionsOf(server)).toBe(3)
+  expect(await connectionsOf(other)).toBe(3)
 })

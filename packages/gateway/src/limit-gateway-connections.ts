@@ -1,0 +1,17 @@
+import type { Server } from 'node:http'
+import { limitConnections } from 'countersign/node'
+import type { GatewaySetup } from './gateway-setup.js'
+
+/** Limits the connections of a gateway's server by its options of the moment. Bodies have limits of their own. */
+export function limitGatewayConnections(server: Server, current: () => GatewaySetup): void {
+  limitConnections(server, {
+    get total() {
+      return current().limits.connections
+    },
+    get perAddress() {
+      return current().limits.connectionsPerAddress
+    },
+    busyFrom: 'head',
+    isExempt: (peer) => current().isProxy(peer),
+  })
+}
