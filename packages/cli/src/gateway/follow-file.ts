@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { errorReason } from '../command/error-reason.js'
+import { fileDigest } from '../command/file-digest.js'
 
 /** Milliseconds between looks at the file. */
 const interval = 2000
@@ -11,22 +10,24 @@ export interface FollowedFile {
   stop(): void
 }
 
-/** Calls back when what a file holds has changed; one that cannot be used changes nothing, and is told of once. */
-export function followFile(
-  file: string,
-  onChange: () => Promise<void>,
-  onProblem: (reason: string) => void,
-): FollowedFile {
-  let seen: string | undefined
+export interface FollowOptions {
+  /** Of the file, from before it was read: a change since then counts, too. */
+  since: string
+  onChange: () => Promise<void>
+  /** Called once for each reason for which the file cannot be used, which changes nothing. */
+  onProblem: (reason: string) => void
+}
+
+/** Calls back when what a file holds has changed. */
+export function followFile(file: string, { since, onChange, onProblem }: FollowOptions): FollowedFile {
+  let seen = since
   /** Why the file could not be used at the last look. */
   let told: string | undefined
   let looking = Promise.resolve()
 
   async function look(force: boolean): Promise<void> {
-    const digest = createHash('sha256')
-      .update(await readFile(file))
-      .digest('base64')
-    const isChanged = seen !== undefined && digest !== seen
+    const digest = await fileDigest(file)
+    const isChanged = digest !== seen
     seen = digest
     if (isChanged || force) await onChange()
     told = undefined
@@ -41,8 +42,8 @@ export function followFile(
     told = reason
   }
 
-  tick(false)
   // Modules are read once by a program.
   const timer = file.endsWith('.json') ? setInterval(() => tick(false), interval).unref() : undefined
+  if (timer) tick(false)
   return { now: () => tick(true), stop: () => clearInterval(timer) }
 }

@@ -3,11 +3,14 @@ import type { Log } from 'countersign/observability'
 import { type LoadedGatewayConfig, loadGatewayConfig } from 'countersign-gateway'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
+import { fileDigest } from '../command/file-digest.js'
+import { namesOfChanges } from '../command/names-of-changes.js'
+import { onStopOrHangUp } from '../command/on-stop-or-hang-up.js'
 import type { Run } from '../command/run.js'
 import { withLog } from '../network/with-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { parseWorkers } from '../workers/parse-workers.js'
-import { leaveWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
+import { leaveWorkers, onReadAgain, runWorkers, tellListening } from '../workers/run-workers.js'
 import { followFile } from './follow-file.js'
 import { openSharedMemory, rememberForWorkers } from './open-shared-memory.js'
 import { startGateway } from './start-gateway.js'
@@ -21,22 +24,26 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, 
   ]
   const flags = new Map(given.filter(([, value]) => value !== undefined))
   const load = () => loadGatewayConfig(path, terminal.env, flags)
+  // From before the file is read: a change since then is one.
+  const since = await fileDigest(path).catch(() => '')
   const config = await load()
   const count = parseWorkers(workers)
   if (count > 1 && cluster.isPrimary) {
     rememberForWorkers(config.settings)
-    return runWorkers(count, terminal)
+    return runWorkers(count, terminal, { rereads: true })
   }
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
-  return withLog(terminal, (log) => run(config, { load, log }, terminal)).finally(leaveWorkers)
+  return withLog(terminal, (log) => run(config, { load, since, log }, terminal)).finally(leaveWorkers)
 }
 
 interface Given {
   load: () => Promise<LoadedGatewayConfig>
+  /** The digest of the file from before it was read. */
+  since: string
   log: Log
 }
 
-async function run(config: LoadedGatewayConfig, { load, log }: Given, terminal: Terminal): Promise<number> {
+async function run(config: LoadedGatewayConfig, { load, since, log }: Given, terminal: Terminal): Promise<number> {
   const { id, listen, admin, verifyOnly, proxy, upstream } = config.settings
   const memory = await openSharedMemory(config.settings, terminal, log)
   const gateway = await startGateway(config, { memory, log }).catch((error: unknown) => {
@@ -46,20 +53,27 @@ async function run(config: LoadedGatewayConfig, { load, log }: Given, terminal: 
   const what = verifyOnly ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`
   terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, in front of ${upstream}`}.`)
   tellListening()
-  log.write('info', 'started', { id, host: listen.host, port: listen.port, adminPort: admin?.port })
+  log.write('info', 'started', { id, host: listen.host, port: listen.port, adminPort: admin?.port, pid: process.pid })
   async function reload(): Promise<void> {
     const next = await load()
     gateway.use(next)
     const routes = next.settings.routes.length
     terminal.notify(`${next.file} was read again: ${routes} routes.`)
     log.write('info', 'config.read', { file: next.file, routes })
+    const changed = namesOfChanges(fixedSettings(config), fixedSettings(next)).join(' ')
+    if (changed === '') return
+    terminal.notify(`These hold after a restart only: ${changed}.`)
+    log.write('warn', 'config.needs_restart', { file: next.file, settings: changed })
   }
   function keep(reason: string): void {
     terminal.notify(`Goes on as before. ${reason}`)
     log.write('error', 'config.not_read', { file: config.file, reason })
   }
-  const followed = followFile(config.file, reload, keep)
-  const signal = await untilStopped(terminal, () => followed.now())
+  const followed = followFile(config.file, { since, onChange: reload, onProblem: keep })
+  onReadAgain(() => followed.now())
+  const signal = await new Promise<string>((resolve) => {
+    onStopOrHangUp(terminal, resolve, () => followed.now())
+  })
   followed.stop()
   log.write('info', 'stopping', { signal })
   await gateway.stop()
@@ -67,20 +81,10 @@ async function run(config: LoadedGatewayConfig, { load, log }: Given, terminal: 
   return exitStatus.done
 }
 
-/** What ends a shell's programs makes this one read its configuration again. */
-function untilStopped({ onStop }: Terminal, onHangUp: () => void): Promise<string> {
-  return new Promise((resolve) => {
-    const listen = (): void => {
-      const release = onStop(({ by }) => {
-        if (by !== 'SIGHUP') return resolve(by)
-        release()
-        // When whoever told us has told everybody: what listens now is told of the next one.
-        queueMicrotask(listen)
-        onHangUp()
-      })
-    }
-    listen()
-  })
+/** Settings that hold from the start to the end. */
+function fixedSettings({ settings }: LoadedGatewayConfig): object {
+  const { listen, admin, redis, instances, verifyOnly } = settings
+  return { listen, admin, redis, instances, verifyOnly }
 }
 
 const needsConfig = `gateway needs --config <file>. The smallest file, after countersign keys generate --out api-key.json:

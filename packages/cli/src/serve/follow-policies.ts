@@ -1,25 +1,12 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Log } from 'countersign/observability'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
 import { errorReason } from '../command/error-reason.js'
+import { fileDigest } from '../command/file-digest.js'
+import { namesOfChanges } from '../command/names-of-changes.js'
 
 /** Milliseconds between looks at the file. */
 const interval = 2000
-
-/** The settings that are not the same, by their names. */
-function namesOfChanges(before: object, after: object): string[] {
-  const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))]
-  const names = new Set([...old.keys(), ...now.keys()])
-  return [...names].filter((name) => !isDeepStrictEqual(old.get(name), now.get(name)))
-}
-
-async function digestOf(file: string): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(file))
-    .digest('base64')
-}
 
 /** The policies of a configuration file, as they are now. */
 export interface FollowedPolicies {
@@ -41,7 +28,7 @@ export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.Pro
   let unread: string | undefined
 
   async function look(): Promise<void> {
-    const digest = await digestOf(file)
+    const digest = await fileDigest(file)
     if (digest === seen && unread === undefined) return
     seen = digest
     const { settings: next } = await loadConfig(file, env)

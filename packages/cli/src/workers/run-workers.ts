@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { exitStatus } from '../command/exit-status.js'
+import { onStopOrHangUp } from '../command/on-stop-or-hang-up.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { followHandedOver } from './follow-handed-over.js'
 
@@ -8,11 +9,19 @@ import { followHandedOver } from './follow-handed-over.js'
 const pause = 1000
 
 const listening = 'listening'
+const readAgain = 'read again'
 const placeVariable = 'WORKER_PLACE'
 
 /** Tells that this process listens, where it is one of several. */
 export function tellListening(): void {
   cluster.worker?.send(listening)
+}
+
+/** Calls back when the first of several processes was told to read the configuration again. */
+export function onReadAgain(callback: () => void): void {
+  cluster.worker?.on('message', (message) => {
+    if (message === readAgain) callback()
+  })
 }
 
 /** Lets go of the other processes, which would keep this one alive. */
@@ -25,20 +34,34 @@ export function workerPlace(): number {
   return cluster.isWorker ? Number(process.env[placeVariable] ?? 0) : 0
 }
 
+export interface RunWorkersOptions {
+  /** Whether SIGHUP has all of them read their configuration again; else it ends them. @default false */
+  rereads?: boolean
+}
+
 /**
  * Runs this very command in so many processes, which take the connections of one port in turn, until it is told to stop.
  * One that ends is replaced; where the first one cannot start, none does.
  *
  * @returns the exit status
  */
-export async function runWorkers(count: number, { notify, onStop }: Terminal): Promise<number> {
+export async function runWorkers(
+  count: number,
+  terminal: Terminal,
+  { rereads = false }: RunWorkersOptions = {},
+): Promise<number> {
+  const { notify, onStop } = terminal
   let isStopping = false
   let hasStarted = false
   const workers = new Set<Worker>()
-  const stopListening = onStop(() => {
+  function stop(): void {
     isStopping = true
     for (const worker of workers) worker.kill('SIGTERM')
-  })
+  }
+  function tellAll(): void {
+    for (const worker of workers) if (worker.isConnected()) worker.send(readAgain)
+  }
+  const stopListening = rereads ? onStopOrHangUp(terminal, stop, tellAll) : onStop(stop)
 
   async function keep(place: number): Promise<number> {
     for (;;) {

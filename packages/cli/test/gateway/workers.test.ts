@@ -1,0 +1,128 @@
+import { rename, writeFile } from 'node:fs/promises'
+import { Agent, get } from 'node:http'
+import { expect, it, onTestFinished } from 'vitest'
+import { type Running, startCommand } from '../run-command.js'
+import { type Configured, configure } from './configuration.js'
+
+interface Started extends Configured {
+  running: Running
+  /** What it has said that fits. */
+  count: (pattern: RegExp) => number
+}
+
+async function start(workers: number): Promise<Started> {
+  const configured = await configure(({ url }, outgoing) => {
+    setTimeout(() => outgoing.end(url), 20)
+  })
+  const running = startCommand(['gateway', '--config', configured.file, '--workers', String(workers)])
+  onTestFinished(() => void running.child.kill('SIGKILL'))
+  let said = ''
+  running.child.stdout.on('data', (text: string) => (said += text))
+  running.child.stderr.on('data', (text: string) => (said += text))
+  const count = (pattern: RegExp) => said.match(new RegExp(pattern, 'g'))?.length ?? 0
+  await expect.poll(() => count(/is protected at/), { timeout: 10_000 }).toBe(workers)
+  return { ...configured, running, count }
+}
+
+/** Whole at once, as who writes a configuration should. */
+async function write(file: string, settings: unknown): Promise<void> {
+  await writeFile(`${file}.new`, typeof settings === 'string' ? settings : JSON.stringify(settings))
+  await rename(`${file}.new`, file)
+}
+
+interface Load {
+  statuses: Map<string, number>
+  /** Connections that were opened for it. */
+  opened: Set<string>
+  stop: () => Promise<void>
+}
+
+/** Clients that ask one request after the other, each on one connection that it keeps, or on a new one each time. */
+function load(url: string, clients: number): Load {
+  const statuses = new Map<string, number>()
+  const opened = new Set<string>()
+  let isOver = false
+  const note = (what: string) => statuses.set(what, (statuses.get(what) ?? 0) + 1)
+  async function client(keepAlive: boolean): Promise<void> {
+    const agent = new Agent({ keepAlive, maxSockets: 1 })
+    while (!isOver)
+      await new Promise<void>((done) => {
+        const request = get(url, { agent }, (answer) => {
+          if (keepAlive) opened.add(`${answer.socket.localPort}`)
+          answer.resume().once('close', () => {
+            note(answer.complete ? String(answer.statusCode) : 'broken off')
+            done()
+          })
+        })
+        request.once('error', (error: NodeJS.ErrnoException) => {
+          note(`${error.code} on a ${request.reusedSocket ? 'kept' : 'new'} connection`)
+          done()
+        })
+      })
+    agent.destroy()
+  }
+  const all = Promise.all(Array.from({ length: clients }, (_, at) => client(at % 2 === 0)))
+  return {
+    statuses,
+    opened,
+    async stop() {
+      isOver = true
+      await all
+    },
+  }
+}
+
+it('at SIGHUP all workers read the file again, under load without one request or connection lost; a broken one changes nothing', async () => {
+  const { file, id, settings, running, count } = await start(3)
+  const clients = load(`${id}/open/load`, 12)
+  const ask = async (path: string) => (await fetch(`${id}${path}`, { headers: { connection: 'close' } })).status
+  const askAll = (path: string) => Promise.all(Array.from({ length: 12 }, () => ask(path)))
+  expect(new Set(await askAll('/later'))).toEqual(new Set([404]))
+  const { routes } = settings as { routes: object[] }
+  for (let round = 1; round <= 4; round++) {
+    const added = round % 2 === 1 ? [{ method: 'GET', path: '/later', require: 'none' }] : []
+    const limits = { connections: 1000 + round }
+    await write(file, { ...settings, limits, routes: [...routes, ...added] })
+    const before = count(/was read again/)
+    running.child.kill('SIGHUP')
+    await expect.poll(() => count(/was read again/)).toBeGreaterThanOrEqual(before + 3)
+    // Sooner than they look at the file by themselves.
+    const answered = async () => [...new Set(await askAll('/later'))]
+    await expect.poll(answered, { timeout: 1500 }).toEqual([round % 2 === 1 ? 200 : 404])
+  }
+  await write(file, '{')
+  running.child.kill('SIGHUP')
+  await expect.poll(() => count(/Goes on as before\. /)).toBe(3)
+  expect(count(/"event":"config\.not_read"/)).toBe(3)
+  expect(new Set(await askAll('/open/1'))).toEqual(new Set([200]))
+  await write(file, { ...settings, listen: { port: 1 } })
+  await expect.poll(() => count(/These hold after a restart only: listen\./), { timeout: 5000 }).toBe(3)
+  await clients.stop()
+  expect([...clients.statuses.keys()]).toEqual(['200'])
+  expect(clients.statuses.get('200')).toBeGreaterThan(100)
+  expect(clients.opened.size, 'six kept connections').toBe(6)
+  running.child.kill('SIGTERM')
+  expect((await running.finished).status).toBe(0)
+}, 60_000)
+
+it('a worker that dies is replaced, and the others go on; SIGTERM ends all of them', async () => {
+  const { id, running, count } = await start(2)
+  const [, pid] = await running.seen(/"pid":(\d+)/)
+  process.kill(Number(pid), 'SIGKILL')
+  await running.seen(/A process of the server ended with a signal, and is replaced\./)
+  const ask = async () => (await fetch(`${id}/open/1`, { headers: { connection: 'close' } })).status
+  for (let turn = 0; turn < 10; turn++) expect(await ask()).toBe(200)
+  await expect.poll(() => count(/is protected at/), { timeout: 10_000 }).toBe(3)
+  const clients = load(`${id}/open/load`, 4)
+  await new Promise((soon) => setTimeout(soon, 300))
+  running.child.kill('SIGTERM')
+  expect((await running.finished).status).toBe(0)
+  await clients.stop()
+  // What was begun was answered; who came later found nobody, also where the system had taken the connection already.
+  expect(
+    [...clients.statuses.keys()].filter(
+      (what) => !/^200$|^(?:ECONNREFUSED|ECONNRESET) on a new connection$/.test(what),
+    ),
+  ).toEqual([])
+  expect(clients.statuses.get('200')).toBeGreaterThan(20)
+}, 60_000)
