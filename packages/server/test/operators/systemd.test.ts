@@ -35,25 +35,28 @@ function analyze(...args: string[]) {
 const verify = (folder: string) => analyze('verify', '--man=no', ...names.map((name) => join(folder, name)))
 
 /** What of 10 is exposed, times 10, at most. */
-const exposed = { 'countersign.service': 20, 'countersign@.service': 20, 'countersign-backup.service': 10 } as const
+const exposed = {
+  'countersign.service': 20,
+  'countersign@.service': 20,
+  'countersign-gateway.service': 20,
+  'countersign-backup.service': 10,
+} as const
+const judged = Object.keys(exposed) as (keyof typeof exposed)[]
 const judge = (folder: string, name: keyof typeof exposed) =>
   analyze('security', '--offline=yes', `--threshold=${exposed[name]}`, join(folder, name))
 
 it.skipIf(skips)('systemd has nothing to say against the units of the manual', () => {
-  expect(names).toHaveLength(4)
+  expect(names).toHaveLength(5)
   expect(verify(writeUnits())).toEqual({ status: 0, stdout: '', stderr: '' })
   const misspelt = verify(writeUnits((unit) => unit.replace('NoNewPrivileges', 'NoNewPrivilege')))
   expect(misspelt.stderr).toContain('NoNewPrivilege')
 })
 
-it.skipIf(skips).each(['countersign.service', 'countersign@.service', 'countersign-backup.service'] as const)(
-  '%s can do little beside its work',
-  (name) => {
-    expect(judge(writeUnits(), name)).toMatchObject({ status: 0 })
-    const open = writeUnits((unit) => unit.replaceAll(/^(?:SystemCallFilter|Protect\w+)=.*\n/gm, ''))
-    expect(judge(open, name).status).not.toBe(0)
-  },
-)
+it.skipIf(skips).each(judged)('%s can do little beside its work', (name) => {
+  expect(judge(writeUnits(), name)).toMatchObject({ status: 0 })
+  const open = writeUnits((unit) => unit.replaceAll(/^(?:SystemCallFilter|Protect\w+)=.*\n/gm, ''))
+  expect(judge(open, name).status).not.toBe(0)
+})
 
 /** The settings of a unit, without comments. */
 const settingsOf = (name: string) => readFileSync(new URL(name, files), 'utf8').replaceAll(/^#.*\n/gm, '')
@@ -69,9 +72,26 @@ it('the unit for one server and the one for several differ in their names and po
   for (const name of named) expect(names).toContain(name.replace(/@\d/, '@'))
 })
 
-it('a server that ends for want of its database is started again for as long as it takes, and not too often', () => {
-  const settings = settingsOf('countersign.service')
-  for (const line of ['Restart=on-failure', 'StartLimitIntervalSec=0', 'RestartPreventExitStatus=2'])
-    expect(settings).toContain(`${line}\n`)
-  expect(Number(/^RestartSec=(\d+)$/m.exec(settings)?.[1])).toBeGreaterThanOrEqual(5)
+it('the gateway may do no more than the auth server, is another user, and is told to read its configuration again', () => {
+  const settings = settingsOf('countersign-gateway.service')
+  const confining =
+    /^(?:NoNew|Capability|Ambient|Lock|Private|Protect|Remove|Restrict(?!ed)|SystemCall|UMask|Limit|Kill)\w*=.*$/gm
+  const ofServer = settingsOf('countersign.service').match(confining)
+  expect(ofServer?.length).toBeGreaterThan(20)
+  expect(settings.match(confining)).toEqual(ofServer)
+  expect(settings).toContain('User=countersign-gateway\n')
+  expect(settings).toContain('ExecReload=/bin/kill -HUP $MAINPID\n')
+  // What it spools lies where it may write.
+  const [, folder = ''] = /^Environment=TMPDIR=(.*)$/m.exec(settings) ?? []
+  expect(`/var/cache/${/^CacheDirectory=(.*)$/m.exec(settings)?.[1]}`).toBe(folder)
 })
+
+it.each(['countersign.service', 'countersign-gateway.service'])(
+  '%s is started again for as long as it takes, and not too often',
+  (name) => {
+    const settings = settingsOf(name)
+    for (const line of ['Restart=on-failure', 'StartLimitIntervalSec=0', 'RestartPreventExitStatus=2'])
+      expect(settings).toContain(`${line}\n`)
+    expect(Number(/^RestartSec=(\d+)$/m.exec(settings)?.[1])).toBeGreaterThanOrEqual(5)
+  },
+)
