@@ -20,6 +20,8 @@ export interface Valkey {
   readonly url: string
   start(): Promise<void>
   stop(signal: NodeJS.Signals): Promise<void>
+  /** Sends it a signal that does not end it. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void
   /** Ends it, and removes what it kept. */
   remove(): Promise<void>
 }
@@ -60,6 +62,7 @@ export async function createValkey(): Promise<Valkey> {
     url: `redis://127.0.0.1:${port}`,
     start,
     stop,
+    signal: (name) => void server?.kill(name),
     async remove() {
       await stop('SIGKILL')
       rmSync(folder, { recursive: true, force: true })

@@ -30,6 +30,7 @@ async function hold(port: number, count: number, localAddress: (at: number) => s
 const openOf = (held: readonly Held[]) => held.filter(({ isOpen }) => isOpen()).length
 const halfAHead = 'GET /open/ HTTP/1.1\r\nHost: x\r\nX-Slow: '
 
+// G22
 describe('many who open connections and send nothing, or half a head', () => {
   const limits = { connections: 100, connectionsPerAddress: 30 }
 

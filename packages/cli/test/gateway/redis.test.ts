@@ -136,6 +136,19 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
     }
   }, 60_000)
 
+  it('refuse within about a second while the store hangs, and go on when it does', async () => {
+    const { id, port, adminPort } = await startTwo(valkey.url)
+    valkey.signal('SIGSTOP')
+    const began = performance.now()
+    expect(await send(await signedPost(id), port, '192.0.2.4')).toBe(503)
+    expect(performance.now() - began).toBeLessThan(2500)
+    expect((await fetch(`http://127.0.0.1:${adminPort}/readyz`)).status).toBe(503)
+    valkey.signal('SIGCONT')
+    const ready = async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).status
+    await expect.poll(ready, { timeout: 10_000 }).toBe(200)
+    expect(await send(await signedPost(id), port, '192.0.2.4')).toBe(200)
+  }, 30_000)
+
   it('start without it, and are ready when it comes', async () => {
     await valkey.stop('SIGTERM')
     const { id, port, adminPort } = await startTwo(valkey.url)

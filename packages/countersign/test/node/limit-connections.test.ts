@@ -180,6 +180,7 @@ it('proxies are not counted', async () => {
   expect(openOf(proxied)).toEqual([true, true, true, true, true])
 })
 
+// G22
 it('in all: what is idle longest is closed for who comes, and what works is not', async () => {
   const { open, held } = await startServer(undefined, { total: 4 })
   const busy = await open()
