@@ -91,4 +91,4 @@ export const message = (lines: readonly string[], body = '') =>
   `${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`
 
 export const statusOf = (answer: string) =>
-  Number(/^HTTP\/1\.1 (\d+)/.exec(answer.replace(/^HTTP\/1\.1 1\d\d[\s\S]*?\r\n\r\n/, ''))?.[1])
+  Number(/^HTTP\/1\.1 (\d+)/.exec(answer.replace(/^(?:HTTP\/1\.1 1\d\d[\s\S]*?\r\n\r\n)+/, ''))?.[1])

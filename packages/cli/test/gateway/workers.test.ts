@@ -114,7 +114,7 @@ it('a worker that dies is replaced, and the others go on; SIGTERM ends all of th
   for (let turn = 0; turn < 10; turn++) expect(await ask()).toBe(200)
   await expect.poll(() => count(/is protected at/), { timeout: 10_000 }).toBe(3)
   const clients = load(`${id}/open/load`, 4)
-  await new Promise((soon) => setTimeout(soon, 300))
+  await expect.poll(() => clients.statuses.get('200')).toBeGreaterThan(20)
   running.child.kill('SIGTERM')
   expect((await running.finished).status).toBe(0)
   await clients.stop()
@@ -124,5 +124,4 @@ it('a worker that dies is replaced, and the others go on; SIGTERM ends all of th
       (what) => !/^200$|^(?:ECONNREFUSED|ECONNRESET) on a new connection$/.test(what),
     ),
   ).toEqual([])
-  expect(clients.statuses.get('200')).toBeGreaterThan(20)
 }, 60_000)

@@ -37,7 +37,8 @@ export interface NodeListenerOptions {
 /**
  * A listener for `createServer` of `node:http` and `node:http2` over a Web handler: the handler gets the request, and the message as it was on the
  * wire beside it. What no handler could be given is answered here: 400 for a target that is no path and for GET with a
- * body, 405 for TRACE, 413 for a body beyond the limit. A handler that throws is answered 500 with an empty body and
+ * body, 405 for TRACE, 413 for a body beyond the limit. A response whose body fails with an `AAuthError` before any of it was
+ * sent is answered as that says; later it is broken off. A handler that throws is answered 500 with an empty body and
  * reported to `process.emitWarning`.
  */
 export function createNodeListener(
@@ -70,25 +71,33 @@ async function answer(
   const received = clientAddress
     ? { ...direct, remoteAddress: clientAddress(direct.remoteAddress, direct.rawHeaders) }
     : direct
-  let body: Uint8Array
-  try {
-    body = await requireBody(received, maxBody)
-  } catch (error) {
+  async function refuse(error: unknown): Promise<void> {
     if (!(error instanceof AAuthError)) throw error
+    if (outgoing.headersSent) return breakOff(outgoing)
     const { status, headers, body } = edition.writeRefusal(error)
     if (status === 405) headers.allow = handedOn
     if (status === 500) process.emitWarning(error)
     refuseTheRest(incoming, outgoing)
     await sendResponse(new Response(body, { status, headers }), outgoing, received.method)
-    return
+  }
+
+  let body: Uint8Array
+  try {
+    body = await requireBody(received, maxBody)
+  } catch (error) {
+    return refuse(error)
   }
   const request = new LightRequest(origin, received, body)
   if (body.length > 0) keepContent(request, body)
   let isAnswered = false
   outgoing.once('close', () => isAnswered || request.abort())
   const response = await handler(request, Object.assign(received, { [answeredBy]: outgoing }))
-  await sendResponse(response, outgoing, received.method)
-  isAnswered = true
+  try {
+    await sendResponse(response, outgoing, received.method)
+    isAnswered = true
+  } catch (error) {
+    await refuse(error)
+  }
 }
 
 /** Methods that are left to the handler, among others (RFC 9110 §15.5.6). */

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
-import { createSigner, generatePrivateJwk, type ReceivedMessage } from 'countersign'
+import { AAuthError, createSigner, generatePrivateJwk, type ReceivedMessage } from 'countersign'
 import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
 import { importVerificationKey, january, verifySignature } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -319,6 +319,31 @@ describe('the response', () => {
     expect(await response.text()).toBe('')
     await new Promise((resolve) => setTimeout(resolve, 20))
     expect(warnings.map(({ message }) => message)).toEqual(['the reason'])
+  })
+
+  it('is the refusal that its body fails with, and is broken off where some of it was sent', async () => {
+    const warnings: Error[] = []
+    const listener = (warning: Error) => warnings.push(warning)
+    process.on('warning', listener)
+    onTestFinished(() => void process.off('warning', listener))
+    const port = await serve(({ url }) => {
+      const isBegun = url.endsWith('/begun')
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => isBegun && controller.enqueue(new Uint8Array(1000)),
+        async pull() {
+          if (isBegun) await new Promise((resolve) => setTimeout(resolve, 50))
+          throw new AAuthError('upstream_failed', 'It broke off.')
+        },
+      })
+      return new Response(body, { headers: { 'content-type': 'text/plain', 'content-length': '5000' } })
+    })
+    const response = await fetch(`http://127.0.0.1:${port}/`)
+    expect([response.status, response.headers.get('content-type')]).toEqual([502, 'application/json'])
+    expect(await response.json()).toMatchObject({ error_description: 'It broke off.' })
+    const begun = await fetch(`http://127.0.0.1:${port}/begun`)
+    expect(begun.status).toBe(200)
+    await expect(begun.text()).rejects.toThrow()
+    expect(warnings).toEqual([])
   })
 
   it('a client that goes in the middle of its body is no news', async () => {

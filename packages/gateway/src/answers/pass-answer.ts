@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { keepPrivate } from 'countersign/node'
 import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
 import type { Followed } from '../events/follow-exchange.js'
+import { UpstreamFailure } from '../events/upstream-failure.js'
 import { announcedTrailers, passedTrailers } from '../fields/trailers.js'
+import { isEventStream } from './is-event-stream.js'
 import { pump } from './pump.js'
 import { varyBySigner } from './vary-by-signer.js'
 
@@ -19,13 +21,19 @@ export interface PassedAnswer {
   streams: Set<() => void>
 }
 
-/** Passes an answer on as it comes, with its trailers. What has no known end ends with what allowed it (G08). */
+/**
+ * Passes an answer on as it comes, with its trailers. What has no known end ends with what allowed it (G08).
+ *
+ * @throws UpstreamFailure where it broke off before any of it was passed on
+ */
 export async function passAnswer(
   answer: IncomingMessage,
   outgoing: ServerResponse,
   { headers, resource, verified, silence, followed, streams }: PassedAnswer,
 ): Promise<void> {
-  const isEvents = /^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')
+  if (answer.destroyed && !answer.complete)
+    throw new UpstreamFailure('upstream_failed', 'broken_off', 'The answer of the API behind this gateway broke off.')
+  const isEvents = isEventStream(answer)
   const hasEnd = answer.headers['content-length'] !== undefined
   if (verified) keepPrivate(outgoing)
   const announced = mayTrail(answer, outgoing) ? announcedTrailers(answer.rawHeaders) : []

@@ -13,7 +13,13 @@ const link = /^<[^<>\s]{1,2048}>(?:; ?[a-z-]{1,32}=(?:[\w./:-]{1,64}|"[\w./:-]{1
 export function passInformation(outgoing: ServerResponse): (status: number, rawHeaders: readonly string[]) => void {
   let left = most
   return (status, rawHeaders) => {
-    if (left === 0 || outgoing.headersSent || (outgoing.socket?.writableLength ?? 0) > 0) return
+    if (
+      left === 0 ||
+      outgoing.headersSent ||
+      outgoing.req.httpVersion !== '1.1' ||
+      (outgoing.socket?.writableLength ?? 0) > 0
+    )
+      return
     const links = status === 103 ? linksIn(rawHeaders) : []
     if (status === 102) outgoing.writeProcessing()
     else if (links.length > 0) outgoing.writeEarlyHints({ link: links })

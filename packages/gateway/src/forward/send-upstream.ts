@@ -56,6 +56,9 @@ export async function sendUpstream(forwarded: Forwarded, way: Way): Promise<Upst
   }
 }
 
+/** Most answers of 1xx that a request may have before its answer: it waits for one, and a client may read none. */
+const mostInformation = 32
+
 class StaleConnection extends UpstreamFailure {}
 
 const unreadable = 'The API behind this gateway cannot be reached, or gave no answer that can be read.'
@@ -75,7 +78,7 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       agent: connections.agent(upstream.secure, isLast),
     }
     const request = upstream.secure ? httpsRequest(options) : httpRequest(options)
-    // Their size is the limit: what is beyond a number would be lost without a word.
+    // Node would leave out what is beyond its limit without a word.
     request.maxHeadersCount = 0
     let timer: NodeJS.Timeout | undefined
     let isConnected = false
@@ -102,20 +105,28 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       allow(answerTime, 'late', 'The API behind this gateway did not answer in time.')
     }
     request.once('socket', (socket) => {
-      if (!socket.connecting) return waitForAnswer()
+      if (request.reusedSocket) return waitForAnswer()
       allow(connectTime, 'unreachable', 'The API behind this gateway could not be reached in time.')
-      socket.once('connect', waitForAnswer)
+      socket.once(upstream.secure ? 'secureConnect' : 'connect', waitForAnswer)
     })
-    request.on('information', ({ statusCode, rawHeaders }) => way.onInformation(statusCode, rawHeaders))
+    let informed = 0
+    request.on('information', ({ statusCode, rawHeaders }) => {
+      informed++
+      if (informed <= mostInformation) way.onInformation(statusCode, rawHeaders)
+      else refuse(`more than ${mostInformation} answers of 1xx`)
+    })
+    const refuse = (problem: string): void => {
+      fail(new UpstreamFailure('upstream_failed', 'unreadable', unreadable, { cause: new Error(problem) }))
+      request.destroy()
+    }
     request.once('response', (answer) => {
-      const status = answer.statusCode ?? 0
-      if (status < 200 || status > 599) {
-        fail(new UpstreamFailure('upstream_failed', 'unreadable', unreadable))
-        return void request.destroy()
-      }
+      const problem = problemOf(answer)
+      if (problem !== undefined) return refuse(problem)
+      // Without a length, a connection that breaks off would look like one that ends.
+      request.once('error', (cause) => answer.complete || answer.destroy(cause))
       // Content behind an answer that has none would be taken for the next answer.
-      if (status === 204 || status === 304) request.shouldKeepAlive = false
-      // Whoever has answered does not wait for the rest.
+      if (answer.statusCode === 204 || answer.statusCode === 304) request.shouldKeepAlive = false
+      // The rest of an upload that was answered before its end is not sent.
       answer.once('end', () => request.writableFinished || request.destroy())
       settle({ answer })
     })
@@ -130,6 +141,15 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
         .pipe(request)
     else request.end()
   })
+}
+
+/** What makes an answer one that cannot be passed on as it is meant. */
+function problemOf({ statusCode = 0, headers, rawHeaders }: IncomingMessage): string | undefined {
+  // As of requests. What reads no more would miss those of the gateway.
+  if (rawHeaders.length > 2000) return 'an answer with more than 1000 header lines'
+  if (statusCode < 200 || statusCode > 599) return `an answer of the status ${statusCode}`
+  const coding = headers['transfer-encoding'] ?? 'chunked'
+  return coding.toLowerCase() === 'chunked' ? undefined : `an answer in the coding ${coding}`
 }
 
 function failure(request: ClientRequest, isConnected: boolean, cause?: Error): UpstreamFailure {

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { PassThrough, Readable } from 'node:stream'
 import type { Handler } from 'countersign/node'
+import { AAuthError } from 'countersign/resource'
 import type { McpFetch } from 'countersign/resource/mcp'
+import { isEventStream } from '../answers/is-event-stream.js'
 import type { Followed } from '../events/follow-exchange.js'
 import { tellRefused } from '../events/tell-refused.js'
 import { askUpstream } from '../forward/ask-upstream.js'
@@ -86,9 +88,9 @@ async function ask(
   for (let at = 0; at < lines.length; at += 2) shown.append(lines[at] as string, lines[at + 1] as string)
   const isEmpty = [204, 205, 304].includes(status) || method === 'HEAD'
   if (isEmpty) answer.resume()
-  const isEvents = /^text\/event-stream\b/i.test(shown.get('content-type') ?? '')
-  const events = isEvents ? endedBy(streams, answer) : answer
-  return new Response(isEmpty ? null : (Readable.toWeb(events) as ReadableStream), { status, headers: shown })
+  if (isEmpty) return new Response(null, { status, headers: shown })
+  if (!isEventStream(answer)) answer.setTimeout(limits.silence * 1000, () => answer.destroy())
+  return new Response(await bodyOf(answer, streams), { status, headers: shown })
 }
 
 /** An event stream that ends as one does, when the gateway stops. */
@@ -108,6 +110,34 @@ function endedBy(streams: Set<() => void>, answer: IncomingMessage): Readable {
     answer.destroy()
   })
   return passed
+}
+
+/**
+ * The content of an answer, once some of it is there: events may be far off, and are not waited for.
+ *
+ * @throws AAuthError `upstream_failed` where it breaks off, also to who reads it
+ */
+async function bodyOf(answer: IncomingMessage, streams: Set<() => void>): Promise<ReadableStream<Uint8Array>> {
+  const isEvents = isEventStream(answer)
+  const content = isEvents ? endedBy(streams, answer) : answer
+  const reader = (Readable.toWeb(content) as ReadableStream<Uint8Array>).getReader()
+  async function read() {
+    try {
+      return await reader.read()
+    } catch (cause) {
+      throw new AAuthError('upstream_failed', 'The answer of the API behind this gateway broke off.', { cause })
+    }
+  }
+  let first = isEvents ? undefined : await read()
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = first ?? (await read())
+      first = undefined
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
 }
 
 function identityOf({ token, scopes, extra }: Admitted['given']['authInfo']): Identity {
