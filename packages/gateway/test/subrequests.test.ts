@@ -192,7 +192,10 @@ async function freePort(): Promise<number> {
 }
 
 /** Starts a proxy with the file of the manual, on loopback and without TLS, in front of an API that notes what arrives. */
-async function openProxy(name: ProxyName): Promise<{ port: number; arrived: Arrived[] }> {
+async function openProxy(
+  name: ProxyName,
+  given: Partial<SubrequestOptions> = {},
+): Promise<{ port: number; arrived: Arrived[] }> {
   const { command, file, configure } = proxies[name]
   const arrived: Arrived[] = []
   const api = createServer((incoming, outgoing) => {
@@ -205,7 +208,11 @@ async function openProxy(name: ProxyName): Promise<{ port: number; arrived: Arri
     })
     incoming.once('end', () => outgoing.end('from the API'))
   })
-  const [port, verify, behind] = [await freePort(), await openVerify(name, { assertion }), await listenWith(api)]
+  const [port, verify, behind] = [
+    await freePort(),
+    await openVerify(name, { assertion, ...given }),
+    await listenWith(api),
+  ]
   const shown = readFileSync(new URL(`../../../docs/deployment/${file}`, import.meta.url), 'utf8')
   const site = shown
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${verify}`)
@@ -316,5 +323,14 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     arrived.length = 0
     expect(statusOf(await ask(await post('/unseen'), '{"a":1}'))).toBe(200)
     expect(arrived).toHaveLength(1)
+  })
+
+  it('beyond a limit, who asks learns how long to wait and what gets more', { timeout: 40_000 }, async () => {
+    const { port, arrived } = await openProxy(name, { resource: openResource({ rateLimit: () => 7 }) })
+    const answer = await exchange(port, message(await signedLines('/signed')))
+    expect(answer).toMatch(/^HTTP\/1\.1 429[\s\S]*\r\nretry-after: 7\r\n/i)
+    expect(answer).toMatch(/\r\nagent-auth: httpsig; auth-token\r\n/i)
+    expect(answer.match(/\r\nretry-after: /gi)).toHaveLength(1)
+    expect(arrived).toEqual([])
   })
 })

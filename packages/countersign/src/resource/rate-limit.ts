@@ -109,7 +109,15 @@ export async function requireRate(
   const retryAfter = await limit({ level, thumbprint: key.thumbprint, agent, iss, sub, remoteAddress })
   if (retryAfter === undefined) return
   const above = levelAbove(level)
-  const advice = above === undefined ? 'wait as long as Retry-After says' : 'wait, or prove more than this one did'
+  const advice = above === undefined ? '' : ways[level]
   const challenge = above === undefined ? {} : { challenge: { level: above } }
-  throw new AAuthError('too_many_requests', `Too many requests: ${advice}.`, { retryAfter, ...challenge })
+  const text = `Too many requests: ${advice}wait as long as Retry-After says.`
+  throw new AAuthError('too_many_requests', text, { retryAfter, ...challenge })
+}
+
+/** What gets more than one has proven, by the level that it has. */
+const ways: Readonly<Record<Requirement, string>> = {
+  signature: 'sign as an agent that says who it is, or ',
+  identity: 'ask a person for permission and show their token, or ',
+  authorization: '',
 }

@@ -214,6 +214,26 @@ describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
     expect([status, headers.get('connection')]).toEqual([401, 'keep-alive'])
   })
 
+  it('says beyond a limit what helps at the level of who asks', async () => {
+    const port = await mount(openResource({ rateLimit: () => 7 }))
+    const { kty, crv = '', x = '' } = agentSigner.jwk
+    const askers: [KeyReference, string | null, string][] = [
+      [{ scheme: 'hwk', jwk: { kty, crv, x } }, 'httpsig; identity=?1', 'sign as an agent that says who it is, or '],
+      [byAgent, 'httpsig; auth-token', 'ask a person for permission and show their token, or '],
+      [await byToken('events.read'), null, ''],
+    ]
+    for (const [signatureKey, challenge, advice] of askers) {
+      const response = await send(port, '/events', signatureKey)
+      const { status, headers } = response
+      expect([status, headers.get('retry-after'), headers.get('agent-auth')]).toEqual([429, '7', challenge])
+      expect(headers.get('content-type')).toMatch(/^application\/json/)
+      const error_description = `Too many requests: ${advice}wait as long as Retry-After says.`
+      expect(await response.json()).toEqual({ error: 'too_many_requests', error_description })
+    }
+    const anonymous = await send(port, '/events')
+    expect([anonymous.status, anonymous.headers.get('agent-auth')]).toEqual([401, 'httpsig; identity=?1'])
+  })
+
   it('leaves other routes alone', async () => {
     expect(await (await send(await mount(openResource()), '/open')).json()).toEqual({ open: true })
   })

@@ -51,6 +51,7 @@ describe('the search of docs/apis.md', () => {
     const fourth = await world.fetch(`${id}/search?for=cats`)
     expect(challengeOf(fourth)).toEqual([429, 'httpsig'])
     expect(fourth.headers.get('retry-after')).toBe('60')
+    expect(await fourth.text()).toContain('Too many requests: sign them, or wait as long as Retry-After says.')
     world.advance(60)
     expect((await world.fetch(`${id}/search?for=cats`)).status).toBe(200)
   })

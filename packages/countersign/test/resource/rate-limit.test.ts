@@ -96,12 +96,12 @@ describe('a resource with createRateLimit', () => {
     expect((await stranger('192.0.2.1')).status).toBe(200)
   })
 
-  it('says what helps: at the highest level only to wait', async () => {
+  it('says what helps at each level: at the highest one only to wait', async () => {
     const { stranger, known, allowed, said } = open(() => () => 7)
     expect(statuses([await stranger(), await known(), await allowed('alice')])).toEqual([429, 429, 429])
     expect(said).toEqual([
-      'Too many requests: wait, or prove more than this one did.',
-      'Too many requests: wait, or prove more than this one did.',
+      'Too many requests: sign as an agent that says who it is, or wait as long as Retry-After says.',
+      'Too many requests: ask a person for permission and show their token, or wait as long as Retry-After says.',
       'Too many requests: wait as long as Retry-After says.',
     ])
   })
