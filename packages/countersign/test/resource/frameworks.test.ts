@@ -1,16 +1,17 @@
 import type { AddressInfo } from 'node:net'
 import type { ReceivedMessage } from 'countersign'
-import { createNodeListener } from 'countersign/node'
-import type { Resource } from 'countersign/resource'
+import { createClientAddress, createNodeListener } from 'countersign/node'
+import type { RateLimit, Resource } from 'countersign/resource'
 import * as forExpress from 'countersign/resource/express'
 import * as forFastify from 'countersign/resource/fastify'
 import * as forHono from 'countersign/resource/hono'
 import * as forKoa from 'countersign/resource/koa'
 import { january, type KeyReference, signRequest } from 'countersign/wire'
 import express from 'express'
-import fastify from 'fastify'
+import fastify, { type FastifyInstance } from 'fastify'
 import { Hono } from 'hono'
 import Koa, { type Middleware } from 'koa'
+import koaMount from 'koa-mount'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   agent,
@@ -141,10 +142,106 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
       return { agent: reads.verified(request).agent }
     })
     app.post('/events', { preParsing: writes }, async (request) => ({ body: request.body }))
-    await app.listen({ port: 0, host: '127.0.0.1' })
-    onTestFinished(() => app.close())
-    return (app.server.address() as AddressInfo).port
+    return listenWith(app)
   },
+}
+
+/** The API below `/api`, where each framework has a way to put it, and what was verified there. */
+const below: Record<string, (resource: Resource) => Promise<number>> = {
+  async node(resource) {
+    const answer = async (request: Request, received?: ReceivedMessage) => {
+      if (!request.url.startsWith(`${id}/api/`)) return new Response(null, { status: 404 })
+      return Response.json((await resource.verify(received as ReceivedMessage, mayRead)).path)
+    }
+    const refused = (error: unknown) => resource.toResponse(error)
+    return listen(createNodeListener((...given) => answer(...given).catch(refused), { origin: id }))
+  },
+
+  async hono(resource) {
+    const inner = new Hono()
+    const reads = forHono.aauth(resource, { ...mayRead, mountPath: '/api' })
+    inner.get('/events', reads, (c) => c.json(c.var.aauth.path))
+    const app = new Hono()
+    app.mount('/api', inner.fetch)
+    return listen(createNodeListener(app.fetch, { origin: id }))
+  },
+
+  async express(resource) {
+    const reads = forExpress.aauth(resource, mayRead)
+    const inner = express.Router().get('/events', reads, (req, res) => void res.json(reads.verified(req).path))
+    return listen(express().use('/api', inner))
+  },
+
+  async koa(resource) {
+    const reads = forKoa.aauth(resource, mayRead)
+    const inner = new Koa().use(reads).use((ctx) => {
+      ctx.body = JSON.stringify(ctx.path === '/events' ? reads.verified(ctx).path : ctx.path)
+    })
+    const answer = new Koa().use(koaMount('/api', inner)).callback()
+    return listen((incoming, outgoing) => void answer(incoming, outgoing))
+  },
+
+  async fastify(resource) {
+    const app = fastify()
+    const reads = forFastify.aauth(resource, mayRead)
+    const inner = async (plugin: FastifyInstance) => {
+      plugin.get('/events', { preParsing: reads }, async (request) => JSON.stringify(reads.verified(request).path))
+    }
+    app.register(inner, { prefix: '/api' })
+    return listenWith(app)
+  },
+}
+
+/** The API behind a proxy at this machine's own address, which each framework is told of in its own way. */
+const behind: Record<string, (resource: Resource) => Promise<number>> = {
+  async node(resource) {
+    const answer = async (request: Request, received?: ReceivedMessage) => {
+      if (request.url !== `${id}/events`) return resource.handler(request, received)
+      await resource.verify(received as ReceivedMessage, mayRead)
+      return new Response()
+    }
+    const clientAddress = createClientAddress(['127.0.0.1'])
+    return listen(createNodeListener(answer, { origin: id, clientAddress }))
+  },
+
+  async hono(resource) {
+    const app = new Hono<{ Bindings: ReceivedMessage }>()
+    app.get('/events', forHono.aauth(resource, mayRead), (c) => c.body(null))
+    app.all('*', (c) => resource.handler(c.req.raw, c.env))
+    const clientAddress = createClientAddress(['127.0.0.1'])
+    return listen(createNodeListener(app.fetch, { origin: id, clientAddress }))
+  },
+
+  async express(resource) {
+    const app = express().set('trust proxy', 'loopback')
+    app.use(forExpress.aauthDocuments(resource))
+    app.get('/events', forExpress.aauth(resource, mayRead), (_, res) => void res.end())
+    return listen(app)
+  },
+
+  async koa(resource) {
+    // With `proxy` alone, Koa takes the first address, which anybody writes.
+    const app = new Koa({ proxy: true, maxIpsCount: 1 })
+    app.use(forKoa.aauthDocuments(resource)).use(forKoa.aauth(resource, mayRead))
+    app.use((ctx) => {
+      ctx.body = ''
+    })
+    const answer = app.callback()
+    return listen((incoming, outgoing) => void answer(incoming, outgoing))
+  },
+
+  async fastify(resource) {
+    const app = fastify({ trustProxy: '127.0.0.1' })
+    app.addHook('onRequest', forFastify.aauthDocuments(resource))
+    app.get('/events', { preParsing: forFastify.aauth(resource, mayRead) }, async () => '')
+    return listenWith(app)
+  },
+}
+
+async function listenWith(app: FastifyInstance): Promise<number> {
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  onTestFinished(() => app.close())
+  return (app.server.address() as AddressInfo).port
 }
 
 /** Signs for the public URL and sends to the port, as a proxy would. */
@@ -236,6 +333,48 @@ describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
 
   it('leaves other routes alone', async () => {
     expect(await (await send(await mount(openResource()), '/open')).json()).toEqual({ open: true })
+  })
+})
+
+describe.each(Object.entries(below))('S29: below a mount path in %s', (_, mount) => {
+  it('the whole path is what was signed', async () => {
+    const port = await mount(openResource())
+    for (const path of ['/api/events', '/api/events?a=%7B&a']) {
+      const response = await send(port, path, await byToken('events.read'))
+      expect([response.status, await response.json()]).toEqual([200, '/api/events'])
+    }
+  })
+
+  it('a signature over what is left of the path is refused', async () => {
+    const port = await mount(openResource())
+    const signatureKey = await byToken('events.read')
+    const { headers } = await signRequest(new Request(`${id}/events`), {
+      profile: january.signing,
+      signer: agentSigner,
+      signatureKey,
+    })
+    expect((await fetch(`http://127.0.0.1:${port}/api/events`, { headers })).status).toBe(401)
+  })
+})
+
+describe.each(Object.entries(behind))('R04: behind a proxy, a resource in %s', (name, mount) => {
+  async function addressesOf(open: typeof mount): Promise<unknown[]> {
+    const seen: unknown[] = []
+    const rateLimit: RateLimit = ({ remoteAddress }) => void seen.push(remoteAddress)
+    const port = await open(openResource({ rateLimit }))
+    const forged = { headers: { 'x-forwarded-for': '203.0.113.9, 192.0.2.7' } }
+    expect((await send(port, '/events', await byToken('events.read'), forged)).status).toBe(200)
+    const form = { ...forged, method: 'POST', body: new URLSearchParams({ scope: 'events.read' }) }
+    expect((await send(port, '/resource/token', byAgent, form, form.body.toString())).status).toBe(200)
+    return seen
+  }
+
+  it('counts by the address that the proxy added, on routes and at its own endpoint', async () => {
+    expect(await addressesOf(mount)).toEqual(['192.0.2.7', '192.0.2.7'])
+  })
+
+  it('counts by the peer where it was told of no proxy', async () => {
+    expect(await addressesOf(mounts[name] as typeof mount)).toEqual(['127.0.0.1', '127.0.0.1'])
   })
 })
 

@@ -5,8 +5,10 @@ import type { Resource } from 'countersign/resource'
 import * as forExpress from 'countersign/resource/express'
 import * as forFastify from 'countersign/resource/fastify'
 import * as forHono from 'countersign/resource/hono'
+import * as forKoa from 'countersign/resource/koa'
 import fastify from 'fastify'
 import { Hono } from 'hono'
+import Koa from 'koa'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Answer } from '../attacks/raw-http.js'
 import { dataFrame, exchangeFrames, headersFrame } from '../attacks/raw-http2.js'
@@ -48,6 +50,16 @@ const mounts: Record<string, (resource: Resource) => Promise<number>> = {
     await app.listen({ port: 0, host: '127.0.0.1' })
     onTestFinished(() => app.close())
     return (app.server.address() as AddressInfo).port
+  },
+
+  Koa(resource) {
+    const writes = forKoa.aauth(resource, mayWrite)
+    const app = new Koa().use(forKoa.aauthDocuments(resource)).use(writes)
+    app.use((ctx) => {
+      ctx.body = textOf(writes.verified(ctx).body)
+    })
+    const answer = app.callback()
+    return listen((incoming, outgoing) => void answer(incoming, outgoing))
   },
 
   hono(resource) {

@@ -6,11 +6,13 @@ import { createNodeListener } from 'countersign/node'
 import * as forExpress from 'countersign/resource/express'
 import * as forFastify from 'countersign/resource/fastify'
 import * as forHono from 'countersign/resource/hono'
+import * as forKoa from 'countersign/resource/koa'
 import express from 'express'
 import fastify, { type FastifyReply } from 'fastify'
 import { type Context, Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { stream } from 'hono/streaming'
+import Koa from 'koa'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { exchange } from '../attacks/raw-http.js'
 import { exchangeFrames, headersFrame } from '../attacks/raw-http2.js'
@@ -53,6 +55,14 @@ const mounts: Record<string, (set: Set) => Promise<number>> = {
       (_, reply) => void reply.headers(set).send({}),
     )
     return open(app)
+  },
+  koa(set) {
+    const app = new Koa().use(forKoa.aauth(openResource(), mayWrite)).use((ctx) => {
+      ctx.set(set)
+      ctx.body = {}
+    })
+    const answer = app.callback()
+    return listen((incoming, outgoing) => void answer(incoming, outgoing))
   },
 }
 

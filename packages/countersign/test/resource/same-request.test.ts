@@ -5,11 +5,14 @@ import { createNodeListener } from 'countersign/node'
 import * as forExpress from 'countersign/resource/express'
 import * as forFastify from 'countersign/resource/fastify'
 import * as forHono from 'countersign/resource/hono'
+import * as forKoa from 'countersign/resource/koa'
 import express from 'express'
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { methodOverride } from 'hono/method-override'
+import Koa, { type Context, type Middleware } from 'koa'
+import koaMount from 'koa-mount'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { exchange } from '../attacks/raw-http.js'
 import { id, json, listen, mayWrite, openResource, signed } from './events-resource.js'
@@ -383,6 +386,104 @@ describe('express', () => {
   it('gives nothing verified where the URL was changed since', async () => {
     const { port } = await open({ after: (req) => void Object.assign(req, { url: '/v1/other' }) })
     expect((await send(port, '/events', { method: 'POST' })).text).toBe('500 {"code":"request_changed"}')
+  })
+})
+
+describe('koa', () => {
+  type Change = (ctx: Context) => void
+
+  const around =
+    (change: Change = () => undefined): Middleware =>
+    async (ctx, next) => {
+      change(ctx)
+      await next()
+    }
+
+  /** An app whose handlers tell that they ran, with something in front of `aauth`, or behind it. */
+  async function open({ before, after }: { before?: Change; after?: Change }) {
+    const ran: string[] = []
+    const codes: unknown[] = []
+    const app = new Koa().on('error', ({ code }: { code?: unknown }) => codes.push(code))
+    const may = forKoa.aauth(openResource(), mayWrite)
+    app.use(around(before)).use(may).use(around(after))
+    app.use((ctx) => {
+      const { path } = may.verified(ctx)
+      ran.push(ctx.method)
+      ctx.body = { path, query: ctx.query }
+    })
+    return { ran, codes, port: await listenToKoa(app) }
+  }
+
+  const listenToKoa = (app: Koa) => {
+    const answer = app.callback()
+    return listen((incoming, outgoing) => void answer(incoming, outgoing))
+  }
+
+  const override: Change = (ctx) => {
+    const to = ctx.get('x-http-method-override')
+    Object.assign(ctx.req, { originalMethod: ctx.method })
+    if (to !== '') ctx.method = to
+  }
+  const overriding = { headers: { 'x-http-method-override': 'DELETE' } }
+
+  it('passes with middleware in front that changes nothing', async () => {
+    const { port, ran } = await open({ before: override, after: override })
+    const { text } = await send(port, '/events?a=1&a=2', { method: 'POST' })
+    expect(text).toBe('200 {"path":"/events","query":{"a":["1","2"]}}')
+    expect(ran).toEqual(['POST'])
+  })
+
+  it('S46: a method override in front is a 500, and no handler runs', async () => {
+    const { port, ran } = await open({ before: override })
+    expect((await send(port, '/events', { method: 'POST' }, overriding)).text).toEqual(changed('method'))
+    expect(ran).toEqual([])
+  })
+
+  it('S46: one that does not say what was sent does not verify', async () => {
+    const { port, ran } = await open({ before: (ctx) => void Object.assign(ctx, { method: 'DELETE' }) })
+    expect((await send(port, '/events', { method: 'POST' })).text).toEqual(mismatch)
+    expect(ran).toEqual([])
+  })
+
+  it.each<[string, Change]>([
+    ['method', override],
+    ['path', (ctx) => void Object.assign(ctx, { path: '/admin' })],
+    ['query', (ctx) => void Object.assign(ctx, { querystring: 'a=2' })],
+    ['query', (ctx) => void Object.assign(ctx, { query: { a: '2' } })],
+  ])('S46: another %s behind it is an error, and no handler runs', async (_part, after) => {
+    const { port, ran, codes } = await open({ after })
+    expect((await send(port, '/events?a=1', { method: 'POST' }, overriding)).status).toBe(500)
+    expect(ran).toEqual([])
+    expect(codes).toEqual(['request_changed'])
+  })
+
+  it.each<[string, Change]>([
+    ['path', (ctx) => void Object.assign(ctx, { path: '/admin' })],
+    ['path', (ctx) => void Object.assign(ctx, { url: '/?a=1' })],
+    ['query', (ctx) => void Object.assign(ctx, { url: '/events?a=2' })],
+    ['query', (ctx) => void Object.assign(ctx, { querystring: '' })],
+    ['query', (ctx) => void Object.assign(ctx, { query: { a: '1', b: '2' } })],
+  ])('another %s before it is a 500, and no handler runs', async (part, before) => {
+    const { port, ran } = await open({ before })
+    expect((await send(port, '/events?a=1', { method: 'POST' })).text).toEqual(changed(part))
+    expect(ran).toEqual([])
+  })
+
+  it('S29: what koa-mount takes off is no difference; of two, aauth is told the outer one', async () => {
+    const answers = async (told: { mountPath?: string }, ...paths: string[]) => {
+      const may = forKoa.aauth(openResource(), { ...mayWrite, ...told })
+      const inner = new Koa()
+      inner.use(may).use((ctx) => {
+        ctx.body = may.verified(ctx).path
+      })
+      const app = new Koa()
+      app.use(koaMount('/a', koaMount('/b', inner))).use(koaMount('/c', inner))
+      const port = await listenToKoa(app)
+      return Promise.all(paths.map(async (path) => (await send(port, path)).text))
+    }
+    expect(await answers({}, '/c', '/c/x?d=1', '/a/b/x')).toEqual(['200 /c', '200 /c/x', changed('path')])
+    const told = await answers({ mountPath: '/a' }, '/a/b', '/a/b/x?d=1', '/c/x')
+    expect(told).toEqual(['200 /a/b', '200 /a/b/x', changed('path')])
   })
 })
 

@@ -3,6 +3,7 @@ import { createResource, type VerifyRequestOptions } from 'countersign/resource'
 import { aauth as express } from 'countersign/resource/express'
 import { aauth as fastify } from 'countersign/resource/fastify'
 import { aauth as hono } from 'countersign/resource/hono'
+import { aauth as koa } from 'countersign/resource/koa'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 const options = {
@@ -17,6 +18,7 @@ describe.each([
   ['hono', hono],
   ['express', express],
   ['fastify', fastify],
+  ['koa', koa],
 ])('%s', (name, aauth) => {
   it.each<[string, unknown, string]>([
     ['a level that there is not', { require: 'authorisation', scope: 'calendar.read' }, 'require must be'],
