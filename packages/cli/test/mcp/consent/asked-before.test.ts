@@ -35,11 +35,13 @@ it('what belongs to the server is left alone', () => {
   expect(unwrap(request)).toEqual({ request, said: undefined })
 })
 
+// M11
 it('what somebody made up is no state of the bridge', () => {
   const request = call({ requestState: 'countersign.consent.!!', inputResponses: { consent: { action: 'accept' } } })
   expect(unwrap(request)).toEqual({ request, said: undefined })
 })
 
+// M11
 it('a state of the server that looks like the bridge’s is not taken for it', () => {
   for (const state of [
     String(askToOpen(call({}), page).requestState),

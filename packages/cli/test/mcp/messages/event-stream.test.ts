@@ -38,6 +38,7 @@ it('reads letters that are cut in two', async () => {
   expect(await eventsIn(bytes.slice(0, 7), bytes.slice(7))).toMatchObject([{ data: 'ü' }])
 })
 
+// M10
 it('reads a long line in little pieces within seconds', async () => {
   const piece = 'x'.repeat(4096)
   const began = performance.now()
@@ -46,6 +47,7 @@ it('reads a long line in little pieces within seconds', async () => {
   expect(performance.now() - began).toBeLessThan(5000)
 }, 120_000)
 
+// M10
 it('counts the ends of lines of an event, too', async () => {
   const line = `data:${'x'.repeat(8191)}\n`
   await expect(eventsIn(...Array.from({ length: 8193 }, () => line), '\n')).rejects.toThrow(RangeError)
