@@ -48,6 +48,8 @@ function openServer(answer: (sent: Sent) => Response | undefined) {
   return { server, exchange, sent, heard }
 }
 
+const next = { jsonrpc: '2.0', id: 9, method: 'resources/list', params: {} } as const
+
 const call = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'x' } } as const
 
 it('takes a stream up that broke, after the last event that came', async () => {
@@ -120,6 +122,7 @@ it.each([
   const { server, exchange } = openServer(({ says }) => (says === 'tools/call' ? given : undefined))
   await server.open(exchange)
   await expect(server.request(call, exchange)).rejects.toThrow(why)
+  expect(await server.request(next, exchange), 'the next one').toEqual({ result: {} })
 })
 
 // M10
@@ -141,6 +144,7 @@ it('stops reading an answer that is too long', async () => {
   )
   await server.open(exchange)
   await expect(server.request(call, exchange)).rejects.toThrow('too long')
+  expect(await server.request(next, exchange), 'the next one').toEqual({ result: {} })
   expect(isCancelled).toBe(true)
 })
 
