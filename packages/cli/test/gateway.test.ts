@@ -3,8 +3,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { generatePrivateJwk } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { january, signRequest } from 'countersign/wire'
 import { loadGatewayConfig } from 'countersign-gateway'
+import { decodeJwt } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { listenWith } from '../../countersign/test/resource/events-resource.js'
 import { runInProcess, startProgram } from './run-program.js'
@@ -193,5 +195,27 @@ describe('countersign gateway', () => {
     expect((await runInProcess('gateway', '--config', unnamed, '--verify-only')).stderr).toMatch(
       /trustProxy: must name/,
     )
+  })
+
+  it('with --verify-only and assertion, asserts to where the API listens who asks', async () => {
+    const listen = { port: await freePort() }
+    const routes = [{ method: 'GET', path: '/mine', require: 'signature' }]
+    const file = await configuration({ listen, routes, assertion: true })
+    const running = startProgram(['gateway', '--config', file, '--verify-only'])
+    await running.seen(/Subrequests of nginx/)
+    const signer = await createSigner(await generatePrivateJwk())
+    const { kty, crv = '', x = '' } = signer.jwk
+    const signatureKey = { scheme: 'hwk', jwk: { kty, crv, x } } as const
+    const request = new Request('https://api.example/mine')
+    const { headers } = await signRequest(request, { profile: january.signing, signer, signatureKey })
+    headers.set('x-original-method', 'GET')
+    headers.set('x-original-uri', '/mine')
+    const answer = await fetch(`http://127.0.0.1:${listen.port}/verify`, { headers })
+    expect(answer.status).toBe(200)
+    const claims = decodeJwt(answer.headers.get('x-aauth-assertion') ?? '')
+    const { upstream } = JSON.parse(manual) as { upstream: string }
+    expect(claims).toMatchObject({ iss: 'https://api.example', aud: upstream, level: 'signature', target: '/mine' })
+    expect(claims.agent_jkt).toBe(signer.thumbprint)
+    expect(await running.stop()).toMatchObject({ status: 0 })
   })
 })
