@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHmac, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { countersign, freePort } from './parties.mjs'
@@ -27,6 +28,11 @@ async function startNotes(stage, port) {
   const { examples, cwd, closers } = stage
   const running = start(python, ['-u', join(examples, 'python', 'notes.py')], { cwd, env: { PORT: String(port) } })
   closers.push(() => running.stop())
+  await untilAnswered(port)
+}
+
+/** Waits for what was just started, whatever it answers. */
+async function untilAnswered(port) {
   for (let tries = 0; tries < 100; tries += 1) {
     if (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)) return
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -108,6 +114,83 @@ async function behindProxy(stage, proxy) {
   await requireProtected(stage, id)
 }
 
+/** Claims of a right assertion, and each that must be refused: what is changed, and how it is signed. */
+const wrongAssertions = [
+  ['another aud', { claims: { aud: 'http://10.0.0.6:3000' } }],
+  ['no aud', { claims: { aud: undefined } }],
+  ['another iss', { claims: { iss: 'https://other.example' } }],
+  ['another typ', { header: { typ: 'auth+jwt' } }],
+  ['no typ', { header: { typ: undefined } }],
+  ['an end that is past', { claims: { exp: -1 } }],
+  ['no end', { claims: { exp: undefined } }],
+  ['another method', { claims: { method: 'POST' } }],
+  ['no method', { claims: { method: undefined } }],
+  ['another target', { claims: { target: '/other' } }],
+  ['another query', { claims: { target: '/who?a=2' } }],
+  ['the alg none', { header: { alg: 'none' }, sign: () => '' }],
+  ['a MAC by the public key', { header: { alg: 'HS256' }, sign: macByPublicKey }],
+  ['another key of that name', { sign: signByOther }],
+  ['another key of another name', { header: { kid: 'other' }, sign: signByOther }],
+]
+
+const encoded = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+function macByPublicKey(text, { x }) {
+  return createHmac('sha256', Buffer.from(x, 'base64url')).update(text).digest('base64url')
+}
+
+function signByOther(text) {
+  return signByKey(text, generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }))
+}
+
+function signByKey(text, jwk) {
+  return sign(null, Buffer.from(text), createPrivateKey({ key: jwk, format: 'jwk' })).toString('base64url')
+}
+
+/** A text that signs itself as the gateway does, with one change. */
+async function assertionOf({ jwk, kid, rightClaims }, { header = {}, claims = {}, sign: signIt = signByKey }) {
+  const now = Math.floor(Date.now() / 1000)
+  const exp = now + ('exp' in claims ? claims.exp : 30)
+  const head = encoded({ alg: 'EdDSA', typ: 'gateway-assertion+jwt', kid, ...header })
+  const body = encoded({ ...rightClaims, ...claims, exp: Number.isNaN(exp) ? undefined : exp })
+  return `${head}.${body}.${await signIt(`${head}.${body}`, jwk)}`
+}
+
+async function onlyByGateway(stage, running) {
+  const { root, cwd, authServer } = stage
+  const [port, behind] = [await freePort(), await freePort()]
+  const id = `http://127.0.0.1:${port}`
+  const upstream = `http://127.0.0.1:${behind}`
+  await withKey(stage)
+  const { stdout } = await countersign(root, ['keys', 'show', 'api-key.json'], { cwd }).ended
+  writeFileSync(join(cwd, 'jwks.json'), stdout)
+  const api = running({ ID: id, UPSTREAM: upstream, HOST: '127.0.0.1', PORT: String(behind) })
+  stage.closers.push(() => api.stop())
+  await untilAnswered(behind)
+  const routes = [{ method: 'GET', path: '/who', require: 'identity' }]
+  configure(stage, 'gateway.json', { id, authServer, upstream, listen: { port }, routes, assertion: true })
+  await serveUntilClosed(stage, countersign(root, ['gateway', '--config', 'gateway.json'], { cwd }), /is protected at/)
+
+  const { env } = await ownAgent(stage)
+  const asked = await programsOf(stage).run('script', { ...env, API: `${id}/who?a=1` }).ended
+  const said = `${env.AGENT_ID} at level identity.`
+  assert.deepEqual([asked.status, asked.stdout], [0, `200 ${said}\n\n`], asked.stderr)
+
+  const jwk = JSON.parse(readFileSync(join(cwd, 'api-key.json'), 'utf8'))
+  const [{ kid }] = JSON.parse(stdout).keys
+  const person = { agent: env.AGENT_ID, level: 'identity' }
+  const right = { jwk, kid, rightClaims: { iss: id, aud: upstream, method: 'GET', target: '/who?a=1', ...person } }
+  const ask = (headers) => fetch(`${upstream}/who?a=1`, { headers })
+  const good = await ask({ 'X-AAuth-Assertion': await assertionOf(right, {}) })
+  assert.deepEqual([good.status, await good.text()], [200, `${said}\n`], 'what is changed below is right')
+  for (const [what, change] of wrongAssertions) {
+    const { status } = await ask({ 'X-AAuth-Assertion': await assertionOf(right, change) })
+    assert.equal(status, 401, `is accepted with ${what}`)
+  }
+  for (const headers of [{}, { 'X-AAuth-Assertion': 'a.b.c' }, { 'X-AAuth-Agent-Server': env.AGENT_ID }])
+    assert.equal((await ask(headers)).status, 401, `is accepted with ${JSON.stringify(headers)}`)
+}
+
 /** What the examples of the page about APIs must do. */
 export const protectedApis = [
   {
@@ -124,5 +207,18 @@ export const protectedApis = [
     files: ['python/notes.py', 'subrequests.json'],
     name: 'the same behind Caddy',
     run: (stage) => behindProxy(stage, 'caddy'),
+  },
+  {
+    files: ['python/assertion.py'],
+    name: 'a signed header is checked in Python: what the gateway did not sign for this request is refused',
+    run: (stage) => {
+      const file = join(stage.examples, 'python', 'assertion.py')
+      return onlyByGateway(stage, (env) => start(python, ['-u', file], { cwd: stage.cwd, env }))
+    },
+  },
+  {
+    files: ['assertion.ts'],
+    name: 'the same in Node',
+    run: (stage) => onlyByGateway(stage, (env) => programsOf(stage).run('assertion', env)),
   },
 ]
