@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { linkedAccounts } from './linked-accounts.mjs'
 import { countersign, freePort } from './parties.mjs'
 import { start } from './run-program.mjs'
 import { ownAgent, programsOf, python, runAndAllow, untilServed } from './stage.mjs'
@@ -220,5 +221,10 @@ export const protectedApis = [
     files: ['assertion.ts'],
     name: 'the same in Node',
     run: (stage) => onlyByGateway(stage, (env) => programsOf(stage).run('assertion', env)),
+  },
+  {
+    files: ['express-api.ts', 'link-page.ts', 'linked-accounts.ts', 'sessions.ts'],
+    name: 'a person who is signed in links the person of an auth server to their account, once',
+    run: linkedAccounts,
   },
 ]
