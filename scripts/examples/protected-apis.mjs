@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHmac, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { linkedAccounts } from './linked-accounts.mjs'
 import { countersign, freePort } from './parties.mjs'
@@ -192,6 +192,15 @@ async function onlyByGateway(stage, running) {
     assert.equal((await ask(headers)).status, 401, `is accepted with ${JSON.stringify(headers)}`)
 }
 
+/** Runs a file of tests in a project of its own. */
+async function runTests({ root, examples, cwd }, file, args, pattern) {
+  symlinkSync(join(root, 'node_modules'), join(cwd, 'node_modules'))
+  copyFileSync(join(examples, 'testing', file), join(cwd, file))
+  const { status, stdout, stderr } = await start(process.execPath, args, { cwd }).ended
+  assert.equal(status, 0, stdout + stderr)
+  assert.match(stdout, pattern)
+}
+
 /** What the examples of the page about APIs must do. */
 export const protectedApis = [
   {
@@ -226,5 +235,15 @@ export const protectedApis = [
     files: ['express-api.ts', 'link-page.ts', 'linked-accounts.ts', 'sessions.ts'],
     name: 'a person who is signed in links the person of an auth server to their account, once',
     run: linkedAccounts,
+  },
+  {
+    files: ['testing/events.test.mjs'],
+    name: 'an API is tested with vitest',
+    run: (stage) => runTests(stage, 'events.test.mjs', ['node_modules/vitest/vitest.mjs', 'run'], /Tests +3 passed/),
+  },
+  {
+    files: ['testing/events.node.mjs'],
+    name: 'the same with node:test',
+    run: (stage) => runTests(stage, 'events.node.mjs', ['--test', 'events.node.mjs'], /pass 1$/m),
   },
 ]
