@@ -42,8 +42,12 @@ async function run({ json, rounds, requests, wanted }) {
     const api = await start(apiName(), {}, 0)
     const needed = { apiPort: api.port }
     const measured = []
-    for (const { name } of wanted) measured.push(await start(name, needed, connections))
-    for (const server of measured) await server.client.send(await makeRequests(5 * requests))
+    for (const { name } of wanted) {
+      const server = await start(name, needed, connections)
+      // At once, since a server closes connections that were opened for nothing.
+      await server.client.send(await makeRequests(5 * requests))
+      measured.push(server)
+    }
     for (let round = 0; round < rounds; round++) {
       for (const server of shuffled(measured)) await measureRound(server, await makeRequests(requests))
     }

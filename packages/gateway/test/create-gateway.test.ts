@@ -309,6 +309,14 @@ describe('an upstream that', () => {
     expect(statusOf(await ask(port))).toBe(504)
   })
 
+  it('answers later than an idle connection is kept is waited for', { timeout: 20_000 }, async () => {
+    const { port } = await openGateway({}, (_, outgoing) => {
+      setTimeout(() => outgoing.write('one '), 4500)
+      setTimeout(() => outgoing.end('two'), 9000)
+    })
+    expect(await ask(port, 15_000)).toMatch(/^HTTP\/1\.1 200[\s\S]*one [\s\S]*two/)
+  })
+
   it.each([
     ['closes', ''],
     ['speaks something else', 'SSH-2.0-x\r\n'],

@@ -73,7 +73,6 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       headers: headers as string[],
       host: upstream.hostname,
       port: upstream.port,
-      timeout: 0,
       maxHeaderSize: 65_536,
       agent: connections.agent(upstream.secure, isLast),
     }

@@ -22,7 +22,7 @@ export interface Connections {
 }
 
 export function createConnections(): Connections {
-  // Most servers keep an idle connection for 5 seconds or longer.
+  // Most servers keep an idle connection for 5 seconds or longer. In use, a connection is not closed by this.
   const kept = { keepAlive: true, timeout: 4000, maxFreeSockets: 256 }
   const agents = {
     http: { kept: watchIdle(new HttpAgent(kept)), once: new HttpAgent() },
