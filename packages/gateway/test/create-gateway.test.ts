@@ -82,6 +82,20 @@ describe('what the upstream gets', () => {
     'Forwarded: for=10.0.0.1',
     'X-Real-IP: 10.0.0.1',
     'X-Forwarded-Host: evil.example',
+    'Client-IP: 10.0.0.1',
+    'X-Client-IP: 10.0.0.1',
+    'X-Originating-IP: 10.0.0.1',
+    'X-Remote-IP: 10.0.0.1',
+    'X-Remote-Addr: 10.0.0.1',
+    'X-ProxyUser-Ip: 10.0.0.1',
+    'WL-Proxy-Client-IP: 10.0.0.1',
+    'CF-Connecting-IPv6: 10.0.0.1',
+    'X-Client: 10.0.0.1',
+    'X-Host: evil.example',
+    'Proxy: http://evil.example',
+    'Remote_User: admin',
+    'X.Request.Id: admin',
+    'X~Y: admin',
   ])('is not what a client writes: %s', async (line) => {
     const { port, arrived } = await openGateway()
     const lines = await signedLines('/signed')

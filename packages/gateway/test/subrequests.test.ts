@@ -71,6 +71,7 @@ describe('GET /verify', () => {
     ['two methods', ['x-original-method: GET']],
     ['a method override', ['X-HTTP-Method-Override: DELETE']],
     ['an identity in a spelling that passes', ['X_AAuth_Subject: admin']],
+    ['another name that some servers read as another one', ['Remote_User: admin']],
   ])('is refused with 400 for %s', async (_, more) => {
     const port = await openVerify('nginx')
     const answer = await exchange(port, message([...about(await signedLines('/signed')), ...more]))

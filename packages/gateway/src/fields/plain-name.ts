@@ -6,3 +6,13 @@ export function plainName(name: string): string {
   const lower = name.toLowerCase()
   return /[^a-z0-9-]/.test(lower) ? lower.replaceAll(/[^a-z0-9]/g, '-') : lower
 }
+
+/** Whether everybody reads a header's name as the same one: letters, digits and `-`. */
+export function isPlainName(name: string): boolean {
+  return /^[A-Za-z0-9-]+$/.test(name)
+}
+
+/** The letters of a name in lower case, and nothing else of it. */
+export function lettersOf(name: string): string {
+  return name.replaceAll(/[^A-Za-z]+/g, '').toLowerCase()
+}

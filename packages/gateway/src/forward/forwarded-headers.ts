@@ -1,5 +1,6 @@
 import { endToEndLines } from '../fields/header-lines.js'
-import { readsAsForwarded, readsAsIdentity } from '../fields/reads-as-identity.js'
+import { isNotBelieved } from '../fields/is-not-believed.js'
+import { readsAsIdentity } from '../fields/reads-as-identity.js'
 import { takesTrailers } from '../fields/trailers.js'
 
 export interface ForwardedHead {
@@ -42,7 +43,7 @@ export function forwardedHeaders(head: ForwardedHead): string[] {
 }
 
 function isWrittenHere(name: string): boolean {
-  return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || readsAsForwarded(name)
+  return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isNotBelieved(name)
 }
 
 /** The head of an answer for the client: without what is of the connection, and without what was told to the upstream. */

@@ -1,27 +1,9 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
 import { connectionOptions } from '../fields/connection-options.js'
-import { plainName } from '../fields/plain-name.js'
-
-/** Headers by which some frameworks take another method or path than that of the request line (G02). */
-const overriding: ReadonlySet<string> = new Set([
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-  'x-method',
-  'x-original-method',
-  'x-original-url',
-  'x-original-uri',
-  'x-rewrite-url',
-  'x-rewrite-uri',
-  'x-forwarded-uri',
-  'x-forwarded-url',
-  'x-forwarded-path',
-  'x-forwarded-method',
-  'x-forwarded-prefix',
-  'x-envoy-original-path',
-  'x-envoy-original-method',
-])
+import { isNotBelieved } from '../fields/is-not-believed.js'
+import { readsAsIdentity } from '../fields/reads-as-identity.js'
+import { namesAnotherRequest, readsAsOverride } from '../fields/reads-as-override.js'
 
 /** What no option of the connection may take away from a request: what was signed, and what others tell it by (G01). */
 const kept: ReadonlySet<string> = new Set([
@@ -48,10 +30,14 @@ export function requirePlainFields(message: { rawTarget: string; rawHeaders: rea
   // Node drops what is beyond 2,000 lines without a word.
   if (rawHeaders.length > 2000)
     throw new AAuthError('headers_too_large', 'The request has more than 1000 header lines.')
+  const signed = fieldValues(message, 'signature-input').join()
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
-    if (overriding.has(plainName(name)))
+    if (readsAsOverride(name))
       throw new AAuthError('request_malformed', `${name} is not taken here: send the request that is meant.`)
+    // What was signed is passed on, or refused: it is never left out without a word.
+    if (signed.includes(`"${name.toLowerCase()}"`) && isNotBelieved(name) && !readsAsIdentity(name))
+      throw new AAuthError('request_malformed', `${name} is not passed on: leave it out, also of what is signed.`)
   }
   requireOnce(message)
   for (const option of connectionOptions(rawHeaders))
@@ -64,15 +50,26 @@ export function requirePlainFields(message: { rawTarget: string; rawHeaders: rea
 }
 
 /**
- * Refuses parameters that frameworks take for the method, in a query or a form.
+ * Refuses parameters that frameworks take for the method or the path, in a query or a form.
  *
  * @throws AAuthError `request_malformed`
  */
 export function requirePlainParameters(encoded: string): void {
-  if (!/method|%/i.test(encoded)) return
-  for (const name of new URLSearchParams(encoded.replaceAll(';', '&')).keys())
-    if (name.toLowerCase() === '_method' || overriding.has(plainName(name)))
-      throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 32)} is not taken here.`)
+  for (const part of encoded.split(/[&;]/)) requirePlainParameter(part.split('=', 1)[0] as string)
+}
+
+/** @throws AAuthError `request_malformed` */
+export function requirePlainParameter(encodedName: string): void {
+  if (!/method|%|^x/i.test(encodedName)) return
+  let name = encodedName.replaceAll('+', ' ')
+  for (let layer = 0; layer < 3 && name.includes('%'); layer++) name = lenientlyDecoded(name)
+  if (namesAnotherRequest(name))
+    throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 32)} is not taken here.`)
+}
+
+/** What cannot be decoded is no name of anything, but what is around it may be. */
+function lenientlyDecoded(text: string): string {
+  return text.replaceAll(/%([0-9a-f]{2})/gi, (_, byte: string) => String.fromCharCode(Number.parseInt(byte, 16)))
 }
 
 function requireOnce(message: { rawHeaders: readonly string[] }): void {

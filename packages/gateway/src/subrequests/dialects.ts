@@ -1,7 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
-import { plainName } from '../fields/plain-name.js'
-import { readsAsIdentity } from '../fields/reads-as-identity.js'
+import { isPlainName } from '../fields/plain-name.js'
 import type { RequestHead } from '../routes/judge-request.js'
 
 /** How a proxy says what it asks about (W30). */
@@ -30,8 +29,8 @@ export interface AskedRequest extends RequestHead {
 }
 
 /**
- * Reads what a proxy asks about. A header of it in another spelling, or there twice, is the client's, and so is an identity header in a
- * spelling that the proxy may pass on (G04).
+ * Reads what a proxy asks about. A header of it that is there twice is the client's. A name that the API may read as another one is
+ * refused, since the proxy passes it on (G04).
  *
  * @throws AAuthError `request_malformed`
  */
@@ -40,10 +39,9 @@ export function requireAsked(rawHeaders: readonly string[], dialect: Dialect): A
   const rest: string[] = []
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
-    const plain = plainName(name)
-    const isPlain = plain === name.toLowerCase()
-    if (!isPlain && (own.has(plain) || readsAsIdentity(name)))
-      throw new AAuthError('request_malformed', `${name} is not taken here.`)
+    const plain = name.toLowerCase()
+    // The proxy passes it on itself, and the API may read it as another one.
+    if (!isPlainName(name)) throw new AAuthError('request_malformed', `${name} is not taken here.`)
     if (!own.has(plain)) rest.push(name, rawHeaders[at + 1] as string)
   }
   const only = (name: string): string => {

@@ -166,6 +166,23 @@ describe('what would make another request of it is refused', () => {
     'X-Original-URI',
     'X-Forwarded-Uri',
     'X_Forwarded_Prefix',
+    'XHTTPMethodOverride',
+    'X-HTTP_Method--Override',
+    'X-Method-Overide',
+    'X-Original-Path',
+    'X-Override-URL',
+    'X-HTTP-Path-Override',
+    'X-Invoke-Path',
+    'X-Matched-Path',
+    'X-Envoy-Original-Path',
+    'X-WAWS-Unencoded-URL',
+    'x-middleware-subrequest',
+    'SCRIPT_NAME',
+    'Script-Name',
+    'X-Script-Name',
+    'PATH_INFO',
+    'Path.Info',
+    'HTTP_REQUEST_METHOD',
   ])('the header %s', (name) => {
     expect(refusalOf('/users/7', { headers: [[name, 'DELETE']] })).toBe('request_malformed')
     expect(refusalOf('/users/7', { headers: [[name, '']], otherwise: 'pass' })).toBe('request_malformed')
@@ -178,9 +195,48 @@ describe('what would make another request of it is refused', () => {
     '_%6dethod=PUT',
     'a;_method=PUT',
     'X-HTTP-Method-Override=PUT',
+    'x_http_method_override=PUT',
+    'x-original-url=/admin',
+    '.method=PUT',
+    '+_method=PUT',
+    '%20_method=PUT',
+    '%20.method',
+    '_method%00x=PUT',
+    '[_method]=PUT',
+    '%5B_method%5D=PUT',
+    '[_method=PUT',
+    '_method[]=PUT',
+    '_method[x]=PUT',
+    '%255Fmethod=PUT',
+    '%25255Fmethod=PUT',
+    '%FF_method=PUT',
+    '$httpMethod=PUT',
+    '_method_override=PUT',
+    'a=1&amp;_method=PUT',
   ])('the parameter %s', (query) => {
     expect(refusalOf(`/users/7?${query}`)).toBe('request_malformed')
-    expect(refusalOf('/users/7?payment_method=card&%6dethod=x')).toBe('passed')
+    expect(refusalOf(`/users/7?a=b&${query}`)).toBe('request_malformed')
+  })
+
+  it.each([
+    'payment_method=card&%6dethod=x',
+    'method=card&method[]=a&method2=b&methods=c',
+    'httpMethod=GET&xpath=/a&request_uri=x&prefix=y',
+    'shipping.method=a&a=_method&_methods=1&__methodology=2',
+    'q=%',
+    'q=%E9&%E9=1',
+  ])('and not %s', (query) => expect(refusalOf(`/users/7?${query}`)).toBe('passed'))
+
+  it('what was signed and is not passed on', () => {
+    const signed = (name: string): [string, string][] => [
+      ['Signature-Input', `sig1=("@method" "${name.toLowerCase()}");created=1`],
+      [name, 'x'],
+    ]
+    for (const name of ['X_Request_Id', 'Client-IP', 'X-Forwarded-For', 'Proxy'])
+      expect(refusalOf('/users/7', { headers: signed(name) })).toBe('request_malformed')
+    for (const name of ['X-Request-Id', 'Accept'])
+      expect(refusalOf('/users/7', { headers: signed(name) })).toBe('passed')
+    expect(refusalOf('/users/7', { headers: [['X_Request_Id', 'x']] })).toBe('passed')
   })
 
   // G01
