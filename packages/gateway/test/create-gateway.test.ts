@@ -281,31 +281,6 @@ describe('a body', () => {
     const answer = await exchange(port, message([...(await upload(big)), `Content-Length: ${big.length}`], big))
     expect(answer).toMatch(/^HTTP\/1\.1 503[\s\S]*retry-after: 5/i)
   })
-
-  // G02
-  it.each([
-    ['application/x-www-form-urlencoded', 'a=1&%5Fmethod=DELETE'],
-    ['application/json', '{"a":1,"\\u005fmethod":"DELETE"}'],
-    ['application/vnd.api+json', '{"_METHOD":"DELETE"}'],
-    [
-      'multipart/form-data; boundary=b',
-      '--b\r\nContent-Disposition: form-data; name="_method"\r\n\r\nDELETE\r\n--b--\r\n',
-    ],
-    [
-      'multipart/form-data; boundary=b',
-      '--b\r\ncontent-disposition: form-data; name=_method\r\n\r\nDELETE\r\n--b--\r\n',
-    ],
-    [
-      'multipart/form-data; boundary=b',
-      "--b\r\nContent-Disposition: form-data; name*=utf-8''_method\r\n\r\nPUT\r\n--b--\r\n",
-    ],
-  ])('of %s that names another method is refused', async (type, body) => {
-    const { port, arrived } = await openGateway()
-    const lines = await signedLines('/events', { method: 'POST', body, headers: { 'content-type': type } })
-    const answer = await exchange(port, message([...lines, `Content-Length: ${body.length}`], body))
-    expect(statusOf(answer)).toBe(400)
-    expect(arrived).toEqual([])
-  })
 })
 
 // G14

@@ -60,7 +60,7 @@ export function requirePlainParameters(encoded: string): void {
 
 /** @throws AAuthError `request_malformed` */
 export function requirePlainParameter(encodedName: string): void {
-  if (!/method|%|^x/i.test(encodedName)) return
+  if (!/method|x|%/i.test(encodedName)) return
   let name = encodedName.replaceAll('+', ' ')
   for (let layer = 0; layer < 3 && name.includes('%'); layer++) name = lenientlyDecoded(name)
   if (namesAnotherRequest(name))

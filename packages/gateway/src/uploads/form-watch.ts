@@ -1,76 +1,41 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { AAuthError } from 'countersign/resource'
-import { requirePlainParameters } from '../routes/require-plain-fields.js'
+import type { Watch } from './watch.js'
+import { watchMembers } from './watch-members.js'
+import { watchParameters } from './watch-parameters.js'
+import { requireBoundary, watchParts } from './watch-parts.js'
 
-/** Looks into a form as it comes in, for a field that frameworks take for the method (G02). */
-export interface FormWatch {
-  push(chunk: Uint8Array): void
-  end(): void
-}
-
-/** Longest form of names and values that is looked into. */
-const longestForm = 1_048_576
-
-/** Undefined for what is no form. */
-export function createFormWatch(headers: IncomingHttpHeaders): FormWatch | undefined {
-  const type = (headers['content-type'] ?? '').trim().toLowerCase()
-  if (/^application\/(?:json|[\w.+-]+\+json)\b/.test(type)) return watchMembers()
-  const isPlain = type.startsWith('application/x-www-form-urlencoded')
-  if (!isPlain && !type.startsWith('multipart/form-data')) return undefined
-  if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity')
-    throw new AAuthError('media_type_unsupported', 'Send a form without Content-Encoding.')
-  return isPlain ? watchParameters() : watchParts()
-}
-
-function watchParameters(): FormWatch {
-  let text = ''
+/**
+ * Looks into a form as it comes in, for a field that frameworks take for the method or the path (G02). Undefined for
+ * what nobody reads as a form. JSON is read as one by some frameworks, and so is what says no type.
+ *
+ * @throws AAuthError `media_type_unsupported`, `request_malformed` for a form that cannot be looked into
+ */
+export function createFormWatch(headers: IncomingHttpHeaders): Watch | undefined {
+  const type = (headers['content-type'] ?? '').trim()
+  const watches: Watch[] = []
+  if (type === '' || /url-?encoded/i.test(type)) watches.push(watchParameters())
+  if (/multipart\//i.test(type)) watches.push(watchParts(requireBoundary(type)))
+  if (/json/i.test(type)) watches.push(watchMembers())
+  if (watches.length === 0) return undefined
+  requireReadable(type, headers['content-encoding'] ?? 'identity')
   return {
     push(chunk) {
-      text += Buffer.from(chunk).toString('latin1')
-      if (text.length > longestForm)
-        throw new AAuthError('body_too_large', `A form of names and values has at most ${longestForm} bytes.`)
-    },
-    end: () => requirePlainParameters(text),
-  }
-}
-
-/** JSON, which some frameworks read as a form. */
-function watchMembers(): FormWatch {
-  let text = ''
-  return {
-    push(chunk) {
-      text += text.length > longestForm ? '' : Buffer.from(chunk).toString('latin1')
+      for (const watch of watches) watch.push(chunk)
     },
     end() {
-      // In what is longer, only what is written plainly is found: it is no form of anybody's.
-      const names =
-        text.length > longestForm ? text.slice(0, longestForm).match(/"[^"]*method"(?=\s*:)/gi) : namesIn(text)
-      if (names?.some((name) => name.replaceAll('"', '').toLowerCase() === '_method'))
-        throw new AAuthError('request_malformed', 'The member _method is not taken here.')
+      for (const watch of watches) watch.end()
     },
   }
 }
 
-function namesIn(text: string): string[] {
-  try {
-    const value = JSON.parse(text) as unknown
-    return typeof value === 'object' && value !== null ? Object.keys(value) : []
-  } catch (error) {
-    if (error instanceof SyntaxError) return []
-    throw error
-  }
-}
+/** Encodings in which the letters of a name are single bytes, as in ASCII. */
+const plainCharset = /^(?:utf-?8|(?:us-)?ascii|iso-8859-1|latin1|windows-1252)$/i
 
-const overridingPart = /content-disposition[^\r\n]{0,200}[;\s]name\s*(?:\*|=\s*"?(?:_|%5f)method\b)/i
-
-function watchParts(): FormWatch {
-  let tail = ''
-  return {
-    push(chunk) {
-      const text = tail + Buffer.from(chunk).toString('latin1')
-      if (overridingPart.test(text)) throw new AAuthError('request_malformed', 'The field _method is not taken here.')
-      tail = text.slice(-300)
-    },
-    end: () => undefined,
-  }
+function requireReadable(type: string, coding: string): void {
+  if (coding.toLowerCase() !== 'identity')
+    throw new AAuthError('media_type_unsupported', 'Send forms and JSON without Content-Encoding.')
+  const named = [...type.matchAll(/charset(?:\s*=\s*"?([^\s";,]*))?/gi)]
+  if (!named.every(([, charset = '']) => plainCharset.test(charset)))
+    throw new AAuthError('media_type_unsupported', 'Send forms and JSON in UTF-8.')
 }
