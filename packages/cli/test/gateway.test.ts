@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { january, signRequest } from 'countersign/wire'
-import { loadGatewayConfig } from 'countersign-gateway'
+import { createConfiguredGateway, loadGatewayConfig } from 'countersign-gateway'
 import { decodeJwt } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { listenWith } from '../../countersign/test/resource/events-resource.js'
@@ -131,6 +131,11 @@ describe('the configuration of a gateway', () => {
       { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
       /upstream: is missing; .*an assertion is addressed to it[\s\S]*trustProxy: must name/,
     ],
+    // G31
+    [
+      { verifyOnly: true, mcp: [{ path: '/mcp', tools: { look: 'events.read' } }] },
+      /mcp: cannot be protected with verifyOnly: .*Run a gateway in the path/,
+    ],
   ])('%j is refused', async (change, reason) => {
     const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
     expect(stderr).toMatch(reason)
@@ -145,6 +150,32 @@ describe('the configuration of a gateway', () => {
     expect(warnings).toHaveLength(1)
     for (const name of Object.keys(settings)) expect(shown).toContain(`\`${name}`)
     for (const name of Object.keys(settings.limits)) expect(shown).toContain(`\`limits.${name}\``)
+  })
+})
+
+describe('a configuration with verifyOnly', () => {
+  it('is warned of what has no effect there', async () => {
+    const route = { method: 'GET', path: '/events', require: 'identity', maxBody: 7 }
+    const limits = { maxBody: 7, silence: 7 }
+    const change = { verifyOnly: true, routes: [route], limits, cors: { origins: '*' } }
+    const { warnings } = await loadGatewayConfig(await configuration(change), {})
+    for (const name of ['limits.maxBody', 'limits.silence', 'routes[0].maxBody', 'cors'])
+      expect(warnings.some((warning) => warning.startsWith(`${name} has no effect with verifyOnly: `))).toBe(true)
+    expect(warnings).toHaveLength(4)
+    const inPath = await configuration({ ...change, verifyOnly: false })
+    expect((await loadGatewayConfig(inPath, {})).warnings).toEqual([])
+  })
+
+  // G31
+  it('protects no MCP server, also not by a file that is read again', async () => {
+    const load = async (change: object) => loadGatewayConfig(await configuration(change), {})
+    const gateway = createConfiguredGateway(await load({ verifyOnly: true }))
+    const inPath = await load({ mcp: [{ path: '/mcp', tools: {} }] })
+    expect(() => gateway.use(inPath)).toThrow(/verifyOnly cannot become false/)
+    const { settings, ...others } = inPath
+    const forged = { ...others, settings: { ...settings, verifyOnly: true } }
+    expect(() => gateway.use(forged)).toThrow(/mcp cannot be protected/)
+    expect(() => createConfiguredGateway(inPath).use(forged)).toThrow(/verifyOnly cannot become true/)
   })
 })
 

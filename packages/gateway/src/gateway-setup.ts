@@ -88,7 +88,8 @@ function requireMcpPath(path: string): string {
   return path
 }
 
-function requireNames(of: string, given: object, known: object): void {
+/** @throws TypeError for a name that is not known */
+export function requireNames(of: string, given: object, known: object): void {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
   if (unknown !== undefined) throw new TypeError(`${of} has no option ${unknown}`)
 }

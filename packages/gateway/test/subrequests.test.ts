@@ -151,6 +151,14 @@ describe('GET /verify', () => {
         /cannot be unseen on a route that deletes or spends/,
       )
   })
+
+  // G31
+  it('is not made with options that have no effect here', () => {
+    const open = (more: object) => () =>
+      createSubrequestGateway({ resource: openResource(), routes, proxy: 'nginx', trustProxy: ['127.0.0.1'], ...more })
+    for (const more of [{ mcp: [{ path: '/mcp' }] }, { cors: { origins: '*' } }, { limits: { maxBody: 1 } }])
+      expect(open(more)).toThrow(/createSubrequestGateway has no option (?:mcp|cors|limits)/)
+  })
 })
 
 interface Proxy {

@@ -70,15 +70,30 @@ export function createConfiguredGateway(
       onEvent,
     })
   }
-  if (config.settings.verifyOnly) {
+  const { verifyOnly } = config.settings
+  const requireSameKind = ({ settings }: LoadedGatewayConfig): void => {
+    if (settings.verifyOnly !== verifyOnly)
+      throw new TypeError(`verifyOnly cannot become ${settings.verifyOnly} while the gateway runs: start it again`)
+  }
+  if (verifyOnly) {
     const optionsOf = (given: LoadedGatewayConfig): SubrequestOptions => {
-      const { proxy, routes, otherwise, trustProxy, limits, upstream = '' } = given.settings
+      const { proxy, routes, otherwise, trustProxy, limits, upstream = '', mcp } = given.settings
+      if (mcp.length > 0)
+        throw new TypeError('mcp cannot be protected with verifyOnly: no proxy shows what is asked for')
       // The API compares one name, whichever way it is asked.
       const assertion = given.settings.assertion ? { signer: given.signer, audience: upstream } : undefined
       return { resource: resourceOf(given), proxy, routes, otherwise, trustProxy, limits, assertion }
     }
     const { server, use } = createSubrequestGateway(optionsOf(config))
-    return { server, use: (next) => use(optionsOf(next)), endStreams: () => undefined, close: () => undefined }
+    return {
+      server,
+      use(next) {
+        requireSameKind(next)
+        use(optionsOf(next))
+      },
+      endStreams: () => undefined,
+      close: () => undefined,
+    }
   }
   const optionsOf = (given: LoadedGatewayConfig): GatewayOptions => {
     const { mcp, upstream = '', routes, otherwise, cors, trustProxy, limits } = given.settings
@@ -86,5 +101,13 @@ export function createConfiguredGateway(
     return { resource: resourceOf(given), upstream, routes, otherwise, cors, trustProxy, limits, assertion, mcp }
   }
   const { server, use, endStreams, close } = createGateway(optionsOf(config))
-  return { server, use: (next) => use(optionsOf(next)), endStreams, close }
+  return {
+    server,
+    use(next) {
+      requireSameKind(next)
+      use(optionsOf(next))
+    },
+    endStreams,
+    close,
+  }
 }

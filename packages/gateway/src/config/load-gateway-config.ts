@@ -45,7 +45,8 @@ export async function loadGatewayConfig(
   const problems = [...overrides.problems, ...found.map((problem) => withVariable(problem, overrides.values))]
   if (!parsed.success || problems.length > 0) throw new ConfigurationError(file, problems)
   const keyFile = resolve(dirname(file), parsed.data.keyFile)
-  const warnings = overrides.unknown.map((name) => `${name} is no setting and has no effect.`)
+  const unknown = overrides.unknown.map((name) => `${name} is no setting and has no effect.`)
+  const warnings = [...unknown, ...withoutEffect(parsed.data, merged)]
   return { file, settings: parsed.data, signer: await readSigner(file, keyFile), warnings }
 }
 
@@ -71,7 +72,7 @@ function notShared({ instances, redis }: GatewaySettings): ConfigurationProblem[
   return [{ setting: 'instances', problem }]
 }
 
-function missingFor({ verifyOnly, upstream, trustProxy, assertion }: GatewaySettings): ConfigurationProblem[] {
+function missingFor({ verifyOnly, upstream, trustProxy, assertion, mcp }: GatewaySettings): ConfigurationProblem[] {
   if (!verifyOnly && upstream === undefined)
     return [{ setting: 'upstream', problem: 'is missing; it must be where the API listens: http://127.0.0.1:3000' }]
   if (!verifyOnly) return []
@@ -83,7 +84,27 @@ function missingFor({ verifyOnly, upstream, trustProxy, assertion }: GatewaySett
     })
   if (trustProxy.length === 0)
     problems.push({ setting: 'trustProxy', problem: 'must name the proxy that asks: nobody else is answered' })
+  if (mcp.length > 0)
+    problems.push({
+      setting: 'mcp',
+      problem:
+        'cannot be protected with verifyOnly: what a message asks for is in its body, which the proxy does not show. Run a gateway in the path for it',
+    })
   return problems
+}
+
+/** Limits of what goes through the gateway. */
+const limitsOfPassage = ['maxBody', 'uploads', 'bodyTime', 'stallTime', 'connectTime', 'answerTime', 'silence']
+
+/** What was set and has no effect where only subrequests are answered. */
+function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unknown): string[] {
+  if (!verifyOnly) return []
+  const { limits = {} } = given as { limits?: object }
+  const names = limitsOfPassage.filter((name) => Object.hasOwn(limits, name)).map((name) => `limits.${name}`)
+  for (const [at, { maxBody }] of routes.entries()) if (maxBody !== undefined) names.push(`routes[${at}].maxBody`)
+  const warnings = names.map((name) => `${name} has no effect with verifyOnly: set such a limit in the proxy.`)
+  if (cors) warnings.push('cors has no effect with verifyOnly: have the proxy or the API answer preflights.')
+  return warnings
 }
 
 function withVariable(found: ConfigurationProblem, values: ReadonlyMap<string, unknown>): ConfigurationProblem {

@@ -4,14 +4,14 @@ import { AAuthError } from 'countersign/resource'
 import { sendRefusal } from '../answers/send-refusal.js'
 import { type Followed, followExchange } from '../events/follow-exchange.js'
 import { tellRefused } from '../events/tell-refused.js'
-import { type GatewaySetup, requirementOf, setUpGateway } from '../gateway-setup.js'
+import { type GatewaySetup, requirementOf, requireNames, setUpGateway } from '../gateway-setup.js'
 import { tellIdentity } from '../identity/assertion.js'
 import { identityOf } from '../identity/identity-fields.js'
 import { limitGatewayConnections } from '../limit-gateway-connections.js'
 import { judgeRequest } from '../routes/judge-request.js'
 import { routeName } from '../routes/route-table.js'
 import { type Dialect, dialects, requireAsked } from './dialects.js'
-import type { SubrequestOptions } from './subrequest-options.js'
+import { type SubrequestOptions, subrequestOptions } from './subrequest-options.js'
 import { unseenUpload } from './unseen-upload.js'
 
 export interface SubrequestGateway {
@@ -52,6 +52,7 @@ export function createSubrequestGateway(options: SubrequestOptions): SubrequestG
 }
 
 function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
+  requireNames('createSubrequestGateway', options, subrequestOptions)
   if (!Object.hasOwn(dialects, proxy ?? ''))
     throw new TypeError(`proxy must be one of ${Object.keys(dialects).join(', ')}`)
   const { trustProxy } = options

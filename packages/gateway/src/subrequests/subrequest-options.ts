@@ -11,3 +11,12 @@ export interface SubrequestOptions
   /** As of the gateway: who asks, also as `X-AAuth-Assertion`. `audience` is the API's own name for itself. @default none */
   assertion?: (AssertionOptions & { audience: string }) | undefined
 }
+
+export const subrequestOptions = {
+  resource: true,
+  routes: true,
+  otherwise: true,
+  trustProxy: true,
+  assertion: true,
+  onEvent: true,
+} as const satisfies Record<Exclude<keyof SubrequestOptions, 'proxy'>, true>
