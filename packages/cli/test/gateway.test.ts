@@ -49,6 +49,9 @@ describe('countersign gateway check', () => {
     expect(await check(file, 'POST', '/status')).toMatchObject({ status: 405 })
     expect(await check(file, 'GET', '/nowhere')).toMatchObject({ status: 404, unsigned: 'refused' })
     expect(await check(await configuration({ otherwise: 'pass' }), 'GET', '/x')).toMatchObject({ unsigned: 'passed' })
+    const withMcp = await configuration({ mcp: [{ path: '/mcp', tools: { look: 'events.read' } }], otherwise: 'pass' })
+    expect(await check(withMcp, 'POST', '/mcp')).toEqual({ mcp: '/mcp', unsigned: 'refused' })
+    expect(await check(withMcp, 'POST', '/mcp/x')).toMatchObject({ status: 404, unsigned: 'refused' })
     const text = await runInProcess('gateway', 'check', 'GET', '/events//7', '--config', file)
     expect(text).toMatchObject({
       status: 1,

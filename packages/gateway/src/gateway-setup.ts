@@ -7,6 +7,7 @@ import { type HeardResource, hearResource } from './events/heard-resource.js'
 import { parseUpstream, type Upstream } from './forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
 import type { AssertionSetup } from './identity/assertion.js'
+import { type ClosedPath, createClosedPaths, isPatternClosed } from './routes/closed-paths.js'
 import type { GatewayRules } from './routes/judge-request.js'
 import { pathPatternProblem } from './routes/path-pattern.js'
 import { routeProblems } from './routes/route.js'
@@ -49,6 +50,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   for (const [name, value] of Object.entries(limits))
     if (value !== undefined && !(typeof value === 'number' && value > 0))
       throw new TypeError(`limits.${name} must be a number above 0`)
+  requireMcpPaths(options)
   const { onEvent = resource.onEvent } = options
   const heard = hearResource(resource, onEvent)
   return {
@@ -59,12 +61,12 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     upstream: parseUpstream(options.upstream),
     rules: {
       table: createRouteTable(routes),
-      closed: createRouteTable(mcp.map(({ path }) => ({ method: '*', path, require: 'none' }))),
+      isClosed: createClosedPaths(closedPathsOf(options)),
       otherwise,
     },
     cors,
     clientAddress: createClientAddress(trustProxy),
-    mcp: new Map(mcp.map(({ path, ...table }) => [requireMcpPath(path), { mcp: protectMcp(heard.resource, table) }])),
+    mcp: new Map(mcp.map(({ path, ...table }) => [path, { mcp: protectMcp(heard.resource, table) }])),
     assertion: assertion && {
       signer: assertion.signer,
       issuer: resource.id,
@@ -81,11 +83,29 @@ function withDefaults(given: GatewayLimits): GatewaySetup['limits'] {
   return { connectionsPerAddress: Math.ceil(limits.connections / 4), ...limits }
 }
 
-function requireMcpPath(path: string): string {
-  const problem = pathPatternProblem(path)
-  if (problem !== undefined) throw new TypeError(`mcp: the path ${problem}`)
-  if (/[*{]/.test(path)) throw new TypeError(`mcp: ${path} must be one path`)
-  return path
+/** What the resource and the MCP servers answer, with all that a program may answer in their place. */
+function closedPathsOf({ resource, mcp = [] }: GatewayOptions): ClosedPath[] {
+  const published = [...resource.publishedPaths].map((path) => ({ path, below: false }))
+  return [...published, ...mcp.map(({ path }) => ({ path, below: true }))]
+}
+
+/** The table of an MCP server counts for its path and for all below it: nothing else may say what is needed there (G32). */
+function requireMcpPaths({ resource, routes, mcp = [] }: GatewayOptions): void {
+  for (const [at, { path }] of mcp.entries()) {
+    const problem = pathPatternProblem(path)
+    if (problem !== undefined) throw new TypeError(`mcp: the path ${problem}`)
+    if (/[*{%]/.test(path)) throw new TypeError(`mcp: ${path} must be one path, in plain letters`)
+    const isOwn = createClosedPaths([{ path, below: true }])
+    const refuse = (what: string, other: string) => {
+      const reason = `${other} is that of the MCP server at ${path}, or below it, where its table counts`
+      throw new TypeError(`${what} ${reason}: leave it out, or give it another path`)
+    }
+    for (const published of resource.publishedPaths) if (isPatternClosed(published, isOwn)) refuse('mcp:', published)
+    for (const other of mcp.filter((_, index) => index !== at))
+      if (isPatternClosed(other.path, isOwn)) refuse('mcp:', other.path)
+    for (const [index, route] of routes.entries())
+      if (isPatternClosed(route.path, isOwn)) refuse(`routes[${index}].path`, route.path)
+  }
 }
 
 /** @throws TypeError for a name that is not known */

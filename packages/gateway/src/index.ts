@@ -18,6 +18,7 @@ export type { GatewayLimits, GatewayOptions, McpPath } from './gateway-options.j
 export { type AssertionClaims, type AssertionOptions, assertionType } from './identity/assertion.js'
 export { readDescription } from './openapi/read-description.js'
 export { type DescribedRoutes, routesFromOpenApi } from './openapi/routes-from-open-api.js'
+export { type ClosedPath, createClosedPaths, type IsClosed } from './routes/closed-paths.js'
 export { type GatewayRules, type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
 export { requirePlainPath } from './routes/plain-path.js'
 export type { Level, Route } from './routes/route.js'

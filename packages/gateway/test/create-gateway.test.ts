@@ -30,6 +30,47 @@ const empty = {
   'x-aauth-scope': '',
 }
 
+// G33
+describe('a document of the resource', () => {
+  const open = { method: '*', path: '/*', require: 'none' } as const
+
+  it.each(
+    `/JWKS.json /jwks.json/ /jwks.json;x /jwks.json.xml /jwks.json%20 /Resource/Token /resource/token/ /resource/token.json /.well-known/AAuth-Resource /.well-known/aauth-resource.json /%EF%BC%AAwks.json`.split(
+      ' ',
+    ),
+  )('is not the API’s by %s', async (path) => {
+    for (const otherwise of ['refuse', 'pass'] as const) {
+      const { port, arrived } = await openGateway({ routes: [open], otherwise })
+      for (const method of ['GET', 'POST'])
+        expect(statusOf(await exchange(port, message([`${method} ${path} HTTP/1.1`, 'Host: api.example'])))).toBe(404)
+      expect(arrived).toEqual([])
+    }
+  })
+
+  it.each(['/jwks.json', '/resource/token', '/.well-known/aauth-resource'])(
+    'is not the API’s by a request for a WebSocket at %s',
+    async (path) => {
+      const { port, arrived } = await openGateway({ routes: [open] })
+      const handshake = [
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: AAAA',
+      ]
+      const lines = [`GET ${path}?a HTTP/1.1`, 'Host: api.example', ...handshake]
+      expect(statusOf(await exchange(port, `${lines.join('\r\n')}\r\n\r\n`, 1000))).toBe(404)
+      expect(arrived).toEqual([])
+    },
+  )
+
+  it('leaves other paths to the API', async () => {
+    const { port, arrived } = await openGateway({ routes: [open] })
+    for (const path of ['/jwks', '/jwks.jsonx', '/resource/token/7', '/resource/tokens', '/resource'])
+      expect(statusOf(await exchange(port, message([`GET ${path} HTTP/1.1`, 'Host: api.example'])))).toBe(200)
+    expect(arrived).toHaveLength(5)
+  })
+})
+
 describe('what the upstream gets', () => {
   it('is who asks, the raw target, and the other headers as they were', async () => {
     const { port, arrived } = await openGateway()

@@ -151,7 +151,13 @@ describe('a gateway tells', () => {
       ['/open/large', body],
       ['/open/small', 'small'],
     ] as const)
-      await exchange(port, message([`POST ${path} HTTP/1.1`, 'Host: x', `Content-Length: ${content.length}`], content))
+      await exchange(
+        port,
+        message(
+          [`POST ${path} HTTP/1.1`, 'Host: x', 'Content-Type: text/plain', `Content-Length: ${content.length}`],
+          content,
+        ),
+      )
     await expect
       .poll(() => of('upload'))
       .toEqual([{ kind: 'upload', role: 'gateway', route: '* /open/*', bytes: body.length }])

@@ -53,6 +53,28 @@ describe('an MCP server behind the gateway', () => {
     expect(statusOf(await exchange(port, message(['GET /others HTTP/1.1', 'Host: api.example'])))).toBe(200)
   })
 
+  // G32
+  it.each(
+    `/mcp/x /mcp/sse /MCP/messages /mcp;a/x /mcp.php/x /mcp.json/ /mcp.a.b /mcp:x /mcp,x /mcp%20x /mcp%E2%80%8B /%20mcp /mcp@x /mcp~ /.mcp /mcp.tar.gz /mcp(x)/y /mcp%3Fx`.split(
+      ' ',
+    ),
+  )('gets nothing by %s, whoever asks', async (path) => {
+    for (const otherwise of ['refuse', 'pass'] as const) {
+      const { send, arrived, port } = await openMcp({ otherwise })
+      expect(statusOf(await send(call('change'), [], path))).toBe(404)
+      expect(statusOf(await send(call('look'), [], path))).toBe(404)
+      const text = JSON.stringify(call('change'))
+      const unsigned = [`POST ${path} HTTP/1.1`, 'Host: api.example', `Content-Length: ${text.length}`]
+      expect(statusOf(await exchange(port, message(unsigned, text)))).toBe(404)
+      expect(arrived).toEqual([])
+    }
+  })
+
+  it.each(['/mcp-docs', '/mcpx', '/mcp_x', '/x/mcp', '/mcp2/x'])('is not what is at %s', async (path) => {
+    const { port } = await openMcp()
+    expect(statusOf(await exchange(port, message([`GET ${path} HTTP/1.1`, 'Host: api.example'])))).toBe(200)
+  })
+
   // G16
   it('gets an assertion, where there is one', async () => {
     const { send, arrived, options } = await openMcp({ assertion: { signer: resourceSigner } })
@@ -118,5 +140,21 @@ describe('an MCP server behind the gateway', () => {
   it('has one path', async () => {
     const { options } = await openGateway()
     expect(() => createGateway({ ...options, mcp: [{ path: '/mcp/*' }] })).toThrow(/must be one path/)
+    expect(() => createGateway({ ...options, mcp: [{ path: '/%6dcp' }] })).toThrow(/must be one path/)
+  })
+
+  // G32
+  it.each([
+    [{ mcp: [...mcp, { path: '/mcp', tools: {} }] }, /mcp: \/mcp is that of the MCP server at \/mcp, or below it/],
+    [{ mcp: [...mcp, { path: '/Mcp/other' }] }, /mcp: \/Mcp\/other is that of/],
+    [{ mcp: [{ path: '/jwks.json' }] }, /mcp: \/jwks\.json is that of/],
+    [{ mcp: [{ path: '/resource' }] }, /mcp: \/resource\/token is that of/],
+    ...['/mcp', '/mcp/health', '/mcp/*', '/mcp/{id}/x', '/mcp.json'].map(
+      (path) =>
+        [{ mcp, routes: [{ method: 'GET', path, require: 'none' }] }, /routes\[0\]\.path .* table counts/] as const,
+    ),
+  ] as [Partial<GatewayOptions>, RegExp][])('is not protected by two rules: %j', async (change, reason) => {
+    const { options } = await openGateway()
+    expect(() => createGateway({ ...options, ...change })).toThrow(reason)
   })
 })

@@ -105,6 +105,14 @@ describe('GET /verify', () => {
     expect(statusOf(await exchange(port, message(without)))).toBe(200)
   })
 
+  // G33
+  it('is 404 for the documents of the resource, which the proxy must send here', async () => {
+    const port = await openVerify('nginx', { routes: [{ method: 'GET', path: '/*', require: 'none' }] })
+    for (const path of ['/jwks.json', '/JWKS.json', '/jwks.json/', '/resource/token;x'])
+      expect(realStatus(await exchange(port, message(about([`GET ${path} HTTP/1.1`, 'Host: x']))))).toBe(404)
+    expect(statusOf(await exchange(port, message(about(['GET /jwks HTTP/1.1', 'Host: x']))))).toBe(200)
+  })
+
   // G10
   it('is 404 for a peer that is no proxy of ours, and so is every other path', async () => {
     const port = await openVerify('nginx', { trustProxy: ['10.0.0.1'] })
@@ -157,7 +165,7 @@ describe('GET /verify', () => {
     const open = (more: object) => () =>
       createSubrequestGateway({ resource: openResource(), routes, proxy: 'nginx', trustProxy: ['127.0.0.1'], ...more })
     for (const more of [{ mcp: [{ path: '/mcp' }] }, { cors: { origins: '*' } }, { limits: { maxBody: 1 } }])
-      expect(open(more)).toThrow(/createSubrequestGateway has no option (?:mcp|cors|limits)/)
+      expect(open(more)).toThrow(/createSubrequestGateway has no option (?:mcp|cors|maxBody)/)
   })
 })
 

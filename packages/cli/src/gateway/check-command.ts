@@ -1,5 +1,12 @@
 import { AAuthError } from 'countersign'
-import { createRouteTable, judgeRequest, loadGatewayConfig } from 'countersign-gateway'
+import {
+  createClosedPaths,
+  createRouteTable,
+  type GatewayRules,
+  judgeRequest,
+  loadGatewayConfig,
+  type RequestHead,
+} from 'countersign-gateway'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
@@ -16,30 +23,45 @@ export const gatewayCheck: Run = async ({ config: path, json }, terminal, subjec
 
 type Report =
   | { routes: string[]; require: string; scope?: string | undefined; unsigned: 'refused' | 'passed' }
+  | { mcp: string; unsigned: 'refused' }
   | { refused: string; status: number; unsigned: 'refused' | 'passed' }
 
 function reportOf(
   method: string,
   rawTarget: string,
-  { routes, otherwise }: Awaited<ReturnType<typeof loadGatewayConfig>>['settings'],
+  { routes, otherwise, mcp }: Awaited<ReturnType<typeof loadGatewayConfig>>['settings'],
 ): Report {
   const head = { method, rawTarget, rawHeaders: ['Signature', ''] }
-  const unsigned = otherwise === 'pass' ? 'passed' : 'refused'
+  const [path] = rawTarget.split('?', 1)
+  const server = mcp.find((each) => each.path === path)
+  if (server) return { mcp: server.path, unsigned: 'refused' }
+  const isClosed = createClosedPaths(mcp.map((each) => ({ path: each.path, below: true })))
+  const rules = { table: createRouteTable(routes), isClosed, otherwise }
+  const unsigned = passesUnsigned(head, rules) ? 'passed' : 'refused'
   try {
-    const { need } = judgeRequest(head, { table: createRouteTable(routes), otherwise })
+    const { need } = judgeRequest(head, rules)
     if (!need) throw new AAuthError('not_found', 'No route lists it.')
     const { level, scope } = need
     const shown = need.routes.map((route) => `${route.method} ${route.path}`)
-    return { routes: shown, require: level, scope, unsigned: level === 'none' ? 'passed' : unsigned }
+    return { routes: shown, require: level, scope, unsigned }
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error
-    const isPassed = unsigned === 'passed' && [404, 405].includes(error.status)
-    return { refused: error.message, status: error.status, unsigned: isPassed ? 'passed' : 'refused' }
+    return { refused: error.message, status: error.status, unsigned }
+  }
+}
+
+function passesUnsigned(head: RequestHead, rules: GatewayRules): boolean {
+  try {
+    return !judgeRequest({ ...head, rawHeaders: [] }, rules).verify
+  } catch (error) {
+    if (error instanceof AAuthError) return false
+    throw error
   }
 }
 
 function textOf(report: Report): string {
   const unsigned = report.unsigned === 'passed' ? 'A request without a signature passes as nobody.' : ''
+  if ('mcp' in report) return `The table of the MCP server at ${report.mcp} says what each message needs.`
   if ('refused' in report)
     return [`Refused with ${report.status}: ${report.refused}`, unsigned].filter(Boolean).join('\n')
   const { routes, require, scope } = report

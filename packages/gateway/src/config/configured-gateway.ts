@@ -77,7 +77,9 @@ export function createConfiguredGateway(
   }
   if (verifyOnly) {
     const optionsOf = (given: LoadedGatewayConfig): SubrequestOptions => {
-      const { proxy, routes, otherwise, trustProxy, limits, upstream = '', mcp } = given.settings
+      const { proxy, routes, otherwise, trustProxy, upstream = '', mcp } = given.settings
+      const { connections, connectionsPerAddress } = given.settings.limits
+      const limits = { connections, connectionsPerAddress }
       if (mcp.length > 0)
         throw new TypeError('mcp cannot be protected with verifyOnly: no proxy shows what is asked for')
       // The API compares one name, whichever way it is asked.

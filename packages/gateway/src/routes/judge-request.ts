@@ -1,4 +1,5 @@
 import { AAuthError } from 'countersign/resource'
+import type { IsClosed } from './closed-paths.js'
 import { requirePlainPath } from './plain-path.js'
 import { requirePlainFields } from './require-plain-fields.js'
 import type { Need, RouteTable } from './route-table.js'
@@ -13,7 +14,7 @@ export interface RequestHead {
 export interface GatewayRules {
   table: RouteTable
   /** Paths that are not judged here: another spelling of one must not get there by another route. @default none */
-  closed?: RouteTable | undefined
+  isClosed?: IsClosed | undefined
   /** What becomes of a request without signature headers: refused, or left to the upstream's own authentication. */
   otherwise: 'refuse' | 'pass'
 }
@@ -30,12 +31,12 @@ export type Judgement =
  *
  * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`
  */
-export function judgeRequest(head: RequestHead, { table, closed, otherwise }: GatewayRules): Judgement {
+export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: GatewayRules): Judgement {
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
     throw new AAuthError('method_not_allowed', `${head.method} is not passed on.`)
   const path = requirePlainPath(head.rawTarget)
   requirePlainFields(head)
-  if (closed && closed.methodsAt(path).length > 0) throw new AAuthError('not_found', 'There is nothing by this name.')
+  if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing by this name.')
   const need = table.find(head.method, path)
   if (need?.level === 'none') return { verify: false, need }
   if (otherwise === 'pass' && !isSigned(head)) return { verify: false, need }

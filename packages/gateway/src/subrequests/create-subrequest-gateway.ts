@@ -53,6 +53,10 @@ export function createSubrequestGateway(options: SubrequestOptions): SubrequestG
 
 function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
   requireNames('createSubrequestGateway', options, subrequestOptions)
+  requireNames('limits of createSubrequestGateway', options.limits ?? {}, {
+    connections: true,
+    connectionsPerAddress: true,
+  })
   if (!Object.hasOwn(dialects, proxy ?? ''))
     throw new TypeError(`proxy must be one of ${Object.keys(dialects).join(', ')}`)
   const { trustProxy } = options

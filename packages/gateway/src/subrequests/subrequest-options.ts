@@ -1,13 +1,14 @@
-import type { GatewayOptions } from '../gateway-options.js'
+import type { GatewayLimits, GatewayOptions } from '../gateway-options.js'
 import type { AssertionOptions } from '../identity/assertion.js'
 import type { ProxyName } from './dialects.js'
 
-export interface SubrequestOptions
-  extends Pick<GatewayOptions, 'resource' | 'routes' | 'otherwise' | 'onEvent' | 'limits'> {
+export interface SubrequestOptions extends Pick<GatewayOptions, 'resource' | 'routes' | 'otherwise' | 'onEvent'> {
   /** Which proxy asks: whose headers are read, and no others. */
   proxy: ProxyName
   /** The addresses or networks of the proxies: nobody else is answered. */
   trustProxy: readonly string[]
+  /** Of the gateway's, those that hold for subrequests. */
+  limits?: Pick<GatewayLimits, 'connections' | 'connectionsPerAddress'> | undefined
   /** As of the gateway: who asks, also as `X-AAuth-Assertion`. `audience` is the API's own name for itself. @default none */
   assertion?: (AssertionOptions & { audience: string }) | undefined
 }
@@ -18,5 +19,6 @@ export const subrequestOptions = {
   otherwise: true,
   trustProxy: true,
   assertion: true,
+  limits: true,
   onEvent: true,
 } as const satisfies Record<Exclude<keyof SubrequestOptions, 'proxy'>, true>
