@@ -98,7 +98,7 @@ const shown = pages.flatMap((page) =>
     code,
   })),
 )
-const examples = filesIn('examples', /\.(?:ts|py|mjs|json)$/).filter((path) => basename(path) !== 'tsconfig.json')
+const examples = filesIn('examples', /\.(?:ts|py|mjs|json|conf)$/).filter((path) => basename(path) !== 'tsconfig.json')
 for (const path of examples)
   if (!shown.some(({ name, code }) => name === basename(path) && code === read(path)))
     failures.push(`none of ${pages.join(', ')} shows ${path} as it is`)

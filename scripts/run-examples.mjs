@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openApi, startAuthServer } from './examples/parties.mjs'
-import { checks, notThere } from './examples/programs.mjs'
+import { checks } from './examples/programs.mjs'
 import { endAll } from './examples/run-program.mjs'
+import { notThere } from './examples/stage.mjs'
 
 /**
  * Compiles the programs in examples/ and runs each as a process of its own, with an auth server, an API and people on this
@@ -28,7 +29,7 @@ function compile() {
 /** Every program is short, and is run. */
 function requireShortAndRun() {
   const programs = readdirSync(examples, { recursive: true, encoding: 'utf8' }).filter(
-    (path) => /\.(?:ts|py|mjs|json)$/.test(path) && path !== 'tsconfig.json' && !path.startsWith('dist'),
+    (path) => /\.(?:ts|py|mjs|json|conf)$/.test(path) && path !== 'tsconfig.json' && !path.startsWith('dist'),
   )
   const run = checks.flatMap(({ files }) => files)
   for (const path of programs) {

@@ -6,7 +6,7 @@ import { countersign, freePort } from './parties.mjs'
 import { createPerson } from './person.mjs'
 import { protectedApis } from './protected-apis.mjs'
 import { start } from './run-program.mjs'
-import { ownAgent, programsOf, python, runAndAllow, shownPage, untilServed } from './stage.mjs'
+import { notThere, ownAgent, programsOf, python, runAndAllow, shownPage, untilServed } from './stage.mjs'
 
 const printedPage = /decide here.*: (http\S+)\n/
 const events = /^200 The events of \S+\.\n$/
@@ -216,9 +216,6 @@ async function failingKeyService(stage) {
   assert.equal(stranger.status, 1)
   assert.match(stranger.stderr, /Error: The key service answered 401: who are you\?/)
 }
-
-/** What a check gives where this machine lacks what it is about. */
-export const notThere = Symbol('not there')
 
 async function keyInKeychain(stage) {
   const programs = programsOf(stage)

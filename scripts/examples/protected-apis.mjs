@@ -3,6 +3,7 @@ import { createHmac, createPrivateKey, generateKeyPairSync, sign } from 'node:cr
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { linkedAccounts } from './linked-accounts.mjs'
+import { onlyGatewayAddress, onlyGatewayUser } from './network-rules.mjs'
 import { countersign, freePort } from './parties.mjs'
 import { start } from './run-program.mjs'
 import { ownAgent, programsOf, python, runAndAllow, untilServed } from './stage.mjs'
@@ -217,6 +218,16 @@ export const protectedApis = [
     files: ['python/notes.py', 'subrequests.json'],
     name: 'the same behind Caddy',
     run: (stage) => behindProxy(stage, 'caddy'),
+  },
+  {
+    files: ['nftables-api.conf'],
+    name: 'a rule lets only the address of the gateway connect to the API',
+    run: onlyGatewayAddress,
+  },
+  {
+    files: ['nftables-local.conf'],
+    name: 'a rule lets only the user of the gateway connect to the API',
+    run: onlyGatewayUser,
   },
   {
     files: ['python/assertion.py'],

@@ -48,3 +48,6 @@ export async function untilServed(id) {
   }
   throw new Error(`nothing answers at ${id}`)
 }
+
+/** What a check gives where this machine lacks what it is about. */
+export const notThere = Symbol('not there')
