@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { createSubrequestGateway, type ProxyName, type Route, type SubrequestOptions } from 'countersign-gateway'
 import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -24,6 +25,17 @@ const routes: Route[] = [
   { method: 'POST', path: '/unseen', require: 'identity', body: 'unseen' },
   { method: '*', path: '/signed', require: 'signature' },
   { method: 'GET', path: '/public', require: 'none' },
+  { method: 'POST', path: '/public', require: 'none' },
+  { method: 'POST', path: '/notes', require: 'none', body: 'unseen' },
+]
+
+const forms = [
+  'application/x-www-form-urlencoded',
+  'Application/X-WWW-Form-URLEncoded; charset=utf-8',
+  'multipart/form-data; boundary=b',
+  'multipart/mixed',
+  'application/json, multipart/form-data',
+  'x',
 ]
 
 const audience = 'http://127.0.0.1:3000'
@@ -103,6 +115,38 @@ describe('GET /verify', () => {
     expect(statusOf(await exchange(port, message(withBody)))).toBe(401)
     const without = [...about(await signedLines('/signed')), 'X-Original-Body: 0']
     expect(statusOf(await exchange(port, message(without)))).toBe(200)
+  })
+
+  // G35
+  it('lets no body pass where nothing is verified, unless the route says so', async () => {
+    const port = await openVerify('nginx')
+    const ask = async (method: string, path: string, more: string[] = []) =>
+      exchange(port, message([...about([`${method} ${path} HTTP/1.1`, 'Host: x']), ...more]))
+    expect(statusOf(await ask('GET', '/public'))).toBe(200)
+    expect(statusOf(await ask('HEAD', '/public'))).toBe(200)
+    for (const answer of [
+      await ask('GET', '/public', ['X-Original-Body: 1']),
+      await ask('GET', '/public', ['X-Original-Body: chunked']),
+      await ask('POST', '/public'),
+    ])
+      expect(realStatus(answer)).toBe(400)
+    const json = ['X-Original-Body: 7', 'Content-Type: application/json']
+    expect(statusOf(await ask('POST', '/notes', json))).toBe(200)
+    expect(statusOf(await ask('POST', '/notes'))).toBe(200)
+    expect(realStatus(await ask('POST', '/notes', json.slice(0, 1)))).toBe(415)
+    const other = await openVerify('nginx', { otherwise: 'pass' })
+    const unlisted = about(['POST /elsewhere HTTP/1.1', 'Host: x', 'X-Original-Body: 7'])
+    expect(statusOf(await exchange(other, message(unlisted)))).toBe(200)
+  })
+
+  // G35
+  it.each(forms)('lets no form pass that nobody sees: %s', async (type) => {
+    const port = await openVerify('nginx')
+    const headers = { 'content-type': type }
+    const signedForm = await signedLines('/unseen', { method: 'POST', body: '_method=DELETE', headers })
+    const unsigned = ['POST /notes HTTP/1.1', 'Host: x', `Content-Type: ${type}`]
+    for (const lines of [signedForm, unsigned])
+      expect(realStatus(await exchange(port, message([...about(lines), 'X-Original-Body: 14'])))).toBe(415)
   })
 
   // G33
@@ -225,6 +269,13 @@ async function openProxy(
     })
     incoming.once('end', () => outgoing.end('from the API'))
   })
+  api.on('upgrade', (incoming: IncomingMessage, socket: Duplex) => {
+    const { method = '', url = '', rawHeaders, headers, trailers } = incoming
+    arrived.push({ method, url, rawHeaders, headers, trailers, body: '' })
+    socket.on('error', () => undefined)
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    socket.pipe(socket)
+  })
   const [port, verify, behind] = [
     await freePort(),
     await openVerify(name, { assertion, ...given }),
@@ -261,6 +312,23 @@ async function openProxy(
     )
   await expect.poll(look, { timeout: 15_000, interval: 100 }).toBe('200')
   return { port, arrived }
+}
+
+/** All that comes back for a handshake, and for what is said on the socket after it. */
+function echoed(port: number, handshake: string): Promise<string> {
+  const said = 'over the socket'
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(handshake))
+    let text = ''
+    socket.setTimeout(5000, () => socket.destroy())
+    socket.on('data', (chunk: Buffer) => {
+      if (text === '') socket.write(said)
+      text += chunk.toString('latin1')
+      if (text.endsWith(said)) socket.destroy()
+    })
+    socket.once('error', reject)
+    socket.once('close', () => resolve(text))
+  })
 }
 
 describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures it', (name) => {
@@ -332,12 +400,18 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     expect(statusOf(await ask(await post('/events'), '{"a":1}'))).toBe(401)
     expect(statusOf(await ask(await signedLines('/events', { method: 'POST' })))).toBe(401)
     const withBody = await ask([...(await signedLines('/signed')), 'Content-Length: 7'], '{"a":1}')
-    expect(statusOf(withBody)).toBe(401)
-    const chunked = [...(await signedLines('/signed')), 'Transfer-Encoding: chunked']
-    expect(statusOf(await ask(chunked, '7\r\n{"a":1}\r\n0\r\n\r\n'))).toBeGreaterThanOrEqual(400)
-    // Caddy passes the head on, and one byte, before it breaks off.
-    for (const { body } of arrived) expect(body.length).toBeLessThanOrEqual(1)
-    arrived.length = 0
+    expect(statusOf(withBody)).toBe(name === 'nginx' ? 401 : 400)
+    for (const path of ['/signed', '/public'])
+      for (const content of ['{"a":1}', 'A', 'A'.repeat(50)]) {
+        const head = path === '/public' ? [`GET ${path} HTTP/1.1`, 'Host: api.example'] : await signedLines(path)
+        const chunk = `${content.length.toString(16)}\r\n${content}\r\n0\r\n\r\n`
+        expect(statusOf(await ask([...head, 'Transfer-Encoding: chunked'], chunk))).toBeGreaterThanOrEqual(400)
+        expect(statusOf(await ask([...head, `Content-Length: ${content.length}`], content))).toBeGreaterThanOrEqual(400)
+      }
+    // G35
+    const form = ['Content-Type: application/x-www-form-urlencoded', 'Content-Length: 14']
+    expect(statusOf(await ask(['POST /notes HTTP/1.1', 'Host: api.example', ...form], '_method=DELETE'))).toBe(415)
+    expect(arrived).toEqual([])
     expect(statusOf(await ask(await post('/unseen'), '{"a":1}'))).toBe(200)
     expect(arrived).toHaveLength(1)
   })
@@ -348,6 +422,48 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     expect(answer).toMatch(/^HTTP\/1\.1 429[\s\S]*\r\nretry-after: 7\r\n/i)
     expect(answer).toMatch(/\r\nagent-auth: httpsig; auth-token\r\n/i)
     expect(answer.match(/\r\nretry-after: /gi)).toHaveLength(1)
+    expect(arrived).toEqual([])
+  })
+
+  // G34
+  it('a client takes no header away, and changes to a WebSocket only', { timeout: 40_000 }, async () => {
+    const { port, arrived } = await openProxy(name)
+    const end = '\r\n\r\n'
+    const names = 'X-AAuth-Level, X-AAuth-Agent-Server, X-AAuth-JKT, X-AAuth-Scope, X-Own, Cookie'
+    const lines = await signedLines('/events', undefined, await byToken('events.read'))
+    const taking = [...lines, 'X-Own: 1', 'Cookie: a=1', `Connection: close, ${names}`]
+    await exchange(port, taking.join('\r\n') + end)
+    const told = { 'x-aauth-level': 'authorization', 'x-aauth-agent-server': agent, 'x-aauth-scope': 'events.read' }
+    expect(arrived[0]?.headers).toMatchObject({ ...told, 'x-own': '1', cookie: 'a=1' })
+    arrived.length = 0
+
+    const asks = (upgrade: readonly string[], connection = 'Upgrade') => [
+      'GET /public HTTP/1.1',
+      'Host: api.example',
+      `Connection: ${connection}`,
+      ...upgrade.map((each) => `Upgrade: ${each}`),
+      'HTTP2-Settings: AAMAAABkAAQAAP__',
+    ]
+    for (const upgrade of [['h2c'], ['h2c, websocket'], ['TLS/1.0'], ['websocket/13']])
+      for (const connection of ['Upgrade', 'Upgrade, HTTP2-Settings', 'close']) {
+        const answer = await exchange(port, asks(upgrade, connection).join('\r\n') + end, 1000)
+        expect(statusOf(answer)).toBe(400)
+      }
+    expect(arrived).toEqual([])
+    for (const given of [asks(['websocket', 'h2c']), asks(['h2c', 'websocket'])]) {
+      const answer = await exchange(port, `${given.join('\r\n')}${end}`, 1000)
+      expect(answer).not.toMatch(/h2c/i)
+      expect(JSON.stringify(arrived.map(({ headers }) => headers.upgrade ?? ''))).not.toMatch(/h2c/)
+    }
+    arrived.length = 0
+
+    const socket = await signedLines('/events', undefined, await byToken('events.read'))
+    const handshake = [...socket, 'Connection: keep-alive, Upgrade, X-AAuth-Level', 'Upgrade: WebSocket']
+    expect(await echoed(port, handshake.join('\r\n') + end)).toMatch(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\nover the socket$/)
+    expect(arrived[0]?.headers).toMatchObject({ ...told, upgrade: 'websocket' })
+    arrived.length = 0
+    const unsigned = ['GET /events HTTP/1.1', 'Host: api.example', 'Connection: Upgrade', 'Upgrade: websocket']
+    expect(statusOf(await exchange(port, unsigned.join('\r\n') + end, 1000))).toBe(401)
     expect(arrived).toEqual([])
   })
 })

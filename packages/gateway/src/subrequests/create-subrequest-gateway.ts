@@ -12,7 +12,7 @@ import { judgeRequest } from '../routes/judge-request.js'
 import { routeName } from '../routes/route-table.js'
 import { type Dialect, dialects, requireAsked } from './dialects.js'
 import { type SubrequestOptions, subrequestOptions } from './subrequest-options.js'
-import { unseenUpload } from './unseen-upload.js'
+import { requireNothingUnseen, unseenUpload } from './unseen-upload.js'
 
 export interface SubrequestGateway {
   /** Ready to listen. */
@@ -108,6 +108,7 @@ async function verify(
   const asked = requireAsked(incoming.rawHeaders, dialect)
   const judged = judgeRequest(asked, rules)
   if (judged.need) followed.route = routeName(judged.need)
+  if (judged.need?.level === 'none') requireNothingUnseen(asked, judged.need)
   if (!judged.verify) return tellIdentity(undefined, asked, assertion)
   const { method, rawTarget, rawHeaders } = asked
   const verified = await resource.verify(

@@ -8,15 +8,48 @@ import type { AskedRequest } from './dialects.js'
  * The body of a request that a proxy asks about, which nobody shows: it is taken for the one that was signed where the route says
  * so. Only GET and HEAD go without one (G06).
  *
- * @throws AAuthError `digest_mismatch`
+ * @throws AAuthError `digest_mismatch`, `media_type_unsupported`
  */
 export function unseenUpload(asked: AskedRequest, need: Need): Upload {
-  const isSafe = asked.method === 'GET' || asked.method === 'HEAD'
-  if (!need.isBodyUnseen && (!isSafe || asked.hasBody))
+  if (!need.isBodyUnseen && mayHaveBody(asked))
     throw new AAuthError(
       'digest_mismatch',
       'The body cannot be compared with its digest here, since the proxy does not show it: this needs the gateway in the path.',
     )
+  requireNoForm(asked)
   const isAnnounced = asked.hasBody || fieldValues(asked, 'content-digest').length > 0
   return { isAnnounced: need.isBodyUnseen && isAnnounced, take: async () => undefined }
+}
+
+/**
+ * Where nothing is verified: a body passes only where the route says that nobody sees it (G35).
+ *
+ * @throws AAuthError `request_malformed`, `media_type_unsupported`
+ */
+export function requireNothingUnseen(asked: AskedRequest, need: Need): void {
+  if (!need.isBodyUnseen && mayHaveBody(asked))
+    throw new AAuthError(
+      'request_malformed',
+      'A body cannot be looked into here, since the proxy does not show it: send GET or HEAD without one.',
+    )
+  requireNoForm(asked)
+}
+
+function mayHaveBody({ method, hasBody }: AskedRequest): boolean {
+  return hasBody || !(method === 'GET' || method === 'HEAD')
+}
+
+/** Frameworks take the method from a field of a form, which the proxy does not show (G02). */
+function requireNoForm(asked: AskedRequest): void {
+  const types = fieldValues(asked, 'content-type')
+  if (types.some((type) => !isPlainContent(type)) || (asked.hasBody && types.length !== 1))
+    throw new AAuthError(
+      'media_type_unsupported',
+      'A form cannot be looked into here, since the proxy does not show it: send JSON or another media type.',
+    )
+}
+
+/** Whether nobody reads fields of a form in a body of a media type. */
+function isPlainContent(type: string): boolean {
+  return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+\s*(?:;[^,]*)?$/.test(type) && !/^(?:multipart\/|[^;]*urlencoded)/i.test(type)
 }
