@@ -83,8 +83,8 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
 
 /** Settings that hold from the start to the end. */
 function fixedSettings({ settings }: LoadedGatewayConfig): object {
-  const { listen, admin, redis, instances, verifyOnly } = settings
-  return { listen, admin, redis, instances, verifyOnly }
+  const { listen, admin, redis, instances } = settings
+  return { listen, admin, redis, instances }
 }
 
 const needsConfig = `gateway needs --config <file>. The smallest file, after countersign keys generate --out api-key.json:
