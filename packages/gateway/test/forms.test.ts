@@ -115,6 +115,7 @@ describe('a form or JSON that cannot be looked into is refused', () => {
     [`${form}; charset=utf-16le`, utf16('_method=DELETE'), undefined],
     [`${form}; charset=ibm037`, 'a=1', undefined],
     [`${form}; charset*=utf-16`, 'a=1', undefined],
+    ['', '%5f'.repeat(400_000), undefined],
   ])('%s', async (type, body, coding) => {
     expect(await send(type, body, coding)).toEqual({ statuses: [415, 415], bodies: [] })
   })
@@ -139,6 +140,8 @@ describe('what names nothing but its own fields passes as it is', () => {
     ['text/plain', '_method=DELETE'],
     ['application/octet-stream', '{"_method":"DELETE"}'],
     ['', 'any bytes'],
+    ['', 'a'.repeat(1_200_000)],
+    [form, `{"a":"${'x'.repeat(1_200_000)}"}`],
   ])('%s %.60s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
   })

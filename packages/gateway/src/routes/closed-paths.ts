@@ -1,4 +1,4 @@
-import { loosePath } from './loose-path.js'
+import { loosePaths } from './loose-path.js'
 import { parsePathPattern } from './path-pattern.js'
 
 /** A path that no route leads to, and that no other spelling of it must lead to. */
@@ -12,19 +12,20 @@ export interface ClosedPath {
 export type IsClosed = (path: readonly string[]) => boolean
 
 /**
- * Closes paths in every spelling: those of {@link loosePath}, and whatever else follows the name of the last segment, such as `.a.b`,
+ * Closes paths in every spelling: those of {@link loosePaths}, and whatever else follows the name of the last segment, such as `.a.b`,
  * `:x` or a blank. Only a letter, a digit, `-` or `_` makes it another name.
  */
 export function createClosedPaths(paths: readonly ClosedPath[]): IsClosed {
-  const rows = paths.map(({ path, below }) => ({ names: loosePath(path.slice(1).split('/')), below }))
-  return (path) => {
-    const read = loosePath(path)
-    return rows.some(({ names, below }) => {
-      if (below ? read.length < names.length : read.length !== names.length) return false
-      const last = names.length - 1
-      return names.every((name, at) => (at === last ? isNamed(read[at] ?? '', name) : read[at] === name))
-    })
-  }
+  const rows = paths.flatMap(({ path, below }) =>
+    loosePaths(path.slice(1).split('/')).map((names) => ({ names, below })),
+  )
+  return (path) => loosePaths(path).some((read) => rows.some((row) => isClosedBy(row, read)))
+}
+
+function isClosedBy({ names, below }: { names: readonly string[]; below: boolean }, read: readonly string[]): boolean {
+  if (below ? read.length < names.length : read.length !== names.length) return false
+  const last = names.length - 1
+  return names.every((name, at) => (at === last ? isNamed(read[at] ?? '', name) : read[at] === name))
 }
 
 /** Whether all that a pattern of paths is for is closed. */

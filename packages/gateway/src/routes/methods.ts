@@ -1,10 +1,11 @@
 /** What `*` stands for: methods that say all of themselves in the request line. `MOVE` and `COPY` name a second place in a header. */
-const plain: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+export const plainMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** Whether requests with a method go by a route for another one, or for `*`. */
-export function methodFits(method: string, routed: string): boolean {
-  if (routed === '*') return plain.has(method)
-  return routed === method || (method === 'HEAD' && routed === 'GET')
+/** How closely a route for one method, or for `*`, names that of a request: the lowest number does best; undefined where it does not. */
+export function methodDistance(method: string, routed: string): number | undefined {
+  if (routed === method) return 0
+  if (routed === 'GET' && method === 'HEAD') return 1
+  return routed === '*' && plainMethods.has(method) ? 2 : undefined
 }
 
 export function methodProblem(routed: unknown): string | undefined {

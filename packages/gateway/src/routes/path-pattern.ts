@@ -44,6 +44,12 @@ function parseSegment(part: string): Segment {
   return { before, after, free: parameter !== undefined }
 }
 
+/** Patterns of the same paths have the same shape, whatever their parameters are called. */
+export function shapeOf({ segments, open }: PathPattern): string {
+  const parts = segments.map(({ before, after, free }) => (free ? `${before}{}${after}` : before))
+  return [...parts, ...(open ? ['*'] : [])].join('/')
+}
+
 /** Whether a path, as its segments, is one of the pattern's. */
 export function patternFits({ segments, open }: PathPattern, path: readonly string[]): boolean {
   if (open ? path.length <= segments.length : path.length !== segments.length) return false
@@ -55,12 +61,49 @@ function segmentFits({ before, after, free }: Segment, part: string): boolean {
   return part.length > before.length + after.length && part.startsWith(before) && part.endsWith(after)
 }
 
-/** Which of two patterns says more of a path, as the order of a sort: the one that does comes first. */
+/** Whether a path is one of the pattern's with an ending of any length behind it: `/admin.tar.gz` of `/admin`. */
+export function patternFitsEnding({ segments }: PathPattern, path: readonly string[]): boolean {
+  const last = segments.at(-1)
+  if (!last || path.length !== segments.length) return false
+  return (
+    endingFits(last, path.at(-1) as string) &&
+    segments.slice(0, -1).every((one, at) => segmentFits(one, path[at] as string))
+  )
+}
+
+function endingFits({ before, after, free }: Segment, part: string): boolean {
+  if (!part.startsWith(before)) return false
+  return free ? part.includes(`${after}.`, before.length + 1) : before !== '' && part[before.length] === '.'
+}
+
+/**
+ * Whether a path is below one of the pattern's that is a file, by its ending: CGI and PHP run `/admin.php` for `/admin.php/x`. What
+ * a parameter stands for counts if it has the ending of a program.
+ */
+export function patternFitsAbove({ segments, open }: PathPattern, path: readonly string[]): boolean {
+  const last = segments.at(-1)
+  if (!last || open || path.length <= segments.length) return false
+  const part = path[segments.length - 1] as string
+  const isFile = fileName.test(last.free ? last.after : last.before) || (last.free && program.test(part))
+  return isFile && segments.every((segment, at) => segmentFits(segment, path[at] as string))
+}
+
+const fileName = /\.[a-z][a-z0-9]*$/i
+const program = /\.(?:php\d?|phtml|phar|f?cgi|p[ly]|rb|as[hmp]x?|aspx|jspx?|cf[cm]|do|action)$/i
+
+/**
+ * Which of two patterns says more of a path, from its beginning on: below zero where the first one does, zero where neither, as of
+ * `/{name}.pdf` and `/secret-{name}`.
+ */
 export function bySpecificity(one: PathPattern, other: PathPattern): number {
   const length = Math.max(one.segments.length, other.segments.length) + 1
   for (let at = 0; at < length; at++) {
     const difference = weightAt(other, at) - weightAt(one, at)
     if (difference !== 0) return difference
+    const [mine, theirs] = [one.segments[at], other.segments[at]]
+    if (!mine?.free || !theirs?.free) continue
+    if (mine.before === theirs.before && mine.after === theirs.after) continue
+    return Number(isPartOf(theirs, mine)) - Number(isPartOf(mine, theirs))
   }
   return 0
 }
@@ -68,6 +111,10 @@ export function bySpecificity(one: PathPattern, other: PathPattern): number {
 function weightAt({ segments, open }: PathPattern, at: number): number {
   const segment = segments[at]
   if (!segment) return open ? 0 : 1
-  if (!segment.free) return 1000
-  return 2 + Math.min(900, segment.before.length + segment.after.length)
+  return segment.free ? 2 : 3
+}
+
+/** Whether all that one parameter stands for, with the text beside it, the other one stands for, too. */
+function isPartOf(one: Segment, other: Segment): boolean {
+  return one.before.startsWith(other.before) && one.after.endsWith(other.after)
 }

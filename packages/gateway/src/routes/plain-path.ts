@@ -24,14 +24,17 @@ export function requirePlainPath(rawTarget: string): readonly string[] {
     if (segment === '' && !isLast) throw ambiguous('an empty segment')
     const read = fullyDecoded(segment)
     if (/[/\\\p{Cc}]/u.test(read)) throw ambiguous('an encoded slash or control character')
-    const name = nameOf(read)
-    if (/^\.{1,2}$/.test(name)) throw ambiguous('a dot segment')
+    const name = nameOf(read).replaceAll(/\s+/g, '')
+    if (/^\.+$/.test(name)) throw ambiguous('a dot segment')
     if (name === '' && segment !== '' && !isLast) throw ambiguous('a segment without a name')
   }
   return segments
 }
 
-/** As the most lenient of servers read a segment: decoded until nothing is left to decode, letters in their plain form. */
+/**
+ * As the most lenient of servers read a segment: decoded until nothing is left to decode, letters in their plain form, and nothing of what
+ * is not seen, such as soft hyphens.
+ */
 export function fullyDecoded(segment: string): string {
   let read = segment
   for (let layer = 0; layer < 5 && read.includes('%'); layer++) {
@@ -43,7 +46,7 @@ export function fullyDecoded(segment: string): string {
     }
     read = decoded
   }
-  return read.normalize('NFKC')
+  return read.replaceAll(/\p{Default_Ignorable_Code_Point}+/gu, '').normalize('NFKC')
 }
 
 function decodeLayer(text: string): string | undefined {
@@ -55,7 +58,7 @@ function decodeLayer(text: string): string | undefined {
   }
 }
 
-/** What is before parameters of a segment, a query or a fragment. */
+/** What is before parameters of a segment, a query, a fragment, or the stream of a file (`::$DATA`). */
 export function nameOf(decoded: string): string {
-  return decoded.replace(/[;?#].*$/s, '')
+  return decoded.replace(/(?:[;?#]|:.*\$).*$/s, '')
 }

@@ -1,6 +1,14 @@
-import { loosePath, looseText, withoutEnding } from './loose-path.js'
-import { methodFits } from './methods.js'
-import { bySpecificity, type PathPattern, parsePathPattern, patternFits } from './path-pattern.js'
+import { loosePaths, loosePatterns, withoutEnding } from './loose-path.js'
+import { methodDistance, plainMethods } from './methods.js'
+import {
+  bySpecificity,
+  type PathPattern,
+  parsePathPattern,
+  patternFits,
+  patternFitsAbove,
+  patternFitsEnding,
+  shapeOf,
+} from './path-pattern.js'
 import { type Level, type Route, strengthOf } from './route.js'
 
 /** What a request needs. */
@@ -24,76 +32,111 @@ export function routeName({ routes: [route] }: Need): string {
 export interface RouteTable {
   /** What a request needs; undefined where no route lists it. `path` is its segments, which everybody reads in one way. */
   find(method: string, path: readonly string[]): Need | undefined
-  /** The methods that some route lists for a path. */
+  /** The methods that may be asked with for a path. */
   methodsAt(path: readonly string[]): readonly string[]
 }
 
 interface Row {
   route: Route
+  /** The same for the same paths. */
+  shape: string
   exact: PathPattern
-  loose: PathPattern
+  /** For each way to read a path. */
+  loose: readonly PathPattern[]
 }
 
+type Fits = (row: Row) => boolean
+
 /**
- * A table of routes, in any order: the one that says most of the path is taken, and among equals the one that names the method.
- * A path that an upstream may read as that of another route needs what both need (G15).
+ * A table of routes, in any order. Those that say most of the path are taken, of each path the one that names the method; where none of
+ * them has the method, the path is not asked for with it, whatever a wider route says. Several that say as much of it are taken
+ * together, and so are those of paths that an upstream may read this one as (G15).
  */
 export function createRouteTable(routes: readonly Route[]): RouteTable {
-  const rows: Row[] = routes
-    .map((route) => {
-      const exact = parsePathPattern(route.path)
-      return { route, exact, loose: loosePattern(exact) }
-    })
-    .toSorted(
-      (one, other) =>
-        bySpecificity(one.loose, other.loose) || Number(one.route.method === '*') - Number(other.route.method === '*'),
-    )
+  const rows: readonly Row[] = routes.map((route) => {
+    const exact = parsePathPattern(route.path)
+    return { route, exact, shape: shapeOf(exact), loose: loosePatterns(exact) }
+  })
 
-  /** All routes that an upstream may answer a path by: ours, and those it has by a lenient reading and not by ours. */
-  function matches(path: readonly string[], fits: (route: Route) => boolean): Route[] {
-    const fitting = rows.filter(({ route }) => fits(route))
-    const exact = fitting.find((row) => patternFits(row.exact, path))
-    const loose = loosePath(path)
-    const bare = withoutEnding(loose)
-    const others = [loose, ...(bare ? [bare] : [])]
-      .flatMap((read) => firstOf(fitting.filter((row) => looselyFits(row.loose, read))))
-      .filter((row) => !patternFits(row.exact, path))
-    return [...new Set([...(exact ? [exact] : []), ...others].map(({ route }) => route))]
+  function find(method: string, path: readonly string[]): Need | undefined {
+    const exact = mostSaying(rows.filter((row) => patternFits(row.exact, path)))
+    const taken = exact.length > 0 ? ofMethod(method, exact) : []
+    if (taken === undefined) return undefined
+    const [first] = exact
+
+    /** Adds what a group of rows needs; false where that is a narrower route without the method. */
+    function add(group: readonly Row[]): boolean {
+      const named = ofMethod(method, group)
+      if (!named && group.some((row) => !first || exact.some((own) => compared(row, own) < 0))) return false
+      taken?.push(...(named ?? []).filter((row) => !patternFits(row.exact, path)))
+      return true
+    }
+
+    const loose = loosePaths(path)
+    const addMost = (fits: Fits) => add(mostSaying(rows.filter(fits)))
+    const isTold =
+      readings(loose).every(addMost) &&
+      (taken.length === 0 || (endings(loose).every(addMost) && byShape(rows.filter(above(loose, first))).every(add)))
+    const [one, ...others] = isTold ? new Set(taken.map(({ route }) => route)) : []
+    return one && needOf([one, ...others])
   }
 
   return {
-    find(method, path) {
-      const [first, ...others] = matches(path, (route) => methodFits(method, route.method))
-      return first && needOf([first, ...others])
-    },
+    find,
     methodsAt(path) {
-      const methods = rows.map(({ route }) => route.method)
-      return [...new Set(methods)].filter((method) => matches(path, (route) => route.method === method).length > 0)
+      const listed = new Set(rows.flatMap(({ route }) => (route.method === '*' ? [...plainMethods] : route.method)))
+      return [...listed].filter((method) => find(method, path) !== undefined)
     },
   }
 }
 
-/** Those of the rows that say as much of the path as the first does, of each path the one that names the method. */
-function firstOf(rows: readonly Row[]): Row[] {
-  const [first] = rows
-  if (!first) return []
-  const equals = rows.filter(({ loose }) => bySpecificity(loose, first.loose) === 0)
-  return equals.filter(({ route }, at) => equals.findIndex((other) => other.route.path === route.path) === at)
+function compared({ loose: [one] }: Row, { loose: [other] }: Row): number {
+  return bySpecificity(one as PathPattern, other as PathPattern)
 }
 
-function loosePattern({ segments, open }: PathPattern): PathPattern {
-  const loose = segments.map((segment) => ({
-    ...segment,
-    before: segment.free ? fold(segment.before) : looseText(segment.before),
-    after: fold(segment.after),
-  }))
-  const isSlash = ({ before, free }: (typeof loose)[number]) => before === '' && !free
-  while (loose.length > 1 && loose.at(-1) && isSlash(loose.at(-1) as (typeof loose)[number])) loose.pop()
-  return { segments: loose, open }
+/** Those of the rows that no other one says more than. */
+function mostSaying(rows: readonly Row[]): Row[] {
+  return rows.filter((row) => !rows.some((other) => compared(other, row) < 0))
 }
 
-function fold(text: string): string {
-  return text.toUpperCase().toLowerCase()
+function byShape(rows: readonly Row[]): Row[][] {
+  const shapes = new Set(rows.map(({ shape }) => shape))
+  return [...shapes].map((shape) => rows.filter((row) => row.shape === shape))
+}
+
+/** Of each path the rows that name the method, or else those that stand for it; undefined where there is none at all. */
+function ofMethod(method: string, rows: readonly Row[]): Row[] | undefined {
+  const distance = ({ route }: Row) => methodDistance(method, route.method) ?? Number.POSITIVE_INFINITY
+  const named = rows.filter((row) => {
+    const own = distance(row)
+    return own < Number.POSITIVE_INFINITY && !rows.some((other) => other.shape === row.shape && distance(other) < own)
+  })
+  return named.length > 0 ? named : undefined
+}
+
+type LoosePaths = ReturnType<typeof loosePaths>
+
+/** The ways to read a path as that of a row. */
+function readings(paths: LoosePaths): Fits[] {
+  return paths.flatMap((path, at) => {
+    const bare = withoutEnding(path)
+    return [path, ...(bare ? [bare] : [])].map((read) => (row: Row) => looselyFits(row.loose[at] as PathPattern, read))
+  })
+}
+
+/** With endings of any kind, which make no route of what has none. */
+function endings(paths: LoosePaths): Fits[] {
+  if (!paths[0]?.at(-1)?.includes('.')) return []
+  return paths.map((path, at) => (row: Row) => patternFitsEnding(row.loose[at] as PathPattern, path))
+}
+
+/** As what is below a file, unless the route that was taken names that file itself. */
+function above([path = []]: LoosePaths, taken: Row | undefined): Fits {
+  return ({ loose: [pattern] }) => {
+    if (!pattern) return false
+    const own = taken?.exact.segments[pattern.segments.length - 1]
+    return (!own || own.free) && patternFitsAbove(pattern, path)
+  }
 }
 
 /** The slash in front of `*` may be missing, too. */

@@ -1,9 +1,13 @@
 import { AAuthError } from 'countersign/resource'
+import { lettersOf } from '../fields/plain-name.js'
 import { requirePlainParameter } from '../routes/require-plain-fields.js'
 import type { Watch } from './watch.js'
 
-/** Longest name that is looked at. */
+/** Most of a name that is looked at. */
 const longestName = 1_048_576
+
+/** More letters than any name has that is looked for. */
+const manyLetters = 100
 
 /** Names and values as in a query. */
 export function watchParameters(): Watch {
@@ -24,8 +28,11 @@ export function watchParameters(): Watch {
         const mark = part.indexOf('=')
         isValue = mark !== -1
         name += isValue ? part.slice(0, mark) : part
-        if (name.length > longestName)
+        if (name.length <= longestName) continue
+        requirePlainParameter(name)
+        if (lettersOf(name.replaceAll(/%../g, '')).length < manyLetters)
           throw new AAuthError('media_type_unsupported', 'This is no form: say with Content-Type what it is.')
+        isValue = true
       }
     },
     end: endName,

@@ -47,7 +47,6 @@ describe('a request is judged by the route that says most of it', () => {
     ['HEAD', '/users/7', 'identity', undefined],
     ['DELETE', '/users/7', 'authorization', 'write'],
     ['GET', '/users/me', 'signature', undefined],
-    ['PUT', '/users/7', 'authorization', 'read'],
     ['GET', '/users/', 'authorization', 'read'],
     ['GET', '/openapi.json', 'none', undefined],
     ['GET', '/reports/', 'authorization', 'reports'],
@@ -56,6 +55,51 @@ describe('a request is judged by the route that says most of it', () => {
   ])('%s %s needs %s %s', (method, target, level, scope) => {
     expect(needOf(target, { method })).toMatchObject({ level, scope })
     expect(needOf(target, { method })?.routes).toHaveLength(1)
+  })
+
+  it.each([
+    ['PUT', '/users/7'],
+    ['DELETE', '/users/me'],
+    ['PUT', '/users/7/'],
+    ['DELETE', '/users/ME'],
+    ['DELETE', '/users/me.json'],
+    ['DELETE', '/users/me.a-b'],
+    ['POST', '/OpenAPI.json'],
+    ['POST', '/openapi.json/x'],
+  ])('%s %s is not asked for, since a narrower route lists other methods', (method, target) => {
+    expect(refusalOf(target, { method })).toBe('method_not_allowed')
+  })
+
+  it('with a method that another line of the same path has', () => {
+    const of: Route[] = [
+      { method: '*', path: '/events/*', ...write },
+      { method: 'GET', path: '/events/*', ...read },
+      { method: 'GET', path: '/events', require: 'none' },
+      { method: 'HEAD', path: '/events', require: 'identity' },
+      { method: '*', path: '/*', require: 'none' },
+    ]
+    expect(needOf('/events/7', { of })).toMatchObject({ scope: 'read' })
+    expect(needOf('/events/7', { of, method: 'DELETE' })).toMatchObject({ scope: 'write' })
+    expect(needOf('/events', { of })).toMatchObject({ level: 'none' })
+    expect(needOf('/events', { of, method: 'HEAD' })).toMatchObject({ level: 'identity' })
+    expect(() => judge('/events', { of, method: 'PUT' })).toThrow('Ask for it with GET, HEAD.')
+  })
+
+  it.each([
+    ['/a', '/a', '/a'],
+    ['/{x}', '/{id}', '/a'],
+    ['/*', '/*', '/a'],
+    ['/{x}.pdf', '/sec{x}', '/secret.pdf'],
+    ['/s{x}', '/sec{x}', '/secret'],
+  ])('and by all that say as much of it: %s and %s', (one, other, target) => {
+    const open: Route = { method: 'GET', path: one, require: 'none' }
+    const closed: Route = { method: 'GET', path: other, ...read }
+    const wide: Route = { method: '*', path: '/*', require: 'none' }
+    for (const of of [
+      [open, closed, wide],
+      [wide, closed, open],
+    ])
+      expect(needOf(target, { of })).toMatchObject(read2('read'))
   })
 
   it('in whatever order they are listed', () => {
@@ -105,6 +149,66 @@ describe('a path that the upstream may read as that of another route needs what 
     expect(needOf('/admin', { of })).toMatchObject({ level: 'authorization', scope: 'write' })
   })
 
+  it('whatever is not seen in it, by blanks at the ends of its segments, and as the stream of a file', () => {
+    const names = ['/adm%C4%B0n', '/ad%C2%ADmin', '/ad%E2%80%8Bmin', '/admin%E2%80%8B', '/ad%EF%BB%BFmin', '/%20admin']
+    const ends = ['/%C2%A0admin%20', '/admin::$DATA', '/ADMIN:$I30:$INDEX_ALLOCATION', '/admin%3A%3A$data']
+    for (const target of [...names, ...ends]) expect(needOf(target)).toMatchObject(read2('read write'))
+  })
+
+  it('by an ending of any characters and length, or several', () => {
+    const more = [
+      '/admin.abcdefghi',
+      '/admin.a-b',
+      '/admin.a_b',
+      '/admin.a.b',
+      '/Admin.%C3%A9',
+      '/admin..x',
+      '/admin.x;y',
+    ]
+    for (const target of more) expect(needOf(target)).toMatchObject(read2('read write'))
+    const of: Route[] = [
+      { method: '*', path: '/r/*', require: 'none' },
+      { method: '*', path: '/r/{id}.json', ...write },
+      { method: '*', path: '/one', require: 'none' },
+    ]
+    for (const target of ['/r/1.json.x-y', '/r/1.JSON.gz.a_b'])
+      expect(needOf(target, { of })).toMatchObject(read2('write'))
+    expect(needOf('/r/.json', { of })).toMatchObject({ level: 'none' })
+    expect(refusalOf('/one.a-b', { of })).toBe('not_found')
+  })
+
+  it('by what is below a file, unless the route names that file', () => {
+    const of: Route[] = [
+      { method: 'GET', path: '/*', require: 'none' },
+      { method: 'GET', path: '/admin.php', ...write },
+      { method: 'GET', path: '/cgi/{name}', ...read },
+      { method: 'GET', path: '/v1.0', ...write },
+      { method: 'GET', path: '/open.php', ...write },
+      { method: 'GET', path: '/open.php/help', require: 'none' },
+    ]
+    for (const target of ['/admin.php/x', '/Admin.PHP/x/y', '/admin.php/', '/admin.php;a/x'])
+      expect(needOf(target, { of })).toMatchObject(read2('write'))
+    expect(needOf('/cgi/run.pl/x', { of })).toMatchObject(read2('read'))
+    for (const target of ['/cgi/a.b/x', '/v1.0/x', '/open.php/help'])
+      expect(needOf(target, { of })).toMatchObject({ level: 'none' })
+    expect(refusalOf('/index.php/x', { of: [{ method: 'GET', path: '/index.php', require: 'none' }] })).toBe(
+      'not_found',
+    )
+  })
+
+  it('by another spelling of what is beside a parameter', () => {
+    const of: Route[] = [
+      { method: '*', path: '/*', require: 'none' },
+      { method: '*', path: '/caf%C3%A9-{id}', ...write },
+      { method: '*', path: '/{id}%3Aadmin', ...write },
+      { method: '*', path: '/{id}%3Bx', ...write },
+      { method: '*', path: '/users/me:{action}', ...write },
+    ]
+    const first = ['/caf%C3%A9-1', '/caf%c3%a9-1', '/cafe%CC%81-1', '/CAF%C3%89-1', '/caf%25C3%25A9-1']
+    const second = ['/1%3Aadmin', '/1%3aadmin', '/1:admin', '/1%3AADMIN', '/1%3bX', '/users/ME%3Ax', '/users/me%253Ax']
+    for (const target of [...first, ...second]) expect(needOf(target, { of })).toMatchObject(read2('write'))
+  })
+
   it('and nothing else does', () => {
     expect(needOf('/openapi.json')).toMatchObject({ level: 'none' })
     expect(needOf('/administrators')).toMatchObject({ scope: 'read' })
@@ -141,6 +245,13 @@ describe('a path that can be read in two ways is refused', () => {
     '/admin%',
     '/admin%zz',
     '/x%EF%BC%8Fadmin',
+    '/x/..%20/admin',
+    '/x/%20../admin',
+    '/x/.%C2%AD./admin',
+    '/x/%E2%80%8B/admin',
+    '/%20/admin',
+    '/x/.../admin',
+    '/x/..::$DATA/admin',
     '/%EF%BC%8E%EF%BC%8E/admin',
     '/\\admin',
     'admin',
