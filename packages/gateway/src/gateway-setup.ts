@@ -4,6 +4,8 @@ import { type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { createTell, type Tell } from 'countersign/wire'
 import type { CorsOptions } from './answers/cors.js'
 import { type HeardResource, hearResource } from './events/heard-resource.js'
+import { Deadlines } from './forward/deadlines.js'
+import type { UpstreamWaits } from './forward/send-upstream.js'
 import { parseUpstream, type Upstream } from './forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
 import type { AssertionSetup } from './identity/assertion.js'
@@ -32,6 +34,7 @@ export interface GatewaySetup {
   limits: typeof defaultLimits & { connectionsPerAddress: number }
   /** Whether a peer is one of the proxies. */
   isProxy: (peer: string) => boolean
+  waits: UpstreamWaits
   /** MCP servers, by their paths. */
   mcp: ReadonlyMap<string, ProtectedPath>
   assertion: AssertionSetup | undefined
@@ -53,6 +56,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   requireMcpPaths(options)
   const { onEvent = resource.onEvent } = options
   const heard = hearResource(resource, onEvent)
+  const allLimits = withDefaults(limits)
   return {
     resource: heard.resource,
     heard,
@@ -72,8 +76,9 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
       issuer: resource.id,
       audience: assertion.audience ?? options.upstream,
     },
-    limits: withDefaults(limits),
+    limits: allLimits,
     isProxy: createTrustedPeers(trustProxy),
+    waits: { connection: new Deadlines(allLimits.connectTime), answer: new Deadlines(allLimits.answerTime) },
   }
 }
 

@@ -193,7 +193,7 @@ function forward(
   { incoming, outgoing, upgrade }: Exchange,
   { identity, remoteAddress, upload }: Admitted,
   followed: Followed,
-  { upstream, origin, limits }: GatewaySetup,
+  { upstream, origin, waits }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamReply> {
   const { method, rawTarget, rawHeaders } = headOf(incoming)
@@ -214,7 +214,7 @@ function forward(
   const onInformation = passInformation(outgoing)
   return askUpstream(
     { method, rawTarget, headers, content, isUpgrade, isLast },
-    { ...limits, upstream, connections, departure: followed.departure, onInformation },
+    { upstream, connections, waits, departure: followed.departure, onInformation },
     followed,
   )
 }

@@ -339,6 +339,26 @@ describe('an upstream that', () => {
     expect(statusOf(await ask(port))).toBe(504)
   })
 
+  it('does not answer some of several requests is 504 for each of these in its own time', async () => {
+    const { port } = await openGateway({ limits: { answerTime: 0.4 } }, ({ url }, outgoing) => {
+      if (url === '/open/answered') outgoing.end('answered')
+    })
+    async function timed(path: string, after: number): Promise<{ status: number; time: number }> {
+      await new Promise((resolve) => setTimeout(resolve, after))
+      const began = performance.now()
+      const status = statusOf(await exchange(port, message([`GET ${path} HTTP/1.1`, 'Host: x'])))
+      return { status, time: performance.now() - began }
+    }
+    const asked = [timed('/open/a', 0), timed('/open/answered', 100), timed('/open/b', 200)]
+    const [first, answered, second] = await Promise.all(asked)
+    expect(answered?.status).toBe(200)
+    for (const { status, time } of [first, second, await timed('/open/c', 0)] as NonNullable<typeof first>[]) {
+      expect(status).toBe(504)
+      expect(time).toBeGreaterThan(390)
+      expect(time).toBeLessThan(2000)
+    }
+  })
+
   it('answers later than an idle connection is kept is waited for', { timeout: 20_000 }, async () => {
     const { port } = await openGateway({}, (_, outgoing) => {
       setTimeout(() => outgoing.write('one '), 4500)

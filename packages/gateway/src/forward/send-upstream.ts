@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
 import type { Departure } from '../events/departure.js'
 import { UpstreamFailure, type UpstreamOutcome } from '../events/upstream-failure.js'
+import type { Deadlines } from './deadlines.js'
 import type { Connections, Upstream } from './upstream.js'
 
 /** A request for the upstream. */
@@ -19,11 +20,12 @@ export interface Forwarded {
   isLast: boolean
 }
 
-export interface UpstreamTimes {
-  /** Seconds until a connection stands. */
-  connectTime: number
-  /** Seconds until the head of the answer. */
-  answerTime: number
+/** How long is waited for an upstream. */
+export interface UpstreamWaits {
+  /** Until a connection stands. */
+  connection: Deadlines
+  /** Until the head of the answer. */
+  answer: Deadlines
 }
 
 /** What the upstream answers; with a socket where it changed to another protocol. */
@@ -34,8 +36,9 @@ export interface UpstreamReply {
 }
 
 /** How a request gets there. */
-export interface Way extends UpstreamTimes {
+export interface Way {
   upstream: Upstream
+  waits: UpstreamWaits
   connections: Connections
   /** Of the client: nothing is sent for who is gone. */
   departure: Departure
@@ -65,7 +68,7 @@ const unreadable = 'The API behind this gateway cannot be reached, or gave no an
 
 function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
   const { method, rawTarget, headers, content, isUpgrade, isLast } = forwarded
-  const { upstream, connections, connectTime, answerTime, departure } = way
+  const { upstream, connections, waits, departure } = way
   return new Promise((resolve, reject) => {
     const options = {
       method,
@@ -79,33 +82,34 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
     const request = upstream.secure ? httpsRequest(options) : httpRequest(options)
     // Node would leave out what is beyond its limit without a word.
     request.maxHeadersCount = 0
-    let timer: NodeJS.Timeout | undefined
     let isConnected = false
     let isSettled = false
-    const allow = (seconds: number, outcome: UpstreamOutcome, text: string): void => {
-      clearTimeout(timer)
-      timer = setTimeout(() => {
+    let stopWaiting: () => void = () => undefined
+    const allow = (deadlines: Deadlines, outcome: UpstreamOutcome, text: string): void => {
+      stopWaiting()
+      const wait = deadlines.begin(() => {
         fail(new UpstreamFailure('upstream_late', outcome, text))
         request.destroy()
-      }, seconds * 1000)
+      })
+      stopWaiting = () => deadlines.end(wait)
     }
     const settle = (reply: UpstreamReply): void => {
       isSettled = true
-      clearTimeout(timer)
+      stopWaiting()
       resolve(reply)
     }
     const fail = (error: UpstreamFailure): void => {
       isSettled = true
-      clearTimeout(timer)
+      stopWaiting()
       reject(error)
     }
     const waitForAnswer = () => {
       isConnected = true
-      allow(answerTime, 'late', 'The API behind this gateway did not answer in time.')
+      allow(waits.answer, 'late', 'The API behind this gateway did not answer in time.')
     }
     request.once('socket', (socket) => {
       if (request.reusedSocket) return waitForAnswer()
-      allow(connectTime, 'unreachable', 'The API behind this gateway could not be reached in time.')
+      allow(waits.connection, 'unreachable', 'The API behind this gateway could not be reached in time.')
       socket.once(upstream.secure ? 'secureConnect' : 'connect', waitForAnswer)
     })
     let informed = 0

@@ -52,7 +52,7 @@ async function ask(
   incoming: IncomingMessage,
   { request, given, setup, connections, streams, followed }: Admitted,
 ): Promise<Response> {
-  const { upstream, origin, clientAddress, limits, assertion } = setup
+  const { upstream, origin, clientAddress, waits, assertion } = setup
   const { method } = request
   const rawTarget = incoming.url ?? '/'
   // What was judged, which is not always what was sent: the state of a call is opened.
@@ -78,7 +78,7 @@ async function ask(
       isUpgrade: false,
       isLast,
     },
-    { ...limits, upstream, connections, departure: followed.departure, onInformation: () => undefined },
+    { upstream, connections, waits, departure: followed.departure, onInformation: () => undefined },
     followed,
   )
   followed.outcome = 'ok'
