@@ -26,7 +26,7 @@ export class Client {
 
   /**
    * Begins so many requests a second at random moments, whatever becomes of those before; one that finds no connection free waits for
-   * it. Gives the milliseconds that each took, in order.
+   * it. Gives the milliseconds that each took.
    */
   async sendAtRate(requests, rate) {
     const free = [...this.#connections]
@@ -43,7 +43,7 @@ export class Client {
       else free.push(connection)
     })
     await Promise.all(running)
-    return times.sort((a, b) => a - b)
+    return times
   }
 
   /** Sends each on a connection of its own, and resolves when all answers have begun: they are not waited for. */

@@ -47,8 +47,9 @@ function rows(measured) {
 }
 
 function halfOf({ rates, times }) {
-  if (!times) return undefined
-  return { rate: median(rates) / 2, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
+  if (times.length === 0) return undefined
+  const sorted = [...times].sort((a, b) => a - b)
+  return { rate: median(rates) / 2, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) }
 }
 
 function percentile(sorted, part) {

@@ -45,14 +45,16 @@ async function run({ json, rounds, requests, wanted }) {
     for (const { name } of wanted) {
       const server = await start(name, needed, connections)
       // At once, since a server closes connections that were opened for nothing.
-      await server.client.send(await makeRequests(5 * requests))
+      await server.client.send(await makeRequests(10 * requests))
       measured.push(server)
     }
     for (let round = 0; round < rounds; round++) {
       for (const server of shuffled(measured)) await measureRound(server, await makeRequests(requests))
     }
-    for (const [at, { name, isProxy, keepsStreams }] of wanted.entries()) {
-      if (isProxy) await measureTimes(measured[at], await makeRequests(5 * requests))
+    const through = measured.filter((_, at) => wanted[at].isProxy)
+    for (let slice = 0; slice < 5; slice++)
+      for (const server of shuffled(through)) await measureTimes(server, await makeRequests(requests))
+    for (const [at, { name, keepsStreams }] of wanted.entries()) {
       if (!keepsStreams) continue
       const fresh = await start(name, needed, connections)
       await fresh.client.send(await makeRequests(requests))
@@ -72,7 +74,7 @@ async function startServer(name, needed, count) {
   const child = fork(fileURLToPath(new URL('server.mjs', import.meta.url)))
   child.send({ name, ...needed })
   const { port } = await message(child)
-  return { name, child, port, client: await Client.open(port, count), micros: [], rates: [] }
+  return { name, child, port, client: await Client.open(port, count), micros: [], rates: [], times: [] }
 }
 
 async function measureRound({ child, client, micros, rates }, requests) {
@@ -88,7 +90,7 @@ async function measureRound({ child, client, micros, rates }, requests) {
 async function measureTimes(server, requests) {
   const client = await Client.open(server.port, 4 * connections)
   try {
-    server.times = await client.sendAtRate(requests, median(server.rates) / 2)
+    server.times.push(...(await client.sendAtRate(requests, median(server.rates) / 2)))
   } finally {
     client.close()
   }
