@@ -12,6 +12,7 @@ export type { ContentDigests, ReceivedMessage, Upload } from './httpsig/received
 export type { Algorithm, PrivateJwk, PublicJwk } from './lib/algorithms.js'
 export { AAuthError, type ErrorCode } from './lib/errors.js'
 export type {
+  ConnectionEvent,
   CountersignEvent,
   DecisionEvent,
   LookupEvent,

@@ -12,6 +12,7 @@ export function limitGatewayConnections(server: Server, current: () => GatewaySe
       return current().limits.connectionsPerAddress
     },
     busyFrom: 'head',
+    onClosed: (outcome) => current().tell?.({ kind: 'connection', outcome }),
     isExempt: (peer) => current().isProxy(peer),
   })
 }

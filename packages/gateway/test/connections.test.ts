@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import type { CountersignEvent } from 'countersign'
 import { createGateway } from 'countersign-gateway'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { exchange, message, openGateway, signedLines, statusOf } from './gateway-stage.js'
@@ -35,9 +36,11 @@ describe('many who open connections and send nothing, or half a head', () => {
   const limits = { connections: 100, connectionsPerAddress: 30 }
 
   it.each(['', halfAHead])('from one address hold their share, and stop nobody (%j)', async (said) => {
-    const { port } = await openGateway({ limits })
+    const told: CountersignEvent[] = []
+    const { port } = await openGateway({ limits, onEvent: (event) => void told.push(event) })
     const held = await hold(port, 300, () => '127.0.0.2', said)
     await expect.poll(() => openOf(held)).toBe(30)
+    expect(told.filter(({ kind }) => kind === 'connection')).toHaveLength(270)
     const began = performance.now()
     const answers = await Promise.all(
       Array.from({ length: 20 }, async () => exchange(port, message(await signedLines('/signed')))),
@@ -74,13 +77,17 @@ describe('many who open connections and send nothing, or half a head', () => {
 })
 
 it('beyond the limit, with all at work, the answer is 503 at once', async () => {
-  const { port, arrived, gateway, options } = await openGateway({ limits: { connections: 3 } }, () => undefined)
+  const told: CountersignEvent[] = []
+  const onEvent = (event: CountersignEvent) => void told.push(event)
+  const given = { limits: { connections: 3 }, onEvent }
+  const { port, arrived, gateway, options } = await openGateway(given, () => undefined)
   await hold(port, 3, (at) => `127.0.0.${at + 1}`, message(['GET /open/ HTTP/1.1', 'Host: x']))
   await expect.poll(() => arrived.length).toBe(3)
   const began = performance.now()
   // It says nothing, so that nothing is on its way when it is closed.
   expect(statusOf(await exchange(port, ''))).toBe(503)
   expect(performance.now() - began).toBeLessThan(500)
+  expect(told).toEqual([{ kind: 'connection', role: 'gateway', outcome: 'refused' }])
   gateway.use({ ...options, limits: { connections: 10 } })
   void exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x']), 1000)
   // A limit changes while it runs.

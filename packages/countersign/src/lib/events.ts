@@ -153,6 +153,14 @@ export interface SocketEvent {
   duration: number
 }
 
+/** A connection that a gateway closed since there were too many. */
+export interface ConnectionEvent {
+  kind: 'connection'
+  role: 'gateway'
+  /** `displaced`: it was idle longest, and had to go; `refused`: none was idle, so that it was answered 503. */
+  outcome: 'displaced' | 'refused'
+}
+
 /** What a part tells of itself. Switch on `kind`, and leave kinds that you do not know: more may come. */
 export type CountersignEvent =
   | RequestEvent
@@ -164,6 +172,7 @@ export type CountersignEvent =
   | UpstreamEvent
   | UploadEvent
   | SocketEvent
+  | ConnectionEvent
 
 /**
  * Told each event as it happens, in the asynchronous context of the request. It is not waited for, and what it throws or

@@ -14,6 +14,8 @@ export interface ConnectionShares {
   readonly perNetwork?: number | undefined
   /** When a request makes its connection busy: once its head is there, where bodies have limits of their own. @default 'body' */
   readonly busyFrom?: 'head' | 'body' | undefined
+  /** Called for each connection that was closed since there were too many: one that was idle, or the new one. @default nobody is */
+  readonly onClosed?: ((outcome: 'displaced' | 'refused') => void) | undefined
   /** Whether a peer counts in the total only: a proxy holds the connections of everybody. */
   readonly isExempt: (peer: string) => boolean
 }
@@ -60,6 +62,7 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     if (!oldest) return
     // At once, not when it was told: the next one that is too many must be another.
     forget(oldest)
+    shares.onClosed?.(oldest === newcomer ? 'refused' : 'displaced')
     if (oldest !== newcomer) oldest.destroy()
     else {
       oldest.end(noRoom)

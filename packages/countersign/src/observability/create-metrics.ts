@@ -143,6 +143,12 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     help: 'WebSockets through a gateway that are open',
     registers,
   })
+  const closed = new Counter({
+    name: 'countersign_connections_closed_total',
+    help: 'Connections that a gateway closed since there were too many: idle ones, or new ones with 503',
+    labelNames: ['outcome'],
+    registers,
+  })
   addReadings(registry, options)
   if (options.process !== false) addProcess(registry)
 
@@ -173,6 +179,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         const { route, outcome, duration } = event
         upstreams.inc({ route, outcome })
         if (outcome !== 'broken_off') upstreamSeconds.observe({ route }, duration)
+      } else if (kind === 'connection') {
+        closed.inc({ outcome: event.outcome })
       } else if (kind === 'upload') {
         uploads.inc({ route: event.route })
         uploadBytes.inc({ route: event.route }, event.bytes)
