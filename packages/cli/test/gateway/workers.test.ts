@@ -92,8 +92,8 @@ it('at SIGHUP all workers read the file again, under load without one request or
   }
   await write(file, '{')
   running.child.kill('SIGHUP')
-  await expect.poll(() => count(/Goes on as before\. /)).toBe(3)
-  expect(count(/"event":"config\.not_read"/)).toBe(3)
+  await expect.poll(() => count(/Goes on as before\. /)).toBeGreaterThanOrEqual(3)
+  await expect.poll(() => count(/"event":"config\.not_read"/)).toBeGreaterThanOrEqual(3)
   expect(new Set(await askAll('/open/1'))).toEqual(new Set([200]))
   await write(file, { ...settings, listen: { port: 1 } })
   await expect.poll(() => count(/These hold after a restart only: listen\./), { timeout: 5000 }).toBe(3)
