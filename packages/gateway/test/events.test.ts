@@ -231,7 +231,7 @@ it('a gateway for subrequests tells them by the route of what was asked about', 
   await exchange(port, about(['', 'Host: x'], '/nowhere'))
   const requests = told.filter(({ kind, role }) => kind === 'request' && role === 'gateway')
   expect(requests).toMatchObject([
-    { route: 'GET /signed', outcome: 'ok', status: 200, path: '/verify' },
+    { route: 'GET /signed', outcome: 'ok', status: 200, method: 'GET', path: '/signed' },
     { route: 'GET /events', outcome: 'signature_missing', status: 401 },
     { route: 'other', outcome: 'not_found', status: 403 },
   ])

@@ -9,6 +9,8 @@ export interface Followed {
   readonly tell: Tell | undefined
   /** Whether the client left before it was answered. */
   readonly departure: Departure
+  /** What is asked for. */
+  asked: { method: string | undefined; rawTarget: string }
   /** The name of its route. */
   route: string
   /** `ok`, or the code of what went wrong; undefined: the status says all that is known. */
@@ -18,7 +20,7 @@ export interface Followed {
 }
 
 /** Where no route of the table is. */
-export const otherRoute = 'other'
+const otherRoute = 'other'
 
 /** Follows a request until it is answered, or its client is gone. */
 export function followExchange(
@@ -32,6 +34,7 @@ export function followExchange(
   const followed: Followed = {
     tell,
     departure: new Departure(outgoing, upgraded),
+    asked: { method, rawTarget: url },
     route: otherRoute,
     outcome: undefined,
     end,
@@ -51,8 +54,8 @@ export function followExchange(
       route,
       outcome: outcome === 'ok' ? plainOutcome(isWhole, statusCode, followed.outcome) : outcome,
       status: status ?? (headersSent ? statusCode : undefined),
-      method,
-      path: url.split('?', 1)[0]?.slice(0, 256),
+      method: followed.asked.method,
+      path: followed.asked.rawTarget.split('?', 1)[0]?.slice(0, 256),
       duration: (performance.now() - began) / 1000,
     })
   }

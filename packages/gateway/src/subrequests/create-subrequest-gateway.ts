@@ -106,6 +106,7 @@ async function verify(
 ): Promise<Readonly<Record<string, string>>> {
   const { resource, rules, clientAddress, assertion } = setup
   const asked = requireAsked(incoming.rawHeaders, dialect)
+  followed.asked = asked
   const judged = judgeRequest(asked, rules)
   if (judged.need) followed.route = routeName(judged.need)
   if (judged.need?.level === 'none') requireNothingUnseen(asked, judged.need)
