@@ -87,9 +87,11 @@ async function ask(
   const shown = new Headers()
   for (let at = 0; at < lines.length; at += 2) shown.append(lines[at] as string, lines[at + 1] as string)
   const isEmpty = [204, 205, 304].includes(status) || method === 'HEAD'
-  if (isEmpty) answer.resume()
-  if (isEmpty) return new Response(null, { status, headers: shown })
-  if (!isEventStream(answer)) answer.setTimeout(limits.silence * 1000, () => answer.destroy())
+  if (isEmpty) {
+    answer.resume()
+    return new Response(null, { status, headers: shown })
+  }
+  if (!isEventStream(answer)) answer.setTimeout(setup.limits.silence * 1000, () => answer.destroy())
   return new Response(await bodyOf(answer, streams), { status, headers: shown })
 }
 
