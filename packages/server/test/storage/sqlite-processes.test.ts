@@ -224,7 +224,7 @@ test('what counts and what was claimed outlives the process that is killed right
     ['countAttempt', attempt],
     ['claimNonce', claim],
   ]
-  const [ended] = await runTogether([{ path, calls, killAt: { point: 'after_commit', visit: 1 } }])
+  const [ended] = await runTogether([{ path, calls, killAt: { point: 'after_commit', visit: 3 } }])
   expect(ended).toMatchObject({ signal: 'SIGKILL' })
   const storage = sqliteStorage(path, untimed)
   expect(await storage.countAttempt(attempt)).toMatchObject({ count: 3 })

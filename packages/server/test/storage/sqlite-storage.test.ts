@@ -194,7 +194,7 @@ test('closing in the middle of redemptions answers each with a token or unavaila
   const storage = sqliteStorage(path, untimed)
   const person = await newUser(storage)
   const codes = []
-  for (let index = 0; index < 10; index += 1) codes.push((await allowedRequest(storage, {}, {}, person)).redemption)
+  for (let index = 0; index < 40; index += 1) codes.push((await allowedRequest(storage, {}, {}, person)).redemption)
   const outcomes = codes.map((code) => storage.redeemCode(code).then(outcomeOf, (error: StorageError) => error.code))
   await outcomes[2]
   await storage.close()

@@ -1,4 +1,4 @@
-import type { Kysely, RawBuilder, SelectQueryBuilder } from 'kysely'
+import type { CompiledQuery, Kysely, RawBuilder, SelectQueryBuilder } from 'kysely'
 import type { Tables } from './tables.js'
 
 /**
@@ -30,6 +30,8 @@ export interface Form {
 /** What a verb of one statement works with. */
 export interface Statement extends Parts {
   form: Form
+  /** Executes a query that is written already. */
+  ask: <R>(query: CompiledQuery<R>) => Promise<R[]>
   /** What `clock` says; undefined: that is known by the database alone. */
   at: number | undefined
 }

@@ -47,13 +47,13 @@ class KeptQuery<V, O> {
     this.#write = write
   }
 
-  async execute(statement: Statement, values: V): Promise<O[]> {
+  execute(statement: Statement, values: V): Promise<O[]> {
     const query = this.#queryFor(statement.form)
     const parameters = query.parameters.map((parameter) => {
       if (!(parameter instanceof Placeholder)) return parameter
       return parameter === time ? statement.at : parameter.valueIn(values)
     })
-    return (await statement.db.executeQuery<O>({ ...query, parameters })).rows
+    return statement.ask({ ...query, parameters })
   }
 
   #queryFor(form: Form): CompiledQuery<O> {

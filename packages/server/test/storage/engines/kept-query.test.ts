@@ -30,19 +30,15 @@ const own: Form = { parts: { db, locking }, clock: () => sql`the_clock()` }
 function statementOf(form: Form, at: number | undefined) {
   const executed: Pick<CompiledQuery, 'sql' | 'parameters'>[] = []
   const statement: Statement = {
-    db: db.withPlugin({
-      transformQuery: ({ node }) => node,
-      transformResult: async () => ({ rows: [{ id: 7 }] }),
-    }),
+    db,
+    async ask<R>(query: CompiledQuery<R>) {
+      executed.push(query)
+      return [{ id: 7 } as R]
+    },
     clock: sql`not used`,
     at,
     form,
     locking,
-  }
-  const execute = statement.db.executeQuery.bind(statement.db)
-  statement.db.executeQuery = (query) => {
-    executed.push(query as CompiledQuery)
-    return execute(query)
   }
   return { statement, executed }
 }

@@ -121,11 +121,15 @@ const untimed: Form = { parts, clock: () => databaseClock }
 const timed: Form = { parts, clock: timeOf }
 
 function untimedOn(db: Kysely<Tables>): Statement {
-  return { db, clock: databaseClock, at: undefined, form: untimed, locking: lockingQuery }
+  return { ...askerOn(db), clock: databaseClock, at: undefined, form: untimed, locking: lockingQuery }
 }
 
 function timedOn(db: Kysely<Tables>, at: number): Statement {
-  return { db, clock: timeOf(at), at, form: timed, locking: lockingQuery }
+  return { ...askerOn(db), clock: timeOf(at), at, form: timed, locking: lockingQuery }
+}
+
+function askerOn(db: Kysely<Tables>): Pick<Statement, 'db' | 'ask'> {
+  return { db, ask: async (query) => (await db.executeQuery(query)).rows }
 }
 
 function timeOf(at: number | RawBuilder<number>): RawBuilder<number> {

@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { StorageError } from '../../storage-error.js'
+import { isBusy } from './connection.js'
 import { migrations } from './migrations.js'
-import { isBusy } from './patient-connection.js'
 import { requireWritable } from './require-writable.js'
 
 /** Milliseconds to wait while other processes open the same file. */
@@ -58,7 +58,8 @@ function emptyDatabase(): Buffer {
 function prepared(database: Database.Database): Database.Database {
   database.pragma('foreign_keys = ON')
   database.pragma('trusted_schema = OFF')
-  database.pragma('busy_timeout = 0') // from here on a PatientConnection waits
+  database.pragma('temp_store = MEMORY') // what a savepoint keeps of pages is no file
+  database.pragma('busy_timeout = 0') // from here on a Connection waits
   return database
 }
 

@@ -1,12 +1,22 @@
 import Database from 'better-sqlite3'
 import { systemClock } from 'countersign/wire'
-import { type Driver, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
+import {
+  type CompiledQuery,
+  type Driver,
+  DummyDriver,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+} from 'kysely'
 import { StorageError } from '../../storage-error.js'
 import type { DeletedEvents, Engine, Form, Lasting, Statement, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
-import { createTurns } from '../turns.js'
-import { ImmediateDriver } from './immediate-driver.js'
+import { Connection } from './connection.js'
+import { ConnectionDriver } from './connection-driver.js'
 import { openAgain, openDatabase } from './open-database.js'
+import { createWriter, type Writer } from './writer.js'
 
 /**
  * Opens a SQLite file as an engine. Throws {@link StorageError} when it cannot be opened, or not be used.
@@ -16,37 +26,28 @@ import { openAgain, openDatabase } from './open-database.js'
 export function sqliteEngine(path: string, now?: () => number): Engine {
   const connections = openConnections(path)
   const { reader, writer } = connections
-  const inTurn = createTurns()
   const readClock = now ? () => Math.floor(now()) : steadyClock(connections.writtenAt)
   let isClosed = false
 
-  function writing<T>(lasting: Lasting, work: () => Promise<T>): Promise<T> {
-    return inTurn(() => {
-      if (isClosed) throw new StorageError('unavailable', 'the database was closed')
-      connections.makeLast(lasting)
-      return work()
+  function transaction<T>(lasting: Lasting, verb: (unit: Unit) => Promise<T>): Promise<T> {
+    return writer.write(lasting === 'disk', () => {
+      const now = readClock()
+      return verb({ ...statementOn(writer, now), ...locks, now })
     })
   }
 
   return {
     reading: () => statementOn(reader, readClock()),
-    statement: (lasting, verb) => writing(lasting, () => verb(statementOn(writer, readClock()))),
-    transaction: (lasting, verb) =>
-      writing(lasting, () =>
-        writer.transaction().execute((transaction) => {
-          const now = readClock()
-          return verb({ ...statementOn(transaction, now), ...locks, now })
-        }),
-      ),
+    statement: transaction,
+    transaction,
     ifNobodyElse: (_name, work) => work(),
-    keepEvents: (before) =>
-      writing('process', () => writer.transaction().execute((transaction) => deleteEvents(transaction, before))),
+    keepEvents: (before) => transaction('process', ({ db }) => deleteEvents(db, before)),
     continueIds: async () => undefined,
     mayRepeat,
     isUnavailable: (error) => isClosed || isOutage(error),
     close() {
       isClosed = true
-      return inTurn(() => connections.close())
+      return connections.close()
     },
   }
 }
@@ -60,13 +61,14 @@ function steadyClock(from: number): () => number {
   }
 }
 
+/** What asks on a connection. */
+type Asker = Pick<Statement, 'db' | 'ask'>
+
 interface Connections {
   /** Sees what was committed, and never waits for a transaction; in memory there is but one connection. */
-  reader: Kysely<Tables>
+  reader: Asker
   /** One for all: what another connection writes, each has to read again. */
-  writer: Kysely<Tables>
-  /** Says, between transactions, what those that come outlive. */
-  makeLast(lasting: Lasting): void
+  writer: Asker & Writer
   /** When a server was last found ready with this file: 0 where none was. */
   writtenAt: number
   close(): Promise<void>
@@ -76,29 +78,30 @@ function openConnections(path: string): Connections {
   const writing = opened(() => openDatabase(path))
   const reading = opened(() => openAgain(path))
   reading?.pragma('query_only = ON')
-  const writer = queriesOn(writing)
-  const reader = reading ? queriesOn(reading) : writer
-  let isSynced = true
+  const writer = createWriter(writing, { isShared: reading !== undefined })
   return {
-    reader,
-    writer,
-    makeLast(lasting) {
-      const toSync = lasting === 'disk'
-      if (toSync === isSynced) return
-      // What is written less durably comes to the disk with whatever is written after it: they share one log.
-      writing.pragma(toSync ? 'synchronous = FULL' : 'synchronous = NORMAL')
-      isSynced = toSync
-    },
+    reader: reading ? askerOn(new Connection(reading)) : askerInTurn(writer),
+    writer: { ...askerOn(writer.connection), ...writer },
     writtenAt: writing.prepare<[], number>('select written_at from deployment').pluck().get() ?? 0,
     async close() {
-      for (const db of new Set([writer, reader])) await db.destroy()
+      await writer.close()
       for (const database of [writing, reading]) database?.close()
     },
   }
 }
 
-function queriesOn(database: Database.Database): Kysely<Tables> {
-  return queriesBy(() => new ImmediateDriver(database))
+/** For who has the connection, or where nobody writes on it. */
+function askerOn(connection: Connection): Asker {
+  return {
+    db: queriesBy(() => new ConnectionDriver(connection)),
+    ask: async <R>(query: CompiledQuery<R>) => (await connection.executeQuery<R>(query)).rows,
+  }
+}
+
+/** On the connection that also writes. */
+function askerInTurn({ connection, inTurn }: Writer): Asker {
+  const db = queriesBy(() => new ConnectionDriver(connection, inTurn))
+  return { db, ask: async (query) => (await db.executeQuery(query)).rows }
 }
 
 function queriesBy(createDriver: () => Driver): Kysely<Tables> {
@@ -138,8 +141,8 @@ const locking: Unit['locking'] = (query) => query
 
 const form: Form = { parts: { db: queriesBy(() => new DummyDriver()), locking }, clock: (at) => at }
 
-function statementOn(db: Kysely<Tables>, at: number): Statement {
-  return { db, clock: sql.val(at), at, form, locking }
+function statementOn({ db, ask }: Asker, at: number): Statement {
+  return { db, ask, clock: sql.val(at), at, form, locking }
 }
 
 /** Transactions wait for each other where they begin, so none fails because of another one. */

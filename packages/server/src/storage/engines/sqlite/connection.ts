@@ -1,0 +1,68 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
+
+/** Milliseconds that a statement waits for another writer: short enough to answer within two seconds. */
+const patience = 1500
+
+const maxStatements = 200
+
+/** What is executed of a query. */
+export type Executed = Pick<CompiledQuery, 'sql' | 'parameters'>
+
+/** A connection to a SQLite file, which remembers its statements. */
+export class Connection implements DatabaseConnection {
+  readonly #database: Database.Database
+  readonly #statements = new Map<string, Database.Statement<unknown[]>>()
+
+  constructor(database: Database.Database) {
+    this.#database = database
+  }
+
+  get isInTransaction(): boolean {
+    return this.#database.inTransaction
+  }
+
+  /**
+   * Waits for other writers without stopping the process, as SQLite's own busy timeout would: the writer waited for may
+   * be another connection of this very process. Inside a transaction nothing is repeated.
+   */
+  async executeQuery<R>(query: Executed): Promise<QueryResult<R>> {
+    let deadline: number | undefined
+    for (;;) {
+      try {
+        return this.execute<R>(query)
+      } catch (error) {
+        deadline ??= performance.now() + patience
+        if (!isBusy(error) || this.isInTransaction || performance.now() > deadline) throw error
+        await wait(1 + Math.random() * 7)
+      }
+    }
+  }
+
+  /** The same without waiting. */
+  execute<R>({ sql, parameters }: Executed): QueryResult<R> {
+    const statement = this.#prepared(sql)
+    if (statement.reader) return { rows: statement.all(parameters) as R[] }
+    const { changes, lastInsertRowid } = statement.run(parameters)
+    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+  }
+
+  streamQuery(): never {
+    throw new TypeError('rows are not streamed')
+  }
+
+  #prepared(sql: string): Database.Statement<unknown[]> {
+    const known = this.#statements.get(sql)
+    if (known) return known
+    if (this.#statements.size >= maxStatements) this.#statements.clear()
+    const statement = this.#database.prepare<unknown[]>(sql)
+    this.#statements.set(sql, statement)
+    return statement
+  }
+}
+
+/** Whether SQLite gave up because another connection is writing. Nothing has happened then. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
+}
