@@ -27,17 +27,43 @@ export class PoolDriver implements Driver {
     }
   }
 
-  async beginTransaction(connection: PoolConnection): Promise<void> {
-    connection.begin()
+  /** Runs work in a transaction, which is taken back where it rejects. */
+  async transaction<T>(work: (connection: PoolConnection) => Promise<T>): Promise<T> {
+    const connection = await this.acquireConnection()
+    try {
+      connection.begin()
+      const outcome = await work(connection)
+      await connection.commit()
+      return outcome
+    } catch (error) {
+      // What a connection that does not answer has begun, the database takes back when it is closed.
+      if (!connection.isBroken) await connection.executeQuery(CompiledQuery.raw('rollback'))
+      throw error
+    } finally {
+      connection.release()
+    }
   }
 
-  async commitTransaction(connection: PoolConnection): Promise<void> {
-    await connection.commit()
+  /** Executes a query on any of the connections. */
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const connection = await this.acquireConnection()
+    try {
+      return await connection.executeQuery<R>(query)
+    } finally {
+      connection.release()
+    }
   }
 
-  /** What a connection that does not answer has begun, the database takes back when it is closed. */
-  async rollbackTransaction(connection: PoolConnection): Promise<void> {
-    if (!connection.isBroken) await connection.executeQuery(CompiledQuery.raw('rollback'))
+  beginTransaction(): never {
+    throw new TypeError('a transaction is begun by the engine')
+  }
+
+  commitTransaction(): never {
+    throw new TypeError('a transaction is ended by the engine')
+  }
+
+  rollbackTransaction(): never {
+    throw new TypeError('a transaction is ended by the engine')
   }
 
   async releaseConnection(connection: PoolConnection): Promise<void> {
@@ -69,7 +95,7 @@ interface Plans {
   forgetPlans(): void
 }
 
-class PoolConnection implements DatabaseConnection {
+export class PoolConnection implements DatabaseConnection {
   readonly #client: PoolClient
   readonly #plans: Plans
   #begins = false

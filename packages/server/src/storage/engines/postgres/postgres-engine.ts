@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
+  CompiledQuery,
   type Driver,
   DummyDriver,
   Kysely,
@@ -11,10 +12,11 @@ import {
   sql,
 } from 'kysely'
 import type { Client, Pool } from 'pg'
+import { ConnectionDriver } from '../connection-driver.js'
 import type { ConnectionCounts, Engine, Form, Lockable, LockStrength, Locks, Statement, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
-import { PoolDriver } from './pool-driver.js'
+import { type PoolConnection, PoolDriver } from './pool-driver.js'
 
 /** Unix seconds, by the clock of the database: when the statement, or the transaction it belongs to, began. */
 const databaseClock = sql<number>`floor(extract(epoch from now()))::bigint`
@@ -38,9 +40,9 @@ export interface PooledEngine extends Engine {
  * @param now Unix seconds, in place of the database's clock
  */
 export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now?: () => number): PooledEngine {
-  const durable = queriesOn(pools.durable)
+  const durable = new PoolDriver(pools.durable)
   // Of a server that fails over, a copy without the last nonces would let them be used again.
-  const writers = { disk: durable, nonce: durable, process: queriesOn(pools.quick) }
+  const writers = { disk: durable, nonce: durable, process: new PoolDriver(pools.quick) }
   let isOpen = true
   /** What takes longer; it ends with the engine. */
   const opened = new Set<Client>()
@@ -58,14 +60,18 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
       await client.end()
     }
   }
-  const statementOn = (db: Kysely<Tables>) => (now ? timedOn(db, Math.floor(now())) : untimedOn(db))
+  const askers = { disk: askerOn(durable), nonce: askerOn(durable), process: askerOn(writers.process) }
+  const statementOn = (asker: Asker): Statement =>
+    now
+      ? timedOn(asker, Math.floor(now()))
+      : { ...asker, clock: databaseClock, at: undefined, form: untimed, locking: lockingQuery }
   return {
-    reading: () => statementOn(durable),
-    statement: (lasting, verb) => verb(statementOn(writers[lasting])),
+    reading: () => statementOn(askers.disk),
+    statement: (lasting, verb) => verb(statementOn(askers[lasting])),
     transaction: (lasting, verb) =>
-      writers[lasting].transaction().execute(async (transaction) => {
-        const at = now ? Math.floor(now()) : await readClock(transaction)
-        return verb({ ...timedOn(transaction, at), ...locksOf(transaction), now: at })
+      writers[lasting].transaction(async (connection) => {
+        const at = now ? Math.floor(now()) : await readClock(connection)
+        return verb(new Transaction(connection, at))
       }),
     ifNobodyElse: (name, work) =>
       patient(async (ask) => {
@@ -101,8 +107,15 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
   }
 }
 
-function queriesOn(pool: Pool): Kysely<Tables> {
-  return queriesBy(() => new PoolDriver(pool))
+/** What asks on a connection, or on any of a pool. */
+type Asker = Pick<Statement, 'db' | 'ask'>
+
+function askerOn(driver: PoolDriver): Asker {
+  return { db: queriesBy(() => driver), ask: askOn(driver) }
+}
+
+function askOn(connection: Pick<PoolConnection, 'executeQuery'>): Statement['ask'] {
+  return async <R>(query: CompiledQuery<R>) => (await connection.executeQuery<R>(query)).rows
 }
 
 function queriesBy(createDriver: () => Driver): Kysely<Tables> {
@@ -120,16 +133,8 @@ const parts = { db: queriesBy(() => new DummyDriver()), locking: lockingQuery }
 const untimed: Form = { parts, clock: () => databaseClock }
 const timed: Form = { parts, clock: timeOf }
 
-function untimedOn(db: Kysely<Tables>): Statement {
-  return { ...askerOn(db), clock: databaseClock, at: undefined, form: untimed, locking: lockingQuery }
-}
-
-function timedOn(db: Kysely<Tables>, at: number): Statement {
-  return { ...askerOn(db), clock: timeOf(at), at, form: timed, locking: lockingQuery }
-}
-
-function askerOn(db: Kysely<Tables>): Pick<Statement, 'db' | 'ask'> {
-  return { db, ask: async (query) => (await db.executeQuery(query)).rows }
+function timedOn(asker: Asker, at: number): Statement {
+  return { ...asker, clock: timeOf(at), at, form: timed, locking: lockingQuery }
 }
 
 function timeOf(at: number | RawBuilder<number>): RawBuilder<number> {
@@ -145,8 +150,10 @@ interface KeptAudit {
   resources: number[]
 }
 
-async function readClock(db: Kysely<Tables>): Promise<number> {
-  const { rows } = await sql<{ now: number }>`select ${databaseClock} as now`.execute(db)
+const clockQuery = CompiledQuery.raw('select floor(extract(epoch from now()))::bigint as now')
+
+async function readClock(connection: PoolConnection): Promise<number> {
+  const { rows } = await connection.executeQuery<{ now: number }>(clockQuery)
   if (!rows[0]) throw new TypeError('the database has no clock')
   return rows[0].now
 }
@@ -157,14 +164,41 @@ const lockedBy: Record<LockStrength, (rows: Lockable) => { execute(): Promise<un
   whole: (rows) => rows.forUpdate(),
 }
 
-function locksOf(db: Kysely<Tables>): Pick<Unit, 'exclusive' | 'lockRows'> {
-  return {
-    async exclusive(name) {
-      await sql`select pg_advisory_xact_lock(${lockNumber(name)}::bigint)`.execute(db)
-    },
-    async lockRows(strength, rows) {
-      await lockedBy[strength](rows).execute()
-    },
+/** What is done in one transaction. */
+class Transaction implements Unit {
+  readonly now: number
+  readonly ask: Statement['ask']
+  readonly form = timed
+  readonly locking = lockingQuery
+  readonly #connection: PoolConnection
+  #db: Kysely<Tables> | undefined
+
+  constructor(connection: PoolConnection, now: number) {
+    this.#connection = connection
+    this.now = now
+    this.ask = askOn(connection)
+  }
+
+  get at(): number {
+    return this.now
+  }
+
+  get clock(): Unit['clock'] {
+    return timeOf(this.now)
+  }
+
+  /** Made when it is needed: most queries are written already. */
+  get db(): Kysely<Tables> {
+    this.#db ??= queriesBy(() => new ConnectionDriver(this.#connection))
+    return this.#db
+  }
+
+  async exclusive(name: string): Promise<void> {
+    await sql`select pg_advisory_xact_lock(${lockNumber(name)}::bigint)`.execute(this.db)
+  }
+
+  async lockRows(strength: LockStrength, rows: Lockable): Promise<void> {
+    await lockedBy[strength](rows).execute()
   }
 }
 

@@ -11,10 +11,10 @@ import {
   sql,
 } from 'kysely'
 import { StorageError } from '../../storage-error.js'
+import { ConnectionDriver } from '../connection-driver.js'
 import type { DeletedEvents, Engine, Form, Lasting, Statement, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { Connection } from './connection.js'
-import { ConnectionDriver } from './connection-driver.js'
 import { openAgain, openDatabase } from './open-database.js'
 import { createWriter, type Writer } from './writer.js'
 

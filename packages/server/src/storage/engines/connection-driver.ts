@@ -1,15 +1,14 @@
-import type { Driver } from 'kysely'
-import type { Turns } from '../turns.js'
-import type { Connection } from './connection.js'
+import type { DatabaseConnection, Driver } from 'kysely'
+import type { Turns } from './turns.js'
 
 /** Gives kysely one connection, whose transactions others begin and end. */
 export class ConnectionDriver implements Driver {
-  readonly #connection: Connection
+  readonly #connection: DatabaseConnection
   readonly #inTurn: Turns | undefined
   #release: (() => void) | undefined
 
   /** @param inTurn what has the connection to itself; undefined: whoever uses this has it */
-  constructor(connection: Connection, inTurn?: Turns) {
+  constructor(connection: DatabaseConnection, inTurn?: Turns) {
     this.#connection = connection
     this.#inTurn = inTurn
   }
@@ -18,7 +17,7 @@ export class ConnectionDriver implements Driver {
     // The connection is open.
   }
 
-  async acquireConnection(): Promise<Connection> {
+  async acquireConnection(): Promise<DatabaseConnection> {
     const inTurn = this.#inTurn
     if (inTurn) await new Promise<void>((begin) => void inTurn(() => this.#hold(begin)))
     return this.#connection
