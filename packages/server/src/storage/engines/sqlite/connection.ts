@@ -10,10 +10,15 @@ const maxStatements = 200
 /** What is executed of a query. */
 export type Executed = Pick<CompiledQuery, 'sql' | 'parameters'>
 
+interface Prepared {
+  statement: Database.Statement<unknown[]>
+  hasRows: boolean
+}
+
 /** A connection to a SQLite file, which remembers its statements. */
 export class Connection implements DatabaseConnection {
   readonly #database: Database.Database
-  readonly #statements = new Map<string, Database.Statement<unknown[]>>()
+  readonly #statements = new Map<string, Prepared>()
 
   constructor(database: Database.Database) {
     this.#database = database
@@ -42,8 +47,8 @@ export class Connection implements DatabaseConnection {
 
   /** The same without waiting. */
   execute<R>({ sql, parameters }: Executed): QueryResult<R> {
-    const statement = this.#prepared(sql)
-    if (statement.reader) return { rows: statement.all(parameters) as R[] }
+    const { statement, hasRows } = this.#prepared(sql)
+    if (hasRows) return { rows: statement.all(parameters) as R[] }
     const { changes, lastInsertRowid } = statement.run(parameters)
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
   }
@@ -52,13 +57,14 @@ export class Connection implements DatabaseConnection {
     throw new TypeError('rows are not streamed')
   }
 
-  #prepared(sql: string): Database.Statement<unknown[]> {
+  #prepared(sql: string): Prepared {
     const known = this.#statements.get(sql)
     if (known) return known
     if (this.#statements.size >= maxStatements) this.#statements.clear()
     const statement = this.#database.prepare<unknown[]>(sql)
-    this.#statements.set(sql, statement)
-    return statement
+    const prepared = { statement, hasRows: statement.reader }
+    this.#statements.set(sql, prepared)
+    return prepared
   }
 }
 

@@ -5,6 +5,12 @@ import { isBusy } from './connection.js'
 import { migrations } from './migrations.js'
 import { requireWritable } from './require-writable.js'
 
+/**
+ * Pages of the log after which it is copied into the file, which waits for the disk three times: 16 MB, and some forty consent flows. Most pages are
+ * written again and again, and are copied once.
+ */
+const logPages = 4000
+
 /** Milliseconds to wait while other processes open the same file. */
 const patience = 5000
 const memory = ':memory:'
@@ -24,6 +30,7 @@ export function openDatabase(path: string): Database.Database {
     requireOurSchema(database, path)
     enableWal(database)
     database.pragma('synchronous = FULL')
+    database.pragma(`wal_autocheckpoint = ${logPages}`)
     migrate(database)
     return prepared(database)
   } catch (error) {
