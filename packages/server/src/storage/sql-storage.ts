@@ -94,8 +94,23 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     return (...args) => answered(() => engine.transaction(lasting, (unit) => verb(unit, ...args)))
   }
 
+  function togetherAfter<A extends unknown[], F, T>(
+    lasting: Lasting,
+    first: (statement: Statement, ...args: A) => Promise<F>,
+    verb: (unit: Unit, given: F, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T> {
+    return (...args) =>
+      answered(() =>
+        engine.transaction(
+          lasting,
+          (unit, given: F) => verb(unit, given, ...args),
+          (statement) => first(statement, ...args),
+        ),
+      )
+  }
+
   const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
-  const { claimNonce, claiming } = createClaiming(together, nonceLimits)
+  const { claimNonce, claiming } = createClaiming(together, togetherAfter, nonceLimits)
 
   /** Nothing where another instance sweeps. */
   async function sweepUnlessAnother(): Promise<number | undefined> {

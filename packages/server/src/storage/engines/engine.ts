@@ -85,8 +85,17 @@ export interface Engine {
   reading(): Statement
   /** Runs a verb that writes in one statement. Its answer lasts. */
   statement<T>(lasting: Lasting, verb: (statement: Statement) => Promise<T>): Promise<T>
-  /** Runs a verb in a transaction, which is taken back when it rejects. Its answer lasts. */
+  /**
+   * Runs a verb in a transaction, which is taken back when it rejects. Its answer lasts.
+   *
+   * @param first what the transaction begins with: it is sent together with its beginning, and what it gives is there for the verb
+   */
   transaction<T>(lasting: Lasting, verb: (unit: Unit) => Promise<T>): Promise<T>
+  transaction<T, F>(
+    lasting: Lasting,
+    verb: (unit: Unit, given: F) => Promise<T>,
+    first: (statement: Statement) => Promise<F>,
+  ): Promise<T>
   /** Runs what only one instance needs to do at a time, unless another one does. */
   ifNobodyElse(name: string, work: () => Promise<void>): Promise<void>
   /**

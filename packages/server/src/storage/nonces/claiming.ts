@@ -1,13 +1,20 @@
 import type { NonceClaim, NonceLimits } from 'countersign/wire'
-import type { Lasting, Unit } from '../engines/engine.js'
+import type { Lasting, Statement, Unit } from '../engines/engine.js'
 import { StorageError } from '../storage-error.js'
-import { claimNonce, forgetNonces, withNonce } from './nonces.js'
+import { claimNonce, forgetNonces, takeNonce, withNonce } from './nonces.js'
 import type { OfSignedRequest } from './signed-request.js'
 
 /** Makes a verb of what is done in one transaction. */
 export type Together = <A extends unknown[], T>(
   lasting: Lasting,
   verb: (unit: Unit, ...args: A) => Promise<T>,
+) => (...args: A) => Promise<T>
+
+/** The same, where the transaction begins with something that the verb is then given. */
+export type TogetherAfter = <A extends unknown[], F, T>(
+  lasting: Lasting,
+  first: (statement: Statement, ...args: A) => Promise<F>,
+  verb: (unit: Unit, given: F, ...args: A) => Promise<T>,
 ) => (...args: A) => Promise<T>
 
 export interface Claiming {
@@ -19,7 +26,11 @@ export interface Claiming {
   ) => (wanted: W) => Promise<T>
 }
 
-export function createClaiming(together: Together, limits: Required<NonceLimits>): Claiming {
+export function createClaiming(
+  together: Together,
+  togetherAfter: TogetherAfter,
+  limits: Required<NonceLimits>,
+): Claiming {
   const claim = together('nonce', (unit, wanted: NonceClaim) => claimNonce(unit, wanted, limits))
   const forget = together('nonce', forgetNonces)
 
@@ -45,14 +56,17 @@ export function createClaiming(together: Together, limits: Required<NonceLimits>
     claiming(lasting, verb) {
       type Wanted = Parameters<typeof verb>[1]
       const alone = together(lasting, verb)
-      const withClaim = together(lasting, (unit, wanted: Wanted, nonce: NonceClaim) =>
-        withNonce(unit, nonce, limits, () => verb(unit, wanted)),
+      const withClaim = togetherAfter(
+        lasting,
+        (statement, claim: NonceClaim, _wanted: Wanted) => takeNonce(statement, claim),
+        async (unit, before, claim, wanted) =>
+          before === undefined ? undefined : withNonce(unit, { claim, before }, limits, () => verb(unit, wanted)),
       )
       return async (wanted) => {
         const { nonce } = wanted
         if (!nonce) return alone(wanted)
         try {
-          const done = await makingRoom(() => withClaim(wanted, nonce))
+          const done = await makingRoom(() => withClaim(nonce, wanted))
           if (done) return done.outcome
         } catch (error) {
           // What the verb had claimed was taken back with all else.

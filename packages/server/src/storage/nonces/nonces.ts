@@ -7,7 +7,7 @@ import {
   widerNetwork,
 } from 'countersign/wire'
 import { sql } from 'kysely'
-import type { Unit } from '../engines/engine.js'
+import type { Statement, Unit } from '../engines/engine.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes, hashText } from '../engines/stored-bytes.js'
 import type { NonceCountRow, NonceRow } from '../engines/tables.js'
@@ -35,21 +35,23 @@ export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required
   return true
 }
 
+/** Takes the place of a nonce; gives how many of its kind there were before, or undefined: it is held, be it by one that has ended. */
+export async function takeNonce(statement: Statement, claim: NonceClaim): Promise<number | undefined> {
+  return insertNonce(statement, ownedNonce(claim), claim.lifetime)
+}
+
 /**
- * Claims a nonce, and does what is asked with it; undefined: it is held, be it by one that has ended. It is counted last,
- * since the counts are those of a whole network, whose other agents wait for them.
+ * Does what is asked with a nonce that was taken. It is counted last, since the counts are those of a whole network, whose
+ * other agents wait for them.
  */
 export async function withNonce<T>(
   unit: Unit,
-  claim: NonceClaim,
+  { claim, before }: { claim: NonceClaim; before: number },
   limits: Required<NonceLimits>,
   work: () => Promise<T>,
-): Promise<{ outcome: T } | undefined> {
-  const nonce = ownedNonce(claim)
-  const all = await insertNonce(unit, nonce, claim.lifetime)
-  if (all === undefined) return undefined
+): Promise<{ outcome: T }> {
   const outcome = await work()
-  await requireCounted(unit, nonce, all, limits)
+  await requireCounted(unit, ownedNonce(claim), before, limits)
   return { outcome }
 }
 
@@ -103,15 +105,15 @@ async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> 
 }
 
 /** How many there were before; undefined: this one is held. */
-async function insertNonce(unit: Unit, nonce: OwnedNonce, lifetime: number): Promise<number | undefined> {
-  const [inserted] = await nonceInsertions[nonce.kind](unit, { ...nonce, expires_at: unit.now + lifetime })
+async function insertNonce(statement: Statement, nonce: OwnedNonce, lifetime: number): Promise<number | undefined> {
+  const [inserted] = await nonceInsertions[nonce.kind](statement, { ...nonce, lifetime })
   return inserted && Number(inserted.all ?? 0)
 }
 
 const nonceInsertions = { agent: nonceInsertion('agent'), key: nonceInsertion('key') }
 
 function nonceInsertion(kind: NonceRow['kind']) {
-  return keptQuery(({ db }, nonce: Placeholders<Omit<NonceRow, 'id' | 'kind'>>) =>
+  return keptQuery(({ db, clock }, nonce: Placeholders<Omit<OwnedNonce, 'kind'> & { lifetime: number }>) =>
     db
       .insertInto('nonce')
       .values({
@@ -119,7 +121,7 @@ function nonceInsertion(kind: NonceRow['kind']) {
         kind,
         holder: nonce.holder,
         network: nonce.network,
-        expires_at: nonce.expires_at,
+        expires_at: sql<number>`${clock} + ${nonce.lifetime}`,
       })
       .onConflict((conflict) => conflict.column('key_hash').doNothing())
       .returning(allHeld(db, kind).as('all')),

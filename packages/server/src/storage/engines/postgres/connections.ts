@@ -37,6 +37,8 @@ function openPool(url: string, { connections = 10, timeouts = {} }: PoolOptions,
   const pool = new pg.Pool({
     ...common(url),
     Client,
+    // A transaction begins with what is sent in one go.
+    pipeline: true,
     max: connections,
     connectionTimeoutMillis: connection * 1000,
     lock_timeout: lock * 1000,

@@ -13,7 +13,17 @@ import {
 } from 'kysely'
 import type { Client, Pool } from 'pg'
 import { ConnectionDriver } from '../connection-driver.js'
-import type { ConnectionCounts, Engine, Form, Lockable, LockStrength, Locks, Statement, Unit } from '../engine.js'
+import type {
+  ConnectionCounts,
+  Engine,
+  Form,
+  Lasting,
+  Lockable,
+  LockStrength,
+  Locks,
+  Statement,
+  Unit,
+} from '../engine.js'
 import type { Tables } from '../tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
 import { type PoolConnection, PoolDriver } from './pool-driver.js'
@@ -68,10 +78,18 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
   return {
     reading: () => statementOn(askers.disk),
     statement: (lasting, verb) => verb(statementOn(askers[lasting])),
-    transaction: (lasting, verb) =>
+    transaction: <T, F>(
+      lasting: Lasting,
+      verb: (unit: Unit, given?: F) => Promise<T>,
+      first?: (statement: Statement) => Promise<F>,
+    ) =>
       writers[lasting].transaction(async (connection) => {
-        const at = now ? Math.floor(now()) : await readClock(connection)
-        return verb(new Transaction(connection, at))
+        // What is sent in one go is answered in one go.
+        const [at, given] = await Promise.all([
+          now ? Math.floor(now()) : readClock(connection),
+          first?.(new StatementOn(connection, now && Math.floor(now()))),
+        ])
+        return verb(new Transaction(connection, at), given)
       }),
     ifNobodyElse: (name, work) =>
       patient(async (ask) => {
@@ -164,33 +182,41 @@ const lockedBy: Record<LockStrength, (rows: Lockable) => { execute(): Promise<un
   whole: (rows) => rows.forUpdate(),
 }
 
-/** What is done in one transaction. */
-class Transaction implements Unit {
-  readonly now: number
+/** What asks on one connection. */
+class StatementOn implements Statement {
+  readonly at: number | undefined
+  readonly form: Form
   readonly ask: Statement['ask']
-  readonly form = timed
   readonly locking = lockingQuery
   readonly #connection: PoolConnection
   #db: Kysely<Tables> | undefined
 
-  constructor(connection: PoolConnection, now: number) {
-    this.#connection = connection
-    this.now = now
+  /** @param at undefined: the database has its own clock */
+  constructor(connection: PoolConnection, at: number | undefined) {
+    this.at = at
+    this.form = at === undefined ? untimed : timed
     this.ask = askOn(connection)
+    this.#connection = connection
   }
 
-  get at(): number {
-    return this.now
-  }
-
-  get clock(): Unit['clock'] {
-    return timeOf(this.now)
+  get clock(): Statement['clock'] {
+    return this.at === undefined ? databaseClock : timeOf(this.at)
   }
 
   /** Made when it is needed: most queries are written already. */
   get db(): Kysely<Tables> {
     this.#db ??= queriesBy(() => new ConnectionDriver(this.#connection))
     return this.#db
+  }
+}
+
+/** What is done in one transaction. */
+class Transaction extends StatementOn implements Unit {
+  readonly now: number
+
+  constructor(connection: PoolConnection, now: number) {
+    super(connection, now)
+    this.now = now
   }
 
   async exclusive(name: string): Promise<void> {

@@ -29,16 +29,21 @@ export function sqliteEngine(path: string, now?: () => number): Engine {
   const readClock = now ? () => Math.floor(now()) : steadyClock(connections.writtenAt)
   let isClosed = false
 
-  function transaction<T>(lasting: Lasting, verb: (unit: Unit) => Promise<T>): Promise<T> {
-    return writer.write(lasting === 'disk', () => {
+  function transaction<T, F>(
+    lasting: Lasting,
+    verb: (unit: Unit, given?: F) => Promise<T>,
+    first?: (statement: Statement) => Promise<F>,
+  ): Promise<T> {
+    return writer.write(lasting === 'disk', async () => {
       const now = readClock()
-      return verb({ ...statementOn(writer, now), ...locks, now })
+      const unit = { ...statementOn(writer, now), ...locks, now }
+      return first ? verb(unit, await first(unit)) : verb(unit)
     })
   }
 
   return {
     reading: () => statementOn(reader, readClock()),
-    statement: transaction,
+    statement: (lasting, verb) => transaction(lasting, verb),
     transaction,
     ifNobodyElse: (_name, work) => work(),
     keepEvents: (before) => transaction('process', ({ db }) => deleteEvents(db, before)),
