@@ -110,6 +110,9 @@ components:
 })
 
 describe('the configuration of a gateway', () => {
+  const identity = (change: object) => ({ method: 'GET', path: '/a', require: 'identity', ...change })
+  const route = (change: object) => ({ routes: [identity(change)] })
+
   it('is refused with all its mistakes at once, and what may be meant', async () => {
     const routes = [{ method: 'get', path: 'x', require: 'authorized', scop: 'x' }]
     const file = await configuration({ id: 1, upsteam: 'x', routes, limits: { maxbody: 1 } })
@@ -134,6 +137,25 @@ describe('the configuration of a gateway', () => {
       { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
       /upstream: is missing; .*an assertion is addressed to it[\s\S]*trustProxy: must name/,
     ],
+    // G42
+    [{ trustProxy: ['localhost'] }, /trustProxy\[0\]: must be an address or a network, such as 10\.0\.0\.0\/8/],
+    [route({ path: '/caf%E9' }), /routes\[0\]\.path: has bytes that are not UTF-8/],
+    [route({ path: '/%61dmin' }), /routes\[0\]\.path: has encoded characters that need no encoding, such as %61/],
+    [route({ path: '/a%2Fb' }), /routes\[0\]\.path: has an encoded slash/],
+    [route({ path: '/users/:id' }), /routes\[0\]\.path: has :id: a parameter is written \{id\}/],
+    [route({ path: '/a[0-9]+' }), /routes\[0\]\.path: has \[, \] or \|: it is no regular expression/],
+    [route({ path: '/(a|b)' }), /routes\[0\]\.path: has \[, \] or \|/],
+    [route({ method: 'GTE' }), /routes\[0\]\.method: is no method of HTTP that can be read here; did you mean GET\?/],
+    [route({ method: 'DELTE' }), /did you mean DELETE\?/],
+    [route({ method: 'OFTEN' }), /routes\[0\]\.method: is no method of HTTP that can be read here\n/],
+    [
+      { routes: [identity({ path: '/u/{x}' }), identity({ path: '/u/{id}', require: 'none' })] },
+      /routes\[1\]: says otherwise of GET \/u\/\{id\} than routes\[0\] of GET \/u\/\{x\}: keep one/,
+    ],
+    [
+      { mcp: [{ path: '/mcp', tools: { look: 'events.read' } }, { path: '/mcp' }] },
+      /mcp\[1\]\.path: is that of mcp\[0\], too/,
+    ],
     // G31
     [
       { verifyOnly: true, mcp: [{ path: '/mcp', tools: { look: 'events.read' } }] },
@@ -142,6 +164,28 @@ describe('the configuration of a gateway', () => {
   ])('%j is refused', async (change, reason) => {
     const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
     expect(stderr).toMatch(reason)
+  })
+
+  // G42
+  it('is refused where a member of it is there twice', async () => {
+    const file = await configuration({})
+    const text = readFileSync(file, 'utf8')
+      .replace('"require":', '"require":"none","require":')
+      .replace('{', '{"id":"x",')
+    writeFileSync(file, text)
+    const { status, stderr } = await runInProcess('gateway', '--config', file)
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/id: is there twice: keep one[\s\S]*routes\[0\]\.require: is there twice/)
+  })
+
+  it('takes methods of WebDAV, lines twice that say the same, and colons within a segment', async () => {
+    const routes = [
+      identity({ method: 'PROPFIND' }),
+      identity({ path: '/a:b' }),
+      identity({ path: '/a:b' }),
+      identity({ method: 'POST', path: '/a:b', require: 'none' }),
+    ]
+    expect((await loadGatewayConfig(await configuration({ routes }), {})).settings.routes).toHaveLength(4)
   })
 
   it('is overridden by the environment and by a flag, and the manual has every setting', async () => {

@@ -447,6 +447,17 @@ describe('options', () => {
     [{ routes: [{ method: 'GET', path: '/a', require: 'authorization' }] }, /scope/],
     [{ routes: [{ method: 'GET', path: '/a', require: 'identity', scope: 'x' }] }, /scope/],
     [{ routes: [{ method: 'GET', path: '/a', require: 'admin' }] }, /require/],
+    // G42
+    [
+      {
+        routes: [
+          { method: 'GET', path: '/a', require: 'none' },
+          { method: 'GET', path: '/a', require: 'identity' },
+        ],
+      },
+      /routes\[1\] says otherwise of GET \/a than routes\[0\]/,
+    ],
+    [{ mcp: [{ path: '/mcp' }, { path: '/mcp' }] }, /mcp: \/mcp is that of the MCP server/],
   ])('%j are refused', (given, reason) => {
     expect(() => createGateway({ resource, upstream, routes, ...given } as never)).toThrow(reason)
   })

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigurationError } from '../settings/configuration-error.js'
+import { repeatedMembers } from './repeated-members.js'
 
 type Reader = (path: string) => Promise<unknown>
 
@@ -9,7 +10,13 @@ const importDefault: Reader = async (path) =>
   ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
 
 const readers: Readonly<Record<string, Reader>> = {
-  '.json': async (path) => JSON.parse(await readFile(path, 'utf8')) as unknown,
+  '.json': async (path) => {
+    const text = await readFile(path, 'utf8')
+    const content = JSON.parse(text) as unknown
+    const repeated = repeatedMembers(text).map((setting) => ({ setting, problem: 'is there twice: keep one' }))
+    if (repeated.length > 0) throw new ConfigurationError(path, repeated)
+    return content
+  },
   '.js': importDefault,
   '.mjs': importDefault,
   '.ts': importDefault,
@@ -26,6 +33,7 @@ export async function readConfigurationFile(path: string): Promise<object> {
   try {
     content = await read(path)
   } catch (cause) {
+    if (cause instanceof ConfigurationError) throw cause
     throw refuse(problemOf(cause), cause)
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {

@@ -10,6 +10,7 @@ import * as z from 'zod'
 import { upstreamProblem } from '../forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
+import { routeContradictions } from '../routes/route-contradictions.js'
 import type { ProxyName } from '../subrequests/dialects.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)
@@ -30,6 +31,7 @@ function redisProblem(text: string): string | undefined {
 }
 
 const networks = z.array(judged(trustedNetworkProblem)).superRefine((values, context) => {
+  if (values.some((value) => trustedNetworkProblem(value) !== undefined)) return
   const message = trustedNetworksProblem(values)
   if (message !== undefined) context.addIssue({ code: 'custom', message })
 })
@@ -53,10 +55,34 @@ const route = z
       context.addIssue({ code: 'custom', path: [member], message: problem })
   })
 
+const routes = z.array(route).superRefine((values, context) => {
+  for (const { at, problem } of routeContradictions(values))
+    context.addIssue({ code: 'custom', path: [at], message: problem })
+})
+
 const limit = (preset: number) => z.number().positive().max(1_099_511_627_776).default(preset)
 
 /** Scopes by the names of what needs them; an empty text: none of its own. */
 const scopeTable = z.record(text(2048), z.string().max(4096)).optional()
+
+const mcp = z
+  .array(
+    z.strictObject({
+      path: text(1024),
+      connect: text(4096).optional(),
+      tools: scopeTable,
+      resources: scopeTable,
+      prompts: scopeTable,
+      methods: scopeTable,
+    } satisfies Record<keyof McpPath, z.ZodType>),
+  )
+  .superRefine((values, context) => {
+    for (const [at, { path }] of values.entries()) {
+      const first = values.findIndex((other) => other.path === path)
+      const message = `is that of mcp[${first}], too: make one table of both`
+      if (first < at) context.addIssue({ code: 'custom', path: [at, 'path'], message })
+    }
+  })
 
 /** What a configuration may hold. */
 export const gatewayShape = {
@@ -69,19 +95,8 @@ export const gatewayShape = {
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535).default(8080) }).prefault({}),
   admin: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535) }).optional(),
   scopes: z.record(text(256), text(1024)).optional(),
-  routes: z.array(route),
-  mcp: z
-    .array(
-      z.strictObject({
-        path: text(1024),
-        connect: text(4096).optional(),
-        tools: scopeTable,
-        resources: scopeTable,
-        prompts: scopeTable,
-        methods: scopeTable,
-      } satisfies Record<keyof McpPath, z.ZodType>),
-    )
-    .default([]),
+  routes,
+  mcp: mcp.default([]),
   otherwise: z.enum(['refuse', 'pass']).default('refuse'),
   cors: z
     .strictObject({

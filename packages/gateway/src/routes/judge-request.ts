@@ -1,4 +1,5 @@
 import { AAuthError } from 'countersign/resource'
+import { fieldValues } from 'countersign/wire'
 import type { IsClosed } from './closed-paths.js'
 import { requirePlainPath } from './plain-path.js'
 import { requirePlainFields } from './require-plain-fields.js'
@@ -29,7 +30,8 @@ export type Judgement =
 /**
  * Judges a request by its head alone. Pure: it looks at nothing else.
  *
- * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`
+ * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`,
+ * `media_type_unsupported`
  */
 export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: GatewayRules): Judgement {
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
@@ -40,11 +42,25 @@ export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: 
   const need = table.find(head.method, path)
   if (need?.level === 'none') return { verify: false, need }
   if (otherwise === 'pass' && !isSigned(head)) return { verify: false, need }
-  if (need) return { verify: true, need }
+  if (need) {
+    requireSignedCoding(head)
+    return { verify: true, need }
+  }
   const methods = table.methodsAt(path)
   throw methods.length > 0
     ? new AAuthError('method_not_allowed', `Ask for it with ${methods.join(', ')}.`)
     : new AAuthError('not_found', 'There is nothing here that agents may ask for.')
+}
+
+/** `Content-Digest` is of the bytes that come: whoever adds a coding on the way has the API read others (G40). */
+function requireSignedCoding(head: RequestHead): void {
+  const codings = fieldValues(head, 'content-encoding')
+  if (codings.every((coding) => coding.toLowerCase() === 'identity')) return
+  if (!fieldValues(head, 'signature-input').join().includes('"content-encoding"'))
+    throw new AAuthError(
+      'media_type_unsupported',
+      'Cover content-encoding with the signature, or send the body without.',
+    )
 }
 
 const signatureFields: ReadonlySet<string> = new Set(['signature', 'signature-input', 'signature-key'])

@@ -1,3 +1,6 @@
+import { METHODS } from 'node:http'
+import { nearestName } from 'countersign/wire'
+
 /** What `*` stands for: methods that say all of themselves in the request line. `MOVE` and `COPY` name a second place in a header. */
 export const plainMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
@@ -11,5 +14,13 @@ export function methodDistance(method: string, routed: string): number | undefin
 export function methodProblem(routed: unknown): string | undefined {
   if (routed === '*') return undefined
   if (typeof routed !== 'string' || !/^[A-Z][A-Z-]*$/.test(routed)) return 'must be a method in capitals, or *'
-  return ['CONNECT', 'TRACE', 'TRACK'].includes(routed) ? 'is never passed on' : undefined
+  if (['CONNECT', 'TRACE', 'TRACK'].includes(routed)) return 'is never passed on'
+  if (METHODS.includes(routed)) return undefined
+  // Of three letters, all may be the right ones in another order.
+  const near = [...plainMethods].find((method) => sorted(method) === sorted(routed)) ?? nearestName(routed, METHODS)
+  return `is no method of HTTP that can be read here${near === undefined ? '' : `; did you mean ${near}?`}`
+}
+
+function sorted(text: string): string {
+  return [...text].sort().join('')
 }

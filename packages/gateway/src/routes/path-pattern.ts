@@ -1,3 +1,5 @@
+import { ambiguityOf } from './plain-path.js'
+
 /** A pattern of paths, taken apart. */
 export interface PathPattern {
   segments: readonly Segment[]
@@ -14,7 +16,7 @@ export interface Segment {
 }
 
 /** Paths as they are sent: encoded, and with no two ways to write them. */
-const literal = /^[A-Za-z0-9\-._~!$&'()+,=:@%[\]|]*$/
+const literal = /^[A-Za-z0-9\-._~!$&'()+,=:@%]*$/
 
 export function pathPatternProblem(path: unknown): string | undefined {
   if (typeof path !== 'string' || !path.startsWith('/')) return 'must be a path that begins with /'
@@ -24,13 +26,15 @@ export function pathPatternProblem(path: unknown): string | undefined {
     if (part === '' && !last) return 'has an empty segment, and no request with // is passed on'
     if (part === '*' && last) continue
     if (part.includes('*')) return 'may have * as its last segment only: /files/*'
-    if (/^(?:\.|%2e){1,2}$/i.test(part)) return 'has a dot segment, and no request with one is passed on'
+    if (/[[\]|]/.test(part)) return 'has [, ] or |: it is no regular expression, and a parameter is written {id}'
+    if (/^:\w/.test(part)) return `has ${part}: a parameter is written {${part.slice(1)}}`
     const parameters = part.match(/\{[^{}]*\}/g) ?? []
     const rest = part.replaceAll(/\{[^{}]*\}/g, '')
     if (parameters.length > 1) return 'has two parameters in one segment'
     if (!literal.test(rest)) return `has a segment that no path has: ${part}`
   }
-  return undefined
+  const ambiguity = ambiguityOf(path.replaceAll(/\{[^{}]*\}/g, 'x').replace(/\*$/, 'x'))
+  return ambiguity === undefined ? undefined : `has ${ambiguity}, and no request with such a path is passed on`
 }
 
 export function parsePathPattern(path: string): PathPattern {

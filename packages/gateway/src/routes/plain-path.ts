@@ -1,9 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { requireTarget } from 'countersign/wire'
 
-const ambiguous = (what: string) =>
-  new AAuthError('target_ambiguous', `The path has ${what}: send it as a URL parser would, with one way to read it.`)
-
 /** Letters, digits, and `-._~` (RFC 3986 §2.3). */
 const needlesslyEncoded = /%(?:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])/i
 
@@ -16,19 +13,32 @@ const needlesslyEncoded = /%(?:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])/i
  */
 export function requirePlainPath(rawTarget: string): readonly string[] {
   const { path } = requireTarget(rawTarget)
-  if (/%(?![0-9A-Fa-f]{2})/.test(path)) throw ambiguous('a % that encodes nothing')
-  if (needlesslyEncoded.test(path)) throw ambiguous('encoded characters that need no encoding')
+  const problem = ambiguityOf(path)
+  if (problem !== undefined)
+    throw new AAuthError(
+      'target_ambiguous',
+      `The path has ${problem}: send it as a URL parser would, with one way to read it.`,
+    )
+  return path.slice(1).split('/')
+}
+
+/** What makes a path one that can be read in two ways; undefined where nothing does. */
+export function ambiguityOf(path: string): string | undefined {
+  if (/%(?![0-9A-Fa-f]{2})/.test(path)) return 'a % that encodes nothing'
+  const needless = needlesslyEncoded.exec(path)?.[0]
+  if (needless !== undefined) return `encoded characters that need no encoding, such as ${needless}`
+  if (decodeLayer(path) === undefined) return 'bytes that are not UTF-8'
   const segments = path.slice(1).split('/')
   for (const [at, segment] of segments.entries()) {
     const isLast = at === segments.length - 1
-    if (segment === '' && !isLast) throw ambiguous('an empty segment')
+    if (segment === '' && !isLast) return 'an empty segment'
     const read = fullyDecoded(segment)
-    if (/[/\\\p{Cc}]/u.test(read)) throw ambiguous('an encoded slash or control character')
+    if (/[/\\\p{Cc}]/u.test(read)) return 'an encoded slash or control character'
     const name = nameOf(read).replaceAll(/\s+/g, '')
-    if (/^\.+$/.test(name)) throw ambiguous('a dot segment')
-    if (name === '' && segment !== '' && !isLast) throw ambiguous('a segment without a name')
+    if (/^\.+$/.test(name)) return 'a dot segment'
+    if (name === '' && segment !== '' && !isLast) return 'a segment without a name'
   }
-  return segments
+  return undefined
 }
 
 /**
@@ -39,11 +49,8 @@ export function fullyDecoded(segment: string): string {
   let read = segment
   for (let layer = 0; layer < 5 && read.includes('%'); layer++) {
     const decoded = decodeLayer(read)
-    if (decoded === undefined) {
-      // Only the outermost layer must be UTF-8: what is below may be a text with a percent sign.
-      if (layer === 0) throw ambiguous('bytes that are not UTF-8')
-      break
-    }
+    // What is below the outermost layer may be a text with a percent sign.
+    if (decoded === undefined) break
     read = decoded
   }
   return read.replaceAll(/\p{Default_Ignorable_Code_Point}+/gu, '').normalize('NFKC')

@@ -365,6 +365,29 @@ describe('what would make another request of it is refused', () => {
   })
 })
 
+// G40
+describe('a coding of the content that no signature covers', () => {
+  const of: Route[] = [
+    { method: 'POST', path: '/signed', require: 'signature' },
+    { method: 'POST', path: '/open', require: 'none' },
+  ]
+  const coded = (input: string, ...codings: string[]): Asked => ({
+    of,
+    method: 'POST',
+    headers: [['Signature-Input', input], ...codings.map((coding): [string, string] => ['Content-Encoding', coding])],
+  })
+  it('is refused where something is verified', () => {
+    const bare = 'sig1=("@method" "content-digest");created=1'
+    const covered = 'sig1=("@method" "content-digest" "content-encoding");created=1'
+    for (const codings of [['gzip'], ['identity', 'br'], ['identity, gzip'], ['']])
+      expect(refusalOf('/signed', coded(bare, ...codings))).toBe('media_type_unsupported')
+    for (const codings of [[], ['identity'], ['Identity']])
+      expect(refusalOf('/signed', coded(bare, ...codings))).toBe('passed')
+    expect(refusalOf('/signed', coded(covered, 'gzip'))).toBe('passed')
+    expect(refusalOf('/open', coded('', 'gzip'))).toBe('passed')
+  })
+})
+
 describe('what is not listed is refused', () => {
   const of: Route[] = [{ method: 'GET', path: '/events', ...read }]
   it('by its path, its method, and a method that * does not stand for', () => {
