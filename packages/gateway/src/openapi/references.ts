@@ -6,6 +6,12 @@ export function membersOf(value: unknown): [name: string, value: unknown][] {
   return isObject(value) ? Object.entries(value) : []
 }
 
+/** A path's operations, with those of the same document that it refers to. */
+export function resolvedItem(document: Record<string, unknown>, value: unknown): Record<string, unknown> | undefined {
+  const referred = resolved(document, value)
+  return referred && isObject(value) ? { ...referred, ...value } : referred
+}
+
 /** An object, or the one of the same document that it refers to; undefined where there is none. */
 export function resolved(document: Record<string, unknown>, value: unknown): Record<string, unknown> | undefined {
   let found = value

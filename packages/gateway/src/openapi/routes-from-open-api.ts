@@ -1,6 +1,10 @@
 import { type Level, type Route, routeProblems } from '../routes/route.js'
-import { isObject, membersOf, resolved } from './references.js'
+import { joinedRoutes } from './joined-routes.js'
+import { coveredAmong, type LeftOut } from './left-out.js'
+import { isObject, membersOf, resolved, resolvedItem } from './references.js'
 import { type Secured, securityOf } from './security-of.js'
+import { serverPath } from './server-path.js'
+import { writtenPath } from './written-path.js'
 
 /** What a gateway needs to know of an API that is described by OpenAPI. */
 export interface DescribedRoutes {
@@ -18,59 +22,80 @@ const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as 
  * none gets a scope made of its path, to read or to change; one that says that it needs nothing is at the level `none`. What
  * cannot be a route is left out, and so refused by the gateway.
  *
- * @throws TypeError for what is no such description
+ * @throws TypeError for what is no such description, and where a wider route would let pass what is left out
  */
 export function routesFromOpenApi(document: unknown): DescribedRoutes {
   const version = isObject(document) ? document.openapi : undefined
   if (!isObject(document) || typeof version !== 'string' || !/^3\.[01]\./.test(version))
     throw new TypeError('This is no OpenAPI description of version 3.0 or 3.1.')
-  const described: DescribedRoutes = { routes: [], scopes: {}, notes: [] }
-  const base = basePathOf(document)
-  for (const [path, given] of membersOf(document.paths)) {
-    const item = resolved(document, given)
-    if (!item) described.notes.push(`${path} is described elsewhere, and left out.`)
-    else for (const method of methods) addOperation(described, document, { method, path: base + path, item })
+  const described: Described = { document, routes: [], scopes: {}, notes: [], leftOut: [] }
+  const whole = serverPath(document.servers)
+  described.notes.push(...whole.notes)
+  for (const [path, given] of membersOf(document.paths))
+    if (path.startsWith('/')) addPath(described, path, given, whole.path)
+  const { routes, notes } = joinedRoutes(described.routes)
+  const covered = coveredAmong(described.leftOut, routes).map(({ method, path }) => `${method} ${path}`)
+  if (covered.length > 0)
+    throw new TypeError(
+      `These are left out, and a route for more paths would let them pass: ${covered.join(', ')}. Describe them in this document.`,
+    )
+  return { routes, scopes: described.scopes, notes: [...described.notes, ...notes] }
+}
+
+/** What was made of a description so far. */
+interface Described extends DescribedRoutes {
+  document: Record<string, unknown>
+  leftOut: LeftOut[]
+}
+
+function addPath(described: Described, path: string, given: unknown, base: string): void {
+  const { document, notes, leftOut } = described
+  const item = resolvedItem(document, given)
+  if (!item) {
+    notes.push(`${path} is described elsewhere, and left out.`)
+    leftOut.push(...methods.map((method) => ({ method: method.toUpperCase(), path: writtenPath(base + path) })))
+    return
   }
-  return described
+  for (const method of methods) {
+    // HEAD goes with GET.
+    if (item[method] === undefined || (method === 'head' && item.get !== undefined)) continue
+    const operation = resolved(document, item[method])
+    const own = operation?.servers ?? item.servers
+    const server = own === undefined ? { path: base, notes: [] } : serverPath(own)
+    notes.push(...server.notes.filter((note) => !notes.includes(note)))
+    addOperation(described, { method, path: writtenPath(server.path + path), shown: server.path + path, operation })
+  }
 }
 
 interface Place {
   method: (typeof methods)[number]
   path: string
-  item: Record<string, unknown>
+  /** The path in the words of the description. */
+  shown: string
+  operation: Record<string, unknown> | undefined
 }
 
-function addOperation(
-  described: DescribedRoutes,
-  document: Record<string, unknown>,
-  { method, path, item }: Place,
-): void {
-  const operation = resolved(document, item[method])
-  // HEAD goes with GET.
-  if (!operation || (method === 'head' && item.get !== undefined)) return
+function addOperation(described: Described, { method, path, shown, operation }: Place): void {
+  const { document, routes, scopes, notes, leftOut } = described
   const name = method.toUpperCase()
+  if (!operation) {
+    notes.push(`${name} ${shown} is described elsewhere, and left out.`)
+    return void leftOut.push({ method: name, path })
+  }
   const secured = securityOf(document, operation, { isRead: ['get', 'head', 'options'].includes(method), path })
   const route: Route = { method: name, path, ...needOf(secured) }
   const [problem] = routeProblems(route)
-  if (problem)
-    return void described.notes.push(`${name} ${path} is left out: its ${problem.member} ${problem.problem}.`)
-  if (secured.isOpen)
-    described.notes.push(`${name} ${path} needs nothing, as the description says: everybody may ask for it.`)
-  described.routes.push(route)
-  for (const [scope, text] of secured.scopes) {
-    if (!Object.hasOwn(described.scopes, scope)) described.scopes[scope] = text
+  if (problem) {
+    notes.push(`${name} ${shown} is left out: its ${problem.member} ${problem.problem}.`)
+    return void leftOut.push({ method: name, path })
   }
+  if (path !== shown) notes.push(`${name} ${shown} is written as ${path}.`)
+  if (secured.isOpen) notes.push(`${name} ${path} needs nothing, as the description says: everybody may ask for it.`)
+  routes.push(route)
+  for (const [scope, text] of secured.scopes) if (!Object.hasOwn(scopes, scope)) scopes[scope] = text
 }
 
 function needOf({ isOpen, scopes }: Secured): { require: Level; scope?: string } {
   if (isOpen) return { require: 'none' }
   return { require: 'authorization', scope: [...scopes.keys()].join(' ') }
-}
-
-/** The path of the first server, which is in front of all paths. */
-function basePathOf({ servers }: Record<string, unknown>): string {
-  const first: unknown = Array.isArray(servers) ? servers[0] : undefined
-  const url = isObject(first) && typeof first.url === 'string' ? first.url : '/'
-  if (!URL.canParse(url, 'https://api.example') || url.includes('{')) return ''
-  return new URL(url, 'https://api.example').pathname.replace(/\/+$/, '')
 }

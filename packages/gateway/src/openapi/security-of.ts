@@ -1,3 +1,4 @@
+import { percentEncoded } from './percent-encoded.js'
 import { isObject, membersOf, resolved } from './references.js'
 
 /** What an operation asks for. */
@@ -24,13 +25,19 @@ export function securityOf(
   if (isOpen) return { isOpen, scopes: new Map() }
   const first: unknown = Array.isArray(alternatives) ? alternatives[0] : undefined
   const named = membersOf(first).flatMap(([, names]) => (Array.isArray(names) ? names : []))
-  const usable = named.filter((name): name is string => typeof name === 'string' && scopeForm.test(name))
-  if (usable.length === 0) return { isOpen, scopes: new Map([made(path, isRead)]) }
+  if (named.length === 0) return { isOpen, scopes: new Map([made(path, isRead)]) }
   const described = descriptionsIn(document)
-  return { isOpen, scopes: new Map(usable.map((name) => [name, described.get(name) ?? name])) }
+  const scopes = named.map((given): [string, string] => {
+    const name = String(given)
+    return [scopeOf(name), described.get(name) ?? name]
+  })
+  return { isOpen, scopes: new Map(scopes) }
 }
 
-const scopeForm = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/
+/** A name of any letters as one that tokens have: none is left out, which would allow more. */
+function scopeOf(name: string): string {
+  return name.replaceAll(/[^\x21\x23-\x5b\x5d-\x7e]+/g, percentEncoded)
+}
 
 function isEmpty(alternative: unknown): boolean {
   return isObject(alternative) && Object.keys(alternative).length === 0

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AAuthError } from 'countersign/resource'
+import {
+  createRouteTable,
+  type DescribedRoutes,
+  judgeRequest,
+  readDescription,
+  routesFromOpenApi,
+} from 'countersign-gateway'
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+/** The routes of a description, after its head. */
+async function routesOf(yaml: string): Promise<DescribedRoutes> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-openapi-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'openapi.yaml')
+  writeFileSync(file, `openapi: 3.1.0\ninfo: { title: a, version: '1' }\n${yaml}`)
+  return routesFromOpenApi(await readDescription(file))
+}
+
+function needed({ routes }: DescribedRoutes, method: string, rawTarget: string): string {
+  try {
+    const rules = { table: createRouteTable(routes), otherwise: 'refuse' } as const
+    const { need } = judgeRequest({ method, rawTarget, rawHeaders: ['Host', 'api.example'] }, rules)
+    return [need?.level, need?.scope].filter(Boolean).join(' ')
+  } catch (error) {
+    if (error instanceof AAuthError) return error.code
+    throw error
+  }
+}
+
+const open = '{ get: { security: [] } }'
+const closed = '{ get: { security: [{ o: [admin] }] } }'
+
+// G41
+describe('routes from a description are never weaker than it says', () => {
+  it.each([
+    ['two parameters in a segment', '/files/{name}', '/files/{a}-{b}', '/files/x-y', 'authorization admin'],
+    ['letters that are encoded', '/{page}', '/größe', '/gr%C3%B6%C3%9Fe', 'authorization admin'],
+    ['a blank', '/{page}', '/my file', '/my%20file', 'authorization admin'],
+    ['what needs no encoding', '/{page}', '/%61dmin', '/admin', 'authorization admin'],
+    ['brackets', '/{page}', '/a[b]', '/a[b]', 'authorization admin'],
+    ['a query', '/', '/?Action=Delete', '/?Action=Delete', 'authorization admin'],
+    ['two names of a parameter', '/u/{x}', '/u/{id}', '/u/1', 'authorization admin'],
+    ['two parameters in a part of a segment', '/r/{x}', '/r/of-{a}-{b}.pdf', '/r/of-1-2.pdf', 'authorization admin'],
+    ['the same, elsewhere', '/r/{x}', '/r/of-{a}-{b}.pdf', '/r/other', 'none'],
+  ])('with %s', async (_, first, second, target, need) => {
+    for (const paths of [
+      [first, second],
+      [second, first],
+    ]) {
+      const lines = paths.map((path) => `  "${path}": ${path === first ? open : closed}\n`)
+      expect(needed(await routesOf(`paths:\n${lines.join('')}`), 'GET', target)).toBe(need)
+    }
+  })
+
+  it('with merge keys', async () => {
+    const described = await routesOf(
+      'security: []\nx-s: &s { security: [{ o: [admin] }] }\npaths:\n  /a: { get: { <<: *s, summary: x } }\n  /b:\n    <<: { get: *s }\n',
+    )
+    expect(['/a', '/b'].map((path) => needed(described, 'GET', path))).toEqual([
+      'authorization admin',
+      'authorization admin',
+    ])
+  })
+
+  it('with names of scopes that no token has', async () => {
+    const described = await routesOf(
+      'paths:\n  /a: { get: { security: [{ o: [events.read, "admin access"] }] } }\n  /b: { get: { security: [{ o: ["été"], p: [7] }] } }\n',
+    )
+    expect(needed(described, 'GET', '/a')).toBe('authorization events.read admin%20access')
+    expect(needed(described, 'GET', '/b')).toBe('authorization %C3%A9t%C3%A9 7')
+    expect(described.scopes).toMatchObject({ 'admin%20access': 'admin access', '%C3%A9t%C3%A9': 'été' })
+  })
+
+  it('with operations beside a reference', async () => {
+    const described = await routesOf(
+      `paths:\n  /{x}: ${open.replace('get', 'post')}\n  /a: { $ref: '#/components/pathItems/A', post: { security: [{ o: [admin] }] } }\ncomponents: { pathItems: { A: ${open} } }\n`,
+    )
+    expect(needed(described, 'POST', '/a')).toBe('authorization admin')
+    expect(needed(described, 'GET', '/a')).toBe('none')
+  })
+
+  it.each([
+    ['a path', `  /docs/{page}: ${open}\n  /docs/internal: { $ref: './x.yaml' }\n`, /GET \/docs\/internal/],
+    [
+      'an operation',
+      `  /docs/{page}: ${open}\n  /docs/internal: { get: { $ref: './x.yaml' } }\n`,
+      /GET \/docs\/internal\. /,
+    ],
+    ['a parameter', `  /{a}/{b}: ${open}\n  /docs/{page}: { $ref: './x.yaml' }\n`, /GET \/docs\/\{page\}/],
+  ])('since %s that is described elsewhere and let pass by another route is refused', async (_, paths, list) => {
+    await expect(routesOf(`paths:\n${paths}`)).rejects.toThrow(list)
+  })
+
+  it('and what is left out is refused where no route lets it pass', async () => {
+    const described = await routesOf(
+      `paths:\n  /docs: ${open}\n  /docs/internal: { $ref: './x.yaml' }\n  /docs/help: { get: { security: [] }, post: { $ref: './x.yaml' } }\n  /{x}: { post: { security: [] } }\n  /odd//path: ${open}\n  x-foo: ${open}\n`,
+    )
+    expect(described.routes.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /docs',
+      'GET /docs/help',
+      'POST /{x}',
+    ])
+    expect(needed(described, 'GET', '/docs/internal')).toBe('not_found')
+    expect(needed(described, 'POST', '/docs/help')).toBe('method_not_allowed')
+    expect(described.notes.join('\n')).toMatch(
+      /POST \/docs\/help is described elsewhere[\s\S]*GET \/odd\/\/path is left out/,
+    )
+  })
+})
+
+describe('the path of a server', () => {
+  it.each([
+    ['{ url: "https://x/v1/" }', '/v1/a', /^$/],
+    ['{ url: /v1/../v2 }', '/v2/a', /^$/],
+    [
+      '{ url: "https://x/{v}", variables: { v: { default: v3 } } }',
+      '/v3/a',
+      /taken with its defaults: https:\/\/x\/v3/,
+    ],
+    ['{ url: "https://x/{v}" }', '/a', /has no path that can be read/],
+    ['{ url: "https://x/v1" }, { url: "https://x/v2" }', '/v1/a', /The server with the path \/v2 is left out/],
+  ])('%s', async (servers, path, note) => {
+    const { routes, notes } = await routesOf(`servers: [${servers}]\npaths:\n  /a: ${closed}\n`)
+    expect(routes[0]?.path).toBe(path)
+    expect(notes.join('\n')).toMatch(note)
+  })
+
+  it('is that of the path or operation where these have their own', async () => {
+    const own = (path: string) => `servers: [{ url: ${path} }]`
+    const { routes } = await routesOf(
+      `${own('/v1')}\npaths:\n  /a: ${closed}\n  /b: { ${own('/v2')}, get: {}, put: { ${own('/v3')} } }\n`,
+    )
+    expect(routes.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /v1/a', 'GET /v2/b', 'PUT /v3/b'])
+  })
+})
