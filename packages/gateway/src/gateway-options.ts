@@ -14,8 +14,13 @@ export interface GatewayLimits {
   connectionsPerAddress?: number | undefined
   /** Largest body in bytes, where a route says no other. @default 16 MiB */
   maxBody?: number | undefined
-  /** Bytes on disk that all uploads may take together; a body of up to 1 MiB stays in memory. @default 1 GiB */
+  /** Bytes on disk that all uploads may take together; a body of up to 1 MiB stays in memory, where there is room. @default 1 GiB */
   uploads?: number | undefined
+  /**
+   * Bytes in memory that the content of all requests may take together. Beyond it uploads go to disk, and messages of MCP and for the
+   * documents' paths get 503. @default 256 MiB
+   */
+  memory?: number | undefined
   /** Seconds that a body may take in all. @default 120 */
   bodyTime?: number | undefined
   /** Seconds without a byte of a body. @default 15 */
@@ -85,6 +90,7 @@ export const defaultLimits: Required<{ [Name in Exclude<keyof GatewayLimits, 'co
   connections: 4096,
   maxBody: 16 * 1_048_576,
   uploads: 1024 * 1_048_576,
+  memory: 256 * 1_048_576,
   bodyTime: 120,
   stallTime: 15,
   connectTime: 5,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { ReceivedMessage, SocketEvent } from 'countersign'
+import type { ReceivedMessage, SocketEvent, Upload } from 'countersign'
 import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
 import { AAuthError, type VerifiedRequest, whenEnded } from 'countersign/resource'
 import {
@@ -114,11 +114,12 @@ function headOf({ method = 'GET', url = '/', rawHeaders }: IncomingMessage) {
 function answerDirectly(
   exchange: Exchange,
   setup: GatewaySetup,
-  { connections, streams }: GatewayShared,
+  shared: GatewayShared,
   { pageHeaders, followed }: { pageHeaders: PageHeaders; followed: Followed },
 ): boolean {
   const { incoming, outgoing, upgrade } = exchange
   const { resource, cors, rules } = setup
+  const { connections, streams } = shared
   const head = headOf(incoming)
   const path = head.rawTarget.split('?', 1)[0] ?? ''
   const mcp = setup.mcp.get(path)
@@ -138,22 +139,26 @@ function answerDirectly(
   if (mcp) requirePlainFields(head)
   const publish: Handler = (request, received) => resource.handler(request, received)
   const handler = mcp ? serveMcp(incoming, mcp, { setup, connections, streams, followed }) : publish
-  listen(exchange, handler, setup, pageHeaders)
+  listen(exchange, handler, setup, { pageHeaders, spool: shared.spool })
   return true
 }
 
 const publishedMethods: ReadonlySet<string> = new Set(['GET', 'POST'])
 
-/** Has a Web handler answer, for pages too. */
+/** Has a Web handler answer, for pages too. Content is read when nothing else can refuse the request, and not before. */
 function listen(
   { incoming, outgoing, waits }: Exchange,
   handler: Handler,
   { origin, clientAddress, limits }: GatewaySetup,
-  pageHeaders: PageHeaders,
+  { pageHeaders, spool }: { pageHeaders: PageHeaders; spool: Spool },
 ): void {
-  const late = setTimeout(() => incoming.complete || outgoing.destroy(), limits.bodyTime * 1000)
-  outgoing.once('close', () => clearTimeout(late))
-  if (waits) outgoing.writeContinue()
+  const messageLimits = { ...limits, maxBody: longestMessage, isMessage: true }
+  const upload = (): Upload => {
+    requireFitting(incoming, longestMessage)
+    const kept = new KeptUpload(incoming, messageLimits, spool, () => waits && outgoing.writeContinue())
+    outgoing.once('close', () => void kept.discard())
+    return kept.asMessage()
+  }
   // What no handler is given has no others.
   for (const [name, value] of pageHeaders) outgoing.setHeader(name, value)
   createNodeListener(
@@ -162,7 +167,7 @@ function listen(
       showToPages(response.headers, pageHeaders)
       return response
     },
-    { origin: origin.origin, clientAddress, maxBody: longestMessage, replaceGlobals: false },
+    { origin: origin.origin, clientAddress, upload, replaceGlobals: false },
   )(incoming, outgoing)
 }
 

@@ -1,8 +1,29 @@
+import { connect } from 'node:net'
+import { type CountersignEvent, createSigner, generatePrivateJwk } from 'countersign'
+import { january, type KeyReference, signRequest } from 'countersign/wire'
 import { createGateway, type GatewayOptions } from 'countersign-gateway'
 import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { agent, byToken, id, json, resourceSigner } from '../../countersign/test/resource/events-resource.js'
+import {
+  agent,
+  byToken,
+  id,
+  json,
+  openResource,
+  resourceSigner,
+} from '../../countersign/test/resource/events-resource.js'
 import { exchange, message, openGateway, signedLines, statusOf } from './gateway-stage.js'
+
+const stranger = await createSigner(await generatePrivateJwk())
+
+/** The lines of a request that somebody signed of whom nothing but a key is known. */
+async function strangersLines(path: string, init: RequestInit): Promise<string[]> {
+  const { kty, crv, x } = stranger.jwk as Record<string, string>
+  const signatureKey = { scheme: 'hwk', jwk: { kty, crv, x } } as KeyReference
+  const request = new Request(`${id}${path}`, init)
+  const { headers } = await signRequest(request, { profile: january.signing, signer: stranger, signatureKey })
+  return ['Host: api.example', ...[...headers].map(([name, value]) => `${name}: ${value}`)]
+}
 
 const mcp = [{ path: '/mcp', tools: { look: 'events.read', change: 'events.write' } }]
 const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
@@ -51,6 +72,120 @@ describe('an MCP server behind the gateway', () => {
     expect(statusOf(await exchange(port, message(['GET /mcp HTTP/1.1', 'Host: api.example'])))).toBe(401)
     expect(arrived).toEqual([])
     expect(statusOf(await exchange(port, message(['GET /others HTTP/1.1', 'Host: api.example'])))).toBe(200)
+  })
+
+  // G36
+  it.each(['/mcp', '/resource/token'])('is asked for no content at %s that nothing is verified of', async (path) => {
+    const { port, arrived } = await openMcp()
+    const strangers = [
+      ['Host: api.example', 'Content-Type: application/json'],
+      (await signedLines('/other', json(call('look')))).slice(1),
+      await strangersLines(path, json(call('look'))),
+    ]
+    for (const lines of strangers)
+      for (const more of [
+        ['Content-Length: 1000000'],
+        ['Transfer-Encoding: chunked'],
+        ['Content-Length: 1000000', 'Expect: 100-continue'],
+      ]) {
+        const head = [`POST ${path} HTTP/1.1`, ...lines, ...more]
+        // The connection is closed by the gateway: nothing more is waited for.
+        const answer = await exchange(port, `${head.join('\r\n')}\r\n\r\n`, 3000)
+        expect(answer).toMatch(/^HTTP\/1\.1 401 /)
+        expect(answer).toMatch(/connection: close/i)
+      }
+    expect(arrived).toEqual([])
+  })
+
+  it('with a token that ended is told all that the message needs, and what it needed is told', async () => {
+    const events: CountersignEvent[] = []
+    const { port, send } = await openMcp({ resource: openResource({ onEvent: (event) => void events.push(event) }) })
+    expect(statusOf(await send(call('look')))).toBe(200)
+    const key = await byToken('events.read', { exp: Math.floor(Date.now() / 1000) - 5 })
+    const text = JSON.stringify(call('look'))
+    const lines = await signedLines('/mcp', json(call('look')), key)
+    const answer = await exchange(port, message([...lines, `Content-Length: ${text.length}`], text))
+    expect(answer).toMatch(/^HTTP\/1\.1 401 [\s\S]*agent-auth: [^\r]*resource_token=/i)
+    const verified = events.filter((event) => event.kind === 'request' && event.role === 'resource')
+    expect(verified).toMatchObject([
+      { route: 'authorization', outcome: 'ok' },
+      { route: 'authorization', outcome: 'auth_token_expired' },
+    ])
+  })
+
+  it('takes a message in once its signature is verified, and then says so', async () => {
+    const { port, arrived } = await openMcp()
+    const text = JSON.stringify(call('look'))
+    const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read'))
+    const head = [...lines, `Content-Length: ${text.length}`, 'Expect: 100-continue', 'Connection: close']
+    expect(await exchange(port, [`${head.join('\r\n')}\r\n\r\n`, text])).toMatch(
+      /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /,
+    )
+    const other = await signedLines('/mcp', json(call('look')), await byToken('events.read'))
+    const changed = text.replace('look', 'lock')
+    expect(statusOf(await exchange(port, message([...other, `Content-Length: ${text.length}`], changed)))).toBe(401)
+    expect(arrived).toHaveLength(1)
+  })
+
+  // G36
+  it('takes no more messages in than there is room for, and uploads go to disk then', async () => {
+    const { port, arrived } = await openMcp({ limits: { memory: 1000 } })
+    const text = JSON.stringify({ ...call('look'), more: 'x'.repeat(700) })
+    const head = async () => {
+      const init = json(JSON.parse(text) as object)
+      return [...(await signedLines('/mcp', init, await byToken('events.read'))), `Content-Length: ${text.length}`]
+    }
+    const half = connect(port, '127.0.0.1')
+    half.on('error', () => undefined)
+    half.write(`${(await head()).join('\r\n')}\r\n\r\n${text.slice(0, -1)}`)
+    const send = async () => statusOf(await exchange(port, message(await head(), text)))
+    await expect.poll(send).toBe(503)
+    const upload = message(['POST /other HTTP/1.1', 'Host: api.example', 'Content-Length: 5000'], 'y'.repeat(5000))
+    expect(statusOf(await exchange(port, upload))).toBe(200)
+    expect(arrived.at(-1)?.body).toBe('y'.repeat(5000))
+    half.destroy()
+    await expect.poll(send).toBe(200)
+    await expect.poll(send).toBe(200)
+  })
+
+  // G36
+  it('gets no message with more members and items than are worth their time', async () => {
+    const { send, arrived } = await openMcp()
+    const many = Object.fromEntries(Array.from({ length: 20_001 }, (_, at) => [`k${at}`, 1]))
+    const items = Array.from({ length: 20_001 }, () => ({}))
+    for (const more of [{ many }, { items }]) expect(statusOf(await send({ ...call('look'), ...more }))).toBe(413)
+    expect(arrived).toEqual([])
+    const text = { ...call('look'), text: '[{,'.repeat(20_001), few: items.slice(0, 9000) }
+    expect(statusOf(await send(text))).toBe(200)
+  })
+
+  // M10
+  it('gets no header of MCP in other letters, also with GET and DELETE', async () => {
+    const { send, port, arrived } = await openMcp()
+    for (const line of [
+      'Mcp_Session_Id: a',
+      'mcp.name: change',
+      'MCP_METHOD: tools/list',
+      'Mcp-Session_Id: a',
+      '_Mcp-Name: x',
+    ])
+      expect(statusOf(await send(call('look'), [line]))).toBe(400)
+    for (const method of ['GET', 'DELETE']) {
+      const lines = await signedLines('/mcp', { method }, await byToken('events.read'))
+      expect(statusOf(await exchange(port, message([...lines, 'Mcp_Session_Id: a'])))).toBe(400)
+    }
+    expect(arrived).toEqual([])
+  })
+
+  // G01
+  it('is told of nobody whose name no header can have', async () => {
+    const { port, arrived } = await openMcp()
+    for (const sub of ['persön', '人', 'a\r\nX-AAuth-Scope: all']) {
+      const text = JSON.stringify(call('look'))
+      const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read', { sub }))
+      expect(statusOf(await exchange(port, message([...lines, `Content-Length: ${text.length}`], text)))).toBe(502)
+    }
+    expect(arrived).toEqual([])
   })
 
   // G32

@@ -22,8 +22,13 @@ export async function contentDigest(body: Uint8Array): Promise<string> {
  *
  * @throws AAuthError `digest_malformed`, `digest_mismatch`
  */
-export async function requireContentDigest(header: string, body: Uint8Array): Promise<void> {
-  for (const [algorithm, expected] of parseContentDigest(header)) {
+export function requireContentDigest(header: string, body: Uint8Array): Promise<void> {
+  return requireDigests(parseContentDigest(header), body)
+}
+
+/** @throws AAuthError `digest_mismatch` for content that does not have all of them */
+export async function requireDigests(expectedDigests: ContentDigests, body: Uint8Array): Promise<void> {
+  for (const [algorithm, expected] of expectedDigests) {
     const actual = await digests[algorithm](body)
     if (expected !== serializeBase64(actual)) throw digestMismatch(algorithm)
   }

@@ -22,7 +22,7 @@ export interface ReceivedMessage {
 
 /**
  * Content that is taken in only when nothing else can refuse the request any more, and that need not fit into memory: a proxy
- * keeps it until it is whole, and sends it on. What is verified has an empty `body` then.
+ * keeps it until it is whole, and sends it on.
  */
 export interface Upload {
   /** Whether the head of the message announces content, be it empty. */
@@ -34,6 +34,8 @@ export interface Upload {
    * @throws AAuthError `digest_mismatch`, `body_too_large`, `body_incomplete`
    */
   take(digests: ContentDigests | undefined): Promise<void>
+  /** The content, once it was taken in. @default it is not in memory, and what is verified has an empty `body` */
+  content?(): Uint8Array
 }
 
 /** Digests by algorithm, as base64; at least one. */

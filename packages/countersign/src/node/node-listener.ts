@@ -2,7 +2,7 @@ import type { ResourceEdition } from '../editions/edition.js'
 import { januaryResource } from '../editions/january/january-resource.js'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import { keepContent } from '../httpsig/receive-request.js'
-import type { ReceivedMessage } from '../httpsig/received-message.js'
+import type { ReceivedMessage, Upload } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { ClientAddress } from './client-address.js'
@@ -21,6 +21,11 @@ export interface NodeListenerOptions {
   edition?: Pick<ResourceEdition, 'writeRefusal'>
   /** Largest body in bytes; more is answered 413. @default 1 MiB */
   maxBody?: number
+  /**
+   * Has content taken in when the handler verifies its message, and not before: the handler gets a request without content, and `upload`
+   * with the message. May throw an AAuthError for what is refused by its head. @default all of it is read first
+   */
+  upload?: ((incoming: NodeRequest, outgoing: NodeResponse) => Upload) | undefined
   /**
    * Finds the address of the client behind proxies: without it, everybody behind one proxy counts as one address, also
    * where sign-ins are limited. `createClientAddress` fits. @default the peer of the connection
@@ -63,12 +68,12 @@ export function createNodeListener(
 
 async function answer(
   handler: Handler,
-  { origin, edition = januaryResource, maxBody = 1_048_576, clientAddress }: NodeListenerOptions,
+  { origin, edition = januaryResource, maxBody = 1_048_576, clientAddress, upload: uploadOf }: NodeListenerOptions,
   incoming: NodeRequest,
   outgoing: NodeResponse,
 ): Promise<void> {
   const direct = receiveIncoming(incoming)
-  const received = clientAddress
+  let received = clientAddress
     ? { ...direct, remoteAddress: clientAddress(direct.remoteAddress, direct.rawHeaders) }
     : direct
   async function refuse(error: unknown): Promise<void> {
@@ -81,9 +86,11 @@ async function answer(
     await sendResponse(new Response(body, { status, headers }), outgoing, received.method)
   }
 
-  let body: Uint8Array
+  let body: Uint8Array = noContent
   try {
-    body = await requireBody(received, maxBody)
+    requireReadable(received)
+    if (uploadOf) received = { ...received, upload: uploadOf(incoming, outgoing) }
+    else body = await requireBody(received, maxBody)
   } catch (error) {
     return refuse(error)
   }
@@ -92,6 +99,7 @@ async function answer(
   let isAnswered = false
   outgoing.once('close', () => isAnswered || request.abort())
   const response = await handler(request, Object.assign(received, { [answeredBy]: outgoing }))
+  if (uploadOf && !outgoing.headersSent) refuseTheRest(incoming, outgoing)
   try {
     await sendResponse(response, outgoing, received.method)
     isAnswered = true
@@ -103,9 +111,10 @@ async function answer(
 /** Methods that are left to the handler, among others (RFC 9110 §15.5.6). */
 const handedOn = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
-/** The body of a message that a `Request` can be made of. */
-async function requireBody(received: ReceivedMessage, maxBody: number): Promise<Uint8Array> {
-  const { method, rawTarget } = received
+const noContent = new Uint8Array(0)
+
+/** A head that a `Request` can be made of. */
+function requireReadable({ method, rawTarget }: ReceivedMessage): void {
   if (!rawTarget.startsWith('/')) throw new AAuthError('target_ambiguous', 'The request target is not a path.')
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(method)) {
     throw new AAuthError('method_not_allowed', `${method.toUpperCase()} is not answered.`)
@@ -115,6 +124,10 @@ async function requireBody(received: ReceivedMessage, maxBody: number): Promise<
     throw new AAuthError('request_malformed', `Write the method in capitals: ${method.toUpperCase()}.`)
   }
   if (!/^[\w!#$%&'*+.^`|~-]+$/.test(method)) throw new AAuthError('request_malformed', 'The method is no token.')
+}
+
+async function requireBody(received: ReceivedMessage, maxBody: number): Promise<Uint8Array> {
+  const { method } = received
   const body = await received.body(maxBody)
   if (body.length > 0 && (method === 'GET' || method === 'HEAD')) {
     throw new AAuthError('request_malformed', `A ${method} request has no body.`)

@@ -31,7 +31,7 @@ import { type EndpointOrigins, requireEndpointOrigins } from '../protocol/endpoi
 import { requireIdentifier } from '../protocol/identifier.js'
 import { requireOwnSigner } from '../tokens/require-own-signer.js'
 import { type RateLimit, requireRate } from './rate-limit.js'
-import { tellRequest } from './tell-request.js'
+import { type ToldRequest, tellRequest } from './tell-request.js'
 import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
 
 /** What a resource accepts from agents that speak another form of the protocol; each member is weaker than its default. */
@@ -115,6 +115,12 @@ export interface ResourceOptions {
   allowInsecureLoopback?: boolean | undefined
   /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
   allowPath?: boolean | undefined
+}
+
+/** Who is told what is learnt of a request while it is verified. */
+interface Told {
+  identify?: (agent: Refused) => void
+  onLevel?: (level: Requirement) => void
 }
 
 const resourceOptions = {
@@ -302,14 +308,17 @@ export function createResource(options: ResourceOptions): Resource {
     if (!tell) return judge(message, required)
     const { method, rawTarget: target } = message
     const signatureKey = () => fieldValues(message, 'signature-key').join(', ')
-    const told = { route: required.require, method, target, signatureKey }
-    return tellRequest(tell, edition.signing, told, (identify) => judge(message, required, identify))
+    const told: ToldRequest = { route: required.require, method, target, signatureKey }
+    const onLevel = (level: Requirement): void => {
+      told.route = level
+    }
+    return tellRequest(tell, edition.signing, told, (identify) => judge(message, required, { identify, onLevel }))
   }
 
   async function judge<R extends Requirement>(
     message: ReceivedMessage,
     required: VerifyRequestOptions<R>,
-    identify?: (agent: Refused) => void,
+    { identify, onLevel }: Told = {},
   ): Promise<VerifiedRequest<R>> {
     const byLevel = required.require === 'authorization' ? authorizationOptions : signatureOptions
     const verified = await challenging(required.require, () => verifySignature(message, byLevel))
@@ -320,8 +329,18 @@ export function createResource(options: ResourceOptions): Resource {
     const { authorization } = resolved
     if (revocations && authorization && !authorization.expired)
       await revocations.requireUnrevoked(authorization.claims, ownAgent ? id : undefined)
-    const judged = protocol.judge(verified, required)
+    // A token that ended is refused for what the content needs, so that the challenge says all of it.
+    const isLate = required.byContent !== undefined && authorization?.expired === true
+    let judged = isLate ? undefined : protocol.judge(verified, required)
     if (verified.takeUpload) await challenging(required.require, verified.takeUpload)
+    const content = message.upload?.content?.()
+    if (!judged || required.byContent || content) {
+      const whole = content ? { ...verified, body: content } : verified
+      const need = await required.byContent?.(whole.body)
+      if (need) requireVerifyOptions(need, { id, scopes: declared })
+      onLevel?.(need?.require ?? required.require)
+      judged = protocol.judge(whole, need ?? required) as VerifiedRequest<R>
+    }
     // Last, so that nothing is remembered of a request that is refused: a stranger sends as many as the server takes.
     const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
     const orIdentify = judged.agent === undefined ? protocol.levelAbove('signature') : undefined

@@ -6,6 +6,7 @@ import { describeRefusal, type Refused } from '../lib/refusal.js'
 
 /** What is told of a request. */
 export interface ToldRequest {
+  /** May become another one until the request is over. */
   route: string
   method: string
   /** Path and query. */
@@ -18,14 +19,23 @@ export interface ToldRequest {
 export async function tellRequest<T>(
   tell: Tell,
   signing: SigningProfile,
-  { route, method, target, signatureKey }: ToldRequest,
+  request: ToldRequest,
   work: (identify: (agent: Refused) => void) => Promise<T>,
 ): Promise<T> {
+  const { method, target, signatureKey } = request
   const began = performance.now()
   const path = target.split('?', 1)[0]?.slice(0, 256)
   let verified: Refused | undefined
   const told = (outcome: string, status?: number): void =>
-    tell({ kind: 'request', route, outcome, status, method, path, duration: (performance.now() - began) / 1000 })
+    tell({
+      kind: 'request',
+      route: request.route,
+      outcome,
+      status,
+      method,
+      path,
+      duration: (performance.now() - began) / 1000,
+    })
   try {
     const done = await work((agent) => {
       verified = agent

@@ -1,4 +1,5 @@
 import type { Requirement } from '../editions/verified-request.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
 import { nearestName } from '../lib/nearest-name.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
 import { warnOnce } from '../lib/warn-once.js'
@@ -9,12 +10,21 @@ export interface VerifyRequestOptions<R extends Requirement> {
   require: R
   /** Space-separated values that the auth token must all have; with `authorization` only, and required there. */
   scope?: string
+  /**
+   * For content that says what it needs, as a message does: called once it was taken in, when nothing else can refuse the request. What it
+   * gives is required, too. @default nothing more is
+   */
+  byContent?: ((content: Uint8Array) => MaybePromise<Need | undefined>) | undefined
 }
+
+/** What content needs. */
+export type Need = Pick<VerifyRequestOptions<Requirement>, 'require' | 'scope'>
 
 /** With what the adapters take besides. */
 const verifyRequestOptions = {
   require: true,
   scope: true,
+  byContent: true,
   mountPath: true,
 } as const satisfies Record<keyof VerifyRequestOptions<Requirement> | 'mountPath', true>
 

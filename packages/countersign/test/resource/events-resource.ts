@@ -25,7 +25,7 @@ export function openResource(options: Pick<ResourceOptions, 'maxBody' | 'onEvent
   return createResource({ id, signer: resourceSigner, authServer, fetch, scopes, ...options })
 }
 
-export async function byToken(scope: string): Promise<KeyReference> {
+export async function byToken(scope: string, more: { sub?: string; exp?: number } = {}): Promise<KeyReference> {
   const claims = {
     iss: authServer,
     aud: id,
@@ -34,6 +34,7 @@ export async function byToken(scope: string): Promise<KeyReference> {
     scope,
     cnf: { jwk: agentSigner.jwk },
     exp: Math.floor(Date.now() / 1000) + 600,
+    ...more,
   }
   return { scheme: 'jwt', jwt: await issueToken(january.tokens.auth, claims, { signer: issuerSigner }) }
 }

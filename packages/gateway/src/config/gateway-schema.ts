@@ -116,6 +116,7 @@ export const gatewayShape = {
       connectionsPerAddress: whole(1_000_000).optional(),
       maxBody: limit(defaultLimits.maxBody),
       uploads: limit(defaultLimits.uploads),
+      memory: limit(defaultLimits.memory),
       bodyTime: limit(defaultLimits.bodyTime),
       stallTime: limit(defaultLimits.stallTime),
       connectTime: limit(defaultLimits.connectTime),

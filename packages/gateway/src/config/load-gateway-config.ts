@@ -94,7 +94,16 @@ function missingFor({ verifyOnly, upstream, trustProxy, assertion, mcp }: Gatewa
 }
 
 /** Limits of what goes through the gateway. */
-const limitsOfPassage = ['maxBody', 'uploads', 'bodyTime', 'stallTime', 'connectTime', 'answerTime', 'silence']
+const limitsOfPassage = [
+  'maxBody',
+  'uploads',
+  'memory',
+  'bodyTime',
+  'stallTime',
+  'connectTime',
+  'answerTime',
+  'silence',
+]
 
 /** What was set and has no effect where only subrequests are answered. */
 function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unknown): string[] {

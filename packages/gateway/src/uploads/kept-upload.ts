@@ -18,6 +18,8 @@ export interface UploadLimits {
   bodyTime: number
   /** Seconds without a byte. */
   stallTime: number
+  /** Whether the gateway reads it itself, and so keeps it in memory only. @default false */
+  isMessage?: boolean
 }
 
 /** An upload that is whole and verified before any of it goes on. */
@@ -31,6 +33,7 @@ export class KeptUpload implements Upload {
   #chunks: Uint8Array[] = []
   #file: FileHandle | undefined
   #length = 0
+  #held = 0
   #onDisk = 0
 
   /** @param onTake called before the first byte is read: only then is a client told to go on */
@@ -55,10 +58,10 @@ export class KeptUpload implements Upload {
 
   async take(digests: ContentDigests | undefined): Promise<void> {
     if (!this.isAnnounced) return
-    const { maxBody, bodyTime, stallTime } = this.#limits
+    const { maxBody, bodyTime, stallTime, isMessage } = this.#limits
     if (this.#announced > maxBody) throw tooLarge(maxBody)
     const hashes = hashesFor(digests)
-    const form = createFormWatch(this.#incoming.headers)
+    const form = isMessage ? undefined : createFormWatch(this.#incoming.headers)
     this.#onTake()
     for await (const chunk of chunksOf(this.#incoming, bodyTime, stallTime)) {
       for (const { hash } of hashes) hash.update(chunk)
@@ -72,6 +75,12 @@ export class KeptUpload implements Upload {
       if (hash.digest('base64') !== expected) throw digestMismatch(algorithm)
   }
 
+  /** Itself, for who reads all of it at once. */
+  asMessage(): Upload {
+    const { isAnnounced } = this
+    return { isAnnounced, take: (digests) => this.take(digests), content: () => Buffer.concat(this.#chunks) }
+  }
+
   /** The content, from its beginning; may be called again. */
   read(): Readable {
     if (!this.#file) return Readable.from(this.#chunks, { objectMode: false })
@@ -81,6 +90,7 @@ export class KeptUpload implements Upload {
   /** Lets go of it. */
   async discard(): Promise<void> {
     this.#chunks = []
+    this.#release()
     this.#spool.free(this.#onDisk)
     this.#onDisk = 0
     const open = this.#file
@@ -92,13 +102,25 @@ export class KeptUpload implements Upload {
     const { maxBody } = this.#limits
     this.#length += chunk.length
     if (this.#length > maxBody) throw tooLarge(maxBody)
-    if (!this.#file && this.#length <= inMemory) return void this.#chunks.push(chunk)
+    const isSmall = !this.#file && this.#length <= inMemory
+    if (isSmall && this.#spool.hold(chunk.length)) {
+      this.#held += chunk.length
+      return void this.#chunks.push(chunk)
+    }
+    if (this.#limits.isMessage)
+      throw new AAuthError('unavailable', 'There is no room for the message at this moment.', { retryAfter: 5 })
     this.#file ??= await this.#spool.open()
     for (const part of [...this.#chunks.splice(0), chunk]) {
       this.#spool.take(part.length)
       this.#onDisk += part.length
       await writeAll(this.#file, part)
     }
+    this.#release()
+  }
+
+  #release(): void {
+    this.#spool.release(this.#held)
+    this.#held = 0
   }
 }
 

@@ -4,21 +4,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AAuthError } from 'countersign/resource'
 
-/** Disk for uploads that are too large for memory. */
+/** Room for the content of requests: in memory, and on disk for what is too large for it. */
 export interface Spool {
   /** A new file, which nobody else can open: it has no name any more. */
   open(): Promise<FileHandle>
   /** Takes room, in bytes. @throws AAuthError `unavailable` where there is none left */
   take(bytes: number): void
   free(bytes: number): void
+  /** Takes room in memory, in bytes; whether there was any. */
+  hold(bytes: number): boolean
+  release(bytes: number): void
   /** Removes the folder. */
   close(): void
 }
 
-/** @param most bytes that all uploads may take together */
-export function createSpool(most: number): Spool {
+/** @param limits bytes that all requests may take together, on disk and in memory */
+export function createSpool({ uploads: most, memory }: { uploads: number; memory: number }): Spool {
   let folder: string | undefined
   let taken = 0
+  let held = 0
   let count = 0
   return {
     async open() {
@@ -35,6 +39,14 @@ export function createSpool(most: number): Spool {
     },
     free(bytes) {
       taken -= bytes
+    },
+    hold(bytes) {
+      if (held + bytes > memory) return false
+      held += bytes
+      return true
+    },
+    release(bytes) {
+      held -= bytes
     },
     close() {
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true })

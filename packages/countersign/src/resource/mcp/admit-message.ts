@@ -4,12 +4,14 @@ import { utf8 } from '../../lib/base64url.js'
 import { AAuthError } from '../../lib/errors.js'
 import type { Resource } from '../create-resource.js'
 import { parseBody } from '../parse-body.js'
-import { checkMirrors } from './check-mirrors.js'
+import { checkFieldNames, checkMirrors } from './check-mirrors.js'
+import { hasManyParts, tooManyParts } from './count-parts.js'
 import { judgeMcp } from './judge-mcp.js'
 import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
 import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mcp-message.js'
 import type { McpCaller, McpSessions } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
+import { memoryUpload } from './memory-upload.js'
 import type { StateHolder, StateSeal } from './sealed-state.js'
 
 export interface AdmissionTools {
@@ -24,7 +26,7 @@ export interface AdmissionTools {
 
 /** A request that may go on to the server. */
 export interface AdmittedMessage {
-  verified: VerifiedRequest<'identity'> | VerifiedRequest<'authorization'>
+  verified: VerifiedRequest<'identity'>
   authInfo: McpAuthInfo
   caller: McpCaller
   holder: StateHolder
@@ -43,17 +45,21 @@ export async function admitMessage(
   tools: AdmissionTools,
   received: ReceivedMessage,
 ): Promise<AdmittedMessage | Response> {
-  const { resource, connect } = tools
+  const { resource, connect, maxBody } = tools
   try {
-    const asked = await readAsked(tools, received)
-    const need = 'refusal' in asked ? '' : asked.scope
-    const scope = [connect, need].filter((part) => part !== '').join(' ')
-    const verified =
-      scope === ''
-        ? await resource.verify(received, { require: 'identity' })
-        : await resource.verify(received, { require: 'authorization', scope })
-    if ('refusal' in asked) return refusalResponse(asked.refusal)
-    return await handOn(tools, received, verified, asked.message)
+    requireMethod(received)
+    let asked: Asked = { message: undefined, scope: '' }
+    const byContent = (content: Uint8Array) => {
+      asked = readAsked(tools, received, content)
+      const need = 'refusal' in asked ? '' : asked.scope
+      const scope = [connect, need].filter((part) => part !== '').join(' ')
+      return scope === '' ? undefined : ({ require: 'authorization', scope } as const)
+    }
+    const upload = received.upload ?? memoryUpload(received, maxBody)
+    const verified = await resource.verify({ ...received, upload }, { require: 'identity', byContent })
+    // TypeScript does not see that the callback sets it.
+    const read = asked as Asked
+    return 'refusal' in read ? refusalResponse(read.refusal) : await handOn(tools, received, verified, read.message)
   } catch (error) {
     return resource.toResponse(error)
   }
@@ -61,16 +67,19 @@ export async function admitMessage(
 
 type Asked = { message: McpMessage | undefined; scope: string } | { refusal: McpRefusal }
 
-async function readAsked({ table, maxBody }: AdmissionTools, received: ReceivedMessage): Promise<Asked> {
-  const { method } = received
-  if (method !== 'POST') {
-    if (method === 'GET' || method === 'DELETE') return { message: undefined, scope: '' }
+function requireMethod({ method }: ReceivedMessage): void {
+  if (method !== 'POST' && method !== 'GET' && method !== 'DELETE')
     throw new AAuthError('method_not_allowed', 'MCP is spoken with POST, GET and DELETE.')
-  }
-  const bytes = await received.body(maxBody)
+}
+
+function readAsked({ table }: AdmissionTools, received: ReceivedMessage, content: Uint8Array): Asked {
+  const misspelt = checkFieldNames(received)
+  if (misspelt) return { refusal: misspelt }
+  if (received.method !== 'POST') return { message: undefined, scope: '' }
+  if (hasManyParts(content)) return { refusal: tooManyParts }
   let body: unknown
   try {
-    body = parseBody(received, bytes)
+    body = parseBody(received, content)
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error
     return { refusal: { status: error.status, code: mcpCodes.invalidRequest, reason: error.message, id: null } }
@@ -84,7 +93,7 @@ async function readAsked({ table, maxBody }: AdmissionTools, received: ReceivedM
 }
 
 async function handOn(
-  { resource, sessions, seal, maxBody }: AdmissionTools,
+  { resource, sessions, seal }: AdmissionTools,
   received: ReceivedMessage,
   verified: AdmittedMessage['verified'],
   given: McpMessage | undefined,
@@ -99,7 +108,7 @@ async function handOn(
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
   const message = given && (await withOpenState(given, holder, seal))
   if (message && 'reason' in message) return refusalResponse(message)
-  const body = given && (message === given ? await received.body(maxBody) : utf8(JSON.stringify(message?.value)))
+  const body = given && (message === given ? verified.body : utf8(JSON.stringify(message?.value)))
   const authInfo = mcpAuthInfo(verified, resource.id)
   return { verified, authInfo, caller, holder, message, body, sessionId }
 }

@@ -63,6 +63,23 @@ function wrongParam(
   return undefined
 }
 
+/**
+ * A header of MCP in other letters, such as `Mcp_Name`: many servers read it as the one that was compared, or is missing here. None is
+ * taken for it.
+ */
+export function checkFieldNames({ rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>): McpRefusal | undefined {
+  const name = rawHeaders.find((each, at) => at % 2 === 0 && isMisspelt(each))
+  if (name === undefined) return undefined
+  const reason = `${name} is not taken here: headers of MCP are written with hyphens.`
+  return { status: 400, code: mcpCodes.headerMismatch, reason, id: null }
+}
+
+function isMisspelt(name: string): boolean {
+  const lower = name.toLowerCase()
+  const read = lower.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-/, '')
+  return read.startsWith('mcp-') && !/^mcp(?:-[a-z0-9]+)+$/.test(lower) && !lower.startsWith(paramPrefix)
+}
+
 function primitivesIn(value: unknown): Set<string> {
   const found = new Set<string>()
   const open = [value]

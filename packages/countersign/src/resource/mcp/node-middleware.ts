@@ -44,6 +44,8 @@ async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: 
   const admitted = await admitMessage(tools, receiveIncoming(incoming))
   if (admitted instanceof Response) {
     keepPrivate(outgoing)
+    // The rest of a message that is refused by its head is not waited for.
+    if (incoming.httpVersionMajor < 2 && !incoming.complete) outgoing.setHeader('connection', 'close')
     outgoing.writeHead(admitted.status, Object.fromEntries(admitted.headers))
     outgoing.end(await admitted.text())
     return false

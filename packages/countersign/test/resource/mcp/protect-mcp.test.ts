@@ -187,6 +187,11 @@ describe('what is refused before anything runs', () => {
       expect(response.headers.get('agent-auth')).toContain('httpsig')
     }
     expect((await handler(new Request(`${ids.api}/mcp`, { method: 'PUT', body: 'x' }))).status).toBe(405)
+    const body = vi.fn(() => new Uint8Array(0))
+    const rawHeaders = ['host', 'mcp.example', 'content-type', 'application/json', 'content-length', '1000000']
+    const request = new Request(`${ids.api}/mcp`, { method: 'POST' })
+    expect((await handler(request, { method: 'POST', rawTarget: '/mcp', rawHeaders, body })).status).toBe(401)
+    expect(body).not.toHaveBeenCalled()
     expect(ran).toEqual([])
   })
 
