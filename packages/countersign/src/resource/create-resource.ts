@@ -20,7 +20,6 @@ import { createTell } from '../lib/create-tell.js'
 import { AAuthError } from '../lib/errors.js'
 import type { OnEvent } from '../lib/events.js'
 import { jsonResponse } from '../lib/json-response.js'
-import type { Refused } from '../lib/refusal.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { Signer } from '../lib/signer.js'
 import { warnOnce } from '../lib/warn-once.js'
@@ -115,12 +114,6 @@ export interface ResourceOptions {
   allowInsecureLoopback?: boolean | undefined
   /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
   allowPath?: boolean | undefined
-}
-
-/** Who is told what is learnt of a request while it is verified. */
-interface Told {
-  identify?: (agent: Refused) => void
-  onLevel?: (level: Requirement) => void
 }
 
 const resourceOptions = {
@@ -309,21 +302,18 @@ export function createResource(options: ResourceOptions): Resource {
     const { method, rawTarget: target } = message
     const signatureKey = () => fieldValues(message, 'signature-key').join(', ')
     const told: ToldRequest = { route: required.require, method, target, signatureKey }
-    const onLevel = (level: Requirement): void => {
-      told.route = level
-    }
-    return tellRequest(tell, edition.signing, told, (identify) => judge(message, required, { identify, onLevel }))
+    return tellRequest(tell, edition.signing, told, () => judge(message, required, told))
   }
 
   async function judge<R extends Requirement>(
     message: ReceivedMessage,
     required: VerifyRequestOptions<R>,
-    { identify, onLevel }: Told = {},
+    told?: ToldRequest,
   ): Promise<VerifiedRequest<R>> {
     const byLevel = required.require === 'authorization' ? authorizationOptions : signatureOptions
     const verified = await challenging(required.require, () => verifySignature(message, byLevel))
     const { resolved, nonce } = verified
-    identify?.({ agent: resolved.agent, delegate: resolved.delegate })
+    if (told) told.verified = { agent: resolved.agent, delegate: resolved.delegate }
     const { remoteAddress } = message
     if (rateLimit) await requireRate(rateLimit, resolved, { remoteAddress, levelAbove: protocol.levelAbove })
     const { authorization } = resolved
@@ -338,7 +328,7 @@ export function createResource(options: ResourceOptions): Resource {
       const whole = content ? { ...verified, body: content } : verified
       const need = await required.byContent?.(whole.body)
       if (need) requireVerifyOptions(need, { id, scopes: declared })
-      onLevel?.(need?.require ?? required.require)
+      if (need && told) told.route = need.require
       judged = protocol.judge(whole, need ?? required) as VerifiedRequest<R>
     }
     // Last, so that nothing is remembered of a request that is refused: a stranger sends as many as the server takes.

@@ -105,14 +105,12 @@ export async function requireRate(
 ): Promise<void> {
   const claims = authorization && !authorization.expired ? authorization.claims : undefined
   const level = claims ? 'authorization' : agent === undefined ? 'signature' : 'identity'
-  const { iss, sub } = claims ?? { iss: undefined, sub: undefined }
-  const retryAfter = await limit({ level, thumbprint: key.thumbprint, agent, iss, sub, remoteAddress })
+  const who = { agent, iss: claims?.iss, sub: claims?.sub, remoteAddress }
+  const retryAfter = await limit({ level, thumbprint: key.thumbprint, ...who })
   if (retryAfter === undefined) return
   const above = levelAbove(level)
-  const advice = above === undefined ? '' : ways[level]
-  const challenge = above === undefined ? {} : { challenge: { level: above } }
-  const text = `Too many requests: ${advice}wait as long as Retry-After says.`
-  throw new AAuthError('too_many_requests', text, { retryAfter, ...challenge })
+  const text = `Too many requests: ${above ? ways[level] : ''}wait as long as Retry-After says.`
+  throw new AAuthError('too_many_requests', text, { retryAfter, ...(above && { challenge: { level: above } }) })
 }
 
 /** What gets more than one has proven, by the level that it has. */

@@ -8,6 +8,8 @@ import { describeRefusal, type Refused } from '../lib/refusal.js'
 export interface ToldRequest {
   /** May become another one until the request is over. */
   route: string
+  /** Who it was found to be from. */
+  verified?: Refused
   method: string
   /** Path and query. */
   target: string
@@ -20,12 +22,11 @@ export async function tellRequest<T>(
   tell: Tell,
   signing: SigningProfile,
   request: ToldRequest,
-  work: (identify: (agent: Refused) => void) => Promise<T>,
+  work: () => Promise<T>,
 ): Promise<T> {
   const { method, target, signatureKey } = request
   const began = performance.now()
   const path = target.split('?', 1)[0]?.slice(0, 256)
-  let verified: Refused | undefined
   const told = (outcome: string, status?: number): void =>
     tell({
       kind: 'request',
@@ -37,14 +38,12 @@ export async function tellRequest<T>(
       duration: (performance.now() - began) / 1000,
     })
   try {
-    const done = await work((agent) => {
-      verified = agent
-    })
+    const done = await work()
     told('ok')
     return done
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error
-    const who = verified ?? claimedAgent(signing, signatureKey())
+    const who = request.verified ?? claimedAgent(signing, signatureKey())
     tell({ kind: 'refusal', ...describeRefusal(error, error, who) })
     told(error.code, error.status)
     throw error

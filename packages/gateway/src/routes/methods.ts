@@ -22,5 +22,5 @@ export function methodProblem(routed: unknown): string | undefined {
 }
 
 function sorted(text: string): string {
-  return [...text].sort().join('')
+  return text.split('').sort().join('')
 }
