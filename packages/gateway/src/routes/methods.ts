@@ -22,5 +22,5 @@ export function methodProblem(routed: unknown): string | undefined {
 }
 
 function sorted(text: string): string {
-  return text.split('').sort().join('')
+  return Array.from(text).toSorted().join('')
 }
