@@ -39,7 +39,11 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
     throw new TypeError(
       `These are left out, and a route for more paths would let them pass: ${covered.join(', ')}. Describe them in this document.`,
     )
-  return { routes, scopes: described.scopes, notes: [...described.notes, ...notes] }
+  const open = routes.filter(({ require }) => require === 'none')
+  const told = open.map(
+    ({ method, path }) => `${method} ${path} needs nothing, as the description says: everybody may ask for it.`,
+  )
+  return { routes, scopes: described.scopes, notes: [...described.notes, ...notes, ...told] }
 }
 
 /** What was made of a description so far. */
@@ -90,7 +94,6 @@ function addOperation(described: Described, { method, path, shown, operation }: 
     return void leftOut.push({ method: name, path })
   }
   if (path !== shown) notes.push(`${name} ${shown} is written as ${path}.`)
-  if (secured.isOpen) notes.push(`${name} ${path} needs nothing, as the description says: everybody may ask for it.`)
   routes.push(route)
   for (const [scope, text] of secured.scopes) if (!Object.hasOwn(scopes, scope)) scopes[scope] = text
 }

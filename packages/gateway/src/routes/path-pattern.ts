@@ -96,29 +96,21 @@ const fileName = /\.[a-z][a-z0-9]*$/i
 const program = /\.(?:php\d?|phtml|phar|f?cgi|p[ly]|rb|as[hmp]x?|aspx|jspx?|cf[cm]|do|action)$/i
 
 /**
- * Which of two patterns says more of a path, from its beginning on: below zero where the first one does, zero where neither, as of
- * `/{name}.pdf` and `/secret-{name}`.
+ * Which of two patterns says more of a path: below zero where all paths of the first one are of the other, zero where neither does, as of
+ * `/{name}.pdf` and `/secret-{name}`, or `/public/*` and `/{tenant}/admin`.
  */
 export function bySpecificity(one: PathPattern, other: PathPattern): number {
-  const length = Math.max(one.segments.length, other.segments.length) + 1
-  for (let at = 0; at < length; at++) {
-    const difference = weightAt(other, at) - weightAt(one, at)
-    if (difference !== 0) return difference
-    const [mine, theirs] = [one.segments[at], other.segments[at]]
-    if (!mine?.free || !theirs?.free) continue
-    if (mine.before === theirs.before && mine.after === theirs.after) continue
-    return Number(isPartOf(theirs, mine)) - Number(isPartOf(mine, theirs))
-  }
-  return 0
+  return Number(isWithin(other, one)) - Number(isWithin(one, other))
 }
 
-function weightAt({ segments, open }: PathPattern, at: number): number {
-  const segment = segments[at]
-  if (!segment) return open ? 0 : 1
-  return segment.free ? 2 : 3
+/** `/files` counts as one of `/files/*`, since many read it so. */
+function isWithin(one: PathPattern, other: PathPattern): boolean {
+  const isLong = one.segments.length >= other.segments.length
+  if (other.open ? !isLong : one.open || one.segments.length !== other.segments.length) return false
+  return other.segments.every((segment, at) => isSegmentWithin(one.segments[at] as Segment, segment))
 }
 
-/** Whether all that one parameter stands for, with the text beside it, the other one stands for, too. */
-function isPartOf(one: Segment, other: Segment): boolean {
-  return one.before.startsWith(other.before) && one.after.endsWith(other.after)
+function isSegmentWithin(one: Segment, other: Segment): boolean {
+  if (!one.free) return segmentFits(other, one.before)
+  return other.free && one.before.startsWith(other.before) && one.after.endsWith(other.after)
 }

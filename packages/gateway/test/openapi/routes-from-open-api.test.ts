@@ -52,7 +52,10 @@ describe('routes from a description are never weaker than it says', () => {
       [second, first],
     ]) {
       const lines = paths.map((path) => `  "${path}": ${path === first ? open : closed}\n`)
-      expect(needed(await routesOf(`paths:\n${lines.join('')}`), 'GET', target)).toBe(need)
+      const described = await routesOf(`paths:\n${lines.join('')}`)
+      expect(needed(described, 'GET', target)).toBe(need)
+      const told = described.notes.filter((note) => note.includes('needs nothing'))
+      expect(told).toHaveLength(described.routes.filter(({ require }) => require === 'none').length)
     }
   })
 

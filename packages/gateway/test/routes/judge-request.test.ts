@@ -91,6 +91,8 @@ describe('a request is judged by the route that says most of it', () => {
     ['/*', '/*', '/a'],
     ['/{x}.pdf', '/sec{x}', '/secret.pdf'],
     ['/s{x}', '/sec{x}', '/secret'],
+    ['/public/*', '/{tenant}/admin', '/public/admin'],
+    ['/{a}/b', '/a/{b}', '/a/b'],
   ])('and by all that say as much of it: %s and %s', (one, other, target) => {
     const open: Route = { method: 'GET', path: one, require: 'none' }
     const closed: Route = { method: 'GET', path: other, ...read }
