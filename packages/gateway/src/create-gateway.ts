@@ -36,7 +36,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const connections = createConnections()
   const shared: GatewayShared = {
     connections,
-    spool: createSpool(setup.limits),
+    spool: createSpool(() => setup.limits),
     tunnels: new Map(),
     streams: new Set(),
   }

@@ -163,6 +163,15 @@ describe('G20: requests behind one another on one connection', () => {
   })
 })
 
+it('the room for uploads is that of the options as they are now', async () => {
+  const { port, gateway, options } = await openGateway({ routes: open, limits: { uploads: 1_000_000 } })
+  const body = Buffer.alloc(2_000_000, 'a')
+  const lines = ['POST /up HTTP/1.1', 'Host: x', 'Content-Type: text/plain', `Content-Length: ${body.length}`]
+  expect(statusOf(await exchange(port, [message(lines), body]))).toBe(503)
+  gateway.use({ ...options, limits: { uploads: 4_000_000 } })
+  expect(statusOf(await exchange(port, [message(lines), body]))).toBe(200)
+})
+
 describe('a connection', () => {
   it('to the API ends where it answered before it read all that was sent', async () => {
     let connections = 0

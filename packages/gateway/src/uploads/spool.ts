@@ -18,8 +18,8 @@ export interface Spool {
   close(): void
 }
 
-/** @param limits bytes that all requests may take together, on disk and in memory */
-export function createSpool({ uploads: most, memory }: { uploads: number; memory: number }): Spool {
+/** @param limits bytes that all requests may take together, on disk and in memory, as they are at the time */
+export function createSpool(limits: () => { uploads: number; memory: number }): Spool {
   let folder: string | undefined
   let taken = 0
   let held = 0
@@ -33,7 +33,7 @@ export function createSpool({ uploads: most, memory }: { uploads: number; memory
       return file
     },
     take(bytes) {
-      if (taken + bytes > most)
+      if (taken + bytes > limits().uploads)
         throw new AAuthError('unavailable', 'There is no room for the upload at this moment.', { retryAfter: 5 })
       taken += bytes
     },
@@ -41,7 +41,7 @@ export function createSpool({ uploads: most, memory }: { uploads: number; memory
       taken -= bytes
     },
     hold(bytes) {
-      if (held + bytes > memory) return false
+      if (held + bytes > limits().memory) return false
       held += bytes
       return true
     },
