@@ -156,6 +156,7 @@ describe('the configuration of a gateway', () => {
       { mcp: [{ path: '/mcp', tools: { look: 'events.read' } }, { path: '/mcp' }] },
       /mcp\[1\]\.path: is that of mcp\[0\], too/,
     ],
+    [{ cors: { origins: ['https://*.example'] } }, /cors\.origins\S*: must be one origin, without \*/],
     // G31
     [
       { verifyOnly: true, mcp: [{ path: '/mcp', tools: { look: 'events.read' } }] },

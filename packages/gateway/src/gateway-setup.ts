@@ -2,7 +2,7 @@ import { type ClientAddress, createClientAddress, createTrustedPeers } from 'cou
 import type { Resource, VerifyRequestOptions } from 'countersign/resource'
 import { type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { createTell, type Tell } from 'countersign/wire'
-import type { CorsOptions } from './answers/cors.js'
+import { type CorsOptions, originProblem } from './answers/cors.js'
 import { type HeardResource, hearResource } from './events/heard-resource.js'
 import { Deadlines } from './forward/deadlines.js'
 import type { UpstreamWaits } from './forward/send-upstream.js'
@@ -56,6 +56,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   for (const [name, value] of Object.entries(limits))
     if (value !== undefined && !(typeof value === 'number' && value > 0))
       throw new TypeError(`limits.${name} must be a number above 0`)
+  requireOrigins(cors)
   requireMcpPaths(options)
   const { onEvent = resource.onEvent } = options
   const heard = hearResource(resource, onEvent)
@@ -95,6 +96,15 @@ function withDefaults(given: GatewayLimits): GatewaySetup['limits'] {
 function closedPathsOf({ resource, mcp = [] }: GatewayOptions): ClosedPath[] {
   const published = [...resource.publishedPaths].map((path) => ({ path, below: false }))
   return [...published, ...mcp.map(({ path }) => ({ path, below: true }))]
+}
+
+function requireOrigins(cors: CorsOptions | undefined): void {
+  if (!cors || cors.origins === '*') return
+  if (!Array.isArray(cors.origins)) throw new TypeError('cors.origins must be a list of origins, or "*"')
+  for (const origin of cors.origins) {
+    const problem = originProblem(origin)
+    if (problem !== undefined) throw new TypeError(`cors.origins: ${origin} ${problem}`)
+  }
 }
 
 /** The table of an MCP server counts for its path and for all below it: nothing else may say what is needed there (G32). */

@@ -69,7 +69,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   const { resource, cors, heard, tell } = setup
   const followed = followExchange(tell, incoming, outgoing, exchange.upgrade?.socket)
   const began = performance.now()
-  const pageHeaders = cors ? corsHeaders(incoming.rawHeaders, cors) : []
+  const pageHeaders = cors && corsHeaders(incoming.rawHeaders, cors)
   let upload: KeptUpload | undefined
   let verified: VerifiedRequest | undefined
   try {
@@ -85,7 +85,8 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     verified = admitted.verified
     const reply = await forward(exchange, admitted, followed, setup, shared)
     if (reply.socket) return openUpgraded(exchange, reply, verified, { setup, shared, followed })
-    const headers = withPageHeaders(answerHeaders(reply.answer.rawHeaders), pageHeaders)
+    const passed = answerHeaders(reply.answer.rawHeaders)
+    const headers = pageHeaders ? withPageHeaders(passed, pageHeaders) : passed
     await passAnswer(reply.answer, outgoing, {
       headers,
       resource,
@@ -115,7 +116,7 @@ function answerDirectly(
   exchange: Exchange,
   setup: GatewaySetup,
   shared: GatewayShared,
-  { pageHeaders, followed }: { pageHeaders: PageHeaders; followed: Followed },
+  { pageHeaders, followed }: { pageHeaders: PageHeaders | undefined; followed: Followed },
 ): boolean {
   const { incoming, outgoing, upgrade } = exchange
   const { resource, cors, rules } = setup
@@ -150,7 +151,7 @@ function listen(
   { incoming, outgoing, waits }: Exchange,
   handler: Handler,
   { origin, clientAddress, limits }: GatewaySetup,
-  { pageHeaders, spool }: { pageHeaders: PageHeaders; spool: Spool },
+  { pageHeaders, spool }: { pageHeaders: PageHeaders | undefined; spool: Spool },
 ): void {
   const messageLimits = { ...limits, maxBody: longestMessage, isMessage: true }
   const upload = (): Upload => {
@@ -160,11 +161,11 @@ function listen(
     return kept.asMessage()
   }
   // What no handler is given has no others.
-  for (const [name, value] of pageHeaders) outgoing.setHeader(name, value)
+  for (const [name, value] of pageHeaders ?? []) outgoing.setHeader(name, value)
   createNodeListener(
     async (request, received) => {
       const response = await handler(request, received)
-      showToPages(response.headers, pageHeaders)
+      if (pageHeaders) showToPages(response.headers, pageHeaders)
       return response
     },
     { origin: origin.origin, clientAddress, upload, replaceGlobals: false },

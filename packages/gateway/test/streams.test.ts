@@ -304,6 +304,64 @@ describe('pages of other origins', () => {
     expect(answer).toMatch(/expose-headers: x-total\r\n[\s\S]*expose-headers: Agent-Auth/i)
   })
 
+  // G37
+  it.each([
+    ['from an origin that is not listed', ['https://app.example'], ['Origin: https://evil.example']],
+    ['without an origin', ['https://app.example'], []],
+    ['without an origin, and any is listed', '*', []],
+    ['with two origins', ['https://app.example'], ['Origin: https://app.example', 'Origin: https://evil.example']],
+  ] as const)('read nothing that the API allows by itself, %s', async (_, origins, lines) => {
+    const loose = {
+      'Access-Control-Allow-Origin': '*',
+      'Access-Control-Allow-Credentials': 'true',
+      'access-control-expose-headers': 'x-total',
+      Access_Control_Allow_Origin: '*',
+      'X-Own': '1',
+    }
+    const given = { cors: { origins }, mcp: [{ path: '/mcp', tools: { look: 'events.read' } }] }
+    const { port } = await openGateway(given, (_incoming, outgoing) => {
+      for (const [name, value] of Object.entries(loose)) outgoing.setHeader(name, value)
+      outgoing.end('{}')
+    })
+    const key = await byToken('events.read')
+    for (const head of [['GET /open/ HTTP/1.1', 'Host: x'], await signedLines('/mcp', undefined, key)]) {
+      const answer = await exchange(port, message([...head, ...lines]))
+      expect(statusOf(answer)).toBe(200)
+      expect(answer).toMatch(/x-own: 1\r\n/i)
+      expect(answer).not.toMatch(/\naccess.control/i)
+    }
+  })
+
+  // G37
+  it('get no cookies along, whatever the API allows', async () => {
+    const { port } = await openGateway({ cors: { origins: ['https://app.example'] } }, (_, outgoing) => {
+      outgoing.setHeader('access-control-allow-credentials', 'true')
+      outgoing.setHeader('access-control-allow-methods', 'DELETE')
+      outgoing.end()
+    })
+    const answer = await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x', 'Origin: https://app.example']))
+    expect(
+      answer
+        .match(/\naccess-control-[\w-]+/gi)
+        ?.map((name) => name.trim().toLowerCase())
+        .toSorted(),
+    ).toEqual(['access-control-allow-origin', 'access-control-expose-headers'])
+  })
+
+  it.each([
+    ['https://*.example', /one origin, without \*/],
+    ['*', /one origin, without \*/],
+    ['https://App.Example', /as browsers send it: https:\/\/app\.example/],
+    ['https://app.example/', /as browsers send it: https:\/\/app\.example$/],
+    ['https://app.example:443', /as browsers send it/],
+    ['null', /must be an origin/],
+    ['app://x', /must be an origin/],
+    ['https://bücher.example', /as browsers send it: https:\/\/xn--/],
+  ])('are not named as %s', async (origin, reason) => {
+    const { options } = await openGateway()
+    expect(() => createGateway({ ...options, cors: { origins: [origin] } })).toThrow(reason)
+  })
+
   it('are not without it', async () => {
     const { port, options } = await openGateway()
     expect(statusOf(await exchange(port, message(preflight('https://app.example'))))).toBe(405)

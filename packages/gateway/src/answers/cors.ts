@@ -1,4 +1,5 @@
 import { fieldValues } from 'countersign/wire'
+import { plainName } from '../fields/plain-name.js'
 import type { RequestHead } from '../routes/judge-request.js'
 
 /** Web pages that may ask the API from a browser. */
@@ -53,24 +54,33 @@ export function preflightHeaders(
   ]
 }
 
-/** Has an answer say what pages may read. */
-export function showToPages(headers: Headers, pageHeaders: PageHeaders): void {
-  for (const [name, value] of pageHeaders)
-    if (isShared(name)) headers.append(name, value)
-    else headers.set(name, value)
+/** Has an answer say what pages may read, and nothing else of the kind. */
+export function showToPages(headers: Headers, ours: PageHeaders): void {
+  const dropped = [...headers.keys()].filter((name) => isForPages(name, ours))
+  for (const name of dropped) headers.delete(name)
+  for (const [name, value] of ours) headers.append(name, value)
 }
 
-/** Headers of the upstream and ours, without those of the upstream that say the same, which would be two answers. */
+/** Headers of the upstream and ours: what it says to pages itself is not passed on, since it does not know which pages are listed. */
 export function withPageHeaders(headers: readonly string[], ours: PageHeaders): readonly string[] {
-  if (ours.length === 0) return headers
-  const names = new Set(ours.filter(([name]) => !isShared(name)).map(([name]) => name.toLowerCase()))
   const others = headers.flatMap((name, at) =>
-    at % 2 === 1 || names.has(name.toLowerCase()) ? [] : [name, headers[at + 1] ?? ''],
+    at % 2 === 1 || isForPages(name, ours) ? [] : [name, headers[at + 1] ?? ''],
   )
   return [...others, ...ours.flat()]
 }
 
-/** Whether it is a list to which both the upstream and the gateway may add. */
-function isShared(name: string): boolean {
-  return /^(?:vary|access-control-expose-headers)$/i.test(name)
+/** Whether a header of the upstream says something to pages that the gateway says. What it exposes it may add, for a listed page. */
+function isForPages(name: string, ours: PageHeaders): boolean {
+  if (!plainName(name).startsWith('access-control-')) return false
+  const isListed = ours.some(([own]) => own === allowOrigin)
+  return !(isListed && name.toLowerCase() === 'access-control-expose-headers')
+}
+
+/** What is wrong with an origin of the setting: browsers compare it as they write it themselves. */
+export function originProblem(origin: unknown): string | undefined {
+  if (typeof origin !== 'string') return 'must be an origin: https://app.example'
+  if (origin.includes('*')) return 'must be one origin, without *: name each, or write "*" in place of the list'
+  const url = URL.canParse(origin) ? new URL(origin) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) return 'must be an origin: https://app.example'
+  return url.origin === origin ? undefined : `must be written as browsers send it: ${url.origin}`
 }

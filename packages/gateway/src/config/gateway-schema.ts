@@ -7,6 +7,7 @@ import {
 } from 'countersign/node'
 import { type SettingRow, settingRows } from 'countersign/wire'
 import * as z from 'zod'
+import { originProblem } from '../answers/cors.js'
 import { upstreamProblem } from '../forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
@@ -100,7 +101,7 @@ export const gatewayShape = {
   otherwise: z.enum(['refuse', 'pass']).default('refuse'),
   cors: z
     .strictObject({
-      origins: z.union([z.literal('*'), z.array(z.string().regex(/^https?:\/\/[^/\s]+$/, 'must be an origin'))]),
+      origins: z.union([z.literal('*'), z.array(judged(originProblem))]),
       maxAge: z.int().min(0).max(86_400).optional(),
     })
     .optional(),
