@@ -214,6 +214,18 @@ describe('a configuration with verifyOnly', () => {
     expect((await loadGatewayConfig(inPath, {})).warnings).toEqual([])
   })
 
+  // G38
+  it('is warned of sessions that one of several gateways knows', async () => {
+    const redis = 'redis://127.0.0.1:6379'
+    const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
+    const warningsOf = async (change: object) => (await loadGatewayConfig(await configuration(change), {})).warnings
+    expect(await warningsOf({ mcp, redis, instances: 2 })).toEqual([
+      expect.stringMatching(/^mcp: a session, .* one gateway only/),
+    ])
+    expect(await warningsOf({ mcp, redis })).toEqual([])
+    expect(await warningsOf({ redis, instances: 2 })).toEqual([])
+  })
+
   // G31
   it('protects no MCP server, also not by a file that is read again', async () => {
     const load = async (change: object) => loadGatewayConfig(await configuration(change), {})

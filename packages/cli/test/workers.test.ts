@@ -19,7 +19,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function configuration(upstream: string, id: string): Promise<string> {
+async function configuration(upstream: string, id: string, more: object = {}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-workers-test-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   writeFileSync(join(folder, 'api-key.json'), JSON.stringify(await generatePrivateJwk()))
@@ -32,6 +32,7 @@ async function configuration(upstream: string, id: string): Promise<string> {
     listen: { port: Number(new URL(id).port) },
     routes: [{ method: 'POST', path: '/events', require: 'signature' }],
     allowInsecureLoopback: true,
+    ...more,
   }
   writeFileSync(file, JSON.stringify(settings))
   return file
@@ -68,6 +69,44 @@ it('copies of one signed request work once in all workers together, and rates co
   expect(more.filter((status) => status === 429)).toHaveLength(5)
   child.kill('SIGTERM')
   expect((await finished).status).toBe(0)
+})
+
+// G38
+it('a session of an MCP server is known to all workers', async () => {
+  const upstream = createServer((_, outgoing) => {
+    outgoing.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'session-1' })
+    outgoing.end('{"jsonrpc":"2.0","id":1,"result":{}}')
+  })
+  const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
+  const agent: string = `http://127.0.0.1:${await listenWith(
+    createServer(({ url }, outgoing) => {
+      const document = url?.includes('well-known') ? { agent, jwks_uri: `${agent}/jwks.json` } : { keys: [signer.jwk] }
+      outgoing.setHeader('content-type', 'application/json')
+      outgoing.end(JSON.stringify(document))
+    }),
+  )}`
+  const id = `http://127.0.0.1:${await freePort()}`
+  const mcp = [{ path: '/mcp', tools: { look: '' } }]
+  const file = await configuration(`http://127.0.0.1:${await listenWith(upstream)}`, id, { mcp })
+  const running = startCommand(['gateway', '--config', file, '--workers', '3'])
+  onTestFinished(() => void running.child.kill('SIGKILL'))
+  await running.seen(/(?:is protected at[\s\S]*){3}/)
+  const signatureKey = { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' } as const
+  const send = async (method: string, session = {}) => {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { name: 'look' } })
+    const headers = { 'content-type': 'application/json', accept: 'application/json', ...session }
+    const request = new Request(`${id}/mcp`, { method: 'POST', body, headers })
+    const signed = await signRequest(request, { profile: january.signing, signer, signatureKey })
+    const sent = { ...Object.fromEntries(signed.headers), connection: 'close' }
+    return (await fetch(`${id}/mcp`, { method: 'POST', headers: sent, body })).status
+  }
+  const inSession = { 'mcp-session-id': 'session-1' }
+  expect(await send('tools/call', inSession)).toBe(404)
+  expect(await send('initialize')).toBe(200)
+  const statuses = await Promise.all(Array.from({ length: 18 }, () => send('tools/call', inSession)))
+  expect(statuses).toEqual(statuses.map(() => 200))
+  running.child.kill('SIGTERM')
+  expect((await running.finished).status).toBe(0)
 })
 
 // G12

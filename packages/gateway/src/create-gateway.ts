@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { createMcpSessions } from 'countersign/resource/mcp'
 import { createTurns } from './connection/turns.js'
 import { createConnections } from './forward/upstream.js'
 import type { GatewayOptions } from './gateway-options.js'
@@ -32,7 +33,10 @@ export interface Gateway {
  * ```
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  let setup = setUpGateway(options)
+  // Kept when other options are taken: clients go on with their sessions.
+  const mcpSessions = createMcpSessions()
+  const withSessions = (given: GatewayOptions) => ({ ...given, mcpSessions: given.mcpSessions ?? mcpSessions })
+  let setup = setUpGateway(withSessions(options))
   const connections = createConnections()
   const shared: GatewayShared = {
     connections,
@@ -79,7 +83,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     server,
     use(next) {
-      setup = setUpGateway(next)
+      setup = setUpGateway(withSessions(next))
     },
     endStreams,
     close() {

@@ -1,5 +1,5 @@
 import type { OnEvent, Resource } from 'countersign/resource'
-import type { McpTable } from 'countersign/resource/mcp'
+import type { McpSessions, McpTable } from 'countersign/resource/mcp'
 import type { CorsOptions } from './answers/cors.js'
 import type { AssertionOptions } from './identity/assertion.js'
 import type { Route } from './routes/route.js'
@@ -57,6 +57,8 @@ export interface GatewayOptions {
   assertion?: AssertionOptions | undefined
   /** MCP servers: what is said at their paths is judged by their tables. No route is needed for these. @default none */
   mcp?: readonly McpPath[] | undefined
+  /** Remembers whose the sessions of MCP servers are; several gateways must share it. @default in this process, while the gateway runs */
+  mcpSessions?: McpSessions | undefined
   /**
    * Told each request with its route, each refusal with what the answer hides, and how the API behind it does. Give the same
    * function to `createResource`, which knows who was refused, and tells lookups. @default that of the resource
@@ -82,6 +84,7 @@ export const gatewayOptions = {
   limits: true,
   assertion: true,
   mcp: true,
+  mcpSessions: true,
   onEvent: true,
 } as const satisfies Record<keyof GatewayOptions, true>
 

@@ -1,6 +1,6 @@
 import { type ClientAddress, createClientAddress, createTrustedPeers } from 'countersign/node'
 import type { Resource, VerifyRequestOptions } from 'countersign/resource'
-import { type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
+import { createMcpSessions, type McpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { createTell, type Tell } from 'countersign/wire'
 import { type CorsOptions, originProblem } from './answers/cors.js'
 import { type HeardResource, hearResource } from './events/heard-resource.js'
@@ -44,6 +44,7 @@ export interface GatewaySetup {
 /** @throws TypeError for options that cannot be meant */
 export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const { resource, routes, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion, mcp = [] } = options
+  const { mcpSessions = createMcpSessions() } = options
   requireNames('createGateway', options, gatewayOptions)
   requireNames('limits', limits, { ...defaultLimits, connectionsPerAddress: true })
   if (typeof resource?.verify !== 'function') throw new TypeError('resource must be what createResource returns')
@@ -74,7 +75,12 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     },
     cors,
     clientAddress: createClientAddress(trustProxy),
-    mcp: new Map(mcp.map(({ path, ...table }) => [path, { mcp: protectMcp(heard.resource, table) }])),
+    mcp: new Map(
+      mcp.map(({ path, ...table }) => [
+        path,
+        { mcp: protectMcp(heard.resource, { ...table, sessions: sessionsAt(path, mcpSessions) }) },
+      ]),
+    ),
     assertion: assertion && {
       signer: assertion.signer,
       issuer: resource.id,
@@ -90,6 +96,16 @@ function withDefaults(given: GatewayLimits): GatewaySetup['limits'] {
   const named = Object.entries(given).filter(([, value]) => value !== undefined)
   const limits = { ...defaultLimits, ...(Object.fromEntries(named) as { [Name in keyof GatewayLimits]: number }) }
   return { connectionsPerAddress: Math.ceil(limits.connections / 4), ...limits }
+}
+
+/** Ids are of the server that gave them: another one may give the same. */
+function sessionsAt(path: string, sessions: McpSessions): McpSessions {
+  const named = (id: string) => `${path} ${id}`
+  return {
+    open: (id, caller) => sessions.open(named(id), caller),
+    isOf: (id, caller) => sessions.isOf(named(id), caller),
+    close: (id) => sessions.close(named(id)),
+  }
 }
 
 /** What the resource and the MCP servers answer, with all that a program may answer in their place. */

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { type CountersignEvent, createSigner, generatePrivateJwk } from 'countersign'
 import { january, type KeyReference, signRequest } from 'countersign/wire'
@@ -175,6 +176,30 @@ describe('an MCP server behind the gateway', () => {
       expect(statusOf(await exchange(port, message([...lines, 'Mcp_Session_Id: a'])))).toBe(400)
     }
     expect(arrived).toEqual([])
+  })
+
+  // G38
+  it('goes on with its sessions when other options are taken, each apart from those of other servers', async () => {
+    const opened = (_: unknown, outgoing: ServerResponse) => {
+      outgoing.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'session-1' })
+      outgoing.end('{"jsonrpc":"2.0","id":1,"result":{}}')
+    }
+    const servers = [...mcp, { path: '/other', tools: { look: 'events.read' } }]
+    const { gateway, port, options } = await openGateway({ mcp: servers }, opened)
+    const send = async (path: string, body: object, more: string[] = []) => {
+      const lines = await signedLines(path, json(body), await byToken('events.read'))
+      const text = JSON.stringify(body)
+      return statusOf(await exchange(port, message([...lines, `Content-Length: ${text.length}`, ...more], text)))
+    }
+    const inSession = ['Mcp-Session-Id: session-1']
+    expect(await send('/mcp', call('look'), inSession)).toBe(404)
+    expect(await send('/mcp', { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} })).toBe(200)
+    for (const next of [options, { ...options, mcpSessions: undefined }]) {
+      expect(await send('/mcp', call('look'), inSession)).toBe(200)
+      expect(await send('/other', call('look'), inSession)).toBe(404)
+      gateway.use(next)
+    }
+    expect(await send('/mcp', call('look'), inSession)).toBe(200)
   })
 
   // G01

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { MissingPackageError } from 'countersign/node'
 import type { Log } from 'countersign/observability'
 import { createMemoryNonces, createRateLimit } from 'countersign/resource'
+import { createMcpSessions, type McpCaller, type McpSessions } from 'countersign/resource/mcp'
 import type { GatewaySettings, SharedMemory } from 'countersign-gateway'
 import { CommandError } from '../command/command-error.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -18,7 +19,14 @@ export interface OpenMemory {
 
 /** Where no other machine shares it, the first of several processes remembers for all. */
 export function rememberForWorkers({ redis }: GatewaySettings): void {
-  if (redis === undefined) answerWorkers({ claimNonce: createMemoryNonces(), rateLimit: createRateLimit() })
+  const sessions = createMcpSessions()
+  const counted = redis === undefined ? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() } : {}
+  answerWorkers({
+    ...counted,
+    openSession: ({ id, caller }: SessionOf) => sessions.open(id, caller),
+    isSessionOf: ({ id, caller }: SessionOf) => sessions.isOf(id, caller),
+    closeSession: (id: string) => sessions.close(id),
+  })
 }
 
 /** A nonce works once, and a rate counts once, in all processes together (G12). */
@@ -37,11 +45,36 @@ export async function openSharedMemory(
       },
       onFound: () => log.write('info', 'redis.found'),
     })
-    return { shared: memory, ready: () => memory.ready(), close: () => memory.close() }
+    return {
+      shared: { mcpSessions: sessionsOfFirst(), ...memory },
+      ready: () => memory.ready(),
+      close: () => memory.close(),
+    }
   }
-  const byFirst: SharedMemory = { claimNonce: callFirst('claimNonce'), rateLimit: callFirst('rateLimit') }
+  const byFirst: SharedMemory = {
+    claimNonce: callFirst('claimNonce'),
+    rateLimit: callFirst('rateLimit'),
+    mcpSessions: sessionsOfFirst(),
+  }
   const shared = cluster.isWorker ? byFirst : undefined
   return { shared, ready: async () => undefined, close: () => undefined }
+}
+
+interface SessionOf {
+  id: string
+  caller: McpCaller
+}
+
+/** In a worker: the sessions that the first process knows. */
+function sessionsOfFirst(): McpSessions | undefined {
+  if (!cluster.isWorker) return undefined
+  const open = callFirst<SessionOf, void>('openSession')
+  const isOf = callFirst<SessionOf, boolean>('isSessionOf')
+  return {
+    open: (id, caller) => open({ id, caller }),
+    isOf: (id, caller) => isOf({ id, caller }),
+    close: callFirst('closeSession'),
+  }
 }
 
 async function loadRedis(): Promise<typeof import('countersign-gateway/redis')> {

@@ -8,6 +8,7 @@ import {
   type RateLimit,
   type Resource,
 } from 'countersign/resource'
+import { createMcpSessions, type McpSessions } from 'countersign/resource/mcp'
 import { createGateway } from '../create-gateway.js'
 import type { GatewayOptions } from '../gateway-options.js'
 import { createSubrequestGateway } from '../subrequests/create-subrequest-gateway.js'
@@ -32,6 +33,8 @@ export interface SharedMemory {
   claimNonce: ClaimNonce
   /** Counts requests for all of them. */
   rateLimit: RateLimit
+  /** Remembers whose the sessions of MCP servers are. @default in this process: not for several with `mcp` */
+  mcpSessions?: McpSessions | undefined
 }
 
 export interface ConfiguredGatewayOptions {
@@ -52,6 +55,8 @@ export function createConfiguredGateway(
   if (cluster.isWorker && !shared)
     throw new TypeError('a worker of a cluster needs shared.claimNonce: else a signed request would work once in each')
   // Kept when the configuration changes: a request that was used up would work again.
+  // One for all configurations: clients go on with their sessions.
+  const mcpSessions = shared?.mcpSessions ?? createMcpSessions()
   const { claimNonce, rateLimit } = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
   const resourceOf = ({ settings, signer }: LoadedGatewayConfig): Resource => {
     const { id, authServer, scopes, nonce, denyList, allowNetworks, egressProxy, allowInsecureLoopback } = settings
@@ -99,8 +104,23 @@ export function createConfiguredGateway(
   }
   const optionsOf = (given: LoadedGatewayConfig): GatewayOptions => {
     const { mcp, upstream = '', routes, otherwise, cors, trustProxy, limits } = given.settings
+    if (cluster.isWorker && mcp.length > 0 && !shared?.mcpSessions)
+      throw new TypeError(
+        'a worker of a cluster needs shared.mcpSessions for mcp: else a session would be known to one only',
+      )
     const assertion = given.settings.assertion ? { signer: given.signer } : undefined
-    return { resource: resourceOf(given), upstream, routes, otherwise, cors, trustProxy, limits, assertion, mcp }
+    return {
+      resource: resourceOf(given),
+      upstream,
+      routes,
+      otherwise,
+      cors,
+      trustProxy,
+      limits,
+      assertion,
+      mcp,
+      mcpSessions,
+    }
   }
   const { server, use, endStreams, close } = createGateway(optionsOf(config))
   return {

@@ -46,7 +46,7 @@ export async function loadGatewayConfig(
   if (!parsed.success || problems.length > 0) throw new ConfigurationError(file, problems)
   const keyFile = resolve(dirname(file), parsed.data.keyFile)
   const unknown = overrides.unknown.map((name) => `${name} is no setting and has no effect.`)
-  const warnings = [...unknown, ...withoutEffect(parsed.data, merged)]
+  const warnings = [...unknown, ...withoutEffect(parsed.data, merged), ...knownToOne(parsed.data)]
   return { file, settings: parsed.data, signer: await readSigner(file, keyFile), warnings }
 }
 
@@ -114,6 +114,14 @@ function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unk
   const warnings = names.map((name) => `${name} has no effect with verifyOnly: set such a limit in the proxy.`)
   if (cors) warnings.push('cors has no effect with verifyOnly: have the proxy or the API answer preflights.')
   return warnings
+}
+
+/** What several gateways do not remember together. */
+function knownToOne({ instances, mcp }: GatewaySettings): string[] {
+  if (instances === 1 || mcp.length === 0) return []
+  return [
+    'mcp: a session, as servers before 2026-07-28 have them, is known to one gateway only: lead its client there again.',
+  ]
 }
 
 function withVariable(found: ConfigurationProblem, values: ReadonlyMap<string, unknown>): ConfigurationProblem {

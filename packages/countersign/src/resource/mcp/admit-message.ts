@@ -104,7 +104,7 @@ async function handOn(
   const caller = { agent, person }
   const holder = { agent, iss, sub }
   const [sessionId, another] = fieldValues(received, 'mcp-session-id')
-  if (another !== undefined || (sessionId !== undefined && !sessions.isOf(sessionId, caller)))
+  if (another !== undefined || (sessionId !== undefined && !(await sessions.isOf(sessionId, caller))))
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
   const message = given && (await withOpenState(given, holder, seal))
   if (message && 'reason' in message) return refusalResponse(message)

@@ -1,4 +1,6 @@
+import { systemClock } from '../../lib/clock.js'
 import { LruCache } from '../../lib/lru-cache.js'
+import type { MaybePromise } from '../../lib/maybe-promise.js'
 
 /** Who sends a message. */
 export interface McpCaller {
@@ -7,13 +9,13 @@ export interface McpCaller {
   person: string | undefined
 }
 
-/** Whose the sessions of servers before 2026-07-28 are: another one's is as good as none. */
+/** Whose the sessions of servers before 2026-07-28 are: another one's is as good as none. All instances must share one. */
 export interface McpSessions {
   /** Notes a session that a server opened. */
-  open(id: string, caller: McpCaller): void
+  open(id: string, caller: McpCaller): MaybePromise<void>
   /** Whether a caller may use a session; the first person who does is the one whose it is. */
-  isOf(id: string, caller: McpCaller): boolean
-  close(id: string): void
+  isOf(id: string, caller: McpCaller): MaybePromise<boolean>
+  close(id: string): MaybePromise<void>
 }
 
 const mostSessions = 10_000
@@ -24,7 +26,8 @@ const mostOfOne = 100
 /** Seconds that a session is known without being used. */
 const idle = 86_400
 
-export function createMcpSessions(now: () => number): McpSessions {
+/** Remembers sessions in this process: at most 10,000, and 100 of one agent for one person. @param now Unix seconds */
+export function createMcpSessions(now: () => number = systemClock): McpSessions {
   const owners = new LruCache<McpCaller>(mostSessions)
   const ofCallers = new LruCache<string[]>(mostSessions)
   return {
@@ -43,6 +46,8 @@ export function createMcpSessions(now: () => number): McpSessions {
       owners.set(id, { agent, person }, now() + idle)
       return true
     },
-    close: (id) => owners.delete(id),
+    close(id) {
+      owners.delete(id)
+    },
   }
 }

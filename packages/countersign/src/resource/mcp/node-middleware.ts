@@ -76,13 +76,24 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
       outgoing.once('close', resolve)
     })
   let sent = Promise.resolve()
+  let isNoted = true
+
+  /** Content waits until the session is noted, and with it the head: where it cannot be, the session is nobody's. */
+  function waitFor(noting: PromiseLike<void>): void {
+    isNoted = false
+    const done = () => {
+      isNoted = true
+    }
+    sent = Promise.resolve(noting).then(done, done)
+  }
 
   function begin(status: number): void {
     if (isBegun) return
     isBegun = true
     const contentType = String(outgoing.getHeader('content-type') ?? '')
     const sessionId = outgoing.getHeader('mcp-session-id')
-    noteSession(tools, admitted, sessionId === undefined ? undefined : String(sessionId), status < 400)
+    const noting = noteSession(tools, admitted, sessionId === undefined ? undefined : String(sessionId), status < 400)
+    if (noting) waitFor(noting)
     changes = changesOf(admitted, tools, contentType)
     if (changes) outgoing.removeHeader('content-length')
     if (!/^text\/event-stream\b/i.test(contentType)) return
@@ -109,11 +120,11 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
       return false
     }
     const rewriter = changes
-    if (!rewriter) return write(chunk, ...rest)
+    if (!rewriter && isNoted) return write(chunk, ...rest)
     sent = sent.then(async () => {
       if (isOver) return done()
       // Node says when a full socket has room again; otherwise more may come at once.
-      if (write(await rewriter.push(bytesOf(chunk)), done)) outgoing.emit('drain')
+      if (write(rewriter ? await rewriter.push(bytesOf(chunk)) : chunk, done)) outgoing.emit('drain')
       else await room()
     })
     return false
@@ -122,9 +133,13 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
     begin(outgoing.statusCode)
     const rewriter = changes
     if (isOver) callbackIn(given)()
-    else if (!rewriter) return end(...given)
-    if (isOver || !rewriter) return outgoing
+    else if (!rewriter && isNoted) return end(...given)
+    if (isOver) return outgoing
     const [chunk] = given
+    if (!rewriter) {
+      sent = sent.then(() => void (isOver || end(...given)))
+      return outgoing
+    }
     sent = sent.then(async () => {
       const last = typeof chunk === 'string' || chunk instanceof Uint8Array ? await rewriter.push(bytesOf(chunk)) : ''
       if (!isOver) end(last + (await rewriter.end()), callbackIn(given))

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../../lib/maybe-promise.js'
 import type { AdmissionTools, AdmittedMessage } from './admit-message.js'
 
 /** Notes whose a session is that the server opened, and forgets one that was closed. */
@@ -6,8 +7,8 @@ export function noteSession(
   { message, caller, sessionId, verified }: AdmittedMessage,
   opened: string | null | undefined,
   ok: boolean,
-): void {
+): MaybePromise<void> {
   if (!ok) return
-  if (message?.method === 'initialize' && opened) sessions.open(opened, caller)
-  if (verified.method === 'DELETE' && sessionId !== undefined) sessions.close(sessionId)
+  if (message?.method === 'initialize' && opened) return sessions.open(opened, caller)
+  if (verified.method === 'DELETE' && sessionId !== undefined) return sessions.close(sessionId)
 }

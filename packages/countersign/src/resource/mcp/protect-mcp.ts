@@ -11,7 +11,7 @@ import { requireVerifyOptions } from '../verify-request-options.js'
 import { type AdmissionTools, type AdmittedMessage, admitMessage } from './admit-message.js'
 import { changesOf } from './answer-changes.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
-import { createMcpSessions } from './mcp-sessions.js'
+import { createMcpSessions, type McpSessions } from './mcp-sessions.js'
 import { type McpTable, requireMcpTable, scopesOf } from './mcp-table.js'
 import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
 import { noteSession } from './note-session.js'
@@ -29,6 +29,8 @@ export interface McpOptions extends McpTable {
    * ten minutes. The server reads what it wrote. With several instances give them one key of 32 bytes. @default false
    */
   sealState?: boolean | { key: Uint8Array } | undefined
+  /** Remembers whose the sessions of the server are; all instances must share it. @default {@link createMcpSessions}: in this process */
+  sessions?: McpSessions | undefined
   /** Largest body in bytes. @default 1 MiB */
   maxBody?: number | undefined
   /** Unix seconds. @default the system clock */
@@ -67,6 +69,7 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
   requireKnownOptions('protectMcp', options, mcpOptions)
   requireMcpTable(options)
   const { connect = '', sealState = false, maxBody = 1_048_576, now = systemClock } = options
+  const { sessions = createMcpSessions(now) } = options
   for (const scope of [...scopesOf(options), connect])
     if (scope !== '') requireVerifyOptions({ require: 'authorization', scope }, resource)
   const key = typeof sealState === 'object' ? sealState.key : undefined
@@ -75,7 +78,7 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     table: options,
     connect,
     maxBody,
-    sessions: createMcpSessions(now),
+    sessions,
     seal: sealState === false ? undefined : createStateSeal(key, now),
   }
 
@@ -101,6 +104,7 @@ const mcpOptions = {
   methods: true,
   connect: true,
   sealState: true,
+  sessions: true,
   maxBody: true,
   now: true,
 } as const satisfies Record<keyof McpOptions, true>
@@ -114,8 +118,9 @@ function handedOn(request: Request, { body }: AdmittedMessage): Request {
 }
 
 /** The answer of the server, as the caller gets it. */
-function finish(tools: AdmissionTools, admitted: AdmittedMessage, response: Response): Response {
-  noteSession(tools, admitted, response.headers.get('mcp-session-id'), response.ok)
+async function finish(tools: AdmissionTools, admitted: AdmittedMessage, response: Response): Promise<Response> {
+  // Before the client learns of it: its next request may go to another instance.
+  await noteSession(tools, admitted, response.headers.get('mcp-session-id'), response.ok)
   const headers = privateHeaders(response.headers)
   const { status, statusText, body } = response
   if (!body) return new Response(null, { status, statusText, headers })

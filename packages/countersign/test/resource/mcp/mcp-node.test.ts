@@ -7,7 +7,13 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { type EventStore, StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { ElicitRequestSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
-import { type McpMiddleware, type McpOptions, protectMcp } from 'countersign/resource/mcp'
+import {
+  createMcpSessions,
+  type McpMiddleware,
+  type McpOptions,
+  type McpSessions,
+  protectMcp,
+} from 'countersign/resource/mcp'
 import express from 'express'
 import fastify from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -230,6 +236,36 @@ describe('a session', () => {
     }
     expect(stage.ran).toHaveLength(1)
   })
+
+  // G38
+  it.each(['express', 'node:http'])(
+    'is remembered where all instances do, before its answer comes: %s',
+    async (platform) => {
+      const kept = createMcpSessions()
+      let opened = 0
+      const sessions: McpSessions = {
+        async open(id, caller) {
+          await new Promise((resolve) => setTimeout(resolve, 100))
+          await kept.open(id, caller)
+          opened++
+        },
+        isOf: async (id, caller) => kept.isOf(id, caller),
+        close: async (id) => kept.close(id),
+      }
+      const stage = await openServer(platform, { sessions })
+      const agent = await stage.newAgent('planner')
+      const session = { 'mcp-session-id': await openSession(stage, agent) }
+      expect(opened).toBe(1)
+      await answerOf(await post(agent, stage.url, call, session))
+      expect((await post(await stage.newAgent('other'), stage.url, call, session)).status).toBe(404)
+      expect(stage.ran).toHaveLength(1)
+      const lost = { ...sessions, open: async () => Promise.reject(new Error('lost')) }
+      const without = await openServer(platform, { sessions: lost })
+      const other = await without.newAgent('planner')
+      const unknown = { 'mcp-session-id': await openSession(without, other) }
+      expect((await post(other, without.url, call, unknown)).status).toBe(404)
+    },
+  )
 
   it('that nobody opened is none; one that was closed is over', async () => {
     const stage = await openServer()
