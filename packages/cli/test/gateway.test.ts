@@ -156,6 +156,10 @@ describe('the configuration of a gateway', () => {
       { mcp: [{ path: '/mcp', tools: { look: 'events.read' } }, { path: '/mcp' }] },
       /mcp\[1\]\.path: is that of mcp\[0\], too/,
     ],
+    [
+      { mcp: [{ path: '/mcp', connect: 'mcp.use', tools: { look: 'notes.see' } }] },
+      /mcp\[0\]\.connect: names mcp\.use, [\s\S]*mcp\[0\]\.tools\.look: names notes\.see, which scopes does not describe/,
+    ],
     [{ cors: { origins: ['https://*.example'] } }, /cors\.origins\S*: must be one origin, without \*/],
     // G31
     [

@@ -57,10 +57,16 @@ function contradictionsIn(settings: GatewaySettings): ConfigurationProblem[] {
       ? []
       : [{ setting, problem: 'must be an https URL without a path, a slash at the end or a default port' }],
   )
-  const unknown = routes.flatMap(({ scope }, at) =>
+  const needed = [
+    ...routes.map(({ scope }, at) => [`routes[${at}].scope`, scope] as const),
+    ...settings.mcp.flatMap(({ connect, tools, resources, prompts, methods }, at) =>
+      scopesOf({ connect, tools, resources, prompts, methods }, `mcp[${at}]`),
+    ),
+  ]
+  const unknown = needed.flatMap(([setting, scope]) =>
     (scope?.split(' ') ?? [])
-      .filter((value) => scopes && !Object.hasOwn(scopes, value))
-      .map((value) => ({ setting: `routes[${at}].scope`, problem: `names ${value}, which scopes does not describe` })),
+      .filter((value) => value !== '' && scopes && !Object.hasOwn(scopes, value))
+      .map((value) => ({ setting, problem: `names ${value}, which scopes does not describe` })),
   )
   return [...named, ...unknown, ...missingFor(settings), ...notShared(settings)]
 }
@@ -70,6 +76,13 @@ function notShared({ instances, redis }: GatewaySettings): ConfigurationProblem[
   if (instances === 1 || redis !== undefined) return []
   const problem = `is ${instances}, so a signed request would work once in each: name in redis where they remember it together`
   return [{ setting: 'instances', problem }]
+}
+
+/** The scopes of a table of MCP, by their settings. */
+function scopesOf(table: object, name: string): (readonly [setting: string, scope: string])[] {
+  return Object.entries(table).flatMap(([member, given]: [string, unknown]) =>
+    typeof given === 'string' ? [[`${name}.${member}`, given] as const] : scopesOf(given ?? {}, `${name}.${member}`),
+  )
 }
 
 function missingFor({ verifyOnly, upstream, trustProxy, assertion, mcp }: GatewaySettings): ConfigurationProblem[] {
