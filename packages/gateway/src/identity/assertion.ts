@@ -64,7 +64,7 @@ export interface AssertionSetup {
 /** Seconds that an assertion lives: as long as a request is on its way. */
 const lifetime = 30
 
-const assertionField = 'X-AAuth-Assertion'
+export const assertionField = 'X-AAuth-Assertion'
 
 /**
  * The headers that tell who asks; undefined: nobody. With an assertion there is one header more, which is empty for nobody.

@@ -5,7 +5,7 @@ import { sendRefusal } from '../answers/send-refusal.js'
 import { type Followed, followExchange } from '../events/follow-exchange.js'
 import { tellRefused } from '../events/tell-refused.js'
 import { type GatewaySetup, requirementOf, requireNames, setUpGateway } from '../gateway-setup.js'
-import { tellIdentity } from '../identity/assertion.js'
+import { assertionField, tellIdentity } from '../identity/assertion.js'
 import { identityOf } from '../identity/identity-fields.js'
 import { limitGatewayConnections } from '../limit-gateway-connections.js'
 import { judgeRequest } from '../routes/judge-request.js'
@@ -69,6 +69,9 @@ function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
   return { setup, dialect: dialects[proxy] }
 }
 
+/** What proxies copy is always answered (W30). */
+const unasserted = { [assertionField]: '' }
+
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse, current: SubrequestSetup): Promise<void> {
   const { setup, dialect } = current
   const { resource, origin, clientAddress, heard, tell } = setup
@@ -87,14 +90,15 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
     if (path !== '/verify' || !setup.isProxy(incoming.socket.remoteAddress ?? ''))
       throw new AAuthError('not_found', 'There is nothing here.')
     const identity = await verify(incoming, current, followed)
-    outgoing.writeHead(200, { ...identity, 'Cache-Control': 'no-store', 'Content-Length': '0' })
+    outgoing.writeHead(200, { ...unasserted, ...identity, 'Cache-Control': 'no-store', 'Content-Length': '0' })
     outgoing.end()
   } catch (error) {
     tellRefused(followed, error, heard)
     const refusal = await resource.toResponse(error)
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
     const nobody = await tellIdentity(undefined, { method: '', rawTarget: '' }, setup.assertion)
-    await sendRefusal(readable(refusal, dialect), incoming, outgoing, Object.entries(nobody))
+    const headers = Object.entries({ ...unasserted, ...nobody })
+    await sendRefusal(readable(refusal, dialect), incoming, outgoing, headers)
   }
 }
 
