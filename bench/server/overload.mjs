@@ -1,8 +1,9 @@
 import { tmpdir } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { median } from '../median.mjs'
 import { startTested } from './child.mjs'
-import { measureRound, median, repeat } from './measure.mjs'
+import { measureRound, repeat } from './measure.mjs'
 import { openDatabases } from './storages.mjs'
 import { createKeys } from './world.mjs'
 
@@ -25,13 +26,20 @@ const plan = [
   { operation: 'refresh', times: 1500 },
 ]
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '10' },
-    folder: { type: 'string', default: tmpdir() },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-})
+let values
+try {
+  values = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '10' },
+      folder: { type: 'string', default: tmpdir() },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  }).values
+  if (!(Number(values.seconds) > 0)) throw new Error('--seconds takes a number above 0')
+} catch (error) {
+  process.stderr.write(`${error.message}\n\n${usage}`)
+  process.exit(2)
+}
 if (values.help) process.stdout.write(usage)
 else await run(Number(values.seconds), values.folder)
 
