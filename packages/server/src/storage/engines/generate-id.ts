@@ -1,11 +1,11 @@
-import { randomFillSync } from 'node:crypto'
+import { randomPart } from './random-part.js'
 
 let lastTime = 0
 let counter = 0
 
 /** The bytes of a UUID version 7 (RFC 9562 §5.7). Ids of one process sort in the order they were made. */
 export function generateId(): Buffer {
-  const bytes = randomFillSync(Buffer.alloc(16))
+  const bytes = randomPart()
   const [time, sequence] = nextTick(Date.now())
   bytes.writeUIntBE(time, 0, 6)
   bytes.writeUInt16BE(0x7000 | sequence, 6)

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import type { Selectable } from 'kysely'
 import { requireUnblocked } from '../agents/agents.js'
 import { internAgent, internResource } from '../agents/identifiers.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
+import { randomPart } from '../engines/random-part.js'
 import type { TokenIssueRow } from '../engines/tables.js'
 import { auditDelegate } from '../requests/requests.js'
 import type { AutonomousIssue, Grant, TokenIssue } from './grant-storage.js'
@@ -23,7 +23,7 @@ export function generateTokenIssue(grant: Grant, scope: string, tokenLifetime: n
 
 /** `<grant id or policy name>.<random>` */
 function generateJti(under: string): string {
-  return `${under}.${randomBytes(16).toString('base64url')}`
+  return `${under}.${randomPart().toString('base64url')}`
 }
 
 /** What an issue was for: a code under a grant, or a policy. */
