@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createMcpSessions } from 'countersign/resource/mcp'
-import { createTurns } from './connection/turns.js'
+import { createTurns, endGracefully } from './connection/turns.js'
 import { createConnections } from './forward/upstream.js'
 import type { GatewayOptions } from './gateway-options.js'
 import { setUpGateway } from './gateway-setup.js'
@@ -52,6 +52,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     // Bodies have limits of their own.
     requestTimeout: 0,
     keepAliveTimeout: 75_000,
+    // What Node.js would answer by itself would be in no turn.
+    requireHostHeader: false,
   })
 
   function serve(exchange: Exchange): void {
@@ -67,15 +69,16 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   function serveInTurn(exchange: Exchange): void {
-    turns.take(exchange.incoming.socket, exchange.outgoing, () => serve(exchange))
+    turns.take(exchange.incoming, exchange.outgoing, () => serve(exchange))
   }
 
   server.on('request', (incoming, outgoing) => serveInTurn({ incoming, outgoing, waits: false }))
   server.on('checkContinue', (incoming, outgoing) => serveInTurn({ incoming, outgoing, waits: true }))
+  server.on('checkExpectation', (incoming, outgoing) => serveInTurn({ incoming, outgoing, waits: false }))
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     // The connection belongs to the answers before it, which a change of protocol would run into.
-    if (turns.isBusy(socket)) return void socket.destroy()
-    const outgoing = answerOn(incoming, socket)
+    const outgoing = turns.isBusy(socket) ? undefined : answerOn(incoming, socket)
+    if (!outgoing) return void socket.destroy()
     serve({ incoming, outgoing, waits: false, upgrade: { socket, head } })
   })
   limitGatewayConnections(server, () => setup)
@@ -94,22 +97,19 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
-/** Milliseconds that a client has to close its end. */
-const graceful = 5000
-
-/** An ordinary answer to a request for an upgrade; the connection ends with it. */
-function answerOn(incoming: IncomingMessage, socket: Duplex): ServerResponse {
+/** An ordinary answer to a request for an upgrade; the connection ends with it. Undefined where there is an answer on it already. */
+function answerOn(incoming: IncomingMessage, socket: Duplex): ServerResponse | undefined {
   const outgoing = new ServerResponse(incoming)
   outgoing.shouldKeepAlive = false
-  outgoing.assignSocket(socket as Socket)
+  try {
+    outgoing.assignSocket(socket as Socket)
+  } catch {
+    return undefined
+  }
   socket.on('error', () => undefined)
   outgoing.once('finish', () => {
     outgoing.detachSocket(socket as Socket)
-    socket.end()
-    // What the client still sends is nobody's.
-    socket.resume()
-    const late = setTimeout(() => socket.destroy(), graceful)
-    socket.once('close', () => clearTimeout(late))
+    endGracefully(socket)
   })
   return outgoing
 }

@@ -73,6 +73,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   let upload: KeptUpload | undefined
   let verified: VerifiedRequest | undefined
   try {
+    requirePlainHead(incoming)
     if (answerDirectly(exchange, setup, shared, { pageHeaders, followed })) return
     const judged = judgeRequest(headOf(incoming), setup.rules)
     if (judged.need) followed.route = routeName(judged.need)
@@ -105,6 +106,14 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     if (bytes > 0)
       tell?.({ kind: 'upload', route: followed.route, bytes, duration: (performance.now() - began) / 1000 })
   }
+}
+
+/** What Node.js would refuse by itself, were it left to it. */
+function requirePlainHead({ httpVersion, headers }: IncomingMessage): void {
+  if (httpVersion !== '1.0' && headers.host === undefined)
+    throw new AAuthError('request_malformed', 'The request names no host: send Host.')
+  if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue')
+    throw new AAuthError('request_malformed', 'Expect can only be 100-continue here.')
 }
 
 function headOf({ method = 'GET', url = '/', rawHeaders }: IncomingMessage) {

@@ -143,6 +143,47 @@ describe('G20: requests behind one another on one connection', () => {
     expect(statusOf(await exchange(port, message(['GET /3 HTTP/1.1', 'Host: x'])))).toBe(200)
   })
 
+  it.each([
+    ['names no host', 'GET / HTTP/1.1\r\n\r\n'],
+    ['expects something else', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n'],
+    ['is answered at once', 'GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['is a preflight', 'OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n'],
+    ['asks for a document', 'GET /jwks.json HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ])('a change of protocol behind one that %s ends the connection at most', async (_, first) => {
+    const { port } = await openGateway({ routes: [{ method: 'GET', path: '/3', require: 'none' }] })
+    const { socket, heard } = openClient(port)
+    socket.write(`${first}GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+    await sleep(100)
+    expect(heard()).not.toMatch(/ 101 /)
+    expect(statusOf(await exchange(port, message(['GET /3 HTTP/1.1', 'Host: x'])))).toBe(200)
+  })
+
+  it('behind one that ends the connection are not served', async () => {
+    const { port, arrived } = await openGateway({ routes: open }, slow)
+    const first = 'GET /1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+    const { socket, heard, isClosed } = openClient(port)
+    socket.write(`${first}POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`)
+    await expect.poll(isClosed).toBe(true)
+    await sleep(50)
+    expect(heard().match(/HTTP\/1\.1 /g)).toHaveLength(1)
+    expect(arrived.map(({ url }) => url)).not.toContain('/2')
+  })
+
+  it.each([
+    ['a preflight', ['OPTIONS /1 HTTP/1.1', 'Origin: https://a.example', 'Access-Control-Request-Method: GET']],
+    ['a refusal', ['POST /nowhere HTTP/1.1']],
+    ['a document', ['POST /jwks.json HTTP/1.1']],
+  ])('a body without end behind %s ends the connection', async (_, lines) => {
+    const routes = [{ method: 'GET', path: '/1', require: 'none' }] as const
+    const { port } = await openGateway({ routes, cors: { origins: '*' } })
+    const { socket, heard, isClosed } = openClient(port)
+    socket.write(`${[...lines, 'Host: x', 'Transfer-Encoding: chunked'].join('\r\n')}\r\n\r\n`)
+    const more = setInterval(() => socket.write('5\r\nabcde\r\n'), 20)
+    onTestFinished(() => clearInterval(more))
+    await expect.poll(heard).toMatch(/^HTTP\/1\.1 [245]/)
+    await expect.poll(isClosed, { timeout: 8000 }).toBe(true)
+  })
+
   it('whose client goes leave nothing on disk', async () => {
     const limits = { uploads: 4_000_000 }
     const { port } = await openGateway({ routes: open, limits }, (incoming, outgoing) => {
