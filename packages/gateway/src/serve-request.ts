@@ -101,7 +101,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     tellRefused(followed, error, heard, verified)
     await sendRefusal(await resource.toResponse(error), incoming, outgoing, pageHeaders)
   } finally {
-    const bytes = upload?.onDisk ?? 0
+    const bytes = upload?.spooled ?? 0
     await upload?.discard()
     if (bytes > 0)
       tell?.({ kind: 'upload', route: followed.route, bytes, duration: (performance.now() - began) / 1000 })
@@ -225,13 +225,18 @@ function forward(
     isUpgrade,
     isLast,
   })
-  const content = upload.isAnnounced ? () => upload.read() : undefined
+  // What was sent needs no room any more: the answer may go on for hours.
+  const content = upload.isAnnounced ? () => upload.read().once('end', () => discard(upload)) : undefined
   const onInformation = passInformation(outgoing)
   return askUpstream(
     { method, rawTarget, headers, content, isUpgrade, isLast },
     { upstream, connections, waits, departure: followed.departure, onInformation },
     followed,
   )
+}
+
+function discard(upload: KeptUpload): void {
+  upload.discard().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
 }
 
 function openUpgraded(

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Readable } from 'node:stream'
+import { appendChunk } from '../lib/append-chunk.js'
 import { AAuthError } from '../lib/errors.js'
-import { joinChunks, withinLimit } from '../lib/read-stream.js'
+import { withinLimit } from '../lib/read-stream.js'
 import { plainHost } from './plain-host.js'
 import { type ReceivedMessage, readBefore } from './received-message.js'
 
@@ -122,10 +123,10 @@ function collect(incoming: Readable, limit: number, time: number | undefined): P
   if (incoming.readableEnded) return Promise.resolve(new Uint8Array(0))
   if (incoming.destroyed) return Promise.reject(incomplete())
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = []
+    let bytes: Uint8Array = new Uint8Array(0)
     let length = 0
     function onData(chunk: Uint8Array): void {
-      chunks.push(chunk)
+      bytes = appendChunk(bytes, length, chunk)
       length += chunk.length
       if (length > limit) stop(tooLarge(limit))
     }
@@ -137,7 +138,7 @@ function collect(incoming: Readable, limit: number, time: number | undefined): P
     }
     function onEnd(): void {
       release()
-      resolve(joinChunks(chunks, length))
+      resolve(bytes.subarray(0, length))
     }
     const onLost = (): void => stop(incomplete())
     const timer = time === undefined ? undefined : setTimeout(onLost, time * 1000)

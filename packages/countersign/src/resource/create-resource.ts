@@ -319,16 +319,19 @@ export function createResource(options: ResourceOptions): Resource {
     const { authorization } = resolved
     if (revocations && authorization && !authorization.expired)
       await revocations.requireUnrevoked(authorization.claims, ownAgent ? id : undefined)
+    const { byContent } = required
     // A token that ended is refused for what the content needs, so that the challenge says all of it.
-    const isLate = required.byContent !== undefined && authorization?.expired === true
-    let judged = isLate ? undefined : protocol.judge(verified, required)
+    const isEarly = !(byContent && authorization?.expired)
+    let judged = (isEarly ? protocol.judge(verified, required) : undefined) as VerifiedRequest<R>
     if (verified.takeUpload) await challenging(required.require, verified.takeUpload)
     const content = message.upload?.content?.()
-    if (!judged || required.byContent || content) {
+    if (byContent || content) {
       const whole = content ? { ...verified, body: content } : verified
-      const need = await required.byContent?.(whole.body)
-      if (need) requireVerifyOptions(need, { id, scopes: declared })
-      if (need && told) told.route = need.require
+      const need = await byContent?.(whole.body)
+      if (need) {
+        requireVerifyOptions(need, { id, scopes: declared })
+        if (told) told.route = need.require
+      }
       judged = protocol.judge(whole, need ?? required) as VerifiedRequest<R>
     }
     // Last, so that nothing is remembered of a request that is refused: a stranger sends as many as the server takes.

@@ -97,6 +97,7 @@ export {
   verifySignature,
 } from '../httpsig/verify-signature.js'
 export { algorithmNames, type JoseRules, publishedJwk, registeredNames } from '../lib/algorithms.js'
+export { appendChunk } from '../lib/append-chunk.js'
 export { parseBase64, parseBase64url, serializeBase64, serializeBase64url } from '../lib/base64url.js'
 export { systemClock } from '../lib/clock.js'
 export { createTell } from '../lib/create-tell.js'

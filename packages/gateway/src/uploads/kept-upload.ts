@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { ContentDigests, Upload } from 'countersign'
 import { AAuthError } from 'countersign/resource'
-import { digestMismatch } from 'countersign/wire'
+import { appendChunk, digestMismatch } from 'countersign/wire'
 import { createFormWatch } from './form-watch.js'
 import type { Spool } from './spool.js'
 
@@ -22,6 +22,8 @@ export interface UploadLimits {
   isMessage?: boolean
 }
 
+const noBytes = new Uint8Array(0)
+
 /** An upload that is whole and verified before any of it goes on. */
 export class KeptUpload implements Upload {
   readonly isAnnounced: boolean
@@ -30,11 +32,12 @@ export class KeptUpload implements Upload {
   readonly #limits: UploadLimits
   readonly #spool: Spool
   readonly #onTake: () => void
-  #chunks: Uint8Array[] = []
+  #bytes: Uint8Array = noBytes
   #file: FileHandle | undefined
   #length = 0
   #held = 0
   #onDisk = 0
+  #isDiscarded = false
 
   /** @param onTake called before the first byte is read: only then is a client told to go on */
   constructor(incoming: IncomingMessage, limits: UploadLimits, spool: Spool, onTake: () => void) {
@@ -51,9 +54,9 @@ export class KeptUpload implements Upload {
     return this.#length
   }
 
-  /** Bytes of it that are on disk. */
-  get onDisk(): number {
-    return this.#onDisk
+  /** Bytes of it that were on disk. */
+  get spooled(): number {
+    return this.#file === undefined ? 0 : this.#length
   }
 
   async take(digests: ContentDigests | undefined): Promise<void> {
@@ -78,47 +81,61 @@ export class KeptUpload implements Upload {
   /** Itself, for who reads all of it at once. */
   asMessage(): Upload {
     const { isAnnounced } = this
-    return { isAnnounced, take: (digests) => this.take(digests), content: () => Buffer.concat(this.#chunks) }
+    return { isAnnounced, take: (digests) => this.take(digests), content: () => this.#kept }
   }
 
   /** The content, from its beginning; may be called again. */
   read(): Readable {
-    if (!this.#file) return Readable.from(this.#chunks, { objectMode: false })
+    if (!this.#file) return Readable.from([this.#kept], { objectMode: false })
     return this.#file.createReadStream({ start: 0, autoClose: false })
   }
 
   /** Lets go of it. */
   async discard(): Promise<void> {
-    this.#chunks = []
+    if (this.#isDiscarded) return
+    this.#isDiscarded = true
+    this.#bytes = noBytes
     this.#release()
     this.#spool.free(this.#onDisk)
-    this.#onDisk = 0
-    const open = this.#file
-    this.#file = undefined
-    await open?.close()
+    await this.#file?.close()
+  }
+
+  get #kept(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
   }
 
   async #keep(chunk: Uint8Array): Promise<void> {
-    const { maxBody } = this.#limits
+    const { maxBody, isMessage } = this.#limits
+    const before = this.#length
     this.#length += chunk.length
     if (this.#length > maxBody) throw tooLarge(maxBody)
-    const isSmall = !this.#file && this.#length <= inMemory
-    if (isSmall && this.#spool.hold(chunk.length)) {
-      this.#held += chunk.length
-      return void this.#chunks.push(chunk)
-    }
-    if (this.#limits.isMessage)
+    if (!this.#file && this.#length <= inMemory && this.#hold(before, chunk)) return
+    if (isMessage)
       throw new AAuthError('unavailable', 'There is no room for the message at this moment.', { retryAfter: 5 })
     this.#file ??= await this.#spool.open()
-    for (const part of [...this.#chunks.splice(0), chunk]) {
-      this.#spool.take(part.length)
-      this.#onDisk += part.length
-      await writeAll(this.#file, part)
-    }
+    if (this.#bytes.length > 0) await this.#write(this.#file, this.#bytes.subarray(0, before))
     this.#release()
+    await this.#write(this.#file, chunk)
+  }
+
+  /** Keeps a chunk in memory; whether there was room. */
+  #hold(before: number, chunk: Uint8Array): boolean {
+    const bytes = appendChunk(this.#bytes, before, chunk)
+    const more = bytes.length - this.#bytes.length
+    if (!this.#spool.hold(more, this.#limits.isMessage === true)) return false
+    this.#held += more
+    this.#bytes = bytes
+    return true
+  }
+
+  async #write(file: FileHandle, bytes: Uint8Array): Promise<void> {
+    this.#spool.take(bytes.length)
+    this.#onDisk += bytes.length
+    await writeAll(file, bytes)
   }
 
   #release(): void {
+    this.#bytes = noBytes
     this.#spool.release(this.#held)
     this.#held = 0
   }
@@ -155,31 +172,49 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
+/** What comes, in pieces as large as there is to read: many small chunks are one. */
 async function* chunksOf(incoming: IncomingMessage, bodyTime: number, stallTime: number): AsyncGenerator<Uint8Array> {
   const end = performance.now() + bodyTime * 1000
-  // Not destroyed when it is refused: the refusal is still to be sent on the same connection.
-  const chunks = incoming.iterator({ destroyOnReturn: false })
-  for (;;) {
-    const next = await inTime(chunks.next(), Math.min(stallTime * 1000, end - performance.now()))
-    if (next.done) return
-    yield next.value as Uint8Array
+  const news = createNews(incoming)
+  try {
+    for (;;) {
+      const chunk = incoming.read() as Uint8Array | null
+      if (chunk) {
+        yield chunk
+        if (performance.now() > end) throw late()
+      } else if (incoming.readableEnded) return
+      else if (incoming.destroyed) throw incomplete(incoming.errored)
+      else await news.next(Math.min(stallTime * 1000, end - performance.now()))
+    }
+  } finally {
+    news.stop()
   }
 }
 
-async function inTime<T>(reading: Promise<T>, time: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new AAuthError('body_late', 'The body came too slowly.')), Math.max(0, time))
-  })
-  try {
-    return await Promise.race([reading, late])
-  } catch (error) {
-    reading.catch(() => undefined)
-    if (error instanceof AAuthError) throw error
-    throw incomplete(error)
-  } finally {
-    clearTimeout(timer)
+/** Waits until there is something to read, or nothing more. */
+function createNews(incoming: IncomingMessage): { next(time: number): Promise<void>; stop(): void } {
+  let tell: () => void = () => undefined
+  const hear = (): void => tell()
+  const events = ['readable', 'end', 'error', 'close'] as const
+  for (const event of events) incoming.on(event, hear)
+  return {
+    next: (time) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(late()), Math.max(0, time))
+        tell = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      }),
+    stop() {
+      tell = () => undefined
+      for (const event of events) incoming.off(event, hear)
+    },
   }
+}
+
+function late(): AAuthError {
+  return new AAuthError('body_late', 'The body came too slowly.')
 }
 
 function tooLarge(limit: number): AAuthError {

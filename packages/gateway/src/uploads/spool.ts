@@ -11,8 +11,11 @@ export interface Spool {
   /** Takes room, in bytes. @throws AAuthError `unavailable` where there is none left */
   take(bytes: number): void
   free(bytes: number): void
-  /** Takes room in memory, in bytes; whether there was any. */
-  hold(bytes: number): boolean
+  /**
+   * Takes room in memory, in bytes; whether there was any. Half of it is for messages, which are read there and nowhere else: uploads,
+   * also of strangers, cannot take it from them.
+   */
+  hold(bytes: number, isMessage: boolean): boolean
   release(bytes: number): void
   /** Removes the folder. */
   close(): void
@@ -40,8 +43,8 @@ export function createSpool(limits: () => { uploads: number; memory: number }): 
     free(bytes) {
       taken -= bytes
     },
-    hold(bytes) {
-      if (held + bytes > limits().memory) return false
+    hold(bytes, isMessage) {
+      if (held + bytes > limits().memory * (isMessage ? 1 : 0.5)) return false
       held += bytes
       return true
     },
