@@ -233,7 +233,7 @@ it('a gateway for subrequests tells them by the route of what was asked about', 
   expect(requests).toMatchObject([
     { route: 'GET /signed', outcome: 'ok', status: 200, method: 'GET', path: '/signed' },
     { route: 'GET /events', outcome: 'signature_missing', status: 401 },
-    { route: 'other', outcome: 'not_found', status: 403 },
+    { route: 'other', outcome: 'not_found', status: 404 },
   ])
   expect(told.filter(({ kind }) => kind === 'refusal')).toMatchObject([
     { role: 'resource', code: 'signature_missing' },

@@ -108,6 +108,11 @@ describe('GET /verify', () => {
       const path = init.method === 'PUT' ? '/signed' : '/events'
       const answer = await exchange(port, message(about(await signedLines(path, init))))
       expect(statusOf(answer)).toBe(401)
+      expect(answer).toMatch(/\r\nX-AAuth-Error: body_unseen\r\n/)
+      expect(answer).toMatch(
+        /"error":"invalid_request","error_description":"[^"]*does not show the body[^"]*body: unseen/,
+      )
+      expect(answer).not.toMatch(/signature-error/i)
     }
     for (const init of [json({ a: 1 }), { method: 'POST' }])
       expect(statusOf(await exchange(port, message(about(await signedLines('/unseen', init)))))).toBe(200)
@@ -399,7 +404,8 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     // G06
     const post = async (path: string) => [...(await signedLines(path, json({ a: 1 }))), 'Content-Length: 7']
     expect(statusOf(await ask(await post('/events'), '{"a":1}'))).toBe(401)
-    expect(statusOf(await ask(await signedLines('/events', { method: 'POST' })))).toBe(401)
+    const unseen = await ask(await signedLines('/events', { method: 'POST' }))
+    expect(unseen).toMatch(/^HTTP\/1\.1 401[\s\S]*\r\nX-AAuth-Error: body_unseen\r\n/i)
     const withBody = await ask([...(await signedLines('/signed')), 'Content-Length: 7'], '{"a":1}')
     expect(statusOf(withBody)).toBe(name === 'nginx' ? 401 : 400)
     for (const path of ['/signed', '/public'])

@@ -15,6 +15,8 @@ export interface Followed {
   route: string
   /** `ok`, or the code of what went wrong; undefined: the status says all that is known. */
   outcome: string | undefined
+  /** The status of a refusal, where a proxy is answered another one that it understands. */
+  realStatus: number | undefined
   /** Tells now that it is over. @param status of an answer that was not sent by way of `outgoing` */
   end(status?: number): void
 }
@@ -37,6 +39,7 @@ export function followExchange(
     asked: { method, rawTarget: url },
     route: otherRoute,
     outcome: undefined,
+    realStatus: undefined,
     end,
   }
   if (tell) {
@@ -53,7 +56,7 @@ export function followExchange(
       kind: 'request',
       route,
       outcome: outcome === 'ok' ? plainOutcome(isWhole, statusCode, followed.outcome) : outcome,
-      status: status ?? (headersSent ? statusCode : undefined),
+      status: status ?? (headersSent ? (followed.realStatus ?? statusCode) : undefined),
       method: followed.asked.method,
       path: followed.asked.rawTarget.split('?', 1)[0]?.slice(0, 256),
       duration: (performance.now() - began) / 1000,

@@ -12,6 +12,7 @@ import { judgeRequest } from '../routes/judge-request.js'
 import { routeName } from '../routes/route-table.js'
 import { type Dialect, dialects, requireAsked } from './dialects.js'
 import { type SubrequestOptions, subrequestOptions } from './subrequest-options.js'
+import { UnseenBody } from './unseen-body.js'
 import { requireNothingUnseen, unseenUpload } from './unseen-upload.js'
 
 export interface SubrequestGateway {
@@ -96,8 +97,11 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
     tellRefused(followed, error, heard)
     const refusal = await resource.toResponse(error)
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
+    followed.realStatus = refusal.status
     const nobody = await tellIdentity(undefined, { method: '', rawTarget: '' }, setup.assertion)
-    const headers = Object.entries({ ...unasserted, ...nobody })
+    // The agent would look for a mistake in its signature: nginx passes on no words of a refusal.
+    const named = error instanceof UnseenBody ? { 'X-AAuth-Error': 'body_unseen' } : {}
+    const headers = Object.entries({ ...unasserted, ...nobody, ...named })
     await sendRefusal(readable(refusal, dialect), incoming, outgoing, headers)
   }
 }

@@ -3,19 +3,16 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
 import type { Need } from '../routes/route-table.js'
 import type { AskedRequest } from './dialects.js'
+import { UnseenBody } from './unseen-body.js'
 
 /**
  * The body of a request that a proxy asks about, which nobody shows: it is taken for the one that was signed where the route says
  * so. Only GET and HEAD go without one (G06).
  *
- * @throws AAuthError `digest_mismatch`, `media_type_unsupported`
+ * @throws UnseenBody, AAuthError `media_type_unsupported`
  */
 export function unseenUpload(asked: AskedRequest, need: Need): Upload {
-  if (!need.isBodyUnseen && mayHaveBody(asked))
-    throw new AAuthError(
-      'digest_mismatch',
-      'The body cannot be compared with its digest here, since the proxy does not show it: this needs the gateway in the path.',
-    )
+  if (!need.isBodyUnseen && mayHaveBody(asked)) throw new UnseenBody()
   requireNoForm(asked)
   const isAnnounced = asked.hasBody || fieldValues(asked, 'content-digest').length > 0
   return { isAnnounced: need.isBodyUnseen && isAnnounced, take: async () => undefined }
