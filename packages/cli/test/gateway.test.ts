@@ -60,6 +60,48 @@ describe('countersign gateway check', () => {
   })
 })
 
+describe('countersign gateway check of a configuration for subrequests', () => {
+  const routes = [
+    { method: 'GET', path: '/notes', require: 'identity' },
+    { method: 'POST', path: '/notes', require: 'identity' },
+    { method: 'POST', path: '/open', require: 'none' },
+    { method: 'POST', path: '/seen', require: 'identity', body: 'unseen' },
+  ]
+
+  it('needs no upstream and no key with --verify-only, and says where a body would be refused', async () => {
+    const file = await configuration({ upstream: undefined, keyFile: 'gone.json', routes })
+    const check = async (...given: string[]) =>
+      JSON.parse((await runInProcess('gateway', 'check', ...given, '--config', file, '--json')).stdout) as unknown
+    expect(await check('GET', '/notes', '--verify-only')).toMatchObject({ require: 'identity' })
+    expect(await check('POST', '/seen', '--verify-only')).toMatchObject({ require: 'identity' })
+    const refused = { status: 401, refused: expect.stringMatching(/does not show the body.*body: unseen/) as string }
+    expect(await check('POST', '/notes', '--verify-only')).toMatchObject({ ...refused, unsigned: 'refused' })
+    expect(await check('POST', '/open', '--verify-only')).toMatchObject({ status: 400, unsigned: 'refused' })
+    const without = await runInProcess('gateway', 'check', 'GET', '/notes', '--config', file)
+    expect(without.stderr).toMatch(/upstream: is missing; .*--verify-only/)
+    const inPath = await configuration({ keyFile: 'gone.json', routes })
+    expect(await runInProcess('gateway', 'check', 'POST', '/notes', '--config', inPath)).toMatchObject({ status: 0 })
+    expect(await runInProcess('gateway', 'check', 'get', 'v1/pets', '--config', inPath)).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/in capitals: GET\. A path begins with a slash: \/v1\/pets\./) as string,
+    })
+  })
+
+  it('is warned of the routes that only GET and HEAD pass, in one sentence', async () => {
+    const change = { verifyOnly: true, routes: [...routes, { method: '*', path: '/x', require: 'identity' }] }
+    const { warnings } = await loadGatewayConfig(await configuration(change), {})
+    expect(warnings).toEqual([expect.stringMatching(/refused on POST \/notes, POST \/open, \* \/x; "body": "unseen"/)])
+    expect((await loadGatewayConfig(await configuration({ ...change, verifyOnly: false }), {})).warnings).toEqual([])
+  })
+})
+
+it('the smallest file that countersign gateway prints starts', async () => {
+  const { stderr } = await runInProcess('gateway')
+  const [smallest = ''] = /\{ "id"[\s\S]*\] \}/.exec(stderr) ?? []
+  const { scopes, routes } = JSON.parse(smallest) as { scopes: object; routes: { scope: string }[] }
+  expect(Object.keys(scopes)).toEqual(routes.map(({ scope }) => scope))
+})
+
 describe('countersign gateway init', () => {
   const yaml = `openapi: 3.1.0
 servers: [{ url: https://api.example/v1/ }]
@@ -105,6 +147,8 @@ components:
     expect(await runInProcess('gateway', 'init', join(folder, 'openapi.yaml'), ...flags)).toMatchObject({ status: 1 })
     writeFileSync(join(folder, 'old.json'), JSON.stringify({ swagger: '2.0', paths: {} }))
     const old = await runInProcess('gateway', 'init', join(folder, 'old.json'), ...flags)
+    const gone = await runInProcess('gateway', 'init', join(folder, 'gone.yaml'), ...flags)
+    expect(gone.stderr).toMatch(/gone\.yaml cannot be used: there is no such file\.\n/)
     expect(old.stderr).toMatch(/no OpenAPI description of version 3\.0 or 3\.1/)
   })
 })
@@ -123,6 +167,28 @@ describe('the configuration of a gateway', () => {
       /upsteam: is no setting; did you mean upstream\?/,
       /routes\[0\]\.require: must be one of "none"/,
       /limits\.maxbody: is no setting; did you mean limits\.maxBody\?/,
+    ])
+      expect(stderr).toMatch(problem)
+  })
+
+  it('is refused with what only the whole of it shows, also where members are wrong, and with the key', async () => {
+    const routes = [
+      { method: 'GET', path: '/a', requrie: 'identity' },
+      { method: 'GET', path: '/b', require: 'authorised', scope: 'events.reed' },
+      identity({ path: '/c' }),
+      identity({ path: '/c', require: 'none' }),
+    ]
+    const change = { id: 'http://127.0.0.1:8080', keyFile: 'gone.json', trustProxy: '127.0.0.1', limitz: {}, routes }
+    const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
+    for (const problem of [
+      /id: must be an https URL.*allowInsecureLoopback/,
+      /limitz: is no setting; did you mean limits\?/,
+      /trustProxy: must be a list .*\["127\.0\.0\.1"\]/,
+      /routes\[0\]\.requrie: is no setting; did you mean routes\[0\]\.require\?/,
+      /routes\[1\]\.require: must be one of/,
+      /routes\[1\]\.scope: names events\.reed/,
+      /routes\[3\]: says otherwise of GET \/c than routes\[2\]/,
+      /keyFile: .*gone\.json: there is no such file/,
     ])
       expect(stderr).toMatch(problem)
   })

@@ -12,7 +12,12 @@ export {
   type SharedMemory,
 } from './config/configured-gateway.js'
 export type { GatewaySettings } from './config/gateway-schema.js'
-export { type LoadedGatewayConfig, loadGatewayConfig } from './config/load-gateway-config.js'
+export {
+  type LoadedGatewayConfig,
+  loadGatewayConfig,
+  type ReadGatewaySettings,
+  readGatewaySettings,
+} from './config/load-gateway-config.js'
 export { createGateway, type Gateway } from './create-gateway.js'
 export type { GatewayLimits, GatewayOptions, McpPath } from './gateway-options.js'
 export { type AssertionClaims, type AssertionOptions, assertionType } from './identity/assertion.js'
@@ -24,5 +29,6 @@ export { requirePlainPath } from './routes/plain-path.js'
 export type { Level, Route } from './routes/route.js'
 export { createRouteTable, type Need, type RouteTable } from './routes/route-table.js'
 export { createSubrequestGateway, type SubrequestGateway } from './subrequests/create-subrequest-gateway.js'
-export type { ProxyName } from './subrequests/dialects.js'
+export type { AskedRequest, ProxyName } from './subrequests/dialects.js'
 export type { SubrequestOptions } from './subrequests/subrequest-options.js'
+export { requireNothingUnseen } from './subrequests/unseen-upload.js'

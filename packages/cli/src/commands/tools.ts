@@ -296,7 +296,11 @@ export const tools: readonly CommandRow[] = [
     name: 'gateway check',
     about: 'say which route, level and scope a request would meet at the gateway',
     subject: { name: '<method> <path>', description: 'as in GET /events/7' },
-    flags: [{ flags: '--config <file>', description: 'the configuration of the gateway' }, json],
+    flags: [
+      { flags: '--config <file>', description: 'the configuration of the gateway' },
+      { flags: '--verify-only', description: 'judge as a gateway that answers the subrequests of nginx or Caddy' },
+      json,
+    ],
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/check-command.js')).gatewayCheck,
   },

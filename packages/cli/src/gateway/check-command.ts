@@ -3,22 +3,34 @@ import {
   createClosedPaths,
   createRouteTable,
   type GatewayRules,
+  type GatewaySettings,
+  type Judgement,
   judgeRequest,
-  loadGatewayConfig,
   type RequestHead,
+  readGatewaySettings,
+  requireNothingUnseen,
 } from 'countersign-gateway'
 import { usageError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
 
 /** `countersign gateway check`: which route, level and scope a request would meet. */
-export const gatewayCheck: Run = async ({ config: path, json }, terminal, subject) => {
+export const gatewayCheck: Run = async ({ config: path, verifyOnly, json }, terminal, subject) => {
   if (typeof path !== 'string') throw usageError('gateway check needs --config <file>.')
   const [method = '', rawTarget = ''] = subject.split(' ')
-  const { settings } = await loadGatewayConfig(path, terminal.env)
+  requireRequest(method, rawTarget)
+  const flags = new Map(verifyOnly === undefined ? [] : [['verifyOnly', verifyOnly]])
+  const { settings } = await readGatewaySettings(path, terminal.env, flags)
   const report = reportOf(method, rawTarget, settings)
   terminal.write(json ? `${JSON.stringify(report)}\n` : `${textOf(report)}\n`)
   return 'refused' in report ? exitStatus.refused : exitStatus.done
+}
+
+function requireRequest(method: string, rawTarget: string): void {
+  const wrong: string[] = []
+  if (method !== method.toUpperCase()) wrong.push(`A method is written in capitals: ${method.toUpperCase()}.`)
+  if (!rawTarget.startsWith('/')) wrong.push(`A path begins with a slash: /${rawTarget}.`)
+  if (wrong.length > 0) throw usageError(wrong.join(' '))
 }
 
 type Report =
@@ -26,20 +38,16 @@ type Report =
   | { mcp: string; unsigned: 'refused' }
   | { refused: string; status: number; unsigned: 'refused' | 'passed' }
 
-function reportOf(
-  method: string,
-  rawTarget: string,
-  { routes, otherwise, mcp }: Awaited<ReturnType<typeof loadGatewayConfig>>['settings'],
-): Report {
+function reportOf(method: string, rawTarget: string, { routes, otherwise, mcp, verifyOnly }: GatewaySettings): Report {
   const head = { method, rawTarget, rawHeaders: ['Signature', ''] }
   const [path] = rawTarget.split('?', 1)
   const server = mcp.find((each) => each.path === path)
   if (server) return { mcp: server.path, unsigned: 'refused' }
   const isClosed = createClosedPaths(mcp.map((each) => ({ path: each.path, below: true })))
-  const rules = { table: createRouteTable(routes), isClosed, otherwise }
+  const rules = { table: createRouteTable(routes), isClosed, otherwise, verifyOnly }
   const unsigned = passesUnsigned(head, rules) ? 'passed' : 'refused'
   try {
-    const { need } = judgeRequest(head, rules)
+    const { need } = judge(head, rules)
     if (!need) throw new AAuthError('not_found', 'No route lists it.')
     const { level, scope } = need
     const shown = need.routes.map((route) => `${route.method} ${route.path}`)
@@ -50,9 +58,21 @@ function reportOf(
   }
 }
 
-function passesUnsigned(head: RequestHead, rules: GatewayRules): boolean {
+interface CheckedRules extends GatewayRules {
+  verifyOnly: boolean
+}
+
+function judge(head: RequestHead, rules: CheckedRules): Judgement {
+  const judged = judgeRequest(head, rules)
+  const { verify, need } = judged
+  if (rules.verifyOnly && need && (verify || need.level === 'none'))
+    requireNothingUnseen({ ...head, hasBody: false }, need)
+  return judged
+}
+
+function passesUnsigned(head: RequestHead, rules: CheckedRules): boolean {
   try {
-    return !judgeRequest({ ...head, rawHeaders: [] }, rules).verify
+    return !judge({ ...head, rawHeaders: [] }, rules).verify
   } catch (error) {
     if (error instanceof AAuthError) return false
     throw error

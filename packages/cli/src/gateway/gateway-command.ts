@@ -89,5 +89,6 @@ function fixedSettings({ settings }: LoadedGatewayConfig): object {
 
 const needsConfig = `gateway needs --config <file>. The smallest file, after countersign keys generate --out api-key.json:
 { "id": "https://api.example", "authServer": "https://auth.example", "keyFile": "api-key.json", "upstream": "http://127.0.0.1:3000",
+  "scopes": { "events.read": "See your events" },
   "routes": [{ "method": "GET", "path": "/events", "require": "authorization", "scope": "events.read" }] }
 docs/gateway.md has all that can be in it.`

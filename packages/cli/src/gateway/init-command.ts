@@ -31,8 +31,15 @@ async function described(file: string): Promise<ReturnType<typeof routesFromOpen
   try {
     return routesFromOpenApi(await readDescription(file))
   } catch (cause) {
-    throw new CommandError(`${file} cannot be used: ${errorReason(cause)}`, { cause })
+    throw new CommandError(
+      `${file} cannot be used: ${isMissing(cause) ? 'there is no such file.' : errorReason(cause)}`,
+      { cause },
+    )
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
 const needed = 'gateway init needs --id, the https URL of the API, and --auth-server, that of who asks people.'

@@ -1,6 +1,7 @@
+import { nearestName } from '../lib/nearest-name.js'
 import type { ConfigurationProblem } from './configuration-problem.js'
 import { meantSetting } from './meant-setting.js'
-import { type SchemaShape, settingRows } from './setting-rows.js'
+import { membersAt, type SchemaShape, settingRows } from './setting-rows.js'
 
 /** What a schema of zod has against a value, as far as it is read here. */
 export interface SchemaIssue {
@@ -23,7 +24,8 @@ export function problemsOf(issues: readonly SchemaIssue[], shape: SchemaShape): 
     if (issue.code !== 'unrecognized_keys') return [{ setting: nameOf(issue.path), problem: describe(issue) }]
     return (issue.keys ?? []).map((key) => {
       const setting = nameOf([...issue.path, key])
-      const near = meantSetting(setting, names)
+      const beside = nearestName(key, membersAt(shape, issue.path))
+      const near = beside === undefined ? meantSetting(setting, names) : nameOf([...issue.path, beside])
       return { setting, problem: `is no setting; ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
     })
   })

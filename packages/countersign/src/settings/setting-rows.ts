@@ -40,3 +40,17 @@ function unwrapped(schema: SettingSchema): { inner: SettingSchema['_zod']['def']
   const { inner, preset } = unwrapped(def.innerType as SettingSchema)
   return { inner, preset: def.type === 'default' && 'defaultValue' in def ? def.defaultValue : preset }
 }
+
+/** The names that are known at a place of a schema, also within a list; none where any name may be. */
+export function membersAt(shape: SchemaShape, path: readonly PropertyKey[]): string[] {
+  const [first, ...rest] = path
+  if (first === undefined) return Object.keys(shape)
+  let schema: SettingSchema | undefined = shape[String(first)]
+  for (const part of rest) {
+    const inner: SettingSchema['_zod']['def'] | undefined = schema && unwrapped(schema).inner
+    if (inner && 'element' in inner) schema = inner.element as SettingSchema
+    else schema = inner && 'shape' in inner ? (inner.shape as SchemaShape)[String(part)] : undefined
+  }
+  const inner = schema && unwrapped(schema).inner
+  return inner && 'shape' in inner ? Object.keys(inner.shape as SchemaShape) : []
+}

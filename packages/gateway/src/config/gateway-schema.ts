@@ -11,7 +11,6 @@ import { originProblem } from '../answers/cors.js'
 import { upstreamProblem } from '../forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
-import { routeContradictions } from '../routes/route-contradictions.js'
 import type { ProxyName } from '../subrequests/dialects.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)
@@ -31,10 +30,13 @@ function redisProblem(text: string): string | undefined {
   return isRedis ? undefined : 'must be the URL of Redis or Valkey: redis://127.0.0.1:6379, or rediss:// for TLS'
 }
 
-const networks = z.array(judged(trustedNetworkProblem)).superRefine((values, context) => {
-  if (values.some((value) => trustedNetworkProblem(value) !== undefined)) return
-  const message = trustedNetworksProblem(values)
-  if (message !== undefined) context.addIssue({ code: 'custom', message })
+const networks = z.custom<string[]>().superRefine((values, context) => {
+  const refuse = (path: number[], message: string | undefined) =>
+    message !== undefined && context.addIssue({ code: 'custom', path, message })
+  if (!Array.isArray(values)) return void refuse([], 'must be a list of addresses or networks: ["127.0.0.1"]')
+  const wrong = values.map((value: unknown) => trustedNetworkProblem(typeof value === 'string' ? value : ''))
+  for (const [at, message] of wrong.entries()) refuse([at], message)
+  if (wrong.every((message) => message === undefined)) refuse([], trustedNetworksProblem(values))
 })
 
 const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, context) => {
@@ -42,23 +44,19 @@ const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, context) =
     context.addIssue({ code: 'custom', path: [...path], message: problem })
 })
 
-const route = z
-  .strictObject({
-    method: text(32),
-    path: text(1024),
-    require: z.enum(['none', 'signature', 'identity', 'authorization'] satisfies Level[]),
-    scope: text(4096).optional(),
-    maxBody: whole(1_099_511_627_776).optional(),
-    body: z.literal('unseen').optional(),
-  } satisfies Record<keyof Route, z.ZodType>)
-  .superRefine((value, context) => {
-    for (const { member, problem } of routeProblems(value))
-      context.addIssue({ code: 'custom', path: [member], message: problem })
-  })
+/** What a route may hold. */
+export const routeShape = {
+  method: text(32),
+  path: text(1024),
+  require: z.enum(['none', 'signature', 'identity', 'authorization'] satisfies Level[]),
+  scope: text(4096).optional(),
+  maxBody: whole(1_099_511_627_776).optional(),
+  body: z.literal('unseen').optional(),
+} satisfies Record<keyof Route, z.ZodType>
 
-const routes = z.array(route).superRefine((values, context) => {
-  for (const { at, problem } of routeContradictions(values))
-    context.addIssue({ code: 'custom', path: [at], message: problem })
+const route = z.strictObject(routeShape).superRefine((value, context) => {
+  for (const { member, problem } of routeProblems(value))
+    context.addIssue({ code: 'custom', path: [member], message: problem })
 })
 
 const limit = (preset: number) => z.number().positive().max(1_099_511_627_776).default(preset)
@@ -96,7 +94,7 @@ export const gatewayShape = {
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535).default(8080) }).prefault({}),
   admin: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535) }).optional(),
   scopes: z.record(text(256), text(1024)).optional(),
-  routes,
+  routes: z.array(route),
   mcp: mcp.default([]),
   otherwise: z.enum(['refuse', 'pass']).default('refuse'),
   cors: z

@@ -6,135 +6,96 @@ import {
   ConfigurationError,
   type ConfigurationProblem,
   environmentSettings,
-  isIdentifier,
   problemsOf,
   variableOf,
   withOverrides,
 } from 'countersign/wire'
+import { contradictionsIn } from './contradictions.js'
 import { type GatewaySettings, gatewaySchema, gatewaySettingTable, gatewayShape } from './gateway-schema.js'
+import { readableSettings } from './readable-settings.js'
+import { warningsOf } from './warnings.js'
 
-/** A configuration that was read and checked. */
-export interface LoadedGatewayConfig {
+/** Settings that were read and checked. */
+export interface ReadGatewaySettings {
   /** The file, absolute. */
   file: string
   settings: GatewaySettings
-  signer: Signer
   /** What is odd, but no reason not to start. */
   warnings: readonly string[]
 }
 
+/** A configuration that was read and checked, with its key. */
+export interface LoadedGatewayConfig extends ReadGatewaySettings {
+  signer: Signer
+}
+
 const prefix = 'COUNTERSIGN_GATEWAY_'
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Reads a configuration file (`.json`, or the default export of a module), and what the environment overrides
- * (`COUNTERSIGN_GATEWAY_LISTEN_PORT`). Paths in it are relative to the file.
+ * (`COUNTERSIGN_GATEWAY_LISTEN_PORT`). Paths in it are relative to the file. The key is not read.
  *
  * @param flags settings that count more than both
  * @throws ConfigurationError naming every wrong setting
  */
+export async function readGatewaySettings(
+  path: string,
+  env: Environment,
+  flags: ReadonlyMap<string, unknown> = new Map(),
+): Promise<ReadGatewaySettings> {
+  const { file, settings, problems, warnings } = await judgeFile(path, env, flags)
+  if (!settings || problems.length > 0) throw new ConfigurationError(file, problems)
+  return { file, settings, warnings }
+}
+
+/**
+ * As {@link readGatewaySettings}, with the key of the API.
+ *
+ * @throws ConfigurationError naming every wrong setting, with the key
+ */
 export async function loadGatewayConfig(
   path: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   flags: ReadonlyMap<string, unknown> = new Map(),
 ): Promise<LoadedGatewayConfig> {
+  const { file, settings, keyFile, problems, warnings } = await judgeFile(path, env, flags)
+  const key = keyFile === undefined ? undefined : await readSigner(resolve(dirname(file), keyFile))
+  if (key && 'problem' in key)
+    throw new ConfigurationError(file, [...problems, { setting: 'keyFile', problem: key.problem }], key.cause)
+  if (!settings || !key || problems.length > 0) throw new ConfigurationError(file, problems)
+  return { file, settings, signer: key.signer, warnings }
+}
+
+interface JudgedFile {
+  file: string
+  /** Undefined where there are problems of the schema. */
+  settings: GatewaySettings | undefined
+  keyFile: string | undefined
+  problems: ConfigurationProblem[]
+  warnings: string[]
+}
+
+async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<string, unknown>): Promise<JudgedFile> {
   const file = resolve(path)
   const overrides = environmentSettings(env, gatewaySettingTable, prefix)
   const merged = withOverrides(withOverrides(await readConfigurationFile(file), overrides.values), flags)
   const parsed = gatewaySchema.safeParse(merged, { reportInput: true })
-  const found = parsed.success ? contradictionsIn(parsed.data) : problemsOf(parsed.error.issues, gatewayShape)
-  const problems = [...overrides.problems, ...found.map((problem) => withVariable(problem, overrides.values))]
-  if (!parsed.success || problems.length > 0) throw new ConfigurationError(file, problems)
-  const keyFile = resolve(dirname(file), parsed.data.keyFile)
+  const wrong = parsed.success ? [] : problemsOf(parsed.error.issues, gatewayShape)
+  const named = new Set(wrong.map(({ setting }) => setting.replace(/[.[].*$/, '')))
+  const readable = readableSettings(merged)
+  // What is wrong in itself is told once; where an entry of a list is, the others are looked at.
+  const later = contradictionsIn(readable).filter(({ setting }) => setting.includes('[') || !named.has(setting))
+  const found = [...wrong, ...later].map((problem) => withVariable(problem, overrides.values))
   const unknown = overrides.unknown.map((name) => `${name} is no setting and has no effect.`)
-  const warnings = [...unknown, ...withoutEffect(parsed.data, merged), ...knownToOne(parsed.data)]
-  return { file, settings: parsed.data, signer: await readSigner(file, keyFile), warnings }
-}
-
-function contradictionsIn(settings: GatewaySettings): ConfigurationProblem[] {
-  const { allowInsecureLoopback, scopes, routes } = settings
-  const named = (['id', 'authServer'] as const).flatMap((setting) =>
-    isIdentifier(settings[setting], { allowInsecureLoopback })
-      ? []
-      : [{ setting, problem: 'must be an https URL without a path, a slash at the end or a default port' }],
-  )
-  const needed = [
-    ...routes.map(({ scope }, at) => [`routes[${at}].scope`, scope] as const),
-    ...settings.mcp.flatMap(({ connect, tools, resources, prompts, methods }, at) =>
-      scopesOf({ connect, tools, resources, prompts, methods }, `mcp[${at}]`),
-    ),
-  ]
-  const unknown = needed.flatMap(([setting, scope]) =>
-    (scope?.split(' ') ?? [])
-      .filter((value) => value !== '' && scopes && !Object.hasOwn(scopes, value))
-      .map((value) => ({ setting, problem: `names ${value}, which scopes does not describe` })),
-  )
-  return [...named, ...unknown, ...missingFor(settings), ...notShared(settings)]
-}
-
-/** A signed request would work once in each (G12). */
-function notShared({ instances, redis }: GatewaySettings): ConfigurationProblem[] {
-  if (instances === 1 || redis !== undefined) return []
-  const problem = `is ${instances}, so a signed request would work once in each: name in redis where they remember it together`
-  return [{ setting: 'instances', problem }]
-}
-
-/** The scopes of a table of MCP, by their settings. */
-function scopesOf(table: object, name: string): (readonly [setting: string, scope: string])[] {
-  return Object.entries(table).flatMap(([member, given]: [string, unknown]) =>
-    typeof given === 'string' ? [[`${name}.${member}`, given] as const] : scopesOf(given ?? {}, `${name}.${member}`),
-  )
-}
-
-function missingFor({ verifyOnly, upstream, trustProxy, assertion, mcp }: GatewaySettings): ConfigurationProblem[] {
-  if (!verifyOnly && upstream === undefined)
-    return [{ setting: 'upstream', problem: 'is missing; it must be where the API listens: http://127.0.0.1:3000' }]
-  if (!verifyOnly) return []
-  const problems: ConfigurationProblem[] = []
-  if (assertion && upstream === undefined)
-    problems.push({
-      setting: 'upstream',
-      problem: 'is missing; it must be where the API listens, since an assertion is addressed to it',
-    })
-  if (trustProxy.length === 0)
-    problems.push({ setting: 'trustProxy', problem: 'must name the proxy that asks: nobody else is answered' })
-  if (mcp.length > 0)
-    problems.push({
-      setting: 'mcp',
-      problem:
-        'cannot be protected with verifyOnly: what a message asks for is in its body, which the proxy does not show. Run a gateway in the path for it',
-    })
-  return problems
-}
-
-/** Limits of what goes through the gateway. */
-const limitsOfPassage = [
-  'maxBody',
-  'uploads',
-  'memory',
-  'bodyTime',
-  'stallTime',
-  'connectTime',
-  'answerTime',
-  'silence',
-]
-
-/** What was set and has no effect where only subrequests are answered. */
-function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unknown): string[] {
-  if (!verifyOnly) return []
-  const { limits = {} } = given as { limits?: object }
-  const names = limitsOfPassage.filter((name) => Object.hasOwn(limits, name)).map((name) => `limits.${name}`)
-  for (const [at, { maxBody }] of routes.entries()) if (maxBody !== undefined) names.push(`routes[${at}].maxBody`)
-  const warnings = names.map((name) => `${name} has no effect with verifyOnly: set such a limit in the proxy.`)
-  if (cors) warnings.push('cors has no effect with verifyOnly: have the proxy or the API answer preflights.')
-  return warnings
-}
-
-/** What several gateways do not remember together. */
-function knownToOne({ instances, mcp }: GatewaySettings): string[] {
-  if (instances === 1 || mcp.length === 0) return []
-  return [
-    'mcp: a session, as servers before 2026-07-28 have them, is known to one gateway only: lead its client there again.',
-  ]
+  return {
+    file,
+    settings: parsed.success ? parsed.data : undefined,
+    keyFile: readable.keyFile,
+    problems: [...overrides.problems, ...found],
+    warnings: parsed.success ? [...unknown, ...warningsOf(parsed.data, merged)] : unknown,
+  }
 }
 
 function withVariable(found: ConfigurationProblem, values: ReadonlyMap<string, unknown>): ConfigurationProblem {
@@ -142,11 +103,12 @@ function withVariable(found: ConfigurationProblem, values: ReadonlyMap<string, u
   return values.has(setting) ? { setting: `${setting} (${variableOf(setting, prefix)})`, problem } : found
 }
 
-async function readSigner(file: string, keyFile: string): Promise<Signer> {
+async function readSigner(keyFile: string): Promise<{ signer: Signer } | { problem: string; cause: unknown }> {
   try {
-    return await createSigner(JSON.parse(await readFile(keyFile, 'utf8')) as PrivateJwk)
+    return { signer: await createSigner(JSON.parse(await readFile(keyFile, 'utf8')) as PrivateJwk) }
   } catch (cause) {
-    const problem = `${keyFile} holds no private JWK that can be read: countersign keys generate makes one`
-    throw new ConfigurationError(file, [{ setting: 'keyFile', problem }], cause)
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+    const what = isMissing ? 'there is no such file' : 'it holds no private JWK that can be read'
+    return { problem: `${keyFile}: ${what}. countersign keys generate --out makes one`, cause }
   }
 }

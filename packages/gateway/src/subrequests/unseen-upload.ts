@@ -12,23 +12,24 @@ import { UnseenBody } from './unseen-body.js'
  * @throws UnseenBody, AAuthError `media_type_unsupported`
  */
 export function unseenUpload(asked: AskedRequest, need: Need): Upload {
-  if (!need.isBodyUnseen && mayHaveBody(asked)) throw new UnseenBody()
-  requireNoForm(asked)
+  requireNothingUnseen(asked, need)
   const isAnnounced = asked.hasBody || fieldValues(asked, 'content-digest').length > 0
   return { isAnnounced: need.isBodyUnseen && isAnnounced, take: async () => undefined }
 }
 
 /**
- * Where nothing is verified: a body passes only where the route says that nobody sees it (G35).
+ * A body passes only where the route says that nobody sees it, also where nothing is verified (G06, G35).
  *
- * @throws AAuthError `request_malformed`, `media_type_unsupported`
+ * @throws UnseenBody, AAuthError `request_malformed` where nothing is verified, `media_type_unsupported`
  */
 export function requireNothingUnseen(asked: AskedRequest, need: Need): void {
   if (!need.isBodyUnseen && mayHaveBody(asked))
-    throw new AAuthError(
-      'request_malformed',
-      'A body cannot be looked into here, since the proxy does not show it: send GET or HEAD without one.',
-    )
+    throw need.level === 'none'
+      ? new AAuthError(
+          'request_malformed',
+          'A body cannot be looked into here, since the proxy does not show it: send GET or HEAD without one.',
+        )
+      : new UnseenBody()
   requireNoForm(asked)
 }
 

@@ -1,0 +1,78 @@
+import { type ConfigurationProblem, isIdentifier } from 'countersign/wire'
+import { routeContradictions } from '../routes/route-contradictions.js'
+import type { ReadableSettings } from './readable-settings.js'
+
+const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
+
+/** What no setting can say alone, of those that can be read: the others are wrong in themselves. */
+export function contradictionsIn(settings: ReadableSettings): ConfigurationProblem[] {
+  const { allowInsecureLoopback = false, scopes, routes, mcp = [] } = settings
+  const named = (['id', 'authServer'] as const).flatMap((setting) => {
+    const text = settings[setting]
+    if (text === undefined || isIdentifier(text, { allowInsecureLoopback })) return []
+    const hint = loopback.test(text)
+      ? '; for http on this machine, to try things, set allowInsecureLoopback to true'
+      : ''
+    return [{ setting, problem: `must be an https URL without a path, a slash at the end or a default port${hint}` }]
+  })
+  const twice = routeContradictions(routes).map(({ at, problem }) => ({ setting: `routes[${at}]`, problem }))
+  const needed = [
+    ...[...routes].map(([at, { scope }]) => [`routes[${at}].scope`, scope] as const),
+    ...mcp.flatMap(({ connect, tools, resources, prompts, methods }, at) =>
+      scopesOf({ connect, tools, resources, prompts, methods }, `mcp[${at}]`),
+    ),
+  ]
+  const unknown = needed.flatMap(([setting, scope]) =>
+    (scope?.split(' ') ?? [])
+      .filter((value) => value !== '' && scopes && !Object.hasOwn(scopes, value))
+      .map((value) => ({ setting, problem: `names ${value}, which scopes does not describe` })),
+  )
+  return [...named, ...twice, ...unknown, ...missingFor(settings), ...notShared(settings)]
+}
+
+/** A signed request would work once in each (G12). */
+function notShared({ instances = 1, redis }: ReadableSettings): ConfigurationProblem[] {
+  if (instances === 1 || redis !== undefined) return []
+  const problem = `is ${instances}, so a signed request would work once in each: name in redis where they remember it together`
+  return [{ setting: 'instances', problem }]
+}
+
+/** The scopes of a table of MCP, by their settings. */
+function scopesOf(table: object, name: string): (readonly [setting: string, scope: string])[] {
+  return Object.entries(table).flatMap(([member, given]: [string, unknown]) =>
+    typeof given === 'string' ? [[`${name}.${member}`, given] as const] : scopesOf(given ?? {}, `${name}.${member}`),
+  )
+}
+
+function missingFor({
+  verifyOnly,
+  upstream,
+  trustProxy = [],
+  assertion,
+  mcp = [],
+}: ReadableSettings): ConfigurationProblem[] {
+  if (verifyOnly === false && upstream === undefined)
+    return [
+      {
+        setting: 'upstream',
+        problem:
+          'is missing; it must be where the API listens: http://127.0.0.1:3000. Only --verify-only does without, for nginx or Caddy',
+      },
+    ]
+  if (!verifyOnly) return []
+  const problems: ConfigurationProblem[] = []
+  if (assertion && upstream === undefined)
+    problems.push({
+      setting: 'upstream',
+      problem: 'is missing; it must be where the API listens, since an assertion is addressed to it',
+    })
+  if (trustProxy.length === 0)
+    problems.push({ setting: 'trustProxy', problem: 'must name the proxy that asks: nobody else is answered' })
+  if (mcp.length > 0)
+    problems.push({
+      setting: 'mcp',
+      problem:
+        'cannot be protected with verifyOnly: what a message asks for is in its body, which the proxy does not show. Run a gateway in the path for it',
+    })
+  return problems
+}
