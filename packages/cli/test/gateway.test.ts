@@ -132,6 +132,9 @@ components:
     expect(done.status).toBe(0)
     expect(done.stderr).toMatch(/GET \/v1\/odd\/\/path is left out[\s\S]*elsewhere is described elsewhere/)
     expect(done.stderr).toMatch(/GET \/v1\/status needs nothing/)
+    expect(done.stderr).toContain(
+      `Next, make the key: countersign keys generate --out ${join(folder, 'api-key.json')}.`,
+    )
     const { settings } = await loadGatewayConfig(out, {})
     const path = '/v1/orders/{id}'
     expect(settings.routes).toEqual([

@@ -1,9 +1,12 @@
+import { dirname, join } from 'node:path'
 import { readDescription, routesFromOpenApi } from 'countersign-gateway'
 import { CommandError, usageError } from '../command/command-error.js'
 import { errorReason } from '../command/error-reason.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
 import { writeNewFile } from '../keys/write-new-file.js'
+
+const keyFile = 'api-key.json'
 
 /** `countersign gateway init`: a configuration from an OpenAPI description. */
 export const gatewayInit: Run = async ({ id, authServer, upstream, out }, terminal, file) => {
@@ -12,7 +15,7 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, out }, termin
   const settings = {
     id,
     authServer,
-    keyFile: 'api-key.json',
+    keyFile,
     upstream: upstream ?? 'http://127.0.0.1:3000',
     scopes,
     routes,
@@ -23,6 +26,10 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, out }, termin
   for (const note of notes) terminal.notify(note)
   terminal.notify(
     `${routes.length} routes, ${Object.keys(scopes).length} permissions. People read the words in scopes: look at them.`,
+  )
+  const [key, written] = typeof out === 'string' ? [join(dirname(out), keyFile), out] : [keyFile, '<file>']
+  terminal.notify(
+    `Next, make the key: countersign keys generate --out ${key}. Then countersign gateway --config ${written} serves it.`,
   )
   return exitStatus.done
 }

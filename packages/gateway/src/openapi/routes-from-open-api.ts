@@ -28,11 +28,17 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
   const version = isObject(document) ? document.openapi : undefined
   if (!isObject(document) || typeof version !== 'string' || !/^3\.[01]\./.test(version))
     throw new TypeError('This is no OpenAPI description of version 3.0 or 3.1.')
-  const described: Described = { document, routes: [], scopes: {}, notes: [], leftOut: [] }
+  const described: Described = { document, routes: [], scopes: {}, notes: [], leftOut: [], made: new Set() }
   const whole = serverPath(document.servers)
   described.notes.push(...whole.notes)
   for (const [path, given] of membersOf(document.paths))
     if (path.startsWith('/')) addPath(described, path, given, whole.path)
+  for (const [name] of membersOf(document.webhooks))
+    described.notes.push(`The webhook ${name} is left out: the API asks others with it.`)
+  if (described.made.size > 0)
+    described.notes.push(
+      `These permissions are made of paths, for operations that name no scope: ${[...described.made].join(', ')}.`,
+    )
   const { routes, notes } = joinedRoutes(described.routes)
   const covered = coveredAmong(described.leftOut, routes).map(({ method, path }) => `${method} ${path}`)
   if (covered.length > 0)
@@ -50,7 +56,12 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
 interface Described extends DescribedRoutes {
   document: Record<string, unknown>
   leftOut: LeftOut[]
+  /** Permissions of operations that name none. */
+  made: Set<string>
 }
+
+/** Members of a path that are no operations. */
+const besideOperations: ReadonlySet<string> = new Set(['$ref', 'summary', 'description', 'servers', 'parameters'])
 
 function addPath(described: Described, path: string, given: unknown, base: string): void {
   const { document, notes, leftOut } = described
@@ -60,6 +71,9 @@ function addPath(described: Described, path: string, given: unknown, base: strin
     leftOut.push(...methods.map((method) => ({ method: method.toUpperCase(), path: writtenPath(base + path) })))
     return
   }
+  for (const name of Object.keys(item))
+    if (!besideOperations.has(name) && !name.startsWith('x-') && !methods.some((method) => method === name))
+      notes.push(`${name.toUpperCase()} ${base}${path} is left out: no route is written for it.`)
   for (const method of methods) {
     // HEAD goes with GET.
     if (item[method] === undefined || (method === 'head' && item.get !== undefined)) continue
@@ -80,7 +94,7 @@ interface Place {
 }
 
 function addOperation(described: Described, { method, path, shown, operation }: Place): void {
-  const { document, routes, scopes, notes, leftOut } = described
+  const { document, routes, scopes, notes, leftOut, made } = described
   const name = method.toUpperCase()
   if (!operation) {
     notes.push(`${name} ${shown} is described elsewhere, and left out.`)
@@ -95,6 +109,8 @@ function addOperation(described: Described, { method, path, shown, operation }: 
   }
   if (path !== shown) notes.push(`${name} ${shown} is written as ${path}.`)
   routes.push(route)
+  notes.push(...secured.notes.filter((note) => !notes.includes(note)))
+  if (secured.isMade) for (const scope of secured.scopes.keys()) made.add(scope)
   for (const [scope, text] of secured.scopes) if (!Object.hasOwn(scopes, scope)) scopes[scope] = text
 }
 

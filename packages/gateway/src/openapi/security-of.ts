@@ -7,6 +7,10 @@ export interface Secured {
   isOpen: boolean
   /** Permissions, each with what people read of it. */
   scopes: ReadonlyMap<string, string>
+  /** Whether its permission was made of the path, since the description names none. */
+  isMade: boolean
+  /** What a person should know of the names. */
+  notes: string[]
 }
 
 interface Asked {
@@ -22,16 +26,20 @@ export function securityOf(
 ): Secured {
   const alternatives = operation.security ?? document.security
   const isOpen = Array.isArray(alternatives) && (alternatives.length === 0 || alternatives.some(isEmpty))
-  if (isOpen) return { isOpen, scopes: new Map() }
+  if (isOpen) return { isOpen, scopes: new Map(), isMade: false, notes: [] }
   const first: unknown = Array.isArray(alternatives) ? alternatives[0] : undefined
   const named = membersOf(first).flatMap(([, names]) => (Array.isArray(names) ? names : []))
-  if (named.length === 0) return { isOpen, scopes: new Map([made(path, isRead)]) }
+  if (named.length === 0) return { isOpen, scopes: new Map([made(path, isRead)]), isMade: true, notes: [] }
   const described = descriptionsIn(document)
   const scopes = named.map((given): [string, string] => {
     const name = String(given)
     return [scopeOf(name), described.get(name) ?? name]
   })
-  return { isOpen, scopes: new Map(scopes) }
+  const renamed = named.map(String).filter((name) => scopeOf(name) !== name)
+  const notes = renamed.map(
+    (name) => `The scope "${name}" is written as ${scopeOf(name)}: no token can have its own name.`,
+  )
+  return { isOpen, scopes: new Map(scopes), isMade: false, notes }
 }
 
 /** A name of any letters as one that tokens have: none is left out, which would allow more. */

@@ -140,3 +140,31 @@ describe('the path of a server', () => {
     expect(routes.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /v1/a', 'GET /v2/b', 'PUT /v3/b'])
   })
 })
+
+it('names what is left out, and each permission that is written otherwise or made', async () => {
+  const { notes, routes, scopes } = await routesOf(`
+webhooks: { newPet: { post: {} } }
+paths:
+  /pets:
+    summary: Pets
+    x-more: {}
+    get: { security: [{ key: [] }] }
+    post: { security: [{ o: [pets write] }] }
+    put: { security: [{ o: [pets write] }] }
+    trace: {}
+    query: {}
+`)
+  expect(routes.map(({ method, scope }) => `${method} ${scope}`)).toEqual([
+    'GET pets.read',
+    'PUT pets%20write',
+    'POST pets%20write',
+  ])
+  expect(Object.keys(scopes).sort()).toEqual(['pets%20write', 'pets.read'])
+  expect(notes).toEqual([
+    'TRACE /pets is left out: no route is written for it.',
+    'QUERY /pets is left out: no route is written for it.',
+    'The scope "pets write" is written as pets%20write: no token can have its own name.',
+    'The webhook newPet is left out: the API asks others with it.',
+    'These permissions are made of paths, for operations that name no scope: pets.read.',
+  ])
+})
