@@ -15,6 +15,7 @@ import { openTunnel } from './answers/open-tunnel.js'
 import { passAnswer } from './answers/pass-answer.js'
 import { passInformation } from './answers/pass-information.js'
 import { sendRefusal } from './answers/send-refusal.js'
+import { askerOf } from './events/asker.js'
 import { type Followed, followExchange } from './events/follow-exchange.js'
 import { tellRefused } from './events/tell-refused.js'
 import { askUpstream } from './forward/ask-upstream.js'
@@ -84,6 +85,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     const remoteAddress = setup.clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders)
     const admitted = await admit(receiveIncoming(incoming, remoteAddress), judged, upload, setup)
     verified = admitted.verified
+    if (verified) followed.asker = askerOf(verified)
     const reply = await forward(exchange, admitted, followed, setup, shared)
     if (reply.socket) return openUpgraded(exchange, reply, verified, { setup, shared, followed })
     const passed = answerHeaders(reply.answer.rawHeaders)

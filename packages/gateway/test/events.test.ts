@@ -4,9 +4,17 @@ import type { Duplex } from 'node:stream'
 import type { CountersignEvent } from 'countersign'
 import { createMetrics } from 'countersign/observability'
 import type { Resource } from 'countersign/resource'
+import type { KeyReference } from 'countersign/wire'
 import { createSubrequestGateway, type GatewayOptions } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
-import { agent, byToken, json, listenWith, openResource } from '../../countersign/test/resource/events-resource.js'
+import {
+  agent,
+  agentSigner,
+  byToken,
+  json,
+  listenWith,
+  openResource,
+} from '../../countersign/test/resource/events-resource.js'
 import { exchange, type GatewayStage, message, openGateway, routes, signedLines } from './gateway-stage.js'
 
 interface Told extends GatewayStage {
@@ -53,7 +61,7 @@ describe('a gateway tells', () => {
     await expect
       .poll(() => of('request'))
       .toEqual([
-        { ...get, route: 'GET /events', status: 200, path: '/events' },
+        { ...get, route: 'GET /events', status: 200, path: '/events', agent },
         { ...get, route: '* /open/*', status: 500, path: '/open/broken' },
         { ...missing, path: '/nowhere/1' },
         { ...missing, path: '/nowhere/2' },
@@ -62,6 +70,22 @@ describe('a gateway tells', () => {
         { ...kind, method: 'OPTIONS', route: 'preflight', outcome: 'ok', status: 204, path: '/events' },
       ])
     expect(JSON.stringify(told)).not.toMatch(/secret|eyJ/)
+  })
+
+  it('who asked: an agent, or a key that proves none; never the person', async () => {
+    const { port, of } = await openTold()
+    await exchange(port, message(await signedLines('/events', undefined, await byToken('events.read'))))
+    const byKey: KeyReference = { scheme: 'hwk', jwk: agentSigner.jwk }
+    await exchange(port, message(await signedLines('/signed', undefined, byKey)))
+    await exchange(port, plain('/open/1'))
+    const asked = { kind: 'request', role: 'gateway', outcome: 'ok', status: 200, method: 'GET' }
+    await expect
+      .poll(() => of('request'))
+      .toEqual([
+        { ...asked, route: 'GET /events', path: '/events', agent },
+        { ...asked, route: 'GET /signed', path: '/signed', thumbprint: agentSigner.thumbprint },
+        { ...asked, route: '* /open/*', path: '/open/1' },
+      ])
   })
 
   it('why it refuses, which the answer hides; what its resource tells is not told twice', async () => {
@@ -192,6 +216,18 @@ describe('a gateway tells', () => {
     expect(of('request')).toMatchObject([{ status: 101, outcome: 'ok' }, { status: 101 }])
   })
 
+  it('the name of a tool in printable ASCII of at most 256 characters, and nothing of its arguments', async () => {
+    const name = `look\n${'a'.repeat(300)}`
+    const { port, of, told } = await openTold({ mcp: [{ path: '/mcp', tools: { [name]: '' } }] })
+    const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: { q: 'private' } } }
+    const text = JSON.stringify(call)
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+    const lines = await signedLines('/mcp', { ...json(call), headers })
+    await exchange(port, message([...lines, `Content-Length: ${text.length}`], text))
+    expect(of('request')).toMatchObject([{ mcpMethod: 'tools/call', mcpName: `look?${'a'.repeat(251)}` }])
+    expect(JSON.stringify(told)).not.toContain('private')
+  })
+
   it('what is asked of MCP servers, and why it is refused', async () => {
     const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
     const { port, of } = await openTold({ mcp }, (_, outgoing) => {
@@ -210,7 +246,7 @@ describe('a gateway tells', () => {
     }
     await exchange(port, plain('/mcp'))
     expect(of('request')).toMatchObject([
-      { route: '/mcp', outcome: 'ok', status: 200 },
+      { route: '/mcp', outcome: 'ok', status: 200, agent, mcpMethod: 'tools/call', mcpName: 'look' },
       { route: '/mcp', outcome: 'scope_insufficient', status: 403 },
       { route: '/mcp', outcome: 'signature_missing', status: 401 },
     ])
@@ -231,7 +267,7 @@ it('a gateway for subrequests tells them by the route of what was asked about', 
   await exchange(port, about(['', 'Host: x'], '/nowhere'))
   const requests = told.filter(({ kind, role }) => kind === 'request' && role === 'gateway')
   expect(requests).toMatchObject([
-    { route: 'GET /signed', outcome: 'ok', status: 200, method: 'GET', path: '/signed' },
+    { route: 'GET /signed', outcome: 'ok', status: 200, method: 'GET', path: '/signed', agent },
     { route: 'GET /events', outcome: 'signature_missing', status: 401 },
     { route: 'other', outcome: 'not_found', status: 404 },
   ])

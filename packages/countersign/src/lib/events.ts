@@ -31,6 +31,16 @@ export interface RequestEvent {
   path?: string | undefined
   /** Whom an agent asked. */
   host?: string | undefined
+  /** Gateway: who asked, by its identifier, verified; undefined: nobody, or a key that proves no agent. */
+  agent?: string | undefined
+  /** Gateway: the delegate of the agent, where one asked. */
+  delegate?: string | undefined
+  /** Gateway: the thumbprint of the key that signed, where it proves no agent. */
+  thumbprint?: string | undefined
+  /** Gateway: what was asked of an MCP server, such as `tools/call`, where it was let through; at most 256 characters. */
+  mcpMethod?: string | undefined
+  /** Gateway: the tool or prompt that was asked for, at most 256 characters; never its arguments, nor the URI of a resource. */
+  mcpName?: string | undefined
   /** The id that the caller was shown. */
   requestId?: string | undefined
 }

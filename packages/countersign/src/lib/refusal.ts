@@ -28,9 +28,6 @@ export interface Refusal {
 /** Who was refused. */
 export type Refused = Pick<Refusal, 'agent' | 'delegate' | 'claimed'>
 
-const longestName = 256
-const longestReason = 512
-
 /** Describes what was thrown, and answered with this status and under this code. */
 export function describeRefusal(
   error: Error,
@@ -43,10 +40,10 @@ export function describeRefusal(
   return {
     status,
     code,
-    agent: agent && asPlainText(agent, longestName),
-    delegate: delegate && asPlainText(delegate, longestName),
+    agent: agent && asPlainText(agent),
+    delegate: delegate && asPlainText(delegate),
     claimed: agent === undefined ? undefined : claimed,
-    rule: rule && asPlainText(rule, longestName),
+    rule: rule && asPlainText(rule),
     lookup: causes.some(isFailedLookup) || undefined,
     reason: reason === '' ? undefined : reason,
   }
@@ -67,10 +64,11 @@ export function joinReasons(reasons: readonly string[]): string {
   for (const text of reasons.map((each) => each.replace(/\.$/, ''))) {
     if (!told.some((before) => before.includes(text))) told.push(text)
   }
-  return asPlainText(told.join(': '), longestReason)
+  return asPlainText(told.join(': '), 512)
 }
 
-function asPlainText(text: string, longest: number): string {
+/** What strangers have a say in, as printable ASCII of a bounded length: by default that of a name, 256 characters. */
+export function asPlainText(text: string, longest = 256): string {
   return text
     .slice(0, longest)
     .replaceAll('’', "'")

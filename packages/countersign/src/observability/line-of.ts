@@ -18,8 +18,9 @@ const slow = 1
 export function lineOf(event: CountersignEvent): Line | undefined {
   switch (event.kind) {
     case 'request': {
-      const { kind, duration, requestId: id, role, method, path, host, route, outcome, status } = event
-      return line('info', kind, { id, role, method, path, host, route, outcome, status, ms: milliseconds(duration) })
+      const { kind, duration, requestId: id, role, method, path, host, route, outcome, status, ...who } = event
+      const asked = { id, role, method, path, host, route, outcome, status }
+      return line('info', kind, { ...asked, ...who, ms: milliseconds(duration) })
     }
     case 'refusal': {
       const { kind, requestId: id, role, ...refusal } = event

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Tell } from 'countersign/wire'
+import type { AskedMcp, Asker } from './asker.js'
 import { Departure } from './departure.js'
 
 /** What is told of one request when it is over. */
@@ -17,6 +18,10 @@ export interface Followed {
   outcome: string | undefined
   /** The status of a refusal, where a proxy is answered another one that it understands. */
   realStatus: number | undefined
+  /** Who asks, once that is verified. */
+  asker: Asker
+  /** What an MCP server is asked, once that may be. */
+  askedMcp: AskedMcp
   /** Tells now that it is over. @param status of an answer that was not sent by way of `outgoing` */
   end(status?: number): void
 }
@@ -40,6 +45,8 @@ export function followExchange(
     route: otherRoute,
     outcome: undefined,
     realStatus: undefined,
+    asker: {},
+    askedMcp: {},
     end,
   }
   if (tell) {
@@ -59,6 +66,8 @@ export function followExchange(
       status: status ?? (headersSent ? (followed.realStatus ?? statusCode) : undefined),
       method: followed.asked.method,
       path: followed.asked.rawTarget.split('?', 1)[0]?.slice(0, 256),
+      ...followed.asker,
+      ...followed.askedMcp,
       duration: (performance.now() - began) / 1000,
     })
   }

@@ -4,6 +4,7 @@ import type { Handler } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import type { McpFetch } from 'countersign/resource/mcp'
 import { isEventStream } from '../answers/is-event-stream.js'
+import { askedMcpOf, askerOf } from '../events/asker.js'
 import type { Followed } from '../events/follow-exchange.js'
 import { tellRefused } from '../events/tell-refused.js'
 import { askUpstream } from '../forward/ask-upstream.js'
@@ -55,13 +56,16 @@ async function ask(
   const { upstream, origin, clientAddress, waits, assertion } = setup
   const { method } = request
   const rawTarget = incoming.url ?? '/'
+  const identity = identityOf(given.authInfo)
+  followed.asker = askerOf(identity)
+  followed.askedMcp = askedMcpOf(given.parsedBody)
   // What was judged, which is not always what was sent: the state of a call is opened.
   const content = Buffer.from(await request.arrayBuffer())
   const isLast = endsConnection(method, content.length > 0)
   const headers = forwardedHeaders({
     method,
     rawHeaders: incoming.rawHeaders,
-    identity: await tellIdentity(identityOf(given.authInfo), { method, rawTarget }, assertion),
+    identity: await tellIdentity(identity, { method, rawTarget }, assertion),
     authority: upstream.authority,
     origin,
     remoteAddress: clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders),

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createNodeListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { sendRefusal } from '../answers/send-refusal.js'
+import { askerOf } from '../events/asker.js'
 import { type Followed, followExchange } from '../events/follow-exchange.js'
 import { tellRefused } from '../events/tell-refused.js'
 import { type GatewaySetup, requirementOf, requireNames, setUpGateway } from '../gateway-setup.js'
@@ -131,6 +132,7 @@ async function verify(
     },
     requirementOf(judged.need),
   )
+  followed.asker = askerOf(verified)
   return tellIdentity(identityOf(verified, judged.need.level), asked, assertion)
 }
 
