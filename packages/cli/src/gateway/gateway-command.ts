@@ -10,7 +10,7 @@ import type { Run } from '../command/run.js'
 import { withLog } from '../network/with-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { parseWorkers } from '../workers/parse-workers.js'
-import { leaveWorkers, onReadAgain, runWorkers, tellListening } from '../workers/run-workers.js'
+import { leaveWorkers, onReadAgain, ownAdminPort, runWorkers, tellListening } from '../workers/run-workers.js'
 import { followFile } from './follow-file.js'
 import { openSharedMemory, rememberForWorkers } from './open-shared-memory.js'
 import { startGateway } from './start-gateway.js'
@@ -53,7 +53,15 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
   const what = verifyOnly ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`
   terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, in front of ${upstream}`}.`)
   tellListening()
-  log.write('info', 'started', { id, host: listen.host, port: listen.port, adminPort: admin?.port, pid: process.pid })
+  log.write('info', 'started', {
+    id,
+    host: listen.host,
+    port: listen.port,
+    adminPort: admin && ownAdminPort(admin.port),
+    pid: process.pid,
+    // Of several processes, the one to send signals to.
+    parent: cluster.isWorker ? process.ppid : undefined,
+  })
   async function reload(): Promise<void> {
     const next = await load()
     gateway.use(next)

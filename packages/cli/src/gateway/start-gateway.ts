@@ -4,7 +4,7 @@ import { type ConfiguredGateway, createConfiguredGateway, type LoadedGatewayConf
 import { listenWithAdmin } from '../network/listen-with-admin.js'
 import { createReadinessView } from '../network/readiness-view.js'
 import { createStoppableServer } from '../network/stoppable-server.js'
-import { workerPlace } from '../workers/run-workers.js'
+import { ownAdminPort } from '../workers/run-workers.js'
 import type { OpenMemory } from './open-shared-memory.js'
 
 /** Milliseconds after which streams without an end are ended, so that the rest can come to its end. */
@@ -34,7 +34,7 @@ export async function startGateway(
   const stopListening = await listenWithAdmin(open, {
     listen,
     settings: { host: 'listen.host', port: 'listen.port' },
-    admin: admin && { ...admin, port: admin.port + workerPlace() },
+    admin: admin && { ...admin, port: ownAdminPort(admin.port) },
     connections: 256,
     readinessProblem: createReadinessView(
       {

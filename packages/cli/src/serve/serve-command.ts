@@ -8,7 +8,7 @@ import type { Run } from '../command/run.js'
 import { withLog } from '../network/with-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { parseWorkers } from '../workers/parse-workers.js'
-import { leaveWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
+import { leaveWorkers, ownAdminPort, runWorkers, tellListening } from '../workers/run-workers.js'
 import { firstSteps } from './first-steps.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import { readForStart, type StartFiles } from './read-for-start.js'
@@ -41,7 +41,12 @@ async function serve(config: LoadedConfig, given: StartFiles & { log: Log }, ter
     )
   terminal.notify(`${issuer} is served at ${listen.host}, port ${listen.port}. Ctrl-C stops it.`)
   tellListening()
-  log.write('info', 'started', { issuer, host: listen.host, port: listen.port, adminPort: admin?.port })
+  log.write('info', 'started', {
+    issuer,
+    host: listen.host,
+    port: listen.port,
+    adminPort: admin && ownAdminPort(admin.port),
+  })
   const signal = await firstStop(terminal)
   log.write('info', 'stopping', { signal })
   await stop()

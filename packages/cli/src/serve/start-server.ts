@@ -15,7 +15,7 @@ import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
 import { createReadinessView } from '../network/readiness-view.js'
 import { createStoppableServer } from '../network/stoppable-server.js'
-import { workerPlace } from '../workers/run-workers.js'
+import { ownAdminPort } from '../workers/run-workers.js'
 import { createObserver, type Observer } from './create-observer.js'
 import { describeUnready } from './describe-unready.js'
 import { followPolicies } from './follow-policies.js'
@@ -157,7 +157,7 @@ async function listen(
   return listenWithAdmin(open, {
     listen: at,
     settings: { host: 'listen.host', port },
-    admin: admin && { ...admin, port: admin.port + workerPlace() },
+    admin: admin && { ...admin, port: ownAdminPort(admin.port) },
     connections,
     readinessProblem,
     metrics,

@@ -1,7 +1,9 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
+import type { Log } from 'countersign/observability'
 import { exitStatus } from '../command/exit-status.js'
 import { onStopOrHangUp } from '../command/on-stop-or-hang-up.js'
+import { withLog } from '../network/with-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { followHandedOver } from './follow-handed-over.js'
 
@@ -29,9 +31,9 @@ export function leaveWorkers(): void {
   cluster.worker?.disconnect()
 }
 
-/** Which of several processes this is, from 0: its own port for operators comes after that of the one before. */
-export function workerPlace(): number {
-  return cluster.isWorker ? Number(process.env[placeVariable] ?? 0) : 0
+/** The port for operators of this process: where it is one of several, its own comes after that of the one before. */
+export function ownAdminPort(port: number): number {
+  return port + (cluster.isWorker ? Number(process.env[placeVariable] ?? 0) : 0)
 }
 
 export interface RunWorkersOptions {
@@ -45,10 +47,14 @@ export interface RunWorkersOptions {
  *
  * @returns the exit status
  */
-export async function runWorkers(
+export function runWorkers(count: number, terminal: Terminal, options: RunWorkersOptions = {}): Promise<number> {
+  return withLog(terminal, (log) => runLogged(count, terminal, { ...options, log }))
+}
+
+async function runLogged(
   count: number,
   terminal: Terminal,
-  { rereads = false }: RunWorkersOptions = {},
+  { rereads = false, log }: RunWorkersOptions & { log: Log },
 ): Promise<number> {
   const { notify, onStop } = terminal
   let isStopping = false
@@ -74,6 +80,7 @@ export async function runWorkers(
       if (status !== exitStatus.done) handedOver.close()
       if (!hasStarted) return status ?? exitStatus.refused
       notify(`A process of the server ended with ${status ?? 'a signal'}, and is replaced.`)
+      log.write('error', 'worker.ended', { pid: worker.process.pid, ended: status ?? signal ?? undefined })
       await new Promise((resolve) => setTimeout(resolve, pause))
       if (isStopping) return exitStatus.done
     }

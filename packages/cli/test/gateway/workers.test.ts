@@ -106,10 +106,14 @@ it('at SIGHUP all workers read the file again, under load without one request or
 }, 60_000)
 
 it('a worker that dies is replaced, and the others go on; SIGTERM ends all of them', async () => {
-  const { id, running, count } = await start(2)
+  const { id, adminPort, running, count } = await start(2)
+  await expect.poll(() => count(/"event":"started"/)).toBe(2)
   const [, pid] = await running.seen(/"pid":(\d+)/)
+  for (const port of [adminPort, adminPort + 1]) expect(count(new RegExp(`"adminPort":${port},`))).toBe(1)
+  expect(count(new RegExp(`"parent":${running.child.pid}}`))).toBe(2)
   process.kill(Number(pid), 'SIGKILL')
   await running.seen(/A process of the server ended with a signal, and is replaced\./)
+  await running.seen(new RegExp(`"event":"worker\\.ended","pid":${pid},"ended":"SIGKILL"}`))
   const ask = async () => (await fetch(`${id}/open/1`, { headers: { connection: 'close' } })).status
   for (let turn = 0; turn < 10; turn++) expect(await ask()).toBe(200)
   await expect.poll(() => count(/is protected at/), { timeout: 10_000 }).toBe(3)
