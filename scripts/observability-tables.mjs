@@ -43,7 +43,9 @@ function eventTable(kind) {
 }
 
 async function metricTable() {
-  const all = { logWriteErrors: () => 0, retentionLag: () => 0, pool: () => ({ idle: 0, used: 0, waiting: 0 }) }
+  const pool = () => ({ idle: 0, used: 0, waiting: 0 })
+  const config = () => ({ ok: true, readAt: 0 })
+  const all = { logWriteErrors: () => 0, retentionLag: () => 0, pool, config }
   const { registry } = createMetrics({ ...all, process: false })
   const source = readFileSync('packages/countersign/src/observability/create-metrics.ts', 'utf8')
   const rows = (await registry.getMetricsAsJSON()).map(({ name, help, type }) => {

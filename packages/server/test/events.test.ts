@@ -120,6 +120,17 @@ it('metrics count what is told, by labels that no agent chooses', async () => {
   expect(text).not.toContain('.example')
 })
 
+it('metrics say whether the configuration could be read again, and when what holds was read', async () => {
+  let state = { ok: true, readAt: 1_700_000_000 }
+  const { registry } = createMetrics({ process: false, config: () => state })
+  expect(await registry.metrics()).toContain('countersign_config_ok 1\n')
+  state = { ...state, ok: false }
+  const text = await registry.metrics()
+  expect(text).toContain('countersign_config_ok 0\n')
+  expect(text).toContain('countersign_config_read_timestamp_seconds 1700000000\n')
+  expect(await createMetrics({ process: false }).registry.metrics()).not.toContain('countersign_config')
+})
+
 it('metrics read the pool where there is one, and the process unless it is left out', async () => {
   const metrics = createMetrics({ pool: () => ({ idle: 3, used: 1, waiting: 2 }) })
   const text = await metrics.registry.metrics()

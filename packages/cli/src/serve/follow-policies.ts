@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Log } from 'countersign/observability'
+import type { ConfigState, Log } from 'countersign/observability'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
 import { errorReason } from '../command/error-reason.js'
 import { fileDigest } from '../command/file-digest.js'
@@ -11,6 +11,8 @@ const interval = 2000
 /** The policies of a configuration file, as they are now. */
 export interface FollowedPolicies {
   policy: Policy
+  /** How the last look went. */
+  readonly state: () => ConfigState
   stop(): void
 }
 
@@ -26,6 +28,7 @@ export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.Pro
   let isLooking = false
   /** Why the file could not be read at the last look. */
   let unread: string | undefined
+  let readAt = Date.now() / 1000
 
   async function look(): Promise<void> {
     const digest = await fileDigest(file)
@@ -35,6 +38,7 @@ export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.Pro
     const { policies: before, ...others } = current
     const { policies, ...othersNow } = next
     current = next
+    readAt = Date.now() / 1000
     if (!isDeepStrictEqual(policies, before)) {
       policy = policyOfRules(policies)
       log.write('info', 'policies.changed', { rules: policies.length })
@@ -64,5 +68,9 @@ export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.Pro
   // Modules are read once by a program.
   const timer = file.endsWith('.json') ? setInterval(tick, interval).unref() : undefined
   if (timer) tick()
-  return { policy: (request) => policy(request), stop: () => clearInterval(timer) }
+  return {
+    policy: (request) => policy(request),
+    state: () => ({ ok: unread === undefined, readAt }),
+    stop: () => clearInterval(timer),
+  }
 }

@@ -48,7 +48,9 @@ export async function startServer(
     onSweepError: (error) => log.failure('sweep.failed', error),
     limits: { nonces: settings.limits.nonces },
   })
+  const followed = followPolicies(config, env, log)
   const metrics = createMetrics({
+    config: followed.state,
     logWriteErrors: () => log.writeErrors,
     pool: storage.connections,
     retentionLag: () => (performance.now() - sweptAt) / 1000,
@@ -57,7 +59,6 @@ export async function startServer(
     log.onEvent(event)
     metrics.onEvent(event)
   })
-  const followed = followPolicies(config, env, log)
   try {
     await requireOwnDatabase(storage, settings.issuer)
     const firstStart = (await storage.listKeys()).length === 0

@@ -43,7 +43,7 @@ async function createStage() {
     follow: () => {
       const followed = followPolicies(loaded, {}, createLog({ to: stream }))
       onTestFinished(() => followed.stop())
-      return () => followed.policy(request)
+      return Object.assign(() => followed.policy(request), { state: followed.state })
     },
     /** Looks at the file, and waits for as long as that may take. */
     look: async () => {
@@ -100,12 +100,17 @@ it.each<[string, (file: string) => void]>([
   const content = readFileSync(file)
   const decide = follow()
   await look()
+  const { ok, readAt } = decide.state()
+  expect(ok).toBe(true)
   spoil(file)
   for (let looks = 0; looks < 3; looks++) await look()
   expect(decide()).toEqual({ deny: 'first' })
   await expect.poll(events).toEqual(['config.not_read'])
+  expect(decide.state()).toEqual({ ok: false, readAt })
   writeFileSync(file, content)
   for (let looks = 0; looks < 3; looks++) await look()
   await expect.poll(events).toEqual(['config.not_read', 'config.read'])
+  expect(decide.state().ok).toBe(true)
+  expect(decide.state().readAt).toBeGreaterThan(readAt)
   expect(decide()).toEqual({ deny: 'first' })
 })

@@ -9,6 +9,8 @@ export interface MetricsOptions {
   retentionLag?: (() => number) | undefined
   /** The connections to the database, where there is a pool. @default the metric is left out */
   pool?: (() => PoolState) | undefined
+  /** How reading the configuration again went, where it is read again. @default the metrics are left out */
+  config?: (() => ConfigState) | undefined
   /** Also those of the process: memory, CPU, delay of the event loop, garbage collection. @default true */
   process?: boolean | undefined
 }
@@ -18,6 +20,13 @@ export interface PoolState {
   used: number
   /** Who waits for a connection. */
   waiting: number
+}
+
+export interface ConfigState {
+  /** Whether the file could be used when it was last looked at; if not, what it said before holds. */
+  ok: boolean
+  /** When what holds was read: Unix seconds. */
+  readAt: number
 }
 
 /** Metrics for Prometheus. */
@@ -194,7 +203,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 }
 
 /** What no event tells: it is read when somebody asks. */
-function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool }: MetricsOptions): void {
+function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, config }: MetricsOptions): void {
   const registers = [registry]
   if (logWriteErrors)
     new Counter({
@@ -225,6 +234,23 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool }:
         for (const [state, count] of Object.entries(pool())) this.set({ state }, count)
       },
     })
+  if (!config) return
+  new Gauge({
+    name: 'countersign_config_ok',
+    help: '1: the configuration could be used when it was last looked at; 0: it could not, and what it said before holds',
+    registers,
+    collect() {
+      this.set(config().ok ? 1 : 0)
+    },
+  })
+  new Gauge({
+    name: 'countersign_config_read_timestamp_seconds',
+    help: 'When the configuration that holds was read, in Unix seconds',
+    registers,
+    collect() {
+      this.set(config().readAt)
+    },
+  })
 }
 
 // Those with a label for each kind of handle that is open are as many as Node has kinds.
