@@ -1,6 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
+import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,12 +12,14 @@ import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   agent,
+  byAgent,
   byToken,
   id,
   json,
   listenWith,
   openResource,
   resourceSigner,
+  signed,
 } from '../../countersign/test/resource/events-resource.js'
 import { type Arrived, exchange, message, signedLines, statusOf } from './gateway-stage.js'
 
@@ -258,10 +262,44 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** Starts a proxy with the file of the manual, on loopback and without TLS, in front of an API that notes what arrives. */
+/** A certificate of its own for the host of the manual. */
+interface Tls {
+  cert: string
+  key: string
+}
+
+function makeCertificate(): Tls {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const subject = ['-subj', '/CN=api.example', '-addext', 'subjectAltName=DNS:api.example', '-days', '1']
+  const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  const { status, stderr } = spawnSync('openssl', [...made, ...subject, '-keyout', key, '-out', cert])
+  if (status !== 0) throw new Error(`openssl made no certificate: ${stderr.toString()}`)
+  return { cert, key }
+}
+
+/** The file of a proxy as the manual shows it, on loopback: with TLS where there is a certificate. */
+function siteOf(file: string, port: number, tls: Tls | undefined): string {
+  const shown = readFileSync(new URL(`../../../docs/deployment/${file}`, import.meta.url), 'utf8')
+  if (tls)
+    return shown
+      .replace('listen 443 ssl;', `listen 127.0.0.1:${port} ssl;`)
+      .replaceAll(/^ *listen \[::\].*$/gm, '')
+      .replace('/etc/ssl/api.example/fullchain.pem', tls.cert)
+      .replace('/etc/ssl/api.example/key.pem', tls.key)
+      .replace(/^api\.example \{/m, `https://api.example:${port} {\n bind 127.0.0.1\n tls ${tls.cert} ${tls.key}`)
+  return shown
+    .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
+    .replaceAll(/^ *(?:listen \[::\].*|http2 on;|ssl_certificate.*)$/gm, '')
+    .replace(/^api\.example \{/m, `http://:${port} {\n bind 127.0.0.1`)
+}
+
+/** Starts a proxy with the file of the manual in front of an API that notes what arrives. */
 async function openProxy(
   name: ProxyName,
   given: Partial<SubrequestOptions> = {},
+  tls?: Tls,
 ): Promise<{ port: number; arrived: Arrived[] }> {
   const { command, file, configure } = proxies[name]
   const arrived: Arrived[] = []
@@ -287,13 +325,9 @@ async function openProxy(
     await openVerify(name, { assertion, ...given }),
     await listenWith(api),
   ]
-  const shown = readFileSync(new URL(`../../../docs/deployment/${file}`, import.meta.url), 'utf8')
-  const site = shown
+  const site = siteOf(file, port, tls)
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${verify}`)
     .replaceAll('127.0.0.1:3000', `127.0.0.1:${behind}`)
-    .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
-    .replaceAll(/^ *(?:listen \[::\].*|http2 on;|ssl_certificate.*)$/gm, '')
-    .replace(/^api\.example \{/m, `http://:${port} {\n bind 127.0.0.1`)
   const folder = mkdtempSync(join(tmpdir(), 'countersign-proxy-'))
   const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
   const child: ChildProcess = spawn(command, configure(folder, site), {
@@ -311,12 +345,12 @@ async function openProxy(
     await ended
     rmSync(folder, { recursive: true, force: true })
   })
-  const look = () =>
-    fetch(`http://127.0.0.1:${port}/jwks.json`).then(
-      ({ status }) => `${status}`,
-      () => said,
-    )
-  await expect.poll(look, { timeout: 15_000, interval: 100 }).toBe('200')
+  const isThere = () =>
+    new Promise<string>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => socket.end())
+      socket.once('error', () => resolve(said)).once('close', () => resolve('there'))
+    })
+  await expect.poll(isThere, { timeout: 15_000, interval: 100 }).toBe('there')
   return { port, arrived }
 }
 
@@ -472,5 +506,33 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     const unsigned = ['GET /events HTTP/1.1', 'Host: api.example', 'Connection: Upgrade', 'Upgrade: websocket']
     expect(statusOf(await exchange(port, unsigned.join('\r\n') + end, 1000))).toBe(401)
     expect(arrived).toEqual([])
+  })
+})
+
+describe.each(['nginx', 'caddy'] as const)('over TLS, by HTTP/2, behind %s as the manual configures it', (name) => {
+  it('an API learns who asks; a POST is refused, with or without a body', { timeout: 40_000 }, async () => {
+    const tls = makeCertificate()
+    const { port, arrived } = await openProxy(name, {}, tls)
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'api.example', ca: readFileSync(tls.cert) })
+    onTestFinished(() => session.destroy())
+    async function ask(method: string, path: string, signature: Awaited<ReturnType<typeof byToken>>, body = '') {
+      const request = await signed(path, { method, ...(body === '' ? {} : { body }) }, signature)
+      const stream = session.request({
+        ':method': method,
+        ':path': path,
+        ':authority': 'api.example',
+        ...Object.fromEntries(request.headers),
+      })
+      if (method !== 'GET') stream.end(body)
+      stream.resume()
+      const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+      return headers
+    }
+    expect(await ask('GET', '/events?a=1', await byToken('events.read'))).toMatchObject({ ':status': 200 })
+    const told = { 'x-aauth-level': 'authorization', 'x-aauth-agent-server': agent, 'x-aauth-scope': 'events.read' }
+    expect(arrived).toMatchObject([{ method: 'GET', url: '/events?a=1', headers: told }])
+    const [bodiless, withBody] = [await ask('POST', '/events', byAgent), await ask('POST', '/events', byAgent, '{}')]
+    expect([bodiless[':status'], withBody[':status']]).toEqual([401, 401])
+    expect(arrived).toHaveLength(1)
   })
 })

@@ -127,7 +127,7 @@ export async function verifySignature<R extends SigningKey>(
     if (!renewed || !(await verifyBytes(renewed.key, signature, base))) {
       throw new AAuthError(
         'signature_mismatch',
-        `The signature is not the key’s over this request: compare the signature base.${isForeign(fields, authority) ? otherHost : ''}`,
+        `The signature is not the key’s over ${message.method} ${target.path.slice(0, 99)}: compare the signature base.${isForeign(fields, authority) ? otherHost : ''}`,
       )
     }
     resolved = renewed
