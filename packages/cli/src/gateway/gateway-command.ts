@@ -30,7 +30,7 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, 
   const count = parseWorkers(workers)
   if (count > 1 && cluster.isPrimary) {
     rememberForWorkers(config.settings)
-    return runWorkers(count, terminal, { rereads: true })
+    return withLog(terminal, (log) => runWorkers(count, terminal, { rereads: true, log }))
   }
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
   return withLog(terminal, (log) => run(config, { load, since, log }, terminal)).finally(leaveWorkers)

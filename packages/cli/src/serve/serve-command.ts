@@ -21,7 +21,7 @@ export const serveCommand: Run = async ({ config: path, workers }, terminal) => 
   const count = parseWorkers(workers)
   if (count > 1) {
     if (!isPostgresUrl(config.settings.database)) throw new CommandError(needsPostgres)
-    if (cluster.isPrimary) return runWorkers(count, terminal)
+    if (cluster.isPrimary) return withLog(terminal, (log) => runWorkers(count, terminal, { log }))
   }
   const files = await readForStart(config, terminal.env)
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)

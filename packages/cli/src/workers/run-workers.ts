@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import type { Log } from 'countersign/observability'
 import { exitStatus } from '../command/exit-status.js'
 import { onStopOrHangUp } from '../command/on-stop-or-hang-up.js'
-import { withLog } from '../network/with-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { followHandedOver } from './follow-handed-over.js'
 
@@ -37,6 +36,8 @@ export function ownAdminPort(port: number): number {
 }
 
 export interface RunWorkersOptions {
+  /** Told each process that ended by itself. */
+  log: Log
   /** Whether SIGHUP has all of them read their configuration again; else it ends them. @default false */
   rereads?: boolean
 }
@@ -47,14 +48,10 @@ export interface RunWorkersOptions {
  *
  * @returns the exit status
  */
-export function runWorkers(count: number, terminal: Terminal, options: RunWorkersOptions = {}): Promise<number> {
-  return withLog(terminal, (log) => runLogged(count, terminal, { ...options, log }))
-}
-
-async function runLogged(
+export async function runWorkers(
   count: number,
   terminal: Terminal,
-  { rereads = false, log }: RunWorkersOptions & { log: Log },
+  { rereads = false, log }: RunWorkersOptions,
 ): Promise<number> {
   const { notify, onStop } = terminal
   let isStopping = false
