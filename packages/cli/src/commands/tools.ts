@@ -111,7 +111,11 @@ export const tools: readonly CommandRow[] = [
       },
       { flags: '--no-consent', description: 'ask nobody: end with status 4 where a person must decide' },
       { flags: '--paste', description: 'also take the address that the browser ended at, pasted here' },
-      { flags: '--consent-timeout <seconds>', description: 'how long to wait for the person; default: 1800' },
+      {
+        flags: '--consent-timeout <seconds>',
+        description:
+          'how long to wait for the person; default: 1800. The terminal counts down what the auth server gives them, which they can prolong',
+      },
       agent,
       allowNetwork,
       interop,
