@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ReceivedMessage, SocketEvent, Upload } from 'countersign'
 import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
-import { AAuthError, type VerifiedRequest, whenEnded } from 'countersign/resource'
+import { AAuthError, type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
 import {
   corsHeaders,
   isPreflight,
@@ -28,6 +28,7 @@ import { tellIdentity } from './identity/assertion.js'
 import { identityOf } from './identity/identity-fields.js'
 import { longestMessage, mcpMethods, serveMcp } from './mcp/serve-mcp.js'
 import { type Judgement, judgeRequest } from './routes/judge-request.js'
+import { allowHeader } from './routes/method-not-allowed.js'
 import { requirePlainPath } from './routes/plain-path.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
 import { routeName } from './routes/route-table.js'
@@ -101,7 +102,10 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   } catch (error) {
     if (followed.departure.isGone) return void outgoing.destroy()
     tellRefused(followed, error, heard, verified)
-    await sendRefusal(await resource.toResponse(error), incoming, outgoing, pageHeaders)
+    await sendRefusal(await resource.toResponse(error), incoming, outgoing, [
+      ...(pageHeaders ?? []),
+      ...allowHeader(error),
+    ])
   } finally {
     const bytes = upload?.spooled ?? 0
     await upload?.discard()
@@ -130,7 +134,7 @@ function answerDirectly(
   { pageHeaders, followed }: { pageHeaders: PageHeaders | undefined; followed: Followed },
 ): boolean {
   const { incoming, outgoing, upgrade } = exchange
-  const { resource, cors, rules } = setup
+  const { resource, cors, rules, heard } = setup
   const { connections, streams } = shared
   const head = headOf(incoming)
   const path = head.rawTarget.split('?', 1)[0] ?? ''
@@ -151,11 +155,26 @@ function answerDirectly(
   if (mcp) requirePlainFields(head)
   const publish: Handler = (request, received) => resource.handler(request, received)
   const handler = mcp ? serveMcp(incoming, mcp, { setup, connections, streams, followed }) : publish
-  listen(exchange, handler, setup, { pageHeaders, spool: shared.spool })
+  const allowed = [...(mcp ? mcpMethods : publishedMethodsAt(resource, path))].join(', ')
+  const withAllow: Handler = async (request, received) => {
+    const response = await handler(request, received)
+    const isRefused = mcp ? heard.errorOf(response)?.code === 'method_not_allowed' : response.status === 405
+    if (isRefused) response.headers.set('allow', allowed)
+    return response
+  }
+  listen(exchange, withAllow, setup, { pageHeaders, spool: shared.spool })
   return true
 }
 
 const publishedMethods: ReadonlySet<string> = new Set(['GET', 'POST'])
+
+/** The methods of one of the resource's own paths: documents are read, endpoints are asked. */
+function publishedMethodsAt({ metadata }: Resource, path: string): string[] {
+  const isEndpoint = Object.entries(metadata).some(
+    ([name, url]: [string, unknown]) => name.endsWith('_endpoint') && new URL(String(url)).pathname === path,
+  )
+  return isEndpoint ? ['POST'] : ['GET', 'HEAD']
+}
 
 /** Has a Web handler answer, for pages too. Content is read when nothing else can refuse the request, and not before. */
 function listen(

@@ -462,3 +462,25 @@ describe('options', () => {
     expect(() => createGateway({ resource, upstream, routes, ...given } as never)).toThrow(reason)
   })
 })
+
+// RFC 9110 §15.5.6
+it('405 lists the methods of the path in Allow, which pages may read', async () => {
+  const mcp = [{ path: '/mcp', tools: {} }]
+  const { port } = await openGateway({ mcp, cors: { origins: '*' } })
+  for (const [request, allow] of [
+    ['PUT /events', 'GET, HEAD, POST'],
+    ['TRACE /signed', 'GET, HEAD'],
+    ['PUT /jwks.json', 'GET, HEAD'],
+    ['GET /resource/token', 'POST'],
+    ['PUT /mcp', 'GET, POST, DELETE'],
+  ] as const) {
+    const answer = await exchange(
+      port,
+      message([`${request} HTTP/1.1`, 'Host: api.example', 'Origin: https://a.example']),
+    )
+    expect([request, statusOf(answer)]).toEqual([request, 405])
+    const [, listed = ''] = /\r\nallow: ([^\r]*)\r\n/i.exec(answer) ?? []
+    expect([request, listed.split(', ').sort()]).toEqual([request, allow.split(', ').sort()])
+    expect(answer).toMatch(/\r\naccess-control-expose-headers: [^\r]*\bAllow\b/i)
+  }
+})

@@ -425,6 +425,7 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     const narrow = await ask(await signedLines('/events', undefined, await byToken('events.other')))
     expect(narrow).toMatch(/^HTTP\/1\.1 403[\s\S]*\r\nagent-auth: .*resource_token=/i)
     expect(statusOf(await ask(await signedLines('/nowhere')))).toBe(404)
+    expect(await ask(['DELETE /events HTTP/1.1', 'Host: api.example'])).toMatch(/^HTTP\/1\.1 405[\s\S]*\r\nAllow: \S/i)
     expect(statusOf(await ask(['GET //events HTTP/1.1', 'Host: api.example']))).toBe(400)
     expect(statusOf(await ask(['GET /%65vents HTTP/1.1', 'Host: api.example']))).toBe(400)
 

@@ -11,7 +11,7 @@ export interface CorsOptions {
 }
 
 /** What a page of another origin may read, beside what browsers show anyway. */
-const exposed = 'Agent-Auth, Signature-Error, Retry-After, WWW-Authenticate, Mcp-Session-Id'
+const exposed = 'Agent-Auth, Signature-Error, Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id'
 
 const allowOrigin = 'Access-Control-Allow-Origin'
 

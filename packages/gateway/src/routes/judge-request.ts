@@ -1,6 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
 import type { IsClosed } from './closed-paths.js'
+import { MethodNotAllowed } from './method-not-allowed.js'
 import { requirePlainPath } from './plain-path.js'
 import { requirePlainFields } from './require-plain-fields.js'
 import type { Need, RouteTable } from './route-table.js'
@@ -34,9 +35,9 @@ export type Judgement =
  * `media_type_unsupported`
  */
 export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: GatewayRules): Judgement {
-  if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
-    throw new AAuthError('method_not_allowed', `${head.method} is not passed on.`)
   const path = requirePlainPath(head.rawTarget)
+  if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
+    throw new MethodNotAllowed(`${head.method} is not passed on.`, isClosed?.(path) ? [] : table.methodsAt(path))
   requirePlainFields(head)
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing by this name.')
   const need = table.find(head.method, path)
@@ -48,7 +49,7 @@ export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: 
   }
   const methods = table.methodsAt(path)
   throw methods.length > 0
-    ? new AAuthError('method_not_allowed', `Ask for it with ${methods.join(', ')}.`)
+    ? new MethodNotAllowed(`Ask for it with ${methods.join(', ')}.`, methods)
     : new AAuthError('not_found', 'There is nothing here that agents may ask for.')
 }
 

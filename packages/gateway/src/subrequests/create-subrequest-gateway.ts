@@ -10,6 +10,7 @@ import { assertionField, tellIdentity } from '../identity/assertion.js'
 import { identityOf } from '../identity/identity-fields.js'
 import { limitGatewayConnections } from '../limit-gateway-connections.js'
 import { judgeRequest } from '../routes/judge-request.js'
+import { allowHeader } from '../routes/method-not-allowed.js'
 import { routeName } from '../routes/route-table.js'
 import { type Dialect, dialects, requireAsked } from './dialects.js'
 import { type SubrequestOptions, subrequestOptions } from './subrequest-options.js'
@@ -102,7 +103,7 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
     const nobody = await tellIdentity(undefined, { method: '', rawTarget: '' }, setup.assertion)
     // The agent would look for a mistake in its signature: nginx passes on no words of a refusal.
     const named = error instanceof UnseenBody ? { 'X-AAuth-Error': 'body_unseen' } : {}
-    const headers = Object.entries({ ...unasserted, ...nobody, ...named })
+    const headers = [...Object.entries({ ...unasserted, ...nobody, ...named }), ...allowHeader(error)]
     await sendRefusal(readable(refusal, dialect), incoming, outgoing, headers)
   }
 }
