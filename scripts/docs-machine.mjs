@@ -6,6 +6,7 @@ const folders = [
   'etc/countersign',
   'etc/systemd/system',
   'opt/countersign',
+  'var/cache/countersign-gateway',
   'var/lib/countersign',
   'var/backups/countersign',
 ]
@@ -77,6 +78,8 @@ valueOf() {
   sed -En "s/^$2=//p" "$units/$1" | sed -E "s#(^|[^A-Za-z0-9_./-])/($paths)#\\\\1$root/\\\\2#g; s#/usr/bin/node#$node#; s#%%#%#g"
 }
 start() {
+  local cache=$(valueOf "$1" CacheDirectory)
+  [ -z "$cache" ] || mkdir -p "$root/var/cache/$cache"
   cd "$(valueOf "$1" WorkingDirectory)"
   umask "$(valueOf "$1" UMask)"
   export $(valueOf "$1" Environment) PWD

@@ -63,8 +63,8 @@ function blocksOf(document) {
   )
 }
 
-/** The document that is about a whole machine. */
-const ofMachine = 'docs/deployment.md'
+/** The documents with commands for a whole machine. */
+const ofMachine = new Set(['docs/deployment.md', 'docs/gateway.md'])
 
 /** What bash is given: files are written, and what a block leaves running, or ends, is waited for. */
 function scriptOf(blocks) {
@@ -171,7 +171,9 @@ const asked = /(?:decide here.*: |Open this page in your browser:\r?\n\r?\n {2})
 
 async function run(document, blocks) {
   const cwd = freshRepository(document)
-  const machine = document === ofMachine ? createMachine(join(folder, 'machine')) : undefined
+  const machine = ofMachine.has(document)
+    ? createMachine(join(folder, 'machines', basename(document, '.md')))
+    : undefined
   const env = {
     ...process.env,
     PATH: [...(machine?.path ?? []), join(folder, 'bin'), process.env.PATH].join(':'),
