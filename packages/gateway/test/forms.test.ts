@@ -41,6 +41,8 @@ describe('a body that names another method or path is refused', () => {
     [form, `a=${'x'.repeat(1_100_000)}&_method=DELETE`],
     [form, `${' '.repeat(100_000)}_method=DELETE`],
     [`${form}; charset=iso-8859-1`, '_method=DELETE'],
+    [form, 'a=1&%u005fmethod=DELETE'],
+    [form, '%u0058-HTTP-Method-Override=DELETE'],
     [`text/plain, ${form}`, '_method=DELETE'],
     ['', '_method=DELETE'],
     ['', 'a=1&_method=DELETE'],
@@ -57,6 +59,14 @@ describe('a body that names another method or path is refused', () => {
     [json, '{".method":"DELETE"}'],
     [json, `{"a":"${'x'.repeat(1_100_000)}","\\u005fmethod":"DELETE"}`],
     [json, '{"a":[],"_method":"DELETE"} and more'],
+    [json, '{/* " */"_method":"DELETE"}'],
+    [json, '{// "\n"_method":"DELETE"}'],
+    [json, '{#"\n"_method":"DELETE"}'],
+    [json, '{"a":1,\'_method\':"DELETE"}'],
+    [json, '{_method:"DELETE"}'],
+    [json, '{xHttpMethodOverride:"DELETE"}'],
+    [json, '{"\\x5fmethod":"DELETE"}'],
+    ['text/plain; a=b, application/json', '{"_method":"DELETE"}'],
     ['text/json', '{"_method":"DELETE"}'],
     ['application/vnd.api+json', '{"_METHOD":"DELETE"}'],
   ])('as JSON: %s %.40s', async (type, body) => {
@@ -73,6 +83,12 @@ describe('a body that names another method or path is refused', () => {
     'name="\\_method"',
     'name="_met\\hod"',
     'name="%5Fmethod"',
+    'name="%u005Fmethod"',
+    'name="a name="_method"',
+    'name=name="_method"',
+    'filename="name="; name="_method"',
+    `x="${'name= '.repeat(17)}"`,
+    `name="${'a'.repeat(5000)}"`,
     'name=""_method""',
     "name*=utf-8''_method",
     'name*0="_me"; name*1="thod"',
@@ -95,6 +111,13 @@ describe('a body that names another method or path is refused', () => {
     ['multipart/form-data; boundary=b-1; boundary=b', field('name="a"')],
     ['multipart/form-data; boundary=b=1', field('name="a"')],
     ['multipart/form-data; boundary="b;1"', field('name="a"')],
+    ['multipart/form-data; boundary="b-1 "', field('name="a"')],
+    ['multipart/form-data; xboundary=b; boundary=b-1', field('name="a"')],
+    ['multipart/form-data; a="boundary"; b=c; boundary=b-1', field('name="a"')],
+    ['multipart/form-data; boundary=b-1; a="boundary=b"', field('name="a"')],
+    ['multipart/form-data; boundary=b-1; BOUNDARY=b', field('name="a"')],
+    ['multipart/form-data; boundary=b-1; boundary*=b', field('name="a"')],
+    ['multipart/form-data; boundary*0=b; boundary=b-1', field('name="a"')],
     ['multipart/form-data', field('name="a"')],
     [multipart, `x${part(`Content-Type: text/plain\r\nX: ${'x'.repeat(20_000)}`)}`],
     [multipart, `--b-1\r\nContent-Disposition: form-data; name="a"\r\n\r\n${field('name="_method"')}`],
@@ -139,10 +162,140 @@ describe('what names nothing but its own fields passes as it is', () => {
     ],
     ['text/plain', '_method=DELETE'],
     ['application/octet-stream', '{"_method":"DELETE"}'],
+    ['application/octet-stream; name="x.json"', '\0{"_method":"DELETE"}'],
+    ['application/octet-stream; name=x.json', '\0'],
     ['', 'any bytes'],
     ['', 'a'.repeat(1_200_000)],
     [form, `{"a":"${'x'.repeat(1_200_000)}"}`],
   ])('%s %.60s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+  })
+})
+
+/** As they are made by, in this order: Chrome, Safari and Edge; Firefox; Bun; axios; Dart; dio; Alamofire; and others. */
+const boundaries = [
+  '----WebKitFormBoundary7MA4YWxkTrZu0gW',
+  '----geckoformboundaryd1c7a8b1f4f0e2c5',
+  '-WebkitFormBoundary4a0c8c2f9b6d4c1e',
+  'axios-1.7.9-boundary-Kj3h_2-sQ',
+  'dart-http-boundary-X+6_y.-Zq0B',
+  '--dio-boundary-3847561920',
+  'alamofire.boundary.9f86d081884c7d65',
+  'form-data-boundary-mnfp3q1xw2r6v8z0',
+  'Boundary-6F1C5D3A-8B0E-4B53-9C35-1F0B1C7E7A11',
+  '---------------------------974767299852498929531610575',
+  '----formdata-undici-0123456789',
+  '-----------RubyMultipartPost-2f9',
+]
+
+describe('a form passes with the boundary that a common client gives it', () => {
+  it.each([
+    ...boundaries.map((boundary) => [`multipart/form-data; boundary=${boundary}`, boundary]),
+    ...boundaries.map((boundary) => [`multipart/form-data; charset=utf-8; boundary="${boundary}"`, boundary]),
+    ['multipart/form-data;boundary=boundary;charset=UTF-8', 'boundary'],
+    ['multipart/form-data; boundary="a b"', 'a b'],
+    ['multipart/related; boundary="----=_Part_3_1.2"; type="application/json"', '----=_Part_3_1.2'],
+  ])('%s', async (type, boundary) => {
+    const body = part(
+      'Content-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Type: text/plain',
+      boundary,
+    )
+    expect(await send(type, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+    const other = part('Content-Disposition: form-data; name="_method"', boundary)
+    expect(await send(type, other)).toEqual({ statuses: [400, 400], bodies: [] })
+  })
+})
+
+describe('a part passes with the names that common clients give it', () => {
+  it.each([
+    'name="payment_method"',
+    'name="shipping method"',
+    'name="payment_method_types[]"',
+    'name="user[profile][method]"',
+    'name="größe %22x%22"',
+    'name="file"; filename="a %22b%22; name.txt"',
+    'name="file"; filename="a \\"b\\".txt"',
+    'name="file"; filename="name* (1) 50%.txt"',
+    'name="file"; filename="naïve 文件 🙂.txt"',
+    `name="file"; filename="na_ve.txt"; filename*=UTF-8''na%C3%AFve%20_method.txt`,
+    'name="file"; filename="C:\\dir\\_method"',
+    `name="file"; filename*=UTF-8''${'%E6%96%87'.repeat(255)}`,
+    'name=file; filename=a.txt\r\nContent-Type: text/plain; name="a.txt"',
+    'name="json"\r\nContent-Type: application/json\r\nContent-Transfer-Encoding: binary',
+  ])('%.60s', async (rest) => {
+    const body = field(rest)
+    expect(await send(multipart, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+  })
+})
+
+describe('a body of an API passes', () => {
+  it.each([
+    [json, '{"payment_method":"card","shipping method":1,"http_method":"GET","methods":[],"requestMethod":"x"}'],
+    [
+      json,
+      '{"query":"query A($method: M!) { a(_method: $method) { b } } # c","variables":{"_method":"x"},"operationName":null}',
+    ],
+    [json, '[{"op":"replace","path":"/a~1b/_method","value":-1.5E+3}]'],
+    [
+      json,
+      '{"url":"https://a.example/b?c=d#e","path":"/a","verb":"x","regex":"^[/*\'`]\\\\$","n":null,"t":true,"f":false}',
+    ],
+    [json, '{"":0,"a b":{"":[]},"nan":NaN}\r\n'],
+    ['application/x-ndjson', '{"index":{"_id":"1"}}\n{"method":"a"}\n'],
+    [form, 'amount=1&payment_method_types[]=card&payment_method_types%5B%5D=link&payment_method_data[type]=card'],
+    [form, 'grant_type=authorization_code&code=a%2Fb&redirect_uri=https%3A%2F%2Fa.example&code_challenge_method=S256'],
+    [form, 'token_endpoint_auth_method=private_key_jwt&request_uri=urn%3Aa&method=a&http.method=GET&shipping+method=b'],
+  ])('%s %.60s', async (type, body) => {
+    expect(await send(type, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+  })
+})
+
+describe('a hostile body costs little more than an honest one of its size', () => {
+  const size = 1_000_000
+  const filled = (text: string, start = '') => (start + text.repeat(Math.ceil(size / text.length))).slice(0, size)
+  const heads = (head: string) => filled(`--b-1${head}\r\n\r\n`)
+  const honest = new Map([
+    ['multipart', heads('\r\nContent-Disposition: form-data; name="a"\r\n\r\nsome value\r\n')],
+    [form, filled('name=a+value&list%5Ba%5D=b%20c&')],
+    [json, filled('"name_of_it":"a \\"value\\"",', '{')],
+  ])
+
+  /** Microseconds of the processor, the least of several times. */
+  async function costOf(type: string, body: string): Promise<number> {
+    const { port } = await openGateway()
+    const head = ['POST /open/form HTTP/1.1', 'Host: api.example', `Content-Type: ${type}`]
+    const costs: number[] = []
+    for (let times = 0; times < 3; times++) {
+      const before = process.cpuUsage()
+      await exchange(port, [message([...head, `Content-Length: ${size}`]), body], 30_000)
+      const { user, system } = process.cpuUsage(before)
+      costs.push(user + system)
+    }
+    return Math.min(...costs)
+  }
+
+  it.each([
+    [multipart, heads('name='.repeat(1600))],
+    [multipart, heads('name=%'.repeat(1350))],
+    [multipart, heads('name="%'.repeat(16))],
+    [multipart, heads(`name="${'\\a'.repeat(2000)}`)],
+    [multipart, heads(`name${' *'.repeat(4000)}`)],
+    [multipart, heads(`name${' '.repeat(8000)}`)],
+    [multipart, heads('')],
+    [`multipart/form-data; boundary=${'-'.repeat(69)}x`, filled('-')],
+    [form, filled('%&')],
+    [form, filled('x&')],
+    [form, filled('%25')],
+    [form, filled('http', 'x')],
+    [form, filled('_', '_method')],
+    [form, filled('r', '_methodove')],
+    [json, filled('"x":1,', '{')],
+    [json, filled('\\u005f', '{"')],
+    [json, filled('http', '{"x')],
+    [json, filled('{')],
+    [json, filled('""', '{')],
+  ])('%s %.40s', { timeout: 120_000 }, async (type, body) => {
+    const other = honest.get(type) ?? (honest.get('multipart') as string)
+    expect(await costOf(type, body)).toBeLessThan(8 * (await costOf(type, other)))
   })
 })

@@ -62,14 +62,27 @@ export function requirePlainParameters(encoded: string): void {
 export function requirePlainParameter(encodedName: string): void {
   if (!/method|x|%/i.test(encodedName)) return
   let name = encodedName.replaceAll('+', ' ')
-  for (let layer = 0; layer < 3 && name.includes('%'); layer++) name = lenientlyDecoded(name)
+  for (let layer = 0; layer < 3 && name.includes('%'); layer++) {
+    const decoded = lenientlyDecoded(name)
+    if (decoded === name) break
+    name = decoded
+  }
   if (namesAnotherRequest(name))
     throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 32)} is not taken here.`)
 }
 
-/** What cannot be decoded is no name of anything, but what is around it may be. */
+/**
+ * What cannot be decoded is no name of anything, but what is around it may be. ASP reads `%u005F`, too, and takes the
+ * nearest letter for one that it lacks.
+ */
 function lenientlyDecoded(text: string): string {
-  return text.replaceAll(/%([0-9a-f]{2})/gi, (_, byte: string) => String.fromCharCode(Number.parseInt(byte, 16)))
+  return text.replaceAll(/%(?:u([0-9a-f]{4})|([0-9a-f]{2}))/gi, (_, unit?: string, byte?: string) =>
+    unit === undefined ? codeUnit(byte as string) : codeUnit(unit).normalize('NFKC'),
+  )
+}
+
+function codeUnit(hex: string): string {
+  return String.fromCharCode(Number.parseInt(hex, 16))
 }
 
 function requireOnce(message: { rawHeaders: readonly string[] }): void {

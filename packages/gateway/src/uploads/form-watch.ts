@@ -16,7 +16,7 @@ export function createFormWatch(headers: IncomingHttpHeaders): Watch | undefined
   const watches: Watch[] = []
   if (type === '' || /url-?encoded/i.test(type)) watches.push(watchParameters())
   if (/multipart\//i.test(type)) watches.push(watchParts(requireBoundary(type)))
-  if (/json/i.test(type)) watches.push(watchMembers())
+  if (isJson(type)) watches.push(watchMembers())
   if (watches.length === 0) return undefined
   requireReadable(type, headers['content-encoding'] ?? 'identity')
   return {
@@ -27,6 +27,11 @@ export function createFormWatch(headers: IncomingHttpHeaders): Watch | undefined
       for (const watch of watches) watch.end()
     },
   }
+}
+
+/** Only parameters may name JSON without being it, as in `name="x.json"`. Of two types either counts. */
+function isJson(type: string): boolean {
+  return /(?:^|,)[^,;]*json/i.test(type.replaceAll(/"(?:\\.|[^"\\])*"/g, ''))
 }
 
 /** Encodings in which the letters of a name are single bytes, as in ASCII. */

@@ -3,17 +3,25 @@ import { requirePlainParameter } from '../routes/require-plain-fields.js'
 import type { Watch } from './watch.js'
 
 /** Longest head of a part. */
-const longestHead = 16_384
+const longestHead = 8192
+
+/** Most names in one head: an honest one has a name, and perhaps one more of its Content-Type. */
+const mostNames = 16
+
+const longestName = 4096
 
 /**
- * The boundary of a multipart type, in a form that everybody reads alike.
+ * The boundary of a multipart type, in a form that everybody reads alike. Some look for the word wherever it stands, so
+ * it is that of the parameter where it stands first, and names one nowhere else. Within the boundary it may be, as
+ * browsers have it.
  *
  * @throws AAuthError `request_malformed`
  */
 export function requireBoundary(type: string): string {
-  const found = /;\s*boundary=(?:"([\w'()+./:=?-]{1,70})"|([\w'+.-]{1,70}))\s*(?:;|$)/i.exec(type)
+  const found =
+    /^(?:(?!boundary).)*;\s*boundary=(?:"([\w'()+./:=? -]{0,69}[\w'()+./:=?-])"|([\w'+.-]{1,70}))\s*(?:;|$)/i.exec(type)
   const boundary = found?.[1] ?? found?.[2]
-  if (boundary === undefined || type.match(/boundary/gi)?.length !== 1)
+  if (boundary === undefined || type.match(/boundary\s*[*=]/gi)?.length !== 1)
     throw new AAuthError('request_malformed', 'A multipart body needs one boundary of letters, digits and -, _ or .')
   return boundary
 }
@@ -24,11 +32,14 @@ export function watchParts(boundary: string): Watch {
   /** What was not looked at yet. */
   let text = ''
   let isHead = false
+  /** Where the end of a head was looked for in vain. */
+  let looked = 0
 
   function readHead(): boolean {
-    const end = text.indexOf('\r\n\r\n')
+    const end = text.indexOf('\r\n\r\n', looked)
     if ((end === -1 ? text.length : end) > longestHead)
       throw new AAuthError('request_malformed', `The head of a part has at most ${longestHead} bytes.`)
+    looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
     requirePlainPart(text.slice(0, end))
     text = text.slice(end + 4)
@@ -56,13 +67,20 @@ export function watchParts(boundary: string): Watch {
 
 /** Wherever a name stands in a head: folded, quoted in any way, twice, or where some do not look for one. */
 function requirePlainPart(head: string): void {
-  for (const { 0: start, 1: sign, index } of head.matchAll(/(?<![a-z])name\s*([*=])\s*/gi)) {
-    const rest = head.slice(index + start.length)
+  const names = [...head.matchAll(/(?<![a-z])name\s*(\*[*\d\s]*)?=\s*/gi)]
+  if (names.length > mostNames)
+    throw new AAuthError('request_malformed', `The head of a part has at most ${mostNames} names.`)
+  for (const [at, { 0: start, 1: encoding, index }] of names.entries()) {
+    // Each is read up to the next one, so that all are read in one go.
+    const rest = head.slice(index + start.length, names[at + 1]?.index)
     const quoted = /^(["'])((?:\\.|(?!\1)[^\\\r\n])*)/.exec(rest)?.[2] ?? ''
     const whole = /^[^;\r\n]*/.exec(rest)?.[0] ?? ''
-    if (sign === '*' || whole.includes('=?'))
+    if (Math.max(quoted.length, whole.length) > longestName)
+      throw new AAuthError('request_malformed', `The name of a field has at most ${longestName} bytes.`)
+    if (encoding !== undefined || whole.includes('=?'))
       throw new AAuthError('request_malformed', 'Send the names of fields in UTF-8, without an encoding of their own.')
-    requirePlainParameter(quoted.replaceAll('\\', ''))
-    requirePlainParameter(whole.replaceAll(/["'\\]/g, '').trimEnd())
+    const [one, other] = [quoted.replaceAll('\\', ''), whole.replaceAll(/["'\\]/g, '').trimEnd()]
+    requirePlainParameter(one)
+    if (one !== other) requirePlainParameter(other)
   }
 }

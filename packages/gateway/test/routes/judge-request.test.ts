@@ -326,6 +326,11 @@ describe('what would make another request of it is refused', () => {
     '$httpMethod=PUT',
     '_method_override=PUT',
     'a=1&amp;_method=PUT',
+    '%u005fmethod=PUT',
+    '%u0058-HTTP-Method-Override=PUT',
+    '%25u005Fmethod=PUT',
+    '%%75005fmethod=PUT',
+    '_%uff4dethod=PUT',
   ])('the parameter %s', (query) => {
     expect(refusalOf(`/users/7?${query}`)).toBe('request_malformed')
     expect(refusalOf(`/users/7?a=b&${query}`)).toBe('request_malformed')
@@ -338,6 +343,9 @@ describe('what would make another request of it is refused', () => {
     'shipping.method=a&a=_method&_methods=1&__methodology=2',
     'q=%',
     'q=%E9&%E9=1',
+    'q=%u005fmethod&%u00e9=1&%u=1',
+    'payment_method_types[]=card&payment_method_types%5B0%5D=card&payment_method_options[card][x]=y',
+    'shipping+method=a&http_method=GET&paymentMethod=x&grant_type=client_credentials&code_challenge_method=S256',
   ])('and not %s', (query) => expect(refusalOf(`/users/7?${query}`)).toBe('passed'))
 
   it('what was signed and is not passed on', () => {
