@@ -27,7 +27,7 @@ export { type ClosedPath, createClosedPaths, type IsClosed } from './routes/clos
 export { type GatewayRules, type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
 export { requirePlainPath } from './routes/plain-path.js'
 export type { Level, Route } from './routes/route.js'
-export { createRouteTable, type Need, type RouteTable } from './routes/route-table.js'
+export { createRouteTable, type Need, type RoutedPath, type RouteTable } from './routes/route-table.js'
 export { createSubrequestGateway, type SubrequestGateway } from './subrequests/create-subrequest-gateway.js'
 export type { AskedRequest, ProxyName } from './subrequests/dialects.js'
 export type { SubrequestOptions } from './subrequests/subrequest-options.js'

@@ -144,7 +144,8 @@ function answerDirectly(
     followed.route = 'preflight'
     const segments = requirePlainPath(head.rawTarget)
     const own = mcp ? mcpMethods : isPublished ? publishedMethods : undefined
-    const allows = (method: string) => (own ? own.has(method) : rules.table.find(method, segments) !== undefined)
+    const routed = rules.table.at(segments)
+    const allows = (method: string) => (own ? own.has(method) : routed.need(method) !== undefined)
     const headers = preflightHeaders(head, allows, cors)
     outgoing.writeHead(204, [['Vary', 'Access-Control-Request-Method'], ...headers].flat())
     outgoing.end()

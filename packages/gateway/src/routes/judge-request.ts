@@ -40,14 +40,15 @@ export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: 
     throw new MethodNotAllowed(`${head.method} is not passed on.`, isClosed?.(path) ? [] : table.methodsAt(path))
   requirePlainFields(head)
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing by this name.')
-  const need = table.find(head.method, path)
+  const routed = table.at(path)
+  const need = routed.need(head.method)
   if (need?.level === 'none') return { verify: false, need }
   if (otherwise === 'pass' && !isSigned(head)) return { verify: false, need }
   if (need) {
     requireSignedCoding(head)
     return { verify: true, need }
   }
-  const methods = table.methodsAt(path)
+  const methods = routed.methods()
   throw methods.length > 0
     ? new MethodNotAllowed(`Ask for it with ${methods.join(', ')}.`, methods)
     : new AAuthError('not_found', 'There is nothing here that agents may ask for.')

@@ -65,7 +65,10 @@ function decodeLayer(text: string): string | undefined {
   }
 }
 
-/** What is before parameters of a segment, a query, a fragment, or the stream of a file (`::$DATA`). */
+/** What is before parameters of a segment, a query, a fragment, or the stream of a file (`::$DATA`). In time that grows with the text. */
 export function nameOf(decoded: string): string {
-  return decoded.replace(/(?:[;?#]|:.*\$).*$/s, '')
+  const colon = decoded.indexOf(':')
+  const stream = colon >= 0 && decoded.lastIndexOf('$') > colon ? colon : decoded.length
+  const parameters = decoded.search(/[;?#]/)
+  return decoded.slice(0, parameters < 0 ? stream : Math.min(parameters, stream))
 }

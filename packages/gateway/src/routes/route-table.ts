@@ -30,10 +30,16 @@ export function routeName({ routes: [route] }: Need): string {
 }
 
 export interface RouteTable {
-  /** What a request needs; undefined where no route lists it. `path` is its segments, which everybody reads in one way. */
-  find(method: string, path: readonly string[]): Need | undefined
-  /** The methods that may be asked with for a path. */
-  methodsAt(path: readonly string[]): readonly string[]
+  /** What requests for a path need. `path` is its segments, which everybody reads in one way. */
+  at(path: readonly string[]): RoutedPath
+}
+
+/** A path that was looked up once, for all methods. */
+export interface RoutedPath {
+  /** What a request needs; undefined where no route lists it. */
+  need(method: string): Need | undefined
+  /** The methods that may be asked with. */
+  methods(): readonly string[]
 }
 
 interface Row {
@@ -58,36 +64,39 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
     return { route, exact, shape: shapeOf(exact), loose: loosePatterns(exact) }
   })
 
-  function find(method: string, path: readonly string[]): Need | undefined {
-    const exact = mostSaying(rows.filter((row) => patternFits(row.exact, path)))
-    const taken = exact.length > 0 ? ofMethod(method, exact) : []
-    if (taken === undefined) return undefined
-    const [first] = exact
+  const listed = new Set(rows.flatMap(({ route }) => (route.method === '*' ? [...plainMethods] : route.method)))
 
-    /** Adds what a group of rows needs; false where that is a narrower route without the method. */
-    function add(group: readonly Row[]): boolean {
-      const named = ofMethod(method, group)
-      if (!named && group.some((row) => !first || exact.some((own) => compared(row, own) < 0))) return false
-      taken?.push(...(named ?? []).filter((row) => !patternFits(row.exact, path)))
-      return true
+  function at(path: readonly string[]): RoutedPath {
+    const exact = mostSaying(rows.filter((row) => patternFits(row.exact, path)))
+    const [first] = exact
+    const loose = loosePaths(path)
+    const bare = path.length > 1 && path.at(-1) === '' ? path.slice(0, -1) : path
+    const isSure: Fits = (row) => patternFits(row.exact, bare)
+    const groupsOf = (fits: Fits) => chosen(rows.filter(fits), isSure)
+    const read = readings(loose).flatMap(groupsOf)
+    const beyond = [...endings(loose).flatMap(groupsOf), ...byShape(rows.filter(above(loose, first)))]
+
+    function need(method: string): Need | undefined {
+      const taken = exact.length > 0 ? ofMethod(method, exact) : []
+      if (taken === undefined) return undefined
+
+      /** Adds what a group of rows needs; false where that is a narrower route without the method. */
+      function add(group: readonly Row[]): boolean {
+        const named = ofMethod(method, group)
+        if (!named && group.some((row) => !first || exact.some((own) => compared(row, own) < 0))) return false
+        taken?.push(...(named ?? []).filter((row) => !patternFits(row.exact, path)))
+        return true
+      }
+
+      const isTold = read.every(add) && (taken.length === 0 || beyond.every(add))
+      const [one, ...others] = isTold ? new Set(taken.map(({ route }) => route)) : []
+      return one && needOf([one, ...others])
     }
 
-    const loose = loosePaths(path)
-    const addMost = (fits: Fits) => add(mostSaying(rows.filter(fits)))
-    const isTold =
-      readings(loose).every(addMost) &&
-      (taken.length === 0 || (endings(loose).every(addMost) && byShape(rows.filter(above(loose, first))).every(add)))
-    const [one, ...others] = isTold ? new Set(taken.map(({ route }) => route)) : []
-    return one && needOf([one, ...others])
+    return { need, methods: () => [...listed].filter((method) => need(method) !== undefined) }
   }
 
-  return {
-    find,
-    methodsAt(path) {
-      const listed = new Set(rows.flatMap(({ route }) => (route.method === '*' ? [...plainMethods] : route.method)))
-      return [...listed].filter((method) => find(method, path) !== undefined)
-    },
-  }
+  return { at }
 }
 
 function compared({ loose: [one] }: Row, { loose: [other] }: Row): number {
@@ -97,6 +106,21 @@ function compared({ loose: [one] }: Row, { loose: [other] }: Row): number {
 /** Those of the rows that no other one says more than. */
 function mostSaying(rows: readonly Row[]): Row[] {
   return rows.filter((row) => !rows.some((other) => compared(other, row) < 0))
+}
+
+/**
+ * The rows that one server or another takes, from those that say most of the path. One that the path names only in other letters, or
+ * with something trimmed, is not taken by a stricter server: that takes what says most besides.
+ */
+function chosen(rows: readonly Row[], isSure: Fits): Row[][] {
+  const groups: Row[][] = []
+  for (let left = rows; left.length > 0; ) {
+    const most = mostSaying(left)
+    groups.push(most)
+    const sure = most.filter(isSure)
+    left = left.filter((row) => !most.includes(row) && !sure.some((one) => compared(one, row) < 0))
+  }
+  return groups
 }
 
 function byShape(rows: readonly Row[]): Row[][] {
