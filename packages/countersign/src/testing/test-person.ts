@@ -9,7 +9,10 @@ export interface AskedConsent {
 }
 
 export interface TestPersonOptions {
-  /** The scopes that the person allows: of what is asked they allow these, and deny a request that has none of them. @default 'all' */
+  /**
+   * The scopes that the person allows: of what is asked they allow these, and deny a request that has none of them.
+   * An API that needs more than they allowed answers 403, to which `agent.fetch` resolves. @default 'all'
+   */
   allows?: 'all' | readonly string[] | undefined
   /** Seconds that the clock moves while the person decides. The auth server waits for 600. @default 0 */
   takes?: number | undefined
