@@ -267,7 +267,7 @@ describe('a hostile body costs little more than an honest one of its size', () =
     const costs: number[] = []
     for (let times = 0; times < 3; times++) {
       const before = process.cpuUsage()
-      await exchange(port, [message([...head, `Content-Length: ${size}`]), body], 30_000)
+      await exchange(port, [message([...head, `Content-Length: ${body.length}`]), body], 30_000)
       const { user, system } = process.cpuUsage(before)
       costs.push(user + system)
     }
@@ -297,5 +297,15 @@ describe('a hostile body costs little more than an honest one of its size', () =
   ])('%s %.40s', { timeout: 120_000 }, async (type, body) => {
     const other = honest.get(type) ?? (honest.get('multipart') as string)
     expect(await costOf(type, body)).toBeLessThan(8 * (await costOf(type, other)))
+  })
+
+  it.each([
+    `a="${'\\"'.repeat(7000)}`,
+    ';'.repeat(14_000),
+    `boundary${' '.repeat(14_000)}`,
+    `charset${' '.repeat(14_000)}`,
+  ])('and a long type little more than a short one: %.20s', async (parameters) => {
+    const long = await costOf(`text/plain; ${parameters}`, 'a')
+    expect(long).toBeLessThan(8 * (await costOf('text/plain', 'a')))
   })
 })

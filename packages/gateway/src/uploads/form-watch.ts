@@ -31,7 +31,7 @@ export function createFormWatch(headers: IncomingHttpHeaders): Watch | undefined
 
 /** Only parameters may name JSON without being it, as in `name="x.json"`. Of two types either counts. */
 function isJson(type: string): boolean {
-  return /(?:^|,)[^,;]*json/i.test(type.replaceAll(/"(?:\\.|[^"\\])*"/g, ''))
+  return /(?:^|,)[^,;]*json/i.test(type.replaceAll(/"[^"]*"/g, ''))
 }
 
 /** Encodings in which the letters of a name are single bytes, as in ASCII. */
