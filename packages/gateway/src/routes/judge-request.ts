@@ -37,7 +37,7 @@ export type Judgement =
 export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: GatewayRules): Judgement {
   const path = requirePlainPath(head.rawTarget)
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
-    throw new MethodNotAllowed(`${head.method} is not passed on.`, isClosed?.(path) ? [] : table.methodsAt(path))
+    throw new MethodNotAllowed(`${head.method} is not passed on.`, isClosed?.(path) ? [] : table.at(path).methods())
   requirePlainFields(head)
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing by this name.')
   const routed = table.at(path)
