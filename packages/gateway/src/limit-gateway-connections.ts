@@ -11,6 +11,10 @@ export function limitGatewayConnections(server: Server, current: () => GatewaySe
     get perAddress() {
       return current().limits.connectionsPerAddress
     },
+    get perNetwork() {
+      const { connections, connectionsPerAddress } = current().limits
+      return Math.max(Math.ceil(connections / 2), connectionsPerAddress)
+    },
     busyFrom: 'head',
     onClosed: (outcome) => current().tell?.({ kind: 'connection', outcome }),
     isExempt: (peer) => current().isProxy(peer),

@@ -49,6 +49,14 @@ describe('many who open connections and send nothing, or half a head', () => {
     expect(performance.now() - began).toBeLessThan(2000)
   })
 
+  it('from four addresses of one network hold half of all', async () => {
+    const { port } = await openGateway({ limits })
+    const held = await hold(port, 120, (at) => `127.0.5.${1 + (at % 4)}`, halfAHead)
+    await expect.poll(() => openOf(held)).toBe(50)
+    expect(statusOf(await exchange(port, message(await signedLines('/signed'))))).toBe(200)
+    expect(openOf(held)).toBe(50)
+  })
+
   it('from many addresses hold what nobody else needs, while honest ones ask and are answered', async () => {
     let endSlow = () => undefined as unknown
     const { port, arrived } = await openGateway({ limits }, ({ url }, outgoing) => {
@@ -84,7 +92,7 @@ it('beyond the limit, with all at work, the answer is 503 at once', async () => 
   const onEvent = (event: CountersignEvent) => void told.push(event)
   const given = { limits: { connections: 3 }, onEvent }
   const { port, arrived, gateway, options } = await openGateway(given, () => undefined)
-  await hold(port, 3, (at) => `127.0.0.${at + 1}`, message(['GET /open/ HTTP/1.1', 'Host: x']))
+  await hold(port, 3, (at) => `127.0.${at}.1`, message(['GET /open/ HTTP/1.1', 'Host: x']))
   await expect.poll(() => arrived.length).toBe(3)
   const began = performance.now()
   // It says nothing, so that nothing is on its way when it is closed.
