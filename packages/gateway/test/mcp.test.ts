@@ -205,11 +205,22 @@ describe('an MCP server behind the gateway', () => {
   // G01
   it('is told of nobody whose name no header can have', async () => {
     const { port, arrived } = await openMcp()
-    for (const sub of ['persön', '人', 'a\r\nX-AAuth-Scope: all']) {
+    for (const sub of ['persön', '人', ' person', 'person ', 'a\r\nX-AAuth-Scope: all']) {
       const text = JSON.stringify(call('look'))
       const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read', { sub }))
       expect(statusOf(await exchange(port, message([...lines, `Content-Length: ${text.length}`], text)))).toBe(502)
     }
+    expect(arrived).toEqual([])
+  })
+
+  // G01
+  it.each(['bötchen', ' bot'])('is told of no delegate %j: the caller is told why', async (agent_delegate) => {
+    const { port, arrived } = await openMcp()
+    const text = JSON.stringify(call('look'))
+    const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read', { agent_delegate }))
+    const answer = await exchange(port, message([...lines, `Content-Length: ${text.length}`], text))
+    expect(statusOf(answer)).toBe(400)
+    expect(answer).toContain('X-AAuth-Delegate is not printable ASCII')
     expect(arrived).toEqual([])
   })
 

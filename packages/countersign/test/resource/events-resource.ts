@@ -25,7 +25,10 @@ export function openResource(options: Pick<ResourceOptions, 'maxBody' | 'onEvent
   return createResource({ id, signer: resourceSigner, authServer, fetch, scopes, ...options })
 }
 
-export async function byToken(scope: string, more: { sub?: string; exp?: number } = {}): Promise<KeyReference> {
+export async function byToken(
+  scope: string,
+  more: { sub?: string; exp?: number; agent_delegate?: string } = {},
+): Promise<KeyReference> {
   const claims = {
     iss: authServer,
     aud: id,

@@ -69,7 +69,7 @@ export const assertionField = 'X-AAuth-Assertion'
 /**
  * The headers that tell who asks; undefined: nobody. With an assertion there is one header more, which is empty for nobody.
  *
- * @throws AAuthError `upstream_failed` for a value that no header can have
+ * @throws AAuthError `upstream_failed` for a value that no header can have, `request_malformed` where that is the delegate
  */
 export async function tellIdentity(
   identity: Identity | undefined,

@@ -39,7 +39,7 @@ export function identityOf({ agent, delegate, thumbprint, authorization }: Verif
   return { level, agent, delegate, thumbprint, iss, sub, scope: allowed?.scope ?? [] }
 }
 
-/** @throws AAuthError `upstream_failed` for a value that no header can have */
+/** @throws AAuthError `upstream_failed` for a value that no header can have, `request_malformed` where that is the delegate */
 export function fieldsOf({ level, agent, delegate, thumbprint, iss, sub, scope }: Identity): IdentityFields {
   const fields: IdentityFields = {
     'X-AAuth-Level': level,
@@ -50,8 +50,17 @@ export function fieldsOf({ level, agent, delegate, thumbprint, iss, sub, scope }
     'X-AAuth-Subject': sub ?? '',
     'X-AAuth-Scope': scope.join(' '),
   }
-  for (const [name, value] of Object.entries(fields))
-    if (!/^[\x20-\x7e]*$/.test(value))
-      throw new AAuthError('upstream_failed', `${name} is not printable ASCII, and cannot be told to the API.`)
+  for (const [name, value] of Object.entries(fields)) if (!isTold(value)) throw refusalOf(name)
   return fields
+}
+
+/** Printable ASCII without blanks at its ends, which whoever reads a header takes away: ` ann` would be `ann`. */
+function isTold(value: string): boolean {
+  return /^[\x20-\x7e]*$/.test(value) && value.trim() === value
+}
+
+/** Of what the agent's own server wrote the caller is to blame, and nobody looks for a failure of the API. */
+function refusalOf(name: string): AAuthError {
+  const problem = `${name} is not printable ASCII without blanks at its ends, and cannot be told to the API.`
+  return new AAuthError(name === 'X-AAuth-Delegate' ? 'request_malformed' : 'upstream_failed', problem)
 }
