@@ -77,7 +77,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   try {
     requirePlainHead(incoming)
     if (answerDirectly(exchange, setup, shared, { pageHeaders, followed })) return
-    const judged = judgeRequest(headOf(incoming), setup.rules)
+    const judged = judgeRequest(headOf(incoming, setup), setup.rules)
     if (judged.need) followed.route = routeName(judged.need)
     if (exchange.upgrade) requireWebSocket(incoming)
     const limits = { ...setup.limits, maxBody: judged.need?.maxBody ?? setup.limits.maxBody }
@@ -122,8 +122,8 @@ function requirePlainHead({ httpVersion, headers }: IncomingMessage): void {
     throw new AAuthError('request_malformed', 'Expect can only be 100-continue here.')
 }
 
-function headOf({ method = 'GET', url = '/', rawHeaders }: IncomingMessage) {
-  return { method, rawTarget: url, rawHeaders }
+function headOf({ method = 'GET', url = '/', rawHeaders, socket }: IncomingMessage, { isProxy }: GatewaySetup) {
+  return { method, rawTarget: url, rawHeaders, isFromProxy: isProxy(socket.remoteAddress ?? '') }
 }
 
 /** What is not passed on by a route: preflights, the documents of the resource, and MCP servers by their tables. */
@@ -136,7 +136,7 @@ function answerDirectly(
   const { incoming, outgoing, upgrade } = exchange
   const { resource, cors, rules, heard } = setup
   const { connections, streams } = shared
-  const head = headOf(incoming)
+  const head = headOf(incoming, setup)
   const path = head.rawTarget.split('?', 1)[0] ?? ''
   const mcp = setup.mcp.get(path)
   const isPublished = resource.publishedPaths.has(path)
@@ -233,7 +233,7 @@ function forward(
   { upstream, origin, waits }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamReply> {
-  const { method, rawTarget, rawHeaders } = headOf(incoming)
+  const { method = 'GET', url: rawTarget = '/', rawHeaders } = incoming
   const isUpgrade = upgrade !== undefined
   const isLast = isUpgrade || endsConnection(method, upload.isAnnounced)
   const headers = forwardedHeaders({

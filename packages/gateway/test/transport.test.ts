@@ -370,3 +370,27 @@ describe('an answer', () => {
     expect(await answered('HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n')).not.toMatch(/content-length/i)
   })
 })
+
+describe('what proxies say of where a request came from', () => {
+  const lines = [
+    'GET /a HTTP/1.1',
+    'Host: x',
+    'X-Forwarded-Prefix: /v1',
+    'X-Forwarded-Uri: /v1/a',
+    'X-Forwarded-Port: 443',
+  ]
+
+  it('does not go on, and is refused only from others', async () => {
+    const trusted = await openGateway({ routes: open, trustProxy: ['127.0.0.1'] })
+    expect(statusOf(await exchange(trusted.port, message(lines)))).toBe(200)
+    expect(Object.keys(trusted.arrived[0]?.headers ?? {}).filter((name) => /prefix|uri|port/.test(name))).toEqual([])
+    const { port } = await openGateway({ routes: open })
+    expect(statusOf(await exchange(port, message(lines)))).toBe(400)
+  })
+
+  it('is refused from them, too, where it is another request', async () => {
+    const { port } = await openGateway({ routes: open, trustProxy: ['127.0.0.1'] })
+    for (const line of ['X-HTTP-Method-Override: DELETE', 'X-Original-URL: /admin'])
+      expect(statusOf(await exchange(port, message(['GET /a HTTP/1.1', 'Host: x', line])))).toBe(400)
+  })
+})

@@ -7,6 +7,8 @@ const interval = 2000
 export interface FollowedFile {
   /** Looks now, and reads it also if it is the same as before. */
   now(): void
+  /** Whether it could be used at the last look. */
+  isUsable(): boolean
   stop(): void
 }
 
@@ -45,5 +47,5 @@ export function followFile(file: string, { since, onChange, onProblem }: FollowO
   // Modules are read once by a program.
   const timer = file.endsWith('.json') ? setInterval(() => tick(false), interval).unref() : undefined
   if (timer) tick(false)
-  return { now: () => tick(true), stop: () => clearInterval(timer) }
+  return { now: () => tick(true), isUsable: () => told === undefined, stop: () => clearInterval(timer) }
 }

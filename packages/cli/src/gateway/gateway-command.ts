@@ -11,7 +11,7 @@ import { withLog } from '../network/with-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { parseWorkers } from '../workers/parse-workers.js'
 import { leaveWorkers, onReadAgain, ownAdminPort, runWorkers, tellListening } from '../workers/run-workers.js'
-import { followFile } from './follow-file.js'
+import { type FollowedFile, followFile } from './follow-file.js'
 import { openSharedMemory, rememberForWorkers } from './open-shared-memory.js'
 import { startGateway } from './start-gateway.js'
 
@@ -46,7 +46,10 @@ interface Given {
 async function run(config: LoadedGatewayConfig, { load, since, log }: Given, terminal: Terminal): Promise<number> {
   const { id, listen, admin, verifyOnly, proxy, upstream } = config.settings
   const memory = await openSharedMemory(config.settings, terminal, log)
-  const gateway = await startGateway(config, { memory, log }).catch((error: unknown) => {
+  let readAt = Date.now() / 1000
+  let followed: FollowedFile | undefined
+  const state = () => ({ ok: followed?.isUsable() ?? true, readAt })
+  const gateway = await startGateway(config, { memory, log, state }).catch((error: unknown) => {
     memory.close()
     throw error
   })
@@ -65,6 +68,7 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
   async function reload(): Promise<void> {
     const next = await load()
     gateway.use(next)
+    readAt = Date.now() / 1000
     const routes = next.settings.routes.length
     terminal.notify(`${next.file} was read again: ${routes} routes.`)
     log.write('info', 'config.read', { file: next.file, routes })
@@ -77,12 +81,13 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     terminal.notify(`Goes on as before. ${reason}`)
     log.write('error', 'config.not_read', { file: config.file, reason })
   }
-  const followed = followFile(config.file, { since, onChange: reload, onProblem: keep })
-  onReadAgain(() => followed.now())
+  const file = followFile(config.file, { since, onChange: reload, onProblem: keep })
+  followed = file
+  onReadAgain(() => file.now())
   const signal = await new Promise<string>((resolve) => {
-    onStopOrHangUp(terminal, resolve, () => followed.now())
+    onStopOrHangUp(terminal, resolve, () => file.now())
   })
-  followed.stop()
+  file.stop()
   log.write('info', 'stopping', { signal })
   await gateway.stop()
   log.write('info', 'stopped')

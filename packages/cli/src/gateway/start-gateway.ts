@@ -1,5 +1,5 @@
 import type { CountersignEvent } from 'countersign'
-import { createMetrics, type Log } from 'countersign/observability'
+import { type ConfigState, createMetrics, type Log } from 'countersign/observability'
 import { type ConfiguredGateway, createConfiguredGateway, type LoadedGatewayConfig } from 'countersign-gateway'
 import { listenWithAdmin } from '../network/listen-with-admin.js'
 import { createReadinessView } from '../network/readiness-view.js'
@@ -16,12 +16,17 @@ export interface RunningGateway extends Pick<ConfiguredGateway, 'use'> {
   readonly stop: () => Promise<void>
 }
 
-/** Opens the ports. @throws CommandError with a sentence for the operator; nothing is left open then */
+/**
+ * Opens the ports.
+ *
+ * @param given.state how reading the configuration again went
+ * @throws CommandError with a sentence for the operator; nothing is left open then
+ */
 export async function startGateway(
   config: LoadedGatewayConfig,
-  { memory, log }: { memory: OpenMemory; log: Log },
+  { memory, log, state }: { memory: OpenMemory; log: Log; state: () => ConfigState },
 ): Promise<RunningGateway> {
-  const metrics = createMetrics({ logWriteErrors: () => log.writeErrors })
+  const metrics = createMetrics({ logWriteErrors: () => log.writeErrors, config: state })
   const gateway = createConfiguredGateway(config, {
     shared: memory.shared,
     onEvent(event) {

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { expect, it, onTestFinished } from 'vitest'
 import { type Running, startCommand } from '../run-command.js'
@@ -52,6 +53,20 @@ it('writes a log of its requests, and tells Prometheus of them on a port of its 
   expect(lines.filter(({ event }) => event === 'upstream')).toMatchObject([{ level: 'warn', outcome: 'reset' }])
   expect(lines.slice(-2)).toMatchObject([{ event: 'stopping', signal: 'SIGTERM' }, { event: 'stopped' }])
   expect(stdout).not.toContain('secret')
+})
+
+it('tells Prometheus whether its configuration could be read again', async () => {
+  const { file, adminPort, settings } = await configure(() => undefined)
+  const running = startProgram(['gateway', '--config', file])
+  await running.seen(/is protected at/)
+  const isOk = async () =>
+    /^countersign_config_ok (\d)$/m.exec(await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text())?.[1]
+  expect(await isOk()).toBe('1')
+  writeFileSync(file, '{')
+  await expect.poll(isOk).toBe('0')
+  writeFileSync(file, JSON.stringify(settings))
+  await expect.poll(isOk).toBe('1')
+  expect((await running.stop()).status).toBe(0)
 })
 
 it('has an admin port whose settings are checked', async () => {

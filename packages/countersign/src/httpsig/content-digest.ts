@@ -22,7 +22,7 @@ export async function contentDigest(body: Uint8Array): Promise<string> {
  *
  * @throws AAuthError `digest_malformed`, `digest_mismatch`
  */
-export function requireContentDigest(header: string, body: Uint8Array): Promise<void> {
+export async function requireContentDigest(header: string, body: Uint8Array): Promise<void> {
   return requireDigests(parseContentDigest(header), body)
 }
 

@@ -33,4 +33,4 @@ export function namesAnotherRequest(name: string): boolean {
 }
 
 /** PHP makes `_` of a dot, a blank and `[`, and ends a name at NUL; others leave brackets out. */
-const underscored = /^[^a-z]+(?:http[^a-z]*)?method[^a-z]*(?:over+ide[^a-z]*)?(?:$|\0|\[)/i
+const underscored = /^[^a-z0-9]+(?:http[^a-z]*)?method[^a-z]*(?:over+ide[^a-z]*)?(?:$|\0|\[)/i

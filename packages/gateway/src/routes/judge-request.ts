@@ -3,14 +3,12 @@ import { fieldValues } from 'countersign/wire'
 import type { IsClosed } from './closed-paths.js'
 import { MethodNotAllowed } from './method-not-allowed.js'
 import { requirePlainPath } from './plain-path.js'
-import { requirePlainFields } from './require-plain-fields.js'
+import { type PlainMessage, requirePlainFields } from './require-plain-fields.js'
 import type { Need, RouteTable } from './route-table.js'
 
 /** The head of a request, as it was on the wire. */
-export interface RequestHead {
+export interface RequestHead extends PlainMessage {
   method: string
-  rawTarget: string
-  rawHeaders: readonly string[]
 }
 
 export interface GatewayRules {

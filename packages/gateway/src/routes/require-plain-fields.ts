@@ -20,20 +20,30 @@ const kept: ReadonlySet<string> = new Set([
   'signature-key',
 ])
 
+/** What is looked at of a request. */
+export interface PlainMessage {
+  rawTarget: string
+  rawHeaders: readonly string[]
+  /** Whether one of the operator's proxies sent it on. @default false */
+  isFromProxy?: boolean
+}
+
 /**
  * Refuses headers and parameters by which the upstream could take the request for another one than was judged.
  *
  * @throws AAuthError `request_malformed`, `headers_too_large`
  */
-export function requirePlainFields(message: { rawTarget: string; rawHeaders: readonly string[] }): void {
-  const { rawTarget, rawHeaders } = message
+export function requirePlainFields(message: PlainMessage): void {
+  const { rawTarget, rawHeaders, isFromProxy = false } = message
   // Node drops what is beyond 2,000 lines without a word.
   if (rawHeaders.length > 2000)
     throw new AAuthError('headers_too_large', 'The request has more than 1000 header lines.')
   const signed = fieldValues(message, 'signature-input').join()
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
-    if (readsAsOverride(name))
+    // Proxies say where a request came from by some of these, and what says so does not go on.
+    const isOfProxy = isFromProxy && isNotBelieved(name)
+    if (readsAsOverride(name) && !isOfProxy)
       throw new AAuthError('request_malformed', `${name} is not taken here: send the request that is meant.`)
     // What was signed is passed on, or refused: it is never left out without a word.
     if (signed.includes(`"${name.toLowerCase()}"`) && isNotBelieved(name) && !readsAsIdentity(name))
