@@ -1,11 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { cpuOf } from '../cpu-of.mjs'
+import { freePort } from '../free-port.mjs'
 
 /** @throws Error in CI, where nothing may be left out */
 export function hasNginx() {
@@ -51,15 +50,6 @@ function configuration(port, verifyPort, apiPort) {
   return `daemon off; master_process off; ${process.getuid() === 0 ? 'user root;' : ''} pid nginx.pid; error_log stderr;
     events { worker_connections 2048; }
     http { access_log off; keepalive_requests 1000000; keepalive_timeout 1h; ${temporary.join(' ')} ${site} }`
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function statusAt(url) {

@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { basename, delimiter, dirname, join } from 'node:path'
 import { childrenOf, cpuOf } from '../cpu-of.mjs'
+import { freePort } from '../free-port.mjs'
 
 const owner = 'countersign_owner'
 
@@ -63,15 +63,6 @@ function linkLibraries(initdb, folder) {
   }
   const path = [links, join(native, 'lib')].join(delimiter)
   return { LD_LIBRARY_PATH: path, DYLD_LIBRARY_PATH: path }
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function untilReady(server) {

@@ -27,7 +27,7 @@ import { type GatewaySetup, requirementOf } from './gateway-setup.js'
 import { tellIdentity } from './identity/assertion.js'
 import { identityOf } from './identity/identity-fields.js'
 import { longestMessage, mcpMethods, serveMcp } from './mcp/serve-mcp.js'
-import { type Judgement, judgeRequest } from './routes/judge-request.js'
+import { type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
 import { allowHeader } from './routes/method-not-allowed.js'
 import { requirePlainPath } from './routes/plain-path.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
@@ -76,8 +76,9 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   let verified: VerifiedRequest | undefined
   try {
     requirePlainHead(incoming)
-    if (answerDirectly(exchange, setup, shared, { pageHeaders, followed })) return
-    const judged = judgeRequest(headOf(incoming, setup), setup.rules)
+    const head = headOf(incoming, setup)
+    if (answerDirectly(exchange, setup, shared, { head, pageHeaders, followed })) return
+    const judged = judgeRequest(head, setup.rules)
     if (judged.need) followed.route = routeName(judged.need)
     if (exchange.upgrade) requireWebSocket(incoming)
     const limits = { ...setup.limits, maxBody: judged.need?.maxBody ?? setup.limits.maxBody }
@@ -122,7 +123,10 @@ function requirePlainHead({ httpVersion, headers }: IncomingMessage): void {
     throw new AAuthError('request_malformed', 'Expect can only be 100-continue here.')
 }
 
-function headOf({ method = 'GET', url = '/', rawHeaders, socket }: IncomingMessage, { isProxy }: GatewaySetup) {
+function headOf(
+  { method = 'GET', url = '/', rawHeaders, socket }: IncomingMessage,
+  { isProxy }: GatewaySetup,
+): RequestHead {
   return { method, rawTarget: url, rawHeaders, isFromProxy: isProxy(socket.remoteAddress ?? '') }
 }
 
@@ -131,12 +135,11 @@ function answerDirectly(
   exchange: Exchange,
   setup: GatewaySetup,
   shared: GatewayShared,
-  { pageHeaders, followed }: { pageHeaders: PageHeaders | undefined; followed: Followed },
+  { head, pageHeaders, followed }: { head: RequestHead; pageHeaders: PageHeaders | undefined; followed: Followed },
 ): boolean {
   const { incoming, outgoing, upgrade } = exchange
   const { resource, cors, rules, heard } = setup
   const { connections, streams } = shared
-  const head = headOf(incoming, setup)
   const path = head.rawTarget.split('?', 1)[0] ?? ''
   const mcp = setup.mcp.get(path)
   const isPublished = resource.publishedPaths.has(path)
@@ -156,11 +159,11 @@ function answerDirectly(
   if (mcp) requirePlainFields(head)
   const publish: Handler = (request, received) => resource.handler(request, received)
   const handler = mcp ? serveMcp(incoming, mcp, { setup, connections, streams, followed }) : publish
-  const allowed = [...(mcp ? mcpMethods : publishedMethodsAt(resource, path))].join(', ')
   const withAllow: Handler = async (request, received) => {
     const response = await handler(request, received)
     const isRefused = mcp ? heard.errorOf(response)?.code === 'method_not_allowed' : response.status === 405
-    if (isRefused) response.headers.set('allow', allowed)
+    if (isRefused)
+      response.headers.set('allow', [...(mcp ? mcpMethods : publishedMethodsAt(resource, path))].join(', '))
     return response
   }
   listen(exchange, withAllow, setup, { pageHeaders, spool: shared.spool })
@@ -188,7 +191,7 @@ function listen(
   const upload = (): Upload => {
     requireFitting(incoming, longestMessage)
     const kept = new KeptUpload(incoming, messageLimits, spool, () => waits && outgoing.writeContinue())
-    outgoing.once('close', () => void kept.discard())
+    outgoing.once('close', () => discard(kept))
     return kept.asMessage()
   }
   // What no handler is given has no others.

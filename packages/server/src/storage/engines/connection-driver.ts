@@ -1,14 +1,16 @@
 import type { DatabaseConnection, Driver } from 'kysely'
+import { EngineDriver } from './engine-driver.js'
 import type { Turns } from './turns.js'
 
 /** Gives kysely one connection, whose transactions others begin and end. */
-export class ConnectionDriver implements Driver {
+export class ConnectionDriver extends EngineDriver implements Driver {
   readonly #connection: DatabaseConnection
   readonly #inTurn: Turns | undefined
   #release: (() => void) | undefined
 
   /** @param inTurn what has the connection to itself; undefined: whoever uses this has it */
   constructor(connection: DatabaseConnection, inTurn?: Turns) {
+    super()
     this.#connection = connection
     this.#inTurn = inTurn
   }
@@ -32,18 +34,6 @@ export class ConnectionDriver implements Driver {
       this.#release = release
       begin()
     })
-  }
-
-  beginTransaction(): never {
-    throw new TypeError('a transaction is begun by the engine')
-  }
-
-  commitTransaction(): never {
-    throw new TypeError('a transaction is ended by the engine')
-  }
-
-  rollbackTransaction(): never {
-    throw new TypeError('a transaction is ended by the engine')
   }
 
   async destroy(): Promise<void> {

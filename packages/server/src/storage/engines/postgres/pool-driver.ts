@@ -1,17 +1,19 @@
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult } from 'kysely'
 import type { Pool, PoolClient } from 'pg'
+import { EngineDriver } from '../engine-driver.js'
 import { DatabaseFailure, isStalePlan } from './database-failure.js'
 
 /** How many statements have a name, under which every connection keeps them prepared. */
 const maxNames = 500
 
 /** Gives kysely the connections of a pool. A connection on which anything but a statement failed is not used again. */
-export class PoolDriver implements Driver {
+export class PoolDriver extends EngineDriver implements Driver {
   readonly #pool: Pool
   readonly #names = new Map<string, string>()
   #generation = 0
 
   constructor(pool: Pool) {
+    super()
     this.#pool = pool
   }
 
@@ -52,18 +54,6 @@ export class PoolDriver implements Driver {
     } finally {
       connection.release()
     }
-  }
-
-  beginTransaction(): never {
-    throw new TypeError('a transaction is begun by the engine')
-  }
-
-  commitTransaction(): never {
-    throw new TypeError('a transaction is ended by the engine')
-  }
-
-  rollbackTransaction(): never {
-    throw new TypeError('a transaction is ended by the engine')
   }
 
   async releaseConnection(connection: PoolConnection): Promise<void> {
