@@ -132,7 +132,9 @@ it.each([
     await Promise.all([...streams, endless].map(({ begun }) => begun))
     const stopping = stopped(running)
     await running.seen(/"stopping"/)
-    expect(await (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text()).toBe('not ready: it is stopping\n')
+    // Of two processes, the other one may have said it first.
+    const ready = async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text()
+    await expect.poll(ready).toBe('not ready: it is stopping\n')
     await expect(fetch(`${id}/open/slow`)).rejects.toThrow()
     for (const { ended } of slow) expect(await ended).toEqual({ text: 'slow and whole', isWhole: true })
     for (const { ended } of streams) expect(await ended).toMatchObject({ isWhole: true })

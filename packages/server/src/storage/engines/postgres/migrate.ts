@@ -21,15 +21,16 @@ export async function migrate(client: ClientBase, steps: readonly string[] = mig
   }
 }
 
-/** How often in all; half a minute at most. */
-const tries = 20
+/** How often in all; half a minute or so at most. */
+const tries = 60
 
 async function applyMissing(client: ClientBase, steps: readonly string[]): Promise<void> {
   await client.query('begin; set local statement_timeout = 0; set local lock_timeout = 0')
   try {
     await client.query("select pg_advisory_xact_lock(hashtext('countersign migrations'))")
-    // Requests of the version before wait behind a change that waits: it gives way, and is tried again.
-    await client.query("set local lock_timeout = '1s'")
+    // Requests of the version before wait behind a change that waits: it gives way, and is tried again. Each table is waited for anew, and
+    // all of them together must come sooner than requests give up.
+    await client.query("set local lock_timeout = '100ms'")
     for (const step of steps.slice(await versionOf(client, steps))) await client.query(step)
     await client.query('commit')
   } catch (error) {
