@@ -110,7 +110,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   }
 
   const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
-  const { claimNonce, claiming } = createClaiming(together, togetherAfter, nonceLimits)
+  const { claimNonce, claiming, claimingToRead } = createClaiming({ reading, together, togetherAfter }, nonceLimits)
 
   /** Nothing where another instance sweeps. */
   async function sweepUnlessAnother(): Promise<number | undefined> {
@@ -136,15 +136,13 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     return found?.session
   }
 
-  const judge = reading(judgeRefresh)
-  const recordRefused = together('disk', recordRefusedRefresh)
+  const judge = claimingToRead(judgeRefresh, ({ use }) => use?.dueToken === undefined)
   const record = claiming('nonce', useRefreshToken)
+  const recordRefused = together('disk', recordRefusedRefresh)
 
-  /** Where there is no nonce to claim, and no use to write, it only reads. */
+  /** Where there is no use to write, it writes nothing but the nonce. */
   async function refreshGrant(refresh: Refresh): Promise<RefreshOutcome> {
-    const read = refresh.nonce ? undefined : await judge(refresh)
-    const isDue = !read || read.use?.dueToken !== undefined
-    const { outcome, use, isRecorded } = isDue ? await record(refresh) : read
+    const { outcome, use, isRecorded } = (await judge(refresh)) ?? (await record(refresh))
     if (isRecorded) await recordRefused(refresh)
     if (use)
       await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))

@@ -313,7 +313,7 @@ test('what is counted of nonces is what there is of them, whatever ended, was re
   const nonces = database.prepare<[], [Buffer, string]>('select key_hash, kind from nonce').raw().all()
   const parts = new Map<string, number>()
   for (const [key, kind] of nonces) {
-    const part = `${kind}s-part ${key.toString('base64url').slice(0, 1)}`
+    const part = `${kind}s-part ${(key[0] ?? 0) % 64}`
     parts.set(part, (parts.get(part) ?? 0) + 1)
   }
   const isPart = ([kind]: [string, string, number]) => kind.endsWith('-part')

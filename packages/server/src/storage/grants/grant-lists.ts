@@ -15,23 +15,31 @@ import type {
   GrantUsage,
   GrantUsageFilter,
   ListedGrant,
+  UsedGrant,
 } from './grant-storage.js'
 import { grantEnded, livePermissions } from './granted-scopes.js'
 
-/** Grants with all that they name, to be narrowed. */
-export function grants({ db, clock }: Parts) {
+/** Grants with what is asked of one that is used, to be narrowed. */
+export function usedGrants({ db, clock }: Parts) {
   return db
     .selectFrom('consent_grant as g')
     .innerJoin('app_user as u', 'u.id', 'g.user_id')
     .innerJoin('agent as a', 'a.id', 'g.agent_id')
     .innerJoin('resource as s', 's.id', 'g.resource_id')
-    .innerJoin('display as d', 'd.id', 'g.display_id')
-    .selectAll('g')
-    .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource', 'd.display'])
+    .select(['g.id', 'g.public_id', 'g.user_id', 'g.agent_id', 'g.resource_id'])
+    .select(['g.delegate', 'g.expires_at', 'g.revoked_at'])
+    .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource'])
     .select(['u.public_id as user', 'u.username', 'u.email', 'u.display_name', 'u.sub'])
     .select(['u.created_at as joined_at', 'u.disabled_at', 'u.closed_at'])
     .select(permissionsOfGrant.as('permissions'))
     .select(clock.as('read_at'))
+}
+
+/** Grants with all that they name, to be narrowed. */
+export function grants(parts: Parts) {
+  return usedGrants(parts)
+    .innerJoin('display as d', 'd.id', 'g.display_id')
+    .select(['g.remembered', 'g.created_at', 'g.last_used_at', 'g.revoked_by', 'd.display'])
 }
 
 /** The permissions of the grant `g`, which never change, in the order they were asked for: name, end, name, end, … */
@@ -50,6 +58,9 @@ export function toPermissions(list: string | null): GrantedScope[] {
   return permissions
 }
 
+/** The row of a grant that is used. */
+export type UsedGrantRow = Awaited<ReturnType<ReturnType<typeof usedGrants>['executeTakeFirstOrThrow']>>
+
 export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
 
 /** A grant that this transaction may change, and whose person stays as they are, with its row. */
@@ -65,7 +76,7 @@ export async function lockGrant(
 }
 
 /** Whose grant it is. */
-export function personOf(row: FoundGrant): User {
+export function personOf(row: UsedGrantRow): User {
   const { user, joined_at: createdAt, disabled_at: disabledAt } = row
   return toUser({ ...row, public_id: user, created_at: createdAt, status: disabledAt === null ? 'active' : 'disabled' })
 }
@@ -150,6 +161,17 @@ function toListedGrant(row: FoundGrant): ListedGrant {
 }
 
 export function toGrant(row: FoundGrant): Grant {
+  return {
+    ...toUsedGrant(row),
+    remembered: row.remembered === 1,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at,
+    revokedBy: row.revoked_by,
+    display: JSON.parse(row.display),
+  }
+}
+
+export function toUsedGrant(row: UsedGrantRow): UsedGrant {
   const permissions = toPermissions(row.permissions)
   const ends = { revokedAt: row.revoked_at, expiresAt: row.expires_at }
   const granted = grantEnded(ends, row.read_at) ? permissions : livePermissions(permissions, row.read_at)
@@ -161,11 +183,6 @@ export function toGrant(row: FoundGrant): Grant {
     resource: row.resource,
     scope: granted.map(({ name }) => name).join(' '),
     permissions,
-    remembered: row.remembered === 1,
-    createdAt: row.created_at,
-    lastUsedAt: row.last_used_at,
-    revokedBy: row.revoked_by,
     ...ends,
-    display: JSON.parse(row.display),
   }
 }

@@ -97,7 +97,7 @@ export interface Refresh extends OfSignedRequest {
 }
 
 export type RefreshOutcome =
-  | { outcome: 'refreshed'; grant: Grant; user: User; issue: TokenIssue }
+  | { outcome: 'refreshed'; grant: UsedGrant; user: User; issue: TokenIssue }
   | {
       outcome: 'refused'
       reason:
@@ -136,7 +136,8 @@ export interface GrantParties {
   resource: string
 }
 
-export interface Grant extends GrantParties {
+/** What is asked of a grant that is used. */
+export interface UsedGrant extends GrantParties {
   id: string
   /**
    * What is granted now, space-separated; of a grant that has ended, all that it was for. A token may stand for less, see
@@ -145,12 +146,15 @@ export interface Grant extends GrantParties {
   scope: string
   /** What was granted, each with its own end (W27). */
   permissions: GrantedScope[]
-  remembered: boolean
-  createdAt: number
   /** The last end of its permissions; null: one of them has none. */
   expiresAt: number | null
-  lastUsedAt: number | null
   revokedAt: number | null
+}
+
+export interface Grant extends UsedGrant {
+  remembered: boolean
+  createdAt: number
+  lastUsedAt: number | null
   /** `replaced`: by a newer remembered grant. */
   revokedBy: string | null
   /** What the page showed when it was allowed. */

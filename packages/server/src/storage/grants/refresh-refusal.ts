@@ -1,6 +1,6 @@
 import type { User } from '../accounts/user.js'
 import type { ReasonOf } from '../reason-of.js'
-import type { Grant, Refresh, RefreshOutcome } from './grant-storage.js'
+import type { Refresh, RefreshOutcome, UsedGrant } from './grant-storage.js'
 import { grantEnded } from './granted-scopes.js'
 
 /** A stored refresh token with what it stands for. */
@@ -13,7 +13,7 @@ export interface PresentedRefreshToken {
   lastUsedAt: number | null
   revokedAt: number | null
   agentBlocked: boolean
-  grant: Grant
+  grant: UsedGrant
   user: User
 }
 

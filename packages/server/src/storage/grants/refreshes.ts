@@ -6,7 +6,7 @@ import { hashBytes } from '../engines/stored-bytes.js'
 import { auditDelegate } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
 import { isUseDue, usedEvery } from '../usage/usage.js'
-import { type FoundGrant, grants, lockGrant, personOf, toGrant } from './grant-lists.js'
+import { lockGrant, personOf, toUsedGrant, type UsedGrantRow, usedGrants } from './grant-lists.js'
 import type { Refresh, RefreshOutcome, RefreshTokenRevocation } from './grant-storage.js'
 import { commonScope, scopeToGrant } from './granted-scopes.js'
 import { markUsed } from './grants.js'
@@ -16,7 +16,7 @@ import { generateTokenIssue } from './token-issues.js'
 /** A presented refresh token with the rows that it stands for. */
 interface FoundToken extends PresentedRefreshToken {
   id: number
-  grantRow: FoundGrant
+  grantRow: UsedGrantRow
 }
 
 /** What a refresh token gives, and what is to be written of that. */
@@ -66,7 +66,7 @@ export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promis
 }
 
 const tokens = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
-  grants(parts)
+  usedGrants(parts)
     .innerJoin('refresh_token as t', 't.grant_id', 'g.id')
     .select(['t.id as token_id', 't.scope as token_scope', 't.idle_seconds', 't.idle_expires_at'])
     .select(['t.expires_at as token_expires_at', 't.last_used_at as token_used_at', 't.revoked_at as token_revoked_at'])
@@ -76,7 +76,7 @@ const tokens = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8A
 async function findToken(statement: Statement, tokenHash: string): Promise<FoundToken | undefined> {
   const [row] = await tokens(statement, { tokenHash: hashBytes(tokenHash) })
   if (!row) return undefined
-  const grant = toGrant(row)
+  const grant = toUsedGrant(row)
   return {
     id: row.token_id,
     scope: commonScope(row.token_scope, grant.scope),
@@ -124,7 +124,7 @@ async function writeRefusal(
   await writeEvent(unit, { event, ...grantParties(grantRow), data: { jkt, presentedBy: agent, delegate } })
 }
 
-function grantParties({ user_id, agent_id, resource_id, public_id }: FoundGrant) {
+function grantParties({ user_id, agent_id, resource_id, public_id }: UsedGrantRow) {
   return { userId: user_id, agentId: agent_id, resourceId: resource_id, grant: public_id }
 }
 

@@ -7,11 +7,11 @@ import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { randomPart } from '../engines/random-part.js'
 import type { TokenIssueRow } from '../engines/tables.js'
 import { auditDelegate } from '../requests/requests.js'
-import type { AutonomousIssue, Grant, TokenIssue } from './grant-storage.js'
+import type { AutonomousIssue, TokenIssue, UsedGrant } from './grant-storage.js'
 import { firstEnd } from './granted-scopes.js'
 
 /** The issue of a token for some permissions of a grant, never beyond the first end among them (W14). */
-export function generateTokenIssue(grant: Grant, scope: string, tokenLifetime: number, now: number): TokenIssue {
+export function generateTokenIssue(grant: UsedGrant, scope: string, tokenLifetime: number, now: number): TokenIssue {
   const end = firstEnd(grant.permissions, scope)
   return {
     jti: generateJti(grant.id),

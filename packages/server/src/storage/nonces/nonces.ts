@@ -9,7 +9,7 @@ import {
 import { sql } from 'kysely'
 import type { Statement, Unit } from '../engines/engine.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
-import { hashBytes, hashText } from '../engines/stored-bytes.js'
+import { hashBytes } from '../engines/stored-bytes.js'
 import type { NonceCountRow, NonceRow } from '../engines/tables.js'
 import { StorageError } from '../storage-error.js'
 
@@ -17,6 +17,9 @@ type OwnedNonce = Pick<NonceRow, 'key_hash' | 'kind' | 'holder' | 'network'>
 type Counted = Pick<NonceCountRow, 'kind' | 'source'>
 
 const batch = 200
+
+/** How many rows all nonces of a kind are counted in. */
+const parts = 64
 
 /** More than are claimed at once. */
 const nearlyFull = 1000
@@ -55,20 +58,52 @@ export async function withNonce<T>(
   return { outcome }
 }
 
+/** How many nonces there were before one was taken, and how many of its sources there are with it. */
+export interface CountedNonce {
+  before: number
+  counts: readonly NonceCountRow[]
+}
+
+/** Takes the place of a nonce and counts it at once; undefined: it is held, and what was counted is to be taken back. */
+export async function takeCounted(statement: Statement, claim: NonceClaim): Promise<CountedNonce | undefined> {
+  const nonce = ownedNonce(claim)
+  const [before, counts] = await Promise.all([insertNonce(statement, nonce, claim.lifetime), addOne(statement, nonce)])
+  return before === undefined ? undefined : { before, counts }
+}
+
+/** Refuses a nonce that was counted and is one too many. */
+export async function requireRoom(
+  unit: Unit,
+  claim: NonceClaim,
+  counted: CountedNonce,
+  limits: Required<NonceLimits>,
+): Promise<void> {
+  await requireWithin(unit, ownedNonce(claim), counted, limits)
+}
+
 function ownedNonce({ key, source: { agent, thumbprint, network } }: NonceClaim): OwnedNonce {
   const holder =
     agent === undefined ? ({ kind: 'key', holder: thumbprint } as const) : ({ kind: 'agent', holder: agent } as const)
   return { key_hash: hashBytes(key), ...holder, network }
 }
 
-/** Forgetting a live nonce would let it be used again: refuses instead, so that all is taken back. */
 async function requireCounted(
   unit: Unit,
   nonce: OwnedNonce,
-  all: number,
+  before: number,
   limits: Required<NonceLimits>,
 ): Promise<void> {
-  const reached = await countNonce(unit, nonce, all, limits)
+  await requireWithin(unit, nonce, { before, counts: await addOne(unit, nonce) }, limits)
+}
+
+/** Forgetting a live nonce would let it be used again: refuses instead, so that all is taken back. */
+async function requireWithin(
+  unit: Unit,
+  nonce: OwnedNonce,
+  counted: CountedNonce,
+  limits: Required<NonceLimits>,
+): Promise<void> {
+  const reached = await limitReached(unit, nonce, counted, limits)
   if (reached) throw new StorageError('too_many_nonces', refusals[reached])
 }
 
@@ -99,7 +134,7 @@ async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> 
     .returning(['key_hash', 'kind', 'holder', 'network'])
     .execute()
   if (forgotten.length === 0) return 0
-  const counts = await addToCounts(unit, forgotten, -1)
+  const counts = await takeAway(unit, forgotten)
   for (const { kind, source, held } of counts) if (held <= 0) await deleteCount(unit, { kind, source })
   return forgotten.length
 }
@@ -128,15 +163,13 @@ function nonceInsertion(kind: NonceRow['kind']) {
   )
 }
 
-async function countNonce(
+async function limitReached(
   unit: Unit,
-  nonce: OwnedNonce,
-  heldBefore: number,
+  { kind }: OwnedNonce,
+  { before: heldBefore, counts }: CountedNonce,
   limits: Required<NonceLimits>,
 ): Promise<ReachedLimit | undefined> {
-  const counts = await addToCounts(unit, [nonce], 1)
   const before = (kind: Counted['kind']) => (counts.find((count) => count.kind === kind)?.held ?? 1) - 1
-  const { kind } = nonce
   const isAgent = kind === 'agent'
   const { full } = nonceRoom(isAgent, limits)
   let all = heldBefore
@@ -162,25 +195,34 @@ async function countNonce(
   )
 }
 
-/** Of all nonces there is no single count: every claim would wait for that row. */
-function countedBy({ key_hash, kind, holder, network }: OwnedNonce): Counted[] {
+/**
+ * Of all nonces there is no single count: every claim would wait for that row. In one order everywhere: two that lock the
+ * same rows must not wait for each other.
+ */
+function countedBy({ key_hash: [first = 0], kind, holder, network }: OwnedNonce): Counted[] {
   return [
     { kind, source: holder },
     { kind: `${kind}s`, source: network },
+    { kind: `${kind}s-part`, source: String(first % parts) },
     { kind: `${kind}s-wider`, source: widerNetwork(network) },
-    { kind: `${kind}s-part`, source: hashText(key_hash).slice(0, 1) },
   ]
 }
 
-async function addToCounts(unit: Unit, nonces: readonly OwnedNonce[], each: 1 | -1): Promise<NonceCountRow[]> {
+function addOne(statement: Statement, nonce: OwnedNonce): Promise<NonceCountRow[]> {
+  return countInsertion(
+    statement,
+    countedBy(nonce).map(({ kind, source }) => ({ kind, source, held: 1 })),
+  )
+}
+
+async function takeAway(unit: Unit, nonces: readonly OwnedNonce[]): Promise<NonceCountRow[]> {
   const rows = new Map<string, NonceCountRow>()
   for (const counted of nonces.flatMap(countedBy)) {
     const id = `${counted.kind} ${counted.source}`
     const row = rows.get(id)
-    if (row) row.held += each
-    else rows.set(id, { ...counted, held: each })
+    if (row) row.held -= 1
+    else rows.set(id, { ...counted, held: -1 })
   }
-  // In one order everywhere: two that lock the same rows must not wait for each other.
   return countInsertion(
     unit,
     [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row),

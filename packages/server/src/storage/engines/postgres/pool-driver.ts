@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult } from 'kysely'
 import type { Pool, PoolClient } from 'pg'
 import { EngineDriver } from '../engine-driver.js'
@@ -89,6 +90,7 @@ export class PoolConnection implements DatabaseConnection {
   readonly #client: PoolClient
   readonly #plans: Plans
   #begins = false
+  #isGathering = false
   isBroken = false
 
   constructor(client: PoolClient, plans: Plans) {
@@ -134,16 +136,32 @@ export class PoolConnection implements DatabaseConnection {
     this.#client.release(this.isBroken)
   }
 
+  /** What is sent in one turn of the event loop leaves in one write: each costs more than what is in it. */
+  #gather(): void {
+    if (this.#isGathering) return
+    this.#isGathering = true
+    const { stream } = (this.#client as Wired).connection
+    stream.cork()
+    process.nextTick(() => {
+      this.#isGathering = false
+      stream.uncork()
+    })
+  }
+
   /** Without parameters it may be several statements at once, which cannot be prepared. */
   async #send({ sql, parameters }: CompiledQuery): Promise<Answer | Answer[]> {
     const begins = this.#begins
     this.#begins = false
+    this.#gather()
     if (parameters.length === 0) return this.#client.query(begins ? `begin; ${sql}` : sql)
     if (begins) await this.#client.query('begin')
     const name = this.#plans.nameOf(sql)
     return this.#client.query({ text: sql, values: parameters.map(storable), ...(name !== undefined && { name }) })
   }
 }
+
+/** What the types of `pg` leave out. */
+type Wired = PoolClient & { readonly connection: { readonly stream: Writable } }
 
 interface Answer {
   command: string

@@ -86,11 +86,10 @@ export function createWriter(database: Database.Database, { isShared }: { isShar
   }
 
   async function add<T>(to: Batch, work: () => Promise<T>): Promise<T> {
-    const isFirst = to.count === 0
     try {
-      if (!isFirst) connection.execute(mark)
+      // What is marked once more is taken back to its last mark, and all marks end with the transaction.
+      if (to.count > 0) connection.execute(mark)
       const outcome = await work()
-      if (!isFirst) connection.execute(unmark)
       to.count += 1
       return outcome
     } catch (error) {
