@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { sqliteStorage } from 'countersign-server/sqlite'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { outcomeOf, refreshable, times } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
@@ -54,4 +54,18 @@ it('keeps what could not be written, and writes it with what comes next', async 
   const other = sqliteStorage(path, { sweepInterval: 0 })
   onTestFinished(() => other.close())
   expect(await other.listGrantUsage({ userId: user.id })).toMatchObject([{ refreshes: 3 }])
+})
+
+it('writes what waits in parts, so that no request waits for all of it', async () => {
+  const storage = sqliteStorage(temporaryFile(), { sweepInterval: 0, usageDelay: 3600 })
+  const grants = []
+  for (let made = 0; made < 40; made += 1) grants.push(await refreshable(storage))
+  for (const { refresh } of grants) expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+  const prepared = vi.spyOn(Database.prototype, 'prepare')
+  onTestFinished(() => prepared.mockRestore())
+  await storage.close()
+  const values = prepared.mock.calls.flatMap(([sql]) =>
+    /into "grant_usage_day"/.test(sql) ? [sql.split('?').length - 1] : [],
+  )
+  expect(values).toEqual([16 * 3, 8 * 3])
 })

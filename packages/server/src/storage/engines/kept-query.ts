@@ -21,7 +21,7 @@ export function keptQuery<P extends object, O>(
 }
 
 /** The most rows for which a query is kept. */
-const mostRows = 8
+export const mostRows = 16
 
 /** The same for a query with some rows of parameters: one for each number of rows. */
 export function keptQueryOfRows<P extends object, O>(

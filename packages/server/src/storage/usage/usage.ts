@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import type { Unit } from '../engines/engine.js'
+import { keptQueryOfRows, mostRows, type Placeholders } from '../engines/kept-query.js'
+import type { GrantUsageDayRow } from '../engines/tables.js'
 
 /** Seconds within which the last use of a row is written once. */
 export const usedEvery = 60
@@ -24,10 +26,26 @@ export function noUsage(): Usage {
 }
 
 /** What was used at the same time. */
-export function joined(one: Usage, other = noUsage()): Usage {
-  const refreshes = new Map(one.refreshes)
-  for (const [grant, count] of other.refreshes) refreshes.set(grant, (refreshes.get(grant) ?? 0) + count)
-  return { refreshes, sessions: new Set([...one.sessions, ...other.sessions]) }
+export function joined(usages: readonly Usage[]): Usage {
+  const all = noUsage()
+  for (const { refreshes, sessions } of usages) {
+    for (const [grant, count] of refreshes) all.refreshes.set(grant, (all.refreshes.get(grant) ?? 0) + count)
+    for (const session of sessions) all.sessions.add(session)
+  }
+  return all
+}
+
+/** The same in parts of some rows at most, each written by itself: a request in between does not wait for all of them. */
+export function partsOf({ refreshes, sessions }: Usage): Usage[] {
+  return [
+    ...piecesOf([...refreshes]).map((piece) => ({ refreshes: new Map(piece), sessions: new Set<number>() })),
+    ...piecesOf([...sessions]).map((piece) => ({ refreshes: new Map<number, number>(), sessions: new Set(piece) })),
+  ]
+}
+
+function piecesOf<T>(all: readonly T[]): T[][] {
+  const count = Math.ceil(all.length / mostRows)
+  return Array.from({ length: count }, (_, index) => all.slice(index * mostRows, (index + 1) * mostRows))
 }
 
 /** Writes what was used at a time. */
@@ -47,23 +65,37 @@ export async function writeUsage(unit: Unit, at: number, { refreshes, sessions }
 
 /** Of those grants that there still are. */
 async function countRefreshes(unit: Unit, at: number, refreshes: ReadonlyMap<number, number>): Promise<void> {
-  const { db } = unit
-  const there = db
-    .selectFrom('consent_grant')
-    .select('id')
-    .where('id', 'in', [...refreshes.keys()])
-    .orderBy('id')
-  await unit.lockRows('shared', there)
-  const kept = await there.execute()
-  if (kept.length === 0) return
-  const dayAt = at - (at % day)
-  await db
+  const kept = await grantsToKeep(
+    unit,
+    Array.from(refreshes.keys(), (id) => ({ id })),
+  )
+  const day_at = at - (at % day)
+  const rows = kept.map(({ id }) => ({ grant_id: id, day_at, refreshes: refreshes.get(id) ?? 0 }))
+  if (rows.length > 0) await usageInsertion(unit, rows)
+}
+
+const grantsToKeep = keptQueryOfRows(({ db, locking }, rows: readonly Placeholders<{ id: number }>[]) =>
+  locking(
+    db
+      .selectFrom('consent_grant as g')
+      .select('g.id')
+      .where(
+        'g.id',
+        'in',
+        rows.map(({ id }) => id),
+      )
+      .orderBy('g.id'),
+    { g: 'shared' },
+  ),
+)
+
+const usageInsertion = keptQueryOfRows(({ db }, rows: readonly Placeholders<GrantUsageDayRow>[]) =>
+  db
     .insertInto('grant_usage_day')
-    .values(kept.map(({ id }) => ({ grant_id: id, day_at: dayAt, refreshes: refreshes.get(id) ?? 0 })))
+    .values(rows.map(({ grant_id, day_at, refreshes }) => ({ grant_id, day_at, refreshes })))
     .onConflict((conflict) =>
       conflict
         .columns(['grant_id', 'day_at'])
         .doUpdateSet((e) => ({ refreshes: e('grant_usage_day.refreshes', '+', e.ref('excluded.refreshes')) })),
-    )
-    .execute()
-}
+    ),
+)

@@ -1,6 +1,6 @@
-import { joined, noUsage, type Usage } from './usage.js'
+import { joined, noUsage, partsOf, type Usage } from './usage.js'
 
-/** How many uses wait at most; where one more comes, they are written. */
+/** How many uses wait before they are written; while they are, whoever brings as many more waits for that. */
 const most = 500
 
 /** Uses that wait to be written, many at once. */
@@ -23,25 +23,29 @@ export function createWriteBehind(
   let count = 0
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> = Promise.resolve()
+  let flushes = 0
 
   async function writeAll(): Promise<void> {
     clearTimeout(timer)
     timer = undefined
-    const taken = [...waiting]
+    const taken = Array.from(waiting, ([at, usage]) => partsOf(usage).map((part) => ({ at, part }))).flat()
     waiting.clear()
     count = 0
-    for (const [index, [at, usage]] of taken.entries()) {
+    for (const [index, { at, part }] of taken.entries()) {
       try {
-        await write(at, usage)
+        await write(at, part)
       } catch (error) {
-        for (const [time, unwritten] of taken.slice(index)) waiting.set(time, joined(unwritten, waiting.get(time)))
+        for (const { at, part } of taken.slice(index)) waiting.set(at, joined([waiting.get(at) ?? noUsage(), part]))
         throw error
       }
     }
   }
 
   function flush(): Promise<void> {
-    const done = writing.then(writeAll)
+    flushes += 1
+    const done = writing.then(writeAll).finally(() => {
+      flushes -= 1
+    })
     writing = done.catch(() => undefined)
     return done
   }
@@ -52,8 +56,10 @@ export function createWriteBehind(
       waiting.set(at, usage)
       note(usage)
       count += 1
-      if (delay === 0 || count >= most) return flush().catch(onError)
-      timer ??= setTimeout(() => void flush().catch(onError), delay * 1000).unref()
+      const isFull = count >= most
+      if (delay === 0 || (isFull && flushes > 0)) return flush().catch(onError)
+      if (isFull) void flush().catch(onError)
+      else timer ??= setTimeout(() => void flush().catch(onError), delay * 1000).unref()
     },
     flush,
   }

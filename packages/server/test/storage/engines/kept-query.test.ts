@@ -97,8 +97,8 @@ it('has one query for each number of rows, and puts the values of each row in it
   })
   const { statement, executed } = statementOf(given, 0)
   const rows = (count: number) => Array.from({ length: count }, (_, held) => ({ source: `source ${held}`, held }))
-  for (const count of [1, 2, 1, 2, 9, 9]) await insertion(statement, rows(count))
-  expect(executed.map(({ parameters }) => parameters.length / 3)).toEqual([1, 2, 1, 2, 9, 9])
+  for (const count of [1, 2, 1, 2, 17, 17]) await insertion(statement, rows(count))
+  expect(executed.map(({ parameters }) => parameters.length / 3)).toEqual([1, 2, 1, 2, 17, 17])
   expect(executed[3]?.parameters).toEqual(['agent', 'source 0', 0, 'agent', 'source 1', 1])
   // Of long lists the queries are as many as there are lengths: they are not kept.
   expect(written).toBe(4)
