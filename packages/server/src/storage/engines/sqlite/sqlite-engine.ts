@@ -15,6 +15,7 @@ import { ConnectionDriver } from '../connection-driver.js'
 import type { DeletedEvents, Engine, Form, Lasting, Statement, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { Connection } from './connection.js'
+import { createLogCopier } from './log-copier.js'
 import { openAgain, openDatabase } from './open-database.js'
 import { createWriter, type Writer } from './writer.js'
 
@@ -83,13 +84,15 @@ function openConnections(path: string): Connections {
   const writing = opened(() => openDatabase(path))
   const reading = opened(() => openAgain(path))
   reading?.pragma('query_only = ON')
-  const writer = createWriter(writing, { isShared: reading !== undefined })
+  const copier = reading && createLogCopier(path)
+  const writer = createWriter(writing, { isShared: reading !== undefined, onCommitted: copier?.committed })
   return {
     reader: reading ? askerOn(new Connection(reading)) : askerInTurn(writer),
     writer: { ...askerOn(writer.connection), ...writer },
     writtenAt: writing.prepare<[], number>('select written_at from deployment').pluck().get() ?? 0,
     async close() {
       await writer.close()
+      await copier?.close()
       for (const database of [writing, reading]) database?.close()
     },
   }

@@ -52,8 +52,12 @@ interface Batch {
  *
  * @param options.isShared whether other connections see what this one committed, and nothing else; false: each work is
  * committed before its turn ends
+ * @param options.onCommitted told of each commit
  */
-export function createWriter(database: Database.Database, { isShared }: { isShared: boolean }): Writer {
+export function createWriter(
+  database: Database.Database,
+  { isShared, onCommitted }: { isShared: boolean; onCommitted?: (() => void) | undefined },
+): Writer {
   const connection = new Connection(database)
   const inTurn = createTurns()
   let batch: Batch | undefined
@@ -120,6 +124,7 @@ export function createWriter(database: Database.Database, { isShared }: { isShar
       if (connection.isInTransaction) connection.execute(rollback)
     }
     over(ended, failure)
+    if (failure === undefined) onCommitted?.()
   }
 
   function over(ended: Batch, error?: unknown): void {
