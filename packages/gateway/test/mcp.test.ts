@@ -7,12 +7,14 @@ import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import {
   agent,
+  byAgent,
   byToken,
   id,
   json,
   openResource,
   resourceSigner,
 } from '../../countersign/test/resource/events-resource.js'
+import { formOrCall, notPlainJson } from '../../countersign/test/resource/mcp/mcp-stage.js'
 import { exchange, message, openGateway, signedLines, statusOf } from './gateway-stage.js'
 
 const stranger = await createSigner(await generatePrivateJwk())
@@ -95,6 +97,18 @@ describe('an MCP server behind the gateway', () => {
         expect(answer).toMatch(/^HTTP\/1\.1 401 /)
         expect(answer).toMatch(/connection: close/i)
       }
+    expect(arrived).toEqual([])
+  })
+
+  // M20
+  it.each(notPlainJson)('gets nothing that is no JSON, or something else besides: %s', async (type) => {
+    const { port, arrived } = await openMcp()
+    for (const key of [byAgent, await byToken('events.read')]) {
+      const init = { method: 'POST', body: formOrCall('change'), headers: { 'content-type': type } }
+      const lines = await signedLines('/mcp', init, key)
+      const answer = await exchange(port, message([...lines, `Content-Length: ${init.body.length}`], init.body))
+      expect(statusOf(answer)).toBe(415)
+    }
     expect(arrived).toEqual([])
   })
 

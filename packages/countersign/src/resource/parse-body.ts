@@ -11,7 +11,7 @@ import { parseJson } from '../lib/parse-json.js'
  *
  * @throws AAuthError `request_malformed`; `media_type_unsupported` for another charset than UTF-8 and for compressed bodies
  */
-export function parseBody(message: ReceivedMessage, body: Uint8Array): unknown {
+export function parseBody(message: Pick<ReceivedMessage, 'rawHeaders'>, body: Uint8Array): unknown {
   if (body.length === 0) return undefined
   const [mediaType = '', another] = fieldValues(message, 'content-type')
   const parse = parserOf(mediaType)

@@ -3,12 +3,10 @@ import { fieldValues, type ReceivedMessage } from '../../httpsig/received-messag
 import { utf8 } from '../../lib/base64url.js'
 import { AAuthError } from '../../lib/errors.js'
 import type { Resource } from '../create-resource.js'
-import { parseBody } from '../parse-body.js'
-import { checkFieldNames, checkMirrors } from './check-mirrors.js'
-import { hasManyParts, tooManyParts } from './count-parts.js'
-import { judgeMcp } from './judge-mcp.js'
+import { requestChanged } from '../require-unchanged.js'
+import { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
 import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
-import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mcp-message.js'
+import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import type { McpCaller, McpSessions } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
 import { memoryUpload } from './memory-upload.js'
@@ -44,52 +42,32 @@ export interface AdmittedMessage {
 export async function admitMessage(
   tools: AdmissionTools,
   received: ReceivedMessage,
+  handledMethod: string | undefined,
 ): Promise<AdmittedMessage | Response> {
-  const { resource, connect, maxBody } = tools
+  const { resource, table, connect, maxBody } = tools
   try {
     requireMethod(received)
-    let asked: Asked = { message: undefined, scope: '' }
+    if (handledMethod !== received.method) throw requestChanged('method')
+    let judged: JudgedMcpRequest | McpRefusal = { message: undefined, scope: '' }
     const byContent = (content: Uint8Array) => {
-      asked = readAsked(tools, received, content)
-      const need = 'refusal' in asked ? '' : asked.scope
+      judged = judgeMcpRequest(received, content, table)
+      const need = 'reason' in judged ? '' : judged.scope
       const scope = [connect, need].filter((part) => part !== '').join(' ')
       return scope === '' ? undefined : ({ require: 'authorization', scope } as const)
     }
     const upload = received.upload ?? memoryUpload(received, maxBody)
     const verified = await resource.verify({ ...received, upload }, { require: 'identity', byContent })
     // TypeScript does not see that the callback sets it.
-    const read = asked as Asked
-    return 'refusal' in read ? refusalResponse(read.refusal) : await handOn(tools, received, verified, read.message)
+    const read = judged as JudgedMcpRequest | McpRefusal
+    return 'reason' in read ? refusalResponse(read) : await handOn(tools, received, verified, read.message)
   } catch (error) {
     return resource.toResponse(error)
   }
 }
 
-type Asked = { message: McpMessage | undefined; scope: string } | { refusal: McpRefusal }
-
 function requireMethod({ method }: ReceivedMessage): void {
   if (method !== 'POST' && method !== 'GET' && method !== 'DELETE')
     throw new AAuthError('method_not_allowed', 'MCP is spoken with POST, GET and DELETE.')
-}
-
-function readAsked({ table }: AdmissionTools, received: ReceivedMessage, content: Uint8Array): Asked {
-  const misspelt = checkFieldNames(received)
-  if (misspelt) return { refusal: misspelt }
-  if (received.method !== 'POST') return { message: undefined, scope: '' }
-  if (hasManyParts(content)) return { refusal: tooManyParts }
-  let body: unknown
-  try {
-    body = parseBody(received, content)
-  } catch (error) {
-    if (!(error instanceof AAuthError)) throw error
-    return { refusal: { status: error.status, code: mcpCodes.invalidRequest, reason: error.message, id: null } }
-  }
-  const message = readMcpMessage(body)
-  if ('reason' in message) return { refusal: message }
-  const refusal = checkMirrors(message, received)
-  if (refusal) return { refusal }
-  const judged = judgeMcp(message, table)
-  return 'reason' in judged ? { refusal: judged } : { message, scope: judged.scope }
 }
 
 async function handOn(

@@ -63,6 +63,9 @@ function wrongParam(
   return undefined
 }
 
+/** What else says how a message is read. */
+const decisive: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'last-event-id'])
+
 /**
  * A header of MCP in other letters, such as `Mcp_Name`: many servers read it as the one that was compared, or is missing here. None is
  * taken for it.
@@ -77,6 +80,7 @@ export function checkFieldNames({ rawHeaders }: Pick<ReceivedMessage, 'rawHeader
 function isMisspelt(name: string): boolean {
   const lower = name.toLowerCase()
   const read = lower.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-/, '')
+  if (decisive.has(read)) return lower !== read
   return read.startsWith('mcp-') && !/^mcp(?:-[a-z0-9]+)+$/.test(lower) && !lower.startsWith(paramPrefix)
 }
 

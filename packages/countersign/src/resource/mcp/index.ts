@@ -6,6 +6,7 @@
 
 export { checkMirrors } from './check-mirrors.js'
 export { judgeMcp, type McpNeed } from './judge-mcp.js'
+export { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
 export type { McpAuthInfo } from './mcp-auth-info.js'
 export { type McpMessage, type McpRefusal, readMcpMessage } from './mcp-message.js'
 export { createMcpSessions, type McpCaller, type McpSessions } from './mcp-sessions.js'

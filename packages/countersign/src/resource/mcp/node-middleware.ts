@@ -41,7 +41,7 @@ export function createMcpMiddleware(tools: AdmissionTools): McpMiddleware {
 }
 
 async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: McpNodeResponse): Promise<boolean> {
-  const admitted = await admitMessage(tools, receiveIncoming(incoming))
+  const admitted = await admitMessage(tools, receiveIncoming(incoming), incoming.method)
   if (admitted instanceof Response) {
     keepPrivate(outgoing)
     // The rest of a message that is refused by its head is not waited for.

@@ -86,7 +86,7 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     if (typeof server !== 'function')
       throw new TypeError('the server must be a function, such as createMcpHandler(…).fetch')
     return async function protectedMcp(request, received = receiveRequest(request)) {
-      const admitted = await admitMessage(tools, received)
+      const admitted = await admitMessage(tools, received, request.method)
       if (admitted instanceof Response) return admitted
       const { message, authInfo } = admitted
       const parsed = message ? { parsedBody: message.value } : {}

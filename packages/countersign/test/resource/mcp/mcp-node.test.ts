@@ -18,7 +18,17 @@ import express from 'express'
 import fastify from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
-import { answerOf, type McpAgent, type McpStage, message, openMcpStage, openPort, post } from './mcp-stage.js'
+import {
+  answerOf,
+  formOrCall,
+  type McpAgent,
+  type McpStage,
+  message,
+  notPlainJson,
+  openMcpStage,
+  openPort,
+  post,
+} from './mcp-stage.js'
 
 const table = { tools: { read_note: 'notes.read', write_note: 'notes.write', ask: 'notes.read', announce: '' } }
 
@@ -180,6 +190,27 @@ describe.each(Object.keys(platforms))('a server of the SDK 1 in %s', (platform) 
     expect(stage.ran).toHaveLength(3)
   })
 })
+
+// M20
+it.each(Object.keys(platforms))(
+  'in %s nothing gets through that is no JSON, or something else besides',
+  async (name) => {
+    const got: unknown[] = []
+    const stage = await openServer(name, {}, async (incoming, outgoing) => {
+      got.push(incoming.body, (incoming as { rawBody?: unknown }).rawBody)
+      outgoing.end('{}')
+    })
+    const agent = await stage.newAgent('planner')
+    for (const type of notPlainJson)
+      expect((await post(agent, stage.url, formOrCall('write_note'), { 'content-type': type })).status, type).toBe(415)
+    const closing = { method: 'DELETE', body: '{}', headers: { 'content-type': 'application/json' } }
+    expect((await agent.fetch(stage.url, closing)).status).toBe(400)
+    expect((await post(agent, stage.url, `\ufeff${JSON.stringify(message('ping'))}`)).status).toBe(400)
+    expect(got).toEqual([])
+    expect((await post(agent, stage.url, message('ping'))).status).toBe(200)
+    expect(got).toEqual([message('ping'), Buffer.from(JSON.stringify(message('ping')))])
+  },
+)
 
 it('a client of the SDK 2 is served as well', async () => {
   const stage = await openServer()

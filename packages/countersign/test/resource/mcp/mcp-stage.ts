@@ -151,3 +151,24 @@ export async function answerOf(response: Response): Promise<Record<string, unkno
   const data = /^data: ?(.*)$/m.exec(text)?.[1] ?? text
   return JSON.parse(data) as Record<string, unknown>
 }
+
+/** The head of a message that is JSON in one reader's eyes, and something else in another's. */
+export const notPlainJson: readonly string[] = [
+  'application/x-www-form-urlencoded; x=application/json',
+  'application/x-www-form-urlencoded',
+  'application/x-www-form-urlencoded;application/json',
+  'application/json, application/x-www-form-urlencoded',
+  'application/json; x=application/x-www-form-urlencoded',
+  'application/json; charset=utf-8; charset=utf-16',
+  'application/json; charset=utf-7',
+  'application/json; charset="utf-8',
+  'application/vnd.x+json; x=application/json',
+  'text/plain; application/json',
+  'multipart/form-data; boundary=application/json',
+  'application/jsonp',
+  'application/json/x',
+]
+
+/** As a form a harmless `ping`, as JSON a call of a tool. */
+export const formOrCall = (tool: string) =>
+  `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${tool}","arguments":{"z":"&jsonrpc=2.0&method=ping&id=1&y="}}}`

@@ -2,7 +2,17 @@ import { createMcpHandler, inputRequired, McpServer } from '@modelcontextprotoco
 import { type McpOptions, protectMcp } from 'countersign/resource/mcp'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import { answerOf, ids, type McpStage, message, modern, openMcpStage, post } from './mcp-stage.js'
+import {
+  answerOf,
+  formOrCall,
+  ids,
+  type McpStage,
+  message,
+  modern,
+  notPlainJson,
+  openMcpStage,
+  post,
+} from './mcp-stage.js'
 
 const table = {
   tools: { read_note: 'notes.read', write_note: 'notes.write', hello: '', rename_all: 'notes.write' },
@@ -155,8 +165,55 @@ describe('what is refused before anything runs', () => {
       expect(await response.json()).toMatchObject({ error: { code: -32600 } })
     }
     const text = await agent.fetch(url, { method: 'POST', body: 'x', headers: { 'content-type': 'text/plain' } })
-    expect(text.status).toBe(400)
+    expect(text.status).toBe(415)
     expect(ran).toEqual([])
+  })
+
+  it.each(notPlainJson)('M20: a body that is no JSON, or may be something else, too: %s', async (type) => {
+    const stage = openMcpStage()
+    const got: string[] = []
+    const mcp = protectMcp(stage.resource, table)
+    // It looks at no type, as many do.
+    const server = async (request: Request) => {
+      got.push(await request.text())
+      return Response.json({})
+    }
+    stage.serve(mcp.around(server))
+    const agent = await stage.newAgent('planner')
+    for (const body of [formOrCall('write_note'), JSON.stringify(message('ping'))]) {
+      const response = await post(agent, stage.url, body, { 'content-type': type })
+      expect(response.status).toBe(415)
+      expect(await response.json()).toMatchObject({ error: { code: -32600 } })
+    }
+    expect(got).toEqual([])
+    for (const plain of ['application/json', 'Application/JSON;charset=UTF-8', 'application/json; charset="utf-8"'])
+      expect((await post(agent, stage.url, message('ping'), { 'content-type': plain })).status).toBe(200)
+    expect(got).toHaveLength(3)
+  })
+
+  it('M20: a byte order mark, a body packed, a method that something changed', async () => {
+    const stage = openMcpStage()
+    const got: string[] = []
+    const mcp = protectMcp(stage.resource, table)
+    const handler = mcp.around((request) => {
+      got.push(request.method)
+      return Response.json({})
+    })
+    stage.serve(handler)
+    const agent = await stage.newAgent('planner')
+    const text = JSON.stringify(message('ping'))
+    expect((await post(agent, stage.url, `\ufeff${text}`)).status).toBe(400)
+    expect((await post(agent, stage.url, text, { 'content-encoding': 'gzip' })).status).toBe(415)
+    stage.serve((request) =>
+      handler(new Request(request.url, { method: 'DELETE', headers: request.headers }), {
+        method: request.method,
+        rawTarget: '/mcp',
+        rawHeaders: [...request.headers].flat(),
+        body: async () => new Uint8Array(await request.arrayBuffer()),
+      }),
+    )
+    expect((await post(agent, stage.url, text)).status).toBe(500)
+    expect(got).toEqual([])
   })
 
   it('M05: headers that differ from the body', async () => {

@@ -1,0 +1,65 @@
+import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
+import { AAuthError } from '../../lib/errors.js'
+import { parseBody } from '../parse-body.js'
+import { checkFieldNames, checkMirrors } from './check-mirrors.js'
+import { hasManyParts, tooManyParts } from './count-parts.js'
+import { judgeMcp } from './judge-mcp.js'
+import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mcp-message.js'
+import type { McpTable } from './mcp-table.js'
+
+/** What a request for an MCP server says, and the scopes that it needs, space-separated; empty: none of its own. */
+export interface JudgedMcpRequest {
+  /** Undefined for a request without content: GET and DELETE have none. */
+  message: McpMessage | undefined
+  scope: string
+}
+
+/**
+ * Judges a whole request for an MCP server by its head and its content: what it needs by the table, or why it is refused, whoever
+ * sent it. Hand on these bytes as they are, or `message.value`, and nothing else.
+ */
+export function judgeMcpRequest(
+  received: Pick<ReceivedMessage, 'method' | 'rawHeaders'>,
+  content: Uint8Array,
+  table: McpTable,
+): JudgedMcpRequest | McpRefusal {
+  const misspelt = checkFieldNames(received)
+  if (misspelt) return misspelt
+  if (received.method !== 'POST') {
+    if (content.length > 0) return refused(400, `A ${received.method} request of MCP has no body.`)
+    return { message: undefined, scope: '' }
+  }
+  const message = readContent(received, content)
+  if ('reason' in message) return message
+  const refusal = checkMirrors(message, received)
+  if (refusal) return refusal
+  const judged = judgeMcp(message, table)
+  return 'reason' in judged ? judged : { message, scope: judged.scope }
+}
+
+/** With nothing that another reader could take for another type: some look for a type anywhere in the line (attacks M20). */
+const plainJson = /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-?8|"utf-?8"))?$/i
+
+const firstOfByteOrderMark = 0xef
+
+function readContent(
+  received: Pick<ReceivedMessage, 'method' | 'rawHeaders'>,
+  content: Uint8Array,
+): McpMessage | McpRefusal {
+  const [mediaType = '', another] = fieldValues(received, 'content-type')
+  if (another !== undefined || !plainJson.test(mediaType))
+    return refused(415, 'Send the message with Content-Type: application/json, once, in UTF-8.')
+  if (content[0] === firstOfByteOrderMark)
+    return refused(400, 'The body must begin with JSON: send no byte order mark.')
+  if (hasManyParts(content)) return tooManyParts
+  try {
+    return readMcpMessage(parseBody(received, content))
+  } catch (error) {
+    if (!(error instanceof AAuthError)) throw error
+    return refused(error.status, error.message)
+  }
+}
+
+function refused(status: number, reason: string): McpRefusal {
+  return { status, code: mcpCodes.invalidRequest, reason, id: null }
+}
