@@ -103,7 +103,7 @@ function sessionsAt(path: string, sessions: McpSessions): McpSessions {
   const named = (id: string) => `${path} ${id}`
   return {
     open: (id, caller) => sessions.open(named(id), caller),
-    isOf: (id, caller) => sessions.isOf(named(id), caller),
+    use: (id, caller) => sessions.use(named(id), caller),
     close: (id) => sessions.close(named(id)),
   }
 }

@@ -24,7 +24,7 @@ export function rememberForWorkers({ redis }: GatewaySettings): void {
   answerWorkers({
     ...counted,
     openSession: ({ id, caller }: SessionOf) => sessions.open(id, caller),
-    isSessionOf: ({ id, caller }: SessionOf) => sessions.isOf(id, caller),
+    useSession: ({ id, caller }: SessionOf) => sessions.use(id, caller),
     closeSession: (id: string) => sessions.close(id),
   })
 }
@@ -69,10 +69,10 @@ interface SessionOf {
 function sessionsOfFirst(): McpSessions | undefined {
   if (!cluster.isWorker) return undefined
   const open = callFirst<SessionOf, void>('openSession')
-  const isOf = callFirst<SessionOf, boolean>('isSessionOf')
+  const use = callFirst<SessionOf, McpCaller | undefined>('useSession')
   return {
     open: (id, caller) => open({ id, caller }),
-    isOf: (id, caller) => isOf({ id, caller }),
+    use: (id, caller) => use({ id, caller }),
     close: callFirst('closeSession'),
   }
 }

@@ -2,6 +2,7 @@ import type { VerifiedRequest } from '../../editions/verified-request.js'
 import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
 import { utf8 } from '../../lib/base64url.js'
 import { AAuthError } from '../../lib/errors.js'
+import type { LruCache } from '../../lib/lru-cache.js'
 import type { Resource } from '../create-resource.js'
 import { requestChanged } from '../require-unchanged.js'
 import { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
@@ -19,7 +20,11 @@ export interface AdmissionTools {
   connect: string
   maxBody: number
   sessions: McpSessions
+  /** By session, what was shown in it of a person's that ends last. */
+  shown: LruCache<VerifiedRequest>
   seal: StateSeal | undefined
+  /** Unix seconds. */
+  now: () => number
 }
 
 /** A request that may go on to the server. */
@@ -71,24 +76,59 @@ function requireMethod({ method }: ReceivedMessage): void {
 }
 
 async function handOn(
-  { resource, sessions, seal }: AdmissionTools,
+  tools: AdmissionTools,
   received: ReceivedMessage,
   verified: AdmittedMessage['verified'],
   given: McpMessage | undefined,
 ): Promise<AdmittedMessage | Response> {
+  const { resource, seal } = tools
   const agent = verified.agent ?? resource.id
   const { iss, sub } = verified.authorization?.claims ?? { iss: undefined, sub: undefined }
-  const person = iss === undefined ? undefined : JSON.stringify([iss, sub ?? null])
-  const caller = { agent, person }
+  const caller = callerOf(verified, agent)
   const holder = { agent, iss, sub }
-  const [sessionId, another] = fieldValues(received, 'mcp-session-id')
-  if (another !== undefined || (sessionId !== undefined && !(await sessions.isOf(sessionId, caller))))
+  const sessionId = await sessionOf(tools, received, verified, caller)
+  if (sessionId === 'none')
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
   const message = given && (await withOpenState(given, holder, seal))
   if (message && 'reason' in message) return refusalResponse(message)
   const body = given && (message === given ? verified.body : utf8(JSON.stringify(message?.value)))
   const authInfo = mcpAuthInfo(verified, resource.id)
-  return { verified, authInfo, caller, holder, message, body, sessionId }
+  return { verified, authInfo, caller, holder, message, body, sessionId: sessionId?.id }
+}
+
+function callerOf({ delegate, authorization }: AdmittedMessage['verified'], agent: string): McpCaller {
+  if (!authorization) return { agent, delegate }
+  const { iss, sub } = authorization.claims
+  return { agent, delegate, person: JSON.stringify([iss, sub ?? null]), scope: authorization.scope.join(' ') }
+}
+
+/**
+ * The session that a request names, where it may use it; `none` where there is none, or it is another's.
+ *
+ * @throws AAuthError `authorization_required` for one of a person, of whom nothing is shown: their token has ended, perhaps
+ */
+async function sessionOf(
+  { sessions, shown, now }: AdmissionTools,
+  received: ReceivedMessage,
+  verified: AdmittedMessage['verified'],
+  caller: McpCaller,
+): Promise<{ id: string } | 'none' | undefined> {
+  const [id, another] = fieldValues(received, 'mcp-session-id')
+  if (id === undefined) return undefined
+  const owner = another === undefined ? await sessions.use(id, caller) : undefined
+  if (!owner) return 'none'
+  const { agent, thumbprint, authorization } = verified
+  if (owner.person !== undefined && !authorization)
+    throw new AAuthError('authorization_required', 'The session is of a person: show the auth token that they gave.', {
+      challenge: { level: 'authorization', scope: owner.scope ?? '', binding: { agent, thumbprint } },
+    })
+  if (authorization && !(endOf(shown.get(id, now())) > authorization.claims.exp))
+    shown.set(id, verified, authorization.claims.exp)
+  return { id }
+}
+
+function endOf(verified: VerifiedRequest | undefined): number {
+  return verified?.authorization?.claims.exp ?? 0
 }
 
 /** As SDKs say it. */

@@ -5,22 +5,32 @@ import type { MaybePromise } from '../../lib/maybe-promise.js'
 /** Who sends a message. */
 export interface McpCaller {
   agent: string
+  /** The part of the agent that it says it is. */
+  delegate?: string | undefined
   /** The person whose token it shows, by issuer and subject; undefined: it shows none. */
-  person: string | undefined
+  person?: string | undefined
+  /** What that person allowed, space-separated. */
+  scope?: string | undefined
 }
 
-/** Whose the sessions of servers before 2026-07-28 are: another one's is as good as none. All instances must share one. */
+/**
+ * Whose the sessions of servers before 2026-07-28 are: another one's is as good as none. All instances must share one. What is
+ * given and kept is plain JSON.
+ */
 export interface McpSessions {
   /** Notes a session that a server opened. */
   open(id: string, caller: McpCaller): MaybePromise<void>
-  /** Whether a caller may use a session; the first person who does is the one whose it is. */
-  isOf(id: string, caller: McpCaller): MaybePromise<boolean>
+  /**
+   * Whose a session is, after this use of it, where the caller's agent may use it: it is the first person's who does. Who shows no
+   * token may be told of a person's session, and has to show one. Undefined: there is none, or it is another's.
+   */
+  use(id: string, caller: McpCaller): MaybePromise<McpCaller | undefined>
   close(id: string): MaybePromise<void>
 }
 
 const mostSessions = 10_000
 
-/** Of one agent for one person: whoever opens more loses the oldest of their own. */
+/** Of one agent for one person: whoever opens more loses the one of their own that was used longest ago. */
 const mostOfOne = 100
 
 /** Seconds that a session is known without being used. */
@@ -29,25 +39,51 @@ const idle = 86_400
 /** Remembers sessions in this process: at most 10,000, and 100 of one agent for one person. @param now Unix seconds */
 export function createMcpSessions(now: () => number = systemClock): McpSessions {
   const owners = new LruCache<McpCaller>(mostSessions)
-  const ofCallers = new LruCache<string[]>(mostSessions)
-  return {
-    open(id, caller) {
-      const name = JSON.stringify([caller.agent, caller.person ?? null])
-      const own = (ofCallers.get(name, now()) ?? []).filter((each) => owners.get(each, now()) !== undefined)
-      own.push(id)
-      if (own.length > mostOfOne) owners.delete(own.shift() ?? '')
-      ofCallers.set(name, own, now() + idle)
-      owners.set(id, caller, now() + idle)
-    },
-    isOf(id, { agent, person }) {
-      const owner = owners.get(id, now())
-      if (owner?.agent !== agent) return false
-      if (owner.person !== undefined && owner.person !== person) return false
-      owners.set(id, { agent, person }, now() + idle)
-      return true
-    },
-    close(id) {
-      owners.delete(id)
-    },
+  /** The ids of the sessions of each, the one used last at the end. */
+  const ofOwners = new LruCache<Set<string>>(mostSessions)
+
+  function keep(id: string, owner: McpCaller): void {
+    const name = nameOf(owner)
+    const own = ofOwners.get(name, now()) ?? new Set()
+    own.delete(id)
+    own.add(id)
+    if (own.size > mostOfOne) {
+      const [oldest = ''] = own
+      own.delete(oldest)
+      owners.delete(oldest)
+    }
+    ofOwners.set(name, own, now() + idle)
+    owners.set(id, owner, now() + idle)
   }
+
+  function drop(id: string): void {
+    const owner = owners.get(id, now())
+    if (owner) ofOwners.get(nameOf(owner), now())?.delete(id)
+    owners.delete(id)
+  }
+
+  return {
+    open: keep,
+    use(id, caller) {
+      const owner = owners.get(id, now())
+      if (!owner || !mayUse(owner, caller)) return undefined
+      const { person = owner.person, scope = owner.scope, delegate = owner.delegate } = caller
+      const used = { agent: owner.agent, delegate, person, scope }
+      if (nameOf(used) !== nameOf(owner)) drop(id)
+      keep(id, used)
+      return used
+    },
+    close: drop,
+  }
+}
+
+function nameOf({ agent, person }: McpCaller): string {
+  return JSON.stringify([agent, person ?? null])
+}
+
+function mayUse(owner: McpCaller, { agent, delegate, person }: McpCaller): boolean {
+  if (owner.agent !== agent) return false
+  if (owner.person !== undefined) return person === undefined || person === owner.person
+  // Nobody has allowed anything yet: another part of the agent is not who opened it.
+  return owner.delegate === undefined || delegate === undefined || owner.delegate === delegate
 }

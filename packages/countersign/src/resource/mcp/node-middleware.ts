@@ -1,11 +1,11 @@
 import { type NodeRequest, receiveIncoming } from '../../httpsig/receive-incoming.js'
 import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
-import { whenEnded } from '../until-ended.js'
 import { type AdmissionTools, type AdmittedMessage, admitMessage } from './admit-message.js'
 import { changesOf } from './answer-changes.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
 import { noteSession } from './note-session.js'
 import type { AnswerRewriter } from './rewrite-answer.js'
+import { whenStreamEnds } from './when-stream-ends.js'
 
 /** A request of Node, of Express, or of what Fastify calls `raw`. */
 export type McpNodeRequest = NodeRequest & { auth?: McpAuthInfo; body?: unknown }
@@ -99,7 +99,7 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
     if (!/^text\/event-stream\b/i.test(contentType)) return
     outgoing.once(
       'close',
-      whenEnded(tools.resource, admitted.verified, () => {
+      whenStreamEnds(tools, admitted, () => {
         isOver = true
         end()
       }),

@@ -1,12 +1,12 @@
 import { receiveRequest } from '../../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../../httpsig/received-message.js'
 import { systemClock } from '../../lib/clock.js'
+import { LruCache } from '../../lib/lru-cache.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { requireKnownOptions } from '../../lib/require-known-options.js'
 import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../../protocol/private-answer.js'
 import type { Resource } from '../create-resource.js'
 import { requireResource } from '../require-resource.js'
-import { whenEnded } from '../until-ended.js'
 import { requireVerifyOptions } from '../verify-request-options.js'
 import { type AdmissionTools, type AdmittedMessage, admitMessage } from './admit-message.js'
 import { changesOf } from './answer-changes.js'
@@ -17,6 +17,7 @@ import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
 import { noteSession } from './note-session.js'
 import type { AnswerRewriter } from './rewrite-answer.js'
 import { createStateSeal } from './sealed-state.js'
+import { whenStreamEnds } from './when-stream-ends.js'
 
 export interface McpOptions extends McpTable {
   /**
@@ -79,6 +80,8 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     connect,
     maxBody,
     sessions,
+    shown: new LruCache(10_000),
+    now,
     seal: sealState === false ? undefined : createStateSeal(key, now),
   }
 
@@ -151,7 +154,7 @@ function passOn(
   return new ReadableStream<Uint8Array>({
     start(controller) {
       if (!watched) return
-      stop = whenEnded(watched.tools.resource, watched.admitted.verified, () => {
+      stop = whenStreamEnds(watched.tools, watched.admitted, () => {
         controller.close()
         reader.cancel().catch(() => undefined)
       })

@@ -280,7 +280,7 @@ describe('a session', () => {
           await kept.open(id, caller)
           opened++
         },
-        isOf: async (id, caller) => kept.isOf(id, caller),
+        use: async (id, caller) => kept.use(id, caller),
         close: async (id) => kept.close(id),
       }
       const stage = await openServer(platform, { sessions })

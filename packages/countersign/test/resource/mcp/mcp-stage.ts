@@ -3,8 +3,8 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
-import { createResource, type Resource } from 'countersign/resource'
-import { decodeToken, january } from 'countersign/wire'
+import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
+import { decodeToken, january, type RevocationClaims, revocationEntry } from 'countersign/wire'
 import { onTestFinished } from 'vitest'
 import { issuerDocuments } from '../../origins.js'
 
@@ -36,12 +36,14 @@ export interface McpStage {
   url: URL
   /** An agent with a person of its own. */
   newAgent: (name: string, person?: Partial<Person>) => Promise<McpAgent>
+  /** Takes back all that a person allowed; the resource hears of it by its `denyList`. */
+  remove: (person: Person) => Promise<void>
   /** What answers at the API. */
   serve: (answer: (request: Request) => Promise<Response> | Response) => void
 }
 
 /** An MCP server's surroundings: an auth server whose people decide at once, and agents. Nothing is on the network. */
-export function openMcpStage(id: string = ids.api): McpStage {
+export function openMcpStage(id: string = ids.api, options: Partial<ResourceOptions> = {}): McpStage {
   const origins = new Map<string, (request: Request) => Promise<Response> | Response>()
   const people = new Map<string, Person>()
   const send: typeof globalThis.fetch = async (input, init) => {
@@ -56,11 +58,20 @@ export function openMcpStage(id: string = ids.api): McpStage {
     scopes: { 'notes.read': 'See your notes', 'notes.write': 'Change your notes', 'mcp.use': 'Look around' },
     fetch: send,
     allowInsecureLoopback: id.startsWith('http:'),
+    ...options,
   })
+  const listUri = `${ids.authServer}/.well-known/aauth-revocations`
   const documents = issuerDocuments(ids.authServer, [signers.authServer.jwk])
+  Object.assign(documents[`${ids.authServer}/.well-known/aauth-issuer`] ?? {}, { revocation_list_uri: listUri })
+  const revoked: string[] = []
   origins.set(ids.authServer, async (request) => {
     const document = documents[request.url]
     if (document) return Response.json(document)
+    if (request.url === listUri) {
+      const iat = Math.floor(Date.now() / 1000)
+      const claims: RevocationClaims = { iss: ids.authServer, iat, exp: iat + 120, revoked }
+      return new Response(await issueToken(january.tokens.revocations, claims, { signer: signers.authServer }))
+    }
     const form = new URLSearchParams(await request.text())
     const asked = decodeToken(form.get('resource_token') ?? '')?.payload as { agent: string; scope: string }
     const person = people.get(asked.agent)
@@ -79,6 +90,7 @@ export function openMcpStage(id: string = ids.api): McpStage {
   return {
     resource,
     url: new URL(`${id}/mcp`),
+    remove: async ({ sub }) => void revoked.push(await revocationEntry('sub', sub)),
     serve: (answer) => void origins.set(id, answer),
     async newAgent(name, given = {}) {
       const person: Person = { sub: name, life: 600, asked: [], allows: true, ...given }

@@ -1,0 +1,199 @@
+import { createNodeListener } from 'countersign/node'
+import type { ResourceOptions } from 'countersign/resource'
+import { createMcpSessions, type McpOptions, protectMcp } from 'countersign/resource/mcp'
+import { describe, expect, it } from 'vitest'
+import { type McpAgent, type McpStage, message, openMcpStage, openPort, post } from './mcp-stage.js'
+
+const table = { tools: { read_note: 'notes.read', hello: '' } }
+const call = message('tools/call', { name: 'read_note', arguments: {} })
+const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+
+/** A server with sessions, whose streams end when nobody hears them any more. */
+async function answer(request: Request): Promise<Response> {
+  if (request.method === 'GET')
+    return new Response(new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode(': \n\n')) }), {
+      headers: { 'content-type': 'text/event-stream' },
+    })
+  const isStart = (await request.text()).includes('"initialize"')
+  const headers: Record<string, string> = isStart ? { 'mcp-session-id': crypto.randomUUID() } : {}
+  return Response.json({ jsonrpc: '2.0', id: 1, result: { content: [] } }, { headers })
+}
+
+interface Served extends McpStage {
+  open: (agent: McpAgent) => Promise<Record<string, string>>
+}
+
+type Platform = 'around' | 'middleware'
+
+async function openServer(
+  platform: Platform = 'around',
+  options: McpOptions = {},
+  ofResource: Partial<ResourceOptions> = {},
+): Promise<Served> {
+  const port = platform === 'middleware' ? await openPort() : undefined
+  const stage = openMcpStage(port?.origin, ofResource)
+  const mcp = protectMcp(stage.resource, { ...table, ...options })
+  if (port) {
+    const listener = createNodeListener((request) => answer(request), { origin: port.origin })
+    const documents = createNodeListener((request) => stage.resource.handler(request), { origin: port.origin })
+    port.serve((incoming, outgoing) => {
+      if (stage.resource.publishedPaths.has(incoming.url ?? '')) documents(incoming, outgoing)
+      else mcp.middleware(incoming, outgoing, () => listener(incoming, outgoing))
+    })
+  } else stage.serve(mcp.around(answer))
+  return {
+    ...stage,
+    async open(agent) {
+      const clientInfo = { name: 'test', version: '1' }
+      const start = message('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo })
+      const started = await post(agent, stage.url, start)
+      return { 'mcp-session-id': started.headers.get('mcp-session-id') ?? '' }
+    },
+  }
+}
+
+describe('M21: a session of a person', () => {
+  it('is gone on with when their token has ended: it is asked for, and nothing is lost', async () => {
+    const { newAgent, url, open } = await openServer()
+    const agent = await newAgent('planner', { life: 7 })
+    const session = await open(agent)
+    expect((await post(agent, url, message('ping'), session)).status, 'it is of nobody yet').toBe(200)
+    expect((await post(agent, url, call, session)).status).toBe(200)
+    await pause(2.5)
+    expect((await post(agent, url, message('ping'), session)).status).toBe(200)
+    const headers = { ...session, accept: 'text/event-stream' }
+    const stream = await agent.fetch(url, { headers })
+    expect(stream.status).toBe(200)
+    await stream.body?.cancel()
+    expect(agent.person.asked, 'for what they had allowed').toEqual(['notes.read', 'notes.read'])
+  })
+
+  it('is 404 for another person and another agent, as one that nobody opened, and none of them is asked for anything', async () => {
+    const { newAgent, url, open } = await openServer()
+    const agent = await newAgent('planner')
+    const session = await open(agent)
+    await post(agent, url, call, session)
+    const other = await newAgent('other')
+    for (const named of [session, { 'mcp-session-id': crypto.randomUUID() }]) {
+      for (const method of ['GET', 'DELETE'])
+        expect((await other.fetch(url, { method, headers: named })).status, method).toBe(404)
+      expect((await post(other, url, message('ping'), named)).status).toBe(404)
+    }
+    expect(other.person.asked).toEqual([])
+    const bob = await newAgent('planner', { sub: 'bob' })
+    expect((await post(bob, url, message('ping'), session)).status).toBe(404)
+    expect(bob.person.asked, 'who it is of cannot be known before').toEqual(['notes.read'])
+    expect((await post(agent, url, message('ping'), session)).status).toBe(200)
+  })
+
+  it.each<Platform>(['around', 'middleware'])(
+    'has no stream that outlives what they allowed, also one opened before: %s',
+    async (platform) => {
+      const { newAgent, url, open } = await openServer(platform)
+      const agent = await newAgent('planner', { life: 8 })
+      const session = await open(agent)
+      const began = performance.now()
+      const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
+      expect(stream.status).toBe(200)
+      await post(agent, url, call, session)
+      await stream.text()
+      const seconds = (performance.now() - began) / 1000
+      expect(seconds).toBeGreaterThan(5)
+      expect(seconds).toBeLessThan(11)
+    },
+    20_000,
+  )
+
+  it.each<[Platform, 'before' | 'after']>([
+    ['around', 'before'],
+    ['middleware', 'before'],
+    ['middleware', 'after'],
+  ])(
+    'has its streams ended by the deny list: %s, opened %s they allowed it',
+    async (platform, when) => {
+      const { newAgent, url, open, remove } = await openServer(platform, {}, { denyList: {} })
+      const agent = await newAgent('planner')
+      const session = await open(agent)
+      if (when === 'after') await post(agent, url, call, session)
+      const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
+      let isOpen = true
+      const ended = stream.text().then(() => {
+        isOpen = false
+      })
+      if (when === 'before') await post(agent, url, call, session)
+      await pause(2)
+      expect(isOpen).toBe(true)
+      await remove(agent.person)
+      const began = performance.now()
+      await ended
+      expect((performance.now() - began) / 1000).toBeLessThan(5.5)
+    },
+    20_000,
+  )
+
+  it('has a stream that goes on by a newer token, where it was opened before the first', async () => {
+    const { newAgent, url, open } = await openServer()
+    const agent = await newAgent('planner', { life: 7 })
+    const session = await open(agent)
+    const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
+    const reader = stream.body?.getReader()
+    await reader?.read()
+    const end = reader?.read()
+    await post(agent, url, call, session)
+    await pause(3)
+    agent.person.life = 600
+    await post(agent, url, message('ping'), session)
+    const first = await Promise.race([end, pause(6)])
+    expect(first, 'it is still open').toBeUndefined()
+    await reader?.cancel()
+  }, 20_000)
+
+  it('ends streams that others opened before, where it was allowed at another instance', async () => {
+    const sessions = createMcpSessions()
+    const { newAgent, url, open } = await openServer('around', { sessions })
+    const agent = await newAgent('planner')
+    const session = await open(agent)
+    const stream = await agent.fetch(url, { headers: { ...session, accept: 'text/event-stream' } })
+    await sessions.use(session['mcp-session-id'] ?? '', { agent: agent.id, person: 'somebody', scope: 'notes.read' })
+    const began = performance.now()
+    await stream.text()
+    expect((performance.now() - began) / 1000).toBeLessThan(5.5)
+  }, 10_000)
+})
+
+describe('sessions that are remembered', () => {
+  it('are forgotten by their last use', async () => {
+    const sessions = createMcpSessions()
+    const agent = 'https://agent.example'
+    for (let id = 0; id < 100; id++) await sessions.open(String(id), { agent })
+    expect(await sessions.use('0', { agent })).toBeDefined()
+    await sessions.open('100', { agent })
+    expect(await sessions.use('0', { agent })).toBeDefined()
+    expect(await sessions.use('1', { agent })).toBeUndefined()
+  })
+
+  it('are counted for the person whose they became', async () => {
+    const sessions = createMcpSessions()
+    const agent = 'https://agent.example'
+    for (let id = 0; id < 100; id++) {
+      await sessions.open(String(id), { agent })
+      await sessions.use(String(id), { agent, person: 'alice', scope: 'notes.read' })
+    }
+    for (let id = 100; id < 200; id++) await sessions.open(String(id), { agent })
+    const caller = { agent, person: 'alice', scope: 'notes.read notes.write' }
+    expect(await sessions.use('0', caller)).toMatchObject(caller)
+    expect(await sessions.use('0', { agent })).toMatchObject(caller)
+    expect(await sessions.use('0', { agent, person: 'bob' })).toBeUndefined()
+  })
+
+  it('are of the part of the agent that opened them, until a person allows something', async () => {
+    const sessions = createMcpSessions()
+    const agent = 'https://agent.example'
+    await sessions.open('1', { agent, delegate: 'one' })
+    expect(await sessions.use('1', { agent, delegate: 'other', person: 'bob' })).toBeUndefined()
+    expect(await sessions.use('1', { agent, delegate: 'one', person: 'alice' })).toMatchObject({ person: 'alice' })
+    expect(await sessions.use('1', { agent, delegate: 'other', person: 'alice' })).toMatchObject({ person: 'alice' })
+    await sessions.close('1')
+    expect(await sessions.use('1', { agent, delegate: 'one', person: 'alice' })).toBeUndefined()
+  })
+})
