@@ -11,7 +11,7 @@ import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import type { McpCaller, McpSessions } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
 import { memoryUpload } from './memory-upload.js'
-import type { StateHolder, StateSeal } from './sealed-state.js'
+import type { StateSeal } from './sealed-state.js'
 
 export interface AdmissionTools {
   resource: Resource
@@ -32,7 +32,6 @@ export interface AdmittedMessage {
   verified: VerifiedRequest<'identity'>
   authInfo: McpAuthInfo
   caller: McpCaller
-  holder: StateHolder
   /** Undefined for a request without a body. */
   message: McpMessage | undefined
   /** The body for the server: what was judged. */
@@ -83,17 +82,15 @@ async function handOn(
 ): Promise<AdmittedMessage | Response> {
   const { resource, seal } = tools
   const agent = verified.agent ?? resource.id
-  const { iss, sub } = verified.authorization?.claims ?? { iss: undefined, sub: undefined }
   const caller = callerOf(verified, agent)
-  const holder = { agent, iss, sub }
   const sessionId = await sessionOf(tools, received, verified, caller)
   if (sessionId === 'none')
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
-  const message = given && (await withOpenState(given, holder, seal))
+  const message = given && (await withOpenState(given, verified, caller, seal))
   if (message && 'reason' in message) return refusalResponse(message)
   const body = given && (message === given ? verified.body : utf8(JSON.stringify(message?.value)))
   const authInfo = mcpAuthInfo(verified, resource.id)
-  return { verified, authInfo, caller, holder, message, body, sessionId: sessionId?.id }
+  return { verified, authInfo, caller, message, body, sessionId: sessionId?.id }
 }
 
 function callerOf({ delegate, authorization }: AdmittedMessage['verified'], agent: string): McpCaller {
@@ -117,14 +114,27 @@ async function sessionOf(
   if (id === undefined) return undefined
   const owner = another === undefined ? await sessions.use(id, caller) : undefined
   if (!owner) return 'none'
-  const { agent, thumbprint, authorization } = verified
-  if (owner.person !== undefined && !authorization)
-    throw new AAuthError('authorization_required', 'The session is of a person: show the auth token that they gave.', {
-      challenge: { level: 'authorization', scope: owner.scope ?? '', binding: { agent, thumbprint } },
-    })
+  requirePerson(owner, verified)
+  const { authorization } = verified
   if (authorization && !(endOf(shown.get(id, now())) > authorization.claims.exp))
     shown.set(id, verified, authorization.claims.exp)
   return { id }
+}
+
+/**
+ * What is of a person is for who shows their token. Without one it may have ended: the agent is told which to get.
+ *
+ * @throws AAuthError `authorization_required`
+ */
+function requirePerson(
+  { person, scope = '' }: Pick<McpCaller, 'person' | 'scope'>,
+  verified: AdmittedMessage['verified'],
+): void {
+  const { agent, thumbprint, authorization } = verified
+  if (person === undefined || authorization) return
+  throw new AAuthError('authorization_required', 'This is of a person: show the auth token that they gave.', {
+    challenge: { level: 'authorization', scope, binding: { agent, thumbprint } },
+  })
 }
 
 function endOf(verified: VerifiedRequest | undefined): number {
@@ -136,15 +146,18 @@ const noSession = -32_001
 
 async function withOpenState(
   message: McpMessage,
-  holder: StateHolder,
+  verified: AdmittedMessage['verified'],
+  { agent, person }: McpCaller,
   seal: StateSeal | undefined,
 ): Promise<McpMessage | McpRefusal> {
   const { requestState: sealed } = message.params
   if (!seal || sealed === undefined) return message
-  const state = typeof sealed === 'string' ? await seal.open(sealed, message, holder) : undefined
+  const opened = typeof sealed === 'string' ? await seal.open(sealed, message, agent) : undefined
+  if (opened) requirePerson(opened, verified)
   const reason = 'requestState is not what was given for this call, or is too old: call again without it.'
-  if (state === undefined) return { status: 200, code: mcpCodes.invalidParams, reason, id: message.id ?? null }
-  const params = { ...message.params, requestState: state }
+  if (!opened || (opened.person !== undefined && opened.person !== person))
+    return { status: 200, code: mcpCodes.invalidParams, reason, id: message.id ?? null }
+  const params = { ...message.params, requestState: opened.state }
   return { ...message, params, value: { ...message.value, params } }
 }
 

@@ -10,7 +10,7 @@ const mayAskForMore: ReadonlySet<string> = new Set(['tools/call', 'resources/rea
 
 /** What has to be changed in the answer to a message; undefined: nothing. */
 export function changesOf(
-  { message, holder, verified }: AdmittedMessage,
+  { message, caller, verified }: AdmittedMessage,
   { table, seal }: { table: McpTable; seal: StateSeal | undefined },
   contentType: string,
 ): AnswerRewriter | undefined {
@@ -22,7 +22,7 @@ export function changesOf(
     if (!seals) return shownList(answer, message, table)
     const { result } = answer
     if (!isObject(result) || typeof result.requestState !== 'string') return answer
-    const requestState = await seal.seal(result.requestState, message, holder)
+    const requestState = await seal.seal(result.requestState, message, caller)
     return { ...answer, result: { ...result, requestState } }
   })
 }

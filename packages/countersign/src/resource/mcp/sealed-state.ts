@@ -1,18 +1,24 @@
 import { parseBase64url, serializeBase64url, utf8 } from '../../lib/base64url.js'
 import { isObject, type McpMessage } from './mcp-message.js'
-
-/** Who a state is given to, and may bring it back. */
-export interface StateHolder {
-  agent: string
-  iss: string | undefined
-  sub: string | undefined
-}
+import type { McpCaller } from './mcp-sessions.js'
 
 /** Seals what a server has a client keep for it, so that only who got it brings it back, with the same call (attacks M06). */
 export interface StateSeal {
-  seal(state: string, message: McpMessage, holder: StateHolder): Promise<string>
-  /** The state of the server; undefined for one that was changed, is too old, or of another holder or call. */
-  open(sealed: string, message: McpMessage, holder: StateHolder): Promise<string | undefined>
+  seal(state: string, message: McpMessage, holder: McpCaller): Promise<string>
+  /** The state of the server; undefined for one that was changed, is too old, or of another agent or call. */
+  open(sealed: string, message: McpMessage, agent: string): Promise<OpenedState | undefined>
+}
+
+export interface OpenedState {
+  state: string
+  /** Whose it is, and what they had allowed: undefined for one that was given before anybody had allowed anything. */
+  person?: string | undefined
+  scope?: string | undefined
+}
+
+/** What is sealed. */
+interface SealedContent extends OpenedState {
+  until: number
 }
 
 /** Seconds that a state can be brought back. */
@@ -28,31 +34,33 @@ export function createStateSeal(key: Uint8Array | undefined, now: () => number):
   return {
     async seal(state, message, holder) {
       const iv = crypto.getRandomValues(new Uint8Array(ivLength))
-      const content = utf8(JSON.stringify({ state, until: Math.floor(now()) + life }))
-      const additionalData = utf8(await boundTo(message, holder))
+      const { agent, person, scope } = holder
+      const sealedContent: SealedContent = { state, person, scope, until: Math.floor(now()) + life }
+      const content = utf8(JSON.stringify(sealedContent))
+      const additionalData = utf8(await boundTo(message, agent))
       const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, await imported, content)
       return serializeBase64url(Uint8Array.from([...iv, ...new Uint8Array(sealed)]))
     },
-    async open(sealed, message, holder) {
+    async open(sealed, message, agent) {
       const bytes = parseBase64url(sealed)
       if (!bytes || bytes.length <= ivLength) return undefined
-      const additionalData = utf8(await boundTo(message, holder))
+      const additionalData = utf8(await boundTo(message, agent))
       const iv = bytes.slice(0, ivLength)
       const opened = await crypto.subtle
         .decrypt({ name: 'AES-GCM', iv, additionalData }, await imported, bytes.slice(ivLength))
         .catch(() => undefined)
       if (!opened) return undefined
-      const { state, until } = JSON.parse(new TextDecoder().decode(opened)) as { state: string; until: number }
-      return until > now() ? state : undefined
+      const content = JSON.parse(new TextDecoder().decode(opened)) as SealedContent
+      return content.until > now() ? content : undefined
     },
   }
 }
 
-/** What a state is bound to, besides its time: who, and which call with which parameters. */
-async function boundTo({ method, params }: McpMessage, { agent, iss, sub }: StateHolder): Promise<string> {
+/** What a state is bound to, besides its person and time: which agent, and which call with which parameters. */
+async function boundTo({ method, params }: McpMessage, agent: string): Promise<string> {
   const { requestState: _state, inputResponses: _responses, _meta, ...salient } = params
   const digest = await crypto.subtle.digest('SHA-256', utf8(JSON.stringify(sorted(salient))))
-  return JSON.stringify([agent, iss ?? null, sub ?? null, method, serializeBase64url(new Uint8Array(digest))])
+  return JSON.stringify([agent, method, serializeBase64url(new Uint8Array(digest))])
 }
 
 /** The order of members says nothing. */

@@ -316,6 +316,29 @@ describe('M06: a sealed state', () => {
     expect(stage.ran).toHaveLength(ran)
   })
 
+  it('that was given before anybody allowed anything is brought back after that, and by no other agent', async () => {
+    const stage = openServer({ sealState: true, tools: { ...table.tools, rename_all: '' } })
+    const agent = await stage.newAgent('planner')
+    const state = await stateOf(stage, agent)
+    const read = call('read_note')
+    await post(agent, stage.url, read.body, read.headers)
+    expect(await bring(stage, agent, 'x', state)).toHaveProperty('result')
+    expect(await bring(stage, await stage.newAgent('other'), 'x', state)).toMatchObject({ error: { code: -32602 } })
+  })
+
+  it('of a person whose token has ended asks for it, and goes through', async () => {
+    const stage = openServer({ sealState: true, tools: { ...table.tools, rename_all: '' } })
+    const agent = await stage.newAgent('planner', { life: 6 })
+    const read = call('read_note')
+    await post(agent, stage.url, read.body, read.headers)
+    const state = await stateOf(stage, agent)
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    expect(await bring(stage, agent, 'x', state)).toHaveProperty('result')
+    expect(agent.person.asked).toEqual(['notes.read', 'notes.read'])
+    const other = await stage.newAgent('planner', { sub: 'bob' })
+    expect(await bring(stage, other, 'x', state), 'of another person').toMatchObject({ error: { code: -32602 } })
+  })
+
   it('is refused eleven minutes later; with a key of its own also after a restart it is known', async () => {
     let now = 1000
     const key = new Uint8Array(32).fill(7)
