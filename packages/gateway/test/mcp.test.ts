@@ -192,6 +192,22 @@ describe('an MCP server behind the gateway', () => {
     expect(arrived).toEqual([])
   })
 
+  // M10
+  it.each([
+    'mcp-name',
+    'close, MCP-Protocol-Version',
+    'Mcp-Session-Id',
+    'last-event-id',
+    'mcp-param-x',
+    'content-type',
+  ])('gets no request whose Connection names what was judged: %s', async (options) => {
+    const { send, port, arrived } = await openMcp()
+    expect(statusOf(await send(call('look'), [`Connection: ${options}`]))).toBe(400)
+    const lines = await signedLines('/mcp', { method: 'DELETE' }, await byToken('events.read'))
+    expect(statusOf(await exchange(port, message([...lines, `Connection: ${options}`])))).toBe(400)
+    expect(arrived).toEqual([])
+  })
+
   // G38
   it('goes on with its sessions when other options are taken, each apart from those of other servers', async () => {
     const opened = (_: unknown, outgoing: ServerResponse) => {

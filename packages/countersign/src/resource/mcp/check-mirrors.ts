@@ -68,13 +68,15 @@ const decisive: ReadonlySet<string> = new Set(['content-type', 'content-encoding
 
 /**
  * A header of MCP in other letters, such as `Mcp_Name`: many servers read it as the one that was compared, or is missing here. None is
- * taken for it.
+ * taken for it. Nor may `Connection` name one: whoever passes the request on leaves it out then (RFC 9110 §7.6.1).
  */
-export function checkFieldNames({ rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>): McpRefusal | undefined {
-  const name = rawHeaders.find((each, at) => at % 2 === 0 && isMisspelt(each))
-  if (name === undefined) return undefined
-  const reason = `${name} is not taken here: headers of MCP are written with hyphens.`
-  return { status: 400, code: mcpCodes.headerMismatch, reason, id: null }
+export function checkFieldNames(received: Pick<ReceivedMessage, 'rawHeaders'>): McpRefusal | undefined {
+  const refuse = (reason: string): McpRefusal => ({ status: 400, code: mcpCodes.headerMismatch, reason, id: null })
+  const name = received.rawHeaders.find((each, at) => at % 2 === 0 && isMisspelt(each))
+  if (name !== undefined) return refuse(`${name} is not taken here: headers of MCP are written with hyphens.`)
+  const options = fieldValues(received, 'connection').flatMap((value) => value.toLowerCase().split(/[\s,]+/))
+  const dropped = options.find((option) => decisive.has(option) || option.startsWith('mcp-'))
+  return dropped === undefined ? undefined : refuse(`Connection must not name ${dropped}.`)
 }
 
 function isMisspelt(name: string): boolean {
