@@ -208,6 +208,13 @@ describe('an MCP server behind the gateway', () => {
     expect(arrived).toEqual([])
   })
 
+  // M22
+  it('is asked for answers that are not packed', async () => {
+    const { send, arrived } = await openMcp()
+    expect(statusOf(await send(call('look'), ['Accept-Encoding: gzip, br']))).toBe(200)
+    expect(arrived[0]?.headers['accept-encoding']).toBe('identity')
+  })
+
   // G38
   it('goes on with its sessions when other options are taken, each apart from those of other servers', async () => {
     const opened = (_: unknown, outgoing: ServerResponse) => {

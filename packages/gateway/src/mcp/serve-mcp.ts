@@ -64,7 +64,7 @@ async function ask(
   const isLast = endsConnection(method, content.length > 0)
   const headers = forwardedHeaders({
     method,
-    rawHeaders: incoming.rawHeaders,
+    rawHeaders: askedUnpacked(incoming.rawHeaders),
     identity: await tellIdentity(identity, { method, rawTarget }, assertion),
     authority: upstream.authority,
     origin,
@@ -97,6 +97,13 @@ async function ask(
   }
   if (!isEventStream(answer)) answer.setTimeout(setup.limits.silence * 1000, () => answer.destroy())
   return new Response(await bodyOf(answer, streams), { status, headers: shown })
+}
+
+/** What is in the answer may have to be changed: it is asked for as it is. */
+function askedUnpacked(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.map((value, at) =>
+    at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'accept-encoding' ? 'identity' : value,
+  )
 }
 
 /** An event stream that ends as one does, when the gateway stops. */

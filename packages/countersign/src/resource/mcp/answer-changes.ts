@@ -1,9 +1,9 @@
 import type { AdmittedMessage } from './admit-message.js'
 import { isObject } from './mcp-message.js'
 import type { McpTable } from './mcp-table.js'
-import { type AnswerRewriter, createRewriter } from './rewrite-answer.js'
+import { type AnswerHead, type AnswerRewriter, createRewriter } from './rewrite-answer.js'
 import type { StateSeal } from './sealed-state.js'
-import { asksForList, shownList, shownReplay } from './shown-lists.js'
+import { asksForList, shownList, shownReplay, unreadableAnswer } from './shown-lists.js'
 
 /** Methods whose answers may ask for more, with a state (MCP 2026-07-28, multi round-trip requests). */
 const mayAskForMore: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
@@ -12,27 +12,35 @@ const mayAskForMore: ReadonlySet<string> = new Set(['tools/call', 'resources/rea
 export function changesOf(
   { message, caller, verified }: AdmittedMessage,
   { table, seal }: { table: McpTable; seal: StateSeal | undefined },
-  contentType: string,
+  head: AnswerHead,
 ): AnswerRewriter | undefined {
-  if (!message) return verified.method === 'GET' ? replayed(contentType, table) : undefined
-  const seals = seal && mayAskForMore.has(message.method ?? '')
-  if (!seals && !asksForList(message)) return undefined
-  return createRewriter(contentType, async (answer) => {
-    if (!isObject(answer) || answer.id !== message.id) return answer
-    if (!seals) return shownList(answer, message, table)
-    const { result } = answer
-    if (!isObject(result) || typeof result.requestState !== 'string') return answer
-    const requestState = await seal.seal(result.requestState, message, caller)
-    return { ...answer, result: { ...result, requestState } }
+  if (!message) return verified.method === 'GET' ? replayed(head, table) : undefined
+  if (asksForList(message))
+    return createRewriter(head, {
+      change: (answer) => shownList(answer, message, table),
+      unreadable: unreadableAnswer(message.id),
+    })
+  if (!seal || !mayAskForMore.has(message.method ?? '')) return undefined
+  return createRewriter(head, {
+    async change(answer) {
+      if (!isObject(answer) || answer.id !== message.id) return answer
+      const { result } = answer
+      if (!isObject(result) || typeof result.requestState !== 'string') return answer
+      const requestState = await seal.seal(result.requestState, message, caller)
+      return { ...answer, result: { ...result, requestState } }
+    },
   })
 }
 
 /** A stream that is taken up again holds answers to calls that nobody sees any more: what they are shows in them. */
-function replayed(contentType: string, table: McpTable): AnswerRewriter | undefined {
-  return createRewriter(contentType, (answer) => {
+function replayed(head: AnswerHead, table: McpTable): AnswerRewriter | undefined {
+  const change = (answer: unknown): unknown => {
+    if (Array.isArray(answer)) return answer.map(change)
     if (!isObject(answer) || !isObject(answer.result)) return answer
     // Sealed it was only on its first way.
     const { requestState: _state, ...result } = answer.result
     return shownReplay({ ...answer, result }, table)
-  })
+  }
+  const isStream = /^text\/event-stream\b/i.test(head.contentType)
+  return createRewriter(head, { change, unreadable: isStream ? unreadableAnswer(null) : undefined })
 }

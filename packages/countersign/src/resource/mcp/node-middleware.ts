@@ -52,6 +52,7 @@ async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: 
   }
   const { message, authInfo, body } = admitted
   incoming.auth = authInfo
+  askUnpacked(incoming)
   if (message) {
     incoming.body = message.value
     // What reads the body itself finds what was judged.
@@ -59,6 +60,13 @@ async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: 
   }
   watchAnswer(tools, admitted, outgoing)
   return true
+}
+
+/** Has the server send its answer as it is: what is in it may have to be changed. */
+function askUnpacked({ headers, rawHeaders }: McpNodeRequest): void {
+  delete headers['accept-encoding']
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.toLowerCase() === 'accept-encoding') rawHeaders[at + 1] = 'identity'
 }
 
 /** Has the answer go through the changes that it needs, and end with what allowed it. */
@@ -94,8 +102,10 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
     const sessionId = outgoing.getHeader('mcp-session-id')
     const noting = noteSession(tools, admitted, sessionId === undefined ? undefined : String(sessionId), status < 400)
     if (noting) waitFor(noting)
-    changes = changesOf(admitted, tools, contentType)
-    if (changes) outgoing.removeHeader('content-length')
+    const contentEncoding = String(outgoing.getHeader('content-encoding') ?? '')
+    changes = changesOf(admitted, tools, { contentType, contentEncoding })
+    // What is changed was not packed, or is told in place of what was.
+    if (changes) for (const name of ['content-length', 'content-encoding', 'etag']) outgoing.removeHeader(name)
     if (!/^text\/event-stream\b/i.test(contentType)) return
     outgoing.once(
       'close',
@@ -123,8 +133,11 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
     if (!rewriter && isNoted) return write(chunk, ...rest)
     sent = sent.then(async () => {
       if (isOver) return done()
+      const out = rewriter ? await rewriter.push(bytesOf(chunk)) : chunk
+      // What holds nothing back would leave no time for anything else.
+      if (out === '') await new Promise(setImmediate)
       // Node says when a full socket has room again; otherwise more may come at once.
-      if (write(rewriter ? await rewriter.push(bytesOf(chunk)) : chunk, done)) outgoing.emit('drain')
+      if (write(out, done)) outgoing.emit('drain')
       else await room()
     })
     return false

@@ -112,11 +112,12 @@ const mcpOptions = {
   now: true,
 } as const satisfies Record<keyof McpOptions, true>
 
-/** The request for the server: with the body that was judged. */
+/** The request for the server: with the body that was judged, and without what would have the answer packed. */
 function handedOn(request: Request, { body }: AdmittedMessage): Request {
   const { method, url, signal } = request
   const headers = new Headers(request.headers)
   headers.delete('content-length')
+  headers.delete('accept-encoding')
   return new Request(url, { method, headers, signal, body: body ? new Uint8Array(body) : null })
 }
 
@@ -127,9 +128,12 @@ async function finish(tools: AdmissionTools, admitted: AdmittedMessage, response
   const headers = privateHeaders(response.headers)
   const { status, statusText, body } = response
   if (!body) return new Response(null, { status, statusText, headers })
-  const changes = changesOf(admitted, tools, headers.get('content-type') ?? '')
-  if (changes) headers.delete('content-length')
-  const isStream = /^text\/event-stream\b/i.test(headers.get('content-type') ?? '')
+  const contentType = headers.get('content-type') ?? ''
+  const contentEncoding = headers.get('content-encoding') ?? ''
+  const changes = changesOf(admitted, tools, { contentType, contentEncoding })
+  // What is changed was not packed, or is told in place of what was.
+  if (changes) for (const name of ['content-length', 'content-encoding', 'etag']) headers.delete(name)
+  const isStream = /^text\/event-stream\b/i.test(contentType)
   const passed = isStream || changes ? passOn(body, changes, isStream ? { tools, admitted } : undefined) : body
   return new Response(passed, { status, statusText, headers })
 }

@@ -10,24 +10,43 @@ export interface AnswerRewriter {
 
 type Change = (message: unknown) => MaybePromise<unknown>
 
-/** For the media type of an answer; undefined for one that holds no messages. */
-export function createRewriter(contentType: string, change: Change): AnswerRewriter | undefined {
-  if (/^application\/json\b/i.test(contentType)) return rewriteJson(change)
-  return /^text\/event-stream\b/i.test(contentType) ? rewriteEvents(change) : undefined
+/** The head of an answer, as far as it says how to read what follows. */
+export interface AnswerHead {
+  contentType: string
+  /** How the content is packed; empty: it is not. */
+  contentEncoding: string
 }
 
-async function rewritten(text: string, change: Change): Promise<string> {
+export interface RewriterOptions {
+  change: Change
+  /** Told in place of what cannot be read: nothing of that passes. Undefined: it passes as it is. */
+  unreadable?: object | undefined
+}
+
+/** For the head of an answer; undefined where nothing needs to be changed in it. */
+export function createRewriter(head: AnswerHead, options: RewriterOptions): AnswerRewriter | undefined {
+  const { change, unreadable } = options
+  const isPacked = head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity'
+  if (isPacked) return unreadable && replaceAll(unreadable)
+  const type = head.contentType.trim()
+  if (/^text\/event-stream\b/i.test(type)) return rewriteEvents(options)
+  const isJson = /^application\/(?:[\w!#$&^.+-]+\+)?json\b/i.test(type)
+  return isJson || unreadable ? rewriteJson(change, unreadable) : undefined
+}
+
+/** The text of a message as it goes on; undefined: nothing of it does. */
+async function rewritten(text: string, { change, unreadable }: RewriterOptions): Promise<string | undefined> {
   let message: unknown
   try {
     message = JSON.parse(text)
   } catch {
-    return text
+    return unreadable ? undefined : text
   }
   const changed = await change(message)
   return changed === message ? text : JSON.stringify(changed)
 }
 
-function rewriteJson(change: Change): AnswerRewriter {
+function rewriteJson(change: Change, unreadable: object | undefined): AnswerRewriter {
   const decoder = new TextDecoder()
   let text = ''
   return {
@@ -35,15 +54,22 @@ function rewriteJson(change: Change): AnswerRewriter {
       text += decoder.decode(bytes, { stream: true })
       return ''
     },
-    end: () => rewritten(text + decoder.decode(), change),
+    async end() {
+      text += decoder.decode()
+      return text === '' ? '' : ((await rewritten(text, { change, unreadable })) ?? JSON.stringify(unreadable))
+    },
   }
+}
+
+function replaceAll(message: object): AnswerRewriter {
+  return { push: async () => '', end: async () => JSON.stringify(message) }
 }
 
 /** A line ends with any of these (HTML §9.2). */
 const lineEnd = /\r\n|\n|\r/g
 
 /** Events end with an empty line; the lines of one `data` field are one message (HTML §9.2). */
-function rewriteEvents(change: Change): AnswerRewriter {
+function rewriteEvents(options: RewriterOptions): AnswerRewriter {
   const decoder = new TextDecoder()
   /** Of the line that has not ended. */
   let pieces: string[] = []
@@ -69,7 +95,7 @@ function rewriteEvents(change: Change): AnswerRewriter {
   }
 
   async function endEvent(): Promise<string> {
-    const event = await rewrittenEvent(lines, change)
+    const event = await rewrittenEvent(lines, options)
     lines = []
     return `${event.join('\n')}\n\n`
   }
@@ -81,10 +107,13 @@ function rewriteEvents(change: Change): AnswerRewriter {
   }
 }
 
-async function rewrittenEvent(lines: readonly string[], change: Change): Promise<readonly string[]> {
+async function rewrittenEvent(lines: readonly string[], options: RewriterOptions): Promise<readonly string[]> {
   const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.replace(/^data: ?/, ''))
-  if (data.length === 0) return lines
   const before = data.join('\n')
-  const after = await rewritten(before, change)
-  return after === before ? lines : [...lines.filter((line) => !line.startsWith('data:')), `data: ${after}`]
+  // Without a message, it says where to go on.
+  if (before === '') return lines
+  const after = await rewritten(before, options)
+  if (after === before) return lines
+  const others = lines.filter((line) => !line.startsWith('data:'))
+  return after === undefined ? others : [...others, `data: ${after}`]
 }

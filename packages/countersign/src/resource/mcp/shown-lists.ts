@@ -32,11 +32,39 @@ export function asksForList({ method }: McpMessage): boolean {
   return method !== undefined && Object.hasOwn(lists, method)
 }
 
-/** An answer to a request for a list, without what nobody may use; no cache may show it to somebody else (attacks M07). */
-export function shownList(answer: unknown, { method = '', version }: McpMessage, table: McpTable): unknown {
+/**
+ * What comes as an answer to a request for a list, without what nobody may use; no cache may show it to somebody else (attacks M07).
+ * It is looked into whichever way it is put, and nothing passes that cannot be.
+ */
+export function shownList(answer: unknown, { method = '', version, id: asked }: McpMessage, table: McpTable): unknown {
   const rule = Object.hasOwn(lists, method) ? lists[method] : undefined
-  return rule ? withoutUnlisted(answer, rule, table, version !== undefined) : answer
+  if (!rule) return answer
+  const show = (message: unknown): unknown => {
+    if (!isObject(message)) return undefined
+    // A question or a notification of the server's, before its answer.
+    if (typeof message.method === 'string') return message
+    if (isObject(message.error)) {
+      const { code, message: reason } = message.error
+      return { jsonrpc: '2.0', id: message.id, error: { code, message: reason } }
+    }
+    const { id, result } = message
+    if (!isObject(result)) return undefined
+    const items = result[rule.member]
+    const whole = { ...result, [rule.member]: Array.isArray(items) ? (items as unknown[]) : [] }
+    return withoutUnlisted({ jsonrpc: '2.0', id, result: whole }, rule, table, version !== undefined)
+  }
+  if (Array.isArray(answer)) return answer.map(show).filter((message) => message !== undefined)
+  return show(answer) ?? unreadableAnswer(asked)
 }
+
+/** In place of an answer that cannot be looked into. */
+export function unreadableAnswer(id: McpMessage['id'] | null): object {
+  const message = 'The server answered what cannot be looked into, so that it is not shown.'
+  return { jsonrpc: '2.0', id: id ?? null, error: { code: internalError, message } }
+}
+
+/** Of JSON-RPC 2.0 §5.1. */
+const internalError = -32_603
 
 /** The same of an answer whose call is not known: a list is told by its member. */
 export function shownReplay(answer: unknown, table: McpTable): unknown {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -335,6 +336,20 @@ it('a stream that is taken up again shows no more of a list than the list did', 
   expect(text).not.toContain('not_listed')
 })
 
+// M22
+it('a list that comes packed is not shown, and is not asked for packed', async () => {
+  const asked: unknown[] = []
+  const stage = await openServer('node:http', {}, async ({ headers, rawHeaders }, outgoing) => {
+    asked.push(headers['accept-encoding'], /gzip/.test(rawHeaders.join()))
+    outgoing.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+    outgoing.end(gzipSync('{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"not_listed"}]}}'))
+  })
+  const agent = await stage.newAgent('planner')
+  const response = await post(agent, stage.url, message('tools/list'), { 'accept-encoding': 'gzip' })
+  expect(await answerOf(response)).toMatchObject({ id: 1, error: { code: -32603 } })
+  expect(asked).toEqual([undefined, false])
+})
+
 it('what a server writes after the permission has ended goes nowhere, and harms nothing', async () => {
   const failures: unknown[] = []
   const note = (error: unknown) => void failures.push(error)
@@ -378,7 +393,7 @@ it('a client that does not read holds the server up, also where answers are chan
   let produced = 0
   const stage = await openServer('node:http', {}, async (_incoming, outgoing) => {
     outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
-    const event = Buffer.from(`data: ${'x'.repeat(100_000)}\n\n`)
+    const event = Buffer.from(`data: "${'x'.repeat(100_000)}"\n\n`)
     const source = new Readable({
       read() {
         produced += event.length

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { createMcpHandler, inputRequired, McpServer } from '@modelcontextprotocol/server'
 import { type McpOptions, protectMcp } from 'countersign/resource/mcp'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -260,6 +261,50 @@ describe('what is refused before anything runs', () => {
     const read = call('read_note')
     await post(agent, url, read.body, read.headers)
     expect(agent.person.asked).toEqual(['mcp.use', 'mcp.use notes.read'])
+  })
+})
+
+describe('M22: an answer to a request for a list', () => {
+  const tools = [{ name: 'read_note' }, { name: 'secret_tool' }]
+  const answer = { jsonrpc: '2.0', id: 1, result: { tools } }
+  const text = JSON.stringify(answer)
+  const json = { 'content-type': 'application/json' }
+  const events = { 'content-type': 'text/event-stream' }
+  const failed = { jsonrpc: '2.0', id: 1, error: { code: -32_000, message: 'failed', data: { tools } } }
+
+  it.each<[string, BodyInit, Record<string, string>, boolean]>([
+    ['as it should be', text, json, true],
+    ['of a text for an id', JSON.stringify({ ...answer, id: '1' }), json, true],
+    ['in a batch', JSON.stringify([answer, { jsonrpc: '2.0', method: 'notifications/x' }]), json, true],
+    ['in a batch of events', `data: ${JSON.stringify([answer])}\n\n`, events, true],
+    ['of another id in events', `data: ${JSON.stringify({ ...answer, id: 7 })}\n\n`, events, true],
+    ['of a type like JSON', text, { 'content-type': 'application/vnd.mcp+json' }, true],
+    ['without a type', Buffer.from(text), {}, true],
+    ['of another type', text, { 'content-type': 'text/plain' }, true],
+    ['with an error', JSON.stringify(failed), json, false],
+    ['in the place of another', JSON.stringify({ ...answer, result: tools }), json, false],
+    ['in an object', JSON.stringify({ ...answer, result: { tools: { tools } } }), json, false],
+    ['beside the result', JSON.stringify({ ...answer, tools }), json, true],
+    ['that is no JSON', `${text}}`, json, false],
+    ['in an event that is no JSON', `data: ${text}}\n\n`, events, false],
+    ['packed', new Uint8Array(gzipSync(text)), { ...json, 'content-encoding': 'gzip' }, false],
+    ['packed events', new Uint8Array(gzipSync(`data: ${text}\n\n`)), { ...events, 'content-encoding': 'gzip' }, false],
+  ])('shows nothing that is not listed: %s', async (_case, body, headers, isShown) => {
+    const stage = openMcpStage()
+    const asked: (string | null)[] = []
+    const server = (request: Request) => {
+      asked.push(request.headers.get('accept-encoding'))
+      return new Response(body, { headers })
+    }
+    stage.serve(protectMcp(stage.resource, table).around(server))
+    const agent = await stage.newAgent('planner')
+    const response = await post(agent, stage.url, message('tools/list'), { 'accept-encoding': 'gzip' })
+    const shown = await response.text()
+    expect(shown).not.toContain('secret_tool')
+    expect(shown.includes('read_note')).toBe(isShown)
+    expect(response.headers.get('content-encoding')).toBeNull()
+    expect(asked, 'it is asked for as it is').toEqual([null])
+    if (_case === 'with an error') expect(JSON.parse(shown)).toMatchObject({ id: 1, error: { message: 'failed' } })
   })
 })
 

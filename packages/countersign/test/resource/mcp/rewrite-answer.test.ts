@@ -5,7 +5,10 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 
 /** What comes out of a stream of events in these pieces, where a message becomes one that says it was seen. */
 async function rewritten(...pieces: string[]): Promise<string> {
-  const rewriter = createRewriter('text/event-stream; charset=utf-8', (message) => ({ seen: message }))
+  const rewriter = createRewriter(
+    { contentType: 'text/event-stream; charset=utf-8', contentEncoding: '' },
+    { change: (message) => ({ seen: message }) },
+  )
   let out = ''
   for (const piece of pieces) out += (await rewriter?.push(bytes(piece))) ?? ''
   return out + ((await rewriter?.end()) ?? '')
@@ -44,7 +47,10 @@ describe('events of a stream', () => {
   it('of any length take time by their length', async () => {
     const timeOf = async (length: number) => {
       const chunk = bytes('x'.repeat(16_384))
-      const rewriter = createRewriter('text/event-stream', (message) => message)
+      const rewriter = createRewriter(
+        { contentType: 'text/event-stream', contentEncoding: '' },
+        { change: (message) => message },
+      )
       const began = process.cpuUsage().user
       await rewriter?.push(bytes('data: "'))
       for (let sent = 0; sent < length; sent += chunk.length) await rewriter?.push(chunk)
