@@ -45,7 +45,10 @@ export interface LifetimeOptions {
 
 /** How much one agent or person may have at once, and how often. */
 export interface LimitOptions {
-  /** How many requests of one agent, delegate and resource may be open at once; one more is refused with 429. @default 20 */
+  /**
+   * How many requests of one agent, delegate and resource may be open at once; one more is refused with 429. Of an agent that
+   * nobody has allowed anything yet, 20 at most. @default 1000
+   */
   openRequests?: number | undefined
   /**
    * How many requests are worked on or wait for that at once, without those that wait for a document or a password. One more
@@ -200,7 +203,7 @@ export interface AuthServerOptions extends AuthServerSettings {
 export type ShapeOf<T> = { [Name in keyof T]-?: z.ZodType<unknown, T[Name]> }
 
 export const limitShape = {
-  openRequests: whole(1, 10_000).default(20),
+  openRequests: whole(1, 10_000).default(1000),
   requests: whole(2, 1_000_000).default(200),
   sessions: whole(1, 10_000).default(50),
   rateFactor: whole(1, 1_000_000).default(1),

@@ -199,6 +199,22 @@ describe('A20: an agent that somebody allowed once', () => {
     expect((await crowd.ask(agent, '203.0.113.1')).status).toBe(status)
   })
 
+  it('may wait for as many people as use it, and no longer for 20 alone', { timeout: 120_000 }, async () => {
+    const crowd = await openCrowd()
+    const agent = 'https://a.crowd.example'
+    const opened = async (most: number) => {
+      for (let count = 0; count < most; count++) {
+        const { status } = await crowd.ask(agent, `203.0.113.${count % 250}`)
+        if (status !== 200) return { count, status }
+      }
+      return most
+    }
+    expect(await opened(30), 'of a stranger').toEqual({ count: 20, status: 429 })
+    crowd.clock.now += 600
+    await allowBy(crowd, agent, 1)
+    expect(await opened(200)).toBe(200)
+  })
+
   it('asks for more once more people allow it something', { timeout: 120_000 }, async () => {
     const crowd = await openCrowd(manyOpen)
     await allowBy(crowd, 'https://a.crowd.example', 20)
