@@ -86,9 +86,26 @@ const showLink = (agent: AgentActions) =>
 
 const location = (response: Response) => response.headers.get('location') ?? ''
 
+const isFirstVisit = (response: Response) => location(response).startsWith(`${ids.agent}/callback?visit=`)
+
+/** Sends a request, and shows where it is led first that the browser brings its cookies back. */
+async function sendOn(browser: ScriptedUser, request: Request): Promise<Response> {
+  const response = await browser.send(request.clone())
+  if (!isFirstVisit(response)) return response
+  const isSentAgain = response.status === 307
+  const next = (to: string) =>
+    browser.send(isSentAgain ? new Request(to, request.clone()) : new Request(to, { headers: request.headers }))
+  const shown = await next(location(response))
+  expect([shown.status, shown.headers.getSetCookie()]).toEqual([response.status, []])
+  return next(location(shown))
+}
+
+const visit = (browser: ScriptedUser, url = events, headers: Record<string, string> = {}) =>
+  sendOn(browser, new Request(url, { headers }))
+
 /** Visits a page that leads to the consent; where that is. */
 async function led(browser: ScriptedUser, url = events, headers = {}): Promise<string> {
-  const response = await browser.open(url, headers)
+  const response = await visit(browser, url, headers)
   expect([response.status, await response.clone().text()]).toEqual([303, ''])
   expect(location(response)).toContain(`${ids.authServer}/agent/auth?request_token=`)
   return location(response)
@@ -113,7 +130,10 @@ async function allow(browser: ScriptedUser, name: Name, url = events): Promise<s
 }
 
 function post(browser: ScriptedUser, path = '/events', headers: Record<string, string> = { origin: ids.agent }) {
-  return browser.send(new Request(ids.agent + path, { method: 'POST', headers, body: new URLSearchParams({ a: 'b' }) }))
+  return sendOn(
+    browser,
+    new Request(ids.agent + path, { method: 'POST', headers, body: new URLSearchParams({ a: 'b' }) }),
+  )
 }
 
 describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => {
@@ -128,10 +148,15 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
 
   it('gives a browser a cookie that no script reads and no other host writes', async () => {
     const scene = await openScene(mount)
-    const cookies = (await scene.browser().open(events)).headers.getSetCookie()
+    const browser = scene.browser()
     const attributes = 'Path=/; HttpOnly; SameSite=Lax; Secure'
+    const first = await browser.open(events)
+    expect(first.headers.getSetCookie()).toEqual([
+      expect.stringMatching(new RegExp(`^__Host-agent-visit=[\\w-]{22}; ${attributes}; Max-Age=600$`)),
+    ])
+    const cookies = (await browser.open(events)).headers.getSetCookie()
     expect(cookies).toEqual([
-      expect.stringMatching(new RegExp(`^__Host-agent=[\\w-]{43}; ${attributes}$`)),
+      expect.stringMatching(new RegExp(`^__Host-agent=[\\w-]{22}\\.[\\w-]{43}; ${attributes}$`)),
       expect.stringMatching(new RegExp(`^__Host-agent-back-[\\w-]{16}=%2Fevents; ${attributes}; Max-Age=10800$`)),
     ])
   })
@@ -170,11 +195,19 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
   it('L08: a session that was not made here is none, whoever put it into the browser', async () => {
     const scene = await openScene(mount)
     const victim = scene.browser()
-    for (const planted of ['A'.repeat(43), '', 'a=b', '../../etc', '%00', 'x'.repeat(4000)]) {
+    for (const planted of [
+      `${'A'.repeat(22)}.${'A'.repeat(43)}`,
+      'A'.repeat(43),
+      '',
+      'a=b',
+      '../../etc',
+      '%00',
+      'x'.repeat(4000),
+    ]) {
       victim.cookies.set(session, planted)
       await led(victim)
       expect(victim.cookies.get(session)).not.toBe(planted)
-      expect(victim.cookies.get(session)).toMatch(/^[\w-]{43}$/)
+      expect(victim.cookies.get(session)).toMatch(/^[\w-]{22}\.[\w-]{43}$/)
     }
   })
 
@@ -185,7 +218,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(response.status).toBe(303)
     const callback = await browser.open(await decide(browser, location(response), 'alice'))
     expect([callback.status, location(callback)]).toEqual([303, `${ids.agent}/form?for=friday`])
-    expect(scene.made).toBe(1)
+    expect(scene.made).toBe(2)
     expect((await post(browser)).status).toBe(200)
   })
 
@@ -364,7 +397,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const scene = await openScene(mount)
     const browser = scene.browser()
     const asking = { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin', referer: `${ids.agent}/calendar` }
-    const response = await browser.open(events, asking)
+    const response = await visit(browser, events, asking)
     expect(response.status).toBe(401)
     const { error, url } = (await response.json()) as { error: string; url: string }
     expect(error).toBe('consent_required')
@@ -373,8 +406,15 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
 
   it('asks nobody for what a browser only loads ahead', async () => {
     const scene = await openScene(mount)
-    const response = await scene.browser().open(events, { 'sec-purpose': 'prefetch;prerender' })
-    expect([response.status, scene.made, response.headers.getSetCookie()]).toEqual([503, 0, []])
+    for (const [name, value] of [
+      ['sec-purpose', 'prefetch;prerender'],
+      ['purpose', 'prefetch'],
+      ['x-moz', 'prefetch'],
+      ['x-purpose', 'preview'],
+    ] as const) {
+      const response = await scene.browser().open(events, { [name]: value })
+      expect([response.status, scene.made, response.headers.getSetCookie()]).toEqual([503, 0, []])
+    }
   })
 
   it('keeps pages out of caches', async () => {
@@ -389,10 +429,12 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const scene = await openScene(mount)
     const browser = scene.browser()
     scene.page = showLink
+    await visit(browser)
+    browser.cookies.delete(session)
     const first = await browser.open(`${ids.agent}/public`)
     expect(first.headers.getSetCookie()).toEqual([
       'theme=dark',
-      expect.stringMatching(/^__Host-agent=[\w-]{43};/),
+      expect.stringMatching(/^__Host-agent=[\w-]{22}\.[\w-]{43};/),
       expect.stringMatching(/^__Host-agent-back-[\w-]{16}=%2Fpublic;/),
     ])
     scene.page = who
@@ -458,25 +500,164 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     await led(scene.browser(), events, { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' })
   })
 
-  it('of two first visits at once each has a session of its own, and the browser goes on in one of them', async () => {
+  it.each(['at once', 'one after the other, without the answer to the first'])(
+    'of two first tabs, %s, both are in one session, and ask a person once',
+    async (how) => {
+      const { folder, owners } = openFolder()
+      const scene = await openScene(mount, { store: fileStore(folder) })
+      const browser = scene.browser()
+      await browser.open(events)
+      const cookies = new Map(browser.cookies)
+      const two = `${ids.agent}/any/two`
+      const first = led(browser)
+      if (how !== 'at once') {
+        await first
+        browser.cookies.clear()
+        for (const [name, value] of cookies) browser.cookies.set(name, value)
+      }
+      const consents = [await led(browser, two), await first]
+      expect(consents[0]).toBe(consents[1])
+      expect(owners()).toHaveLength(1)
+      await browser.open(await decide(browser, consents[0] ?? '', 'alice'))
+      expect(await (await browser.open(events)).text()).toMatch(/^\S{10,}$/)
+      expect(await (await browser.open(two)).text()).toMatch(/^two: \S{10,}$/)
+    },
+  )
+
+  it('two first visits that both are led to show their cookies end in one session', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    const firsts = await Promise.all([browser.open(events), browser.open(events)])
+    const pages = []
+    for (const first of firsts) pages.push(location(await browser.open(location(first))))
+    expect(pages).toEqual([events, events])
+    const consents = [location(await browser.open(events)), location(await browser.open(events))]
+    expect(consents[0]).toContain('request_token=')
+    expect(consents[1]).toBe(consents[0])
+  })
+
+  it('L12: whatever brings no cookie back begins nothing, and a person is told why', async () => {
     const { folder, owners } = openFolder()
     const scene = await openScene(mount, { store: fileStore(folder) })
+    const asked = () => scene.world.sent.filter(({ url }) => url.startsWith(`${ids.authServer}/agent/token`)).length
+    for (const headers of [{}, { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' }]) {
+      const [first, second] = [await scene.browser().open(events, headers), await scene.browser().open(events, headers)]
+      for (const response of [first, second])
+        expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/^__Host-agent-visit=/)])
+    }
+    const at = location(await scene.browser().open(events))
+    const page = await scene.browser().open(at, { 'accept-language': 'ar' })
+    expect([page.status, page.headers.getSetCookie()]).toEqual([400, []])
+    expect(await page.text()).toMatch(
+      /<html lang="ar" dir="rtl">[\s\S]*ملفات تعريف الارتباط[\s\S]*<a href="https:\/\/agent.example\/events">/,
+    )
+    const script = await scene.browser().open(at, { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' })
+    expect([script.status, await script.json()]).toEqual([400, { error: 'cookies_required' }])
+    const posted = await scene
+      .browser()
+      .send(
+        new Request(events, { method: 'POST', headers: { origin: ids.agent }, body: new URLSearchParams({ a: 'b' }) }),
+      )
+    expect(posted.status).toBe(307)
+    const shown = await scene.browser().send(new Request(location(posted), { method: 'POST', body: 'a=b' }))
+    expect(shown.status).toBe(400)
+    expect([asked(), owners()]).toEqual([0, []])
+  })
+
+  it.each([
+    'https://evil.example/',
+    '//evil.example/',
+    '/\\evil.example/',
+    'javascript:alert(1)',
+    '/callback?visit=%2Fcallback',
+    '',
+  ])('a browser that shows its cookies is led to no other place, as %s', async (planted) => {
+    const scene = await openScene(mount)
     const browser = scene.browser()
-    const consents = await Promise.all([led(browser), led(browser, `${ids.agent}/any/two`)])
-    expect(owners()).toHaveLength(2)
-    const callbacks: string[] = []
-    for (const consent of consents) callbacks.push(await decide(browser, consent, 'alice'))
-    const statuses = await Promise.all(callbacks.map(async (callback) => (await browser.open(callback)).status))
-    expect(statuses.toSorted((one, other) => one - other)).toEqual([303, 400])
-    expect(await (await browser.open(events)).text()).toMatch(/^\S{10,}$/)
-    expect(await (await browser.open(`${ids.agent}/any/two`)).text()).toMatch(/^two: \S{10,}$/)
+    await browser.open(events)
+    const shown = await browser.open(`${ids.agent}/callback?visit=${encodeURIComponent(planted)}`)
+    expect([shown.status, location(shown)]).toEqual([303, `${ids.agent}/`])
+  })
+
+  it('L12: HEAD asks nobody, of whichever session', async () => {
+    const scene = await openScene(mount, { store: fileStore(openFolder().folder) })
+    const asked = () => scene.world.sent.filter(({ url }) => url.startsWith(`${ids.authServer}/agent/token`)).length
+    const [stranger, person] = [scene.browser(), scene.browser()]
+    await person.open(events)
+    for (const browser of [stranger, person]) {
+      const response = await browser.send(new Request(`${ids.agent}/any/two`, { method: 'HEAD' }))
+      expect([response.status, location(response), response.headers.getSetCookie()]).toEqual([401, '', []])
+    }
+    expect(asked()).toBe(0)
+    await allow(person, 'alice')
+    expect((await person.send(new Request(`${ids.agent}/any/two`, { method: 'HEAD' }))).status).toBe(200)
+  })
+
+  it('an auth server that has no room is told in words, with a time, and not as a failure', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    await browser.open(events)
+    const answering = scene.world.origins.get(ids.authServer) ?? (() => new Response('', { status: 500 }))
+    for (const status of [429, 503]) {
+      const body = JSON.stringify({ error: 'too_many_requests' })
+      scene.world.origins.set(ids.authServer, (request) =>
+        new URL(request.url).pathname === '/agent/token'
+          ? new Response(body, { status, headers: { 'retry-after': '90' } })
+          : answering(request),
+      )
+      const busy = await browser.open(`${events}?a=1`, { 'accept-language': 'en' })
+      expect([busy.status, busy.headers.get('retry-after')]).toEqual([503, '90'])
+      expect(busy.headers.getSetCookie().filter((line) => line.includes('-back-'))).toEqual([])
+      const page = await busy.text()
+      expect(page).toContain('Try again in 2 minutes.')
+      expect(page).toContain('<a href="https://agent.example/events?a=1">')
+      expect(await (await browser.open(events, { 'accept-language': 'ar' })).text()).toContain('حاول مرة أخرى خلال')
+      const script = await browser.open(events, { 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' })
+      expect([script.status, script.headers.get('retry-after')]).toEqual([503, '90'])
+      expect(await script.json()).toEqual({ error: 'busy', retry_after: 90 })
+    }
+    scene.world.origins.set(ids.authServer, answering)
+    expect(await allow(browser, 'alice')).toMatch(/^\S{10,}$/)
+  })
+
+  it('L08: the session of before is of no use once a person has allowed something in it', async () => {
+    const scene = await openScene(mount)
+    const [victim, mallory] = [scene.browser(), scene.browser()]
+    await led(mallory)
+    const planted = mallory.cookies.get(session) ?? ''
+    victim.cookies.set(session, planted)
+    await allow(victim, 'alice')
+    expect(victim.cookies.get(session)).not.toBe(planted)
+    expect((await victim.open(events)).status).toBe(200)
+    expect(mallory.cookies.get(session)).toBe(planted)
+    await led(mallory)
+    expect(mallory.cookies.get(session)).not.toBe(planted)
+  })
+
+  it('an answer that was on its way while another one renewed the session is taken, and renews it for nobody', async () => {
+    const scene = await openScene(mount)
+    const browser = scene.browser()
+    const first = await decide(browser, await led(browser), 'alice')
+    scene.page = async ({ fetch }) => (await fetch(`${ids.resource}/read`)).text()
+    const second = await decide(browser, await led(browser, `${ids.agent}/any/two`), 'alice')
+    const before = new Map(browser.cookies)
+    await browser.open(first)
+    const now = browser.cookies.get(session)
+    const late = scene.browser()
+    for (const [name, value] of before) late.cookies.set(name, value)
+    expect(location(await late.open(second))).toBe(`${ids.agent}/any/two`)
+    expect(late.cookies.get(session)).toBe(before.get(session))
+    expect((await browser.open(`${ids.agent}/any/two`)).status).toBe(200)
+    expect(browser.cookies.get(session)).toBe(now)
   })
 
   it('requests of one first visit share one session, and one cookie', async () => {
     const scene = await openScene(mount)
     scene.page = async (agent) =>
       (await Promise.all([showLink(agent), agent.fetch(`${ids.resource}/read`).then(String, String)])).join()
-    const cookies = (await scene.browser().open(events)).headers.getSetCookie()
+    const browser = scene.browser()
+    await browser.open(events)
+    const cookies = (await browser.open(events)).headers.getSetCookie()
     expect(cookies.filter((line) => line.startsWith(`${session}=`))).toHaveLength(1)
   })
 
@@ -484,7 +665,8 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     ['here', async (browser: ScriptedUser) => void (await post(browser, '/sign-out'))],
     [
       'in another process',
-      (browser: ScriptedUser, folder: string) => fileStore(folder).forget(browser.cookies.get(session) ?? ''),
+      (browser: ScriptedUser, folder: string) =>
+        fileStore(folder).forget(browser.cookies.get(session)?.split('.')[0] ?? ''),
     ],
   ] as const)(
     'a sign-out %s while a page is made ends what the page asks for later, and leaves nothing',
@@ -528,7 +710,9 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const scene = await openScene(mount)
     const browser = scene.browser()
     scene.page = showLink
-    const [, url = ''] = /^Please allow: (.*)$/.exec(await (await browser.open(events)).text()) ?? []
+    const shown = async () => /^Please allow: (.*)$/.exec(await (await browser.open(events)).text())?.[1] ?? ''
+    expect(location(await browser.open(await shown())), 'that it brings its cookies').toBe(events)
+    const url = await shown()
     expect(location(await browser.open(await decide(browser, url, 'alice')))).toBe(events)
     expect(await (await browser.open(events)).text()).toMatch(/^\S{10,}$/)
   })

@@ -7,7 +7,7 @@ export type CallbackOutcome = 'allowed' | 'denied' | 'failed' | 'refused'
 export type RefusedAnswer = CallbackProblem | 'other_person'
 
 export interface CallbackMessages {
-  lang: string
+  lang: 'en' | 'ar'
   dir: 'ltr' | 'rtl'
   titles: Readonly<Record<CallbackOutcome, string>>
   /** What happened; of what was refused, `refusals` say it. */

@@ -2,22 +2,37 @@ import * as platform from '#crypto'
 import type { AgentDescription } from '../editions/agent-protocol.js'
 import { serializeBase64url } from '../lib/base64url.js'
 import { plainLine } from '../lib/plain-line.js'
-import { type CallbackOutcome, chooseCallbackMessages } from './callback-messages.js'
+import { type CallbackMessages, type CallbackOutcome, chooseCallbackMessages } from './callback-messages.js'
 
 export interface CallbackPageOptions {
   /** The agent's identifier. */
   id: string
   about: AgentDescription | undefined
-  /** The visit that is answered: its `Accept-Language` chooses the language. */
-  request: Request
+  /** `Accept-Language` of the visit that is answered. */
+  language: string | null
   /** Why an answer was refused, in that language. */
   detail?: string | undefined
   /** A path at the agent where the person can go on. */
   back?: string | undefined
 }
 
-/** Each with its drawing, on 24 by 24. */
-const looks: Readonly<Record<CallbackOutcome, { status: number; drawing: string }>> = {
+interface Look {
+  status: number
+  /** On 24 by 24. */
+  drawing: string
+}
+
+/** What a page of an agent says, in one language. */
+export interface AgentPage extends Look, Pick<CallbackMessages, 'lang' | 'dir' | 'back'> {
+  /** Where programs find it. */
+  state: string
+  title: string
+  texts: readonly string[]
+  /** What happens next, where there is no way back to show. */
+  next: string
+}
+
+const looks: Readonly<Record<CallbackOutcome, Look>> = {
   allowed: { status: 200, drawing: 'M5 12.5l4.7 4.7L19 7.5' },
   denied: { status: 200, drawing: 'M6 6l12 12M18 6 6 18' },
   failed: { status: 502, drawing: 'M12 5v9M12 18.5v.1' },
@@ -47,30 +62,43 @@ a:hover { text-decoration: underline; }
 
 /** The page a person lands on after the decision. It loads nothing and sends no `Referer`, which would hold the code. */
 export function callbackPage(outcome: CallbackOutcome, options: CallbackPageOptions): Response {
-  const { id, about, request, detail, back } = options
-  const { lang, dir, titles, texts, ...messages } = chooseCallbackMessages(request.headers.get('accept-language'))
-  const { status, drawing } = looks[outcome]
+  const { titles, texts, close, again, ...messages } = chooseCallbackMessages(options.language)
+  const text = outcome === 'refused' ? options.detail : texts[outcome]
+  return agentPage(
+    {
+      ...messages,
+      ...looks[outcome],
+      state: outcome,
+      title: titles[outcome],
+      texts: text ? [text] : [],
+      next: outcome === 'allowed' || outcome === 'denied' ? close : again,
+    },
+    options,
+  )
+}
+
+/** A page of an agent, which names it, and loads nothing. */
+export function agentPage(page: AgentPage, { id, about, back }: CallbackPageOptions): Response {
+  const { lang, dir, state, status, drawing, title, texts, next } = page
   const nonce = serializeBase64url(platform.randomBytes(16))
   const host = escapeHtml(id.replace(/^https?:\/\//, ''))
   const name = escapeHtml(plainLine(String(about?.name ?? ''), 60))
-  const text = outcome === 'refused' ? (detail ?? '') : texts[outcome]
-  const next = outcome === 'allowed' || outcome === 'denied' ? messages.close : messages.again
   const way =
     back === undefined
       ? escapeHtml(next)
-      : `<a href="${escapeHtml(back)}"><span>${messages.back.replace('{host}', `<bdi dir="ltr">${host}</bdi>`)}</span></a>`
+      : `<a href="${escapeHtml(back)}"><span>${page.back.replace('{host}', `<bdi dir="ltr">${host}</bdi>`)}</span></a>`
   const html = `<!DOCTYPE html>
 <html lang="${lang}" dir="${dir}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${titles[outcome]} – ${host}</title>
+<title>${title} – ${host}</title>
 <style nonce="${nonce}">${style}</style>
 </head>
-<body><main data-state="${outcome}">
+<body><main data-state="${state}">
 <div class="agent"><span class="mark"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="${drawing}"/></svg></span><div>${name && `<b><bdi>${name}</bdi></b>`}<bdi dir="ltr">${host}</bdi></div></div>
-<h1>${titles[outcome]}</h1>
-${text && `<p>${escapeHtml(text)}</p>\n`}<p>${way}</p>
+<h1>${title}</h1>
+${texts.map((text) => `<p>${escapeHtml(text)}</p>\n`).join('')}<p>${way}</p>
 </main></body>
 </html>
 `

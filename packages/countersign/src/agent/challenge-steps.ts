@@ -1,5 +1,6 @@
 import type { AgentProtocol, Credential, HeldToken, Step } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Challenge } from '../protocol/challenge.js'
 import type { Asked, HeldTokens } from './held-tokens.js'
 import type { OwnerWork } from './owner-work.js'
@@ -8,12 +9,19 @@ import { createSharedFlights } from './shared-flight.js'
 /** Milliseconds that a refresh ahead of time may take. */
 const backgroundTimeout = 10_000
 
+/**
+ * Called before an auth server is asked for a token that somebody may have to allow; what it rejects with, the request
+ * rejects with, and nothing has begun.
+ */
+export type BeforeAsking = () => MaybePromise<void>
+
 /** The request that was refused. */
 export interface Exchange {
   url: string
   credential: Credential
   owner: string
   signal: AbortSignal
+  beforeAsking: BeforeAsking
 }
 
 export interface ChallengeStepsOptions {
@@ -41,6 +49,7 @@ export interface OwnAccess {
   scope: string
   owner: string
   signal: AbortSignal
+  beforeAsking: BeforeAsking
 }
 
 /** The steps that answer challenges, and the tokens that they bring. */
@@ -57,7 +66,7 @@ export function createChallengeSteps({
 
   async function authorize(
     challenge: Challenge,
-    { url, credential, owner, signal }: Exchange,
+    { url, credential, owner, signal, beforeAsking }: Exchange,
   ): Promise<Credential | undefined> {
     const need = protocol.needOf(challenge, { url, credential })
     if (!need) return undefined
@@ -73,16 +82,18 @@ export function createChallengeSteps({
     const refused = credential.scheme === 'token' ? credential.held.jwt : undefined
     const other = scope === undefined ? undefined : await held.withScope(owner, { resource, scope: scope.split(' ') })
     if (other && other.jwt !== refused) return { scheme: 'token', held: other }
+    await beforeAsking()
     const key = JSON.stringify([owner, resource, authServer, scope])
     const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
     signal.throwIfAborted()
     return { scheme: 'token', held: token }
   }
 
-  async function askForOwn({ authServer, scope, owner, signal }: OwnAccess): Promise<HeldToken> {
+  async function askForOwn({ authServer, scope, owner, signal, beforeAsking }: OwnAccess): Promise<HeldToken> {
     if (!(await isAccepted(authServer))) {
       throw new AgentError('auth_server_refused', `authServers does not accept ${authServer.slice(0, 200)}.`)
     }
+    await beforeAsking()
     const key = JSON.stringify([owner, id, authServer, scope])
     const need = { resource: id, authServer, scope }
     const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))

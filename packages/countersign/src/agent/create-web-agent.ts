@@ -3,6 +3,7 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireKnownOptions } from '../lib/require-known-options.js'
 import type { OwnDocument } from '../protocol/document-type.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
+import type { BeforeAsking } from './challenge-steps.js'
 import { createOwnedAgent } from './owned-agent.js'
 import { askBy } from './way-to-owners.js'
 
@@ -69,6 +70,18 @@ export interface WebAgent {
  * ```
  */
 export function createWebAgent(options: WebAgentOptions): WebAgent {
+  return createVisitedAgent(options).agent
+}
+
+/** A web agent that judges each visit of a browser for itself. */
+export interface VisitedAgent {
+  agent: WebAgent
+  /** {@link WebAgent.for}, for one visit. */
+  actionsFor: (session: string, beforeAsking: BeforeAsking) => AgentActions
+}
+
+/** @throws TypeError for options that cannot work */
+export function createVisitedAgent(options: WebAgentOptions): VisitedAgent {
   if (typeof options === 'object' && options !== null && 'onePerson' in options)
     throw new TypeError('onePerson is for createAgent: a web agent is for many people')
   requireKnownOptions('createWebAgent', options, webAgentOptions)
@@ -86,12 +99,16 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
     )
   if (redirect.kind === 'app')
     throw new TypeError(`redirectUri must be a page of your web app, where its cookies are sent: ${redirect.uri}`)
-  return {
+  const agent: WebAgent = {
     id,
     metadata,
     handler,
     for: (session) => created.actionsFor(requireSession(session)),
     forget: (session) => created.forget(requireSession(session)),
+  }
+  return {
+    agent,
+    actionsFor: (session, beforeAsking) => created.actionsFor(requireSession(session), beforeAsking),
   }
 }
 

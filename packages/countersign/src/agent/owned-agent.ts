@@ -16,7 +16,7 @@ import type { RedirectKind } from '../protocol/redirect-uri.js'
 import { createAgentHandler } from './agent-handler.js'
 import type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
 import { answerCallback } from './answer-callback.js'
-import { createChallengeSteps } from './challenge-steps.js'
+import { type BeforeAsking, createChallengeSteps } from './challenge-steps.js'
 import { createClocks } from './clock-offset.js'
 import { createHeldTokens } from './held-tokens.js'
 import { keptConsents } from './kept-consents.js'
@@ -41,11 +41,18 @@ export interface OwnedAgent {
   metadata: OwnDocument
   /** Where the browser comes back to; undefined: nowhere, so that whoever is sent the link to decide completes it. */
   redirect: { uri: string; kind: RedirectKind } | undefined
-  actionsFor(owner: string): AgentActions
+  /** @param beforeAsking of these actions alone: others of the owner may go on. */
+  actionsFor(owner: string, beforeAsking?: BeforeAsking): AgentActions
   /** Ends what runs for an owner, and drops their tokens and pending consents; with a resource, only the tokens for that. */
   forget(owner: string, resource?: string): Promise<void>
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   handler: (request: Request) => Promise<Response>
+}
+
+/** For whom something is done. */
+interface Acting {
+  owner: string
+  beforeAsking: BeforeAsking
 }
 
 /** @throws TypeError for options that cannot work */
@@ -137,7 +144,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
   const steps = createChallengeSteps({ id, protocol, held, work, isAccepted, now })
 
   async function fetchAs(
-    owner: string,
+    { owner, beforeAsking }: Acting,
     input: Parameters<typeof globalThis.fetch>[0],
     init?: RequestInit,
   ): Promise<Response> {
@@ -146,11 +153,12 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     requireSecure(url, allowInsecureLoopback)
     const asked = { route: 'fetch', method, host: new URL(url).host }
     const { signal = given.signal } = input as Partial<Request>
-    return (await tellAsked(tell, asked, () => lastAnswer(owner, given, init?.signal ?? signal))).response
+    return (await tellAsked(tell, asked, () => lastAnswer({ owner, beforeAsking }, given, init?.signal ?? signal)))
+      .response
   }
 
   async function lastAnswer(
-    owner: string,
+    { owner, beforeAsking }: Acting,
     given: Request,
     callers: AbortSignal,
   ): Promise<Answered & { response: Response }> {
@@ -177,7 +185,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
         const step = challenge && protocol.stepFor(response.status, challenge, credential)
         if (!challenge || !step || taken.size === maxSteps || taken.has(`${step} ${challenge.level}`)) return answer
         taken.add(`${step} ${challenge.level}`)
-        const next = await steps.take(step, challenge, { url, credential, owner, signal })
+        const next = await steps.take(step, challenge, { url, credential, owner, signal, beforeAsking })
         if (!next) return answer
         discard(response)
         credential = next
@@ -185,11 +193,11 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     })
   }
 
-  async function signInAs(owner: string, request: SignInRequest): Promise<AuthClaims> {
+  async function signInAs({ owner, beforeAsking }: Acting, request: SignInRequest): Promise<AuthClaims> {
     const { authServer, scope = 'openid', signal = new AbortController().signal } = request
     const { claims } = await tellAsked<Answered & { claims: AuthClaims }>(tell, { route: 'sign-in' }, () =>
       work.run(owner, signal, async (ending) => {
-        const token = await steps.askForOwn({ authServer, scope, owner, signal: ending })
+        const token = await steps.askForOwn({ authServer, scope, owner, signal: ending, beforeAsking })
         const claims = await protocol.verifyOwn(token)
         ending.throwIfAborted()
         return { claims }
@@ -214,9 +222,9 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     id,
     metadata,
     redirect: complete && redirect,
-    actionsFor: (owner) => ({
-      fetch: (input, init) => fetchAs(owner, input, init),
-      signIn: (request) => signInAs(owner, request),
+    actionsFor: (owner, beforeAsking = () => undefined) => ({
+      fetch: (input, init) => fetchAs({ owner, beforeAsking }, input, init),
+      signIn: (request) => signInAs({ owner, beforeAsking }, request),
       tokens: () => held.list(owner),
     }),
     async forget(owner, resource) {

@@ -29,25 +29,36 @@ export type AgentErrorCode =
   /** The session was forgotten while the request ran: its person signed out. */
   | 'session_forgotten'
 
+interface AgentErrorOptions {
+  error?: string | undefined
+  url?: string | undefined
+  authServer?: string
+  retryAfter?: number | undefined
+  cause?: unknown
+}
+
 /** A request that could not be authorized. `code` is ours and stable, `error` is what the auth server said, where it said something. */
 export class AgentError extends Error {
-  readonly code: AgentErrorCode
-  readonly error: string | undefined
+  declare readonly code: AgentErrorCode
+  declare readonly error: string | undefined
   /** Where a person decides, with `consent_required`. */
-  readonly url: string | undefined
+  declare readonly url: string | undefined
   /** The auth server that was refused, with `auth_server_refused`. */
-  readonly authServer: string | undefined
+  declare readonly authServer: string | undefined
+  /** Seconds after which to ask again, where the auth server had too much to do, or the agent asked it too often. */
+  declare readonly retryAfter: number | undefined
 
   constructor(
     code: AgentErrorCode,
     message: string,
-    options: { error?: string | undefined; url?: string | undefined; authServer?: string; cause?: unknown } = {},
+    { cause, error, url, authServer, retryAfter }: AgentErrorOptions = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(message, cause === undefined ? undefined : { cause })
     this.name = 'AgentError'
     this.code = code
-    this.error = options.error
-    this.url = options.url
-    this.authServer = options.authServer
+    this.error = error
+    this.url = url
+    this.authServer = authServer
+    this.retryAfter = retryAfter
   }
 }

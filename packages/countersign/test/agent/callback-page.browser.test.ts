@@ -6,7 +6,7 @@ import { takeScreenshot } from '../../../server/test/screenshot.js'
 import { violations } from '../../../server/test/violations.js'
 import { callbackPage } from '../../src/agent/callback-page.js'
 
-type Options = Omit<Parameters<typeof callbackPage>[1], 'request'>
+type Options = Omit<Parameters<typeof callbackPage>[1], 'language'>
 
 const plain: Options = { id: 'https://calendar.example', about: { name: 'Calendar helper' } }
 const long = { name: 'A calendar helper whose name takes up all of the sixty places' }
@@ -32,7 +32,9 @@ describe.skipIf(!hasChromium())('the page after a consent, in Chromium', () => {
     const site = await listenOnLoopback()
     onTestFinished(() => site.close())
     const [outcome] = state.split('.') as ['allowed']
-    site.serve((request) => callbackPage(outcome, { ...(states[state] as Options), request }))
+    site.serve(({ headers }) =>
+      callbackPage(outcome, { ...(states[state] as Options), language: headers.get('accept-language') }),
+    )
     const context = await browser.newContext({ locale: language, viewport: { width: 800, height: 600 }, bypassCSP })
     onTestFinished(() => context.close())
     const page = await context.newPage()

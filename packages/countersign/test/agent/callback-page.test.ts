@@ -4,15 +4,8 @@ import { callbackPage } from '../../src/agent/callback-page.js'
 const id = 'https://calendar.example'
 const outcomes = ['allowed', 'denied', 'failed', 'refused'] as const
 
-function open(
-  outcome: (typeof outcomes)[number],
-  { language, ...options }: Partial<Parameters<typeof callbackPage>[1]> & { language?: string } = {},
-): Response {
-  const request = new Request(
-    `${id}/callback`,
-    language === undefined ? {} : { headers: { 'accept-language': language } },
-  )
-  return callbackPage(outcome, { id, about: { name: 'Calendar helper' }, request, ...options })
+function open(outcome: (typeof outcomes)[number], options: Partial<Parameters<typeof callbackPage>[1]> = {}): Response {
+  return callbackPage(outcome, { id, about: { name: 'Calendar helper' }, language: null, ...options })
 }
 
 /** What a page says, without its tags and style. */

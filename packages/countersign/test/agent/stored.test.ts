@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { type AgentStore, createAgent, memoryStore } from 'countersign/agent'
+import { type AgentError, type AgentStore, createAgent, memoryStore } from 'countersign/agent'
 import { fileStore } from 'countersign/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { agentSigner, ended, ids, openStage, type Stage } from './stage.js'
@@ -348,6 +348,23 @@ it('an agent that can ask nobody says at once where a person decides; once they 
   expect(await (await agent.fetch(data)).text()).toBe('data')
   await agent.forget()
   await expect(agent.fetch(data)).rejects.toMatchObject({ code: 'consent_required' })
+})
+
+it('L12: processes of an agent that can ask nobody show one person one page, whichever they come to', async () => {
+  const store = newStore()
+  const stages = [1, 2].map(() => openStage({ store, onConsent: undefined }))
+  const urls = new Set<string>()
+  for (const { agent } of [...stages, ...stages, ...stages]) {
+    const { url = 'none' } = await agent
+      .for('s1')
+      .fetch(data)
+      .catch((error: AgentError) => error)
+    urls.add(url)
+    // Longer than a process is quiet that waits.
+    for (const { clock } of stages) clock.now += 9
+  }
+  expect([...urls]).toEqual([expect.stringContaining('request_token=')])
+  expect(stages.map(({ forms }) => forms().length)).toEqual([1, 0])
 })
 
 it('what is held can be listed, and dropped for one resource', async () => {

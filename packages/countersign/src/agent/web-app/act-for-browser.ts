@@ -5,6 +5,8 @@ export interface BrowserActs {
   actions: AgentActions
   /** Whether an error came from these actions, and says where the person of this browser decides. */
   isAsking: (error: unknown) => error is AgentError & { url: string }
+  /** Whether an error came from these actions, and says when to try again. */
+  isBusy: (error: unknown) => error is AgentError & { retryAfter: number }
 }
 
 /**
@@ -15,6 +17,7 @@ export interface BrowserActs {
 export function actForBrowser(findActions: () => Promise<AgentActions>, onAsk: (url: string) => void): BrowserActs {
   // Those of another agent in the same handler are not this person's to answer.
   const asking = new Set<unknown>()
+  const busy = new Set<unknown>()
   let found: Promise<AgentActions> | undefined
 
   async function act<T>(action: (actions: AgentActions) => Promise<T>): Promise<T> {
@@ -27,6 +30,7 @@ export function actForBrowser(findActions: () => Promise<AgentActions>, onAsk: (
         if (!asking.has(error)) onAsk(error.url)
         asking.add(error)
       }
+      if (error instanceof AgentError && error.retryAfter !== undefined) busy.add(error)
       throw error
     }
   }
@@ -38,5 +42,6 @@ export function actForBrowser(findActions: () => Promise<AgentActions>, onAsk: (
       tokens: () => act((actions) => actions.tokens()),
     },
     isAsking: (error): error is AgentError & { url: string } => asking.has(error),
+    isBusy: (error): error is AgentError & { retryAfter: number } => busy.has(error),
   }
 }

@@ -1,4 +1,5 @@
 import { januaryAgent } from '../../editions/january/january-agent.js'
+import { AgentError } from '../../lib/agent-error.js'
 import { systemClock } from '../../lib/clock.js'
 import { jsonResponse } from '../../lib/json-response.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
@@ -7,14 +8,16 @@ import { documentUrl } from '../../protocol/document-type.js'
 import { type AgentActions, sharedAgentOptions } from '../agent-options.js'
 import type { CallbackOutcome } from '../callback-messages.js'
 import { callbackPage } from '../callback-page.js'
-import { createWebAgent, type WebAgent, type WebAgentOptions } from '../create-web-agent.js'
+import { createVisitedAgent, type WebAgent, type WebAgentOptions } from '../create-web-agent.js'
 import { memoryStore } from '../memory-store.js'
 import { ownRecords } from '../own-records.js'
 import { actForBrowser } from './act-for-browser.js'
 import { createBrowserSessions } from './browser-sessions.js'
+import { createFirstVisits, type FirstVisits } from './first-visit.js'
 import { createOwnCookies } from './own-cookies.js'
 import { privatePage } from './page-head.js'
-import { isFromOwnPage, isNavigation, redirect, refuseForeign, refuseVisit, type Visit } from './visit.js'
+import { isFromOwnPage, isNavigation, isRead, redirect, refuseForeign, refuseVisit, type Visit } from './visit.js'
+import { busyPage, describeNoCookies } from './visit-pages.js'
 import { createWayBack, type WayBack } from './way-back.js'
 
 /** What the agent of a web app is made of; `R` is a request of its framework. */
@@ -72,13 +75,22 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
   const records = ownRecords(store, { agent: id, edition: edition.name })
   const forget = (session: string) => agent.forget(session)
   const sessions = createBrowserSessions({ store, records, cookies, lifetime: sessionTime, forget, now })
-  const agent = createWebAgent({
+  const { agent, actionsFor } = createVisitedAgent({
     ...given,
     store: sessionOf ? store : sessions.store,
-    sessionOf: (request) => sessionIn(visits.get(request) as R, cookiesOf(request)),
-    callbackResponse: (...answer) => answerCallback({ ...given, home, wayBack }, ...answer),
+    sessionOf: (request) =>
+      sessionOf ? sessionOf(visits.get(request) as R) : sessions.findForAnswer(cookiesOf(request)),
+    callbackResponse: (...answer) => answerCallback(ways, ...answer),
   })
   const wayBack = createWayBack({ cookies, origin, home, callbackPath })
+  const firstVisits = createFirstVisits({ cookies, wayBack, redirectUri })
+  const ways = {
+    ...given,
+    home,
+    wayBack,
+    firstVisits,
+    renew: (header: string | undefined) => (sessionOf ? undefined : sessions.renew(header)),
+  }
   const ownUrls = [documentUrl(edition.documents.agent, id), agent.metadata.jwks_uri, redirectUri]
   const ownPaths = new Set(ownUrls.map((url) => new URL(url).pathname))
 
@@ -88,20 +100,35 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
 
   async function makePage<T>(visit: Visit<R>, make: (agent: AgentActions) => MaybePromise<T>) {
     let begun: string | undefined
+    let first: ReturnType<FirstVisits['send']> | undefined
     let isMade = false
     async function actionsOf(): Promise<AgentActions> {
-      const known = await sessionIn(visit.request, visit.header('cookie'))
-      if (known) return agent.for(known)
+      const cookieHeader = visit.header('cookie')
+      const known = await sessionIn(visit.request, cookieHeader)
+      if (known) return actionsFor(known, requireAsking)
       if (sessionOf) throw new TypeError('sessionOf gave no session: let people sign in before they come to this page')
       if (isMade) throw privatePage.tooLate()
-      begun = sessions.begin(visit.addCookie)
-      return agent.for(begun)
+      const brought = firstVisits.find(cookieHeader)
+      begun = brought === undefined ? undefined : await sessions.begin(brought, visit.addCookie)
+      // Without a session nothing is kept: what needs no person is done all the same.
+      return begun === undefined ? actionsFor('nobody', sendFirst) : actionsFor(begun, requireAsking)
+    }
+    /** HEAD comes from what looks at links: it begins nothing. */
+    function requireAsking(): void {
+      if (visit.method === 'HEAD') sendFirst()
+    }
+    function sendFirst(): never {
+      first ??= firstVisits.send(visit)
+      throw new AgentError('consent_required', 'This browser has not shown yet that it brings cookies back.', first)
+    }
+    function noteAsked(url: string): void {
+      if (visit.method !== 'HEAD') visit.addCookie(url === first?.url ? first.cookie : wayBack.remember(visit, url))
     }
     try {
-      return await makePageFor(visit, make, { origin, wayBack, actionsOf })
+      return await makePageFor(visit, make, { ...ways, origin, actionsOf, noteAsked })
     } finally {
       isMade = true
-      if (begun !== undefined) sessions.settle(begun)
+      if (begun !== undefined) sessions.settle(begun, visit.addCookie)
     }
   }
 
@@ -110,9 +137,13 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     origin,
     isOwnCookie: cookies.isOwn,
     isOwn: (target) => ownPaths.has(target.split('?', 1)[0] as string),
-    serve(request, own) {
+    async serve(request, own) {
       visits.set(request, own)
-      return agent.handler(request)
+      if (!firstVisits.isSent(request.url)) return agent.handler(request)
+      const cookieHeader = cookiesOf(request)
+      const brought = firstVisits.find(cookieHeader) ?? (await sessionIn(own, cookieHeader))
+      if (brought) return redirect(firstVisits.pageOf(request.url), [], isRead(request) ? 303 : 307)
+      return refuseWithoutCookies(ways, request)
     },
     makePage,
     async signOut(visit) {
@@ -124,45 +155,90 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
   }
 }
 
-interface PageTools {
+interface PageTools extends CallbackWays {
   origin: string
-  wayBack: WayBack
   /** The agent as it acts for the browser of this visit. */
   actionsOf: () => Promise<AgentActions>
+  /** Told where the person must decide, before the page hears of it. */
+  noteAsked: (url: string) => void
 }
 
 async function makePageFor<T>(
   visit: Visit<unknown>,
   make: (agent: AgentActions) => MaybePromise<T>,
-  { origin, wayBack, actionsOf }: PageTools,
+  { origin, actionsOf, noteAsked, ...ways }: PageTools,
 ): Promise<{ made: T } | { answer: Response }> {
   const refusal = refuseVisit(visit, origin)
   if (refusal) return { answer: refusal }
-  const { actions, isAsking } = actForBrowser(actionsOf, (url) => visit.addCookie(wayBack.remember(visit, url)))
+  const { actions, isAsking, isBusy } = actForBrowser(actionsOf, noteAsked)
   try {
     return { made: await make(actions) }
   } catch (error) {
-    if (!isAsking(error)) throw error
-    return { answer: isNavigation(visit) ? redirect(error.url) : tellScript(error.url) }
+    if (isAsking(error)) return { answer: leadTo(error.url, visit, ways) }
+    if (isBusy(error)) return { answer: tellBusy(error.retryAfter, visit, ways) }
+    throw error
   }
 }
 
 interface CallbackWays extends Pick<WebAgentOptions, 'id' | 'about' | 'callbackResponse'> {
   home: string
   wayBack: WayBack
+  firstVisits: FirstVisits
+  /** The new cookie of a session that was made here. */
+  renew: (cookieHeader: string | undefined) => MaybePromise<string | undefined>
+}
+
+/** To where its person decides, or to where a browser shows its cookies, which comes back with what it sent. */
+function leadTo(url: string, visit: Visit<unknown>, { firstVisits, wayBack }: CallbackWays): Response {
+  if (visit.method === 'HEAD') return new Response(null, { status: 401, headers: { 'cache-control': 'no-store' } })
+  if (!firstVisits.isSent(url)) return isNavigation(visit) ? redirect(url) : tellScript(url)
+  const comesBack = firstVisits.pageOf(url) === wayBack.within(visit.target)
+  return redirect(url, [], isRead(visit) || !comesBack ? 303 : 307)
+}
+
+/** What an auth server has no room for is over in a while. */
+function tellBusy(retryAfter: number, visit: Visit<unknown>, { id, about, wayBack }: CallbackWays): Response {
+  const headers = { 'cache-control': 'no-store', 'retry-after': String(retryAfter) }
+  if (!isNavigation(visit)) return jsonResponse(503, { error: 'busy', retry_after: retryAfter }, headers)
+  const back = isRead(visit) ? wayBack.within(visit.target) : wayBack.within(visit.header('referer') ?? null)
+  return busyPage({ id, about, language: visit.header('accept-language') ?? null, back }, retryAfter)
+}
+
+function refuseWithoutCookies(
+  { id, about, callbackResponse, firstVisits }: CallbackWays,
+  request: Request,
+): MaybePromise<Response> {
+  const language = request.headers.get('accept-language')
+  const detail = describeNoCookies(language)
+  const isPage = isNavigation({ header: (name) => request.headers.get(name) ?? undefined })
+  if (!isPage) return jsonResponse(400, { error: 'cookies_required' }, { 'cache-control': 'no-store' })
+  if (callbackResponse) return callbackResponse('refused', detail, request)
+  return callbackPage('refused', { id, about, language, detail, back: firstVisits.pageOf(request.url) })
 }
 
 /** Leads who allowed something back to where they were; tells everybody else what happened. */
-function answerCallback(
-  { id, about, callbackResponse, home, wayBack }: CallbackWays,
+async function answerCallback(
+  { id, about, callbackResponse, home, wayBack, firstVisits, renew }: CallbackWays,
   outcome: CallbackOutcome,
   detail: string | undefined,
   request: Request,
-): MaybePromise<Response> {
-  const back = wayBack.find(request.url, cookiesOf(request))
-  if (outcome === 'allowed') return redirect(back, [wayBack.forget(request.url)])
+): Promise<Response> {
+  const cookieHeader = cookiesOf(request)
+  const back = wayBack.find(request.url, cookieHeader)
+  if (outcome === 'allowed') {
+    // Whoever put a session into this browser before knows it no longer.
+    const renewed = await renew(cookieHeader)
+    const cookies = renewed === undefined ? [] : [renewed, firstVisits.end]
+    return redirect(back, [wayBack.forget(request.url), ...cookies])
+  }
   if (callbackResponse) return callbackResponse(outcome, detail, request)
-  return callbackPage(outcome, { id, about, request, detail, back: outcome === 'failed' ? back : home })
+  return callbackPage(outcome, {
+    id,
+    about,
+    language: request.headers.get('accept-language'),
+    detail,
+    back: outcome === 'failed' ? back : home,
+  })
 }
 
 function cookiesOf(request: Request): string | undefined {

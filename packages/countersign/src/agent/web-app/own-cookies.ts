@@ -2,6 +2,8 @@
 export interface OwnCookies {
   /** The one of the session; those of others begin with it. */
   readonly name: string
+  /** That of a first visit. */
+  readonly visit: string
   /** @param age seconds; absent: until the browser is closed */
   write(name: string, value: string, age?: number): string
   /** Whether a line `Set-Cookie` is of one of these. */
@@ -15,11 +17,13 @@ export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
   const attributes = `; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
   // Cookies know nothing of ports.
   const name = isSecure ? `__Host-agent${path}` : `agent-${port}${path}`
+  const visit = `${name}-visit`
   return {
     name,
+    visit,
     isOwn(line) {
       const given = line.split(/[;=]/, 1)[0]?.trim() ?? ''
-      return given === name || given.startsWith(`${name}-back-`)
+      return given === name || given === visit || given.startsWith(`${name}-back-`)
     },
     write: (its, value, age) => `${its}=${value}${attributes}${age === undefined ? '' : `; Max-Age=${age}`}`,
   }

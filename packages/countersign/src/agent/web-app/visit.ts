@@ -1,4 +1,5 @@
 import { keptNowhere } from '../../protocol/private-answer.js'
+import { looksAhead } from '../looks-ahead.js'
 
 /** One request of a browser, as its framework has it; `R` is the framework's own. */
 export interface Visit<R> {
@@ -11,12 +12,12 @@ export interface Visit<R> {
   addCookie: (cookie: string) => void
 }
 
-export function isRead({ method }: Visit<unknown>): boolean {
+export function isRead({ method }: Pick<Visit<unknown>, 'method'>): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
 /** Whether a browser goes to the page: neither a script nor another page asks for it. */
-export function isNavigation({ header }: Visit<unknown>): boolean {
+export function isNavigation({ header }: Pick<Visit<unknown>, 'header'>): boolean {
   return (header('sec-fetch-dest') ?? 'document') === 'document'
 }
 
@@ -29,8 +30,7 @@ export function isFromOwnPage({ header }: Visit<unknown>, origin: string): boole
 /** The answer to what no person asked for on a page of the app; undefined: it may go on. */
 export function refuseVisit(visit: Visit<unknown>, origin: string): Response | undefined {
   // Nobody is asked for what a browser only loads ahead.
-  if (/\b(?:prefetch|preview)\b/i.test(visit.header('sec-purpose') ?? ''))
-    return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
+  if (looksAhead(visit.header)) return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
   // Browsers send no cookie of ours with what other sites load, and keep none of its answer.
   const isLoadedElsewhere = visit.header('sec-fetch-site') === 'cross-site' && !isNavigation(visit)
   if (isLoadedElsewhere) return refuseForeign()
@@ -42,9 +42,9 @@ export function refuseForeign(): Response {
   return new Response(why, { status: 403, headers: { 'cache-control': 'no-store' } })
 }
 
-/** Leads a browser on, by GET, whatever it sent. */
-export function redirect(location: string, cookies: readonly string[] = []): Response {
+/** Leads a browser on: by GET, whatever it sent (303), or with all that it sent (307). */
+export function redirect(location: string, cookies: readonly string[] = [], status: 303 | 307 = 303): Response {
   const headers = new Headers({ location, 'cache-control': keptNowhere })
   for (const each of cookies) headers.append('set-cookie', each)
-  return new Response(null, { status: 303, headers })
+  return new Response(null, { status, headers })
 }

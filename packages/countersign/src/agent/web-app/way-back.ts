@@ -3,6 +3,10 @@ import { isNavigation, isRead, type Visit } from './visit.js'
 
 /** Where a browser was when its person had to decide: in a cookie for each consent, so that each tab comes back to its page. */
 export interface WayBack {
+  /** What a visit asks for, as a path with its query; empty for a long one. */
+  pageOf(visit: Visit<unknown>): string
+  /** A page of the app's own, whatever is given. */
+  within(path: string | null): string
   /** The cookie that remembers the page of a visit until the consent at `url` is answered. */
   remember(visit: Visit<unknown>, url: string): string
   /** Where to go after the callback at `url`: an address of the app's own, whatever the cookies say. */
@@ -23,8 +27,8 @@ export interface WayBackOptions {
 /** Seconds for which it is remembered: a person may take as long to decide. */
 const longestConsent = 3 * 3600
 
-/** Characters of a path; the way back of a longer one is home. */
-const longestPath = 2000
+/** Characters of a path in a cookie, and in an address; the way back of a longer one is home. */
+const longest = { cookie: 2000, address: 6000 }
 
 /** @throws TypeError for a home that is no path of the app's own */
 export function createWayBack({ cookies, origin, home, callbackPath }: WayBackOptions): WayBack {
@@ -45,14 +49,20 @@ export function createWayBack({ cookies, origin, home, callbackPath }: WayBackOp
     return `${cookies.name}-back-${state.replaceAll(/[^\w-]/g, '').slice(0, 16)}`
   }
 
+  function shorten(from: string | undefined, most: number): string {
+    const { pathname, search } = new URL(resolve(from))
+    const path = pathname + search
+    return encodeURIComponent(path).length > most ? '' : path
+  }
+
   return {
     remember(visit, url) {
       // What was posted is not sent again: the person comes back to the form.
       const from = isRead(visit) && isNavigation(visit) ? visit.target : visit.header('referer')
-      const { pathname, search } = new URL(resolve(from))
-      const value = encodeURIComponent(pathname + search)
-      return cookies.write(nameFor(url), value.length > longestPath ? '' : value, longestConsent)
+      return cookies.write(nameFor(url), encodeURIComponent(shorten(from, longest.cookie)), longestConsent)
     },
+    pageOf: (visit) => shorten(visit.target, longest.address),
+    within: (path) => resolve(path || undefined),
     find: (url, header) => resolve(decode(readCookie(header, nameFor(url)) ?? '') || undefined),
     forget: (url) => cookies.write(nameFor(url), '', 0),
   }

@@ -1,4 +1,5 @@
 import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
+import { preciseClock } from '../../lib/clock.js'
 import { pause } from '../../lib/pause.js'
 import type {
   AgentTools,
@@ -43,7 +44,7 @@ export type ConsentMatch =
   | { matched: true; answer: CallbackAnswer; finished: Promise<ConsentEnd> }
   | { matched: false; problem: CallbackProblem }
 
-export interface PendingConsentsOptions extends Pick<AgentTools, 'consents' | 'now' | 'heldSince'> {
+export interface PendingConsentsOptions extends Pick<AgentTools, 'consents' | 'now' | 'heldSince' | 'canAsk'> {
   /** Gets and keeps the token that an answer stands for. */
   redeem: (consent: PendingConsent, answer: CallbackAnswer, owner: string) => Promise<HeldToken>
 }
@@ -99,6 +100,8 @@ const seconds = {
   exchange: 20,
   /** Until what a process wrote is seen by all. */
   settle: 2,
+  /** In which what another process began is shown as well: the auth server leads on who decided it meanwhile. */
+  shown: 60,
   /** That others are told how a consent ended. */
   ended: 60,
 }
@@ -118,7 +121,13 @@ interface Waiting {
 }
 
 /** Creates the consents that wait for their callback. */
-export function createPendingConsents({ consents, now, heldSince, redeem }: PendingConsentsOptions): PendingConsents {
+export function createPendingConsents({
+  consents,
+  now,
+  heldSince,
+  canAsk,
+  redeem,
+}: PendingConsentsOptions): PendingConsents {
   const waiting = new Map<string, Waiting>()
   /** Whose the consents are that were begun here, and their ways, by their states: their callbacks are heard. */
   const ways = new Map<string, { owner: string; way: OpenConsent }>()
@@ -268,7 +277,9 @@ export function createPendingConsents({ consents, now, heldSince, redeem }: Pend
       // Of one that a process began which has ended nobody knows whether it was decided since.
       const way = ways.get(consent.state)?.way
       if (way) return { consent, way }
-      return consents.isShared && (await isAlive(owner, consent.id)) ? { consent, way } : undefined
+      // Nobody waits for one that is only shown: each of several processes would begin another.
+      const isNew = !canAsk && Math.abs(preciseClock() - consent.begunAt) < seconds.shown
+      return consents.isShared && (isNew || (await isAlive(owner, consent.id))) ? { consent, way } : undefined
     },
 
     async begin(consent, owner, way) {

@@ -274,9 +274,19 @@ async function postForm(
   throw new AgentError(
     'token_request_failed',
     `The auth server answered ${response.status} ${error ?? ''}${inWords(body?.error_description)}`.trim(),
-    { error },
+    { error, retryAfter: retryAfterOf(response) },
   )
 }
+
+/** Seconds, where nothing else is wrong than that it is too much: at least one, and at most a day. */
+function retryAfterOf({ status, headers }: Response): number | undefined {
+  if (status !== 429 && status !== 503) return undefined
+  const said = headers.get('retry-after') ?? ''
+  return /^\d+$/.test(said) ? Math.min(Math.max(Number(said), 1), 86_400) : usualPause
+}
+
+/** Seconds before a server is asked again that had too much to do, and did not say how long. */
+const usualPause = 60
 
 function refusal(error: string, description: unknown): AgentError {
   const why = inWords(description) || '.'

@@ -41,6 +41,7 @@ function openPending(): PendingConsents {
   return createPendingConsents({
     consents: openConsents(),
     now: () => 0,
+    canAsk: true,
     heldSince: async () => undefined,
     redeem: async () => token,
   })
