@@ -68,6 +68,21 @@ describe('an API that needs a person', () => {
     expect(await stopped.stop('SIGINT')).toMatchObject({ status: 130, stdout: '' })
   })
 
+  it('has one page for two commands: the other says that it waits for it, without a part of its own --max-time', async () => {
+    const { start } = await newAgent()
+    const shown: string[] = []
+    const person = (url: string) => void shown.push(url)
+    const first = start(['fetch', `${parties.api}/data-auth`], { person })
+    await first.seen(/Waiting for you/)
+    const second = start(['fetch', '-m', '3', `${parties.api}/data-auth`], { person })
+    await second.seen(/Another program of this agent asks you already/)
+    await new Promise((soon) => setTimeout(soon, 3500))
+    expect(new Set(shown).size).toBe(1)
+    decidesAt('grant').decide(shown[0] ?? '')
+    const ends = await Promise.all([first.finished, second.finished])
+    expect(ends.map(({ status }) => status)).toEqual([0, 0])
+  })
+
   it.each([
     ['with --no-consent', ['--no-consent'], { person: () => undefined }],
     ['where standard error is no terminal', [], {}],

@@ -114,7 +114,7 @@ export const tools: readonly CommandRow[] = [
       {
         flags: '--consent-timeout <seconds>',
         description:
-          'how long to wait for the person; default: 1800. The terminal counts down what the auth server gives them, which they can prolong',
+          'how long to wait for the person; default: 1800. The terminal counts down what the auth server gives them, which they can prolong, or this time if it is shorter',
       },
       agent,
       allowNetwork,

@@ -32,6 +32,14 @@ export function createDeadline(seconds: number | undefined): Deadline {
     left -= performance.now() - since
   }
 
+  function beginAsking(): void {
+    if (++asked === 1) halt()
+  }
+
+  function endAsking(): void {
+    if (--asked === 0) run()
+  }
+
   run()
   return {
     signal: abort.signal,
@@ -45,15 +53,20 @@ export function createDeadline(seconds: number | undefined): Deadline {
         return {
           redirectUri: opened.redirectUri,
           ask(consent) {
-            if (!isAsked && ++asked === 1) halt()
+            if (!isAsked) beginAsking()
             isAsked = true
             return opened.ask(consent)
           },
           close() {
             opened.close()
-            if (isAsked && --asked === 0) run()
+            if (isAsked) endAsking()
           },
         }
+      },
+      tellElsewhere(consent) {
+        beginAsking()
+        consent.signal.addEventListener('abort', endAsking, { once: true })
+        way.tellElsewhere?.(consent)
       },
     }),
   }

@@ -1,4 +1,4 @@
-import type { OpenConsent } from '../editions/agent-protocol.js'
+import type { ConsentRequest, OpenConsent } from '../editions/agent-protocol.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /**
@@ -16,4 +16,9 @@ export interface ConsentWay {
    * @param answer takes what the browser brings back, and gives the page it is shown
    */
   open(answer: (request: Request) => Promise<Response>): MaybePromise<OpenConsent>
+  /**
+   * Says that another process of the agent asks the person already, on its page at `url`, and that this one waits for what they
+   * decide there, until the signal aborts. Absent: nobody is told.
+   */
+  tellElsewhere?(consent: ConsentRequest): void
 }

@@ -99,6 +99,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     send: sendSigned,
     canAsk,
     openConsent: (owner) => way.open(owner, takeAnswer),
+    tellElsewhere: (consent) => way.tellElsewhere(consent),
     consents: keptConsents(records, now),
     keep: (token, owner, signal) => held.add(owner, token, signal),
     heldSince: ({ resource, scope = '' }, owner, since) =>

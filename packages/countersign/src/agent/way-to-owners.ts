@@ -5,6 +5,8 @@ import type { ConsentWay } from './consent-way.js'
 /** How people are asked, by owner, and where they come back to. */
 export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri'> {
   open(owner: string, answer: (request: Request) => Promise<Response>): MaybePromise<OpenConsent>
+  /** Says that another process asks. */
+  tellElsewhere(consent: ConsentRequest): void
 }
 
 /** People are asked by a function, and come back to what the agent's handler serves all the time. */
@@ -18,6 +20,8 @@ export function askBy(
     canAsk: onConsent !== undefined,
     redirectUri,
     open: (owner) => ({ redirectUri, ask: (consent) => onConsent?.(consent, owner), close: () => undefined }),
+    // It asks where it is called: a second page for one decision would only confuse.
+    tellElsewhere: () => undefined,
   }
 }
 
@@ -26,5 +30,10 @@ export function askThrough(way: ConsentWay): WayToOwners {
   if (typeof way?.open !== 'function')
     throw new TypeError('consent must be a way to ask a person, such as loopbackConsent() of countersign/node')
   const { canAsk, redirectUri } = way
-  return { canAsk, redirectUri, open: (_owner, answer) => way.open(answer) }
+  return {
+    canAsk,
+    redirectUri,
+    open: (_owner, answer) => way.open(answer),
+    tellElsewhere: (consent) => way.tellElsewhere?.(consent),
+  }
 }

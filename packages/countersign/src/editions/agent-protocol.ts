@@ -63,7 +63,10 @@ export interface ConsentRequest {
   scope: string | undefined
   /** The same, in the words of the resource. */
   permissions: readonly AskedPermission[]
-  /** Until when the auth server keeps the request open, unless the person asks it for more time. Unix seconds. */
+  /**
+   * Until when there is time: that which the auth server gives at first, and which the person can prolong there, or the agent's
+   * `consentTimeout` where that ends before. Unix seconds.
+   */
   expiresAt: number
   /** Aborts when the request that needs the consent is given up. */
   signal: AbortSignal
@@ -180,6 +183,8 @@ export interface AgentTools extends IdentifierOptions {
   canAsk: boolean
   /** Opens the way to the person behind an owner, before an auth server is asked. */
   openConsent: (owner: string) => MaybePromise<OpenConsent>
+  /** Says that another process asks the person, and where, until the signal aborts. */
+  tellElsewhere: (consent: ConsentRequest) => void
   /** Where consents are kept until a person has decided. */
   consents: KeptConsents
   /**

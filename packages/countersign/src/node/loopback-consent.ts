@@ -77,7 +77,10 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
         async ask(consent) {
           if (onConsent) return onConsent(consent)
           asked = consent
-          display.begin(consent, consentLines(consent, { port, isOpened, env, isPasted: paste }))
+          display.begin(
+            consent,
+            consentLines(consent, { port, env, page: isOpened ? 'opens' : 'is here', isPasted: paste }),
+          )
           if (isOpened) openBrowser(listener.leadTo(consent.url))
           if (!paste) return undefined
           // One after the other: there is one keyboard.
@@ -92,6 +95,11 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
           if (asked) display.end(asked)
         },
       }
+    },
+    tellElsewhere(consent) {
+      if (onConsent || !isThere) return
+      const { port } = new URL(new URL(consent.url).searchParams.get('redirect_uri') ?? '')
+      display.begin(consent, consentLines(consent, { port: Number(port), env, page: 'elsewhere', isPasted: false }))
     },
   }
 }

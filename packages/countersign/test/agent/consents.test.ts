@@ -51,6 +51,12 @@ describe('a consent', () => {
     expect(signal.aborted).toBe(false)
   })
 
+  it('is said to end when the agent gives up, where that is before', async () => {
+    const { stage, consent } = await waiting({ consentTimeout: 5 })
+    expect(consent.expiresAt).toBe(stage.clock.now + 5)
+    void stage.agent.forget('s1')
+  })
+
   it.each([
     ['7 s', 7, 7],
     ['nothing', undefined, 600],

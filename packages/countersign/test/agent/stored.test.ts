@@ -99,7 +99,7 @@ describe('after a restart', () => {
     expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['code'])
   })
 
-  it('the next request asks anew, since nobody knows what became of the page before; that one works too', async () => {
+  it('the next request asks anew, since nobody knows what became of the page before; that one ends the wait, too', async () => {
     const store = newStore()
     const first = openStage({ store })
     void fetchIn(first)
@@ -110,9 +110,8 @@ describe('after a restart', () => {
     await untilAsked(stage)
     expect(stage.asked[0]?.url).not.toBe(first.asked[0]?.url)
     expect(await stage.answer(first.asked[0] ?? expect.fail())).toContain('data-state="allowed"')
-    expect(await fetchIn(stage), 'it has what it needs').toBe('data')
-    await stage.answer(stage.asked[0] ?? expect.fail())
-    expect(await end).toBe('data')
+    expect(await end, 'it has what it needs').toBe('data')
+    expect(await stage.answer(stage.asked[0] ?? expect.fail())).toContain('Nothing here waits')
   })
 
   it.each<[string, () => AgentStore]>([
@@ -174,6 +173,16 @@ describe('after a restart', () => {
   })
 })
 
+/** Both wait for the person, whom the first one asks. */
+async function waitingBoth(stages: readonly [Stage, Stage]): Promise<[Promise<string>, Promise<string>]> {
+  const first = fetchIn(stages[0])
+  await untilAsked(stages[0])
+  const second = fetchIn(stages[1])
+  await new Promise((soon) => setTimeout(soon, 100))
+  expect(stages[1].asked).toEqual([])
+  return [first, second]
+}
+
 describe('two processes on one store', () => {
   it('show the person one page, and both get their answer (L05)', async () => {
     const store = newStore()
@@ -194,10 +203,7 @@ describe('two processes on one store', () => {
   it('both hear that the person said no', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store })] as const
-    const first = fetchIn(stages[0])
-    await untilAsked(stages[0])
-    const second = fetchIn(stages[1])
-    await new Promise((soon) => setTimeout(soon, 100))
+    const [first, second] = await waitingBoth(stages)
     await stages[0].answer(stages[0].asked[0] ?? expect.fail(), { error: 'access_denied' })
     expect(await Promise.all([first, second])).toEqual(['access_denied', 'access_denied'])
     expect(stages[1].asked).toEqual([])
@@ -237,6 +243,34 @@ describe('two processes on one store', () => {
     await untilAsked(stage, 2)
     await stage.answer(stage.asked[1] ?? expect.fail())
     expect(await end).toBe('data')
+  })
+
+  it('one that gives up leaves the asking to the other, which waits as long as it is told to itself', async () => {
+    const store = newStore()
+    const stages = [openStage({ store, consentTimeout: 5 }), openStage({ store, consentTimeout: 1800 })] as const
+    stages[1].token.auth = () => ({ request_token: 'another request', expires_in: 600 })
+    const [first, second] = await waitingBoth(stages)
+    for (const { clock } of stages) clock.now += 6
+    expect(await first).toBe('consent_expired')
+    await untilAsked(stages[1])
+    expect(stages[1].asked[0]?.url).not.toBe(stages[0].asked[0]?.url)
+    expect(await stages[1].answer(stages[1].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
+    expect(await second).toBe('data')
+  })
+
+  it('the one that waits for the other’s page gives up by its own limit, and says so; the page is still good', async () => {
+    const store = newStore()
+    const stages = [openStage({ store }), openStage({ store, consentTimeout: 3 })] as const
+    const first = fetchIn(stages[0])
+    await untilAsked(stages[0])
+    const second = stages[1].agent.for('s1').fetch(data)
+    const end = second.catch(({ message }: Error) => message)
+    await new Promise((soon) => setTimeout(soon, 100))
+    for (const { clock } of stages) clock.now += 4
+    expect(await end).toBe('Nobody decided within 3 s.')
+    expect(stages[1].asked).toEqual([])
+    expect(await stages[0].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
+    expect(await first).toBe('data')
   })
 
   it('nobody is asked while a code is exchanged', async () => {

@@ -6,8 +6,8 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
-import { createAgent } from 'countersign/agent'
-import { type LoopbackConsentOptions, loopbackConsent } from 'countersign/node'
+import { type AgentOptions, createAgent } from 'countersign/agent'
+import { fileStore, type LoopbackConsentOptions, loopbackConsent } from 'countersign/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { agentSigner, ended, ids, openStage, type Stage, settled } from '../agent/stage.js'
 
@@ -38,7 +38,11 @@ interface Program {
 const environment = { USER: 'alice' }
 
 /** A program at a terminal, whose person has no browser there. */
-function startProgram(options: LoopbackConsentOptions = {}, screen = new Screen()): Program {
+function startProgram(
+  options: LoopbackConsentOptions = {},
+  screen = new Screen(),
+  agentOptions: Pick<AgentOptions, 'store' | 'consentTimeout'> = {},
+): Program {
   const stage = openStage()
   const { fetch } = createAgent({
     id: ids.agent,
@@ -47,6 +51,7 @@ function startProgram(options: LoopbackConsentOptions = {}, screen = new Screen(
     consent: loopbackConsent({ output: screen, env: environment, ...options }),
     fetch: stage.toPeers,
     now: () => stage.clock.now,
+    ...agentOptions,
   })
   return {
     stage,
@@ -352,6 +357,50 @@ it('two consents at one keyboard are pasted one after the other', async () => {
   await until(2)
   input.write(`${callback(second, { code: 'two' }).href}\n`)
   expect((await ends).toSorted()).toEqual(['/one', '/two'])
+})
+
+describe('two programs of one agent', () => {
+  /** The first asks; the second waits for the same. */
+  async function startTwo(consentTimeout?: number) {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-two-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const store = fileStore(folder)
+    const first = startProgram({}, new Screen(), { store, consentTimeout })
+    const ends = [ended(first.fetch(data))]
+    const url = await first.page()
+    const env = { SSH_CONNECTION: '192.0.2.1 50000 192.0.2.7 22' }
+    const second = startProgram({ env }, new Screen(), { store })
+    second.stage.token.auth = () => ({ request_token: 'another request', expires_in: 600 })
+    ends.push(ended(second.fetch(data)))
+    expect((await second.page()).href, 'the same page').toBe(url.href)
+    return { first, second, ends, url }
+  }
+
+  it('show one page: the second says that the first asks, and where the person decides', async () => {
+    const { first, second, ends, url } = await startTwo()
+    const { written } = second.screen
+    expect(written).toContain('Another program of this agent asks you already: decide on its page, which is')
+    expect(written).toContain(/It shows the code [0-9A-Z]{4}\./.exec(first.screen.written)?.[0] ?? 'a code')
+    const { port } = callback(url)
+    expect(written).toMatch(new RegExp(String.raw`ssh -N -L ${port}:127\.0\.0\.1:${port} `))
+    expect(second.screen.lines.at(-1)).toMatch(/^Waiting for you: \d+:\d\d left\.$/)
+    expect((await visit(callback(url))).text).toContain('data-state="allowed"')
+    expect(await Promise.all(ends)).toEqual(['data', 'data'])
+    expect(second.screen.lines.at(-1), 'the line that counts down is gone').toBe('')
+    expect(second.stage.forms()).toEqual([])
+  })
+
+  it('when the first gives up, the second asks with a page of its own', async () => {
+    const { first, second, ends, url } = await startTwo(5)
+    for (const { stage } of [first, second]) stage.clock.now += 6
+    expect(await ends[0]).toBe('consent_expired')
+    const pages = () => second.screen.lines.map((line) => line.trim()).filter((line) => line.startsWith('https://auth'))
+    for (let turn = 0; turn < 1000 && pages().length < 2; turn++) await new Promise((soon) => setTimeout(soon, 5))
+    const own = new URL(pages()[1] ?? '')
+    expect(callback(own).port).not.toBe(callback(url).port)
+    await visit(callback(own))
+    expect(await ends[1]).toBe('data')
+  })
 })
 
 it('options that cannot be meant are refused', () => {

@@ -49,6 +49,9 @@ export interface PendingConsentsOptions extends Pick<AgentTools, 'consents' | 'n
   redeem: (consent: PendingConsent, answer: CallbackAnswer, owner: string) => Promise<HeldToken>
 }
 
+/** How long a process waits for a person. */
+export type WaitLimit = Pick<PendingConsent, 'until' | 'patience'>
+
 /** A consent that somebody has begun; `way`: to the person, where that was here and nobody has decided. */
 export interface FoundConsent {
   consent: PendingConsent
@@ -68,8 +71,15 @@ export interface PendingConsents {
    * consent is then still pending; or when its time is up.
    */
   wait(consent: PendingConsent, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
-  /** Waits for what another process waits for; undefined: it does not any more, and nobody has decided. */
-  waitElsewhere(consent: PendingConsent, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
+  /**
+   * Waits for what another process waits for, and as long as this one likes; undefined: the other does not any more, and nobody
+   * has decided.
+   */
+  waitElsewhere(
+    consent: PendingConsent,
+    owner: string,
+    wait: { signal: AbortSignal; limit: WaitLimit },
+  ): Promise<HeldToken | undefined>
   /** Takes a consent back that nobody was asked for; false where somebody has decided it all the same. */
   drop(consent: PendingConsent, owner: string): Promise<boolean>
   /**
@@ -199,19 +209,20 @@ export function createPendingConsents({
       const { code, message, error } = there.ended
       throw new AgentError(code, message, { error })
     }
-    if (isSame && (isPending(there) || isExchanged(there))) return undefined
-    return (await heldSince(consent.need, owner, consent.begunAt)) ?? 'gone'
+    // Also from a page for the same need that was left behind before.
+    const held = await heldSince(consent.need, owner, consent.begunAt)
+    if (held) return held
+    return isSame && (isPending(there) || isExchanged(there)) ? undefined : 'gone'
   }
 
   /** Looks until another process has decided what becomes of a consent; undefined: nobody waits any more. */
   async function watch(
     consent: PendingConsent,
     owner: string,
-    signal: AbortSignal,
-    isStillWaited: () => Promise<boolean>,
+    { signal, limit, isStillWaited }: { signal: AbortSignal; limit: WaitLimit; isStillWaited: () => Promise<boolean> },
   ): Promise<HeldToken | undefined> {
     let goneSince: number | undefined
-    while (consent.until > now()) {
+    while (limit.until > now()) {
       signal.throwIfAborted()
       const outcome = await outcomeOf(consent, owner)
       if (typeof outcome === 'object') return outcome
@@ -221,7 +232,7 @@ export function createPendingConsents({
       } else if (!(await isStillWaited())) return undefined
       await pause(seconds.look * 1000, signal)
     }
-    throw tooLate(consent)
+    throw tooLate(limit)
   }
 
   async function finish(consent: PendingConsent, answer: CallbackAnswer, owner: string): Promise<ConsentEnd> {
@@ -315,7 +326,10 @@ export function createPendingConsents({
       try {
         if (!consents.isShared) return await local
         const stop = AbortSignal.any([signal, ended.signal])
-        return await Promise.race([local, watch(consent, owner, stop, async () => true)])
+        const watched = watch(consent, owner, { signal: stop, limit: consent, isStillWaited: async () => true })
+        const token = await Promise.race([local, watched])
+        if (token) await leave(consent, owner)
+        return token
       } catch (error) {
         if (error instanceof AgentError && error.code === 'consent_expired') await leave(consent, owner)
         throw error
@@ -331,8 +345,11 @@ export function createPendingConsents({
       }
     },
 
-    waitElsewhere: (consent, owner, signal) =>
-      watch(consent, owner, signal, async () => exchanging.has(consent.state) || isAlive(owner, consent.id)),
+    waitElsewhere: (consent, owner, wait) =>
+      watch(consent, owner, {
+        ...wait,
+        isStillWaited: async () => exchanging.has(consent.state) || isAlive(owner, consent.id),
+      }),
 
     async drop(consent, owner) {
       const held = waiting.get(consent.state)
@@ -381,7 +398,7 @@ function onlyStateless(own: readonly PendingConsent[]): PendingConsent | undefin
   return own.length === 1 && only?.stateOptional ? only : undefined
 }
 
-function tooLate({ patience }: PendingConsent): AgentError {
+function tooLate({ patience }: WaitLimit): AgentError {
   return new AgentError('consent_expired', `Nobody decided within ${patience} s.`)
 }
 

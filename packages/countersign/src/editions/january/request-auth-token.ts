@@ -11,7 +11,7 @@ import { parseScope } from '../../protocol/scope.js'
 import { confirmationJwk } from '../../tokens/confirmation-jwk.js'
 import { decodeToken } from '../../tokens/decode-token.js'
 import { requestCode } from '../../tokens/request-code.js'
-import type { AgentTools, HeldToken, TokenNeed } from '../agent-protocol.js'
+import type { AgentTools, ConsentRequest, HeldToken, TokenNeed } from '../agent-protocol.js'
 import { describeUnknownKey } from '../describe-unknown-key.js'
 import { describeScopes } from './describe-scopes.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
@@ -21,6 +21,7 @@ import {
   idOf,
   type PendingConsent,
   type PendingConsents,
+  type WaitLimit,
 } from './pending-consents.js'
 import { readAnswer } from './read-answer.js'
 import { sendAgain } from './send-again.js'
@@ -34,10 +35,22 @@ export interface Asking {
   signal: AbortSignal
 }
 
+/** Where the time that this process waits began, in Unix seconds. */
+type Waited = Asking & { began: number }
+
 export interface TokenRequester
   extends Pick<
     AgentTools,
-    'id' | 'discovery' | 'endpointOrigins' | 'consentTimeout' | 'now' | 'canAsk' | 'openConsent' | 'keep' | 'forOwner'
+    | 'id'
+    | 'discovery'
+    | 'endpointOrigins'
+    | 'consentTimeout'
+    | 'now'
+    | 'canAsk'
+    | 'openConsent'
+    | 'tellElsewhere'
+    | 'keep'
+    | 'forOwner'
   > {
   /** Sends a request as the agent. */
   send: (request: Request) => Promise<Response>
@@ -55,11 +68,12 @@ export async function requestAuthToken(
   asking: Asking,
 ): Promise<HeldToken> {
   const { owner, signal } = asking
+  const waited = { ...asking, began: requester.now() }
   for (let tries = 0; tries < mostTries; tries++) {
     const found = await pending.find(request, owner)
     const token = found
-      ? await waitFor(requester, pending, found, { ...asking, isNew: false })
-      : await beginAndWait(requester, pending, request, asking)
+      ? await waitFor(requester, pending, found, { ...waited, isNew: false })
+      : await beginAndWait(requester, pending, request, waited)
     if (token) return token
     signal.throwIfAborted()
   }
@@ -74,20 +88,20 @@ async function beginAndWait(
   requester: TokenRequester,
   pending: PendingConsents,
   request: TokenNeed,
-  asking: Asking,
+  waited: Waited,
 ): Promise<HeldToken | undefined> {
-  const { owner, signal } = asking
+  const { owner, signal, began } = waited
   const way = await requester.openConsent(owner)
   let isPending = false
   try {
-    const consent = await beginConsent(requester, request, { signal, redirectUri: way.redirectUri })
+    const consent = await beginConsent(requester, request, { signal, began, redirectUri: way.redirectUri })
     if ('jwt' in consent) {
       await requester.keep(consent, owner, signal)
       return consent
     }
     signal.throwIfAborted()
     isPending = await pending.begin(consent, owner, way)
-    return isPending ? await waitFor(requester, pending, { consent, way }, { ...asking, isNew: true }) : undefined
+    return isPending ? await waitFor(requester, pending, { consent, way }, { ...waited, isNew: true }) : undefined
   } finally {
     if (!isPending) way.close()
   }
@@ -97,7 +111,7 @@ async function beginAndWait(
 async function beginConsent(
   requester: TokenRequester,
   request: TokenNeed,
-  { signal, redirectUri }: { signal: AbortSignal; redirectUri: string },
+  { signal, began, redirectUri }: Omit<Waited, 'owner'> & { redirectUri: string },
 ): Promise<PendingConsent | HeldToken> {
   const metadata = await findAuthServer(requester, request.authServer)
   const { resource, authServer, resourceToken, scope } = request
@@ -116,9 +130,7 @@ async function beginConsent(
   }
   const expiresIn = typeof answer.expires_in === 'number' ? answer.expires_in : 600
   const state = serializeBase64url(platform.randomBytes(24))
-  const at = requester.now()
-  // The person may keep the request open longer than the agent was told.
-  const patience = requester.consentTimeout ?? Math.max(expiresIn, longestConsent)
+  const patience = patienceOf(requester, expiresIn)
   const need = { resource, authServer, scope }
   return {
     id: idOf(need),
@@ -129,8 +141,8 @@ async function beginConsent(
     url: consentUrl(metadata, { request_token: requestToken, redirect_uri: redirectUri, state }),
     code: await requestCode(requestToken),
     begunAt: preciseClock(),
-    askedUntil: Math.floor(at) + expiresIn,
-    until: at + patience,
+    askedUntil: Math.floor(requester.now()) + expiresIn,
+    until: began + patience,
     patience,
     issRequired: metadata.authorization_response_iss_parameter_supported === true,
     stateOptional: requester.stateOptional.includes(authServer),
@@ -143,18 +155,22 @@ async function beginConsent(
  * @throws AgentError `consent_required` where nobody can be asked
  */
 async function waitFor(
-  { canAsk, discovery }: TokenRequester,
+  requester: TokenRequester,
   pending: PendingConsents,
   { consent, way }: FoundConsent,
-  { owner, signal, isNew }: Asking & { isNew: boolean },
+  { owner, signal, began, isNew }: Waited & { isNew: boolean },
 ): Promise<HeldToken | undefined> {
-  const { url, code, need, askedUntil } = consent
+  const { canAsk } = requester
+  const { url, need, askedUntil } = consent
   // What somebody has decided is only waited for.
   if (!canAsk && consent.exchangedAt === undefined) {
     const why = `A person must decide at ${need.authServer}, and nobody can be asked.`
     throw new AgentError('consent_required', why, { url })
   }
-  if (!way) return pending.waitElsewhere(consent, owner, signal)
+  if (!way) {
+    const patience = patienceOf(requester, askedUntil - began)
+    return waitElsewhere(requester, pending, consent, { owner, signal, limit: { until: began + patience, patience } })
+  }
   const failed = new AbortController()
   const obtained = pending.wait(consent, owner, AbortSignal.any([signal, failed.signal]))
   const giveUp = async (error: unknown) => {
@@ -163,13 +179,47 @@ async function waitFor(
     if (await pending.drop(consent, owner)) failed.abort(error)
   }
   const ask = async () => {
-    const permissions = await describeScopes(discovery, need)
-    if (signal.aborted) return
-    const { authServer, resource, scope } = need
-    await way.ask({ url, code, authServer, resource, scope, permissions, expiresAt: askedUntil, signal })
+    const asked = await describe(requester, consent, { signal, until: consent.until })
+    if (!signal.aborted) await way.ask(asked)
   }
   ask().catch((error: unknown) => giveUp(error).catch(() => failed.abort(error)))
   return obtained
+}
+
+/** Waits for what a person decides whom another process asks, and says so. */
+async function waitElsewhere(
+  requester: TokenRequester,
+  pending: PendingConsents,
+  consent: PendingConsent,
+  { owner, signal, limit }: Asking & { limit: WaitLimit },
+): Promise<HeldToken | undefined> {
+  const ended = new AbortController()
+  const stop = AbortSignal.any([signal, ended.signal])
+  try {
+    if (consent.exchangedAt === undefined) {
+      const told = await describe(requester, consent, { signal: stop, until: limit.until })
+      if (!signal.aborted) requester.tellElsewhere(told)
+    }
+    return await pending.waitElsewhere(consent, owner, { signal, limit })
+  } finally {
+    ended.abort()
+  }
+}
+
+/** What a person is told who must decide. */
+async function describe(
+  { discovery }: TokenRequester,
+  { url, code, need, askedUntil }: PendingConsent,
+  { signal, until }: { signal: AbortSignal; until: number },
+): Promise<ConsentRequest> {
+  const permissions = await describeScopes(discovery, need)
+  const { authServer, resource, scope } = need
+  return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(askedUntil, until), signal }
+}
+
+/** Seconds that this process waits; by default longer than the agent was told, since the person may keep the request open. */
+function patienceOf({ consentTimeout }: TokenRequester, expiresIn: number): number {
+  return consentTimeout ?? Math.max(expiresIn, longestConsent)
 }
 
 /** Exchanges what a person brought for the token, and keeps it, whether or not somebody still waits for it. */

@@ -58,10 +58,26 @@ function countdown(expiresAt: number): string {
   return `Waiting for you: ${minutes}:${String(left % 60).padStart(2, '0')} left.`
 }
 
+/** How a person is led to the page. */
+export interface WayToPage {
+  /** Which takes the answer. */
+  port: number
+  env: NodeJS.ProcessEnv
+  /** `elsewhere`: another program has asked already. */
+  page: 'opens' | 'is here' | 'elsewhere'
+  isPasted: boolean
+}
+
+const pageLines = {
+  opens: 'Your browser opens this page:',
+  'is here': 'Open this page in your browser:',
+  elsewhere: 'Another program of this agent asks you already: decide on its page, which is',
+} as const satisfies Record<WayToPage['page'], string>
+
 /** What a person is told who must decide, line by line. */
 export function consentLines(
   { url, code, authServer, resource, permissions }: ConsentRequest,
-  how: { port: number; isOpened: boolean; env: NodeJS.ProcessEnv; isPasted: boolean },
+  { port, env, page, isPasted }: WayToPage,
 ): string[] {
   const { host } = new URL(authServer)
   return [
@@ -69,8 +85,8 @@ export function consentLines(
     ...permissions.map(
       ({ scope, description }) => `  - ${description === undefined ? scope : `${description} (${scope})`}`,
     ),
-    ...(how.isPasted || how.isOpened ? [] : tunnelLines(how.env, how.port)),
-    how.isOpened ? 'Your browser opens this page:' : 'Open this page in your browser:',
+    ...(isPasted || page === 'opens' ? [] : tunnelLines(env, port)),
+    pageLines[page],
     '',
     `  ${url}`,
     '',
