@@ -47,8 +47,8 @@ export function createDeadline(seconds: number | undefined): Deadline {
     pausedBy: (way) => ({
       canAsk: way.canAsk,
       redirectUri: way.redirectUri,
-      async open(answer) {
-        const opened = await way.open(answer)
+      async open(answer, before) {
+        const opened = await way.open(answer, before)
         let isAsked = false
         return {
           redirectUri: opened.redirectUri,

@@ -14,8 +14,10 @@ export interface ConsentWay {
    * Opens the way for one consent, before an auth server is asked. What it rejects with, the request rejects with.
    *
    * @param answer takes what the browser brings back, and gives the page it is shown
+   * @param before where it comes back to from a page for the same that was left behind, such as by a program that was killed:
+   *   listen there again if you can, since the person may decide on that page
    */
-  open(answer: (request: Request) => Promise<Response>): MaybePromise<OpenConsent>
+  open(answer: (request: Request) => Promise<Response>, before?: string): MaybePromise<OpenConsent>
   /**
    * Says that another process of the agent asks the person already, on its page at `url`, and that this one waits for what they
    * decide there, until the signal aborts. Absent: nobody is told.

@@ -98,8 +98,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     discovery,
     send: sendSigned,
     canAsk,
-    openConsent: (owner) => way.open(owner, takeAnswer),
-    tellElsewhere: (consent) => way.tellElsewhere(consent),
+    openConsent: (owner, before) => way.open(owner, takeAnswer, before),
+    tellElsewhere: (consent) => way.tellElsewhere?.(consent),
     consents: keptConsents(records, now),
     keep: (token, owner, signal) => held.add(owner, token, signal),
     heldSince: ({ resource, scope = '' }, owner, since) =>

@@ -3,10 +3,12 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { ConsentWay } from './consent-way.js'
 
 /** How people are asked, by owner, and where they come back to. */
-export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri'> {
-  open(owner: string, answer: (request: Request) => Promise<Response>): MaybePromise<OpenConsent>
-  /** Says that another process asks. */
-  tellElsewhere(consent: ConsentRequest): void
+export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri' | 'tellElsewhere'> {
+  open(
+    owner: string,
+    answer: (request: Request) => Promise<Response>,
+    before: string | undefined,
+  ): MaybePromise<OpenConsent>
 }
 
 /** People are asked by a function, and come back to what the agent's handler serves all the time. */
@@ -20,8 +22,6 @@ export function askBy(
     canAsk: onConsent !== undefined,
     redirectUri,
     open: (owner) => ({ redirectUri, ask: (consent) => onConsent?.(consent, owner), close: () => undefined }),
-    // It asks where it is called: a second page for one decision would only confuse.
-    tellElsewhere: () => undefined,
   }
 }
 
@@ -33,7 +33,7 @@ export function askThrough(way: ConsentWay): WayToOwners {
   return {
     canAsk,
     redirectUri,
-    open: (_owner, answer) => way.open(answer),
+    open: (_owner, answer, before) => way.open(answer, before),
     tellElsewhere: (consent) => way.tellElsewhere?.(consent),
   }
 }

@@ -181,8 +181,8 @@ export interface AgentTools extends IdentifierOptions {
   send: (request: Request, credential: Credential) => Promise<Response>
   /** Whether a person can be asked here at all. */
   canAsk: boolean
-  /** Opens the way to the person behind an owner, before an auth server is asked. */
-  openConsent: (owner: string) => MaybePromise<OpenConsent>
+  /** Opens the way to the person behind an owner, before an auth server is asked; `before`: where one came back to that was left behind. */
+  openConsent: (owner: string, before?: string) => MaybePromise<OpenConsent>
   /** Says that another process asks the person, and where, until the signal aborts. */
   tellElsewhere: (consent: ConsentRequest) => void
   /** Where consents are kept until a person has decided. */

@@ -55,10 +55,10 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
   return {
     canAsk,
     redirectUri: listedRedirectUri,
-    async open(answer) {
+    async open(answer, before) {
       // The answer comes to nobody here: whoever opens the page pastes it elsewhere.
       if (!canAsk) return { redirectUri: listedRedirectUri, ask: () => undefined, close: () => undefined }
-      const listener = await listenOnLoopback(answer)
+      const listener = await listenOnLoopback(answer, before)
       const { redirectUri, port } = listener
       const ended = new AbortController()
       const tooLate = setTimeout(() => listener.close(), longestConsent).unref()

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get, type IncomingMessage, request } from 'node:http'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -286,8 +286,9 @@ describe('L09: a pasted address', () => {
   })
 })
 
-it('a program ends once the person decided and the page is there, and nobody closes anything', async () => {
-  const program = spawn(process.execPath, [new URL('loopback-program.mjs', import.meta.url).pathname], {
+/** A program in a process of its own, which has asked its person. */
+async function runProgram(...args: string[]) {
+  const program = spawn(process.execPath, [new URL('loopback-program.mjs', import.meta.url).pathname, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void program.kill())
@@ -298,6 +299,44 @@ it('a program ends once the person decided and the page is there, and nobody clo
   })
   for (let turn = 0; turn < 1000 && !written.includes('\n'); turn++) await new Promise((soon) => setTimeout(soon, 10))
   const back = callback(new URL(written.split('\n')[0] ?? ''))
+  return { program, exited, back, printed: () => written.split('\n')[1] }
+}
+
+describe('a program that was killed while its person decides', () => {
+  /** Runs again what was killed; `meanwhile` may take its port. */
+  async function runAgain(meanwhile: (port: number) => Promise<unknown> = async () => undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'countersign-killed-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const killed = await runProgram(folder)
+    killed.program.kill('SIGKILL')
+    await killed.exited
+    await meanwhile(Number(killed.back.port))
+    return { before: killed.back, again: await runProgram(folder) }
+  }
+
+  it('listens at the same port when it runs again: the page from before still works, and ends the wait', async () => {
+    const { before, again } = await runAgain()
+    expect(again.back.port).toBe(before.port)
+    expect(again.back.href).not.toBe(before.href)
+    expect((await visit(before)).text).toContain('data-state="allowed"')
+    expect(await again.exited).toEqual([0, null])
+    expect(again.printed()).toBe('data')
+  })
+
+  it('listens at another port where somebody else has that: its new page works', async () => {
+    const { before, again } = await runAgain(async (port) => {
+      const other = createServer().listen(port, '127.0.0.1')
+      onTestFinished(() => void other.close())
+      await once(other, 'listening')
+    })
+    expect(again.back.port).not.toBe(before.port)
+    expect((await visit(again.back)).text).toContain('data-state="allowed"')
+    expect(await again.exited).toEqual([0, null])
+  })
+})
+
+it('a program ends once the person decided and the page is there, and nobody closes anything', async () => {
+  const { exited, back, printed } = await runProgram()
   // Somebody begins a request and never ends it.
   const half = connect(Number(back.port), '127.0.0.1')
   half.write(`GET /callback HTTP/1.1\r\nHost: ${back.host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx`)
@@ -306,7 +345,7 @@ it('a program ends once the person decided and the page is there, and nobody clo
   await once(spare, 'response')
   expect((await visit(back)).text).toContain('data-state="allowed"')
   expect(await exited).toEqual([0, null])
-  expect(written.split('\n')[1]).toBe('data')
+  expect(printed()).toBe('data')
   spare.destroy()
   half.destroy()
 })

@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
 import { createAgent } from 'countersign/agent'
-import { loopbackConsent } from 'countersign/node'
+import { fileStore, loopbackConsent } from 'countersign/node'
 import { january, serializeChallenge } from 'countersign/wire'
 
 // A program at a terminal, in a process of its own, which ends by itself: it prints where a person decides, then the answer.
@@ -48,6 +48,8 @@ async function toPeers(input, init) {
 }
 
 const consent = loopbackConsent({ onConsent: ({ url }) => process.stdout.write(`${url}\n`) })
-const agent = createAgent({ id, signer, authServers: [authServer], consent, fetch: toPeers })
+const [folder] = process.argv.slice(2)
+const store = folder && fileStore(folder)
+const agent = createAgent({ id, signer, authServers: [authServer], consent, store, fetch: toPeers })
 const response = await agent.fetch(`${api}/data`)
 process.stdout.write(`${await response.text()}\n`)

@@ -64,6 +64,8 @@ export interface PendingConsents {
    * waits for, or that is being exchanged.
    */
   find(need: TokenNeed, owner: string): Promise<FoundConsent | undefined>
+  /** Where people come back to from a page for a need that nobody waits for any more, and that may still be decided. */
+  leftBehind(need: TokenNeed, owner: string): Promise<string | undefined>
   /** Keeps a new consent, and closes its way when it has ended; false where another process was first. */
   begin(consent: PendingConsent, owner: string, way: OpenConsent): Promise<boolean>
   /**
@@ -78,7 +80,8 @@ export interface PendingConsents {
   waitElsewhere(
     consent: PendingConsent,
     owner: string,
-    wait: { signal: AbortSignal; limit: WaitLimit },
+    signal: AbortSignal,
+    limit: WaitLimit,
   ): Promise<HeldToken | undefined>
   /** Takes a consent back that nobody was asked for; false where somebody has decided it all the same. */
   drop(consent: PendingConsent, owner: string): Promise<boolean>
@@ -219,7 +222,9 @@ export function createPendingConsents({
   async function watch(
     consent: PendingConsent,
     owner: string,
-    { signal, limit, isStillWaited }: { signal: AbortSignal; limit: WaitLimit; isStillWaited: () => Promise<boolean> },
+    signal: AbortSignal,
+    limit: WaitLimit,
+    isStillWaited?: () => Promise<boolean>,
   ): Promise<HeldToken | undefined> {
     let goneSince: number | undefined
     while (limit.until > now()) {
@@ -229,7 +234,7 @@ export function createPendingConsents({
       if (outcome === 'gone') {
         goneSince ??= performance.now()
         if (performance.now() - goneSince > seconds.settle * 1000) return undefined
-      } else if (!(await isStillWaited())) return undefined
+      } else if (isStillWaited && !(await isStillWaited())) return undefined
       await pause(seconds.look * 1000, signal)
     }
     throw tooLate(limit)
@@ -293,6 +298,10 @@ export function createPendingConsents({
       return consents.isShared && (isNew || (await isAlive(owner, consent.id))) ? { consent, way } : undefined
     },
 
+    async leftBehind(need, owner) {
+      return (await list(owner)).find((each) => each.id === idOf(need) && isPending(each))?.redirectUri
+    },
+
     async begin(consent, owner, way) {
       // Before it is there: whoever finds it finds that it is waited for.
       if (consents.isShared) await consents.beat(owner, consent.id)
@@ -326,8 +335,7 @@ export function createPendingConsents({
       try {
         if (!consents.isShared) return await local
         const stop = AbortSignal.any([signal, ended.signal])
-        const watched = watch(consent, owner, { signal: stop, limit: consent, isStillWaited: async () => true })
-        const token = await Promise.race([local, watched])
+        const token = await Promise.race([local, watch(consent, owner, stop, consent)])
         if (token) await leave(consent, owner)
         return token
       } catch (error) {
@@ -345,11 +353,8 @@ export function createPendingConsents({
       }
     },
 
-    waitElsewhere: (consent, owner, wait) =>
-      watch(consent, owner, {
-        ...wait,
-        isStillWaited: async () => exchanging.has(consent.state) || isAlive(owner, consent.id),
-      }),
+    waitElsewhere: (consent, owner, signal, limit) =>
+      watch(consent, owner, signal, limit, async () => exchanging.has(consent.state) || isAlive(owner, consent.id)),
 
     async drop(consent, owner) {
       const held = waiting.get(consent.state)

@@ -91,7 +91,7 @@ async function beginAndWait(
   waited: Waited,
 ): Promise<HeldToken | undefined> {
   const { owner, signal, began } = waited
-  const way = await requester.openConsent(owner)
+  const way = await requester.openConsent(owner, await pending.leftBehind(request, owner))
   let isPending = false
   try {
     const consent = await beginConsent(requester, request, { signal, began, redirectUri: way.redirectUri })
@@ -200,7 +200,7 @@ async function waitElsewhere(
       const told = await describe(requester, consent, { signal: stop, until: limit.until })
       if (!signal.aborted) requester.tellElsewhere(told)
     }
-    return await pending.waitElsewhere(consent, owner, { signal, limit })
+    return await pending.waitElsewhere(consent, owner, signal, limit)
   } finally {
     ended.abort()
   }

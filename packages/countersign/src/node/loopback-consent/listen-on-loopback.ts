@@ -6,7 +6,7 @@ import { createNodeListener } from '../node-listener.js'
 
 /** A port of this machine that takes the answer of one consent. */
 export interface LoopbackListener {
-  /** Where the browser comes back to: on the free port that was found. */
+  /** Where the browser comes back to. */
   redirectUri: string
   port: number
   /**
@@ -28,13 +28,16 @@ const grace = 2000
  * Listens at a free port of 127.0.0.1, which keeps no program alive but while it sends a page.
  *
  * @param answer takes the callback, and gives the page that the browser is shown
+ * @param before a redirect URI whose port is taken again if it is free
  */
-export async function listenOnLoopback(answer: (request: Request) => Promise<Response>): Promise<LoopbackListener> {
+export async function listenOnLoopback(
+  answer: (request: Request) => Promise<Response>,
+  before?: string,
+): Promise<LoopbackListener> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, connectionsCheckingInterval: 1000 })
   server.maxConnections = 500
   server.on('connection', (socket: Socket) => socket.unref())
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  await listenAt(server, before === undefined ? 0 : Number(new URL(before).port))
   server.unref()
   const { port } = server.address() as AddressInfo
   const origin = `http://127.0.0.1:${port}`
@@ -79,6 +82,16 @@ export async function listenOnLoopback(answer: (request: Request) => Promise<Res
       return origin + pathname
     },
     close: () => closeQuietly(server),
+  }
+}
+
+async function listenAt(server: Server, port: number): Promise<void> {
+  server.listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    if (port === 0) throw error
+    await listenAt(server, 0)
   }
 }
 
