@@ -153,6 +153,48 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(await bridge.call('hello')).toMatchObject({ isError: false })
   })
 
+  it('of a person who declines a page and asks again: the page is shown again at once', async () => {
+    const { bridge } = await open(pair, {
+      shows: 'pages and forms',
+      person({ url = '' }) {
+        if (bridge.shown.length === 1) return { action: 'cancel' }
+        decidesAt('grant').decide(url)
+        return { action: 'accept' }
+      },
+    })
+    expect(await bridge.call('read')).toEqual({ text: expect.stringContaining('did not want'), isError: true })
+    expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
+    expect(bridge.shown).toHaveLength(2)
+  })
+
+  it('is refused before the client says that the page was opened: the call says so, and the next one asks anew', async () => {
+    const { bridge } = await open(pair, {
+      shows: 'pages and forms',
+      async person({ url = '' }) {
+        const person = decidesAt(bridge.shown.length === 1 ? 'deny' : 'grant')
+        person.decide(url)
+        await person.page()
+        return { action: 'accept' }
+      },
+    })
+    expect(await bridge.call('read')).toEqual({ text: expect.stringContaining('Denied'), isError: true })
+    expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
+    expect(bridge.shown).toHaveLength(2)
+  })
+
+  it('for the server and then for the tool is asked on a page each, of which both are shown', async () => {
+    const { bridge } = await open(pair, {
+      everything: true,
+      shows: 'pages and forms',
+      person({ url = '' }) {
+        decidesAt('grant').decide(url)
+        return { action: 'accept' }
+      },
+    })
+    expect(await bridge.call('write')).toEqual({ text: 'write', isError: false })
+    expect(new Set(bridge.shown.map(({ url }) => url)).size).toBe(2)
+  })
+
   it('of a person slower than the patience: nothing is lost, also after a restart', async () => {
     const { bridge, given } = await open(pair, { flags: ['--patience', '0.5'] })
     const waiting = await bridge.call('read')

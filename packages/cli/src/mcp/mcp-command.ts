@@ -39,7 +39,7 @@ export const mcpCommand: Run = async (options, terminal, address) => {
       const bridge = createBridge({
         url,
         fetch: own.agent.fetch,
-        askConsent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show }),
+        consent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show }),
         tell: (message) => write(serializeMessage(message)),
         describe: (error) => describe(error, url),
         onProblem: terminal.notify,

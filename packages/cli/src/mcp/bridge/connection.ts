@@ -1,7 +1,7 @@
 import { AgentError } from 'countersign/agent'
 import { AnsweredInstead, ConsentNeeded } from '../consent/answered-instead.js'
 import { unwrap, withServersState } from '../consent/asked-before.js'
-import { type AskConsent, answerInWords } from '../consent/consent-asker.js'
+import { answerInWords, type ConsentAsker } from '../consent/consent-asker.js'
 import { connectedText, connectTool, standInList, standInOpening } from '../consent/stand-in.js'
 import { lists, metaKeys, metaOf, versions, withMeta } from '../messages/eras.js'
 import type { Exchange } from '../messages/exchange.js'
@@ -26,7 +26,7 @@ export interface ConnectionOptions {
   url: string
   /** Sends as the agent; rejects with `consent_required` where a person must decide. */
   fetch: typeof globalThis.fetch
-  askConsent: AskConsent
+  consent: ConsentAsker
   /** Aborts when the bridge ends. */
   ending: AbortSignal
   /** Told in one line. */
@@ -67,7 +67,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   /** What a request has, whose person is asked where one must decide. */
-  function exchangeFor(request: RpcRequest, signal: AbortSignal, hasAgreed: boolean): Exchange {
+  function exchangeFor(request: RpcRequest, signal: AbortSignal, agreedTo?: string): Exchange {
     const toClient = (message: Message) => client.tell(message)
     let since: number | undefined
     async function send(init: RequestInit): Promise<Response> {
@@ -80,7 +80,7 @@ export function createConnection(options: ConnectionOptions): Connection {
           if (consents === mostConsents) throw new ServerProblem(`${host} asks for consent again and again.`)
           since ??= performance.now()
           const capabilities = description?.capabilities ?? {}
-          await options.askConsent(page, { request, client, capabilities, hasAgreed, since, signal, toClient })
+          await options.consent.ask(page, { request, client, capabilities, agreedTo, since, signal, toClient })
         }
       }
     }
@@ -106,7 +106,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function openWith(request: RpcRequest, described: ClientDescription, signal: AbortSignal): Promise<Answer> {
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(new ServerProblem(`${host} did not answer in time.`)), longestStart)
-    const exchange = exchangeFor(request, AbortSignal.any([signal, late.signal]), false)
+    const exchange = exchangeFor(request, AbortSignal.any([signal, late.signal]))
     try {
       const { relay, answer: presentation } = await open(described, exchange)
       return client.era === 'sessions' ? withLogs(presentation) : await relay.request(request, exchange)
@@ -140,16 +140,18 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   async function answer(given: RpcRequest, signal: AbortSignal): Promise<Answer> {
-    const { request, said } = unwrap(given)
+    const { request, said, mark } = unwrap(given)
     const { method, params } = request
     const described = describedBy(request, description)
     description = described
-    if (said === 'decline')
+    if (said === 'decline') {
+      if (mark !== undefined) options.consent.declined(mark)
       return answerInWords({ request, client }, `Not allowed: the person did not want to decide about ${host}.`)
+    }
     if (method === 'initialize' || method === 'server/discover') return openWith(request, described, signal)
     if (method === 'logging/setLevel' && client.era === 'sessions' && !hasLogs(server)) return { result: {} }
     if (isStandIn && method === 'ping') return { result: {} }
-    const exchange = exchangeFor(request, signal, said === 'accept')
+    const exchange = exchangeFor(request, signal, mark)
     try {
       if (isConnectOwn && method === 'tools/call' && params?.name === connectTool)
         return await connect(request, exchange)

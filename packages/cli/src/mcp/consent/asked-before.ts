@@ -1,10 +1,13 @@
 import { type Answer, type JsonObject, objectIn, type RpcRequest } from '../messages/json-rpc.js'
+import { pageMark } from './page-mark.js'
 
 /** A request of the client without what the bridge had put into it, and what its person said to the bridge's question. */
 export interface Unwrapped {
   request: RpcRequest
   /** Undefined: the bridge had asked nothing. */
   said: 'accept' | 'decline' | undefined
+  /** The page that they were asked about, by its mark. */
+  mark?: string
 }
 
 /** The name of the bridge's own question among those of a result. */
@@ -25,7 +28,9 @@ const serversMark = `${mark}server.`
  */
 export function askToOpen({ params }: RpcRequest, page: { url: string; message: string }): JsonObject {
   const { inputResponses, requestState } = params ?? {}
-  const state = Buffer.from(JSON.stringify({ inputResponses, requestState })).toString('base64url')
+  const state = Buffer.from(JSON.stringify({ inputResponses, requestState, page: pageMark(page.url) })).toString(
+    'base64url',
+  )
   return {
     resultType: 'input_required',
     inputRequests: { [question]: { method: 'elicitation/create', params: { mode: 'url', ...page } } },
@@ -49,19 +54,21 @@ export function unwrap(request: RpcRequest): Unwrapped {
     const state = requestState.slice(serversMark.length)
     return { request: { ...request, params: { ...request.params, requestState: state } }, said: undefined }
   }
-  const inner = requestState.startsWith(ownMark) ? readState(requestState.slice(ownMark.length)) : undefined
-  if (inner === undefined) return { request, said: undefined }
+  const state = requestState.startsWith(ownMark) ? readState(requestState.slice(ownMark.length)) : undefined
+  if (state === undefined) return { request, said: undefined }
   const { action } = objectIn(objectIn(request.params, 'inputResponses'), question)
-  return { request: { ...request, params: { ...params, ...inner } }, said: action === 'accept' ? 'accept' : 'decline' }
+  const { inner, mark } = state
+  const said = action === 'accept' ? 'accept' : 'decline'
+  return { request: { ...request, params: { ...params, ...inner } }, said, mark }
 }
 
-/** What was to go to the server; whoever changes it changes what they send themselves. */
-function readState(text: string): JsonObject | undefined {
+/** What was to go to the server, and what was asked; whoever changes it changes what they send themselves. */
+function readState(text: string): { inner: JsonObject; mark: string } | undefined {
   try {
-    const { inputResponses, requestState } = JSON.parse(Buffer.from(text, 'base64url').toString()) as JsonObject
-    return Object.fromEntries(
-      Object.entries({ inputResponses, requestState }).filter(([, value]) => value !== undefined),
-    )
+    const { inputResponses, requestState, page } = JSON.parse(Buffer.from(text, 'base64url').toString()) as JsonObject
+    if (typeof page !== 'string') return undefined
+    const given = Object.entries({ inputResponses, requestState }).filter(([, value]) => value !== undefined)
+    return { inner: Object.fromEntries(given), mark: page }
   } catch {
     return undefined
   }

@@ -13,6 +13,7 @@ import type { Client } from '../relay/relay.js'
 import { AnsweredInstead, ConsentNeeded } from './answered-instead.js'
 import { askToOpen } from './asked-before.js'
 import type { ConsentDesk } from './consent-desk.js'
+import { pageMark } from './page-mark.js'
 
 /** The request of a client that a person must allow first. */
 export interface AskedFor {
@@ -20,8 +21,8 @@ export interface AskedFor {
   client: Client
   /** What the client can. */
   capabilities: JsonObject
-  /** The person has been shown the page, and wants to decide there. */
-  hasAgreed: boolean
+  /** The page that the person was asked about before and wants to decide on, by its mark. */
+  agreedTo: string | undefined
   /** When the first consent for it was asked, by `performance.now()`. */
   since: number
   signal: AbortSignal
@@ -39,55 +40,60 @@ export interface ConsentAskerOptions {
   show: (text: string, page: string) => void
 }
 
-/**
- * Has the person decide on a page, in the way that their client knows. Resolves when they have allowed it: the request is then sent
- * again.
- *
- * @throws AnsweredInstead with what the request is answered otherwise
- * @throws ConsentNeeded for requests during which nobody is asked
- */
-export type AskConsent = (page: string, asked: AskedFor) => Promise<void>
+export interface ConsentAsker {
+  /**
+   * Has the person decide on a page, in the way that their client knows. Resolves when they have allowed it: the request is then
+   * sent again.
+   *
+   * @throws AnsweredInstead with what the request is answered otherwise
+   * @throws ConsentNeeded for requests during which nobody is asked
+   */
+  ask(page: string, asked: AskedFor): Promise<void>
+  /** The person did not want to see a page, by its mark: the next request asks them anew. */
+  declined(mark: string): void
+}
 
 /** Milliseconds that a page counts as shown which the person wanted to see. */
 const shownFor = 300_000
 
-export function createConsentAsker(options: ConsentAskerOptions): AskConsent {
+export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
   const { host, desk, patience } = options
-  /** Until when each page counts as shown, so that parallel calls show it once. */
+  /** Until when each page counts as shown, by its mark, so that parallel calls show it once. */
   const shown = new Map<string, number>()
 
   function isShown(page: string): boolean {
     const now = performance.now()
-    for (const [each, until] of shown) if (until <= now) shown.delete(each)
-    return shown.has(page)
+    for (const [mark, until] of shown) if (until <= now) shown.delete(mark)
+    return shown.has(pageMark(page))
   }
 
-  const note = (page: string, milliseconds: number) => shown.set(page, performance.now() + milliseconds)
+  const note = (page: string, milliseconds: number) => shown.set(pageMark(page), performance.now() + milliseconds)
 
-  return async function askConsent(page, asked) {
-    const { request, since, signal } = asked
+  const endings = {
+    denied: `Denied: the person did not allow what ${host} needs for this.`,
+    declined: `Not allowed: the person did not want to open the page where they decide about ${host}.`,
+  }
+
+  async function ask(page: string, asked: AskedFor): Promise<void> {
+    const { request, since, signal, agreedTo } = asked
     if (!mayAskPerson.has(request.method)) throw new ConsentNeeded()
+    const hasAgreed = agreedTo === pageMark(page)
+    // They decided before their client came back: this page is another.
+    if (!hasAgreed && agreedTo !== undefined && desk.isDenied(agreedTo))
+      throw new AnsweredInstead(answerInWords(asked, endings.denied))
     const given = new AbortController()
-    const declined = asked.hasAgreed ? undefined : showPage(page, asked, given.signal)
-    if (asked.hasAgreed) note(page, shownFor)
+    const declined = hasAgreed ? undefined : showPage(page, asked, given.signal)
+    if (hasAgreed) note(page, shownFor)
     const left = patience - (performance.now() - since) / 1000
     const decision = desk.decision(page, Math.max(left, 0), signal)
     const outcome = await Promise.race([decision, ...(declined ? [declined] : [])])
     if (outcome !== 'open') {
       given.abort()
-      shown.delete(page)
+      shown.delete(pageMark(page))
     }
     if (outcome === 'allowed') return
-    throw new AnsweredInstead(
-      answerInWords(
-        asked,
-        {
-          denied: `Denied: the person did not allow what ${host} needs for this.`,
-          declined: `Not allowed: the person did not want to open the page where they decide about ${host}.`,
-          open: waitingText(host, options.isUrlInAnswers ? page : undefined),
-        }[outcome],
-      ),
-    )
+    const open = waitingText(host, options.isUrlInAnswers ? page : undefined)
+    throw new AnsweredInstead(answerInWords(asked, { ...endings, open }[outcome]))
   }
 
   /** Shows the page in the client or here; resolves only where the person does not want to see it. */
@@ -132,10 +138,12 @@ export function createConsentAsker(options: ConsentAskerOptions): AskConsent {
     return client.ask('elicitation/create', { mode: 'url', message, url: page, elicitationId }).then((answer) => {
       const isAccepted = 'result' in answer && answer.result.action === 'accept'
       if (isAccepted) return new Promise<never>(() => undefined)
-      shown.delete(page)
+      shown.delete(pageMark(page))
       return 'declined' as const
     })
   }
+
+  return { ask, declined: (mark) => void shown.delete(mark) }
 }
 
 function hearsLogs(era: Era, request: RpcRequest): boolean {

@@ -1,3 +1,5 @@
+import { pageMark, stateMark } from './page-mark.js'
+
 /** What became of a page where a person decides. */
 export type Decision = 'allowed' | 'denied' | 'open'
 
@@ -5,6 +7,8 @@ export type Decision = 'allowed' | 'denied' | 'open'
 export interface ConsentDesk {
   /** Waits for a decision; `open` after so many seconds. Rejects where the signal aborts. */
   decision(page: string, seconds: number, signal: AbortSignal): Promise<Decision>
+  /** Whether a person came back from a page, by its mark, without having allowed anything. */
+  isDenied(mark: string): boolean
   /** Notes what a person came back with, and tells everybody that waits. */
   note(state: string | null, decision: Exclude<Decision, 'open'>): void
   /** Calls back when a person has allowed something. */
@@ -22,29 +26,28 @@ export function createConsentDesk(held: () => Promise<string>): ConsentDesk {
   const decided = new Map<string, Exclude<Decision, 'open'>>()
   const hearers = new Set<() => void>()
   const listeners = new Set<() => void>()
-  // The page's own state comes back with the person, and tells consents apart (W13).
-  const stateOf = (page: string) => new URL(page).searchParams.get('state') ?? page
 
   return {
     async decision(page, seconds, signal) {
-      const state = stateOf(page)
+      const mark = pageMark(page)
       const until = performance.now() + seconds * 1000
       const before = await held()
       for (;;) {
         signal.throwIfAborted()
-        const known = decided.get(state)
+        const known = decided.get(mark)
         if (known) return known
         const left = until - performance.now()
         if (left <= 0) return 'open'
         await nextDecision(hearers, Math.min(look, left), signal)
-        if (!decided.has(state) && (await held()) !== before) return 'allowed'
+        if (!decided.has(mark) && (await held()) !== before) return 'allowed'
       }
     },
+    isDenied: (mark) => decided.get(mark) === 'denied',
     note(state, decision) {
       if (state !== null) {
         const [oldest] = decided.keys()
         if (decided.size >= mostDecisions && oldest !== undefined) decided.delete(oldest)
-        decided.set(state, decision)
+        decided.set(stateMark(state), decision)
       }
       for (const hear of hearers) hear()
       if (decision === 'allowed') for (const listener of listeners) listener()

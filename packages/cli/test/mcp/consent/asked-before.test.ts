@@ -19,7 +19,7 @@ it.each([
     inputRequests: { consent: { method: 'elicitation/create', params: { mode: 'url', ...page } } },
   })
   const retry = call({ requestState, inputResponses: { consent: { action: 'accept' } } })
-  expect(unwrap(retry)).toEqual({ request: call(params), said: 'accept' })
+  expect(unwrap(retry)).toEqual({ request: call(params), said: 'accept', mark: expect.any(String) })
 })
 
 it.each([{}, { consent: {} }, { consent: { action: 'decline' } }, { consent: { action: 'cancel' } }])(
@@ -29,6 +29,17 @@ it.each([{}, { consent: {} }, { consent: { action: 'decline' } }, { consent: { a
     expect(unwrap(call({ requestState, inputResponses })).said).toBe('decline')
   },
 )
+
+it('the state keeps which page it was, without its address', () => {
+  const markOf = (url: string) => {
+    const { requestState } = askToOpen(call({}), { ...page, url })
+    expect(Buffer.from(String(requestState).split('.')[2] ?? '', 'base64url').toString()).not.toContain('auth.example')
+    return unwrap(call({ requestState, inputResponses: { consent: { action: 'accept' } } })).mark
+  }
+  const one = `${page.url}?state=one`
+  expect(markOf(one)).toBe(markOf(one))
+  expect(markOf(one)).not.toBe(markOf(`${page.url}?state=two`))
+})
 
 it('what belongs to the server is left alone', () => {
   const request = call({ requestState: 'of the server', inputResponses: { consent: { action: 'accept' } } })
