@@ -1,6 +1,7 @@
 import type { AgentProtocol, Credential, HeldToken, Step } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
+import { pause } from '../lib/pause.js'
 import type { Challenge } from '../protocol/challenge.js'
 import type { Asked, HeldTokens } from './held-tokens.js'
 import type { OwnerWork } from './owner-work.js'
@@ -14,6 +15,9 @@ const backgroundTimeout = 10_000
  * rejects with, and nothing has begun.
  */
 export type BeforeAsking = () => MaybePromise<void>
+
+/** Milliseconds of it that a request waits whose answer may be a stream. */
+const streamWait = 3000
 
 /** The request that was refused. */
 export interface Exchange {
@@ -35,8 +39,11 @@ export interface ChallengeStepsOptions {
 }
 
 export interface ChallengeSteps {
-  /** The token to show first. It is fetched anew if nobody has to decide. */
-  tokenFor(owner: string, asked: Asked, signal: AbortSignal): Promise<HeldToken | undefined>
+  /**
+   * The token to show first. It is fetched anew if nobody has to decide: a resource ends a stream when the token ends, so one that
+   * `mayStream` begins with a new token where little is left of the old one.
+   */
+  tokenFor(owner: string, asked: Asked & { mayStream: boolean }, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Takes a step; undefined when nothing more can be done. */
   take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined>
   /** Asks for access to the agent itself (S§3.5). */
@@ -111,17 +118,25 @@ export function createChallengeSteps({
     return fresh
   }
 
-  /** The token to show first. It is fetched anew if nobody has to decide. */
-  async function tokenFor(owner: string, asked: Asked, signal: AbortSignal): Promise<HeldToken | undefined> {
+  async function tokenFor(
+    owner: string,
+    asked: Asked & { mayStream: boolean },
+    signal: AbortSignal,
+  ): Promise<HeldToken | undefined> {
     const token = await held.forRequest(owner, asked)
     if (!token || (token.refreshAt > now() && held.isLive(token))) return token
     if (token.refreshToken === undefined) return token
     if (!held.isLive(token)) return refresh(owner, token, signal)
     // Still good: the request goes ahead, and a failure here shows when the token has ended.
-    work
+    const renewed = work
       .run(owner, AbortSignal.timeout(backgroundTimeout), (ending) => refresh(owner, token, ending))
       .catch(() => undefined)
-    return token
+    if (!asked.mayStream) return token
+    const begun = new AbortController()
+    const late = pause(streamWait, AbortSignal.any([signal, begun.signal])).catch(() => undefined)
+    const fresh = await Promise.race([renewed, late])
+    begun.abort()
+    return fresh ?? token
   }
 
   const steps: Record<Step, (challenge: Challenge, exchange: Exchange) => Promise<Credential | undefined>> = {

@@ -168,7 +168,8 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
       // The caller can also end an answer on its way.
       const ending = AbortSignal.any([callers, signal])
       const request = await bufferRequest(given)
-      const token = await steps.tokenFor(owner, { url, method }, signal)
+      const mayStream = given.headers.get('accept')?.includes('text/event-stream') === true
+      const token = await steps.tokenFor(owner, { url, method, mayStream }, signal)
       let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: interop.introduce ?? 'agent' }
       const taken = new Set<string>()
       for (;;) {

@@ -1,5 +1,5 @@
 import { memoryStore, type RecordName } from 'countersign/agent'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createHeldTokens } from '../../src/agent/held-tokens.js'
 import { ended, ids, openStage, type Stage, settled } from './stage.js'
 
@@ -273,6 +273,38 @@ describe('a refresh token', () => {
     expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'refresh'])
     letGo()
     expect(await waiting).toBe(stage.given[1])
+  })
+
+  it('is used before a request whose answer may be a stream, which ends with the token, where little is left of it', async () => {
+    const stage = openDirect(600, refreshable)
+    await shownTo(stage, '/read')
+    const { fetch } = stage.agent.for('s1')
+    const listen = async () => {
+      stage.seen.length = 0
+      await fetch(`${ids.api}/read`, { headers: { accept: 'application/json, text/event-stream' } })
+      return stage.seen.map(({ scheme, jwt }) => jwt ?? scheme)
+    }
+    stage.clock.now += 479
+    expect(await listen(), '121 s are enough').toEqual([stage.given[0]])
+    stage.clock.now += 1
+    expect(await listen()).toEqual(['jwks', stage.given[1]])
+    expect(await listen(), 'the new one').toEqual([stage.given[1]])
+  })
+
+  it.each<[string, (stage: Stage) => void]>([
+    ['refuses', (stage) => (stage.token.refresh = () => Response.json({ error: 'server_error' }, { status: 500 }))],
+    ['gives no answer in three seconds to', (stage) => (stage.token.refresh = () => new Promise(() => undefined))],
+  ])('that the auth server %s keeps no stream from its beginning', async (_what, change) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const stage = openDirect(600, refreshable)
+    await shownTo(stage, '/read')
+    change(stage)
+    stage.clock.now += 590
+    const answer = stage.agent.for('s1').fetch(`${ids.api}/read`, { headers: { accept: 'text/event-stream' } })
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(await ended(answer)).toBe('data')
+    expect(stage.seen.at(-1)?.jwt).toBe(stage.given[0])
   })
 
   it('that the auth server refuses in the background is no failure of the request, which goes on', async () => {

@@ -10,7 +10,7 @@ import {
   stringIn,
 } from '../messages/json-rpc.js'
 import { messagesIn, postMessage } from './post-message.js'
-import { ServerProblem } from './server-problem.js'
+import { brokenOff, ServerProblem } from './server-problem.js'
 
 /** A server of 2025-11-25 or before, in a session that is opened anew where the server has lost it. */
 export interface SessionServer {
@@ -87,9 +87,10 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   }
 
   /** The answer to a request; a stream that broke is taken up where the server lets it be. */
-  async function answerIn(first: Response, { id }: RpcRequest, exchange: Exchange): Promise<Answer> {
+  async function answerIn(first: Response, request: RpcRequest, exchange: Exchange): Promise<Answer> {
     let response = first
     let lastId: string | undefined
+    let cause: unknown
     for (let tries = 0; tries < mostTries; tries++) {
       const before = lastId
       try {
@@ -97,16 +98,21 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
           lastId = eventId ?? lastId
           if (message === undefined) continue
           if (!isResponse(message)) exchange.toClient(message)
-          else if (message.id === id || message.id === null) return answerOf(message)
+          else if (message.id === request.id || message.id === null) return answerOf(message)
         }
       } catch (error) {
-        if (exchange.signal.aborted || error instanceof ServerProblem || lastId === undefined) throw error
+        if (exchange.signal.aborted || error instanceof ServerProblem) throw error
+        cause = error
       }
       if (lastId === undefined || (tries > 0 && lastId === before)) break
       await pause(1000, exchange.signal)
       response = await exchange.send({ headers: streamHeaders(lastId), signal: exchange.signal })
     }
-    throw new ServerProblem(`The answer of ${host} broke off: ask again.`)
+    // The end of a stream says nothing to a server with sessions, and nobody hears what it finds any more.
+    const { id: requestId, method } = request
+    const cancelled = notification('notifications/cancelled', { requestId, reason: 'The answer broke off.' })
+    if (method !== 'initialize') pass(cancelled, standing).catch(() => undefined)
+    throw brokenOff(host, request, cause)
   }
 
   const streamHeaders = (lastId: string | undefined) => ({

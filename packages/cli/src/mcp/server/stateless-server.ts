@@ -12,7 +12,7 @@ import {
 } from '../messages/json-rpc.js'
 import { createParamHeaders, headerText } from './param-headers.js'
 import { messagesIn, postMessage } from './post-message.js'
-import { ServerProblem } from './server-problem.js'
+import { brokenOff, ServerProblem } from './server-problem.js'
 
 /** A server of 2026-07-28: each request is complete, and answered on its own. */
 export interface StatelessServer {
@@ -37,14 +37,20 @@ export function createStatelessServer(host: string, onProblem: (text: string) =>
 
   async function ask(request: RpcRequest, exchange: Exchange): Promise<Answer> {
     const response = await postMessage(request, headersOf(request, metaOf(request)), exchange)
-    for await (const { message } of messagesIn(response, host)) {
-      if (message === undefined) continue
-      if (!isResponse(message)) {
-        // A server of this era asks nothing by a request of its own.
-        if (!('id' in message)) exchange.toClient(message)
-      } else if (message.id === request.id || message.id === null) return learnt(request, answerOf(message))
+    let cause: unknown
+    try {
+      for await (const { message } of messagesIn(response, host)) {
+        if (message === undefined) continue
+        if (!isResponse(message)) {
+          // A server of this era asks nothing by a request of its own.
+          if (!('id' in message)) exchange.toClient(message)
+        } else if (message.id === request.id || message.id === null) return learnt(request, answerOf(message))
+      }
+    } catch (error) {
+      if (exchange.signal.aborted || error instanceof ServerProblem) throw error
+      cause = error
     }
-    throw new ServerProblem(`The answer of ${host} broke off: ask again.`)
+    throw brokenOff(host, request, cause)
   }
 
   function learnt({ method }: RpcRequest, answer: Answer): Answer {

@@ -10,8 +10,22 @@ interface Sent {
 
 const message = (body: object) => JSON.stringify({ jsonrpc: '2.0', ...body })
 
-const stream = (...events: string[]) =>
-  new Response(events.join(''), { headers: { 'content-type': 'text/event-stream' } })
+const stream = (...texts: string[]) =>
+  new Response(texts.join(''), { headers: { 'content-type': 'text/event-stream' } })
+
+const events = { 'content-type': 'text/event-stream' }
+
+/** A body whose connection is lost after some text. */
+function failing(text: string): ReadableStream<Uint8Array> {
+  let isSent = false
+  return new ReadableStream({
+    pull(controller) {
+      if (isSent) controller.error(new TypeError('terminated'))
+      else controller.enqueue(new TextEncoder().encode(text))
+      isSent = true
+    },
+  })
+}
 
 const event = (data: string, id?: string) => `${id === undefined ? '' : `id: ${id}\n`}data: ${data}\n\n`
 
@@ -68,13 +82,26 @@ it('takes a stream up that broke, after the last event that came', async () => {
 it.each([
   ['without ids', () => stream(event(message({ method: 'notifications/x' })))],
   ['that brings nothing more', () => stream(event('', '1'))],
-])('gives a stream up that broke %s', async (_what, broken) => {
-  const { server, exchange, sent } = openServer(({ says, lastId }) =>
-    says === 'tools/call' || lastId !== null ? broken() : undefined,
-  )
+  ['with its connection', () => new Response(failing(event('', undefined)), { headers: events })],
+])(
+  'gives a stream up that broke %s: the call may have run, and the server is told that nobody waits',
+  async (_what, broken) => {
+    const { server, exchange, sent } = openServer(({ says, lastId }) =>
+      says === 'tools/call' || lastId !== null ? broken() : undefined,
+    )
+    await server.open(exchange)
+    await expect(server.request(call, exchange)).rejects.toThrow(
+      'The answer of api.example broke off. The call may have run all the same. Do not simply repeat it where it changes something: look first.',
+    )
+    expect(sent.length).toBeLessThan(7)
+    await expect.poll(() => sent.at(-1)?.says).toBe('notifications/cancelled')
+  },
+)
+
+it('asks again for what changes nothing, where an answer broke off', async () => {
+  const { server, exchange } = openServer(({ says }) => (says === 'resources/list' ? stream() : undefined))
   await server.open(exchange)
-  await expect(server.request(call, exchange)).rejects.toThrow('The answer of api.example broke off: ask again.')
-  expect(sent.length).toBeLessThan(6)
+  await expect(server.request(next, exchange)).rejects.toThrow('The answer of api.example broke off. Ask again.')
 })
 
 it('opens a lost session anew, once for parallel requests, and tells it what the old one knew', async () => {
