@@ -61,10 +61,11 @@ async function serve(bridge: Bridge, terminal: Terminal, write: (text: string) =
   const interruption = catchInterruption(terminal)
   interruption.signal.addEventListener('abort', () => input.destroy())
   try {
-    for await (const message of readMessages(input, write)) bridge.receive(message)
+    for await (const message of readMessages(input, { answer: write, onProblem: terminal.notify }))
+      bridge.receive(message)
   } catch (error) {
     // Told to end while it reads.
-    if (!input.destroyed) throw error
+    if (!interruption.signal.aborted) throw error
   } finally {
     await bridge.close()
     interruption.release()

@@ -38,10 +38,15 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
   const connections = new Map<Era, Connection>()
   const running = new Map<RpcRequest['id'], AbortController>()
 
+  /** What a server says: it takes its questions back by ids of its own, and could name one of ours. */
+  function pass(message: Message): void {
+    if (!('method' in message) || message.method !== 'notifications/cancelled') tell(message)
+  }
+
   function connectionOf(era: Era): Connection {
     const known = connections.get(era)
     if (known) return known
-    const client = { era, tell, ask: requests.ask, withdraw: requests.withdraw }
+    const client = { era, tell: pass, ask: requests.ask, withdraw: requests.withdraw }
     const made = createConnection({ ...options, client, ending: ending.signal })
     connections.set(era, made)
     return made

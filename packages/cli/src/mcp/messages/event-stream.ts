@@ -36,7 +36,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
 
 async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
-  const splitter = createLineSplitter(/\r\n|\n|\r/, longestMessage)
+  const splitter = createLineSplitter({ ends: /\r\n|\n|\r/, longest: longestMessage })
   let isAfterCr = false
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
     const text = decoder.decode(chunk, { stream: true })

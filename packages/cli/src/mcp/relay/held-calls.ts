@@ -78,6 +78,8 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
 
   function hear(call: HeldCall, message: Message): void {
     if (!isRequest(message)) {
+      if ('method' in message && message.method === 'notifications/cancelled')
+        return void call.questions.delete(String(message.params?.requestId))
       const shown = 'method' in message ? withToken(message, call.waiting?.progressToken) : undefined
       if (shown) call.waiting?.exchange.toClient(shown)
       return

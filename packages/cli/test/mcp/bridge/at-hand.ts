@@ -1,0 +1,94 @@
+import { expect, onTestFinished } from 'vitest'
+import { createBridge } from '../../../src/mcp/bridge/create-bridge.js'
+
+type Options = Parameters<typeof createBridge>[0]
+
+export type Told = {
+  id?: unknown
+  method?: string
+  params?: Record<string, unknown>
+  result?: unknown
+  error?: unknown
+}
+
+export type Asked = { id?: number | string; method: string; params?: Record<string, unknown> }
+
+export const json = (id: unknown, result: object) => Response.json({ jsonrpc: '2.0', id, result })
+
+/** An answer as a stream of events, of which the last is the answer itself. */
+export function events(...messages: object[]): Response {
+  const text = messages.map((message) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)
+  return new Response(text.join(''), { headers: { 'content-type': 'text/event-stream' } })
+}
+
+/** How a server begins of an era, and what else it answers. */
+export const opening = {
+  sessions: ({ id, method }: Asked) =>
+    method === 'initialize'
+      ? json(id, {
+          protocolVersion: '2025-11-25',
+          capabilities: { tools: {} },
+          serverInfo: { name: 's', version: '1' },
+        })
+      : undefined,
+  stateless: ({ id, method }: Asked) =>
+    method === 'server/discover'
+      ? json(id, { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} } })
+      : undefined,
+} as const
+
+export interface BridgeAtHand {
+  bridge: ReturnType<typeof createBridge>
+  /** What the client was told, in order. */
+  told: Told[]
+  problems: string[]
+  /** Asks as the client, and waits for the answer. */
+  ask: (method: string, params?: Record<string, unknown>) => Promise<Told>
+  say: (message: object) => void
+  /** Opens the connection of a client with a handshake. */
+  begin: (capabilities?: object) => Promise<Told>
+}
+
+/** A bridge without processes, to a server that answers as a test says. */
+export function openBridge(
+  answer: (asked: Asked) => Response | undefined | Promise<Response | undefined>,
+  options: Partial<Options> = {},
+): BridgeAtHand {
+  const told: Told[] = []
+  const problems: string[] = []
+  const bridge = createBridge({
+    url: 'https://api.example/mcp',
+    fetch: async (_url, init) => {
+      const asked = typeof init?.body === 'string' ? (JSON.parse(init.body) as Asked) : { method: 'stream' }
+      return (await answer(asked)) ?? new Response(null, { status: asked.id === undefined ? 202 : 404 })
+    },
+    askConsent: () => Promise.reject(new Error('nobody is asked')),
+    tell: (message) => void told.push(message as Told),
+    describe: String,
+    onProblem: (text) => void problems.push(text),
+    ...options,
+  })
+  onTestFinished(() => bridge.close())
+  let asked = 0
+  const say = (message: object) => bridge.receive({ jsonrpc: '2.0', ...message } as never)
+  const ask: BridgeAtHand['ask'] = async (method, params) => {
+    const id = ++asked
+    say({ id, method, ...(params ? { params } : {}) })
+    const found = () => told.find((one) => one.id === id && one.method === undefined)
+    await expect.poll(found, { timeout: 5000, interval: 5 }).toBeDefined()
+    return found() as Told
+  }
+  return {
+    bridge,
+    told,
+    problems,
+    ask,
+    say,
+    begin: async (capabilities = {}) => {
+      const clientInfo = { name: 'c', version: '1' }
+      const opened = await ask('initialize', { protocolVersion: '2025-11-25', capabilities, clientInfo })
+      say({ method: 'notifications/initialized' })
+      return opened
+    },
+  }
+}
