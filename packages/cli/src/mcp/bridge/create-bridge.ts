@@ -11,7 +11,9 @@ import {
   refusal,
   rpcCodes,
 } from '../messages/json-rpc.js'
+import { cleanedAnswer, cleanedMessage, cleanedParams } from '../messages/server-text.js'
 import { isComplete } from '../relay/open-relay.js'
+import type { Client } from '../relay/relay.js'
 import { ServerProblem } from '../server/server-problem.js'
 import { createClientRequests } from './client-requests.js'
 import { type Connection, type ConnectionOptions, createConnection } from './connection.js'
@@ -40,13 +42,19 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
 
   /** What a server says: it takes its questions back by ids of its own, and could name one of ours. */
   function pass(message: Message): void {
-    if (!('method' in message) || message.method !== 'notifications/cancelled') tell(message)
+    const shown = cleanedMessage(message)
+    if (shown && !('method' in shown && shown.method === 'notifications/cancelled')) tell(shown)
   }
 
   function connectionOf(era: Era): Connection {
     const known = connections.get(era)
     if (known) return known
-    const client = { era, tell: pass, ask: requests.ask, withdraw: requests.withdraw }
+    const client: Client = {
+      era,
+      tell: pass,
+      ask: (method, params, key) => requests.ask(method, cleanedParams(params), key),
+      withdraw: requests.withdraw,
+    }
     const made = createConnection({ ...options, client, ending: ending.signal })
     connections.set(era, made)
     return made
@@ -63,7 +71,7 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
     // Who gave up waits for nothing.
     if (signal.aborted) return
     try {
-      tell({ jsonrpc: '2.0', id, ...given })
+      tell({ jsonrpc: '2.0', id, ...cleanedAnswer(given, options.onProblem) })
     } catch (error) {
       options.onProblem(describe(error))
       tell({ jsonrpc: '2.0', id, ...answerInWords({ request, client: { era } }, lost) })

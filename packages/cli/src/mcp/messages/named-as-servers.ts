@@ -1,12 +1,41 @@
 import { type Answer, isJsonObject, type JsonObject, type Message, objectIn, rpcCodes, stringIn } from './json-rpc.js'
+import { asLine } from './server-text.js'
 
 /**
  * What a server asks a person, with who asks: the client sees one server, and what is asked for a consent comes from it, too
  * (attacks M09).
  */
 export function namedAsServers(params: JsonObject | undefined, host: string): JsonObject {
-  return { ...params, message: `${host} asks: ${stringIn(params, 'message')}` }
+  const schema = params?.requestedSchema
+  return {
+    ...params,
+    message: `${host} asks: ${asLine(stringIn(params, 'message'))}`,
+    ...(isJsonObject(schema) ? { requestedSchema: formNamed(schema, host) } : {}),
+  }
 }
+
+/** A form whose every label says whose it is, since an app may show each alone. */
+function formNamed(schema: JsonObject, host: string): JsonObject {
+  const fields = Object.entries(objectIn(schema, 'properties')).map(([name, field]) => [
+    name,
+    isJsonObject(field)
+      ? { ...labelsNamed(field, host), title: labelOf(stringIn(field, 'title') || name, host) }
+      : field,
+  ])
+  return {
+    ...labelsNamed(schema, host),
+    ...('properties' in schema ? { properties: Object.fromEntries(fields) as JsonObject } : {}),
+  }
+}
+
+function labelsNamed(labelled: JsonObject, host: string): JsonObject {
+  const named = ['title', 'description'].flatMap((label) =>
+    typeof labelled[label] === 'string' ? [[label, labelOf(labelled[label], host)]] : [],
+  )
+  return { ...labelled, ...(Object.fromEntries(named) as JsonObject) }
+}
+
+const labelOf = (text: string, host: string) => `${host}: ${asLine(text)}`
 
 /** An answer whose questions to the person say who asks. */
 export function questionsNamed(answer: Answer, host: string): Answer {
@@ -33,8 +62,8 @@ export function noticeNamed(message: Message, host: string): Message {
   const { method, params } = message
   if (method === 'notifications/message') {
     const logger = stringIn(params, 'logger')
-    return { ...message, params: { ...params, logger: logger === '' ? host : `${host}/${logger}` } }
+    return { ...message, params: { ...params, logger: logger === '' ? host : `${host}/${asLine(logger)}` } }
   }
   if (method !== 'notifications/progress' || params?.message === undefined) return message
-  return { ...message, params: { ...params, message: `${host}: ${stringIn(params, 'message')}` } }
+  return { ...message, params: { ...params, message: labelOf(stringIn(params, 'message'), host) } }
 }
