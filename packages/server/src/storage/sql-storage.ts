@@ -21,7 +21,7 @@ import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
 import type { Refresh, RefreshOutcome } from './grants/grant-storage.js'
 import { revokeGrant, revokeGrants } from './grants/grants.js'
-import { judgeRefresh, recordRefusedRefresh, revokeRefreshToken, useRefreshToken } from './grants/refreshes.js'
+import { isToRecord, judgeRefreshes, recordRefusedRefresh, recordUses, revokeRefreshToken } from './grants/refreshes.js'
 import { listRevocations } from './grants/revocations.js'
 import { recordAutonomousIssue } from './grants/token-issues.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys/keys.js'
@@ -110,7 +110,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   }
 
   const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
-  const { claimNonce, claiming, claimingToRead } = createClaiming({ reading, together, togetherAfter }, nonceLimits)
+  const { claimNonce, claiming, claimingTogether } = createClaiming(together, togetherAfter, nonceLimits)
 
   /** Nothing where another instance sweeps. */
   async function sweepUnlessAnother(): Promise<number | undefined> {
@@ -136,13 +136,14 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     return found?.session
   }
 
-  const judge = claimingToRead(judgeRefresh, ({ use }) => use?.dueToken === undefined)
-  const record = claiming('nonce', useRefreshToken)
+  const judge = reading(judgeRefreshes)
+  const useToken = claimingTogether({ read: judgeRefreshes, finish: recordUses })
   const recordRefused = together('disk', recordRefusedRefresh)
 
-  /** Where there is no use to write, it writes nothing but the nonce. */
+  /** Where there is no nonce to claim, and no use to write, it only reads. */
   async function refreshGrant(refresh: Refresh): Promise<RefreshOutcome> {
-    const { outcome, use, isRecorded } = (await judge(refresh)) ?? (await record(refresh))
+    const [read] = refresh.nonce ? [] : await judge([refresh])
+    const { outcome, use, isRecorded } = read && !isToRecord(read) ? read : await useToken(refresh)
     if (isRecorded) await recordRefused(refresh)
     if (use)
       await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))

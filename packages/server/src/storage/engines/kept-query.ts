@@ -20,12 +20,13 @@ export function keptQuery<P extends object, O>(
   return (statement, parameters) => query.execute(statement, parameters)
 }
 
-/** The most rows for which a query is kept. */
+/** The most rows for which a query is kept, where nothing else is said. */
 export const mostRows = 16
 
 /** The same for a query with some rows of parameters: one for each number of rows. */
 export function keptQueryOfRows<P extends object, O>(
   write: (parts: Parts, rows: readonly Placeholders<P>[]) => Compilable<O>,
+  most = mostRows,
 ): (statement: Statement, rows: readonly P[]) => Promise<O[]> {
   const queries = new Map<number, KeptQuery<readonly P[], O>>()
   function queryOf(length: number): KeptQuery<readonly P[], O> {
@@ -33,7 +34,7 @@ export function keptQueryOfRows<P extends object, O>(
     if (known) return known
     const rows = Array.from({ length }, (_, index) => placeholders((all: readonly P[]) => all[index] as P))
     const query = new KeptQuery<readonly P[], O>((parts) => write(parts, rows))
-    if (length <= mostRows) queries.set(length, query)
+    if (length <= most) queries.set(length, query)
     return query
   }
   return (statement, rows) => queryOf(rows.length).execute(statement, rows)

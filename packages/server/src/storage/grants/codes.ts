@@ -56,7 +56,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   const { grant, row, scope } = code
   const issue = generateTokenIssue(grant, scope, redemption.tokenLifetime, now)
   await storeIssue(unit, issue, { grant_id: row.id, request_id: row.request_id })
-  if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, row.id)
+  if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])
   const end = lastEndOf(grant.permissions, scope)
   const refreshIssued = refresh !== undefined && (end === null || end > issue.expiresAt) // W14
   if (refreshIssued) await createRefreshToken(unit, code, refresh)

@@ -4,8 +4,8 @@ import type { User } from '../accounts/user.js'
 import { toUser, userIdOf } from '../accounts/users.js'
 import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { contains } from '../engines/contains.js'
-import type { Parts, Statement, Unit } from '../engines/engine.js'
-import { keptQuery, type Placeholders } from '../engines/kept-query.js'
+import type { LockStrength, Parts, Statement, Unit } from '../engines/engine.js'
+import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type {
   Grant,
@@ -73,6 +73,24 @@ export async function lockGrant(
   )
   const row = await unit.locking(wanted, { u: 'shared', g: 'alone' }).executeTakeFirst()
   return row && { row, grant: toGrant(row) }
+}
+
+/** A query that locks the grants with these numbers, those with lower ones first, and gives the numbers of those that there are. */
+export function lockingGrants(strength: LockStrength) {
+  return keptQueryOfRows(({ db, locking }, wanted: readonly Placeholders<{ id: number }>[]) =>
+    locking(
+      db
+        .selectFrom('consent_grant as g')
+        .select('g.id')
+        .where(
+          'g.id',
+          'in',
+          wanted.map(({ id }) => id),
+        )
+        .orderBy('g.id'),
+      { g: strength },
+    ),
+  )
 }
 
 /** Whose grant it is. */

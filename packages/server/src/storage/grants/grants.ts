@@ -204,10 +204,17 @@ async function recordRevocation(unit: Unit, row: RevokedRow, by: string, success
   })
 }
 
-export async function markUsed(unit: Unit, grantId: number): Promise<void> {
-  await usedMark(unit, { grantId })
+export async function markUsed(unit: Unit, used: readonly { id: number }[]): Promise<void> {
+  await usedMark(unit, used)
 }
 
-const usedMark = keptQuery(({ db, clock }, { grantId }: Placeholders<{ grantId: number }>) =>
-  db.updateTable('consent_grant').set({ last_used_at: clock }).where('id', '=', grantId),
+const usedMark = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
+  db
+    .updateTable('consent_grant')
+    .set({ last_used_at: clock })
+    .where(
+      'id',
+      'in',
+      used.map(({ id }) => id),
+    ),
 )

@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 import { writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
-import { keptQuery, type Placeholders } from '../engines/kept-query.js'
-import { hashBytes } from '../engines/stored-bytes.js'
+import { keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
+import { hashBytes, hashText } from '../engines/stored-bytes.js'
 import { auditDelegate } from '../requests/requests.js'
 import { isOneTooMany } from '../throttle/throttle.js'
 import { isUseDue, usedEvery } from '../usage/usage.js'
-import { lockGrant, personOf, toUsedGrant, type UsedGrantRow, usedGrants } from './grant-lists.js'
+import { lockGrant, lockingGrants, personOf, toUsedGrant, type UsedGrantRow, usedGrants } from './grant-lists.js'
 import type { Refresh, RefreshOutcome, RefreshTokenRevocation } from './grant-storage.js'
 import { commonScope, scopeToGrant } from './granted-scopes.js'
 import { markUsed } from './grants.js'
@@ -28,9 +28,13 @@ export interface JudgedRefresh {
   isRecorded?: boolean
 }
 
-/** Judges a refresh token, and writes nothing. */
-export async function judgeRefresh(statement: Statement, refresh: Refresh): Promise<JudgedRefresh> {
-  const token = await findToken(statement, refresh.tokenHash)
+/** Judges refresh tokens, and writes nothing. */
+export async function judgeRefreshes(statement: Statement, refreshes: readonly Refresh[]): Promise<JudgedRefresh[]> {
+  const found = await findTokens(statement, refreshes)
+  return refreshes.map((refresh) => judge(found.get(refresh.tokenHash), refresh))
+}
+
+function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
   if (!token) return { outcome: { outcome: 'refused', reason: 'unknown' } }
   const now = token.grantRow.read_at
   const refusal = refreshRefusal(token, refresh, now)
@@ -46,36 +50,68 @@ export async function judgeRefresh(statement: Statement, refresh: Refresh): Prom
   }
 }
 
+/** Whether the use of a token is to be written before it gives anything. */
+export function isToRecord({ use }: JudgedRefresh): boolean {
+  return use?.dueToken !== undefined
+}
+
 /**
- * Judges a refresh token and writes its use, unless that was done shortly before. It judges again after that: a removal may
- * have come while this waited to write.
+ * Writes when refresh tokens that were judged, and their grants, were last used, unless that was done shortly before. Which
+ * tokens may be alive under a removed grant is known by that, so it is written before one is given. Judges again after that:
+ * a removal may have come while this waited to write.
  */
-export async function useRefreshToken(unit: Unit, refresh: Refresh): Promise<JudgedRefresh> {
-  const judged = await judgeRefresh(unit, refresh)
-  if (judged.use?.dueToken === undefined) return judged
-  const { grantId, dueToken: tokenId, at } = judged.use
-  await recordUse(unit, { grantId, tokenId, at })
-  return judgeRefresh(unit, refresh)
+export async function recordUses(
+  unit: Unit,
+  judged: readonly JudgedRefresh[],
+  refreshes: readonly Refresh[],
+): Promise<readonly JudgedRefresh[]> {
+  const due = judged.flatMap(({ use }) => (use?.dueToken === undefined ? [] : [{ ...use, dueToken: use.dueToken }]))
+  if (due.length === 0) return judged
+  const inUse = due.map(({ grantId: id }) => ({ id }))
+  const [, , , again] = await Promise.all([
+    grantsInUse(unit, inUse),
+    useOfTokens(
+      unit,
+      due.map(({ dueToken: id }) => ({ id })),
+    ),
+    markUsed(unit, inUse),
+    judgeRefreshes(unit, refreshes),
+  ])
+  return again
 }
 
 /** Puts on record why a refresh token was refused; it is judged again. */
 export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promise<void> {
-  const token = await findToken(unit, refresh.tokenHash)
+  const token = (await findTokens(unit, [refresh])).get(refresh.tokenHash)
   const event = token && refreshRefusal(token, refresh, unit.now)?.event
   if (event) await writeRefusal(unit, token, refresh, event)
 }
 
-const tokens = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
+const tokens = keptQueryOfRows((parts, presented: readonly Placeholders<{ tokenHash: Uint8Array }>[]) =>
   usedGrants(parts)
     .innerJoin('refresh_token as t', 't.grant_id', 'g.id')
-    .select(['t.id as token_id', 't.scope as token_scope', 't.idle_seconds', 't.idle_expires_at'])
+    .select(['t.id as token_id', 't.token_hash', 't.scope as token_scope', 't.idle_seconds', 't.idle_expires_at'])
     .select(['t.expires_at as token_expires_at', 't.last_used_at as token_used_at', 't.revoked_at as token_revoked_at'])
-    .where('t.token_hash', '=', tokenHash),
+    .where(
+      't.token_hash',
+      'in',
+      presented.map(({ tokenHash }) => tokenHash),
+    ),
 )
 
-async function findToken(statement: Statement, tokenHash: string): Promise<FoundToken | undefined> {
-  const [row] = await tokens(statement, { tokenHash: hashBytes(tokenHash) })
-  if (!row) return undefined
+/** The tokens that there are, by their hashes. */
+async function findTokens(
+  statement: Statement,
+  refreshes: readonly Pick<Refresh, 'tokenHash'>[],
+): Promise<Map<string, FoundToken>> {
+  const rows = await tokens(
+    statement,
+    refreshes.map(({ tokenHash }) => ({ tokenHash: hashBytes(tokenHash) })),
+  )
+  return new Map(rows.map((row) => [hashText(row.token_hash), toToken(row)]))
+}
+
+function toToken(row: Awaited<ReturnType<typeof tokens>>[number]): FoundToken {
   const grant = toUsedGrant(row)
   return {
     id: row.token_id,
@@ -92,27 +128,24 @@ async function findToken(statement: Statement, tokenHash: string): Promise<Found
   }
 }
 
-/**
- * Writes when a refresh token and its grant were last used. Which tokens may be alive under a removed grant is known by
- * that, so it is written before one is given.
- */
-async function recordUse(
-  unit: Unit,
-  { grantId, tokenId, at }: { grantId: number; tokenId: number; at: number },
-): Promise<void> {
-  await unit.lockRows('alone', unit.db.selectFrom('consent_grant').select('id').where('id', '=', grantId))
-  const written = await unit.db
+const grantsInUse = lockingGrants('alone')
+
+const useOfTokens = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
+  db
     .updateTable('refresh_token')
     .set({
-      last_used_at: at,
-      idle_expires_at: sql`case when expires_at < ${at} + idle_seconds then expires_at else ${at} + idle_seconds end`,
+      last_used_at: clock,
+      idle_expires_at: sql`case when expires_at < ${clock} + idle_seconds then expires_at else ${clock} + idle_seconds end`,
     })
-    .where('id', '=', tokenId)
-    .where((e) => e.or([e('last_used_at', 'is', null), e('last_used_at', '<=', at - usedEvery)]))
-    .returning('id')
-    .executeTakeFirst()
-  if (written) await markUsed(unit, grantId)
-}
+    .where(
+      'id',
+      'in',
+      used.map(({ id }) => id),
+    )
+    .where((e) =>
+      e.or([e('last_used_at', 'is', null), e('last_used_at', '<=', sql<number>`${clock} - ${sql.lit(usedEvery)}`)]),
+    ),
+)
 
 async function writeRefusal(
   unit: Unit,

@@ -1,13 +1,10 @@
 import type { NonceClaim, NonceLimits } from 'countersign/wire'
 import type { Lasting, Statement, Unit } from '../engines/engine.js'
+import { gathered } from '../engines/gathered.js'
+import { mostRows } from '../engines/kept-query.js'
 import { StorageError } from '../storage-error.js'
-import { claimNonce, forgetNonces, requireRoom, takeCounted, takeNonce, withNonce } from './nonces.js'
+import { claimNonce, countNonces, forgetNonces, takeNonce, takeNonces, withNonce } from './nonces.js'
 import type { OfSignedRequest } from './signed-request.js'
-
-/** Makes a verb of what only reads. */
-export type Reading = <A extends unknown[], T>(
-  verb: (statement: Statement, ...args: A) => Promise<T>,
-) => (...args: A) => Promise<T>
 
 /** Makes a verb of what is done in one transaction. */
 export type Together = <A extends unknown[], T>(
@@ -22,12 +19,6 @@ export type TogetherAfter = <A extends unknown[], F, T>(
   verb: (unit: Unit, given: F, ...args: A) => Promise<T>,
 ) => (...args: A) => Promise<T>
 
-export interface Verbs {
-  reading: Reading
-  together: Together
-  togetherAfter: TogetherAfter
-}
-
 export interface Claiming {
   readonly claimNonce: (claim: NonceClaim) => Promise<boolean>
   /** A verb that claims the nonce of the request with what it does, see {@link OfSignedRequest}. */
@@ -36,18 +27,26 @@ export interface Claiming {
     verb: (unit: Unit, wanted: W) => Promise<T>,
   ) => (wanted: W) => Promise<T>
   /**
-   * The same for a verb that reads in one query, which is sent to the database in one go with the claim. Gives nothing, and
-   * nothing was claimed, where what was read is not enough, or the nonce is held, be it by one that has ended.
-   *
-   * @param isEnough whether no more is to be done
+   * The same for a verb that is often asked for by many at once: it is done for all of them in one transaction, and what it
+   * reads first is asked for together with the claims. It refuses by what it gives. Where the transaction fails, or a nonce
+   * is held, each is done by itself.
    */
-  readonly claimingToRead: <W extends OfSignedRequest, T>(
-    verb: (statement: Statement, wanted: W) => Promise<T>,
-    isEnough: (outcome: T) => boolean,
-  ) => (wanted: W) => Promise<T | undefined>
+  readonly claimingTogether: <W extends OfSignedRequest, R, T>(verb: VerbForMany<W, R, T>) => (wanted: W) => Promise<T>
 }
 
-export function createClaiming({ reading, together, togetherAfter }: Verbs, limits: Required<NonceLimits>): Claiming {
+/** What is done for many at once. */
+export interface VerbForMany<W, R, T> {
+  /** As one statement. */
+  read: (statement: Statement, all: readonly W[]) => Promise<R>
+  /** One outcome for each, in order. */
+  finish: (unit: Unit, read: R, all: readonly W[]) => Promise<readonly T[]>
+}
+
+export function createClaiming(
+  together: Together,
+  togetherAfter: TogetherAfter,
+  limits: Required<NonceLimits>,
+): Claiming {
   const claim = together('nonce', (unit, wanted: NonceClaim) => claimNonce(unit, wanted, limits))
   const forget = together('nonce', forgetNonces)
 
@@ -68,62 +67,79 @@ export function createClaiming({ reading, together, togetherAfter }: Verbs, limi
     throw new StorageError('nonce_used', 'the nonce was claimed before')
   }
 
+  const claiming: Claiming['claiming'] = (lasting, verb) => {
+    type Wanted = Parameters<typeof verb>[1]
+    const alone = together(lasting, verb)
+    const withClaim = togetherAfter(
+      lasting,
+      (statement, claim: NonceClaim, _wanted: Wanted) => takeNonce(statement, claim),
+      async (unit, before, claim, wanted) =>
+        before === undefined ? undefined : withNonce(unit, { claim, before }, limits, () => verb(unit, wanted)),
+    )
+    return async (wanted) => {
+      const { nonce } = wanted
+      if (!nonce) return alone(wanted)
+      try {
+        const done = await makingRoom(() => withClaim(nonce, wanted))
+        if (done) return done.outcome
+      } catch (error) {
+        // What the verb had claimed was taken back with all else.
+        if (isRefusal(error)) await requireClaim(nonce)
+        throw error
+      }
+      // It was claimed before, unless that has ended.
+      await requireClaim(nonce)
+      return alone(wanted)
+    }
+  }
+
   return {
     claimNonce: (wanted) => makingRoom(() => claim(wanted)),
-    claiming(lasting, verb) {
-      type Wanted = Parameters<typeof verb>[1]
-      const alone = together(lasting, verb)
-      const withClaim = togetherAfter(
-        lasting,
-        (statement, claim: NonceClaim, _wanted: Wanted) => takeNonce(statement, claim),
-        async (unit, before, claim, wanted) =>
-          before === undefined ? undefined : withNonce(unit, { claim, before }, limits, () => verb(unit, wanted)),
+    claiming,
+    claimingTogether({ read, finish }) {
+      type Wanted = Parameters<typeof read>[1][number]
+      const one = claiming('nonce', async (unit, wanted: Wanted) =>
+        onlyOf(await finish(unit, await read(unit, [wanted]), [wanted])),
       )
-      return async (wanted) => {
-        const { nonce } = wanted
-        if (!nonce) return alone(wanted)
-        try {
-          const done = await makingRoom(() => withClaim(nonce, wanted))
-          if (done) return done.outcome
-        } catch (error) {
-          // What the verb had claimed was taken back with all else.
-          if (isRefusal(error)) await requireClaim(nonce)
-          throw error
-        }
-        // It was claimed before, unless that has ended.
-        await requireClaim(nonce)
-        return alone(wanted)
-      }
-    },
-    claimingToRead(verb, isEnough) {
-      type Wanted = Parameters<typeof verb>[1]
-      const alone = reading(verb)
-      const withClaim = togetherAfter(
+      const withClaims = togetherAfter(
         'nonce',
-        (statement, claim: NonceClaim, wanted: Wanted) =>
-          Promise.all([takeCounted(statement, claim), verb(statement, wanted)]),
-        async (unit, [counted, outcome], claim) => {
-          if (!counted || !isEnough(outcome)) throw takenBack
-          await requireRoom(unit, claim, counted, limits)
-          return outcome
+        (statement, all: readonly Claimed<Wanted>[]) =>
+          Promise.all([takeNonces(statement, all.map(claimOf)), read(statement, all.map(wantedOf))]),
+        async (unit, [before, given], all) => {
+          if (before === undefined) throw takenBack
+          const outcomes = await finish(unit, given, all.map(wantedOf))
+          if (!(await countNonces(unit, { claims: all.map(claimOf), before }, limits))) throw takenBack
+          return outcomes
         },
       )
+      const many = gathered(withClaims, { most: mostRows, atOnce: 2 })
       return async (wanted) => {
-        const { nonce } = wanted
-        if (!nonce) {
-          const outcome = await alone(wanted)
-          return isEnough(outcome) ? outcome : undefined
+        const { nonce: claim } = wanted
+        if (claim?.source.agent !== undefined) {
+          try {
+            return await many({ wanted, claim })
+          } catch (error) {
+            if (error instanceof StorageError && error.code === 'unavailable') throw error
+          }
         }
-        try {
-          return await makingRoom(() => withClaim(nonce, wanted))
-        } catch (error) {
-          if (error !== takenBack) throw error
-          return undefined
-        }
+        return one(wanted)
       }
     },
   }
 }
+
+function onlyOf<T>([outcome]: readonly T[]): T {
+  if (outcome === undefined) throw new TypeError('nothing came of it')
+  return outcome
+}
+
+interface Claimed<W> {
+  wanted: W
+  claim: NonceClaim
+}
+
+const claimOf = ({ claim }: Claimed<unknown>) => claim
+const wantedOf = <W>({ wanted }: Claimed<W>) => wanted
 
 /** Thrown to take a transaction back. */
 const takenBack = new Error('what was done is taken back')

@@ -7,8 +7,8 @@ import {
   widerNetwork,
 } from 'countersign/wire'
 import { sql } from 'kysely'
-import type { Statement, Unit } from '../engines/engine.js'
-import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
+import type { Parts, Statement, Unit } from '../engines/engine.js'
+import { keptQuery, keptQueryOfRows, mostRows, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes } from '../engines/stored-bytes.js'
 import type { NonceCountRow, NonceRow } from '../engines/tables.js'
 import { StorageError } from '../storage-error.js'
@@ -58,27 +58,25 @@ export async function withNonce<T>(
   return { outcome }
 }
 
-/** How many nonces there were before one was taken, and how many of its sources there are with it. */
-export interface CountedNonce {
-  before: number
-  counts: readonly NonceCountRow[]
+/** The same for nonces of agents, as many as a query is kept for; undefined: one is held, and all are to be taken back. */
+export async function takeNonces(statement: Statement, claims: readonly NonceClaim[]): Promise<number | undefined> {
+  const rows = claims.map((claim) => ({ ...ownedNonce(claim), lifetime: claim.lifetime }))
+  const taken = await agentNoncesInsertion(statement, rows)
+  return taken.length === rows.length ? Number(taken[0]?.all ?? 0) : undefined
 }
 
-/** Takes the place of a nonce and counts it at once; undefined: it is held, and what was counted is to be taken back. */
-export async function takeCounted(statement: Statement, claim: NonceClaim): Promise<CountedNonce | undefined> {
-  const nonce = ownedNonce(claim)
-  const [before, counts] = await Promise.all([insertNonce(statement, nonce, claim.lifetime), addOne(statement, nonce)])
-  return before === undefined ? undefined : { before, counts }
-}
-
-/** Refuses a nonce that was counted and is one too many. */
-export async function requireRoom(
+/** Counts nonces of agents that were taken. False: one may be one too many, and all are to be taken back. */
+export async function countNonces(
   unit: Unit,
-  claim: NonceClaim,
-  counted: CountedNonce,
+  { claims, before }: { claims: readonly NonceClaim[]; before: number },
   limits: Required<NonceLimits>,
-): Promise<void> {
-  await requireWithin(unit, ownedNonce(claim), counted, limits)
+): Promise<boolean> {
+  if (before + claims.length >= nonceRoom(true, limits).full - nearlyFull) return false
+  const nonces = claims.map(ownedNonce)
+  const counts = await addToCounts(unit, nonces, 1)
+  // Each is judged as if it had come last.
+  for (const nonce of nonces) if (await limitReached(unit, nonce, { before, counts }, limits)) return false
+  return true
 }
 
 function ownedNonce({ key, source: { agent, thumbprint, network } }: NonceClaim): OwnedNonce {
@@ -87,23 +85,15 @@ function ownedNonce({ key, source: { agent, thumbprint, network } }: NonceClaim)
   return { key_hash: hashBytes(key), ...holder, network }
 }
 
+/** Forgetting a live nonce would let it be used again: refuses instead, so that all is taken back. */
 async function requireCounted(
   unit: Unit,
   nonce: OwnedNonce,
   before: number,
   limits: Required<NonceLimits>,
 ): Promise<void> {
-  await requireWithin(unit, nonce, { before, counts: await addOne(unit, nonce) }, limits)
-}
-
-/** Forgetting a live nonce would let it be used again: refuses instead, so that all is taken back. */
-async function requireWithin(
-  unit: Unit,
-  nonce: OwnedNonce,
-  counted: CountedNonce,
-  limits: Required<NonceLimits>,
-): Promise<void> {
-  const reached = await limitReached(unit, nonce, counted, limits)
+  const counts = await addToCounts(unit, [nonce], 1)
+  const reached = await limitReached(unit, nonce, { before, counts }, limits)
   if (reached) throw new StorageError('too_many_nonces', refusals[reached])
 }
 
@@ -134,7 +124,7 @@ async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> 
     .returning(['key_hash', 'kind', 'holder', 'network'])
     .execute()
   if (forgotten.length === 0) return 0
-  const counts = await takeAway(unit, forgotten)
+  const counts = await addToCounts(unit, forgotten, -1)
   for (const { kind, source, held } of counts) if (held <= 0) await deleteCount(unit, { kind, source })
   return forgotten.length
 }
@@ -147,29 +137,42 @@ async function insertNonce(statement: Statement, nonce: OwnedNonce, lifetime: nu
 
 const nonceInsertions = { agent: nonceInsertion('agent'), key: nonceInsertion('key') }
 
+type NewNonce = Placeholders<Omit<OwnedNonce, 'kind'> & { lifetime: number }>
+
 function nonceInsertion(kind: NonceRow['kind']) {
-  return keptQuery(({ db, clock }, nonce: Placeholders<Omit<OwnedNonce, 'kind'> & { lifetime: number }>) =>
-    db
-      .insertInto('nonce')
-      .values({
-        key_hash: nonce.key_hash,
+  return keptQuery((parts, nonce: NewNonce) => insertionOf(parts, kind, [nonce]))
+}
+
+const agentNoncesInsertion = keptQueryOfRows((parts, nonces: readonly NewNonce[]) =>
+  insertionOf(parts, 'agent', nonces),
+)
+
+function insertionOf({ db, clock }: Parts, kind: NonceRow['kind'], nonces: readonly NewNonce[]) {
+  return db
+    .insertInto('nonce')
+    .values(
+      nonces.map(({ key_hash, holder, network, lifetime }) => ({
+        key_hash,
         kind,
-        holder: nonce.holder,
-        network: nonce.network,
-        expires_at: sql<number>`${clock} + ${nonce.lifetime}`,
-      })
-      .onConflict((conflict) => conflict.column('key_hash').doNothing())
-      .returning(allHeld(db, kind).as('all')),
-  )
+        holder,
+        network,
+        expires_at: sql<number>`${clock} + ${lifetime}`,
+      })),
+    )
+    .onConflict((conflict) => conflict.column('key_hash').doNothing())
+    .returning(allHeld(db, kind).as('all'))
 }
 
 async function limitReached(
   unit: Unit,
-  { kind }: OwnedNonce,
-  { before: heldBefore, counts }: CountedNonce,
+  nonce: OwnedNonce,
+  { before: heldBefore, counts }: { before: number; counts: readonly NonceCountRow[] },
   limits: Required<NonceLimits>,
 ): Promise<ReachedLimit | undefined> {
-  const before = (kind: Counted['kind']) => (counts.find((count) => count.kind === kind)?.held ?? 1) - 1
+  const { kind } = nonce
+  const sources = new Map(countedBy(nonce).map((counted) => [counted.kind, counted.source]))
+  const own = counts.filter((count) => sources.get(count.kind) === count.source)
+  const before = (kind: Counted['kind']) => (own.find((count) => count.kind === kind)?.held ?? 1) - 1
   const isAgent = kind === 'agent'
   const { full } = nonceRoom(isAgent, limits)
   let all = heldBefore
@@ -180,7 +183,7 @@ async function limitReached(
   }
   const isFull = all >= full
   // What is most counts in a full store alone.
-  const most = async (of: Counted['kind']) => (isFull ? await mostOf(unit, of, counts) : 0)
+  const most = async (of: Counted['kind']) => (isFull ? await mostOf(unit, of, own) : 0)
   return reachedLimit(
     {
       isAgent,
@@ -208,37 +211,45 @@ function countedBy({ key_hash: [first = 0], kind, holder, network }: OwnedNonce)
   ]
 }
 
-function addOne(statement: Statement, nonce: OwnedNonce): Promise<NonceCountRow[]> {
-  return countInsertion(
-    statement,
-    countedBy(nonce).map(({ kind, source }) => ({ kind, source, held: 1 })),
-  )
-}
-
-async function takeAway(unit: Unit, nonces: readonly OwnedNonce[]): Promise<NonceCountRow[]> {
+async function addToCounts(
+  statement: Statement,
+  nonces: readonly OwnedNonce[],
+  each: 1 | -1,
+): Promise<NonceCountRow[]> {
+  const [only, ...more] = nonces
+  if (only && more.length === 0) return countInsertion(statement, rowsOf(only, each))
   const rows = new Map<string, NonceCountRow>()
-  for (const counted of nonces.flatMap(countedBy)) {
-    const id = `${counted.kind} ${counted.source}`
-    const row = rows.get(id)
-    if (row) row.held -= 1
-    else rows.set(id, { ...counted, held: -1 })
+  for (const row of nonces.flatMap((nonce) => rowsOf(nonce, each))) {
+    const id = `${row.kind} ${row.source}`
+    const known = rows.get(id)
+    if (known) known.held += each
+    else rows.set(id, row)
   }
   return countInsertion(
-    unit,
+    statement,
     [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row),
   )
 }
 
-const countInsertion = keptQueryOfRows(({ db }, rows: readonly Placeholders<NonceCountRow>[]) =>
-  db
-    .insertInto('nonce_count')
-    .values(rows.map(({ kind, source, held }) => ({ kind, source, held })))
-    .onConflict((conflict) =>
-      conflict
-        .columns(['source', 'kind'])
-        .doUpdateSet((e) => ({ held: e('nonce_count.held', '+', e.ref('excluded.held')) })),
-    )
-    .returningAll(),
+function rowsOf(nonce: OwnedNonce, held: number): NonceCountRow[] {
+  return countedBy(nonce).map(({ kind, source }) => ({ kind, source, held }))
+}
+
+/** Of sixteen nonces, each of another agent, network and wider network. */
+const mostCounts = 4 * mostRows
+
+const countInsertion = keptQueryOfRows(
+  ({ db }, rows: readonly Placeholders<NonceCountRow>[]) =>
+    db
+      .insertInto('nonce_count')
+      .values(rows.map(({ kind, source, held }) => ({ kind, source, held })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['source', 'kind'])
+          .doUpdateSet((e) => ({ held: e('nonce_count.held', '+', e.ref('excluded.held')) })),
+      )
+      .returningAll(),
+  mostCounts,
 )
 
 async function deleteCount({ db }: Unit, { kind, source }: Counted): Promise<void> {

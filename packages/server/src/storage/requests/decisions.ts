@@ -179,7 +179,7 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   const bound = await bind(unit, row, permission)
   const { id, user_id, public_id } = kept.row
   await recordDecision(unit, row, 'allowed')
-  await markUsed(unit, id)
+  await markUsed(unit, [{ id }])
   const { handle } = permission
   if (handle) await createCode(unit, row, id, request.scope, handle)
   await writeEvent(unit, {

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Unit } from '../engines/engine.js'
 import { keptQueryOfRows, mostRows, type Placeholders } from '../engines/kept-query.js'
 import type { GrantUsageDayRow } from '../engines/tables.js'
+import { lockingGrants } from '../grants/grant-lists.js'
 
 /** Seconds within which the last use of a row is written once. */
 export const usedEvery = 60
@@ -74,20 +75,7 @@ async function countRefreshes(unit: Unit, at: number, refreshes: ReadonlyMap<num
   if (rows.length > 0) await usageInsertion(unit, rows)
 }
 
-const grantsToKeep = keptQueryOfRows(({ db, locking }, rows: readonly Placeholders<{ id: number }>[]) =>
-  locking(
-    db
-      .selectFrom('consent_grant as g')
-      .select('g.id')
-      .where(
-        'g.id',
-        'in',
-        rows.map(({ id }) => id),
-      )
-      .orderBy('g.id'),
-    { g: 'shared' },
-  ),
-)
+const grantsToKeep = lockingGrants('shared')
 
 const usageInsertion = keptQueryOfRows(({ db }, rows: readonly Placeholders<GrantUsageDayRow>[]) =>
   db

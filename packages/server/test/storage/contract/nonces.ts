@@ -1,7 +1,7 @@
 import type { NonceClaim, NonceLimits, NonceSource } from 'countersign/wire'
 import type { Storage } from 'countersign-server'
 import { describe, expect, test } from 'vitest'
-import { hashOf, nonceClaim, times } from '../fixtures.js'
+import { hashOf, nonceClaim, refreshable, times } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 const agent = (name: string | number, network = '192.0.2') => ({ agent: `https://${name}.example`, network })
@@ -61,6 +61,17 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       expect(await granted(storage, 20, (index) => agent('a', `10.0.${index}`))).toBe(4)
       expect(await granted(storage, 20, () => agent('b'))).toBe(4)
       expect(await granted(storage, 20, () => stranger('new', '192.0.3'))).toBe(2)
+    })
+
+    test('holds no more where many refresh tokens at once', async () => {
+      const { storage } = world
+      const { refresh } = await refreshable(storage)
+      for (const network of ['10.0.1', '10.0.2']) {
+        const id = `https://of-${network}.example`
+        const claims = times(20, () => nonceClaim({ agent: id, network }))
+        const results = await Promise.allSettled(claims.map((nonce) => storage.refreshGrant({ ...refresh, nonce })))
+        expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(4)
+      }
     })
 
     test('has its places again, one by one, as its nonces end, swept or not', async () => {

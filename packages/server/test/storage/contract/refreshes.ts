@@ -6,6 +6,7 @@ import {
   freshHash,
   hashOf,
   newUser,
+  nonceClaim,
   outcomeOf,
   refreshable,
   resource,
@@ -77,6 +78,61 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(new Set(jtis).size).toBe(50)
       const today = start - (start % day)
       expect(await storage.listGrantUsage({ userId: user.id })).toEqual([{ grantId, day: today, refreshes: 50 }])
+    })
+
+    test('of some that come at once each gives what it would give alone, whatever the others are', async () => {
+      const { storage } = world
+      const [first, second, removed, foreign] = await Promise.all(times(4, () => refreshable(storage)))
+      if (!first || !second || !removed || !foreign) throw new TypeError('four were made')
+      await storage.revokeGrant({ grantId: removed.grantId, by: 'operator' })
+      const held = nonceClaim({ agent })
+      await storage.claimNonce(held)
+      const wanted = [
+        first.refresh,
+        { ...second.refresh, scope: 'calendar.read' },
+        removed.refresh,
+        { ...foreign.refresh, agent: 'https://other.example' },
+        { ...first.refresh, tokenHash: freshHash() },
+        { ...first.refresh, nonce: held },
+        { ...second.refresh, scope: 'calendar.admin' },
+        first.refresh,
+      ]
+      const results = await Promise.allSettled(
+        wanted.map((refresh) => storage.refreshGrant({ nonce: nonceClaim({ agent }), ...refresh })),
+      )
+      const outcomes = results.map((result) =>
+        result.status === 'fulfilled' ? outcomeOf(result.value) : result.reason.code,
+      )
+      expect(outcomes).toEqual([
+        'refreshed',
+        'refreshed',
+        'grant_ended',
+        'foreign_agent',
+        'unknown',
+        'nonce_used',
+        'scope_exceeded',
+        'refreshed',
+      ])
+      expect(results[1]).toMatchObject({ value: { grant: { id: second.grantId }, issue: { scope: 'calendar.read' } } })
+      expect(results[7]).toMatchObject({ value: { grant: { id: first.grantId } } })
+      expect((await storage.findGrant(first.grantId))?.lastUsedAt).toBe(start)
+      expect((await eventNames(storage)).filter((event) => event.startsWith('refresh.'))).toEqual([
+        'refresh.foreign_agent',
+      ])
+    })
+
+    test('all of them that a batch holds are judged after a removal that came first', async () => {
+      const { storage } = world
+      const grants = await Promise.all(times(20, () => refreshable(storage)))
+      const [, ...results] = await Promise.all([
+        storage.revokeGrants({ agent, by: 'operator' }),
+        ...grants.map(({ refresh }) => storage.refreshGrant({ ...refresh, nonce: nonceClaim({ agent }) })),
+      ])
+      const again = await Promise.all(
+        grants.map(({ refresh }) => storage.refreshGrant({ ...refresh, nonce: nonceClaim({ agent }) })),
+      )
+      expect(results).toHaveLength(20)
+      expect(again.map(outcomeOf)).toEqual(times(20, () => 'grant_ended'))
     })
 
     test('refreshes are counted per grant and day, and the last use is written at most once a minute', async () => {

@@ -5,7 +5,7 @@ import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 /** Milliseconds that a statement waits for another writer: short enough to answer within two seconds. */
 const patience = 1500
 
-const maxStatements = 200
+const maxStatements = 400
 
 /** What is executed of a query. */
 export type Executed = Pick<CompiledQuery, 'sql' | 'parameters'>
